@@ -1,0 +1,60 @@
+// Puts the program together from the configuration: the only file that knows every driver.
+import type { Config } from './config.js'
+import {
+  type Database,
+  explainDatabaseError,
+  openDatabase,
+  openOrCreateDatabase,
+} from './database/connection.js'
+import { readSetting, writeSetting } from './database/settings.js'
+import { UserError } from './errors.js'
+import { EmbeddedQueue } from './queue/embedded.js'
+import type { Queue } from './queue/queue.js'
+
+export interface App {
+  readonly config: Config
+  readonly db: Database
+  readonly queue: Queue
+}
+
+export interface AppOptions {
+  /** Make the database where there is none, instead of saying so. */
+  readonly create?: boolean
+  /** Also open a database whose days are in another time zone: for what looks at that, or mends it. */
+  readonly anyTimeZone?: boolean
+}
+
+/** Opens what the configuration names, lends it to `use`, and closes it again however that ends. */
+export async function withApp<Result>(
+  config: Config,
+  options: AppOptions,
+  use: (app: App) => Promise<Result>,
+): Promise<Result> {
+  const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database)
+  try {
+    if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
+    const queue = new EmbeddedQueue(db)
+    try {
+      return await use({ config, db, queue })
+    } finally {
+      await queue.close()
+    }
+  } catch (error) {
+    throw explainDatabaseError(error, config.database) ?? error
+  } finally {
+    await db.destroy()
+  }
+}
+
+/** Stored days are in one time zone. Figures by the days of two would add up wrongly without anyone noticing. */
+async function agreeOnTimeZone(db: Database, timeZone: string): Promise<void> {
+  const stored = await readSetting(db, 'time_zone')
+  if (stored === timeZone) return
+  if (stored === undefined) return writeSetting(db, 'time_zone', timeZone)
+  throw new UserError({
+    code: 'time_zone_changed',
+    message: `The days in this database are days in ${stored}, but the configuration says ${timeZone}.`,
+    fix: `Run \`orderctl rebuild kpis\` to file every order under its day in ${timeZone}, or set ORDERCTL_TIME_ZONE=${stored}.`,
+    exit: 2,
+  })
+}

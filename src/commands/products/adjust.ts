@@ -1,0 +1,45 @@
+// `products adjust`: a change of stock by hand, with its reason.
+import { Args, Flags } from '@oclif/core'
+import { BaseCommand } from '../../base-command.js'
+import { groupThousands } from '../../domain/money.js'
+import { adjustStock, readDelta } from '../../inventory/products.js'
+import { countOf } from '../../terminal/text.js'
+
+export interface ProductsAdjustResult {
+  sku: string
+  on_hand: number
+  reserved: number
+  available: number
+}
+
+export default class ProductsAdjust extends BaseCommand {
+  static override summary = "Change a product's stock by hand"
+  static override description =
+    'The change is recorded with its reason. No more can be taken than is available: what open orders hold stays theirs.'
+
+  static override examples = [
+    '<%= config.bin %> products adjust WIDGET-1 50 --reason "delivery 4711"',
+    '<%= config.bin %> products adjust WIDGET-1 -5 --reason broken',
+  ]
+
+  static override args = {
+    sku: Args.string({ description: 'the product', required: true, ignoreStdin: true }),
+    delta: Args.string({ description: 'units to add, or to take away: -5', required: true, ignoreStdin: true }),
+  }
+
+  static override flags = {
+    reason: Flags.string({ description: 'why the stock changes', required: true, helpValue: 'TEXT' }),
+  }
+
+  async run(): Promise<ProductsAdjustResult> {
+    const { args, flags } = await this.parse(ProductsAdjust)
+    const delta = readDelta(args.delta)
+    const { sku, on_hand, reserved, available } = await this.withApp(({ db }) =>
+      adjustStock(db, args.sku, delta, flags.reason),
+    )
+    this.print(
+      `${sku}: ${countOf(on_hand, 'unit')} on hand, ${groupThousands(reserved)} reserved, ${groupThousands(available)} available.`,
+    )
+    return { sku, on_hand, reserved, available }
+  }
+}

@@ -1,0 +1,47 @@
+// `products import`: a catalogue file into products and stock.
+import { Args } from '@oclif/core'
+import { BaseCommand } from '../../base-command.js'
+import { EXIT } from '../../errors.js'
+import { type CatalogueResult, importCatalogue, openCatalogue } from '../../inventory/catalogue.js'
+import { cleanText, countOf } from '../../terminal/text.js'
+
+export type ProductsImportResult = CatalogueResult
+
+/** Rejected lines that a person sees; --json has more of them. */
+const SHOWN = 20
+
+export default class ProductsImport extends BaseCommand {
+  static override summary = 'Add and change products from a CSV file'
+  static override description =
+    `Columns by name, in any order: sku, name, price, currency, stock; others are ignored. Only sku is always needed, and
+a new product needs a name. An empty value leaves the product as it is. "stock" is what shall be on hand; the
+difference is recorded as an adjustment. A line that cannot be used is skipped and reported (exit 3). Creates the
+database where there is none.`
+
+  static override examples = [
+    '<%= config.bin %> products import catalogue.csv',
+    'erp-export | <%= config.bin %> products import -',
+  ]
+
+  static override args = {
+    file: Args.string({ description: 'the CSV file; - reads standard input', required: true, ignoreStdin: true }),
+  }
+
+  async run(): Promise<ProductsImportResult> {
+    const { args } = await this.parse(ProductsImport)
+    const catalogue = await openCatalogue(args.file)
+    const result = await this.withApp(({ db }) => importCatalogue(db, catalogue), { create: true })
+    const { rows, created, updated, unchanged, rejected, errors } = result
+    for (const { line, reason } of errors.slice(0, SHOWN)) this.note(`line ${line}: ${cleanText(reason)}`)
+    if (rejected > SHOWN) this.note(`and ${countOf(rejected - SHOWN, 'more line')} (--json lists them)`)
+    this.print(
+      `${countOf(rows, 'line')}: ${created} created, ${updated} updated, ${unchanged} unchanged, ${rejected} rejected.`,
+    )
+    if (rows === 0) this.note('The file has a header and no products: add a line for each.')
+    if (rejected > 0) {
+      this.note('Correct the rejected lines and import the file again; the others then stay unchanged.')
+      this.leaveWith(EXIT.partly)
+    }
+    return result
+  }
+}

@@ -1,0 +1,35 @@
+import { Flags } from '@oclif/core'
+import { BaseCommand } from '../../base-command.js'
+import { confirm, demandTerminal } from '../../confirmation.js'
+import { countOf } from '../../terminal/text.js'
+
+export interface QueueClearResult {
+  /** Orders that were taken out of the queue. */
+  cleared: number
+}
+
+export default class QueueClear extends BaseCommand {
+  static override summary = 'Empty the queue; the orders stay pending'
+  static override description =
+    'Takes all waiting orders out of the queue. Nothing is lost: they stay pending, and "rebuild queue" queues them again.'
+
+  static override examples = ['<%= config.bin %> queue clear', '<%= config.bin %> queue clear --yes']
+
+  static override flags = { yes: Flags.boolean({ char: 'y', description: 'clear without asking' }) }
+
+  async run(): Promise<QueueClearResult> {
+    const { flags } = await this.parse(QueueClear)
+    if (!flags.yes) demandTerminal('Emptying the queue', this.jsonEnabled())
+    return this.withApp(async ({ queue }) => {
+      if (!flags.yes) {
+        const { waiting, delayed } = await queue.counts()
+        await confirm(`Take ${countOf(waiting + delayed, 'waiting order')} out of the queue?`)
+      }
+      const cleared = await queue.clear()
+      this.print(
+        `${countOf(cleared, 'order')} taken out of the queue. They stay pending; queue them again with: orderctl rebuild queue`,
+      )
+      return { cleared }
+    })
+  }
+}

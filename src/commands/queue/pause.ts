@@ -1,0 +1,19 @@
+import { BaseCommand } from '../../base-command.js'
+
+export interface QueuePauseResult {
+  paused: boolean
+}
+
+export default class QueuePause extends BaseCommand {
+  static override summary = 'Stop every worker from taking more orders'
+  static override description =
+    'What workers have in hand is finished. The pause holds over restarts, until "queue resume".'
+  static override examples = ['<%= config.bin %> queue pause']
+
+  async run(): Promise<QueuePauseResult> {
+    await this.parse(QueuePause)
+    await this.withApp(({ queue }) => queue.pause())
+    this.print('The queue is paused: no worker takes more orders. Go on with: orderctl queue resume')
+    return { paused: true }
+  }
+}

@@ -1,0 +1,18 @@
+import { BaseCommand } from '../../base-command.js'
+
+export interface QueueResumeResult {
+  paused: boolean
+}
+
+export default class QueueResume extends BaseCommand {
+  static override summary = 'Let workers take orders again'
+  static override description = 'Ends a pause. Running workers notice within a second.'
+  static override examples = ['<%= config.bin %> queue resume']
+
+  async run(): Promise<QueueResumeResult> {
+    await this.parse(QueueResume)
+    await this.withApp(({ queue }) => queue.resume())
+    this.print('The queue is open: workers take orders again.')
+    return { paused: false }
+  }
+}

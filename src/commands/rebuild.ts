@@ -1,0 +1,100 @@
+import { Args, Flags } from '@oclif/core'
+import type { App } from '../app.js'
+import { BaseCommand, csvFlag } from '../base-command.js'
+import { EXIT } from '../errors.js'
+import { type Audit, auditDatabase } from '../reports/audit.js'
+import { REBUILD_TARGETS, type RebuildTarget, rebuild, repair } from '../reports/rebuild.js'
+import type { Table } from '../terminal/table.js'
+import { countOf } from '../terminal/text.js'
+
+export interface RebuildResult {
+  checks: {
+    name: string
+    ok: boolean
+    /** Figures over all rows; names for the check of the time zone. */
+    expected: number | string
+    actual: number | string
+    /** Rows that differ. */
+    differences: number
+    /** Up to five orders, SKUs, customers or files that differ. */
+    examples: string[]
+  }[]
+  /** Of all checks together. */
+  differences: number
+}
+
+export default class Rebuild extends BaseCommand {
+  static override summary = 'Compute again what is derived, and check the whole database'
+  static override description =
+    'Sales figures come anew from the completed orders, waiting orders get back into the queue, and after a change of the time zone every order is filed under its day there. Then, or with --check at once, every promise that orderctl makes about orders, stock, money and figures is checked on one snapshot; --check and --fix always look at everything. Exit code 6: something differs.'
+
+  static override examples = [
+    '<%= config.bin %> rebuild',
+    '<%= config.bin %> rebuild queue',
+    '<%= config.bin %> rebuild --check --json',
+    '<%= config.bin %> rebuild --fix',
+  ]
+
+  static override args = {
+    what: Args.option({ options: REBUILD_TARGETS, description: 'what to compute again; all where it is left out' })(),
+  }
+
+  static override flags = {
+    check: Flags.boolean({ description: 'only compare, and change nothing', exclusive: ['fix'] }),
+    fix: Flags.boolean({ description: "also mend orders' totals and products' stock where they differ" }),
+    csv: csvFlag,
+  }
+
+  async run(): Promise<RebuildResult> {
+    const { args, flags } = await this.parse(Rebuild)
+    const audit = await this.withApp(
+      async (app) => {
+        if (flags.fix) await repair(app.db, this.settings.timeZone)
+        else if (!flags.check) await this.#rebuild(app, args.what ?? 'all')
+        return auditDatabase(app.db, this.settings.timeZone)
+      },
+      { anyTimeZone: true },
+    )
+    this.showTable(auditTable(audit), flags)
+    if (audit.differences > 0) this.#noteDifferences(audit, flags.fix)
+    return {
+      checks: audit.checks.map(({ about: _, examples, ...check }) => ({ ...check, examples: [...examples] })),
+      differences: audit.differences,
+    }
+  }
+
+  async #rebuild({ db, queue }: App, what: RebuildTarget): Promise<void> {
+    const { refiled, published } = await rebuild(db, queue, what, this.settings.timeZone)
+    if (refiled > 0) this.note(`${countOf(refiled, 'order')} filed under another day of ${this.settings.timeZone}.`)
+    if (published > 0) this.note(`${countOf(published, 'order')} put back into the queue.`)
+  }
+
+  #noteDifferences({ differences }: Audit, fixed: boolean): void {
+    this.leaveWith(EXIT.difference)
+    const next = fixed
+      ? 'That cannot be computed from anything else. Look at it with: orderctl orders show ID'
+      : 'Mend what can be computed with: orderctl rebuild --fix'
+    this.note(`${countOf(differences, 'difference')}. ${next}`)
+  }
+}
+
+function auditTable({ checks }: Audit): Table {
+  return {
+    columns: [
+      { heading: 'check' },
+      { heading: 'result' },
+      { heading: 'expected', align: 'right' },
+      { heading: 'actual', align: 'right' },
+      { heading: 'what must hold', flexible: true },
+      { heading: 'what differs', flexible: true },
+    ],
+    rows: checks.map(({ name, ok, expected, actual, about, differences, examples }) => [
+      name,
+      ok ? 'ok' : `${differences} differ`,
+      expected,
+      actual,
+      about,
+      examples.length === 0 ? null : examples.join(', ') + (differences > examples.length ? ', …' : ''),
+    ]),
+  }
+}

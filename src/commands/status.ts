@@ -1,0 +1,212 @@
+import { BaseCommand, csvFlag } from '../base-command.js'
+import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
+import { countCell } from '../report-views.js'
+import { type OpenImport, type RecentFailure, readStatus, type Status, type WorkerState } from '../reports/status.js'
+import type { Cell, Table } from '../terminal/table.js'
+import { ago, countOf, duration } from '../terminal/text.js'
+
+export interface StatusResult {
+  queue: {
+    driver: string
+    paused: boolean
+    waiting: number
+    /** In a worker's hand. */
+    active: number
+    /** Asked again after a pause. */
+    delayed: number
+    oldest_waiting_seconds: number | null
+  }
+  orders: Record<OrderStatus, number>
+  /** Orders whose payment's outcome stayed unknown: they wait for a person. */
+  unresolved: number
+  /** Settled orders a minute: in the last one, and on average over the last five minutes and the last hour. */
+  throughput: { orders_per_minute: number; orders_per_minute_5m: number; orders_per_minute_1h: number }
+  workers: {
+    id: string
+    host: string
+    pid: number
+    concurrency: number
+    orders_per_second: number
+    started_at: string
+    last_seen: string
+    /** Not seen for 30 seconds. */
+    stale: boolean
+  }[]
+  /** Imports that have not ended; an abandoned one is finished by what `resume` says. */
+  imports: { file: string; status: string; rows: number; started_at: string; abandoned: boolean; resume: string }[]
+  recent_failures: {
+    order_id: string
+    status: string
+    reason: string | null
+    message: string | null
+    failed_at: string | null
+  }[]
+}
+
+export default class StatusCommand extends BaseCommand {
+  static override summary = 'Show the queue, the orders, the workers and what needs attention'
+  static override description =
+    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only.'
+
+  static override examples = ['<%= config.bin %> status', '<%= config.bin %> status --json']
+  static override flags = { csv: csvFlag }
+
+  async run(): Promise<StatusResult> {
+    const { flags } = await this.parse(StatusCommand)
+    const status = await this.withApp(({ db, queue }) => readStatus(db, queue, Date.now()))
+    this.showTable(figuresTable(status, flags.csv), flags)
+    if (!flags.csv) this.#showLists(status)
+    this.#noteWhatToDo(status)
+    return statusJson(status)
+  }
+
+  #showLists({ workers, imports, failures, at }: Status): void {
+    if (workers.length > 0) {
+      this.print('\nWorkers')
+      this.showTable(workersTable(workers, at))
+    }
+    if (imports.length > 0) {
+      this.print('\nImports that have not ended')
+      this.showTable(importsTable(imports))
+    }
+    if (failures.length > 0) {
+      this.print('\nLatest failures')
+      this.showTable(failuresTable(failures, at))
+    }
+  }
+
+  #noteWhatToDo({ queue, orders, workers, unresolved }: Status): void {
+    const total = ORDER_STATUSES.reduce((sum, status) => sum + orders[status], 0)
+    if (total === 0) this.note('There are no orders yet. Import some with: orderctl import FILE')
+    if (queue.paused) this.note('The queue is paused. Let it go on with: orderctl queue resume')
+    else if (queue.waiting > 0 && workers.every((worker) => worker.stale)) {
+      this.note('Nobody works on the queue. Start with: orderctl work')
+    }
+    if (unresolved > 0) {
+      this.note(
+        `${countOf(unresolved, 'order')} with a payment of unknown outcome. Ask again with: orderctl failed retry --reason payment_unknown`,
+      )
+    }
+  }
+}
+
+function figuresTable({ queue, orders, unresolved, throughput }: Status, csv: boolean): Table {
+  const oldest = queue.oldestWaitingSeconds
+  const figures: [string, Cell][] = [
+    ['queue', `${queue.driver}${queue.paused ? ', paused' : ''}`],
+    ['waiting', countCell(queue.waiting, csv)],
+    ["in a worker's hand", countCell(queue.active, csv)],
+    ['to be asked again', countCell(queue.delayed, csv)],
+    ['oldest waits for', oldest === null || csv ? oldest : duration(oldest)],
+    ...ORDER_STATUSES.map((status): [string, Cell] => [`orders ${status}`, countCell(orders[status], csv)]),
+    ['payment outcome unknown', countCell(unresolved, csv)],
+    ['settled in the last minute', countCell(throughput.lastMinute, csv)],
+    ['a minute, over 5 minutes', countCell(tenths(throughput.fiveMinutes), csv)],
+    ['a minute, over an hour', countCell(tenths(throughput.hour), csv)],
+  ]
+  return { columns: [{ heading: 'figure' }, { heading: 'value', align: 'right' }], rows: figures }
+}
+
+function workersTable(workers: readonly WorkerState[], now: number): Table {
+  return {
+    columns: [
+      { heading: 'worker', flexible: true },
+      { heading: 'host' },
+      { heading: 'pid', align: 'right' },
+      { heading: 'concurrency', align: 'right' },
+      { heading: 'orders/s', align: 'right' },
+      { heading: 'last seen' },
+    ],
+    rows: workers.map((worker) => [
+      worker.id,
+      worker.host,
+      worker.pid,
+      worker.concurrency,
+      tenths(worker.ordersPerSecond),
+      `${ago(worker.lastSeen, now)}${worker.stale ? ' (stale)' : ''}`,
+    ]),
+  }
+}
+
+function importsTable(imports: readonly OpenImport[]): Table {
+  return {
+    columns: [
+      { heading: 'file', flexible: true },
+      { heading: 'rows so far', align: 'right' },
+      { heading: 'process' },
+      { heading: 'go on with' },
+    ],
+    rows: imports.map((run) => [
+      run.file,
+      countCell(run.rows, false),
+      run.abandoned ? 'gone' : 'running',
+      run.abandoned ? resumeCommand(run) : null,
+    ]),
+  }
+}
+
+function failuresTable(failures: readonly RecentFailure[], now: number): Table {
+  return {
+    columns: [
+      { heading: 'order' },
+      { heading: 'status' },
+      { heading: 'reason' },
+      { heading: 'when' },
+      { heading: 'message', flexible: true },
+    ],
+    rows: failures.map(({ reference, status, reason, message, failedAt }) => [
+      reference,
+      status,
+      reason,
+      failedAt === null ? null : ago(failedAt, now),
+      message,
+    ]),
+  }
+}
+
+function statusJson({ queue, orders, unresolved, throughput, workers, imports, failures }: Status): StatusResult {
+  const { driver, paused, waiting, active, delayed, oldestWaitingSeconds } = queue
+  return {
+    queue: { driver, paused, waiting, active, delayed, oldest_waiting_seconds: oldestWaitingSeconds },
+    orders: { ...orders },
+    unresolved,
+    throughput: {
+      orders_per_minute: throughput.lastMinute,
+      orders_per_minute_5m: tenths(throughput.fiveMinutes),
+      orders_per_minute_1h: tenths(throughput.hour),
+    },
+    workers: workers.map(({ id, host, pid, concurrency, ordersPerSecond, startedAt, lastSeen, stale }) => ({
+      id,
+      host,
+      pid,
+      concurrency,
+      orders_per_second: ordersPerSecond,
+      started_at: new Date(startedAt).toISOString(),
+      last_seen: new Date(lastSeen).toISOString(),
+      stale,
+    })),
+    imports: imports.map((run) => ({
+      file: run.file,
+      status: run.status,
+      rows: run.rows,
+      started_at: new Date(run.startedAt).toISOString(),
+      abandoned: run.abandoned,
+      resume: resumeCommand(run),
+    })),
+    recent_failures: failures.map(({ reference, failedAt, ...failure }) => ({
+      order_id: reference,
+      ...failure,
+      failed_at: failedAt === null ? null : new Date(failedAt).toISOString(),
+    })),
+  }
+}
+
+/** As it is typed into a shell. */
+function resumeCommand({ file, source }: OpenImport): string {
+  const quoted = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
+  return `orderctl import ${quoted}${source === 'default' ? '' : ` --source ${source}`} --resume`
+}
+
+function tenths(number: number): number {
+  return Math.round(number * 10) / 10
+}

@@ -1,0 +1,262 @@
+// The tables of the first release. schema.ts says what each column means; here stand the rules that the database keeps.
+import { type CreateTableBuilder, type Kysely, sql } from 'kysely'
+import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES, RESERVATION_STATES } from '../../domain/order.js'
+import type { Migration } from '../migrations.js'
+
+export const firstRelease: Migration = {
+  name: 'first-release',
+  async up(db) {
+    await createSettings(db)
+    await createImports(db)
+    await createCustomersAndProducts(db)
+    await createOrders(db)
+    await createStockAndPayments(db)
+    await createSales(db)
+    await createWorkers(db)
+  },
+}
+
+/** SQLite keeps such a table in its key's order, as InnoDB always does: rows of one order lie together, with no second tree. */
+const clustered = sql`without rowid`
+
+function oneOf(column: string, values: readonly string[]) {
+  return sql<boolean>`${sql.ref(column)} in (${sql.join(values.map((value) => sql.lit(value)))})`
+}
+
+function withId<Table extends string>(table: CreateTableBuilder<Table>) {
+  return table.addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+}
+
+async function createSettings(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('settings')
+    .addColumn('name', 'varchar(64)', (column) => column.primaryKey())
+    .addColumn('value', 'text', (column) => column.notNull())
+    .execute()
+}
+
+async function createImports(db: Kysely<unknown>): Promise<void> {
+  let imports = withId(db.schema.createTable('imports'))
+    .addColumn('source', 'varchar(64)', (column) => column.notNull())
+    .addColumn('file', 'text', (column) => column.notNull())
+    .addColumn('status', 'varchar(20)', (column) => column.notNull())
+    .addColumn('lease_token', 'varchar(36)', (column) => column.notNull())
+    .addColumn('lease_until', 'bigint', (column) => column.notNull())
+    .addColumn('host', 'varchar(255)', (column) => column.notNull())
+    .addColumn('pid', 'integer', (column) => column.notNull())
+    .addColumn('started_at', 'bigint', (column) => column.notNull())
+    .addColumn('ended_at', 'bigint')
+    .addColumn('begun_sha256', 'varchar(64)', (column) => column.notNull().defaultTo(''))
+    .addColumn('rejects_file', 'text')
+    .addCheckConstraint('imports_status', oneOf('status', ['reading', 'releasing', 'finished', 'taken_back']))
+    .addCheckConstraint(
+      'imports_rows_add_up',
+      sql`status <> 'finished' or ${sql.ref('rows')} = imported + duplicates + conflicts + rejected`,
+    )
+  const counts = ['byte_offset', 'line_number', 'rejects_bytes', 'rows', 'orders', 'imported', 'duplicates'] as const
+  for (const count of [...counts, 'conflicts', 'rejected', 'products_created'] as const) {
+    imports = imports.addColumn(count, 'bigint', (column) => column.notNull().defaultTo(0))
+  }
+  await imports.execute()
+
+  await db.schema
+    .createTable('import_asides')
+    .addColumn('import_id', 'integer', (column) => column.notNull().references('imports.id'))
+    .addColumn('line_number', 'bigint', (column) => column.notNull())
+    .addColumn('reference', 'varchar(100)', (column) => column.notNull())
+    .addColumn('customer_id', 'varchar(100)', (column) => column.notNull())
+    .addColumn('customer_name', 'varchar(255)', (column) => column.notNull())
+    .addColumn('ordered_at', 'varchar(30)', (column) => column.notNull())
+    .addColumn('currency', 'char(3)', (column) => column.notNull())
+    .addColumn('sku', 'varchar(100)', (column) => column.notNull())
+    .addColumn('product_name', 'varchar(255)', (column) => column.notNull())
+    .addColumn('quantity', 'bigint', (column) => column.notNull())
+    .addColumn('unit_price', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('import_asides_key', ['import_id', 'line_number'])
+    .modifyEnd(clustered)
+    .execute()
+
+  await db.schema
+    .createTable('import_spoiled')
+    .addColumn('import_id', 'integer', (column) => column.notNull().references('imports.id'))
+    .addColumn('reference', 'varchar(100)', (column) => column.notNull())
+    .addColumn('line_number', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('import_spoiled_key', ['import_id', 'reference'])
+    .modifyEnd(clustered)
+    .execute()
+}
+
+async function createCustomersAndProducts(db: Kysely<unknown>): Promise<void> {
+  await withId(db.schema.createTable('customers'))
+    .addColumn('customer_id', 'varchar(100)', (column) => column.notNull().unique())
+    .addColumn('name', 'varchar(255)', (column) => column.notNull())
+    .addColumn('import_id', 'integer', (column) => column.notNull().references('imports.id'))
+    .execute()
+
+  await withId(db.schema.createTable('products'))
+    .addColumn('sku', 'varchar(100)', (column) => column.notNull().unique())
+    .addColumn('name', 'varchar(255)', (column) => column.notNull())
+    .addColumn('unit_price', 'bigint')
+    .addColumn('currency', 'char(3)')
+    .addColumn('import_id', 'integer', (column) => column.references('imports.id'))
+    .addColumn('on_hand', 'bigint', (column) => column.notNull())
+    .addColumn('reserved', 'bigint', (column) => column.notNull().defaultTo(0))
+    .addCheckConstraint('products_on_hand', sql`on_hand >= 0`)
+    .addCheckConstraint('products_reserved', sql`reserved >= 0 and reserved <= on_hand`)
+    .execute()
+
+  await withId(db.schema.createTable('stock_adjustments'))
+    .addColumn('product_id', 'integer', (column) => column.notNull().references('products.id'))
+    .addColumn('delta', 'bigint', (column) => column.notNull())
+    .addColumn('reason', 'varchar(255)', (column) => column.notNull())
+    .addColumn('adjusted_at', 'bigint', (column) => column.notNull())
+    .execute()
+  await db.schema
+    .createIndex('stock_adjustments_product')
+    .on('stock_adjustments')
+    .column('product_id')
+    .execute()
+}
+
+async function createOrders(db: Kysely<unknown>): Promise<void> {
+  await withId(db.schema.createTable('orders'))
+    .addColumn('import_id', 'integer', (column) => column.notNull().references('imports.id'))
+    .addColumn('source', 'varchar(64)', (column) => column.notNull())
+    .addColumn('reference', 'varchar(100)', (column) => column.notNull())
+    .addColumn('customer_id', 'integer', (column) => column.notNull().references('customers.id'))
+    .addColumn('currency', 'char(3)', (column) => column.notNull())
+    .addColumn('total', 'bigint', (column) => column.notNull())
+    .addColumn('ordered_at', 'varchar(30)', (column) => column.notNull())
+    .addColumn('business_day', 'char(10)', (column) => column.notNull())
+    .addColumn('status', 'varchar(20)', (column) => column.notNull().defaultTo('pending'))
+    .addColumn('attempt', 'integer', (column) => column.notNull().defaultTo(1))
+    .addColumn('due_at', 'bigint')
+    .addColumn('lease_token', 'varchar(36)')
+    .addColumn('reason', 'varchar(20)')
+    .addColumn('message', 'text')
+    .addColumn('settled_at', 'bigint')
+    .addColumn('cleared_at', 'bigint')
+    .addUniqueConstraint('orders_reference', ['source', 'reference'])
+    .addCheckConstraint('orders_status', oneOf('status', ORDER_STATUSES))
+    .addCheckConstraint(
+      'orders_settled',
+      sql`(settled_at is null) = (${oneOf('status', OPEN_STATUSES)}) and (settled_at is null or due_at is null)`,
+    )
+    .execute()
+
+  // Only orders that a worker may claim: the queue is as large as the work left, whatever the table holds.
+  await db.schema
+    .createIndex('orders_due')
+    .on('orders')
+    .columns(['due_at', 'id'])
+    .where(sql.ref('due_at'), 'is not', null)
+    .execute()
+  await db.schema
+    .createIndex('orders_settled_at')
+    .on('orders')
+    .column('settled_at')
+    .where(sql.ref('settled_at'), 'is not', null)
+    .execute()
+  await db.schema.createIndex('orders_import').on('orders').column('import_id').execute()
+  await db.schema.createIndex('orders_customer').on('orders').column('customer_id').execute()
+
+  await db.schema
+    .createTable('order_lines')
+    .addColumn('order_id', 'integer', (column) => column.notNull().references('orders.id'))
+    .addColumn('line_number', 'bigint', (column) => column.notNull())
+    .addColumn('product_id', 'integer', (column) => column.notNull().references('products.id'))
+    .addColumn('quantity', 'bigint', (column) => column.notNull())
+    .addColumn('unit_price', 'bigint', (column) => column.notNull())
+    .addColumn('total', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('order_lines_key', ['order_id', 'line_number'])
+    .addCheckConstraint('order_lines_quantity', sql`quantity > 0`)
+    .modifyEnd(clustered)
+    .execute()
+}
+
+async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('stock_reservations')
+    .addColumn('order_id', 'integer', (column) => column.notNull().references('orders.id'))
+    .addColumn('attempt', 'integer', (column) => column.notNull())
+    .addColumn('product_id', 'integer', (column) => column.notNull().references('products.id'))
+    .addColumn('quantity', 'bigint', (column) => column.notNull())
+    .addColumn('state', 'varchar(20)', (column) => column.notNull())
+    .addColumn('expires_at', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('stock_reservations_key', ['order_id', 'attempt', 'product_id'])
+    .addCheckConstraint('stock_reservations_state', oneOf('state', RESERVATION_STATES))
+    .addCheckConstraint('stock_reservations_quantity', sql`quantity > 0`)
+    .modifyEnd(clustered)
+    .execute()
+  await db.schema
+    .createIndex('stock_reservations_live')
+    .on('stock_reservations')
+    .column('product_id')
+    .where(sql.ref('state'), '=', sql.lit('live'))
+    .execute()
+
+  await db.schema
+    .createTable('payments')
+    .addColumn('order_id', 'integer', (column) => column.notNull().references('orders.id'))
+    .addColumn('attempt', 'integer', (column) => column.notNull())
+    .addColumn('idempotency_key', 'varchar(200)', (column) => column.notNull())
+    .addColumn('amount', 'bigint', (column) => column.notNull())
+    .addColumn('currency', 'char(3)', (column) => column.notNull())
+    .addColumn('status', 'varchar(20)', (column) => column.notNull())
+    .addColumn('unanswered', 'integer', (column) => column.notNull().defaultTo(0))
+    .addColumn('gateway_reference', 'varchar(255)')
+    .addColumn('message', 'text')
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .addColumn('answered_at', 'bigint')
+    .addPrimaryKeyConstraint('payments_key', ['order_id', 'attempt'])
+    .addCheckConstraint('payments_status', oneOf('status', PAYMENT_STATUSES))
+    .modifyEnd(clustered)
+    .execute()
+  // The promise itself: the database refuses a second captured payment for an order.
+  await db.schema
+    .createIndex('payments_captured_once')
+    .unique()
+    .on('payments')
+    .column('order_id')
+    .where(sql.ref('status'), '=', sql.lit('captured'))
+    .execute()
+}
+
+async function createSales(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('sales_by_customer')
+    .addColumn('day', 'char(10)', (column) => column.notNull())
+    .addColumn('currency', 'char(3)', (column) => column.notNull())
+    .addColumn('customer_id', 'integer', (column) => column.notNull().references('customers.id'))
+    .addColumn('orders', 'bigint', (column) => column.notNull())
+    .addColumn('revenue', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('sales_by_customer_key', ['day', 'currency', 'customer_id'])
+    .modifyEnd(clustered)
+    .execute()
+  await db.schema
+    .createTable('sales_by_product')
+    .addColumn('day', 'char(10)', (column) => column.notNull())
+    .addColumn('currency', 'char(3)', (column) => column.notNull())
+    .addColumn('product_id', 'integer', (column) => column.notNull().references('products.id'))
+    .addColumn('orders', 'bigint', (column) => column.notNull())
+    .addColumn('units', 'bigint', (column) => column.notNull())
+    .addColumn('revenue', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('sales_by_product_key', ['day', 'currency', 'product_id'])
+    .modifyEnd(clustered)
+    .execute()
+}
+
+async function createWorkers(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('workers')
+    .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
+    .addColumn('host', 'varchar(255)', (column) => column.notNull())
+    .addColumn('pid', 'integer', (column) => column.notNull())
+    .addColumn('concurrency', 'integer', (column) => column.notNull())
+    .addColumn('started_at', 'bigint', (column) => column.notNull())
+    .addColumn('last_seen', 'bigint', (column) => column.notNull())
+    .addColumn('processed', 'bigint', (column) => column.notNull())
+    .addColumn('orders_per_second', 'double precision', (column) => column.notNull())
+    .addColumn('stopped_at', 'bigint')
+    .execute()
+}

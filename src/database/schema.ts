@@ -1,0 +1,214 @@
+// The tables as TypeScript sees them. migrations.ts makes them; a name or a type that differs there fails in test/drift.
+//
+// Times are epoch milliseconds (UTC). Amounts are minor units of the row's currency. Unit prices are scaled by
+// 10^PRICE_DECIMALS. Days are YYYY-MM-DD in the business time zone.
+import type { Generated } from 'kysely'
+import type { Day } from '../domain/business-day.js'
+import type { CustomerId, IdempotencyKey, ImportId, LeaseToken, OrderId, ProductId, WorkerId } from '../domain/ids.js'
+import type { Currency } from '../domain/money.js'
+import type { FailureReason, OrderStatus, PaymentStatus, ReservationState } from '../domain/order.js'
+
+export interface Schema {
+  settings: SettingsTable
+  imports: ImportsTable
+  import_asides: ImportAsidesTable
+  import_spoiled: ImportSpoiledTable
+  customers: CustomersTable
+  products: ProductsTable
+  stock_adjustments: StockAdjustmentsTable
+  orders: OrdersTable
+  order_lines: OrderLinesTable
+  stock_reservations: StockReservationsTable
+  payments: PaymentsTable
+  sales_by_customer: SalesByCustomerTable
+  sales_by_product: SalesByProductTable
+  workers: WorkersTable
+}
+
+/** What belongs to the database and not to a process: whether the queue is paused, which time zone its days are in. */
+interface SettingsTable {
+  name: 'queue_paused' | 'time_zone'
+  value: string
+}
+
+/** `reading`: lines still come. `releasing`: every line is stored, orders fall due. `taken_back`: undone. */
+export type ImportStatus = 'reading' | 'releasing' | 'finished' | 'taken_back'
+
+/** One run over one file, with the cursor that a resumed run continues from. */
+interface ImportsTable {
+  id: Generated<ImportId>
+  source: string
+  /** Absolute path, or `-` for standard input. */
+  file: string
+  status: ImportStatus
+  /** Held by the process that writes; a process that lost it may write nothing more. */
+  lease_token: LeaseToken
+  lease_until: number
+  host: string
+  pid: number
+  started_at: number
+  ended_at: number | null
+  /** Bytes of the file that the stored lines come from: the next line begins here. */
+  byte_offset: Generated<number>
+  /** Physical lines in these bytes. */
+  line_number: Generated<number>
+  /** SHA-256 of these bytes, so that a file changed in between is noticed. */
+  begun_sha256: Generated<string>
+  rejects_file: string | null
+  /** Length of the rejects file that belongs to the cursor; what is longer came after it. */
+  rejects_bytes: Generated<number>
+  rows: Generated<number>
+  orders: Generated<number>
+  imported: Generated<number>
+  duplicates: Generated<number>
+  conflicts: Generated<number>
+  rejected: Generated<number>
+  products_created: Generated<number>
+}
+
+/** A line that cannot simply be stored: its order is from an earlier import, or it disagrees with its order. */
+export interface ImportAsidesTable {
+  import_id: ImportId
+  line_number: number
+  reference: string
+  customer_id: string
+  customer_name: string
+  ordered_at: string
+  currency: Currency
+  sku: string
+  product_name: string
+  quantity: number
+  unit_price: number
+}
+
+/** An order that a bad line costs: none of its lines is imported. */
+interface ImportSpoiledTable {
+  import_id: ImportId
+  reference: string
+  /** The (first) bad line. */
+  line_number: number
+}
+
+interface CustomersTable {
+  id: Generated<CustomerId>
+  /** What the shop calls the customer. */
+  customer_id: string
+  name: string
+  /** The import that first named the customer. */
+  import_id: ImportId
+}
+
+interface ProductsTable {
+  id: Generated<ProductId>
+  sku: string
+  name: string
+  unit_price: number | null
+  currency: Currency | null
+  /** The import that created it; null where a person did. */
+  import_id: ImportId | null
+  /** Units in the shop: all adjustments less all committed units. */
+  on_hand: number
+  /** Units of these that live reservations hold. */
+  reserved: Generated<number>
+}
+
+interface StockAdjustmentsTable {
+  id: Generated<number>
+  product_id: ProductId
+  delta: number
+  reason: string
+  adjusted_at: number
+}
+
+interface OrdersTable {
+  id: Generated<OrderId>
+  import_id: ImportId
+  source: string
+  reference: string
+  customer_id: CustomerId
+  currency: Currency
+  total: number
+  /** `2025-01-15T17:41:00` as the shop's clock showed it, or with a `Z` where the file gave an offset. */
+  ordered_at: string
+  business_day: Day
+  status: Generated<OrderStatus>
+  /** Counts from 1; a retry by hand adds one, unless the last charge's outcome is unknown. */
+  attempt: Generated<number>
+  /**
+   * When a worker may next claim the order. While one holds it: when its lease ends. Null: never by itself, since its
+   * import has not ended, it was taken from the queue, it waits for a person, or it is settled.
+   */
+  due_at: number | null
+  lease_token: LeaseToken | null
+  reason: FailureReason | null
+  message: string | null
+  /** When it was completed, failed or rolled back. */
+  settled_at: number | null
+  /** When a person took it off the list of failures. */
+  cleared_at: number | null
+}
+
+interface OrderLinesTable {
+  order_id: OrderId
+  /** Where the line begins in its file. */
+  line_number: number
+  product_id: ProductId
+  quantity: number
+  unit_price: number
+  total: number
+}
+
+interface StockReservationsTable {
+  order_id: OrderId
+  attempt: number
+  product_id: ProductId
+  quantity: number
+  state: ReservationState
+  expires_at: number
+}
+
+/** A payment intent, written before the gateway is asked. */
+interface PaymentsTable {
+  order_id: OrderId
+  attempt: number
+  idempotency_key: IdempotencyKey
+  amount: number
+  currency: Currency
+  status: PaymentStatus
+  /** How often the gateway was asked without a known outcome. */
+  unanswered: Generated<number>
+  gateway_reference: string | null
+  message: string | null
+  created_at: number
+  answered_at: number | null
+}
+
+/** Completed orders by day and customer, kept in the transaction that completes them. */
+interface SalesByCustomerTable {
+  day: Day
+  currency: Currency
+  customer_id: CustomerId
+  orders: number
+  revenue: number
+}
+
+interface SalesByProductTable {
+  day: Day
+  currency: Currency
+  product_id: ProductId
+  orders: number
+  units: number
+  revenue: number
+}
+
+interface WorkersTable {
+  id: WorkerId
+  host: string
+  pid: number
+  concurrency: number
+  started_at: number
+  last_seen: number
+  processed: number
+  orders_per_second: number
+  stopped_at: number | null
+}

@@ -1,0 +1,17 @@
+// The few values that belong to the database and not to a process.
+import type { Kysely } from 'kysely'
+import type { Schema } from './schema.js'
+
+type SettingName = Schema['settings']['name']
+
+export async function readSetting(db: Kysely<Schema>, name: SettingName): Promise<string | undefined> {
+  const row = await db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst()
+  return row?.value
+}
+
+export async function writeSetting(db: Kysely<Schema>, name: SettingName, value: string): Promise<void> {
+  await db.transaction().execute(async (trx) => {
+    const updated = await trx.updateTable('settings').set({ value }).where('name', '=', name).executeTakeFirst()
+    if (updated.numUpdatedRows === 0n) await trx.insertInto('settings').values({ name, value }).execute()
+  })
+}

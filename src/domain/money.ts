@@ -1,0 +1,86 @@
+// Money as whole minor units (cents, fils, yen) of one currency. Nothing here adds two currencies together.
+import { data as isoCurrencies } from 'currency-codes'
+
+declare const iso4217: unique symbol
+
+/** A three-letter code that ISO 4217 lists. */
+export type Currency = string & { readonly [iso4217]: true }
+
+export interface Money {
+  readonly currency: Currency
+  /** Whole minor units: 48596 with USD is 485.96. */
+  readonly minor: number
+}
+
+/** Decimals of a unit price in storage; a price may be finer than its currency (0.0025 USD a screw). */
+export const PRICE_DECIMALS = 4
+
+/** The largest line or order total, in minor units. Sums of a thousand million of these still fit 64 bits. */
+export const MAX_TOTAL_MINOR = 1_000_000_000_000
+
+const decimalsByCode: ReadonlyMap<string, number> = new Map(
+  isoCurrencies.map((currency) => [currency.code, currency.digits]),
+)
+
+export function isCurrency(code: string): code is Currency {
+  return decimalsByCode.has(code)
+}
+
+/** How many decimals the currency has: 2 for USD, 0 for JPY, 3 for BHD. */
+export function currencyDecimals(currency: Currency): number {
+  const decimals = decimalsByCode.get(currency)
+  if (decimals === undefined) throw new RangeError(`${currency} is not a currency of ISO 4217`)
+  return decimals
+}
+
+/**
+ * Quantity times unit price, rounded once, half up, to minor units.
+ *
+ * @param priceScaled the unit price times 10^PRICE_DECIMALS
+ * @returns undefined where the total is beyond MAX_TOTAL_MINOR
+ */
+export function lineTotal(priceScaled: number, quantity: number, currency: Currency): number | undefined {
+  const product = priceScaled * quantity
+  const divisor = 10 ** (PRICE_DECIMALS - currencyDecimals(currency))
+  const minor = Number.isSafeInteger(product)
+    ? Math.floor(product / divisor) + (product % divisor >= divisor / 2 && divisor > 1 ? 1 : 0)
+    : Number((BigInt(priceScaled) * BigInt(quantity) * 2n + BigInt(divisor)) / (2n * BigInt(divisor)))
+  return minor <= MAX_TOTAL_MINOR ? minor : undefined
+}
+
+/** Share of an amount, rounded half up to minor units: the average of `parts` equal parts. */
+export function divideMinor(minor: number, parts: number): number {
+  return parts === 0 ? 0 : Number((BigInt(minor) * 2n + BigInt(parts)) / (2n * BigInt(parts)))
+}
+
+/** The amount as JSON carries it: a number with the currency's decimals, 485.96. */
+export function majorUnits({ currency, minor }: Money): number {
+  return Number(decimalText(minor, currencyDecimals(currency)))
+}
+
+/** The amount as a person reads it, without the currency: `12,345.60`. */
+export function formatAmount({ currency, minor }: Money): string {
+  return groupThousands(decimalText(minor, currencyDecimals(currency)))
+}
+
+/** A unit price as a person wrote it: at least the currency's decimals, more where it has more. */
+export function formatPrice(priceScaled: number, currency: Currency): string {
+  const [whole = '0', fraction = ''] = decimalText(priceScaled, PRICE_DECIMALS).split('.')
+  const decimals = currencyDecimals(currency)
+  const kept = fraction.slice(0, decimals) + fraction.slice(decimals).replace(/0+$/, '')
+  return kept === '' ? whole : `${whole}.${kept}`
+}
+
+/** A whole number with a separator between thousands. */
+export function groupThousands(digits: string | number): string {
+  const [whole = '', fraction] = String(digits).split('.')
+  const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, ',')
+  return fraction === undefined ? grouped : `${grouped}.${fraction}`
+}
+
+function decimalText(scaled: number, decimals: number): string {
+  if (decimals === 0) return String(scaled)
+  const digits = String(Math.abs(scaled)).padStart(decimals + 1, '0')
+  const sign = scaled < 0 ? '-' : ''
+  return `${sign}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`
+}

@@ -1,0 +1,57 @@
+// An order's statuses and the moves between them. The database's CHECK and the diagram in docs/architecture.md are made
+// from this table; test/drift holds the three together.
+
+export const ORDER_STATUSES = [
+  'pending',
+  'reserved',
+  'payment_processing',
+  'completed',
+  'failed',
+  'rolled_back',
+] as const
+export type OrderStatus = (typeof ORDER_STATUSES)[number]
+
+/** `worker`: a step of the workflow. `person`: `orderctl failed retry`, never by itself. */
+type Mover = 'worker' | 'person'
+
+interface Transition {
+  readonly from: OrderStatus
+  readonly to: OrderStatus
+  readonly by: Mover
+  readonly when: string
+}
+
+/** Every allowed move. `failed` never held stock; `rolled_back` held it and gave it back. */
+export const TRANSITIONS: readonly Transition[] = [
+  { from: 'pending', to: 'reserved', by: 'worker', when: 'stock for every line' },
+  { from: 'pending', to: 'failed', by: 'worker', when: 'out of stock' },
+  { from: 'reserved', to: 'payment_processing', by: 'worker', when: 'payment intent written' },
+  { from: 'reserved', to: 'rolled_back', by: 'worker', when: 'reservation expired' },
+  { from: 'payment_processing', to: 'completed', by: 'worker', when: 'captured' },
+  { from: 'payment_processing', to: 'rolled_back', by: 'worker', when: 'declined' },
+  { from: 'failed', to: 'pending', by: 'person', when: 'retried by hand' },
+  { from: 'rolled_back', to: 'pending', by: 'person', when: 'retried by hand' },
+]
+
+/** Statuses that a worker still has to move on. */
+export const OPEN_STATUSES = ['pending', 'reserved', 'payment_processing'] as const satisfies readonly OrderStatus[]
+
+/** Statuses that end without a sale; a person may retry them. */
+export const UNSOLD_STATUSES = ['failed', 'rolled_back'] as const satisfies readonly OrderStatus[]
+
+/** Whether a chain of workflow steps leads from one status to the other; steps may share a transaction. */
+export function canReach(from: OrderStatus, to: OrderStatus, by: Mover = 'worker'): boolean {
+  return TRANSITIONS.some(
+    (move) => move.by === by && move.from === from && (move.to === to || canReach(move.to, to, by)),
+  )
+}
+
+/** Why an order is not sold (yet). Stored with the order, so scripts may match on it. */
+export const FAILURE_REASONS = ['out_of_stock', 'declined', 'payment_unknown'] as const
+export type FailureReason = (typeof FAILURE_REASONS)[number]
+
+export const RESERVATION_STATES = ['live', 'committed', 'released'] as const
+export type ReservationState = (typeof RESERVATION_STATES)[number]
+
+export const PAYMENT_STATUSES = ['pending', 'captured', 'declined', 'unknown'] as const
+export type PaymentStatus = (typeof PAYMENT_STATUSES)[number]

@@ -1,0 +1,208 @@
+// The import of one file, from its first byte to orders that workers may take.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
+import type { Config } from '../config.js'
+import type { Schema } from '../database/schema.js'
+import type { OrderId } from '../domain/ids.js'
+import { EXIT, UserError } from '../errors.js'
+import type { Queue } from '../queue/queue.js'
+import type { RejectedLine } from './chunk.js'
+import { type ReadChunk, readInThread } from './reader.js'
+import type { Rejects } from './rejects.js'
+import { beginRun, type ImportRun, RENEW_MS, takeBack, updateRun } from './runs.js'
+import { storeChunk } from './store.js'
+import { reachVerdicts } from './verdicts.js'
+
+export interface ImportOptions {
+  /** Absolute path, or `-`. */
+  readonly file: string
+  /** The shop that the orders are from; their ids are unique within it. */
+  readonly source: string
+  readonly resume: boolean
+  /** `abort`: the first bad line ends the import and takes back what it stored. */
+  readonly onError: 'skip' | 'abort'
+  /** Ends the import after the chunk in hand; it can be resumed. */
+  readonly signal: AbortSignal
+  /** Lines read so far, and the share of the file where its size is known. */
+  readonly onProgress: (rows: number, fraction: number | undefined) => void
+  /** Told once where another import from the same source is under way and this one waits. */
+  readonly onWaiting: (run: ImportRun) => void
+  /** Looks at a chunk before it is stored. */
+  readonly beforeChunk?: (read: ReadChunk) => Promise<void>
+  /** Where lines that are not imported go. */
+  readonly openRejects: (run: ImportRun) => Rejects
+}
+
+export interface ImportOutcome {
+  readonly run: ImportRun
+  /** Orders that workers may take now. */
+  readonly published: number
+  /** The first few lines that were not imported. */
+  readonly examples: readonly RejectedLine[]
+  /** Whether the signal ended it before the file's end. */
+  readonly interrupted: boolean
+}
+
+export async function importOrders(
+  { db, queue, config }: { readonly db: Kysely<Schema>; readonly queue: Queue; readonly config: Config },
+  options: ImportOptions,
+): Promise<ImportOutcome> {
+  let run = await beginWhenFree(db, options)
+  const rejects = options.openRejects(run)
+  if (run.status === 'reading') {
+    const read = await readAll(db, config, run, rejects, options)
+    run = read.run
+    if (read.interrupted) return { run, published: 0, examples: rejects.examples, interrupted: true }
+  }
+  // From here on nothing can go wrong with the file: every line is stored and judged.
+  const published = await release(db, queue, run)
+  run = await updateRun(db, run, { status: 'finished', ended_at: Date.now() })
+  return { run, published, examples: rejects.examples, interrupted: false }
+}
+
+async function beginWhenFree(db: Kysely<Schema>, options: ImportOptions): Promise<ImportRun> {
+  for (let waited = false; ; waited = true) {
+    const begin = await beginRun(db, options)
+    if (begin.kind === 'begun') return begin.run
+    if (!waited) options.onWaiting(begin.run)
+    if (options.signal.aborted) throw interruptedWhileWaiting(begin.run)
+    await sleep(200)
+  }
+}
+
+function interruptedWhileWaiting({ file, pid }: ImportRun): UserError {
+  return new UserError({
+    code: 'interrupted',
+    message: `Interrupted while it waited for the import of ${file} by process ${pid}. Nothing was read.`,
+    fix: 'Run the import again.',
+    retryable: true,
+    exit: EXIT.interrupted,
+  })
+}
+
+async function readAll(
+  db: Kysely<Schema>,
+  config: Config,
+  begun: ImportRun,
+  rejects: Rejects,
+  options: ImportOptions,
+): Promise<{ run: ImportRun; interrupted: boolean }> {
+  let run = begun
+  let header: readonly string[] = []
+  const chunks = readInThread({
+    file: options.file,
+    begun:
+      run.byte_offset === 0
+        ? undefined
+        : { offset: run.byte_offset, line: run.line_number, sha256: run.begun_sha256 },
+    timeZone: config.timeZone,
+    unknownSku: config['inventory.unknownSku'],
+    database: config.database,
+  })
+  const renewal = setInterval(() => void updateRun(db, run, {}).catch(() => undefined), RENEW_MS)
+  try {
+    for await (const read of chunks) {
+      header = read.header
+      await options.beforeChunk?.(read)
+      rejects.append(read.rejected, header)
+      if (options.onError === 'abort' && rejects.examples.length > 0) throw await abort(db, run, rejects)
+      run = await storeRead(db, config, run, read, rejects)
+      options.onProgress(run.rows, read.size === undefined ? undefined : read.cursor.offset / read.size)
+      if (options.signal.aborted) return { run, interrupted: true }
+    }
+    run = await endReading(db, run, rejects, header, options)
+    return { run, interrupted: false }
+  } finally {
+    clearInterval(renewal)
+  }
+}
+
+/** The chunk and the cursor behind it, together or not at all. */
+async function storeRead(
+  db: Kysely<Schema>,
+  config: Config,
+  run: ImportRun,
+  { chunk, rejected, cursor }: ReadChunk,
+  rejects: Rejects,
+): Promise<ImportRun> {
+  return db.transaction().execute(async (trx) => {
+    const stored = await storeChunk(trx, chunk, {
+      importId: run.id,
+      source: run.source,
+      initialStock: config['inventory.initialStock'],
+      now: Date.now(),
+    })
+    return updateRun(trx, run, {
+      byte_offset: cursor.offset,
+      line_number: cursor.line,
+      begun_sha256: cursor.sha256,
+      rejects_file: rejects.file,
+      rejects_bytes: rejects.bytes,
+      rows: run.rows + chunk.lineCount + rejected.length,
+      orders: run.orders + stored.orders,
+      imported: run.imported + stored.lines,
+      rejected: run.rejected + rejected.length,
+      products_created: run.products_created + stored.productsCreated,
+    })
+  })
+}
+
+async function endReading(
+  db: Kysely<Schema>,
+  run: ImportRun,
+  rejects: Rejects,
+  header: readonly string[],
+  { onError }: ImportOptions,
+): Promise<ImportRun> {
+  const ended = await db.transaction().execute(async (trx) => {
+    const verdicts = await reachVerdicts(trx, run, rejects, header)
+    if (onError === 'abort' && verdicts.rejected > 0) return undefined
+    return updateRun(trx, run, {
+      status: 'releasing',
+      rejects_file: rejects.file,
+      rejects_bytes: rejects.bytes,
+      orders: run.orders - verdicts.ordersRemoved,
+      imported: run.imported - verdicts.linesRemoved,
+      duplicates: verdicts.duplicates,
+      conflicts: verdicts.conflicts,
+      rejected: run.rejected + verdicts.rejected,
+      products_created: run.products_created - verdicts.productsRemoved,
+    })
+  })
+  if (!ended) throw await abort(db, run, rejects)
+  return ended
+}
+
+async function abort(db: Kysely<Schema>, run: ImportRun, rejects: Rejects): Promise<UserError> {
+  await db.transaction().execute(async (trx) => {
+    await updateRun(trx, run, {})
+    await takeBack(trx, run)
+  })
+  const first = rejects.examples[0]
+  return new UserError({
+    code: 'import_aborted',
+    message: `The import stopped at line ${first?.line}: ${first?.reason}. Nothing was imported.`,
+    fix: 'Mend the line and run the import again, or leave bad lines out with --on-error skip.',
+  })
+}
+
+const RELEASE_SLICE = 10_000
+
+/** Lets the import's orders fall due, in slices, so that workers and other imports are not kept waiting. */
+async function release(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promise<number> {
+  let published = 0
+  for (let after = 0 as OrderId; ; ) {
+    const held = await db
+      .selectFrom('orders')
+      .select('id')
+      .where('import_id', '=', run.id)
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(RELEASE_SLICE)
+      .execute()
+    const last = held.at(-1)
+    if (!last) return published
+    published += await queue.publish(held.map((order) => order.id))
+    after = last.id
+  }
+}

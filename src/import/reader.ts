@@ -1,0 +1,92 @@
+// The reading thread as the writer sees it: a sequence of chunks, read ahead by a few.
+import { Worker } from 'node:worker_threads'
+import type { Config } from '../config.js'
+import { type Problem, UserError } from '../errors.js'
+import { STDIN } from './bytes.js'
+import type { Chunk, RejectedLine } from './chunk.js'
+
+/** How far a file was read: between two lines. */
+export interface Cursor {
+  /** Bytes from the file's start. */
+  readonly offset: number
+  /** The line that begins there, from 1. */
+  readonly line: number
+  /** Of all bytes before. */
+  readonly sha256: string
+}
+
+export interface ReaderOptions {
+  readonly file: string
+  /** Where an earlier run got to; undefined to begin at the beginning. */
+  readonly begun: Cursor | undefined
+  readonly timeZone: string
+  readonly unknownSku: Config['inventory.unknownSku']
+  readonly database: Config['database']
+}
+
+export interface ReadChunk {
+  /** The names of the file's columns. */
+  readonly header: readonly string[]
+  readonly chunk: Chunk
+  readonly rejected: readonly RejectedLine[]
+  /** Behind the chunk's last line. */
+  readonly cursor: Cursor
+  /** Bytes in the whole file; undefined for a pipe. */
+  readonly size: number | undefined
+}
+
+export type ReaderMessage =
+  | { readonly kind: 'chunk'; readonly read: ReadChunk }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'failed'; readonly problem: Problem }
+
+/** Chunks that may wait for the writer; they bound the memory, whatever the file's size. */
+const CHUNKS_AHEAD = 3
+
+export function fileLabel(file: string): string {
+  return file === STDIN ? 'standard input' : file
+}
+
+/** Reads the file in a thread of its own. Leaving the loop early ends the thread. */
+export async function* readInThread(options: ReaderOptions): AsyncGenerator<ReadChunk, void> {
+  const thread = new Worker(new URL('./reader-thread.js', import.meta.url), { workerData: options })
+  const messages = queueMessages(thread)
+  try {
+    for (let ahead = 0; ahead < CHUNKS_AHEAD; ahead++) thread.postMessage('next')
+    for (;;) {
+      const message = await messages.next()
+      if (message.kind === 'end') return
+      if (message.kind === 'failed') throw new UserError(message.problem)
+      yield message.read
+      thread.postMessage('next')
+    }
+  } finally {
+    await thread.terminate()
+  }
+}
+
+function queueMessages(thread: Worker): { next(): Promise<ReaderMessage> } {
+  const arrived: ReaderMessage[] = []
+  let failure: Error | undefined
+  let wake = () => {}
+  thread.on('message', (message: ReaderMessage) => {
+    arrived.push(message)
+    wake()
+  })
+  thread.on('error', (error) => {
+    failure = error instanceof Error ? error : new Error(String(error))
+    wake()
+  })
+  return {
+    async next() {
+      for (;;) {
+        const message = arrived.shift()
+        if (message) return message
+        if (failure) throw failure
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
+      }
+    },
+  }
+}

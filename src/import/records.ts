@@ -1,0 +1,220 @@
+// Bytes -> CSV records, each with the place that it stands at. csv-parse reads the quotes and commas; what is here gives
+// every record its bytes and line number, and gets past a broken line at the cost of that line alone.
+import type { Hash } from 'node:crypto'
+import { CsvError, Parser } from 'csv-parse'
+
+/** Where a record stands in the file. */
+export interface Place {
+  /** Its first physical line, from 1. */
+  readonly line: number
+  /** Whether a quoted value spans lines. */
+  readonly multiline: boolean
+  /** Its bytes within the window at hand; with its line ending. */
+  readonly start: number
+  readonly end: number
+}
+
+export interface RecordSink {
+  /** @param window the bytes that the place refers to */
+  record(cells: string[], place: Place, window: Buffer): void
+  /** A line that is no record; `reason` completes "the line …". Of a very long one, `raw` is the beginning. */
+  broken(raw: Buffer, line: number, reason: string): void
+}
+
+export interface RecordOptions {
+  /** How the file ends its lines; with `\n`, also `\r\n` ends one. */
+  readonly lineEnding: '\n' | '\r'
+  /** Place of the first byte that will be written. */
+  readonly offset: number
+  readonly line: number
+  /** SHA-256 of the bytes before it, to be continued. */
+  readonly hash: Hash
+  /** How many cells a record has: as many as the header. */
+  readonly width: number
+}
+
+const NO_BYTES = Buffer.alloc(0)
+
+/** A record that is longer is no order line; it also bounds the memory that a line without an end can take. */
+export const MAX_RECORD_BYTES = 1_048_576
+
+/** How much of a line is kept to be shown when its start has left memory. */
+const SHOWN_BYTES = 1000
+
+export class RecordReader {
+  /** The bytes at hand, which places refer to: from `offset` at the time of the last `write`. */
+  window: Buffer = Buffer.alloc(0)
+  /** Everything before was handed out: the next record begins here. Bytes from the file's start. */
+  offset: number
+  /** The line that begins there. */
+  line: number
+
+  readonly #sink: RecordSink
+  readonly #newline: number
+  readonly #recordDelimiter: string[]
+  /** Of the bytes that left the window. */
+  readonly #hash: Hash
+  #digest = ''
+  #windowStart: number
+  #parser: Parser
+  /** Place of the parser's first byte. */
+  #parserStart: number
+  #parserLine = 0
+  /** A line that failed and whose end we look for. */
+  #broken: { readonly reason: string; shown: Buffer | undefined } | undefined
+  readonly #width: number
+
+  constructor(sink: RecordSink, options: RecordOptions) {
+    this.#sink = sink
+    this.#newline = options.lineEnding.charCodeAt(0)
+    this.#recordDelimiter = options.lineEnding === '\r' ? ['\r'] : ['\r\n', '\n']
+    this.#width = options.width
+    this.#hash = options.hash
+    this.offset = options.offset
+    this.line = options.line
+    this.#windowStart = options.offset
+    this.#parserStart = options.offset
+    this.#parser = this.#newParser()
+  }
+
+  /** SHA-256, in hex, of all bytes before `offset`. */
+  get digest(): string {
+    if (!this.#broken) {
+      const begun = this.window.subarray(0, this.offset - this.#windowStart)
+      this.#digest = this.#hash.copy().update(begun).digest('hex')
+    }
+    return this.#digest
+  }
+
+  /** Reads on. Records whose last byte is here are handed to the sink before the promise resolves. */
+  async write(bytes: Buffer): Promise<void> {
+    this.#moveWindow(bytes)
+    let next = this.#broken ? this.#dropBrokenLine() : bytes
+    while (next.length > 0) next = this.#afterFailure(await write(this.#parser, next))
+  }
+
+  async end(): Promise<void> {
+    this.#moveWindow(NO_BYTES)
+    for (;;) {
+      if (this.#broken) return this.#reportBroken(this.window.length)
+      const error = await finish(this.#parser)
+      if (error === undefined) return
+      let next = this.#afterFailure(error)
+      while (next.length > 0) next = this.#afterFailure(await write(this.#parser, next))
+    }
+  }
+
+  /** Lets go of what was handed out, and of a broken line but for its beginning; adds the bytes. */
+  #moveWindow(bytes: Buffer): void {
+    const begin = this.offset - this.#windowStart
+    if (this.#broken) this.#broken.shown ??= Buffer.from(this.window.subarray(begin, begin + SHOWN_BYTES))
+    const keepFrom = this.#broken ? this.window.length : begin
+    this.#hash.update(this.window.subarray(0, keepFrom))
+    const rest = this.window.subarray(keepFrom)
+    this.#windowStart += keepFrom
+    this.window = rest.length === 0 ? bytes : Buffer.concat([rest, bytes])
+  }
+
+  /** After csv-parse gave up on a record: only its first line is broken. Returns what is to be read again. */
+  #afterFailure(error: unknown): Buffer {
+    if (error === undefined) return NO_BYTES
+    void this.digest
+    this.#broken = { reason: brokenReason(error), shown: undefined }
+    return this.#dropBrokenLine()
+  }
+
+  #dropBrokenLine(): Buffer {
+    const newline = this.window.indexOf(this.#newline, Math.max(0, this.offset - this.#windowStart))
+    if (newline === -1) return NO_BYTES
+    this.#reportBroken(newline + 1)
+    return this.window.subarray(newline + 1)
+  }
+
+  /** Tells the sink, and begins anew behind the line. */
+  #reportBroken(end: number): void {
+    if (!this.#broken) return
+    const { reason, shown } = this.#broken
+    this.#broken = undefined
+    this.#sink.broken(shown ?? this.window.subarray(this.offset - this.#windowStart, end), this.line, reason)
+    this.offset = this.#windowStart + end
+    this.line += 1
+    this.#parserStart = this.offset
+    this.#parser = this.#newParser()
+  }
+
+  #newParser(): Parser {
+    this.#parserLine = 0
+    const parser: Parser = new Parser({
+      record_delimiter: this.#recordDelimiter,
+      relax_column_count: true,
+      max_record_size: MAX_RECORD_BYTES,
+      on_record: (cells: string[]) => {
+        this.#accept(cells, parser)
+        return null
+      },
+    })
+    parser.on('error', () => undefined)
+    parser.resume()
+    return parser
+  }
+
+  #accept(cells: string[], parser: Parser): void {
+    const start = this.offset - this.#windowStart
+    const end = this.#parserStart + parser.info.bytes - this.#windowStart
+    // csv-parse counts a quoted \r\n twice, so its count only tells that there is something to count.
+    const multiline = parser.info.lines - this.#parserLine > 1
+    const lines = multiline ? this.#countLines(start, end) : 1
+    if (!isBlank(cells)) {
+      // Of two lines that a stray quote ties together, the second may be sound: begin again behind the first.
+      if (multiline && cells.length !== this.#width) throw new StrayQuote()
+      this.#sink.record(cells, { line: this.line, multiline, start, end }, this.window)
+    }
+    this.#parserLine = parser.info.lines
+    this.offset = this.#windowStart + end
+    this.line += lines
+  }
+
+  #countLines(start: number, end: number): number {
+    let lines = 0
+    for (let at = this.window.indexOf(this.#newline, start); at !== -1 && at < end; lines++) {
+      at = this.window.indexOf(this.#newline, at + 1)
+    }
+    // The last line of a file may lack its line ending.
+    return this.window[end - 1] === this.#newline ? lines : lines + 1
+  }
+}
+
+class StrayQuote extends Error {}
+
+function brokenReason(error: unknown): string {
+  if (error instanceof StrayQuote) return 'has a quote that is not closed'
+  if (!(error instanceof CsvError)) throw error
+  switch (error.code) {
+    case 'CSV_MAX_RECORD_SIZE':
+      return `is longer than ${MAX_RECORD_BYTES / 1024} KiB, or has a quote that is not closed`
+    case 'CSV_QUOTE_NOT_CLOSED':
+      return 'has a quote that is not closed'
+    case 'INVALID_OPENING_QUOTE':
+      return 'has a quote inside a value that is not quoted: write "5"" pipe" for 5" pipe'
+    case 'CSV_INVALID_CLOSING_QUOTE':
+      return 'has text behind a closing quote: write "5"" pipe" for 5" pipe'
+    default:
+      throw error
+  }
+}
+
+function isBlank(cells: readonly string[]): boolean {
+  return cells[0]?.trim() === '' && cells.every((cell) => cell.trim() === '')
+}
+
+function write(parser: Parser, bytes: Buffer): Promise<unknown> {
+  return new Promise((resolve) => parser.write(bytes, (error) => resolve(error ?? undefined)))
+}
+
+function finish(parser: Parser): Promise<unknown> {
+  return new Promise((resolve) => {
+    parser.once('error', resolve)
+    parser.once('end', () => resolve(undefined))
+    parser.end()
+  })
+}

@@ -1,0 +1,135 @@
+// One run of an import over one file: who holds it, how far it got, and what becomes of one that was cut off.
+import { hostname } from 'node:os'
+import { randomUUID } from 'node:crypto'
+import type { Kysely, Selectable } from 'kysely'
+import type { Schema } from '../database/schema.js'
+import type { LeaseToken } from '../domain/ids.js'
+import { errorCode, UserError } from '../errors.js'
+import { removeUnusedNames } from './verdicts.js'
+
+export type ImportRun = Selectable<Schema['imports']>
+
+/** A run that has not been heard of for so long may be taken over; its process, should it live, writes nothing more. */
+const LEASE_MS = 30_000
+
+/** How often a run that waits for its input says that it is alive. */
+export const RENEW_MS = LEASE_MS / 3
+
+export type Begin =
+  | { readonly kind: 'begun'; readonly run: ImportRun }
+  /** Another process imports from the same source just now. */
+  | { readonly kind: 'busy'; readonly run: ImportRun }
+
+/**
+ * Begins a run, or takes over one that was cut off. Of one source, one import runs at a time: two would judge each
+ * other's half-stored orders.
+ *
+ * Without `resume`, what a cut-off run over the same file stored is taken back first; where all its lines had been
+ * stored, it is brought to its end instead (`releasing`, returned like a run to resume).
+ */
+export async function beginRun(
+  db: Kysely<Schema>,
+  wanted: { readonly source: string; readonly file: string; readonly resume: boolean },
+): Promise<Begin> {
+  return db.transaction().execute(async (trx) => {
+    const open = await trx
+      .selectFrom('imports')
+      .selectAll()
+      .where('source', '=', wanted.source)
+      .where('status', 'in', ['reading', 'releasing'])
+      .orderBy('id', 'desc')
+      .execute()
+    const alive = open.find(isAlive)
+    if (alive) return { kind: 'busy', run: alive }
+    const same = open.find((run) => run.file === wanted.file)
+    if (same && (wanted.resume || same.status === 'releasing')) return { kind: 'begun', run: await takeOver(trx, same) }
+    if (same) await takeBack(trx, same)
+    return { kind: 'begun', run: await insertRun(trx, wanted) }
+  })
+}
+
+/** Undoes a run whose orders no worker has seen: they, their lines and what was created for them alone are gone. */
+export async function takeBack(db: Kysely<Schema>, { id }: Pick<ImportRun, 'id'>): Promise<void> {
+  const orders = db.selectFrom('orders').where('import_id', '=', id).select('id')
+  await db.deleteFrom('order_lines').where('order_id', 'in', orders).execute()
+  await db.deleteFrom('orders').where('import_id', '=', id).execute()
+  await removeUnusedNames(db, id)
+  await db.deleteFrom('import_asides').where('import_id', '=', id).execute()
+  await db.deleteFrom('import_spoiled').where('import_id', '=', id).execute()
+  await db
+    .updateTable('imports')
+    .set({ status: 'taken_back', ended_at: Date.now() })
+    .where('id', '=', id)
+    .execute()
+}
+
+/**
+ * Writes how far the run is, or how it ended, if the caller still holds it.
+ *
+ * @throws UserError where another process has taken the run over
+ */
+export async function updateRun(
+  db: Kysely<Schema>,
+  run: ImportRun,
+  changes: Partial<Omit<ImportRun, 'id'>>,
+): Promise<ImportRun> {
+  const all = { ...changes, lease_until: Date.now() + LEASE_MS }
+  const updated = await db
+    .updateTable('imports')
+    .set(all)
+    .where('id', '=', run.id)
+    .where('lease_token', '=', run.lease_token)
+    .where('status', 'in', ['reading', 'releasing'])
+    .executeTakeFirst()
+  if (updated.numUpdatedRows === 0n) {
+    throw new UserError({
+      code: 'import_taken_over',
+      message: `Import ${run.id} was taken over by another process while this one stood still.`,
+      fix: 'Nothing is lost: the other process goes on with it. `orderctl status` shows how far it is.',
+    })
+  }
+  return { ...run, ...all }
+}
+
+/** Whether the process that holds the run still works on it. */
+export function isAlive(run: Pick<ImportRun, 'lease_until' | 'host' | 'pid'>): boolean {
+  if (run.lease_until < Date.now()) return false
+  return run.host !== hostname() || processExists(run.pid)
+}
+
+function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return errorCode(error) === 'EPERM'
+  }
+}
+
+function holder() {
+  return {
+    lease_token: randomUUID() as string as LeaseToken,
+    lease_until: Date.now() + LEASE_MS,
+    host: hostname(),
+    pid: process.pid,
+  }
+}
+
+async function takeOver(db: Kysely<Schema>, run: ImportRun): Promise<ImportRun> {
+  const held = holder()
+  await db.updateTable('imports').set(held).where('id', '=', run.id).execute()
+  return { ...run, ...held }
+}
+
+/** A run of its own, for a database that nobody else has. */
+export async function insertRun(
+  db: Kysely<Schema>,
+  { source, file }: { readonly source: string; readonly file: string },
+): Promise<ImportRun> {
+  const held = holder()
+  await db
+    .insertInto('imports')
+    .values({ source, file, status: 'reading', started_at: Date.now(), ...held })
+    .execute()
+  return db.selectFrom('imports').selectAll().where('lease_token', '=', held.lease_token).executeTakeFirstOrThrow()
+}

@@ -1,0 +1,170 @@
+// A batch of catalogue rows -> products and their stock adjustments, in one transaction.
+import type { Kysely } from 'kysely'
+import type { Database } from '../database/connection.js'
+import { packRows, rowSource } from '../database/row-source.js'
+import type { Schema } from '../database/schema.js'
+import type { Currency } from '../domain/money.js'
+import type { CatalogueColumn, ProductRow } from './catalogue-row.js'
+
+const REASON = 'products import'
+
+export interface StoredProducts {
+  readonly created: number
+  readonly updated: number
+  readonly unchanged: number
+  readonly rejected: readonly RejectedProduct[]
+}
+
+interface RejectedProduct {
+  readonly line: number
+  readonly column: CatalogueColumn
+  readonly reason: string
+}
+
+interface Product {
+  readonly sku: string
+  readonly name: string
+  readonly unit_price: number | null
+  readonly currency: Currency | null
+  readonly on_hand: number
+  readonly reserved: number
+}
+
+/** What a product becomes; `delta` is what its stock changes by. */
+interface ProductChange {
+  readonly sku: string
+  readonly name: string
+  readonly unit_price: number | null
+  readonly currency: Currency | null
+  readonly delta: number
+}
+
+const CHANGE_COLUMNS = ['sku', 'name', 'unit_price', 'currency', 'delta'] as const
+
+/** @param rows no SKU twice */
+export async function storeProducts(db: Database, rows: readonly ProductRow[]): Promise<StoredProducts> {
+  return db.transaction().execute(async (trx) => {
+    const products = await readProducts(trx, rows)
+    const created: ProductChange[] = []
+    const updated: ProductChange[] = []
+    const rejected: RejectedProduct[] = []
+    for (const row of rows) {
+      const product = products.get(row.sku)
+      const fault = findFault(row, product)
+      if (fault) rejected.push(fault)
+      else if (!product) created.push(newProduct(row))
+      else {
+        const change = changeProduct(row, product)
+        if (isChange(change, product)) updated.push(change)
+      }
+    }
+    await createProducts(trx, created)
+    await updateProducts(trx, updated)
+    // A new product's first adjustment is its first stock, be it none.
+    await recordAdjustments(trx, [...created, ...updated.filter((change) => change.delta !== 0)])
+    return {
+      created: created.length,
+      updated: updated.length,
+      unchanged: rows.length - created.length - updated.length - rejected.length,
+      rejected,
+    }
+  })
+}
+
+async function readProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Promise<Map<string, Product>> {
+  const skus = packRows(rows.map(({ sku }) => ({ sku })))
+  const products = await db
+    .selectFrom(rowSource('asked', ['sku'], skus))
+    .innerJoin('products', 'products.sku', 'asked.sku')
+    .select(['products.sku', 'name', 'unit_price', 'currency', 'on_hand', 'reserved'])
+    .execute()
+  return new Map(products.map((product) => [product.sku, product]))
+}
+
+/** What only a look at the product shows. */
+function findFault(row: ProductRow, product: Product | undefined): RejectedProduct | undefined {
+  const { line, name, unitPrice, currency, stock } = row
+  if (!product && name === null) return { line, column: 'name', reason: 'name is empty: a new product needs one' }
+  if (unitPrice !== null && currency === null && !product?.currency) {
+    return { line, column: 'currency', reason: 'currency is empty: a price needs one' }
+  }
+  if (unitPrice === null && currency !== null && currency !== (product?.currency ?? null)) {
+    return { line, column: 'price', reason: `price is empty: what it is in ${currency} is not known` }
+  }
+  if (product && stock !== null && stock < product.reserved) {
+    const reason = `stock is ${stock}, less than the ${product.reserved} units that open orders hold`
+    return { line, column: 'stock', reason }
+  }
+  return undefined
+}
+
+function newProduct({ sku, name, unitPrice, currency, stock }: ProductRow): ProductChange {
+  return { sku, name: name ?? sku, unit_price: unitPrice, currency, delta: stock ?? 0 }
+}
+
+function changeProduct({ sku, name, unitPrice, currency, stock }: ProductRow, product: Product): ProductChange {
+  return {
+    sku,
+    name: name ?? product.name,
+    unit_price: unitPrice ?? product.unit_price,
+    currency: currency ?? product.currency,
+    delta: stock === null ? 0 : stock - product.on_hand,
+  }
+}
+
+function isChange(change: ProductChange, product: Product): boolean {
+  return (
+    change.delta !== 0 ||
+    change.name !== product.name ||
+    change.unit_price !== product.unit_price ||
+    change.currency !== product.currency
+  )
+}
+
+async function createProducts(db: Kysely<Schema>, changes: readonly ProductChange[]): Promise<void> {
+  if (changes.length === 0) return
+  await db
+    .insertInto('products')
+    .columns(['sku', 'name', 'unit_price', 'currency', 'on_hand'])
+    .expression((eb) =>
+      eb
+        .selectFrom(rowSource('change', CHANGE_COLUMNS, packRows(changes)))
+        .select(['change.sku', 'change.name', 'change.unit_price', 'change.currency', 'change.delta']),
+    )
+    .execute()
+}
+
+async function updateProducts(db: Kysely<Schema>, changes: readonly ProductChange[]): Promise<void> {
+  if (changes.length === 0) return
+  await db
+    .updateTable('products')
+    .from(rowSource('change', CHANGE_COLUMNS, packRows(changes)))
+    .set((eb) => ({
+      name: eb.ref('change.name'),
+      unit_price: eb.ref('change.unit_price'),
+      currency: eb.ref('change.currency'),
+      on_hand: eb('products.on_hand', '+', eb.ref('change.delta')),
+    }))
+    .whereRef('products.sku', '=', 'change.sku')
+    .execute()
+}
+
+async function recordAdjustments(db: Kysely<Schema>, changes: readonly ProductChange[]): Promise<void> {
+  if (changes.length === 0) return
+  const adjustedAt = Date.now()
+  await db
+    .insertInto('stock_adjustments')
+    .columns(['product_id', 'delta', 'reason', 'adjusted_at'])
+    .expression((eb) =>
+      eb
+        .selectFrom(rowSource('change', CHANGE_COLUMNS, packRows(changes)))
+        .innerJoin('products', 'products.sku', 'change.sku')
+        .select((one) => [
+          'products.id',
+          'change.delta',
+          one.val(REASON).as('reason'),
+          one.val(adjustedAt).as('adjusted_at'),
+        ]),
+    )
+    .execute()
+}

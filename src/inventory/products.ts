@@ -1,0 +1,128 @@
+// Products and their stock: what there is, and changes by hand. A catalogue file changes many at once: catalogue.ts.
+
+import { nearest } from '../config.js'
+import type { Database } from '../database/connection.js'
+import { groupThousands } from '../domain/money.js'
+import { UserError, usageError } from '../errors.js'
+
+/** Units of one product in stock, at the most; sums of many then still fit. */
+export const MAX_STOCK = 1_000_000_000
+
+const MAX_REASON_LENGTH = 255
+
+export interface ProductStock {
+  readonly sku: string
+  readonly name: string
+  readonly on_hand: number
+  readonly reserved: number
+  /** on_hand less reserved: what new orders can have. */
+  readonly available: number
+}
+
+interface ProductFilter {
+  /** Only products of which so many or fewer are available; the scarcest first. */
+  readonly low?: number | undefined
+  readonly limit?: number | undefined
+}
+
+/** By SKU. `total` counts all that match, also those beyond the limit. */
+export async function listProducts(
+  db: Database,
+  { low, limit }: ProductFilter,
+): Promise<{ total: number; products: ProductStock[] }> {
+  return db
+    .transaction()
+    .setAccessMode('read only')
+    .execute(async (trx) => {
+      let matching = trx.selectFrom('products')
+      if (low !== undefined) matching = matching.where((eb) => eb(eb('on_hand', '-', eb.ref('reserved')), '<=', low))
+      const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+      let listed = matching.select((eb) => [
+        'sku',
+        'name',
+        'on_hand',
+        'reserved',
+        eb('on_hand', '-', eb.ref('reserved')).as('available'),
+      ])
+      if (low !== undefined) listed = listed.orderBy('available')
+      listed = listed.orderBy('sku')
+      return { total, products: await (limit === undefined ? listed : listed.limit(limit)).execute() }
+    })
+}
+
+/**
+ * Adds units to a product's stock or takes some away, and records why.
+ *
+ * @throws UserError where the product is unknown, or where more would be taken than is available
+ */
+export async function adjustStock(db: Database, sku: string, delta: number, reason: string): Promise<ProductStock> {
+  const why = reason.trim()
+  if (why === '' || why.length > MAX_REASON_LENGTH) throw unusableReason(why)
+  return db.transaction().execute(async (trx) => {
+    const product = await trx.selectFrom('products').selectAll().where('sku', '=', sku).executeTakeFirst()
+    if (!product) throw await unknownProduct(trx, sku)
+    const { id, name, on_hand, reserved } = product
+    const after = on_hand + delta
+    if (after < reserved) throw notEnough(sku, delta, on_hand, reserved)
+    if (after > MAX_STOCK) throw tooMuch(sku, after)
+    await trx.updateTable('products').set({ on_hand: after }).where('id', '=', id).execute()
+    await trx
+      .insertInto('stock_adjustments')
+      .values({ product_id: id, delta, reason: why, adjusted_at: Date.now() })
+      .execute()
+    return { sku, name, on_hand: after, reserved, available: after - reserved }
+  })
+}
+
+/** Reads `5`, `+5` and `-5`; zero would change nothing. */
+export function readDelta(text: string): number {
+  const delta = /^[+-]?\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+  if (Math.abs(delta) >= 1 && Math.abs(delta) <= MAX_STOCK) return delta
+  throw usageError({
+    code: 'bad_delta',
+    message: `"${text}" is no change of stock.`,
+    fix: 'Write a whole number of units other than 0: 5 to add five, -5 to take five away.',
+  })
+}
+
+function unusableReason(reason: string): UserError {
+  return usageError({
+    code: 'bad_reason',
+    message: reason === '' ? 'The reason is empty.' : `The reason is longer than ${MAX_REASON_LENGTH} characters.`,
+    fix: 'Say in a few words why the stock changes: --reason "stocktake".',
+  })
+}
+
+function notEnough(sku: string, delta: number, onHand: number, reserved: number): UserError {
+  return new UserError({
+    code: 'not_enough_stock',
+    message:
+      `${sku} has ${groupThousands(onHand - reserved)} units available ` +
+      `(${groupThousands(onHand)} on hand, ${groupThousands(reserved)} reserved), so ${groupThousands(-delta)} cannot be taken.`,
+    fix:
+      reserved > 0
+        ? 'Take fewer, or wait until the orders that hold the rest are settled (orderctl work --drain).'
+        : 'Take fewer.',
+  })
+}
+
+function tooMuch(sku: string, after: number): UserError {
+  return new UserError({
+    code: 'too_much_stock',
+    message: `${sku} would have ${groupThousands(after)} units, more than the ${groupThousands(MAX_STOCK)} that a product can have.`,
+    fix: 'Add fewer.',
+  })
+}
+
+async function unknownProduct(db: Database, sku: string): Promise<UserError> {
+  const candidates = await db.selectFrom('products').select('sku').orderBy('sku').limit(10_000).execute()
+  const meant = nearest(
+    sku,
+    candidates.map((product) => product.sku),
+  )
+  return new UserError({
+    code: 'unknown_product',
+    message: `There is no product ${sku}.${meant ? ` Did you mean ${meant}?` : ''}`,
+    fix: 'Run `orderctl products list` to see the products there are.',
+  })
+}

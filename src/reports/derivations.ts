@@ -1,0 +1,62 @@
+// What is derived, computed afresh from what it is derived from: the audit compares with it, a rebuild writes it.
+import type { Database } from '../database/connection.js'
+
+export function freshCustomerSales(db: Database) {
+  return db
+    .selectFrom('orders')
+    .select((eb) => [
+      'business_day as day',
+      'currency',
+      'customer_id',
+      eb.fn.countAll<number>().as('orders'),
+      eb.fn.sum<number>('total').as('revenue'),
+    ])
+    .where('status', '=', 'completed')
+    .groupBy(['business_day', 'currency', 'customer_id'])
+}
+
+export function freshProductSales(db: Database) {
+  return db
+    .selectFrom('orders')
+    .innerJoin('order_lines', 'order_lines.order_id', 'orders.id')
+    .select((eb) => [
+      'orders.business_day as day',
+      'orders.currency',
+      'order_lines.product_id',
+      eb.fn.count<number>('orders.id').distinct().as('orders'),
+      eb.fn.sum<number>('order_lines.quantity').as('units'),
+      eb.fn.sum<number>('order_lines.total').as('revenue'),
+    ])
+    .where('orders.status', '=', 'completed')
+    .groupBy(['orders.business_day', 'orders.currency', 'order_lines.product_id'])
+}
+
+/** The sum of each order's lines; nothing for an order without any. */
+export function freshOrderTotals(db: Database) {
+  return db
+    .selectFrom('order_lines')
+    .select((eb) => ['order_id', eb.fn.sum<number>('total').as('total')])
+    .groupBy('order_id')
+}
+
+/** Each product's stock: adjustments less committed units, and the units of live reservations. */
+export function freshStock(db: Database) {
+  const adjusted = db
+    .selectFrom('stock_adjustments')
+    .select((eb) => ['product_id', eb.fn.sum<number>('delta').as('units')])
+    .groupBy('product_id')
+  const held = db
+    .selectFrom('stock_reservations')
+    .select((eb) => ['product_id', eb.fn.sum<number>('quantity').as('units')])
+    .groupBy('product_id')
+  return db
+    .selectFrom('products')
+    .leftJoin(adjusted.as('adjusted'), 'adjusted.product_id', 'products.id')
+    .leftJoin(held.where('state', '=', 'committed').as('committed'), 'committed.product_id', 'products.id')
+    .leftJoin(held.where('state', '=', 'live').as('live'), 'live.product_id', 'products.id')
+    .select((eb) => [
+      'products.id as product_id',
+      eb(eb.fn.coalesce('adjusted.units', eb.lit(0)), '-', eb.fn.coalesce('committed.units', eb.lit(0))).as('on_hand'),
+      eb.fn.coalesce('live.units', eb.lit(0)).as('reserved'),
+    ])
+}

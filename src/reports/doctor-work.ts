@@ -1,0 +1,95 @@
+// Checks of the work at hand: what stands still, and what waits for a person.
+import { hostname } from 'node:os'
+import type { Database } from '../database/connection.js'
+import { readSetting } from '../database/settings.js'
+import { errorCode } from '../errors.js'
+import type { DatabaseCheck, Finding } from './doctor-database.js'
+
+export const WORK_CHECKS: readonly DatabaseCheck[] = [
+  { name: 'queue', look: checkQueue },
+  { name: 'stuck orders', look: checkStuckOrders },
+  { name: 'imports', look: checkImports },
+  { name: 'waiting for a person', look: checkWaiting },
+]
+
+/** Longer than any burst takes: an order that was due before then is waiting for a worker that is not there. */
+const STUCK_MS = 600_000
+
+/** A worker that was not heard from for so long is gone. */
+const WORKER_SILENT_MS = 60_000
+
+async function checkQueue(db: Database): Promise<Finding> {
+  return (await readSetting(db, 'queue_paused')) === 'yes'
+    ? { detail: 'paused: no worker takes orders', fix: 'Run `orderctl queue resume`.' }
+    : { detail: 'open' }
+}
+
+async function checkStuckOrders(db: Database): Promise<Finding> {
+  const now = Date.now()
+  const overdue = await db
+    .selectFrom('orders')
+    .select((eb) => [
+      eb.fn.countAll<number>().as('count'),
+      eb.fn.count<number>('lease_token').as('leased'),
+      eb.fn.min<number | null>('due_at').as('oldest'),
+    ])
+    .where('due_at', '<=', now - STUCK_MS)
+    .executeTakeFirstOrThrow()
+  if (overdue.count === 0 || overdue.oldest === null) return { detail: 'none' }
+  const workers = await db
+    .selectFrom('workers')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('stopped_at', 'is', null)
+    .where('last_seen', '>', now - WORKER_SILENT_MS)
+    .executeTakeFirstOrThrow()
+  const minutes = Math.floor((now - overdue.oldest) / 60_000)
+  const left = overdue.leased > 0 ? `, ${overdue.leased} of them left behind by a worker that is gone` : ''
+  const detail = `${overdue.count} orders due for up to ${minutes} minutes${left}; ${workers.count} workers alive`
+  // With a worker alive these are a backlog, unless a lease ran out and nobody took the order over.
+  if (workers.count > 0 && overdue.leased === 0) return { detail }
+  return { detail, fix: 'Run a worker: orderctl work --drain.' }
+}
+
+async function checkImports(db: Database): Promise<Finding> {
+  const open = await db
+    .selectFrom('imports')
+    .select(['id', 'file', 'host', 'pid', 'lease_until'])
+    .where('status', 'in', ['reading', 'releasing'])
+    .orderBy('id')
+    .execute()
+  const now = Date.now()
+  const gone = open.filter(
+    ({ host, pid, lease_until }) => lease_until <= now || (host === hostname() && !isRunning(pid)),
+  )
+  const [first] = gone
+  if (!first) return { detail: open.length === 0 ? 'all ended' : `${open.length} under way` }
+  return {
+    detail: `${gone.length} interrupted; their orders are held back (import ${first.id} of ${first.file})`,
+    fix: `Run \`orderctl import "${first.file}" --resume\`.`,
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    // Signal 0 asks only whether the process is there.
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return errorCode(error) === 'EPERM'
+  }
+}
+
+async function checkWaiting(db: Database): Promise<Finding> {
+  const { count } = await db
+    .selectFrom('orders')
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .where('status', '=', 'payment_processing')
+    .where('reason', '=', 'payment_unknown')
+    .where('due_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  if (count === 0) return { detail: 'none' }
+  return {
+    detail: `the gateway never said whether it took the money for ${count} orders`,
+    fix: 'See them with `orderctl failed list --reason payment_unknown`; ask again with `orderctl failed retry --reason payment_unknown`.',
+  }
+}

@@ -1,0 +1,140 @@
+// `doctor`: is this machine fit to take orders, is the database sound, and does anything wait for somebody? A check that
+// fails keeps no other from running; one that cannot be made because of it fails too, and says so.
+import { existsSync } from 'node:fs'
+import { stat, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import SqliteDatabase from 'better-sqlite3'
+import type { LoadedConfig } from '../config.js'
+import { connect, type DatabaseAddress, databaseExists, explainDatabaseError } from '../database/connection.js'
+import { UserError } from '../errors.js'
+import { DATABASE_CHECKS, type Finding, findDatabase } from './doctor-database.js'
+import { WORK_CHECKS } from './doctor-work.js'
+
+export interface Check {
+  readonly name: string
+  readonly ok: boolean
+  readonly detail: string
+  /** What to do about it; null where nothing has to be done. */
+  readonly fix: string | null
+}
+
+interface DoctorOptions {
+  /** What package.json asks for: `>=20.12`. */
+  readonly nodeRange: string
+  /** @throws UserError where the configuration cannot be used */
+  readonly loadConfig: () => LoadedConfig
+}
+
+const CHECKS_OF_TABLES = [...DATABASE_CHECKS, ...WORK_CHECKS]
+
+/** Every check; a cause stands before what follows from it. */
+export async function examine({ nodeRange, loadConfig }: DoctorOptions): Promise<Check[]> {
+  const machine = [
+    await check('node', async () => checkNode(process.versions.node, nodeRange)),
+    await check('sqlite', async () => checkSqlite()),
+    await check('clock', async () => checkClock(Date.now())),
+  ]
+  let loaded: LoadedConfig | undefined
+  const configuration = await check('configuration', async () => {
+    loaded = loadConfig()
+    const set = loaded.settings.filter((setting) => setting.origin !== 'default').length
+    return { detail: `${loaded.settings.length} settings, ${set} of them not the default` }
+  })
+  const rest = loaded
+    ? await examineDatabase(loaded.config.database)
+    : ['disk space', 'database', ...CHECKS_OF_TABLES.map(({ name }) => name)].map((name) =>
+        notMade(name, configuration),
+      )
+  return [...machine, configuration, ...rest]
+}
+
+async function examineDatabase(address: DatabaseAddress): Promise<Check[]> {
+  const disk = await check('disk space', () => checkDisk(address), address)
+  const database = await check('database', () => findDatabase(address), address)
+  if (!database.ok) {
+    const missing = !databaseExists(address)
+    const others = CHECKS_OF_TABLES.map(({ name }) =>
+      missing ? { name, ok: true, detail: 'no database yet', fix: null } : notMade(name, database),
+    )
+    return [disk, database, ...others]
+  }
+  const db = connect(address)
+  try {
+    const checks: Check[] = []
+    for (const { name, look } of CHECKS_OF_TABLES) checks.push(await check(name, () => look(db, address), address))
+    return [disk, database, ...checks]
+  } finally {
+    await db.destroy()
+  }
+}
+
+async function check(name: string, look: () => Promise<Finding>, address?: DatabaseAddress): Promise<Check> {
+  try {
+    const { detail, fix } = await look()
+    return { name, ok: fix === undefined, detail, fix: fix ?? null }
+  } catch (error) {
+    const problem = error instanceof UserError ? error : address && explainDatabaseError(error, address)
+    return {
+      name,
+      ok: false,
+      detail: problem?.message ?? (error instanceof Error ? error.message : String(error)),
+      fix: problem?.fix ?? 'Run `orderctl doctor` again; if it stays so, report this as a bug.',
+    }
+  }
+}
+
+function notMade(name: string, cause: Check): Check {
+  return {
+    name,
+    ok: false,
+    detail: `cannot be checked because of: ${cause.name}`,
+    fix: `First put right what the check "${cause.name}" found.`,
+  }
+}
+
+function checkNode(version: string, range: string): Finding {
+  const [, leastMajor = '0', leastMinor = '0'] = /(\d+)(?:\.(\d+))?/.exec(range) ?? []
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const isEnough = major > Number(leastMajor) || (major === Number(leastMajor) && minor >= Number(leastMinor))
+  const detail = `Node.js ${version}, ${range} is needed`
+  return isEnough ? { detail } : { detail, fix: `Install Node.js ${leastMajor}.${leastMinor} or newer.` }
+}
+
+/** The module is compiled for one release of Node.js on one kind of machine. */
+function checkSqlite(): Finding {
+  try {
+    const sqlite = new SqliteDatabase(':memory:')
+    const version = sqlite.prepare('select sqlite_version()').pluck().get()
+    sqlite.close()
+    return { detail: `SQLite ${version}` }
+  } catch (error) {
+    return {
+      detail: `better-sqlite3 does not load: ${error instanceof Error ? error.message : error}`,
+      fix: 'Run `npm rebuild better-sqlite3` where orderctl is installed, or install orderctl again with this Node.js.',
+    }
+  }
+}
+
+/** Of a machine whose clock was never set, every due time and every lease is wrong. */
+function checkClock(now: number): Finding {
+  const detail = new Date(now).toISOString()
+  return now >= Date.UTC(2024, 0, 1) ? { detail } : { detail, fix: 'Set the clock (timedatectl set-ntp true).' }
+}
+
+const LEAST_FREE_BYTES = 500_000_000
+
+/** Room for as much again: a migration may write every table anew. */
+async function checkDisk({ path }: DatabaseAddress): Promise<Finding> {
+  let folder = dirname(path)
+  while (!existsSync(folder)) folder = dirname(folder)
+  const { bavail, bsize } = await statfs(folder)
+  const free = bavail * bsize
+  const size = existsSync(path) ? (await stat(path)).size : 0
+  const needed = Math.max(LEAST_FREE_BYTES, size)
+  const detail = `${megabytes(free)} free in ${folder}, the database has ${megabytes(size)}`
+  return free >= needed ? { detail } : { detail, fix: `Free space on that disk: at least ${megabytes(needed)}.` }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1_000_000)} MB`
+}

@@ -1,0 +1,48 @@
+// Which migrations a database has had, without changing it: opening it for work would apply those that wait.
+import {
+  connect,
+  type Database,
+  type DatabaseAddress,
+  databaseExists,
+  openDatabase,
+  openScratchDatabase,
+} from '../database/connection.js'
+import { type MigrationState, migrationStates } from '../database/migrations.js'
+
+/** @throws UserError where the file belongs to another program or to a newer release */
+export async function readMigrations(address: DatabaseAddress): Promise<MigrationState[]> {
+  const waiting = databaseExists(address) ? await readWaiting(address) : await allWaiting()
+  if (waiting) return waiting
+  // Nothing waits, so opening changes nothing; and it refuses files that are not for us.
+  const db = await openDatabase(address)
+  try {
+    return await migrationStates(db)
+  } finally {
+    await db.destroy()
+  }
+}
+
+/** Undefined where none waits, or where this is no database of ours: openDatabase says why. */
+async function readWaiting(address: DatabaseAddress): Promise<MigrationState[] | undefined> {
+  let db: Database | undefined
+  try {
+    db = connect(address)
+    const tables = await db.introspection.getTables()
+    if (tables.length === 0) return await allWaiting()
+    const states = await migrationStates(db)
+    return states.some((state) => state.appliedAt === null) ? states : undefined
+  } catch {
+    return undefined
+  } finally {
+    await db?.destroy()
+  }
+}
+
+async function allWaiting(): Promise<MigrationState[]> {
+  const db = await openScratchDatabase()
+  try {
+    return (await migrationStates(db)).map((state) => ({ ...state, appliedAt: null }))
+  } finally {
+    await db.destroy()
+  }
+}

@@ -1,0 +1,119 @@
+// What holds for every order: its sums, its payment, and that nobody works on it any more once it is settled.
+import { sql } from 'kysely'
+import type { Database } from '../../database/connection.js'
+import { packRows, rowSource } from '../../database/row-source.js'
+import { type Currency, currencyDecimals, PRICE_DECIMALS } from '../../domain/money.js'
+import { freshOrderTotals } from '../derivations.js'
+import { type DataPromise, differsUnless, oneIf, rightIf } from './promise.js'
+
+export const ORDER_PROMISES: readonly DataPromise[] = [
+  { name: 'order_totals', about: 'an order costs the sum of its lines', of: 'order', compare: orderTotals },
+  { name: 'order_lines', about: 'every order has a line', of: 'order', compare: orderLines },
+  { name: 'line_totals', about: 'quantity x price, rounded once, half up', of: 'order', compare: lineTotals },
+  { name: 'payments', about: 'captured once where sold, else not at all', of: 'order', compare: payments },
+  { name: 'leases', about: 'no worker holds a settled order', of: 'order', compare: leases },
+  { name: 'imports', about: 'every line read is accounted for', of: 'import', compare: imports },
+]
+
+function orderTotals(db: Database) {
+  return db
+    .selectFrom('orders')
+    .leftJoin(freshOrderTotals(db).as('lines'), 'lines.order_id', 'orders.id')
+    .select((eb) => ['orders.id', ...rightIf(eb('orders.total', '=', eb.fn.coalesce('lines.total', eb.lit(0))))])
+    .as('compared')
+}
+
+function orderLines(db: Database) {
+  return db
+    .selectFrom('orders')
+    .select(({ exists, selectFrom }) => [
+      'orders.id',
+      ...rightIf(exists(selectFrom('order_lines').select('order_id').whereRef('order_id', '=', 'orders.id'))),
+    ])
+    .as('compared')
+}
+
+/** In whole numbers: scaled price x quantity is less than half a minor unit off, or half of one below. */
+function lineTotals(db: Database, currencies: readonly Currency[]) {
+  const rounding = currencies.map((currency) => ({
+    currency,
+    divisor: 10 ** (PRICE_DECIMALS - currencyDecimals(currency)),
+  }))
+  const exact = sql<number>`2 * order_lines.unit_price * order_lines.quantity`
+  const least = sql<number>`(2 * order_lines.total - 1) * rounding.divisor`
+  const beyond = sql<number>`(2 * order_lines.total + 1) * rounding.divisor`
+  return db
+    .selectFrom('order_lines')
+    .innerJoin('orders', 'orders.id', 'order_lines.order_id')
+    .innerJoin(
+      rowSource('rounding', ['currency', 'divisor'], packRows(rounding)),
+      'rounding.currency',
+      'orders.currency',
+    )
+    .select((eb) => ['orders.id', ...rightIf(eb.and([eb(exact, '>=', least), eb(exact, '<', beyond)]))])
+    .as('compared')
+}
+
+/** A sold order's total is captured once; where it is zero it may be. An order at the gateway has an open intent. */
+function payments(db: Database) {
+  const charges = db
+    .selectFrom('orders')
+    .leftJoin('payments', 'payments.order_id', 'orders.id')
+    .groupBy('orders.id')
+    .select((eb) => {
+      const captured = eb('payments.status', '=', 'captured')
+      const ofThisTotal = eb.and([
+        eb('payments.amount', '=', eb.ref('orders.total')),
+        eb('payments.currency', '=', eb.ref('orders.currency')),
+      ])
+      const open = eb.and([
+        eb('payments.status', 'in', ['pending', 'unknown']),
+        eb('payments.attempt', '=', eb.ref('orders.attempt')),
+      ])
+      return [
+        'orders.id',
+        'orders.status',
+        'orders.total',
+        eb.fn.sum<number>(oneIf(captured)).as('captured'),
+        eb.fn.sum<number>(oneIf(eb.and([captured, ofThisTotal]))).as('correct'),
+        eb.fn.sum<number>(oneIf(open)).as('open'),
+      ]
+    })
+  const expected = db.selectFrom(charges.as('charge')).select((eb) => {
+    const sold = eb('status', '=', 'completed')
+    const toCharge = eb.or([eb('total', '>', 0), eb('captured', '>', 0)])
+    return ['id', 'status', 'captured', 'correct', 'open', oneIf(eb.and([sold, toCharge])).as('expected')]
+  })
+  return db
+    .selectFrom(expected.as('charge'))
+    .select((eb) => [
+      'id',
+      'expected',
+      'captured as actual',
+      differsUnless(
+        eb.and([
+          eb('captured', '=', eb.ref('expected')),
+          eb('correct', '=', eb.ref('captured')),
+          eb.or([eb('status', '<>', 'payment_processing'), eb('open', '=', 1)]),
+        ]),
+      ),
+    ])
+    .as('compared')
+}
+
+function leases(db: Database) {
+  return db
+    .selectFrom('orders')
+    .where('settled_at', 'is not', null)
+    .select((eb) => ['id', ...rightIf(eb.and([eb('lease_token', 'is', null), eb('due_at', 'is', null)]))])
+    .as('compared')
+}
+
+function imports(db: Database) {
+  const accounted = sql<number>`imported + duplicates + conflicts + rejected`
+  return db
+    .selectFrom('imports')
+    .where('status', '=', 'finished')
+    .select((eb) => ['id', 'rows as expected', accounted.as('actual'), differsUnless(eb('rows', '=', accounted))])
+    .as('compared')
+}

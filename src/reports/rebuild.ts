@@ -1,0 +1,184 @@
+// Writes anew what is derived: sales figures, business days, the queue; and, where a repair is asked for, orders' totals
+// and products' stock.
+import type { Database } from '../database/connection.js'
+import { packRows, rowSource } from '../database/row-source.js'
+import { readSetting } from '../database/settings.js'
+import { businessDay } from '../domain/business-day.js'
+import type { OrderId } from '../domain/ids.js'
+import { UserError } from '../errors.js'
+import { isAlive } from '../import/runs.js'
+import type { Queue } from '../queue/queue.js'
+import { countSalesDifferences } from './audit.js'
+import { freshCustomerSales, freshOrderTotals, freshProductSales, freshStock } from './derivations.js'
+
+/** Orders that are looked at together. */
+const PAGE = 5000
+
+const BEFORE_ALL = 0 as OrderId
+
+export const REBUILD_TARGETS = ['leaderboard', 'kpis', 'queue', 'all'] as const
+export type RebuildTarget = (typeof REBUILD_TARGETS)[number]
+
+export interface Rebuilt {
+  /** Orders that are on another day now. */
+  readonly refiled: number
+  /** Orders that are in the queue again. */
+  readonly published: number
+}
+
+/**
+ * Leaderboards and KPIs read the same figures, so either is rebuilt with the other.
+ *
+ * @param timeZone the one that days should be in
+ * @throws UserError where days are in another zone and an import runs, which files by the zone that it began with
+ */
+export async function rebuild(db: Database, queue: Queue, what: RebuildTarget, timeZone: string): Promise<Rebuilt> {
+  const refiled = what === 'kpis' || what === 'all' ? await refileByTimeZone(db, timeZone) : 0
+  if (what !== 'queue') await rebuildSales(db)
+  const published = what === 'queue' || what === 'all' ? await republishOrders(db, queue) : 0
+  return { refiled, published }
+}
+
+/**
+ * Mends everything derived. What derives from nothing else stays as it is: an order without lines, a payment, a
+ * reservation, and stock whose figures would be impossible.
+ */
+export async function repair(db: Database, timeZone: string): Promise<void> {
+  await refileByTimeZone(db, timeZone)
+  await db.transaction().execute(async (trx) => {
+    await repairTotals(trx)
+    await repairStock(trx)
+    await replaceSales(trx)
+  })
+}
+
+/** Where the figures are right already, nothing is written and no worker waits. */
+async function rebuildSales(db: Database): Promise<void> {
+  if ((await countSalesDifferences(db)) > 0) await db.transaction().execute(replaceSales)
+}
+
+/**
+ * Files every order under its day in the time zone, where the database's days are in another one. A run that is cut off
+ * leaves the old zone's name, so the next one begins again.
+ */
+async function refileByTimeZone(db: Database, timeZone: string): Promise<number> {
+  if ((await readSetting(db, 'time_zone')) === timeZone) return 0
+  await refuseWhileImporting(db)
+  const before = await refileOrders(db, timeZone, BEFORE_ALL)
+  return db.transaction().execute(async (trx) => {
+    await refuseWhileImporting(trx)
+    const since = await refileOrders(trx, timeZone, before.last)
+    await trx.deleteFrom('settings').where('name', '=', 'time_zone').execute()
+    await trx.insertInto('settings').values({ name: 'time_zone', value: timeZone }).execute()
+    await replaceSales(trx)
+    return before.moved + since.moved
+  })
+}
+
+/** Pending orders that no worker would find fall due, save those of an import that has not ended. Returns how many. */
+async function republishOrders(db: Database, queue: Queue): Promise<number> {
+  let published = 0
+  for (let last = BEFORE_ALL; ; ) {
+    const page = await db
+      .selectFrom('orders')
+      .innerJoin('imports', 'imports.id', 'orders.import_id')
+      .select('orders.id')
+      .where('orders.id', '>', last)
+      .where('orders.status', '=', 'pending')
+      .where('orders.due_at', 'is', null)
+      .where('imports.status', '=', 'finished')
+      .orderBy('orders.id')
+      .limit(PAGE)
+      .execute()
+    const end = page.at(-1)
+    if (!end) return published
+    published += await queue.publish(page.map(({ id }) => id))
+    last = end.id
+  }
+}
+
+async function repairTotals(trx: Database): Promise<void> {
+  await trx
+    .updateTable('orders')
+    .from(freshOrderTotals(trx).as('fresh'))
+    .set((eb) => ({ total: eb.ref('fresh.total') }))
+    .whereRef('fresh.order_id', '=', 'orders.id')
+    .whereRef('fresh.total', '<>', 'orders.total')
+    .execute()
+}
+
+async function repairStock(trx: Database): Promise<void> {
+  await trx
+    .updateTable('products')
+    .from(freshStock(trx).as('fresh'))
+    .set((eb) => ({ on_hand: eb.ref('fresh.on_hand'), reserved: eb.ref('fresh.reserved') }))
+    .whereRef('fresh.product_id', '=', 'products.id')
+    .whereRef('fresh.reserved', '<=', 'fresh.on_hand')
+    .where((eb) =>
+      eb.or([
+        eb('fresh.on_hand', '<>', eb.ref('products.on_hand')),
+        eb('fresh.reserved', '<>', eb.ref('products.reserved')),
+      ]),
+    )
+    .execute()
+}
+
+async function replaceSales(trx: Database): Promise<void> {
+  await trx.deleteFrom('sales_by_customer').execute()
+  await trx
+    .insertInto('sales_by_customer')
+    .columns(['day', 'currency', 'customer_id', 'orders', 'revenue'])
+    .expression(freshCustomerSales(trx))
+    .execute()
+  await trx.deleteFrom('sales_by_product').execute()
+  await trx
+    .insertInto('sales_by_product')
+    .columns(['day', 'currency', 'product_id', 'orders', 'units', 'revenue'])
+    .expression(freshProductSales(trx))
+    .execute()
+}
+
+/** Orders after `after`, a page at a time: no page holds up other writers for long. */
+async function refileOrders(db: Database, timeZone: string, after: OrderId): Promise<{ last: OrderId; moved: number }> {
+  let last = after
+  let moved = 0
+  for (;;) {
+    const page = await db
+      .selectFrom('orders')
+      .select(['id', 'ordered_at', 'business_day'])
+      .where('id', '>', last)
+      .orderBy('id')
+      .limit(PAGE)
+      .execute()
+    const end = page.at(-1)
+    if (!end) return { last, moved }
+    last = end.id
+    const filed = page
+      .map(({ id, ordered_at, business_day }) => ({ id, before: business_day, day: businessDay(ordered_at, timeZone) }))
+      .filter(({ before, day }) => before !== day)
+    if (filed.length === 0) continue
+    await db
+      .updateTable('orders')
+      .from(rowSource('filed', ['id', 'day'], packRows(filed)))
+      .set((eb) => ({ business_day: eb.ref('filed.day') }))
+      .whereRef('orders.id', '=', 'filed.id')
+      .execute()
+    moved += filed.length
+  }
+}
+
+async function refuseWhileImporting(db: Database): Promise<void> {
+  const open = await db
+    .selectFrom('imports')
+    .select(['file', 'host', 'pid', 'lease_until'])
+    .where('status', 'in', ['reading', 'releasing'])
+    .execute()
+  const running = open.find(isAlive)
+  if (!running) return
+  throw new UserError({
+    code: 'import_running',
+    message: `The import of ${running.file} (process ${running.pid} on ${running.host}) still files orders by the old time zone.`,
+    fix: 'Let it end, then run the command again.',
+    retryable: true,
+  })
+}

@@ -1,0 +1,182 @@
+// The state of things at this moment: the queue, the orders, who works on them, and what waits for a person.
+import { sql } from 'kysely'
+import type { Database } from '../database/connection.js'
+import type { ImportStatus } from '../database/schema.js'
+import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
+import { isAlive } from '../import/runs.js'
+import type { Queue, QueueCounts } from '../queue/queue.js'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+/** A worker that was not seen for so long went without saying so. */
+const WORKER_GONE_MS = 10 * MINUTE_MS
+/** A worker reports more often than this; one that does not is stuck, or gone. */
+const WORKER_STALE_MS = 30_000
+const RECENT_FAILURES = 5
+
+export interface Status {
+  readonly at: number
+  readonly queue: QueueCounts & { readonly driver: string; readonly paused: boolean }
+  readonly orders: Readonly<Record<OrderStatus, number>>
+  /** Orders whose payment's outcome is unknown after the last ask: they wait for a person. */
+  readonly unresolved: number
+  readonly throughput: Throughput
+  readonly workers: readonly WorkerState[]
+  /** Imports that have not ended. */
+  readonly imports: readonly OpenImport[]
+  /** The latest first, save those that a person took off the list. */
+  readonly failures: readonly RecentFailure[]
+}
+
+/** Orders settled a minute, over the last minute, five minutes and hour. */
+export interface Throughput {
+  readonly lastMinute: number
+  readonly fiveMinutes: number
+  readonly hour: number
+}
+
+export interface WorkerState {
+  readonly id: string
+  readonly host: string
+  readonly pid: number
+  readonly concurrency: number
+  readonly ordersPerSecond: number
+  readonly startedAt: number
+  readonly lastSeen: number
+  readonly stale: boolean
+}
+
+export interface OpenImport {
+  readonly source: string
+  readonly file: string
+  readonly status: ImportStatus
+  readonly rows: number
+  readonly startedAt: number
+  /** Its process is gone: it ended before its time, or gave no sign for longer than its lease. */
+  readonly abandoned: boolean
+}
+
+export interface RecentFailure {
+  readonly reference: string
+  readonly status: OrderStatus
+  readonly reason: string | null
+  readonly message: string | null
+  readonly failedAt: number | null
+}
+
+/** @param now epoch milliseconds */
+export async function readStatus(db: Database, queue: Queue, now: number): Promise<Status> {
+  const delivery = { ...(await queue.counts()), driver: queue.driver, paused: await queue.isPaused() }
+  return db
+    .transaction()
+    .setAccessMode('read only')
+    .execute(async (snapshot) => {
+      const { orders, unresolved } = await countOrders(snapshot)
+      const failed = orders.failed + orders.rolled_back > 0
+      return {
+        at: now,
+        queue: delivery,
+        orders,
+        unresolved,
+        throughput: await measureThroughput(snapshot, now),
+        workers: await readWorkers(snapshot, now),
+        imports: await readOpenImports(snapshot),
+        failures: failed ? await readFailures(snapshot) : [],
+      }
+    })
+}
+
+async function countOrders(db: Database) {
+  const rows = await db
+    .selectFrom('orders')
+    .select((eb) => [
+      'status',
+      eb.fn.countAll<number>().as('orders'),
+      eb.fn
+        .count<number>(
+          eb
+            .case()
+            .when(eb.and([eb('reason', '=', 'payment_unknown'), eb('due_at', 'is', null)]))
+            .then(1)
+            .end(),
+        )
+        .as('unresolved'),
+    ])
+    .groupBy('status')
+    .execute()
+  const counts = new Map(rows.map((row) => [row.status, row]))
+  const countIn = (status: OrderStatus) => counts.get(status)?.orders ?? 0
+  return {
+    orders: Object.fromEntries(ORDER_STATUSES.map((status) => [status, countIn(status)])) as Record<
+      OrderStatus,
+      number
+    >,
+    unresolved: counts.get('payment_processing')?.unresolved ?? 0,
+  }
+}
+
+async function measureThroughput(db: Database, now: number): Promise<Throughput> {
+  const settledSince = (since: number) => sql<number | null>`sum(case when settled_at > ${since} then 1 else 0 end)`
+  const settled = await db
+    .selectFrom('orders')
+    .select((eb) => [
+      settledSince(now - MINUTE_MS).as('minute'),
+      settledSince(now - 5 * MINUTE_MS).as('five'),
+      eb.fn.countAll<number>().as('hour'),
+    ])
+    .where('settled_at', '>', now - HOUR_MS)
+    .where('settled_at', '<=', now)
+    .executeTakeFirstOrThrow()
+  return { lastMinute: settled.minute ?? 0, fiveMinutes: (settled.five ?? 0) / 5, hour: settled.hour / 60 }
+}
+
+async function readWorkers(db: Database, now: number): Promise<WorkerState[]> {
+  const workers = await db
+    .selectFrom('workers')
+    .selectAll()
+    .where('stopped_at', 'is', null)
+    .where('last_seen', '>', now - WORKER_GONE_MS)
+    .orderBy('started_at')
+    .orderBy('id')
+    .execute()
+  return workers.map(({ id, host, pid, concurrency, orders_per_second, started_at, last_seen }) => ({
+    id,
+    host,
+    pid,
+    concurrency,
+    ordersPerSecond: orders_per_second,
+    startedAt: started_at,
+    lastSeen: last_seen,
+    stale: last_seen <= now - WORKER_STALE_MS,
+  }))
+}
+
+async function readOpenImports(db: Database): Promise<OpenImport[]> {
+  const imports = await db
+    .selectFrom('imports')
+    .select(['source', 'file', 'status', 'rows', 'started_at', 'lease_until', 'host', 'pid'])
+    .where('status', 'in', ['reading', 'releasing'])
+    .orderBy('id')
+    .execute()
+  return imports.map((run) => ({
+    source: run.source,
+    file: run.file,
+    status: run.status,
+    rows: run.rows,
+    startedAt: run.started_at,
+    abandoned: !isAlive(run),
+  }))
+}
+
+async function readFailures(db: Database): Promise<RecentFailure[]> {
+  const failures = await db
+    .selectFrom('orders')
+    .select(['reference', 'status', 'reason', 'message', 'settled_at'])
+    .where('status', 'in', ['failed', 'rolled_back'])
+    .where('settled_at', 'is not', null)
+    .where('cleared_at', 'is', null)
+    .orderBy('settled_at', 'desc')
+    .limit(RECENT_FAILURES)
+    .execute()
+  return failures.map(({ reference, settled_at, ...rest }) => ({ reference, ...rest, failedAt: settled_at }))
+}

@@ -1,0 +1,56 @@
+// The flags by which commands choose orders and cut lists, and how their words are read.
+import { Flags } from '@oclif/core'
+import { dayStart, parseDay } from './domain/business-day.js'
+import { usageError } from './errors.js'
+
+export const sinceFlag = Flags.string({
+  description: 'from this day on (YYYY-MM-DD), or within a time such as 90m, 24h or 7d',
+  helpValue: 'DAY|TIME',
+})
+
+export const sourceFlag = Flags.string({ description: 'only orders of this source', helpValue: 'NAME' })
+
+export const limitFlag = Flags.integer({ description: 'at most so many', min: 1, max: 1_000_000, helpValue: 'N' })
+
+const UNIT_MS: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+}
+
+/**
+ * Reads `--since`.
+ *
+ * @returns epoch milliseconds: the day's first instant in the time zone, or the time before now
+ */
+export function readSince(text: string | undefined, timeZone: string, now = Date.now()): number | undefined {
+  if (text === undefined) return undefined
+  const day = parseDay(text)
+  if (day) return dayStart(day, timeZone)
+  const [, count, unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text) ?? []
+  const unitMs = UNIT_MS[unit]
+  if (count === undefined || unitMs === undefined) {
+    throw usageError({
+      code: 'bad_since',
+      message: `--since is "${text}", which is neither a day of the calendar nor a length of time.`,
+      fix: 'Write a day as YYYY-MM-DD, or a time such as 90m, 24h or 7d.',
+    })
+  }
+  return now - Number(count) * unitMs
+}
+
+/** Lines around a list: the command, the table's frame and heading, the note below it. */
+const LINES_AROUND = 7
+
+/** How many entries a list shows without --limit: all of them, except to a person at a terminal. */
+export function screenful(toMachine: boolean): number | undefined {
+  if (toMachine || !process.stdout.isTTY) return undefined
+  return process.stdout.rows ? Math.max(5, process.stdout.rows - LINES_AROUND) : 20
+}
+
+/** Says how to see the rest of a list that was cut; undefined where it is whole. */
+export function restNote(shown: number, total: number): string | undefined {
+  return shown < total ? `showing ${shown} of ${total}: --limit ${Math.min(total, 1_000_000)} shows all` : undefined
+}

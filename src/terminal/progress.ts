@@ -1,0 +1,114 @@
+// A line on stderr that says how far the work is, redrawn in place.
+import { createHook } from 'node:async_hooks'
+import ora, { type Ora } from 'ora'
+import stringWidth from 'string-width'
+import { groupThousands } from '../domain/money.js'
+import { blockBar } from './chart.js'
+import { screenOf } from './screen.js'
+import { cleanText, cutText, duration, padText } from './text.js'
+
+export interface ProgressState {
+  /** What is being done: `Importing`. */
+  readonly doing: string
+  /** What is counted: `lines`. */
+  readonly unit: string
+  readonly done: number
+  /** How many there will be, where that is known. */
+  readonly total?: number
+  /** The share that is done, 0 to 1, where that is known better than the total. */
+  readonly fraction?: number
+  readonly perSecond: number
+}
+
+export interface Progress {
+  /** Cheap: may be called for every item. */
+  update(state: ProgressState): void
+  /** Clears the line and gives the cursor back. Later updates draw nothing. */
+  stop(): void
+}
+
+interface ProgressOptions {
+  readonly stream: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
+  readonly environment: NodeJS.ProcessEnv
+  readonly silent: boolean
+}
+
+const REDRAW_MS = 100
+const BAR_WIDTH = 20
+/** The spinner, the spaces after it, and the last column, where some terminals break the line. */
+const SPINNER_WIDTH = 4
+
+/** Draws from the first update on. Writes nothing where it is silent or where there is no terminal. */
+export function startProgress({ stream, environment, silent }: ProgressOptions): Progress {
+  if (silent || !screenOf(stream, environment).isTerminal) return { update() {}, stop() {} }
+  let latest: ProgressState | undefined
+  let drawnAt = 0
+  let stopped = false
+  const line = () => {
+    drawnAt = Date.now()
+    const width = screenOf(stream, environment).width ?? 0
+    return latest ? progressLine(latest, width - SPINNER_WIDTH) : ''
+  }
+  // Left to itself, ora reads stdin in raw mode, and Ctrl-C would no longer be a signal.
+  const spinner = ora({
+    stream,
+    isEnabled: true,
+    discardStdin: false,
+    color: false,
+    interval: REDRAW_MS,
+    suffixText: line,
+  })
+  return {
+    update(state) {
+      if (stopped) return
+      latest = state
+      if (!spinner.isSpinning) startUnreferenced(spinner)
+      // Synchronous work keeps ora's timer from firing.
+      else if (Date.now() - drawnAt >= REDRAW_MS) spinner.render()
+    },
+    stop() {
+      if (!stopped) spinner.stop()
+      stopped = true
+    },
+  }
+}
+
+/** The line's parts as far as they fit the width, the most telling first. */
+export function progressLine(state: ProgressState, width: number): string {
+  const fraction = state.fraction ?? (state.total ? state.done / state.total : undefined)
+  const count = `${groupThousands(state.done)} ${state.unit}`
+  const rate = ` · ${groupThousands(Math.round(state.perSecond))} ${state.unit}/s`
+  const parts =
+    fraction === undefined ? [` ${count}`, rate] : [gauge(fraction), `  ${count}`, rate, timeLeft(state, fraction)]
+  let line = cutText(cleanText(state.doing), width)
+  for (const part of parts) {
+    if (stringWidth(line + part) > width) break
+    line += part
+  }
+  return line
+}
+
+function gauge(fraction: number): string {
+  const percent = fraction > 0 ? Math.floor(Math.min(1, fraction) * 100) : 0
+  return ` ${padText(blockBar(fraction, BAR_WIDTH), BAR_WIDTH)} ${String(percent).padStart(3)}%`
+}
+
+function timeLeft({ done, perSecond }: ProgressState, fraction: number): string {
+  if (!(perSecond > 0 && fraction > 0 && fraction < 1)) return ''
+  const remaining = done / fraction - done
+  return ` · ${duration(Math.ceil(remaining / perSecond))} left`
+}
+
+/** Starts ora without letting its timer, which it shows to nobody, keep the process alive. */
+function startUnreferenced(spinner: Ora): void {
+  const timers: object[] = []
+  const watch = createHook({
+    init(_id, type, _trigger, resource) {
+      if (type === 'Timeout') timers.push(resource)
+    },
+  })
+  watch.enable()
+  spinner.start()
+  watch.disable()
+  for (const timer of timers) if ('unref' in timer && typeof timer.unref === 'function') timer.unref()
+}

@@ -1,0 +1,208 @@
+// Orders that were not sold: which they are and why, trying them again, and taking them off the list.
+//
+// On the list are failed and rolled-back orders until a person clears them, and orders that wait for a person because
+// the gateway never said whether it took the money.
+import type { ExpressionBuilder, Kysely } from 'kysely'
+import type { Database } from '../database/connection.js'
+import { idsIn } from '../database/row-source.js'
+import type { Schema } from '../database/schema.js'
+import type { OrderId } from '../domain/ids.js'
+import { type FailureReason, type OrderStatus, UNSOLD_STATUSES } from '../domain/order.js'
+import type { Queue } from '../queue/queue.js'
+
+export interface FailureFilter {
+  readonly reason?: FailureReason | undefined
+  /** Failed at this instant (epoch milliseconds) or later. */
+  readonly since?: number | undefined
+  /** Orders with a line of this product. */
+  readonly sku?: string | undefined
+  readonly source?: string | undefined
+}
+
+export interface Failure {
+  readonly reference: string
+  readonly source: string
+  readonly status: OrderStatus
+  readonly reason: FailureReason | null
+  readonly message: string | null
+  readonly attempts: number
+  /** When it ended unsold, or was last asked for without an answer; epoch milliseconds. */
+  readonly failedAt: number
+}
+
+/** The newest first. `total` counts all that match, also those beyond the limit. */
+export async function listFailures(
+  db: Database,
+  filter: FailureFilter,
+  limit?: number,
+): Promise<{ total: number; failures: Failure[] }> {
+  return db
+    .transaction()
+    .setAccessMode('read only')
+    .execute(async (trx) => {
+      const listed = failures(trx, filter).where('orders.cleared_at', 'is', null)
+      const { total } = await listed.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+      const newest = listed
+        .select((eb) => [
+          'orders.reference',
+          'orders.source',
+          'orders.status',
+          'orders.reason',
+          'orders.message',
+          'orders.attempt as attempts',
+          failedAt(eb).as('failedAt'),
+        ])
+        .orderBy('failedAt', 'desc')
+        .orderBy('orders.id', 'desc')
+      return { total, failures: await (limit === undefined ? newest : newest.limit(limit)).execute() }
+    })
+}
+
+/** What a person may do about a failure. */
+export type FailureAction = 'retry' | 'clear'
+
+export interface FailureSelection extends FailureFilter {
+  /** Only these. A cleared order may be retried if it is named here. */
+  readonly ids?: readonly OrderId[] | undefined
+  /** The newest so many. */
+  readonly limit?: number | undefined
+}
+
+export interface ChosenFailures {
+  readonly ids: readonly OrderId[]
+  /** How many of them failed for which reason; the most frequent first. */
+  readonly byReason: ReadonlyMap<string, number>
+}
+
+/** The failures that the action would change. It changes exactly these, whatever fails in the meantime. */
+export async function chooseFailures(
+  db: Database,
+  action: FailureAction,
+  { ids, limit, ...filter }: FailureSelection,
+): Promise<ChosenFailures> {
+  let chosen = failures(db, filter)
+  if (ids) chosen = chosen.where('orders.id', 'in', idsIn(ids))
+  if (!ids || action === 'clear') chosen = chosen.where('orders.cleared_at', 'is', null)
+  if (action === 'clear') chosen = chosen.where('orders.status', 'in', UNSOLD_STATUSES)
+  const newest = chosen
+    .select((eb) => ['orders.id', 'orders.reason', failedAt(eb).as('failedAt')])
+    .orderBy('failedAt', 'desc')
+    .orderBy('orders.id', 'desc')
+  const rows = await (limit === undefined ? newest : newest.limit(limit)).execute()
+  const counts = new Map<string, number>()
+  for (const { reason } of rows) counts.set(reason ?? 'unknown', (counts.get(reason ?? 'unknown') ?? 0) + 1)
+  return {
+    ids: rows.map((row) => row.id),
+    byReason: new Map([...counts].sort(([, a], [, b]) => b - a)),
+  }
+}
+
+/**
+ * Makes the orders due again. One that failed or was rolled back gets a new attempt, so its charge gets a new key. One
+ * whose charge has no known outcome keeps attempt and key: the gateway is asked the same question again.
+ *
+ * @returns how many changed; an order that somebody else changed since it was chosen is left alone
+ */
+export async function retryFailures(db: Database, queue: Queue, ids: readonly OrderId[]): Promise<number> {
+  const dueAt = Date.now()
+  const changed = await db.transaction().execute(async (trx) => {
+    const again = await trx
+      .updateTable('orders')
+      .set((eb) => ({ status: 'pending', attempt: eb('attempt', '+', 1), ...NO_FAILURE, due_at: dueAt }))
+      .where('id', 'in', idsIn(ids))
+      .where('status', 'in', UNSOLD_STATUSES)
+      .executeTakeFirst()
+    // Before the orders: afterwards they no longer show that they waited.
+    await trx
+      .updateTable('payments')
+      .set({ unanswered: 0 })
+      .where('order_id', 'in', idsIn(ids))
+      .where((eb) =>
+        eb.exists(
+          eb
+            .selectFrom('orders')
+            .select('orders.id')
+            .whereRef('orders.id', '=', 'payments.order_id')
+            .whereRef('orders.attempt', '=', 'payments.attempt')
+            .where(waitsForPerson),
+        ),
+      )
+      .execute()
+    const asked = await trx
+      .updateTable('orders')
+      .set({ ...NO_FAILURE, due_at: dueAt })
+      .where('id', 'in', idsIn(ids))
+      .where(waitsForPerson)
+      .executeTakeFirst()
+    return Number(again.numUpdatedRows + asked.numUpdatedRows)
+  })
+  await queue.publish(ids)
+  return changed
+}
+
+/**
+ * Takes failed and rolled-back orders off the list; the orders and their history stay.
+ *
+ * @returns how many changed; one that was retried or cleared since it was chosen is left alone
+ */
+export async function clearFailures(db: Database, ids: readonly OrderId[]): Promise<number> {
+  const cleared = await db
+    .updateTable('orders')
+    .set({ cleared_at: Date.now() })
+    .where('id', 'in', idsIn(ids))
+    .where('status', 'in', UNSOLD_STATUSES)
+    .where('cleared_at', 'is', null)
+    .executeTakeFirst()
+  return Number(cleared.numUpdatedRows)
+}
+
+const NO_FAILURE = {
+  lease_token: null,
+  reason: null,
+  message: null,
+  settled_at: null,
+  cleared_at: null,
+}
+
+/** Also those that were cleared. */
+function failures(db: Kysely<Schema>, filter: FailureFilter) {
+  let query = db
+    .selectFrom('orders')
+    .leftJoin('payments', (join) =>
+      join.onRef('payments.order_id', '=', 'orders.id').onRef('payments.attempt', '=', 'orders.attempt'),
+    )
+    .where((eb) => eb.or([eb('orders.status', 'in', UNSOLD_STATUSES), waitsForPerson(eb)]))
+  if (filter.reason) query = query.where('orders.reason', '=', filter.reason)
+  if (filter.source !== undefined) query = query.where('orders.source', '=', filter.source)
+  if (filter.since !== undefined) {
+    const since = filter.since
+    query = query.where((eb) => eb(failedAt(eb), '>=', since))
+  }
+  if (filter.sku !== undefined) {
+    const sku = filter.sku
+    query = query.where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('order_lines')
+          .innerJoin('products', 'products.id', 'order_lines.product_id')
+          .select('order_lines.order_id')
+          .whereRef('order_lines.order_id', '=', 'orders.id')
+          .where('products.sku', '=', sku),
+      ),
+    )
+  }
+  return query
+}
+
+function waitsForPerson(eb: ExpressionBuilder<Schema, 'orders'>) {
+  return eb.and([
+    eb('orders.status', '=', 'payment_processing'),
+    eb('orders.reason', '=', 'payment_unknown'),
+    eb('orders.due_at', 'is', null),
+  ])
+}
+
+/** Settled or, where nobody knows yet, last asked without an answer. */
+function failedAt(eb: ExpressionBuilder<Schema, 'orders' | 'payments'>) {
+  return eb.fn.coalesce('orders.settled_at', 'payments.answered_at', 'payments.created_at').$notNull()
+}

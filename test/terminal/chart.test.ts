@@ -1,0 +1,46 @@
+// Bars are to scale and fit.
+import fc from 'fast-check'
+import stringWidth from 'string-width'
+import { expect, test } from 'vitest'
+import { barChart, blockBar } from '../../src/terminal/chart.js'
+import { anyText } from './any-text.js'
+
+test('bars are to the scale of the largest, and the least of them shows', () => {
+  const bars = [
+    { label: 'Mon', value: 1000, text: '1,000' },
+    { label: 'Tuesday', value: 510, text: '510' },
+    { label: 'Wed', value: 1, text: '1' },
+    { label: 'Thu', value: 0, text: '0' },
+  ]
+  expect(barChart(bars, 24)).toBe(
+    [
+      'Mon     ██████████ 1,000',
+      'Tuesday █████▏       510',
+      'Wed     ▏              1',
+      'Thu                    0',
+    ].join('\n'),
+  )
+})
+
+test('a long label leaves room for its bar; escapes in label and text are gone', () => {
+  expect(barChart([{ label: 'Ada\u001b Lovelace', value: 1, text: '1\u0007' }], 18)).toBe('Ada L… █████████ 1')
+})
+
+test('one bar fills the room; zeros have none; nothing is nothing', () => {
+  expect(barChart([{ label: 'a', value: 3, text: '3' }])).toBe(`a ${'█'.repeat(76)} 3`)
+  expect(barChart([{ label: 'a', value: 0, text: '0' }], 10)).toBe('a        0')
+  expect(barChart([], 10)).toBe('')
+})
+
+test('a bar counts eighths and stays within its width', () => {
+  expect([0, 0.5, 1, 7, Number.NaN].map((fraction) => blockBar(fraction, 3))).toEqual(['', '█▌', '███', '███', ''])
+})
+
+test('is never wider than asked for', () => {
+  const bar = fc.record({ label: anyText, value: fc.double({ min: -1e9, max: 1e9, noNaN: true }), text: anyText })
+  fc.assert(
+    fc.property(fc.array(bar), fc.integer({ min: 1, max: 100 }), (bars, width) => {
+      for (const line of barChart(bars, width).split('\n')) expect(stringWidth(line)).toBeLessThanOrEqual(width)
+    }),
+  )
+})
