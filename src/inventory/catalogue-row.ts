@@ -45,7 +45,7 @@ export function readProductRow(
   if (sku === '') return reject('sku', 'is empty')
   const badSku = unusableText(sku, MAX_SKU_LENGTH)
   if (badSku) return reject('sku', badSku)
-  const badName = unusableText(name, MAX_NAME_LENGTH)
+  const badName = unusableText(name.replace(/[\t\r\n]/g, ' '), MAX_NAME_LENGTH)
   if (badName) return reject('name', badName)
   const unitPrice = cell('price') === '' ? null : readPrice(cell('price'))
   if (unitPrice instanceof Unusable) return reject('price', unitPrice.reason)

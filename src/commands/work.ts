@@ -1,0 +1,106 @@
+import { Flags } from '@oclif/core'
+import { BaseCommand } from '../base-command.js'
+import { EXIT, usageError } from '../errors.js'
+import { startProgress } from '../terminal/progress.js'
+import { countOf, duration } from '../terminal/text.js'
+import { type WorkTotals, work } from '../workflow/worker.js'
+
+export interface WorkResult {
+  /** Orders settled: completed, failed and rolled back. */
+  readonly processed: number
+  readonly completed: number
+  readonly failed: number
+  readonly rolled_back: number
+  /** Charges that the gateway gave no answer to. */
+  readonly postponed: number
+  readonly seconds: number
+  readonly orders_per_second: number
+}
+
+const DURATION = /^(\d+)(ms|s|m|h)?$/
+const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+export default class Work extends BaseCommand {
+  static override summary = 'take orders through stock, payment and settlement'
+  static override description = `Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in hand. Any number of workers may run at once: an order is in one hand at a time. Orders of a worker that died are taken over when its lease ends.`
+  static override examples = [
+    '<%= config.bin %> <%= command.id %>',
+    '<%= config.bin %> <%= command.id %> --drain',
+    '<%= config.bin %> <%= command.id %> --concurrency 10 --max-runtime 1h',
+  ]
+  static override flags = {
+    concurrency: Flags.integer({ description: 'batches in hand at a time', default: 5, min: 1, max: 1000 }),
+    drain: Flags.boolean({ description: 'end when nothing is due or in flight' }),
+    'max-runtime': Flags.string({ description: 'end after this long: 90s, 15m, 8h; a plain number is seconds' }),
+    'max-orders': Flags.integer({ description: 'end after about this many orders', min: 1 }),
+  }
+
+  async run(): Promise<WorkResult> {
+    const { flags } = await this.parse(Work)
+    const began = performance.now()
+    const maxRuntimeMs = flags['max-runtime'] === undefined ? undefined : readDuration(flags['max-runtime'])
+    const signal = this.listenForInterruption('Finishing the batches in hand; Ctrl-C again leaves at once.')
+    const progress = startProgress({ stream: process.stderr, environment: process.env, silent: this.jsonEnabled() })
+    const perSecond = (processed: number) => processed / ((performance.now() - began) / 1000)
+    try {
+      return await this.withApp(async (app) => {
+        if (await app.queue.isPaused()) this.note(`The queue is paused: ${this.config.bin} queue resume`)
+        const totals = await work(app, {
+          concurrency: flags.concurrency,
+          drain: flags.drain,
+          maxRuntimeMs,
+          maxOrders: flags['max-orders'],
+          signal,
+          onProgress: ({ processed }) =>
+            progress.update({ doing: 'Working', unit: 'orders', done: processed, perSecond: perSecond(processed) }),
+        })
+        progress.stop()
+        if (signal.aborted) this.leaveWith(EXIT.interrupted)
+        return this.#show(totals, (performance.now() - began) / 1000)
+      })
+    } finally {
+      progress.stop()
+    }
+  }
+
+  #show(totals: WorkTotals, seconds: number): WorkResult {
+    const result: WorkResult = {
+      processed: totals.processed,
+      completed: totals.completed,
+      failed: totals.failed,
+      rolled_back: totals.rolledBack,
+      postponed: totals.postponed,
+      seconds: Math.round(seconds * 1000) / 1000,
+      orders_per_second: Math.round(totals.processed / seconds),
+    }
+    this.showTable({
+      columns: [{ heading: 'Orders' }, { heading: 'Count', align: 'right' }],
+      rows: [
+        ['completed', result.completed],
+        ['failed (no stock)', result.failed],
+        ['rolled back (declined)', result.rolled_back],
+        ['processed', result.processed],
+      ],
+    })
+    this.note(`${duration(seconds)}, ${countOf(result.orders_per_second, 'order')} a second.`)
+    if (totals.postponed > 0) {
+      this.note(
+        `The gateway gave no answer to ${countOf(totals.postponed, 'charge')}; ` +
+          `\`${this.config.bin} failed list --reason payment_unknown\` shows the orders that wait for you.`,
+      )
+    }
+    if (result.failed + result.rolled_back > 0) this.note(`Why some were not sold: ${this.config.bin} failed list`)
+    return result
+  }
+}
+
+function readDuration(text: string): number {
+  const [, amount, unit = 's'] = DURATION.exec(text) ?? []
+  const milliseconds = Number(amount) * (MS[unit as keyof typeof MS] ?? Number.NaN)
+  if (milliseconds > 0 && milliseconds <= 2_147_483_647) return milliseconds
+  throw usageError({
+    code: 'bad_duration',
+    message: `--max-runtime is "${text}", which is no time from 1 ms to 24 days.`,
+    fix: 'Write it like 90s, 15m or 8h.',
+  })
+}

@@ -1,0 +1,12 @@
+// The gateway that the configuration names.
+import type { Config } from '../config.js'
+import type { Gateway } from './gateway.js'
+import { SimulatedGateway } from './simulated.js'
+
+export function createGateway(config: Config): Gateway {
+  return new SimulatedGateway({
+    successRate: config['payments.successRate'],
+    latencyMs: config['payments.latencyMs'],
+    seed: config['payments.seed'],
+  })
+}

@@ -1,0 +1,58 @@
+// One batch, from delivery to settlement: claim and reserve, charge, settle.
+import type { Kysely } from 'kysely'
+import type { Schema } from '../database/schema.js'
+import type { Gateway } from '../payments/gateway.js'
+import type { Delivery } from '../queue/queue.js'
+import { type ChargeOptions, chargeAll } from './charge.js'
+import { type Claim, type ClaimOptions, claim, renewLease } from './claim.js'
+import { type SettleOptions, settle } from './settle.js'
+
+export interface BatchOptions {
+  readonly claim: ClaimOptions
+  readonly charge: ChargeOptions
+  readonly settle: SettleOptions
+}
+
+export interface BatchResult {
+  readonly claimed: number
+  readonly completed: number
+  readonly failed: number
+  readonly rolledBack: number
+  /** No answer from the gateway: asked again later, or by a person. */
+  readonly postponed: number
+}
+
+/**
+ * Takes a delivery through the workflow. A crash between any two steps leaves orders that the next worker claims when
+ * the lease ends, and charges under the same keys.
+ */
+export async function processBatch(
+  db: Kysely<Schema>,
+  gateway: Gateway,
+  delivery: Delivery,
+  options: BatchOptions,
+): Promise<BatchResult> {
+  const claimed = await claim(db, delivery, options.claim)
+  const outcomes = await whileRenewing(db, claimed, options.claim.leaseMs, () =>
+    chargeAll(gateway, claimed.orders, options.charge),
+  )
+  const settled = claimed.orders.length > 0 ? await settle(db, claimed, outcomes, options.settle) : NOTHING_SETTLED
+  return { claimed: claimed.count, failed: claimed.failed, ...settled }
+}
+
+const NOTHING_SETTLED = { completed: 0, rolledBack: 0, postponed: 0 }
+
+async function whileRenewing<Result>(
+  db: Kysely<Schema>,
+  claimed: Claim,
+  leaseMs: number,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  // A renewal that fails is made up for by the next; if all fail, the fence keeps a late settlement out.
+  const timer = setInterval(() => void renewLease(db, claimed, leaseMs).catch(() => undefined), leaseMs / 3)
+  try {
+    return await act()
+  } finally {
+    clearInterval(timer)
+  }
+}

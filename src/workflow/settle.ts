@@ -1,0 +1,231 @@
+// The second transaction of a batch: what the gateway said becomes money, stock and sales figures, under the fence of
+// the lease. Each outcome stands here beside what it undoes or makes final.
+import type { Kysely } from 'kysely'
+import { idsIn, packRows, rowSource } from '../database/row-source.js'
+import { addToSales } from '../database/sales.js'
+import type { Schema } from '../database/schema.js'
+import type { OrderId } from '../domain/ids.js'
+import type { PaymentStatus } from '../domain/order.js'
+import type { ChargeOutcome } from '../payments/gateway.js'
+import { addUpUnits, type Claim, type ClaimedItem, type ClaimedOrder } from './claim.js'
+
+export interface SettleOptions {
+  /** After so many charges without an answer, an order waits for a person. */
+  readonly attempts: number
+}
+
+export interface Settled {
+  readonly completed: number
+  readonly rolledBack: number
+  /** The gateway gave no answer: asked again later. */
+  readonly postponed: number
+}
+
+/** Before the first asking again; doubles each time. */
+const BACKOFF_MS = 1000
+const LONGEST_BACKOFF_MS = 300_000
+
+/**
+ * Settles the orders that the claim still holds. Those that another worker has taken over meanwhile are left to it: it
+ * asks the gateway with the same keys and gets the same answers.
+ */
+export async function settle(
+  db: Kysely<Schema>,
+  claim: Claim,
+  outcomes: ReadonlyMap<OrderId, ChargeOutcome>,
+  options: SettleOptions,
+): Promise<Settled> {
+  return db.transaction().execute(async (trx) => {
+    const held = await stillHeld(trx, claim)
+    const orders = claim.orders.filter((order) => held.has(order.id))
+    const items = claim.items.filter((item) => held.has(item.orderId))
+    const of = (status: ChargeOutcome['status']) => {
+      const some = orders.filter((order) => outcomes.get(order.id)?.status === status)
+      const ids = new Set(some.map((order) => order.id))
+      return { orders: some, items: items.filter((item) => ids.has(item.orderId)) }
+    }
+    const now = Date.now()
+    await recordAnswers(trx, orders, outcomes, now)
+    const captured = of('captured')
+    await complete(trx, captured.orders, captured.items, now)
+    const declined = of('declined')
+    await rollBack(trx, declined.orders, declined.items, now)
+    const unknown = of('unknown')
+    await postpone(trx, unknown.orders, options, now)
+    return {
+      completed: captured.orders.length,
+      rolledBack: declined.orders.length,
+      postponed: unknown.orders.length,
+    }
+  })
+}
+
+async function stillHeld(db: Kysely<Schema>, claim: Claim): Promise<ReadonlySet<OrderId>> {
+  const held = await db
+    .selectFrom('orders')
+    .select('id')
+    .where('id', 'in', idsIn(claim.orders.map((order) => order.id)))
+    .where('lease_token', '=', claim.token)
+    .where('status', '=', 'payment_processing')
+    .execute()
+  return new Set(held.map((order) => order.id))
+}
+
+interface Answer {
+  readonly order_id: OrderId
+  readonly attempt: number
+  readonly status: PaymentStatus
+  readonly gateway_reference: string | null
+  readonly message: string | null
+  readonly unanswered: number
+}
+
+async function recordAnswers(
+  db: Kysely<Schema>,
+  orders: readonly ClaimedOrder[],
+  outcomes: ReadonlyMap<OrderId, ChargeOutcome>,
+  now: number,
+): Promise<void> {
+  const answers = orders.flatMap(({ id, attempt }): Answer[] => {
+    const outcome = outcomes.get(id)
+    if (!outcome) return []
+    return [
+      {
+        order_id: id,
+        attempt,
+        status: outcome.status,
+        gateway_reference: outcome.status === 'captured' ? outcome.reference : null,
+        message: outcome.status === 'captured' ? null : outcome.message,
+        unanswered: outcome.status === 'unknown' ? 1 : 0,
+      },
+    ]
+  })
+  if (answers.length === 0) return
+  const columns = ['order_id', 'attempt', 'status', 'gateway_reference', 'message', 'unanswered'] as const
+  await db
+    .updateTable('payments')
+    .from(rowSource<Answer, 'answer'>('answer', columns, packRows(answers)))
+    .set((eb) => ({
+      status: eb.ref('answer.status'),
+      gateway_reference: eb.ref('answer.gateway_reference'),
+      message: eb.ref('answer.message'),
+      unanswered: eb('payments.unanswered', '+', eb.ref('answer.unanswered')),
+      answered_at: now,
+    }))
+    .whereRef('payments.order_id', '=', 'answer.order_id')
+    .whereRef('payments.attempt', '=', 'answer.attempt')
+    .execute()
+}
+
+/** The money is in: the stock leaves, and the sale counts. */
+async function complete(
+  db: Kysely<Schema>,
+  orders: readonly ClaimedOrder[],
+  items: readonly ClaimedItem[],
+  now: number,
+): Promise<void> {
+  if (orders.length === 0) return
+  const ids = idsIn(orders.map((order) => order.id))
+  await db
+    .updateTable('orders')
+    .set({ status: 'completed', settled_at: now, due_at: null, lease_token: null })
+    .where('id', 'in', ids)
+    .execute()
+  await endReservations(db, orders, 'committed')
+  await db
+    .updateTable('products')
+    .from(rowSource('row', ['product_id', 'quantity'], packRows(addUpUnits(items))))
+    .set((eb) => ({
+      on_hand: eb('products.on_hand', '-', eb.ref('row.quantity')),
+      reserved: eb('products.reserved', '-', eb.ref('row.quantity')),
+    }))
+    .whereRef('products.id', '=', 'row.product_id')
+    .execute()
+  await addToSales(db, orders, items)
+}
+
+/** The money was refused: the stock comes back. */
+async function rollBack(
+  db: Kysely<Schema>,
+  orders: readonly ClaimedOrder[],
+  items: readonly ClaimedItem[],
+  now: number,
+): Promise<void> {
+  if (orders.length === 0) return
+  const ids = idsIn(orders.map((order) => order.id))
+  await db
+    .updateTable('orders')
+    .set((eb) => ({
+      status: 'rolled_back',
+      reason: 'declined',
+      message: eb
+        .selectFrom('payments')
+        .whereRef('payments.order_id', '=', 'orders.id')
+        .whereRef('payments.attempt', '=', 'orders.attempt')
+        .select('payments.message'),
+      settled_at: now,
+      due_at: null,
+      lease_token: null,
+    }))
+    .where('id', 'in', ids)
+    .execute()
+  await endReservations(db, orders, 'released')
+  await db
+    .updateTable('products')
+    .from(rowSource('row', ['product_id', 'quantity'], packRows(addUpUnits(items))))
+    .set((eb) => ({ reserved: eb('products.reserved', '-', eb.ref('row.quantity')) }))
+    .whereRef('products.id', '=', 'row.product_id')
+    .execute()
+}
+
+async function endReservations(
+  db: Kysely<Schema>,
+  orders: readonly ClaimedOrder[],
+  state: 'committed' | 'released',
+): Promise<void> {
+  await db
+    .updateTable('stock_reservations')
+    .set({ state })
+    .where('order_id', 'in', idsIn(orders.map((order) => order.id)))
+    .where('state', '=', 'live')
+    .execute()
+}
+
+/** Nobody knows: stock and intent stay, and the same key is asked again later, or by a person. */
+async function postpone(
+  db: Kysely<Schema>,
+  orders: readonly ClaimedOrder[],
+  { attempts }: SettleOptions,
+  now: number,
+): Promise<void> {
+  if (orders.length === 0) return
+  const payments = await db
+    .selectFrom('payments')
+    .innerJoin('orders', (join) =>
+      join.onRef('orders.id', '=', 'payments.order_id').onRef('orders.attempt', '=', 'payments.attempt'),
+    )
+    .where('payments.order_id', 'in', idsIn(orders.map((order) => order.id)))
+    .select(['payments.order_id', 'payments.unanswered', 'payments.message'])
+    .execute()
+  const rows = payments.map(({ order_id, unanswered, message }) => {
+    const givenUp = unanswered >= attempts
+    const backoff = Math.min(BACKOFF_MS * 2 ** (unanswered - 1), LONGEST_BACKOFF_MS)
+    return {
+      order_id,
+      due_at: givenUp ? null : now + backoff,
+      reason: givenUp ? ('payment_unknown' as const) : null,
+      message,
+    }
+  })
+  await db
+    .updateTable('orders')
+    .from(rowSource('row', ['order_id', 'due_at', 'reason', 'message'], packRows(rows)))
+    .set((eb) => ({
+      lease_token: null,
+      due_at: eb.ref('row.due_at'),
+      reason: eb.ref('row.reason'),
+      message: eb.ref('row.message'),
+    }))
+    .whereRef('orders.id', '=', 'row.order_id')
+    .execute()
+}

@@ -1,0 +1,21 @@
+// A thread of the pool: it has its own connection and gateway, and takes one delivery a task.
+import { workerData } from 'node:worker_threads'
+import type { Config } from '../config.js'
+import { connect } from '../database/connection.js'
+import { createGateway } from '../payments/create-gateway.js'
+import type { Delivery } from '../queue/queue.js'
+import { type BatchOptions, type BatchResult, processBatch } from './batch.js'
+
+/** What every thread of a pool is started with. */
+export interface ThreadOptions {
+  readonly config: Config
+  readonly batch: BatchOptions
+}
+
+const { config, batch } = workerData as ThreadOptions
+const db = connect(config.database)
+const gateway = createGateway(config)
+
+export default function run(delivery: Delivery): Promise<BatchResult> {
+  return processBatch(db, gateway, delivery, batch)
+}

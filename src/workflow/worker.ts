@@ -1,0 +1,168 @@
+// A worker process: consumes the queue with a pool of threads, and shows in the database that it is alive.
+import { randomUUID } from 'node:crypto'
+import { hostname, availableParallelism } from 'node:os'
+import type { Kysely } from 'kysely'
+import { Piscina } from 'piscina'
+import type { Config } from '../config.js'
+import type { Schema } from '../database/schema.js'
+import type { WorkerId } from '../domain/ids.js'
+import type { Delivery, Queue } from '../queue/queue.js'
+import type { BatchOptions, BatchResult } from './batch.js'
+import type { ThreadOptions } from './thread.js'
+
+export interface WorkOptions {
+  /** Batches in hand at a time. */
+  readonly concurrency: number
+  /** End when nothing is due or in flight. */
+  readonly drain: boolean
+  /** End after so many milliseconds. */
+  readonly maxRuntimeMs: number | undefined
+  /** End once so many orders were processed; batches in hand are finished, so it may be some more. */
+  readonly maxOrders: number | undefined
+  /** Ends the work; batches in hand are finished. */
+  readonly signal: AbortSignal
+  readonly onProgress: (totals: WorkTotals) => void
+}
+
+export interface WorkTotals {
+  /** Orders that were settled: completed, failed or rolled back. */
+  readonly processed: number
+  readonly completed: number
+  readonly failed: number
+  readonly rolledBack: number
+  /** Charges without an answer; an order may be among them more than once. */
+  readonly postponed: number
+}
+
+const NO_TOTALS: WorkTotals = { processed: 0, completed: 0, failed: 0, rolledBack: 0, postponed: 0 }
+
+const HEARTBEAT_MS = 2000
+
+export async function work(
+  { db, queue, config }: { readonly db: Kysely<Schema>; readonly queue: Queue; readonly config: Config },
+  options: WorkOptions,
+): Promise<WorkTotals> {
+  const concurrency = Math.min(options.concurrency, config['payments.maxInFlight'])
+  const pool = createPool(config, concurrency)
+  const stop = stopWhen(options)
+  let totals = NO_TOTALS
+  const heartbeat = await startHeartbeat(db, concurrency, () => totals.processed)
+  const handle = async (delivery: Delivery): Promise<number> => {
+    const result: BatchResult = await pool.run(delivery)
+    totals = addResult(totals, result)
+    options.onProgress(totals)
+    if (options.maxOrders !== undefined && totals.processed >= options.maxOrders) stop.now()
+    return result.claimed
+  }
+  try {
+    await queue.consume(handle, {
+      concurrency,
+      batchSize: Math.min(config['workflow.batchSize'], options.maxOrders ?? Number.POSITIVE_INFINITY),
+      signal: stop.signal,
+      drain: options.drain,
+    })
+    return totals
+  } finally {
+    stop.forget()
+    await pool.close()
+    await heartbeat.end()
+  }
+}
+
+function createPool(config: Config, concurrency: number): Piscina<Delivery, BatchResult> {
+  const threads = Math.min(availableParallelism(), concurrency)
+  const batch: BatchOptions = {
+    claim: { leaseMs: config['workflow.leaseMs'], reservationTtlMs: config['workflow.reservationTtlMs'] },
+    charge: {
+      inFlight: chargesPerWorker(config, concurrency),
+      timeoutMs: config['payments.timeoutMs'],
+    },
+    settle: { attempts: config['workflow.attempts'] },
+  }
+  return new Piscina({
+    filename: new URL('./thread.js', import.meta.url).href,
+    minThreads: threads,
+    maxThreads: threads,
+    // A thread has several batches in hand while their charges are under way, ...
+    concurrentTasksPerWorker: Math.ceil(concurrency / threads),
+    // ... so it must not sleep, deaf to their answers, when it has nothing else to do.
+    atomics: 'disabled',
+    closeTimeout: 600_000,
+    workerData: { config, batch } satisfies ThreadOptions,
+  })
+}
+
+/** A worker's share of the charges that the process may have open, so that together they keep the limit. */
+export function chargesPerWorker(config: Config, concurrency: number): number {
+  const share = Math.floor(config['payments.maxInFlight'] / concurrency)
+  return Math.max(1, Math.min(config['payments.inFlightPerWorker'], share))
+}
+
+function addResult(totals: WorkTotals, result: BatchResult): WorkTotals {
+  return {
+    processed: totals.processed + result.completed + result.failed + result.rolledBack,
+    completed: totals.completed + result.completed,
+    failed: totals.failed + result.failed,
+    rolledBack: totals.rolledBack + result.rolledBack,
+    postponed: totals.postponed + result.postponed,
+  }
+}
+
+function stopWhen({ signal, maxRuntimeMs }: WorkOptions) {
+  const controller = new AbortController()
+  const now = () => controller.abort()
+  signal.addEventListener('abort', now, { once: true })
+  const timer = maxRuntimeMs === undefined ? undefined : setTimeout(now, maxRuntimeMs)
+  return {
+    signal: controller.signal,
+    now,
+    forget() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', now)
+    },
+  }
+}
+
+/** The worker's row: written at once, kept fresh, and marked when it ends as it should. */
+async function startHeartbeat(db: Kysely<Schema>, concurrency: number, processed: () => number) {
+  const id = randomUUID() as string as WorkerId
+  const startedAt = Date.now()
+  await db
+    .insertInto('workers')
+    .values({
+      id,
+      host: hostname(),
+      pid: process.pid,
+      concurrency,
+      started_at: startedAt,
+      last_seen: startedAt,
+      processed: 0,
+      orders_per_second: 0,
+      stopped_at: null,
+    })
+    .execute()
+  let before = { at: startedAt, processed: 0 }
+  const beat = async (stoppedAt: number | null) => {
+    const now = { at: Date.now(), processed: processed() }
+    const rate = ((now.processed - before.processed) * 1000) / Math.max(1, now.at - before.at)
+    before = now
+    await db
+      .updateTable('workers')
+      .set({
+        last_seen: now.at,
+        processed: now.processed,
+        orders_per_second: Math.round(rate * 10) / 10,
+        stopped_at: stoppedAt,
+      })
+      .where('id', '=', id)
+      .execute()
+  }
+  // A beat that fails is followed by others; the work itself does not depend on it.
+  const timer = setInterval(() => void beat(null).catch(() => undefined), HEARTBEAT_MS)
+  return {
+    async end() {
+      clearInterval(timer)
+      await beat(Date.now())
+    },
+  }
+}

@@ -1,0 +1,178 @@
+// The list of failures, and what a person does about them.
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { HOUR, Shop } from './shop.js'
+
+let shop: Shop
+beforeEach(async () => {
+  shop = await Shop.withDatabase()
+})
+afterEach(() => shop.remove())
+
+describe('failed list', () => {
+  test('shows what failed and what waits for a person, the newest first, without what was cleared', async () => {
+    const now = Date.now()
+    shop.order('1001', { status: 'failed', reason: 'out_of_stock', message: 'two short', settledAt: now - 3 * HOUR })
+    shop.order('1002', { status: 'rolled_back', reason: 'declined', attempt: 2, settledAt: now - HOUR })
+    shop.waitingOrder('1003', now - 2 * HOUR)
+    shop.order('1004', { status: 'failed', reason: 'out_of_stock', clearedAt: now })
+    shop.order('1005', { status: 'completed' })
+    shop.order('1006')
+
+    const { code, result } = await shop.json('failed', 'list')
+
+    expect(code).toBe(0)
+    expect(result).toEqual({
+      total: 3,
+      orders: [
+        {
+          order_id: '1002',
+          source: 'default',
+          status: 'rolled_back',
+          reason: 'declined',
+          message: null,
+          attempts: 2,
+          failed_at: new Date(now - HOUR).toISOString(),
+        },
+        expect.objectContaining({
+          order_id: '1003',
+          status: 'payment_processing',
+          reason: 'payment_unknown',
+          failed_at: new Date(now - 2 * HOUR).toISOString(),
+        }),
+        expect.objectContaining({ order_id: '1001', message: 'two short' }),
+      ],
+    })
+  })
+
+  test('narrows by reason, time, product and source; the total counts beyond the limit', async () => {
+    const now = Date.now()
+    shop.order('1', { status: 'failed', reason: 'out_of_stock', sku: 'A', settledAt: now - 30 * HOUR })
+    shop.order('2', { status: 'failed', reason: 'out_of_stock', sku: 'B', settledAt: now - HOUR })
+    shop.order('3', { status: 'rolled_back', reason: 'declined', source: 'shop-b', settledAt: now - 2 * HOUR })
+    const ids = async (...filter: string[]) => {
+      const { result } = await shop.json('failed', 'list', ...filter)
+      const list = result as { total: number; orders: { order_id: string }[] }
+      return [list.total, ...list.orders.map((order) => order.order_id)]
+    }
+    const day = new Date(now - 30 * HOUR).toISOString().slice(0, 10)
+
+    const found = await Promise.all([
+      ids('--reason', 'declined'),
+      ids('--since', '24h'),
+      ids('--since', day),
+      ids('--sku', 'A'),
+      ids('--source', 'shop-b'),
+      ids('--limit', '1'),
+    ])
+
+    expect(found).toEqual([
+      [1, '3'],
+      [2, '2', '3'],
+      [3, '2', '3', '1'],
+      [1, '1'],
+      [1, '3'],
+      [3, '2'],
+    ])
+  })
+
+  test('says what to do where nothing failed, and refuses what cannot be meant', async () => {
+    const [empty, since, limit, reason] = await Promise.all([
+      shop.run('failed', 'list'),
+      shop.run('failed', 'list', '--since', 'yesterday'),
+      shop.run('failed', 'list', '--limit', '0'),
+      shop.run('failed', 'list', '--reason', 'bad_luck'),
+    ])
+    expect(empty).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('orderctl orders list') })
+    expect(since).toMatchObject({ code: 2, stderr: expect.stringContaining('90m, 24h or 7d') })
+    expect(limit.code).toBe(2)
+    expect(reason).toMatchObject({ code: 2, stderr: expect.stringContaining('out_of_stock') })
+  })
+})
+
+describe('failed retry', () => {
+  test('gives failed orders a new attempt, and asks again under the same key where the outcome is unknown', async () => {
+    shop.order('1001', { status: 'failed', reason: 'out_of_stock', message: 'two short' })
+    shop.order('1002', { status: 'rolled_back', reason: 'declined', attempt: 2, payment: { status: 'declined' } })
+    shop.waitingOrder('1003')
+    const before = Date.now()
+
+    const { stdout, stderr, code } = await shop.run('failed', 'retry', '--all', '--yes')
+
+    expect(code).toBe(0)
+    expect(stderr).toContain('3 orders (1 ')
+    expect(stdout).toContain('3 orders will be tried again')
+    const calm = { reason: null, message: null, settled_at: null, cleared_at: null, lease_token: null }
+    expect(shop.row('1001')).toMatchObject({ ...calm, status: 'pending', attempt: 2 })
+    expect(shop.row('1002')).toMatchObject({ ...calm, status: 'pending', attempt: 3 })
+    expect(shop.row('1003')).toMatchObject({ ...calm, status: 'payment_processing', attempt: 1 })
+    expect(shop.value('select min(due_at) from orders')).toBeGreaterThanOrEqual(before)
+    expect(shop.value("select unanswered from payments where status = 'unknown'")).toBe(0)
+  })
+
+  test('changes the named orders without a question, and leaves the others as they are', async () => {
+    shop.order('1001', { status: 'failed', reason: 'out_of_stock', clearedAt: 5 })
+    shop.order('1002', { status: 'failed', reason: 'out_of_stock' })
+    shop.order('1003', { status: 'completed' })
+
+    const { code, stderr } = await shop.run('failed', 'retry', '1001', '1003')
+
+    expect(code).toBe(0)
+    expect(stderr).toContain('Order 1003 is left as it is (completed)')
+    expect(shop.row('1001')).toMatchObject({ status: 'pending', cleared_at: null })
+    expect(shop.row('1002')).toMatchObject({ status: 'failed' })
+    expect(shop.row('1003')).toMatchObject({ status: 'completed' })
+  })
+
+  test('reports what it matched and changed; a dry run changes nothing', async () => {
+    shop.order('1001', { status: 'failed', reason: 'out_of_stock' })
+    shop.order('1002', { status: 'rolled_back', reason: 'declined' })
+
+    const dry = await shop.json('failed', 'retry', '--all', '--dry-run')
+    const real = await shop.json('failed', 'retry', '--reason', 'declined', '--yes')
+    const again = await shop.json('failed', 'retry', '--reason', 'declined', '--yes')
+
+    expect(dry.result).toEqual({ matched: 2, changed: 0, by_reason: { out_of_stock: 1, declined: 1 } })
+    expect(real.result).toEqual({ matched: 1, changed: 1, by_reason: { declined: 1 } })
+    expect(again.result).toEqual({ matched: 0, changed: 0, by_reason: {} })
+  })
+
+  test('changes nothing where the choice is unclear', async () => {
+    shop.order('1001', { status: 'failed', reason: 'out_of_stock' })
+    shop.order('1001', { status: 'failed', reason: 'out_of_stock', source: 'shop-b' })
+    shop.order('1002', { status: 'failed', reason: 'out_of_stock' })
+
+    const [nothing, unasked, both, unknown, ambiguous] = await Promise.all([
+      shop.run('failed', 'retry'),
+      shop.run('failed', 'retry', '--all'),
+      shop.run('failed', 'retry', '1002', '--all', '--yes'),
+      shop.run('failed', 'retry', '1002', '4711'),
+      shop.run('failed', 'retry', '1001'),
+    ])
+
+    expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining('--all') })
+    expect(unasked).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') })
+    expect(both.code).toBe(2)
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('no order 4711') })
+    expect(ambiguous).toMatchObject({ code: 2, stderr: expect.stringContaining('default, shop-b') })
+    expect(shop.value("select count(*) from orders where status = 'failed'")).toBe(3)
+
+    const chosen = await shop.json('failed', 'retry', '1001', '--source', 'shop-b')
+    expect(chosen.result).toMatchObject({ matched: 1, changed: 1 })
+    expect(shop.value("select source from orders where status = 'pending'")).toBe('shop-b')
+  })
+})
+
+describe('failed clear', () => {
+  test('takes orders off the list and keeps them; who waits for a person stays on it', async () => {
+    shop.order('1001', { status: 'failed', reason: 'out_of_stock' })
+    shop.order('1002', { status: 'rolled_back', reason: 'declined' })
+    shop.waitingOrder('1003')
+
+    const { result } = await shop.json('failed', 'clear', '--all', '--yes')
+    const list = await shop.json('failed', 'list')
+
+    expect(result).toEqual({ matched: 2, changed: 2, by_reason: { out_of_stock: 1, declined: 1 } })
+    expect(list.result).toMatchObject({ total: 1, orders: [{ order_id: '1003' }] })
+    expect(shop.row('1002')).toMatchObject({ status: 'rolled_back', reason: 'declined' })
+  })
+})

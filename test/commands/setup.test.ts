@@ -1,0 +1,148 @@
+// migrate, config and doctor: what is looked at before and beside the work.
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import SqliteDatabase from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { HOUR, Shop } from './shop.js'
+
+let shop: Shop
+beforeEach(() => {
+  shop = new Shop()
+})
+afterEach(() => shop.remove())
+
+describe('migrate', () => {
+  test('creates the database once; --status only looks', async () => {
+    const before = await shop.json('migrate', '--status')
+    expect(before.result).toMatchObject({ current: 0, migrations: [{ number: 1, applied_at: null }] })
+    expect(existsSync(shop.databasePath)).toBe(false)
+
+    const first = await shop.json('migrate')
+    const second = await shop.json('migrate')
+    const after = await shop.json('migrate', '--status')
+    expect(first.result).toEqual({ applied: ['first-release'], current: 1 })
+    expect(second.result).toEqual({ applied: [], current: 1 })
+    expect(after.result).toMatchObject({ current: 1, migrations: [{ applied_at: expect.stringContaining('T') }] })
+  })
+
+  test("leaves another program's database alone", async () => {
+    const other = new SqliteDatabase(shop.databasePath)
+    other.exec('create table notes (text)')
+    other.close()
+    const outcomes = await Promise.all([shop.run('migrate'), shop.run('migrate', '--status')])
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining('database of another program') })
+    }
+  })
+})
+
+describe('config', () => {
+  test('shows every setting and its origin, and needs no database', async () => {
+    shop.file('orderctl.config.json', '{"payments": {"seed": "abc"}, "timeZone": "Europe/Berlin"}')
+    const { stdout } = await shop.runWith({ ORDERCTL_TIME_ZONE: 'Asia/Tokyo' }, 'config', '--json')
+    const settings: { key: string }[] = JSON.parse(stdout).settings
+    const find = (key: string) => settings.find((setting) => setting.key === key)
+    expect(find('timeZone')).toMatchObject({ value: 'Asia/Tokyo', origin: 'ORDERCTL_TIME_ZONE' })
+    expect(find('payments.seed')).toMatchObject({
+      value: 'abc',
+      origin: expect.stringContaining('orderctl.config.json'),
+    })
+    expect(find('workflow.batchSize')).toMatchObject({
+      value: '500',
+      origin: 'default',
+      environment: 'ORDERCTL_BATCH_SIZE',
+    })
+    expect(existsSync(shop.databasePath)).toBe(false)
+    expect((await shop.run('config', '--csv')).stdout).toContain(
+      '\nworkflow.batchSize,500,default,ORDERCTL_BATCH_SIZE,',
+    )
+  })
+})
+
+describe('doctor', () => {
+  async function examine(environment: Record<string, string> = {}) {
+    const { code, stdout } = await shop.runWith(environment, 'doctor', '--json')
+    const { ok, checks } = JSON.parse(stdout) as {
+      ok: boolean
+      checks: { name: string; ok: boolean; detail: string; fix: string | null }[]
+    }
+    for (const check of checks) expect(check.fix === null).toBe(check.ok)
+    return { code, ok, checks, failed: checks.filter((check) => !check.ok).map((check) => check.name) }
+  }
+
+  test('is content with a sound database', async () => {
+    shop = await Shop.withDatabase()
+    expect(await examine()).toMatchObject({ code: 0, ok: true, failed: [] })
+  })
+
+  test('says how to make a database where there is none', async () => {
+    expect(await examine()).toMatchObject({ code: 1, failed: ['database'] })
+    expect(existsSync(shop.databasePath)).toBe(false)
+  })
+
+  test('finds everything that stands still or waits', async () => {
+    shop = await Shop.withDatabase()
+    shop.order('1001', { dueAt: Date.now() - HOUR })
+    shop.waitingOrder('1002')
+    shop.importRun({ status: 'reading', host: hostname(), pid: 2 ** 22 + 1, leaseUntil: Date.now() + HOUR })
+    shop.db.exec("insert into settings values ('queue_paused', 'yes')")
+    shop.db.pragma('foreign_keys = OFF')
+    shop.db.exec('insert into order_lines values (999, 1, 1, 1, 1, 1)')
+    chmodSync(shop.databasePath, 0o644)
+
+    const { code, checks } = await examine()
+
+    expect(code).toBe(1)
+    const fixes = new Map(checks.filter((check) => !check.ok).map((check) => [check.name, check.fix]))
+    expect([...fixes.keys()]).toEqual([
+      'permissions',
+      'foreign keys',
+      'queue',
+      'stuck orders',
+      'imports',
+      'waiting for a person',
+    ])
+    expect(fixes.get('permissions')).toContain('chmod 600')
+    expect(fixes.get('queue')).toContain('queue resume')
+    expect(fixes.get('stuck orders')).toContain('orderctl work')
+    expect(fixes.get('imports')).toContain('--resume')
+    expect(fixes.get('waiting for a person')).toContain('failed retry')
+  })
+
+  test('survives a broken configuration, a file that is no database, and a damaged one', async () => {
+    const broken = await examine({ ORDERCTL_BATCH_SIZE: 'many' })
+    expect(broken.code).toBe(1)
+    expect(broken.checks.find((check) => check.name === 'configuration')?.detail).toContain('ORDERCTL_BATCH_SIZE')
+
+    writeFileSync(shop.databasePath, 'this is no database, but it is longer than a header of SQLite '.repeat(100))
+    const noDatabase = await examine()
+    expect(noDatabase.code).toBe(1)
+    expect(noDatabase.failed[0]).toBe('database')
+
+    shop.remove()
+    shop = await Shop.withDatabase()
+    for (let id = 0; id < 200; id++) shop.order(`order-${id}`)
+    const pages = Number(shop.db.pragma('page_count', { simple: true }))
+    shop.db.pragma('wal_checkpoint(TRUNCATE)')
+    damage(shop, pages)
+    const damaged = await examine()
+    expect(damaged.code).toBe(1)
+    expect(damaged.failed).toContain('integrity')
+  })
+
+  test('as text: a table, and a next step for what failed', async () => {
+    const { code, stdout } = await shop.run('doctor')
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/database +│ FAILED/)
+    expect(stdout).toContain('Next: Run `orderctl import FILE`')
+  })
+})
+
+/** Writes over the last pages, which hold orders and not the schema. */
+function damage({ databasePath, db }: Shop, pages: number): void {
+  const size = Number(db.pragma('page_size', { simple: true }))
+  const bytes = db.serialize()
+  bytes.fill(0x5a, (pages - 6) * size)
+  db.close()
+  writeFileSync(databasePath, bytes)
+}

@@ -1,0 +1,204 @@
+// A shop for one test: a temporary folder, a database filled row by row, and the real binary run against it.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import SqliteDatabase from 'better-sqlite3'
+import { openOrCreateDatabase } from '../../src/database/connection.js'
+import type { FailureReason, OrderStatus } from '../../src/domain/order.js'
+
+const BINARY = resolve(import.meta.dirname, '../../bin/run.js')
+
+export interface Outcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+interface OrderDraft {
+  readonly status?: OrderStatus
+  readonly reason?: FailureReason
+  readonly message?: string
+  readonly source?: string
+  readonly attempt?: number
+  readonly customer?: string
+  readonly day?: string
+  readonly sku?: string
+  readonly dueAt?: number | null
+  readonly leaseToken?: string
+  readonly settledAt?: number
+  readonly clearedAt?: number
+  readonly payment?: { readonly status: string; readonly unanswered?: number; readonly answeredAt?: number }
+}
+
+export const HOUR = 3_600_000
+
+export class Shop {
+  readonly folder: string
+  readonly #database: string
+  #open: SqliteDatabase.Database | undefined
+
+  constructor() {
+    this.folder = mkdtempSync(join(tmpdir(), 'orderctl-test-'))
+    this.#database = join(this.folder, 'orders.sqlite')
+  }
+
+  get databasePath(): string {
+    return this.#database
+  }
+
+  /** A shop whose database is there, with an import for every source that orders name. */
+  static async withDatabase(): Promise<Shop> {
+    const shop = new Shop()
+    const db = await openOrCreateDatabase({ kind: 'sqlite', path: shop.#database })
+    await db.destroy()
+    return shop
+  }
+
+  get db(): SqliteDatabase.Database {
+    this.#open ??= new SqliteDatabase(this.#database)
+    return this.#open
+  }
+
+  /** The first column of the first row. */
+  value(query: string, ...values: unknown[]): unknown {
+    return this.db
+      .prepare(query)
+      .pluck()
+      .get(...values)
+  }
+
+  product(sku: string, { onHand = 100, reserved = 0, name = `Name of ${sku}` } = {}): number {
+    const { lastInsertRowid } = this.db
+      .prepare('insert into products (sku, name, unit_price, currency, on_hand, reserved) values (?, ?, ?, ?, ?, ?)')
+      .run(sku, name, 125_000, 'USD', onHand, reserved)
+    this.db
+      .prepare('insert into stock_adjustments (product_id, delta, reason, adjusted_at) values (?, ?, ?, ?)')
+      .run(lastInsertRowid, onHand, 'import', 1)
+    return Number(lastInsertRowid)
+  }
+
+  /** An order of two units at 12.50 USD. */
+  order(reference: string, draft: OrderDraft = {}): number {
+    const { status = 'pending', source = 'default', customer = 'C-1', day = '2025-01-15', sku = 'WIDGET-1' } = draft
+    const settled = ['completed', 'failed', 'rolled_back'].includes(status)
+    const attempt = draft.attempt ?? 1
+    const { lastInsertRowid: order } = this.db
+      .prepare(
+        `insert into orders (import_id, source, reference, customer_id, currency, total, ordered_at, business_day,
+           status, attempt, due_at, lease_token, reason, message, settled_at, cleared_at)
+         values (?, ?, ?, ?, 'USD', 2500, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      .run(
+        this.#importOf(source),
+        source,
+        reference,
+        this.#customer(customer, source),
+        `${day}T10:00:00`,
+        day,
+        status,
+        attempt,
+        draft.dueAt ?? null,
+        draft.leaseToken ?? null,
+        draft.reason ?? null,
+        draft.message ?? null,
+        settled ? (draft.settledAt ?? Date.now()) : null,
+        draft.clearedAt ?? null,
+      )
+    const product = this.value('select id from products where sku = ?', sku) ?? this.product(sku)
+    this.db.prepare('insert into order_lines values (?, 2, ?, 2, 125000, 2500)').run(order, product)
+    if (draft.payment) {
+      this.db
+        .prepare(
+          `insert into payments (order_id, attempt, idempotency_key, amount, currency, status, unanswered,
+             gateway_reference, created_at, answered_at)
+           values (?, ?, ?, 2500, 'USD', ?, ?, 'ref-1', 1000, ?)`,
+        )
+        .run(
+          order,
+          attempt,
+          `${source}:${reference}:${attempt}`,
+          draft.payment.status,
+          draft.payment.unanswered ?? 0,
+          draft.payment.answeredAt ?? null,
+        )
+    }
+    return Number(order)
+  }
+
+  /** An order whose charge was never answered, so that a person has to look at it. */
+  waitingOrder(reference: string, answeredAt = Date.now()): number {
+    return this.order(reference, {
+      status: 'payment_processing',
+      reason: 'payment_unknown',
+      payment: { status: 'unknown', unanswered: 3, answeredAt },
+    })
+  }
+
+  row(reference: string): Record<string, unknown> {
+    return this.db.prepare('select * from orders where reference = ?').get(reference) as Record<string, unknown>
+  }
+
+  file(name: string, text: string | Buffer): string {
+    const path = join(this.folder, name)
+    writeFileSync(path, text)
+    return path
+  }
+
+  run(...args: string[]): Promise<Outcome> {
+    return this.runWith({}, ...args)
+  }
+
+  runWith(environment: Record<string, string>, ...args: string[]): Promise<Outcome> {
+    const { PATH = '' } = process.env
+    const env = {
+      PATH,
+      HOME: this.folder,
+      XDG_CONFIG_HOME: this.folder,
+      XDG_DATA_HOME: this.folder,
+      ORDERCTL_DATABASE_URL: `sqlite:${this.#database}`,
+      ...environment,
+    }
+    return new Promise((done) => {
+      const child = execFile(process.execPath, [BINARY, ...args], { env, cwd: this.folder }, (error, stdout, stderr) =>
+        done({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
+      )
+      child.stdin?.end()
+    })
+  }
+
+  /** Runs with --json; all of stdout must be one document, and nothing else may be said. */
+  async json(...args: string[]): Promise<{ code: number; result: unknown }> {
+    const { code, stdout, stderr } = await this.run(...args, '--json')
+    if (stderr !== '') throw new Error(`--json said something on stderr: ${stderr}`)
+    return { code, result: JSON.parse(stdout) }
+  }
+
+  remove(): void {
+    this.#open?.close()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  #importOf(source: string): number {
+    const known = this.value('select id from imports where source = ?', source)
+    if (known !== undefined) return Number(known)
+    return this.importRun({ source })
+  }
+
+  importRun({ source = 'default', status = 'finished', pid = 1, leaseUntil = 0, host = 'elsewhere' } = {}): number {
+    const { lastInsertRowid } = this.db
+      .prepare(
+        `insert into imports (source, file, status, lease_token, lease_until, host, pid, started_at, ended_at)
+         values (?, '/data/sample.csv', ?, 'token', ?, ?, ?, 1700000000000, null)`,
+      )
+      .run(source, status, leaseUntil, host, pid)
+    return Number(lastInsertRowid)
+  }
+
+  #customer(customer: string, source: string): number {
+    this.db
+      .prepare('insert or ignore into customers (customer_id, name, import_id) values (?, ?, ?)')
+      .run(customer, `Name of ${customer}`, this.#importOf(source))
+    return Number(this.value('select id from customers where customer_id = ?', customer))
+  }
+}
