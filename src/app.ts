@@ -1,11 +1,6 @@
 // Puts the program together from the configuration: the only file that knows every driver.
 import type { Config } from './config.js'
-import {
-  type Database,
-  explainDatabaseError,
-  openDatabase,
-  openOrCreateDatabase,
-} from './database/connection.js'
+import { type Database, explainDatabaseError, openDatabase, openOrCreateDatabase } from './database/connection.js'
 import { readSetting, writeSetting } from './database/settings.js'
 import { UserError } from './errors.js'
 import { EmbeddedQueue } from './queue/embedded.js'

@@ -236,7 +236,8 @@ function flatten(value: unknown, path: string, prefix: string): Map<string, stri
 
 function readDatabase(text: string): DatabaseAddress {
   const path = text.startsWith('sqlite:') ? text.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '') : ''
-  if (path === '' || path.startsWith('//')) throw new Error('write sqlite:PATH, such as sqlite:/var/lib/shop/orders.sqlite')
+  if (path === '' || path.startsWith('//'))
+    throw new Error('write sqlite:PATH, such as sqlite:/var/lib/shop/orders.sqlite')
   return { kind: 'sqlite', path: resolve(path) }
 }
 

@@ -35,7 +35,8 @@ export interface ImportResult {
 
 export default class Import extends BaseCommand {
   static override summary = 'store the orders of a CSV file, ready for workers'
-  static override description = `Columns are found by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, unit_price, currency, order_date. Lines with the same order_id make one order. A bad line costs its order, never the import: it goes to the rejects file with the reason. Orders fall due together, once the whole file is stored.`
+  static override description =
+    `Columns are found by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, unit_price, currency, order_date. Lines with the same order_id make one order. A bad line costs its order, never the import: it goes to the rejects file with the reason. Orders fall due together, once the whole file is stored.`
   static override examples = [
     '<%= config.bin %> <%= command.id %> orders.csv',
     '<%= config.bin %> <%= command.id %> orders.csv --dry-run',
@@ -71,7 +72,9 @@ export default class Import extends BaseCommand {
       onError: flags['on-error'],
       signal: this.listenForInterruption('Finishing the lines in hand; Ctrl-C again leaves at once.'),
       onWaiting: (run) =>
-        this.note(`Waiting for the import of ${cleanText(run.file)} by process ${run.pid}: one at a time from one source.`),
+        this.note(
+          `Waiting for the import of ${cleanText(run.file)} by process ${run.pid}: one at a time from one source.`,
+        ),
       onProgress: (rows, fraction) =>
         progress.update({
           doing: 'Importing',
@@ -148,7 +151,9 @@ export default class Import extends BaseCommand {
     const notImported = result.rejected + result.conflicts
     if (notImported > shown) this.note(`… and ${countOf(notImported - shown, 'line')} more.`)
     if (result.rejects_file) {
-      this.note(`${countOf(notImported, 'line')} not imported: mend them in ${result.rejects_file} and import that file.`)
+      this.note(
+        `${countOf(notImported, 'line')} not imported: mend them in ${result.rejects_file} and import that file.`,
+      )
     }
     if (notImported > 0) this.leaveWith(EXIT.partly)
     if (result.interrupted) {

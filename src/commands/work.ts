@@ -22,7 +22,8 @@ const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 export default class Work extends BaseCommand {
   static override summary = 'take orders through stock, payment and settlement'
-  static override description = `Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in hand. Any number of workers may run at once: an order is in one hand at a time. Orders of a worker that died are taken over when its lease ends.`
+  static override description =
+    `Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in hand. Any number of workers may run at once: an order is in one hand at a time. Orders of a worker that died are taken over when its lease ends.`
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --drain',
@@ -44,7 +45,6 @@ export default class Work extends BaseCommand {
     const perSecond = (processed: number) => processed / ((performance.now() - began) / 1000)
     try {
       return await this.withApp(async (app) => {
-        if (await app.queue.isPaused()) this.note(`The queue is paused: ${this.config.bin} queue resume`)
         const totals = await work(app, {
           concurrency: flags.concurrency,
           drain: flags.drain,
@@ -55,6 +55,10 @@ export default class Work extends BaseCommand {
             progress.update({ doing: 'Working', unit: 'orders', done: processed, perSecond: perSecond(processed) }),
         })
         progress.stop()
+        if (await app.queue.isPaused()) {
+          this.note(`The queue is paused, so orders wait in it. To go on: ${this.config.bin} queue resume`)
+          if (flags.drain) this.leaveWith(EXIT.failed)
+        }
         if (signal.aborted) this.leaveWith(EXIT.interrupted)
         return this.#show(totals, (performance.now() - began) / 1000)
       })

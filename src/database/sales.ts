@@ -46,7 +46,7 @@ export async function addToSales(
     .columns(['day', 'currency', 'customer_id', 'orders', 'revenue'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource('row', ['day', 'currency', 'customer_id', 'revenue'], packRows(customerSales)))
+        .selectFrom(rowSource('row', packRows(['day', 'currency', 'customer_id', 'revenue'], customerSales)))
         .groupBy(['row.day', 'row.currency', 'row.customer_id'])
         .select(['row.day', 'row.currency', 'row.customer_id'])
         .select((sub) => [sub.fn.countAll<number>().as('orders'), sub.fn.sum<number>('row.revenue').as('revenue')]),
@@ -63,7 +63,7 @@ export async function addToSales(
     .columns(['day', 'currency', 'product_id', 'orders', 'units', 'revenue'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource('row', ['day', 'currency', 'product_id', 'units', 'revenue'], packRows(productSales)))
+        .selectFrom(rowSource('row', packRows(['day', 'currency', 'product_id', 'units', 'revenue'], productSales)))
         .groupBy(['row.day', 'row.currency', 'row.product_id'])
         .select(['row.day', 'row.currency', 'row.product_id'])
         .select((sub) => [

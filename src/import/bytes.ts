@@ -1,7 +1,8 @@
 // A file or standard input as blocks of bytes, after a first look that it is text at all.
+
+import { read } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { read } from 'node:fs'
 import { promisify } from 'node:util'
 import { errorCode, UserError, usageError } from '../errors.js'
 
@@ -23,7 +24,8 @@ export interface ByteSource {
 
 /** @throws UserError where the file is missing, a folder, or not to be read */
 export async function openBytes(file: string): Promise<ByteSource> {
-  if (file === STDIN) return { size: undefined, next: () => fill((block, at) => readStdin(block, at)), close: async () => {} }
+  if (file === STDIN)
+    return { size: undefined, next: () => fill((block, at) => readStdin(block, at)), close: async () => {} }
   const handle = await openFile(file)
   const { size } = await handle.stat()
   return {
@@ -97,7 +99,8 @@ async function readStdin(block: Buffer, at: number): Promise<number> {
       // A pipe that somebody made non-blocking has nothing for us yet.
       if (errorCode(error) === 'EAGAIN') await sleep(10)
       else if (errorCode(error) === 'EOF') return 0
-      else throw new UserError({
+      else
+        throw new UserError({
           code: 'stdin_unreadable',
           message: `Standard input cannot be read (${errorCode(error)}).`,
           fix: 'Pipe a file into the command, or name the file instead of `-`.',

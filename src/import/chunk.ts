@@ -56,6 +56,30 @@ export interface Chunk {
   readonly spoiledCount: number
 }
 
+/** The rows of a chunk, packed for the way to the writer and into the database. */
+export function packChunk(rows: {
+  readonly customers: readonly CustomerRow[]
+  readonly orders: readonly OrderRow[]
+  readonly lines: readonly LineRow[]
+  readonly products: readonly ProductRow[]
+  readonly spoiled: readonly SpoiledRow[]
+}): Chunk {
+  return {
+    customers: packRows(['customer_id', 'name'], rows.customers),
+    orders: packRows(['reference', 'customer_id', 'ordered_at', 'business_day', 'currency', 'total'], rows.orders),
+    orderCount: rows.orders.length,
+    lines: packLines(rows.lines),
+    lineCount: rows.lines.length,
+    products: packRows(['sku', 'name'], rows.products),
+    spoiled: packRows(['reference', 'line_number'], rows.spoiled),
+    spoiledCount: rows.spoiled.length,
+  }
+}
+
+export function packLines(lines: readonly LineRow[]): PackedRows<LineRow> {
+  return packRows(['reference', 'line_number', 'sku', 'quantity', 'unit_price', 'total'], lines)
+}
+
 /** A line for the rejects file. */
 export interface RejectedLine {
   readonly line: number
@@ -169,16 +193,13 @@ export class ChunkBuilder implements RecordSink {
     this.#lines = []
     this.#rejected = []
     return {
-      chunk: {
-        customers: packRows([...customers.values()]),
-        orders: packRows(orders),
-        orderCount: orders.length,
-        lines: packRows(kept),
-        lineCount: kept.length,
-        products: packRows([...products.values()]),
-        spoiled: packRows(spoiled),
-        spoiledCount: spoiled.length,
-      },
+      chunk: packChunk({
+        customers: [...customers.values()],
+        orders,
+        lines: kept,
+        products: [...products.values()],
+        spoiled,
+      }),
       rejected,
     }
   }
@@ -208,7 +229,8 @@ export class ChunkBuilder implements RecordSink {
       this.#orders.set(line.reference, { first: line, firstLine: place.line, total: line.total, spoiledBy: undefined })
     } else {
       const other = order.first && disagreement(order.first, line)
-      if (other) return { ...other, reference: line.reference, reason: `${other.reason}, unlike line ${order.firstLine}` }
+      if (other)
+        return { ...other, reference: line.reference, reason: `${other.reason}, unlike line ${order.firstLine}` }
       order.total += line.total
     }
     return undefined
@@ -266,5 +288,8 @@ function partition<Item>(items: readonly Item[], test: (item: Item) => boolean):
 }
 
 function originalText(raw: Buffer): string {
-  return raw.toString('utf8').replace(/^\uFEFF/, '').replace(/(\r\n|\n|\r)$/, '')
+  return raw
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .replace(/(\r\n|\n|\r)$/, '')
 }

@@ -6,11 +6,11 @@ import { openScratchDatabase } from '../database/connection.js'
 import { packRows, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { EmbeddedQueue } from '../queue/embedded.js'
-import type { Chunk, LineRow, OrderRow, ProductRow } from './chunk.js'
+import { type Chunk, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from './import-orders.js'
 import { RejectExamples } from './rejects.js'
 import { insertRun, updateRun } from './runs.js'
-import { storeChunk, type StoreOptions } from './store.js'
+import { type StoreOptions, storeChunk } from './store.js'
 
 /**
  * @param real undefined where there is no database yet, so that everything is new
@@ -40,11 +40,7 @@ export async function dryRun(
 /** Copies the real database's part of a chunk into the scratch one, as if an earlier import had stored it there. */
 type Mirror = (chunk: Chunk) => Promise<void>
 
-async function openMirror(
-  real: Kysely<Schema> | undefined,
-  scratch: Kysely<Schema>,
-  source: string,
-): Promise<Mirror> {
+async function openMirror(real: Kysely<Schema> | undefined, scratch: Kysely<Schema>, source: string): Promise<Mirror> {
   if (!real) return async () => {}
   const earlier = await insertRun(scratch, { source, file: 'stored earlier' })
   await updateRun(scratch, earlier, { status: 'finished' })
@@ -58,7 +54,7 @@ async function openMirror(
 /** The chunk's orders that the scratch database does not hold. */
 async function unmirrored(scratch: Kysely<Schema>, chunk: Chunk, source: string): Promise<{ reference: string }[]> {
   return scratch
-    .selectFrom(rowSource<OrderRow, 'row'>('row', ['reference'], chunk.orders))
+    .selectFrom(rowSource('row', chunk.orders))
     .leftJoin('orders', (join) => join.on('orders.source', '=', source).onRef('orders.reference', '=', 'row.reference'))
     .where('orders.id', 'is', null)
     .select('row.reference')
@@ -72,8 +68,10 @@ async function copyStored(
   source: string,
 ): Promise<Chunk> {
   const stored = real
-    .selectFrom(rowSource<{ reference: string }, 'row'>('row', ['reference'], packRows(wanted)))
-    .innerJoin('orders', (join) => join.on('orders.source', '=', source).onRef('orders.reference', '=', 'row.reference'))
+    .selectFrom(rowSource('row', packRows(['reference'], wanted)))
+    .innerJoin('orders', (join) =>
+      join.on('orders.source', '=', source).onRef('orders.reference', '=', 'row.reference'),
+    )
   const orders: OrderRow[] = await stored
     .innerJoin('customers', 'customers.id', 'orders.customer_id')
     .select(['orders.reference', 'customers.customer_id', 'orders.ordered_at', 'orders.business_day'])
@@ -85,20 +83,17 @@ async function copyStored(
     .select(['orders.reference', 'line.line_number', 'products.sku', 'line.quantity', 'line.unit_price', 'line.total'])
     .execute()
   const products: ProductRow[] = await real
-    .selectFrom(rowSource<ProductRow, 'row'>('row', ['sku'], chunk.products))
+    .selectFrom(rowSource('row', chunk.products))
     .innerJoin('products', 'products.sku', 'row.sku')
     .select(['products.sku', 'products.name'])
     .execute()
   const skus = new Map([...products, ...lines.map(({ sku }) => ({ sku, name: sku }))].map((row) => [row.sku, row]))
   const customers = new Set(orders.map((order) => order.customer_id))
-  return {
-    customers: packRows([...customers].map((customer_id) => ({ customer_id, name: customer_id }))),
-    orders: packRows(orders),
-    orderCount: orders.length,
-    lines: packRows(lines),
-    lineCount: lines.length,
-    products: packRows([...skus.values()]),
-    spoiled: packRows([]),
-    spoiledCount: 0,
-  }
+  return packChunk({
+    customers: [...customers].map((customer_id) => ({ customer_id, name: customer_id })),
+    orders,
+    lines,
+    products: [...skus.values()],
+    spoiled: [],
+  })
 }

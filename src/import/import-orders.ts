@@ -92,9 +92,7 @@ async function readAll(
   const chunks = readInThread({
     file: options.file,
     begun:
-      run.byte_offset === 0
-        ? undefined
-        : { offset: run.byte_offset, line: run.line_number, sha256: run.begun_sha256 },
+      run.byte_offset === 0 ? undefined : { offset: run.byte_offset, line: run.line_number, sha256: run.begun_sha256 },
     timeZone: config.timeZone,
     unknownSku: config['inventory.unknownSku'],
     database: config.database,

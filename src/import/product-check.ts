@@ -24,7 +24,7 @@ export async function openProductCheck(
       const asked = [...skus].filter((sku) => !known.has(sku)).map((sku) => ({ sku }))
       if (asked.length === 0) return new Set()
       const found = await db
-        .selectFrom(rowSource('asked', ['sku'], packRows(asked)))
+        .selectFrom(rowSource('asked', packRows(['sku'], asked)))
         .innerJoin('products', 'products.sku', 'asked.sku')
         .select('products.sku')
         .execute()

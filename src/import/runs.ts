@@ -1,6 +1,7 @@
 // One run of an import over one file: who holds it, how far it got, and what becomes of one that was cut off.
-import { hostname } from 'node:os'
+
 import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import type { Kysely, Selectable } from 'kysely'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken } from '../domain/ids.js'
@@ -56,11 +57,7 @@ export async function takeBack(db: Kysely<Schema>, { id }: Pick<ImportRun, 'id'>
   await removeUnusedNames(db, id)
   await db.deleteFrom('import_asides').where('import_id', '=', id).execute()
   await db.deleteFrom('import_spoiled').where('import_id', '=', id).execute()
-  await db
-    .updateTable('imports')
-    .set({ status: 'taken_back', ended_at: Date.now() })
-    .where('id', '=', id)
-    .execute()
+  await db.updateTable('imports').set({ status: 'taken_back', ended_at: Date.now() }).where('id', '=', id).execute()
 }
 
 /**

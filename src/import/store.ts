@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely'
 import { packRows, rowSource, unpackRows } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'
 import type { ImportId } from '../domain/ids.js'
-import type { Chunk, CustomerRow, LineRow, OrderRow, ProductRow, SpoiledRow } from './chunk.js'
+import { type Chunk, type LineRow, packLines } from './chunk.js'
 
 export interface StoreOptions {
   readonly importId: ImportId
@@ -42,7 +42,7 @@ async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId }: Stor
     .columns(['customer_id', 'name', 'import_id'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource<CustomerRow, 'row'>('row', ['customer_id', 'name'], chunk.customers))
+        .selectFrom(rowSource('row', chunk.customers))
         .leftJoin('customers', 'customers.customer_id', 'row.customer_id')
         .where('customers.id', 'is', null)
         .select(['row.customer_id', 'row.name', eb.val(importId).as('import_id')]),
@@ -51,7 +51,7 @@ async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId }: Stor
 }
 
 async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<number> {
-  const rows = rowSource<ProductRow, 'row'>('row', ['sku', 'name'], chunk.products)
+  const rows = rowSource('row', chunk.products)
   const added = await db
     .insertInto('products')
     .columns(['sku', 'name', 'import_id', 'on_hand'])
@@ -92,11 +92,7 @@ async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptio
 }
 
 async function addOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }: StoreOptions): Promise<number> {
-  const rows = rowSource<OrderRow, 'row'>(
-    'row',
-    ['reference', 'customer_id', 'ordered_at', 'business_day', 'currency', 'total'],
-    chunk.orders,
-  )
+  const rows = rowSource('row', chunk.orders)
   const added = await db
     .insertInto('orders')
     .columns(['import_id', 'source', 'reference', 'customer_id', 'ordered_at', 'business_day', 'currency', 'total'])
@@ -124,11 +120,7 @@ async function addOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }:
 }
 
 async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], source: string): Promise<number> {
-  const rows = rowSource<LineRow, 'row'>(
-    'row',
-    ['reference', 'line_number', 'sku', 'quantity', 'unit_price', 'total'],
-    lines,
-  )
+  const rows = rowSource('row', lines)
   const added = await db
     .insertInto('order_lines')
     .columns(['order_id', 'line_number', 'product_id', 'quantity', 'unit_price', 'total'])
@@ -148,7 +140,7 @@ async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], source: strin
 
 /** For orders whose lines stand in several chunks: their total is that of all lines stored so far. */
 async function addUpOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }: StoreOptions): Promise<void> {
-  const rows = rowSource<Pick<OrderRow, 'reference'>, 'row'>('row', ['reference'], chunk.orders)
+  const rows = rowSource('row', chunk.orders)
   await db
     .updateTable('orders')
     .set((eb) => ({
@@ -197,7 +189,7 @@ async function setAside(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions)
     })
   }
   await addAsides(db, asides, options.importId)
-  return packRows(remaining)
+  return packLines(remaining)
 }
 
 async function findForeignOrders(
@@ -205,7 +197,7 @@ async function findForeignOrders(
   chunk: Chunk,
   { importId, source }: StoreOptions,
 ): Promise<ReadonlySet<string>> {
-  const rows = rowSource<OrderRow, 'row'>('row', ['reference', 'customer_id', 'ordered_at', 'currency'], chunk.orders)
+  const rows = rowSource('row', chunk.orders)
   const foreign = await db
     .selectFrom(rows)
     .innerJoin('orders', (join) =>
@@ -246,7 +238,7 @@ async function addAsides(db: Kysely<Schema>, asides: readonly AsideRow[], import
     .columns([...ASIDE_COLUMNS, 'import_id'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource<AsideRow, 'row'>('row', ASIDE_COLUMNS, packRows(asides)))
+        .selectFrom(rowSource('row', packRows(ASIDE_COLUMNS, asides)))
         .select(ASIDE_COLUMNS.map((column) => `row.${column}` as const))
         .select(eb.val(importId).as('import_id')),
     )
@@ -254,7 +246,7 @@ async function addAsides(db: Kysely<Schema>, asides: readonly AsideRow[], import
 }
 
 async function markSpoiled(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {
-  const rows = rowSource<SpoiledRow, 'row'>('row', ['reference', 'line_number'], chunk.spoiled)
+  const rows = rowSource('row', chunk.spoiled)
   await db
     .insertInto('import_spoiled')
     .columns(['import_id', 'reference', 'line_number'])

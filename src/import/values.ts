@@ -54,7 +54,8 @@ export function readPrice(text: string): number | Unusable {
 
 function explainPrice(text: string): string {
   if (/^-\s*[\d.]+$/.test(text)) return `is ${text}: it must not be negative`
-  if (/^[\d.,]+$/.test(text)) return `is "${text}": write it with a point and without thousands separators, like 1299.99`
+  if (/^[\d.,]+$/.test(text))
+    return `is "${text}": write it with a point and without thousands separators, like 1299.99`
   return `is "${text}", not a decimal number such as 12.50`
 }
 

@@ -65,7 +65,9 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
     .deleteFrom('customers')
     .where('import_id', '=', id)
     .where((eb) =>
-      eb.not(eb.exists(eb.selectFrom('orders').whereRef('orders.customer_id', '=', 'customers.id').select('orders.id'))),
+      eb.not(
+        eb.exists(eb.selectFrom('orders').whereRef('orders.customer_id', '=', 'customers.id').select('orders.id')),
+      ),
     )
     .execute()
   const unused = await db
@@ -260,7 +262,13 @@ function differingOrders(db: Kysely<Schema>, id: ImportId, source: string) {
       ]),
     )
     .select('aside.reference')
-  const came = asides.select(['aside.reference', 'aside.sku', 'aside.quantity', 'aside.unit_price', sql<number>`1`.as('count')])
+  const came = asides.select([
+    'aside.reference',
+    'aside.sku',
+    'aside.quantity',
+    'aside.unit_price',
+    sql<number>`1`.as('count'),
+  ])
   const stood = db
     .selectFrom(asides.select(['orders.id', 'orders.reference']).distinct().as('known'))
     .innerJoin('order_lines as line', 'line.order_id', 'known.id')

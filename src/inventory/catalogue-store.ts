@@ -72,9 +72,9 @@ export async function storeProducts(db: Database, rows: readonly ProductRow[]): 
 }
 
 async function readProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Promise<Map<string, Product>> {
-  const skus = packRows(rows.map(({ sku }) => ({ sku })))
+  const skus = packRows(['sku'], rows)
   const products = await db
-    .selectFrom(rowSource('asked', ['sku'], skus))
+    .selectFrom(rowSource('asked', skus))
     .innerJoin('products', 'products.sku', 'asked.sku')
     .select(['products.sku', 'name', 'unit_price', 'currency', 'on_hand', 'reserved'])
     .execute()
@@ -128,7 +128,7 @@ async function createProducts(db: Kysely<Schema>, changes: readonly ProductChang
     .columns(['sku', 'name', 'unit_price', 'currency', 'on_hand'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource('change', CHANGE_COLUMNS, packRows(changes)))
+        .selectFrom(rowSource('change', packRows(CHANGE_COLUMNS, changes)))
         .select(['change.sku', 'change.name', 'change.unit_price', 'change.currency', 'change.delta']),
     )
     .execute()
@@ -138,7 +138,7 @@ async function updateProducts(db: Kysely<Schema>, changes: readonly ProductChang
   if (changes.length === 0) return
   await db
     .updateTable('products')
-    .from(rowSource('change', CHANGE_COLUMNS, packRows(changes)))
+    .from(rowSource('change', packRows(CHANGE_COLUMNS, changes)))
     .set((eb) => ({
       name: eb.ref('change.name'),
       unit_price: eb.ref('change.unit_price'),
@@ -157,7 +157,7 @@ async function recordAdjustments(db: Kysely<Schema>, changes: readonly ProductCh
     .columns(['product_id', 'delta', 'reason', 'adjusted_at'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource('change', CHANGE_COLUMNS, packRows(changes)))
+        .selectFrom(rowSource('change', packRows(CHANGE_COLUMNS, changes)))
         .innerJoin('products', 'products.sku', 'change.sku')
         .select((one) => [
           'products.id',

@@ -16,7 +16,12 @@ export type ChargeOutcome =
 export interface Gateway {
   /**
    * Takes the amount, once for each key: asked again with the same key, it gives the same answer.
-   * Rejects, or heeds the signal, where no answer is to be had: the outcome then counts as unknown.
+   *
+   * @param timeoutMs when to stop waiting; without an answer by then, or with an error, the outcome is unknown
    */
-  charge(charge: Charge, signal: AbortSignal): Promise<ChargeOutcome>
+  charge(charge: Charge, timeoutMs: number): Promise<ChargeOutcome>
+}
+
+export function noAnswerWithin(timeoutMs: number): ChargeOutcome {
+  return { status: 'unknown', message: `the gateway did not answer within ${timeoutMs} ms` }
 }

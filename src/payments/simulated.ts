@@ -1,8 +1,8 @@
 // A gateway that takes no money: its answer is a pure function of seed and idempotency key, so runs can be repeated and
 // compared, and a key that is asked twice gets one answer.
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Charge, ChargeOutcome, Gateway } from './gateway.js'
+import { type Charge, type ChargeOutcome, type Gateway, noAnswerWithin } from './gateway.js'
 
 export interface SimulatedOptions {
   /** Share of keys that are captured, 0 to 1. */
@@ -18,11 +18,13 @@ export class SimulatedGateway implements Gateway {
     this.#options = options
   }
 
-  async charge({ key }: Charge, signal: AbortSignal): Promise<ChargeOutcome> {
-    if (this.#options.latencyMs > 0) await sleep(this.#options.latencyMs, undefined, { signal })
-    const digest = createHash('sha256').update(`${this.#options.seed}\n${key}`).digest()
-    return digest.readUInt32BE(0) / 2 ** 32 < this.#options.successRate
-      ? { status: 'captured', reference: `sim_${digest.toString('hex', 4, 14)}` }
+  async charge({ key }: Charge, timeoutMs: number): Promise<ChargeOutcome> {
+    const { latencyMs, seed, successRate } = this.#options
+    if (latencyMs > 0) await sleep(Math.min(latencyMs, timeoutMs))
+    if (latencyMs > timeoutMs) return noAnswerWithin(timeoutMs)
+    const digest = hash('sha256', `${seed}\n${key}`)
+    return Number.parseInt(digest.slice(0, 8), 16) / 2 ** 32 < successRate
+      ? { status: 'captured', reference: `sim_${digest.slice(8, 28)}` }
       : { status: 'declined', message: 'declined by the simulated gateway' }
   }
 }

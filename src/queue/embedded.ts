@@ -63,7 +63,11 @@ export class EmbeddedQueue implements Queue {
       .selectFrom('orders')
       .select((eb) => [
         eb.fn.countAll<number>().filterWhere('due_at', '<=', now).as('waiting'),
-        eb.fn.countAll<number>().filterWhere('due_at', '>', now).filterWhere('lease_token', 'is not', null).as('active'),
+        eb.fn
+          .countAll<number>()
+          .filterWhere('due_at', '>', now)
+          .filterWhere('lease_token', 'is not', null)
+          .as('active'),
         eb.fn.countAll<number>().filterWhere('due_at', '>', now).filterWhere('lease_token', 'is', null).as('delayed'),
         eb.fn.min<number | null>('due_at').as('oldest'),
       ])
@@ -81,9 +85,7 @@ export class EmbeddedQueue implements Queue {
 
   async #consumeOneAtATime(handler: DeliveryHandler, options: ConsumeOptions): Promise<void> {
     while (!options.signal.aborted) {
-      const claimed = (await this.isPaused())
-        ? 0
-        : await handler({ kind: 'next-due', limit: options.batchSize })
+      const claimed = (await this.isPaused()) ? 0 : await handler({ kind: 'next-due', limit: options.batchSize })
       if (claimed > 0) continue
       if (options.drain && (await this.#nothingIsLeft())) return
       await sleep(POLL_MS, undefined, { signal: options.signal }).catch(() => undefined)

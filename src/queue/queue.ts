@@ -20,7 +20,7 @@ export interface ConsumeOptions {
   readonly batchSize: number
   /** Ends the consumer once it is aborted; deliveries in hand are finished. */
   readonly signal: AbortSignal
-  /** End by itself when nothing is left to deliver, neither now nor later. */
+  /** End by itself when nothing is left to deliver, neither now nor later, or when the queue is paused. */
   readonly drain: boolean
 }
 

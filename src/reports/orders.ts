@@ -83,9 +83,12 @@ export async function findOrders(db: Database, references: readonly string[], so
       ? (await db.selectFrom('imports').select('source').distinct().execute()).map((row) => row.source)
       : [source]
   const asked = [...new Set(references)]
-  const pairs = packRows(sources.flatMap((name) => asked.map((reference) => ({ source: name, reference }))))
+  const pairs = packRows(
+    ['source', 'reference'],
+    sources.flatMap((name) => asked.map((reference) => ({ source: name, reference }))),
+  )
   const found = await db
-    .selectFrom(rowSource('asked', ['source', 'reference'], pairs))
+    .selectFrom(rowSource('asked', pairs))
     .innerJoin('orders', (join) =>
       join.onRef('orders.source', '=', 'asked.source').onRef('orders.reference', '=', 'asked.reference'),
     )

@@ -159,7 +159,7 @@ async function refileOrders(db: Database, timeZone: string, after: OrderId): Pro
     if (filed.length === 0) continue
     await db
       .updateTable('orders')
-      .from(rowSource('filed', ['id', 'day'], packRows(filed)))
+      .from(rowSource('filed', packRows(['id', 'day'], filed)))
       .set((eb) => ({ business_day: eb.ref('filed.day') }))
       .whereRef('orders.id', '=', 'filed.id')
       .execute()

@@ -26,17 +26,10 @@ const NO_ANSWER: ChargeOutcome = { status: 'unknown', message: 'the gateway gave
 async function chargeOne(gateway: Gateway, order: ClaimedOrder, timeoutMs: number): Promise<ChargeOutcome> {
   // Nothing to take, so nobody to ask: a free order is not declined.
   if (order.total === 0) return { status: 'captured', reference: 'free of charge' }
-  const deadline = new AbortController()
-  const timer = setTimeout(() => deadline.abort(), timeoutMs)
+  const amount = { currency: order.currency, minor: order.total }
   try {
-    const amount = { currency: order.currency, minor: order.total }
-    return await gateway.charge({ key: order.key, amount }, deadline.signal)
+    return await gateway.charge({ key: order.key, amount }, timeoutMs)
   } catch (error) {
-    if (deadline.signal.aborted) {
-      return { status: 'unknown', message: `the gateway did not answer within ${timeoutMs} ms` }
-    }
     return { status: 'unknown', message: error instanceof Error ? error.message : String(error) }
-  } finally {
-    clearTimeout(timer)
   }
 }

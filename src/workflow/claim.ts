@@ -72,7 +72,11 @@ export async function claim(db: Kysely<Schema>, delivery: Delivery, options: Cla
     const shortIds = await reserve(trx, fresh, items, { now, expiresAt: now + options.reservationTtlMs })
     const held = due.filter((order) => !shortIds.has(order.id))
     await takeLease(trx, held, token, now + options.leaseMs)
-    await writeIntents(trx, fresh.filter((order) => !shortIds.has(order.id)), now)
+    await writeIntents(
+      trx,
+      fresh.filter((order) => !shortIds.has(order.id)),
+      now,
+    )
     return {
       token,
       count: due.length,
@@ -148,14 +152,14 @@ async function reserve(
     .columns(['order_id', 'attempt', 'product_id', 'quantity', 'state', 'expires_at'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource('row', ['order_id', 'attempt', 'product_id', 'quantity'], packRows(rows)))
+        .selectFrom(rowSource('row', packRows(['order_id', 'attempt', 'product_id', 'quantity'], rows)))
         .select(['row.order_id', 'row.attempt', 'row.product_id', 'row.quantity'])
         .select([eb.val('live').as('state'), eb.val(expiresAt).as('expires_at')]),
     )
     .execute()
   await db
     .updateTable('products')
-    .from(rowSource('row', ['product_id', 'quantity'], packRows(addUpUnits(reserved))))
+    .from(rowSource('row', packRows(['product_id', 'quantity'], addUpUnits(reserved))))
     .set((eb) => ({ reserved: eb('products.reserved', '+', eb.ref('row.quantity')) }))
     .whereRef('products.id', '=', 'row.product_id')
     .execute()
@@ -184,7 +188,7 @@ async function failShort(
   }))
   await db
     .updateTable('orders')
-    .from(rowSource('row', ['order_id', 'why'], packRows(rows)))
+    .from(rowSource('row', packRows(['order_id', 'why'], rows)))
     .set((eb) => ({
       status: 'failed',
       reason: 'out_of_stock',
@@ -223,9 +227,7 @@ async function writeIntents(db: Kysely<Schema>, fresh: readonly DueOrder[], now:
     .columns(['order_id', 'attempt', 'idempotency_key', 'amount', 'currency', 'status', 'created_at'])
     .expression((eb) =>
       eb
-        .selectFrom(
-          rowSource('row', ['order_id', 'attempt', 'idempotency_key', 'amount', 'currency'], packRows(rows)),
-        )
+        .selectFrom(rowSource('row', packRows(['order_id', 'attempt', 'idempotency_key', 'amount', 'currency'], rows)))
         .select(['row.order_id', 'row.attempt', 'row.idempotency_key', 'row.amount', 'row.currency'])
         .select([eb.val('pending').as('status'), eb.val(now).as('created_at')]),
     )

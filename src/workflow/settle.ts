@@ -104,7 +104,7 @@ async function recordAnswers(
   const columns = ['order_id', 'attempt', 'status', 'gateway_reference', 'message', 'unanswered'] as const
   await db
     .updateTable('payments')
-    .from(rowSource<Answer, 'answer'>('answer', columns, packRows(answers)))
+    .from(rowSource('answer', packRows(columns, answers)))
     .set((eb) => ({
       status: eb.ref('answer.status'),
       gateway_reference: eb.ref('answer.gateway_reference'),
@@ -134,7 +134,7 @@ async function complete(
   await endReservations(db, orders, 'committed')
   await db
     .updateTable('products')
-    .from(rowSource('row', ['product_id', 'quantity'], packRows(addUpUnits(items))))
+    .from(rowSource('row', packRows(['product_id', 'quantity'], addUpUnits(items))))
     .set((eb) => ({
       on_hand: eb('products.on_hand', '-', eb.ref('row.quantity')),
       reserved: eb('products.reserved', '-', eb.ref('row.quantity')),
@@ -172,7 +172,7 @@ async function rollBack(
   await endReservations(db, orders, 'released')
   await db
     .updateTable('products')
-    .from(rowSource('row', ['product_id', 'quantity'], packRows(addUpUnits(items))))
+    .from(rowSource('row', packRows(['product_id', 'quantity'], addUpUnits(items))))
     .set((eb) => ({ reserved: eb('products.reserved', '-', eb.ref('row.quantity')) }))
     .whereRef('products.id', '=', 'row.product_id')
     .execute()
@@ -219,7 +219,7 @@ async function postpone(
   })
   await db
     .updateTable('orders')
-    .from(rowSource('row', ['order_id', 'due_at', 'reason', 'message'], packRows(rows)))
+    .from(rowSource('row', packRows(['order_id', 'due_at', 'reason', 'message'], rows)))
     .set((eb) => ({
       lease_token: null,
       due_at: eb.ref('row.due_at'),

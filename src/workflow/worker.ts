@@ -1,6 +1,6 @@
 // A worker process: consumes the queue with a pool of threads, and shows in the database that it is alive.
 import { randomUUID } from 'node:crypto'
-import { hostname, availableParallelism } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import type { Kysely } from 'kysely'
 import { Piscina } from 'piscina'
 import type { Config } from '../config.js'

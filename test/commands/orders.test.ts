@@ -1,99 +1,91 @@
 // The list of orders, and one order whole.
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { Shop } from './shop.js'
+import { describe, expect } from 'vitest'
+import { PATIENT, test } from './shop.js'
 
-let shop: Shop
-beforeEach(async () => {
-  shop = await Shop.withDatabase()
-})
-afterEach(() => shop.remove())
+describe.concurrent('orders', PATIENT, () => {
+  test('list: the newest order date first, narrowed by status, customer, day and source', async ({ shop }) => {
+    shop.order('1', { day: '2025-01-10' })
+    shop.order('2', { day: '2025-03-01', customer: 'C-2', status: 'completed' })
+    shop.order('3', { day: '2025-02-01', source: 'shop-b' })
+    const ids = async (...filter: string[]) => {
+      const { result } = await shop.json('orders', 'list', ...filter)
+      const list = result as { total: number; orders: { order_id: string }[] }
+      return [list.total, ...list.orders.map((order) => order.order_id)]
+    }
 
-test('orders list: the newest order date first, narrowed by status, customer, day and source', async () => {
-  shop.order('1', { day: '2025-01-10' })
-  shop.order('2', { day: '2025-03-01', customer: 'C-2', status: 'completed' })
-  shop.order('3', { day: '2025-02-01', source: 'shop-b' })
-  const ids = async (...filter: string[]) => {
-    const { result } = await shop.json('orders', 'list', ...filter)
-    const list = result as { total: number; orders: { order_id: string }[] }
-    return [list.total, ...list.orders.map((order) => order.order_id)]
-  }
+    const found = await Promise.all([
+      ids('--limit', '2'),
+      ids('--status', 'completed'),
+      ids('--customer', 'C-1', '--since', '2025-02-01'),
+      ids('--source', 'shop-b'),
+    ])
 
-  const found = await Promise.all([
-    ids(),
-    ids('--status', 'completed'),
-    ids('--customer', 'C-1'),
-    ids('--since', '2025-02-01'),
-    ids('--source', 'shop-b'),
-    ids('--limit', '1'),
-  ])
-
-  expect(found).toEqual([
-    [3, '2', '3', '1'],
-    [1, '2'],
-    [2, '3', '1'],
-    [2, '2', '3'],
-    [1, '3'],
-    [3, '2'],
-  ])
-  const { result } = await shop.json('orders', 'list', '--status', 'completed')
-  expect(result).toMatchObject({ orders: [{ customer_id: 'C-2', total: 25, currency: 'USD', status: 'completed' }] })
-})
-
-test('orders list: a formula is quoted for spreadsheets, and nothing found says what to do', async () => {
-  const empty = await shop.run('orders', 'list')
-  expect(empty).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('orderctl import') })
-  shop.order('=1+1')
-  const csv = await shop.run('orders', 'list', '--csv')
-  expect(csv.stdout).toContain("\n'=1+1,default,")
-})
-
-test('orders show: lines, reservations, payments, import and times, as text and as JSON', async () => {
-  const order = shop.order('1001', {
-    status: 'rolled_back',
-    reason: 'declined',
-    message: 'card\u001b[31m expired',
-    settledAt: 2000,
-    payment: { status: 'declined', answeredAt: 2000 },
+    expect(found).toEqual([
+      [3, '2', '3'],
+      [1, '2'],
+      [1, '3'],
+      [1, '3'],
+    ])
   })
-  shop.db.prepare("insert into stock_reservations values (?, 1, 1, 2, 'released', 3000)").run(order)
 
-  const { code, result } = await shop.json('orders', 'show', '1001')
-  const text = await shop.run('orders', 'show', '1001')
-
-  expect(code).toBe(0)
-  expect(result).toMatchObject({
-    order_id: '1001',
-    status: 'rolled_back',
-    total: 25,
-    settled_at: '1970-01-01T00:00:02.000Z',
-    lines: [{ line: 2, sku: 'WIDGET-1', quantity: 2, unit_price: 12.5, total: 25 }],
-    reservations: [{ attempt: 1, sku: 'WIDGET-1', quantity: 2, state: 'released' }],
-    payments: [
-      {
-        idempotency_key: 'default:1001:1',
-        status: 'declined',
-        amount: 25,
-        gateway_reference: 'ref-1',
-        asked_at: '1970-01-01T00:00:01.000Z',
-      },
-    ],
-    import: { file: '/data/sample.csv', line: 2 },
+  test('list: a formula is quoted for spreadsheets, and nothing found says what to do', async ({ shop }) => {
+    const empty = await shop.run('orders', 'list')
+    expect(empty).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('orderctl import') })
+    shop.order('=1+1')
+    const csv = await shop.run('orders', 'list', '--csv')
+    const { result } = await shop.json('orders', 'list')
+    expect(result).toMatchObject({ orders: [{ customer_id: 'C-1', total: 25, currency: 'USD', status: 'pending' }] })
+    expect(csv.stdout).toContain("\n'=1+1,default,")
   })
-  for (const part of ['declined', '12.50', '25.00 USD', 'default:1001:1', 'released', '/data/sample.csv, line 2']) {
-    expect(text.stdout).toContain(part)
-  }
-  expect(text.stdout).not.toContain('\u001b')
-})
 
-test('orders show: an order that is not there, or that two shops have', async () => {
-  shop.order('1001')
-  shop.order('1001', { source: 'shop-b' })
-  const [unknown, ambiguous, chosen] = await Promise.all([
-    shop.run('orders', 'show', '4711'),
-    shop.run('orders', 'show', '1001'),
-    shop.json('orders', 'show', '1001', '--source', 'shop-b'),
-  ])
-  expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('orderctl orders list') })
-  expect(ambiguous).toMatchObject({ code: 2, stderr: expect.stringContaining('--source default') })
-  expect(chosen.result).toMatchObject({ source: 'shop-b' })
+  test('show: lines, reservations, payments, import and times, as text and as JSON', async ({ shop }) => {
+    const order = shop.order('1001', {
+      status: 'rolled_back',
+      reason: 'declined',
+      message: 'card\u001b[31m expired',
+      settledAt: 2000,
+      payment: { status: 'declined', answeredAt: 2000 },
+    })
+    shop.db.prepare("insert into stock_reservations values (?, 1, 1, 2, 'released', 3000)").run(order)
+
+    const { code, result } = await shop.json('orders', 'show', '1001')
+    const text = await shop.run('orders', 'show', '1001')
+
+    expect(code).toBe(0)
+    expect(result).toMatchObject({
+      order_id: '1001',
+      status: 'rolled_back',
+      total: 25,
+      settled_at: '1970-01-01T00:00:02.000Z',
+      lines: [{ line: 2, sku: 'WIDGET-1', quantity: 2, unit_price: 12.5, total: 25 }],
+      reservations: [{ attempt: 1, sku: 'WIDGET-1', quantity: 2, state: 'released' }],
+      payments: [
+        {
+          idempotency_key: 'default:1001:1',
+          status: 'declined',
+          amount: 25,
+          gateway_reference: 'ref-1',
+          asked_at: '1970-01-01T00:00:01.000Z',
+        },
+      ],
+      import: { file: '/data/sample.csv', line: 2 },
+    })
+    for (const part of ['declined', '12.50', '25.00 USD', 'default:1001:1', 'released', '/data/sample.csv, line 2']) {
+      expect(text.stdout).toContain(part)
+    }
+    expect(text.stdout).not.toContain('\u001b')
+  })
+
+  test('show: an order that is not there, or that two shops have', async ({ shop }) => {
+    shop.order('1001')
+    shop.order('1001', { source: 'shop-b' })
+    const [unknown, ambiguous, chosen] = await Promise.all([
+      shop.run('orders', 'show', '4711'),
+      shop.run('orders', 'show', '1001'),
+      shop.json('orders', 'show', '1001', '--source', 'shop-b'),
+    ])
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('orderctl orders list') })
+    expect(ambiguous).toMatchObject({ code: 2, stderr: expect.stringContaining('--source default') })
+    expect(chosen.result).toMatchObject({ source: 'shop-b' })
+  })
 })

@@ -2,17 +2,11 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import SqliteDatabase from 'better-sqlite3'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { HOUR, Shop } from './shop.js'
+import { describe, expect } from 'vitest'
+import { HOUR, PATIENT, type Shop, test } from './shop.js'
 
-let shop: Shop
-beforeEach(() => {
-  shop = new Shop()
-})
-afterEach(() => shop.remove())
-
-describe('migrate', () => {
-  test('creates the database once; --status only looks', async () => {
+describe.concurrent('migrate', PATIENT, () => {
+  test('creates the database once; --status only looks', async ({ newShop: shop }) => {
     const before = await shop.json('migrate', '--status')
     expect(before.result).toMatchObject({ current: 0, migrations: [{ number: 1, applied_at: null }] })
     expect(existsSync(shop.databasePath)).toBe(false)
@@ -25,7 +19,7 @@ describe('migrate', () => {
     expect(after.result).toMatchObject({ current: 1, migrations: [{ applied_at: expect.stringContaining('T') }] })
   })
 
-  test("leaves another program's database alone", async () => {
+  test("leaves another program's database alone", async ({ newShop: shop }) => {
     const other = new SqliteDatabase(shop.databasePath)
     other.exec('create table notes (text)')
     other.close()
@@ -36,8 +30,8 @@ describe('migrate', () => {
   })
 })
 
-describe('config', () => {
-  test('shows every setting and its origin, and needs no database', async () => {
+describe.concurrent('config', PATIENT, () => {
+  test('shows every setting and its origin, and needs no database', async ({ newShop: shop }) => {
     shop.file('orderctl.config.json', '{"payments": {"seed": "abc"}, "timeZone": "Europe/Berlin"}')
     const { stdout } = await shop.runWith({ ORDERCTL_TIME_ZONE: 'Asia/Tokyo' }, 'config', '--json')
     const settings: { key: string }[] = JSON.parse(stdout).settings
@@ -59,8 +53,8 @@ describe('config', () => {
   })
 })
 
-describe('doctor', () => {
-  async function examine(environment: Record<string, string> = {}) {
+describe.concurrent('doctor', PATIENT, () => {
+  async function examine(shop: Shop, environment: Record<string, string> = {}) {
     const { code, stdout } = await shop.runWith(environment, 'doctor', '--json')
     const { ok, checks } = JSON.parse(stdout) as {
       ok: boolean
@@ -70,18 +64,16 @@ describe('doctor', () => {
     return { code, ok, checks, failed: checks.filter((check) => !check.ok).map((check) => check.name) }
   }
 
-  test('is content with a sound database', async () => {
-    shop = await Shop.withDatabase()
-    expect(await examine()).toMatchObject({ code: 0, ok: true, failed: [] })
+  test('is content with a sound database', async ({ shop }) => {
+    expect(await examine(shop)).toMatchObject({ code: 0, ok: true, failed: [] })
   })
 
-  test('says how to make a database where there is none', async () => {
-    expect(await examine()).toMatchObject({ code: 1, failed: ['database'] })
+  test('says how to make a database where there is none', async ({ newShop: shop }) => {
+    expect(await examine(shop)).toMatchObject({ code: 1, failed: ['database'] })
     expect(existsSync(shop.databasePath)).toBe(false)
   })
 
-  test('finds everything that stands still or waits', async () => {
-    shop = await Shop.withDatabase()
+  test('finds everything that stands still or waits', async ({ shop }) => {
     shop.order('1001', { dueAt: Date.now() - HOUR })
     shop.waitingOrder('1002')
     shop.importRun({ status: 'reading', host: hostname(), pid: 2 ** 22 + 1, leaseUntil: Date.now() + HOUR })
@@ -90,7 +82,7 @@ describe('doctor', () => {
     shop.db.exec('insert into order_lines values (999, 1, 1, 1, 1, 1)')
     chmodSync(shop.databasePath, 0o644)
 
-    const { code, checks } = await examine()
+    const { code, checks } = await examine(shop)
 
     expect(code).toBe(1)
     const fixes = new Map(checks.filter((check) => !check.ok).map((check) => [check.name, check.fix]))
@@ -109,28 +101,28 @@ describe('doctor', () => {
     expect(fixes.get('waiting for a person')).toContain('failed retry')
   })
 
-  test('survives a broken configuration, a file that is no database, and a damaged one', async () => {
-    const broken = await examine({ ORDERCTL_BATCH_SIZE: 'many' })
+  test('survives a broken configuration, and a file that is no database', async ({ newShop: shop }) => {
+    const broken = await examine(shop, { ORDERCTL_BATCH_SIZE: 'many' })
     expect(broken.code).toBe(1)
     expect(broken.checks.find((check) => check.name === 'configuration')?.detail).toContain('ORDERCTL_BATCH_SIZE')
 
     writeFileSync(shop.databasePath, 'this is no database, but it is longer than a header of SQLite '.repeat(100))
-    const noDatabase = await examine()
+    const noDatabase = await examine(shop)
     expect(noDatabase.code).toBe(1)
     expect(noDatabase.failed[0]).toBe('database')
+  })
 
-    shop.remove()
-    shop = await Shop.withDatabase()
+  test('finds damage inside the file', async ({ shop }) => {
     for (let id = 0; id < 200; id++) shop.order(`order-${id}`)
     const pages = Number(shop.db.pragma('page_count', { simple: true }))
     shop.db.pragma('wal_checkpoint(TRUNCATE)')
     damage(shop, pages)
-    const damaged = await examine()
+    const damaged = await examine(shop)
     expect(damaged.code).toBe(1)
     expect(damaged.failed).toContain('integrity')
   })
 
-  test('as text: a table, and a next step for what failed', async () => {
+  test('as text: a table, and a next step for what failed', async ({ newShop: shop }) => {
     const { code, stdout } = await shop.run('doctor')
     expect(code).toBe(1)
     expect(stdout).toMatch(/database +│ FAILED/)

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
+import { test as plainTest } from 'vitest'
 import { openOrCreateDatabase } from '../../src/database/connection.js'
 import type { FailureReason, OrderStatus } from '../../src/domain/order.js'
 
@@ -202,3 +203,25 @@ export class Shop {
     return Number(this.value('select id from customers where customer_id = ?', customer))
   }
 }
+
+/**
+ * Tests with a shop of their own: `shop` has a database, `newShop` has none yet. Each run of the binary takes half a
+ * second of a core, so tests run side by side.
+ */
+export const test = plainTest.extend<{ shop: Shop; newShop: Shop }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
+  shop: async ({}, use) => {
+    const shop = await Shop.withDatabase()
+    await use(shop)
+    shop.remove()
+  },
+  // biome-ignore lint/correctness/noEmptyPattern: as above.
+  newShop: async ({}, use) => {
+    const shop = new Shop()
+    await use(shop)
+    shop.remove()
+  },
+})
+
+/** For a machine that is busy with other things. */
+export const PATIENT = { timeout: 60_000 }

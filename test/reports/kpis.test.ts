@@ -36,7 +36,13 @@ async function twoCurrencies() {
   await shop.order('1', { ...completed, customer: 'A', at: '2025-01-15T00:00:00', lines: [['W', 1, 1000]] })
   await shop.order('2', { ...completed, customer: 'A', at: '2025-01-15T23:59:59', lines: [['W', 3, 167]] })
   await shop.order('3', { ...completed, customer: 'B', at: '2025-01-15T12:00:00', lines: [['V', 1, 250]] })
-  await shop.order('4', { ...completed, customer: 'A', at: '2025-01-15T12:00:00', currency: 'EUR', lines: [['V', 1, 700]] })
+  await shop.order('4', {
+    ...completed,
+    customer: 'A',
+    at: '2025-01-15T12:00:00',
+    currency: 'EUR',
+    lines: [['V', 1, 700]],
+  })
   await shop.order('5', { ...completed, customer: 'B', at: '2025-01-16T12:00:00', lines: [['W', 1, 400]] })
   for (const status of ['pending', 'failed', 'rolled_back'] as const) {
     await shop.order(status, { status, at: '2025-01-16T12:00:00' })

@@ -56,7 +56,11 @@ test('a customer has the same rank alone as on the board', async () => {
 test('a currency and days choose the sales that count', async () => {
   await levelCustomers()
   const euros = await reports.customers({ ...everything, currency: 'EUR' as Currency, limit: 10 })
-  expect(euros).toMatchObject({ currency: 'EUR', otherCurrencies: [], entries: [{ customer: 'b', spent: { minor: 50_000 } }] })
+  expect(euros).toMatchObject({
+    currency: 'EUR',
+    otherCurrencies: [],
+    entries: [{ customer: 'b', spent: { minor: 50_000 } }],
+  })
 
   const period = { from: '2025-01-15' as Day, to: '2025-01-15' as Day }
   const first = await reports.customers({ currency: undefined, period, limit: 10 })
@@ -78,11 +82,20 @@ test('a known customer who bought nothing that counts has no rank; an unknown on
 
 test('products go by units, then SKU; an order that names one twice counts once', async () => {
   const completed = { status: 'completed' } as const
-  await shop.order('1', { ...completed, lines: [['b', 2, 100], ['b', 1, 100], ['dear', 1, 90_000]] })
+  await shop.order('1', {
+    ...completed,
+    lines: [
+      ['b', 2, 100],
+      ['b', 1, 100],
+      ['dear', 1, 90_000],
+    ],
+  })
   await shop.order('2', { ...completed, lines: [['a', 3, 50]] })
   await shop.order('3', { ...completed, lines: [['dear', 1, 90_000]] })
   const board = await reports.products({ ...everything, limit: 10 })
-  expect(board.entries.map(({ rank, sku, units, orders, revenue }) => [rank, sku, units, orders, revenue.minor])).toEqual([
+  expect(
+    board.entries.map(({ rank, sku, units, orders, revenue }) => [rank, sku, units, orders, revenue.minor]),
+  ).toEqual([
     [1, 'a', 3, 1, 150],
     [2, 'b', 3, 1, 300],
     [3, 'dear', 2, 2, 180_000],
@@ -92,7 +105,10 @@ test('products go by units, then SKU; an order that names one twice counts once'
 test('of currencies used alike, the first in the alphabet is shown', async () => {
   await shop.order('1', { status: 'completed', currency: 'USD' })
   await shop.order('2', { status: 'completed', currency: 'EUR' })
-  expect(await reports.products({ ...everything, limit: 1 })).toMatchObject({ currency: 'EUR', otherCurrencies: ['USD'] })
+  expect(await reports.products({ ...everything, limit: 1 })).toMatchObject({
+    currency: 'EUR',
+    otherCurrencies: ['USD'],
+  })
 })
 
 test('where nothing was sold there is no currency and nothing to list', async () => {

@@ -111,11 +111,7 @@ async function createCustomersAndProducts(db: Kysely<unknown>): Promise<void> {
     .addColumn('reason', 'varchar(255)', (column) => column.notNull())
     .addColumn('adjusted_at', 'bigint', (column) => column.notNull())
     .execute()
-  await db.schema
-    .createIndex('stock_adjustments_product')
-    .on('stock_adjustments')
-    .column('product_id')
-    .execute()
+  await db.schema.createIndex('stock_adjustments_product').on('stock_adjustments').column('product_id').execute()
 }
 
 async function createOrders(db: Kysely<unknown>): Promise<void> {

@@ -46,7 +46,7 @@ function lineTotals(db: Database, currencies: readonly Currency[]) {
     .selectFrom('order_lines')
     .innerJoin('orders', 'orders.id', 'order_lines.order_id')
     .innerJoin(
-      rowSource('rounding', ['currency', 'divisor'], packRows(rounding)),
+      rowSource('rounding', packRows(['currency', 'divisor'], rounding)),
       'rounding.currency',
       'orders.currency',
     )

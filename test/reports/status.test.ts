@@ -1,0 +1,92 @@
+// The state of a shop at one moment.
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { EmbeddedQueue } from '../../src/queue/embedded.js'
+import { readStatus } from '../../src/reports/status.js'
+import { NOW, Shop } from './shop.js'
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+
+let shop: Shop
+beforeEach(async () => {
+  shop = await Shop.open()
+})
+afterEach(() => shop.close())
+
+const statusNow = () => readStatus(shop.db, new EmbeddedQueue(shop.db), NOW)
+
+test('an empty shop has nothing of anything', async () => {
+  expect(await statusNow()).toMatchObject({
+    queue: { driver: 'embedded', paused: false, waiting: 0, active: 0, delayed: 0, oldestWaitingSeconds: null },
+    orders: { pending: 0, reserved: 0, payment_processing: 0, completed: 0, failed: 0, rolled_back: 0 },
+    unresolved: 0,
+    throughput: { lastMinute: 0, fiveMinutes: 0, hour: 0 },
+    workers: [],
+    imports: [],
+    failures: [],
+  })
+})
+
+test('orders are counted by status, and those that wait for a person apart', async () => {
+  await shop.order('1')
+  await shop.order('2', { held: true })
+  await shop.order('3', { status: 'payment_processing' })
+  const unknown = await shop.order('4', { status: 'payment_processing' })
+  await shop.db
+    .updateTable('orders')
+    .set({ reason: 'payment_unknown', due_at: null, lease_token: null })
+    .where('id', '=', unknown)
+    .execute()
+  await shop.order('5', { status: 'completed' })
+  expect(await statusNow()).toMatchObject({
+    orders: { pending: 2, reserved: 0, payment_processing: 2, completed: 1, failed: 0, rolled_back: 0 },
+    unresolved: 1,
+  })
+})
+
+test('throughput counts what was settled, sold or not, in a minute, five and sixty', async () => {
+  const settled = [10 * SECOND, 59 * SECOND, 61 * SECOND, 4 * MINUTE, 6 * MINUTE, 59 * MINUTE, 61 * MINUTE]
+  for (const [index, ago] of settled.entries()) {
+    await shop.order(String(index), { status: index % 2 ? 'failed' : 'completed', settledAt: NOW - ago })
+  }
+  // Two in the last minute, four in five minutes, six in an hour.
+  expect((await statusNow()).throughput).toEqual({ lastMinute: 2, fiveMinutes: 4 / 5, hour: 6 / 60 })
+})
+
+test('workers that stopped or are long gone are left out, a silent one is marked', async () => {
+  await shop.worker('fresh', NOW - 5 * SECOND)
+  await shop.worker('silent', NOW - 31 * SECOND)
+  await shop.worker('gone', NOW - 11 * MINUTE)
+  await shop.worker('stopped', NOW, NOW)
+  expect((await statusNow()).workers.map(({ id, stale }) => [id, stale])).toEqual([
+    ['fresh', false],
+    ['silent', true],
+  ])
+})
+
+test('imports that have not ended are listed, and whether anybody works on them', async () => {
+  await shop.import('/done.csv', 'finished', 0)
+  await shop.import('/running.csv', 'reading', Date.now() + MINUTE)
+  await shop.import('/killed.csv', 'reading', Date.now() - 1)
+  expect((await statusNow()).imports.map(({ file, rows, abandoned }) => [file, rows, abandoned])).toEqual([
+    ['/running.csv', 3, false],
+    ['/killed.csv', 3, true],
+  ])
+})
+
+test('the five latest failures come first, without those taken off the list', async () => {
+  for (const minute of [1, 2, 3, 4, 5, 6, 7]) {
+    const status = minute % 2 ? 'failed' : 'rolled_back'
+    await shop.order(`${minute}`, { status, settledAt: NOW - minute * MINUTE })
+  }
+  await shop.order('sold', { status: 'completed', settledAt: NOW })
+  await shop.db.updateTable('orders').set({ cleared_at: NOW }).where('reference', '=', '2').execute()
+  const { failures } = await statusNow()
+  expect(failures.map(({ reference, reason }) => [reference, reason])).toEqual([
+    ['1', 'out_of_stock'],
+    ['3', 'out_of_stock'],
+    ['4', 'declined'],
+    ['5', 'out_of_stock'],
+    ['6', 'declined'],
+  ])
+})
