@@ -11,7 +11,7 @@ export function demandTerminal(change: string, silent: boolean): void {
   if (!silent && process.stdin.isTTY && process.stderr.isTTY) return
   throw usageError({
     code: 'confirmation_needed',
-    message: `${change} needs a confirmation, and there is no terminal to ask at.`,
+    message: `${change} needs a confirmation, and without a terminal or under --json nobody can be asked.`,
     fix: 'Add --yes to go ahead without a question.',
   })
 }
@@ -27,13 +27,22 @@ export async function confirm(question: string): Promise<void> {
   })
 }
 
+/** Ctrl-D is no answer. */
 async function ask(question: string): Promise<string> {
   const reader = createInterface({ input: process.stdin, output: process.stderr })
+  let answered = false
   try {
     return await new Promise<string>((resolve, reject) => {
-      reader.once('close', () => resolve(''))
+      reader.once('close', () => {
+        // The cursor still stands behind the question.
+        if (!answered) process.stderr.write('\n')
+        resolve('')
+      })
       reader.once('SIGINT', () => reject(interrupted()))
-      reader.question(question).then(resolve, reject)
+      reader.question(question).then((answer) => {
+        answered = true
+        resolve(answer)
+      }, reject)
     })
   } finally {
     reader.close()

@@ -163,7 +163,7 @@ function databaseProblem(code: string, path: string) {
     return {
       code: 'database_locked',
       message: `Another process has held ${path} locked for more than ${BUSY_TIMEOUT_MS / 1000} seconds.`,
-      fix: 'Run the command again. If it stays so, find the process with: fuser ' + path,
+      fix: `Run the command again. If it stays so, find the process with: fuser ${path}`,
       retryable: true,
     }
   }

@@ -14,7 +14,7 @@ export type OrderStatus = (typeof ORDER_STATUSES)[number]
 /** `worker`: a step of the workflow. `person`: `orderctl failed retry`, never by itself. */
 type Mover = 'worker' | 'person'
 
-interface Transition {
+export interface Transition {
   readonly from: OrderStatus
   readonly to: OrderStatus
   readonly by: Mover
@@ -38,13 +38,6 @@ export const OPEN_STATUSES = ['pending', 'reserved', 'payment_processing'] as co
 
 /** Statuses that end without a sale; a person may retry them. */
 export const UNSOLD_STATUSES = ['failed', 'rolled_back'] as const satisfies readonly OrderStatus[]
-
-/** Whether a chain of workflow steps leads from one status to the other; steps may share a transaction. */
-export function canReach(from: OrderStatus, to: OrderStatus, by: Mover = 'worker'): boolean {
-  return TRANSITIONS.some(
-    (move) => move.by === by && move.from === from && (move.to === to || canReach(move.to, to, by)),
-  )
-}
 
 /** Why an order is not sold (yet). Stored with the order, so scripts may match on it. */
 export const FAILURE_REASONS = ['out_of_stock', 'declined', 'payment_unknown'] as const

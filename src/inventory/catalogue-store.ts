@@ -59,6 +59,7 @@ export async function storeProducts(db: Database, rows: readonly ProductRow[]): 
       }
     }
     await createProducts(trx, created)
+    await adoptProducts(trx, rows)
     await updateProducts(trx, updated)
     // A new product's first adjustment is its first stock, be it none.
     await recordAdjustments(trx, [...created, ...updated.filter((change) => change.delta !== 0)])
@@ -131,6 +132,17 @@ async function createProducts(db: Kysely<Schema>, changes: readonly ProductChang
         .selectFrom(rowSource('change', packRows(CHANGE_COLUMNS, changes)))
         .select(['change.sku', 'change.name', 'change.unit_price', 'change.currency', 'change.delta']),
     )
+    .execute()
+}
+
+/** Products that an import created stay when that import is undone, now that the catalogue has them. */
+async function adoptProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Promise<void> {
+  await db
+    .updateTable('products')
+    .from(rowSource('named', packRows(['sku'], rows)))
+    .set({ import_id: null })
+    .whereRef('products.sku', '=', 'named.sku')
+    .where('products.import_id', 'is not', null)
     .execute()
 }
 

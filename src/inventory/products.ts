@@ -65,7 +65,8 @@ export async function adjustStock(db: Database, sku: string, delta: number, reas
     const after = on_hand + delta
     if (after < reserved) throw notEnough(sku, delta, on_hand, reserved)
     if (after > MAX_STOCK) throw tooMuch(sku, after)
-    await trx.updateTable('products').set({ on_hand: after }).where('id', '=', id).execute()
+    // A person has taken charge of it: no longer does it go when the import that created it is undone.
+    await trx.updateTable('products').set({ on_hand: after, import_id: null }).where('id', '=', id).execute()
     await trx
       .insertInto('stock_adjustments')
       .values({ product_id: id, delta, reason: why, adjusted_at: Date.now() })

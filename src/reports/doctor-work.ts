@@ -1,8 +1,7 @@
 // Checks of the work at hand: what stands still, and what waits for a person.
-import { hostname } from 'node:os'
 import type { Database } from '../database/connection.js'
 import { readSetting } from '../database/settings.js'
-import { errorCode } from '../errors.js'
+import { isAlive } from '../import/runs.js'
 import type { DatabaseCheck, Finding } from './doctor-database.js'
 
 export const WORK_CHECKS: readonly DatabaseCheck[] = [
@@ -16,7 +15,7 @@ export const WORK_CHECKS: readonly DatabaseCheck[] = [
 const STUCK_MS = 600_000
 
 /** A worker that was not heard from for so long is gone. */
-const WORKER_SILENT_MS = 60_000
+const WORKER_SILENT_MS = 30_000
 
 async function checkQueue(db: Database): Promise<Finding> {
   return (await readSetting(db, 'queue_paused')) === 'yes'
@@ -57,25 +56,12 @@ async function checkImports(db: Database): Promise<Finding> {
     .where('status', 'in', ['reading', 'releasing'])
     .orderBy('id')
     .execute()
-  const now = Date.now()
-  const gone = open.filter(
-    ({ host, pid, lease_until }) => lease_until <= now || (host === hostname() && !isRunning(pid)),
-  )
+  const gone = open.filter((run) => !isAlive(run))
   const [first] = gone
   if (!first) return { detail: open.length === 0 ? 'all ended' : `${open.length} under way` }
   return {
     detail: `${gone.length} interrupted; their orders are held back (import ${first.id} of ${first.file})`,
     fix: `Run \`orderctl import "${first.file}" --resume\`.`,
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    // Signal 0 asks only whether the process is there.
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return errorCode(error) === 'EPERM'
   }
 }
 

@@ -85,17 +85,19 @@ describe.concurrent('products import', PATIENT, () => {
   test('sets stock by the difference, and never below what orders hold', async ({ shop }) => {
     shop.product('A', { onHand: 10, reserved: 4 })
     shop.product('B', { onHand: 10, reserved: 4 })
+    shop.product('C', { onHand: 10, importId: shop.importRun() })
     const { code, result } = await shop.json(
       'products',
       'import',
-      shop.file('c.csv', 'sku,stock,name\nA,4,\nB,3,New\n'),
+      shop.file('c.csv', 'sku,stock,name\nA,4,\nB,3,New\nC,10,\n'),
     )
 
     expect(code).toBe(3)
-    expect(result).toMatchObject({ updated: 1, rejected: 1, errors: [{ line: 3, column: 'stock' }] })
+    expect(result).toMatchObject({ updated: 1, unchanged: 1, rejected: 1, errors: [{ line: 3, column: 'stock' }] })
     expect([stock(shop, 'A'), stock(shop, 'B')]).toEqual([4, 10])
     expect(adjustments(shop, 'A').at(-1)).toEqual([-6, 'products import'])
     expect(shop.value("select name from products where sku = 'B'")).toBe('Name of B')
+    expect(shop.value("select import_id from products where sku = 'C'")).toBe(null)
   })
 
   test('skips each bad line and says where and why', async ({ newShop: shop }) => {

@@ -69,10 +69,12 @@ export class Shop {
       .get(...values)
   }
 
-  product(sku: string, { onHand = 100, reserved = 0, name = `Name of ${sku}` } = {}): number {
+  product(sku: string, { onHand = 100, reserved = 0, importId = null as number | null } = {}): number {
     const { lastInsertRowid } = this.db
-      .prepare('insert into products (sku, name, unit_price, currency, on_hand, reserved) values (?, ?, ?, ?, ?, ?)')
-      .run(sku, name, 125_000, 'USD', onHand, reserved)
+      .prepare(
+        'insert into products (sku, name, unit_price, currency, on_hand, reserved, import_id) values (?, ?, ?, ?, ?, ?, ?)',
+      )
+      .run(sku, `Name of ${sku}`, 125_000, 'USD', onHand, reserved, importId)
     this.db
       .prepare('insert into stock_adjustments (product_id, delta, reason, adjusted_at) values (?, ?, ?, ?)')
       .run(lastInsertRowid, onHand, 'import', 1)

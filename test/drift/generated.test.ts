@@ -1,0 +1,123 @@
+// What is written down twice must say the same: the manifest, the README's lists, the diagram, the CHECK constraints and
+// the table types. Each failure shows the text that belongs there.
+import { readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { Config, Plugin } from '@oclif/core'
+import { sql } from 'kysely'
+import { describe, expect, test } from 'vitest'
+import { loadConfig } from '../../src/config.js'
+import { openScratchDatabase } from '../../src/database/connection.js'
+import { ORDER_STATUSES, PAYMENT_STATUSES, RESERVATION_STATES, TRANSITIONS } from '../../src/domain/order.js'
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
+
+/** The text between `<!-- name -->` and `<!-- /name -->`. */
+function section(file: string, name: string): string {
+  const [, text] = new RegExp(`<!-- ${name} -->\\n([\\s\\S]*?)<!-- /${name} -->`).exec(read(file)) ?? []
+  if (text === undefined) throw new Error(`${file} has no section ${name}`)
+  return text.trim()
+}
+
+async function commands() {
+  const plugin = new Plugin({ root: ROOT, ignoreManifest: true, isRoot: true })
+  plugin.config = await Config.load(ROOT)
+  await plugin.load()
+  return plugin.manifest
+}
+
+describe('the commands', () => {
+  test('oclif.manifest.json lists them as they are: `npm run manifest` writes it anew', async () => {
+    const written = JSON.parse(read('oclif.manifest.json')).commands
+    const { commands: actual } = JSON.parse(JSON.stringify(await commands()))
+    expect(written).toEqual(actual)
+  })
+
+  test('the README lists each with its summary', async () => {
+    const { commands: all } = await commands()
+    const rows = Object.values(all)
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .map(({ id, args, summary }) => {
+        const names = Object.values(args).map((arg) =>
+          arg.required ? arg.name.toUpperCase() : `[${arg.name.toUpperCase()}]`,
+        )
+        return `| \`orderctl ${[...id.split(':'), ...names].join(' ')}\` | ${summary} |`
+      })
+    expect(section('README.md', 'commands')).toBe(['| command | what it does |', '| --- | --- |', ...rows].join('\n'))
+  })
+})
+
+test('the README lists every configuration key', () => {
+  const { settings } = loadConfig({}, { working: tmpdir(), user: tmpdir(), data: 'DATA' })
+  const rows = settings.map(
+    ({ key, environment, value, about }) =>
+      `| \`${key}\` | \`${environment}\` | ${key === 'database' ? 'a SQLite file in your data folder' : `\`${value}\``} | ${about} |`,
+  )
+  const table = ['| key | environment | default | what it is |', '| --- | --- | --- | --- |', ...rows]
+  expect(section('README.md', 'configuration')).toBe(table.join('\n'))
+})
+
+test('the diagram in docs/architecture.md shows every transition', () => {
+  const lines = TRANSITIONS.map(
+    ({ from, to, by, when }) => `  ${from} --> ${to}: ${when}${by === 'person' ? ' (by a person)' : ''}`,
+  )
+  expect(section('docs/architecture.md', 'transitions')).toBe(
+    ['```mermaid', 'stateDiagram-v2', '  [*] --> pending: imported', ...lines, '```'].join('\n'),
+  )
+})
+
+test('docs/dependencies.md gives a reason for every dependency', () => {
+  const { dependencies, devDependencies } = JSON.parse(read('package.json'))
+  const listed = [...read('docs/dependencies.md').matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name)
+  expect(listed.sort()).toEqual([...Object.keys(dependencies), ...Object.keys(devDependencies)].sort())
+})
+
+describe('the database', () => {
+  test.each([
+    ['orders', ORDER_STATUSES],
+    ['stock_reservations', RESERVATION_STATES],
+    ['payments', PAYMENT_STATUSES],
+  ])('refuses a status of %s that the code does not know, and takes all others', async (table, statuses) => {
+    const db = await openScratchDatabase()
+    const { rows } = await sql<{ sql: string }>`select sql from sqlite_master where name = ${table}`.execute(db)
+    const [, list = ''] = /"(?:status|state)" in \(([^)]*)\)/.exec(rows[0]?.sql ?? '') ?? []
+    expect(list.split(', ').map((word) => word.slice(1, -1))).toEqual([...statuses])
+    await db.destroy()
+  })
+
+  test('has the tables and columns that schema.ts types', async () => {
+    const db = await openScratchDatabase()
+    const tables = await db.introspection.getTables()
+    const actual = Object.fromEntries(
+      tables.map(({ name, columns }) => [name, columns.map((column) => column.name).sort()]),
+    )
+    delete actual['migrations']
+    expect(actual).toEqual(typedTables())
+    await db.destroy()
+  })
+})
+
+function typedTables(): Record<string, string[]> {
+  const text = read('src/database/schema.ts')
+  const bodies = new Map(
+    [...text.matchAll(/interface (\w+) \{\n([\s\S]*?)\n\}/g)].map(([, name, body]) => [name, body ?? '']),
+  )
+  const properties = (name: string) => [...(bodies.get(name) ?? '').matchAll(/^ {2}(\w+): '?(\w+)/gm)]
+  return Object.fromEntries(
+    properties('Schema').map(([, table, type]) => [
+      table,
+      properties(type ?? '')
+        .map(([, column]) => column ?? '')
+        .sort(),
+    ]),
+  )
+}
+
+test('no file of src is over 300 lines', () => {
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  )
+  const long = files.filter((file) => read(join('src', file)).split('\n').length > 301)
+  expect(long).toEqual([])
+})

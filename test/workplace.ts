@@ -1,0 +1,170 @@
+// Where a test through the real binary happens: a temporary folder with a database of its own. What a test starts and
+// leaves running fails that test.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import SqliteDatabase from 'better-sqlite3'
+import { test as plainTest } from 'vitest'
+
+const BINARY = resolve(import.meta.dirname, '../bin/run.js')
+
+export interface Outcome {
+  /** Null where a signal ended it. */
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A run of the binary that the test goes on beside. */
+export interface Running {
+  readonly child: ChildProcess
+  readonly ended: Promise<Outcome>
+  /** Resolves once stderr or stdout holds the text; rejects when the process ends without. */
+  saw(text: string): Promise<void>
+}
+
+export class Workplace {
+  readonly folder = mkdtempSync(join(tmpdir(), 'orderctl-test-'))
+  readonly databasePath = join(this.folder, 'orders.sqlite')
+  readonly #running = new Set<string>()
+  #open: SqliteDatabase.Database | undefined
+
+  /** The database as another program would see it. */
+  get db(): SqliteDatabase.Database {
+    this.#open ??= new SqliteDatabase(this.databasePath)
+    return this.#open
+  }
+
+  /** The first column of the first row. */
+  value(query: string, ...values: unknown[]): unknown {
+    return this.db
+      .prepare(query)
+      .pluck()
+      .get(...values)
+  }
+
+  rows(query: string, ...values: unknown[]): unknown[] {
+    return this.db.prepare(query).all(...values)
+  }
+
+  file(name: string, content: string | Buffer): string {
+    const path = join(this.folder, name)
+    writeFileSync(path, content)
+    return path
+  }
+
+  run(...args: string[]): Promise<Outcome> {
+    return this.start({}, ...args).ended
+  }
+
+  runWith(environment: Record<string, string>, ...args: string[]): Promise<Outcome> {
+    return this.start(environment, ...args).ended
+  }
+
+  /** Runs with --json: all of stdout must be one document, and nothing else may be said. */
+  async json(...args: string[]): Promise<{ code: number | null; result: unknown }> {
+    return this.jsonWith({}, ...args)
+  }
+
+  async jsonWith(environment: Record<string, string>, ...args: string[]) {
+    const { code, stdout, stderr } = await this.runWith(environment, ...args, '--json')
+    if (stderr !== '') throw new Error(`--json said something on stderr: ${stderr}`)
+    return { code, result: JSON.parse(stdout) as unknown }
+  }
+
+  /** Starts the binary; `input` goes to its standard input, which is empty otherwise. */
+  start(environment: Record<string, string>, ...args: string[]): Running {
+    return this.startWithInput('', environment, ...args)
+  }
+
+  startWithInput(input: string | Buffer, environment: Record<string, string>, ...args: string[]): Running {
+    const { PATH = '' } = process.env
+    const child = spawn(process.execPath, [BINARY, ...args], {
+      cwd: this.folder,
+      env: {
+        PATH,
+        HOME: this.folder,
+        XDG_CONFIG_HOME: this.folder,
+        XDG_DATA_HOME: this.folder,
+        ORDERCTL_DATABASE_URL: `sqlite:${this.databasePath}`,
+        ...environment,
+      },
+    })
+    const name = `orderctl ${args.join(' ')} (pid ${child.pid})`
+    this.#running.add(name)
+    let stdout = ''
+    let stderr = ''
+    const watchers = new Set<() => void>()
+    child.stdout.on('data', (data) => {
+      stdout += data
+      for (const look of watchers) look()
+    })
+    child.stderr.on('data', (data) => {
+      stderr += data
+      for (const look of watchers) look()
+    })
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(input)
+    const ended = new Promise<Outcome>((done) => {
+      child.on('close', (code) => {
+        this.#running.delete(name)
+        done({ code, stdout, stderr })
+      })
+    })
+    const saw = (text: string) =>
+      new Promise<void>((found, missing) => {
+        const look = () => {
+          if (`${stdout}${stderr}`.includes(text)) found()
+        }
+        watchers.add(look)
+        look()
+        void ended.then(() => missing(new Error(`${name} ended without saying "${text}": ${stdout}${stderr}`)))
+      })
+    return { child, ended, saw }
+  }
+
+  /** Removes everything. @throws where something that the test started still runs */
+  close(): void {
+    this.#open?.close()
+    rmSync(this.folder, { recursive: true, force: true })
+    if (this.#running.size > 0) throw new Error(`left running: ${[...this.#running].join(', ')}`)
+  }
+}
+
+/** Tests with a workplace of their own. */
+export const test = plainTest.extend<{ place: Workplace }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
+  place: async ({}, use) => {
+    const place = new Workplace()
+    await use(place)
+    place.close()
+  },
+})
+
+/** The nine columns, as the README names them. */
+export const HEADER =
+  'order_id,customer_id,customer_name,product_sku,product_name,quantity,unit_price,currency,order_date'
+
+export interface LineDraft {
+  readonly order?: string
+  readonly customer?: string
+  readonly name?: string
+  readonly sku?: string
+  readonly product?: string
+  readonly quantity?: number | string
+  readonly price?: string
+  readonly currency?: string
+  readonly date?: string
+}
+
+/** One line of an orders file; what the test does not name is sound. */
+export function line(draft: LineDraft = {}): string {
+  const { order = 'A-1', customer = 'C-1', name = 'Ann', sku = 'S-1', product = 'Widget', quantity = 1 } = draft
+  const { price = '10.00', currency = 'USD', date = '2025-01-15 10:00:00' } = draft
+  return [order, customer, name, sku, product, quantity, price, currency, date].join(',')
+}
+
+export function csv(...lines: string[]): string {
+  return `${[HEADER, ...lines].join('\n')}\n`
+}
