@@ -34,7 +34,7 @@ export interface ImportResult {
 }
 
 export default class Import extends BaseCommand {
-  static override summary = 'store the orders of a CSV file, ready for workers'
+  static override summary = 'Store the orders of a CSV file, ready for workers'
   static override description =
     `Columns are found by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, unit_price, currency, order_date. Lines with the same order_id make one order. A bad line costs its order, never the import: it goes to the rejects file with the reason. Orders fall due together, once the whole file is stored.`
   static override examples = [

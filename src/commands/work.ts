@@ -21,7 +21,7 @@ const DURATION = /^(\d+)(ms|s|m|h)?$/
 const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 export default class Work extends BaseCommand {
-  static override summary = 'take orders through stock, payment and settlement'
+  static override summary = 'Take orders through stock, payment and settlement'
   static override description =
     `Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in hand. Any number of workers may run at once: an order is in one hand at a time. Orders of a worker that died are taken over when its lease ends.`
   static override examples = [

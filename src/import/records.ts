@@ -38,8 +38,8 @@ const NO_BYTES = Buffer.alloc(0)
 /** A record that is longer is no order line; it also bounds the memory that a line without an end can take. */
 export const MAX_RECORD_BYTES = 1_048_576
 
-/** How much of a line is kept to be shown when its start has left memory. */
-const SHOWN_BYTES = 1000
+/** How much of a broken line is shown: all of any that a person wrote. */
+const SHOWN_BYTES = 65_536
 
 export class RecordReader {
   /** The bytes at hand, which places refer to: from `offset` at the time of the last `write`. */
@@ -61,7 +61,7 @@ export class RecordReader {
   #parserStart: number
   #parserLine = 0
   /** A line that failed and whose end we look for. */
-  #broken: { readonly reason: string; shown: Buffer | undefined } | undefined
+  #broken: { readonly reason: string; shown: Buffer } | undefined
   readonly #width: number
 
   constructor(sink: RecordSink, options: RecordOptions) {
@@ -107,7 +107,7 @@ export class RecordReader {
   /** Lets go of what was handed out, and of a broken line but for its beginning; adds the bytes. */
   #moveWindow(bytes: Buffer): void {
     const begin = this.offset - this.#windowStart
-    if (this.#broken) this.#broken.shown ??= Buffer.from(this.window.subarray(begin, begin + SHOWN_BYTES))
+    if (this.#broken) this.#broken.shown = this.#shownUpTo(this.#broken.shown, this.window.length)
     const keepFrom = this.#broken ? this.window.length : begin
     this.#hash.update(this.window.subarray(0, keepFrom))
     const rest = this.window.subarray(keepFrom)
@@ -119,7 +119,7 @@ export class RecordReader {
   #afterFailure(error: unknown): Buffer {
     if (error === undefined) return NO_BYTES
     void this.digest
-    this.#broken = { reason: brokenReason(error), shown: undefined }
+    this.#broken = { reason: brokenReason(error), shown: NO_BYTES }
     return this.#dropBrokenLine()
   }
 
@@ -135,11 +135,18 @@ export class RecordReader {
     if (!this.#broken) return
     const { reason, shown } = this.#broken
     this.#broken = undefined
-    this.#sink.broken(shown ?? this.window.subarray(this.offset - this.#windowStart, end), this.line, reason)
+    this.#sink.broken(this.#shownUpTo(shown, end), this.line, reason)
     this.offset = this.#windowStart + end
     this.line += 1
     this.#parserStart = this.offset
     this.#parser = this.#newParser()
+  }
+
+  /** What is shown of the broken line: what was kept as it left the window, and what the window holds of it. */
+  #shownUpTo(kept: Buffer, end: number): Buffer {
+    const begin = Math.max(0, this.offset - this.#windowStart)
+    const more = this.window.subarray(begin, Math.min(end, begin + SHOWN_BYTES - kept.length))
+    return Buffer.concat([kept, more])
   }
 
   #newParser(): Parser {

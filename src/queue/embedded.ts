@@ -85,9 +85,10 @@ export class EmbeddedQueue implements Queue {
 
   async #consumeOneAtATime(handler: DeliveryHandler, options: ConsumeOptions): Promise<void> {
     while (!options.signal.aborted) {
-      const claimed = (await this.isPaused()) ? 0 : await handler({ kind: 'next-due', limit: options.batchSize })
+      const paused = await this.isPaused()
+      const claimed = paused ? 0 : await handler({ kind: 'next-due', limit: options.batchSize })
       if (claimed > 0) continue
-      if (options.drain && (await this.#nothingIsLeft())) return
+      if (options.drain && (paused || (await this.#nothingIsLeft()))) return
       await sleep(POLL_MS, undefined, { signal: options.signal }).catch(() => undefined)
     }
   }

@@ -5,10 +5,10 @@ import { PATIENT, test } from './shop.js'
 const FAILURES: readonly (readonly string[])[] = [
   ['orders', 'list'],
   ['orders', 'show'],
-  ['failed', 'retry', '--all'],
   ['failed', 'list', '--limit', '0'],
+  ['failed', 'list', '--since', 'yesterday'],
   ['failed', 'list', '--reason', 'bad_luck'],
-  ['queue', 'clear'],
+  ['products', 'adjust', 'A', '0', '--reason', 'nothing'],
   ['products', 'adjust', 'A', '5'],
   ['products', 'import', 'missing.csv'],
   ['migrate', '--sideways'],
@@ -24,7 +24,7 @@ test('every failure names its cause and the next step, and exits as said', PATIE
     expect(steps.at(-1)).toMatch(/^[A-Z`].{10,}/)
     expect(stderr).not.toMatch(/^\s+at /m)
   })
-  const inJson = FAILURES.slice(0, 3).map(async (args) => {
+  const inJson = FAILURES.slice(0, 1).map(async (args) => {
     const { code, result } = await shop.json(...args)
     expect(code).toBeGreaterThan(0)
     expect(result).toEqual({

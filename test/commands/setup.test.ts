@@ -13,20 +13,16 @@ describe.concurrent('migrate', PATIENT, () => {
 
     const first = await shop.json('migrate')
     const second = await shop.json('migrate')
-    const after = await shop.json('migrate', '--status')
     expect(first.result).toEqual({ applied: ['first-release'], current: 1 })
     expect(second.result).toEqual({ applied: [], current: 1 })
-    expect(after.result).toMatchObject({ current: 1, migrations: [{ applied_at: expect.stringContaining('T') }] })
   })
 
   test("leaves another program's database alone", async ({ newShop: shop }) => {
     const other = new SqliteDatabase(shop.databasePath)
     other.exec('create table notes (text)')
     other.close()
-    const outcomes = await Promise.all([shop.run('migrate'), shop.run('migrate', '--status')])
-    for (const outcome of outcomes) {
-      expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining('database of another program') })
-    }
+    const outcome = await shop.run('migrate', '--status')
+    expect(outcome).toMatchObject({ code: 1, stderr: expect.stringContaining('database of another program') })
   })
 })
 
@@ -47,9 +43,6 @@ describe.concurrent('config', PATIENT, () => {
       environment: 'ORDERCTL_BATCH_SIZE',
     })
     expect(existsSync(shop.databasePath)).toBe(false)
-    expect((await shop.run('config', '--csv')).stdout).toContain(
-      '\nworkflow.batchSize,500,default,ORDERCTL_BATCH_SIZE,',
-    )
   })
 })
 
@@ -66,11 +59,6 @@ describe.concurrent('doctor', PATIENT, () => {
 
   test('is content with a sound database', async ({ shop }) => {
     expect(await examine(shop)).toMatchObject({ code: 0, ok: true, failed: [] })
-  })
-
-  test('says how to make a database where there is none', async ({ newShop: shop }) => {
-    expect(await examine(shop)).toMatchObject({ code: 1, failed: ['database'] })
-    expect(existsSync(shop.databasePath)).toBe(false)
   })
 
   test('finds everything that stands still or waits', async ({ shop }) => {
@@ -122,11 +110,13 @@ describe.concurrent('doctor', PATIENT, () => {
     expect(damaged.failed).toContain('integrity')
   })
 
-  test('as text: a table, and a next step for what failed', async ({ newShop: shop }) => {
+  test('says how to make a database where there is none', async ({ newShop: shop }) => {
     const { code, stdout } = await shop.run('doctor')
     expect(code).toBe(1)
     expect(stdout).toMatch(/database +│ FAILED/)
     expect(stdout).toContain('Next: Run `orderctl import FILE`')
+    expect(stdout.match(/FAILED/g)).toHaveLength(1)
+    expect(existsSync(shop.databasePath)).toBe(false)
   })
 })
 

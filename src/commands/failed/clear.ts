@@ -1,3 +1,4 @@
+// `failed clear`: failed orders that nobody needs to see any more.
 import { Args } from '@oclif/core'
 import { FAILURE_CHANGE_FLAGS, type FailedChangeResult, FailedCommand } from '../../failed-command.js'
 import { clearFailures } from '../../workflow/failures.js'

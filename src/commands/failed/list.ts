@@ -1,3 +1,4 @@
+// `failed list`: what was not sold, and why.
 import { BaseCommand, csvFlag } from '../../base-command.js'
 import { FAILURE_FILTER_FLAGS, failureFilter } from '../../failed-command.js'
 import { limitFlag, restNote, screenful } from '../../selection-flags.js'

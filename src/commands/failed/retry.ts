@@ -1,3 +1,4 @@
+// `failed retry`: failed orders go back into the queue.
 import { Args } from '@oclif/core'
 import { FAILURE_CHANGE_FLAGS, type FailedChangeResult, FailedCommand } from '../../failed-command.js'
 import { retryFailures } from '../../workflow/failures.js'

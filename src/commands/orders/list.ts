@@ -1,3 +1,4 @@
+// `orders list`: one line an order.
 import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../base-command.js'
 import { dayAt } from '../../domain/business-day.js'

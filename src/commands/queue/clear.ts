@@ -1,3 +1,4 @@
+// `queue clear`: undone by `rebuild queue`.
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../base-command.js'
 import { confirm, demandTerminal } from '../../confirmation.js'

@@ -1,3 +1,4 @@
+// `queue pause`: undone by `queue resume`.
 import { BaseCommand } from '../../base-command.js'
 
 export interface QueuePauseResult {

@@ -1,3 +1,4 @@
+// `queue resume`: undoes `queue pause`.
 import { BaseCommand } from '../../base-command.js'
 
 export interface QueueResumeResult {

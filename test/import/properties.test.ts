@@ -1,0 +1,220 @@
+// What must hold of the import's parts for any input: the reading of records, of values, and the cutting into chunks.
+import { createHash } from 'node:crypto'
+import { parse } from 'csv-parse/sync'
+import { stringify } from 'csv-stringify/sync'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { type Currency, currencyDecimals, lineTotal, MAX_TOTAL_MINOR } from '../../src/domain/money.js'
+import { RecordReader } from '../../src/import/records.js'
+import { MAX_QUANTITY, readOrderDate, readPrice, readQuantity, Unusable } from '../../src/import/values.js'
+
+interface SeenRecord {
+  readonly kind: 'record'
+  readonly cells: readonly string[]
+  readonly line: number
+  readonly start: number
+  readonly bytes: string
+}
+
+interface SeenBroken {
+  readonly kind: 'broken'
+  readonly reason: string
+  readonly line: number
+  readonly start: number
+  readonly bytes: string
+}
+
+type Seen = SeenRecord | SeenBroken
+
+interface Reading {
+  readonly seen: readonly Seen[]
+  readonly offset: number
+  readonly line: number
+  readonly digest: string
+}
+
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
+
+/** Reads the pieces one after the other; at each pause, the digest must be that of the bytes before the cursor. */
+async function read(pieces: readonly Buffer[], lineEnding: '\n' | '\r', width: number): Promise<Reading> {
+  const all = Buffer.concat(pieces)
+  const seen: Seen[] = []
+  const reader: RecordReader = new RecordReader(
+    {
+      record: (cells, { line, start, end }, window) =>
+        seen.push({
+          kind: 'record',
+          cells,
+          line,
+          start: reader.offset,
+          bytes: window.subarray(start, end).toString('latin1'),
+        }),
+      broken: (raw, line, reason) =>
+        seen.push({ kind: 'broken', reason, line, start: reader.offset, bytes: raw.toString('latin1') }),
+    },
+    { lineEnding, width, offset: 0, line: 1, hash: createHash('sha256') },
+  )
+  for (const piece of pieces) {
+    await reader.write(piece)
+    expect(reader.digest).toBe(sha256(all.subarray(0, reader.offset)))
+  }
+  await reader.end()
+  return { seen, offset: reader.offset, line: reader.line, digest: reader.digest }
+}
+
+const twoPieces = (bytes: Buffer, at: number) => [bytes.subarray(0, at), bytes.subarray(at)]
+const oneByteEach = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.from([byte]))
+
+const cell = fc.string({ unit: fc.constantFrom('a', 'é', '😀', '"', ',', '\n', '\r\n', ' ', '0', "'", '\t'), maxLength: 4 })
+const table = fc.integer({ min: 2, max: 4 }).chain((width) =>
+  fc.record({
+    width: fc.constant(width),
+    rows: fc.array(fc.array(cell, { minLength: width, maxLength: width }), { minLength: 1, maxLength: 5 }),
+    lineEnding: fc.constantFrom('\n', '\r\n', '\r'),
+    lastLineEnds: fc.boolean(),
+  }),
+)
+
+describe('records', () => {
+  test('any table, cut at any byte, gives its cells, lines and bytes', async () => {
+    await fc.assert(
+      fc.asyncProperty(table, async ({ width, rows, lineEnding, lastLineEnds }) => {
+        const text = stringify(rows, { record_delimiter: lineEnding, eof: lastLineEnds, quoted_match: /[\r\n]/ })
+        const bytes = Buffer.from(text)
+        const newline = lineEnding === '\r' ? '\r' : '\n'
+        const whole = await read([bytes], newline, width)
+
+        expect(whole.seen.map((seen) => seen.kind === 'record' && seen.cells)).toEqual(
+          rows.filter((cells) => cells.some((cell) => cell.trim() !== '')),
+        )
+        for (const seen of whole.seen) {
+          const before = bytes.subarray(0, seen.start).toString('latin1')
+          expect(seen.line).toBe(before.split(newline).length)
+          expect(seen.bytes).toBe(bytes.toString('latin1', seen.start, seen.start + seen.bytes.length))
+          const own = parse(Buffer.from(seen.bytes, 'latin1'), { record_delimiter: [lineEnding] })
+          expect(own).toEqual([seen.kind === 'record' && seen.cells])
+        }
+        expect(whole.offset).toBe(bytes.length)
+        expect(whole.digest).toBe(sha256(bytes))
+
+        expect(await read(oneByteEach(bytes), newline, width)).toEqual(whole)
+        for (let at = 1; at < bytes.length; at++) expect(await read(twoPieces(bytes, at), newline, width)).toEqual(whole)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  const crooked = fc
+    .array(
+      fc.oneof(
+        { weight: 8, arbitrary: fc.constantFrom('a', ',', '"', '\n', '\r\n', '\r', ' ', 'a,b\n', '"a\nb",c\n', 'é') },
+        { weight: 1, arbitrary: fc.uint8Array({ minLength: 1, maxLength: 3 }) },
+      ),
+      { maxLength: 40 },
+    )
+    .map((parts) => Buffer.concat(parts.map((part) => Buffer.from(part as Uint8Array))))
+
+  test('any bytes are read without an error, each once and in order, wherever they are cut', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        crooked,
+        fc.constantFrom<'\n' | '\r'>('\n', '\r'),
+        fc.nat(),
+        async (bytes, newline, somewhere) => {
+          const whole = await read([bytes], newline, 2)
+          let end = 0
+          for (const { start, bytes: own } of whole.seen) {
+            expect(own.length).toBeGreaterThan(0)
+            expect(bytes.toString('latin1', end, start)).toMatch(/^[\s,"]*$/)
+            expect(bytes.toString('latin1', start, start + own.length)).toBe(own)
+            expect(start).toBeGreaterThanOrEqual(end)
+            end = start + own.length
+          }
+          expect(bytes.toString('utf8', end)).toMatch(/^[\s,"]*$/)
+          expect(whole.offset).toBe(bytes.length)
+          expect(whole.digest).toBe(sha256(bytes))
+
+          expect(await read(oneByteEach(bytes), newline, 2)).toEqual(whole)
+          expect(await read(twoPieces(bytes, somewhere % (bytes.length + 1)), newline, 2)).toEqual(whole)
+        },
+      ),
+      { numRuns: 400 },
+    )
+  })
+})
+
+describe('values', () => {
+  const currency = fc.constantFrom('JPY', 'USD', 'BHD', 'CLF').map((code) => code as Currency)
+
+  test('a price is its digits; a line total is exact and rounded once, half up', () => {
+    const digits = (min: number, max: number) => fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: min, maxLength: max })
+    fc.assert(
+      fc.property(digits(1, 9), digits(0, 4), fc.integer({ min: 1, max: MAX_QUANTITY }), currency, (whole, fraction, quantity, code) => {
+        const scaled = BigInt(whole) * 10_000n + BigInt(fraction.padEnd(4, '0'))
+        const price = readPrice(fraction === '' ? whole : `${whole}.${fraction}`)
+        expect(price).toBe(Number(scaled))
+
+        const step = 10n ** BigInt(4 - currencyDecimals(code))
+        const exact = scaled * BigInt(quantity)
+        const rounded = exact / step + ((exact % step) * 2n >= step && step > 1n ? 1n : 0n)
+        expect(lineTotal(Number(scaled), quantity, code)).toBe(
+          rounded > BigInt(MAX_TOTAL_MINOR) ? undefined : Number(rounded),
+        )
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  const nearlyANumber = fc.string({ unit: fc.constantFrom(...'0123456789', '.', ',', '-', '+', 'e', ' ', '٣', 'x'), maxLength: 12 })
+
+  test('a price is nothing but digits with up to four decimals', () => {
+    fc.assert(
+      fc.property(nearlyANumber, (text) => {
+        const sound = /^[0-9]+(\.[0-9]{1,4})?$/.test(text) && BigInt(text.split('.')[0] ?? '') <= 1_000_000_000n
+        expect(readPrice(text) instanceof Unusable).toBe(!sound)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  test('a quantity is nothing but digits, from 1 to a million', () => {
+    fc.assert(
+      fc.property(fc.oneof(nearlyANumber, fc.nat({ max: 3_000_000 }).map(String)), (text) => {
+        const value = /^[0-9]{1,15}$/.test(text) ? BigInt(text) : 0n
+        const read = readQuantity(text)
+        if (value >= 1n && value <= 1_000_000n) expect(read).toBe(Number(value))
+        else expect(read).toBeInstanceOf(Unusable)
+      }),
+      { numRuns: 5000 },
+    )
+  })
+
+  test('an order date is a day and a time that exist, moved to UTC where it has an offset', () => {
+    const part = (max: number) => fc.nat({ max }).map((value) => String(value).padStart(2, '0'))
+    const offset = fc.option(fc.tuple(fc.constantFrom('+', '-'), part(16), part(61), fc.constantFrom(':', '')), {
+      nil: undefined,
+    })
+    const year = fc.oneof(fc.integer({ min: 1895, max: 2100 }), fc.constantFrom(1000, 9999))
+    fc.assert(
+      fc.property(
+        year,
+        fc.tuple(part(13), part(32), part(25), part(61), part(61)),
+        fc.constantFrom(' ', 'T'),
+        offset,
+        (year, [month, day, hour, minute, second], between, shift) => {
+          const local = `${year}-${month}-${day}T${hour}:${minute}:${second}`
+          const instant = Date.UTC(year, Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second))
+          const exists = new Date(instant).toISOString().startsWith(local) && year >= 1900
+          const [sign, hours, minutes, colon] = shift ?? ['+', '00', '00', '']
+          const east = (Number(hours) * 60 + Number(minutes)) * (sign === '+' ? 60_000 : -60_000)
+          const inUtc = new Date(instant - east).toISOString()
+          const sound = exists && Number(hours) <= 14 && Number(minutes) <= 59 && !inUtc.startsWith('+')
+          const read = readOrderDate(`${local.replace('T', between)}${shift ? `${sign}${hours}${colon}${minutes}` : ''}`)
+          if (!sound) expect(read).toBeInstanceOf(Unusable)
+          else expect(read).toBe(shift ? inUtc.replace('.000', '') : local)
+        },
+      ),
+      { numRuns: 10_000 },
+    )
+  })
+})

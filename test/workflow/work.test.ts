@@ -1,0 +1,297 @@
+// `orderctl work` as its users meet it: what it makes of stock, money and failures. All figures are worked out by hand.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect } from 'vitest'
+import { TRANSITIONS } from '../../src/domain/order.js'
+import { csv, line, test, type Workplace } from '../workplace.js'
+
+const ALL_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
+const NONE_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }
+/** Slow enough that a test can step in, with leases that end soon. */
+const SLOW = {
+  ...ALL_CAPTURED,
+  ORDERCTL_PAYMENT_LATENCY_MS: '150',
+  ORDERCTL_BATCH_SIZE: '20',
+  ORDERCTL_LEASE_MS: '1500',
+}
+
+/** Orders A-1 … A-n of one unit each, at 10.00 USD. */
+function singles(count: number, sku = (index: number) => `S-${index % 7}`): string {
+  return csv(...Array.from({ length: count }, (_, index) => line({ order: `A-${index + 1}`, sku: sku(index) })))
+}
+
+async function importing(place: Workplace, content: string, environment: Record<string, string> = {}): Promise<void> {
+  const { code, stderr } = await place.runWith(environment, 'import', place.file('orders.csv', content))
+  expect(code, stderr).toBe(0)
+}
+
+async function expectAuditClean(place: Workplace): Promise<void> {
+  const { code, result } = await place.json('rebuild', '--check')
+  expect(result).toMatchObject({ differences: 0 })
+  expect(code).toBe(0)
+}
+
+const statuses = (place: Workplace) =>
+  Object.fromEntries(
+    place
+      .rows('select status, count(*) as count from orders group by status')
+      .map((row) => Object.values(row as object) as [string, number]),
+  )
+
+describe.concurrent('a drain', () => {
+  test('moves stock, money and figures', async ({ place }) => {
+    // A-1: 3 x 19.99 + 1 x 0.05 = 60.02; A-2: 2 x 0.0025 = 0.005, rounded half up to 0.01; B-1: 3 x 10.5 JPY = 31.5 -> 32.
+    const file = csv(
+      line({ order: 'A-1', sku: 'X', quantity: 3, price: '19.99' }),
+      line({ order: 'A-2', customer: 'C-2', sku: 'Y', quantity: 2, price: '0.0025' }),
+      line({ order: 'B-1', customer: 'C-3', sku: 'X', quantity: 3, price: '10.5', currency: 'JPY' }),
+      line({ order: 'A-1', sku: 'Y', quantity: 1, price: '0.05' }),
+    )
+    await importing(place, file, { ORDERCTL_INITIAL_STOCK: '10' })
+    const { code, result } = await place.jsonWith(ALL_CAPTURED, 'work', '--drain')
+    expect(code).toBe(0)
+    expect(result).toMatchObject({ processed: 3, completed: 3, failed: 0, rolled_back: 0 })
+    expect(place.rows('select sku, on_hand, reserved from products order by sku')).toEqual([
+      { sku: 'X', on_hand: 4, reserved: 0 },
+      { sku: 'Y', on_hand: 7, reserved: 0 },
+    ])
+    const { result: kpis } = await place.json('kpis', 'daily', '--date', '2025-01-15')
+    expect(kpis).toMatchObject({
+      kpis: [
+        { currency: 'JPY', total_revenue: 32, order_count: 1, average_order_value: 32, unique_customers: 1 },
+        { currency: 'USD', total_revenue: 60.03, order_count: 2, average_order_value: 30.02, unique_customers: 2 },
+      ],
+    })
+    const { result: board } = await place.json('leaderboard', 'customers', '--limit', '20')
+    expect(board).toMatchObject({
+      currency: 'USD',
+      customers: [
+        { rank: 1, customer_id: 'C-1', order_count: 1, total_spent: 60.02 },
+        { rank: 2, customer_id: 'C-2', order_count: 1, total_spent: 0.01 },
+      ],
+    })
+    await expectAuditClean(place)
+  })
+
+  test('gives stock of one to one of 200 orders, with two workers at it', async ({ place }) => {
+    await importing(
+      place,
+      singles(200, () => 'RARE'),
+      { ORDERCTL_INITIAL_STOCK: '1' },
+    )
+    const workers = { ...ALL_CAPTURED, ORDERCTL_BATCH_SIZE: '7' }
+    await Promise.all([place.runWith(workers, 'work', '--drain'), place.runWith(workers, 'work', '--drain')])
+    expect(statuses(place)).toEqual({ completed: 1, failed: 199 })
+    expect(place.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 0, reserved: 0 }])
+    expect(place.value("select count(*) from orders where reason = 'out_of_stock'")).toBe(199)
+    await expectAuditClean(place)
+  })
+
+  test('reserves whole orders or nothing of them', async ({ place }) => {
+    const file = csv(
+      line({ order: 'A-1', sku: 'X', quantity: 6 }),
+      line({ order: 'A-2', sku: 'X', quantity: 3 }),
+      line({ order: 'A-2', sku: 'Y', quantity: 11 }),
+      line({ order: 'A-3', sku: 'X', quantity: 4 }),
+    )
+    await importing(place, file, { ORDERCTL_INITIAL_STOCK: '10' })
+    await place.runWith(ALL_CAPTURED, 'work', '--drain')
+    expect(place.rows('select reference, status, message from orders order by id')).toEqual([
+      { reference: 'A-1', status: 'completed', message: null },
+      { reference: 'A-2', status: 'failed', message: 'Y: 11 wanted, 10 available' },
+      { reference: 'A-3', status: 'completed', message: null },
+    ])
+    await expectAuditClean(place)
+  })
+
+  test('gives declined orders’ stock back, and charges nothing for free ones', async ({ place }) => {
+    await importing(place, csv(line({ order: 'A-1' }), line({ order: 'FREE', price: '0' })), {
+      ORDERCTL_INITIAL_STOCK: '5',
+    })
+    await place.runWith(NONE_CAPTURED, 'work', '--drain')
+    expect(place.rows('select reference, status, reason from orders order by id')).toEqual([
+      { reference: 'A-1', status: 'rolled_back', reason: 'declined' },
+      { reference: 'FREE', status: 'completed', reason: null },
+    ])
+    expect(place.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 4, reserved: 0 }])
+    await expectAuditClean(place)
+  })
+
+  test('charges a retried order under a new key, and the same database twice under the same', async ({ place }) => {
+    await importing(place, csv(line({ order: 'A-1' })))
+    await place.runWith(NONE_CAPTURED, 'work', '--drain')
+    await place.run('failed', 'retry', 'A-1')
+    await place.runWith(ALL_CAPTURED, 'work', '--drain')
+    expect(place.rows('select idempotency_key, status from payments order by attempt')).toEqual([
+      { idempotency_key: 'default:A-1:1', status: 'declined' },
+      { idempotency_key: 'default:A-1:2', status: 'captured' },
+    ])
+    await expectAuditClean(place)
+  })
+
+  test('asks again under the same key where the gateway gave no answer, then waits for a person', async ({ place }) => {
+    await importing(place, singles(3), { ORDERCTL_INITIAL_STOCK: '5' })
+    const mute = { ORDERCTL_PAYMENT_LATENCY_MS: '500', ORDERCTL_PAYMENT_TIMEOUT_MS: '20', ORDERCTL_ATTEMPTS: '2' }
+    const { code, result } = await place.jsonWith(mute, 'work', '--drain')
+    expect(code).toBe(0)
+    expect(result).toMatchObject({ processed: 0, postponed: 6 })
+    expect(place.rows('select status, reason, due_at from orders')).toEqual(
+      Array(3).fill({ status: 'payment_processing', reason: 'payment_unknown', due_at: null }),
+    )
+    expect(place.rows('select status, unanswered from payments')).toEqual(
+      Array(3).fill({ status: 'unknown', unanswered: 2 }),
+    )
+    expect(place.value('select sum(reserved) from products')).toBe(3)
+    await expectAuditClean(place)
+
+    await place.run('failed', 'retry', '--all', '--yes')
+    await place.runWith(ALL_CAPTURED, 'work', '--drain')
+    expect(statuses(place)).toEqual({ completed: 3 })
+    expect(place.value('select count(*) from payments')).toBe(3)
+    await expectAuditClean(place)
+  })
+
+  test('moves orders along allowed transitions alone', async ({ place }) => {
+    await importing(
+      place,
+      singles(40, (index) => (index < 20 ? 'PLENTY' : 'RARE')),
+      { ORDERCTL_INITIAL_STOCK: '12' },
+    )
+    place.db.exec(`
+      create table moves (origin text, target text);
+      create trigger watch after update of status on orders when old.status <> new.status
+      begin insert into moves values (old.status, new.status); end`)
+    await place.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '0.5' }, 'work', '--drain')
+    await place.run('failed', 'retry', '--all', '--yes')
+    await place.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '0.5' }, 'work', '--drain')
+    const moves = place.rows('select distinct origin, target from moves') as { origin: string; target: string }[]
+    expect(moves.length).toBeGreaterThanOrEqual(5)
+    expect(moves.filter(({ origin, target }) => !canReach(origin, target))).toEqual([])
+  })
+
+  test('ends at once on a paused queue, says so, and goes on when it is resumed', async ({ place }) => {
+    await importing(place, singles(3))
+    await place.run('queue', 'pause')
+    const paused = await place.runWith(ALL_CAPTURED, 'work', '--drain')
+    expect(paused.code).toBe(1)
+    expect(paused.stderr).toContain('queue resume')
+    expect(statuses(place)).toEqual({ pending: 3 })
+    await place.run('queue', 'resume')
+    await place.runWith(ALL_CAPTURED, 'work', '--drain')
+    expect(statuses(place)).toEqual({ completed: 3 })
+  })
+
+  test('stops after --max-orders and after --max-runtime', async ({ place }) => {
+    await importing(place, singles(100))
+    const few = await place.jsonWith(
+      { ...ALL_CAPTURED, ORDERCTL_BATCH_SIZE: '10' },
+      'work',
+      '--max-orders',
+      '10',
+      '--concurrency',
+      '1',
+    )
+    expect(few).toMatchObject({ code: 0, result: { processed: 10 } })
+    expect(await place.jsonWith({ ORDERCTL_PAYMENT_LATENCY_MS: '40' }, 'work', '--max-runtime', '1s')).toMatchObject({
+      code: 0,
+    })
+    expect(place.value('select count(*) from orders where lease_token is not null')).toBe(0)
+  })
+})
+
+/** Steps may share a transaction, so a move may be a chain of transitions. */
+function canReach(from: string, to: string): boolean {
+  const next = TRANSITIONS.filter((move) => move.from === from)
+  return next.some((move) => move.to === to || (move.by === 'worker' && canReach(move.to, to)))
+}
+
+describe.concurrent('workers that end, one way or another', () => {
+  test('SIGTERM finishes the batches in hand and ends with 130', async ({ place }) => {
+    await importing(place, singles(400))
+    const worker = place.start(SLOW, 'work', '--concurrency', '2')
+    await until(() => (place.value("select count(*) from orders where status = 'completed'") as number) > 0)
+    worker.child.kill('SIGTERM')
+    const { code, stderr } = await worker.ended
+    expect(code).toBe(130)
+    expect(stderr).toContain('Finishing the batches in hand')
+    expect(place.value('select count(*) from orders where lease_token is not null')).toBe(0)
+    expect(statuses(place)).toMatchObject({ pending: expect.any(Number), completed: expect.any(Number) })
+    await expectAuditClean(place)
+  })
+
+  test('a second signal leaves at once, and loses nothing', async ({ place }) => {
+    await importing(place, singles(60))
+    const worker = place.start({ ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '3000' }, 'work', '--drain')
+    await until(() => (place.value('select count(*) from orders where lease_token is not null') as number) > 0)
+    worker.child.kill('SIGINT')
+    await worker.saw('Finishing the batches in hand')
+    worker.child.kill('SIGINT')
+    expect((await worker.ended).code).toBe(130)
+    await place.runWith({ ...ALL_CAPTURED, ORDERCTL_LEASE_MS: '1500' }, 'work', '--drain')
+    expect(statuses(place)).toEqual({ completed: 60 })
+    await expectAuditClean(place)
+  })
+
+  test('a worker killed in mid-drain is made up for by another, and every order is charged once', async ({ place }) => {
+    await importing(place, singles(600))
+    const first = place.start(SLOW, 'work', '--drain')
+    await until(() => (place.value("select count(*) from orders where status = 'completed'") as number) > 0)
+    first.child.kill('SIGKILL')
+    await first.ended
+    expect(place.value('select count(*) from orders where lease_token is not null')).toBeGreaterThan(0)
+    const { code } = await place.runWith({ ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '0' }, 'work', '--drain')
+    expect(code).toBe(0)
+    expect(statuses(place)).toEqual({ completed: 600 })
+    expect(place.value("select count(*) from payments where status = 'captured'")).toBe(600)
+    expect(place.value('select sum(orders) from sales_by_customer')).toBe(600)
+    await expectAuditClean(place)
+  })
+
+  test('a worker that stood still past its lease changes nothing when it wakes', async ({ place }) => {
+    await importing(place, singles(80))
+    const sleeper = place.start(
+      { ...SLOW, ORDERCTL_LEASE_MS: '500' },
+      'work',
+      '--max-orders',
+      '20',
+      '--concurrency',
+      '1',
+    )
+    await until(() => (place.value('select count(*) from orders where lease_token is not null') as number) > 0)
+    sleeper.child.kill('SIGSTOP')
+    await sleep(600)
+    // Meanwhile another one takes over, and is told that all charges are declined.
+    await place.runWith({ ...NONE_CAPTURED, ORDERCTL_LEASE_MS: '500' }, 'work', '--drain')
+    sleeper.child.kill('SIGCONT')
+    await until(() => place.value('select count(*) from orders where lease_token is not null') === 0)
+    sleeper.child.kill('SIGTERM')
+    await sleeper.ended
+    expect(statuses(place)).toEqual({ rolled_back: 80 })
+    expect(place.value("select count(*) from payments where status = 'captured'")).toBe(0)
+    await expectAuditClean(place)
+  })
+
+  test('two workers and an import share one database', async ({ place }) => {
+    await importing(place, singles(1500))
+    const more = place.file(
+      'more.csv',
+      csv(...Array.from({ length: 6000 }, (_, index) => line({ order: `B-${index}`, sku: `S-${index % 7}` }))),
+    )
+    const [imported, ...workers] = await Promise.all([
+      place.runWith({}, 'import', more),
+      place.runWith(ALL_CAPTURED, 'work', '--drain'),
+      place.runWith(ALL_CAPTURED, 'work', '--drain'),
+    ])
+    expect([imported.code, ...workers.map((worker) => worker.code)]).toEqual([0, 0, 0])
+    await place.runWith(ALL_CAPTURED, 'work', '--drain')
+    // Seven products with stock of 1,000 each, 7,500 orders of one unit: S-0 to S-2 are wanted by 1,072 and more.
+    expect(statuses(place)).toEqual({ completed: 7000, failed: 500 })
+    await expectAuditClean(place)
+  })
+})
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; !holds(); tries++) {
+    if (tries > 1500) throw new Error('what the test waits for did not come')
+    await sleep(20)
+  }
+}
