@@ -9,8 +9,8 @@ export interface ConfigResult {
 export default class ConfigCommand extends BaseCommand {
   static override summary = 'Show every setting and where its value comes from'
   static override description =
-    `The environment comes first, then orderctl.config.json in the working folder, then the same file in the user's
-configuration folder, then the default. Passwords are not shown.`
+    "The environment comes first, then orderctl.config.json in the working folder, then the same file in the user's " +
+    'configuration folder, then the default. Passwords are not shown.'
 
   static override examples = ['<%= config.bin %> config', '<%= config.bin %> config --json']
 

@@ -69,6 +69,8 @@ export function readCurrency(text: string): Currency | Unusable {
 const ORDER_DATE =
   /^(\d{4})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?: ?(Z|z|[+-]\d{2}(?::?\d{2})?))?)?$/
 
+const YEAR_10000 = Date.UTC(10_000, 0)
+
 /**
  * `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS` (or with a T), either with an offset (`Z`, `+02:00`, `-0500`).
  *
@@ -86,7 +88,9 @@ export function readOrderDate(text: string): string | Unusable {
   if (offset === undefined) return local
   const minutes = offsetMinutes(offset)
   if (minutes === undefined) return new Unusable(`is "${text}": there is no such offset from UTC`)
-  return `${new Date(Date.parse(`${local}Z`) - minutes * 60_000).toISOString().slice(0, 19)}Z`
+  const instant = Date.parse(`${local}Z`) - minutes * 60_000
+  if (instant >= YEAR_10000) return new Unusable(`is "${text}": there is no such day`)
+  return `${new Date(instant).toISOString().slice(0, 19)}Z`
 }
 
 function offsetMinutes(offset: string): number | undefined {

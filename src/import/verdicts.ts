@@ -40,6 +40,7 @@ export async function reachVerdicts(
   header: readonly string[],
 ): Promise<Verdicts> {
   await spoilDisagreeing(db, run)
+  await spoilDivided(db, run)
   if (await nothingToJudge(db, run)) return NOTHING
 
   const removed = await removeSpoiledOrders(db, run, rejects, header)
@@ -112,6 +113,41 @@ async function spoilDisagreeing(db: Kysely<Schema>, { id, source }: ImportRun): 
         .where('spoiled.reference', 'is', null)
         .groupBy(['aside.import_id', 'aside.reference'])
         .select((sub) => ['aside.import_id', 'aside.reference', sub.fn.min('aside.line_number').as('line_number')]),
+    )
+    .execute()
+}
+
+/** Lines that disagree among themselves cost their order also where an earlier import stored it. */
+async function spoilDivided(db: Kysely<Schema>, { id }: ImportRun): Promise<void> {
+  const firstLines = db
+    .selectFrom('import_asides')
+    .where('import_id', '=', id)
+    .groupBy('reference')
+    .select((eb) => ['reference', eb.fn.min('line_number').as('line_number')])
+  await db
+    .insertInto('import_spoiled')
+    .columns(['import_id', 'reference', 'line_number'])
+    .expression((eb) =>
+      eb
+        .selectFrom('import_asides as aside')
+        .innerJoin(firstLines.as('begin'), 'begin.reference', 'aside.reference')
+        .innerJoin('import_asides as first', (join) =>
+          join.on('first.import_id', '=', id).onRef('first.line_number', '=', 'begin.line_number'),
+        )
+        .leftJoin('import_spoiled as spoiled', (join) =>
+          join.on('spoiled.import_id', '=', id).onRef('spoiled.reference', '=', 'aside.reference'),
+        )
+        .where('aside.import_id', '=', id)
+        .where('spoiled.reference', 'is', null)
+        .where((line) =>
+          line.or([
+            line('aside.customer_id', '!=', line.ref('first.customer_id')),
+            line('aside.currency', '!=', line.ref('first.currency')),
+            line('aside.ordered_at', '!=', line.ref('first.ordered_at')),
+          ]),
+        )
+        .groupBy(['aside.import_id', 'aside.reference'])
+        .select((line) => ['aside.import_id', 'aside.reference', line.fn.min('aside.line_number').as('line_number')]),
     )
     .execute()
 }

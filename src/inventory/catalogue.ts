@@ -15,7 +15,7 @@ import {
 } from './catalogue-row.js'
 import { storeProducts } from './catalogue-store.js'
 
-export interface RejectedRow {
+interface RejectedRow {
   readonly line: number
   /** Empty where the line as a whole is at fault. */
   readonly column: CatalogueColumn | ''

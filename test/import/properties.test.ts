@@ -65,7 +65,10 @@ async function read(pieces: readonly Buffer[], lineEnding: '\n' | '\r', width: n
 const twoPieces = (bytes: Buffer, at: number) => [bytes.subarray(0, at), bytes.subarray(at)]
 const oneByteEach = (bytes: Buffer) => Array.from(bytes, (byte) => Buffer.from([byte]))
 
-const cell = fc.string({ unit: fc.constantFrom('a', 'é', '😀', '"', ',', '\n', '\r\n', ' ', '0', "'", '\t'), maxLength: 4 })
+const cell = fc.string({
+  unit: fc.constantFrom('a', 'é', '😀', '"', ',', '\n', '\r\n', ' ', '0', "'", '\t'),
+  maxLength: 4,
+})
 const table = fc.integer({ min: 2, max: 4 }).chain((width) =>
   fc.record({
     width: fc.constant(width),
@@ -98,7 +101,8 @@ describe('records', () => {
         expect(whole.digest).toBe(sha256(bytes))
 
         expect(await read(oneByteEach(bytes), newline, width)).toEqual(whole)
-        for (let at = 1; at < bytes.length; at++) expect(await read(twoPieces(bytes, at), newline, width)).toEqual(whole)
+        for (let at = 1; at < bytes.length; at++)
+          expect(await read(twoPieces(bytes, at), newline, width)).toEqual(whole)
       }),
       { numRuns: 40 },
     )
@@ -147,25 +151,35 @@ describe('values', () => {
   const currency = fc.constantFrom('JPY', 'USD', 'BHD', 'CLF').map((code) => code as Currency)
 
   test('a price is its digits; a line total is exact and rounded once, half up', () => {
-    const digits = (min: number, max: number) => fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: min, maxLength: max })
+    const digits = (min: number, max: number) =>
+      fc.string({ unit: fc.constantFrom(...'0123456789'), minLength: min, maxLength: max })
     fc.assert(
-      fc.property(digits(1, 9), digits(0, 4), fc.integer({ min: 1, max: MAX_QUANTITY }), currency, (whole, fraction, quantity, code) => {
-        const scaled = BigInt(whole) * 10_000n + BigInt(fraction.padEnd(4, '0'))
-        const price = readPrice(fraction === '' ? whole : `${whole}.${fraction}`)
-        expect(price).toBe(Number(scaled))
+      fc.property(
+        digits(1, 9),
+        digits(0, 4),
+        fc.integer({ min: 1, max: MAX_QUANTITY }),
+        currency,
+        (whole, fraction, quantity, code) => {
+          const scaled = BigInt(whole) * 10_000n + BigInt(fraction.padEnd(4, '0'))
+          const price = readPrice(fraction === '' ? whole : `${whole}.${fraction}`)
+          expect(price).toBe(Number(scaled))
 
-        const step = 10n ** BigInt(4 - currencyDecimals(code))
-        const exact = scaled * BigInt(quantity)
-        const rounded = exact / step + ((exact % step) * 2n >= step && step > 1n ? 1n : 0n)
-        expect(lineTotal(Number(scaled), quantity, code)).toBe(
-          rounded > BigInt(MAX_TOTAL_MINOR) ? undefined : Number(rounded),
-        )
-      }),
+          const step = 10n ** BigInt(4 - currencyDecimals(code))
+          const exact = scaled * BigInt(quantity)
+          const rounded = exact / step + ((exact % step) * 2n >= step && step > 1n ? 1n : 0n)
+          expect(lineTotal(Number(scaled), quantity, code)).toBe(
+            rounded > BigInt(MAX_TOTAL_MINOR) ? undefined : Number(rounded),
+          )
+        },
+      ),
       { numRuns: 2000 },
     )
   })
 
-  const nearlyANumber = fc.string({ unit: fc.constantFrom(...'0123456789', '.', ',', '-', '+', 'e', ' ', '٣', 'x'), maxLength: 12 })
+  const nearlyANumber = fc.string({
+    unit: fc.constantFrom(...'0123456789', '.', ',', '-', '+', 'e', ' ', '٣', 'x'),
+    maxLength: 12,
+  })
 
   test('a price is nothing but digits with up to four decimals', () => {
     fc.assert(
@@ -209,12 +223,20 @@ describe('values', () => {
           const east = (Number(hours) * 60 + Number(minutes)) * (sign === '+' ? 60_000 : -60_000)
           const inUtc = new Date(instant - east).toISOString()
           const sound = exists && Number(hours) <= 14 && Number(minutes) <= 59 && !inUtc.startsWith('+')
-          const read = readOrderDate(`${local.replace('T', between)}${shift ? `${sign}${hours}${colon}${minutes}` : ''}`)
+          const read = readOrderDate(
+            `${local.replace('T', between)}${shift ? `${sign}${hours}${colon}${minutes}` : ''}`,
+          )
           if (!sound) expect(read).toBeInstanceOf(Unusable)
           else expect(read).toBe(shift ? inUtc.replace('.000', '') : local)
         },
       ),
-      { numRuns: 10_000 },
+      {
+        numRuns: 10_000,
+        examples: [
+          [9999, ['12', '31', '23', '30', '00'], ' ', ['-', '05', '00', ':']],
+          [1900, ['01', '01', '00', '00', '00'], 'T', ['+', '14', '00', '']],
+        ],
+      },
     )
   })
 })

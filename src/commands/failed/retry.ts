@@ -6,8 +6,8 @@ import { retryFailures } from '../../workflow/failures.js'
 export default class FailedRetry extends FailedCommand {
   static override summary = 'Put failed orders back into the queue'
   static override description =
-    `A retry is a new attempt with a new payment key. An order whose last charge has no known outcome is asked for again
-under the same key, so that it is never charged twice.`
+    'A retry is a new attempt with a new payment key. An order whose last charge has no known outcome is asked for again ' +
+    'under the same key, so that it is never charged twice.'
 
   static override examples = [
     '<%= config.bin %> failed retry 1001 1002',

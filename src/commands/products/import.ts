@@ -13,10 +13,10 @@ const SHOWN = 20
 export default class ProductsImport extends BaseCommand {
   static override summary = 'Add and change products from a CSV file'
   static override description =
-    `Columns by name, in any order: sku, name, price, currency, stock; others are ignored. Only sku is always needed, and
-a new product needs a name. An empty value leaves the product as it is. "stock" is what shall be on hand; the
-difference is recorded as an adjustment. A line that cannot be used is skipped and reported (exit 3). Creates the
-database where there is none.`
+    'Columns by name, in any order: sku, name, price, currency, stock; others are ignored. Only sku is always needed, and ' +
+    'a new product needs a name. An empty value leaves the product as it is. "stock" is what shall be on hand; the ' +
+    'difference is recorded as an adjustment. A line that cannot be used is skipped and reported (exit 3). Creates the ' +
+    'database where there is none.'
 
   static override examples = [
     '<%= config.bin %> products import catalogue.csv',

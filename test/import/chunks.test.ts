@@ -1,0 +1,247 @@
+// However a file's lines are cut into chunks, and whatever was stored before: the same rows, and the ones that follow
+// from the rules, worked out here once more in a plain way.
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type Database, openScratchDatabase } from '../../src/database/connection.js'
+import type { ImportId } from '../../src/domain/ids.js'
+import { ChunkBuilder, type RejectedLine } from '../../src/import/chunk.js'
+import { COLUMNS, findColumns } from '../../src/import/header.js'
+import { RecordReader } from '../../src/import/records.js'
+import type { Rejects } from '../../src/import/rejects.js'
+import { insertRun, updateRun } from '../../src/import/runs.js'
+import { type Stored, storeChunk } from '../../src/import/store.js'
+import { reachVerdicts } from '../../src/import/verdicts.js'
+
+interface Draft {
+  readonly reference: string
+  readonly customer: string
+  readonly name: string
+  readonly date: string
+  readonly sku: string
+  readonly quantity: number
+  /** In ten-thousandths of a dollar. */
+  readonly price: number
+  readonly flaw: 'none' | 'quantity' | 'open quote'
+}
+
+const INITIAL_STOCK = 50
+
+function text({ reference, customer, name, date, sku, quantity, price, flaw }: Draft): string {
+  const shownName = flaw === 'open quote' ? `"${name}` : name
+  const shownQuantity = flaw === 'quantity' ? 'many' : quantity
+  const cells = [reference, customer, shownName, sku, `Product ${sku}`, shownQuantity, price / 10_000, 'USD', date]
+  return `${cells.join(',')}\n`
+}
+
+/** Stores the lines, cut at the given bytes, as an import of their own; tells what it counted. */
+async function importLines(db: Database, lines: readonly Draft[], cuts: readonly number[]) {
+  const bytes = Buffer.from(lines.map(text).join(''))
+  let run = await insertRun(db, { source: 'default', file: 'orders.csv' })
+  const builder = new ChunkBuilder(findColumns(COLUMNS, 'orders.csv'), COLUMNS.length, 'UTC')
+  const start = { offset: 0, line: 2, hash: createHash('sha256') }
+  const reader = new RecordReader(builder, { lineEnding: '\n', width: COLUMNS.length, ...start })
+  const rejected: RejectedLine[] = []
+  const rejects: Rejects = { append: (more) => void rejected.push(...more), file: null, bytes: 0, examples: [] }
+  const counts = { rows: 0, orders: 0, imported: 0, rejected: 0, products_created: 0 }
+  const store = async () => {
+    const taken = builder.take()
+    rejects.append(taken.rejected, COLUMNS)
+    const options = { importId: run.id, source: 'default', initialStock: INITIAL_STOCK, now: 0 }
+    const stored: Stored = await storeChunk(db, taken.chunk, options)
+    counts.rows += taken.chunk.lineCount + taken.rejected.length
+    counts.rejected += taken.rejected.length
+    counts.orders += stored.orders
+    counts.imported += stored.lines
+    counts.products_created += stored.productsCreated
+  }
+  const at = [0, ...new Set(cuts.map((cut) => cut % (bytes.length + 1))), bytes.length].sort((a, b) => a - b)
+  for (const [index, from] of at.slice(0, -1).entries()) {
+    await reader.write(bytes.subarray(from, at[index + 1]))
+    await store()
+  }
+  await reader.end()
+  await store()
+  const verdicts = await reachVerdicts(db, run, rejects, COLUMNS)
+  run = await updateRun(db, run, { status: 'finished', rows: 0 })
+  return {
+    id: run.id,
+    counts: {
+      rows: counts.rows,
+      orders: counts.orders - verdicts.ordersRemoved,
+      imported: counts.imported - verdicts.linesRemoved,
+      duplicates: verdicts.duplicates,
+      conflicts: verdicts.conflicts,
+      rejected: counts.rejected + verdicts.rejected,
+      products_created: counts.products_created - verdicts.productsRemoved,
+    },
+    notImported: rejected.map(({ line }) => line).sort((a, b) => a - b),
+  }
+}
+
+async function storedRows(db: Database, importId: ImportId) {
+  const lines = db.selectFrom('order_lines as line').innerJoin('orders', 'orders.id', 'line.order_id')
+  return {
+    orders: await db
+      .selectFrom('orders')
+      .innerJoin('customers', 'customers.id', 'orders.customer_id')
+      .select(['reference', 'customers.customer_id', 'ordered_at', 'business_day', 'total'])
+      .orderBy('reference')
+      .execute(),
+    lines: await lines
+      .innerJoin('products', 'products.id', 'line.product_id')
+      .where('orders.import_id', '=', importId)
+      .select(['orders.reference', 'line_number', 'sku', 'quantity', 'line.unit_price', 'line.total'])
+      .orderBy('line_number')
+      .execute(),
+    customers: await db.selectFrom('customers').select(['customer_id', 'name']).orderBy('customer_id').execute(),
+    products: await db.selectFrom('products').select(['sku', 'name', 'on_hand']).orderBy('sku').execute(),
+    adjustments: await db
+      .selectFrom('stock_adjustments')
+      .innerJoin('products', 'products.id', 'product_id')
+      .select(['sku', 'delta'])
+      .orderBy('sku')
+      .execute(),
+    leftOver: [
+      ...(await db.selectFrom('import_asides').selectAll().execute()),
+      ...(await db.selectFrom('import_spoiled').selectAll().execute()),
+    ],
+  }
+}
+
+interface Order {
+  readonly lines: (Draft & { readonly line: number })[]
+}
+
+function ordersOf(lines: readonly Draft[]): Map<string, Order> {
+  const orders = new Map<string, Order>()
+  for (const [index, draft] of lines.entries()) {
+    const order = orders.get(draft.reference) ?? { lines: [] }
+    order.lines.push({ ...draft, line: index + 2 })
+    orders.set(draft.reference, order)
+  }
+  return orders
+}
+
+const isSound = ({ lines }: Order) =>
+  lines.every(
+    ({ flaw, customer, date }) => flaw === 'none' && customer === lines[0]?.customer && date === lines[0].date,
+  )
+
+/** All that two orders must share to be the same one. */
+const content = ({ lines }: Order) =>
+  lines
+    .map(({ customer, date, sku, quantity, price }) => [customer, date, sku, quantity, price].join())
+    .sort()
+    .join(';')
+
+/** By the rules of the README: what the second file comes to, given the first. */
+function expected(earlier: Map<string, Order>, file: Map<string, Order>) {
+  const fate = ([reference, order]: [string, Order]) => {
+    const stored = earlier.get(reference)
+    if (!isSound(order)) return 'rejected'
+    if (!stored) return 'imported'
+    return content(stored) === content(order) ? 'duplicate' : 'conflict'
+  }
+  const of = (wanted: string) => [...file].filter((entry) => fate(entry) === wanted).flatMap(([, { lines }]) => lines)
+  const imported = of('imported')
+  const skusBefore = new Set([...earlier.values()].flatMap(({ lines }) => lines.map(({ sku }) => sku)))
+  return {
+    counts: {
+      rows: [...file.values()].flatMap(({ lines }) => lines).length,
+      orders: new Set(imported.map(({ reference }) => reference)).size,
+      imported: imported.length,
+      duplicates: of('duplicate').length,
+      conflicts: of('conflict').length,
+      rejected: of('rejected').length,
+      products_created: new Set(imported.map(({ sku }) => sku).filter((sku) => !skusBefore.has(sku))).size,
+    },
+    notImported: [...of('conflict'), ...of('rejected')].map(({ line }) => line).sort((a, b) => a - b),
+    totals: [...ordersOf(imported)].map(([reference, { lines }]) => {
+      // Cents, rounded half up once a line.
+      const cents = lines.map(({ price, quantity }) => Math.floor((price * quantity + 50) / 100))
+      return { reference, total: cents.reduce((sum, total) => sum + total, 0) }
+    }),
+  }
+}
+
+const sold = {
+  sku: fc.constantFrom('S-1', 'S-2', 'S-3'),
+  quantity: fc.integer({ min: 1, max: 3 }),
+  price: fc.constantFrom(10_000, 25, 99_950),
+}
+const order = fc.record({
+  customer: fc.constantFrom('C-1', 'C-2'),
+  date: fc.constantFrom('2025-01-15', '2025-01-16'),
+  lines: fc.array(fc.record(sold), { minLength: 1, maxLength: 3 }),
+  storedBefore: fc.boolean(),
+})
+type Change = Partial<Draft> | undefined
+const change = fc.oneof(
+  { weight: 12, arbitrary: fc.constant<Change>(undefined) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom<Change>(
+      { flaw: 'quantity' },
+      { flaw: 'open quote' },
+      { customer: 'C-3' },
+      { date: '2025-01-17' },
+      { quantity: 9 },
+      { name: 'Other' },
+    ),
+  },
+)
+const story = fc.array(order, { minLength: 1, maxLength: 5 }).chain((orders) => {
+  const lines = orders.flatMap(({ customer, date, lines, storedBefore }, index) =>
+    lines.map((sold) => {
+      const draft: Draft = {
+        reference: `R-${index}`,
+        customer,
+        name: `Name of ${customer}`,
+        date,
+        ...sold,
+        flaw: 'none',
+      }
+      return { draft, storedBefore }
+    }),
+  )
+  return fc.record({
+    earlier: fc.constant(lines.filter(({ storedBefore }) => storedBefore).map(({ draft }) => draft)),
+    file: fc
+      .tuple(
+        // Some lines left out, and some that come twice.
+        fc.oneof(
+          fc.shuffledSubarray([...lines, ...lines.slice(0, 1)]),
+          fc.shuffledSubarray(lines, { minLength: lines.length }),
+        ),
+        fc.array(change, { minLength: lines.length + 1, maxLength: lines.length + 1 }),
+      )
+      .map(([kept, changes]) => kept.map(({ draft }, index): Draft => ({ ...draft, ...changes[index] }))),
+    cuts: fc.array(fc.nat({ max: 5000 }), { maxLength: 8 }),
+  })
+})
+
+test('any lines, in any chunks, after any earlier import', async () => {
+  await fc.assert(
+    fc.asyncProperty(story, async ({ earlier, file, cuts }) => {
+      const outcomes = []
+      for (const places of [[], cuts, Array.from({ length: 5000 }, (_, at) => at)]) {
+        const db = await openScratchDatabase()
+        try {
+          await importLines(db, earlier, [])
+          const outcome = await importLines(db, file, places)
+          outcomes.push({ ...outcome, rows: await storedRows(db, outcome.id) })
+        } finally {
+          await db.destroy()
+        }
+      }
+      const [whole, ...others] = outcomes
+      const { totals, ...rules } = expected(ordersOf(earlier), ordersOf(file))
+      expect(whole).toMatchObject(rules)
+      expect(whole?.rows.orders).toEqual(expect.arrayContaining(totals.map((order) => expect.objectContaining(order))))
+      expect(whole?.rows.leftOver).toEqual([])
+      for (const other of others) expect(other).toEqual(whole)
+    }),
+    { numRuns: 100 },
+  )
+})
