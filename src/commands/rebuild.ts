@@ -86,7 +86,7 @@ function auditTable({ checks }: Audit): Table {
       { heading: 'expected', align: 'right' },
       { heading: 'actual', align: 'right' },
       { heading: 'what must hold', flexible: true },
-      { heading: 'what differs', flexible: true },
+      { heading: 'what differs' },
     ],
     rows: checks.map(({ name, ok, expected, actual, about, differences, examples }) => [
       name,

@@ -9,7 +9,7 @@ import type { DataPromise } from './promises/promise.js'
 import { SALES_PROMISES } from './promises/sales.js'
 import { STOCK_PROMISES } from './promises/stock.js'
 
-export interface Check {
+interface Check {
   /** Stable, for scripts. */
   readonly name: string
   readonly about: string

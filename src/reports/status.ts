@@ -29,7 +29,7 @@ export interface Status {
 }
 
 /** Orders settled a minute, over the last minute, five minutes and hour. */
-export interface Throughput {
+interface Throughput {
   readonly lastMinute: number
   readonly fiveMinutes: number
   readonly hour: number

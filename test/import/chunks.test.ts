@@ -225,7 +225,7 @@ test('any lines, in any chunks, after any earlier import', async () => {
   await fc.assert(
     fc.asyncProperty(story, async ({ earlier, file, cuts }) => {
       const outcomes = []
-      for (const places of [[], cuts, Array.from({ length: 5000 }, (_, at) => at)]) {
+      for (const places of [[], cuts, Array.from({ length: 40 }, (_, at) => at * 41)]) {
         const db = await openScratchDatabase()
         try {
           await importLines(db, earlier, [])
@@ -242,6 +242,6 @@ test('any lines, in any chunks, after any earlier import', async () => {
       expect(whole?.rows.leftOver).toEqual([])
       for (const other of others) expect(other).toEqual(whole)
     }),
-    { numRuns: 100 },
+    { numRuns: 1500 },
   )
 })

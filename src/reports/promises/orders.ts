@@ -1,9 +1,7 @@
 // What holds for every order: its sums, its payment, and that nobody works on it any more once it is settled.
 import { sql } from 'kysely'
 import type { Database } from '../../database/connection.js'
-import { packRows, rowSource } from '../../database/row-source.js'
 import { type Currency, currencyDecimals, PRICE_DECIMALS } from '../../domain/money.js'
-import { freshOrderTotals } from '../derivations.js'
 import { type DataPromise, differsUnless, oneIf, rightIf } from './promise.js'
 
 export const ORDER_PROMISES: readonly DataPromise[] = [
@@ -18,8 +16,12 @@ export const ORDER_PROMISES: readonly DataPromise[] = [
 function orderTotals(db: Database) {
   return db
     .selectFrom('orders')
-    .leftJoin(freshOrderTotals(db).as('lines'), 'lines.order_id', 'orders.id')
-    .select((eb) => ['orders.id', ...rightIf(eb('orders.total', '=', eb.fn.coalesce('lines.total', eb.lit(0))))])
+    .leftJoin('order_lines', 'order_lines.order_id', 'orders.id')
+    .groupBy('orders.id')
+    .select((eb) => {
+      const sum = eb.fn.coalesce(eb.fn.sum<number>('order_lines.total'), eb.lit(0))
+      return ['orders.id', ...rightIf(eb('orders.total', '=', sum))]
+    })
     .as('compared')
 }
 
@@ -35,23 +37,25 @@ function orderLines(db: Database) {
 
 /** In whole numbers: scaled price x quantity is less than half a minor unit off, or half of one below. */
 function lineTotals(db: Database, currencies: readonly Currency[]) {
-  const rounding = currencies.map((currency) => ({
-    currency,
-    divisor: 10 ** (PRICE_DECIMALS - currencyDecimals(currency)),
-  }))
+  const minor = minorUnit(currencies)
   const exact = sql<number>`2 * order_lines.unit_price * order_lines.quantity`
-  const least = sql<number>`(2 * order_lines.total - 1) * rounding.divisor`
-  const beyond = sql<number>`(2 * order_lines.total + 1) * rounding.divisor`
+  const least = sql<number>`(2 * order_lines.total - 1) * ${minor}`
+  const beyond = sql<number>`(2 * order_lines.total + 1) * ${minor}`
   return db
     .selectFrom('order_lines')
     .innerJoin('orders', 'orders.id', 'order_lines.order_id')
-    .innerJoin(
-      rowSource('rounding', packRows(['currency', 'divisor'], rounding)),
-      'rounding.currency',
-      'orders.currency',
-    )
     .select((eb) => ['orders.id', ...rightIf(eb.and([eb(exact, '>=', least), eb(exact, '<', beyond)]))])
     .as('compared')
+}
+
+/** What a minor unit of the order's currency is on the scale of prices: 100 for a cent, 10,000 for a yen. */
+function minorUnit(currencies: readonly Currency[]) {
+  if (currencies.length === 0) return sql.lit(1)
+  const each = currencies.map((currency) => {
+    const minor = 10 ** (PRICE_DECIMALS - currencyDecimals(currency))
+    return sql`when ${sql.lit(currency)} then ${sql.lit(minor)}`
+  })
+  return sql`case orders.currency ${sql.join(each, sql` `)} end`
 }
 
 /** A sold order's total is captured once; where it is zero it may be. An order at the gateway has an open intent. */

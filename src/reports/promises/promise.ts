@@ -4,7 +4,7 @@ import type { Database } from '../../database/connection.js'
 import type { Schema } from '../../database/schema.js'
 import type { Currency } from '../../domain/money.js'
 
-export interface Comparison {
+interface Comparison {
   /** Key of the order, product, customer or import. */
   readonly id: number
   /** What should be found. Where money is compared this counts orders or lines, so that no two currencies are added. */
