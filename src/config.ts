@@ -181,7 +181,7 @@ function readValue(key: SettingKey, value: string, origin: string): unknown {
     throw usageError({
       code: 'bad_configuration',
       message: `${place} is "${maskPassword(value)}", which is not usable: ${error instanceof Error ? error.message : error}.`,
-      fix: 'Correct it, or remove it to use the default. `orderctl config` lists every key.',
+      fix: `Correct it, or remove it to use the default${SETTINGS[key].fallback && `, ${SETTINGS[key].fallback}`}.`,
     })
   }
 }
@@ -227,7 +227,7 @@ function flatten(value: unknown, path: string, prefix: string): Map<string, stri
       throw usageError({
         code: 'unknown_key',
         message: `${path} has the key "${key}", which is not a setting.${meant ? ` Did you mean "${meant}"?` : ''}`,
-        fix: 'Correct or remove it. `orderctl config` in another folder lists every key.',
+        fix: `Correct or remove it. The keys are ${SETTING_KEYS.join(', ')}.`,
       })
     }
   }

@@ -1,5 +1,5 @@
 // `config`: what every setting is and where that was said.
-import { BaseCommand, csvFlag } from '../base-command.js'
+import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import type { ResolvedSetting } from '../config.js'
 
 export interface ConfigResult {

@@ -1,5 +1,5 @@
 // `doctor`: every check in a table, and what to do about those that failed.
-import { BaseCommand } from '../base-command.js'
+import { BaseCommand } from '../command-line/base-command.js'
 import { EXIT } from '../errors.js'
 import { type Check, examine } from '../reports/doctor.js'
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Args, Flags } from '@oclif/core'
 import type { App } from '../app.js'
-import { BaseCommand } from '../base-command.js'
+import { BaseCommand } from '../command-line/base-command.js'
 import { databaseExists } from '../database/connection.js'
 import { EXIT } from '../errors.js'
 import { STDIN } from '../import/bytes.js'

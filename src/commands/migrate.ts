@@ -1,6 +1,6 @@
 // `migrate`: brings the database up to this release. Every command does so by itself; this one does nothing else.
 import { Flags } from '@oclif/core'
-import { BaseCommand } from '../base-command.js'
+import { BaseCommand } from '../command-line/base-command.js'
 import { migrationStates } from '../database/migrations.js'
 import { readMigrations } from '../reports/migrations.js'
 

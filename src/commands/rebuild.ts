@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core'
 import type { App } from '../app.js'
-import { BaseCommand, csvFlag } from '../base-command.js'
+import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import { EXIT } from '../errors.js'
 import { type Audit, auditDatabase } from '../reports/audit.js'
 import { REBUILD_TARGETS, type RebuildTarget, rebuild, repair } from '../reports/rebuild.js'

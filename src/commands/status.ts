@@ -1,6 +1,6 @@
-import { BaseCommand, csvFlag } from '../base-command.js'
+import { BaseCommand, csvFlag } from '../command-line/base-command.js'
+import { countCell } from '../command-line/report-views.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
-import { countCell } from '../report-views.js'
 import { type OpenImport, type RecentFailure, readStatus, type Status, type WorkerState } from '../reports/status.js'
 import type { Cell, Table } from '../terminal/table.js'
 import { ago, countOf, duration } from '../terminal/text.js'

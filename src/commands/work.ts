@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core'
-import { BaseCommand } from '../base-command.js'
+import { BaseCommand } from '../command-line/base-command.js'
 import { EXIT, usageError } from '../errors.js'
 import { startProgress } from '../terminal/progress.js'
 import { countOf, duration } from '../terminal/text.js'

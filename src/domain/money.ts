@@ -15,7 +15,7 @@ export interface Money {
 /** Decimals of a unit price in storage; a price may be finer than its currency (0.0025 USD a screw). */
 export const PRICE_DECIMALS = 4
 
-/** The largest line or order total, in minor units. Sums of a thousand million of these still fit 64 bits. */
+/** The largest line total, in minor units: ten thousand million dollars. Nine thousand of these add up exactly. */
 export const MAX_TOTAL_MINOR = 1_000_000_000_000
 
 const decimalsByCode: ReadonlyMap<string, number> = new Map(

@@ -275,10 +275,12 @@ function disagreement(first: OrderLine, line: OrderLine): Pick<Rejection, 'colum
   return other && { column: other[0], reason: `${other[0]} is "${other[1](line)}"` }
 }
 
-/** Text that is not UTF-8, or has control characters other than line breaks. */
+/** Bytes that are not UTF-8, or have control characters (a line ending is none). */
 function isSuspect(window: Buffer): boolean {
-  for (const byte of window) {
-    if (byte < 0x20 && byte !== 0x0a && byte !== 0x0d) return true
+  for (let at = 0; at < window.length; at++) {
+    const byte = window[at] ?? 0
+    if (byte < 0x20 && byte !== 0x0a && !(byte === 0x0d && window[at + 1] === 0x0a)) return true
+    if (byte === 0x7f || (byte === 0xc2 && (window[at + 1] ?? 0) < 0xa0)) return true
   }
   return !isUtf8(window)
 }

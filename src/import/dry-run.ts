@@ -69,9 +69,9 @@ async function copyStored(
 ): Promise<Chunk> {
   const stored = real
     .selectFrom(rowSource('row', packRows(['reference'], wanted)))
-    .innerJoin('orders', (join) =>
-      join.on('orders.source', '=', source).onRef('orders.reference', '=', 'row.reference'),
-    )
+    .crossJoin('orders')
+    .where('orders.source', '=', source)
+    .whereRef('orders.reference', '=', 'row.reference')
   const orders: OrderRow[] = await stored
     .innerJoin('customers', 'customers.id', 'orders.customer_id')
     .select(['orders.reference', 'customers.customer_id', 'orders.ordered_at', 'orders.business_day'])

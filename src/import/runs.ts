@@ -3,10 +3,10 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Kysely, Selectable } from 'kysely'
+import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
-import type { LeaseToken } from '../domain/ids.js'
+import type { ImportId, LeaseToken } from '../domain/ids.js'
 import { errorCode, UserError } from '../errors.js'
-import { removeUnusedNames } from './verdicts.js'
 
 export type ImportRun = Selectable<Schema['imports']>
 
@@ -58,6 +58,29 @@ export async function takeBack(db: Kysely<Schema>, { id }: Pick<ImportRun, 'id'>
   await db.deleteFrom('import_asides').where('import_id', '=', id).execute()
   await db.deleteFrom('import_spoiled').where('import_id', '=', id).execute()
   await db.updateTable('imports').set({ status: 'taken_back', ended_at: Date.now() }).where('id', '=', id).execute()
+}
+
+/** Customers and products that the import created and that no order of any import names. Returns how many products. */
+export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promise<number> {
+  await db
+    .deleteFrom('customers')
+    .where('import_id', '=', id)
+    .where((eb) =>
+      eb.not(
+        eb.exists(eb.selectFrom('orders').whereRef('orders.customer_id', '=', 'customers.id').select('orders.id')),
+      ),
+    )
+    .execute()
+  const unused = await db
+    .selectFrom('products')
+    .select('id')
+    .where('import_id', '=', id)
+    .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
+    .execute()
+  const ids = unused.map((product) => product.id)
+  await db.deleteFrom('stock_adjustments').where('product_id', 'in', idsIn(ids)).execute()
+  const removed = await db.deleteFrom('products').where('id', 'in', idsIn(ids)).executeTakeFirst()
+  return Number(removed.numDeletedRows)
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { Kysely } from 'kysely'
 import { packRows, rowSource, unpackRows } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'
-import type { ImportId } from '../domain/ids.js'
+import type { ImportId, OrderId } from '../domain/ids.js'
 import { type Chunk, type LineRow, packLines } from './chunk.js'
 
 export interface StoreOptions {
@@ -28,12 +28,18 @@ export interface Stored {
 export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<Stored> {
   await addCustomers(db, chunk, options)
   const productsCreated = await addProducts(db, chunk, options)
+  const lastBefore = await lastOrderId(db)
   const orders = await addOrders(db, chunk, options)
   const allNew = orders === chunk.orderCount
   const lines = await addLines(db, allNew ? chunk.lines : await setAside(db, chunk, options), options.source)
-  if (!allNew) await addUpOrders(db, chunk, options)
+  if (!allNew) await addUpOrders(db, chunk, options, lastBefore)
   if (chunk.spoiledCount > 0) await markSpoiled(db, chunk, options)
   return { orders, lines, productsCreated }
+}
+
+async function lastOrderId(db: Kysely<Schema>): Promise<OrderId> {
+  const last = await db.selectFrom('orders').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
+  return last?.id ?? (0 as OrderId)
 }
 
 async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {
@@ -127,9 +133,9 @@ async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], source: strin
     .expression((eb) =>
       eb
         .selectFrom(rows)
-        .innerJoin('orders', (join) =>
-          join.on('orders.source', '=', source).onRef('orders.reference', '=', 'row.reference'),
-        )
+        .crossJoin('orders')
+        .where('orders.source', '=', source)
+        .whereRef('orders.reference', '=', 'row.reference')
         .innerJoin('products', 'products.sku', 'row.sku')
         .select(['orders.id', 'row.line_number', 'products.id as product_id'])
         .select(['row.quantity', 'row.unit_price', 'row.total']),
@@ -139,7 +145,13 @@ async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], source: strin
 }
 
 /** For orders whose lines stand in several chunks: their total is that of all lines stored so far. */
-async function addUpOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }: StoreOptions): Promise<void> {
+/** @param last only orders up to this one, which were there before the chunk, have a total to be mended */
+async function addUpOrders(
+  db: Kysely<Schema>,
+  chunk: Chunk,
+  { importId, source }: StoreOptions,
+  last: OrderId,
+): Promise<void> {
   const rows = rowSource('row', chunk.orders)
   await db
     .updateTable('orders')
@@ -150,6 +162,7 @@ async function addUpOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source 
         .select((sub) => sub.fn.coalesce(sub.fn.sum<number>('order_lines.total'), sub.lit(0)).as('total')),
     }))
     .where('import_id', '=', importId)
+    .where('id', '<=', last)
     .where('source', '=', source)
     .where('reference', 'in', (eb) => eb.selectFrom(rows).select('row.reference'))
     .execute()
@@ -200,9 +213,9 @@ async function findForeignOrders(
   const rows = rowSource('row', chunk.orders)
   const foreign = await db
     .selectFrom(rows)
-    .innerJoin('orders', (join) =>
-      join.on('orders.source', '=', source).onRef('orders.reference', '=', 'row.reference'),
-    )
+    .crossJoin('orders')
+    .where('orders.source', '=', source)
+    .whereRef('orders.reference', '=', 'row.reference')
     .innerJoin('customers', 'customers.id', 'orders.customer_id')
     .where((eb) =>
       eb.or([

@@ -4,6 +4,7 @@ import type { Kysely } from 'kysely'
 import { idsIn, packRows, rowSource } from '../database/row-source.js'
 import { addToSales } from '../database/sales.js'
 import type { Schema } from '../database/schema.js'
+import type { Day } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import type { PaymentStatus } from '../domain/order.js'
 import type { ChargeOutcome } from '../payments/gateway.js'
@@ -37,7 +38,11 @@ export async function settle(
 ): Promise<Settled> {
   return db.transaction().execute(async (trx) => {
     const held = await stillHeld(trx, claim)
-    const orders = claim.orders.filter((order) => held.has(order.id))
+    const orders = claim.orders.flatMap((order) => {
+      // The day as it is now: the days may have been filed anew since the claim.
+      const day = held.get(order.id)
+      return day === undefined ? [] : [{ ...order, day }]
+    })
     const items = claim.items.filter((item) => held.has(item.orderId))
     const of = (status: ChargeOutcome['status']) => {
       const some = orders.filter((order) => outcomes.get(order.id)?.status === status)
@@ -60,15 +65,15 @@ export async function settle(
   })
 }
 
-async function stillHeld(db: Kysely<Schema>, claim: Claim): Promise<ReadonlySet<OrderId>> {
+async function stillHeld(db: Kysely<Schema>, claim: Claim): Promise<ReadonlyMap<OrderId, Day>> {
   const held = await db
     .selectFrom('orders')
-    .select('id')
+    .select(['id', 'business_day'])
     .where('id', 'in', idsIn(claim.orders.map((order) => order.id)))
     .where('lease_token', '=', claim.token)
     .where('status', '=', 'payment_processing')
     .execute()
-  return new Set(held.map((order) => order.id))
+  return new Map(held.map((order) => [order.id, order.business_day]))
 }
 
 interface Answer {

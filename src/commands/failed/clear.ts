@@ -1,6 +1,6 @@
 // `failed clear`: failed orders that nobody needs to see any more.
 import { Args } from '@oclif/core'
-import { FAILURE_CHANGE_FLAGS, type FailedChangeResult, FailedCommand } from '../../failed-command.js'
+import { FAILURE_CHANGE_FLAGS, type FailedChangeResult, FailedCommand } from '../../command-line/failed-command.js'
 import { clearFailures } from '../../workflow/failures.js'
 
 export default class FailedClear extends FailedCommand {

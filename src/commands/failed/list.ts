@@ -1,7 +1,7 @@
 // `failed list`: what was not sold, and why.
-import { BaseCommand, csvFlag } from '../../base-command.js'
-import { FAILURE_FILTER_FLAGS, failureFilter } from '../../failed-command.js'
-import { limitFlag, restNote, screenful } from '../../selection-flags.js'
+import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
+import { FAILURE_FILTER_FLAGS, failureFilter } from '../../command-line/failed-command.js'
+import { limitFlag, restNote, screenful } from '../../command-line/selection-flags.js'
 import type { Table } from '../../terminal/table.js'
 import { type Failure, listFailures } from '../../workflow/failures.js'
 

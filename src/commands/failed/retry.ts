@@ -1,6 +1,6 @@
 // `failed retry`: failed orders go back into the queue.
 import { Args } from '@oclif/core'
-import { FAILURE_CHANGE_FLAGS, type FailedChangeResult, FailedCommand } from '../../failed-command.js'
+import { FAILURE_CHANGE_FLAGS, type FailedChangeResult, FailedCommand } from '../../command-line/failed-command.js'
 import { retryFailures } from '../../workflow/failures.js'
 
 export default class FailedRetry extends FailedCommand {

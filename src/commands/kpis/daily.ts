@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core'
-import { BaseCommand, csvFlag } from '../../base-command.js'
+import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
+import { KPIS_COLUMNS, type KpisResult, kpisCells, kpisResult } from '../../command-line/report-views.js'
 import { dayAt } from '../../domain/business-day.js'
-import { KPIS_COLUMNS, type KpisResult, kpisCells, kpisResult } from '../../report-views.js'
 import { DatabaseReports } from '../../reports/database-reports.js'
 import { readDay } from '../../reports/read-query.js'
 

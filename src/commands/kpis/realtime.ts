@@ -1,6 +1,6 @@
-import { BaseCommand, csvFlag } from '../../base-command.js'
+import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
+import { amountCell, countCell } from '../../command-line/report-views.js'
 import { majorUnits } from '../../domain/money.js'
-import { amountCell, countCell } from '../../report-views.js'
 import { DatabaseReports } from '../../reports/database-reports.js'
 import type { RealtimeFigures } from '../../reports/reports.js'
 import type { Table } from '../../terminal/table.js'

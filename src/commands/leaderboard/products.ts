@@ -1,6 +1,6 @@
+import { LEADERBOARD_FLAGS, LeaderboardCommand, leaderboardLimitFlag } from '../../command-line/leaderboard-command.js'
+import { amountCell, countCell } from '../../command-line/report-views.js'
 import { majorUnits } from '../../domain/money.js'
-import { LEADERBOARD_FLAGS, LeaderboardCommand, leaderboardLimitFlag } from '../../leaderboard-command.js'
-import { amountCell, countCell } from '../../report-views.js'
 import { DatabaseReports } from '../../reports/database-reports.js'
 import type { ProductEntry } from '../../reports/reports.js'
 import type { Table } from '../../terminal/table.js'

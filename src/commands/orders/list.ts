@@ -1,11 +1,11 @@
 // `orders list`: one line an order.
 import { Flags } from '@oclif/core'
-import { BaseCommand, csvFlag } from '../../base-command.js'
+import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
+import { limitFlag, readSince, restNote, screenful, sinceFlag, sourceFlag } from '../../command-line/selection-flags.js'
 import { dayAt } from '../../domain/business-day.js'
 import { formatAmount, majorUnits } from '../../domain/money.js'
 import { ORDER_STATUSES } from '../../domain/order.js'
 import { listOrders, type OrderSummary } from '../../reports/orders.js'
-import { limitFlag, readSince, restNote, screenful, sinceFlag, sourceFlag } from '../../selection-flags.js'
 import type { Table } from '../../terminal/table.js'
 
 export interface OrdersListResult {
@@ -79,7 +79,7 @@ function orderTable(orders: readonly OrderSummary[]): Table {
       order.reason,
       order.customerId,
       order.customerName,
-      formatAmount({ currency: order.currency, minor: order.total }),
+      amountCell({ currency: order.currency, minor: order.total }, flags.csv ?? false),
       order.currency,
     ]),
   }

@@ -1,9 +1,9 @@
 // `orders show`: an order as key and value, then a table each of its lines, reservations and payments.
 import { Args } from '@oclif/core'
-import { BaseCommand } from '../../base-command.js'
+import { BaseCommand } from '../../command-line/base-command.js'
+import { sourceFlag } from '../../command-line/selection-flags.js'
 import { formatAmount, formatPrice, majorUnits } from '../../domain/money.js'
 import { type OrderDetail, showOrder } from '../../reports/orders.js'
-import { sourceFlag } from '../../selection-flags.js'
 import type { Table } from '../../terminal/table.js'
 
 export interface OrdersShowResult {

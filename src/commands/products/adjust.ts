@@ -1,6 +1,6 @@
 // `products adjust`: a change of stock by hand, with its reason.
 import { Args, Flags } from '@oclif/core'
-import { BaseCommand } from '../../base-command.js'
+import { BaseCommand } from '../../command-line/base-command.js'
 import { groupThousands } from '../../domain/money.js'
 import { adjustStock, readDelta } from '../../inventory/products.js'
 import { countOf } from '../../terminal/text.js'

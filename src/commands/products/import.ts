@@ -1,6 +1,6 @@
 // `products import`: a catalogue file into products and stock.
 import { Args } from '@oclif/core'
-import { BaseCommand } from '../../base-command.js'
+import { BaseCommand } from '../../command-line/base-command.js'
 import { EXIT } from '../../errors.js'
 import { type CatalogueResult, importCatalogue, openCatalogue } from '../../inventory/catalogue.js'
 import { cleanText, countOf } from '../../terminal/text.js'

@@ -1,8 +1,8 @@
 // `products list`: the stock of every product, or of those that run out.
 import { Flags } from '@oclif/core'
-import { BaseCommand, csvFlag } from '../../base-command.js'
+import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
+import { limitFlag, restNote, screenful } from '../../command-line/selection-flags.js'
 import { listProducts, type ProductStock } from '../../inventory/products.js'
-import { limitFlag, restNote, screenful } from '../../selection-flags.js'
 
 export interface ProductsListResult {
   /** All that match, also those beyond the limit. */

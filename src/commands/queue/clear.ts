@@ -1,7 +1,7 @@
 // `queue clear`: undone by `rebuild queue`.
 import { Flags } from '@oclif/core'
-import { BaseCommand } from '../../base-command.js'
-import { confirm, demandTerminal } from '../../confirmation.js'
+import { BaseCommand } from '../../command-line/base-command.js'
+import { confirm, demandTerminal } from '../../command-line/confirmation.js'
 import { countOf } from '../../terminal/text.js'
 
 export interface QueueClearResult {

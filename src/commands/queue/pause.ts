@@ -1,5 +1,5 @@
 // `queue pause`: undone by `queue resume`.
-import { BaseCommand } from '../../base-command.js'
+import { BaseCommand } from '../../command-line/base-command.js'
 
 export interface QueuePauseResult {
   paused: boolean

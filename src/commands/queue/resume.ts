@@ -1,5 +1,5 @@
 // `queue resume`: undoes `queue pause`.
-import { BaseCommand } from '../../base-command.js'
+import { BaseCommand } from '../../command-line/base-command.js'
 
 export interface QueueResumeResult {
   paused: boolean

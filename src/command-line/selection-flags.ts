@@ -1,7 +1,7 @@
 // The flags by which commands choose orders and cut lists, and how their words are read.
 import { Flags } from '@oclif/core'
-import { dayStart, parseDay } from './domain/business-day.js'
-import { usageError } from './errors.js'
+import { dayStart, parseDay } from '../domain/business-day.js'
+import { usageError } from '../errors.js'
 
 export const sinceFlag = Flags.string({
   description: 'from this day on (YYYY-MM-DD), or within a time such as 90m, 24h or 7d',

@@ -1,6 +1,6 @@
 // Asks before a change that is hard to take back. Scripts are never asked: they say --yes.
 import { createInterface } from 'node:readline/promises'
-import { EXIT, UserError, usageError } from './errors.js'
+import { EXIT, UserError, usageError } from '../errors.js'
 
 /**
  * Fails at once where the question could not be asked later, before anything is looked up.

@@ -1,10 +1,11 @@
 // What every command has in common: the configuration, one way to show a result, and errors that say what to do next.
 import { Command, Errors, Flags } from '@oclif/core'
-import { type App, type AppOptions, withApp } from './app.js'
-import { type Config, type LoadedConfig, loadConfig } from './config.js'
-import { EXIT, type ExitCode, UserError } from './errors.js'
-import { type Screen, screenOf } from './terminal/screen.js'
-import { renderCsv, renderTable, type Table } from './terminal/table.js'
+import { type App, type AppOptions, withApp } from '../app.js'
+import { type Config, type LoadedConfig, loadConfig } from '../config.js'
+import { EXIT, type ExitCode, UserError } from '../errors.js'
+import { type Screen, screenOf } from '../terminal/screen.js'
+import { renderCsv, renderTable, type Table } from '../terminal/table.js'
+import { cleanText } from '../terminal/text.js'
 
 /** The flag of every command that prints a table. */
 export const csvFlag = Flags.boolean({ description: 'print the table as CSV', exclusive: ['json'] })
@@ -88,8 +89,13 @@ export abstract class BaseCommand extends Command {
       this.logJson(this.toErrorJson(problem))
       return
     }
-    process.stderr.write(`Error: ${problem.message}\n${problem.fix}\n`)
+    process.stderr.write(`Error: ${cleanText(problem.message)}\n${cleanText(problem.fix)}\n`)
     if (process.env['DEBUG']) process.stderr.write(`${error.stack}\n`)
+  }
+
+  /** oclif would take the document apart again to colour it, which takes minutes and gigabytes for a long list. */
+  override logJson(json: unknown): void {
+    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`)
   }
 
   protected override toErrorJson(error: unknown): unknown {
@@ -105,7 +111,7 @@ function describeProblem(error: unknown): UserError {
   if (error instanceof Errors.CLIError) {
     return new UserError({
       code: 'usage',
-      message: message.replace(/\nSee more help with --help$/, ''),
+      message: message.replace(/\s*See more help with --help$/, '').replace(/\s+/g, ' '),
       fix: 'Add --help to see what the command takes.',
       exit: error.oclif.exit === EXIT.usage ? EXIT.usage : EXIT.failed,
     })

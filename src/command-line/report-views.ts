@@ -1,7 +1,7 @@
 // What the commands over reports share: KPIs as JSON and as cells, and how amounts and counts stand in a table.
-import { formatAmount, groupThousands, type Money, majorUnits } from './domain/money.js'
-import type { Kpis } from './reports/reports.js'
-import type { Cell, Column } from './terminal/table.js'
+import { formatAmount, groupThousands, type Money, majorUnits } from '../domain/money.js'
+import type { Kpis } from '../reports/reports.js'
+import type { Cell, Column } from '../terminal/table.js'
 
 export interface KpisResult {
   currency: string

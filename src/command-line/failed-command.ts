@@ -1,15 +1,15 @@
 // What the commands over failed orders share: the filters, and the way from a choice over a preview to a change.
 import { Flags } from '@oclif/core'
-import type { App } from './app.js'
+import type { App } from '../app.js'
+import type { OrderId } from '../domain/ids.js'
+import { FAILURE_REASONS } from '../domain/order.js'
+import { usageError } from '../errors.js'
+import { findOrders } from '../reports/orders.js'
+import { countOf } from '../terminal/text.js'
+import { type ChosenFailures, chooseFailures, type FailureAction, type FailureFilter } from '../workflow/failures.js'
 import { BaseCommand } from './base-command.js'
 import { confirm, demandTerminal } from './confirmation.js'
-import type { OrderId } from './domain/ids.js'
-import { FAILURE_REASONS } from './domain/order.js'
-import { usageError } from './errors.js'
-import { findOrders } from './reports/orders.js'
 import { limitFlag, readSince, sinceFlag, sourceFlag } from './selection-flags.js'
-import { countOf } from './terminal/text.js'
-import { type ChosenFailures, chooseFailures, type FailureAction, type FailureFilter } from './workflow/failures.js'
 
 export const FAILURE_FILTER_FLAGS = {
   reason: Flags.option({ options: FAILURE_REASONS, description: 'only those that failed for this reason' })(),

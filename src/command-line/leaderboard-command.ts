@@ -1,8 +1,8 @@
 // What the leaderboards share: the flags that choose currency and days, and the note on what was left out.
 import { Flags } from '@oclif/core'
+import type { Currency } from '../domain/money.js'
+import { readCurrency, readPeriod } from '../reports/read-query.js'
 import { BaseCommand, csvFlag } from './base-command.js'
-import type { Currency } from './domain/money.js'
-import { readCurrency, readPeriod } from './reports/read-query.js'
 
 export const LEADERBOARD_FLAGS = {
   currency: Flags.string({ description: 'sales in this currency; the one with the most orders where it is left out' }),
