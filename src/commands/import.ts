@@ -7,7 +7,7 @@ import { EXIT } from '../errors.js'
 import { STDIN } from '../import/bytes.js'
 import { dryRun } from '../import/dry-run.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from '../import/import-orders.js'
-import { RejectExamples, RejectsFile } from '../import/rejects.js'
+import { RejectExamples, RejectsFile, refuseRejectsOverInput } from '../import/rejects.js'
 import { startProgress } from '../terminal/progress.js'
 import { cleanText, countOf, duration } from '../terminal/text.js'
 
@@ -96,6 +96,7 @@ export default class Import extends BaseCommand {
   }
 
   #import(app: App, options: Omit<ImportOptions, 'openRejects'> & { rejects?: string | undefined }) {
+    refuseRejectsOverInput(options.file, options.rejects)
     return importOrders(app, {
       ...options,
       openRejects: (run) =>

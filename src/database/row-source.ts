@@ -1,12 +1,12 @@
 // Rows as one parameter: a statement takes a whole batch as JSON text, so its text is constant, it costs one round trip,
 // and no limit on parameters applies. SQLite reads it by json_each; PostgreSQL's and MySQL's ways to do it come here too.
-import { type AliasedRawBuilder, sql } from 'kysely'
+import { type AliasedRawBuilder, type Expression, sql } from 'kysely'
 
 /** Rows as JSON text, fit to be sent between threads. */
-export interface PackedRows<Row> {
+export interface PackedRows<Row, Json = string> {
   readonly columns: readonly (keyof Row & string)[]
   /** An array for each row: SQLite takes a value out of a short array twice as fast as out of an object. */
-  readonly json: string
+  readonly json: Json
 }
 
 export function packRows<Row extends object, Column extends keyof Row & string>(
@@ -28,7 +28,7 @@ export function unpackRows<Row>({ columns, json }: PackedRows<Row>): Row[] {
  */
 export function rowSource<Row, Alias extends string>(
   alias: Alias,
-  { columns, json }: PackedRows<Row>,
+  { columns, json }: PackedRows<Row, string | Expression<string>>,
 ): AliasedRawBuilder<Row, Alias> {
   const values = columns.map(
     (column, index) => sql`json_extract(value, ${sql.lit(`$[${index}]`)}) as ${sql.ref(column)}`,
@@ -38,5 +38,10 @@ export function rowSource<Row, Alias extends string>(
 
 /** The ids as a subquery for `in`. */
 export function idsIn<Id extends number>(ids: readonly Id[]) {
-  return sql<Id>`(select value from json_each(${JSON.stringify(ids)}))`
+  return packedIdsIn<Id>(JSON.stringify(ids))
+}
+
+/** The same for ids that are a JSON array already. */
+export function packedIdsIn<Id extends number>(json: string | Expression<string>) {
+  return sql<Id>`(select value from json_each(${json}))`
 }

@@ -3,6 +3,7 @@ import type { Kysely } from 'kysely'
 import type { Day } from '../domain/business-day.js'
 import type { CustomerId, OrderId, ProductId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
+import { Prepared } from './prepared.js'
 import { packRows, rowSource } from './row-source.js'
 import type { Schema } from './schema.js'
 
@@ -40,13 +41,36 @@ export async function addToSales(
     const order = byId.get(orderId)
     return order ? [{ day: order.day, currency: order.currency, product_id: productId, units: quantity, revenue }] : []
   })
-  // An upsert is worded alike on SQLite and PostgreSQL; MySQL's `on duplicate key update` belongs here, too.
-  await db
+  await addCustomerSales.run(db, { rows: packRows(CUSTOMER_COLUMNS, customerSales).json })
+  await addProductSales.run(db, { rows: packRows(PRODUCT_COLUMNS, productSales).json })
+}
+
+interface CustomerSale {
+  readonly day: Day
+  readonly currency: Currency
+  readonly customer_id: CustomerId
+  readonly revenue: number
+}
+
+interface ProductSale {
+  readonly day: Day
+  readonly currency: Currency
+  readonly product_id: ProductId
+  readonly units: number
+  readonly revenue: number
+}
+
+const CUSTOMER_COLUMNS = ['day', 'currency', 'customer_id', 'revenue'] as const
+const PRODUCT_COLUMNS = ['day', 'currency', 'product_id', 'units', 'revenue'] as const
+
+// An upsert is worded alike on SQLite and PostgreSQL; MySQL's `on duplicate key update` belongs here, too.
+const addCustomerSales = new Prepared<{ rows: string }>((db, value) =>
+  db
     .insertInto('sales_by_customer')
     .columns(['day', 'currency', 'customer_id', 'orders', 'revenue'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource('row', packRows(['day', 'currency', 'customer_id', 'revenue'], customerSales)))
+        .selectFrom(rowSource<CustomerSale, 'row'>('row', { columns: CUSTOMER_COLUMNS, json: value('rows') }))
         .groupBy(['row.day', 'row.currency', 'row.customer_id'])
         .select(['row.day', 'row.currency', 'row.customer_id'])
         .select((sub) => [sub.fn.countAll<number>().as('orders'), sub.fn.sum<number>('row.revenue').as('revenue')]),
@@ -56,14 +80,16 @@ export async function addToSales(
         orders: eb('sales_by_customer.orders', '+', eb.ref('excluded.orders')),
         revenue: eb('sales_by_customer.revenue', '+', eb.ref('excluded.revenue')),
       })),
-    )
-    .execute()
-  await db
+    ),
+)
+
+const addProductSales = new Prepared<{ rows: string }>((db, value) =>
+  db
     .insertInto('sales_by_product')
     .columns(['day', 'currency', 'product_id', 'orders', 'units', 'revenue'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource('row', packRows(['day', 'currency', 'product_id', 'units', 'revenue'], productSales)))
+        .selectFrom(rowSource<ProductSale, 'row'>('row', { columns: PRODUCT_COLUMNS, json: value('rows') }))
         .groupBy(['row.day', 'row.currency', 'row.product_id'])
         .select(['row.day', 'row.currency', 'row.product_id'])
         .select((sub) => [
@@ -78,6 +104,5 @@ export async function addToSales(
         units: eb('sales_by_product.units', '+', eb.ref('excluded.units')),
         revenue: eb('sales_by_product.revenue', '+', eb.ref('excluded.revenue')),
       })),
-    )
-    .execute()
-}
+    ),
+)

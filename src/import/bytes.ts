@@ -27,9 +27,9 @@ export async function openBytes(file: string): Promise<ByteSource> {
   if (file === STDIN)
     return { size: undefined, next: () => fill((block, at) => readStdin(block, at)), close: async () => {} }
   const handle = await openFile(file)
-  const { size } = await handle.stat()
+  const stat = await handle.stat()
   return {
-    size,
+    size: stat.isFile() ? stat.size : undefined,
     next: () => fill(async (block, at) => (await handle.read(block, at)).bytesRead),
     close: () => handle.close(),
   }

@@ -89,14 +89,17 @@ async function readAll(
 ): Promise<{ run: ImportRun; interrupted: boolean }> {
   let run = begun
   let header: readonly string[] = []
-  const chunks = readInThread({
-    file: options.file,
-    begun:
-      run.byte_offset === 0 ? undefined : { offset: run.byte_offset, line: run.line_number, sha256: run.begun_sha256 },
-    timeZone: config.timeZone,
-    unknownSku: config['inventory.unknownSku'],
-    database: config.database,
-  })
+  const begin = { offset: run.byte_offset, line: run.line_number, sha256: run.begun_sha256 }
+  const chunks = readInThread(
+    {
+      file: options.file,
+      begun: begin.offset === 0 ? undefined : begin,
+      timeZone: config.timeZone,
+      unknownSku: config['inventory.unknownSku'],
+      database: config.database,
+    },
+    options.signal,
+  )
   const renewal = setInterval(() => void updateRun(db, run, {}).catch(() => undefined), RENEW_MS)
   try {
     for await (const read of chunks) {
@@ -106,8 +109,9 @@ async function readAll(
       if (options.onError === 'abort' && rejects.examples.length > 0) throw await abort(db, run, rejects)
       run = await storeRead(db, config, run, read, rejects)
       options.onProgress(run.rows, read.size === undefined ? undefined : read.cursor.offset / read.size)
-      if (options.signal.aborted) return { run, interrupted: true }
+      if (options.signal.aborted) break
     }
+    if (options.signal.aborted) return { run, interrupted: true }
     run = await endReading(db, run, rejects, header, options)
     return { run, interrupted: false }
   } finally {

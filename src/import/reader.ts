@@ -47,15 +47,19 @@ export function fileLabel(file: string): string {
   return file === STDIN ? 'standard input' : file
 }
 
-/** Reads the file in a thread of its own. Leaving the loop early ends the thread. */
-export async function* readInThread(options: ReaderOptions): AsyncGenerator<ReadChunk, void> {
+/**
+ * Reads the file in a thread of its own. Leaving the loop early ends the thread.
+ *
+ * @param signal ends it at once, also where a pipe keeps it waiting
+ */
+export async function* readInThread(options: ReaderOptions, signal: AbortSignal): AsyncGenerator<ReadChunk, void> {
   const thread = new Worker(new URL('./reader-thread.js', import.meta.url), { workerData: options })
-  const messages = queueMessages(thread)
+  const messages = queueMessages(thread, signal)
   try {
     for (let ahead = 0; ahead < CHUNKS_AHEAD; ahead++) thread.postMessage('next')
     for (;;) {
       const message = await messages.next()
-      if (message.kind === 'end') return
+      if (!message || message.kind === 'end') return
       if (message.kind === 'failed') throw new UserError(message.problem)
       yield message.read
       thread.postMessage('next')
@@ -65,7 +69,8 @@ export async function* readInThread(options: ReaderOptions): AsyncGenerator<Read
   }
 }
 
-function queueMessages(thread: Worker): { next(): Promise<ReaderMessage> } {
+/** Undefined where the signal came while there was no message. */
+function queueMessages(thread: Worker, signal: AbortSignal): { next(): Promise<ReaderMessage | undefined> } {
   const arrived: ReaderMessage[] = []
   let failure: Error | undefined
   let wake = () => {}
@@ -77,12 +82,14 @@ function queueMessages(thread: Worker): { next(): Promise<ReaderMessage> } {
     failure = error instanceof Error ? error : new Error(String(error))
     wake()
   })
+  signal.addEventListener('abort', () => wake(), { once: true })
   return {
     async next() {
       for (;;) {
         const message = arrived.shift()
         if (message) return message
         if (failure) throw failure
+        if (signal.aborted) return undefined
         await new Promise<void>((resolve) => {
           wake = resolve
         })

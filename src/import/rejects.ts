@@ -1,11 +1,11 @@
 // What becomes of lines that are not imported: a CSV file of its own, which a person mends and imports. Each row is the
 // line as it stood, followed by three cells that say which line it was, which column was at fault, and why.
-import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, truncateSync } from 'node:fs'
+import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, realpathSync, truncateSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { stringify } from 'csv-stringify/sync'
 import type { ImportAsidesTable } from '../database/schema.js'
 import { formatPrice } from '../domain/money.js'
-import { errorCode, UserError } from '../errors.js'
+import { errorCode, UserError, usageError } from '../errors.js'
 import { STDIN } from './bytes.js'
 import type { RejectedLine } from './chunk.js'
 import type { ColumnName } from './header.js'
@@ -96,6 +96,17 @@ export class RejectsFile implements Rejects {
       )
     }
   }
+}
+
+/** @throws UserError where the rejects would be written over the file that is read */
+export function refuseRejectsOverInput(input: string, wanted: string | undefined): void {
+  if (wanted === undefined || !existsSync(wanted) || !existsSync(input)) return
+  if (realpathSync(wanted) !== realpathSync(input)) return
+  throw usageError({
+    code: 'rejects_over_input',
+    message: `--rejects names ${input}, the file that is imported: the rejected lines would take its place.`,
+    fix: 'Name another file, or leave --rejects out.',
+  })
 }
 
 /** `orders.csv` -> `orders.rejects.csv`, then `orders.rejects.2.csv`. */

@@ -1,8 +1,9 @@
 // The first transaction of a batch: take orders in hand, reserve their stock, and write down what will be charged before
 // the gateway hears of it.
 import { randomUUID } from 'node:crypto'
-import type { Kysely } from 'kysely'
-import { idsIn, packRows, rowSource } from '../database/row-source.js'
+import { type Expression, type Kysely, sql } from 'kysely'
+import { Prepared } from '../database/prepared.js'
+import { idsIn, packedIdsIn, packRows, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { Day } from '../domain/business-day.js'
 import {
@@ -67,11 +68,11 @@ export async function claim(db: Kysely<Schema>, delivery: Delivery, options: Cla
     const now = Date.now()
     const due = await findDue(trx, delivery, now)
     if (due.length === 0) return { token, count: 0, failed: 0, orders: [], items: [] }
-    const items = await readItems(trx, due)
+    const items = await itemsOf.all(trx, { ids: idsJson(due) })
     const fresh = due.filter((order) => order.status === 'pending')
     const shortIds = await reserve(trx, fresh, items, { now, expiresAt: now + options.reservationTtlMs })
     const held = due.filter((order) => !shortIds.has(order.id))
-    await takeLease(trx, held, token, now + options.leaseMs)
+    await takeLease.run(trx, { ids: idsJson(held), token, until: now + options.leaseMs })
     await writeIntents(
       trx,
       fresh.filter((order) => !shortIds.has(order.id)),
@@ -98,29 +99,41 @@ export async function renewLease(db: Kysely<Schema>, claimed: Claim, leaseMs: nu
 }
 
 function findDue(db: Kysely<Schema>, delivery: Delivery, now: number): Promise<DueOrder[]> {
-  const due = db
+  return delivery.kind === 'orders'
+    ? dueAmong.all(db, { now, ids: JSON.stringify(delivery.ids) })
+    : nextDue.all(db, { now, limit: delivery.limit })
+}
+
+function dueOrders(db: Kysely<Schema>, now: Expression<number>) {
+  return db
     .selectFrom('orders')
     .where('due_at', 'is not', null)
     .where('due_at', '<=', now)
     .where('status', 'in', ['pending', 'payment_processing'])
     .select(['id', 'status', 'attempt', 'source', 'reference', 'currency', 'total'])
     .select(['customer_id as customerId', 'business_day as day'])
-  return delivery.kind === 'orders'
-    ? due.where('id', 'in', idsIn(delivery.ids)).orderBy('id').execute()
-    : due.orderBy('due_at').orderBy('id').limit(delivery.limit).execute()
 }
 
+const nextDue = new Prepared<{ now: number; limit: number }, DueOrder>((db, value) =>
+  dueOrders(db, value('now')).orderBy('due_at').orderBy('id').limit(value('limit')),
+)
+
+const dueAmong = new Prepared<{ now: number; ids: string }, DueOrder>((db, value) =>
+  dueOrders(db, value('now'))
+    .where('id', 'in', packedIdsIn<OrderId>(value('ids')))
+    .orderBy('id'),
+)
+
 /** What the orders want of each product; a SKU that an order names twice is added up. */
-async function readItems(db: Kysely<Schema>, due: readonly DueOrder[]): Promise<ClaimedItem[]> {
-  return db
+const itemsOf = new Prepared<{ ids: string }, ClaimedItem>((db, value) =>
+  db
     .selectFrom('order_lines')
-    .where('order_id', 'in', idsIn(due.map((order) => order.id)))
+    .where('order_id', 'in', packedIdsIn<OrderId>(value('ids')))
     .groupBy(['order_id', 'product_id'])
     .orderBy('order_id')
     .select(['order_id as orderId', 'product_id as productId'])
-    .select((eb) => [eb.fn.sum<number>('quantity').as('quantity'), eb.fn.sum<number>('total').as('revenue')])
-    .execute()
-}
+    .select((eb) => [eb.fn.sum<number>('quantity').as('quantity'), eb.fn.sum<number>('total').as('revenue')]),
+)
 
 /** Reserves what new orders want; where there is no stock, they fail. Returns those that failed. */
 async function reserve(
@@ -132,13 +145,7 @@ async function reserve(
   const attempts = new Map(fresh.map((order) => [order.id, order.attempt]))
   const demands = items.filter((item) => attempts.has(item.orderId))
   const productIds = [...new Set(demands.map((demand) => demand.productId))]
-  // In id order, as every transaction that locks several products does.
-  const products = await db
-    .selectFrom('products')
-    .where('id', 'in', idsIn(productIds))
-    .orderBy('id')
-    .select(['id', 'sku', 'on_hand', 'reserved'])
-    .execute()
+  const products = await stockOf.all(db, { ids: JSON.stringify(productIds) })
   const available = new Map(products.map((product) => [product.id, product.on_hand - product.reserved]))
   const { reserved, short } = allocate(demands, available)
   const rows = reserved.map((demand) => ({
@@ -147,29 +154,61 @@ async function reserve(
     product_id: demand.productId,
     quantity: demand.quantity,
   }))
-  await db
-    .insertInto('stock_reservations')
-    .columns(['order_id', 'attempt', 'product_id', 'quantity', 'state', 'expires_at'])
-    .expression((eb) =>
-      eb
-        .selectFrom(rowSource('row', packRows(['order_id', 'attempt', 'product_id', 'quantity'], rows)))
-        .select(['row.order_id', 'row.attempt', 'row.product_id', 'row.quantity'])
-        .select([eb.val('live').as('state'), eb.val(expiresAt).as('expires_at')]),
-    )
-    .execute()
-  await db
-    .updateTable('products')
-    .from(rowSource('row', packRows(['product_id', 'quantity'], addUpUnits(reserved))))
-    .set((eb) => ({ reserved: eb('products.reserved', '+', eb.ref('row.quantity')) }))
-    .whereRef('products.id', '=', 'row.product_id')
-    .execute()
+  await addReservations.run(db, { rows: packRows(RESERVATION_COLUMNS, rows).json, expiresAt })
+  await addReserved.run(db, { units: packRows(UNIT_COLUMNS, addUpUnits(reserved)).json })
   const skus = new Map(products.map((product) => [product.id, product.sku]))
   await failShort(db, short, skus, now)
   return new Set(short.map((shortage) => shortage.orderId))
 }
 
-/** Units of each product. */
-export function addUpUnits(demands: readonly Demand[]): { product_id: ProductId; quantity: number }[] {
+/** In id order, as every transaction that locks several products does. */
+const stockOf = new Prepared<{ ids: string }, { id: ProductId; sku: string; on_hand: number; reserved: number }>(
+  (db, value) =>
+    db
+      .selectFrom('products')
+      .where('id', 'in', packedIdsIn<ProductId>(value('ids')))
+      .orderBy('id')
+      .select(['id', 'sku', 'on_hand', 'reserved']),
+)
+
+interface ReservationRow {
+  readonly order_id: OrderId
+  readonly attempt: number
+  readonly product_id: ProductId
+  readonly quantity: number
+}
+
+const RESERVATION_COLUMNS = ['order_id', 'attempt', 'product_id', 'quantity'] as const
+
+const addReservations = new Prepared<{ rows: string; expiresAt: number }>((db, value) =>
+  db
+    .insertInto('stock_reservations')
+    .columns(['order_id', 'attempt', 'product_id', 'quantity', 'state', 'expires_at'])
+    .expression((eb) =>
+      eb
+        .selectFrom(rowSource<ReservationRow, 'row'>('row', { columns: RESERVATION_COLUMNS, json: value('rows') }))
+        .select(['row.order_id', 'row.attempt', 'row.product_id', 'row.quantity'])
+        .select([eb.val('live').as('state'), sql<number>`${value('expiresAt')}`.as('expires_at')]),
+    ),
+)
+
+/** Units of one product. */
+export interface ProductUnits {
+  readonly product_id: ProductId
+  readonly quantity: number
+}
+
+export const UNIT_COLUMNS = ['product_id', 'quantity'] as const
+
+const addReserved = new Prepared<{ units: string }>((db, value) =>
+  db
+    .updateTable('products')
+    .from(rowSource<ProductUnits, 'row'>('row', { columns: UNIT_COLUMNS, json: value('units') }))
+    .set((eb) => ({ reserved: eb('products.reserved', '+', eb.ref('row.quantity')) }))
+    .whereRef('products.id', '=', 'row.product_id'),
+)
+
+export function addUpUnits(demands: readonly Demand[]): ProductUnits[] {
   const units = new Map<ProductId, number>()
   for (const { productId, quantity } of demands) units.set(productId, (units.get(productId) ?? 0) + quantity)
   return [...units].map(([product_id, quantity]) => ({ product_id, quantity }))
@@ -201,35 +240,54 @@ async function failShort(
 }
 
 /** Pending orders pass through `reserved` here: their stock is held and their intent follows in this transaction. */
-async function takeLease(
-  db: Kysely<Schema>,
-  held: readonly DueOrder[],
-  token: LeaseToken,
-  until: number,
-): Promise<void> {
-  await db
+const takeLease = new Prepared<{ ids: string; token: LeaseToken; until: number }>((db, value) =>
+  db
     .updateTable('orders')
-    .set({ status: 'payment_processing', lease_token: token, due_at: until, reason: null, message: null })
-    .where('id', 'in', idsIn(held.map((order) => order.id)))
-    .execute()
+    .set({
+      status: 'payment_processing',
+      lease_token: value('token'),
+      due_at: value('until'),
+      reason: null,
+      message: null,
+    })
+    .where('id', 'in', packedIdsIn<OrderId>(value('ids'))),
+)
+
+interface IntentRow {
+  readonly order_id: OrderId
+  readonly attempt: number
+  readonly idempotency_key: IdempotencyKey
+  readonly amount: number
+  readonly currency: Currency
 }
 
+const INTENT_COLUMNS = ['order_id', 'attempt', 'idempotency_key', 'amount', 'currency'] as const
+
 async function writeIntents(db: Kysely<Schema>, fresh: readonly DueOrder[], now: number): Promise<void> {
-  const rows = fresh.map((order) => ({
-    order_id: order.id,
-    attempt: order.attempt,
-    idempotency_key: idempotencyKey(order.source, order.reference, order.attempt),
-    amount: order.total,
-    currency: order.currency,
-  }))
-  await db
+  const rows = fresh.map(
+    (order): IntentRow => ({
+      order_id: order.id,
+      attempt: order.attempt,
+      idempotency_key: idempotencyKey(order.source, order.reference, order.attempt),
+      amount: order.total,
+      currency: order.currency,
+    }),
+  )
+  await addIntents.run(db, { rows: packRows(INTENT_COLUMNS, rows).json, now })
+}
+
+const addIntents = new Prepared<{ rows: string; now: number }>((db, value) =>
+  db
     .insertInto('payments')
     .columns(['order_id', 'attempt', 'idempotency_key', 'amount', 'currency', 'status', 'created_at'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource('row', packRows(['order_id', 'attempt', 'idempotency_key', 'amount', 'currency'], rows)))
+        .selectFrom(rowSource<IntentRow, 'row'>('row', { columns: INTENT_COLUMNS, json: value('rows') }))
         .select(['row.order_id', 'row.attempt', 'row.idempotency_key', 'row.amount', 'row.currency'])
-        .select([eb.val('pending').as('status'), eb.val(now).as('created_at')]),
-    )
-    .execute()
+        .select([eb.val('pending').as('status'), sql<number>`${value('now')}`.as('created_at')]),
+    ),
+)
+
+export function idsJson(orders: readonly { readonly id: OrderId }[]): string {
+  return JSON.stringify(orders.map((order) => order.id))
 }

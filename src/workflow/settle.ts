@@ -1,14 +1,23 @@
 // The second transaction of a batch: what the gateway said becomes money, stock and sales figures, under the fence of
 // the lease. Each outcome stands here beside what it undoes or makes final.
 import type { Kysely } from 'kysely'
-import { idsIn, packRows, rowSource } from '../database/row-source.js'
+import { Prepared } from '../database/prepared.js'
+import { idsIn, packedIdsIn, packRows, rowSource } from '../database/row-source.js'
 import { addToSales } from '../database/sales.js'
 import type { Schema } from '../database/schema.js'
 import type { Day } from '../domain/business-day.js'
-import type { OrderId } from '../domain/ids.js'
+import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { PaymentStatus } from '../domain/order.js'
 import type { ChargeOutcome } from '../payments/gateway.js'
-import { addUpUnits, type Claim, type ClaimedItem, type ClaimedOrder } from './claim.js'
+import {
+  addUpUnits,
+  type Claim,
+  type ClaimedItem,
+  type ClaimedOrder,
+  idsJson,
+  type ProductUnits,
+  UNIT_COLUMNS,
+} from './claim.js'
 
 export interface SettleOptions {
   /** After so many charges without an answer, an order waits for a person. */
@@ -66,15 +75,18 @@ export async function settle(
 }
 
 async function stillHeld(db: Kysely<Schema>, claim: Claim): Promise<ReadonlyMap<OrderId, Day>> {
-  const held = await db
-    .selectFrom('orders')
-    .select(['id', 'business_day'])
-    .where('id', 'in', idsIn(claim.orders.map((order) => order.id)))
-    .where('lease_token', '=', claim.token)
-    .where('status', '=', 'payment_processing')
-    .execute()
+  const held = await heldUnder.all(db, { ids: idsJson(claim.orders), token: claim.token })
   return new Map(held.map((order) => [order.id, order.business_day]))
 }
+
+const heldUnder = new Prepared<{ ids: string; token: LeaseToken }, { id: OrderId; business_day: Day }>((db, value) =>
+  db
+    .selectFrom('orders')
+    .select(['id', 'business_day'])
+    .where('id', 'in', packedIdsIn<OrderId>(value('ids')))
+    .where('lease_token', '=', value('token'))
+    .where('status', '=', 'payment_processing'),
+)
 
 interface Answer {
   readonly order_id: OrderId
@@ -105,22 +117,25 @@ async function recordAnswers(
       },
     ]
   })
-  if (answers.length === 0) return
-  const columns = ['order_id', 'attempt', 'status', 'gateway_reference', 'message', 'unanswered'] as const
-  await db
+  await answer.run(db, { answers: packRows(ANSWER_COLUMNS, answers).json, now })
+}
+
+const ANSWER_COLUMNS = ['order_id', 'attempt', 'status', 'gateway_reference', 'message', 'unanswered'] as const
+
+const answer = new Prepared<{ answers: string; now: number }>((db, value) =>
+  db
     .updateTable('payments')
-    .from(rowSource('answer', packRows(columns, answers)))
+    .from(rowSource<Answer, 'answer'>('answer', { columns: ANSWER_COLUMNS, json: value('answers') }))
     .set((eb) => ({
       status: eb.ref('answer.status'),
       gateway_reference: eb.ref('answer.gateway_reference'),
       message: eb.ref('answer.message'),
       unanswered: eb('payments.unanswered', '+', eb.ref('answer.unanswered')),
-      answered_at: now,
+      answered_at: value('now'),
     }))
     .whereRef('payments.order_id', '=', 'answer.order_id')
-    .whereRef('payments.attempt', '=', 'answer.attempt')
-    .execute()
-}
+    .whereRef('payments.attempt', '=', 'answer.attempt'),
+)
 
 /** The money is in: the stock leaves, and the sale counts. */
 async function complete(
@@ -130,24 +145,29 @@ async function complete(
   now: number,
 ): Promise<void> {
   if (orders.length === 0) return
-  const ids = idsIn(orders.map((order) => order.id))
-  await db
+  await markCompleted.run(db, { ids: idsJson(orders), now })
+  await endReservations.run(db, { ids: idsJson(orders), state: 'committed' })
+  await takeStock.run(db, { units: packRows(UNIT_COLUMNS, addUpUnits(items)).json })
+  await addToSales(db, orders, items)
+}
+
+const markCompleted = new Prepared<{ ids: string; now: number }>((db, value) =>
+  db
     .updateTable('orders')
-    .set({ status: 'completed', settled_at: now, due_at: null, lease_token: null })
-    .where('id', 'in', ids)
-    .execute()
-  await endReservations(db, orders, 'committed')
-  await db
+    .set({ status: 'completed', settled_at: value('now'), due_at: null, lease_token: null })
+    .where('id', 'in', packedIdsIn<OrderId>(value('ids'))),
+)
+
+const takeStock = new Prepared<{ units: string }>((db, value) =>
+  db
     .updateTable('products')
-    .from(rowSource('row', packRows(['product_id', 'quantity'], addUpUnits(items))))
+    .from(rowSource<ProductUnits, 'row'>('row', { columns: UNIT_COLUMNS, json: value('units') }))
     .set((eb) => ({
       on_hand: eb('products.on_hand', '-', eb.ref('row.quantity')),
       reserved: eb('products.reserved', '-', eb.ref('row.quantity')),
     }))
-    .whereRef('products.id', '=', 'row.product_id')
-    .execute()
-  await addToSales(db, orders, items)
-}
+    .whereRef('products.id', '=', 'row.product_id'),
+)
 
 /** The money was refused: the stock comes back. */
 async function rollBack(
@@ -157,8 +177,13 @@ async function rollBack(
   now: number,
 ): Promise<void> {
   if (orders.length === 0) return
-  const ids = idsIn(orders.map((order) => order.id))
-  await db
+  await markDeclined.run(db, { ids: idsJson(orders), now })
+  await endReservations.run(db, { ids: idsJson(orders), state: 'released' })
+  await giveStockBack.run(db, { units: packRows(UNIT_COLUMNS, addUpUnits(items)).json })
+}
+
+const markDeclined = new Prepared<{ ids: string; now: number }>((db, value) =>
+  db
     .updateTable('orders')
     .set((eb) => ({
       status: 'rolled_back',
@@ -168,33 +193,28 @@ async function rollBack(
         .whereRef('payments.order_id', '=', 'orders.id')
         .whereRef('payments.attempt', '=', 'orders.attempt')
         .select('payments.message'),
-      settled_at: now,
+      settled_at: value('now'),
       due_at: null,
       lease_token: null,
     }))
-    .where('id', 'in', ids)
-    .execute()
-  await endReservations(db, orders, 'released')
-  await db
-    .updateTable('products')
-    .from(rowSource('row', packRows(['product_id', 'quantity'], addUpUnits(items))))
-    .set((eb) => ({ reserved: eb('products.reserved', '-', eb.ref('row.quantity')) }))
-    .whereRef('products.id', '=', 'row.product_id')
-    .execute()
-}
+    .where('id', 'in', packedIdsIn<OrderId>(value('ids'))),
+)
 
-async function endReservations(
-  db: Kysely<Schema>,
-  orders: readonly ClaimedOrder[],
-  state: 'committed' | 'released',
-): Promise<void> {
-  await db
+const giveStockBack = new Prepared<{ units: string }>((db, value) =>
+  db
+    .updateTable('products')
+    .from(rowSource<ProductUnits, 'row'>('row', { columns: UNIT_COLUMNS, json: value('units') }))
+    .set((eb) => ({ reserved: eb('products.reserved', '-', eb.ref('row.quantity')) }))
+    .whereRef('products.id', '=', 'row.product_id'),
+)
+
+const endReservations = new Prepared<{ ids: string; state: 'committed' | 'released' }>((db, value) =>
+  db
     .updateTable('stock_reservations')
-    .set({ state })
-    .where('order_id', 'in', idsIn(orders.map((order) => order.id)))
-    .where('state', '=', 'live')
-    .execute()
-}
+    .set({ state: value('state') })
+    .where('order_id', 'in', packedIdsIn<OrderId>(value('ids')))
+    .where('state', '=', 'live'),
+)
 
 /** Nobody knows: stock and intent stay, and the same key is asked again later, or by a person. */
 async function postpone(

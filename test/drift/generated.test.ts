@@ -81,8 +81,8 @@ describe('the database', () => {
   ])('refuses a status of %s that the code does not know, and takes all others', async (table, statuses) => {
     const db = await openScratchDatabase()
     const { rows } = await sql<{ sql: string }>`select sql from sqlite_master where name = ${table}`.execute(db)
-    const [, list = ''] = /"(?:status|state)" in \(([^)]*)\)/.exec(rows[0]?.sql ?? '') ?? []
-    expect(list.split(', ').map((word) => word.slice(1, -1))).toEqual([...statuses])
+    const [, check = ''] = /check \(\(("(?:status|state)" = [^)]*)\)\)/.exec(rows[0]?.sql ?? '') ?? []
+    expect([...check.matchAll(/'(\w+)'/g)].map(([, word]) => word)).toEqual([...statuses])
     await db.destroy()
   })
 

@@ -1,9 +1,10 @@
 // `orders list`: one line an order.
 import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
+import { amountCell } from '../../command-line/report-views.js'
 import { limitFlag, readSince, restNote, screenful, sinceFlag, sourceFlag } from '../../command-line/selection-flags.js'
 import { dayAt } from '../../domain/business-day.js'
-import { formatAmount, majorUnits } from '../../domain/money.js'
+import { majorUnits } from '../../domain/money.js'
 import { ORDER_STATUSES } from '../../domain/order.js'
 import { listOrders, type OrderSummary } from '../../reports/orders.js'
 import type { Table } from '../../terminal/table.js'
@@ -50,7 +51,7 @@ export default class OrdersList extends BaseCommand {
     const filter = { status, customer, source, since: since === undefined ? undefined : dayAt(since, timeZone) }
     const limit = flags.limit ?? screenful(flags.csv || this.jsonEnabled())
     const { total, orders } = await this.withApp(({ db }) => listOrders(db, filter, limit))
-    if (orders.length > 0 || flags.csv) this.showTable(orderTable(orders), flags)
+    if (orders.length > 0 || flags.csv) this.showTable(orderTable(orders, flags.csv ?? false), flags)
     const rest = restNote(orders.length, total)
     if (rest) this.note(rest)
     if (total === 0) this.note('No orders match. Leave out a filter, or import orders with: orderctl import FILE')
@@ -58,7 +59,7 @@ export default class OrdersList extends BaseCommand {
   }
 }
 
-function orderTable(orders: readonly OrderSummary[]): Table {
+function orderTable(orders: readonly OrderSummary[], csv: boolean): Table {
   return {
     columns: [
       { heading: 'order' },
@@ -79,7 +80,7 @@ function orderTable(orders: readonly OrderSummary[]): Table {
       order.reason,
       order.customerId,
       order.customerName,
-      amountCell({ currency: order.currency, minor: order.total }, flags.csv ?? false),
+      amountCell({ currency: order.currency, minor: order.total }, csv),
       order.currency,
     ]),
   }

@@ -19,8 +19,10 @@ export const firstRelease: Migration = {
 /** SQLite keeps such a table in its key's order, as InnoDB always does: rows of one order lie together, with no second tree. */
 const clustered = sql`without rowid`
 
+/** As a chain of `or`: for `in (…)`, SQLite walks a tree at every row, which makes an update of orders half as dear again. */
 function oneOf(column: string, values: readonly string[]) {
-  return sql<boolean>`${sql.ref(column)} in (${sql.join(values.map((value) => sql.lit(value)))})`
+  const choices = values.map((value) => sql<boolean>`${sql.ref(column)} = ${sql.lit(value)}`)
+  return sql<boolean>`(${sql.join(choices, sql` or `)})`
 }
 
 function withId<Table extends string>(table: CreateTableBuilder<Table>) {
@@ -136,7 +138,7 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
     .addCheckConstraint('orders_status', oneOf('status', ORDER_STATUSES))
     .addCheckConstraint(
       'orders_settled',
-      sql`(settled_at is null) = (${oneOf('status', OPEN_STATUSES)}) and (settled_at is null or due_at is null)`,
+      sql`(settled_at is null) = ${oneOf('status', OPEN_STATUSES)} and (settled_at is null or due_at is null)`,
     )
     .execute()
 

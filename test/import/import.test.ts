@@ -1,0 +1,542 @@
+// The import as a person meets it: a file goes in, orders come out, and the figures add up.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { csv, HEADER, line, test } from '../workplace.js'
+import {
+  conflictsAndRejects,
+  countsOf,
+  everyRow,
+  importJson,
+  moreThanABlock,
+  orders,
+  readRejects,
+  shell,
+  stored,
+  until,
+} from './orders-file.js'
+
+describe.concurrent('a sound file', () => {
+  const file = csv(
+    line({ order: 'A-1', sku: 'S-1', quantity: 2 }),
+    line({ order: 'A-1', sku: 'S-2', price: '2.50' }),
+    line({ order: 'A-2', customer: 'C-2', name: 'Bob' }),
+    line({ order: 'A-3', currency: 'eur', date: '2025-01-15T23:30:00-05:00' }),
+  )
+
+  test('is told in full under --json', async ({ place }) => {
+    const path = place.file('orders.csv', file)
+    const outcome = await place.json('import', 'orders.csv')
+    expect(outcome).toEqual({
+      code: 0,
+      result: {
+        import_id: '1',
+        file: path,
+        source: 'default',
+        rows: 4,
+        orders: 3,
+        imported: 4,
+        duplicates: 0,
+        conflicts: 0,
+        rejected: 0,
+        products_created: 2,
+        published: 3,
+        seconds: expect.any(Number),
+        rejects_file: null,
+        dry_run: false,
+        interrupted: false,
+      },
+    })
+    expect(orders(place)).toEqual([
+      ['A-1', 'C-1', 2250, 'USD'],
+      ['A-2', 'C-2', 1000, 'USD'],
+      ['A-3', 'C-1', 1000, 'EUR'],
+    ])
+    expect(place.rows('select reference, ordered_at, business_day from orders')).toEqual([
+      { reference: 'A-1', ordered_at: '2025-01-15T10:00:00', business_day: '2025-01-15' },
+      { reference: 'A-2', ordered_at: '2025-01-15T10:00:00', business_day: '2025-01-15' },
+      { reference: 'A-3', ordered_at: '2025-01-16T04:30:00Z', business_day: '2025-01-16' },
+    ])
+    expect(place.value('select count(*) from orders where due_at is null')).toBe(0)
+  })
+
+  test('is told to people as a table, with the next step on stderr', async ({ place }) => {
+    place.file('orders.csv', file)
+    const { code, stdout, stderr } = await place.run('import', 'orders.csv')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/lines read +│ +4 │/)
+    expect(stdout).toMatch(/lines imported +│ +4 │/)
+    expect(stdout).toMatch(/new orders +│ +3 │/)
+    expect(stderr).toMatch(/^Done in .* Next: orderctl work --drain\n$/)
+  })
+
+  test('of a header alone is no error: no rows, and it says that there was nothing', async ({ place }) => {
+    place.file('orders.csv', `${HEADER}\n`)
+    const { code, stderr } = await place.run('import', 'orders.csv')
+    expect(code).toBe(0)
+    expect(stderr).toContain('No new orders.')
+    place.file('short.csv', HEADER)
+    expect((await importJson(place, 'short.csv')).told).toMatchObject({ rows: 0, orders: 0, published: 0 })
+  })
+
+  test('has an initial stock for its products, as configured', async ({ place }) => {
+    place.file('orders.csv', file)
+    await place.runWith({ ORDERCTL_INITIAL_STOCK: '7' }, 'import', 'orders.csv')
+    expect(place.rows('select sku, on_hand, reserved from products order by sku')).toEqual([
+      { sku: 'S-1', on_hand: 7, reserved: 0 },
+      { sku: 'S-2', on_hand: 7, reserved: 0 },
+    ])
+    expect(place.rows('select delta, reason from stock_adjustments')).toEqual([
+      { delta: 7, reason: 'created by import 1' },
+      { delta: 7, reason: 'created by import 1' },
+    ])
+  })
+})
+
+describe.concurrent('lines of one order', () => {
+  test('are one order, next to each other and blocks apart', async ({ place }) => {
+    const filler = moreThanABlock('F')
+    const apart = [line({ order: 'FAR', sku: 'S-1', quantity: 2 }), line({ order: 'FAR', sku: 'S-2', price: '0.99' })]
+    place.file(
+      'orders.csv',
+      csv(
+        line({ order: 'NEAR' }),
+        line({ order: 'NEAR', sku: 'S-2', price: '2.50' }),
+        ...apart.slice(0, 1),
+        ...filler,
+        ...apart.slice(1),
+      ),
+    )
+    const { told } = await importJson(place, 'orders.csv')
+    expect(told).toMatchObject({ rows: filler.length + 4, orders: filler.length + 2, imported: filler.length + 4 })
+    expect(orders(place, "reference in ('NEAR', 'FAR')")).toEqual([
+      ['NEAR', 'C-1', 1250, 'USD'],
+      ['FAR', 'C-1', 2099, 'USD'],
+    ])
+    expect(
+      place.db
+        .prepare("select line_number from order_lines join orders on orders.id = order_id where reference = 'FAR'")
+        .pluck()
+        .all(),
+    ).toEqual([4, filler.length + 5])
+  })
+
+  test('add up to its total: each exact, and rounded once, half up', async ({ place }) => {
+    place.file(
+      'orders.csv',
+      csv(
+        line({ order: 'CENT', quantity: 3, price: '0.0025' }), // 0.0075 -> 0.01
+        line({ order: 'TWICE', quantity: 3, price: '0.0025' }),
+        line({ order: 'TWICE', quantity: 3, price: '0.0025' }), // 0.01 + 0.01, not 0.015
+        line({ order: 'LESS', quantity: 1, price: '0.0049' }), // 0.00
+        line({ order: 'YEN', quantity: 3, price: '10.5', currency: 'JPY' }), // 31.5 -> 32
+        line({ order: 'FILS', quantity: 1, price: '1.2345', currency: 'BHD' }), // 1.2345 -> 1.235
+        line({ order: 'DIME', quantity: 3, price: '0.1' }),
+        line({ order: 'BIG', quantity: 3, price: '999999.9999' }), // 2,999,999.9997 -> 3,000,000.00
+      ),
+    )
+    expect((await importJson(place, 'orders.csv')).code).toBe(0)
+    expect(orders(place)).toEqual([
+      ['CENT', 'C-1', 1, 'USD'],
+      ['TWICE', 'C-1', 2, 'USD'],
+      ['LESS', 'C-1', 0, 'USD'],
+      ['YEN', 'C-1', 32, 'JPY'],
+      ['FILS', 'C-1', 1235, 'BHD'],
+      ['DIME', 'C-1', 30, 'USD'],
+      ['BIG', 'C-1', 300_000_000, 'USD'],
+    ])
+  })
+
+  test('may name one SKU twice', async ({ place }) => {
+    place.file('orders.csv', csv(line({ quantity: 1 }), line({ quantity: 4 })))
+    expect((await importJson(place, 'orders.csv')).told).toMatchObject({ orders: 1, imported: 2, products_created: 1 })
+    expect(place.rows('select line_number, quantity, total from order_lines')).toEqual([
+      { line_number: 2, quantity: 1, total: 1000 },
+      { line_number: 3, quantity: 4, total: 4000 },
+    ])
+    expect((await importJson(place, 'orders.csv')).told).toMatchObject({ imported: 0, duplicates: 2, conflicts: 0 })
+  })
+})
+
+describe.concurrent('a second import', () => {
+  test('of the same file changes nothing: all its lines are duplicates', async ({ place }) => {
+    const filler = moreThanABlock('F')
+    place.file('orders.csv', csv(line({ order: 'FAR' }), ...filler, line({ order: 'FAR', sku: 'S-2' })))
+    await importJson(place, 'orders.csv')
+    const before = everyRow(place)
+    const { code, told } = await importJson(place, 'orders.csv')
+    expect(code).toBe(0)
+    expect(countsOf(told)).toEqual({
+      rows: filler.length + 2,
+      orders: 0,
+      imported: 0,
+      duplicates: filler.length + 2,
+      conflicts: 0,
+      rejected: 0,
+      products_created: 0,
+      published: 0,
+    })
+    expect(everyRow(place)).toEqual(before)
+  })
+
+  test('leaves orders as they were stored where their content differs now, and says which', async ({ place }) => {
+    const two = (order: string, change: Parameters<typeof line>[0] = {}) => [
+      line({ order, sku: 'S-1' }),
+      line({ order, sku: 'S-2', ...change }),
+    ]
+    const names = [
+      'SAME',
+      'NAMES',
+      'REORDERED',
+      'QUANTITY',
+      'PRICE',
+      'SKU',
+      'MORE',
+      'FEWER',
+      'CUSTOMER',
+      'DATE',
+      'CURRENCY',
+    ]
+    place.file('first.csv', csv(...names.flatMap((order) => two(order))))
+    const all = (order: string, change: Parameters<typeof line>[0]) =>
+      two(order, change).map((text, index) => (index === 0 ? line({ order, sku: 'S-1', ...change }) : text))
+    const changed = [
+      ...two('QUANTITY', { quantity: 2 }),
+      ...two('PRICE', { price: '10.0001' }),
+      ...two('SKU', { sku: 'S-3' }),
+      ...two('MORE'),
+      line({ order: 'MORE', sku: 'S-2' }),
+      ...two('FEWER').slice(1),
+      ...all('CUSTOMER', { customer: 'C-9' }),
+      ...all('DATE', { date: '2025-01-15 10:00:01' }),
+      ...all('CURRENCY', { currency: 'EUR' }),
+    ]
+    place.file(
+      'second.csv',
+      csv(
+        ...two('SAME'),
+        ...all('NAMES', { name: 'Anna', product: 'Gadget' }),
+        ...two('REORDERED').reverse(),
+        ...changed,
+        line({ order: 'NEW' }),
+      ),
+    )
+    await importJson(place, 'first.csv')
+    const before = stored(place)
+    const { code, told } = await importJson(place, 'second.csv')
+
+    expect(code).toBe(3)
+    expect(told).toMatchObject({ rows: 23, orders: 1, imported: 1, duplicates: 6, conflicts: 16, rejected: 0 })
+    const rejects = conflictsAndRejects(told)
+    expect(rejects.map((row) => row['rejected_line'])).toEqual(changed.map((_, index) => String(index + 8)))
+    for (const row of rejects) expect(row['rejected_reason']).toMatch(`order ${row['order_id']} is stored already`)
+    const after = stored(place)
+    expect(after.orders.filter((order) => (order as { reference: string }).reference !== 'NEW')).toEqual(before.orders)
+    expect(after.lines.filter((order) => (order as { reference: string }).reference !== 'NEW')).toEqual(before.lines)
+    // Names that only the conflicts brought are not kept.
+    expect({ customers: after.customers, products: after.products }).toEqual({
+      customers: before.customers,
+      products: before.products,
+    })
+  })
+
+  test('from another source is another shop: its order ids are its own', async ({ place }) => {
+    place.file('orders.csv', csv(line({ order: '#1001' })))
+    await importJson(place, 'orders.csv', '--source', 'web')
+    const { told } = await importJson(place, 'orders.csv', '--source', 'till')
+    expect(told).toMatchObject({ source: 'till', orders: 1, duplicates: 0, products_created: 0 })
+    expect(place.rows('select source, reference from orders')).toEqual([
+      { source: 'web', reference: '#1001' },
+      { source: 'till', reference: '#1001' },
+    ])
+    const wrong = await place.run('import', 'orders.csv', '--source', 'my shop')
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('--source is "my shop"') })
+  })
+})
+
+test('however the file is written, the same orders come of it', async ({ place }) => {
+  const name = '"Smith, ""Ann"""'
+  const rows = [
+    line({ order: 'A-1', name }),
+    line({ order: 'A-1', name, sku: 'S-2' }),
+    line({ order: 'A-2', product: 'Größe L 😀' }),
+  ]
+  const plain = csv(...rows)
+  const reordered = rows.map((row) => {
+    const cells = /^(.*?),(.*?),(".*"|[^"]*?),(.*),(.*),(.*),(.*),(.*),(.*)$/.exec(row)?.slice(1) ?? []
+    return [cells[8], 'paid', ...cells.slice(1, 8), '', cells[0]].join(',')
+  })
+  const files: Record<string, string> = {
+    plain,
+    bom: `\uFEFF${plain}`,
+    crlf: plain.replaceAll('\n', '\r\n'),
+    mixed: plain.replace('\n', '\r\n').replace(/\n$/, '\r\n'),
+    cr: plain.replaceAll('\n', '\r'),
+    'no-final-newline': plain.trimEnd(),
+    blanks: `\n${plain.replaceAll('\n', '\n\n  \n,,,,,,,,\n')}`,
+    quoted: plain.replaceAll(/(?<=^|,)(A-\d|C-1|S-\d|10\.00)(?=,)/gm, ' $1 ').replaceAll('USD', '"USD"'),
+    reordered: [
+      ` Order_Date ,status,${HEADER.split(',')
+        .slice(1, 8)
+        .map((column) => `"${column.toUpperCase()}"`)
+        .join(',')},,order_id`,
+      ...reordered,
+    ].join('\n'),
+  }
+  await importJson(place, place.file('plain.csv', plain), '--source', 'expected')
+  const of = (source: string) => ({
+    orders: place.rows(
+      'select reference, customer_id, currency, total, ordered_at from orders where source = ? order by reference',
+      source,
+    ),
+    lines: place.rows(
+      `select reference, product_id, quantity, unit_price, order_lines.total from order_lines
+       join orders on orders.id = order_id where source = ? order by reference, line_number`,
+      source,
+    ),
+  })
+  for (const [source, text] of Object.entries(files)) {
+    const { code, told } = await importJson(place, place.file(`${source}.csv`, text), '--source', source)
+    expect({ source, code, ...countsOf(told) }).toMatchObject({ source, code: 0, rows: 3, orders: 2, imported: 3 })
+    expect(of(source), source).toEqual(of('expected'))
+  }
+  const piped = await place.startWithInput(plain, {}, 'import', '-', '--source', 'piped', '--json').ended
+  expect(JSON.parse(piped.stdout)).toMatchObject({ file: '-', rows: 3, orders: 2, imported: 3 })
+  expect(of('piped')).toEqual(of('expected'))
+  expect(place.rows('select name from customers')).toEqual([{ name: 'Smith, "Ann"' }])
+  expect(place.rows('select name from products order by sku')).toEqual([{ name: 'Widget' }, { name: 'Widget' }])
+})
+
+test('a name may span lines; the lines after it keep their numbers', async ({ place }) => {
+  place.file('orders.csv', csv(line({ order: 'A-1', name: '"Ann\nMarie\r\nSmith"' }), line({ order: 'A-2' })))
+  expect((await importJson(place, 'orders.csv')).told).toMatchObject({ rows: 2, imported: 2 })
+  expect(place.value('select name from customers')).toBe('Ann\nMarie\r\nSmith')
+  expect(place.rows('select line_number from order_lines')).toEqual([{ line_number: 2 }, { line_number: 5 }])
+})
+
+test('an unknown SKU costs its order where the configuration says so', async ({ place }) => {
+  place.file('orders.csv', csv(line({ order: 'A-1', sku: 'S-1' })))
+  await importJson(place, 'orders.csv')
+  place.file(
+    'more.csv',
+    csv(
+      line({ order: 'A-2', sku: 'S-1' }),
+      line({ order: 'A-3', sku: 'S-1' }),
+      line({ order: 'A-3', sku: 'S-9' }),
+      line({ order: 'A-4', sku: 'S-9' }),
+    ),
+  )
+  const strict = { ORDERCTL_UNKNOWN_SKU: 'reject' }
+  const dry = await place.jsonWith(strict, 'import', 'more.csv', '--dry-run')
+  const { code, result } = await place.jsonWith(strict, 'import', 'more.csv')
+  expect(code).toBe(3)
+  expect(result).toMatchObject({ rows: 4, orders: 1, imported: 1, rejected: 3, products_created: 0 })
+  expect(dry.result).toMatchObject({ rows: 4, orders: 1, imported: 1, rejected: 3, products_created: 0 })
+  expect(place.rows('select sku from products')).toEqual([{ sku: 'S-1' }])
+  expect(readRejects(join(place.folder, 'more.rejects.csv'))).toMatchObject([
+    { order_id: 'A-3', rejected_line: '3', rejected_column: '', rejected_reason: expect.stringContaining('line 4') },
+    {
+      order_id: 'A-3',
+      rejected_line: '4',
+      rejected_column: 'product_sku',
+      rejected_reason: expect.stringContaining('"S-9"'),
+    },
+    { order_id: 'A-4', rejected_line: '5', rejected_column: 'product_sku' },
+  ])
+})
+
+describe.concurrent('--dry-run', () => {
+  /** New orders, a duplicate, a conflict, and bad lines near and far from the order that they cost. */
+  const mixed = () => {
+    const filler = moreThanABlock('F')
+    return csv(
+      line({ order: 'DUPLICATE' }),
+      line({ order: 'CONFLICT', quantity: 5, sku: 'S-5' }),
+      line({ order: 'NEW', sku: 'S-2' }),
+      line({ order: 'LATE' }),
+      line({ order: 'DIVIDED' }),
+      line({ order: 'FAR-CONFLICT' }),
+      line({ order: 'FAR-DUPLICATE' }),
+      ...filler,
+      line({ order: 'BAD', quantity: 0 }),
+      line({ order: 'BAD', sku: 'S-6' }),
+      line({ order: 'LATE', sku: 'S-7', price: 'free' }),
+      line({ order: 'DIVIDED', customer: 'C-2' }),
+      line({ order: 'FAR-CONFLICT', sku: 'S-8' }),
+      line({ order: 'FAR-DUPLICATE', sku: 'S-2' }),
+      line({ order: 'NEW', sku: 'S-3' }),
+    )
+  }
+
+  test('tells what the import then does, beside a database that it leaves as it is', async ({ place }) => {
+    place.file(
+      'before.csv',
+      csv(
+        line({ order: 'DUPLICATE' }),
+        line({ order: 'CONFLICT' }),
+        line({ order: 'FAR-CONFLICT' }),
+        line({ order: 'FAR-DUPLICATE' }),
+        line({ order: 'FAR-DUPLICATE', sku: 'S-2' }),
+      ),
+    )
+    await importJson(place, 'before.csv')
+    place.file('mixed.csv', mixed())
+    const before = { ...everyRow(place), imports: place.rows('select * from imports') }
+    const dry = await importJson(place, 'mixed.csv', '--dry-run')
+    expect({ ...everyRow(place), imports: place.rows('select * from imports') }).toEqual(before)
+    expect(readdirSync(place.folder).filter((name) => name.includes('rejects'))).toEqual([])
+
+    const real = await importJson(place, 'mixed.csv')
+    expect(countsOf(dry.told)).toEqual(countsOf(real.told))
+    const fillers = moreThanABlock('F').length
+    expect(real.told).toMatchObject({
+      rows: fillers + 14,
+      orders: fillers + 1,
+      imported: fillers + 2,
+      duplicates: 3,
+      conflicts: 3,
+      rejected: 6,
+      products_created: 2, // FILLER and S-3; S-5 to S-8 go with their orders
+      published: fillers + 1,
+    })
+    expect([dry.code, real.code]).toEqual([3, 3])
+    expect(dry.told).toMatchObject({ dry_run: true, import_id: null, rejects_file: null })
+  })
+
+  test('where there is no database yet, makes none', async ({ place }) => {
+    place.file('mixed.csv', mixed())
+    const dry = await importJson(place, 'mixed.csv', '--dry-run')
+    expect(readdirSync(place.folder)).toEqual(['mixed.csv'])
+    const real = await importJson(place, 'mixed.csv')
+    expect(countsOf(dry.told)).toEqual(countsOf(real.told))
+    expect(real.told).toMatchObject({ rejected: 6, duplicates: 0, conflicts: 0 })
+  })
+
+  test('shows people the first bad lines and says that nothing was written', async ({ place }) => {
+    place.file('orders.csv', csv(line({ order: 'A-1' }), line({ order: 'A-2', quantity: 0 })))
+    const { code, stdout, stderr } = await place.run('import', 'orders.csv', '--dry-run')
+    expect(code).toBe(3)
+    expect(stdout).toContain('Would import')
+    expect(stderr).toContain('line 3: quantity is 0')
+    expect(stderr).toContain('Nothing was written')
+    expect(existsSync(place.databasePath)).toBe(false)
+  })
+})
+
+describe.concurrent('--on-error abort', () => {
+  test('takes back all that was stored before the bad line', async ({ place }) => {
+    place.file('before.csv', csv(line({ order: 'OLD' })))
+    await importJson(place, 'before.csv')
+    const before = stored(place)
+    place.file('orders.csv', csv(...moreThanABlock('F'), line({ order: 'OLD' }), line({ order: 'BAD', price: '1,5' })))
+    const { code, result } = await place.json('import', 'orders.csv', '--on-error', 'abort')
+    expect(code).toBe(1)
+    expect(result).toMatchObject({
+      error: { code: 'import_aborted', message: expect.stringMatching(/line \d+: .*Nothing was imported/) },
+    })
+    expect(stored(place)).toEqual(before)
+    expect(readdirSync(place.folder).filter((name) => name.includes('rejects'))).toEqual([])
+  })
+
+  test('also where lines far apart disagree, which only the end tells', async ({ place }) => {
+    place.file(
+      'orders.csv',
+      csv(line({ order: 'A-1' }), ...moreThanABlock('F'), line({ order: 'A-1', customer: 'C-2' })),
+    )
+    const { code } = await place.run('import', 'orders.csv', '--on-error', 'abort')
+    expect(code).toBe(1)
+    expect(stored(place)).toMatchObject({ orders: [], lines: [], customers: [], products: [], adjustments: [] })
+  })
+})
+
+describe.concurrent('the rejects file', () => {
+  test('holds each line as it stood, with its number, the column and the reason', async ({ place }) => {
+    const bad = line({ order: 'A-2', name: '"Smith, ""Ann"""', quantity: '1.5' })
+    place.file('orders.csv', csv(line({ order: 'A-1' }), bad, line({ order: 'A-2', sku: 'S-2' })))
+    const { code, told } = await importJson(place, 'orders.csv')
+    expect(code).toBe(3)
+    expect(told).toMatchObject({
+      rows: 3,
+      imported: 1,
+      rejected: 2,
+      rejects_file: join(place.folder, 'orders.rejects.csv'),
+    })
+    expect(readFileSync(String(told.rejects_file), 'utf8')).toBe(
+      [
+        `${HEADER},rejected_line,rejected_column,rejected_reason`,
+        `${bad},3,quantity,"quantity is ""1.5"", not a whole number"`,
+        `${line({ order: 'A-2', sku: 'S-2' })},4,,another line of this order was rejected (line 3)`,
+        '',
+      ].join('\n'),
+    )
+  })
+
+  test('mended and imported, brings the orders in whole', async ({ place }) => {
+    const filler = moreThanABlock('F')
+    place.file(
+      'orders.csv',
+      csv(
+        line({ order: 'A-1', price: '0.0025' }),
+        ...filler,
+        line({ order: 'A-1', sku: 'S-2', quantity: 'two' }),
+        line({ order: 'A-2' }),
+      ),
+    )
+    const first = await importJson(place, 'orders.csv')
+    expect(first.told).toMatchObject({ imported: filler.length + 1, rejected: 2 })
+    const rejects = String(first.told.rejects_file)
+    writeFileSync(rejects, readFileSync(rejects, 'utf8').replace(',two,', ',2,'))
+    const second = await importJson(place, rejects)
+    expect(second).toMatchObject({ code: 0, told: { rows: 2, orders: 1, imported: 2, rejected: 0 } })
+    expect(orders(place, "reference = 'A-1'")).toEqual([['A-1', 'C-1', 2000, 'USD']])
+    expect((await importJson(place, rejects)).told).toMatchObject({ duplicates: 2, conflicts: 0 })
+  })
+
+  test('never takes the place of another, unless it is named', async ({ place }) => {
+    const bad = csv(line({ order: 'A-1', quantity: 0 }))
+    place.file('orders.csv', bad)
+    place.file('orders.rejects.csv', 'mended by hand')
+    const second = await importJson(place, 'orders.csv')
+    expect(second.told.rejects_file).toBe(join(place.folder, 'orders.rejects.2.csv'))
+    expect(readFileSync(join(place.folder, 'orders.rejects.csv'), 'utf8')).toBe('mended by hand')
+
+    place.file('named.csv', 'from yesterday')
+    const named = await importJson(place, 'orders.csv', '--rejects', 'named.csv')
+    expect(named.told.rejects_file).toBe(join(place.folder, 'named.csv'))
+    expect(readRejects(join(place.folder, 'named.csv'))).toMatchObject([{ order_id: 'A-1', rejected_line: '2' }])
+
+    const over = await place.json('import', 'orders.csv', '--rejects', './orders.csv')
+    expect(over).toMatchObject({ code: 2, result: { error: { code: 'rejects_over_input' } } })
+    expect(readFileSync(join(place.folder, 'orders.csv'), 'utf8')).toBe(bad)
+  })
+})
+
+test('orders are not due before their import has ended', async ({ place }) => {
+  const pipe = join(place.folder, 'pipe')
+  const slow = shell(place, 'mkfifo pipe; exec "$@" < pipe', 'import', '-', '--json')
+  try {
+    await until(() => existsSync(pipe))
+    const input = await open(pipe, 'w')
+    const filler = moreThanABlock('F')
+    await input.write(csv(...filler, ...moreThanABlock('G')))
+    const seen = () => place.value('select count(*) from orders') as number
+    await until(
+      () =>
+        existsSync(place.databasePath) && place.value("select count(*) from sqlite_master where name = 'orders'") === 1,
+    )
+    await until(() => seen() > 1000)
+    const meanwhile = await place.json('work', '--drain')
+    expect(meanwhile).toMatchObject({ code: 0, result: { processed: 0 } })
+    await input.write(`${line({ order: 'LAST' })}\n`)
+    await input.close()
+    const { code, stdout } = await slow.ended
+    expect(code).toBe(0)
+    const { rows, published } = JSON.parse(stdout)
+    expect({ rows, published }).toEqual({ rows: filler.length * 2 + 1, published: filler.length * 2 + 1 })
+    expect(place.value("select count(*) from orders where due_at is not null and status = 'pending'")).toBe(rows)
+  } finally {
+    slow.child.kill('SIGKILL')
+    await slow.ended
+  }
+})
