@@ -10,6 +10,7 @@ import {
   Kysely,
   type SqliteDatabase as KyselySqlite,
   SqliteDialect,
+  type SqliteDialectConfig,
   SqliteDriver,
   type SqliteStatement,
   type TransactionSettings,
@@ -17,6 +18,7 @@ import {
 import { errorCode, UserError } from '../errors.js'
 import { migrate } from './migrations.js'
 import type { Schema } from './schema.js'
+import type { WriteTurn } from './write-turn.js'
 
 export type Database = Kysely<Schema>
 
@@ -56,8 +58,12 @@ export function openScratchDatabase(): Promise<Database> {
   return openAndMigrate({ kind: 'sqlite', path: '' })
 }
 
-/** Opens without looking at migrations: for the threads of a process that has already looked. */
-export function connect({ path }: DatabaseAddress): Database {
+/**
+ * Opens without looking at migrations: for the threads of a process that has already looked.
+ *
+ * @param turn shared by the connections of a process, so that its writers wait for each other and not for SQLite
+ */
+export function connect({ path }: DatabaseAddress, turn?: WriteTurn): Database {
   const sqlite = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS })
   // FULL: what was committed survives a power cut, so no payment intent is forgotten after the gateway was asked.
   sqlite.pragma('synchronous = FULL')
@@ -66,7 +72,7 @@ export function connect({ path }: DatabaseAddress): Database {
   sqlite.pragma('wal_autocheckpoint = 4096')
   sqlite.pragma('cache_size = -32768')
   sqlite.pragma('temp_store = FILE')
-  return new Kysely<Schema>({ dialect: new ImmediateSqliteDialect({ database: cachingStatements(sqlite) }) })
+  return new Kysely<Schema>({ dialect: new ImmediateSqliteDialect({ database: cachingStatements(sqlite) }, turn) })
 }
 
 async function openAndMigrate(address: DatabaseAddress): Promise<Database> {
@@ -129,15 +135,17 @@ function cachingStatements(sqlite: SqliteDatabase.Database): KyselySqlite {
 }
 
 class ImmediateSqliteDialect extends SqliteDialect {
-  readonly #config: ConstructorParameters<typeof SqliteDialect>[0]
+  readonly #config: SqliteDialectConfig
+  readonly #turn: WriteTurn | undefined
 
-  constructor(config: ConstructorParameters<typeof SqliteDialect>[0]) {
+  constructor(config: SqliteDialectConfig, turn: WriteTurn | undefined) {
     super(config)
     this.#config = config
+    this.#turn = turn
   }
 
   override createDriver(): Driver {
-    return new ImmediateSqliteDriver(this.#config)
+    return new ImmediateSqliteDriver(this.#config, this.#turn)
   }
 }
 
@@ -146,9 +154,42 @@ class ImmediateSqliteDialect extends SqliteDialect {
  * when another one wrote in between, however long the busy timeout is.
  */
 class ImmediateSqliteDriver extends SqliteDriver {
+  readonly #turn: WriteTurn | undefined
+  #holdsTurn = false
+
+  constructor(config: SqliteDialectConfig, turn: WriteTurn | undefined) {
+    super(config)
+    this.#turn = turn
+  }
+
   override async beginTransaction(connection: DatabaseConnection, settings?: TransactionSettings): Promise<void> {
-    const begin = settings?.accessMode === 'read only' ? 'begin' : 'begin immediate'
-    await connection.executeQuery(CompiledQuery.raw(begin))
+    if (settings?.accessMode === 'read only') {
+      await connection.executeQuery(CompiledQuery.raw('begin'))
+      return
+    }
+    this.#turn?.take()
+    this.#holdsTurn = true
+    try {
+      await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+    } catch (error) {
+      this.#giveTurn()
+      throw error
+    }
+  }
+
+  override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await super.commitTransaction(connection)
+    this.#giveTurn()
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    await super.rollbackTransaction(connection)
+    this.#giveTurn()
+  }
+
+  #giveTurn(): void {
+    if (this.#holdsTurn) this.#turn?.give()
+    this.#holdsTurn = false
   }
 }
 

@@ -61,7 +61,7 @@ export class RecordReader {
   #parserStart: number
   #parserLine = 0
   /** A line that failed and whose end we look for. */
-  #broken: { readonly reason: string; shown: Buffer } | undefined
+  #broken: { readonly error: Error; shown: Buffer } | undefined
   readonly #width: number
 
   constructor(sink: RecordSink, options: RecordOptions) {
@@ -118,8 +118,9 @@ export class RecordReader {
   /** After csv-parse gave up on a record: only its first line is broken. Returns what is to be read again. */
   #afterFailure(error: unknown): Buffer {
     if (error === undefined) return NO_BYTES
+    if (!(error instanceof CsvError || error instanceof StrayQuote)) throw error
     void this.digest
-    this.#broken = { reason: brokenReason(error), shown: NO_BYTES }
+    this.#broken = { error, shown: NO_BYTES }
     return this.#dropBrokenLine()
   }
 
@@ -133,9 +134,10 @@ export class RecordReader {
   /** Tells the sink, and begins anew behind the line. */
   #reportBroken(end: number): void {
     if (!this.#broken) return
-    const { reason, shown } = this.#broken
+    const shown = this.#shownUpTo(this.#broken.shown, end)
+    const reason = brokenReason(this.#broken.error, shown)
     this.#broken = undefined
-    this.#sink.broken(this.#shownUpTo(shown, end), this.line, reason)
+    this.#sink.broken(shown, this.line, reason)
     this.offset = this.#windowStart + end
     this.line += 1
     this.#parserStart = this.offset
@@ -193,21 +195,27 @@ export class RecordReader {
 
 class StrayQuote extends Error {}
 
-function brokenReason(error: unknown): string {
-  if (error instanceof StrayQuote) return 'has a quote that is not closed'
-  if (!(error instanceof CsvError)) throw error
-  switch (error.code) {
+const NOT_CLOSED = 'has a quote that is not closed'
+
+/** csv-parse may have noticed only lines further on; the reason is one of the line itself. */
+function brokenReason(error: Error, line: Buffer): string {
+  if (error instanceof StrayQuote) return NOT_CLOSED
+  switch (error instanceof CsvError && error.code) {
     case 'CSV_MAX_RECORD_SIZE':
-      return `is longer than ${MAX_RECORD_BYTES / 1024} KiB, or has a quote that is not closed`
+      return line.length < SHOWN_BYTES ? NOT_CLOSED : `is longer than ${MAX_RECORD_BYTES / 1024} KiB, or ${NOT_CLOSED}`
     case 'CSV_QUOTE_NOT_CLOSED':
-      return 'has a quote that is not closed'
+      return NOT_CLOSED
     case 'INVALID_OPENING_QUOTE':
       return 'has a quote inside a value that is not quoted: write "5"" pipe" for 5" pipe'
     case 'CSV_INVALID_CLOSING_QUOTE':
-      return 'has text behind a closing quote: write "5"" pipe" for 5" pipe'
+      return hasOddQuotes(line) ? NOT_CLOSED : 'has text behind a closing quote: write "5"" pipe" for 5" pipe'
     default:
       throw error
   }
+}
+
+function hasOddQuotes(line: Buffer): boolean {
+  return line.toString('latin1').split('"').length % 2 === 0
 }
 
 function isBlank(cells: readonly string[]): boolean {

@@ -5,15 +5,7 @@ import { type Expression, type Kysely, sql } from 'kysely'
 import { Prepared } from '../database/prepared.js'
 import { idsIn, packedIdsIn, packRows, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
-import type { Day } from '../domain/business-day.js'
-import {
-  type CustomerId,
-  type IdempotencyKey,
-  idempotencyKey,
-  type LeaseToken,
-  type OrderId,
-  type ProductId,
-} from '../domain/ids.js'
+import { type IdempotencyKey, idempotencyKey, type LeaseToken, type OrderId, type ProductId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
 import type { Delivery } from '../queue/queue.js'
@@ -31,14 +23,6 @@ export interface ClaimedOrder {
   readonly key: IdempotencyKey
   readonly currency: Currency
   readonly total: number
-  readonly customerId: CustomerId
-  readonly day: Day
-}
-
-/** One product of an order in hand. */
-export interface ClaimedItem extends Demand {
-  /** Minor units of the order's currency. */
-  readonly revenue: number
 }
 
 export interface Claim {
@@ -49,7 +33,6 @@ export interface Claim {
   /** Orders that failed at once: there was no stock for them. */
   readonly failed: number
   readonly orders: readonly ClaimedOrder[]
-  readonly items: readonly ClaimedItem[]
 }
 
 interface DueOrder extends Omit<ClaimedOrder, 'key'> {
@@ -67,23 +50,17 @@ export async function claim(db: Kysely<Schema>, delivery: Delivery, options: Cla
   return db.transaction().execute(async (trx) => {
     const now = Date.now()
     const due = await findDue(trx, delivery, now)
-    if (due.length === 0) return { token, count: 0, failed: 0, orders: [], items: [] }
-    const items = await itemsOf.all(trx, { ids: idsJson(due) })
+    if (due.length === 0) return { token, count: 0, failed: 0, orders: [] }
     const fresh = due.filter((order) => order.status === 'pending')
-    const shortIds = await reserve(trx, fresh, items, { now, expiresAt: now + options.reservationTtlMs })
-    const held = due.filter((order) => !shortIds.has(order.id))
+    const short = await reserve(trx, fresh, { now, expiresAt: now + options.reservationTtlMs })
+    const held = due.filter((order) => !short.has(order.id))
+    await addIntents.run(trx, { ids: idsJson(fresh.filter((order) => !short.has(order.id))), now })
     await takeLease.run(trx, { ids: idsJson(held), token, until: now + options.leaseMs })
-    await writeIntents(
-      trx,
-      fresh.filter((order) => !shortIds.has(order.id)),
-      now,
-    )
     return {
       token,
       count: due.length,
-      failed: shortIds.size,
+      failed: short.size,
       orders: held.map((order) => ({ ...order, key: idempotencyKey(order.source, order.reference, order.attempt) })),
-      items: items.filter((item) => !shortIds.has(item.orderId)),
     }
   })
 }
@@ -111,7 +88,6 @@ function dueOrders(db: Kysely<Schema>, now: Expression<number>) {
     .where('due_at', '<=', now)
     .where('status', 'in', ['pending', 'payment_processing'])
     .select(['id', 'status', 'attempt', 'source', 'reference', 'currency', 'total'])
-    .select(['customer_id as customerId', 'business_day as day'])
 }
 
 const nextDue = new Prepared<{ now: number; limit: number }, DueOrder>((db, value) =>
@@ -124,42 +100,37 @@ const dueAmong = new Prepared<{ now: number; ids: string }, DueOrder>((db, value
     .orderBy('id'),
 )
 
+/** Reserves what new orders want; where there is no stock, they fail. Returns those that failed. */
+async function reserve(
+  db: Kysely<Schema>,
+  fresh: readonly DueOrder[],
+  { now, expiresAt }: { readonly now: number; readonly expiresAt: number },
+): Promise<ReadonlySet<OrderId>> {
+  const demands = await demandsOf.all(db, { ids: idsJson(fresh) })
+  const productIds = [...new Set(demands.map((demand) => demand.productId))]
+  const products = await stockOf.all(db, { ids: JSON.stringify(productIds) })
+  const available = new Map(products.map((product) => [product.id, product.on_hand - product.reserved]))
+  const { reserved, short } = allocate(demands, available)
+  await addReservations.run(db, {
+    ids: JSON.stringify([...new Set(reserved.map((demand) => demand.orderId))]),
+    expiresAt,
+  })
+  await addReserved.run(db, { units: packRows(UNIT_COLUMNS, addUpUnits(reserved)).json })
+  const skus = new Map(products.map((product) => [product.id, product.sku]))
+  await failShort(db, short, skus, now)
+  return new Set(short.map((shortage) => shortage.orderId))
+}
+
 /** What the orders want of each product; a SKU that an order names twice is added up. */
-const itemsOf = new Prepared<{ ids: string }, ClaimedItem>((db, value) =>
+const demandsOf = new Prepared<{ ids: string }, Demand>((db, value) =>
   db
     .selectFrom('order_lines')
     .where('order_id', 'in', packedIdsIn<OrderId>(value('ids')))
     .groupBy(['order_id', 'product_id'])
     .orderBy('order_id')
     .select(['order_id as orderId', 'product_id as productId'])
-    .select((eb) => [eb.fn.sum<number>('quantity').as('quantity'), eb.fn.sum<number>('total').as('revenue')]),
+    .select((eb) => eb.fn.sum<number>('quantity').as('quantity')),
 )
-
-/** Reserves what new orders want; where there is no stock, they fail. Returns those that failed. */
-async function reserve(
-  db: Kysely<Schema>,
-  fresh: readonly DueOrder[],
-  items: readonly ClaimedItem[],
-  { now, expiresAt }: { readonly now: number; readonly expiresAt: number },
-): Promise<ReadonlySet<OrderId>> {
-  const attempts = new Map(fresh.map((order) => [order.id, order.attempt]))
-  const demands = items.filter((item) => attempts.has(item.orderId))
-  const productIds = [...new Set(demands.map((demand) => demand.productId))]
-  const products = await stockOf.all(db, { ids: JSON.stringify(productIds) })
-  const available = new Map(products.map((product) => [product.id, product.on_hand - product.reserved]))
-  const { reserved, short } = allocate(demands, available)
-  const rows = reserved.map((demand) => ({
-    order_id: demand.orderId,
-    attempt: attempts.get(demand.orderId) ?? 1,
-    product_id: demand.productId,
-    quantity: demand.quantity,
-  }))
-  await addReservations.run(db, { rows: packRows(RESERVATION_COLUMNS, rows).json, expiresAt })
-  await addReserved.run(db, { units: packRows(UNIT_COLUMNS, addUpUnits(reserved)).json })
-  const skus = new Map(products.map((product) => [product.id, product.sku]))
-  await failShort(db, short, skus, now)
-  return new Set(short.map((shortage) => shortage.orderId))
-}
 
 /** In id order, as every transaction that locks several products does. */
 const stockOf = new Prepared<{ ids: string }, { id: ProductId; sku: string; on_hand: number; reserved: number }>(
@@ -171,34 +142,29 @@ const stockOf = new Prepared<{ ids: string }, { id: ProductId; sku: string; on_h
       .select(['id', 'sku', 'on_hand', 'reserved']),
 )
 
-interface ReservationRow {
-  readonly order_id: OrderId
-  readonly attempt: number
-  readonly product_id: ProductId
-  readonly quantity: number
-}
-
-const RESERVATION_COLUMNS = ['order_id', 'attempt', 'product_id', 'quantity'] as const
-
-const addReservations = new Prepared<{ rows: string; expiresAt: number }>((db, value) =>
+const addReservations = new Prepared<{ ids: string; expiresAt: number }>((db, value) =>
   db
     .insertInto('stock_reservations')
     .columns(['order_id', 'attempt', 'product_id', 'quantity', 'state', 'expires_at'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource<ReservationRow, 'row'>('row', { columns: RESERVATION_COLUMNS, json: value('rows') }))
-        .select(['row.order_id', 'row.attempt', 'row.product_id', 'row.quantity'])
+        .selectFrom('order_lines')
+        .innerJoin('orders', 'orders.id', 'order_lines.order_id')
+        .where('order_lines.order_id', 'in', packedIdsIn<OrderId>(value('ids')))
+        .groupBy(['order_lines.order_id', 'orders.attempt', 'order_lines.product_id'])
+        .select(['order_lines.order_id', 'orders.attempt', 'order_lines.product_id'])
+        .select((sub) => sub.fn.sum<number>('order_lines.quantity').as('quantity'))
         .select([eb.val('live').as('state'), sql<number>`${value('expiresAt')}`.as('expires_at')]),
     ),
 )
 
 /** Units of one product. */
-export interface ProductUnits {
+interface ProductUnits {
   readonly product_id: ProductId
   readonly quantity: number
 }
 
-export const UNIT_COLUMNS = ['product_id', 'quantity'] as const
+const UNIT_COLUMNS = ['product_id', 'quantity'] as const
 
 const addReserved = new Prepared<{ units: string }>((db, value) =>
   db
@@ -208,7 +174,7 @@ const addReserved = new Prepared<{ units: string }>((db, value) =>
     .whereRef('products.id', '=', 'row.product_id'),
 )
 
-export function addUpUnits(demands: readonly Demand[]): ProductUnits[] {
+function addUpUnits(demands: readonly Demand[]): ProductUnits[] {
   const units = new Map<ProductId, number>()
   for (const { productId, quantity } of demands) units.set(productId, (units.get(productId) ?? 0) + quantity)
   return [...units].map(([product_id, quantity]) => ({ product_id, quantity }))
@@ -253,38 +219,17 @@ const takeLease = new Prepared<{ ids: string; token: LeaseToken; until: number }
     .where('id', 'in', packedIdsIn<OrderId>(value('ids'))),
 )
 
-interface IntentRow {
-  readonly order_id: OrderId
-  readonly attempt: number
-  readonly idempotency_key: IdempotencyKey
-  readonly amount: number
-  readonly currency: Currency
-}
-
-const INTENT_COLUMNS = ['order_id', 'attempt', 'idempotency_key', 'amount', 'currency'] as const
-
-async function writeIntents(db: Kysely<Schema>, fresh: readonly DueOrder[], now: number): Promise<void> {
-  const rows = fresh.map(
-    (order): IntentRow => ({
-      order_id: order.id,
-      attempt: order.attempt,
-      idempotency_key: idempotencyKey(order.source, order.reference, order.attempt),
-      amount: order.total,
-      currency: order.currency,
-    }),
-  )
-  await addIntents.run(db, { rows: packRows(INTENT_COLUMNS, rows).json, now })
-}
-
-const addIntents = new Prepared<{ rows: string; now: number }>((db, value) =>
+/** Each with the key that idempotencyKey() gives. */
+const addIntents = new Prepared<{ ids: string; now: number }>((db, value) =>
   db
     .insertInto('payments')
     .columns(['order_id', 'attempt', 'idempotency_key', 'amount', 'currency', 'status', 'created_at'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource<IntentRow, 'row'>('row', { columns: INTENT_COLUMNS, json: value('rows') }))
-        .select(['row.order_id', 'row.attempt', 'row.idempotency_key', 'row.amount', 'row.currency'])
-        .select([eb.val('pending').as('status'), sql<number>`${value('now')}`.as('created_at')]),
+        .selectFrom('orders')
+        .where('id', 'in', packedIdsIn<OrderId>(value('ids')))
+        .select(['id', 'attempt', sql<IdempotencyKey>`source || ':' || reference || ':' || attempt`.as('key')])
+        .select(['total', 'currency', eb.val('pending').as('status'), sql<number>`${value('now')}`.as('created_at')]),
     ),
 )
 

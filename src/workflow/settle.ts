@@ -1,23 +1,14 @@
 // The second transaction of a batch: what the gateway said becomes money, stock and sales figures, under the fence of
 // the lease. Each outcome stands here beside what it undoes or makes final.
-import type { Kysely } from 'kysely'
+import type { Expression, Kysely } from 'kysely'
 import { Prepared } from '../database/prepared.js'
 import { idsIn, packedIdsIn, packRows, rowSource } from '../database/row-source.js'
 import { addToSales } from '../database/sales.js'
 import type { Schema } from '../database/schema.js'
-import type { Day } from '../domain/business-day.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { PaymentStatus } from '../domain/order.js'
 import type { ChargeOutcome } from '../payments/gateway.js'
-import {
-  addUpUnits,
-  type Claim,
-  type ClaimedItem,
-  type ClaimedOrder,
-  idsJson,
-  type ProductUnits,
-  UNIT_COLUMNS,
-} from './claim.js'
+import { type Claim, type ClaimedOrder, idsJson } from './claim.js'
 
 export interface SettleOptions {
   /** After so many charges without an answer, an order waits for a person. */
@@ -47,42 +38,27 @@ export async function settle(
 ): Promise<Settled> {
   return db.transaction().execute(async (trx) => {
     const held = await stillHeld(trx, claim)
-    const orders = claim.orders.flatMap((order) => {
-      // The day as it is now: the days may have been filed anew since the claim.
-      const day = held.get(order.id)
-      return day === undefined ? [] : [{ ...order, day }]
-    })
-    const items = claim.items.filter((item) => held.has(item.orderId))
-    const of = (status: ChargeOutcome['status']) => {
-      const some = orders.filter((order) => outcomes.get(order.id)?.status === status)
-      const ids = new Set(some.map((order) => order.id))
-      return { orders: some, items: items.filter((item) => ids.has(item.orderId)) }
-    }
+    const orders = claim.orders.filter((order) => held.has(order.id))
+    const endedAs = (status: ChargeOutcome['status']) => orders.filter(({ id }) => outcomes.get(id)?.status === status)
     const now = Date.now()
     await recordAnswers(trx, orders, outcomes, now)
-    const captured = of('captured')
-    await complete(trx, captured.orders, captured.items, now)
-    const declined = of('declined')
-    await rollBack(trx, declined.orders, declined.items, now)
-    const unknown = of('unknown')
-    await postpone(trx, unknown.orders, options, now)
     return {
-      completed: captured.orders.length,
-      rolledBack: declined.orders.length,
-      postponed: unknown.orders.length,
+      completed: await complete(trx, endedAs('captured'), now),
+      rolledBack: await rollBack(trx, endedAs('declined'), now),
+      postponed: await postpone(trx, endedAs('unknown'), options, now),
     }
   })
 }
 
-async function stillHeld(db: Kysely<Schema>, claim: Claim): Promise<ReadonlyMap<OrderId, Day>> {
+async function stillHeld(db: Kysely<Schema>, claim: Claim): Promise<ReadonlySet<OrderId>> {
   const held = await heldUnder.all(db, { ids: idsJson(claim.orders), token: claim.token })
-  return new Map(held.map((order) => [order.id, order.business_day]))
+  return new Set(held.map((order) => order.id))
 }
 
-const heldUnder = new Prepared<{ ids: string; token: LeaseToken }, { id: OrderId; business_day: Day }>((db, value) =>
+const heldUnder = new Prepared<{ ids: string; token: LeaseToken }, { id: OrderId }>((db, value) =>
   db
     .selectFrom('orders')
-    .select(['id', 'business_day'])
+    .select('id')
     .where('id', 'in', packedIdsIn<OrderId>(value('ids')))
     .where('lease_token', '=', value('token'))
     .where('status', '=', 'payment_processing'),
@@ -138,17 +114,14 @@ const answer = new Prepared<{ answers: string; now: number }>((db, value) =>
 )
 
 /** The money is in: the stock leaves, and the sale counts. */
-async function complete(
-  db: Kysely<Schema>,
-  orders: readonly ClaimedOrder[],
-  items: readonly ClaimedItem[],
-  now: number,
-): Promise<void> {
-  if (orders.length === 0) return
-  await markCompleted.run(db, { ids: idsJson(orders), now })
-  await endReservations.run(db, { ids: idsJson(orders), state: 'committed' })
-  await takeStock.run(db, { units: packRows(UNIT_COLUMNS, addUpUnits(items)).json })
-  await addToSales(db, orders, items)
+async function complete(db: Kysely<Schema>, orders: readonly ClaimedOrder[], now: number): Promise<number> {
+  if (orders.length === 0) return 0
+  const ids = idsJson(orders)
+  await markCompleted.run(db, { ids, now })
+  await takeStock.run(db, { ids })
+  await endReservations.run(db, { ids, state: 'committed' })
+  await addToSales(db, ids)
+  return orders.length
 }
 
 const markCompleted = new Prepared<{ ids: string; now: number }>((db, value) =>
@@ -158,28 +131,36 @@ const markCompleted = new Prepared<{ ids: string; now: number }>((db, value) =>
     .where('id', 'in', packedIdsIn<OrderId>(value('ids'))),
 )
 
-const takeStock = new Prepared<{ units: string }>((db, value) =>
+/** Units of each product that the orders hold. */
+function unitsHeld(db: Kysely<Schema>, ids: Expression<string>) {
+  return db
+    .selectFrom('stock_reservations')
+    .where('order_id', 'in', packedIdsIn<OrderId>(ids))
+    .where('state', '=', 'live')
+    .groupBy('product_id')
+    .select((eb) => ['product_id', eb.fn.sum<number>('quantity').as('units')])
+    .as('held')
+}
+
+const takeStock = new Prepared<{ ids: string }>((db, value) =>
   db
     .updateTable('products')
-    .from(rowSource<ProductUnits, 'row'>('row', { columns: UNIT_COLUMNS, json: value('units') }))
+    .from(unitsHeld(db, value('ids')))
     .set((eb) => ({
-      on_hand: eb('products.on_hand', '-', eb.ref('row.quantity')),
-      reserved: eb('products.reserved', '-', eb.ref('row.quantity')),
+      on_hand: eb('products.on_hand', '-', eb.ref('held.units')),
+      reserved: eb('products.reserved', '-', eb.ref('held.units')),
     }))
-    .whereRef('products.id', '=', 'row.product_id'),
+    .whereRef('products.id', '=', 'held.product_id'),
 )
 
 /** The money was refused: the stock comes back. */
-async function rollBack(
-  db: Kysely<Schema>,
-  orders: readonly ClaimedOrder[],
-  items: readonly ClaimedItem[],
-  now: number,
-): Promise<void> {
-  if (orders.length === 0) return
-  await markDeclined.run(db, { ids: idsJson(orders), now })
-  await endReservations.run(db, { ids: idsJson(orders), state: 'released' })
-  await giveStockBack.run(db, { units: packRows(UNIT_COLUMNS, addUpUnits(items)).json })
+async function rollBack(db: Kysely<Schema>, orders: readonly ClaimedOrder[], now: number): Promise<number> {
+  if (orders.length === 0) return 0
+  const ids = idsJson(orders)
+  await markDeclined.run(db, { ids, now })
+  await giveStockBack.run(db, { ids })
+  await endReservations.run(db, { ids, state: 'released' })
+  return orders.length
 }
 
 const markDeclined = new Prepared<{ ids: string; now: number }>((db, value) =>
@@ -200,12 +181,12 @@ const markDeclined = new Prepared<{ ids: string; now: number }>((db, value) =>
     .where('id', 'in', packedIdsIn<OrderId>(value('ids'))),
 )
 
-const giveStockBack = new Prepared<{ units: string }>((db, value) =>
+const giveStockBack = new Prepared<{ ids: string }>((db, value) =>
   db
     .updateTable('products')
-    .from(rowSource<ProductUnits, 'row'>('row', { columns: UNIT_COLUMNS, json: value('units') }))
-    .set((eb) => ({ reserved: eb('products.reserved', '-', eb.ref('row.quantity')) }))
-    .whereRef('products.id', '=', 'row.product_id'),
+    .from(unitsHeld(db, value('ids')))
+    .set((eb) => ({ reserved: eb('products.reserved', '-', eb.ref('held.units')) }))
+    .whereRef('products.id', '=', 'held.product_id'),
 )
 
 const endReservations = new Prepared<{ ids: string; state: 'committed' | 'released' }>((db, value) =>
@@ -222,8 +203,8 @@ async function postpone(
   orders: readonly ClaimedOrder[],
   { attempts }: SettleOptions,
   now: number,
-): Promise<void> {
-  if (orders.length === 0) return
+): Promise<number> {
+  if (orders.length === 0) return 0
   const payments = await db
     .selectFrom('payments')
     .innerJoin('orders', (join) =>
@@ -253,4 +234,5 @@ async function postpone(
     }))
     .whereRef('orders.id', '=', 'row.order_id')
     .execute()
+  return orders.length
 }

@@ -2,6 +2,7 @@
 import { workerData } from 'node:worker_threads'
 import type { Config } from '../config.js'
 import { connect } from '../database/connection.js'
+import { WriteTurn } from '../database/write-turn.js'
 import { createGateway } from '../payments/create-gateway.js'
 import type { Delivery } from '../queue/queue.js'
 import { type BatchOptions, type BatchResult, processBatch } from './batch.js'
@@ -10,10 +11,11 @@ import { type BatchOptions, type BatchResult, processBatch } from './batch.js'
 export interface ThreadOptions {
   readonly config: Config
   readonly batch: BatchOptions
+  readonly turn: SharedArrayBuffer
 }
 
-const { config, batch } = workerData as ThreadOptions
-const db = connect(config.database)
+const { config, batch, turn } = workerData as ThreadOptions
+const db = connect(config.database, new WriteTurn(turn))
 const gateway = createGateway(config)
 
 export default function run(delivery: Delivery): Promise<BatchResult> {

@@ -5,6 +5,7 @@ import type { Kysely } from 'kysely'
 import { Piscina } from 'piscina'
 import type { Config } from '../config.js'
 import type { Schema } from '../database/schema.js'
+import { WriteTurn } from '../database/write-turn.js'
 import type { WorkerId } from '../domain/ids.js'
 import type { Delivery, Queue } from '../queue/queue.js'
 import type { BatchOptions, BatchResult } from './batch.js'
@@ -88,7 +89,7 @@ function createPool(config: Config, concurrency: number): Piscina<Delivery, Batc
     // ... so it must not sleep, deaf to their answers, when it has nothing else to do.
     atomics: 'disabled',
     closeTimeout: 600_000,
-    workerData: { config, batch } satisfies ThreadOptions,
+    workerData: { config, batch, turn: WriteTurn.share() } satisfies ThreadOptions,
   })
 }
 

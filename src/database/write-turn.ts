@@ -1,0 +1,32 @@
+// Whose turn it is to write, among the threads of a process. SQLite lets one writer in at a time, too, but one that has to
+// wait sleeps for up to a tenth of a second before it looks again; here it is woken.
+
+/** A holder that was not heard of for so long died. SQLite's own lock still keeps writers apart. */
+const PATIENCE_MS = 1000
+
+const FREE = 0
+const TAKEN = 1
+
+export class WriteTurn {
+  readonly #state: Int32Array
+
+  constructor(shared: SharedArrayBuffer) {
+    this.#state = new Int32Array(shared)
+  }
+
+  /** Memory for a turn that the threads started with it share. */
+  static share(): SharedArrayBuffer {
+    return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
+  }
+
+  take(): void {
+    while (Atomics.compareExchange(this.#state, 0, FREE, TAKEN) === TAKEN) {
+      if (Atomics.wait(this.#state, 0, TAKEN, PATIENCE_MS) === 'timed-out') return
+    }
+  }
+
+  give(): void {
+    Atomics.store(this.#state, 0, FREE)
+    Atomics.notify(this.#state, 0, 1)
+  }
+}
