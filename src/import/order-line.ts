@@ -33,9 +33,6 @@ const MAX_NAME_LENGTH = 255
 export class OrderLineReader {
   readonly #columns: ColumnPositions
   readonly #width: number
-  // A file repeats its days and currencies thousands of times.
-  readonly #dates = new Map<string, string | Unusable>()
-  readonly #currencies = new Map<string, Currency | Unusable>()
 
   /** @param width how many cells a line must have */
   constructor(columns: ColumnPositions, width: number) {
@@ -72,9 +69,9 @@ export class OrderLineReader {
     if (quantity instanceof Unusable) return reject('quantity', quantity.reason)
     const unitPrice = readPrice(cells[columns.unit_price]?.trim() ?? '')
     if (unitPrice instanceof Unusable) return reject('unit_price', unitPrice.reason)
-    const currency = remember(this.#currencies, cells[columns.currency]?.trim() ?? '', readCurrency)
+    const currency = readCurrency(cells[columns.currency]?.trim() ?? '')
     if (currency instanceof Unusable) return reject('currency', currency.reason)
-    const orderedAt = remember(this.#dates, cells[columns.order_date]?.trim() ?? '', readOrderDate)
+    const orderedAt = readOrderDate(cells[columns.order_date]?.trim() ?? '')
     if (orderedAt instanceof Unusable) return reject('order_date', orderedAt.reason)
 
     const total = lineTotal(unitPrice, quantity, currency)
@@ -93,17 +90,6 @@ export class OrderLineReader {
       total,
     }
   }
-}
-
-const REMEMBERED = 10_000
-
-function remember<Value>(seen: Map<string, Value>, text: string, read: (text: string) => Value): Value {
-  const known = seen.get(text)
-  if (known !== undefined) return known
-  const value = read(text)
-  if (seen.size >= REMEMBERED) seen.clear()
-  seen.set(text, value)
-  return value
 }
 
 function unusableId(column: ColumnName, text: string, suspect: boolean): [ColumnName, string] | undefined {

@@ -1,7 +1,7 @@
 // Bytes -> CSV records, each with the place that it stands at. csv-parse reads the quotes and commas; what is here gives
 // every record its bytes and line number, and gets past a broken line at the cost of that line alone.
 import type { Hash } from 'node:crypto'
-import { CsvError, Parser } from 'csv-parse'
+import { CsvError, type Options, Parser } from 'csv-parse'
 
 /** Where a record stands in the file. */
 export interface Place {
@@ -56,7 +56,7 @@ export class RecordReader {
   readonly #hash: Hash
   #digest = ''
   #windowStart: number
-  #parser: Parser
+  #parser: SynchronousParser
   /** Place of the parser's first byte. */
   #parserStart: number
   #parserLine = 0
@@ -151,16 +151,12 @@ export class RecordReader {
     return Buffer.concat([kept, more])
   }
 
-  #newParser(): Parser {
+  #newParser(): SynchronousParser {
     this.#parserLine = 0
-    const parser: Parser = new Parser({
+    const parser: SynchronousParser = new SynchronousParser((cells) => this.#accept(cells, parser), {
       record_delimiter: this.#recordDelimiter,
       relax_column_count: true,
       max_record_size: MAX_RECORD_BYTES,
-      on_record: (cells: string[]) => {
-        this.#accept(cells, parser)
-        return null
-      },
     })
     parser.on('error', () => undefined)
     parser.resume()
@@ -195,6 +191,29 @@ export class RecordReader {
 
 class StrayQuote extends Error {}
 
+/** Hands records over while it parses, when its count of bytes stands right behind the record, and buffers none. */
+class SynchronousParser extends Parser {
+  /** Why a record was refused; those behind it are not handed over. */
+  failure: unknown
+  readonly #accept: (cells: string[]) => void
+
+  constructor(accept: (cells: string[]) => void, options: Options) {
+    super(options)
+    this.#accept = accept
+  }
+
+  override push(record: string[] | null): boolean {
+    if (record === null) return super.push(null)
+    if (this.failure !== undefined) return true
+    try {
+      this.#accept(record)
+    } catch (error) {
+      this.failure = error
+    }
+    return true
+  }
+}
+
 const NOT_CLOSED = 'has a quote that is not closed'
 
 /** csv-parse may have noticed only lines further on; the reason is one of the line itself. */
@@ -222,14 +241,15 @@ function isBlank(cells: readonly string[]): boolean {
   return cells[0]?.trim() === '' && cells.every((cell) => cell.trim() === '')
 }
 
-function write(parser: Parser, bytes: Buffer): Promise<unknown> {
-  return new Promise((resolve) => parser.write(bytes, (error) => resolve(error ?? undefined)))
+/** @returns what ended the parser early, if anything did */
+function write(parser: SynchronousParser, bytes: Buffer): Promise<unknown> {
+  return new Promise((resolve) => parser.write(bytes, (error) => resolve(parser.failure ?? error ?? undefined)))
 }
 
-function finish(parser: Parser): Promise<unknown> {
+function finish(parser: SynchronousParser): Promise<unknown> {
   return new Promise((resolve) => {
-    parser.once('error', resolve)
-    parser.once('end', () => resolve(undefined))
+    parser.once('error', (error) => resolve(parser.failure ?? error))
+    parser.once('end', () => resolve(parser.failure))
     parser.end()
   })
 }

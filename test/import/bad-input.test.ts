@@ -1,0 +1,324 @@
+// Files that are no orders, places that cannot be written, databases that are not ours: refused in words that help.
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import SqliteDatabase from 'better-sqlite3'
+import { describe, expect } from 'vitest'
+import { csv, HEADER, line, test, type Workplace } from '../workplace.js'
+import { importJson, moreThanABlock, orders, shell, stored } from './orders-file.js'
+
+interface Refusal {
+  readonly exit?: number
+  readonly code: string
+  /** What the message must name. */
+  readonly says: string | RegExp
+  /** What the next step must name. */
+  readonly fix: string | RegExp
+  readonly environment?: Record<string, string>
+}
+
+/** Refused alike for people and for scripts: a code, a message, a next step, and no stack trace. */
+async function expectRefusal(place: Workplace, args: string[], refusal: Refusal): Promise<void> {
+  const { exit = 2, code, says, fix, environment = {} } = refusal
+  const [text, json] = await Promise.all([
+    place.runWith(environment, 'import', ...args),
+    place.jsonWith(environment, 'import', ...args),
+  ])
+  expect({ code: text.code, stdout: text.stdout }).toEqual({ code: exit, stdout: '' })
+  expect(text.stderr).toMatch(says)
+  expect(text.stderr).toMatch(fix)
+  expect(text.stderr).not.toMatch(/^\s+at |node:internal|a bug of ours/m)
+  expect(json).toEqual({
+    code: exit,
+    result: {
+      error: {
+        code,
+        message: expect.stringMatching(says),
+        fix: expect.stringMatching(fix),
+        retryable: expect.any(Boolean),
+      },
+    },
+  })
+}
+
+describe.concurrent('a file that cannot be read as orders', () => {
+  const refusals: Record<string, { content?: string | Buffer; arg?: string } & Refusal> = {
+    'is not there': { arg: 'missing.csv', code: 'file_not_found', says: /missing\.csv/, fix: 'Check the name' },
+    'is a folder': { arg: '.', code: 'file_is_folder', says: /is a folder/, fix: 'one CSV file' },
+    'is empty': {
+      content: '',
+      code: 'file_empty',
+      says: /orders\.csv is empty/,
+      fix: 'first line must name the columns',
+    },
+    'has no header that we know': {
+      content: 'a,b\n1,2\n',
+      code: 'no_header',
+      says: /orders\.csv .*Found: a, b\. Wanted: order_id, customer_id/,
+      fix: HEADER,
+    },
+    'is data from its first line on': {
+      content: `${line()}\n`,
+      code: 'no_header',
+      says: /Found: A-1, C-1, Ann/,
+      fix: 'first line with these names',
+    },
+    'calls its columns otherwise': {
+      content: csv(line()).replace('quantity', 'Quantitty').replace('unit_price', 'Unit Price'),
+      code: 'columns_missing',
+      says: /lacks the columns quantity, unit_price/,
+      fix: 'rename "Quantitty" to quantity; rename "Unit Price" to unit_price',
+    },
+    'lacks a column': {
+      content: csv(line()).replace(',currency', ',market'),
+      code: 'columns_missing',
+      says: /lacks the column currency\. Found: .*market/,
+      fix: 'order_id,',
+    },
+    'has a column twice': {
+      content: `${HEADER},Currency\n${line()},USD\n`,
+      code: 'column_twice',
+      says: 'column currency more than once',
+      fix: 'Remove or rename',
+    },
+    'has a header that is no CSV': {
+      content: `"order_id" x,${HEADER}\n`,
+      code: 'bad_header',
+      says: 'first line',
+      fix: 'names of the columns',
+    },
+    'is binary': {
+      content: Buffer.concat([Buffer.from('PK\x03\x04'), Buffer.alloc(100)]),
+      code: 'binary_file',
+      says: /orders\.csv is a binary file/,
+      fix: 'CSV',
+    },
+    'is UTF-16': {
+      content: Buffer.from(`\uFEFF${csv(line())}`, 'utf16le'),
+      code: 'wrong_encoding',
+      says: /UTF-16/,
+      fix: 'UTF-8',
+    },
+    'is UTF-16 without a mark': {
+      content: Buffer.from(csv(line()), 'utf16le'),
+      code: 'binary_file',
+      says: 'zero bytes',
+      fix: 'CSV',
+    },
+  }
+  for (const [name, { content, arg = 'orders.csv', ...refusal }] of Object.entries(refusals)) {
+    test(`because it ${name}`, async ({ place }) => {
+      if (content !== undefined) place.file('orders.csv', content)
+      await expectRefusal(place, [arg], refusal)
+    })
+  }
+
+  test('because standard input is empty', async ({ place }) => {
+    await expectRefusal(place, ['-'], { code: 'file_empty', says: 'standard input is empty', fix: 'Export' })
+  })
+
+  test('leaves nothing half done: mended, it is imported', async ({ place }) => {
+    place.file('orders.csv', csv(line()).replace('quantity', 'qty'))
+    await place.run('import', 'orders.csv')
+    place.file('orders.csv', csv(line()))
+    expect((await importJson(place, 'orders.csv')).told).toMatchObject({ orders: 1, duplicates: 0 })
+  })
+
+  // Whoever runs as root may read everything.
+  test.skipIf(process.getuid?.() === 0)('because it is another user’s', async ({ place }) => {
+    chmodSync(place.file('orders.csv', csv(line())), 0)
+    await expectRefusal(place, ['orders.csv'], { code: 'file_unreadable', says: /EACCES/, fix: 'permissions' })
+  })
+})
+
+describe.concurrent('a place that cannot be written', () => {
+  test('stops an import at its first bad line; --resume goes on', async ({ place }) => {
+    place.file('orders.csv', csv(line({ order: 'A-1' }), line({ order: 'A-2', quantity: 0 })))
+    await expectRefusal(place, ['orders.csv', '--rejects', 'none/rejects.csv'], {
+      exit: 1,
+      code: 'rejects_unwritable',
+      says: /none\/rejects\.csv \(ENOENT\)/,
+      fix: '--resume',
+    })
+    mkdirSync(join(place.folder, 'none'))
+    const { code, told } = await importJson(place, 'orders.csv', '--rejects', 'none/rejects.csv', '--resume')
+    expect({ code, ...told }).toMatchObject({ code: 3, rows: 2, imported: 1, rejected: 1, published: 1 })
+  })
+
+  test('a full disk stops it with what was committed safe; --resume goes on', async ({ place }) => {
+    const filler = [...moreThanABlock('F'), ...moreThanABlock('G'), ...moreThanABlock('H')]
+    place.file('orders.csv', csv(...filler))
+    // The largest file that a process may write, in KiB, stands in for the disk.
+    const limited = 'trap "" XFSZ; ulimit -f 600; exec "$@"'
+    const full = await shell(place, limited, 'import', 'orders.csv', '--json').ended
+    expect(full).toMatchObject({ code: 1, stderr: '' })
+    expect(JSON.parse(full.stdout)).toMatchObject({
+      error: { code: 'disk_full', message: expect.stringContaining(place.databasePath), retryable: true },
+    })
+    expect(place.value('select count(*) from orders where due_at is not null')).toBe(0)
+
+    expect((await importJson(place, 'orders.csv', '--resume')).told).toMatchObject({
+      rows: filler.length,
+      imported: filler.length,
+      published: filler.length,
+    })
+    expect(orders(place)).toHaveLength(filler.length)
+  })
+})
+
+describe.concurrent('a database that is not ours to use', () => {
+  const refuse = async (place: Workplace, url: string, refusal: Refusal) => {
+    place.file('orders.csv', csv(line()))
+    await expectRefusal(place, ['orders.csv'], { exit: 1, environment: { ORDERCTL_DATABASE_URL: url }, ...refusal })
+  }
+
+  test('another program’s tables stay as they are', async ({ place }) => {
+    const path = join(place.folder, 'notes.sqlite')
+    const notes = new SqliteDatabase(path)
+    notes.exec("create table notes (text); insert into notes values ('mine')")
+    notes.close()
+    const before = readFileSync(path)
+    await refuse(place, `sqlite:${path}`, {
+      code: 'database_not_ours',
+      says: /notes\.sqlite.*tables notes/,
+      fix: 'another file',
+    })
+    expect(readFileSync(path).equals(before)).toBe(true)
+  })
+
+  test('a newer release’s database is left to the newer release', async ({ place }) => {
+    place.file('orders.csv', csv(line()))
+    await importJson(place, 'orders.csv')
+    place.db.exec("insert into migrations values (999, 'from-the-future', 0)")
+    await refuse(place, `sqlite:${place.databasePath}`, {
+      code: 'database_newer',
+      says: /newer orderctl.*999/,
+      fix: 'Update orderctl',
+    })
+  })
+
+  test('a text file', async ({ place }) => {
+    const path = place.file('notes.txt', 'Dear diary, this is no database. '.repeat(200))
+    await refuse(place, `sqlite:${path}`, {
+      code: 'database_unreadable',
+      says: /notes\.txt is no SQLite database/,
+      fix: 'another file',
+    })
+    expect(readFileSync(path, 'utf8')).toMatch(/^Dear diary/)
+  })
+
+  test('a folder', async ({ place }) => {
+    await refuse(place, `sqlite:${place.folder}`, {
+      code: 'database_is_folder',
+      says: 'is a folder',
+      fix: 'Name a file',
+    })
+  })
+
+  test('a file below a file', async ({ place }) => {
+    const path = place.file('file', '')
+    await refuse(place, `sqlite:${path}/orders.sqlite`, {
+      code: 'database_unwritable',
+      says: /file\/orders\.sqlite/,
+      fix: 'permissions',
+    })
+  })
+
+  test('one that another process holds for longer than the patience lasts', async ({ place }) => {
+    place.file('orders.csv', csv(line()))
+    await importJson(place, 'orders.csv')
+    place.file('more.csv', csv(line({ order: 'A-2' })))
+    const before = stored(place)
+    place.db.exec('begin exclusive')
+    const { code, result } = await place.json('import', 'more.csv')
+    place.db.exec('rollback')
+    expect({ code, result }).toMatchObject({
+      code: 1,
+      result: {
+        error: { code: 'database_locked', message: expect.stringContaining(place.databasePath), retryable: true },
+      },
+    })
+    expect(stored(place)).toEqual(before)
+    expect((await importJson(place, 'more.csv')).told).toMatchObject({ orders: 1 })
+  })
+})
+
+describe.concurrent('a configuration that cannot be meant', () => {
+  const bad = 'bad_configuration'
+  const refusals: Record<string, Refusal> = {
+    'a URL of a kind we do not know': {
+      environment: { ORDERCTL_DATABASE_URL: 'oracle://shop:secret@db/orders' },
+      code: bad,
+      says: /^(?!.*secret).*ORDERCTL_DATABASE_URL is "oracle:\/\/shop:\*\*\*@db/s,
+      fix: 'Correct it',
+    },
+    'a wrong word': {
+      environment: { ORDERCTL_UNKNOWN_SKU: 'ignore' },
+      code: bad,
+      says: /ORDERCTL_UNKNOWN_SKU is "ignore".*create and reject/,
+      fix: 'orderctl config',
+    },
+    'no number': {
+      environment: { ORDERCTL_INITIAL_STOCK: '1e3' },
+      code: bad,
+      says: /ORDERCTL_INITIAL_STOCK is "1e3".*whole number from 0/,
+      fix: 'Correct it',
+    },
+    'no time zone': {
+      environment: { ORDERCTL_TIME_ZONE: 'Berlin' },
+      code: bad,
+      says: /ORDERCTL_TIME_ZONE is "Berlin".*Europe\/Berlin/,
+      fix: 'Correct it',
+    },
+  }
+  for (const [name, refusal] of Object.entries(refusals)) {
+    test(`${name}, in the environment`, async ({ place }) => {
+      place.file('orders.csv', csv(line()))
+      await expectRefusal(place, ['orders.csv'], refusal)
+      expect(existsSync(place.databasePath)).toBe(false)
+    })
+  }
+
+  const files: Record<string, { content: string } & Refusal> = {
+    'a key with a slip': {
+      content: '{"inventory": {"unknwonSku": "reject"}}',
+      code: 'unknown_key',
+      says: /orderctl\.config\.json has the key "inventory\.unknwonSku".*Did you mean "inventory\.unknownSku"/,
+      fix: 'Correct or remove',
+    },
+    'a wrong value': {
+      content: '{"inventory": {"initialStock": -5}}',
+      code: bad,
+      says: /inventory\.initialStock in .*orderctl\.config\.json is "-5"/,
+      fix: 'Correct it',
+    },
+    'no JSON': {
+      content: '{timeZone: UTC}',
+      code: bad,
+      says: /orderctl\.config\.json cannot be read/,
+      fix: 'JSON object',
+    },
+    'a list': { content: '[]', code: bad, says: /orderctl\.config\.json holds no JSON object/, fix: 'JSON object' },
+  }
+  for (const [name, { content, ...refusal }] of Object.entries(files)) {
+    test(`${name}, in the file`, async ({ place }) => {
+      place.file('orders.csv', csv(line()))
+      place.file('orderctl.config.json', content)
+      await expectRefusal(place, ['orders.csv'], refusal)
+    })
+  }
+})
+
+describe.concurrent('a command line that cannot be meant', () => {
+  const refusals: Record<string, { args: string[]; says: RegExp }> = {
+    'no file': { args: [], says: /file/ },
+    'an unknown word for --on-error': { args: ['orders.csv', '--on-error', 'stop'], says: /skip.*abort/s },
+    'a flag with a slip': { args: ['orders.csv', '--dry-rum'], says: /dry-rum/ },
+    '--resume of a dry run': { args: ['orders.csv', '--dry-run', '--resume'], says: /dry-run/ },
+  }
+  for (const [name, { args, says }] of Object.entries(refusals)) {
+    test(name, async ({ place }) => {
+      place.file('orders.csv', csv(line()))
+      await expectRefusal(place, args, { code: 'usage', says, fix: '--help' })
+    })
+  }
+})
