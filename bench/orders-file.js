@@ -10,12 +10,11 @@ export async function writeOrders(path, count) {
   for (let index = 0; index < count; index++) {
     const customer = (index * 7919) % 20_000
     const product = (index * 31) % 500
-    const day = `2025-${two(1 + (index % 9))}-${two(10 + (index % 10))}`
-    const line = `ORD-${1_000_000 + index},CUST-${customer},Customer Number ${customer},SKU-${product},"Product ${product}, size ${index % 5}",${1 + (index % 4)},${5 + (index % 200)}.${10 + (index % 90)},USD,${day} 1${index % 10}:22:33\n`
+    // In the order of time, as shops export them: an order every 78 seconds.
+    const date = new Date(Date.UTC(2025, 0, 1) + index * 78_000).toISOString().slice(0, 19).replace('T', ' ')
+    const line = `ORD-${1_000_000 + index},CUST-${customer},Customer Number ${customer},SKU-${product},"Product ${product}, size ${index % 5}",${1 + (index % 4)},${5 + (index % 200)}.${10 + (index % 90)},USD,${date}\n`
     if (!out.write(line)) await once(out, 'drain')
   }
   out.end()
   await once(out, 'finish')
 }
-
-const two = (number) => String(number).padStart(2, '0')

@@ -95,10 +95,10 @@ const SETTINGS = {
   ),
 } as const
 
-export type SettingKey = keyof typeof SETTINGS
+type SettingKey = keyof typeof SETTINGS
 export type Config = { readonly [Key in SettingKey]: ReturnType<(typeof SETTINGS)[Key]['read']> }
 
-export const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[]
+const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[]
 
 /** One line of `orderctl config`. */
 export interface ResolvedSetting {
@@ -124,7 +124,7 @@ export interface LoadedConfig {
   readonly settings: readonly ResolvedSetting[]
 }
 
-export const CONFIG_FILE = 'orderctl.config.json'
+const CONFIG_FILE = 'orderctl.config.json'
 
 /**
  * Reads the configuration: environment, then the working folder's file, then the user's, then defaults.
@@ -152,7 +152,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolder
 }
 
 /** The URL with its password as `***`, fit to be shown. */
-export function maskPassword(url: string): string {
+function maskPassword(url: string): string {
   return url.replace(/(:\/\/[^/\s:@]*:)[^@\s]*@/g, '$1***@')
 }
 

@@ -10,7 +10,7 @@ import { errorCode, UserError, usageError } from '../errors.js'
 export const STDIN = '-'
 
 /** Bytes in a block, and so about the bytes that one transaction stores. */
-export const BLOCK_BYTES = 524_288
+const BLOCK_BYTES = 524_288
 
 const readDescriptor = promisify(read)
 

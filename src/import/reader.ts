@@ -6,7 +6,7 @@ import { STDIN } from './bytes.js'
 import type { Chunk, RejectedLine } from './chunk.js'
 
 /** How far a file was read: between two lines. */
-export interface Cursor {
+interface Cursor {
   /** Bytes from the file's start. */
   readonly offset: number
   /** The line that begins there, from 1. */

@@ -75,7 +75,10 @@ function createPool(config: Config, concurrency: number): Piscina<Delivery, Batc
   const batch: BatchOptions = {
     claim: { leaseMs: config['workflow.leaseMs'], reservationTtlMs: config['workflow.reservationTtlMs'] },
     charge: {
-      inFlight: chargesPerWorker(config, concurrency),
+      inFlight: chargesPerWorker(
+        { inFlightPerWorker: config['payments.inFlightPerWorker'], maxInFlight: config['payments.maxInFlight'] },
+        concurrency,
+      ),
       timeoutMs: config['payments.timeoutMs'],
     },
     settle: { attempts: config['workflow.attempts'] },
@@ -94,9 +97,11 @@ function createPool(config: Config, concurrency: number): Piscina<Delivery, Batc
 }
 
 /** A worker's share of the charges that the process may have open, so that together they keep the limit. */
-export function chargesPerWorker(config: Config, concurrency: number): number {
-  const share = Math.floor(config['payments.maxInFlight'] / concurrency)
-  return Math.max(1, Math.min(config['payments.inFlightPerWorker'], share))
+export function chargesPerWorker(
+  { inFlightPerWorker, maxInFlight }: { readonly inFlightPerWorker: number; readonly maxInFlight: number },
+  concurrency: number,
+): number {
+  return Math.max(1, Math.min(inFlightPerWorker, Math.floor(maxInFlight / concurrency)))
 }
 
 function addResult(totals: WorkTotals, result: BatchResult): WorkTotals {

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { Config, Plugin } from '@oclif/core'
+import { Plugin } from '@oclif/core'
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config.js'
@@ -22,7 +22,6 @@ function section(file: string, name: string): string {
 
 async function commands() {
   const plugin = new Plugin({ root: ROOT, ignoreManifest: true, isRoot: true })
-  plugin.config = await Config.load(ROOT)
   await plugin.load()
   return plugin.manifest
 }

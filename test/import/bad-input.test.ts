@@ -255,7 +255,7 @@ describe.concurrent('a configuration that cannot be meant', () => {
       environment: { ORDERCTL_UNKNOWN_SKU: 'ignore' },
       code: bad,
       says: /ORDERCTL_UNKNOWN_SKU is "ignore".*create and reject/,
-      fix: 'orderctl config',
+      fix: 'Correct it',
     },
     'no number': {
       environment: { ORDERCTL_INITIAL_STOCK: '1e3' },

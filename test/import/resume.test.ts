@@ -1,0 +1,254 @@
+// An import that is cut off, at any point and in any way, and what the next run makes of it.
+import { appendFileSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect } from 'vitest'
+import type { ImportResult } from '../../src/commands/import.js'
+import { csv, line, type Outcome, type Running, test, Workplace } from '../workplace.js'
+import { countsOf, finishedCounts, importJson, shell, stored, until } from './orders-file.js'
+
+const LINES = 60_000
+
+/**
+ * Orders whose two lines stand twenty thousand lines apart, every 997th line bad, and at both ends orders that an
+ * earlier import stored: the same, and other than now.
+ */
+function longFile(): string {
+  return csv(
+    ...Array.from({ length: LINES }, (_, index) => {
+      const order = `O-${index % 20_000}`
+      const quantity = index % 997 === 996 ? 'none' : (index % 5) + 1
+      return line({ order, customer: `C-${index % 100}`, sku: `S-${index % 37}`, quantity, price: '1.25' })
+    }),
+  )
+}
+
+/** Twenty orders of the long file: ten as it has them, ten otherwise. */
+function earlierFile(lines: readonly string[]): string {
+  const chosen = Array.from({ length: 20 }, (_, index) => (index < 10 ? index : 19_980 + index))
+  const theirs = chosen.flatMap((order) => [0, 20_000, 40_000].map((from) => lines[from + order] ?? ''))
+  return csv(...theirs.map((text, index) => (index < 30 ? text : text.replace(',1.25,', ',1.30,'))))
+}
+
+// Made once: the files, a database with the earlier import, and what an import that nobody stops comes to.
+let folder: string
+let undisturbed: { readonly told: ImportResult; readonly rows: ReturnType<typeof stored>; readonly rejects: string }
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'orderctl-resume-'))
+  const file = longFile()
+  writeFileSync(join(folder, 'orders.csv'), file)
+  const place = new Workplace()
+  place.file('earlier.csv', earlierFile(file.split('\n').slice(1)))
+  await importJson(place, 'earlier.csv')
+  copyFileSync(place.databasePath, join(folder, 'orders.sqlite'))
+  copyFileSync(join(folder, 'orders.csv'), join(place.folder, 'orders.csv'))
+  const { told } = await importJson(place, 'orders.csv')
+  undisturbed = { told, rows: stored(place), rejects: readFileSync(String(told.rejects_file), 'utf8') }
+  place.close()
+}, 60_000)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function prepare(place: Workplace): string {
+  copyFileSync(join(folder, 'orders.sqlite'), place.databasePath)
+  copyFileSync(join(folder, 'orders.csv'), join(place.folder, 'orders.csv'))
+  return join(place.folder, 'orders.csv')
+}
+
+/** Lines that the database says were read by the import under way. */
+const linesRead = (place: Workplace) =>
+  Number(place.value("select coalesce(max(rows), 0) from imports where status = 'reading'"))
+
+/** Ends the run with the signal as soon as the condition holds, unless it ends before. */
+async function cutOff(running: Running, signal: NodeJS.Signals, when: () => boolean): Promise<Outcome> {
+  let over = false
+  void running.ended.then(() => {
+    over = true
+  })
+  await until(() => over || when())
+  running.child.kill(signal)
+  return running.ended
+}
+
+function expectAllAsUndisturbed(place: Workplace, file: string, outcome: Outcome): void {
+  expect(outcome.code).toBe(3)
+  const told = JSON.parse(outcome.stdout) as ImportResult
+  expect(countsOf(told)).toEqual(countsOf(undisturbed.told))
+  expect(stored(place)).toEqual(undisturbed.rows)
+  expect(readFileSync(String(told.rejects_file), 'utf8')).toBe(undisturbed.rejects)
+  const { rows, orders, imported, duplicates, conflicts, rejected, products_created } = undisturbed.told
+  expect(finishedCounts(place, file)).toEqual([
+    { rows, orders, imported, duplicates, conflicts, rejected, products_created },
+  ])
+}
+
+test('the import that nobody stops comes to what the file says', () => {
+  // Bad are the lines 996, 1993, … of 60,000: sixty of them, in as many orders of three lines.
+  const bad = new Set(
+    Array.from({ length: LINES }, (_, index) => index)
+      .filter((index) => index % 997 === 996)
+      .map((index) => index % 20_000),
+  )
+  const known = Array.from({ length: 20 }, (_, index) => (index < 10 ? index : 19_980 + index))
+  const knownAndSound = known.filter((order) => !bad.has(order))
+  expect(countsOf(undisturbed.told)).toEqual({
+    rows: LINES,
+    orders: 20_000 - bad.size - knownAndSound.length,
+    imported: LINES - 3 * (bad.size + knownAndSound.length),
+    duplicates: 3 * knownAndSound.filter((order) => order < 10).length,
+    conflicts: 3 * knownAndSound.filter((order) => order >= 10).length,
+    rejected: 3 * bad.size,
+    products_created: undisturbed.told.products_created,
+    published: 20_000 - bad.size - knownAndSound.length,
+  })
+  expect(bad.size).toBeGreaterThan(50)
+  expect(undisturbed.rows.orders.filter((order) => (order as { due: number }).due === 0)).toEqual([])
+})
+
+describe.concurrent('killed', () => {
+  test('again and again, --resume comes to the same in the end', async ({ place }) => {
+    const file = prepare(place)
+    let kills = 0
+    for (;;) {
+      const before = linesRead(place)
+      const run = place.start({}, 'import', 'orders.csv', '--resume', '--json')
+      const outcome = await cutOff(run, 'SIGKILL', () => linesRead(place) > before)
+      if (outcome.code !== null) {
+        expectAllAsUndisturbed(place, file, outcome)
+        break
+      }
+      kills += 1
+    }
+    expect(kills).toBeGreaterThan(3)
+  })
+
+  // How long after the first chunk was stored, in milliseconds: in the midst of chunks, of the verdicts, of the release.
+  for (const delay of [0, 7, 40, 90, 170, 300, 450]) {
+    test(`${delay} ms after its first chunk, --resume comes to the same`, async ({ place }) => {
+      const file = prepare(place)
+      let firstChunk = Number.POSITIVE_INFINITY
+      const run = place.start({}, 'import', 'orders.csv', '--json')
+      const killed = await cutOff(run, 'SIGKILL', () => {
+        if (linesRead(place) > 0) firstChunk = Math.min(firstChunk, performance.now())
+        return performance.now() - firstChunk >= delay
+      })
+      // A fast machine may be done by then.
+      const outcome = killed.code === null ? await place.run('import', 'orders.csv', '--resume', '--json') : killed
+      if (killed.code === null && (JSON.parse(outcome.stdout) as ImportResult).published === 0) return
+      expectAllAsUndisturbed(place, file, outcome)
+    })
+  }
+
+  test('and run again without --resume: what was stored is taken back first, and it comes to the same', async ({
+    place,
+  }) => {
+    const file = prepare(place)
+    const run = place.start({}, 'import', 'orders.csv')
+    await cutOff(run, 'SIGKILL', () => linesRead(place) > LINES / 2)
+    const outcome = await place.run('import', 'orders.csv', '--json')
+    expectAllAsUndisturbed(place, file, outcome)
+    expect(place.rows('select status from imports order by id')).toEqual([
+      { status: 'finished' },
+      { status: 'taken_back' },
+      { status: 'finished' },
+    ])
+  })
+
+  test('while its orders fell due: the next run lets the rest fall due, and reads nothing twice', async ({ place }) => {
+    const file = prepare(place)
+    await place.run('import', 'orders.csv')
+    place.db.exec(
+      `update orders set due_at = null where import_id = 2 and id % 2 = 0;
+       update imports set status = 'releasing', ended_at = null, lease_until = 0 where id = 2`,
+    )
+    const held = Number(place.value('select count(*) from orders where due_at is null'))
+    const { told } = await importJson(place, 'orders.csv')
+    expect(held).toBeGreaterThan(9000)
+    expect(countsOf(told)).toEqual({ ...countsOf(undisturbed.told), published: held })
+    expect(stored(place)).toEqual(undisturbed.rows)
+    expect(finishedCounts(place, file)).toHaveLength(1)
+  })
+})
+
+describe.concurrent('--resume', () => {
+  test('of a file that was never begun begins it', async ({ place }) => {
+    place.file('orders.csv', csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
+    expect((await importJson(place, 'orders.csv', '--resume')).told).toMatchObject({ rows: 2, imported: 2 })
+    expect((await importJson(place, 'orders.csv', '--resume')).told).toMatchObject({ rows: 2, duplicates: 2 })
+  })
+
+  test('refuses a file that changed where it was read already; restored or longer, it goes on', async ({ place }) => {
+    const file = prepare(place)
+    await cutOff(place.start({}, 'import', 'orders.csv'), 'SIGKILL', () => linesRead(place) > 0)
+    const before = stored(place)
+    const content = readFileSync(file, 'utf8')
+    writeFileSync(file, content.replace('Ann', 'Eve'))
+    const { code, result } = await place.json('import', 'orders.csv', '--resume')
+    expect({ code, result }).toMatchObject({
+      code: 1,
+      result: {
+        error: {
+          code: 'file_changed',
+          message: expect.stringContaining(file),
+          fix: expect.stringContaining('without --resume'),
+        },
+      },
+    })
+    expect(stored(place)).toEqual(before)
+
+    writeFileSync(file, content)
+    appendFileSync(file, `${line({ order: 'NEW' })}\n`)
+    const grown = await importJson(place, 'orders.csv', '--resume')
+    const { rows, orders, imported } = undisturbed.told
+    expect(grown.told).toMatchObject({ rows: rows + 1, orders: orders + 1, imported: imported + 1 })
+    expect(stored(place).orders).toHaveLength(undisturbed.rows.orders.length + 1)
+  })
+})
+
+describe.concurrent('interrupted by Ctrl-C', () => {
+  test('it ends after the lines in hand, says how to go on, and goes on', async ({ place }) => {
+    const file = prepare(place)
+    const cut = await cutOff(place.start({}, 'import', 'orders.csv'), 'SIGINT', () => linesRead(place) > 0)
+    expect(cut.code).toBe(130)
+    expect(cut.stderr).toMatch(/Interrupted after [\d,]+ lines\. .*--resume/)
+    expect(place.value('select count(*) from orders where import_id = 2 and due_at is not null')).toBe(0)
+    expectAllAsUndisturbed(place, file, await place.run('import', 'orders.csv', '--resume', '--json'))
+  })
+
+  test('it does not wait for a pipe that says nothing more', async ({ place }) => {
+    const slow = shell(place, 'mkfifo pipe; exec "$@" < pipe', 'import', '-', '--json')
+    try {
+      await until(() => existsSync(join(place.folder, 'pipe')))
+      const input = await open(join(place.folder, 'pipe'), 'w')
+      await input.write(csv(line()))
+      await until(
+        () => existsSync(place.databasePath) && place.value("select 1 from sqlite_master where name = 'imports'") === 1,
+      )
+      await until(() => place.value('select count(*) from imports') === 1)
+      slow.child.kill('SIGINT')
+      const { code, stdout } = await slow.ended
+      await input.close()
+      expect(code).toBe(130)
+      expect(JSON.parse(stdout)).toMatchObject({ interrupted: true, published: 0 })
+    } finally {
+      slow.child.kill('SIGKILL')
+      await slow.ended
+    }
+  })
+})
+
+test('two imports of one file at once: one stores it, the other finds duplicates', async ({ place }) => {
+  place.file(
+    'orders.csv',
+    csv(...Array.from({ length: 20_000 }, (_, index) => line({ order: `O-${index % 9000}`, sku: `S-${index}` }))),
+  )
+  const [one, two] = await Promise.all([importJson(place, 'orders.csv'), importJson(place, 'orders.csv')])
+  expect([one.code, two.code]).toEqual([0, 0])
+  expect([one.told.imported, two.told.imported].sort()).toEqual([0, 20_000])
+  expect([one.told.duplicates, two.told.duplicates].sort()).toEqual([0, 20_000])
+  expect(place.value('select count(*) from orders')).toBe(9000)
+  expect(place.value('select count(*) from order_lines')).toBe(20_000)
+  expect(place.value('select count(*) from orders where due_at is null')).toBe(0)
+})

@@ -1,0 +1,67 @@
+// Charges in flight: a worker's limit, and the process's over all of its workers.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { type IdempotencyKey, idempotencyKey, type OrderId } from '../../src/domain/ids.js'
+import type { Currency } from '../../src/domain/money.js'
+import type { Charge, ChargeOutcome } from '../../src/payments/gateway.js'
+import { SimulatedGateway } from '../../src/payments/simulated.js'
+import { chargeAll } from '../../src/workflow/charge.js'
+import { chargesPerWorker } from '../../src/workflow/worker.js'
+
+const key = (number: number): IdempotencyKey => idempotencyKey('default', `A-${number}`, 1)
+const orders = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    id: index as OrderId,
+    attempt: 1,
+    key: key(index),
+    currency: 'USD' as Currency,
+    total: 100,
+  }))
+
+test.each([
+  { inFlightPerWorker: 20, maxInFlight: 1000, concurrency: 5, share: 20 },
+  { inFlightPerWorker: 20, maxInFlight: 50, concurrency: 5, share: 10 },
+  { inFlightPerWorker: 20, maxInFlight: 5, concurrency: 5, share: 1 },
+])('$concurrency workers with $inFlightPerWorker charges each keep to $maxInFlight: $share each', (limits) => {
+  const { inFlightPerWorker, maxInFlight, concurrency, share } = limits
+  expect(chargesPerWorker({ inFlightPerWorker, maxInFlight }, concurrency)).toBe(share)
+  expect(share * concurrency).toBeLessThanOrEqual(maxInFlight)
+})
+
+test('never more charges are open than the limit, and each key is asked once', async () => {
+  let open = 0
+  let most = 0
+  const asked: string[] = []
+  const gateway = {
+    async charge({ key }: Charge): Promise<ChargeOutcome> {
+      asked.push(key)
+      most = Math.max(most, ++open)
+      await sleep(1)
+      open--
+      return { status: 'captured', reference: key }
+    },
+  }
+  const outcomes = await chargeAll(gateway, orders(100), { inFlight: 7, timeoutMs: 1000 })
+  expect(most).toBe(7)
+  expect(asked.length).toBe(100)
+  expect(new Set(asked).size).toBe(100)
+  expect(outcomes.size).toBe(100)
+})
+
+test('a gateway that fails leaves the outcome unknown', async () => {
+  const gateway = { charge: () => Promise.reject(new Error('503 from the gateway')) }
+  const outcomes = await chargeAll(gateway, orders(1), { inFlight: 1, timeoutMs: 1000 })
+  expect(outcomes.get(0 as OrderId)).toEqual({ status: 'unknown', message: '503 from the gateway' })
+})
+
+test('the simulated gateway gives a key one answer, and captures its share of keys', async () => {
+  const gateway = new SimulatedGateway({ successRate: 0.9, latencyMs: 0, seed: 'test' })
+  const amount = { currency: 'USD' as Currency, minor: 100 }
+  const charge = (number: number) => gateway.charge({ key: key(number), amount }, 1000)
+  expect(await charge(1)).toEqual(await charge(1))
+  const answers = await Promise.all(Array.from({ length: 5000 }, (_, index) => charge(index)))
+  const captured = answers.filter((answer) => answer.status === 'captured').length
+  // Five standard deviations around 4,500.
+  expect(captured).toBeGreaterThan(4394)
+  expect(captured).toBeLessThan(4606)
+})
