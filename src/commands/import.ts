@@ -3,7 +3,7 @@ import { Args, Flags } from '@oclif/core'
 import type { App } from '../app.js'
 import { BaseCommand } from '../command-line/base-command.js'
 import { databaseExists } from '../database/connection.js'
-import { EXIT } from '../errors.js'
+import { EXIT, usageError } from '../errors.js'
 import { STDIN } from '../import/bytes.js'
 import { dryRun } from '../import/dry-run.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from '../import/import-orders.js'
@@ -50,7 +50,6 @@ export default class Import extends BaseCommand {
     source: Flags.string({
       description: 'the shop that the orders are from; order ids are unique within it',
       default: 'default',
-      parse: async (text) => readSource(text),
     }),
     'dry-run': Flags.boolean({ description: 'tell all that would happen and write nothing', exclusive: ['resume'] }),
     'on-error': Flags.option({ options: ['skip', 'abort'] as const })({
@@ -68,7 +67,7 @@ export default class Import extends BaseCommand {
     const progress = startProgress({ stream: process.stderr, environment: process.env, silent: this.jsonEnabled() })
     const options: Omit<ImportOptions, 'openRejects' | 'resume'> = {
       file,
-      source: flags.source,
+      source: readSource(flags.source),
       onError: flags['on-error'],
       signal: this.listenForInterruption('Finishing the lines in hand; Ctrl-C again leaves at once.'),
       onWaiting: (run) =>
@@ -172,5 +171,9 @@ export default class Import extends BaseCommand {
 function readSource(text: string): string {
   // A source is part of every idempotency key, in front of a colon.
   if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return text
-  throw new Error(`--source is "${text}": use letters, digits, ".", "_" and "-", 64 at the most`)
+  throw usageError({
+    code: 'bad_source',
+    message: `--source is "${text}", which cannot name a shop.`,
+    fix: 'Use letters, digits, ".", "_" and "-", 64 at the most.',
+  })
 }

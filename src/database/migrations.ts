@@ -63,16 +63,14 @@ export async function migrationStates<Tables>(database: Kysely<Tables>): Promise
 }
 
 async function appliedCount(db: Kysely<{ migrations: MigrationsTable }>, place: string): Promise<number> {
-  const tables = await db.introspection.getTables()
-  if (tables.length === 0) return 0
   const { rows } = await sql<{ application_id: number }>`pragma application_id`.execute(db)
   if (rows[0]?.application_id !== APPLICATION_ID) {
+    const tables = await db.introspection.getTables()
+    if (tables.length === 0) return 0
+    const names = tables.slice(0, 3).map((table) => table.name)
     throw new UserError({
       code: 'database_not_ours',
-      message: `${place} is a database of another program: it has the tables ${tables
-        .slice(0, 3)
-        .map((table) => table.name)
-        .join(', ')} and was not made by orderctl.`,
+      message: `${place} is a database of another program: it has the tables ${names.join(', ')} and was not made by orderctl.`,
       fix: 'Name another file in ORDERCTL_DATABASE_URL (sqlite:PATH); orderctl creates it.',
     })
   }

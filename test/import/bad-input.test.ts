@@ -1,44 +1,9 @@
-// Files that are no orders, places that cannot be written, databases that are not ours: refused in words that help.
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import SqliteDatabase from 'better-sqlite3'
+// Files that are no orders, and commands that cannot be meant: refused in words that help.
+import { chmodSync, existsSync } from 'node:fs'
 import { describe, expect } from 'vitest'
-import { csv, HEADER, line, test, type Workplace } from '../workplace.js'
-import { importJson, moreThanABlock, orders, shell, stored } from './orders-file.js'
-
-interface Refusal {
-  readonly exit?: number
-  readonly code: string
-  /** What the message must name. */
-  readonly says: string | RegExp
-  /** What the next step must name. */
-  readonly fix: string | RegExp
-  readonly environment?: Record<string, string>
-}
-
-/** Refused alike for people and for scripts: a code, a message, a next step, and no stack trace. */
-async function expectRefusal(place: Workplace, args: string[], refusal: Refusal): Promise<void> {
-  const { exit = 2, code, says, fix, environment = {} } = refusal
-  const [text, json] = await Promise.all([
-    place.runWith(environment, 'import', ...args),
-    place.jsonWith(environment, 'import', ...args),
-  ])
-  expect({ code: text.code, stdout: text.stdout }).toEqual({ code: exit, stdout: '' })
-  expect(text.stderr).toMatch(says)
-  expect(text.stderr).toMatch(fix)
-  expect(text.stderr).not.toMatch(/^\s+at |node:internal|a bug of ours/m)
-  expect(json).toEqual({
-    code: exit,
-    result: {
-      error: {
-        code,
-        message: expect.stringMatching(says),
-        fix: expect.stringMatching(fix),
-        retryable: expect.any(Boolean),
-      },
-    },
-  })
-}
+import { csv, HEADER, line, test } from '../workplace.js'
+import { importJson } from './orders-file.js'
+import { expectRefusal, type Refusal } from './refusal.js'
 
 describe.concurrent('a file that cannot be read as orders', () => {
   const refusals: Record<string, { content?: string | Buffer; arg?: string } & Refusal> = {
@@ -130,118 +95,6 @@ describe.concurrent('a file that cannot be read as orders', () => {
   })
 })
 
-describe.concurrent('a place that cannot be written', () => {
-  test('stops an import at its first bad line; --resume goes on', async ({ place }) => {
-    place.file('orders.csv', csv(line({ order: 'A-1' }), line({ order: 'A-2', quantity: 0 })))
-    await expectRefusal(place, ['orders.csv', '--rejects', 'none/rejects.csv'], {
-      exit: 1,
-      code: 'rejects_unwritable',
-      says: /none\/rejects\.csv \(ENOENT\)/,
-      fix: '--resume',
-    })
-    mkdirSync(join(place.folder, 'none'))
-    const { code, told } = await importJson(place, 'orders.csv', '--rejects', 'none/rejects.csv', '--resume')
-    expect({ code, ...told }).toMatchObject({ code: 3, rows: 2, imported: 1, rejected: 1, published: 1 })
-  })
-
-  test('a full disk stops it with what was committed safe; --resume goes on', async ({ place }) => {
-    const filler = [...moreThanABlock('F'), ...moreThanABlock('G'), ...moreThanABlock('H')]
-    place.file('orders.csv', csv(...filler))
-    // The largest file that a process may write, in KiB, stands in for the disk.
-    const limited = 'trap "" XFSZ; ulimit -f 600; exec "$@"'
-    const full = await shell(place, limited, 'import', 'orders.csv', '--json').ended
-    expect(full).toMatchObject({ code: 1, stderr: '' })
-    expect(JSON.parse(full.stdout)).toMatchObject({
-      error: { code: 'disk_full', message: expect.stringContaining(place.databasePath), retryable: true },
-    })
-    expect(place.value('select count(*) from orders where due_at is not null')).toBe(0)
-
-    expect((await importJson(place, 'orders.csv', '--resume')).told).toMatchObject({
-      rows: filler.length,
-      imported: filler.length,
-      published: filler.length,
-    })
-    expect(orders(place)).toHaveLength(filler.length)
-  })
-})
-
-describe.concurrent('a database that is not ours to use', () => {
-  const refuse = async (place: Workplace, url: string, refusal: Refusal) => {
-    place.file('orders.csv', csv(line()))
-    await expectRefusal(place, ['orders.csv'], { exit: 1, environment: { ORDERCTL_DATABASE_URL: url }, ...refusal })
-  }
-
-  test('another program’s tables stay as they are', async ({ place }) => {
-    const path = join(place.folder, 'notes.sqlite')
-    const notes = new SqliteDatabase(path)
-    notes.exec("create table notes (text); insert into notes values ('mine')")
-    notes.close()
-    const before = readFileSync(path)
-    await refuse(place, `sqlite:${path}`, {
-      code: 'database_not_ours',
-      says: /notes\.sqlite.*tables notes/,
-      fix: 'another file',
-    })
-    expect(readFileSync(path).equals(before)).toBe(true)
-  })
-
-  test('a newer release’s database is left to the newer release', async ({ place }) => {
-    place.file('orders.csv', csv(line()))
-    await importJson(place, 'orders.csv')
-    place.db.exec("insert into migrations values (999, 'from-the-future', 0)")
-    await refuse(place, `sqlite:${place.databasePath}`, {
-      code: 'database_newer',
-      says: /newer orderctl.*999/,
-      fix: 'Update orderctl',
-    })
-  })
-
-  test('a text file', async ({ place }) => {
-    const path = place.file('notes.txt', 'Dear diary, this is no database. '.repeat(200))
-    await refuse(place, `sqlite:${path}`, {
-      code: 'database_unreadable',
-      says: /notes\.txt is no SQLite database/,
-      fix: 'another file',
-    })
-    expect(readFileSync(path, 'utf8')).toMatch(/^Dear diary/)
-  })
-
-  test('a folder', async ({ place }) => {
-    await refuse(place, `sqlite:${place.folder}`, {
-      code: 'database_is_folder',
-      says: 'is a folder',
-      fix: 'Name a file',
-    })
-  })
-
-  test('a file below a file', async ({ place }) => {
-    const path = place.file('file', '')
-    await refuse(place, `sqlite:${path}/orders.sqlite`, {
-      code: 'database_unwritable',
-      says: /file\/orders\.sqlite/,
-      fix: 'permissions',
-    })
-  })
-
-  test('one that another process holds for longer than the patience lasts', async ({ place }) => {
-    place.file('orders.csv', csv(line()))
-    await importJson(place, 'orders.csv')
-    place.file('more.csv', csv(line({ order: 'A-2' })))
-    const before = stored(place)
-    place.db.exec('begin exclusive')
-    const { code, result } = await place.json('import', 'more.csv')
-    place.db.exec('rollback')
-    expect({ code, result }).toMatchObject({
-      code: 1,
-      result: {
-        error: { code: 'database_locked', message: expect.stringContaining(place.databasePath), retryable: true },
-      },
-    })
-    expect(stored(place)).toEqual(before)
-    expect((await importJson(place, 'more.csv')).told).toMatchObject({ orders: 1 })
-  })
-})
-
 describe.concurrent('a configuration that cannot be meant', () => {
   const bad = 'bad_configuration'
   const refusals: Record<string, Refusal> = {
@@ -309,6 +162,19 @@ describe.concurrent('a configuration that cannot be meant', () => {
 })
 
 describe.concurrent('a command line that cannot be meant', () => {
+  test('a source that could not be part of a key', async ({ place }) => {
+    place.file('orders.csv', csv(line()))
+    for (const source of ['my shop', 'a:b', 'x'.repeat(65), '']) {
+      const { code, result } = await place.json('import', 'orders.csv', '--source', source)
+      expect({ code, result }).toMatchObject({ code: 2, result: { error: { code: 'bad_source' } } })
+    }
+    await expectRefusal(place, ['orders.csv', '--source', 'my shop'], {
+      code: 'bad_source',
+      says: '--source is "my shop"',
+      fix: 'letters, digits',
+    })
+  })
+
   const refusals: Record<string, { args: string[]; says: RegExp }> = {
     'no file': { args: [], says: /file/ },
     'an unknown word for --on-error': { args: ['orders.csv', '--on-error', 'stop'], says: /skip.*abort/s },

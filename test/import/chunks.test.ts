@@ -242,6 +242,6 @@ test('any lines, in any chunks, after any earlier import', async () => {
       expect(whole?.rows.leftOver).toEqual([])
       for (const other of others) expect(other).toEqual(whole)
     }),
-    { numRuns: 1500 },
+    { numRuns: 120 },
   )
 })

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parse } from 'csv-parse/sync'
+import { expect } from 'vitest'
 import type { ImportResult } from '../../src/commands/import.js'
 import { line, type Outcome, type Workplace } from '../workplace.js'
 
@@ -127,4 +128,18 @@ export function shell(
 /** Resolves as soon as the condition holds. */
 export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((next) => setTimeout(next, 5))
+}
+
+/** What became of each order of a file: `imported`, or the column and the reason of its lines. */
+export async function fates(place: Workplace, file: string | Buffer): Promise<Record<string, string>> {
+  place.file('orders.csv', file)
+  const { code, told } = await importJson(place, 'orders.csv')
+  expect(told.rows).toBe(told.imported + told.rejected)
+  expect(code).toBe(told.rejected > 0 ? 3 : 0)
+  const rejected = conflictsAndRejects(told)
+  expect(rejected).toHaveLength(told.rejected)
+  return Object.fromEntries([
+    ...orders(place).map((row) => [(row as string[])[0], 'imported']),
+    ...rejected.map((row) => [row['order_id'], `${row['rejected_column']}: ${row['rejected_reason']}`]),
+  ])
 }

@@ -1,0 +1,37 @@
+// What every refusal has in common, for people and for scripts.
+import { expect } from 'vitest'
+import type { Workplace } from '../workplace.js'
+
+export interface Refusal {
+  readonly exit?: number
+  readonly code: string
+  /** What the message must name. */
+  readonly says: string | RegExp
+  /** What the next step must name. */
+  readonly fix: string | RegExp
+  readonly environment?: Record<string, string>
+}
+
+/** Refused alike for people and for scripts: a code, a message, a next step, and no stack trace. */
+export async function expectRefusal(place: Workplace, args: string[], refusal: Refusal): Promise<void> {
+  const { exit = 2, code, says, fix, environment = {} } = refusal
+  const [text, json] = await Promise.all([
+    place.runWith(environment, 'import', ...args),
+    place.jsonWith(environment, 'import', ...args),
+  ])
+  expect({ code: text.code, stdout: text.stdout }).toEqual({ code: exit, stdout: '' })
+  expect(text.stderr).toMatch(says)
+  expect(text.stderr).toMatch(fix)
+  expect(text.stderr).not.toMatch(/^\s+at |node:internal|a bug of ours/m)
+  expect(json).toEqual({
+    code: exit,
+    result: {
+      error: {
+        code,
+        message: expect.stringMatching(says),
+        fix: expect.stringMatching(fix),
+        retryable: expect.any(Boolean),
+      },
+    },
+  })
+}

@@ -1,0 +1,99 @@
+// What becomes of lines that are not imported, until they are mended.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { csv, HEADER, line, test } from '../workplace.js'
+import { importJson, moreThanABlock, orders, readRejects } from './orders-file.js'
+
+describe.concurrent('the rejects file', () => {
+  test('holds each line as it stood, with its number, the column and the reason', async ({ place }) => {
+    const bad = line({ order: 'A-2', name: '"Smith, ""Ann"""', quantity: '1.5' })
+    place.file('orders.csv', csv(line({ order: 'A-1' }), bad, line({ order: 'A-2', sku: 'S-2' })))
+    const { code, told } = await importJson(place, 'orders.csv')
+    expect(code).toBe(3)
+    expect(told).toMatchObject({
+      rows: 3,
+      imported: 1,
+      rejected: 2,
+      rejects_file: join(place.folder, 'orders.rejects.csv'),
+    })
+    expect(readFileSync(String(told.rejects_file), 'utf8')).toBe(
+      [
+        `${HEADER},rejected_line,rejected_column,rejected_reason`,
+        `${bad},3,quantity,"quantity is ""1.5"", not a whole number"`,
+        `${line({ order: 'A-2', sku: 'S-2' })},4,,another line of this order was rejected (line 3)`,
+        '',
+      ].join('\n'),
+    )
+  })
+
+  test('mended and imported, brings the orders in whole', async ({ place }) => {
+    const filler = moreThanABlock('F')
+    place.file(
+      'orders.csv',
+      csv(
+        line({ order: 'A-1', price: '0.0025' }),
+        ...filler,
+        line({ order: 'A-1', sku: 'S-2', quantity: 'two' }),
+        line({ order: 'A-2' }),
+      ),
+    )
+    const first = await importJson(place, 'orders.csv')
+    expect(first.told).toMatchObject({ imported: filler.length + 1, rejected: 2 })
+    const rejects = String(first.told.rejects_file)
+    writeFileSync(rejects, readFileSync(rejects, 'utf8').replace(',two,', ',2,'))
+    const second = await importJson(place, rejects)
+    expect(second).toMatchObject({ code: 0, told: { rows: 2, orders: 1, imported: 2, rejected: 0 } })
+    expect(orders(place, "reference = 'A-1'")).toEqual([['A-1', 'C-1', 2000, 'USD']])
+    expect((await importJson(place, rejects)).told).toMatchObject({ duplicates: 2, conflicts: 0 })
+  })
+
+  test('never takes the place of another, unless it is named', async ({ place }) => {
+    const bad = csv(line({ order: 'A-1', quantity: 0 }))
+    place.file('orders.csv', bad)
+    place.file('orders.rejects.csv', 'mended by hand')
+    const second = await importJson(place, 'orders.csv')
+    expect(second.told.rejects_file).toBe(join(place.folder, 'orders.rejects.2.csv'))
+    expect(readFileSync(join(place.folder, 'orders.rejects.csv'), 'utf8')).toBe('mended by hand')
+
+    place.file('named.csv', 'from yesterday')
+    const named = await importJson(place, 'orders.csv', '--rejects', 'named.csv')
+    expect(named.told.rejects_file).toBe(join(place.folder, 'named.csv'))
+    expect(readRejects(join(place.folder, 'named.csv'))).toMatchObject([{ order_id: 'A-1', rejected_line: '2' }])
+
+    const over = await place.json('import', 'orders.csv', '--rejects', './orders.csv')
+    expect(over).toMatchObject({ code: 2, result: { error: { code: 'rejects_over_input' } } })
+    expect(readFileSync(join(place.folder, 'orders.csv'), 'utf8')).toBe(bad)
+  })
+})
+
+test('an unknown SKU costs its order where the configuration says so', async ({ place }) => {
+  place.file('orders.csv', csv(line({ order: 'A-1', sku: 'S-1' })))
+  await importJson(place, 'orders.csv')
+  place.file(
+    'more.csv',
+    csv(
+      line({ order: 'A-2', sku: 'S-1' }),
+      line({ order: 'A-3', sku: 'S-1' }),
+      line({ order: 'A-3', sku: 'S-9' }),
+      line({ order: 'A-4', sku: 'S-9' }),
+    ),
+  )
+  const strict = { ORDERCTL_UNKNOWN_SKU: 'reject' }
+  const dry = await place.jsonWith(strict, 'import', 'more.csv', '--dry-run')
+  const { code, result } = await place.jsonWith(strict, 'import', 'more.csv')
+  expect(code).toBe(3)
+  expect(result).toMatchObject({ rows: 4, orders: 1, imported: 1, rejected: 3, products_created: 0 })
+  expect(dry.result).toMatchObject({ rows: 4, orders: 1, imported: 1, rejected: 3, products_created: 0 })
+  expect(place.rows('select sku from products')).toEqual([{ sku: 'S-1' }])
+  expect(readRejects(join(place.folder, 'more.rejects.csv'))).toMatchObject([
+    { order_id: 'A-3', rejected_line: '3', rejected_column: '', rejected_reason: expect.stringContaining('line 4') },
+    {
+      order_id: 'A-3',
+      rejected_line: '4',
+      rejected_column: 'product_sku',
+      rejected_reason: expect.stringContaining('"S-9"'),
+    },
+    { order_id: 'A-4', rejected_line: '5', rejected_column: 'product_sku' },
+  ])
+})
