@@ -22,30 +22,35 @@ describe.concurrent('a file that cannot be read as orders', () => {
       fix: HEADER,
     },
     'is data from its first line on': {
+      onlyJson: true,
       content: `${line()}\n`,
       code: 'no_header',
       says: /Found: A-1, C-1, Ann/,
       fix: 'first line with these names',
     },
     'calls its columns otherwise': {
+      onlyJson: true,
       content: csv(line()).replace('quantity', 'Quantitty').replace('unit_price', 'Unit Price'),
       code: 'columns_missing',
       says: /lacks the columns quantity, unit_price/,
       fix: 'rename "Quantitty" to quantity; rename "Unit Price" to unit_price',
     },
     'lacks a column': {
+      onlyJson: true,
       content: csv(line()).replace(',currency', ',market'),
       code: 'columns_missing',
       says: /lacks the column currency\. Found: .*market/,
       fix: 'order_id,',
     },
     'has a column twice': {
+      onlyJson: true,
       content: `${HEADER},Currency\n${line()},USD\n`,
       code: 'column_twice',
       says: 'column currency more than once',
       fix: 'Remove or rename',
     },
     'has a header that is no CSV': {
+      onlyJson: true,
       content: `"order_id" x,${HEADER}\n`,
       code: 'bad_header',
       says: 'first line',
@@ -64,6 +69,7 @@ describe.concurrent('a file that cannot be read as orders', () => {
       fix: 'UTF-8',
     },
     'is UTF-16 without a mark': {
+      onlyJson: true,
       content: Buffer.from(csv(line()), 'utf16le'),
       code: 'binary_file',
       says: 'zero bytes',
@@ -111,12 +117,14 @@ describe.concurrent('a configuration that cannot be meant', () => {
       fix: 'Correct it',
     },
     'no number': {
+      onlyJson: true,
       environment: { ORDERCTL_INITIAL_STOCK: '1e3' },
       code: bad,
       says: /ORDERCTL_INITIAL_STOCK is "1e3".*whole number from 0/,
       fix: 'Correct it',
     },
     'no time zone': {
+      onlyJson: true,
       environment: { ORDERCTL_TIME_ZONE: 'Berlin' },
       code: bad,
       says: /ORDERCTL_TIME_ZONE is "Berlin".*Europe\/Berlin/,
@@ -139,6 +147,7 @@ describe.concurrent('a configuration that cannot be meant', () => {
       fix: 'Correct or remove',
     },
     'a wrong value': {
+      onlyJson: true,
       content: '{"inventory": {"initialStock": -5}}',
       code: bad,
       says: /inventory\.initialStock in .*orderctl\.config\.json is "-5"/,
@@ -150,7 +159,13 @@ describe.concurrent('a configuration that cannot be meant', () => {
       says: /orderctl\.config\.json cannot be read/,
       fix: 'JSON object',
     },
-    'a list': { content: '[]', code: bad, says: /orderctl\.config\.json holds no JSON object/, fix: 'JSON object' },
+    'a list': {
+      onlyJson: true,
+      content: '[]',
+      code: bad,
+      says: /orderctl\.config\.json holds no JSON object/,
+      fix: 'JSON object',
+    },
   }
   for (const [name, { content, ...refusal }] of Object.entries(files)) {
     test(`${name}, in the file`, async ({ place }) => {
@@ -164,7 +179,7 @@ describe.concurrent('a configuration that cannot be meant', () => {
 describe.concurrent('a command line that cannot be meant', () => {
   test('a source that could not be part of a key', async ({ place }) => {
     place.file('orders.csv', csv(line()))
-    for (const source of ['my shop', 'a:b', 'x'.repeat(65), '']) {
+    for (const source of ['a:b', 'x'.repeat(65)]) {
       const { code, result } = await place.json('import', 'orders.csv', '--source', source)
       expect({ code, result }).toMatchObject({ code: 2, result: { error: { code: 'bad_source' } } })
     }
@@ -184,7 +199,7 @@ describe.concurrent('a command line that cannot be meant', () => {
   for (const [name, { args, says }] of Object.entries(refusals)) {
     test(name, async ({ place }) => {
       place.file('orders.csv', csv(line()))
-      await expectRefusal(place, args, { code: 'usage', says, fix: '--help' })
+      await expectRefusal(place, args, { code: 'usage', says, fix: '--help', onlyJson: args.length > 2 })
     })
   }
 })

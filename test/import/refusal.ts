@@ -10,19 +10,23 @@ export interface Refusal {
   /** What the next step must name. */
   readonly fix: string | RegExp
   readonly environment?: Record<string, string>
+  /** Where another refusal of the same kind is looked at both ways: a run takes half a second. */
+  readonly onlyJson?: boolean
 }
 
 /** Refused alike for people and for scripts: a code, a message, a next step, and no stack trace. */
 export async function expectRefusal(place: Workplace, args: string[], refusal: Refusal): Promise<void> {
-  const { exit = 2, code, says, fix, environment = {} } = refusal
+  const { exit = 2, code, says, fix, environment = {}, onlyJson = false } = refusal
   const [text, json] = await Promise.all([
-    place.runWith(environment, 'import', ...args),
+    onlyJson ? undefined : place.runWith(environment, 'import', ...args),
     place.jsonWith(environment, 'import', ...args),
   ])
-  expect({ code: text.code, stdout: text.stdout }).toEqual({ code: exit, stdout: '' })
-  expect(text.stderr).toMatch(says)
-  expect(text.stderr).toMatch(fix)
-  expect(text.stderr).not.toMatch(/^\s+at |node:internal|a bug of ours/m)
+  if (text) {
+    expect({ code: text.code, stdout: text.stdout }).toEqual({ code: exit, stdout: '' })
+    expect(text.stderr).toMatch(says)
+    expect(text.stderr).toMatch(fix)
+    expect(text.stderr).not.toMatch(/^\s+at |node:internal|a bug of ours/m)
+  }
   expect(json).toEqual({
     code: exit,
     result: {

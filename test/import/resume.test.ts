@@ -8,8 +8,8 @@ import type { ImportResult } from '../../src/commands/import.js'
 import { csv, line, type Outcome, type Running, test, Workplace } from '../workplace.js'
 import { countsOf, finishedCounts, importJson, shell, stored, until } from './orders-file.js'
 
-/** Long ones, so that they are many transactions: eight blocks. */
-const LINES = 15_000
+/** Long ones, so that they are many transactions: six blocks. */
+const LINES = 12_000
 const ORDERS = LINES / 3
 
 /**
@@ -131,7 +131,7 @@ describe.concurrent('killed', () => {
   })
 
   // How long after the first chunk was stored, in milliseconds: in the midst of chunks, of the verdicts, of the release.
-  for (const delay of [0, 20, 80, 200]) {
+  for (const delay of [0, 60, 200]) {
     test(`${delay} ms after its first chunk, --resume comes to the same`, async ({ place }) => {
       const file = prepare(place)
       let firstChunk = Number.POSITIVE_INFINITY
