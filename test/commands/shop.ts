@@ -1,20 +1,8 @@
-// A shop for one test: a temporary folder, a database filled row by row, and the real binary run against it.
-import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import SqliteDatabase from 'better-sqlite3'
+// A shop for one test: a workplace whose database is filled row by row.
 import { test as plainTest } from 'vitest'
 import { openOrCreateDatabase } from '../../src/database/connection.js'
 import type { FailureReason, OrderStatus } from '../../src/domain/order.js'
-
-const BINARY = resolve(import.meta.dirname, '../../bin/run.js')
-
-export interface Outcome {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
-}
+import { Workplace } from '../workplace.js'
 
 interface OrderDraft {
   readonly status?: OrderStatus
@@ -34,39 +22,13 @@ interface OrderDraft {
 
 export const HOUR = 3_600_000
 
-export class Shop {
-  readonly folder: string
-  readonly #database: string
-  #open: SqliteDatabase.Database | undefined
-
-  constructor() {
-    this.folder = mkdtempSync(join(tmpdir(), 'orderctl-test-'))
-    this.#database = join(this.folder, 'orders.sqlite')
-  }
-
-  get databasePath(): string {
-    return this.#database
-  }
-
+export class Shop extends Workplace {
   /** A shop whose database is there, with an import for every source that orders name. */
   static async withDatabase(): Promise<Shop> {
     const shop = new Shop()
-    const db = await openOrCreateDatabase({ kind: 'sqlite', path: shop.#database })
+    const db = await openOrCreateDatabase({ kind: 'sqlite', path: shop.databasePath })
     await db.destroy()
     return shop
-  }
-
-  get db(): SqliteDatabase.Database {
-    this.#open ??= new SqliteDatabase(this.#database)
-    return this.#open
-  }
-
-  /** The first column of the first row. */
-  value(query: string, ...values: unknown[]): unknown {
-    return this.db
-      .prepare(query)
-      .pluck()
-      .get(...values)
   }
 
   product(sku: string, { onHand = 100, reserved = 0, importId = null as number | null } = {}): number {
@@ -142,46 +104,6 @@ export class Shop {
     return this.db.prepare('select * from orders where reference = ?').get(reference) as Record<string, unknown>
   }
 
-  file(name: string, text: string | Buffer): string {
-    const path = join(this.folder, name)
-    writeFileSync(path, text)
-    return path
-  }
-
-  run(...args: string[]): Promise<Outcome> {
-    return this.runWith({}, ...args)
-  }
-
-  runWith(environment: Record<string, string>, ...args: string[]): Promise<Outcome> {
-    const { PATH = '' } = process.env
-    const env = {
-      PATH,
-      HOME: this.folder,
-      XDG_CONFIG_HOME: this.folder,
-      XDG_DATA_HOME: this.folder,
-      ORDERCTL_DATABASE_URL: `sqlite:${this.#database}`,
-      ...environment,
-    }
-    return new Promise((done) => {
-      const child = execFile(process.execPath, [BINARY, ...args], { env, cwd: this.folder }, (error, stdout, stderr) =>
-        done({ code: error ? Number(error.code ?? -1) : 0, stdout, stderr }),
-      )
-      child.stdin?.end()
-    })
-  }
-
-  /** Runs with --json; all of stdout must be one document, and nothing else may be said. */
-  async json(...args: string[]): Promise<{ code: number; result: unknown }> {
-    const { code, stdout, stderr } = await this.run(...args, '--json')
-    if (stderr !== '') throw new Error(`--json said something on stderr: ${stderr}`)
-    return { code, result: JSON.parse(stdout) }
-  }
-
-  remove(): void {
-    this.#open?.close()
-    rmSync(this.folder, { recursive: true, force: true })
-  }
-
   #importOf(source: string): number {
     const known = this.value('select id from imports where source = ?', source)
     if (known !== undefined) return Number(known)
@@ -215,13 +137,13 @@ export const test = plainTest.extend<{ shop: Shop; newShop: Shop }>({
   shop: async ({}, use) => {
     const shop = await Shop.withDatabase()
     await use(shop)
-    shop.remove()
+    shop.close()
   },
   // biome-ignore lint/correctness/noEmptyPattern: as above.
   newShop: async ({}, use) => {
     const shop = new Shop()
     await use(shop)
-    shop.remove()
+    shop.close()
   },
 })
 
