@@ -83,14 +83,15 @@ async function openAndMigrate(address: DatabaseAddress): Promise<Database> {
       fix: 'Name a file in ORDERCTL_DATABASE_URL: sqlite:/path/to/orders.sqlite.',
     })
   }
-  const db = connect(address)
+  let db: Database | undefined
   try {
+    db = connect(address)
     // First the look, then the change: a file of another program stays as it is, also its journal mode.
     await migrate(db, address.path)
     if (address.path !== '') await useWriteAheadLog(db)
     return db
   } catch (error) {
-    await db.destroy()
+    await db?.destroy()
     throw explainDatabaseError(error, address) ?? error
   }
 }
@@ -178,13 +179,20 @@ class ImmediateSqliteDriver extends SqliteDriver {
   }
 
   override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    // A commit that fails is followed by a rollback, which gives the turn on.
     await super.commitTransaction(connection)
     this.#giveTurn()
   }
 
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    await super.rollbackTransaction(connection)
-    this.#giveTurn()
+    try {
+      await super.rollbackTransaction(connection)
+    } catch (error) {
+      // After a full disk SQLite has rolled back by itself; that error counts, and not that there is nothing left to do.
+      if (!(error instanceof Error && error.message.includes('no transaction is active'))) throw error
+    } finally {
+      this.#giveTurn()
+    }
   }
 
   #giveTurn(): void {
