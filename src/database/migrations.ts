@@ -63,10 +63,11 @@ export async function migrationStates<Tables>(database: Kysely<Tables>): Promise
 }
 
 async function appliedCount(db: Kysely<{ migrations: MigrationsTable }>, place: string): Promise<number> {
-  const { rows } = await sql<{ application_id: number }>`pragma application_id`.execute(db)
-  if (rows[0]?.application_id !== APPLICATION_ID) {
+  if (!(await isOurs(db))) {
     const tables = await db.introspection.getTables()
     if (tables.length === 0) return 0
+    // Another process may have made the tables since the first look.
+    if (await isOurs(db)) return appliedCount(db, place)
     const names = tables.slice(0, 3).map((table) => table.name)
     throw new UserError({
       code: 'database_not_ours',
@@ -87,6 +88,11 @@ async function appliedCount(db: Kysely<{ migrations: MigrationsTable }>, place: 
     })
   }
   return count
+}
+
+async function isOurs(db: Kysely<{ migrations: MigrationsTable }>): Promise<boolean> {
+  const { rows } = await sql<{ application_id: number }>`pragma application_id`.execute(db)
+  return rows[0]?.application_id === APPLICATION_ID
 }
 
 async function markAsOurs(db: Kysely<{ migrations: MigrationsTable }>): Promise<void> {

@@ -1,25 +1,7 @@
 // Rows as one parameter: a statement takes a whole batch as JSON text, so its text is constant, it costs one round trip,
 // and no limit on parameters applies. SQLite reads it by json_each; PostgreSQL's and MySQL's ways to do it come here too.
 import { type AliasedRawBuilder, type Expression, sql } from 'kysely'
-
-/** Rows as JSON text, fit to be sent between threads. */
-export interface PackedRows<Row, Json = string> {
-  readonly columns: readonly (keyof Row & string)[]
-  /** An array for each row: SQLite takes a value out of a short array twice as fast as out of an object. */
-  readonly json: Json
-}
-
-export function packRows<Row extends object, Column extends keyof Row & string>(
-  columns: readonly Column[],
-  rows: readonly Row[],
-): PackedRows<Pick<Row, Column>> {
-  return { columns, json: JSON.stringify(rows.map((row) => columns.map((column) => row[column]))) }
-}
-
-export function unpackRows<Row>({ columns, json }: PackedRows<Row>): Row[] {
-  const rows: unknown[][] = JSON.parse(json)
-  return rows.map((values) => Object.fromEntries(columns.map((column, index) => [column, values[index]])) as Row)
-}
+import type { PackedRows } from './packed-rows.js'
 
 /**
  * A table expression over the packed rows, for `from` and `join`.

@@ -1,7 +1,7 @@
 // Some thousand lines of a file, checked and packed for the database: what one transaction stores.
 import { isUtf8 } from 'node:buffer'
-import type { PackedRows } from '../database/row-source.js'
-import { packRows } from '../database/row-source.js'
+import type { PackedRows } from '../database/packed-rows.js'
+import { packRows } from '../database/packed-rows.js'
 import { businessDay, type Day } from '../domain/business-day.js'
 import type { Currency } from '../domain/money.js'
 import type { ColumnName, ColumnPositions } from './header.js'

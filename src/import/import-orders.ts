@@ -47,7 +47,7 @@ export async function importOrders(
   { db, queue, config }: { readonly db: Kysely<Schema>; readonly queue: Queue; readonly config: Config },
   options: ImportOptions,
 ): Promise<ImportOutcome> {
-  let run = await beginWhenFree(db, options)
+  let run = await beginWhenFree(db, queue, options)
   const rejects = options.openRejects(run)
   if (run.status === 'reading') {
     const read = await readAll(db, config, run, rejects, options)
@@ -55,16 +55,28 @@ export async function importOrders(
     if (read.interrupted) return { run, published: 0, examples: rejects.examples, interrupted: true }
   }
   // From here on nothing can go wrong with the file: every line is stored and judged.
-  const published = await release(db, queue, run)
-  run = await updateRun(db, run, { status: 'finished', ended_at: Date.now() })
-  return { run, published, examples: rejects.examples, interrupted: false }
+  return { ...(await endRun(db, queue, run)), examples: rejects.examples, interrupted: false }
 }
 
-async function beginWhenFree(db: Kysely<Schema>, options: ImportOptions): Promise<ImportRun> {
-  for (let waited = false; ; waited = true) {
+async function endRun(
+  db: Kysely<Schema>,
+  queue: Queue,
+  run: ImportRun,
+): Promise<{ run: ImportRun; published: number }> {
+  const published = await release(db, queue, run)
+  return { published, run: await updateRun(db, run, { status: 'finished', ended_at: Date.now() }) }
+}
+
+async function beginWhenFree(db: Kysely<Schema>, queue: Queue, options: ImportOptions): Promise<ImportRun> {
+  for (let waited = false; ; ) {
     const begin = await beginRun(db, options)
     if (begin.kind === 'begun') return begin.run
+    if (begin.kind === 'unended') {
+      await endRun(db, queue, begin.run)
+      continue
+    }
     if (!waited) options.onWaiting(begin.run)
+    waited = true
     if (options.signal.aborted) throw interruptedWhileWaiting(begin.run)
     await sleep(200)
   }

@@ -1,7 +1,6 @@
 // Which SKUs are products, for the policy that unknown ones cost their order.
 import type { Config } from '../config.js'
-import { connect, databaseExists } from '../database/connection.js'
-import { packRows, rowSource } from '../database/row-source.js'
+import { packRows } from '../database/packed-rows.js'
 
 export interface ProductCheck {
   /** Those of the SKUs that are no products. */
@@ -15,6 +14,9 @@ export async function openProductCheck(
   database: Config['database'],
 ): Promise<ProductCheck> {
   if (policy === 'create') return { unknown: async () => new Set(), close: async () => {} }
+  // Loaded here, since an import under the usual policy needs nothing of it.
+  const { connect, databaseExists } = await import('../database/connection.js')
+  const { rowSource } = await import('../database/row-source.js')
   if (!databaseExists(database)) return { unknown: async (skus) => skus, close: async () => {} }
   const db = connect(database)
   // Products are never deleted, so what is known stays so.

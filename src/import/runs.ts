@@ -18,6 +18,8 @@ export const RENEW_MS = LEASE_MS / 3
 
 export type Begin =
   | { readonly kind: 'begun'; readonly run: ImportRun }
+  /** An import of another file was cut off when all its lines were stored: it is to be ended first. */
+  | { readonly kind: 'unended'; readonly run: ImportRun }
   /** Another process imports from the same source just now. */
   | { readonly kind: 'busy'; readonly run: ImportRun }
 
@@ -25,8 +27,9 @@ export type Begin =
  * Begins a run, or takes over one that was cut off. Of one source, one import runs at a time: two would judge each
  * other's half-stored orders.
  *
- * Without `resume`, what a cut-off run over the same file stored is taken back first; where all its lines had been
- * stored, it is brought to its end instead (`releasing`, returned like a run to resume).
+ * All other runs that were cut off are taken back first, so that no order is held by an import that nobody goes on with,
+ * and counted as a duplicate of itself. One whose lines had all been stored is brought to its end instead (`releasing`,
+ * returned like a run to resume where it is over the same file).
  */
 export async function beginRun(
   db: Kysely<Schema>,
@@ -42,9 +45,11 @@ export async function beginRun(
       .execute()
     const alive = open.find(isAlive)
     if (alive) return { kind: 'busy', run: alive }
-    const same = open.find((run) => run.file === wanted.file)
-    if (same && (wanted.resume || same.status === 'releasing')) return { kind: 'begun', run: await takeOver(trx, same) }
-    if (same) await takeBack(trx, same)
+    const unended = open.find((run) => run.status === 'releasing')
+    if (unended) return { kind: unended.file === wanted.file ? 'begun' : 'unended', run: await takeOver(trx, unended) }
+    const resumed = wanted.resume ? open.find((run) => run.file === wanted.file) : undefined
+    for (const run of open) if (run !== resumed) await takeBack(trx, run)
+    if (resumed) return { kind: 'begun', run: await takeOver(trx, resumed) }
     return { kind: 'begun', run: await insertRun(trx, wanted) }
   })
 }

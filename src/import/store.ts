@@ -1,6 +1,7 @@
 // Stores one chunk: customers, products, orders and lines, in the transaction of its caller.
 import type { Kysely } from 'kysely'
-import { packRows, rowSource, unpackRows } from '../database/row-source.js'
+import { packRows, unpackRows } from '../database/packed-rows.js'
+import { rowSource } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
 import { type Chunk, type LineRow, packLines } from './chunk.js'

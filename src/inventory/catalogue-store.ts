@@ -1,7 +1,8 @@
 // A batch of catalogue rows -> products and their stock adjustments, in one transaction.
 import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
-import { packRows, rowSource } from '../database/row-source.js'
+import { packRows } from '../database/packed-rows.js'
+import { rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { Currency } from '../domain/money.js'
 import type { CatalogueColumn, ProductRow } from './catalogue-row.js'

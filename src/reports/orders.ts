@@ -1,6 +1,7 @@
 // The orders themselves: a list of them, and one order whole.
 import type { Database } from '../database/connection.js'
-import { packRows, rowSource } from '../database/row-source.js'
+import { packRows } from '../database/packed-rows.js'
+import { rowSource } from '../database/row-source.js'
 import type { Day } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'

@@ -1,7 +1,8 @@
 // Writes anew what is derived: sales figures, business days, the queue; and, where a repair is asked for, orders' totals
 // and products' stock.
 import type { Database } from '../database/connection.js'
-import { packRows, rowSource } from '../database/row-source.js'
+import { packRows } from '../database/packed-rows.js'
+import { rowSource } from '../database/row-source.js'
 import { readSetting } from '../database/settings.js'
 import { businessDay } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'

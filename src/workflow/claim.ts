@@ -2,8 +2,9 @@
 // the gateway hears of it.
 import { randomUUID } from 'node:crypto'
 import { type Expression, type Kysely, sql } from 'kysely'
+import { packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
-import { idsIn, packedIdsIn, packRows, rowSource } from '../database/row-source.js'
+import { idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { type IdempotencyKey, idempotencyKey, type LeaseToken, type OrderId, type ProductId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'

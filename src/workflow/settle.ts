@@ -1,8 +1,9 @@
 // The second transaction of a batch: what the gateway said becomes money, stock and sales figures, under the fence of
 // the lease. Each outcome stands here beside what it undoes or makes final.
 import type { Expression, Kysely } from 'kysely'
+import { packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
-import { idsIn, packedIdsIn, packRows, rowSource } from '../database/row-source.js'
+import { idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
 import { addToSales } from '../database/sales.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
