@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SqliteDatabase from 'better-sqlite3'
+import { errorCode, UserError } from '../errors.js'
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -14,8 +15,7 @@ import {
   SqliteDriver,
   type SqliteStatement,
   type TransactionSettings,
-} from 'kysely'
-import { errorCode, UserError } from '../errors.js'
+} from './kysely.js'
 import { migrate } from './migrations.js'
 import type { Schema } from './schema.js'
 import type { WriteTurn } from './write-turn.js'

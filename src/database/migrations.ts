@@ -1,7 +1,8 @@
 // How the tables came to be: numbered steps, applied once each, in order. Never edit or reorder one that was released;
 // add another.
-import { type Kysely, sql } from 'kysely'
+
 import { UserError } from '../errors.js'
+import { type Kysely, sql } from './kysely.js'
 import { firstRelease } from './migrations/001-first-release.js'
 
 export interface Migration {

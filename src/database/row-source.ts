@@ -1,6 +1,6 @@
 // Rows as one parameter: a statement takes a whole batch as JSON text, so its text is constant, it costs one round trip,
 // and no limit on parameters applies. SQLite reads it by json_each; PostgreSQL's and MySQL's ways to do it come here too.
-import { type AliasedRawBuilder, type Expression, sql } from 'kysely'
+import { type AliasedRawBuilder, type Expression, sql } from './kysely.js'
 import type { PackedRows } from './packed-rows.js'
 
 /**

@@ -1,6 +1,7 @@
 // Adds completed orders to the sales figures by day, which KPIs and leaderboards read.
-import type { Kysely } from 'kysely'
+
 import type { OrderId } from '../domain/ids.js'
+import type { Kysely } from './kysely.js'
 import { Prepared } from './prepared.js'
 import { packedIdsIn } from './row-source.js'
 import type { Schema } from './schema.js'

@@ -1,7 +1,7 @@
 // The import of one file, from its first byte to orders that workers may take.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Kysely } from 'kysely'
 import type { Config } from '../config.js'
+import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'

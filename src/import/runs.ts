@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Kysely, Selectable } from 'kysely'
+import type { Kysely, Selectable } from '../database/kysely.js'
 import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { ImportId, LeaseToken } from '../domain/ids.js'

@@ -1,5 +1,5 @@
 // Stores one chunk: customers, products, orders and lines, in the transaction of its caller.
-import type { Kysely } from 'kysely'
+import type { Kysely } from '../database/kysely.js'
 import { packRows, unpackRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'

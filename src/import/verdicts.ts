@@ -1,6 +1,6 @@
 // The end of an import, when all lines are known: which set-aside lines are duplicates, which are conflicts, and which
 // orders a bad line costs.
-import type { Kysely } from 'kysely'
+import type { Kysely } from '../database/kysely.js'
 import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { type RejectedLine, siblingReason } from './chunk.js'

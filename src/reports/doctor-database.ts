@@ -2,8 +2,8 @@
 import { existsSync, statSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { sql } from 'kysely'
 import { type Database, type DatabaseAddress, databaseExists } from '../database/connection.js'
+import { sql } from '../database/kysely.js'
 import { readMigrations } from './migrations.js'
 
 /** What a check found; without a fix where all is well. */

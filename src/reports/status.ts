@@ -1,6 +1,7 @@
 // The state of things at this moment: the queue, the orders, who works on them, and what waits for a person.
-import { sql } from 'kysely'
+
 import type { Database } from '../database/connection.js'
+import { sql } from '../database/kysely.js'
 import type { ImportStatus } from '../database/schema.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
 import { isAlive } from '../import/runs.js'

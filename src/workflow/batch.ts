@@ -1,5 +1,5 @@
 // One batch, from delivery to settlement: claim and reserve, charge, settle.
-import type { Kysely } from 'kysely'
+import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import type { Gateway } from '../payments/gateway.js'
 import type { Delivery } from '../queue/queue.js'

@@ -1,7 +1,7 @@
 // The first transaction of a batch: take orders in hand, reserve their stock, and write down what will be charged before
 // the gateway hears of it.
 import { randomUUID } from 'node:crypto'
-import { type Expression, type Kysely, sql } from 'kysely'
+import { type Expression, type Kysely, sql } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { idsIn, packedIdsIn, rowSource } from '../database/row-source.js'

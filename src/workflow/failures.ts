@@ -2,8 +2,9 @@
 //
 // On the list are failed and rolled-back orders until a person clears them, and orders that wait for a person because
 // the gateway never said whether it took the money.
-import type { ExpressionBuilder, Kysely } from 'kysely'
+
 import type { Database } from '../database/connection.js'
+import type { ExpressionBuilder, Kysely } from '../database/kysely.js'
 import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'

@@ -1,6 +1,6 @@
 // The second transaction of a batch: what the gateway said becomes money, stock and sales figures, under the fence of
 // the lease. Each outcome stands here beside what it undoes or makes final.
-import type { Expression, Kysely } from 'kysely'
+import type { Expression, Kysely } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { idsIn, packedIdsIn, rowSource } from '../database/row-source.js'

@@ -1,9 +1,9 @@
 // A worker process: consumes the queue with a pool of threads, and shows in the database that it is alive.
 import { randomUUID } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
-import type { Kysely } from 'kysely'
 import { Piscina } from 'piscina'
 import type { Config } from '../config.js'
+import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { WriteTurn } from '../database/write-turn.js'
 import type { WorkerId } from '../domain/ids.js'
