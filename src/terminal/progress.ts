@@ -1,6 +1,5 @@
 // A line on stderr that says how far the work is, redrawn in place.
-import { createHook } from 'node:async_hooks'
-import ora, { type Ora } from 'ora'
+import ora from 'ora'
 import stringWidth from 'string-width'
 import { groupThousands } from '../domain/money.js'
 import { blockBar } from './chart.js'
@@ -23,7 +22,7 @@ export interface ProgressState {
 export interface Progress {
   /** Cheap: may be called for every item. */
   update(state: ProgressState): void
-  /** Clears the line and gives the cursor back. Later updates draw nothing. */
+  /** Clears the line and gives the cursor back; until then the process stays alive. Later updates draw nothing. */
   stop(): void
 }
 
@@ -62,7 +61,7 @@ export function startProgress({ stream, environment, silent }: ProgressOptions):
     update(state) {
       if (stopped) return
       latest = state
-      if (!spinner.isSpinning) startUnreferenced(spinner)
+      if (!spinner.isSpinning) spinner.start()
       // Synchronous work keeps ora's timer from firing.
       else if (Date.now() - drawnAt >= REDRAW_MS) spinner.render()
     },
@@ -97,18 +96,4 @@ function timeLeft({ done, perSecond }: ProgressState, fraction: number): string 
   if (!(perSecond > 0 && fraction > 0 && fraction < 1)) return ''
   const remaining = done / fraction - done
   return ` · ${duration(Math.ceil(remaining / perSecond))} left`
-}
-
-/** Starts ora without letting its timer, which it shows to nobody, keep the process alive. */
-function startUnreferenced(spinner: Ora): void {
-  const timers: object[] = []
-  const watch = createHook({
-    init(_id, type, _trigger, resource) {
-      if (type === 'Timeout') timers.push(resource)
-    },
-  })
-  watch.enable()
-  spinner.start()
-  watch.disable()
-  for (const timer of timers) if ('unref' in timer && typeof timer.unref === 'function') timer.unref()
 }

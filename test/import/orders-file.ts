@@ -7,7 +7,7 @@ import { expect } from 'vitest'
 import type { ImportResult } from '../../src/commands/import.js'
 import { line, type Outcome, type Workplace } from '../workplace.js'
 
-export const BINARY = resolve(import.meta.dirname, '../../bin/run.js')
+const BINARY = resolve(import.meta.dirname, '../../bin/run.js')
 
 /** What one transaction stores; the reader hands the file over in blocks of so many bytes. */
 const BLOCK_BYTES = 524_288

@@ -157,15 +157,6 @@ describe('startProgress', () => {
     progress.stop()
     expect(stream.written).toBe(written)
   })
-
-  test('does not keep the process alive', () => {
-    const timers = () => process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length
-    const before = timers()
-    const progress = startProgress({ stream: new Terminal(), environment: {}, silent: false })
-    progress.update(importing)
-    expect(timers()).toBe(before)
-    progress.stop()
-  })
 })
 
 describe('screenOf', () => {
