@@ -9,7 +9,7 @@ import type { Queue } from '../queue/queue.js'
 import type { RejectedLine } from './chunk.js'
 import { type ReadChunk, readInThread } from './reader.js'
 import type { Rejects } from './rejects.js'
-import { beginRun, type ImportRun, RENEW_MS, takeBack, updateRun } from './runs.js'
+import { beginRun, forgetUnbegun, type ImportRun, RENEW_MS, takeBack, updateRun } from './runs.js'
 import { storeChunk } from './store.js'
 import { reachVerdicts } from './verdicts.js'
 
@@ -50,7 +50,11 @@ export async function importOrders(
   let run = await beginWhenFree(db, queue, options)
   const rejects = options.openRejects(run)
   if (run.status === 'reading') {
-    const read = await readAll(db, config, run, rejects, options)
+    const begun = run
+    const read = await readAll(db, config, begun, rejects, options).catch(async (error: unknown) => {
+      await forgetUnbegun(db, begun)
+      throw error
+    })
     run = read.run
     if (read.interrupted) return { run, published: 0, examples: rejects.examples, interrupted: true }
   }

@@ -88,6 +88,18 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
   return Number(removed.numDeletedRows)
 }
 
+/** A run that failed before it stored a line, over its header for instance, is none to go on with. */
+export async function forgetUnbegun(db: Kysely<Schema>, run: ImportRun): Promise<void> {
+  await db
+    .updateTable('imports')
+    .set({ status: 'taken_back', ended_at: Date.now() })
+    .where('id', '=', run.id)
+    .where('lease_token', '=', run.lease_token)
+    .where('status', '=', 'reading')
+    .where('byte_offset', '=', 0)
+    .execute()
+}
+
 /**
  * Writes how far the run is, or how it ended, if the caller still holds it.
  *

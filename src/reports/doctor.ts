@@ -19,7 +19,7 @@ export interface Check {
 }
 
 interface DoctorOptions {
-  /** What package.json asks for: `>=20.12`. */
+  /** What package.json asks for: `>=20.19`. */
   readonly nodeRange: string
   /** @throws UserError where the configuration cannot be used */
   readonly loadConfig: () => LoadedConfig
