@@ -62,14 +62,17 @@ export function readHeader(first: Buffer, file: string): Header {
 }
 
 /**
- * Finds the columns in the header's cells; case and surrounding blanks do not matter.
+ * Where each wanted column stands in the header, -1 where it does not; case and surrounding blanks do not matter.
  *
- * @throws UserError naming the columns found, those wanted, and the likeliest match
+ * @throws UserError where one stands there twice
  */
-export function findColumns(cells: readonly string[], file: string): ColumnPositions {
-  const found = cells.map((cell) => cell.trim())
-  const names = found.map((name) => name.toLowerCase())
-  const twice = COLUMNS.find((column) => names.indexOf(column) !== names.lastIndexOf(column))
+export function locateColumns<Column extends string>(
+  cells: readonly string[],
+  wanted: readonly Column[],
+  file: string,
+): Record<Column, number> {
+  const names = cells.map((cell) => cell.trim().toLowerCase())
+  const twice = wanted.find((column) => names.indexOf(column) !== names.lastIndexOf(column))
   if (twice) {
     throw usageError({
       code: 'column_twice',
@@ -77,9 +80,20 @@ export function findColumns(cells: readonly string[], file: string): ColumnPosit
       fix: 'Remove or rename one of the two, so that it is clear which one counts.',
     })
   }
-  const missing = COLUMNS.filter((column) => !names.includes(column))
-  if (missing.length > 0) throw missingColumns(file, found, missing)
-  return Object.fromEntries(COLUMNS.map((column) => [column, names.indexOf(column)])) as Record<ColumnName, number>
+  return Object.fromEntries(wanted.map((column) => [column, names.indexOf(column)])) as Record<Column, number>
+}
+
+/**
+ * Finds the columns of an orders file in its header's cells.
+ *
+ * @throws UserError naming the columns found, those wanted, and the likeliest match
+ */
+export function findColumns(cells: readonly string[], file: string): ColumnPositions {
+  const columns = locateColumns(cells, COLUMNS, file)
+  const missing = COLUMNS.filter((column) => columns[column] === -1)
+  if (missing.length === 0) return columns
+  const found = cells.map((cell) => cell.trim())
+  throw missingColumns(file, found, missing)
 }
 
 function missingColumns(file: string, found: readonly string[], missing: readonly ColumnName[]) {

@@ -54,14 +54,13 @@ export class RecordReader {
   readonly #recordDelimiter: string[]
   /** Of the bytes that left the window. */
   readonly #hash: Hash
-  #digest = ''
   #windowStart: number
   #parser: SynchronousParser
   /** Place of the parser's first byte. */
   #parserStart: number
   #parserLine = 0
   /** A line that failed and whose end we look for. */
-  #broken: { readonly error: Error; shown: Buffer } | undefined
+  #broken: { readonly error: Error; readonly digest: string; shown: Buffer } | undefined
   readonly #width: number
 
   constructor(sink: RecordSink, options: RecordOptions) {
@@ -79,11 +78,10 @@ export class RecordReader {
 
   /** SHA-256, in hex, of all bytes before `offset`. */
   get digest(): string {
-    if (!this.#broken) {
-      const begun = this.window.subarray(0, this.offset - this.#windowStart)
-      this.#digest = this.#hash.copy().update(begun).digest('hex')
-    }
-    return this.#digest
+    // Bytes of a broken line may have left the window, and so count in the hash already.
+    if (this.#broken) return this.#broken.digest
+    const begun = this.window.subarray(0, this.offset - this.#windowStart)
+    return this.#hash.copy().update(begun).digest('hex')
   }
 
   /** Reads on. Records whose last byte is here are handed to the sink before the promise resolves. */
@@ -119,8 +117,7 @@ export class RecordReader {
   #afterFailure(error: unknown): Buffer {
     if (error === undefined) return NO_BYTES
     if (!(error instanceof CsvError || error instanceof StrayQuote)) throw error
-    void this.digest
-    this.#broken = { error, shown: NO_BYTES }
+    this.#broken = { error, digest: this.digest, shown: NO_BYTES }
     return this.#dropBrokenLine()
   }
 

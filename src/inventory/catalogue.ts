@@ -4,7 +4,7 @@ import { nearest } from '../config.js'
 import type { Database } from '../database/connection.js'
 import { usageError } from '../errors.js'
 import { type ByteSource, openBytes, refuseUnreadable, STDIN } from '../import/bytes.js'
-import { type Header, readHeader } from '../import/header.js'
+import { type Header, locateColumns, readHeader } from '../import/header.js'
 import { RecordReader } from '../import/records.js'
 import {
   type CatalogueColumn,
@@ -178,19 +178,11 @@ class CatalogueLines {
   }
 }
 
-/** Where the columns stand; case and surrounding blanks do not matter, and all but the SKU may be missing. */
+/** Where the columns stand; all but the SKU may be missing. */
 function findColumns(cells: readonly string[], file: string): ColumnPositions {
-  const found = cells.map((cell) => cell.trim())
-  const names = found.map((name) => name.toLowerCase())
-  const twice = COLUMNS.find((column) => names.indexOf(column) !== names.lastIndexOf(column))
-  if (twice) {
-    throw usageError({
-      code: 'column_twice',
-      message: `${file} has the column ${twice} more than once.`,
-      fix: 'Remove or rename one of the two, so that it is clear which one counts.',
-    })
-  }
-  if (!names.includes('sku')) {
+  const columns = locateColumns(cells, COLUMNS, file)
+  if (columns.sku === -1) {
+    const found = cells.map((cell) => cell.trim())
     const likely = nearest('sku', found) ?? found.find((name) => name.toLowerCase().includes('sku'))
     throw usageError({
       code: 'columns_missing',
@@ -200,7 +192,7 @@ function findColumns(cells: readonly string[], file: string): ColumnPositions {
         : `Give the file a first line with these names, in any order: ${COLUMNS.join(',')}. Only sku is always needed.`,
     })
   }
-  return new Map(COLUMNS.map((column) => [column, names.indexOf(column)]))
+  return new Map(COLUMNS.map((column) => [column, columns[column]]))
 }
 
 function emptyFile(name: string) {
