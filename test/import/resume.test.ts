@@ -113,9 +113,19 @@ test('the import that nobody stops comes to what the file says', () => {
   expect(undisturbed.rows.orders.filter((order) => (order as { due: number }).due === 0)).toEqual([])
 })
 
+/** Makes every chunk take some tenths of a second, so that a kill after one comes before the next on any machine. */
+async function slowChunks(place: Workplace): Promise<void> {
+  await place.run('migrate')
+  place.db.exec(`create trigger slow after update of byte_offset on imports begin
+    select count(*) from (with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < 3000000)
+      select n from numbers);
+  end`)
+}
+
 describe.concurrent('killed', () => {
   test('again and again, --resume comes to the same in the end', async ({ place }) => {
     const file = prepare(place)
+    await slowChunks(place)
     let kills = 0
     for (;;) {
       const before = linesRead(place)
