@@ -17,14 +17,13 @@ export function processOneByOne(path, count) {
   )
   const items = db.prepare('select product_id, quantity, total from order_lines where order_id = ?')
   const reserve = db.prepare('update products set reserved = reserved + ? where id = ? and on_hand - reserved >= ?')
-  const hold = db.prepare("insert into stock_reservations values (?, 1, ?, ?, 'live', 0)")
+  const hold = db.prepare('insert into stock_reservations values (?, 1, ?, ?, 0)')
   const move = db.prepare('update orders set status = ?, due_at = ?, settled_at = ? where id = ?')
   const intend = db.prepare(
     "insert into payments (order_id, attempt, idempotency_key, amount, currency, status, created_at) values (?, 1, ?, ?, ?, 'pending', 0)",
   )
   const capture = db.prepare("update payments set status = 'captured' where order_id = ?")
   const commit = db.prepare('update products set reserved = reserved - ?, on_hand = on_hand - ? where id = ?')
-  const release = db.prepare("update stock_reservations set state = 'committed' where order_id = ?")
   const sell = db.prepare(
     'insert into sales_by_customer values (?, ?, ?, 1, ?) on conflict do update set orders = orders + 1, revenue = revenue + excluded.revenue',
   )
@@ -50,7 +49,6 @@ export function processOneByOne(path, count) {
     db.transaction(() => {
       capture.run(order.id)
       move.run('completed', null, 1, order.id)
-      release.run(order.id)
       sell.run(order.business_day, order.currency, order.customer_id, order.total)
       for (const line of lines) {
         commit.run(line.quantity, line.quantity, line.product_id)

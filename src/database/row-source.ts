@@ -15,7 +15,7 @@ export function rowSource<Row, Alias extends string>(
   const values = columns.map(
     (column, index) => sql`json_extract(value, ${sql.lit(`$[${index}]`)}) as ${sql.ref(column)}`,
   )
-  return sql<Row>`(select ${sql.join(values)} from json_each(${json}))`.as(alias)
+  return sql<Row>`(select ${sql.join(values)} from jsonb_each(${json}))`.as(alias)
 }
 
 /** The ids as a subquery for `in`. */

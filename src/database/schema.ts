@@ -6,7 +6,7 @@
 import type { Day } from '../domain/business-day.js'
 import type { CustomerId, IdempotencyKey, ImportId, LeaseToken, OrderId, ProductId, WorkerId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
-import type { FailureReason, OrderStatus, PaymentStatus, ReservationState } from '../domain/order.js'
+import type { FailureReason, OrderStatus, PaymentStatus } from '../domain/order.js'
 import type { Generated } from './kysely.js'
 
 export interface Schema {
@@ -164,7 +164,6 @@ interface StockReservationsTable {
   attempt: number
   product_id: ProductId
   quantity: number
-  state: ReservationState
   expires_at: number
 }
 

@@ -43,8 +43,17 @@ export const UNSOLD_STATUSES = ['failed', 'rolled_back'] as const satisfies read
 export const FAILURE_REASONS = ['out_of_stock', 'declined', 'payment_unknown'] as const
 export type FailureReason = (typeof FAILURE_REASONS)[number]
 
-export const RESERVATION_STATES = ['live', 'committed', 'released'] as const
-export type ReservationState = (typeof RESERVATION_STATES)[number]
+/** Statuses in which an order holds stock: the reservations of its present attempt are live. */
+export const HOLDING_STATUSES = ['reserved', 'payment_processing'] as const satisfies readonly OrderStatus[]
+
+export type ReservationState = 'live' | 'committed' | 'released'
+
+/** What became of a reservation. It follows from its order, so the two cannot disagree. */
+export function reservationState(order: { status: OrderStatus; attempt: number }, attempt: number): ReservationState {
+  if (attempt !== order.attempt) return 'released'
+  if (order.status === 'completed') return 'committed'
+  return HOLDING_STATUSES.some((status) => status === order.status) ? 'live' : 'released'
+}
 
 export const PAYMENT_STATUSES = ['pending', 'captured', 'declined', 'unknown'] as const
 export type PaymentStatus = (typeof PAYMENT_STATUSES)[number]

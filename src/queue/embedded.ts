@@ -1,5 +1,5 @@
-// The queue of a single machine, with no server: there are no jobs, the due orders are the queue. A consumer is told to
-// take the next due ones, and the claim itself sees to it that no two take the same.
+// The queue of a single machine, with no server: there are no jobs, the due orders are the queue. Consumers of a process
+// are handed different ones; what another process claims first, the claim passes over.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
 import { idsIn } from '../database/row-source.js'
@@ -31,8 +31,18 @@ export class EmbeddedQueue implements Queue {
   }
 
   async consume(handler: DeliveryHandler, options: ConsumeOptions): Promise<void> {
-    const consumers = Array.from({ length: options.concurrency }, () => this.#consumeOneAtATime(handler, options))
-    await Promise.all(consumers)
+    const due = new DueOrders(this.#db, options)
+    const over = new AbortController()
+    const signal = AbortSignal.any([options.signal, over.signal])
+    const consumeOneAtATime = async () => {
+      while (!signal.aborted) {
+        const paused = await this.isPaused()
+        if (!paused && (await due.handOut(handler))) continue
+        if (options.drain && (paused || (await this.#nothingIsLeft()))) over.abort()
+        else await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
+      }
+    }
+    await Promise.all(Array.from({ length: options.concurrency }, consumeOneAtATime))
   }
 
   async pause(): Promise<void> {
@@ -83,19 +93,59 @@ export class EmbeddedQueue implements Queue {
 
   async close(): Promise<void> {}
 
-  async #consumeOneAtATime(handler: DeliveryHandler, options: ConsumeOptions): Promise<void> {
-    while (!options.signal.aborted) {
-      const paused = await this.isPaused()
-      const claimed = paused ? 0 : await handler({ kind: 'next-due', limit: options.batchSize })
-      if (claimed > 0) continue
-      if (options.drain && (paused || (await this.#nothingIsLeft()))) return
-      await sleep(POLL_MS, undefined, { signal: options.signal }).catch(() => undefined)
-    }
-  }
-
   /** Neither due, nor in anyone's hand, nor to be asked again. */
   async #nothingIsLeft(): Promise<boolean> {
     const left = await this.#db.selectFrom('orders').select('id').where('due_at', 'is not', null).limit(1).execute()
     return left.length === 0
+  }
+}
+
+/** Deliveries that one look into the database brings, at the most. */
+const AHEAD = 10
+
+/** Hands out due orders, oldest first, none twice at a time. */
+class DueOrders {
+  readonly #db: Database
+  readonly #batchSize: number
+  readonly #inHand = new Set<OrderId>()
+  #next: OrderId[] = []
+  #looking: Promise<void> | undefined
+
+  constructor(db: Database, { batchSize }: ConsumeOptions) {
+    this.#db = db
+    this.#batchSize = batchSize
+  }
+
+  /** @returns false where nothing is due that is not in hand */
+  async handOut(handler: DeliveryHandler): Promise<boolean> {
+    if (this.#next.length === 0) {
+      this.#looking ??= this.#look().finally(() => {
+        this.#looking = undefined
+      })
+      await this.#looking
+    }
+    const ids = this.#next.splice(0, this.#batchSize)
+    if (ids.length === 0) return false
+    for (const id of ids) this.#inHand.add(id)
+    try {
+      const claimed = await handler(ids)
+      // Another process is at the same orders: what it has claimed need not be tried.
+      if (claimed < ids.length) this.#next = []
+    } finally {
+      for (const id of ids) this.#inHand.delete(id)
+    }
+    return true
+  }
+
+  async #look(): Promise<void> {
+    const due = await this.#db
+      .selectFrom('orders')
+      .select('id')
+      .where('due_at', '<', Date.now())
+      .orderBy('due_at')
+      .orderBy('id')
+      .limit(this.#inHand.size + AHEAD * this.#batchSize)
+      .execute()
+    this.#next = due.map((order) => order.id).filter((id) => !this.#inHand.has(id))
   }
 }

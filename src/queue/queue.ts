@@ -3,15 +3,10 @@
 import type { OrderId } from '../domain/ids.js'
 
 /**
- * What a worker is handed: orders by id, or leave to take the next ones that are due.
- * Either way the worker claims them in the database before it touches them.
+ * Processes orders that a queue hands out; they are claimed in the database before they are touched. Resolves to how many
+ * of them could be claimed; a rejection stops the consumer.
  */
-export type Delivery =
-  | { readonly kind: 'orders'; readonly ids: readonly OrderId[] }
-  | { readonly kind: 'next-due'; readonly limit: number }
-
-/** Settles a delivery. Resolves to how many orders it claimed; a rejection stops the consumer. */
-export type DeliveryHandler = (delivery: Delivery) => Promise<number>
+export type DeliveryHandler = (ids: readonly OrderId[]) => Promise<number>
 
 export interface ConsumeOptions {
   /** Deliveries in hand at a time. */

@@ -1,5 +1,6 @@
 // What is derived, computed afresh from what it is derived from: the audit compares with it, a rebuild writes it.
 import type { Database } from '../database/connection.js'
+import { HOLDING_STATUSES } from '../domain/order.js'
 
 export function freshCustomerSales(db: Database) {
   return db
@@ -47,13 +48,18 @@ export function freshStock(db: Database) {
     .groupBy('product_id')
   const held = db
     .selectFrom('stock_reservations')
+    .innerJoin('orders', (join) =>
+      join
+        .onRef('orders.id', '=', 'stock_reservations.order_id')
+        .onRef('orders.attempt', '=', 'stock_reservations.attempt'),
+    )
     .select((eb) => ['product_id', eb.fn.sum<number>('quantity').as('units')])
     .groupBy('product_id')
   return db
     .selectFrom('products')
     .leftJoin(adjusted.as('adjusted'), 'adjusted.product_id', 'products.id')
-    .leftJoin(held.where('state', '=', 'committed').as('committed'), 'committed.product_id', 'products.id')
-    .leftJoin(held.where('state', '=', 'live').as('live'), 'live.product_id', 'products.id')
+    .leftJoin(held.where('status', '=', 'completed').as('committed'), 'committed.product_id', 'products.id')
+    .leftJoin(held.where('status', 'in', HOLDING_STATUSES).as('live'), 'live.product_id', 'products.id')
     .select((eb) => [
       'products.id as product_id',
       eb(eb.fn.coalesce('adjusted.units', eb.lit(0)), '-', eb.fn.coalesce('committed.units', eb.lit(0))).as('on_hand'),

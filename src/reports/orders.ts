@@ -5,7 +5,7 @@ import { rowSource } from '../database/row-source.js'
 import type { Day } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
-import type { FailureReason, OrderStatus } from '../domain/order.js'
+import { type FailureReason, type OrderStatus, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
 
 export interface OrderFilter {
@@ -166,7 +166,7 @@ function readOrder(db: Database, id: OrderId) {
       const reservations = await trx
         .selectFrom('stock_reservations')
         .innerJoin('products', 'products.id', 'stock_reservations.product_id')
-        .select(['attempt', 'sku', 'quantity', 'state', 'expires_at'])
+        .select(['attempt', 'sku', 'quantity', 'expires_at'])
         .where('order_id', '=', id)
         .orderBy('attempt')
         .orderBy('sku')
@@ -177,6 +177,11 @@ function readOrder(db: Database, id: OrderId) {
         .where('order_id', '=', id)
         .orderBy('attempt')
         .execute()
-      return { ...order, lines, reservations, payments }
+      return {
+        ...order,
+        lines,
+        reservations: reservations.map((held) => ({ ...held, state: reservationState(order, held.attempt) })),
+        payments,
+      }
     })
 }

@@ -1,8 +1,8 @@
 // One batch, from delivery to settlement: claim and reserve, charge, settle.
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
+import type { OrderId } from '../domain/ids.js'
 import type { Gateway } from '../payments/gateway.js'
-import type { Delivery } from '../queue/queue.js'
 import { type ChargeOptions, chargeAll } from './charge.js'
 import { type Claim, type ClaimOptions, claim, renewLease } from './claim.js'
 import { type SettleOptions, settle } from './settle.js'
@@ -23,20 +23,20 @@ export interface BatchResult {
 }
 
 /**
- * Takes a delivery through the workflow. A crash between any two steps leaves orders that the next worker claims when
+ * Takes the orders through the workflow, as far as they are due. A crash between any two steps leaves orders that the next worker claims when
  * the lease ends, and charges under the same keys.
  */
 export async function processBatch(
   db: Kysely<Schema>,
   gateway: Gateway,
-  delivery: Delivery,
+  ids: readonly OrderId[],
   options: BatchOptions,
 ): Promise<BatchResult> {
-  const claimed = await claim(db, delivery, options.claim)
-  const outcomes = await whileRenewing(db, claimed, options.claim.leaseMs, () =>
+  const claimed = await claim(db, ids, options.claim)
+  const answers = await whileRenewing(db, claimed, options.claim.leaseMs, () =>
     chargeAll(gateway, claimed.orders, options.charge),
   )
-  const settled = claimed.orders.length > 0 ? await settle(db, claimed, outcomes, options.settle) : NOTHING_SETTLED
+  const settled = claimed.orders.length > 0 ? await settle(db, claimed, answers, options.settle) : NOTHING_SETTLED
   return { claimed: claimed.count, failed: claimed.failed, ...settled }
 }
 

@@ -1,6 +1,5 @@
 // Between the two transactions of a batch: ask the gateway for every order in hand, once for each key.
 import pMap from 'p-map'
-import type { OrderId } from '../domain/ids.js'
 import type { ChargeOutcome, Gateway } from '../payments/gateway.js'
 import type { ClaimedOrder } from './claim.js'
 
@@ -11,17 +10,22 @@ export interface ChargeOptions {
   readonly timeoutMs: number
 }
 
-/** What the gateway said about each order. Never rejects: no answer is an answer, too. */
-export async function chargeAll(
+/** A charge, and how it went. */
+export interface Answer {
+  readonly order: ClaimedOrder
+  readonly outcome: ChargeOutcome
+}
+
+/** Asks for each order. Never rejects: no answer is an answer, too. */
+export function chargeAll(
   gateway: Gateway,
   orders: readonly ClaimedOrder[],
   { inFlight, timeoutMs }: ChargeOptions,
-): Promise<ReadonlyMap<OrderId, ChargeOutcome>> {
-  const outcomes = await pMap(orders, (order) => chargeOne(gateway, order, timeoutMs), { concurrency: inFlight })
-  return new Map(orders.map((order, index) => [order.id, outcomes[index] ?? NO_ANSWER]))
+): Promise<Answer[]> {
+  return pMap(orders, async (order) => ({ order, outcome: await chargeOne(gateway, order, timeoutMs) }), {
+    concurrency: inFlight,
+  })
 }
-
-const NO_ANSWER: ChargeOutcome = { status: 'unknown', message: 'the gateway gave no answer' }
 
 async function chargeOne(gateway: Gateway, order: ClaimedOrder, timeoutMs: number): Promise<ChargeOutcome> {
   // Nothing to take, so nobody to ask: a free order is not declined.

@@ -1,16 +1,16 @@
 // The first transaction of a batch: take orders in hand, reserve their stock, and write down what will be charged before
 // the gateway hears of it.
-import { randomUUID } from 'node:crypto'
-import { type Expression, type Kysely, sql } from '../database/kysely.js'
+import { randomBytes } from 'node:crypto'
+import { type Kysely, type SelectQueryBuilder, sql } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
-import { Prepared } from '../database/prepared.js'
+import { type Parameter, Prepared } from '../database/prepared.js'
 import { idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
-import { type IdempotencyKey, idempotencyKey, type LeaseToken, type OrderId, type ProductId } from '../domain/ids.js'
+import { type IdempotencyKey, idempotencyKey, type LeaseToken, type OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
-import type { Delivery } from '../queue/queue.js'
-import { allocate, type Demand, type Shortage } from './allocate.js'
+import type { Item } from './allocate.js'
+import { type OutOfStock, reserveStock } from './stock.js'
 
 export interface ClaimOptions {
   readonly leaseMs: number
@@ -24,6 +24,8 @@ export interface ClaimedOrder {
   readonly key: IdempotencyKey
   readonly currency: Currency
   readonly total: number
+  /** What it wants of each product; a SKU that it names twice is added up. */
+  readonly items: readonly Item[]
 }
 
 export interface Claim {
@@ -36,34 +38,31 @@ export interface Claim {
   readonly orders: readonly ClaimedOrder[]
 }
 
-interface DueOrder extends Omit<ClaimedOrder, 'key'> {
-  readonly status: OrderStatus
-  readonly source: string
-  readonly reference: string
-}
-
 /**
  * Claims orders that are due: new ones, and those whose worker went silent before it settled them. What another worker
  * holds, or has settled, is passed over, so a delivery that comes twice or late changes nothing.
  */
-export async function claim(db: Kysely<Schema>, delivery: Delivery, options: ClaimOptions): Promise<Claim> {
-  const token = randomUUID() as string as LeaseToken
+export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options: ClaimOptions): Promise<Claim> {
+  const token = newToken()
+  const now = Date.now()
+  // Looked up before the transaction, which keeps every other writer waiting while it lasts.
+  const due = await findDue(db, ids, now)
+  if (due.length === 0) return { token, count: 0, failed: 0, orders: [] }
   return db.transaction().execute(async (trx) => {
-    const now = Date.now()
-    const due = await findDue(trx, delivery, now)
-    if (due.length === 0) return { token, count: 0, failed: 0, orders: [] }
-    const fresh = due.filter((order) => order.status === 'pending')
-    const short = await reserve(trx, fresh, { now, expiresAt: now + options.reservationTtlMs })
-    const held = due.filter((order) => !short.has(order.id))
-    await addIntents.run(trx, { ids: idsJson(fresh.filter((order) => !short.has(order.id))), now })
-    await takeLease.run(trx, { ids: idsJson(held), token, until: now + options.leaseMs })
-    return {
-      token,
-      count: due.length,
-      failed: short.size,
-      orders: held.map((order) => ({ ...order, key: idempotencyKey(order.source, order.reference, order.attempt) })),
-    }
+    const mine = await stillDue(trx, due, { now })
+    const fresh = mine.filter((order) => order.status === 'pending')
+    const { served, short } = await reserveStock(trx, fresh, now + options.reservationTtlMs)
+    await failOutOfStock(trx, short, now)
+    await addIntents.run(trx, { ids: idsJson(served), now })
+    const orders = [...mine.filter((order) => order.status !== 'pending'), ...served]
+    await takeLease.run(trx, { ids: idsJson(orders), token, until: Date.now() + options.leaseMs })
+    return { token, count: mine.length, failed: short.length, orders }
   })
+}
+
+/** Short, since every order in hand carries it: 72 random bits. */
+function newToken(): LeaseToken {
+  return randomBytes(9).toString('base64url') as string as LeaseToken
 }
 
 /** Puts the end of the lease off, for charges that take long. Orders that were lost meanwhile stay lost. */
@@ -76,137 +75,110 @@ export async function renewLease(db: Kysely<Schema>, claimed: Claim, leaseMs: nu
     .execute()
 }
 
-function findDue(db: Kysely<Schema>, delivery: Delivery, now: number): Promise<DueOrder[]> {
-  return delivery.kind === 'orders'
-    ? dueAmong.all(db, { now, ids: JSON.stringify(delivery.ids) })
-    : nextDue.all(db, { now, limit: delivery.limit })
+/** An order as it was looked up. */
+interface DueOrder extends ClaimedOrder {
+  readonly status: OrderStatus
 }
 
-function dueOrders(db: Kysely<Schema>, now: Expression<number>) {
+/** In id order, as stock is given. */
+async function findDue(db: Kysely<Schema>, ids: readonly OrderId[], now: number): Promise<DueOrder[]> {
+  const orders = await dueAmong.all(db, { now, ids: JSON.stringify(ids) })
+  const itemsOf = new Map<OrderId, Item[]>(orders.map((order) => [order.id, []]))
+  for (const { orderId, ...item } of await itemsAmong.all(db, { ids: idsJson(orders) }))
+    itemsOf.get(orderId)?.push(item)
+  return orders.map(({ id, status, attempt, source, reference, currency, total }) => ({
+    id,
+    status,
+    attempt,
+    key: idempotencyKey(source, reference, attempt),
+    currency,
+    total,
+    items: itemsOf.get(id) ?? [],
+  }))
+}
+
+interface DueRow extends Omit<DueOrder, 'key' | 'items'> {
+  readonly source: string
+  readonly reference: string
+}
+
+const dueAmong = new Prepared<{ now: number; ids: string }, DueRow>((db, value) =>
+  dueOrders(db, value).orderBy('id').select(['id', 'status', 'attempt', 'source', 'reference', 'currency', 'total']),
+)
+
+function dueOrders(db: Kysely<Schema>, value: Parameter<{ now: number; ids: string }>) {
   return db
     .selectFrom('orders')
-    .where('due_at', 'is not', null)
-    .where('due_at', '<=', now)
-    .where('status', 'in', ['pending', 'payment_processing'])
-    .select(['id', 'status', 'attempt', 'source', 'reference', 'currency', 'total'])
-}
-
-const nextDue = new Prepared<{ now: number; limit: number }, DueOrder>((db, value) =>
-  dueOrders(db, value('now')).orderBy('due_at').orderBy('id').limit(value('limit')),
-)
-
-const dueAmong = new Prepared<{ now: number; ids: string }, DueOrder>((db, value) =>
-  dueOrders(db, value('now'))
     .where('id', 'in', packedIdsIn<OrderId>(value('ids')))
-    .orderBy('id'),
-)
-
-/** Reserves what new orders want; where there is no stock, they fail. Returns those that failed. */
-async function reserve(
-  db: Kysely<Schema>,
-  fresh: readonly DueOrder[],
-  { now, expiresAt }: { readonly now: number; readonly expiresAt: number },
-): Promise<ReadonlySet<OrderId>> {
-  const demands = await demandsOf.all(db, { ids: idsJson(fresh) })
-  const productIds = [...new Set(demands.map((demand) => demand.productId))]
-  const products = await stockOf.all(db, { ids: JSON.stringify(productIds) })
-  const available = new Map(products.map((product) => [product.id, product.on_hand - product.reserved]))
-  const { reserved, short } = allocate(demands, available)
-  await addReservations.run(db, {
-    ids: JSON.stringify([...new Set(reserved.map((demand) => demand.orderId))]),
-    expiresAt,
-  })
-  await addReserved.run(db, { units: packRows(UNIT_COLUMNS, addUpUnits(reserved)).json })
-  const skus = new Map(products.map((product) => [product.id, product.sku]))
-  await failShort(db, short, skus, now)
-  return new Set(short.map((shortage) => shortage.orderId))
+    .where('due_at', '<', value('now'))
 }
 
-/** What the orders want of each product; a SKU that an order names twice is added up. */
-const demandsOf = new Prepared<{ ids: string }, Demand>((db, value) =>
+const itemsAmong = new Prepared<{ ids: string }, Item & { readonly orderId: OrderId }>((db, value) =>
   db
     .selectFrom('order_lines')
     .where('order_id', 'in', packedIdsIn<OrderId>(value('ids')))
     .groupBy(['order_id', 'product_id'])
-    .orderBy('order_id')
     .select(['order_id as orderId', 'product_id as productId'])
     .select((eb) => eb.fn.sum<number>('quantity').as('quantity')),
 )
 
-/** In id order, as every transaction that locks several products does. */
-const stockOf = new Prepared<{ ids: string }, { id: ProductId; sku: string; on_hand: number; reserved: number }>(
-  (db, value) =>
-    db
-      .selectFrom('products')
-      .where('id', 'in', packedIdsIn<ProductId>(value('ids')))
-      .orderBy('id')
-      .select(['id', 'sku', 'on_hand', 'reserved']),
-)
+/**
+ * Those that nobody has touched since they were looked up at `now`. For whoever claims, postpones or retries an order sets
+ * its due_at at or after that moment, and what else was read of it never changes.
+ */
+const stillDue = among<{ now: number }>(dueOrders)
 
-const addReservations = new Prepared<{ ids: string; expiresAt: number }>((db, value) =>
+/** Those that the lease is on. */
+export const heldUnder = among<{ token: LeaseToken }>((db, value) =>
   db
-    .insertInto('stock_reservations')
-    .columns(['order_id', 'attempt', 'product_id', 'quantity', 'state', 'expires_at'])
-    .expression((eb) =>
-      eb
-        .selectFrom('order_lines')
-        .innerJoin('orders', 'orders.id', 'order_lines.order_id')
-        .where('order_lines.order_id', 'in', packedIdsIn<OrderId>(value('ids')))
-        .groupBy(['order_lines.order_id', 'orders.attempt', 'order_lines.product_id'])
-        .select(['order_lines.order_id', 'orders.attempt', 'order_lines.product_id'])
-        .select((sub) => sub.fn.sum<number>('order_lines.quantity').as('quantity'))
-        .select([eb.val('live').as('state'), sql<number>`${value('expiresAt')}`.as('expires_at')]),
-    ),
+    .selectFrom('orders')
+    .where('id', 'in', packedIdsIn<OrderId>(value('ids')))
+    .where('lease_token', '=', value('token'))
+    .where('status', '=', 'payment_processing'),
 )
 
-/** Units of one product. */
-interface ProductUnits {
-  readonly product_id: ProductId
-  readonly quantity: number
+/** Makes a query over the orders with given ids a function that picks those that it finds. */
+function among<Values extends object>(
+  query: (
+    db: Kysely<Schema>,
+    value: Parameter<Values & { ids: string }>,
+  ) => SelectQueryBuilder<Schema, 'orders', object>,
+) {
+  const count = new Prepared<Values & { ids: string }, { count: number }>((db, value) =>
+    query(db, value).select((eb) => eb.fn.countAll<number>().as('count')),
+  )
+  const select = new Prepared<Values & { ids: string }, { id: OrderId }>((db, value) => query(db, value).select('id'))
+  return async <Order extends { readonly id: OrderId }>(
+    db: Kysely<Schema>,
+    orders: readonly Order[],
+    values: Values,
+  ): Promise<readonly Order[]> => {
+    const all = { ...values, ids: idsJson(orders) }
+    // Nearly always it is all of them, and a count is had for a third of the price.
+    const [row] = await count.all(db, all)
+    if (row?.count === orders.length) return orders
+    const found = new Set((await select.all(db, all)).map((order) => order.id))
+    return orders.filter((order) => found.has(order.id))
+  }
 }
 
-const UNIT_COLUMNS = ['product_id', 'quantity'] as const
-
-const addReserved = new Prepared<{ units: string }>((db, value) =>
-  db
-    .updateTable('products')
-    .from(rowSource<ProductUnits, 'row'>('row', { columns: UNIT_COLUMNS, json: value('units') }))
-    .set((eb) => ({ reserved: eb('products.reserved', '+', eb.ref('row.quantity')) }))
-    .whereRef('products.id', '=', 'row.product_id'),
-)
-
-function addUpUnits(demands: readonly Demand[]): ProductUnits[] {
-  const units = new Map<ProductId, number>()
-  for (const { productId, quantity } of demands) units.set(productId, (units.get(productId) ?? 0) + quantity)
-  return [...units].map(([product_id, quantity]) => ({ product_id, quantity }))
-}
-
-async function failShort(
-  db: Kysely<Schema>,
-  short: readonly Shortage[],
-  skus: ReadonlyMap<ProductId, string>,
-  now: number,
-): Promise<void> {
-  if (short.length === 0) return
-  const rows = short.map(({ orderId, productId, wanted, available }) => ({
-    order_id: orderId,
-    why: `${skus.get(productId)}: ${wanted} wanted, ${available} available`,
-  }))
+async function failOutOfStock(db: Kysely<Schema>, orders: readonly OutOfStock[], now: number): Promise<void> {
+  if (orders.length === 0) return
   await db
     .updateTable('orders')
-    .from(rowSource('row', packRows(['order_id', 'why'], rows)))
+    .from(rowSource('row', packRows(['id', 'message'], orders)))
     .set((eb) => ({
       status: 'failed',
       reason: 'out_of_stock',
-      message: eb.ref('row.why'),
+      message: eb.ref('row.message'),
       settled_at: now,
       due_at: null,
     }))
-    .whereRef('orders.id', '=', 'row.order_id')
+    .whereRef('orders.id', '=', 'row.id')
     .execute()
 }
 
-/** Pending orders pass through `reserved` here: their stock is held and their intent follows in this transaction. */
+/** Pending orders pass through `reserved` here: their stock is held and their intent is written in this transaction. */
 const takeLease = new Prepared<{ ids: string; token: LeaseToken; until: number }>((db, value) =>
   db
     .updateTable('orders')

@@ -1,15 +1,15 @@
 // The second transaction of a batch: what the gateway said becomes money, stock and sales figures, under the fence of
 // the lease. Each outcome stands here beside what it undoes or makes final.
-import type { Expression, Kysely } from '../database/kysely.js'
+import type { Kysely } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
 import { addToSales } from '../database/sales.js'
 import type { Schema } from '../database/schema.js'
-import type { LeaseToken, OrderId } from '../domain/ids.js'
-import type { PaymentStatus } from '../domain/order.js'
-import type { ChargeOutcome } from '../payments/gateway.js'
-import { type Claim, type ClaimedOrder, idsJson } from './claim.js'
+import type { OrderId } from '../domain/ids.js'
+import type { Answer } from './charge.js'
+import { type Claim, heldUnder, idsJson } from './claim.js'
+import { commitStock, releaseStock } from './stock.js'
 
 export interface SettleOptions {
   /** After so many charges without an answer, an order waits for a person. */
@@ -28,102 +28,62 @@ const BACKOFF_MS = 1000
 const LONGEST_BACKOFF_MS = 300_000
 
 /**
- * Settles the orders that the claim still holds. Those that another worker has taken over meanwhile are left to it: it
+ * Settles the orders that the lease is still on. Those that another worker has taken over meanwhile are left to it: it
  * asks the gateway with the same keys and gets the same answers.
  */
 export async function settle(
   db: Kysely<Schema>,
   claim: Claim,
-  outcomes: ReadonlyMap<OrderId, ChargeOutcome>,
+  answers: readonly Answer[],
   options: SettleOptions,
 ): Promise<Settled> {
   return db.transaction().execute(async (trx) => {
-    const held = await stillHeld(trx, claim)
-    const orders = claim.orders.filter((order) => held.has(order.id))
-    const endedAs = (status: ChargeOutcome['status']) => orders.filter(({ id }) => outcomes.get(id)?.status === status)
+    const held = new Set(await heldUnder(trx, claim.orders, claim))
+    const mine = answers.filter(({ order }) => held.has(order))
     const now = Date.now()
-    await recordAnswers(trx, orders, outcomes, now)
     return {
-      completed: await complete(trx, endedAs('captured'), now),
-      rolledBack: await rollBack(trx, endedAs('declined'), now),
-      postponed: await postpone(trx, endedAs('unknown'), options, now),
+      completed: await complete(trx, mine, now),
+      rolledBack: await rollBack(trx, mine, now),
+      postponed: await postpone(trx, mine, options, now),
     }
   })
 }
 
-async function stillHeld(db: Kysely<Schema>, claim: Claim): Promise<ReadonlySet<OrderId>> {
-  const held = await heldUnder.all(db, { ids: idsJson(claim.orders), token: claim.token })
-  return new Set(held.map((order) => order.id))
+/** The money is in: the stock leaves, and the sale counts. */
+async function complete(db: Kysely<Schema>, answers: readonly Answer[], now: number): Promise<number> {
+  const captured = answers.flatMap(({ order: { id, attempt, items }, outcome }) =>
+    outcome.status === 'captured' ? [{ id, attempt, items, reference: outcome.reference }] : [],
+  )
+  if (captured.length === 0) return 0
+  const ids = idsJson(captured)
+  await recordCaptures.run(db, { captured: packRows(CAPTURED, captured).json, now })
+  await markCompleted.run(db, { ids, now })
+  await commitStock(db, captured)
+  await addToSales(db, ids)
+  return captured.length
 }
 
-const heldUnder = new Prepared<{ ids: string; token: LeaseToken }, { id: OrderId }>((db, value) =>
-  db
-    .selectFrom('orders')
-    .select('id')
-    .where('id', 'in', packedIdsIn<OrderId>(value('ids')))
-    .where('lease_token', '=', value('token'))
-    .where('status', '=', 'payment_processing'),
-)
-
-interface Answer {
-  readonly order_id: OrderId
+interface Captured {
+  readonly id: OrderId
   readonly attempt: number
-  readonly status: PaymentStatus
-  readonly gateway_reference: string | null
-  readonly message: string | null
-  readonly unanswered: number
+  readonly reference: string
 }
 
-async function recordAnswers(
-  db: Kysely<Schema>,
-  orders: readonly ClaimedOrder[],
-  outcomes: ReadonlyMap<OrderId, ChargeOutcome>,
-  now: number,
-): Promise<void> {
-  const answers = orders.flatMap(({ id, attempt }): Answer[] => {
-    const outcome = outcomes.get(id)
-    if (!outcome) return []
-    return [
-      {
-        order_id: id,
-        attempt,
-        status: outcome.status,
-        gateway_reference: outcome.status === 'captured' ? outcome.reference : null,
-        message: outcome.status === 'captured' ? null : outcome.message,
-        unanswered: outcome.status === 'unknown' ? 1 : 0,
-      },
-    ]
-  })
-  await answer.run(db, { answers: packRows(ANSWER_COLUMNS, answers).json, now })
-}
+const CAPTURED = ['id', 'attempt', 'reference'] as const
 
-const ANSWER_COLUMNS = ['order_id', 'attempt', 'status', 'gateway_reference', 'message', 'unanswered'] as const
-
-const answer = new Prepared<{ answers: string; now: number }>((db, value) =>
+const recordCaptures = new Prepared<{ captured: string; now: number }>((db, value) =>
   db
     .updateTable('payments')
-    .from(rowSource<Answer, 'answer'>('answer', { columns: ANSWER_COLUMNS, json: value('answers') }))
+    .from(rowSource<Captured, 'row'>('row', { columns: CAPTURED, json: value('captured') }))
     .set((eb) => ({
-      status: eb.ref('answer.status'),
-      gateway_reference: eb.ref('answer.gateway_reference'),
-      message: eb.ref('answer.message'),
-      unanswered: eb('payments.unanswered', '+', eb.ref('answer.unanswered')),
+      status: 'captured',
+      gateway_reference: eb.ref('row.reference'),
+      message: null,
       answered_at: value('now'),
     }))
-    .whereRef('payments.order_id', '=', 'answer.order_id')
-    .whereRef('payments.attempt', '=', 'answer.attempt'),
+    .whereRef('payments.order_id', '=', 'row.id')
+    .whereRef('payments.attempt', '=', 'row.attempt'),
 )
-
-/** The money is in: the stock leaves, and the sale counts. */
-async function complete(db: Kysely<Schema>, orders: readonly ClaimedOrder[], now: number): Promise<number> {
-  if (orders.length === 0) return 0
-  const ids = idsJson(orders)
-  await markCompleted.run(db, { ids, now })
-  await takeStock.run(db, { ids })
-  await endReservations.run(db, { ids, state: 'committed' })
-  await addToSales(db, ids)
-  return orders.length
-}
 
 const markCompleted = new Prepared<{ ids: string; now: number }>((db, value) =>
   db
@@ -132,86 +92,69 @@ const markCompleted = new Prepared<{ ids: string; now: number }>((db, value) =>
     .where('id', 'in', packedIdsIn<OrderId>(value('ids'))),
 )
 
-/** Units of each product that the orders hold. */
-function unitsHeld(db: Kysely<Schema>, ids: Expression<string>) {
-  return db
-    .selectFrom('stock_reservations')
-    .where('order_id', 'in', packedIdsIn<OrderId>(ids))
-    .where('state', '=', 'live')
-    .groupBy('product_id')
-    .select((eb) => ['product_id', eb.fn.sum<number>('quantity').as('units')])
-    .as('held')
+/** The money was refused: the stock comes back. */
+async function rollBack(db: Kysely<Schema>, answers: readonly Answer[], now: number): Promise<number> {
+  const declined = answers.flatMap(({ order: { id, attempt, items }, outcome }) =>
+    outcome.status === 'declined' ? [{ id, attempt, items, message: outcome.message }] : [],
+  )
+  if (declined.length === 0) return 0
+  const rows = packRows(UNPAID, declined).json
+  await recordRefusals.run(db, { declined: rows, now })
+  await markRolledBack.run(db, { declined: rows, now })
+  await releaseStock(db, declined)
+  return declined.length
 }
 
-const takeStock = new Prepared<{ ids: string }>((db, value) =>
+interface Unpaid {
+  readonly id: OrderId
+  readonly attempt: number
+  readonly message: string
+}
+
+const UNPAID = ['id', 'attempt', 'message'] as const
+
+const recordRefusals = new Prepared<{ declined: string; now: number }>((db, value) =>
   db
-    .updateTable('products')
-    .from(unitsHeld(db, value('ids')))
-    .set((eb) => ({
-      on_hand: eb('products.on_hand', '-', eb.ref('held.units')),
-      reserved: eb('products.reserved', '-', eb.ref('held.units')),
-    }))
-    .whereRef('products.id', '=', 'held.product_id'),
+    .updateTable('payments')
+    .from(rowSource<Unpaid, 'row'>('row', { columns: UNPAID, json: value('declined') }))
+    .set((eb) => ({ status: 'declined', message: eb.ref('row.message'), answered_at: value('now') }))
+    .whereRef('payments.order_id', '=', 'row.id')
+    .whereRef('payments.attempt', '=', 'row.attempt'),
 )
 
-/** The money was refused: the stock comes back. */
-async function rollBack(db: Kysely<Schema>, orders: readonly ClaimedOrder[], now: number): Promise<number> {
-  if (orders.length === 0) return 0
-  const ids = idsJson(orders)
-  await markDeclined.run(db, { ids, now })
-  await giveStockBack.run(db, { ids })
-  await endReservations.run(db, { ids, state: 'released' })
-  return orders.length
-}
-
-const markDeclined = new Prepared<{ ids: string; now: number }>((db, value) =>
+const markRolledBack = new Prepared<{ declined: string; now: number }>((db, value) =>
   db
     .updateTable('orders')
+    .from(rowSource<Unpaid, 'row'>('row', { columns: UNPAID, json: value('declined') }))
     .set((eb) => ({
       status: 'rolled_back',
       reason: 'declined',
-      message: eb
-        .selectFrom('payments')
-        .whereRef('payments.order_id', '=', 'orders.id')
-        .whereRef('payments.attempt', '=', 'orders.attempt')
-        .select('payments.message'),
+      message: eb.ref('row.message'),
       settled_at: value('now'),
       due_at: null,
       lease_token: null,
     }))
-    .where('id', 'in', packedIdsIn<OrderId>(value('ids'))),
-)
-
-const giveStockBack = new Prepared<{ ids: string }>((db, value) =>
-  db
-    .updateTable('products')
-    .from(unitsHeld(db, value('ids')))
-    .set((eb) => ({ reserved: eb('products.reserved', '-', eb.ref('held.units')) }))
-    .whereRef('products.id', '=', 'held.product_id'),
-)
-
-const endReservations = new Prepared<{ ids: string; state: 'committed' | 'released' }>((db, value) =>
-  db
-    .updateTable('stock_reservations')
-    .set({ state: value('state') })
-    .where('order_id', 'in', packedIdsIn<OrderId>(value('ids')))
-    .where('state', '=', 'live'),
+    .whereRef('orders.id', '=', 'row.id'),
 )
 
 /** Nobody knows: stock and intent stay, and the same key is asked again later, or by a person. */
 async function postpone(
   db: Kysely<Schema>,
-  orders: readonly ClaimedOrder[],
+  answers: readonly Answer[],
   { attempts }: SettleOptions,
   now: number,
 ): Promise<number> {
-  if (orders.length === 0) return 0
+  const unknown = answers.flatMap(({ order: { id, attempt }, outcome }) =>
+    outcome.status === 'unknown' ? [{ id, attempt, message: outcome.message }] : [],
+  )
+  if (unknown.length === 0) return 0
+  await recordSilence.run(db, { unknown: packRows(UNPAID, unknown).json, now })
   const payments = await db
     .selectFrom('payments')
     .innerJoin('orders', (join) =>
       join.onRef('orders.id', '=', 'payments.order_id').onRef('orders.attempt', '=', 'payments.attempt'),
     )
-    .where('payments.order_id', 'in', idsIn(orders.map((order) => order.id)))
+    .where('payments.order_id', 'in', idsIn(unknown.map((order) => order.id)))
     .select(['payments.order_id', 'payments.unanswered', 'payments.message'])
     .execute()
   const rows = payments.map(({ order_id, unanswered, message }) => {
@@ -235,5 +178,19 @@ async function postpone(
     }))
     .whereRef('orders.id', '=', 'row.order_id')
     .execute()
-  return orders.length
+  return unknown.length
 }
+
+const recordSilence = new Prepared<{ unknown: string; now: number }>((db, value) =>
+  db
+    .updateTable('payments')
+    .from(rowSource<Unpaid, 'row'>('row', { columns: UNPAID, json: value('unknown') }))
+    .set((eb) => ({
+      status: 'unknown',
+      message: eb.ref('row.message'),
+      unanswered: eb('payments.unanswered', '+', 1),
+      answered_at: value('now'),
+    }))
+    .whereRef('payments.order_id', '=', 'row.id')
+    .whereRef('payments.attempt', '=', 'row.attempt'),
+)

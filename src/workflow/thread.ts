@@ -3,8 +3,8 @@ import { workerData } from 'node:worker_threads'
 import type { Config } from '../config.js'
 import { connect } from '../database/connection.js'
 import { WriteTurn } from '../database/write-turn.js'
+import type { OrderId } from '../domain/ids.js'
 import { createGateway } from '../payments/create-gateway.js'
-import type { Delivery } from '../queue/queue.js'
 import { type BatchOptions, type BatchResult, processBatch } from './batch.js'
 
 /** What every thread of a pool is started with. */
@@ -18,6 +18,6 @@ const { config, batch, turn } = workerData as ThreadOptions
 const db = connect(config.database, new WriteTurn(turn))
 const gateway = createGateway(config)
 
-export default function run(delivery: Delivery): Promise<BatchResult> {
-  return processBatch(db, gateway, delivery, batch)
+export default function run(ids: readonly OrderId[]): Promise<BatchResult> {
+  return processBatch(db, gateway, ids, batch)
 }

@@ -6,8 +6,8 @@ import type { Config } from '../config.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { WriteTurn } from '../database/write-turn.js'
-import type { WorkerId } from '../domain/ids.js'
-import type { Delivery, Queue } from '../queue/queue.js'
+import type { OrderId, WorkerId } from '../domain/ids.js'
+import type { Queue } from '../queue/queue.js'
 import type { BatchOptions, BatchResult } from './batch.js'
 import type { ThreadOptions } from './thread.js'
 
@@ -48,8 +48,8 @@ export async function work(
   const stop = stopWhen(options)
   let totals = NO_TOTALS
   const heartbeat = await startHeartbeat(db, concurrency, () => totals.processed)
-  const handle = async (delivery: Delivery): Promise<number> => {
-    const result: BatchResult = await pool.run(delivery)
+  const handle = async (ids: readonly OrderId[]): Promise<number> => {
+    const result: BatchResult = await pool.run(ids)
     totals = addResult(totals, result)
     options.onProgress(totals)
     if (options.maxOrders !== undefined && totals.processed >= options.maxOrders) stop.now()
@@ -70,7 +70,7 @@ export async function work(
   }
 }
 
-function createPool(config: Config, concurrency: number): Piscina<Delivery, BatchResult> {
+function createPool(config: Config, concurrency: number): Piscina<readonly OrderId[], BatchResult> {
   const threads = Math.min(availableParallelism(), concurrency)
   const batch: BatchOptions = {
     claim: { leaseMs: config['workflow.leaseMs'], reservationTtlMs: config['workflow.reservationTtlMs'] },

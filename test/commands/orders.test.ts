@@ -42,7 +42,7 @@ describe.concurrent('orders', PATIENT, () => {
       settledAt: 2000,
       payment: { status: 'declined', answeredAt: 2000 },
     })
-    shop.db.prepare("insert into stock_reservations values (?, 1, 1, 2, 'released', 3000)").run(order)
+    shop.db.prepare('insert into stock_reservations values (?, 1, 1, 2, 3000)').run(order)
 
     const { code, result } = await shop.json('orders', 'show', '1001')
     const text = await shop.run('orders', 'show', '1001')

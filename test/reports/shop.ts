@@ -178,17 +178,18 @@ export class Shop {
   }
 
   async #reserve(id: OrderId, status: OrderStatus, units: Map<ProductId, { quantity: number }>): Promise<void> {
-    const state = status === 'completed' ? 'committed' : status === 'rolled_back' ? 'released' : 'live'
     for (const [product, { quantity }] of units) {
       await this.db
         .insertInto('stock_reservations')
-        .values({ order_id: id, attempt: 1, product_id: product, quantity, state, expires_at: NOW + 900_000 })
+        .values({ order_id: id, attempt: 1, product_id: product, quantity, expires_at: NOW + 900_000 })
         .execute()
-      if (state === 'released') continue
+      if (status === 'rolled_back') continue
       await this.db
         .updateTable('products')
         .set((eb) =>
-          state === 'live' ? { reserved: eb('reserved', '+', quantity) } : { on_hand: eb('on_hand', '-', quantity) },
+          status === 'completed'
+            ? { on_hand: eb('on_hand', '-', quantity) }
+            : { reserved: eb('reserved', '+', quantity) },
         )
         .where('id', '=', product)
         .execute()

@@ -2,50 +2,41 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { OrderId, ProductId } from '../../src/domain/ids.js'
-import { allocate, type Demand } from '../../src/workflow/allocate.js'
+import { allocate } from '../../src/workflow/allocate.js'
 
 const orderIds = fc.integer({ min: 1, max: 30 })
-const demand = fc.record({ productId: fc.integer({ min: 1, max: 5 }), quantity: fc.integer({ min: 1, max: 9 }) })
+const item = fc
+  .record({ productId: fc.integer({ min: 1, max: 5 }), quantity: fc.integer({ min: 1, max: 9 }) })
+  .map(({ productId, quantity }) => ({ productId: productId as ProductId, quantity }))
 const batch = fc
   .uniqueArray(
-    fc.record({ id: orderIds, demands: fc.uniqueArray(demand, { minLength: 1, selector: (one) => one.productId }) }),
+    fc
+      .record({ id: orderIds, items: fc.uniqueArray(item, { minLength: 1, selector: (one) => one.productId }) })
+      .map(({ id, items }) => ({ id: id as OrderId, items })),
     { selector: (order) => order.id },
   )
-  .map((orders) =>
-    orders
-      .sort((a, b) => a.id - b.id)
-      .flatMap(({ id, demands }) =>
-        demands.map(
-          ({ productId, quantity }): Demand => ({
-            orderId: id as OrderId,
-            productId: productId as ProductId,
-            quantity,
-          }),
-        ),
-      ),
-  )
+  .map((orders) => orders.sort((a, b) => a.id - b.id))
 const stock = fc.array(fc.nat(20), { minLength: 5, maxLength: 5 })
 
 test('an allocation is what going through the orders one by one gives', () => {
   fc.assert(
-    fc.property(batch, stock, (demands, units) => {
+    fc.property(batch, stock, (orders, units) => {
       const available = new Map(units.map((unit, index) => [(index + 1) as ProductId, unit]))
-      const { reserved, short } = allocate(demands, available)
+      const { served, short } = allocate(orders, available)
 
-      const left = new Map(available)
+      const left = [...units]
       const winners: number[] = []
-      for (const id of [...new Set(demands.map((one) => one.orderId))]) {
-        const own = demands.filter((one) => one.orderId === id)
-        if (own.every((one) => (left.get(one.productId) ?? 0) >= one.quantity)) {
-          winners.push(id)
-          for (const one of own) left.set(one.productId, (left.get(one.productId) ?? 0) - one.quantity)
-        }
+      for (const { id, items } of orders) {
+        const after = [...left]
+        for (const { productId, quantity } of items) after[productId - 1] = (after[productId - 1] ?? 0) - quantity
+        if (after.some((unit) => unit < 0)) continue
+        winners.push(id)
+        left.splice(0, left.length, ...after)
       }
-      expect(reserved).toEqual(demands.filter((one) => winners.includes(one.orderId)))
-      expect(new Set(short.map((one) => one.orderId))).toEqual(
-        new Set(demands.map((one) => one.orderId).filter((id) => !winners.includes(id))),
+      expect(served.map((order) => order.id)).toEqual(winners)
+      expect(short.map((order) => order.id)).toEqual(
+        orders.map((order) => order.id).filter((id) => !winners.includes(id)),
       )
-      for (const unit of left.values()) expect(unit).toBeGreaterThanOrEqual(0)
     }),
   )
 })

@@ -1,6 +1,6 @@
 // The tables of the first release. schema.ts says what each column means; here stand the rules that the database keeps.
 
-import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES, RESERVATION_STATES } from '../../domain/order.js'
+import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES } from '../../domain/order.js'
 import { type CreateTableBuilder, type Kysely, sql } from '../kysely.js'
 import type { Migration } from '../migrations.js'
 
@@ -180,18 +180,10 @@ async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {
     .addColumn('attempt', 'integer', (column) => column.notNull())
     .addColumn('product_id', 'integer', (column) => column.notNull().references('products.id'))
     .addColumn('quantity', 'bigint', (column) => column.notNull())
-    .addColumn('state', 'varchar(20)', (column) => column.notNull())
     .addColumn('expires_at', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('stock_reservations_key', ['order_id', 'attempt', 'product_id'])
-    .addCheckConstraint('stock_reservations_state', oneOf('state', RESERVATION_STATES))
     .addCheckConstraint('stock_reservations_quantity', sql`quantity > 0`)
     .modifyEnd(clustered)
-    .execute()
-  await db.schema
-    .createIndex('stock_reservations_live')
-    .on('stock_reservations')
-    .column('product_id')
-    .where(sql.ref('state'), '=', sql.lit('live'))
     .execute()
 
   await db.schema

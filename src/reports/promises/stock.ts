@@ -1,7 +1,8 @@
 // What holds for stock: each product's figures, and the reservations that they come from.
 import type { Database } from '../../database/connection.js'
+import { HOLDING_STATUSES } from '../../domain/order.js'
 import { freshStock } from '../derivations.js'
-import { type DataPromise, differsUnless, nothing, oneIf } from './promise.js'
+import { type DataPromise, differsUnless, nothing } from './promise.js'
 
 export const STOCK_PROMISES: readonly DataPromise[] = [
   { name: 'stock_on_hand', about: 'units adjusted, less units sold', of: 'product', compare: onHand },
@@ -40,34 +41,24 @@ function reserved(db: Database) {
     .as('compared')
 }
 
-/** The units of an order's lines are held by its present attempt, live or committed as its status says, and by no other. */
+/** The units of an order's lines are held by its present attempt, and by no other. */
 function units(db: Database) {
   const wanted = db
     .selectFrom('orders')
     .innerJoin('order_lines', 'order_lines.order_id', 'orders.id')
-    .where('orders.status', 'in', ['reserved', 'payment_processing', 'completed'])
-    .select((eb) => [
-      'orders.id',
-      'order_lines.product_id',
-      'orders.attempt',
-      oneIf(eb('orders.status', '=', 'completed')).as('committed'),
-      'order_lines.quantity as wanted',
-      nothing().as('held'),
-    ])
+    .where('orders.status', 'in', [...HOLDING_STATUSES, 'completed'])
+    .select(['orders.id', 'order_lines.product_id', 'orders.attempt', 'order_lines.quantity as wanted'])
+    .select(nothing().as('held'))
   const held = db
     .selectFrom('stock_reservations')
-    .where('state', 'in', ['live', 'committed'])
-    .select((eb) => [
-      'order_id as id',
-      'product_id',
-      'attempt',
-      oneIf(eb('state', '=', 'committed')).as('committed'),
-      nothing().as('wanted'),
-      'quantity as held',
-    ])
+    .innerJoin('orders', 'orders.id', 'stock_reservations.order_id')
+    .where('orders.status', 'in', [...HOLDING_STATUSES, 'completed'])
+    .whereRef('stock_reservations.attempt', '>=', 'orders.attempt')
+    .select(['orders.id', 'stock_reservations.product_id', 'stock_reservations.attempt', nothing().as('wanted')])
+    .select('stock_reservations.quantity as held')
   return db
     .selectFrom(wanted.unionAll(held).as('units'))
-    .groupBy(['id', 'product_id', 'attempt', 'committed'])
+    .groupBy(['id', 'product_id', 'attempt'])
     .select((eb) => [
       'id',
       eb.fn.sum<number>('wanted').as('expected'),

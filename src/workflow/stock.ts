@@ -1,0 +1,123 @@
+// What a batch does to stock: reserve it for orders, let it leave the shop, or give it back.
+import { type Expression, type Kysely, sql } from '../database/kysely.js'
+import { packRows } from '../database/packed-rows.js'
+import { Prepared } from '../database/prepared.js'
+import { packedIdsIn, rowSource } from '../database/row-source.js'
+import type { Schema } from '../database/schema.js'
+import type { OrderId, ProductId } from '../domain/ids.js'
+import { allocate, type Wanting } from './allocate.js'
+
+/** An order that goes without, and why: `TEA: 3 wanted, 2 available`. */
+export interface OutOfStock {
+  readonly id: OrderId
+  readonly message: string
+}
+
+/** Reserves what the orders want, in the order given, as far as stock lasts. */
+export async function reserveStock<Order extends Wanting>(
+  db: Kysely<Schema>,
+  orders: readonly Order[],
+  expiresAt: number,
+): Promise<{ served: readonly Order[]; short: readonly OutOfStock[] }> {
+  const productIds = JSON.stringify([...unitsOf(orders).keys()])
+  const products = new Map((await stockOf.all(db, { ids: productIds })).map((product) => [product.id, product]))
+  const available = new Map([...products.values()].map((product) => [product.id, product.available]))
+  const { served, short } = allocate(orders, available)
+  await addReservations.run(db, { ids: JSON.stringify(served.map((order) => order.id)), expiresAt })
+  await addReserved.run(db, { units: packUnits(served) })
+  return {
+    served,
+    short: short.map(({ id, productId, wanted, available }) => ({
+      id,
+      message: `${products.get(productId)?.sku}: ${wanted} wanted, ${available} available`,
+    })),
+  }
+}
+
+/** In id order, as every transaction that locks several products does. */
+const stockOf = new Prepared<{ ids: string }, { id: ProductId; sku: string; available: number }>((db, value) =>
+  db
+    .selectFrom('products')
+    .where('id', 'in', packedIdsIn<ProductId>(value('ids')))
+    .orderBy('id')
+    .select(['id', 'sku'])
+    .select((eb) => eb('on_hand', '-', eb.ref('reserved')).as('available')),
+)
+
+const addReservations = new Prepared<{ ids: string; expiresAt: number }>((db, value) =>
+  db
+    .insertInto('stock_reservations')
+    .columns(['order_id', 'attempt', 'product_id', 'quantity', 'expires_at'])
+    .expression((eb) =>
+      eb
+        .selectFrom('order_lines')
+        .innerJoin('orders', 'orders.id', 'order_lines.order_id')
+        .where('order_lines.order_id', 'in', packedIdsIn<OrderId>(value('ids')))
+        .groupBy(['order_lines.order_id', 'orders.attempt', 'order_lines.product_id'])
+        .select(['order_lines.order_id', 'orders.attempt', 'order_lines.product_id'])
+        .select((sub) => sub.fn.sum<number>('order_lines.quantity').as('quantity'))
+        .select(sql<number>`${value('expiresAt')}`.as('expires_at')),
+    ),
+)
+
+const addReserved = new Prepared<{ units: string }>((db, value) =>
+  db
+    .updateTable('products')
+    .from(units(value('units')))
+    .set((eb) => ({ reserved: eb('products.reserved', '+', eb.ref('units.quantity')) }))
+    .whereRef('products.id', '=', 'units.product_id'),
+)
+
+/** The orders' stock leaves the shop. */
+export async function commitStock(db: Kysely<Schema>, orders: readonly Wanting[]): Promise<void> {
+  await takeUnits.run(db, { units: packUnits(orders) })
+}
+
+const takeUnits = new Prepared<{ units: string }>((db, value) =>
+  db
+    .updateTable('products')
+    .from(units(value('units')))
+    .set((eb) => ({
+      on_hand: eb('products.on_hand', '-', eb.ref('units.quantity')),
+      reserved: eb('products.reserved', '-', eb.ref('units.quantity')),
+    }))
+    .whereRef('products.id', '=', 'units.product_id'),
+)
+
+/** The orders' stock is for others again. */
+export async function releaseStock(db: Kysely<Schema>, orders: readonly Wanting[]): Promise<void> {
+  await giveUnitsBack.run(db, { units: packUnits(orders) })
+}
+
+const giveUnitsBack = new Prepared<{ units: string }>((db, value) =>
+  db
+    .updateTable('products')
+    .from(units(value('units')))
+    .set((eb) => ({ reserved: eb('products.reserved', '-', eb.ref('units.quantity')) }))
+    .whereRef('products.id', '=', 'units.product_id'),
+)
+
+/** Units of one product. */
+interface ProductUnits {
+  readonly product_id: ProductId
+  readonly quantity: number
+}
+
+const UNIT_COLUMNS = ['product_id', 'quantity'] as const
+
+function units(json: Expression<string>) {
+  return rowSource<ProductUnits, 'units'>('units', { columns: UNIT_COLUMNS, json })
+}
+
+function packUnits(orders: readonly Wanting[]): string {
+  const rows = [...unitsOf(orders)].map(([product_id, quantity]) => ({ product_id, quantity }))
+  return packRows(UNIT_COLUMNS, rows).json
+}
+
+function unitsOf(orders: readonly Wanting[]): Map<ProductId, number> {
+  const units = new Map<ProductId, number>()
+  for (const { items } of orders) {
+    for (const { productId, quantity } of items) units.set(productId, (units.get(productId) ?? 0) + quantity)
+  }
+  return units
+}
