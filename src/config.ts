@@ -1,10 +1,18 @@
 // The configuration: every key, where its value comes from, and what may stand in it. Values are parsed here, once;
 // the rest of the program sees typed ones.
 import { readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { distance } from 'fastest-levenshtein'
-import type { DatabaseAddress } from './database/connection.js'
-import { isTimeZone } from './domain/business-day.js'
+import {
+  numberBetween,
+  oneOf,
+  readDatabase,
+  readPrefix,
+  readQueue,
+  readRedis,
+  readTimeZone,
+  wholeBetween,
+} from './config-values.js'
 import { errorCode, usageError } from './errors.js'
 
 interface Setting<Value> {
@@ -18,7 +26,19 @@ interface Setting<Value> {
 
 const SETTINGS = {
   database: setting('ORDERCTL_DATABASE_URL', '', 'where everything is kept: sqlite:PATH', readDatabase),
-  queue: setting('ORDERCTL_QUEUE_URL', 'embedded', 'what delivers orders to workers: embedded', oneOf('embedded')),
+  redis: setting('ORDERCTL_REDIS_URL', '', 'keeps leaderboards and KPIs at hand: redis://HOST, or none', readRedis),
+  redisPrefix: setting(
+    'ORDERCTL_REDIS_PREFIX',
+    '',
+    'what our keys begin with on a Redis that others use, too',
+    readPrefix,
+  ),
+  queue: setting(
+    'ORDERCTL_QUEUE_URL',
+    'embedded',
+    'what delivers orders to workers: embedded, or redis://HOST; the Redis above where one is set',
+    readQueue,
+  ),
   timeZone: setting('ORDERCTL_TIME_ZONE', 'UTC', 'time zone of the business day', readTimeZone),
   'payments.gateway': setting(
     'ORDERCTL_PAYMENT_GATEWAY',
@@ -133,22 +153,29 @@ const CONFIG_FILE = 'orderctl.config.json'
  */
 export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolders): LoadedConfig {
   const files = [...new Set([folders.working, folders.user])].map((folder) => readConfigFile(join(folder, CONFIG_FILE)))
-  const config: Record<string, unknown> = {}
+  const config: { -readonly [Key in SettingKey]?: unknown } = {}
   const settings: ResolvedSetting[] = []
   for (const key of SETTING_KEYS) {
     const setting = SETTINGS[key]
     const file = files.find(({ values }) => values.has(key))
     const fromEnvironment = environment[setting.environment]
-    const [value, origin] =
+    const found =
       fromEnvironment !== undefined && fromEnvironment !== ''
-        ? [fromEnvironment, setting.environment]
+        ? { value: fromEnvironment, origin: setting.environment }
         : file
-          ? [file.values.get(key) ?? '', file.path]
-          : [key === 'database' ? `sqlite:${join(folders.data, 'orderctl.sqlite')}` : setting.fallback, 'default']
-    config[key] = readValue(key, value, origin)
-    settings.push({ key, value: maskPassword(value), origin, environment: setting.environment, about: setting.about })
+          ? { value: file.values.get(key) ?? '', origin: file.path }
+          : { value: fallbackOf(key, folders, config as Partial<Config>), origin: 'default' }
+    config[key] = readValue(key, found.value, found.origin)
+    const value = maskPassword(found.value)
+    settings.push({ key, value, origin: found.origin, environment: setting.environment, about: setting.about })
   }
   return { config: config as Config, settings }
+}
+
+function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Config>): string {
+  if (key === 'database') return `sqlite:${join(folders.data, 'orderctl.sqlite')}`
+  if (key === 'queue' && config.redis) return config.redis.url
+  return SETTINGS[key].fallback
 }
 
 /** The URL with its password as `***`, fit to be shown. */
@@ -232,40 +259,4 @@ function flatten(value: unknown, path: string, prefix: string): Map<string, stri
     }
   }
   return values
-}
-
-function readDatabase(text: string): DatabaseAddress {
-  const path = text.startsWith('sqlite:') ? text.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '') : ''
-  if (path === '' || path.startsWith('//'))
-    throw new Error('write sqlite:PATH, such as sqlite:/var/lib/shop/orders.sqlite')
-  return { kind: 'sqlite', path: resolve(path) }
-}
-
-function readTimeZone(text: string): string {
-  if (!isTimeZone(text)) throw new Error('write a time zone of the IANA list, such as UTC or Europe/Berlin')
-  return text
-}
-
-function oneOf<const Choice extends string>(...choices: Choice[]) {
-  return (text: string): Choice => {
-    const choice = choices.find((candidate) => candidate === text)
-    if (choice === undefined) throw new Error(`this release knows ${choices.join(' and ')}`)
-    return choice
-  }
-}
-
-function numberBetween(low: number, high: number) {
-  return (text: string): number => {
-    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
-    if (!(value >= low && value <= high)) throw new Error(`write a number from ${low} to ${high}`)
-    return value
-  }
-}
-
-function wholeBetween(low: number, high: number) {
-  return (text: string): number => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
-    if (!(value >= low && value <= high)) throw new Error(`write a whole number from ${low} to ${high}`)
-    return value
-  }
 }

@@ -1,0 +1,71 @@
+// The text of a setting -> its value. Each reader throws an Error whose message completes "… is not usable: ".
+import { resolve } from 'node:path'
+import type { DatabaseAddress } from './database/connection.js'
+import { isTimeZone } from './domain/business-day.js'
+import type { QueueAddress } from './queue/queue.js'
+import type { RedisAddress } from './redis/address.js'
+
+export function readDatabase(text: string): DatabaseAddress {
+  const path = text.startsWith('sqlite:') ? text.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '') : ''
+  if (path === '' || path.startsWith('//'))
+    throw new Error('write sqlite:PATH, such as sqlite:/var/lib/shop/orders.sqlite')
+  return { kind: 'sqlite', path: resolve(path) }
+}
+
+export function readTimeZone(text: string): string {
+  if (!isTimeZone(text)) throw new Error('write a time zone of the IANA list, such as UTC or Europe/Berlin')
+  return text
+}
+
+export function oneOf<const Choice extends string>(...choices: Choice[]) {
+  return (text: string): Choice => {
+    const choice = choices.find((candidate) => candidate === text)
+    if (choice === undefined) throw new Error(`this release knows ${choices.join(' and ')}`)
+    return choice
+  }
+}
+
+export function numberBetween(low: number, high: number) {
+  return (text: string): number => {
+    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
+    if (!(value >= low && value <= high)) throw new Error(`write a number from ${low} to ${high}`)
+    return value
+  }
+}
+
+export function wholeBetween(low: number, high: number) {
+  return (text: string): number => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+    if (!(value >= low && value <= high)) throw new Error(`write a whole number from ${low} to ${high}`)
+    return value
+  }
+}
+
+export function readQueue(text: string): QueueAddress {
+  if (text === 'embedded') return { kind: 'embedded' }
+  const address = redisAddress(text)
+  if (!address) throw new Error('this release knows embedded, redis://HOST and rediss://HOST')
+  return address
+}
+
+export function readRedis(text: string): RedisAddress | undefined {
+  if (text === '') return undefined
+  const address = redisAddress(text)
+  if (!address) throw new Error('write redis://HOST, or rediss://HOST for TLS, such as redis://127.0.0.1:6379/0')
+  return address
+}
+
+function redisAddress(text: string): RedisAddress | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !['redis:', 'rediss:'].includes(url.protocol) || url.hostname === '') return undefined
+  if (!/^\/?\d*$/.test(url.pathname)) return undefined
+  const database = url.pathname.slice(1)
+  const name = `${url.hostname}:${url.port || 6379}${database === '' ? '' : `/${database}`}`
+  return { kind: 'redis', url: text, name }
+}
+
+/** Redis keys are listed and matched by their first letters, so a prefix keeps to letters that mean nothing there. */
+export function readPrefix(text: string): string {
+  if (/^[A-Za-z0-9._:-]{0,64}$/.test(text)) return text
+  throw new Error('use letters, digits, ".", "_", "-" and ":", 64 at the most')
+}

@@ -1,0 +1,122 @@
+// A connection to Redis that either stands within seconds or says why not, and what the server tells about itself.
+import { Redis, type RedisOptions } from 'ioredis'
+import { EXIT, UserError } from '../errors.js'
+import type { RedisAddress } from './address.js'
+
+/** A server that does not answer a connection within this time is not there. */
+const CONNECT_TIMEOUT_MS = 4000
+
+const LONGEST_RECONNECT_PAUSE_MS = 1000
+
+/**
+ * Connects, or fails within five seconds. Later on, a lost connection is made again by itself, however long that takes.
+ *
+ * @throws UserError (exit 4) naming the server, without its password
+ */
+export async function connectRedis(
+  address: RedisAddress,
+  options: Pick<RedisOptions, 'maxRetriesPerRequest' | 'commandTimeout' | 'enableOfflineQueue'> = {},
+): Promise<Redis> {
+  const redis = new Redis(address.url, {
+    ...options,
+    lazyConnect: true,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    retryStrategy: () => null,
+  })
+  let cause: unknown
+  // Without a listener, ioredis prints what goes wrong. Whoever runs a command hears of it there.
+  redis.on('error', (error) => {
+    cause = error
+  })
+  try {
+    await redis.connect()
+    await redis.ping()
+  } catch (error) {
+    redis.disconnect()
+    throw unreachable(address, cause ?? error)
+  }
+  redis.options.retryStrategy = (times) => Math.min(50 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_PAUSE_MS)
+  return redis
+}
+
+export function unreachable({ name }: RedisAddress, cause: unknown): UserError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  const refused = /WRONGPASS|NOAUTH|NOPERM|invalid username/i.test(why)
+  return new UserError(
+    {
+      code: refused ? 'redis_refused' : 'redis_unreachable',
+      message: `Redis at ${name} ${refused ? 'does not let us in' : 'cannot be reached'}: ${why}.`,
+      fix: refused
+        ? 'Correct user and password in ORDERCTL_REDIS_URL or ORDERCTL_QUEUE_URL (redis://USER:PASSWORD@HOST).'
+        : `Start it (try: redis-cli -u redis://${name} ping), correct ORDERCTL_REDIS_URL or ORDERCTL_QUEUE_URL, or unset them to work without Redis.`,
+      retryable: !refused,
+      exit: EXIT.unreachable,
+    },
+    { cause },
+  )
+}
+
+/** What a server tells about itself. */
+export interface RedisFacts {
+  /** `Redis 7.0.15`, `Valkey 8.0.1`. */
+  readonly product: string
+  /** Of the Redis commands that it speaks: a Valkey says 7.2.4. */
+  readonly version: string
+  readonly usedMemory: number
+  /** 0 where there is no limit. */
+  readonly maxMemory: number
+  readonly evictionPolicy: string
+}
+
+export async function readFacts(redis: Redis): Promise<RedisFacts> {
+  const lines = (await redis.info()).split(/\r?\n/).map((line) => line.split(':') as [string, string | undefined])
+  const facts = new Map(lines)
+  const version = facts.get('redis_version') ?? ''
+  const valkey = facts.get('valkey_version')
+  return {
+    product: valkey === undefined ? `Redis ${version}` : `Valkey ${valkey}`,
+    version,
+    usedMemory: Number(facts.get('used_memory')),
+    maxMemory: Number(facts.get('maxmemory')),
+    evictionPolicy: facts.get('maxmemory_policy') ?? '',
+  }
+}
+
+const OLDEST = [6, 2] as const
+
+export function isTooOld({ version }: RedisFacts): boolean {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  return major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])
+}
+
+/** Whether it throws keys away when its memory is full, and with them waiting orders. */
+export function evicts({ evictionPolicy }: RedisFacts): boolean {
+  return evictionPolicy !== 'noeviction'
+}
+
+/**
+ * Refuses a server that cannot carry the queue.
+ *
+ * @throws UserError (exit 2) with the setting to change
+ */
+export function refuseUnfit(facts: RedisFacts, { name }: RedisAddress, { allowEviction }: { allowEviction: boolean }) {
+  if (isTooOld(facts)) {
+    throw new UserError({
+      code: 'redis_too_old',
+      message: `${facts.product} at ${name} is too old: orderctl needs ${OLDEST.join('.')} or newer.`,
+      fix: 'Update it, or unset ORDERCTL_REDIS_URL and ORDERCTL_QUEUE_URL to work without Redis.',
+      exit: EXIT.usage,
+    })
+  }
+  if (evicts(facts) && !allowEviction) {
+    throw new UserError({
+      code: 'redis_evicts',
+      message: `Redis at ${name} throws keys away when its memory is full (maxmemory-policy ${facts.evictionPolicy}), waiting orders among them.`,
+      fix: `${EVICTION_FIX} Or go on as it is with --allow-eviction: what is lost is published again by workers that find nothing to do.`,
+      exit: EXIT.usage,
+    })
+  }
+}
+
+export const EVICTION_FIX =
+  'Run `redis-cli config set maxmemory-policy noeviction` on that server, and set it in its redis.conf.'
