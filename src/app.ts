@@ -17,6 +17,8 @@ export interface AppOptions {
   readonly create?: boolean
   /** Also open a database whose days are in another time zone: for what looks at that, or mends it. */
   readonly anyTimeZone?: boolean
+  /** Take a Redis that throws keys away when its memory is full. */
+  readonly allowEviction?: boolean
 }
 
 /** Opens what the configuration names, lends it to `use`, and closes it again however that ends. */
@@ -28,7 +30,7 @@ export async function withApp<Result>(
   const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database)
   try {
     if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
-    const queue = new EmbeddedQueue(db)
+    const queue = await createQueue(db, config, options)
     try {
       return await use({ config, db, queue })
     } finally {
@@ -39,6 +41,18 @@ export async function withApp<Result>(
   } finally {
     await db.destroy()
   }
+}
+
+/** BullMQ takes longer to load than most commands take to run, so only those who have a Redis load it. */
+async function createQueue(db: Database, config: Config, { allowEviction = false }: AppOptions): Promise<Queue> {
+  if (config.queue.kind === 'embedded') return new EmbeddedQueue(db)
+  const { BullMqQueue } = await import('./queue/bullmq.js')
+  return new BullMqQueue(db, config.queue, {
+    prefix: config.redisPrefix,
+    batchSize: config['workflow.batchSize'],
+    leaseMs: config['workflow.leaseMs'],
+    allowEviction,
+  })
 }
 
 /** Stored days are in one time zone. Figures by the days of two would add up wrongly without anyone noticing. */

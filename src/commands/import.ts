@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { Args, Flags } from '@oclif/core'
 import type { App } from '../app.js'
 import { BaseCommand } from '../command-line/base-command.js'
+import { allowEvictionFlag } from '../command-line/queue-flags.js'
 import { databaseExists } from '../database/connection.js'
 import { EXIT, usageError } from '../errors.js'
 import { STDIN } from '../import/bytes.js'
@@ -57,6 +58,7 @@ export default class Import extends BaseCommand {
       default: 'skip',
     }),
     rejects: Flags.string({ description: 'where rejected lines go [default: FILE.rejects.csv beside the file]' }),
+    'allow-eviction': allowEvictionFlag,
     resume: Flags.boolean({ description: 'go on with an import of this file that was cut off' }),
   }
 
@@ -86,7 +88,10 @@ export default class Import extends BaseCommand {
     try {
       const outcome = flags['dry-run']
         ? await this.#dryRun(options)
-        : await this.withApp((app) => this.#import(app, { ...options, ...flags }), { create: true })
+        : await this.withApp((app) => this.#import(app, { ...options, ...flags }), {
+            create: true,
+            allowEviction: flags['allow-eviction'],
+          })
       progress.stop()
       return this.#show(outcome, { file, dry_run: flags['dry-run'] ?? false, began })
     } finally {
@@ -94,8 +99,10 @@ export default class Import extends BaseCommand {
     }
   }
 
-  #import(app: App, options: Omit<ImportOptions, 'openRejects'> & { rejects?: string | undefined }) {
+  async #import(app: App, options: Omit<ImportOptions, 'openRejects'> & { rejects?: string | undefined }) {
     refuseRejectsOverInput(options.file, options.rejects)
+    // A file that could not be published at its end had better wait.
+    await app.queue.connect()
     return importOrders(app, {
       ...options,
       openRejects: (run) =>
@@ -112,7 +119,7 @@ export default class Import extends BaseCommand {
   }
 
   #show(outcome: ImportOutcome, { file, dry_run, began }: { file: string; dry_run: boolean; began: number }) {
-    const { run, examples, interrupted, published } = outcome
+    const { run, examples, interrupted, published, unpublished } = outcome
     const result: ImportResult = {
       import_id: dry_run ? null : String(run.id),
       file,
@@ -144,6 +151,10 @@ export default class Import extends BaseCommand {
     })
     for (const { line, reason } of examples) this.note(cleanText(`line ${line}: ${reason}`))
     this.#sayWhatNext(result, examples.length)
+    if (unpublished) {
+      this.note(`${unpublished.message}\n${unpublished.fix}`)
+      this.leaveWith(EXIT.unreachable)
+    }
     return result
   }
 

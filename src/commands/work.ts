@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
+import { allowEvictionFlag } from '../command-line/queue-flags.js'
 import { EXIT, usageError } from '../errors.js'
 import { startProgress } from '../terminal/progress.js'
 import { countOf, duration } from '../terminal/text.js'
@@ -33,6 +34,7 @@ export default class Work extends BaseCommand {
     concurrency: Flags.integer({ description: 'batches in hand at a time', default: 5, min: 1, max: 1000 }),
     drain: Flags.boolean({ description: 'end when nothing is due or in flight' }),
     'max-runtime': Flags.string({ description: 'end after this long: 90s, 15m, 8h; a plain number is seconds' }),
+    'allow-eviction': allowEvictionFlag,
     'max-orders': Flags.integer({ description: 'end after about this many orders', min: 1 }),
   }
 
@@ -44,24 +46,28 @@ export default class Work extends BaseCommand {
     const progress = startProgress({ stream: process.stderr, environment: process.env, silent: this.jsonEnabled() })
     const perSecond = (processed: number) => processed / ((performance.now() - began) / 1000)
     try {
-      return await this.withApp(async (app) => {
-        const totals = await work(app, {
-          concurrency: flags.concurrency,
-          drain: flags.drain,
-          maxRuntimeMs,
-          maxOrders: flags['max-orders'],
-          signal,
-          onProgress: ({ processed }) =>
-            progress.update({ doing: 'Working', unit: 'orders', done: processed, perSecond: perSecond(processed) }),
-        })
-        progress.stop()
-        if (await app.queue.isPaused()) {
-          this.note(`The queue is paused, so orders wait in it. To go on: ${this.config.bin} queue resume`)
-          if (flags.drain) this.leaveWith(EXIT.failed)
-        }
-        if (signal.aborted) this.leaveWith(EXIT.interrupted)
-        return this.#show(totals, (performance.now() - began) / 1000)
-      })
+      return await this.withApp(
+        async (app) => {
+          const totals = await work(app, {
+            concurrency: flags.concurrency,
+            drain: flags.drain,
+            maxRuntimeMs,
+            maxOrders: flags['max-orders'],
+            signal,
+            onNotice: (text) => this.note(text),
+            onProgress: ({ processed }) =>
+              progress.update({ doing: 'Working', unit: 'orders', done: processed, perSecond: perSecond(processed) }),
+          })
+          progress.stop()
+          if (await app.queue.isPaused()) {
+            this.note(`The queue is paused, so orders wait in it. To go on: ${this.config.bin} queue resume`)
+            if (flags.drain) this.leaveWith(EXIT.failed)
+          }
+          if (signal.aborted) this.leaveWith(EXIT.interrupted)
+          return this.#show(totals, (performance.now() - began) / 1000)
+        },
+        { allowEviction: flags['allow-eviction'] },
+      )
     } finally {
       progress.stop()
     }

@@ -5,6 +5,7 @@ import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'
+import { makeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import type { RejectedLine } from './chunk.js'
 import { type ReadChunk, readInThread } from './reader.js'
@@ -35,8 +36,10 @@ export interface ImportOptions {
 
 export interface ImportOutcome {
   readonly run: ImportRun
-  /** Orders that workers may take now. */
+  /** Orders that workers may take now, and were told of. */
   readonly published: number
+  /** Why workers could not be told of all: the queue's server went away. They find the rest by themselves, later. */
+  readonly unpublished: UserError | undefined
   /** The first few lines that were not imported. */
   readonly examples: readonly RejectedLine[]
   /** Whether the signal ended it before the file's end. */
@@ -56,7 +59,8 @@ export async function importOrders(
       throw error
     })
     run = read.run
-    if (read.interrupted) return { run, published: 0, examples: rejects.examples, interrupted: true }
+    if (read.interrupted) 
+      return { run, published: 0, unpublished: undefined, examples: rejects.examples, interrupted: true }
   }
   // From here on nothing can go wrong with the file: every line is stored and judged.
   return { ...(await endRun(db, queue, run)), examples: rejects.examples, interrupted: false }
@@ -66,9 +70,9 @@ async function endRun(
   db: Kysely<Schema>,
   queue: Queue,
   run: ImportRun,
-): Promise<{ run: ImportRun; published: number }> {
-  const published = await release(db, queue, run)
-  return { published, run: await updateRun(db, run, { status: 'finished', ended_at: Date.now() }) }
+): Promise<{ run: ImportRun } & Release> {
+  const released = await release(db, queue, run)
+  return { ...released, run: await updateRun(db, run, { status: 'finished', ended_at: Date.now() }) }
 }
 
 async function beginWhenFree(db: Kysely<Schema>, queue: Queue, options: ImportOptions): Promise<ImportRun> {
@@ -206,9 +210,18 @@ async function abort(db: Kysely<Schema>, run: ImportRun, rejects: Rejects): Prom
 
 const RELEASE_SLICE = 10_000
 
-/** Lets the import's orders fall due, in slices, so that workers and other imports are not kept waiting. */
-async function release(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promise<number> {
+interface Release {
+  readonly published: number
+  readonly unpublished: UserError | undefined
+}
+
+/**
+ * Lets the import's orders fall due, in slices, so that workers and other imports are not kept waiting, and tells the
+ * queue. Where its server has gone away, the rest falls due all the same.
+ */
+async function release(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promise<Release> {
   let published = 0
+  let unpublished: UserError | undefined
   for (let after = 0 as OrderId; ; ) {
     const held = await db
       .selectFrom('orders')
@@ -219,8 +232,21 @@ async function release(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promis
       .limit(RELEASE_SLICE)
       .execute()
     const last = held.at(-1)
-    if (!last) return published
-    published += await queue.publish(held.map((order) => order.id))
+    if (!last) return { published, unpublished }
     after = last.id
+    const ids = held.map((order) => order.id)
+    const due = await makeDue(db, ids)
+    unpublished ??= await publishingError(queue, ids)
+    if (!unpublished) published += due
+  }
+}
+
+async function publishingError(queue: Queue, ids: readonly OrderId[]): Promise<UserError | undefined> {
+  try {
+    await queue.publish(ids)
+    return undefined
+  } catch (error) {
+    if (error instanceof UserError) return error
+    throw error
   }
 }

@@ -2,10 +2,10 @@
 // are handed different ones; what another process claims first, the claim passes over.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
-import { idsIn } from '../database/row-source.js'
 import { readSetting, writeSetting } from '../database/settings.js'
 import type { OrderId } from '../domain/ids.js'
-import type { ConsumeOptions, DeliveryHandler, Queue, QueueCounts } from './queue.js'
+import { countDue, findDue, isWorkLeft, withdrawDue } from './due-orders.js'
+import type { ConsumeOptions, Consumer, DeliveryHandler, Queue, QueueCounts } from './queue.js'
 
 /** How soon a consumer with nothing to do sees new orders, in milliseconds. */
 const POLL_MS = 200
@@ -18,31 +18,43 @@ export class EmbeddedQueue implements Queue {
     this.#db = db
   }
 
-  /** Orders that were taken from the queue, or never got into it, fall due now. */
-  async publish(ids: readonly OrderId[]): Promise<number> {
-    const published = await this.#db
-      .updateTable('orders')
-      .set({ due_at: Date.now() })
-      .where('id', 'in', idsIn(ids))
-      .where('status', '=', 'pending')
-      .where('due_at', 'is', null)
-      .executeTakeFirst()
-    return Number(published.numUpdatedRows)
-  }
+  async connect(): Promise<void> {}
 
-  async consume(handler: DeliveryHandler, options: ConsumeOptions): Promise<void> {
+  /** Consumers look for themselves. */
+  async publish(): Promise<void> {}
+
+  consume(handler: DeliveryHandler, options: ConsumeOptions): Consumer {
     const due = new DueOrders(this.#db, options)
     const over = new AbortController()
     const signal = AbortSignal.any([options.signal, over.signal])
-    const consumeOneAtATime = async () => {
-      while (!signal.aborted) {
+    let wanted = 0
+    const consumeOneAtATime = async (number: number): Promise<void> => {
+      while (!signal.aborted && number <= wanted) {
         const paused = await this.isPaused()
         if (!paused && (await due.handOut(handler))) continue
-        if (options.drain && (paused || (await this.#nothingIsLeft()))) over.abort()
+        if (options.drain && (paused || !(await isWorkLeft(this.#db)))) over.abort()
         else await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
       }
     }
-    await Promise.all(Array.from({ length: options.concurrency }, consumeOneAtATime))
+    const stopOthers = (error: unknown) => {
+      over.abort()
+      throw error
+    }
+    const hands = new Map<number, Promise<void>>()
+    const resize = (concurrency: number) => {
+      wanted = concurrency
+      for (let number = 1; number <= wanted; number++) {
+        if (hands.has(number)) continue
+        hands.set(
+          number,
+          consumeOneAtATime(number)
+            .catch(stopOthers)
+            .finally(() => hands.delete(number)),
+        )
+      }
+    }
+    resize(options.concurrency)
+    return { ended: allOf(hands), resize }
   }
 
   async pause(): Promise<void> {
@@ -57,47 +69,20 @@ export class EmbeddedQueue implements Queue {
     return (await readSetting(this.#db, 'queue_paused')) === 'yes'
   }
 
-  async clear(): Promise<number> {
-    const cleared = await this.#db
-      .updateTable('orders')
-      .set({ due_at: null })
-      .where('due_at', 'is not', null)
-      .where('status', '=', 'pending')
-      .executeTakeFirst()
-    return Number(cleared.numUpdatedRows)
+  clear(): Promise<number> {
+    return withdrawDue(this.#db)
   }
 
-  async counts(): Promise<QueueCounts> {
-    const now = Date.now()
-    const open = await this.#db
-      .selectFrom('orders')
-      .select((eb) => [
-        eb.fn.countAll<number>().filterWhere('due_at', '<=', now).as('waiting'),
-        eb.fn
-          .countAll<number>()
-          .filterWhere('due_at', '>', now)
-          .filterWhere('lease_token', 'is not', null)
-          .as('active'),
-        eb.fn.countAll<number>().filterWhere('due_at', '>', now).filterWhere('lease_token', 'is', null).as('delayed'),
-        eb.fn.min<number | null>('due_at').as('oldest'),
-      ])
-      .where('due_at', 'is not', null)
-      .executeTakeFirstOrThrow()
-    return {
-      waiting: open.waiting,
-      active: open.active,
-      delayed: open.delayed,
-      oldestWaitingSeconds: open.oldest === null || open.oldest > now ? null : (now - open.oldest) / 1000,
-    }
+  counts(): Promise<QueueCounts> {
+    return countDue(this.#db)
   }
 
   async close(): Promise<void> {}
+}
 
-  /** Neither due, nor in anyone's hand, nor to be asked again. */
-  async #nothingIsLeft(): Promise<boolean> {
-    const left = await this.#db.selectFrom('orders').select('id').where('due_at', 'is not', null).limit(1).execute()
-    return left.length === 0
-  }
+/** Also of those that come while the others are waited for. */
+async function allOf(hands: ReadonlyMap<number, Promise<void>>): Promise<void> {
+  while (hands.size > 0) await Promise.all(hands.values())
 }
 
 /** Deliveries that one look into the database brings, at the most. */
@@ -138,14 +123,7 @@ class DueOrders {
   }
 
   async #look(): Promise<void> {
-    const due = await this.#db
-      .selectFrom('orders')
-      .select('id')
-      .where('due_at', '<', Date.now())
-      .orderBy('due_at')
-      .orderBy('id')
-      .limit(this.#inHand.size + AHEAD * this.#batchSize)
-      .execute()
-    this.#next = due.map((order) => order.id).filter((id) => !this.#inHand.has(id))
+    const due = await findDue(this.#db, Date.now(), this.#inHand.size + AHEAD * this.#batchSize)
+    this.#next = due.filter((id) => !this.#inHand.has(id))
   }
 }

@@ -1,5 +1,5 @@
 // What a queue is to the rest of the program. The database holds the truth: a queue only says which orders to look at
-// next, and may say so twice, late or never without harm.
+// next, and may say so twice, late or never without harm. Every driver passes test/queue/contract.ts.
 import type { OrderId } from '../domain/ids.js'
 import type { RedisAddress } from '../redis/address.js'
 
@@ -8,7 +8,7 @@ export type QueueAddress = { readonly kind: 'embedded' } | RedisAddress
 
 /**
  * Processes orders that a queue hands out; they are claimed in the database before they are touched. Resolves to how many
- * of them could be claimed; a rejection stops the consumer.
+ * of them could be claimed. A rejection stops the consumer.
  */
 export type DeliveryHandler = (ids: readonly OrderId[]) => Promise<number>
 
@@ -21,26 +21,48 @@ export interface ConsumeOptions {
   readonly signal: AbortSignal
   /** End by itself when nothing is left to deliver, neither now nor later, or when the queue is paused. */
   readonly drain: boolean
+  /** Told, in a sentence for people, when the queue's server is away and when it is back. */
+  readonly onNotice: (text: string) => void
+}
+
+export interface Consumer {
+  /** Settles when the last delivery in hand is finished; rejects with what a handler rejected with. */
+  readonly ended: Promise<void>
+  /** Changes how many deliveries are in hand at a time; those in hand are finished. */
+  resize(concurrency: number): void
 }
 
 export interface QueueCounts {
-  /** Due now. */
+  /** What is counted. */
+  readonly unit: 'orders' | 'batches'
+  /** To be handed out now. */
   readonly waiting: number
   /** In a worker's hand. */
   readonly active: number
-  /** Due later: asked again after a pause. */
+  /** To be handed out later. */
   readonly delayed: number
-  /** How long the oldest due order has waited; null where none waits. */
+  /** How long the oldest one has waited; null where none waits. */
   readonly oldestWaitingSeconds: number | null
 }
 
 export interface Queue {
   /** As `status` shows it. */
   readonly driver: string
-  /** Makes stored orders known to workers. Publishing an order twice is harmless. Returns how many were published. */
-  publish(ids: readonly OrderId[]): Promise<number>
+  /**
+   * Makes sure that the queue can be used, within five seconds.
+   *
+   * @throws UserError naming the server and what to do (exit 4; exit 2 for one that is unfit)
+   */
+  connect(): Promise<void>
+  /**
+   * Tells workers about orders that are due, or will be in `delayMs`. Telling them twice is harmless, and so is telling
+   * them of orders that are done.
+   *
+   * @throws UserError where the queue's server is away (exit 4): workers find the orders in the database later
+   */
+  publish(ids: readonly OrderId[], delayMs?: number): Promise<void>
   /** Hands out deliveries until the signal or, when draining, the end of the work. */
-  consume(handler: DeliveryHandler, options: ConsumeOptions): Promise<void>
+  consume(handler: DeliveryHandler, options: ConsumeOptions): Consumer
   /** Stops every consumer of this queue, in every process, from taking more; holds over restarts. */
   pause(): Promise<void>
   resume(): Promise<void>

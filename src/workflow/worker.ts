@@ -23,6 +23,8 @@ export interface WorkOptions {
   /** Ends the work; batches in hand are finished. */
   readonly signal: AbortSignal
   readonly onProgress: (totals: WorkTotals) => void
+  /** Told, in a sentence, when a server goes away and when it is back. */
+  readonly onNotice: (text: string) => void
 }
 
 export interface WorkTotals {
@@ -43,6 +45,7 @@ export async function work(
   { db, queue, config }: { readonly db: Kysely<Schema>; readonly queue: Queue; readonly config: Config },
   options: WorkOptions,
 ): Promise<WorkTotals> {
+  await queue.connect()
   const concurrency = Math.min(options.concurrency, config['payments.maxInFlight'])
   const pool = createPool(config, concurrency)
   const stop = stopWhen(options)
@@ -56,12 +59,14 @@ export async function work(
     return result.claimed
   }
   try {
-    await queue.consume(handle, {
+    const consumer = queue.consume(handle, {
       concurrency,
       batchSize: Math.min(config['workflow.batchSize'], options.maxOrders ?? Number.POSITIVE_INFINITY),
       signal: stop.signal,
       drain: options.drain,
+      onNotice: options.onNotice,
     })
+    await consumer.ended
     return totals
   } finally {
     stop.forget()

@@ -1,0 +1,50 @@
+// What a job is, and how BullMQ is to treat it.
+import { createHash } from 'node:crypto'
+import type { JobsOptions } from 'bullmq'
+import type { OrderId } from '../domain/ids.js'
+
+export interface BullSettings {
+  /** Stands before every key. */
+  readonly prefix: string
+  /** Orders in a job. */
+  readonly batchSize: number
+  /** A worker that did not renew its lock on a job for so long is dead, and the job is handed to another. */
+  readonly leaseMs: number
+  /** Go on with a Redis that throws keys away when its memory is full. */
+  readonly allowEviction: boolean
+}
+
+/** What a job carries. */
+export interface Payload {
+  readonly ids: readonly OrderId[]
+}
+
+export const QUEUE_NAME = 'orders'
+
+/**
+ * A job that fails is tried again twice, after one and two seconds, by any worker; one that ends, well or not, leaves
+ * nothing behind. The orders of one that failed for good are still due, so they are published again.
+ */
+export const JOB_OPTIONS: JobsOptions = {
+  attempts: 3,
+  backoff: { type: 'exponential', delay: 1000 },
+  removeOnComplete: true,
+  removeOnFail: true,
+}
+
+export function bullPrefix({ prefix }: BullSettings): string {
+  return `${prefix}bull`
+}
+
+/** The same orders at the same time are the same job, which Redis takes once. BullMQ wants no colon in it. */
+export function jobIdOf(ids: readonly OrderId[], delayMs: number): string {
+  const digest = createHash('sha256').update(ids.join()).digest('hex').slice(0, 16)
+  const job = `${ids[0]}-${ids.length}-${digest}`
+  return delayMs > 0 ? `${job}-${Date.now() + delayMs}` : job
+}
+
+export function inBatches<Item>(items: readonly Item[], size: number): Item[][] {
+  const batches: Item[][] = []
+  for (let at = 0; at < items.length; at += size) batches.push(items.slice(at, at + size))
+  return batches
+}
