@@ -3,7 +3,7 @@ import type { Config } from './config.js'
 import { type Database, explainDatabaseError, openDatabase, openOrCreateDatabase } from './database/connection.js'
 import { readSetting, writeSetting } from './database/settings.js'
 import { UserError } from './errors.js'
-import { EmbeddedQueue } from './queue/embedded.js'
+import { createQueue, type QueueOptions } from './queue/create-queue.js'
 import type { Queue } from './queue/queue.js'
 
 export interface App {
@@ -12,13 +12,11 @@ export interface App {
   readonly queue: Queue
 }
 
-export interface AppOptions {
+export interface AppOptions extends QueueOptions {
   /** Make the database where there is none, instead of saying so. */
   readonly create?: boolean
   /** Also open a database whose days are in another time zone: for what looks at that, or mends it. */
   readonly anyTimeZone?: boolean
-  /** Take a Redis that throws keys away when its memory is full. */
-  readonly allowEviction?: boolean
 }
 
 /** Opens what the configuration names, lends it to `use`, and closes it again however that ends. */
@@ -41,18 +39,6 @@ export async function withApp<Result>(
   } finally {
     await db.destroy()
   }
-}
-
-/** BullMQ takes longer to load than most commands take to run, so only those who have a Redis load it. */
-async function createQueue(db: Database, config: Config, { allowEviction = false }: AppOptions): Promise<Queue> {
-  if (config.queue.kind === 'embedded') return new EmbeddedQueue(db)
-  const { BullMqQueue } = await import('./queue/bullmq.js')
-  return new BullMqQueue(db, config.queue, {
-    prefix: config.redisPrefix,
-    batchSize: config['workflow.batchSize'],
-    leaseMs: config['workflow.leaseMs'],
-    allowEviction,
-  })
 }
 
 /** Stored days are in one time zone. Figures by the days of two would add up wrongly without anyone noticing. */

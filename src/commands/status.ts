@@ -1,20 +1,38 @@
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import { countCell } from '../command-line/report-views.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
-import { type OpenImport, type RecentFailure, readStatus, type Status, type WorkerState } from '../reports/status.js'
+import type { QueueCounts } from '../queue/queue.js'
+import {
+  type OpenImport,
+  type QueueState,
+  type RecentFailure,
+  readStatus,
+  type Status,
+  type WorkerState,
+} from '../reports/status.js'
 import type { Cell, Table } from '../terminal/table.js'
 import { ago, countOf, duration } from '../terminal/text.js'
 
 export interface StatusResult {
   queue: {
     driver: string
-    paused: boolean
+    /** Null where the queue's server cannot be asked. */
+    paused: boolean | null
+    /** These three are orders, as the database has them. */
     waiting: number
     /** In a worker's hand. */
     active: number
     /** Asked again after a pause. */
     delayed: number
     oldest_waiting_seconds: number | null
+    /** The same as the queue's server counts it; null for the embedded queue and for a server that cannot be asked. */
+    transport: {
+      unit: string
+      waiting: number
+      active: number
+      delayed: number
+      oldest_waiting_seconds: number | null
+    } | null
   }
   orders: Record<OrderStatus, number>
   /** Orders whose payment's outcome stayed unknown: they wait for a person. */
@@ -60,6 +78,21 @@ export default class StatusCommand extends BaseCommand {
     return statusJson(status)
   }
 
+  /** The two count differently and at different moments; only one difference asks for something. */
+  #noteTransport({ waiting, transport, driver }: QueueState): void {
+    if (!transport) return
+    const { unit } = transport
+    if (waiting > 0 && transport.waiting + transport.active + transport.delayed === 0) {
+      this.note(
+        `${driver} has no ${unit} for the ${countOf(waiting, 'waiting order')}: a worker publishes them again, and \`orderctl rebuild queue\` does so now.`,
+      )
+    } else {
+      this.note(
+        `Orders are counted in the database, which decides; ${unit} of them in ${driver}, which may lag behind or repeat some.`,
+      )
+    }
+  }
+
   #showLists({ workers, imports, failures, at }: Status): void {
     if (workers.length > 0) {
       this.print('\nWorkers')
@@ -78,6 +111,8 @@ export default class StatusCommand extends BaseCommand {
   #noteWhatToDo({ queue, orders, workers, unresolved }: Status): void {
     const total = ORDER_STATUSES.reduce((sum, status) => sum + orders[status], 0)
     if (total === 0) this.note('There are no orders yet. Import some with: orderctl import FILE')
+    if (queue.unreachable) this.note(`${queue.unreachable.message}\n${queue.unreachable.fix}`)
+    this.#noteTransport(queue)
     if (queue.paused) this.note('The queue is paused. Let it go on with: orderctl queue resume')
     else if (queue.waiting > 0 && workers.every((worker) => worker.stale)) {
       this.note('Nobody works on the queue. Start with: orderctl work')
@@ -98,6 +133,7 @@ function figuresTable({ queue, orders, unresolved, throughput }: Status, csv: bo
     ["in a worker's hand", countCell(queue.active, csv)],
     ['to be asked again', countCell(queue.delayed, csv)],
     ['oldest waits for', oldest === null || csv ? oldest : duration(oldest)],
+    ...transportFigures(queue, csv),
     ...ORDER_STATUSES.map((status): [string, Cell] => [`orders ${status}`, countCell(orders[status], csv)]),
     ['payment outcome unknown', countCell(unresolved, csv)],
     ['settled in the last minute', countCell(throughput.lastMinute, csv)],
@@ -105,6 +141,17 @@ function figuresTable({ queue, orders, unresolved, throughput }: Status, csv: bo
     ['a minute, over an hour', countCell(tenths(throughput.hour), csv)],
   ]
   return { columns: [{ heading: 'figure' }, { heading: 'value', align: 'right' }], rows: figures }
+}
+
+/** What the queue's server counts, beside what the database does. */
+function transportFigures({ transport, driver }: QueueState, csv: boolean): [string, Cell][] {
+  if (!transport) return []
+  const { unit, waiting, active, delayed } = transport
+  return [
+    [`${unit} waiting in ${driver}`, countCell(waiting, csv)],
+    [`${unit} in a worker's hand`, countCell(active, csv)],
+    [`${unit} for later`, countCell(delayed, csv)],
+  ]
 }
 
 function workersTable(workers: readonly WorkerState[], now: number): Table {
@@ -165,9 +212,14 @@ function failuresTable(failures: readonly RecentFailure[], now: number): Table {
 }
 
 function statusJson({ queue, orders, unresolved, throughput, workers, imports, failures }: Status): StatusResult {
-  const { driver, paused, waiting, active, delayed, oldestWaitingSeconds } = queue
+  const { driver, paused, transport } = queue
   return {
-    queue: { driver, paused, waiting, active, delayed, oldest_waiting_seconds: oldestWaitingSeconds },
+    queue: {
+      driver,
+      paused,
+      ...countsJson(queue),
+      transport: transport && { unit: transport.unit, ...countsJson(transport) },
+    },
     orders: { ...orders },
     unresolved,
     throughput: {
@@ -199,6 +251,10 @@ function statusJson({ queue, orders, unresolved, throughput, workers, imports, f
       failed_at: failedAt === null ? null : new Date(failedAt).toISOString(),
     })),
   }
+}
+
+function countsJson({ waiting, active, delayed, oldestWaitingSeconds }: QueueCounts) {
+  return { waiting, active, delayed, oldest_waiting_seconds: oldestWaitingSeconds }
 }
 
 /** As it is typed into a shell. */

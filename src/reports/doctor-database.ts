@@ -2,6 +2,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import type { Config } from '../config.js'
 import { type Database, type DatabaseAddress, databaseExists } from '../database/connection.js'
 import { sql } from '../database/kysely.js'
 import { readMigrations } from './migrations.js'
@@ -15,7 +16,7 @@ export interface Finding {
 /** A check of a database that is there and is ours. */
 export interface DatabaseCheck {
   readonly name: string
-  look(db: Database, address: DatabaseAddress): Promise<Finding>
+  look(db: Database, config: Config): Promise<Finding>
 }
 
 /** @throws UserError where the file is not ours, is from a newer release, or cannot be read */
@@ -41,8 +42,8 @@ export async function findDatabase(address: DatabaseAddress): Promise<Finding> {
 }
 
 export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
-  { name: 'permissions', look: async (_, address) => checkPermissions(address) },
-  { name: 'migrations', look: (_, address) => checkMigrations(address) },
+  { name: 'permissions', look: async (_, { database }) => checkPermissions(database) },
+  { name: 'migrations', look: (_, { database }) => checkMigrations(database) },
   { name: 'integrity', look: checkIntegrity },
   { name: 'write-ahead log', look: checkWriteAheadLog },
   { name: 'foreign keys', look: checkForeignKeys },
@@ -74,7 +75,7 @@ async function checkIntegrity(db: Database): Promise<Finding> {
   return faults.length === 0 ? { detail: 'quick_check found nothing' } : { detail: faults.join('; '), fix: RESTORE }
 }
 
-async function checkWriteAheadLog(db: Database, { path }: DatabaseAddress): Promise<Finding> {
+async function checkWriteAheadLog(db: Database, { database: { path } }: Config): Promise<Finding> {
   const { rows } = await sql<{ journal_mode: string }>`pragma journal_mode`.execute(db)
   const mode = rows[0]?.journal_mode
   if (mode === 'wal') return { detail: 'on' }

@@ -1,7 +1,8 @@
 // Checks of the work at hand: what stands still, and what waits for a person.
+import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
-import { readSetting } from '../database/settings.js'
 import { isAlive } from '../import/runs.js'
+import { createQueue } from '../queue/create-queue.js'
 import type { DatabaseCheck, Finding } from './doctor-database.js'
 
 export const WORK_CHECKS: readonly DatabaseCheck[] = [
@@ -17,10 +18,15 @@ const STUCK_MS = 600_000
 /** A worker that was not heard from for so long is gone. */
 const WORKER_SILENT_MS = 30_000
 
-async function checkQueue(db: Database): Promise<Finding> {
-  return (await readSetting(db, 'queue_paused')) === 'yes'
-    ? { detail: 'paused: no worker takes orders', fix: 'Run `orderctl queue resume`.' }
-    : { detail: 'open' }
+async function checkQueue(db: Database, config: Config): Promise<Finding> {
+  const queue = await createQueue(db, config)
+  try {
+    return (await queue.isPaused())
+      ? { detail: 'paused: no worker takes orders', fix: 'Run `orderctl queue resume`.' }
+      : { detail: `open (${queue.driver})` }
+  } finally {
+    await queue.close()
+  }
 }
 
 async function checkStuckOrders(db: Database): Promise<Finding> {

@@ -4,10 +4,11 @@ import { existsSync } from 'node:fs'
 import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
-import type { LoadedConfig } from '../config.js'
+import type { Config, LoadedConfig } from '../config.js'
 import { connect, type DatabaseAddress, databaseExists, explainDatabaseError } from '../database/connection.js'
 import { UserError } from '../errors.js'
 import { DATABASE_CHECKS, type Finding, findDatabase } from './doctor-database.js'
+import { redisChecks } from './doctor-redis.js'
 import { WORK_CHECKS } from './doctor-work.js'
 
 export interface Check {
@@ -41,14 +42,19 @@ export async function examine({ nodeRange, loadConfig }: DoctorOptions): Promise
     return { detail: `${loaded.settings.length} settings, ${set} of them not the default` }
   })
   const rest = loaded
-    ? await examineDatabase(loaded.config.database)
+    ? [...(await examineRedis(loaded.config)), ...(await examineDatabase(loaded.config))]
     : ['disk space', 'database', ...CHECKS_OF_TABLES.map(({ name }) => name)].map((name) =>
         notMade(name, configuration),
       )
   return [...machine, configuration, ...rest]
 }
 
-async function examineDatabase(address: DatabaseAddress): Promise<Check[]> {
+async function examineRedis(config: Config): Promise<Check[]> {
+  return Promise.all(redisChecks(config).map(({ name, look }) => check(name, look)))
+}
+
+async function examineDatabase(config: Config): Promise<Check[]> {
+  const address = config.database
   const disk = await check('disk space', () => checkDisk(address), address)
   const database = await check('database', () => findDatabase(address), address)
   if (!database.ok) {
@@ -61,7 +67,7 @@ async function examineDatabase(address: DatabaseAddress): Promise<Check[]> {
   const db = connect(address)
   try {
     const checks: Check[] = []
-    for (const { name, look } of CHECKS_OF_TABLES) checks.push(await check(name, () => look(db, address), address))
+    for (const { name, look } of CHECKS_OF_TABLES) checks.push(await check(name, () => look(db, config), address))
     return [disk, database, ...checks]
   } finally {
     await db.destroy()

@@ -4,7 +4,9 @@ import type { Database } from '../database/connection.js'
 import { sql } from '../database/kysely.js'
 import type { ImportStatus } from '../database/schema.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
+import { UserError } from '../errors.js'
 import { isAlive } from '../import/runs.js'
+import { countDue } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 
 const MINUTE_MS = 60_000
@@ -17,7 +19,7 @@ const RECENT_FAILURES = 5
 
 export interface Status {
   readonly at: number
-  readonly queue: QueueCounts & { readonly driver: string; readonly paused: boolean }
+  readonly queue: QueueState
   readonly orders: Readonly<Record<OrderStatus, number>>
   /** Orders whose payment's outcome is unknown after the last ask: they wait for a person. */
   readonly unresolved: number
@@ -27,6 +29,16 @@ export interface Status {
   readonly imports: readonly OpenImport[]
   /** The latest first, save those that a person took off the list. */
   readonly failures: readonly RecentFailure[]
+}
+
+/** What waits, in orders, as the database has it; and the same as the queue's server has it. */
+export interface QueueState extends QueueCounts {
+  readonly driver: string
+  /** Null where the server cannot be asked. */
+  readonly paused: boolean | null
+  /** Null for the embedded queue, which has no server, and where the server cannot be asked. */
+  readonly transport: QueueCounts | null
+  readonly unreachable: UserError | undefined
 }
 
 /** Orders settled a minute, over the last minute, five minutes and hour. */
@@ -67,7 +79,7 @@ export interface RecentFailure {
 
 /** @param now epoch milliseconds */
 export async function readStatus(db: Database, queue: Queue, now: number): Promise<Status> {
-  const delivery = { ...(await queue.counts()), driver: queue.driver, paused: await queue.isPaused() }
+  const delivery = await readQueue(db, queue)
   return db
     .transaction()
     .setAccessMode('read only')
@@ -85,6 +97,18 @@ export async function readStatus(db: Database, queue: Queue, now: number): Promi
         failures: failed ? await readFailures(snapshot) : [],
       }
     })
+}
+
+async function readQueue(db: Database, queue: Queue): Promise<QueueState> {
+  const state = { driver: queue.driver, ...(await countDue(db)) }
+  try {
+    const paused = await queue.isPaused()
+    const transport = queue.driver === 'embedded' ? null : await queue.counts()
+    return { ...state, paused, transport, unreachable: undefined }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { ...state, paused: null, transport: null, unreachable: error }
+  }
 }
 
 async function countOrders(db: Database) {

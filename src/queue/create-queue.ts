@@ -1,0 +1,26 @@
+// The queue that the configuration names.
+import type { Config } from '../config.js'
+import type { Database } from '../database/connection.js'
+import { EmbeddedQueue } from './embedded.js'
+import type { Queue } from './queue.js'
+
+export interface QueueOptions {
+  /** Take a Redis that throws keys away when its memory is full. */
+  readonly allowEviction?: boolean
+}
+
+/** Makes no connection yet. BullMQ takes longer to load than most commands take, so only those who use it load it. */
+export async function createQueue(
+  db: Database,
+  config: Config,
+  { allowEviction = false }: QueueOptions = {},
+): Promise<Queue> {
+  if (config.queue.kind === 'embedded') return new EmbeddedQueue(db)
+  const { BullMqQueue } = await import('./bullmq.js')
+  return new BullMqQueue(db, config.queue, {
+    prefix: config.redisPrefix,
+    batchSize: config['workflow.batchSize'],
+    leaseMs: config['workflow.leaseMs'],
+    allowEviction,
+  })
+}

@@ -1,0 +1,49 @@
+// Checks of the Redis servers that the configuration names: can they be reached, how fast, and are they fit for the job?
+import type { Config } from '../config.js'
+import type { RedisAddress } from '../redis/address.js'
+import type { Finding } from './doctor-database.js'
+
+/** Beyond this, every batch waits for the network longer than for the database. */
+const SLOW_MS = 50
+
+const ROUND_TRIPS = 5
+
+interface RedisCheck {
+  readonly name: string
+  look(): Promise<Finding>
+}
+
+/** One for each server: leaderboards and queue mostly share one. */
+export function redisChecks({ redis, queue }: Config): RedisCheck[] {
+  const servers = new Map<string, RedisAddress>()
+  if (queue.kind === 'redis') servers.set(queue.url, queue)
+  if (redis) servers.set(redis.url, redis)
+  return [...servers.values()].map((address) => ({
+    name: servers.size === 1 ? 'redis' : `redis ${address.name}`,
+    look: () => checkRedis(address),
+  }))
+}
+
+async function checkRedis(address: RedisAddress): Promise<Finding> {
+  const { connectRedis, EVICTION_FIX, evicts, isTooOld, readFacts } = await import('../redis/connection.js')
+  const redis = await connectRedis(address, { maxRetriesPerRequest: 1 })
+  try {
+    const facts = await readFacts(redis)
+    const began = performance.now()
+    for (let trip = 0; trip < ROUND_TRIPS; trip++) await redis.ping()
+    const roundTrip = (performance.now() - began) / ROUND_TRIPS
+    const limit = facts.maxMemory === 0 ? 'no limit' : `of ${megabytes(facts.maxMemory)}`
+    const detail = `${facts.product} at ${address.name}, ${megabytes(facts.usedMemory)} used (${limit}), ${facts.evictionPolicy}, round trip ${roundTrip.toFixed(1)} ms`
+    if (isTooOld(facts)) return { detail, fix: 'Update Redis: 6.2 is the oldest that orderctl works with.' }
+    if (evicts(facts)) return { detail, fix: EVICTION_FIX }
+    if (roundTrip > SLOW_MS)
+      return { detail, fix: 'Run Redis nearer to the workers, or look at what slows the network.' }
+    return { detail }
+  } finally {
+    redis.disconnect()
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1_000_000).toFixed(1)} MB`
+}
