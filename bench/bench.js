@@ -1,5 +1,6 @@
-// `npm run bench [-- import|work|reports] [--orders N]`: the speeds and the memory that docs/performance.md quotes, each
-// beside a peer in the same run, so that the ratio holds on other machines, too.
+// `npm run bench [-- import|work|reports|redis] [--orders N]`: the speeds and the memory that docs/performance.md quotes,
+// each beside a peer in the same run, so that the ratio holds on other machines, too. `redis` needs a server:
+// ORDERCTL_REDIS_URL, or one at the standard port; keys of its own, removed afterwards.
 import { spawn } from 'node:child_process'
 import { copyFileSync, createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
@@ -8,12 +9,16 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
 import { Parser } from 'csv-parse'
+import { Redis } from 'ioredis'
 import { processOneByOne } from './one-by-one.js'
+import { processOneJobAStep } from './one-job-a-step.js'
 import { writeOrders } from './orders-file.js'
 
 const ROUNDS = 3
 /** What the peer is given: at its speed, all orders would take minutes. */
 const PEER_ORDERS = 5000
+const REDIS_URL = process.env.ORDERCTL_REDIS_URL ?? 'redis://127.0.0.1:6379/9'
+const REDIS_PREFIX = `orderctl-bench-${process.pid}:`
 const binary = fileURLToPath(new URL('../bin/run.js', import.meta.url))
 
 const { values, positionals } = parseArgs({
@@ -46,6 +51,7 @@ try {
     if (wanted.includes('work')) table.push(row)
   }
   if (wanted.includes('reports')) table.push(...(await benchReports()))
+  if (wanted.includes('redis')) table.push(...(await benchRedis()))
   console.log(table.toString())
 } finally {
   rmSync(folder, { recursive: true, force: true })
@@ -85,6 +91,50 @@ async function benchWork() {
   ]
 }
 
+async function forgetKeys() {
+  const redis = new Redis(REDIS_URL)
+  for await (const keys of redis.scanStream({ match: `${REDIS_PREFIX}*` })) {
+    if (keys.length > 0) await redis.del(keys)
+  }
+  redis.disconnect()
+}
+
+/** The same drain by the embedded queue and by Redis, in turns, so that the machine's moods meet both. */
+async function benchRedis() {
+  const runs = { embedded: [], redis: [] }
+  for (let round = 0; round < ROUNDS; round++) {
+    copyDatabase(imported, drained)
+    runs.embedded.push(await orderctl(drained, 'work', '--drain'))
+    copyDatabase(imported, drained)
+    const environment = { ORDERCTL_REDIS_URL: REDIS_URL, ORDERCTL_QUEUE_URL: '', ORDERCTL_REDIS_PREFIX: REDIS_PREFIX }
+    await orderctlWith(environment, drained, 'rebuild', 'queue')
+    runs.redis.push(await orderctlWith(environment, drained, 'work', '--drain'))
+  }
+  const peerDatabase = join(folder, 'peer.sqlite')
+  copyDatabase(imported, peerDatabase)
+  const peer = await processOneJobAStep(peerDatabase, REDIS_URL, PEER_ORDERS)
+  await forgetKeys()
+  const [embedded, redis] = [fastest(runs.embedded), fastest(runs.redis)]
+  const rate = redis.result.processed / redis.result.seconds
+  const embeddedRate = embedded.result.processed / embedded.result.seconds
+  return [
+    [
+      'work --drain on Redis',
+      `${perSecond(rate)} orders/s`,
+      `${redis.wall.toFixed(2)} s`,
+      megabytes(redis.peak),
+      `${(rate / embeddedRate).toFixed(2)} x the embedded queue (${perSecond(embeddedRate)} orders/s)`,
+    ],
+    [
+      '',
+      '',
+      '',
+      '',
+      `${(rate / peer).toFixed(0)} x a BullMQ job for each step of each order (${perSecond(peer)} orders/s)`,
+    ],
+  ]
+}
+
 async function benchReports() {
   const node = await bestOf(async () => run([process.execPath, '--eval', '0']))
   const rows = []
@@ -108,12 +158,23 @@ async function benchReports() {
 async function bestOf(measure) {
   const runs = []
   for (let round = 0; round < ROUNDS; round++) runs.push(await measure())
+  return fastest(runs)
+}
+
+function fastest(runs) {
   return runs.sort((a, b) => (a.wall ?? a.seconds) - (b.wall ?? b.seconds))[0]
 }
 
-async function orderctl(database, ...args) {
-  const run_ = await run([process.execPath, binary, ...args, '--json'], { ORDERCTL_DATABASE_URL: `sqlite:${database}` })
-  return { ...run_, result: JSON.parse(run_.stdout) }
+function orderctl(database, ...args) {
+  return orderctlWith({ ORDERCTL_REDIS_URL: '', ORDERCTL_QUEUE_URL: '' }, database, ...args)
+}
+
+async function orderctlWith(environment, database, ...args) {
+  const ended = await run([process.execPath, binary, ...args, '--json'], {
+    ORDERCTL_DATABASE_URL: `sqlite:${database}`,
+    ...environment,
+  })
+  return { ...ended, result: JSON.parse(ended.stdout) }
 }
 
 /** Runs a command to its end. Wall time in seconds, peak resident memory in bytes (Linux; else 0). */

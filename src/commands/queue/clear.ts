@@ -2,6 +2,7 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { confirm, demandTerminal } from '../../command-line/confirmation.js'
+import { countDue } from '../../queue/due-orders.js'
 import { countOf } from '../../terminal/text.js'
 
 export interface QueueClearResult {
@@ -21,9 +22,9 @@ export default class QueueClear extends BaseCommand {
   async run(): Promise<QueueClearResult> {
     const { flags } = await this.parse(QueueClear)
     if (!flags.yes) demandTerminal('Emptying the queue', this.jsonEnabled())
-    return this.withApp(async ({ queue }) => {
+    return this.withApp(async ({ db, queue }) => {
       if (!flags.yes) {
-        const { waiting, delayed } = await queue.counts()
+        const { waiting, delayed } = await countDue(db)
         await confirm(`Take ${countOf(waiting + delayed, 'waiting order')} out of the queue?`)
       }
       const cleared = await queue.clear()
