@@ -53,9 +53,14 @@ describe('the commands', () => {
 
 test('the README lists every configuration key', () => {
   const { settings } = loadConfig({}, { working: tmpdir(), user: tmpdir(), data: 'DATA' })
+  const defaults = new Map([
+    ['database', 'a SQLite file in your data folder'],
+    ['redis', 'none'],
+    ['redisPrefix', 'none'],
+  ])
   const rows = settings.map(
     ({ key, environment, value, about }) =>
-      `| \`${key}\` | \`${environment}\` | ${key === 'database' ? 'a SQLite file in your data folder' : `\`${value}\``} | ${about} |`,
+      `| \`${key}\` | \`${environment}\` | ${defaults.get(key) ?? `\`${value}\``} | ${about} |`,
   )
   const table = ['| key | environment | default | what it is |', '| --- | --- | --- | --- |', ...rows]
   expect(section('README.md', 'configuration')).toBe(table.join('\n'))
