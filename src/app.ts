@@ -5,8 +5,9 @@ import { readSetting, writeSetting } from './database/settings.js'
 import { UserError } from './errors.js'
 import { createQueue, type QueueOptions } from './queue/create-queue.js'
 import type { Queue } from './queue/queue.js'
+import { type CreatedReports, createReports } from './reports/create-reports.js'
 
-export interface App {
+export interface App extends CreatedReports {
   readonly config: Config
   readonly db: Database
   readonly queue: Queue
@@ -17,6 +18,8 @@ export interface AppOptions extends QueueOptions {
   readonly create?: boolean
   /** Also open a database whose days are in another time zone: for what looks at that, or mends it. */
   readonly anyTimeZone?: boolean
+  /** Told, in a sentence for people, when a server is away and something else stands in for it. */
+  readonly onNotice?: (text: string) => void
 }
 
 /** Opens what the configuration names, lends it to `use`, and closes it again however that ends. */
@@ -29,10 +32,11 @@ export async function withApp<Result>(
   try {
     if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
     const queue = await createQueue(db, config, options)
+    const { reports, redisReports } = await createReports(db, config, options.onNotice ?? (() => undefined))
     try {
-      return await use({ config, db, queue })
+      return await use({ config, db, queue, reports, redisReports })
     } finally {
-      await queue.close()
+      await Promise.all([queue.close(), redisReports?.close()])
     }
   } catch (error) {
     throw explainDatabaseError(error, config.database) ?? error

@@ -33,7 +33,7 @@ export abstract class BaseCommand extends Command {
   }
 
   protected withApp<Result>(use: (app: App) => Promise<Result>, options: AppOptions = {}): Promise<Result> {
-    return withApp(this.settings, options, use)
+    return withApp(this.settings, { onNotice: (text) => this.note(text), ...options }, use)
   }
 
   /** A line for people, on stderr: notes, warnings, what to do next. Silent under --json. */

@@ -49,9 +49,12 @@ export default class Rebuild extends BaseCommand {
     const { args, flags } = await this.parse(Rebuild)
     const audit = await this.withApp(
       async (app) => {
-        if (flags.fix) await repair(app.db, this.settings.timeZone)
-        else if (!flags.check) await this.#rebuild(app, args.what ?? 'all')
-        return auditDatabase(app.db, this.settings.timeZone)
+        const { timeZone } = this.settings
+        if (flags.check) return auditDatabase(app.db, timeZone, app.redisReports)
+        if (flags.fix) await repair(app.db, timeZone, app.redisReports)
+        else await this.#rebuild(app, args.what ?? 'all')
+        // The queue alone was asked for: what Redis keeps of the figures was not made anew, so it is not looked at.
+        return auditDatabase(app.db, timeZone, args.what === 'queue' && !flags.fix ? undefined : app.redisReports)
       },
       { anyTimeZone: true },
     )
@@ -63,8 +66,8 @@ export default class Rebuild extends BaseCommand {
     }
   }
 
-  async #rebuild({ db, queue }: App, what: RebuildTarget): Promise<void> {
-    const { refiled, published } = await rebuild(db, queue, what, this.settings.timeZone)
+  async #rebuild({ db, queue, redisReports }: App, what: RebuildTarget): Promise<void> {
+    const { refiled, published } = await rebuild(db, queue, what, this.settings.timeZone, redisReports)
     if (refiled > 0) this.note(`${countOf(refiled, 'order')} filed under another day of ${this.settings.timeZone}.`)
     if (published > 0) this.note(`${countOf(published, 'order')} put back into the queue.`)
   }

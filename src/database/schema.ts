@@ -26,9 +26,13 @@ export interface Schema {
   workers: WorkersTable
 }
 
-/** What belongs to the database and not to a process: whether the queue is paused, which time zone its days are in. */
+/** What belongs to the database and not to a process. */
 interface SettingsTable {
-  name: 'queue_paused' | 'time_zone'
+  /**
+   * Whether the queue is paused; which time zone the days are in; a random name for the sales figures as they are, which
+   * copies elsewhere carry: figures that were written anew get another one, and copies of the old ones are known as such.
+   */
+  name: 'queue_paused' | 'time_zone' | 'sales_id'
   value: string
 }
 

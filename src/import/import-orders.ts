@@ -59,18 +59,14 @@ export async function importOrders(
       throw error
     })
     run = read.run
-    if (read.interrupted) 
+    if (read.interrupted)
       return { run, published: 0, unpublished: undefined, examples: rejects.examples, interrupted: true }
   }
   // From here on nothing can go wrong with the file: every line is stored and judged.
   return { ...(await endRun(db, queue, run)), examples: rejects.examples, interrupted: false }
 }
 
-async function endRun(
-  db: Kysely<Schema>,
-  queue: Queue,
-  run: ImportRun,
-): Promise<{ run: ImportRun } & Release> {
+async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promise<{ run: ImportRun } & Release> {
   const released = await release(db, queue, run)
   return { ...released, run: await updateRun(db, run, { status: 'finished', ended_at: Date.now() }) }
 }

@@ -1,13 +1,14 @@
 // Takes batches from Redis by a BullMQ worker, and watches over it: what Redis has lost is published again, a worker that
 // sleeps though there is work is woken, and nothing waits for ever on a server that is away.
-import { type Job, Worker } from 'bullmq'
-import type { Redis } from 'ioredis'
+
+import type { Command, Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
 import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'
 import type { RedisAddress } from '../redis/address.js'
 import { connectRedis } from '../redis/connection.js'
 import { type BullSettings, bullPrefix, inBatches, type Payload, QUEUE_NAME } from './bullmq-jobs.js'
+import { type Job, Worker } from './bullmq-package.js'
 import { findDue, isWorkLeft, lastDueAmong } from './due-orders.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue } from './queue.js'
 
@@ -19,6 +20,9 @@ const ASLEEP_MS = 10_000
 
 /** How long a worker may take to close once it has nothing in hand: it waits for its server. */
 const CLOSE_MS = 3000
+
+/** A worker waits for jobs by a command that Redis answers after ten seconds, at the latest. */
+const BLOCKED_TIMEOUT_MS = 15_000
 
 /** Due orders that one look brings back into Redis, at the most; the next look brings the next ones. */
 const REPUBLISHED_AT_ONCE = 20_000
@@ -138,19 +142,18 @@ export class BullConsumer implements Consumer {
     return { jobs, connections: [redis, clones] }
   }
 
-  /** Finishes what is in hand; then the worker has some seconds to say good-bye to its server. */
+  /** Finishes what is in hand; then the worker has some seconds to say good-bye to its server, where that is there. */
   async #stopWorker({ jobs, connections: [redis, clones] }: RunningWorker): Promise<void> {
     const closed = jobs.close().catch(() => undefined)
-    await Promise.race([closed, Promise.allSettled(this.#inHand).then(() => elapsed(CLOSE_MS))])
-    // On one that is closed already, this would keep the process for two seconds.
-    for (const connection of [redis, ...clones]) if (connection.status !== 'end') connection.disconnect()
+    await Promise.race([closed, Promise.allSettled(this.#inHand).then(() => elapsed(this.#away ? 0 : CLOSE_MS))])
+    for (const connection of [redis, ...clones]) letGo(connection)
   }
 
   #deliver(job: Job<Payload>): Promise<void> {
     this.#ignoredSince = undefined
     const delivery = this.#handle(job.data.ids).finally(() => {
       this.#inHand.delete(delivery)
-      this.#wake()
+      if (this.#inHand.size === 0) this.#wake()
     })
     this.#inHand.add(delivery)
     return delivery
@@ -200,11 +203,29 @@ function rememberClones(redis: Redis): ReadonlySet<Redis> {
   const clones = new Set<Redis>()
   const duplicate = redis.duplicate.bind(redis)
   redis.duplicate = (options) => {
-    const clone = duplicate(options)
+    const clone = duplicate({ ...options, socketTimeout: BLOCKED_TIMEOUT_MS })
     clones.add(clone)
     return clone
   }
   return clones
+}
+
+/**
+ * Ends a connection for good, so that BullMQ's worker, which waits for its answers, can close. One that waits for its
+ * server is ended by an attempt that fails: after disconnect() it would never tell that it has ended.
+ */
+function letGo(connection: Redis): void {
+  connection.options.retryStrategy = () => null
+  connection.on('connect', () => connection.disconnect())
+  if (connection.status === 'reconnecting') connection.connect().catch(() => undefined)
+  else if (connection.status !== 'end') connection.disconnect()
+  // ioredis keeps those that it would send again when it is connected, and forgets them when it ends instead.
+  const { prevCommandQueue: kept } = connection as unknown as { prevCommandQueue?: KeptCommands | null }
+  for (let next = kept?.shift(); next; next = kept?.shift()) next.command.reject(new Error('Connection is closed.'))
+}
+
+interface KeptCommands {
+  shift(): { readonly command: Command } | undefined
 }
 
 function elapsed(milliseconds: number): Promise<void> {

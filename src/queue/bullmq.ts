@@ -1,6 +1,6 @@
 // The queue on Redis, by BullMQ: a job is a batch of order ids and nothing else. Whatever happens to a job (lost before it
 // was published, flushed, done twice), the orders are in the database, and a worker with nothing to do finds them there.
-import { Queue as BullQueue } from 'bullmq'
+
 import type { Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
 import type { OrderId } from '../domain/ids.js'
@@ -17,6 +17,7 @@ import {
   type Payload,
   QUEUE_NAME,
 } from './bullmq-jobs.js'
+import { Queue as BullQueue } from './bullmq-package.js'
 import { withdrawDue } from './due-orders.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue, QueueCounts } from './queue.js'
 

@@ -3,8 +3,11 @@ import { Redis, type RedisOptions } from 'ioredis'
 import { EXIT, UserError } from '../errors.js'
 import type { RedisAddress } from './address.js'
 
-/** A server that does not answer a connection within this time is not there. */
-const CONNECT_TIMEOUT_MS = 4000
+/** A server that owes us an answer for so long is not there. */
+const ANSWER_TIMEOUT_MS = 3000
+
+/** For what is still on its way when we leave; a server that hangs would keep us for two seconds. */
+const DISCONNECT_TIMEOUT_MS = 200
 
 const LONGEST_RECONNECT_PAUSE_MS = 1000
 
@@ -20,7 +23,10 @@ export async function connectRedis(
   const redis = new Redis(address.url, {
     ...options,
     lazyConnect: true,
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: ANSWER_TIMEOUT_MS,
+    // A connection can also be lost without a word, by a firewall or a server that changed places: then it is made anew.
+    socketTimeout: ANSWER_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     retryStrategy: () => null,
   })
   let cause: unknown
@@ -40,7 +46,7 @@ export async function connectRedis(
 }
 
 export function unreachable({ name }: RedisAddress, cause: unknown): UserError {
-  const why = cause instanceof Error ? cause.message : String(cause)
+  const why = inPlainWords(cause instanceof Error ? cause.message : String(cause))
   const refused = /WRONGPASS|NOAUTH|NOPERM|invalid username/i.test(why)
   return new UserError(
     {
@@ -54,6 +60,14 @@ export function unreachable({ name }: RedisAddress, cause: unknown): UserError {
     },
     { cause },
   )
+}
+
+/** What ioredis says of connections speaks of its own options. */
+function inPlainWords(message: string): string {
+  if (/^Socket timeout|^Command timed out|ETIMEDOUT/.test(message)) return 'it does not answer'
+  if (/^Reached the max retries|^Connection is closed|^Stream isn't writeable/.test(message))
+    return 'the connection was lost'
+  return message.replace(/\.$/, '')
 }
 
 /** What a server tells about itself. */

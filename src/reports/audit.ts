@@ -10,7 +10,7 @@ import type { DataPromise } from './promises/promise.js'
 import { SALES_PROMISES } from './promises/sales.js'
 import { STOCK_PROMISES } from './promises/stock.js'
 
-interface Check {
+export interface Check {
   /** Stable, for scripts. */
   readonly name: string
   readonly about: string
@@ -29,7 +29,15 @@ export interface Audit {
   readonly differences: number
 }
 
-const MOST_EXAMPLES = 5
+/** Figures that are kept elsewhere, too. */
+export interface FiguresCopy {
+  /** Makes it anew from the database. */
+  rebuild(): Promise<void>
+  /** Compares it with the database, and changes nothing. */
+  check(): Promise<readonly Check[]>
+}
+
+export const MOST_EXAMPLES = 5
 
 /** Rows of the sales figures that are not those of the completed orders. */
 export function countSalesDifferences(db: Database): Promise<number> {
@@ -43,8 +51,16 @@ export function countSalesDifferences(db: Database): Promise<number> {
     })
 }
 
-/** @param timeZone the one that the database's days should be in */
-export function auditDatabase(db: Database, timeZone: string): Promise<Audit> {
+/**
+ * @param timeZone the one that the database's days should be in
+ * @param copy checked after the database
+ */
+export async function auditDatabase(db: Database, timeZone: string, copy?: FiguresCopy): Promise<Audit> {
+  const checks = [...(await checkDatabase(db, timeZone)), ...((await copy?.check()) ?? [])]
+  return { checks, differences: checks.reduce((sum, check) => sum + check.differences, 0) }
+}
+
+function checkDatabase(db: Database, timeZone: string): Promise<Check[]> {
   return db
     .transaction()
     .setAccessMode('read only')
@@ -54,7 +70,7 @@ export function auditDatabase(db: Database, timeZone: string): Promise<Audit> {
       for (const promise of [...ORDER_PROMISES, ...STOCK_PROMISES, ...SALES_PROMISES]) {
         checks.push(await checkPromise(snapshot, promise, currencies))
       }
-      return { checks, differences: checks.reduce((sum, check) => sum + check.differences, 0) }
+      return checks
     })
 }
 

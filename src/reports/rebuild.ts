@@ -8,8 +8,9 @@ import { businessDay } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import { isAlive } from '../import/runs.js'
+import { makeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
-import { countSalesDifferences } from './audit.js'
+import { countSalesDifferences, type FiguresCopy } from './audit.js'
 import { freshCustomerSales, freshOrderTotals, freshProductSales, freshStock } from './derivations.js'
 
 /** Orders that are looked at together. */
@@ -31,12 +32,24 @@ export interface Rebuilt {
  * Leaderboards and KPIs read the same figures, so either is rebuilt with the other.
  *
  * @param timeZone the one that days should be in
+ * @param copy of the figures, made anew with them
  * @throws UserError where days are in another zone and an import runs, which files by the zone that it began with
  */
-export async function rebuild(db: Database, queue: Queue, what: RebuildTarget, timeZone: string): Promise<Rebuilt> {
+export async function rebuild(
+  db: Database,
+  queue: Queue,
+  what: RebuildTarget,
+  timeZone: string,
+  copy?: FiguresCopy,
+): Promise<Rebuilt> {
   const refiled = what === 'kpis' || what === 'all' ? await refileByTimeZone(db, timeZone) : 0
-  if (what !== 'queue') await rebuildSales(db)
-  const published = what === 'queue' || what === 'all' ? await republishOrders(db, queue) : 0
+  if (what !== 'queue') {
+    await rebuildSales(db)
+    await copy?.rebuild()
+  }
+  if (what !== 'queue' && what !== 'all') return { refiled, published: 0 }
+  const published = await releaseOrders(db)
+  await republishDue(db, queue)
   return { refiled, published }
 }
 
@@ -44,13 +57,14 @@ export async function rebuild(db: Database, queue: Queue, what: RebuildTarget, t
  * Mends everything derived. What derives from nothing else stays as it is: an order without lines, a payment, a
  * reservation, and stock whose figures would be impossible.
  */
-export async function repair(db: Database, timeZone: string): Promise<void> {
+export async function repair(db: Database, timeZone: string, copy?: FiguresCopy): Promise<void> {
   await refileByTimeZone(db, timeZone)
   await db.transaction().execute(async (trx) => {
     await repairTotals(trx)
     await repairStock(trx)
     await replaceSales(trx)
   })
+  await copy?.rebuild()
 }
 
 /** Where the figures are right already, nothing is written and no worker waits. */
@@ -77,7 +91,7 @@ async function refileByTimeZone(db: Database, timeZone: string): Promise<number>
 }
 
 /** Pending orders that no worker would find fall due, save those of an import that has not ended. Returns how many. */
-async function republishOrders(db: Database, queue: Queue): Promise<number> {
+async function releaseOrders(db: Database): Promise<number> {
   let published = 0
   for (let last = BEFORE_ALL; ; ) {
     const page = await db
@@ -93,7 +107,28 @@ async function republishOrders(db: Database, queue: Queue): Promise<number> {
       .execute()
     const end = page.at(-1)
     if (!end) return published
-    published += await queue.publish(page.map(({ id }) => id))
+    published += await makeDue(
+      db,
+      page.map(({ id }) => id),
+    )
+    last = end.id
+  }
+}
+
+/** Tells the queue about every order that is due: it may have lost some. */
+async function republishDue(db: Database, queue: Queue): Promise<void> {
+  for (let last = BEFORE_ALL; ; ) {
+    const page = await db
+      .selectFrom('orders')
+      .select('id')
+      .where('id', '>', last)
+      .where('due_at', '<=', Date.now())
+      .orderBy('id')
+      .limit(PAGE)
+      .execute()
+    const end = page.at(-1)
+    if (!end) return
+    await queue.publish(page.map(({ id }) => id))
     last = end.id
   }
 }
@@ -125,6 +160,8 @@ async function repairStock(trx: Database): Promise<void> {
 }
 
 async function replaceSales(trx: Database): Promise<void> {
+  // Copies of the figures that were, wherever they are, count no longer.
+  await trx.deleteFrom('settings').where('name', '=', 'sales_id').execute()
   await trx.deleteFrom('sales_by_customer').execute()
   await trx
     .insertInto('sales_by_customer')

@@ -83,7 +83,7 @@ export interface RankQuery extends CurrencyChoice {
   readonly customer: string
 }
 
-interface OneCurrency extends Generated {
+export interface OneCurrency extends Generated {
   /** Null where none was asked for and nothing was sold. */
   readonly currency: Currency | null
   /** Where none was asked for: the currencies that were not chosen, the most used first. */

@@ -1,6 +1,7 @@
 // A worker process: consumes the queue with a pool of threads, and shows in the database that it is alive.
 import { randomUUID } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Piscina } from 'piscina'
 import type { Config } from '../config.js'
 import type { Kysely } from '../database/kysely.js'
@@ -41,16 +42,29 @@ const NO_TOTALS: WorkTotals = { processed: 0, completed: 0, failed: 0, rolledBac
 
 const HEARTBEAT_MS = 2000
 
+interface Surroundings {
+  readonly db: Kysely<Schema>
+  readonly queue: Queue
+  readonly config: Config
+  /** Figures that are kept outside of the database, and follow it. */
+  readonly redisReports: { refresh(): Promise<void> } | undefined
+}
+
 export async function work(
-  { db, queue, config }: { readonly db: Kysely<Schema>; readonly queue: Queue; readonly config: Config },
+  { db, queue, config, redisReports }: Surroundings,
   options: WorkOptions,
 ): Promise<WorkTotals> {
-  await queue.connect()
   const concurrency = Math.min(options.concurrency, config['payments.maxInFlight'])
+  // Its threads start while the queue is connected.
   const pool = createPool(config, concurrency)
+  await queue.connect().catch(async (error: unknown) => {
+    await pool.destroy()
+    throw error
+  })
   const stop = stopWhen(options)
   let totals = NO_TOTALS
   const heartbeat = await startHeartbeat(db, concurrency, () => totals.processed)
+  const refreshing = redisReports && startRefreshing(() => redisReports.refresh())
   const handle = async (ids: readonly OrderId[]): Promise<number> => {
     const result: BatchResult = await pool.run(ids)
     totals = addResult(totals, result)
@@ -71,6 +85,7 @@ export async function work(
   } finally {
     stop.forget()
     await pool.close()
+    await refreshing?.end()
     await heartbeat.end()
   }
 }
@@ -130,6 +145,32 @@ function stopWhen({ signal, maxRuntimeMs }: WorkOptions) {
     forget() {
       clearTimeout(timer)
       signal.removeEventListener('abort', now)
+    },
+  }
+}
+
+/** Between two refreshes: at least so long, and nine times as long as one takes, so that they cost a tenth of the time. */
+const REFRESH_MS = 5000
+const REFRESH_SHARE = 9
+
+/** Lets figures outside of the database follow it while orders are settled, and once more at the end. */
+function startRefreshing(refresh: () => Promise<void>) {
+  const over = new AbortController()
+  const follow = async () => {
+    for (let pause = REFRESH_MS; ; ) {
+      await sleep(pause, undefined, { signal: over.signal }).catch(() => undefined)
+      const isLast = over.signal.aborted
+      const began = performance.now()
+      await refresh()
+      if (isLast) return
+      pause = Math.max(REFRESH_MS, REFRESH_SHARE * (performance.now() - began))
+    }
+  }
+  const followed = follow()
+  return {
+    async end() {
+      over.abort()
+      await followed
     },
   }
 }

@@ -1,7 +1,7 @@
 // A shop in a real database of its own, filled by plain inserts: what the workflow would have left behind.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
 import type { Day } from '../../src/domain/business-day.js'
 import {
@@ -33,18 +33,21 @@ export interface OrderWish {
 
 export class Shop {
   readonly db: Database
+  /** Of the database's file. */
+  readonly path: string
   readonly #folder: string
   #importId: ImportId | undefined
   #lines = 0
 
-  private constructor(db: Database, folder: string) {
+  private constructor(db: Database, path: string) {
     this.db = db
-    this.#folder = folder
+    this.path = path
+    this.#folder = dirname(path)
   }
 
   static async open(): Promise<Shop> {
-    const folder = mkdtempSync(join(tmpdir(), 'orderctl-'))
-    return new Shop(await openOrCreateDatabase({ kind: 'sqlite', path: join(folder, 'shop.sqlite') }), folder)
+    const path = join(mkdtempSync(join(tmpdir(), 'orderctl-')), 'shop.sqlite')
+    return new Shop(await openOrCreateDatabase({ kind: 'sqlite', path }), path)
   }
 
   async close(): Promise<void> {

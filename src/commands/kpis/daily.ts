@@ -2,7 +2,6 @@ import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { KPIS_COLUMNS, type KpisResult, kpisCells, kpisResult } from '../../command-line/report-views.js'
 import { dayAt } from '../../domain/business-day.js'
-import { DatabaseReports } from '../../reports/database-reports.js'
 import { readDay } from '../../reports/read-query.js'
 
 export interface KpisDailyResult {
@@ -32,7 +31,7 @@ export default class KpisDaily extends BaseCommand {
     const { flags } = await this.parse(KpisDaily)
     const { timeZone } = this.settings
     const day = flags.date === undefined ? dayAt(Date.now(), timeZone) : readDay('--date', flags.date)
-    const report = await this.withApp(({ db }) => new DatabaseReports(db, timeZone).daily(day))
+    const report = await this.withApp(({ reports }) => reports.daily(day))
     const rows = report.kpis.map((kpis) => [day, ...kpisCells(kpis, flags.csv)])
     if (rows.length > 0 || flags.csv) this.showTable({ columns: [{ heading: 'date' }, ...KPIS_COLUMNS], rows }, flags)
     if (rows.length === 0) {

@@ -2,7 +2,6 @@ import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { KPIS_COLUMNS, type KpisResult, kpisCells, kpisResult } from '../../command-line/report-views.js'
 import { formatAmount } from '../../domain/money.js'
-import { DatabaseReports } from '../../reports/database-reports.js'
 import { readRange } from '../../reports/read-query.js'
 import type { RangeKpis } from '../../reports/reports.js'
 import { barChart } from '../../terminal/chart.js'
@@ -37,7 +36,7 @@ export default class KpisRange extends BaseCommand {
     const { flags } = await this.parse(KpisRange)
     const { timeZone } = this.settings
     const { from, to } = readRange(flags.from, flags.to)
-    const report = await this.withApp(({ db }) => new DatabaseReports(db, timeZone).range(from, to))
+    const report = await this.withApp(({ reports }) => reports.range(from, to))
     if (flags.csv) this.#showDays(report, true)
     else if (report.days.length > 0) this.#showAll(report)
     if (report.days.length === 0) {

@@ -1,7 +1,6 @@
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { amountCell, countCell } from '../../command-line/report-views.js'
 import { majorUnits } from '../../domain/money.js'
-import { DatabaseReports } from '../../reports/database-reports.js'
 import type { RealtimeFigures } from '../../reports/reports.js'
 import type { Table } from '../../terminal/table.js'
 
@@ -28,8 +27,7 @@ export default class KpisRealtime extends BaseCommand {
 
   async run(): Promise<KpisRealtimeResult> {
     const { flags } = await this.parse(KpisRealtime)
-    const { timeZone } = this.settings
-    const figures = await this.withApp(({ db }) => new DatabaseReports(db, timeZone).realtime(Date.now()))
+    const figures = await this.withApp(({ reports }) => reports.realtime(Date.now()))
     this.showTable(figuresTable(figures, flags.csv), flags)
     return {
       date: figures.day,

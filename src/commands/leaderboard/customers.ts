@@ -1,7 +1,6 @@
 import { LEADERBOARD_FLAGS, LeaderboardCommand, leaderboardLimitFlag } from '../../command-line/leaderboard-command.js'
 import { amountCell, countCell } from '../../command-line/report-views.js'
 import { majorUnits } from '../../domain/money.js'
-import { DatabaseReports } from '../../reports/database-reports.js'
 import type { CustomerEntry } from '../../reports/reports.js'
 import type { Table } from '../../terminal/table.js'
 
@@ -33,8 +32,7 @@ export default class LeaderboardCustomers extends LeaderboardCommand {
   async run(): Promise<LeaderboardCustomersResult> {
     const { flags } = await this.parse(LeaderboardCustomers)
     const query = { ...this.readChoice(flags), limit: flags.limit }
-    const { timeZone } = this.settings
-    const board = await this.withApp(({ db }) => new DatabaseReports(db, timeZone).customers(query))
+    const board = await this.withApp(({ reports }) => reports.customers(query))
     if (board.entries.length > 0 || flags.csv) this.showTable(customersTable(board.entries, flags.csv), flags)
     else this.noteNothingSold(board.currency)
     this.noteOthers(board)

@@ -2,7 +2,6 @@ import { Args } from '@oclif/core'
 import { LEADERBOARD_FLAGS, LeaderboardCommand } from '../../command-line/leaderboard-command.js'
 import { amountCell, countCell } from '../../command-line/report-views.js'
 import { majorUnits } from '../../domain/money.js'
-import { DatabaseReports } from '../../reports/database-reports.js'
 import type { CustomerRank } from '../../reports/reports.js'
 import type { Table } from '../../terminal/table.js'
 
@@ -33,7 +32,7 @@ export default class LeaderboardRank extends LeaderboardCommand {
   async run(): Promise<LeaderboardRankResult> {
     const { args, flags } = await this.parse(LeaderboardRank)
     const query = { ...this.readChoice(flags), customer: args.CUSTOMER_ID }
-    const standing = await this.withApp(({ db }) => new DatabaseReports(db, this.settings.timeZone).rank(query))
+    const standing = await this.withApp(({ reports }) => reports.rank(query))
     if (standing.rank !== null || flags.csv) this.showTable(rankTable(standing, flags.csv), flags)
     else this.note(`${standing.customer} has no completed order that counts here.`)
     this.noteOthers(standing)

@@ -1,0 +1,99 @@
+// What operators see of a Redis: status, doctor, queue and reports of a shop that has one, and of one whose Redis is away.
+import { Redis } from 'ioredis'
+import { expect, onTestFinished } from 'vitest'
+import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../redis.js'
+import { PATIENT, test } from './shop.js'
+
+const AWAY = { ORDERCTL_REDIS_URL: 'redis://shop:geheim@127.0.0.1:1/3' }
+
+function withRedis() {
+  const prefix = randomPrefix()
+  const url = `${redisUrl}`
+  onTestFinished(async () => {
+    await removeKeys(url, prefix)
+  })
+  return { environment: { ORDERCTL_REDIS_URL: url, ORDERCTL_REDIS_PREFIX: prefix }, prefix, url }
+}
+
+describeWithRedis(
+  'with a Redis',
+  () => {
+    test('status counts orders in the database and batches in Redis, and says where Redis lost some', async ({
+      shop,
+    }) => {
+      const { environment, prefix, url } = withRedis()
+      for (const reference of ['1001', '1002', '1003']) shop.order(reference, { dueAt: 1 })
+      await shop.runWith({ ...environment, ORDERCTL_BATCH_SIZE: '2' }, 'rebuild', 'queue')
+
+      const { result } = await shop.jsonWith(environment, 'status')
+      expect(result).toMatchObject({
+        queue: { driver: 'bullmq', paused: false, waiting: 3, active: 0, delayed: 0 },
+      })
+      expect(result).toMatchObject({ queue: { transport: { unit: 'batches', waiting: 2, active: 0, delayed: 0 } } })
+
+      await removeKeys(url, prefix)
+      const emptied = await shop.runWith(environment, 'status')
+      expect(emptied.stderr).toMatch(/no batches for the 3 waiting orders.*a worker publishes them again/)
+    })
+
+    test('a pause is kept in Redis, where status and doctor see it', async ({ shop }) => {
+      const { environment } = withRedis()
+      shop.order('1001', { dueAt: 1 })
+      expect(await shop.jsonWith(environment, 'queue', 'pause')).toEqual({ code: 0, result: { paused: true } })
+      expect((await shop.jsonWith(environment, 'status')).result).toMatchObject({ queue: { paused: true } })
+      const { result } = await shop.jsonWith(environment, 'doctor')
+      expect(result).toMatchObject({
+        checks: expect.arrayContaining([
+          expect.objectContaining({ name: 'queue', ok: false, fix: expect.stringContaining('orderctl queue resume') }),
+        ]),
+      })
+    })
+
+    test('doctor tells version, memory, eviction policy and round trip', async ({ shop }) => {
+      const { environment, url } = withRedis()
+      shop.order('1001')
+      const redis = new Redis(url)
+      const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1]
+      redis.disconnect()
+      const { result } = await shop.jsonWith(environment, 'doctor')
+      const check = (result as { checks: { name: string }[] }).checks.find(({ name }) => name === 'redis')
+      expect(check).toMatchObject({ ok: true, fix: null })
+      expect(JSON.stringify(check)).toMatch(
+        new RegExp(`(Redis|Valkey) .*${version ?? 'x'}?.* MB used .*noeviction, round trip \\d+\\.\\d ms`),
+      )
+    })
+
+    test('a report is kept for the next one, under a key that others may read', async ({ shop }) => {
+      const { environment, prefix, url } = withRedis()
+      shop.order('1001')
+      const daily = ['kpis', 'daily', '--date', '2025-01-15'] as const
+      const first = await shop.jsonWith(environment, ...daily)
+      const second = await shop.jsonWith(environment, ...daily)
+      expect(second.result).toEqual(first.result)
+      const redis = new Redis(url)
+      expect(await redis.ttl(`${prefix}kpis:daily:2025-01-15:UTC`)).toBeGreaterThan(86_000)
+      redis.disconnect()
+    })
+
+    test('whatever Redis is away for: reports answer, status says so, and no password is shown', async ({ shop }) => {
+      shop.order('1001', { status: 'completed', settledAt: 1 })
+      const status = await shop.runWith(AWAY, 'status')
+      expect(status).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(/Redis at 127\.0\.0\.1:1\/3 cannot be reached/),
+      })
+      const { result } = await shop.jsonWith(AWAY, 'status')
+      expect(result).toMatchObject({ queue: { paused: null, transport: null }, orders: { completed: 1 } })
+
+      const kpis = await shop.runWith(AWAY, 'kpis', 'daily', '--date', '2025-01-15')
+      expect(kpis).toMatchObject({ code: 0, stderr: expect.stringContaining('The database answers instead.') })
+      const doctor = await shop.runWith(AWAY, 'doctor')
+      expect(doctor.code).toBe(1)
+      const configured = await shop.runWith(AWAY, 'config')
+      expect(configured.stdout).toContain('redis://shop:***@127.0.0.1:1/3')
+      for (const { stdout, stderr } of [status, kpis, doctor, configured])
+        expect(stdout + stderr).not.toContain('geheim')
+    })
+  },
+  { concurrent: true, ...PATIENT },
+)
