@@ -4,6 +4,7 @@ import { allowEvictionFlag } from '../command-line/queue-flags.js'
 import { EXIT, usageError } from '../errors.js'
 import { startProgress } from '../terminal/progress.js'
 import { countOf, duration } from '../terminal/text.js'
+import type { Limits } from '../workflow/autoscale.js'
 import { type WorkTotals, work } from '../workflow/worker.js'
 
 export interface WorkResult {
@@ -24,14 +25,29 @@ const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 export default class Work extends BaseCommand {
   static override summary = 'Take orders through stock, payment and settlement'
   static override description =
-    `Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in hand. Any number of workers may run at once: an order is in one hand at a time. Orders of a worker that died are taken over when its lease ends.`
+    `Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in hand. Any number of workers may run at once: an order is in one hand at a time. Orders of a worker that died are taken over when its lease ends. Unless --concurrency holds it, the number of batches in hand follows the backlog.`
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --drain',
     '<%= config.bin %> <%= command.id %> --concurrency 10 --max-runtime 1h',
   ]
   static override flags = {
-    concurrency: Flags.integer({ description: 'batches in hand at a time', default: 5, min: 1, max: 1000 }),
+    concurrency: Flags.integer({
+      description: 'batches in hand at a time, whatever there is to do',
+      min: 1,
+      max: 1000,
+      exclusive: ['min-concurrency', 'max-concurrency'],
+    }),
+    'min-concurrency': Flags.integer({
+      description: 'batches in hand at a time with little to do [default: 5, or --max-concurrency where that is less]',
+      min: 1,
+      max: 1000,
+    }),
+    'max-concurrency': Flags.integer({
+      description: 'batches in hand at a time with much to do [default: 20, or --min-concurrency where that is more]',
+      min: 1,
+      max: 1000,
+    }),
     drain: Flags.boolean({ description: 'end when nothing is due or in flight' }),
     'max-runtime': Flags.string({ description: 'end after this long: 90s, 15m, 8h; a plain number is seconds' }),
     'allow-eviction': allowEvictionFlag,
@@ -49,7 +65,7 @@ export default class Work extends BaseCommand {
       return await this.withApp(
         async (app) => {
           const totals = await work(app, {
-            concurrency: flags.concurrency,
+            concurrency: readLimits(flags),
             drain: flags.drain,
             maxRuntimeMs,
             maxOrders: flags['max-orders'],
@@ -102,6 +118,23 @@ export default class Work extends BaseCommand {
     if (result.failed + result.rolled_back > 0) this.note(`Why some were not sold: ${this.config.bin} failed list`)
     return result
   }
+}
+
+interface ConcurrencyFlags {
+  readonly concurrency: number | undefined
+  readonly 'min-concurrency': number | undefined
+  readonly 'max-concurrency': number | undefined
+}
+
+function readLimits({ concurrency, 'min-concurrency': min, 'max-concurrency': max }: ConcurrencyFlags): Limits {
+  if (concurrency !== undefined) return { min: concurrency, max: concurrency }
+  const limits = { min: min ?? Math.min(5, max ?? 5), max: max ?? Math.max(20, min ?? 20) }
+  if (limits.min <= limits.max) return limits
+  throw usageError({
+    code: 'bad_concurrency',
+    message: `--min-concurrency ${limits.min} is more than --max-concurrency ${limits.max}.`,
+    fix: 'Swap them, or give one --concurrency.',
+  })
 }
 
 function readDuration(text: string): number {

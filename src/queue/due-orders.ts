@@ -52,6 +52,15 @@ export async function isWorkLeft(db: Database): Promise<boolean> {
   return left.length > 0
 }
 
+/** How many orders are due now; no more than `most` are counted. */
+export async function countWaiting(db: Kysely<Schema>, most: number): Promise<number> {
+  const { waiting } = await db
+    .selectFrom(db.selectFrom('orders').select('id').where('due_at', '<=', Date.now()).limit(most).as('due'))
+    .select((eb) => eb.fn.countAll<number>().as('waiting'))
+    .executeTakeFirstOrThrow()
+  return waiting
+}
+
 /** When the last of these orders falls due of those that are neither settled nor waiting for a person; null for none. */
 export async function lastDueAmong(db: Kysely<Schema>, ids: readonly OrderId[]): Promise<number | null> {
   const [row] = await lastDue.all(db, { ids: JSON.stringify(ids) })

@@ -1,5 +1,6 @@
 // The queue of a single machine, with no server: there are no jobs, the due orders are the queue. Consumers of a process
 // are handed different ones; what another process claims first, the claim passes over.
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
 import { readSetting, writeSetting } from '../database/settings.js'
@@ -27,6 +28,8 @@ export class EmbeddedQueue implements Queue {
     const due = new DueOrders(this.#db, options)
     const over = new AbortController()
     const signal = AbortSignal.any([options.signal, over.signal])
+    // One for each hand that waits is no leak.
+    setMaxListeners(0, signal)
     let wanted = 0
     const consumeOneAtATime = async (number: number): Promise<void> => {
       while (!signal.aborted && number <= wanted) {

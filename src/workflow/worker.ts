@@ -8,13 +8,15 @@ import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { WriteTurn } from '../database/write-turn.js'
 import type { OrderId, WorkerId } from '../domain/ids.js'
+import { countWaiting } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
+import { type Limits, type Load, nextScale, smoothed, startScale } from './autoscale.js'
 import type { BatchOptions, BatchResult } from './batch.js'
 import type { ThreadOptions } from './thread.js'
 
 export interface WorkOptions {
-  /** Batches in hand at a time. */
-  readonly concurrency: number
+  /** Batches in hand at a time: between these, by what there is to do; the same twice holds it there. */
+  readonly concurrency: Limits
   /** End when nothing is due or in flight. */
   readonly drain: boolean
   /** End after so many milliseconds. */
@@ -54,40 +56,76 @@ export async function work(
   { db, queue, config, redisReports }: Surroundings,
   options: WorkOptions,
 ): Promise<WorkTotals> {
-  const concurrency = Math.min(options.concurrency, config['payments.maxInFlight'])
+  const limits = limitsWithin(config['payments.maxInFlight'], options.concurrency)
   // Its threads start while the queue is connected.
-  const pool = createPool(config, concurrency)
+  const pool = createPool(config, limits.max)
   await queue.connect().catch(async (error: unknown) => {
     await pool.destroy()
     throw error
   })
   const stop = stopWhen(options)
   let totals = NO_TOTALS
-  const heartbeat = await startHeartbeat(db, concurrency, () => totals.processed)
+  const heartbeat = await startHeartbeat(db, limits.min, () => totals.processed)
   const refreshing = redisReports && startRefreshing(() => redisReports.refresh())
+  let batchMs: number | undefined
+  let scaling: { end(): void } | undefined
   const handle = async (ids: readonly OrderId[]): Promise<number> => {
+    const began = performance.now()
     const result: BatchResult = await pool.run(ids)
+    batchMs = smoothed(batchMs, performance.now() - began)
     totals = addResult(totals, result)
     options.onProgress(totals)
     if (options.maxOrders !== undefined && totals.processed >= options.maxOrders) stop.now()
     return result.claimed
   }
   try {
-    const consumer = queue.consume(handle, {
-      concurrency,
-      batchSize: Math.min(config['workflow.batchSize'], options.maxOrders ?? Number.POSITIVE_INFINITY),
-      signal: stop.signal,
-      drain: options.drain,
-      onNotice: options.onNotice,
+    const batchSize = Math.min(config['workflow.batchSize'], options.maxOrders ?? Number.POSITIVE_INFINITY)
+    const { signal } = stop
+    const consumer = queue.consume(handle, { ...options, concurrency: limits.min, batchSize, signal })
+    scaling = startScaling(limits, {
+      look: async () => ({ waiting: Math.ceil((await countWaiting(db, MOST_COUNTED)) / batchSize), batchMs }),
+      resize(concurrency) {
+        consumer.resize(concurrency)
+        heartbeat.resize(concurrency)
+      },
     })
     await consumer.ended
     return totals
   } finally {
+    scaling?.end()
     stop.forget()
     await pool.close()
     await refreshing?.end()
     await heartbeat.end()
   }
+}
+
+/** Each batch has a charge open at least, so there are no more of them than may be open. */
+function limitsWithin(maxInFlight: number, { min, max }: Limits): Limits {
+  return { min: Math.min(min, maxInFlight), max: Math.min(max, maxInFlight) }
+}
+
+const SCALE_MS = 1000
+
+/** Beyond so many waiting orders, more make no difference; counting them would. */
+const MOST_COUNTED = 100_000
+
+interface Scaled {
+  look(): Promise<Load>
+  resize(concurrency: number): void
+}
+
+/** Follows the load once a second, unless there is nothing to choose. */
+function startScaling(limits: Limits, { look, resize }: Scaled) {
+  let scale = startScale(limits)
+  const follow = async () => {
+    const next = nextScale(scale, await look(), limits)
+    if (next.concurrency !== scale.concurrency) resize(next.concurrency)
+    scale = next
+  }
+  // A look that fails is followed by others.
+  const timer = limits.min < limits.max ? setInterval(() => void follow().catch(() => undefined), SCALE_MS) : undefined
+  return { end: () => clearInterval(timer) }
 }
 
 function createPool(config: Config, concurrency: number): Piscina<readonly OrderId[], BatchResult> {
@@ -176,7 +214,8 @@ function startRefreshing(refresh: () => Promise<void>) {
 }
 
 /** The worker's row: written at once, kept fresh, and marked when it ends as it should. */
-async function startHeartbeat(db: Kysely<Schema>, concurrency: number, processed: () => number) {
+async function startHeartbeat(db: Kysely<Schema>, atFirst: number, processed: () => number) {
+  let concurrency = atFirst
   const id = randomUUID() as string as WorkerId
   const startedAt = Date.now()
   await db
@@ -202,6 +241,7 @@ async function startHeartbeat(db: Kysely<Schema>, concurrency: number, processed
       .updateTable('workers')
       .set({
         last_seen: now.at,
+        concurrency,
         processed: now.processed,
         orders_per_second: Math.round(rate * 10) / 10,
         stopped_at: stoppedAt,
@@ -212,6 +252,9 @@ async function startHeartbeat(db: Kysely<Schema>, concurrency: number, processed
   // A beat that fails is followed by others; the work itself does not depend on it.
   const timer = setInterval(() => void beat(null).catch(() => undefined), HEARTBEAT_MS)
   return {
+    resize(to: number) {
+      concurrency = to
+    },
     async end() {
       clearInterval(timer)
       await beat(Date.now())

@@ -196,6 +196,22 @@ describe.concurrent('a drain', () => {
     })
     expect(place.value('select count(*) from orders where lease_token is not null')).toBe(0)
   })
+
+  test('takes more batches in hand while a backlog stands, within the limits given', async ({ place }) => {
+    // 250 batches of 150 ms each: far more than five at a time clear in two seconds.
+    await importing(place, singles(5000))
+    const worker = place.start(SLOW, 'work', '--drain', '--max-concurrency', '9')
+    const concurrency = () => place.value('select max(concurrency) from workers') as number
+    await until(() => concurrency() > 5)
+    worker.child.kill('SIGTERM')
+    await worker.ended
+    expect(concurrency()).toBeLessThanOrEqual(9)
+
+    const swapped = await place.run('work', '--min-concurrency', '9', '--max-concurrency', '2')
+    expect(swapped).toMatchObject({ code: 2, stderr: expect.stringContaining('--max-concurrency 2') })
+    const both = await place.run('work', '--concurrency', '9', '--max-concurrency', '2')
+    expect(both.code).toBe(2)
+  })
 })
 
 /** Steps may share a transaction, so a move may be a chain of transitions. */
