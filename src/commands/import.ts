@@ -4,7 +4,7 @@ import type { App } from '../app.js'
 import { BaseCommand } from '../command-line/base-command.js'
 import { allowEvictionFlag } from '../command-line/queue-flags.js'
 import { databaseExists } from '../database/connection.js'
-import { EXIT, usageError } from '../errors.js'
+import { EXIT, type UserError, usageError } from '../errors.js'
 import { STDIN } from '../import/bytes.js'
 import { dryRun } from '../import/dry-run.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from '../import/import-orders.js'
@@ -150,15 +150,11 @@ export default class Import extends BaseCommand {
       ],
     })
     for (const { line, reason } of examples) this.note(cleanText(`line ${line}: ${reason}`))
-    this.#sayWhatNext(result, examples.length)
-    if (unpublished) {
-      this.note(`${unpublished.message}\n${unpublished.fix}`)
-      this.leaveWith(EXIT.unreachable)
-    }
+    this.#sayWhatNext(result, examples.length, unpublished)
     return result
   }
 
-  #sayWhatNext(result: ImportResult, shown: number): void {
+  #sayWhatNext(result: ImportResult, shown: number, unpublished: UserError | undefined): void {
     const notImported = result.rejected + result.conflicts
     if (notImported > shown) this.note(`… and ${countOf(notImported - shown, 'line')} more.`)
     if (result.rejects_file) {
@@ -173,7 +169,10 @@ export default class Import extends BaseCommand {
       return
     }
     const took = `${duration(result.seconds)}, ${countOf(Math.round(result.rows / result.seconds), 'line')} a second`
-    if (result.dry_run) this.note(`Nothing was written (${took}).`)
+    if (unpublished) {
+      this.note(`Done in ${took}, but: ${unpublished.message}\n${unpublished.fix}`)
+      this.leaveWith(EXIT.unreachable)
+    } else if (result.dry_run) this.note(`Nothing was written (${took}).`)
     else if (result.published > 0) this.note(`Done in ${took}. Next: ${this.config.bin} work --drain`)
     else this.note(`Done in ${took}. No new orders.`)
   }

@@ -1,7 +1,8 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
 import { allowEvictionFlag } from '../command-line/queue-flags.js'
-import { EXIT, usageError } from '../errors.js'
+import { EXIT, UserError, usageError } from '../errors.js'
+import type { Queue } from '../queue/queue.js'
 import { startProgress } from '../terminal/progress.js'
 import { countOf, duration } from '../terminal/text.js'
 import type { Limits } from '../workflow/autoscale.js'
@@ -75,11 +76,8 @@ export default class Work extends BaseCommand {
               progress.update({ doing: 'Working', unit: 'orders', done: processed, perSecond: perSecond(processed) }),
           })
           progress.stop()
-          if (await app.queue.isPaused()) {
-            this.note(`The queue is paused, so orders wait in it. To go on: ${this.config.bin} queue resume`)
-            if (flags.drain) this.leaveWith(EXIT.failed)
-          }
           if (signal.aborted) this.leaveWith(EXIT.interrupted)
+          else await this.#noteIfPaused(app.queue, flags.drain)
           return this.#show(totals, (performance.now() - began) / 1000)
         },
         { allowEviction: flags['allow-eviction'] },
@@ -87,6 +85,17 @@ export default class Work extends BaseCommand {
     } finally {
       progress.stop()
     }
+  }
+
+  async #noteIfPaused(queue: Queue, drain: boolean): Promise<void> {
+    // The work is done; a server that went away since then changes nothing about it.
+    const paused = await queue.isPaused().catch((error: unknown) => {
+      if (error instanceof UserError) return false
+      throw error
+    })
+    if (!paused) return
+    this.note(`The queue is paused, so orders wait in it. To go on: ${this.config.bin} queue resume`)
+    if (drain) this.leaveWith(EXIT.failed)
   }
 
   #show(totals: WorkTotals, seconds: number): WorkResult {
