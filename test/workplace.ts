@@ -27,7 +27,7 @@ export interface Running {
 export class Workplace {
   readonly folder = mkdtempSync(join(tmpdir(), 'orderctl-test-'))
   readonly databasePath = join(this.folder, 'orders.sqlite')
-  readonly #running = new Set<string>()
+  readonly #running = new Map<string, ChildProcess>()
   #open: SqliteDatabase.Database | undefined
 
   /** The database as another program would see it. */
@@ -92,7 +92,7 @@ export class Workplace {
       },
     })
     const name = `orderctl ${args.join(' ')} (pid ${child.pid})`
-    this.#running.add(name)
+    this.#running.set(name, child)
     let stdout = ''
     let stderr = ''
     const watchers = new Set<() => void>()
@@ -124,11 +124,12 @@ export class Workplace {
     return { child, ended, saw }
   }
 
-  /** Removes everything. @throws where something that the test started still runs */
+  /** Removes everything. @throws where something that the test started still runs, which is killed */
   close(): void {
+    for (const child of this.#running.values()) child.kill('SIGKILL')
     this.#open?.close()
     rmSync(this.folder, { recursive: true, force: true })
-    if (this.#running.size > 0) throw new Error(`left running: ${[...this.#running].join(', ')}`)
+    if (this.#running.size > 0) throw new Error(`left running: ${[...this.#running.keys()].join(', ')}`)
   }
 }
 

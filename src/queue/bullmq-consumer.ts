@@ -151,6 +151,7 @@ export class BullConsumer implements Consumer {
 
   #deliver(job: Job<Payload>): Promise<void> {
     this.#ignoredSince = undefined
+    this.#notice(undefined)
     const delivery = this.#handle(job.data.ids).finally(() => {
       this.#inHand.delete(delivery)
       if (this.#inHand.size === 0) this.#wake()

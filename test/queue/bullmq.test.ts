@@ -1,0 +1,15 @@
+// In CI this fails without a server: a driver whose suite did not run is not known to keep the contract.
+import { startPrivateRedis } from '../private-redis.js'
+import { describeWithPrivateRedis, describeWithRedis, redisUrl } from '../redis.js'
+import { onOwnServer, onSharedServer } from './bullmq-driver.js'
+import { describeClosing, describeQueueContract } from './contract.js'
+
+describeWithRedis('BullMQ', () => describeQueueContract(async () => onSharedServer(`${redisUrl}`)), {
+  concurrent: true,
+})
+
+describeWithPrivateRedis(
+  'BullMQ and its server',
+  () => describeClosing(async () => onOwnServer(await startPrivateRedis())),
+  { concurrent: true },
+)

@@ -1,0 +1,160 @@
+// Redis servers that cannot be had, or that should not be: what users are told, within seconds and without passwords.
+import { createServer, type Server } from 'node:net'
+import { describe, expect, test as plainTest } from 'vitest'
+import { type RedisFacts, refuseUnfit } from '../../src/redis/connection.js'
+import { freePort, hasTls, type PrivateRedisOptions, startPrivateRedis } from '../private-redis.js'
+import { addressOf, describeWithPrivateRedis } from '../redis.js'
+import { test, type Workplace } from '../workplace.js'
+import { type Environment, expectSoldOnce, importing, SLOW, singles } from './drain.js'
+
+const PASSWORD = 'tr0ub4dor'
+
+const at = (url: string): Environment => ({ ...SLOW, ORDERCTL_QUEUE_URL: url })
+
+/** Runs without and with --json: neither may take five seconds or say anything of the password. */
+async function refused(place: Workplace, url: string, ...args: string[]) {
+  const timed = async (...more: string[]) => {
+    const began = performance.now()
+    const outcome = await place.runWith(at(url), ...args, ...more)
+    return { ...outcome, seconds: (performance.now() - began) / 1000 }
+  }
+  const [plain, json] = [await timed(), await timed('--json')]
+  expect(plain.seconds).toBeLessThan(5)
+  expect(json.seconds).toBeLessThan(5)
+  for (const { stdout, stderr } of [plain, json]) expect(`${stdout}${stderr}`).not.toContain(PASSWORD)
+  expect(json.stderr).toBe('')
+  const { error } = JSON.parse(json.stdout) as { error: Record<string, unknown> }
+  return { codes: [plain.code, json.code], stderr: plain.stderr, error }
+}
+
+/** A server of the test's own, gone when the test is over. */
+async function withRedis(options: PrivateRedisOptions, use: (url: string, certificate: string) => Promise<void>) {
+  const server = await startPrivateRedis(options)
+  try {
+    await use(server.url, server.certificate)
+  } finally {
+    await server.close()
+  }
+}
+
+describe.concurrent('a Redis that cannot be reached', () => {
+  test('is named with what to do, where its port is closed', async ({ place }) => {
+    const port = await freePort()
+    const file = place.file('orders.csv', singles(3))
+    const { codes, stderr, error } = await refused(
+      place,
+      `redis://shop:${PASSWORD}@127.0.0.1:${port}/3`,
+      'import',
+      file,
+    )
+    expect(codes).toEqual([4, 4])
+    expect(stderr).toContain(`127.0.0.1:${port}/3`)
+    expect(error).toMatchObject({ code: 'redis_unreachable', retryable: true })
+    expect(error['message']).toContain('ECONNREFUSED')
+    expect(error['fix']).toContain('ORDERCTL_QUEUE_URL')
+  })
+
+  test('is given up, where it takes connections and never answers', async ({ place }) => {
+    await place.run('import', place.file('orders.csv', singles(3)))
+    const deaf = await listen(createServer())
+    try {
+      const url = `redis://:${PASSWORD}@127.0.0.1:${deaf.port}`
+      const { codes, stderr, error } = await refused(place, url, 'work', '--drain')
+      expect(codes).toEqual([4, 4])
+      expect(stderr).toContain(`127.0.0.1:${deaf.port}`)
+      expect(error).toMatchObject({ code: 'redis_unreachable', retryable: true })
+      expect(error['message']).toContain('it does not answer')
+    } finally {
+      deaf.close()
+    }
+  })
+})
+
+describe('a Redis that is too old', () => {
+  const address = addressOf('redis://127.0.0.1:6379')
+  const facts = (version: string): RedisFacts => ({
+    product: `Redis ${version}`,
+    version,
+    usedMemory: 1,
+    maxMemory: 0,
+    evictionPolicy: 'noeviction',
+  })
+
+  plainTest.each(['5.0.14', '6.0.16'])('%s is refused with what to do', (version) => {
+    const refuse = () => refuseUnfit(facts(version), address, { allowEviction: true })
+    expect(refuse).toThrow(expect.objectContaining({ code: 'redis_too_old', exit: 2 }))
+    expect(refuse).toThrow(`Redis ${version} at 127.0.0.1:6379 is too old`)
+  })
+
+  plainTest.each(['6.2.0', '7.0.15', '7.2.4', '8.0.1', '10.1.0'])('%s is not', (version) => {
+    expect(() => refuseUnfit(facts(version), address, { allowEviction: false })).not.toThrow()
+  })
+})
+
+describeWithPrivateRedis(
+  'a Redis with a say in who comes',
+  () => {
+    test('lets us in with its password, and tells us that another is wrong', async ({ place }) => {
+      await withRedis({ password: PASSWORD }, async (url) => {
+        await importing(place, 40, at(url))
+        const without = await refused(place, url.replace(`:${PASSWORD}@`, ''), 'work', '--drain')
+        const wrong = await refused(place, url.replace(PASSWORD, `not-${PASSWORD}`), 'work', '--drain')
+        for (const { codes, stderr, error } of [without, wrong]) {
+          expect(codes).toEqual([4, 4])
+          expect(stderr).toContain('does not let us in')
+          expect(error).toMatchObject({ code: 'redis_refused', retryable: false })
+          expect(error['fix']).toContain('redis://USER:PASSWORD@HOST')
+        }
+        expect(await place.runWith(at(url), 'work', '--drain')).toMatchObject({ code: 0 })
+        await expectSoldOnce(place, 40)
+      })
+    })
+
+    test('lets us in over TLS', async ({ place, skip }) => {
+      skip(!hasTls(), 'there is no openssl, or redis-server was built without TLS')
+      await withRedis({ tls: true, password: PASSWORD }, async (url, certificate) => {
+        const trusting = { ...at(url), NODE_EXTRA_CA_CERTS: certificate }
+        await importing(place, 40, trusting)
+        expect(await place.runWith(trusting, 'work', '--drain')).toMatchObject({ code: 0 })
+        await expectSoldOnce(place, 40)
+
+        const { codes, error } = await refused(place, url, 'work', '--drain')
+        expect(codes).toEqual([4, 4])
+        expect(error['message']).toContain('certificate')
+      })
+    })
+
+    test('is refused where it evicts, unless that is allowed', async ({ place }) => {
+      await withRedis({ maxmemoryPolicy: 'allkeys-lru' }, async (url) => {
+        const file = place.file('orders.csv', singles(40))
+        const { codes, error } = await refused(place, url, 'import', file)
+        expect(codes).toEqual([2, 2])
+        expect(error).toMatchObject({ code: 'redis_evicts' })
+        expect(error['message']).toContain('maxmemory-policy allkeys-lru')
+        expect(error['fix']).toContain('config set maxmemory-policy noeviction')
+        expect(error['fix']).toContain('--allow-eviction')
+
+        expect(await place.runWith(at(url), 'import', file, '--allow-eviction')).toMatchObject({ code: 0 })
+        expect(await place.runWith(at(url), 'work', '--drain')).toMatchObject({ code: 2 })
+        expect(await place.runWith(at(url), 'work', '--drain', '--allow-eviction')).toMatchObject({ code: 0 })
+        await expectSoldOnce(place, 40)
+      })
+    })
+  },
+  { concurrent: true },
+)
+
+function listen(server: Server): Promise<{ port: number; close: () => void }> {
+  const sockets = new Set<{ destroy(): void }>()
+  server.on('connection', (socket) => sockets.add(socket))
+  return new Promise((ready) => {
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      const close = () => {
+        for (const socket of sockets) socket.destroy()
+        server.close()
+      }
+      ready({ port, close })
+    })
+  })
+}
