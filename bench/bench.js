@@ -112,7 +112,8 @@ async function forgetKeys() {
 
 /** The same drain by the embedded queue and by Redis, in turns, so that the machine's moods meet both. */
 async function benchRedis() {
-  if (!(await isRedisThere())) return [['work --drain on Redis', '–', '–', '–', `no Redis at ${new URL(REDIS_URL).host}`]]
+  if (!(await isRedisThere()))
+    return [['work --drain on Redis', '–', '–', '–', `no Redis at ${new URL(REDIS_URL).host}`]]
   const runs = { embedded: [], redis: [] }
   for (let round = 0; round < ROUNDS; round++) {
     copyDatabase(imported, drained)
