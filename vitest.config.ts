@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
+    // Tests mostly wait, for processes and for leases to end: a worker on every core, and not on all but one.
+    maxWorkers: '100%',
     projects: [
       {
         test: {
