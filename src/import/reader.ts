@@ -53,7 +53,11 @@ export function fileLabel(file: string): string {
  * @param signal ends it at once, also where a pipe keeps it waiting
  */
 export async function* readInThread(options: ReaderOptions, signal: AbortSignal): AsyncGenerator<ReadChunk, void> {
-  const thread = new Worker(new URL('./reader-thread.js', import.meta.url), { workerData: options })
+  const thread = new Worker(new URL('./reader-thread.js', import.meta.url), {
+    workerData: options,
+    // Lines live from one chunk to the next, so a young generation of a few chunks spares copying them about.
+    resourceLimits: { maxYoungGenerationSizeMb: 64 },
+  })
   const messages = queueMessages(thread, signal)
   try {
     for (let ahead = 0; ahead < CHUNKS_AHEAD; ahead++) thread.postMessage('next')
