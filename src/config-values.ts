@@ -1,9 +1,11 @@
 // The text of a setting -> its value. Each reader throws an Error whose message completes "… is not usable: ".
 import { resolve } from 'node:path'
+import { validateDetailed } from 'node-cron'
 import type { DatabaseAddress } from './database/connection.js'
 import { isTimeZone } from './domain/business-day.js'
 import type { QueueAddress } from './queue/queue.js'
 import type { RedisAddress } from './redis/address.js'
+import type { CronLine } from './schedule/slots.js'
 
 export function readDatabase(text: string): DatabaseAddress {
   const path = text.startsWith('sqlite:') ? text.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '') : ''
@@ -68,4 +70,11 @@ function redisAddress(text: string): RedisAddress | undefined {
 export function readPrefix(text: string): string {
   if (/^[A-Za-z0-9._:-]{0,64}$/.test(text)) return text
   throw new Error('use letters, digits, ".", "_", "-" and ":", 64 at the most')
+}
+
+export function readCron(text: string): CronLine {
+  const { valid, errors } = validateDetailed(text)
+  if (valid) return text as string as CronLine
+  const problem = errors.map(({ message }) => message).join('; ')
+  throw new Error(`${problem}; write minute, hour, day, month and weekday, such as */5 * * * *`)
 }

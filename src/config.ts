@@ -6,6 +6,7 @@ import { distance } from 'fastest-levenshtein'
 import {
   numberBetween,
   oneOf,
+  readCron,
   readDatabase,
   readPrefix,
   readQueue,
@@ -113,6 +114,36 @@ const SETTINGS = {
     'stock of a product that an import creates',
     wholeBetween(0, 1_000_000_000),
   ),
+  'schedule.kpis': setting(
+    'ORDERCTL_SCHEDULE_KPIS',
+    '0 * * * *',
+    'when KPIs and realtime figures are computed',
+    readCron,
+  ),
+  'schedule.leaderboards': setting(
+    'ORDERCTL_SCHEDULE_LEADERBOARDS',
+    '*/30 * * * *',
+    'when leaderboards are compared and built anew',
+    readCron,
+  ),
+  'schedule.snapshots': setting(
+    'ORDERCTL_SCHEDULE_SNAPSHOTS',
+    '*/5 * * * *',
+    'when the state of the queue is written down',
+    readCron,
+  ),
+  'schedule.reservations': setting(
+    'ORDERCTL_SCHEDULE_RESERVATIONS',
+    '*/5 * * * *',
+    'when expired reservations are released',
+    readCron,
+  ),
+  'schedule.timeZone': setting(
+    'ORDERCTL_SCHEDULE_TIME_ZONE',
+    'UTC',
+    'time zone of these times; that of the business day unless it is set',
+    readTimeZone,
+  ),
 } as const
 
 type SettingKey = keyof typeof SETTINGS
@@ -175,6 +206,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolder
 function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Config>): string {
   if (key === 'database') return `sqlite:${join(folders.data, 'orderctl.sqlite')}`
   if (key === 'queue' && config.redis) return config.redis.url
+  if (key === 'schedule.timeZone' && config.timeZone) return config.timeZone
   return SETTINGS[key].fallback
 }
 

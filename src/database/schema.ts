@@ -24,6 +24,8 @@ export interface Schema {
   sales_by_customer: SalesByCustomerTable
   sales_by_product: SalesByProductTable
   workers: WorkersTable
+  schedule_runs: ScheduleRunsTable
+  queue_snapshots: QueueSnapshotsTable
 }
 
 /** What belongs to the database and not to a process. */
@@ -215,4 +217,33 @@ interface WorkersTable {
   processed: number
   orders_per_second: number
   stopped_at: number | null
+}
+
+/** One run of a scheduled task. */
+interface ScheduleRunsTable {
+  task: string
+  /** When it fell due; for a run by hand, when it was asked for. */
+  slot: number
+  /** Counts from 1; a run whose process died is begun once more. */
+  attempt: number
+  started_at: number
+  ended_at: number | null
+  /** While it runs: when it counts as dead, unless it says before that it goes on. */
+  lease_until: number
+  host: string
+  pid: number
+  result: 'done' | 'failed' | null
+  message: string | null
+}
+
+/** The queue at a moment, in orders, and what was settled since the snapshot before. */
+interface QueueSnapshotsTable {
+  taken_at: number
+  waiting: number
+  active: number
+  delayed: number
+  oldest_waiting_seconds: number | null
+  completed: number
+  /** Failed and rolled back. */
+  failed: number
 }

@@ -40,7 +40,7 @@ export const OPEN_STATUSES = ['pending', 'reserved', 'payment_processing'] as co
 export const UNSOLD_STATUSES = ['failed', 'rolled_back'] as const satisfies readonly OrderStatus[]
 
 /** Why an order is not sold (yet). Stored with the order, so scripts may match on it. */
-export const FAILURE_REASONS = ['out_of_stock', 'declined', 'payment_unknown'] as const
+export const FAILURE_REASONS = ['out_of_stock', 'declined', 'payment_unknown', 'expired'] as const
 export type FailureReason = (typeof FAILURE_REASONS)[number]
 
 /** Statuses in which an order holds stock: the reservations of its present attempt are live. */

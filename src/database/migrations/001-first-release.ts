@@ -14,6 +14,7 @@ export const firstRelease: Migration = {
     await createStockAndPayments(db)
     await createSales(db)
     await createWorkers(db)
+    await createSchedule(db)
   },
 }
 
@@ -251,5 +252,35 @@ async function createWorkers(db: Kysely<unknown>): Promise<void> {
     .addColumn('processed', 'bigint', (column) => column.notNull())
     .addColumn('orders_per_second', 'double precision', (column) => column.notNull())
     .addColumn('stopped_at', 'bigint')
+    .execute()
+}
+
+async function createSchedule(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .createTable('schedule_runs')
+    .addColumn('task', 'varchar(64)', (column) => column.notNull())
+    .addColumn('slot', 'bigint', (column) => column.notNull())
+    .addColumn('attempt', 'integer', (column) => column.notNull())
+    .addColumn('started_at', 'bigint', (column) => column.notNull())
+    .addColumn('ended_at', 'bigint')
+    .addColumn('lease_until', 'bigint', (column) => column.notNull())
+    .addColumn('host', 'varchar(255)', (column) => column.notNull())
+    .addColumn('pid', 'integer', (column) => column.notNull())
+    .addColumn('result', 'varchar(20)')
+    .addColumn('message', 'text')
+    .addPrimaryKeyConstraint('schedule_runs_key', ['task', 'slot'])
+    .addCheckConstraint('schedule_runs_ended', sql`(ended_at is null) = (result is null)`)
+    .modifyEnd(clustered)
+    .execute()
+
+  await db.schema
+    .createTable('queue_snapshots')
+    .addColumn('taken_at', 'bigint', (column) => column.primaryKey())
+    .addColumn('waiting', 'bigint', (column) => column.notNull())
+    .addColumn('active', 'bigint', (column) => column.notNull())
+    .addColumn('delayed', 'bigint', (column) => column.notNull())
+    .addColumn('oldest_waiting_seconds', 'double precision')
+    .addColumn('completed', 'bigint', (column) => column.notNull())
+    .addColumn('failed', 'bigint', (column) => column.notNull())
     .execute()
 }

@@ -1,0 +1,52 @@
+// `schedule`: the loop, told in a line for each run.
+import { BaseCommand } from '../../command-line/base-command.js'
+import { instantIn, runText } from '../../command-line/schedule-views.js'
+import { EXIT } from '../../errors.js'
+import { runSchedule, systemClock } from '../../schedule/runner.js'
+import { createTask, TASK_NAMES, type Task } from '../../schedule/tasks.js'
+
+export interface ScheduleResult {
+  runs: number
+  failed: number
+}
+
+export default class Schedule extends BaseCommand {
+  static override summary = 'Run the tasks that are done by the clock'
+  static override description =
+    'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the tasks in hand. Any number may run at once: of all these processes, one runs a task when it falls due. A run that was missed is made up for once. A task that fails is recorded and does not stop the others. The cron lines (ORDERCTL_SCHEDULE_KPIS and so on) and their time zone are settings; where a line names a day of the month and a weekday, a day must be both. A line for every hour goes by real time when clocks change; one that names hours runs once for each of them.'
+
+  static override examples = [
+    '<%= config.bin %> schedule',
+    '<%= config.bin %> schedule list',
+    '<%= config.bin %> schedule run kpis',
+  ]
+
+  async run(): Promise<ScheduleResult> {
+    await this.parse(Schedule)
+    const result: ScheduleResult = { runs: 0, failed: 0 }
+    const signal = this.listenForInterruption('Finishing the tasks in hand; Ctrl-C again leaves at once.')
+    await this.withApp(async (app) => {
+      const tasks = TASK_NAMES.map((name) => createTask(name, app))
+      for (const task of tasks) this.note(this.#nextText(task))
+      await runSchedule(app.db, tasks, {
+        clock: systemClock,
+        signal,
+        onRun: (task, run) => {
+          result.runs += 1
+          if (run.result === 'failed') result.failed += 1
+          this.note(`${runText(task.name, run)}${signal.aborted ? '' : ` – ${this.#nextText(task)}`}`)
+        },
+        onNotice: (text) => this.note(text),
+      })
+    })
+    this.leaveWith(EXIT.interrupted)
+    return result
+  }
+
+  #nextText({ name, slots }: Task): string {
+    const next = slots.next(Date.now())
+    return next === null
+      ? `${name} never runs`
+      : `next ${name} at ${instantIn(this.settings['schedule.timeZone'], next)}`
+  }
+}

@@ -1,0 +1,72 @@
+// `schedule run`: one task now, for cron and systemd timers.
+import { Args } from '@oclif/core'
+import { BaseCommand } from '../../command-line/base-command.js'
+import { runText } from '../../command-line/schedule-views.js'
+import { nearest } from '../../config.js'
+import type { Database } from '../../database/connection.js'
+import { EXIT, UserError, usageError } from '../../errors.js'
+import { runTask, type TaskRun } from '../../schedule/runner.js'
+import { claimSlot, type Run } from '../../schedule/runs.js'
+import { createTask, TASK_NAMES, type Task, type TaskName } from '../../schedule/tasks.js'
+
+export interface ScheduleRunResult {
+  task: string
+  result: TaskRun['result']
+  /** What was done, or why not. */
+  message: string
+  seconds: number
+}
+
+export default class ScheduleRun extends BaseCommand {
+  static override summary = 'Run one task now'
+  static override description =
+    `For cron and systemd timers, and by hand. The run is recorded beside those of \`schedule\`, which it does not replace. A task that is running already is not run beside itself. Tasks: ${TASK_NAMES.join(', ')}.`
+
+  static override examples = ['<%= config.bin %> schedule run kpis', '<%= config.bin %> schedule run snapshots --json']
+
+  static override args = {
+    task: Args.string({ description: `the task: ${TASK_NAMES.join(', ')}`, required: true, ignoreStdin: true }),
+  }
+
+  async run(): Promise<ScheduleRunResult> {
+    const { args } = await this.parse(ScheduleRun)
+    const name = readTaskName(args.task)
+    const run = await this.withApp(async (app) => {
+      const task = createTask(name, app)
+      return runTask(app.db, task, await claimNow(app.db, task))
+    })
+    const text = runText(name, run)
+    if (run.result === 'done') this.print(text)
+    else {
+      this.note(text)
+      this.leaveWith(EXIT.failed)
+    }
+    return { task: name, result: run.result, message: run.message, seconds: Math.round(run.seconds * 1000) / 1000 }
+  }
+}
+
+function readTaskName(text: string): TaskName {
+  const name = TASK_NAMES.find((known) => known === text)
+  if (name) return name
+  const meant = nearest(text, TASK_NAMES)
+  throw usageError({
+    code: 'unknown_task',
+    message: `There is no task "${text}".${meant ? ` Did you mean "${meant}"?` : ''}`,
+    fix: `The tasks are ${TASK_NAMES.join(', ')}.`,
+  })
+}
+
+/** Claims the present instant; the next one where that happens to be a slot that was run. */
+async function claimNow(db: Database, { name }: Task): Promise<Run> {
+  for (let slot = Date.now(); ; slot += 1) {
+    const claim = await claimSlot(db, name, slot)
+    if (claim.kind === 'claimed') return claim.run
+    if (claim.kind === 'taken') continue
+    throw new UserError({
+      code: 'task_running',
+      message: `The task ${name} is running already (process ${claim.by.pid} on ${claim.by.host}).`,
+      fix: 'Let it end, then run the command again.',
+      retryable: true,
+    })
+  }
+}

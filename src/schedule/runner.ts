@@ -1,0 +1,102 @@
+// Runs tasks by the clock. Each task has a loop of its own, so it never runs beside itself, and one that fails or hangs
+// does not hold up the others.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Database } from '../database/connection.js'
+import { claimSlot, endRun, forgetOldRuns, type Outcome, RENEW_MS, type Run, renewRun } from './runs.js'
+import type { Task } from './tasks.js'
+
+export interface Clock {
+  /** Epoch milliseconds. */
+  now(): number
+  /** Ends early when the signal is aborted. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>
+}
+
+export const systemClock: Clock = {
+  now: Date.now,
+  sleep: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
+}
+
+/** A run that has ended. */
+export interface TaskRun extends Outcome {
+  readonly seconds: number
+}
+
+export interface ScheduleOptions {
+  readonly clock: Clock
+  /** Ends the schedule; runs in hand are finished. */
+  readonly signal: AbortSignal
+  readonly onRun: (task: Task, run: TaskRun) => void
+  /** Told, in a sentence, when a slot could not be looked at; it is tried again. */
+  readonly onNotice: (text: string) => void
+}
+
+/** No sleep is longer, so that a clock that was set, or a machine that was asleep, is noticed. */
+const LONGEST_SLEEP_MS = 60_000
+
+/** How soon a slot is tried again that could not be run: its task runs elsewhere, or the database did not answer. */
+const RETRY_MS = 5000
+
+/**
+ * Runs each task in each of its slots until the signal; of several processes, one runs a slot. A slot that passed while
+ * nothing ran it, or while the task ran, is made up for once: the latest one, not those before it.
+ */
+export async function runSchedule(db: Database, tasks: readonly Task[], options: ScheduleOptions): Promise<void> {
+  await Promise.all(tasks.map((task) => followTask(db, task, options)))
+}
+
+async function followTask(db: Database, task: Task, options: ScheduleOptions): Promise<void> {
+  const { clock, signal } = options
+  let passed: number | null = null
+  while (!signal.aborted) {
+    const now = clock.now()
+    const slot = task.slots.latest(now)
+    if (slot === null || slot === passed) {
+      const next = task.slots.next(now) ?? Number.POSITIVE_INFINITY
+      await clock.sleep(Math.min(next - now, LONGEST_SLEEP_MS), signal)
+    } else if (await passSlot(db, task, slot, options)) {
+      passed = slot
+    } else {
+      await clock.sleep(RETRY_MS, signal)
+    }
+  }
+}
+
+/** @returns whether the slot is done with, by whichever process */
+async function passSlot(db: Database, task: Task, slot: number, options: ScheduleOptions): Promise<boolean> {
+  try {
+    const claim = await claimSlot(db, task.name, slot)
+    if (claim.kind === 'claimed') options.onRun(task, await runTask(db, task, claim.run))
+    return claim.kind !== 'busy'
+  } catch (error) {
+    options.onNotice(`${task.name}: ${messageOf(error)} Trying again.`)
+    return false
+  }
+}
+
+/** Runs the task in a slot that was claimed, and records how that ended. */
+export async function runTask(db: Database, task: Task, run: Run): Promise<TaskRun> {
+  const began = performance.now()
+  // A renewal that fails is followed by others.
+  const renewing = setInterval(() => void renewRun(db, run).catch(() => undefined), RENEW_MS)
+  try {
+    const outcome = await attempt(task)
+    await endRun(db, run, outcome)
+    await forgetOldRuns(db, task.name, task.slots.latest(run.slot) ?? run.slot)
+    return { ...outcome, seconds: (performance.now() - began) / 1000 }
+  } finally {
+    clearInterval(renewing)
+  }
+}
+
+async function attempt(task: Task): Promise<Outcome> {
+  try {
+    return { result: 'done', message: await task.run() }
+  } catch (error) {
+    return { result: 'failed', message: messageOf(error) }
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

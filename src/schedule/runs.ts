@@ -1,0 +1,136 @@
+// Who ran which slot of which task, and how that ended. A slot is claimed by writing its row, so that of many processes
+// one runs it.
+import { hostname } from 'node:os'
+import type { Database } from '../database/connection.js'
+import type { Kysely, Selectable } from '../database/kysely.js'
+import type { Schema } from '../database/schema.js'
+import { isAlive } from '../import/runs.js'
+
+/** A run that was not heard of for so long is over, even if a process of its number is there. */
+const LEASE_MS = 300_000
+
+/** How often a run says that it goes on. */
+export const RENEW_MS = LEASE_MS / 10
+
+/** A slot whose process died under it is run again once; what then dies again would die for ever. */
+const MOST_ATTEMPTS = 2
+
+const KEEP_MS = 30 * 86_400_000
+
+const DIED = 'its process ended before it did'
+
+type RunRow = Selectable<Schema['schedule_runs']>
+
+/** A run in hand. */
+export type Run = Pick<RunRow, 'task' | 'slot' | 'attempt' | 'started_at'>
+
+export interface Outcome {
+  readonly result: 'done' | 'failed'
+  /** What was done, or why not. */
+  readonly message: string
+}
+
+export type SlotClaim =
+  | { readonly kind: 'claimed'; readonly run: Run }
+  /** The slot was run. */
+  | { readonly kind: 'taken' }
+  /** The task runs just now, for this slot or another one. */
+  | { readonly kind: 'busy'; readonly by: Pick<RunRow, 'host' | 'pid'> }
+
+/** Takes the slot (epoch milliseconds) in hand, unless it was run or the task still runs. */
+export async function claimSlot(db: Database, task: string, slot: number): Promise<SlotClaim> {
+  return db.transaction().execute(async (trx) => {
+    const open = await trx
+      .selectFrom('schedule_runs')
+      .selectAll()
+      .where('task', '=', task)
+      .where('ended_at', 'is', null)
+      .execute()
+    const by = open.find(isAlive)
+    if (by) return { kind: 'busy', by }
+    for (const dead of open) {
+      if (dead.slot === slot && dead.attempt < MOST_ATTEMPTS) return { kind: 'claimed', run: await takeOver(trx, dead) }
+      await endRun(trx, dead, { result: 'failed', message: DIED })
+    }
+    return insertRun(trx, task, slot)
+  })
+}
+
+async function insertRun(db: Kysely<Schema>, task: string, slot: number): Promise<SlotClaim> {
+  const run = { task, slot, attempt: 1, started_at: Date.now() }
+  const inserted = await db
+    .insertInto('schedule_runs')
+    .values({ ...run, ...holder() })
+    .onConflict((conflict) => conflict.doNothing())
+    .executeTakeFirst()
+  return inserted.numInsertedOrUpdatedRows === 0n ? { kind: 'taken' } : { kind: 'claimed', run }
+}
+
+async function takeOver(db: Kysely<Schema>, { task, slot, attempt }: Run): Promise<Run> {
+  const run = { task, slot, attempt: attempt + 1, started_at: Date.now() }
+  await db
+    .updateTable('schedule_runs')
+    .set({ ...run, ...holder() })
+    .where('task', '=', task)
+    .where('slot', '=', slot)
+    .execute()
+  return run
+}
+
+function holder() {
+  return { host: hostname(), pid: process.pid, lease_until: Date.now() + LEASE_MS }
+}
+
+export async function renewRun(db: Database, run: Run): Promise<void> {
+  await updateRun(db, run, { lease_until: Date.now() + LEASE_MS })
+}
+
+/** Writes how the run ended, unless another process has taken it over. */
+export async function endRun(db: Kysely<Schema>, run: Run, outcome: Outcome): Promise<void> {
+  await updateRun(db, run, { ...outcome, ended_at: Date.now() })
+}
+
+/** Forgets the task's old runs, save that of its latest slot, which would seem missed without. */
+export async function forgetOldRuns(db: Database, task: string, latestSlot: number): Promise<void> {
+  await db
+    .deleteFrom('schedule_runs')
+    .where('task', '=', task)
+    .where('slot', '<', latestSlot)
+    .where('ended_at', '<', Date.now() - KEEP_MS)
+    .execute()
+}
+
+async function updateRun(db: Kysely<Schema>, run: Run, changes: Partial<RunRow>): Promise<void> {
+  await db
+    .updateTable('schedule_runs')
+    .set(changes)
+    .where('task', '=', run.task)
+    .where('slot', '=', run.slot)
+    .where('attempt', '=', run.attempt)
+    .where('ended_at', 'is', null)
+    .execute()
+}
+
+export interface LastRun {
+  readonly startedAt: number
+  readonly state: 'running' | Outcome
+}
+
+/** The run of the task that began last. */
+export async function readLastRun(db: Database, task: string): Promise<LastRun | undefined> {
+  const run = await db
+    .selectFrom('schedule_runs')
+    .selectAll()
+    .where('task', '=', task)
+    .orderBy('started_at', 'desc')
+    .orderBy('slot', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (!run) return undefined
+  return { startedAt: run.started_at, state: stateOf(run) }
+}
+
+function stateOf(run: RunRow): LastRun['state'] {
+  if (run.result) return { result: run.result, message: run.message ?? '' }
+  return isAlive(run) ? 'running' : { result: 'failed', message: DIED }
+}

@@ -1,0 +1,52 @@
+// Reservations that ran out: their orders are rolled back and their stock is for others again.
+import type { Database } from '../database/connection.js'
+import type { Kysely } from '../database/kysely.js'
+import { idsIn } from '../database/row-source.js'
+import type { Schema } from '../database/schema.js'
+import type { OrderId } from '../domain/ids.js'
+import type { Item, Wanting } from './allocate.js'
+import { releaseStock } from './stock.js'
+
+/**
+ * Rolls back orders that stand in `reserved` although their reservations have expired. Orders in `payment_processing` are
+ * never touched, however old: the gateway may have taken their money, so only its answer or a person moves them on.
+ *
+ * @returns how many
+ */
+export async function expireReservations(db: Database): Promise<number> {
+  const now = Date.now()
+  // Looked for before the transaction, which keeps every other writer waiting while it lasts.
+  if ((await findExpired(db, now)).length === 0) return 0
+  return db.transaction().execute(async (trx) => {
+    const expired = await findExpired(trx, now)
+    await trx
+      .updateTable('orders')
+      .set({
+        status: 'rolled_back',
+        reason: 'expired',
+        message: 'its stock was not held any longer',
+        settled_at: now,
+        due_at: null,
+        lease_token: null,
+      })
+      .where('id', 'in', idsIn(expired.map((order) => order.id)))
+      .execute()
+    await releaseStock(trx, expired)
+    return expired.length
+  })
+}
+
+async function findExpired(db: Kysely<Schema>, now: number): Promise<Wanting[]> {
+  const reservations = await db
+    .selectFrom('orders')
+    .innerJoin('stock_reservations as reservation', (join) =>
+      join.onRef('reservation.order_id', '=', 'orders.id').onRef('reservation.attempt', '=', 'orders.attempt'),
+    )
+    .where('orders.status', '=', 'reserved')
+    .where('reservation.expires_at', '<=', now)
+    .select(['orders.id', 'reservation.product_id as productId', 'reservation.quantity'])
+    .execute()
+  const items = new Map<OrderId, Item[]>()
+  for (const { id, ...item } of reservations) items.set(id, [...(items.get(id) ?? []), item])
+  return [...items].map(([id, items]) => ({ id, items }))
+}

@@ -1,0 +1,173 @@
+// What the scheduled tasks do to the database. All figures are worked out by hand.
+import { describe, expect, test as plainTest } from 'vitest'
+import { loadConfig } from '../../src/config.js'
+import { EmbeddedQueue } from '../../src/queue/embedded.js'
+import { auditDatabase } from '../../src/reports/audit.js'
+import { DatabaseReports } from '../../src/reports/database-reports.js'
+import type { RedisReports } from '../../src/reports/redis-reports.js'
+import { createTask, type TaskName } from '../../src/schedule/tasks.js'
+import { describeWithRedis } from '../redis.js'
+import { RedisShop } from '../reports/redis-shop.js'
+import { Shop } from '../reports/shop.js'
+
+const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+
+const test = plainTest.extend<{ shop: Shop }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
+  shop: async ({}, use) => {
+    const shop = await Shop.open()
+    await use(shop)
+    await shop.close()
+  },
+})
+
+function run({ db, path }: Shop, name: TaskName, redisReports?: RedisReports): Promise<string> {
+  const folders = { working: '/nowhere', user: '/nowhere', data: '/nowhere' }
+  const { config } = loadConfig({ ORDERCTL_DATABASE_URL: `sqlite:${path}` }, folders)
+  const reports = redisReports ?? new DatabaseReports(db, config.timeZone)
+  return createTask(name, { db, config, queue: new EmbeddedQueue(db), reports, redisReports }).run()
+}
+
+describe('reservations', () => {
+  async function reservedUntil(shop: Shop, reference: string, expiresAt: number): Promise<void> {
+    const id = await shop.order(reference, {
+      status: 'reserved',
+      lines: [
+        ['X', 2, 1000],
+        ['Y', 1, 500],
+        ['X', 1, 1000],
+      ],
+    })
+    await shop.db.updateTable('stock_reservations').set({ expires_at: expiresAt }).where('order_id', '=', id).execute()
+  }
+
+  test('that have expired are rolled back with their stock; others, and those at the gateway, stay', async ({
+    shop,
+  }) => {
+    const now = Date.now()
+    await reservedUntil(shop, 'EXPIRED', now - 1)
+    await reservedUntil(shop, 'HELD', now + 60_000)
+    // Its reservation ran out long ago, and the gateway may have its money.
+    await shop.order('CHARGED', { status: 'payment_processing', lines: [['X', 5, 1000]] })
+    expect(await run(shop, 'reservations')).toBe('1 rolled back')
+    const orders = await shop.db
+      .selectFrom('orders')
+      .select(['reference', 'status', 'reason', 'due_at', 'lease_token'])
+      .orderBy('id')
+      .execute()
+    expect(orders).toMatchObject([
+      { reference: 'EXPIRED', status: 'rolled_back', reason: 'expired', due_at: null, lease_token: null },
+      { reference: 'HELD', status: 'reserved', reason: null },
+      { reference: 'CHARGED', status: 'payment_processing', reason: null },
+    ])
+    const stock = await shop.db.selectFrom('products').select(['sku', 'on_hand', 'reserved']).orderBy('sku').execute()
+    // X: 3 of HELD and 5 of CHARGED; Y: 1 of HELD.
+    expect(stock).toEqual([
+      { sku: 'X', on_hand: 1000, reserved: 8 },
+      { sku: 'Y', on_hand: 1000, reserved: 1 },
+    ])
+    const { checks } = await auditDatabase(shop.db, 'UTC')
+    expect(checks.filter((check) => !check.ok)).toEqual([])
+    expect(await run(shop, 'reservations')).toBe('0 rolled back')
+  })
+
+  test('of an earlier attempt say nothing about the present one', async ({ shop }) => {
+    await reservedUntil(shop, 'AGAIN', Date.now() + 60_000)
+    const { id } = await shop.db.selectFrom('orders').select('id').executeTakeFirstOrThrow()
+    const product_id = await shop.product('X')
+    const old = { order_id: id, attempt: 0, product_id, quantity: 3, expires_at: 1 }
+    await shop.db.insertInto('stock_reservations').values(old).execute()
+    expect(await run(shop, 'reservations')).toBe('0 rolled back')
+  })
+})
+
+describe('snapshots', () => {
+  const snapshots = (shop: Shop) => shop.db.selectFrom('queue_snapshots').selectAll().orderBy('taken_at').execute()
+
+  function past(shop: Shop, taken_at: number, completed: number, failed: number) {
+    const values = { taken_at, waiting: 1, active: 2, delayed: 3, oldest_waiting_seconds: null, completed, failed }
+    return shop.db.insertInto('queue_snapshots').values(values).execute()
+  }
+
+  test('hold what waits, and each settled order once', async ({ shop }) => {
+    await shop.order('WAITING')
+    await shop.order('HELD-BACK', { held: true })
+    await shop.order('LONG-AGO', { status: 'completed' })
+    expect(await run(shop, 'snapshots')).toBe('1 waiting, 0 active, 0 delayed')
+    const [first] = await snapshots(shop)
+    const before = first?.taken_at ?? 0
+    // Due since 2025-01-20 12:00, the shop's NOW.
+    expect(first?.oldest_waiting_seconds).toBeCloseTo((before - Date.parse('2025-01-20T12:00:00Z')) / 1000, 0)
+    expect(first).toMatchObject({ waiting: 1, active: 0, delayed: 0, completed: 0, failed: 0 })
+    await shop.order('A', { status: 'completed', settledAt: before })
+    await shop.order('B', { status: 'failed', settledAt: before })
+    await shop.order('C', { status: 'rolled_back', settledAt: before })
+    await shop.order('NOT-YET', { status: 'completed', settledAt: before + DAY_MS })
+    await new Promise((done) => setTimeout(done, 5))
+    await run(shop, 'snapshots')
+    await new Promise((done) => setTimeout(done, 5))
+    await run(shop, 'snapshots')
+    expect(await snapshots(shop)).toMatchObject([
+      { completed: 0, failed: 0 },
+      { completed: 1, failed: 2 },
+      { completed: 0, failed: 0 },
+    ])
+  })
+
+  test('are thinned: all for 7 days, one an hour for a year, and nothing that they counted is lost', async ({
+    shop,
+  }) => {
+    const now = Date.now()
+    const hour = now - (now % HOUR_MS)
+    const old = hour - 8 * DAY_MS
+    await past(shop, old, 1, 10)
+    await past(shop, old + 5 * 60_000, 2, 20)
+    await past(shop, old + HOUR_MS - 1, 4, 40)
+    await past(shop, old + HOUR_MS, 8, 80)
+    const young = hour - 6 * DAY_MS
+    await past(shop, young, 16, 160)
+    await past(shop, young + 5 * 60_000, 32, 320)
+    await past(shop, now - 366 * DAY_MS, 64, 640)
+    await run(shop, 'snapshots')
+    await run(shop, 'reservations')
+    expect((await snapshots(shop)).slice(0, -1)).toMatchObject([
+      { taken_at: old + HOUR_MS - 1, completed: 7, failed: 70 },
+      { taken_at: old + HOUR_MS, completed: 8, failed: 80 },
+      { taken_at: young, completed: 16, failed: 160 },
+      { taken_at: young + 5 * 60_000, completed: 32, failed: 320 },
+    ])
+  })
+})
+
+test('leaderboards puts wrong sales figures right', async ({ shop }) => {
+  await shop.order('A', { status: 'completed' })
+  await shop.db.updateTable('sales_by_customer').set({ revenue: 1 }).execute()
+  await run(shop, 'leaderboards')
+  const { revenue } = await shop.db.selectFrom('sales_by_customer').select('revenue').executeTakeFirstOrThrow()
+  expect(revenue).toBe(1000)
+})
+
+test('kpis fails where a figure cannot be computed', async ({ shop }) => {
+  await shop.order('A')
+  expect(await run(shop, 'kpis')).toMatch(/^\d{4}-\d\d-\d\d, \d{4}-\d\d-\d\d; 1 pending$/)
+  await shop.db.schema.alterTable('sales_by_customer').renameTo('elsewhere').execute()
+  await expect(run(shop, 'kpis')).rejects.toThrow('no such table')
+})
+
+describeWithRedis('with a Redis', () => {
+  test('kpis are at hand there, also after leaderboards has built the boards anew', async () => {
+    const at = await RedisShop.open()
+    await at.sell('A', 'ann', 1000)
+    const expected = ['daily', 'daily', 'realtime']
+    const kinds = async () =>
+      (await at.keys()).flatMap((key) => /^kpis:(daily|realtime)/.exec(key)?.slice(1) ?? []).sort()
+    await run(at.shop, 'kpis', at.reports)
+    expect(await kinds()).toEqual(expected)
+    await at.redis.zadd(`${at.prefix}leaderboard:customers:spending:USD`, 77, 'ann')
+    expect(await run(at.shop, 'leaderboards', at.reports)).toBe('in the database and in Redis')
+    expect(await at.redis.zscore(`${at.prefix}leaderboard:customers:spending:USD`, 'ann')).toBe('1000')
+    expect(await kinds()).toEqual(expected)
+    await at.close()
+  })
+})
