@@ -236,8 +236,6 @@ async function createSales(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('sales_by_product_key', ['day', 'currency', 'product_id'])
     .modifyEnd(clustered)
     .execute()
-  // A product's figures over all days. Rows are added once a day and product, so it is small and seldom written.
-  await db.schema.createIndex('sales_by_product_product').on('sales_by_product').column('product_id').execute()
 }
 
 async function createWorkers(db: Kysely<unknown>): Promise<void> {
