@@ -1,17 +1,19 @@
+import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
-import { countCell } from '../command-line/report-views.js'
+import {
+  failuresTable,
+  figuresTable,
+  importsTable,
+  resumeCommand,
+  statusMetrics,
+  tenths,
+  workersTable,
+} from '../command-line/status-views.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
 import type { QueueCounts } from '../queue/queue.js'
-import {
-  type OpenImport,
-  type QueueState,
-  type RecentFailure,
-  readStatus,
-  type Status,
-  type WorkerState,
-} from '../reports/status.js'
-import type { Cell, Table } from '../terminal/table.js'
-import { ago, countOf, duration } from '../terminal/text.js'
+import { type QueueState, readStatus, type Status } from '../reports/status.js'
+import { renderMetrics } from '../terminal/prometheus.js'
+import { countOf } from '../terminal/text.js'
 
 export interface StatusResult {
   queue: {
@@ -66,12 +68,27 @@ export default class StatusCommand extends BaseCommand {
   static override description =
     'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only.'
 
-  static override examples = ['<%= config.bin %> status', '<%= config.bin %> status --json']
-  static override flags = { csv: csvFlag }
+  static override examples = [
+    '<%= config.bin %> status',
+    '<%= config.bin %> status --json',
+    '<%= config.bin %> status --format prom',
+  ]
+  static override flags = {
+    format: Flags.option({ options: ['table', 'prom'] as const })({
+      description: 'tables for people, or text for a Prometheus server (all figures are gauges)',
+      default: 'table',
+      exclusive: ['json', 'csv'],
+    }),
+    csv: csvFlag,
+  }
 
   async run(): Promise<StatusResult> {
     const { flags } = await this.parse(StatusCommand)
     const status = await this.withApp(({ db, queue }) => readStatus(db, queue, Date.now()))
+    if (flags.format === 'prom') {
+      this.print(renderMetrics(statusMetrics(status)))
+      return statusJson(status)
+    }
     this.showTable(figuresTable(status, flags.csv), flags)
     if (!flags.csv) this.#showLists(status)
     this.#noteWhatToDo(status)
@@ -125,92 +142,6 @@ export default class StatusCommand extends BaseCommand {
   }
 }
 
-function figuresTable({ queue, orders, unresolved, throughput }: Status, csv: boolean): Table {
-  const oldest = queue.oldestWaitingSeconds
-  const figures: [string, Cell][] = [
-    ['queue', `${queue.driver}${queue.paused ? ', paused' : ''}`],
-    ['waiting', countCell(queue.waiting, csv)],
-    ["in a worker's hand", countCell(queue.active, csv)],
-    ['to be asked again', countCell(queue.delayed, csv)],
-    ['oldest waits for', oldest === null || csv ? oldest : duration(oldest)],
-    ...transportFigures(queue, csv),
-    ...ORDER_STATUSES.map((status): [string, Cell] => [`orders ${status}`, countCell(orders[status], csv)]),
-    ['payment outcome unknown', countCell(unresolved, csv)],
-    ['settled in the last minute', countCell(throughput.lastMinute, csv)],
-    ['a minute, over 5 minutes', countCell(tenths(throughput.fiveMinutes), csv)],
-    ['a minute, over an hour', countCell(tenths(throughput.hour), csv)],
-  ]
-  return { columns: [{ heading: 'figure' }, { heading: 'value', align: 'right' }], rows: figures }
-}
-
-/** What the queue's server counts, beside what the database does. */
-function transportFigures({ transport, driver }: QueueState, csv: boolean): [string, Cell][] {
-  if (!transport) return []
-  const { unit, waiting, active, delayed } = transport
-  return [
-    [`${unit} waiting in ${driver}`, countCell(waiting, csv)],
-    [`${unit} in a worker's hand`, countCell(active, csv)],
-    [`${unit} for later`, countCell(delayed, csv)],
-  ]
-}
-
-function workersTable(workers: readonly WorkerState[], now: number): Table {
-  return {
-    columns: [
-      { heading: 'worker', flexible: true },
-      { heading: 'host' },
-      { heading: 'pid', align: 'right' },
-      { heading: 'concurrency', align: 'right' },
-      { heading: 'orders/s', align: 'right' },
-      { heading: 'last seen' },
-    ],
-    rows: workers.map((worker) => [
-      worker.id,
-      worker.host,
-      worker.pid,
-      worker.concurrency,
-      tenths(worker.ordersPerSecond),
-      `${ago(worker.lastSeen, now)}${worker.stale ? ' (stale)' : ''}`,
-    ]),
-  }
-}
-
-function importsTable(imports: readonly OpenImport[]): Table {
-  return {
-    columns: [
-      { heading: 'file', flexible: true },
-      { heading: 'rows so far', align: 'right' },
-      { heading: 'process' },
-      { heading: 'go on with' },
-    ],
-    rows: imports.map((run) => [
-      run.file,
-      countCell(run.rows, false),
-      run.abandoned ? 'gone' : 'running',
-      run.abandoned ? resumeCommand(run) : null,
-    ]),
-  }
-}
-
-function failuresTable(failures: readonly RecentFailure[], now: number): Table {
-  return {
-    columns: [
-      { heading: 'order' },
-      { heading: 'status' },
-      { heading: 'reason' },
-      { heading: 'when' },
-      { heading: 'message', flexible: true },
-    ],
-    rows: failures.map(({ reference, status, reason, message, failedAt }) => [
-      reference,
-      status,
-      reason,
-      failedAt === null ? null : ago(failedAt, now),
-      message,
-    ]),
-  }
-}
-
 function statusJson({ queue, orders, unresolved, throughput, workers, imports, failures }: Status): StatusResult {
   const { driver, paused, transport } = queue
   return {
@@ -255,14 +186,4 @@ function statusJson({ queue, orders, unresolved, throughput, workers, imports, f
 
 function countsJson({ waiting, active, delayed, oldestWaitingSeconds }: QueueCounts) {
   return { waiting, active, delayed, oldest_waiting_seconds: oldestWaitingSeconds }
-}
-
-/** As it is typed into a shell. */
-function resumeCommand({ file, source }: OpenImport): string {
-  const quoted = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
-  return `orderctl import ${quoted}${source === 'default' ? '' : ` --source ${source}`} --resume`
-}
-
-function tenths(number: number): number {
-  return Math.round(number * 10) / 10
 }

@@ -1,12 +1,13 @@
 // What operators see of a Redis: status, doctor, queue and reports of a shop that has one, and of one whose Redis is away.
 import { Redis } from 'ioredis'
-import { expect, onTestFinished } from 'vitest'
+import { expect, type TestContext } from 'vitest'
 import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../redis.js'
 import { PATIENT, test } from './shop.js'
 
 const AWAY = { ORDERCTL_REDIS_URL: 'redis://shop:geheim@127.0.0.1:1/3' }
 
-function withRedis() {
+/** @param onTestFinished of the test itself: tests here run side by side */
+function withRedis(onTestFinished: TestContext['onTestFinished']) {
   const prefix = randomPrefix()
   const url = `${redisUrl}`
   onTestFinished(async () => {
@@ -20,8 +21,9 @@ describeWithRedis(
   () => {
     test('status counts orders in the database and batches in Redis, and says where Redis lost some', async ({
       shop,
+      onTestFinished,
     }) => {
-      const { environment, prefix, url } = withRedis()
+      const { environment, prefix, url } = withRedis(onTestFinished)
       for (const reference of ['1001', '1002', '1003']) shop.order(reference, { dueAt: 1 })
       await shop.runWith({ ...environment, ORDERCTL_BATCH_SIZE: '2' }, 'rebuild', 'queue')
 
@@ -36,8 +38,30 @@ describeWithRedis(
       expect(emptied.stderr).toMatch(/no batches for the 3 waiting orders.*a worker publishes them again/)
     })
 
-    test('a pause is kept in Redis, where status and doctor see it', async ({ shop }) => {
-      const { environment } = withRedis()
+    test('a Prometheus server reads the same counts', async ({ shop, onTestFinished }) => {
+      const { environment } = withRedis(onTestFinished)
+      for (const reference of ['1001', '1002', '1003']) shop.order(reference, { dueAt: 1 })
+      shop.order('1004', { status: 'failed', reason: 'out_of_stock', settledAt: 1 })
+      await shop.runWith({ ...environment, ORDERCTL_BATCH_SIZE: '2' }, 'rebuild', 'queue')
+
+      const { code, stdout } = await shop.runWith(environment, 'status', '--format', 'prom')
+      expect(code).toBe(0)
+      expect(stdout.split('\n')).toEqual(
+        expect.arrayContaining([
+          '# TYPE orderctl_queue_orders gauge',
+          'orderctl_queue_orders{state="waiting"} 3',
+          'orderctl_queue_paused 0',
+          'orderctl_transport_batches{state="waiting"} 2',
+          'orderctl_orders{status="pending"} 3',
+          'orderctl_orders{status="failed"} 1',
+        ]),
+      )
+      const both = await shop.runWith(environment, 'status', '--format', 'prom', '--csv')
+      expect(both.code).toBe(2)
+    })
+
+    test('a pause is kept in Redis, where status and doctor see it', async ({ shop, onTestFinished }) => {
+      const { environment } = withRedis(onTestFinished)
       shop.order('1001', { dueAt: 1 })
       expect(await shop.jsonWith(environment, 'queue', 'pause')).toEqual({ code: 0, result: { paused: true } })
       expect((await shop.jsonWith(environment, 'status')).result).toMatchObject({ queue: { paused: true } })
@@ -49,8 +73,8 @@ describeWithRedis(
       })
     })
 
-    test('doctor tells version, memory, eviction policy and round trip', async ({ shop }) => {
-      const { environment, url } = withRedis()
+    test('doctor tells version, memory, eviction policy and round trip', async ({ shop, onTestFinished }) => {
+      const { environment, url } = withRedis(onTestFinished)
       shop.order('1001')
       const redis = new Redis(url)
       const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1]
@@ -63,8 +87,8 @@ describeWithRedis(
       )
     })
 
-    test('a report is kept for the next one, under a key that others may read', async ({ shop }) => {
-      const { environment, prefix, url } = withRedis()
+    test('a report is kept for the next one, under a key that others may read', async ({ shop, onTestFinished }) => {
+      const { environment, prefix, url } = withRedis(onTestFinished)
       shop.order('1001')
       const daily = ['kpis', 'daily', '--date', '2025-01-15'] as const
       const first = await shop.jsonWith(environment, ...daily)
