@@ -12,11 +12,14 @@ export interface ThreadOptions {
   readonly config: Config
   readonly batch: BatchOptions
   readonly turn: SharedArrayBuffer
+  /** Counts the threads that are ready for work. */
+  readonly loaded: Int32Array
 }
 
-const { config, batch, turn } = workerData as ThreadOptions
+const { config, batch, turn, loaded } = workerData as ThreadOptions
 const db = connect(config.database, new WriteTurn(turn))
 const gateway = createGateway(config)
+Atomics.add(loaded, 0, 1)
 
 export default function run(ids: readonly OrderId[]): Promise<BatchResult> {
   return processBatch(db, gateway, ids, batch)

@@ -58,11 +58,13 @@ export async function work(
 ): Promise<WorkTotals> {
   const limits = limitsWithin(config['payments.maxInFlight'], options.concurrency)
   // Its threads start while the queue is connected.
-  const pool = createPool(config, limits.max)
+  const loaded = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  const pool = createPool(config, limits.max, loaded)
   await queue.connect().catch(async (error: unknown) => {
     await pool.destroy()
     throw error
   })
+  await threadsLoaded(loaded, pool.options.minThreads)
   const stop = stopWhen(options)
   let totals = NO_TOTALS
   const heartbeat = await startHeartbeat(db, limits.min, () => totals.processed)
@@ -128,7 +130,7 @@ function startScaling(limits: Limits, { look, resize }: Scaled) {
   return { end: () => clearInterval(timer) }
 }
 
-function createPool(config: Config, concurrency: number): Piscina<readonly OrderId[], BatchResult> {
+function createPool(config: Config, concurrency: number, loaded: Int32Array): Piscina<readonly OrderId[], BatchResult> {
   const threads = Math.min(availableParallelism(), concurrency)
   const batch: BatchOptions = {
     claim: { leaseMs: config['workflow.leaseMs'], reservationTtlMs: config['workflow.reservationTtlMs'] },
@@ -150,8 +152,16 @@ function createPool(config: Config, concurrency: number): Piscina<readonly Order
     // ... so it must not sleep, deaf to their answers, when it has nothing else to do.
     atomics: 'disabled',
     closeTimeout: 600_000,
-    workerData: { config, batch, turn: WriteTurn.share() } satisfies ThreadOptions,
+    workerData: { config, batch, turn: WriteTurn.share(), loaded } satisfies ThreadOptions,
   })
+}
+
+/** How long threads may take to load before the work begins without them, in milliseconds. */
+const LOADING_MS = 5000
+
+/** Node aborts when a process exits while a thread still loads; so until then no order is in hand that a user waits for. */
+async function threadsLoaded(loaded: Int32Array, threads: number): Promise<void> {
+  for (const began = Date.now(); Atomics.load(loaded, 0) < threads && Date.now() - began < LOADING_MS; ) await sleep(2)
 }
 
 /** A worker's share of the charges that the process may have open, so that together they keep the limit. */
