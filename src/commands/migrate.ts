@@ -3,6 +3,7 @@ import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
 import { migrationStates } from '../database/migrations.js'
 import { readMigrations } from '../reports/migrations.js'
+import { isoTime } from '../terminal/text.js'
 
 export interface MigrateResult {
   /** Names of those applied now. */
@@ -34,7 +35,7 @@ export default class Migrate extends BaseCommand {
     const migrations = states.map(({ number, name, appliedAt }) => ({
       number,
       name,
-      applied_at: appliedAt === null ? null : new Date(appliedAt).toISOString(),
+      applied_at: isoTime(appliedAt),
     }))
     this.showTable({
       columns: [{ heading: '', align: 'right' }, { heading: 'migration', flexible: true }, { heading: 'applied at' }],

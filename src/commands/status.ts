@@ -13,7 +13,7 @@ import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
 import type { QueueCounts } from '../queue/queue.js'
 import { type QueueState, readStatus, type Status } from '../reports/status.js'
 import { renderMetrics } from '../terminal/prometheus.js'
-import { countOf } from '../terminal/text.js'
+import { countOf, isoTime } from '../terminal/text.js'
 
 export interface StatusResult {
   queue: {
@@ -179,7 +179,7 @@ function statusJson({ queue, orders, unresolved, throughput, workers, imports, f
     recent_failures: failures.map(({ reference, failedAt, ...failure }) => ({
       order_id: reference,
       ...failure,
-      failed_at: failedAt === null ? null : new Date(failedAt).toISOString(),
+      failed_at: isoTime(failedAt),
     })),
   }
 }

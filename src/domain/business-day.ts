@@ -35,6 +35,18 @@ export function dayAt(instant: number, timeZone: string): Day {
   return format.format(instant) as Day
 }
 
+const clockFormats = new Map<string, Intl.DateTimeFormat>()
+
+/** `2026-03-04 17:30:00`, as a clock in the time zone shows the instant (epoch milliseconds). */
+export function clockAt(instant: number, timeZone: string): string {
+  let format = clockFormats.get(timeZone)
+  if (!format) {
+    format = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' })
+    clockFormats.set(timeZone, format)
+  }
+  return format.format(instant)
+}
+
 /**
  * The day of an order date as it is stored: with a `Z` it is an instant, which falls on a day of the time zone;
  * without, it was written in the shop's own time and keeps the day that it names.

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { nearest } from '../config.js'
 import type { Database } from '../database/connection.js'
+import { inBatches } from '../domain/batches.js'
 import { usageError } from '../errors.js'
 import { type ByteSource, openBytes, refuseUnreadable, STDIN } from '../import/bytes.js'
 import { type Header, locateColumns, readHeader } from '../import/header.js'
@@ -81,8 +82,8 @@ export async function importCatalogue(db: Database, catalogue: OpenCatalogue): P
     result.errors.push(...rows.slice(0, MAX_LISTED - result.errors.length))
   }
   const store = async (rows: readonly ProductRow[]) => {
-    for (let start = 0; start < rows.length; start += BATCH_ROWS) {
-      const stored = await storeProducts(db, rows.slice(start, start + BATCH_ROWS))
+    for (const batch of inBatches(rows, BATCH_ROWS)) {
+      const stored = await storeProducts(db, batch)
       result.created += stored.created
       result.updated += stored.updated
       result.unchanged += stored.unchanged

@@ -1,13 +1,14 @@
 // Takes batches from Redis by a BullMQ worker, and watches over it: what Redis has lost is published again, a worker that
 // sleeps though there is work is woken, and nothing waits for ever on a server that is away.
-
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command, Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
+import { inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'
 import type { RedisAddress } from '../redis/address.js'
 import { connectRedis } from '../redis/connection.js'
-import { type BullSettings, bullPrefix, inBatches, type Payload, QUEUE_NAME } from './bullmq-jobs.js'
+import { type BullSettings, bullPrefix, type Payload, QUEUE_NAME } from './bullmq-jobs.js'
 import { type Job, Worker } from './bullmq-package.js'
 import { findDue, isWorkLeft, lastDueAmong } from './due-orders.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue } from './queue.js'
@@ -145,7 +146,10 @@ export class BullConsumer implements Consumer {
   /** Finishes what is in hand; then the worker has some seconds to say good-bye to its server, where that is there. */
   async #stopWorker({ jobs, connections: [redis, clones] }: RunningWorker): Promise<void> {
     const closed = jobs.close().catch(() => undefined)
-    await Promise.race([closed, Promise.allSettled(this.#inHand).then(() => elapsed(this.#away ? 0 : CLOSE_MS))])
+    await Promise.race([
+      closed,
+      Promise.allSettled(this.#inHand).then(() => sleep(this.#away ? 0 : CLOSE_MS, undefined, { ref: false })),
+    ])
     for (const connection of [redis, ...clones]) letGo(connection)
   }
 
@@ -227,8 +231,4 @@ function letGo(connection: Redis): void {
 
 interface KeptCommands {
   shift(): { readonly command: Command } | undefined
-}
-
-function elapsed(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref())
 }

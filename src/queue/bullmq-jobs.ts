@@ -42,9 +42,3 @@ export function jobIdOf(ids: readonly OrderId[], delayMs: number): string {
   const job = `${ids[0]}-${ids.length}-${digest}`
   return delayMs > 0 ? `${job}-${Date.now() + delayMs}` : job
 }
-
-export function inBatches<Item>(items: readonly Item[], size: number): Item[][] {
-  const batches: Item[][] = []
-  for (let at = 0; at < items.length; at += size) batches.push(items.slice(at, at + size))
-  return batches
-}

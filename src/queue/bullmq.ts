@@ -3,20 +3,13 @@
 
 import type { Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
+import { inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'
 import type { RedisAddress } from '../redis/address.js'
 import { connectRedis, readFacts, refuseUnfit, unreachable } from '../redis/connection.js'
 import { BullConsumer } from './bullmq-consumer.js'
-import {
-  type BullSettings,
-  bullPrefix,
-  inBatches,
-  JOB_OPTIONS,
-  jobIdOf,
-  type Payload,
-  QUEUE_NAME,
-} from './bullmq-jobs.js'
+import { type BullSettings, bullPrefix, JOB_OPTIONS, jobIdOf, type Payload, QUEUE_NAME } from './bullmq-jobs.js'
 import { Queue as BullQueue } from './bullmq-package.js'
 import { withdrawDue } from './due-orders.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue, QueueCounts } from './queue.js'

@@ -18,7 +18,7 @@ const LONGEST_RECONNECT_PAUSE_MS = 1000
  */
 export async function connectRedis(
   address: RedisAddress,
-  options: Pick<RedisOptions, 'maxRetriesPerRequest' | 'commandTimeout' | 'enableOfflineQueue'> = {},
+  options: Pick<RedisOptions, 'maxRetriesPerRequest' | 'commandTimeout'> = {},
 ): Promise<Redis> {
   const redis = new Redis(address.url, {
     ...options,

@@ -1,15 +1,18 @@
 // Compares the boards in Redis with the database, member by member, and changes nothing.
 //
-// Orders are settled while it looks, so whatever differs is looked at again a second later, when a refresh has come.
+// Orders are settled while it looks, so whatever differs is looked at again a second later, and counts only if it is no
+// mere lag (see confirm).
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
+import { inBatches } from '../domain/batches.js'
 import { type Check, MOST_EXAMPLES } from './audit.js'
 import { allTotals } from './redis-rebuild.js'
 import { byCurrency } from './redis-scores.js'
 import { type Board, type BoardKind, boardKey, markKey, type RedisStore, readMark } from './redis-store.js'
 import { totalsOf } from './redis-totals.js'
 
-export const REFRESH_MS = 1000
+/** Between the first look and the second at what differs. */
+export const LOOK_AGAIN_MS = 1000
 
 /** Members that are looked up together. */
 const PAGE = 1000
@@ -24,10 +27,9 @@ interface Sight {
   readonly actual: number | undefined
 }
 
-/** @param amount what a member adds to the sums of the check */
 export async function checkBoards(store: RedisStore, kind: BoardKind): Promise<Check> {
   const { expected, suspects } = await compare(store, kind)
-  if (suspects.length > 0) await sleep(REFRESH_MS)
+  if (suspects.length > 0) await sleep(LOOK_AGAIN_MS)
   const differing = await confirm(store, suspects)
   return {
     name: `redis_${kind}`,
@@ -103,8 +105,7 @@ async function findStrangers({ redis, db, prefix }: RedisStore, board: OneBoard)
  */
 async function confirm({ redis, db, prefix }: RedisStore, suspects: readonly Sight[]): Promise<Sight[]> {
   const differing: Sight[] = []
-  for (let first = 0; first < suspects.length; first += PAGE) {
-    const page = suspects.slice(first, first + PAGE)
+  for (const page of inBatches(suspects, PAGE)) {
     const boards = new Map(page.map(({ board }) => [boardKey(prefix, board), board]))
     for (const [key, board] of boards) {
       const before = page.filter((sight) => boardKey(prefix, sight.board) === key)

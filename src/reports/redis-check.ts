@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Database } from '../database/connection.js'
 import { type Check, MOST_EXAMPLES } from './audit.js'
 import { DatabaseReports } from './database-reports.js'
-import { checkBoards, REFRESH_MS } from './redis-board-check.js'
+import { checkBoards, LOOK_AGAIN_MS } from './redis-board-check.js'
 import { type KpiQuestion, type KpiReport, NO_STATE, readCachedName, readKept, stateOfWork } from './redis-cache.js'
 import { cachedKey, type RedisStore } from './redis-store.js'
 
@@ -14,7 +14,7 @@ export async function checkRedis(store: RedisStore): Promise<Check[]> {
 
 async function checkKpis(store: RedisStore): Promise<Check> {
   const { right, wrong } = await compareKpis(store)
-  if (wrong.size > 0) await sleep(REFRESH_MS)
+  if (wrong.size > 0) await sleep(LOOK_AGAIN_MS)
   const still = wrong.size > 0 ? (await compareKpis(store)).wrong : wrong
   // Another text by now was kept after a refresh.
   const differing = [...wrong].filter(([name, text]) => still.get(name) === text).map(([name]) => name)

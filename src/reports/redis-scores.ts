@@ -1,5 +1,6 @@
 // Puts totals on the boards: which there are, and which are beyond what a sorted set holds exactly.
 import type { ChainableCommander } from 'ioredis'
+import { inBatches } from '../domain/batches.js'
 import type { Currency } from '../domain/money.js'
 import type { Board, BoardKind } from './redis-store.js'
 import type { Total } from './redis-totals.js'
@@ -42,8 +43,7 @@ function isExact({ score }: Total): boolean {
 }
 
 function addMembers(commands: ChainableCommander, key: string, totals: readonly Total[]): void {
-  for (let first = 0; first < totals.length; first += MEMBERS_A_COMMAND) {
-    const some = totals.slice(first, first + MEMBERS_A_COMMAND)
+  for (const some of inBatches(totals, MEMBERS_A_COMMAND)) {
     commands.zadd(key, ...some.flatMap(({ score, member }) => [score, member]))
   }
 }

@@ -3,7 +3,7 @@
 // node-cron reads the line and knows which days it names. Which instants its times are on such a day is worked out here,
 // since node-cron's own search passes over the hour that autumn repeats, and over the times that spring leaves out.
 import { createTask, parse } from 'node-cron'
-import { addDays, type Day, dayAt, dayStart } from '../domain/business-day.js'
+import { addDays, clockAt, type Day, dayAt, dayStart } from '../domain/business-day.js'
 
 declare const cronLine: unique symbol
 
@@ -24,7 +24,6 @@ export class Slots {
   /** Milliseconds since midnight, as a clock shows it. */
   readonly #times: readonly number[]
   readonly #names: (day: Day) => boolean
-  readonly #clock: Intl.DateTimeFormat
 
   constructor(line: CronLine, timeZone: string) {
     const { hour, minute, second } = parse(line)
@@ -34,8 +33,6 @@ export class Slots {
     const [anyTime = 0] = this.#times
     const task = createTask(line, () => undefined, { timezone: 'UTC' })
     this.#names = (day) => task.match(new Date(midnightOf(day) + anyTime))
-    // Sweden writes its dates as ISO 8601 does.
-    this.#clock = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' })
   }
 
   /** The last slot at or before the instant (epoch milliseconds); null where there is none. */
@@ -84,7 +81,7 @@ export class Slots {
   }
 
   #offsetAt(instant: number): number {
-    const shown = Date.parse(`${this.#clock.format(instant).replace(' ', 'T')}Z`)
+    const shown = Date.parse(`${clockAt(instant, this.#timeZone).replace(' ', 'T')}Z`)
     return shown - Math.floor(instant / 1000) * 1000
   }
 }

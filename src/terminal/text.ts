@@ -39,6 +39,11 @@ export function countOf(count: number, one: string, many = `${one}s`): string {
   return `${groupThousands(count)} ${count === 1 ? one : many}`
 }
 
+/** `2025-01-15T17:41:00.000Z`, as JSON and details give times; null stays null. */
+export function isoTime(instant: number | null): string | null {
+  return instant === null ? null : new Date(instant).toISOString()
+}
+
 const UNITS = [
   { name: 'd', seconds: 86_400 },
   { name: 'h', seconds: 3_600 },

@@ -1,6 +1,6 @@
 // The second transaction of a batch: what the gateway said becomes money, stock and sales figures, under the fence of
 // the lease. Each outcome stands here beside what it undoes or makes final.
-import type { Kysely } from '../database/kysely.js'
+import type { Expression, Kysely } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
@@ -113,10 +113,14 @@ interface Unpaid {
 
 const UNPAID = ['id', 'attempt', 'message'] as const
 
+function unpaid(json: Expression<string>) {
+  return rowSource<Unpaid, 'row'>('row', { columns: UNPAID, json })
+}
+
 const recordRefusals = new Prepared<{ declined: string; now: number }>((db, value) =>
   db
     .updateTable('payments')
-    .from(rowSource<Unpaid, 'row'>('row', { columns: UNPAID, json: value('declined') }))
+    .from(unpaid(value('declined')))
     .set((eb) => ({ status: 'declined', message: eb.ref('row.message'), answered_at: value('now') }))
     .whereRef('payments.order_id', '=', 'row.id')
     .whereRef('payments.attempt', '=', 'row.attempt'),
@@ -125,7 +129,7 @@ const recordRefusals = new Prepared<{ declined: string; now: number }>((db, valu
 const markRolledBack = new Prepared<{ declined: string; now: number }>((db, value) =>
   db
     .updateTable('orders')
-    .from(rowSource<Unpaid, 'row'>('row', { columns: UNPAID, json: value('declined') }))
+    .from(unpaid(value('declined')))
     .set((eb) => ({
       status: 'rolled_back',
       reason: 'declined',
@@ -184,7 +188,7 @@ async function postpone(
 const recordSilence = new Prepared<{ unknown: string; now: number }>((db, value) =>
   db
     .updateTable('payments')
-    .from(rowSource<Unpaid, 'row'>('row', { columns: UNPAID, json: value('unknown') }))
+    .from(unpaid(value('unknown')))
     .set((eb) => ({
       status: 'unknown',
       message: eb.ref('row.message'),

@@ -5,6 +5,7 @@ import { sourceFlag } from '../../command-line/selection-flags.js'
 import { formatAmount, formatPrice, majorUnits } from '../../domain/money.js'
 import { type OrderDetail, showOrder } from '../../reports/orders.js'
 import type { Table } from '../../terminal/table.js'
+import { isoTime } from '../../terminal/text.js'
 
 export interface OrdersShowResult {
   order_id: string
@@ -197,8 +198,4 @@ function orderJson(order: OrderDetail): OrdersShowResult {
       started_at: new Date(order.importedAt).toISOString(),
     },
   }
-}
-
-function isoTime(instant: number | null): string | null {
-  return instant === null ? null : new Date(instant).toISOString()
 }

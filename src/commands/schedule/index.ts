@@ -1,6 +1,7 @@
 // `schedule`: the loop, told in a line for each run.
 import { BaseCommand } from '../../command-line/base-command.js'
-import { instantIn, runText } from '../../command-line/schedule-views.js'
+import { runText } from '../../command-line/schedule-views.js'
+import { clockAt } from '../../domain/business-day.js'
 import { EXIT } from '../../errors.js'
 import { runSchedule, systemClock } from '../../schedule/runner.js'
 import { createTask, TASK_NAMES, type Task } from '../../schedule/tasks.js'
@@ -45,8 +46,6 @@ export default class Schedule extends BaseCommand {
 
   #nextText({ name, slots }: Task): string {
     const next = slots.next(Date.now())
-    return next === null
-      ? `${name} never runs`
-      : `next ${name} at ${instantIn(this.settings['schedule.timeZone'], next)}`
+    return next === null ? `${name} never runs` : `next ${name} at ${clockAt(next, this.settings['schedule.timeZone'])}`
   }
 }

@@ -1,8 +1,9 @@
 // `schedule list`: what is done by the clock, when, and how it went last.
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
-import { instantIn } from '../../command-line/schedule-views.js'
+import { clockAt } from '../../domain/business-day.js'
 import { type LastRun, readLastRun } from '../../schedule/runs.js'
 import { createTask, TASK_NAMES } from '../../schedule/tasks.js'
+import { isoTime } from '../../terminal/text.js'
 
 interface ListedTask {
   name: string
@@ -39,7 +40,7 @@ export default class ScheduleList extends BaseCommand {
       )
     })
     const timeZone = this.settings['schedule.timeZone']
-    const shown = (instant: number | null | undefined) => (instant ? instantIn(timeZone, instant) : null)
+    const shown = (instant: number | null | undefined) => (instant ? clockAt(instant, timeZone) : null)
     this.showTable(
       {
         columns: [
@@ -67,16 +68,12 @@ export default class ScheduleList extends BaseCommand {
         cron,
         time_zone: timeZone,
         description,
-        last_run: iso(last?.startedAt),
+        last_run: isoTime(last?.startedAt ?? null),
         last_result: resultText(last),
-        next_run: iso(next),
+        next_run: isoTime(next),
       })),
     }
   }
-}
-
-function iso(instant: number | null | undefined): string | null {
-  return instant ? new Date(instant).toISOString() : null
 }
 
 function resultText(last: LastRun | undefined): string | null {
