@@ -2,15 +2,20 @@
 import { resolve } from 'node:path'
 import { validateDetailed } from 'node-cron'
 import type { DatabaseAddress } from './database/connection.js'
+import { serverAddress } from './database/server-address.js'
 import { isTimeZone } from './domain/business-day.js'
 import type { QueueAddress } from './queue/queue.js'
 import type { RedisAddress } from './redis/address.js'
 import type { CronLine } from './schedule/slots.js'
 
 export function readDatabase(text: string): DatabaseAddress {
+  const server = serverAddress(text)
+  if (server) return server
   const path = text.startsWith('sqlite:') ? text.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '') : ''
   if (path === '' || path.startsWith('//'))
-    throw new Error('write sqlite:PATH, such as sqlite:/var/lib/shop/orders.sqlite')
+    throw new Error(
+      'write sqlite:PATH, such as sqlite:/var/lib/shop/orders.sqlite, postgres://USER@HOST/DATABASE or mysql://USER@HOST/DATABASE',
+    )
   return { kind: 'sqlite', path: resolve(path) }
 }
 

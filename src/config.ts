@@ -26,7 +26,12 @@ interface Setting<Value> {
 }
 
 const SETTINGS = {
-  database: setting('ORDERCTL_DATABASE_URL', '', 'where everything is kept: sqlite:PATH', readDatabase),
+  database: setting(
+    'ORDERCTL_DATABASE_URL',
+    '',
+    'where everything is kept: sqlite:PATH, postgres://HOST/DATABASE or mysql://HOST/DATABASE',
+    readDatabase,
+  ),
   redis: setting('ORDERCTL_REDIS_URL', '', 'keeps leaderboards and KPIs at hand: redis://HOST, or none', readRedis),
   redisPrefix: setting(
     'ORDERCTL_REDIS_PREFIX',

@@ -112,8 +112,8 @@ export default class Import extends BaseCommand {
     })
   }
 
-  #dryRun(options: Omit<ImportOptions, 'openRejects' | 'resume'>): Promise<ImportOutcome> {
-    return databaseExists(this.settings.database)
+  async #dryRun(options: Omit<ImportOptions, 'openRejects' | 'resume'>): Promise<ImportOutcome> {
+    return (await databaseExists(this.settings.database))
       ? this.withApp(({ db }) => dryRun(db, this.settings, options))
       : dryRun(undefined, this.settings, options)
   }

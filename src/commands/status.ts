@@ -9,6 +9,7 @@ import {
   tenths,
   workersTable,
 } from '../command-line/status-views.js'
+import { databaseTime } from '../database/engine.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
 import type { QueueCounts } from '../queue/queue.js'
 import { type QueueState, readStatus, type Status } from '../reports/status.js'
@@ -84,7 +85,7 @@ export default class StatusCommand extends BaseCommand {
 
   async run(): Promise<StatusResult> {
     const { flags } = await this.parse(StatusCommand)
-    const status = await this.withApp(({ db, queue }) => readStatus(db, queue, Date.now()))
+    const status = await this.withApp(async ({ db, queue }) => readStatus(db, queue, await databaseTime(db)))
     if (flags.format === 'prom') {
       this.print(renderMetrics(statusMetrics(status)))
       return statusJson(status)

@@ -2,8 +2,10 @@
 // add another.
 
 import { UserError } from '../errors.js'
+import { engineOf } from './engine.js'
 import { type Kysely, sql } from './kysely.js'
 import { firstRelease } from './migrations/001-first-release.js'
+import type { Schema } from './schema.js'
 
 export interface Migration {
   readonly name: string
@@ -11,6 +13,8 @@ export interface Migration {
 }
 
 const MIGRATIONS: readonly Migration[] = [firstRelease]
+
+const TABLE = 'orderctl_migrations'
 
 interface MigrationsTable {
   number: number
@@ -29,22 +33,24 @@ export interface MigrationState {
 }
 
 /**
- * Brings the database up to this release, in one transaction that other processes wait for.
+ * Brings the database up to this release, one process at a time; others wait for it. On SQLite and PostgreSQL, all of it
+ * or nothing; on MySQL, whose tables are made at once and for good, a first release that was cut short is begun anew.
  *
+ * @param place of the database, fit to be shown
  * @returns the names of the migrations that were applied now
- * @throws UserError where the file belongs to another program or to a newer release
+ * @throws UserError where the database belongs to another program or to a newer release
  */
-export async function migrate<Tables>(database: Kysely<Tables>, place: string): Promise<string[]> {
-  const db = database as unknown as Kysely<{ migrations: MigrationsTable }>
+export async function migrate(database: Kysely<Schema>, place: string): Promise<string[]> {
+  const db = asMigrated(database)
   if ((await appliedCount(db, place)) === MIGRATIONS.length) return []
-  return db.transaction().execute(async (trx) => {
-    const done = await appliedCount(trx, place)
-    if (done === 0) await markAsOurs(trx)
+  return alone(db, async (held) => {
+    const done = await appliedCount(held, place)
+    if (done === 0) await begin(held)
     const waiting = MIGRATIONS.slice(done)
     for (const [index, migration] of waiting.entries()) {
-      await migration.up(trx as unknown as Kysely<unknown>)
-      await trx
-        .insertInto('migrations')
+      await migration.up(held as unknown as Kysely<unknown>)
+      await held
+        .insertInto(TABLE)
         .values({ number: done + index + 1, name: migration.name, applied_at: Date.now() })
         .execute()
     }
@@ -52,10 +58,15 @@ export async function migrate<Tables>(database: Kysely<Tables>, place: string): 
   })
 }
 
+/** Whether it holds our tables. */
+export async function isMigrated(database: Kysely<Schema>): Promise<boolean> {
+  const db = asMigrated(database)
+  return (await isOurs(db)) && (await latest(db)) > 0
+}
+
 /** Every migration of this release and when it was applied. */
-export async function migrationStates<Tables>(database: Kysely<Tables>): Promise<MigrationState[]> {
-  const db = database as unknown as Kysely<{ migrations: MigrationsTable }>
-  const applied = await db.selectFrom('migrations').selectAll().orderBy('number').execute()
+export async function migrationStates(database: Kysely<Schema>): Promise<MigrationState[]> {
+  const applied = await asMigrated(database).selectFrom(TABLE).selectAll().orderBy('number').execute()
   return MIGRATIONS.map(({ name }, index) => ({
     number: index + 1,
     name,
@@ -63,24 +74,61 @@ export async function migrationStates<Tables>(database: Kysely<Tables>): Promise
   }))
 }
 
-async function appliedCount(db: Kysely<{ migrations: MigrationsTable }>, place: string): Promise<number> {
+/** The names of the tables in the database, or in the schema of it that is used. */
+export async function tableNames(db: Kysely<Schema>): Promise<string[]> {
+  const tables = await db.introspection.getTables()
+  if (engineOf(db) !== 'postgres') return tables.map((table) => table.name)
+  const { rows } = await sql<{ current: string }>`select current_schema() as current`.execute(db)
+  return tables.filter((table) => table.schema === rows[0]?.current).map((table) => table.name)
+}
+
+type Migrated = Kysely<{ [TABLE]: MigrationsTable }>
+
+/** This table is no part of the schema that the rest of the program sees. */
+function asMigrated(db: Kysely<Schema>): Migrated {
+  return db as unknown as Migrated
+}
+
+function asDatabase(db: Migrated): Kysely<Schema> {
+  return db as unknown as Kysely<Schema>
+}
+
+/** Names the lock on a server: the same for all who migrate one database. */
+const LOCK = 0x6f726463
+const LOCK_SECONDS = 60
+
+async function alone<Result>(db: Migrated, act: (held: Migrated) => Promise<Result>): Promise<Result> {
+  const engine = engineOf(db)
+  if (engine !== 'mysql') {
+    return db.transaction().execute(async (trx) => {
+      if (engine === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(LOCK)})`.execute(trx)
+      return act(trx)
+    })
+  }
+  return db.connection().execute(async (connection) => {
+    const lock = sql`concat('orderctl ', database())`
+    await sql`select get_lock(${lock}, ${sql.lit(LOCK_SECONDS)})`.execute(connection)
+    try {
+      return await act(connection)
+    } finally {
+      await sql`select release_lock(${lock})`.execute(connection)
+    }
+  })
+}
+
+async function appliedCount(db: Migrated, place: string): Promise<number> {
   if (!(await isOurs(db))) {
-    const tables = await db.introspection.getTables()
+    const tables = await tableNames(asDatabase(db))
     if (tables.length === 0) return 0
     // Another process may have made the tables since the first look.
     if (await isOurs(db)) return appliedCount(db, place)
-    const names = tables.slice(0, 3).map((table) => table.name)
     throw new UserError({
       code: 'database_not_ours',
-      message: `${place} is a database of another program: it has the tables ${names.join(', ')} and was not made by orderctl.`,
-      fix: 'Name another file in ORDERCTL_DATABASE_URL (sqlite:PATH); orderctl creates it.',
+      message: `${place} is a database of another program: it has the tables ${tables.slice(0, 3).join(', ')} and was not made by orderctl.`,
+      fix: 'Name another one in ORDERCTL_DATABASE_URL; orderctl makes its tables there.',
     })
   }
-  const latest = await db
-    .selectFrom('migrations')
-    .select((eb) => eb.fn.max<number | null>('number').as('number'))
-    .executeTakeFirst()
-  const count = latest?.number ?? 0
+  const count = await latest(db)
   if (count > MIGRATIONS.length) {
     throw new UserError({
       code: 'database_newer',
@@ -91,17 +139,36 @@ async function appliedCount(db: Kysely<{ migrations: MigrationsTable }>, place: 
   return count
 }
 
-async function isOurs(db: Kysely<{ migrations: MigrationsTable }>): Promise<boolean> {
+async function latest(db: Migrated): Promise<number> {
+  const row = await db
+    .selectFrom(TABLE)
+    .select((eb) => eb.fn.max<number | null>('number').as('number'))
+    .executeTakeFirst()
+  return row?.number ?? 0
+}
+
+/** A file says so in its header; a server's database by having a table of this name. */
+async function isOurs(db: Migrated): Promise<boolean> {
+  if (engineOf(db) !== 'sqlite') return (await tableNames(asDatabase(db))).includes(TABLE)
   const { rows } = await sql<{ application_id: number }>`pragma application_id`.execute(db)
   return rows[0]?.application_id === APPLICATION_ID
 }
 
-async function markAsOurs(db: Kysely<{ migrations: MigrationsTable }>): Promise<void> {
-  await sql`pragma application_id = ${sql.lit(APPLICATION_ID)}`.execute(db)
+async function begin(db: Migrated): Promise<void> {
+  const engine = engineOf(db)
+  if (engine === 'sqlite') await sql`pragma application_id = ${sql.lit(APPLICATION_ID)}`.execute(db)
+  if (engine === 'mysql') await dropAll(db)
   await db.schema
-    .createTable('migrations')
+    .createTable(TABLE)
     .addColumn('number', 'integer', (column) => column.primaryKey())
     .addColumn('name', 'varchar(100)', (column) => column.notNull())
     .addColumn('applied_at', 'bigint', (column) => column.notNull())
     .execute()
+}
+
+/** What a first migration left behind that was cut short: nothing was ever stored in it. */
+async function dropAll(db: Migrated): Promise<void> {
+  await sql`set foreign_key_checks = 0`.execute(db)
+  for (const table of await tableNames(asDatabase(db))) await db.schema.dropTable(table).execute()
+  await sql`set foreign_key_checks = 1`.execute(db)
 }

@@ -1,29 +1,77 @@
 // Rows as one parameter: a statement takes a whole batch as JSON text, so its text is constant, it costs one round trip,
-// and no limit on parameters applies. SQLite reads it by json_each; PostgreSQL's and MySQL's ways to do it come here too.
-import { type AliasedRawBuilder, type Expression, sql } from './kysely.js'
-import type { PackedRows } from './packed-rows.js'
+// and no limit on parameters applies. Each database reads it in its own way.
+import { type Engine, type Executing, engineOf } from './engine.js'
+import { type AliasedRawBuilder, type Expression, type RawBuilder, sql } from './kysely.js'
+import type { ColumnKind, PackedRows } from './packed-rows.js'
+
+type Json = string | Expression<string>
 
 /**
  * A table expression over the packed rows, for `from` and `join`.
  *
- * @example db.selectFrom(rowSource('line', packRows(['sku', 'quantity'], lines))).select('line.sku')
+ * @example db.selectFrom(rowSource(db, 'line', packRows({ sku: 'text', quantity: 'integer' }, lines))).select('line.sku')
  */
 export function rowSource<Row, Alias extends string>(
+  db: Executing,
   alias: Alias,
-  { columns, json }: PackedRows<Row, string | Expression<string>>,
+  { columns, json }: PackedRows<Row, Json>,
 ): AliasedRawBuilder<Row, Alias> {
-  const values = columns.map(
-    (column, index) => sql`json_extract(value, ${sql.lit(`$[${index}]`)}) as ${sql.ref(column)}`,
-  )
-  return sql<Row>`(select ${sql.join(values)} from jsonb_each(${json}))`.as(alias)
+  const named = Object.entries<ColumnKind>(columns).map(([name, kind], index) => ({ name: sql.ref(name), kind, index }))
+  return READERS[engineOf(db)].rows<Row>(named, json).as(alias)
 }
 
 /** The ids as a subquery for `in`. */
-export function idsIn<Id extends number>(ids: readonly Id[]) {
-  return packedIdsIn<Id>(JSON.stringify(ids))
+export function idsIn<Id extends number>(db: Executing, ids: readonly Id[]) {
+  return packedIdsIn<Id>(db, JSON.stringify(ids))
 }
 
 /** The same for ids that are a JSON array already. */
-export function packedIdsIn<Id extends number>(json: string | Expression<string>) {
-  return sql<Id>`(select value from json_each(${json}))`
+export function packedIdsIn<Id extends number>(db: Executing, json: Json): RawBuilder<Id> {
+  return READERS[engineOf(db)].ids<Id>(json)
 }
+
+interface NamedColumn {
+  readonly name: RawBuilder<unknown>
+  readonly kind: ColumnKind
+  readonly index: number
+}
+
+interface Reader {
+  rows<Row>(columns: readonly NamedColumn[], json: Json): RawBuilder<Row>
+  ids<Id>(json: Json): RawBuilder<Id>
+}
+
+const READERS: Record<Engine, Reader> = {
+  sqlite: {
+    rows(columns, json) {
+      const values = columns.map(({ name, index }) => sql`json_extract(value, ${sql.lit(`$[${index}]`)}) as ${name}`)
+      return sql`(select ${sql.join(values)} from jsonb_each(${json}))`
+    },
+    ids: (json) => sql`(select value from json_each(${json}))`,
+  },
+  // Half as dear as jsonb_to_recordset over objects.
+  postgres: {
+    rows(columns, json) {
+      const values = columns.map(({ name, kind, index }) => {
+        const value = sql`value ->> ${sql.lit(index)}`
+        return kind === 'integer' ? sql`(${value})::bigint as ${name}` : sql`${value} as ${name}`
+      })
+      return sql`(select ${sql.join(values)} from jsonb_array_elements(${json}::jsonb) as packed(value))`
+    },
+    ids: (json) => sql`(select id::bigint from jsonb_array_elements_text(${json}::jsonb) as packed(id))`,
+  },
+  // Without `error on error`, a text that is too long would become null.
+  mysql: {
+    rows(columns, json) {
+      const values = columns.map(
+        ({ name, kind, index }) =>
+          sql`${name} ${sql.raw(MYSQL_TYPES[kind])} path ${sql.lit(`$[${index}]`)} error on error`,
+      )
+      return sql`json_table(${json}, '$[*]' columns (${sql.join(values)}))`
+    },
+    ids: (json) => sql`(select id from json_table(${json}, '$[*]' columns (id bigint path '$')) as packed)`,
+  },
+}
+
+/** What JSON_TABLE makes of a value; long texts cost a temporary table on disk. */
+const MYSQL_TYPES: Record<ColumnKind, string> = { integer: 'bigint', text: 'varchar(255)', 'long text': 'mediumtext' }

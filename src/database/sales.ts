@@ -12,7 +12,7 @@ export async function addToSales(db: Kysely<Schema>, ids: string): Promise<void>
   await addProductSales.run(db, { ids })
 }
 
-// An upsert is worded alike on SQLite and PostgreSQL; MySQL's `on duplicate key update` belongs here, too.
+// In the order of their keys: two who add to the same figures then never wait for each other.
 const addCustomerSales = new Prepared<{ ids: string }>((db, value) =>
   db
     .insertInto('sales_by_customer')
@@ -20,8 +20,11 @@ const addCustomerSales = new Prepared<{ ids: string }>((db, value) =>
     .expression((eb) =>
       eb
         .selectFrom('orders')
-        .where('id', 'in', packedIdsIn<OrderId>(value('ids')))
+        .where('id', 'in', packedIdsIn<OrderId>(db, value('ids')))
         .groupBy(['business_day', 'currency', 'customer_id'])
+        .orderBy('business_day')
+        .orderBy('currency')
+        .orderBy('customer_id')
         .select(['business_day', 'currency', 'customer_id'])
         .select((sub) => [sub.fn.countAll<number>().as('orders'), sub.fn.sum<number>('total').as('revenue')]),
     )
@@ -42,8 +45,11 @@ const addProductSales = new Prepared<{ ids: string }>((db, value) =>
       eb
         .selectFrom('orders')
         .innerJoin('order_lines', 'order_lines.order_id', 'orders.id')
-        .where('orders.id', 'in', packedIdsIn<OrderId>(value('ids')))
+        .where('orders.id', 'in', packedIdsIn<OrderId>(db, value('ids')))
         .groupBy(['orders.business_day', 'orders.currency', 'order_lines.product_id'])
+        .orderBy('orders.business_day')
+        .orderBy('orders.currency')
+        .orderBy('order_lines.product_id')
         .select(['orders.business_day', 'orders.currency', 'order_lines.product_id'])
         .select((sub) => [
           sub.fn.count<number>('orders.id').distinct().as('orders'),

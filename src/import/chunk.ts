@@ -1,7 +1,6 @@
 // Some thousand lines of a file, checked and packed for the database: what one transaction stores.
 import { isUtf8 } from 'node:buffer'
-import type { PackedRows } from '../database/packed-rows.js'
-import { packRows } from '../database/packed-rows.js'
+import { type Columns, type PackedRows, packRows } from '../database/packed-rows.js'
 import { businessDay, type Day } from '../domain/business-day.js'
 import type { Currency } from '../domain/money.js'
 import type { ColumnName, ColumnPositions } from './header.js'
@@ -56,6 +55,24 @@ export interface Chunk {
   readonly spoiledCount: number
 }
 
+const ORDER_COLUMNS = {
+  reference: 'text',
+  customer_id: 'text',
+  ordered_at: 'text',
+  business_day: 'text',
+  currency: 'text',
+  total: 'integer',
+} as const satisfies Columns<OrderRow>
+
+const LINE_COLUMNS = {
+  reference: 'text',
+  line_number: 'integer',
+  sku: 'text',
+  quantity: 'integer',
+  unit_price: 'integer',
+  total: 'integer',
+} as const satisfies Columns<LineRow>
+
 /** The rows of a chunk, packed for the way to the writer and into the database. */
 export function packChunk(rows: {
   readonly customers: readonly CustomerRow[]
@@ -65,19 +82,19 @@ export function packChunk(rows: {
   readonly spoiled: readonly SpoiledRow[]
 }): Chunk {
   return {
-    customers: packRows(['customer_id', 'name'], rows.customers),
-    orders: packRows(['reference', 'customer_id', 'ordered_at', 'business_day', 'currency', 'total'], rows.orders),
+    customers: packRows({ customer_id: 'text', name: 'text' }, rows.customers),
+    orders: packRows(ORDER_COLUMNS, rows.orders),
     orderCount: rows.orders.length,
     lines: packLines(rows.lines),
     lineCount: rows.lines.length,
-    products: packRows(['sku', 'name'], rows.products),
-    spoiled: packRows(['reference', 'line_number'], rows.spoiled),
+    products: packRows({ sku: 'text', name: 'text' }, rows.products),
+    spoiled: packRows({ reference: 'text', line_number: 'integer' }, rows.spoiled),
     spoiledCount: rows.spoiled.length,
   }
 }
 
 export function packLines(lines: readonly LineRow[]): PackedRows<LineRow> {
-  return packRows(['reference', 'line_number', 'sku', 'quantity', 'unit_price', 'total'], lines)
+  return packRows(LINE_COLUMNS, lines)
 }
 
 /** A line for the rejects file. */

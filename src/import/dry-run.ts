@@ -56,7 +56,7 @@ async function openMirror(real: Kysely<Schema> | undefined, scratch: Kysely<Sche
 /** The chunk's orders that the scratch database does not hold. */
 async function unmirrored(scratch: Kysely<Schema>, chunk: Chunk, source: string): Promise<{ reference: string }[]> {
   return scratch
-    .selectFrom(rowSource('row', chunk.orders))
+    .selectFrom(rowSource(scratch, 'row', chunk.orders))
     .leftJoin('orders', (join) => join.on('orders.source', '=', source).onRef('orders.reference', '=', 'row.reference'))
     .where('orders.id', 'is', null)
     .select('row.reference')
@@ -70,7 +70,7 @@ async function copyStored(
   source: string,
 ): Promise<Chunk> {
   const stored = real
-    .selectFrom(rowSource('row', packRows(['reference'], wanted)))
+    .selectFrom(rowSource(real, 'row', packRows({ reference: 'text' }, wanted)))
     .crossJoin('orders')
     .where('orders.source', '=', source)
     .whereRef('orders.reference', '=', 'row.reference')
@@ -85,7 +85,7 @@ async function copyStored(
     .select(['orders.reference', 'line.line_number', 'products.sku', 'line.quantity', 'line.unit_price', 'line.total'])
     .execute()
   const products: ProductRow[] = await real
-    .selectFrom(rowSource('row', chunk.products))
+    .selectFrom(rowSource(real, 'row', chunk.products))
     .innerJoin('products', 'products.sku', 'row.sku')
     .select(['products.sku', 'products.name'])
     .execute()

@@ -1,8 +1,11 @@
 // The import of one file, from its first byte to orders that workers may take.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config.js'
+import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
+import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'
 import { makeDue } from '../queue/due-orders.js'
@@ -68,7 +71,7 @@ export async function importOrders(
 
 async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promise<{ run: ImportRun } & Release> {
   const released = await release(db, queue, run)
-  return { ...released, run: await updateRun(db, run, { status: 'finished', ended_at: Date.now() }) }
+  return { ...released, run: await updateRun(db, run, { status: 'finished', ended_at: await databaseTime(db) }) }
 }
 
 async function beginWhenFree(db: Kysely<Schema>, queue: Queue, options: ImportOptions): Promise<ImportRun> {
@@ -143,12 +146,12 @@ async function storeRead(
   { chunk, rejected, cursor }: ReadChunk,
   rejects: Rejects,
 ): Promise<ImportRun> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const stored = await storeChunk(trx, chunk, {
       importId: run.id,
       source: run.source,
       initialStock: config['inventory.initialStock'],
-      now: Date.now(),
+      now: await databaseTime(trx),
     })
     return updateRun(trx, run, {
       byte_offset: cursor.offset,
@@ -172,7 +175,7 @@ async function endReading(
   header: readonly string[],
   { onError }: ImportOptions,
 ): Promise<ImportRun> {
-  const ended = await db.transaction().execute(async (trx) => {
+  const ended = await inTransaction(db, async (trx) => {
     const verdicts = await reachVerdicts(trx, run, rejects, header)
     if (onError === 'abort' && verdicts.rejected > 0) return undefined
     return updateRun(trx, run, {
@@ -192,7 +195,7 @@ async function endReading(
 }
 
 async function abort(db: Kysely<Schema>, run: ImportRun, rejects: Rejects): Promise<UserError> {
-  await db.transaction().execute(async (trx) => {
+  await inTransaction(db, async (trx) => {
     await updateRun(trx, run, {})
     await takeBack(trx, run)
   })

@@ -17,8 +17,8 @@ export async function openProductCheck(
   // Loaded here, since an import under the usual policy needs nothing of it.
   const { connect, databaseExists } = await import('../database/connection.js')
   const { rowSource } = await import('../database/row-source.js')
-  if (!databaseExists(database)) return { unknown: async (skus) => skus, close: async () => {} }
-  const db = connect(database)
+  if (!(await databaseExists(database))) return { unknown: async (skus) => skus, close: async () => {} }
+  const db = await connect(database, { connections: 1 })
   // Products are never deleted, so what is known stays so.
   const known = new Set<string>()
   return {
@@ -26,7 +26,7 @@ export async function openProductCheck(
       const asked = [...skus].filter((sku) => !known.has(sku)).map((sku) => ({ sku }))
       if (asked.length === 0) return new Set()
       const found = await db
-        .selectFrom(rowSource('asked', packRows(['sku'], asked)))
+        .selectFrom(rowSource(db, 'asked', packRows({ sku: 'text' }, asked)))
         .innerJoin('products', 'products.sku', 'asked.sku')
         .select('products.sku')
         .execute()

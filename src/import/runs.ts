@@ -2,9 +2,11 @@
 
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { databaseTime, takeTurn } from '../database/engine.js'
 import type { Kysely, Selectable } from '../database/kysely.js'
 import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { inTransaction } from '../database/transaction.js'
 import type { ImportId, LeaseToken } from '../domain/ids.js'
 import { errorCode, UserError } from '../errors.js'
 
@@ -35,7 +37,9 @@ export async function beginRun(
   db: Kysely<Schema>,
   wanted: { readonly source: string; readonly file: string; readonly resume: boolean },
 ): Promise<Begin> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
+    await takeTurn(trx, 'turn_imports')
+    const now = await databaseTime(trx)
     const open = await trx
       .selectFrom('imports')
       .selectAll()
@@ -43,7 +47,7 @@ export async function beginRun(
       .where('status', 'in', ['reading', 'releasing'])
       .orderBy('id', 'desc')
       .execute()
-    const alive = open.find(isAlive)
+    const alive = open.find((run) => isAlive(run, now))
     if (alive) return { kind: 'busy', run: alive }
     const unended = open.find((run) => run.status === 'releasing')
     if (unended) return { kind: unended.file === wanted.file ? 'begun' : 'unended', run: await takeOver(trx, unended) }
@@ -62,7 +66,11 @@ export async function takeBack(db: Kysely<Schema>, { id }: Pick<ImportRun, 'id'>
   await removeUnusedNames(db, id)
   await db.deleteFrom('import_asides').where('import_id', '=', id).execute()
   await db.deleteFrom('import_spoiled').where('import_id', '=', id).execute()
-  await db.updateTable('imports').set({ status: 'taken_back', ended_at: Date.now() }).where('id', '=', id).execute()
+  await db
+    .updateTable('imports')
+    .set({ status: 'taken_back', ended_at: await databaseTime(db) })
+    .where('id', '=', id)
+    .execute()
 }
 
 /** Customers and products that the import created and that no order of any import names. Returns how many products. */
@@ -83,8 +91,8 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
     .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
     .execute()
   const ids = unused.map((product) => product.id)
-  await db.deleteFrom('stock_adjustments').where('product_id', 'in', idsIn(ids)).execute()
-  const removed = await db.deleteFrom('products').where('id', 'in', idsIn(ids)).executeTakeFirst()
+  await db.deleteFrom('stock_adjustments').where('product_id', 'in', idsIn(db, ids)).execute()
+  const removed = await db.deleteFrom('products').where('id', 'in', idsIn(db, ids)).executeTakeFirst()
   return Number(removed.numDeletedRows)
 }
 
@@ -92,7 +100,7 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
 export async function forgetUnbegun(db: Kysely<Schema>, run: ImportRun): Promise<void> {
   await db
     .updateTable('imports')
-    .set({ status: 'taken_back', ended_at: Date.now() })
+    .set({ status: 'taken_back', ended_at: await databaseTime(db) })
     .where('id', '=', run.id)
     .where('lease_token', '=', run.lease_token)
     .where('status', '=', 'reading')
@@ -110,7 +118,7 @@ export async function updateRun(
   run: ImportRun,
   changes: Partial<Omit<ImportRun, 'id'>>,
 ): Promise<ImportRun> {
-  const all = { ...changes, lease_until: Date.now() + LEASE_MS }
+  const all = { ...changes, lease_until: (await databaseTime(db)) + LEASE_MS }
   const updated = await db
     .updateTable('imports')
     .set(all)
@@ -128,9 +136,9 @@ export async function updateRun(
   return { ...run, ...all }
 }
 
-/** Whether the process that holds the run still works on it. */
-export function isAlive(run: Pick<ImportRun, 'lease_until' | 'host' | 'pid'>): boolean {
-  if (run.lease_until < Date.now()) return false
+/** Whether the process that holds the run still works on it. `now` is the database's. */
+export function isAlive(run: Pick<ImportRun, 'lease_until' | 'host' | 'pid'>, now: number): boolean {
+  if (run.lease_until < now) return false
   return run.host !== hostname() || processExists(run.pid)
 }
 
@@ -143,17 +151,17 @@ function processExists(pid: number): boolean {
   }
 }
 
-function holder() {
+async function holder(db: Kysely<Schema>) {
   return {
     lease_token: randomUUID() as string as LeaseToken,
-    lease_until: Date.now() + LEASE_MS,
+    lease_until: (await databaseTime(db)) + LEASE_MS,
     host: hostname(),
     pid: process.pid,
   }
 }
 
 async function takeOver(db: Kysely<Schema>, run: ImportRun): Promise<ImportRun> {
-  const held = holder()
+  const held = await holder(db)
   await db.updateTable('imports').set(held).where('id', '=', run.id).execute()
   return { ...run, ...held }
 }
@@ -163,10 +171,10 @@ export async function insertRun(
   db: Kysely<Schema>,
   { source, file }: { readonly source: string; readonly file: string },
 ): Promise<ImportRun> {
-  const held = holder()
+  const held = await holder(db)
   await db
     .insertInto('imports')
-    .values({ source, file, status: 'reading', started_at: Date.now(), ...held })
+    .values({ source, file, status: 'reading', started_at: await databaseTime(db), ...held })
     .execute()
   return db.selectFrom('imports').selectAll().where('lease_token', '=', held.lease_token).executeTakeFirstOrThrow()
 }

@@ -1,6 +1,6 @@
 // Stores one chunk: customers, products, orders and lines, in the transaction of its caller.
 import type { Kysely } from '../database/kysely.js'
-import { packRows, unpackRows } from '../database/packed-rows.js'
+import { type Columns, packRows, unpackRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
@@ -49,7 +49,7 @@ async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId }: Stor
     .columns(['customer_id', 'name', 'import_id'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource('row', chunk.customers))
+        .selectFrom(rowSource(db, 'row', chunk.customers))
         .leftJoin('customers', 'customers.customer_id', 'row.customer_id')
         .where('customers.id', 'is', null)
         .select(['row.customer_id', 'row.name', eb.val(importId).as('import_id')]),
@@ -58,7 +58,7 @@ async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId }: Stor
 }
 
 async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<number> {
-  const rows = rowSource('row', chunk.products)
+  const rows = rowSource(db, 'row', chunk.products)
   const added = await db
     .insertInto('products')
     .columns(['sku', 'name', 'import_id', 'on_hand'])
@@ -99,7 +99,7 @@ async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptio
 }
 
 async function addOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }: StoreOptions): Promise<number> {
-  const rows = rowSource('row', chunk.orders)
+  const rows = rowSource(db, 'row', chunk.orders)
   const added = await db
     .insertInto('orders')
     .columns(['import_id', 'source', 'reference', 'customer_id', 'ordered_at', 'business_day', 'currency', 'total'])
@@ -127,7 +127,7 @@ async function addOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }:
 }
 
 async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], source: string): Promise<number> {
-  const rows = rowSource('row', lines)
+  const rows = rowSource(db, 'row', lines)
   const added = await db
     .insertInto('order_lines')
     .columns(['order_id', 'line_number', 'product_id', 'quantity', 'unit_price', 'total'])
@@ -153,7 +153,7 @@ async function addUpOrders(
   { importId, source }: StoreOptions,
   last: OrderId,
 ): Promise<void> {
-  const rows = rowSource('row', chunk.orders)
+  const rows = rowSource(db, 'row', chunk.orders)
   await db
     .updateTable('orders')
     .set((eb) => ({
@@ -211,7 +211,7 @@ async function findForeignOrders(
   chunk: Chunk,
   { importId, source }: StoreOptions,
 ): Promise<ReadonlySet<string>> {
-  const rows = rowSource('row', chunk.orders)
+  const rows = rowSource(db, 'row', chunk.orders)
   const foreign = await db
     .selectFrom(rows)
     .crossJoin('orders')
@@ -233,34 +233,36 @@ async function findForeignOrders(
 
 type AsideRow = Omit<ImportAsidesTable, 'import_id'>
 
-const ASIDE_COLUMNS = [
-  'line_number',
-  'reference',
-  'customer_id',
-  'customer_name',
-  'ordered_at',
-  'currency',
-  'sku',
-  'product_name',
-  'quantity',
-  'unit_price',
-] as const satisfies readonly (keyof AsideRow)[]
+const ASIDE_COLUMNS = {
+  line_number: 'integer',
+  reference: 'text',
+  customer_id: 'text',
+  customer_name: 'text',
+  ordered_at: 'text',
+  currency: 'text',
+  sku: 'text',
+  product_name: 'text',
+  quantity: 'integer',
+  unit_price: 'integer',
+} as const satisfies Columns<AsideRow>
+
+const ASIDE_NAMES = Object.keys(ASIDE_COLUMNS) as (keyof AsideRow)[]
 
 async function addAsides(db: Kysely<Schema>, asides: readonly AsideRow[], importId: ImportId): Promise<void> {
   await db
     .insertInto('import_asides')
-    .columns([...ASIDE_COLUMNS, 'import_id'])
+    .columns([...ASIDE_NAMES, 'import_id'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource('row', packRows(ASIDE_COLUMNS, asides)))
-        .select(ASIDE_COLUMNS.map((column) => `row.${column}` as const))
+        .selectFrom(rowSource(db, 'row', packRows(ASIDE_COLUMNS, asides)))
+        .select(ASIDE_NAMES.map((column) => `row.${column}` as const))
         .select(eb.val(importId).as('import_id')),
     )
     .execute()
 }
 
 async function markSpoiled(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {
-  const rows = rowSource('row', chunk.spoiled)
+  const rows = rowSource(db, 'row', chunk.spoiled)
   await db
     .insertInto('import_spoiled')
     .columns(['import_id', 'reference', 'line_number'])

@@ -140,7 +140,10 @@ async function removeSpoiledOrders(
       .limit(PAGE)
       .execute()
     if (orders.length === 0) return total
-    const ids = idsIn(orders.map((order) => order.id))
+    const ids = idsIn(
+      db,
+      orders.map((order) => order.id),
+    )
     const badLine = new Map(orders.map((order) => [order.id, order.line_number]))
     const lines = await db
       .selectFrom('order_lines as line')

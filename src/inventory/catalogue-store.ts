@@ -2,9 +2,10 @@
 
 import type { Database } from '../database/connection.js'
 import type { Kysely } from '../database/kysely.js'
-import { packRows } from '../database/packed-rows.js'
+import { type Columns, packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { inTransaction } from '../database/transaction.js'
 import type { Currency } from '../domain/money.js'
 import type { CatalogueColumn, ProductRow } from './catalogue-row.js'
 
@@ -41,11 +42,17 @@ interface ProductChange {
   readonly delta: number
 }
 
-const CHANGE_COLUMNS = ['sku', 'name', 'unit_price', 'currency', 'delta'] as const
+const CHANGE_COLUMNS = {
+  sku: 'text',
+  name: 'text',
+  unit_price: 'integer',
+  currency: 'text',
+  delta: 'integer',
+} as const satisfies Columns<ProductChange>
 
 /** @param rows no SKU twice */
 export async function storeProducts(db: Database, rows: readonly ProductRow[]): Promise<StoredProducts> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const products = await readProducts(trx, rows)
     const created: ProductChange[] = []
     const updated: ProductChange[] = []
@@ -75,9 +82,9 @@ export async function storeProducts(db: Database, rows: readonly ProductRow[]): 
 }
 
 async function readProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Promise<Map<string, Product>> {
-  const skus = packRows(['sku'], rows)
+  const skus = packRows({ sku: 'text' }, rows)
   const products = await db
-    .selectFrom(rowSource('asked', skus))
+    .selectFrom(rowSource(db, 'asked', skus))
     .innerJoin('products', 'products.sku', 'asked.sku')
     .select(['products.sku', 'name', 'unit_price', 'currency', 'on_hand', 'reserved'])
     .execute()
@@ -131,7 +138,7 @@ async function createProducts(db: Kysely<Schema>, changes: readonly ProductChang
     .columns(['sku', 'name', 'unit_price', 'currency', 'on_hand'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource('change', packRows(CHANGE_COLUMNS, changes)))
+        .selectFrom(rowSource(db, 'change', packRows(CHANGE_COLUMNS, changes)))
         .select(['change.sku', 'change.name', 'change.unit_price', 'change.currency', 'change.delta']),
     )
     .execute()
@@ -141,7 +148,7 @@ async function createProducts(db: Kysely<Schema>, changes: readonly ProductChang
 async function adoptProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Promise<void> {
   await db
     .updateTable('products')
-    .from(rowSource('named', packRows(['sku'], rows)))
+    .from(rowSource(db, 'named', packRows({ sku: 'text' }, rows)))
     .set({ import_id: null })
     .whereRef('products.sku', '=', 'named.sku')
     .where('products.import_id', 'is not', null)
@@ -152,7 +159,7 @@ async function updateProducts(db: Kysely<Schema>, changes: readonly ProductChang
   if (changes.length === 0) return
   await db
     .updateTable('products')
-    .from(rowSource('change', packRows(CHANGE_COLUMNS, changes)))
+    .from(rowSource(db, 'change', packRows(CHANGE_COLUMNS, changes)))
     .set((eb) => ({
       name: eb.ref('change.name'),
       unit_price: eb.ref('change.unit_price'),
@@ -171,7 +178,7 @@ async function recordAdjustments(db: Kysely<Schema>, changes: readonly ProductCh
     .columns(['product_id', 'delta', 'reason', 'adjusted_at'])
     .expression((eb) =>
       eb
-        .selectFrom(rowSource('change', packRows(CHANGE_COLUMNS, changes)))
+        .selectFrom(rowSource(db, 'change', packRows(CHANGE_COLUMNS, changes)))
         .innerJoin('products', 'products.sku', 'change.sku')
         .select((one) => [
           'products.id',

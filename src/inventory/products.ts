@@ -2,6 +2,7 @@
 
 import { nearest } from '../config.js'
 import type { Database } from '../database/connection.js'
+import { atOneMoment, inTransaction } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { UserError, usageError } from '../errors.js'
 
@@ -30,24 +31,21 @@ export async function listProducts(
   db: Database,
   { low, limit }: ProductFilter,
 ): Promise<{ total: number; products: ProductStock[] }> {
-  return db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (trx) => {
-      let matching = trx.selectFrom('products')
-      if (low !== undefined) matching = matching.where((eb) => eb(eb('on_hand', '-', eb.ref('reserved')), '<=', low))
-      const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
-      let listed = matching.select((eb) => [
-        'sku',
-        'name',
-        'on_hand',
-        'reserved',
-        eb('on_hand', '-', eb.ref('reserved')).as('available'),
-      ])
-      if (low !== undefined) listed = listed.orderBy('available')
-      listed = listed.orderBy('sku')
-      return { total, products: await (limit === undefined ? listed : listed.limit(limit)).execute() }
-    })
+  return atOneMoment(db, async (trx) => {
+    let matching = trx.selectFrom('products')
+    if (low !== undefined) matching = matching.where((eb) => eb(eb('on_hand', '-', eb.ref('reserved')), '<=', low))
+    const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+    let listed = matching.select((eb) => [
+      'sku',
+      'name',
+      'on_hand',
+      'reserved',
+      eb('on_hand', '-', eb.ref('reserved')).as('available'),
+    ])
+    if (low !== undefined) listed = listed.orderBy('available')
+    listed = listed.orderBy('sku')
+    return { total, products: await (limit === undefined ? listed : listed.limit(limit)).execute() }
+  })
 }
 
 /**
@@ -58,7 +56,7 @@ export async function listProducts(
 export async function adjustStock(db: Database, sku: string, delta: number, reason: string): Promise<ProductStock> {
   const why = reason.trim()
   if (why === '' || why.length > MAX_REASON_LENGTH) throw unusableReason(why)
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const product = await trx.selectFrom('products').selectAll().where('sku', '=', sku).executeTakeFirst()
     if (!product) throw await unknownProduct(trx, sku)
     const { id, name, on_hand, reserved } = product

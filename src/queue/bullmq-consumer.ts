@@ -10,7 +10,7 @@ import type { RedisAddress } from '../redis/address.js'
 import { connectRedis } from '../redis/connection.js'
 import { type BullSettings, bullPrefix, type Payload, QUEUE_NAME } from './bullmq-jobs.js'
 import { type Job, Worker } from './bullmq-package.js'
-import { findDue, isWorkLeft, lastDueAmong } from './due-orders.js'
+import { findDue, isWorkLeft, lastDueIn } from './due-orders.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue } from './queue.js'
 
 /** How often a consumer with free hands looks around, in milliseconds. */
@@ -97,8 +97,8 @@ export class BullConsumer implements Consumer {
       if (paused) return
       if (waiting > 0) return await this.#wakeSleeper()
       // Batches that were handed out may not have been claimed yet; of a worker that died, the lease tells.
-      const before = Date.now() - (active > 0 ? settings.leaseMs : 0)
-      await queue.publish(await findDue(db, before, REPUBLISHED_AT_ONCE))
+      const sinceMs = active > 0 ? settings.leaseMs : 0
+      await queue.publish(await findDue(db, sinceMs, REPUBLISHED_AT_ONCE))
     } catch (error) {
       if (!(error instanceof UserError && error.exit === EXIT.unreachable)) throw error
       this.#notice(error)
@@ -180,10 +180,10 @@ export class BullConsumer implements Consumer {
 
   /** Orders to be asked for again, and those that another worker holds: they are looked at when they fall due. */
   async #deliverAgain(ids: readonly OrderId[]): Promise<void> {
-    const dueAt = await lastDueAmong(this.#here.db, ids)
-    if (dueAt === null) return
+    const dueIn = await lastDueIn(this.#here.db, ids)
+    if (dueIn === null) return
     // Where Redis is away: a worker with nothing to do finds them.
-    await this.#here.queue.publish(ids, Math.max(1, dueAt - Date.now() + 1)).catch(() => undefined)
+    await this.#here.queue.publish(ids, dueIn + 1).catch(() => undefined)
   }
 
   #rest(): Promise<void> {

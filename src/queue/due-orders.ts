@@ -1,5 +1,6 @@
 // Which orders are due, in the database: what every queue delivers, and what the embedded one is.
 import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import { Prepared } from '../database/prepared.js'
 import { idsIn, packedIdsIn } from '../database/row-source.js'
@@ -11,8 +12,8 @@ import type { QueueCounts } from './queue.js'
 export async function makeDue(db: Database, ids: readonly OrderId[]): Promise<number> {
   const due = await db
     .updateTable('orders')
-    .set({ due_at: Date.now() })
-    .where('id', 'in', idsIn(ids))
+    .set({ due_at: await databaseTime(db) })
+    .where('id', 'in', idsIn(db, ids))
     .where('status', '=', 'pending')
     .where('due_at', 'is', null)
     .executeTakeFirst()
@@ -31,14 +32,14 @@ export async function withdrawDue(db: Database): Promise<number> {
 }
 
 /**
- * Orders that were due before a moment, oldest first: new ones, those to be asked for again, and those of workers that
- * went silent.
+ * Orders that have been due for longer than `sinceMs`, oldest first: new ones, those to be asked for again, and those of
+ * workers that went silent.
  */
-export async function findDue(db: Database, before: number, limit: number): Promise<OrderId[]> {
+export async function findDue(db: Database, sinceMs: number, limit: number): Promise<OrderId[]> {
   const due = await db
     .selectFrom('orders')
     .select('id')
-    .where('due_at', '<', before)
+    .where('due_at', '<', (await databaseTime(db)) - sinceMs)
     .orderBy('due_at')
     .orderBy('id')
     .limit(limit)
@@ -54,28 +55,33 @@ export async function isWorkLeft(db: Database): Promise<boolean> {
 
 /** How many orders are due now; no more than `most` are counted. */
 export async function countWaiting(db: Kysely<Schema>, most: number): Promise<number> {
+  const now = await databaseTime(db)
   const { waiting } = await db
-    .selectFrom(db.selectFrom('orders').select('id').where('due_at', '<=', Date.now()).limit(most).as('due'))
+    .selectFrom(db.selectFrom('orders').select('id').where('due_at', '<=', now).limit(most).as('due'))
     .select((eb) => eb.fn.countAll<number>().as('waiting'))
     .executeTakeFirstOrThrow()
   return waiting
 }
 
-/** When the last of these orders falls due of those that are neither settled nor waiting for a person; null for none. */
-export async function lastDueAmong(db: Kysely<Schema>, ids: readonly OrderId[]): Promise<number | null> {
+/**
+ * In how many milliseconds the last of these orders falls due of those that are neither settled nor waiting for a person;
+ * null for none.
+ */
+export async function lastDueIn(db: Kysely<Schema>, ids: readonly OrderId[]): Promise<number | null> {
   const [row] = await lastDue.all(db, { ids: JSON.stringify(ids) })
-  return row?.due_at ?? null
+  if (!row || row.due_at === null) return null
+  return Math.max(0, row.due_at - (await databaseTime(db)))
 }
 
 const lastDue = new Prepared<{ ids: string }, { due_at: number | null }>((db, value) =>
   db
     .selectFrom('orders')
-    .where('id', 'in', packedIdsIn<OrderId>(value('ids')))
+    .where('id', 'in', packedIdsIn<OrderId>(db, value('ids')))
     .select((eb) => eb.fn.max('due_at').as('due_at')),
 )
 
 export async function countDue(db: Database): Promise<QueueCounts> {
-  const now = Date.now()
+  const now = await databaseTime(db)
   const open = await db
     .selectFrom('orders')
     .select((eb) => [

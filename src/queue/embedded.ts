@@ -126,7 +126,7 @@ class DueOrders {
   }
 
   async #look(): Promise<void> {
-    const due = await findDue(this.#db, Date.now(), this.#inHand.size + AHEAD * this.#batchSize)
+    const due = await findDue(this.#db, 0, this.#inHand.size + AHEAD * this.#batchSize)
     this.#next = due.filter((id) => !this.#inHand.has(id))
   }
 }

@@ -4,6 +4,7 @@ import type { Database } from '../database/connection.js'
 import type { SelectQueryBuilder } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
+import { atOneMoment } from '../database/transaction.js'
 import type { Currency } from '../domain/money.js'
 import { ORDER_PROMISES } from './promises/orders.js'
 import type { DataPromise } from './promises/promise.js'
@@ -41,14 +42,11 @@ export const MOST_EXAMPLES = 5
 
 /** Rows of the sales figures that are not those of the completed orders. */
 export function countSalesDifferences(db: Database): Promise<number> {
-  return db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (snapshot) => {
-      let differences = 0
-      for (const promise of SALES_PROMISES) differences += (await checkPromise(snapshot, promise, [])).differences
-      return differences
-    })
+  return atOneMoment(db, async (snapshot) => {
+    let differences = 0
+    for (const promise of SALES_PROMISES) differences += (await checkPromise(snapshot, promise, [])).differences
+    return differences
+  })
 }
 
 /**
@@ -61,17 +59,14 @@ export async function auditDatabase(db: Database, timeZone: string, copy?: Figur
 }
 
 function checkDatabase(db: Database, timeZone: string): Promise<Check[]> {
-  return db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (snapshot) => {
-      const checks = [await checkTimeZone(snapshot, timeZone)]
-      const currencies = await currenciesOfOrders(snapshot)
-      for (const promise of [...ORDER_PROMISES, ...STOCK_PROMISES, ...SALES_PROMISES]) {
-        checks.push(await checkPromise(snapshot, promise, currencies))
-      }
-      return checks
-    })
+  return atOneMoment(db, async (snapshot) => {
+    const checks = [await checkTimeZone(snapshot, timeZone)]
+    const currencies = await currenciesOfOrders(snapshot)
+    for (const promise of [...ORDER_PROMISES, ...STOCK_PROMISES, ...SALES_PROMISES]) {
+      checks.push(await checkPromise(snapshot, promise, currencies))
+    }
+    return checks
+  })
 }
 
 async function checkTimeZone(db: Database, timeZone: string): Promise<Check> {

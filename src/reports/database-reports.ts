@@ -1,5 +1,7 @@
 // The reports as the database answers them: each from one consistent view of it.
+
 import type { Database } from '../database/connection.js'
+import { atOneMoment } from '../database/transaction.js'
 import { type Day, dayAt } from '../domain/business-day.js'
 import type { Currency } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
@@ -100,7 +102,7 @@ export class DatabaseReports implements Reports {
   }
 
   #consistently<Answer>(read: (db: Database) => Promise<Answer>): Promise<Answer> {
-    return this.#db.transaction().setAccessMode('read only').execute(read)
+    return atOneMoment(this.#db, read)
   }
 }
 

@@ -3,7 +3,8 @@ import { existsSync, statSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Config } from '../config.js'
-import { type Database, type DatabaseAddress, databaseExists } from '../database/connection.js'
+import { type Database, type DatabaseAddress, databaseExists, placeOf } from '../database/connection.js'
+import { engineOf } from '../database/engine.js'
 import { sql } from '../database/kysely.js'
 import { readMigrations } from './migrations.js'
 
@@ -21,14 +22,15 @@ export interface DatabaseCheck {
 
 /** @throws UserError where the file is not ours, is from a newer release, or cannot be read */
 export async function findDatabase(address: DatabaseAddress): Promise<Finding> {
-  const { path } = address
-  if (!databaseExists(address)) {
+  if (!(await databaseExists(address))) {
     return {
-      detail: `there is none at ${path} yet`,
+      detail: `there is none at ${placeOf(address)} yet`,
       fix: 'Run `orderctl import FILE`, which makes it, or `orderctl migrate` for an empty one.',
     }
   }
   await readMigrations(address)
+  if (address.kind !== 'sqlite') return { detail: address.name }
+  const { path } = address
   try {
     await access(path, constants.R_OK | constants.W_OK)
     await access(dirname(path), constants.W_OK)
@@ -50,7 +52,9 @@ export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
 ]
 
 /** Customers and amounts are nobody else's business. */
-function checkPermissions({ path }: DatabaseAddress): Finding {
+function checkPermissions(address: DatabaseAddress): Finding {
+  if (address.kind !== 'sqlite') return { detail: 'kept by the server' }
+  const { path } = address
   if (process.platform === 'win32') return { detail: 'kept by the folder on Windows' }
   const open = [path, `${path}-wal`, `${path}-shm`].filter(
     (file) => existsSync(file) && (statSync(file).mode & 0o077) !== 0,
@@ -70,22 +74,25 @@ async function checkMigrations(address: DatabaseAddress): Promise<Finding> {
 const RESTORE = 'Stop all orderctl processes, keep a copy of the file, and restore the last sound backup.'
 
 async function checkIntegrity(db: Database): Promise<Finding> {
+  if (engineOf(db) !== 'sqlite') return { detail: 'kept by the server' }
   const { rows } = await sql<{ quick_check: string }>`pragma quick_check(10)`.execute(db)
   const faults = rows.map((row) => row.quick_check).filter((text) => text !== 'ok')
   return faults.length === 0 ? { detail: 'quick_check found nothing' } : { detail: faults.join('; '), fix: RESTORE }
 }
 
-async function checkWriteAheadLog(db: Database, { database: { path } }: Config): Promise<Finding> {
+async function checkWriteAheadLog(db: Database, { database }: Config): Promise<Finding> {
+  if (database.kind !== 'sqlite') return { detail: 'kept by the server' }
   const { rows } = await sql<{ journal_mode: string }>`pragma journal_mode`.execute(db)
   const mode = rows[0]?.journal_mode
   if (mode === 'wal') return { detail: 'on' }
   return {
     detail: `off (journal mode ${mode}): readers and writers wait for each other`,
-    fix: `Move the database to a local disk (${path} may be on a network drive), and run any command.`,
+    fix: `Move the database to a local disk (${database.path} may be on a network drive), and run any command.`,
   }
 }
 
 async function checkForeignKeys(db: Database): Promise<Finding> {
+  if (engineOf(db) !== 'sqlite') return { detail: 'kept by the server' }
   const { rows } = await sql<{ table: string }>`pragma foreign_key_check`.execute(db)
   if (rows.length === 0) return { detail: 'every row has what it refers to' }
   const tables = [...new Set(rows.map((row) => row.table))].join(', ')

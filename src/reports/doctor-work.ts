@@ -1,6 +1,7 @@
 // Checks of the work at hand: what stands still, and what waits for a person.
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import { isAlive } from '../import/runs.js'
 import { createQueue } from '../queue/create-queue.js'
 import type { DatabaseCheck, Finding } from './doctor-database.js'
@@ -30,7 +31,7 @@ async function checkQueue(db: Database, config: Config): Promise<Finding> {
 }
 
 async function checkStuckOrders(db: Database): Promise<Finding> {
-  const now = Date.now()
+  const now = await databaseTime(db)
   const overdue = await db
     .selectFrom('orders')
     .select((eb) => [
@@ -62,7 +63,8 @@ async function checkImports(db: Database): Promise<Finding> {
     .where('status', 'in', ['reading', 'releasing'])
     .orderBy('id')
     .execute()
-  const gone = open.filter((run) => !isAlive(run))
+  const now = await databaseTime(db)
+  const gone = open.filter((run) => !isAlive(run, now))
   const [first] = gone
   if (!first) return { detail: open.length === 0 ? 'all ended' : `${open.length} under way` }
   return {

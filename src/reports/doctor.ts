@@ -58,13 +58,13 @@ async function examineDatabase(config: Config): Promise<Check[]> {
   const disk = await check('disk space', () => checkDisk(address), address)
   const database = await check('database', () => findDatabase(address), address)
   if (!database.ok) {
-    const missing = !databaseExists(address)
+    const missing = !(await databaseExists(address).catch(() => true))
     const others = CHECKS_OF_TABLES.map(({ name }) =>
       missing ? { name, ok: true, detail: 'no database yet', fix: null } : notMade(name, database),
     )
     return [disk, database, ...others]
   }
-  const db = connect(address)
+  const db = await connect(address)
   try {
     const checks: Check[] = []
     for (const { name, look } of CHECKS_OF_TABLES) checks.push(await check(name, () => look(db, config), address))
@@ -130,7 +130,9 @@ function checkClock(now: number): Finding {
 const LEAST_FREE_BYTES = 500_000_000
 
 /** Room for as much again: a migration may write every table anew. */
-async function checkDisk({ path }: DatabaseAddress): Promise<Finding> {
+async function checkDisk(address: DatabaseAddress): Promise<Finding> {
+  if (address.kind !== 'sqlite') return { detail: 'kept by the server' }
+  const { path } = address
   let folder = dirname(path)
   while (!existsSync(folder)) folder = dirname(folder)
   const { bavail, bsize } = await statfs(folder)

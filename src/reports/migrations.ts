@@ -7,11 +7,11 @@ import {
   openDatabase,
   openScratchDatabase,
 } from '../database/connection.js'
-import { type MigrationState, migrationStates } from '../database/migrations.js'
+import { type MigrationState, migrationStates, tableNames } from '../database/migrations.js'
 
 /** @throws UserError where the file belongs to another program or to a newer release */
 export async function readMigrations(address: DatabaseAddress): Promise<MigrationState[]> {
-  const waiting = databaseExists(address) ? await readWaiting(address) : await allWaiting()
+  const waiting = (await databaseExists(address)) ? await readWaiting(address) : await allWaiting()
   if (waiting) return waiting
   // Nothing waits, so opening changes nothing; and it refuses files that are not for us.
   const db = await openDatabase(address)
@@ -26,9 +26,8 @@ export async function readMigrations(address: DatabaseAddress): Promise<Migratio
 async function readWaiting(address: DatabaseAddress): Promise<MigrationState[] | undefined> {
   let db: Database | undefined
   try {
-    db = connect(address)
-    const tables = await db.introspection.getTables()
-    if (tables.length === 0) return await allWaiting()
+    db = await connect(address)
+    if ((await tableNames(db)).length === 0) return await allWaiting()
     const states = await migrationStates(db)
     return states.some((state) => state.appliedAt === null) ? states : undefined
   } catch {

@@ -1,7 +1,9 @@
 // The orders themselves: a list of them, and one order whole.
+
 import type { Database } from '../database/connection.js'
 import { packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
+import { atOneMoment } from '../database/transaction.js'
 import type { Day } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
@@ -36,33 +38,30 @@ export async function listOrders(
   filter: OrderFilter,
   limit?: number,
 ): Promise<{ total: number; orders: OrderSummary[] }> {
-  return db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (trx) => {
-      let matching = trx.selectFrom('orders').innerJoin('customers', 'customers.id', 'orders.customer_id')
-      if (filter.status) matching = matching.where('orders.status', '=', filter.status)
-      if (filter.customer !== undefined) matching = matching.where('customers.customer_id', '=', filter.customer)
-      if (filter.since) matching = matching.where('orders.business_day', '>=', filter.since)
-      if (filter.source !== undefined) matching = matching.where('orders.source', '=', filter.source)
-      const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
-      const newest = matching
-        .select([
-          'orders.reference',
-          'orders.source',
-          'customers.customer_id as customerId',
-          'customers.name as customerName',
-          'orders.ordered_at as orderedAt',
-          'orders.status',
-          'orders.reason',
-          'orders.currency',
-          'orders.total',
-        ])
-        .orderBy('orders.business_day', 'desc')
-        .orderBy('orders.ordered_at', 'desc')
-        .orderBy('orders.id', 'desc')
-      return { total, orders: await (limit === undefined ? newest : newest.limit(limit)).execute() }
-    })
+  return atOneMoment(db, async (trx) => {
+    let matching = trx.selectFrom('orders').innerJoin('customers', 'customers.id', 'orders.customer_id')
+    if (filter.status) matching = matching.where('orders.status', '=', filter.status)
+    if (filter.customer !== undefined) matching = matching.where('customers.customer_id', '=', filter.customer)
+    if (filter.since) matching = matching.where('orders.business_day', '>=', filter.since)
+    if (filter.source !== undefined) matching = matching.where('orders.source', '=', filter.source)
+    const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+    const newest = matching
+      .select([
+        'orders.reference',
+        'orders.source',
+        'customers.customer_id as customerId',
+        'customers.name as customerName',
+        'orders.ordered_at as orderedAt',
+        'orders.status',
+        'orders.reason',
+        'orders.currency',
+        'orders.total',
+      ])
+      .orderBy('orders.business_day', 'desc')
+      .orderBy('orders.ordered_at', 'desc')
+      .orderBy('orders.id', 'desc')
+    return { total, orders: await (limit === undefined ? newest : newest.limit(limit)).execute() }
+  })
 }
 
 export interface FoundOrder {
@@ -85,11 +84,11 @@ export async function findOrders(db: Database, references: readonly string[], so
       : [source]
   const asked = [...new Set(references)]
   const pairs = packRows(
-    ['source', 'reference'],
+    { source: 'text', reference: 'text' },
     sources.flatMap((name) => asked.map((reference) => ({ source: name, reference }))),
   )
   const found = await db
-    .selectFrom(rowSource('asked', pairs))
+    .selectFrom(rowSource(db, 'asked', pairs))
     .innerJoin('orders', (join) =>
       join.onRef('orders.source', '=', 'asked.source').onRef('orders.reference', '=', 'asked.reference'),
     )
@@ -142,46 +141,43 @@ export async function showOrder(db: Database, reference: string, source?: string
 }
 
 function readOrder(db: Database, id: OrderId) {
-  return db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (trx) => {
-      const order = await trx
-        .selectFrom('orders')
-        .innerJoin('customers', 'customers.id', 'orders.customer_id')
-        .innerJoin('imports', 'imports.id', 'orders.import_id')
-        .selectAll('orders')
-        .select(['customers.customer_id as customer', 'customers.name as customerName'])
-        .select(['imports.file', 'imports.started_at as importedAt'])
-        .where('orders.id', '=', id)
-        .executeTakeFirst()
-      if (!order) return undefined
-      const lines = await trx
-        .selectFrom('order_lines')
-        .innerJoin('products', 'products.id', 'order_lines.product_id')
-        .select(['line_number', 'sku', 'name', 'quantity', 'order_lines.unit_price', 'order_lines.total'])
-        .where('order_id', '=', id)
-        .orderBy('line_number')
-        .execute()
-      const reservations = await trx
-        .selectFrom('stock_reservations')
-        .innerJoin('products', 'products.id', 'stock_reservations.product_id')
-        .select(['attempt', 'sku', 'quantity', 'expires_at'])
-        .where('order_id', '=', id)
-        .orderBy('attempt')
-        .orderBy('sku')
-        .execute()
-      const payments = await trx
-        .selectFrom('payments')
-        .selectAll()
-        .where('order_id', '=', id)
-        .orderBy('attempt')
-        .execute()
-      return {
-        ...order,
-        lines,
-        reservations: reservations.map((held) => ({ ...held, state: reservationState(order, held.attempt) })),
-        payments,
-      }
-    })
+  return atOneMoment(db, async (trx) => {
+    const order = await trx
+      .selectFrom('orders')
+      .innerJoin('customers', 'customers.id', 'orders.customer_id')
+      .innerJoin('imports', 'imports.id', 'orders.import_id')
+      .selectAll('orders')
+      .select(['customers.customer_id as customer', 'customers.name as customerName'])
+      .select(['imports.file', 'imports.started_at as importedAt'])
+      .where('orders.id', '=', id)
+      .executeTakeFirst()
+    if (!order) return undefined
+    const lines = await trx
+      .selectFrom('order_lines')
+      .innerJoin('products', 'products.id', 'order_lines.product_id')
+      .select(['line_number', 'sku', 'name', 'quantity', 'order_lines.unit_price', 'order_lines.total'])
+      .where('order_id', '=', id)
+      .orderBy('line_number')
+      .execute()
+    const reservations = await trx
+      .selectFrom('stock_reservations')
+      .innerJoin('products', 'products.id', 'stock_reservations.product_id')
+      .select(['attempt', 'sku', 'quantity', 'expires_at'])
+      .where('order_id', '=', id)
+      .orderBy('attempt')
+      .orderBy('sku')
+      .execute()
+    const payments = await trx
+      .selectFrom('payments')
+      .selectAll()
+      .where('order_id', '=', id)
+      .orderBy('attempt')
+      .execute()
+    return {
+      ...order,
+      lines,
+      reservations: reservations.map((held) => ({ ...held, state: reservationState(order, held.attempt) })),
+      payments,
+    }
+  })
 }

@@ -1,9 +1,12 @@
 // Writes anew what is derived: sales figures, business days, the queue; and, where a repair is asked for, orders' totals
 // and products' stock.
+
 import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import { packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import { readSetting } from '../database/settings.js'
+import { inTransaction } from '../database/transaction.js'
 import { businessDay } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
@@ -59,7 +62,7 @@ export async function rebuild(
  */
 export async function repair(db: Database, timeZone: string, copy?: FiguresCopy): Promise<void> {
   await refileByTimeZone(db, timeZone)
-  await db.transaction().execute(async (trx) => {
+  await inTransaction(db, async (trx) => {
     await repairTotals(trx)
     await repairStock(trx)
     await replaceSales(trx)
@@ -69,7 +72,7 @@ export async function repair(db: Database, timeZone: string, copy?: FiguresCopy)
 
 /** Where the figures are right already, nothing is written and no worker waits. */
 async function rebuildSales(db: Database): Promise<void> {
-  if ((await countSalesDifferences(db)) > 0) await db.transaction().execute(replaceSales)
+  if ((await countSalesDifferences(db)) > 0) await inTransaction(db, replaceSales)
 }
 
 /**
@@ -80,7 +83,7 @@ async function refileByTimeZone(db: Database, timeZone: string): Promise<number>
   if ((await readSetting(db, 'time_zone')) === timeZone) return 0
   await refuseWhileImporting(db)
   const before = await refileOrders(db, timeZone, BEFORE_ALL)
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     await refuseWhileImporting(trx)
     const since = await refileOrders(trx, timeZone, before.last)
     await trx.deleteFrom('settings').where('name', '=', 'time_zone').execute()
@@ -122,7 +125,7 @@ async function republishDue(db: Database, queue: Queue): Promise<void> {
       .selectFrom('orders')
       .select('id')
       .where('id', '>', last)
-      .where('due_at', '<=', Date.now())
+      .where('due_at', '<=', await databaseTime(db))
       .orderBy('id')
       .limit(PAGE)
       .execute()
@@ -197,7 +200,7 @@ async function refileOrders(db: Database, timeZone: string, after: OrderId): Pro
     if (filed.length === 0) continue
     await db
       .updateTable('orders')
-      .from(rowSource('filed', packRows(['id', 'day'], filed)))
+      .from(rowSource(db, 'filed', packRows({ id: 'integer', day: 'text' }, filed)))
       .set((eb) => ({ business_day: eb.ref('filed.day') }))
       .whereRef('orders.id', '=', 'filed.id')
       .execute()
@@ -211,7 +214,8 @@ async function refuseWhileImporting(db: Database): Promise<void> {
     .select(['file', 'host', 'pid', 'lease_until'])
     .where('status', 'in', ['reading', 'releasing'])
     .execute()
-  const running = open.find(isAlive)
+  const now = await databaseTime(db)
+  const running = open.find((run) => isAlive(run, now))
   if (!running) return
   throw new UserError({
     code: 'import_running',

@@ -2,8 +2,10 @@
 //
 // Orders are settled while it looks, so whatever differs is looked at again a second later, and counts only if it is no
 // mere lag (see confirm).
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
+import { atOneMoment } from '../database/transaction.js'
 import { inBatches } from '../domain/batches.js'
 import { type Check, MOST_EXAMPLES } from './audit.js'
 import { allTotals } from './redis-rebuild.js'
@@ -55,33 +57,30 @@ function actualShare(kind: BoardKind, { expected, actual }: Sight): number {
 
 /** The database as of one moment with Redis as of now, a page at a time. */
 function compare(store: RedisStore, kind: BoardKind): Promise<{ expected: number; suspects: Sight[] }> {
-  return store.db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (snapshot) => {
-      const { redis, prefix } = store
-      const kept = readMark(await redis.hgetall(markKey(prefix)))?.boards.filter((board) => board.kind === kind) ?? []
-      const beyond = new Set(kept.filter(({ state }) => state === 'beyond').map(({ currency }) => currency))
-      const found = new Map(kept.map(({ currency }) => [currency, 0]))
-      const suspects: Sight[] = []
-      let expected = 0
-      for await (const page of allTotals(snapshot, kind)) {
-        for (const [currency, totals] of byCurrency(page)) {
-          if (beyond.has(currency)) continue
-          const sights = await see(redis, prefix, { kind, currency }, new Map(totals.map((t) => [t.member, t.score])))
-          const there = sights.filter(({ actual }) => actual !== undefined)
-          found.set(currency, (found.get(currency) ?? 0) + there.length)
-          suspects.push(...sights.filter((sight) => sight.actual !== sight.expected))
-          expected += totals.reduce((sum, { score }) => sum + shareOf(kind, score), 0)
-        }
+  return atOneMoment(store.db, async (snapshot) => {
+    const { redis, prefix } = store
+    const kept = readMark(await redis.hgetall(markKey(prefix)))?.boards.filter((board) => board.kind === kind) ?? []
+    const beyond = new Set(kept.filter(({ state }) => state === 'beyond').map(({ currency }) => currency))
+    const found = new Map(kept.map(({ currency }) => [currency, 0]))
+    const suspects: Sight[] = []
+    let expected = 0
+    for await (const page of allTotals(snapshot, kind)) {
+      for (const [currency, totals] of byCurrency(page)) {
+        if (beyond.has(currency)) continue
+        const sights = await see(redis, prefix, { kind, currency }, new Map(totals.map((t) => [t.member, t.score])))
+        const there = sights.filter(({ actual }) => actual !== undefined)
+        found.set(currency, (found.get(currency) ?? 0) + there.length)
+        suspects.push(...sights.filter((sight) => sight.actual !== sight.expected))
+        expected += totals.reduce((sum, { score }) => sum + shareOf(kind, score), 0)
       }
-      for (const [currency, members] of found) {
-        const board = { kind, currency }
-        if (beyond.has(currency) || (await redis.zcard(boardKey(prefix, board))) === members) continue
-        suspects.push(...(await findStrangers({ ...store, db: snapshot }, board)))
-      }
-      return { expected, suspects }
-    })
+    }
+    for (const [currency, members] of found) {
+      const board = { kind, currency }
+      if (beyond.has(currency) || (await redis.zcard(boardKey(prefix, board))) === members) continue
+      suspects.push(...(await findStrangers({ ...store, db: snapshot }, board)))
+    }
+    return { expected, suspects }
+  })
 }
 
 /** Members in Redis that the database does not have on that board. */

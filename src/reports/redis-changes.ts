@@ -1,7 +1,9 @@
 // What the database has that its copy in Redis has not.
+
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../database/connection.js'
 import { readSetting } from '../database/settings.js'
+import { atOneMoment, inTransaction } from '../database/transaction.js'
 import type { Day } from '../domain/business-day.js'
 import { BOARD_KINDS, type BoardKind, type Mark } from './redis-store.js'
 import { salesSince, type Total, totalsOf } from './redis-totals.js'
@@ -32,25 +34,22 @@ export interface Changes {
  * @returns `everything` where the copy is one of other figures, or too old to go on from
  */
 export function readChanges(db: Database, mark: Mark): Promise<Changes | 'nothing' | 'everything'> {
-  return db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (snapshot) => {
-      if ((await readSetting(snapshot, 'sales_id')) !== mark.salesId) return 'everything'
-      const late = (await countSettled(snapshot, mark.settledAt - SAFETY_MARGIN_MS, mark.settledAt)) !== mark.recent
-      const latest = await latestSettled(snapshot)
-      if (!late && latest <= mark.settledAt) return 'nothing'
-      const since = late ? mark.settledAt - SAFETY_MARGIN_MS : mark.settledAt + 1
-      const settled = await countSettled(snapshot, since, latest)
-      if (settled > MOST_CHANGES || !(await isSale(snapshot, mark.latestSale))) return 'everything'
-      return {
-        progress: await readProgress(snapshot, mark),
-        totals: await Promise.all(
-          BOARD_KINDS.map(async (kind) => [kind, await totalsOf(snapshot, kind, { settledSince: since })] as const),
-        ),
-        days: await daysSoldSince(snapshot, since),
-      }
-    })
+  return atOneMoment(db, async (snapshot) => {
+    if ((await readSetting(snapshot, 'sales_id')) !== mark.salesId) return 'everything'
+    const late = (await countSettled(snapshot, mark.settledAt - SAFETY_MARGIN_MS, mark.settledAt)) !== mark.recent
+    const latest = await latestSettled(snapshot)
+    if (!late && latest <= mark.settledAt) return 'nothing'
+    const since = late ? mark.settledAt - SAFETY_MARGIN_MS : mark.settledAt + 1
+    const settled = await countSettled(snapshot, since, latest)
+    if (settled > MOST_CHANGES || !(await isSale(snapshot, mark.latestSale))) return 'everything'
+    return {
+      progress: await readProgress(snapshot, mark),
+      totals: await Promise.all(
+        BOARD_KINDS.map(async (kind) => [kind, await totalsOf(snapshot, kind, { settledSince: since })] as const),
+      ),
+      days: await daysSoldSince(snapshot, since),
+    }
+  })
 }
 
 /** @param before what was known of it: progress does not go backwards, also where a failed order is tried again */
@@ -74,7 +73,7 @@ const NO_PROGRESS: Progress = { settledAt: 0, recent: 0, latestSale: 0 }
 export async function nameOfSales(db: Database): Promise<string> {
   const known = await readSetting(db, 'sales_id')
   if (known !== undefined) return known
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const named = await readSetting(trx, 'sales_id')
     if (named !== undefined) return named
     const value = randomUUID()

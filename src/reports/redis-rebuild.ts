@@ -1,6 +1,8 @@
 // Builds everything in Redis anew. Readers see the old boards until the new ones take their place, all at once.
+
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../database/connection.js'
+import { atOneMoment } from '../database/transaction.js'
 import { nameOfSales, readProgress } from './redis-changes.js'
 import { ScoreWriter } from './redis-scores.js'
 import {
@@ -33,14 +35,11 @@ export async function rebuildRedis(store: RedisStore): Promise<void> {
   const build = randomUUID()
   // Read before the figures: should they be written anew in between, the next refresh sees that the name is an old one.
   const salesId = await nameOfSales(store.db)
-  const mark = await store.db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (snapshot) => ({
-      salesId,
-      ...(await readProgress(snapshot)),
-      boards: await buildBoards({ ...store, db: snapshot }, build),
-    }))
+  const mark = await atOneMoment(store.db, async (snapshot) => ({
+    salesId,
+    ...(await readProgress(snapshot)),
+    boards: await buildBoards({ ...store, db: snapshot }, build),
+  }))
   while (!(await swap(store, build, mark))) {
     // Another process was quicker by a moment. What it brought must go, too.
   }

@@ -86,7 +86,7 @@ function chosenCustomers(db: Database, chosen: Chosen): Expression<CustomerId> {
     return salesSince(db, chosen.settledSince).select('orders.customer_id as id').$asScalar()
   }
   if ('members' in chosen) {
-    const named = db.selectFrom(namedIn(chosen.members))
+    const named = db.selectFrom(namedIn(db, chosen.members))
     return named.innerJoin('customers', 'customers.customer_id', 'named.member').select('customers.id').$asScalar()
   }
   const [after, upTo] = [chosen.after as CustomerId, chosen.upTo as CustomerId]
@@ -101,7 +101,7 @@ function chosenProducts(db: Database, chosen: Chosen): Expression<ProductId> {
       .$asScalar()
   }
   if ('members' in chosen) {
-    const named = db.selectFrom(namedIn(chosen.members))
+    const named = db.selectFrom(namedIn(db, chosen.members))
     return named.innerJoin('products', 'products.sku', 'named.member').select('products.id').$asScalar()
   }
   const [after, upTo] = [chosen.after as ProductId, chosen.upTo as ProductId]
@@ -113,11 +113,12 @@ export function salesSince(db: Database, settledSince: number) {
   return db.selectFrom('orders').where('orders.settled_at', '>=', settledSince).where('orders.status', '=', 'completed')
 }
 
-function namedIn(members: readonly string[]) {
+function namedIn(db: Database, members: readonly string[]) {
   return rowSource(
+    db,
     'named',
     packRows(
-      ['member'],
+      { member: 'text' },
       members.map((member) => ({ member })),
     ),
   )

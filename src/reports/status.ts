@@ -3,6 +3,7 @@
 import type { Database } from '../database/connection.js'
 import { sql } from '../database/kysely.js'
 import type { ImportStatus } from '../database/schema.js'
+import { atOneMoment } from '../database/transaction.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
 import { UserError } from '../errors.js'
 import { isAlive } from '../import/runs.js'
@@ -77,26 +78,23 @@ export interface RecentFailure {
   readonly failedAt: number | null
 }
 
-/** @param now epoch milliseconds */
+/** @param now the database's time */
 export async function readStatus(db: Database, queue: Queue, now: number): Promise<Status> {
   const delivery = await readQueue(db, queue)
-  return db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (snapshot) => {
-      const { orders, unresolved } = await countOrders(snapshot)
-      const failed = orders.failed + orders.rolled_back > 0
-      return {
-        at: now,
-        queue: delivery,
-        orders,
-        unresolved,
-        throughput: await measureThroughput(snapshot, now),
-        workers: await readWorkers(snapshot, now),
-        imports: await readOpenImports(snapshot),
-        failures: failed ? await readFailures(snapshot) : [],
-      }
-    })
+  return atOneMoment(db, async (snapshot) => {
+    const { orders, unresolved } = await countOrders(snapshot)
+    const failed = orders.failed + orders.rolled_back > 0
+    return {
+      at: now,
+      queue: delivery,
+      orders,
+      unresolved,
+      throughput: await measureThroughput(snapshot, now),
+      workers: await readWorkers(snapshot, now),
+      imports: await readOpenImports(snapshot, now),
+      failures: failed ? await readFailures(snapshot) : [],
+    }
+  })
 }
 
 async function readQueue(db: Database, queue: Queue): Promise<QueueState> {
@@ -176,7 +174,7 @@ async function readWorkers(db: Database, now: number): Promise<WorkerState[]> {
   }))
 }
 
-async function readOpenImports(db: Database): Promise<OpenImport[]> {
+async function readOpenImports(db: Database, now: number): Promise<OpenImport[]> {
   const imports = await db
     .selectFrom('imports')
     .select(['source', 'file', 'status', 'rows', 'started_at', 'lease_until', 'host', 'pid'])
@@ -189,7 +187,7 @@ async function readOpenImports(db: Database): Promise<OpenImport[]> {
     status: run.status,
     rows: run.rows,
     startedAt: run.started_at,
-    abandoned: !isAlive(run),
+    abandoned: !isAlive(run, now),
   }))
 }
 
@@ -201,6 +199,7 @@ async function readFailures(db: Database): Promise<RecentFailure[]> {
     .where('settled_at', 'is not', null)
     .where('cleared_at', 'is', null)
     .orderBy('settled_at', 'desc')
+    .orderBy('id', 'desc')
     .limit(RECENT_FAILURES)
     .execute()
   return failures.map(({ reference, settled_at, ...rest }) => ({ reference, ...rest, failedAt: settled_at }))

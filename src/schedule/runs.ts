@@ -1,9 +1,12 @@
 // Who ran which slot of which task, and how that ended. A slot is claimed by writing its row, so that of many processes
 // one runs it.
+
 import { hostname } from 'node:os'
 import type { Database } from '../database/connection.js'
+import { databaseTime, takeTurn } from '../database/engine.js'
 import type { Kysely, Selectable } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
+import { inTransaction } from '../database/transaction.js'
 import { isAlive } from '../import/runs.js'
 
 /** A run that was not heard of for so long is over, even if a process of its number is there. */
@@ -39,14 +42,16 @@ export type SlotClaim =
 
 /** Takes the slot (epoch milliseconds) in hand, unless it was run or the task still runs. */
 export async function claimSlot(db: Database, task: string, slot: number): Promise<SlotClaim> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
+    await takeTurn(trx, 'turn_schedule')
+    const now = await databaseTime(trx)
     const open = await trx
       .selectFrom('schedule_runs')
       .selectAll()
       .where('task', '=', task)
       .where('ended_at', 'is', null)
       .execute()
-    const by = open.find(isAlive)
+    const by = open.find((run) => isAlive(run, now))
     if (by) return { kind: 'busy', by }
     for (const dead of open) {
       if (dead.slot === slot && dead.attempt < MOST_ATTEMPTS) return { kind: 'claimed', run: await takeOver(trx, dead) }
@@ -57,37 +62,37 @@ export async function claimSlot(db: Database, task: string, slot: number): Promi
 }
 
 async function insertRun(db: Kysely<Schema>, task: string, slot: number): Promise<SlotClaim> {
-  const run = { task, slot, attempt: 1, started_at: Date.now() }
+  const run = { task, slot, attempt: 1, started_at: await databaseTime(db) }
   const inserted = await db
     .insertInto('schedule_runs')
-    .values({ ...run, ...holder() })
+    .values({ ...run, ...(await holder(db)) })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   return inserted.numInsertedOrUpdatedRows === 0n ? { kind: 'taken' } : { kind: 'claimed', run }
 }
 
 async function takeOver(db: Kysely<Schema>, { task, slot, attempt }: Run): Promise<Run> {
-  const run = { task, slot, attempt: attempt + 1, started_at: Date.now() }
+  const run = { task, slot, attempt: attempt + 1, started_at: await databaseTime(db) }
   await db
     .updateTable('schedule_runs')
-    .set({ ...run, ...holder() })
+    .set({ ...run, ...(await holder(db)) })
     .where('task', '=', task)
     .where('slot', '=', slot)
     .execute()
   return run
 }
 
-function holder() {
-  return { host: hostname(), pid: process.pid, lease_until: Date.now() + LEASE_MS }
+async function holder(db: Kysely<Schema>) {
+  return { host: hostname(), pid: process.pid, lease_until: (await databaseTime(db)) + LEASE_MS }
 }
 
 export async function renewRun(db: Database, run: Run): Promise<void> {
-  await updateRun(db, run, { lease_until: Date.now() + LEASE_MS })
+  await updateRun(db, run, { lease_until: (await databaseTime(db)) + LEASE_MS })
 }
 
 /** Writes how the run ended, unless another process has taken it over. */
 export async function endRun(db: Kysely<Schema>, run: Run, outcome: Outcome): Promise<void> {
-  await updateRun(db, run, { ...outcome, ended_at: Date.now() })
+  await updateRun(db, run, { ...outcome, ended_at: await databaseTime(db) })
 }
 
 /** Forgets the task's old runs, save that of its latest slot, which would seem missed without. */
@@ -96,7 +101,7 @@ export async function forgetOldRuns(db: Database, task: string, latestSlot: numb
     .deleteFrom('schedule_runs')
     .where('task', '=', task)
     .where('slot', '<', latestSlot)
-    .where('ended_at', '<', Date.now() - KEEP_MS)
+    .where('ended_at', '<', (await databaseTime(db)) - KEEP_MS)
     .execute()
 }
 
@@ -127,10 +132,10 @@ export async function readLastRun(db: Database, task: string): Promise<LastRun |
     .limit(1)
     .executeTakeFirst()
   if (!run) return undefined
-  return { startedAt: run.started_at, state: stateOf(run) }
+  return { startedAt: run.started_at, state: stateOf(run, await databaseTime(db)) }
 }
 
-function stateOf(run: RunRow): LastRun['state'] {
+function stateOf(run: RunRow, now: number): LastRun['state'] {
   if (run.result) return { result: run.result, message: run.message ?? '' }
-  return isAlive(run) ? 'running' : { result: 'failed', message: DIED }
+  return isAlive(run, now) ? 'running' : { result: 'failed', message: DIED }
 }

@@ -1,7 +1,10 @@
 // The queue's history: how much waited, and what was settled from one snapshot to the next.
+
 import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import { type Kysely, sql } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
+import { inTransaction } from '../database/transaction.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'
 import { countDue } from '../queue/due-orders.js'
 import type { QueueCounts } from '../queue/queue.js'
@@ -16,9 +19,9 @@ const KEEP_MS = 365 * DAY_MS
 
 /** Adds a snapshot, and thins those that have grown old. Settled orders are in one snapshot each: the next one taken. */
 export async function takeSnapshot(db: Database): Promise<QueueCounts> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     // Orders settle in writing transactions, too: what counts as settled before this moment is there to be counted.
-    const now = Date.now()
+    const now = await databaseTime(trx)
     const { unit, oldestWaitingSeconds, ...counts } = await countDue(trx)
     await trx
       .insertInto('queue_snapshots')

@@ -1,11 +1,14 @@
 // The first transaction of a batch: take orders in hand, reserve their stock, and write down what will be charged before
 // the gateway hears of it.
+
 import { randomBytes } from 'node:crypto'
+import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
 import { type Kysely, type SelectQueryBuilder, sql } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
 import { idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { inTransaction } from '../database/transaction.js'
 import { type IdempotencyKey, idempotencyKey, type LeaseToken, type OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
@@ -44,18 +47,18 @@ export interface Claim {
  */
 export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options: ClaimOptions): Promise<Claim> {
   const token = newToken()
-  const now = Date.now()
+  const now = await databaseTime(db)
   // Looked up before the transaction, which keeps every other writer waiting while it lasts.
   const due = await findDue(db, ids, now)
   if (due.length === 0) return { token, count: 0, failed: 0, orders: [] }
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const mine = await stillDue(trx, due, { now })
     const fresh = mine.filter((order) => order.status === 'pending')
     const { served, short } = await reserveStock(trx, fresh, now + options.reservationTtlMs)
     await failOutOfStock(trx, short, now)
     await addIntents.run(trx, { ids: idsJson(served), now })
     const orders = [...mine.filter((order) => order.status !== 'pending'), ...served]
-    await takeLease.run(trx, { ids: idsJson(orders), token, until: Date.now() + options.leaseMs })
+    await takeLease.run(trx, { ids: idsJson(orders), token, until: (await databaseTime(trx)) + options.leaseMs })
     return { token, count: mine.length, failed: short.length, orders }
   })
 }
@@ -69,8 +72,15 @@ function newToken(): LeaseToken {
 export async function renewLease(db: Kysely<Schema>, claimed: Claim, leaseMs: number): Promise<void> {
   await db
     .updateTable('orders')
-    .set({ due_at: Date.now() + leaseMs })
-    .where('id', 'in', idsIn(claimed.orders.map((order) => order.id)))
+    .set({ due_at: (await databaseTime(db)) + leaseMs })
+    .where(
+      'id',
+      'in',
+      idsIn(
+        db,
+        claimed.orders.map((order) => order.id),
+      ),
+    )
     .where('lease_token', '=', claimed.token)
     .execute()
 }
@@ -109,54 +119,65 @@ const dueAmong = new Prepared<{ now: number; ids: string }, DueRow>((db, value) 
 function dueOrders(db: Kysely<Schema>, value: Parameter<{ now: number; ids: string }>) {
   return db
     .selectFrom('orders')
-    .where('id', 'in', packedIdsIn<OrderId>(value('ids')))
+    .where('id', 'in', packedIdsIn<OrderId>(db, value('ids')))
     .where('due_at', '<', value('now'))
 }
 
 const itemsAmong = new Prepared<{ ids: string }, Item & { readonly orderId: OrderId }>((db, value) =>
   db
     .selectFrom('order_lines')
-    .where('order_id', 'in', packedIdsIn<OrderId>(value('ids')))
+    .where('order_id', 'in', packedIdsIn<OrderId>(db, value('ids')))
     .groupBy(['order_id', 'product_id'])
     .select(['order_id as orderId', 'product_id as productId'])
     .select((eb) => eb.fn.sum<number>('quantity').as('quantity')),
 )
 
 /**
- * Those that nobody has touched since they were looked up at `now`. For whoever claims, postpones or retries an order sets
- * its due_at at or after that moment, and what else was read of it never changes.
+ * Those that nobody has touched since they were looked up at `now`, and that nobody else has in hand just now. For whoever
+ * claims, postpones or retries an order sets its due_at at or after that moment, and what else was read of it never changes.
  */
-const stillDue = among<{ now: number }>(dueOrders)
+const stillDue = among<{ now: number }>(dueOrders, 'skip')
 
 /** Those that the lease is on. */
-export const heldUnder = among<{ token: LeaseToken }>((db, value) =>
-  db
-    .selectFrom('orders')
-    .where('id', 'in', packedIdsIn<OrderId>(value('ids')))
-    .where('lease_token', '=', value('token'))
-    .where('status', '=', 'payment_processing'),
+export const heldUnder = among<{ token: LeaseToken }>(
+  (db, value) =>
+    db
+      .selectFrom('orders')
+      .where('id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+      .where('lease_token', '=', value('token'))
+      .where('status', '=', 'payment_processing'),
+  'wait',
 )
 
-/** Makes a query over the orders with given ids a function that picks those that it finds. */
+/**
+ * Makes a query over the orders with given ids a function that picks those that it finds, and locks them.
+ *
+ * @param others what to do about orders that somebody else has locked
+ */
 function among<Values extends object>(
   query: (
     db: Kysely<Schema>,
     value: Parameter<Values & { ids: string }>,
   ) => SelectQueryBuilder<Schema, 'orders', object>,
+  others: 'wait' | 'skip',
 ) {
   const count = new Prepared<Values & { ids: string }, { count: number }>((db, value) =>
     query(db, value).select((eb) => eb.fn.countAll<number>().as('count')),
   )
-  const select = new Prepared<Values & { ids: string }, { id: OrderId }>((db, value) => query(db, value).select('id'))
+  const select = new Prepared<Values & { ids: string }, { id: OrderId }>((db, value) =>
+    forUpdate(db, query(db, value).select('id').orderBy('id'), others),
+  )
   return async <Order extends { readonly id: OrderId }>(
     db: Kysely<Schema>,
     orders: readonly Order[],
     values: Values,
   ): Promise<readonly Order[]> => {
     const all = { ...values, ids: idsJson(orders) }
-    // Nearly always it is all of them, and a count is had for a third of the price.
-    const [row] = await count.all(db, all)
-    if (row?.count === orders.length) return orders
+    if (writesAlone(db)) {
+      // Nearly always it is all of them, and a count is had for a third of the price.
+      const [row] = await count.all(db, all)
+      if (row?.count === orders.length) return orders
+    }
     const found = new Set((await select.all(db, all)).map((order) => order.id))
     return orders.filter((order) => found.has(order.id))
   }
@@ -166,7 +187,7 @@ async function failOutOfStock(db: Kysely<Schema>, orders: readonly OutOfStock[],
   if (orders.length === 0) return
   await db
     .updateTable('orders')
-    .from(rowSource('row', packRows(['id', 'message'], orders)))
+    .from(rowSource(db, 'row', packRows({ id: 'integer', message: 'long text' }, orders)))
     .set((eb) => ({
       status: 'failed',
       reason: 'out_of_stock',
@@ -189,7 +210,7 @@ const takeLease = new Prepared<{ ids: string; token: LeaseToken; until: number }
       reason: null,
       message: null,
     })
-    .where('id', 'in', packedIdsIn<OrderId>(value('ids'))),
+    .where('id', 'in', packedIdsIn<OrderId>(db, value('ids'))),
 )
 
 /** Each with the key that idempotencyKey() gives. */
@@ -200,7 +221,7 @@ const addIntents = new Prepared<{ ids: string; now: number }>((db, value) =>
     .expression((eb) =>
       eb
         .selectFrom('orders')
-        .where('id', 'in', packedIdsIn<OrderId>(value('ids')))
+        .where('id', 'in', packedIdsIn<OrderId>(db, value('ids')))
         .select(['id', 'attempt', sql<IdempotencyKey>`source || ':' || reference || ':' || attempt`.as('key')])
         .select(['total', 'currency', eb.val('pending').as('status'), sql<number>`${value('now')}`.as('created_at')]),
     ),

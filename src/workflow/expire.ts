@@ -1,11 +1,13 @@
 // Reservations that ran out: their orders are rolled back and their stock is for others again.
 import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
 import type { Item, Wanting } from './allocate.js'
-import { releaseStock } from './stock.js'
+import { settleStock } from './stock.js'
 
 /**
  * Rolls back orders that stand in `reserved` although their reservations have expired. Orders in `payment_processing` are
@@ -14,10 +16,10 @@ import { releaseStock } from './stock.js'
  * @returns how many
  */
 export async function expireReservations(db: Database): Promise<number> {
-  const now = Date.now()
+  const now = await databaseTime(db)
   // Looked for before the transaction, which keeps every other writer waiting while it lasts.
   if ((await findExpired(db, now)).length === 0) return 0
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const expired = await findExpired(trx, now)
     await trx
       .updateTable('orders')
@@ -29,9 +31,16 @@ export async function expireReservations(db: Database): Promise<number> {
         due_at: null,
         lease_token: null,
       })
-      .where('id', 'in', idsIn(expired.map((order) => order.id)))
+      .where(
+        'id',
+        'in',
+        idsIn(
+          trx,
+          expired.map((order) => order.id),
+        ),
+      )
       .execute()
-    await releaseStock(trx, expired)
+    await settleStock(trx, { sold: [], released: expired })
     return expired.length
   })
 }

@@ -4,9 +4,11 @@
 // the gateway never said whether it took the money.
 
 import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import type { ExpressionBuilder, Kysely } from '../database/kysely.js'
 import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { atOneMoment, inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
 import { type FailureReason, type OrderStatus, UNSOLD_STATUSES } from '../domain/order.js'
 import type { Queue } from '../queue/queue.js'
@@ -37,26 +39,23 @@ export async function listFailures(
   filter: FailureFilter,
   limit?: number,
 ): Promise<{ total: number; failures: Failure[] }> {
-  return db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (trx) => {
-      const listed = failures(trx, filter).where('orders.cleared_at', 'is', null)
-      const { total } = await listed.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
-      const newest = listed
-        .select((eb) => [
-          'orders.reference',
-          'orders.source',
-          'orders.status',
-          'orders.reason',
-          'orders.message',
-          'orders.attempt as attempts',
-          failedAt(eb).as('failedAt'),
-        ])
-        .orderBy('failedAt', 'desc')
-        .orderBy('orders.id', 'desc')
-      return { total, failures: await (limit === undefined ? newest : newest.limit(limit)).execute() }
-    })
+  return atOneMoment(db, async (trx) => {
+    const listed = failures(trx, filter).where('orders.cleared_at', 'is', null)
+    const { total } = await listed.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+    const newest = listed
+      .select((eb) => [
+        'orders.reference',
+        'orders.source',
+        'orders.status',
+        'orders.reason',
+        'orders.message',
+        'orders.attempt as attempts',
+        failedAt(eb).as('failedAt'),
+      ])
+      .orderBy('failedAt', 'desc')
+      .orderBy('orders.id', 'desc')
+    return { total, failures: await (limit === undefined ? newest : newest.limit(limit)).execute() }
+  })
 }
 
 /** What a person may do about a failure. */
@@ -82,7 +81,7 @@ export async function chooseFailures(
   { ids, limit, ...filter }: FailureSelection,
 ): Promise<ChosenFailures> {
   let chosen = failures(db, filter)
-  if (ids) chosen = chosen.where('orders.id', 'in', idsIn(ids))
+  if (ids) chosen = chosen.where('orders.id', 'in', idsIn(db, ids))
   if (!ids || action === 'clear') chosen = chosen.where('orders.cleared_at', 'is', null)
   if (action === 'clear') chosen = chosen.where('orders.status', 'in', UNSOLD_STATUSES)
   const newest = chosen
@@ -105,19 +104,19 @@ export async function chooseFailures(
  * @returns how many changed; an order that somebody else changed since it was chosen is left alone
  */
 export async function retryFailures(db: Database, queue: Queue, ids: readonly OrderId[]): Promise<number> {
-  const dueAt = Date.now()
-  const changed = await db.transaction().execute(async (trx) => {
+  const dueAt = await databaseTime(db)
+  const changed = await inTransaction(db, async (trx) => {
     const again = await trx
       .updateTable('orders')
       .set((eb) => ({ status: 'pending', attempt: eb('attempt', '+', 1), ...NO_FAILURE, due_at: dueAt }))
-      .where('id', 'in', idsIn(ids))
+      .where('id', 'in', idsIn(trx, ids))
       .where('status', 'in', UNSOLD_STATUSES)
       .executeTakeFirst()
     // Before the orders: afterwards they no longer show that they waited.
     await trx
       .updateTable('payments')
       .set({ unanswered: 0 })
-      .where('order_id', 'in', idsIn(ids))
+      .where('order_id', 'in', idsIn(trx, ids))
       .where((eb) =>
         eb.exists(
           eb
@@ -132,7 +131,7 @@ export async function retryFailures(db: Database, queue: Queue, ids: readonly Or
     const asked = await trx
       .updateTable('orders')
       .set({ ...NO_FAILURE, due_at: dueAt })
-      .where('id', 'in', idsIn(ids))
+      .where('id', 'in', idsIn(trx, ids))
       .where(waitsForPerson)
       .executeTakeFirst()
     return Number(again.numUpdatedRows + asked.numUpdatedRows)
@@ -149,8 +148,8 @@ export async function retryFailures(db: Database, queue: Queue, ids: readonly Or
 export async function clearFailures(db: Database, ids: readonly OrderId[]): Promise<number> {
   const cleared = await db
     .updateTable('orders')
-    .set({ cleared_at: Date.now() })
-    .where('id', 'in', idsIn(ids))
+    .set({ cleared_at: await databaseTime(db) })
+    .where('id', 'in', idsIn(db, ids))
     .where('status', 'in', UNSOLD_STATUSES)
     .where('cleared_at', 'is', null)
     .executeTakeFirst()

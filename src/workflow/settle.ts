@@ -1,15 +1,19 @@
 // The second transaction of a batch: what the gateway said becomes money, stock and sales figures, under the fence of
 // the lease. Each outcome stands here beside what it undoes or makes final.
+
+import { databaseTime } from '../database/engine.js'
 import type { Expression, Kysely } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
 import { addToSales } from '../database/sales.js'
 import type { Schema } from '../database/schema.js'
+import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
+import type { Wanting } from './allocate.js'
 import type { Answer } from './charge.js'
 import { type Claim, heldUnder, idsJson } from './claim.js'
-import { commitStock, releaseStock } from './stock.js'
+import { settleStock } from './stock.js'
 
 export interface SettleOptions {
   /** After so many charges without an answer, an order waits for a person. */
@@ -37,30 +41,30 @@ export async function settle(
   answers: readonly Answer[],
   options: SettleOptions,
 ): Promise<Settled> {
-  return db.transaction().execute(async (trx) => {
+  return inTransaction(db, async (trx) => {
     const held = new Set(await heldUnder(trx, claim.orders, claim))
     const mine = answers.filter(({ order }) => held.has(order))
-    const now = Date.now()
-    return {
-      completed: await complete(trx, mine, now),
-      rolledBack: await rollBack(trx, mine, now),
-      postponed: await postpone(trx, mine, options, now),
-    }
+    const now = await databaseTime(trx)
+    const sold = await complete(trx, mine, now)
+    const refused = await rollBack(trx, mine, now)
+    const postponed = await postpone(trx, mine, options, now)
+    // Last, since others wait for the same few products.
+    await settleStock(trx, { sold, released: refused })
+    return { completed: sold.length, rolledBack: refused.length, postponed }
   })
 }
 
-/** The money is in: the stock leaves, and the sale counts. */
-async function complete(db: Kysely<Schema>, answers: readonly Answer[], now: number): Promise<number> {
+/** The money is in: the sale counts. Returns the orders whose stock leaves. */
+async function complete(db: Kysely<Schema>, answers: readonly Answer[], now: number): Promise<readonly Wanting[]> {
   const captured = answers.flatMap(({ order: { id, attempt, items }, outcome }) =>
     outcome.status === 'captured' ? [{ id, attempt, items, reference: outcome.reference }] : [],
   )
-  if (captured.length === 0) return 0
+  if (captured.length === 0) return []
   const ids = idsJson(captured)
   await recordCaptures.run(db, { captured: packRows(CAPTURED, captured).json, now })
   await markCompleted.run(db, { ids, now })
-  await commitStock(db, captured)
   await addToSales(db, ids)
-  return captured.length
+  return captured
 }
 
 interface Captured {
@@ -69,12 +73,12 @@ interface Captured {
   readonly reference: string
 }
 
-const CAPTURED = ['id', 'attempt', 'reference'] as const
+const CAPTURED = { id: 'integer', attempt: 'integer', reference: 'text' } as const
 
 const recordCaptures = new Prepared<{ captured: string; now: number }>((db, value) =>
   db
     .updateTable('payments')
-    .from(rowSource<Captured, 'row'>('row', { columns: CAPTURED, json: value('captured') }))
+    .from(rowSource<Captured, 'row'>(db, 'row', { columns: CAPTURED, json: value('captured') }))
     .set((eb) => ({
       status: 'captured',
       gateway_reference: eb.ref('row.reference'),
@@ -89,20 +93,19 @@ const markCompleted = new Prepared<{ ids: string; now: number }>((db, value) =>
   db
     .updateTable('orders')
     .set({ status: 'completed', settled_at: value('now'), due_at: null, lease_token: null })
-    .where('id', 'in', packedIdsIn<OrderId>(value('ids'))),
+    .where('id', 'in', packedIdsIn<OrderId>(db, value('ids'))),
 )
 
-/** The money was refused: the stock comes back. */
-async function rollBack(db: Kysely<Schema>, answers: readonly Answer[], now: number): Promise<number> {
+/** The money was refused. Returns the orders whose stock comes back. */
+async function rollBack(db: Kysely<Schema>, answers: readonly Answer[], now: number): Promise<readonly Wanting[]> {
   const declined = answers.flatMap(({ order: { id, attempt, items }, outcome }) =>
     outcome.status === 'declined' ? [{ id, attempt, items, message: outcome.message }] : [],
   )
-  if (declined.length === 0) return 0
+  if (declined.length === 0) return []
   const rows = packRows(UNPAID, declined).json
   await recordRefusals.run(db, { declined: rows, now })
   await markRolledBack.run(db, { declined: rows, now })
-  await releaseStock(db, declined)
-  return declined.length
+  return declined
 }
 
 interface Unpaid {
@@ -111,16 +114,16 @@ interface Unpaid {
   readonly message: string
 }
 
-const UNPAID = ['id', 'attempt', 'message'] as const
+const UNPAID = { id: 'integer', attempt: 'integer', message: 'long text' } as const
 
-function unpaid(json: Expression<string>) {
-  return rowSource<Unpaid, 'row'>('row', { columns: UNPAID, json })
+function unpaid(db: Kysely<Schema>, json: Expression<string>) {
+  return rowSource<Unpaid, 'row'>(db, 'row', { columns: UNPAID, json })
 }
 
 const recordRefusals = new Prepared<{ declined: string; now: number }>((db, value) =>
   db
     .updateTable('payments')
-    .from(unpaid(value('declined')))
+    .from(unpaid(db, value('declined')))
     .set((eb) => ({ status: 'declined', message: eb.ref('row.message'), answered_at: value('now') }))
     .whereRef('payments.order_id', '=', 'row.id')
     .whereRef('payments.attempt', '=', 'row.attempt'),
@@ -129,7 +132,7 @@ const recordRefusals = new Prepared<{ declined: string; now: number }>((db, valu
 const markRolledBack = new Prepared<{ declined: string; now: number }>((db, value) =>
   db
     .updateTable('orders')
-    .from(unpaid(value('declined')))
+    .from(unpaid(db, value('declined')))
     .set((eb) => ({
       status: 'rolled_back',
       reason: 'declined',
@@ -158,7 +161,14 @@ async function postpone(
     .innerJoin('orders', (join) =>
       join.onRef('orders.id', '=', 'payments.order_id').onRef('orders.attempt', '=', 'payments.attempt'),
     )
-    .where('payments.order_id', 'in', idsIn(unknown.map((order) => order.id)))
+    .where(
+      'payments.order_id',
+      'in',
+      idsIn(
+        db,
+        unknown.map((order) => order.id),
+      ),
+    )
     .select(['payments.order_id', 'payments.unanswered', 'payments.message'])
     .execute()
   const rows = payments.map(({ order_id, unanswered, message }) => {
@@ -173,7 +183,7 @@ async function postpone(
   })
   await db
     .updateTable('orders')
-    .from(rowSource('row', packRows(['order_id', 'due_at', 'reason', 'message'], rows)))
+    .from(rowSource(db, 'row', packRows(POSTPONED, rows)))
     .set((eb) => ({
       lease_token: null,
       due_at: eb.ref('row.due_at'),
@@ -185,10 +195,12 @@ async function postpone(
   return unknown.length
 }
 
+const POSTPONED = { order_id: 'integer', due_at: 'integer', reason: 'text', message: 'long text' } as const
+
 const recordSilence = new Prepared<{ unknown: string; now: number }>((db, value) =>
   db
     .updateTable('payments')
-    .from(unpaid(value('unknown')))
+    .from(unpaid(db, value('unknown')))
     .set((eb) => ({
       status: 'unknown',
       message: eb.ref('row.message'),

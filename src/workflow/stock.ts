@@ -1,5 +1,6 @@
 // What a batch does to stock: reserve it for orders, let it leave the shop, or give it back.
-import { type Expression, type Kysely, sql } from '../database/kysely.js'
+import { forUpdate, writesAlone } from '../database/engine.js'
+import { type Kysely, sql } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { packedIdsIn, rowSource } from '../database/row-source.js'
@@ -34,14 +35,17 @@ export async function reserveStock<Order extends Wanting>(
   }
 }
 
-/** In id order, as every transaction that locks several products does. */
+/** Locked in id order, as by every transaction that changes several products. */
 const stockOf = new Prepared<{ ids: string }, { id: ProductId; sku: string; available: number }>((db, value) =>
-  db
-    .selectFrom('products')
-    .where('id', 'in', packedIdsIn<ProductId>(value('ids')))
-    .orderBy('id')
-    .select(['id', 'sku'])
-    .select((eb) => eb('on_hand', '-', eb.ref('reserved')).as('available')),
+  forUpdate(
+    db,
+    db
+      .selectFrom('products')
+      .where('id', 'in', packedIdsIn<ProductId>(db, value('ids')))
+      .orderBy('id')
+      .select(['id', 'sku'])
+      .select((eb) => eb('on_hand', '-', eb.ref('reserved')).as('available')),
+  ),
 )
 
 const addReservations = new Prepared<{ ids: string; expiresAt: number }>((db, value) =>
@@ -52,7 +56,7 @@ const addReservations = new Prepared<{ ids: string; expiresAt: number }>((db, va
       eb
         .selectFrom('order_lines')
         .innerJoin('orders', 'orders.id', 'order_lines.order_id')
-        .where('order_lines.order_id', 'in', packedIdsIn<OrderId>(value('ids')))
+        .where('order_lines.order_id', 'in', packedIdsIn<OrderId>(db, value('ids')))
         .groupBy(['order_lines.order_id', 'orders.attempt', 'order_lines.product_id'])
         .select(['order_lines.order_id', 'orders.attempt', 'order_lines.product_id'])
         .select((sub) => sub.fn.sum<number>('order_lines.quantity').as('quantity'))
@@ -63,39 +67,42 @@ const addReservations = new Prepared<{ ids: string; expiresAt: number }>((db, va
 const addReserved = new Prepared<{ units: string }>((db, value) =>
   db
     .updateTable('products')
-    .from(units(value('units')))
+    .from(rowSource<ProductUnits, 'units'>(db, 'units', { columns: UNIT_COLUMNS, json: value('units') }))
     .set((eb) => ({ reserved: eb('products.reserved', '+', eb.ref('units.quantity')) }))
     .whereRef('products.id', '=', 'units.product_id'),
 )
 
-/** The orders' stock leaves the shop. */
-export async function commitStock(db: Kysely<Schema>, orders: readonly Wanting[]): Promise<void> {
-  await takeUnits.run(db, { units: packUnits(orders) })
+/** The stock of sold orders leaves the shop, that of released ones is for others again. */
+export async function settleStock(
+  db: Kysely<Schema>,
+  { sold, released }: { readonly sold: readonly Wanting[]; readonly released: readonly Wanting[] },
+): Promise<void> {
+  const held = unitsOf([...sold, ...released])
+  if (held.size === 0) return
+  const taken = unitsOf(sold)
+  const units = [...held].map(([product_id, quantity]) => ({ product_id, quantity, taken: taken.get(product_id) ?? 0 }))
+  if (!writesAlone(db)) await stockOf.all(db, { ids: JSON.stringify([...held.keys()]) })
+  await takeUnits.run(db, { units: packRows(SETTLED_COLUMNS, units).json })
 }
 
 const takeUnits = new Prepared<{ units: string }>((db, value) =>
   db
     .updateTable('products')
-    .from(units(value('units')))
+    .from(rowSource<SettledUnits, 'units'>(db, 'units', { columns: SETTLED_COLUMNS, json: value('units') }))
     .set((eb) => ({
-      on_hand: eb('products.on_hand', '-', eb.ref('units.quantity')),
+      on_hand: eb('products.on_hand', '-', eb.ref('units.taken')),
       reserved: eb('products.reserved', '-', eb.ref('units.quantity')),
     }))
     .whereRef('products.id', '=', 'units.product_id'),
 )
 
-/** The orders' stock is for others again. */
-export async function releaseStock(db: Kysely<Schema>, orders: readonly Wanting[]): Promise<void> {
-  await giveUnitsBack.run(db, { units: packUnits(orders) })
+/** Units of one product that orders held. */
+interface SettledUnits extends ProductUnits {
+  /** Of these: sold. */
+  readonly taken: number
 }
 
-const giveUnitsBack = new Prepared<{ units: string }>((db, value) =>
-  db
-    .updateTable('products')
-    .from(units(value('units')))
-    .set((eb) => ({ reserved: eb('products.reserved', '-', eb.ref('units.quantity')) }))
-    .whereRef('products.id', '=', 'units.product_id'),
-)
+const SETTLED_COLUMNS = { product_id: 'integer', quantity: 'integer', taken: 'integer' } as const
 
 /** Units of one product. */
 interface ProductUnits {
@@ -103,11 +110,7 @@ interface ProductUnits {
   readonly quantity: number
 }
 
-const UNIT_COLUMNS = ['product_id', 'quantity'] as const
-
-function units(json: Expression<string>) {
-  return rowSource<ProductUnits, 'units'>('units', { columns: UNIT_COLUMNS, json })
-}
+const UNIT_COLUMNS = { product_id: 'integer', quantity: 'integer' } as const
 
 function packUnits(orders: readonly Wanting[]): string {
   const rows = [...unitsOf(orders)].map(([product_id, quantity]) => ({ product_id, quantity }))

@@ -12,12 +12,14 @@ export interface ThreadOptions {
   readonly config: Config
   readonly batch: BatchOptions
   readonly turn: SharedArrayBuffer
+  /** To a database server: one for each batch in hand, and one for leases that are renewed meanwhile. */
+  readonly connections: number
   /** Counts the threads that are ready for work. */
   readonly loaded: Int32Array
 }
 
-const { config, batch, turn, loaded } = workerData as ThreadOptions
-const db = connect(config.database, new WriteTurn(turn))
+const { config, batch, turn, connections, loaded } = workerData as ThreadOptions
+const db = await connect(config.database, { turn: new WriteTurn(turn), connections })
 const gateway = createGateway(config)
 Atomics.add(loaded, 0, 1)
 

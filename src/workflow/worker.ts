@@ -4,6 +4,7 @@ import { availableParallelism, hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Piscina } from 'piscina'
 import type { Config } from '../config.js'
+import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { WriteTurn } from '../database/write-turn.js'
@@ -143,16 +144,23 @@ function createPool(config: Config, concurrency: number, loaded: Int32Array): Pi
     },
     settle: { attempts: config['workflow.attempts'] },
   }
+  const tasksPerThread = Math.ceil(concurrency / threads)
   return new Piscina({
     filename: new URL('./thread.js', import.meta.url).href,
     minThreads: threads,
     maxThreads: threads,
     // A thread has several batches in hand while their charges are under way, ...
-    concurrentTasksPerWorker: Math.ceil(concurrency / threads),
+    concurrentTasksPerWorker: tasksPerThread,
     // ... so it must not sleep, deaf to their answers, when it has nothing else to do.
     atomics: 'disabled',
     closeTimeout: 600_000,
-    workerData: { config, batch, turn: WriteTurn.share(), loaded } satisfies ThreadOptions,
+    workerData: {
+      config,
+      batch,
+      turn: WriteTurn.share(),
+      connections: tasksPerThread + 1,
+      loaded,
+    } satisfies ThreadOptions,
   })
 }
 
@@ -227,7 +235,7 @@ function startRefreshing(refresh: () => Promise<void>) {
 async function startHeartbeat(db: Kysely<Schema>, atFirst: number, processed: () => number) {
   let concurrency = atFirst
   const id = randomUUID() as string as WorkerId
-  const startedAt = Date.now()
+  const startedAt = await databaseTime(db)
   await db
     .insertInto('workers')
     .values({
@@ -243,8 +251,8 @@ async function startHeartbeat(db: Kysely<Schema>, atFirst: number, processed: ()
     })
     .execute()
   let before = { at: startedAt, processed: 0 }
-  const beat = async (stoppedAt: number | null) => {
-    const now = { at: Date.now(), processed: processed() }
+  const beat = async (ended: boolean) => {
+    const now = { at: await databaseTime(db), processed: processed() }
     const rate = ((now.processed - before.processed) * 1000) / Math.max(1, now.at - before.at)
     before = now
     await db
@@ -254,20 +262,20 @@ async function startHeartbeat(db: Kysely<Schema>, atFirst: number, processed: ()
         concurrency,
         processed: now.processed,
         orders_per_second: Math.round(rate * 10) / 10,
-        stopped_at: stoppedAt,
+        stopped_at: ended ? now.at : null,
       })
       .where('id', '=', id)
       .execute()
   }
   // A beat that fails is followed by others; the work itself does not depend on it.
-  const timer = setInterval(() => void beat(null).catch(() => undefined), HEARTBEAT_MS)
+  const timer = setInterval(() => void beat(false).catch(() => undefined), HEARTBEAT_MS)
   return {
     resize(to: number) {
       concurrency = to
     },
     async end() {
       clearInterval(timer)
-      await beat(Date.now())
+      await beat(true)
     },
   }
 }

@@ -87,7 +87,7 @@ describe('deploy/orderctl.env', () => {
       user: tmpdir(),
       data: tmpdir(),
     })
-    expect(config.database.path).toMatch(/^\/var\/lib\/orderctl\//)
+    expect(config.database).toMatchObject({ kind: 'sqlite', path: expect.stringMatching(/^\/var\/lib\/orderctl\//) })
   })
 })
 

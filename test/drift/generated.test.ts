@@ -99,7 +99,7 @@ describe('the database', () => {
     const actual = Object.fromEntries(
       tables.map(({ name, columns }) => [name, columns.map((column) => column.name).sort()]),
     )
-    delete actual['migrations']
+    delete actual['orderctl_migrations']
     expect(actual).toEqual(typedTables())
     await db.destroy()
   })

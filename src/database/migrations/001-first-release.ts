@@ -37,6 +37,7 @@ async function createSettings(db: Kysely<unknown>): Promise<void> {
     .addColumn('name', 'varchar(64)', (column) => column.primaryKey())
     .addColumn('value', 'text', (column) => column.notNull())
     .execute()
+  await sql`insert into settings (name, value) values ('turn_imports', ''), ('turn_schedule', '')`.execute(db)
 }
 
 async function createImports(db: Kysely<unknown>): Promise<void> {

@@ -1,0 +1,68 @@
+// In what databases differ for those who write statements: how rows are locked, and whose clock counts.
+import {
+  type DialectAdapter,
+  type Kysely,
+  MysqlAdapter,
+  PostgresAdapter,
+  type SelectQueryBuilder,
+  sql,
+} from './kysely.js'
+import type { Schema } from './schema.js'
+
+export type Engine = 'sqlite' | 'postgres' | 'mysql'
+
+/** A database, or a transaction in it. */
+export interface Executing {
+  getExecutor(): { readonly adapter: DialectAdapter }
+}
+
+export function engineOf(db: Executing): Engine {
+  const { adapter } = db.getExecutor()
+  if (adapter instanceof PostgresAdapter) return 'postgres'
+  return adapter instanceof MysqlAdapter ? 'mysql' : 'sqlite'
+}
+
+/** Where one transaction writes at a time, rows need no locks: what was read in it stays so until its end. */
+export function writesAlone(db: Executing): boolean {
+  return engineOf(db) === 'sqlite'
+}
+
+/**
+ * Locks the rows that the query finds until the end of the transaction, in the order that it asks for.
+ *
+ * @param others what to do about rows that somebody else has locked
+ */
+export function forUpdate<Tables, Table extends keyof Tables, Row>(
+  db: Executing,
+  query: SelectQueryBuilder<Tables, Table, Row>,
+  others: 'wait' | 'skip' = 'wait',
+): SelectQueryBuilder<Tables, Table, Row> {
+  const engine = engineOf(db)
+  if (engine === 'sqlite') return query
+  // On PostgreSQL, a row that others refer to by a foreign key is free to be referred to while it is locked so.
+  const locked = engine === 'postgres' ? query.forNoKeyUpdate() : query.forUpdate()
+  return others === 'skip' ? locked.skipLocked() : locked
+}
+
+/**
+ * Waits for its turn, until the end of the transaction: for what must not happen twice at a time, and has no row yet to be
+ * locked. Where one transaction writes at a time, it is its turn.
+ */
+export async function takeTurn(trx: Kysely<Schema>, name: 'turn_imports' | 'turn_schedule'): Promise<void> {
+  if (writesAlone(trx)) return
+  await forUpdate(trx, trx.selectFrom('settings').select('name').where('name', '=', name)).execute()
+}
+
+/**
+ * The time by which leases are given and judged, in epoch milliseconds. That of the server, so that a host whose clock is
+ * wrong neither takes nor keeps what is another's; a file and those who open it have one clock anyway.
+ */
+export async function databaseTime(db: Kysely<Schema>): Promise<number> {
+  const engine = engineOf(db)
+  if (engine === 'sqlite') return Date.now()
+  const { rows } = await (engine === 'postgres' ? POSTGRES_TIME : MYSQL_TIME).execute(db)
+  return rows[0]?.now ?? Date.now()
+}
+
+const POSTGRES_TIME = sql<{ now: number }>`select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now`
+const MYSQL_TIME = sql<{ now: number }>`select cast(floor(unix_timestamp(sysdate(3)) * 1000) as signed) as now`

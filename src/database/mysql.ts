@@ -1,0 +1,38 @@
+// The database on MySQL 8 or MariaDB 10.11, or newer.
+import { createPool } from 'mysql2'
+import { CompiledQuery, type DatabaseConnection, MysqlDialect, type QueryCompiler } from './kysely.js'
+import { InnoDbQueryCompiler } from './mysql-compiler.js'
+import type { MysqlAddress } from './server-address.js'
+
+const CONNECT_TIMEOUT_MS = 5000
+
+/** @param connections at the most */
+export function mysqlDialect({ url }: MysqlAddress, connections: number): MysqlDialect {
+  const pool = createPool({
+    uri: url.replace(/^mariadb:/, 'mysql:'),
+    connectionLimit: connections,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    charset: 'utf8mb4_bin',
+    // Sums of whole numbers are decimals to MySQL.
+    decimalNumbers: true,
+    enableKeepAlive: true,
+  })
+  return new InnoDbDialect({ pool, onCreateConnection: prepareSession })
+}
+
+class InnoDbDialect extends MysqlDialect {
+  override createQueryCompiler(): QueryCompiler {
+    return new InnoDbQueryCompiler()
+  }
+}
+
+/** Whatever the server's defaults are: bad values are refused, `||` joins texts, and only rows that are found are locked. */
+const SESSION = [
+  "set session sql_mode = 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
+  "set session time_zone = '+00:00'",
+  'set session transaction isolation level read committed',
+]
+
+async function prepareSession(connection: DatabaseConnection): Promise<void> {
+  for (const statement of SESSION) await connection.executeQuery(CompiledQuery.raw(statement))
+}

@@ -1,0 +1,34 @@
+// The database on PostgreSQL, 13 or newer.
+import pg from 'pg'
+import { PostgresDialect, type QueryCompiler } from './kysely.js'
+import { PostgresTablesCompiler } from './postgres-compiler.js'
+import type { PostgresAddress } from './server-address.js'
+
+const CONNECT_TIMEOUT_MS = 5000
+
+/** Types that pg gives as text, since not all of their values are numbers of JavaScript's: bigint, and sums of them. */
+const WHOLE_NUMBERS = new Set<number>([pg.types.builtins.INT8, pg.types.builtins.NUMERIC])
+
+/** @param connections at the most */
+export function postgresDialect({ url }: PostgresAddress, connections: number): PostgresDialect {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: connections,
+    application_name: 'orderctl',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    types: {
+      getTypeParser: (type: number, format?: 'text' | 'binary') =>
+        WHOLE_NUMBERS.has(type) ? Number : pg.types.getTypeParser(type, format),
+    },
+  })
+  // A connection that breaks while nobody uses it; whoever asks next gets another one, or its error.
+  pool.on('error', () => undefined)
+  return new TablesDialect({ pool })
+}
+
+class TablesDialect extends PostgresDialect {
+  override createQueryCompiler(): QueryCompiler {
+    return new PostgresTablesCompiler()
+  }
+}

@@ -1,0 +1,195 @@
+// The database in one file: SQLite, with the pragmas that our promises rest on.
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import SqliteDatabase from 'better-sqlite3'
+import { errorCode, type Problem, UserError } from '../errors.js'
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  type Kysely,
+  type SqliteDatabase as KyselySqlite,
+  SqliteDialect,
+  type SqliteDialectConfig,
+  SqliteDriver,
+  type SqliteStatement,
+  type TransactionSettings,
+} from './kysely.js'
+import type { Schema } from './schema.js'
+import type { WriteTurn } from './write-turn.js'
+
+/** How long a writer waits for another one before it gives up, in milliseconds. */
+const BUSY_TIMEOUT_MS = 10_000
+
+export interface SqliteAddress {
+  readonly kind: 'sqlite'
+  /** Absolute path of the file; empty for a private one that goes away when it is closed. */
+  readonly path: string
+}
+
+export function fileExists({ path }: SqliteAddress): boolean {
+  return existsSync(path)
+}
+
+/** @param turn shared by the connections of a process, so that its writers wait for each other and not for SQLite */
+export function sqliteDialect({ path }: SqliteAddress, turn?: WriteTurn): SqliteDialect {
+  const sqlite = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS })
+  // FULL: what was committed survives a power cut, so no payment intent is forgotten after the gateway was asked.
+  sqlite.pragma('synchronous = FULL')
+  sqlite.pragma('foreign_keys = ON')
+  // Copying the log back into the file is dear; doing it for 16 MiB at a time spares pages that change again and again.
+  sqlite.pragma('wal_autocheckpoint = 4096')
+  sqlite.pragma('cache_size = -32768')
+  sqlite.pragma('temp_store = FILE')
+  return new ImmediateSqliteDialect({ database: cachingStatements(sqlite) }, turn)
+}
+
+/** @throws UserError where the path is a folder */
+export function refuseFolder({ path }: SqliteAddress): void {
+  if (path === '' || !statSync(path).isDirectory()) return
+  throw new UserError({
+    code: 'database_is_folder',
+    message: `${path} is a folder, not a database.`,
+    fix: 'Name a file in ORDERCTL_DATABASE_URL: sqlite:/path/to/orders.sqlite.',
+  })
+}
+
+/** Readers then never wait for a writer. The switch needs the file alone for a moment and does not heed busy_timeout. */
+export async function useWriteAheadLog(db: Kysely<Schema>): Promise<void> {
+  for (let tries = 0; ; tries++) {
+    try {
+      await db.executeQuery(CompiledQuery.raw('pragma journal_mode = WAL'))
+      return
+    } catch (error) {
+      if (errorCode(error) !== 'SQLITE_BUSY' || tries === 100) throw error
+      await sleep(20 + Math.random() * 30)
+    }
+  }
+}
+
+/** Customers and amounts are nobody else's business: mode 0600, which SQLite's -wal and -shm files take over. */
+export function createPrivateFile({ path }: SqliteAddress): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  closeSync(openSync(path, 'a', 0o600))
+}
+
+/** Prepares each text once: the driver below would prepare it for every execution. */
+function cachingStatements(sqlite: SqliteDatabase.Database): KyselySqlite {
+  const statements = new Map<string, SqliteStatement>()
+  return {
+    close: () => sqlite.close(),
+    prepare(text) {
+      let statement = statements.get(text)
+      if (!statement) {
+        statement = sqlite.prepare(text) as unknown as SqliteStatement
+        statements.set(text, statement)
+      }
+      return statement
+    },
+  }
+}
+
+class ImmediateSqliteDialect extends SqliteDialect {
+  readonly #config: SqliteDialectConfig
+  readonly #turn: WriteTurn | undefined
+
+  constructor(config: SqliteDialectConfig, turn: WriteTurn | undefined) {
+    super(config)
+    this.#config = config
+    this.#turn = turn
+  }
+
+  override createDriver(): Driver {
+    return new ImmediateSqliteDriver(this.#config, this.#turn)
+  }
+}
+
+/**
+ * Writers take the lock at once. With a plain `begin`, a transaction that reads before it writes fails with SQLITE_BUSY
+ * when another one wrote in between, however long the busy timeout is.
+ */
+class ImmediateSqliteDriver extends SqliteDriver {
+  readonly #turn: WriteTurn | undefined
+  #holdsTurn = false
+
+  constructor(config: SqliteDialectConfig, turn: WriteTurn | undefined) {
+    super(config)
+    this.#turn = turn
+  }
+
+  override async beginTransaction(connection: DatabaseConnection, settings?: TransactionSettings): Promise<void> {
+    if (settings?.accessMode === 'read only') {
+      await connection.executeQuery(CompiledQuery.raw('begin'))
+      return
+    }
+    this.#turn?.take()
+    this.#holdsTurn = true
+    try {
+      await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+    } catch (error) {
+      this.#giveTurn()
+      throw error
+    }
+  }
+
+  override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    // A commit that fails is followed by a rollback, which gives the turn on.
+    await super.commitTransaction(connection)
+    this.#giveTurn()
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    try {
+      await super.rollbackTransaction(connection)
+    } catch (error) {
+      // After a full disk SQLite has rolled back by itself; that error counts, and not that there is nothing left to do.
+      if (!(error instanceof Error && error.message.includes('no transaction is active'))) throw error
+    } finally {
+      this.#giveTurn()
+    }
+  }
+
+  #giveTurn(): void {
+    if (this.#holdsTurn) this.#turn?.give()
+    this.#holdsTurn = false
+  }
+}
+
+/** What the user can do about an error of SQLite or of the file system under it; undefined for all others. */
+export function sqliteProblem(error: unknown, { path }: SqliteAddress): Problem | undefined {
+  const code = errorCode(error) ?? ''
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
+    return {
+      code: 'database_locked',
+      message: `Another process has held ${path} locked for more than ${BUSY_TIMEOUT_MS / 1000} seconds.`,
+      fix: `Run the command again. If it stays so, find the process with: fuser ${path}`,
+      retryable: true,
+    }
+  }
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT' || code.startsWith('SQLITE_IOERR')) {
+    return {
+      code: 'disk_full',
+      message: `${path} could not be written (${code}): the disk is full or failing. All that was committed before is safe.`,
+      fix: 'Free space on that disk, then run the command again (an import goes on with --resume).',
+      retryable: true,
+    }
+  }
+  if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) {
+    return {
+      code: 'database_unreadable',
+      message: `${path} is no SQLite database, or it is damaged (${code}).`,
+      fix: 'Name another file in ORDERCTL_DATABASE_URL, or restore this one from a backup.',
+    }
+  }
+  if (code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_READONLY') || FILE_ERRORS.has(code)) {
+    return {
+      code: 'database_unwritable',
+      message: `${path} cannot be opened for writing (${code}).`,
+      fix: 'Check the permissions of the file and of its folder, or name another file in ORDERCTL_DATABASE_URL.',
+    }
+  }
+  return undefined
+}
+
+const FILE_ERRORS = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'EEXIST'])

@@ -1,0 +1,47 @@
+// Transactions: one that writes, done again where the database gave it up for another's sake; and one that sees a single
+// moment.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errorCode } from '../errors.js'
+import { engineOf } from './engine.js'
+import type { Kysely, Transaction } from './kysely.js'
+import type { Schema } from './schema.js'
+
+/** How often a transaction is tried before its error is told. */
+const MOST_TRIES = 8
+
+/**
+ * Does all of it or nothing. Transactions take their locks in one order (orders by id, then sales figures by key, then
+ * products by id), so that none waits for one that waits for it; where the server gives one up all the same, or somebody
+ * else was first to add a customer or a product, it begins again.
+ *
+ * @param act may run more than once, so it changes nothing but the database
+ */
+export async function inTransaction<Result>(
+  db: Kysely<Schema>,
+  act: (trx: Transaction<Schema>) => Promise<Result>,
+): Promise<Result> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await db.transaction().execute(act)
+    } catch (error) {
+      if (tries === MOST_TRIES || !isGivenUp(error)) throw error
+      await sleep(Math.random() * 20 * tries)
+    }
+  }
+}
+
+/** Reads as of one moment, however long it takes; keeps no writer waiting. */
+export function atOneMoment<Result>(
+  db: Kysely<Schema>,
+  read: (trx: Transaction<Schema>) => Promise<Result>,
+): Promise<Result> {
+  const reading = db.transaction().setAccessMode('read only')
+  return (engineOf(db) === 'sqlite' ? reading : reading.setIsolationLevel('repeatable read')).execute(read)
+}
+
+/** Serialisation failure, deadlock, lost race for a unique key. */
+const GIVEN_UP = new Set(['40001', '40P01', '23505', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD', 'ER_DUP_ENTRY'])
+
+function isGivenUp(error: unknown): boolean {
+  return GIVEN_UP.has(errorCode(error) ?? '')
+}
