@@ -66,8 +66,8 @@ test('workers that stopped or are long gone are left out, a silent one is marked
 
 test('imports that have not ended are listed, and whether anybody works on them', async () => {
   await shop.import('/done.csv', 'finished', 0)
-  await shop.import('/running.csv', 'reading', Date.now() + MINUTE)
-  await shop.import('/killed.csv', 'reading', Date.now() - 1)
+  await shop.import('/running.csv', 'reading', NOW + MINUTE)
+  await shop.import('/killed.csv', 'reading', NOW - 1)
   expect((await statusNow()).imports.map(({ file, rows, abandoned }) => [file, rows, abandoned])).toEqual([
     ['/running.csv', 3, false],
     ['/killed.csv', 3, true],
