@@ -1,5 +1,5 @@
 // Opens the database that the configuration names, as Kysely.
-import { UserError } from '../errors.js'
+import { type Problem, UserError } from '../errors.js'
 import { Kysely } from './kysely.js'
 import { isMigrated, migrate } from './migrations.js'
 import type { Schema } from './schema.js'
@@ -114,7 +114,11 @@ async function explained<Result>(address: DatabaseAddress, act: () => Promise<Re
 
 /** What the user can do about an error of the database or of what is under it; undefined for all others. */
 export function explainDatabaseError(error: unknown, address: DatabaseAddress): UserError | undefined {
-  if (error instanceof UserError) return undefined
-  const problem = address.kind === 'sqlite' ? sqliteProblem(error, address) : serverProblem(error, address)
+  const problem = error instanceof UserError ? undefined : databaseProblem(error, address)
   return problem && new UserError(problem, { cause: error })
+}
+
+/** The same as data. */
+export function databaseProblem(error: unknown, address: DatabaseAddress): Problem | undefined {
+  return address.kind === 'sqlite' ? sqliteProblem(error, address) : serverProblem(error, address)
 }

@@ -9,11 +9,13 @@ import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { WriteTurn } from '../database/write-turn.js'
 import type { OrderId, WorkerId } from '../domain/ids.js'
+import { UserError } from '../errors.js'
 import { countWaiting } from '../queue/due-orders.js'
-import type { Queue } from '../queue/queue.js'
+import type { Consumer, Queue } from '../queue/queue.js'
 import { type Limits, type Load, nextScale, smoothed, startScale } from './autoscale.js'
 import type { BatchOptions, BatchResult } from './batch.js'
-import type { ThreadOptions } from './thread.js'
+import { throughOutages } from './outage.js'
+import type { Answered, ThreadOptions } from './thread.js'
 
 export interface WorkOptions {
   /** Batches in hand at a time: between these, by what there is to do; the same twice holds it there. */
@@ -74,7 +76,9 @@ export async function work(
   let scaling: { end(): void } | undefined
   const handle = async (ids: readonly OrderId[]): Promise<number> => {
     const began = performance.now()
-    const result: BatchResult = await pool.run(ids)
+    const answered: Answered = await pool.run(ids)
+    if ('problem' in answered) throw new UserError(answered.problem)
+    const { result } = answered
     batchMs = smoothed(batchMs, performance.now() - began)
     totals = addResult(totals, result)
     options.onProgress(totals)
@@ -84,22 +88,28 @@ export async function work(
   try {
     const batchSize = Math.min(config['workflow.batchSize'], options.maxOrders ?? Number.POSITIVE_INFINITY)
     const { signal } = stop
-    const consumer = queue.consume(handle, { ...options, concurrency: limits.min, batchSize, signal })
+    let concurrency = limits.min
+    let consumer: Consumer | undefined
     scaling = startScaling(limits, {
       look: async () => ({ waiting: Math.ceil((await countWaiting(db, MOST_COUNTED)) / batchSize), batchMs }),
-      resize(concurrency) {
-        consumer.resize(concurrency)
-        heartbeat.resize(concurrency)
+      resize(to) {
+        concurrency = to
+        consumer?.resize(to)
+        heartbeat.resize(to)
       },
     })
-    await consumer.ended
+    await throughOutages({ db, config, signal, onNotice: options.onNotice }, () => {
+      consumer = queue.consume(handle, { ...options, concurrency, batchSize, signal })
+      return consumer.ended
+    })
     return totals
   } finally {
     scaling?.end()
     stop.forget()
     await pool.close()
     await refreshing?.end()
-    await heartbeat.end()
+    // Where the database is away, the row tells so by its age.
+    await heartbeat.end().catch(() => undefined)
   }
 }
 
@@ -131,7 +141,7 @@ function startScaling(limits: Limits, { look, resize }: Scaled) {
   return { end: () => clearInterval(timer) }
 }
 
-function createPool(config: Config, concurrency: number, loaded: Int32Array): Piscina<readonly OrderId[], BatchResult> {
+function createPool(config: Config, concurrency: number, loaded: Int32Array): Piscina<readonly OrderId[], Answered> {
   const threads = Math.min(availableParallelism(), concurrency)
   const batch: BatchOptions = {
     claim: { leaseMs: config['workflow.leaseMs'], reservationTtlMs: config['workflow.reservationTtlMs'] },
