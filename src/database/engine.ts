@@ -44,13 +44,24 @@ export function forUpdate<Tables, Table extends keyof Tables, Row>(
   return others === 'skip' ? locked.skipLocked() : locked
 }
 
+/** Rows in `settings` that say nothing and are there to be locked. */
+type Turn = 'turn_imports' | 'turn_schedule' | 'turn_names'
+
 /**
- * Waits for its turn, until the end of the transaction: for what must not happen twice at a time, and has no row yet to be
- * locked. Where one transaction writes at a time, it is its turn.
+ * Waits until it is alone with the turn, until the end of the transaction: for what must not happen twice at a time, and
+ * has no row yet to be locked. Where one transaction writes at a time, it is its turn.
  */
-export async function takeTurn(trx: Kysely<Schema>, name: 'turn_imports' | 'turn_schedule'): Promise<void> {
+export async function takeTurn(trx: Kysely<Schema>, name: Turn): Promise<void> {
   if (writesAlone(trx)) return
   await forUpdate(trx, trx.selectFrom('settings').select('name').where('name', '=', name)).execute()
+}
+
+/** Waits until nobody is alone with the turn, and keeps it so until the end of the transaction. */
+export async function shareTurn(trx: Kysely<Schema>, name: Turn): Promise<void> {
+  if (writesAlone(trx)) return
+  const row = trx.selectFrom('settings').select('name').where('name', '=', name)
+  // MariaDB has no `for share`.
+  await (engineOf(trx) === 'mysql' ? row.modifyEnd(sql`lock in share mode`) : row.forShare()).execute()
 }
 
 /**

@@ -6,7 +6,6 @@ import {
   type CreateTableNode,
   DataTypeNode,
   type DeleteQueryNode,
-  ForeignKeyConstraintNode,
   IdentifierNode,
   type InsertQueryNode,
   MysqlQueryCompiler,
@@ -16,6 +15,7 @@ import {
   SelectionNode,
   type UpdateQueryNode,
 } from './kysely.js'
+import { onServer } from './server-tables.js'
 
 export class InnoDbQueryCompiler extends MysqlQueryCompiler {
   #updated: UpdateQueryNode['table']
@@ -101,19 +101,9 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
     this.append(' end)')
   }
 
-  /**
-   * Foreign keys as constraints of the table, since those of a column are read and forgotten. None refer to products: a
-   * row that is referred to is locked until the end of the transaction, and every worker wants the same few products.
-   */
-  protected override visitCreateTable({ endModifiers: _, ...table }: CreateTableNode): void {
-    const columns = table.columns.map(({ references: _, ...column }) => column)
-    const keys = table.columns.flatMap(({ column, references }) =>
-      references && references.table.table.identifier.name !== 'products'
-        ? [ForeignKeyConstraintNode.create([column], references.table, [...references.columns])]
-        : [],
-    )
-    super.visitCreateTable({ ...table, columns, constraints: [...(table.constraints ?? []), ...keys] })
-    // Texts are compared letter by letter, as everywhere else.
+  /** Texts are compared letter by letter, as everywhere else. */
+  protected override visitCreateTable(node: CreateTableNode): void {
+    super.visitCreateTable(onServer(node))
     this.append(' engine = innodb default character set utf8mb4 collate utf8mb4_bin')
   }
 

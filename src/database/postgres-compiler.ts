@@ -6,11 +6,11 @@ import {
   type OperationNode,
   PostgresQueryCompiler,
 } from './kysely.js'
+import { onServer } from './server-tables.js'
 
 export class PostgresTablesCompiler extends PostgresQueryCompiler {
-  /** `without rowid` and its like: rows lie in a heap here, in whatever order. */
-  protected override visitCreateTable({ endModifiers: _, ...node }: CreateTableNode): void {
-    super.visitCreateTable(node)
+  protected override visitCreateTable(node: CreateTableNode): void {
+    super.visitCreateTable(onServer(node))
   }
 
   /** Keys count up by themselves, to more than four bytes can hold. */

@@ -35,7 +35,7 @@ interface SettingsTable {
    * copies elsewhere carry: figures that were written anew get another one, and copies of the old ones are known as such.
    * The turns are rows to be locked, and say nothing.
    */
-  name: 'queue_paused' | 'time_zone' | 'sales_id' | 'turn_imports' | 'turn_schedule'
+  name: 'queue_paused' | 'time_zone' | 'sales_id' | 'turn_imports' | 'turn_schedule' | 'turn_names'
   value: string
 }
 

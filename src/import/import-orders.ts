@@ -226,6 +226,8 @@ async function release(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promis
       .selectFrom('orders')
       .select('id')
       .where('import_id', '=', run.id)
+      .where('due_at', 'is', null)
+      .where('settled_at', 'is', null)
       .where('id', '>', after)
       .orderBy('id')
       .limit(RELEASE_SLICE)

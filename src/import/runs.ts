@@ -60,9 +60,19 @@ export async function beginRun(
 
 /** Undoes a run whose orders no worker has seen: they, their lines and what was created for them alone are gone. */
 export async function takeBack(db: Kysely<Schema>, { id }: Pick<ImportRun, 'id'>): Promise<void> {
-  const orders = db.selectFrom('orders').where('import_id', '=', id).select('id')
-  await db.deleteFrom('order_lines').where('order_id', 'in', orders).execute()
-  await db.deleteFrom('orders').where('import_id', '=', id).execute()
+  const held = db
+    .selectFrom('orders')
+    .where('import_id', '=', id)
+    .where('due_at', 'is', null)
+    .where('settled_at', 'is', null)
+    .select('id')
+  await db.deleteFrom('order_lines').where('order_id', 'in', held).execute()
+  await db
+    .deleteFrom('orders')
+    .where('import_id', '=', id)
+    .where('due_at', 'is', null)
+    .where('settled_at', 'is', null)
+    .execute()
   await removeUnusedNames(db, id)
   await db.deleteFrom('import_asides').where('import_id', '=', id).execute()
   await db.deleteFrom('import_spoiled').where('import_id', '=', id).execute()
@@ -75,6 +85,7 @@ export async function takeBack(db: Kysely<Schema>, { id }: Pick<ImportRun, 'id'>
 
 /** Customers and products that the import created and that no order of any import names. Returns how many products. */
 export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promise<number> {
+  await takeTurn(db, 'turn_names')
   await db
     .deleteFrom('customers')
     .where('import_id', '=', id)

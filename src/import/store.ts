@@ -1,4 +1,5 @@
 // Stores one chunk: customers, products, orders and lines, in the transaction of its caller.
+import { shareTurn } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import { type Columns, packRows, unpackRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
@@ -27,6 +28,8 @@ export interface Stored {
  * Lines of orders from earlier imports, and lines that disagree with their order, are set aside for the end.
  */
 export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<Stored> {
+  // While another import removes the names that it alone brought, nobody may begin to use them.
+  await shareTurn(db, 'turn_names')
   await addCustomers(db, chunk, options)
   const productsCreated = await addProducts(db, chunk, options)
   const lastBefore = await lastOrderId(db)

@@ -37,7 +37,9 @@ async function createSettings(db: Kysely<unknown>): Promise<void> {
     .addColumn('name', 'varchar(64)', (column) => column.primaryKey())
     .addColumn('value', 'text', (column) => column.notNull())
     .execute()
-  await sql`insert into settings (name, value) values ('turn_imports', ''), ('turn_schedule', '')`.execute(db)
+  await sql`insert into settings (name, value) values ('turn_imports', ''), ('turn_schedule', ''), ('turn_names', '')`.execute(
+    db,
+  )
 }
 
 async function createImports(db: Kysely<unknown>): Promise<void> {
@@ -158,7 +160,14 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
     .column('settled_at')
     .where(sql.ref('settled_at'), 'is not', null)
     .execute()
-  await db.schema.createIndex('orders_import').on('orders').column('import_id').execute()
+  // Only orders whose import has not ended, or that were taken from the queue: nobody looks for the others by their import.
+  await db.schema
+    .createIndex('orders_held')
+    .on('orders')
+    .columns(['import_id', 'id'])
+    .where(sql.ref('due_at'), 'is', null)
+    .where(sql.ref('settled_at'), 'is', null)
+    .execute()
   await db.schema.createIndex('orders_customer').on('orders').column('customer_id').execute()
 
   await db.schema
