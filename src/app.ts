@@ -30,6 +30,7 @@ export async function withApp<Result>(
 ): Promise<Result> {
   const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database)
   try {
+    await refusePartOfCopy(db)
     if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
     const queue = await createQueue(db, config, options)
     const { reports, redisReports } = await createReports(db, config, options.onNotice ?? (() => undefined))
@@ -43,6 +44,17 @@ export async function withApp<Result>(
   } finally {
     await db.destroy()
   }
+}
+
+/** Figures over a part of a shop would be wrong, and work on it would be lost. */
+async function refusePartOfCopy(db: Database): Promise<void> {
+  const from = await readSetting(db, 'copying_from')
+  if (!from) return
+  throw new UserError({
+    code: 'copy_unfinished',
+    message: `This database holds a part of ${from}: the copy was cut short.`,
+    fix: `Go on with it: orderctl migrate --from sqlite:${from}`,
+  })
 }
 
 /** Stored days are in one time zone. Figures by the days of two would add up wrongly without anyone noticing. */

@@ -1,15 +1,23 @@
 // `migrate`: brings the database up to this release. Every command does so by itself; this one does nothing else.
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
+import { readDatabase } from '../config-values.js'
+import { type DatabaseAddress, openOrCreateDatabase, placeOf } from '../database/connection.js'
 import { migrationStates } from '../database/migrations.js'
+import type { SqliteAddress } from '../database/sqlite.js'
+import { EXIT, usageError } from '../errors.js'
 import { readMigrations } from '../reports/migrations.js'
-import { isoTime } from '../terminal/text.js'
+import { type Move, moveShop, sameFigures } from '../reports/move.js'
+import { startProgress } from '../terminal/progress.js'
+import { countOf, isoTime } from '../terminal/text.js'
 
 export interface MigrateResult {
   /** Names of those applied now. */
   applied: string[]
   /** Number of the last one applied; 0 where there is no database yet. */
   current: number
+  /** With --from: rows that were copied in this run, and whether both databases tell the same figures now. */
+  copied?: { from: string; rows: number; same_figures: boolean; differences: number }
   /** With --status. */
   migrations?: { number: number; name: string; applied_at: string | null }[]
 }
@@ -22,11 +30,18 @@ export default class Migrate extends BaseCommand {
   static override examples = ['<%= config.bin %> migrate', '<%= config.bin %> migrate --status']
 
   static override flags = {
+    from: Flags.string({
+      description:
+        'copy all that this file holds (sqlite:PATH) into the configured database on a server, which is empty',
+      helpValue: 'sqlite:PATH',
+      exclusive: ['status'],
+    }),
     status: Flags.boolean({ description: 'list the migrations and change nothing' }),
   }
 
   async run(): Promise<MigrateResult> {
     const { flags } = await this.parse(Migrate)
+    if (flags.from !== undefined) return this.#copyFrom(readOld(flags.from, this.settings.database))
     return flags.status ? this.#showStatus() : this.#migrate()
   }
 
@@ -47,6 +62,54 @@ export default class Migrate extends BaseCommand {
     return { applied: [], current: migrations.filter(({ applied_at }) => applied_at !== null).length, migrations }
   }
 
+  async #copyFrom(from: SqliteAddress): Promise<MigrateResult> {
+    const { database } = this.settings
+    const progress = startProgress({ stream: process.stderr, environment: process.env, silent: this.jsonEnabled() })
+    const began = performance.now()
+    const db = await openOrCreateDatabase(database)
+    try {
+      const move = await moveShop(from, db, placeOf(database), ({ table, rows }) =>
+        progress.update({
+          doing: `Copying ${table}`,
+          unit: 'rows',
+          done: rows,
+          perSecond: (rows * 1000) / (performance.now() - began),
+        }),
+      )
+      progress.stop()
+      const same = sameFigures(move.before, move.after)
+      this.#showCopy(move, same)
+      if (!same) this.leaveWith(EXIT.difference)
+      const current = (await migrationStates(db)).length
+      const { rows, after } = move
+      return {
+        applied: [],
+        current,
+        copied: { from: from.path, rows, same_figures: same, differences: after.differences },
+      }
+    } finally {
+      progress.stop()
+      await db.destroy()
+    }
+  }
+
+  #showCopy({ rows, before, after }: Move, same: boolean): void {
+    const old = new Map(before.checks.map((check) => [check.name, check.actual]))
+    this.showTable({
+      columns: [
+        { heading: 'figure', flexible: true },
+        { heading: 'old', align: 'right' },
+        { heading: 'new', align: 'right' },
+      ],
+      rows: after.checks.map(({ name, actual }) => [name, old.get(name) ?? null, actual]),
+    })
+    this.note(
+      same
+        ? `${countOf(rows, 'row')} copied. Both databases tell the same figures. Next: orderctl rebuild queue`
+        : `${countOf(rows, 'row')} copied, but the figures differ. Empty the new database and copy again.`,
+    )
+  }
+
   async #migrate(): Promise<MigrateResult> {
     const before = await readMigrations(this.settings.database)
     const states = await this.withApp(({ db }) => migrationStates(db), { create: true, anyTimeZone: true })
@@ -58,4 +121,14 @@ export default class Migrate extends BaseCommand {
     )
     return { applied, current: states.length }
   }
+}
+
+function readOld(text: string, target: DatabaseAddress): SqliteAddress {
+  const from = readDatabase(text)
+  if (from.kind === 'sqlite' && target.kind !== 'sqlite') return from
+  throw usageError({
+    code: 'bad_copy',
+    message: from.kind === 'sqlite' ? 'The configured database is a file, too.' : `--from "${text}" is not a file.`,
+    fix: 'Name the old database with --from sqlite:PATH, and the new one, on a server, in ORDERCTL_DATABASE_URL.',
+  })
 }

@@ -1,7 +1,7 @@
 // Opens the database that the configuration names, as Kysely.
 import { type Problem, UserError } from '../errors.js'
 import { Kysely } from './kysely.js'
-import { isMigrated, migrate } from './migrations.js'
+import { isCurrent, isMigrated, migrate } from './migrations.js'
 import type { Schema } from './schema.js'
 import type { MysqlAddress, PostgresAddress } from './server-address.js'
 import { serverProblem } from './server-problems.js'
@@ -58,17 +58,39 @@ export async function openOrCreateDatabase(address: DatabaseAddress): Promise<Da
 
 /** Opens a database that must be there already. */
 export async function openDatabase(address: DatabaseAddress): Promise<Database> {
-  if (!(await databaseExists(address))) {
-    throw new UserError({
-      code: 'database_missing',
-      message:
-        address.kind === 'sqlite'
-          ? `There is no database at ${address.path} yet.`
-          : `The database ${address.name} holds nothing of orderctl yet.`,
-      fix: 'Import orders first (orderctl import FILE), which makes it, or name another one in ORDERCTL_DATABASE_URL.',
-    })
-  }
+  if (!(await databaseExists(address))) throw missing(address)
   return openAndMigrate(address)
+}
+
+function missing(address: DatabaseAddress): UserError {
+  return new UserError({
+    code: 'database_missing',
+    message:
+      address.kind === 'sqlite'
+        ? `There is no database at ${address.path} yet.`
+        : `The database ${address.name} holds nothing of orderctl yet.`,
+    fix: 'Import orders first (orderctl import FILE), which makes it, or name another one in ORDERCTL_DATABASE_URL.',
+  })
+}
+
+/** Opens a file to be read: nothing is written to it, not even migrations. */
+export async function openReadOnly(address: SqliteAddress): Promise<Database> {
+  return explained(address, async () => {
+    if (!fileExists(address)) throw missing(address)
+    const db = new Kysely<Schema>({ dialect: sqliteDialect(address, { readOnly: true }) })
+    try {
+      if (await isCurrent(db)) return db
+    } catch (error) {
+      await db.destroy()
+      throw error
+    }
+    await db.destroy()
+    throw new UserError({
+      code: 'database_outdated',
+      message: `${address.path} is not at this release.`,
+      fix: `Bring it up first: ORDERCTL_DATABASE_URL=sqlite:${address.path} orderctl migrate`,
+    })
+  })
 }
 
 /** A database of its own on temporary storage, gone when it is closed. */
@@ -83,7 +105,7 @@ export async function connect(address: DatabaseAddress, options: ConnectOptions 
 
 /** A server's client takes longer to load than most commands take, so only those who use it load it. */
 async function dialectOf(address: DatabaseAddress, { turn, connections = CONNECTIONS }: ConnectOptions) {
-  if (address.kind === 'sqlite') return sqliteDialect(address, turn)
+  if (address.kind === 'sqlite') return sqliteDialect(address, { turn })
   if (address.kind === 'postgres') return (await import('./postgres.js')).postgresDialect(address, connections)
   return (await import('./mysql.js')).mysqlDialect(address, connections)
 }

@@ -58,6 +58,12 @@ export async function migrate(database: Kysely<Schema>, place: string): Promise<
   })
 }
 
+/** Whether every migration of this release was applied. */
+export async function isCurrent(database: Kysely<Schema>): Promise<boolean> {
+  const db = asMigrated(database)
+  return (await isOurs(db)) && (await latest(db)) === MIGRATIONS.length
+}
+
 /** Whether it holds our tables. */
 export async function isMigrated(database: Kysely<Schema>): Promise<boolean> {
   const db = asMigrated(database)

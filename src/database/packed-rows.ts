@@ -1,10 +1,14 @@
 // Rows on their way into a statement: JSON text, which threads can send each other. The reading thread uses this alone
 // of the database, so that it need not load the rest.
 
-/** What a column holds: whole numbers, text of at most 255 letters, or text of any length. */
-export type ColumnKind = 'integer' | 'text' | 'long text'
+/** What a column holds: whole numbers, other ones, text of at most 255 letters, or text of any length. */
+export type ColumnKind = 'integer' | 'real' | 'text' | 'long text'
 
-type KindOf<Value> = [NonNullable<Value>] extends [number] ? 'integer' : 'text' | 'long text'
+type KindOf<Value> = unknown extends Value
+  ? ColumnKind
+  : [NonNullable<Value>] extends [number]
+    ? 'integer' | 'real'
+    : 'text' | 'long text'
 
 /** A kind for each column, in the order in which the values stand. */
 export type Columns<Row> = { readonly [Name in keyof Row]: KindOf<Row[Name]> }

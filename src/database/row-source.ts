@@ -54,7 +54,7 @@ const READERS: Record<Engine, Reader> = {
     rows(columns, json) {
       const values = columns.map(({ name, kind, index }) => {
         const value = sql`value ->> ${sql.lit(index)}`
-        return kind === 'integer' ? sql`(${value})::bigint as ${name}` : sql`${value} as ${name}`
+        return sql`(${value})::${sql.raw(POSTGRES_TYPES[kind])} as ${name}`
       })
       return sql`(select ${sql.join(values)} from jsonb_array_elements(${json}::jsonb) as packed(value))`
     },
@@ -73,5 +73,17 @@ const READERS: Record<Engine, Reader> = {
   },
 }
 
+const POSTGRES_TYPES: Record<ColumnKind, string> = {
+  integer: 'bigint',
+  real: 'double precision',
+  text: 'text',
+  'long text': 'text',
+}
+
 /** What JSON_TABLE makes of a value; long texts cost a temporary table on disk. */
-const MYSQL_TYPES: Record<ColumnKind, string> = { integer: 'bigint', text: 'varchar(255)', 'long text': 'mediumtext' }
+const MYSQL_TYPES: Record<ColumnKind, string> = {
+  integer: 'bigint',
+  real: 'double',
+  text: 'varchar(255)',
+  'long text': 'mediumtext',
+}

@@ -33,9 +33,10 @@ interface SettingsTable {
   /**
    * Whether the queue is paused; which time zone the days are in; a random name for the sales figures as they are, which
    * copies elsewhere carry: figures that were written anew get another one, and copies of the old ones are known as such.
+   * `copying_from` names the file whose copy was begun here and is not whole, and is empty otherwise.
    * The turns are rows to be locked, and say nothing.
    */
-  name: 'queue_paused' | 'time_zone' | 'sales_id' | 'turn_imports' | 'turn_schedule' | 'turn_names'
+  name: 'queue_paused' | 'time_zone' | 'sales_id' | 'copying_from' | 'turn_imports' | 'turn_schedule' | 'turn_names'
   value: string
 }
 

@@ -32,9 +32,14 @@ export function fileExists({ path }: SqliteAddress): boolean {
   return existsSync(path)
 }
 
-/** @param turn shared by the connections of a process, so that its writers wait for each other and not for SQLite */
-export function sqliteDialect({ path }: SqliteAddress, turn?: WriteTurn): SqliteDialect {
-  const sqlite = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS })
+interface SqliteOptions {
+  /** Shared by the connections of a process, so that its writers wait for each other and not for SQLite. */
+  readonly turn?: WriteTurn | undefined
+  readonly readOnly?: boolean
+}
+
+export function sqliteDialect({ path }: SqliteAddress, { turn, readOnly = false }: SqliteOptions = {}): SqliteDialect {
+  const sqlite = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS, readonly: readOnly })
   // FULL: what was committed survives a power cut, so no payment intent is forgotten after the gateway was asked.
   sqlite.pragma('synchronous = FULL')
   sqlite.pragma('foreign_keys = ON')
