@@ -87,6 +87,18 @@ describe.skipIf(missing.length > 0).concurrent(`systemd (needs ${missing.join(' 
     expect(await Promise.all([stop(hanging), stop(healthy)])).toEqual([130, 130])
   })
 
+  test('hears that a worker lives whose heartbeat the database refuses', async ({ place, onTestFinished }) => {
+    await importing(place)
+    const systemd = await listen(place, 'notify', onTestFinished)
+    const worker = place.start(systemd.environment, 'work')
+    await until(() => systemd.count('READY=1') === 1)
+    place.db.exec('drop table workers')
+    const before = systemd.count('WATCHDOG=1')
+    // The first may have been under way.
+    await until(() => systemd.count('WATCHDOG=1') >= before + 3)
+    await stop(worker)
+  })
+
   test('hears no signs of life that it did not ask for, or asked another process for', async ({
     place,
     onTestFinished,
