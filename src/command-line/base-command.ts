@@ -3,7 +3,7 @@ import { Command, Errors, Flags } from '@oclif/core'
 import { type App, type AppOptions, withApp } from '../app.js'
 import { type Config, type LoadedConfig, loadConfig, type SettingKey } from '../config.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
-import { type Progress, startProgress } from '../terminal/progress.js'
+import type { Progress } from '../terminal/progress.js'
 import { type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
 import { cleanText } from '../terminal/text.js'
@@ -74,8 +74,10 @@ export abstract class BaseCommand extends Command {
   }
 
   /** How far the work is: a line that is redrawn on a terminal, events in the JSON log. */
-  protected startProgress(): Progress {
+  protected async startProgress(): Promise<Progress> {
     if (this.#logFormat === 'json') return logProgress((text, event) => this.logEvent(text, event))
+    // Loaded where it is needed: other commands start sooner without it.
+    const { startProgress } = await import('../terminal/progress.js')
     return startProgress({ stream: process.stderr, environment: process.env, silent: this.jsonEnabled() })
   }
 

@@ -65,7 +65,7 @@ export default class Import extends BaseCommand {
     const { args, flags } = await this.parse(Import)
     const began = performance.now()
     const file = args.file === STDIN ? STDIN : resolve(args.file)
-    const progress = this.startProgress()
+    const progress = await this.startProgress()
     const options: Omit<ImportOptions, 'openRejects' | 'resume'> = {
       file,
       source: readSource(flags.source),

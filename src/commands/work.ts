@@ -62,7 +62,7 @@ export default class Work extends BaseCommand {
     const maxRuntimeMs = flags['max-runtime'] === undefined ? undefined : readDuration(flags['max-runtime'])
     const systemd = serviceManager(process.env, (text) => this.note(text, { event: 'note', level: 'warn' }))
     const signal = this.listenForInterruption('Finishing the batches in hand; Ctrl-C again leaves at once.')
-    const progress = this.startProgress()
+    const progress = await this.startProgress()
     const perSecond = (processed: number) => processed / ((performance.now() - began) / 1000)
     try {
       return await this.withApp(
