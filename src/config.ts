@@ -149,9 +149,10 @@ const SETTINGS = {
     'time zone of these times; that of the business day unless it is set',
     readTimeZone,
   ),
+  logFormat: setting('ORDERCTL_LOG_FORMAT', 'text', 'notes and errors on stderr: text, or json', oneOf('text', 'json')),
 } as const
 
-type SettingKey = keyof typeof SETTINGS
+export type SettingKey = keyof typeof SETTINGS
 export type Config = { readonly [Key in SettingKey]: ReturnType<(typeof SETTINGS)[Key]['read']> }
 
 const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[]

@@ -1,17 +1,26 @@
 // What every command has in common: the configuration, one way to show a result, and errors that say what to do next.
 import { Command, Errors, Flags } from '@oclif/core'
 import { type App, type AppOptions, withApp } from '../app.js'
-import { type Config, type LoadedConfig, loadConfig } from '../config.js'
+import { type Config, type LoadedConfig, loadConfig, type SettingKey } from '../config.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
+import type { Progress } from '../terminal/progress.js'
 import { type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
 import { cleanText } from '../terminal/text.js'
+import { LOG_FORMATS, type LogEvent, type LogFormat, logFormatIn, logLine, logProgress } from './log.js'
 
 /** The flag of every command that prints a table. */
 export const csvFlag = Flags.boolean({ description: 'print the table as CSV', exclusive: ['json'] })
 
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true
+  static override baseFlags = {
+    'log-format': Flags.option({ options: LOG_FORMATS })({
+      description: 'what notes and errors on stderr are: sentences, or one JSON object a line [default: text]',
+      helpGroup: 'GLOBAL',
+      exclusive: ['json'],
+    }),
+  }
 
   #loaded: LoadedConfig | undefined
 
@@ -33,12 +42,43 @@ export abstract class BaseCommand extends Command {
   }
 
   protected withApp<Result>(use: (app: App) => Promise<Result>, options: AppOptions = {}): Promise<Result> {
-    return withApp(this.settings, { onNotice: (text) => this.note(text), ...options }, use)
+    const onNotice = (text: string) => this.note(text, { event: 'server_away', level: 'warn' })
+    return withApp(this.settings, { onNotice, ...options }, use)
   }
 
-  /** A line for people, on stderr: notes, warnings, what to do next. Silent under --json. */
-  protected note(text: string): void {
-    if (!this.jsonEnabled()) process.stderr.write(`${text}\n`)
+  /** The setting's value in words, without passwords. */
+  protected shownSetting(key: SettingKey): string {
+    return this.loadedConfig.settings.find((setting) => setting.key === key)?.value ?? ''
+  }
+
+  get #logFormat(): LogFormat {
+    const asked = logFormatIn(this.argv)
+    if (asked) return asked
+    try {
+      return this.settings.logFormat
+    } catch {
+      // The configuration is what is wrong; this is to be told in the format that it would have named.
+      return process.env['ORDERCTL_LOG_FORMAT'] === 'json' ? 'json' : 'text'
+    }
+  }
+
+  /** A line for people, on stderr: notes, warnings, what to do next; in the JSON log, an event. Silent under --json. */
+  protected note(text: string, event: LogEvent = { event: 'note' }): void {
+    if (this.jsonEnabled()) return
+    process.stderr.write(`${this.#logFormat === 'json' ? logLine(text, event) : text}\n`)
+  }
+
+  /** As a note, but in the JSON log alone: what people see elsewhere, or would see too often. */
+  protected logEvent(text: string, event: LogEvent): void {
+    if (this.#logFormat === 'json') this.note(text, event)
+  }
+
+  /** How far the work is: a line that is redrawn on a terminal, events in the JSON log. */
+  protected async startProgress(): Promise<Progress> {
+    if (this.#logFormat === 'json') return logProgress((text, event) => this.logEvent(text, event))
+    // Loaded where it is needed: other commands start sooner without it.
+    const { startProgress } = await import('../terminal/progress.js')
+    return startProgress({ stream: process.stderr, environment: process.env, silent: this.jsonEnabled() })
   }
 
   /** The table on stdout, fitted to the terminal; as CSV where that is asked for. Silent under --json. */
@@ -66,7 +106,7 @@ export abstract class BaseCommand extends Command {
     const onSignal = () => {
       if (controller.signal.aborted) process.exit(EXIT.interrupted)
       controller.abort()
-      this.note(finishing)
+      this.note(finishing, { event: 'interrupted' })
     }
     process.on('SIGINT', onSignal)
     process.on('SIGTERM', onSignal)
@@ -80,6 +120,9 @@ export abstract class BaseCommand extends Command {
       if (error.code === 'EPIPE') process.exit(EXIT.done)
       throw error
     })
+    if (this.#logFormat !== 'json') return
+    process.removeAllListeners('warning')
+    process.on('warning', ({ message }) => this.note(message, { event: 'note', level: 'warn' }))
   }
 
   override async catch(error: Error): Promise<void> {
@@ -87,6 +130,13 @@ export abstract class BaseCommand extends Command {
     process.exitCode = problem.exit
     if (this.jsonEnabled()) {
       this.logJson(this.toErrorJson(problem))
+      return
+    }
+    if (this.#logFormat === 'json') {
+      const { code, message, fix, retryable } = problem
+      const stack = process.env['DEBUG'] ? { stack: error.stack } : {}
+      const fields = { error: { code, message, fix, retryable, ...stack }, exit_code: problem.exit }
+      this.note(message, { event: 'failed', level: 'error', fields })
       return
     }
     process.stderr.write(`Error: ${cleanText(problem.message)}\n${cleanText(problem.fix)}\n`)

@@ -1,8 +1,18 @@
-// Scheduled runs in words.
+// Scheduled runs in words, and as events of the log.
 import type { TaskRun } from '../schedule/runner.js'
 import { cleanText, duration } from '../terminal/text.js'
+import type { LogEvent } from './log.js'
 
 /** `kpis done in 0.2 s: …`. */
 export function runText(name: string, { result, message, seconds }: TaskRun): string {
   return `${name} ${result} ${result === 'done' ? 'in' : 'after'} ${duration(seconds)}: ${cleanText(message)}`
+}
+
+export function runEvent(
+  task: string,
+  { result, message, seconds }: TaskRun,
+  more: { readonly next_run?: string | null } = {},
+): LogEvent {
+  const fields = { task, result, detail: cleanText(message), seconds: Math.round(seconds * 1000) / 1000, ...more }
+  return result === 'done' ? { event: 'run_done', fields } : { event: 'run_failed', level: 'error', fields }
 }

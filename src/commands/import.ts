@@ -9,7 +9,6 @@ import { STDIN } from '../import/bytes.js'
 import { dryRun } from '../import/dry-run.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from '../import/import-orders.js'
 import { RejectExamples, RejectsFile, refuseRejectsOverInput } from '../import/rejects.js'
-import { startProgress } from '../terminal/progress.js'
 import { cleanText, countOf, duration } from '../terminal/text.js'
 
 export interface ImportResult {
@@ -66,7 +65,7 @@ export default class Import extends BaseCommand {
     const { args, flags } = await this.parse(Import)
     const began = performance.now()
     const file = args.file === STDIN ? STDIN : resolve(args.file)
-    const progress = startProgress({ stream: process.stderr, environment: process.env, silent: this.jsonEnabled() })
+    const progress = await this.startProgress()
     const options: Omit<ImportOptions, 'openRejects' | 'resume'> = {
       file,
       source: readSource(flags.source),
@@ -75,6 +74,7 @@ export default class Import extends BaseCommand {
       onWaiting: (run) =>
         this.note(
           `Waiting for the import of ${cleanText(run.file)} by process ${run.pid}: one at a time from one source.`,
+          { event: 'waiting', fields: { file: run.file, pid: run.pid } },
         ),
       onProgress: (rows, fraction) =>
         progress.update({
@@ -85,6 +85,10 @@ export default class Import extends BaseCommand {
           perSecond: rows / ((performance.now() - began) / 1000),
         }),
     }
+    this.logEvent(`Importing ${file}.`, {
+      event: 'started',
+      fields: { file, source: options.source, database: this.shownSetting('database'), pid: process.pid },
+    })
     try {
       const outcome = flags['dry-run']
         ? await this.#dryRun(options)
@@ -149,7 +153,10 @@ export default class Import extends BaseCommand {
         ['new products', result.products_created],
       ],
     })
-    for (const { line, reason } of examples) this.note(cleanText(`line ${line}: ${reason}`))
+    for (const { line, reason } of examples) {
+      const fields = { line, reason: cleanText(reason) }
+      this.note(cleanText(`line ${line}: ${reason}`), { event: 'line_rejected', level: 'warn', fields })
+    }
     this.#sayWhatNext(result, examples.length, unpublished)
     return result
   }
@@ -160,21 +167,26 @@ export default class Import extends BaseCommand {
     if (result.rejects_file) {
       this.note(
         `${countOf(notImported, 'line')} not imported: mend them in ${result.rejects_file} and import that file.`,
+        { event: 'note', level: 'warn' },
       )
     }
     if (notImported > 0) this.leaveWith(EXIT.partly)
+    const ended = (level: 'info' | 'warn') => ({ event: 'ended', level, fields: { ...result } }) as const
     if (result.interrupted) {
-      this.note(`Interrupted after ${countOf(result.rows, 'line')}. The same command with --resume goes on from there.`)
+      this.note(
+        `Interrupted after ${countOf(result.rows, 'line')}. The same command with --resume goes on from there.`,
+        ended('warn'),
+      )
       this.leaveWith(EXIT.interrupted)
       return
     }
     const took = `${duration(result.seconds)}, ${countOf(Math.round(result.rows / result.seconds), 'line')} a second`
     if (unpublished) {
-      this.note(`Done in ${took}, but: ${unpublished.message}\n${unpublished.fix}`)
+      this.note(`Done in ${took}, but: ${unpublished.message}\n${unpublished.fix}`, ended('warn'))
       this.leaveWith(EXIT.unreachable)
-    } else if (result.dry_run) this.note(`Nothing was written (${took}).`)
-    else if (result.published > 0) this.note(`Done in ${took}. Next: ${this.config.bin} work --drain`)
-    else this.note(`Done in ${took}. No new orders.`)
+    } else if (result.dry_run) this.note(`Nothing was written (${took}).`, ended('info'))
+    else if (result.published > 0) this.note(`Done in ${took}. Next: ${this.config.bin} work --drain`, ended('info'))
+    else this.note(`Done in ${took}. No new orders.`, ended('info'))
   }
 }
 

@@ -8,7 +8,6 @@ import type { SqliteAddress } from '../database/sqlite.js'
 import { EXIT, usageError } from '../errors.js'
 import { readMigrations } from '../reports/migrations.js'
 import { type Move, moveShop, sameFigures } from '../reports/move.js'
-import { startProgress } from '../terminal/progress.js'
 import { countOf, isoTime } from '../terminal/text.js'
 
 export interface MigrateResult {
@@ -64,7 +63,7 @@ export default class Migrate extends BaseCommand {
 
   async #copyFrom(from: SqliteAddress): Promise<MigrateResult> {
     const { database } = this.settings
-    const progress = startProgress({ stream: process.stderr, environment: process.env, silent: this.jsonEnabled() })
+    const progress = await this.startProgress()
     const began = performance.now()
     const db = await openOrCreateDatabase(database)
     try {

@@ -1,11 +1,12 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
 import { allowEvictionFlag } from '../command-line/queue-flags.js'
+import { serviceManager } from '../command-line/service-manager.js'
 import { EXIT, UserError, usageError } from '../errors.js'
 import type { Queue } from '../queue/queue.js'
-import { startProgress } from '../terminal/progress.js'
 import { countOf, duration } from '../terminal/text.js'
 import type { Limits } from '../workflow/autoscale.js'
+import type { WorkFigures } from '../workflow/heartbeat.js'
 import { type WorkTotals, work } from '../workflow/worker.js'
 
 export interface WorkResult {
@@ -59,8 +60,9 @@ export default class Work extends BaseCommand {
     const { flags } = await this.parse(Work)
     const began = performance.now()
     const maxRuntimeMs = flags['max-runtime'] === undefined ? undefined : readDuration(flags['max-runtime'])
+    const systemd = serviceManager(process.env, (text) => this.note(text, { event: 'note', level: 'warn' }))
     const signal = this.listenForInterruption('Finishing the batches in hand; Ctrl-C again leaves at once.')
-    const progress = startProgress({ stream: process.stderr, environment: process.env, silent: this.jsonEnabled() })
+    const progress = await this.startProgress()
     const perSecond = (processed: number) => processed / ((performance.now() - began) / 1000)
     try {
       return await this.withApp(
@@ -71,7 +73,15 @@ export default class Work extends BaseCommand {
             maxRuntimeMs,
             maxOrders: flags['max-orders'],
             signal,
-            onNotice: (text) => this.note(text),
+            onNotice: (text, event) => this.note(text, { event, level: event === 'server_away' ? 'warn' : 'info' }),
+            onStarted: (limits) => {
+              this.#logStart(limits)
+              systemd.ready('nothing processed yet')
+            },
+            onScaled: (from, to) =>
+              this.logEvent(`From ${from} to ${to} batches in hand.`, { event: 'scaled', fields: { from, to } }),
+            onAlive: (figures) => systemd.alive(statusText(figures)),
+            onStopping: () => systemd.stopping(),
             onProgress: ({ processed }) =>
               progress.update({ doing: 'Working', unit: 'orders', done: processed, perSecond: perSecond(processed) }),
           })
@@ -84,7 +94,17 @@ export default class Work extends BaseCommand {
       )
     } finally {
       progress.stop()
+      await systemd.told()
     }
+  }
+
+  #logStart({ min, max }: Limits): void {
+    const batches = min === max ? countOf(max, 'batch', 'batches') : `${min} to ${max} batches`
+    const [database, queue] = [this.shownSetting('database'), this.shownSetting('queue')]
+    this.logEvent(`Working with ${batches} in hand, on ${database}; queue: ${queue}.`, {
+      event: 'started',
+      fields: { min_concurrency: min, max_concurrency: max, queue, database, pid: process.pid },
+    })
   }
 
   async #noteIfPaused(queue: Queue, drain: boolean): Promise<void> {
@@ -94,7 +114,10 @@ export default class Work extends BaseCommand {
       throw error
     })
     if (!paused) return
-    this.note(`The queue is paused, so orders wait in it. To go on: ${this.config.bin} queue resume`)
+    this.note(`The queue is paused, so orders wait in it. To go on: ${this.config.bin} queue resume`, {
+      event: 'note',
+      level: 'warn',
+    })
     if (drain) this.leaveWith(EXIT.failed)
   }
 
@@ -117,16 +140,26 @@ export default class Work extends BaseCommand {
         ['processed', result.processed],
       ],
     })
-    this.note(`${duration(seconds)}, ${countOf(result.orders_per_second, 'order')} a second.`)
+    this.note(`${duration(seconds)}, ${countOf(result.orders_per_second, 'order')} a second.`, {
+      event: 'ended',
+      fields: { ...result },
+    })
     if (totals.postponed > 0) {
       this.note(
         `The gateway gave no answer to ${countOf(totals.postponed, 'charge')}; ` +
           `\`${this.config.bin} failed list --reason payment_unknown\` shows the orders that wait for you.`,
+        { event: 'note', level: 'warn' },
       )
     }
     if (result.failed + result.rolled_back > 0) this.note(`Why some were not sold: ${this.config.bin} failed list`)
     return result
   }
+}
+
+/** As `systemctl status` shows it. */
+function statusText({ processed, ordersPerSecond, concurrency }: WorkFigures): string {
+  const batches = countOf(concurrency, 'batch', 'batches')
+  return `${countOf(processed, 'order')} processed, ${ordersPerSecond} a second, up to ${batches} in hand`
 }
 
 interface ConcurrencyFlags {

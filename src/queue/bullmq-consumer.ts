@@ -119,7 +119,8 @@ export class BullConsumer implements Consumer {
   #notice(away: UserError | undefined): void {
     if ((away !== undefined) === this.#away) return
     this.#away = away !== undefined
-    this.#options.onNotice(away ? `${away.message} Waiting for it.` : `Redis at ${this.#here.address.name} is back.`)
+    if (away) this.#options.onNotice(`${away.message} Waiting for it.`, 'server_away')
+    else this.#options.onNotice(`Redis at ${this.#here.address.name} is back.`, 'server_back')
   }
 
   async #startWorker(): Promise<RunningWorker> {

@@ -12,6 +12,8 @@ export type QueueAddress = { readonly kind: 'embedded' } | RedisAddress
  */
 export type DeliveryHandler = (ids: readonly OrderId[]) => Promise<number>
 
+export type ServerEvent = 'server_away' | 'server_back'
+
 export interface ConsumeOptions {
   /** Deliveries in hand at a time. */
   readonly concurrency: number
@@ -22,7 +24,7 @@ export interface ConsumeOptions {
   /** End by itself when nothing is left to deliver, neither now nor later, or when the queue is paused. */
   readonly drain: boolean
   /** Told, in a sentence for people, when the queue's server is away and when it is back. */
-  readonly onNotice: (text: string) => void
+  readonly onNotice: (text: string, event: ServerEvent) => void
 }
 
 export interface Consumer {

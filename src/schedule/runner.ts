@@ -29,10 +29,14 @@ export interface ScheduleOptions {
   readonly onRun: (task: Task, run: TaskRun) => void
   /** Told, in a sentence, when a slot could not be looked at; it is tried again. */
   readonly onNotice: (text: string) => void
+  /** Told every few seconds, unless the process hangs or the database neither answers nor fails. */
+  readonly onAlive: () => void
 }
 
 /** No sleep is longer, so that a clock that was set, or a machine that was asleep, is noticed. */
 const LONGEST_SLEEP_MS = 60_000
+
+const ALIVE_MS = 5000
 
 /** How soon a slot is tried again that could not be run: its task runs elsewhere, or the database did not answer. */
 const RETRY_MS = 5000
@@ -42,7 +46,22 @@ const RETRY_MS = 5000
  * nothing ran it, or while the task ran, is made up for once: the latest one, not those before it.
  */
 export async function runSchedule(db: Database, tasks: readonly Task[], options: ScheduleOptions): Promise<void> {
-  await Promise.all(tasks.map((task) => followTask(db, task, options)))
+  const beat = async () => {
+    // A database that is away is no reason to start anew.
+    await db
+      .selectFrom('schedule_runs')
+      .select('task')
+      .limit(1)
+      .execute()
+      .catch(() => undefined)
+    options.onAlive()
+  }
+  const beating = setInterval(() => void beat(), ALIVE_MS)
+  try {
+    await Promise.all(tasks.map((task) => followTask(db, task, options)))
+  } finally {
+    clearInterval(beating)
+  }
 }
 
 async function followTask(db: Database, task: Task, options: ScheduleOptions): Promise<void> {

@@ -15,6 +15,13 @@ export function cleanText(text: string): string {
   return text.replace(BREAKS, ' ').replace(INVISIBLE, '').replace(HALF_A_PAIR, '\uFFFD')
 }
 
+/** A JSON document with the same content, in which such characters are escaped: safe to print, and exact. */
+export function escapeJson(json: string): string {
+  const escaped = (text: string) =>
+    text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return json.replace(BREAKS, escaped).replace(INVISIBLE, escaped)
+}
+
 /** At most `width` columns of the text; what is cut off leaves an ellipsis. Never splits a character that people see. */
 export function cutText(text: string, width: number): string {
   if (stringWidth(text) <= width) return text

@@ -6,6 +6,7 @@ import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { EXIT, UserError } from '../errors.js'
+import type { ConsumeOptions } from '../queue/queue.js'
 
 /** How often a server that is away is asked whether it is back, in milliseconds. */
 const ASK_MS = 500
@@ -14,7 +15,7 @@ interface Surroundings {
   readonly db: Kysely<Schema>
   readonly config: Pick<Config, 'database'>
   readonly signal: AbortSignal
-  readonly onNotice: (text: string) => void
+  readonly onNotice: ConsumeOptions['onNotice']
 }
 
 /**
@@ -33,13 +34,13 @@ export async function throughOutages(
     } catch (error) {
       const away = outageIn(error, config.database)
       if (!away) throw error
-      onNotice(`${away.message} Waiting for it.`)
+      onNotice(`${away.message} Waiting for it.`, 'server_away')
     }
     while (!(await answers(db))) {
       if (signal.aborted) return
       await sleep(ASK_MS, undefined, { signal }).catch(() => undefined)
     }
-    onNotice('The database is back.')
+    onNotice('The database is back.', 'server_back')
   }
 }
 

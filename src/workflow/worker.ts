@@ -1,19 +1,18 @@
 // A worker process: consumes the queue with a pool of threads, and shows in the database that it is alive.
-import { randomUUID } from 'node:crypto'
-import { availableParallelism, hostname } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Piscina } from 'piscina'
 import type { Config } from '../config.js'
-import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { WriteTurn } from '../database/write-turn.js'
-import type { OrderId, WorkerId } from '../domain/ids.js'
+import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import { countWaiting } from '../queue/due-orders.js'
-import type { Consumer, Queue } from '../queue/queue.js'
+import type { Consumer, Queue, ServerEvent } from '../queue/queue.js'
 import { type Limits, type Load, nextScale, smoothed, startScale } from './autoscale.js'
 import type { BatchOptions, BatchResult } from './batch.js'
+import { startHeartbeat, type WorkFigures } from './heartbeat.js'
 import { throughOutages } from './outage.js'
 import type { Answered, ThreadOptions } from './thread.js'
 
@@ -30,7 +29,14 @@ export interface WorkOptions {
   readonly signal: AbortSignal
   readonly onProgress: (totals: WorkTotals) => void
   /** Told, in a sentence, when a server goes away and when it is back. */
-  readonly onNotice: (text: string) => void
+  readonly onNotice: (text: string, event: ServerEvent) => void
+  /** Told once, when the first orders may be taken, with the limits that hold. */
+  readonly onStarted: (limits: Limits) => void
+  /** Told once, when no more orders are taken because of the signal or of a limit; those in hand are finished. */
+  readonly onStopping: () => void
+  readonly onScaled: (from: number, to: number) => void
+  /** Told every two seconds, unless the process hangs: see heartbeat.ts. */
+  readonly onAlive: (figures: WorkFigures) => void
 }
 
 export interface WorkTotals {
@@ -44,8 +50,6 @@ export interface WorkTotals {
 }
 
 const NO_TOTALS: WorkTotals = { processed: 0, completed: 0, failed: 0, rolledBack: 0, postponed: 0 }
-
-const HEARTBEAT_MS = 2000
 
 interface Surroundings {
   readonly db: Kysely<Schema>
@@ -69,8 +73,9 @@ export async function work(
   })
   await threadsLoaded(loaded, pool.options.minThreads)
   const stop = stopWhen(options)
+  stop.signal.addEventListener('abort', options.onStopping)
   let totals = NO_TOTALS
-  const heartbeat = await startHeartbeat(db, limits.min, () => totals.processed)
+  const heartbeat = await startHeartbeat(db, limits.min, () => totals.processed, options.onAlive)
   const refreshing = redisReports && startRefreshing(() => redisReports.refresh())
   let batchMs: number | undefined
   let scaling: { end(): void } | undefined
@@ -92,12 +97,14 @@ export async function work(
     let consumer: Consumer | undefined
     scaling = startScaling(limits, {
       look: async () => ({ waiting: Math.ceil((await countWaiting(db, MOST_COUNTED)) / batchSize), batchMs }),
-      resize(to) {
+      resize(to, from) {
         concurrency = to
         consumer?.resize(to)
         heartbeat.resize(to)
+        options.onScaled(from, to)
       },
     })
+    options.onStarted(limits)
     await throughOutages({ db, config, signal, onNotice: options.onNotice }, () => {
       consumer = queue.consume(handle, { ...options, concurrency, batchSize, signal })
       return consumer.ended
@@ -125,7 +132,7 @@ const MOST_COUNTED = 100_000
 
 interface Scaled {
   look(): Promise<Load>
-  resize(concurrency: number): void
+  resize(to: number, from: number): void
 }
 
 /** Follows the load once a second, unless there is nothing to choose. */
@@ -133,7 +140,7 @@ function startScaling(limits: Limits, { look, resize }: Scaled) {
   let scale = startScale(limits)
   const follow = async () => {
     const next = nextScale(scale, await look(), limits)
-    if (next.concurrency !== scale.concurrency) resize(next.concurrency)
+    if (next.concurrency !== scale.concurrency) resize(next.concurrency, scale.concurrency)
     scale = next
   }
   // A look that fails is followed by others.
@@ -204,6 +211,8 @@ function stopWhen({ signal, maxRuntimeMs }: WorkOptions) {
   const controller = new AbortController()
   const now = () => controller.abort()
   signal.addEventListener('abort', now, { once: true })
+  // It may have come while the queue was connected.
+  if (signal.aborted) now()
   const timer = maxRuntimeMs === undefined ? undefined : setTimeout(now, maxRuntimeMs)
   return {
     signal: controller.signal,
@@ -237,55 +246,6 @@ function startRefreshing(refresh: () => Promise<void>) {
     async end() {
       over.abort()
       await followed
-    },
-  }
-}
-
-/** The worker's row: written at once, kept fresh, and marked when it ends as it should. */
-async function startHeartbeat(db: Kysely<Schema>, atFirst: number, processed: () => number) {
-  let concurrency = atFirst
-  const id = randomUUID() as string as WorkerId
-  const startedAt = await databaseTime(db)
-  await db
-    .insertInto('workers')
-    .values({
-      id,
-      host: hostname(),
-      pid: process.pid,
-      concurrency,
-      started_at: startedAt,
-      last_seen: startedAt,
-      processed: 0,
-      orders_per_second: 0,
-      stopped_at: null,
-    })
-    .execute()
-  let before = { at: startedAt, processed: 0 }
-  const beat = async (ended: boolean) => {
-    const now = { at: await databaseTime(db), processed: processed() }
-    const rate = ((now.processed - before.processed) * 1000) / Math.max(1, now.at - before.at)
-    before = now
-    await db
-      .updateTable('workers')
-      .set({
-        last_seen: now.at,
-        concurrency,
-        processed: now.processed,
-        orders_per_second: Math.round(rate * 10) / 10,
-        stopped_at: ended ? now.at : null,
-      })
-      .where('id', '=', id)
-      .execute()
-  }
-  // A beat that fails is followed by others; the work itself does not depend on it.
-  const timer = setInterval(() => void beat(false).catch(() => undefined), HEARTBEAT_MS)
-  return {
-    resize(to: number) {
-      concurrency = to
-    },
-    async end() {
-      clearInterval(timer)
-      await beat(true)
     },
   }
 }

@@ -103,6 +103,24 @@ describe.each(SERVICES)('%s', (file) => {
     }
   })
 
+  test('writes its log in a format that there is, and nothing else', () => {
+    const environment = settings.filter((line) => line.startsWith('Environment=')).map((line) => line.split('='))
+    const values = Object.fromEntries(environment.map(([, name = '', value]) => [name, value]))
+    expect(loadConfig(values, { working: tmpdir(), user: tmpdir(), data: tmpdir() }).config.logFormat).toBe('json')
+    expect(settings).toContain('StandardOutput=null')
+  })
+
+  test('has a watchdog where it runs for good, and systemd hears its signs of life from systemd-notify', () => {
+    const watched = settings.some((line) => line.startsWith('Restart='))
+    const seconds = { s: 1, min: 60 }
+    const [, amount, unit] = /^WatchdogSec=(\d+)(s|min)$/m.exec(text) ?? []
+    const watchdog = Number(amount) * (unit === 's' || unit === 'min' ? seconds[unit] : Number.NaN)
+    // docs/deploy.md says why not less.
+    expect(watchdog >= 30).toBe(watched)
+    expect(settings.includes('Type=notify')).toBe(watched)
+    expect(settings.includes('NotifyAccess=all')).toBe(watched)
+  })
+
   test('is hardened like the others', () => {
     const hardening = (unit: string) => unit.slice(unit.indexOf('\nUser=')).split('\n[')[0]?.trim()
     expect(hardening(text)).toContain('ProtectSystem=strict')

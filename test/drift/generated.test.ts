@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import { Plugin } from '@oclif/core'
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
+import { EVENTS } from '../../src/command-line/log.js'
 import { loadConfig } from '../../src/config.js'
 import { openScratchDatabase } from '../../src/database/connection.js'
 import { ORDER_STATUSES, PAYMENT_STATUSES, TRANSITIONS } from '../../src/domain/order.js'
@@ -64,6 +65,11 @@ test('the README lists every configuration key', () => {
   )
   const table = ['| key | environment | default | what it is |', '| --- | --- | --- | --- |', ...rows]
   expect(section('README.md', 'configuration')).toBe(table.join('\n'))
+})
+
+test('docs/deploy.md lists every event of the log', () => {
+  const rows = Object.entries(EVENTS).map(([event, about]) => `| \`${event}\` | ${about} |`)
+  expect(section('docs/deploy.md', 'events')).toBe(['| event | what it tells |', '| --- | --- |', ...rows].join('\n'))
 })
 
 test('the diagram in docs/architecture.md shows every transition', () => {

@@ -32,6 +32,7 @@ class Scene {
       signal: over.signal,
       onRun: (task, run) => runs.push([task.name, run]),
       onNotice: (text) => notices.push(text),
+      onAlive: () => undefined,
     })
     const started = {
       runs,

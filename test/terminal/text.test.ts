@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import stringWidth from 'string-width'
 import { describe, expect, test } from 'vitest'
-import { ago, cleanText, countOf, cutText, duration, padText } from '../../src/terminal/text.js'
+import { ago, cleanText, countOf, cutText, duration, escapeJson, padText } from '../../src/terminal/text.js'
 import { anyText, trickyText } from './any-text.js'
 
 const CONTROL = /[\p{Cc}\p{Cs}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u
@@ -82,4 +82,16 @@ test.each([
   [12_000, '12 s ago'],
 ])('%d ms back was %s', (back, text) => {
   expect(ago(1_700_000_000_000 - back, 1_700_000_000_000)).toBe(text)
+})
+
+describe('escapeJson', () => {
+  test('prints no control, break or invisible character, and says the same', () => {
+    fc.assert(
+      fc.property(fc.record({ text: anyText }), (value) => {
+        const json = escapeJson(JSON.stringify(value))
+        expect(JSON.parse(json)).toEqual(value)
+        expect(cleanText(json)).toBe(json)
+      }),
+    )
+  })
 })

@@ -234,6 +234,16 @@ describe.concurrent('workers that end, one way or another', () => {
     await expectAuditClean(place)
   })
 
+  test('SIGTERM before a worker is at work ends it with nothing taken in hand', async ({ place }) => {
+    await importing(place, singles(5))
+    const early = 'process.on("newListener",(name)=>{if(name==="SIGTERM")setImmediate(()=>process.emit(name))})'
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(early)}`
+    const { code, stdout } = await place.runWith({ ...ALL_CAPTURED, NODE_OPTIONS }, 'work', '--max-runtime', '5s')
+    expect(code).toBe(130)
+    expect(stdout).toMatch(/processed\s+│\s+0 /)
+    expect(statuses(place)).toEqual({ pending: 5 })
+  })
+
   test('a second signal leaves at once, and loses nothing', async ({ place }) => {
     await importing(place, singles(60))
     const worker = place.start({ ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '3000' }, 'work', '--drain')

@@ -1,10 +1,12 @@
 // `schedule`: the loop, told in a line for each run.
 import { BaseCommand } from '../../command-line/base-command.js'
-import { runText } from '../../command-line/schedule-views.js'
+import { runEvent, runText } from '../../command-line/schedule-views.js'
+import { serviceManager } from '../../command-line/service-manager.js'
 import { clockAt } from '../../domain/business-day.js'
 import { EXIT } from '../../errors.js'
 import { runSchedule, systemClock } from '../../schedule/runner.js'
 import { createTask, TASK_NAMES, type Task } from '../../schedule/tasks.js'
+import { countOf, isoTime } from '../../terminal/text.js'
 
 export interface ScheduleResult {
   runs: number
@@ -25,21 +27,39 @@ export default class Schedule extends BaseCommand {
   async run(): Promise<ScheduleResult> {
     await this.parse(Schedule)
     const result: ScheduleResult = { runs: 0, failed: 0 }
+    const systemd = serviceManager(process.env, (text) => this.note(text, { event: 'note', level: 'warn' }))
     const signal = this.listenForInterruption('Finishing the tasks in hand; Ctrl-C again leaves at once.')
+    signal.addEventListener('abort', () => systemd.stopping())
+    const status = () => `${countOf(result.runs, 'run')}, ${result.failed} of them failed`
     await this.withApp(async (app) => {
       const tasks = TASK_NAMES.map((name) => createTask(name, app))
-      for (const task of tasks) this.note(this.#nextText(task))
+      this.logEvent(`Running ${countOf(tasks.length, 'task')} by the clock.`, {
+        event: 'started',
+        fields: { tasks: TASK_NAMES, database: this.shownSetting('database'), pid: process.pid },
+      })
+      for (const task of tasks) {
+        const fields = { task: task.name, next_run: isoTime(task.slots.next(Date.now())) }
+        this.note(this.#nextText(task), { event: 'next_run', fields })
+      }
+      systemd.ready(status())
       await runSchedule(app.db, tasks, {
         clock: systemClock,
         signal,
         onRun: (task, run) => {
           result.runs += 1
           if (run.result === 'failed') result.failed += 1
-          this.note(`${runText(task.name, run)}${signal.aborted ? '' : ` – ${this.#nextText(task)}`}`)
+          const next = signal.aborted ? null : task.slots.next(Date.now())
+          this.note(
+            `${runText(task.name, run)}${signal.aborted ? '' : ` – ${this.#nextText(task)}`}`,
+            runEvent(task.name, run, { next_run: isoTime(next) }),
+          )
         },
-        onNotice: (text) => this.note(text),
+        onNotice: (text) => this.note(text, { event: 'retrying', level: 'warn' }),
+        onAlive: () => systemd.alive(status()),
       })
     })
+    this.logEvent(`Ended after ${status()}.`, { event: 'ended', fields: { ...result } })
+    await systemd.told()
     this.leaveWith(EXIT.interrupted)
     return result
   }

@@ -1,7 +1,7 @@
 // `schedule run`: one task now, for cron and systemd timers.
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
-import { runText } from '../../command-line/schedule-views.js'
+import { runEvent, runText } from '../../command-line/schedule-views.js'
 import { nearest } from '../../config.js'
 import type { Database } from '../../database/connection.js'
 import { EXIT, UserError, usageError } from '../../errors.js'
@@ -36,9 +36,11 @@ export default class ScheduleRun extends BaseCommand {
       return runTask(app.db, task, await claimNow(app.db, task))
     })
     const text = runText(name, run)
-    if (run.result === 'done') this.print(text)
-    else {
-      this.note(text)
+    if (run.result === 'done') {
+      this.print(text)
+      this.logEvent(text, runEvent(name, run))
+    } else {
+      this.note(text, runEvent(name, run))
       this.leaveWith(EXIT.failed)
     }
     return { task: name, result: run.result, message: run.message, seconds: Math.round(run.seconds * 1000) / 1000 }

@@ -1,0 +1,82 @@
+// What commands say on stderr beside their result: a line for people, or one JSON object an event for programs.
+import { groupThousands } from '../domain/money.js'
+import type { Progress, ProgressState } from '../terminal/progress.js'
+import { cleanText, escapeJson } from '../terminal/text.js'
+
+export const LOG_FORMATS = ['text', 'json'] as const
+export type LogFormat = (typeof LOG_FORMATS)[number]
+
+/** What an event is called in the log, and what it tells with which fields. Stable, for scripts. */
+export const EVENTS = {
+  started: 'a command begins what may take long: `database`, `pid`, and `queue`, `file` or `tasks`',
+  progress: 'every ten seconds, if anything was done: `orders` or `lines` so far, and as many a second in these ten',
+  scaled: 'a worker now has up to `to` batches in hand, before it was `from`',
+  server_away: 'a server does not answer; it is waited for, or another one stands in',
+  server_back: 'it answers again',
+  waiting: 'an import lets another one from the same source end first: its `file` and `pid`',
+  line_rejected: 'the first lines that were not imported: `line`, `reason`',
+  next_run: 'when a `task` of the schedule runs next: `next_run`',
+  run_done: 'a `task` was run: `detail`, `seconds`, `next_run`',
+  run_failed: 'the same where it failed',
+  retrying: 'a task could not be begun, and is tried again',
+  interrupted: 'Ctrl-C or SIGTERM came; what is in hand is finished',
+  ended: 'the end: all that the command prints under `--json`',
+  failed: 'the end, where it is a failure: `error` as under `--json`, `exit_code`',
+  note: 'what a person should know or do next',
+} as const
+type EventName = keyof typeof EVENTS
+
+/** What a program is told beside the sentence. */
+export interface LogEvent {
+  readonly event: EventName
+  /** `info` where it is left out. */
+  readonly level?: 'info' | 'warn' | 'error'
+  readonly fields?: Fields
+}
+
+/** Values by name; the names that every line has are taken. */
+type Fields = Readonly<Record<string, unknown>> & {
+  readonly [Taken in 'time' | 'level' | 'event' | 'message']?: never
+}
+
+/** `{"time":"2026-03-04T05:06:07.890Z","level":"info","event":"scaled","message":"…","from":5,"to":10}` */
+export function logLine(text: string, { event, level = 'info', fields }: LogEvent): string {
+  const entry = { time: new Date().toISOString(), level, event, message: cleanText(text), ...fields }
+  return escapeJson(JSON.stringify(entry))
+}
+
+/** The format that the command line names, also where the rest of it cannot be understood. */
+export function logFormatIn(argv: readonly string[]): LogFormat | undefined {
+  const words = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
+  const at = words.findIndex((word) => /^--log-format(=|$)/.test(word))
+  const value = words[at]?.split('=')[1] ?? words[at + 1]
+  return at < 0 ? undefined : LOG_FORMATS.find((format) => format === value)
+}
+
+const PROGRESS_MS = 10_000
+
+/** Progress as events: every ten seconds, with the rate of these seconds, unless nothing was done in them. */
+export function logProgress(log: (text: string, event: LogEvent) => void): Progress {
+  let latest: ProgressState | undefined
+  let told = { done: 0, at: performance.now() }
+  const timer = setInterval(() => {
+    const at = performance.now()
+    const before = told
+    told = { done: latest?.done ?? 0, at }
+    if (!latest || latest.done === before.done) return
+    const { doing, unit, done, fraction } = latest
+    const perSecond = Math.round(((done - before.done) * 1000) / (at - before.at))
+    log(`${doing}: ${groupThousands(done)} ${unit}, ${groupThousands(perSecond)} a second.`, {
+      event: 'progress',
+      fields: { [unit]: done, [`${unit}_per_second`]: perSecond, ...(fraction === undefined ? {} : { fraction }) },
+    })
+  }, PROGRESS_MS)
+  return {
+    update(state) {
+      latest = state
+    },
+    stop() {
+      clearInterval(timer)
+    },
+  }
+}

@@ -1,0 +1,84 @@
+// A worker's sign of life: its row in the database, and whoever else wants to know.
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { databaseTime } from '../database/engine.js'
+import type { Kysely } from '../database/kysely.js'
+import type { Schema } from '../database/schema.js'
+import type { WorkerId } from '../domain/ids.js'
+
+const HEARTBEAT_MS = 2000
+
+/** How a worker fares. */
+export interface WorkFigures {
+  readonly processed: number
+  /** Of the last two seconds. */
+  readonly ordersPerSecond: number
+  /** Batches in hand, at the most. */
+  readonly concurrency: number
+}
+
+/**
+ * The worker's row: written at once, kept fresh, and marked when it ends as it should.
+ *
+ * @param onAlive told after each beat, also after one that the database refused: a server that is away is no fault of
+ *   the worker, and starting anew would only lose the answers that it waits for. It is not told while the process hangs,
+ *   or while the database neither takes nor refuses the beat.
+ */
+export async function startHeartbeat(
+  db: Kysely<Schema>,
+  atFirst: number,
+  processed: () => number,
+  onAlive: (figures: WorkFigures) => void,
+) {
+  let concurrency = atFirst
+  let ordersPerSecond = 0
+  const id = randomUUID() as string as WorkerId
+  const startedAt = await databaseTime(db)
+  await db
+    .insertInto('workers')
+    .values({
+      id,
+      host: hostname(),
+      pid: process.pid,
+      concurrency,
+      started_at: startedAt,
+      last_seen: startedAt,
+      processed: 0,
+      orders_per_second: 0,
+      stopped_at: null,
+    })
+    .execute()
+  let before = { at: startedAt, processed: 0 }
+  const beat = async (ended: boolean) => {
+    const now = { at: await databaseTime(db), processed: processed() }
+    const rate = ((now.processed - before.processed) * 1000) / Math.max(1, now.at - before.at)
+    ordersPerSecond = Math.round(rate * 10) / 10
+    before = now
+    await db
+      .updateTable('workers')
+      .set({
+        last_seen: now.at,
+        concurrency,
+        processed: now.processed,
+        orders_per_second: ordersPerSecond,
+        stopped_at: ended ? now.at : null,
+      })
+      .where('id', '=', id)
+      .execute()
+  }
+  // A beat that fails is followed by others; the work itself does not depend on it.
+  const beatOn = async () => {
+    await beat(false).catch(() => undefined)
+    onAlive({ processed: processed(), ordersPerSecond, concurrency })
+  }
+  const timer = setInterval(() => void beatOn(), HEARTBEAT_MS)
+  return {
+    resize(to: number) {
+      concurrency = to
+    },
+    async end() {
+      clearInterval(timer)
+      await beat(true)
+    },
+  }
+}

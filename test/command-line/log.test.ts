@@ -1,0 +1,195 @@
+// `--log-format json`: stderr is one JSON object an event, and stdout stays what it is.
+import { describe, expect, test as plainTest, vi } from 'vitest'
+import { type LogEvent, logFormatIn, logProgress } from '../../src/command-line/log.js'
+import { until } from '../queue/drain.js'
+import { csv, line, test, type Workplace } from '../workplace.js'
+
+const JSON_LOG = { ORDERCTL_LOG_FORMAT: 'json' }
+
+type Entry = Readonly<Record<string, unknown>>
+
+/** Every line of the log; throws where one is no JSON object, or lacks what each one has. */
+function entries(stderr: string): Entry[] {
+  return stderr
+    .split('\n')
+    .slice(0, -1)
+    .map((text) => {
+      const entry: Entry = JSON.parse(text)
+      expect(Object.keys(entry).slice(0, 4)).toEqual(['time', 'level', 'event', 'message'])
+      expect(new Date(String(entry['time'])).toISOString()).toBe(entry['time'])
+      expect(['info', 'warn', 'error']).toContain(entry['level'])
+      return entry
+    })
+}
+
+const ordersFile = (place: Workplace, count: number) =>
+  place.file('orders.csv', csv(...Array.from({ length: count }, (_, index) => line({ order: `A-${index}` }))))
+
+describe.concurrent('the JSON log', () => {
+  test('of an import tells what began, each line that was rejected, and the totals at the end', async ({ place }) => {
+    const file = place.file('orders.csv', csv(line({ order: 'A-1' }), line({ order: 'A-2', quantity: 0 })))
+    const { code, stdout, stderr } = await place.run('import', file, '--log-format', 'json')
+    expect(code).toBe(3)
+    expect(stdout).toMatch(/lines read\s+│\s+2/)
+    const [started, rejected, note, ended, ...rest] = entries(stderr)
+    expect(started).toMatchObject({
+      level: 'info',
+      event: 'started',
+      file,
+      source: 'default',
+      database: `sqlite:${place.databasePath}`,
+    })
+    expect(rejected).toMatchObject({ level: 'warn', event: 'line_rejected', line: 3 })
+    expect(rejected?.['reason']).toContain('quantity')
+    expect(note).toMatchObject({ level: 'warn', event: 'note' })
+    expect(ended).toMatchObject({ event: 'ended', rows: 2, imported: 1, rejected: 1, orders: 1, interrupted: false })
+    expect(rest).toEqual([])
+  })
+
+  test('of a worker tells the start, each change of its size, the interruption and the totals', async ({ place }) => {
+    await place.run('import', ordersFile(place, 60))
+    const slow = { ...JSON_LOG, ORDERCTL_BATCH_SIZE: '1', ORDERCTL_PAYMENT_LATENCY_MS: '700' }
+    const worker = place.start(slow, 'work', '--min-concurrency', '1', '--max-concurrency', '3')
+    await worker.saw('"event":"scaled"')
+    worker.child.kill('SIGTERM')
+    const { code, stderr } = await worker.ended
+    expect(code).toBe(130)
+    const log = entries(stderr)
+    expect(log[0]).toMatchObject({
+      event: 'started',
+      min_concurrency: 1,
+      max_concurrency: 3,
+      queue: 'embedded',
+      pid: worker.child.pid,
+    })
+    expect(log[1]).toMatchObject({ event: 'scaled', from: 1, to: expect.any(Number) })
+    const settled = place.value("select count(*) from orders where status in ('completed', 'rolled_back')")
+    const [interrupted, ended] = ['interrupted', 'ended'].map((event) => log.find((entry) => entry['event'] === event))
+    expect(interrupted).toMatchObject({ level: 'info' })
+    expect(ended).toMatchObject({ processed: settled, failed: 0 })
+  })
+
+  test('of the schedule tells when each task runs next, each run, and a failure as an error', async ({ place }) => {
+    await place.run('import', ordersFile(place, 1))
+    place.db.exec('drop table queue_snapshots')
+    const schedule = place.start(JSON_LOG, 'schedule')
+    await Promise.all(['kpis', 'leaderboards', 'snapshots', 'reservations'].map((task) => schedule.saw(`"${task} `)))
+    await schedule.saw('"run_failed"')
+    const ran = () => place.value('select count(*) from schedule_runs where ended_at is not null')
+    await until(() => ran() === 4)
+    schedule.child.kill('SIGTERM')
+    const log = entries((await schedule.ended).stderr)
+    const named = (event: string) => log.filter((entry) => entry['event'] === event)
+    expect(log[0]).toMatchObject({ event: 'started', database: `sqlite:${place.databasePath}` })
+    expect(named('next_run').map(({ task }) => task)).toEqual(['kpis', 'leaderboards', 'snapshots', 'reservations'])
+    expect(named('next_run')[0]?.['next_run']).toMatch(/:00:00\.000Z$/)
+    expect(named('run_done').map(({ task }) => task)).toEqual(
+      expect.arrayContaining(['kpis', 'leaderboards', 'reservations']),
+    )
+    expect(named('run_failed')[0]).toMatchObject({
+      level: 'error',
+      task: 'snapshots',
+      result: 'failed',
+      detail: 'no such table: queue_snapshots',
+      seconds: expect.any(Number),
+    })
+    expect(log.at(-1)).toMatchObject({ event: 'ended', failed: named('run_failed').length })
+  })
+
+  test('of a single task has its run, and stdout what it has without', async ({ place }) => {
+    await place.run('import', ordersFile(place, 1))
+    const { stdout, stderr } = await place.runWith(JSON_LOG, 'schedule', 'run', 'reservations')
+    expect(stdout).toMatch(/^reservations done in /)
+    expect(entries(stderr)).toMatchObject([{ event: 'run_done', task: 'reservations', result: 'done' }])
+  })
+
+  test.for([
+    ['a flag that is none', {}, ['work', '--log-format=json', '--fast'], 2, 'usage'],
+    ['a bad setting', { ...JSON_LOG, ORDERCTL_ATTEMPTS: 'many' }, ['work'], 2, 'bad_configuration'],
+    ['no database', JSON_LOG, ['work'], 1, 'database_missing'],
+  ] as const)('has %s as an error with code and fix', async ([, environment, args, exit, error], { place }) => {
+    const { code, stdout, stderr } = await place.runWith(environment, ...args)
+    expect({ code, stdout }).toEqual({ code: exit, stdout: '' })
+    const [entry, ...rest] = entries(stderr)
+    expect(entry).toMatchObject({ level: 'error', event: 'failed', exit_code: exit, error: { code: error } })
+    expect(entry?.['error']).toEqual({
+      code: error,
+      message: entry?.['message'],
+      fix: expect.stringMatching(/\.$/),
+      retryable: false,
+    })
+    expect(rest).toEqual([])
+  })
+
+  test('prints no control characters, and no password', async ({ place }) => {
+    const missing = await place.runWith(JSON_LOG, 'import', 'away\u009b2J.csv')
+    expect(entries(missing.stderr).at(-1)).toMatchObject({ level: 'error', event: 'failed' })
+    expect(missing.stderr).not.toContain('\u009b')
+    expect(entries(missing.stderr)[0]?.['file']).toMatch(/\/away\u009b2J\.csv$/)
+    const locked = { ...JSON_LOG, ORDERCTL_REDIS_URL: 'redis://shop:hunter2@127.0.0.1:1/0' }
+    const away = await place.runWith(locked, 'import', ordersFile(place, 1))
+    expect(away.code).toBe(4)
+    expect(entries(away.stderr).at(-1)).toMatchObject({ event: 'failed', error: { retryable: true } })
+    expect(away.stderr).not.toContain('hunter2')
+  })
+
+  test('takes up what Node itself warns of', async ({ place }) => {
+    await place.run('import', ordersFile(place, 1))
+    const warning = `process.once("SIGUSR2",()=>process.emitWarning("beware"))`
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(warning)}`
+    const schedule = place.start({ ...JSON_LOG, NODE_OPTIONS }, 'schedule')
+    await schedule.saw('"event":"next_run"')
+    schedule.child.kill('SIGUSR2')
+    await schedule.saw('beware')
+    schedule.child.kill('SIGTERM')
+    const log = entries((await schedule.ended).stderr)
+    expect(log.find((entry) => entry['message'] === 'beware')).toMatchObject({ level: 'warn', event: 'note' })
+  })
+
+  test('keeps quiet under --json, and cannot be asked for beside it', async ({ place }) => {
+    await place.run('import', ordersFile(place, 1))
+    const { code, result } = await place.jsonWith(JSON_LOG, 'work', '--drain')
+    expect({ code, result }).toMatchObject({ code: 0, result: { processed: 1 } })
+    expect((await place.run('work', '--drain', '--json', '--log-format', 'json')).code).toBe(2)
+  })
+
+  test('gives way to the flag, as every setting does', async ({ place }) => {
+    const { stderr } = await place.runWith(JSON_LOG, 'work', '--log-format', 'text')
+    expect(stderr).toMatch(/^Error: There is no database/)
+  })
+})
+
+plainTest('the command line names the format, in front of --', () => {
+  expect(logFormatIn(['work', '--log-format', 'json'])).toBe('json')
+  expect(logFormatIn(['--log-format=text', 'work'])).toBe('text')
+  expect(logFormatIn(['--log-format=xml'])).toBeUndefined()
+  expect(logFormatIn(['--log-format'])).toBeUndefined()
+  expect(logFormatIn(['show', '--', '--log-format=json'])).toBeUndefined()
+})
+
+plainTest('progress is an event every ten seconds, with the rate of these, and none while nothing is done', () => {
+  vi.useFakeTimers()
+  try {
+    const told: (LogEvent & { readonly text: string })[] = []
+    const progress = logProgress((text, event) => told.push({ text, ...event }))
+    const update = (done: number) => progress.update({ doing: 'Working', unit: 'orders', done, perSecond: 1 })
+    vi.advanceTimersByTime(20_000)
+    expect(told).toEqual([])
+    update(300)
+    update(4000)
+    vi.advanceTimersByTime(10_000)
+    const first = { orders: 4000, orders_per_second: 400 }
+    expect(told).toEqual([{ text: 'Working: 4,000 orders, 400 a second.', event: 'progress', fields: first }])
+    vi.advanceTimersByTime(30_000)
+    expect(told).toHaveLength(1)
+    update(4400)
+    vi.advanceTimersByTime(10_000)
+    expect(told[1]?.fields).toEqual({ orders: 4400, orders_per_second: 40 })
+    update(5000)
+    progress.stop()
+    vi.advanceTimersByTime(60_000)
+    expect(told).toHaveLength(2)
+  } finally {
+    vi.useRealTimers()
+  }
+})

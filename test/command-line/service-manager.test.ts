@@ -1,0 +1,152 @@
+// What systemd hears from `work` and `schedule`: a real socket in its place, and systemd-notify as it is installed.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { describe, expect } from 'vitest'
+import { serviceManager } from '../../src/command-line/service-manager.js'
+import { until } from '../queue/drain.js'
+import { csv, line, type Running, test, type Workplace } from '../workplace.js'
+
+/** As systemd does: a datagram is a message. What comes with it, systemd-notify's end of a pipe, is closed at once. */
+const LISTEN = `
+import json, socket, sys
+inbox = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+inbox.bind(sys.argv[1])
+while True:
+    print(json.dumps(inbox.recv(65536).decode()), flush=True)
+`
+
+const missing = ['systemd-notify', 'python3'].filter((program) => spawnSync(program, ['--version']).status !== 0)
+
+interface Ear {
+  readonly environment: { readonly NOTIFY_SOCKET: string; readonly WATCHDOG_USEC: string }
+  /** All variables that were heard, in order: `READY=1`. */
+  readonly heard: string[]
+  count(variable: string): number
+}
+
+async function listen(place: Workplace, name: string, finished: (end: () => void) => void): Promise<Ear> {
+  const path = join(place.folder, name)
+  const listener: ChildProcess = spawn('python3', ['-c', LISTEN, path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  finished(() => {
+    listener.kill('SIGKILL')
+  })
+  const heard: string[] = []
+  if (listener.stdout) {
+    createInterface({ input: listener.stdout }).on('line', (text) => {
+      heard.push(...String(JSON.parse(text)).split('\n').filter(Boolean))
+    })
+  }
+  await until(() => existsSync(path))
+  const count = (variable: string) => heard.filter((one) => one === variable).length
+  return { environment: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '1000000' }, heard, count }
+}
+
+const importing = (place: Workplace) => place.run('import', place.file('orders.csv', csv(line())))
+
+async function stop({ child, ended }: Running): Promise<number | null> {
+  child.kill('SIGTERM')
+  return (await ended).code
+}
+
+describe.skipIf(missing.length > 0).concurrent(`systemd (needs ${missing.join(' and ') || 'nothing more'})`, () => {
+  test.for(['work', 'schedule'])(
+    'hears that %s is ready, alive, what it is at, and that it ends',
+    async (command, { place, onTestFinished }) => {
+      await importing(place)
+      const systemd = await listen(place, 'notify', onTestFinished)
+      const service = place.start(systemd.environment, command)
+      await until(() => systemd.count('WATCHDOG=1') >= 3)
+      expect(systemd.heard[0]).toBe('READY=1')
+      expect(systemd.count('READY=1')).toBe(1)
+      expect(systemd.count('STOPPING=1')).toBe(0)
+      const status = { work: 'STATUS=1 order processed', schedule: 'STATUS=4 runs, 0 of them failed' }[command] ?? ''
+      expect(systemd.heard.filter((one) => one.startsWith(status))).not.toEqual([])
+      expect(await stop(service)).toBe(130)
+      await until(() => systemd.count('STOPPING=1') === 1)
+    },
+  )
+
+  test('hears nothing of a worker that hangs, while another one goes on', async ({ place, onTestFinished }) => {
+    await importing(place)
+    const [first, second] = await Promise.all(['one', 'two'].map((name) => listen(place, name, onTestFinished)))
+    if (!first || !second) throw new Error('two were asked for')
+    const [hanging, healthy] = [place.start(first.environment, 'work'), place.start(second.environment, 'work')]
+    onTestFinished(() => {
+      hanging.child.kill('SIGKILL')
+    })
+    await until(() => first.count('WATCHDOG=1') >= 2)
+    hanging.child.kill('SIGSTOP')
+    const [before, others] = [first.count('WATCHDOG=1'), second.count('WATCHDOG=1')]
+    await until(() => second.count('WATCHDOG=1') >= others + 4)
+    // One may have been under way.
+    expect(first.count('WATCHDOG=1')).toBeLessThanOrEqual(before + 1)
+    hanging.child.kill('SIGCONT')
+    await until(() => first.count('WATCHDOG=1') >= before + 2)
+    expect(await Promise.all([stop(hanging), stop(healthy)])).toEqual([130, 130])
+  })
+
+  test('hears that a worker lives whose heartbeat the database refuses', async ({ place, onTestFinished }) => {
+    await importing(place)
+    const systemd = await listen(place, 'notify', onTestFinished)
+    const worker = place.start(systemd.environment, 'work')
+    await until(() => systemd.count('READY=1') === 1)
+    place.db.exec('drop table workers')
+    const before = systemd.count('WATCHDOG=1')
+    // The first may have been under way.
+    await until(() => systemd.count('WATCHDOG=1') >= before + 3)
+    await stop(worker)
+  })
+
+  test('hears no signs of life that it did not ask for, or asked another process for', async ({
+    place,
+    onTestFinished,
+  }) => {
+    await importing(place)
+    const systemd = await listen(place, 'notify', onTestFinished)
+    const others = { ...systemd.environment, WATCHDOG_PID: '1' }
+    const { code } = await place.runWith(others, 'work', '--max-runtime', '5s')
+    expect(code).toBe(0)
+    await until(() => systemd.count('STOPPING=1') === 1)
+    expect(systemd.count('READY=1')).toBe(1)
+    expect(systemd.count('WATCHDOG=1')).toBe(0)
+  })
+})
+
+describe.concurrent('systemd-notify', () => {
+  test('that is not there is told of once, and the work goes on', async ({ place }) => {
+    await importing(place)
+    const nowhere = { NOTIFY_SOCKET: join(place.folder, 'notify'), WATCHDOG_USEC: '1000000', PATH: place.folder }
+    const { code, stderr } = await place.runWith(nowhere, 'work', '--max-runtime', '5s')
+    expect(code).toBe(0)
+    expect(stderr.match(/systemd-notify is not on the PATH\. Mend that/g)).toHaveLength(1)
+  })
+
+  test('is not started a second time while it hangs; what is said meanwhile is said at once', async ({ place }) => {
+    const told = join(place.folder, 'told')
+    mkdirSync(join(place.folder, 'bin'))
+    chmodSync(place.file('bin/systemd-notify', `#!/bin/sh\necho "$@" >> ${told}\nexec /bin/sleep 100\n`), 0o755)
+    const problems: string[] = []
+    const environment = { PATH: join(place.folder, 'bin'), NOTIFY_SOCKET: '/nowhere', WATCHDOG_USEC: '3' }
+    const systemd = serviceManager(environment, (text) => problems.push(text))
+    expect(environment).toEqual({ PATH: environment.PATH })
+    systemd.ready('none')
+    for (let count = 1; count <= 100; count++) systemd.alive(`${count} orders`)
+    systemd.stopping()
+    await systemd.told()
+    expect(readFileSync(told, 'utf8').split('\n')).toEqual([
+      'READY=1 WATCHDOG=1 STATUS=none',
+      'WATCHDOG=1 STATUS=finishing what is in hand STOPPING=1',
+      '',
+    ])
+    expect(problems).toEqual([expect.stringContaining('systemd-notify took longer than 10 s')])
+  })
+
+  test('is not needed where systemd is not: nothing is started, nothing is said', async ({ place }) => {
+    await importing(place)
+    const { code, stderr } = await place.runWith({ PATH: place.folder }, 'work', '--max-runtime', '3s')
+    expect(code).toBe(0)
+    expect(stderr).not.toContain('systemd')
+  })
+})
