@@ -216,9 +216,9 @@ function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Con
   return SETTINGS[key].fallback
 }
 
-/** The URL with its password as `***`, fit to be shown. */
-function maskPassword(url: string): string {
-  return url.replace(/(:\/\/[^/\s:@]*:)[^@\s]*@/g, '$1***@')
+/** The text with the passwords of its URLs as `***`, fit to be shown: before the last `@`, and in a query. */
+export function maskPassword(text: string): string {
+  return text.replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@').replace(/([?&]\w*pass\w*=)[^&\s"']*/gi, '$1***')
 }
 
 /** The candidate that a mistyped word most likely means, if any is near. */

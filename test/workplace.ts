@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { test as plainTest } from 'vitest'
 
-const BINARY = resolve(import.meta.dirname, '../bin/run.js')
+export const BINARY = resolve(import.meta.dirname, '../bin/run.js')
 
 export interface Outcome {
   /** Null where a signal ended it. */

@@ -1,7 +1,7 @@
 // What every command has in common: the configuration, one way to show a result, and errors that say what to do next.
 import { Command, Errors, Flags } from '@oclif/core'
 import { type App, type AppOptions, withApp } from '../app.js'
-import { type Config, type LoadedConfig, loadConfig, type SettingKey } from '../config.js'
+import { type Config, type LoadedConfig, loadConfig, nearest, type SettingKey } from '../config.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
 import type { Progress } from '../terminal/progress.js'
 import { type Screen, screenOf } from '../terminal/screen.js'
@@ -154,6 +154,13 @@ export abstract class BaseCommand extends Command {
   }
 }
 
+/** For a word that is not among those that a flag or an argument takes. */
+function didYouMean(message: string): string {
+  const [, word, options] = /^Expected (?:--[\w-]+=)?(.*) to be one of: (.*)$/m.exec(message) ?? []
+  const meant = word && options && nearest(word, options.split(', '))
+  return meant ? `Did you mean "${meant}"? ` : ''
+}
+
 /** Any failure as one that has a next step. */
 function describeProblem(error: unknown): UserError {
   if (error instanceof UserError) return error
@@ -162,7 +169,7 @@ function describeProblem(error: unknown): UserError {
     return new UserError({
       code: 'usage',
       message: message.replace(/\s*See more help with --help$/, '').replace(/\s+/g, ' '),
-      fix: 'Add --help to see what the command takes.',
+      fix: `${didYouMean(message)}Add --help to see what the command takes.`,
       exit: error.oclif.exit === EXIT.usage ? EXIT.usage : EXIT.failed,
     })
   }

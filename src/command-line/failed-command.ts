@@ -2,9 +2,12 @@
 import { Flags } from '@oclif/core'
 import type { App } from '../app.js'
 import type { OrderId } from '../domain/ids.js'
+import { groupThousands } from '../domain/money.js'
 import { FAILURE_REASONS } from '../domain/order.js'
 import { usageError } from '../errors.js'
 import { findOrders } from '../reports/orders.js'
+import { screenOf } from '../terminal/screen.js'
+import { renderTable, type Table } from '../terminal/table.js'
 import { countOf } from '../terminal/text.js'
 import { type ChosenFailures, chooseFailures, type FailureAction, type FailureFilter } from '../workflow/failures.js'
 import { BaseCommand } from './base-command.js'
@@ -45,6 +48,8 @@ interface ChangeFlags extends FilterFlags {
 interface FailureChange {
   readonly action: FailureAction
   apply(app: App, ids: readonly OrderId[]): Promise<number>
+  /** Stands behind the orders in the preview, such as ", spread over 10 min". */
+  readonly manner?: string
   /** What became of the orders: completes "3 orders". */
   readonly outcome: string
 }
@@ -54,8 +59,8 @@ export interface FailedChangeResult {
   matched: number
   /** Those of them that did change; none in a dry run. */
   changed: number
-  /** How many were chosen for each reason. */
-  by_reason: Record<string, number>
+  /** How many were chosen for each reason, the most frequent first. */
+  reasons: { reason: string; orders: number }[]
 }
 
 export abstract class FailedCommand extends BaseCommand {
@@ -65,7 +70,7 @@ export abstract class FailedCommand extends BaseCommand {
     flags: ChangeFlags,
     change: FailureChange,
   ): Promise<FailedChangeResult> {
-    const { action } = change
+    const { action, manner = '' } = change
     const filter = failureFilter(flags, this.settings.timeZone)
     refuseUnclearChoice(action, references, flags)
     const asks = references.length === 0 && !flags.yes && !flags['dry-run']
@@ -76,7 +81,8 @@ export abstract class FailedCommand extends BaseCommand {
       const ids = named?.map((order) => order.id)
       const chosen = await chooseFailures(app.db, action, { ...filter, ids, limit: flags.limit })
       const matched = chosen.ids.length
-      const result = { matched, changed: 0, by_reason: Object.fromEntries(chosen.byReason) }
+      const reasons = [...chosen.byReason].map(([reason, orders]) => ({ reason, orders }))
+      const result = { matched, changed: 0, reasons }
       const changing = new Set(chosen.ids)
       const others = named?.filter((order) => !changing.has(order.id)) ?? []
       for (const { reference, status } of others) this.note(`Order ${reference} is left as it is (${status}).`)
@@ -84,11 +90,15 @@ export abstract class FailedCommand extends BaseCommand {
         this.note(`There is nothing to ${action}. See what failed with: orderctl failed list`)
         return result
       }
+      const table = reasonTable(chosen)
+      const orders = `${countOf(matched, 'order')}${manner}`
       if (flags['dry-run']) {
-        this.print(`Would ${action} ${describe(chosen)}. Nothing was changed.`)
+        this.showTable(table)
+        this.print(`Would ${action} ${orders}. Nothing was changed.`)
         return result
       }
-      this.note(`To ${action}: ${describe(chosen)}.`)
+      this.note(renderTable(table, screenOf(process.stderr, process.env).width))
+      this.note(`To ${action}: ${orders}.`)
       if (asks) await confirm(`${action === 'retry' ? 'Retry' : 'Clear'} ${countOf(matched, 'order')}?`)
       result.changed = await change.apply(app, chosen.ids)
       this.print(`${countOf(result.changed, 'order')} ${change.outcome}`)
@@ -115,8 +125,9 @@ function refuseUnclearChoice(action: FailureAction, references: readonly string[
   }
 }
 
-/** `3 orders (2 declined, 1 out_of_stock)`. */
-function describe({ ids, byReason }: ChosenFailures): string {
-  const reasons = [...byReason].map(([reason, count]) => `${count} ${reason}`).join(', ')
-  return `${countOf(ids.length, 'order')} (${reasons})`
+function reasonTable({ byReason }: ChosenFailures): Table {
+  return {
+    columns: [{ heading: 'reason' }, { heading: 'orders', align: 'right' }],
+    rows: [...byReason].map(([reason, orders]) => [reason, groupThousands(orders)]),
+  }
 }

@@ -18,7 +18,11 @@ export default class Doctor extends BaseCommand {
   async run(): Promise<DoctorResult> {
     await this.parse(Doctor)
     const { engines } = this.config.pjson
-    const checks = await examine({ nodeRange: String(engines?.node), loadConfig: () => this.loadedConfig })
+    const checks = await examine({
+      nodeRange: String(engines?.node),
+      loadConfig: () => this.loadedConfig,
+      environment: process.env,
+    })
     const failed = checks.filter((check) => !check.ok)
     this.showTable({
       columns: [{ heading: 'check' }, { heading: 'result' }, { heading: 'detail', flexible: true }],

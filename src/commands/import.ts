@@ -56,7 +56,10 @@ export default class Import extends BaseCommand {
       description: 'skip: a bad line costs its order; abort: it ends the import and takes back what it stored',
       default: 'skip',
     }),
-    rejects: Flags.string({ description: 'where rejected lines go [default: FILE.rejects.csv beside the file]' }),
+    rejects: Flags.string({
+      description: 'where rejected lines go [default: FILE.rejects.csv beside the file]',
+      helpValue: 'FILE',
+    }),
     'allow-eviction': allowEvictionFlag,
     resume: Flags.boolean({ description: 'go on with an import of this file that was cut off' }),
   }

@@ -25,7 +25,7 @@ export interface StatusResult {
     waiting: number
     /** In a worker's hand. */
     active: number
-    /** Asked again after a pause. */
+    /** Fall due later: asked again after a pause, or spread over a time by `failed retry --stagger`. */
     delayed: number
     oldest_waiting_seconds: number | null
     /** The same as the queue's server counts it; null for the embedded queue and for a server that cannot be asked. */

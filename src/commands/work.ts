@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
+import { readDuration } from '../command-line/durations.js'
 import { allowEvictionFlag } from '../command-line/queue-flags.js'
 import { serviceManager } from '../command-line/service-manager.js'
 import { EXIT, UserError, usageError } from '../errors.js'
@@ -20,9 +21,6 @@ export interface WorkResult {
   readonly seconds: number
   readonly orders_per_second: number
 }
-
-const DURATION = /^(\d+)(ms|s|m|h)?$/
-const MS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
 
 export default class Work extends BaseCommand {
   static override summary = 'Take orders through stock, payment and settlement'
@@ -59,7 +57,8 @@ export default class Work extends BaseCommand {
   async run(): Promise<WorkResult> {
     const { flags } = await this.parse(Work)
     const began = performance.now()
-    const maxRuntimeMs = flags['max-runtime'] === undefined ? undefined : readDuration(flags['max-runtime'])
+    const maxRuntime = flags['max-runtime']
+    const maxRuntimeMs = maxRuntime === undefined ? undefined : readDuration('max-runtime', maxRuntime)
     const systemd = serviceManager(process.env, (text) => this.note(text, { event: 'note', level: 'warn' }))
     const signal = this.listenForInterruption('Finishing the batches in hand; Ctrl-C again leaves at once.')
     const progress = await this.startProgress()
@@ -176,16 +175,5 @@ function readLimits({ concurrency, 'min-concurrency': min, 'max-concurrency': ma
     code: 'bad_concurrency',
     message: `--min-concurrency ${limits.min} is more than --max-concurrency ${limits.max}.`,
     fix: 'Swap them, or give one --concurrency.',
-  })
-}
-
-function readDuration(text: string): number {
-  const [, amount, unit = 's'] = DURATION.exec(text) ?? []
-  const milliseconds = Number(amount) * (MS[unit as keyof typeof MS] ?? Number.NaN)
-  if (milliseconds > 0 && milliseconds <= 2_147_483_647) return milliseconds
-  throw usageError({
-    code: 'bad_duration',
-    message: `--max-runtime is "${text}", which is no time from 1 ms to 24 days.`,
-    fix: 'Write it like 90s, 15m or 8h.',
   })
 }

@@ -1,6 +1,7 @@
 // Checks of the Redis servers that the configuration names: can they be reached, how fast, and are they fit for the job?
 import type { Config } from '../config.js'
 import type { RedisAddress } from '../redis/address.js'
+import { CLOCK_TOLERANCE_MS, seconds } from './doctor-agreement.js'
 import type { Finding } from './doctor-database.js'
 
 /** Beyond this, every batch waits for the network longer than for the database. */
@@ -32,12 +33,17 @@ async function checkRedis(address: RedisAddress): Promise<Finding> {
     const began = performance.now()
     for (let trip = 0; trip < ROUND_TRIPS; trip++) await redis.ping()
     const roundTrip = (performance.now() - began) / ROUND_TRIPS
+    const asked = Date.now()
+    const [redisSeconds, microseconds] = (await redis.time()).map(Number)
+    const apart = Math.abs(Number(redisSeconds) * 1000 + Number(microseconds) / 1000 - (asked + Date.now()) / 2)
     const limit = facts.maxMemory === 0 ? 'no limit' : `of ${megabytes(facts.maxMemory)}`
-    const detail = `${facts.product} at ${address.name}, ${megabytes(facts.usedMemory)} used (${limit}), ${facts.evictionPolicy}, round trip ${roundTrip.toFixed(1)} ms`
+    const detail = `${facts.product} at ${address.name}, ${megabytes(facts.usedMemory)} used (${limit}), ${facts.evictionPolicy}, round trip ${roundTrip.toFixed(1)} ms, clocks ${seconds(apart)} apart`
     if (isTooOld(facts)) return { detail, fix: 'Update Redis: 6.2 is the oldest that orderctl works with.' }
     if (evicts(facts)) return { detail, fix: EVICTION_FIX }
     if (roundTrip > SLOW_MS)
       return { detail, fix: 'Run Redis nearer to the workers, or look at what slows the network.' }
+    if (apart > CLOCK_TOLERANCE_MS)
+      return { detail, fix: 'Set the clocks of this machine and of the Redis server (timedatectl set-ntp true).' }
     return { detail }
   } finally {
     redis.disconnect()

@@ -9,6 +9,7 @@ import type { DatabaseCheck, Finding } from './doctor-database.js'
 export const WORK_CHECKS: readonly DatabaseCheck[] = [
   { name: 'queue', look: checkQueue },
   { name: 'stuck orders', look: checkStuckOrders },
+  { name: 'expired reservations', look: checkReservations },
   { name: 'imports', look: checkImports },
   { name: 'waiting for a person', look: checkWaiting },
 ]
@@ -54,6 +55,26 @@ async function checkStuckOrders(db: Database): Promise<Finding> {
   // With a worker alive these are a backlog, unless a lease ran out and nobody took the order over.
   if (workers.count > 0 && overdue.leased === 0) return { detail }
   return { detail, fix: 'Run a worker: orderctl work --drain.' }
+}
+
+/** Two runs of the task that releases them may have been missed before anybody needs to know. */
+const EXPIRED_MS = 600_000
+
+async function checkReservations(db: Database): Promise<Finding> {
+  const { count } = await db
+    .selectFrom('orders')
+    .innerJoin('stock_reservations as reservation', (join) =>
+      join.onRef('reservation.order_id', '=', 'orders.id').onRef('reservation.attempt', '=', 'orders.attempt'),
+    )
+    .select((eb) => eb.fn.count<number>('orders.id').distinct().as('count'))
+    .where('orders.status', '=', 'reserved')
+    .where('reservation.expires_at', '<=', Date.now() - EXPIRED_MS)
+    .executeTakeFirstOrThrow()
+  if (count === 0) return { detail: 'none' }
+  return {
+    detail: `${count} orders hold stock that others could have`,
+    fix: 'Run `orderctl schedule run reservations`, and keep `orderctl schedule` running.',
+  }
 }
 
 async function checkImports(db: Database): Promise<Finding> {

@@ -4,9 +4,11 @@ import { existsSync } from 'node:fs'
 import { stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
-import type { Config, LoadedConfig } from '../config.js'
+import { type Config, type LoadedConfig, maskPassword } from '../config.js'
 import { connect, type DatabaseAddress, databaseExists, explainDatabaseError } from '../database/connection.js'
 import { UserError } from '../errors.js'
+import { AGREEMENT_CHECKS } from './doctor-agreement.js'
+import { checkConfiguration } from './doctor-configuration.js'
 import { DATABASE_CHECKS, type Finding, findDatabase } from './doctor-database.js'
 import { redisChecks } from './doctor-redis.js'
 import { WORK_CHECKS } from './doctor-work.js'
@@ -24,12 +26,13 @@ interface DoctorOptions {
   readonly nodeRange: string
   /** @throws UserError where the configuration cannot be used */
   readonly loadConfig: () => LoadedConfig
+  readonly environment: NodeJS.ProcessEnv
 }
 
-const CHECKS_OF_TABLES = [...DATABASE_CHECKS, ...WORK_CHECKS]
+const CHECKS_OF_TABLES = [...DATABASE_CHECKS, ...AGREEMENT_CHECKS, ...WORK_CHECKS]
 
 /** Every check; a cause stands before what follows from it. */
-export async function examine({ nodeRange, loadConfig }: DoctorOptions): Promise<Check[]> {
+export async function examine({ nodeRange, loadConfig, environment }: DoctorOptions): Promise<Check[]> {
   const machine = [
     await check('node', async () => checkNode(process.versions.node, nodeRange)),
     await check('sqlite', async () => checkSqlite()),
@@ -38,8 +41,7 @@ export async function examine({ nodeRange, loadConfig }: DoctorOptions): Promise
   let loaded: LoadedConfig | undefined
   const configuration = await check('configuration', async () => {
     loaded = loadConfig()
-    const set = loaded.settings.filter((setting) => setting.origin !== 'default').length
-    return { detail: `${loaded.settings.length} settings, ${set} of them not the default` }
+    return checkConfiguration(loaded, environment)
   })
   const rest = loaded
     ? [...(await examineRedis(loaded.config)), ...(await examineDatabase(loaded.config))]
@@ -74,7 +76,13 @@ async function examineDatabase(config: Config): Promise<Check[]> {
   }
 }
 
+/** No password leaves it, whatever a driver says. */
 async function check(name: string, look: () => Promise<Finding>, address?: DatabaseAddress): Promise<Check> {
+  const { ok, detail, fix } = await lookAt(name, look, address)
+  return { name, ok, detail: maskPassword(detail), fix: fix === null ? null : maskPassword(fix) }
+}
+
+async function lookAt(name: string, look: () => Promise<Finding>, address?: DatabaseAddress): Promise<Check> {
   try {
     const { detail, fix } = await look()
     return { name, ok: fix === undefined, detail, fix: fix ?? null }

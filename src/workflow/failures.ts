@@ -9,6 +9,7 @@ import type { ExpressionBuilder, Kysely } from '../database/kysely.js'
 import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { atOneMoment, inTransaction } from '../database/transaction.js'
+import { inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { type FailureReason, type OrderStatus, UNSOLD_STATUSES } from '../domain/order.js'
 import type { Queue } from '../queue/queue.js'
@@ -69,6 +70,7 @@ export interface FailureSelection extends FailureFilter {
 }
 
 export interface ChosenFailures {
+  /** In the order in which they failed. */
   readonly ids: readonly OrderId[]
   /** How many of them failed for which reason; the most frequent first. */
   readonly byReason: ReadonlyMap<string, number>
@@ -92,7 +94,7 @@ export async function chooseFailures(
   const counts = new Map<string, number>()
   for (const { reason } of rows) counts.set(reason ?? 'unknown', (counts.get(reason ?? 'unknown') ?? 0) + 1)
   return {
-    ids: rows.map((row) => row.id),
+    ids: rows.map((row) => row.id).reverse(),
     byReason: new Map([...counts].sort(([, a], [, b]) => b - a)),
   }
 }
@@ -101,43 +103,80 @@ export async function chooseFailures(
  * Makes the orders due again. One that failed or was rolled back gets a new attempt, so its charge gets a new key. One
  * whose charge has no known outcome keeps attempt and key: the gateway is asked the same question again.
  *
+ * @param ids in the order in which they are to be tried
+ * @param staggerMs spreads them evenly over that time from now; 0: all are due at once
  * @returns how many changed; an order that somebody else changed since it was chosen is left alone
  */
-export async function retryFailures(db: Database, queue: Queue, ids: readonly OrderId[]): Promise<number> {
-  const dueAt = await databaseTime(db)
+export async function retryFailures(
+  db: Database,
+  queue: Queue,
+  ids: readonly OrderId[],
+  staggerMs = 0,
+): Promise<number> {
+  const now = await databaseTime(db)
+  const waves = inWaves(ids, staggerMs, now)
   const changed = await inTransaction(db, async (trx) => {
-    const again = await trx
-      .updateTable('orders')
-      .set((eb) => ({ status: 'pending', attempt: eb('attempt', '+', 1), ...NO_FAILURE, due_at: dueAt }))
-      .where('id', 'in', idsIn(trx, ids))
-      .where('status', 'in', UNSOLD_STATUSES)
-      .executeTakeFirst()
-    // Before the orders: afterwards they no longer show that they waited.
-    await trx
-      .updateTable('payments')
-      .set({ unanswered: 0 })
-      .where('order_id', 'in', idsIn(trx, ids))
-      .where((eb) =>
-        eb.exists(
-          eb
-            .selectFrom('orders')
-            .select('orders.id')
-            .whereRef('orders.id', '=', 'payments.order_id')
-            .whereRef('orders.attempt', '=', 'payments.attempt')
-            .where(waitsForPerson),
-        ),
-      )
-      .execute()
-    const asked = await trx
-      .updateTable('orders')
-      .set({ ...NO_FAILURE, due_at: dueAt })
-      .where('id', 'in', idsIn(trx, ids))
-      .where(waitsForPerson)
-      .executeTakeFirst()
-    return Number(again.numUpdatedRows + asked.numUpdatedRows)
+    let changed = 0
+    for (const wave of waves) changed += await makeDueAgain(trx, wave)
+    return changed
   })
-  await queue.publish(ids)
+  // If this process dies in here, workers find what is due in the database.
+  for (const { ids, dueAt, delayed } of waves) {
+    // A claim takes what fell due before its own moment.
+    await queue.publish(ids, delayed ? dueAt - now + 1 : 0)
+  }
   return changed
+}
+
+/** Orders that fall due together. */
+interface Wave {
+  readonly ids: readonly OrderId[]
+  /** Epoch milliseconds. */
+  readonly dueAt: number
+  readonly delayed: boolean
+}
+
+/** Each wave costs three statements and a message to the queue; with so many, an hour has one every 18 seconds. */
+const MOST_WAVES = 200
+
+function inWaves(ids: readonly OrderId[], staggerMs: number, now: number): Wave[] {
+  const size = staggerMs === 0 ? Math.max(1, ids.length) : Math.ceil(ids.length / MOST_WAVES)
+  return inBatches(ids, size).map((wave, index) => {
+    const delay = Math.floor((staggerMs * index * size) / ids.length)
+    return { ids: wave, dueAt: now + delay, delayed: delay > 0 }
+  })
+}
+
+async function makeDueAgain(trx: Kysely<Schema>, { ids, dueAt }: Wave): Promise<number> {
+  const again = await trx
+    .updateTable('orders')
+    .set((eb) => ({ status: 'pending', attempt: eb('attempt', '+', 1), ...NO_FAILURE, due_at: dueAt }))
+    .where('id', 'in', idsIn(trx, ids))
+    .where('status', 'in', UNSOLD_STATUSES)
+    .executeTakeFirst()
+  // Before the orders: afterwards they no longer show that they waited.
+  await trx
+    .updateTable('payments')
+    .set({ unanswered: 0 })
+    .where('order_id', 'in', idsIn(trx, ids))
+    .where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('orders')
+          .select('orders.id')
+          .whereRef('orders.id', '=', 'payments.order_id')
+          .whereRef('orders.attempt', '=', 'payments.attempt')
+          .where(waitsForPerson),
+      ),
+    )
+    .execute()
+  const asked = await trx
+    .updateTable('orders')
+    .set({ ...NO_FAILURE, due_at: dueAt })
+    .where('id', 'in', idsIn(trx, ids))
+    .where(waitsForPerson)
+    .executeTakeFirst()
+  return Number(again.numUpdatedRows + asked.numUpdatedRows)
 }
 
 /**

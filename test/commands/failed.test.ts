@@ -2,6 +2,11 @@
 import { describe, expect } from 'vitest'
 import { HOUR, PATIENT, test } from './shop.js'
 
+const ONE_EACH = [
+  { reason: 'out_of_stock', orders: 1 },
+  { reason: 'declined', orders: 1 },
+]
+
 describe.concurrent('failed list', PATIENT, () => {
   test('shows what failed and what waits for a person, the newest first, without what was cleared', async ({
     shop,
@@ -83,7 +88,7 @@ describe.concurrent('failed retry', PATIENT, () => {
     const { stdout, stderr, code } = await shop.run('failed', 'retry', '--all', '--yes')
 
     expect(code).toBe(0)
-    expect(stderr).toContain('3 orders (1 ')
+    expect(stderr).toContain('To retry: 3 orders.')
     expect(stdout).toContain('3 orders will be tried again')
     const calm = { reason: null, message: null, settled_at: null, cleared_at: null, lease_token: null }
     expect(shop.row('1001')).toMatchObject({ ...calm, status: 'pending', attempt: 2 })
@@ -114,9 +119,36 @@ describe.concurrent('failed retry', PATIENT, () => {
     const dry = await shop.json('failed', 'retry', '--all', '--dry-run')
     const real = await shop.json('failed', 'retry', '--reason', 'declined', '--yes')
 
-    expect(dry.result).toEqual({ matched: 2, changed: 0, by_reason: { out_of_stock: 1, declined: 1 } })
-    expect(real.result).toEqual({ matched: 1, changed: 1, by_reason: { declined: 1 } })
+    expect(dry.result).toEqual({ matched: 2, changed: 0, reasons: expect.arrayContaining(ONE_EACH) })
+    expect(real.result).toEqual({ matched: 1, changed: 1, reasons: [{ reason: 'declined', orders: 1 }] })
     expect(shop.row('1001')).toMatchObject({ status: 'failed', attempt: 1 })
+  })
+
+  test('shows first how many orders it is about for which reason, the most frequent first', async ({ shop }) => {
+    for (const reference of ['1', '2', '3']) shop.order(reference, { status: 'rolled_back', reason: 'declined' })
+    for (const reference of ['4', '5']) shop.order(reference, { status: 'rolled_back', reason: 'expired' })
+    shop.waitingOrder('6')
+
+    const dry = await shop.run('failed', 'retry', '--all', '--dry-run', '--stagger', '90s')
+    const real = await shop.run('failed', 'retry', '--all', '--yes')
+
+    const table = /declined +│ +3 │[\s\S]*expired +│ +2 │[\s\S]*payment_unknown +│ +1 │/
+    expect(dry).toMatchObject({ code: 0, stdout: expect.stringMatching(table), stderr: '' })
+    expect(dry.stdout).toContain('Would retry 6 orders, spread over 1 min 30 s. Nothing was changed.')
+    expect(real).toMatchObject({ code: 0, stderr: expect.stringMatching(table) })
+    expect(real.stdout).toBe('6 orders will be tried again by the next worker (orderctl work).\n')
+  })
+
+  test('asks with the preview in sight, and changes nothing unless the answer is yes', async ({ shop }) => {
+    shop.order('1001', { status: 'rolled_back', reason: 'declined' })
+    const unsure = await shop.atTerminal('n', 'failed', 'retry', '--all')
+    expect(unsure.screen).toMatch(/declined +│ +1 │[\s\S]*Retry 1 order\? \[y\/N\]/)
+    expect(unsure.code).toBe(1)
+    expect(shop.row('1001')).toMatchObject({ status: 'rolled_back', attempt: 1 })
+
+    const sure = await shop.atTerminal('y', 'failed', 'retry', '--all')
+    expect(sure.code).toBe(0)
+    expect(shop.row('1001')).toMatchObject({ status: 'pending', attempt: 2 })
   })
 
   test('changes nothing where the choice is unclear', async ({ shop }) => {
@@ -152,7 +184,7 @@ describe.concurrent('failed clear', PATIENT, () => {
     const { result } = await shop.json('failed', 'clear', '--all', '--yes')
     const list = await shop.json('failed', 'list')
 
-    expect(result).toEqual({ matched: 2, changed: 2, by_reason: { out_of_stock: 1, declined: 1 } })
+    expect(result).toEqual({ matched: 2, changed: 2, reasons: expect.arrayContaining(ONE_EACH) })
     expect(list.result).toMatchObject({ total: 1, orders: [{ order_id: '1003' }] })
     expect(shop.row('1002')).toMatchObject({ status: 'rolled_back', reason: 'declined' })
   })

@@ -1,8 +1,9 @@
 // A shop for one test: a workplace whose database is filled row by row.
+import { spawn } from '@lydell/node-pty'
 import { test as plainTest } from 'vitest'
 import { openOrCreateDatabase } from '../../src/database/connection.js'
 import type { FailureReason, OrderStatus } from '../../src/domain/order.js'
-import { Workplace } from '../workplace.js'
+import { BINARY, Workplace } from '../workplace.js'
 
 interface OrderDraft {
   readonly status?: OrderStatus
@@ -98,6 +99,30 @@ export class Shop extends Workplace {
       reason: 'payment_unknown',
       payment: { status: 'unknown', unanswered: 3, answeredAt },
     })
+  }
+
+  /** Runs the binary in a terminal and gives the answer once a question is asked. */
+  atTerminal(answer: string, ...args: string[]): Promise<{ code: number; screen: string }> {
+    const terminal = spawn(process.execPath, [BINARY, ...args], {
+      cols: 120,
+      cwd: this.folder,
+      env: {
+        ...process.env,
+        HOME: this.folder,
+        XDG_CONFIG_HOME: this.folder,
+        NO_COLOR: '1',
+        ORDERCTL_DATABASE_URL: `sqlite:${this.databasePath}`,
+      },
+    })
+    let screen = ''
+    let answered = false
+    terminal.onData((text) => {
+      screen += text
+      if (answered || !screen.includes('[y/N]')) return
+      answered = true
+      terminal.write(`${answer}\r`)
+    })
+    return new Promise((ended) => terminal.onExit(({ exitCode }) => ended({ code: exitCode, screen })))
   }
 
   row(reference: string): Record<string, unknown> {

@@ -1,32 +1,46 @@
 // `failed retry`: failed orders go back into the queue.
-import { Args } from '@oclif/core'
+import { Args, Flags } from '@oclif/core'
+import { readDuration } from '../../command-line/durations.js'
 import { FAILURE_CHANGE_FLAGS, type FailedChangeResult, FailedCommand } from '../../command-line/failed-command.js'
+import { duration } from '../../terminal/text.js'
 import { retryFailures } from '../../workflow/failures.js'
 
 export default class FailedRetry extends FailedCommand {
   static override summary = 'Put failed orders back into the queue'
   static override description =
     'A retry is a new attempt with a new payment key. An order whose last charge has no known outcome is asked for again ' +
-    'under the same key, so that it is never charged twice.'
+    'under the same key, so that it is never charged twice. The history stays: "orders show" lists every attempt. ' +
+    'A gateway that has just come back is not overrun with --stagger: the orders fall due one after the other, in the ' +
+    'order in which they failed.'
 
   static override examples = [
     '<%= config.bin %> failed retry 1001 1002',
     '<%= config.bin %> failed retry --reason out_of_stock --dry-run',
     '<%= config.bin %> failed retry --all --yes',
+    '<%= config.bin %> failed retry --reason payment_unknown --stagger 10m --yes',
   ]
 
   static override args = {
     id: Args.string({ description: 'orders by their id', multiple: true, ignoreStdin: true }),
   }
 
-  static override flags = FAILURE_CHANGE_FLAGS
+  static override flags = {
+    ...FAILURE_CHANGE_FLAGS,
+    stagger: Flags.string({
+      description: 'spread the orders evenly over this time: 30s, 10m, 2h; a plain number is seconds',
+      helpValue: 'TIME',
+    }),
+  }
 
   async run(): Promise<FailedChangeResult> {
     const { args, flags } = await this.parse(FailedRetry)
+    const staggerMs = flags.stagger === undefined ? 0 : readDuration('stagger', flags.stagger)
+    const manner = staggerMs === 0 ? '' : `, spread over ${duration(staggerMs / 1000)}`
     return this.changeFailures(args.id ?? [], flags, {
       action: 'retry',
-      apply: ({ db, queue }, ids) => retryFailures(db, queue, ids),
-      outcome: 'will be tried again by the next worker (orderctl work).',
+      manner,
+      apply: ({ db, queue }, ids) => retryFailures(db, queue, ids, staggerMs),
+      outcome: `will be tried again by the next worker (orderctl work)${manner}.`,
     })
   }
 }

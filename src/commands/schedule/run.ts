@@ -2,12 +2,11 @@
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { runEvent, runText } from '../../command-line/schedule-views.js'
-import { nearest } from '../../config.js'
 import type { Database } from '../../database/connection.js'
-import { EXIT, UserError, usageError } from '../../errors.js'
+import { EXIT, UserError } from '../../errors.js'
 import { runTask, type TaskRun } from '../../schedule/runner.js'
 import { claimSlot, type Run } from '../../schedule/runs.js'
-import { createTask, TASK_NAMES, type Task, type TaskName } from '../../schedule/tasks.js'
+import { createTask, TASK_NAMES, type Task } from '../../schedule/tasks.js'
 
 export interface ScheduleRunResult {
   task: string
@@ -25,12 +24,12 @@ export default class ScheduleRun extends BaseCommand {
   static override examples = ['<%= config.bin %> schedule run kpis', '<%= config.bin %> schedule run snapshots --json']
 
   static override args = {
-    task: Args.string({ description: `the task: ${TASK_NAMES.join(', ')}`, required: true, ignoreStdin: true }),
+    task: Args.option({ options: TASK_NAMES, description: 'the task' })({ required: true, ignoreStdin: true }),
   }
 
   async run(): Promise<ScheduleRunResult> {
     const { args } = await this.parse(ScheduleRun)
-    const name = readTaskName(args.task)
+    const name = args.task
     const run = await this.withApp(async (app) => {
       const task = createTask(name, app)
       return runTask(app.db, task, await claimNow(app.db, task))
@@ -45,17 +44,6 @@ export default class ScheduleRun extends BaseCommand {
     }
     return { task: name, result: run.result, message: run.message, seconds: Math.round(run.seconds * 1000) / 1000 }
   }
-}
-
-function readTaskName(text: string): TaskName {
-  const name = TASK_NAMES.find((known) => known === text)
-  if (name) return name
-  const meant = nearest(text, TASK_NAMES)
-  throw usageError({
-    code: 'unknown_task',
-    message: `There is no task "${text}".${meant ? ` Did you mean "${meant}"?` : ''}`,
-    fix: `The tasks are ${TASK_NAMES.join(', ')}.`,
-  })
 }
 
 /** Claims the present instant; the next one where that happens to be a slot that was run. */

@@ -1,0 +1,60 @@
+// Whether this process and the database mean the same: by the day, and by the hour.
+import type { Config } from '../config.js'
+import type { Database } from '../database/connection.js'
+import { readSetting } from '../database/settings.js'
+import type { DatabaseCheck, Finding } from './doctor-database.js'
+
+export const AGREEMENT_CHECKS: readonly DatabaseCheck[] = [
+  { name: 'time zone', look: checkTimeZone },
+  { name: 'clock of the database', look: checkClockOfDatabase },
+]
+
+/** What is noted of several machines may be apart by as much; leases are longer. */
+export const CLOCK_TOLERANCE_MS = 5000
+
+/** Says what every command that needs the days refuses to go on with. */
+async function checkTimeZone(db: Database, { timeZone }: Config): Promise<Finding> {
+  const stored = await readSetting(db, 'time_zone')
+  if (stored === undefined) return { detail: `days will be days in ${timeZone}` }
+  if (stored === timeZone) return { detail: `days are days in ${timeZone}` }
+  return {
+    detail: `days in the database are days in ${stored}, the configuration says ${timeZone}`,
+    fix: `Set ORDERCTL_TIME_ZONE=${stored}, or run \`orderctl rebuild kpis\` to file every order under its day in ${timeZone}.`,
+  }
+}
+
+/** After a clock was put back, orders fall due late and leases do not end. */
+async function checkClockOfDatabase(db: Database): Promise<Finding> {
+  const [worker, imported, run, snapshot] = await Promise.all([
+    db
+      .selectFrom('workers')
+      .select((eb) => eb.fn.max<number | null>('last_seen').as('at'))
+      .executeTakeFirst(),
+    db
+      .selectFrom('imports')
+      .select((eb) => eb.fn.max<number | null>('started_at').as('at'))
+      .executeTakeFirst(),
+    db
+      .selectFrom('schedule_runs')
+      .select((eb) => eb.fn.max<number | null>('started_at').as('at'))
+      .executeTakeFirst(),
+    db
+      .selectFrom('queue_snapshots')
+      .select((eb) => eb.fn.max<number | null>('taken_at').as('at'))
+      .executeTakeFirst(),
+  ])
+  const latest = Math.max(...[worker, imported, run, snapshot].map((row) => row?.at ?? 0))
+  const ahead = latest - Date.now()
+  if (latest === 0) return { detail: 'nothing was noted yet' }
+  const detail = `the last thing noted is of ${new Date(latest).toISOString()}`
+  if (ahead <= CLOCK_TOLERANCE_MS) return { detail }
+  return {
+    detail: `${detail}, ${seconds(ahead)} ahead of this clock`,
+    fix: 'Set the clock of every machine that works on this database (timedatectl set-ntp true).',
+  }
+}
+
+/** `12.3 s`. */
+export function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}
