@@ -1,6 +1,6 @@
 // Runs tasks by the clock. Each task has a loop of its own, so it never runs beside itself, and one that fails or hangs
 // does not hold up the others.
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turnOfLoop } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
 import { claimSlot, endRun, forgetOldRuns, type Outcome, RENEW_MS, type Run, renewRun } from './runs.js'
 import type { Task } from './tasks.js'
@@ -75,6 +75,8 @@ async function followTask(db: Database, task: Task, options: ScheduleOptions): P
       await clock.sleep(Math.min(next - now, LONGEST_SLEEP_MS), signal)
     } else if (await passSlot(db, task, slot, options)) {
       passed = slot
+      // SQLite answers at once: without this, tasks that take longer than their slots would keep signals out for ever.
+      await turnOfLoop()
     } else {
       await clock.sleep(RETRY_MS, signal)
     }
