@@ -2,6 +2,7 @@
 import { BaseCommand } from '../command-line/base-command.js'
 import { EXIT } from '../errors.js'
 import { type Check, examine } from '../reports/doctor.js'
+import { SCHEDULE_CHECKS } from '../schedule/doctor-schedule.js'
 
 export interface DoctorResult {
   ok: boolean
@@ -18,7 +19,11 @@ export default class Doctor extends BaseCommand {
   async run(): Promise<DoctorResult> {
     await this.parse(Doctor)
     const { engines } = this.config.pjson
-    const checks = await examine({ nodeRange: String(engines?.node), loadConfig: () => this.loadedConfig })
+    const checks = await examine({
+      nodeRange: String(engines?.node),
+      loadConfig: () => this.loadedConfig,
+      moreChecks: SCHEDULE_CHECKS,
+    })
     const failed = checks.filter((check) => !check.ok)
     this.showTable({
       columns: [{ heading: 'check' }, { heading: 'result' }, { heading: 'detail', flexible: true }],

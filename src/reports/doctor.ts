@@ -7,7 +7,7 @@ import SqliteDatabase from 'better-sqlite3'
 import type { Config, LoadedConfig } from '../config.js'
 import { connect, type DatabaseAddress, databaseExists, explainDatabaseError } from '../database/connection.js'
 import { UserError } from '../errors.js'
-import { DATABASE_CHECKS, type Finding, findDatabase } from './doctor-database.js'
+import { DATABASE_CHECKS, type DatabaseCheck, type Finding, findDatabase } from './doctor-database.js'
 import { redisChecks } from './doctor-redis.js'
 import { WORK_CHECKS } from './doctor-work.js'
 
@@ -24,12 +24,13 @@ interface DoctorOptions {
   readonly nodeRange: string
   /** @throws UserError where the configuration cannot be used */
   readonly loadConfig: () => LoadedConfig
+  /** Checks of the tables, after those that are known here. */
+  readonly moreChecks: readonly DatabaseCheck[]
 }
 
-const CHECKS_OF_TABLES = [...DATABASE_CHECKS, ...WORK_CHECKS]
-
 /** Every check; a cause stands before what follows from it. */
-export async function examine({ nodeRange, loadConfig }: DoctorOptions): Promise<Check[]> {
+export async function examine({ nodeRange, loadConfig, moreChecks }: DoctorOptions): Promise<Check[]> {
+  const tableChecks = [...DATABASE_CHECKS, ...WORK_CHECKS, ...moreChecks]
   const machine = [
     await check('node', async () => checkNode(process.versions.node, nodeRange)),
     await check('sqlite', async () => checkSqlite()),
@@ -42,10 +43,8 @@ export async function examine({ nodeRange, loadConfig }: DoctorOptions): Promise
     return { detail: `${loaded.settings.length} settings, ${set} of them not the default` }
   })
   const rest = loaded
-    ? [...(await examineRedis(loaded.config)), ...(await examineDatabase(loaded.config))]
-    : ['disk space', 'database', ...CHECKS_OF_TABLES.map(({ name }) => name)].map((name) =>
-        notMade(name, configuration),
-      )
+    ? [...(await examineRedis(loaded.config)), ...(await examineDatabase(loaded.config, tableChecks))]
+    : ['disk space', 'database', ...tableChecks.map(({ name }) => name)].map((name) => notMade(name, configuration))
   return [...machine, configuration, ...rest]
 }
 
@@ -53,13 +52,13 @@ async function examineRedis(config: Config): Promise<Check[]> {
   return Promise.all(redisChecks(config).map(({ name, look }) => check(name, look)))
 }
 
-async function examineDatabase(config: Config): Promise<Check[]> {
+async function examineDatabase(config: Config, tableChecks: readonly DatabaseCheck[]): Promise<Check[]> {
   const address = config.database
   const disk = await check('disk space', () => checkDisk(address), address)
   const database = await check('database', () => findDatabase(address), address)
   if (!database.ok) {
     const missing = !databaseExists(address)
-    const others = CHECKS_OF_TABLES.map(({ name }) =>
+    const others = tableChecks.map(({ name }) =>
       missing ? { name, ok: true, detail: 'no database yet', fix: null } : notMade(name, database),
     )
     return [disk, database, ...others]
@@ -67,7 +66,7 @@ async function examineDatabase(config: Config): Promise<Check[]> {
   const db = connect(address)
   try {
     const checks: Check[] = []
-    for (const { name, look } of CHECKS_OF_TABLES) checks.push(await check(name, () => look(db, config), address))
+    for (const { name, look } of tableChecks) checks.push(await check(name, () => look(db, config), address))
     return [disk, database, ...checks]
   } finally {
     await db.destroy()

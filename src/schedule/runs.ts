@@ -38,7 +38,12 @@ export type SlotClaim =
   | { readonly kind: 'busy'; readonly by: Pick<RunRow, 'host' | 'pid'> }
 
 /** Takes the slot (epoch milliseconds) in hand, unless it was run or the task still runs. */
-export async function claimSlot(db: Database, task: string, slot: number): Promise<SlotClaim> {
+export async function claimSlot(
+  db: Database,
+  task: string,
+  slot: number,
+  begun_by: RunRow['begun_by'] = 'schedule',
+): Promise<SlotClaim> {
   return db.transaction().execute(async (trx) => {
     const open = await trx
       .selectFrom('schedule_runs')
@@ -52,15 +57,20 @@ export async function claimSlot(db: Database, task: string, slot: number): Promi
       if (dead.slot === slot && dead.attempt < MOST_ATTEMPTS) return { kind: 'claimed', run: await takeOver(trx, dead) }
       await endRun(trx, dead, { result: 'failed', message: DIED })
     }
-    return insertRun(trx, task, slot)
+    return insertRun(trx, task, slot, begun_by)
   })
 }
 
-async function insertRun(db: Kysely<Schema>, task: string, slot: number): Promise<SlotClaim> {
+async function insertRun(
+  db: Kysely<Schema>,
+  task: string,
+  slot: number,
+  begun_by: RunRow['begun_by'],
+): Promise<SlotClaim> {
   const run = { task, slot, attempt: 1, started_at: Date.now() }
   const inserted = await db
     .insertInto('schedule_runs')
-    .values({ ...run, ...holder() })
+    .values({ ...run, ...holder(), begun_by })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   return inserted.numInsertedOrUpdatedRows === 0n ? { kind: 'taken' } : { kind: 'claimed', run }
@@ -133,4 +143,15 @@ export async function readLastRun(db: Database, task: string): Promise<LastRun |
 function stateOf(run: RunRow): LastRun['state'] {
   if (run.result) return { result: run.result, message: run.message ?? '' }
   return isAlive(run) ? 'running' : { result: 'failed', message: DIED }
+}
+
+/** The last slot of the task that a `schedule` process took; null where none ever did. */
+export async function readLastSlot(db: Database, task: string): Promise<number | null> {
+  const { slot } = await db
+    .selectFrom('schedule_runs')
+    .select((eb) => eb.fn.max<number | null>('slot').as('slot'))
+    .where('task', '=', task)
+    .where('begun_by', '=', 'schedule')
+    .executeTakeFirstOrThrow()
+  return slot
 }

@@ -1,5 +1,6 @@
 // `schedule run`: one task now, for cron and systemd timers.
 import { Args } from '@oclif/core'
+import { alarmCommand, execFlag } from '../../command-line/alarm-command.js'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { runText } from '../../command-line/schedule-views.js'
 import { nearest } from '../../config.js'
@@ -7,7 +8,8 @@ import type { Database } from '../../database/connection.js'
 import { EXIT, UserError, usageError } from '../../errors.js'
 import { runTask, type TaskRun } from '../../schedule/runner.js'
 import { claimSlot, type Run } from '../../schedule/runs.js'
-import { createTask, TASK_NAMES, type Task, type TaskName } from '../../schedule/tasks.js'
+import { createTask, type Task } from '../../schedule/tasks.js'
+import { TASK_NAMES, type TaskName } from '../../schedule/timetable.js'
 
 export interface ScheduleRunResult {
   task: string
@@ -22,17 +24,25 @@ export default class ScheduleRun extends BaseCommand {
   static override description =
     `For cron and systemd timers, and by hand. The run is recorded beside those of \`schedule\`, which it does not replace. A task that is running already is not run beside itself. Tasks: ${TASK_NAMES.join(', ')}.`
 
-  static override examples = ['<%= config.bin %> schedule run kpis', '<%= config.bin %> schedule run snapshots --json']
+  static override examples = [
+    '<%= config.bin %> schedule run kpis',
+    '<%= config.bin %> schedule run snapshots --json',
+    '<%= config.bin %> schedule run alarms --exec ./tell-ops.sh',
+  ]
 
   static override args = {
     task: Args.string({ description: `the task: ${TASK_NAMES.join(', ')}`, required: true, ignoreStdin: true }),
   }
 
+  static override flags = { exec: execFlag }
+
   async run(): Promise<ScheduleRunResult> {
-    const { args } = await this.parse(ScheduleRun)
+    const { args, flags } = await this.parse(ScheduleRun)
     const name = readTaskName(args.task)
+    if (flags.exec !== undefined && name !== 'alarms') throw execWithout(name)
+    const tell = flags.exec === undefined ? undefined : alarmCommand(flags.exec, { silent: this.jsonEnabled() })
     const run = await this.withApp(async (app) => {
-      const task = createTask(name, app)
+      const task = createTask(name, { ...app, tell })
       return runTask(app.db, task, await claimNow(app.db, task))
     })
     const text = runText(name, run)
@@ -56,10 +66,18 @@ function readTaskName(text: string): TaskName {
   })
 }
 
+function execWithout(name: TaskName): UserError {
+  return usageError({
+    code: 'exec_without_alarms',
+    message: `--exec is for the task alarms, which has something to tell; ${name} has not.`,
+    fix: 'Leave --exec away, or run `orderctl schedule run alarms --exec CMD`.',
+  })
+}
+
 /** Claims the present instant; the next one where that happens to be a slot that was run. */
 async function claimNow(db: Database, { name }: Task): Promise<Run> {
   for (let slot = Date.now(); ; slot += 1) {
-    const claim = await claimSlot(db, name, slot)
+    const claim = await claimSlot(db, name, slot, 'schedule run')
     if (claim.kind === 'claimed') return claim.run
     if (claim.kind === 'taken') continue
     throw new UserError({
