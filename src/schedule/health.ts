@@ -4,6 +4,7 @@ import type { Database } from '../database/connection.js'
 import { clockAt } from '../domain/business-day.js'
 import type { Alarm } from '../reports/alarms.js'
 import { readLastRun, readLastSlot } from './runs.js'
+import type { Slots } from './slots.js'
 import { slotsOf, TASK_NAMES, type TaskName } from './timetable.js'
 
 /** A task that did not run although it was due, or that failed when it ran last. */
@@ -21,19 +22,24 @@ export async function findTroubles(
   config: Config,
   { now, graceSeconds }: { readonly now: number; readonly graceSeconds: number },
 ): Promise<TaskTrouble[]> {
+  const longAgo = now - graceSeconds * 1000
   const troubles: TaskTrouble[] = []
   for (const task of TASK_NAMES) {
     const last = await readLastRun(db, task)
     if (!last || last.state === 'running') continue
-    const due = slotsOf(task, config).latest(now - graceSeconds * 1000)
     const lastSlot = await readLastSlot(db, task)
-    if (lastSlot !== null && due !== null && lastSlot < due && last.startedAt < due) {
+    if (lastSlot !== null && isLate(Math.max(lastSlot, last.startedAt), slotsOf(task, config), longAgo)) {
       troubles.push({ task, kind: 'late', lastSlot })
     } else if (last.state.result === 'failed') {
       troubles.push({ task, kind: 'failed', message: last.state.message })
     }
   }
   return troubles
+}
+
+/** Whether a slot fell due after the instant, and long ago. The first look spares a search through the days. */
+function isLate(ranAt: number, slots: Slots, longAgo: number): boolean {
+  return ranAt < longAgo && ranAt < (slots.latest(longAgo) ?? ranAt)
 }
 
 /** @returns null where the alarm is turned off */
