@@ -64,6 +64,9 @@ async function readWait(db: Database, config: Config, now: number): Promise<Alar
   }
 }
 
+/** The share of so many, the latest, is that of all: a drain settles millions within the window. */
+const MOST_SETTLED = 10_000
+
 /**
  * Declined orders count like all others that were not sold: a gateway that refuses everybody, since a key has expired for
  * instance, looks just like that. Orders without an answer are not settled; `unresolved` is about those.
@@ -73,11 +76,17 @@ async function readFailureRate(db: Database, config: Config, now: number): Promi
   if (threshold === null) return null
   const window = config['alarms.failureWindowSeconds']
   const least = config['alarms.failureLeastOrders']
-  const settled = await db
+  const latest = db
     .selectFrom('orders')
-    .select((eb) => ['status', 'reason', eb.fn.countAll<number>().as('orders')])
+    .select(['status', 'reason'])
     .where('settled_at', '>', now - window * 1000)
     .where('settled_at', '<=', now)
+    .orderBy('settled_at', 'desc')
+    .limit(MOST_SETTLED)
+    .as('latest')
+  const settled = await db
+    .selectFrom(latest)
+    .select((eb) => ['status', 'reason', eb.fn.countAll<number>().as('orders')])
     .groupBy(['status', 'reason'])
     .execute()
   const unsold = settled
@@ -93,8 +102,8 @@ async function readFailureRate(db: Database, config: Config, now: number): Promi
     threshold,
     message:
       value === null
-        ? `${groupThousands(all)} orders were settled in the last ${span(window)}; fewer than ${groupThousands(least)} say nothing.`
-        : `${groupThousands(sum(unsold))} of ${groupThousands(all)} orders settled in the last ${span(window)} were not sold` +
+        ? `${groupThousands(all)} orders were settled within ${span(window)}; fewer than ${groupThousands(least)} say nothing.`
+        : `${groupThousands(sum(unsold))} of the last ${groupThousands(all)} orders settled within ${span(window)} were not sold` +
           `${reasons.length === 0 ? '' : ` (${reasons.join(', ')})`}; the alarm is at ${percent(threshold)}.`,
     fix: 'See why with `orderctl failed list`; once the cause is gone, `orderctl failed retry` puts them back into the queue.',
   }

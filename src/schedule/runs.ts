@@ -106,7 +106,8 @@ export async function forgetOldRuns(db: Database, task: string, latestSlot: numb
     .deleteFrom('schedule_runs')
     .where('task', '=', task)
     .where('slot', '<', latestSlot)
-    .where('ended_at', '<', Date.now() - KEEP_MS)
+    .where('started_at', '<', Date.now() - KEEP_MS)
+    .where('ended_at', 'is not', null)
     .execute()
 }
 
@@ -147,11 +148,13 @@ function stateOf(run: RunRow): LastRun['state'] {
 
 /** The last slot of the task that a `schedule` process took; null where none ever did. */
 export async function readLastSlot(db: Database, task: string): Promise<number | null> {
-  const { slot } = await db
+  const run = await db
     .selectFrom('schedule_runs')
-    .select((eb) => eb.fn.max<number | null>('slot').as('slot'))
+    .select('slot')
     .where('task', '=', task)
     .where('begun_by', '=', 'schedule')
-    .executeTakeFirstOrThrow()
-  return slot
+    .orderBy('slot', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return run?.slot ?? null
 }

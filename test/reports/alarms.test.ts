@@ -82,7 +82,7 @@ describe('failure_rate', () => {
       value: 8 / 20,
       threshold: 0.4,
       message:
-        '8 of 20 orders settled in the last 15 min were not sold (5 declined, 3 out_of_stock); the alarm is at 40 %.',
+        '8 of the last 20 orders settled within 15 min were not sold (5 declined, 3 out_of_stock); the alarm is at 40 %.',
     })
     expect(await alarm('failure_rate', { ORDERCTL_ALARM_FAILURE_RATE: '0.401' })).toMatchObject({ crossed: false })
   })
@@ -92,7 +92,7 @@ describe('failure_rate', () => {
     expect(await alarm('failure_rate')).toMatchObject({
       crossed: false,
       value: null,
-      message: '19 orders were settled in the last 15 min; fewer than 20 say nothing.',
+      message: '19 orders were settled within 15 min; fewer than 20 say nothing.',
     })
     expect(await alarm('failure_rate', { ORDERCTL_ALARM_FAILURE_LEAST_ORDERS: '19' })).toMatchObject({
       crossed: true,

@@ -280,6 +280,8 @@ async function createSchedule(db: Kysely<unknown>): Promise<void> {
     .addCheckConstraint('schedule_runs_ended', sql`(ended_at is null) = (result is null)`)
     .modifyEnd(clustered)
     .execute()
+  // A task of every minute has tens of thousands of runs.
+  await db.schema.createIndex('schedule_runs_started').on('schedule_runs').columns(['task', 'started_at']).execute()
 
   await db.schema
     .createTable('queue_snapshots')
