@@ -102,7 +102,7 @@ async function readFailureRate(db: Database, config: Config, now: number): Promi
     threshold,
     message:
       value === null
-        ? `${groupThousands(all)} orders were settled within ${span(window)}; fewer than ${groupThousands(least)} say nothing.`
+        ? `Orders settled within ${span(window)}: ${groupThousands(all)}; fewer than ${groupThousands(least)} say nothing.`
         : `${groupThousands(sum(unsold))} of the last ${groupThousands(all)} orders settled within ${span(window)} were not sold` +
           `${reasons.length === 0 ? '' : ` (${reasons.join(', ')})`}; the alarm is at ${percent(threshold)}.`,
     fix: 'See why with `orderctl failed list`; once the cause is gone, `orderctl failed retry` puts them back into the queue.',
@@ -125,7 +125,7 @@ async function readUnresolved(db: Database, config: Config): Promise<Alarm | nul
     crossed: orders >= threshold,
     value: orders,
     threshold,
-    message: `The gateway never said whether it took the money for ${groupThousands(orders)} orders; the alarm is at ${groupThousands(threshold)}.`,
+    message: `Orders for which the gateway never said whether it took the money: ${groupThousands(orders)}; the alarm is at ${groupThousands(threshold)}.`,
     fix: 'Ask it again with `orderctl failed retry --reason payment_unknown`.',
   }
 }
@@ -177,7 +177,7 @@ async function readLowStock(db: Database, config: Config): Promise<Alarm | null>
     message:
       low === 0
         ? `Of every product more than ${groupThousands(threshold)} are available.`
-        : `${groupThousands(low)} products have ${groupThousands(threshold)} or fewer available: ${listed(await nameScarcest(db, threshold), low)}.`,
+        : `Products of which ${groupThousands(threshold)} or fewer are available: ${listed(await nameScarcest(db, threshold), low)}.`,
     fix: `See them with \`orderctl products list --low ${threshold}\`; add what has come in with \`orderctl products adjust SKU UNITS --reason delivery\`.`,
   }
 }

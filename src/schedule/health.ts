@@ -8,7 +8,7 @@ import type { Slots } from './slots.js'
 import { slotsOf, TASK_NAMES, type TaskName } from './timetable.js'
 
 /** A task that did not run although it was due, or that failed when it ran last. */
-export type TaskTrouble =
+type TaskTrouble =
   | { readonly task: TaskName; readonly kind: 'late'; readonly lastSlot: number }
   | { readonly task: TaskName; readonly kind: 'failed'; readonly message: string }
 
@@ -17,7 +17,7 @@ export type TaskTrouble =
  *
  * @param graceSeconds a slot may be missed for so long
  */
-export async function findTroubles(
+async function findTroubles(
   db: Database,
   config: Config,
   { now, graceSeconds }: { readonly now: number; readonly graceSeconds: number },

@@ -92,7 +92,7 @@ describe('failure_rate', () => {
     expect(await alarm('failure_rate')).toMatchObject({
       crossed: false,
       value: null,
-      message: '19 orders were settled within 15 min; fewer than 20 say nothing.',
+      message: 'Orders settled within 15 min: 19; fewer than 20 say nothing.',
     })
     expect(await alarm('failure_rate', { ORDERCTL_ALARM_FAILURE_LEAST_ORDERS: '19' })).toMatchObject({
       crossed: true,
@@ -120,7 +120,12 @@ test('unresolved counts orders that wait for a person, not those that are asked 
       .where('reference', '=', reference)
       .execute()
   }
-  expect(await alarm('unresolved')).toMatchObject({ crossed: true, value: 1, threshold: 1 })
+  expect(await alarm('unresolved')).toMatchObject({
+    crossed: true,
+    value: 1,
+    threshold: 1,
+    message: 'Orders for which the gateway never said whether it took the money: 1; the alarm is at 1.',
+  })
   expect(await alarm('unresolved', { ORDERCTL_ALARM_UNRESOLVED_ORDERS: '2' })).toMatchObject({ crossed: false })
 })
 
@@ -168,7 +173,7 @@ test('low_stock counts what is available, and names the scarcest', async () => {
     crossed: true,
     value: 0,
     threshold: 5,
-    message: '4 products have 5 or fewer available: D (0), B (4), C (5) and 1 more.',
+    message: 'Products of which 5 or fewer are available: D (0), B (4), C (5) and 1 more.',
     fix: expect.stringContaining('products list --low 5'),
   })
   expect(await low('0')).toMatchObject({ crossed: true, value: 0 })
