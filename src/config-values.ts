@@ -8,6 +8,24 @@ import type { QueueAddress } from './queue/queue.js'
 import type { RedisAddress } from './redis/address.js'
 import type { CronLine } from './schedule/slots.js'
 
+export interface Setting<Value> {
+  readonly environment: string
+  /** In the words of a file or of the environment. */
+  readonly fallback: string
+  readonly about: string
+  /** Reads the text, or throws an Error whose message completes "… is not usable: ". */
+  readonly read: (text: string) => Value
+}
+
+export function setting<Value>(
+  environment: string,
+  fallback: string,
+  about: string,
+  read: (text: string) => Value,
+): Setting<Value> {
+  return { environment, fallback, about, read }
+}
+
 export function readDatabase(text: string): DatabaseAddress {
   const server = serverAddress(text)
   if (server) return server
@@ -45,6 +63,18 @@ export function wholeBetween(low: number, high: number) {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
     if (!(value >= low && value <= high)) throw new Error(`write a whole number from ${low} to ${high}`)
     return value
+  }
+}
+
+/** What can be turned off: `off` is read as null. */
+export function orOff<Value>(read: (text: string) => Value) {
+  return (text: string): Value | null => {
+    if (text === 'off') return null
+    try {
+      return read(text)
+    } catch (error) {
+      throw new Error(`${error instanceof Error ? error.message : error}, or off`)
+    }
   }
 }
 

@@ -3,27 +3,19 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { distance } from 'fastest-levenshtein'
+import { ALARM_SETTINGS, SCHEDULE_SETTINGS } from './config-schedule.js'
 import {
   numberBetween,
   oneOf,
-  readCron,
   readDatabase,
   readPrefix,
   readQueue,
   readRedis,
   readTimeZone,
+  setting,
   wholeBetween,
 } from './config-values.js'
 import { errorCode, usageError } from './errors.js'
-
-interface Setting<Value> {
-  readonly environment: string
-  /** In the words of a file or of the environment. */
-  readonly fallback: string
-  readonly about: string
-  /** Reads the text, or throws an Error whose message completes "… is not a usable value: ". */
-  readonly read: (text: string) => Value
-}
 
 const SETTINGS = {
   database: setting(
@@ -119,36 +111,8 @@ const SETTINGS = {
     'stock of a product that an import creates',
     wholeBetween(0, 1_000_000_000),
   ),
-  'schedule.kpis': setting(
-    'ORDERCTL_SCHEDULE_KPIS',
-    '0 * * * *',
-    'when KPIs and realtime figures are computed',
-    readCron,
-  ),
-  'schedule.leaderboards': setting(
-    'ORDERCTL_SCHEDULE_LEADERBOARDS',
-    '*/30 * * * *',
-    'when leaderboards are compared and built anew',
-    readCron,
-  ),
-  'schedule.snapshots': setting(
-    'ORDERCTL_SCHEDULE_SNAPSHOTS',
-    '*/5 * * * *',
-    'when the state of the queue is written down',
-    readCron,
-  ),
-  'schedule.reservations': setting(
-    'ORDERCTL_SCHEDULE_RESERVATIONS',
-    '*/5 * * * *',
-    'when expired reservations are released',
-    readCron,
-  ),
-  'schedule.timeZone': setting(
-    'ORDERCTL_SCHEDULE_TIME_ZONE',
-    'UTC',
-    'time zone of these times; that of the business day unless it is set',
-    readTimeZone,
-  ),
+  ...SCHEDULE_SETTINGS,
+  ...ALARM_SETTINGS,
   logFormat: setting('ORDERCTL_LOG_FORMAT', 'text', 'notes and errors on stderr: text, or json', oneOf('text', 'json')),
 } as const
 
@@ -227,15 +191,6 @@ export function nearest(word: string, candidates: readonly string[]): string | u
     .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.edits - b.edits)[0]
   return near && near.edits <= Math.max(2, Math.floor(word.length / 3)) ? near.candidate : undefined
-}
-
-function setting<Value>(
-  environment: string,
-  fallback: string,
-  about: string,
-  read: (text: string) => Value,
-): Setting<Value> {
-  return { environment, fallback, about, read }
 }
 
 function readValue(key: SettingKey, value: string, origin: string): unknown {

@@ -2,6 +2,7 @@
 import { BaseCommand } from '../command-line/base-command.js'
 import { EXIT } from '../errors.js'
 import { type Check, examine } from '../reports/doctor.js'
+import { SCHEDULE_CHECKS } from '../schedule/doctor-schedule.js'
 
 export interface DoctorResult {
   ok: boolean
@@ -22,6 +23,7 @@ export default class Doctor extends BaseCommand {
       nodeRange: String(engines?.node),
       loadConfig: () => this.loadedConfig,
       environment: process.env,
+      moreChecks: SCHEDULE_CHECKS,
     })
     const failed = checks.filter((check) => !check.ok)
     this.showTable({

@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core'
+import { type AlarmJson, alarmMetric, alarmsJson, alarmsTable } from '../command-line/alarm-views.js'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import {
   failuresTable,
@@ -11,8 +12,11 @@ import {
 } from '../command-line/status-views.js'
 import { databaseTime } from '../database/engine.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
+import { EXIT } from '../errors.js'
 import type { QueueCounts } from '../queue/queue.js'
+import type { Alarm } from '../reports/alarms.js'
 import { type QueueState, readStatus, type Status } from '../reports/status.js'
+import { readAllAlarms } from '../schedule/alarm-state.js'
 import { renderMetrics } from '../terminal/prometheus.js'
 import { countOf, isoTime } from '../terminal/text.js'
 
@@ -62,17 +66,20 @@ export interface StatusResult {
     message: string | null
     failed_at: string | null
   }[]
+  /** Those that are not turned off. */
+  alarms: AlarmJson[]
 }
 
 export default class StatusCommand extends BaseCommand {
   static override summary = 'Show the queue, the orders, the workers and what needs attention'
   static override description =
-    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only.'
+    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only. Alarms are thresholds of the settings alarms.*; those that are crossed are shown.'
 
   static override examples = [
     '<%= config.bin %> status',
     '<%= config.bin %> status --json',
     '<%= config.bin %> status --format prom',
+    '<%= config.bin %> status --alarms || echo "something is wrong"',
   ]
   static override flags = {
     format: Flags.option({ options: ['table', 'prom'] as const })({
@@ -80,20 +87,36 @@ export default class StatusCommand extends BaseCommand {
       default: 'table',
       exclusive: ['json', 'csv'],
     }),
+    alarms: Flags.boolean({ description: 'end with exit code 1 where an alarm is crossed' }),
     csv: csvFlag,
   }
 
   async run(): Promise<StatusResult> {
     const { flags } = await this.parse(StatusCommand)
-    const status = await this.withApp(async ({ db, queue }) => readStatus(db, queue, await databaseTime(db)))
+    const [status, alarms] = await this.withApp(async ({ db, queue, config }) => {
+      const now = await databaseTime(db)
+      return [await readStatus(db, queue, now), await readAllAlarms(db, config, now)] as const
+    })
+    const crossed = alarms.filter((alarm) => alarm.crossed)
+    if (flags.alarms && crossed.length > 0) this.leaveWith(EXIT.failed)
+    const result = { ...statusJson(status), alarms: alarmsJson(alarms) }
     if (flags.format === 'prom') {
-      this.print(renderMetrics(statusMetrics(status)))
-      return statusJson(status)
+      this.print(renderMetrics([...statusMetrics(status), alarmMetric(alarms)]))
+      return result
     }
     this.showTable(figuresTable(status, flags.csv), flags)
     if (!flags.csv) this.#showLists(status)
+    if (crossed.length > 0) this.#showAlarms(crossed, flags.csv)
     this.#noteWhatToDo(status)
-    return statusJson(status)
+    return result
+  }
+
+  #showAlarms(crossed: readonly Alarm[], csv: boolean): void {
+    if (!csv) {
+      this.print('\nAlarms')
+      this.showTable(alarmsTable(crossed))
+    }
+    for (const { name, fix } of crossed) this.note(`Alarm ${name}: ${fix}`)
   }
 
   /** The two count differently and at different moments; only one difference asks for something. */
@@ -143,7 +166,15 @@ export default class StatusCommand extends BaseCommand {
   }
 }
 
-function statusJson({ queue, orders, unresolved, throughput, workers, imports, failures }: Status): StatusResult {
+function statusJson({
+  queue,
+  orders,
+  unresolved,
+  throughput,
+  workers,
+  imports,
+  failures,
+}: Status): Omit<StatusResult, 'alarms'> {
   const { driver, paused, transport } = queue
   return {
     queue: {

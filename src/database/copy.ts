@@ -23,6 +23,7 @@ const KEYS: Readonly<Record<Exclude<keyof Schema, 'workers' | 'settings'>, reado
   sales_by_product: ['day', 'currency', 'product_id'],
   schedule_runs: ['task', 'slot'],
   queue_snapshots: ['taken_at'],
+  alarms: ['name'],
 }
 
 type Copied = keyof typeof KEYS

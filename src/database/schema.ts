@@ -26,6 +26,7 @@ export interface Schema {
   workers: WorkersTable
   schedule_runs: ScheduleRunsTable
   queue_snapshots: QueueSnapshotsTable
+  alarms: AlarmsTable
 }
 
 /** What belongs to the database and not to a process. */
@@ -234,6 +235,8 @@ interface ScheduleRunsTable {
   lease_until: number
   host: string
   pid: number
+  /** `schedule`, which owes a run for each slot; `schedule run`, which owes none. */
+  begun_by: 'schedule' | 'schedule run'
   result: 'done' | 'failed' | null
   message: string | null
 }
@@ -248,4 +251,20 @@ interface QueueSnapshotsTable {
   completed: number
   /** Failed and rolled back. */
   failed: number
+}
+
+/** An alarm that was raised, now or once; one that never was has no row. */
+interface AlarmsTable {
+  name: string
+  raised_at: number
+  /** Null while it is raised. */
+  cleared_at: number | null
+  /** While it is raised: how many checks in a row, up to the last one, did not find it crossed. */
+  quiet_checks: number
+  /** What a command was told of this since it was raised. */
+  told: 'raised' | 'cleared' | null
+  /** What was found when it was raised. */
+  message: string
+  value: number
+  threshold: number
 }

@@ -68,7 +68,7 @@ async function checkReservations(db: Database): Promise<Finding> {
     )
     .select((eb) => eb.fn.count<number>('orders.id').distinct().as('count'))
     .where('orders.status', '=', 'reserved')
-    .where('reservation.expires_at', '<=', Date.now() - EXPIRED_MS)
+    .where('reservation.expires_at', '<=', (await databaseTime(db)) - EXPIRED_MS)
     .executeTakeFirstOrThrow()
   if (count === 0) return { detail: 'none' }
   return {

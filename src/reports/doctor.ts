@@ -9,7 +9,7 @@ import { connect, type DatabaseAddress, databaseExists, explainDatabaseError } f
 import { UserError } from '../errors.js'
 import { AGREEMENT_CHECKS } from './doctor-agreement.js'
 import { checkConfiguration } from './doctor-configuration.js'
-import { DATABASE_CHECKS, type Finding, findDatabase } from './doctor-database.js'
+import { DATABASE_CHECKS, type DatabaseCheck, type Finding, findDatabase } from './doctor-database.js'
 import { redisChecks } from './doctor-redis.js'
 import { WORK_CHECKS } from './doctor-work.js'
 
@@ -27,12 +27,13 @@ interface DoctorOptions {
   /** @throws UserError where the configuration cannot be used */
   readonly loadConfig: () => LoadedConfig
   readonly environment: NodeJS.ProcessEnv
+  /** Checks of the tables, after those that are known here. */
+  readonly moreChecks: readonly DatabaseCheck[]
 }
 
-const CHECKS_OF_TABLES = [...DATABASE_CHECKS, ...AGREEMENT_CHECKS, ...WORK_CHECKS]
-
 /** Every check; a cause stands before what follows from it. */
-export async function examine({ nodeRange, loadConfig, environment }: DoctorOptions): Promise<Check[]> {
+export async function examine({ nodeRange, loadConfig, environment, moreChecks }: DoctorOptions): Promise<Check[]> {
+  const tableChecks = [...DATABASE_CHECKS, ...AGREEMENT_CHECKS, ...WORK_CHECKS, ...moreChecks]
   const machine = [
     await check('node', async () => checkNode(process.versions.node, nodeRange)),
     await check('sqlite', async () => checkSqlite()),
@@ -44,10 +45,8 @@ export async function examine({ nodeRange, loadConfig, environment }: DoctorOpti
     return checkConfiguration(loaded, environment)
   })
   const rest = loaded
-    ? [...(await examineRedis(loaded.config)), ...(await examineDatabase(loaded.config))]
-    : ['disk space', 'database', ...CHECKS_OF_TABLES.map(({ name }) => name)].map((name) =>
-        notMade(name, configuration),
-      )
+    ? [...(await examineRedis(loaded.config)), ...(await examineDatabase(loaded.config, tableChecks))]
+    : ['disk space', 'database', ...tableChecks.map(({ name }) => name)].map((name) => notMade(name, configuration))
   return [...machine, configuration, ...rest]
 }
 
@@ -55,13 +54,13 @@ async function examineRedis(config: Config): Promise<Check[]> {
   return Promise.all(redisChecks(config).map(({ name, look }) => check(name, look)))
 }
 
-async function examineDatabase(config: Config): Promise<Check[]> {
+async function examineDatabase(config: Config, tableChecks: readonly DatabaseCheck[]): Promise<Check[]> {
   const address = config.database
   const disk = await check('disk space', () => checkDisk(address), address)
   const database = await check('database', () => findDatabase(address), address)
   if (!database.ok) {
     const missing = !(await databaseExists(address).catch(() => true))
-    const others = CHECKS_OF_TABLES.map(({ name }) =>
+    const others = tableChecks.map(({ name }) =>
       missing ? { name, ok: true, detail: 'no database yet', fix: null } : notMade(name, database),
     )
     return [disk, database, ...others]
@@ -69,7 +68,7 @@ async function examineDatabase(config: Config): Promise<Check[]> {
   const db = await connect(address)
   try {
     const checks: Check[] = []
-    for (const { name, look } of CHECKS_OF_TABLES) checks.push(await check(name, () => look(db, config), address))
+    for (const { name, look } of tableChecks) checks.push(await check(name, () => look(db, config), address))
     return [disk, database, ...checks]
   } finally {
     await db.destroy()

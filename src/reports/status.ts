@@ -15,7 +15,7 @@ const HOUR_MS = 60 * MINUTE_MS
 /** A worker that was not seen for so long went without saying so. */
 const WORKER_GONE_MS = 10 * MINUTE_MS
 /** A worker reports more often than this; one that does not is stuck, or gone. */
-const WORKER_STALE_MS = 30_000
+export const WORKER_STALE_MS = 30_000
 const RECENT_FAILURES = 5
 
 export interface Status {

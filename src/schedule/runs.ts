@@ -41,7 +41,12 @@ export type SlotClaim =
   | { readonly kind: 'busy'; readonly by: Pick<RunRow, 'host' | 'pid'> }
 
 /** Takes the slot (epoch milliseconds) in hand, unless it was run or the task still runs. */
-export async function claimSlot(db: Database, task: string, slot: number): Promise<SlotClaim> {
+export async function claimSlot(
+  db: Database,
+  task: string,
+  slot: number,
+  begun_by: RunRow['begun_by'] = 'schedule',
+): Promise<SlotClaim> {
   return inTransaction(db, async (trx) => {
     await takeTurn(trx, 'turn_schedule')
     const now = await databaseTime(trx)
@@ -57,15 +62,20 @@ export async function claimSlot(db: Database, task: string, slot: number): Promi
       if (dead.slot === slot && dead.attempt < MOST_ATTEMPTS) return { kind: 'claimed', run: await takeOver(trx, dead) }
       await endRun(trx, dead, { result: 'failed', message: DIED })
     }
-    return insertRun(trx, task, slot)
+    return insertRun(trx, task, slot, begun_by)
   })
 }
 
-async function insertRun(db: Kysely<Schema>, task: string, slot: number): Promise<SlotClaim> {
+async function insertRun(
+  db: Kysely<Schema>,
+  task: string,
+  slot: number,
+  begun_by: RunRow['begun_by'],
+): Promise<SlotClaim> {
   const run = { task, slot, attempt: 1, started_at: await databaseTime(db) }
   const inserted = await db
     .insertInto('schedule_runs')
-    .values({ ...run, ...(await holder(db)) })
+    .values({ ...run, ...(await holder(db)), begun_by })
     .onConflict((conflict) => conflict.doNothing())
     .executeTakeFirst()
   return inserted.numInsertedOrUpdatedRows === 0n ? { kind: 'taken' } : { kind: 'claimed', run }
@@ -101,7 +111,8 @@ export async function forgetOldRuns(db: Database, task: string, latestSlot: numb
     .deleteFrom('schedule_runs')
     .where('task', '=', task)
     .where('slot', '<', latestSlot)
-    .where('ended_at', '<', (await databaseTime(db)) - KEEP_MS)
+    .where('started_at', '<', (await databaseTime(db)) - KEEP_MS)
+    .where('ended_at', 'is not', null)
     .execute()
 }
 
@@ -138,4 +149,17 @@ export async function readLastRun(db: Database, task: string): Promise<LastRun |
 function stateOf(run: RunRow, now: number): LastRun['state'] {
   if (run.result) return { result: run.result, message: run.message ?? '' }
   return isAlive(run, now) ? 'running' : { result: 'failed', message: DIED }
+}
+
+/** The last slot of the task that a `schedule` process took; null where none ever did. */
+export async function readLastSlot(db: Database, task: string): Promise<number | null> {
+  const run = await db
+    .selectFrom('schedule_runs')
+    .select('slot')
+    .where('task', '=', task)
+    .where('begun_by', '=', 'schedule')
+    .orderBy('slot', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return run?.slot ?? null
 }

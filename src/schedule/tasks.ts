@@ -1,4 +1,4 @@
-// What is done by the clock: the tasks, and when each falls due.
+// What is done by the clock: the tasks.
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
 import { addDays, dayAt } from '../domain/business-day.js'
@@ -7,24 +7,25 @@ import type { Queue } from '../queue/queue.js'
 import type { CreatedReports } from '../reports/create-reports.js'
 import { rebuild } from '../reports/rebuild.js'
 import { expireReservations } from '../workflow/expire.js'
-import { type CronLine, Slots } from './slots.js'
+import { checkAlarms, type Tell } from './alarm-state.js'
+import type { CronLine, Slots } from './slots.js'
 import { takeSnapshot } from './snapshots.js'
-
-export const TASK_NAMES = ['kpis', 'leaderboards', 'snapshots', 'reservations'] as const
-export type TaskName = (typeof TASK_NAMES)[number]
+import { slotsOf, type TaskName } from './timetable.js'
 
 /** What tasks work on. */
 export interface TaskSurroundings extends CreatedReports {
   readonly config: Config
   readonly db: Database
   readonly queue: Queue
+  /** Who is told of alarms; without, they are written down only. */
+  readonly tell?: Tell | undefined
 }
 
 export interface Task {
   readonly name: string
   readonly description: string
   readonly cron: CronLine
-  readonly slots: Slots
+  readonly slots: Pick<Slots, 'latest' | 'next'>
   /** @returns what was done, in a few words */
   run(): Promise<string>
 }
@@ -42,17 +43,30 @@ const TASKS: Readonly<Record<TaskName, TaskKind>> = {
   },
   snapshots: { description: 'write down how much waits and what was settled', run: snapshot },
   reservations: { description: 'give back the stock of reservations that have expired', run: expire },
+  alarms: {
+    description: 'look at the thresholds, and tell which are crossed',
+    run: ({ db, config, tell }) => checkAlarms(db, config, tell),
+  },
+}
+
+/**
+ * A millisecond later. Of the schedulers with a command one runs each of these, whatever slots those without have taken:
+ * they cannot tell anybody, and would leave nothing to do for one that can.
+ */
+function aside(slots: Slots): Task['slots'] {
+  const later = (slot: number | null) => (slot === null ? null : slot + 1)
+  return { latest: (instant) => later(slots.latest(instant - 1)), next: (instant) => later(slots.next(instant - 1)) }
 }
 
 export function createTask(name: TaskName, surroundings: TaskSurroundings): Task {
-  const { config } = surroundings
+  const { config, tell } = surroundings
   const { description, run } = TASKS[name]
-  const cron = config[`schedule.${name}`]
+  const slots = slotsOf(name, config)
   return {
     name,
     description,
-    cron,
-    slots: new Slots(cron, config['schedule.timeZone']),
+    cron: config[`schedule.${name}`],
+    slots: name === 'alarms' && tell ? aside(slots) : slots,
     run: () => run(surroundings),
   }
 }

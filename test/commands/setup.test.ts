@@ -81,6 +81,7 @@ describe.concurrent('doctor', PATIENT, () => {
       'stuck orders',
       'imports',
       'waiting for a person',
+      'alarms',
     ])
     expect(fixes.get('permissions')).toContain('chmod 600')
     expect(fixes.get('queue')).toContain('queue resume')

@@ -9,7 +9,10 @@ const ALL_SELDOM = {
   ORDERCTL_SCHEDULE_LEADERBOARDS: SELDOM,
   ORDERCTL_SCHEDULE_SNAPSHOTS: SELDOM,
   ORDERCTL_SCHEDULE_RESERVATIONS: SELDOM,
+  ORDERCTL_SCHEDULE_ALARMS: SELDOM,
 }
+
+const TASKS = ['kpis', 'leaderboards', 'snapshots', 'reservations', 'alarms']
 
 async function importing(place: Workplace): Promise<void> {
   const { code, stderr } = await place.run('import', place.file('orders.csv', csv(line())))
@@ -33,6 +36,7 @@ describe.concurrent('schedule list', () => {
         { name: 'leaderboards', cron: '*/30 * * * *', next_run: next(/:[03]0:00.000Z$/) },
         { name: 'snapshots', cron: '*/5 * * * *', next_run: next(/:\d[05]:00.000Z$/) },
         { name: 'reservations', cron: '*/5 * * * *', next_run: next(/:\d[05]:00.000Z$/) },
+        { name: 'alarms', cron: '* * * * *', next_run: next(/:00.000Z$/) },
       ].map((task) => ({ ...task, ...about, description: expect.any(String) })),
     })
   })
@@ -62,13 +66,13 @@ describe.concurrent('schedule list', () => {
 describe.concurrent('schedule run', () => {
   test('runs each task and records it', async ({ place }) => {
     await importing(place)
-    for (const task of ['kpis', 'leaderboards', 'snapshots', 'reservations']) {
+    for (const task of TASKS) {
       const { code, result } = await place.json('schedule', 'run', task)
       expect(code).toBe(0)
       expect(result).toEqual({ task, result: 'done', message: expect.any(String), seconds: expect.any(Number) })
     }
     const { result } = await place.json('schedule', 'list')
-    expect((result as Listed).tasks.map((task) => task.last_result)).toEqual(Array(4).fill('done'))
+    expect((result as Listed).tasks.map((task) => task.last_result)).toEqual(Array(5).fill('done'))
     expect(place.value('select waiting from queue_snapshots')).toBe(1)
   })
 
@@ -111,21 +115,21 @@ describe.concurrent('schedule', () => {
     await importing(place)
     const both = [place.start(ALL_SELDOM, 'schedule'), place.start(ALL_SELDOM, 'schedule')]
     const ran = () => place.value('select count(*) from schedule_runs where ended_at is not null')
-    await expect.poll(ran, { timeout: 20_000, interval: 50 }).toBe(4)
-    await Promise.all(both.map((one) => one.saw('next reservations at')))
+    await expect.poll(ran, { timeout: 20_000, interval: 50 }).toBe(TASKS.length)
+    await Promise.all(both.map((one) => one.saw('next alarms at')))
     for (const { child } of both) child.kill('SIGTERM')
     const [first, second] = await Promise.all(both.map(({ ended }) => ended))
     expect([first?.code, second?.code]).toEqual([130, 130])
     const said = `${first?.stderr}${second?.stderr}`
-    for (const task of ['kpis', 'leaderboards', 'snapshots', 'reservations']) {
+    for (const task of TASKS) {
       expect(said.match(new RegExp(`^${task} done in `, 'gm'))).toHaveLength(1)
     }
     expect(place.value('select count(*) from queue_snapshots')).toBe(1)
     const again = place.start(ALL_SELDOM, 'schedule')
-    await again.saw('next reservations at')
+    await again.saw('next alarms at')
     again.child.kill('SIGINT')
     expect(await again.ended).toMatchObject({ code: 130, stdout: '' })
-    expect(ran()).toBe(4)
+    expect(ran()).toBe(TASKS.length)
   })
 
   test('two at once over slots of a second: each slot once, and the other tasks go on when one fails', async ({

@@ -311,7 +311,7 @@ test('runs older than 30 days are forgotten, save that of the latest slot', asyn
   const clock = new FakeClock('2026-01-01T09:00:00Z')
   scene.start(clock, task('0 * * * *'))
   await clock.moveTo('2026-01-01T11:10:00Z', 1)
-  const age = (days: number) => ({ ended_at: Date.now() - days * 86_400_000 })
+  const age = (days: number) => ({ started_at: Date.now() - days * 86_400_000 })
   await db.updateTable('schedule_runs').set(age(31)).where('slot', '<', Date.parse('2026-01-01T10:00Z')).execute()
   await db.updateTable('schedule_runs').set(age(29)).where('slot', '=', Date.parse('2026-01-01T10:00Z')).execute()
   await clock.moveTo('2026-01-01T12:10:00Z', 1)
@@ -325,7 +325,7 @@ test('a run by hand does not make the run of the latest slot forgotten, however 
     const claim = await claimSlot(db, 'task', Date.parse(time))
     if (claim.kind !== 'claimed') throw new Error('not claimed')
     await runTask(db, yearly, claim.run)
-    await db.updateTable('schedule_runs').set({ ended_at: 0 }).execute()
+    await db.updateTable('schedule_runs').set({ started_at: 0 }).execute()
   }
   for (const time of ['2025-01-01T00:00Z', '2025-05-05T05:05Z', '2026-01-01T00:00Z', '2026-03-03T03:03Z'])
     await by(time)

@@ -1,11 +1,13 @@
 // `schedule`: the loop, told in a line for each run.
+import { alarmCommand, execFlag } from '../../command-line/alarm-command.js'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { runEvent, runText } from '../../command-line/schedule-views.js'
 import { serviceManager } from '../../command-line/service-manager.js'
 import { clockAt } from '../../domain/business-day.js'
 import { EXIT } from '../../errors.js'
 import { runSchedule, systemClock } from '../../schedule/runner.js'
-import { createTask, TASK_NAMES, type Task } from '../../schedule/tasks.js'
+import { createTask, type Task } from '../../schedule/tasks.js'
+import { TASK_NAMES } from '../../schedule/timetable.js'
 import { countOf, isoTime } from '../../terminal/text.js'
 
 export interface ScheduleResult {
@@ -16,23 +18,27 @@ export interface ScheduleResult {
 export default class Schedule extends BaseCommand {
   static override summary = 'Run the tasks that are done by the clock'
   static override description =
-    'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the tasks in hand. Any number may run at once: of all these processes, one runs a task when it falls due. A run that was missed is made up for once. A task that fails is recorded and does not stop the others. The cron lines (ORDERCTL_SCHEDULE_KPIS and so on) and their time zone are settings; where a line names a day of the month and a weekday, a day must be both. A line for every hour goes by real time when clocks change; one that names hours runs once for each of them.'
+    'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the tasks in hand. Any number may run at once: of all these processes, one runs a task when it falls due. A run that was missed is made up for once. A task that fails is recorded and does not stop the others. The cron lines (ORDERCTL_SCHEDULE_KPIS and so on) and their time zone are settings; where a line names a day of the month and a weekday, a day must be both. A line for every hour goes by real time when clocks change; one that names hours runs once for each of them. The task alarms looks at the thresholds of the settings alarms.*; with --exec, a command is told. It has a minute. One that fails is run again at the next look, until it succeeds; one that succeeded may be run twice where the schedule dies at that moment. Any number of schedules may have it.'
 
   static override examples = [
     '<%= config.bin %> schedule',
     '<%= config.bin %> schedule list',
     '<%= config.bin %> schedule run kpis',
+    `<%= config.bin %> schedule --exec 'echo "$ORDERCTL_ALARM_MESSAGE" | mail -s "$ORDERCTL_ALARM_NAME $ORDERCTL_ALARM_STATE" ops'`,
   ]
 
+  static override flags = { exec: execFlag }
+
   async run(): Promise<ScheduleResult> {
-    await this.parse(Schedule)
+    const { flags } = await this.parse(Schedule)
+    const tell = flags.exec === undefined ? undefined : alarmCommand(flags.exec, { silent: this.jsonEnabled() })
     const result: ScheduleResult = { runs: 0, failed: 0 }
     const systemd = serviceManager(process.env, (text) => this.note(text, { event: 'note', level: 'warn' }))
     const signal = this.listenForInterruption('Finishing the tasks in hand; Ctrl-C again leaves at once.')
     signal.addEventListener('abort', () => systemd.stopping())
     const status = () => `${countOf(result.runs, 'run')}, ${result.failed} of them failed`
     await this.withApp(async (app) => {
-      const tasks = TASK_NAMES.map((name) => createTask(name, app))
+      const tasks = TASK_NAMES.map((name) => createTask(name, { ...app, tell }))
       this.logEvent(`Running ${countOf(tasks.length, 'task')} by the clock.`, {
         event: 'started',
         fields: { tasks: TASK_NAMES, database: this.shownSetting('database'), pid: process.pid },

@@ -2,7 +2,8 @@
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { clockAt } from '../../domain/business-day.js'
 import { type LastRun, readLastRun } from '../../schedule/runs.js'
-import { createTask, TASK_NAMES } from '../../schedule/tasks.js'
+import { createTask } from '../../schedule/tasks.js'
+import { TASK_NAMES } from '../../schedule/timetable.js'
 import { isoTime } from '../../terminal/text.js'
 
 interface ListedTask {

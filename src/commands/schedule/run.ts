@@ -1,12 +1,14 @@
 // `schedule run`: one task now, for cron and systemd timers.
 import { Args } from '@oclif/core'
+import { alarmCommand, execFlag } from '../../command-line/alarm-command.js'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { runEvent, runText } from '../../command-line/schedule-views.js'
 import type { Database } from '../../database/connection.js'
-import { EXIT, UserError } from '../../errors.js'
+import { EXIT, UserError, usageError } from '../../errors.js'
 import { runTask, type TaskRun } from '../../schedule/runner.js'
 import { claimSlot, type Run } from '../../schedule/runs.js'
-import { createTask, TASK_NAMES, type Task } from '../../schedule/tasks.js'
+import { createTask, type Task } from '../../schedule/tasks.js'
+import { TASK_NAMES, type TaskName } from '../../schedule/timetable.js'
 
 export interface ScheduleRunResult {
   task: string
@@ -21,17 +23,25 @@ export default class ScheduleRun extends BaseCommand {
   static override description =
     `For cron and systemd timers, and by hand. The run is recorded beside those of \`schedule\`, which it does not replace. A task that is running already is not run beside itself. Tasks: ${TASK_NAMES.join(', ')}.`
 
-  static override examples = ['<%= config.bin %> schedule run kpis', '<%= config.bin %> schedule run snapshots --json']
+  static override examples = [
+    '<%= config.bin %> schedule run kpis',
+    '<%= config.bin %> schedule run snapshots --json',
+    '<%= config.bin %> schedule run alarms --exec ./tell-ops.sh',
+  ]
 
   static override args = {
     task: Args.option({ options: TASK_NAMES, description: 'the task' })({ required: true, ignoreStdin: true }),
   }
 
+  static override flags = { exec: execFlag }
+
   async run(): Promise<ScheduleRunResult> {
-    const { args } = await this.parse(ScheduleRun)
+    const { args, flags } = await this.parse(ScheduleRun)
     const name = args.task
+    if (flags.exec !== undefined && name !== 'alarms') throw execWithout(name)
+    const tell = flags.exec === undefined ? undefined : alarmCommand(flags.exec, { silent: this.jsonEnabled() })
     const run = await this.withApp(async (app) => {
-      const task = createTask(name, app)
+      const task = createTask(name, { ...app, tell })
       return runTask(app.db, task, await claimNow(app.db, task))
     })
     const text = runText(name, run)
@@ -46,10 +56,18 @@ export default class ScheduleRun extends BaseCommand {
   }
 }
 
+function execWithout(name: TaskName): UserError {
+  return usageError({
+    code: 'exec_without_alarms',
+    message: `--exec is for the task alarms, which has something to tell; ${name} has not.`,
+    fix: 'Leave --exec away, or run `orderctl schedule run alarms --exec CMD`.',
+  })
+}
+
 /** Claims the present instant; the next one where that happens to be a slot that was run. */
 async function claimNow(db: Database, { name }: Task): Promise<Run> {
   for (let slot = Date.now(); ; slot += 1) {
-    const claim = await claimSlot(db, name, slot)
+    const claim = await claimSlot(db, name, slot, 'schedule run')
     if (claim.kind === 'claimed') return claim.run
     if (claim.kind === 'taken') continue
     throw new UserError({

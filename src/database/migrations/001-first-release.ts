@@ -3,6 +3,7 @@
 import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES } from '../../domain/order.js'
 import { type CreateTableBuilder, type Kysely, sql } from '../kysely.js'
 import type { Migration } from '../migrations.js'
+import { createAlarms } from './001-alarms.js'
 
 export const firstRelease: Migration = {
   name: 'first-release',
@@ -15,6 +16,7 @@ export const firstRelease: Migration = {
     await createSales(db)
     await createWorkers(db)
     await createSchedule(db)
+    await createAlarms(db)
   },
 }
 
@@ -168,6 +170,13 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
     .where(sql.ref('due_at'), 'is', null)
     .where(sql.ref('settled_at'), 'is', null)
     .execute()
+  // These wait for a person and are few: asked for every minute, without a look at all the others.
+  await db.schema
+    .createIndex('orders_unresolved')
+    .on('orders')
+    .column('reason')
+    .where(sql.ref('reason'), '=', sql.lit('payment_unknown'))
+    .execute()
   await db.schema.createIndex('orders_customer').on('orders').column('customer_id').execute()
 
   await db.schema
@@ -274,12 +283,15 @@ async function createSchedule(db: Kysely<unknown>): Promise<void> {
     .addColumn('lease_until', 'bigint', (column) => column.notNull())
     .addColumn('host', 'varchar(255)', (column) => column.notNull())
     .addColumn('pid', 'integer', (column) => column.notNull())
+    .addColumn('begun_by', 'varchar(20)', (column) => column.notNull())
     .addColumn('result', 'varchar(20)')
     .addColumn('message', 'text')
     .addPrimaryKeyConstraint('schedule_runs_key', ['task', 'slot'])
     .addCheckConstraint('schedule_runs_ended', sql`(ended_at is null) = (result is null)`)
     .modifyEnd(clustered)
     .execute()
+  // A task of every minute has tens of thousands of runs.
+  await db.schema.createIndex('schedule_runs_started').on('schedule_runs').columns(['task', 'started_at']).execute()
 
   await db.schema
     .createTable('queue_snapshots')

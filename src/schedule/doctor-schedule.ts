@@ -1,0 +1,31 @@
+// Doctor's checks of what is done by the clock, and of the alarms.
+import type { Config } from '../config.js'
+import type { Database } from '../database/connection.js'
+import type { DatabaseCheck, Finding } from '../reports/doctor-database.js'
+import { readAllAlarms } from './alarm-state.js'
+import { readScheduleAlarm } from './health.js'
+import { readLastRun } from './runs.js'
+import { TASK_NAMES } from './timetable.js'
+
+export const SCHEDULE_CHECKS: readonly DatabaseCheck[] = [
+  { name: 'schedule', look: checkSchedule },
+  { name: 'alarms', look: checkAlarms },
+]
+
+async function checkSchedule(db: Database, config: Config): Promise<Finding> {
+  const runs = await Promise.all(TASK_NAMES.map((task) => readLastRun(db, task)))
+  if (runs.every((run) => run === undefined)) return { detail: 'never used' }
+  const alarm = await readScheduleAlarm(db, config, Date.now())
+  if (alarm === null) return { detail: 'not looked at: the alarm is turned off' }
+  return alarm.crossed ? { detail: alarm.message, fix: alarm.fix } : { detail: alarm.message }
+}
+
+async function checkAlarms(db: Database, config: Config): Promise<Finding> {
+  const alarms = await readAllAlarms(db, config, Date.now())
+  const crossed = alarms.filter((alarm) => alarm.crossed)
+  if (crossed.length === 0) return { detail: `none of ${alarms.length} crossed` }
+  return {
+    detail: crossed.map(({ name, message }) => `${name}: ${message}`).join(' '),
+    fix: crossed.map(({ fix }) => fix).join(' '),
+  }
+}

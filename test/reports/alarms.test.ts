@@ -1,0 +1,182 @@
+// Which thresholds are crossed, and by how much. All figures are worked out by hand.
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { loadConfig } from '../../src/config.js'
+import type { WorkerId } from '../../src/domain/ids.js'
+import { type AlarmName, readAlarms } from '../../src/reports/alarms.js'
+import { NOW, Shop } from './shop.js'
+
+const SECOND = 1000
+const MINUTE = 60 * SECOND
+
+let shop: Shop
+beforeEach(async () => {
+  shop = await Shop.open()
+})
+afterEach(() => shop.close())
+
+async function alarmsWith(environment: Record<string, string> = {}) {
+  const folders = { working: '/nowhere', user: '/nowhere', data: '/nowhere' }
+  const { config } = loadConfig(environment, folders)
+  return readAlarms(shop.db, config, NOW)
+}
+
+async function alarm(name: AlarmName, environment: Record<string, string> = {}) {
+  const found = (await alarmsWith(environment)).find((one) => one.name === name)
+  if (!found) throw new Error(`no alarm ${name}`)
+  return found
+}
+
+test('a new database has none crossed, and low stock is off', async () => {
+  const alarms = await alarmsWith()
+  expect(alarms.map(({ name, crossed, value }) => [name, crossed, value])).toEqual([
+    ['wait', false, 0],
+    ['failure_rate', false, null],
+    ['unresolved', false, 0],
+    ['stale_workers', false, 0],
+  ])
+})
+
+test('each can be turned off', async () => {
+  const off = ['WAIT_SECONDS', 'FAILURE_RATE', 'UNRESOLVED_ORDERS', 'STALE_WORKERS', 'LOW_STOCK']
+  expect(await alarmsWith(Object.fromEntries(off.map((name) => [`ORDERCTL_ALARM_${name}`, 'off'])))).toEqual([])
+})
+
+describe('wait', () => {
+  test.for([
+    [899, false, '14 min'],
+    [900, true, '15 min'],
+  ] as const)('of an order that is due for %i s', async ([seconds, crossed, said], { expect }) => {
+    await shop.order('OLD')
+    await shop.order('YOUNG')
+    await shop.order('HELD-BACK', { held: true })
+    await shop.order('IN-HAND', { status: 'payment_processing' })
+    await shop.db
+      .updateTable('orders')
+      .set({ due_at: NOW - seconds * SECOND })
+      .where('reference', '=', 'OLD')
+      .execute()
+    expect(await alarm('wait')).toMatchObject({
+      crossed,
+      value: seconds,
+      threshold: 900,
+      message: `The oldest due order has waited for ${said}; the alarm is at 15 min.`,
+    })
+  })
+})
+
+describe('failure_rate', () => {
+  async function settle(status: 'completed' | 'failed' | 'rolled_back', count: number, settledAt = NOW - MINUTE) {
+    for (let index = 0; index < count; index++)
+      await shop.order(`${status}-${settledAt}-${index}`, { status, settledAt })
+  }
+
+  test('counts what was settled within the window, declined or out of stock alike', async () => {
+    await settle('completed', 12, NOW - 15 * MINUTE + 1)
+    await settle('failed', 3)
+    await settle('rolled_back', 5, NOW)
+    // Too old, and not yet.
+    await settle('failed', 7, NOW - 15 * MINUTE)
+    await settle('failed', 7, NOW + 1)
+    expect(await alarm('failure_rate')).toMatchObject({
+      crossed: true,
+      value: 8 / 20,
+      threshold: 0.4,
+      message:
+        '8 of the last 20 orders settled within 15 min were not sold (5 declined, 3 out_of_stock); the alarm is at 40 %.',
+    })
+    expect(await alarm('failure_rate', { ORDERCTL_ALARM_FAILURE_RATE: '0.401' })).toMatchObject({ crossed: false })
+  })
+
+  test('of few orders says nothing', async () => {
+    await settle('failed', 19)
+    expect(await alarm('failure_rate')).toMatchObject({
+      crossed: false,
+      value: null,
+      message: 'Orders settled within 15 min: 19; fewer than 20 say nothing.',
+    })
+    expect(await alarm('failure_rate', { ORDERCTL_ALARM_FAILURE_LEAST_ORDERS: '19' })).toMatchObject({
+      crossed: true,
+      value: 1,
+    })
+    expect(
+      await alarm('failure_rate', {
+        ORDERCTL_ALARM_FAILURE_LEAST_ORDERS: '1',
+        ORDERCTL_ALARM_FAILURE_WINDOW_SECONDS: '60',
+      }),
+    ).toMatchObject({ crossed: false, value: null })
+  })
+})
+
+test('unresolved counts orders that wait for a person, not those that are asked for again', async () => {
+  const unknown = { reason: 'payment_unknown', lease_token: null } as const
+  for (const [reference, due_at] of [
+    ['GIVEN-UP', null],
+    ['ASKED-AGAIN-BY-A-PERSON', NOW],
+  ] as const) {
+    await shop.order(reference, { status: 'payment_processing' })
+    await shop.db
+      .updateTable('orders')
+      .set({ ...unknown, due_at })
+      .where('reference', '=', reference)
+      .execute()
+  }
+  expect(await alarm('unresolved')).toMatchObject({
+    crossed: true,
+    value: 1,
+    threshold: 1,
+    message: 'Orders for which the gateway never said whether it took the money: 1; the alarm is at 1.',
+  })
+  expect(await alarm('unresolved', { ORDERCTL_ALARM_UNRESOLVED_ORDERS: '2' })).toMatchObject({ crossed: false })
+})
+
+describe('stale_workers', () => {
+  test('are those that were silent for 30 seconds without having ended', async () => {
+    await shop.worker('fresh', NOW - 29 * SECOND)
+    await shop.worker('ended', NOW - 10 * MINUTE, NOW - 10 * MINUTE)
+    expect(await alarm('stale_workers')).toMatchObject({ crossed: false, value: 0 })
+    await shop.worker('silent', NOW - 30 * SECOND)
+    expect(await alarm('stale_workers')).toMatchObject({
+      crossed: true,
+      value: 1,
+      message: 'Workers that have gone silent without an end: process 42 on shop-1 for 30 s.',
+    })
+    expect(await alarm('stale_workers', { ORDERCTL_ALARM_STALE_WORKERS: '2' })).toMatchObject({ crossed: false })
+  })
+
+  test('are forgiven once another one was started, and not for being silent for long', async () => {
+    await shop.worker('silent', NOW - 50 * MINUTE)
+    await shop.worker('drained', NOW - 55 * MINUTE, NOW - 55 * MINUTE)
+    expect(await alarm('stale_workers')).toMatchObject({ crossed: true })
+    await shop.worker('successor', NOW - 40 * MINUTE, NOW - 40 * MINUTE)
+    await shop.db
+      .updateTable('workers')
+      .set({ started_at: NOW - 49 * MINUTE })
+      .where('id', '=', 'successor' as string as WorkerId)
+      .execute()
+    expect(await alarm('stale_workers')).toMatchObject({ crossed: false, value: 0 })
+  })
+})
+
+test('low_stock counts what is available, and names the scarcest', async () => {
+  // Available: 6, 4, 5, 0, 5.
+  for (const [sku, on_hand, reserved] of [
+    ['A', 6, 0],
+    ['B', 9, 5],
+    ['C', 5, 0],
+    ['D', 3, 3],
+    ['E', 5, 0],
+  ] as const) {
+    await shop.db.insertInto('products').values({ sku, name: sku, on_hand, reserved }).execute()
+  }
+  const low = (threshold: string) => alarm('low_stock', { ORDERCTL_ALARM_LOW_STOCK: threshold })
+  expect(await low('5')).toMatchObject({
+    crossed: true,
+    value: 0,
+    threshold: 5,
+    message: 'Products of which 5 or fewer are available: D (0), B (4), C (5) and 1 more.',
+    fix: expect.stringContaining('products list --low 5'),
+  })
+  expect(await low('0')).toMatchObject({ crossed: true, value: 0 })
+  await shop.db.deleteFrom('products').where('sku', '=', 'D').execute()
+  expect(await low('0')).toMatchObject({ crossed: false, value: 4 })
+})

@@ -1,0 +1,268 @@
+// Who is told of alarms, and how often: through the binary, with a real command.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { alarmCommand } from '../../src/command-line/alarm-command.js'
+import { TellingHangs } from '../../src/schedule/alarm-state.js'
+import { type Shop, test } from '../commands/shop.js'
+
+const DAILY = '0 0 * * *'
+const WATCHED = { ORDERCTL_ALARM_LOW_STOCK: '5' }
+/** Other tasks run once when it starts, and then by night. */
+const OFTEN = {
+  ...WATCHED,
+  ORDERCTL_SCHEDULE_KPIS: DAILY,
+  ORDERCTL_SCHEDULE_LEADERBOARDS: DAILY,
+  ORDERCTL_SCHEDULE_SNAPSHOTS: DAILY,
+  ORDERCTL_SCHEDULE_RESERVATIONS: DAILY,
+  ORDERCTL_SCHEDULE_ALARMS: '*/5 * * * * *',
+}
+/** Looks once when it starts, and then every minute. */
+const ONCE = { ...OFTEN, ORDERCTL_SCHEDULE_ALARMS: '* * * * *' }
+const WRITE_DOWN = 'echo "$ORDERCTL_ALARM_NAME $ORDERCTL_ALARM_STATE" >> told.txt'
+const WAITING = { timeout: 60_000, interval: 50 }
+
+function told(shop: Shop): string[] {
+  const path = join(shop.folder, 'told.txt')
+  return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : []
+}
+
+function stock(shop: Shop, onHand: number): void {
+  shop.db.prepare('update products set on_hand = ?').run(onHand)
+}
+
+/** Looks once, as cron would have it. */
+function look(shop: Shop, exec?: string) {
+  return shop.jsonWith(WATCHED, 'schedule', 'run', 'alarms', ...(exec === undefined ? [] : ['--exec', exec]))
+}
+
+/** Looks that have ended, ever. */
+function looks(shop: Shop): number {
+  return Number(shop.value("select count(*) from schedule_runs where task = 'alarms' and ended_at is not null"))
+}
+
+async function looksAgain(shop: Shop, times: number): Promise<void> {
+  const before = looks(shop)
+  await expect.poll(() => looks(shop) - before, WAITING).toBeGreaterThanOrEqual(times)
+}
+
+describe.concurrent('schedule --exec', { timeout: 180_000 }, () => {
+  test('tells once of the raise and once of the end, two schedules at once', async ({ shop }) => {
+    shop.product('S-1', { onHand: 5 })
+    const both = [1, 2].map(() => shop.start(OFTEN, 'schedule', '--exec', WRITE_DOWN))
+    await Promise.all(both.map((one) => one.saw('next alarms at')))
+    await expect.poll(() => told(shop), WAITING).toEqual(['low_stock raised'])
+    await looksAgain(shop, 2)
+    stock(shop, 6)
+    await expect.poll(() => told(shop), WAITING).toEqual(['low_stock raised', 'low_stock cleared'])
+    await looksAgain(shop, 2)
+    for (const { child } of both) child.kill('SIGTERM')
+    const outcomes = await Promise.all(both.map(({ ended }) => ended))
+    expect(told(shop)).toEqual(['low_stock raised', 'low_stock cleared'])
+    expect(outcomes.map(({ code }) => code)).toEqual([130, 130])
+    const said = outcomes.map(({ stderr }) => stderr).join('')
+    expect(said.match(/low_stock raised: Products of which 5 or fewer are available: S-1 \(5\)/g)).toHaveLength(1)
+    expect(said.match(/low_stock cleared/g)).toHaveLength(1)
+  })
+
+  test('tells also where schedules without a command take their slots', async ({ shop }) => {
+    shop.product('S-1', { onHand: 5 })
+    const silent = shop.start(ONCE, 'schedule')
+    await silent.saw('low_stock raised')
+    expect(shop.rows('select told from alarms')).toEqual([{ told: null }])
+    const telling = shop.start(ONCE, 'schedule', '--exec', WRITE_DOWN)
+    await expect.poll(() => told(shop), WAITING).toEqual(['low_stock raised'])
+    for (const { child } of [silent, telling]) child.kill('SIGTERM')
+    await Promise.all([silent.ended, telling.ended])
+    expect(told(shop)).toEqual(['low_stock raised'])
+  })
+
+  test('tells nothing of what was missed while no schedule ran', async ({ shop }) => {
+    const first = shop.start(ONCE, 'schedule')
+    await Promise.all([first.saw('alarms done'), first.saw('kpis done')])
+    first.child.kill('SIGTERM')
+    await first.ended
+    shop.db.exec('update schedule_runs set slot = slot - 172800000, started_at = started_at - 172800000')
+    const { code, result } = await shop.jsonWith(ONCE, 'status', '--alarms')
+    expect(code).toBe(1)
+    expect((result as { alarms: object[] }).alarms).toContainEqual(
+      expect.objectContaining({
+        name: 'schedule',
+        crossed: true,
+        message: expect.stringMatching(/kpis.*, alarms since/),
+      }),
+    )
+    const second = shop.start(ONCE, 'schedule', '--exec', WRITE_DOWN)
+    await second.saw('alarms done')
+    second.child.kill('SIGTERM')
+    await second.ended
+    expect(told(shop)).toEqual([])
+  })
+})
+
+describe.concurrent('schedule run alarms', { timeout: 180_000 }, () => {
+  test('raises at once, and clears at the second quiet look in a row', async ({ shop }) => {
+    shop.product('S-1', { onHand: 5 })
+    const messages: unknown[] = []
+    for (const onHand of [5, 5, 6, 5, 6, 6, 6, 5]) {
+      stock(shop, onHand)
+      messages.push(((await look(shop)).result as { message: string }).message.split(':')[0])
+    }
+    expect(messages).toEqual([
+      'low_stock raised',
+      'low_stock still raised',
+      'low_stock still raised',
+      'low_stock still raised',
+      'low_stock still raised',
+      'low_stock cleared',
+      'none raised',
+      'low_stock raised',
+    ])
+  })
+
+  test('without a command leaves it to one with a command to tell, the end after the raise', async ({ shop }) => {
+    shop.product('S-1', { onHand: 5 })
+    await look(shop)
+    stock(shop, 6)
+    await look(shop)
+    await look(shop)
+    expect(shop.rows('select told, cleared_at is not null as cleared from alarms')).toEqual([
+      { told: null, cleared: 1 },
+    ])
+    await look(shop, WRITE_DOWN)
+    await look(shop, WRITE_DOWN)
+    expect(told(shop)).toEqual(['low_stock raised', 'low_stock cleared'])
+  })
+
+  test('tells again after it was killed before it knew that the command had succeeded', async ({ shop }) => {
+    shop.product('S-1', { onHand: 5 })
+    const killing = `${WRITE_DOWN}; kill -9 $PPID`
+    expect(await shop.runWith(WATCHED, 'schedule', 'run', 'alarms', '--exec', killing)).toMatchObject({ code: null })
+    expect(told(shop)).toEqual(['low_stock raised'])
+    expect((await look(shop, WRITE_DOWN)).code).toBe(0)
+    await look(shop, WRITE_DOWN)
+    expect(told(shop)).toEqual(['low_stock raised', 'low_stock raised'])
+  })
+
+  test('does not tell of what came and went more than an hour ago', async ({ shop }) => {
+    shop.product('S-1', { onHand: 6 })
+    await look(shop)
+    shop.db
+      .prepare("insert into alarms values ('low_stock', 1000, ?, 2, null, 'low', 5, 5)")
+      .run(Date.now() - 3_600_000)
+    await look(shop, WRITE_DOWN)
+    expect(told(shop)).toEqual([])
+    stock(shop, 5)
+    await look(shop, WRITE_DOWN)
+    expect(told(shop)).toEqual(['low_stock raised'])
+  })
+
+  test('runs a command that fails again, and says so, until it succeeds', async ({ shop }) => {
+    shop.product('S-1', { onHand: 5 })
+    const failing = `${WRITE_DOWN}; test -e well || exit 7`
+    for (const _ of [1, 2]) {
+      const { code, result } = await look(shop, failing)
+      expect(code).toBe(1)
+      expect(result).toMatchObject({
+        result: 'failed',
+        message: 'low_stock: the command of --exec ended with exit code 7; told again at the next check',
+      })
+    }
+    const listed = (await shop.json('schedule', 'list')).result as { tasks: { last_result: string | null }[] }
+    expect(listed.tasks[4]?.last_result).toContain('exit code 7')
+    expect(await shop.json('status')).toMatchObject({
+      result: { alarms: expect.arrayContaining([expect.objectContaining({ name: 'schedule', crossed: true })]) },
+    })
+    shop.file('well', '')
+    expect((await look(shop, failing)).code).toBe(0)
+    expect((await look(shop, failing)).code).toBe(0)
+    expect(told(shop)).toEqual(Array(3).fill('low_stock raised'))
+  })
+
+  test('says nothing of an end that was none by the time it could be told', async ({ shop }) => {
+    shop.product('S-1', { onHand: 5 })
+    const deaf = `test "$ORDERCTL_ALARM_STATE" = raised && ${WRITE_DOWN}`
+    await look(shop, deaf)
+    stock(shop, 6)
+    await look(shop, deaf)
+    expect((await look(shop, deaf)).code).toBe(1)
+    stock(shop, 5)
+    expect((await look(shop, WRITE_DOWN)).code).toBe(0)
+    expect(told(shop)).toEqual(['low_stock raised'])
+  })
+
+  test('one alarm that cannot be told does not keep the others from being told', async ({ shop }) => {
+    shop.product('S-1', { onHand: 5 })
+    shop.waitingOrder('1001')
+    await look(shop, `test "$ORDERCTL_ALARM_NAME" = low_stock && ${WRITE_DOWN}`)
+    expect(told(shop)).toEqual(['low_stock raised'])
+    await look(shop, WRITE_DOWN)
+    expect(told(shop)).toEqual(['low_stock raised', 'unresolved raised'])
+  })
+
+  test('clears an alarm that was turned off', async ({ shop }) => {
+    shop.product('S-1', { onHand: 5 })
+    await look(shop, WRITE_DOWN)
+    await shop.run('schedule', 'run', 'alarms', '--exec', WRITE_DOWN)
+    expect(told(shop)).toEqual(['low_stock raised', 'low_stock cleared'])
+  })
+
+  test('hands over what happened in the environment, where no shell reads it', async ({ shop }) => {
+    shop.product(`S-1"'; touch pwned; $(touch pwned) \`touch pwned\`\n\u001b[31m\u0000red`, { onHand: 4 })
+    const { code, stdout, stderr } = await shop.runWith(
+      WATCHED,
+      'schedule',
+      'run',
+      'alarms',
+      '--exec',
+      'env > env.txt; echo said by the command; echo complained >&2',
+    )
+    expect(code).toBe(0)
+    expect(stderr).toBe('said by the command\ncomplained\n')
+    expect(stdout).toMatch(/^alarms done in .*: low_stock raised: .*\n$/)
+    expect(existsSync(join(shop.folder, 'pwned'))).toBe(false)
+    const lines = readFileSync(join(shop.folder, 'env.txt'), 'utf8').split('\n')
+    const passed = Object.fromEntries(
+      lines.flatMap((line) => {
+        const [, name, value] = /^ORDERCTL_ALARM_(\w+)=(.*)$/.exec(line) ?? []
+        return name === undefined ? [] : [[name, value]]
+      }),
+    )
+    expect(passed).toEqual({
+      LOW_STOCK: '5',
+      NAME: 'low_stock',
+      STATE: 'raised',
+      MESSAGE: `Products of which 5 or fewer are available: S-1"'; touch pwned; $(touch pwned) \`touch pwned\` [31mred (4).`,
+      FIX: expect.stringContaining('products adjust'),
+      VALUE: '4',
+      THRESHOLD: '5',
+      SINCE: new Date(Number(shop.value('select raised_at from alarms'))).toISOString(),
+    })
+  })
+
+  test('takes a command for this task alone, and one that is there', async ({ shop }) => {
+    const other = await shop.run('schedule', 'run', 'kpis', '--exec', 'true')
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining('orderctl schedule run alarms --exec') })
+    for (const args of [['run', 'alarms'], []]) {
+      const empty = await shop.run('schedule', ...args, '--exec', ' ')
+      expect(empty).toMatchObject({ code: 2, stderr: expect.stringContaining('names no command') })
+    }
+  })
+})
+
+test('a command that hangs is killed with its children', async ({ shop }) => {
+  const pids = join(shop.folder, 'pids')
+  const tell = alarmCommand(`sleep 600 & echo $! > '${pids}'; wait`, { silent: true, deadlineMs: 500 })
+  const telling = { name: 'wait', state: 'raised', message: '', fix: '', value: 1, threshold: 1, since: 0 } as const
+  await expect(tell(telling)).rejects.toThrow(TellingHangs)
+  const child = Number(readFileSync(pids, 'utf8'))
+  const isThere = () => {
+    try {
+      // A zombie that nobody has waited for is there, too, but does nothing any more.
+      return !readFileSync(`/proc/${child}/stat`, 'utf8').includes(') Z ')
+    } catch {
+      return false
+    }
+  }
+  await expect.poll(isThere, WAITING).toBe(false)
+})
