@@ -78,7 +78,7 @@ async function rebuildBoards(surroundings: TaskSurroundings): Promise<string> {
 }
 
 async function snapshot({ db }: TaskSurroundings): Promise<string> {
-  const { waiting, active, delayed } = await takeSnapshot(db)
+  const { waiting, active, delayed } = await takeSnapshot(db, Date.now())
   const [w, a, d] = [waiting, active, delayed].map(groupThousands)
   return `${w} waiting, ${a} active, ${d} delayed`
 }

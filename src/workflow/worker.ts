@@ -1,17 +1,17 @@
 // A worker process: consumes the queue with a pool of threads, and shows in the database that it is alive.
-import { randomUUID } from 'node:crypto'
-import { availableParallelism, hostname } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Piscina } from 'piscina'
 import type { Config } from '../config.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { WriteTurn } from '../database/write-turn.js'
-import type { OrderId, WorkerId } from '../domain/ids.js'
+import type { OrderId } from '../domain/ids.js'
 import { countWaiting } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { type Limits, type Load, nextScale, smoothed, startScale } from './autoscale.js'
 import type { BatchOptions, BatchResult } from './batch.js'
+import { startHeartbeat } from './heartbeat.js'
 import type { ThreadOptions } from './thread.js'
 
 export interface WorkOptions {
@@ -41,8 +41,6 @@ export interface WorkTotals {
 }
 
 const NO_TOTALS: WorkTotals = { processed: 0, completed: 0, failed: 0, rolledBack: 0, postponed: 0 }
-
-const HEARTBEAT_MS = 2000
 
 interface Surroundings {
   readonly db: Kysely<Schema>
@@ -74,7 +72,10 @@ export async function work(
   const handle = async (ids: readonly OrderId[]): Promise<number> => {
     const began = performance.now()
     const result: BatchResult = await pool.run(ids)
-    batchMs = smoothed(batchMs, performance.now() - began)
+    const ms = performance.now() - began
+    batchMs = smoothed(batchMs, ms)
+    // Orders that another worker had taken before are no batch's work.
+    if (result.claimed > 0) heartbeat.countBatch(ms)
     totals = addResult(totals, result)
     options.onProgress(totals)
     if (options.maxOrders !== undefined && totals.processed >= options.maxOrders) stop.now()
@@ -219,55 +220,6 @@ function startRefreshing(refresh: () => Promise<void>) {
     async end() {
       over.abort()
       await followed
-    },
-  }
-}
-
-/** The worker's row: written at once, kept fresh, and marked when it ends as it should. */
-async function startHeartbeat(db: Kysely<Schema>, atFirst: number, processed: () => number) {
-  let concurrency = atFirst
-  const id = randomUUID() as string as WorkerId
-  const startedAt = Date.now()
-  await db
-    .insertInto('workers')
-    .values({
-      id,
-      host: hostname(),
-      pid: process.pid,
-      concurrency,
-      started_at: startedAt,
-      last_seen: startedAt,
-      processed: 0,
-      orders_per_second: 0,
-      stopped_at: null,
-    })
-    .execute()
-  let before = { at: startedAt, processed: 0 }
-  const beat = async (stoppedAt: number | null) => {
-    const now = { at: Date.now(), processed: processed() }
-    const rate = ((now.processed - before.processed) * 1000) / Math.max(1, now.at - before.at)
-    before = now
-    await db
-      .updateTable('workers')
-      .set({
-        last_seen: now.at,
-        concurrency,
-        processed: now.processed,
-        orders_per_second: Math.round(rate * 10) / 10,
-        stopped_at: stoppedAt,
-      })
-      .where('id', '=', id)
-      .execute()
-  }
-  // A beat that fails is followed by others; the work itself does not depend on it.
-  const timer = setInterval(() => void beat(null).catch(() => undefined), HEARTBEAT_MS)
-  return {
-    resize(to: number) {
-      concurrency = to
-    },
-    async end() {
-      clearInterval(timer)
-      await beat(Date.now())
     },
   }
 }

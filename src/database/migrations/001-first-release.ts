@@ -278,7 +278,22 @@ async function createSchedule(db: Kysely<unknown>): Promise<void> {
     .addColumn('active', 'bigint', (column) => column.notNull())
     .addColumn('delayed', 'bigint', (column) => column.notNull())
     .addColumn('oldest_waiting_seconds', 'double precision')
+    .addColumn('estimated_wait_seconds', 'double precision')
+    .execute()
+  await db.schema
+    .createTable('settled_minutes')
+    .addColumn('minute', 'bigint', (column) => column.primaryKey())
     .addColumn('completed', 'bigint', (column) => column.notNull())
     .addColumn('failed', 'bigint', (column) => column.notNull())
+    .modifyEnd(clustered)
+    .execute()
+  await db.schema
+    .createTable('batch_runtimes')
+    .addColumn('minute', 'bigint', (column) => column.notNull())
+    .addColumn('worker_id', 'varchar(36)', (column) => column.notNull())
+    .addColumn('bucket', 'integer', (column) => column.notNull())
+    .addColumn('batches', 'bigint', (column) => column.notNull())
+    .addPrimaryKeyConstraint('batch_runtimes_key', ['minute', 'worker_id', 'bucket'])
+    .modifyEnd(clustered)
     .execute()
 }
