@@ -84,7 +84,7 @@ const MOST_COLUMNS = 100
 export default class StatusCommand extends BaseCommand {
   static override summary = 'Show the queue, the orders, the workers and what needs attention'
   static override description =
-    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only.'
+    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only. --history has a row for each minute of the last seven days, and for each hour of a year, under --json and --csv; on a screen they are merged to fit. A runtime is that of a batch of orders, from taken in hand to settled.'
 
   static override examples = [
     '<%= config.bin %> status',
