@@ -25,6 +25,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
  *
  * @returns epoch milliseconds: the day's first instant in the time zone, or the time before now
  */
+export function readSince(text: string, timeZone: string, now?: number): number
+export function readSince(text: string | undefined, timeZone: string, now?: number): number | undefined
 export function readSince(text: string | undefined, timeZone: string, now = Date.now()): number | undefined {
   if (text === undefined) return undefined
   const day = parseDay(text)

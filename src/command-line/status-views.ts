@@ -1,4 +1,5 @@
 // The state of things as tables and as Prometheus text.
+import { percentile } from '../domain/histogram.js'
 import { ORDER_STATUSES } from '../domain/order.js'
 import type { OpenImport, QueueState, RecentFailure, Status, WorkerState } from '../reports/status.js'
 import type { Metric } from '../terminal/prometheus.js'
@@ -6,7 +7,8 @@ import type { Cell, Table } from '../terminal/table.js'
 import { ago, duration } from '../terminal/text.js'
 import { countCell } from './report-views.js'
 
-export function figuresTable({ queue, orders, unresolved, throughput }: Status, csv: boolean): Table {
+export function figuresTable(status: Status, csv: boolean): Table {
+  const { queue, orders, unresolved, throughput, estimatedWaitSeconds: left } = status
   const oldest = queue.oldestWaitingSeconds
   const figures: [string, Cell][] = [
     ['queue', `${queue.driver}${queue.paused ? ', paused' : ''}`],
@@ -14,6 +16,7 @@ export function figuresTable({ queue, orders, unresolved, throughput }: Status, 
     ["in a worker's hand", countCell(queue.active, csv)],
     ['due later', countCell(queue.delayed, csv)],
     ['oldest waits for', oldest === null || csv ? oldest : duration(oldest)],
+    ['all of them done in about', left === null || csv ? left : duration(left)],
     ...transportFigures(queue, csv),
     ...ORDER_STATUSES.map((status): [string, Cell] => [`orders ${status}`, countCell(orders[status], csv)]),
     ['payment outcome unknown', countCell(unresolved, csv)],
@@ -92,8 +95,11 @@ export function failuresTable(failures: readonly RecentFailure[], now: number): 
   }
 }
 
+const QUANTILES = [0.5, 0.95, 0.99]
+
 /** What a Prometheus server may scrape: the figures of the table, and each worker's pace. */
-export function statusMetrics({ queue, orders, unresolved, throughput, workers }: Status): Metric[] {
+export function statusMetrics(status: Status): Metric[] {
+  const { queue, orders, unresolved, throughput, pace, estimatedWaitSeconds, workers } = status
   const { waiting, active, delayed, oldestWaitingSeconds, paused, transport } = queue
   const gauge = (name: string, help: string, samples: Metric['samples']): Metric => ({
     name: `orderctl_${name}`,
@@ -107,6 +113,11 @@ export function statusMetrics({ queue, orders, unresolved, throughput, workers }
     gauge('queue_oldest_waiting_seconds', 'How long the oldest due order has waited; 0 where none waits.', [
       { labels: {}, value: oldestWaitingSeconds ?? 0 },
     ]),
+    gauge(
+      'queue_estimated_wait_seconds',
+      'How long the live workers would take for all waiting orders; left out where that is unknown.',
+      estimatedWaitSeconds === null ? [] : [{ labels: {}, value: estimatedWaitSeconds }],
+    ),
     gauge(
       'queue_paused',
       'Whether the queue is paused (1) or open (0).',
@@ -130,6 +141,14 @@ export function statusMetrics({ queue, orders, unresolved, throughput, workers }
       { labels: { window: '5m' }, value: throughput.fiveMinutes },
       { labels: { window: '1h' }, value: throughput.hour },
     ]),
+    gauge(
+      'batch_runtime_seconds',
+      'How long batches took that ended in the last five minutes, from taken in hand to settled.',
+      QUANTILES.flatMap((quantile) => {
+        const ms = percentile(pace.runtimes, quantile)
+        return ms === null ? [] : [{ labels: { quantile: String(quantile) }, value: ms / 1000 }]
+      }),
+    ),
     gauge(
       'worker_orders_per_second',
       'How fast each worker settles orders.',

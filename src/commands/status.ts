@@ -2,6 +2,14 @@ import { Flags } from '@oclif/core'
 import { type AlarmJson, alarmMetric, alarmsJson, alarmsTable } from '../command-line/alarm-views.js'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import {
+  type HistoryResult,
+  historyChart,
+  historyCsv,
+  historyResult,
+  historyTable,
+} from '../command-line/history-views.js'
+import { readSince, screenful } from '../command-line/selection-flags.js'
+import {
   failuresTable,
   figuresTable,
   importsTable,
@@ -15,6 +23,8 @@ import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
 import { EXIT } from '../errors.js'
 import type { QueueCounts } from '../queue/queue.js'
 import type { Alarm } from '../reports/alarms.js'
+import { readHistory } from '../reports/history.js'
+import type { HistoryPeriod } from '../reports/history-periods.js'
 import { type QueueState, readStatus, type Status } from '../reports/status.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
 import { renderMetrics } from '../terminal/prometheus.js'
@@ -32,6 +42,8 @@ export interface StatusResult {
     /** Fall due later: asked again after a pause, or spread over a time by `failed retry --stagger`. */
     delayed: number
     oldest_waiting_seconds: number | null
+    /** How long the live workers would take for all that waits; null where nobody works, or nothing was settled of late. */
+    estimated_wait_seconds: number | null
     /** The same as the queue's server counts it; null for the embedded queue and for a server that cannot be asked. */
     transport: {
       unit: string
@@ -70,16 +82,23 @@ export interface StatusResult {
   alarms: AlarmJson[]
 }
 
+/** How far --history goes back unless it is told. */
+const SINCE = '6h'
+
+/** Wider pictures say no more. */
+const MOST_COLUMNS = 100
+
 export default class StatusCommand extends BaseCommand {
   static override summary = 'Show the queue, the orders, the workers and what needs attention'
   static override description =
-    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only. Alarms are thresholds of the settings alarms.*; those that are crossed are shown.'
+    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only. Alarms are thresholds of the settings alarms.*; those that are crossed are shown. --history has a row for each minute of the last seven days, and for each hour of a year, under --json and --csv; on a screen they are merged to fit. A runtime is that of a batch of orders, from taken in hand to settled.'
 
   static override examples = [
     '<%= config.bin %> status',
     '<%= config.bin %> status --json',
     '<%= config.bin %> status --format prom',
     '<%= config.bin %> status --alarms || echo "something is wrong"',
+    '<%= config.bin %> status --history --since 24h',
   ]
   static override flags = {
     format: Flags.option({ options: ['table', 'prom'] as const })({
@@ -87,12 +106,22 @@ export default class StatusCommand extends BaseCommand {
       default: 'table',
       exclusive: ['json', 'csv'],
     }),
-    alarms: Flags.boolean({ description: 'end with exit code 1 where an alarm is crossed' }),
+    alarms: Flags.boolean({ description: 'end with exit code 1 where an alarm is crossed', exclusive: ['history'] }),
+    history: Flags.boolean({
+      description: 'how it went until now: orders settled, batch runtimes and waits',
+      exclusive: ['format'],
+    }),
+    since: Flags.string({
+      description: 'with --history: from this day on (YYYY-MM-DD), or within a time such as 90m, 24h or 7d',
+      helpValue: 'DAY|TIME',
+      dependsOn: ['history'],
+    }),
     csv: csvFlag,
   }
 
-  async run(): Promise<StatusResult> {
+  async run(): Promise<StatusResult | HistoryResult> {
     const { flags } = await this.parse(StatusCommand)
+    if (flags.history) return this.#showHistory(flags)
     const [status, alarms] = await this.withApp(async ({ db, queue, config }) => {
       const now = await databaseTime(db)
       return [await readStatus(db, queue, now), await readAllAlarms(db, config, now)] as const
@@ -117,6 +146,43 @@ export default class StatusCommand extends BaseCommand {
       this.showTable(alarmsTable(crossed))
     }
     for (const { name, fix } of crossed) this.note(`Alarm ${name}: ${fix}`)
+  }
+
+  async #showHistory({ since = SINCE, csv }: { since: string | undefined; csv: boolean }): Promise<HistoryResult> {
+    const now = Date.now()
+    const { driver, periods } = await this.withApp(async ({ db, queue }) => ({
+      driver: queue.driver,
+      periods: await readHistory(db, readSince(since, this.settings.timeZone, now), now),
+    }))
+    if (csv) this.showTable(historyCsv(driver, periods), { csv })
+    else if (periods.length > 0) this.#drawHistory(driver, periods)
+    if (!csv || periods.length === 0) this.#noteHistory(since, periods)
+    return historyResult(driver, periods)
+  }
+
+  #drawHistory(driver: string, periods: readonly HistoryPeriod[]): void {
+    const { timeZone } = this.settings
+    const { width = MOST_COLUMNS } = this.stdoutScreen
+    this.print(`Queue: ${driver}. Times: ${timeZone}.`)
+    this.print(historyChart(periods, Math.min(width, MOST_COLUMNS)))
+    this.showTable(historyTable(periods, Math.max(5, (screenful(false) ?? 24) - 4), timeZone))
+  }
+
+  #noteHistory(since: string, periods: readonly HistoryPeriod[]): void {
+    if (periods.length === 0) {
+      this.note(`Nothing was settled or written down in this time (--since ${since}). Look further back: --since 30d`)
+    } else {
+      this.note('p50/p95/p99: how long batches of orders took from taken in hand to settled, to 5 %.')
+    }
+    if (periods.some((period) => period.waiting !== null)) {
+      this.note(
+        'waiting, oldest/estimate: the highest that a snapshot saw; how long the oldest had waited, and all would yet.',
+      )
+    } else {
+      this.note(
+        'How much waits is written down every five minutes by: orderctl schedule. Now, by: orderctl schedule run snapshots',
+      )
+    }
   }
 
   /** The two count differently and at different moments; only one difference asks for something. */
@@ -166,21 +232,15 @@ export default class StatusCommand extends BaseCommand {
   }
 }
 
-function statusJson({
-  queue,
-  orders,
-  unresolved,
-  throughput,
-  workers,
-  imports,
-  failures,
-}: Status): Omit<StatusResult, 'alarms'> {
+function statusJson(status: Status): Omit<StatusResult, 'alarms'> {
+  const { queue, orders, unresolved, throughput, workers, imports, failures } = status
   const { driver, paused, transport } = queue
   return {
     queue: {
       driver,
       paused,
       ...countsJson(queue),
+      estimated_wait_seconds: status.estimatedWaitSeconds === null ? null : tenths(status.estimatedWaitSeconds),
       transport: transport && { unit: transport.unit, ...countsJson(transport) },
     },
     orders: { ...orders },

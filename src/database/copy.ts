@@ -23,6 +23,8 @@ const KEYS: Readonly<Record<Exclude<keyof Schema, 'workers' | 'settings'>, reado
   sales_by_product: ['day', 'currency', 'product_id'],
   schedule_runs: ['task', 'slot'],
   queue_snapshots: ['taken_at'],
+  settled_minutes: ['minute'],
+  batch_runtimes: ['minute', 'worker_id', 'bucket'],
   alarms: ['name'],
 }
 

@@ -26,6 +26,8 @@ export interface Schema {
   workers: WorkersTable
   schedule_runs: ScheduleRunsTable
   queue_snapshots: QueueSnapshotsTable
+  settled_minutes: SettledMinutesTable
+  batch_runtimes: BatchRuntimesTable
   alarms: AlarmsTable
 }
 
@@ -241,16 +243,35 @@ interface ScheduleRunsTable {
   message: string | null
 }
 
-/** The queue at a moment, in orders, and what was settled since the snapshot before. */
+/** The queue at a moment, in orders. After seven days one row an hour is kept, with the highest of each figure. */
 interface QueueSnapshotsTable {
   taken_at: number
   waiting: number
   active: number
   delayed: number
+  /** How long the oldest due order had waited. */
   oldest_waiting_seconds: number | null
+  /** How long the live workers would take for all that waited; null where none was at work. */
+  estimated_wait_seconds: number | null
+}
+
+/** Orders settled in a minute, or in the hour that it begins after seven days; minutes without any may lack a row. */
+interface SettledMinutesTable {
+  /** When it began. The last row says up to where orders are counted. */
+  minute: number
   completed: number
   /** Failed and rolled back. */
   failed: number
+}
+
+/** How long a worker's batches took that ended in a minute (after seven days: all workers', in an hour). */
+interface BatchRuntimesTable {
+  minute: number
+  /** Empty for the sum over all workers. */
+  worker_id: WorkerId | ''
+  /** As domain/histogram.ts numbers them. */
+  bucket: number
+  batches: number
 }
 
 /** An alarm that was raised, now or once; one that never was has no row. */

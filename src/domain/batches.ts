@@ -6,3 +6,15 @@ export function inBatches<Item>(items: readonly Item[], size: number): Item[][] 
   for (let at = 0; at < items.length; at += size) batches.push(items.slice(at, at + size))
   return batches
 }
+
+/** All items by what they have in common, each group in their order. */
+export function groupBy<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {
+  const groups = new Map<Key, Item[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group) group.push(item)
+    else groups.set(key, [item])
+  }
+  return groups
+}

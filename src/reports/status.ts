@@ -9,6 +9,7 @@ import { UserError } from '../errors.js'
 import { isAlive } from '../import/runs.js'
 import { countDue } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
+import { estimateWait, type Pace, readPace } from './pace.js'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -25,6 +26,10 @@ export interface Status {
   /** Orders whose payment's outcome is unknown after the last ask: they wait for a person. */
   readonly unresolved: number
   readonly throughput: Throughput
+  /** Of the last five minutes. */
+  readonly pace: Pace
+  /** How long the live workers would take for all that waits; null where nobody works, or nothing was settled of late. */
+  readonly estimatedWaitSeconds: number | null
   readonly workers: readonly WorkerState[]
   /** Imports that have not ended. */
   readonly imports: readonly OpenImport[]
@@ -84,13 +89,17 @@ export async function readStatus(db: Database, queue: Queue, now: number): Promi
   return atOneMoment(db, async (snapshot) => {
     const { orders, unresolved } = await countOrders(snapshot)
     const failed = orders.failed + orders.rolled_back > 0
+    const workers = await readWorkers(snapshot, now)
+    const pace = await readPace(snapshot, now)
     return {
       at: now,
       queue: delivery,
       orders,
       unresolved,
       throughput: await measureThroughput(snapshot, now),
-      workers: await readWorkers(snapshot, now),
+      pace,
+      estimatedWaitSeconds: estimateWait(delivery.waiting, workers, pace),
+      workers,
       imports: await readOpenImports(snapshot, now),
       failures: failed ? await readFailures(snapshot) : [],
     }
@@ -153,7 +162,7 @@ async function measureThroughput(db: Database, now: number): Promise<Throughput>
   return { lastMinute: settled.minute ?? 0, fiveMinutes: (settled.five ?? 0) / 5, hour: settled.hour / 60 }
 }
 
-async function readWorkers(db: Database, now: number): Promise<WorkerState[]> {
+export async function readWorkers(db: Database, now: number): Promise<WorkerState[]> {
   const workers = await db
     .selectFrom('workers')
     .selectAll()

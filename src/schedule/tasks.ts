@@ -1,6 +1,7 @@
 // What is done by the clock: the tasks.
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import { addDays, dayAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
 import type { Queue } from '../queue/queue.js'
@@ -92,7 +93,7 @@ async function rebuildBoards(surroundings: TaskSurroundings): Promise<string> {
 }
 
 async function snapshot({ db }: TaskSurroundings): Promise<string> {
-  const { waiting, active, delayed } = await takeSnapshot(db)
+  const { waiting, active, delayed } = await takeSnapshot(db, await databaseTime(db))
   const [w, a, d] = [waiting, active, delayed].map(groupThousands)
   return `${w} waiting, ${a} active, ${d} delayed`
 }

@@ -1,4 +1,4 @@
-// Numbers as horizontal bars of block characters.
+// Numbers as horizontal bars, or as one line of columns, of block characters.
 import stringWidth from 'string-width'
 import { cleanText, cutText, padText } from './text.js'
 
@@ -33,4 +33,14 @@ export function blockBar(fraction: number, width: number): string {
   const share = Math.min(1, fraction)
   const eighths = Math.max(share > 0 && width > 0 ? 1 : 0, Math.round(share * width * 8))
   return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '')
+}
+
+const LEVELS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
+
+/** A column a value, the highest one as a full block; a space for zero, so that what is not nothing shows. */
+export function sparkline(values: readonly number[]): string {
+  const highest = values.reduce((most, value) => Math.max(most, value), 0)
+  return values
+    .map((value) => (value > 0 ? (LEVELS[Math.max(0, Math.ceil((value / highest) * LEVELS.length) - 1)] ?? ' ') : ' '))
+    .join('')
 }

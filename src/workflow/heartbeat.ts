@@ -1,10 +1,12 @@
-// A worker's sign of life: its row in the database, and whoever else wants to know.
+// A worker's row, which shows that it is alive, and what it writes beside it every two seconds.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
+import { inTransaction } from '../database/transaction.js'
 import type { WorkerId } from '../domain/ids.js'
+import { BatchRuntimes, writeRuntimes } from './batch-runtimes.js'
 
 const HEARTBEAT_MS = 2000
 
@@ -17,8 +19,16 @@ export interface WorkFigures {
   readonly concurrency: number
 }
 
+export interface Heartbeat {
+  resize(concurrency: number): void
+  /** Remembers how long a batch took, for the next beat to write. */
+  countBatch(ms: number): void
+  /** Writes what is not written yet, and that the worker stopped. */
+  end(): Promise<void>
+}
+
 /**
- * The worker's row: written at once, kept fresh, and marked when it ends as it should.
+ * Writes the row at once, keeps it fresh, and marks it when the worker ends as it should.
  *
  * @param onAlive told after each beat, also after one that the database refused: a server that is away is no fault of
  *   the worker, and starting anew would only lose the answers that it waits for. It is not told while the process hangs,
@@ -29,7 +39,7 @@ export async function startHeartbeat(
   atFirst: number,
   processed: () => number,
   onAlive: (figures: WorkFigures) => void,
-) {
+): Promise<Heartbeat> {
   let concurrency = atFirst
   let ordersPerSecond = 0
   const id = randomUUID() as string as WorkerId
@@ -48,37 +58,50 @@ export async function startHeartbeat(
       stopped_at: null,
     })
     .execute()
+  const runtimes = new BatchRuntimes()
   let before = { at: startedAt, processed: 0 }
   const beat = async (ended: boolean) => {
     const now = { at: await databaseTime(db), processed: processed() }
     const rate = ((now.processed - before.processed) * 1000) / Math.max(1, now.at - before.at)
     ordersPerSecond = Math.round(rate * 10) / 10
     before = now
-    await db
-      .updateTable('workers')
-      .set({
-        last_seen: now.at,
-        concurrency,
-        processed: now.processed,
-        orders_per_second: ordersPerSecond,
-        stopped_at: ended ? now.at : null,
-      })
-      .where('id', '=', id)
-      .execute()
+    const unwritten = runtimes.unwritten()
+    await inTransaction(db, async (trx) => {
+      await trx
+        .updateTable('workers')
+        .set({
+          last_seen: now.at,
+          concurrency,
+          processed: now.processed,
+          orders_per_second: ordersPerSecond,
+          stopped_at: ended ? now.at : null,
+        })
+        .where('id', '=', id)
+        .execute()
+      await writeRuntimes(trx, id, unwritten.rows)
+    })
+    runtimes.forget(unwritten)
+  }
+  // One after the other, as a server may take longer than the time between two.
+  let beating: Promise<void> = Promise.resolve()
+  const beatNext = (ended: boolean) => {
+    beating = beating.catch(() => undefined).then(() => beat(ended))
+    return beating
   }
   // A beat that fails is followed by others; the work itself does not depend on it.
   const beatOn = async () => {
-    await beat(false).catch(() => undefined)
+    await beatNext(false).catch(() => undefined)
     onAlive({ processed: processed(), ordersPerSecond, concurrency })
   }
   const timer = setInterval(() => void beatOn(), HEARTBEAT_MS)
   return {
-    resize(to: number) {
+    resize(to) {
       concurrency = to
     },
+    countBatch: (ms) => runtimes.count(ms),
     async end() {
       clearInterval(timer)
-      await beat(true)
+      await beatNext(true)
     },
   }
 }

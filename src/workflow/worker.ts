@@ -84,7 +84,10 @@ export async function work(
     const answered: Answered = await pool.run(ids)
     if ('problem' in answered) throw new UserError(answered.problem)
     const { result } = answered
-    batchMs = smoothed(batchMs, performance.now() - began)
+    const ms = performance.now() - began
+    batchMs = smoothed(batchMs, ms)
+    // Orders that another worker had taken before are no batch's work.
+    if (result.claimed > 0) heartbeat.countBatch(ms)
     totals = addResult(totals, result)
     options.onProgress(totals)
     if (options.maxOrders !== undefined && totals.processed >= options.maxOrders) stop.now()

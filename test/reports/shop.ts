@@ -156,6 +156,27 @@ export class Shop {
       .execute()
   }
 
+  /** Batches of the worker that ended in a minute, by bucket. */
+  async runtimes(minute: number, worker: string, buckets: readonly (readonly [bucket: number, batches: number])[]) {
+    const worker_id = worker as string as WorkerId
+    const rows = buckets.map(([bucket, batches]) => ({ minute, worker_id, bucket, batches }))
+    await this.db.insertInto('batch_runtimes').values(rows).execute()
+  }
+
+  /** What was written down of orders settled in a minute. */
+  async settled(minute: number, completed: number, failed: number): Promise<void> {
+    await this.db.insertInto('settled_minutes').values({ minute, completed, failed }).execute()
+  }
+
+  /** How many waited, for how many seconds, and for how many more they would. */
+  async snapshot(taken_at: number, waiting: number, oldest: number | null, estimate: number | null): Promise<void> {
+    const waits = { waiting, oldest_waiting_seconds: oldest, estimated_wait_seconds: estimate }
+    await this.db
+      .insertInto('queue_snapshots')
+      .values({ taken_at, active: 0, delayed: 0, ...waits })
+      .execute()
+  }
+
   /** An import that has read three lines and belongs to a process of another host. */
   import(file: string, status: 'reading' | 'finished', leaseUntil: number): Promise<ImportId> {
     return this.#insert<ImportId>(

@@ -11,9 +11,6 @@ import { describeWithRedis } from '../redis.js'
 import { RedisShop } from '../reports/redis-shop.js'
 import { Shop } from '../reports/shop.js'
 
-const HOUR_MS = 3_600_000
-const DAY_MS = 24 * HOUR_MS
-
 const test = plainTest.extend<{ shop: Shop }>({
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
   shop: async ({}, use) => {
@@ -80,64 +77,6 @@ describe('reservations', () => {
     const old = { order_id: id, attempt: 0, product_id, quantity: 3, expires_at: 1 }
     await shop.db.insertInto('stock_reservations').values(old).execute()
     expect(await run(shop, 'reservations')).toBe('0 rolled back')
-  })
-})
-
-describe('snapshots', () => {
-  const snapshots = (shop: Shop) => shop.db.selectFrom('queue_snapshots').selectAll().orderBy('taken_at').execute()
-
-  function past(shop: Shop, taken_at: number, completed: number, failed: number) {
-    const values = { taken_at, waiting: 1, active: 2, delayed: 3, oldest_waiting_seconds: null, completed, failed }
-    return shop.db.insertInto('queue_snapshots').values(values).execute()
-  }
-
-  test('hold what waits, and each settled order once', async ({ shop }) => {
-    await shop.order('WAITING')
-    await shop.order('HELD-BACK', { held: true })
-    await shop.order('LONG-AGO', { status: 'completed' })
-    expect(await run(shop, 'snapshots')).toBe('1 waiting, 0 active, 0 delayed')
-    const [first] = await snapshots(shop)
-    const before = first?.taken_at ?? 0
-    // Due since 2025-01-20 12:00, the shop's NOW.
-    expect(first?.oldest_waiting_seconds).toBeCloseTo((before - Date.parse('2025-01-20T12:00:00Z')) / 1000, 0)
-    expect(first).toMatchObject({ waiting: 1, active: 0, delayed: 0, completed: 0, failed: 0 })
-    await shop.order('A', { status: 'completed', settledAt: before })
-    await shop.order('B', { status: 'failed', settledAt: before })
-    await shop.order('C', { status: 'rolled_back', settledAt: before })
-    await shop.order('NOT-YET', { status: 'completed', settledAt: before + DAY_MS })
-    await new Promise((done) => setTimeout(done, 5))
-    await run(shop, 'snapshots')
-    await new Promise((done) => setTimeout(done, 5))
-    await run(shop, 'snapshots')
-    expect(await snapshots(shop)).toMatchObject([
-      { completed: 0, failed: 0 },
-      { completed: 1, failed: 2 },
-      { completed: 0, failed: 0 },
-    ])
-  })
-
-  test('are thinned: all for 7 days, one an hour for a year, and nothing that they counted is lost', async ({
-    shop,
-  }) => {
-    const now = Date.now()
-    const hour = now - (now % HOUR_MS)
-    const old = hour - 8 * DAY_MS
-    await past(shop, old, 1, 10)
-    await past(shop, old + 5 * 60_000, 2, 20)
-    await past(shop, old + HOUR_MS - 1, 4, 40)
-    await past(shop, old + HOUR_MS, 8, 80)
-    const young = hour - 6 * DAY_MS
-    await past(shop, young, 16, 160)
-    await past(shop, young + 5 * 60_000, 32, 320)
-    await past(shop, now - 366 * DAY_MS, 64, 640)
-    await run(shop, 'snapshots')
-    await run(shop, 'reservations')
-    expect((await snapshots(shop)).slice(0, -1)).toMatchObject([
-      { taken_at: old + HOUR_MS - 1, completed: 7, failed: 70 },
-      { taken_at: old + HOUR_MS, completed: 8, failed: 80 },
-      { taken_at: young, completed: 16, failed: 160 },
-      { taken_at: young + 5 * 60_000, completed: 32, failed: 320 },
-    ])
   })
 })
 

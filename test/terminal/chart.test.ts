@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import stringWidth from 'string-width'
 import { expect, test } from 'vitest'
-import { barChart, blockBar } from '../../src/terminal/chart.js'
+import { barChart, blockBar, sparkline } from '../../src/terminal/chart.js'
 import { anyText } from './any-text.js'
 
 test('bars are to the scale of the largest, and the least of them shows', () => {
@@ -34,6 +34,13 @@ test('one bar fills the room; zeros have none; nothing is nothing', () => {
 
 test('a bar counts eighths and stays within its width', () => {
   expect([0, 0.5, 1, 7, Number.NaN].map((fraction) => blockBar(fraction, 3))).toEqual(['', '█▌', '███', '███', ''])
+})
+
+test('a sparkline has a column a value, to the scale of the highest, and the least of them shows', () => {
+  expect(sparkline([0, 1, 100, 125, 500, 999, 1000])).toBe(' ▁▁▁▄██')
+  expect(sparkline([0, 0])).toBe('  ')
+  expect(sparkline([3])).toBe('█')
+  expect(sparkline([])).toBe('')
 })
 
 test('is never wider than asked for', () => {

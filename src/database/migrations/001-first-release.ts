@@ -3,7 +3,8 @@
 import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES } from '../../domain/order.js'
 import { type CreateTableBuilder, type Kysely, sql } from '../kysely.js'
 import type { Migration } from '../migrations.js'
-import { createAlarms } from './001-alarms.js'
+import { createOperations } from './001-operations.js'
+import { clustered } from './clustered.js'
 
 export const firstRelease: Migration = {
   name: 'first-release',
@@ -14,14 +15,9 @@ export const firstRelease: Migration = {
     await createOrders(db)
     await createStockAndPayments(db)
     await createSales(db)
-    await createWorkers(db)
-    await createSchedule(db)
-    await createAlarms(db)
+    await createOperations(db)
   },
 }
-
-/** SQLite keeps such a table in its key's order, as InnoDB always does: rows of one order lie together, with no second tree. */
-const clustered = sql`without rowid`
 
 /** As a chain of `or`: for `in (…)`, SQLite walks a tree at every row, which makes an update of orders half as dear again. */
 function oneOf(column: string, values: readonly string[]) {
@@ -254,53 +250,5 @@ async function createSales(db: Kysely<unknown>): Promise<void> {
     .addColumn('revenue', 'bigint', (column) => column.notNull())
     .addPrimaryKeyConstraint('sales_by_product_key', ['day', 'currency', 'product_id'])
     .modifyEnd(clustered)
-    .execute()
-}
-
-async function createWorkers(db: Kysely<unknown>): Promise<void> {
-  await db.schema
-    .createTable('workers')
-    .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
-    .addColumn('host', 'varchar(255)', (column) => column.notNull())
-    .addColumn('pid', 'integer', (column) => column.notNull())
-    .addColumn('concurrency', 'integer', (column) => column.notNull())
-    .addColumn('started_at', 'bigint', (column) => column.notNull())
-    .addColumn('last_seen', 'bigint', (column) => column.notNull())
-    .addColumn('processed', 'bigint', (column) => column.notNull())
-    .addColumn('orders_per_second', 'double precision', (column) => column.notNull())
-    .addColumn('stopped_at', 'bigint')
-    .execute()
-}
-
-async function createSchedule(db: Kysely<unknown>): Promise<void> {
-  await db.schema
-    .createTable('schedule_runs')
-    .addColumn('task', 'varchar(64)', (column) => column.notNull())
-    .addColumn('slot', 'bigint', (column) => column.notNull())
-    .addColumn('attempt', 'integer', (column) => column.notNull())
-    .addColumn('started_at', 'bigint', (column) => column.notNull())
-    .addColumn('ended_at', 'bigint')
-    .addColumn('lease_until', 'bigint', (column) => column.notNull())
-    .addColumn('host', 'varchar(255)', (column) => column.notNull())
-    .addColumn('pid', 'integer', (column) => column.notNull())
-    .addColumn('begun_by', 'varchar(20)', (column) => column.notNull())
-    .addColumn('result', 'varchar(20)')
-    .addColumn('message', 'text')
-    .addPrimaryKeyConstraint('schedule_runs_key', ['task', 'slot'])
-    .addCheckConstraint('schedule_runs_ended', sql`(ended_at is null) = (result is null)`)
-    .modifyEnd(clustered)
-    .execute()
-  // A task of every minute has tens of thousands of runs.
-  await db.schema.createIndex('schedule_runs_started').on('schedule_runs').columns(['task', 'started_at']).execute()
-
-  await db.schema
-    .createTable('queue_snapshots')
-    .addColumn('taken_at', 'bigint', (column) => column.primaryKey())
-    .addColumn('waiting', 'bigint', (column) => column.notNull())
-    .addColumn('active', 'bigint', (column) => column.notNull())
-    .addColumn('delayed', 'bigint', (column) => column.notNull())
-    .addColumn('oldest_waiting_seconds', 'double precision')
-    .addColumn('completed', 'bigint', (column) => column.notNull())
-    .addColumn('failed', 'bigint', (column) => column.notNull())
     .execute()
 }
