@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { test as plainTest } from 'vitest'
 
-const BINARY = resolve(import.meta.dirname, '../bin/run.js')
+export const BINARY = resolve(import.meta.dirname, '../bin/run.js')
 
 export interface Outcome {
   /** Null where a signal ended it. */
@@ -34,6 +34,18 @@ export class Workplace {
   get db(): SqliteDatabase.Database {
     this.#open ??= new SqliteDatabase(this.databasePath)
     return this.#open
+  }
+
+  /** What the binary is to know of the world. */
+  get environment(): Record<string, string> {
+    const { PATH = '' } = process.env
+    return {
+      PATH,
+      HOME: this.folder,
+      XDG_CONFIG_HOME: this.folder,
+      XDG_DATA_HOME: this.folder,
+      ORDERCTL_DATABASE_URL: `sqlite:${this.databasePath}`,
+    }
   }
 
   /** The first column of the first row. */
@@ -79,17 +91,9 @@ export class Workplace {
   }
 
   startWithInput(input: string | Buffer, environment: Record<string, string>, ...args: string[]): Running {
-    const { PATH = '' } = process.env
     const child = spawn(process.execPath, [BINARY, ...args], {
       cwd: this.folder,
-      env: {
-        PATH,
-        HOME: this.folder,
-        XDG_CONFIG_HOME: this.folder,
-        XDG_DATA_HOME: this.folder,
-        ORDERCTL_DATABASE_URL: `sqlite:${this.databasePath}`,
-        ...environment,
-      },
+      env: { ...this.environment, ...environment },
     })
     const name = `orderctl ${args.join(' ')} (pid ${child.pid})`
     this.#running.set(name, child)

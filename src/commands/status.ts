@@ -9,7 +9,10 @@ import {
   tenths,
   workersTable,
 } from '../command-line/status-views.js'
+import { watchInLines, watchOnScreen } from '../command-line/watch.js'
+import { watchLine } from '../command-line/watch-line.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
+import { EXIT, type UserError, usageError } from '../errors.js'
 import type { QueueCounts } from '../queue/queue.js'
 import { type QueueState, readStatus, type Status } from '../reports/status.js'
 import { renderMetrics } from '../terminal/prometheus.js'
@@ -66,11 +69,12 @@ export interface StatusResult {
 export default class StatusCommand extends BaseCommand {
   static override summary = 'Show the queue, the orders, the workers and what needs attention'
   static override description =
-    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only.'
+    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only. --watch shows all of it on one screen until q or Ctrl-C is pressed; it only reads, and counts a large database more seldom. Where there is no terminal, and under NO_COLOR or CI, it prints a line at each refresh.'
 
   static override examples = [
     '<%= config.bin %> status',
     '<%= config.bin %> status --json',
+    '<%= config.bin %> status --watch',
     '<%= config.bin %> status --format prom',
   ]
   static override flags = {
@@ -80,10 +84,19 @@ export default class StatusCommand extends BaseCommand {
       exclusive: ['json', 'csv'],
     }),
     csv: csvFlag,
+    watch: Flags.boolean({ description: 'show a live view, or a line at each refresh where there is no terminal' }),
+    interval: Flags.integer({
+      description: 'seconds between two refreshes of the live view [default: 1]',
+      min: 1,
+      max: 3600,
+      dependsOn: ['watch'],
+    }),
   }
 
-  async run(): Promise<StatusResult> {
+  /** The live view has no result. */
+  async run(): Promise<StatusResult | undefined> {
     const { flags } = await this.parse(StatusCommand)
+    if (flags.watch) return this.#watch(flags)
     const status = await this.withApp(({ db, queue }) => readStatus(db, queue, Date.now()))
     if (flags.format === 'prom') {
       this.print(renderMetrics(statusMetrics(status)))
@@ -93,6 +106,22 @@ export default class StatusCommand extends BaseCommand {
     if (!flags.csv) this.#showLists(status)
     this.#noteWhatToDo(status)
     return statusJson(status)
+  }
+
+  async #watch({ interval = 1, csv, format }: { interval?: number | undefined; csv: boolean; format: string }) {
+    if (this.jsonEnabled() || csv || format === 'prom') throw endlessDocument()
+    const signal = this.listenForInterruption()
+    const options = { intervalMs: interval * 1000, signal }
+    await this.withApp((app) =>
+      this.stdoutScreen.isTerminal
+        ? watchOnScreen(app, options)
+        : watchInLines(app, options, (state) => {
+            this.print(watchLine(state))
+            if (state.trouble) this.note(state.trouble.message)
+          }),
+    )
+    if (signal.aborted) this.leaveWith(EXIT.interrupted)
+    return undefined
   }
 
   /** The two count differently and at different moments; only one difference asks for something. */
@@ -140,6 +169,14 @@ export default class StatusCommand extends BaseCommand {
       )
     }
   }
+}
+
+function endlessDocument(): UserError {
+  return usageError({
+    code: 'watch_has_no_end',
+    message: '--watch goes on until it is stopped, but --json, --csv and --format prom print one document.',
+    fix: 'Leave out --watch and run it as often as you like, or read the lines that `orderctl status --watch | cat` prints.',
+  })
 }
 
 function statusJson({ queue, orders, unresolved, throughput, workers, imports, failures }: Status): StatusResult {
