@@ -60,8 +60,8 @@ function sectionsOf(state: WatchState, columns: number): Section[] {
   const scheduleWidth = columns - 2 * (FIGURES_WIDTH + GAP)
   const figures =
     columns < 2 * FIGURES_WIDTH + GAP
-      ? blocks.map((block, index) => fixed(block, 2 + index, 3))
-      : [fixed(sideBySide(isWide ? [...blocks, scheduleLines(state, scheduleWidth)] : blocks), 2, 4)]
+      ? blocks.map((block, index) => fixed(block, 2 + index, 2))
+      : [fixed(sideBySide(isWide ? [...blocks, scheduleLines(state, scheduleWidth)] : blocks), 2, 2)]
   return [
     { rank: 1, least: 1, most: 1, draw: () => [titleLine(state, columns)] },
     { ...fixed(noticeLines(state), 1, 1), joined: true },
@@ -116,7 +116,10 @@ function shareRows(sections: readonly Section[], rows: number): number[] {
     left -= by
   }
   const byRank = [...sections.entries()].sort(([, a], [, b]) => a.rank - b.rank)
-  for (const [index, { least }] of byRank) if (least <= left) grow(index, least)
+  for (const [index, { least }] of byRank) {
+    if (least > left) break
+    grow(index, least)
+  }
   const lists = byRank.filter(([index, { stretches }]) => !stretches && (heights[index] ?? 0) > 0)
   for (let before = rows + 1; left < before; ) {
     before = left

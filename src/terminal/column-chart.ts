@@ -5,7 +5,7 @@ import { padText } from './text.js'
 
 const EIGHTHS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'] as const
 
-/** So that the axis stays where it is while the top of the scale goes from 5 to 500,000. */
+/** So that the axis stays where it is while the top of the scale goes from 10 to 5,000,000. */
 const LABEL_WIDTH = 9
 
 /**

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, vi } from 'vitest'
+import { describeWithPrivateRedis, startPrivateRedis } from '../redis.js'
 import { PseudoTerminal } from '../terminal/pseudo-terminal.js'
 import { PATIENT, type Shop, test } from './shop.js'
 
@@ -251,6 +252,33 @@ describe.concurrent('the screen', () => {
     await soon(() => expect(view.screen).not.toContain('! As of'))
     view.type('q')
     await view.left()
+  })
+})
+
+describeWithPrivateRedis('with a Redis', () => {
+  test('that goes away or hangs, the view says so and goes on', { timeout: 120_000 }, async ({
+    shop,
+    onTestFinished,
+  }) => {
+    const server = await startPrivateRedis()
+    onTestFinished(() => server.close())
+    const view = openView(shop, onTestFinished, { environment: { ORDERCTL_QUEUE_URL: server.url } })
+    await soon(() => expect(view.screen).toMatch(/^batches in bullmq +0 /m))
+    await server.stop()
+    await soon(() => expect(view.screen).toContain(`! Redis at 127.0.0.1:${server.port} cannot be reached`))
+    expect(view.screen).not.toContain('batches in')
+    shop.order('meanwhile', { dueAt: Date.now() })
+    await soon(() => expect(view.screen).toMatch(/waiting +1 /))
+    await server.start()
+    await soon(() => expect(view.screen).toMatch(/^batches in bullmq +0 /m))
+    expect(view.screen).not.toContain('! Redis')
+    server.hang()
+    shop.order('another', { dueAt: Date.now() })
+    await soon(() => expect(view.screen).toMatch(/waiting +2 /))
+    await soon(() => expect(view.screen).toContain(`! Redis at 127.0.0.1:${server.port} cannot be reached`))
+    view.type('q')
+    expect(await view.left()).toBe(0)
+    expectGivenBack(view)
   })
 })
 
