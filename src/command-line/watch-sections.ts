@@ -112,6 +112,7 @@ export function throughputLines(
     ` · last minute ${groupThousands(throughput.lastMinute)}`,
     ` · 5 min ${groupThousands(Math.round(throughput.fiveMinutes))}/min`,
     ` · 1 h ${groupThousands(Math.round(throughput.hour))}/min`,
+    ` · each column ${duration(settled.stepMs / 1000)}`,
   ]
   let title: Line = [part('SETTLED', 'bold')]
   for (const figure of figures) {

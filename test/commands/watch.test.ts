@@ -78,7 +78,7 @@ to be asked again             1    payment processing            3
 oldest waits for     1 min 30 s    completed                     7
                                    failed                        1
                                    rolled back                   1
-SETTLED  1 orders/s · last minute 7 · 5 min 2/min · 1 h 0/min
+SETTLED  1 orders/s · last minute 7 · 5 min 2/min · 1 h 0/min · each column 1 s
        10 ┤
           │                                                                  ▂
         0 ┤                                                           ▂      █▂
@@ -107,7 +107,7 @@ oldest waits for     1 min 30 s    completed                     7    reservatio
                                    failed                        1
                                    rolled back                   1
 
-SETTLED  1 orders/s · last minute 7 · 5 min 2/min · 1 h 0/min
+SETTLED  1 orders/s · last minute 7 · 5 min 2/min · 1 h 0/min · each column 1 s
        10 ┤
           │
           │
