@@ -139,10 +139,8 @@ export class PseudoTerminal {
   /** @throws where the binary still runs, which is killed */
   async close(): Promise<void> {
     if (this.#isOver) return
-    this.#pty.kill('SIGKILL')
-    try {
-      process.kill(this.pid, 'SIGKILL')
-    } catch {}
+    // Shell and binary are one group. A binary that is stopped does not go when its terminal does.
+    process.kill(-this.#pty.pid, 'SIGKILL')
     await this.ended
     throw new Error('left running in the terminal')
   }
