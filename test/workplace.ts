@@ -36,6 +36,18 @@ export class Workplace {
     return this.#open
   }
 
+  /** What the binary is to know of the world. */
+  get environment(): Record<string, string> {
+    const { PATH = '' } = process.env
+    return {
+      PATH,
+      HOME: this.folder,
+      XDG_CONFIG_HOME: this.folder,
+      XDG_DATA_HOME: this.folder,
+      ORDERCTL_DATABASE_URL: `sqlite:${this.databasePath}`,
+    }
+  }
+
   /** The first column of the first row. */
   value(query: string, ...values: unknown[]): unknown {
     return this.db
@@ -79,17 +91,9 @@ export class Workplace {
   }
 
   startWithInput(input: string | Buffer, environment: Record<string, string>, ...args: string[]): Running {
-    const { PATH = '' } = process.env
     const child = spawn(process.execPath, [BINARY, ...args], {
       cwd: this.folder,
-      env: {
-        PATH,
-        HOME: this.folder,
-        XDG_CONFIG_HOME: this.folder,
-        XDG_DATA_HOME: this.folder,
-        ORDERCTL_DATABASE_URL: `sqlite:${this.databasePath}`,
-        ...environment,
-      },
+      env: { ...this.environment, ...environment },
     })
     const name = `orderctl ${args.join(' ')} (pid ${child.pid})`
     this.#running.set(name, child)

@@ -100,13 +100,15 @@ export abstract class BaseCommand extends Command {
   /**
    * Aborted by the first Ctrl-C or SIGTERM, so that what is in hand can be finished; a second one leaves at once, which
    * loses nothing either, since all that counts is committed.
+   *
+   * @param finishing what is said about the first one; nothing where nothing is in hand
    */
-  protected listenForInterruption(finishing: string): AbortSignal {
+  protected listenForInterruption(finishing?: string): AbortSignal {
     const controller = new AbortController()
     const onSignal = () => {
       if (controller.signal.aborted) process.exit(EXIT.interrupted)
       controller.abort()
-      this.note(finishing, { event: 'interrupted' })
+      if (finishing) this.note(finishing, { event: 'interrupted' })
     }
     process.on('SIGINT', onSignal)
     process.on('SIGTERM', onSignal)

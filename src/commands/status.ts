@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core'
-import { type AlarmJson, alarmMetric, alarmsJson, alarmsTable } from '../command-line/alarm-views.js'
+import { alarmMetric, alarmsJson, alarmsTable } from '../command-line/alarm-views.js'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import {
   type HistoryResult,
@@ -9,78 +9,20 @@ import {
   historyTable,
 } from '../command-line/history-views.js'
 import { readSince, screenful } from '../command-line/selection-flags.js'
-import {
-  failuresTable,
-  figuresTable,
-  importsTable,
-  resumeCommand,
-  statusMetrics,
-  tenths,
-  workersTable,
-} from '../command-line/status-views.js'
+import { type StatusResult, statusJson } from '../command-line/status-json.js'
+import { failuresTable, figuresTable, importsTable, statusMetrics, workersTable } from '../command-line/status-views.js'
+import { watchInLines, watchOnScreen } from '../command-line/watch.js'
+import { watchLine } from '../command-line/watch-line.js'
 import { databaseTime } from '../database/engine.js'
-import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
-import { EXIT } from '../errors.js'
-import type { QueueCounts } from '../queue/queue.js'
+import { ORDER_STATUSES } from '../domain/order.js'
+import { EXIT, type UserError, usageError } from '../errors.js'
 import type { Alarm } from '../reports/alarms.js'
 import { readHistory } from '../reports/history.js'
 import type { HistoryPeriod } from '../reports/history-periods.js'
 import { type QueueState, readStatus, type Status } from '../reports/status.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
 import { renderMetrics } from '../terminal/prometheus.js'
-import { countOf, isoTime } from '../terminal/text.js'
-
-export interface StatusResult {
-  queue: {
-    driver: string
-    /** Null where the queue's server cannot be asked. */
-    paused: boolean | null
-    /** These three are orders, as the database has them. */
-    waiting: number
-    /** In a worker's hand. */
-    active: number
-    /** Fall due later: asked again after a pause, or spread over a time by `failed retry --stagger`. */
-    delayed: number
-    oldest_waiting_seconds: number | null
-    /** How long the live workers would take for all that waits; null where nobody works, or nothing was settled of late. */
-    estimated_wait_seconds: number | null
-    /** The same as the queue's server counts it; null for the embedded queue and for a server that cannot be asked. */
-    transport: {
-      unit: string
-      waiting: number
-      active: number
-      delayed: number
-      oldest_waiting_seconds: number | null
-    } | null
-  }
-  orders: Record<OrderStatus, number>
-  /** Orders whose payment's outcome stayed unknown: they wait for a person. */
-  unresolved: number
-  /** Settled orders a minute: in the last one, and on average over the last five minutes and the last hour. */
-  throughput: { orders_per_minute: number; orders_per_minute_5m: number; orders_per_minute_1h: number }
-  workers: {
-    id: string
-    host: string
-    pid: number
-    concurrency: number
-    orders_per_second: number
-    started_at: string
-    last_seen: string
-    /** Not seen for 30 seconds. */
-    stale: boolean
-  }[]
-  /** Imports that have not ended; an abandoned one is finished by what `resume` says. */
-  imports: { file: string; status: string; rows: number; started_at: string; abandoned: boolean; resume: string }[]
-  recent_failures: {
-    order_id: string
-    status: string
-    reason: string | null
-    message: string | null
-    failed_at: string | null
-  }[]
-  /** Those that are not turned off. */
-  alarms: AlarmJson[]
-}
+import { countOf } from '../terminal/text.js'
 
 /** How far --history goes back unless it is told. */
 const SINCE = '6h'
@@ -91,11 +33,12 @@ const MOST_COLUMNS = 100
 export default class StatusCommand extends BaseCommand {
   static override summary = 'Show the queue, the orders, the workers and what needs attention'
   static override description =
-    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only. Alarms are thresholds of the settings alarms.*; those that are crossed are shown. --history has a row for each minute of the last seven days, and for each hour of a year, under --json and --csv; on a screen they are merged to fit. A runtime is that of a batch of orders, from taken in hand to settled.'
+    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only. Alarms are thresholds of the settings alarms.*; those that are crossed are shown. --history has a row for each minute of the last seven days, and for each hour of a year, under --json and --csv; on a screen they are merged to fit. A runtime is that of a batch of orders, from taken in hand to settled. --watch shows all of it on one screen until q or Ctrl-C is pressed; it only reads, and counts a large database more seldom. Where there is no terminal, and under NO_COLOR or CI, it prints a line at each refresh.'
 
   static override examples = [
     '<%= config.bin %> status',
     '<%= config.bin %> status --json',
+    '<%= config.bin %> status --watch',
     '<%= config.bin %> status --format prom',
     '<%= config.bin %> status --alarms || echo "something is wrong"',
     '<%= config.bin %> status --history --since 24h',
@@ -117,10 +60,22 @@ export default class StatusCommand extends BaseCommand {
       dependsOn: ['history'],
     }),
     csv: csvFlag,
+    watch: Flags.boolean({
+      description: 'show a live view, or a line at each refresh where there is no terminal',
+      exclusive: ['history', 'alarms'],
+    }),
+    interval: Flags.integer({
+      description: 'seconds between two refreshes of the live view [default: 1]',
+      min: 1,
+      max: 3600,
+      dependsOn: ['watch'],
+    }),
   }
 
-  async run(): Promise<StatusResult | HistoryResult> {
+  /** The live view has no result. */
+  async run(): Promise<StatusResult | HistoryResult | undefined> {
     const { flags } = await this.parse(StatusCommand)
+    if (flags.watch) return this.#watch(flags)
     if (flags.history) return this.#showHistory(flags)
     const [status, alarms] = await this.withApp(async ({ db, queue, config }) => {
       const now = await databaseTime(db)
@@ -185,6 +140,22 @@ export default class StatusCommand extends BaseCommand {
     }
   }
 
+  async #watch({ interval = 1, csv, format }: { interval?: number | undefined; csv: boolean; format: string }) {
+    if (this.jsonEnabled() || csv || format === 'prom') throw endlessDocument()
+    const signal = this.listenForInterruption()
+    const options = { intervalMs: interval * 1000, signal }
+    await this.withApp((app) =>
+      this.stdoutScreen.isTerminal
+        ? watchOnScreen(app, options)
+        : watchInLines(app, options, (state) => {
+            this.print(watchLine(state))
+            if (state.trouble) this.note(state.trouble.message)
+          }),
+    )
+    if (signal.aborted) this.leaveWith(EXIT.interrupted)
+    return undefined
+  }
+
   /** The two count differently and at different moments; only one difference asks for something. */
   #noteTransport({ waiting, transport, driver }: QueueState): void {
     if (!transport) return
@@ -232,50 +203,10 @@ export default class StatusCommand extends BaseCommand {
   }
 }
 
-function statusJson(status: Status): Omit<StatusResult, 'alarms'> {
-  const { queue, orders, unresolved, throughput, workers, imports, failures } = status
-  const { driver, paused, transport } = queue
-  return {
-    queue: {
-      driver,
-      paused,
-      ...countsJson(queue),
-      estimated_wait_seconds: status.estimatedWaitSeconds === null ? null : tenths(status.estimatedWaitSeconds),
-      transport: transport && { unit: transport.unit, ...countsJson(transport) },
-    },
-    orders: { ...orders },
-    unresolved,
-    throughput: {
-      orders_per_minute: throughput.lastMinute,
-      orders_per_minute_5m: tenths(throughput.fiveMinutes),
-      orders_per_minute_1h: tenths(throughput.hour),
-    },
-    workers: workers.map(({ id, host, pid, concurrency, ordersPerSecond, startedAt, lastSeen, stale }) => ({
-      id,
-      host,
-      pid,
-      concurrency,
-      orders_per_second: ordersPerSecond,
-      started_at: new Date(startedAt).toISOString(),
-      last_seen: new Date(lastSeen).toISOString(),
-      stale,
-    })),
-    imports: imports.map((run) => ({
-      file: run.file,
-      status: run.status,
-      rows: run.rows,
-      started_at: new Date(run.startedAt).toISOString(),
-      abandoned: run.abandoned,
-      resume: resumeCommand(run),
-    })),
-    recent_failures: failures.map(({ reference, failedAt, ...failure }) => ({
-      order_id: reference,
-      ...failure,
-      failed_at: isoTime(failedAt),
-    })),
-  }
-}
-
-function countsJson({ waiting, active, delayed, oldestWaitingSeconds }: QueueCounts) {
-  return { waiting, active, delayed, oldest_waiting_seconds: oldestWaitingSeconds }
+function endlessDocument(): UserError {
+  return usageError({
+    code: 'watch_has_no_end',
+    message: '--watch goes on until it is stopped, but --json, --csv and --format prom print one document.',
+    fix: 'Leave out --watch and run it as often as you like, or read the lines that `orderctl status --watch | cat` prints.',
+  })
 }

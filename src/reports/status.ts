@@ -38,8 +38,11 @@ export interface Status {
 }
 
 /** What waits, in orders, as the database has it; and the same as the queue's server has it. */
-export interface QueueState extends QueueCounts {
+export interface QueueState extends QueueCounts, Delivery {
   readonly driver: string
+}
+
+export interface Delivery {
   /** Null where the server cannot be asked. */
   readonly paused: boolean | null
   /** Null for the embedded queue, which has no server, and where the server cannot be asked. */
@@ -107,18 +110,22 @@ export async function readStatus(db: Database, queue: Queue, now: number): Promi
 }
 
 async function readQueue(db: Database, queue: Queue): Promise<QueueState> {
-  const state = { driver: queue.driver, ...(await countDue(db)) }
+  return { driver: queue.driver, ...(await countDue(db)), ...(await readDelivery(queue)) }
+}
+
+/** What the queue itself says, which may have a server that cannot be asked. */
+export async function readDelivery(queue: Queue): Promise<Delivery> {
   try {
     const paused = await queue.isPaused()
     const transport = queue.driver === 'embedded' ? null : await queue.counts()
-    return { ...state, paused, transport, unreachable: undefined }
+    return { paused, transport, unreachable: undefined }
   } catch (error) {
     if (!(error instanceof UserError)) throw error
-    return { ...state, paused: null, transport: null, unreachable: error }
+    return { paused: null, transport: null, unreachable: error }
   }
 }
 
-async function countOrders(db: Database) {
+export async function countOrders(db: Database) {
   const rows = await db
     .selectFrom('orders')
     .select((eb) => [
@@ -147,7 +154,7 @@ async function countOrders(db: Database) {
   }
 }
 
-async function measureThroughput(db: Database, now: number): Promise<Throughput> {
+export async function measureThroughput(db: Database, now: number): Promise<Throughput> {
   const settledSince = (since: number) => sql<number | null>`sum(case when settled_at > ${since} then 1 else 0 end)`
   const settled = await db
     .selectFrom('orders')
@@ -183,7 +190,7 @@ export async function readWorkers(db: Database, now: number): Promise<WorkerStat
   }))
 }
 
-async function readOpenImports(db: Database, now: number): Promise<OpenImport[]> {
+export async function readOpenImports(db: Database, now: number): Promise<OpenImport[]> {
   const imports = await db
     .selectFrom('imports')
     .select(['source', 'file', 'status', 'rows', 'started_at', 'lease_until', 'host', 'pid'])
@@ -200,7 +207,7 @@ async function readOpenImports(db: Database, now: number): Promise<OpenImport[]>
   }))
 }
 
-async function readFailures(db: Database): Promise<RecentFailure[]> {
+export async function readFailures(db: Database): Promise<RecentFailure[]> {
   const failures = await db
     .selectFrom('orders')
     .select(['reference', 'status', 'reason', 'message', 'settled_at'])

@@ -1,9 +1,8 @@
 // `schedule list`: what is done by the clock, when, and how it went last.
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { clockAt } from '../../domain/business-day.js'
-import { type LastRun, readLastRun } from '../../schedule/runs.js'
-import { createTask } from '../../schedule/tasks.js'
-import { TASK_NAMES } from '../../schedule/timetable.js'
+import { readSchedule } from '../../schedule/overview.js'
+import type { LastRun } from '../../schedule/runs.js'
 import { isoTime } from '../../terminal/text.js'
 
 interface ListedTask {
@@ -31,15 +30,7 @@ export default class ScheduleList extends BaseCommand {
 
   async run(): Promise<ScheduleListResult> {
     const { flags } = await this.parse(ScheduleList)
-    const tasks = await this.withApp(async (app) => {
-      const now = Date.now()
-      return Promise.all(
-        TASK_NAMES.map(async (name) => {
-          const { description, cron, slots } = createTask(name, app)
-          return { name, description, cron, last: await readLastRun(app.db, name), next: slots.next(now) }
-        }),
-      )
-    })
+    const tasks = await this.withApp((app) => readSchedule(app, Date.now()))
     const timeZone = this.settings['schedule.timeZone']
     const shown = (instant: number | null | undefined) => (instant ? clockAt(instant, timeZone) : null)
     this.showTable(

@@ -1,0 +1,90 @@
+// The live view's loop: read, show, wait, until a key or a signal. It only ever reads.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { App } from '../app.js'
+import { explainDatabaseError } from '../database/connection.js'
+import { clockAt } from '../domain/business-day.js'
+import { UserError } from '../errors.js'
+import { LiveStatus } from '../reports/live-status.js'
+import { Paced } from '../reports/paced.js'
+import { readSchedule } from '../schedule/overview.js'
+import { inkLine } from '../terminal/line.js'
+import { openLiveScreen } from '../terminal/live-screen.js'
+import type { WatchState } from './watch-sections.js'
+import { watchView } from './watch-view.js'
+
+interface WatchOptions {
+  readonly intervalMs: number
+  /** Ends the view. */
+  readonly signal: AbortSignal
+}
+
+/** On a screen of its own, until the signal or until `q` is pressed. */
+export async function watchOnScreen(app: App, { intervalMs, signal }: WatchOptions): Promise<void> {
+  const source = new WatchSource(app, intervalMs)
+  let state = await source.read()
+  const left = new AbortController()
+  const over = AbortSignal.any([signal, left.signal])
+  const screen = openLiveScreen({
+    input: process.stdin,
+    output: process.stdout,
+    onKey: (key) => {
+      if (key === 'q' || key === 'Q') left.abort()
+    },
+    onRedraw: () => draw(),
+  })
+  const draw = () => screen.draw(watchView(state, screen.size).map(inkLine))
+  try {
+    while (!over.aborted) {
+      draw()
+      await pause(intervalMs, over)
+      if (!over.aborted) state = await source.read()
+    }
+  } finally {
+    screen.close()
+  }
+}
+
+/** A line at each refresh, until the signal. */
+export async function watchInLines(
+  app: App,
+  { intervalMs, signal }: WatchOptions,
+  print: (state: WatchState) => void,
+): Promise<void> {
+  const source = new WatchSource(app, intervalMs)
+  while (!signal.aborted) {
+    print(await source.read())
+    await pause(intervalMs, signal)
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return sleep(ms, undefined, { signal }).catch(() => undefined)
+}
+
+/** What the view shows, read anew at each refresh; what cannot be read leaves what was read before, with the reason. */
+class WatchSource {
+  readonly #app: App
+  readonly #live: LiveStatus
+  readonly #schedule
+  #latest: Pick<WatchState, 'status' | 'countedAt' | 'settled' | 'schedule'> | undefined
+
+  constructor(app: App, intervalMs: number) {
+    this.#app = app
+    this.#live = new LiveStatus(app.db, app.queue, intervalMs)
+    this.#schedule = new Paced(() => readSchedule(app, Date.now()))
+  }
+
+  /** @throws what is no trouble of the database's that may pass, and any trouble at the first time */
+  async read(): Promise<WatchState> {
+    let trouble: UserError | undefined
+    try {
+      this.#latest = { ...(await this.#live.read()), schedule: (await this.#schedule.take()).value }
+    } catch (error) {
+      trouble = error instanceof UserError ? error : explainDatabaseError(error, this.#app.config.database)
+      if (!trouble || !this.#latest) throw error
+    }
+    const now = Date.now()
+    const { timeZone } = this.#app.config
+    return { ...this.#latest, now, trouble, clock: `${clockAt(now, timeZone)} ${timeZone}` }
+  }
+}

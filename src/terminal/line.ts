@@ -1,0 +1,61 @@
+// A line in parts, each with its ink, so that what is measured and cut is the text alone.
+import stringWidth from 'string-width'
+import { cleanText, cutText } from './text.js'
+
+const INKS = {
+  plain: ['', ''],
+  bold: ['\u001b[1m', '\u001b[22m'],
+  dim: ['\u001b[2m', '\u001b[22m'],
+  good: ['\u001b[32m', '\u001b[39m'],
+  warning: ['\u001b[33m', '\u001b[39m'],
+  bad: ['\u001b[31m', '\u001b[39m'],
+} as const
+export type Ink = keyof typeof INKS
+
+interface Part {
+  readonly text: string
+  readonly ink: Ink
+}
+
+export type Line = readonly Part[]
+
+/** Text of anybody's, made fit to print. */
+export function part(text: string, ink: Ink = 'plain'): Part {
+  return { text: cleanText(text), ink }
+}
+
+export function lineText(line: Line): string {
+  return line.map(({ text }) => text).join('')
+}
+
+export function lineWidth(line: Line): number {
+  return stringWidth(lineText(line))
+}
+
+/** At most `width` columns of the line. It is measured as a whole: letters that meet may join. */
+export function cutLine(line: Line, width: number): Line {
+  const text = lineText(line)
+  const kept = cutText(text, width)
+  if (kept === text) return line
+  let room = kept.length - 1
+  const parts: Part[] = []
+  for (const { text: whole, ink } of line) {
+    if (room > 0) parts.push({ text: whole.slice(0, room), ink })
+    room -= whole.length
+  }
+  return kept === '' ? [] : [...parts, { text: '…', ink: parts.at(-1)?.ink ?? 'plain' }]
+}
+
+/** The line with spaces up to `width` columns, or cut to it. */
+export function fitLine(line: Line, width: number, align: 'left' | 'right' = 'left'): Line {
+  const cut = cutLine(line, width)
+  const missing = width - lineWidth(cut)
+  if (missing <= 0) return cut
+  const space: Part = { text: ' '.repeat(missing), ink: 'plain' }
+  return align === 'left' ? [...cut, space] : [space, ...cut]
+}
+
+/** With the colours of a terminal. */
+export function inkLine(line: Line): string {
+  return line.map(({ text, ink }) => `${INKS[ink][0]}${text}${INKS[ink][1]}`).join('')
+}

@@ -1,0 +1,96 @@
+// Figures that are read again and again: at a bounded price, and without waiting for a server that does not answer.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { EmbeddedQueue } from '../../src/queue/embedded.js'
+import { LiveStatus } from '../../src/reports/live-status.js'
+import { Paced } from '../../src/reports/paced.js'
+import { SettledStepReader } from '../../src/reports/settled-steps.js'
+import { NOW, Shop } from './shop.js'
+
+const SECOND = 1000
+
+describe('a paced figure', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  test('rests for nine times as long as reading took', async () => {
+    let reads = 0
+    const paced = new Paced(async () => {
+      vi.advanceTimersByTime(100)
+      return ++reads
+    })
+    const first = await paced.take()
+    expect(first).toEqual({ value: 1, at: Date.now() - 100 })
+    vi.advanceTimersByTime(899)
+    expect(await paced.take()).toBe(first)
+    vi.advanceTimersByTime(1)
+    expect((await paced.take()).value).toBe(2)
+  })
+
+  test('that could not be read is read again at once', async () => {
+    const answers = [() => Promise.reject(new Error('locked')), async () => 'read']
+    const paced = new Paced(async () => answers.shift()?.())
+    await expect(paced.take()).rejects.toThrow('locked')
+    expect((await paced.take()).value).toBe('read')
+  })
+})
+
+describe('of a shop', () => {
+  let shop: Shop
+  beforeEach(async () => {
+    shop = await Shop.open()
+  })
+  afterEach(() => shop.close())
+
+  test('each step counts what was settled in it, sold or not, and the step that is not over is left out', async () => {
+    const settled = [0, 1, 999, 1000, 1001, 2500, 119_000, 119_500]
+    for (const [index, ago] of settled.entries()) {
+      await shop.order(`${index}`, { status: index % 2 ? 'failed' : 'completed', settledAt: NOW - ago })
+    }
+    const { counts } = await new SettledStepReader(shop.db, SECOND).read(NOW + 400)
+    expect(counts).toHaveLength(120)
+    // From the left: 119.5 s and 119 s ago; from the right: 1 and 999 and 1000 ms ago, then 1001, then 2500.
+    expect([counts[0], counts[1], counts.at(-3), counts.at(-2), counts.at(-1)]).toEqual([1, 1, 1, 1, 3])
+    expect(counts.reduce((sum, orders) => sum + orders, 0)).toBe(7)
+  })
+
+  test('steps go on where they were read last, with orders that became visible late, and without any gap', async () => {
+    const reader = new SettledStepReader(shop.db, SECOND)
+    await reader.read(NOW)
+    await shop.order('late', { status: 'completed', settledAt: NOW - 1500 })
+    await shop.order('new', { status: 'completed', settledAt: NOW + 500 })
+    expect((await reader.read(NOW + SECOND)).counts.slice(-3)).toEqual([1, 0, 1])
+    await shop.order('in-the-pause', { status: 'completed', settledAt: NOW + 30 * SECOND })
+    const { counts } = await reader.read(NOW + 61 * SECOND)
+    expect(counts).toHaveLength(181)
+    expect(counts.slice(-31, -29)).toEqual([1, 0])
+    expect((await reader.read(NOW + 3600 * SECOND)).counts).toHaveLength(500)
+  })
+
+  test('a server that does not answer holds up nothing', async () => {
+    await shop.order('1')
+    class SilentQueue extends EmbeddedQueue {
+      override isPaused(): Promise<boolean> {
+        return new Promise(() => undefined)
+      }
+    }
+    const { status } = await new LiveStatus(shop.db, new SilentQueue(shop.db), SECOND).read()
+    expect(status).toMatchObject({ orders: { pending: 1 }, queue: { paused: null, unreachable: undefined } })
+  })
+
+  test('what the server says late is shown at the next refresh', async () => {
+    class SlowQueue extends EmbeddedQueue {
+      override async isPaused(): Promise<boolean> {
+        await sleep(400)
+        return true
+      }
+    }
+    const live = new LiveStatus(shop.db, new SlowQueue(shop.db), SECOND)
+    expect((await live.read()).status.queue.paused).toBe(null)
+    await vi.waitFor(async () => expect((await live.read()).status.queue.paused).toBe(true), { timeout: 20_000 })
+  })
+})
