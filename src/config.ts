@@ -78,7 +78,7 @@ const SETTINGS = {
   'workflow.batchSize': setting(
     'ORDERCTL_BATCH_SIZE',
     '500',
-    'orders that a worker takes in hand together',
+    'orders that a worker takes in hand together; 2000 where the database is on a server',
     wholeBetween(1, 10_000),
   ),
   'workflow.attempts': setting(
@@ -176,6 +176,8 @@ export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolder
 function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Config>): string {
   if (key === 'database') return `sqlite:${join(folders.data, 'orderctl.sqlite')}`
   if (key === 'queue' && config.redis) return config.redis.url
+  // A server costs a round trip a statement, and a commit a batch.
+  if (key === 'workflow.batchSize' && config.database?.kind !== 'sqlite') return '2000'
   if (key === 'schedule.timeZone' && config.timeZone) return config.timeZone
   return SETTINGS[key].fallback
 }

@@ -31,6 +31,6 @@ export class PostgresTablesCompiler extends PostgresQueryCompiler {
   }
 }
 
-export function isText(node: OperationNode): boolean {
+function isText(node: OperationNode): boolean {
   return DataTypeNode.is(node) && /^(var)?char|^text/.test(node.dataType)
 }

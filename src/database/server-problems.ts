@@ -21,7 +21,7 @@ const AWAY_TEXT =
   /Connection terminated|timeout exceeded when trying to connect|closed state|client has encountered a connection error|Pool is closed/
 
 /** The server cannot be reached, or went away: what was committed is safe, and the same may work later. */
-export function isAway(error: unknown): boolean {
+function isAway(error: unknown): boolean {
   const text = error instanceof Error ? error.message : ''
   return AWAY.has(errorCode(error) ?? '') || AWAY_TEXT.test(text)
 }

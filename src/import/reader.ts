@@ -3,7 +3,8 @@ import { Worker } from 'node:worker_threads'
 import type { Config } from '../config.js'
 import { type Problem, UserError } from '../errors.js'
 import { STDIN } from './bytes.js'
-import type { Chunk, RejectedLine } from './chunk.js'
+import type { RejectedLine } from './chunk.js'
+import type { Chunk } from './chunk-rows.js'
 
 /** How far a file was read: between two lines. */
 interface Cursor {

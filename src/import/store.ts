@@ -5,7 +5,7 @@ import { type Columns, packRows, unpackRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
-import { type Chunk, type LineRow, packLines } from './chunk.js'
+import { type Chunk, type LineRow, packLines } from './chunk-rows.js'
 
 export interface StoreOptions {
   readonly importId: ImportId

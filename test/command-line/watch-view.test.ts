@@ -69,6 +69,8 @@ const status = fc.record({
     }),
     { maxLength: 3 },
   ),
+  pace: fc.constant({ runtimes: new Map<number, number>(), settled: 0 }),
+  estimatedWaitSeconds: fc.option(count),
   failures: fc.array(
     fc.record({
       reference: trickyText,
@@ -170,6 +172,8 @@ const shop: WatchState = {
     },
     orders: { pending: 12, reserved: 0, payment_processing: 0, completed: 7, failed: 0, rolled_back: 0 },
     unresolved: 0,
+    pace: { runtimes: new Map(), settled: 0 },
+    estimatedWaitSeconds: null,
     throughput: { lastMinute: 15, fiveMinutes: 3, hour: 1 },
     workers: Array.from({ length: 30 }, (_, index) => ({
       id: `worker-${index}`,
