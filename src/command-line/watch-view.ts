@@ -21,6 +21,8 @@ interface Section {
   /** With fewer lines it is left out. */
   readonly least: number
   readonly most: number
+  /** Has all of its lines before a list has more than its least. */
+  readonly whole?: boolean
   /** Stands right under the section before it. */
   readonly joined?: boolean
   /** Takes what the others leave. */
@@ -87,7 +89,7 @@ function titleLine({ status: { queue }, clock }: WatchState, columns: number): L
 }
 
 function fixed(lines: readonly Line[], rank: number, least: number): Section {
-  return { rank, least: Math.min(least, lines.length), most: lines.length, draw: () => lines }
+  return { rank, least: Math.min(least, lines.length), most: lines.length, whole: true, draw: () => lines }
 }
 
 /** A heading and its entries; where some do not fit, the last line says how many. */
@@ -105,8 +107,8 @@ function list(lines: readonly Line[], entries: number, rank: number): Section {
 }
 
 /**
- * How many rows each section gets: first the least of each, the important ones before the others; then lists grow, each
- * by a row in turn; then there is a blank line between sections; what is left is the chart's.
+ * How many rows each section gets: first the least of each, the important ones before the others; then figures get all
+ * of theirs, and lists grow, each by a row in turn; then there is a blank line between sections; what is left is the chart's.
  */
 function shareRows(sections: readonly Section[], rows: number): number[] {
   const heights = sections.map(() => 0)
@@ -123,7 +125,10 @@ function shareRows(sections: readonly Section[], rows: number): number[] {
   const lists = byRank.filter(([index, { stretches }]) => !stretches && (heights[index] ?? 0) > 0)
   for (let before = rows + 1; left < before; ) {
     before = left
-    for (const [index, { most }] of lists) if (left > 0 && (heights[index] ?? 0) < most) grow(index, 1)
+    for (const [index, { most, whole }] of lists) {
+      const missing = most - (heights[index] ?? 0)
+      grow(index, Math.min(left, missing, whole ? missing : 1))
+    }
   }
   left -= Math.min(left, separated(sections, heights).length)
   for (const [index, { stretches, most }] of byRank) {

@@ -24,6 +24,8 @@ export class Slots {
   /** Milliseconds since midnight, as a clock shows it. */
   readonly #times: readonly number[]
   readonly #names: (day: Day) => boolean
+  /** Of the day that was asked about last: a line with seconds has 86,400 of them. */
+  #lastDay: { readonly day: Day; readonly slots: readonly number[] } | undefined
 
   constructor(line: CronLine, timeZone: string) {
     const { hour, minute, second } = parse(line)
@@ -48,10 +50,15 @@ export class Slots {
   #search(from: number, step: 1 | -1, pick: (slots: readonly number[]) => number | undefined): number | null {
     let day = dayAt(from, this.#timeZone)
     for (let tries = 0; tries < MOST_DAYS; tries++, day = addDays(day, step)) {
-      const slot = this.#names(day) ? pick(this.#slotsOn(day)) : undefined
+      const slot = this.#names(day) ? pick(this.#slotsOf(day)) : undefined
       if (slot !== undefined) return slot
     }
     return null
+  }
+
+  #slotsOf(day: Day): readonly number[] {
+    if (this.#lastDay?.day !== day) this.#lastDay = { day, slots: this.#slotsOn(day) }
+    return this.#lastDay.slots
   }
 
   #slotsOn(day: Day): number[] {

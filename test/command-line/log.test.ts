@@ -1,6 +1,7 @@
 // `--log-format json`: stderr is one JSON object an event, and stdout stays what it is.
 import { describe, expect, test as plainTest, vi } from 'vitest'
 import { type LogEvent, logFormatIn, logProgress } from '../../src/command-line/log.js'
+import { TASK_NAMES } from '../../src/schedule/timetable.js'
 import { until } from '../queue/drain.js'
 import { csv, line, test, type Workplace } from '../workplace.js'
 
@@ -73,18 +74,18 @@ describe.concurrent('the JSON log', () => {
     await place.run('import', ordersFile(place, 1))
     place.db.exec('drop table queue_snapshots')
     const schedule = place.start(JSON_LOG, 'schedule')
-    await Promise.all(['kpis', 'leaderboards', 'snapshots', 'reservations'].map((task) => schedule.saw(`"${task} `)))
+    await Promise.all(TASK_NAMES.map((task) => schedule.saw(`"${task} `)))
     await schedule.saw('"run_failed"')
     const ran = () => place.value('select count(*) from schedule_runs where ended_at is not null')
-    await until(() => ran() === 4)
+    await until(() => ran() === TASK_NAMES.length)
     schedule.child.kill('SIGTERM')
     const log = entries((await schedule.ended).stderr)
     const named = (event: string) => log.filter((entry) => entry['event'] === event)
     expect(log[0]).toMatchObject({ event: 'started', database: `sqlite:${place.databasePath}` })
-    expect(named('next_run').map(({ task }) => task)).toEqual(['kpis', 'leaderboards', 'snapshots', 'reservations'])
+    expect(named('next_run').map(({ task }) => task)).toEqual([...TASK_NAMES])
     expect(named('next_run')[0]?.['next_run']).toMatch(/:00:00\.000Z$/)
     expect(named('run_done').map(({ task }) => task)).toEqual(
-      expect.arrayContaining(['kpis', 'leaderboards', 'reservations']),
+      expect.arrayContaining(['kpis', 'leaderboards', 'reservations', 'alarms']),
     )
     expect(named('run_failed')[0]).toMatchObject({
       level: 'error',

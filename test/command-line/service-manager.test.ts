@@ -61,7 +61,7 @@ describe.skipIf(missing.length > 0).concurrent(`systemd (needs ${missing.join(' 
       expect(systemd.heard[0]).toBe('READY=1')
       expect(systemd.count('READY=1')).toBe(1)
       expect(systemd.count('STOPPING=1')).toBe(0)
-      const status = { work: 'STATUS=1 order processed', schedule: 'STATUS=4 runs, 0 of them failed' }[command] ?? ''
+      const status = { work: 'STATUS=1 order processed', schedule: 'STATUS=5 runs, 0 of them failed' }[command] ?? ''
       expect(systemd.heard.filter((one) => one.startsWith(status))).not.toEqual([])
       expect(await stop(service)).toBe(130)
       await until(() => systemd.count('STOPPING=1') === 1)

@@ -35,7 +35,7 @@ const PROPOSALS: readonly (readonly [string, readonly string[]])[] = [
   ['orderctl import --on-error ', ['abort', 'skip']],
   // A command and a topic at once.
   ['orderctl schedule ', ['list', 'run']],
-  ['orderctl schedule run ', ['kpis', 'leaderboards', 'reservations', 'snapshots']],
+  ['orderctl schedule run ', ['alarms', 'kpis', 'leaderboards', 'reservations', 'snapshots']],
   ['orderctl leaderboard ', ['customers', 'products', 'rank']],
   ['orderctl rebuild l', ['leaderboard']],
   ['orderctl autocomplete ', ['bash', 'fish', 'zsh']],

@@ -63,7 +63,7 @@ function fillShop(shop: Shop): void {
   })
   addWorker(shop, '11111111-aaaa', { host: 'web-1.example.com', pid: 4711, rate: 12_345.6, seenAt: NOW - 4 * SECOND })
   addWorker(shop, '22222222-bbbb', { host: 'web-2.example.com', pid: 815, rate: 0, seenAt: NOW - 5 * MINUTE })
-  const run = shop.db.prepare("insert into schedule_runs values (?, ?, 1, ?, ?, 0, 'web-1', 1, ?, ?)")
+  const run = shop.db.prepare("insert into schedule_runs values (?, ?, 1, ?, ?, 0, 'web-1', 1, 'schedule', ?, ?)")
   run.run('kpis', NOW, NOW - 2 * MINUTE, NOW, 'done', '3 pending')
   run.run('snapshots', NOW, NOW - 90 * SECOND, NOW, 'failed', 'the disk is full')
 }
@@ -92,7 +92,7 @@ SCHEDULE      next        last run        result
 kpis          in 1 h      2 min ago       done: 3 pending
 leaderboards  in 30 min   never           –
 snapshots     in 5 min    1 min 30 s ago  failed: the disk is full
-reservations  in 5 min    never           –
+… 2 more
 `.trim()
 
 const AT_120 = `
@@ -104,7 +104,7 @@ waiting                       3    pending                       3    kpis      
 in a worker's hand            1    reserved                      0    leaderboards  in 30 min   –
 to be asked again             1    payment processing            3    snapshots     in 5 min    failed: the disk is full
 oldest waits for     1 min 30 s    completed                     7    reservations  in 5 min    –
-                                   failed                        1
+                                   failed                        1    alarms        in 1 min    –
                                    rolled back                   1
 
 SETTLED  1 orders/s · last minute 7 · 5 min 2/min · 1 h 0/min · each column 1 s
