@@ -1,2 +1,2 @@
 // What we use of BullMQ, which the build puts into this one file: to load its modules takes longer than most commands do.
-export { type Job, type JobsOptions, Queue, Worker } from 'bullmq'
+export { type JobsOptions, Queue, Worker } from 'bullmq'
