@@ -4,6 +4,7 @@ import { validateDetailed } from 'node-cron'
 import type { DatabaseAddress } from './database/connection.js'
 import { isTimeZone } from './domain/business-day.js'
 import type { QueueAddress } from './queue/queue.js'
+import type { RabbitAddress } from './queue/rabbitmq-address.js'
 import type { RedisAddress } from './redis/address.js'
 import type { CronLine } from './schedule/slots.js'
 
@@ -45,8 +46,8 @@ export function wholeBetween(low: number, high: number) {
 
 export function readQueue(text: string): QueueAddress {
   if (text === 'embedded') return { kind: 'embedded' }
-  const address = redisAddress(text)
-  if (!address) throw new Error('this release knows embedded, redis://HOST and rediss://HOST')
+  const address = redisAddress(text) ?? rabbitAddress(text)
+  if (!address) throw new Error('write embedded, redis://HOST, rediss://HOST, amqp://HOST/VHOST or amqps://HOST/VHOST')
   return address
 }
 
@@ -64,6 +65,20 @@ function redisAddress(text: string): RedisAddress | undefined {
   const database = url.pathname.slice(1)
   const name = `${url.hostname}:${url.port || 6379}${database === '' ? '' : `/${database}`}`
   return { kind: 'redis', url: text, name }
+}
+
+/** A server that is named without a virtual host is asked for `/`. */
+function rabbitAddress(text: string): RabbitAddress | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !['amqp:', 'amqps:'].includes(url.protocol) || url.hostname === '') return undefined
+  const port = url.port || (url.protocol === 'amqp:' ? 5672 : 5671)
+  return { kind: 'amqp', url: text, name: `${url.hostname}:${port}${url.pathname.replace(/^\/$/, '')}` }
+}
+
+/** RabbitMQ keeps names that begin with "amq." to itself. */
+export function readQueueName(text: string): string {
+  if (/^(?!amq\.)[A-Za-z0-9._:-]{1,64}$/.test(text)) return text
+  throw new Error('use letters, digits, ".", "_", "-" and ":", 64 at the most; it must not begin with "amq."')
 }
 
 /** Redis keys are listed and matched by their first letters, so a prefix keeps to letters that mean nothing there. */

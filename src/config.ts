@@ -10,6 +10,7 @@ import {
   readDatabase,
   readPrefix,
   readQueue,
+  readQueueName,
   readRedis,
   readTimeZone,
   wholeBetween,
@@ -37,9 +38,10 @@ const SETTINGS = {
   queue: setting(
     'ORDERCTL_QUEUE_URL',
     'embedded',
-    'what delivers orders to workers: embedded, or redis://HOST; the Redis above where one is set',
+    'what delivers orders to workers: embedded, redis://HOST or amqp://HOST/VHOST; the Redis above where one is set',
     readQueue,
   ),
+  queueName: setting('ORDERCTL_QUEUE_NAME', 'orders', 'what the queue is called on RabbitMQ', readQueueName),
   timeZone: setting('ORDERCTL_TIME_ZONE', 'UTC', 'time zone of the business day', readTimeZone),
   'payments.gateway': setting(
     'ORDERCTL_PAYMENT_GATEWAY',

@@ -70,13 +70,19 @@ export class Deliveries {
     return delivery
   }
 
+  /** The part of a look that needs no server: whether there is anything to do, for whomever. Ends a drain that has nothing. */
+  async isWorkLeft(): Promise<boolean> {
+    const idle = this.#inHand.size === 0
+    const isLeft = await isWorkLeft(this.#here.db)
+    if (this.#options.drain && idle && !isLeft) this.#over.abort()
+    return isLeft
+  }
+
   /** What no event tells: that the work is done, that the server has lost some of it, that it has forgotten us. */
   async look(): Promise<Found> {
     const { db, queue, leaseMs } = this.#here
+    if (!(await this.isWorkLeft())) return 'nothing'
     const idle = this.#inHand.size === 0
-    const isLeft = await isWorkLeft(db)
-    if (this.#options.drain && idle && !isLeft) this.#over.abort()
-    if (!isLeft) return 'nothing'
     try {
       const paused = await queue.isPaused()
       if (this.#options.drain && idle && paused) this.#over.abort()

@@ -2,9 +2,10 @@
 // next, and may say so twice, late or never without harm. Every driver passes test/queue/contract.ts.
 import type { OrderId } from '../domain/ids.js'
 import type { RedisAddress } from '../redis/address.js'
+import type { RabbitAddress } from './rabbitmq-address.js'
 
 /** Where the queue is, as the configuration names it. */
-export type QueueAddress = { readonly kind: 'embedded' } | RedisAddress
+export type QueueAddress = { readonly kind: 'embedded' } | RedisAddress | RabbitAddress
 
 /**
  * Processes orders that a queue hands out; they are claimed in the database before they are touched. Resolves to how many

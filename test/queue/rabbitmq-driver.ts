@@ -1,0 +1,47 @@
+// The queue on RabbitMQ, as the contract wants a driver.
+import { RabbitMqQueue } from '../../src/queue/rabbitmq.js'
+import { deleteQueues, makeQueues, rabbitAddressOf, rabbitUrl, rabbitUrlWith } from '../rabbitmq.js'
+import { BATCH_SIZE, type Driver, LEASE_MS } from './scene.js'
+import { SilentProxy } from './silent-proxy.js'
+
+/** On a server that others use, with queues of its own. */
+export async function onRabbitMq(): Promise<Driver> {
+  const name = await makeQueues()
+  return {
+    ...on(rabbitUrl(), name),
+    takeServerAway: () => Promise.reject(new Error('others use this server, too')),
+    close: () => deleteQueues(name),
+  }
+}
+
+/** The same behind a proxy, which can take it away. */
+export async function onProxiedRabbitMq(): Promise<Driver> {
+  const name = await makeQueues()
+  const proxy = await openRabbitProxy()
+  return {
+    ...on(proxy.url, name),
+    takeServerAway: async (how) => {
+      if (how === 'hanging') proxy.hang()
+      else await proxy.stop()
+    },
+    close: async () => {
+      proxy.close()
+      await deleteQueues(name)
+    },
+  }
+}
+
+/** A network before the server, and its URL there. */
+export async function openRabbitProxy(): Promise<SilentProxy & { readonly url: string }> {
+  const { hostname, port } = new URL(rabbitUrl())
+  const proxy = await SilentProxy.open(Number(port || 5672), hostname)
+  return Object.assign(proxy, { url: rabbitUrlWith({ hostname: '127.0.0.1', port: String(proxy.port) }) })
+}
+
+function on(url: string, name: string): Pick<Driver, 'open' | 'environment' | 'counted'> {
+  return {
+    open: (db) => new RabbitMqQueue(db, rabbitAddressOf(url), { name, batchSize: BATCH_SIZE, leaseMs: LEASE_MS }),
+    environment: { ORDERCTL_QUEUE_URL: url, ORDERCTL_QUEUE_NAME: name },
+    counted: (orders) => Math.ceil(orders / BATCH_SIZE),
+  }
+}
