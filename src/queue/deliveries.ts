@@ -40,6 +40,8 @@ export class Deliveries {
   #isServerAway = false
   /** When batches were first seen to wait although nothing was in hand. */
   #ignoredSince: number | undefined
+  /** Whether the last look found nothing to wait, and nothing came or went since. */
+  #isQuiet = false
   #wake = () => {}
 
   constructor(here: Surroundings, handler: DeliveryHandler, options: ConsumeOptions) {
@@ -61,9 +63,11 @@ export class Deliveries {
   /** Gives a delivery to the handler, in batches. Rejects with what the handler rejected with, which is the end. */
   take(ids: readonly OrderId[]): Promise<void> {
     this.#ignoredSince = undefined
+    this.#isQuiet = false
     this.noticeBack()
     const delivery = this.#handle(ids).finally(() => {
       this.#inHand.delete(delivery)
+      this.#isQuiet = false
       if (this.#inHand.size === 0) this.#wake()
     })
     this.#inHand.add(delivery)
@@ -89,9 +93,14 @@ export class Deliveries {
       const { waiting, active } = await queue.counts()
       this.noticeBack()
       if (paused) return 'paused'
+      // A batch that waits no longer may be on its way to us.
+      const wasQuiet = this.#isQuiet
+      this.#isQuiet = waiting === 0
       if (waiting > 0) return this.#isIgnored() ? 'ignored' : 'nothing'
+      if (!wasQuiet) return 'nothing'
       // Batches that were handed out may not have been claimed yet; of a worker that died, the lease tells.
-      const before = Date.now() - (active > 0 ? leaseMs : 0)
+      const isInHand = active > 0 || this.#inHand.size > 0
+      const before = Date.now() - (isInHand ? leaseMs : 0)
       await queue.publish(await findDue(db, before, REPUBLISHED_AT_ONCE))
     } catch (error) {
       this.noticeAway(error)

@@ -32,6 +32,8 @@ export class RabbitConnection {
   /** Why the server takes no messages at the moment. */
   #blocked: string | undefined
   #isSilent = false
+  #isLeaving = false
+  readonly #channels = new Set<Channel>()
 
   private constructor(address: RabbitAddress, model: ChannelModel, socket: AbortController) {
     const { product = 'RabbitMQ', version = '' } = model.connection.serverProperties
@@ -129,10 +131,19 @@ export class RabbitConnection {
   /** Says good-bye, where the server is there to hear it. Never hangs. */
   async close(): Promise<void> {
     if (!this.isLost) {
-      const closed = this.#model.close().catch(() => undefined)
-      await Promise.race([closed, sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false })])
+      this.#isLeaving = true
+      await Promise.race([
+        this.#sayGoodbye().catch(() => undefined),
+        sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false }),
+      ])
     }
     this.drop(new Error('Connection closed'))
+  }
+
+  /** First the channels: to close the connection overtakes what is still to be sent on them. */
+  async #sayGoodbye(): Promise<void> {
+    await Promise.all([...this.#channels].map((channel) => channel.close()))
+    await this.#model.close()
   }
 
   /** Gives the connection up at once. */
@@ -155,8 +166,11 @@ export class RabbitConnection {
   }
 
   #watch<Kind extends Channel>(channel: Kind): Kind {
+    this.#channels.add(channel)
     channel.on('error', (error) => this.drop(error))
-    channel.on('close', () => this.drop(new Error('Channel closed')))
+    channel.on('close', () => {
+      if (!this.#isLeaving) this.drop(new Error('Channel closed'))
+    })
     return channel
   }
 }

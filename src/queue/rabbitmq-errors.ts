@@ -95,6 +95,7 @@ function inPlainWords(cause: unknown): string {
   const message = messageOf(cause)
   const [, said] = /with message "(?:[A-Z_]+ - )?(.*)"$/.exec(message) ?? []
   if (said !== undefined) return said.replace(/\. For details see the broker logfile/, '').replace(/\.$/, '')
+  if (/SSL routines.*wrong version/.test(message)) return 'it speaks no TLS at this port'
   if (/ETIMEDOUT|Heartbeat timeout/.test(message)) return 'it does not answer'
   if (/^(Channel|channel|Connection|Unexpected close|Socket) ?(clos|end|$)/.test(message))
     return 'the connection was lost'
