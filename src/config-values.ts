@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { validateDetailed } from 'node-cron'
 import type { DatabaseAddress } from './database/connection.js'
+import { readPostgresAddress } from './database/server-address.js'
 import { isTimeZone } from './domain/business-day.js'
 import type { QueueAddress } from './queue/queue.js'
 import type { RedisAddress } from './redis/address.js'
@@ -45,8 +46,8 @@ export function wholeBetween(low: number, high: number) {
 
 export function readQueue(text: string): QueueAddress {
   if (text === 'embedded') return { kind: 'embedded' }
-  const address = redisAddress(text)
-  if (!address) throw new Error('this release knows embedded, redis://HOST and rediss://HOST')
+  const address = redisAddress(text) ?? readPostgresAddress(text)
+  if (!address) throw new Error('write embedded, redis://HOST, rediss://HOST or postgres://HOST/DATABASE')
   return address
 }
 
@@ -70,6 +71,12 @@ function redisAddress(text: string): RedisAddress | undefined {
 export function readPrefix(text: string): string {
   if (/^[A-Za-z0-9._:-]{0,64}$/.test(text)) return text
   throw new Error('use letters, digits, ".", "_", "-" and ":", 64 at the most')
+}
+
+/** A name that needs no quotes anywhere. Other tables have other owners, who would meet BullMQ's `job` and `event`. */
+export function readSchema(text: string): string {
+  if (/^[a-z_][a-z0-9_]{0,62}$/.test(text) && text !== 'public' && !text.startsWith('pg_')) return text
+  throw new Error('use small letters, digits and "_", 63 at the most; not public, where the tables of others are')
 }
 
 export function readCron(text: string): CronLine {

@@ -11,6 +11,7 @@ import {
   readPrefix,
   readQueue,
   readRedis,
+  readSchema,
   readTimeZone,
   wholeBetween,
 } from './config-values.js'
@@ -37,9 +38,10 @@ const SETTINGS = {
   queue: setting(
     'ORDERCTL_QUEUE_URL',
     'embedded',
-    'what delivers orders to workers: embedded, or redis://HOST; the Redis above where one is set',
+    'what delivers orders to workers: embedded, redis://HOST or postgres://HOST/DATABASE; the Redis above where one is set',
     readQueue,
   ),
+  queueSchema: setting('ORDERCTL_QUEUE_SCHEMA', 'bullmq', 'where the queue is in a PostgreSQL database', readSchema),
   timeZone: setting('ORDERCTL_TIME_ZONE', 'UTC', 'time zone of the business day', readTimeZone),
   'payments.gateway': setting(
     'ORDERCTL_PAYMENT_GATEWAY',
@@ -212,7 +214,7 @@ function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Con
 
 /** The URL with its password as `***`, fit to be shown. */
 function maskPassword(url: string): string {
-  return url.replace(/(:\/\/[^/\s:@]*:)[^@\s]*@/g, '$1***@')
+  return url.replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@').replace(/([?&]password=)[^&#\s]*/gi, '$1***')
 }
 
 /** The candidate that a mistyped word most likely means, if any is near. */

@@ -1,15 +1,12 @@
-// Takes batches from Redis by a BullMQ worker, and watches over it: what Redis has lost is published again, a worker that
-// sleeps though there is work is woken, and nothing waits for ever on a server that is away.
+// Takes batches from BullMQ by its worker, and watches over it: what the server has lost is published again, a worker
+// that sleeps though there is work is woken, and nothing waits for ever on a server that is away.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Command, Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
 import { inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'
-import type { RedisAddress } from '../redis/address.js'
-import { connectRedis } from '../redis/connection.js'
-import { type BullSettings, bullPrefix, type Payload, QUEUE_NAME } from './bullmq-jobs.js'
-import { type Job, Worker } from './bullmq-package.js'
+import type { BullSettings } from './bullmq-jobs.js'
+import type { BullServer, Connected, DeliverJob, JobWorker } from './bullmq-server.js'
 import { findDue, isWorkLeft, lastDueAmong } from './due-orders.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue } from './queue.js'
 
@@ -22,10 +19,7 @@ const ASLEEP_MS = 10_000
 /** How long a worker may take to close once it has nothing in hand: it waits for its server. */
 const CLOSE_MS = 3000
 
-/** A worker waits for jobs by a command that Redis answers after ten seconds, at the latest. */
-const BLOCKED_TIMEOUT_MS = 15_000
-
-/** Due orders that one look brings back into Redis, at the most; the next look brings the next ones. */
+/** Due orders that one look brings back to the server, at the most; the next look brings the next ones. */
 const REPUBLISHED_AT_ONCE = 20_000
 
 /** Deliveries to workers that died over one batch, before BullMQ drops it; its orders are found by the next look. */
@@ -34,7 +28,7 @@ const MOST_STALLS = 5
 interface Surroundings {
   readonly queue: Queue
   readonly db: Database
-  readonly address: RedisAddress
+  readonly server: BullServer
   readonly settings: BullSettings
 }
 
@@ -47,7 +41,7 @@ export class BullConsumer implements Consumer {
   readonly #signal: AbortSignal
   readonly #inHand = new Set<Promise<void>>()
   #concurrency: number
-  #worker: RunningWorker | undefined
+  #worker: Connected<JobWorker> | undefined
   #failure: { readonly error: unknown } | undefined
   #away = false
   /** When batches were first seen to wait although nothing was in hand. */
@@ -82,7 +76,7 @@ export class BullConsumer implements Consumer {
     if (this.#failure) throw this.#failure.error
   }
 
-  /** What no event tells: that the work is done, that Redis has lost some of it, that the worker sleeps. */
+  /** What no event tells: that the work is done, that the server has lost some of it, that the worker sleeps. */
   async #lookAround(): Promise<void> {
     const { db, queue, settings } = this.#here
     const idle = this.#inHand.size === 0
@@ -115,22 +109,16 @@ export class BullConsumer implements Consumer {
     await this.#stopWorker(asleep)
   }
 
-  /** Tells once that Redis is away, and once that it is back. */
+  /** Tells once that the server is away, and once that it is back. */
   #notice(away: UserError | undefined): void {
     if ((away !== undefined) === this.#away) return
     this.#away = away !== undefined
-    this.#options.onNotice(away ? `${away.message} Waiting for it.` : `Redis at ${this.#here.address.name} is back.`)
+    this.#options.onNotice(away ? `${away.message} Waiting for it.` : `${this.#here.server.name} is back.`)
   }
 
-  async #startWorker(): Promise<RunningWorker> {
-    const { address, settings } = this.#here
-    // Its commands wait for as long as the server is away.
-    const redis = await connectRedis(address, { maxRetriesPerRequest: null })
-    const clones = rememberClones(redis)
-    const jobs = new Worker<Payload>(QUEUE_NAME, (job) => this.#deliver(job), {
-      connection: redis,
-      prefix: bullPrefix(settings),
-      skipVersionCheck: true,
+  #startWorker(): Promise<Connected<JobWorker>> {
+    const { server, settings } = this.#here
+    return server.openWorker(this.#deliver, {
       concurrency: this.#concurrency,
       // The lock on a job lasts as long as the lease on its orders, and is renewed at half time. A worker that lost it
       // finishes all the same: what it settles is fenced by the lease.
@@ -138,22 +126,21 @@ export class BullConsumer implements Consumer {
       stalledInterval: settings.leaseMs,
       maxStalledCount: MOST_STALLS,
     })
-    // Lost connections and locks mend themselves; that the server is away is told by the look around.
-    jobs.on('error', () => undefined)
-    return { jobs, connections: [redis, clones] }
   }
 
   /** Finishes what is in hand; then the worker has some seconds to say good-bye to its server, where that is there. */
-  async #stopWorker({ jobs, connections: [redis, clones] }: RunningWorker): Promise<void> {
+  async #stopWorker({ jobs, letGo }: Connected<JobWorker>): Promise<void> {
     const closed = jobs.close().catch(() => undefined)
     await Promise.race([
       closed,
       Promise.allSettled(this.#inHand).then(() => sleep(this.#away ? 0 : CLOSE_MS, undefined, { ref: false })),
     ])
-    for (const connection of [redis, ...clones]) letGo(connection)
+    await letGo()
   }
 
-  #deliver(job: Job<Payload>): Promise<void> {
+  readonly #deliver: DeliverJob = async (job) => {
+    // BullMQ may have asked for it before it heard of fewer hands.
+    while (this.#inHand.size >= this.#concurrency) await Promise.race(this.#inHand).catch(() => undefined)
     this.#ignoredSince = undefined
     this.#notice(undefined)
     const delivery = this.#handle(job.data.ids).finally(() => {
@@ -161,7 +148,7 @@ export class BullConsumer implements Consumer {
       if (this.#inHand.size === 0) this.#wake()
     })
     this.#inHand.add(delivery)
-    return delivery
+    await delivery
   }
 
   async #handle(ids: readonly OrderId[]): Promise<void> {
@@ -182,7 +169,7 @@ export class BullConsumer implements Consumer {
   async #deliverAgain(ids: readonly OrderId[]): Promise<void> {
     const dueAt = await lastDueAmong(this.#here.db, ids)
     if (dueAt === null) return
-    // Where Redis is away: a worker with nothing to do finds them.
+    // Where the server is away: a worker with nothing to do finds them.
     await this.#here.queue.publish(ids, Math.max(1, dueAt - Date.now() + 1)).catch(() => undefined)
   }
 
@@ -196,39 +183,4 @@ export class BullConsumer implements Consumer {
       }
     })
   }
-}
-
-interface RunningWorker {
-  readonly jobs: Worker<Payload>
-  /** The one it was given and those that it made of it. */
-  readonly connections: readonly [Redis, ReadonlySet<Redis>]
-}
-
-function rememberClones(redis: Redis): ReadonlySet<Redis> {
-  const clones = new Set<Redis>()
-  const duplicate = redis.duplicate.bind(redis)
-  redis.duplicate = (options) => {
-    const clone = duplicate({ ...options, socketTimeout: BLOCKED_TIMEOUT_MS })
-    clones.add(clone)
-    return clone
-  }
-  return clones
-}
-
-/**
- * Ends a connection for good, so that BullMQ's worker, which waits for its answers, can close. One that waits for its
- * server is ended by an attempt that fails: after disconnect() it would never tell that it has ended.
- */
-function letGo(connection: Redis): void {
-  connection.options.retryStrategy = () => null
-  connection.on('connect', () => connection.disconnect())
-  if (connection.status === 'reconnecting') connection.connect().catch(() => undefined)
-  else if (connection.status !== 'end') connection.disconnect()
-  // ioredis keeps those that it would send again when it is connected, and forgets them when it ends instead.
-  const { prevCommandQueue: kept } = connection as unknown as { prevCommandQueue?: KeptCommands | null }
-  for (let next = kept?.shift(); next; next = kept?.shift()) next.command.reject(new Error('Connection is closed.'))
-}
-
-interface KeptCommands {
-  shift(): { readonly command: Command } | undefined
 }

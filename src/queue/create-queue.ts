@@ -1,6 +1,9 @@
 // The queue that the configuration names.
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
+import type { PostgresAddress } from '../database/server-address.js'
+import type { RedisAddress } from '../redis/address.js'
+import type { BullServer } from './bullmq-server.js'
 import { EmbeddedQueue } from './embedded.js'
 import type { Queue } from './queue.js'
 
@@ -15,12 +18,27 @@ export async function createQueue(
   config: Config,
   { allowEviction = false }: QueueOptions = {},
 ): Promise<Queue> {
-  if (config.queue.kind === 'embedded') return new EmbeddedQueue(db)
-  const { BullMqQueue } = await import('./bullmq.js')
-  return new BullMqQueue(db, config.queue, {
-    prefix: config.redisPrefix,
+  const address = config.queue
+  if (address.kind === 'embedded') return new EmbeddedQueue(db)
+  const [{ BullMqQueue }, server] = await Promise.all([
+    import('./bullmq.js'),
+    bullServer(address, config, allowEviction),
+  ])
+  return new BullMqQueue(db, server, {
     batchSize: config['workflow.batchSize'],
     leaseMs: config['workflow.leaseMs'],
-    allowEviction,
   })
+}
+
+async function bullServer(
+  address: RedisAddress | PostgresAddress,
+  config: Config,
+  allowEviction: boolean,
+): Promise<BullServer> {
+  if (address.kind === 'postgres') {
+    const { bullMqOnPostgres } = await import('./bullmq-postgres.js')
+    return bullMqOnPostgres(address, config.queueSchema)
+  }
+  const { bullMqOnRedis } = await import('./bullmq-redis.js')
+  return bullMqOnRedis(address, { prefix: config.redisPrefix, allowEviction })
 }

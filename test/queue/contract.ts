@@ -66,6 +66,7 @@ export function describeQueueContract(start: StartDriver): void {
 
     test('later what was put off, and a drain waits for it', async ({ scene }) => {
       const ids = await scene.orders(7)
+      await scene.queue.connect()
       const dueAt = Date.now() + 1200
       await scene.shop.db.updateTable('orders').set({ due_at: dueAt }).execute()
       await scene.queue.publish(ids, 1200)

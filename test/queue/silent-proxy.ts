@@ -1,18 +1,20 @@
-// A network between a program and its Redis that can lose connections without either end being told, as firewalls and
-// servers that change places do.
+// A network between a program and its server that can lose connections without either end being told, as firewalls and
+// servers that change places do; and behind which a server hangs, or is stopped and comes back.
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
 
 export class SilentProxy {
   readonly #server: Server
   readonly #pairs = new Set<readonly [Socket, Socket]>()
+  #hangs = false
 
-  private constructor(target: number) {
+  private constructor(target: number, host: string) {
     this.#server = createServer((near) => {
-      const far = createConnection(target, '127.0.0.1')
+      const far = createConnection(target, host)
       const pair = [near, far] as const
       this.#pairs.add(pair)
       near.pipe(far)
       far.pipe(near)
+      if (this.#hangs) for (const socket of pair) socket.pause()
       for (const socket of pair) {
         socket.on('error', () => undefined)
         socket.on('close', () => {
@@ -23,10 +25,31 @@ export class SilentProxy {
     })
   }
 
-  static async open(target: number): Promise<SilentProxy> {
-    const proxy = new SilentProxy(target)
+  static async open(target: number, host = '127.0.0.1'): Promise<SilentProxy> {
+    const proxy = new SilentProxy(target, host)
     await new Promise<void>((ready) => proxy.#server.listen(0, '127.0.0.1', ready))
     return proxy
+  }
+
+  /** Takes connections and passes nothing on. */
+  hang(): void {
+    this.#hangs = true
+    for (const pair of this.#pairs) for (const socket of pair) socket.pause()
+  }
+
+  /** Passes on what has come in the meantime, and all that follows. */
+  goOn(): void {
+    this.#hangs = false
+    for (const pair of this.#pairs) for (const socket of pair) socket.resume()
+  }
+
+  /** Cuts every connection and refuses new ones. Returns what brings it back, at the same port. */
+  async stop(): Promise<() => Promise<void>> {
+    const { port } = this
+    const closed = new Promise((done) => this.#server.close(done))
+    this.#cut()
+    await closed
+    return () => new Promise<void>((ready) => this.#server.listen(port, '127.0.0.1', ready))
   }
 
   get port(): number {
@@ -46,7 +69,11 @@ export class SilentProxy {
   }
 
   close(): void {
-    for (const pair of this.#pairs) for (const socket of pair) socket.destroy()
+    this.#cut()
     this.#server.close()
+  }
+
+  #cut(): void {
+    for (const pair of this.#pairs) for (const socket of pair) socket.destroy()
   }
 }
