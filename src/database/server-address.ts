@@ -15,7 +15,16 @@ export function readPostgresAddress(text: string): PostgresAddress | undefined {
   if (!url || !['postgres:', 'postgresql:'].includes(url.protocol) || url.hostname === '') return undefined
   const database = /^\/([^/]+)$/.exec(url.pathname)?.[1]
   if (database === undefined) return undefined
-  return { kind: 'postgres', url: text, name: `${url.hostname}:${url.port || 5432}/${unescaped(database)}` }
+  return {
+    kind: 'postgres',
+    url: withPlainTls(text),
+    name: `${url.hostname}:${url.port || 5432}/${unescaped(database)}`,
+  }
+}
+
+/** pg takes these for verify-full, and warns at every start that this will change one day. */
+function withPlainTls(url: string): string {
+  return url.replace(/(?<=[?&]sslmode=)(prefer|require|verify-ca)(?=&|$)/, 'verify-full')
 }
 
 /** pg reads a name of which this is not true as it stands, too. */

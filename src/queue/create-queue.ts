@@ -5,6 +5,7 @@ import type { PostgresAddress } from '../database/server-address.js'
 import type { RedisAddress } from '../redis/address.js'
 import type { BullServer } from './bullmq-server.js'
 import { EmbeddedQueue } from './embedded.js'
+import type { QueueTables } from './postgres-tables.js'
 import type { Queue } from './queue.js'
 
 export interface QueueOptions {
@@ -28,6 +29,20 @@ export async function createQueue(
     batchSize: config['workflow.batchSize'],
     leaseMs: config['workflow.leaseMs'],
   })
+}
+
+/** What the queue keeps in tables on its server, unchanged; undefined for one that keeps none. */
+export async function readQueueTables({ queue, queueSchema }: Config): Promise<QueueTables | undefined> {
+  if (queue.kind !== 'postgres') return undefined
+  const { readTables } = await import('./postgres-tables.js')
+  return readTables(queue, queueSchema)
+}
+
+/** Brings them up to this release. Returns how they were before. */
+export async function migrateQueueTables({ queue, queueSchema }: Config): Promise<QueueTables | undefined> {
+  if (queue.kind !== 'postgres') return undefined
+  const { migrateTables } = await import('./postgres-tables.js')
+  return migrateTables(queue, queueSchema)
 }
 
 async function bullServer(

@@ -13,6 +13,7 @@ export function explainPostgresError(error: unknown, address: PostgresAddress): 
   if (!(error instanceof Error)) return undefined
   if (error instanceof DatabaseError) return explainAnswer(error, address)
   if (/SASL|SCRAM/.test(error.message)) return refused(address, 'it wants a password, or another one', error)
+  if (/certificate|support SSL/i.test(error.message)) return insecure(address, error)
   return isLost(error) ? unreachable(address, inPlainWords(error), error) : undefined
 }
 
@@ -24,9 +25,7 @@ export function isConflict(error: unknown): boolean {
 /** Errors in the way to the server, and not of it. */
 function isLost(error: Error): boolean {
   return (
-    'syscall' in error ||
-    error instanceof AggregateError ||
-    /terminated|timeout|not queryable|certificate|support SSL/i.test(error.message)
+    'syscall' in error || error instanceof AggregateError || /terminated|timeout|not queryable/i.test(error.message)
   )
 }
 
@@ -62,6 +61,15 @@ function refused({ name }: PostgresAddress, why: string, cause: unknown): UserEr
     'postgres_refused',
     `PostgreSQL at ${name} does not let us in: ${why}.`,
     'Correct user and password in ORDERCTL_QUEUE_URL (postgres://USER:PASSWORD@HOST/DATABASE).',
+    cause,
+  )
+}
+
+function insecure({ name }: PostgresAddress, cause: Error): UserError {
+  return unfit(
+    'postgres_tls',
+    `PostgreSQL at ${name} cannot be talked to in private: ${cause.message}.`,
+    'In ORDERCTL_QUEUE_URL, name the certificate to trust (?sslmode=verify-full&sslrootcert=FILE), trust any (?sslmode=no-verify), or leave sslmode out to go without TLS.',
     cause,
   )
 }

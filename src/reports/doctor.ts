@@ -8,6 +8,7 @@ import type { Config, LoadedConfig } from '../config.js'
 import { connect, type DatabaseAddress, databaseExists, explainDatabaseError } from '../database/connection.js'
 import { UserError } from '../errors.js'
 import { DATABASE_CHECKS, type Finding, findDatabase } from './doctor-database.js'
+import { queueServerChecks } from './doctor-postgres.js'
 import { redisChecks } from './doctor-redis.js'
 import { WORK_CHECKS } from './doctor-work.js'
 
@@ -42,15 +43,16 @@ export async function examine({ nodeRange, loadConfig }: DoctorOptions): Promise
     return { detail: `${loaded.settings.length} settings, ${set} of them not the default` }
   })
   const rest = loaded
-    ? [...(await examineRedis(loaded.config)), ...(await examineDatabase(loaded.config))]
+    ? [...(await examineServers(loaded.config)), ...(await examineDatabase(loaded.config))]
     : ['disk space', 'database', ...CHECKS_OF_TABLES.map(({ name }) => name)].map((name) =>
         notMade(name, configuration),
       )
   return [...machine, configuration, ...rest]
 }
 
-async function examineRedis(config: Config): Promise<Check[]> {
-  return Promise.all(redisChecks(config).map(({ name, look }) => check(name, look)))
+async function examineServers(config: Config): Promise<Check[]> {
+  const checks = [...redisChecks(config), ...queueServerChecks(config)]
+  return Promise.all(checks.map(({ name, look }) => check(name, look)))
 }
 
 async function examineDatabase(config: Config): Promise<Check[]> {

@@ -58,6 +58,11 @@ export class SilentProxy {
     return address.port
   }
 
+  /** Those that stand. */
+  get connections(): number {
+    return this.#pairs.size
+  }
+
   /** What is sent over the connections that stand gets nowhere from now on. New ones are sound. */
   loseConnections(): void {
     for (const [near, far] of this.#pairs) {
