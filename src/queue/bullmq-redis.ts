@@ -4,7 +4,7 @@ import type { RedisAddress } from '../redis/address.js'
 import { connectRedis, readFacts, refuseUnfit, unreachable } from '../redis/connection.js'
 import { JOB_OPTIONS, type Payload, QUEUE_NAME } from './bullmq-jobs.js'
 import { Queue, Worker } from './bullmq-package.js'
-import type { BullServer } from './bullmq-server.js'
+import type { BullServer, JobCounts } from './bullmq-server.js'
 
 /** A command without an answer for so long has none coming: the connection hangs. */
 const COMMAND_TIMEOUT_MS = 5000
@@ -40,7 +40,7 @@ export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction }: 
         })
         // Whoever asks hears of it.
         jobs.on('error', () => undefined)
-        return { jobs, letGo: async () => redis.disconnect() }
+        return { jobs, count: () => countJobs(jobs), letGo: async () => redis.disconnect() }
       } catch (error) {
         redis.disconnect()
         throw error
@@ -59,6 +59,17 @@ export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction }: 
       return { jobs, letGo }
     },
     explain: (error) => (error instanceof Error && isConnectionError(error) ? unreachable(address, error) : undefined),
+  }
+}
+
+async function countJobs(jobs: Queue<Payload>): Promise<JobCounts> {
+  const counts = await jobs.getJobCounts('waiting', 'active', 'delayed')
+  const [oldest] = await jobs.getJobs('waiting', 0, 0, true)
+  return {
+    waiting: counts['waiting'] ?? 0,
+    active: counts['active'] ?? 0,
+    delayed: counts['delayed'] ?? 0,
+    oldestAt: oldest?.timestamp ?? null,
   }
 }
 

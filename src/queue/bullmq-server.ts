@@ -4,9 +4,14 @@ import type { Payload } from './bullmq-jobs.js'
 import type { Job, Queue, Worker, WorkerOptions } from './bullmq-package.js'
 
 /** What is used of BullMQ's queue; on each server it has another type. */
-export interface Jobs
-  extends Pick<Queue<Payload>, 'addBulk' | 'pause' | 'resume' | 'isPaused' | 'drain' | 'getJobCounts' | 'close'> {
-  getJobs(type: 'waiting', start: number, end: number, ascending: boolean): Promise<{ readonly timestamp: number }[]>
+export interface Jobs extends Pick<Queue<Payload>, 'addBulk' | 'pause' | 'resume' | 'isPaused' | 'drain' | 'close'> {}
+
+export interface JobCounts {
+  readonly waiting: number
+  readonly active: number
+  readonly delayed: number
+  /** When the oldest of those that wait was published, in epoch milliseconds; null where none waits. */
+  readonly oldestAt: number | null
 }
 
 /** What is used of BullMQ's worker. */
@@ -17,6 +22,10 @@ export interface Connected<Side> {
   readonly jobs: Side
   /** Ends the connections, also those to a server that hangs: what still waits for an answer fails. Takes no second. */
   letGo(): Promise<void>
+}
+
+export interface ConnectedJobs extends Connected<Jobs> {
+  count(): Promise<JobCounts>
 }
 
 export type DeliverJob = (job: Pick<Job<Payload>, 'data'>) => Promise<void>
@@ -33,7 +42,7 @@ export interface BullServer {
    *
    * @throws UserError within five seconds (exit 4; exit 2 for a server that is unfit)
    */
-  openJobs(): Promise<Connected<Jobs>>
+  openJobs(): Promise<ConnectedJobs>
   /** Connects to work. While the server is away, the worker waits and goes on by itself. */
   openWorker(deliver: DeliverJob, options: Omit<WorkerOptions, 'connection'>): Promise<Connected<JobWorker>>
   /** For users, where the error is one of those that say that the server is away, or not for us. */

@@ -7,7 +7,7 @@ import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'
 import { BullConsumer } from './bullmq-consumer.js'
 import { type BullSettings, jobIdOf } from './bullmq-jobs.js'
-import type { BullServer, Connected, Jobs } from './bullmq-server.js'
+import type { BullServer, ConnectedJobs } from './bullmq-server.js'
 import { withdrawDue } from './due-orders.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue, QueueCounts } from './queue.js'
 
@@ -19,7 +19,7 @@ export class BullMqQueue implements Queue {
   readonly #db: Database
   readonly #server: BullServer
   readonly #settings: BullSettings
-  #connected: Promise<Connected<Jobs>> | undefined
+  #connected: Promise<ConnectedJobs> | undefined
 
   constructor(db: Database, server: BullServer, settings: BullSettings) {
     this.driver = server.driver
@@ -39,7 +39,7 @@ export class BullMqQueue implements Queue {
       opts: { jobId: jobIdOf(batch, delayMs), ...(delayMs > 0 ? { delay: delayMs } : {}) },
     }))
     try {
-      for (const some of inBatches(jobs, JOBS_AT_ONCE)) await this.#ask((jobs) => jobs.addBulk(some))
+      for (const some of inBatches(jobs, JOBS_AT_ONCE)) await this.#ask(({ jobs }) => jobs.addBulk(some))
     } catch (error) {
       throw error instanceof UserError && error.exit === EXIT.unreachable ? notPublished(error, this.#server) : error
     }
@@ -54,36 +54,30 @@ export class BullMqQueue implements Queue {
   }
 
   async pause(): Promise<void> {
-    await this.#ask((jobs) => jobs.pause())
+    await this.#ask(({ jobs }) => jobs.pause())
   }
 
   async resume(): Promise<void> {
-    await this.#ask((jobs) => jobs.resume())
+    await this.#ask(({ jobs }) => jobs.resume())
   }
 
   isPaused(): Promise<boolean> {
-    return this.#ask((jobs) => jobs.isPaused())
+    return this.#ask(({ jobs }) => jobs.isPaused())
   }
 
   /** First the orders, then the jobs: a job that is left over finds no order that is due. */
   async clear(): Promise<number> {
     await this.connect()
     const cleared = await withdrawDue(this.#db)
-    await this.#ask((jobs) => jobs.drain(true))
+    await this.#ask(({ jobs }) => jobs.drain(true))
     return cleared
   }
 
   counts(): Promise<QueueCounts> {
-    return this.#ask(async (jobs) => {
-      const counts = await jobs.getJobCounts('waiting', 'active', 'delayed')
-      const [oldest] = await jobs.getJobs('waiting', 0, 0, true)
-      return {
-        unit: 'batches',
-        waiting: counts['waiting'] ?? 0,
-        active: counts['active'] ?? 0,
-        delayed: counts['delayed'] ?? 0,
-        oldestWaitingSeconds: oldest ? Math.max(0, Date.now() - oldest.timestamp) / 1000 : null,
-      }
+    return this.#ask(async (connected) => {
+      const { oldestAt, ...counts } = await connected.count()
+      const oldestWaitingSeconds = oldestAt === null ? null : Math.max(0, Date.now() - oldestAt) / 1000
+      return { unit: 'batches', ...counts, oldestWaitingSeconds }
     })
   }
 
@@ -96,7 +90,7 @@ export class BullMqQueue implements Queue {
   }
 
   /** Made once; after a failure, the next one who asks tries again. */
-  #connect(): Promise<Connected<Jobs>> {
+  #connect(): Promise<ConnectedJobs> {
     this.#connected ??= this.#server.openJobs().catch((error: unknown) => {
       this.#connected = undefined
       throw error
@@ -104,10 +98,10 @@ export class BullMqQueue implements Queue {
     return this.#connected
   }
 
-  async #ask<Answer>(question: (jobs: Jobs) => Promise<Answer>): Promise<Answer> {
-    const { jobs } = await this.#connect()
+  async #ask<Answer>(question: (connected: ConnectedJobs) => Promise<Answer>): Promise<Answer> {
+    const connected = await this.#connect()
     try {
-      return await question(jobs)
+      return await question(connected)
     } catch (error) {
       throw this.#server.explain(error) ?? error
     }

@@ -24,14 +24,19 @@ export interface PostgresPool {
 }
 
 /** Connects when it is first asked, again when a connection was lost, and never more than so often at a time. */
-export function openPool({ url }: PostgresAddress, schema: string, connections: number): PostgresPool {
+export function openPool(
+  { url }: PostgresAddress,
+  schema: string,
+  connections: number,
+  answerTimeoutMs = ANSWER_TIMEOUT_MS,
+): PostgresPool {
   const sockets = new Set<Socket>()
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'orderctl',
     max: connections,
     connectionTimeoutMillis: BEGIN_TIMEOUT_MS,
-    query_timeout: ANSWER_TIMEOUT_MS,
+    query_timeout: answerTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: PROBE_AFTER_MS,
     stream: () => rememberIn(sockets),

@@ -11,6 +11,9 @@ import {
 import { explainPostgresError, mayNotCreate, refuseUnfit, tablesTooNew } from './postgres-errors.js'
 import { openPool, type PostgresFacts, readFacts, withinSeconds } from './postgres-pool.js'
 
+/** For one migration, or for another process to be done with all of them. */
+const MIGRATION_TIMEOUT_MS = 60_000
+
 /** How far the tables of a queue are. */
 export interface QueueTables {
   /** `PostgreSQL at 127.0.0.1:5432/shop, schema bullmq` */
@@ -61,8 +64,9 @@ async function withTables(
 export async function makeTables(pool: pg.Pool, address: PostgresAddress, schema: string): Promise<number> {
   const { current, facts } = await withinSeconds(address, examine(pool, address, schema))
   if (current >= LATEST_SCHEMA_VERSION) return current
+  const patient = openPool(address, schema, 1, MIGRATION_TIMEOUT_MS)
   try {
-    const client = await pool.connect()
+    const client = await patient.pool.connect()
     try {
       // The version of the server was looked at above, where it is said what to do.
       await runMigrations(client, schema, { skipVersionCheck: true })
@@ -72,6 +76,8 @@ export async function makeTables(pool: pg.Pool, address: PostgresAddress, schema
   } catch (error) {
     const problem = explainPostgresError(error, address)
     throw problem?.code === 'postgres_not_allowed' ? mayNotCreate(address, schema, facts) : (problem ?? error)
+  } finally {
+    await patient.letGo()
   }
   return current
 }

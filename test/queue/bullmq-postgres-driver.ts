@@ -1,6 +1,9 @@
 // The queue on PostgreSQL, as the contract wants a driver.
+
+import { UserError } from '../../src/errors.js'
 import { BullMqQueue } from '../../src/queue/bullmq.js'
 import { bullMqOnPostgres } from '../../src/queue/bullmq-postgres.js'
+import { migrateTables } from '../../src/queue/postgres-tables.js'
 import { addressOf, newSchema, postgresUrl, type TestSchema, urlWith } from '../postgres.js'
 import { BATCH_SIZE, type Driver, LEASE_MS } from './scene.js'
 import { SilentProxy } from './silent-proxy.js'
@@ -8,6 +11,7 @@ import { SilentProxy } from './silent-proxy.js'
 /** On a server that others use, in a schema of its own. */
 export async function onPostgres(): Promise<Driver> {
   const place = newSchema()
+  await makeTables(place)
   return {
     ...driverAt(place),
     takeServerAway: () => Promise.reject(new Error('others use this server, too')),
@@ -18,6 +22,7 @@ export async function onPostgres(): Promise<Driver> {
 /** The same behind a proxy, which can be taken away. */
 export async function behindProxy(): Promise<Driver> {
   const { proxy, place } = await openProxy()
+  await makeTables(place)
   return {
     ...driverAt(place),
     takeServerAway: async (how) => {
@@ -28,6 +33,18 @@ export async function behindProxy(): Promise<Driver> {
       proxy.close()
       await place.drop()
     },
+  }
+}
+
+/** Before the clock of the test begins to run: on a busy machine it may take two attempts. */
+async function makeTables({ address, schema }: TestSchema): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await migrateTables(address, schema)
+      return
+    } catch (error) {
+      if (attempt === 5 || !(error instanceof UserError && error.retryable)) throw error
+    }
   }
 }
 
