@@ -2,7 +2,6 @@
 export {
   assertSchemaCompatibility,
   ConnectionClosedError,
-  type IQueueBackend,
   type Job,
   type JobsOptions,
   LATEST_SCHEMA_VERSION,

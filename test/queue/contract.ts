@@ -150,6 +150,8 @@ export function describeQueueContract(start: StartDriver): void {
       const consumer = scene.consume({}, { handler: () => Promise.reject(new Error('no disk')) })
       await expect(consumer.ended).rejects.toThrow('no disk')
       expect(await scene.count('pending')).toBe(4 * BATCH_SIZE)
+      await scene.drain()
+      expect(await scene.count('completed')).toBe(4 * BATCH_SIZE)
     })
   })
 
