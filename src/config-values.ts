@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { validateDetailed } from 'node-cron'
 import type { DatabaseAddress } from './database/connection.js'
+import { readPostgresAddress } from './database/server-address.js'
 import { isTimeZone } from './domain/business-day.js'
 import type { QueueAddress } from './queue/queue.js'
 import type { RabbitAddress } from './queue/rabbitmq-address.js'
@@ -46,8 +47,11 @@ export function wholeBetween(low: number, high: number) {
 
 export function readQueue(text: string): QueueAddress {
   if (text === 'embedded') return { kind: 'embedded' }
-  const address = redisAddress(text) ?? rabbitAddress(text)
-  if (!address) throw new Error('write embedded, redis://HOST, rediss://HOST, amqp://HOST/VHOST or amqps://HOST/VHOST')
+  const address = redisAddress(text) ?? readPostgresAddress(text) ?? rabbitAddress(text)
+  if (!address)
+    throw new Error(
+      'write embedded, redis://HOST, rediss://HOST, postgres://HOST/DATABASE, amqp://HOST/VHOST or amqps://HOST/VHOST',
+    )
   return address
 }
 
@@ -85,6 +89,12 @@ export function readQueueName(text: string): string {
 export function readPrefix(text: string): string {
   if (/^[A-Za-z0-9._:-]{0,64}$/.test(text)) return text
   throw new Error('use letters, digits, ".", "_", "-" and ":", 64 at the most')
+}
+
+/** A name that needs no quotes anywhere. Other tables have other owners, who would meet BullMQ's `job` and `event`. */
+export function readSchema(text: string): string {
+  if (/^[a-z_][a-z0-9_]{0,62}$/.test(text) && text !== 'public' && !text.startsWith('pg_')) return text
+  throw new Error('use small letters, digits and "_", 63 at the most; not public, where the tables of others are')
 }
 
 export function readCron(text: string): CronLine {

@@ -12,6 +12,7 @@ import {
   readQueue,
   readQueueName,
   readRedis,
+  readSchema,
   readTimeZone,
   wholeBetween,
 } from './config-values.js'
@@ -38,9 +39,10 @@ const SETTINGS = {
   queue: setting(
     'ORDERCTL_QUEUE_URL',
     'embedded',
-    'what delivers orders to workers: embedded, redis://HOST or amqp://HOST/VHOST; the Redis above where one is set',
+    'what delivers orders to workers: embedded, redis://HOST, postgres://HOST/DATABASE or amqp://HOST/VHOST; the Redis above where one is set',
     readQueue,
   ),
+  queueSchema: setting('ORDERCTL_QUEUE_SCHEMA', 'bullmq', 'where the queue is in a PostgreSQL database', readSchema),
   queueName: setting('ORDERCTL_QUEUE_NAME', 'orders', 'what the queue is called on RabbitMQ', readQueueName),
   timeZone: setting('ORDERCTL_TIME_ZONE', 'UTC', 'time zone of the business day', readTimeZone),
   'payments.gateway': setting(
@@ -214,7 +216,7 @@ function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Con
 
 /** The URL with its password as `***`, fit to be shown. */
 function maskPassword(url: string): string {
-  return url.replace(/(:\/\/[^/\s:@]*:)[^@\s]*@/g, '$1***@')
+  return url.replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@').replace(/([?&]password=)[^&#\s]*/gi, '$1***')
 }
 
 /** The candidate that a mistyped word most likely means, if any is near. */

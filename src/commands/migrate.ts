@@ -1,7 +1,10 @@
-// `migrate`: brings the database up to this release. Every command does so by itself; this one does nothing else.
+// `migrate`: brings the database up to this release, and what the queue keeps in tables of its own on a server. Every
+// command does so by itself; this one does nothing else.
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
 import { migrationStates } from '../database/migrations.js'
+import { migrateQueueTables, readQueueTables } from '../queue/create-queue.js'
+import type { QueueTables } from '../queue/postgres-tables.js'
 import { readMigrations } from '../reports/migrations.js'
 import { isoTime } from '../terminal/text.js'
 
@@ -12,12 +15,14 @@ export interface MigrateResult {
   current: number
   /** With --status. */
   migrations?: { number: number; name: string; applied_at: string | null }[]
+  /** Where the queue keeps tables on a server: how many of its migrations they had before and have now. */
+  queue?: { place: string; before: number; current: number }
 }
 
 export default class Migrate extends BaseCommand {
   static override summary = 'Bring the database up to this release'
   static override description =
-    'Creates the database where there is none. Other commands do the same when they open it; this one does nothing else.'
+    'Creates the database where there is none, and the tables of a queue on PostgreSQL. Other commands do the same when they open it; this one does nothing else.'
 
   static override examples = ['<%= config.bin %> migrate', '<%= config.bin %> migrate --status']
 
@@ -27,7 +32,9 @@ export default class Migrate extends BaseCommand {
 
   async run(): Promise<MigrateResult> {
     const { flags } = await this.parse(Migrate)
-    return flags.status ? this.#showStatus() : this.#migrate()
+    const result = flags.status ? await this.#showStatus() : await this.#migrate()
+    const before = flags.status ? await readQueueTables(this.settings) : await migrateQueueTables(this.settings)
+    return before ? { ...result, queue: this.#showQueue(before, flags.status) } : result
   }
 
   async #showStatus(): Promise<MigrateResult> {
@@ -47,6 +54,13 @@ export default class Migrate extends BaseCommand {
     return { applied: [], current: migrations.filter(({ applied_at }) => applied_at !== null).length, migrations }
   }
 
+  #showQueue({ place, current: before, latest }: QueueTables, onlyLook: boolean): NonNullable<MigrateResult['queue']> {
+    const current = onlyLook ? before : Math.max(before, latest)
+    this.print(`The tables of the queue (${place}) ${describeChange(before, current)}.`)
+    if (current < latest) this.note(`They need ${latest}. Bring them there with: orderctl migrate`)
+    return { place, before, current }
+  }
+
   async #migrate(): Promise<MigrateResult> {
     const before = await readMigrations(this.settings.database)
     const states = await this.withApp(({ db }) => migrationStates(db), { create: true, anyTimeZone: true })
@@ -58,4 +72,10 @@ export default class Migrate extends BaseCommand {
     )
     return { applied, current: states.length }
   }
+}
+
+function describeChange(before: number, current: number): string {
+  if (current === 0) return 'are not there yet'
+  if (before === 0) return `were made, and are at migration ${current}`
+  return current > before ? `were brought from migration ${before} to ${current}` : `are at migration ${current}`
 }

@@ -139,6 +139,11 @@ export class Deliveries {
     await Promise.allSettled(this.#inHand)
   }
 
+  /** Resolves when one that is in hand is finished. */
+  async oneFinished(): Promise<void> {
+    await Promise.race(this.#inHand).catch(() => undefined)
+  }
+
   /** @throws what a handler rejected with, if one did */
   throwFailure(): void {
     if (this.#failure) throw this.#failure.error

@@ -44,19 +44,6 @@ export function refuseTooOld({ name }: RabbitAddress, product: string, version: 
   })
 }
 
-export function notPublished(cause: UserError): UserError {
-  return new UserError(
-    {
-      code: 'not_published',
-      message: `The orders are stored and due, but workers could not be told: ${cause.message}`,
-      fix: 'Nothing is lost: workers look for such orders when they have nothing else to do. To tell them at once when RabbitMQ is back: orderctl rebuild queue',
-      retryable: true,
-      exit: EXIT.unreachable,
-    },
-    { cause },
-  )
-}
-
 function refused({ name }: RabbitAddress, cause: unknown): UserError {
   // Of a virtual host that is not there or not for this user, amqplib does not pass on what the server says.
   const why = /Expected ConnectionOpenOk/.test(messageOf(cause))

@@ -6,12 +6,13 @@ import { inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'
 import { readLeases, withdrawDue } from './due-orders.js'
+import { notPublished } from './not-published.js'
 import { isPaused, setPaused } from './pause.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue, QueueCounts } from './queue.js'
 import type { RabbitAddress } from './rabbitmq-address.js'
 import { RabbitConnection } from './rabbitmq-connection.js'
 import { RabbitConsumer } from './rabbitmq-consumer.js'
-import { asAway, notPublished } from './rabbitmq-errors.js'
+import { asAway } from './rabbitmq-errors.js'
 import { declareQueues, queuesNamed, type RabbitQueues, toMessage } from './rabbitmq-messages.js'
 
 /** Messages that are sent before the server has to confirm them all. */
@@ -61,7 +62,7 @@ export class RabbitMqQueue implements Queue {
         await this.#ask(({ channel }) => Promise.all(some.map((content) => send(channel, queue, content, expiration))))
       }
     } catch (error) {
-      throw error instanceof UserError && error.exit === EXIT.unreachable ? notPublished(error) : error
+      throw error instanceof UserError && error.exit === EXIT.unreachable ? notPublished(error, 'RabbitMQ') : error
     }
   }
 

@@ -8,11 +8,17 @@ const SLOW_MS = 50
 
 const ROUND_TRIPS = 5
 
+interface RabbitCheck {
+  readonly name: string
+  look(): Promise<Finding>
+}
+
+export function rabbitChecks({ queue, queueName }: Config): RabbitCheck[] {
+  return queue.kind === 'amqp' ? [{ name: 'rabbitmq', look: () => checkRabbitMq(queue, queueName) }] : []
+}
+
 /** Changes nothing: queues that are not there are not made. */
-export async function checkRabbitMq(
-  address: RabbitAddress,
-  { queueName }: Pick<Config, 'queueName'>,
-): Promise<Finding> {
+async function checkRabbitMq(address: RabbitAddress, queueName: string): Promise<Finding> {
   const { RabbitConnection } = await import('../queue/rabbitmq-connection.js')
   const connection = await RabbitConnection.open(address)
   try {

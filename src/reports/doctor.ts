@@ -8,7 +8,8 @@ import type { Config, LoadedConfig } from '../config.js'
 import { connect, type DatabaseAddress, databaseExists, explainDatabaseError } from '../database/connection.js'
 import { UserError } from '../errors.js'
 import { DATABASE_CHECKS, type Finding, findDatabase } from './doctor-database.js'
-import { checkRabbitMq } from './doctor-rabbitmq.js'
+import { queueServerChecks } from './doctor-postgres.js'
+import { rabbitChecks } from './doctor-rabbitmq.js'
 import { redisChecks } from './doctor-redis.js'
 import { WORK_CHECKS } from './doctor-work.js'
 
@@ -51,9 +52,8 @@ export async function examine({ nodeRange, loadConfig }: DoctorOptions): Promise
 }
 
 async function examineServers(config: Config): Promise<Check[]> {
-  const { queue } = config
-  const rabbit = queue.kind === 'amqp' ? [check('rabbitmq', () => checkRabbitMq(queue, config))] : []
-  return Promise.all([...redisChecks(config).map(({ name, look }) => check(name, look)), ...rabbit])
+  const checks = [...redisChecks(config), ...queueServerChecks(config), ...rabbitChecks(config)]
+  return Promise.all(checks.map(({ name, look }) => check(name, look)))
 }
 
 async function examineDatabase(config: Config): Promise<Check[]> {

@@ -16,10 +16,10 @@ export async function onRabbitMq(): Promise<Driver> {
 
 /** The same behind a proxy, which can take it away. */
 export async function onProxiedRabbitMq(): Promise<Driver> {
+  const { proxy, url } = await openRabbitProxy()
   const name = await makeQueues()
-  const proxy = await openRabbitProxy()
   return {
-    ...on(proxy.url, name),
+    ...on(url, name),
     takeServerAway: async (how) => {
       if (how === 'hanging') proxy.hang()
       else await proxy.stop()
@@ -31,11 +31,11 @@ export async function onProxiedRabbitMq(): Promise<Driver> {
   }
 }
 
-/** A network before the server, and its URL there. */
-export async function openRabbitProxy(): Promise<SilentProxy & { readonly url: string }> {
+/** A way to the server that can be cut, and the server's URL there. */
+export async function openRabbitProxy(): Promise<{ proxy: SilentProxy; url: string }> {
   const { hostname, port } = new URL(rabbitUrl())
   const proxy = await SilentProxy.open(Number(port || 5672), hostname)
-  return Object.assign(proxy, { url: rabbitUrlWith({ hostname: '127.0.0.1', port: String(proxy.port) }) })
+  return { proxy, url: rabbitUrlWith({ hostname: '127.0.0.1', port: String(proxy.port) }) }
 }
 
 function on(url: string, name: string): Pick<Driver, 'open' | 'environment' | 'counted'> {
