@@ -14,12 +14,13 @@ export async function onRabbitMq(): Promise<Driver> {
   }
 }
 
-/** The same behind a proxy, which can take it away. */
-export async function onProxiedRabbitMq(): Promise<Driver> {
+/** The same behind a proxy, which can take it away, or cut the connections to it. */
+export async function onProxiedRabbitMq(): Promise<Driver & { cut(): void }> {
   const { proxy, url } = await openRabbitProxy()
   const name = await makeQueues()
   return {
     ...on(url, name),
+    cut: () => proxy.cut(),
     takeServerAway: async (how) => {
       if (how === 'hanging') proxy.hang()
       else await proxy.stop()
