@@ -4,7 +4,7 @@ import type { Payload } from './bullmq-jobs.js'
 import type { Job, Queue, Worker, WorkerOptions } from './bullmq-package.js'
 
 /** What is used of BullMQ's queue; on each server it has another type. */
-export interface Jobs extends Pick<Queue<Payload>, 'addBulk' | 'pause' | 'resume' | 'isPaused' | 'drain' | 'close'> {}
+interface Jobs extends Pick<Queue<Payload>, 'addBulk' | 'pause' | 'resume' | 'isPaused' | 'drain' | 'close'> {}
 
 export interface JobCounts {
   readonly waiting: number

@@ -20,11 +20,11 @@ export async function onPostgres(): Promise<Driver> {
 }
 
 /** The same behind a proxy, which can be taken away. */
-export async function behindProxy(): Promise<Driver> {
-  const { proxy, place } = await openProxy()
+export async function behindProxy(opened = openProxy(), leaseMs = LEASE_MS): Promise<Driver> {
+  const { proxy, place } = await opened
   await makeTables(place)
   return {
-    ...driverAt(place),
+    ...driverAt(place, leaseMs),
     takeServerAway: async (how) => {
       if (how === 'hanging') proxy.hang()
       else await proxy.stop()
@@ -55,10 +55,13 @@ export async function openProxy(): Promise<{ proxy: SilentProxy; place: TestSche
   return { proxy, place: newSchema(urlWith({ host: '127.0.0.1', port: proxy.port })) }
 }
 
-function driverAt({ schema, environment }: TestSchema): Pick<Driver, 'open' | 'environment' | 'counted'> {
+function driverAt(
+  { schema, environment }: TestSchema,
+  leaseMs = LEASE_MS,
+): Pick<Driver, 'open' | 'environment' | 'counted'> {
   const server = bullMqOnPostgres(addressOf(environment.ORDERCTL_QUEUE_URL), schema)
   return {
-    open: (db) => new BullMqQueue(db, server, { batchSize: BATCH_SIZE, leaseMs: LEASE_MS }),
+    open: (db) => new BullMqQueue(db, server, { batchSize: BATCH_SIZE, leaseMs }),
     environment,
     counted: (orders) => Math.ceil(orders / BATCH_SIZE),
   }

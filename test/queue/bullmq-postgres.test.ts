@@ -5,4 +5,6 @@ import { describeClosing, describeQueueContract } from './contract.js'
 
 describeWithPostgres('BullMQ on PostgreSQL', () => describeQueueContract(onPostgres), { concurrent: true })
 
-describeWithPostgres('BullMQ on PostgreSQL and its server', () => describeClosing(behindProxy), { concurrent: true })
+describeWithPostgres('BullMQ on PostgreSQL and its server', () => describeClosing(() => behindProxy()), {
+  concurrent: true,
+})

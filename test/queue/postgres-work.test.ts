@@ -120,6 +120,25 @@ describeWithPostgres(
       await expectSoldOnce(place, 500)
     })
 
+    test("are published and settled though statements get in each other's way", async ({ place, queue, selling }) => {
+      await place.runWith(selling, 'migrate')
+      // Counted outside of transactions: of ten statements that touch jobs, two are told of a deadlock.
+      await queue.ask(`
+        create sequence attempts;
+        create function get_in_the_way() returns trigger language plpgsql set search_path from current as $$
+          begin
+            if nextval('attempts') % 10 < 2 then raise 'deadlock detected' using errcode = '40P01'; end if;
+            return new;
+          end $$;
+        create trigger get_in_the_way before insert or update on job for each statement
+          execute function get_in_the_way()`)
+      await importing(place, 90, selling)
+      expect(await rowsOf(queue)).toMatchObject({ job: 5 })
+      const { code, stderr } = await place.runWith(selling, 'work', '--drain')
+      expect(code, stderr).toBe(0)
+      await expectSoldOnce(place, 90)
+    })
+
     test('are each settled by one of two workers on pools of other sizes', async ({ place, selling }) => {
       await importing(place, 600, selling)
       const small = { ...selling, ORDERCTL_BATCH_SIZE: '7' }

@@ -6,9 +6,17 @@ export class SilentProxy {
   readonly #server: Server
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   #hangs = false
+  #drops = false
+  /** Connections that were asked for, whatever became of them. */
+  attempts = 0
 
   private constructor(target: number, host: string) {
     this.#server = createServer((near) => {
+      this.attempts += 1
+      if (this.#drops) {
+        near.destroy()
+        return
+      }
       const far = createConnection(target, host)
       const pair = [near, far] as const
       this.#pairs.add(pair)
@@ -37,9 +45,16 @@ export class SilentProxy {
     for (const pair of this.#pairs) for (const socket of pair) socket.pause()
   }
 
+  /** Ends every connection, and each new one as soon as it is made, as a server does that is about to start. */
+  drop(): void {
+    this.#drops = true
+    this.#cut()
+  }
+
   /** Passes on what has come in the meantime, and all that follows. */
   goOn(): void {
     this.#hangs = false
+    this.#drops = false
     for (const pair of this.#pairs) for (const socket of pair) socket.resume()
   }
 
