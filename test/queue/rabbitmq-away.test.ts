@@ -105,7 +105,7 @@ describeWithRabbitMq(
       expect((await worker.ended).code).toBe(130)
       expect(away).toBe(4)
       const letter = await withChannel((channel) => channel.get(dead))
-      expect(letter && letter.properties.headers?.['x-first-death-reason']).toBe('rejected')
+      expect(letter).toMatchObject({ properties: { headers: { 'x-first-death-reason': 'rejected' } } })
       await expectSoldOnce(place, 20)
       const { result } = await place.jsonWith(environment, 'doctor')
       const { checks } = result as { checks: { name: string; detail: string }[] }

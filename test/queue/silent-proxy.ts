@@ -48,7 +48,7 @@ export class SilentProxy {
   /** Ends every connection, and each new one as soon as it is made, as a server does that is about to start. */
   drop(): void {
     this.#drops = true
-    this.#cut()
+    this.cut()
   }
 
   /** Passes on what has come in the meantime, and all that follows. */
