@@ -2,9 +2,10 @@
 import { resolve } from 'node:path'
 import { validateDetailed } from 'node-cron'
 import type { DatabaseAddress } from './database/connection.js'
-import { serverAddress } from './database/server-address.js'
+import { readPostgresAddress, serverAddress } from './database/server-address.js'
 import { isTimeZone } from './domain/business-day.js'
 import type { QueueAddress } from './queue/queue.js'
+import type { RabbitAddress } from './queue/rabbitmq-address.js'
 import type { RedisAddress } from './redis/address.js'
 import type { CronLine } from './schedule/slots.js'
 
@@ -80,8 +81,11 @@ export function orOff<Value>(read: (text: string) => Value) {
 
 export function readQueue(text: string): QueueAddress {
   if (text === 'embedded') return { kind: 'embedded' }
-  const address = redisAddress(text)
-  if (!address) throw new Error('this release knows embedded, redis://HOST and rediss://HOST')
+  const address = redisAddress(text) ?? readPostgresAddress(text) ?? rabbitAddress(text)
+  if (!address)
+    throw new Error(
+      'write embedded, redis://HOST, rediss://HOST, postgres://HOST/DATABASE, amqp://HOST/VHOST or amqps://HOST/VHOST',
+    )
   return address
 }
 
@@ -101,10 +105,30 @@ function redisAddress(text: string): RedisAddress | undefined {
   return { kind: 'redis', url: text, name }
 }
 
+/** A server that is named without a virtual host is asked for `/`. */
+function rabbitAddress(text: string): RabbitAddress | undefined {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !['amqp:', 'amqps:'].includes(url.protocol) || url.hostname === '') return undefined
+  const port = url.port || (url.protocol === 'amqp:' ? 5672 : 5671)
+  return { kind: 'amqp', url: text, name: `${url.hostname}:${port}${url.pathname.replace(/^\/$/, '')}` }
+}
+
+/** RabbitMQ keeps names that begin with "amq." to itself. */
+export function readQueueName(text: string): string {
+  if (/^(?!amq\.)[A-Za-z0-9._:-]{1,64}$/.test(text)) return text
+  throw new Error('use letters, digits, ".", "_", "-" and ":", 64 at the most; it must not begin with "amq."')
+}
+
 /** Redis keys are listed and matched by their first letters, so a prefix keeps to letters that mean nothing there. */
 export function readPrefix(text: string): string {
   if (/^[A-Za-z0-9._:-]{0,64}$/.test(text)) return text
   throw new Error('use letters, digits, ".", "_", "-" and ":", 64 at the most')
+}
+
+/** A name that needs no quotes anywhere. Other tables have other owners, who would meet BullMQ's `job` and `event`. */
+export function readSchema(text: string): string {
+  if (/^[a-z_][a-z0-9_]{0,62}$/.test(text) && text !== 'public' && !text.startsWith('pg_')) return text
+  throw new Error('use small letters, digits and "_", 63 at the most; not public, where the tables of others are')
 }
 
 export function readCron(text: string): CronLine {

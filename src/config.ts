@@ -10,7 +10,9 @@ import {
   readDatabase,
   readPrefix,
   readQueue,
+  readQueueName,
   readRedis,
+  readSchema,
   readTimeZone,
   setting,
   wholeBetween,
@@ -34,9 +36,11 @@ const SETTINGS = {
   queue: setting(
     'ORDERCTL_QUEUE_URL',
     'embedded',
-    'what delivers orders to workers: embedded, or redis://HOST; the Redis above where one is set',
+    'what delivers orders to workers: embedded, redis://HOST, postgres://HOST/DATABASE or amqp://HOST/VHOST; the Redis above where one is set',
     readQueue,
   ),
+  queueSchema: setting('ORDERCTL_QUEUE_SCHEMA', 'bullmq', 'where the queue is in a PostgreSQL database', readSchema),
+  queueName: setting('ORDERCTL_QUEUE_NAME', 'orders', 'what the queue is called on RabbitMQ', readQueueName),
   timeZone: setting('ORDERCTL_TIME_ZONE', 'UTC', 'time zone of the business day', readTimeZone),
   'payments.gateway': setting(
     'ORDERCTL_PAYMENT_GATEWAY',

@@ -1,4 +1,5 @@
-// `migrate`: brings the database up to this release. Every command does so by itself; this one does nothing else.
+// `migrate`: brings the database up to this release, and what the queue keeps in tables of its own on a server. Every
+// command does so by itself; this one does nothing else.
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
 import { readDatabase } from '../config-values.js'
@@ -6,6 +7,8 @@ import { type DatabaseAddress, openOrCreateDatabase, placeOf } from '../database
 import { migrationStates } from '../database/migrations.js'
 import type { SqliteAddress } from '../database/sqlite.js'
 import { EXIT, usageError } from '../errors.js'
+import { migrateQueueTables, readQueueTables } from '../queue/create-queue.js'
+import type { QueueTables } from '../queue/postgres-tables.js'
 import { readMigrations } from '../reports/migrations.js'
 import { type Move, moveShop, sameFigures } from '../reports/move.js'
 import { countOf, isoTime } from '../terminal/text.js'
@@ -19,12 +22,14 @@ export interface MigrateResult {
   copied?: { from: string; rows: number; same_figures: boolean; differences: number }
   /** With --status. */
   migrations?: { number: number; name: string; applied_at: string | null }[]
+  /** Where the queue keeps tables on a server: how many of its migrations they had before and have now. */
+  queue?: { place: string; before: number; current: number }
 }
 
 export default class Migrate extends BaseCommand {
   static override summary = 'Bring the database up to this release'
   static override description =
-    'Creates the database where there is none. Other commands do the same when they open it; this one does nothing else.'
+    'Creates the database where there is none, and the tables of a queue on PostgreSQL. Other commands do the same when they open it; this one does nothing else.'
 
   static override examples = ['<%= config.bin %> migrate', '<%= config.bin %> migrate --status']
 
@@ -41,7 +46,9 @@ export default class Migrate extends BaseCommand {
   async run(): Promise<MigrateResult> {
     const { flags } = await this.parse(Migrate)
     if (flags.from !== undefined) return this.#copyFrom(readOld(flags.from, this.settings.database))
-    return flags.status ? this.#showStatus() : this.#migrate()
+    const result = flags.status ? await this.#showStatus() : await this.#migrate()
+    const before = flags.status ? await readQueueTables(this.settings) : await migrateQueueTables(this.settings)
+    return before ? { ...result, queue: this.#showQueue(before, flags.status) } : result
   }
 
   async #showStatus(): Promise<MigrateResult> {
@@ -109,6 +116,13 @@ export default class Migrate extends BaseCommand {
     )
   }
 
+  #showQueue({ place, current: before, latest }: QueueTables, onlyLook: boolean): NonNullable<MigrateResult['queue']> {
+    const current = onlyLook ? before : Math.max(before, latest)
+    this.print(`The tables of the queue (${place}) ${describeChange(before, current)}.`)
+    if (current < latest) this.note(`They need ${latest}. Bring them there with: orderctl migrate`)
+    return { place, before, current }
+  }
+
   async #migrate(): Promise<MigrateResult> {
     const before = await readMigrations(this.settings.database)
     const states = await this.withApp(({ db }) => migrationStates(db), { create: true, anyTimeZone: true })
@@ -130,4 +144,10 @@ function readOld(text: string, target: DatabaseAddress): SqliteAddress {
     message: from.kind === 'sqlite' ? 'The configured database is a file, too.' : `--from "${text}" is not a file.`,
     fix: 'Name the old database with --from sqlite:PATH, and the new one, on a server, in ORDERCTL_DATABASE_URL.',
   })
+}
+
+function describeChange(before: number, current: number): string {
+  if (current === 0) return 'are not there yet'
+  if (before === 0) return `were made, and are at migration ${current}`
+  return current > before ? `were brought from migration ${before} to ${current}` : `are at migration ${current}`
 }

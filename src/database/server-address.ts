@@ -1,5 +1,6 @@
-// Database servers, as the configuration names them.
+// Servers that hold tables, as the configuration names them.
 
+/** A database on a PostgreSQL server. */
 export interface PostgresAddress {
   readonly kind: 'postgres'
   /** With user and password: for the connection alone, never to be shown. */
@@ -8,24 +9,46 @@ export interface PostgresAddress {
   readonly name: string
 }
 
-/** MySQL, and MariaDB, which speaks the same. */
+/** A database on a MySQL server, or on MariaDB, which speaks the same. */
 export interface MysqlAddress {
   readonly kind: 'mysql'
   readonly url: string
   readonly name: string
 }
 
-const SERVERS = [
-  { kind: 'postgres', protocols: ['postgres:', 'postgresql:'], port: 5432 },
-  { kind: 'mysql', protocols: ['mysql:', 'mariadb:'], port: 3306 },
-] as const
-
-/** Reads `postgres://…` and `mysql://…`; undefined for all else. A database must be named. */
+/** Undefined for what is neither postgres://HOST/DATABASE nor mysql://HOST/DATABASE. */
 export function serverAddress(text: string): PostgresAddress | MysqlAddress | undefined {
+  return readPostgresAddress(text) ?? readMysqlAddress(text)
+}
+
+/** Undefined for what is no postgres://HOST/DATABASE. */
+export function readPostgresAddress(text: string): PostgresAddress | undefined {
+  const name = placeIn(text, ['postgres:', 'postgresql:'], 5432)
+  return name === undefined ? undefined : { kind: 'postgres', url: withPlainTls(text), name }
+}
+
+function readMysqlAddress(text: string): MysqlAddress | undefined {
+  const name = placeIn(text, ['mysql:', 'mariadb:'], 3306)
+  return name === undefined ? undefined : { kind: 'mysql', url: text, name }
+}
+
+function placeIn(text: string, protocols: readonly string[], port: number): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  const server = SERVERS.find(({ protocols }) => protocols.some((protocol) => protocol === url?.protocol))
-  const database = url?.pathname.slice(1)
-  if (!url || !server || !database) return undefined
-  const name = `${url.hostname || 'localhost'}:${url.port || server.port}/${decodeURIComponent(database)}`
-  return { kind: server.kind, url: text, name }
+  if (!url || !protocols.includes(url.protocol) || url.hostname === '') return undefined
+  const database = /^\/([^/]+)$/.exec(url.pathname)?.[1]
+  return database && `${url.hostname}:${url.port || port}/${unescaped(database)}`
+}
+
+/** pg takes these for verify-full, and warns at every start that this will change one day. */
+function withPlainTls(url: string): string {
+  return url.replace(/(?<=[?&]sslmode=)(prefer|require|verify-ca)(?=&|$)/, 'verify-full')
+}
+
+/** pg reads a name of which this is not true as it stands, too. */
+function unescaped(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
 }

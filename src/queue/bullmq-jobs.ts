@@ -4,14 +4,10 @@ import type { OrderId } from '../domain/ids.js'
 import type { JobsOptions } from './bullmq-package.js'
 
 export interface BullSettings {
-  /** Stands before every key. */
-  readonly prefix: string
   /** Orders in a job. */
   readonly batchSize: number
   /** A worker that did not renew its lock on a job for so long is dead, and the job is handed to another. */
   readonly leaseMs: number
-  /** Go on with a Redis that throws keys away when its memory is full. */
-  readonly allowEviction: boolean
 }
 
 /** What a job carries. */
@@ -32,11 +28,7 @@ export const JOB_OPTIONS: JobsOptions = {
   removeOnFail: true,
 }
 
-export function bullPrefix({ prefix }: BullSettings): string {
-  return `${prefix}bull`
-}
-
-/** The same orders at the same time are the same job, which Redis takes once. BullMQ wants no colon in it. */
+/** The same orders at the same time are the same job, which is taken once. BullMQ wants no colon in it. */
 export function jobIdOf(ids: readonly OrderId[], delayMs: number): string {
   const digest = createHash('sha256').update(ids.join()).digest('hex').slice(0, 16)
   const job = `${ids[0]}-${ids.length}-${digest}`

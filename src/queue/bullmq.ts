@@ -1,43 +1,31 @@
-// The queue on Redis, by BullMQ: a job is a batch of order ids and nothing else. Whatever happens to a job (lost before it
-// was published, flushed, done twice), the orders are in the database, and a worker with nothing to do finds them there.
-
-import type { Redis } from 'ioredis'
+// The queue by BullMQ, on Redis or PostgreSQL: a job is a batch of order ids and nothing else. Whatever happens to a job
+// (lost before it was published, flushed, done twice), the orders are in the database, and a worker with nothing to do
+// finds them there.
 import type { Database } from '../database/connection.js'
 import { inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'
-import type { RedisAddress } from '../redis/address.js'
-import { connectRedis, readFacts, refuseUnfit, unreachable } from '../redis/connection.js'
 import { BullConsumer } from './bullmq-consumer.js'
-import { type BullSettings, bullPrefix, JOB_OPTIONS, jobIdOf, type Payload, QUEUE_NAME } from './bullmq-jobs.js'
-import { Queue as BullQueue } from './bullmq-package.js'
+import { type BullSettings, jobIdOf } from './bullmq-jobs.js'
+import type { BullServer, ConnectedJobs } from './bullmq-server.js'
 import { withdrawDue } from './due-orders.js'
+import { notPublished } from './not-published.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue, QueueCounts } from './queue.js'
 
-/** A command without an answer for so long has none coming: the connection hangs. */
-const COMMAND_TIMEOUT_MS = 5000
-
-/** Jobs that are sent to Redis together. */
+/** Jobs that are sent to the server together. */
 const JOBS_AT_ONCE = 200
 
-/** Of the stream of events that BullMQ keeps, which nothing here reads. */
-const EVENTS_KEPT = 1000
-
-interface Connected {
-  readonly redis: Redis
-  readonly jobs: BullQueue<Payload>
-}
-
 export class BullMqQueue implements Queue {
-  readonly driver = 'bullmq'
+  readonly driver: string
   readonly #db: Database
-  readonly #address: RedisAddress
+  readonly #server: BullServer
   readonly #settings: BullSettings
-  #connected: Promise<Connected> | undefined
+  #connected: Promise<ConnectedJobs> | undefined
 
-  constructor(db: Database, address: RedisAddress, settings: BullSettings) {
+  constructor(db: Database, server: BullServer, settings: BullSettings) {
+    this.driver = server.driver
     this.#db = db
-    this.#address = address
+    this.#server = server
     this.#settings = settings
   }
 
@@ -52,15 +40,17 @@ export class BullMqQueue implements Queue {
       opts: { jobId: jobIdOf(batch, delayMs), ...(delayMs > 0 ? { delay: delayMs } : {}) },
     }))
     try {
-      for (const some of inBatches(jobs, JOBS_AT_ONCE)) await this.#ask((connected) => connected.jobs.addBulk(some))
+      for (const some of inBatches(jobs, JOBS_AT_ONCE)) await this.#ask(({ jobs }) => jobs.addBulk(some))
     } catch (error) {
-      throw error instanceof UserError && error.exit === EXIT.unreachable ? notPublished(error) : error
+      throw error instanceof UserError && error.exit === EXIT.unreachable
+        ? notPublished(error, this.#server.product)
+        : error
     }
   }
 
   consume(handler: DeliveryHandler, options: ConsumeOptions): Consumer {
     return new BullConsumer(
-      { queue: this, db: this.#db, address: this.#address, settings: this.#settings },
+      { queue: this, db: this.#db, server: this.#server, settings: this.#settings },
       handler,
       options,
     )
@@ -87,16 +77,10 @@ export class BullMqQueue implements Queue {
   }
 
   counts(): Promise<QueueCounts> {
-    return this.#ask(async ({ jobs }) => {
-      const counts = await jobs.getJobCounts('waiting', 'active', 'delayed')
-      const [oldest] = await jobs.getJobs('waiting', 0, 0, true)
-      return {
-        unit: 'batches',
-        waiting: counts['waiting'] ?? 0,
-        active: counts['active'] ?? 0,
-        delayed: counts['delayed'] ?? 0,
-        oldestWaitingSeconds: oldest ? Math.max(0, Date.now() - oldest.timestamp) / 1000 : null,
-      }
+    return this.#ask(async (connected) => {
+      const { oldestAt, ...counts } = await connected.count()
+      const oldestWaitingSeconds = oldestAt === null ? null : Math.max(0, Date.now() - oldestAt) / 1000
+      return { unit: 'batches', ...counts, oldestWaitingSeconds }
     })
   }
 
@@ -105,67 +89,24 @@ export class BullMqQueue implements Queue {
     this.#connected = undefined
     if (!connected) return
     await connected.jobs.close().catch(() => undefined)
-    connected.redis.disconnect()
+    await connected.letGo()
   }
 
   /** Made once; after a failure, the next one who asks tries again. */
-  #connect(): Promise<Connected> {
-    this.#connected ??= this.#open().catch((error: unknown) => {
+  #connect(): Promise<ConnectedJobs> {
+    this.#connected ??= this.#server.openJobs().catch((error: unknown) => {
       this.#connected = undefined
       throw error
     })
     return this.#connected
   }
 
-  async #open(): Promise<Connected> {
-    const redis = await connectRedis(this.#address, { maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS })
-    try {
-      refuseUnfit(await readFacts(redis), this.#address, this.#settings)
-      const jobs = new BullQueue<Payload>(QUEUE_NAME, {
-        connection: redis,
-        prefix: bullPrefix(this.#settings),
-        // Done above, where it says what to do.
-        skipVersionCheck: true,
-        defaultJobOptions: JOB_OPTIONS,
-        streams: { events: { maxLen: EVENTS_KEPT } },
-      })
-      // Whoever asks hears of it.
-      jobs.on('error', () => undefined)
-      return { redis, jobs }
-    } catch (error) {
-      redis.disconnect()
-      throw error
-    }
-  }
-
-  async #ask<Answer>(question: (connected: Connected) => Promise<Answer>): Promise<Answer> {
+  async #ask<Answer>(question: (connected: ConnectedJobs) => Promise<Answer>): Promise<Answer> {
     const connected = await this.#connect()
     try {
       return await question(connected)
     } catch (error) {
-      throw error instanceof Error && isConnectionError(error) ? unreachable(this.#address, error) : error
+      throw this.#server.explain(error) ?? error
     }
   }
-}
-
-/** Errors of the server's own, such as a full memory, are none. */
-function isConnectionError(error: Error): boolean {
-  return (
-    error.name === 'MaxRetriesPerRequestError' ||
-    'syscall' in error ||
-    /Connection is closed|Command timed out|Stream isn't writeable/.test(error.message)
-  )
-}
-
-function notPublished(cause: UserError): UserError {
-  return new UserError(
-    {
-      code: 'not_published',
-      message: `The orders are stored and due, but workers could not be told: ${cause.message}`,
-      fix: 'Nothing is lost: workers look for such orders when they have nothing else to do. To tell them at once when Redis is back: orderctl rebuild queue',
-      retryable: true,
-      exit: EXIT.unreachable,
-    },
-    { cause },
-  )
 }

@@ -100,3 +100,19 @@ export async function countDue(db: Database): Promise<QueueCounts> {
     oldestWaitingSeconds: open.oldest === null || open.oldest > now ? null : (now - open.oldest) / 1000,
   }
 }
+
+/** Batches that are in workers' hands by their leases, and when the oldest order that is due fell due; null for none. */
+export async function readLeases(db: Database): Promise<{ batches: number; oldestDueAt: number | null }> {
+  const now = Date.now()
+  const leased = await db
+    .selectFrom('orders')
+    .select((eb) => eb.fn.count<number>('lease_token').distinct().as('batches'))
+    .where('due_at', '>', now)
+    .executeTakeFirstOrThrow()
+  const due = await db
+    .selectFrom('orders')
+    .select((eb) => eb.fn.min<number | null>('due_at').as('oldest'))
+    .where('due_at', '<=', now)
+    .executeTakeFirstOrThrow()
+  return { batches: leased.batches, oldestDueAt: due.oldest }
+}

@@ -3,9 +3,9 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
-import { readSetting, writeSetting } from '../database/settings.js'
 import type { OrderId } from '../domain/ids.js'
 import { countDue, findDue, isWorkLeft, withdrawDue } from './due-orders.js'
+import { isPaused, setPaused } from './pause.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue, QueueCounts } from './queue.js'
 
 /** How soon a consumer with nothing to do sees new orders, in milliseconds. */
@@ -61,15 +61,15 @@ export class EmbeddedQueue implements Queue {
   }
 
   async pause(): Promise<void> {
-    await writeSetting(this.#db, 'queue_paused', 'yes')
+    await setPaused(this.#db, true)
   }
 
   async resume(): Promise<void> {
-    await writeSetting(this.#db, 'queue_paused', 'no')
+    await setPaused(this.#db, false)
   }
 
-  async isPaused(): Promise<boolean> {
-    return (await readSetting(this.#db, 'queue_paused')) === 'yes'
+  isPaused(): Promise<boolean> {
+    return isPaused(this.#db)
   }
 
   clear(): Promise<number> {

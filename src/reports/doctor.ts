@@ -10,6 +10,8 @@ import { UserError } from '../errors.js'
 import { AGREEMENT_CHECKS } from './doctor-agreement.js'
 import { checkConfiguration } from './doctor-configuration.js'
 import { DATABASE_CHECKS, type DatabaseCheck, type Finding, findDatabase } from './doctor-database.js'
+import { queueServerChecks } from './doctor-postgres.js'
+import { rabbitChecks } from './doctor-rabbitmq.js'
 import { redisChecks } from './doctor-redis.js'
 import { WORK_CHECKS } from './doctor-work.js'
 
@@ -45,13 +47,14 @@ export async function examine({ nodeRange, loadConfig, environment, moreChecks }
     return checkConfiguration(loaded, environment)
   })
   const rest = loaded
-    ? [...(await examineRedis(loaded.config)), ...(await examineDatabase(loaded.config, tableChecks))]
+    ? [...(await examineServers(loaded.config)), ...(await examineDatabase(loaded.config, tableChecks))]
     : ['disk space', 'database', ...tableChecks.map(({ name }) => name)].map((name) => notMade(name, configuration))
   return [...machine, configuration, ...rest]
 }
 
-async function examineRedis(config: Config): Promise<Check[]> {
-  return Promise.all(redisChecks(config).map(({ name, look }) => check(name, look)))
+async function examineServers(config: Config): Promise<Check[]> {
+  const checks = [...redisChecks(config), ...queueServerChecks(config), ...rabbitChecks(config)]
+  return Promise.all(checks.map(({ name, look }) => check(name, look)))
 }
 
 async function examineDatabase(config: Config, tableChecks: readonly DatabaseCheck[]): Promise<Check[]> {

@@ -144,9 +144,9 @@ QUEUE
 waiting                       3
 in a worker's hand            1
 to be asked again             1
+oldest waits for     1 min 30 s
 ORDERS
 pending                       3
-reserved                      0
 WORKERS 2, 1 stale  last seen
 STALE 22222222      5 min ago
 11111111            4 s ago

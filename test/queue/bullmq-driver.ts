@@ -1,5 +1,6 @@
 // The queue on Redis, as the contract wants a driver.
 import { BullMqQueue } from '../../src/queue/bullmq.js'
+import { bullMqOnRedis } from '../../src/queue/bullmq-redis.js'
 import type { PrivateRedis } from '../private-redis.js'
 import { addressOf, randomPrefix, removeKeys } from '../redis.js'
 import { BATCH_SIZE, type Driver, LEASE_MS } from './scene.js'
@@ -28,9 +29,10 @@ export function onOwnServer(server: PrivateRedis): Driver {
 }
 
 function on(url: string, prefix: string): Pick<Driver, 'open' | 'environment' | 'counted'> {
-  const settings = { prefix, batchSize: BATCH_SIZE, leaseMs: LEASE_MS, allowEviction: false }
+  const settings = { batchSize: BATCH_SIZE, leaseMs: LEASE_MS }
+  const server = bullMqOnRedis(addressOf(url), { prefix, allowEviction: false })
   return {
-    open: (db) => new BullMqQueue(db, addressOf(url), settings),
+    open: (db) => new BullMqQueue(db, server, settings),
     environment: { ORDERCTL_QUEUE_URL: url, ORDERCTL_REDIS_PREFIX: prefix },
     counted: (orders) => Math.ceil(orders / BATCH_SIZE),
   }

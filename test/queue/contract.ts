@@ -66,6 +66,7 @@ export function describeQueueContract(start: StartDriver): void {
 
     test('later what was put off, and a drain waits for it', async ({ scene }) => {
       const ids = await scene.orders(7)
+      await scene.queue.connect()
       const dueAt = Date.now() + 1200
       await scene.shop.db.updateTable('orders').set({ due_at: dueAt }).execute()
       await scene.queue.publish(ids, 1200)
@@ -149,6 +150,8 @@ export function describeQueueContract(start: StartDriver): void {
       const consumer = scene.consume({}, { handler: () => Promise.reject(new Error('no disk')) })
       await expect(consumer.ended).rejects.toThrow('no disk')
       expect(await scene.count('pending')).toBe(4 * BATCH_SIZE)
+      await scene.drain()
+      expect(await scene.count('completed')).toBe(4 * BATCH_SIZE)
     })
   })
 
@@ -181,6 +184,7 @@ export function describeQueueContract(start: StartDriver): void {
       await other.publish(ids)
       await scene.consume({ drain: true }, { queue: other }).ended
       expect(scene.deliveries).toEqual([])
+      expect(await other.counts()).toMatchObject({ waiting: scene.driver.counted(7), active: 0, delayed: 0 })
       await other.resume()
       expect(await other.isPaused()).toBe(false)
       await scene.consume({ drain: true }, { queue: other }).ended
@@ -229,8 +233,9 @@ export function describeQueueContract(start: StartDriver): void {
       const ids = await scene.orders(3 * BATCH_SIZE)
       const since = Date.now()
       await scene.shop.db.updateTable('orders').set({ due_at: since }).execute()
-      await scene.queue.publish(ids)
+      await scene.queue.publish(ids.slice(0, BATCH_SIZE))
       await sleep(300)
+      await scene.queue.publish(ids.slice(BATCH_SIZE))
       const before = await scene.queue.counts()
       expect(before).toMatchObject({ waiting: scene.driver.counted(3 * BATCH_SIZE), active: 0, delayed: 0 })
       expect(before.oldestWaitingSeconds).toBeGreaterThanOrEqual(0.29)

@@ -1,31 +1,13 @@
 // Redis servers that cannot be had, or that should not be: what users are told, within seconds and without passwords.
-import { createServer, type Server } from 'node:net'
 import { describe, expect, test as plainTest } from 'vitest'
 import { type RedisFacts, refuseUnfit } from '../../src/redis/connection.js'
 import { freePort, hasTls, type PrivateRedisOptions, startPrivateRedis } from '../private-redis.js'
 import { addressOf, describeWithPrivateRedis } from '../redis.js'
-import { test, type Workplace } from '../workplace.js'
+import { test } from '../workplace.js'
 import { type Environment, expectSoldOnce, importing, SLOW, singles } from './drain.js'
-
-const PASSWORD = 'tr0ub4dor'
+import { listenDeaf, PASSWORD, refused } from './refused.js'
 
 const at = (url: string): Environment => ({ ...SLOW, ORDERCTL_QUEUE_URL: url })
-
-/** Runs without and with --json: neither may take five seconds or say anything of the password. */
-async function refused(place: Workplace, url: string, ...args: string[]) {
-  const timed = async (...more: string[]) => {
-    const began = performance.now()
-    const outcome = await place.runWith(at(url), ...args, ...more)
-    return { ...outcome, seconds: (performance.now() - began) / 1000 }
-  }
-  const [plain, json] = [await timed(), await timed('--json')]
-  expect(plain.seconds).toBeLessThan(5)
-  expect(json.seconds).toBeLessThan(5)
-  for (const { stdout, stderr } of [plain, json]) expect(`${stdout}${stderr}`).not.toContain(PASSWORD)
-  expect(json.stderr).toBe('')
-  const { error } = JSON.parse(json.stdout) as { error: Record<string, unknown> }
-  return { codes: [plain.code, json.code], stderr: plain.stderr, error }
-}
 
 /** A server of the test's own, gone when the test is over. */
 async function withRedis(options: PrivateRedisOptions, use: (url: string, certificate: string) => Promise<void>) {
@@ -43,7 +25,7 @@ describe.concurrent('a Redis that cannot be reached', () => {
     const file = place.file('orders.csv', singles(3))
     const { codes, stderr, error } = await refused(
       place,
-      `redis://shop:${PASSWORD}@127.0.0.1:${port}/3`,
+      at(`redis://shop:${PASSWORD}@127.0.0.1:${port}/3`),
       'import',
       file,
     )
@@ -56,10 +38,10 @@ describe.concurrent('a Redis that cannot be reached', () => {
 
   test('is given up, where it takes connections and never answers', async ({ place }) => {
     await place.run('import', place.file('orders.csv', singles(3)))
-    const deaf = await listen(createServer())
+    const deaf = await listenDeaf()
     try {
       const url = `redis://:${PASSWORD}@127.0.0.1:${deaf.port}`
-      const { codes, stderr, error } = await refused(place, url, 'work', '--drain')
+      const { codes, stderr, error } = await refused(place, at(url), 'work', '--drain')
       expect(codes).toEqual([4, 4])
       expect(stderr).toContain(`127.0.0.1:${deaf.port}`)
       expect(error).toMatchObject({ code: 'redis_unreachable', retryable: true })
@@ -97,8 +79,8 @@ describeWithPrivateRedis(
     test('lets us in with its password, and tells us that another is wrong', async ({ place }) => {
       await withRedis({ password: PASSWORD }, async (url) => {
         await importing(place, 40, at(url))
-        const without = await refused(place, url.replace(`:${PASSWORD}@`, ''), 'work', '--drain')
-        const wrong = await refused(place, url.replace(PASSWORD, `not-${PASSWORD}`), 'work', '--drain')
+        const without = await refused(place, at(url.replace(`:${PASSWORD}@`, '')), 'work', '--drain')
+        const wrong = await refused(place, at(url.replace(PASSWORD, `not-${PASSWORD}`)), 'work', '--drain')
         for (const { codes, stderr, error } of [without, wrong]) {
           expect(codes).toEqual([4, 4])
           expect(stderr).toContain('does not let us in')
@@ -118,7 +100,7 @@ describeWithPrivateRedis(
         expect(await place.runWith(trusting, 'work', '--drain')).toMatchObject({ code: 0 })
         await expectSoldOnce(place, 40)
 
-        const { codes, error } = await refused(place, url, 'work', '--drain')
+        const { codes, error } = await refused(place, at(url), 'work', '--drain')
         expect(codes).toEqual([4, 4])
         expect(error['message']).toContain('certificate')
       })
@@ -127,7 +109,7 @@ describeWithPrivateRedis(
     test('is refused where it evicts, unless that is allowed', async ({ place }) => {
       await withRedis({ maxmemoryPolicy: 'allkeys-lru' }, async (url) => {
         const file = place.file('orders.csv', singles(40))
-        const { codes, error } = await refused(place, url, 'import', file)
+        const { codes, error } = await refused(place, at(url), 'import', file)
         expect(codes).toEqual([2, 2])
         expect(error).toMatchObject({ code: 'redis_evicts' })
         expect(error['message']).toContain('maxmemory-policy allkeys-lru')
@@ -143,18 +125,3 @@ describeWithPrivateRedis(
   },
   { concurrent: true },
 )
-
-function listen(server: Server): Promise<{ port: number; close: () => void }> {
-  const sockets = new Set<{ destroy(): void }>()
-  server.on('connection', (socket) => sockets.add(socket))
-  return new Promise((ready) => {
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      const close = () => {
-        for (const socket of sockets) socket.destroy()
-        server.close()
-      }
-      ready({ port, close })
-    })
-  })
-}

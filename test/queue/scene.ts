@@ -1,7 +1,7 @@
 // A shop with orders on a queue, and a process that works on it: what the contract of queues is tested on.
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { type Database, openDatabase } from '../../src/database/connection.js'
 import type { OrderId } from '../../src/domain/ids.js'
 import type { OrderStatus } from '../../src/domain/order.js'
@@ -82,7 +82,11 @@ export class Scene {
   /** Due orders of one unit each; nobody has told the queue of them. */
   async orders(count: number): Promise<OrderId[]> {
     const ids: OrderId[] = []
-    for (let number = 1; number <= count; number++) ids.push(await this.shop.order(`A-${ids.length + 1}`))
+    for (let number = 1; number <= count; number++) {
+      ids.push(await this.shop.order(`A-${ids.length + 1}`))
+      // SQLite answers at once, so without a pause other tests would not hear of their servers for seconds.
+      await nextTurn()
+    }
     return ids
   }
 

@@ -1,0 +1,48 @@
+// A check of the PostgreSQL server that carries the queue: can it be reached, how fast, and is it fit for the job?
+import type { Config } from '../config.js'
+import type { PostgresAddress } from '../database/server-address.js'
+import type { Finding } from './doctor-database.js'
+
+/** Beyond this, every batch waits for the network longer than for the database. */
+const SLOW_MS = 50
+
+const ROUND_TRIPS = 5
+
+/** What a few more workers need. */
+const LEAST_FREE_CONNECTIONS = 10
+
+interface QueueServerCheck {
+  readonly name: string
+  look(): Promise<Finding>
+}
+
+/** None where the queue is elsewhere. */
+export function queueServerChecks({ queue, queueSchema }: Config): QueueServerCheck[] {
+  if (queue.kind !== 'postgres') return []
+  return [{ name: 'queue server', look: () => checkPostgres(queue, queueSchema) }]
+}
+
+async function checkPostgres(address: PostgresAddress, schema: string): Promise<Finding> {
+  const { openPool, readFacts } = await import('../queue/postgres-pool.js')
+  const { refuseUnfit } = await import('../queue/postgres-errors.js')
+  const { readTables } = await import('../queue/postgres-tables.js')
+  // Says first why a server cannot be had, or should not be.
+  const { current, latest } = await readTables(address, schema)
+  const { pool, letGo } = openPool(address, schema, 1)
+  try {
+    const facts = await readFacts(pool)
+    refuseUnfit(facts, address)
+    const began = performance.now()
+    for (let trip = 0; trip < ROUND_TRIPS; trip++) await pool.query('select 1')
+    const roundTrip = (performance.now() - began) / ROUND_TRIPS
+    const tables = current === 0 ? 'no tables yet' : `${current} of ${latest} migrations`
+    const detail = `PostgreSQL ${facts.version} at ${address.name}, schema ${schema} (${tables}), ${facts.connections} of ${facts.mostConnections} connections in use, round trip ${roundTrip.toFixed(1)} ms`
+    if (facts.mostConnections - facts.connections < LEAST_FREE_CONNECTIONS)
+      return { detail, fix: 'Raise max_connections on that server, or end what holds its connections.' }
+    if (roundTrip > SLOW_MS)
+      return { detail, fix: 'Run PostgreSQL nearer to the workers, or look at what slows the network.' }
+    return { detail }
+  } finally {
+    await letGo()
+  }
+}

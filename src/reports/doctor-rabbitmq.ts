@@ -1,0 +1,44 @@
+// The check of the RabbitMQ server that the configuration names: can it be reached, how fast, and did it put batches away?
+import type { Config } from '../config.js'
+import type { RabbitAddress } from '../queue/rabbitmq-address.js'
+import type { Finding } from './doctor-database.js'
+
+/** Beyond this, every batch waits for the network longer than for the database. */
+const SLOW_MS = 50
+
+const ROUND_TRIPS = 5
+
+interface RabbitCheck {
+  readonly name: string
+  look(): Promise<Finding>
+}
+
+export function rabbitChecks({ queue, queueName }: Config): RabbitCheck[] {
+  return queue.kind === 'amqp' ? [{ name: 'rabbitmq', look: () => checkRabbitMq(queue, queueName) }] : []
+}
+
+/** Changes nothing: queues that are not there are not made. */
+async function checkRabbitMq(address: RabbitAddress, queueName: string): Promise<Finding> {
+  const { RabbitConnection } = await import('../queue/rabbitmq-connection.js')
+  const connection = await RabbitConnection.open(address)
+  try {
+    const channel = await connection.channel()
+    const began = performance.now()
+    // Every server has this exchange.
+    for (let trip = 0; trip < ROUND_TRIPS; trip++) await connection.ask(channel.checkExchange('amq.direct'))
+    const roundTrip = (performance.now() - began) / ROUND_TRIPS
+    const dead = await connection.countMessages(`${queueName}.dead`)
+    const detail = `${connection.product} at ${address.name}, ${describeDead(dead, queueName)}, round trip ${roundTrip.toFixed(1)} ms`
+    if (roundTrip > SLOW_MS)
+      return { detail, fix: 'Run RabbitMQ nearer to the workers, or look at what slows the network.' }
+    return { detail }
+  } finally {
+    await connection.close()
+  }
+}
+
+/** They need nobody's help: their orders are in the database. */
+function describeDead(count: number | undefined, queueName: string): string {
+  if (count === undefined) return `no queue "${queueName}" yet`
+  return count === 0 ? 'no dead letters' : `dead letters in ${queueName}.dead: ${count}`
+}

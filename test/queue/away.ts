@@ -1,0 +1,149 @@
+// What a queue's server may do to `import` and `work` while they run: go away, hang, forget. Nothing is lost, nothing is
+// done twice, and workers go on by themselves.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect } from 'vitest'
+import { test as placeTest, type Workplace } from '../workplace.js'
+import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles, until } from './drain.js'
+
+/** A server that is the test's own to ill-treat. */
+export interface FragileServer {
+  /** As notices name it. */
+  readonly name: string
+  readonly environment: Environment
+  stop(): Promise<void>
+  start(): Promise<void>
+  hang(): void
+  goOn(): void
+  /** Loses every job. */
+  forget(): Promise<void>
+  /** Resolves when a process has connected. */
+  connected(): Promise<void>
+  /** A way to it on which connections can be lost without either end being told. */
+  openLossyWay(): Promise<LossyWay>
+  close(): Promise<void>
+}
+
+interface LossyWay {
+  readonly environment: Environment
+  loseConnections(): void
+  close(): void
+}
+
+export function describeAway(start: () => Promise<FragileServer>): void {
+  const test = placeTest.extend<{ server: FragileServer; slow: Environment }>({
+    // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
+    server: async ({}, use) => {
+      const server = await start()
+      await use(server)
+      await server.close()
+    },
+    slow: async ({ server }, use) => use({ ...SLOW, ...server.environment }),
+  })
+
+  test('a drain goes on when all jobs are lost', async ({ place, server, slow }) => {
+    await importing(place, 500, slow)
+    const worker = place.start(slow, 'work', '--drain')
+    await until(() => completed(place) > 0)
+    await server.forget()
+    expect(completed(place)).toBeLessThan(500)
+    const { code, stderr } = await worker.ended
+    expect(code, stderr).toBe(0)
+    await expectSoldOnce(place, 500)
+  })
+
+  test('a drain waits for a server that was stopped', async ({ place, server, slow }) => {
+    await stopInMidDrain(place, server, slow)
+  })
+
+  test('a drain waits for a server that hangs', async ({ place, server, slow }) => {
+    await importing(place, 500, slow)
+    const worker = place.start(slow, 'work', '--drain')
+    await until(() => completed(place) > 0)
+    server.hang()
+    await worker.saw('Waiting for it.')
+    server.goOn()
+    const { code, stderr } = await worker.ended
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain(`${server.name} is back.`)
+    await expectSoldOnce(place, 500)
+  })
+
+  for (const how of ['stopped', 'hanging'] as const) {
+    test(`a worker that waits for a server that is ${how} ends on SIGTERM`, async ({ place, server, slow }) => {
+      await importing(place, 500, slow)
+      const worker = place.start(slow, 'work')
+      await until(() => completed(place) > 0)
+      if (how === 'stopped') await server.stop()
+      else server.hang()
+      await worker.saw('Waiting for it.')
+      const asked = performance.now()
+      worker.child.kill('SIGTERM')
+      expect((await worker.ended).code).toBe(130)
+      expect(performance.now() - asked).toBeLessThan(8000)
+      expect(inHand(place)).toBe(0)
+    })
+  }
+
+  test('a worker whose connections are lost without a word takes new orders all the same', async ({
+    place,
+    server,
+    slow,
+  }) => {
+    const way = await server.openLossyWay()
+    await importing(place, 20, slow)
+    const worker = place.start({ ...SLOW, ...way.environment }, 'work')
+    try {
+      await until(() => completed(place) === 20)
+      way.loseConnections()
+      await importing(place, 40, slow)
+      await until(() => completed(place) === 40)
+    } finally {
+      worker.child.kill('SIGTERM')
+      await worker.ended
+      way.close()
+    }
+    await expectSoldOnce(place, 40)
+  })
+
+  test('an import whose server stops in the middle stores all, and a worker finds it', async ({
+    place,
+    server,
+    slow,
+  }) => {
+    await importing(place, 1, slow)
+    // As long as another writer has the database, the import can connect and read, and not store.
+    place.db.exec('begin immediate')
+    const running = place.start(slow, 'import', place.file('more.csv', singles(200)))
+    await server.connected()
+    await sleep(300)
+    await server.stop()
+    place.db.exec('commit')
+    const { code, stdout, stderr } = await running.ended
+    expect(code).toBe(4)
+    expect(stdout).toMatch(/new orders\s.*199/)
+    expect(stderr).toContain('The orders are stored and due')
+    expect(stderr).toContain(`${server.name} cannot be reached`)
+    expect(stderr).toContain('orderctl rebuild queue')
+    expect(stderr).not.toContain('No new orders')
+
+    await server.start()
+    expect(await place.runWith(slow, 'work', '--drain')).toMatchObject({ code: 0 })
+    await expectSoldOnce(place, 200)
+  })
+}
+
+export async function stopInMidDrain(place: Workplace, server: FragileServer, slow: Environment): Promise<void> {
+  await importing(place, 500, slow)
+  const worker = place.start(slow, 'work', '--drain')
+  await until(() => completed(place) > 0)
+  await server.stop()
+  await worker.saw(`${server.name} cannot be reached`)
+  await sleep(1500)
+  expect(completed(place)).toBeLessThan(500)
+  await server.start()
+  const { code, stderr } = await worker.ended
+  expect(code, stderr).toBe(0)
+  expect(stderr.match(/Waiting for it\./g)).toHaveLength(1)
+  expect(stderr).toContain(`${server.name} is back.`)
+  await expectSoldOnce(place, 500)
+}

@@ -1,0 +1,227 @@
+// PostgreSQL servers that cannot be had, or that should not be: what users are told, within seconds and without passwords;
+// and how the queue's tables come to be on one that can.
+import { describe, expect, test as plainTest } from 'vitest'
+import { readQueue, readSchema } from '../../src/config-values.js'
+import { BullMqQueue } from '../../src/queue/bullmq.js'
+import { bullMqOnPostgres } from '../../src/queue/bullmq-postgres.js'
+import { refuseUnfit } from '../../src/queue/postgres-errors.js'
+import type { PostgresFacts } from '../../src/queue/postgres-pool.js'
+import { addressOf, askPostgres, describeWithPostgres, newSchema, randomName, urlWith } from '../postgres.js'
+import { freePort } from '../private-redis.js'
+import { Shop } from '../reports/shop.js'
+import { test } from '../workplace.js'
+import { type Environment, expectSoldOnce, SLOW, singles } from './drain.js'
+import { listenDeaf, PASSWORD, refused } from './refused.js'
+
+const at = (url: string): Environment => ({ ...SLOW, ORDERCTL_QUEUE_URL: url })
+
+describe.concurrent('a PostgreSQL that cannot be reached', () => {
+  test('is named with what to do, where its port is closed', async ({ place }) => {
+    const port = await freePort()
+    const url = `postgres://shop:${PASSWORD}@127.0.0.1:${port}/orders`
+    const file = place.file('orders.csv', singles(3))
+    const { codes, stderr, error } = await refused(place, at(url), 'import', file)
+    expect(codes).toEqual([4, 4])
+    expect(stderr).toContain(`PostgreSQL at 127.0.0.1:${port}/orders cannot be reached`)
+    expect(error).toMatchObject({ code: 'postgres_unreachable', retryable: true })
+    expect(error['message']).toContain('ECONNREFUSED')
+    expect(error['fix']).toContain(`pg_isready -h 127.0.0.1 -p ${port}`)
+    expect(error['fix']).toContain('ORDERCTL_QUEUE_URL')
+  })
+
+  test('is given up, where it takes connections and never answers', async ({ place }) => {
+    await place.run('import', place.file('orders.csv', singles(3)))
+    const deaf = await listenDeaf()
+    try {
+      const url = `postgres://shop:${PASSWORD}@127.0.0.1:${deaf.port}/orders`
+      const { codes, error } = await refused(place, at(url), 'work', '--drain')
+      expect(codes).toEqual([4, 4])
+      expect(error).toMatchObject({ code: 'postgres_unreachable', retryable: true })
+      expect(error['message']).toContain('it does not answer')
+    } finally {
+      deaf.close()
+    }
+  })
+
+  test('does not keep status from counting the orders, nor config from its answer', async ({ place }) => {
+    const url = `postgres://shop:${PASSWORD}@127.0.0.1:${await freePort()}/orders`
+    await place.run('import', place.file('orders.csv', singles(3)))
+    const { code, result } = await place.jsonWith(at(url), 'status')
+    expect(code).toBe(0)
+    expect(result).toMatchObject({
+      queue: { driver: 'bullmq-postgres', waiting: 3, paused: null, transport: null },
+    })
+    const configured = await place.runWith(at(`${url}?password=${PASSWORD}`), 'config')
+    expect(configured.stdout).toContain('postgres://shop:***@127.0.0.1')
+    expect(configured.stdout + configured.stderr).not.toContain(PASSWORD)
+  })
+})
+
+describe('a URL', () => {
+  plainTest.each([
+    'postgres://127.0.0.1',
+    'postgresql:///orders',
+    'postgres://127.0.0.1/a/b',
+    'mysql://127.0.0.1/orders',
+  ])('%s is none of a queue', (url) => {
+    expect(() => readQueue(url)).toThrow('postgres://HOST/DATABASE')
+  })
+
+  plainTest.each(['public', 'pg_temp', 'Shop', 'a-b', 'x; drop table orders', 'x'.repeat(64)])(
+    'may not come with %j as its schema',
+    (schema) => {
+      expect(() => readSchema(schema)).toThrow('small letters')
+    },
+  )
+
+  plainTest('shows host, port and database, and nothing else', () => {
+    expect(addressOf('postgresql://u:p@db.example/shop%20two?sslmode=require')).toEqual({
+      kind: 'postgres',
+      url: 'postgresql://u:p@db.example/shop%20two?sslmode=verify-full',
+      name: 'db.example:5432/shop two',
+    })
+  })
+})
+
+describe('a PostgreSQL', () => {
+  const address = addressOf('postgres://127.0.0.1/orders')
+  const facts: PostgresFacts = {
+    version: '15.4',
+    major: 15,
+    user: 'shop',
+    database: 'orders',
+    standby: false,
+    connections: 1,
+    mostConnections: 100,
+  }
+
+  plainTest('that is too old is refused with what to do, and the oldest that will do is not', () => {
+    const old = () => refuseUnfit({ ...facts, version: '12.22', major: 12 }, address)
+    expect(old).toThrow(expect.objectContaining({ code: 'postgres_too_old', exit: 2 }))
+    expect(old).toThrow('PostgreSQL 12.22 at 127.0.0.1:5432/orders is too old')
+    expect(() => refuseUnfit({ ...facts, version: '13.0', major: 13 }, address)).not.toThrow()
+  })
+
+  plainTest('that follows another one is refused', () => {
+    const follow = () => refuseUnfit({ ...facts, standby: true }, address)
+    expect(follow).toThrow(expect.objectContaining({ code: 'postgres_standby', exit: 2 }))
+  })
+})
+
+describeWithPostgres(
+  'a PostgreSQL with a say in who comes',
+  () => {
+    test('does not know the user', async ({ place }) => {
+      const url = urlWith({ user: randomName(), password: PASSWORD })
+      const { codes, error } = await refused(place, at(url), 'import', place.file('orders.csv', singles(3)))
+      expect(codes).toEqual([2, 2])
+      expect(error).toMatchObject({ code: 'postgres_refused', retryable: false })
+      expect(error['fix']).toContain('postgres://USER:PASSWORD@HOST/DATABASE')
+    })
+
+    test('does not have the database', async ({ place }) => {
+      const name = randomName()
+      const url = urlWith({ database: name })
+      const { codes, error } = await refused(place, at(url), 'import', place.file('orders.csv', singles(3)))
+      expect(codes).toEqual([2, 2])
+      expect(error).toMatchObject({ code: 'postgres_database_missing' })
+      expect(error['fix']).toContain(`createdb ${name}`)
+    })
+
+    test('does not do TLS', async ({ place, skip }) => {
+      const [tls] = await askPostgres('show ssl')
+      skip(tls?.['ssl'] !== 'off', 'this server does')
+      const url = `${urlWith({})}?sslmode=require`
+      const { codes, error } = await refused(place, at(url), 'import', place.file('orders.csv', singles(3)))
+      expect(codes).toEqual([2, 2])
+      expect(error).toMatchObject({ code: 'postgres_tls' })
+      expect(error['fix']).toContain('sslmode')
+    })
+
+    test('lets a user make the tables once that is granted', async ({ place, onTestFinished, skip }) => {
+      const [rights] = await askPostgres('select rolcreaterole as fit from pg_roles where rolname = current_user')
+      skip(rights?.['fit'] !== true, 'the user of the tests may not make users')
+      const user = randomName()
+      const database = new URL(urlWith({})).pathname.slice(1)
+      await askPostgres(`create role ${user} login password '${PASSWORD}'`)
+      onTestFinished(async () => {
+        await askPostgres(`drop owned by ${user} cascade; drop role ${user}`)
+      })
+      const { environment } = newSchema(urlWith({ user, password: PASSWORD }))
+      const file = place.file('orders.csv', singles(40))
+
+      const { codes, error } = await refused(place, environment, 'import', file)
+      expect(codes).toEqual([2, 2])
+      expect(error).toMatchObject({ code: 'postgres_not_allowed' })
+      const grant = `grant create on database "${database}" to "${user}"`
+      expect(error['fix']).toContain(grant)
+
+      await askPostgres(grant)
+      expect(await place.runWith(environment, 'migrate')).toMatchObject({ code: 0 })
+      await askPostgres(`revoke create on database "${database}" from "${user}"`)
+      const selling = { ...SLOW, ...environment }
+      expect(await place.runWith(selling, 'import', file)).toMatchObject({ code: 0 })
+      expect(await place.runWith(selling, 'work', '--drain')).toMatchObject({ code: 0 })
+      await expectSoldOnce(place, 40)
+    })
+  },
+  { concurrent: true },
+)
+
+describeWithPostgres(
+  'the tables of the queue',
+  () => {
+    test('are made by migrate, which tells of them, and doctor looks at them', async ({ place, onTestFinished }) => {
+      const { environment, ask, drop, schema } = newSchema()
+      onTestFinished(drop)
+      const migrate = async (...flags: string[]) => (await place.jsonWith(environment, 'migrate', ...flags)).result
+      expect(await migrate('--status')).toMatchObject({ queue: { before: 0, current: 0 } })
+      expect(await ask(`select from pg_namespace where nspname = '${schema}'`)).toHaveLength(0)
+
+      const made = (await migrate()) as { queue: { current: number } }
+      const { current } = made.queue
+      expect(made).toMatchObject({ queue: { before: 0, place: expect.stringContaining(`schema ${schema}`) } })
+      expect(await ask('select count(*)::int as applied from migration')).toEqual([{ applied: current }])
+      expect(await migrate()).toMatchObject({ queue: { before: current, current } })
+      expect(await migrate('--status')).toMatchObject({ queue: { before: current, current } })
+
+      const { result } = await place.jsonWith(environment, 'doctor')
+      const check = (result as { checks: { name: string }[] }).checks.find(({ name }) => name === 'queue server')
+      expect(check).toMatchObject({ ok: true, fix: null })
+      const [{ version } = {}] = await ask("select split_part(version(), ' ', 2) as version")
+      expect(JSON.stringify(check)).toContain(`PostgreSQL ${version} at `)
+      expect(JSON.stringify(check)).toMatch(
+        new RegExp(`${current} of ${current} migrations.*of \\d+ connections in use, round trip \\d+\\.\\d ms`),
+      )
+    })
+
+    test('are made once by many who come at the same time', async ({ onTestFinished }) => {
+      const { address, ask, drop, schema } = newSchema()
+      onTestFinished(drop)
+      const shop = await Shop.open()
+      onTestFinished(() => shop.close())
+      const settings = { batchSize: 5, leaseMs: 1000 }
+      const queues = Array.from(
+        { length: 6 },
+        () => new BullMqQueue(shop.db, bullMqOnPostgres(address, schema), settings),
+      )
+      await Promise.all(queues.map((queue) => queue.connect()))
+      for (const queue of queues) await queue.close()
+      expect(await ask('select count(*)::int as made, max(version) as latest from migration')).toEqual([
+        { made: 11, latest: 11 },
+      ])
+    })
+
+    test('are left alone where a newer release has made them', async ({ place, onTestFinished }) => {
+      const { environment, ask, drop } = newSchema()
+      onTestFinished(drop)
+      await place.runWith(environment, 'migrate')
+      await ask("insert into migration (version, name, min_client_version) values (99, 'later', 7)")
+      const { codes, error } = await refused(place, environment, 'import', place.file('orders.csv', singles(3)))
+      expect(codes).toEqual([2, 2])
+      expect(error).toMatchObject({ code: 'queue_too_new' })
+      expect(error['fix']).toContain('Update orderctl')
+    })
+  },
+  { concurrent: true },
+)
