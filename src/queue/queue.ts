@@ -54,7 +54,8 @@ export interface Queue {
   /** As `status` shows it. */
   readonly driver: string
   /**
-   * Makes sure that the queue can be used, within five seconds.
+   * Makes sure that the queue can be used, or says within five seconds why not. What it needs on its server and does not
+   * find, it makes.
    *
    * @throws UserError naming the server and what to do (exit 4; exit 2 for one that is unfit)
    */

@@ -12,10 +12,13 @@ describeWithPostgres('a PostgreSQL that goes away, or forgets', () => describeAw
 describeWithPostgres(
   'a batch',
   () => {
-    test('that is finished while the server is about to start is taken off the queue once it has', async () => {
+    test('that is finished while the server is about to start is taken off the queue once it has', async ({
+      onTestFinished,
+    }) => {
       const opened = await openProxy()
       // Long enough that nobody takes it for one whose worker has died.
       const scene = await Scene.open(() => behindProxy(Promise.resolve(opened), 600_000))
+      onTestFinished(() => scene.close())
       await scene.queue.publish(await scene.orders(BATCH_SIZE))
       const release = scene.hold()
       scene.consume({ concurrency: 1 })
@@ -34,7 +37,6 @@ describeWithPostgres(
 
       opened.proxy.goOn()
       await until(async () => (await active()) === 0)
-      await scene.close()
     })
   },
   { concurrent: true },
