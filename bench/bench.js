@@ -1,6 +1,7 @@
-// `npm run bench [-- import|work|reports|redis] [--orders N]`: the speeds and the memory that docs/performance.md quotes,
+// `npm run bench [-- import|work|reports|redis|engines] [--orders N]`: the speeds and the memory that docs/performance.md quotes,
 // each beside a peer in the same run, so that the ratio holds on other machines, too. `work` also drains by way of Redis
 // (`redis`: that alone), where one is: ORDERCTL_REDIS_URL, or the standard port. Its keys are removed afterwards.
+// `engines` compares every database and every queue that is there.
 import { spawn } from 'node:child_process'
 import { copyFileSync, createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
@@ -10,6 +11,7 @@ import { parseArgs } from 'node:util'
 import Table from 'cli-table3'
 import { Parser } from 'csv-parse'
 import { Redis } from 'ioredis'
+import { benchEngines } from './engines.js'
 import { processOneByOne } from './one-by-one.js'
 import { processOneJobAStep } from './one-job-a-step.js'
 import { writeOrders } from './orders-file.js'
@@ -52,9 +54,36 @@ try {
   }
   if (wanted.includes('reports')) table.push(...(await benchReports()))
   if (wanted.includes('work') || wanted.includes('redis')) table.push(...(await benchRedis()))
-  console.log(table.toString())
+  if (table.length > 0) console.log(table.toString())
+  if (wanted.includes('engines')) console.log(await enginesTable())
 } finally {
   rmSync(folder, { recursive: true, force: true })
+}
+
+async function enginesTable() {
+  const table = new Table({
+    head: ['database, queue', 'import', 'drain', 'peak memory', 'busy while it drains', 'beside SQLite'],
+    style: { head: [], border: [] },
+  })
+  const rows = await benchEngines({
+    rounds: ROUNDS,
+    file,
+    orders,
+    perSecond,
+    megabytes,
+    freshFile() {
+      removeDatabase(drained)
+      return drained
+    },
+    importedCopy() {
+      copyDatabase(imported, drained)
+      return drained
+    },
+    orderctl: (environment, ...args) =>
+      orderctlWith({ ORDERCTL_REDIS_URL: '', ORDERCTL_QUEUE_URL: '', ...environment }, drained, ...args),
+  })
+  table.push(...rows)
+  return table.toString()
 }
 
 async function benchImport() {
@@ -190,7 +219,7 @@ async function orderctlWith(environment, database, ...args) {
   return { ...ended, result: JSON.parse(ended.stdout) }
 }
 
-/** Runs a command to its end. Wall time in seconds, peak resident memory in bytes (Linux; else 0). */
+/** Runs a command to its end. Wall and processor time in seconds, peak resident memory in bytes (Linux; else 0). */
 function run([command, ...args], environment = {}) {
   return new Promise((resolve, reject) => {
     const began = performance.now()
@@ -200,15 +229,17 @@ function run([command, ...args], environment = {}) {
     })
     let stdout = ''
     let peak = 0
+    let cpu = 0
     child.stdout.on('data', (data) => {
       stdout += data
     })
     const timer = setInterval(() => {
       peak = Math.max(peak, peakMemory(child.pid))
+      cpu = Math.max(cpu, cpuSeconds(child.pid))
     }, 20)
     child.on('close', (code) => {
       clearInterval(timer)
-      if (code === 0) resolve({ wall: (performance.now() - began) / 1000, peak, stdout })
+      if (code === 0) resolve({ wall: (performance.now() - began) / 1000, peak, cpu, stdout })
       else reject(new Error(`${args.join(' ')} ended with ${code}: ${stdout}`))
     })
   })
@@ -217,6 +248,15 @@ function run([command, ...args], environment = {}) {
 function peakMemory(pid) {
   try {
     return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024
+  } catch {
+    return 0
+  }
+}
+
+function cpuSeconds(pid) {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+    return (Number(fields[11]) + Number(fields[12])) / 100
   } catch {
     return 0
   }

@@ -1,7 +1,7 @@
 // Copies all that a database holds into another one, a page of a table at a time, in the order of its key. Where a copy
 // was cut short, the last key of each table that arrived says where to go on; so there is nothing to keep account of.
 import type { Database } from './connection.js'
-import { engineOf } from './engine.js'
+import { engineOf, refreshStatistics } from './engine.js'
 import { sql } from './kysely.js'
 import type { ColumnKind } from './packed-rows.js'
 import { rowSource } from './row-source.js'
@@ -59,6 +59,7 @@ export async function copyTables(
     }
   }
   await continueNumbering(to)
+  await refreshStatistics(to, ...(Object.keys(KEYS) as Copied[]))
   return rows
 }
 
@@ -108,17 +109,12 @@ async function writePage(
   )
 }
 
-/** Keys came with the rows, so PostgreSQL does not know how far they have got; nor do planners what there is now. */
+/** Keys came with the rows, so PostgreSQL does not know how far they have got. */
 async function continueNumbering(db: Database): Promise<void> {
+  if (engineOf(db) !== 'postgres') return
   for (const [table, [key]] of Object.entries(KEYS)) {
-    if (engineOf(db) === 'postgres' && key === 'id') {
-      await sql`select setval(pg_get_serial_sequence(${table}, 'id'), (select coalesce(max(id), 0) + 1 from ${sql.table(table)}), false)`.execute(
-        db,
-      )
-    }
-    await (engineOf(db) === 'postgres'
-      ? sql`analyze ${sql.table(table)}`
-      : sql`analyze table ${sql.table(table)}`
-    ).execute(db)
+    if (key !== 'id') continue
+    const next = sql`(select coalesce(max(id), 0) + 1 from ${sql.table(table)})`
+    await sql`select setval(pg_get_serial_sequence(${table}, 'id'), ${next}, false)`.execute(db)
   }
 }

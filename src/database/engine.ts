@@ -77,3 +77,13 @@ export async function databaseTime(db: Kysely<Schema>): Promise<number> {
 
 const POSTGRES_TIME = sql<{ now: number }>`select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now`
 const MYSQL_TIME = sql<{ now: number }>`select cast(floor(unix_timestamp(sysdate(3)) * 1000) as signed) as now`
+
+/**
+ * Has PostgreSQL look at what its tables hold now. By itself it does so within a minute or so, and until then it may take a
+ * table that an import has just filled for an empty one: it then compares every row with every id of a batch. The others
+ * keep their figures up to date, or do without.
+ */
+export async function refreshStatistics(db: Kysely<Schema>, ...tables: readonly (keyof Schema)[]): Promise<void> {
+  if (engineOf(db) !== 'postgres') return
+  for (const table of tables) await sql`analyze ${sql.table(table)}`.execute(db)
+}

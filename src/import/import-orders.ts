@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config.js'
-import { databaseTime } from '../database/engine.js'
+import { databaseTime, refreshStatistics } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
@@ -132,11 +132,15 @@ async function readAll(
     }
     if (options.signal.aborted) return { run, interrupted: true }
     run = await endReading(db, run, rejects, header, options)
+    await refreshStatistics(db, ...FILLED)
     return { run, interrupted: false }
   } finally {
     clearInterval(renewal)
   }
 }
+
+/** What an import adds rows to. */
+const FILLED = ['customers', 'products', 'orders', 'order_lines'] as const
 
 /** The chunk and the cursor behind it, together or not at all. */
 async function storeRead(

@@ -101,9 +101,9 @@ export async function countDue(db: Database): Promise<QueueCounts> {
   }
 }
 
-/** Batches that are in workers' hands by their leases, and when the oldest order that is due fell due; null for none. */
-export async function readLeases(db: Database): Promise<{ batches: number; oldestDueAt: number | null }> {
-  const now = Date.now()
+/** Batches that are in workers' hands by their leases, and how long the oldest order has been due; null for none. */
+export async function readLeases(db: Database): Promise<{ batches: number; oldestWaitingSeconds: number | null }> {
+  const now = await databaseTime(db)
   const leased = await db
     .selectFrom('orders')
     .select((eb) => eb.fn.count<number>('lease_token').distinct().as('batches'))
@@ -114,5 +114,5 @@ export async function readLeases(db: Database): Promise<{ batches: number; oldes
     .select((eb) => eb.fn.min<number | null>('due_at').as('oldest'))
     .where('due_at', '<=', now)
     .executeTakeFirstOrThrow()
-  return { batches: leased.batches, oldestDueAt: due.oldest }
+  return { batches: leased.batches, oldestWaitingSeconds: due.oldest === null ? null : (now - due.oldest) / 1000 }
 }

@@ -104,13 +104,13 @@ export class RabbitMqQueue implements Queue {
   async counts(): Promise<QueueCounts> {
     // Also makes them anew, where somebody has deleted them.
     const { waiting, later } = await this.#ask(({ channel }) => declareQueues(channel, this.#queues))
-    const { batches, oldestDueAt } = await readLeases(this.#db)
+    const { batches, oldestWaitingSeconds } = await readLeases(this.#db)
     return {
       unit: 'batches',
       waiting,
       active: batches,
       delayed: later,
-      oldestWaitingSeconds: oldestDueAt === null ? null : Math.max(0, Date.now() - oldestDueAt) / 1000,
+      oldestWaitingSeconds,
     }
   }
 
