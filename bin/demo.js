@@ -1,4 +1,5 @@
-// The main job on sample.csv, in a folder that is thrown away afterwards: what a new user sees first.
+// The main job on sample.csv: what a new user sees first. In a folder that is thrown away afterwards, or in the database of
+// ORDERCTL_DATABASE_URL where that is on a server and holds no orders yet.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,6 +9,10 @@ import { fileURLToPath } from 'node:url'
 const binary = fileURLToPath(new URL('./run.js', import.meta.url))
 const sample = fileURLToPath(new URL('../sample.csv', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'orderctl-demo-'))
+
+const named = process.env['ORDERCTL_DATABASE_URL'] ?? ''
+const database = named.startsWith('sqlite:') || named === '' ? `sqlite:${join(folder, 'demo.sqlite')}` : named
+const environment = { ...process.env, ORDERCTL_DATABASE_URL: database }
 
 const session = [
   ['import', sample],
@@ -20,12 +25,16 @@ const session = [
 ]
 
 try {
+  if (database === named && countOrders() > 0) {
+    console.error('The database of ORDERCTL_DATABASE_URL holds orders. Name an empty one for the demo.')
+    process.exit(1)
+  }
   for (const args of session) {
     console.log(`\n$ orderctl ${args.join(' ').replace(sample, 'sample.csv')}`)
     const { status } = spawnSync(process.execPath, [binary, ...args], {
       cwd: folder,
       stdio: 'inherit',
-      env: { ...process.env, ORDERCTL_DATABASE_URL: `sqlite:${join(folder, 'demo.sqlite')}` },
+      env: environment,
     })
     if (status !== 0) {
       console.error(`The demo stopped: orderctl ended with exit code ${status}.`)
@@ -35,4 +44,14 @@ try {
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })
+}
+
+/** None, too, where there are no tables yet; a server that cannot be reached is told of by the first command. */
+function countOrders() {
+  const { status, stdout } = spawnSync(process.execPath, [binary, 'status', '--json'], {
+    cwd: folder,
+    env: environment,
+  })
+  if (status !== 0) return 0
+  return Object.values(JSON.parse(String(stdout)).orders).reduce((sum, count) => sum + count, 0)
 }
