@@ -20,7 +20,7 @@ export async function reserveStock<Order extends Wanting>(
   orders: readonly Order[],
   expiresAt: number,
 ): Promise<{ served: readonly Order[]; short: readonly OutOfStock[] }> {
-  const productIds = JSON.stringify([...unitsOf(orders).keys()])
+  const productIds = idsInOrder(unitsOf(orders))
   const products = new Map((await stockOf.all(db, { ids: productIds })).map((product) => [product.id, product]))
   const available = new Map([...products.values()].map((product) => [product.id, product.available]))
   const { served, short } = allocate(orders, available)
@@ -81,7 +81,7 @@ export async function settleStock(
   if (held.size === 0) return
   const taken = unitsOf(sold)
   const units = [...held].map(([product_id, quantity]) => ({ product_id, quantity, taken: taken.get(product_id) ?? 0 }))
-  if (!writesAlone(db)) await stockOf.all(db, { ids: JSON.stringify([...held.keys()]) })
+  if (!writesAlone(db)) await stockOf.all(db, { ids: idsInOrder(held) })
   await takeUnits.run(db, { units: packRows(SETTLED_COLUMNS, units).json })
 }
 
@@ -111,6 +111,11 @@ interface ProductUnits {
 }
 
 const UNIT_COLUMNS = { product_id: 'integer', quantity: 'integer' } as const
+
+/** MySQL locks rows in the order in which it comes upon them, and sorts afterwards. */
+function idsInOrder(units: ReadonlyMap<ProductId, number>): string {
+  return JSON.stringify([...units.keys()].sort((a, b) => a - b))
+}
 
 function packUnits(orders: readonly Wanting[]): string {
   const rows = [...unitsOf(orders)].map(([product_id, quantity]) => ({ product_id, quantity }))
