@@ -2,19 +2,16 @@
 // what must not be done to a server that others use is done to a private one.
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { describe, inject, test } from 'vitest'
+import { inject } from 'vitest'
 import { readRedis } from '../src/config-values.js'
 import type { RedisAddress } from '../src/redis/address.js'
 import { hasRedisServer } from './private-redis.js'
+import { describeUnless, type SuiteOptions } from './servers.js'
 
 export { startPrivateRedis } from './private-redis.js'
 
 /** Named by ORDERCTL_TEST_REDIS_URL, found at the standard port, or started for this run; undefined where there is none. */
 export const redisUrl: string | undefined = inject('redisUrl') ?? undefined
-
-interface SuiteOptions {
-  readonly concurrent?: boolean
-}
 
 /** Skipped where there is no server; in CI, that is a failure. */
 export function describeWithRedis(name: string, body: () => void, options: SuiteOptions = {}): void {
@@ -25,15 +22,6 @@ export function describeWithRedis(name: string, body: () => void, options: Suite
 /** The same for tests that start servers of their own. */
 export function describeWithPrivateRedis(name: string, body: () => void, options: SuiteOptions = {}): void {
   describeUnless(hasRedisServer() ? undefined : 'there is no redis-server on the PATH', name, body, options)
-}
-
-function describeUnless(reason: string | undefined, name: string, body: () => void, options: SuiteOptions): void {
-  if (reason === undefined) describe(name, options, body)
-  else if (process.env['CI']) {
-    test(name, () => {
-      throw new Error(`${reason}, and in CI these tests must run`)
-    })
-  } else describe.skip(`${name} (${reason})`, body)
 }
 
 /** Of one test, on a server that others use: `test-5f0c…:`. */
