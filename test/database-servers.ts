@@ -22,9 +22,18 @@ export function whyNoServer(engine: ServerEngine): string | undefined {
 }
 
 /** Once for each server engine. Skipped where there is no server; in CI, that is a failure. */
-export function describeOnServers(name: string, body: (engine: ServerEngine) => void, options: SuiteOptions = {}): void {
+export function describeOnServers(
+  name: string,
+  body: (engine: ServerEngine) => void,
+  options: SuiteOptions = {},
+): void {
   for (const engine of SERVER_ENGINES) {
-    describeUnless(whyNoServer(engine), `${servers[engine]?.product ?? PRODUCTS[engine]}: ${name}`, () => body(engine), options)
+    describeUnless(
+      whyNoServer(engine),
+      `${servers[engine]?.product ?? PRODUCTS[engine]}: ${name}`,
+      () => body(engine),
+      options,
+    )
   }
 }
 

@@ -53,6 +53,12 @@ export async function takeTurn(trx: Kysely<Schema>, name: 'turn_imports' | 'turn
   await forUpdate(trx, trx.selectFrom('settings').select('name').where('name', '=', name)).execute()
 }
 
+/** Stands beside others who do the same, and keeps all out who would take the turn, until the end of the transaction. */
+export async function shareTurn(trx: Kysely<Schema>, name: 'turn_imports'): Promise<void> {
+  if (writesAlone(trx)) return
+  await trx.selectFrom('settings').select('name').where('name', '=', name).forShare().execute()
+}
+
 /**
  * The time by which leases are given and judged, in epoch milliseconds. That of the server, so that a host whose clock is
  * wrong neither takes nor keeps what is another's; a file and those who open it have one clock anyway.

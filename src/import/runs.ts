@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { databaseTime, takeTurn } from '../database/engine.js'
+import { databaseTime, forUpdate, takeTurn } from '../database/engine.js'
 import type { Kysely, Selectable } from '../database/kysely.js'
 import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
@@ -40,13 +40,16 @@ export async function beginRun(
   return inTransaction(db, async (trx) => {
     await takeTurn(trx, 'turn_imports')
     const now = await databaseTime(trx)
-    const open = await trx
-      .selectFrom('imports')
-      .selectAll()
-      .where('source', '=', wanted.source)
-      .where('status', 'in', ['reading', 'releasing'])
-      .orderBy('id', 'desc')
-      .execute()
+    // Locked: of a process that just now stores a chunk, the cursor behind it counts.
+    const open = await forUpdate(
+      trx,
+      trx
+        .selectFrom('imports')
+        .selectAll()
+        .where('source', '=', wanted.source)
+        .where('status', 'in', ['reading', 'releasing'])
+        .orderBy('id', 'desc'),
+    ).execute()
     const alive = open.find((run) => isAlive(run, now))
     if (alive) return { kind: 'busy', run: alive }
     const unended = open.find((run) => run.status === 'releasing')
@@ -73,8 +76,14 @@ export async function takeBack(db: Kysely<Schema>, { id }: Pick<ImportRun, 'id'>
     .execute()
 }
 
-/** Customers and products that the import created and that no order of any import names. Returns how many products. */
+/**
+ * Customers and products that the import created and that no order of any import names, in the transaction of the caller.
+ * Waits for the chunks that other imports store just now, since these may name them, and lets none begin meanwhile.
+ *
+ * @returns how many products
+ */
 export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promise<number> {
+  await takeTurn(db, 'turn_imports')
   await db
     .deleteFrom('customers')
     .where('import_id', '=', id)

@@ -1,4 +1,5 @@
 // Stores one chunk: customers, products, orders and lines, in the transaction of its caller.
+import { shareTurn } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import { type Columns, packRows, unpackRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
@@ -27,6 +28,8 @@ export interface Stored {
  * Lines of orders from earlier imports, and lines that disagree with their order, are set aside for the end.
  */
 export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<Stored> {
+  // Customers and products that it finds must not be taken away as unused before its orders name them.
+  await shareTurn(db, 'turn_imports')
   await addCustomers(db, chunk, options)
   const productsCreated = await addProducts(db, chunk, options)
   const lastBefore = await lastOrderId(db)

@@ -103,7 +103,9 @@ describeOnEngines(
       await place.expectAuditClean()
     })
 
-    test('asks again under the same key where the gateway gave no answer, then waits for a person', async ({ place }) => {
+    test('asks again under the same key where the gateway gave no answer, then waits for a person', async ({
+      place,
+    }) => {
       await place.importing(csv(...['A-1', 'A-2', 'A-3'].map((order) => line({ order }))))
       const mute = { ORDERCTL_PAYMENT_LATENCY_MS: '500', ORDERCTL_PAYMENT_TIMEOUT_MS: '20', ORDERCTL_ATTEMPTS: '2' }
       expect(await place.jsonWith(mute, 'work', '--drain')).toMatchObject({
@@ -126,7 +128,9 @@ describeOnEngines(
       await place.expectAuditClean()
     })
 
-    test('leaves the orders of a paused queue alone, and the products adjusted by hand as they are', async ({ place }) => {
+    test('leaves the orders of a paused queue alone, and the products adjusted by hand as they are', async ({
+      place,
+    }) => {
       await place.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2', sku: 'S-2', quantity: 3 })), {
         ORDERCTL_INITIAL_STOCK: '2',
       })
