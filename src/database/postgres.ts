@@ -24,6 +24,8 @@ export function postgresDialect({ url }: PostgresAddress, connections: number): 
   })
   // A connection that breaks while nobody uses it; whoever asks next gets another one, or its error.
   pool.on('error', () => undefined)
+  // One that breaks between two statements of a transaction; the next of them gets the error.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return new TablesDialect({ pool })
 }
 

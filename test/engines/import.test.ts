@@ -5,6 +5,7 @@ import { expect } from 'vitest'
 import { conflictsAndRejects, countsOf, importJson } from '../import/orders-file.js'
 import { csv, line } from '../workplace.js'
 import { describeOnEngines, type EnginePlace, until } from './place.js'
+import { slowChunks } from './slow-chunks.js'
 
 /** The names by the ids in the column given. */
 const named = (rows: Record<string, unknown>[], column: string) =>
@@ -288,22 +289,4 @@ async function triesOf(place: EnginePlace): Promise<number[]> {
       ? "select last_value as number from pg_sequences where sequencename like 'given_up%'"
       : 'select number from tries'
   return (await place.rows(tries)).map((row) => Number(row['number']))
-}
-
-/** Makes every chunk take a while, so that a kill after one comes before the next on any machine. */
-async function slowChunks(place: EnginePlace): Promise<void> {
-  const count = `select count(*) from (with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < 1500000)
-    select n from numbers)`
-  const statements = {
-    sqlite: [`create trigger slow after update of byte_offset on imports begin ${count}; end`],
-    postgres: [
-      'create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.2); return null; end $$',
-      'create trigger slow after update of byte_offset on imports for each row execute function slow()',
-    ],
-    mysql: [
-      `create trigger slow after update on imports for each row
-         begin if new.byte_offset <> old.byte_offset then do sleep(0.2); end if; end`,
-    ],
-  }
-  for (const statement of statements[place.engine]) await place.rows(statement)
 }

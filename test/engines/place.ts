@@ -14,11 +14,10 @@ export class EnginePlace extends WorkFolder {
   override readonly databaseUrl: string
   #db: Database | undefined
 
-  private constructor(engine: Engine, databaseName: string) {
+  private constructor(engine: Engine, url: string | undefined) {
     super()
     this.engine = engine
-    this.databaseUrl =
-      engine === 'sqlite' ? `sqlite:${this.folder}/orders.sqlite` : urlWith(engine, { pathname: databaseName })
+    this.databaseUrl = url ?? `sqlite:${this.folder}/orders.sqlite`
   }
 
   /** A place whose database has its tables, and no rows. */
@@ -30,7 +29,15 @@ export class EnginePlace extends WorkFolder {
 
   /** A place with a database that nobody has used yet. */
   static async openEmpty(engine: Engine, nameSuffix = ''): Promise<EnginePlace> {
-    return new EnginePlace(engine, engine === 'sqlite' ? '' : await makeDatabase(engine, nameSuffix))
+    if (engine === 'sqlite') return new EnginePlace(engine, undefined)
+    return new EnginePlace(engine, urlWith(engine, { pathname: await makeDatabase(engine, nameSuffix) }))
+  }
+
+  /** A place with a database that is there already; it gets its tables. */
+  static async at(engine: ServerEngine, url: string): Promise<EnginePlace> {
+    const place = new EnginePlace(engine, url)
+    await place.migrate()
+    return place
   }
 
   async migrate(): Promise<void> {
