@@ -2,7 +2,7 @@
 import pg from 'pg'
 import { PostgresDialect, type QueryCompiler } from './kysely.js'
 import { PostgresTablesCompiler } from './postgres-compiler.js'
-import type { PostgresAddress } from './server-address.js'
+import { IDLE_TRANSACTION_MS, type PostgresAddress } from './server-address.js'
 
 const CONNECT_TIMEOUT_MS = 5000
 
@@ -16,6 +16,7 @@ export function postgresDialect({ url }: PostgresAddress, connections: number): 
     max: connections,
     application_name: 'orderctl',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
     keepAlive: true,
     types: {
       getTypeParser: (type: number, format?: 'text' | 'binary') =>

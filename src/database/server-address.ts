@@ -15,6 +15,12 @@ export interface MysqlAddress {
   readonly name: string
 }
 
+/**
+ * After which the server ends a transaction whose process says nothing more: one that stands still in the middle of it would
+ * keep everybody else from the rows that it has locked. Between two statements pass milliseconds.
+ */
+export const IDLE_TRANSACTION_MS = 30_000
+
 const SERVERS = [
   { kind: 'postgres', protocols: ['postgres:', 'postgresql:'], port: 5432 },
   { kind: 'mysql', protocols: ['mysql:', 'mariadb:'], port: 3306 },

@@ -6,7 +6,7 @@ import type { MysqlAddress, PostgresAddress } from './server-address.js'
 
 const AWAY = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE'],
-  ...['57P01', '57P02', '57P03', '08000', '08001', '08003', '08006'],
+  ...['57P01', '57P02', '57P03', '25P03', '08000', '08001', '08003', '08006'],
   ...['PROTOCOL_CONNECTION_LOST', 'ER_SERVER_SHUTDOWN', 'ER_CONNECTION_KILLED', 'ER_NORMAL_SHUTDOWN'],
 ])
 const FULL_OF_CLIENTS = new Set(['53300', 'ER_CON_COUNT_ERROR', 'ER_TOO_MANY_USER_CONNECTIONS'])

@@ -14,6 +14,9 @@ const SLOW = {
   ORDERCTL_LEASE_MS: '1500',
 }
 
+/** A batch that was taken in hand is charged for so long that no transaction is open when a test stops the worker. */
+const LONG_CHARGES = { ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '1000' }
+
 function singles(count: number): string {
   return csv(...Array.from({ length: count }, (_, index) => line({ order: `A-${index}`, sku: `S-${index % 7}` })))
 }
@@ -45,7 +48,7 @@ describeOnServerEngines(
 
     test('that stood still past its lease changes nothing when it wakes', async ({ place }) => {
       await place.importing(singles(80))
-      const brief = { ...SLOW, ORDERCTL_LEASE_MS: '500' }
+      const brief = { ...LONG_CHARGES, ORDERCTL_LEASE_MS: '500' }
       const sleeper = place.start(brief, 'work', '--max-orders', '20', '--concurrency', '1')
       await until(async () => Number(await inHand(place)) > 0)
       sleeper.child.kill('SIGSTOP')
@@ -64,11 +67,11 @@ describeOnServerEngines(
     test('whose clock is ten minutes behind keeps its orders from one whose clock is ahead', async ({ place }) => {
       await place.importing(singles(400))
       await countTakings(place, engine)
-      const patient = { ...SLOW, ORDERCTL_LEASE_MS: '120000' }
-      const behind = place.start({ ...patient, ...clock(place, -10) }, 'work', '--drain', '--concurrency', '3')
+      const patient = { ...LONG_CHARGES, ORDERCTL_LEASE_MS: '120000' }
+      const behind = place.start({ ...patient, ...clock(place, -10) }, 'work', '--drain', '--concurrency', '1')
       await until(async () => Number(await inHand(place)) > 0)
       behind.child.kill('SIGSTOP')
-      const ahead = place.start({ ...patient, ...clock(place, 10) }, 'work', '--concurrency', '3')
+      const ahead = place.start({ ...patient, ...clock(place, 10) }, 'work', '--concurrency', '10')
       await until(async () => (await place.value("select count(*) from orders where status = 'pending'")) === 0)
       behind.child.kill('SIGCONT')
       expect((await behind.ended).code).toBe(0)

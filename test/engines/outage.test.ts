@@ -73,6 +73,18 @@ describeOnServerEngines(
   { concurrent: true },
 )
 
+describeOnServerEngines('a transaction', (test, engine) => {
+  test('of a process that stands still is ended by the server, where it knows how', async ({ place }) => {
+    const limit =
+      engine === 'postgres'
+        ? "select current_setting('idle_in_transaction_session_timeout')"
+        : "show session variables like 'idle_transaction_timeout'"
+    const told = Object.values((await place.rows(limit))[0] ?? {})
+    if (engine === 'postgres') expect(told).toEqual(['30s'])
+    else if (told.length > 0) expect(told).toEqual(['idle_transaction_timeout', '30'])
+  })
+})
+
 describeOnPrivateServers('a server', (test) => {
   test('that is killed in mid-drain and started again', async ({ server, place }) => {
     await place.importing(orders())
