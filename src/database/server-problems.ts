@@ -18,7 +18,7 @@ const WAITED = new Set(['55P03', 'ER_LOCK_WAIT_TIMEOUT', '40P01', '40001', 'ER_L
 
 /** The clients' own errors carry no code. */
 const AWAY_TEXT =
-  /Connection terminated|timeout exceeded when trying to connect|closed state|client has encountered a connection error|Pool is closed/
+  /Connection terminated|timeout exceeded when trying to connect|closed state|is not queryable|Pool is closed/
 
 /** The server cannot be reached, or went away: what was committed is safe, and the same may work later. */
 export function isAway(error: unknown): boolean {

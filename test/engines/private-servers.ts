@@ -73,8 +73,9 @@ export class PrivateServer {
     return Object.assign(new URL(`${scheme}://${USER}:${PASSWORD}@127.0.0.1:${this.port}/${this.database}`), parts).href
   }
 
-  /** Also after a kill: what was committed is there again. */
+  /** Also after a kill: what was committed is there again. Nothing, where it runs. */
   async start(): Promise<void> {
+    if (this.#child) return
     const [binary, ...args] = this.#kind.command(this.#folder, this.port)
     const child = spawn(binary, args, { ...this.#account, cwd: this.#folder, stdio: ['ignore', 'ignore', 'pipe'] })
     this.#child = child
@@ -190,7 +191,10 @@ function unprivileged(): Account {
 function testOn(kind: Kind, server: () => PrivateServer) {
   return plainTest.extend<{ server: PrivateServer; place: EnginePlace }>({
     // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-    server: async ({}, use) => use(server()),
+    server: async ({}, use) => {
+      await server().start()
+      await use(server())
+    },
     place: async ({ server }, use) => {
       const place = await EnginePlace.at(kind.engine, server.urlWith())
       await use(place)
