@@ -93,12 +93,15 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
       ),
     )
     .execute()
-  const unused = await db
-    .selectFrom('products')
-    .select('id')
-    .where('import_id', '=', id)
-    .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
-    .execute()
+  const unused = await forUpdate(
+    db,
+    db
+      .selectFrom('products')
+      .select('id')
+      .where('import_id', '=', id)
+      .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
+      .orderBy('id'),
+  ).execute()
   const ids = unused.map((product) => product.id)
   await db.deleteFrom('stock_adjustments').where('product_id', 'in', idsIn(db, ids)).execute()
   const removed = await db.deleteFrom('products').where('id', 'in', idsIn(db, ids)).executeTakeFirst()

@@ -5,7 +5,8 @@ import type { Currency } from '../../src/domain/money.js'
 import { packChunk } from '../../src/import/chunk.js'
 import { beginRun, insertRun, removeUnusedNames } from '../../src/import/runs.js'
 import { storeChunk } from '../../src/import/store.js'
-import { describeOnServerEngines, type EnginePlace, until } from './place.js'
+import { describeOnServerEngines, type EnginePlace } from './place.js'
+import { untilSomeoneWaits } from './waiting.js'
 
 describeOnServerEngines('two imports', (test) => {
   test('one whose process died goes on behind the chunk that was being committed then', async ({ place }) => {
@@ -15,7 +16,7 @@ describeOnServerEngines('two imports', (test) => {
     const resumed = await place.db.transaction().execute(async (last) => {
       await last.updateTable('imports').set({ byte_offset: 4711 }).where('id', '=', id).execute()
       const begin = beginRun(place.db, wanted)
-      await until(() => someoneWaits(place))
+      await untilSomeoneWaits(place)
       return { begin }
     })
     expect(await resumed.begin).toMatchObject({ kind: 'begun', run: { id, byte_offset: 4711 } })
@@ -26,7 +27,7 @@ describeOnServerEngines('two imports', (test) => {
     const removal = await place.db.transaction().execute(async (storing) => {
       await storeChunk(storing, anOrder(), { importId: second, source: 'till', initialStock: 5, now: 1 })
       const removal = place.db.transaction().execute((removing) => removeUnusedNames(removing, first))
-      await until(() => someoneWaits(place))
+      await untilSomeoneWaits(place)
       return { removal }
     })
     expect(await removal.removal).toBe(0)
@@ -42,7 +43,7 @@ describeOnServerEngines('two imports', (test) => {
         .execute((storing) =>
           storeChunk(storing, anOrder(), { importId: second, source: 'till', initialStock: 5, now: 1 }),
         )
-      await until(() => someoneWaits(place))
+      await untilSomeoneWaits(place)
       return { stored }
     })
     expect(await stored.stored).toEqual({ orders: 1, lines: 1, productsCreated: 1 })
@@ -83,14 +84,4 @@ async function expectOneWholeOrder(place: EnginePlace): Promise<void> {
      join stock_adjustments on stock_adjustments.product_id = products.id`,
   )
   expect(whole).toEqual([{ reference: 'A-1', customer_id: 'C-1', sku: 'S-1', delta: 5 }])
-}
-
-/** Whether a transaction in the place's database waits for a lock of another. */
-async function someoneWaits(place: EnginePlace): Promise<boolean> {
-  const waiting =
-    place.engine === 'postgres'
-      ? "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-      : `select 1 from information_schema.innodb_trx join information_schema.processlist
-           on processlist.id = trx_mysql_thread_id where trx_state = 'LOCK WAIT' and db = database()`
-  return (await place.rows(waiting)).length > 0
 }
