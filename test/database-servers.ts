@@ -21,6 +21,9 @@ export function whyNoServer(engine: ServerEngine): string | undefined {
   return servers[engine] ? undefined : `no ${PRODUCTS[engine]} server was found`
 }
 
+/** Several processes on a machine that is busy with other things. */
+export const PATIENT = { timeout: 180_000 }
+
 /** Once for each server engine. Skipped where there is no server; in CI, that is a failure. */
 export function describeOnServers(
   name: string,
@@ -32,7 +35,7 @@ export function describeOnServers(
       whyNoServer(engine),
       `${servers[engine]?.product ?? PRODUCTS[engine]}: ${name}`,
       () => body(engine),
-      options,
+      { ...PATIENT, ...options },
     )
   }
 }

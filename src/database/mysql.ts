@@ -17,6 +17,8 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number): MysqlD
     decimalNumbers: true,
     enableKeepAlive: true,
   })
+  // One that breaks while nobody waits for it, be it told once or twice; whoever asks it next gets the error.
+  pool.on('connection', (connection) => connection.on('error', () => undefined))
   return new InnoDbDialect({ pool, onCreateConnection: prepareSession })
 }
 

@@ -31,7 +31,7 @@ export function serverProblem(error: unknown, address: PostgresAddress | MysqlAd
   const code = errorCode(error) ?? ''
   const product = address.kind === 'postgres' ? 'PostgreSQL' : 'MySQL'
   const place = `${product} at ${address.name}`
-  const said = error instanceof Error && error.message !== '' ? error.message : code
+  const said = error instanceof Error && error.message !== '' ? error.message.replace(/\.$/, '') : code
   const database = address.name.slice(address.name.indexOf('/') + 1)
   if (isAway(error)) {
     return {

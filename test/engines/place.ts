@@ -5,7 +5,7 @@ import { readDatabase } from '../../src/config-values.js'
 import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
 import type { Engine } from '../../src/database/engine.js'
 import { auditDatabase } from '../../src/reports/audit.js'
-import { describeOnServers, makeDatabase, type ServerEngine, urlWith } from '../database-servers.js'
+import { describeOnServers, makeDatabase, PATIENT, type ServerEngine, urlWith } from '../database-servers.js'
 import { describeUnless, type SuiteOptions } from '../servers.js'
 import { WorkFolder } from '../workplace.js'
 
@@ -112,7 +112,7 @@ export function describeOnEngines(
   body: (test: EngineTest, engine: Engine) => void,
   options: SuiteOptions = {},
 ): void {
-  describeUnless(undefined, `SQLite: ${name}`, () => body(testOn('sqlite'), 'sqlite'), options)
+  describeUnless(undefined, `SQLite: ${name}`, () => body(testOn('sqlite'), 'sqlite'), { ...PATIENT, ...options })
   describeOnServerEngines(name, body, options)
 }
 
