@@ -5,7 +5,7 @@ import { SilentProxy } from '../queue/silent-proxy.js'
 import { csv, line } from '../workplace.js'
 import { describeOnServerEngines, type EnginePlace, until } from './place.js'
 import { describeOnPrivateServers } from './private-servers.js'
-import { slowChunks } from './slow-chunks.js'
+import { quickChunks, slowChunks } from './slow-chunks.js'
 
 const SLOW = {
   ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
@@ -53,7 +53,7 @@ describeOnServerEngines(
     test('in mid-import: it ends with 4 and says what to do, and --resume goes on', async ({ place }) => {
       const lines = Array.from({ length: 9000 }, (_, index) => line({ order: `B-${index}`, product: 'ü'.repeat(120) }))
       place.file('orders.csv', csv(...lines))
-      await slowChunks(place)
+      await slowChunks(place, 1.5)
       const { proxy, environment } = await behindProxy(place)
       const cut = place.start(environment, 'import', 'orders.csv', '--json')
       await until(async () => Number(await place.value('select count(*) from orders')) > 0)
@@ -64,6 +64,7 @@ describeOnServerEngines(
       expect(JSON.parse(stdout)).toMatchObject({
         error: { code: 'database_unreachable', retryable: true, fix: expect.stringContaining('again') },
       })
+      await quickChunks(place)
       const { told } = await importJson(place, 'orders.csv', '--resume')
       expect(countsOf(told)).toMatchObject({ rows: 9000, orders: 9000, imported: 9000, duplicates: 0, rejected: 0 })
       expect(await place.value('select count(*) from order_lines')).toBe(9000)
