@@ -10,7 +10,7 @@ export default defineConfig({
           name: 'tests',
           include: ['test/**/*.test.ts'],
           exclude: ['test/drift/**'],
-          globalSetup: ['test/find-redis.ts', 'test/find-postgres.ts', 'test/find-rabbitmq.ts'],
+          globalSetup: ['test/find-redis.ts', 'test/find-rabbitmq.ts', 'test/find-database-servers.ts'],
           testTimeout: 60_000,
         },
       },

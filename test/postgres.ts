@@ -1,4 +1,4 @@
-// Tests on a real PostgreSQL. They share the server that test/find-postgres.ts has found, so each has a schema of its
+// Tests on a real PostgreSQL. They share the server that test/find-database-servers.ts has found, so each has a schema of its
 // own there.
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
@@ -7,7 +7,7 @@ import { type PostgresAddress, readPostgresAddress } from '../src/database/serve
 import { describeUnless, type SuiteOptions } from './servers.js'
 
 /** Named by ORDERCTL_TEST_POSTGRES_URL, or found at the standard port; undefined where there is none. */
-export const postgresUrl: string | undefined = inject('postgresUrl') ?? undefined
+export const postgresUrl: string | undefined = inject('databaseServers').postgres?.url
 
 /** Skipped where there is no server; in CI, that is a failure. */
 export function describeWithPostgres(name: string, body: () => void, options: SuiteOptions = {}): void {

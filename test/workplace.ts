@@ -1,5 +1,5 @@
-// Where a test through the real binary happens: a temporary folder with a database of its own. What a test starts and
-// leaves running fails that test.
+// Where a test through the real binary happens: a temporary folder, and a database of its own. What a test starts and leaves
+// running fails that test.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -24,17 +24,12 @@ export interface Running {
   saw(text: string): Promise<void>
 }
 
-export class Workplace {
+/** The folder, and the binary run in it, whatever database that is on. */
+export abstract class WorkFolder {
   readonly folder = mkdtempSync(join(tmpdir(), 'orderctl-test-'))
-  readonly databasePath = join(this.folder, 'orders.sqlite')
   readonly #running = new Map<string, ChildProcess>()
-  #open: SqliteDatabase.Database | undefined
 
-  /** The database as another program would see it. */
-  get db(): SqliteDatabase.Database {
-    this.#open ??= new SqliteDatabase(this.databasePath)
-    return this.#open
-  }
+  abstract readonly databaseUrl: string
 
   /** What the binary is to know of the world. */
   get environment(): Record<string, string> {
@@ -44,20 +39,8 @@ export class Workplace {
       HOME: this.folder,
       XDG_CONFIG_HOME: this.folder,
       XDG_DATA_HOME: this.folder,
-      ORDERCTL_DATABASE_URL: `sqlite:${this.databasePath}`,
+      ORDERCTL_DATABASE_URL: this.databaseUrl,
     }
-  }
-
-  /** The first column of the first row. */
-  value(query: string, ...values: unknown[]): unknown {
-    return this.db
-      .prepare(query)
-      .pluck()
-      .get(...values)
-  }
-
-  rows(query: string, ...values: unknown[]): unknown[] {
-    return this.db.prepare(query).all(...values)
   }
 
   file(name: string, content: string | Buffer): string {
@@ -131,9 +114,38 @@ export class Workplace {
   /** Removes everything. @throws where something that the test started still runs, which is killed */
   close(): void {
     for (const child of this.#running.values()) child.kill('SIGKILL')
-    this.#open?.close()
     rmSync(this.folder, { recursive: true, force: true })
     if (this.#running.size > 0) throw new Error(`left running: ${[...this.#running.keys()].join(', ')}`)
+  }
+}
+
+/** With a SQLite file. */
+export class Workplace extends WorkFolder {
+  readonly databasePath = join(this.folder, 'orders.sqlite')
+  override readonly databaseUrl = `sqlite:${this.databasePath}`
+  #open: SqliteDatabase.Database | undefined
+
+  /** The database as another program would see it. */
+  get db(): SqliteDatabase.Database {
+    this.#open ??= new SqliteDatabase(this.databasePath)
+    return this.#open
+  }
+
+  /** The first column of the first row. */
+  value(query: string, ...values: unknown[]): unknown {
+    return this.db
+      .prepare(query)
+      .pluck()
+      .get(...values)
+  }
+
+  rows(query: string, ...values: unknown[]): unknown[] {
+    return this.db.prepare(query).all(...values)
+  }
+
+  override close(): void {
+    this.#open?.close()
+    super.close()
   }
 }
 

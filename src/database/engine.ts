@@ -59,9 +59,7 @@ export async function takeTurn(trx: Kysely<Schema>, name: Turn): Promise<void> {
 /** Waits until nobody is alone with the turn, and keeps it so until the end of the transaction. */
 export async function shareTurn(trx: Kysely<Schema>, name: Turn): Promise<void> {
   if (writesAlone(trx)) return
-  const row = trx.selectFrom('settings').select('name').where('name', '=', name)
-  // MariaDB has no `for share`.
-  await (engineOf(trx) === 'mysql' ? row.modifyEnd(sql`lock in share mode`) : row.forShare()).execute()
+  await trx.selectFrom('settings').select('name').where('name', '=', name).forShare().execute()
 }
 
 /**

@@ -43,7 +43,7 @@ export interface MigrationState {
 export async function migrate(database: Kysely<Schema>, place: string): Promise<string[]> {
   const db = asMigrated(database)
   if ((await appliedCount(db, place)) === MIGRATIONS.length) return []
-  return alone(db, async (held) => {
+  return alone(db, place, async (held) => {
     const done = await appliedCount(held, place)
     if (done === 0) await begin(held)
     const waiting = MIGRATIONS.slice(done)
@@ -103,7 +103,16 @@ function asDatabase(db: Migrated): Kysely<Schema> {
 const LOCK = 0x6f726463
 const LOCK_SECONDS = 60
 
-async function alone<Result>(db: Migrated, act: (held: Migrated) => Promise<Result>): Promise<Result> {
+function stillMigrating(place: string): UserError {
+  return new UserError({
+    code: 'database_locked',
+    message: `Another process has been making the tables of ${place} for more than ${LOCK_SECONDS} seconds.`,
+    fix: 'Run the command again. If it stays so, `show processlist` on the server finds the other one.',
+    retryable: true,
+  })
+}
+
+async function alone<Result>(db: Migrated, place: string, act: (held: Migrated) => Promise<Result>): Promise<Result> {
   const engine = engineOf(db)
   if (engine !== 'mysql') {
     return db.transaction().execute(async (trx) => {
@@ -112,8 +121,12 @@ async function alone<Result>(db: Migrated, act: (held: Migrated) => Promise<Resu
     })
   }
   return db.connection().execute(async (connection) => {
-    const lock = sql`concat('orderctl ', database())`
-    await sql`select get_lock(${lock}, ${sql.lit(LOCK_SECONDS)})`.execute(connection)
+    // The lock's name may have 64 letters, as many as the database's.
+    const lock = sql`concat('orderctl ', sha1(database()))`
+    const { rows } = await sql<{
+      taken: number | null
+    }>`select get_lock(${lock}, ${sql.lit(LOCK_SECONDS)}) as taken`.execute(connection)
+    if (rows[0]?.taken !== 1) throw stillMigrating(place)
     try {
       return await act(connection)
     } finally {

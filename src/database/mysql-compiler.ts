@@ -13,6 +13,7 @@ import {
   OrActionNode,
   type ReferenceNode,
   SelectionNode,
+  type SelectModifierNode,
   type UpdateQueryNode,
 } from './kysely.js'
 import { onServer } from './server-tables.js'
@@ -70,6 +71,12 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
     if (!onConflict) super.visitInsertQuery(node)
     else if (onConflict.doNothing) super.visitInsertQuery({ ...insert, orAction: OrActionNode.create('ignore') })
     else super.visitInsertQuery({ ...insert, onDuplicateKey: OnDuplicateKeyNode.create(onConflict.updates ?? []) })
+  }
+
+  /** `for share`, which MariaDB does not know. */
+  protected override visitSelectModifier(node: SelectModifierNode): void {
+    if (node.modifier === 'ForShare') this.append('lock in share mode')
+    else super.visitSelectModifier(node)
   }
 
   /** `excluded.x`, the row that was to be inserted. */

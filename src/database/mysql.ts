@@ -2,7 +2,7 @@
 import { createPool } from 'mysql2'
 import { CompiledQuery, type DatabaseConnection, MysqlDialect, type QueryCompiler } from './kysely.js'
 import { InnoDbQueryCompiler } from './mysql-compiler.js'
-import type { MysqlAddress } from './server-address.js'
+import { IDLE_TRANSACTION_MS, type MysqlAddress } from './server-address.js'
 
 const CONNECT_TIMEOUT_MS = 5000
 
@@ -17,6 +17,8 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number): MysqlD
     decimalNumbers: true,
     enableKeepAlive: true,
   })
+  // One that breaks while nobody waits for it, be it told once or twice; whoever asks it next gets the error.
+  pool.on('connection', (connection) => connection.on('error', () => undefined))
   return new InnoDbDialect({ pool, onCreateConnection: prepareSession })
 }
 
@@ -29,7 +31,8 @@ class InnoDbDialect extends MysqlDialect {
 /** Whatever the server's defaults are: bad values are refused, `||` joins texts, and only rows that are found are locked. */
 const SESSION = [
   "set session sql_mode = 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
-  "set session time_zone = '+00:00'",
+  // MySQL knows no such limit, and takes it for a comment.
+  `set session time_zone = '+00:00' /*M!, session idle_transaction_timeout = ${IDLE_TRANSACTION_MS / 1000} */`,
   'set session transaction isolation level read committed',
 ]
 

@@ -2,7 +2,7 @@
 import pg from 'pg'
 import { PostgresDialect, type QueryCompiler } from './kysely.js'
 import { PostgresTablesCompiler } from './postgres-compiler.js'
-import type { PostgresAddress } from './server-address.js'
+import { IDLE_TRANSACTION_MS, type PostgresAddress } from './server-address.js'
 
 const CONNECT_TIMEOUT_MS = 5000
 
@@ -16,6 +16,7 @@ export function postgresDialect({ url }: PostgresAddress, connections: number): 
     max: connections,
     application_name: 'orderctl',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
     keepAlive: true,
     types: {
       getTypeParser: (type: number, format?: 'text' | 'binary') =>
@@ -24,6 +25,8 @@ export function postgresDialect({ url }: PostgresAddress, connections: number): 
   })
   // A connection that breaks while nobody uses it; whoever asks next gets another one, or its error.
   pool.on('error', () => undefined)
+  // One that breaks between two statements of a transaction; the next of them gets the error.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return new TablesDialect({ pool })
 }
 

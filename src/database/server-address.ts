@@ -16,6 +16,12 @@ export interface MysqlAddress {
   readonly name: string
 }
 
+/**
+ * After which the server ends a transaction whose process says nothing more: one that stands still in the middle of it would
+ * keep everybody else from the rows that it has locked. Between two statements pass milliseconds.
+ */
+export const IDLE_TRANSACTION_MS = 30_000
+
 /** Undefined for what is neither postgres://HOST/DATABASE nor mysql://HOST/DATABASE. */
 export function serverAddress(text: string): PostgresAddress | MysqlAddress | undefined {
   return readPostgresAddress(text) ?? readMysqlAddress(text)

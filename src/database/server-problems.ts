@@ -6,7 +6,7 @@ import type { MysqlAddress, PostgresAddress } from './server-address.js'
 
 const AWAY = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE'],
-  ...['57P01', '57P02', '57P03', '08000', '08001', '08003', '08006'],
+  ...['57P01', '57P02', '57P03', '25P03', '08000', '08001', '08003', '08006'],
   ...['PROTOCOL_CONNECTION_LOST', 'ER_SERVER_SHUTDOWN', 'ER_CONNECTION_KILLED', 'ER_NORMAL_SHUTDOWN'],
 ])
 const FULL_OF_CLIENTS = new Set(['53300', 'ER_CON_COUNT_ERROR', 'ER_TOO_MANY_USER_CONNECTIONS'])
@@ -18,7 +18,7 @@ const WAITED = new Set(['55P03', 'ER_LOCK_WAIT_TIMEOUT', '40P01', '40001', 'ER_L
 
 /** The clients' own errors carry no code. */
 const AWAY_TEXT =
-  /Connection terminated|timeout exceeded when trying to connect|closed state|client has encountered a connection error|Pool is closed/
+  /Connection terminated|timeout exceeded when trying to connect|closed state|is not queryable|Pool is closed/
 
 /** The server cannot be reached, or went away: what was committed is safe, and the same may work later. */
 function isAway(error: unknown): boolean {
@@ -31,7 +31,7 @@ export function serverProblem(error: unknown, address: PostgresAddress | MysqlAd
   const code = errorCode(error) ?? ''
   const product = address.kind === 'postgres' ? 'PostgreSQL' : 'MySQL'
   const place = `${product} at ${address.name}`
-  const said = error instanceof Error && error.message !== '' ? error.message : code
+  const said = error instanceof Error && error.message !== '' ? error.message.replace(/\.$/, '') : code
   const database = address.name.slice(address.name.indexOf('/') + 1)
   if (isAway(error)) {
     return {

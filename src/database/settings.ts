@@ -1,6 +1,7 @@
 // The few values that belong to the database and not to a process.
 import type { Kysely } from './kysely.js'
 import type { Schema } from './schema.js'
+import { inTransaction } from './transaction.js'
 
 type SettingName = Schema['settings']['name']
 
@@ -10,7 +11,7 @@ export async function readSetting(db: Kysely<Schema>, name: SettingName): Promis
 }
 
 export async function writeSetting(db: Kysely<Schema>, name: SettingName, value: string): Promise<void> {
-  await db.transaction().execute(async (trx) => {
+  await inTransaction(db, async (trx) => {
     const updated = await trx.updateTable('settings').set({ value }).where('name', '=', name).executeTakeFirst()
     if (updated.numUpdatedRows === 0n) await trx.insertInto('settings').values({ name, value }).execute()
   })

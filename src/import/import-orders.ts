@@ -179,7 +179,9 @@ async function endReading(
   header: readonly string[],
   { onError }: ImportOptions,
 ): Promise<ImportRun> {
+  const before = rejects.mark()
   const ended = await inTransaction(db, async (trx) => {
+    rejects.rewind(before)
     const verdicts = await reachVerdicts(trx, run, rejects, header)
     if (onError === 'abort' && verdicts.rejected > 0) return undefined
     return updateRun(trx, run, {

@@ -13,11 +13,20 @@ import type { ColumnName } from './header.js'
 export interface Rejects {
   /** Adds lines; they are on the disk when this returns. */
   append(lines: readonly RejectedLine[], header: readonly string[]): void
+  /** As it is now: what `rewind` comes back to. */
+  mark(): RejectsMark
+  /** Forgets what was added since: the transaction that it came from begins again. */
+  rewind(to: RejectsMark): void
   /** Where the lines are; null as long as there are none, or none are kept. */
   readonly file: string | null
   readonly bytes: number
   /** The first few, to be shown. */
   readonly examples: readonly RejectedLine[]
+}
+
+interface RejectsMark {
+  readonly bytes: number
+  readonly examples: number
 }
 
 const EXAMPLES = 10
@@ -30,6 +39,14 @@ export class RejectExamples implements Rejects {
 
   append(lines: readonly RejectedLine[]): void {
     this.examples.push(...lines.slice(0, EXAMPLES - this.examples.length))
+  }
+
+  mark(): RejectsMark {
+    return { bytes: 0, examples: this.examples.length }
+  }
+
+  rewind({ examples }: RejectsMark): void {
+    this.examples.length = examples
   }
 }
 
@@ -64,6 +81,17 @@ export class RejectsFile implements Rejects {
       flush(path)
     })
     this.bytes += Buffer.byteLength(text)
+  }
+
+  mark(): RejectsMark {
+    return { bytes: this.bytes, examples: this.examples.length }
+  }
+
+  rewind({ bytes, examples }: RejectsMark): void {
+    this.examples.length = examples
+    if (bytes === this.bytes || this.file === null) return
+    this.#try(this.file, (path) => truncateSync(path, bytes))
+    this.bytes = bytes
   }
 
   /** A name of the user's is used as it is; ours never takes the place of a file that is there. */

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { databaseTime, takeTurn } from '../database/engine.js'
+import { databaseTime, forUpdate, takeTurn } from '../database/engine.js'
 import type { Kysely, Selectable } from '../database/kysely.js'
 import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
@@ -40,13 +40,16 @@ export async function beginRun(
   return inTransaction(db, async (trx) => {
     await takeTurn(trx, 'turn_imports')
     const now = await databaseTime(trx)
-    const open = await trx
-      .selectFrom('imports')
-      .selectAll()
-      .where('source', '=', wanted.source)
-      .where('status', 'in', ['reading', 'releasing'])
-      .orderBy('id', 'desc')
-      .execute()
+    // Locked: of a process that just now stores a chunk, the cursor behind it counts.
+    const open = await forUpdate(
+      trx,
+      trx
+        .selectFrom('imports')
+        .selectAll()
+        .where('source', '=', wanted.source)
+        .where('status', 'in', ['reading', 'releasing'])
+        .orderBy('id', 'desc'),
+    ).execute()
     const alive = open.find((run) => isAlive(run, now))
     if (alive) return { kind: 'busy', run: alive }
     const unended = open.find((run) => run.status === 'releasing')
@@ -83,7 +86,12 @@ export async function takeBack(db: Kysely<Schema>, { id }: Pick<ImportRun, 'id'>
     .execute()
 }
 
-/** Customers and products that the import created and that no order of any import names. Returns how many products. */
+/**
+ * Customers and products that the import created and that no order of any import names, in the transaction of the caller.
+ * Waits for the chunks that other imports store just now, since these may name them, and lets none begin meanwhile.
+ *
+ * @returns how many products
+ */
 export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promise<number> {
   await takeTurn(db, 'turn_names')
   await db
@@ -95,12 +103,15 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
       ),
     )
     .execute()
-  const unused = await db
-    .selectFrom('products')
-    .select('id')
-    .where('import_id', '=', id)
-    .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
-    .execute()
+  const unused = await forUpdate(
+    db,
+    db
+      .selectFrom('products')
+      .select('id')
+      .where('import_id', '=', id)
+      .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
+      .orderBy('id'),
+  ).execute()
   const ids = unused.map((product) => product.id)
   await db.deleteFrom('stock_adjustments').where('product_id', 'in', idsIn(db, ids)).execute()
   const removed = await db.deleteFrom('products').where('id', 'in', idsIn(db, ids)).executeTakeFirst()

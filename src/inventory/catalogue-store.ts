@@ -1,6 +1,7 @@
 // A batch of catalogue rows -> products and their stock adjustments, in one transaction.
 
 import type { Database } from '../database/connection.js'
+import { forUpdate } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import { type Columns, packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
@@ -81,13 +82,17 @@ export async function storeProducts(db: Database, rows: readonly ProductRow[]): 
   })
 }
 
+/** Locked in id order, as by every transaction that changes several products. */
 async function readProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Promise<Map<string, Product>> {
   const skus = packRows({ sku: 'text' }, rows)
-  const products = await db
-    .selectFrom(rowSource(db, 'asked', skus))
-    .innerJoin('products', 'products.sku', 'asked.sku')
-    .select(['products.sku', 'name', 'unit_price', 'currency', 'on_hand', 'reserved'])
-    .execute()
+  const products = await forUpdate(
+    db,
+    db
+      .selectFrom('products')
+      .where('sku', 'in', (eb) => eb.selectFrom(rowSource(db, 'asked', skus)).select('asked.sku'))
+      .orderBy('id')
+      .select(['sku', 'name', 'unit_price', 'currency', 'on_hand', 'reserved']),
+  ).execute()
   return new Map(products.map((product) => [product.sku, product]))
 }
 

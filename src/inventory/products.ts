@@ -2,6 +2,7 @@
 
 import { nearest } from '../config.js'
 import type { Database } from '../database/connection.js'
+import { forUpdate } from '../database/engine.js'
 import { atOneMoment, inTransaction } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { UserError, usageError } from '../errors.js'
@@ -57,7 +58,10 @@ export async function adjustStock(db: Database, sku: string, delta: number, reas
   const why = reason.trim()
   if (why === '' || why.length > MAX_REASON_LENGTH) throw unusableReason(why)
   return inTransaction(db, async (trx) => {
-    const product = await trx.selectFrom('products').selectAll().where('sku', '=', sku).executeTakeFirst()
+    const product = await forUpdate(
+      trx,
+      trx.selectFrom('products').selectAll().where('sku', '=', sku),
+    ).executeTakeFirst()
     if (!product) throw await unknownProduct(trx, sku)
     const { id, name, on_hand, reserved } = product
     const after = on_hand + delta

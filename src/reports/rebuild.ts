@@ -2,7 +2,7 @@
 // and products' stock.
 
 import type { Database } from '../database/connection.js'
-import { databaseTime } from '../database/engine.js'
+import { databaseTime, forUpdate } from '../database/engine.js'
 import { packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import { readSetting } from '../database/settings.js'
@@ -64,8 +64,8 @@ export async function repair(db: Database, timeZone: string, copy?: FiguresCopy)
   await refileByTimeZone(db, timeZone)
   await inTransaction(db, async (trx) => {
     await repairTotals(trx)
-    await repairStock(trx)
     await replaceSales(trx)
+    await repairStock(trx)
   })
   await copy?.rebuild()
 }
@@ -147,6 +147,8 @@ async function repairTotals(trx: Database): Promise<void> {
 }
 
 async function repairStock(trx: Database): Promise<void> {
+  // Computed from what is committed, it would undo what workers commit meanwhile.
+  await forUpdate(trx, trx.selectFrom('products').select('id').orderBy('id')).execute()
   await trx
     .updateTable('products')
     .from(freshStock(trx).as('fresh'))

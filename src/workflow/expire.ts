@@ -1,6 +1,6 @@
 // Reservations that ran out: their orders are rolled back and their stock is for others again.
 import type { Database } from '../database/connection.js'
-import { databaseTime } from '../database/engine.js'
+import { databaseTime, forUpdate } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
@@ -18,8 +18,12 @@ import { settleStock } from './stock.js'
 export async function expireReservations(db: Database): Promise<number> {
   const now = await databaseTime(db)
   // Looked for before the transaction, which keeps every other writer waiting while it lasts.
-  if ((await findExpired(db, now)).length === 0) return 0
+  const ids = (await findExpired(db, now)).map((order) => order.id)
+  if (ids.length === 0) return 0
   return inTransaction(db, async (trx) => {
+    // Another process may be at the same ones.
+    const orders = trx.selectFrom('orders').where('id', 'in', idsIn(trx, ids)).orderBy('id').select('id')
+    await forUpdate(trx, orders).execute()
     const expired = await findExpired(trx, now)
     await trx
       .updateTable('orders')

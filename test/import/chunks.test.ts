@@ -42,7 +42,14 @@ async function importLines(db: Database, lines: readonly Draft[], cuts: readonly
   const start = { offset: 0, line: 2, hash: createHash('sha256') }
   const reader = new RecordReader(builder, { lineEnding: '\n', width: COLUMNS.length, ...start })
   const rejected: RejectedLine[] = []
-  const rejects: Rejects = { append: (more) => void rejected.push(...more), file: null, bytes: 0, examples: [] }
+  const rejects: Rejects = {
+    append: (more) => void rejected.push(...more),
+    mark: () => ({ bytes: 0, examples: 0 }),
+    rewind: () => undefined,
+    file: null,
+    bytes: 0,
+    examples: [],
+  }
   const counts = { rows: 0, orders: 0, imported: 0, rejected: 0, products_created: 0 }
   const store = async () => {
     const taken = builder.take()

@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { parse } from 'csv-parse/sync'
 import { expect } from 'vitest'
 import type { ImportResult } from '../../src/commands/import.js'
-import { line, type Outcome, type Workplace } from '../workplace.js'
+import { line, type Outcome, type WorkFolder, type Workplace } from '../workplace.js'
 
 const BINARY = resolve(import.meta.dirname, '../../bin/run.js')
 
@@ -22,7 +22,7 @@ export function moreThanABlock(name: string): string[] {
 }
 
 export async function importJson(
-  place: Workplace,
+  place: WorkFolder,
   ...args: string[]
 ): Promise<{ code: number | null; told: ImportResult }> {
   const { code, result } = await place.json('import', ...args)

@@ -1,0 +1,87 @@
+// Two imports on one server that meet in the middle of their transactions.
+import { expect } from 'vitest'
+import type { Day } from '../../src/domain/business-day.js'
+import type { Currency } from '../../src/domain/money.js'
+import { packChunk } from '../../src/import/chunk-rows.js'
+import { beginRun, insertRun, removeUnusedNames } from '../../src/import/runs.js'
+import { storeChunk } from '../../src/import/store.js'
+import { describeOnServerEngines, type EnginePlace } from './place.js'
+import { untilSomeoneWaits } from './waiting.js'
+
+describeOnServerEngines('two imports', (test) => {
+  test('one whose process died goes on behind the chunk that was being committed then', async ({ place }) => {
+    const wanted = { source: 'web', file: '/orders.csv', resume: true }
+    const { id } = await insertRun(place.db, wanted)
+    await place.rows(`update imports set pid = ${NO_PROCESS}`)
+    const resumed = await place.db.transaction().execute(async (last) => {
+      await last.updateTable('imports').set({ byte_offset: 4711 }).where('id', '=', id).execute()
+      const begin = beginRun(place.db, wanted)
+      await untilSomeoneWaits(place)
+      return { begin }
+    })
+    expect(await resumed.begin).toMatchObject({ kind: 'begun', run: { id, byte_offset: 4711 } })
+  })
+
+  test('one does not take away the customer and the product that the other names', async ({ place }) => {
+    const { first, second } = await withNamesOfNoOrder(place)
+    const removal = await place.db.transaction().execute(async (storing) => {
+      await storeChunk(storing, anOrder(), { importId: second, source: 'till', initialStock: 5, now: 1 })
+      const removal = place.db.transaction().execute((removing) => removeUnusedNames(removing, first))
+      await untilSomeoneWaits(place)
+      return { removal }
+    })
+    expect(await removal.removal).toBe(0)
+    await expectOneWholeOrder(place)
+  })
+
+  test('one adds the customer and the product anew that the other takes away', async ({ place }) => {
+    const { first, second } = await withNamesOfNoOrder(place)
+    const stored = await place.db.transaction().execute(async (removing) => {
+      expect(await removeUnusedNames(removing, first)).toBe(1)
+      const stored = place.db
+        .transaction()
+        .execute((storing) =>
+          storeChunk(storing, anOrder(), { importId: second, source: 'till', initialStock: 5, now: 1 }),
+        )
+      await untilSomeoneWaits(place)
+      return { stored }
+    })
+    expect(await stored.stored).toEqual({ orders: 1, lines: 1, productsCreated: 1 })
+    await expectOneWholeOrder(place)
+  })
+})
+
+/** More than a process can be numbered. */
+const NO_PROCESS = 2 ** 30
+
+/** A customer and a product that the first import created for an order that is gone again. */
+async function withNamesOfNoOrder(place: EnginePlace) {
+  const { id: first } = await insertRun(place.db, { source: 'web', file: '/web.csv' })
+  const { id: second } = await insertRun(place.db, { source: 'till', file: '/till.csv' })
+  await storeChunk(place.db, anOrder(), { importId: first, source: 'web', initialStock: 5, now: 1 })
+  await place.db.deleteFrom('order_lines').execute()
+  await place.db.deleteFrom('orders').execute()
+  return { first, second }
+}
+
+function anOrder() {
+  const order = { reference: 'A-1', customer_id: 'C-1', ordered_at: '2025-01-15T10:00:00', total: 1000 }
+  return packChunk({
+    customers: [{ customer_id: 'C-1', name: 'Ann' }],
+    products: [{ sku: 'S-1', name: 'Widget' }],
+    orders: [{ ...order, business_day: '2025-01-15' as Day, currency: 'USD' as Currency }],
+    lines: [{ reference: 'A-1', line_number: 2, sku: 'S-1', quantity: 1, unit_price: 100_000, total: 1000 }],
+    spoiled: [],
+  })
+}
+
+async function expectOneWholeOrder(place: EnginePlace): Promise<void> {
+  const whole = await place.rows(
+    `select reference, customers.customer_id, sku, delta from orders
+     join customers on customers.id = orders.customer_id
+     join order_lines on order_lines.order_id = orders.id
+     join products on products.id = order_lines.product_id
+     join stock_adjustments on stock_adjustments.product_id = products.id`,
+  )
+  expect(whole).toEqual([{ reference: 'A-1', customer_id: 'C-1', sku: 'S-1', delta: 5 }])
+}

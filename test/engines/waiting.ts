@@ -1,0 +1,20 @@
+// For tests that hold a lock which others need.
+import { type EnginePlace, until } from './place.js'
+
+/** Resolves as soon as a transaction in the place's database waits for a lock of another. */
+export function untilSomeoneWaits(place: EnginePlace): Promise<void> {
+  return until(() => (place.engine === 'postgres' ? someoneWaitsOnPostgres(place) : someoneWaitsOnMysql(place)))
+}
+
+async function someoneWaitsOnPostgres(place: EnginePlace): Promise<boolean> {
+  const waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+  return (await place.rows(waiting)).length > 0
+}
+
+/** From the engine's report: innodb_trx is a copy that is not made anew as long as anybody keeps asking for it. */
+async function someoneWaitsOnMysql(place: EnginePlace): Promise<boolean> {
+  const [report] = await place.rows('show engine innodb status')
+  const waiting = [...String(report?.['Status']).matchAll(/LOCK WAIT[\s\S]*?thread id (\d+)/g)].map(([, id]) => id)
+  const ours = await place.rows('select id from information_schema.processlist where db = database()')
+  return ours.some((row) => waiting.includes(String(row['id'] ?? row['ID'])))
+}
