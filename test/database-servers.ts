@@ -8,7 +8,7 @@ import { describeUnless, type SuiteOptions } from './servers.js'
 
 export type ServerEngine = 'postgres' | 'mysql'
 
-export const SERVER_ENGINES = ['postgres', 'mysql'] as const satisfies readonly ServerEngine[]
+const SERVER_ENGINES = ['postgres', 'mysql'] as const satisfies readonly ServerEngine[]
 
 /** Named by ORDERCTL_TEST_POSTGRES_URL and ORDERCTL_TEST_MYSQL_URL, or found at the standard ports; null where there is none. */
 const servers = inject('databaseServers')
@@ -17,7 +17,7 @@ const servers = inject('databaseServers')
 const PRODUCTS = { postgres: 'PostgreSQL', mysql: 'MySQL or MariaDB' }
 
 /** Why tests on the engine cannot run; undefined where they can. */
-export function whyNoServer(engine: ServerEngine): string | undefined {
+function whyNoServer(engine: ServerEngine): string | undefined {
   return servers[engine] ? undefined : `no ${PRODUCTS[engine]} server was found`
 }
 
@@ -41,7 +41,7 @@ export function describeOnServers(
 }
 
 /** For tests that run, so there is one. */
-export function serverOf(engine: ServerEngine): FoundServer {
+function serverOf(engine: ServerEngine): FoundServer {
   const server = servers[engine]
   if (!server) throw new Error(`there is no ${PRODUCTS[engine]} server`)
   return server

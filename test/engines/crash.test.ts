@@ -58,7 +58,8 @@ describeOnServerEngines(
       sleeper.child.kill('SIGCONT')
       await sleep(100)
       sleeper.child.kill('SIGTERM')
-      await sleeper.ended
+      const { code, stderr } = await sleeper.ended
+      expect(code, stderr).toBe(130)
       expect(await place.statuses()).toEqual({ rolled_back: 80 })
       expect(await place.value("select count(*) from payments where status = 'captured'")).toBe(0)
       await place.expectAuditClean()

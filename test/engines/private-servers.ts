@@ -33,7 +33,7 @@ interface Account {
   readonly gid?: number
 }
 
-export class PrivateServer {
+class PrivateServer {
   readonly port: number
   readonly database = 'shop'
   readonly #kind: Kind
