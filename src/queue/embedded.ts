@@ -39,9 +39,10 @@ export class EmbeddedQueue implements Queue {
         else await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
       }
     }
-    const stopOthers = (error: unknown) => {
+    let failure: { readonly error: unknown } | undefined
+    const stopAll = (error: unknown) => {
+      failure ??= { error }
       over.abort()
-      throw error
     }
     const hands = new Map<number, Promise<void>>()
     const resize = (concurrency: number) => {
@@ -51,13 +52,18 @@ export class EmbeddedQueue implements Queue {
         hands.set(
           number,
           consumeOneAtATime(number)
-            .catch(stopOthers)
+            .catch(stopAll)
             .finally(() => hands.delete(number)),
         )
       }
     }
     resize(options.concurrency)
-    return { ended: allOf(hands), resize }
+    const end = async () => {
+      // Also of those that come while the others are waited for.
+      while (hands.size > 0) await Promise.all(hands.values())
+      if (failure) throw failure.error
+    }
+    return { ended: end(), resize }
   }
 
   async pause(): Promise<void> {
@@ -83,11 +89,6 @@ export class EmbeddedQueue implements Queue {
   async close(): Promise<void> {}
 }
 
-/** Also of those that come while the others are waited for. */
-async function allOf(hands: ReadonlyMap<number, Promise<void>>): Promise<void> {
-  while (hands.size > 0) await Promise.all(hands.values())
-}
-
 /** Deliveries that one look into the database brings, at the most. */
 const AHEAD = 10
 
@@ -97,6 +98,8 @@ class DueOrders {
   readonly #batchSize: number
   readonly #inHand = new Set<OrderId>()
   #next: OrderId[] = []
+  /** Whether others claim the same orders: then each begins somewhere else among those that are due. */
+  #isShared = false
   #looking: Promise<void> | undefined
 
   constructor(db: Database, { batchSize }: ConsumeOptions) {
@@ -118,7 +121,8 @@ class DueOrders {
     try {
       const claimed = await handler(ids)
       // Another process is at the same orders: what it has claimed need not be tried.
-      if (claimed < ids.length) this.#next = []
+      this.#isShared = claimed < ids.length
+      if (this.#isShared) this.#next = []
     } finally {
       for (const id of ids) this.#inHand.delete(id)
     }
@@ -127,6 +131,8 @@ class DueOrders {
 
   async #look(): Promise<void> {
     const due = await findDue(this.#db, 0, this.#inHand.size + AHEAD * this.#batchSize)
-    this.#next = due.filter((id) => !this.#inHand.has(id))
+    const free = due.filter((id) => !this.#inHand.has(id))
+    const begin = this.#isShared ? Math.floor(Math.random() * free.length) : 0
+    this.#next = [...free.slice(begin), ...free.slice(0, begin)]
   }
 }

@@ -13,7 +13,7 @@ export interface ThreadOptions {
   readonly config: Config
   readonly batch: BatchOptions
   readonly turn: SharedArrayBuffer
-  /** To a database server: one for each batch in hand, and one for leases that are renewed meanwhile. */
+  /** To a database server, at the most. */
   readonly connections: number
   /** Counts the threads that are ready for work. */
   readonly loaded: Int32Array

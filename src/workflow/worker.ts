@@ -151,6 +151,12 @@ function startScaling(limits: Limits, { look, resize }: Scaled) {
   return { end: () => clearInterval(timer) }
 }
 
+/**
+ * Of a thread, to a database server. Batches in hand mostly wait for their charges, without a connection; more transactions
+ * at a time than these would only wait for each other's locks, and a server has a hundred connections for everybody.
+ */
+const MOST_CONNECTIONS = 4
+
 function createPool(config: Config, concurrency: number, loaded: Int32Array): Piscina<readonly OrderId[], Answered> {
   const threads = Math.min(availableParallelism(), concurrency)
   const batch: BatchOptions = {
@@ -178,7 +184,7 @@ function createPool(config: Config, concurrency: number, loaded: Int32Array): Pi
       config,
       batch,
       turn: WriteTurn.share(),
-      connections: tasksPerThread + 1,
+      connections: Math.min(tasksPerThread + 1, MOST_CONNECTIONS),
       loaded,
     } satisfies ThreadOptions,
   })

@@ -45,7 +45,7 @@ describeOnServerEngines('a migration', (test, engine) => {
       { number: 1, name: 'first-release' },
     ])
     const turns = await askServer(place.databaseUrl, "select name from settings where name like 'turn%' order by name")
-    expect(turns).toEqual([{ name: 'turn_imports' }, { name: 'turn_schedule' }])
+    expect(turns).toEqual([{ name: 'turn_imports' }, { name: 'turn_names' }, { name: 'turn_schedule' }])
   })
 
   test('works where the database’s name is as long as it may be', async () => {

@@ -57,7 +57,7 @@ describe.concurrent('a database that is not ours to use', () => {
     await refuse(place, `sqlite:${path}`, {
       code: 'database_not_ours',
       says: /notes\.sqlite.*tables notes/,
-      fix: 'another file',
+      fix: 'another one',
     })
     expect(readFileSync(path).equals(before)).toBe(true)
   })
@@ -65,7 +65,7 @@ describe.concurrent('a database that is not ours to use', () => {
   test('a newer release’s database is left to the newer release', async ({ place }) => {
     place.file('orders.csv', csv(line()))
     await importJson(place, 'orders.csv')
-    place.db.exec("insert into migrations values (999, 'from-the-future', 0)")
+    place.db.exec("insert into orderctl_migrations values (999, 'from-the-future', 0)")
     await refuse(place, `sqlite:${place.databasePath}`, {
       code: 'database_newer',
       says: /newer orderctl.*999/,
