@@ -15,11 +15,16 @@ export interface Pace {
 
 export async function readPace(db: Database, now: number): Promise<Pace> {
   const from = startOf(now, MINUTE_MS) - PACE_MINUTES * MINUTE_MS
+  // Workers write their runtimes with each sign of life; what was settled since is not among them yet.
+  const { seen } = await db
+    .selectFrom('workers')
+    .select((eb) => eb.fn.max<number | null>('last_seen').as('seen'))
+    .executeTakeFirstOrThrow()
   const { settled } = await db
     .selectFrom('orders')
     .select((eb) => eb.fn.countAll<number>().as('settled'))
     .where('settled_at', '>=', from)
-    .where('settled_at', '<=', now)
+    .where('settled_at', '<=', Math.min(now, seen ?? now))
     .executeTakeFirstOrThrow()
   return { runtimes: addHistograms([...(await readRuntimes(db, from, now)).values()]), settled }
 }
