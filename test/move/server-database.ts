@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
 import { postgresUrl } from '../postgres.js'
-import { describeUnless, type SuiteOptions } from '../servers.js'
+import { describeUnless } from '../servers.js'
 import type { Workplace } from '../workplace.js'
 
 type ServerEngine = 'postgres' | 'mysql'
@@ -34,23 +34,29 @@ async function isThere(url: string): Promise<string | undefined> {
   }
 }
 
-/** Once for each engine. Skipped where there is no server; in CI, that is a failure. */
-export function describeOnServers(name: string, body: (engine: ServerEngine) => void, options?: SuiteOptions): void {
-  for (const [engine, url, product] of [
-    ['postgres', postgresUrl, 'PostgreSQL'],
-    ['mysql', mysqlUrl, 'MySQL'],
-  ] as const) {
-    const reason = url === undefined ? `no ${product} server was found` : undefined
-    describeUnless(reason, `${product}: ${name}`, () => body(engine), options)
-  }
+const SERVERS = {
+  postgres: { url: postgresUrl, product: 'PostgreSQL' },
+  mysql: { url: mysqlUrl, product: 'MySQL' },
+} as const
+
+/** Skipped where there is no server; in CI, that is a failure. */
+export function describeOnServer(engine: ServerEngine, name: string, body: () => void): void {
+  const { url, product } = SERVERS[engine]
+  describeUnless(url === undefined ? `no ${product} server was found` : undefined, `${product}: ${name}`, body)
 }
 
-export async function newDatabase(engine: ServerEngine): Promise<ServerDatabase> {
+/** Once for each engine. */
+export function describeOnServers(name: string, body: (engine: ServerEngine) => void): void {
+  for (const engine of ['postgres', 'mysql'] as const) describeOnServer(engine, name, () => body(engine))
+}
+
+/** @param made how, in the server's words */
+export async function newDatabase(engine: ServerEngine, made = ''): Promise<ServerDatabase> {
   const name = `orderctl_move_${randomBytes(6).toString('hex')}`
-  const server = `${engine === 'postgres' ? postgresUrl : mysqlUrl}`
+  const server = `${SERVERS[engine].url}`
   const url = Object.assign(new URL(server), { pathname: `/${name}` }).href
   const onServer = engine === 'postgres' ? askPostgres : askMysql
-  await onServer(server, `create database ${name}`)
+  await onServer(server, `create database ${name} ${made}`)
   const ask = (statement: string) => onServer(url, statement)
   return {
     engine,
