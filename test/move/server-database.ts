@@ -96,7 +96,7 @@ async function askMysql(url: string, statement: string): Promise<Row[]> {
 const NOT_COPIED = ['workers', 'settings', 'orderctl_migrations']
 
 /** Names of the file's tables that a copy is to hold, with the columns of each. */
-export function tablesOf({ db }: Workplace): [table: string, columns: string[]][] {
+function tablesOf({ db }: Workplace): [table: string, columns: string[]][] {
   const tables = db.prepare("select name from sqlite_master where type = 'table' and name not like 'sqlite_%'").pluck()
   return tables
     .all()
