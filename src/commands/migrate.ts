@@ -2,15 +2,16 @@
 // command does so by itself; this one does nothing else.
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
+import { maskPassword } from '../config.js'
 import { readDatabase } from '../config-values.js'
-import { type DatabaseAddress, openOrCreateDatabase, placeOf } from '../database/connection.js'
+import type { DatabaseAddress } from '../database/connection.js'
 import { migrationStates } from '../database/migrations.js'
 import type { SqliteAddress } from '../database/sqlite.js'
 import { EXIT, usageError } from '../errors.js'
 import { migrateQueueTables, readQueueTables } from '../queue/create-queue.js'
 import type { QueueTables } from '../queue/postgres-tables.js'
 import { readMigrations } from '../reports/migrations.js'
-import { type Move, moveShop, sameFigures } from '../reports/move.js'
+import { hasSameFigures, type Move, moveShop } from '../reports/move.js'
 import { countOf, isoTime } from '../terminal/text.js'
 
 export interface MigrateResult {
@@ -72,34 +73,33 @@ export default class Migrate extends BaseCommand {
     const { database } = this.settings
     const progress = await this.startProgress()
     const began = performance.now()
-    const db = await openOrCreateDatabase(database)
     try {
-      const move = await moveShop(from, db, placeOf(database), ({ table, rows }) =>
-        progress.update({
-          doing: `Copying ${table}`,
-          unit: 'rows',
-          done: rows,
-          perSecond: (rows * 1000) / (performance.now() - began),
-        }),
-      )
+      const move = await moveShop(from, database, {
+        signal: this.listenForInterruption('Finishing the rows in hand; Ctrl-C again leaves at once.'),
+        onProgress: ({ doing, table, rows }) =>
+          progress.update({
+            doing: `${doing} ${table}`,
+            unit: 'rows',
+            done: rows,
+            perSecond: (rows * 1000) / (performance.now() - began),
+          }),
+      })
       progress.stop()
-      const same = sameFigures(move.before, move.after)
+      const same = hasSameFigures(move)
       this.#showCopy(move, same)
       if (!same) this.leaveWith(EXIT.difference)
-      const current = (await migrationStates(db)).length
       const { rows, after } = move
       return {
         applied: [],
-        current,
+        current: (await readMigrations(database)).length,
         copied: { from: from.path, rows, same_figures: same, differences: after.differences },
       }
     } finally {
       progress.stop()
-      await db.destroy()
     }
   }
 
-  #showCopy({ rows, before, after }: Move, same: boolean): void {
+  #showCopy({ rows, before, after, timeZone }: Move, same: boolean): void {
     const old = new Map(before.checks.map((check) => [check.name, check.actual]))
     this.showTable({
       columns: [
@@ -114,6 +114,8 @@ export default class Migrate extends BaseCommand {
         ? `${countOf(rows, 'row')} copied. Both databases tell the same figures. Next: orderctl rebuild queue`
         : `${countOf(rows, 'row')} copied, but the figures differ. Empty the new database and copy again.`,
     )
+    if (timeZone !== undefined && timeZone !== this.settings.timeZone)
+      this.note(`Its days are days in ${timeZone}: set ORDERCTL_TIME_ZONE=${timeZone}, as for the old database.`)
   }
 
   #showQueue({ place, current: before, latest }: QueueTables, onlyLook: boolean): NonNullable<MigrateResult['queue']> {
@@ -137,13 +139,22 @@ export default class Migrate extends BaseCommand {
 }
 
 function readOld(text: string, target: DatabaseAddress): SqliteAddress {
-  const from = readDatabase(text)
-  if (from.kind === 'sqlite' && target.kind !== 'sqlite') return from
+  const from = asFile(text)
+  if (from && target.kind !== 'sqlite') return from
   throw usageError({
     code: 'bad_copy',
-    message: from.kind === 'sqlite' ? 'The configured database is a file, too.' : `--from "${text}" is not a file.`,
+    message: from ? 'The configured database is a file, too.' : `--from ${maskPassword(text)} names no file.`,
     fix: 'Name the old database with --from sqlite:PATH, and the new one, on a server, in ORDERCTL_DATABASE_URL.',
   })
+}
+
+function asFile(text: string): SqliteAddress | undefined {
+  try {
+    const address = readDatabase(text)
+    return address.kind === 'sqlite' ? address : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function describeChange(before: number, current: number): string {

@@ -77,9 +77,10 @@ function missing(address: DatabaseAddress): UserError {
 export async function openReadOnly(address: SqliteAddress): Promise<Database> {
   return explained(address, async () => {
     if (!fileExists(address)) throw missing(address)
+    refuseFolder(address)
     const db = new Kysely<Schema>({ dialect: sqliteDialect(address, { readOnly: true }) })
     try {
-      if (await isCurrent(db)) return db
+      if (await isCurrent(db, address.path)) return db
     } catch (error) {
       await db.destroy()
       throw error

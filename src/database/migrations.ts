@@ -58,10 +58,13 @@ export async function migrate(database: Kysely<Schema>, place: string): Promise<
   })
 }
 
-/** Whether every migration of this release was applied. */
-export async function isCurrent(database: Kysely<Schema>): Promise<boolean> {
-  const db = asMigrated(database)
-  return (await isOurs(db)) && (await latest(db)) === MIGRATIONS.length
+/**
+ * Whether every migration of this release was applied.
+ *
+ * @throws UserError where the database belongs to another program or to a newer release
+ */
+export async function isCurrent(database: Kysely<Schema>, place: string): Promise<boolean> {
+  return (await appliedCount(asMigrated(database), place)) === MIGRATIONS.length
 }
 
 /** Whether it holds our tables. */

@@ -116,7 +116,7 @@ type Differing = SelectQueryBuilder<Schema & { differing: { id: number } }, 'dif
 function namesOf(differing: Differing, kind: DataPromise['of']): Promise<{ name: string }[]> {
   switch (kind) {
     case 'order':
-      return differing.innerJoin('orders', 'orders.id', 'differing.id').select('orders.reference as name').execute()
+      return namesOfOrders(differing)
     case 'product':
       return differing.innerJoin('products', 'products.id', 'differing.id').select('products.sku as name').execute()
     case 'customer':
@@ -127,6 +127,15 @@ function namesOf(differing: Differing, kind: DataPromise['of']): Promise<{ name:
     case 'import':
       return differing.innerJoin('imports', 'imports.id', 'differing.id').select('imports.file as name').execute()
   }
+}
+
+/** One that is not there is known by its key alone. */
+async function namesOfOrders(differing: Differing): Promise<{ name: string }[]> {
+  const rows = await differing
+    .leftJoin('orders', 'orders.id', 'differing.id')
+    .select(['differing.id', 'orders.reference'])
+    .execute()
+  return rows.map(({ id, reference }) => ({ name: reference ?? `#${id}` }))
 }
 
 async function currenciesOfOrders(db: Database): Promise<Currency[]> {

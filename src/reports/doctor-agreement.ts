@@ -1,6 +1,7 @@
 // Whether this process and the database mean the same: by the day, and by the hour.
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import { readSetting } from '../database/settings.js'
 import type { DatabaseCheck, Finding } from './doctor-database.js'
 
@@ -23,8 +24,21 @@ async function checkTimeZone(db: Database, { timeZone }: Config): Promise<Findin
   }
 }
 
-/** After a clock was put back, orders fall due late and leases do not end. */
+/**
+ * Leases go by the clock of a server, retries and reports by that of this machine. After either was put back, orders fall
+ * due late and leases do not end.
+ */
 async function checkClockOfDatabase(db: Database): Promise<Finding> {
+  const began = Date.now()
+  const now = await databaseTime(db)
+  // The answer was given at some moment between the two.
+  const apart = Math.max(began - now, now - Date.now())
+  if (apart > CLOCK_TOLERANCE_MS) {
+    return {
+      detail: `the server has ${new Date(now).toISOString()}, ${seconds(apart)} ${now < began ? 'behind' : 'ahead of'} this clock`,
+      fix: 'Set the clocks of the server and of this machine (timedatectl set-ntp true).',
+    }
+  }
   const [worker, imported, run, snapshot] = await Promise.all([
     db
       .selectFrom('workers')
@@ -44,7 +58,7 @@ async function checkClockOfDatabase(db: Database): Promise<Finding> {
       .executeTakeFirst(),
   ])
   const latest = Math.max(...[worker, imported, run, snapshot].map((row) => row?.at ?? 0))
-  const ahead = latest - Date.now()
+  const ahead = latest - now
   if (latest === 0) return { detail: 'nothing was noted yet' }
   const detail = `the last thing noted is of ${new Date(latest).toISOString()}`
   if (ahead <= CLOCK_TOLERANCE_MS) return { detail }

@@ -1,11 +1,11 @@
 // Checks of the database as a file and as tables. The pragmas are SQLite's own.
 import { existsSync, statSync } from 'node:fs'
-import { access, constants } from 'node:fs/promises'
+import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Config } from '../config.js'
 import { type Database, type DatabaseAddress, databaseExists, placeOf } from '../database/connection.js'
-import { engineOf } from '../database/engine.js'
 import { sql } from '../database/kysely.js'
+import type { SqliteAddress } from '../database/sqlite.js'
 import { readMigrations } from './migrations.js'
 
 /** What a check found; without a fix where all is well. */
@@ -43,18 +43,24 @@ export async function findDatabase(address: DatabaseAddress): Promise<Finding> {
   return { detail: path }
 }
 
-export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
-  { name: 'permissions', look: async (_, { database }) => checkPermissions(database) },
-  { name: 'migrations', look: (_, { database }) => checkMigrations(database) },
-  { name: 'integrity', look: checkIntegrity },
-  { name: 'write-ahead log', look: checkWriteAheadLog },
-  { name: 'foreign keys', look: checkForeignKeys },
-]
+/** Wherever it is. */
+export const MIGRATIONS_CHECK: DatabaseCheck = {
+  name: 'migrations',
+  look: (_, { database }) => checkMigrations(database),
+}
+
+/** Of a database that is a file. */
+export function fileChecks(address: SqliteAddress): DatabaseCheck[] {
+  return [
+    { name: 'permissions', look: async () => checkPermissions(address) },
+    { name: 'integrity', look: checkIntegrity },
+    { name: 'write-ahead log', look: (db) => checkWriteAheadLog(db, address) },
+    { name: 'foreign keys', look: checkForeignKeys },
+  ]
+}
 
 /** Customers and amounts are nobody else's business. */
-function checkPermissions(address: DatabaseAddress): Finding {
-  if (address.kind !== 'sqlite') return { detail: 'kept by the server' }
-  const { path } = address
+function checkPermissions({ path }: SqliteAddress): Finding {
   if (process.platform === 'win32') return { detail: 'kept by the folder on Windows' }
   const open = [path, `${path}-wal`, `${path}-shm`].filter(
     (file) => existsSync(file) && (statSync(file).mode & 0o077) !== 0,
@@ -71,28 +77,43 @@ async function checkMigrations(address: DatabaseAddress): Promise<Finding> {
   return applied === states.length ? { detail } : { detail, fix: 'Run `orderctl migrate`.' }
 }
 
+const LEAST_FREE_BYTES = 500_000_000
+
+/** Room for as much again: a migration may write every table anew. */
+export async function checkDisk({ path }: SqliteAddress): Promise<Finding> {
+  let folder = dirname(path)
+  while (!existsSync(folder)) folder = dirname(folder)
+  const { bavail, bsize } = await statfs(folder)
+  const free = bavail * bsize
+  const size = existsSync(path) ? (await stat(path)).size : 0
+  const needed = Math.max(LEAST_FREE_BYTES, size)
+  const detail = `${megabytes(free)} free in ${folder}, the database has ${megabytes(size)}`
+  return free >= needed ? { detail } : { detail, fix: `Free space on that disk: at least ${megabytes(needed)}.` }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1_000_000)} MB`
+}
+
 const RESTORE = 'Stop all orderctl processes, keep a copy of the file, and restore the last sound backup.'
 
 async function checkIntegrity(db: Database): Promise<Finding> {
-  if (engineOf(db) !== 'sqlite') return { detail: 'kept by the server' }
   const { rows } = await sql<{ quick_check: string }>`pragma quick_check(10)`.execute(db)
   const faults = rows.map((row) => row.quick_check).filter((text) => text !== 'ok')
   return faults.length === 0 ? { detail: 'quick_check found nothing' } : { detail: faults.join('; '), fix: RESTORE }
 }
 
-async function checkWriteAheadLog(db: Database, { database }: Config): Promise<Finding> {
-  if (database.kind !== 'sqlite') return { detail: 'kept by the server' }
+async function checkWriteAheadLog(db: Database, { path }: SqliteAddress): Promise<Finding> {
   const { rows } = await sql<{ journal_mode: string }>`pragma journal_mode`.execute(db)
   const mode = rows[0]?.journal_mode
   if (mode === 'wal') return { detail: 'on' }
   return {
     detail: `off (journal mode ${mode}): readers and writers wait for each other`,
-    fix: `Move the database to a local disk (${database.path} may be on a network drive), and run any command.`,
+    fix: `Move the database to a local disk (${path} may be on a network drive), and run any command.`,
   }
 }
 
 async function checkForeignKeys(db: Database): Promise<Finding> {
-  if (engineOf(db) !== 'sqlite') return { detail: 'kept by the server' }
   const { rows } = await sql<{ table: string }>`pragma foreign_key_check`.execute(db)
   if (rows.length === 0) return { detail: 'every row has what it refers to' }
   const tables = [...new Set(rows.map((row) => row.table))].join(', ')

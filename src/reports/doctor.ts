@@ -1,18 +1,23 @@
 // `doctor`: is this machine fit to take orders, is the database sound, and does anything wait for somebody? A check that
 // fails keeps no other from running; one that cannot be made because of it fails too, and says so.
-import { existsSync } from 'node:fs'
-import { stat, statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { type Config, type LoadedConfig, maskPassword } from '../config.js'
 import { connect, type DatabaseAddress, databaseExists, explainDatabaseError } from '../database/connection.js'
 import { UserError } from '../errors.js'
 import { AGREEMENT_CHECKS } from './doctor-agreement.js'
 import { checkConfiguration } from './doctor-configuration.js'
-import { DATABASE_CHECKS, type DatabaseCheck, type Finding, findDatabase } from './doctor-database.js'
+import {
+  checkDisk,
+  type DatabaseCheck,
+  type Finding,
+  fileChecks,
+  findDatabase,
+  MIGRATIONS_CHECK,
+} from './doctor-database.js'
 import { queueServerChecks } from './doctor-postgres.js'
 import { rabbitChecks } from './doctor-rabbitmq.js'
 import { redisChecks } from './doctor-redis.js'
+import { SERVER_CHECKS } from './doctor-server.js'
 import { WORK_CHECKS } from './doctor-work.js'
 
 export interface Check {
@@ -35,7 +40,7 @@ interface DoctorOptions {
 
 /** Every check; a cause stands before what follows from it. */
 export async function examine({ nodeRange, loadConfig, environment, moreChecks }: DoctorOptions): Promise<Check[]> {
-  const tableChecks = [...DATABASE_CHECKS, ...AGREEMENT_CHECKS, ...WORK_CHECKS, ...moreChecks]
+  const tableChecks = [MIGRATIONS_CHECK, ...AGREEMENT_CHECKS, ...WORK_CHECKS, ...moreChecks]
   const machine = [
     await check('node', async () => checkNode(process.versions.node, nodeRange)),
     await check('sqlite', async () => checkSqlite()),
@@ -48,7 +53,7 @@ export async function examine({ nodeRange, loadConfig, environment, moreChecks }
   })
   const rest = loaded
     ? [...(await examineServers(loaded.config)), ...(await examineDatabase(loaded.config, tableChecks))]
-    : ['disk space', 'database', ...tableChecks.map(({ name }) => name)].map((name) => notMade(name, configuration))
+    : ['database', ...tableChecks.map(({ name }) => name)].map((name) => notMade(name, configuration))
   return [...machine, configuration, ...rest]
 }
 
@@ -59,20 +64,21 @@ async function examineServers(config: Config): Promise<Check[]> {
 
 async function examineDatabase(config: Config, tableChecks: readonly DatabaseCheck[]): Promise<Check[]> {
   const address = config.database
-  const disk = await check('disk space', () => checkDisk(address), address)
+  const disk = address.kind === 'sqlite' ? [await check('disk space', () => checkDisk(address), address)] : []
   const database = await check('database', () => findDatabase(address), address)
+  const all = [...(address.kind === 'sqlite' ? fileChecks(address) : SERVER_CHECKS), ...tableChecks]
   if (!database.ok) {
     const missing = !(await databaseExists(address).catch(() => true))
-    const others = tableChecks.map(({ name }) =>
+    const others = all.map(({ name }) =>
       missing ? { name, ok: true, detail: 'no database yet', fix: null } : notMade(name, database),
     )
-    return [disk, database, ...others]
+    return [...disk, database, ...others]
   }
   const db = await connect(address)
   try {
     const checks: Check[] = []
-    for (const { name, look } of tableChecks) checks.push(await check(name, () => look(db, config), address))
-    return [disk, database, ...checks]
+    for (const { name, look } of all) checks.push(await check(name, () => look(db, config), address))
+    return [...disk, database, ...checks]
   } finally {
     await db.destroy()
   }
@@ -135,24 +141,4 @@ function checkSqlite(): Finding {
 function checkClock(now: number): Finding {
   const detail = new Date(now).toISOString()
   return now >= Date.UTC(2024, 0, 1) ? { detail } : { detail, fix: 'Set the clock (timedatectl set-ntp true).' }
-}
-
-const LEAST_FREE_BYTES = 500_000_000
-
-/** Room for as much again: a migration may write every table anew. */
-async function checkDisk(address: DatabaseAddress): Promise<Finding> {
-  if (address.kind !== 'sqlite') return { detail: 'kept by the server' }
-  const { path } = address
-  let folder = dirname(path)
-  while (!existsSync(folder)) folder = dirname(folder)
-  const { bavail, bsize } = await statfs(folder)
-  const free = bavail * bsize
-  const size = existsSync(path) ? (await stat(path)).size : 0
-  const needed = Math.max(LEAST_FREE_BYTES, size)
-  const detail = `${megabytes(free)} free in ${folder}, the database has ${megabytes(size)}`
-  return free >= needed ? { detail } : { detail, fix: `Free space on that disk: at least ${megabytes(needed)}.` }
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1_000_000)} MB`
 }

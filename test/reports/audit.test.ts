@@ -49,7 +49,8 @@ test('a sound database keeps every promise', async () => {
   expect(differences).toBe(0)
   expect(Object.fromEntries(checks.map((check) => [check.name, [check.ok, check.expected, check.actual]]))).toEqual({
     time_zone: [true, 'UTC', 'UTC'],
-    // Eight orders with ten lines.
+    // Eight orders with ten lines, seven reservations and five payments.
+    references: [true, 30, 30],
     order_totals: [true, 8, 8],
     order_lines: [true, 8, 8],
     line_totals: [true, 10, 10],
@@ -81,6 +82,36 @@ const BREACHES: readonly {
   readonly found: readonly (readonly (string | number)[])[]
   readonly left?: readonly (readonly (string | number)[])[]
 }[] = [
+  {
+    what: 'an order without its customer',
+    statements: ['pragma foreign_keys = off', `delete from customers where customer_id = 'B'`],
+    found: [['references', 1, '1003']],
+    left: [['references', 1, '1003']],
+  },
+  {
+    what: 'an order without its import',
+    statements: ['pragma foreign_keys = off', `update orders set import_id = 99 where reference = '1008'`],
+    found: [['references', 1, '1008']],
+    left: [['references', 1, '1008']],
+  },
+  {
+    what: 'a line and a reservation of a product that is not there',
+    statements: ['pragma foreign_keys = off', `delete from products where sku = 'GIFT'`],
+    found: [['references', 2, '1003']],
+    left: [['references', 2, '1003']],
+  },
+  {
+    what: 'a line, a reservation and a payment of orders that are not there',
+    statements: [
+      'pragma foreign_keys = off',
+      `insert into order_lines select 997, line_number, product_id, 1, 100, 1 from order_lines limit 1`,
+      `insert into stock_reservations select 998, 1, product_id, 1, 0 from stock_reservations limit 1`,
+      `insert into payments (order_id, attempt, idempotency_key, amount, currency, status, created_at)
+         values (999, 1, 'x', 1, 'USD', 'pending', 0)`,
+    ],
+    found: [['references', 3, '#997', '#998', '#999']],
+    left: [['references', 3, '#997', '#998', '#999']],
+  },
   {
     what: 'the total of a waiting order',
     statements: [`update orders set total = 999 where reference = '1008'`],

@@ -4,8 +4,10 @@ import type { Database } from '../../database/connection.js'
 import { sql } from '../../database/kysely.js'
 import { type Currency, currencyDecimals, PRICE_DECIMALS } from '../../domain/money.js'
 import { type DataPromise, differsUnless, oneIf, rightIf } from './promise.js'
+import { references } from './references.js'
 
 export const ORDER_PROMISES: readonly DataPromise[] = [
+  { name: 'references', about: 'whatever an order names or has is there', of: 'order', compare: references },
   { name: 'order_totals', about: 'an order costs the sum of its lines', of: 'order', compare: orderTotals },
   { name: 'order_lines', about: 'every order has a line', of: 'order', compare: orderLines },
   { name: 'line_totals', about: 'quantity x price, rounded once, half up', of: 'order', compare: lineTotals },
