@@ -121,7 +121,7 @@ export function makeBigShop(orders: number) {
 }
 
 /** Of the file and of what was not yet written back into it. */
-export function hashOf({ databasePath }: Workplace): string {
+export function hashOf(databasePath: string): string {
   const hash = createHash('sha256').update(readFileSync(databasePath))
   const log = `${databasePath}-wal`
   if (existsSync(log)) hash.update(readFileSync(log))
