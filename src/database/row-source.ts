@@ -30,6 +30,16 @@ export function packedIdsIn<Id extends number>(db: Executing, json: Json): RawBu
   return READERS[engineOf(db)].ids<Id>(json)
 }
 
+/**
+ * A column of whole numbers in a condition that stands beside a list of ids: rows are to be found by their ids. Of a column
+ * that changes with every batch, planners know what was true a while ago, and would read all of an index over it each time.
+ *
+ * @param forNull what stands for null; so the condition implies nothing that an index over some rows could go by
+ */
+export function besideIds(column: string, forNull: number): RawBuilder<number> {
+  return sql`coalesce(${sql.ref(column)}, ${sql.lit(forNull)})`
+}
+
 interface NamedColumn {
   readonly name: RawBuilder<unknown>
   readonly kind: ColumnKind

@@ -3,7 +3,7 @@ import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import { Prepared } from '../database/prepared.js'
-import { idsIn, packedIdsIn } from '../database/row-source.js'
+import { besideIds, idsIn, packedIdsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
 import type { QueueCounts } from './queue.js'
@@ -15,7 +15,7 @@ export async function makeDue(db: Database, ids: readonly OrderId[]): Promise<nu
     .set({ due_at: await databaseTime(db) })
     .where('id', 'in', idsIn(db, ids))
     .where('status', '=', 'pending')
-    .where('due_at', 'is', null)
+    .where(besideIds('due_at', -1), '=', -1)
     .executeTakeFirst()
   return Number(due.numUpdatedRows)
 }

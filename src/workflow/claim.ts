@@ -6,7 +6,7 @@ import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
 import { type Kysely, type SelectQueryBuilder, sql } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
-import { idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
+import { besideIds, idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { type IdempotencyKey, idempotencyKey, type LeaseToken, type OrderId } from '../domain/ids.js'
@@ -54,11 +54,12 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
   return inTransaction(db, async (trx) => {
     const mine = await stillDue(trx, due, { now })
     const fresh = mine.filter((order) => order.status === 'pending')
+    await takeLease.run(trx, { ids: idsJson(mine), token, until: (await databaseTime(trx)) + options.leaseMs })
+    await addIntents.run(trx, { ids: idsJson(fresh), now })
+    // Last, since others wait for the same few products; what there is no stock for is taken back.
     const { served, short } = await reserveStock(trx, fresh, now + options.reservationTtlMs)
     await failOutOfStock(trx, short, now)
-    await addIntents.run(trx, { ids: idsJson(served), now })
     const orders = [...mine.filter((order) => order.status !== 'pending'), ...served]
-    await takeLease.run(trx, { ids: idsJson(orders), token, until: (await databaseTime(trx)) + options.leaseMs })
     return { token, count: mine.length, failed: short.length, orders }
   })
 }
@@ -120,7 +121,7 @@ function dueOrders(db: Kysely<Schema>, value: Parameter<{ now: number; ids: stri
   return db
     .selectFrom('orders')
     .where('id', 'in', packedIdsIn<OrderId>(db, value('ids')))
-    .where('due_at', '<', value('now'))
+    .where(besideIds('due_at', Number.MAX_SAFE_INTEGER), '<', value('now'))
 }
 
 const itemsAmong = new Prepared<{ ids: string }, Item & { readonly orderId: OrderId }>((db, value) =>
@@ -183,8 +184,22 @@ function among<Values extends object>(
   }
 }
 
+/** They get neither lease nor intent. */
 async function failOutOfStock(db: Kysely<Schema>, orders: readonly OutOfStock[], now: number): Promise<void> {
   if (orders.length === 0) return
+  await db
+    .deleteFrom('payments')
+    .where(
+      'order_id',
+      'in',
+      idsIn(
+        db,
+        orders.map(({ id }) => id),
+      ),
+    )
+    .where('created_at', '=', now)
+    .where('status', '=', 'pending')
+    .execute()
   await db
     .updateTable('orders')
     .from(rowSource(db, 'row', packRows({ id: 'integer', message: 'long text' }, orders)))
@@ -194,6 +209,7 @@ async function failOutOfStock(db: Kysely<Schema>, orders: readonly OutOfStock[],
       message: eb.ref('row.message'),
       settled_at: now,
       due_at: null,
+      lease_token: null,
     }))
     .whereRef('orders.id', '=', 'row.id')
     .execute()

@@ -48,22 +48,21 @@ export async function settle(
     const sold = await complete(trx, mine, now)
     const refused = await rollBack(trx, mine, now)
     const postponed = await postpone(trx, mine, options, now)
-    // Last, since others wait for the same few products.
+    // Last, since others wait for the same sales figures and the same few products.
+    await addToSales(trx, idsJson(sold))
     await settleStock(trx, { sold, released: refused })
     return { completed: sold.length, rolledBack: refused.length, postponed }
   })
 }
 
-/** The money is in: the sale counts. Returns the orders whose stock leaves. */
+/** The money is in. Returns the orders that are sold: they count, and their stock leaves. */
 async function complete(db: Kysely<Schema>, answers: readonly Answer[], now: number): Promise<readonly Wanting[]> {
   const captured = answers.flatMap(({ order: { id, attempt, items }, outcome }) =>
     outcome.status === 'captured' ? [{ id, attempt, items, reference: outcome.reference }] : [],
   )
   if (captured.length === 0) return []
-  const ids = idsJson(captured)
   await recordCaptures.run(db, { captured: packRows(CAPTURED, captured).json, now })
-  await markCompleted.run(db, { ids, now })
-  await addToSales(db, ids)
+  await markCompleted.run(db, { ids: idsJson(captured), now })
   return captured
 }
 

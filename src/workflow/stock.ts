@@ -20,11 +20,12 @@ export async function reserveStock<Order extends Wanting>(
   orders: readonly Order[],
   expiresAt: number,
 ): Promise<{ served: readonly Order[]; short: readonly OutOfStock[] }> {
+  await addReservations.run(db, { ids: idsOf(orders), expiresAt })
   const productIds = idsInOrder(unitsOf(orders))
   const products = new Map((await stockOf.all(db, { ids: productIds })).map((product) => [product.id, product]))
   const available = new Map([...products.values()].map((product) => [product.id, product.available]))
   const { served, short } = allocate(orders, available)
-  await addReservations.run(db, { ids: JSON.stringify(served.map((order) => order.id)), expiresAt })
+  if (short.length > 0) await dropReservations.run(db, { ids: idsOf(short), expiresAt })
   await addReserved.run(db, { units: packUnits(served) })
   return {
     served,
@@ -62,6 +63,14 @@ const addReservations = new Prepared<{ ids: string; expiresAt: number }>((db, va
         .select((sub) => sub.fn.sum<number>('order_lines.quantity').as('quantity'))
         .select(sql<number>`${value('expiresAt')}`.as('expires_at')),
     ),
+)
+
+/** Those that were added a moment ago. */
+const dropReservations = new Prepared<{ ids: string; expiresAt: number }>((db, value) =>
+  db
+    .deleteFrom('stock_reservations')
+    .where('order_id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+    .where('expires_at', '=', value('expiresAt')),
 )
 
 const addReserved = new Prepared<{ units: string }>((db, value) =>
@@ -115,6 +124,10 @@ const UNIT_COLUMNS = { product_id: 'integer', quantity: 'integer' } as const
 /** MySQL locks rows in the order in which it comes upon them, and sorts afterwards. */
 function idsInOrder(units: ReadonlyMap<ProductId, number>): string {
   return JSON.stringify([...units.keys()].sort((a, b) => a - b))
+}
+
+function idsOf(orders: readonly { readonly id: OrderId }[]): string {
+  return JSON.stringify(orders.map((order) => order.id))
 }
 
 function packUnits(orders: readonly Wanting[]): string {
