@@ -66,6 +66,8 @@ class WatchSource {
   readonly #app: App
   readonly #live: LiveStatus
   readonly #schedule
+  /** By performance.now(). */
+  #readAt = 0
   #latest: Pick<WatchState, 'status' | 'countedAt' | 'settled' | 'schedule'> | undefined
 
   constructor(app: App, intervalMs: number) {
@@ -79,11 +81,13 @@ class WatchSource {
     let trouble: UserError | undefined
     try {
       this.#latest = { ...(await this.#live.read()), schedule: (await this.#schedule.take()).value }
+      this.#readAt = performance.now()
     } catch (error) {
       trouble = error instanceof UserError ? error : explainDatabaseError(error, this.#app.config.database)
       if (!trouble || !this.#latest) throw error
     }
-    const now = Date.now()
+    // In the database's time, as what is shown was.
+    const now = trouble ? this.#latest.status.at + Math.round(performance.now() - this.#readAt) : this.#latest.status.at
     const { timeZone } = this.#app.config
     return { ...this.#latest, now, trouble, clock: `${clockAt(now, timeZone)} ${timeZone}` }
   }

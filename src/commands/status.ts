@@ -104,11 +104,11 @@ export default class StatusCommand extends BaseCommand {
   }
 
   async #showHistory({ since = SINCE, csv }: { since: string | undefined; csv: boolean }): Promise<HistoryResult> {
-    const now = Date.now()
-    const { driver, periods } = await this.withApp(async ({ db, queue }) => ({
-      driver: queue.driver,
-      periods: await readHistory(db, readSince(since, this.settings.timeZone, now), now),
-    }))
+    const { driver, periods } = await this.withApp(async ({ db, queue }) => {
+      const now = await databaseTime(db)
+      const periods = await readHistory(db, readSince(since, this.settings.timeZone, now), now)
+      return { driver: queue.driver, periods }
+    })
     if (csv) this.showTable(historyCsv(driver, periods), { csv })
     else if (periods.length > 0) this.#drawHistory(driver, periods)
     if (!csv || periods.length === 0) this.#noteHistory(since, periods)

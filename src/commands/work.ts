@@ -18,6 +18,8 @@ export interface WorkResult {
   readonly rolled_back: number
   /** Charges that the gateway gave no answer to. */
   readonly postponed: number
+  /** Transactions that the database gave up for another's sake, a deadlock for instance, and that were done again. */
+  readonly repeated_transactions: number
   readonly seconds: number
   readonly orders_per_second: number
 }
@@ -127,6 +129,7 @@ export default class Work extends BaseCommand {
       failed: totals.failed,
       rolled_back: totals.rolledBack,
       postponed: totals.postponed,
+      repeated_transactions: totals.repeated,
       seconds: Math.round(seconds * 1000) / 1000,
       orders_per_second: Math.round(totals.processed / seconds),
     }

@@ -2,9 +2,7 @@
 import { createPool } from 'mysql2'
 import { CompiledQuery, type DatabaseConnection, MysqlDialect, type QueryCompiler } from './kysely.js'
 import { InnoDbQueryCompiler } from './mysql-compiler.js'
-import { IDLE_TRANSACTION_MS, type MysqlAddress } from './server-address.js'
-
-const CONNECT_TIMEOUT_MS = 5000
+import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type MysqlAddress } from './server-address.js'
 
 /** @param connections at the most */
 export function mysqlDialect({ url }: MysqlAddress, connections: number): MysqlDialect {
@@ -16,6 +14,7 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number): MysqlD
     // Sums of whole numbers are decimals to MySQL.
     decimalNumbers: true,
     enableKeepAlive: true,
+    keepAliveInitialDelay: KEEP_ALIVE_MS,
   })
   // One that breaks while nobody waits for it, be it told once or twice; whoever asks it next gets the error.
   pool.on('connection', (connection) => connection.on('error', () => undefined))

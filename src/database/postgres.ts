@@ -2,9 +2,16 @@
 import pg from 'pg'
 import { PostgresDialect, type QueryCompiler } from './kysely.js'
 import { PostgresTablesCompiler } from './postgres-compiler.js'
-import { IDLE_TRANSACTION_MS, type PostgresAddress } from './server-address.js'
+import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type PostgresAddress } from './server-address.js'
 
-const CONNECT_TIMEOUT_MS = 5000
+/** For one that is free, where all are in use: longer than any lock is held by a process that has died. */
+const FREE_TIMEOUT_MS = 2 * IDLE_TRANSACTION_MS
+
+class QuickClient extends pg.Client {
+  constructor(config?: pg.ClientConfig | string) {
+    super(typeof config === 'object' ? { ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS } : config)
+  }
+}
 
 /** Types that pg gives as text, since not all of their values are numbers of JavaScript's: bigint, and sums of them. */
 const WHOLE_NUMBERS = new Set<number>([pg.types.builtins.INT8, pg.types.builtins.NUMERIC])
@@ -15,9 +22,11 @@ export function postgresDialect({ url }: PostgresAddress, connections: number): 
     connectionString: url,
     max: connections,
     application_name: 'orderctl',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: FREE_TIMEOUT_MS,
+    Client: QuickClient,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     types: {
       getTypeParser: (type: number, format?: 'text' | 'binary') =>
         WHOLE_NUMBERS.has(type) ? Number : pg.types.getTypeParser(type, format),

@@ -22,6 +22,12 @@ export interface MysqlAddress {
  */
 export const IDLE_TRANSACTION_MS = 30_000
 
+/** How long a connection may take to be made. */
+export const CONNECT_TIMEOUT_MS = 5000
+
+/** After so long of silence, a connection is asked whether its server is still there. */
+export const KEEP_ALIVE_MS = 10_000
+
 /** Undefined for what is neither postgres://HOST/DATABASE nor mysql://HOST/DATABASE. */
 export function serverAddress(text: string): PostgresAddress | MysqlAddress | undefined {
   return readPostgresAddress(text) ?? readMysqlAddress(text)

@@ -8,6 +8,8 @@ const AWAY = new Set([
   ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE'],
   ...['57P01', '57P02', '57P03', '25P03', '08000', '08001', '08003', '08006'],
   ...['PROTOCOL_CONNECTION_LOST', 'ER_SERVER_SHUTDOWN', 'ER_CONNECTION_KILLED', 'ER_NORMAL_SHUTDOWN'],
+  // The server that was the first is a standby now: another one takes its place.
+  ...['25006', 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE'],
 ])
 const FULL_OF_CLIENTS = new Set(['53300', 'ER_CON_COUNT_ERROR', 'ER_TOO_MANY_USER_CONNECTIONS'])
 const REFUSED = new Set(['28P01', '28000', 'ER_ACCESS_DENIED_ERROR', 'ER_ACCESS_DENIED_NO_PASSWORD_ERROR'])
@@ -46,7 +48,7 @@ export function serverProblem(error: unknown, address: PostgresAddress | MysqlAd
     return {
       code: 'database_full_of_clients',
       message: `${place} takes no more connections: ${said}.`,
-      fix: 'Run fewer workers, lower their --concurrency, or raise max_connections on the server.',
+      fix: 'Run fewer workers, or raise max_connections on the server.',
       retryable: true,
       exit: EXIT.unreachable,
     }
@@ -92,4 +94,11 @@ export function serverProblem(error: unknown, address: PostgresAddress | MysqlAd
     }
   }
   return undefined
+}
+
+/** Whether the error is that of a database, and not of something else that was asked meanwhile. */
+export function isDatabaseError(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  // pg's errors from the server have a severity.
+  return /^(SQLITE|ER|PROTOCOL)_/.test(errorCode(error) ?? '') || 'severity' in error || AWAY_TEXT.test(error.message)
 }

@@ -9,6 +9,15 @@ import type { Schema } from './schema.js'
 /** How often a transaction is tried before its error is told. */
 const MOST_TRIES = 8
 
+let repeats = 0
+
+/** How many transactions were begun again in this thread since this was last asked. */
+export function takeRepeats(): number {
+  const taken = repeats
+  repeats = 0
+  return taken
+}
+
 /**
  * Does all of it or nothing. Transactions take their locks in one order (orders by id, then sales figures by key, then
  * products by id), so that none waits for one that waits for it; where the server gives one up all the same, or somebody
@@ -25,6 +34,7 @@ export async function inTransaction<Result>(
       return await db.transaction().execute(act)
     } catch (error) {
       if (tries === MOST_TRIES || !isGivenUp(error)) throw error
+      repeats += 1
       await sleep(Math.random() * 20 * tries)
     }
   }
@@ -39,8 +49,16 @@ export function atOneMoment<Result>(
   return (engineOf(db) === 'sqlite' ? reading : reading.setIsolationLevel('repeatable read')).execute(read)
 }
 
-/** Serialisation failure, deadlock, lost race for a unique key. */
-const GIVEN_UP = new Set(['40001', '40P01', '23505', 'ER_LOCK_DEADLOCK', 'ER_CHECKREAD', 'ER_DUP_ENTRY'])
+/** Serialisation failure, deadlock, a lock that was waited for in vain, a lost race for a unique key. */
+const GIVEN_UP = new Set([
+  '40001',
+  '40P01',
+  '23505',
+  'ER_LOCK_DEADLOCK',
+  'ER_LOCK_WAIT_TIMEOUT',
+  'ER_CHECKREAD',
+  'ER_DUP_ENTRY',
+])
 
 function isGivenUp(error: unknown): boolean {
   return GIVEN_UP.has(errorCode(error) ?? '')

@@ -242,6 +242,8 @@ async function release(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promis
     if (!last) return { published, unpublished }
     after = last.id
     const ids = held.map((order) => order.id)
+    // It goes on, so nobody takes it over.
+    await updateRun(db, run, {})
     const due = await makeDue(db, ids)
     unpublished ??= await publishingError(queue, ids)
     if (!unpublished) published += due

@@ -175,6 +175,6 @@ export class Deliveries {
     const dueIn = await lastDueIn(this.#here.db, ids)
     if (dueIn === null) return
     // Where the server is away: a worker with nothing to do finds them.
-    await this.#here.queue.publish(ids, dueIn + 1).catch(() => undefined)
+    await this.#here.queue.publish(ids, Math.max(dueIn, LOOK_MS) + 1).catch(() => undefined)
   }
 }

@@ -107,7 +107,7 @@ class DueOrders {
     this.#batchSize = batchSize
   }
 
-  /** @returns false where nothing is due that is not in hand */
+  /** @returns false where nothing is due that is not in hand, or where others have all that is: time to rest */
   async handOut(handler: DeliveryHandler): Promise<boolean> {
     if (this.#next.length === 0) {
       this.#looking ??= this.#look().finally(() => {
@@ -123,10 +123,10 @@ class DueOrders {
       // Another process is at the same orders: what it has claimed need not be tried.
       this.#isShared = claimed < ids.length
       if (this.#isShared) this.#next = []
+      return claimed > 0
     } finally {
       for (const id of ids) this.#inHand.delete(id)
     }
-    return true
   }
 
   async #look(): Promise<void> {

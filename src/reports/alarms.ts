@@ -2,6 +2,7 @@
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
 import { sql } from '../database/kysely.js'
+import { atOneMoment } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'
 import { WORKER_STALE_MS } from './status.js'
@@ -24,17 +25,14 @@ export interface Alarm {
 /**
  * The alarms that are not turned off, all of one moment.
  *
- * @param now epoch milliseconds
+ * @param now the database's time
  */
 export async function readAlarms(db: Database, config: Config, now: number): Promise<Alarm[]> {
-  return db
-    .transaction()
-    .setAccessMode('read only')
-    .execute(async (snapshot) => {
-      const alarms: (Alarm | null)[] = []
-      for (const read of READERS) alarms.push(await read(snapshot, config, now))
-      return alarms.filter((alarm) => alarm !== null)
-    })
+  return atOneMoment(db, async (snapshot) => {
+    const alarms: (Alarm | null)[] = []
+    for (const read of READERS) alarms.push(await read(snapshot, config, now))
+    return alarms.filter((alarm) => alarm !== null)
+  })
 }
 
 /** @returns null where the alarm is turned off */

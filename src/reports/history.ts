@@ -1,5 +1,6 @@
 // Reads the queue's history: orders settled, batch runtimes and snapshots, put together by minute.
 import type { Database } from '../database/connection.js'
+import { atOneMoment } from '../database/transaction.js'
 import { addHistograms } from '../domain/histogram.js'
 import { type HistoryPeriod, highest, MINUTE_MS, periodLength, startOf } from './history-periods.js'
 import { readRuntimes } from './pace.js'
@@ -22,10 +23,7 @@ const NOTHING: Figures = {
  */
 export async function readHistory(db: Database, since: number, now: number): Promise<HistoryPeriod[]> {
   const from = startOf(since, periodLength(since, now))
-  const figures = await db
-    .transaction()
-    .setAccessMode('read only')
-    .execute((view) => readFigures(view, from, now))
+  const figures = await atOneMoment(db, (view) => readFigures(view, from, now))
   const periods: HistoryPeriod[] = []
   for (let start = Math.min(...figures.keys()); start <= now; start += periodLength(start, now)) {
     const end = Math.min(start + periodLength(start, now), now)

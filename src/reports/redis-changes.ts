@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../database/connection.js'
+import { writesAlone } from '../database/engine.js'
 import { readSetting } from '../database/settings.js'
 import { atOneMoment, inTransaction } from '../database/transaction.js'
 import type { Day } from '../domain/business-day.js'
@@ -9,10 +10,16 @@ import { BOARD_KINDS, type BoardKind, type Mark } from './redis-store.js'
 import { salesSince, type Total, totalsOf } from './redis-totals.js'
 
 /**
- * An order says when it was settled a moment before others can see it. So each look counts again the orders of so long
- * before the last one's end, and reads them again where there are more now: what came late, or by a clock put back.
+ * An order says when it was settled a moment before others can see it: on a server, before its transaction has waited for
+ * the locks of others. So each look counts again the orders of so long before the last one's end, and reads them again
+ * where there are more now: what came late, or by a clock put back.
  */
 const SAFETY_MARGIN_MS = 3000
+const SAFETY_MARGIN_ON_SERVER_MS = 35_000
+
+function safetyMargin(db: Database): number {
+  return writesAlone(db) ? SAFETY_MARGIN_MS : SAFETY_MARGIN_ON_SERVER_MS
+}
 
 /** With more orders settled since the last look, building everything anew is the smaller work. */
 const MOST_CHANGES = 200_000
@@ -36,10 +43,10 @@ export interface Changes {
 export function readChanges(db: Database, mark: Mark): Promise<Changes | 'nothing' | 'everything'> {
   return atOneMoment(db, async (snapshot) => {
     if ((await readSetting(snapshot, 'sales_id')) !== mark.salesId) return 'everything'
-    const late = (await countSettled(snapshot, mark.settledAt - SAFETY_MARGIN_MS, mark.settledAt)) !== mark.recent
+    const late = (await countSettled(snapshot, mark.settledAt - safetyMargin(snapshot), mark.settledAt)) !== mark.recent
     const latest = await latestSettled(snapshot)
     if (!late && latest <= mark.settledAt) return 'nothing'
-    const since = late ? mark.settledAt - SAFETY_MARGIN_MS : mark.settledAt + 1
+    const since = late ? mark.settledAt - safetyMargin(snapshot) : mark.settledAt + 1
     const settled = await countSettled(snapshot, since, latest)
     if (settled > MOST_CHANGES || !(await isSale(snapshot, mark.latestSale))) return 'everything'
     return {
@@ -55,14 +62,14 @@ export function readChanges(db: Database, mark: Mark): Promise<Changes | 'nothin
 /** @param before what was known of it: progress does not go backwards, also where a failed order is tried again */
 export async function readProgress(db: Database, before: Progress = NO_PROGRESS): Promise<Progress> {
   const settledAt = Math.max(before.settledAt, await latestSettled(db))
-  const latestSale = await salesSince(db, before.settledAt - SAFETY_MARGIN_MS)
+  const latestSale = await salesSince(db, before.settledAt - safetyMargin(db))
     .select('settled_at')
     .orderBy('settled_at', 'desc')
     .limit(1)
     .executeTakeFirst()
   return {
     settledAt,
-    recent: await countSettled(db, settledAt - SAFETY_MARGIN_MS, settledAt),
+    recent: await countSettled(db, settledAt - safetyMargin(db), settledAt),
     latestSale: latestSale?.settled_at ?? before.latestSale,
   }
 }

@@ -1,8 +1,9 @@
 // The reports with what is kept in Redis: the database's answers, sooner. Whenever Redis cannot answer, the database does.
 import type { Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
+import { isDatabaseError } from '../database/server-problems.js'
 import type { Day } from '../domain/business-day.js'
-import { errorCode, UserError } from '../errors.js'
+import { UserError } from '../errors.js'
 import type { RedisAddress } from '../redis/address.js'
 import { connectRedis, unreachable } from '../redis/connection.js'
 import type { Check, FiguresCopy } from './audit.js'
@@ -173,8 +174,8 @@ export class RedisReports implements Reports, FiguresCopy {
   /** A failure of Redis as one that has a next step. Throws what is the database's. */
   #explain(error: unknown): UserError {
     this.#disconnect()
-    if (errorCode(error)?.startsWith('SQLITE_')) throw error
     if (error instanceof UserError) return error
+    if (isDatabaseError(error)) throw error
     return isRefusal(error) ? commandRefused(this.#options.address, error) : unreachable(this.#options.address, error)
   }
 

@@ -1,6 +1,8 @@
 // Doctor's checks of what is done by the clock, and of the alarms.
+
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import type { DatabaseCheck, Finding } from '../reports/doctor-database.js'
 import { readAllAlarms } from './alarm-state.js'
 import { readScheduleAlarm } from './health.js'
@@ -15,13 +17,13 @@ export const SCHEDULE_CHECKS: readonly DatabaseCheck[] = [
 async function checkSchedule(db: Database, config: Config): Promise<Finding> {
   const runs = await Promise.all(TASK_NAMES.map((task) => readLastRun(db, task)))
   if (runs.every((run) => run === undefined)) return { detail: 'never used' }
-  const alarm = await readScheduleAlarm(db, config, Date.now())
+  const alarm = await readScheduleAlarm(db, config, await databaseTime(db))
   if (alarm === null) return { detail: 'not looked at: the alarm is turned off' }
   return alarm.crossed ? { detail: alarm.message, fix: alarm.fix } : { detail: alarm.message }
 }
 
 async function checkAlarms(db: Database, config: Config): Promise<Finding> {
-  const alarms = await readAllAlarms(db, config, Date.now())
+  const alarms = await readAllAlarms(db, config, await databaseTime(db))
   const crossed = alarms.filter((alarm) => alarm.crossed)
   if (crossed.length === 0) return { detail: `none of ${alarms.length} crossed` }
   return {

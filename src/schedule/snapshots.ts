@@ -11,7 +11,7 @@ import { readWorkers } from '../reports/status.js'
 import { thinHistory } from './thinning.js'
 
 /** An order carries the time at which its settling began: after so long that is committed, on any machine's clock. */
-const SETTLING_MS = 30_000
+const SETTLING_MS = 60_000
 
 const ROWS_A_STATEMENT = 500
 

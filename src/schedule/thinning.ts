@@ -3,6 +3,7 @@
 import type { Database } from '../database/connection.js'
 import { type Kysely, sql } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
+import { inTransaction } from '../database/transaction.js'
 import { HOUR_MS, minutesBegin } from '../reports/history-periods.js'
 
 const KEEP_MS = 365 * 24 * HOUR_MS
@@ -10,11 +11,11 @@ const KEEP_MS = 365 * 24 * HOUR_MS
 export async function thinHistory(db: Database, now: number): Promise<void> {
   const before = minutesBegin(now)
   // Looked for before the transactions, which keep other writers waiting.
-  if ((await crowdedSettled(db, before)).length > 0) await db.transaction().execute((trx) => thinSettled(trx, before))
+  if ((await crowdedSettled(db, before)).length > 0) await inTransaction(db, (trx) => thinSettled(trx, before))
   if ((await crowdedSnapshots(db, before)).length > 0) {
-    await db.transaction().execute((trx) => thinSnapshots(trx, before))
+    await inTransaction(db, (trx) => thinSnapshots(trx, before))
   }
-  if ((await crowdedRuntimes(db, before)).length > 0) await db.transaction().execute((trx) => thinRuntimes(trx, before))
+  if ((await crowdedRuntimes(db, before)).length > 0) await inTransaction(db, (trx) => thinRuntimes(trx, before))
   const end = now - KEEP_MS
   await db.deleteFrom('settled_minutes').where('minute', '<', end).execute()
   await db.deleteFrom('queue_snapshots').where('taken_at', '<', end).execute()

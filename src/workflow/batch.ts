@@ -1,6 +1,7 @@
 // One batch, from delivery to settlement: claim and reserve, charge, settle.
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
+import { takeRepeats } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
 import type { Gateway } from '../payments/gateway.js'
 import { type ChargeOptions, chargeAll } from './charge.js'
@@ -20,6 +21,8 @@ export interface BatchResult {
   readonly rolledBack: number
   /** No answer from the gateway: asked again later, or by a person. */
   readonly postponed: number
+  /** Transactions that the database gave up for another's sake, and that were done again. */
+  readonly repeated: number
 }
 
 /**
@@ -37,7 +40,7 @@ export async function processBatch(
     chargeAll(gateway, claimed.orders, options.charge),
   )
   const settled = claimed.orders.length > 0 ? await settle(db, claimed, answers, options.settle) : NOTHING_SETTLED
-  return { claimed: claimed.count, failed: claimed.failed, ...settled }
+  return { claimed: claimed.count, failed: claimed.failed, ...settled, repeated: takeRepeats() }
 }
 
 const NOTHING_SETTLED = { completed: 0, rolledBack: 0, postponed: 0 }

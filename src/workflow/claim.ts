@@ -13,7 +13,7 @@ import { type IdempotencyKey, idempotencyKey, type LeaseToken, type OrderId } fr
 import type { Currency } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
 import type { Item } from './allocate.js'
-import { type OutOfStock, reserveStock } from './stock.js'
+import { type OutOfStock, reserveStock, shareStock } from './stock.js'
 
 export interface ClaimOptions {
   readonly leaseMs: number
@@ -54,13 +54,18 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
   return inTransaction(db, async (trx) => {
     const mine = await stillDue(trx, due, { now })
     const fresh = mine.filter((order) => order.status === 'pending')
-    await takeLease.run(trx, { ids: idsJson(mine), token, until: (await databaseTime(trx)) + options.leaseMs })
-    await addIntents.run(trx, { ids: idsJson(fresh), now })
-    // Last, since others wait for the same few products; what there is no stock for is taken back.
-    const { served, short } = await reserveStock(trx, fresh, now + options.reservationTtlMs)
+    const { served, short } = await shareStock(trx, fresh)
     await failOutOfStock(trx, short, now)
     const orders = [...mine.filter((order) => order.status !== 'pending'), ...served]
-    return { token, count: mine.length, failed: short.length, orders }
+    await takeLease.run(trx, { ids: idsJson(orders), token, until: (await databaseTime(trx)) + options.leaseMs })
+    await addIntents.run(trx, { ids: idsJson(served), now })
+    // Last, since others wait for the same few products. What others took meanwhile is not there for us.
+    const late = await reserveStock(trx, served, now + options.reservationTtlMs)
+    await dropIntents(trx, late, now)
+    await failOutOfStock(trx, late, now)
+    const missed = new Set(late.map(({ id }) => id))
+    const failed = short.length + late.length
+    return { token, count: mine.length, failed, orders: orders.filter(({ id }) => !missed.has(id)) }
   })
 }
 
@@ -184,22 +189,18 @@ function among<Values extends object>(
   }
 }
 
-/** They get neither lease nor intent. */
-async function failOutOfStock(db: Kysely<Schema>, orders: readonly OutOfStock[], now: number): Promise<void> {
+async function dropIntents(db: Kysely<Schema>, orders: readonly OutOfStock[], now: number): Promise<void> {
   if (orders.length === 0) return
   await db
     .deleteFrom('payments')
-    .where(
-      'order_id',
-      'in',
-      idsIn(
-        db,
-        orders.map(({ id }) => id),
-      ),
-    )
+    .where('order_id', 'in', packedIdsIn<OrderId>(db, idsJson(orders)))
     .where('created_at', '=', now)
     .where('status', '=', 'pending')
     .execute()
+}
+
+async function failOutOfStock(db: Kysely<Schema>, orders: readonly OutOfStock[], now: number): Promise<void> {
+  if (orders.length === 0) return
   await db
     .updateTable('orders')
     .from(rowSource(db, 'row', packRows({ id: 'integer', message: 'long text' }, orders)))

@@ -24,7 +24,8 @@ export async function expireReservations(db: Database): Promise<number> {
     // Another process may be at the same ones.
     const orders = trx.selectFrom('orders').where('id', 'in', idsIn(trx, ids)).orderBy('id').select('id')
     await forUpdate(trx, orders).execute()
-    const expired = await findExpired(trx, now)
+    const locked = new Set(ids)
+    const expired = (await findExpired(trx, now)).filter((order) => locked.has(order.id))
     await trx
       .updateTable('orders')
       .set({

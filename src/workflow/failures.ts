@@ -113,17 +113,18 @@ export async function retryFailures(
   ids: readonly OrderId[],
   staggerMs = 0,
 ): Promise<number> {
-  const now = await databaseTime(db)
-  const waves = inWaves(ids, staggerMs, now)
+  const waves = inWaves(ids, staggerMs)
   const changed = await inTransaction(db, async (trx) => {
+    // In here: whoever looked at an order before sees by its due_at that it changed.
+    const now = await databaseTime(trx)
     let changed = 0
-    for (const wave of waves) changed += await makeDueAgain(trx, wave)
+    for (const wave of waves) changed += await makeDueAgain(trx, wave.ids, now + wave.delayMs)
     return changed
   })
   // If this process dies in here, workers find what is due in the database.
-  for (const { ids, dueAt, delayed } of waves) {
+  for (const { ids, delayMs } of waves) {
     // A claim takes what fell due before its own moment.
-    await queue.publish(ids, delayed ? dueAt - now + 1 : 0)
+    await queue.publish(ids, delayMs > 0 ? delayMs + 1 : 0)
   }
   return changed
 }
@@ -131,23 +132,21 @@ export async function retryFailures(
 /** Orders that fall due together. */
 interface Wave {
   readonly ids: readonly OrderId[]
-  /** Epoch milliseconds. */
-  readonly dueAt: number
-  readonly delayed: boolean
+  /** From the retry on. */
+  readonly delayMs: number
 }
 
 /** Each wave costs three statements and a message to the queue; with so many, an hour has one every 18 seconds. */
 const MOST_WAVES = 200
 
-function inWaves(ids: readonly OrderId[], staggerMs: number, now: number): Wave[] {
+function inWaves(ids: readonly OrderId[], staggerMs: number): Wave[] {
   const size = staggerMs === 0 ? Math.max(1, ids.length) : Math.ceil(ids.length / MOST_WAVES)
   return inBatches(ids, size).map((wave, index) => {
-    const delay = Math.floor((staggerMs * index * size) / ids.length)
-    return { ids: wave, dueAt: now + delay, delayed: delay > 0 }
+    return { ids: wave, delayMs: Math.floor((staggerMs * index * size) / ids.length) }
   })
 }
 
-async function makeDueAgain(trx: Kysely<Schema>, { ids, dueAt }: Wave): Promise<number> {
+async function makeDueAgain(trx: Kysely<Schema>, ids: readonly OrderId[], dueAt: number): Promise<number> {
   const again = await trx
     .updateTable('orders')
     .set((eb) => ({ status: 'pending', attempt: eb('attempt', '+', 1), ...NO_FAILURE, due_at: dueAt }))

@@ -42,8 +42,11 @@ export async function startHeartbeat(
 ): Promise<Heartbeat> {
   let concurrency = atFirst
   let ordersPerSecond = 0
+  /** By how much the database's clock is ahead of ours. */
+  let ahead = 0
   const id = randomUUID() as string as WorkerId
   const startedAt = await databaseTime(db)
+  ahead = startedAt - Date.now()
   await db
     .insertInto('workers')
     .values({
@@ -62,6 +65,7 @@ export async function startHeartbeat(
   let before = { at: startedAt, processed: 0 }
   const beat = async (ended: boolean) => {
     const now = { at: await databaseTime(db), processed: processed() }
+    ahead = now.at - Date.now()
     const rate = ((now.processed - before.processed) * 1000) / Math.max(1, now.at - before.at)
     ordersPerSecond = Math.round(rate * 10) / 10
     before = now
@@ -98,7 +102,7 @@ export async function startHeartbeat(
     resize(to) {
       concurrency = to
     },
-    countBatch: (ms) => runtimes.count(ms),
+    countBatch: (ms) => runtimes.count(ms, Date.now() + ahead),
     async end() {
       clearInterval(timer)
       await beatNext(true)

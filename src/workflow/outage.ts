@@ -8,8 +8,12 @@ import type { Schema } from '../database/schema.js'
 import { EXIT, UserError } from '../errors.js'
 import type { ConsumeOptions } from '../queue/queue.js'
 
-/** How often a server that is away is asked whether it is back, in milliseconds. */
-const ASK_MS = 500
+/** How soon a server that was away is asked again, in milliseconds; twice as long after each failure. */
+const FIRST_PAUSE_MS = 500
+const LONGEST_PAUSE_MS = 10_000
+
+/** Who has worked for so long since then has come through the last outage. */
+const SOUND_MS = 30_000
 
 interface Surroundings {
   readonly db: Kysely<Schema>
@@ -19,8 +23,8 @@ interface Surroundings {
 }
 
 /**
- * Consumes until the end, beginning again where the database went away in between. What was in hand then is claimed
- * anew when its lease ends, and charged under the same keys.
+ * Consumes until the end, beginning again where the database, or the queue's server, went away in between. What was in
+ * hand then is claimed anew when its lease ends, and charged under the same keys.
  *
  * @param consume resolves at the end; rejects at the first error
  */
@@ -28,19 +32,31 @@ export async function throughOutages(
   { db, config, signal, onNotice }: Surroundings,
   consume: () => Promise<void>,
 ): Promise<void> {
+  let pause = FIRST_PAUSE_MS
+  let told: string | undefined
   for (;;) {
+    const began = performance.now()
     try {
       return await consume()
     } catch (error) {
       const away = outageIn(error, config.database)
       if (!away) throw error
-      onNotice(`${away.message} Waiting for it.`, 'server_away')
+      if (performance.now() - began > SOUND_MS) {
+        pause = FIRST_PAUSE_MS
+        told = undefined
+      }
+      if (told !== away.code) onNotice(`${away.message} Waiting for it.`, 'server_away')
+      told = away.code
     }
-    while (!(await answers(db))) {
+    do {
       if (signal.aborted) return
-      await sleep(ASK_MS, undefined, { signal }).catch(() => undefined)
+      await sleep(pause, undefined, { signal }).catch(() => undefined)
+      pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
+    } while (!(await answers(db)))
+    if (told === 'database_unreachable') {
+      onNotice('The database is back.', 'server_back')
+      told = undefined
     }
-    onNotice('The database is back.', 'server_back')
   }
 }
 

@@ -2,7 +2,7 @@
 import { forUpdate, writesAlone } from '../database/engine.js'
 import { type Kysely, sql } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
-import { Prepared } from '../database/prepared.js'
+import { type Parameter, Prepared } from '../database/prepared.js'
 import { packedIdsIn, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId, ProductId } from '../domain/ids.js'
@@ -14,40 +14,65 @@ export interface OutOfStock {
   readonly message: string
 }
 
-/** Reserves what the orders want, in the order given, as far as stock lasts. */
-export async function reserveStock<Order extends Wanting>(
+/**
+ * Which of the orders get what they want, in the order given, as far as stock lasts just now. Nothing is locked by that:
+ * where several transactions write at a time, reserveStock may find less.
+ */
+export async function shareStock<Order extends Wanting>(
   db: Kysely<Schema>,
   orders: readonly Order[],
-  expiresAt: number,
 ): Promise<{ served: readonly Order[]; short: readonly OutOfStock[] }> {
-  await addReservations.run(db, { ids: idsOf(orders), expiresAt })
-  const productIds = idsInOrder(unitsOf(orders))
-  const products = new Map((await stockOf.all(db, { ids: productIds })).map((product) => [product.id, product]))
-  const available = new Map([...products.values()].map((product) => [product.id, product.available]))
-  const { served, short } = allocate(orders, available)
-  if (short.length > 0) await dropReservations.run(db, { ids: idsOf(short), expiresAt })
-  await addReserved.run(db, { units: packUnits(served) })
-  return {
-    served,
-    short: short.map(({ id, productId, wanted, available }) => ({
-      id,
-      message: `${products.get(productId)?.sku}: ${wanted} wanted, ${available} available`,
-    })),
-  }
+  return share(orders, await stockOf.all(db, { ids: idsInOrder(unitsOf(orders)) }))
 }
 
+/**
+ * Reserves what the orders want, and locks the products until the end of the transaction.
+ *
+ * @returns the orders that go without, since others were quicker
+ */
+export async function reserveStock(
+  db: Kysely<Schema>,
+  orders: readonly Wanting[],
+  expiresAt: number,
+): Promise<readonly OutOfStock[]> {
+  await addReservations.run(db, { ids: idsOf(orders), expiresAt })
+  const { served, short } = writesAlone(db)
+    ? { served: orders, short: [] }
+    : share(orders, await lockedStockOf.all(db, { ids: idsInOrder(unitsOf(orders)) }))
+  if (short.length > 0) await dropReservations.run(db, { ids: idsOf(short), expiresAt })
+  await addReserved.run(db, { units: packUnits(served) })
+  return short
+}
+
+interface Stock {
+  readonly id: ProductId
+  readonly sku: string
+  readonly available: number
+}
+
+function share<Order extends Wanting>(orders: readonly Order[], stock: readonly Stock[]) {
+  const skus = new Map(stock.map(({ id, sku }) => [id, sku]))
+  const { served, short } = allocate(orders, new Map(stock.map(({ id, available }) => [id, available])))
+  const messages = short.map(({ id, productId, wanted, available }) => ({
+    id,
+    message: `${skus.get(productId)}: ${wanted} wanted, ${available} available`,
+  }))
+  return { served, short: messages }
+}
+
+const stockOf = new Prepared<{ ids: string }, Stock>(stockAmong)
+
 /** Locked in id order, as by every transaction that changes several products. */
-const stockOf = new Prepared<{ ids: string }, { id: ProductId; sku: string; available: number }>((db, value) =>
-  forUpdate(
-    db,
-    db
-      .selectFrom('products')
-      .where('id', 'in', packedIdsIn<ProductId>(db, value('ids')))
-      .orderBy('id')
-      .select(['id', 'sku'])
-      .select((eb) => eb('on_hand', '-', eb.ref('reserved')).as('available')),
-  ),
-)
+const lockedStockOf = new Prepared<{ ids: string }, Stock>((db, value) => forUpdate(db, stockAmong(db, value)))
+
+function stockAmong(db: Kysely<Schema>, value: Parameter<{ ids: string }>) {
+  return db
+    .selectFrom('products')
+    .where('id', 'in', packedIdsIn<ProductId>(db, value('ids')))
+    .orderBy('id')
+    .select(['id', 'sku'])
+    .select((eb) => eb('on_hand', '-', eb.ref('reserved')).as('available'))
+}
 
 const addReservations = new Prepared<{ ids: string; expiresAt: number }>((db, value) =>
   db
@@ -90,7 +115,7 @@ export async function settleStock(
   if (held.size === 0) return
   const taken = unitsOf(sold)
   const units = [...held].map(([product_id, quantity]) => ({ product_id, quantity, taken: taken.get(product_id) ?? 0 }))
-  if (!writesAlone(db)) await stockOf.all(db, { ids: idsInOrder(held) })
+  if (!writesAlone(db)) await lockedStockOf.all(db, { ids: idsInOrder(held) })
   await takeUnits.run(db, { units: packRows(SETTLED_COLUMNS, units).json })
 }
 

@@ -47,9 +47,11 @@ export interface WorkTotals {
   readonly rolledBack: number
   /** Charges without an answer; an order may be among them more than once. */
   readonly postponed: number
+  /** Transactions that the database gave up for another's sake, and that were done again. */
+  readonly repeated: number
 }
 
-const NO_TOTALS: WorkTotals = { processed: 0, completed: 0, failed: 0, rolledBack: 0, postponed: 0 }
+const NO_TOTALS: WorkTotals = { processed: 0, completed: 0, failed: 0, rolledBack: 0, postponed: 0, repeated: 0 }
 
 interface Surroundings {
   readonly db: Kysely<Schema>
@@ -213,6 +215,7 @@ function addResult(totals: WorkTotals, result: BatchResult): WorkTotals {
     failed: totals.failed + result.failed,
     rolledBack: totals.rolledBack + result.rolledBack,
     postponed: totals.postponed + result.postponed,
+    repeated: totals.repeated + result.repeated,
   }
 }
 
