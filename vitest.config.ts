@@ -1,5 +1,18 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests that need a PostgreSQL, a MySQL or a RabbitMQ and take minutes: servers that go away, races, crashes, whole moves. */
+const SERVER_TESTS = [
+  'test/engines/{contention,crash,import,import-races,outage}.test.ts',
+  'test/move/**/*.test.ts',
+  'test/queue/{postgres-away,postgres-connect,postgres-work,rabbitmq-away,rabbitmq-connect}.test.ts',
+  'test/commands/doctor-server.test.ts',
+]
+
+const onServers = {
+  globalSetup: ['test/find-redis.ts', 'test/find-rabbitmq.ts', 'test/find-database-servers.ts'],
+  testTimeout: 60_000,
+}
+
 export default defineConfig({
   test: {
     // Tests mostly wait, for processes and for leases to end: a worker on every core, and not on all but one.
@@ -9,11 +22,11 @@ export default defineConfig({
         test: {
           name: 'tests',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/drift/**'],
-          globalSetup: ['test/find-redis.ts', 'test/find-rabbitmq.ts', 'test/find-database-servers.ts'],
-          testTimeout: 60_000,
+          exclude: ['test/drift/**', ...SERVER_TESTS],
+          ...onServers,
         },
       },
+      { test: { name: 'servers', include: SERVER_TESTS, ...onServers } },
       // Also part of `npm run check`: what is generated or said twice must agree.
       { test: { name: 'drift', include: ['test/drift/**/*.test.ts'], testTimeout: 60_000 } },
     ],

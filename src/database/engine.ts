@@ -37,10 +37,8 @@ export function forUpdate<Tables, Table extends keyof Tables, Row>(
   query: SelectQueryBuilder<Tables, Table, Row>,
   others: 'wait' | 'skip' = 'wait',
 ): SelectQueryBuilder<Tables, Table, Row> {
-  const engine = engineOf(db)
-  if (engine === 'sqlite') return query
-  // On PostgreSQL, a row that others refer to by a foreign key is free to be referred to while it is locked so.
-  const locked = engine === 'postgres' ? query.forNoKeyUpdate() : query.forUpdate()
+  if (writesAlone(db)) return query
+  const locked = query.forUpdate()
   return others === 'skip' ? locked.skipLocked() : locked
 }
 

@@ -181,7 +181,7 @@ function createPool(config: Config, concurrency: number, loaded: Int32Array): Pi
     concurrentTasksPerWorker: tasksPerThread,
     // ... so it must not sleep, deaf to their answers, when it has nothing else to do.
     atomics: 'disabled',
-    closeTimeout: 600_000,
+    closeTimeout: 1_200_000,
     workerData: {
       config,
       batch,

@@ -6,7 +6,7 @@ import { type Running, Workplace } from '../workplace.js'
 import { done, hashOf, MadeFile, makeBigShop, testOn, until } from './scene.js'
 import { describeOnServers, rowsInFile, rowsOnServer, type ServerDatabase } from './server-database.js'
 
-const ORDERS = 100_000
+const ORDERS = 20_000
 
 /** A page of a table is 5,000 rows. */
 const PAGE = 5000

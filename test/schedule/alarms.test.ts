@@ -1,7 +1,7 @@
 // Who is told of alarms, and how often: through the binary, with a real command.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import { alarmCommand } from '../../src/command-line/alarm-command.js'
 import { TellingHangs } from '../../src/schedule/alarm-state.js'
 import { type Shop, test } from '../commands/shop.js'
@@ -43,7 +43,7 @@ function looks(shop: Shop): number {
 
 async function looksAgain(shop: Shop, times: number): Promise<void> {
   const before = looks(shop)
-  await expect.poll(() => looks(shop) - before, WAITING).toBeGreaterThanOrEqual(times)
+  await vi.waitUntil(() => looks(shop) - before >= times, WAITING)
 }
 
 describe.concurrent('schedule --exec', { timeout: 180_000 }, () => {
@@ -264,5 +264,5 @@ test('a command that hangs is killed with its children', async ({ shop }) => {
       return false
     }
   }
-  await expect.poll(isThere, WAITING).toBe(false)
+  await vi.waitUntil(() => !isThere(), WAITING)
 })
