@@ -79,16 +79,18 @@ describe.concurrent('status --history', () => {
 
   test('adds up what two workers did', async ({ place }) => {
     await importing(place, 200)
-    const half = ['work', '--concurrency', '1', '--max-orders', '100']
-    const both = await Promise.all([place.jsonWith(SLOW, ...half), place.jsonWith(SLOW, ...half)])
+    // Enough orders for both: a batch that is finished may be beyond the limit.
+    const some = ['work', '--concurrency', '1', '--max-orders', '50']
+    const both = await Promise.all([place.jsonWith(SLOW, ...some), place.jsonWith(SLOW, ...some)])
     const worked = both.map(({ result }) => result as Worked)
-    expect(worked.map((one) => one.completed + one.rolled_back >= 100)).toEqual([true, true])
+    expect(worked.map((one) => one.completed + one.rolled_back >= 50)).toEqual([true, true])
     expect(settled(await history(place))).toEqual({
       completed: sum(worked.map((one) => one.completed)),
       failed: sum(worked.map((one) => one.rolled_back)),
     })
     expect(place.value('select count(distinct worker_id) from batch_runtimes')).toBe(2)
-    expect(place.value('select sum(batches) from batch_runtimes')).toBeGreaterThanOrEqual(10)
+    // Three batches of 20 each, at the least.
+    expect(place.value('select sum(batches) from batch_runtimes')).toBeGreaterThanOrEqual(6)
   })
 
   test('has the batches of a worker that was killed, as of its last beat', async ({ place, onTestFinished }) => {
