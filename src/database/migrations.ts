@@ -103,7 +103,7 @@ function asDatabase(db: Migrated): Kysely<Schema> {
 }
 
 /** Names the lock on a server: the same for all who migrate one database. */
-const LOCK = 0x6f726463
+const LOCK = APPLICATION_ID
 const LOCK_SECONDS = 60
 
 function stillMigrating(place: string): UserError {
@@ -190,7 +190,5 @@ async function begin(db: Migrated): Promise<void> {
 
 /** What a first migration left behind that was cut short: nothing was ever stored in it. */
 async function dropAll(db: Migrated): Promise<void> {
-  await sql`set foreign_key_checks = 0`.execute(db)
   for (const table of await tableNames(asDatabase(db))) await db.schema.dropTable(table).execute()
-  await sql`set foreign_key_checks = 1`.execute(db)
 }

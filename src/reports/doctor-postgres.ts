@@ -1,12 +1,9 @@
 // A check of the PostgreSQL server that carries the queue: can it be reached, how fast, and is it fit for the job?
+
 import type { Config } from '../config.js'
 import type { PostgresAddress } from '../database/server-address.js'
 import type { Finding } from './doctor-database.js'
-
-/** Beyond this, every batch waits for the network longer than for the database. */
-const SLOW_MS = 50
-
-const ROUND_TRIPS = 5
+import { roundTripOf, SLOW_MS } from './round-trip.js'
 
 /** What a few more workers need. */
 const LEAST_FREE_CONNECTIONS = 10
@@ -32,9 +29,7 @@ async function checkPostgres(address: PostgresAddress, schema: string): Promise<
   try {
     const facts = await readFacts(pool)
     refuseUnfit(facts, address)
-    const began = performance.now()
-    for (let trip = 0; trip < ROUND_TRIPS; trip++) await pool.query('select 1')
-    const roundTrip = (performance.now() - began) / ROUND_TRIPS
+    const roundTrip = await roundTripOf(() => pool.query('select 1'))
     const tables = current === 0 ? 'no tables yet' : `${current} of ${latest} migrations`
     const detail = `PostgreSQL ${facts.version} at ${address.name}, schema ${schema} (${tables}), ${facts.connections} of ${facts.mostConnections} connections in use, round trip ${roundTrip.toFixed(1)} ms`
     if (facts.mostConnections - facts.connections < LEAST_FREE_CONNECTIONS)

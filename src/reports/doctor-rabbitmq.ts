@@ -1,12 +1,9 @@
 // The check of the RabbitMQ server that the configuration names: can it be reached, how fast, and did it put batches away?
+
 import type { Config } from '../config.js'
 import type { RabbitAddress } from '../queue/rabbitmq-address.js'
 import type { Finding } from './doctor-database.js'
-
-/** Beyond this, every batch waits for the network longer than for the database. */
-const SLOW_MS = 50
-
-const ROUND_TRIPS = 5
+import { roundTripOf, SLOW_MS } from './round-trip.js'
 
 interface RabbitCheck {
   readonly name: string
@@ -23,10 +20,8 @@ async function checkRabbitMq(address: RabbitAddress, queueName: string): Promise
   const connection = await RabbitConnection.open(address)
   try {
     const channel = await connection.channel()
-    const began = performance.now()
     // Every server has this exchange.
-    for (let trip = 0; trip < ROUND_TRIPS; trip++) await connection.ask(channel.checkExchange('amq.direct'))
-    const roundTrip = (performance.now() - began) / ROUND_TRIPS
+    const roundTrip = await roundTripOf(() => connection.ask(channel.checkExchange('amq.direct')))
     const dead = await connection.countMessages(`${queueName}.dead`)
     const detail = `${connection.product} at ${address.name}, ${describeDead(dead, queueName)}, round trip ${roundTrip.toFixed(1)} ms`
     if (roundTrip > SLOW_MS)

@@ -1,13 +1,10 @@
 // Checks of the Redis servers that the configuration names: can they be reached, how fast, and are they fit for the job?
+
 import type { Config } from '../config.js'
 import type { RedisAddress } from '../redis/address.js'
 import { CLOCK_TOLERANCE_MS, seconds } from './doctor-agreement.js'
 import type { Finding } from './doctor-database.js'
-
-/** Beyond this, every batch waits for the network longer than for the database. */
-const SLOW_MS = 50
-
-const ROUND_TRIPS = 5
+import { roundTripOf, SLOW_MS } from './round-trip.js'
 
 interface RedisCheck {
   readonly name: string
@@ -30,9 +27,7 @@ async function checkRedis(address: RedisAddress): Promise<Finding> {
   const redis = await connectRedis(address, { maxRetriesPerRequest: 1 })
   try {
     const facts = await readFacts(redis)
-    const began = performance.now()
-    for (let trip = 0; trip < ROUND_TRIPS; trip++) await redis.ping()
-    const roundTrip = (performance.now() - began) / ROUND_TRIPS
+    const roundTrip = await roundTripOf(() => redis.ping())
     const asked = Date.now()
     const [redisSeconds, microseconds] = (await redis.time()).map(Number)
     const apart = Math.abs(Number(redisSeconds) * 1000 + Number(microseconds) / 1000 - (asked + Date.now()) / 2)

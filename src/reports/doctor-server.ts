@@ -1,5 +1,6 @@
 // Checks of a server that holds the database: can it be reached, does it keep what it has taken, and is there room for more
 // workers? What differs between servers is in doctor-postgres-facts.ts and doctor-mysql-facts.ts.
+
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
 import { engineOf } from '../database/engine.js'
@@ -8,6 +9,7 @@ import { readSetting } from '../database/settings.js'
 import type { DatabaseCheck, Finding } from './doctor-database.js'
 import { MYSQL_FACTS } from './doctor-mysql-facts.js'
 import { POSTGRES_FACTS } from './doctor-postgres-facts.js'
+import { roundTripOf, SLOW_MS } from './round-trip.js'
 
 /** What a server tells about itself, each product in its own way. */
 export interface ServerFacts {
@@ -67,16 +69,9 @@ function factsOf(db: Database): ServerFacts {
   return engineOf(db) === 'postgres' ? POSTGRES_FACTS : MYSQL_FACTS
 }
 
-/** Beyond this, a batch waits for the network longer than for the database. */
-const SLOW_MS = 50
-
-const ROUND_TRIPS = 5
-
 async function checkServer(db: Database): Promise<Finding> {
   const { product, version, least, writable } = await factsOf(db).version(db)
-  const began = performance.now()
-  for (let trip = 0; trip < ROUND_TRIPS; trip++) await sql`select 1`.execute(db)
-  const roundTrip = (performance.now() - began) / ROUND_TRIPS
+  const roundTrip = await roundTripOf(() => sql`select 1`.execute(db))
   const detail = `${product} ${version}, round trip ${roundTrip.toFixed(1)} ms`
   if (isOlder(version, least)) return { detail, fix: `Update it: ${product} ${least} or newer is needed.` }
   if (!writable)

@@ -1,10 +1,12 @@
 // Checks of the work at hand: what stands still, and what waits for a person.
+
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { isAlive } from '../import/runs.js'
 import { createQueue } from '../queue/create-queue.js'
 import type { DatabaseCheck, Finding } from './doctor-database.js'
+import { WORKER_STALE_MS } from './status.js'
 
 export const WORK_CHECKS: readonly DatabaseCheck[] = [
   { name: 'queue', look: checkQueue },
@@ -16,9 +18,6 @@ export const WORK_CHECKS: readonly DatabaseCheck[] = [
 
 /** Longer than any burst takes: an order that was due before then is waiting for a worker that is not there. */
 const STUCK_MS = 600_000
-
-/** A worker that was not heard from for so long is gone. */
-const WORKER_SILENT_MS = 30_000
 
 async function checkQueue(db: Database, config: Config): Promise<Finding> {
   const queue = await createQueue(db, config)
@@ -47,7 +46,7 @@ async function checkStuckOrders(db: Database): Promise<Finding> {
     .selectFrom('workers')
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('stopped_at', 'is', null)
-    .where('last_seen', '>', now - WORKER_SILENT_MS)
+    .where('last_seen', '>', now - WORKER_STALE_MS)
     .executeTakeFirstOrThrow()
   const minutes = Math.floor((now - overdue.oldest) / 60_000)
   const left = overdue.leased > 0 ? `, ${overdue.leased} of them left behind by a worker that is gone` : ''

@@ -1,5 +1,6 @@
 // Moves a shop from a file to a server: everything is copied and compared row by row, then both are audited and must tell
 // the same figures.
+
 import {
   type Database,
   type DatabaseAddress,
@@ -17,9 +18,7 @@ import { atOneMoment } from '../database/transaction.js'
 import { EXIT, errorCode, UserError } from '../errors.js'
 import { isAlive } from '../import/runs.js'
 import { type Audit, auditDatabase } from './audit.js'
-
-/** A worker that was not seen for so long is gone. */
-const WORKER_SILENT_MS = 30_000
+import { WORKER_STALE_MS } from './status.js'
 
 export interface Move {
   /** Rows that were copied in this run. */
@@ -124,7 +123,7 @@ async function refuseAtWork(db: Database, place: string): Promise<void> {
     .selectFrom('workers')
     .select(['host', 'pid'])
     .where('stopped_at', 'is', null)
-    .where('last_seen', '>', now - WORKER_SILENT_MS)
+    .where('last_seen', '>', now - WORKER_STALE_MS)
     .execute()
   const imports = await db
     .selectFrom('imports')
@@ -136,7 +135,7 @@ async function refuseAtWork(db: Database, place: string): Promise<void> {
   throw new UserError({
     code: 'database_in_use',
     message: `Process ${busy.pid} on ${busy.host} works on ${place}, and what it does would spoil the copy.`,
-    fix: `Stop all workers, imports and schedules there, then run the command again. One that was killed counts as gone after ${WORKER_SILENT_MS / 1000} seconds.`,
+    fix: `Stop all workers, imports and schedules there, then run the command again. One that was killed counts as gone after ${WORKER_STALE_MS / 1000} seconds.`,
     retryable: true,
   })
 }
