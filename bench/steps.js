@@ -10,12 +10,13 @@ export function openSteps(path) {
   db.pragma('foreign_keys = ON')
   const one = db.prepare('select * from orders where id = ?')
   const next = db.prepare(
-    "select * from orders where status = 'pending' and due_at is not null order by due_at, id limit 1",
+    'select orders.* from due_orders join orders on orders.id = order_id order by due_at, order_id limit 1',
   )
   const items = db.prepare('select product_id, quantity, total from order_lines where order_id = ?')
   const reserved = db.prepare('update products set reserved = reserved + ? where id = ? and on_hand - reserved >= ?')
   const hold = db.prepare('insert into stock_reservations values (?, 1, ?, ?, 0)')
-  const move = db.prepare('update orders set status = ?, due_at = ?, settled_at = ? where id = ?')
+  const move = db.prepare('update orders set status = ?, settled_at = ? where id = ?')
+  const leave = db.prepare('delete from due_orders where order_id = ?')
   const intend = db.prepare(
     "insert into payments (order_id, attempt, idempotency_key, amount, currency, status, created_at) values (?, 1, ?, ?, ?, 'pending', 0)",
   )
@@ -38,19 +39,20 @@ export function openSteps(path) {
           reserved.run(line.quantity, line.product_id, line.quantity)
           hold.run(order.id, line.product_id, line.quantity)
         }
-        move.run('reserved', 0, null, order.id)
+        move.run('reserved', null, order.id)
       }).immediate()
     },
     intend(order) {
       db.transaction(() => {
         intend.run(order.id, order.reference, order.total, order.currency)
-        move.run('payment_processing', 0, null, order.id)
+        move.run('payment_processing', null, order.id)
       }).immediate()
     },
     settle(order) {
       db.transaction(() => {
         capture.run(order.id)
-        move.run('completed', null, 1, order.id)
+        move.run('completed', 1, order.id)
+        leave.run(order.id)
         sell.run(order.business_day, order.currency, order.customer_id, order.total)
         for (const line of items.all(order.id)) {
           commit.run(line.quantity, line.quantity, line.product_id)

@@ -114,8 +114,10 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
     this.append(' engine = innodb default character set utf8mb4 collate utf8mb4_bin')
   }
 
+  /** Names of states, the texts of up to twenty letters, take up the same room whatever they are: a row that grows splits its page. */
   protected override visitDataType(node: DataTypeNode): void {
-    super.visitDataType(node.dataType === 'integer' ? DataTypeNode.create('bigint') : node)
+    if (node.dataType === 'integer') super.visitDataType(DataTypeNode.create('bigint'))
+    else super.visitDataType(node.dataType === 'varchar(20)' ? DataTypeNode.create('char(20)') : node)
   }
 
   /**

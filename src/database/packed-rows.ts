@@ -31,6 +31,11 @@ export function packRows<Row extends object, const Names extends Partial<Columns
   }
 }
 
+/** Of rows that have one: their ids alone. */
+export function packIds(rows: readonly { readonly id: number }[]): string {
+  return JSON.stringify(rows.map((row) => row.id))
+}
+
 export function unpackRows<Row>({ columns, json }: PackedRows<Row>): Row[] {
   const names = Object.keys(columns)
   const rows: unknown[][] = JSON.parse(json)

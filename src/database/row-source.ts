@@ -33,11 +33,9 @@ export function packedIdsIn<Id extends number>(db: Executing, json: Json): RawBu
 /**
  * A column of whole numbers in a condition that stands beside a list of ids: rows are to be found by their ids. Of a column
  * that changes with every batch, planners know what was true a while ago, and would read all of an index over it each time.
- *
- * @param forNull what stands for null; so the condition implies nothing that an index over some rows could go by
  */
-export function besideIds(column: string, forNull: number): RawBuilder<number> {
-  return sql`coalesce(${sql.ref(column)}, ${sql.lit(forNull)})`
+export function besideIds(column: string): RawBuilder<number> {
+  return sql`(${sql.ref(column)} + 0)`
 }
 
 interface NamedColumn {

@@ -18,6 +18,7 @@ export interface Schema {
   products: ProductsTable
   stock_adjustments: StockAdjustmentsTable
   orders: OrdersTable
+  due_orders: DueOrdersTable
   order_lines: OrderLinesTable
   stock_reservations: StockReservationsTable
   payments: PaymentsTable
@@ -60,6 +61,8 @@ interface ImportsTable {
   pid: number
   started_at: number
   ended_at: number | null
+  /** The newest order when the run began: all of the run's are newer. */
+  orders_after: Generated<OrderId>
   /** Bytes of the file that the stored lines come from: the next line begins here. */
   byte_offset: Generated<number>
   /** Physical lines in these bytes. */
@@ -146,18 +149,24 @@ interface OrdersTable {
   status: Generated<OrderStatus>
   /** Counts from 1; a retry by hand adds one, unless the last charge's outcome is unknown. */
   attempt: Generated<number>
-  /**
-   * When a worker may next claim the order. While one holds it: when its lease ends. Null: never by itself, since its
-   * import has not ended, it was taken from the queue, it waits for a person, or it is settled.
-   */
-  due_at: number | null
-  lease_token: LeaseToken | null
   reason: FailureReason | null
   message: string | null
   /** When it was completed, failed or rolled back. */
   settled_at: number | null
   /** When a person took it off the list of failures. */
   cleared_at: number | null
+}
+
+/**
+ * The queue: an order that a worker may claim, now or later. One without a row is never claimed by itself, since its import
+ * has not ended, it was taken from the queue, it waits for a person, or it is settled.
+ */
+interface DueOrdersTable {
+  order_id: OrderId
+  /** When a worker may next claim the order. While one holds it: when its lease ends. */
+  due_at: number
+  /** Of the batch that holds the order. */
+  lease_token: LeaseToken | null
 }
 
 interface OrderLinesTable {

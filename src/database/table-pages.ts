@@ -13,6 +13,7 @@ const KEYS: Readonly<Record<Exclude<keyof Schema, 'workers' | 'settings'>, reado
   products: ['id'],
   stock_adjustments: ['id'],
   orders: ['id'],
+  due_orders: ['order_id'],
   order_lines: ['order_id', 'line_number'],
   stock_reservations: ['order_id', 'attempt', 'product_id'],
   payments: ['order_id', 'attempt'],

@@ -19,7 +19,7 @@ export function takeRepeats(): number {
 }
 
 /**
- * Does all of it or nothing. Transactions take their locks in one order (orders by id, then sales figures by key, then
+ * Does all of it or nothing. Transactions take their locks in one order (the queue, orders by id, sales figures by key,
  * products by id), so that none waits for one that waits for it; where the server gives one up all the same, or somebody
  * else was first to add a customer or a product, it begins again.
  *

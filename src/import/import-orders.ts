@@ -13,7 +13,7 @@ import type { Queue } from '../queue/queue.js'
 import type { RejectedLine } from './chunk.js'
 import { type ReadChunk, readInThread } from './reader.js'
 import type { Rejects } from './rejects.js'
-import { beginRun, forgetUnbegun, type ImportRun, RENEW_MS, takeBack, updateRun } from './runs.js'
+import { beginRun, forgetUnbegun, type ImportRun, ordersOf, RENEW_MS, takeBack, updateRun } from './runs.js'
 import { storeChunk } from './store.js'
 import { reachVerdicts } from './verdicts.js'
 
@@ -222,29 +222,29 @@ interface Release {
 
 /**
  * Lets the import's orders fall due, in slices, so that workers and other imports are not kept waiting, and tells the
- * queue. Where its server has gone away, the rest falls due all the same.
+ * queue. Where its server has gone away, the rest falls due all the same. A run that is resumed here goes through all of
+ * them again; those that fell due before stay as they are.
  */
 async function release(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promise<Release> {
   let published = 0
   let unpublished: UserError | undefined
   for (let after = 0 as OrderId; ; ) {
-    const held = await db
-      .selectFrom('orders')
+    const slice = await ordersOf(db, run)
       .select('id')
-      .where('import_id', '=', run.id)
-      .where('due_at', 'is', null)
-      .where('settled_at', 'is', null)
       .where('id', '>', after)
+      .where('status', '=', 'pending')
       .orderBy('id')
       .limit(RELEASE_SLICE)
       .execute()
-    const last = held.at(-1)
+    const last = slice.at(-1)
     if (!last) return { published, unpublished }
     after = last.id
-    const ids = held.map((order) => order.id)
-    // It goes on, so nobody takes it over.
-    await updateRun(db, run, {})
-    const due = await makeDue(db, ids)
+    const ids = slice.map((order) => order.id)
+    const due = await inTransaction(db, async (trx) => {
+      // It goes on, so nobody takes it over; and if somebody has, nothing falls due that was due and done meanwhile.
+      await updateRun(trx, run, {})
+      return makeDue(trx, ids)
+    })
     unpublished ??= await publishingError(queue, ids)
     if (!unpublished) published += due
   }

@@ -7,7 +7,7 @@ import type { Kysely, Selectable } from '../database/kysely.js'
 import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
-import type { ImportId, LeaseToken } from '../domain/ids.js'
+import type { ImportId, LeaseToken, OrderId } from '../domain/ids.js'
 import { errorCode, UserError } from '../errors.js'
 
 export type ImportRun = Selectable<Schema['imports']>
@@ -62,20 +62,10 @@ export async function beginRun(
 }
 
 /** Undoes a run whose orders no worker has seen: they, their lines and what was created for them alone are gone. */
-export async function takeBack(db: Kysely<Schema>, { id }: Pick<ImportRun, 'id'>): Promise<void> {
-  const held = db
-    .selectFrom('orders')
-    .where('import_id', '=', id)
-    .where('due_at', 'is', null)
-    .where('settled_at', 'is', null)
-    .select('id')
-  await db.deleteFrom('order_lines').where('order_id', 'in', held).execute()
-  await db
-    .deleteFrom('orders')
-    .where('import_id', '=', id)
-    .where('due_at', 'is', null)
-    .where('settled_at', 'is', null)
-    .execute()
+export async function takeBack(db: Kysely<Schema>, run: ImportRun): Promise<void> {
+  const { id } = run
+  await db.deleteFrom('order_lines').where('order_id', 'in', ordersOf(db, run).select('id')).execute()
+  await db.deleteFrom('orders').where('import_id', '=', id).where('id', '>', run.orders_after).execute()
   await removeUnusedNames(db, id)
   await db.deleteFrom('import_asides').where('import_id', '=', id).execute()
   await db.deleteFrom('import_spoiled').where('import_id', '=', id).execute()
@@ -84,6 +74,17 @@ export async function takeBack(db: Kysely<Schema>, { id }: Pick<ImportRun, 'id'>
     .set({ status: 'taken_back', ended_at: await databaseTime(db) })
     .where('id', '=', id)
     .execute()
+}
+
+/** All that the run stored. They are found by their ids, which spares every order an entry in an index over imports. */
+export function ordersOf(db: Kysely<Schema>, { id, orders_after }: ImportRun) {
+  return db.selectFrom('orders').where('import_id', '=', id).where('id', '>', orders_after)
+}
+
+/** 0 where there is none. */
+export async function lastOrderId(db: Kysely<Schema>): Promise<OrderId> {
+  const last = await db.selectFrom('orders').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
+  return last?.id ?? (0 as OrderId)
 }
 
 /**
@@ -194,9 +195,10 @@ export async function insertRun(
   { source, file }: { readonly source: string; readonly file: string },
 ): Promise<ImportRun> {
   const held = await holder(db)
+  const begun = { started_at: await databaseTime(db), orders_after: await lastOrderId(db) }
   await db
     .insertInto('imports')
-    .values({ source, file, status: 'reading', started_at: await databaseTime(db), ...held })
+    .values({ source, file, status: 'reading', ...begun, ...held })
     .execute()
   return db.selectFrom('imports').selectAll().where('lease_token', '=', held.lease_token).executeTakeFirstOrThrow()
 }

@@ -6,6 +6,7 @@ import { rowSource } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
 import { type Chunk, type LineRow, packLines } from './chunk-rows.js'
+import { lastOrderId } from './runs.js'
 
 export interface StoreOptions {
   readonly importId: ImportId
@@ -24,7 +25,7 @@ export interface Stored {
 }
 
 /**
- * Adds the chunk's orders, held back from workers (due_at null), and its lines to orders that this import began before.
+ * Adds the chunk's orders, held back from workers (not in `due_orders`), and its lines to orders that this import began before.
  * Lines of orders from earlier imports, and lines that disagree with their order, are set aside for the end.
  */
 export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<Stored> {
@@ -39,11 +40,6 @@ export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: Stor
   if (!allNew) await addUpOrders(db, chunk, options, lastBefore)
   if (chunk.spoiledCount > 0) await markSpoiled(db, chunk, options)
   return { orders, lines, productsCreated }
-}
-
-async function lastOrderId(db: Kysely<Schema>): Promise<OrderId> {
-  const last = await db.selectFrom('orders').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
-  return last?.id ?? (0 as OrderId)
 }
 
 async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {

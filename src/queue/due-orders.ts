@@ -1,35 +1,74 @@
 // Which orders are due, in the database: what every queue delivers, and what the embedded one is.
 import type { Database } from '../database/connection.js'
-import { databaseTime } from '../database/engine.js'
-import type { Kysely } from '../database/kysely.js'
+import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
+import type { ExpressionBuilder, Kysely } from '../database/kysely.js'
+import { packIds } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
-import { besideIds, idsIn, packedIdsIn } from '../database/row-source.js'
+import { idsIn, packedIdsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
 import type { QueueCounts } from './queue.js'
 
-/** Pending orders that were held back, or taken from the queue, fall due now. Returns how many did. */
-export async function makeDue(db: Database, ids: readonly OrderId[]): Promise<number> {
-  const due = await db
-    .updateTable('orders')
-    .set({ due_at: await databaseTime(db) })
-    .where('id', 'in', idsIn(db, ids))
-    .where('status', '=', 'pending')
-    .where(besideIds('due_at', -1), '=', -1)
+/** An order that is open and does not wait for a person, who alone can say what becomes of it. */
+export function mayBeDue(eb: ExpressionBuilder<Schema, 'orders'>) {
+  return eb.and([eb('orders.settled_at', 'is', null), eb('orders.reason', 'is', null)])
+}
+
+/**
+ * Orders that were held back, or taken from the queue, fall due now. Returns how many did.
+ *
+ * @param trx in which nobody else can make them due: a row for an order that somebody has settled meanwhile stays for ever
+ */
+export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<number> {
+  const now = await databaseTime(trx)
+  const due = await trx
+    .insertInto('due_orders')
+    .columns(['order_id', 'due_at'])
+    .expression((eb) =>
+      eb
+        .selectFrom('orders')
+        .leftJoin('due_orders as known', 'known.order_id', 'orders.id')
+        .where('orders.id', 'in', idsIn(trx, ids))
+        .where(mayBeDue)
+        .where('known.order_id', 'is', null)
+        .orderBy('orders.id')
+        .select(['orders.id', eb.val(now).as('due_at')]),
+    )
     .executeTakeFirst()
-  return Number(due.numUpdatedRows)
+  return Number(due.numInsertedOrUpdatedRows ?? 0n)
 }
 
 /** Pending orders that are due stay pending, and no worker finds them. Returns how many they were. */
 export async function withdrawDue(db: Database): Promise<number> {
-  const withdrawn = await db
-    .updateTable('orders')
-    .set({ due_at: null })
-    .where('due_at', 'is not', null)
-    .where('status', '=', 'pending')
-    .executeTakeFirst()
-  return Number(withdrawn.numUpdatedRows)
+  return inTransaction(db, async (trx) => {
+    // Nobody claims an order between the look at its status and the removal.
+    const free = trx.selectFrom('due_orders').where('lease_token', 'is', null).orderBy('order_id').select('order_id')
+    if (!writesAlone(trx)) await forUpdate(trx, free).execute()
+    const withdrawn = await trx
+      .deleteFrom('due_orders')
+      .where('lease_token', 'is', null)
+      .where(({ exists, selectFrom }) =>
+        exists(
+          selectFrom('orders')
+            .select('orders.id')
+            .whereRef('orders.id', '=', 'due_orders.order_id')
+            .where('orders.status', '=', 'pending'),
+        ),
+      )
+      .executeTakeFirst()
+    return Number(withdrawn.numDeletedRows)
+  })
 }
+
+/** Orders that are settled, or that wait for a person: no worker finds them any more. */
+export async function leaveQueue(trx: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
+  if (orders.length > 0) await dropDue.run(trx, { ids: packIds(orders) })
+}
+
+const dropDue = new Prepared<{ ids: string }>((db, value) =>
+  db.deleteFrom('due_orders').where('order_id', 'in', packedIdsIn<OrderId>(db, value('ids'))),
+)
 
 /**
  * Orders that have been due for longer than `sinceMs`, oldest first: new ones, those to be asked for again, and those of
@@ -37,19 +76,19 @@ export async function withdrawDue(db: Database): Promise<number> {
  */
 export async function findDue(db: Database, sinceMs: number, limit: number): Promise<OrderId[]> {
   const due = await db
-    .selectFrom('orders')
-    .select('id')
+    .selectFrom('due_orders')
+    .select('order_id')
     .where('due_at', '<', (await databaseTime(db)) - sinceMs)
     .orderBy('due_at')
-    .orderBy('id')
+    .orderBy('order_id')
     .limit(limit)
     .execute()
-  return due.map((order) => order.id)
+  return due.map((order) => order.order_id)
 }
 
 /** Whether any order is due, in a worker's hand, or to be asked for again. */
 export async function isWorkLeft(db: Database): Promise<boolean> {
-  const left = await db.selectFrom('orders').select('id').where('due_at', 'is not', null).limit(1).execute()
+  const left = await db.selectFrom('due_orders').select('order_id').limit(1).execute()
   return left.length > 0
 }
 
@@ -57,16 +96,13 @@ export async function isWorkLeft(db: Database): Promise<boolean> {
 export async function countWaiting(db: Kysely<Schema>, most: number): Promise<number> {
   const now = await databaseTime(db)
   const { waiting } = await db
-    .selectFrom(db.selectFrom('orders').select('id').where('due_at', '<=', now).limit(most).as('due'))
+    .selectFrom(db.selectFrom('due_orders').select('order_id').where('due_at', '<=', now).limit(most).as('due'))
     .select((eb) => eb.fn.countAll<number>().as('waiting'))
     .executeTakeFirstOrThrow()
   return waiting
 }
 
-/**
- * In how many milliseconds the last of these orders falls due of those that are neither settled nor waiting for a person;
- * null for none.
- */
+/** In how many milliseconds the last of these orders falls due of those that a worker may claim; null for none. */
 export async function lastDueIn(db: Kysely<Schema>, ids: readonly OrderId[]): Promise<number | null> {
   const [row] = await lastDue.all(db, { ids: JSON.stringify(ids) })
   if (!row || row.due_at === null) return null
@@ -75,22 +111,21 @@ export async function lastDueIn(db: Kysely<Schema>, ids: readonly OrderId[]): Pr
 
 const lastDue = new Prepared<{ ids: string }, { due_at: number | null }>((db, value) =>
   db
-    .selectFrom('orders')
-    .where('id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+    .selectFrom('due_orders')
+    .where('order_id', 'in', packedIdsIn<OrderId>(db, value('ids')))
     .select((eb) => eb.fn.max('due_at').as('due_at')),
 )
 
 export async function countDue(db: Database): Promise<QueueCounts> {
   const now = await databaseTime(db)
   const open = await db
-    .selectFrom('orders')
+    .selectFrom('due_orders')
     .select((eb) => [
       eb.fn.countAll<number>().filterWhere('due_at', '<=', now).as('waiting'),
       eb.fn.countAll<number>().filterWhere('due_at', '>', now).filterWhere('lease_token', 'is not', null).as('active'),
       eb.fn.countAll<number>().filterWhere('due_at', '>', now).filterWhere('lease_token', 'is', null).as('delayed'),
       eb.fn.min<number | null>('due_at').as('oldest'),
     ])
-    .where('due_at', 'is not', null)
     .executeTakeFirstOrThrow()
   return {
     unit: 'orders',
@@ -105,12 +140,12 @@ export async function countDue(db: Database): Promise<QueueCounts> {
 export async function readLeases(db: Database): Promise<{ batches: number; oldestWaitingSeconds: number | null }> {
   const now = await databaseTime(db)
   const leased = await db
-    .selectFrom('orders')
+    .selectFrom('due_orders')
     .select((eb) => eb.fn.count<number>('lease_token').distinct().as('batches'))
     .where('due_at', '>', now)
     .executeTakeFirstOrThrow()
   const due = await db
-    .selectFrom('orders')
+    .selectFrom('due_orders')
     .select((eb) => eb.fn.min<number | null>('due_at').as('oldest'))
     .where('due_at', '<=', now)
     .executeTakeFirstOrThrow()

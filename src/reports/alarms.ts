@@ -44,7 +44,7 @@ async function readWait(db: Database, config: Config, now: number): Promise<Alar
   const threshold = config['alarms.waitSeconds']
   if (threshold === null) return null
   const { oldest } = await db
-    .selectFrom('orders')
+    .selectFrom('due_orders')
     .select((eb) => eb.fn.min<number | null>('due_at').as('oldest'))
     .where('due_at', '<=', now)
     .executeTakeFirstOrThrow()
@@ -116,7 +116,6 @@ async function readUnresolved(db: Database, config: Config): Promise<Alarm | nul
     // Not as a parameter: with one, SQLite cannot know that the index of just these orders will do.
     .where('reason', '=', sql.lit('payment_unknown'))
     .where('status', '=', 'payment_processing')
-    .where('due_at', 'is', null)
     .executeTakeFirstOrThrow()
   return {
     name: 'unresolved',

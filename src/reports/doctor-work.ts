@@ -33,7 +33,7 @@ async function checkQueue(db: Database, config: Config): Promise<Finding> {
 async function checkStuckOrders(db: Database): Promise<Finding> {
   const now = await databaseTime(db)
   const overdue = await db
-    .selectFrom('orders')
+    .selectFrom('due_orders')
     .select((eb) => [
       eb.fn.countAll<number>().as('count'),
       eb.fn.count<number>('lease_token').as('leased'),
@@ -99,7 +99,6 @@ async function checkWaiting(db: Database): Promise<Finding> {
     .select((eb) => eb.fn.countAll<number>().as('count'))
     .where('status', '=', 'payment_processing')
     .where('reason', '=', 'payment_unknown')
-    .where('due_at', 'is', null)
     .executeTakeFirstOrThrow()
   if (count === 0) return { detail: 'none' }
   return {

@@ -4,14 +4,14 @@
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import { packRows } from '../database/packed-rows.js'
-import { rowSource } from '../database/row-source.js'
+import { idsIn, rowSource } from '../database/row-source.js'
 import { readSetting } from '../database/settings.js'
 import { inTransaction } from '../database/transaction.js'
 import { businessDay } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import { isAlive } from '../import/runs.js'
-import { makeDue } from '../queue/due-orders.js'
+import { makeDue, mayBeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { countSalesDifferences, type FiguresCopy } from './audit.js'
 import { freshCustomerSales, freshOrderTotals, freshProductSales, freshStock } from './derivations.js'
@@ -93,27 +93,47 @@ async function refileByTimeZone(db: Database, timeZone: string): Promise<number>
   })
 }
 
-/** Pending orders that no worker would find fall due, save those of an import that has not ended. Returns how many. */
+/**
+ * Orders that no worker would find fall due, save those that wait for a person or for the end of their import; and what
+ * is settled leaves the queue, where it has no business. Returns how many fell due.
+ */
 async function releaseOrders(db: Database): Promise<number> {
   let published = 0
+  await db
+    .deleteFrom('due_orders')
+    .where(({ exists, selectFrom }) =>
+      exists(
+        selectFrom('orders')
+          .select('orders.id')
+          .whereRef('orders.id', '=', 'due_orders.order_id')
+          .where('orders.settled_at', 'is not', null),
+      ),
+    )
+    .execute()
   for (let last = BEFORE_ALL; ; ) {
     const page = await db
       .selectFrom('orders')
       .innerJoin('imports', 'imports.id', 'orders.import_id')
+      .leftJoin('due_orders', 'due_orders.order_id', 'orders.id')
       .select('orders.id')
       .where('orders.id', '>', last)
-      .where('orders.status', '=', 'pending')
-      .where('orders.due_at', 'is', null)
+      .where(mayBeDue)
+      .where('due_orders.order_id', 'is', null)
       .where('imports.status', '=', 'finished')
       .orderBy('orders.id')
       .limit(PAGE)
       .execute()
     const end = page.at(-1)
     if (!end) return published
-    published += await makeDue(
-      db,
-      page.map(({ id }) => id),
-    )
+    const ids = page.map(({ id }) => id)
+    published += await inTransaction(db, async (trx) => {
+      // Another rebuild, or a retry, may be at the same orders.
+      await forUpdate(
+        trx,
+        trx.selectFrom('orders').where('id', 'in', idsIn(trx, ids)).orderBy('id').select('id'),
+      ).execute()
+      return makeDue(trx, ids)
+    })
     last = end.id
   }
 }
@@ -122,17 +142,17 @@ async function releaseOrders(db: Database): Promise<number> {
 async function republishDue(db: Database, queue: Queue): Promise<void> {
   for (let last = BEFORE_ALL; ; ) {
     const page = await db
-      .selectFrom('orders')
-      .select('id')
-      .where('id', '>', last)
+      .selectFrom('due_orders')
+      .select('order_id')
+      .where('order_id', '>', last)
       .where('due_at', '<=', await databaseTime(db))
-      .orderBy('id')
+      .orderBy('order_id')
       .limit(PAGE)
       .execute()
     const end = page.at(-1)
     if (!end) return
-    await queue.publish(page.map(({ id }) => id))
-    last = end.id
+    await queue.publish(page.map(({ order_id }) => order_id))
+    last = end.order_id
   }
 }
 

@@ -104,9 +104,8 @@ export async function stateOfWork(db: Database, now: number, timeZone: string): 
     .where('settled_at', 'is not', null)
     .executeTakeFirstOrThrow()
   const due = await db
-    .selectFrom('orders')
+    .selectFrom('due_orders')
     .select((eb) => [eb.fn.countAll<number>().as('orders'), eb.fn.max<number | null>('due_at').as('last')])
-    .where('due_at', 'is not', null)
     .executeTakeFirstOrThrow()
   return [dayAt(now, timeZone), id, settled.last, due.orders, due.last].join('/')
 }

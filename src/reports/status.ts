@@ -131,15 +131,7 @@ export async function countOrders(db: Database) {
     .select((eb) => [
       'status',
       eb.fn.countAll<number>().as('orders'),
-      eb.fn
-        .count<number>(
-          eb
-            .case()
-            .when(eb.and([eb('reason', '=', 'payment_unknown'), eb('due_at', 'is', null)]))
-            .then(1)
-            .end(),
-        )
-        .as('unresolved'),
+      eb.fn.count<number>(eb.case().when('reason', '=', 'payment_unknown').then(1).end()).as('unresolved'),
     ])
     .groupBy('status')
     .execute()

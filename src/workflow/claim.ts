@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto'
 import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
 import { type Kysely, type SelectQueryBuilder, sql } from '../database/kysely.js'
-import { packRows } from '../database/packed-rows.js'
+import { packIds, packRows } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
 import { besideIds, idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
@@ -12,6 +12,7 @@ import { inTransaction } from '../database/transaction.js'
 import { type IdempotencyKey, idempotencyKey, type LeaseToken, type OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
+import { leaveQueue } from '../queue/due-orders.js'
 import type { Item } from './allocate.js'
 import { type OutOfStock, reserveStock, shareStock } from './stock.js'
 
@@ -57,8 +58,9 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
     const { served, short } = await shareStock(trx, fresh)
     await failOutOfStock(trx, short, now)
     const orders = [...mine.filter((order) => order.status !== 'pending'), ...served]
-    await takeLease.run(trx, { ids: idsJson(orders), token, until: (await databaseTime(trx)) + options.leaseMs })
-    await addIntents.run(trx, { ids: idsJson(served), now })
+    await takeLease.run(trx, { ids: packIds(orders), token, until: (await databaseTime(trx)) + options.leaseMs })
+    await markProcessing.run(trx, { ids: packIds(orders) })
+    await addIntents.run(trx, { ids: packIds(served), now })
     // Last, since others wait for the same few products. What others took meanwhile is not there for us.
     const late = await reserveStock(trx, served, now + options.reservationTtlMs)
     await dropIntents(trx, late, now)
@@ -77,10 +79,10 @@ function newToken(): LeaseToken {
 /** Puts the end of the lease off, for charges that take long. Orders that were lost meanwhile stay lost. */
 export async function renewLease(db: Kysely<Schema>, claimed: Claim, leaseMs: number): Promise<void> {
   await db
-    .updateTable('orders')
+    .updateTable('due_orders')
     .set({ due_at: (await databaseTime(db)) + leaseMs })
     .where(
-      'id',
+      'order_id',
       'in',
       idsIn(
         db,
@@ -100,7 +102,7 @@ interface DueOrder extends ClaimedOrder {
 async function findDue(db: Kysely<Schema>, ids: readonly OrderId[], now: number): Promise<DueOrder[]> {
   const orders = await dueAmong.all(db, { now, ids: JSON.stringify(ids) })
   const itemsOf = new Map<OrderId, Item[]>(orders.map((order) => [order.id, []]))
-  for (const { orderId, ...item } of await itemsAmong.all(db, { ids: idsJson(orders) }))
+  for (const { orderId, ...item } of await itemsAmong.all(db, { ids: packIds(orders) }))
     itemsOf.get(orderId)?.push(item)
   return orders.map(({ id, status, attempt, source, reference, currency, total }) => ({
     id,
@@ -119,14 +121,19 @@ interface DueRow extends Omit<DueOrder, 'key' | 'items'> {
 }
 
 const dueAmong = new Prepared<{ now: number; ids: string }, DueRow>((db, value) =>
-  dueOrders(db, value).orderBy('id').select(['id', 'status', 'attempt', 'source', 'reference', 'currency', 'total']),
+  dueOrders(db, value)
+    .innerJoin('orders', 'orders.id', 'due_orders.order_id')
+    .where('orders.settled_at', 'is', null)
+    .orderBy('orders.id')
+    .select(['orders.id', 'orders.status', 'orders.attempt', 'orders.source', 'orders.reference'])
+    .select(['orders.currency', 'orders.total']),
 )
 
 function dueOrders(db: Kysely<Schema>, value: Parameter<{ now: number; ids: string }>) {
   return db
-    .selectFrom('orders')
-    .where('id', 'in', packedIdsIn<OrderId>(db, value('ids')))
-    .where(besideIds('due_at', Number.MAX_SAFE_INTEGER), '<', value('now'))
+    .selectFrom('due_orders')
+    .where('due_orders.order_id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+    .where(besideIds('due_orders.due_at'), '<', value('now'))
 }
 
 const itemsAmong = new Prepared<{ ids: string }, Item & { readonly orderId: OrderId }>((db, value) =>
@@ -148,10 +155,9 @@ const stillDue = among<{ now: number }>(dueOrders, 'skip')
 export const heldUnder = among<{ token: LeaseToken }>(
   (db, value) =>
     db
-      .selectFrom('orders')
-      .where('id', 'in', packedIdsIn<OrderId>(db, value('ids')))
-      .where('lease_token', '=', value('token'))
-      .where('status', '=', 'payment_processing'),
+      .selectFrom('due_orders')
+      .where('order_id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+      .where('lease_token', '=', value('token')),
   'wait',
 )
 
@@ -164,21 +170,21 @@ function among<Values extends object>(
   query: (
     db: Kysely<Schema>,
     value: Parameter<Values & { ids: string }>,
-  ) => SelectQueryBuilder<Schema, 'orders', object>,
+  ) => SelectQueryBuilder<Schema, 'due_orders', object>,
   others: 'wait' | 'skip',
 ) {
   const count = new Prepared<Values & { ids: string }, { count: number }>((db, value) =>
     query(db, value).select((eb) => eb.fn.countAll<number>().as('count')),
   )
   const select = new Prepared<Values & { ids: string }, { id: OrderId }>((db, value) =>
-    forUpdate(db, query(db, value).select('id').orderBy('id'), others),
+    forUpdate(db, query(db, value).select('order_id as id').orderBy('order_id'), others),
   )
   return async <Order extends { readonly id: OrderId }>(
     db: Kysely<Schema>,
     orders: readonly Order[],
     values: Values,
   ): Promise<readonly Order[]> => {
-    const all = { ...values, ids: idsJson(orders) }
+    const all = { ...values, ids: packIds(orders) }
     if (writesAlone(db)) {
       // Nearly always it is all of them, and a count is had for a third of the price.
       const [row] = await count.all(db, all)
@@ -193,7 +199,7 @@ async function dropIntents(db: Kysely<Schema>, orders: readonly OutOfStock[], no
   if (orders.length === 0) return
   await db
     .deleteFrom('payments')
-    .where('order_id', 'in', packedIdsIn<OrderId>(db, idsJson(orders)))
+    .where('order_id', 'in', packedIdsIn<OrderId>(db, packIds(orders)))
     .where('created_at', '=', now)
     .where('status', '=', 'pending')
     .execute()
@@ -209,24 +215,24 @@ async function failOutOfStock(db: Kysely<Schema>, orders: readonly OutOfStock[],
       reason: 'out_of_stock',
       message: eb.ref('row.message'),
       settled_at: now,
-      due_at: null,
-      lease_token: null,
     }))
     .whereRef('orders.id', '=', 'row.id')
     .execute()
+  await leaveQueue(db, orders)
 }
 
-/** Pending orders pass through `reserved` here: their stock is held and their intent is written in this transaction. */
 const takeLease = new Prepared<{ ids: string; token: LeaseToken; until: number }>((db, value) =>
   db
+    .updateTable('due_orders')
+    .set({ lease_token: value('token'), due_at: value('until') })
+    .where('order_id', 'in', packedIdsIn<OrderId>(db, value('ids'))),
+)
+
+/** Pending orders pass through `reserved` here: their stock is held and their intent is written in this transaction. */
+const markProcessing = new Prepared<{ ids: string }>((db, value) =>
+  db
     .updateTable('orders')
-    .set({
-      status: 'payment_processing',
-      lease_token: value('token'),
-      due_at: value('until'),
-      reason: null,
-      message: null,
-    })
+    .set({ status: 'payment_processing', reason: null, message: null })
     .where('id', 'in', packedIdsIn<OrderId>(db, value('ids'))),
 )
 
@@ -243,7 +249,3 @@ const addIntents = new Prepared<{ ids: string; now: number }>((db, value) =>
         .select(['total', 'currency', eb.val('pending').as('status'), sql<number>`${value('now')}`.as('created_at')]),
     ),
 )
-
-export function idsJson(orders: readonly { readonly id: OrderId }[]): string {
-  return JSON.stringify(orders.map((order) => order.id))
-}

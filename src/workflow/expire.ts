@@ -2,10 +2,12 @@
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
-import { idsIn } from '../database/row-source.js'
+import { packIds } from '../database/packed-rows.js'
+import { idsIn, packedIdsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
+import { leaveQueue } from '../queue/due-orders.js'
 import type { Item, Wanting } from './allocate.js'
 import { settleStock } from './stock.js'
 
@@ -21,7 +23,9 @@ export async function expireReservations(db: Database): Promise<number> {
   const ids = (await findExpired(db, now)).map((order) => order.id)
   if (ids.length === 0) return 0
   return inTransaction(db, async (trx) => {
-    // Another process may be at the same ones.
+    // Another process may be at the same ones, or a worker.
+    const queued = trx.selectFrom('due_orders').where('order_id', 'in', idsIn(trx, ids)).orderBy('order_id')
+    await forUpdate(trx, queued.select('order_id')).execute()
     const orders = trx.selectFrom('orders').where('id', 'in', idsIn(trx, ids)).orderBy('id').select('id')
     await forUpdate(trx, orders).execute()
     const locked = new Set(ids)
@@ -33,18 +37,10 @@ export async function expireReservations(db: Database): Promise<number> {
         reason: 'expired',
         message: 'its stock was not held any longer',
         settled_at: now,
-        due_at: null,
-        lease_token: null,
       })
-      .where(
-        'id',
-        'in',
-        idsIn(
-          trx,
-          expired.map((order) => order.id),
-        ),
-      )
+      .where('id', 'in', packedIdsIn<OrderId>(trx, packIds(expired)))
       .execute()
+    await leaveQueue(trx, expired)
     await settleStock(trx, { sold: [], released: expired })
     return expired.length
   })

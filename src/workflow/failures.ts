@@ -4,8 +4,8 @@
 // the gateway never said whether it took the money.
 
 import type { Database } from '../database/connection.js'
-import { databaseTime } from '../database/engine.js'
-import type { ExpressionBuilder, Kysely } from '../database/kysely.js'
+import { databaseTime, forUpdate } from '../database/engine.js'
+import type { Expression, ExpressionBuilder, Kysely, SqlBool } from '../database/kysely.js'
 import { idsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { atOneMoment, inTransaction } from '../database/transaction.js'
@@ -136,7 +136,7 @@ interface Wave {
   readonly delayMs: number
 }
 
-/** Each wave costs three statements and a message to the queue; with so many, an hour has one every 18 seconds. */
+/** Each wave costs six statements and a message to the queue; with so many, an hour has one every 18 seconds. */
 const MOST_WAVES = 200
 
 function inWaves(ids: readonly OrderId[], staggerMs: number): Wave[] {
@@ -147,35 +147,44 @@ function inWaves(ids: readonly OrderId[], staggerMs: number): Wave[] {
 }
 
 async function makeDueAgain(trx: Kysely<Schema>, ids: readonly OrderId[], dueAt: number): Promise<number> {
-  const again = await trx
+  const unsold = await lockOrders(trx, ids, (eb) => eb('orders.status', 'in', UNSOLD_STATUSES))
+  const unanswered = await lockOrders(trx, ids, waitsForPerson)
+  await trx
     .updateTable('orders')
-    .set((eb) => ({ status: 'pending', attempt: eb('attempt', '+', 1), ...NO_FAILURE, due_at: dueAt }))
-    .where('id', 'in', idsIn(trx, ids))
-    .where('status', 'in', UNSOLD_STATUSES)
-    .executeTakeFirst()
-  // Before the orders: afterwards they no longer show that they waited.
+    .set((eb) => ({ status: 'pending', attempt: eb('attempt', '+', 1), ...NO_FAILURE }))
+    .where('id', 'in', idsIn(trx, unsold))
+    .execute()
   await trx
     .updateTable('payments')
     .set({ unanswered: 0 })
-    .where('order_id', 'in', idsIn(trx, ids))
-    .where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom('orders')
-          .select('orders.id')
-          .whereRef('orders.id', '=', 'payments.order_id')
-          .whereRef('orders.attempt', '=', 'payments.attempt')
-          .where(waitsForPerson),
-      ),
+    .where('order_id', 'in', idsIn(trx, unanswered))
+    .where('status', '=', 'unknown')
+    .execute()
+  await trx.updateTable('orders').set(NO_FAILURE).where('id', 'in', idsIn(trx, unanswered)).execute()
+  await trx
+    .insertInto('due_orders')
+    .columns(['order_id', 'due_at'])
+    .expression((eb) =>
+      eb
+        .selectFrom('orders')
+        .where('id', 'in', idsIn(trx, [...unsold, ...unanswered]))
+        .orderBy('id')
+        .select(['id', eb.val(dueAt).as('due_at')]),
     )
     .execute()
-  const asked = await trx
-    .updateTable('orders')
-    .set({ ...NO_FAILURE, due_at: dueAt })
-    .where('id', 'in', idsIn(trx, ids))
-    .where(waitsForPerson)
-    .executeTakeFirst()
-  return Number(again.numUpdatedRows + asked.numUpdatedRows)
+  return unsold.length + unanswered.length
+}
+
+type OrderCondition = (eb: ExpressionBuilder<Schema, 'orders'>) => Expression<SqlBool>
+
+/** Those of the orders that it is true of; they stay so until the end of the transaction. */
+async function lockOrders(
+  trx: Kysely<Schema>,
+  ids: readonly OrderId[],
+  condition: OrderCondition,
+): Promise<readonly OrderId[]> {
+  const those = trx.selectFrom('orders').where('id', 'in', idsIn(trx, ids)).where(condition).orderBy('id').select('id')
+  return (await forUpdate(trx, those).execute()).map(({ id }) => id)
 }
 
 /**
@@ -195,7 +204,6 @@ export async function clearFailures(db: Database, ids: readonly OrderId[]): Prom
 }
 
 const NO_FAILURE = {
-  lease_token: null,
   reason: null,
   message: null,
   settled_at: null,
@@ -232,12 +240,9 @@ function failures(db: Kysely<Schema>, filter: FailureFilter) {
   return query
 }
 
+/** An order in process has a reason only then. */
 function waitsForPerson(eb: ExpressionBuilder<Schema, 'orders'>) {
-  return eb.and([
-    eb('orders.status', '=', 'payment_processing'),
-    eb('orders.reason', '=', 'payment_unknown'),
-    eb('orders.due_at', 'is', null),
-  ])
+  return eb.and([eb('orders.status', '=', 'payment_processing'), eb('orders.reason', '=', 'payment_unknown')])
 }
 
 /** Settled or, where nobody knows yet, last asked without an answer. */

@@ -3,16 +3,17 @@
 
 import { databaseTime } from '../database/engine.js'
 import type { Expression, Kysely } from '../database/kysely.js'
-import { packRows } from '../database/packed-rows.js'
+import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
 import { addToSales } from '../database/sales.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
+import { leaveQueue } from '../queue/due-orders.js'
 import type { Wanting } from './allocate.js'
 import type { Answer } from './charge.js'
-import { type Claim, heldUnder, idsJson } from './claim.js'
+import { type Claim, heldUnder } from './claim.js'
 import { settleStock } from './stock.js'
 
 export interface SettleOptions {
@@ -47,9 +48,10 @@ export async function settle(
     const now = await databaseTime(trx)
     const sold = await complete(trx, mine, now)
     const refused = await rollBack(trx, mine, now)
+    await leaveQueue(trx, [...sold, ...refused])
     const postponed = await postpone(trx, mine, options, now)
     // Last, since others wait for the same sales figures and the same few products.
-    await addToSales(trx, idsJson(sold))
+    await addToSales(trx, packIds(sold))
     await settleStock(trx, { sold, released: refused })
     return { completed: sold.length, rolledBack: refused.length, postponed }
   })
@@ -62,7 +64,7 @@ async function complete(db: Kysely<Schema>, answers: readonly Answer[], now: num
   )
   if (captured.length === 0) return []
   await recordCaptures.run(db, { captured: packRows(CAPTURED, captured).json, now })
-  await markCompleted.run(db, { ids: idsJson(captured), now })
+  await markCompleted.run(db, { ids: packIds(captured), now })
   return captured
 }
 
@@ -91,7 +93,7 @@ const recordCaptures = new Prepared<{ captured: string; now: number }>((db, valu
 const markCompleted = new Prepared<{ ids: string; now: number }>((db, value) =>
   db
     .updateTable('orders')
-    .set({ status: 'completed', settled_at: value('now'), due_at: null, lease_token: null })
+    .set({ status: 'completed', settled_at: value('now') })
     .where('id', 'in', packedIdsIn<OrderId>(db, value('ids'))),
 )
 
@@ -137,8 +139,6 @@ const markRolledBack = new Prepared<{ declined: string; now: number }>((db, valu
       reason: 'declined',
       message: eb.ref('row.message'),
       settled_at: value('now'),
-      due_at: null,
-      lease_token: null,
     }))
     .whereRef('orders.id', '=', 'row.id'),
 )
@@ -170,31 +170,31 @@ async function postpone(
     )
     .select(['payments.order_id', 'payments.unanswered', 'payments.message'])
     .execute()
-  const rows = payments.map(({ order_id, unanswered, message }) => {
-    const givenUp = unanswered >= attempts
-    const backoff = Math.min(BACKOFF_MS * 2 ** (unanswered - 1), LONGEST_BACKOFF_MS)
-    return {
-      order_id,
-      due_at: givenUp ? null : now + backoff,
-      reason: givenUp ? ('payment_unknown' as const) : null,
-      message,
-    }
-  })
+  const rows = payments.map(({ order_id, unanswered, message }) => ({
+    id: order_id,
+    due_at: now + Math.min(BACKOFF_MS * 2 ** (unanswered - 1), LONGEST_BACKOFF_MS),
+    reason: unanswered >= attempts ? ('payment_unknown' as const) : null,
+    message,
+  }))
+  const unanswered = rowSource(db, 'row', packRows(UNANSWERED, rows))
   await db
     .updateTable('orders')
-    .from(rowSource(db, 'row', packRows(POSTPONED, rows)))
-    .set((eb) => ({
-      lease_token: null,
-      due_at: eb.ref('row.due_at'),
-      reason: eb.ref('row.reason'),
-      message: eb.ref('row.message'),
-    }))
-    .whereRef('orders.id', '=', 'row.order_id')
+    .from(unanswered)
+    .set((eb) => ({ reason: eb.ref('row.reason'), message: eb.ref('row.message') }))
+    .whereRef('orders.id', '=', 'row.id')
     .execute()
+  await db
+    .updateTable('due_orders')
+    .from(unanswered)
+    .set((eb) => ({ lease_token: null, due_at: eb.ref('row.due_at') }))
+    .whereRef('due_orders.order_id', '=', 'row.id')
+    .execute()
+  const givenUp = rows.filter((row) => row.reason !== null)
+  await leaveQueue(db, givenUp)
   return unknown.length
 }
 
-const POSTPONED = { order_id: 'integer', due_at: 'integer', reason: 'text', message: 'long text' } as const
+const UNANSWERED = { id: 'integer', due_at: 'integer', reason: 'text', message: 'long text' } as const
 
 const recordSilence = new Prepared<{ unknown: string; now: number }>((db, value) =>
   db

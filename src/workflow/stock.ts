@@ -1,7 +1,7 @@
 // What a batch does to stock: reserve it for orders, let it leave the shop, or give it back.
 import { forUpdate, writesAlone } from '../database/engine.js'
 import { type Kysely, sql } from '../database/kysely.js'
-import { packRows } from '../database/packed-rows.js'
+import { packIds, packRows } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
 import { packedIdsIn, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
@@ -35,11 +35,11 @@ export async function reserveStock(
   orders: readonly Wanting[],
   expiresAt: number,
 ): Promise<readonly OutOfStock[]> {
-  await addReservations.run(db, { ids: idsOf(orders), expiresAt })
+  await addReservations.run(db, { ids: packIds(orders), expiresAt })
   const { served, short } = writesAlone(db)
     ? { served: orders, short: [] }
     : share(orders, await lockedStockOf.all(db, { ids: idsInOrder(unitsOf(orders)) }))
-  if (short.length > 0) await dropReservations.run(db, { ids: idsOf(short), expiresAt })
+  if (short.length > 0) await dropReservations.run(db, { ids: packIds(short), expiresAt })
   await addReserved.run(db, { units: packUnits(served) })
   return short
 }
@@ -149,10 +149,6 @@ const UNIT_COLUMNS = { product_id: 'integer', quantity: 'integer' } as const
 /** MySQL locks rows in the order in which it comes upon them, and sorts afterwards. */
 function idsInOrder(units: ReadonlyMap<ProductId, number>): string {
   return JSON.stringify([...units.keys()].sort((a, b) => a - b))
-}
-
-function idsOf(orders: readonly { readonly id: OrderId }[]): string {
-  return JSON.stringify(orders.map((order) => order.id))
 }
 
 function packUnits(orders: readonly Wanting[]): string {

@@ -94,7 +94,7 @@ describe.concurrent('failed retry', PATIENT, () => {
     expect(shop.row('1001')).toMatchObject({ ...calm, status: 'pending', attempt: 2 })
     expect(shop.row('1002')).toMatchObject({ ...calm, status: 'pending', attempt: 3 })
     expect(shop.row('1003')).toMatchObject({ ...calm, status: 'payment_processing', attempt: 1 })
-    expect(shop.value('select min(due_at) from orders')).toBeGreaterThanOrEqual(before)
+    expect(shop.value('select min(due_at) from due_orders')).toBeGreaterThanOrEqual(before)
     expect(shop.value("select unanswered from payments where status = 'unknown'")).toBe(0)
   })
 

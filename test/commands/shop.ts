@@ -52,8 +52,8 @@ export class Shop extends Workplace {
     const { lastInsertRowid: order } = this.db
       .prepare(
         `insert into orders (import_id, source, reference, customer_id, currency, total, ordered_at, business_day,
-           status, attempt, due_at, lease_token, reason, message, settled_at, cleared_at)
-         values (?, ?, ?, ?, 'USD', 2500, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+           status, attempt, reason, message, settled_at, cleared_at)
+         values (?, ?, ?, ?, 'USD', 2500, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
       .run(
         this.#importOf(source),
@@ -64,13 +64,14 @@ export class Shop extends Workplace {
         day,
         status,
         attempt,
-        draft.dueAt ?? null,
-        draft.leaseToken ?? null,
         draft.reason ?? null,
         draft.message ?? null,
         settled ? (draft.settledAt ?? Date.now()) : null,
         draft.clearedAt ?? null,
       )
+    if (draft.dueAt) {
+      this.db.prepare('insert into due_orders values (?, ?, ?)').run(order, draft.dueAt, draft.leaseToken ?? null)
+    }
     const product = this.value('select id from products where sku = ?', sku) ?? this.product(sku)
     this.db.prepare('insert into order_lines values (?, 2, ?, 2, 125000, 2500)').run(order, product)
     if (draft.payment) {
@@ -126,7 +127,9 @@ export class Shop extends Workplace {
   }
 
   row(reference: string): Record<string, unknown> {
-    return this.db.prepare('select * from orders where reference = ?').get(reference) as Record<string, unknown>
+    return this.db
+      .prepare('select * from orders left join due_orders on order_id = id where reference = ?')
+      .get(reference) as Record<string, unknown>
   }
 
   #importOf(source: string): number {

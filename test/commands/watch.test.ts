@@ -343,8 +343,9 @@ describe.concurrent('without a terminal', () => {
     fillShop(shop)
     const now = Date.now()
     // The shop's own moment is long ago.
-    shop.db.prepare('update orders set due_at = ? where lease_token is not null').run(now + 60 * MINUTE)
-    shop.db.prepare("update orders set due_at = ? where reference = 'again'").run(now + 60 * MINUTE)
+    shop.db.prepare('update due_orders set due_at = ? where lease_token is not null').run(now + 60 * MINUTE)
+    const again = "(select id from orders where reference = 'again')"
+    shop.db.prepare(`update due_orders set due_at = ? where order_id = ${again}`).run(now + 60 * MINUTE)
     shop.db.prepare("update workers set last_seen = ? where id like '2%'").run(now - MINUTE)
   }
 

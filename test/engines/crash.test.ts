@@ -22,7 +22,7 @@ function singles(count: number): string {
 }
 
 const completed = (place: EnginePlace) => place.value("select count(*) from orders where status = 'completed'")
-const inHand = (place: EnginePlace) => place.value('select count(*) from orders where lease_token is not null')
+const inHand = (place: EnginePlace) => place.value('select count(*) from due_orders where lease_token is not null')
 
 async function expectEachChargedOnce(place: EnginePlace, orders: number): Promise<void> {
   expect(await place.statuses()).toEqual({ completed: orders })
@@ -116,14 +116,14 @@ function clock(place: EnginePlace, minutes: number): { NODE_OPTIONS: string } {
 async function countTakings(place: EnginePlace, engine: 'postgres' | 'mysql'): Promise<void> {
   await place.rows('create table takings (order_id bigint)')
   if (engine === 'mysql') {
-    await place.rows(`create trigger takes after update on orders for each row begin
+    await place.rows(`create trigger takes after update on due_orders for each row begin
       if new.lease_token is not null and not (new.lease_token <=> old.lease_token) then
-        insert into takings values (new.id);
+        insert into takings values (new.order_id);
       end if; end`)
     return
   }
   await place.rows(`create function take() returns trigger language plpgsql as $$ begin
-    insert into takings values (new.id); return null; end $$`)
-  await place.rows(`create trigger takes after update on orders for each row
+    insert into takings values (new.order_id); return null; end $$`)
+  await place.rows(`create trigger takes after update on due_orders for each row
     when (new.lease_token is not null and new.lease_token is distinct from old.lease_token) execute function take()`)
 }

@@ -163,7 +163,9 @@ describeOnEngines(
       })
       expect(await place.value('select count(*) from orders')).toBe(ORDERS - 4 + 3)
       expect(await place.value('select count(*) from order_lines')).toBe(LINES - 8 + 6)
-      expect(await place.value('select count(*) from orders where due_at is null')).toBe(0)
+      expect(
+        await place.value('select count(*) from orders left join due_orders on order_id = id where due_at is null'),
+      ).toBe(0)
       expect(await place.value('select sum(total) from orders where import_id > 1')).toBe((LINES - 8) * 1000)
       expect(conflictsAndRejects(told).map((row) => row['order_id'])).toEqual([
         'O-9',

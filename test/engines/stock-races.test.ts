@@ -4,13 +4,14 @@ import { expect } from 'vitest'
 import type { Transaction } from '../../src/database/kysely.js'
 import type { Schema } from '../../src/database/schema.js'
 import { writeSetting } from '../../src/database/settings.js'
+import type { OrderId } from '../../src/domain/ids.js'
 import { storeProducts } from '../../src/inventory/catalogue-store.js'
 import { adjustStock } from '../../src/inventory/products.js'
 import { repair } from '../../src/reports/rebuild.js'
 import { expireReservations } from '../../src/workflow/expire.js'
 import { csv, line } from '../workplace.js'
-import { describeOnServerEngines, type EnginePlace } from './place.js'
-import { untilSomeoneWaits } from './waiting.js'
+import { describeOnServerEngines } from './place.js'
+import { whileInHand } from './waiting.js'
 
 describeOnServerEngines('beside another transaction', (test) => {
   test('stock that is adjusted, or set by a catalogue, counts what was sold meanwhile', async ({ place }) => {
@@ -40,8 +41,12 @@ describeOnServerEngines('beside another transaction', (test) => {
     const second = await whileInHand(
       place,
       async (first) => {
-        const expired = { status: 'rolled_back', reason: 'expired', settled_at: 1, due_at: null } as const
+        const expired = { status: 'rolled_back', reason: 'expired', settled_at: 1 } as const
         await first.updateTable('orders').set(expired).where('reference', '=', 'A-1').execute()
+        await first
+          .deleteFrom('due_orders')
+          .where('order_id', '=', 1 as OrderId)
+          .execute()
         await first.updateTable('products').set({ reserved: 0 }).execute()
       },
       () => expireReservations(place.db),
@@ -77,19 +82,4 @@ async function sellTen(trx: Transaction<Schema>): Promise<void> {
     )
     .columns(['product_id', 'delta', 'reason', 'adjusted_at'])
     .execute()
-}
-
-/** Does `second` while the first transaction is open, and commits that once the second waits for it. */
-async function whileInHand<Result>(
-  place: EnginePlace,
-  first: (trx: Transaction<Schema>) => Promise<unknown>,
-  second: () => Promise<Result>,
-): Promise<Result> {
-  const { done } = await place.db.transaction().execute(async (trx) => {
-    await first(trx)
-    const done = second()
-    await untilSomeoneWaits(place)
-    return { done }
-  })
-  return done
 }

@@ -1,5 +1,22 @@
 // For tests that hold a lock which others need.
+import type { Transaction } from '../../src/database/kysely.js'
+import type { Schema } from '../../src/database/schema.js'
 import { type EnginePlace, until } from './place.js'
+
+/** Does `second` while the first transaction is open, and commits that once the second waits for it. */
+export async function whileInHand<Result>(
+  place: EnginePlace,
+  first: (trx: Transaction<Schema>) => Promise<unknown>,
+  second: () => Promise<Result>,
+): Promise<Result> {
+  const { done } = await place.db.transaction().execute(async (trx) => {
+    await first(trx)
+    const done = second()
+    await untilSomeoneWaits(place)
+    return { done }
+  })
+  return done
+}
 
 /** Resolves as soon as a transaction in the place's database waits for a lock of another. */
 export function untilSomeoneWaits(place: EnginePlace): Promise<void> {

@@ -114,9 +114,9 @@ describeOnEngines(
         code: 0,
         result: { processed: 0, postponed: 6 },
       })
-      expect(await place.rows('select status, reason, due_at from orders')).toEqual(
-        Array(3).fill({ status: 'payment_processing', reason: 'payment_unknown', due_at: null }),
-      )
+      expect(
+        await place.rows('select status, reason, due_at from orders left join due_orders on order_id = id'),
+      ).toEqual(Array(3).fill({ status: 'payment_processing', reason: 'payment_unknown', due_at: null }))
       expect(await place.rows('select status, unanswered from payments')).toEqual(
         Array(3).fill({ status: 'unknown', unanswered: 2 }),
       )

@@ -60,7 +60,8 @@ export function stored(place: Workplace) {
     orders: place.rows(
       `select source, reference, customers.customer_id, currency, total, ordered_at, business_day, status,
          due_at is not null as due
-       from orders join customers on customers.id = orders.customer_id order by source, reference`,
+       from orders join customers on customers.id = orders.customer_id left join due_orders on order_id = orders.id
+       order by source, reference`,
     ),
     lines: place.rows(
       `select source, reference, line_number, sku, quantity, order_lines.unit_price, order_lines.total

@@ -76,7 +76,8 @@ export async function makeOldShop(place: Workplace): Promise<void> {
 /** A charge without an answer, an import that was cut off, history of long ago, and odd texts everywhere. */
 function addWhatNoCommandLeaves({ db }: Workplace): void {
   db.exec(`
-    update orders set status = 'payment_processing', reason = 'payment_unknown', due_at = null where reference = 'P-1';
+    update orders set status = 'payment_processing', reason = 'payment_unknown' where reference = 'P-1';
+    delete from due_orders where order_id = (select id from orders where reference = 'P-1');
     insert into stock_reservations (order_id, attempt, product_id, quantity, expires_at)
       select order_id, 1, product_id, quantity, 1750000000000 from order_lines
       where order_id = (select id from orders where reference = 'P-1');

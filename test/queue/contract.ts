@@ -1,6 +1,7 @@
 // What every queue must do, whatever carries it: one suite over the port, which each driver passes on a real database.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test as plainTest } from 'vitest'
+import { makeDue } from '../../src/queue/due-orders.js'
 import { BATCH_SIZE, LEASE_MS, Scene, type StartDriver, until } from './scene.js'
 
 /** What needs the driver alone; the rest is below. */
@@ -68,7 +69,7 @@ export function describeQueueContract(start: StartDriver): void {
       const ids = await scene.orders(7)
       await scene.queue.connect()
       const dueAt = Date.now() + 1200
-      await scene.shop.db.updateTable('orders').set({ due_at: dueAt }).execute()
+      await scene.shop.db.updateTable('due_orders').set({ due_at: dueAt }).execute()
       await scene.queue.publish(ids, 1200)
       expect(await scene.queue.counts()).toMatchObject({ waiting: 0, active: 0, delayed: scene.driver.counted(7) })
       const drained = scene.drain()
@@ -209,7 +210,7 @@ export function describeQueueContract(start: StartDriver): void {
       await scene.drain()
       expect(scene.claimed).toBe(0)
       expect(await scene.count('pending')).toBe(12)
-      await scene.shop.db.updateTable('orders').set({ due_at: Date.now() }).execute()
+      expect(await makeDue(scene.shop.db, ids)).toBe(12)
       await scene.queue.publish(ids)
       await scene.drain()
       expect(await scene.count('completed')).toBe(12)
@@ -232,7 +233,7 @@ export function describeQueueContract(start: StartDriver): void {
       expect(await scene.queue.counts()).toMatchObject(nothing)
       const ids = await scene.orders(3 * BATCH_SIZE)
       const since = Date.now()
-      await scene.shop.db.updateTable('orders').set({ due_at: since }).execute()
+      await scene.shop.db.updateTable('due_orders').set({ due_at: since }).execute()
       await scene.queue.publish(ids.slice(0, BATCH_SIZE))
       await sleep(300)
       await scene.queue.publish(ids.slice(BATCH_SIZE))

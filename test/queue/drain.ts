@@ -27,7 +27,7 @@ export const completed = (place: Workplace) =>
   place.value("select count(*) from orders where status = 'completed'") as number
 
 export const inHand = (place: Workplace) =>
-  place.value('select count(*) from orders where lease_token is not null') as number
+  place.value('select count(*) from due_orders where lease_token is not null') as number
 
 /** Every order is settled and paid once, and all that is kept about them agrees. */
 export async function expectSoldOnce(place: Workplace, count: number): Promise<void> {

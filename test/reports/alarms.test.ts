@@ -2,7 +2,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config.js'
 import type { WorkerId } from '../../src/domain/ids.js'
+import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { type AlarmName, readAlarms } from '../../src/reports/alarms.js'
+import { retryFailures } from '../../src/workflow/failures.js'
 import { NOW, Shop } from './shop.js'
 
 const SECOND = 1000
@@ -51,9 +53,9 @@ describe('wait', () => {
     await shop.order('HELD-BACK', { held: true })
     await shop.order('IN-HAND', { status: 'payment_processing' })
     await shop.db
-      .updateTable('orders')
+      .updateTable('due_orders')
       .set({ due_at: NOW - seconds * SECOND })
-      .where('reference', '=', 'OLD')
+      .where('order_id', 'in', (eb) => eb.selectFrom('orders').where('reference', '=', 'OLD').select('id'))
       .execute()
     expect(await alarm('wait')).toMatchObject({
       crossed,
@@ -108,18 +110,9 @@ describe('failure_rate', () => {
 })
 
 test('unresolved counts orders that wait for a person, not those that are asked for again', async () => {
-  const unknown = { reason: 'payment_unknown', lease_token: null } as const
-  for (const [reference, due_at] of [
-    ['GIVEN-UP', null],
-    ['ASKED-AGAIN-BY-A-PERSON', NOW],
-  ] as const) {
-    await shop.order(reference, { status: 'payment_processing' })
-    await shop.db
-      .updateTable('orders')
-      .set({ ...unknown, due_at })
-      .where('reference', '=', reference)
-      .execute()
-  }
+  const ids = [await shop.waitingOrder('GIVEN-UP'), await shop.waitingOrder('ASKED-AGAIN-BY-A-PERSON')]
+  expect(await alarm('unresolved')).toMatchObject({ value: 2 })
+  await retryFailures(shop.db, new EmbeddedQueue(shop.db), ids.slice(1))
   expect(await alarm('unresolved')).toMatchObject({
     crossed: true,
     value: 1,

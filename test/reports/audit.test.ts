@@ -56,7 +56,8 @@ test('a sound database keeps every promise', async () => {
     line_totals: [true, 10, 10],
     // 1001 and 1002; the free 1003 is captured as well, which may be.
     payments: [true, 3, 3],
-    leases: [true, 5, 5],
+    // Five settled, two in process.
+    leases: [true, 7, 7],
     imports: [true, 3, 3],
     // WIDGET 1,000 - 6, GADGET 1,000 - 1, GIFT 1,000 - 1.
     stock_on_hand: [true, 2992, 2992],
@@ -183,9 +184,15 @@ const BREACHES: readonly {
   },
   {
     what: 'a settled order in the hand of a worker',
-    statements: [`update orders set lease_token = 'somebody' where reference = '1006'`],
+    statements: [`insert into due_orders select id, 1, 'somebody' from orders where reference = '1006'`],
     found: [['leases', 1, '1006']],
     left: [['leases', 1, '1006']],
+  },
+  {
+    what: 'an order in process that no worker will find',
+    statements: [`delete from due_orders where order_id = ${id('1005')}`],
+    found: [['leases', 1, '1005']],
+    left: [['leases', 1, '1005']],
   },
   {
     what: 'an import that lost a line',

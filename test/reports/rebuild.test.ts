@@ -65,6 +65,20 @@ test('while an import runs, days stay in the zone that it files by', async () =>
   expect(await readSetting(shop.db, 'time_zone')).toBe('UTC')
 })
 
+test('an order in process that fell out of the queue is in it again, and one that is settled is not', async () => {
+  const lost = await shop.order('lost', { status: 'payment_processing' })
+  await shop.db.deleteFrom('due_orders').execute()
+  await shop.waitingOrder('for a person')
+  const sold = await shop.order('sold', { status: 'completed' })
+  await shop.db.insertInto('due_orders').values({ order_id: sold, due_at: 1 }).execute()
+  expect((await auditDatabase(shop.db, 'UTC')).differences).toBe(2)
+
+  expect(await rebuild(shop.db, queue, 'queue', 'UTC')).toEqual({ refiled: 0, published: 1 })
+
+  expect(await shop.db.selectFrom('due_orders').select('order_id').execute()).toEqual([{ order_id: lost }])
+  expect((await auditDatabase(shop.db, 'UTC')).differences).toBe(0)
+})
+
 test('orders taken from the queue fall due again, those of an import under way do not', async () => {
   await shop.order('cleared', { held: true })
   await shop.order('due')
@@ -76,10 +90,10 @@ test('orders taken from the queue fall due again, those of an import under way d
   expect(await rebuild(shop.db, queue, 'queue', 'UTC')).toEqual({ refiled: 0, published: 1 })
 
   const waiting = await shop.db
-    .selectFrom('orders')
+    .selectFrom('due_orders')
+    .innerJoin('orders', 'orders.id', 'due_orders.order_id')
     .select('reference')
-    .where('due_at', 'is not', null)
-    .orderBy('id')
+    .orderBy('order_id')
     .execute()
   expect(waiting.map(({ reference }) => reference)).toEqual(['cleared', 'due'])
 })

@@ -76,12 +76,17 @@ export class Shop {
         ordered_at: at,
         business_day: day,
         status,
-        due_at: settled || wish.held ? null : inHand ? NOW + 30_000 : NOW,
-        lease_token: inHand ? ('a-lease' as string as LeaseToken) : null,
         reason: status === 'failed' ? 'out_of_stock' : status === 'rolled_back' ? 'declined' : null,
         settled_at: settled ? (wish.settledAt ?? NOW) : null,
       }),
     )
+    if (!settled && !wish.held) {
+      const lease = { due_at: NOW + 30_000, lease_token: 'a-lease' as string as LeaseToken }
+      await this.db
+        .insertInto('due_orders')
+        .values({ order_id: id, ...(inHand ? lease : { due_at: NOW }) })
+        .execute()
+    }
     for (const [sku, quantity, price] of lines) {
       const product_id = await this.product(sku)
       this.#lines += 1
@@ -108,6 +113,15 @@ export class Shop {
       await this.#pay(id, reference, status, total, currency)
     }
     if (status === 'completed') await this.#sell(day, currency, customerId, total, units)
+    return id
+  }
+
+  /** An order that the gateway never answered for, so that a person has to say what becomes of it. */
+  async waitingOrder(reference: string): Promise<OrderId> {
+    const id = await this.order(reference, { status: 'payment_processing' })
+    await this.db.updateTable('orders').set({ reason: 'payment_unknown' }).where('id', '=', id).execute()
+    await this.db.updateTable('payments').set({ status: 'unknown' }).where('order_id', '=', id).execute()
+    await this.db.deleteFrom('due_orders').where('order_id', '=', id).execute()
     return id
   }
 

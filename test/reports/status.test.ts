@@ -31,12 +31,7 @@ test('orders are counted by status, and those that wait for a person apart', asy
   await shop.order('1')
   await shop.order('2', { held: true })
   await shop.order('3', { status: 'payment_processing' })
-  const unknown = await shop.order('4', { status: 'payment_processing' })
-  await shop.db
-    .updateTable('orders')
-    .set({ reason: 'payment_unknown', due_at: null, lease_token: null })
-    .where('id', '=', unknown)
-    .execute()
+  await shop.waitingOrder('4')
   await shop.order('5', { status: 'completed' })
   expect(await statusNow()).toMatchObject({
     orders: { pending: 2, reserved: 0, payment_processing: 2, completed: 1, failed: 0, rolled_back: 0 },

@@ -1,5 +1,5 @@
 // `orderctl schedule`, `schedule list` and `schedule run`, through the binary.
-import { describe, expect } from 'vitest'
+import { describe, expect, vi } from 'vitest'
 import { csv, line, test, type Workplace } from '../workplace.js'
 
 /** Falls due on 29 February alone, so its latest slot lies years back and its next one is far away. */
@@ -115,7 +115,7 @@ describe.concurrent('schedule', () => {
     await importing(place)
     const both = [place.start(ALL_SELDOM, 'schedule'), place.start(ALL_SELDOM, 'schedule')]
     const ran = () => place.value('select count(*) from schedule_runs where ended_at is not null')
-    await expect.poll(ran, { timeout: 20_000, interval: 50 }).toBe(TASKS.length)
+    await vi.waitFor(() => expect(ran()).toBe(TASKS.length), { timeout: 20_000, interval: 50 })
     await Promise.all(both.map((one) => one.saw('next alarms at')))
     for (const { child } of both) child.kill('SIGTERM')
     const [first, second] = await Promise.all(both.map(({ ended }) => ended))
@@ -146,7 +146,10 @@ describe.concurrent('schedule', () => {
         attempt: number
         result: string
       }[]
-    await expect.poll(() => runs('reservations').length, { timeout: 30_000, interval: 100 }).toBeGreaterThanOrEqual(10)
+    await vi.waitFor(() => expect(runs('reservations').length).toBeGreaterThanOrEqual(10), {
+      timeout: 30_000,
+      interval: 100,
+    })
     for (const { child } of both) child.kill('SIGTERM')
     const outcomes = await Promise.all(both.map(({ ended }) => ended))
     const reservations = runs('reservations')

@@ -51,8 +51,9 @@ describe('reservations', () => {
     expect(await run(shop, 'reservations')).toBe('1 rolled back')
     const orders = await shop.db
       .selectFrom('orders')
+      .leftJoin('due_orders', 'due_orders.order_id', 'orders.id')
       .select(['reference', 'status', 'reason', 'due_at', 'lease_token'])
-      .orderBy('id')
+      .orderBy('orders.id')
       .execute()
     expect(orders).toMatchObject([
       { reference: 'EXPIRED', status: 'rolled_back', reason: 'expired', due_at: null, lease_token: null },

@@ -52,12 +52,11 @@ test('a claim passes over orders that another batch has claimed since it looked'
 })
 
 test('a claim passes over an order that was settled and retried by hand since it looked', async () => {
-  const retried = () =>
-    shop.db
-      .updateTable('orders')
-      .set({ attempt: 2, due_at: Date.now() })
-      .where('id', '=', ids[0] as OrderId)
-      .execute()
+  const first = ids[0] as OrderId
+  const retried = async () => {
+    await shop.db.updateTable('orders').set({ attempt: 2 }).where('id', '=', first).execute()
+    await shop.db.updateTable('due_orders').set({ due_at: Date.now() }).where('order_id', '=', first).execute()
+  }
   const late = await claim(meanwhile(shop.db, retried), ids, OPTIONS)
 
   expect(late.orders.map(({ id, key }) => [id, key])).toEqual([
@@ -70,9 +69,9 @@ test('a batch settles only what its lease is still on', async () => {
   const first = await claim(shop.db, ids, OPTIONS)
   // The lease of one of them has run out, and another worker has it.
   await shop.db
-    .updateTable('orders')
+    .updateTable('due_orders')
     .set({ due_at: 1 })
-    .where('id', '=', ids[1] as OrderId)
+    .where('order_id', '=', ids[1] as OrderId)
     .execute()
   const second = await claim(shop.db, ids, OPTIONS)
   expect(second.orders.map((order) => order.id)).toEqual([ids[1]])

@@ -134,7 +134,7 @@ describe.concurrent('a drain', () => {
     const { code, result } = await place.jsonWith(mute, 'work', '--drain')
     expect(code).toBe(0)
     expect(result).toMatchObject({ processed: 0, postponed: 6 })
-    expect(place.rows('select status, reason, due_at from orders')).toEqual(
+    expect(place.rows('select status, reason, due_at from orders left join due_orders on order_id = id')).toEqual(
       Array(3).fill({ status: 'payment_processing', reason: 'payment_unknown', due_at: null }),
     )
     expect(place.rows('select status, unanswered from payments')).toEqual(
@@ -194,7 +194,7 @@ describe.concurrent('a drain', () => {
     expect(await place.jsonWith({ ORDERCTL_PAYMENT_LATENCY_MS: '40' }, 'work', '--max-runtime', '1s')).toMatchObject({
       code: 0,
     })
-    expect(place.value('select count(*) from orders where lease_token is not null')).toBe(0)
+    expect(place.value('select count(*) from due_orders where lease_token is not null')).toBe(0)
   })
 
   test('takes more batches in hand while a backlog stands, within the limits given', async ({ place }) => {
@@ -229,7 +229,7 @@ describe.concurrent('workers that end, one way or another', () => {
     const { code, stderr } = await worker.ended
     expect(code).toBe(130)
     expect(stderr).toContain('Finishing the batches in hand')
-    expect(place.value('select count(*) from orders where lease_token is not null')).toBe(0)
+    expect(place.value('select count(*) from due_orders where lease_token is not null')).toBe(0)
     expect(statuses(place)).toMatchObject({ pending: expect.any(Number), completed: expect.any(Number) })
     await expectAuditClean(place)
   })
@@ -247,7 +247,7 @@ describe.concurrent('workers that end, one way or another', () => {
   test('a second signal leaves at once, and loses nothing', async ({ place }) => {
     await importing(place, singles(60))
     const worker = place.start({ ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '3000' }, 'work', '--drain')
-    await until(() => (place.value('select count(*) from orders where lease_token is not null') as number) > 0)
+    await until(() => (place.value('select count(*) from due_orders where lease_token is not null') as number) > 0)
     worker.child.kill('SIGINT')
     await worker.saw('Finishing the batches in hand')
     worker.child.kill('SIGINT')
@@ -263,7 +263,7 @@ describe.concurrent('workers that end, one way or another', () => {
     await until(() => (place.value("select count(*) from orders where status = 'completed'") as number) > 0)
     first.child.kill('SIGKILL')
     await first.ended
-    expect(place.value('select count(*) from orders where lease_token is not null')).toBeGreaterThan(0)
+    expect(place.value('select count(*) from due_orders where lease_token is not null')).toBeGreaterThan(0)
     const { code } = await place.runWith({ ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '0' }, 'work', '--drain')
     expect(code).toBe(0)
     expect(statuses(place)).toEqual({ completed: 600 })
@@ -282,13 +282,13 @@ describe.concurrent('workers that end, one way or another', () => {
       '--concurrency',
       '1',
     )
-    await until(() => (place.value('select count(*) from orders where lease_token is not null') as number) > 0)
+    await until(() => (place.value('select count(*) from due_orders where lease_token is not null') as number) > 0)
     sleeper.child.kill('SIGSTOP')
     await sleep(600)
     // Meanwhile another one takes over, and is told that all charges are declined.
     await place.runWith({ ...NONE_CAPTURED, ORDERCTL_LEASE_MS: '500' }, 'work', '--drain')
     sleeper.child.kill('SIGCONT')
-    await until(() => place.value('select count(*) from orders where lease_token is not null') === 0)
+    await until(() => place.value('select count(*) from due_orders where lease_token is not null') === 0)
     sleeper.child.kill('SIGTERM')
     await sleeper.ended
     expect(statuses(place)).toEqual({ rolled_back: 80 })

@@ -58,7 +58,16 @@ async function createImports(db: Kysely<unknown>): Promise<void> {
       'imports_rows_add_up',
       sql`status <> 'finished' or ${sql.ref('rows')} = imported + duplicates + conflicts + rejected`,
     )
-  const counts = ['byte_offset', 'line_number', 'rejects_bytes', 'rows', 'orders', 'imported', 'duplicates'] as const
+  const counts = [
+    'orders_after',
+    'byte_offset',
+    'line_number',
+    'rejects_bytes',
+    'rows',
+    'orders',
+    'imported',
+    'duplicates',
+  ] as const
   for (const count of [...counts, 'conflicts', 'rejected', 'products_created'] as const) {
     imports = imports.addColumn(count, 'bigint', (column) => column.notNull().defaultTo(0))
   }
@@ -131,40 +140,20 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
     .addColumn('business_day', 'char(10)', (column) => column.notNull())
     .addColumn('status', 'varchar(20)', (column) => column.notNull().defaultTo('pending'))
     .addColumn('attempt', 'integer', (column) => column.notNull().defaultTo(1))
-    .addColumn('due_at', 'bigint')
-    .addColumn('lease_token', 'varchar(36)')
     .addColumn('reason', 'varchar(20)')
     .addColumn('message', 'text')
     .addColumn('settled_at', 'bigint')
     .addColumn('cleared_at', 'bigint')
     .addUniqueConstraint('orders_reference', ['source', 'reference'])
     .addCheckConstraint('orders_status', oneOf('status', ORDER_STATUSES))
-    .addCheckConstraint(
-      'orders_settled',
-      sql`(settled_at is null) = ${oneOf('status', OPEN_STATUSES)} and (settled_at is null or due_at is null)`,
-    )
+    .addCheckConstraint('orders_settled', sql`(settled_at is null) = ${oneOf('status', OPEN_STATUSES)}`)
     .execute()
 
-  // Only orders that a worker may claim: the queue is as large as the work left, whatever the table holds.
-  await db.schema
-    .createIndex('orders_due')
-    .on('orders')
-    .columns(['due_at', 'id'])
-    .where(sql.ref('due_at'), 'is not', null)
-    .execute()
   await db.schema
     .createIndex('orders_settled_at')
     .on('orders')
     .column('settled_at')
     .where(sql.ref('settled_at'), 'is not', null)
-    .execute()
-  // Only orders whose import has not ended, or that were taken from the queue: nobody looks for the others by their import.
-  await db.schema
-    .createIndex('orders_held')
-    .on('orders')
-    .columns(['import_id', 'id'])
-    .where(sql.ref('due_at'), 'is', null)
-    .where(sql.ref('settled_at'), 'is', null)
     .execute()
   // These wait for a person and are few: asked for every minute, without a look at all the others.
   await db.schema
@@ -174,6 +163,15 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
     .where(sql.ref('reason'), '=', sql.lit('payment_unknown'))
     .execute()
   await db.schema.createIndex('orders_customer').on('orders').column('customer_id').execute()
+
+  // The queue: as large as the work left, whatever `orders` holds, and narrow, since every batch writes it three times.
+  await db.schema
+    .createTable('due_orders')
+    .addColumn('order_id', 'integer', (column) => column.primaryKey().references('orders.id'))
+    .addColumn('due_at', 'bigint', (column) => column.notNull())
+    .addColumn('lease_token', 'varchar(36)')
+    .execute()
+  await db.schema.createIndex('due_orders_due_at').on('due_orders').columns(['due_at', 'order_id']).execute()
 
   await db.schema
     .createTable('order_lines')
