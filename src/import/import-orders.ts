@@ -243,7 +243,7 @@ async function release(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promis
     const due = await inTransaction(db, async (trx) => {
       // It goes on, so nobody takes it over; and if somebody has, nothing falls due that was due and done meanwhile.
       await updateRun(trx, run, {})
-      return makeDue(trx, ids)
+      return makeDue(trx, ids, await databaseTime(trx))
     })
     unpublished ??= await publishingError(queue, ids)
     if (!unpublished) published += due

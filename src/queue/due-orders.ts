@@ -16,12 +16,12 @@ export function mayBeDue(eb: ExpressionBuilder<Schema, 'orders'>) {
 }
 
 /**
- * Orders that were held back, or taken from the queue, fall due now. Returns how many did.
+ * Orders that are not in the queue fall due. Returns how many do.
  *
  * @param trx in which nobody else can make them due: a row for an order that somebody has settled meanwhile stays for ever
+ * @param dueAt by the database's clock (databaseTime)
  */
-export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<number> {
-  const now = await databaseTime(trx)
+export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[], dueAt: number): Promise<number> {
   const due = await trx
     .insertInto('due_orders')
     .columns(['order_id', 'due_at'])
@@ -33,7 +33,7 @@ export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[]): Pro
         .where(mayBeDue)
         .where('known.order_id', 'is', null)
         .orderBy('orders.id')
-        .select(['orders.id', eb.val(now).as('due_at')]),
+        .select(['orders.id', eb.val(dueAt).as('due_at')]),
     )
     .executeTakeFirst()
   return Number(due.numInsertedOrUpdatedRows ?? 0n)

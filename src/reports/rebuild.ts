@@ -132,7 +132,7 @@ async function releaseOrders(db: Database): Promise<number> {
         trx,
         trx.selectFrom('orders').where('id', 'in', idsIn(trx, ids)).orderBy('id').select('id'),
       ).execute()
-      return makeDue(trx, ids)
+      return makeDue(trx, ids, await databaseTime(trx))
     })
     last = end.id
   }

@@ -5,13 +5,15 @@
 
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
-import type { Expression, ExpressionBuilder, Kysely, SqlBool } from '../database/kysely.js'
-import { idsIn } from '../database/row-source.js'
+import type { ExpressionBuilder, Kysely } from '../database/kysely.js'
+import { packIds } from '../database/packed-rows.js'
+import { idsIn, packedIdsIn } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { atOneMoment, inTransaction } from '../database/transaction.js'
 import { inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { type FailureReason, type OrderStatus, UNSOLD_STATUSES } from '../domain/order.js'
+import { makeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 
 export interface FailureFilter {
@@ -117,9 +119,12 @@ export async function retryFailures(
   const changed = await inTransaction(db, async (trx) => {
     // In here: whoever looked at an order before sees by its due_at that it changed.
     const now = await databaseTime(trx)
-    let changed = 0
-    for (const wave of waves) changed += await makeDueAgain(trx, wave.ids, now + wave.delayMs)
-    return changed
+    const begun = await beginAgain(trx, ids)
+    for (const wave of waves) {
+      const due = wave.ids.filter((id) => begun.has(id))
+      await makeDue(trx, due, now + wave.delayMs)
+    }
+    return begun.size
   })
   // If this process dies in here, workers find what is due in the database.
   for (const { ids, delayMs } of waves) {
@@ -136,7 +141,7 @@ interface Wave {
   readonly delayMs: number
 }
 
-/** Each wave costs six statements and a message to the queue; with so many, an hour has one every 18 seconds. */
+/** Each wave costs a statement and a message to the queue; with so many, an hour has one every 18 seconds. */
 const MOST_WAVES = 200
 
 function inWaves(ids: readonly OrderId[], staggerMs: number): Wave[] {
@@ -146,45 +151,26 @@ function inWaves(ids: readonly OrderId[], staggerMs: number): Wave[] {
   })
 }
 
-async function makeDueAgain(trx: Kysely<Schema>, ids: readonly OrderId[], dueAt: number): Promise<number> {
-  const unsold = await lockOrders(trx, ids, (eb) => eb('orders.status', 'in', UNSOLD_STATUSES))
-  const unanswered = await lockOrders(trx, ids, waitsForPerson)
+/** Those of the orders that may be retried are open again, and not in the queue yet. Returns which they are. */
+async function beginAgain(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<ReadonlySet<OrderId>> {
+  const failed = trx.selectFrom('orders').where('id', 'in', idsIn(trx, ids)).where(isFailure).orderBy('id')
+  const locked = await forUpdate(trx, failed.select(['id', 'status'])).execute()
+  const isUnsold = ({ status }: { status: OrderStatus }) => UNSOLD_STATUSES.some((unsold) => unsold === status)
+  const unsold = packedIdsIn<OrderId>(trx, packIds(locked.filter(isUnsold)))
+  const unanswered = packedIdsIn<OrderId>(trx, packIds(locked.filter((order) => !isUnsold(order))))
   await trx
     .updateTable('orders')
     .set((eb) => ({ status: 'pending', attempt: eb('attempt', '+', 1), ...NO_FAILURE }))
-    .where('id', 'in', idsIn(trx, unsold))
+    .where('id', 'in', unsold)
     .execute()
+  await trx.updateTable('orders').set(NO_FAILURE).where('id', 'in', unanswered).execute()
   await trx
     .updateTable('payments')
     .set({ unanswered: 0 })
-    .where('order_id', 'in', idsIn(trx, unanswered))
+    .where('order_id', 'in', unanswered)
     .where('status', '=', 'unknown')
     .execute()
-  await trx.updateTable('orders').set(NO_FAILURE).where('id', 'in', idsIn(trx, unanswered)).execute()
-  await trx
-    .insertInto('due_orders')
-    .columns(['order_id', 'due_at'])
-    .expression((eb) =>
-      eb
-        .selectFrom('orders')
-        .where('id', 'in', idsIn(trx, [...unsold, ...unanswered]))
-        .orderBy('id')
-        .select(['id', eb.val(dueAt).as('due_at')]),
-    )
-    .execute()
-  return unsold.length + unanswered.length
-}
-
-type OrderCondition = (eb: ExpressionBuilder<Schema, 'orders'>) => Expression<SqlBool>
-
-/** Those of the orders that it is true of; they stay so until the end of the transaction. */
-async function lockOrders(
-  trx: Kysely<Schema>,
-  ids: readonly OrderId[],
-  condition: OrderCondition,
-): Promise<readonly OrderId[]> {
-  const those = trx.selectFrom('orders').where('id', 'in', idsIn(trx, ids)).where(condition).orderBy('id').select('id')
-  return (await forUpdate(trx, those).execute()).map(({ id }) => id)
+  return new Set(locked.map(({ id }) => id))
 }
 
 /**
@@ -217,7 +203,7 @@ function failures(db: Kysely<Schema>, filter: FailureFilter) {
     .leftJoin('payments', (join) =>
       join.onRef('payments.order_id', '=', 'orders.id').onRef('payments.attempt', '=', 'orders.attempt'),
     )
-    .where((eb) => eb.or([eb('orders.status', 'in', UNSOLD_STATUSES), waitsForPerson(eb)]))
+    .where(isFailure)
   if (filter.reason) query = query.where('orders.reason', '=', filter.reason)
   if (filter.source !== undefined) query = query.where('orders.source', '=', filter.source)
   if (filter.since !== undefined) {
@@ -240,9 +226,10 @@ function failures(db: Kysely<Schema>, filter: FailureFilter) {
   return query
 }
 
-/** An order in process has a reason only then. */
-function waitsForPerson(eb: ExpressionBuilder<Schema, 'orders'>) {
-  return eb.and([eb('orders.status', '=', 'payment_processing'), eb('orders.reason', '=', 'payment_unknown')])
+/** Unsold, or waiting for a person: an order in process has a reason only then. */
+function isFailure(eb: ExpressionBuilder<Schema, 'orders'>) {
+  const waits = [eb('orders.status', '=', 'payment_processing'), eb('orders.reason', '=', 'payment_unknown')]
+  return eb.or([eb('orders.status', 'in', UNSOLD_STATUSES), eb.and(waits)])
 }
 
 /** Settled or, where nobody knows yet, last asked without an answer. */

@@ -51,7 +51,7 @@ describeOnServerEngines('the queue beside another transaction', (test) => {
       place,
       async (trx) => {
         await trx.selectFrom('orders').select('id').orderBy('id').forUpdate().execute()
-        expect(await makeDue(trx, ids)).toBe(3)
+        expect(await makeDue(trx, ids, Date.now())).toBe(3)
       },
       () => rebuild(place.db, new EmbeddedQueue(place.db), 'queue', 'UTC'),
     )
@@ -70,7 +70,7 @@ describeOnServerEngines('the queue beside another transaction', (test) => {
       async (trx) => {
         const again = { status: 'pending', attempt: 2, reason: null, message: null, settled_at: null } as const
         await trx.updateTable('orders').set(again).execute()
-        await makeDue(trx, ids)
+        await makeDue(trx, ids, Date.now())
       },
       () => retryFailures(place.db, new EmbeddedQueue(place.db), ids),
     )

@@ -210,7 +210,7 @@ export function describeQueueContract(start: StartDriver): void {
       await scene.drain()
       expect(scene.claimed).toBe(0)
       expect(await scene.count('pending')).toBe(12)
-      expect(await makeDue(scene.shop.db, ids)).toBe(12)
+      expect(await makeDue(scene.shop.db, ids, Date.now())).toBe(12)
       await scene.queue.publish(ids)
       await scene.drain()
       expect(await scene.count('completed')).toBe(12)
