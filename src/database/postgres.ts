@@ -1,6 +1,6 @@
 // The database on PostgreSQL, 13 or newer.
 import pg from 'pg'
-import { PostgresDialect, type QueryCompiler } from './kysely.js'
+import { CompiledQuery, type DatabaseConnection, PostgresDialect, type QueryCompiler } from './kysely.js'
 import { PostgresTablesCompiler } from './postgres-compiler.js'
 import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type PostgresAddress } from './server-address.js'
 
@@ -36,7 +36,13 @@ export function postgresDialect({ url }: PostgresAddress, connections: number): 
   pool.on('error', () => undefined)
   // One that breaks between two statements of a transaction; the next of them gets the error.
   pool.on('connect', (client) => client.on('error', () => undefined))
-  return new TablesDialect({ pool })
+  return new TablesDialect({ pool, onCreateConnection: prepareSession })
+}
+
+/** Whatever the server's default is: what a statement reads must be what was committed when it began. */
+async function prepareSession(connection: DatabaseConnection): Promise<void> {
+  const readCommitted = 'set session characteristics as transaction isolation level read committed'
+  await connection.executeQuery(CompiledQuery.raw(readCommitted))
 }
 
 class TablesDialect extends PostgresDialect {

@@ -1,9 +1,8 @@
 // Adds completed orders to the sales figures by day, which KPIs and leaderboards read.
 
-import type { OrderId } from '../domain/ids.js'
 import type { Kysely } from './kysely.js'
 import { Prepared } from './prepared.js'
-import { packedIdsIn } from './row-source.js'
+import { isAmong } from './row-source.js'
 import type { Schema } from './schema.js'
 
 /** @param ids of the orders, as a JSON array; each may be added once */
@@ -20,7 +19,7 @@ const addCustomerSales = new Prepared<{ ids: string }>((db, value) =>
     .expression((eb) =>
       eb
         .selectFrom('orders')
-        .where('id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+        .where(isAmong(db, 'id', value('ids')))
         .groupBy(['business_day', 'currency', 'customer_id'])
         .orderBy('business_day')
         .orderBy('currency')
@@ -45,7 +44,7 @@ const addProductSales = new Prepared<{ ids: string }>((db, value) =>
       eb
         .selectFrom('orders')
         .innerJoin('order_lines', 'order_lines.order_id', 'orders.id')
-        .where('orders.id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+        .where(isAmong(db, 'orders.id', value('ids')))
         .groupBy(['orders.business_day', 'orders.currency', 'order_lines.product_id'])
         .orderBy('orders.business_day')
         .orderBy('orders.currency')

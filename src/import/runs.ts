@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { databaseTime, forUpdate, takeTurn } from '../database/engine.js'
 import type { Kysely, Selectable } from '../database/kysely.js'
-import { idsIn } from '../database/row-source.js'
+import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { ImportId, LeaseToken, OrderId } from '../domain/ids.js'
@@ -114,8 +114,14 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
       .orderBy('id'),
   ).execute()
   const ids = unused.map((product) => product.id)
-  await db.deleteFrom('stock_adjustments').where('product_id', 'in', idsIn(db, ids)).execute()
-  const removed = await db.deleteFrom('products').where('id', 'in', idsIn(db, ids)).executeTakeFirst()
+  await db
+    .deleteFrom('stock_adjustments')
+    .where(isAmong(db, 'product_id', ids))
+    .execute()
+  const removed = await db
+    .deleteFrom('products')
+    .where(isAmong(db, 'id', ids))
+    .executeTakeFirst()
   return Number(removed.numDeletedRows)
 }
 
@@ -184,7 +190,9 @@ async function holder(db: Kysely<Schema>) {
 }
 
 async function takeOver(db: Kysely<Schema>, run: ImportRun): Promise<ImportRun> {
-  const held = await holder(db)
+  // A database that was copied from another one may count on from an order that the other one had and removed.
+  const orders_after = Math.min(run.orders_after, await lastOrderId(db)) as OrderId
+  const held = { ...(await holder(db)), orders_after }
   await db.updateTable('imports').set(held).where('id', '=', run.id).execute()
   return { ...run, ...held }
 }

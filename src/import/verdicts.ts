@@ -1,7 +1,8 @@
 // The end of an import, when all lines are known: which set-aside lines are duplicates, which are conflicts, and which
 // orders a bad line costs.
 import type { Kysely } from '../database/kysely.js'
-import { idsIn } from '../database/row-source.js'
+import { packIds } from '../database/packed-rows.js'
+import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { type RejectedLine, siblingReason } from './chunk.js'
 import { type Rejects, storedLineText } from './rejects.js'
@@ -140,17 +141,14 @@ async function removeSpoiledOrders(
       .limit(PAGE)
       .execute()
     if (orders.length === 0) return total
-    const ids = idsIn(
-      db,
-      orders.map((order) => order.id),
-    )
+    const ids = packIds(orders)
     const badLine = new Map(orders.map((order) => [order.id, order.line_number]))
     const lines = await db
       .selectFrom('order_lines as line')
       .innerJoin('orders', 'orders.id', 'line.order_id')
       .innerJoin('customers', 'customers.id', 'orders.customer_id')
       .innerJoin('products', 'products.id', 'line.product_id')
-      .where('line.order_id', 'in', ids)
+      .where(isAmong(db, 'line.order_id', ids))
       .orderBy('line.line_number')
       .select(['line.order_id', 'line.line_number', 'line.quantity', 'line.unit_price', 'orders.reference'])
       .select(['orders.ordered_at', 'orders.currency', 'customers.customer_id', 'customers.name as customer_name'])
@@ -165,8 +163,14 @@ async function removeSpoiledOrders(
       })),
       header,
     )
-    await db.deleteFrom('order_lines').where('order_id', 'in', ids).execute()
-    await db.deleteFrom('orders').where('id', 'in', ids).execute()
+    await db
+      .deleteFrom('order_lines')
+      .where(isAmong(db, 'order_id', ids))
+      .execute()
+    await db
+      .deleteFrom('orders')
+      .where(isAmong(db, 'id', ids))
+      .execute()
     total.lines += lines.length
     total.orders += orders.length
   }

@@ -1,10 +1,10 @@
 // Which orders are due, in the database: what every queue delivers, and what the embedded one is.
 import type { Database } from '../database/connection.js'
-import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
+import { databaseTime, forUpdate } from '../database/engine.js'
 import type { ExpressionBuilder, Kysely } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
-import { idsIn, packedIdsIn } from '../database/row-source.js'
+import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
@@ -29,7 +29,7 @@ export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[], dueA
       eb
         .selectFrom('orders')
         .leftJoin('due_orders as known', 'known.order_id', 'orders.id')
-        .where('orders.id', 'in', idsIn(trx, ids))
+        .where(isAmong(trx, 'orders.id', ids))
         .where(mayBeDue)
         .where('known.order_id', 'is', null)
         .orderBy('orders.id')
@@ -41,24 +41,33 @@ export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[], dueA
 
 /** Pending orders that are due stay pending, and no worker finds them. Returns how many they were. */
 export async function withdrawDue(db: Database): Promise<number> {
-  return inTransaction(db, async (trx) => {
-    // Nobody claims an order between the look at its status and the removal.
-    const free = trx.selectFrom('due_orders').where('lease_token', 'is', null).orderBy('order_id').select('order_id')
-    if (!writesAlone(trx)) await forUpdate(trx, free).execute()
-    const withdrawn = await trx
-      .deleteFrom('due_orders')
-      .where('lease_token', 'is', null)
-      .where(({ exists, selectFrom }) =>
-        exists(
-          selectFrom('orders')
-            .select('orders.id')
-            .whereRef('orders.id', '=', 'due_orders.order_id')
-            .where('orders.status', '=', 'pending'),
-        ),
-      )
-      .executeTakeFirst()
-    return Number(withdrawn.numDeletedRows)
-  })
+  let withdrawn = 0
+  for (let after = 0 as OrderId; ; ) {
+    const slice = await inTransaction(db, (trx) => withdrawSlice(trx, after))
+    withdrawn += slice.withdrawn
+    if (slice.last === undefined) return withdrawn
+    after = slice.last
+  }
+}
+
+/** Orders that are locked together. */
+const SLICE = 10_000
+
+/** `last`: the last order that was looked at; undefined behind the last of all. */
+async function withdrawSlice(trx: Kysely<Schema>, after: OrderId): Promise<{ withdrawn: number; last?: OrderId }> {
+  const free = trx.selectFrom('due_orders').where('lease_token', 'is', null).where('order_id', '>', after)
+  const locked = await forUpdate(trx, free.orderBy('order_id').limit(SLICE).select('order_id as id')).execute()
+  const last = locked.at(-1)
+  if (!last) return { withdrawn: 0 }
+  // Asked once they are locked: an order may have been claimed, and put off by the gateway, since they were looked for.
+  const pending = await trx
+    .selectFrom('orders')
+    .where(isAmong(trx, 'id', packIds(locked)))
+    .where('status', '=', 'pending')
+    .select('id')
+    .execute()
+  await leaveQueue(trx, pending)
+  return { withdrawn: pending.length, last: last.id }
 }
 
 /** Orders that are settled, or that wait for a person: no worker finds them any more. */
@@ -67,7 +76,7 @@ export async function leaveQueue(trx: Kysely<Schema>, orders: readonly { readonl
 }
 
 const dropDue = new Prepared<{ ids: string }>((db, value) =>
-  db.deleteFrom('due_orders').where('order_id', 'in', packedIdsIn<OrderId>(db, value('ids'))),
+  db.deleteFrom('due_orders').where(isAmong(db, 'order_id', value('ids'))),
 )
 
 /**
@@ -88,7 +97,8 @@ export async function findDue(db: Database, sinceMs: number, limit: number): Pro
 
 /** Whether any order is due, in a worker's hand, or to be asked for again. */
 export async function isWorkLeft(db: Database): Promise<boolean> {
-  const left = await db.selectFrom('due_orders').select('order_id').limit(1).execute()
+  // By the index: the table's first pages may hold nothing but what has left it.
+  const left = await db.selectFrom('due_orders').select('order_id').orderBy('due_at').limit(1).execute()
   return left.length > 0
 }
 
@@ -112,7 +122,7 @@ export async function lastDueIn(db: Kysely<Schema>, ids: readonly OrderId[]): Pr
 const lastDue = new Prepared<{ ids: string }, { due_at: number | null }>((db, value) =>
   db
     .selectFrom('due_orders')
-    .where('order_id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+    .where(isAmong(db, 'order_id', value('ids')))
     .select((eb) => eb.fn.max('due_at').as('due_at')),
 )
 

@@ -4,7 +4,7 @@
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import { packRows } from '../database/packed-rows.js'
-import { idsIn, rowSource } from '../database/row-source.js'
+import { isAmong, rowSource } from '../database/row-source.js'
 import { readSetting } from '../database/settings.js'
 import { inTransaction } from '../database/transaction.js'
 import { businessDay } from '../domain/business-day.js'
@@ -95,20 +95,16 @@ async function refileByTimeZone(db: Database, timeZone: string): Promise<number>
 
 /**
  * Orders that no worker would find fall due, save those that wait for a person or for the end of their import; and what
- * is settled leaves the queue, where it has no business. Returns how many fell due.
+ * is no open order leaves the queue, where it has no business. Returns how many fell due.
  */
 async function releaseOrders(db: Database): Promise<number> {
   let published = 0
   await db
     .deleteFrom('due_orders')
-    .where(({ exists, selectFrom }) =>
-      exists(
-        selectFrom('orders')
-          .select('orders.id')
-          .whereRef('orders.id', '=', 'due_orders.order_id')
-          .where('orders.settled_at', 'is not', null),
-      ),
-    )
+    .where(({ not, exists, selectFrom }) => {
+      const order = selectFrom('orders').whereRef('orders.id', '=', 'due_orders.order_id')
+      return not(exists(order.where('orders.settled_at', 'is', null).select('orders.id')))
+    })
     .execute()
   for (let last = BEFORE_ALL; ; ) {
     const page = await db
@@ -130,7 +126,11 @@ async function releaseOrders(db: Database): Promise<number> {
       // Another rebuild, or a retry, may be at the same orders.
       await forUpdate(
         trx,
-        trx.selectFrom('orders').where('id', 'in', idsIn(trx, ids)).orderBy('id').select('id'),
+        trx
+          .selectFrom('orders')
+          .where(isAmong(trx, 'id', ids))
+          .orderBy('id')
+          .select('id'),
       ).execute()
       return makeDue(trx, ids, await databaseTime(trx))
     })

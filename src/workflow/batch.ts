@@ -52,10 +52,15 @@ async function whileRenewing<Result>(
   act: () => Promise<Result>,
 ): Promise<Result> {
   // A renewal that fails is made up for by the next; if all fail, the fence keeps a late settlement out.
-  const timer = setInterval(() => void renewLease(db, claimed, leaseMs).catch(() => undefined), leaseMs / 3)
+  let renewal = Promise.resolve()
+  const timer = setInterval(() => {
+    renewal = renewLease(db, claimed, leaseMs).catch(() => undefined)
+  }, leaseMs / 3)
   try {
     return await act()
   } finally {
     clearInterval(timer)
+    // It locks what the settlement will lock, and in an order of its own.
+    await renewal
   }
 }

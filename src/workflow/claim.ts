@@ -6,12 +6,12 @@ import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
 import { type Kysely, type SelectQueryBuilder, sql } from '../database/kysely.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
-import { besideIds, idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
+import { besideIds, isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { type IdempotencyKey, idempotencyKey, type LeaseToken, type OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
-import type { OrderStatus } from '../domain/order.js'
+import { OPEN_STATUSES, type OrderStatus } from '../domain/order.js'
 import { leaveQueue } from '../queue/due-orders.js'
 import type { Item } from './allocate.js'
 import { type OutOfStock, reserveStock, shareStock } from './stock.js'
@@ -54,21 +54,55 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
   if (due.length === 0) return { token, count: 0, failed: 0, orders: [] }
   return inTransaction(db, async (trx) => {
     const mine = await stillDue(trx, due, { now })
-    const fresh = mine.filter((order) => order.status === 'pending')
-    const { served, short } = await shareStock(trx, fresh)
+    // Nothing puts a settled order there; but if one were, every drain would come upon it for ever.
+    await leaveQueue(trx, mine.filter(isSettled))
+    const open = mine.filter((order) => !isSettled(order))
+    const { served, short } = await shareStock(
+      trx,
+      open.filter((order) => order.status === 'pending'),
+    )
     await failOutOfStock(trx, short, now)
-    const orders = [...mine.filter((order) => order.status !== 'pending'), ...served]
-    await takeLease.run(trx, { ids: packIds(orders), token, until: (await databaseTime(trx)) + options.leaseMs })
-    await markProcessing.run(trx, { ids: packIds(orders) })
-    await addIntents.run(trx, { ids: packIds(served), now })
-    // Last, since others wait for the same few products. What others took meanwhile is not there for us.
-    const late = await reserveStock(trx, served, now + options.reservationTtlMs)
-    await dropIntents(trx, late, now)
+    const orders = [...open.filter((order) => order.status !== 'pending'), ...served]
+    await takeLease(trx, orders, token, options.leaseMs)
+    const late = await holdStock(trx, served, now, options)
     await failOutOfStock(trx, late, now)
     const missed = new Set(late.map(({ id }) => id))
     const failed = short.length + late.length
-    return { token, count: mine.length, failed, orders: orders.filter(({ id }) => !missed.has(id)) }
+    return { token, count: open.length, failed, orders: orders.filter(({ id }) => !missed.has(id)) }
   })
+}
+
+function isSettled({ status }: { readonly status: OrderStatus }): boolean {
+  return !OPEN_STATUSES.some((open) => open === status)
+}
+
+/** Pending orders pass through `reserved` here: their stock is held and their intent is written in this transaction. */
+async function takeLease(
+  trx: Kysely<Schema>,
+  orders: readonly ClaimedOrder[],
+  token: LeaseToken,
+  leaseMs: number,
+): Promise<void> {
+  // MySQL reads small tables whole, so even a statement about no order would wait for those of others.
+  if (orders.length === 0) return
+  const ids = packIds(orders)
+  await lease.run(trx, { ids, token, until: (await databaseTime(trx)) + leaseMs })
+  await markProcessing.run(trx, { ids })
+}
+
+/** Writes the intents and reserves. Returns the orders that go without, since others were quicker. */
+async function holdStock(
+  trx: Kysely<Schema>,
+  orders: readonly ClaimedOrder[],
+  now: number,
+  { reservationTtlMs }: ClaimOptions,
+): Promise<readonly OutOfStock[]> {
+  if (orders.length === 0) return []
+  await addIntents.run(trx, { ids: packIds(orders), now })
+  // Last, since others wait for the same few products.
+  const late = await reserveStock(trx, orders, now + reservationTtlMs)
+  await dropIntents(trx, late, now)
+  return late
 }
 
 /** Short, since every order in hand carries it: 72 random bits. */
@@ -81,14 +115,7 @@ export async function renewLease(db: Kysely<Schema>, claimed: Claim, leaseMs: nu
   await db
     .updateTable('due_orders')
     .set({ due_at: (await databaseTime(db)) + leaseMs })
-    .where(
-      'order_id',
-      'in',
-      idsIn(
-        db,
-        claimed.orders.map((order) => order.id),
-      ),
-    )
+    .where(isAmong(db, 'order_id', packIds(claimed.orders)))
     .where('lease_token', '=', claimed.token)
     .execute()
 }
@@ -123,7 +150,6 @@ interface DueRow extends Omit<DueOrder, 'key' | 'items'> {
 const dueAmong = new Prepared<{ now: number; ids: string }, DueRow>((db, value) =>
   dueOrders(db, value)
     .innerJoin('orders', 'orders.id', 'due_orders.order_id')
-    .where('orders.settled_at', 'is', null)
     .orderBy('orders.id')
     .select(['orders.id', 'orders.status', 'orders.attempt', 'orders.source', 'orders.reference'])
     .select(['orders.currency', 'orders.total']),
@@ -132,14 +158,14 @@ const dueAmong = new Prepared<{ now: number; ids: string }, DueRow>((db, value) 
 function dueOrders(db: Kysely<Schema>, value: Parameter<{ now: number; ids: string }>) {
   return db
     .selectFrom('due_orders')
-    .where('due_orders.order_id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+    .where(isAmong(db, 'due_orders.order_id', value('ids')))
     .where(besideIds('due_orders.due_at'), '<', value('now'))
 }
 
 const itemsAmong = new Prepared<{ ids: string }, Item & { readonly orderId: OrderId }>((db, value) =>
   db
     .selectFrom('order_lines')
-    .where('order_id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+    .where(isAmong(db, 'order_id', value('ids')))
     .groupBy(['order_id', 'product_id'])
     .select(['order_id as orderId', 'product_id as productId'])
     .select((eb) => eb.fn.sum<number>('quantity').as('quantity')),
@@ -156,7 +182,7 @@ export const heldUnder = among<{ token: LeaseToken }>(
   (db, value) =>
     db
       .selectFrom('due_orders')
-      .where('order_id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+      .where(isAmong(db, 'order_id', value('ids')))
       .where('lease_token', '=', value('token')),
   'wait',
 )
@@ -199,7 +225,7 @@ async function dropIntents(db: Kysely<Schema>, orders: readonly OutOfStock[], no
   if (orders.length === 0) return
   await db
     .deleteFrom('payments')
-    .where('order_id', 'in', packedIdsIn<OrderId>(db, packIds(orders)))
+    .where(isAmong(db, 'order_id', packIds(orders)))
     .where('created_at', '=', now)
     .where('status', '=', 'pending')
     .execute()
@@ -221,19 +247,18 @@ async function failOutOfStock(db: Kysely<Schema>, orders: readonly OutOfStock[],
   await leaveQueue(db, orders)
 }
 
-const takeLease = new Prepared<{ ids: string; token: LeaseToken; until: number }>((db, value) =>
+const lease = new Prepared<{ ids: string; token: LeaseToken; until: number }>((db, value) =>
   db
     .updateTable('due_orders')
     .set({ lease_token: value('token'), due_at: value('until') })
-    .where('order_id', 'in', packedIdsIn<OrderId>(db, value('ids'))),
+    .where(isAmong(db, 'order_id', value('ids'))),
 )
 
-/** Pending orders pass through `reserved` here: their stock is held and their intent is written in this transaction. */
 const markProcessing = new Prepared<{ ids: string }>((db, value) =>
   db
     .updateTable('orders')
     .set({ status: 'payment_processing', reason: null, message: null })
-    .where('id', 'in', packedIdsIn<OrderId>(db, value('ids'))),
+    .where(isAmong(db, 'id', value('ids'))),
 )
 
 /** Each with the key that idempotencyKey() gives. */
@@ -244,7 +269,7 @@ const addIntents = new Prepared<{ ids: string; now: number }>((db, value) =>
     .expression((eb) =>
       eb
         .selectFrom('orders')
-        .where('id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+        .where(isAmong(db, 'id', value('ids')))
         .select(['id', 'attempt', sql<IdempotencyKey>`source || ':' || reference || ':' || attempt`.as('key')])
         .select(['total', 'currency', eb.val('pending').as('status'), sql<number>`${value('now')}`.as('created_at')]),
     ),

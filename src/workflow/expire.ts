@@ -3,7 +3,7 @@ import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
-import { idsIn, packedIdsIn } from '../database/row-source.js'
+import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
@@ -24,9 +24,16 @@ export async function expireReservations(db: Database): Promise<number> {
   if (ids.length === 0) return 0
   return inTransaction(db, async (trx) => {
     // Another process may be at the same ones, or a worker.
-    const queued = trx.selectFrom('due_orders').where('order_id', 'in', idsIn(trx, ids)).orderBy('order_id')
+    const queued = trx
+      .selectFrom('due_orders')
+      .where(isAmong(trx, 'order_id', ids))
+      .orderBy('order_id')
     await forUpdate(trx, queued.select('order_id')).execute()
-    const orders = trx.selectFrom('orders').where('id', 'in', idsIn(trx, ids)).orderBy('id').select('id')
+    const orders = trx
+      .selectFrom('orders')
+      .where(isAmong(trx, 'id', ids))
+      .orderBy('id')
+      .select('id')
     await forUpdate(trx, orders).execute()
     const locked = new Set(ids)
     const expired = (await findExpired(trx, now)).filter((order) => locked.has(order.id))
@@ -38,7 +45,7 @@ export async function expireReservations(db: Database): Promise<number> {
         message: 'its stock was not held any longer',
         settled_at: now,
       })
-      .where('id', 'in', packedIdsIn<OrderId>(trx, packIds(expired)))
+      .where(isAmong(trx, 'id', packIds(expired)))
       .execute()
     await leaveQueue(trx, expired)
     await settleStock(trx, { sold: [], released: expired })

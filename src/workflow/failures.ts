@@ -7,7 +7,7 @@ import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import type { ExpressionBuilder, Kysely } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
-import { idsIn, packedIdsIn } from '../database/row-source.js'
+import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { atOneMoment, inTransaction } from '../database/transaction.js'
 import { inBatches } from '../domain/batches.js'
@@ -85,7 +85,7 @@ export async function chooseFailures(
   { ids, limit, ...filter }: FailureSelection,
 ): Promise<ChosenFailures> {
   let chosen = failures(db, filter)
-  if (ids) chosen = chosen.where('orders.id', 'in', idsIn(db, ids))
+  if (ids) chosen = chosen.where(isAmong(db, 'orders.id', ids))
   if (!ids || action === 'clear') chosen = chosen.where('orders.cleared_at', 'is', null)
   if (action === 'clear') chosen = chosen.where('orders.status', 'in', UNSOLD_STATUSES)
   const newest = chosen
@@ -153,21 +153,29 @@ function inWaves(ids: readonly OrderId[], staggerMs: number): Wave[] {
 
 /** Those of the orders that may be retried are open again, and not in the queue yet. Returns which they are. */
 async function beginAgain(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<ReadonlySet<OrderId>> {
-  const failed = trx.selectFrom('orders').where('id', 'in', idsIn(trx, ids)).where(isFailure).orderBy('id')
+  const failed = trx
+    .selectFrom('orders')
+    .where(isAmong(trx, 'id', ids))
+    .where(isFailure)
+    .orderBy('id')
   const locked = await forUpdate(trx, failed.select(['id', 'status'])).execute()
   const isUnsold = ({ status }: { status: OrderStatus }) => UNSOLD_STATUSES.some((unsold) => unsold === status)
-  const unsold = packedIdsIn<OrderId>(trx, packIds(locked.filter(isUnsold)))
-  const unanswered = packedIdsIn<OrderId>(trx, packIds(locked.filter((order) => !isUnsold(order))))
+  const unsold = packIds(locked.filter(isUnsold))
+  const unanswered = packIds(locked.filter((order) => !isUnsold(order)))
   await trx
     .updateTable('orders')
     .set((eb) => ({ status: 'pending', attempt: eb('attempt', '+', 1), ...NO_FAILURE }))
-    .where('id', 'in', unsold)
+    .where(isAmong(trx, 'id', unsold))
     .execute()
-  await trx.updateTable('orders').set(NO_FAILURE).where('id', 'in', unanswered).execute()
+  await trx
+    .updateTable('orders')
+    .set(NO_FAILURE)
+    .where(isAmong(trx, 'id', unanswered))
+    .execute()
   await trx
     .updateTable('payments')
     .set({ unanswered: 0 })
-    .where('order_id', 'in', unanswered)
+    .where(isAmong(trx, 'order_id', unanswered))
     .where('status', '=', 'unknown')
     .execute()
   return new Set(locked.map(({ id }) => id))
@@ -182,7 +190,7 @@ export async function clearFailures(db: Database, ids: readonly OrderId[]): Prom
   const cleared = await db
     .updateTable('orders')
     .set({ cleared_at: await databaseTime(db) })
-    .where('id', 'in', idsIn(db, ids))
+    .where(isAmong(db, 'id', ids))
     .where('status', 'in', UNSOLD_STATUSES)
     .where('cleared_at', 'is', null)
     .executeTakeFirst()

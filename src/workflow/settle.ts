@@ -5,7 +5,7 @@ import { databaseTime } from '../database/engine.js'
 import type { Expression, Kysely } from '../database/kysely.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
-import { idsIn, packedIdsIn, rowSource } from '../database/row-source.js'
+import { isAmong, rowSource } from '../database/row-source.js'
 import { addToSales } from '../database/sales.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
@@ -94,7 +94,7 @@ const markCompleted = new Prepared<{ ids: string; now: number }>((db, value) =>
   db
     .updateTable('orders')
     .set({ status: 'completed', settled_at: value('now') })
-    .where('id', 'in', packedIdsIn<OrderId>(db, value('ids'))),
+    .where(isAmong(db, 'id', value('ids'))),
 )
 
 /** The money was refused. Returns the orders whose stock comes back. */
@@ -160,14 +160,7 @@ async function postpone(
     .innerJoin('orders', (join) =>
       join.onRef('orders.id', '=', 'payments.order_id').onRef('orders.attempt', '=', 'payments.attempt'),
     )
-    .where(
-      'payments.order_id',
-      'in',
-      idsIn(
-        db,
-        unknown.map((order) => order.id),
-      ),
-    )
+    .where(isAmong(db, 'payments.order_id', packIds(unknown)))
     .select(['payments.order_id', 'payments.unanswered', 'payments.message'])
     .execute()
   const rows = payments.map(({ order_id, unanswered, message }) => ({

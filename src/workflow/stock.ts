@@ -3,7 +3,7 @@ import { forUpdate, writesAlone } from '../database/engine.js'
 import { type Kysely, sql } from '../database/kysely.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
-import { packedIdsIn, rowSource } from '../database/row-source.js'
+import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId, ProductId } from '../domain/ids.js'
 import { allocate, type Wanting } from './allocate.js'
@@ -68,7 +68,7 @@ const lockedStockOf = new Prepared<{ ids: string }, Stock>((db, value) => forUpd
 function stockAmong(db: Kysely<Schema>, value: Parameter<{ ids: string }>) {
   return db
     .selectFrom('products')
-    .where('id', 'in', packedIdsIn<ProductId>(db, value('ids')))
+    .where(isAmong(db, 'id', value('ids')))
     .orderBy('id')
     .select(['id', 'sku'])
     .select((eb) => eb('on_hand', '-', eb.ref('reserved')).as('available'))
@@ -82,7 +82,7 @@ const addReservations = new Prepared<{ ids: string; expiresAt: number }>((db, va
       eb
         .selectFrom('order_lines')
         .innerJoin('orders', 'orders.id', 'order_lines.order_id')
-        .where('order_lines.order_id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+        .where(isAmong(db, 'order_lines.order_id', value('ids')))
         .groupBy(['order_lines.order_id', 'orders.attempt', 'order_lines.product_id'])
         .select(['order_lines.order_id', 'orders.attempt', 'order_lines.product_id'])
         .select((sub) => sub.fn.sum<number>('order_lines.quantity').as('quantity'))
@@ -94,7 +94,7 @@ const addReservations = new Prepared<{ ids: string; expiresAt: number }>((db, va
 const dropReservations = new Prepared<{ ids: string; expiresAt: number }>((db, value) =>
   db
     .deleteFrom('stock_reservations')
-    .where('order_id', 'in', packedIdsIn<OrderId>(db, value('ids')))
+    .where(isAmong(db, 'order_id', value('ids')))
     .where('expires_at', '=', value('expiresAt')),
 )
 

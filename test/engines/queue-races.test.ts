@@ -80,13 +80,18 @@ describeOnServerEngines('the queue beside another transaction', (test) => {
     await place.expectAuditClean()
   })
 
-  test('a claim passes over an order that has been settled though it is still in it', async ({ place }) => {
+  test('a claim of an order that has been settled takes it out of it', async ({ place }) => {
     await importing(place)
     const ids = await idsOf(place)
     await place.rows(
       "update orders set status = 'failed', reason = 'out_of_stock', settled_at = 1 where reference = 'A-2'",
     )
     const claimed = await claim(place.db, ids, LEASE)
+    expect(claimed).toMatchObject({ count: 2, failed: 0 })
     expect(claimed.orders.map(({ id }) => id)).toEqual([ids[0], ids[2]])
+    expect(await place.rows('select order_id from due_orders order by order_id')).toEqual([
+      { order_id: ids[0] },
+      { order_id: ids[2] },
+    ])
   })
 })

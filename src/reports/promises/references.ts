@@ -3,7 +3,7 @@
 import type { Database } from '../../database/connection.js'
 import { rightIf } from './promise.js'
 
-/** Orders, lines, reservations and payments, each by its order's key, which need not be there. */
+/** Orders, lines, reservations, payments and rows of the queue, each by its order's key, which need not be there. */
 export function references(db: Database) {
   const orders = db
     .selectFrom('orders')
@@ -33,5 +33,9 @@ export function references(db: Database) {
     .selectFrom('payments')
     .leftJoin('orders', 'orders.id', 'payments.order_id')
     .select((eb) => ['payments.order_id as id', ...rightIf(eb('orders.id', 'is not', null))])
-  return orders.unionAll(lines).unionAll(reservations).unionAll(payments).as('compared')
+  const queued = db
+    .selectFrom('due_orders')
+    .leftJoin('orders', 'orders.id', 'due_orders.order_id')
+    .select((eb) => ['due_orders.order_id as id', ...rightIf(eb('orders.id', 'is not', null))])
+  return orders.unionAll(lines).unionAll(reservations).unionAll(payments).unionAll(queued).as('compared')
 }
