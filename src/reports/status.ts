@@ -1,12 +1,12 @@
 // The state of things at this moment: the queue, the orders, who works on them, and what waits for a person.
 
 import type { Database } from '../database/connection.js'
+import { isAlive } from '../database/holder.js'
 import { sql } from '../database/kysely.js'
 import type { ImportStatus } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
 import { UserError } from '../errors.js'
-import { isAlive } from '../import/runs.js'
 import { countDue } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 import { estimateWait, type Pace, readPace } from './pace.js'

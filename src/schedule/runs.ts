@@ -4,10 +4,10 @@
 import { hostname } from 'node:os'
 import type { Database } from '../database/connection.js'
 import { databaseTime, takeTurn } from '../database/engine.js'
+import { isAlive } from '../database/holder.js'
 import type { Kysely, Selectable } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
-import { isAlive } from '../import/runs.js'
 
 /** A run that was not heard of for so long is over, even if a process of its number is there. */
 const LEASE_MS = 300_000

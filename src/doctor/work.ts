@@ -3,10 +3,10 @@
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import { isAlive } from '../import/runs.js'
+import { isAlive } from '../database/holder.js'
 import { createQueue } from '../queue/create-queue.js'
-import type { DatabaseCheck, Finding } from './doctor-database.js'
-import { WORKER_STALE_MS } from './status.js'
+import { WORKER_STALE_MS } from '../reports/status.js'
+import type { DatabaseCheck, Finding } from './finding.js'
 
 export const WORK_CHECKS: readonly DatabaseCheck[] = [
   { name: 'queue', look: checkQueue },
