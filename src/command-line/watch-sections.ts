@@ -2,6 +2,7 @@
 
 import { groupThousands } from '../domain/money.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
+import { MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import type { UserError } from '../errors.js'
 import type { LiveFigures } from '../reports/live-status.js'
 import type { OpenImport, RecentFailure, Status, WorkerState } from '../reports/status.js'
@@ -216,5 +217,5 @@ function resultOf(last: ScheduledTask['last']): [string, Ink] {
 
 /** In whole minutes from one on: a view in which every second changes every line is hard to read. */
 function untilNext(ms: number): string {
-  return duration(ms < 60_000 ? Math.max(0, Math.ceil(ms / 1000)) : Math.ceil(ms / 60_000) * 60)
+  return duration(ms < MINUTE_MS ? Math.max(0, Math.ceil(ms / SECOND_MS)) : Math.ceil(ms / MINUTE_MS) * 60)
 }

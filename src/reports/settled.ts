@@ -2,7 +2,7 @@
 import type { Database } from '../database/connection.js'
 import { sql } from '../database/kysely.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'
-import { MINUTE_MS } from './history-periods.js'
+import { MINUTE_MS } from '../domain/time.js'
 
 export interface SettledMinute {
   /** When the minute began, or the hour where it was thinned. */
