@@ -23,9 +23,9 @@ interface Section {
   readonly rank: number
   /** With fewer lines it is left out. */
   readonly least: number
-  readonly most: number
-  /** It has so many before others have more than this. */
+  /** It has as many before any has more than is enough. */
   readonly enough: number
+  readonly most: number
   /** Stands right under the section before it. */
   readonly joined?: boolean
   /** Takes what the others leave. */
