@@ -45,6 +45,8 @@ export function noticeLines({ status, trouble, now }: WatchState, notes: readonl
 /**
  * A line for each alarm, and below it, for as many as the height has room for, what to do. Where there is not a line for
  * each, the last one names the rest.
+ *
+ * @param height no less than two, where there are several
  */
 export function alarmLines(alarms: readonly Alarm[], height: number): Line[] {
   const told = height < alarms.length ? alarms.slice(0, height - 1) : alarms

@@ -99,11 +99,11 @@ function fixed(lines: readonly Line[], rank: number, least: number): Section {
   return { rank, least: Math.min(least, length), enough: length, most: length, draw: () => lines }
 }
 
-/** What is wrong comes before anything else, what to do about it where there are rows to spare. */
+/** What is wrong comes before figures and lists, what to do about it where there are rows to spare. */
 function alarmSection(alarms: readonly Alarm[]): Section {
   const { length } = alarms
   const draw = (height: number) => alarmLines(alarms, height)
-  return { rank: 1, least: Math.min(1, length), enough: length, most: 2 * length, draw }
+  return { rank: 1, least: Math.min(2, length), enough: length, most: 2 * length, draw }
 }
 
 /** A heading and its entries; where some do not fit, the last line says how many. */

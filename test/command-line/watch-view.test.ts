@@ -281,6 +281,6 @@ describe('alarms', () => {
     expect(shownAt(22)).toEqual([first, '  Bring failure_rate down.', second, '  Bring low_stock down.', third])
     expect(shownAt(19)).toEqual([first, second, third])
     expect(shownAt(13)).toEqual([first, '! Alarms: low_stock, schedule'])
-    expect(shownAt(4)).toEqual(['! Alarms: failure_rate, low_stock, schedule'])
+    expect(shownAt(3)).toEqual([first, '! Alarms: low_stock, schedule'])
   })
 })
