@@ -17,6 +17,7 @@ import {
   setting,
   wholeBetween,
 } from './config-values.js'
+import { HOUR_MS, WEEK_MS } from './domain/time.js'
 import { errorCode, usageError } from './errors.js'
 
 const SETTINGS = {
@@ -58,7 +59,7 @@ const SETTINGS = {
     'ORDERCTL_PAYMENT_LATENCY_MS',
     '0',
     'how long the simulated gateway takes to answer',
-    wholeBetween(0, 3_600_000),
+    wholeBetween(0, HOUR_MS),
   ),
   'payments.seed': setting('ORDERCTL_PAYMENT_SEED', 'orderctl', 'decides which charges are captured', (text) => text),
   'payments.inFlightPerWorker': setting(
@@ -77,7 +78,7 @@ const SETTINGS = {
     'ORDERCTL_PAYMENT_TIMEOUT_MS',
     '10000',
     'when a charge without an answer counts as unknown',
-    wholeBetween(1, 3_600_000),
+    wholeBetween(1, HOUR_MS),
   ),
   'workflow.batchSize': setting(
     'ORDERCTL_BATCH_SIZE',
@@ -95,13 +96,13 @@ const SETTINGS = {
     'ORDERCTL_LEASE_MS',
     '30000',
     'when orders of a worker that went silent are taken over',
-    wholeBetween(100, 3_600_000),
+    wholeBetween(100, HOUR_MS),
   ),
   'workflow.reservationTtlMs': setting(
     'ORDERCTL_RESERVATION_TTL_MS',
     '900000',
     'how long stock is held for an order',
-    wholeBetween(1000, 604_800_000),
+    wholeBetween(1000, WEEK_MS),
   ),
   'inventory.unknownSku': setting(
     'ORDERCTL_UNKNOWN_SKU',

@@ -1,6 +1,7 @@
 // The command of --exec, which is told when an alarm is raised and when it clears.
 import { spawn } from 'node:child_process'
 import { Flags } from '@oclif/core'
+import { MINUTE_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
 import { type Tell, type Telling, TellingHangs } from '../schedule/alarm-state.js'
 import { cleanText } from '../terminal/text.js'
@@ -11,7 +12,7 @@ export const execFlag = Flags.string({
   helpValue: 'CMD',
 })
 
-const DEADLINE_MS = 60_000
+const DEADLINE_MS = MINUTE_MS
 
 interface AlarmCommandOptions {
   /** The command's output goes nowhere, instead of to our stderr. */

@@ -2,15 +2,8 @@
 import { clockAt } from '../domain/business-day.js'
 import { type Histogram, percentile } from '../domain/histogram.js'
 import { groupThousands } from '../domain/money.js'
-import {
-  failureRate,
-  type HistoryPeriod,
-  HOUR_MS,
-  MINUTE_MS,
-  mergePeriods,
-  settledPerMinute,
-  startOf,
-} from '../reports/history-periods.js'
+import { DAY_MS, MINUTE_MS, startOf, WEEK_MS } from '../domain/time.js'
+import { failureRate, type HistoryPeriod, mergePeriods, settledPerMinute } from '../reports/history-periods.js'
 import { sparkline } from '../terminal/chart.js'
 import type { Cell, Table } from '../terminal/table.js'
 import { duration } from '../terminal/text.js'
@@ -87,7 +80,6 @@ export function historyCsv(driver: string, periods: readonly HistoryPeriod[]): T
 const LENGTHS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 10_080, 40_320].map(
   (minutes) => minutes * MINUTE_MS,
 )
-const DAY_MS = 24 * HOUR_MS
 
 interface Merged {
   readonly length: number
@@ -98,7 +90,7 @@ interface Merged {
 function mergeTo(most: number, periods: readonly HistoryPeriod[]): Merged {
   const [first = 0, last = 0] = [periods.at(0)?.start, periods.at(-1)?.start]
   const isFew = (length: number) => (startOf(last, length) - startOf(first, length)) / length < most
-  const length = LENGTHS.find(isFew) ?? 7 * DAY_MS
+  const length = LENGTHS.find(isFew) ?? WEEK_MS
   return { length, periods: mergePeriods(periods, length) }
 }
 
@@ -173,7 +165,7 @@ function runtimeMs(runtimes: Histogram): Record<'p50' | 'p95' | 'p99', number> |
 }
 
 function lengthText(length: number): string {
-  return length > 7 * DAY_MS ? '4 weeks' : length === 7 * DAY_MS ? 'week' : duration(length / 1000)
+  return length > WEEK_MS ? '4 weeks' : length === WEEK_MS ? 'week' : duration(length / 1000)
 }
 
 function rounded(number: number, decimals: number): number

@@ -1,7 +1,9 @@
 // The flags by which commands choose orders and cut lists, and how their words are read.
 import { Flags } from '@oclif/core'
 import { dayStart, parseDay } from '../domain/business-day.js'
+import { WEEK_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
+import { readLength } from './durations.js'
 
 export const sinceFlag = Flags.string({
   description: 'from this day on (YYYY-MM-DD), or within a time such as 90m, 24h or 7d',
@@ -12,13 +14,8 @@ export const sourceFlag = Flags.string({ description: 'only orders of this sourc
 
 export const limitFlag = Flags.integer({ description: 'at most so many', min: 1, max: 1_000_000, helpValue: 'N' })
 
-const UNIT_MS: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-}
+/** So far back that there is no order, and not so far that no calendar has a date for it. */
+const FARTHEST_MS = 999_999 * WEEK_MS
 
 /**
  * Reads `--since`.
@@ -31,16 +28,15 @@ export function readSince(text: string | undefined, timeZone: string, now = Date
   if (text === undefined) return undefined
   const day = parseDay(text)
   if (day) return dayStart(day, timeZone)
-  const [, count, unit = ''] = /^(\d{1,6})([smhdw])$/.exec(text) ?? []
-  const unitMs = UNIT_MS[unit]
-  if (count === undefined || unitMs === undefined) {
+  const length = readLength(text, ['s', 'm', 'h', 'd', 'w'])
+  if (length === undefined || length > FARTHEST_MS) {
     throw usageError({
       code: 'bad_since',
       message: `--since is "${text}", which is neither a day of the calendar nor a length of time.`,
       fix: 'Write a day as YYYY-MM-DD, or a time such as 90m, 24h or 7d.',
     })
   }
-  return now - Number(count) * unitMs
+  return now - length
 }
 
 /** Lines around a list: the command, the table's frame and heading, the note below it. */

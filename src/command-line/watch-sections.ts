@@ -2,7 +2,9 @@
 
 import { groupThousands } from '../domain/money.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
+import { MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import type { UserError } from '../errors.js'
+import type { Alarm } from '../reports/alarms.js'
 import type { LiveFigures } from '../reports/live-status.js'
 import type { OpenImport, RecentFailure, Status, WorkerState } from '../reports/status.js'
 import type { ScheduledTask } from '../schedule/overview.js'
@@ -15,6 +17,8 @@ import { tenths } from './status-views.js'
 /** All that the view shows. */
 export interface WatchState extends LiveFigures {
   readonly schedule: readonly ScheduledTask[]
+  /** Those that are crossed. */
+  readonly alarms: readonly Alarm[]
   /** Epoch milliseconds. */
   readonly now: number
   /** What is shown is what was true before this happened, at the status' own time. */
@@ -26,25 +30,35 @@ export interface WatchState extends LiveFigures {
 const heading = (text: string): Line => [part(text, 'bold')]
 const label = (text: string): Line => [part(text, 'dim')]
 
-/** What a person should know of, the worst first, each with what to do about it. */
-export function noticeLines({ status, trouble, now }: WatchState): Line[] {
-  const { queue, workers, unresolved, imports } = status
+/** What a person should know of beside the alarms, the worst first. */
+export function noticeLines({ status, trouble, now }: WatchState, notes: readonly string[]): Line[] {
+  const { queue, imports } = status
   const notices: Line[] = []
   const say = (ink: Ink, text: string) => notices.push([part(`! ${text}`, ink)])
   if (trouble) say('bad', `As of ${ago(status.at, now)}: ${trouble.message}`)
   if (queue.unreachable) say('bad', queue.unreachable.message)
-  if (queue.paused) say('warning', 'The queue is paused. Let it go on with: orderctl queue resume')
-  else if (queue.waiting > 0 && workers.every((worker) => worker.stale)) {
-    say('warning', 'Nobody works on the queue. Start with: orderctl work')
-  }
-  if (unresolved > 0) {
-    say(
-      'warning',
-      `${countOf(unresolved, 'payment')} of unknown outcome: orderctl failed list --reason payment_unknown`,
-    )
-  }
+  for (const note of notes) say('warning', note)
   for (const run of imports) notices.push(importLine(run))
   return notices
+}
+
+/**
+ * A line for each alarm, and below it, for as many as the height has room for, what to do. Where there is not a line for
+ * each, the last one names the rest.
+ *
+ * @param height no less than two, where there are several
+ */
+export function alarmLines(alarms: readonly Alarm[], height: number): Line[] {
+  const told = height < alarms.length ? alarms.slice(0, height - 1) : alarms
+  const others = alarms.slice(told.length)
+  const withFix = height - alarms.length
+  return [
+    ...told.flatMap(({ name, message, fix }, index): Line[] => [
+      [part(`! Alarm ${name}: ${message}`, 'bad')],
+      ...(index < withFix ? [[part(`  ${fix}`)]] : []),
+    ]),
+    ...(others.length > 0 ? [[part(`! Alarms: ${others.map(({ name }) => name).join(', ')}`, 'bad')]] : []),
+  ]
 }
 
 function importLine({ file, rows, abandoned }: OpenImport): Line {
@@ -216,5 +230,5 @@ function resultOf(last: ScheduledTask['last']): [string, Ink] {
 
 /** In whole minutes from one on: a view in which every second changes every line is hard to read. */
 function untilNext(ms: number): string {
-  return duration(ms < 60_000 ? Math.max(0, Math.ceil(ms / 1000)) : Math.ceil(ms / 60_000) * 60)
+  return duration(ms < MINUTE_MS ? Math.max(0, Math.ceil(ms / SECOND_MS)) : Math.ceil(ms / MINUTE_MS) * 60)
 }

@@ -1,8 +1,11 @@
 // The live view: all that matters on one screen of any size. What a screen is too small for is left out, the least
 // important first.
+import type { Alarm } from '../reports/alarms.js'
 import { cutLine, fitLine, type Line, lineWidth, part } from '../terminal/line.js'
 import type { ScreenSize } from '../terminal/live-screen.js'
+import { nextSteps } from './next-steps.js'
 import {
+  alarmLines,
   FIGURES_WIDTH,
   failureLines,
   noticeLines,
@@ -20,9 +23,9 @@ interface Section {
   readonly rank: number
   /** With fewer lines it is left out. */
   readonly least: number
+  /** It has as many before any has more than is enough. */
+  readonly enough: number
   readonly most: number
-  /** Has all of its lines before a list has more than its least. */
-  readonly whole?: boolean
   /** Stands right under the section before it. */
   readonly joined?: boolean
   /** Takes what the others leave. */
@@ -57,6 +60,7 @@ export function watchView(state: WatchState, { columns, rows }: ScreenSize): Lin
 
 function sectionsOf(state: WatchState, columns: number): Section[] {
   const { status } = state
+  const { alarms, notes } = nextSteps(status, state.alarms)
   const blocks = [queueLines(status), orderLines(state)]
   const isWide = columns >= 2 * (FIGURES_WIDTH + GAP) + SCHEDULE_WIDTH
   const scheduleWidth = columns - 2 * (FIGURES_WIDTH + GAP)
@@ -65,12 +69,14 @@ function sectionsOf(state: WatchState, columns: number): Section[] {
       ? blocks.map((block, index) => fixed(block, 2 + index, 2))
       : [fixed(sideBySide(isWide ? [...blocks, scheduleLines(state, scheduleWidth)] : blocks), 2, 2)]
   return [
-    { rank: 1, least: 1, most: 1, draw: () => [titleLine(state, columns)] },
-    { ...fixed(noticeLines(state), 1, 1), joined: true },
+    fixed([titleLine(state, columns)], 1, 1),
+    { ...fixed(noticeLines(state, notes), 1, 1), joined: true },
+    { ...alarmSection(alarms), joined: true },
     ...figures,
     {
       rank: 5,
       least: LEAST_CHART,
+      enough: LEAST_CHART,
       most: MOST_CHART,
       stretches: true,
       draw: (height) => throughputLines(state, columns, height),
@@ -89,14 +95,24 @@ function titleLine({ status: { queue }, clock }: WatchState, columns: number): L
 }
 
 function fixed(lines: readonly Line[], rank: number, least: number): Section {
-  return { rank, least: Math.min(least, lines.length), most: lines.length, whole: true, draw: () => lines }
+  const { length } = lines
+  return { rank, least: Math.min(least, length), enough: length, most: length, draw: () => lines }
+}
+
+/** What is wrong comes before figures and lists, what to do about it where there are rows to spare. */
+function alarmSection(alarms: readonly Alarm[]): Section {
+  const { length } = alarms
+  const draw = (height: number) => alarmLines(alarms, height)
+  return { rank: 1, least: Math.min(2, length), enough: length, most: 2 * length, draw }
 }
 
 /** A heading and its entries; where some do not fit, the last line says how many. */
 function list(lines: readonly Line[], entries: number, rank: number): Section {
+  const least = Math.min(3, lines.length)
   return {
     rank,
-    least: Math.min(3, lines.length),
+    least,
+    enough: least,
     most: lines.length,
     draw(height) {
       if (height >= lines.length) return lines
@@ -107,8 +123,9 @@ function list(lines: readonly Line[], entries: number, rank: number): Section {
 }
 
 /**
- * How many rows each section gets: first the least of each, the important ones before the others; then figures get all
- * of theirs, and lists grow, each by a row in turn; then there is a blank line between sections; what is left is the chart's.
+ * How many rows each section gets: first the least of each, the important ones before the others; then enough for each, in
+ * the same order; then alarms and lists grow, each by a row in turn; then there is a blank line between sections; what is
+ * left is the chart's.
  */
 function shareRows(sections: readonly Section[], rows: number): number[] {
   const heights = sections.map(() => 0)
@@ -123,12 +140,10 @@ function shareRows(sections: readonly Section[], rows: number): number[] {
     grow(index, least)
   }
   const lists = byRank.filter(([index, { stretches }]) => !stretches && (heights[index] ?? 0) > 0)
+  for (const [index, { enough }] of lists) grow(index, Math.min(left, enough - (heights[index] ?? 0)))
   for (let before = rows + 1; left < before; ) {
     before = left
-    for (const [index, { most, whole }] of lists) {
-      const missing = most - (heights[index] ?? 0)
-      grow(index, Math.min(left, missing, whole ? missing : 1))
-    }
+    for (const [index, { most }] of lists) grow(index, Math.min(left, 1, most - (heights[index] ?? 0)))
   }
   left -= Math.min(left, separated(sections, heights).length)
   for (const [index, { stretches, most }] of byRank) {

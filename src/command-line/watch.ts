@@ -2,10 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from '../app.js'
 import { explainDatabaseError } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import { clockAt } from '../domain/business-day.js'
 import { UserError } from '../errors.js'
 import { LiveStatus } from '../reports/live-status.js'
 import { Paced } from '../reports/paced.js'
+import { readAllAlarms } from '../schedule/alarm-state.js'
 import { readSchedule } from '../schedule/overview.js'
 import { inkLine } from '../terminal/line.js'
 import { openLiveScreen } from '../terminal/live-screen.js'
@@ -66,21 +68,25 @@ class WatchSource {
   readonly #app: App
   readonly #live: LiveStatus
   readonly #schedule
+  readonly #alarms
   /** By performance.now(). */
   #readAt = 0
-  #latest: Pick<WatchState, 'status' | 'countedAt' | 'settled' | 'schedule'> | undefined
+  #latest: Pick<WatchState, 'status' | 'countedAt' | 'settled' | 'schedule' | 'alarms'> | undefined
 
   constructor(app: App, intervalMs: number) {
     this.#app = app
     this.#live = new LiveStatus(app.db, app.queue, intervalMs)
     this.#schedule = new Paced(() => readSchedule(app, Date.now()))
+    this.#alarms = new Paced(async () => readAllAlarms(app.db, app.config, await databaseTime(app.db)))
   }
 
   /** @throws what is no trouble of the database's that may pass, and any trouble at the first time */
   async read(): Promise<WatchState> {
     let trouble: UserError | undefined
     try {
-      this.#latest = { ...(await this.#live.read()), schedule: (await this.#schedule.take()).value }
+      const figures = await this.#live.read()
+      const alarms = (await this.#alarms.take()).value.filter((alarm) => alarm.crossed)
+      this.#latest = { ...figures, alarms, schedule: (await this.#schedule.take()).value }
       this.#readAt = performance.now()
     } catch (error) {
       trouble = error instanceof UserError ? error : explainDatabaseError(error, this.#app.config.database)

@@ -1,8 +1,7 @@
 // `doctor`: every check in a table, and what to do about those that failed.
 import { BaseCommand } from '../command-line/base-command.js'
+import { type Check, examine } from '../doctor/examine.js'
 import { EXIT } from '../errors.js'
-import { type Check, examine } from '../reports/doctor.js'
-import { SCHEDULE_CHECKS } from '../schedule/doctor-schedule.js'
 
 export interface DoctorResult {
   ok: boolean
@@ -23,7 +22,6 @@ export default class Doctor extends BaseCommand {
       nodeRange: String(engines?.node),
       loadConfig: () => this.loadedConfig,
       environment: process.env,
-      moreChecks: SCHEDULE_CHECKS,
     })
     const failed = checks.filter((check) => !check.ok)
     this.showTable({

@@ -8,6 +8,7 @@ import {
   historyResult,
   historyTable,
 } from '../command-line/history-views.js'
+import { nextSteps } from '../command-line/next-steps.js'
 import { readSince, screenful } from '../command-line/selection-flags.js'
 import { type StatusResult, statusJson } from '../command-line/status-json.js'
 import { failuresTable, figuresTable, importsTable, statusMetrics, workersTable } from '../command-line/status-views.js'
@@ -90,8 +91,10 @@ export default class StatusCommand extends BaseCommand {
     }
     this.showTable(figuresTable(status, flags.csv), flags)
     if (!flags.csv) this.#showLists(status)
-    if (crossed.length > 0) this.#showAlarms(crossed, flags.csv)
-    this.#noteWhatToDo(status)
+    const { alarms: raised, notes } = nextSteps(status, crossed)
+    if (raised.length > 0) this.#showAlarms(raised, flags.csv)
+    this.#noteState(status)
+    for (const note of notes) this.note(note)
     return result
   }
 
@@ -186,20 +189,11 @@ export default class StatusCommand extends BaseCommand {
     }
   }
 
-  #noteWhatToDo({ queue, orders, workers, unresolved }: Status): void {
+  #noteState({ queue, orders }: Status): void {
     const total = ORDER_STATUSES.reduce((sum, status) => sum + orders[status], 0)
     if (total === 0) this.note('There are no orders yet. Import some with: orderctl import FILE')
     if (queue.unreachable) this.note(`${queue.unreachable.message}\n${queue.unreachable.fix}`)
     this.#noteTransport(queue)
-    if (queue.paused) this.note('The queue is paused. Let it go on with: orderctl queue resume')
-    else if (queue.waiting > 0 && workers.every((worker) => worker.stale)) {
-      this.note('Nobody works on the queue. Start with: orderctl work')
-    }
-    if (unresolved > 0) {
-      this.note(
-        `${countOf(unresolved, 'order')} with a payment of unknown outcome. Ask again with: orderctl failed retry --reason payment_unknown`,
-      )
-    }
   }
 }
 

@@ -1,4 +1,5 @@
 // The day an order counts for. Reports go by the shop's own day, not by the server's.
+import { DAY_MS, HOUR_MS } from './time.js'
 
 declare const calendarDay: unique symbol
 
@@ -60,8 +61,8 @@ export function businessDay(orderedAt: string, timeZone: string): Day {
 /** The first instant of the day in the time zone, as epoch milliseconds; the same on days of 23 and of 25 hours. */
 export function dayStart(day: Day, timeZone: string): number {
   // A zone is at most 14 hours ahead of UTC and 12 behind. The day changes once in between, so bisection finds it.
-  let before = Date.parse(`${day}T00:00:00Z`) - 15 * 3_600_000
-  let after = before + 28 * 3_600_000
+  let before = Date.parse(`${day}T00:00:00Z`) - 15 * HOUR_MS
+  let after = before + 28 * HOUR_MS
   while (after - before > 1) {
     const middle = Math.floor((before + after) / 2)
     if (dayAt(middle, timeZone) < day) before = middle
@@ -72,7 +73,7 @@ export function dayStart(day: Day, timeZone: string): number {
 
 /** The day after, or `count` days after (negative: before). */
 export function addDays(day: Day, count: number): Day {
-  return new Date(Date.parse(`${day}T00:00:00Z`) + count * 86_400_000).toISOString().slice(0, 10) as Day
+  return new Date(Date.parse(`${day}T00:00:00Z`) + count * DAY_MS).toISOString().slice(0, 10) as Day
 }
 
 export function isTimeZone(name: string): boolean {

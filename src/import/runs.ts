@@ -3,12 +3,13 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { databaseTime, forUpdate, takeTurn } from '../database/engine.js'
+import { isAlive } from '../database/holder.js'
 import type { Kysely, Selectable } from '../database/kysely.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { ImportId, LeaseToken, OrderId } from '../domain/ids.js'
-import { errorCode, UserError } from '../errors.js'
+import { UserError } from '../errors.js'
 
 export type ImportRun = Selectable<Schema['imports']>
 
@@ -163,21 +164,6 @@ export async function updateRun(
     })
   }
   return { ...run, ...all }
-}
-
-/** Whether the process that holds the run still works on it. `now` is the database's. */
-export function isAlive(run: Pick<ImportRun, 'lease_until' | 'host' | 'pid'>, now: number): boolean {
-  if (run.lease_until < now) return false
-  return run.host !== hostname() || processExists(run.pid)
-}
-
-function processExists(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return errorCode(error) === 'EPERM'
-  }
 }
 
 async function holder(db: Kysely<Schema>) {

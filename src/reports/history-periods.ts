@@ -1,10 +1,9 @@
 // The queue's history as periods: minutes for the last seven days, hours before. Pure; history.ts reads them.
 import { groupBy } from '../domain/batches.js'
 import { addHistograms, type Histogram } from '../domain/histogram.js'
+import { HOUR_MS, MINUTE_MS, startOf, WEEK_MS } from '../domain/time.js'
 
-export const MINUTE_MS = 60_000
-export const HOUR_MS = 60 * MINUTE_MS
-const KEEP_MINUTES_MS = 7 * 24 * HOUR_MS
+const KEEP_MINUTES_MS = WEEK_MS
 
 export interface HistoryPeriod {
   /** Epoch milliseconds. */
@@ -29,10 +28,6 @@ export function minutesBegin(now: number): number {
 
 export function periodLength(instant: number, now: number): number {
   return instant < minutesBegin(now) ? HOUR_MS : MINUTE_MS
-}
-
-export function startOf(instant: number, length: number): number {
-  return instant - (instant % length)
 }
 
 /** @returns a period for each of these lengths that any of them begins in */

@@ -2,7 +2,8 @@
 import type { Database } from '../database/connection.js'
 import { atOneMoment } from '../database/transaction.js'
 import { addHistograms } from '../domain/histogram.js'
-import { type HistoryPeriod, highest, MINUTE_MS, periodLength, startOf } from './history-periods.js'
+import { MINUTE_MS, startOf } from '../domain/time.js'
+import { type HistoryPeriod, highest, periodLength } from './history-periods.js'
 import { readRuntimes } from './pace.js'
 import { readSettled } from './settled.js'
 

@@ -2,7 +2,7 @@
 import type { Database } from '../database/connection.js'
 import { groupBy } from '../domain/batches.js'
 import { addHistograms, type Histogram, sizeOf, totalMs } from '../domain/histogram.js'
-import { MINUTE_MS, startOf } from './history-periods.js'
+import { MINUTE_MS, startOf } from '../domain/time.js'
 
 const PACE_MINUTES = 5
 

@@ -1,12 +1,12 @@
 // What a user asks of a report, read from the text of flags. Whatever cannot be meant is a usage error naming the value.
 import { type Day, parseDay } from '../domain/business-day.js'
 import { type Currency, isCurrency } from '../domain/money.js'
+import { DAY_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
 import type { Period } from './reports.js'
 
 /** Ten years: more days than anyone reads, and few enough to answer at once. */
 const MOST_DAYS = 3660
-const DAY_MS = 86_400_000
 
 /** @param flag as the user typed it, `--date` */
 export function readDay(flag: string, text: string): Day {

@@ -1,5 +1,6 @@
 // How many orders were settled in each step of time (a second, say): what a chart that moves is drawn from.
 import type { Database } from '../database/connection.js'
+import { startOf } from '../domain/time.js'
 
 export interface SettledSteps {
   readonly stepMs: number
@@ -33,12 +34,11 @@ export class SettledStepReader {
 
   /** @param now epoch milliseconds */
   async read(now: number): Promise<SettledSteps> {
-    const end = now - (now % this.#stepMs)
+    const end = startOf(now, this.#stepMs)
     const oldest = end - STEPS_KEPT * this.#stepMs
     const from = Math.max(this.#final ?? end - STEPS_AT_FIRST * this.#stepMs, oldest)
     for (let step = from; step < end; step += this.#stepMs) this.#counts.set(step, await this.#count(step))
-    const settled = now - LATE_MS
-    this.#final = Math.max(from, settled - (settled % this.#stepMs))
+    this.#final = Math.max(from, startOf(now - LATE_MS, this.#stepMs))
     for (const step of this.#counts.keys()) if (step < oldest || step >= end) this.#counts.delete(step)
     return { stepMs: this.#stepMs, counts: [...this.#counts.entries()].sort(([a], [b]) => a - b).map(([, n]) => n) }
   }

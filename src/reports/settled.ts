@@ -2,7 +2,7 @@
 import type { Database } from '../database/connection.js'
 import { sql } from '../database/kysely.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'
-import { MINUTE_MS, startOf } from './history-periods.js'
+import { MINUTE_MS } from '../domain/time.js'
 
 export interface SettledMinute {
   /** When the minute began, or the hour where it was thinned. */
@@ -49,14 +49,4 @@ export async function readSettled(db: Database, from: number, until: number): Pr
     .execute()
   const countedUntil = (await readCountedUntil(db)) ?? from
   return [...written, ...(await countSettled(db, Math.max(from, countedUntil), until))]
-}
-
-/** The sixty minutes up to the present one, which has not ended, the oldest first and none left out. */
-export async function readLastHour(db: Database, now: number): Promise<SettledMinute[]> {
-  const from = startOf(now, MINUTE_MS) - 59 * MINUTE_MS
-  const settled = new Map((await readSettled(db, from, now)).map((row) => [row.minute, row]))
-  return Array.from({ length: 60 }, (_, index) => {
-    const minute = from + index * MINUTE_MS
-    return settled.get(minute) ?? { minute, completed: 0, failed: 0 }
-  })
 }

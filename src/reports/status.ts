@@ -1,22 +1,21 @@
 // The state of things at this moment: the queue, the orders, who works on them, and what waits for a person.
 
 import type { Database } from '../database/connection.js'
+import { isAlive } from '../database/holder.js'
 import { sql } from '../database/kysely.js'
 import type { ImportStatus } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
-import { isAlive } from '../import/runs.js'
 import { countDue } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 import { estimateWait, type Pace, readPace } from './pace.js'
 
-const MINUTE_MS = 60_000
-const HOUR_MS = 60 * MINUTE_MS
 /** A worker that was not seen for so long went without saying so. */
 const WORKER_GONE_MS = 10 * MINUTE_MS
 /** A worker reports more often than this; one that does not is stuck, or gone. */
-export const WORKER_STALE_MS = 30_000
+export const WORKER_STALE_MS = 30 * SECOND_MS
 const RECENT_FAILURES = 5
 
 export interface Status {

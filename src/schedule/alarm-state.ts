@@ -6,6 +6,7 @@ import { databaseTime } from '../database/engine.js'
 import type { Selectable } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
+import { HOUR_MS } from '../domain/time.js'
 import { type Alarm, readAlarms } from '../reports/alarms.js'
 import { readScheduleAlarm } from './health.js'
 
@@ -13,7 +14,7 @@ import { readScheduleAlarm } from './health.js'
 const QUIET_CHECKS = 2
 
 /** An alarm that came and went while it could not be told is told for so long; after that it is history. */
-const TELL_LATE_MS = 3_600_000
+const TELL_LATE_MS = HOUR_MS
 
 export interface Telling {
   readonly name: string

@@ -2,6 +2,7 @@
 // does not hold up the others.
 import { setTimeout as sleep, setImmediate as turnOfLoop } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
+import { MINUTE_MS } from '../domain/time.js'
 import { claimSlot, endRun, forgetOldRuns, type Outcome, RENEW_MS, type Run, renewRun } from './runs.js'
 import type { Task } from './tasks.js'
 
@@ -34,7 +35,7 @@ export interface ScheduleOptions {
 }
 
 /** No sleep is longer, so that a clock that was set, or a machine that was asleep, is noticed. */
-const LONGEST_SLEEP_MS = 60_000
+const LONGEST_SLEEP_MS = MINUTE_MS
 
 const ALIVE_MS = 5000
 

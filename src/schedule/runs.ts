@@ -4,13 +4,14 @@
 import { hostname } from 'node:os'
 import type { Database } from '../database/connection.js'
 import { databaseTime, takeTurn } from '../database/engine.js'
+import { isAlive } from '../database/holder.js'
 import type { Kysely, Selectable } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
-import { isAlive } from '../import/runs.js'
+import { DAY_MS, MINUTE_MS } from '../domain/time.js'
 
 /** A run that was not heard of for so long is over, even if a process of its number is there. */
-const LEASE_MS = 300_000
+const LEASE_MS = 5 * MINUTE_MS
 
 /** How often a run says that it goes on. */
 export const RENEW_MS = LEASE_MS / 10
@@ -18,7 +19,7 @@ export const RENEW_MS = LEASE_MS / 10
 /** A slot whose process died under it is run again once; what then dies again would die for ever. */
 const MOST_ATTEMPTS = 2
 
-const KEEP_MS = 30 * 86_400_000
+const KEEP_MS = 30 * DAY_MS
 
 const DIED = 'its process ended before it did'
 

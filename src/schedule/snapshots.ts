@@ -2,16 +2,17 @@
 import type { Database } from '../database/connection.js'
 import { inTransaction } from '../database/transaction.js'
 import { inBatches } from '../domain/batches.js'
+import { MINUTE_MS, startOf } from '../domain/time.js'
 import { countDue } from '../queue/due-orders.js'
 import type { QueueCounts } from '../queue/queue.js'
-import { MINUTE_MS, minutesBegin, startOf } from '../reports/history-periods.js'
+import { minutesBegin } from '../reports/history-periods.js'
 import { estimateWait, readPace } from '../reports/pace.js'
 import { countSettled, readCountedUntil } from '../reports/settled.js'
 import { readWorkers } from '../reports/status.js'
 import { thinHistory } from './thinning.js'
 
 /** An order carries the time at which its settling began: after so long that is committed, on any machine's clock. */
-const SETTLING_MS = 60_000
+const SETTLING_MS = MINUTE_MS
 
 const ROWS_A_STATEMENT = 500
 

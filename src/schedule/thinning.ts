@@ -4,9 +4,10 @@ import type { Database } from '../database/connection.js'
 import { type Kysely, sql } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
-import { HOUR_MS, minutesBegin } from '../reports/history-periods.js'
+import { DAY_MS, HOUR_MS } from '../domain/time.js'
+import { minutesBegin } from '../reports/history-periods.js'
 
-const KEEP_MS = 365 * 24 * HOUR_MS
+const KEEP_MS = 365 * DAY_MS
 
 export async function thinHistory(db: Database, now: number): Promise<void> {
   const before = minutesBegin(now)

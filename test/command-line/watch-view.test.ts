@@ -6,11 +6,14 @@ import type { WatchState } from '../../src/command-line/watch-sections.js'
 import { watchView } from '../../src/command-line/watch-view.js'
 import { ORDER_STATUSES, type OrderStatus } from '../../src/domain/order.js'
 import { UserError } from '../../src/errors.js'
+import type { Alarm, AlarmName } from '../../src/reports/alarms.js'
 import type { CronLine } from '../../src/schedule/slots.js'
 import { lineText } from '../../src/terminal/line.js'
 import { trickyText } from '../terminal/any-text.js'
 
 const NOW = Date.parse('2026-03-04T12:00:00Z')
+
+const ALARM_NAMES: AlarmName[] = ['wait', 'failure_rate', 'unresolved', 'stale_workers', 'low_stock', 'schedule']
 
 const count = fc.oneof(fc.nat(20), fc.nat(2_000_000_000))
 const instant = fc.integer({ min: NOW - 1e9, max: NOW + 1e9 })
@@ -101,6 +104,20 @@ const state: fc.Arbitrary<WatchState> = fc
       }),
       { maxLength: 6 },
     ),
+    alarms: fc.subarray(ALARM_NAMES).chain((names) =>
+      fc.tuple(
+        ...names.map((name) =>
+          fc.record({
+            name: fc.constant(name),
+            crossed: fc.constant(true),
+            value: fc.option(count),
+            threshold: count,
+            message: trickyText,
+            fix: trickyText,
+          }),
+        ),
+      ),
+    ),
     trouble: problem,
     clock: trickyText,
   })
@@ -157,6 +174,7 @@ const shop: WatchState = {
   trouble: undefined,
   settled: { stepMs: 1000, counts: [0, 5, 10] },
   schedule: [],
+  alarms: [],
   status: {
     at: NOW,
     queue: {
@@ -229,4 +247,40 @@ test('on a screen that grows shorter, the schedule goes first, then failures, ch
 test('a count by status that is old says so', () => {
   expect(textAt(80, 24)).toMatch(/ORDERS$/m)
   expect(textAt(80, 24, { ...shop, countedAt: NOW - 8000 })).toMatch(/ORDERS {2}as of 8 s ago$/m)
+})
+
+describe('alarms', () => {
+  const raised = (name: AlarmName): Alarm => ({
+    name,
+    crossed: true,
+    value: 1,
+    threshold: 1,
+    message: `${name} is too high; the alarm is at 1.`,
+    fix: `Bring ${name} down.`,
+  })
+  const alarmsAt = (columns: number, rows: number, ...names: AlarmName[]) =>
+    textAt(columns, rows, { ...shop, alarms: names.map(raised) })
+      .split('\n')
+      .filter((line) => /^! |^ {2}(Bring|Nobody)/.test(line))
+
+  test('say what is wrong and what to do, cut to the width', () => {
+    expect(alarmsAt(80, 40, 'failure_rate', 'low_stock')).toEqual([
+      '! Alarm failure_rate: failure_rate is too high; the alarm is at 1.',
+      '  Bring failure_rate down.',
+      '! Alarm low_stock: low_stock is too high; the alarm is at 1.',
+      '  Bring low_stock down.',
+    ])
+    expect(alarmsAt(20, 40, 'low_stock')).toEqual(['! Alarm low_stock: …', '  Bring low_stock d…'])
+  })
+
+  test('say on a short screen what to do about the first ones, then what is wrong, then names', () => {
+    const shownAt = (rows: number) => alarmsAt(80, rows, 'failure_rate', 'low_stock', 'schedule')
+    const [first, second, third] = ['failure_rate', 'low_stock', 'schedule'].map(
+      (name) => `! Alarm ${name}: ${name} is too high; the alarm is at 1.`,
+    )
+    expect(shownAt(22)).toEqual([first, '  Bring failure_rate down.', second, '  Bring low_stock down.', third])
+    expect(shownAt(19)).toEqual([first, second, third])
+    expect(shownAt(13)).toEqual([first, '! Alarms: low_stock, schedule'])
+    expect(shownAt(3)).toEqual([first, '! Alarms: low_stock, schedule'])
+  })
 })

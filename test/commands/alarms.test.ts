@@ -29,7 +29,7 @@ describe.concurrent('status --alarms', PATIENT, () => {
     for (const { stdout, stderr } of [asked, seen]) {
       expect(stdout).toMatch(/\nAlarms\n/)
       expect(stdout).toMatch(/│ wait +│ The oldest due order has waited for 60 min; the alarm is at 15 min. +│/)
-      expect(stderr).toMatch(/^Alarm wait: .*`orderctl work`/m)
+      expect(stderr).toMatch(/^Alarm wait: Nobody works on the queue\. Start with: orderctl work$/m)
     }
     const { code, result } = await shop.json('status', '--alarms')
     expect(code).toBe(1)
@@ -42,6 +42,26 @@ describe.concurrent('status --alarms', PATIENT, () => {
     )
     const off = await shop.runWith({ ORDERCTL_ALARM_WAIT_SECONDS: 'off' }, 'status', '--alarms')
     expect(off.code).toBe(0)
+  })
+
+  test('says once what to do, by the alarm where one is crossed', async ({ shop }) => {
+    shop.order('late', { dueAt: Date.now() - HOUR })
+    shop.waitingOrder('unknown')
+    const stepsIn = async (environment: Record<string, string> = {}) =>
+      (await shop.runWith(environment, 'status')).stderr.trimEnd().split('\n')
+    const ask = 'Alarm unresolved: Ask it again with `orderctl failed retry --reason payment_unknown`.'
+    expect(await stepsIn()).toEqual(['Alarm wait: Nobody works on the queue. Start with: orderctl work', ask])
+    const off = { ORDERCTL_ALARM_WAIT_SECONDS: 'off', ORDERCTL_ALARM_UNRESOLVED_ORDERS: 'off' }
+    const asked = '1 payment of unknown outcome. Ask again: orderctl failed retry --reason payment_unknown'
+    expect(await stepsIn(off)).toEqual(['Nobody works on the queue. Start with: orderctl work', asked])
+    const silentSince = Date.now() - HOUR / 10
+    shop.db.prepare("insert into workers values ('w', 'h', 1, 5, 1, ?, 0, 0, null)").run(silentSince)
+    const replace = /^Alarm stale_workers: .* start a worker: `orderctl work`\./
+    expect(await stepsIn(off)).toEqual([expect.stringMatching(replace), asked])
+    shop.db.exec("insert into settings values ('queue_paused', 'yes')")
+    const paused = 'The queue is paused. Let it go on with: orderctl queue resume'
+    expect(await stepsIn(off)).toEqual([expect.stringMatching(replace), paused, asked])
+    expect(await stepsIn()).toEqual([`Alarm wait: ${paused}`, ask, expect.stringMatching(replace)])
   })
 
   test('shows a SKU without what would move the cursor', async ({ shop }) => {

@@ -70,7 +70,9 @@ function fillShop(shop: Shop): void {
 
 const AT_80 = `
 orderctl status · embedded queue              2026-03-04 12:00:00 UTC · q leaves
-! 1 payment of unknown outcome: orderctl failed list --reason payment_unknown
+! Alarm unresolved: Orders for which the gateway never said whether it took the…
+! Alarm stale_workers: Workers that have gone silent without an end: process 81…
+! Alarm schedule: The task snapshots failed last: the disk is full
 QUEUE                              ORDERS
 waiting                       3    pending                       3
 in a worker's hand            1    reserved                      0
@@ -90,14 +92,17 @@ LATEST FAILURES     reason        when          message
 none-left           out_of_stock  4 min ago     WIDGET-1: 2 wanted, 1 left
 SCHEDULE      next        last run        result
 kpis          in 1 h      2 min ago       done: 3 pending
-leaderboards  in 30 min   never           –
-snapshots     in 5 min    1 min 30 s ago  failed: the disk is full
-… 2 more
+… 4 more
 `.trim()
 
 const AT_120 = `
 orderctl status · embedded queue                                                      2026-03-04 12:00:00 UTC · q leaves
-! 1 payment of unknown outcome: orderctl failed list --reason payment_unknown
+! Alarm unresolved: Orders for which the gateway never said whether it took the money: 1; the alarm is at 1.
+  Ask it again with \`orderctl failed retry --reason payment_unknown\`.
+! Alarm stale_workers: Workers that have gone silent without an end: process 815 on web-2.example.com for 5 min.
+  Look into its log, end it if it hangs, and start a worker: \`orderctl work\`. Its orders are taken over when their leas…
+! Alarm schedule: The task snapshots failed last: the disk is full
+  Put right what the message says, then try with \`orderctl schedule run TASK\`.
 
 QUEUE                              ORDERS                             SCHEDULE      next        result
 waiting                       3    pending                       3    kpis          in 1 h      done: 3 pending
@@ -117,15 +122,11 @@ SETTLED  1 orders/s · last minute 7 · 5 min 2/min · 1 h 0/min · each column 
           │
           │
           │
-          │
-          │
-          │                                                                                                          ▅
           │                                                                                                          █
           │                                                                                                          █
           │                                                                                                          █
           │                                                                                                          █
-          │                                                                                                          █
-          │                                                                                                   ▇      █▇
+          │                                                                                                   ▄      █▄
         0 ┤                                                                                                   █      ██
 
 WORKERS 2, 1 stale  last seen      orders/s  batches  host                   pid
@@ -139,12 +140,12 @@ none-left           out_of_stock  4 min ago     WIDGET-1: 2 wanted, 1 left
 
 const AT_40 = `
 orderctl status · embedded queue
-! 1 payment of unknown outcome: orderct…
+! Alarm unresolved: Orders for which th…
+! Alarm stale_workers: Workers that hav…
+! Alarm schedule: The task snapshots fa…
 QUEUE
 waiting                       3
 in a worker's hand            1
-to be asked again             1
-oldest waits for     1 min 30 s
 ORDERS
 pending                       3
 WORKERS 2, 1 stale  last seen
@@ -176,7 +177,7 @@ describe.concurrent('the screen', () => {
     const view = openView(shop, onTestFinished, { columns: 20, rows: 5, environment: FROZEN })
     await soon(() =>
       expect(view.screen).toBe(
-        ['orderctl status · e…', '! 1 payment of unkn…', 'QUEUE', 'waiting            …', "in a worker's hand …"].join(
+        ['orderctl status · e…', '! Alarm unresolved:…', '! Alarms: stale_wor…', 'QUEUE', 'waiting            …'].join(
           '\n',
         ),
       ),
@@ -203,9 +204,13 @@ describe.concurrent('the screen', () => {
       await soon(() => expect(view.screen).toMatch(/0 ┤.*[▁▂▃▄▅▆▇█]/m))
       await soon(() => expect(view.screen).toMatch(/^33333333 .* here /m))
       expect(view.screen).not.toContain('Nobody works')
+      expect(view.screen).not.toContain('! Alarm')
       shop.db.prepare('update workers set last_seen = ?').run(Date.now() - MINUTE)
       await soon(() => expect(view.screen).toMatch(/^WORKERS 1, 1 stale/m))
       expect(view.screen).toMatch(/^STALE 33333333/m)
+      await soon(() => expect(view.screen).toMatch(/^! Alarm stale_workers: .*\n {2}Look into its log/m))
+      shop.db.prepare('update workers set last_seen = ?').run(Date.now())
+      await soon(() => expect(view.screen).not.toContain('! Alarm'))
       shop.db.exec("insert into settings values ('queue_paused', 'yes')")
       await soon(() => expect(view.screen).toMatch(/^QUEUE {2}paused/m))
       view.type('q')
@@ -218,7 +223,7 @@ describe.concurrent('the screen', () => {
     PATIENT,
     async ({ shop, onTestFinished }) => {
       fillShop(shop)
-      const view = openView(shop, onTestFinished)
+      const view = openView(shop, onTestFinished, { rows: 40 })
       await soon(() => expect(view.screen).toContain('reservations'))
       const version = () => shop.db.pragma('data_version', { simple: true })
       const before = version()
@@ -337,7 +342,7 @@ describe.concurrent('the terminal is given back', () => {
 
 describe.concurrent('without a terminal', () => {
   const LINE =
-    /^\d{4}-\d\d-\d\dT[\d:.]+Z waiting=3 active=1 delayed=1 completed=7 failed=1 rolled_back=1 orders_per_minute=0 workers=1 stale=1 paused=no$/
+    /^\d{4}-\d\d-\d\dT[\d:.]+Z waiting=3 active=1 delayed=1 completed=7 failed=1 rolled_back=1 orders_per_minute=0 workers=1 stale=1 alarms=4 paused=no$/
 
   function fillForLines(shop: Shop): void {
     fillShop(shop)

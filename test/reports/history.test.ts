@@ -3,7 +3,6 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readHistory } from '../../src/reports/history.js'
 import { failureRate, type HistoryPeriod, mergePeriods, settledPerMinute } from '../../src/reports/history-periods.js'
-import { readLastHour } from '../../src/reports/settled.js'
 import { NOW, Shop } from './shop.js'
 
 const MINUTE_MS = 60_000
@@ -123,15 +122,4 @@ describe('periods that are merged', () => {
     // A tenth of a second after the minute began: as if it were a second.
     expect(settledPerMinute({ ...first, minutes: 0.1 / 60 })).toBeCloseTo(30 * 60, 9)
   })
-})
-
-test('the last hour has sixty minutes, the last of which has not ended', async () => {
-  await shop.settled(NOW - 60 * MINUTE_MS, 1, 0)
-  await shop.settled(NOW - 59 * MINUTE_MS, 2, 0)
-  await shop.order('A', { status: 'failed', settledAt: NOW + 1000 })
-  const minutes = await readLastHour(shop.db, NOW + 2000)
-  expect(minutes).toHaveLength(60)
-  expect(minutes[0]).toEqual({ minute: NOW - 59 * MINUTE_MS, completed: 2, failed: 0 })
-  expect(minutes[30]).toEqual({ minute: NOW - 29 * MINUTE_MS, completed: 0, failed: 0 })
-  expect(minutes[59]).toEqual({ minute: NOW, completed: 0, failed: 1 })
 })

@@ -1,7 +1,7 @@
 // Checks of the configuration: can it be used, and was anything said that nobody hears?
 import { distance } from 'fastest-levenshtein'
 import type { LoadedConfig } from '../config.js'
-import type { Finding } from './doctor-database.js'
+import type { Finding } from './finding.js'
 
 /** @param environment with everything that the process was given */
 export function checkConfiguration({ settings }: LoadedConfig, environment: NodeJS.ProcessEnv): Finding {

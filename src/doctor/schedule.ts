@@ -1,13 +1,13 @@
-// Doctor's checks of what is done by the clock, and of the alarms.
+// Checks of what is done by the clock, and of the alarms.
 
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import type { DatabaseCheck, Finding } from '../reports/doctor-database.js'
-import { readAllAlarms } from './alarm-state.js'
-import { readScheduleAlarm } from './health.js'
-import { readLastRun } from './runs.js'
-import { TASK_NAMES } from './timetable.js'
+import { readAllAlarms } from '../schedule/alarm-state.js'
+import { readScheduleAlarm } from '../schedule/health.js'
+import { readLastRun } from '../schedule/runs.js'
+import { TASK_NAMES } from '../schedule/timetable.js'
+import type { DatabaseCheck, Finding } from './finding.js'
 
 export const SCHEDULE_CHECKS: readonly DatabaseCheck[] = [
   { name: 'schedule', look: checkSchedule },

@@ -2,19 +2,12 @@
 
 import type { Config } from '../config.js'
 import type { PostgresAddress } from '../database/server-address.js'
-import type { Finding } from './doctor-database.js'
+import { LEAST_FREE_CONNECTIONS } from './database-server.js'
+import type { Finding, ServerCheck } from './finding.js'
 import { roundTripOf, SLOW_MS } from './round-trip.js'
 
-/** What a few more workers need. */
-const LEAST_FREE_CONNECTIONS = 10
-
-interface QueueServerCheck {
-  readonly name: string
-  look(): Promise<Finding>
-}
-
 /** None where the queue is elsewhere. */
-export function queueServerChecks({ queue, queueSchema }: Config): QueueServerCheck[] {
+export function postgresQueueChecks({ queue, queueSchema }: Config): ServerCheck[] {
   if (queue.kind !== 'postgres') return []
   return [{ name: 'queue server', look: () => checkPostgres(queue, queueSchema) }]
 }

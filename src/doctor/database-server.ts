@@ -1,14 +1,14 @@
 // Checks of a server that holds the database: can it be reached, does it keep what it has taken, and is there room for more
-// workers? What differs between servers is in doctor-postgres-facts.ts and doctor-mysql-facts.ts.
+// workers? What differs between servers is in postgres-facts.ts and mysql-facts.ts.
 
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
 import { engineOf } from '../database/engine.js'
 import { sql } from '../database/kysely.js'
 import { readSetting } from '../database/settings.js'
-import type { DatabaseCheck, Finding } from './doctor-database.js'
-import { MYSQL_FACTS } from './doctor-mysql-facts.js'
-import { POSTGRES_FACTS } from './doctor-postgres-facts.js'
+import type { DatabaseCheck, Finding } from './finding.js'
+import { MYSQL_FACTS } from './mysql-facts.js'
+import { POSTGRES_FACTS } from './postgres-facts.js'
 import { roundTripOf, SLOW_MS } from './round-trip.js'
 
 /** What a server tells about itself, each product in its own way. */
@@ -92,7 +92,7 @@ export function isOlder(version: string, least: string): boolean {
 }
 
 /** What a few more workers need. */
-const LEAST_FREE_CONNECTIONS = 10
+export const LEAST_FREE_CONNECTIONS = 10
 
 async function checkConnections(db: Database): Promise<Finding> {
   const limits = await factsOf(db).limits(db)

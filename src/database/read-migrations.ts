@@ -6,8 +6,8 @@ import {
   databaseExists,
   openDatabase,
   openScratchDatabase,
-} from '../database/connection.js'
-import { type MigrationState, migrationStates, tableNames } from '../database/migrations.js'
+} from './connection.js'
+import { type MigrationState, migrationStates, tableNames } from './migrations.js'
 
 /** @throws UserError where the file belongs to another program or to a newer release */
 export async function readMigrations(address: DatabaseAddress): Promise<MigrationState[]> {

@@ -3,10 +3,11 @@
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import { isAlive } from '../import/runs.js'
+import { isAlive } from '../database/holder.js'
+import { MINUTE_MS } from '../domain/time.js'
 import { createQueue } from '../queue/create-queue.js'
-import type { DatabaseCheck, Finding } from './doctor-database.js'
-import { WORKER_STALE_MS } from './status.js'
+import { WORKER_STALE_MS } from '../reports/status.js'
+import type { DatabaseCheck, Finding } from './finding.js'
 
 export const WORK_CHECKS: readonly DatabaseCheck[] = [
   { name: 'queue', look: checkQueue },
@@ -17,7 +18,7 @@ export const WORK_CHECKS: readonly DatabaseCheck[] = [
 ]
 
 /** Longer than any burst takes: an order that was due before then is waiting for a worker that is not there. */
-const STUCK_MS = 600_000
+const STUCK_MS = 10 * MINUTE_MS
 
 async function checkQueue(db: Database, config: Config): Promise<Finding> {
   const queue = await createQueue(db, config)
@@ -48,7 +49,7 @@ async function checkStuckOrders(db: Database): Promise<Finding> {
     .where('stopped_at', 'is', null)
     .where('last_seen', '>', now - WORKER_STALE_MS)
     .executeTakeFirstOrThrow()
-  const minutes = Math.floor((now - overdue.oldest) / 60_000)
+  const minutes = Math.floor((now - overdue.oldest) / MINUTE_MS)
   const left = overdue.leased > 0 ? `, ${overdue.leased} of them left behind by a worker that is gone` : ''
   const detail = `${overdue.count} orders due for up to ${minutes} minutes${left}; ${workers.count} workers alive`
   // With a worker alive these are a backlog, unless a lease ran out and nobody took the order over.
@@ -57,7 +58,7 @@ async function checkStuckOrders(db: Database): Promise<Finding> {
 }
 
 /** Two runs of the task that releases them may have been missed before anybody needs to know. */
-const EXPIRED_MS = 600_000
+const EXPIRED_MS = 10 * MINUTE_MS
 
 async function checkReservations(db: Database): Promise<Finding> {
   const { count } = await db

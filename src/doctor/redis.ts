@@ -2,17 +2,12 @@
 
 import type { Config } from '../config.js'
 import type { RedisAddress } from '../redis/address.js'
-import { CLOCK_TOLERANCE_MS, seconds } from './doctor-agreement.js'
-import type { Finding } from './doctor-database.js'
+import { CLOCK_TOLERANCE_MS, seconds } from './agreement.js'
+import type { Finding, ServerCheck } from './finding.js'
 import { roundTripOf, SLOW_MS } from './round-trip.js'
 
-interface RedisCheck {
-  readonly name: string
-  look(): Promise<Finding>
-}
-
 /** One for each server: leaderboards and queue mostly share one. */
-export function redisChecks({ redis, queue }: Config): RedisCheck[] {
+export function redisChecks({ redis, queue }: Config): ServerCheck[] {
   const servers = new Map<string, RedisAddress>()
   if (queue.kind === 'redis') servers.set(queue.url, queue)
   if (redis) servers.set(redis.url, redis)

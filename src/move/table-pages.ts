@@ -1,8 +1,8 @@
 // Every table read a page at a time, in the order of its key: what a copy of a database is made of, and checked by.
-import type { Database } from './connection.js'
-import { sql } from './kysely.js'
-import type { ColumnKind } from './packed-rows.js'
-import type { Schema } from './schema.js'
+import type { Database } from '../database/connection.js'
+import { sql } from '../database/kysely.js'
+import type { ColumnKind } from '../database/packed-rows.js'
+import type { Schema } from '../database/schema.js'
 
 /** All but the workers, which belong to processes, and the settings, which are copied last. With the key of each. */
 const KEYS: Readonly<Record<Exclude<keyof Schema, 'workers' | 'settings'>, readonly string[]>> = {

@@ -2,8 +2,8 @@
 import type { Database } from '../database/connection.js'
 import { sql } from '../database/kysely.js'
 import { errorCode } from '../errors.js'
-import type { Finding } from './doctor-database.js'
-import type { DurabilitySetting, IdleTransaction, Limit, ServerFacts, ServerVersion } from './doctor-server.js'
+import type { DurabilitySetting, IdleTransaction, Limit, ServerFacts, ServerVersion } from './database-server.js'
+import type { Finding } from './finding.js'
 
 export const MYSQL_FACTS: ServerFacts = { version, limits, durability, encoding, idleTransactions }
 

@@ -2,15 +2,10 @@
 
 import type { Config } from '../config.js'
 import type { RabbitAddress } from '../queue/rabbitmq-address.js'
-import type { Finding } from './doctor-database.js'
+import type { Finding, ServerCheck } from './finding.js'
 import { roundTripOf, SLOW_MS } from './round-trip.js'
 
-interface RabbitCheck {
-  readonly name: string
-  look(): Promise<Finding>
-}
-
-export function rabbitChecks({ queue, queueName }: Config): RabbitCheck[] {
+export function rabbitQueueChecks({ queue, queueName }: Config): ServerCheck[] {
   return queue.kind === 'amqp' ? [{ name: 'rabbitmq', look: () => checkRabbitMq(queue, queueName) }] : []
 }
 

@@ -4,21 +4,16 @@ import SqliteDatabase from 'better-sqlite3'
 import { type Config, type LoadedConfig, maskPassword } from '../config.js'
 import { connect, type DatabaseAddress, databaseExists, explainDatabaseError } from '../database/connection.js'
 import { UserError } from '../errors.js'
-import { AGREEMENT_CHECKS } from './doctor-agreement.js'
-import { checkConfiguration } from './doctor-configuration.js'
-import {
-  checkDisk,
-  type DatabaseCheck,
-  type Finding,
-  fileChecks,
-  findDatabase,
-  MIGRATIONS_CHECK,
-} from './doctor-database.js'
-import { queueServerChecks } from './doctor-postgres.js'
-import { rabbitChecks } from './doctor-rabbitmq.js'
-import { redisChecks } from './doctor-redis.js'
-import { SERVER_CHECKS } from './doctor-server.js'
-import { WORK_CHECKS } from './doctor-work.js'
+import { AGREEMENT_CHECKS } from './agreement.js'
+import { checkConfiguration } from './configuration.js'
+import { checkDisk, fileChecks, findDatabase, MIGRATIONS_CHECK } from './database.js'
+import { SERVER_CHECKS } from './database-server.js'
+import type { Finding } from './finding.js'
+import { postgresQueueChecks } from './queue-on-postgres.js'
+import { rabbitQueueChecks } from './queue-on-rabbitmq.js'
+import { redisChecks } from './redis.js'
+import { SCHEDULE_CHECKS } from './schedule.js'
+import { WORK_CHECKS } from './work.js'
 
 export interface Check {
   readonly name: string
@@ -34,13 +29,13 @@ interface DoctorOptions {
   /** @throws UserError where the configuration cannot be used */
   readonly loadConfig: () => LoadedConfig
   readonly environment: NodeJS.ProcessEnv
-  /** Checks of the tables, after those that are known here. */
-  readonly moreChecks: readonly DatabaseCheck[]
 }
 
+/** Of the tables, wherever they are. */
+const TABLE_CHECKS = [MIGRATIONS_CHECK, ...AGREEMENT_CHECKS, ...WORK_CHECKS, ...SCHEDULE_CHECKS]
+
 /** Every check; a cause stands before what follows from it. */
-export async function examine({ nodeRange, loadConfig, environment, moreChecks }: DoctorOptions): Promise<Check[]> {
-  const tableChecks = [MIGRATIONS_CHECK, ...AGREEMENT_CHECKS, ...WORK_CHECKS, ...moreChecks]
+export async function examine({ nodeRange, loadConfig, environment }: DoctorOptions): Promise<Check[]> {
   const machine = [
     await check('node', async () => checkNode(process.versions.node, nodeRange)),
     await check('sqlite', async () => checkSqlite()),
@@ -52,21 +47,21 @@ export async function examine({ nodeRange, loadConfig, environment, moreChecks }
     return checkConfiguration(loaded, environment)
   })
   const rest = loaded
-    ? [...(await examineServers(loaded.config)), ...(await examineDatabase(loaded.config, tableChecks))]
-    : ['database', ...tableChecks.map(({ name }) => name)].map((name) => notMade(name, configuration))
+    ? [...(await examineServers(loaded.config)), ...(await examineDatabase(loaded.config))]
+    : ['database', ...TABLE_CHECKS.map(({ name }) => name)].map((name) => notMade(name, configuration))
   return [...machine, configuration, ...rest]
 }
 
 async function examineServers(config: Config): Promise<Check[]> {
-  const checks = [...redisChecks(config), ...queueServerChecks(config), ...rabbitChecks(config)]
+  const checks = [...redisChecks(config), ...postgresQueueChecks(config), ...rabbitQueueChecks(config)]
   return Promise.all(checks.map(({ name, look }) => check(name, look)))
 }
 
-async function examineDatabase(config: Config, tableChecks: readonly DatabaseCheck[]): Promise<Check[]> {
+async function examineDatabase(config: Config): Promise<Check[]> {
   const address = config.database
   const disk = address.kind === 'sqlite' ? [await check('disk space', () => checkDisk(address), address)] : []
   const database = await check('database', () => findDatabase(address), address)
-  const all = [...(address.kind === 'sqlite' ? fileChecks(address) : SERVER_CHECKS), ...tableChecks]
+  const all = [...(address.kind === 'sqlite' ? fileChecks(address) : SERVER_CHECKS), ...TABLE_CHECKS]
   if (!database.ok) {
     const missing = !(await databaseExists(address).catch(() => true))
     const others = all.map(({ name }) =>

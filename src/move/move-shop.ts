@@ -9,16 +9,16 @@ import {
   openReadOnly,
   placeOf,
 } from '../database/connection.js'
-import { type CopyProgress, copyTables, findDifference, findRows } from '../database/copy.js'
 import { databaseTime } from '../database/engine.js'
+import { isAlive } from '../database/holder.js'
 import { sql } from '../database/kysely.js'
 import { readSetting, writeSetting } from '../database/settings.js'
 import type { SqliteAddress } from '../database/sqlite.js'
 import { atOneMoment } from '../database/transaction.js'
 import { EXIT, errorCode, UserError } from '../errors.js'
-import { isAlive } from '../import/runs.js'
-import { type Audit, auditDatabase } from './audit.js'
-import { WORKER_STALE_MS } from './status.js'
+import { type Audit, auditDatabase } from '../reports/audit.js'
+import { WORKER_STALE_MS } from '../reports/status.js'
+import { type CopyProgress, copyTables, findDifference, findRows } from './copy.js'
 
 export interface Move {
   /** Rows that were copied in this run. */

@@ -2,23 +2,11 @@
 import { existsSync, statSync } from 'node:fs'
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import type { Config } from '../config.js'
 import { type Database, type DatabaseAddress, databaseExists, placeOf } from '../database/connection.js'
 import { sql } from '../database/kysely.js'
+import { readMigrations } from '../database/read-migrations.js'
 import type { SqliteAddress } from '../database/sqlite.js'
-import { readMigrations } from './migrations.js'
-
-/** What a check found; without a fix where all is well. */
-export interface Finding {
-  readonly detail: string
-  readonly fix?: string
-}
-
-/** A check of a database that is there and is ours. */
-export interface DatabaseCheck {
-  readonly name: string
-  look(db: Database, config: Config): Promise<Finding>
-}
+import type { DatabaseCheck, Finding } from './finding.js'
 
 /** @throws UserError where the file is not ours, is from a newer release, or cannot be read */
 export async function findDatabase(address: DatabaseAddress): Promise<Finding> {

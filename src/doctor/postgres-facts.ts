@@ -1,8 +1,8 @@
 // What PostgreSQL tells about itself.
 import type { Database } from '../database/connection.js'
 import { sql } from '../database/kysely.js'
-import type { Finding } from './doctor-database.js'
-import type { DurabilitySetting, IdleTransaction, Limit, ServerFacts, ServerVersion } from './doctor-server.js'
+import type { DurabilitySetting, IdleTransaction, Limit, ServerFacts, ServerVersion } from './database-server.js'
+import type { Finding } from './finding.js'
 
 export const POSTGRES_FACTS: ServerFacts = { version, limits, durability, encoding, idleTransactions }
 

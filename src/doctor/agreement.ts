@@ -3,7 +3,7 @@ import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { readSetting } from '../database/settings.js'
-import type { DatabaseCheck, Finding } from './doctor-database.js'
+import type { DatabaseCheck, Finding } from './finding.js'
 
 export const AGREEMENT_CHECKS: readonly DatabaseCheck[] = [
   { name: 'time zone', look: checkTimeZone },

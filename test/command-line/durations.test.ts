@@ -1,0 +1,64 @@
+// Which lengths of time each flag takes, and how long they are.
+import { describe, expect, test } from 'vitest'
+import { readDuration } from '../../src/command-line/durations.js'
+import { readSince } from '../../src/command-line/selection-flags.js'
+
+describe('the time for a timer', () => {
+  test.for([
+    ['250ms', 250],
+    ['90s', 90_000],
+    ['90', 90_000],
+    ['15m', 900_000],
+    ['8h', 28_800_000],
+    ['596h', 2_145_600_000],
+    ['2147483647ms', 2_147_483_647],
+  ] as const)('%s', ([text, milliseconds]) => {
+    expect(readDuration('stagger', text)).toBe(milliseconds)
+  })
+
+  test.for([
+    '',
+    '0',
+    '0ms',
+    's',
+    '1.5h',
+    '-1s',
+    '1 s',
+    '1S',
+    '1d',
+    '1w',
+    '1min',
+    '597h',
+    '2147483648ms',
+    '9'.repeat(400),
+  ])('is not "%s"', (text) => {
+    expect(() => readDuration('stagger', text)).toThrow(`--stagger is "${text}", which is no time`)
+  })
+})
+
+describe('the time since when', () => {
+  const NOW = Date.parse('2026-03-04T12:00:00Z')
+
+  test.for([
+    ['30s', '2026-03-04T11:59:30Z'],
+    ['90m', '2026-03-04T10:30:00Z'],
+    ['24h', '2026-03-03T12:00:00Z'],
+    ['7d', '2026-02-25T12:00:00Z'],
+    ['2w', '2026-02-18T12:00:00Z'],
+    ['0s', '2026-03-04T12:00:00Z'],
+    ['2026-03-01', '2026-03-01T00:00:00Z'],
+  ] as const)('%s', ([text, instant]) => {
+    expect(readSince(text, 'UTC', NOW)).toBe(Date.parse(instant))
+  })
+
+  test.for(['', '90', '90ms', '1.5h', '-1d', '1y', '2026-02-30', '1000000w', '9'.repeat(400)])(
+    'is not "%s"',
+    (text) => {
+      expect(() => readSince(text, 'UTC', NOW)).toThrow(`--since is "${text}", which is neither`)
+    },
+  )
+
+  test('is a date, however far back', () => {
+    expect(new Date(readSince('999999w', 'UTC', NOW)).toISOString()).toMatch(/^-017140-/)
+  })
+})
