@@ -20,9 +20,9 @@ export function takeRepeats(): number {
 
 /**
  * Does all of it or nothing. Transactions take their locks in one order (the queue, orders by id, sales figures by key,
- * products by id), so that none waits for one that waits for it (an order
- * that is put into the queue is locked before: its row there is new); where the server gives one up all the same, or somebody
- * else was first to add a customer or a product, it begins again.
+ * products by id), so that none waits for one that waits for it. (An order is locked before it is put into the queue; its
+ * row there is new.) Where the server gives one up all the same, or somebody else was first to add a customer or a product,
+ * it begins again.
  *
  * @param act may run more than once, so it changes nothing but the database
  */
