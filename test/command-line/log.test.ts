@@ -2,7 +2,7 @@
 import { describe, expect, test as plainTest, vi } from 'vitest'
 import { type LogEvent, logFormatIn, logProgress } from '../../src/command-line/log.js'
 import { TASK_NAMES } from '../../src/schedule/timetable.js'
-import { until } from '../queue/drain.js'
+import { until } from '../until.js'
 import { csv, line, test, type Workplace } from '../workplace.js'
 
 const JSON_LOG = { ORDERCTL_LOG_FORMAT: 'json' }

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect } from 'vitest'
 import { serviceManager } from '../../src/command-line/service-manager.js'
-import { until } from '../queue/drain.js'
+import { until } from '../until.js'
 import { csv, line, type Running, test, type Workplace } from '../workplace.js'
 
 /** As systemd does: a datagram is a message. What comes with it, systemd-notify's end of a pipe, is closed at once. */

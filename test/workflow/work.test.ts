@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
 import { TRANSITIONS } from '../../src/domain/order.js'
+import { until } from '../until.js'
 import { csv, line, test, type Workplace } from '../workplace.js'
 
 const ALL_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
@@ -314,10 +315,3 @@ describe.concurrent('workers that end, one way or another', () => {
     await expectAuditClean(place)
   })
 })
-
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
-    if (tries > 1500) throw new Error('what the test waits for did not come')
-    await sleep(20)
-  }
-}
