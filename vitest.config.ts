@@ -11,6 +11,8 @@ const SERVER_TESTS = [
 const onServers = {
   globalSetup: ['test/find-redis.ts', 'test/find-rabbitmq.ts', 'test/find-database-servers.ts'],
   testTimeout: 60_000,
+  // Files take turns in a worker and change nothing that the next one sees, so modules are loaded once for all of them.
+  isolate: false,
 }
 
 export default defineConfig({

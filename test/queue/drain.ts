@@ -37,9 +37,5 @@ export async function expectSoldOnce(place: Workplace, count: number): Promise<v
     { status: 'captured', payments: count },
   ])
   expect(place.value('select sum(orders) from sales_by_customer')).toBe(count)
-  await expectAuditClean(place)
-}
-
-export async function expectAuditClean(place: Workplace): Promise<void> {
-  expect(await place.json('rebuild', '--check')).toMatchObject({ code: 0, result: { differences: 0 } })
+  await place.expectAuditClean()
 }

@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../redis.js'
 import { until } from '../until.js'
 import type { Workplace } from '../workplace.js'
-import { completed, type Environment, expectAuditClean, expectSoldOnce, importing, inHand, singles } from './drain.js'
+import { completed, type Environment, expectSoldOnce, importing, inHand, singles } from './drain.js'
 import { describeWork } from './work.js'
 
 function newPrefix() {
@@ -48,7 +48,7 @@ describeWithRedis(
       expect((await sleeper.ended).code).toBe(130)
       expect(completed(place)).toBe(before)
       expect(place.value("select count(*) from payments where status = 'captured'")).toBe(before)
-      await expectAuditClean(place)
+      await place.expectAuditClean()
     })
 
     test('of one file that is imported twice at once are there once', async ({ place, selling }) => {
