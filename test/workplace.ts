@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { expect, test as plainTest } from 'vitest'
+import { type Config, loadConfig } from '../src/config.js'
 import { type Database, openDatabase } from '../src/database/connection.js'
 import { auditDatabase } from '../src/reports/audit.js'
 
@@ -50,6 +51,12 @@ export abstract class WorkFolder {
       XDG_DATA_HOME: this.folder,
       ORDERCTL_DATABASE_URL: this.databaseUrl,
     }
+  }
+
+  /** What the binary would be told here. @throws UserError where a value cannot be meant */
+  config(environment: Record<string, string> = {}): Config {
+    const folders = { working: this.folder, user: this.folder, data: this.folder }
+    return loadConfig({ ...this.environment, ...environment }, folders).config
   }
 
   file(name: string, content: string | Buffer): string {

@@ -1,9 +1,8 @@
 // Files that are no orders, and commands that cannot be meant: refused in words that help.
 import { chmodSync, existsSync } from 'node:fs'
 import { describe, expect, test as plainTest } from 'vitest'
-import { loadConfig } from '../../src/config.js'
 import { findColumns, readHeader } from '../../src/import/header.js'
-import { csv, HEADER, line, test, type Workplace } from '../workplace.js'
+import { csv, HEADER, line, test } from '../workplace.js'
 import { importJson } from './orders-file.js'
 import { expectRefusal, expectRefused, type Refusal } from './refusal.js'
 
@@ -106,9 +105,6 @@ describe.concurrent('a file that cannot be read as orders', () => {
   })
 })
 
-const configOf = ({ folder }: Workplace, environment: Record<string, string> = {}) =>
-  loadConfig(environment, { working: folder, user: folder, data: folder })
-
 describe.concurrent('a configuration that cannot be meant', () => {
   const bad = 'bad_configuration'
   const refusals: Record<string, Refusal> = {
@@ -149,7 +145,7 @@ describe.concurrent('a configuration that cannot be meant', () => {
   }
   for (const [name, refusal] of Object.entries(settings)) {
     test(`${name}, in the environment`, ({ place }) => {
-      expectRefused(() => configOf(place, refusal.environment), refusal)
+      expectRefused(() => place.config(refusal.environment), refusal)
     })
   }
 
@@ -192,7 +188,7 @@ describe.concurrent('a configuration that cannot be meant', () => {
   for (const [name, { content, ...refusal }] of Object.entries(slips)) {
     test(`${name}, in the file`, ({ place }) => {
       place.file('orderctl.config.json', content)
-      expectRefused(() => configOf(place), refusal)
+      expectRefused(() => place.config(), refusal)
     })
   }
 })

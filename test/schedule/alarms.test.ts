@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, vi } from 'vitest'
 import { alarmCommand } from '../../src/command-line/alarm-command.js'
-import { loadConfig } from '../../src/config.js'
 import { openDatabase } from '../../src/database/connection.js'
 import { checkAlarms, TellingHangs } from '../../src/schedule/alarm-state.js'
 import { type Shop, test } from '../commands/shop.js'
@@ -49,8 +48,7 @@ function runOnce(shop: Shop, exec: string) {
  * @throws Error where it could not be told
  */
 async function look(shop: Shop, exec?: string): Promise<string> {
-  const folders = { working: shop.folder, user: shop.folder, data: shop.folder }
-  const { config } = loadConfig({ ...shop.environment, ...WATCHED }, folders)
+  const config = shop.config(WATCHED)
   const db = await openDatabase(config.database)
   try {
     return await checkAlarms(db, config, exec === undefined ? undefined : alarmCommand(exec, { silent: true }))
