@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** Tests that need a PostgreSQL, a MySQL or a RabbitMQ and take minutes: servers that go away, races, crashes, whole moves. */
@@ -17,8 +18,8 @@ const onServers = {
 
 export default defineConfig({
   test: {
-    // Tests mostly wait, for processes and for leases to end: a worker on every core, and not on all but one.
-    maxWorkers: '100%',
+    // Tests mostly wait, for processes and for leases to end: more workers than there are cores.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         test: {
