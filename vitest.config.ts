@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** Tests that need a PostgreSQL, a MySQL or a RabbitMQ and take minutes: servers that go away, races, crashes, whole moves. */
@@ -11,12 +12,14 @@ const SERVER_TESTS = [
 const onServers = {
   globalSetup: ['test/find-redis.ts', 'test/find-rabbitmq.ts', 'test/find-database-servers.ts'],
   testTimeout: 60_000,
+  // Files take turns in a worker and change nothing that the next one sees, so modules are loaded once for all of them.
+  isolate: false,
 }
 
 export default defineConfig({
   test: {
-    // Tests mostly wait, for processes and for leases to end: a worker on every core, and not on all but one.
-    maxWorkers: '100%',
+    // Tests mostly wait, for processes and for leases to end: more workers than there are cores.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         test: {

@@ -24,20 +24,24 @@ function whyNoServer(engine: ServerEngine): string | undefined {
 /** Several processes on a machine that is busy with other things. */
 export const PATIENT = { timeout: 180_000 }
 
-/** Once for each server engine. Skipped where there is no server; in CI, that is a failure. */
+/** On one server engine. Skipped where there is no server; in CI, that is a failure. */
+export function describeOnServer(
+  engine: ServerEngine,
+  name: string,
+  body: () => void,
+  options: SuiteOptions = {},
+): void {
+  const product = servers[engine]?.product ?? PRODUCTS[engine]
+  describeUnless(whyNoServer(engine), `${product}: ${name}`, body, { ...PATIENT, ...options })
+}
+
+/** Once for each server engine. */
 export function describeOnServers(
   name: string,
   body: (engine: ServerEngine) => void,
   options: SuiteOptions = {},
 ): void {
-  for (const engine of SERVER_ENGINES) {
-    describeUnless(
-      whyNoServer(engine),
-      `${servers[engine]?.product ?? PRODUCTS[engine]}: ${name}`,
-      () => body(engine),
-      { ...PATIENT, ...options },
-    )
-  }
+  for (const engine of SERVER_ENGINES) describeOnServer(engine, name, () => body(engine), options)
 }
 
 /** For tests that run, so there is one. */
@@ -47,11 +51,14 @@ function serverOf(engine: ServerEngine): FoundServer {
   return server
 }
 
-/** @returns the name of a new, empty database */
-export async function makeDatabase(engine: ServerEngine, suffix = ''): Promise<string> {
+/**
+ * @param how in the server's words
+ * @returns the URL of a new, empty database
+ */
+export async function makeDatabase(engine: ServerEngine, { suffix = '', how = '' } = {}): Promise<string> {
   const name = `${inject('databasePrefix')}${randomBytes(5).toString('hex')}${suffix}`
-  await askServer(serverOf(engine).url, `create database ${name}`)
-  return name
+  await askServer(serverOf(engine).url, `create database ${name} ${how}`)
+  return urlWith(engine, { pathname: name })
 }
 
 /** The server's URL with other parts. */

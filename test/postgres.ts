@@ -43,17 +43,6 @@ export function randomName(): string {
   return `orderctl_test_${randomBytes(6).toString('hex')}`
 }
 
-/** The server's URL with other parts. */
-export function urlWith(parts: { user?: string; password?: string; host?: string; port?: number; database?: string }) {
-  const url = new URL(`${postgresUrl}`)
-  if (parts.user !== undefined) url.username = parts.user
-  if (parts.password !== undefined) url.password = parts.password
-  if (parts.host !== undefined) url.hostname = parts.host
-  if (parts.port !== undefined) url.port = String(parts.port)
-  if (parts.database !== undefined) url.pathname = `/${parts.database}`
-  return url.href
-}
-
 export function addressOf(url: string): PostgresAddress {
   const address = readPostgresAddress(url)
   if (!address) throw new Error(`${url} names no database on PostgreSQL`)
@@ -61,8 +50,8 @@ export function addressOf(url: string): PostgresAddress {
 }
 
 /** @returns the rows of the last statement */
-export async function askPostgres(query: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: `${postgresUrl}` })
+export async function askPostgres(query: string, url = `${postgresUrl}`): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url })
   await client.connect()
   try {
     const answers: unknown = await client.query<Record<string, unknown>>(query)

@@ -5,7 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
-import { test as plainTest } from 'vitest'
+import { expect, test as plainTest } from 'vitest'
+import { type Config, loadConfig } from '../src/config.js'
+import { type Database, openDatabase } from '../src/database/connection.js'
+import { auditDatabase } from '../src/reports/audit.js'
 
 export const BINARY = resolve(import.meta.dirname, '../bin/run.js')
 
@@ -22,6 +25,13 @@ export interface Running {
   readonly ended: Promise<Outcome>
   /** Resolves once stderr or stdout holds the text; rejects when the process ends without. */
   saw(text: string): Promise<void>
+}
+
+/** What `orderctl rebuild --check` tells, without a process for it: all promises are kept. */
+export async function expectAuditClean(db: Database): Promise<void> {
+  const { checks } = await auditDatabase(db, 'UTC')
+  expect(checks.filter((check) => !check.ok || check.differences > 0)).toEqual([])
+  expect(checks.length).toBeGreaterThan(10)
 }
 
 /** The folder, and the binary run in it, whatever database that is on. */
@@ -41,6 +51,12 @@ export abstract class WorkFolder {
       XDG_DATA_HOME: this.folder,
       ORDERCTL_DATABASE_URL: this.databaseUrl,
     }
+  }
+
+  /** What the binary would be told here. @throws UserError where a value cannot be meant */
+  config(environment: Record<string, string> = {}): Config {
+    const folders = { working: this.folder, user: this.folder, data: this.folder }
+    return loadConfig({ ...this.environment, ...environment }, folders).config
   }
 
   file(name: string, content: string | Buffer): string {
@@ -141,6 +157,11 @@ export class Workplace extends WorkFolder {
 
   rows(query: string, ...values: unknown[]): unknown[] {
     return this.db.prepare(query).all(...values)
+  }
+
+  async expectAuditClean(): Promise<void> {
+    const db = await openDatabase({ kind: 'sqlite', path: this.databasePath })
+    await expectAuditClean(db).finally(() => db.destroy())
   }
 
   override close(): void {

@@ -2,8 +2,9 @@
 import { describe, expect, test as plainTest, vi } from 'vitest'
 import { type LogEvent, logFormatIn, logProgress } from '../../src/command-line/log.js'
 import { TASK_NAMES } from '../../src/schedule/timetable.js'
-import { until } from '../queue/drain.js'
-import { csv, line, test, type Workplace } from '../workplace.js'
+import { type Shop, test } from '../commands/shop.js'
+import { until } from '../until.js'
+import { csv, line } from '../workplace.js'
 
 const JSON_LOG = { ORDERCTL_LOG_FORMAT: 'json' }
 
@@ -23,13 +24,14 @@ function entries(stderr: string): Entry[] {
     })
 }
 
-const ordersFile = (place: Workplace, count: number) =>
-  place.file('orders.csv', csv(...Array.from({ length: count }, (_, index) => line({ order: `A-${index}` }))))
+function addOrders(shop: Shop, count: number): void {
+  for (let number = 1; number <= count; number++) shop.order(`A-${number}`, { dueAt: Date.now() })
+}
 
 describe.concurrent('the JSON log', () => {
-  test('of an import tells what began, each line that was rejected, and the totals at the end', async ({ place }) => {
-    const file = place.file('orders.csv', csv(line({ order: 'A-1' }), line({ order: 'A-2', quantity: 0 })))
-    const { code, stdout, stderr } = await place.run('import', file, '--log-format', 'json')
+  test('of an import tells what began, each line that was rejected, and the totals at the end', async ({ newShop }) => {
+    const file = newShop.file('orders.csv', csv(line({ order: 'A-1' }), line({ order: 'A-2', quantity: 0 })))
+    const { code, stdout, stderr } = await newShop.run('import', file, '--log-format', 'json')
     expect(code).toBe(3)
     expect(stdout).toMatch(/lines read\s+│\s+2/)
     const [started, rejected, note, ended, ...rest] = entries(stderr)
@@ -38,7 +40,7 @@ describe.concurrent('the JSON log', () => {
       event: 'started',
       file,
       source: 'default',
-      database: `sqlite:${place.databasePath}`,
+      database: `sqlite:${newShop.databasePath}`,
     })
     expect(rejected).toMatchObject({ level: 'warn', event: 'line_rejected', line: 3 })
     expect(rejected?.['reason']).toContain('quantity')
@@ -47,10 +49,10 @@ describe.concurrent('the JSON log', () => {
     expect(rest).toEqual([])
   })
 
-  test('of a worker tells the start, each change of its size, the interruption and the totals', async ({ place }) => {
-    await place.run('import', ordersFile(place, 60))
+  test('of a worker tells the start, each change of its size, the interruption and the totals', async ({ shop }) => {
+    addOrders(shop, 60)
     const slow = { ...JSON_LOG, ORDERCTL_BATCH_SIZE: '1', ORDERCTL_PAYMENT_LATENCY_MS: '700' }
-    const worker = place.start(slow, 'work', '--min-concurrency', '1', '--max-concurrency', '3')
+    const worker = shop.start(slow, 'work', '--min-concurrency', '1', '--max-concurrency', '3')
     await worker.saw('"event":"scaled"')
     worker.child.kill('SIGTERM')
     const { code, stderr } = await worker.ended
@@ -64,24 +66,24 @@ describe.concurrent('the JSON log', () => {
       pid: worker.child.pid,
     })
     expect(log[1]).toMatchObject({ event: 'scaled', from: 1, to: expect.any(Number) })
-    const settled = place.value("select count(*) from orders where status in ('completed', 'rolled_back')")
+    const settled = shop.value("select count(*) from orders where status in ('completed', 'rolled_back')")
     const [interrupted, ended] = ['interrupted', 'ended'].map((event) => log.find((entry) => entry['event'] === event))
     expect(interrupted).toMatchObject({ level: 'info' })
     expect(ended).toMatchObject({ processed: settled, failed: 0 })
   })
 
-  test('of the schedule tells when each task runs next, each run, and a failure as an error', async ({ place }) => {
-    await place.run('import', ordersFile(place, 1))
-    place.db.exec('drop table queue_snapshots')
-    const schedule = place.start(JSON_LOG, 'schedule')
+  test('of the schedule tells when each task runs next, each run, and a failure as an error', async ({ shop }) => {
+    addOrders(shop, 1)
+    shop.db.exec('drop table queue_snapshots')
+    const schedule = shop.start(JSON_LOG, 'schedule')
     await Promise.all(TASK_NAMES.map((task) => schedule.saw(`"${task} `)))
     await schedule.saw('"run_failed"')
-    const ran = () => place.value('select count(*) from schedule_runs where ended_at is not null')
+    const ran = () => shop.value('select count(*) from schedule_runs where ended_at is not null')
     await until(() => ran() === TASK_NAMES.length)
     schedule.child.kill('SIGTERM')
     const log = entries((await schedule.ended).stderr)
     const named = (event: string) => log.filter((entry) => entry['event'] === event)
-    expect(log[0]).toMatchObject({ event: 'started', database: `sqlite:${place.databasePath}` })
+    expect(log[0]).toMatchObject({ event: 'started', database: `sqlite:${shop.databasePath}` })
     expect(named('next_run').map(({ task }) => task)).toEqual([...TASK_NAMES])
     expect(named('next_run')[0]?.['next_run']).toMatch(/:00:00\.000Z$/)
     expect(named('run_done').map(({ task }) => task)).toEqual(
@@ -97,9 +99,9 @@ describe.concurrent('the JSON log', () => {
     expect(log.at(-1)).toMatchObject({ event: 'ended', failed: named('run_failed').length })
   })
 
-  test('of a single task has its run, and stdout what it has without', async ({ place }) => {
-    await place.run('import', ordersFile(place, 1))
-    const { stdout, stderr } = await place.runWith(JSON_LOG, 'schedule', 'run', 'reservations')
+  test('of a single task has its run, and stdout what it has without', async ({ shop }) => {
+    addOrders(shop, 1)
+    const { stdout, stderr } = await shop.runWith(JSON_LOG, 'schedule', 'run', 'reservations')
     expect(stdout).toMatch(/^reservations done in /)
     expect(entries(stderr)).toMatchObject([{ event: 'run_done', task: 'reservations', result: 'done' }])
   })
@@ -108,8 +110,8 @@ describe.concurrent('the JSON log', () => {
     ['a flag that is none', {}, ['work', '--log-format=json', '--fast'], 2, 'usage'],
     ['a bad setting', { ...JSON_LOG, ORDERCTL_ATTEMPTS: 'many' }, ['work'], 2, 'bad_configuration'],
     ['no database', JSON_LOG, ['work'], 1, 'database_missing'],
-  ] as const)('has %s as an error with code and fix', async ([, environment, args, exit, error], { place }) => {
-    const { code, stdout, stderr } = await place.runWith(environment, ...args)
+  ] as const)('has %s as an error with code and fix', async ([, environment, args, exit, error], { newShop }) => {
+    const { code, stdout, stderr } = await newShop.runWith(environment, ...args)
     expect({ code, stdout }).toEqual({ code: exit, stdout: '' })
     const [entry, ...rest] = entries(stderr)
     expect(entry).toMatchObject({ level: 'error', event: 'failed', exit_code: exit, error: { code: error } })
@@ -122,23 +124,23 @@ describe.concurrent('the JSON log', () => {
     expect(rest).toEqual([])
   })
 
-  test('prints no control characters, and no password', async ({ place }) => {
-    const missing = await place.runWith(JSON_LOG, 'import', 'away\u009b2J.csv')
+  test('prints no control characters, and no password', async ({ newShop }) => {
+    const missing = await newShop.runWith(JSON_LOG, 'import', 'away\u009b2J.csv')
     expect(entries(missing.stderr).at(-1)).toMatchObject({ level: 'error', event: 'failed' })
     expect(missing.stderr).not.toContain('\u009b')
     expect(entries(missing.stderr)[0]?.['file']).toMatch(/\/away\u009b2J\.csv$/)
     const locked = { ...JSON_LOG, ORDERCTL_REDIS_URL: 'redis://shop:hunter2@127.0.0.1:1/0' }
-    const away = await place.runWith(locked, 'import', ordersFile(place, 1))
+    const away = await newShop.runWith(locked, 'import', newShop.file('orders.csv', csv(line())))
     expect(away.code).toBe(4)
     expect(entries(away.stderr).at(-1)).toMatchObject({ event: 'failed', error: { retryable: true } })
     expect(away.stderr).not.toContain('hunter2')
   })
 
-  test('takes up what Node itself warns of', async ({ place }) => {
-    await place.run('import', ordersFile(place, 1))
+  test('takes up what Node itself warns of', async ({ shop }) => {
+    addOrders(shop, 1)
     const warning = `process.once("SIGUSR2",()=>process.emitWarning("beware"))`
     const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(warning)}`
-    const schedule = place.start({ ...JSON_LOG, NODE_OPTIONS }, 'schedule')
+    const schedule = shop.start({ ...JSON_LOG, NODE_OPTIONS }, 'schedule')
     await schedule.saw('"event":"next_run"')
     schedule.child.kill('SIGUSR2')
     await schedule.saw('beware')
@@ -147,15 +149,15 @@ describe.concurrent('the JSON log', () => {
     expect(log.find((entry) => entry['message'] === 'beware')).toMatchObject({ level: 'warn', event: 'note' })
   })
 
-  test('keeps quiet under --json, and cannot be asked for beside it', async ({ place }) => {
-    await place.run('import', ordersFile(place, 1))
-    const { code, result } = await place.jsonWith(JSON_LOG, 'work', '--drain')
+  test('keeps quiet under --json, and cannot be asked for beside it', async ({ shop }) => {
+    addOrders(shop, 1)
+    const { code, result } = await shop.jsonWith(JSON_LOG, 'work', '--drain')
     expect({ code, result }).toMatchObject({ code: 0, result: { processed: 1 } })
-    expect((await place.run('work', '--drain', '--json', '--log-format', 'json')).code).toBe(2)
+    expect((await shop.run('work', '--drain', '--json', '--log-format', 'json')).code).toBe(2)
   })
 
-  test('gives way to the flag, as every setting does', async ({ place }) => {
-    const { stderr } = await place.runWith(JSON_LOG, 'work', '--log-format', 'text')
+  test('gives way to the flag, as every setting does', async ({ newShop }) => {
+    const { stderr } = await newShop.runWith(JSON_LOG, 'work', '--log-format', 'text')
     expect(stderr).toMatch(/^Error: There is no database/)
   })
 })

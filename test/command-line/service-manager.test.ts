@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect } from 'vitest'
 import { serviceManager } from '../../src/command-line/service-manager.js'
-import { until } from '../queue/drain.js'
-import { csv, line, type Running, test, type Workplace } from '../workplace.js'
+import { type Shop, test } from '../commands/shop.js'
+import { until } from '../until.js'
+import type { Running, Workplace } from '../workplace.js'
 
 /** As systemd does: a datagram is a message. What comes with it, systemd-notify's end of a pipe, is closed at once. */
 const LISTEN = `
@@ -43,7 +44,7 @@ async function listen(place: Workplace, name: string, finished: (end: () => void
   return { environment: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '1000000' }, heard, count }
 }
 
-const importing = (place: Workplace) => place.run('import', place.file('orders.csv', csv(line())))
+const addOrder = (shop: Shop) => shop.order('A-1', { dueAt: Date.now() })
 
 async function stop({ child, ended }: Running): Promise<number | null> {
   child.kill('SIGTERM')
@@ -53,26 +54,25 @@ async function stop({ child, ended }: Running): Promise<number | null> {
 describe.skipIf(missing.length > 0).concurrent(`systemd (needs ${missing.join(' and ') || 'nothing more'})`, () => {
   test.for(['work', 'schedule'])(
     'hears that %s is ready, alive, what it is at, and that it ends',
-    async (command, { place, onTestFinished }) => {
-      await importing(place)
-      const systemd = await listen(place, 'notify', onTestFinished)
-      const service = place.start(systemd.environment, command)
-      await until(() => systemd.count('WATCHDOG=1') >= 3)
+    async (command, { shop, onTestFinished }) => {
+      addOrder(shop)
+      const systemd = await listen(shop, 'notify', onTestFinished)
+      const service = shop.start(systemd.environment, command)
+      const status = { work: 'STATUS=1 order processed', schedule: 'STATUS=5 runs, 0 of them failed' }[command] ?? ''
+      await until(() => systemd.count('WATCHDOG=1') >= 3 && systemd.heard.some((one) => one.startsWith(status)))
       expect(systemd.heard[0]).toBe('READY=1')
       expect(systemd.count('READY=1')).toBe(1)
       expect(systemd.count('STOPPING=1')).toBe(0)
-      const status = { work: 'STATUS=1 order processed', schedule: 'STATUS=5 runs, 0 of them failed' }[command] ?? ''
-      expect(systemd.heard.filter((one) => one.startsWith(status))).not.toEqual([])
       expect(await stop(service)).toBe(130)
       await until(() => systemd.count('STOPPING=1') === 1)
     },
   )
 
-  test('hears nothing of a worker that hangs, while another one goes on', async ({ place, onTestFinished }) => {
-    await importing(place)
-    const [first, second] = await Promise.all(['one', 'two'].map((name) => listen(place, name, onTestFinished)))
+  test('hears nothing of a worker that hangs, while another one goes on', async ({ shop, onTestFinished }) => {
+    addOrder(shop)
+    const [first, second] = await Promise.all(['one', 'two'].map((name) => listen(shop, name, onTestFinished)))
     if (!first || !second) throw new Error('two were asked for')
-    const [hanging, healthy] = [place.start(first.environment, 'work'), place.start(second.environment, 'work')]
+    const [hanging, healthy] = [shop.start(first.environment, 'work'), shop.start(second.environment, 'work')]
     onTestFinished(() => {
       hanging.child.kill('SIGKILL')
     })
@@ -87,12 +87,12 @@ describe.skipIf(missing.length > 0).concurrent(`systemd (needs ${missing.join(' 
     expect(await Promise.all([stop(hanging), stop(healthy)])).toEqual([130, 130])
   })
 
-  test('hears that a worker lives whose heartbeat the database refuses', async ({ place, onTestFinished }) => {
-    await importing(place)
-    const systemd = await listen(place, 'notify', onTestFinished)
-    const worker = place.start(systemd.environment, 'work')
+  test('hears that a worker lives whose heartbeat the database refuses', async ({ shop, onTestFinished }) => {
+    addOrder(shop)
+    const systemd = await listen(shop, 'notify', onTestFinished)
+    const worker = shop.start(systemd.environment, 'work')
     await until(() => systemd.count('READY=1') === 1)
-    place.db.exec('drop table workers')
+    shop.db.exec('drop table workers')
     const before = systemd.count('WATCHDOG=1')
     // The first may have been under way.
     await until(() => systemd.count('WATCHDOG=1') >= before + 3)
@@ -100,13 +100,13 @@ describe.skipIf(missing.length > 0).concurrent(`systemd (needs ${missing.join(' 
   })
 
   test('hears no signs of life that it did not ask for, or asked another process for', async ({
-    place,
+    shop,
     onTestFinished,
   }) => {
-    await importing(place)
-    const systemd = await listen(place, 'notify', onTestFinished)
+    addOrder(shop)
+    const systemd = await listen(shop, 'notify', onTestFinished)
     const others = { ...systemd.environment, WATCHDOG_PID: '1' }
-    const { code } = await place.runWith(others, 'work', '--max-runtime', '5s')
+    const { code } = await shop.runWith(others, 'work', '--max-runtime', '5s')
     expect(code).toBe(0)
     await until(() => systemd.count('STOPPING=1') === 1)
     expect(systemd.count('READY=1')).toBe(1)
@@ -115,20 +115,20 @@ describe.skipIf(missing.length > 0).concurrent(`systemd (needs ${missing.join(' 
 })
 
 describe.concurrent('systemd-notify', () => {
-  test('that is not there is told of once, and the work goes on', async ({ place }) => {
-    await importing(place)
-    const nowhere = { NOTIFY_SOCKET: join(place.folder, 'notify'), WATCHDOG_USEC: '1000000', PATH: place.folder }
-    const { code, stderr } = await place.runWith(nowhere, 'work', '--max-runtime', '5s')
+  test('that is not there is told of once, and the work goes on', async ({ shop }) => {
+    addOrder(shop)
+    const nowhere = { NOTIFY_SOCKET: join(shop.folder, 'notify'), WATCHDOG_USEC: '1000000', PATH: shop.folder }
+    const { code, stderr } = await shop.runWith(nowhere, 'work', '--max-runtime', '5s')
     expect(code).toBe(0)
     expect(stderr.match(/systemd-notify is not on the PATH\. Mend that/g)).toHaveLength(1)
   })
 
-  test('is not started a second time while it hangs; what is said meanwhile is said at once', async ({ place }) => {
-    const told = join(place.folder, 'told')
-    mkdirSync(join(place.folder, 'bin'))
-    chmodSync(place.file('bin/systemd-notify', `#!/bin/sh\necho "$@" >> ${told}\nexec /bin/sleep 100\n`), 0o755)
+  test('is not started a second time while it hangs; what is said meanwhile is said at once', async ({ shop }) => {
+    const told = join(shop.folder, 'told')
+    mkdirSync(join(shop.folder, 'bin'))
+    chmodSync(shop.file('bin/systemd-notify', `#!/bin/sh\necho "$@" >> ${told}\nexec /bin/sleep 100\n`), 0o755)
     const problems: string[] = []
-    const environment = { PATH: join(place.folder, 'bin'), NOTIFY_SOCKET: '/nowhere', WATCHDOG_USEC: '3' }
+    const environment = { PATH: join(shop.folder, 'bin'), NOTIFY_SOCKET: '/nowhere', WATCHDOG_USEC: '3' }
     const systemd = serviceManager(environment, (text) => problems.push(text))
     expect(environment).toEqual({ PATH: environment.PATH })
     systemd.ready('none')
@@ -143,9 +143,9 @@ describe.concurrent('systemd-notify', () => {
     expect(problems).toEqual([expect.stringContaining('systemd-notify took longer than 10 s')])
   })
 
-  test('is not needed where systemd is not: nothing is started, nothing is said', async ({ place }) => {
-    await importing(place)
-    const { code, stderr } = await place.runWith({ PATH: place.folder }, 'work', '--max-runtime', '3s')
+  test('is not needed where systemd is not: nothing is started, nothing is said', async ({ shop }) => {
+    addOrder(shop)
+    const { code, stderr } = await shop.runWith({ PATH: shop.folder }, 'work', '--max-runtime', '3s')
     expect(code).toBe(0)
     expect(stderr).not.toContain('systemd')
   })

@@ -6,8 +6,9 @@ import { readDatabase } from '../../src/config-values.js'
 import { connect } from '../../src/database/connection.js'
 import { checkTransactions, isOlder, judgeDurability } from '../../src/doctor/database-server.js'
 import { durabilityOf } from '../../src/doctor/mysql-facts.js'
+import { describeOnServer, describeOnServers } from '../database-servers.js'
 import { done, testOn } from '../move/scene.js'
-import { describeOnServer, describeOnServers, newDatabase, type ServerDatabase } from '../move/server-database.js'
+import { newDatabase, type ServerDatabase } from '../move/server-database.js'
 import type { Workplace } from '../workplace.js'
 
 interface Check {
@@ -105,7 +106,6 @@ describeOnServers('doctor', (engine) => {
     onTestFinished(() => db.destroy())
     expect(await checkTransactions(db, 0)).toEqual({ detail: expect.stringMatching(/^none/) })
 
-    // It ends before its database is dropped, which would wait for it.
     const letGo = await beginTransaction(database)
     try {
       // InnoDB tells the same until nobody has asked for a tenth of a second.
@@ -147,9 +147,8 @@ describeOnServer('postgres', 'doctor', () => {
     ])
   })
 
-  test('finds an encoding in which letters are missing', async ({ place, onTestFinished }) => {
+  test('finds an encoding in which letters are missing', async ({ place }) => {
     const database = await newDatabase('postgres', "encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0")
-    onTestFinished(() => database.drop())
     await done(place, database.environment, ['migrate'])
     expect(await failuresOf(place, database)).toEqual([failure('encoding', /^LATIN1: letters/, /encoding UTF8/)])
   })

@@ -1,6 +1,7 @@
 // `orderctl status --history`, and what workers and the schedule write down for it, through the binary.
 import { describe, expect, vi } from 'vitest'
-import { csv, line, test, type Workplace } from '../workplace.js'
+import { csv, line, type Workplace } from '../workplace.js'
+import { test } from './shop.js'
 
 const MINUTE_MS = 60_000
 
@@ -52,7 +53,7 @@ interface Worked {
 }
 
 describe.concurrent('status --history', () => {
-  test('tells how many orders were settled and how long the batches took', async ({ place }) => {
+  test('tells how many orders were settled and how long the batches took', async ({ newShop: place }) => {
     await importing(place, 200)
     const began = Date.now()
     const { result } = await place.jsonWith(SLOW, 'work', '--drain', '--concurrency', '2')
@@ -77,7 +78,7 @@ describe.concurrent('status --history', () => {
     expect(told.history.map((row) => row.waiting)).toEqual(told.history.map(() => null))
   })
 
-  test('adds up what two workers did', async ({ place }) => {
+  test('adds up what two workers did', async ({ newShop: place }) => {
     await importing(place, 200)
     // Enough orders for both: a batch that is finished may be beyond the limit.
     const some = ['work', '--concurrency', '1', '--max-orders', '50']
@@ -93,7 +94,10 @@ describe.concurrent('status --history', () => {
     expect(place.value('select sum(batches) from batch_runtimes')).toBeGreaterThanOrEqual(6)
   })
 
-  test('has the batches of a worker that was killed, as of its last beat', async ({ place, onTestFinished }) => {
+  test('has the batches of a worker that was killed, as of its last beat', async ({
+    newShop: place,
+    onTestFinished,
+  }) => {
     await importing(place, 2000)
     const running = place.start({ ...SLOW, ORDERCTL_BATCH_SIZE: '5' }, 'work', '--concurrency', '1')
     onTestFinished(() => void running.child.kill('SIGKILL'))
@@ -109,7 +113,7 @@ describe.concurrent('status --history', () => {
   })
 
   test('shows the waits that snapshots saw, and an estimate while somebody works', async ({
-    place,
+    newShop: place,
     onTestFinished,
   }) => {
     await importing(place, 2000)
@@ -139,15 +143,15 @@ describe.concurrent('status --history', () => {
     expect(prom.stdout).toContain('orderctl_batch_runtime_seconds{quantile="0.99"}')
   })
 
-  test('is a picture and a table of no more rows than a screen has', async ({ place }) => {
-    await importing(place, 1)
+  test('is a picture and a table of no more rows than a screen has', async ({ shop }) => {
+    shop.order('A-1')
     const now = Date.now()
     const minute = now - (now % MINUTE_MS)
-    const insert = place.db.prepare('insert into settled_minutes values (?, ?, ?)')
+    const insert = shop.db.prepare('insert into settled_minutes values (?, ?, ?)')
     for (let ago = 300; ago > 0; ago--) insert.run(minute - ago * MINUTE_MS, 90, 10)
-    place.db.prepare('insert into queue_snapshots values (?, 123, 0, 0, 200, 45)').run(minute - 5 * MINUTE_MS)
-    place.db.prepare('insert into batch_runtimes values (?, ?, 60, 3)').run(minute - 5 * MINUTE_MS, 'w')
-    const { code, stdout, stderr } = await place.runWith({ ORDERCTL_TIME_ZONE: 'UTC' }, 'status', '--history')
+    shop.db.prepare('insert into queue_snapshots values (?, 123, 0, 0, 200, 45)').run(minute - 5 * MINUTE_MS)
+    shop.db.prepare('insert into batch_runtimes values (?, ?, 60, 3)').run(minute - 5 * MINUTE_MS, 'w')
+    const { code, stdout, stderr } = await shop.runWith({ ORDERCTL_TIME_ZONE: 'UTC' }, 'status', '--history')
     expect(code).toBe(0)
     expect(stdout).toMatch(/^Queue: embedded\. Times: UTC\.\nOrders settled a minute, 5 min a column, at most 100:\n█/)
     expect(stdout).toContain('p50/p95/p99')
@@ -159,7 +163,7 @@ describe.concurrent('status --history', () => {
     expect(stdout).toContain('3 min/45 s')
     expect(stderr).toContain('how long the oldest had waited')
 
-    const lines = (await place.run('status', '--history', '--since', '2h', '--csv')).stdout.trim().split('\n')
+    const lines = (await shop.run('status', '--history', '--since', '2h', '--csv')).stdout.trim().split('\n')
     expect(lines[0]).toBe(
       'at,minutes,completed,failed,failure_rate,orders_per_minute,p50_ms,p95_ms,p99_ms,waiting,oldest_waiting_seconds,estimated_wait_seconds',
     )
@@ -168,22 +172,21 @@ describe.concurrent('status --history', () => {
     expect(lines.length).toBeLessThanOrEqual(123)
   })
 
-  test('of nothing says what to do', async ({ place }) => {
-    await importing(place, 1)
-    const { code, stdout, stderr } = await place.run('status', '--history')
+  test('of nothing says what to do', async ({ shop }) => {
+    shop.order('A-1')
+    const { code, stdout, stderr } = await shop.run('status', '--history')
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
     expect(stderr).toContain('--since 30d')
     expect(stderr).toContain('orderctl schedule run snapshots')
-    expect(await history(place)).toEqual({ queue: 'embedded', history: [] })
+    expect(await history(shop)).toEqual({ queue: 'embedded', history: [] })
   })
 
   test.for([
     [['--since', '6h'], '--history'],
     [['--history', '--since', 'yesterday'], '--since is "yesterday"'],
     [['--history', '--format', 'prom'], '--format'],
-  ] as const)('status %s is wrong usage', async ([args, said], { place }) => {
-    await importing(place, 1)
-    const { code, stderr } = await place.run('status', ...args)
+  ] as const)('status %s is wrong usage', async ([args, said], { shop }) => {
+    const { code, stderr } = await shop.run('status', ...args)
     expect(code).toBe(2)
     expect(stderr).toContain(said)
   })

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, vi } from 'vitest'
 import { describeWithPrivateRedis, startPrivateRedis } from '../redis.js'
 import { PseudoTerminal } from '../terminal/pseudo-terminal.js'
-import { PATIENT, type Shop, test } from './shop.js'
+import { PATIENT, type Shop, test as shopTest } from './shop.js'
 
 const NOW = Date.parse('2026-03-04T12:00:00Z')
 const SECOND = 1000
@@ -16,18 +16,24 @@ const preload = (file: string) => ({
 })
 const FROZEN = { ...preload('frozen-clock.js'), TEST_NOW: new Date(NOW).toISOString() }
 
-/** What the test's context has, for tests that run side by side. */
-type OnFinished = (done: () => Promise<void>) => void
-
-function openView(
-  shop: Shop,
-  onFinished: OnFinished,
-  { columns = 80, rows = 24, environment = {} as Record<string, string> } = {},
-): PseudoTerminal {
-  const terminal = new PseudoTerminal(shop, { columns, rows, environment }, 'status', '--watch')
-  onFinished(() => terminal.close())
-  return terminal
+interface ViewOptions {
+  readonly columns?: number
+  readonly rows?: number
+  readonly environment?: Record<string, string>
 }
+
+/** Tests with a shop, and a way to open the live view on it. */
+const test = shopTest.extend<{ openView: (options?: ViewOptions) => PseudoTerminal }>({
+  openView: async ({ shop }, use) => {
+    const opened: PseudoTerminal[] = []
+    await use(({ columns = 80, rows = 24, environment = {} } = {}) => {
+      const terminal = new PseudoTerminal(shop, { columns, rows, environment }, 'status', '--watch')
+      opened.push(terminal)
+      return terminal
+    })
+    for (const terminal of opened) await terminal.close()
+  },
+})
 
 /** Asserted until it holds. */
 const soon = (assertion: () => void) => vi.waitFor(assertion, { timeout: 30_000, interval: 50 })
@@ -153,28 +159,24 @@ STALE 22222222      5 min ago
 11111111            4 s ago
 `.trim()
 
-describe.concurrent('the screen', () => {
-  test(
-    'fits 80 x 24 and 120 x 40, and follows the terminal from one size to the other',
-    PATIENT,
-    async ({ shop, onTestFinished }) => {
-      fillShop(shop)
-      const view = openView(shop, onTestFinished, { environment: FROZEN })
-      await soon(() => expect(view.screen).toBe(AT_80))
-      view.resize(120, 40)
-      await soon(() => expect(view.screen).toBe(AT_120))
-      view.resize(40, 12)
-      await soon(() => expect(view.screen).toBe(AT_40))
-      view.resize(80, 24)
-      await soon(() => expect(view.screen).toBe(AT_80))
-      view.type('q')
-      expect(await view.left()).toBe(0)
-    },
-  )
-
-  test('is drawn on one as small as 20 x 5 and on one of 300 x 80', PATIENT, async ({ shop, onTestFinished }) => {
+describe.concurrent('the screen', PATIENT, () => {
+  test('fits 80 x 24 and 120 x 40, and follows the terminal from one size to the other', async ({ shop, openView }) => {
     fillShop(shop)
-    const view = openView(shop, onTestFinished, { columns: 20, rows: 5, environment: FROZEN })
+    const view = openView({ environment: FROZEN })
+    await soon(() => expect(view.screen).toBe(AT_80))
+    view.resize(120, 40)
+    await soon(() => expect(view.screen).toBe(AT_120))
+    view.resize(40, 12)
+    await soon(() => expect(view.screen).toBe(AT_40))
+    view.resize(80, 24)
+    await soon(() => expect(view.screen).toBe(AT_80))
+    view.type('q')
+    expect(await view.left()).toBe(0)
+  })
+
+  test('is drawn on one as small as 20 x 5 and on one of 300 x 80', async ({ shop, openView }) => {
+    fillShop(shop)
+    const view = openView({ columns: 20, rows: 5, environment: FROZEN })
     await soon(() =>
       expect(view.screen).toBe(
         ['orderctl status · e…', '! Alarm unresolved:…', '! Alarms: stale_wor…', 'QUEUE', 'waiting            …'].join(
@@ -189,58 +191,50 @@ describe.concurrent('the screen', () => {
     await view.left()
   })
 
-  test(
-    'moves while orders are settled, and marks a worker that went silent',
-    PATIENT,
-    async ({ shop, onTestFinished }) => {
-      shop.order('first', { dueAt: Date.now() })
-      const view = openView(shop, onTestFinished)
-      await soon(() => expect(view.screen).toMatch(/waiting +1 /))
-      expect(view.screen).toContain('Nobody works on the queue. Start with: orderctl work')
-      expect(view.screen).toMatch(/0 ┤$/m)
-      addWorker(shop, '33333333', { host: 'here', pid: 1, rate: 5, seenAt: Date.now() })
-      for (const number of [1, 2, 3]) shop.order(`sold-${number}`, { status: 'completed' })
-      await soon(() => expect(view.screen).toMatch(/completed +3\n/))
-      await soon(() => expect(view.screen).toMatch(/0 ┤.*[▁▂▃▄▅▆▇█]/m))
-      await soon(() => expect(view.screen).toMatch(/^33333333 .* here /m))
-      expect(view.screen).not.toContain('Nobody works')
-      expect(view.screen).not.toContain('! Alarm')
-      shop.db.prepare('update workers set last_seen = ?').run(Date.now() - MINUTE)
-      await soon(() => expect(view.screen).toMatch(/^WORKERS 1, 1 stale/m))
-      expect(view.screen).toMatch(/^STALE 33333333/m)
-      await soon(() => expect(view.screen).toMatch(/^! Alarm stale_workers: .*\n {2}Look into its log/m))
-      shop.db.prepare('update workers set last_seen = ?').run(Date.now())
-      await soon(() => expect(view.screen).not.toContain('! Alarm'))
-      shop.db.exec("insert into settings values ('queue_paused', 'yes')")
-      await soon(() => expect(view.screen).toMatch(/^QUEUE {2}paused/m))
-      view.type('q')
-      await view.left()
-    },
-  )
-
-  test(
-    'only reads, and holds no read open that would keep the log from shrinking',
-    PATIENT,
-    async ({ shop, onTestFinished }) => {
-      fillShop(shop)
-      const view = openView(shop, onTestFinished, { rows: 40 })
-      await soon(() => expect(view.screen).toContain('reservations'))
-      const version = () => shop.db.pragma('data_version', { simple: true })
-      const before = version()
-      const frames = () => view.written.split('\u001b[?2026h').length
-      const drawn = frames()
-      await soon(() => expect(frames()).toBeGreaterThan(drawn + 2))
-      expect(version()).toBe(before)
-      shop.order('later')
-      expect(shop.db.pragma('wal_checkpoint(truncate)')).toEqual([{ busy: 0, log: 0, checkpointed: 0 }])
-      view.type('q')
-      await view.left()
-    },
-  )
-
-  test('says when the database cannot be read, and goes on when it can', PATIENT, async ({ shop, onTestFinished }) => {
+  test('moves while orders are settled, and marks a worker that went silent', async ({ shop, openView }) => {
     shop.order('first', { dueAt: Date.now() })
-    const view = openView(shop, onTestFinished)
+    const view = openView()
+    await soon(() => expect(view.screen).toMatch(/waiting +1 /))
+    expect(view.screen).toContain('Nobody works on the queue. Start with: orderctl work')
+    expect(view.screen).toMatch(/0 ┤$/m)
+    addWorker(shop, '33333333', { host: 'here', pid: 1, rate: 5, seenAt: Date.now() })
+    for (const number of [1, 2, 3]) shop.order(`sold-${number}`, { status: 'completed' })
+    await soon(() => expect(view.screen).toMatch(/completed +3\n/))
+    await soon(() => expect(view.screen).toMatch(/0 ┤.*[▁▂▃▄▅▆▇█]/m))
+    await soon(() => expect(view.screen).toMatch(/^33333333 .* here /m))
+    expect(view.screen).not.toContain('Nobody works')
+    expect(view.screen).not.toContain('! Alarm')
+    shop.db.prepare('update workers set last_seen = ?').run(Date.now() - MINUTE)
+    await soon(() => expect(view.screen).toMatch(/^WORKERS 1, 1 stale/m))
+    expect(view.screen).toMatch(/^STALE 33333333/m)
+    await soon(() => expect(view.screen).toMatch(/^! Alarm stale_workers: .*\n {2}Look into its log/m))
+    shop.db.prepare('update workers set last_seen = ?').run(Date.now())
+    await soon(() => expect(view.screen).not.toContain('! Alarm'))
+    shop.db.exec("insert into settings values ('queue_paused', 'yes')")
+    await soon(() => expect(view.screen).toMatch(/^QUEUE {2}paused/m))
+    view.type('q')
+    await view.left()
+  })
+
+  test('only reads, and holds no read open that would keep the log from shrinking', async ({ shop, openView }) => {
+    fillShop(shop)
+    const view = openView({ rows: 40 })
+    await soon(() => expect(view.screen).toContain('reservations'))
+    const version = () => shop.db.pragma('data_version', { simple: true })
+    const before = version()
+    const frames = () => view.written.split('\u001b[?2026h').length
+    const drawn = frames()
+    await soon(() => expect(frames()).toBeGreaterThan(drawn + 2))
+    expect(version()).toBe(before)
+    shop.order('later')
+    expect(shop.db.pragma('wal_checkpoint(truncate)')).toEqual([{ busy: 0, log: 0, checkpointed: 0 }])
+    view.type('q')
+    await view.left()
+  })
+
+  test('says when the database cannot be read, and goes on when it can', async ({ shop, openView }) => {
+    shop.order('first', { dueAt: Date.now() })
+    const view = openView()
     await soon(() => expect(view.screen).toMatch(/waiting +1 /))
     const root = shop.value("select rootpage from sqlite_schema where name = 'workers'")
     const pointWorkersAt = (page: unknown) => {
@@ -263,11 +257,12 @@ describe.concurrent('the screen', () => {
 describeWithPrivateRedis('with a Redis', () => {
   test('that goes away or hangs, the view says so and goes on', { timeout: 120_000 }, async ({
     shop,
+    openView,
     onTestFinished,
   }) => {
     const server = await startPrivateRedis()
     onTestFinished(() => server.close())
-    const view = openView(shop, onTestFinished, { environment: { ORDERCTL_QUEUE_URL: server.url } })
+    const view = openView({ environment: { ORDERCTL_QUEUE_URL: server.url } })
     await soon(() => expect(view.screen).toMatch(/^batches in bullmq +0 /m))
     await server.stop()
     await soon(() => expect(view.screen).toContain(`! Redis at 127.0.0.1:${server.port} cannot be reached`))
@@ -296,7 +291,7 @@ function expectGivenBack(view: PseudoTerminal): void {
   expect(view.screen).not.toContain('QUEUE')
 }
 
-describe.concurrent('the terminal is given back', () => {
+describe.concurrent('the terminal is given back', PATIENT, () => {
   const ways: [string, (view: PseudoTerminal, shop: Shop) => unknown, number, string][] = [
     ['by q', (view) => view.type('q'), 0, ''],
     ['by Ctrl-C', (view) => view.type('\u0003'), 130, ''],
@@ -308,8 +303,8 @@ describe.concurrent('the terminal is given back', () => {
     ['by a crash', (view) => process.kill(view.pid, 'SIGUSR2'), 1, 'nobody thought of this'],
   ]
 
-  test.for(ways)('%s', PATIENT, async ([, leave, code, lastWords], { shop, onTestFinished }) => {
-    const view = openView(shop, onTestFinished, { environment: preload('crash-on-signal.js') })
+  test.for(ways)('%s', async ([, leave, code, lastWords], { shop, openView }) => {
+    const view = openView({ environment: preload('crash-on-signal.js') })
     await soon(() => expect(view.screen).toContain('reservations'))
     expect(view.isAlternate).toBe(true)
     expect(view.showsCursor).toBe(false)
@@ -322,8 +317,8 @@ describe.concurrent('the terminal is given back', () => {
     if (lastWords === '') expect(view.screen).toBe(`left with ${code}`)
   })
 
-  test('by Ctrl-Z, until it goes on', PATIENT, async ({ shop, onTestFinished }) => {
-    const view = openView(shop, onTestFinished)
+  test('by Ctrl-Z, until it goes on', async ({ openView }) => {
+    const view = openView()
     await soon(() => expect(view.screen).toContain('reservations'))
     // The shell of this terminal has no jobs of its own, so the binary alone is stopped and let go on.
     process.kill(view.pid, 'SIGTSTP')
@@ -340,7 +335,7 @@ describe.concurrent('the terminal is given back', () => {
   })
 })
 
-describe.concurrent('without a terminal', () => {
+describe.concurrent('without a terminal', PATIENT, () => {
   const LINE =
     /^\d{4}-\d\d-\d\dT[\d:.]+Z waiting=3 active=1 delayed=1 completed=7 failed=1 rolled_back=1 orders_per_minute=0 workers=1 stale=1 alarms=4 paused=no$/
 
@@ -354,7 +349,7 @@ describe.concurrent('without a terminal', () => {
     shop.db.prepare("update workers set last_seen = ? where id like '2%'").run(now - MINUTE)
   }
 
-  test('there is a plain line at each refresh, until SIGTERM', PATIENT, async ({ shop }) => {
+  test('there is a plain line at each refresh, until SIGTERM', async ({ shop }) => {
     fillForLines(shop)
     const { child, ended } = shop.start({}, 'status', '--watch')
     let lines = 0
@@ -369,28 +364,28 @@ describe.concurrent('without a terminal', () => {
     for (const line of stdout.trimEnd().split('\n')) expect(line).toMatch(LINE)
   })
 
-  test('it ends without a word when nobody reads on', PATIENT, async ({ shop }) => {
+  test('it ends without a word when nobody reads on', async ({ shop }) => {
     const { child, ended } = shop.start({}, 'status', '--watch')
     if (child.stdout) await once(child.stdout, 'data')
     child.stdout?.destroy()
     expect(await ended).toMatchObject({ code: 0, stderr: '' })
   })
 
-  test('NO_COLOR on a terminal has the same lines', PATIENT, async ({ shop, onTestFinished }) => {
-    const view = openView(shop, onTestFinished, { columns: 200, environment: { NO_COLOR: '1' } })
+  test('NO_COLOR on a terminal has the same lines', async ({ openView }) => {
+    const view = openView({ columns: 200, environment: { NO_COLOR: '1' } })
     await soon(() => expect(view.screen).toMatch(/^\S+ waiting=0 .*\n\S+ waiting=0 /))
     expect(view.written).not.toContain('\u001b')
     view.type('\u0003')
     await view.ended
   })
 
-  test.for([['--json'], ['--csv'], ['--format', 'prom']])('%s is refused', PATIENT, async (flags, { shop }) => {
+  test.for([['--json'], ['--csv'], ['--format', 'prom']])('%s is refused', async (flags, { shop }) => {
     const { code, stdout, stderr } = await shop.run('status', '--watch', ...flags)
     expect(code).toBe(2)
     expect(`${stdout}${stderr}`).toContain('--watch goes on until it is stopped')
   })
 
-  test('--interval without --watch is refused', PATIENT, async ({ shop }) => {
+  test('--interval without --watch is refused', async ({ shop }) => {
     expect(await shop.run('status', '--interval', '5')).toMatchObject({ code: 2, stdout: '' })
   })
 })

@@ -2,8 +2,9 @@
 // tell: what they had in hand is made up for, and charged once.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { until } from '../until.js'
 import { csv, line } from '../workplace.js'
-import { describeOnServerEngines, type EnginePlace, until } from './place.js'
+import { describeOnServerEngines, type EnginePlace } from './place.js'
 
 const ALL_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
 /** Slow enough that a test can step in, with leases that end soon. */

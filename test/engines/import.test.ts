@@ -3,8 +3,9 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import { conflictsAndRejects, countsOf, importJson } from '../import/orders-file.js'
+import { until } from '../until.js'
 import { csv, line } from '../workplace.js'
-import { describeOnEngines, type EnginePlace, until } from './place.js'
+import { describeOnEngines, type EnginePlace } from './place.js'
 import { slowChunks } from './slow-chunks.js'
 
 /** The names by the ids in the column given. */

@@ -2,8 +2,9 @@
 import { expect } from 'vitest'
 import { countsOf, importJson } from '../import/orders-file.js'
 import { SilentProxy } from '../queue/silent-proxy.js'
+import { until } from '../until.js'
 import { csv, line } from '../workplace.js'
-import { describeOnServerEngines, type EnginePlace, until } from './place.js'
+import { describeOnServerEngines, type EnginePlace } from './place.js'
 import { describeOnPrivateServers } from './private-servers.js'
 import { quickChunks, slowChunks } from './slow-chunks.js'
 

@@ -7,8 +7,9 @@ import { connect } from '../../src/database/connection.js'
 import type { Engine } from '../../src/database/engine.js'
 import { askServer } from '../ask-server.js'
 import type { ServerEngine } from '../database-servers.js'
+import { until } from '../until.js'
 import { csv, line } from '../workplace.js'
-import { describeOnEngines, describeOnServerEngines, EnginePlace, until } from './place.js'
+import { describeOnEngines, describeOnServerEngines, EnginePlace } from './place.js'
 
 describeOnEngines(
   'the tables',

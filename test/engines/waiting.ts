@@ -1,7 +1,8 @@
 // For tests that hold a lock which others need.
 import type { Transaction } from '../../src/database/kysely.js'
 import type { Schema } from '../../src/database/schema.js'
-import { type EnginePlace, until } from './place.js'
+import { until } from '../until.js'
+import type { EnginePlace } from './place.js'
 
 /** Does `second` while the first transaction is open, and commits that once the second waits for it. */
 export async function whileInHand<Result>(

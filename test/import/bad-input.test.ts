@@ -1,9 +1,10 @@
 // Files that are no orders, and commands that cannot be meant: refused in words that help.
 import { chmodSync, existsSync } from 'node:fs'
-import { describe, expect } from 'vitest'
+import { describe, expect, test as plainTest } from 'vitest'
+import { findColumns, readHeader } from '../../src/import/header.js'
 import { csv, HEADER, line, test } from '../workplace.js'
 import { importJson } from './orders-file.js'
-import { expectRefusal, type Refusal } from './refusal.js'
+import { expectRefusal, expectRefused, type Refusal } from './refusal.js'
 
 describe.concurrent('a file that cannot be read as orders', () => {
   const refusals: Record<string, { content?: string | Buffer; arg?: string } & Refusal> = {
@@ -20,41 +21,6 @@ describe.concurrent('a file that cannot be read as orders', () => {
       code: 'no_header',
       says: /orders\.csv .*Found: a, b\. Wanted: order_id, customer_id/,
       fix: HEADER,
-    },
-    'is data from its first line on': {
-      onlyJson: true,
-      content: `${line()}\n`,
-      code: 'no_header',
-      says: /Found: A-1, C-1, Ann/,
-      fix: 'first line with these names',
-    },
-    'calls its columns otherwise': {
-      onlyJson: true,
-      content: csv(line()).replace('quantity', 'Quantitty').replace('unit_price', 'Unit Price'),
-      code: 'columns_missing',
-      says: /lacks the columns quantity, unit_price/,
-      fix: 'rename "Quantitty" to quantity; rename "Unit Price" to unit_price',
-    },
-    'lacks a column': {
-      onlyJson: true,
-      content: csv(line()).replace(',currency', ',market'),
-      code: 'columns_missing',
-      says: /lacks the column currency\. Found: .*market/,
-      fix: 'order_id,',
-    },
-    'has a column twice': {
-      onlyJson: true,
-      content: `${HEADER},Currency\n${line()},USD\n`,
-      code: 'column_twice',
-      says: 'column currency more than once',
-      fix: 'Remove or rename',
-    },
-    'has a header that is no CSV': {
-      onlyJson: true,
-      content: `"order_id" x,${HEADER}\n`,
-      code: 'bad_header',
-      says: 'first line',
-      fix: 'names of the columns',
     },
     'is binary': {
       content: Buffer.concat([Buffer.from('PK\x03\x04'), Buffer.alloc(100)]),
@@ -80,6 +46,44 @@ describe.concurrent('a file that cannot be read as orders', () => {
     test(`because it ${name}`, async ({ place }) => {
       if (content !== undefined) place.file('orders.csv', content)
       await expectRefusal(place, [arg], refusal)
+    })
+  }
+
+  const headers: Record<string, { content: string } & Refusal> = {
+    'is data from its first line on': {
+      content: `${line()}\n`,
+      code: 'no_header',
+      says: /Found: A-1, C-1, Ann/,
+      fix: 'first line with these names',
+    },
+    'calls its columns otherwise': {
+      content: csv(line()).replace('quantity', 'Quantitty').replace('unit_price', 'Unit Price'),
+      code: 'columns_missing',
+      says: /lacks the columns quantity, unit_price/,
+      fix: 'rename "Quantitty" to quantity; rename "Unit Price" to unit_price',
+    },
+    'lacks a column': {
+      content: csv(line()).replace(',currency', ',market'),
+      code: 'columns_missing',
+      says: /lacks the column currency\. Found: .*market/,
+      fix: 'order_id,',
+    },
+    'has a column twice': {
+      content: `${HEADER},Currency\n${line()},USD\n`,
+      code: 'column_twice',
+      says: 'column currency more than once',
+      fix: 'Remove or rename',
+    },
+    'has a header that is no CSV': {
+      content: `"order_id" x,${HEADER}\n`,
+      code: 'bad_header',
+      says: 'first line',
+      fix: 'names of the columns',
+    },
+  }
+  for (const [name, { content, ...refusal }] of Object.entries(headers)) {
+    plainTest(`because it ${name}`, () => {
+      expectRefused(() => findColumns(readHeader(Buffer.from(content), 'orders.csv').cells, 'orders.csv'), refusal)
     })
   }
 
@@ -116,26 +120,32 @@ describe.concurrent('a configuration that cannot be meant', () => {
       says: /ORDERCTL_UNKNOWN_SKU is "ignore".*create and reject/,
       fix: 'Correct it',
     },
-    'no number': {
-      onlyJson: true,
-      environment: { ORDERCTL_INITIAL_STOCK: '1e3' },
-      code: bad,
-      says: /ORDERCTL_INITIAL_STOCK is "1e3".*whole number from 0/,
-      fix: 'Correct it',
-    },
-    'no time zone': {
-      onlyJson: true,
-      environment: { ORDERCTL_TIME_ZONE: 'Berlin' },
-      code: bad,
-      says: /ORDERCTL_TIME_ZONE is "Berlin".*Europe\/Berlin/,
-      fix: 'Correct it',
-    },
   }
   for (const [name, refusal] of Object.entries(refusals)) {
     test(`${name}, in the environment`, async ({ place }) => {
       place.file('orders.csv', csv(line()))
       await expectRefusal(place, ['orders.csv'], refusal)
       expect(existsSync(place.databasePath)).toBe(false)
+    })
+  }
+
+  const settings: Record<string, Refusal> = {
+    'no number': {
+      environment: { ORDERCTL_INITIAL_STOCK: '1e3' },
+      code: bad,
+      says: /ORDERCTL_INITIAL_STOCK is "1e3".*whole number from 0/,
+      fix: 'Correct it',
+    },
+    'no time zone': {
+      environment: { ORDERCTL_TIME_ZONE: 'Berlin' },
+      code: bad,
+      says: /ORDERCTL_TIME_ZONE is "Berlin".*Europe\/Berlin/,
+      fix: 'Correct it',
+    },
+  }
+  for (const [name, refusal] of Object.entries(settings)) {
+    test(`${name}, in the environment`, ({ place }) => {
+      expectRefused(() => place.config(refusal.environment), refusal)
     })
   }
 
@@ -146,24 +156,10 @@ describe.concurrent('a configuration that cannot be meant', () => {
       says: /orderctl\.config\.json has the key "inventory\.unknwonSku".*Did you mean "inventory\.unknownSku"/,
       fix: 'Correct or remove',
     },
-    'a wrong value': {
-      onlyJson: true,
-      content: '{"inventory": {"initialStock": -5}}',
-      code: bad,
-      says: /inventory\.initialStock in .*orderctl\.config\.json is "-5"/,
-      fix: 'Correct it',
-    },
     'no JSON': {
       content: '{timeZone: UTC}',
       code: bad,
       says: /orderctl\.config\.json cannot be read/,
-      fix: 'JSON object',
-    },
-    'a list': {
-      onlyJson: true,
-      content: '[]',
-      code: bad,
-      says: /orderctl\.config\.json holds no JSON object/,
       fix: 'JSON object',
     },
   }
@@ -172,6 +168,27 @@ describe.concurrent('a configuration that cannot be meant', () => {
       place.file('orders.csv', csv(line()))
       place.file('orderctl.config.json', content)
       await expectRefusal(place, ['orders.csv'], refusal)
+    })
+  }
+
+  const slips: Record<string, { content: string } & Refusal> = {
+    'a wrong value': {
+      content: '{"inventory": {"initialStock": -5}}',
+      code: bad,
+      says: /inventory\.initialStock in .*orderctl\.config\.json is "-5"/,
+      fix: 'Correct it',
+    },
+    'a list': {
+      content: '[]',
+      code: bad,
+      says: /orderctl\.config\.json holds no JSON object/,
+      fix: 'JSON object',
+    },
+  }
+  for (const [name, { content, ...refusal }] of Object.entries(slips)) {
+    test(`${name}, in the file`, ({ place }) => {
+      place.file('orderctl.config.json', content)
+      expectRefused(() => place.config(), refusal)
     })
   }
 })

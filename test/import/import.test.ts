@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { until } from '../until.js'
 import { csv, HEADER, line, test } from '../workplace.js'
 import {
   conflictsAndRejects,
@@ -13,7 +14,6 @@ import {
   orders,
   shell,
   stored,
-  until,
 } from './orders-file.js'
 
 describe.concurrent('a sound file', () => {

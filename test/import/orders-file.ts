@@ -126,11 +126,6 @@ export function shell(
   return { child, ended }
 }
 
-/** Resolves as soon as the condition holds. */
-export async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((next) => setTimeout(next, 5))
-}
-
 /** What became of each order of a file: `imported`, or the column and the reason of its lines. */
 export async function fates(place: Workplace, file: string | Buffer): Promise<Record<string, string>> {
   place.file('orders.csv', file)

@@ -39,3 +39,10 @@ export async function expectRefusal(place: Workplace, args: string[], refusal: R
     },
   })
 }
+
+/** The same words without a process, where another refusal of the same kind is looked at as people and scripts meet it. */
+export function expectRefused(refuse: () => unknown, { exit = 2, code, says, fix }: Refusal): void {
+  expect(refuse).toThrow(
+    expect.objectContaining({ exit, code, message: expect.stringMatching(says), fix: expect.stringMatching(fix) }),
+  )
+}

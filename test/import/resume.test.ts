@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import type { ImportResult } from '../../src/commands/import.js'
+import { until } from '../until.js'
 import { csv, line, type Outcome, type Running, test, Workplace } from '../workplace.js'
-import { countsOf, finishedCounts, importJson, shell, stored, until } from './orders-file.js'
+import { countsOf, finishedCounts, importJson, shell, stored } from './orders-file.js'
 
 /** Long ones, so that they are many transactions: six blocks. */
 const LINES = 12_000

@@ -2,9 +2,10 @@
 import { copyFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect } from 'vitest'
+import { describeOnServers } from '../database-servers.js'
 import { csv, line, type Workplace } from '../workplace.js'
 import { done, hashOf, MadeFile, makeOldShop, ODD, testOn } from './scene.js'
-import { describeOnServers, rowsInFile, rowsOnServer } from './server-database.js'
+import { rowsInFile, rowsOnServer } from './server-database.js'
 
 let old: MadeFile
 beforeAll(async () => {

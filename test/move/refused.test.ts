@@ -4,9 +4,11 @@ import { hostname } from 'node:os'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
 import { PATIENT, type Shop, test as shopTest } from '../commands/shop.js'
+import { describeOnServers } from '../database-servers.js'
+import { until } from '../until.js'
 import { csv, line } from '../workplace.js'
-import { done, until } from './scene.js'
-import { describeOnServers, newDatabase } from './server-database.js'
+import { done } from './scene.js'
+import { newDatabase, type ServerDatabase } from './server-database.js'
 
 const NOWHERE = { ORDERCTL_DATABASE_URL: 'postgres://shop:geheim@127.0.0.1:1/shop' }
 
@@ -52,12 +54,10 @@ describe.concurrent('migrate --from is told what cannot be meant', PATIENT, () =
 })
 
 describeOnServers('migrate --from refuses', (engine) => {
-  const test = shopTest.extend<{ server: Awaited<ReturnType<typeof newDatabase>> }>({
+  const test = shopTest.extend<{ server: ServerDatabase }>({
     // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
     server: async ({}, use) => {
-      const server = await newDatabase(engine)
-      await use(server)
-      await server.drop()
+      await use(await newDatabase(engine))
     },
   })
 

@@ -4,6 +4,7 @@ import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test as plainTest } from 'vitest'
+import type { ServerEngine } from '../database-servers.js'
 import { csv, line, Workplace } from '../workplace.js'
 import { newDatabase, type ServerDatabase } from './server-database.js'
 
@@ -130,7 +131,7 @@ export function hashOf(databasePath: string): string {
 }
 
 /** The old shop's folder, and an empty database on a server that it is to go to. */
-export function testOn(engine: ServerDatabase['engine']) {
+export function testOn(engine: ServerEngine) {
   return plainTest.extend<{ place: Workplace; database: ServerDatabase }>({
     // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
     place: async ({}, use) => {
@@ -140,18 +141,7 @@ export function testOn(engine: ServerDatabase['engine']) {
     },
     // biome-ignore lint/correctness/noEmptyPattern: as above.
     database: async ({}, use) => {
-      const database = await newDatabase(engine)
-      await use(database)
-      await database.drop()
+      await use(await newDatabase(engine))
     },
   })
-}
-
-/** Resolves as soon as it holds. */
-export async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 30_000
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error('what the test waits for did not come')
-    await new Promise((next) => setTimeout(next, 5))
-  }
 }

@@ -1,12 +1,8 @@
-// Databases of a test's own on the servers that others use, too, and all that they hold, read without the program.
-import { randomBytes } from 'node:crypto'
+// Databases that a shop is moved to, and all that they hold, read without the program.
 import { createConnection } from 'mysql2/promise'
-import pg from 'pg'
-import { postgresUrl } from '../postgres.js'
-import { describeUnless } from '../servers.js'
+import { makeDatabase, type ServerEngine } from '../database-servers.js'
+import { askPostgres } from '../postgres.js'
 import type { Workplace } from '../workplace.js'
-
-type ServerEngine = 'postgres' | 'mysql'
 
 type Row = Record<string, unknown>
 
@@ -20,69 +16,24 @@ export interface ServerDatabase {
   readonly environment: { readonly ORDERCTL_DATABASE_URL: string }
   ask(statement: string): Promise<Row[]>
   count(table: string): Promise<number>
-  drop(): Promise<void>
 }
 
-const mysqlUrl = process.env['ORDERCTL_TEST_MYSQL_URL'] || (await isThere('mysql://root@127.0.0.1:3306/test'))
-
-async function isThere(url: string): Promise<string | undefined> {
-  try {
-    await askMysql(url, 'select 1')
-    return url
-  } catch {
-    return undefined
-  }
-}
-
-const SERVERS = {
-  postgres: { url: postgresUrl, product: 'PostgreSQL' },
-  mysql: { url: mysqlUrl, product: 'MySQL' },
-} as const
-
-/** Skipped where there is no server; in CI, that is a failure. */
-export function describeOnServer(engine: ServerEngine, name: string, body: () => void): void {
-  const { url, product } = SERVERS[engine]
-  describeUnless(url === undefined ? `no ${product} server was found` : undefined, `${product}: ${name}`, body)
-}
-
-/** Once for each engine. */
-export function describeOnServers(name: string, body: (engine: ServerEngine) => void): void {
-  for (const engine of ['postgres', 'mysql'] as const) describeOnServer(engine, name, () => body(engine))
-}
-
-/** @param made how, in the server's words */
-export async function newDatabase(engine: ServerEngine, made = ''): Promise<ServerDatabase> {
-  const name = `orderctl_move_${randomBytes(6).toString('hex')}`
-  const server = `${SERVERS[engine].url}`
-  const url = Object.assign(new URL(server), { pathname: `/${name}` }).href
-  const onServer = engine === 'postgres' ? askPostgres : askMysql
-  await onServer(server, `create database ${name} ${made}`)
-  const ask = (statement: string) => onServer(url, statement)
+/** @param how in the server's words */
+export async function newDatabase(engine: ServerEngine, how = ''): Promise<ServerDatabase> {
+  const url = await makeDatabase(engine, { how })
+  const ask = (statement: string) => (engine === 'postgres' ? askPostgres(statement, url) : askMysql(statement, url))
   return {
     engine,
-    name,
+    name: new URL(url).pathname.slice(1),
     url,
     environment: { ORDERCTL_DATABASE_URL: url },
     ask,
     // Before the tables are there, there is nothing in them.
     count: async (table) => Number((await ask(`select count(*) as n from ${table}`).catch(() => []))[0]?.['n'] ?? 0),
-    drop: async () => {
-      await onServer(server, `drop database ${name}${engine === 'postgres' ? ' with (force)' : ''}`)
-    },
   }
 }
 
-async function askPostgres(connectionString: string, statement: string): Promise<Row[]> {
-  const client = new pg.Client({ connectionString })
-  await client.connect()
-  try {
-    return (await client.query<Row>(statement)).rows
-  } finally {
-    await client.end()
-  }
-}
-
-async function askMysql(url: string, statement: string): Promise<Row[]> {
+async function askMysql(statement: string, url: string): Promise<Row[]> {
   const connection = await createConnection({ uri: url, charset: 'utf8mb4_bin' })
   try {
     const [rows] = await connection.query(statement)

@@ -2,8 +2,9 @@
 // done twice, and workers go on by themselves.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { until } from '../until.js'
 import { test as placeTest, type Workplace } from '../workplace.js'
-import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles, until } from './drain.js'
+import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles } from './drain.js'
 
 /** A server that is the test's own to ill-treat. */
 export interface FragileServer {

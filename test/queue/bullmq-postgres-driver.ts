@@ -4,7 +4,8 @@ import { UserError } from '../../src/errors.js'
 import { BullMqQueue } from '../../src/queue/bullmq.js'
 import { bullMqOnPostgres } from '../../src/queue/bullmq-postgres.js'
 import { migrateTables } from '../../src/queue/postgres-tables.js'
-import { addressOf, newSchema, postgresUrl, type TestSchema, urlWith } from '../postgres.js'
+import { urlWith } from '../database-servers.js'
+import { addressOf, newSchema, postgresUrl, type TestSchema } from '../postgres.js'
 import { BATCH_SIZE, type Driver, LEASE_MS } from './scene.js'
 import { SilentProxy } from './silent-proxy.js'
 
@@ -52,7 +53,7 @@ async function makeTables({ address, schema }: TestSchema): Promise<void> {
 export async function openProxy(): Promise<{ proxy: SilentProxy; place: TestSchema }> {
   const { hostname, port } = new URL(`${postgresUrl}`)
   const proxy = await SilentProxy.open(Number(port || 5432), hostname)
-  return { proxy, place: newSchema(urlWith({ host: '127.0.0.1', port: proxy.port })) }
+  return { proxy, place: newSchema(urlWith('postgres', { hostname: '127.0.0.1', port: `${proxy.port}` })) }
 }
 
 function driverAt(

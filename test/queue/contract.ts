@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test as plainTest } from 'vitest'
 import { makeDue } from '../../src/queue/due-orders.js'
-import { BATCH_SIZE, LEASE_MS, Scene, type StartDriver, until } from './scene.js'
+import { until } from '../until.js'
+import { BATCH_SIZE, LEASE_MS, Scene, type StartDriver } from './scene.js'
 
 /** What needs the driver alone; the rest is below. */
 export function describeQueueContract(start: StartDriver): void {

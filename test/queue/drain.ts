@@ -1,5 +1,4 @@
 // What tests of a drain have in common, whatever happens to it on the way.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { csv, line, type Workplace } from '../workplace.js'
 
@@ -38,16 +37,5 @@ export async function expectSoldOnce(place: Workplace, count: number): Promise<v
     { status: 'captured', payments: count },
   ])
   expect(place.value('select sum(orders) from sales_by_customer')).toBe(count)
-  await expectAuditClean(place)
-}
-
-export async function expectAuditClean(place: Workplace): Promise<void> {
-  expect(await place.json('rebuild', '--check')).toMatchObject({ code: 0, result: { differences: 0 } })
-}
-
-export async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; !holds(); tries++) {
-    if (tries > 1500) throw new Error('what the test waits for did not come')
-    await sleep(20)
-  }
+  await place.expectAuditClean()
 }

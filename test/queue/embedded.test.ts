@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
+import { until } from '../until.js'
 import { describeClosing, describeQueueContract } from './contract.js'
-import { BATCH_SIZE, type Driver, Scene, until } from './scene.js'
+import { BATCH_SIZE, type Driver, Scene } from './scene.js'
 
 const driver: Driver = {
   open: (db) => new EmbeddedQueue(db),

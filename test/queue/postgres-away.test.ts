@@ -3,9 +3,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { describeWithPostgres } from '../postgres.js'
+import { until } from '../until.js'
 import { describeAway, type FragileServer } from './away.js'
 import { behindProxy, openProxy } from './bullmq-postgres-driver.js'
-import { BATCH_SIZE, Scene, until } from './scene.js'
+import { BATCH_SIZE, Scene } from './scene.js'
 
 describeWithPostgres('a PostgreSQL that goes away, or forgets', () => describeAway(startFragile), { concurrent: true })
 

@@ -6,7 +6,8 @@ import { BullMqQueue } from '../../src/queue/bullmq.js'
 import { bullMqOnPostgres } from '../../src/queue/bullmq-postgres.js'
 import { refuseUnfit } from '../../src/queue/postgres-errors.js'
 import type { PostgresFacts } from '../../src/queue/postgres-pool.js'
-import { addressOf, askPostgres, describeWithPostgres, newSchema, randomName, urlWith } from '../postgres.js'
+import { urlWith } from '../database-servers.js'
+import { addressOf, askPostgres, describeWithPostgres, newSchema, postgresUrl, randomName } from '../postgres.js'
 import { freePort } from '../private-redis.js'
 import { Shop } from '../reports/shop.js'
 import { test } from '../workplace.js'
@@ -112,7 +113,7 @@ describeWithPostgres(
   'a PostgreSQL with a say in who comes',
   () => {
     test('does not know the user', async ({ place }) => {
-      const url = urlWith({ user: randomName(), password: PASSWORD })
+      const url = urlWith('postgres', { username: randomName(), password: PASSWORD })
       const { codes, error } = await refused(place, at(url), 'import', place.file('orders.csv', singles(3)))
       expect(codes).toEqual([2, 2])
       expect(error).toMatchObject({ code: 'postgres_refused', retryable: false })
@@ -121,7 +122,7 @@ describeWithPostgres(
 
     test('does not have the database', async ({ place }) => {
       const name = randomName()
-      const url = urlWith({ database: name })
+      const url = urlWith('postgres', { pathname: name })
       const { codes, error } = await refused(place, at(url), 'import', place.file('orders.csv', singles(3)))
       expect(codes).toEqual([2, 2])
       expect(error).toMatchObject({ code: 'postgres_database_missing' })
@@ -131,7 +132,7 @@ describeWithPostgres(
     test('does not do TLS', async ({ place, skip }) => {
       const [tls] = await askPostgres('show ssl')
       skip(tls?.['ssl'] !== 'off', 'this server does')
-      const url = `${urlWith({})}?sslmode=require`
+      const url = `${postgresUrl}?sslmode=require`
       const { codes, error } = await refused(place, at(url), 'import', place.file('orders.csv', singles(3)))
       expect(codes).toEqual([2, 2])
       expect(error).toMatchObject({ code: 'postgres_tls' })
@@ -142,12 +143,12 @@ describeWithPostgres(
       const [rights] = await askPostgres('select rolcreaterole as fit from pg_roles where rolname = current_user')
       skip(rights?.['fit'] !== true, 'the user of the tests may not make users')
       const user = randomName()
-      const database = new URL(urlWith({})).pathname.slice(1)
+      const database = new URL(`${postgresUrl}`).pathname.slice(1)
       await askPostgres(`create role ${user} login password '${PASSWORD}'`)
       onTestFinished(async () => {
         await askPostgres(`drop owned by ${user} cascade; drop role ${user}`)
       })
-      const { environment } = newSchema(urlWith({ user, password: PASSWORD }))
+      const { environment } = newSchema(urlWith('postgres', { username: user, password: PASSWORD }))
       const file = place.file('orders.csv', singles(40))
 
       const { codes, error } = await refused(place, environment, 'import', file)

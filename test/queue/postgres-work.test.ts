@@ -2,35 +2,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { describeWithPostgres, newSchema, type TestSchema } from '../postgres.js'
-import { test as placeTest, Workplace } from '../workplace.js'
-import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles, until } from './drain.js'
-
-interface Fixtures {
-  readonly queue: TestSchema
-  readonly selling: Environment
-  readonly elsewhere: Environment
-}
-
-const test = placeTest.extend<Fixtures>({
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  queue: async ({}, use) => {
-    const queue = newSchema()
-    await use(queue)
-    await queue.drop()
-  },
-  selling: async ({ queue }, use) => use({ ...SLOW, ...queue.environment }),
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  elsewhere: async ({}, use) => {
-    const queue = newSchema()
-    await use({ ...SLOW, ...queue.environment })
-    await queue.drop()
-  },
-})
-
-async function queueOf(place: Workplace, environment: Environment): Promise<unknown> {
-  const { result } = await place.jsonWith(environment, 'status')
-  return (result as { queue: unknown }).queue
-}
+import { until } from '../until.js'
+import { completed, expectSoldOnce, importing } from './drain.js'
+import { describeWork } from './work.js'
 
 /** Rows in each table of the queue that has any. */
 async function rowsOf({ ask, schema }: TestSchema): Promise<Record<string, number>> {
@@ -48,23 +22,7 @@ async function rowsOf({ ask, schema }: TestSchema): Promise<Record<string, numbe
 describeWithPostgres(
   'orders over PostgreSQL',
   () => {
-    test('are published by an import, shown by status, and settled by a drain', async ({ place, selling }) => {
-      const file = place.file('orders.csv', singles(90))
-      const { result } = await place.jsonWith(selling, 'import', file)
-      expect(result).toMatchObject({ orders: 90, published: 90 })
-      expect(await queueOf(place, selling)).toMatchObject({
-        driver: 'bullmq-postgres',
-        waiting: 90,
-        transport: { unit: 'batches', waiting: 5, active: 0, delayed: 0 },
-      })
-      const drained = await place.jsonWith(selling, 'work', '--drain')
-      expect(drained).toMatchObject({ code: 0, result: { processed: 90, completed: 90 } })
-      expect(await queueOf(place, selling)).toMatchObject({
-        waiting: 0,
-        transport: { waiting: 0, active: 0, delayed: 0 },
-      })
-      await expectSoldOnce(place, 90)
-    })
+    const test = describeWork('bullmq-postgres', newSchema)
 
     test('leave nothing behind that grows', async ({ place, queue, selling }) => {
       const small = { ...selling, ORDERCTL_BATCH_SIZE: '1', ORDERCTL_PAYMENT_LATENCY_MS: '0' }
@@ -137,49 +95,6 @@ describeWithPostgres(
       const { code, stderr } = await place.runWith(selling, 'work', '--drain')
       expect(code, stderr).toBe(0)
       await expectSoldOnce(place, 90)
-    })
-
-    test('are each settled by one of two workers on pools of other sizes', async ({ place, selling }) => {
-      await importing(place, 600, selling)
-      const small = { ...selling, ORDERCTL_BATCH_SIZE: '7' }
-      const workers = await Promise.all([
-        place.jsonWith(selling, 'work', '--drain', '--concurrency', '6'),
-        place.jsonWith(small, 'work', '--drain', '--concurrency', '1'),
-      ])
-      const processed = workers.map(({ result }) => (result as { processed: number }).processed)
-      expect(workers.map(({ code }) => code)).toEqual([0, 0])
-      expect(processed.reduce((sum, count) => sum + count)).toBe(600)
-      await expectSoldOnce(place, 600)
-    })
-
-    test('of one of two workers that is killed are settled by the other', async ({ place, selling }) => {
-      await importing(place, 600, selling)
-      const slower = { ...selling, ORDERCTL_PAYMENT_LATENCY_MS: '500' }
-      const start = () => place.start(slower, 'work', '--drain', '--concurrency', '5')
-      const workers = [start(), start()]
-      // All that both may have in hand.
-      await until(() => inHand(place) === 200)
-      workers[0]?.child.kill('SIGKILL')
-      expect((await workers[0]?.ended)?.code).toBe(null)
-      expect(completed(place)).toBeLessThan(600)
-      expect((await workers[1]?.ended)?.code).toBe(0)
-      await expectSoldOnce(place, 600)
-    })
-
-    test('of two shops in one database are kept apart by their schemas', async ({ place, selling, elsewhere }) => {
-      const other = new Workplace()
-      try {
-        await Promise.all([importing(place, 90, selling), importing(other, 50, elsewhere)])
-        await other.runWith(elsewhere, 'queue', 'pause')
-        const drained = await place.jsonWith(selling, 'work', '--drain')
-        expect(drained).toMatchObject({ code: 0, result: { processed: 90 } })
-        expect(await queueOf(other, elsewhere)).toMatchObject({ paused: true, transport: { waiting: 3 } })
-        const cleared = await other.jsonWith(elsewhere, 'queue', 'clear', '--yes')
-        expect(cleared).toMatchObject({ code: 0, result: { cleared: 50 } })
-        await expectSoldOnce(place, 90)
-      } finally {
-        other.close()
-      }
     })
   },
   { concurrent: true },

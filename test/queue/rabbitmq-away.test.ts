@@ -3,9 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { queuesNamed } from '../../src/queue/rabbitmq-messages.js'
 import { deleteQueues, describeWithRabbitMq, makeQueues, rabbitUrl, withChannel } from '../rabbitmq.js'
+import { until } from '../until.js'
 import { test } from '../workplace.js'
 import { describeAway, type FragileServer } from './away.js'
-import { completed, expectSoldOnce, importing, inHand, SLOW, until } from './drain.js'
+import { completed, expectSoldOnce, importing, inHand, SLOW } from './drain.js'
 import { openRabbitProxy } from './rabbitmq-driver.js'
 
 describeWithRabbitMq('a RabbitMQ that goes away, or forgets', () => describeAway(startFragile), { concurrent: true })

@@ -2,9 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { describeWithRabbitMq } from '../rabbitmq.js'
+import { until } from '../until.js'
 import { describeClosing, describeQueueContract } from './contract.js'
 import { onProxiedRabbitMq, onRabbitMq } from './rabbitmq-driver.js'
-import { BATCH_SIZE, Scene, until } from './scene.js'
+import { BATCH_SIZE, Scene } from './scene.js'
 
 describeWithRabbitMq('RabbitMQ', () => describeQueueContract(onRabbitMq), { concurrent: true })
 

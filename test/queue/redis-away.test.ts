@@ -28,9 +28,10 @@ describeWithPrivateRedis(
       }
     })
 
-    test('may stay: a worker that BullMQ lets sleep while batches wait is replaced', async () => {
+    test('may stay: a worker that BullMQ lets sleep while batches wait is replaced', async ({ onTestFinished }) => {
       const server = await startPrivateRedis()
       const run = vi.spyOn(Worker.prototype, 'run').mockResolvedValueOnce(undefined)
+      onTestFinished(() => run.mockRestore())
       const scene = await Scene.open(async () => onOwnServer(server))
       await scene.queue.publish(await scene.orders(12))
       await scene.drain()

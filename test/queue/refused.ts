@@ -17,7 +17,7 @@ export async function refused(place: Workplace, environment: Environment, ...arg
     const outcome = await place.runWith(environment, ...args, ...more)
     return { ...outcome, seconds: (performance.now() - began) / 1000 }
   }
-  const [plain, json] = [await timed(), await timed('--json')]
+  const [plain, json] = await Promise.all([timed(), timed('--json')])
   expect(plain.seconds).toBeLessThan(MOST_SECONDS)
   expect(json.seconds).toBeLessThan(MOST_SECONDS)
   for (const { stdout, stderr } of [plain, json]) expect(`${stdout}${stderr}`).not.toContain(PASSWORD)

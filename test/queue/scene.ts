@@ -191,10 +191,3 @@ export class Scene {
 }
 
 const BINARY = resolve(import.meta.dirname, '../../bin/run.js')
-
-export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await holds()); tries++) {
-    if (tries > 1500) throw new Error('what the test waits for did not come')
-    await sleep(10)
-  }
-}

@@ -1,9 +1,10 @@
-// Who is told of alarms, and how often: through the binary, with a real command.
+// Who is told of alarms, and how often, with a real command.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, vi } from 'vitest'
 import { alarmCommand } from '../../src/command-line/alarm-command.js'
-import { TellingHangs } from '../../src/schedule/alarm-state.js'
+import { openDatabase } from '../../src/database/connection.js'
+import { checkAlarms, TellingHangs } from '../../src/schedule/alarm-state.js'
 import { type Shop, test } from '../commands/shop.js'
 
 const DAILY = '0 0 * * *'
@@ -19,11 +20,15 @@ const OFTEN = {
 }
 /** Looks once when it starts, and then every minute. */
 const ONCE = { ...OFTEN, ORDERCTL_SCHEDULE_ALARMS: '* * * * *' }
-const WRITE_DOWN = 'echo "$ORDERCTL_ALARM_NAME $ORDERCTL_ALARM_STATE" >> told.txt'
 const WAITING = { timeout: 60_000, interval: 50 }
 
+/** A command that writes down what it is told. */
+const writeDown = (shop: Shop) => `echo "$ORDERCTL_ALARM_NAME $ORDERCTL_ALARM_STATE" >> '${toldFile(shop)}'`
+
+const toldFile = (shop: Shop) => join(shop.folder, 'told.txt')
+
 function told(shop: Shop): string[] {
-  const path = join(shop.folder, 'told.txt')
+  const path = toldFile(shop)
   return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : []
 }
 
@@ -32,8 +37,24 @@ function stock(shop: Shop, onHand: number): void {
 }
 
 /** Looks once, as cron would have it. */
-function look(shop: Shop, exec?: string) {
-  return shop.jsonWith(WATCHED, 'schedule', 'run', 'alarms', ...(exec === undefined ? [] : ['--exec', exec]))
+function runOnce(shop: Shop, exec: string) {
+  return shop.jsonWith(WATCHED, 'schedule', 'run', 'alarms', '--exec', exec)
+}
+
+/**
+ * Looks once, without a process for it.
+ *
+ * @returns what was found
+ * @throws Error where it could not be told
+ */
+async function look(shop: Shop, exec?: string): Promise<string> {
+  const config = shop.config(WATCHED)
+  const db = await openDatabase(config.database)
+  try {
+    return await checkAlarms(db, config, exec === undefined ? undefined : alarmCommand(exec, { silent: true }))
+  } finally {
+    await db.destroy()
+  }
 }
 
 /** Looks that have ended, ever. */
@@ -49,7 +70,7 @@ async function looksAgain(shop: Shop, times: number): Promise<void> {
 describe.concurrent('schedule --exec', { timeout: 180_000 }, () => {
   test('tells once of the raise and once of the end, two schedules at once', async ({ shop }) => {
     shop.product('S-1', { onHand: 5 })
-    const both = [1, 2].map(() => shop.start(OFTEN, 'schedule', '--exec', WRITE_DOWN))
+    const both = [1, 2].map(() => shop.start(OFTEN, 'schedule', '--exec', writeDown(shop)))
     await Promise.all(both.map((one) => one.saw('next alarms at')))
     await vi.waitFor(() => expect(told(shop)).toEqual(['low_stock raised']), WAITING)
     await looksAgain(shop, 2)
@@ -70,7 +91,7 @@ describe.concurrent('schedule --exec', { timeout: 180_000 }, () => {
     const silent = shop.start(ONCE, 'schedule')
     await silent.saw('low_stock raised')
     expect(shop.rows('select told from alarms')).toEqual([{ told: null }])
-    const telling = shop.start(ONCE, 'schedule', '--exec', WRITE_DOWN)
+    const telling = shop.start(ONCE, 'schedule', '--exec', writeDown(shop))
     await vi.waitFor(() => expect(told(shop)).toEqual(['low_stock raised']), WAITING)
     for (const { child } of [silent, telling]) child.kill('SIGTERM')
     await Promise.all([silent.ended, telling.ended])
@@ -92,7 +113,7 @@ describe.concurrent('schedule --exec', { timeout: 180_000 }, () => {
         message: expect.stringMatching(/kpis.*, alarms since/),
       }),
     )
-    const second = shop.start(ONCE, 'schedule', '--exec', WRITE_DOWN)
+    const second = shop.start(ONCE, 'schedule', '--exec', writeDown(shop))
     await second.saw('alarms done')
     second.child.kill('SIGTERM')
     await second.ended
@@ -103,10 +124,10 @@ describe.concurrent('schedule --exec', { timeout: 180_000 }, () => {
 describe.concurrent('schedule run alarms', { timeout: 180_000 }, () => {
   test('raises at once, and clears at the second quiet look in a row', async ({ shop }) => {
     shop.product('S-1', { onHand: 5 })
-    const messages: unknown[] = []
+    const messages: (string | undefined)[] = []
     for (const onHand of [5, 5, 6, 5, 6, 6, 6, 5]) {
       stock(shop, onHand)
-      messages.push(((await look(shop)).result as { message: string }).message.split(':')[0])
+      messages.push((await look(shop)).split(':')[0])
     }
     expect(messages).toEqual([
       'low_stock raised',
@@ -129,18 +150,18 @@ describe.concurrent('schedule run alarms', { timeout: 180_000 }, () => {
     expect(shop.rows('select told, cleared_at is not null as cleared from alarms')).toEqual([
       { told: null, cleared: 1 },
     ])
-    await look(shop, WRITE_DOWN)
-    await look(shop, WRITE_DOWN)
+    await look(shop, writeDown(shop))
+    await look(shop, writeDown(shop))
     expect(told(shop)).toEqual(['low_stock raised', 'low_stock cleared'])
   })
 
   test('tells again after it was killed before it knew that the command had succeeded', async ({ shop }) => {
     shop.product('S-1', { onHand: 5 })
-    const killing = `${WRITE_DOWN}; kill -9 $PPID`
+    const killing = `${writeDown(shop)}; kill -9 $PPID`
     expect(await shop.runWith(WATCHED, 'schedule', 'run', 'alarms', '--exec', killing)).toMatchObject({ code: null })
     expect(told(shop)).toEqual(['low_stock raised'])
-    expect((await look(shop, WRITE_DOWN)).code).toBe(0)
-    await look(shop, WRITE_DOWN)
+    expect((await runOnce(shop, writeDown(shop))).code).toBe(0)
+    await look(shop, writeDown(shop))
     expect(told(shop)).toEqual(['low_stock raised', 'low_stock raised'])
   })
 
@@ -150,18 +171,18 @@ describe.concurrent('schedule run alarms', { timeout: 180_000 }, () => {
     shop.db
       .prepare("insert into alarms values ('low_stock', 1000, ?, 2, null, 'low', 5, 5)")
       .run(Date.now() - 3_600_000)
-    await look(shop, WRITE_DOWN)
+    await look(shop, writeDown(shop))
     expect(told(shop)).toEqual([])
     stock(shop, 5)
-    await look(shop, WRITE_DOWN)
+    await look(shop, writeDown(shop))
     expect(told(shop)).toEqual(['low_stock raised'])
   })
 
   test('runs a command that fails again, and says so, until it succeeds', async ({ shop }) => {
     shop.product('S-1', { onHand: 5 })
-    const failing = `${WRITE_DOWN}; test -e well || exit 7`
+    const failing = `${writeDown(shop)}; test -e well || exit 7`
     for (const _ of [1, 2]) {
-      const { code, result } = await look(shop, failing)
+      const { code, result } = await runOnce(shop, failing)
       expect(code).toBe(1)
       expect(result).toMatchObject({
         result: 'failed',
@@ -174,36 +195,37 @@ describe.concurrent('schedule run alarms', { timeout: 180_000 }, () => {
       result: { alarms: expect.arrayContaining([expect.objectContaining({ name: 'schedule', crossed: true })]) },
     })
     shop.file('well', '')
-    expect((await look(shop, failing)).code).toBe(0)
-    expect((await look(shop, failing)).code).toBe(0)
+    expect((await runOnce(shop, failing)).code).toBe(0)
+    expect((await runOnce(shop, failing)).code).toBe(0)
     expect(told(shop)).toEqual(Array(3).fill('low_stock raised'))
   })
 
   test('says nothing of an end that was none by the time it could be told', async ({ shop }) => {
     shop.product('S-1', { onHand: 5 })
-    const deaf = `test "$ORDERCTL_ALARM_STATE" = raised && ${WRITE_DOWN}`
+    const deaf = `test "$ORDERCTL_ALARM_STATE" = raised && ${writeDown(shop)}`
     await look(shop, deaf)
     stock(shop, 6)
     await look(shop, deaf)
-    expect((await look(shop, deaf)).code).toBe(1)
+    await expect(look(shop, deaf)).rejects.toThrow('told again at the next check')
     stock(shop, 5)
-    expect((await look(shop, WRITE_DOWN)).code).toBe(0)
+    await look(shop, writeDown(shop))
     expect(told(shop)).toEqual(['low_stock raised'])
   })
 
   test('one alarm that cannot be told does not keep the others from being told', async ({ shop }) => {
     shop.product('S-1', { onHand: 5 })
     shop.waitingOrder('1001')
-    await look(shop, `test "$ORDERCTL_ALARM_NAME" = low_stock && ${WRITE_DOWN}`)
+    const deaf = `test "$ORDERCTL_ALARM_NAME" = low_stock && ${writeDown(shop)}`
+    await expect(look(shop, deaf)).rejects.toThrow(/^unresolved: .*told again at the next check$/)
     expect(told(shop)).toEqual(['low_stock raised'])
-    await look(shop, WRITE_DOWN)
+    await look(shop, writeDown(shop))
     expect(told(shop)).toEqual(['low_stock raised', 'unresolved raised'])
   })
 
   test('clears an alarm that was turned off', async ({ shop }) => {
     shop.product('S-1', { onHand: 5 })
-    await look(shop, WRITE_DOWN)
-    await shop.run('schedule', 'run', 'alarms', '--exec', WRITE_DOWN)
+    await look(shop, writeDown(shop))
+    await shop.run('schedule', 'run', 'alarms', '--exec', writeDown(shop))
     expect(told(shop)).toEqual(['low_stock raised', 'low_stock cleared'])
   })
 

@@ -1,0 +1,95 @@
+// What several processes make of orders over a server that others use, too, some of which end as they should not.
+import { expect } from 'vitest'
+import { until } from '../until.js'
+import { test as placeTest, Workplace } from '../workplace.js'
+import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles } from './drain.js'
+
+/** A queue of a test's own on the server. */
+export interface OwnQueue {
+  readonly environment: Environment
+  drop(): Promise<unknown>
+}
+
+async function queueOf(place: Workplace, environment: Environment): Promise<unknown> {
+  const { result } = await place.jsonWith(environment, 'status')
+  return (result as { queue: unknown }).queue
+}
+
+/** Tests that every server passes. @returns what tests of the one server alone are declared with */
+export function describeWork<Q extends OwnQueue>(driver: string, open: () => Q) {
+  const test = placeTest.extend<{ queue: Q; selling: Environment }>({
+    // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
+    queue: async ({}, use) => {
+      const queue = open()
+      await use(queue)
+      await queue.drop()
+    },
+    selling: async ({ queue }, use) => use({ ...SLOW, ...queue.environment }),
+  })
+
+  test('are published by an import, shown by status, and settled by a drain', async ({ place, selling }) => {
+    const file = place.file('orders.csv', singles(90))
+    const { result } = await place.jsonWith(selling, 'import', file)
+    expect(result).toMatchObject({ orders: 90, published: 90 })
+    expect(await queueOf(place, selling)).toMatchObject({
+      driver,
+      waiting: 90,
+      transport: { unit: 'batches', waiting: 5, active: 0, delayed: 0 },
+    })
+    const drained = await place.jsonWith(selling, 'work', '--drain')
+    expect(drained).toMatchObject({ code: 0, result: { processed: 90, completed: 90 } })
+    expect(await queueOf(place, selling)).toMatchObject({
+      waiting: 0,
+      transport: { waiting: 0, active: 0, delayed: 0 },
+    })
+    await expectSoldOnce(place, 90)
+  })
+
+  test('are each settled by one of two workers on pools of other sizes', async ({ place, selling }) => {
+    await importing(place, 600, selling)
+    const small = { ...selling, ORDERCTL_BATCH_SIZE: '7' }
+    const workers = await Promise.all([
+      place.jsonWith(selling, 'work', '--drain', '--concurrency', '6'),
+      place.jsonWith(small, 'work', '--drain', '--concurrency', '1'),
+    ])
+    const processed = workers.map(({ result }) => (result as { processed: number }).processed)
+    expect(workers.map(({ code }) => code)).toEqual([0, 0])
+    expect(Math.min(...processed)).toBeGreaterThan(0)
+    expect(processed.reduce((sum, count) => sum + count)).toBe(600)
+    await expectSoldOnce(place, 600)
+  })
+
+  test('of one of two workers that is killed are settled by the other', async ({ place, selling }) => {
+    await importing(place, 600, selling)
+    const slower = { ...selling, ORDERCTL_PAYMENT_LATENCY_MS: '500' }
+    const start = () => place.start(slower, 'work', '--drain', '--concurrency', '5')
+    const workers = [start(), start()]
+    // All that both may have in hand.
+    await until(() => inHand(place) === 200)
+    workers[0]?.child.kill('SIGKILL')
+    expect((await workers[0]?.ended)?.code).toBe(null)
+    expect(completed(place)).toBeLessThan(300)
+    expect((await workers[1]?.ended)?.code).toBe(0)
+    await expectSoldOnce(place, 600)
+  })
+
+  test('of two shops on one server are kept apart', async ({ place, selling, onTestFinished }) => {
+    const other = new Workplace()
+    onTestFinished(() => other.close())
+    const queue = open()
+    onTestFinished(async () => {
+      await queue.drop()
+    })
+    const elsewhere = { ...SLOW, ...queue.environment }
+    await Promise.all([importing(place, 90, selling), importing(other, 50, elsewhere)])
+    await other.runWith(elsewhere, 'queue', 'pause')
+    const drained = await place.jsonWith(selling, 'work', '--drain')
+    expect(drained).toMatchObject({ code: 0, result: { processed: 90 } })
+    expect(await queueOf(other, elsewhere)).toMatchObject({ paused: true, transport: { waiting: 3 } })
+    const cleared = await other.jsonWith(elsewhere, 'queue', 'clear', '--yes')
+    expect(cleared).toMatchObject({ code: 0, result: { cleared: 50 } })
+    await expectSoldOnce(place, 90)
+  })
+
+  return test
+}
