@@ -22,6 +22,8 @@ export type ServerFault =
   /** A statement was broken off: it took too long, or somebody ended it. */
   | 'broken_off'
   | 'packet_too_large'
+  /** It failed by itself, as on a disk that is full or failing: its log says more. */
+  | 'broken'
 
 /**
  * PostgreSQL's codes are five letters (https://www.postgresql.org/docs/current/errcodes-appendix.html), MySQL's begin with
@@ -52,6 +54,7 @@ const CODES: Readonly<Record<ServerFault, readonly string[]>> = {
   out_of_memory: ['53200', 'ER_OUTOFMEMORY', 'ER_OUT_OF_SORTMEMORY', 'ER_OUT_OF_RESOURCES'],
   locked: ['55P03', '40P01', '40001', 'ER_LOCK_WAIT_TIMEOUT', 'ER_LOCK_DEADLOCK'],
   broken_off: ['57014', '25P04', 'ER_QUERY_TIMEOUT', 'ER_QUERY_INTERRUPTED'],
+  broken: ['XX000', 'XX001', 'XX002', '58000', '58030', 'ER_GET_ERRNO', 'ER_INTERNAL_ERROR', 'ER_CRASHED_ON_USAGE'],
   packet_too_large: ['ER_NET_PACKET_TOO_LARGE', 'ER_WARN_ALLOWED_PACKET_OVERFLOWED'],
 }
 
@@ -90,6 +93,9 @@ function faultWithoutCode(error: Error): ServerFault | undefined {
     : undefined
 }
 
+/** The reason of one that was there and is gone. */
+export const CONNECTION_LOST = 'the connection was lost'
+
 /** What the server or the client says, without a full stop. */
 export function reasonIn(error: unknown): string {
   // Of a name with several addresses, each has an error of its own.
@@ -97,8 +103,7 @@ export function reasonIn(error: unknown): string {
   const message = first instanceof Error ? first.message : String(first)
   if (/SASL|SCRAM/.test(message)) return 'it wants a password, or another one'
   if (SILENT.test(message) || /ETIMEDOUT/.test(message)) return 'it does not answer'
-  if (LOST.test(message) || /ECONNRESET|EPIPE|The server closed the connection/.test(message))
-    return 'the connection was lost'
+  if (LOST.test(message) || /ECONNRESET|EPIPE|The server closed the connection/.test(message)) return CONNECTION_LOST
   return message.replace(/\.$/, '') || (errorCode(error) ?? 'it does not say why')
 }
 

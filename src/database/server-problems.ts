@@ -2,7 +2,7 @@
 // is on such a server.
 import { EXIT, type ExitCode, type Problem } from '../errors.js'
 import type { ServerAddress } from './server-address.js'
-import { faultIn, reasonIn, type ServerFault } from './server-faults.js'
+import { CONNECTION_LOST, faultIn, reasonIn, type ServerFault } from './server-faults.js'
 
 /** What a server is there for. */
 export interface ServerUse {
@@ -11,7 +11,7 @@ export interface ServerUse {
   /** What scripts know the faults by. */
   readonly codes: Readonly<Record<ServerFault, string>>
   /** What to do where it is away. */
-  readonly whenAway: (address: ServerAddress) => string
+  readonly whenAway: (address: ServerAddress, why: string) => string
   /** What to let the user do. */
   readonly rights: (address: ServerAddress) => string
 }
@@ -32,11 +32,14 @@ export const DATABASE: ServerUse = {
     locked: 'database_locked',
     broken_off: 'database_statement_ended',
     packet_too_large: 'database_packet_too_large',
+    broken: 'database_broken',
   },
-  whenAway: ({ kind }) =>
+  whenAway: ({ kind }, why) =>
     `Start the server, or correct ORDERCTL_DATABASE_URL. What was committed is safe; run the command again.${
-      // Where a statement is larger, it ends the connection without a word.
-      kind === 'mysql' ? ' If it fails at the same place again, raise max_allowed_packet on the server to 16M.' : ''
+      // To a statement that is larger, MySQL does not answer: it ends the connection.
+      kind === 'mysql' && why === CONNECTION_LOST
+        ? ' If it fails at the same place again, raise max_allowed_packet on the server to 16M.'
+        : ''
     }`,
   rights: (address) =>
     `Let this user make tables in that database and read and write them, as its owner does by: ${grantIn(address)}`,
@@ -58,7 +61,13 @@ function isOfCertificate(error: unknown, { url }: ServerAddress): boolean {
 export function problemOf(fault: ServerFault, why: string, address: ServerAddress, use: ServerUse): Problem {
   const { message, fix, exit, retryable } = ANSWERS[fault]
   const place = `${PRODUCTS[address.kind]} at ${address.name}`
-  return { code: use.codes[fault], message: `${place} ${message}: ${why}.`, fix: fix(address, use), retryable, exit }
+  return {
+    code: use.codes[fault],
+    message: `${place} ${message}: ${why}.`,
+    fix: fix(address, use, why),
+    retryable,
+    exit,
+  }
 }
 
 const PRODUCTS = { postgres: 'PostgreSQL', mysql: 'MySQL' } as const
@@ -66,7 +75,7 @@ const PRODUCTS = { postgres: 'PostgreSQL', mysql: 'MySQL' } as const
 interface Answer {
   /** Completes "SERVER …: REASON." */
   readonly message: string
-  readonly fix: (address: ServerAddress, use: ServerUse) => string
+  readonly fix: (address: ServerAddress, use: ServerUse, why: string) => string
   readonly retryable: boolean
   /** Workers wait for a server that is `unreachable`, and go on when it is back. */
   readonly exit: ExitCode
@@ -77,7 +86,7 @@ const UNFIT = { retryable: false, exit: EXIT.usage } as const
 const FAILED = { retryable: true, exit: EXIT.failed } as const
 
 const ANSWERS: Readonly<Record<ServerFault, Answer>> = {
-  unreachable: { message: 'cannot be reached', fix: (address, use) => use.whenAway(address), ...AWAY },
+  unreachable: { message: 'cannot be reached', fix: (address, use, why) => use.whenAway(address, why), ...AWAY },
   full_of_clients: {
     message: 'is at a limit',
     fix: () =>
@@ -147,6 +156,13 @@ const ANSWERS: Readonly<Record<ServerFault, Answer>> = {
         kind === 'postgres' ? 'statement_timeout' : 'max_execution_time (on MariaDB, max_statement_time)'
       }.`,
     ...FAILED,
+  },
+  broken: {
+    message: 'failed by itself',
+    fix: () =>
+      'Look into the log of the server; often its disk is full or failing. Then run the command again; what was committed is safe.',
+    retryable: false,
+    exit: EXIT.failed,
   },
   packet_too_large: {
     message: 'takes no statement of that size',

@@ -24,6 +24,7 @@ const QUEUE: ServerUse = {
     locked: 'postgres_locked',
     broken_off: 'postgres_statement_ended',
     packet_too_large: 'postgres_packet_too_large',
+    broken: 'postgres_broken',
   },
   whenAway({ name }) {
     const [host, port] = name.replace(/\/.*/, '').split(/:(?=\d+$)/)

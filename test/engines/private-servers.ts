@@ -57,7 +57,8 @@ class PrivateServer {
 
   /**
    * With an empty database `shop`, another one `empty`, and users: `reader` may make nothing in `empty`, `stranger` may not
-   * come from here, `lonely` has one connection, `hasty` no time, and, on PostgreSQL, what `standby` begins is read-only.
+   * come from here, `lonely` has one connection, `hasty` no time; what `standby` begins is read-only, on MySQL once the
+   * server is.
    */
   static async open(kind: Kind): Promise<PrivateServer> {
     const server = new PrivateServer(kind, await freePort())
@@ -140,6 +141,8 @@ const SETUP: Record<ServerEngine, readonly string[]> = {
     'grant all on shop.* to lonely',
     `create user hasty identified by '${PASSWORD}' with max_statement_time 0.0001`,
     'grant all on shop.* to hasty',
+    `create user standby identified by '${PASSWORD}'`,
+    'grant all on shop.* to standby',
   ],
 }
 

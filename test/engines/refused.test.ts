@@ -23,7 +23,8 @@ async function expectRefused(
   expect(error).toMatchObject({ code: told.code, retryable: told.exit !== 2 })
   expect(error['message']).toMatch(told.says)
   expect(error['fix']).toContain(told.fix)
-  expect(stderr).toContain(`Error: ${error['message']}\n${error['fix']}\n`)
+  expect(stderr).toMatch(told.says)
+  expect(stderr).toContain(`\n${error['fix']}\n`)
   expect(stderr).not.toContain('s3cret')
 }
 
@@ -60,21 +61,21 @@ describeOnPrivateServers('a server that refuses', (test) => {
   test('one more connection', async ({ server, place }) => {
     const url = server.urlWith({ username: 'lonely' })
     const held = await connect(readDatabase(url), { connections: 1 })
-    await databaseTime(held)
-    await expectRefused(place, url, {
-      exit: 4,
-      code: 'database_full_of_clients',
-      says: /is at a limit: .*lonely/,
-      fix: 'Run fewer workers, or raise the limit',
+    await held.transaction().execute(async (trx) => {
+      await databaseTime(trx)
+      await expectRefused(place, url, {
+        exit: 4,
+        code: 'database_full_of_clients',
+        says: /is at a limit: .*lonely/,
+        fix: 'Run fewer workers, or raise the limit',
+      })
     })
     await held.destroy()
   })
 
   test('changes, as standbys do', async ({ server, place, onTestFinished }) => {
     await place.importing(csv(line()))
-    let username = 'standby'
     if (server.product === 'MySQL') {
-      username = 'lonely'
       await askServer(server.urlWith(), 'set global read_only = on')
       onTestFinished(async () => {
         await askServer(server.urlWith(), 'set global read_only = off')
@@ -82,7 +83,7 @@ describeOnPrivateServers('a server that refuses', (test) => {
     }
     await expectRefused(
       place,
-      server.urlWith({ username }),
+      server.urlWith({ username: 'standby' }),
       {
         exit: 4,
         code: 'database_read_only',
@@ -145,6 +146,7 @@ describe('an error of', () => {
   plainTest.each([
     ['53100', 'disk_full', 1, true],
     ['53200', 'database_out_of_memory', 1, true],
+    ['XX000', 'database_broken', 1, false],
     ['57P01', 'database_unreachable', 4, true],
     ['08006', 'database_unreachable', 4, true],
     ['40P01', 'database_locked', 1, true],
