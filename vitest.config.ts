@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests that need a PostgreSQL, a MySQL or a RabbitMQ and take minutes: servers that go away, races, crashes, whole moves. */
 const SERVER_TESTS = [
-  'test/engines/{contention,crash,import,import-races,outage}.test.ts',
+  'test/engines/{contention,crash,import,import-races,outage,refused}.test.ts',
   'test/move/**/*.test.ts',
   'test/queue/{postgres-away,postgres-connect,postgres-work,rabbitmq-away,rabbitmq-connect}.test.ts',
   'test/commands/doctor-server.test.ts',

@@ -165,13 +165,14 @@ export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolder
     const setting = SETTINGS[key]
     const file = files.find(({ values }) => values.has(key))
     const fromEnvironment = environment[setting.environment]
+    const fallback = fallbackOf(key, folders, config as Partial<Config>)
     const found =
       fromEnvironment !== undefined && fromEnvironment !== ''
         ? { value: fromEnvironment, origin: setting.environment }
         : file
           ? { value: file.values.get(key) ?? '', origin: file.path }
-          : { value: fallbackOf(key, folders, config as Partial<Config>), origin: 'default' }
-    config[key] = readValue(key, found.value, found.origin)
+          : { value: fallback, origin: 'default' }
+    config[key] = readValue(key, found, fallback)
     const value = maskPassword(found.value)
     settings.push({ key, value, origin: found.origin, environment: setting.environment, about: setting.about })
   }
@@ -200,7 +201,12 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return near && near.edits <= Math.max(2, Math.floor(word.length / 3)) ? near.candidate : undefined
 }
 
-function readValue(key: SettingKey, value: string, origin: string): unknown {
+interface Found {
+  readonly value: string
+  readonly origin: string
+}
+
+function readValue(key: SettingKey, { value, origin }: Found, fallback: string): unknown {
   try {
     return SETTINGS[key].read(value.trim())
   } catch (error) {
@@ -208,7 +214,7 @@ function readValue(key: SettingKey, value: string, origin: string): unknown {
     throw usageError({
       code: 'bad_configuration',
       message: `${place} is "${maskPassword(value)}", which is not usable: ${error instanceof Error ? error.message : error}.`,
-      fix: `Correct it, or remove it to use the default${SETTINGS[key].fallback && `, ${SETTINGS[key].fallback}`}.`,
+      fix: `Correct it, or remove it to use the default${fallback && `, ${maskPassword(fallback)}`}.`,
     })
   }
 }

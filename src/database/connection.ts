@@ -3,8 +3,8 @@ import { type Problem, UserError } from '../errors.js'
 import { Kysely } from './kysely.js'
 import { isCurrent, isMigrated, migrate } from './migrations.js'
 import type { Schema } from './schema.js'
-import type { MysqlAddress, PostgresAddress } from './server-address.js'
-import { serverProblem } from './server-problems.js'
+import type { ServerAddress } from './server-address.js'
+import { DATABASE, serverProblem } from './server-problems.js'
 import {
   createPrivateFile,
   fileExists,
@@ -18,7 +18,7 @@ import type { WriteTurn } from './write-turn.js'
 
 export type Database = Kysely<Schema>
 
-export type DatabaseAddress = SqliteAddress | PostgresAddress | MysqlAddress
+export type DatabaseAddress = SqliteAddress | ServerAddress
 
 export interface ConnectOptions {
   /** Of a file: shared by the connections of a process, so that its writers wait for each other and not for SQLite. */
@@ -143,5 +143,5 @@ export function explainDatabaseError(error: unknown, address: DatabaseAddress): 
 
 /** The same as data. */
 export function databaseProblem(error: unknown, address: DatabaseAddress): Problem | undefined {
-  return address.kind === 'sqlite' ? sqliteProblem(error, address) : serverProblem(error, address)
+  return address.kind === 'sqlite' ? sqliteProblem(error, address) : serverProblem(error, address, DATABASE)
 }

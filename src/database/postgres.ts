@@ -1,4 +1,5 @@
 // The database on PostgreSQL, 13 or newer.
+import { Socket } from 'node:net'
 import pg from 'pg'
 import { CompiledQuery, type DatabaseConnection, PostgresDialect, type QueryCompiler } from './kysely.js'
 import { PostgresTablesCompiler } from './postgres-compiler.js'
@@ -18,6 +19,7 @@ const WHOLE_NUMBERS = new Set<number>([pg.types.builtins.INT8, pg.types.builtins
 
 /** @param connections at the most */
 export function postgresDialect({ url }: PostgresAddress, connections: number): PostgresDialect {
+  const sockets = new Set<Socket>()
   const pool = new pg.Pool({
     connectionString: url,
     max: connections,
@@ -25,6 +27,7 @@ export function postgresDialect({ url }: PostgresAddress, connections: number): 
     connectionTimeoutMillis: FREE_TIMEOUT_MS,
     Client: QuickClient,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
+    stream: () => rememberIn(sockets),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     types: {
@@ -36,13 +39,25 @@ export function postgresDialect({ url }: PostgresAddress, connections: number): 
   pool.on('error', () => undefined)
   // One that breaks between two statements of a transaction; the next of them gets the error.
   pool.on('connect', (client) => client.on('error', () => undefined))
-  return new TablesDialect({ pool, onCreateConnection: prepareSession })
+  const end = async () => {
+    await pool.end()
+    // pg forgets a connection that was refused for want of a password, and leaves it open for as long as the server does.
+    for (const socket of sockets) socket.destroy()
+  }
+  return new TablesDialect({ pool: { connect: () => pool.connect(), end }, onCreateConnection: prepareSession })
 }
 
 /** Whatever the server's default is: what a statement reads must be what was committed when it began. */
 async function prepareSession(connection: DatabaseConnection): Promise<void> {
   const readCommitted = 'set session characteristics as transaction isolation level read committed'
   await connection.executeQuery(CompiledQuery.raw(readCommitted))
+}
+
+function rememberIn(sockets: Set<Socket>): Socket {
+  const socket = new Socket()
+  sockets.add(socket)
+  socket.once('close', () => sockets.delete(socket))
+  return socket
 }
 
 class TablesDialect extends PostgresDialect {

@@ -29,7 +29,10 @@ export const CONNECT_TIMEOUT_MS = 5000
 export const KEEP_ALIVE_MS = 10_000
 
 /** Undefined for what is neither postgres://HOST/DATABASE nor mysql://HOST/DATABASE. */
-export function serverAddress(text: string): PostgresAddress | MysqlAddress | undefined {
+/** A server that holds tables. */
+export type ServerAddress = PostgresAddress | MysqlAddress
+
+export function serverAddress(text: string): ServerAddress | undefined {
   return readPostgresAddress(text) ?? readMysqlAddress(text)
 }
 

@@ -1,104 +1,187 @@
-// What the user can do about an error of a database server. Each code stands under what it means, whoever's it is:
-// PostgreSQL's are five letters (https://www.postgresql.org/docs/current/errcodes-appendix.html), MySQL's begin with ER_,
-// the network's are Node's.
-import { EXIT, errorCode, type Problem } from '../errors.js'
-import type { MysqlAddress, PostgresAddress } from './server-address.js'
+// What the user is told of an error of a database server, and what to do about it: for the database, and for a queue that
+// is on such a server.
+import { EXIT, type ExitCode, type Problem } from '../errors.js'
+import type { ServerAddress } from './server-address.js'
+import { CONNECTION_LOST, faultIn, reasonIn, type ServerFault } from './server-faults.js'
 
-const AWAY = new Set([
-  ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE'],
-  ...['57P01', '57P02', '57P03', '25P03', '08000', '08001', '08003', '08006'],
-  ...['PROTOCOL_CONNECTION_LOST', 'ER_SERVER_SHUTDOWN', 'ER_CONNECTION_KILLED', 'ER_NORMAL_SHUTDOWN'],
-  // The server that was the first is a standby now: another one takes its place.
-  ...['25006', 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE'],
-])
-const FULL_OF_CLIENTS = new Set(['53300', 'ER_CON_COUNT_ERROR', 'ER_TOO_MANY_USER_CONNECTIONS'])
-const REFUSED = new Set(['28P01', '28000', 'ER_ACCESS_DENIED_ERROR', 'ER_ACCESS_DENIED_NO_PASSWORD_ERROR'])
-const NO_DATABASE = new Set(['3D000', 'ER_BAD_DB_ERROR', 'ER_DBACCESS_DENIED_ERROR', '3F000'])
-const NO_RIGHT = new Set(['42501', 'ER_TABLEACCESS_DENIED_ERROR', 'ER_SPECIFIC_ACCESS_DENIED_ERROR'])
-const DISK_FULL = new Set(['53100', 'ER_DISK_FULL', 'ER_RECORD_FILE_FULL'])
-const WAITED = new Set(['55P03', 'ER_LOCK_WAIT_TIMEOUT', '40P01', '40001', 'ER_LOCK_DEADLOCK'])
+/** What a server is there for. */
+export interface ServerUse {
+  /** Where it is named. */
+  readonly setting: 'ORDERCTL_DATABASE_URL' | 'ORDERCTL_QUEUE_URL'
+  /** What scripts know the faults by. */
+  readonly codes: Readonly<Record<ServerFault, string>>
+  /** What to do where it is away. */
+  readonly whenAway: (address: ServerAddress, why: string) => string
+  /** What to let the user do. */
+  readonly rights: (address: ServerAddress) => string
+}
 
-/** The clients' own errors carry no code. */
-const AWAY_TEXT =
-  /Connection terminated|timeout exceeded when trying to connect|closed state|is not queryable|Pool is closed/
-
-/** The server cannot be reached, or went away: what was committed is safe, and the same may work later. */
-function isAway(error: unknown): boolean {
-  const text = error instanceof Error ? error.message : ''
-  return AWAY.has(errorCode(error) ?? '') || AWAY_TEXT.test(text)
+export const DATABASE: ServerUse = {
+  setting: 'ORDERCTL_DATABASE_URL',
+  codes: {
+    unreachable: 'database_unreachable',
+    full_of_clients: 'database_full_of_clients',
+    refused: 'database_access_denied',
+    host_refused: 'database_access_denied',
+    tls: 'database_tls',
+    no_database: 'database_missing',
+    no_right: 'database_rights_missing',
+    read_only: 'database_read_only',
+    disk_full: 'disk_full',
+    out_of_memory: 'database_out_of_memory',
+    locked: 'database_locked',
+    broken_off: 'database_statement_ended',
+    packet_too_large: 'database_packet_too_large',
+    broken: 'database_broken',
+  },
+  whenAway: ({ kind }, why) =>
+    `Start the server, or correct ORDERCTL_DATABASE_URL. What was committed is safe; run the command again.${
+      // To a statement that is larger, MySQL does not answer: it ends the connection.
+      kind === 'mysql' && why === CONNECTION_LOST
+        ? ' If it fails at the same place again, raise max_allowed_packet on the server to 16M.'
+        : ''
+    }`,
+  rights: (address) =>
+    `Let this user make tables in that database and read and write them, as its owner does by: ${grantIn(address)}`,
 }
 
 /** Undefined for errors that the user can do nothing about. */
-export function serverProblem(error: unknown, address: PostgresAddress | MysqlAddress): Problem | undefined {
-  const code = errorCode(error) ?? ''
-  const product = address.kind === 'postgres' ? 'PostgreSQL' : 'MySQL'
-  const place = `${product} at ${address.name}`
-  const said = error instanceof Error && error.message !== '' ? error.message.replace(/\.$/, '') : code
-  const database = address.name.slice(address.name.indexOf('/') + 1)
-  if (isAway(error)) {
-    return {
-      code: 'database_unreachable',
-      message: `${place} cannot be reached: ${said}.`,
-      fix: 'Start the server, or correct ORDERCTL_DATABASE_URL. What was committed is safe; run the command again.',
-      retryable: true,
-      exit: EXIT.unreachable,
-    }
-  }
-  if (FULL_OF_CLIENTS.has(code)) {
-    return {
-      code: 'database_full_of_clients',
-      message: `${place} takes no more connections: ${said}.`,
-      fix: 'Run fewer workers, or raise max_connections on the server.',
-      retryable: true,
-      exit: EXIT.unreachable,
-    }
-  }
-  if (REFUSED.has(code)) {
-    return {
-      code: 'database_access_denied',
-      message: `${place} does not let this user in: ${said}.`,
-      fix: 'Correct user and password in ORDERCTL_DATABASE_URL.',
-      exit: EXIT.usage,
-    }
-  }
-  if (NO_DATABASE.has(code)) {
-    return {
-      code: 'database_missing',
-      message: `${place} has no such database: ${said}.`,
-      fix: `Make it (create database ${database}), or name another one in ORDERCTL_DATABASE_URL.`,
-      exit: EXIT.usage,
-    }
-  }
-  if (NO_RIGHT.has(code)) {
-    return {
-      code: 'database_rights_missing',
-      message: `${place} does not allow that: ${said}.`,
-      fix: 'Let this user make tables in that database and read and write them.',
-      exit: EXIT.usage,
-    }
-  }
-  if (DISK_FULL.has(code)) {
-    return {
-      code: 'disk_full',
-      message: `${place} has no room left: ${said}. All that was committed before is safe.`,
-      fix: 'Free space on the server, then run the command again (an import goes on with --resume).',
-      retryable: true,
-    }
-  }
-  if (WAITED.has(code)) {
-    return {
-      code: 'database_locked',
-      message: `Others kept what this command needs in ${place} locked: ${said}.`,
-      fix: 'Run the command again.',
-      retryable: true,
-    }
-  }
-  return undefined
+export function serverProblem(error: unknown, address: ServerAddress, use: ServerUse): Problem | undefined {
+  const fault = faultIn(error) ?? (isOfCertificate(error, address) ? 'tls' : undefined)
+  return fault && problemOf(fault, reasonIn(error), address, use)
 }
 
-/** Whether the error is that of a database, and not of something else that was asked meanwhile. */
-export function isDatabaseError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  // pg's errors from the server have a severity.
-  return /^(SQLITE|ER|PROTOCOL)_/.test(errorCode(error) ?? '') || 'severity' in error || AWAY_TEXT.test(error.message)
+/** A file that the URL names and that cannot be read. */
+function isOfCertificate(error: unknown, { url }: ServerAddress): boolean {
+  if (!(error instanceof Error && 'path' in error)) return false
+  return [...new URL(url).searchParams.values()].some((value) => value === error.path)
+}
+
+/** @param why without a full stop */
+export function problemOf(fault: ServerFault, why: string, address: ServerAddress, use: ServerUse): Problem {
+  const { message, fix, exit, retryable } = ANSWERS[fault]
+  const place = `${PRODUCTS[address.kind]} at ${address.name}`
+  return {
+    code: use.codes[fault],
+    message: `${place} ${message}: ${why}.`,
+    fix: fix(address, use, why),
+    retryable,
+    exit,
+  }
+}
+
+const PRODUCTS = { postgres: 'PostgreSQL', mysql: 'MySQL' } as const
+
+interface Answer {
+  /** Completes "SERVER …: REASON." */
+  readonly message: string
+  readonly fix: (address: ServerAddress, use: ServerUse, why: string) => string
+  readonly retryable: boolean
+  /** Workers wait for a server that is `unreachable`, and go on when it is back. */
+  readonly exit: ExitCode
+}
+
+const AWAY = { retryable: true, exit: EXIT.unreachable } as const
+const UNFIT = { retryable: false, exit: EXIT.usage } as const
+const FAILED = { retryable: true, exit: EXIT.failed } as const
+
+const ANSWERS: Readonly<Record<ServerFault, Answer>> = {
+  unreachable: { message: 'cannot be reached', fix: (address, use, why) => use.whenAway(address, why), ...AWAY },
+  full_of_clients: {
+    message: 'is at a limit',
+    fix: () =>
+      'Run fewer workers, or raise the limit on the server: max_connections, or that of this user or database.',
+    ...AWAY,
+  },
+  refused: {
+    message: 'does not let this user in',
+    fix: ({ kind }, { setting }) =>
+      `Correct user and password in ${setting}. It reads ${kind}://USER:PASSWORD@HOST/DATABASE, with special characters of the password as %40 for @.${
+        kind === 'mysql' ? ' Where this user has to come by TLS, add ?ssl={}.' : ''
+      }`,
+    ...UNFIT,
+  },
+  host_refused: {
+    message: 'does not let this user in from here',
+    fix: ({ kind }, { setting }) =>
+      kind === 'postgres'
+        ? `Let the user, database and host in by pg_hba.conf on the server; where it wants TLS of them, add ?sslmode=verify-full to ${setting}.`
+        : 'On the server, let the user come from this host (create user NAME@HOST); where the host is blocked, run there: flush hosts',
+    ...UNFIT,
+  },
+  tls: {
+    message: 'cannot be talked to in private',
+    fix: ({ kind }, { setting }) =>
+      kind === 'postgres'
+        ? `In ${setting}, name the certificate to trust (?sslmode=verify-full&sslrootcert=FILE), trust any (?sslmode=no-verify), or leave sslmode out to go without TLS.`
+        : `Name the certificate to trust (NODE_EXTRA_CA_CERTS=FILE in the environment); or, in ${setting}, trust any (?ssl={"rejectUnauthorized":false}), or leave ssl out to go without TLS.`,
+    ...UNFIT,
+  },
+  no_database: {
+    message: 'has no such database',
+    fix: (address, { setting }) =>
+      `Make it (create database ${databaseIn(address)}), or name another one in ${setting}.`,
+    ...UNFIT,
+  },
+  no_right: { message: 'does not allow that', fix: (address, use) => use.rights(address), ...UNFIT },
+  read_only: {
+    message: 'takes no changes',
+    fix: ({ kind }, { setting }) =>
+      `Name the primary in ${setting}; where this is it, let it write again (${
+        kind === 'postgres' ? 'default_transaction_read_only = off' : 'set global read_only = off'
+      }).`,
+    ...AWAY,
+  },
+  disk_full: {
+    message: 'has no room left',
+    fix: () =>
+      'Free space on the server, then run the command again (an import goes on with --resume). All that was committed before is safe.',
+    ...FAILED,
+  },
+  out_of_memory: {
+    message: 'has too little memory',
+    fix: () =>
+      'Give the server more, or take fewer orders at a time (ORDERCTL_BATCH_SIZE); then run the command again. What was committed is safe.',
+    ...FAILED,
+  },
+  locked: {
+    message: 'had what this command needs locked by others',
+    fix: () => 'Run the command again.',
+    ...FAILED,
+  },
+  broken_off: {
+    message: 'broke off a statement',
+    fix: ({ kind }) =>
+      `Run the command again; what was committed is safe. If it stays so, raise the limit of this user on the server: ${
+        kind === 'postgres' ? 'statement_timeout' : 'max_execution_time (on MariaDB, max_statement_time)'
+      }.`,
+    ...FAILED,
+  },
+  broken: {
+    message: 'failed by itself',
+    fix: () =>
+      'Look into the log of the server; often its disk is full or failing. Then run the command again; what was committed is safe.',
+    retryable: false,
+    exit: EXIT.failed,
+  },
+  packet_too_large: {
+    message: 'takes no statement of that size',
+    fix: () => 'On the server, set max_allowed_packet to 16M or more; then run the command again.',
+    retryable: false,
+    exit: EXIT.failed,
+  },
+}
+
+/** As SQL writes it. */
+function databaseIn({ kind, name }: ServerAddress): string {
+  const database = name.slice(name.indexOf('/') + 1)
+  if (/^[a-z_][a-z0-9_]*$/.test(database)) return database
+  const quote = kind === 'postgres' ? '"' : '`'
+  return `${quote}${database.replaceAll(quote, quote + quote)}${quote}`
+}
+
+function grantIn(address: ServerAddress): string {
+  return address.kind === 'postgres'
+    ? 'grant all on schema public to USER; grant all on all tables in schema public to USER'
+    : `grant all on ${databaseIn(address)}.* to USER`
 }

@@ -5,6 +5,7 @@ import { errorCode } from '../errors.js'
 import { engineOf } from './engine.js'
 import type { Kysely, Transaction } from './kysely.js'
 import type { Schema } from './schema.js'
+import { faultIn } from './server-faults.js'
 
 /** How often a transaction is tried before its error is told. */
 const MOST_TRIES = 8
@@ -38,6 +39,31 @@ export async function inTransaction<Result>(
       repeats += 1
       await sleep(Math.random() * 20 * tries)
     }
+  }
+}
+
+/**
+ * As inTransaction, for what must not be done twice. Where the connection is lost at the commit, nobody knows whether the
+ * server has taken it; before that, nothing of it was stored.
+ *
+ * @param unknown what to tell then, for the result that was about to be committed
+ */
+export async function inTransactionOnce<Result>(
+  db: Kysely<Schema>,
+  act: (trx: Transaction<Schema>) => Promise<Result>,
+  unknown: (result: Result, cause: unknown) => Error,
+): Promise<Result> {
+  let committing: { readonly result: Result }[] = []
+  try {
+    return await inTransaction(db, async (trx) => {
+      committing = []
+      const result = await act(trx)
+      committing = [{ result }]
+      return result
+    })
+  } catch (error) {
+    const [lost] = committing
+    throw lost && faultIn(error) === 'unreachable' ? unknown(lost.result, error) : error
   }
 }
 

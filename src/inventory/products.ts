@@ -3,9 +3,12 @@
 import { nearest } from '../config.js'
 import type { Database } from '../database/connection.js'
 import { forUpdate } from '../database/engine.js'
-import { atOneMoment, inTransaction } from '../database/transaction.js'
+import type { Transaction } from '../database/kysely.js'
+import type { Schema } from '../database/schema.js'
+import { reasonIn } from '../database/server-faults.js'
+import { atOneMoment, inTransactionOnce } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
-import { UserError, usageError } from '../errors.js'
+import { EXIT, UserError, usageError } from '../errors.js'
 
 /** Units of one product in stock, at the most; sums of many then still fit. */
 export const MAX_STOCK = 1_000_000_000
@@ -52,12 +55,13 @@ export async function listProducts(
 /**
  * Adds units to a product's stock or takes some away, and records why.
  *
- * @throws UserError where the product is unknown, or where more would be taken than is available
+ * @throws UserError where the product is unknown, where more would be taken than is available, or where nobody knows
+ *   whether it was booked: run again, it might be booked twice
  */
 export async function adjustStock(db: Database, sku: string, delta: number, reason: string): Promise<ProductStock> {
   const why = reason.trim()
   if (why === '' || why.length > MAX_REASON_LENGTH) throw unusableReason(why)
-  return inTransaction(db, async (trx) => {
+  const book = async (trx: Transaction<Schema>) => {
     const product = await forUpdate(
       trx,
       trx.selectFrom('products').selectAll().where('sku', '=', sku),
@@ -74,7 +78,8 @@ export async function adjustStock(db: Database, sku: string, delta: number, reas
       .values({ product_id: id, delta, reason: why, adjusted_at: Date.now() })
       .execute()
     return { sku, name, on_hand: after, reserved, available: after - reserved }
-  })
+  }
+  return inTransactionOnce(db, book, ({ on_hand }, cause) => maybeBooked(sku, delta, on_hand, cause))
 }
 
 /** Reads `5`, `+5` and `-5`; zero would change nothing. */
@@ -115,6 +120,21 @@ function tooMuch(sku: string, after: number): UserError {
     message: `${sku} would have ${groupThousands(after)} units, more than the ${groupThousands(MAX_STOCK)} that a product can have.`,
     fix: 'Add fewer.',
   })
+}
+
+function maybeBooked(sku: string, delta: number, after: number, cause: unknown): UserError {
+  return new UserError(
+    {
+      code: 'outcome_unknown',
+      message: `The connection to the database was lost while the change of ${sku} by ${groupThousands(delta)} was committed (${reasonIn(cause)}), so nobody knows whether it was booked.`,
+      fix:
+        'Run again, it might be booked twice. Look first, once the server is back: `orderctl products list` shows ' +
+        `${groupThousands(after)} units of ${sku} on hand with the change and ${groupThousands(after - delta)} without it, less what was sold since.`,
+      retryable: false,
+      exit: EXIT.unreachable,
+    },
+    { cause },
+  )
 }
 
 async function unknownProduct(db: Database, sku: string): Promise<UserError> {

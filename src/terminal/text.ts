@@ -5,7 +5,7 @@ import { groupThousands } from '../domain/money.js'
 const BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g
 // Controls, and the invisible characters that reorder, join or split what surrounds them. The joiner of emoji goes too:
 // terminals disagree on how wide a joined emoji is, not on how wide its parts are.
-const INVISIBLE = /\p{Cc}|(?=\p{Cf})\p{Default_Ignorable_Code_Point}|[\uFFF9-\uFFFB]/gu
+const INVISIBLE = /\p{Cc}|(?=[\p{Cf}\p{Cn}])\p{Default_Ignorable_Code_Point}|[\uFFF9-\uFFFB]/gu
 const HALF_A_PAIR = /\p{Cs}/gu
 
 const graphemes = new Intl.Segmenter()

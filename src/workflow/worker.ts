@@ -69,15 +69,18 @@ export async function work(
   // Its threads start while the queue is connected.
   const loaded = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   const pool = createPool(config, limits.max, loaded)
-  await queue.connect().catch(async (error: unknown) => {
+  let totals = NO_TOTALS
+  const begin = async () => {
+    await queue.connect()
+    await threadsLoaded(loaded, pool.options.minThreads)
+    return startHeartbeat(db, limits.min, () => totals.processed, options.onAlive)
+  }
+  const heartbeat = await begin().catch(async (error: unknown) => {
     await pool.destroy()
     throw error
   })
-  await threadsLoaded(loaded, pool.options.minThreads)
   const stop = stopWhen(options)
   stop.signal.addEventListener('abort', options.onStopping)
-  let totals = NO_TOTALS
-  const heartbeat = await startHeartbeat(db, limits.min, () => totals.processed, options.onAlive)
   const refreshing = redisReports && startRefreshing(() => redisReports.refresh())
   let batchMs: number | undefined
   let scaling: { end(): void } | undefined

@@ -76,14 +76,46 @@ describeOnServerEngines(
 )
 
 describeOnServerEngines('a transaction', (test, engine) => {
-  test('of a process that stands still is ended by the server, where it knows how', async ({ place }) => {
+  test('of a process that stands still is ended by the server', async ({ place }) => {
     const limit =
       engine === 'postgres'
-        ? "select current_setting('idle_in_transaction_session_timeout')"
-        : "show session variables like 'idle_transaction_timeout'"
-    const told = Object.values((await place.rows(limit))[0] ?? {})
-    if (engine === 'postgres') expect(told).toEqual(['30s'])
-    else if (told.length > 0) expect(told).toEqual(['idle_transaction_timeout', '30'])
+        ? "select 'idle', current_setting('idle_in_transaction_session_timeout') as value"
+        : "show session variables like 'wait_timeout'"
+    const [, value] = Object.values((await place.rows(limit))[0] ?? {})
+    expect(value).toBe(engine === 'postgres' ? '30s' : '30')
+  })
+
+  for (const when of ['before', 'behind'] as const) {
+    test(`whose connection is lost ${when} the commit may be booked: a change of stock says so`, async ({ place }) => {
+      await place.importing(csv(line({ sku: 'S-1' })), { ORDERCTL_INITIAL_STOCK: '100' })
+      const { proxy, environment } = await behindProxy(place)
+      proxy.cutAtCommit(when)
+      const adjusted = await place.jsonWith(environment, 'products', 'adjust', 'S-1', '50', '--reason', 'delivery')
+      proxy.close()
+      expect(adjusted).toMatchObject({
+        code: 4,
+        result: {
+          error: {
+            code: 'outcome_unknown',
+            message: expect.stringContaining('nobody knows whether it was booked'),
+            fix: expect.stringMatching(/products list.* shows 150 units of S-1 .*and 100 without/),
+            retryable: false,
+          },
+        },
+      })
+      const onHand = when === 'before' ? 100 : 150
+      await until(async () => (await place.value("select on_hand from products where sku = 'S-1'")) === onHand)
+      expect(await place.value('select count(*) from stock_adjustments')).toBe(when === 'before' ? 1 : 2)
+    })
+  }
+
+  test('that cannot be begun is plainly not booked', async ({ place }) => {
+    await place.importing(csv(line({ sku: 'S-1' })))
+    const { proxy, environment } = await behindProxy(place)
+    proxy.drop()
+    const adjusted = await place.jsonWith(environment, 'products', 'adjust', 'S-1', '50', '--reason', 'delivery')
+    proxy.close()
+    expect(adjusted).toMatchObject({ code: 4, result: { error: { code: 'database_unreachable', retryable: true } } })
   })
 })
 

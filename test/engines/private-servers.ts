@@ -1,6 +1,15 @@
 // Database servers of a test's own, which it may kill and start again, with passwords that count.
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { afterAll, beforeAll, test as plainTest } from 'vitest'
@@ -46,7 +55,11 @@ class PrivateServer {
     this.port = port
   }
 
-  /** With an empty database `shop`, another one `empty`, and a user `reader` who may make nothing in it. */
+  /**
+   * With an empty database `shop`, another one `empty`, and users: `reader` may make nothing in `empty`, `stranger` may not
+   * come from here, `lonely` has one connection, `hasty` no time; what `standby` begins is read-only, on MySQL once the
+   * server is.
+   */
   static async open(kind: Kind): Promise<PrivateServer> {
     const server = new PrivateServer(kind, await freePort())
     try {
@@ -108,11 +121,28 @@ class PrivateServer {
 }
 
 const SETUP: Record<ServerEngine, readonly string[]> = {
-  postgres: ['create database shop', 'create database empty', `create role reader login password '${PASSWORD}'`],
+  postgres: [
+    'create database shop',
+    'create database empty',
+    `create role reader login password '${PASSWORD}'`,
+    `create role stranger login password '${PASSWORD}'`,
+    `create role lonely login password '${PASSWORD}' connection limit 1`,
+    `create role hasty superuser login password '${PASSWORD}'`,
+    "alter role hasty set statement_timeout = '1ms'",
+    `create role standby superuser login password '${PASSWORD}'`,
+    'alter role standby set default_transaction_read_only = on',
+  ],
   mysql: [
     'create database empty',
     `create user reader identified by '${PASSWORD}'`,
     'grant select on empty.* to reader',
+    `create user stranger@'10.0.0.1' identified by '${PASSWORD}'`,
+    `create user lonely identified by '${PASSWORD}' with max_user_connections 1`,
+    'grant all on shop.* to lonely',
+    `create user hasty identified by '${PASSWORD}' with max_statement_time 0.0001`,
+    'grant all on shop.* to hasty',
+    `create user standby identified by '${PASSWORD}'`,
+    'grant all on shop.* to standby',
   ],
 }
 
@@ -129,6 +159,8 @@ const KINDS: readonly Kind[] = [
       const access = ['--auth', 'scram-sha-256', '--username', USER, '--pwfile', password]
       const args = ['--pgdata', join(folder, 'data'), ...access, '--encoding', 'UTF8', '--no-locale', '--no-sync']
       execFileSync(this.binaries?.['initdb'] ?? 'initdb', args, { ...as, cwd: folder, stdio: 'pipe' })
+      const rules = join(folder, 'data', 'pg_hba.conf')
+      writeFileSync(rules, `host all stranger all reject\n${readFileSync(rules, 'utf8')}`)
     },
     command(folder, port) {
       const listening = ['-h', '127.0.0.1', '-p', String(port), '-k', folder]

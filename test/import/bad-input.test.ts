@@ -120,6 +120,20 @@ describe.concurrent('a configuration that cannot be meant', () => {
       says: /ORDERCTL_UNKNOWN_SKU is "ignore".*create and reject/,
       fix: 'Correct it',
     },
+    'the default of a file': {
+      onlyJson: true,
+      environment: { ORDERCTL_BATCH_SIZE: 'many' },
+      code: bad,
+      says: /ORDERCTL_BATCH_SIZE is "many"/,
+      fix: 'the default, 500.',
+    },
+    'the default of a server': {
+      onlyJson: true,
+      environment: { ORDERCTL_BATCH_SIZE: 'many', ORDERCTL_DATABASE_URL: 'postgres://shop@db/orders' },
+      code: bad,
+      says: /ORDERCTL_BATCH_SIZE is "many"/,
+      fix: 'the default, 2000.',
+    },
   }
   for (const [name, refusal] of Object.entries(refusals)) {
     test(`${name}, in the environment`, async ({ place }) => {

@@ -126,7 +126,7 @@ describeWithPostgres(
       const { codes, error } = await refused(place, at(url), 'import', place.file('orders.csv', singles(3)))
       expect(codes).toEqual([2, 2])
       expect(error).toMatchObject({ code: 'postgres_database_missing' })
-      expect(error['fix']).toContain(`createdb ${name}`)
+      expect(error['fix']).toContain(`create database ${name}`)
     })
 
     test('does not do TLS', async ({ place, skip }) => {

@@ -1,7 +1,7 @@
 // A server that cannot be had, or should not be: what a command says of it.
 import { createServer } from 'node:net'
 import { expect } from 'vitest'
-import type { Workplace } from '../workplace.js'
+import type { WorkFolder } from '../workplace.js'
 import type { Environment } from './drain.js'
 
 /** Of every server in these tests; nobody may ever see it. */
@@ -11,7 +11,7 @@ export const PASSWORD = 'tr0ub4dor'
 const MOST_SECONDS = 25
 
 /** Runs without and with --json: neither may hang or say anything of the password. */
-export async function refused(place: Workplace, environment: Environment, ...args: string[]) {
+export async function refused(place: WorkFolder, environment: Environment, ...args: string[]) {
   const timed = async (...more: string[]) => {
     const began = performance.now()
     const outcome = await place.runWith(environment, ...args, ...more)

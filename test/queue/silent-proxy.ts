@@ -7,6 +7,7 @@ export class SilentProxy {
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   #hangs = false
   #drops = false
+  #cutsAtCommit: 'before' | 'behind' | undefined
   /** Connections that were asked for, whatever became of them. */
   attempts = 0
 
@@ -20,6 +21,13 @@ export class SilentProxy {
       const far = createConnection(target, host)
       const pair = [near, far] as const
       this.#pairs.add(pair)
+      near.on('data', (data) => {
+        if (!this.#cutsAtCommit || !/\bcommit\b/.test(data.toString('latin1'))) return
+        if (this.#cutsAtCommit === 'before') far.destroy()
+        far.unpipe(near)
+        far.once('data', () => near.destroy())
+        far.resume()
+      })
       near.pipe(far)
       far.pipe(near)
       if (this.#hangs) for (const socket of pair) socket.pause()
@@ -65,6 +73,11 @@ export class SilentProxy {
     this.cut()
     await closed
     return () => new Promise<void>((ready) => this.#server.listen(port, '127.0.0.1', ready))
+  }
+
+  /** Loses a connection that commits: before the server hears of it, or behind, so that its answer gets nowhere. */
+  cutAtCommit(when: 'before' | 'behind'): void {
+    this.#cutsAtCommit = when
   }
 
   get port(): number {
