@@ -82,7 +82,7 @@ export function ordersOf(db: Kysely<Schema>, { id, orders_after }: ImportRun) {
 }
 
 /** 0 where there is none. */
-export async function lastOrderId(db: Kysely<Schema>): Promise<OrderId> {
+async function lastOrderId(db: Kysely<Schema>): Promise<OrderId> {
   const last = await db.selectFrom('orders').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
   return last?.id ?? (0 as OrderId)
 }
