@@ -64,8 +64,7 @@ export async function beginRun(
 /** Undoes a run whose orders no worker has seen: they, their lines and what was created for them alone are gone. */
 export async function takeBack(db: Kysely<Schema>, run: ImportRun): Promise<void> {
   const { id } = run
-  await db.deleteFrom('order_lines').where('order_id', 'in', ordersOf(db, run).select('id')).execute()
-  await db.deleteFrom('orders').where('import_id', '=', id).where('id', '>', run.orders_after).execute()
+  await removeOrders(db, run)
   await removeUnusedNames(db, id)
   await db.deleteFrom('import_asides').where('import_id', '=', id).execute()
   await db.deleteFrom('import_spoiled').where('import_id', '=', id).execute()
@@ -74,6 +73,24 @@ export async function takeBack(db: Kysely<Schema>, run: ImportRun): Promise<void
     .set({ status: 'taken_back', ended_at: await databaseTime(db) })
     .where('id', '=', id)
     .execute()
+}
+
+const PAGE = 10_000
+
+/** By their ids, read without a lock: MySQL locks whatever a delete reads, and other orders behind these are in workers' hands. */
+async function removeOrders(db: Kysely<Schema>, run: ImportRun): Promise<void> {
+  for (let after = 0 as OrderId; ; ) {
+    const page = await ordersOf(db, run).select('id').where('id', '>', after).orderBy('id').limit(PAGE).execute()
+    const last = page.at(-1)
+    if (!last) return
+    after = last.id
+    const ids = idsIn(
+      db,
+      page.map((order) => order.id),
+    )
+    await db.deleteFrom('order_lines').where('order_id', 'in', ids).execute()
+    await db.deleteFrom('orders').where('id', 'in', ids).execute()
+  }
 }
 
 /** All that the run stored. They are found by their ids, which spares every order an entry in an index over imports. */
@@ -104,16 +121,18 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
       ),
     )
     .execute()
-  const unused = await forUpdate(
-    db,
-    db
-      .selectFrom('products')
-      .select('id')
-      .where('import_id', '=', id)
-      .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
-      .orderBy('id'),
-  ).execute()
+  const brought = await db.selectFrom('products').select('id').where('import_id', '=', id).execute()
+  // Reading all lines there are is dear, and mostly for nothing.
+  if (brought.length === 0) return 0
+  const unused = await db
+    .selectFrom('products')
+    .select('id')
+    .where('import_id', '=', id)
+    .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
+    .execute()
   const ids = unused.map((product) => product.id)
+  // Locked by their ids: the search above would also wait for products that workers have in hand.
+  await forUpdate(db, db.selectFrom('products').select('id').where('id', 'in', idsIn(db, ids)).orderBy('id')).execute()
   await db.deleteFrom('stock_adjustments').where('product_id', 'in', idsIn(db, ids)).execute()
   const removed = await db.deleteFrom('products').where('id', 'in', idsIn(db, ids)).executeTakeFirst()
   return Number(removed.numDeletedRows)
