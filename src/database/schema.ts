@@ -96,11 +96,11 @@ export interface ImportAsidesTable {
   unit_price: number
 }
 
-/** An order that a bad line costs: none of its lines is imported. */
+/** An order of which no line is imported: a bad one costs it, or an earlier import stored it with other content. */
 interface ImportSpoiledTable {
   import_id: ImportId
   reference: string
-  /** The (first) bad line. */
+  /** The (first) bad line; of other content, the first of all. */
   line_number: number
 }
 

@@ -131,8 +131,8 @@ async function readAll(
       if (options.signal.aborted) break
     }
     if (options.signal.aborted) return { run, interrupted: true }
-    run = await endReading(db, run, rejects, header, options)
     await refreshStatistics(db, ...FILLED)
+    run = await endReading(db, run, rejects, header, options)
     return { run, interrupted: false }
   } finally {
     clearInterval(renewal)
@@ -140,7 +140,7 @@ async function readAll(
 }
 
 /** What an import adds rows to. */
-const FILLED = ['customers', 'products', 'orders', 'order_lines'] as const
+const FILLED = ['customers', 'products', 'orders', 'order_lines', 'import_asides', 'import_spoiled'] as const
 
 /** The chunk and the cursor behind it, together or not at all. */
 async function storeRead(

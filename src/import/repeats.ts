@@ -8,13 +8,39 @@ import type { ImportRun } from './runs.js'
 /** Lines that are read and reported at a time. */
 export const PAGE = 5000
 
-/** What is left of the set-aside lines once those of orders with the same content are gone. Returns how many went. */
+/**
+ * Takes the set-aside lines of orders with the same content away, and marks the other orders as spoiled. Returns how many
+ * lines went.
+ *
+ * The marks come first, since MySQL locks whatever a delete reads: it is to read of this import alone, and workers may have
+ * the stored orders in hand.
+ */
 export async function dropDuplicates(db: Kysely<Schema>, { id, source }: ImportRun): Promise<number> {
+  await db
+    .insertInto('import_spoiled')
+    .columns(['import_id', 'reference', 'line_number'])
+    .expression((eb) =>
+      eb
+        .selectFrom('import_asides as aside')
+        .innerJoin(differingOrders(db, id, source).as('differing'), 'differing.reference', 'aside.reference')
+        .where('aside.import_id', '=', id)
+        .groupBy(['aside.import_id', 'aside.reference'])
+        .select((sub) => ['aside.import_id', 'aside.reference', sub.fn.min('aside.line_number').as('line_number')]),
+    )
+    .execute()
   const dropped = await db
     .deleteFrom('import_asides')
     .where('import_id', '=', id)
-    .where('reference', 'not in', (eb) =>
-      eb.selectFrom(differingOrders(db, id, source).as('differing')).select('differing.reference'),
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('import_spoiled as spoiled')
+            .where('spoiled.import_id', '=', id)
+            .whereRef('spoiled.reference', '=', 'import_asides.reference')
+            .select('spoiled.reference'),
+        ),
+      ),
     )
     .executeTakeFirst()
   return Number(dropped.numDeletedRows)
@@ -45,40 +71,28 @@ export function reportConflicts(
 
 /** Orders whose set-aside lines are not, as a whole, the stored ones: other header, other lines, more or fewer of them. */
 function differingOrders(db: Kysely<Schema>, id: ImportId, source: string) {
-  const asides = db
-    .selectFrom('import_asides as aside')
+  const came = db
+    .selectFrom('import_asides')
+    .where('import_id', '=', id)
+    .select(['reference', 'customer_id', 'currency', 'ordered_at', 'sku', 'quantity', 'unit_price'])
+    .select(sql<number>`1`.as('count'))
+  const known = db.selectFrom('import_asides').where('import_id', '=', id).select('reference').distinct()
+  const stood = db
+    .selectFrom(known.as('known'))
     .crossJoin('orders')
     .where('orders.source', '=', source)
-    .whereRef('orders.reference', '=', 'aside.reference')
-    .where('aside.import_id', '=', id)
-  const otherHeader = asides
+    .whereRef('orders.reference', '=', 'known.reference')
     .innerJoin('customers', 'customers.id', 'orders.customer_id')
-    .where((eb) =>
-      eb.or([
-        eb('customers.customer_id', '!=', eb.ref('aside.customer_id')),
-        eb('orders.currency', '!=', eb.ref('aside.currency')),
-        eb('orders.ordered_at', '!=', eb.ref('aside.ordered_at')),
-      ]),
-    )
-    .select('aside.reference')
-  const came = asides.select([
-    'aside.reference',
-    'aside.sku',
-    'aside.quantity',
-    'aside.unit_price',
-    sql<number>`1`.as('count'),
-  ])
-  const stood = db
-    .selectFrom(asides.select(['orders.id', 'orders.reference']).distinct().as('known'))
-    .innerJoin('order_lines as line', 'line.order_id', 'known.id')
+    .innerJoin('order_lines as line', 'line.order_id', 'orders.id')
     .innerJoin('products', 'products.id', 'line.product_id')
-    .select(['known.reference', 'products.sku', 'line.quantity', 'line.unit_price', sql<number>`-1`.as('count')])
-  const otherLines = db
+    .select(['known.reference', 'customers.customer_id', 'orders.currency', 'orders.ordered_at'])
+    .select(['products.sku', 'line.quantity', 'line.unit_price', sql<number>`-1`.as('count')])
+  return db
     .selectFrom(came.unionAll(stood).as('both'))
-    .groupBy(['both.reference', 'both.sku', 'both.quantity', 'both.unit_price'])
-    .having((eb) => eb.fn.sum('both.count'), '!=', 0)
-    .select('both.reference')
-  return otherHeader.union(otherLines)
+    .groupBy(['reference', 'customer_id', 'currency', 'ordered_at', 'sku', 'quantity', 'unit_price'])
+    .having((eb) => eb.fn.sum('count'), '!=', 0)
+    .select('reference')
+    .distinct()
 }
 
 /** Calls `use` with all lines, a page at a time in the order of the file. Returns how many there are. */

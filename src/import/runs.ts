@@ -2,9 +2,10 @@
 
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { databaseTime, forUpdate, takeTurn } from '../database/engine.js'
+import { databaseTime, forUpdate, refreshStatistics, takeTurn } from '../database/engine.js'
 import { isAlive } from '../database/holder.js'
 import type { Kysely, Selectable } from '../database/kysely.js'
+import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
@@ -65,8 +66,7 @@ export async function beginRun(
 /** Undoes a run whose orders no worker has seen: they, their lines and what was created for them alone are gone. */
 export async function takeBack(db: Kysely<Schema>, run: ImportRun): Promise<void> {
   const { id } = run
-  await db.deleteFrom('order_lines').where('order_id', 'in', ordersOf(db, run).select('id')).execute()
-  await db.deleteFrom('orders').where('import_id', '=', id).where('id', '>', run.orders_after).execute()
+  await removeOrders(db, run)
   await removeUnusedNames(db, id)
   await db.deleteFrom('import_asides').where('import_id', '=', id).execute()
   await db.deleteFrom('import_spoiled').where('import_id', '=', id).execute()
@@ -77,13 +77,36 @@ export async function takeBack(db: Kysely<Schema>, run: ImportRun): Promise<void
     .execute()
 }
 
+const PAGE = 10_000
+
+/** By their ids, read without a lock: MySQL locks whatever a delete reads, and other orders behind these are in workers' hands. */
+async function removeOrders(db: Kysely<Schema>, run: ImportRun): Promise<void> {
+  // Nobody has looked at what a run stored that was cut off; without, each page may cost a search through all orders.
+  await refreshStatistics(db, 'orders', 'order_lines')
+  for (let after = 0 as OrderId; ; ) {
+    const page = await ordersOf(db, run).select('id').where('id', '>', after).orderBy('id').limit(PAGE).execute()
+    const last = page.at(-1)
+    if (!last) return
+    after = last.id
+    const ids = packIds(page)
+    await db
+      .deleteFrom('order_lines')
+      .where(isAmong(db, 'order_id', ids))
+      .execute()
+    await db
+      .deleteFrom('orders')
+      .where(isAmong(db, 'id', ids))
+      .execute()
+  }
+}
+
 /** All that the run stored. They are found by their ids, which spares every order an entry in an index over imports. */
 export function ordersOf(db: Kysely<Schema>, { id, orders_after }: ImportRun) {
   return db.selectFrom('orders').where('import_id', '=', id).where('id', '>', orders_after)
 }
 
 /** 0 where there is none. */
-export async function lastOrderId(db: Kysely<Schema>): Promise<OrderId> {
+async function lastOrderId(db: Kysely<Schema>): Promise<OrderId> {
   const last = await db.selectFrom('orders').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
   return last?.id ?? (0 as OrderId)
 }
@@ -105,16 +128,25 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
       ),
     )
     .execute()
-  const unused = await forUpdate(
+  const brought = await db.selectFrom('products').select('id').where('import_id', '=', id).execute()
+  // Reading all lines there are is dear, and mostly for nothing.
+  if (brought.length === 0) return 0
+  const unused = await db
+    .selectFrom('products')
+    .select('id')
+    .where('import_id', '=', id)
+    .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
+    .execute()
+  const ids = unused.map((product) => product.id)
+  // Locked by their ids: the search above would also wait for products that workers have in hand.
+  await forUpdate(
     db,
     db
       .selectFrom('products')
       .select('id')
-      .where('import_id', '=', id)
-      .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
+      .where(isAmong(db, 'id', ids))
       .orderBy('id'),
   ).execute()
-  const ids = unused.map((product) => product.id)
   await db
     .deleteFrom('stock_adjustments')
     .where(isAmong(db, 'product_id', ids))

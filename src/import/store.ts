@@ -1,12 +1,11 @@
 // Stores one chunk: customers, products, orders and lines, in the transaction of its caller.
 import { shareTurn } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
-import { type Columns, packRows, unpackRows } from '../database/packed-rows.js'
-import { rowSource } from '../database/row-source.js'
+import { type Columns, packIds, packRows, unpackRows } from '../database/packed-rows.js'
+import { isAmong, rowSource } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
-import { type Chunk, type LineRow, packLines } from './chunk-rows.js'
-import { lastOrderId } from './runs.js'
+import { type Chunk, type LineRow, packLines, packOrders } from './chunk-rows.js'
 
 export interface StoreOptions {
   readonly importId: ImportId
@@ -33,11 +32,11 @@ export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: Stor
   await shareTurn(db, 'turn_names')
   await addCustomers(db, chunk, options)
   const productsCreated = await addProducts(db, chunk, options)
-  const lastBefore = await lastOrderId(db)
-  const orders = await addOrders(db, chunk, options)
-  const allNew = orders === chunk.orderCount
-  const lines = await addLines(db, allNew ? chunk.lines : await setAside(db, chunk, options), options.source)
-  if (!allNew) await addUpOrders(db, chunk, options, lastBefore)
+  const known = await findKnownOrders(db, chunk, options)
+  const fitting = known.length === 0 ? chunk : await setAside(db, chunk, known, options)
+  const orders = await addOrders(db, fitting.orders, options)
+  const lines = await addLines(db, fitting.lines, options.source)
+  await addUpOrders(db, known)
   if (chunk.spoiledCount > 0) await markSpoiled(db, chunk, options)
   return { orders, lines, productsCreated }
 }
@@ -97,19 +96,19 @@ async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptio
   return created
 }
 
-async function addOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }: StoreOptions): Promise<number> {
-  const rows = rowSource(db, 'row', chunk.orders)
+/** @param orders that are not known yet */
+async function addOrders(
+  db: Kysely<Schema>,
+  orders: Chunk['orders'],
+  { importId, source }: StoreOptions,
+): Promise<number> {
   const added = await db
     .insertInto('orders')
     .columns(['import_id', 'source', 'reference', 'customer_id', 'ordered_at', 'business_day', 'currency', 'total'])
     .expression((eb) =>
       eb
-        .selectFrom(rows)
+        .selectFrom(rowSource(db, 'row', orders))
         .innerJoin('customers', 'customers.customer_id', 'row.customer_id')
-        .leftJoin('orders', (join) =>
-          join.on('orders.source', '=', source).onRef('orders.reference', '=', 'row.reference'),
-        )
-        .where('orders.id', 'is', null)
         .select([
           eb.val(importId).as('import_id'),
           eb.val(source).as('source'),
@@ -144,15 +143,53 @@ async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], source: strin
   return Number(added.numInsertedOrUpdatedRows ?? 0n)
 }
 
-/** For orders whose lines stand in several chunks: their total is that of all lines stored so far. */
-/** @param last only orders up to this one, which were there before the chunk, have a total to be mended */
-async function addUpOrders(
+interface KnownOrder {
+  readonly id: OrderId
+  readonly reference: string
+  /** 1 where lines of the chunk cannot simply be added to it: it is another import's, or has another header. */
+  readonly foreign: number
+}
+
+/** The orders of the chunk that are stored already. */
+async function findKnownOrders(
   db: Kysely<Schema>,
   chunk: Chunk,
   { importId, source }: StoreOptions,
-  last: OrderId,
-): Promise<void> {
-  const rows = rowSource(db, 'row', chunk.orders)
+): Promise<KnownOrder[]> {
+  return db
+    .selectFrom(rowSource(db, 'row', chunk.orders))
+    .crossJoin('orders')
+    .where('orders.source', '=', source)
+    .whereRef('orders.reference', '=', 'row.reference')
+    .innerJoin('customers', 'customers.id', 'orders.customer_id')
+    .select((eb) => [
+      'orders.id',
+      'row.reference',
+      eb
+        .case()
+        .when(
+          eb.or([
+            eb('orders.import_id', '!=', importId),
+            eb('customers.customer_id', '!=', eb.ref('row.customer_id')),
+            eb('orders.currency', '!=', eb.ref('row.currency')),
+            eb('orders.ordered_at', '!=', eb.ref('row.ordered_at')),
+          ]),
+        )
+        .then(eb.lit(1))
+        .else(eb.lit(0))
+        .end()
+        .as('foreign'),
+    ])
+    .execute()
+}
+
+/**
+ * Of orders whose lines stand in several chunks, the total is that of all lines stored so far. They are named by their ids:
+ * what a planner knows of a table that is just being filled does not tell it to look them up by their references.
+ */
+async function addUpOrders(db: Kysely<Schema>, known: readonly KnownOrder[]): Promise<void> {
+  const begun = known.filter((order) => order.foreign === 0)
+  if (begun.length === 0) return
   await db
     .updateTable('orders')
     .set((eb) => ({
@@ -161,10 +198,7 @@ async function addUpOrders(
         .whereRef('order_lines.order_id', '=', 'orders.id')
         .select((sub) => sub.fn.coalesce(sub.fn.sum<number>('order_lines.total'), sub.lit(0)).as('total')),
     }))
-    .where('import_id', '=', importId)
-    .where('id', '<=', last)
-    .where('source', '=', source)
-    .where('reference', 'in', (eb) => eb.selectFrom(rows).select('row.reference'))
+    .where(isAmong(db, 'id', packIds(begun)))
     .execute()
 }
 
@@ -172,18 +206,24 @@ async function addUpOrders(
  * Keeps the lines out that cannot simply be stored, for the end to judge: their order is from an earlier import, or it
  * began, in an earlier chunk, with another customer, currency or date.
  *
- * @returns the lines that remain
+ * @returns the orders that are new, and the lines that remain
  */
-async function setAside(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<Chunk['lines']> {
-  const foreign = await findForeignOrders(db, chunk, options)
-  if (foreign.size === 0) return chunk.lines
-  const orders = new Map(unpackRows(chunk.orders).map((order) => [order.reference, order]))
+async function setAside(
+  db: Kysely<Schema>,
+  chunk: Chunk,
+  known: readonly KnownOrder[],
+  options: StoreOptions,
+): Promise<Pick<Chunk, 'orders' | 'lines'>> {
+  const stored = new Set(known.map(({ reference }) => reference))
+  const foreign = new Set(known.filter((order) => order.foreign === 1).map(({ reference }) => reference))
+  const orders = unpackRows(chunk.orders)
+  const headers = new Map(orders.map((order) => [order.reference, order]))
   const customers = new Map(unpackRows(chunk.customers).map(({ customer_id, name }) => [customer_id, name]))
   const products = new Map(unpackRows(chunk.products).map(({ sku, name }) => [sku, name]))
   const asides: AsideRow[] = []
   const remaining: LineRow[] = []
   for (const line of unpackRows(chunk.lines)) {
-    const order = foreign.has(line.reference) ? orders.get(line.reference) : undefined
+    const order = foreign.has(line.reference) ? headers.get(line.reference) : undefined
     if (!order) {
       remaining.push(line)
       continue
@@ -202,32 +242,7 @@ async function setAside(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions)
     })
   }
   await addAsides(db, asides, options.importId)
-  return packLines(remaining)
-}
-
-async function findForeignOrders(
-  db: Kysely<Schema>,
-  chunk: Chunk,
-  { importId, source }: StoreOptions,
-): Promise<ReadonlySet<string>> {
-  const rows = rowSource(db, 'row', chunk.orders)
-  const foreign = await db
-    .selectFrom(rows)
-    .crossJoin('orders')
-    .where('orders.source', '=', source)
-    .whereRef('orders.reference', '=', 'row.reference')
-    .innerJoin('customers', 'customers.id', 'orders.customer_id')
-    .where((eb) =>
-      eb.or([
-        eb('orders.import_id', '!=', importId),
-        eb('customers.customer_id', '!=', eb.ref('row.customer_id')),
-        eb('orders.currency', '!=', eb.ref('row.currency')),
-        eb('orders.ordered_at', '!=', eb.ref('row.ordered_at')),
-      ]),
-    )
-    .select('row.reference')
-    .execute()
-  return new Set(foreign.map(({ reference }) => reference))
+  return { orders: packOrders(orders.filter(({ reference }) => !stored.has(reference))), lines: packLines(remaining) }
 }
 
 type AsideRow = Omit<ImportAsidesTable, 'import_id'>

@@ -1,12 +1,18 @@
-// Two imports on one server that meet in the middle of their transactions.
+// Imports on a server that meet each other, or workers, in the middle of their transactions.
 import { expect } from 'vitest'
+import type { Transaction } from '../../src/database/kysely.js'
+import type { Schema } from '../../src/database/schema.js'
 import type { Day } from '../../src/domain/business-day.js'
 import type { Currency } from '../../src/domain/money.js'
+import { EXIT } from '../../src/errors.js'
 import { packChunk } from '../../src/import/chunk-rows.js'
-import { beginRun, insertRun, removeUnusedNames } from '../../src/import/runs.js'
+import { RejectExamples } from '../../src/import/rejects.js'
+import { beginRun, insertRun, removeUnusedNames, takeBack } from '../../src/import/runs.js'
 import { storeChunk } from '../../src/import/store.js'
+import { reachVerdicts } from '../../src/import/verdicts.js'
+import { csv, line } from '../workplace.js'
 import { describeOnServerEngines, type EnginePlace } from './place.js'
-import { untilSomeoneWaits } from './waiting.js'
+import { besideInHand, untilSomeoneWaits } from './waiting.js'
 
 describeOnServerEngines('two imports', (test) => {
   test('one whose process died goes on behind the chunk that was being committed then', async ({ place }) => {
@@ -50,6 +56,65 @@ describeOnServerEngines('two imports', (test) => {
     await expectOneWholeOrder(place)
   })
 })
+
+describeOnServerEngines('workers beside an import', (test) => {
+  test('do not keep its end waiting, whatever they have in hand', async ({ place }) => {
+    await place.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' }), ...MANY))
+    const again = csv(
+      line({ order: 'A-1' }),
+      line({ order: 'A-2', customer: 'C-2', sku: 'S-2' }),
+      line({ order: 'A-3' }),
+    )
+    const file = place.file('again.csv', again)
+    const { code, stderr } = await besideInHand(place, takeInHand, () => place.runWith({}, 'import', file))
+    expect(code, stderr).toBe(EXIT.partly)
+    expect(await place.rows('select imported, duplicates, conflicts from imports where id = 2')).toEqual([
+      { imported: 1, duplicates: 1, conflicts: 1 },
+    ])
+    expect(await place.rows("select sku from products where sku in ('S-1', 'S-2')")).toEqual([{ sku: 'S-1' }])
+    await place.expectAuditClean()
+  })
+
+  test('are not kept waiting by its end', async ({ place }) => {
+    await place.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
+    const run = await insertRun(place.db, { source: 'default', file: '/again.csv' })
+    await storeChunk(place.db, anOrder(), { importId: run.id, source: 'default', initialStock: 5, now: 1 })
+    const { code, stderr } = await besideInHand(
+      place,
+      async (ending) => {
+        const verdicts = await reachVerdicts(ending, run, new RejectExamples(), [])
+        expect(verdicts).toMatchObject({ duplicates: 1, conflicts: 0, rejected: 0 })
+      },
+      () => place.runWith({}, 'work', '--drain'),
+    )
+    expect(code, stderr).toBe(0)
+    expect(await place.statuses()).toEqual({ completed: 2 })
+  })
+
+  test('do not keep one waiting that takes back what another left half done', async ({ place }) => {
+    const cutOff = await insertRun(place.db, { source: 'till', file: '/till.csv' })
+    await storeChunk(place.db, anOrder(), { importId: cutOff.id, source: 'till', initialStock: 5, now: 1 })
+    await place.importing(csv(...MANY))
+    await besideInHand(
+      place,
+      (worker) => worker.selectFrom('orders').select('id').where('source', '=', 'default').forUpdate().execute(),
+      () => place.db.transaction().execute((trx) => takeBack(trx, cutOff)),
+    )
+    expect(await place.rows('select distinct source from orders')).toEqual([{ source: 'default' }])
+    expect(await place.value('select count(*) from orders')).toBe(MANY.length)
+    await place.expectAuditClean()
+  })
+})
+
+/** So many orders and products that MySQL looks them up by their ids; of a handful it reads, and locks, all there are. */
+const MANY = Array.from({ length: 300 }, (_, n) => line({ order: `M-${n}`, sku: `M-${n}` }))
+
+/** All that a claim locks of all orders there are. */
+async function takeInHand(worker: Transaction<Schema>): Promise<void> {
+  for (const table of ['due_orders', 'orders', 'products'] as const) {
+    await worker.selectFrom(table).selectAll().forUpdate().execute()
+  }
+}
 
 /** More than a process can be numbered. */
 const NO_PROCESS = 2 ** 30

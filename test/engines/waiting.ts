@@ -21,7 +21,11 @@ export async function whileInHand<Result>(
 
 /** Resolves as soon as a transaction in the place's database waits for a lock of another. */
 export function untilSomeoneWaits(place: EnginePlace): Promise<void> {
-  return until(() => (place.engine === 'postgres' ? someoneWaitsOnPostgres(place) : someoneWaitsOnMysql(place)))
+  return until(() => someoneWaits(place))
+}
+
+function someoneWaits(place: EnginePlace): Promise<boolean> {
+  return place.engine === 'postgres' ? someoneWaitsOnPostgres(place) : someoneWaitsOnMysql(place)
 }
 
 async function someoneWaitsOnPostgres(place: EnginePlace): Promise<boolean> {
@@ -35,4 +39,26 @@ async function someoneWaitsOnMysql(place: EnginePlace): Promise<boolean> {
   const waiting = [...String(report?.['Status']).matchAll(/LOCK WAIT[\s\S]*?thread id (\d+)/g)].map(([, id]) => id)
   const ours = await place.rows('select id from information_schema.processlist where db = database()')
   return ours.some((row) => waiting.includes(String(row['id'] ?? row['ID'])))
+}
+
+/** Does `second` while the first transaction is open. @throws where it waits for that */
+export async function besideInHand<Result>(
+  place: EnginePlace,
+  first: (trx: Transaction<Schema>) => Promise<unknown>,
+  second: () => Promise<Result>,
+): Promise<Result> {
+  let ended = false
+  const { done, waited } = await place.db.transaction().execute(async (trx) => {
+    await first(trx)
+    const done = second()
+    const end = () => {
+      ended = true
+    }
+    done.then(end, end)
+    await until(async () => ended || (await someoneWaits(place)))
+    return { done, waited: !ended }
+  })
+  const result = await done
+  if (waited) throw new Error('it waited for the other transaction')
+  return result
 }
