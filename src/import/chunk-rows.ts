@@ -79,7 +79,7 @@ export function packChunk(rows: {
 }): Chunk {
   return {
     customers: packRows({ customer_id: 'text', name: 'text' }, rows.customers),
-    orders: packOrders(rows.orders),
+    orders: packRows(ORDER_COLUMNS, rows.orders),
     orderCount: rows.orders.length,
     lines: packLines(rows.lines),
     lineCount: rows.lines.length,
@@ -87,10 +87,6 @@ export function packChunk(rows: {
     spoiled: packRows({ reference: 'text', line_number: 'integer' }, rows.spoiled),
     spoiledCount: rows.spoiled.length,
   }
-}
-
-export function packOrders(orders: readonly OrderRow[]): PackedRows<OrderRow> {
-  return packRows(ORDER_COLUMNS, orders)
 }
 
 export function packLines(lines: readonly LineRow[]): PackedRows<LineRow> {

@@ -106,7 +106,7 @@ export function ordersOf(db: Kysely<Schema>, { id, orders_after }: ImportRun) {
 }
 
 /** 0 where there is none. */
-async function lastOrderId(db: Kysely<Schema>): Promise<OrderId> {
+export async function lastOrderId(db: Kysely<Schema>): Promise<OrderId> {
   const last = await db.selectFrom('orders').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
   return last?.id ?? (0 as OrderId)
 }

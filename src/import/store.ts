@@ -2,10 +2,11 @@
 import { shareTurn } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import { type Columns, packIds, packRows, unpackRows } from '../database/packed-rows.js'
-import { isAmong, rowSource } from '../database/row-source.js'
+import { besideIds, isAmong, rowSource } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
-import { type Chunk, type LineRow, packLines, packOrders } from './chunk-rows.js'
+import { type Chunk, type LineRow, packLines } from './chunk-rows.js'
+import { lastOrderId } from './runs.js'
 
 export interface StoreOptions {
   readonly importId: ImportId
@@ -32,10 +33,10 @@ export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: Stor
   await shareTurn(db, 'turn_names')
   await addCustomers(db, chunk, options)
   const productsCreated = await addProducts(db, chunk, options)
-  const known = await findKnownOrders(db, chunk, options)
-  const fitting = known.length === 0 ? chunk : await setAside(db, chunk, known, options)
-  const orders = await addOrders(db, fitting.orders, options)
-  const lines = await addLines(db, fitting.lines, options.source)
+  const lastBefore = await lastOrderId(db)
+  const orders = await addOrders(db, chunk.orders, options)
+  const known = orders === chunk.orderCount ? [] : await findKnownOrders(db, chunk, options, lastBefore)
+  const lines = await addLines(db, await setAside(db, chunk, known, options), options.source)
   await addUpOrders(db, known)
   if (chunk.spoiledCount > 0) await markSpoiled(db, chunk, options)
   return { orders, lines, productsCreated }
@@ -96,7 +97,7 @@ async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptio
   return created
 }
 
-/** @param orders that are not known yet */
+/** Those of the orders that are not stored yet. Returns how many. */
 async function addOrders(
   db: Kysely<Schema>,
   orders: Chunk['orders'],
@@ -109,6 +110,10 @@ async function addOrders(
       eb
         .selectFrom(rowSource(db, 'row', orders))
         .innerJoin('customers', 'customers.customer_id', 'row.customer_id')
+        .leftJoin('orders', (join) =>
+          join.on('orders.source', '=', source).onRef('orders.reference', '=', 'row.reference'),
+        )
+        .where('orders.id', 'is', null)
         .select([
           eb.val(importId).as('import_id'),
           eb.val(source).as('source'),
@@ -150,17 +155,19 @@ interface KnownOrder {
   readonly foreign: number
 }
 
-/** The orders of the chunk that are stored already. */
+/** The orders of the chunk that were stored before it: up to the last one that there was. */
 async function findKnownOrders(
   db: Kysely<Schema>,
   chunk: Chunk,
   { importId, source }: StoreOptions,
+  lastBefore: OrderId,
 ): Promise<KnownOrder[]> {
   return db
     .selectFrom(rowSource(db, 'row', chunk.orders))
     .crossJoin('orders')
     .where('orders.source', '=', source)
     .whereRef('orders.reference', '=', 'row.reference')
+    .where(besideIds('orders.id'), '<=', lastBefore)
     .innerJoin('customers', 'customers.id', 'orders.customer_id')
     .select((eb) => [
       'orders.id',
@@ -206,24 +213,23 @@ async function addUpOrders(db: Kysely<Schema>, known: readonly KnownOrder[]): Pr
  * Keeps the lines out that cannot simply be stored, for the end to judge: their order is from an earlier import, or it
  * began, in an earlier chunk, with another customer, currency or date.
  *
- * @returns the orders that are new, and the lines that remain
+ * @returns the lines that remain
  */
 async function setAside(
   db: Kysely<Schema>,
   chunk: Chunk,
   known: readonly KnownOrder[],
   options: StoreOptions,
-): Promise<Pick<Chunk, 'orders' | 'lines'>> {
-  const stored = new Set(known.map(({ reference }) => reference))
+): Promise<Chunk['lines']> {
   const foreign = new Set(known.filter((order) => order.foreign === 1).map(({ reference }) => reference))
-  const orders = unpackRows(chunk.orders)
-  const headers = new Map(orders.map((order) => [order.reference, order]))
+  if (foreign.size === 0) return chunk.lines
+  const orders = new Map(unpackRows(chunk.orders).map((order) => [order.reference, order]))
   const customers = new Map(unpackRows(chunk.customers).map(({ customer_id, name }) => [customer_id, name]))
   const products = new Map(unpackRows(chunk.products).map(({ sku, name }) => [sku, name]))
   const asides: AsideRow[] = []
   const remaining: LineRow[] = []
   for (const line of unpackRows(chunk.lines)) {
-    const order = foreign.has(line.reference) ? headers.get(line.reference) : undefined
+    const order = foreign.has(line.reference) ? orders.get(line.reference) : undefined
     if (!order) {
       remaining.push(line)
       continue
@@ -242,7 +248,7 @@ async function setAside(
     })
   }
   await addAsides(db, asides, options.importId)
-  return { orders: packOrders(orders.filter(({ reference }) => !stored.has(reference))), lines: packLines(remaining) }
+  return packLines(remaining)
 }
 
 type AsideRow = Omit<ImportAsidesTable, 'import_id'>
