@@ -60,13 +60,16 @@ describeOnServerEngines('a migration', (test, engine) => {
   test('waits for one that is under way elsewhere', async ({ emptyPlace: place }) => {
     const { take, waiting, give } = LOCKS[engine]
     const other = await connect(readDatabase(place.databaseUrl), { connections: 1 })
-    await sql.raw(take).execute(other)
-    const migration = place.run('migrate')
-    await until(async () => (await sql.raw(waiting).execute(other)).rows.length > 0)
-    expect(await tables(place)).toEqual([])
-    await sql.raw(give).execute(other)
+    const migration = await other.connection().execute(async (holder) => {
+      await sql.raw(take).execute(holder)
+      const migration = place.run('migrate')
+      await until(async () => (await sql.raw(waiting).execute(holder)).rows.length > 0)
+      expect(await tables(place)).toEqual([])
+      await sql.raw(give).execute(holder)
+      return { ended: migration }
+    })
     await other.destroy()
-    expect((await migration).code).toBe(0)
+    expect((await migration.ended).code).toBe(0)
     expect(await tables(place)).toContain('orders')
   })
 

@@ -159,9 +159,9 @@ export function describeQueueContract(start: StartDriver): void {
 
   describe('is paused', () => {
     test('by another process, until a third one resumes it', async ({ scene }) => {
-      const ids = await scene.orders(60 * BATCH_SIZE)
+      const ids = await scene.orders(100 * BATCH_SIZE)
       await scene.queue.publish(ids)
-      scene.chargeMs = 40
+      scene.chargeMs = 60
       scene.consume()
       await until(() => scene.deliveries.length >= 2)
       await scene.runProcess('queue', 'pause')
