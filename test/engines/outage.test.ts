@@ -145,7 +145,9 @@ describeOnPrivateServers('a server', (test) => {
   test('that is never there again lets the worker go at a signal', async ({ server, place }) => {
     await place.run('migrate')
     const worker = place.start({}, 'work')
-    await until(async () => (await place.value(`select count(*) from workers where pid = ${worker.child.pid}`)) === 1)
+    // It is at work by its second sign of life; during the first, a server that is lost is one that cannot be reached.
+    const atWork = `select count(*) from workers where pid = ${worker.child.pid} and last_seen > started_at`
+    await until(async () => (await place.value(atWork)) === 1)
     await server.kill()
     await worker.saw('Waiting for it')
     worker.child.kill('SIGTERM')
