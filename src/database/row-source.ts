@@ -32,8 +32,8 @@ export function isAmong(db: Executing, column: string, ids: readonly number[] | 
 }
 
 /**
- * A column of whole numbers in a condition that stands beside a list of ids: rows are to be found by their ids. Of a column
- * that changes with every batch, planners know what was true a while ago, and would read all of an index over it each time.
+ * A column of whole numbers in a condition that stands beside others by which rows are to be found: no index over it is used.
+ * Of what changes with every batch, or every chunk, planners know what was true a while ago, and would read all of it.
  */
 export function besideIds(column: string): RawBuilder<number> {
   return sql`(${sql.ref(column)} + 0)`

@@ -28,10 +28,10 @@ export const CONNECT_TIMEOUT_MS = 5000
 /** After so long of silence, a connection is asked whether its server is still there. */
 export const KEEP_ALIVE_MS = 10_000
 
-/** Undefined for what is neither postgres://HOST/DATABASE nor mysql://HOST/DATABASE. */
 /** A server that holds tables. */
 export type ServerAddress = PostgresAddress | MysqlAddress
 
+/** Undefined for what is neither postgres://HOST/DATABASE nor mysql://HOST/DATABASE. */
 export function serverAddress(text: string): ServerAddress | undefined {
   return readPostgresAddress(text) ?? readMysqlAddress(text)
 }

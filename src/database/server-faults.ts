@@ -71,11 +71,15 @@ const MARIADB_FAULTS = new Map<unknown, ServerFault>([
 
 /** The clients' own errors carry no code. */
 const LOST = /Connection terminated|closed state|is not queryable|Pool is closed/
+const CUT_OFF = /socket disconnected|read ECONNRESET|write EPIPE|socket hang up|error establishing an SSL connection/
+const NO_POSTGRES = /received invalid response/
 const SILENT = /timeout expired|timeout exceeded when trying to connect|Query read timeout/
 
 /** Undefined for errors that are not the server's, nor of the way to it, and for those that tell of a mistake of ours. */
 export function faultIn(error: unknown): ServerFault | undefined {
   if (!(error instanceof Error)) return undefined
+  // Also where mysql2 takes it for a fault of TLS, since it came before that was agreed upon.
+  if (CUT_OFF.test(error.message)) return 'unreachable'
   if ('errno' in error && 'sqlState' in error && MARIADB_FAULTS.has(error.errno)) return MARIADB_FAULTS.get(error.errno)
   const fault = FAULTS.get(errorCode(error) ?? '')
   if (fault === 'refused' && /pg_hba\.conf/.test(error.message)) return 'host_refused'
@@ -87,7 +91,7 @@ function faultWithoutCode(error: Error): ServerFault | undefined {
   const { message } = error
   if (/SASL|SCRAM/.test(message)) return 'refused'
   if (/certificate|\b(SSL|TLS)\b/i.test(message)) return 'tls'
-  if (LOST.test(message) || SILENT.test(message)) return 'unreachable'
+  if (LOST.test(message) || SILENT.test(message) || NO_POSTGRES.test(message)) return 'unreachable'
   return 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo')
     ? 'unreachable'
     : undefined
@@ -103,7 +107,9 @@ export function reasonIn(error: unknown): string {
   const message = first instanceof Error ? first.message : String(first)
   if (/SASL|SCRAM/.test(message)) return 'it wants a password, or another one'
   if (SILENT.test(message) || /ETIMEDOUT/.test(message)) return 'it does not answer'
-  if (LOST.test(message) || /ECONNRESET|EPIPE|The server closed the connection/.test(message)) return CONNECTION_LOST
+  if (NO_POSTGRES.test(message)) return 'what answers there is no PostgreSQL'
+  if (LOST.test(message) || CUT_OFF.test(message) || /ECONNRESET|EPIPE|The server closed the connection/.test(message))
+    return CONNECTION_LOST
   return message.replace(/\.$/, '') || (errorCode(error) ?? 'it does not say why')
 }
 

@@ -81,7 +81,8 @@ const PAGE = 10_000
 
 /** By their ids, read without a lock: MySQL locks whatever a delete reads, and other orders behind these are in workers' hands. */
 async function removeOrders(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  // Nobody has looked at what a run stored that was cut off; without, each page may cost a search through all orders.
+  // Nobody has looked at what a run stored that was cut off; without, each page may cost a search through all orders. Until
+  // the end of the transaction, others that would look at these tables wait, the ends of other imports among them.
   await refreshStatistics(db, 'orders', 'order_lines')
   for (let after = 0 as OrderId; ; ) {
     const page = await ordersOf(db, run).select('id').where('id', '>', after).orderBy('id').limit(PAGE).execute()
@@ -128,25 +129,16 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
       ),
     )
     .execute()
-  const brought = await db.selectFrom('products').select('id').where('import_id', '=', id).execute()
+  const brought = db.selectFrom('products').select('id').where('import_id', '=', id)
   // Reading all lines there are is dear, and mostly for nothing.
-  if (brought.length === 0) return 0
-  const unused = await db
-    .selectFrom('products')
-    .select('id')
-    .where('import_id', '=', id)
+  if (!(await brought.limit(1).executeTakeFirst())) return 0
+  const unused = await brought
     .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
     .execute()
-  const ids = unused.map((product) => product.id)
-  // Locked by their ids: the search above would also wait for products that workers have in hand.
-  await forUpdate(
-    db,
-    db
-      .selectFrom('products')
-      .select('id')
-      .where(isAmong(db, 'id', ids))
-      .orderBy('id'),
-  ).execute()
+  // Locked by their ids: the search above would also wait for products that workers have in hand. One that a person has
+  // meanwhile made the shop's own, by an adjustment for instance, is the import's no more.
+  const locked = await forUpdate(db, brought.where(isAmong(db, 'id', packIds(unused))).orderBy('id')).execute()
+  const ids = packIds(locked)
   await db
     .deleteFrom('stock_adjustments')
     .where(isAmong(db, 'product_id', ids))

@@ -131,7 +131,7 @@ function maybeBooked(sku: string, delta: number, after: number, cause: unknown):
         'Run again, it might be booked twice. Look first, once the server is back: `orderctl products list` shows ' +
         `${groupThousands(after)} units of ${sku} on hand with the change and ${groupThousands(after - delta)} without it, less what was sold since.`,
       retryable: false,
-      exit: EXIT.unreachable,
+      exit: EXIT.failed,
     },
     { cause },
   )

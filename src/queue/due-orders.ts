@@ -18,7 +18,7 @@ export function mayBeDue(eb: ExpressionBuilder<Schema, 'orders'>) {
 /**
  * Orders that are not in the queue fall due. Returns how many do.
  *
- * @param trx in which nobody else can make them due: a row for an order that somebody has settled meanwhile stays for ever
+ * @param trx in which nobody else can make them due: a row for an order that somebody has settled meanwhile has no business there
  * @param dueAt by the database's clock (databaseTime)
  */
 export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[], dueAt: number): Promise<number> {
@@ -39,7 +39,7 @@ export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[], dueA
   return Number(due.numInsertedOrUpdatedRows ?? 0n)
 }
 
-/** Pending orders that are due stay pending, and no worker finds them. Returns how many they were. */
+/** Pending orders that are due, now or later, stay pending, and no worker finds them. Returns how many they were. */
 export async function withdrawDue(db: Database): Promise<number> {
   let withdrawn = 0
   for (let after = 0 as OrderId; ; ) {
@@ -70,7 +70,26 @@ async function withdrawSlice(trx: Kysely<Schema>, after: OrderId): Promise<{ wit
   return { withdrawn: pending.length, last: last.id }
 }
 
-/** Orders that are settled, or that wait for a person: no worker finds them any more. */
+/** Of orders whose rows in the queue are locked: those that no worker may claim leave it. Nothing puts them there. */
+export async function dropStrays(trx: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
+  if (orders.length > 0) await leaveQueue(trx, await findStrays(trx, orders))
+}
+
+/** @param orders among these; all, unless told */
+export function findStrays(
+  db: Kysely<Schema>,
+  orders?: readonly { readonly id: OrderId }[],
+): Promise<{ readonly id: OrderId }[]> {
+  return db
+    .selectFrom('due_orders')
+    .leftJoin('orders', (join) => join.onRef('orders.id', '=', 'due_orders.order_id').on(mayBeDue))
+    .where('orders.id', 'is', null)
+    .$if(orders !== undefined, (query) => query.where(isAmong(db, 'due_orders.order_id', packIds(orders ?? []))))
+    .select('due_orders.order_id as id')
+    .execute()
+}
+
+/** No worker finds the orders any more. */
 export async function leaveQueue(trx: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
   if (orders.length > 0) await dropDue.run(trx, { ids: packIds(orders) })
 }
@@ -112,7 +131,7 @@ export async function countWaiting(db: Kysely<Schema>, most: number): Promise<nu
   return waiting
 }
 
-/** In how many milliseconds the last of these orders falls due of those that a worker may claim; null for none. */
+/** In how many milliseconds the last of the orders falls due, of those that are in the queue; null for none. */
 export async function lastDueIn(db: Kysely<Schema>, ids: readonly OrderId[]): Promise<number | null> {
   const [row] = await lastDue.all(db, { ids: JSON.stringify(ids) })
   if (!row || row.due_at === null) return null

@@ -4,14 +4,15 @@
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import { isAlive } from '../database/holder.js'
-import { packRows } from '../database/packed-rows.js'
+import { packIds, packRows } from '../database/packed-rows.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import { readSetting } from '../database/settings.js'
 import { inTransaction } from '../database/transaction.js'
+import { inBatches } from '../domain/batches.js'
 import { businessDay } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
-import { makeDue, mayBeDue } from '../queue/due-orders.js'
+import { dropStrays, findStrays, makeDue, mayBeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { countSalesDifferences, type FiguresCopy } from './audit.js'
 import { freshCustomerSales, freshOrderTotals, freshProductSales, freshStock } from './derivations.js'
@@ -95,17 +96,11 @@ async function refileByTimeZone(db: Database, timeZone: string): Promise<number>
 
 /**
  * Orders that no worker would find fall due, save those that wait for a person or for the end of their import; and what
- * is no open order leaves the queue, where it has no business. Returns how many fell due.
+ * no worker may claim leaves the queue, where it has no business. Returns how many fell due.
  */
 async function releaseOrders(db: Database): Promise<number> {
   let published = 0
-  await db
-    .deleteFrom('due_orders')
-    .where(({ not, exists, selectFrom }) => {
-      const order = selectFrom('orders').whereRef('orders.id', '=', 'due_orders.order_id')
-      return not(exists(order.where('orders.settled_at', 'is', null).select('orders.id')))
-    })
-    .execute()
+  await tidyQueue(db)
   for (let last = BEFORE_ALL; ; ) {
     const page = await db
       .selectFrom('orders')
@@ -135,6 +130,20 @@ async function releaseOrders(db: Database): Promise<number> {
       return makeDue(trx, ids, await databaseTime(trx))
     })
     last = end.id
+  }
+}
+
+/** Found without a lock, which workers would have to wait for, and looked at again under one. */
+async function tidyQueue(db: Database): Promise<void> {
+  for (const page of inBatches(await findStrays(db), PAGE)) {
+    await inTransaction(db, async (trx) => {
+      const rows = trx
+        .selectFrom('due_orders')
+        .where(isAmong(trx, 'order_id', packIds(page)))
+        .orderBy('order_id')
+      await forUpdate(trx, rows.select('order_id')).execute()
+      await dropStrays(trx, page)
+    })
   }
 }
 

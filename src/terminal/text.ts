@@ -3,7 +3,8 @@ import stringWidth from 'string-width'
 import { groupThousands } from '../domain/money.js'
 
 const BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g
-// Controls, and the invisible characters that reorder, join or split what surrounds them. The joiner of emoji goes too:
+// Controls, and the invisible characters that reorder, join or split what surrounds them. Those that are not assigned
+// yet but set aside for such go too, and so does the joiner of emoji:
 // terminals disagree on how wide a joined emoji is, not on how wide its parts are.
 const INVISIBLE = /\p{Cc}|(?=[\p{Cf}\p{Cn}])\p{Default_Ignorable_Code_Point}|[\uFFF9-\uFFFB]/gu
 const HALF_A_PAIR = /\p{Cs}/gu

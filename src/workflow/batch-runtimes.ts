@@ -3,8 +3,7 @@ import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { bucketOf } from '../domain/histogram.js'
 import type { WorkerId } from '../domain/ids.js'
-
-const MINUTE_MS = 60_000
+import { MINUTE_MS, startOf } from '../domain/time.js'
 
 /** What one worker counted in one minute and bucket, in full: writing it twice changes nothing. */
 interface CountedRuntimes {
@@ -28,7 +27,7 @@ export class BatchRuntimes {
   /** @param now epoch milliseconds: when the batch ended */
   count(ms: number, now = Date.now()): void {
     // A clock that was put back must not reopen a minute that was written and forgotten.
-    this.#minute = Math.max(this.#minute, now - (now % MINUTE_MS))
+    this.#minute = Math.max(this.#minute, startOf(now, MINUTE_MS))
     const buckets = this.#minutes.get(this.#minute) ?? new Map<number, number>()
     const bucket = bucketOf(ms)
     buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1)

@@ -54,13 +54,13 @@ async function whileRenewing<Result>(
   // A renewal that fails is made up for by the next; if all fail, the fence keeps a late settlement out.
   let renewal = Promise.resolve()
   const timer = setInterval(() => {
-    renewal = renewLease(db, claimed, leaseMs).catch(() => undefined)
+    renewal = renewal.then(() => renewLease(db, claimed, leaseMs)).catch(() => undefined)
   }, leaseMs / 3)
   try {
     return await act()
   } finally {
     clearInterval(timer)
-    // It locks what the settlement will lock, and in an order of its own.
+    // One under way locks what the settlement will lock, and in an order of its own.
     await renewal
   }
 }

@@ -12,7 +12,7 @@ import { inTransaction } from '../database/transaction.js'
 import { type IdempotencyKey, idempotencyKey, type LeaseToken, type OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import { OPEN_STATUSES, type OrderStatus } from '../domain/order.js'
-import { leaveQueue } from '../queue/due-orders.js'
+import { dropStrays, leaveQueue } from '../queue/due-orders.js'
 import type { Item } from './allocate.js'
 import { type OutOfStock, reserveStock, shareStock } from './stock.js'
 
@@ -55,7 +55,7 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
   return inTransaction(db, async (trx) => {
     const mine = await stillDue(trx, due, { now })
     // Nothing puts a settled order there; but if one were, every drain would come upon it for ever.
-    await leaveQueue(trx, mine.filter(isSettled))
+    await dropStrays(trx, mine.filter(isSettled))
     const open = mine.filter((order) => !isSettled(order))
     const { served, short } = await shareStock(
       trx,

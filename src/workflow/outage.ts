@@ -53,7 +53,7 @@ export async function throughOutages(
       await sleep(pause, undefined, { signal }).catch(() => undefined)
       pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
     } while (!(await answers(db)))
-    if (told === 'database_unreachable') {
+    if (told?.startsWith('database_')) {
       onNotice('The database is back.', 'server_back')
       told = undefined
     }

@@ -16,11 +16,11 @@ import { afterAll, beforeAll, test as plainTest } from 'vitest'
 import { askServer } from '../ask-server.js'
 import type { ServerEngine } from '../database-servers.js'
 import { freePort } from '../private-redis.js'
+import { PASSWORD } from '../queue/refused.js'
 import { describeUnless } from '../servers.js'
 import { EnginePlace } from './place.js'
 
 const USER = 'orderctl'
-const PASSWORD = 's3cret'
 
 /** How a kind of server is made and started. */
 interface Kind {

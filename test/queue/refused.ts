@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import type { WorkFolder } from '../workplace.js'
 import type { Environment } from './drain.js'
 
-/** Of every server in these tests; nobody may ever see it. */
+/** Of every server that asks for one in the tests; nobody may ever see it. */
 export const PASSWORD = 'tr0ub4dor'
 
 /** It takes five, at the most; the rest is for the start of a process on a busy machine. */

@@ -14,6 +14,7 @@ describe('cleanText', () => {
     ['\u009b2Jgone\u0007\u007f', '2Jgone'],
     ['invoice\u202egpj.exe\u200b', 'invoicegpj.exe'],
     ['half \ud83d a pair', 'half \ufffd a pair'],
+    ['not yet\u2065 assigned\ufff0', 'not yet assigned'],
     ['Zoë 界 ก็ 🪴', 'Zoë 界 ก็ 🪴'],
   ])('%j prints as %j', (text, clean) => {
     expect(cleanText(text)).toBe(clean)
