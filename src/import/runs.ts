@@ -89,16 +89,21 @@ async function removeOrders(db: Kysely<Schema>, run: ImportRun): Promise<void> {
     const last = page.at(-1)
     if (!last) return
     after = last.id
-    const ids = packIds(page)
-    await db
-      .deleteFrom('order_lines')
-      .where(isAmong(db, 'order_id', ids))
-      .execute()
-    await db
-      .deleteFrom('orders')
-      .where(isAmong(db, 'id', ids))
-      .execute()
+    await deleteOrders(db, page)
   }
+}
+
+/** With their lines. Nothing else belongs to orders that no worker has seen. */
+export async function deleteOrders(db: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
+  const ids = packIds(orders)
+  await db
+    .deleteFrom('order_lines')
+    .where(isAmong(db, 'order_id', ids))
+    .execute()
+  await db
+    .deleteFrom('orders')
+    .where(isAmong(db, 'id', ids))
+    .execute()
 }
 
 /** All that the run stored. They are found by their ids, which spares every order an entry in an index over imports. */

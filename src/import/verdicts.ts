@@ -7,7 +7,7 @@ import type { Schema } from '../database/schema.js'
 import { type RejectedLine, siblingReason } from './chunk.js'
 import { type Rejects, storedLineText } from './rejects.js'
 import { dropDuplicates, eachPage, PAGE, reportConflicts } from './repeats.js'
-import { type ImportRun, removeUnusedNames } from './runs.js'
+import { deleteOrders, type ImportRun, removeUnusedNames } from './runs.js'
 
 export interface Verdicts {
   /** Lines; all of them leave the counts of what was stored. */
@@ -141,14 +141,13 @@ async function removeSpoiledOrders(
       .limit(PAGE)
       .execute()
     if (orders.length === 0) return total
-    const ids = packIds(orders)
     const badLine = new Map(orders.map((order) => [order.id, order.line_number]))
     const lines = await db
       .selectFrom('order_lines as line')
       .innerJoin('orders', 'orders.id', 'line.order_id')
       .innerJoin('customers', 'customers.id', 'orders.customer_id')
       .innerJoin('products', 'products.id', 'line.product_id')
-      .where(isAmong(db, 'line.order_id', ids))
+      .where(isAmong(db, 'line.order_id', packIds(orders)))
       .orderBy('line.line_number')
       .select(['line.order_id', 'line.line_number', 'line.quantity', 'line.unit_price', 'orders.reference'])
       .select(['orders.ordered_at', 'orders.currency', 'customers.customer_id', 'customers.name as customer_name'])
@@ -163,14 +162,7 @@ async function removeSpoiledOrders(
       })),
       header,
     )
-    await db
-      .deleteFrom('order_lines')
-      .where(isAmong(db, 'order_id', ids))
-      .execute()
-    await db
-      .deleteFrom('orders')
-      .where(isAmong(db, 'id', ids))
-      .execute()
+    await deleteOrders(db, orders)
     total.lines += lines.length
     total.orders += orders.length
   }
