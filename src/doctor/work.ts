@@ -6,6 +6,7 @@ import { databaseTime } from '../database/engine.js'
 import { isAlive } from '../database/holder.js'
 import { MINUTE_MS } from '../domain/time.js'
 import { createQueue } from '../queue/create-queue.js'
+import { countUnresolved } from '../queue/due-orders.js'
 import { WORKER_STALE_MS } from '../reports/status.js'
 import type { DatabaseCheck, Finding } from './finding.js'
 
@@ -95,12 +96,7 @@ async function checkImports(db: Database): Promise<Finding> {
 }
 
 async function checkWaiting(db: Database): Promise<Finding> {
-  const { count } = await db
-    .selectFrom('orders')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('status', '=', 'payment_processing')
-    .where('reason', '=', 'payment_unknown')
-    .executeTakeFirstOrThrow()
+  const count = await countUnresolved(db)
   if (count === 0) return { detail: 'none' }
   return {
     detail: `the gateway never said whether it took the money for ${count} orders`,

@@ -1,7 +1,7 @@
 // Which orders are due, in the database: what every queue delivers, and what the embedded one is.
 import type { Database } from '../database/connection.js'
-import { databaseTime, forUpdate } from '../database/engine.js'
-import type { ExpressionBuilder, Kysely } from '../database/kysely.js'
+import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
+import { type ExpressionBuilder, type Kysely, sql } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong } from '../database/row-source.js'
@@ -13,6 +13,37 @@ import type { QueueCounts } from './queue.js'
 /** An order that is open and does not wait for a person, who alone can say what becomes of it. */
 export function mayBeDue(eb: ExpressionBuilder<Schema, 'orders'>) {
   return eb.and([eb('orders.settled_at', 'is', null), eb('orders.reason', 'is', null)])
+}
+
+/** An order in process has a reason only where the gateway never said whether it took the money. */
+export function waitsForPerson(eb: ExpressionBuilder<Schema, 'orders'>) {
+  // Not as a parameter: with one, SQLite cannot know that the index of just these orders will do.
+  const unanswered = eb('orders.reason', '=', sql.lit('payment_unknown'))
+  return eb.and([unanswered, eb('orders.status', '=', 'payment_processing')])
+}
+
+/** How many orders wait for a person. */
+export async function countUnresolved(db: Database): Promise<number> {
+  const { orders } = await db
+    .selectFrom('orders')
+    .where(waitsForPerson)
+    .select((eb) => eb.fn.countAll<number>().as('orders'))
+    .executeTakeFirstOrThrow()
+  return orders
+}
+
+/** Locks what the queue holds of the orders, in id order: nobody claims or settles them until the transaction's end. */
+export async function lockInQueue(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<void> {
+  if (writesAlone(trx)) return
+  const rows = trx.selectFrom('due_orders').where(isAmong(trx, 'order_id', ids))
+  await forUpdate(trx, rows.orderBy('order_id').select('order_id')).execute()
+}
+
+/** Locks the orders themselves, in id order; behind their rows in the queue, where these are locked, too. */
+export async function lockOrders(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<void> {
+  if (writesAlone(trx)) return
+  const orders = trx.selectFrom('orders').where(isAmong(trx, 'id', ids))
+  await forUpdate(trx, orders.orderBy('id').select('id')).execute()
 }
 
 /**

@@ -1,10 +1,10 @@
 // Alarms: what of the work is worth waking somebody for. Each compares one figure with a threshold of the configuration.
 import type { Config } from '../config.js'
 import type { Database } from '../database/connection.js'
-import { sql } from '../database/kysely.js'
 import { atOneMoment } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'
+import { countUnresolved } from '../queue/due-orders.js'
 import { WORKER_STALE_MS } from './status.js'
 
 export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'schedule'
@@ -110,13 +110,7 @@ async function readFailureRate(db: Database, config: Config, now: number): Promi
 async function readUnresolved(db: Database, config: Config): Promise<Alarm | null> {
   const threshold = config['alarms.unresolvedOrders']
   if (threshold === null) return null
-  const { orders } = await db
-    .selectFrom('orders')
-    .select((eb) => eb.fn.countAll<number>().as('orders'))
-    // Not as a parameter: with one, SQLite cannot know that the index of just these orders will do.
-    .where('reason', '=', sql.lit('payment_unknown'))
-    .where('status', '=', 'payment_processing')
-    .executeTakeFirstOrThrow()
+  const orders = await countUnresolved(db)
   return {
     name: 'unresolved',
     crossed: orders >= threshold,

@@ -4,15 +4,15 @@
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import { isAlive } from '../database/holder.js'
-import { packIds, packRows } from '../database/packed-rows.js'
-import { isAmong, rowSource } from '../database/row-source.js'
+import { packRows } from '../database/packed-rows.js'
+import { rowSource } from '../database/row-source.js'
 import { readSetting } from '../database/settings.js'
 import { inTransaction } from '../database/transaction.js'
 import { inBatches } from '../domain/batches.js'
 import { businessDay } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
-import { dropStrays, findStrays, makeDue, mayBeDue } from '../queue/due-orders.js'
+import { dropStrays, findStrays, lockInQueue, lockOrders, makeDue, mayBeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { countSalesDifferences, type FiguresCopy } from './audit.js'
 import { freshCustomerSales, freshOrderTotals, freshProductSales, freshStock } from './derivations.js'
@@ -119,14 +119,7 @@ async function releaseOrders(db: Database): Promise<number> {
     const ids = page.map(({ id }) => id)
     published += await inTransaction(db, async (trx) => {
       // Another rebuild, or a retry, may be at the same orders.
-      await forUpdate(
-        trx,
-        trx
-          .selectFrom('orders')
-          .where(isAmong(trx, 'id', ids))
-          .orderBy('id')
-          .select('id'),
-      ).execute()
+      await lockOrders(trx, ids)
       return makeDue(trx, ids, await databaseTime(trx))
     })
     last = end.id
@@ -137,11 +130,10 @@ async function releaseOrders(db: Database): Promise<number> {
 async function tidyQueue(db: Database): Promise<void> {
   for (const page of inBatches(await findStrays(db), PAGE)) {
     await inTransaction(db, async (trx) => {
-      const rows = trx
-        .selectFrom('due_orders')
-        .where(isAmong(trx, 'order_id', packIds(page)))
-        .orderBy('order_id')
-      await forUpdate(trx, rows.select('order_id')).execute()
+      await lockInQueue(
+        trx,
+        page.map(({ id }) => id),
+      )
       await dropStrays(trx, page)
     })
   }

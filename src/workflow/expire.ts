@@ -1,13 +1,13 @@
 // Reservations that ran out: their orders are rolled back and their stock is for others again.
 import type { Database } from '../database/connection.js'
-import { databaseTime, forUpdate } from '../database/engine.js'
+import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
-import { leaveQueue } from '../queue/due-orders.js'
+import { leaveQueue, lockInQueue, lockOrders } from '../queue/due-orders.js'
 import type { Item, Wanting } from './allocate.js'
 import { settleStock } from './stock.js'
 
@@ -24,17 +24,8 @@ export async function expireReservations(db: Database): Promise<number> {
   if (ids.length === 0) return 0
   return inTransaction(db, async (trx) => {
     // Another process may be at the same ones, or a worker.
-    const queued = trx
-      .selectFrom('due_orders')
-      .where(isAmong(trx, 'order_id', ids))
-      .orderBy('order_id')
-    await forUpdate(trx, queued.select('order_id')).execute()
-    const orders = trx
-      .selectFrom('orders')
-      .where(isAmong(trx, 'id', ids))
-      .orderBy('id')
-      .select('id')
-    await forUpdate(trx, orders).execute()
+    await lockInQueue(trx, ids)
+    await lockOrders(trx, ids)
     const locked = new Set(ids)
     const expired = (await findExpired(trx, now)).filter((order) => locked.has(order.id))
     await trx

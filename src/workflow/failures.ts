@@ -13,7 +13,7 @@ import { atOneMoment, inTransaction } from '../database/transaction.js'
 import { inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { type FailureReason, type OrderStatus, UNSOLD_STATUSES } from '../domain/order.js'
-import { makeDue } from '../queue/due-orders.js'
+import { makeDue, waitsForPerson } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 
 export interface FailureFilter {
@@ -234,10 +234,9 @@ function failures(db: Kysely<Schema>, filter: FailureFilter) {
   return query
 }
 
-/** Unsold, or waiting for a person: an order in process has a reason only then. */
+/** Unsold, or waiting for a person. */
 function isFailure(eb: ExpressionBuilder<Schema, 'orders'>) {
-  const waits = [eb('orders.status', '=', 'payment_processing'), eb('orders.reason', '=', 'payment_unknown')]
-  return eb.or([eb('orders.status', 'in', UNSOLD_STATUSES), eb.and(waits)])
+  return eb.or([eb('orders.status', 'in', UNSOLD_STATUSES), waitsForPerson(eb)])
 }
 
 /** Settled or, where nobody knows yet, last asked without an answer. */
