@@ -9,6 +9,7 @@ import { expect, test as plainTest } from 'vitest'
 import { type Config, loadConfig } from '../src/config.js'
 import { type Database, openDatabase } from '../src/database/connection.js'
 import { auditDatabase } from '../src/reports/audit.js'
+import { runInProcess } from './in-process.js'
 
 export const BINARY = resolve(import.meta.dirname, '../bin/run.js')
 
@@ -66,11 +67,13 @@ export abstract class WorkFolder {
   }
 
   run(...args: string[]): Promise<Outcome> {
-    return this.start({}, ...args).ended
+    return this.runWith({}, ...args)
   }
 
-  runWith(environment: Record<string, string>, ...args: string[]): Promise<Outcome> {
-    return this.start(environment, ...args).ended
+  /** Runs the command in the test's process; `start` is for tests whose subject is the process. */
+  async runWith(environment: Record<string, string>, ...args: string[]): Promise<Outcome> {
+    const options = { environment: { ...this.environment, ...environment }, folder: this.folder }
+    return (await runInProcess(args, options)) ?? (await this.start(environment, ...args).ended)
   }
 
   /** Runs with --json: all of stdout must be one document, and nothing else may be said. */

@@ -5,6 +5,7 @@ import { MINUTE_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
 import { type Tell, type Telling, TellingHangs } from '../schedule/alarm-state.js'
 import { cleanText } from '../terminal/text.js'
+import type { Host } from './host.js'
 
 export const execFlag = Flags.string({
   description:
@@ -15,10 +16,21 @@ export const execFlag = Flags.string({
 const DEADLINE_MS = MINUTE_MS
 
 interface AlarmCommandOptions {
-  /** The command's output goes nowhere, instead of to our stderr. */
-  readonly silent: boolean
+  /** The file descriptor for the command's output; without one, the output is discarded. */
+  readonly output: number | undefined
+  readonly environment: NodeJS.ProcessEnv
   /** After so long it is killed, with all that it has started. */
   readonly deadlineMs?: number
+}
+
+/** The command of --exec. Under --json its output is discarded. */
+export function alarmCommandOf(
+  command: string | undefined,
+  { stderr, environment }: Pick<Host, 'stderr' | 'environment'>,
+  isJson: boolean,
+): Tell | undefined {
+  if (command === undefined) return undefined
+  return alarmCommand(command, { output: isJson ? undefined : stderr.fd, environment })
 }
 
 /**
@@ -26,7 +38,10 @@ interface AlarmCommandOptions {
  *
  * @throws UserError where there is no command
  */
-export function alarmCommand(command: string, { silent, deadlineMs = DEADLINE_MS }: AlarmCommandOptions): Tell {
+export function alarmCommand(
+  command: string,
+  { output, environment, deadlineMs = DEADLINE_MS }: AlarmCommandOptions,
+): Tell {
   if (command.trim() === '') {
     throw usageError({
       code: 'empty_command',
@@ -36,13 +51,12 @@ export function alarmCommand(command: string, { silent, deadlineMs = DEADLINE_MS
   }
   return (telling) =>
     new Promise((done, failed) => {
-      const output = silent ? 'ignore' : process.stderr.fd
       const child = spawn(command, {
         shell: true,
         // A process group of its own: it can be killed whole, and a Ctrl-C that is meant for us does not reach it.
         detached: true,
-        stdio: ['ignore', output, output],
-        env: { ...process.env, ...environmentOf(telling) },
+        stdio: ['ignore', output ?? 'ignore', output ?? 'ignore'],
+        env: { ...environment, ...environmentOf(telling) },
       })
       let isLate = false
       const deadline = setTimeout(() => {

@@ -1,5 +1,6 @@
 // What every command has in common: the configuration, one way to show a result, and errors that say what to do next.
-import { Command, Errors, Flags } from '@oclif/core'
+import { resolve } from 'node:path'
+import { Command, type Config as CommandConfig, Errors, Flags } from '@oclif/core'
 import { type App, type AppOptions, withApp } from '../app.js'
 import { type Config, type LoadedConfig, loadConfig, nearest, type SettingKey } from '../config.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
@@ -7,6 +8,7 @@ import type { Progress } from '../terminal/progress.js'
 import { type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
 import { cleanText } from '../terminal/text.js'
+import { type Host, processHost } from './host.js'
 import { LOG_FORMATS, type LogEvent, type LogFormat, logFormatIn, logLine, logProgress } from './log.js'
 
 /** The flag of every command that prints a table. */
@@ -22,11 +24,27 @@ export abstract class BaseCommand extends Command {
     }),
   }
 
+  protected host = processHost
   #loaded: LoadedConfig | undefined
 
+  /** Runs the command in a host other than its process. */
+  static async runIn(
+    this: new (
+      argv: string[],
+      config: CommandConfig,
+    ) => BaseCommand,
+    host: Host,
+    argv: string[],
+    config: CommandConfig,
+  ): Promise<void> {
+    const command = new this(argv, config)
+    command.host = host
+    await command._run()
+  }
+
   protected get loadedConfig(): LoadedConfig {
-    this.#loaded ??= loadConfig(process.env, {
-      working: process.cwd(),
+    this.#loaded ??= loadConfig(this.host.environment, {
+      working: this.host.folder,
       user: this.config.configDir,
       data: this.config.dataDir,
     })
@@ -38,7 +56,7 @@ export abstract class BaseCommand extends Command {
   }
 
   protected get stdoutScreen(): Screen {
-    return screenOf(process.stdout, process.env)
+    return screenOf(this.host.stdout, this.host.environment)
   }
 
   protected withApp<Result>(use: (app: App) => Promise<Result>, options: AppOptions = {}): Promise<Result> {
@@ -58,14 +76,14 @@ export abstract class BaseCommand extends Command {
       return this.settings.logFormat
     } catch {
       // The configuration is what is wrong; this is to be told in the format that it would have named.
-      return process.env['ORDERCTL_LOG_FORMAT'] === 'json' ? 'json' : 'text'
+      return this.host.environment['ORDERCTL_LOG_FORMAT'] === 'json' ? 'json' : 'text'
     }
   }
 
   /** A line for people, on stderr: notes, warnings, what to do next; in the JSON log, an event. Silent under --json. */
   protected note(text: string, event: LogEvent = { event: 'note' }): void {
     if (this.jsonEnabled()) return
-    process.stderr.write(`${this.#logFormat === 'json' ? logLine(text, event) : text}\n`)
+    this.host.stderr.write(`${this.#logFormat === 'json' ? logLine(text, event) : text}\n`)
   }
 
   /** As a note, but in the JSON log alone: what people see elsewhere, or would see too often. */
@@ -78,23 +96,28 @@ export abstract class BaseCommand extends Command {
     if (this.#logFormat === 'json') return logProgress((text, event) => this.logEvent(text, event))
     // Loaded where it is needed: other commands start sooner without it.
     const { startProgress } = await import('../terminal/progress.js')
-    return startProgress({ stream: process.stderr, environment: process.env, silent: this.jsonEnabled() })
+    return startProgress({ stream: this.host.stderr, environment: this.host.environment, silent: this.jsonEnabled() })
   }
 
   /** The table on stdout, fitted to the terminal; as CSV where that is asked for. Silent under --json. */
   protected showTable(table: Table, { csv = false } = {}): void {
     if (this.jsonEnabled()) return
-    process.stdout.write(`${csv ? renderCsv(table) : renderTable(table, this.stdoutScreen.width)}\n`)
+    this.host.stdout.write(`${csv ? renderCsv(table) : renderTable(table, this.stdoutScreen.width)}\n`)
   }
 
   /** A line of text on stdout. Silent under --json. */
   protected print(text: string): void {
-    if (!this.jsonEnabled()) process.stdout.write(`${text}\n`)
+    if (!this.jsonEnabled()) this.host.stdout.write(`${text}\n`)
+  }
+
+  /** The path as it is seen from the working folder. */
+  protected path(text: string): string {
+    return resolve(this.host.folder, text)
   }
 
   /** The code that the process ends with once the result is out. */
   protected leaveWith(code: ExitCode): void {
-    process.exitCode = code
+    this.host.exitCode = code
   }
 
   /**
@@ -106,48 +129,46 @@ export abstract class BaseCommand extends Command {
   protected listenForInterruption(finishing?: string): AbortSignal {
     const controller = new AbortController()
     const onSignal = () => {
-      if (controller.signal.aborted) process.exit(EXIT.interrupted)
+      if (controller.signal.aborted) this.host.exit(EXIT.interrupted)
       controller.abort()
       if (finishing) this.note(finishing, { event: 'interrupted' })
     }
-    process.on('SIGINT', onSignal)
-    process.on('SIGTERM', onSignal)
+    this.host.onInterrupt(onSignal)
     return controller.signal
   }
 
   override async init(): Promise<void> {
     await super.init()
     // A reader that has seen enough (`| head`) is no failure of ours.
-    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(EXIT.done)
-      throw error
+    this.host.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      this.host.exit(EXIT.done)
     })
     if (this.#logFormat !== 'json') return
-    process.removeAllListeners('warning')
-    process.on('warning', ({ message }) => this.note(message, { event: 'note', level: 'warn' }))
+    this.host.onWarning((message) => this.note(message, { event: 'note', level: 'warn' }))
   }
 
   override async catch(error: Error): Promise<void> {
     const problem = describeProblem(error)
-    process.exitCode = problem.exit
+    this.host.exitCode = problem.exit
     if (this.jsonEnabled()) {
       this.logJson(this.toErrorJson(problem))
       return
     }
     if (this.#logFormat === 'json') {
       const { code, message, fix, retryable } = problem
-      const stack = process.env['DEBUG'] ? { stack: error.stack } : {}
+      const stack = this.host.environment['DEBUG'] ? { stack: error.stack } : {}
       const fields = { error: { code, message, fix, retryable, ...stack }, exit_code: problem.exit }
       this.note(message, { event: 'failed', level: 'error', fields })
       return
     }
-    process.stderr.write(`Error: ${cleanText(problem.message)}\n${cleanText(problem.fix)}\n`)
-    if (process.env['DEBUG']) process.stderr.write(`${error.stack}\n`)
+    this.host.stderr.write(`Error: ${cleanText(problem.message)}\n${cleanText(problem.fix)}\n`)
+    if (this.host.environment['DEBUG']) this.host.stderr.write(`${error.stack}\n`)
   }
 
   /** oclif would take the document apart again to colour it, which takes minutes and gigabytes for a long list. */
   override logJson(json: unknown): void {
-    process.stdout.write(`${JSON.stringify(json, null, 2)}\n`)
+    this.host.stdout.write(`${JSON.stringify(json, null, 2)}\n`)
   }
 
   protected override toErrorJson(error: unknown): unknown {

@@ -74,7 +74,7 @@ export abstract class FailedCommand extends BaseCommand {
     const filter = failureFilter(flags, this.settings.timeZone)
     refuseUnclearChoice(action, references, flags)
     const asks = references.length === 0 && !flags.yes && !flags['dry-run']
-    if (asks) demandTerminal(`To ${action} failed orders without naming them`, this.jsonEnabled())
+    if (asks) demandTerminal(this.host, `To ${action} failed orders without naming them`, this.jsonEnabled())
 
     return this.withApp(async (app) => {
       const named = references.length > 0 ? await findOrders(app.db, references, flags.source) : undefined
@@ -97,9 +97,9 @@ export abstract class FailedCommand extends BaseCommand {
         this.print(`Would ${action} ${orders}. Nothing was changed.`)
         return result
       }
-      this.note(renderTable(table, screenOf(process.stderr, process.env).width))
+      this.note(renderTable(table, screenOf(this.host.stderr, this.host.environment).width))
       this.note(`To ${action}: ${orders}.`)
-      if (asks) await confirm(`${action === 'retry' ? 'Retry' : 'Clear'} ${countOf(matched, 'order')}?`)
+      if (asks) await confirm(this.host, `${action === 'retry' ? 'Retry' : 'Clear'} ${countOf(matched, 'order')}?`)
       result.changed = await change.apply(app, chosen.ids)
       this.print(`${countOf(result.changed, 'order')} ${change.outcome}`)
       return result

@@ -3,6 +3,7 @@ import { Flags } from '@oclif/core'
 import { dayStart, parseDay } from '../domain/business-day.js'
 import { WEEK_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
+import type { Output } from '../terminal/screen.js'
 import { readLength } from './durations.js'
 
 export const sinceFlag = Flags.string({
@@ -43,9 +44,9 @@ export function readSince(text: string | undefined, timeZone: string, now = Date
 const LINES_AROUND = 7
 
 /** How many entries a list shows without --limit: all of them, except to a person at a terminal. */
-export function screenful(toMachine: boolean): number | undefined {
-  if (toMachine || !process.stdout.isTTY) return undefined
-  return process.stdout.rows ? Math.max(5, process.stdout.rows - LINES_AROUND) : 20
+export function screenful({ isTTY, rows }: Output, toMachine = false): number | undefined {
+  if (toMachine || !isTTY) return undefined
+  return rows ? Math.max(5, rows - LINES_AROUND) : 20
 }
 
 /** Says how to see the rest of a list that was cut; undefined where it is whole. */

@@ -11,6 +11,7 @@ import { readAllAlarms } from '../schedule/alarm-state.js'
 import { readSchedule } from '../schedule/overview.js'
 import { inkLine } from '../terminal/line.js'
 import { openLiveScreen } from '../terminal/live-screen.js'
+import type { Host } from './host.js'
 import type { WatchState } from './watch-sections.js'
 import { watchView } from './watch-view.js'
 
@@ -21,14 +22,18 @@ interface WatchOptions {
 }
 
 /** On a screen of its own, until the signal or until `q` is pressed. */
-export async function watchOnScreen(app: App, { intervalMs, signal }: WatchOptions): Promise<void> {
+export async function watchOnScreen(
+  app: App,
+  { stdin, stdout }: Pick<Host, 'stdin' | 'stdout'>,
+  { intervalMs, signal }: WatchOptions,
+): Promise<void> {
   const source = new WatchSource(app, intervalMs)
   let state = await source.read()
   const left = new AbortController()
   const over = AbortSignal.any([signal, left.signal])
   const screen = openLiveScreen({
-    input: process.stdin,
-    output: process.stdout,
+    input: stdin,
+    output: stdout,
     onKey: (key) => {
       if (key === 'q' || key === 'Q') left.abort()
     },

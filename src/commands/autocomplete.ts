@@ -60,10 +60,10 @@ ${INSTALL.fish}`
 
   async run(): Promise<AutocompleteResult> {
     const { args } = await this.parse(Autocomplete)
-    const shell = args.shell ?? loginShell(process.env['SHELL'])
+    const shell = args.shell ?? loginShell(this.host.environment['SHELL'])
     const script = SCRIPTS[shell](completionData(this.config))
-    if (!this.jsonEnabled()) process.stdout.write(script)
-    if (process.stdout.isTTY) this.note(`\nThis is the script. To install it:\n${INSTALL[shell]}`)
+    if (!this.jsonEnabled()) this.host.stdout.write(script)
+    if (this.host.stdout.isTTY) this.note(`\nThis is the script. To install it:\n${INSTALL[shell]}`)
     return { shell, script }
   }
 }

@@ -21,7 +21,7 @@ export default class Doctor extends BaseCommand {
     const checks = await examine({
       nodeRange: String(engines?.node),
       loadConfig: () => this.loadedConfig,
-      environment: process.env,
+      environment: this.host.environment,
     })
     const failed = checks.filter((check) => !check.ok)
     this.showTable({

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { Args, Flags } from '@oclif/core'
 import type { App } from '../app.js'
 import { BaseCommand } from '../command-line/base-command.js'
@@ -67,7 +66,7 @@ export default class Import extends BaseCommand {
   async run(): Promise<ImportResult> {
     const { args, flags } = await this.parse(Import)
     const began = performance.now()
-    const file = args.file === STDIN ? STDIN : resolve(args.file)
+    const file = args.file === STDIN ? STDIN : this.path(args.file)
     const progress = await this.startProgress()
     const options: Omit<ImportOptions, 'openRejects' | 'resume'> = {
       file,
@@ -95,10 +94,13 @@ export default class Import extends BaseCommand {
     try {
       const outcome = flags['dry-run']
         ? await this.#dryRun(options)
-        : await this.withApp((app) => this.#import(app, { ...options, ...flags }), {
-            create: true,
-            allowEviction: flags['allow-eviction'],
-          })
+        : await this.withApp(
+            (app) => this.#import(app, { ...options, ...flags, rejects: flags.rejects && this.path(flags.rejects) }),
+            {
+              create: true,
+              allowEviction: flags['allow-eviction'],
+            },
+          )
       progress.stop()
       return this.#show(outcome, { file, dry_run: flags['dry-run'] ?? false, began })
     } finally {

@@ -123,7 +123,7 @@ export default class StatusCommand extends BaseCommand {
     const { width = MOST_COLUMNS } = this.stdoutScreen
     this.print(`Queue: ${driver}. Times: ${timeZone}.`)
     this.print(historyChart(periods, Math.min(width, MOST_COLUMNS)))
-    this.showTable(historyTable(periods, Math.max(5, (screenful(false) ?? 24) - 4), timeZone))
+    this.showTable(historyTable(periods, Math.max(5, (screenful(this.host.stdout) ?? 24) - 4), timeZone))
   }
 
   #noteHistory(since: string, periods: readonly HistoryPeriod[]): void {
@@ -149,7 +149,7 @@ export default class StatusCommand extends BaseCommand {
     const options = { intervalMs: interval * 1000, signal }
     await this.withApp((app) =>
       this.stdoutScreen.isTerminal
-        ? watchOnScreen(app, options)
+        ? watchOnScreen(app, this.host, options)
         : watchInLines(app, options, (state) => {
             this.print(watchLine(state))
             if (state.trouble) this.note(state.trouble.message)

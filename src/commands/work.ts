@@ -61,7 +61,7 @@ export default class Work extends BaseCommand {
     const began = performance.now()
     const maxRuntime = flags['max-runtime']
     const maxRuntimeMs = maxRuntime === undefined ? undefined : readDuration('max-runtime', maxRuntime)
-    const systemd = serviceManager(process.env, (text) => this.note(text, { event: 'note', level: 'warn' }))
+    const systemd = serviceManager(this.host.environment, (text) => this.note(text, { event: 'note', level: 'warn' }))
     const signal = this.listenForInterruption('Finishing the batches in hand; Ctrl-C again leaves at once.')
     const progress = await this.startProgress()
     const perSecond = (processed: number) => processed / ((performance.now() - began) / 1000)

@@ -1,6 +1,7 @@
 // A screen of its own, drawn again and again. What was on the terminal before is there again afterwards, however the
 // process ends, save by SIGKILL.
-import type { ReadStream, WriteStream } from 'node:tty'
+import type { ReadStream } from 'node:tty'
+import type { Output } from './screen.js'
 
 const ENTER = '\u001b[?1049h\u001b[?25l\u001b[?7l'
 const CLEAR = '\u001b[2J'
@@ -34,7 +35,7 @@ export interface LiveScreen {
 
 interface LiveScreenOptions {
   readonly input: ReadStream
-  readonly output: WriteStream
+  readonly output: Output
   /** A key that was pressed, save those that are signals. */
   readonly onKey: (key: string) => void
   /** The screen has another size, or is empty: it is to be drawn. */
@@ -112,7 +113,7 @@ export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOpt
 
   return {
     get size() {
-      return { columns: output.columns, rows: output.rows }
+      return { columns: output.columns ?? 80, rows: output.rows ?? 24 }
     },
     draw(lines) {
       const changes = drawn ? changedLines(drawn, lines) : CLEAR + changedLines([], lines)

@@ -1,4 +1,5 @@
 // What the stream at hand can show.
+import type { WriteStream } from 'node:tty'
 
 export interface Screen {
   /** Whether it may have colours, spinners and a cursor that moves. */
@@ -7,17 +8,15 @@ export interface Screen {
   readonly width: number | undefined
 }
 
-/** As much of `process.stdout` as decides. */
-interface Output {
-  readonly isTTY?: boolean
-  readonly columns?: number
-}
+/** A stream for text, such as `process.stdout`. What only a terminal has is undefined on a pipe or a file. */
+export type Output = NodeJS.WritableStream &
+  Partial<Pick<WriteStream, 'isTTY' | 'columns' | 'rows'>> & { readonly fd?: number }
 
 /** For a terminal that does not know its size and says 0 columns. In such a one ora clears lines without end. */
 const USUAL_WIDTH = 80
 
 /** NO_COLOR, CI and a dumb terminal rule out all that moves; a table still keeps to the width that a person sees. */
-export function screenOf(stream: Output, environment: NodeJS.ProcessEnv): Screen {
+export function screenOf(stream: Pick<Output, 'isTTY' | 'columns'>, environment: NodeJS.ProcessEnv): Screen {
   if (!stream.isTTY) return { isTerminal: false, width: undefined }
   const { NO_COLOR, CI, TERM } = environment
   const moves = !NO_COLOR && !CI && TERM !== 'dumb' && stream.columns !== 0

@@ -51,7 +51,11 @@ async function look(shop: Shop, exec?: string): Promise<string> {
   const config = shop.config(WATCHED)
   const db = await openDatabase(config.database)
   try {
-    return await checkAlarms(db, config, exec === undefined ? undefined : alarmCommand(exec, { silent: true }))
+    return await checkAlarms(
+      db,
+      config,
+      exec === undefined ? undefined : alarmCommand(exec, { output: undefined, environment: process.env }),
+    )
   } finally {
     await db.destroy()
   }
@@ -274,7 +278,11 @@ describe.concurrent('schedule run alarms', { timeout: 180_000 }, () => {
 
 test('a command that hangs is killed with its children', async ({ shop }) => {
   const pids = join(shop.folder, 'pids')
-  const tell = alarmCommand(`sleep 600 & echo $! > '${pids}'; wait`, { silent: true, deadlineMs: 500 })
+  const tell = alarmCommand(`sleep 600 & echo $! > '${pids}'; wait`, {
+    output: undefined,
+    environment: process.env,
+    deadlineMs: 500,
+  })
   const telling = { name: 'wait', state: 'raised', message: '', fix: '', value: 1, threshold: 1, since: 0 } as const
   await expect(tell(telling)).rejects.toThrow(TellingHangs)
   const child = Number(readFileSync(pids, 'utf8'))

@@ -35,7 +35,7 @@ export default class FailedList extends BaseCommand {
   async run(): Promise<FailedListResult> {
     const { flags } = await this.parse(FailedList)
     const filter = failureFilter(flags, this.settings.timeZone)
-    const limit = flags.limit ?? screenful(flags.csv || this.jsonEnabled())
+    const limit = flags.limit ?? screenful(this.host.stdout, flags.csv || this.jsonEnabled())
     const { total, failures } = await this.withApp(({ db }) => listFailures(db, filter, limit))
     if (failures.length > 0 || flags.csv) this.showTable(failureTable(failures), flags)
     const rest = restNote(failures.length, total)

@@ -49,7 +49,7 @@ export default class OrdersList extends BaseCommand {
     const since = readSince(flags.since, timeZone)
     const { status, customer, source } = flags
     const filter = { status, customer, source, since: since === undefined ? undefined : dayAt(since, timeZone) }
-    const limit = flags.limit ?? screenful(flags.csv || this.jsonEnabled())
+    const limit = flags.limit ?? screenful(this.host.stdout, flags.csv || this.jsonEnabled())
     const { total, orders } = await this.withApp(({ db }) => listOrders(db, filter, limit))
     if (orders.length > 0 || flags.csv) this.showTable(orderTable(orders, flags.csv ?? false), flags)
     const rest = restNote(orders.length, total)

@@ -2,6 +2,7 @@
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { EXIT } from '../../errors.js'
+import { STDIN } from '../../import/bytes.js'
 import { type CatalogueResult, importCatalogue, openCatalogue } from '../../inventory/catalogue.js'
 import { cleanText, countOf } from '../../terminal/text.js'
 
@@ -29,7 +30,7 @@ export default class ProductsImport extends BaseCommand {
 
   async run(): Promise<ProductsImportResult> {
     const { args } = await this.parse(ProductsImport)
-    const catalogue = await openCatalogue(args.file)
+    const catalogue = await openCatalogue(args.file === STDIN ? STDIN : this.path(args.file))
     const result = await this.withApp(({ db }) => importCatalogue(db, catalogue), { create: true })
     const { rows, created, updated, unchanged, rejected, errors } = result
     for (const { line, reason } of errors.slice(0, SHOWN)) this.note(`line ${line}: ${cleanText(reason)}`)

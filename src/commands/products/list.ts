@@ -33,7 +33,7 @@ export default class ProductsList extends BaseCommand {
 
   async run(): Promise<ProductsListResult> {
     const { flags } = await this.parse(ProductsList)
-    const limit = flags.limit ?? screenful(flags.csv || this.jsonEnabled())
+    const limit = flags.limit ?? screenful(this.host.stdout, flags.csv || this.jsonEnabled())
     const { total, products } = await this.withApp(({ db }) => listProducts(db, { low: flags.low, limit }))
     const columns = [
       { heading: 'sku' },

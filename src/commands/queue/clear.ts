@@ -21,11 +21,11 @@ export default class QueueClear extends BaseCommand {
 
   async run(): Promise<QueueClearResult> {
     const { flags } = await this.parse(QueueClear)
-    if (!flags.yes) demandTerminal('Emptying the queue', this.jsonEnabled())
+    if (!flags.yes) demandTerminal(this.host, 'Emptying the queue', this.jsonEnabled())
     return this.withApp(async ({ db, queue }) => {
       if (!flags.yes) {
         const { waiting, delayed } = await countDue(db)
-        await confirm(`Take ${countOf(waiting + delayed, 'waiting order')} out of the queue?`)
+        await confirm(this.host, `Take ${countOf(waiting + delayed, 'waiting order')} out of the queue?`)
       }
       const cleared = await queue.clear()
       this.print(

@@ -1,5 +1,5 @@
 // `schedule`: the loop, told in a line for each run.
-import { alarmCommand, execFlag } from '../../command-line/alarm-command.js'
+import { alarmCommandOf, execFlag } from '../../command-line/alarm-command.js'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { runEvent, runText } from '../../command-line/schedule-views.js'
 import { serviceManager } from '../../command-line/service-manager.js'
@@ -31,9 +31,9 @@ export default class Schedule extends BaseCommand {
 
   async run(): Promise<ScheduleResult> {
     const { flags } = await this.parse(Schedule)
-    const tell = flags.exec === undefined ? undefined : alarmCommand(flags.exec, { silent: this.jsonEnabled() })
+    const tell = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const result: ScheduleResult = { runs: 0, failed: 0 }
-    const systemd = serviceManager(process.env, (text) => this.note(text, { event: 'note', level: 'warn' }))
+    const systemd = serviceManager(this.host.environment, (text) => this.note(text, { event: 'note', level: 'warn' }))
     const signal = this.listenForInterruption('Finishing the tasks in hand; Ctrl-C again leaves at once.')
     signal.addEventListener('abort', () => systemd.stopping())
     const status = () => `${countOf(result.runs, 'run')}, ${result.failed} of them failed`

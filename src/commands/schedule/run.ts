@@ -1,6 +1,6 @@
 // `schedule run`: one task now, for cron and systemd timers.
 import { Args } from '@oclif/core'
-import { alarmCommand, execFlag } from '../../command-line/alarm-command.js'
+import { alarmCommandOf, execFlag } from '../../command-line/alarm-command.js'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { runEvent, runText } from '../../command-line/schedule-views.js'
 import type { Database } from '../../database/connection.js'
@@ -39,7 +39,7 @@ export default class ScheduleRun extends BaseCommand {
     const { args, flags } = await this.parse(ScheduleRun)
     const name = args.task
     if (flags.exec !== undefined && name !== 'alarms') throw execWithout(name)
-    const tell = flags.exec === undefined ? undefined : alarmCommand(flags.exec, { silent: this.jsonEnabled() })
+    const tell = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const run = await this.withApp(async (app) => {
       const task = createTask(name, { ...app, tell })
       return runTask(app.db, task, await claimNow(app.db, task))
