@@ -19,11 +19,11 @@ let loading: Promise<Config> | undefined
 /** The last run in each folder. Two on one SQLite file would block each other: SQLite waits without the event loop. */
 const lastRuns = new Map<string, Promise<unknown>>()
 
-/** Undefined where the arguments name no command, or ask for its help: only the binary's entry knows what to do then. */
+/** Undefined for what only a start of the binary does: help, unknown commands, standard input, variables that Node reads. */
 export async function runInProcess(args: readonly string[], options: RunOptions): Promise<Outcome | undefined> {
   loading ??= Config.load({ root: ROOT })
   const config = await loading
-  const found = findCommand(config, args)
+  const found = needsProcess(args, options) ? undefined : findCommand(config, args)
   if (!found) return undefined
   const command = (await found.command.load()) as unknown as Runnable
   const before = lastRuns.get(options.folder)
@@ -43,8 +43,13 @@ interface Runnable {
   runIn(host: Host, argv: string[], config: Config): Promise<void>
 }
 
+function needsProcess(args: readonly string[], { environment }: RunOptions): boolean {
+  return (
+    args.includes('--help') || args.includes('-') || Object.keys(environment).some((name) => name.startsWith('NODE_'))
+  )
+}
+
 function findCommand(config: Config, args: readonly string[]) {
-  if (args.includes('--help')) return undefined
   for (const words of [2, 1]) {
     const command = config.findCommand(args.slice(0, words).join(':'))
     if (command && args.length >= words) return { command, rest: args.slice(words) }

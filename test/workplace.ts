@@ -35,6 +35,11 @@ export async function expectAuditClean(db: Database): Promise<void> {
   expect(checks.length).toBeGreaterThan(10)
 }
 
+function parseJson({ code, stdout, stderr }: Outcome): { code: number | null; result: unknown } {
+  if (stderr !== '') throw new Error(`--json said something on stderr: ${stderr}`)
+  return { code, result: JSON.parse(stdout) }
+}
+
 /** The folder, and the binary run in it, whatever database that is on. */
 export abstract class WorkFolder {
   readonly folder = mkdtempSync(join(tmpdir(), 'orderctl-test-'))
@@ -82,9 +87,12 @@ export abstract class WorkFolder {
   }
 
   async jsonWith(environment: Record<string, string>, ...args: string[]) {
-    const { code, stdout, stderr } = await this.runWith(environment, ...args, '--json')
-    if (stderr !== '') throw new Error(`--json said something on stderr: ${stderr}`)
-    return { code, result: JSON.parse(stdout) as unknown }
+    return parseJson(await this.runWith(environment, ...args, '--json'))
+  }
+
+  /** The same in a process of its own, for tests in which several are at work at once. */
+  async startJson(environment: Record<string, string>, ...args: string[]) {
+    return parseJson(await this.start(environment, ...args, '--json').ended)
   }
 
   /** Starts the binary; `input` goes to its standard input, which is empty otherwise. */

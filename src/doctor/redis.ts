@@ -30,10 +30,10 @@ async function checkRedis(address: RedisAddress): Promise<Finding> {
     const detail = `${facts.product} at ${address.name}, ${megabytes(facts.usedMemory)} used (${limit}), ${facts.evictionPolicy}, round trip ${roundTrip.toFixed(1)} ms, clocks ${seconds(apart)} apart`
     if (isTooOld(facts)) return { detail, fix: 'Update Redis: 6.2 is the oldest that orderctl works with.' }
     if (evicts(facts)) return { detail, fix: EVICTION_FIX }
-    if (roundTrip > SLOW_MS)
-      return { detail, fix: 'Run Redis nearer to the workers, or look at what slows the network.' }
     if (apart > CLOCK_TOLERANCE_MS)
       return { detail, fix: 'Set the clocks of this machine and of the Redis server (timedatectl set-ntp true).' }
+    if (roundTrip > SLOW_MS)
+      return { detail, fix: 'Run Redis nearer to the workers, or look at what slows the network.' }
     return { detail }
   } finally {
     redis.disconnect()

@@ -13,7 +13,16 @@ import type { Queue } from '../queue/queue.js'
 import type { RejectedLine } from './chunk.js'
 import { type ReadChunk, readInThread } from './reader.js'
 import type { Rejects } from './rejects.js'
-import { beginRun, forgetUnbegun, type ImportRun, ordersOf, RENEW_MS, takeBack, updateRun } from './runs.js'
+import {
+  beginRun,
+  forgetUnbegun,
+  type ImportRun,
+  ordersOf,
+  RENEW_MS,
+  releaseLease,
+  takeBack,
+  updateRun,
+} from './runs.js'
 import { storeChunk } from './store.js'
 import { reachVerdicts } from './verdicts.js'
 
@@ -53,10 +62,25 @@ export async function importOrders(
   { db, queue, config }: { readonly db: Kysely<Schema>; readonly queue: Queue; readonly config: Config },
   options: ImportOptions,
 ): Promise<ImportOutcome> {
-  let run = await beginWhenFree(db, queue, options)
+  const begun = await beginWhenFree(db, queue, options)
+  try {
+    return await importHeld(db, queue, config, begun, options)
+  } finally {
+    // Where the database is away, the lease ends by itself.
+    await releaseLease(db, begun).catch(() => undefined)
+  }
+}
+
+async function importHeld(
+  db: Kysely<Schema>,
+  queue: Queue,
+  config: Config,
+  begun: ImportRun,
+  options: ImportOptions,
+): Promise<ImportOutcome> {
+  let run = begun
   const rejects = options.openRejects(run)
   if (run.status === 'reading') {
-    const begun = run
     const read = await readAll(db, config, begun, rejects, options).catch(async (error: unknown) => {
       await forgetUnbegun(db, begun)
       throw error

@@ -167,6 +167,17 @@ export async function forgetUnbegun(db: Kysely<Schema>, run: ImportRun): Promise
     .execute()
 }
 
+/** An import that failed or was interrupted may be resumed at once, also from another host. */
+export async function releaseLease(db: Kysely<Schema>, run: ImportRun): Promise<void> {
+  await db
+    .updateTable('imports')
+    .set({ lease_until: 0 })
+    .where('id', '=', run.id)
+    .where('lease_token', '=', run.lease_token)
+    .where('status', 'in', ['reading', 'releasing'])
+    .execute()
+}
+
 /**
  * Writes how far the run is, or how it ended, if the caller still holds it.
  *

@@ -82,7 +82,7 @@ describe.concurrent('status --history', () => {
     await importing(place, 200)
     // Enough orders for both: a batch that is finished may be beyond the limit.
     const some = ['work', '--concurrency', '1', '--max-orders', '50']
-    const both = await Promise.all([place.jsonWith(SLOW, ...some), place.jsonWith(SLOW, ...some)])
+    const both = await Promise.all([place.startJson(SLOW, ...some), place.startJson(SLOW, ...some)])
     const worked = both.map(({ result }) => result as Worked)
     expect(worked.map((one) => one.completed + one.rolled_back >= 50)).toEqual([true, true])
     expect(settled(await history(place))).toEqual({

@@ -40,7 +40,7 @@ describeOnEngines(
 
 describeOnServerEngines('a migration', (test, engine) => {
   test('by four processes at once is done by one', async ({ emptyPlace: place }) => {
-    const ended = await Promise.all([1, 2, 3, 4].map(() => place.run('migrate')))
+    const ended = await Promise.all([1, 2, 3, 4].map(() => place.start({}, 'migrate').ended))
     for (const { code, stderr } of ended) expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(await askServer(place.databaseUrl, 'select number, name from orderctl_migrations')).toEqual([
       { number: 1, name: 'first-release' },

@@ -55,8 +55,8 @@ describeWithRedis(
       const file = place.file('orders.csv', singles(300))
       const worker = await startWhenThere(place, selling)
       const imports = await Promise.all([
-        place.jsonWith(selling, 'import', file),
-        place.jsonWith(selling, 'import', file, '--rejects', `${file}.2`),
+        place.startJson(selling, 'import', file),
+        place.startJson(selling, 'import', file, '--rejects', `${file}.2`),
       ])
       expect(imports.map(({ code }) => code)).toEqual([0, 0])
       const orders = imports.map(({ result }) => (result as { orders: number }).orders)

@@ -49,8 +49,8 @@ export function describeWork<Q extends OwnQueue>(driver: string, open: () => Q) 
     await importing(place, 600, selling)
     const small = { ...selling, ORDERCTL_BATCH_SIZE: '7' }
     const workers = await Promise.all([
-      place.jsonWith(selling, 'work', '--drain', '--concurrency', '6'),
-      place.jsonWith(small, 'work', '--drain', '--concurrency', '1'),
+      place.startJson(selling, 'work', '--drain', '--concurrency', '6'),
+      place.startJson(small, 'work', '--drain', '--concurrency', '1'),
     ])
     const processed = workers.map(({ result }) => (result as { processed: number }).processed)
     expect(workers.map(({ code }) => code)).toEqual([0, 0])

@@ -41,7 +41,7 @@ describe.concurrent('a drain', () => {
       { ORDERCTL_INITIAL_STOCK: '1' },
     )
     const workers = { ...ALL_CAPTURED, ORDERCTL_BATCH_SIZE: '7' }
-    await Promise.all([place.runWith(workers, 'work', '--drain'), place.runWith(workers, 'work', '--drain')])
+    await Promise.all([1, 2].map(() => place.start(workers, 'work', '--drain').ended))
     expect(statuses(place)).toEqual({ completed: 1, failed: 199 })
     expect(place.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 0, reserved: 0 }])
     expect(place.value("select count(*) from orders where reason = 'out_of_stock'")).toBe(199)
@@ -218,9 +218,9 @@ describe.concurrent('workers that end, one way or another', () => {
       csv(...Array.from({ length: 6000 }, (_, index) => line({ order: `B-${index}`, sku: `S-${index % 7}` }))),
     )
     const [imported, ...workers] = await Promise.all([
-      place.runWith({}, 'import', more),
-      place.runWith(ALL_CAPTURED, 'work', '--drain'),
-      place.runWith(ALL_CAPTURED, 'work', '--drain'),
+      place.start({}, 'import', more).ended,
+      place.start(ALL_CAPTURED, 'work', '--drain').ended,
+      place.start(ALL_CAPTURED, 'work', '--drain').ended,
     ])
     expect([imported.code, ...workers.map((worker) => worker.code)]).toEqual([0, 0, 0])
     await place.runWith(ALL_CAPTURED, 'work', '--drain')
