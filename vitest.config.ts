@@ -6,7 +6,10 @@ const SLOW = 'test/**/*.slow.test.ts'
 
 const onServers = {
   globalSetup: ['test/find-redis.ts', 'test/find-rabbitmq.ts', 'test/find-database-servers.ts'],
-  testTimeout: 60_000,
+  // A limit against hangs: tests wait for events, on a machine of any speed.
+  testTimeout: 300_000,
+  hookTimeout: 300_000,
+  expect: { poll: { timeout: 240_000 } },
   // Files run one after another in a worker and leave nothing behind, so modules are loaded once for all of them.
   isolate: false,
 }

@@ -21,9 +21,6 @@ function whyNoServer(engine: ServerEngine): string | undefined {
   return servers[engine] ? undefined : `no ${PRODUCTS[engine]} server was found`
 }
 
-/** Several processes on a machine that is busy with other things. */
-export const PATIENT = { timeout: 180_000 }
-
 /** On one server engine. Skipped where there is no server; in CI, that is a failure. */
 export function describeOnServer(
   engine: ServerEngine,
@@ -32,7 +29,7 @@ export function describeOnServer(
   options: SuiteOptions = {},
 ): void {
   const product = servers[engine]?.product ?? PRODUCTS[engine]
-  describeUnless(whyNoServer(engine), `${product}: ${name}`, body, { ...PATIENT, ...options })
+  describeUnless(whyNoServer(engine), `${product}: ${name}`, body, options)
 }
 
 /** Once for each server engine. */

@@ -5,9 +5,13 @@ export const SLOW_MS = 50
 
 const ROUND_TRIPS = 5
 
-/** The mean of five questions, one after the other, in milliseconds. */
+/** The shortest of five round trips, in milliseconds: what else this machine does at the moment says nothing of the way. */
 export async function roundTripOf(ask: () => Promise<unknown>): Promise<number> {
-  const began = performance.now()
-  for (let trip = 0; trip < ROUND_TRIPS; trip++) await ask()
-  return (performance.now() - began) / ROUND_TRIPS
+  let shortest = Number.POSITIVE_INFINITY
+  for (let trip = 0; trip < ROUND_TRIPS; trip++) {
+    const began = performance.now()
+    await ask()
+    shortest = Math.min(shortest, performance.now() - began)
+  }
+  return shortest
 }

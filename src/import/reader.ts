@@ -1,4 +1,5 @@
 // The reading thread as the writer sees it: a sequence of chunks, read ahead by a few.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Config } from '../config.js'
 import { type Problem, UserError } from '../errors.js'
@@ -90,6 +91,8 @@ function queueMessages(thread: Worker, signal: AbortSignal): { next(): Promise<R
   signal.addEventListener('abort', () => wake(), { once: true })
   return {
     async next() {
+      // Storing a chunk in SQLite never returns to the event loop, where signals and timers wait.
+      await nextTurn()
       for (;;) {
         const message = arrived.shift()
         if (message) return message

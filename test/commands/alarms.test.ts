@@ -1,6 +1,6 @@
 // What status and doctor say about alarms.
 import { describe, expect } from 'vitest'
-import { HOUR, PATIENT, test } from './shop.js'
+import { HOUR, test } from './shop.js'
 
 const NAMES = ['wait', 'failure_rate', 'unresolved', 'stale_workers', 'schedule']
 
@@ -8,7 +8,7 @@ interface Shown {
   readonly alarms: readonly { readonly name: string; readonly crossed: boolean; readonly fix: string | null }[]
 }
 
-describe.concurrent('status --alarms', PATIENT, () => {
+describe.concurrent('status --alarms', () => {
   test('ends with 0 on a new database', async ({ shop }) => {
     const { code, result } = await shop.json('status', '--alarms')
     expect(code).toBe(0)
@@ -82,7 +82,7 @@ describe.concurrent('status --alarms', PATIENT, () => {
   })
 })
 
-describe.concurrent('doctor', PATIENT, () => {
+describe.concurrent('doctor', () => {
   const look = async (shop: { json(...args: string[]): Promise<{ result: unknown }> }) => {
     const { checks } = (await shop.json('doctor')).result as {
       checks: { name: string; ok: boolean; detail: string; fix: string | null }[]
@@ -91,21 +91,21 @@ describe.concurrent('doctor', PATIENT, () => {
   }
 
   test('finds a schedule that is never used well, and one that has stopped not', async ({ shop }) => {
-    const before = await look(shop)
-    expect(before('schedule')).toMatchObject({ ok: true, detail: 'never used' })
-    expect(before('alarms')).toMatchObject({ ok: true, detail: 'none of 5 crossed' })
+    const first = await look(shop)
+    expect(first('schedule')).toMatchObject({ ok: true, detail: 'never used' })
+    expect(first('alarms')).toMatchObject({ ok: true, detail: 'none of 5 crossed' })
     await shop.run('schedule', 'run', 'kpis')
     expect((await look(shop))('schedule')).toMatchObject({ ok: true })
     shop.db.exec(
       "update schedule_runs set begun_by = 'schedule', slot = slot - 7200000, started_at = started_at - 7200000",
     )
-    const after = await look(shop)
-    expect(after('schedule')).toMatchObject({
+    const second = await look(shop)
+    expect(second('schedule')).toMatchObject({
       ok: false,
       detail: expect.stringMatching(/^No `schedule` process has run kpis since \d/),
       fix: expect.stringContaining('orderctl schedule'),
     })
-    expect(after('alarms')).toMatchObject({ ok: false, detail: expect.stringContaining('schedule: No') })
+    expect(second('alarms')).toMatchObject({ ok: false, detail: expect.stringContaining('schedule: No') })
   })
 
   test('finds a task that failed last', async ({ shop }) => {

@@ -109,7 +109,7 @@ describeOnServers('doctor', (engine) => {
     const letGo = await beginTransaction(database)
     try {
       // InnoDB tells the same until nobody has asked for a tenth of a second.
-      const found = expect.poll(() => checkTransactions(db, 0), { interval: 300, timeout: 30_000 })
+      const found = expect.poll(() => checkTransactions(db, 0), { interval: 300, timeout: 240_000 })
       await found.toEqual({
         detail: expect.stringMatching(
           engine === 'postgres' ? /^process \d+ \(somebody\) began one/ : /^connection \d+ \(\w+ from .*\) began one/,

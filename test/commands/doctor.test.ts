@@ -1,7 +1,7 @@
 // doctor: what disagrees, and that no password is ever shown. What is wrong with the file is in setup.test.ts.
 import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect } from 'vitest'
-import { HOUR, PATIENT, type Shop, test } from './shop.js'
+import { HOUR, type Shop, test } from './shop.js'
 
 interface Check {
   readonly name: string
@@ -19,7 +19,7 @@ async function failuresOf(shop: Shop, environment: Record<string, string> = {}):
   return (await checksOf(shop, environment)).filter((check) => !check.ok)
 }
 
-describe.concurrent('doctor', PATIENT, () => {
+describe.concurrent('doctor', () => {
   test('finds days of another time zone, and says how to go on', async ({ shop }) => {
     shop.db.exec("insert into settings values ('time_zone', 'Europe/Berlin')")
     expect(await failuresOf(shop, { ORDERCTL_TIME_ZONE: 'Europe/Berlin' })).toEqual([])
@@ -115,7 +115,7 @@ async function startClock(now: number): Promise<{ url: string; close(): void }> 
 
 const SECRET = 'geheim'
 
-describe.concurrent('no password is shown', PATIENT, () => {
+describe.concurrent('no password is shown', () => {
   // Some of these are refused and some cannot be reached, which must not matter.
   test.for([
     ['ORDERCTL_REDIS_URL', `redis://shop:${SECRET}@127.0.0.1:1/3`],

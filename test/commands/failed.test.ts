@@ -1,13 +1,13 @@
 // The list of failures, and what a person does about them.
 import { describe, expect } from 'vitest'
-import { HOUR, PATIENT, test } from './shop.js'
+import { HOUR, test } from './shop.js'
 
 const ONE_EACH = [
   { reason: 'out_of_stock', orders: 1 },
   { reason: 'declined', orders: 1 },
 ]
 
-describe.concurrent('failed list', PATIENT, () => {
+describe.concurrent('failed list', () => {
   test('shows what failed and what waits for a person, the newest first, without what was cleared', async ({
     shop,
   }) => {
@@ -76,7 +76,7 @@ describe.concurrent('failed list', PATIENT, () => {
   })
 })
 
-describe.concurrent('failed retry', PATIENT, () => {
+describe.concurrent('failed retry', () => {
   test('gives failed orders a new attempt, and asks again under the same key where the outcome is unknown', async ({
     shop,
   }) => {
@@ -175,7 +175,7 @@ describe.concurrent('failed retry', PATIENT, () => {
   })
 })
 
-describe.concurrent('failed clear', PATIENT, () => {
+describe.concurrent('failed clear', () => {
   test('takes orders off the list and keeps them; who waits for a person stays on it', async ({ shop }) => {
     shop.order('1001', { status: 'failed', reason: 'out_of_stock' })
     shop.order('1002', { status: 'rolled_back', reason: 'declined' })

@@ -1,5 +1,7 @@
 // `orderctl status --history`, and what workers and the schedule write down for it, through the binary.
-import { describe, expect, vi } from 'vitest'
+
+import { describe, expect } from 'vitest'
+import { until } from '../until.js'
 import { csv, line, type Workplace } from '../workplace.js'
 import { test } from './shop.js'
 
@@ -102,7 +104,7 @@ describe.concurrent('status --history', () => {
     const running = place.start({ ...SLOW, ORDERCTL_BATCH_SIZE: '5' }, 'work', '--concurrency', '1')
     onTestFinished(() => void running.child.kill('SIGKILL'))
     const batches = () => Number(place.value('select coalesce(sum(batches), 0) from batch_runtimes'))
-    await vi.waitUntil(() => batches() > 0, { timeout: 30_000, interval: 50 })
+    await until(() => batches() > 0)
     running.child.kill('SIGKILL')
     await running.ended
     const written = batches()
@@ -119,10 +121,7 @@ describe.concurrent('status --history', () => {
     await importing(place, 2000)
     const running = place.start({ ...SLOW, ORDERCTL_BATCH_SIZE: '10' }, 'work', '--concurrency', '1')
     onTestFinished(() => void running.child.kill('SIGKILL'))
-    await vi.waitUntil(() => place.value('select count(*) from batch_runtimes') !== 0, {
-      timeout: 30_000,
-      interval: 50,
-    })
+    await until(() => place.value('select count(*) from batch_runtimes') !== 0)
     expect((await place.run('schedule', 'run', 'snapshots')).code).toBe(0)
     const prom = await place.run('status', '--format', 'prom')
     running.child.kill('SIGTERM')

@@ -1,6 +1,6 @@
 // Whatever goes wrong: as text a cause and a next step, with --json one document that says the same.
 import { expect } from 'vitest'
-import { PATIENT, test } from './shop.js'
+import { test } from './shop.js'
 
 const FAILURES: readonly (readonly string[])[] = [
   ['orders', 'list'],
@@ -14,7 +14,7 @@ const FAILURES: readonly (readonly string[])[] = [
   ['migrate', '--sideways'],
 ]
 
-test('every failure names its cause and the next step, and exits as said', PATIENT, async ({ newShop: shop }) => {
+test('every failure names its cause and the next step, and exits as said', async ({ newShop: shop }) => {
   const inText = FAILURES.map(async (args) => {
     const { code, stdout, stderr } = await shop.run(...args)
     const [cause, ...steps] = stderr.trimEnd().split('\n')

@@ -1,8 +1,8 @@
 // The list of orders, and one order whole.
 import { describe, expect } from 'vitest'
-import { PATIENT, test } from './shop.js'
+import { test } from './shop.js'
 
-describe.concurrent('orders', PATIENT, () => {
+describe.concurrent('orders', () => {
   test('list: the newest order date first, narrowed by status, customer, day and source', async ({ shop }) => {
     shop.order('1', { day: '2025-01-10' })
     shop.order('2', { day: '2025-03-01', customer: 'C-2', status: 'completed' })

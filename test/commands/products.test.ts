@@ -1,7 +1,7 @@
 // Stock: what there is, changes by hand, and changes by file.
 import { existsSync } from 'node:fs'
 import { describe, expect } from 'vitest'
-import { PATIENT, type Shop, test } from './shop.js'
+import { type Shop, test } from './shop.js'
 
 const stock = (shop: Shop, sku: string) => shop.value('select on_hand from products where sku = ?', sku)
 const adjustments = (shop: Shop, sku: string) =>
@@ -10,7 +10,7 @@ const adjustments = (shop: Shop, sku: string) =>
     .raw()
     .all(sku)
 
-describe.concurrent('products list and adjust', PATIENT, () => {
+describe.concurrent('products list and adjust', () => {
   test('list: all by SKU, or those that run out', async ({ shop }) => {
     shop.product('B', { onHand: 10, reserved: 8 })
     shop.product('A', { onHand: 5 })
@@ -53,7 +53,7 @@ describe.concurrent('products list and adjust', PATIENT, () => {
   })
 })
 
-describe.concurrent('products import', PATIENT, () => {
+describe.concurrent('products import', () => {
   test('creates the database, finds columns by name, and a second run changes nothing', async ({ newShop: shop }) => {
     const file = shop.file(
       'c.csv',

@@ -1,10 +1,10 @@
 // Pausing, resuming and emptying the queue.
 import { describe, expect } from 'vitest'
-import { PATIENT, type Shop, test } from './shop.js'
+import { type Shop, test } from './shop.js'
 
 const paused = (shop: Shop) => shop.value("select value from settings where name = 'queue_paused'")
 
-describe.concurrent('queue', PATIENT, () => {
+describe.concurrent('queue', () => {
   test('a pause holds until it is ended', async ({ shop }) => {
     expect(await shop.json('queue', 'pause')).toEqual({ code: 0, result: { paused: true } })
     expect(paused(shop)).toBe('yes')

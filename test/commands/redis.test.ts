@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis'
 import { expect, type TestContext } from 'vitest'
 import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../redis.js'
-import { PATIENT, test } from './shop.js'
+import { test } from './shop.js'
 
 const AWAY = { ORDERCTL_REDIS_URL: 'redis://shop:geheim@127.0.0.1:1/3' }
 
@@ -119,5 +119,5 @@ describeWithRedis(
         expect(stdout + stderr).not.toContain('geheim')
     })
   },
-  { concurrent: true, ...PATIENT },
+  { concurrent: true },
 )

@@ -2,7 +2,7 @@
 import { describe, expect } from 'vitest'
 import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../redis.js'
 import { csv, line, type Workplace } from '../workplace.js'
-import { HOUR, PATIENT, type Shop, test } from './shop.js'
+import { HOUR, type Shop, test } from './shop.js'
 
 const MINUTE = 60_000
 
@@ -24,7 +24,7 @@ function dueTimes(shop: Shop): { reference: string; dueAt: number }[] {
   ) as ReturnType<typeof dueTimes>
 }
 
-describe.concurrent('failed retry --stagger', PATIENT, () => {
+describe.concurrent('failed retry --stagger', () => {
   test('lets orders fall due evenly over the time, in the order in which they failed', async ({ shop }) => {
     const order = fourFailures(shop)
     const before = Date.now()
@@ -112,10 +112,10 @@ describeWithRedis(
       expect(result).toMatchObject({ processed: 4, completed: 4 })
     })
   },
-  { concurrent: true, ...PATIENT },
+  { concurrent: true },
 )
 
-describe.concurrent('a retried order', PATIENT, () => {
+describe.concurrent('a retried order', () => {
   test('keeps its history: every attempt with its payment and its reservation', async ({ newShop: shop }) => {
     const work = async (successRate: string) => {
       const { code, stderr } = await shop.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: successRate }, 'work', '--drain')

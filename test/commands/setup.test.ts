@@ -3,9 +3,9 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
-import { HOUR, PATIENT, type Shop, test } from './shop.js'
+import { HOUR, type Shop, test } from './shop.js'
 
-describe.concurrent('migrate', PATIENT, () => {
+describe.concurrent('migrate', () => {
   test('creates the database once; --status only looks', async ({ newShop: shop }) => {
     const before = await shop.json('migrate', '--status')
     expect(before.result).toMatchObject({ current: 0, migrations: [{ number: 1, applied_at: null }] })
@@ -26,7 +26,7 @@ describe.concurrent('migrate', PATIENT, () => {
   })
 })
 
-describe.concurrent('config', PATIENT, () => {
+describe.concurrent('config', () => {
   test('shows every setting and its origin, and needs no database', async ({ newShop: shop }) => {
     shop.file('orderctl.config.json', '{"payments": {"seed": "abc"}, "timeZone": "Europe/Berlin"}')
     const { stdout } = await shop.runWith({ ORDERCTL_TIME_ZONE: 'Asia/Tokyo' }, 'config', '--json')
@@ -46,7 +46,7 @@ describe.concurrent('config', PATIENT, () => {
   })
 })
 
-describe.concurrent('doctor', PATIENT, () => {
+describe.concurrent('doctor', () => {
   async function examine(shop: Shop, environment: Record<string, string> = {}) {
     const { code, stdout } = await shop.runWith(environment, 'doctor', '--json')
     const { ok, checks } = JSON.parse(stdout) as {

@@ -9,7 +9,7 @@ export function isInstalled(shell: string): boolean {
   return spawnSync(shell, ['--version']).status === 0
 }
 
-const PATIENTLY = { timeout: 30_000, interval: 20 }
+const PATIENTLY = { timeout: 240_000, interval: 20 }
 
 /** A shell that has read a completion script, in a folder of the test. */
 interface CompletingShell {

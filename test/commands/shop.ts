@@ -174,6 +174,3 @@ export const test = plainTest.extend<{ shop: Shop; newShop: Shop }>({
     shop.close()
   },
 })
-
-/** For a machine that is busy with other things. */
-export const PATIENT = { timeout: 60_000 }

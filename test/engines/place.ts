@@ -4,7 +4,7 @@ import { expect, test as plainTest } from 'vitest'
 import { readDatabase } from '../../src/config-values.js'
 import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
 import type { Engine } from '../../src/database/engine.js'
-import { describeOnServers, makeDatabase, PATIENT, type ServerEngine } from '../database-servers.js'
+import { describeOnServers, makeDatabase, type ServerEngine } from '../database-servers.js'
 import { describeUnless, type SuiteOptions } from '../servers.js'
 import { expectAuditClean, WorkFolder } from '../workplace.js'
 
@@ -108,7 +108,7 @@ export function describeOnEngines(
   body: (test: EngineTest, engine: Engine) => void,
   options: SuiteOptions = {},
 ): void {
-  describeUnless(undefined, `SQLite: ${name}`, () => body(testOn('sqlite'), 'sqlite'), { ...PATIENT, ...options })
+  describeUnless(undefined, `SQLite: ${name}`, () => body(testOn('sqlite'), 'sqlite'), options)
   describeOnServerEngines(name, body, options)
 }
 

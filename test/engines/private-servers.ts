@@ -243,7 +243,7 @@ export function describeOnPrivateServers(name: string, body: (test: ReturnType<t
       let server: PrivateServer | undefined
       beforeAll(async () => {
         server = await PrivateServer.open(kind)
-      }, 120_000)
+      })
       afterAll(() => server?.close())
       body(
         testOn(kind, () => {

@@ -16,7 +16,7 @@ const PAGE = 5000
 let big: MadeFile
 beforeAll(async () => {
   big = await MadeFile.from(makeBigShop(ORDERS))
-}, 300_000)
+})
 afterAll(() => big.remove())
 
 describeOnServers('a copy', (engine) => {
@@ -42,10 +42,7 @@ describeOnServers('a copy', (engine) => {
     }
   }
 
-  test('that is killed is gone on with, and nothing else is done with it', { timeout: 240_000 }, async ({
-    place,
-    database,
-  }) => {
+  test('that is killed is gone on with, and nothing else is done with it', async ({ place, database }) => {
     big.copyTo(place)
     const before = hashOf(place.databasePath)
     const first = copy(place, database)
@@ -87,10 +84,7 @@ describeOnServers('a copy', (engine) => {
     await done(place, database.environment, ['status'])
   })
 
-  test('of a file that is written to meanwhile is not taken for it', { timeout: 240_000 }, async ({
-    place,
-    database,
-  }) => {
+  test('of a file that is written to meanwhile is not taken for it', async ({ place, database }) => {
     big.copyTo(place)
     const copying = copy(place, database)
     await until(async () => (await database.count('orders')) > 0)
@@ -108,7 +102,7 @@ describeOnServers('a copy', (engine) => {
     await expectUnusable(place, database)
   })
 
-  test('of 100,000 orders tells how far it is, in little memory', { timeout: 240_000 }, async ({ place, database }) => {
+  test('of 100,000 orders tells how far it is, in little memory', async ({ place, database }) => {
     big.copyTo(place)
     const { environment } = database
     const args = ['migrate', '--from', `sqlite:${place.databasePath}`]

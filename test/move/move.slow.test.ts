@@ -10,7 +10,7 @@ import { rowsInFile, rowsOnServer } from './server-database.js'
 let old: MadeFile
 beforeAll(async () => {
   old = await MadeFile.from(makeOldShop)
-}, 120_000)
+})
 afterAll(() => old.remove())
 
 const BERLIN = { ORDERCTL_TIME_ZONE: 'Europe/Berlin' }
@@ -45,7 +45,7 @@ function withoutAges(value: unknown): unknown {
 describeOnServers('a shop is moved', (engine) => {
   const test = testOn(engine)
 
-  test('row by row, and goes on with the next number', { timeout: 120_000 }, async ({ place, database }) => {
+  test('row by row, and goes on with the next number', async ({ place, database }) => {
     old.copyTo(place)
     const server = { ...BERLIN, ...database.environment }
     // Not all of it is in the file itself: the log beside it belongs to it.
@@ -95,7 +95,7 @@ describeOnServers('a shop is moved', (engine) => {
     await done(place, server, ['rebuild', '--check'])
   })
 
-  test('a file stays as a killed process has left it', { timeout: 120_000 }, async ({ place, database }) => {
+  test('a file stays as a killed process has left it', async ({ place, database }) => {
     old.copyTo(place)
     place.db.pragma('wal_autocheckpoint = 0')
     place.db.exec("update customers set name = 'Anna' where customer_id = 'C-3'")

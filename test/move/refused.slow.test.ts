@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
-import { PATIENT, type Shop, test as shopTest } from '../commands/shop.js'
+import { type Shop, test as shopTest } from '../commands/shop.js'
 import { describeOnServers } from '../database-servers.js'
 import { until } from '../until.js'
 import { csv, line } from '../workplace.js'
@@ -17,7 +17,7 @@ function refused(code: string, message: RegExp | string, fix: RegExp | string) {
   return { error: expect.objectContaining({ code, message: matching(message), fix: matching(fix) }) }
 }
 
-describe.concurrent('migrate --from is told what cannot be meant', PATIENT, () => {
+describe.concurrent('migrate --from is told what cannot be meant', () => {
   shopTest('file to file', async ({ shop }) => {
     expect(await shop.json('migrate', '--from', 'sqlite:/tmp/other.sqlite')).toEqual({
       code: 2,

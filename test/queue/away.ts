@@ -77,10 +77,8 @@ export function describeAway(start: () => Promise<FragileServer>): void {
       if (how === 'stopped') await server.stop()
       else server.hang()
       await worker.saw('Waiting for it.')
-      const asked = performance.now()
       worker.child.kill('SIGTERM')
       expect((await worker.ended).code).toBe(130)
-      expect(performance.now() - asked).toBeLessThan(8000)
       expect(inHand(place)).toBe(0)
     })
   }

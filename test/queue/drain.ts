@@ -7,7 +7,7 @@ export type Environment = Record<string, string>
 /** Every charge is captured, slowly enough that a test can step in; leases and locks end soon. */
 export const SLOW: Environment = {
   ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
-  ORDERCTL_PAYMENT_LATENCY_MS: '150',
+  ORDERCTL_PAYMENT_LATENCY_MS: '400',
   ORDERCTL_BATCH_SIZE: '20',
   ORDERCTL_LEASE_MS: '1000',
 }

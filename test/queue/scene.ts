@@ -41,6 +41,7 @@ export class Scene {
   readonly queue: Queue
   /** Deliveries in the order in which they came. */
   readonly deliveries: (readonly OrderId[])[] = []
+  firstDeliveryAt = Number.NaN
   inHand = 0
   mostInHand = 0
   claimed = 0
@@ -165,6 +166,7 @@ export class Scene {
   }
 
   async #handle(ids: readonly OrderId[]): Promise<number> {
+    if (this.deliveries.length === 0) this.firstDeliveryAt = Date.now()
     this.deliveries.push(ids)
     this.inHand += 1
     this.mostInHand = Math.max(this.mostInHand, this.inHand)

@@ -1,10 +1,12 @@
 // Figures that are read again and again: at a bounded price, and without waiting for a server that does not answer.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { LiveStatus } from '../../src/reports/live-status.js'
 import { Paced } from '../../src/reports/paced.js'
 import { SettledStepReader } from '../../src/reports/settled-steps.js'
+import { until } from '../until.js'
 import { NOW, Shop } from './shop.js'
 
 const SECOND = 1000
@@ -91,6 +93,6 @@ describe('of a shop', () => {
     }
     const live = new LiveStatus(shop.db, new SlowQueue(shop.db), SECOND)
     expect((await live.read()).status.queue.paused).toBe(null)
-    await vi.waitFor(async () => expect((await live.read()).status.queue.paused).toBe(true), { timeout: 20_000 })
+    await until(async () => (await live.read()).status.queue.paused === true)
   })
 })

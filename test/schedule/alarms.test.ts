@@ -1,11 +1,13 @@
 // Who is told of alarms, and how often, with a real command.
+
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, vi } from 'vitest'
+import { describe, expect } from 'vitest'
 import { alarmCommand } from '../../src/command-line/alarm-command.js'
 import { openDatabase } from '../../src/database/connection.js'
 import { checkAlarms, TellingHangs } from '../../src/schedule/alarm-state.js'
 import { type Shop, test } from '../commands/shop.js'
+import { until } from '../until.js'
 
 const DAILY = '0 0 * * *'
 const WATCHED = { ORDERCTL_ALARM_LOW_STOCK: '5' }
@@ -20,7 +22,6 @@ const OFTEN = {
 }
 /** Looks once when it starts, and then every minute. */
 const ONCE = { ...OFTEN, ORDERCTL_SCHEDULE_ALARMS: '* * * * *' }
-const WAITING = { timeout: 60_000, interval: 50 }
 
 /** A command that writes down what it is told. */
 const writeDown = (shop: Shop) => `echo "$ORDERCTL_ALARM_NAME $ORDERCTL_ALARM_STATE" >> '${toldFile(shop)}'`
@@ -68,18 +69,20 @@ function looks(shop: Shop): number {
 
 async function looksAgain(shop: Shop, times: number): Promise<void> {
   const before = looks(shop)
-  await vi.waitUntil(() => looks(shop) - before >= times, WAITING)
+  await until(() => looks(shop) - before >= times)
 }
 
-describe.concurrent('schedule --exec', { timeout: 180_000 }, () => {
+describe.concurrent('schedule --exec', () => {
   test('tells once of the raise and once of the end, two schedules at once', async ({ shop }) => {
     shop.product('S-1', { onHand: 5 })
     const both = [1, 2].map(() => shop.start(OFTEN, 'schedule', '--exec', writeDown(shop)))
     await Promise.all(both.map((one) => one.saw('next alarms at')))
-    await vi.waitFor(() => expect(told(shop)).toEqual(['low_stock raised']), WAITING)
+    await until(() => told(shop).length > 0)
+    expect(told(shop)).toEqual(['low_stock raised'])
     await looksAgain(shop, 2)
     stock(shop, 6)
-    await vi.waitFor(() => expect(told(shop)).toEqual(['low_stock raised', 'low_stock cleared']), WAITING)
+    await until(() => told(shop).length > 1)
+    expect(told(shop)).toEqual(['low_stock raised', 'low_stock cleared'])
     await looksAgain(shop, 2)
     for (const { child } of both) child.kill('SIGTERM')
     const outcomes = await Promise.all(both.map(({ ended }) => ended))
@@ -96,7 +99,8 @@ describe.concurrent('schedule --exec', { timeout: 180_000 }, () => {
     await silent.saw('low_stock raised')
     expect(shop.rows('select told from alarms')).toEqual([{ told: null }])
     const telling = shop.start(ONCE, 'schedule', '--exec', writeDown(shop))
-    await vi.waitFor(() => expect(told(shop)).toEqual(['low_stock raised']), WAITING)
+    await until(() => told(shop).length > 0)
+    expect(told(shop)).toEqual(['low_stock raised'])
     for (const { child } of [silent, telling]) child.kill('SIGTERM')
     await Promise.all([silent.ended, telling.ended])
     expect(told(shop)).toEqual(['low_stock raised'])
@@ -125,7 +129,7 @@ describe.concurrent('schedule --exec', { timeout: 180_000 }, () => {
   })
 })
 
-describe.concurrent('schedule run alarms', { timeout: 180_000 }, () => {
+describe.concurrent('schedule run alarms', () => {
   test('raises at once, and clears at the second quiet look in a row', async ({ shop }) => {
     shop.product('S-1', { onHand: 5 })
     const messages: (string | undefined)[] = []
@@ -294,5 +298,5 @@ test('a command that hangs is killed with its children', async ({ shop }) => {
       return false
     }
   }
-  await vi.waitUntil(() => !isThere(), WAITING)
+  await until(() => !isThere())
 })

@@ -1,6 +1,8 @@
 // `orderctl schedule`, `schedule list` and `schedule run`, through the binary.
-import { describe, expect, vi } from 'vitest'
+
+import { describe, expect } from 'vitest'
 import { type Shop, test } from '../commands/shop.js'
+import { until } from '../until.js'
 
 /** Falls due on 29 February alone, so its latest slot lies years back and its next one is far away. */
 const SELDOM = '0 0 29 2 *'
@@ -112,7 +114,7 @@ describe.concurrent('schedule', () => {
     addOrder(shop)
     const both = [shop.start(ALL_SELDOM, 'schedule'), shop.start(ALL_SELDOM, 'schedule')]
     const ran = () => shop.value('select count(*) from schedule_runs where ended_at is not null')
-    await vi.waitFor(() => expect(ran()).toBe(TASKS.length), { timeout: 20_000, interval: 50 })
+    await until(() => ran() === TASKS.length)
     await Promise.all(both.map((one) => one.saw('next alarms at')))
     for (const { child } of both) child.kill('SIGTERM')
     const [first, second] = await Promise.all(both.map(({ ended }) => ended))
@@ -143,10 +145,7 @@ describe.concurrent('schedule', () => {
         attempt: number
         result: string
       }[]
-    await vi.waitFor(() => expect(runs('reservations').length).toBeGreaterThanOrEqual(10), {
-      timeout: 30_000,
-      interval: 100,
-    })
+    await until(() => runs('reservations').length >= 10)
     for (const { child } of both) child.kill('SIGTERM')
     const outcomes = await Promise.all(both.map(({ ended }) => ended))
     const reservations = runs('reservations')

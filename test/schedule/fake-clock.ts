@@ -1,6 +1,7 @@
 // A clock that stands still until the test moves it on.
-import { vi } from 'vitest'
+
 import type { Clock } from '../../src/schedule/runner.js'
+import { until } from '../until.js'
 
 interface Sleeper {
   readonly until: number
@@ -37,7 +38,7 @@ export class FakeClock implements Clock {
 
   /** Until so many sleep: all that could be done at this time has been done. */
   async settled(sleepers: number): Promise<void> {
-    await vi.waitUntil(() => this.#sleepers.size === sleepers, { timeout: 10_000, interval: 2 })
+    await until(() => this.#sleepers.size === sleepers)
   }
 
   /** Moves on to the time, waking each sleeper at its own, and waits until so many sleep again. */
@@ -45,10 +46,10 @@ export class FakeClock implements Clock {
     const end = Date.parse(time)
     await this.settled(sleepers)
     for (;;) {
-      const until = Math.min(...[...this.#sleepers].map((sleeper) => sleeper.until))
-      if (until > end) break
-      this.#now = until
-      for (const sleeper of [...this.#sleepers]) if (sleeper.until <= until) sleeper.wake()
+      const next = Math.min(...[...this.#sleepers].map((sleeper) => sleeper.until))
+      if (next > end) break
+      this.#now = next
+      for (const sleeper of [...this.#sleepers]) if (sleeper.until <= next) sleeper.wake()
       await this.settled(sleepers)
     }
     this.#now = end

@@ -1,11 +1,13 @@
 // The scheduler on a real database, by a clock that the test moves.
-import { describe, expect, test as plainTest, vi } from 'vitest'
+
+import { describe, expect, test as plainTest } from 'vitest'
 import { readCron } from '../../src/config-values.js'
 import { runSchedule, runTask, type TaskRun } from '../../src/schedule/runner.js'
 import { claimSlot, endRun, readLastRun } from '../../src/schedule/runs.js'
 import { Slots } from '../../src/schedule/slots.js'
 import type { Task } from '../../src/schedule/tasks.js'
 import { Shop } from '../reports/shop.js'
+import { until } from '../until.js'
 import { FakeClock } from './fake-clock.js'
 
 interface Started {
@@ -189,9 +191,9 @@ describe('a task', () => {
     expect(await scene.slots('other')).toHaveLength(4)
     expect((await readLastRun(scene.shop.db, 'task'))?.state).toBe('running')
     end()
-    await vi.waitUntil(async () => (await scene.slots('task')).length === 2, { timeout: 5000 })
+    await until(async () => (await scene.slots('task')).length === 2)
     expect(await scene.slots('task')).toEqual(['01-01 09:00', '01-01 09:15'])
-    await vi.waitUntil(() => running === 1)
+    await until(() => running === 1)
     expect(most).toBe(1)
     end()
   })
@@ -223,7 +225,7 @@ describe('a task', () => {
         })
       }),
     )
-    await vi.waitUntil(() => begun)
+    await until(() => begun)
     const stopped = stop()
     end()
     await stopped
