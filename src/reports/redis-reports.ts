@@ -1,7 +1,7 @@
 // The reports with what is kept in Redis: the database's answers, sooner. Whenever Redis cannot answer, the database does.
 import type { Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
-import { isDatabaseError } from '../database/server-faults.js'
+import { isDatabaseError } from '../database/thrown.js'
 import type { Day } from '../domain/business-day.js'
 import { UserError } from '../errors.js'
 import type { RedisAddress } from '../redis/address.js'
