@@ -1,12 +1,13 @@
 // What every command has in common: the configuration, one way to show a result, and errors that say what to do next.
 import { Command, Errors, Flags } from '@oclif/core'
-import { type App, type AppOptions, withApp } from '../app.js'
+import { type App, type AppOptions, withApp, withAppOnceReachable } from '../app.js'
 import { type Config, type LoadedConfig, loadConfig, nearest, type SettingKey } from '../config.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
 import type { Progress } from '../terminal/progress.js'
 import { type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
 import { cleanText } from '../terminal/text.js'
+import type { Waiting } from '../workflow/outage.js'
 import { LOG_FORMATS, type LogEvent, type LogFormat, logFormatIn, logLine, logProgress } from './log.js'
 
 /** The flag of every command that prints a table. */
@@ -42,9 +43,18 @@ export abstract class BaseCommand extends Command {
   }
 
   protected withApp<Result>(use: (app: App) => Promise<Result>, options: AppOptions = {}): Promise<Result> {
-    const onNotice = (text: string) => this.note(text, { event: 'server_away', level: 'warn' })
-    return withApp(this.settings, { onNotice, ...options }, use)
+    return withApp(this.settings, { onNotice: this.#noticeAway, ...options }, use)
   }
+
+  /** The same for commands that run for good; undefined if the signal came while a server was waited for. */
+  protected withAppOnceReachable<Result>(
+    use: (app: App) => Promise<Result>,
+    options: AppOptions & { readonly waiting: Waiting | undefined },
+  ): Promise<Result | undefined> {
+    return withAppOnceReachable(this.settings, { onNotice: this.#noticeAway, ...options }, use)
+  }
+
+  readonly #noticeAway = (text: string) => this.note(text, { event: 'server_away', level: 'warn' })
 
   /** The setting's value in words, without passwords. */
   protected shownSetting(key: SettingKey): string {
@@ -101,14 +111,15 @@ export abstract class BaseCommand extends Command {
    * Aborted by the first Ctrl-C or SIGTERM, so that what is in hand can be finished; a second one leaves at once, which
    * loses nothing either, since all that counts is committed.
    *
-   * @param finishing what is said about the first one; nothing where nothing is in hand
+   * @param finishing what to say about the first one; nothing where nothing is in hand
    */
-  protected listenForInterruption(finishing?: string): AbortSignal {
+  protected listenForInterruption(finishing: () => string | undefined = () => undefined): AbortSignal {
     const controller = new AbortController()
     const onSignal = () => {
       if (controller.signal.aborted) process.exit(EXIT.interrupted)
       controller.abort()
-      if (finishing) this.note(finishing, { event: 'interrupted' })
+      const text = finishing()
+      if (text) this.note(text, { event: 'interrupted' })
     }
     process.on('SIGINT', onSignal)
     process.on('SIGTERM', onSignal)
