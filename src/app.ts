@@ -6,6 +6,7 @@ import { UserError } from './errors.js'
 import { createQueue, type QueueOptions } from './queue/create-queue.js'
 import type { Queue } from './queue/queue.js'
 import { type CreatedReports, createReports } from './reports/create-reports.js'
+import { onceItCan, type Waiting } from './workflow/outage.js'
 
 export interface App extends CreatedReports {
   readonly config: Config
@@ -18,6 +19,8 @@ export interface AppOptions extends QueueOptions {
   readonly create?: boolean
   /** Also open a database whose days are in another time zone: for what looks at that, or mends it. */
   readonly anyTimeZone?: boolean
+  /** Connect to the queue at once, and not when it is first used. */
+  readonly connectQueue?: boolean
   /** Told, in a sentence for people, when a server is away and something else stands in for it. */
   readonly onNotice?: (text: string) => void
 }
@@ -28,21 +31,47 @@ export async function withApp<Result>(
   options: AppOptions,
   use: (app: App) => Promise<Result>,
 ): Promise<Result> {
+  return lend(await openApp(config, options), use)
+}
+
+/**
+ * The same for commands that run for good: waits for a server that is away.
+ *
+ * @param waiting if left out, a server that is away is an error, as it is for other commands
+ * @returns undefined if the signal came during the wait
+ */
+export async function withAppOnceReachable<Result>(
+  config: Config,
+  options: AppOptions & { readonly waiting: Waiting | undefined },
+  use: (app: App) => Promise<Result>,
+): Promise<Result | undefined> {
+  const { waiting } = options
+  const app = await onceItCan(() => openApp(config, options), { ...config, waiting })
+  return app && lend(app, use)
+}
+
+async function openApp(config: Config, options: AppOptions): Promise<App> {
   const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database)
   try {
     await refusePartOfCopy(db)
     if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
     const queue = await createQueue(db, config, options)
-    const { reports, redisReports } = await createReports(db, config, options.onNotice ?? (() => undefined))
-    try {
-      return await use({ config, db, queue, reports, redisReports })
-    } finally {
-      await Promise.all([queue.close(), redisReports?.close()])
-    }
+    if (options.connectQueue) await queue.connect()
+    return { config, db, queue, ...(await createReports(db, config, options.onNotice ?? (() => undefined))) }
+  } catch (error) {
+    await db.destroy()
+    throw explainDatabaseError(error, config.database) ?? error
+  }
+}
+
+async function lend<Result>(app: App, use: (app: App) => Promise<Result>): Promise<Result> {
+  const { config, db, queue, redisReports } = app
+  try {
+    return await use(app)
   } catch (error) {
     throw explainDatabaseError(error, config.database) ?? error
   } finally {
-    await db.destroy()
+    await Promise.all([queue.close(), redisReports?.close()]).finally(() => db.destroy())
   }
 }
 

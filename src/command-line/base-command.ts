@@ -1,13 +1,14 @@
 // What every command has in common: the configuration, one way to show a result, and errors that say what to do next.
 import { resolve } from 'node:path'
 import { Command, type Config as CommandConfig, Errors, Flags } from '@oclif/core'
-import { type App, type AppOptions, withApp } from '../app.js'
+import { type App, type AppOptions, withApp, withAppOnceReachable } from '../app.js'
 import { type Config, type LoadedConfig, loadConfig, nearest, type SettingKey } from '../config.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
 import type { Progress } from '../terminal/progress.js'
 import { type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
 import { cleanText } from '../terminal/text.js'
+import type { Waiting } from '../workflow/outage.js'
 import { type Host, processHost } from './host.js'
 import { LOG_FORMATS, type LogEvent, type LogFormat, logFormatIn, logLine, logProgress } from './log.js'
 
@@ -60,9 +61,18 @@ export abstract class BaseCommand extends Command {
   }
 
   protected withApp<Result>(use: (app: App) => Promise<Result>, options: AppOptions = {}): Promise<Result> {
-    const onNotice = (text: string) => this.note(text, { event: 'server_away', level: 'warn' })
-    return withApp(this.settings, { onNotice, ...options }, use)
+    return withApp(this.settings, { onNotice: this.#noticeAway, ...options }, use)
   }
+
+  /** The same for commands that run for good; undefined if the signal came while a server was waited for. */
+  protected withAppOnceReachable<Result>(
+    use: (app: App) => Promise<Result>,
+    options: AppOptions & { readonly waiting: Waiting | undefined },
+  ): Promise<Result | undefined> {
+    return withAppOnceReachable(this.settings, { onNotice: this.#noticeAway, ...options }, use)
+  }
+
+  readonly #noticeAway = (text: string) => this.note(text, { event: 'server_away', level: 'warn' })
 
   /** The setting's value in words, without passwords. */
   protected shownSetting(key: SettingKey): string {
@@ -124,14 +134,15 @@ export abstract class BaseCommand extends Command {
    * Aborted by the first Ctrl-C or SIGTERM, so that what is in hand can be finished; a second one leaves at once, which
    * loses nothing either, since all that counts is committed.
    *
-   * @param finishing what is said about the first one; nothing where nothing is in hand
+   * @param finishing what to say about the first one; nothing where nothing is in hand
    */
-  protected listenForInterruption(finishing?: string): AbortSignal {
+  protected listenForInterruption(finishing: () => string | undefined = () => undefined): AbortSignal {
     const controller = new AbortController()
     const onSignal = () => {
       if (controller.signal.aborted) this.host.exit(EXIT.interrupted)
       controller.abort()
-      if (finishing) this.note(finishing, { event: 'interrupted' })
+      const text = finishing()
+      if (text) this.note(text, { event: 'interrupted' })
     }
     this.host.onInterrupt(onSignal)
     return controller.signal

@@ -11,14 +11,15 @@ export const EVENTS = {
   started: 'a command begins what may take long: `database`, `pid`, and `queue`, `file` or `tasks`',
   progress: 'every ten seconds, if anything was done: `orders` or `lines` so far, and as many a second in these ten',
   scaled: 'a worker now has up to `to` batches in hand, before it was `from`',
-  server_away: 'a server does not answer; it is waited for, or another one stands in',
-  server_back: 'it answers again',
+  server_away: 'a server does not answer, or a disk is full; it is waited for, or another one stands in',
+  server_back: 'it answers again, or there is space again',
   waiting: 'an import lets another one from the same source end first: its `file` and `pid`',
   line_rejected: 'the first lines that were not imported: `line`, `reason`',
   next_run: 'when a `task` of the schedule runs next: `next_run`',
   run_done: 'a `task` was run: `detail`, `seconds`, `next_run`',
   run_failed: 'the same where it failed',
-  retrying: 'a task could not be begun, and is tried again',
+  retrying: 'something that runs beside the work failed, and is tried again',
+  recovered: 'it works again',
   interrupted: 'Ctrl-C or SIGTERM came; what is in hand is finished',
   ended: 'the end: all that the command prints under `--json`',
   failed: 'the end, where it is a failure: `error` as under `--json`, `exit_code`',
@@ -59,6 +60,7 @@ const PROGRESS_MS = 10_000
 export function logProgress(log: (text: string, event: LogEvent) => void): Progress {
   let latest: ProgressState | undefined
   let told = { done: 0, at: performance.now() }
+  // biome-ignore lint/style/noRestrictedGlobals: What it runs is synchronous.
   const timer = setInterval(() => {
     const at = performance.now()
     const before = told

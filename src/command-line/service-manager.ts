@@ -3,6 +3,8 @@
 import { execFile } from 'node:child_process'
 
 export interface ServiceManager {
+  /** The service is not ready yet, since it waits for a server. systemd is asked for more time to start. */
+  waiting(status: string): void
   /** From now on the service does what it is for. `status` is shown by `systemctl status`. */
   ready(status: string): void
   /** A sign of life. May be given every second: it is passed on as often as systemd has to hear it. */
@@ -16,6 +18,9 @@ export interface ServiceManager {
 /** How often `systemctl status` shows new figures. */
 const STATUS_MS = 30_000
 
+/** How much longer a service that waits may take to start. It is asked for again before that time is over. */
+const EXTENSION_MS = 120_000
+
 /** How long systemd-notify may take. It waits for five seconds itself until systemd has read the message. */
 const NOTIFY_MS = 10_000
 
@@ -28,7 +33,7 @@ const NOTIFY_MS = 10_000
 export function serviceManager(environment: NodeJS.ProcessEnv, onProblem: (text: string) => void): ServiceManager {
   const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = environment
   for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[name]
-  if (!NOTIFY_SOCKET) return { ready() {}, alive() {}, stopping() {}, async told() {} }
+  if (!NOTIFY_SOCKET) return { waiting() {}, ready() {}, alive() {}, stopping() {}, async told() {} }
   const isOurs = WATCHDOG_PID === undefined || WATCHDOG_PID === String(process.pid)
   const watchdogMs = isOurs && /^[1-9]\d*$/.test(WATCHDOG_USEC ?? '') ? Number(WATCHDOG_USEC) / 1000 : undefined
   return new Systemd({ ...environment, NOTIFY_SOCKET }, watchdogMs, onProblem)
@@ -52,6 +57,12 @@ class Systemd implements ServiceManager {
     // systemd asks for two in the time that it waits; a third leaves room for a machine that is busy.
     this.#everyMs = Math.min(STATUS_MS, (watchdogMs ?? Number.POSITIVE_INFINITY) / 3)
     this.#onProblem = onProblem
+  }
+
+  waiting(status: string): void {
+    if (performance.now() - this.#saidAt < STATUS_MS) return
+    this.#saidAt = performance.now()
+    this.#say({ EXTEND_TIMEOUT_USEC: String(EXTENSION_MS * 1000), STATUS: status })
   }
 
   ready(status: string): void {

@@ -72,7 +72,7 @@ export default class Import extends BaseCommand {
       file,
       source: readSource(flags.source),
       onError: flags['on-error'],
-      signal: this.listenForInterruption('Finishing the lines in hand; Ctrl-C again leaves at once.'),
+      signal: this.listenForInterruption(() => 'Finishing the lines in hand; Ctrl-C again leaves at once.'),
       onWaiting: (run) =>
         this.note(
           `Waiting for the import of ${cleanText(run.file)} by process ${run.pid}: one at a time from one source.`,

@@ -75,7 +75,7 @@ export default class Migrate extends BaseCommand {
     const began = performance.now()
     try {
       const move = await moveShop(from, database, {
-        signal: this.listenForInterruption('Finishing the rows in hand; Ctrl-C again leaves at once.'),
+        signal: this.listenForInterruption(() => 'Finishing the rows in hand; Ctrl-C again leaves at once.'),
         onProgress: ({ doing, table, rows }) =>
           progress.update({
             doing: `${doing} ${table}`,

@@ -3,12 +3,13 @@ import { BaseCommand } from '../command-line/base-command.js'
 import { readDuration } from '../command-line/durations.js'
 import { allowEvictionFlag } from '../command-line/queue-flags.js'
 import { serviceManager } from '../command-line/service-manager.js'
+import { noWaitFlag, waitingFor } from '../command-line/waiting.js'
 import { EXIT, UserError, usageError } from '../errors.js'
 import type { Queue } from '../queue/queue.js'
 import { countOf, duration } from '../terminal/text.js'
 import type { Limits } from '../workflow/autoscale.js'
 import type { WorkFigures } from '../workflow/heartbeat.js'
-import { type WorkTotals, work } from '../workflow/worker.js'
+import { NO_TOTALS, type WorkTotals, work } from '../workflow/worker.js'
 
 export interface WorkResult {
   /** Orders settled: completed, failed and rolled back. */
@@ -27,7 +28,7 @@ export interface WorkResult {
 export default class Work extends BaseCommand {
   static override summary = 'Take orders through stock, payment and settlement'
   static override description =
-    `Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in hand. Any number of workers may run at once: an order is in one hand at a time. Orders of a worker that died are taken over when its lease ends. Unless --concurrency holds it, the number of batches in hand follows the backlog.`
+    `Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in hand. Any number of workers may run at once: an order is in one hand at a time. Orders of a worker that died are taken over when its lease ends. Unless --concurrency holds it, the number of batches in hand follows the backlog. A server that is away when the worker starts is waited for, unless --no-wait or --drain is given: then the worker ends with exit code 4. One that goes away later is always waited for, and so is space on a full disk.`
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
     '<%= config.bin %> <%= command.id %> --drain',
@@ -51,7 +52,10 @@ export default class Work extends BaseCommand {
       max: 1000,
     }),
     drain: Flags.boolean({ description: 'end when nothing is due or in flight' }),
-    'max-runtime': Flags.string({ description: 'end after this long: 90s, 15m, 8h; a plain number is seconds' }),
+    'max-runtime': Flags.string({
+      description: 'end after this long, waiting included: 90s, 15m, 8h; a plain number is seconds',
+    }),
+    'no-wait': noWaitFlag,
     'allow-eviction': allowEvictionFlag,
     'max-orders': Flags.integer({ description: 'end after about this many orders', min: 1 }),
   }
@@ -60,22 +64,32 @@ export default class Work extends BaseCommand {
     const { flags } = await this.parse(Work)
     const began = performance.now()
     const maxRuntime = flags['max-runtime']
-    const maxRuntimeMs = maxRuntime === undefined ? undefined : readDuration('max-runtime', maxRuntime)
+    const deadline = maxRuntime === undefined ? undefined : began + readDuration('max-runtime', maxRuntime)
     const systemd = serviceManager(this.host.environment, (text) => this.note(text, { event: 'note', level: 'warn' }))
-    const signal = this.listenForInterruption('Finishing the batches in hand; Ctrl-C again leaves at once.')
+    let isAtWork = false
+    const signal = this.listenForInterruption(() =>
+      isAtWork ? 'Finishing the batches in hand; Ctrl-C again leaves at once.' : undefined,
+    )
+    const note = this.note.bind(this)
+    // A drain ends by itself, and whoever starts drains starts the next one: those that wait would pile up.
+    const isPatient = !flags['no-wait'] && !flags.drain
+    const waiting = isPatient ? waitingFor({ signal, deadline, systemd, note }) : undefined
     const progress = await this.startProgress()
     const perSecond = (processed: number) => processed / ((performance.now() - began) / 1000)
     try {
-      return await this.withApp(
+      const result = await this.withAppOnceReachable(
         async (app) => {
           const totals = await work(app, {
             concurrency: readLimits(flags),
             drain: flags.drain,
-            maxRuntimeMs,
+            deadline,
             maxOrders: flags['max-orders'],
             signal,
-            onNotice: (text, event) => this.note(text, { event, level: event === 'server_away' ? 'warn' : 'info' }),
+            waiting,
+            onNotice: (text, event) =>
+              this.note(text, { event, level: event === 'server_away' || event === 'retrying' ? 'warn' : 'info' }),
             onStarted: (limits) => {
+              isAtWork = true
               this.#logStart(limits)
               systemd.ready('nothing processed yet')
             },
@@ -87,12 +101,13 @@ export default class Work extends BaseCommand {
               progress.update({ doing: 'Working', unit: 'orders', done: processed, perSecond: perSecond(processed) }),
           })
           progress.stop()
-          if (signal.aborted) this.leaveWith(EXIT.interrupted)
-          else await this.#noteIfPaused(app.queue, flags.drain)
+          if (!signal.aborted) await this.#noteIfPaused(app.queue, flags.drain)
           return this.#show(totals, (performance.now() - began) / 1000)
         },
-        { allowEviction: flags['allow-eviction'] },
+        { allowEviction: flags['allow-eviction'], connectQueue: true, waiting },
       )
+      if (signal.aborted) this.leaveWith(EXIT.interrupted)
+      return result ?? this.#show(NO_TOTALS, (performance.now() - began) / 1000)
     } finally {
       progress.stop()
       await systemd.told()

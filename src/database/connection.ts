@@ -14,6 +14,7 @@ import {
   sqliteProblem,
   useWriteAheadLog,
 } from './sqlite.js'
+import { isDatabaseError, rememberingErrors } from './thrown.js'
 import type { WriteTurn } from './write-turn.js'
 
 export type Database = Kysely<Schema>
@@ -78,7 +79,7 @@ export async function openReadOnly(address: SqliteAddress): Promise<Database> {
   return explained(address, async () => {
     if (!fileExists(address)) throw missing(address)
     refuseFolder(address)
-    const db = new Kysely<Schema>({ dialect: sqliteDialect(address, { readOnly: true }) })
+    const db = new Kysely<Schema>({ dialect: rememberingErrors(sqliteDialect(address, { readOnly: true })) })
     try {
       if (await isCurrent(db, address.path)) return db
     } catch (error) {
@@ -101,7 +102,7 @@ export function openScratchDatabase(): Promise<Database> {
 
 /** Opens without looking at migrations: for the threads of a process that has already looked. */
 export async function connect(address: DatabaseAddress, options: ConnectOptions = {}): Promise<Database> {
-  return new Kysely<Schema>({ dialect: await dialectOf(address, options) })
+  return new Kysely<Schema>({ dialect: rememberingErrors(await dialectOf(address, options)) })
 }
 
 /** A server's client takes longer to load than most commands take, so only those who use it load it. */
@@ -131,17 +132,24 @@ async function explained<Result>(address: DatabaseAddress, act: () => Promise<Re
   try {
     return await act()
   } catch (error) {
-    throw explainDatabaseError(error, address) ?? error
+    throw explain(error, address) ?? error
   }
 }
 
-/** What the user can do about an error of the database or of what is under it; undefined for all others. */
+/**
+ * What the user can do about an error of the database or of what is under it; undefined for all others. An error of the
+ * network is the database's only if a database connection threw it.
+ */
 export function explainDatabaseError(error: unknown, address: DatabaseAddress): UserError | undefined {
+  return address.kind === 'sqlite' || isDatabaseError(error) ? explain(error, address) : undefined
+}
+
+function explain(error: unknown, address: DatabaseAddress): UserError | undefined {
   const problem = error instanceof UserError ? undefined : databaseProblem(error, address)
   return problem && new UserError(problem, { cause: error })
 }
 
-/** The same as data. */
+/** The problem behind an error that is known to be the database's. */
 export function databaseProblem(error: unknown, address: DatabaseAddress): Problem | undefined {
   return address.kind === 'sqlite' ? sqliteProblem(error, address) : serverProblem(error, address, DATABASE)
 }

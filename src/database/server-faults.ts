@@ -113,13 +113,6 @@ export function reasonIn(error: unknown): string {
   return message.replace(/\.$/, '') || (errorCode(error) ?? 'it does not say why')
 }
 
-/** Whether the error is that of a database, and not of something else that was asked meanwhile. */
-export function isDatabaseError(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const isNamed = /^(SQLITE|PROTOCOL|HANDSHAKE)_/.test(errorCode(error) ?? '')
-  return isNamed || isFromServer(error) || LOST.test(error.message) || SILENT.test(error.message)
-}
-
 /** Said by a server that understood us: pg gives such errors a severity, mysql2 a state. */
 function isFromServer(error: Error): boolean {
   return 'severity' in error || 'sqlState' in error

@@ -1,6 +1,7 @@
 // The import of one file, from its first byte to orders that workers may take.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import { startBackground } from '../background.js'
 import type { Config } from '../config.js'
 import { databaseTime, refreshStatistics } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
@@ -143,7 +144,7 @@ async function readAll(
     },
     options.signal,
   )
-  const renewal = setInterval(() => void updateRun(db, run, {}).catch(() => undefined), RENEW_MS)
+  const renewing = startBackground(() => updateRun(db, run, {}), { pauseMs: () => RENEW_MS })
   try {
     for await (const read of chunks) {
       header = read.header
@@ -159,7 +160,7 @@ async function readAll(
     run = await endReading(db, run, rejects, header, options)
     return { run, interrupted: false }
   } finally {
-    clearInterval(renewal)
+    await renewing.end()
   }
 }
 

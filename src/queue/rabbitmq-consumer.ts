@@ -1,6 +1,7 @@
 // Takes batches from RabbitMQ, and connects anew whenever the connection is lost. What was in hand then is finished: the
 // lease in the database keeps others out, and RabbitMQ's second delivery of it finds nothing to claim.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { asError } from '../background.js'
 import type { Database } from '../database/connection.js'
 import type { UserError } from '../errors.js'
 import { Deliveries } from './deliveries.js'
@@ -97,7 +98,7 @@ export class RabbitConsumer implements Consumer {
       onCancelled: () => connection.drop(new Error('its queue is gone')),
     })
     const session = { connection, hands }
-    void connection.lost.then((why) => this.#lose(session, why))
+    connection.lost.then((why) => this.#lose(session, why)).catch((error: unknown) => connection.drop(asError(error)))
     return session
   }
 

@@ -1,7 +1,7 @@
 // The reports with what is kept in Redis: the database's answers, sooner. Whenever Redis cannot answer, the database does.
 import type { Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
-import { isDatabaseError } from '../database/server-faults.js'
+import { isDatabaseError } from '../database/thrown.js'
 import type { Day } from '../domain/business-day.js'
 import { UserError } from '../errors.js'
 import type { RedisAddress } from '../redis/address.js'
@@ -94,9 +94,13 @@ export class RedisReports implements Reports, FiguresCopy {
     return this.#fromBoards(query.period, ask, (boards) => readRank(boards, query))
   }
 
-  /** Brings Redis up to the database. Where it is away, that is said once, and made up for by the next refresh. */
+  /**
+   * Brings Redis up to the database. After a failure, the next refresh makes up for it.
+   *
+   * @throws UserError (exit 4) where Redis cannot be reached; what the database throws, as it is
+   */
   async refresh(): Promise<void> {
-    await this.#inTurn(() => this.#tryRedis((store) => refreshRedis(store)))
+    await this.#withRedis(refreshRedis)
   }
 
   /** @throws UserError (exit 4) where Redis cannot be reached */
@@ -161,6 +165,7 @@ export class RedisReports implements Reports, FiguresCopy {
     }
   }
 
+  /** @throws a UserError of Redis; what the database throws, as it is */
   #withRedis<Result>(work: (store: RedisStore) => Promise<Result>): Promise<Result> {
     return this.#inTurn(async () => {
       try {

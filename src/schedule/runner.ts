@@ -1,6 +1,7 @@
 // Runs tasks by the clock. Each task has a loop of its own, so it never runs beside itself, and one that fails or hangs
 // does not hold up the others.
 import { setTimeout as sleep, setImmediate as turnOfLoop } from 'node:timers/promises'
+import { startBackground, type Troubles } from '../background.js'
 import type { Database } from '../database/connection.js'
 import { MINUTE_MS } from '../domain/time.js'
 import { claimSlot, endRun, forgetOldRuns, type Outcome, RENEW_MS, type Run, renewRun } from './runs.js'
@@ -28,8 +29,8 @@ export interface ScheduleOptions {
   /** Ends the schedule; runs in hand are finished. */
   readonly signal: AbortSignal
   readonly onRun: (task: Task, run: TaskRun) => void
-  /** Told, in a sentence, when a slot could not be looked at; it is tried again. */
-  readonly onNotice: (text: string) => void
+  /** Told when a slot could not be looked at; it is tried again. */
+  readonly troubles: Troubles
   /** Told every few seconds, unless the process hangs or the database neither answers nor fails. */
   readonly onAlive: () => void
 }
@@ -48,20 +49,18 @@ const RETRY_MS = 5000
  */
 export async function runSchedule(db: Database, tasks: readonly Task[], options: ScheduleOptions): Promise<void> {
   const beat = async () => {
-    // A database that is away is no reason to start anew.
-    await db
-      .selectFrom('schedule_runs')
-      .select('task')
-      .limit(1)
-      .execute()
-      .catch(() => undefined)
-    options.onAlive()
+    try {
+      await db.selectFrom('schedule_runs').select('task').limit(1).execute()
+    } finally {
+      // A database that is away is no reason to start anew.
+      options.onAlive()
+    }
   }
-  const beating = setInterval(() => void beat(), ALIVE_MS)
+  const beating = startBackground(beat, { pauseMs: () => ALIVE_MS })
   try {
     await Promise.all(tasks.map((task) => followTask(db, task, options)))
   } finally {
-    clearInterval(beating)
+    await beating.end()
   }
 }
 
@@ -89,9 +88,10 @@ async function passSlot(db: Database, task: Task, slot: number, options: Schedul
   try {
     const claim = await claimSlot(db, task.name, slot)
     if (claim.kind === 'claimed') options.onRun(task, await runTask(db, task, claim.run))
+    options.troubles.worked()
     return claim.kind !== 'busy'
   } catch (error) {
-    options.onNotice(`${task.name}: ${messageOf(error)} Trying again.`)
+    options.troubles.failed(error)
     return false
   }
 }
@@ -100,14 +100,14 @@ async function passSlot(db: Database, task: Task, slot: number, options: Schedul
 export async function runTask(db: Database, task: Task, run: Run): Promise<TaskRun> {
   const began = performance.now()
   // A renewal that fails is followed by others.
-  const renewing = setInterval(() => void renewRun(db, run).catch(() => undefined), RENEW_MS)
+  const renewing = startBackground(() => renewRun(db, run), { pauseMs: () => RENEW_MS })
   try {
     const outcome = await attempt(task)
     await endRun(db, run, outcome)
     await forgetOldRuns(db, task.name, task.slots.latest(run.slot) ?? run.slot)
     return { ...outcome, seconds: (performance.now() - began) / 1000 }
   } finally {
-    clearInterval(renewing)
+    await renewing.end()
   }
 }
 

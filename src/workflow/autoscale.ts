@@ -1,4 +1,5 @@
-// How many batches a worker process should have in hand. Pure: what it sees goes in, a number comes out.
+// How many batches a worker process should have in hand. All but the loop is pure: what it sees goes in, a number comes out.
+import { type BackgroundTask, startBackground, type Troubles } from '../background.js'
 
 export interface Limits {
   readonly min: number
@@ -49,4 +50,23 @@ export function wantedConcurrency({ waiting, batchMs = 0 }: Load, { min, max }: 
 /** The time of the latest batch counts for three tenths: it takes a few batches to follow, and none to stumble over one. */
 export function smoothed(before: number | undefined, latest: number): number {
   return before === undefined ? latest : before * 0.7 + latest * 0.3
+}
+
+const SCALE_MS = 1000
+
+interface Scaled {
+  look(): Promise<Load>
+  resize(to: number, from: number): void
+}
+
+/** Follows the load once a second, unless there is nothing to choose. */
+export function startScaling(limits: Limits, troubles: Troubles, { look, resize }: Scaled): BackgroundTask | undefined {
+  if (limits.min === limits.max) return undefined
+  let scale = startScale(limits)
+  const follow = async () => {
+    const next = nextScale(scale, await look(), limits)
+    if (next.concurrency !== scale.concurrency) resize(next.concurrency, scale.concurrency)
+    scale = next
+  }
+  return startBackground(follow, { pauseMs: () => SCALE_MS, troubles })
 }

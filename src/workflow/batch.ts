@@ -1,4 +1,5 @@
 // One batch, from delivery to settlement: claim and reserve, charge, settle.
+import { startBackground } from '../background.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { takeRepeats } from '../database/transaction.js'
@@ -52,15 +53,11 @@ async function whileRenewing<Result>(
   act: () => Promise<Result>,
 ): Promise<Result> {
   // A renewal that fails is made up for by the next; if all fail, the fence keeps a late settlement out.
-  let renewal = Promise.resolve()
-  const timer = setInterval(() => {
-    renewal = renewal.then(() => renewLease(db, claimed, leaseMs)).catch(() => undefined)
-  }, leaseMs / 3)
+  const renewing = startBackground(() => renewLease(db, claimed, leaseMs), { pauseMs: () => leaseMs / 3 })
   try {
     return await act()
   } finally {
-    clearInterval(timer)
     // One under way locks what the settlement will lock, and in an order of its own.
-    await renewal
+    await renewing.end()
   }
 }

@@ -1,6 +1,7 @@
 // A worker's row, which shows that it is alive, and what it writes beside it every two seconds.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { startBackground, type Troubles } from '../background.js'
 import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
@@ -23,7 +24,7 @@ export interface Heartbeat {
   resize(concurrency: number): void
   /** Remembers how long a batch took, for the next beat to write. */
   countBatch(ms: number): void
-  /** Writes what is not written yet, and that the worker stopped. */
+  /** Writes what is not written yet, and that the worker stopped. Where the database is away, the row's age tells so. */
   end(): Promise<void>
 }
 
@@ -39,6 +40,7 @@ export async function startHeartbeat(
   atFirst: number,
   processed: () => number,
   onAlive: (figures: WorkFigures) => void,
+  troubles: Troubles,
 ): Promise<Heartbeat> {
   let concurrency = atFirst
   let ordersPerSecond = 0
@@ -86,26 +88,21 @@ export async function startHeartbeat(
     })
     runtimes.forget(unwritten)
   }
-  // One after the other, as a server may take longer than the time between two.
-  let beating: Promise<void> = Promise.resolve()
-  const beatNext = (ended: boolean) => {
-    beating = beating.catch(() => undefined).then(() => beat(ended))
-    return beating
-  }
-  // A beat that fails is followed by others; the work itself does not depend on it.
-  const beatOn = async () => {
-    await beatNext(false).catch(() => undefined)
-    onAlive({ processed: processed(), ordersPerSecond, concurrency })
-  }
-  const timer = setInterval(() => void beatOn(), HEARTBEAT_MS)
+  const beating = startBackground(
+    async (isLast) => {
+      try {
+        await beat(isLast)
+      } finally {
+        if (!isLast) onAlive({ processed: processed(), ordersPerSecond, concurrency })
+      }
+    },
+    { pauseMs: () => HEARTBEAT_MS, troubles, lastRun: true },
+  )
   return {
     resize(to) {
       concurrency = to
     },
     countBatch: (ms) => runtimes.count(ms, Date.now() + ahead),
-    async end() {
-      clearInterval(timer)
-      await beatNext(true)
-    },
+    end: () => beating.end(),
   }
 }

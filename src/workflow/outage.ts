@@ -1,4 +1,5 @@
-// A database server that goes away while a worker is at work: nothing is lost, so the worker waits for it and goes on.
+// Trouble that passes by itself: a server that is away, a full disk, a database that another process holds. Nothing is
+// lost by it, so a command that runs for good waits and goes on.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Config } from '../config.js'
 import { explainDatabaseError } from '../database/connection.js'
@@ -6,63 +7,106 @@ import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { EXIT, UserError } from '../errors.js'
-import type { ConsumeOptions } from '../queue/queue.js'
+import type { ServerEvent } from '../queue/queue.js'
 
-/** How soon a server that was away is asked again, in milliseconds; twice as long after each failure. */
+/** The first pause between two attempts, in milliseconds; each one after a failure is twice as long. */
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 10_000
 
-/** Who has worked for so long since then has come through the last outage. */
+/** An attempt that lasted for so long has come through the outage before it. */
 const SOUND_MS = 30_000
 
-interface Surroundings {
-  readonly db: Kysely<Schema>
-  readonly config: Pick<Config, 'database'>
+/** Problems that pass by themselves, besides those of servers that are away. */
+const PASSING = new Set(['disk_full', 'database_locked'])
+
+/** How long to wait, and who is told. */
+export interface Waiting {
+  /** Ends the wait. */
   readonly signal: AbortSignal
-  readonly onNotice: ConsumeOptions['onNotice']
+  /** By performance.now(): when to give up, with the error that is waited for. */
+  readonly deadline?: number | undefined
+  /** Told once that an outage begins, and once that it is over. */
+  readonly onNotice: (text: string, event: ServerEvent) => void
+  /** Called before each pause. */
+  readonly onWaiting?: (problem: UserError) => void
+}
+
+interface Outages extends Waiting {
+  readonly database: Config['database']
+  /** Asked after a pause whether it answers. If left out, the next attempt finds out. */
+  readonly db?: Kysely<Schema>
+  /** What to say when a server is reached again. */
+  readonly reached?: string
 }
 
 /**
- * Consumes until the end, beginning again where the database, or the queue's server, went away in between. What was in
- * hand then is claimed anew when its lease ends, and charged under the same keys.
+ * Acts, and again after each outage. What a worker had in hand at an outage is claimed anew when its lease ends, and
+ * charged under the same keys.
  *
- * @param consume resolves at the end; rejects at the first error
+ * @param act calls `worked` when it is clear that the outage is over. For a full disk, that takes more than an answer.
+ * @returns undefined if the signal came during an outage
  */
-export async function throughOutages(
-  { db, config, signal, onNotice }: Surroundings,
-  consume: () => Promise<void>,
-): Promise<void> {
+export async function throughOutages<Result>(
+  { database, db, reached, signal, deadline = Number.POSITIVE_INFINITY, onNotice, onWaiting }: Outages,
+  act: (worked: () => void) => Promise<Result>,
+): Promise<Result | undefined> {
   let pause = FIRST_PAUSE_MS
-  let told: string | undefined
+  let told: UserError | undefined
+  const worked = () => {
+    if (told) onNotice(overText(told, reached), 'server_back')
+    told = undefined
+  }
   for (;;) {
     const began = performance.now()
+    let problem: UserError | undefined
     try {
-      return await consume()
+      return await act(worked)
     } catch (error) {
-      const away = outageIn(error, config.database)
-      if (!away) throw error
-      if (performance.now() - began > SOUND_MS) {
-        pause = FIRST_PAUSE_MS
-        told = undefined
-      }
-      if (told !== away.code) onNotice(`${away.message} Waiting for it.`, 'server_away')
-      told = away.code
+      problem = passingProblem(error, database)
+      if (!problem) throw error
     }
+    if (performance.now() - began > SOUND_MS) {
+      pause = FIRST_PAUSE_MS
+      if (told?.exit === EXIT.unreachable) told = undefined
+    }
+    if (told?.code !== problem.code) {
+      onNotice(`${problem.message} Waiting for ${problem.code === 'disk_full' ? 'space' : 'it'}.`, 'server_away')
+    }
+    told = problem
     do {
-      if (signal.aborted) return
-      await sleep(pause, undefined, { signal }).catch(() => undefined)
+      if (signal.aborted) return undefined
+      const left = deadline - performance.now()
+      if (left <= 0) throw problem
+      onWaiting?.(problem)
+      await sleep(Math.min(pause, left), undefined, { signal }).catch(() => undefined)
       pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
-    } while (!(await answers(db)))
-    if (told?.startsWith('database_')) {
-      onNotice('The database is back.', 'server_back')
-      told = undefined
-    }
+    } while (db && !(await answers(db)))
+    if (signal.aborted) return undefined
+    if (db && isDatabaseAway(problem)) worked()
   }
 }
 
-function outageIn(error: unknown, database: Config['database']): UserError | undefined {
-  const problem = error instanceof UserError ? error : explainDatabaseError(error, database)
-  return problem?.exit === EXIT.unreachable ? problem : undefined
+interface Beginning {
+  readonly database: Config['database']
+  /** If left out, an outage is an error like any other. */
+  readonly waiting: Waiting | undefined
+}
+
+/**
+ * Acts as soon as it can.
+ *
+ * @returns undefined if the signal came during the wait
+ */
+export async function onceItCan<Result>(
+  act: () => Promise<Result>,
+  { database, waiting }: Beginning,
+): Promise<Result | undefined> {
+  if (!waiting) return act()
+  return throughOutages({ ...waiting, database, reached: 'Connected.' }, async (worked) => {
+    const result = await act()
+    worked()
+    return result
+  })
 }
 
 async function answers(db: Kysely<Schema>): Promise<boolean> {
@@ -72,4 +116,21 @@ async function answers(db: Kysely<Schema>): Promise<boolean> {
   } catch {
     return false
   }
+}
+
+/** Undefined for errors that do not pass by themselves. */
+function passingProblem(error: unknown, database: Config['database']): UserError | undefined {
+  const problem = error instanceof UserError ? error : explainDatabaseError(error, database)
+  if (!problem?.retryable) return undefined
+  return problem.exit === EXIT.unreachable || PASSING.has(problem.code) ? problem : undefined
+}
+
+function overText(problem: UserError, reached: string | undefined): string {
+  if (isDatabaseAway(problem)) return reached ?? 'The database is back.'
+  if (problem.exit === EXIT.unreachable) return reached ?? 'The server is back.'
+  return problem.code === 'disk_full' ? 'There is space again.' : 'Working again.'
+}
+
+export function isDatabaseAway({ exit, code }: UserError): boolean {
+  return exit === EXIT.unreachable && code.startsWith('database_')
 }

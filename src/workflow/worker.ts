@@ -2,7 +2,9 @@
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Piscina } from 'piscina'
+import { asError, type BackgroundEvent, type BackgroundTask, startBackground, Troubles } from '../background.js'
 import type { Config } from '../config.js'
+import { explainDatabaseError } from '../database/connection.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { WriteTurn } from '../database/write-turn.js'
@@ -10,10 +12,10 @@ import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import { countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue, ServerEvent } from '../queue/queue.js'
-import { type Limits, type Load, nextScale, smoothed, startScale } from './autoscale.js'
+import { type Limits, smoothed, startScaling } from './autoscale.js'
 import type { BatchOptions, BatchResult } from './batch.js'
 import { startHeartbeat, type WorkFigures } from './heartbeat.js'
-import { throughOutages } from './outage.js'
+import { isDatabaseAway, onceItCan, throughOutages, type Waiting } from './outage.js'
 import type { Answered, ThreadOptions } from './thread.js'
 
 export interface WorkOptions {
@@ -21,15 +23,17 @@ export interface WorkOptions {
   readonly concurrency: Limits
   /** End when nothing is due or in flight. */
   readonly drain: boolean
-  /** End after so many milliseconds. */
-  readonly maxRuntimeMs: number | undefined
+  /** By performance.now(): when to end. */
+  readonly deadline: number | undefined
   /** End once so many orders were processed; batches in hand are finished, so it may be some more. */
   readonly maxOrders: number | undefined
   /** Ends the work; batches in hand are finished. */
   readonly signal: AbortSignal
   readonly onProgress: (totals: WorkTotals) => void
-  /** Told, in a sentence, when a server goes away and when it is back. */
-  readonly onNotice: (text: string, event: ServerEvent) => void
+  /** How to wait if the work cannot begin; if left out, it then ends with the error. */
+  readonly waiting: Waiting | undefined
+  /** Told of outages and of failures in the background: once that each begins, and once that it is over. */
+  readonly onNotice: (text: string, event: ServerEvent | BackgroundEvent) => void
   /** Told once, when the first orders may be taken, with the limits that hold. */
   readonly onStarted: (limits: Limits) => void
   /** Told once, when no more orders are taken because of the signal or of a limit; those in hand are finished. */
@@ -51,7 +55,11 @@ export interface WorkTotals {
   readonly repeated: number
 }
 
-const NO_TOTALS: WorkTotals = { processed: 0, completed: 0, failed: 0, rolledBack: 0, postponed: 0, repeated: 0 }
+export const NO_TOTALS: WorkTotals = { processed: 0, completed: 0, failed: 0, rolledBack: 0, postponed: 0, repeated: 0 }
+
+/** Between two refreshes: at least so long, and nine times as long as one takes, so that they cost a tenth of the time. */
+const REFRESH_MS = 5000
+const REFRESH_SHARE = 9
 
 interface Surroundings {
   readonly db: Kysely<Schema>
@@ -66,24 +74,38 @@ export async function work(
   options: WorkOptions,
 ): Promise<WorkTotals> {
   const limits = limitsWithin(config['payments.maxInFlight'], options.concurrency)
-  // Its threads start while the queue is connected.
   const loaded = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   const pool = createPool(config, limits.max, loaded)
   let totals = NO_TOTALS
-  const begin = async () => {
-    await queue.connect()
-    await threadsLoaded(loaded, pool.options.minThreads)
-    return startHeartbeat(db, limits.min, () => totals.processed, options.onAlive)
+  // The work itself waits for a database that is away, and says so.
+  const explain = (error: unknown) => {
+    const problem = error instanceof UserError ? error : explainDatabaseError(error, config.database)
+    return problem && isDatabaseAway(problem) ? undefined : (problem ?? asError(error))
   }
-  const heartbeat = await begin().catch(async (error: unknown) => {
+  const troublesOf = (subject: string) => new Troubles({ subject, explain, onNotice: options.onNotice })
+  const begin = async () => {
+    await threadsLoaded(loaded, pool.options.minThreads)
+    return startHeartbeat(db, limits.min, () => totals.processed, options.onAlive, troublesOf('The heartbeat'))
+  }
+  const heartbeat = await onceItCan(begin, { ...config, ...options }).catch(async (error: unknown) => {
     await pool.destroy()
     throw error
   })
+  if (!heartbeat) {
+    await pool.destroy()
+    return totals
+  }
   const stop = stopWhen(options)
   stop.signal.addEventListener('abort', options.onStopping)
-  const refreshing = redisReports && startRefreshing(() => redisReports.refresh())
+  const refreshing =
+    redisReports &&
+    startBackground(() => redisReports.refresh(), {
+      pauseMs: (took) => Math.max(REFRESH_MS, REFRESH_SHARE * took),
+      troubles: troublesOf('Updating Redis'),
+      lastRun: true,
+    })
   let batchMs: number | undefined
-  let scaling: { end(): void } | undefined
+  let scaling: BackgroundTask | undefined
   const handle = async (ids: readonly OrderId[]): Promise<number> => {
     const began = performance.now()
     const answered: Answered = await pool.run(ids)
@@ -103,7 +125,7 @@ export async function work(
     const { signal } = stop
     let concurrency = limits.min
     let consumer: Consumer | undefined
-    scaling = startScaling(limits, {
+    scaling = startScaling(limits, troublesOf('Adjusting the number of batches'), {
       look: async () => ({ waiting: Math.ceil((await countWaiting(db, MOST_COUNTED)) / batchSize), batchMs }),
       resize(to, from) {
         concurrency = to
@@ -113,18 +135,23 @@ export async function work(
       },
     })
     options.onStarted(limits)
-    await throughOutages({ db, config, signal, onNotice: options.onNotice }, () => {
-      consumer = queue.consume(handle, { ...options, concurrency, batchSize, signal })
+    const { onNotice } = options
+    await throughOutages({ db, database: config.database, signal, onNotice }, (worked) => {
+      const handleAndTell = async (ids: readonly OrderId[]) => {
+        const claimed = await handle(ids)
+        if (claimed > 0) worked()
+        return claimed
+      }
+      consumer = queue.consume(handleAndTell, { ...options, concurrency, batchSize, signal })
       return consumer.ended
     })
     return totals
   } finally {
-    scaling?.end()
+    await scaling?.end()
     stop.forget()
     await pool.close()
     await refreshing?.end()
-    // Where the database is away, the row tells so by its age.
-    await heartbeat.end().catch(() => undefined)
+    await heartbeat.end()
   }
 }
 
@@ -133,28 +160,8 @@ function limitsWithin(maxInFlight: number, { min, max }: Limits): Limits {
   return { min: Math.min(min, maxInFlight), max: Math.min(max, maxInFlight) }
 }
 
-const SCALE_MS = 1000
-
 /** Beyond so many waiting orders, more make no difference; counting them would. */
 const MOST_COUNTED = 100_000
-
-interface Scaled {
-  look(): Promise<Load>
-  resize(to: number, from: number): void
-}
-
-/** Follows the load once a second, unless there is nothing to choose. */
-function startScaling(limits: Limits, { look, resize }: Scaled) {
-  let scale = startScale(limits)
-  const follow = async () => {
-    const next = nextScale(scale, await look(), limits)
-    if (next.concurrency !== scale.concurrency) resize(next.concurrency, scale.concurrency)
-    scale = next
-  }
-  // A look that fails is followed by others.
-  const timer = limits.min < limits.max ? setInterval(() => void follow().catch(() => undefined), SCALE_MS) : undefined
-  return { end: () => clearInterval(timer) }
-}
 
 /**
  * Of a thread, to a database server. Batches in hand mostly wait for their charges, without a connection; more transactions
@@ -222,45 +229,19 @@ function addResult(totals: WorkTotals, result: BatchResult): WorkTotals {
   }
 }
 
-function stopWhen({ signal, maxRuntimeMs }: WorkOptions) {
+function stopWhen({ signal, deadline }: WorkOptions) {
   const controller = new AbortController()
   const now = () => controller.abort()
   signal.addEventListener('abort', now, { once: true })
-  // It may have come while the queue was connected.
+  // It may have come while the threads were started.
   if (signal.aborted) now()
-  const timer = maxRuntimeMs === undefined ? undefined : setTimeout(now, maxRuntimeMs)
+  const timer = deadline === undefined ? undefined : setTimeout(now, Math.max(1, deadline - performance.now()))
   return {
     signal: controller.signal,
     now,
     forget() {
       clearTimeout(timer)
       signal.removeEventListener('abort', now)
-    },
-  }
-}
-
-/** Between two refreshes: at least so long, and nine times as long as one takes, so that they cost a tenth of the time. */
-const REFRESH_MS = 5000
-const REFRESH_SHARE = 9
-
-/** Lets figures outside of the database follow it while orders are settled, and once more at the end. */
-function startRefreshing(refresh: () => Promise<void>) {
-  const over = new AbortController()
-  const follow = async () => {
-    for (let pause = REFRESH_MS; ; ) {
-      await sleep(pause, undefined, { signal: over.signal }).catch(() => undefined)
-      const isLast = over.signal.aborted
-      const began = performance.now()
-      await refresh()
-      if (isLast) return
-      pause = Math.max(REFRESH_MS, REFRESH_SHARE * (performance.now() - began))
-    }
-  }
-  const followed = follow()
-  return {
-    async end() {
-      over.abort()
-      await followed
     },
   }
 }

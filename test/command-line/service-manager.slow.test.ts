@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { describe, expect } from 'vitest'
 import { serviceManager } from '../../src/command-line/service-manager.js'
 import { type Shop, test } from '../commands/shop.js'
+import { freePort } from '../private-redis.js'
 import { until } from '../until.js'
 import type { Running, Workplace } from '../workplace.js'
 
@@ -66,6 +67,20 @@ describe.skipIf(missing.length > 0).concurrent(`systemd (needs ${missing.join(' 
       expect(systemd.count('STOPPING=1')).toBe(0)
       expect(await stop(service)).toBe(130)
       await until(() => systemd.count('STOPPING=1') === 1)
+    },
+  )
+
+  test.for(['work', 'schedule'])(
+    'hears what %s waits for, and not that it is ready, and gives it more time to start',
+    async (command, { shop, onTestFinished }) => {
+      const systemd = await listen(shop, 'notify', onTestFinished)
+      const away = { ORDERCTL_DATABASE_URL: `postgres://shop@127.0.0.1:${await freePort()}/shop` }
+      const service = shop.start({ ...systemd.environment, ...away }, command)
+      const status = /^STATUS=waiting: PostgreSQL at .* cannot be reached/
+      await until(() => systemd.heard.some((one) => status.test(one)))
+      expect(systemd.count('EXTEND_TIMEOUT_USEC=120000000')).toBe(1)
+      expect(await stop(service)).toBe(130)
+      expect(systemd.count('READY=1')).toBe(0)
     },
   )
 

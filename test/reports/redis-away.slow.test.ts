@@ -1,8 +1,10 @@
 // Without Redis, reports are answered all the same.
 import { setTimeout } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { readDatabase } from '../../src/config-values.js'
+import { connect } from '../../src/database/connection.js'
 import type { Day } from '../../src/domain/business-day.js'
-import type { PrivateRedis } from '../private-redis.js'
+import { freePort, type PrivateRedis } from '../private-redis.js'
 import { describeWithPrivateRedis, startPrivateRedis } from '../redis.js'
 import { EVERYTHING, RedisShop } from './redis-shop.js'
 
@@ -32,7 +34,7 @@ describeWithPrivateRedis('Redis away', () => {
   test('from the start: the database answers, and why is said once', async () => {
     await server.stop()
     await expectAnswers()
-    await at.reports.refresh()
+    await expect(at.reports.refresh()).rejects.toMatchObject({ code: 'redis_unreachable', exit: 4 })
     expect(at.warnings).toEqual([away()])
   })
 
@@ -71,6 +73,17 @@ describeWithPrivateRedis('Redis away', () => {
       expect.stringMatching(/refuses to keep leaderboards and KPIs: OOM .+ The database ans/),
     ])
     await expect(at.reports.rebuild()).rejects.toMatchObject({ code: 'redis_refused_command', exit: 1 })
+  })
+
+  test.each(['postgres', 'mysql'])('there, and %s away: that is not reported as a failure of Redis', async (engine) => {
+    const db = await connect(readDatabase(`${engine}://user@127.0.0.1:${await freePort()}/shop`))
+    const reports = at.reportsOn(db)
+    const refused = expect.objectContaining({ name: 'Error', code: 'ECONNREFUSED' })
+    await expect(reports.refresh()).rejects.toEqual(refused)
+    await expect(reports.daily(DAY)).rejects.toEqual(refused)
+    await expect(reports.customers({ ...EVERYTHING, limit: 5 })).rejects.toEqual(refused)
+    await db.destroy()
+    expect(at.warnings).toEqual([])
   })
 
   test('a rebuild and a check say that they could not be done', async () => {

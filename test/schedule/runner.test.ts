@@ -1,6 +1,6 @@
 // The scheduler on a real database, by a clock that the test moves.
-
 import { describe, expect, test as plainTest } from 'vitest'
+import { asError, Troubles } from '../../src/background.js'
 import { readCron } from '../../src/config-values.js'
 import { runSchedule, runTask, type TaskRun } from '../../src/schedule/runner.js'
 import { claimSlot, endRun, readLastRun } from '../../src/schedule/runs.js'
@@ -33,7 +33,7 @@ class Scene {
       clock,
       signal: over.signal,
       onRun: (task, run) => runs.push([task.name, run]),
-      onNotice: (text) => notices.push(text),
+      troubles: new Troubles({ subject: 'Looking', explain: asError, onNotice: (text) => notices.push(text) }),
       onAlive: () => undefined,
     })
     const started = {
@@ -234,15 +234,17 @@ describe('a task', () => {
 })
 
 describe('a database that does not answer', () => {
-  test('is said, and asked again', async ({ scene }) => {
+  test('is reported once, asked again, and reported when it answers', async ({ scene }) => {
     const clock = new FakeClock('2026-01-01T09:00:00Z')
     await scene.shop.db.schema.alterTable('schedule_runs').renameTo('elsewhere').execute()
     const { runs, notices } = scene.start(clock, task('0 * * * *'))
     await clock.settled(1)
-    expect(notices).toEqual(['task: no such table: schedule_runs Trying again.'])
+    await clock.moveTo('2026-01-01T09:00:16Z', 1)
+    expect(notices).toEqual(['Looking failed: no such table: schedule_runs. Trying again.'])
     await scene.shop.db.schema.alterTable('elsewhere').renameTo('schedule_runs').execute()
-    await clock.moveTo('2026-01-01T09:00:10Z', 1)
+    await clock.moveTo('2026-01-01T09:00:26Z', 1)
     expect(runs).toHaveLength(1)
+    expect(notices.slice(1)).toEqual(['Looking works again.'])
   })
 })
 

@@ -1,8 +1,13 @@
 // `schedule`: the loop, told in a line for each run.
+
+import type { App } from '../../app.js'
+import { asError, Troubles } from '../../background.js'
 import { alarmCommandOf, execFlag } from '../../command-line/alarm-command.js'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { runEvent, runText } from '../../command-line/schedule-views.js'
 import { serviceManager } from '../../command-line/service-manager.js'
+import { noWaitFlag, waitingFor } from '../../command-line/waiting.js'
+import { explainDatabaseError } from '../../database/connection.js'
 import { clockAt } from '../../domain/business-day.js'
 import { EXIT } from '../../errors.js'
 import { runSchedule, systemClock } from '../../schedule/runner.js'
@@ -18,7 +23,7 @@ export interface ScheduleResult {
 export default class Schedule extends BaseCommand {
   static override summary = 'Run the tasks that are done by the clock'
   static override description =
-    'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the tasks in hand. Any number may run at once: of all these processes, one runs a task when it falls due. A run that was missed is made up for once. A task that fails is recorded and does not stop the others. The cron lines (ORDERCTL_SCHEDULE_KPIS and so on) and their time zone are settings; where a line names a day of the month and a weekday, a day must be both. A line for every hour goes by real time when clocks change; one that names hours runs once for each of them. The task alarms looks at the thresholds of the settings alarms.*; with --exec, a command is told. It has a minute. One that fails is run again at the next look, until it succeeds; one that succeeded may be run twice where the schedule dies at that moment. Any number of schedules may have it.'
+    'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the tasks in hand. Any number may run at once: of all these processes, one runs a task when it falls due. A run that was missed is made up for once. A task that fails is recorded and does not stop the others. A database server that is away when the schedule starts is waited for, unless --no-wait is given. The cron lines (ORDERCTL_SCHEDULE_KPIS and so on) and their time zone are settings; where a line names a day of the month and a weekday, a day must be both. A line for every hour goes by real time when clocks change; one that names hours runs once for each of them. The task alarms looks at the thresholds of the settings alarms.*; with --exec, a command is told. It has a minute. One that fails is run again at the next look, until it succeeds; one that succeeded may be run twice where the schedule dies at that moment. Any number of schedules may have it.'
 
   static override examples = [
     '<%= config.bin %> schedule',
@@ -27,17 +32,22 @@ export default class Schedule extends BaseCommand {
     `<%= config.bin %> schedule --exec 'echo "$ORDERCTL_ALARM_MESSAGE" | mail -s "$ORDERCTL_ALARM_NAME $ORDERCTL_ALARM_STATE" ops'`,
   ]
 
-  static override flags = { exec: execFlag }
+  static override flags = { exec: execFlag, 'no-wait': noWaitFlag }
 
   async run(): Promise<ScheduleResult> {
     const { flags } = await this.parse(Schedule)
     const tell = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const result: ScheduleResult = { runs: 0, failed: 0 }
     const systemd = serviceManager(this.host.environment, (text) => this.note(text, { event: 'note', level: 'warn' }))
-    const signal = this.listenForInterruption('Finishing the tasks in hand; Ctrl-C again leaves at once.')
+    let isAtWork = false
+    const signal = this.listenForInterruption(() =>
+      isAtWork ? 'Finishing the tasks in hand; Ctrl-C again leaves at once.' : undefined,
+    )
+    const note = this.note.bind(this)
+    const waiting = flags['no-wait'] ? undefined : waitingFor({ signal, systemd, note })
     signal.addEventListener('abort', () => systemd.stopping())
     const status = () => `${countOf(result.runs, 'run')}, ${result.failed} of them failed`
-    await this.withApp(async (app) => {
+    const runTasks = async (app: App) => {
       const tasks = TASK_NAMES.map((name) => createTask(name, { ...app, tell }))
       this.logEvent(`Running ${countOf(tasks.length, 'task')} by the clock.`, {
         event: 'started',
@@ -47,6 +57,7 @@ export default class Schedule extends BaseCommand {
         const fields = { task: task.name, next_run: isoTime(task.slots.next(Date.now())) }
         this.note(this.#nextText(task), { event: 'next_run', fields })
       }
+      isAtWork = true
       systemd.ready(status())
       await runSchedule(app.db, tasks, {
         clock: systemClock,
@@ -60,10 +71,15 @@ export default class Schedule extends BaseCommand {
             runEvent(task.name, run, { next_run: isoTime(next) }),
           )
         },
-        onNotice: (text) => this.note(text, { event: 'retrying', level: 'warn' }),
+        troubles: new Troubles({
+          subject: 'Looking for due tasks',
+          explain: (error) => explainDatabaseError(error, app.config.database) ?? asError(error),
+          onNotice: (text, event) => this.note(text, { event, level: event === 'retrying' ? 'warn' : 'info' }),
+        }),
         onAlive: () => systemd.alive(status()),
       })
-    })
+    }
+    await this.withAppOnceReachable(runTasks, { waiting })
     this.logEvent(`Ended after ${status()}.`, { event: 'ended', fields: { ...result } })
     await systemd.told()
     this.leaveWith(EXIT.interrupted)

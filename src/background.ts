@@ -1,0 +1,99 @@
+// Tasks that run beside the work of a command. A task that fails is tried again and never ends the command: no promise of
+// it is left without a handler.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errorCode } from './errors.js'
+
+export type BackgroundEvent = 'retrying' | 'recovered'
+
+interface TroublesOptions {
+  /** Subject of the notices: `The heartbeat`. */
+  readonly subject: string
+  /** The error in words for people; undefined if another part of the command reports it. */
+  readonly explain: (error: unknown) => Error | undefined
+  readonly onNotice: (text: string, event: BackgroundEvent) => void
+}
+
+/** A failure that returns within this time after a success is the same trouble, and is not reported again. */
+const QUIET_MS = 30_000
+
+/** Reports each kind of failure once while it lasts, and once that it is over. */
+export class Troubles {
+  readonly #options: TroublesOptions
+  /** The kind that was reported and still lasts. */
+  #reported: string | undefined
+  #over: { readonly kind: string; readonly at: number } | undefined
+
+  constructor(options: TroublesOptions) {
+    this.#options = options
+  }
+
+  failed(error: unknown): void {
+    const { subject, explain, onNotice } = this.#options
+    const explained = explain(error)
+    if (!explained) return
+    const kind = errorCode(explained) ?? explained.message
+    if (kind === this.#reported) return
+    if (kind === this.#over?.kind && performance.now() - this.#over.at < QUIET_MS) return
+    this.#reported = kind
+    onNotice(`${subject} failed: ${explained.message.replace(/\.$/, '')}. Trying again.`, 'retrying')
+  }
+
+  worked(): void {
+    if (this.#reported === undefined) return
+    this.#over = { kind: this.#reported, at: performance.now() }
+    this.#reported = undefined
+    this.#options.onNotice(`${this.#options.subject} works again.`, 'recovered')
+  }
+}
+
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
+}
+
+interface BackgroundOptions {
+  /** How long to pause after a run, in milliseconds; `took` is the length of that run, 0 at the start. */
+  readonly pauseMs: (took: number) => number
+  /** Told of failures. Left out if the owner of the task meets the same failures itself. */
+  readonly troubles?: Troubles
+  /** Run once more at the end. */
+  readonly lastRun?: boolean
+}
+
+export interface BackgroundTask {
+  /** Resolves when the run in progress, and the last run if there is one, are over. Never rejects. */
+  end(): Promise<void>
+}
+
+/** Pauses and runs in turns until the end. Runs never overlap, and one that fails is followed by others. */
+export function startBackground(
+  run: (isLast: boolean) => Promise<unknown>,
+  { pauseMs, troubles, lastRun = false }: BackgroundOptions,
+): BackgroundTask {
+  const over = new AbortController()
+  const attempt = async (isLast: boolean) => {
+    try {
+      await run(isLast)
+      troubles?.worked()
+    } catch (error) {
+      troubles?.failed(error)
+    }
+  }
+  const repeat = async () => {
+    let took = 0
+    for (;;) {
+      await sleep(pauseMs(took), undefined, { signal: over.signal }).catch(() => undefined)
+      if (over.signal.aborted) break
+      const began = performance.now()
+      await attempt(false)
+      took = performance.now() - began
+    }
+    if (lastRun) await attempt(true)
+  }
+  const ended = repeat()
+  return {
+    async end() {
+      over.abort()
+      await ended
+    },
+  }
+}

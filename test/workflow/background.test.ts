@@ -1,0 +1,40 @@
+// What runs beside the batches of a worker fails: the worker says so once, lives, and says when it works again.
+import { expect } from 'vitest'
+import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../redis.js'
+import { until } from '../until.js'
+import { test } from '../workplace.js'
+
+const timesIn = (text: string, part: string) => text.split(part).length - 1
+
+test('a heartbeat that the database refuses does not end the worker', async ({ place }) => {
+  await place.run('migrate')
+  const worker = place.start({}, 'work')
+  await until(() => place.value('select count(*) from workers') === 1)
+  place.db.exec('alter table workers rename to elsewhere')
+  await worker.saw('The heartbeat failed: no such table: workers. Trying again.')
+  place.db.exec('alter table elsewhere rename to workers')
+  await worker.saw('The heartbeat works again.')
+  worker.child.kill('SIGTERM')
+  const { code, stderr } = await worker.ended
+  expect(code, stderr).toBe(130)
+  expect(timesIn(stderr, 'The heartbeat failed')).toBe(1)
+  expect(place.value('select count(*) from workers where stopped_at is not null')).toBe(1)
+})
+
+describeWithRedis('updating Redis', () => {
+  test('fails by an error of the database: the worker lives, and tries again', async ({ place }) => {
+    const prefix = randomPrefix()
+    await place.run('migrate')
+    // Read when Redis is filled for the first time; a worker without orders reads it for nothing else.
+    place.db.exec('alter table customers rename to elsewhere')
+    const worker = place.start({ ORDERCTL_REDIS_URL: redisUrl ?? '', ORDERCTL_REDIS_PREFIX: prefix }, 'work')
+    await worker.saw('Updating Redis failed: no such table: customers. Trying again.')
+    place.db.exec('alter table elsewhere rename to customers')
+    await worker.saw('Updating Redis works again.')
+    worker.child.kill('SIGTERM')
+    const { code, stderr } = await worker.ended
+    expect(await removeKeys(redisUrl ?? '', prefix)).not.toEqual([])
+    expect(code, stderr).toBe(130)
+    expect(timesIn(stderr, 'Updating Redis failed')).toBe(1)
+  })
+})

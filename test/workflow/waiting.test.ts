@@ -1,0 +1,133 @@
+// `work` and `schedule` that are started while a server is away: they wait for it, or end at once if they are told to.
+import { expect } from 'vitest'
+import { describeOnServerEngines, type EnginePlace } from '../engines/place.js'
+import { freePort } from '../private-redis.js'
+import { importing, SLOW } from '../queue/drain.js'
+import { SilentProxy } from '../queue/silent-proxy.js'
+import { describeWithPrivateRedis, startPrivateRedis } from '../redis.js'
+import { until } from '../until.js'
+import { csv, line, test as onSqlite } from '../workplace.js'
+
+const timesIn = (text: string, part: string) => text.split(part).length - 1
+
+/** The place's server at a port that is closed. Returns what opens it. */
+async function awayAt(place: EnginePlace) {
+  const url = new URL(place.databaseUrl)
+  const proxy = await SilentProxy.open(Number(url.port) || (place.engine === 'postgres' ? 5432 : 3306), url.hostname)
+  url.hostname = '127.0.0.1'
+  url.port = String(proxy.port)
+  const open = await proxy.stop()
+  return { environment: { ORDERCTL_DATABASE_URL: url.href }, port: url.port, open, proxy }
+}
+
+describeOnServerEngines(
+  'a database server that is away at the start',
+  (test, engine) => {
+    test('is waited for by a worker, which then does its work', async ({ place }) => {
+      await place.importing(csv(line()))
+      const { environment, port, open, proxy } = await awayAt(place)
+      const worker = place.start({ ...environment, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work')
+      await worker.saw('Waiting for it.')
+      await open()
+      await worker.saw('Connected.')
+      await until(async () => (await place.statuses())['completed'] === 1)
+      worker.child.kill('SIGTERM')
+      const { code, stderr } = await worker.ended
+      proxy.close()
+      expect(code, stderr).toBe(130)
+      expect(stderr).toContain(`${engine === 'postgres' ? 'PostgreSQL' : 'MySQL'} at 127.0.0.1:${port}/`)
+      expect([timesIn(stderr, 'Waiting for it.'), timesIn(stderr, 'Connected.')]).toEqual([1, 1])
+    })
+
+    test('is waited for by a schedule, which then runs its tasks', async ({ place }) => {
+      const { environment, open, proxy } = await awayAt(place)
+      const schedule = place.start(environment, 'schedule')
+      await schedule.saw('Waiting for it.')
+      await open()
+      await schedule.saw('Connected.')
+      await until(async () => Number(await place.value("select count(*) from schedule_runs where result = 'done'")) > 0)
+      schedule.child.kill('SIGTERM')
+      const { code, stderr } = await schedule.ended
+      proxy.close()
+      expect(code, stderr).toBe(130)
+      expect(timesIn(stderr, 'Waiting for it.')).toBe(1)
+    })
+
+    test('ends at once what may not wait, and what ends by itself', async ({ place }) => {
+      const { environment } = await awayAt(place)
+      const commands = [['work', '--no-wait'], ['work', '--drain'], ['schedule', '--no-wait'], ['status']]
+      const ended = await Promise.all(commands.map((command) => place.runWith(environment, ...command)))
+      expect(ended.map(({ code }) => code)).toEqual([4, 4, 4, 4])
+      for (const { stderr } of ended) expect(stderr).not.toContain('Waiting')
+    })
+
+    test('is waited for until SIGTERM or the end of --max-runtime', async ({ place }) => {
+      const { environment } = await awayAt(place)
+      const limited = place.start(environment, 'work', '--max-runtime', '3s', '--json')
+      const stopped = [place.start(environment, 'work'), place.start(environment, 'schedule')]
+      for (const service of stopped) {
+        await service.saw('Waiting for it.')
+        service.child.kill('SIGTERM')
+        const { code, stderr } = await service.ended
+        expect(code, stderr).toBe(130)
+        expect(stderr).not.toContain('Finishing')
+      }
+      const { code, stdout } = await limited.ended
+      expect({ code, said: JSON.parse(stdout) }).toMatchObject({
+        code: 4,
+        said: { error: { code: 'database_unreachable', retryable: true } },
+      })
+    })
+  },
+  { concurrent: true },
+)
+
+describeWithPrivateRedis('a Redis of the queue', () => {
+  onSqlite('that is away at the start is waited for', async ({ place }) => {
+    const server = await startPrivateRedis({ durable: true })
+    try {
+      const environment = { ...SLOW, ORDERCTL_QUEUE_URL: server.url }
+      await importing(place, 3, environment)
+      await server.stop()
+      const worker = place.start(environment, 'work')
+      await worker.saw(`Redis at 127.0.0.1:${server.port} cannot be reached`)
+      await server.start()
+      await worker.saw('Connected.')
+      await until(() => place.value("select count(*) from orders where status = 'completed'") === 3)
+      worker.child.kill('SIGTERM')
+      const { code, stderr } = await worker.ended
+      expect(code, stderr).toBe(130)
+      expect(timesIn(stderr, 'Waiting for it.')).toBe(1)
+    } finally {
+      await server.close()
+    }
+  })
+
+  onSqlite('that is unfit, or refuses us, is not waited for', async ({ place }) => {
+    const server = await startPrivateRedis({ maxmemoryPolicy: 'allkeys-lru' })
+    const locked = await startPrivateRedis({ password: 'other' })
+    try {
+      await place.run('migrate')
+      expect(await place.runWith({ ORDERCTL_QUEUE_URL: server.url }, 'work')).toMatchObject({ code: 2 })
+      const withoutPassword = { ORDERCTL_QUEUE_URL: `redis://127.0.0.1:${locked.port}` }
+      expect(await place.runWith(withoutPassword, 'work')).toMatchObject({ code: 4 })
+    } finally {
+      await Promise.all([server.close(), locked.close()])
+    }
+  })
+})
+
+onSqlite('a worker without a database file ends at once', async ({ place }) => {
+  expect(await place.json('work')).toMatchObject({ code: 1, result: { error: { code: 'database_missing' } } })
+})
+
+onSqlite('a worker that is stopped while it waits prints its result', async ({ place }) => {
+  await place.run('migrate')
+  const away = { ORDERCTL_QUEUE_URL: `redis://127.0.0.1:${await freePort()}` }
+  const worker = place.start({ ...away, ORDERCTL_LOG_FORMAT: 'json' }, 'work')
+  await worker.saw('"event":"server_away"')
+  worker.child.kill('SIGINT')
+  const { code, stdout } = await worker.ended
+  expect(code).toBe(130)
+  expect(stdout).toMatch(/processed\s+│\s+0 /)
+})
