@@ -1,5 +1,5 @@
 // The database in one file: SQLite, with the pragmas that our promises rest on.
-import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import SqliteDatabase from 'better-sqlite3'
@@ -30,6 +30,12 @@ export interface SqliteAddress {
 
 export function fileExists({ path }: SqliteAddress): boolean {
   return existsSync(path)
+}
+
+/** The file and those that SQLite keeps beside it. */
+export function sqliteFiles({ path }: SqliteAddress): string[] {
+  const file = existsSync(path) ? realpathSync(path) : path
+  return [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]
 }
 
 interface SqliteOptions {
