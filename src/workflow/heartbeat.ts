@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
+import { isReplaced } from '../database/opened-file.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { WorkerId } from '../domain/ids.js'
@@ -20,6 +21,8 @@ export interface WorkFigures {
 }
 
 export interface Heartbeat {
+  /** Aborted, with the error, once the worker must not go on. */
+  readonly fatal: AbortSignal
   resize(concurrency: number): void
   /** Remembers how long a batch took, for the next beat to write. */
   countBatch(ms: number): void
@@ -92,13 +95,15 @@ export async function startHeartbeat(
     beating = beating.catch(() => undefined).then(() => beat(ended))
     return beating
   }
-  // A beat that fails is followed by others; the work itself does not depend on it.
+  const fatal = new AbortController()
+  // Other beats follow one that fails, unless none can succeed; the work itself does not depend on it.
   const beatOn = async () => {
-    await beatNext(false).catch(() => undefined)
+    await beatNext(false).catch((error: unknown) => isReplaced(error) && fatal.abort(error))
     onAlive({ processed: processed(), ordersPerSecond, concurrency })
   }
   const timer = setInterval(() => void beatOn(), HEARTBEAT_MS)
   return {
+    fatal: fatal.signal,
     resize(to) {
       concurrency = to
     },

@@ -79,7 +79,7 @@ export async function work(
     await pool.destroy()
     throw error
   })
-  const stop = stopWhen(options)
+  const stop = stopWhen({ ...options, signal: AbortSignal.any([options.signal, heartbeat.fatal]) })
   stop.signal.addEventListener('abort', options.onStopping)
   const refreshing = redisReports && startRefreshing(() => redisReports.refresh())
   let batchMs: number | undefined
@@ -117,6 +117,7 @@ export async function work(
       consumer = queue.consume(handle, { ...options, concurrency, batchSize, signal })
       return consumer.ended
     })
+    heartbeat.fatal.throwIfAborted()
     return totals
   } finally {
     scaling?.end()

@@ -32,7 +32,7 @@ function expectForceRefused(place: Workplace, file: string, code: string): void 
   })
 }
 
-describe.concurrent('--rejects refuses', () => {
+describe('--rejects refuses', () => {
   test('the database and the files beside it, through links and folders too, even with --force', async ({ place }) => {
     await openShop(place)
     mkdirSync(join(place.folder, 'real'))
@@ -120,7 +120,7 @@ describe.concurrent('--rejects refuses', () => {
   })
 })
 
-describe.concurrent('--rejects writes', () => {
+describe('--rejects writes', () => {
   test('over an earlier rejects file and over an empty file', async ({ place }) => {
     const rejects = place.file('rejects.csv', '')
     for (const bad of ['A-1', 'A-3']) {
@@ -165,7 +165,7 @@ describe.concurrent('--rejects writes', () => {
   })
 })
 
-describe.concurrent('--resume', () => {
+describe('--resume', () => {
   /** Cut off after its first chunk, with a rejected line written: the state that a kill leaves. */
   async function cutOff(place: Workplace): Promise<string> {
     const filler = [...moreThanABlock('F'), ...moreThanABlock('G')]
