@@ -1,5 +1,6 @@
 // Puts the program together from the configuration: the only file that knows every driver.
 import type { Config } from './config.js'
+import { agreeOnClock } from './database/clocks.js'
 import { type Database, explainDatabaseError, openDatabase, openOrCreateDatabase } from './database/connection.js'
 import { readSetting, writeSetting } from './database/settings.js'
 import { UserError } from './errors.js'
@@ -18,6 +19,8 @@ export interface AppOptions extends QueueOptions {
   readonly create?: boolean
   /** Also open a database whose days are in another time zone: for what looks at that, or mends it. */
   readonly anyTimeZone?: boolean
+  /** Refuse a clock that differs from that of live workers: for what writes when orders fall due. */
+  readonly agreeOnClock?: boolean
   /** Told, in a sentence for people, when a server is away and something else stands in for it. */
   readonly onNotice?: (text: string) => void
 }
@@ -32,6 +35,7 @@ export async function withApp<Result>(
   try {
     await refusePartOfCopy(db)
     if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
+    if (options.agreeOnClock) await agreeOnClock(db)
     const queue = await createQueue(db, config, options)
     const { reports, redisReports } = await createReports(db, config, options.onNotice ?? (() => undefined))
     try {

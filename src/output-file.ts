@@ -17,7 +17,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { errorCode, type UserError, usageError } from './errors.js'
 
 /** A file that must never be written over, not even with --force. */
-export interface GuardedFile {
+interface GuardedFile {
   /** Ends the error code: `rejects_over_input`. */
   readonly role: keyof typeof GUARDED
   /** The path, or the descriptor of an open file. */

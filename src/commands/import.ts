@@ -102,6 +102,7 @@ export default class Import extends BaseCommand {
         ? await this.#dryRun(options)
         : await this.withApp((app) => this.#import(app, { ...options, resume: flags.resume }, rejects), {
             create: true,
+            agreeOnClock: true,
             allowEviction: flags['allow-eviction'],
           })
       progress.stop()

@@ -3,6 +3,9 @@ import { BaseCommand } from '../command-line/base-command.js'
 import { readDuration } from '../command-line/durations.js'
 import { allowEvictionFlag } from '../command-line/queue-flags.js'
 import { serviceManager } from '../command-line/service-manager.js'
+import { CLOCK_TOLERANCE_MS, newestEntry } from '../database/clocks.js'
+import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import { EXIT, UserError, usageError } from '../errors.js'
 import type { Queue } from '../queue/queue.js'
 import { countOf, duration } from '../terminal/text.js'
@@ -68,6 +71,7 @@ export default class Work extends BaseCommand {
     try {
       return await this.withApp(
         async (app) => {
+          await this.#noteIfBehind(app.db)
           const totals = await work(app, {
             concurrency: readLimits(flags),
             drain: flags.drain,
@@ -91,7 +95,7 @@ export default class Work extends BaseCommand {
           else await this.#noteIfPaused(app.queue, flags.drain)
           return this.#show(totals, (performance.now() - began) / 1000)
         },
-        { allowEviction: flags['allow-eviction'] },
+        { allowEviction: flags['allow-eviction'], agreeOnClock: true },
       )
     } finally {
       progress.stop()
@@ -106,6 +110,16 @@ export default class Work extends BaseCommand {
       event: 'started',
       fields: { min_concurrency: min, max_concurrency: max, queue, database, pid: process.pid },
     })
+  }
+
+  /** What falls due by another clock waits in silence. */
+  async #noteIfBehind(db: Database): Promise<void> {
+    const behind = (await newestEntry(db)) - (await databaseTime(db))
+    if (behind <= CLOCK_TOLERANCE_MS) return
+    this.note(
+      `The clock is ${duration(behind / 1000)} behind the newest entry in the database, so orders may wait as long. Set the clock; \`${this.config.bin} doctor\` compares again.`,
+      { event: 'note', level: 'warn' },
+    )
   }
 
   async #noteIfPaused(queue: Queue, drain: boolean): Promise<void> {

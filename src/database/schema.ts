@@ -231,6 +231,8 @@ interface WorkersTable {
   processed: number
   orders_per_second: number
   stopped_at: number | null
+  /** Of the machine, at `last_seen`; null on a server. See clocks.ts. */
+  uptime_ms: number | null
 }
 
 /** One run of a scheduled task. */

@@ -1,6 +1,7 @@
 // A worker's row, which shows that it is alive, and what it writes beside it every two seconds.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { ClockWatch, isClockRefusal, uptimeFor } from '../database/clocks.js'
 import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import { isReplaced } from '../database/opened-file.js'
@@ -62,12 +63,13 @@ export async function startHeartbeat(
       processed: 0,
       orders_per_second: 0,
       stopped_at: null,
+      uptime_ms: uptimeFor(db),
     })
     .execute()
   const runtimes = new BatchRuntimes()
   let before = { at: startedAt, processed: 0 }
   const beat = async (ended: boolean) => {
-    const now = { at: await databaseTime(db), processed: processed() }
+    const now = { at: await databaseTime(db), uptime: uptimeFor(db), processed: processed() }
     ahead = now.at - Date.now()
     const rate = ((now.processed - before.processed) * 1000) / Math.max(1, now.at - before.at)
     ordersPerSecond = Math.round(rate * 10) / 10
@@ -78,6 +80,7 @@ export async function startHeartbeat(
         .updateTable('workers')
         .set({
           last_seen: now.at,
+          uptime_ms: now.uptime,
           concurrency,
           processed: now.processed,
           orders_per_second: ordersPerSecond,
@@ -96,9 +99,15 @@ export async function startHeartbeat(
     return beating
   }
   const fatal = new AbortController()
+  const clocks = new ClockWatch(db, { id, startedAt })
   // Other beats follow one that fails, unless none can succeed; the work itself does not depend on it.
   const beatOn = async () => {
-    await beatNext(false).catch((error: unknown) => isReplaced(error) && fatal.abort(error))
+    try {
+      await beatNext(false)
+      await clocks.look()
+    } catch (error) {
+      if (isReplaced(error) || isClockRefusal(error)) fatal.abort(error)
+    }
     onAlive({ processed: processed(), ordersPerSecond, concurrency })
   }
   const timer = setInterval(() => void beatOn(), HEARTBEAT_MS)

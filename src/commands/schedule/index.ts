@@ -37,33 +37,36 @@ export default class Schedule extends BaseCommand {
     const signal = this.listenForInterruption('Finishing the tasks in hand; Ctrl-C again leaves at once.')
     signal.addEventListener('abort', () => systemd.stopping())
     const status = () => `${countOf(result.runs, 'run')}, ${result.failed} of them failed`
-    await this.withApp(async (app) => {
-      const tasks = TASK_NAMES.map((name) => createTask(name, { ...app, tell }))
-      this.logEvent(`Running ${countOf(tasks.length, 'task')} by the clock.`, {
-        event: 'started',
-        fields: { tasks: TASK_NAMES, database: this.shownSetting('database'), pid: process.pid },
-      })
-      for (const task of tasks) {
-        const fields = { task: task.name, next_run: isoTime(task.slots.next(Date.now())) }
-        this.note(this.#nextText(task), { event: 'next_run', fields })
-      }
-      systemd.ready(status())
-      await runSchedule(app.db, tasks, {
-        clock: systemClock,
-        signal,
-        onRun: (task, run) => {
-          result.runs += 1
-          if (run.result === 'failed') result.failed += 1
-          const next = signal.aborted ? null : task.slots.next(Date.now())
-          this.note(
-            `${runText(task.name, run)}${signal.aborted ? '' : ` – ${this.#nextText(task)}`}`,
-            runEvent(task.name, run, { next_run: isoTime(next) }),
-          )
-        },
-        onNotice: (text) => this.note(text, { event: 'retrying', level: 'warn' }),
-        onAlive: () => systemd.alive(status()),
-      })
-    })
+    await this.withApp(
+      async (app) => {
+        const tasks = TASK_NAMES.map((name) => createTask(name, { ...app, tell }))
+        this.logEvent(`Running ${countOf(tasks.length, 'task')} by the clock.`, {
+          event: 'started',
+          fields: { tasks: TASK_NAMES, database: this.shownSetting('database'), pid: process.pid },
+        })
+        for (const task of tasks) {
+          const fields = { task: task.name, next_run: isoTime(task.slots.next(Date.now())) }
+          this.note(this.#nextText(task), { event: 'next_run', fields })
+        }
+        systemd.ready(status())
+        await runSchedule(app.db, tasks, {
+          clock: systemClock,
+          signal,
+          onRun: (task, run) => {
+            result.runs += 1
+            if (run.result === 'failed') result.failed += 1
+            const next = signal.aborted ? null : task.slots.next(Date.now())
+            this.note(
+              `${runText(task.name, run)}${signal.aborted ? '' : ` – ${this.#nextText(task)}`}`,
+              runEvent(task.name, run, { next_run: isoTime(next) }),
+            )
+          },
+          onNotice: (text) => this.note(text, { event: 'retrying', level: 'warn' }),
+          onAlive: () => systemd.alive(status()),
+        })
+      },
+      { agreeOnClock: true },
+    )
     this.logEvent(`Ended after ${status()}.`, { event: 'ended', fields: { ...result } })
     await systemd.told()
     this.leaveWith(EXIT.interrupted)
