@@ -4,6 +4,7 @@ import { linkSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, wr
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { refuseRejects } from '../../src/import/rejects.js'
+import { PATIENT } from '../database-servers.js'
 import { csv, line, test, type Workplace } from '../workplace.js'
 import { importJson, moreThanABlock, readRejects, shell } from './orders-file.js'
 import { expectRefusal, expectRefused } from './refusal.js'
@@ -32,7 +33,7 @@ function expectForceRefused(place: Workplace, file: string, code: string): void 
   })
 }
 
-describe('--rejects refuses', () => {
+describe('--rejects refuses', PATIENT, () => {
   test('the database and the files beside it, through links and folders too, even with --force', async ({ place }) => {
     await openShop(place)
     mkdirSync(join(place.folder, 'real'))
@@ -120,7 +121,7 @@ describe('--rejects refuses', () => {
   })
 })
 
-describe('--rejects writes', () => {
+describe('--rejects writes', PATIENT, () => {
   test('over an earlier rejects file and over an empty file', async ({ place }) => {
     const rejects = place.file('rejects.csv', '')
     for (const bad of ['A-1', 'A-3']) {
@@ -164,7 +165,7 @@ describe('--rejects writes', () => {
   })
 })
 
-describe('--resume', () => {
+describe('--resume', PATIENT, () => {
   /** Cut off after its first chunk, with a rejected line written: the state that a kill leaves. */
   async function cutOff(place: Workplace): Promise<string> {
     const filler = [...moreThanABlock('F'), ...moreThanABlock('G')]

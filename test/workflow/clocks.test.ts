@@ -4,12 +4,13 @@ import { describe, expect } from 'vitest'
 import { agreeOnClock } from '../../src/database/clocks.js'
 import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
 import type { WorkerId } from '../../src/domain/ids.js'
+import { PATIENT } from '../database-servers.js'
 import { clockToBeShifted, shiftedClock } from '../shifted-clock.js'
 import { until } from '../until.js'
 import { csv, line, type Outcome, test, type Workplace } from '../workplace.js'
 
 /** Orders stay in hand for as long as a test looks. */
-const PATIENT = {
+const LONG_CHARGES = {
   ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
   ORDERCTL_PAYMENT_LATENCY_MS: '5000',
   ORDERCTL_BATCH_SIZE: '20',
@@ -30,7 +31,7 @@ function expectRefused({ code, stderr }: Outcome, how: string): void {
 
 const liveWorkers = (place: Workplace) => Number(place.value('select count(*) from workers where stopped_at is null'))
 
-describe('beside a live worker', () => {
+describe('beside a live worker', PATIENT, () => {
   test('a process whose clock is ten minutes off takes nothing and ends, whether ahead or behind', async ({
     place,
   }) => {
@@ -39,10 +40,10 @@ describe('beside a live worker', () => {
       create trigger takes after update on due_orders
         when new.lease_token is not null and new.lease_token is not old.lease_token
         begin insert into takings values (new.order_id); end`)
-    const worker = place.start(PATIENT, 'work', '--concurrency', '5')
+    const worker = place.start(LONG_CHARGES, 'work', '--concurrency', '5')
     await until(() => place.value('select count(*) from takings') === 100)
-    expectRefused(await place.runWith({ ...PATIENT, ...shiftedClock(10) }, 'work', '--drain'), 'ahead of')
-    expectRefused(await place.runWith({ ...PATIENT, ...shiftedClock(-10) }, 'work', '--drain'), 'behind')
+    expectRefused(await place.runWith({ ...LONG_CHARGES, ...shiftedClock(10) }, 'work', '--drain'), 'ahead of')
+    expectRefused(await place.runWith({ ...LONG_CHARGES, ...shiftedClock(-10) }, 'work', '--drain'), 'behind')
     await until(() => place.value("select count(*) from payments where status = 'captured'") === 100)
     worker.child.kill('SIGTERM')
     expect((await worker.ended).code).toBe(130)
@@ -156,10 +157,5 @@ describe('a worker that seems to have another clock', () => {
     withWorker(place, { age: 8000, off: FAR }, (db) => agreeOnClock(db)))
 
   test('but whose machine has been up for longer or shorter, is on another', ({ place }) =>
-    withWorker(place, { age: -5000, off: FAR }, async (db, beat) => {
-      const began = performance.now()
-      await agreeOnClock(db)
-      expect(performance.now() - began).toBeLessThan(5000)
-      await beat(0)
-    }))
+    withWorker(place, { age: -600_000, off: FAR }, (db) => agreeOnClock(db)))
 })

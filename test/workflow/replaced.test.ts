@@ -6,6 +6,7 @@ import { describe, expect } from 'vitest'
 import { openDatabase, openOrCreateDatabase } from '../../src/database/connection.js'
 import { isReplaced } from '../../src/database/opened-file.js'
 import { startHeartbeat } from '../../src/workflow/heartbeat.js'
+import { PATIENT } from '../database-servers.js'
 import { until } from '../until.js'
 import { csv, expectAuditClean, line, type Outcome, type Running, test, type Workplace } from '../workplace.js'
 
@@ -56,7 +57,7 @@ function expectStopped({ code, stderr }: Outcome, place: Workplace): void {
   expect(code, stderr).toBe(1)
 }
 
-describe('a worker whose database file', () => {
+describe('a worker whose database file', PATIENT, () => {
   test('is moved stops, and the moved file has all that was committed', async ({ place }) => {
     const worker = await startBusyWorker(place)
     const moved = join(place.folder, 'moved.sqlite')
@@ -117,7 +118,7 @@ describe('a worker whose database file', () => {
   })
 })
 
-describe('what runs for long beside the workers stops, too:', () => {
+describe('what runs for long beside the workers stops, too:', PATIENT, () => {
   for (const [command, started] of [
     [['schedule'], 'next alarms'],
     [['status', '--watch'], 'waiting=1'],
