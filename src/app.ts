@@ -1,5 +1,6 @@
 // Puts the program together from the configuration: the only file that knows every driver.
 import type { Config } from './config.js'
+import { agreeOnClock } from './database/clocks.js'
 import { type Database, explainDatabaseError, openDatabase, openOrCreateDatabase } from './database/connection.js'
 import { readSetting, writeSetting } from './database/settings.js'
 import { UserError } from './errors.js'
@@ -21,6 +22,8 @@ export interface AppOptions extends QueueOptions {
   readonly anyTimeZone?: boolean
   /** Connect to the queue at once, and not when it is first used. */
   readonly connectQueue?: boolean
+  /** Refuse a clock that differs from that of live workers: for what writes when orders fall due. */
+  readonly agreeOnClock?: boolean
   /** Told, in a sentence for people, when a server is away and something else stands in for it. */
   readonly onNotice?: (text: string) => void
 }
@@ -55,6 +58,7 @@ async function openApp(config: Config, options: AppOptions): Promise<App> {
   try {
     await refusePartOfCopy(db)
     if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
+    if (options.agreeOnClock) await agreeOnClock(db)
     const queue = await createQueue(db, config, options)
     if (options.connectQueue) await queue.connect()
     return { config, db, queue, ...(await createReports(db, config, options.onNotice ?? (() => undefined))) }

@@ -76,34 +76,37 @@ export abstract class FailedCommand extends BaseCommand {
     const asks = references.length === 0 && !flags.yes && !flags['dry-run']
     if (asks) demandTerminal(this.host, `To ${action} failed orders without naming them`, this.jsonEnabled())
 
-    return this.withApp(async (app) => {
-      const named = references.length > 0 ? await findOrders(app.db, references, flags.source) : undefined
-      const ids = named?.map((order) => order.id)
-      const chosen = await chooseFailures(app.db, action, { ...filter, ids, limit: flags.limit })
-      const matched = chosen.ids.length
-      const reasons = [...chosen.byReason].map(([reason, orders]) => ({ reason, orders }))
-      const result = { matched, changed: 0, reasons }
-      const changing = new Set(chosen.ids)
-      const others = named?.filter((order) => !changing.has(order.id)) ?? []
-      for (const { reference, status } of others) this.note(`Order ${reference} is left as it is (${status}).`)
-      if (matched === 0) {
-        this.note(`There is nothing to ${action}. See what failed with: orderctl failed list`)
+    return this.withApp(
+      async (app) => {
+        const named = references.length > 0 ? await findOrders(app.db, references, flags.source) : undefined
+        const ids = named?.map((order) => order.id)
+        const chosen = await chooseFailures(app.db, action, { ...filter, ids, limit: flags.limit })
+        const matched = chosen.ids.length
+        const reasons = [...chosen.byReason].map(([reason, orders]) => ({ reason, orders }))
+        const result = { matched, changed: 0, reasons }
+        const changing = new Set(chosen.ids)
+        const others = named?.filter((order) => !changing.has(order.id)) ?? []
+        for (const { reference, status } of others) this.note(`Order ${reference} is left as it is (${status}).`)
+        if (matched === 0) {
+          this.note(`There is nothing to ${action}. See what failed with: orderctl failed list`)
+          return result
+        }
+        const table = reasonTable(chosen)
+        const orders = `${countOf(matched, 'order')}${manner}`
+        if (flags['dry-run']) {
+          this.showTable(table)
+          this.print(`Would ${action} ${orders}. Nothing was changed.`)
+          return result
+        }
+        this.note(renderTable(table, screenOf(this.host.stderr, this.host.environment).width))
+        this.note(`To ${action}: ${orders}.`)
+        if (asks) await confirm(this.host, `${action === 'retry' ? 'Retry' : 'Clear'} ${countOf(matched, 'order')}?`)
+        result.changed = await change.apply(app, chosen.ids)
+        this.print(`${countOf(result.changed, 'order')} ${change.outcome}`)
         return result
-      }
-      const table = reasonTable(chosen)
-      const orders = `${countOf(matched, 'order')}${manner}`
-      if (flags['dry-run']) {
-        this.showTable(table)
-        this.print(`Would ${action} ${orders}. Nothing was changed.`)
-        return result
-      }
-      this.note(renderTable(table, screenOf(this.host.stderr, this.host.environment).width))
-      this.note(`To ${action}: ${orders}.`)
-      if (asks) await confirm(this.host, `${action === 'retry' ? 'Retry' : 'Clear'} ${countOf(matched, 'order')}?`)
-      result.changed = await change.apply(app, chosen.ids)
-      this.print(`${countOf(result.changed, 'order')} ${change.outcome}`)
-      return result
-    })
+      },
+      { agreeOnClock: action === 'retry' },
+    )
   }
 }
 

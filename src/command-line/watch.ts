@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from '../app.js'
 import { explainDatabaseError } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
+import { isReplaced } from '../database/opened-file.js'
 import { clockAt } from '../domain/business-day.js'
 import { UserError } from '../errors.js'
 import { LiveStatus } from '../reports/live-status.js'
@@ -95,7 +96,7 @@ class WatchSource {
       this.#readAt = performance.now()
     } catch (error) {
       trouble = error instanceof UserError ? error : explainDatabaseError(error, this.#app.config.database)
-      if (!trouble || !this.#latest) throw error
+      if (!trouble || !this.#latest || isReplaced(trouble)) throw error
     }
     // In the database's time, as what is shown was.
     const now = trouble ? this.#latest.status.at + Math.round(performance.now() - this.#readAt) : this.#latest.status.at

@@ -7,7 +7,7 @@ import { EXIT, type UserError, usageError } from '../errors.js'
 import { STDIN } from '../import/bytes.js'
 import { dryRun } from '../import/dry-run.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from '../import/import-orders.js'
-import { RejectExamples, RejectsFile, refuseRejectsOverInput } from '../import/rejects.js'
+import { RejectExamples, RejectsFile, type RejectsOptions, refuseRejects } from '../import/rejects.js'
 import { cleanText, countOf, duration } from '../terminal/text.js'
 
 export interface ImportResult {
@@ -59,6 +59,9 @@ export default class Import extends BaseCommand {
       description: 'where rejected lines go [default: FILE.rejects.csv beside the file]',
       helpValue: 'FILE',
     }),
+    force: Flags.boolean({
+      description: 'replace the file for rejected lines whatever it holds; never the input or the database',
+    }),
     'allow-eviction': allowEvictionFlag,
     resume: Flags.boolean({ description: 'go on with an import of this file that was cut off' }),
   }
@@ -67,6 +70,13 @@ export default class Import extends BaseCommand {
     const { args, flags } = await this.parse(Import)
     const began = performance.now()
     const file = args.file === STDIN ? STDIN : this.path(args.file)
+    const rejects = {
+      input: file,
+      database: this.settings.database,
+      wanted: flags.rejects && this.path(flags.rejects),
+      force: flags.force,
+    }
+    refuseRejects(rejects)
     const progress = await this.startProgress()
     const options: Omit<ImportOptions, 'openRejects' | 'resume'> = {
       file,
@@ -94,13 +104,11 @@ export default class Import extends BaseCommand {
     try {
       const outcome = flags['dry-run']
         ? await this.#dryRun(options)
-        : await this.withApp(
-            (app) => this.#import(app, { ...options, ...flags, rejects: flags.rejects && this.path(flags.rejects) }),
-            {
-              create: true,
-              allowEviction: flags['allow-eviction'],
-            },
-          )
+        : await this.withApp((app) => this.#import(app, { ...options, resume: flags.resume }, rejects), {
+            create: true,
+            agreeOnClock: true,
+            allowEviction: flags['allow-eviction'],
+          })
       progress.stop()
       return this.#show(outcome, { file, dry_run: flags['dry-run'] ?? false, began })
     } finally {
@@ -108,8 +116,7 @@ export default class Import extends BaseCommand {
     }
   }
 
-  async #import(app: App, options: Omit<ImportOptions, 'openRejects'> & { rejects?: string | undefined }) {
-    refuseRejectsOverInput(options.file, options.rejects)
+  async #import(app: App, options: Omit<ImportOptions, 'openRejects'>, rejects: RejectsOptions) {
     // A file that could not be published at its end had better wait.
     await app.queue.connect()
     return importOrders(app, {
@@ -117,7 +124,7 @@ export default class Import extends BaseCommand {
       openRejects: (run) =>
         options.onError === 'abort'
           ? new RejectExamples()
-          : new RejectsFile(options.file, options.rejects, { file: run.rejects_file, bytes: run.rejects_bytes }),
+          : new RejectsFile(rejects, { file: run.rejects_file, bytes: run.rejects_bytes }),
     })
   }
 

@@ -4,6 +4,9 @@ import { readDuration } from '../command-line/durations.js'
 import { allowEvictionFlag } from '../command-line/queue-flags.js'
 import { serviceManager } from '../command-line/service-manager.js'
 import { noWaitFlag, waitingFor } from '../command-line/waiting.js'
+import { CLOCK_TOLERANCE_MS, newestEntry } from '../database/clocks.js'
+import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import { EXIT, UserError, usageError } from '../errors.js'
 import type { Queue } from '../queue/queue.js'
 import { countOf, duration } from '../terminal/text.js'
@@ -79,6 +82,7 @@ export default class Work extends BaseCommand {
     try {
       const result = await this.withAppOnceReachable(
         async (app) => {
+          await this.#noteIfBehind(app.db)
           const totals = await work(app, {
             concurrency: readLimits(flags),
             drain: flags.drain,
@@ -104,7 +108,7 @@ export default class Work extends BaseCommand {
           if (!signal.aborted) await this.#noteIfPaused(app.queue, flags.drain)
           return this.#show(totals, (performance.now() - began) / 1000)
         },
-        { allowEviction: flags['allow-eviction'], connectQueue: true, waiting },
+        { allowEviction: flags['allow-eviction'], agreeOnClock: true, connectQueue: true, waiting },
       )
       if (signal.aborted) this.leaveWith(EXIT.interrupted)
       return result ?? this.#show(NO_TOTALS, (performance.now() - began) / 1000)
@@ -121,6 +125,16 @@ export default class Work extends BaseCommand {
       event: 'started',
       fields: { min_concurrency: min, max_concurrency: max, queue, database, pid: process.pid },
     })
+  }
+
+  /** What falls due by another clock waits in silence. */
+  async #noteIfBehind(db: Database): Promise<void> {
+    const behind = (await newestEntry(db)) - (await databaseTime(db))
+    if (behind <= CLOCK_TOLERANCE_MS) return
+    this.note(
+      `The clock is ${duration(behind / 1000)} behind the newest entry in the database, so orders may wait as long. Set the clock; \`${this.config.bin} doctor\` compares again.`,
+      { event: 'note', level: 'warn' },
+    )
   }
 
   async #noteIfPaused(queue: Queue, drain: boolean): Promise<void> {

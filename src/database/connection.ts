@@ -11,6 +11,7 @@ import {
   refuseFolder,
   type SqliteAddress,
   sqliteDialect,
+  sqliteFiles,
   sqliteProblem,
   useWriteAheadLog,
 } from './sqlite.js'
@@ -34,6 +35,11 @@ const CONNECTIONS = 4
 /** Path of the file, or host and database: fit to be shown. */
 export function placeOf(address: DatabaseAddress): string {
   return address.kind === 'sqlite' ? address.path : address.name
+}
+
+/** Files that hold the database, whether they are there yet or not; none for a server. */
+export function filesOf(address: DatabaseAddress): string[] {
+  return address.kind === 'sqlite' ? sqliteFiles(address) : []
 }
 
 /** Whether the tables are there: in a file that exists, or on a server that can be reached. */

@@ -62,7 +62,7 @@ export async function shareTurn(trx: Kysely<Schema>, name: Turn): Promise<void> 
 
 /**
  * The time by which leases are given and judged, in epoch milliseconds. That of the server, so that a host whose clock is
- * wrong neither takes nor keeps what is another's; a file and those who open it have one clock anyway.
+ * wrong neither takes nor keeps what is another's. Those who open a file run on one machine; clocks.ts refuses other clocks.
  */
 export async function databaseTime(db: Kysely<Schema>): Promise<number> {
   const engine = engineOf(db)

@@ -1,8 +1,7 @@
 // The database in one file: SQLite, with the pragmas that our promises rest on.
-import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import SqliteDatabase from 'better-sqlite3'
 import { errorCode, type Problem, UserError } from '../errors.js'
 import {
   CompiledQuery,
@@ -16,6 +15,7 @@ import {
   type SqliteStatement,
   type TransactionSettings,
 } from './kysely.js'
+import { isReplaced, OpenedFile } from './opened-file.js'
 import type { Schema } from './schema.js'
 import type { WriteTurn } from './write-turn.js'
 
@@ -32,6 +32,12 @@ export function fileExists({ path }: SqliteAddress): boolean {
   return existsSync(path)
 }
 
+/** The file and those that SQLite keeps beside it. */
+export function sqliteFiles({ path }: SqliteAddress): string[] {
+  const file = existsSync(path) ? realpathSync(path) : path
+  return [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]
+}
+
 interface SqliteOptions {
   /** Shared by the connections of a process, so that its writers wait for each other and not for SQLite. */
   readonly turn?: WriteTurn | undefined
@@ -39,7 +45,8 @@ interface SqliteOptions {
 }
 
 export function sqliteDialect({ path }: SqliteAddress, { turn, readOnly = false }: SqliteOptions = {}): SqliteDialect {
-  const sqlite = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS, readonly: readOnly })
+  const file = new OpenedFile(path, { timeout: BUSY_TIMEOUT_MS, readonly: readOnly })
+  const { sqlite } = file
   // FULL: what was committed survives a power cut, so no payment intent is forgotten after the gateway was asked.
   sqlite.pragma('synchronous = FULL')
   sqlite.pragma('foreign_keys = ON')
@@ -47,7 +54,7 @@ export function sqliteDialect({ path }: SqliteAddress, { turn, readOnly = false 
   sqlite.pragma('wal_autocheckpoint = 4096')
   sqlite.pragma('cache_size = -32768')
   sqlite.pragma('temp_store = FILE')
-  return new ImmediateSqliteDialect({ database: cachingStatements(sqlite) }, turn)
+  return new ImmediateSqliteDialect({ database: cachingStatements(file) }, file, turn)
 }
 
 /** @throws UserError where the path is a folder */
@@ -80,14 +87,14 @@ export function createPrivateFile({ path }: SqliteAddress): void {
 }
 
 /** Prepares each text once: the driver below would prepare it for every execution. */
-function cachingStatements(sqlite: SqliteDatabase.Database): KyselySqlite {
+function cachingStatements(file: OpenedFile): KyselySqlite {
   const statements = new Map<string, SqliteStatement>()
   return {
-    close: () => sqlite.close(),
+    close: () => file.close(),
     prepare(text) {
       let statement = statements.get(text)
       if (!statement) {
-        statement = sqlite.prepare(text) as unknown as SqliteStatement
+        statement = file.sqlite.prepare(text) as unknown as SqliteStatement
         statements.set(text, statement)
       }
       return statement
@@ -97,16 +104,18 @@ function cachingStatements(sqlite: SqliteDatabase.Database): KyselySqlite {
 
 class ImmediateSqliteDialect extends SqliteDialect {
   readonly #config: SqliteDialectConfig
+  readonly #file: OpenedFile
   readonly #turn: WriteTurn | undefined
 
-  constructor(config: SqliteDialectConfig, turn: WriteTurn | undefined) {
+  constructor(config: SqliteDialectConfig, file: OpenedFile, turn: WriteTurn | undefined) {
     super(config)
     this.#config = config
+    this.#file = file
     this.#turn = turn
   }
 
   override createDriver(): Driver {
-    return new ImmediateSqliteDriver(this.#config, this.#turn)
+    return new ImmediateSqliteDriver(this.#config, this.#file, this.#turn)
   }
 }
 
@@ -115,12 +124,25 @@ class ImmediateSqliteDialect extends SqliteDialect {
  * when another one wrote in between, however long the busy timeout is.
  */
 class ImmediateSqliteDriver extends SqliteDriver {
+  readonly #file: OpenedFile
   readonly #turn: WriteTurn | undefined
   #holdsTurn = false
 
-  constructor(config: SqliteDialectConfig, turn: WriteTurn | undefined) {
+  constructor(config: SqliteDialectConfig, file: OpenedFile, turn: WriteTurn | undefined) {
     super(config)
+    this.#file = file
     this.#turn = turn
+  }
+
+  override async acquireConnection(): Promise<DatabaseConnection> {
+    const connection = await super.acquireConnection()
+    try {
+      this.#file.check()
+      return connection
+    } catch (error) {
+      await this.releaseConnection()
+      throw error
+    }
   }
 
   override async beginTransaction(connection: DatabaseConnection, settings?: TransactionSettings): Promise<void> {
@@ -164,6 +186,13 @@ class ImmediateSqliteDriver extends SqliteDriver {
 /** What the user can do about an error of SQLite or of the file system under it; undefined for all others. */
 export function sqliteProblem(error: unknown, { path }: SqliteAddress): Problem | undefined {
   const code = errorCode(error) ?? ''
+  if (isReplaced(error)) {
+    return {
+      code: 'database_replaced',
+      message: `${path} was moved, removed or replaced while orderctl had it open. Work on it stopped; what was committed is in the file that was opened.`,
+      fix: 'Stop every orderctl process before you move or replace a database. Look at the file that is there now with `orderctl doctor`, then run the command again.',
+    }
+  }
   if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
     return {
       code: 'database_locked',

@@ -1,5 +1,6 @@
 // Whether this process and the database mean the same: by the day, and by the hour.
 import type { Config } from '../config.js'
+import { newestEntry } from '../database/clocks.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { readSetting } from '../database/settings.js'
@@ -39,25 +40,7 @@ async function checkClockOfDatabase(db: Database): Promise<Finding> {
       fix: 'Set the clocks of the server and of this machine (timedatectl set-ntp true).',
     }
   }
-  const [worker, imported, run, snapshot] = await Promise.all([
-    db
-      .selectFrom('workers')
-      .select((eb) => eb.fn.max<number | null>('last_seen').as('at'))
-      .executeTakeFirst(),
-    db
-      .selectFrom('imports')
-      .select((eb) => eb.fn.max<number | null>('started_at').as('at'))
-      .executeTakeFirst(),
-    db
-      .selectFrom('schedule_runs')
-      .select((eb) => eb.fn.max<number | null>('started_at').as('at'))
-      .executeTakeFirst(),
-    db
-      .selectFrom('queue_snapshots')
-      .select((eb) => eb.fn.max<number | null>('taken_at').as('at'))
-      .executeTakeFirst(),
-  ])
-  const latest = Math.max(...[worker, imported, run, snapshot].map((row) => row?.at ?? 0))
+  const latest = await newestEntry(db)
   const ahead = latest - now
   if (latest === 0) return { detail: 'nothing was noted yet' }
   const detail = `the last thing noted is of ${new Date(latest).toISOString()}`

@@ -79,19 +79,20 @@ async function importHeld(
   begun: ImportRun,
   options: ImportOptions,
 ): Promise<ImportOutcome> {
-  let run = begun
-  const rejects = options.openRejects(run)
-  if (run.status === 'reading') {
-    const read = await readAll(db, config, begun, rejects, options).catch(async (error: unknown) => {
+  if (begun.status !== 'reading') return { ...(await endRun(db, queue, begun)), examples: [], interrupted: false }
+  const rejects = options.openRejects(begun)
+  const { examples } = rejects
+  try {
+    const { run, interrupted } = await readAll(db, config, begun, rejects, options).catch(async (error: unknown) => {
       await forgetUnbegun(db, begun)
       throw error
     })
-    run = read.run
-    if (read.interrupted)
-      return { run, published: 0, unpublished: undefined, examples: rejects.examples, interrupted: true }
+    if (interrupted) return { run, published: 0, unpublished: undefined, examples, interrupted }
+    // From here on nothing can go wrong with the file: every line is stored and judged.
+    return { ...(await endRun(db, queue, run)), examples, interrupted }
+  } finally {
+    rejects.close()
   }
-  // From here on nothing can go wrong with the file: every line is stored and judged.
-  return { ...(await endRun(db, queue, run)), examples: rejects.examples, interrupted: false }
 }
 
 async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promise<{ run: ImportRun } & Release> {

@@ -1,14 +1,16 @@
 // What becomes of lines that are not imported: a CSV file of its own, which a person mends and imports. Each row is the
 // line as it stood, followed by three cells that say which line it was, which column was at fault, and why.
-import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, realpathSync, truncateSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { stringify } from 'csv-stringify/sync'
+import { type DatabaseAddress, filesOf } from '../database/connection.js'
 import type { ImportAsidesTable } from '../database/schema.js'
 import { formatPrice } from '../domain/money.js'
-import { errorCode, UserError, usageError } from '../errors.js'
+import { errorCode, UserError } from '../errors.js'
+import { type Output, OutputFile, refuseOutput } from '../output-file.js'
 import { STDIN } from './bytes.js'
 import type { RejectedLine } from './chunk.js'
-import type { ColumnName } from './header.js'
+import { type ColumnName, readHeader } from './header.js'
 
 export interface Rejects {
   /** Adds lines; they are on the disk when this returns. */
@@ -22,6 +24,7 @@ export interface Rejects {
   readonly bytes: number
   /** The first few, to be shown. */
   readonly examples: readonly RejectedLine[]
+  close(): void
 }
 
 interface RejectsMark {
@@ -48,38 +51,53 @@ export class RejectExamples implements Rejects {
   rewind({ examples }: RejectsMark): void {
     this.examples.length = examples
   }
+
+  close(): void {}
+}
+
+/** What each line in the file ends with. */
+const ADDED = ['rejected_line', 'rejected_column', 'rejected_reason']
+
+export interface RejectsOptions {
+  /** The file that is imported, or `-`. */
+  readonly input: string
+  readonly database: DatabaseAddress
+  /** The path that the user named. */
+  readonly wanted: string | undefined
+  /** Replace what is there, whatever it holds, but never the input or the database. */
+  readonly force: boolean
 }
 
 export class RejectsFile implements Rejects {
-  file: string | null
   bytes: number
   readonly examples: RejectedLine[] = []
-  readonly #wanted: string | undefined
-  readonly #input: string
+  readonly #options: RejectsOptions
+  #output: OutputFile | undefined
 
-  /**
-   * @param begun the file of the run that is resumed, and how much of it belongs to what was stored
-   * @param wanted the path that the user named
-   */
-  constructor(input: string, wanted: string | undefined, begun: { file: string | null; bytes: number }) {
-    this.#input = input
-    this.#wanted = wanted
-    this.file = begun.file
-    this.bytes = begun.bytes
-    if (begun.file !== null && existsSync(begun.file)) this.#try(begun.file, (path) => truncateSync(path, begun.bytes))
+  /** @param begun the file of the run that is resumed, and how much of it belongs to what was stored */
+  constructor(options: RejectsOptions, begun: { file: string | null; bytes: number }) {
+    this.#options = options
+    const { file, bytes } = begun
+    if (file !== null && existsSync(file)) {
+      this.#output = attempt(file, () => OutputFile.open(outputAt(file, options), bytes))
+    }
+    // A file that is gone is begun again, with its header.
+    this.bytes = this.#output?.bytes ?? 0
+  }
+
+  get file(): string | null {
+    return this.#output?.path ?? null
   }
 
   append(lines: readonly RejectedLine[], header: readonly string[]): void {
     if (lines.length === 0) return
     this.examples.push(...lines.slice(0, EXAMPLES - this.examples.length))
     const rows = lines.map(({ line, original, column, reason }) => `${original},${csvLine([line, column, reason])}`)
-    if (this.bytes === 0) rows.unshift(csvLine([...header, 'rejected_line', 'rejected_column', 'rejected_reason']))
+    if (this.bytes === 0) rows.unshift(csvLine([...header, ...ADDED]))
     const text = `${rows.join('\n')}\n`
-    this.file ??= this.#create()
-    this.#try(this.file, (path) => {
-      appendFileSync(path, text)
-      flush(path)
-    })
+    this.#output ??= this.#create()
+    const output = this.#output
+    attempt(output.path, () => output.append(text))
     this.bytes += Buffer.byteLength(text)
   }
 
@@ -89,52 +107,71 @@ export class RejectsFile implements Rejects {
 
   rewind({ bytes, examples }: RejectsMark): void {
     this.examples.length = examples
-    if (bytes === this.bytes || this.file === null) return
-    this.#try(this.file, (path) => truncateSync(path, bytes))
+    const output = this.#output
+    if (bytes === this.bytes || !output) return
+    attempt(output.path, () => output.truncate(bytes))
     this.bytes = bytes
   }
 
-  /** A name of the user's is used as it is; ours never takes the place of a file that is there. */
-  #create(): string {
-    if (this.#wanted !== undefined) {
-      return this.#try(resolve(this.#wanted), (path) => {
-        closeSync(openSync(path, 'w', 0o600))
-        return path
-      })
-    }
-    for (let number = 1; ; number++) {
-      const path = defaultPath(this.#input, number)
-      const created = this.#try(path, () => createNew(path))
-      if (created) return path
-    }
+  close(): void {
+    this.#output?.close()
   }
 
-  #try<Result>(path: string, use: (path: string) => Result): Result {
-    try {
-      return use(path)
-    } catch (error) {
-      throw new UserError(
-        {
-          code: 'rejects_unwritable',
-          message: `The rejected lines cannot be written to ${path} (${errorCode(error)}).`,
-          fix: 'Free space or mend the permissions, or name another file with --rejects; then go on with --resume.',
-          retryable: true,
-        },
-        { cause: error },
-      )
+  /** Generated names never overwrite an existing file. */
+  #create(): OutputFile {
+    const { wanted, input } = this.#options
+    if (wanted !== undefined) {
+      return attempt(resolve(wanted), (path) => OutputFile.open(outputAt(path, this.#options)))
+    }
+    for (let number = 1; ; number++) {
+      const created = attempt(defaultPath(input, number), (path) => OutputFile.create(outputAt(path, this.#options)))
+      if (created) return created
     }
   }
 }
 
-/** @throws UserError where the rejects would be written over the file that is read */
-export function refuseRejectsOverInput(input: string, wanted: string | undefined): void {
-  if (wanted === undefined || !existsSync(wanted) || !existsSync(input)) return
-  if (realpathSync(wanted) !== realpathSync(input)) return
-  throw usageError({
-    code: 'rejects_over_input',
-    message: `--rejects names ${input}, the file that is imported: the rejected lines would take its place.`,
-    fix: 'Name another file, or leave --rejects out.',
-  })
+function attempt<Result>(path: string, use: (path: string) => Result): Result {
+  try {
+    return use(path)
+  } catch (error) {
+    if (error instanceof UserError) throw error
+    throw new UserError(
+      {
+        code: 'rejects_unwritable',
+        message: `The rejected lines cannot be written to ${path} (${errorCode(error)}).`,
+        fix: 'Free space or mend the permissions, or name another file with --rejects; then go on with --resume.',
+        retryable: true,
+      },
+      { cause: error },
+    )
+  }
+}
+
+/** @throws UserError where the file that the user named would cost another one */
+export function refuseRejects(options: RejectsOptions): void {
+  if (options.wanted === undefined) return
+  attempt(resolve(options.wanted), (path) => refuseOutput(outputAt(path, options)))
+}
+
+function outputAt(path: string, { input, database, force }: RejectsOptions): Output {
+  return {
+    path,
+    flag: 'rejects',
+    guarded: [
+      { role: 'input', file: input === STDIN ? 0 : input },
+      ...filesOf(database).map((file) => ({ role: 'database', file }) as const),
+    ],
+    isOurs: isRejects,
+    force,
+  }
+}
+
+function isRejects(start: Buffer): boolean {
+  try {
+    return readHeader(start, '').cells.slice(-ADDED.length).join() === ADDED.join()
+  } catch {
+    return false
+  }
 }
 
 /** `orders.csv` -> `orders.rejects.csv`, then `orders.rejects.2.csv`. */
@@ -143,25 +180,6 @@ function defaultPath(input: string, number: number): string {
   const extension = extname(path)
   const name = basename(path, extension)
   return join(dirname(path), `${name}.rejects${number === 1 ? '' : `.${number}`}${extension || '.csv'}`)
-}
-
-function createNew(path: string): boolean {
-  try {
-    closeSync(openSync(path, 'wx', 0o600))
-    return true
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false
-    throw error
-  }
-}
-
-function flush(path: string): void {
-  const descriptor = openSync(path, 'r+')
-  try {
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
-  }
 }
 
 function csvLine(cells: readonly (string | number)[]): string {

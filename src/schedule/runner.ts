@@ -3,6 +3,7 @@
 import { setTimeout as sleep, setImmediate as turnOfLoop } from 'node:timers/promises'
 import { startBackground, type Troubles } from '../background.js'
 import type { Database } from '../database/connection.js'
+import { isReplaced } from '../database/opened-file.js'
 import { MINUTE_MS } from '../domain/time.js'
 import { claimSlot, endRun, forgetOldRuns, type Outcome, RENEW_MS, type Run, renewRun } from './runs.js'
 import type { Task } from './tasks.js'
@@ -48,23 +49,34 @@ const RETRY_MS = 5000
  * nothing ran it, or while the task ran, is made up for once: the latest one, not those before it.
  */
 export async function runSchedule(db: Database, tasks: readonly Task[], options: ScheduleOptions): Promise<void> {
+  const given = new AbortController()
+  const giveUp = (error: unknown) => given.abort(error)
+  const running = { ...options, giveUp, signal: AbortSignal.any([options.signal, given.signal]) }
   const beat = async () => {
     try {
       await db.selectFrom('schedule_runs').select('task').limit(1).execute()
+    } catch (error) {
+      // Nothing can mend this; a database that is away is no reason to start anew.
+      if (isReplaced(error)) giveUp(error)
     } finally {
-      // A database that is away is no reason to start anew.
       options.onAlive()
     }
   }
   const beating = startBackground(beat, { pauseMs: () => ALIVE_MS })
   try {
-    await Promise.all(tasks.map((task) => followTask(db, task, options)))
+    await Promise.all(tasks.map((task) => followTask(db, task, running)))
+    given.signal.throwIfAborted()
   } finally {
     await beating.end()
   }
 }
 
-async function followTask(db: Database, task: Task, options: ScheduleOptions): Promise<void> {
+interface Running extends ScheduleOptions {
+  /** Ends the schedule with an error that no later try can mend. */
+  readonly giveUp: (error: unknown) => void
+}
+
+async function followTask(db: Database, task: Task, options: Running): Promise<void> {
   const { clock, signal } = options
   let passed: number | null = null
   while (!signal.aborted) {
@@ -84,14 +96,15 @@ async function followTask(db: Database, task: Task, options: ScheduleOptions): P
 }
 
 /** @returns whether the slot is done with, by whichever process */
-async function passSlot(db: Database, task: Task, slot: number, options: ScheduleOptions): Promise<boolean> {
+async function passSlot(db: Database, task: Task, slot: number, options: Running): Promise<boolean> {
   try {
     const claim = await claimSlot(db, task.name, slot)
     if (claim.kind === 'claimed') options.onRun(task, await runTask(db, task, claim.run))
     options.troubles.worked()
     return claim.kind !== 'busy'
   } catch (error) {
-    options.troubles.failed(error)
+    if (isReplaced(error)) options.giveUp(error)
+    else options.troubles.failed(error)
     return false
   }
 }

@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { startBackground, type Troubles } from '../background.js'
+import { ClockWatch, isClockRefusal, uptimeFor } from '../database/clocks.js'
 import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
+import { isReplaced } from '../database/opened-file.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { WorkerId } from '../domain/ids.js'
@@ -21,6 +23,8 @@ export interface WorkFigures {
 }
 
 export interface Heartbeat {
+  /** Aborted, with the error, once the worker must not go on. */
+  readonly fatal: AbortSignal
   resize(concurrency: number): void
   /** Remembers how long a batch took, for the next beat to write. */
   countBatch(ms: number): void
@@ -61,12 +65,13 @@ export async function startHeartbeat(
       processed: 0,
       orders_per_second: 0,
       stopped_at: null,
+      uptime_ms: uptimeFor(db),
     })
     .execute()
   const runtimes = new BatchRuntimes()
   let before = { at: startedAt, processed: 0 }
   const beat = async (ended: boolean) => {
-    const now = { at: await databaseTime(db), processed: processed() }
+    const now = { at: await databaseTime(db), uptime: uptimeFor(db), processed: processed() }
     ahead = now.at - Date.now()
     const rate = ((now.processed - before.processed) * 1000) / Math.max(1, now.at - before.at)
     ordersPerSecond = Math.round(rate * 10) / 10
@@ -77,6 +82,7 @@ export async function startHeartbeat(
         .updateTable('workers')
         .set({
           last_seen: now.at,
+          uptime_ms: now.uptime,
           concurrency,
           processed: now.processed,
           orders_per_second: ordersPerSecond,
@@ -88,10 +94,16 @@ export async function startHeartbeat(
     })
     runtimes.forget(unwritten)
   }
+  const fatal = new AbortController()
+  const clocks = new ClockWatch(db, { id, startedAt })
   const beating = startBackground(
     async (isLast) => {
       try {
         await beat(isLast)
+        if (!isLast) await clocks.look()
+      } catch (error) {
+        if (!isReplaced(error) && !isClockRefusal(error)) throw error
+        fatal.abort(error)
       } finally {
         if (!isLast) onAlive({ processed: processed(), ordersPerSecond, concurrency })
       }
@@ -99,6 +111,7 @@ export async function startHeartbeat(
     { pauseMs: () => HEARTBEAT_MS, troubles, lastRun: true },
   )
   return {
+    fatal: fatal.signal,
     resize(to) {
       concurrency = to
     },

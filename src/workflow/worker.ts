@@ -95,7 +95,7 @@ export async function work(
     await pool.destroy()
     return totals
   }
-  const stop = stopWhen(options)
+  const stop = stopWhen({ ...options, signal: AbortSignal.any([options.signal, heartbeat.fatal]) })
   stop.signal.addEventListener('abort', options.onStopping)
   const refreshing =
     redisReports &&
@@ -145,6 +145,7 @@ export async function work(
       consumer = queue.consume(handleAndTell, { ...options, concurrency, batchSize, signal })
       return consumer.ended
     })
+    heartbeat.fatal.throwIfAborted()
     return totals
   } finally {
     await scaling?.end()

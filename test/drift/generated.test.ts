@@ -112,13 +112,16 @@ describe('the database', () => {
 })
 
 function typedTables(): Record<string, string[]> {
-  const text = read('src/database/schema.ts')
+  const text = read('src/database/schema.ts') + read('src/database/schema-operations.ts')
   const bodies = new Map(
-    [...text.matchAll(/interface (\w+) \{\n([\s\S]*?)\n\}/g)].map(([, name, body]) => [name, body ?? '']),
+    [...text.matchAll(/interface (\w+)(?: extends \w+)? \{\n([\s\S]*?)\n\}/g)].map(([, name, body]) => [
+      name,
+      body ?? '',
+    ]),
   )
   const properties = (name: string) => [...(bodies.get(name) ?? '').matchAll(/^ {2}(\w+): '?(\w+)/gm)]
   return Object.fromEntries(
-    properties('Schema').map(([, table, type]) => [
+    [...properties('Schema'), ...properties('OperationsTables')].map(([, table, type]) => [
       table,
       properties(type ?? '')
         .map(([, column]) => column ?? '')

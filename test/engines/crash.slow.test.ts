@@ -2,6 +2,7 @@
 // tell: what they had in hand is made up for, and charged once.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { shiftedClock } from '../shifted-clock.js'
 import { until } from '../until.js'
 import { csv, line } from '../workplace.js'
 import { describeOnServerEngines, type EnginePlace } from './place.js'
@@ -70,10 +71,10 @@ describeOnServerEngines(
       await place.importing(singles(400))
       await countTakings(place, engine)
       const patient = { ...LONG_CHARGES, ORDERCTL_LEASE_MS: '120000' }
-      const behind = place.start({ ...patient, ...clock(place, -10) }, 'work', '--drain', '--concurrency', '1')
+      const behind = place.start({ ...patient, ...shiftedClock(-10) }, 'work', '--drain', '--concurrency', '1')
       await until(async () => Number(await inHand(place)) > 0)
       behind.child.kill('SIGSTOP')
-      const ahead = place.start({ ...patient, ...clock(place, 10) }, 'work', '--concurrency', '10')
+      const ahead = place.start({ ...patient, ...shiftedClock(10) }, 'work', '--concurrency', '10')
       await until(async () => (await place.value("select count(*) from orders where status = 'pending'")) === 0)
       behind.child.kill('SIGCONT')
       expect((await behind.ended).code).toBe(0)
@@ -86,32 +87,18 @@ describeOnServerEngines(
 
     test('whose clock is ten minutes ahead loses its orders when it dies, as soon as any other', async ({ place }) => {
       await place.importing(singles(100))
-      const ahead = place.start({ ...SLOW, ...clock(place, 10) }, 'work', '--concurrency', '2')
+      const ahead = place.start({ ...SLOW, ...shiftedClock(10) }, 'work', '--concurrency', '2')
       await until(async () => Number(await inHand(place)) > 0)
       ahead.child.kill('SIGKILL')
       await ahead.ended
       expect(await inHand(place)).toBeGreaterThan(0)
-      const behind = await place.runWith({ ...SLOW, ...clock(place, -10) }, 'work', '--drain', '--max-runtime', '60s')
+      const behind = await place.runWith({ ...SLOW, ...shiftedClock(-10) }, 'work', '--drain', '--max-runtime', '60s')
       expect(behind.code).toBe(0)
       await expectEachChargedOnce(place, 100)
     })
   },
   { concurrent: true },
 )
-
-/** For a process, and its threads, whose clock is wrong by so many minutes. */
-function clock(place: EnginePlace, minutes: number): { NODE_OPTIONS: string } {
-  const file = place.file(
-    `clock${minutes}.cjs`,
-    `const shift = ${minutes * 60_000}
-     const now = Date.now
-     globalThis.Date = new Proxy(Date, {
-       get: (target, name) => (name === 'now' ? () => now() + shift : Reflect.get(target, name)),
-       construct: (target, values) => Reflect.construct(target, values.length === 0 ? [now() + shift] : values),
-     })`,
-  )
-  return { NODE_OPTIONS: `--require ${file}` }
-}
 
 /** Writes down each time that an order is taken in hand. */
 async function countTakings(place: EnginePlace, engine: 'postgres' | 'mysql'): Promise<void> {

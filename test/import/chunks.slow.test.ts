@@ -49,6 +49,7 @@ async function importLines(db: Database, lines: readonly Draft[], cuts: readonly
     file: null,
     bytes: 0,
     examples: [],
+    close: () => undefined,
   }
   const counts = { rows: 0, orders: 0, imported: 0, rejected: 0, products_created: 0 }
   const store = async () => {

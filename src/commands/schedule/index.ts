@@ -79,7 +79,7 @@ export default class Schedule extends BaseCommand {
         onAlive: () => systemd.alive(status()),
       })
     }
-    await this.withAppOnceReachable(runTasks, { waiting })
+    await this.withAppOnceReachable(runTasks, { waiting, agreeOnClock: true })
     this.logEvent(`Ended after ${status()}.`, { event: 'ended', fields: { ...result } })
     await systemd.told()
     this.leaveWith(EXIT.interrupted)

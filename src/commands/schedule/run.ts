@@ -40,10 +40,13 @@ export default class ScheduleRun extends BaseCommand {
     const name = args.task
     if (flags.exec !== undefined && name !== 'alarms') throw execWithout(name)
     const tell = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
-    const run = await this.withApp(async (app) => {
-      const task = createTask(name, { ...app, tell })
-      return runTask(app.db, task, await claimNow(app.db, task))
-    })
+    const run = await this.withApp(
+      async (app) => {
+        const task = createTask(name, { ...app, tell })
+        return runTask(app.db, task, await claimNow(app.db, task))
+      },
+      { agreeOnClock: true },
+    )
     const text = runText(name, run)
     if (run.result === 'done') {
       this.print(text)

@@ -21,6 +21,7 @@ async function createWorkers(db: Kysely<unknown>): Promise<void> {
     .addColumn('processed', 'bigint', (column) => column.notNull())
     .addColumn('orders_per_second', 'double precision', (column) => column.notNull())
     .addColumn('stopped_at', 'bigint')
+    .addColumn('uptime_ms', 'bigint')
     .execute()
 }
 

@@ -1,0 +1,160 @@
+// Leases in a SQLite file go by the clock of each process: a process whose clock is not that of the others does not work.
+import { uptime } from 'node:os'
+import { describe, expect } from 'vitest'
+import { agreeOnClock } from '../../src/database/clocks.js'
+import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
+import type { WorkerId } from '../../src/domain/ids.js'
+import { clockToBeShifted, shiftedClock } from '../shifted-clock.js'
+import { until } from '../until.js'
+import { csv, line, type Outcome, test, type Workplace } from '../workplace.js'
+
+/** Orders stay in hand for as long as a test looks. */
+const LONG_CHARGES = {
+  ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
+  ORDERCTL_PAYMENT_LATENCY_MS: '5000',
+  ORDERCTL_BATCH_SIZE: '20',
+  ORDERCTL_LEASE_MS: '120000',
+}
+
+async function importOrders(place: Workplace): Promise<void> {
+  const orders = Array.from({ length: 100 }, (_, index) => line({ order: `A-${index}`, sku: `S-${index % 7}` }))
+  const { code, stderr } = await place.run('import', place.file('orders.csv', csv(...orders)))
+  expect(code, stderr).toBe(0)
+}
+
+function expectRefused({ code, stderr }: Outcome, how: string): void {
+  expect(stderr).toMatch(new RegExp(`The clock of this process .* is \\d+ s ${how} the clock of worker \\d+ on `))
+  expect(stderr).toContain('Compare `date -u`')
+  expect(code, stderr).toBe(1)
+}
+
+const liveWorkers = (place: Workplace) => Number(place.value('select count(*) from workers where stopped_at is null'))
+
+describe('beside a live worker', () => {
+  test('a process whose clock is ten minutes off takes nothing and ends, whether ahead or behind', async ({
+    place,
+  }) => {
+    await importOrders(place)
+    place.db.exec(`create table takings (order_id integer);
+      create trigger takes after update on due_orders
+        when new.lease_token is not null and new.lease_token is not old.lease_token
+        begin insert into takings values (new.order_id); end`)
+    const worker = place.start(LONG_CHARGES, 'work', '--concurrency', '5')
+    await until(() => place.value('select count(*) from takings') === 100)
+    expectRefused(await place.runWith({ ...LONG_CHARGES, ...shiftedClock(10) }, 'work', '--drain'), 'ahead of')
+    expectRefused(await place.runWith({ ...LONG_CHARGES, ...shiftedClock(-10) }, 'work', '--drain'), 'behind')
+    await until(() => place.value("select count(*) from payments where status = 'captured'") === 100)
+    worker.child.kill('SIGTERM')
+    expect((await worker.ended).code).toBe(130)
+    expect(place.value('select count(*) from takings')).toBe(100)
+    await place.expectAuditClean()
+  })
+
+  test('imports, schedules and retries with another clock end, too; what only reads does not', async ({ place }) => {
+    await importOrders(place)
+    await place.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }, 'work', '--drain')
+    const worker = place.start({}, 'work')
+    await until(() => liveWorkers(place) === 1)
+    for (const command of [
+      ['import', 'orders.csv'],
+      ['schedule'],
+      ['schedule', 'run', 'reservations'],
+      ['failed', 'retry', '--all', '--yes'],
+    ]) {
+      expectRefused(await place.runWith(shiftedClock(10), ...command), 'ahead of')
+    }
+    expect((await place.runWith(shiftedClock(10), 'failed', 'list')).code).toBe(0)
+    worker.child.kill('SIGTERM')
+    expect((await worker.ended).code).toBe(130)
+  })
+
+  test('a worker whose clock is set ends; the other goes on', async ({ place }) => {
+    await importOrders(place)
+    const sound = place.start({}, 'work')
+    await until(() => liveWorkers(place) === 1)
+    const shifted = place.start(clockToBeShifted(-10), 'work')
+    await until(() => liveWorkers(place) === 2)
+    shifted.child.kill('SIGUSR2')
+    expectRefused(await shifted.ended, 'behind')
+    expect(liveWorkers(place)).toBe(1)
+    sound.child.kill('SIGTERM')
+    expect((await sound.ended).code).toBe(130)
+  })
+
+  test('and set together with it, both go on, and a third begins', async ({ place }) => {
+    await importOrders(place)
+    const workers = [1, 2].map(() => place.start(clockToBeShifted(10), 'work'))
+    await until(() => liveWorkers(place) === 2)
+    const step = Date.now() + 5 * 60_000
+    for (const { child } of workers) child.kill('SIGUSR2')
+    const third = await place.runWith(shiftedClock(10), 'work', '--drain')
+    expect(third.code, third.stderr).toBe(0)
+    await until(() => (place.value('select min(last_seen) from workers where stopped_at is null') as number) > step)
+    const before = place.value('select max(uptime_ms) from workers') as number
+    // Each has looked at the other's new clock twice.
+    await until(
+      () => (place.value('select min(uptime_ms) from workers where stopped_at is null') as number) > before + 4000,
+    )
+    for (const { child, ended } of workers) {
+      child.kill('SIGTERM')
+      expect((await ended).code).toBe(130)
+    }
+  })
+})
+
+test('a worker alone, whose clock is behind what was written down, says that orders wait', async ({ place }) => {
+  place.file('orders.csv', csv(line()))
+  await place.runWith(shiftedClock(10), 'import', 'orders.csv')
+  const { stderr } = await place.run('work', '--max-runtime', '1s')
+  expect(stderr).toMatch(/The clock is \d+ min .*behind the newest entry/)
+})
+
+describe('a worker that seems to have another clock', () => {
+  const FAR = 600_000
+
+  async function withWorker(
+    place: Workplace,
+    { age, off }: { age: number; off: number },
+    use: (db: Database, beat: (off: number) => Promise<unknown>) => Promise<void>,
+  ): Promise<void> {
+    const db = await openOrCreateDatabase({ kind: 'sqlite', path: place.databasePath })
+    const at = (age: number, off: number) => ({
+      last_seen: Date.now() - age + off,
+      uptime_ms: Math.round(uptime() * 1000) - age,
+    })
+    const row = { host: 'shop', pid: 7, concurrency: 1, processed: 0, orders_per_second: 0, stopped_at: null }
+    const id = 'w' as string as WorkerId
+    try {
+      await db
+        .insertInto('workers')
+        .values({ ...row, id, started_at: 0, ...at(age, off) })
+        .execute()
+      await use(db, (off) => db.updateTable('workers').set(at(0, off)).where('id', '=', id).execute())
+    } finally {
+      await db.destroy()
+    }
+  }
+
+  test('and writes it again, is believed', ({ place }) =>
+    withWorker(place, { age: 1000, off: FAR }, async (db, beat) => {
+      const agreed = agreeOnClock(db)
+      const refused = expect(agreed).rejects.toMatchObject({ code: 'clocks_disagree', exit: 1 })
+      await new Promise((done) => setTimeout(done, 50))
+      await beat(FAR)
+      await refused
+    }))
+
+  test('and next writes the same as ours, took part in a change for the whole machine', ({ place }) =>
+    withWorker(place, { age: 1000, off: -FAR }, async (db, beat) => {
+      const agreed = agreeOnClock(db)
+      await new Promise((done) => setTimeout(done, 50))
+      await beat(0)
+      await agreed
+    }))
+
+  test('and writes no more, is left over from an earlier boot', ({ place }) =>
+    withWorker(place, { age: 8000, off: FAR }, (db) => agreeOnClock(db)))
+
+  test('but whose machine has been up for longer or shorter, is on another', ({ place }) =>
+    withWorker(place, { age: -600_000, off: FAR }, (db) => agreeOnClock(db)))
+})
