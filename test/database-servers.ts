@@ -48,11 +48,14 @@ function serverOf(engine: ServerEngine): FoundServer {
   return server
 }
 
+/** A MySQL database whose own texts lack most letters: nothing in it may take its defaults. */
+const HOW: Record<ServerEngine, string> = { postgres: '', mysql: 'character set latin1' }
+
 /**
  * @param how in the server's words
  * @returns the URL of a new, empty database
  */
-export async function makeDatabase(engine: ServerEngine, { suffix = '', how = '' } = {}): Promise<string> {
+export async function makeDatabase(engine: ServerEngine, { suffix = '', how = HOW[engine] } = {}): Promise<string> {
   const name = `${inject('databasePrefix')}${randomBytes(5).toString('hex')}${suffix}`
   await askServer(serverOf(engine).url, `create database ${name} ${how}`)
   return urlWith(engine, { pathname: name })

@@ -12,12 +12,12 @@ import { countOf } from '../terminal/text.js'
 import { type ChosenFailures, chooseFailures, type FailureAction, type FailureFilter } from '../workflow/failures.js'
 import { BaseCommand } from './base-command.js'
 import { confirm, demandTerminal } from './confirmation.js'
-import { limitFlag, readSince, sinceFlag, sourceFlag } from './selection-flags.js'
+import { limitFlag, readId, readSince, sinceFlag, sourceFlag } from './selection-flags.js'
 
 export const FAILURE_FILTER_FLAGS = {
   reason: Flags.option({ options: FAILURE_REASONS, description: 'only those that failed for this reason' })(),
   since: sinceFlag,
-  sku: Flags.string({ description: 'only orders of this product', helpValue: 'SKU' }),
+  sku: Flags.string({ description: 'only orders of this product', helpValue: 'SKU', parse: readId }),
   source: sourceFlag,
 }
 

@@ -6,12 +6,19 @@ import { usageError } from '../errors.js'
 import type { Output } from '../terminal/screen.js'
 import { readLength } from './durations.js'
 
+/** Reads an id as imports do, without the white space around it. MySQL finds `A-1` by `A-1 `, and the others do not. */
+export const readId = async (text: string): Promise<string> => text.trim()
+
 export const sinceFlag = Flags.string({
   description: 'from this day on (YYYY-MM-DD), or within a time such as 90m, 24h or 7d',
   helpValue: 'DAY|TIME',
 })
 
-export const sourceFlag = Flags.string({ description: 'only orders of this source', helpValue: 'NAME' })
+export const sourceFlag = Flags.string({
+  description: 'only orders of this source',
+  helpValue: 'NAME',
+  parse: readId,
+})
 
 export const limitFlag = Flags.integer({ description: 'at most so many', min: 1, max: 1_000_000, helpValue: 'N' })
 

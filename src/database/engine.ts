@@ -11,6 +11,9 @@ import type { Schema } from './schema.js'
 
 export type Engine = 'sqlite' | 'postgres' | 'mysql'
 
+/** Every text column that is declared on MySQL has these: it keeps all of Unicode and compares it byte by byte. */
+export const MYSQL_TEXT = 'character set utf8mb4 collate utf8mb4_bin'
+
 /** A database, or a transaction in it. */
 export interface Executing {
   getExecutor(): { readonly adapter: DialectAdapter }

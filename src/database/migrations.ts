@@ -1,7 +1,7 @@
 // How the tables came to be: numbered steps, applied once each, in order. Never edit or reorder one that was released;
 // add another.
 
-import { UserError } from '../errors.js'
+import { EXIT, UserError } from '../errors.js'
 import { engineOf } from './engine.js'
 import { type Kysely, sql } from './kysely.js'
 import { firstRelease } from './migrations/001-first-release.js'
@@ -45,7 +45,7 @@ export async function migrate(database: Kysely<Schema>, place: string): Promise<
   if ((await appliedCount(db, place)) === MIGRATIONS.length) return []
   return alone(db, place, async (held) => {
     const done = await appliedCount(held, place)
-    if (done === 0) await begin(held)
+    if (done === 0) await begin(held, place)
     const waiting = MIGRATIONS.slice(done)
     for (const [index, migration] of waiting.entries()) {
       await migration.up(held as unknown as Kysely<unknown>)
@@ -176,8 +176,9 @@ async function isOurs(db: Migrated): Promise<boolean> {
   return rows[0]?.application_id === APPLICATION_ID
 }
 
-async function begin(db: Migrated): Promise<void> {
+async function begin(db: Migrated, place: string): Promise<void> {
   const engine = engineOf(db)
+  if (engine === 'postgres') await refuseEncoding(db, place)
   if (engine === 'sqlite') await sql`pragma application_id = ${sql.lit(APPLICATION_ID)}`.execute(db)
   if (engine === 'mysql') await dropAll(db)
   await db.schema
@@ -186,6 +187,19 @@ async function begin(db: Migrated): Promise<void> {
     .addColumn('name', 'varchar(100)', (column) => column.notNull())
     .addColumn('applied_at', 'bigint', (column) => column.notNull())
     .execute()
+}
+
+/** The encoding of a PostgreSQL database holds for all of its tables and cannot be changed later. */
+async function refuseEncoding(db: Migrated, place: string): Promise<void> {
+  const { rows } = await sql<{ encoding: string }>`select current_setting('server_encoding') as encoding`.execute(db)
+  const encoding = rows[0]?.encoding ?? 'an unknown encoding'
+  if (encoding === 'UTF8') return
+  throw new UserError({
+    code: 'database_encoding',
+    message: `${place} stores text as ${encoding}, which cannot hold every order id and name.`,
+    fix: 'Create a database on that server (create database NAME encoding UTF8 template template0) and name it in ORDERCTL_DATABASE_URL.',
+    exit: EXIT.usage,
+  })
 }
 
 /** What a first migration left behind that was cut short: nothing was ever stored in it. */

@@ -1,4 +1,5 @@
 // Statements are written once, in the words of SQLite and PostgreSQL; here stand those that MySQL has other words for.
+import { MYSQL_TEXT } from './engine.js'
 import {
   type AggregateFunctionNode,
   type ColumnUpdateNode,
@@ -111,7 +112,7 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
   /** Texts are compared letter by letter, as everywhere else. */
   protected override visitCreateTable(node: CreateTableNode): void {
     super.visitCreateTable(onServer(node))
-    this.append(' engine = innodb default character set utf8mb4 collate utf8mb4_bin')
+    this.append(` engine = innodb default ${MYSQL_TEXT}`)
   }
 
   /** Names of states, the texts of up to twenty letters, take up the same room whatever they are: a row that grows splits its page. */

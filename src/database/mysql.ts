@@ -32,11 +32,23 @@ class InnoDbDialect extends MysqlDialect {
   }
 }
 
-/** Whatever the server's defaults are: bad values are refused, `||` joins texts, and only rows that are found are locked. */
-const SESSION = [
-  "set session sql_mode = 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
+/** What a server's defaults must not decide. */
+const SETTINGS = [
+  // A server with skip-character-set-client-handshake ignores the client's, and takes each byte of a text for a letter.
+  'names utf8mb4 collate utf8mb4_bin',
+  'session autocommit = 1',
+  "session completion_type = 'NO_CHAIN'",
+  'session sql_safe_updates = 0',
+  // Bad values are refused, and `||` joins texts.
+  "session sql_mode = 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
+  "session time_zone = '+00:00'",
   // Holds within transactions, too; MySQL has no limit for these alone.
-  `set session time_zone = '+00:00', session wait_timeout = ${IDLE_TRANSACTION_MS / 1000}`,
+  `session wait_timeout = ${IDLE_TRANSACTION_MS / 1000}`,
+]
+
+const SESSION = [
+  `set ${SETTINGS.join(', ')}`,
+  // Only rows that are found are locked.
   'set session transaction isolation level read committed',
 ]
 

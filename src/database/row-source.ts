@@ -1,6 +1,6 @@
 // Rows as one parameter: a statement takes a whole batch as JSON text, so its text is constant, it costs one round trip,
 // and no limit on parameters applies. Each database reads it in its own way.
-import { type Engine, type Executing, engineOf } from './engine.js'
+import { type Engine, type Executing, engineOf, MYSQL_TEXT } from './engine.js'
 import { type AliasedRawBuilder, type Expression, type RawBuilder, type SqlBool, sql } from './kysely.js'
 import type { ColumnKind, PackedRows } from './packed-rows.js'
 
@@ -93,10 +93,14 @@ const POSTGRES_TYPES: Record<ColumnKind, string> = {
   'long text': 'text',
 }
 
-/** What JSON_TABLE makes of a value; long texts cost a temporary table on disk. */
+/**
+ * The type of a JSON_TABLE column. Its text must be declared to be what the tables hold: on MariaDB, it otherwise has the
+ * character set of the database, and a letter that is missing there silently becomes `?`. Long texts cost a temporary table
+ * on disk.
+ */
 const MYSQL_TYPES: Record<ColumnKind, string> = {
   integer: 'bigint',
   real: 'double',
-  text: 'varchar(255)',
-  'long text': 'mediumtext',
+  text: `varchar(255) ${MYSQL_TEXT}`,
+  'long text': `mediumtext ${MYSQL_TEXT}`,
 }

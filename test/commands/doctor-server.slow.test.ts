@@ -6,9 +6,10 @@ import { readDatabase } from '../../src/config-values.js'
 import { connect } from '../../src/database/connection.js'
 import { checkTransactions, isOlder, judgeDurability } from '../../src/doctor/database-server.js'
 import { durabilityOf } from '../../src/doctor/mysql-facts.js'
-import { describeOnServer, describeOnServers } from '../database-servers.js'
+import { POSTGRES_FACTS } from '../../src/doctor/postgres-facts.js'
+import { describeOnServer, describeOnServers, makeDatabase } from '../database-servers.js'
 import { done, testOn } from '../move/scene.js'
-import { newDatabase, type ServerDatabase } from '../move/server-database.js'
+import type { ServerDatabase } from '../move/server-database.js'
 import type { Workplace } from '../workplace.js'
 
 interface Check {
@@ -147,10 +148,14 @@ describeOnServer('postgres', 'doctor', () => {
     ])
   })
 
-  test('finds an encoding in which letters are missing', async ({ place }) => {
-    const database = await newDatabase('postgres', "encoding 'LATIN1' lc_collate 'C' lc_ctype 'C' template template0")
-    await done(place, database.environment, ['migrate'])
-    expect(await failuresOf(place, database)).toEqual([failure('encoding', /^LATIN1: letters/, /encoding UTF8/)])
+  plainTest('finds an encoding in which letters are missing', async ({ onTestFinished }) => {
+    const how = "encoding LATIN1 lc_collate 'C' lc_ctype 'C' template template0"
+    const db = await connect(readDatabase(await makeDatabase('postgres', { how })), { connections: 1 })
+    onTestFinished(() => db.destroy())
+    expect(await POSTGRES_FACTS.encoding(db)).toEqual({
+      detail: expect.stringMatching(/^LATIN1: letters/),
+      fix: expect.stringMatching(/encoding UTF8/),
+    })
   })
 })
 

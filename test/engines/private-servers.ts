@@ -164,7 +164,8 @@ const KINDS: readonly Kind[] = [
     },
     command(folder, port) {
       const listening = ['-h', '127.0.0.1', '-p', String(port), '-k', folder]
-      return [this.binaries?.['postgres'] ?? 'postgres', '-D', join(folder, 'data'), ...listening]
+      const settings = UNUSUAL.postgres.flatMap((setting) => ['-c', setting])
+      return [this.binaries?.['postgres'] ?? 'postgres', '-D', join(folder, 'data'), ...listening, ...settings]
     },
   },
   {
@@ -192,10 +193,30 @@ const KINDS: readonly Kind[] = [
     command(folder, port) {
       const files = [`--datadir=${join(folder, 'data')}`, `--socket=${join(folder, 'socket')}`]
       const listening = ['--bind-address=127.0.0.1', `--port=${port}`, `--init-file=${join(folder, 'first.sql')}`]
-      return [this.binaries?.['mariadbd'] ?? 'mariadbd', '--no-defaults', ...files, ...listening, ...SMALL]
+      return [
+        this.binaries?.['mariadbd'] ?? 'mariadbd',
+        '--no-defaults',
+        ...files,
+        ...listening,
+        ...SMALL,
+        ...UNUSUAL.mysql,
+      ]
     },
   },
 ]
+
+/** Defaults that somebody may have set on a server. A session must not depend on them. */
+const UNUSUAL: Record<ServerEngine, readonly string[]> = {
+  postgres: [
+    ...['client_encoding=LATIN1', 'standard_conforming_strings=off', 'timezone=Asia/Kolkata', 'DateStyle=SQL,DMY'],
+    ...['default_transaction_isolation=serializable', 'transform_null_equals=on'],
+  ],
+  mysql: [
+    ...['--character-set-server=latin1', '--skip-character-set-client-handshake', '--default-time-zone=+05:30'],
+    ...['--autocommit=0', '--completion-type=CHAIN', '--sql-safe-updates=1', '--transaction-isolation=SERIALIZABLE'],
+    '--sql-mode=ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH,HIGH_NOT_PRECEDENCE',
+  ],
+}
 
 /** Its files are made faster so. */
 const SMALL = ['--innodb-log-file-size=4M', '--innodb-buffer-pool-size=16M']

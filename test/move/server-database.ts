@@ -18,9 +18,8 @@ export interface ServerDatabase {
   count(table: string): Promise<number>
 }
 
-/** @param how in the server's words */
-export async function newDatabase(engine: ServerEngine, how = ''): Promise<ServerDatabase> {
-  const url = await makeDatabase(engine, { how })
+export async function newDatabase(engine: ServerEngine): Promise<ServerDatabase> {
+  const url = await makeDatabase(engine)
   const ask = (statement: string) => (engine === 'postgres' ? askPostgres(statement, url) : askMysql(statement, url))
   return {
     engine,

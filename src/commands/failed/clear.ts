@@ -1,6 +1,7 @@
 // `failed clear`: failed orders that nobody needs to see any more.
 import { Args } from '@oclif/core'
 import { FAILURE_CHANGE_FLAGS, type FailedChangeResult, FailedCommand } from '../../command-line/failed-command.js'
+import { readId } from '../../command-line/selection-flags.js'
 import { clearFailures } from '../../workflow/failures.js'
 
 export default class FailedClear extends FailedCommand {
@@ -16,7 +17,7 @@ export default class FailedClear extends FailedCommand {
   ]
 
   static override args = {
-    id: Args.string({ description: 'orders by their id', multiple: true, ignoreStdin: true }),
+    id: Args.string({ description: 'orders by their id', multiple: true, ignoreStdin: true, parse: readId }),
   }
 
   static override flags = FAILURE_CHANGE_FLAGS

@@ -2,6 +2,7 @@
 import { Args, Flags } from '@oclif/core'
 import { readDuration } from '../../command-line/durations.js'
 import { FAILURE_CHANGE_FLAGS, type FailedChangeResult, FailedCommand } from '../../command-line/failed-command.js'
+import { readId } from '../../command-line/selection-flags.js'
 import { duration } from '../../terminal/text.js'
 import { retryFailures } from '../../workflow/failures.js'
 
@@ -21,7 +22,7 @@ export default class FailedRetry extends FailedCommand {
   ]
 
   static override args = {
-    id: Args.string({ description: 'orders by their id', multiple: true, ignoreStdin: true }),
+    id: Args.string({ description: 'orders by their id', multiple: true, ignoreStdin: true, parse: readId }),
   }
 
   static override flags = {

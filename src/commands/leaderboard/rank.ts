@@ -1,6 +1,7 @@
 import { Args } from '@oclif/core'
 import { LEADERBOARD_FLAGS, LeaderboardCommand } from '../../command-line/leaderboard-command.js'
 import { amountCell, countCell } from '../../command-line/report-views.js'
+import { readId } from '../../command-line/selection-flags.js'
 import { majorUnits } from '../../domain/money.js'
 import type { CustomerRank } from '../../reports/reports.js'
 import type { Table } from '../../terminal/table.js'
@@ -26,7 +27,9 @@ export default class LeaderboardRank extends LeaderboardCommand {
     '<%= config.bin %> leaderboard rank C-1001 --currency EUR',
   ]
 
-  static override args = { CUSTOMER_ID: Args.string({ description: "the shop's customer_id", required: true }) }
+  static override args = {
+    CUSTOMER_ID: Args.string({ description: "the shop's customer_id", required: true, parse: readId }),
+  }
   static override flags = LEADERBOARD_FLAGS
 
   async run(): Promise<LeaderboardRankResult> {

@@ -2,7 +2,15 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { amountCell } from '../../command-line/report-views.js'
-import { limitFlag, readSince, restNote, screenful, sinceFlag, sourceFlag } from '../../command-line/selection-flags.js'
+import {
+  limitFlag,
+  readId,
+  readSince,
+  restNote,
+  screenful,
+  sinceFlag,
+  sourceFlag,
+} from '../../command-line/selection-flags.js'
 import { dayAt } from '../../domain/business-day.js'
 import { majorUnits } from '../../domain/money.js'
 import { ORDER_STATUSES } from '../../domain/order.js'
@@ -36,7 +44,7 @@ export default class OrdersList extends BaseCommand {
 
   static override flags = {
     status: Flags.option({ options: ORDER_STATUSES, description: 'only orders with this status' })(),
-    customer: Flags.string({ description: 'only orders of this customer', helpValue: 'CUSTOMER_ID' }),
+    customer: Flags.string({ description: 'only orders of this customer', helpValue: 'CUSTOMER_ID', parse: readId }),
     since: sinceFlag,
     source: sourceFlag,
     limit: limitFlag,

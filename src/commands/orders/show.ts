@@ -1,7 +1,7 @@
 // `orders show`: an order as key and value, then a table each of its lines, reservations and payments.
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
-import { sourceFlag } from '../../command-line/selection-flags.js'
+import { readId, sourceFlag } from '../../command-line/selection-flags.js'
 import { formatAmount, formatPrice, majorUnits } from '../../domain/money.js'
 import { type OrderDetail, showOrder } from '../../reports/orders.js'
 import type { Table } from '../../terminal/table.js'
@@ -51,7 +51,7 @@ export default class OrdersShow extends BaseCommand {
   ]
 
   static override args = {
-    id: Args.string({ description: 'the order, by its id', required: true, ignoreStdin: true }),
+    id: Args.string({ description: 'the order, by its id', required: true, ignoreStdin: true, parse: readId }),
   }
 
   static override flags = { source: sourceFlag }

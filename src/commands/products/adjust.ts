@@ -1,6 +1,7 @@
 // `products adjust`: a change of stock by hand, with its reason.
 import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
+import { readId } from '../../command-line/selection-flags.js'
 import { groupThousands } from '../../domain/money.js'
 import { adjustStock, readDelta } from '../../inventory/products.js'
 import { countOf } from '../../terminal/text.js'
@@ -23,7 +24,7 @@ export default class ProductsAdjust extends BaseCommand {
   ]
 
   static override args = {
-    sku: Args.string({ description: 'the product', required: true, ignoreStdin: true }),
+    sku: Args.string({ description: 'the product', required: true, ignoreStdin: true, parse: readId }),
     delta: Args.string({ description: 'units to add, or to take away: -5', required: true, ignoreStdin: true }),
   }
 
