@@ -167,6 +167,8 @@ interface DueOrdersTable {
   due_at: number
   /** Of the batch that holds the order. */
   lease_token: LeaseToken | null
+  /** Claims since the order was last settled or postponed: while no worker holds it, all of them came to nothing. */
+  claims: Generated<number>
 }
 
 interface OrderLinesTable {
