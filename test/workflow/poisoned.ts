@@ -41,9 +41,9 @@ export async function drainPoisoned(
 /** All others are sold, and it has kept its stock and its intent. */
 export async function expectOnlyPoisonLeft(place: EnginePlace, status = 'payment_processing'): Promise<void> {
   expect(await place.statuses()).toEqual({ completed: SOUND, [status]: 1 })
-  expect(await place.rows(`select status, attempt, reason, message from orders where reference = '${POISON}'`)).toEqual([
-    { status, attempt: 1, reason: 'poison', message: 'its worker died or hung 5 times while processing it' },
-  ])
+  expect(await place.rows(`select status, attempt, reason, message from orders where reference = '${POISON}'`)).toEqual(
+    [{ status, attempt: 1, reason: 'poison', message: 'its worker died or hung 5 times while processing it' }],
+  )
   expect(await place.value('select count(*) from due_orders')).toBe(0)
   const held = status === 'pending' ? 0 : 1
   expect(await place.value('select sum(reserved) from products')).toBe(held)
