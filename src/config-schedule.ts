@@ -71,7 +71,7 @@ export const ALARM_SETTINGS = {
   'alarms.unresolvedOrders': setting(
     'ORDERCTL_ALARM_UNRESOLVED_ORDERS',
     '1',
-    'alarm `unresolved`: so many orders wait for a person, their payment unknown, or off',
+    'alarm `unresolved`: this many orders need review (payment_unknown, poison), or off',
     orOff(wholeBetween(1, 1_000_000_000)),
   ),
   'alarms.staleWorkers': setting(

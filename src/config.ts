@@ -17,7 +17,7 @@ import {
   setting,
   wholeBetween,
 } from './config-values.js'
-import { HOUR_MS, WEEK_MS } from './domain/time.js'
+import { DAY_MS, HOUR_MS, WEEK_MS } from './domain/time.js'
 import { errorCode, usageError } from './errors.js'
 
 const SETTINGS = {
@@ -97,6 +97,12 @@ const SETTINGS = {
     '30000',
     'when orders of a worker that went silent are taken over',
     wholeBetween(100, HOUR_MS),
+  ),
+  'workflow.batchTimeoutMs': setting(
+    'ORDERCTL_BATCH_TIMEOUT_MS',
+    '120000',
+    'when a batch that makes no progress is given up and its thread replaced; four leases where these are longer',
+    wholeBetween(1000, DAY_MS),
   ),
   'workflow.reservationTtlMs': setting(
     'ORDERCTL_RESERVATION_TTL_MS',
@@ -184,6 +190,9 @@ function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Con
   if (key === 'queue' && config.redis) return config.redis.url
   // A server costs a round trip a statement, and a commit a batch.
   if (key === 'workflow.batchSize' && config.database?.kind !== 'sqlite') return '2000'
+  if (key === 'workflow.batchTimeoutMs') {
+    return String(Math.max(Number(SETTINGS[key].fallback), 4 * (config['workflow.leaseMs'] ?? 0)))
+  }
   if (key === 'schedule.timeZone' && config.timeZone) return config.timeZone
   return SETTINGS[key].fallback
 }

@@ -24,7 +24,7 @@ export function nextSteps({ queue, workers, unresolved }: Status, crossed: reado
   if (standstill && !said.has('wait') && (queue.paused || !said.has('stale_workers'))) notes.push(standstill)
   if (unresolved > 0 && !said.has('unresolved')) {
     notes.push(
-      `${countOf(unresolved, 'payment')} of unknown outcome. Ask again: orderctl failed retry --reason payment_unknown`,
+      `${countOf(unresolved, 'order')} to review. See why: orderctl failed list --reason payment_unknown, or --reason poison`,
     )
   }
   // By itself, this alarm can only say what may be the cause.

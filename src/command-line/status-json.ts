@@ -30,7 +30,7 @@ export interface StatusResult {
     } | null
   }
   orders: Record<OrderStatus, number>
-  /** Orders whose payment's outcome stayed unknown: they wait for a person. */
+  /** Open orders that need review: payment_unknown and poison. */
   unresolved: number
   /** Settled orders a minute: in the last one, and on average over the last five minutes and the last hour. */
   throughput: { orders_per_minute: number; orders_per_minute_5m: number; orders_per_minute_1h: number }

@@ -19,7 +19,7 @@ export function figuresTable(status: Status, csv: boolean): Table {
     ['all of them done in about', left === null || csv ? left : duration(left)],
     ...transportFigures(queue, csv),
     ...ORDER_STATUSES.map((status): [string, Cell] => [`orders ${status}`, countCell(orders[status], csv)]),
-    ['payment outcome unknown', countCell(unresolved, csv)],
+    ['orders to review', countCell(unresolved, csv)],
     ['settled in the last minute', countCell(throughput.lastMinute, csv)],
     ['a minute, over 5 minutes', countCell(tenths(throughput.fiveMinutes), csv)],
     ['a minute, over an hour', countCell(tenths(throughput.hour), csv)],
@@ -133,7 +133,7 @@ export function statusMetrics(status: Status): Metric[] {
       'Orders by status.',
       ORDER_STATUSES.map((status) => ({ labels: { status }, value: orders[status] })),
     ),
-    gauge('orders_unresolved', 'Orders whose payment has no known outcome: they wait for a person.', [
+    gauge('orders_unresolved', 'Open orders that need review: payment_unknown and poison.', [
       { labels: {}, value: unresolved },
     ]),
     gauge('settled_orders_per_minute', 'Orders settled a minute, on average over the window.', [

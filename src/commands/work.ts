@@ -22,6 +22,8 @@ export interface WorkResult {
   readonly rolled_back: number
   /** Charges that the gateway gave no answer to. */
   readonly postponed: number
+  /** Orders set aside for a person: worker after worker died or hung at them. */
+  readonly set_aside: number
   /** Transactions that the database gave up for another's sake, a deadlock for instance, and that were done again. */
   readonly repeated_transactions: number
   readonly seconds: number
@@ -99,6 +101,7 @@ export default class Work extends BaseCommand {
             },
             onScaled: (from, to) =>
               this.logEvent(`From ${from} to ${to} batches in hand.`, { event: 'scaled', fields: { from, to } }),
+            onThreadLost: (text) => this.note(text, { event: 'thread_lost', level: 'warn' }),
             onAlive: (figures) => systemd.alive(statusText(figures)),
             onStopping: () => systemd.stopping(),
             onProgress: ({ processed }) =>
@@ -158,6 +161,7 @@ export default class Work extends BaseCommand {
       failed: totals.failed,
       rolled_back: totals.rolledBack,
       postponed: totals.postponed,
+      set_aside: totals.setAside,
       repeated_transactions: totals.repeated,
       seconds: Math.round(seconds * 1000) / 1000,
       orders_per_second: Math.round(totals.processed / seconds),
@@ -179,6 +183,13 @@ export default class Work extends BaseCommand {
       this.note(
         `The gateway gave no answer to ${countOf(totals.postponed, 'charge')}; ` +
           `\`${this.config.bin} failed list --reason payment_unknown\` shows the orders that wait for you.`,
+        { event: 'note', level: 'warn' },
+      )
+    }
+    if (totals.setAside > 0) {
+      this.note(
+        `${countOf(totals.setAside, 'order')} set aside, since worker after worker died or hung at them; ` +
+          `\`${this.config.bin} failed list --reason poison\` shows them.`,
         { event: 'note', level: 'warn' },
       )
     }

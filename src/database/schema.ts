@@ -152,16 +152,15 @@ interface OrdersTable {
   cleared_at: number | null
 }
 
-/**
- * The queue: an order that a worker may claim, now or later. One without a row is never claimed by itself, since its import
- * has not ended, it was taken from the queue, it waits for a person, or it is settled.
- */
+/** The queue: orders that may be claimed, now or later. All others wait for their import or a person, or are settled. */
 interface DueOrdersTable {
   order_id: OrderId
   /** When a worker may next claim the order. While one holds it: when its lease ends. */
   due_at: number
   /** Of the batch that holds the order. */
   lease_token: LeaseToken | null
+  /** Claims since it fell due or was postponed. While no worker holds the order, all of them came to nothing. */
+  claims: Generated<number>
 }
 
 interface OrderLinesTable {

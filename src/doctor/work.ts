@@ -7,6 +7,7 @@ import { isAlive } from '../database/holder.js'
 import { MINUTE_MS } from '../domain/time.js'
 import { createQueue } from '../queue/create-queue.js'
 import { countUnresolved } from '../queue/due-orders.js'
+import { describeReview } from '../reports/review.js'
 import { WORKER_STALE_MS } from '../reports/status.js'
 import type { DatabaseCheck, Finding } from './finding.js'
 
@@ -96,10 +97,6 @@ async function checkImports(db: Database): Promise<Finding> {
 }
 
 async function checkWaiting(db: Database): Promise<Finding> {
-  const count = await countUnresolved(db)
-  if (count === 0) return { detail: 'none' }
-  return {
-    detail: `the gateway never said whether it took the money for ${count} orders`,
-    fix: 'See them with `orderctl failed list --reason payment_unknown`; ask again with `orderctl failed retry --reason payment_unknown`.',
-  }
+  const { count, text, fix } = describeReview(await countUnresolved(db))
+  return count === 0 ? { detail: 'none' } : { detail: `orders that need review: ${text}`, fix }
 }

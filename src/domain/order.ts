@@ -40,8 +40,12 @@ export const OPEN_STATUSES = ['pending', 'reserved', 'payment_processing'] as co
 export const UNSOLD_STATUSES = ['failed', 'rolled_back'] as const satisfies readonly OrderStatus[]
 
 /** Why an order is not sold (yet). Stored with the order, so scripts may match on it. */
-export const FAILURE_REASONS = ['out_of_stock', 'declined', 'payment_unknown', 'expired'] as const
+export const FAILURE_REASONS = ['out_of_stock', 'declined', 'payment_unknown', 'expired', 'poison'] as const
 export type FailureReason = (typeof FAILURE_REASONS)[number]
+
+/** Why an open order waits for a person: the gateway never answered, or its workers died or hung again and again. */
+export const REVIEW_REASONS = ['payment_unknown', 'poison'] as const satisfies readonly FailureReason[]
+export type ReviewReason = (typeof REVIEW_REASONS)[number]
 
 /** Statuses in which an order holds stock: the reservations of its present attempt are live. */
 export const HOLDING_STATUSES = ['reserved', 'payment_processing'] as const satisfies readonly OrderStatus[]

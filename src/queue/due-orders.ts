@@ -8,6 +8,7 @@ import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
+import { REVIEW_REASONS, type ReviewReason } from '../domain/order.js'
 import type { QueueCounts } from './queue.js'
 
 /** An order that is open and does not wait for a person, who alone can say what becomes of it. */
@@ -15,21 +16,28 @@ export function mayBeDue(eb: ExpressionBuilder<Schema, 'orders'>) {
   return eb.and([eb('orders.settled_at', 'is', null), eb('orders.reason', 'is', null)])
 }
 
-/** An order in process has a reason only where the gateway never said whether it took the money. */
+/** An open order has a reason only while it waits for a person. */
 export function waitsForPerson(eb: ExpressionBuilder<Schema, 'orders'>) {
-  // Not as a parameter: with one, SQLite cannot know that the index of just these orders will do.
-  const unanswered = eb('orders.reason', '=', sql.lit('payment_unknown'))
-  return eb.and([unanswered, eb('orders.status', '=', 'payment_processing')])
+  // Not as parameters: with these, SQLite cannot tell that the index of just these orders will do.
+  const reasons = REVIEW_REASONS.map((reason) => eb('orders.reason', '=', sql.lit(reason)))
+  return eb.and([eb.or(reasons), eb('orders.settled_at', 'is', null)])
 }
 
-/** How many orders wait for a person. */
-export async function countUnresolved(db: Database): Promise<number> {
-  const { orders } = await db
+/** How many orders wait for a person, by reason; reasons without orders are left out. */
+export async function countUnresolved(db: Database): Promise<ReadonlyMap<ReviewReason, number>> {
+  const rows = await db
     .selectFrom('orders')
     .where(waitsForPerson)
-    .select((eb) => eb.fn.countAll<number>().as('orders'))
-    .executeTakeFirstOrThrow()
-  return orders
+    .groupBy('reason')
+    .select((eb) => ['reason', eb.fn.countAll<number>().as('orders')])
+    .execute()
+  const orders = new Map(rows.map((row) => [row.reason, row.orders]))
+  return new Map(
+    REVIEW_REASONS.flatMap((reason) => {
+      const count = orders.get(reason)
+      return count === undefined ? [] : [[reason, count]]
+    }),
+  )
 }
 
 /** Locks what the queue holds of the orders, in id order: nobody claims or settles them until the transaction's end. */

@@ -5,6 +5,7 @@ import { atOneMoment } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'
 import { countUnresolved } from '../queue/due-orders.js'
+import { describeReview } from './review.js'
 import { WORKER_STALE_MS } from './status.js'
 
 export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'schedule'
@@ -110,14 +111,14 @@ async function readFailureRate(db: Database, config: Config, now: number): Promi
 async function readUnresolved(db: Database, config: Config): Promise<Alarm | null> {
   const threshold = config['alarms.unresolvedOrders']
   if (threshold === null) return null
-  const orders = await countUnresolved(db)
+  const { count, text, fix } = describeReview(await countUnresolved(db))
   return {
     name: 'unresolved',
-    crossed: orders >= threshold,
-    value: orders,
+    crossed: count >= threshold,
+    value: count,
     threshold,
-    message: `Orders for which the gateway never said whether it took the money: ${groupThousands(orders)}; the alarm is at ${groupThousands(threshold)}.`,
-    fix: 'Ask it again with `orderctl failed retry --reason payment_unknown`.',
+    message: `Orders that need review: ${text}; the alarm is at ${groupThousands(threshold)}.`,
+    fix,
   }
 }
 

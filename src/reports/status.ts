@@ -5,7 +5,7 @@ import { isAlive } from '../database/holder.js'
 import { sql } from '../database/kysely.js'
 import type { ImportStatus } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'
-import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
+import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
 import { countDue } from '../queue/due-orders.js'
@@ -22,7 +22,7 @@ export interface Status {
   readonly at: number
   readonly queue: QueueState
   readonly orders: Readonly<Record<OrderStatus, number>>
-  /** Orders whose payment's outcome is unknown after the last ask: they wait for a person. */
+  /** Open orders that need review: payment_unknown and poison. */
   readonly unresolved: number
   readonly throughput: Throughput
   /** Of the last five minutes. */
@@ -130,7 +130,7 @@ export async function countOrders(db: Database) {
     .select((eb) => [
       'status',
       eb.fn.countAll<number>().as('orders'),
-      eb.fn.count<number>(eb.case().when('reason', '=', 'payment_unknown').then(1).end()).as('unresolved'),
+      eb.fn.count<number>(eb.case().when('reason', 'in', REVIEW_REASONS).then(1).end()).as('unresolved'),
     ])
     .groupBy('status')
     .execute()
@@ -141,7 +141,7 @@ export async function countOrders(db: Database) {
       OrderStatus,
       number
     >,
-    unresolved: counts.get('payment_processing')?.unresolved ?? 0,
+    unresolved: OPEN_STATUSES.reduce((sum, status) => sum + (counts.get(status)?.unresolved ?? 0), 0),
   }
 }
 

@@ -22,6 +22,10 @@ export interface BatchResult {
   readonly rolledBack: number
   /** No answer from the gateway: asked again later, or by a person. */
   readonly postponed: number
+  /** Given up, since worker after worker died or hung at it: a person has to look. */
+  readonly setAside: number
+  /** Due orders that have to be claimed alone. */
+  readonly suspects: readonly OrderId[]
   /** Transactions that the database gave up for another's sake, and that were done again. */
   readonly repeated: number
 }
@@ -29,19 +33,23 @@ export interface BatchResult {
 /**
  * Takes the orders through the workflow, as far as they are due. A crash between any two steps leaves orders that the next worker claims when
  * the lease ends, and charges under the same keys.
+ *
+ * @param onAnswer called at each answer of the gateway
  */
 export async function processBatch(
   db: Kysely<Schema>,
   gateway: Gateway,
   ids: readonly OrderId[],
   options: BatchOptions,
+  onAnswer?: () => void,
 ): Promise<BatchResult> {
   const claimed = await claim(db, ids, options.claim)
   const answers = await whileRenewing(db, claimed, options.claim.leaseMs, () =>
-    chargeAll(gateway, claimed.orders, options.charge),
+    chargeAll(gateway, claimed.orders, options.charge, onAnswer),
   )
   const settled = claimed.orders.length > 0 ? await settle(db, claimed, answers, options.settle) : NOTHING_SETTLED
-  return { claimed: claimed.count, failed: claimed.failed, ...settled, repeated: takeRepeats() }
+  const { count, failed, setAside, suspects } = claimed
+  return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRepeats() }
 }
 
 const NOTHING_SETTLED = { completed: 0, rolledBack: 0, postponed: 0 }

@@ -21,10 +21,14 @@ export function chargeAll(
   gateway: Gateway,
   orders: readonly ClaimedOrder[],
   { inFlight, timeoutMs }: ChargeOptions,
+  onAnswer?: () => void,
 ): Promise<Answer[]> {
-  return pMap(orders, async (order) => ({ order, outcome: await chargeOne(gateway, order, timeoutMs) }), {
-    concurrency: inFlight,
-  })
+  const charge = async (order: ClaimedOrder): Promise<Answer> => {
+    const outcome = await chargeOne(gateway, order, timeoutMs)
+    onAnswer?.()
+    return { order, outcome }
+  }
+  return pMap(orders, charge, { concurrency: inFlight })
 }
 
 async function chargeOne(gateway: Gateway, order: ClaimedOrder, timeoutMs: number): Promise<ChargeOutcome> {

@@ -13,12 +13,15 @@ import { type IdempotencyKey, idempotencyKey, type LeaseToken, type OrderId } fr
 import type { Currency } from '../domain/money.js'
 import { OPEN_STATUSES, type OrderStatus } from '../domain/order.js'
 import { dropStrays, leaveQueue } from '../queue/due-orders.js'
+import { setAside, siftClaims } from '../queue/suspects.js'
 import type { Item } from './allocate.js'
 import { type OutOfStock, reserveStock, shareStock } from './stock.js'
 
 export interface ClaimOptions {
   readonly leaseMs: number
   readonly reservationTtlMs: number
+  /** Whether the batch has a thread to itself: then it may claim orders at which workers may have died. */
+  readonly alone?: boolean
 }
 
 /** An order in hand, with an open payment intent. */
@@ -40,6 +43,10 @@ export interface Claim {
   /** Orders that failed at once: there was no stock for them. */
   readonly failed: number
   readonly orders: readonly ClaimedOrder[]
+  /** Due orders that were left, since they have to be claimed alone. */
+  readonly suspects: readonly OrderId[]
+  /** Orders that were set aside for a person. */
+  readonly setAside: number
 }
 
 /**
@@ -50,10 +57,12 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
   const token = newToken()
   const now = await databaseTime(db)
   // Looked up before the transaction, which keeps every other writer waiting while it lasts.
-  const due = await findDue(db, ids, now)
-  if (due.length === 0) return { token, count: 0, failed: 0, orders: [] }
+  const { fit, suspects, worn } = siftClaims(await findDue(db, ids, now), options.alone ?? false)
+  if (fit.length + worn.length === 0) return { token, count: 0, failed: 0, orders: [], suspects, setAside: 0 }
   return inTransaction(db, async (trx) => {
-    const mine = await stillDue(trx, due, { now })
+    const aside = await stillDue(trx, worn, { now })
+    await setAside(trx, aside)
+    const mine = await stillDue(trx, fit, { now })
     // Nothing puts a settled order there; but if one were, every drain would come upon it for ever.
     await dropStrays(trx, mine.filter(isSettled))
     const open = mine.filter((order) => !isSettled(order))
@@ -68,7 +77,8 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
     await failOutOfStock(trx, late, now)
     const missed = new Set(late.map(({ id }) => id))
     const failed = short.length + late.length
-    return { token, count: open.length, failed, orders: orders.filter(({ id }) => !missed.has(id)) }
+    const held = orders.filter(({ id }) => !missed.has(id))
+    return { token, count: open.length, failed, orders: held, suspects, setAside: aside.length }
   })
 }
 
@@ -123,6 +133,8 @@ export async function renewLease(db: Kysely<Schema>, claimed: Claim, leaseMs: nu
 /** An order as it was looked up. */
 interface DueOrder extends ClaimedOrder {
   readonly status: OrderStatus
+  /** Claims that came to nothing. */
+  readonly claims: number
 }
 
 /** In id order, as stock is given. */
@@ -131,9 +143,10 @@ async function findDue(db: Kysely<Schema>, ids: readonly OrderId[], now: number)
   const itemsOf = new Map<OrderId, Item[]>(orders.map((order) => [order.id, []]))
   for (const { orderId, ...item } of await itemsAmong.all(db, { ids: packIds(orders) }))
     itemsOf.get(orderId)?.push(item)
-  return orders.map(({ id, status, attempt, source, reference, currency, total }) => ({
+  return orders.map(({ id, status, claims, attempt, source, reference, currency, total }) => ({
     id,
     status,
+    claims,
     attempt,
     key: idempotencyKey(source, reference, attempt),
     currency,
@@ -152,7 +165,7 @@ const dueAmong = new Prepared<{ now: number; ids: string }, DueRow>((db, value) 
     .innerJoin('orders', 'orders.id', 'due_orders.order_id')
     .orderBy('orders.id')
     .select(['orders.id', 'orders.status', 'orders.attempt', 'orders.source', 'orders.reference'])
-    .select(['orders.currency', 'orders.total']),
+    .select(['orders.currency', 'orders.total', 'due_orders.claims']),
 )
 
 function dueOrders(db: Kysely<Schema>, value: Parameter<{ now: number; ids: string }>) {
@@ -210,6 +223,7 @@ function among<Values extends object>(
     orders: readonly Order[],
     values: Values,
   ): Promise<readonly Order[]> => {
+    if (orders.length === 0) return orders
     const all = { ...values, ids: packIds(orders) }
     if (writesAlone(db)) {
       // Nearly always it is all of them, and a count is had for a third of the price.
@@ -250,7 +264,7 @@ async function failOutOfStock(db: Kysely<Schema>, orders: readonly OutOfStock[],
 const lease = new Prepared<{ ids: string; token: LeaseToken; until: number }>((db, value) =>
   db
     .updateTable('due_orders')
-    .set({ lease_token: value('token'), due_at: value('until') })
+    .set((eb) => ({ lease_token: value('token'), due_at: value('until'), claims: eb('claims', '+', sql.lit(1)) }))
     .where(isAmong(db, 'order_id', value('ids'))),
 )
 

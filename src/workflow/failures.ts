@@ -1,7 +1,7 @@
 // Orders that were not sold: which they are and why, trying them again, and taking them off the list.
 //
 // On the list are failed and rolled-back orders until a person clears them, and orders that wait for a person because
-// the gateway never said whether it took the money.
+// the gateway never said whether it took the money, or since their workers died or hung at them (`poison`).
 
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
@@ -239,7 +239,8 @@ function isFailure(eb: ExpressionBuilder<Schema, 'orders'>) {
   return eb.or([eb('orders.status', 'in', UNSOLD_STATUSES), waitsForPerson(eb)])
 }
 
-/** Settled or, where nobody knows yet, last asked without an answer. */
+/** Settled or, where nobody knows yet, last asked without an answer; imported, where no worker got as far as a payment. */
 function failedAt(eb: ExpressionBuilder<Schema, 'orders' | 'payments'>) {
-  return eb.fn.coalesce('orders.settled_at', 'payments.answered_at', 'payments.created_at').$notNull()
+  const importedAt = eb.selectFrom('imports').whereRef('imports.id', '=', 'orders.import_id').select('started_at')
+  return eb.fn.coalesce('orders.settled_at', 'payments.answered_at', 'payments.created_at', importedAt).$notNull()
 }

@@ -179,7 +179,7 @@ async function postpone(
   await db
     .updateTable('due_orders')
     .from(unanswered)
-    .set((eb) => ({ lease_token: null, due_at: eb.ref('row.due_at') }))
+    .set((eb) => ({ lease_token: null, due_at: eb.ref('row.due_at'), claims: 0 }))
     .whereRef('due_orders.order_id', '=', 'row.id')
     .execute()
   const givenUp = rows.filter((row) => row.reason !== null)

@@ -1,22 +1,19 @@
 // A worker process: consumes the queue with a pool of threads, and shows in the database that it is alive.
-import { availableParallelism } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Piscina } from 'piscina'
 import { asError, type BackgroundEvent, type BackgroundTask, startBackground, Troubles } from '../background.js'
 import type { Config } from '../config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
-import { WriteTurn } from '../database/write-turn.js'
 import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import { countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue, ServerEvent } from '../queue/queue.js'
+import { countLostBatch } from '../queue/suspects.js'
 import { type Limits, smoothed, startScaling } from './autoscale.js'
-import type { BatchOptions, BatchResult } from './batch.js'
+import type { BatchResult } from './batch.js'
 import { startHeartbeat, type WorkFigures } from './heartbeat.js'
 import { isDatabaseAway, onceItCan, throughOutages, type Waiting } from './outage.js'
-import type { Answered, ThreadOptions } from './thread.js'
+import { Threads } from './threads.js'
 
 export interface WorkOptions {
   /** Batches in hand at a time: between these, by what there is to do; the same twice holds it there. */
@@ -39,6 +36,8 @@ export interface WorkOptions {
   /** Told once, when no more orders are taken because of the signal or of a limit; those in hand are finished. */
   readonly onStopping: () => void
   readonly onScaled: (from: number, to: number) => void
+  /** Called with a message when a thread died or hung. Its orders are claimed again when their lease ends. */
+  readonly onThreadLost: (text: string) => void
   /** Told every two seconds, unless the process hangs: see heartbeat.ts. */
   readonly onAlive: (figures: WorkFigures) => void
 }
@@ -51,11 +50,26 @@ export interface WorkTotals {
   readonly rolledBack: number
   /** Charges without an answer; an order may be among them more than once. */
   readonly postponed: number
+  /** Orders set aside for a person, since worker after worker died or hung at them. */
+  readonly setAside: number
   /** Transactions that the database gave up for another's sake, and that were done again. */
   readonly repeated: number
 }
 
-export const NO_TOTALS: WorkTotals = { processed: 0, completed: 0, failed: 0, rolledBack: 0, postponed: 0, repeated: 0 }
+export const NO_TOTALS: WorkTotals = {
+  processed: 0,
+  completed: 0,
+  failed: 0,
+  rolledBack: 0,
+  postponed: 0,
+  setAside: 0,
+  repeated: 0,
+}
+
+/** What a delivery came to, as far as its queue needs to know. */
+type Taken = Pick<BatchResult, 'claimed' | 'suspects'>
+
+const NOTHING_TAKEN: Taken = { claimed: 0, suspects: [] }
 
 /** Between two refreshes: at least so long, and nine times as long as one takes, so that they cost a tenth of the time. */
 const REFRESH_MS = 5000
@@ -74,8 +88,7 @@ export async function work(
   options: WorkOptions,
 ): Promise<WorkTotals> {
   const limits = limitsWithin(config['payments.maxInFlight'], options.concurrency)
-  const loaded = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-  const pool = createPool(config, limits.max, loaded)
+  const threads = new Threads(config, limits.max, options.onThreadLost)
   let totals = NO_TOTALS
   // The work itself waits for a database that is away, and says so.
   const explain = (error: unknown) => {
@@ -84,15 +97,15 @@ export async function work(
   }
   const troublesOf = (subject: string) => new Troubles({ subject, explain, onNotice: options.onNotice })
   const begin = async () => {
-    await threadsLoaded(loaded, pool.options.minThreads)
+    await threads.loaded()
     return startHeartbeat(db, limits.min, () => totals.processed, options.onAlive, troublesOf('The heartbeat'))
   }
   const heartbeat = await onceItCan(begin, { ...config, ...options }).catch(async (error: unknown) => {
-    await pool.destroy()
+    await threads.destroy()
     throw error
   })
   if (!heartbeat) {
-    await pool.destroy()
+    await threads.destroy()
     return totals
   }
   const stop = stopWhen({ ...options, signal: AbortSignal.any([options.signal, heartbeat.fatal]) })
@@ -106,19 +119,38 @@ export async function work(
     })
   let batchMs: number | undefined
   let scaling: BackgroundTask | undefined
-  const handle = async (ids: readonly OrderId[]): Promise<number> => {
+  const take = async (ids: readonly OrderId[], isSuspect: boolean): Promise<Taken> => {
     const began = performance.now()
-    const answered: Answered = await pool.run(ids)
-    if ('problem' in answered) throw new UserError(answered.problem)
-    const { result } = answered
+    const result = await (isSuspect ? threads.runAlone(ids) : threads.run(ids))
     const ms = performance.now() - began
-    batchMs = smoothed(batchMs, ms)
+    if (!result) {
+      await countLostBatch(db, ids, ms)
+      return NOTHING_TAKEN
+    }
+    if (!isSuspect) batchMs = smoothed(batchMs, ms)
     // Orders that another worker had taken before are no batch's work.
     if (result.claimed > 0) heartbeat.countBatch(ms)
     totals = addResult(totals, result)
     options.onProgress(totals)
     if (options.maxOrders !== undefined && totals.processed >= options.maxOrders) stop.now()
-    return result.claimed
+    return result
+  }
+  let hasSuspect = false
+  /** One at a time: others that wait come with a later delivery. */
+  const takeSuspects = async (suspects: readonly OrderId[]): Promise<number> => {
+    if (hasSuspect) return 0
+    hasSuspect = true
+    let claimed = 0
+    try {
+      for (const id of suspects) if (!stop.signal.aborted) claimed += (await take([id], true)).claimed
+    } finally {
+      hasSuspect = false
+    }
+    return claimed
+  }
+  const handle = async (ids: readonly OrderId[]): Promise<number> => {
+    const { claimed, suspects } = await take(ids, false)
+    return claimed + (await takeSuspects(suspects))
   }
   try {
     const batchSize = Math.min(config['workflow.batchSize'], options.maxOrders ?? Number.POSITIVE_INFINITY)
@@ -150,7 +182,7 @@ export async function work(
   } finally {
     await scaling?.end()
     stop.forget()
-    await pool.close()
+    await threads.close()
     await refreshing?.end()
     await heartbeat.end()
   }
@@ -164,61 +196,6 @@ function limitsWithin(maxInFlight: number, { min, max }: Limits): Limits {
 /** Beyond so many waiting orders, more make no difference; counting them would. */
 const MOST_COUNTED = 100_000
 
-/**
- * Of a thread, to a database server. Batches in hand mostly wait for their charges, without a connection; more transactions
- * at a time than these would only wait for each other's locks, and a server has a hundred connections for everybody.
- */
-const MOST_CONNECTIONS = 4
-
-function createPool(config: Config, concurrency: number, loaded: Int32Array): Piscina<readonly OrderId[], Answered> {
-  const threads = Math.min(availableParallelism(), concurrency)
-  const batch: BatchOptions = {
-    claim: { leaseMs: config['workflow.leaseMs'], reservationTtlMs: config['workflow.reservationTtlMs'] },
-    charge: {
-      inFlight: chargesPerWorker(
-        { inFlightPerWorker: config['payments.inFlightPerWorker'], maxInFlight: config['payments.maxInFlight'] },
-        concurrency,
-      ),
-      timeoutMs: config['payments.timeoutMs'],
-    },
-    settle: { attempts: config['workflow.attempts'] },
-  }
-  const tasksPerThread = Math.ceil(concurrency / threads)
-  return new Piscina({
-    filename: new URL('./thread.js', import.meta.url).href,
-    minThreads: threads,
-    maxThreads: threads,
-    // A thread has several batches in hand while their charges are under way, ...
-    concurrentTasksPerWorker: tasksPerThread,
-    // ... so it must not sleep, deaf to their answers, when it has nothing else to do.
-    atomics: 'disabled',
-    closeTimeout: 1_200_000,
-    workerData: {
-      config,
-      batch,
-      turn: WriteTurn.share(),
-      connections: Math.min(tasksPerThread + 1, MOST_CONNECTIONS),
-      loaded,
-    } satisfies ThreadOptions,
-  })
-}
-
-/** How long threads may take to load before the work begins without them, in milliseconds. */
-const LOADING_MS = 5000
-
-/** Node aborts when a process exits while a thread still loads; so until then no order is in hand that a user waits for. */
-async function threadsLoaded(loaded: Int32Array, threads: number): Promise<void> {
-  for (const began = Date.now(); Atomics.load(loaded, 0) < threads && Date.now() - began < LOADING_MS; ) await sleep(2)
-}
-
-/** A worker's share of the charges that the process may have open, so that together they keep the limit. */
-export function chargesPerWorker(
-  { inFlightPerWorker, maxInFlight }: { readonly inFlightPerWorker: number; readonly maxInFlight: number },
-  concurrency: number,
-): number {
-  return Math.max(1, Math.min(inFlightPerWorker, Math.floor(maxInFlight / concurrency)))
-}
-
 function addResult(totals: WorkTotals, result: BatchResult): WorkTotals {
   return {
     processed: totals.processed + result.completed + result.failed + result.rolledBack,
@@ -226,6 +203,7 @@ function addResult(totals: WorkTotals, result: BatchResult): WorkTotals {
     failed: totals.failed + result.failed,
     rolledBack: totals.rolledBack + result.rolledBack,
     postponed: totals.postponed + result.postponed,
+    setAside: totals.setAside + result.setAside,
     repeated: totals.repeated + result.repeated,
   }
 }

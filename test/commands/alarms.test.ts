@@ -49,10 +49,10 @@ describe.concurrent('status --alarms', () => {
     shop.waitingOrder('unknown')
     const stepsIn = async (environment: Record<string, string> = {}) =>
       (await shop.runWith(environment, 'status')).stderr.trimEnd().split('\n')
-    const ask = 'Alarm unresolved: Ask it again with `orderctl failed retry --reason payment_unknown`.'
+    const ask = 'Alarm unresolved: Ask the gateway again with `orderctl failed retry --reason payment_unknown`.'
     expect(await stepsIn()).toEqual(['Alarm wait: Nobody works on the queue. Start with: orderctl work', ask])
     const off = { ORDERCTL_ALARM_WAIT_SECONDS: 'off', ORDERCTL_ALARM_UNRESOLVED_ORDERS: 'off' }
-    const asked = '1 payment of unknown outcome. Ask again: orderctl failed retry --reason payment_unknown'
+    const asked = '1 order to review. See why: orderctl failed list --reason payment_unknown, or --reason poison'
     expect(await stepsIn(off)).toEqual(['Nobody works on the queue. Start with: orderctl work', asked])
     const silentSince = Date.now() - HOUR / 10
     shop.db.prepare("insert into workers values ('w', 'h', 1, 5, 1, ?, 0, 0, null, null)").run(silentSince)

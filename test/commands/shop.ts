@@ -70,7 +70,9 @@ export class Shop extends Workplace {
         draft.clearedAt ?? null,
       )
     if (draft.dueAt) {
-      this.db.prepare('insert into due_orders values (?, ?, ?)').run(order, draft.dueAt, draft.leaseToken ?? null)
+      this.db
+        .prepare('insert into due_orders (order_id, due_at, lease_token) values (?, ?, ?)')
+        .run(order, draft.dueAt, draft.leaseToken ?? null)
     }
     const product = this.value('select id from products where sku = ?', sku) ?? this.product(sku)
     this.db.prepare('insert into order_lines values (?, 2, ?, 2, 125000, 2500)').run(order, product)

@@ -76,7 +76,7 @@ function fillShop(shop: Shop): void {
 
 const AT_80 = `
 orderctl status · embedded queue              2026-03-04 12:00:00 UTC · q leaves
-! Alarm unresolved: Orders for which the gateway never said whether it took the…
+! Alarm unresolved: Orders that need review: 1 (payment_unknown: 1); the alarm …
 ! Alarm stale_workers: Workers that have gone silent without an end: process 81…
 ! Alarm schedule: The task snapshots failed last: the disk is full
 QUEUE                              ORDERS
@@ -103,8 +103,8 @@ kpis          in 1 h      2 min ago       done: 3 pending
 
 const AT_120 = `
 orderctl status · embedded queue                                                      2026-03-04 12:00:00 UTC · q leaves
-! Alarm unresolved: Orders for which the gateway never said whether it took the money: 1; the alarm is at 1.
-  Ask it again with \`orderctl failed retry --reason payment_unknown\`.
+! Alarm unresolved: Orders that need review: 1 (payment_unknown: 1); the alarm is at 1.
+  Ask the gateway again with \`orderctl failed retry --reason payment_unknown\`.
 ! Alarm stale_workers: Workers that have gone silent without an end: process 815 on web-2.example.com for 5 min.
   Look into its log, end it if it hangs, and start a worker: \`orderctl work\`. Its orders are taken over when their leas…
 ! Alarm schedule: The task snapshots failed last: the disk is full
@@ -146,7 +146,7 @@ none-left           out_of_stock  4 min ago     WIDGET-1: 2 wanted, 1 left
 
 const AT_40 = `
 orderctl status · embedded queue
-! Alarm unresolved: Orders for which th…
+! Alarm unresolved: Orders that need re…
 ! Alarm stale_workers: Workers that hav…
 ! Alarm schedule: The task snapshots fa…
 QUEUE

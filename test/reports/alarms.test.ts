@@ -117,7 +117,7 @@ test('unresolved counts orders that wait for a person, not those that are asked 
     crossed: true,
     value: 1,
     threshold: 1,
-    message: 'Orders for which the gateway never said whether it took the money: 1; the alarm is at 1.',
+    message: 'Orders that need review: 1 (payment_unknown: 1); the alarm is at 1.',
   })
   expect(await alarm('unresolved', { ORDERCTL_ALARM_UNRESOLVED_ORDERS: '2' })).toMatchObject({ crossed: false })
 })

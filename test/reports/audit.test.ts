@@ -184,7 +184,9 @@ const BREACHES: readonly {
   },
   {
     what: 'a settled order in the hand of a worker',
-    statements: [`insert into due_orders select id, 1, 'somebody' from orders where reference = '1006'`],
+    statements: [
+      `insert into due_orders (order_id, due_at, lease_token) select id, 1, 'somebody' from orders where reference = '1006'`,
+    ],
     found: [['leases', 1, '1006']],
     left: [['leases', 1, '1006']],
   },

@@ -6,7 +6,7 @@ import type { Currency } from '../../src/domain/money.js'
 import type { Charge, ChargeOutcome } from '../../src/payments/gateway.js'
 import { SimulatedGateway } from '../../src/payments/simulated.js'
 import { chargeAll } from '../../src/workflow/charge.js'
-import { chargesPerWorker } from '../../src/workflow/worker.js'
+import { chargesPerWorker } from '../../src/workflow/threads.js'
 
 const key = (number: number): IdempotencyKey => idempotencyKey('default', `A-${number}`, 1)
 const orders = (count: number) =>

@@ -1,6 +1,6 @@
 // The tables of the first release. schema.ts says what each column means; here stand the rules that the database keeps.
 
-import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES } from '../../domain/order.js'
+import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES, REVIEW_REASONS } from '../../domain/order.js'
 import { type CreateTableBuilder, type Kysely, sql } from '../kysely.js'
 import type { Migration } from '../migrations.js'
 import { createOperations } from './001-operations.js'
@@ -160,7 +160,7 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
     .createIndex('orders_unresolved')
     .on('orders')
     .column('reason')
-    .where(sql.ref('reason'), '=', sql.lit('payment_unknown'))
+    .where(oneOf('reason', REVIEW_REASONS))
     .execute()
   await db.schema.createIndex('orders_customer').on('orders').column('customer_id').execute()
 
@@ -170,6 +170,7 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
     .addColumn('order_id', 'integer', (column) => column.primaryKey().references('orders.id'))
     .addColumn('due_at', 'bigint', (column) => column.notNull())
     .addColumn('lease_token', 'varchar(36)')
+    .addColumn('claims', 'integer', (column) => column.notNull().defaultTo(0))
     .execute()
   // Without the id, by which PostgreSQL would search all of it, if it took the table for a small one.
   await db.schema.createIndex('due_orders_due_at').on('due_orders').column('due_at').execute()

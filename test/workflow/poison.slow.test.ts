@@ -1,0 +1,48 @@
+// One order among many at which workers die or hang: the others are sold, and it is set aside after five times.
+import { describe, expect, test as plainTest } from 'vitest'
+import { EnginePlace } from '../engines/place.js'
+import { drainPoisoned, expectOnlyPoisonLeft, expectSoldWhenRetried, importPoisoned } from './poisoned.js'
+
+const test = plainTest.extend<{ place: EnginePlace }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
+  place: async ({}, use) => {
+    const place = await EnginePlace.open('sqlite')
+    await use(place)
+    await place.close()
+  },
+})
+
+const MINUTES = 10 * 60_000
+
+describe('a poison order among 2,000 others', () => {
+  test('that kills its process is set aside after five deaths', { timeout: MINUTES }, async ({ place }) => {
+    await importPoisoned(place)
+    const runs = await drainPoisoned(place, 'killing')
+    expect(runs.map(({ code }) => code)).toEqual([null, null, null, null, null, 0])
+    expect(runs[5]?.stderr).toContain('1 order set aside')
+    await expectOnlyPoisonLeft(place)
+    await expectSoldWhenRetried(place)
+  })
+
+  test.for([
+    ['ends', 'exiting', 'worker exited with code: 7', 'payment_processing'],
+    ['throws in', 'throwing', 'nobody catches this', 'payment_processing'],
+    ['ends in mid-claim', 'claiming', 'worker exited with code: 7', 'pending'],
+    ['ends in mid-settlement', 'settling', 'worker exited with code: 7', 'payment_processing'],
+    ['keeps busy', 'looping', 'A thread has made no progress for', 'payment_processing'],
+    ['never gets an answer in', 'hanging', 'A thread has made no progress for', 'payment_processing'],
+  ] as const)(
+    'that %s its thread costs threads, and not the process',
+    { timeout: MINUTES },
+    async ([, kind, notice, status], { place }) => {
+      await importPoisoned(place)
+      const impatient = { ORDERCTL_BATCH_TIMEOUT_MS: '5000', ORDERCTL_PAYMENT_TIMEOUT_MS: '1000' }
+      const [run, ...others] = await drainPoisoned(place, kind, impatient)
+      expect(others).toEqual([])
+      expect(run).toMatchObject({ code: 0, stderr: expect.stringContaining(notice) })
+      expect(run?.stderr).toContain('1 order set aside')
+      await expectOnlyPoisonLeft(place, status)
+      await expectSoldWhenRetried(place)
+    },
+  )
+})
