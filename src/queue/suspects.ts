@@ -53,6 +53,20 @@ export async function setAside(trx: Kysely<Schema>, orders: readonly { readonly 
 }
 
 /**
+ * Takes one lost claim off orders whose batch met an outage of the database: it was not their fault, and a database that
+ * goes away again and again must not set sound orders aside.
+ */
+export async function forgiveLostClaim(db: Database, ids: readonly OrderId[]): Promise<void> {
+  if (ids.length === 0) return
+  await db
+    .updateTable('due_orders')
+    .set((eb) => ({ claims: eb('claims', '-', 1) }))
+    .where(isAmong(db, 'order_id', ids))
+    .where('claims', '>', 0)
+    .execute()
+}
+
+/**
  * Counts a claim of those orders of a batch that its thread died or hung before it claimed: nothing else would tell that
  * they were tried, and they would be tried for ever.
  *

@@ -8,7 +8,7 @@ import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import { countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue, ServerEvent } from '../queue/queue.js'
-import { countLostBatch } from '../queue/suspects.js'
+import { countLostBatch, forgiveLostClaim } from '../queue/suspects.js'
 import { type Limits, smoothed, startScaling } from './autoscale.js'
 import type { BatchResult } from './batch.js'
 import { startHeartbeat, type WorkFigures } from './heartbeat.js'
@@ -119,9 +119,15 @@ export async function work(
     })
   let batchMs: number | undefined
   let scaling: BackgroundTask | undefined
+  const interrupted: OrderId[] = []
   const take = async (ids: readonly OrderId[], isSuspect: boolean): Promise<Taken> => {
     const began = performance.now()
-    const result = await (isSuspect ? threads.runAlone(ids) : threads.run(ids))
+    const ran = isSuspect ? threads.runAlone(ids) : threads.run(ids)
+    // Only an outage rejects: a thread that died or hung has no result.
+    const result = await ran.catch((error: unknown) => {
+      interrupted.push(...ids)
+      throw error
+    })
     const ms = performance.now() - began
     if (!result) {
       await countLostBatch(db, ids, ms)
@@ -168,7 +174,9 @@ export async function work(
     })
     options.onStarted(limits)
     const { onNotice } = options
-    await throughOutages({ db, database: config.database, signal, onNotice }, (worked) => {
+    await throughOutages({ db, database: config.database, signal, onNotice }, async (worked) => {
+      await forgiveLostClaim(db, interrupted)
+      interrupted.length = 0
       const handleAndTell = async (ids: readonly OrderId[]) => {
         const claimed = await handle(ids)
         if (claimed > 0) worked()

@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import type { OrderId } from '../../src/domain/ids.js'
 import { countUnresolved } from '../../src/queue/due-orders.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
-import { countLostBatch } from '../../src/queue/suspects.js'
+import { countLostBatch, forgiveLostClaim } from '../../src/queue/suspects.js'
 import { readAlarms } from '../../src/reports/alarms.js'
 import { rebuild } from '../../src/reports/rebuild.js'
 import { countOrders } from '../../src/reports/status.js'
@@ -54,6 +54,13 @@ describeOnEngines(
         { claims: 1 },
         { claims: 1 },
       ])
+    })
+
+    test('because of an outage are given back', async ({ place }) => {
+      const ids = await importing(place, 2)
+      await claim(place.db, ids.slice(0, 1), OPTIONS)
+      await forgiveLostClaim(place.db, ids)
+      expect(await place.rows('select claims from due_orders')).toEqual([{ claims: 0 }, { claims: 0 }])
     })
 
     test('five times set an order aside for a person, with its stock and its intent', async ({ place }) => {
