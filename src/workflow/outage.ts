@@ -5,12 +5,16 @@ import { explainDatabaseError } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
+import { DATABASE } from '../database/server-problems.js'
 import { EXIT, UserError } from '../errors.js'
 import type { ConsumeOptions } from '../queue/queue.js'
 
 /** How soon a server that was away is asked again, in milliseconds; twice as long after each failure. */
 const FIRST_PAUSE_MS = 500
-const LONGEST_PAUSE_MS = 10_000
+const LONGEST_PAUSE_MS = 8000
+
+/** Who has worked for so long is told to be back: a server that takes no changes still answers questions. */
+const BACK_MS = 2000
 
 /** Who has worked for so long since then has come through the last outage. */
 const SOUND_MS = 30_000
@@ -34,30 +38,35 @@ export async function throughOutages(
 ): Promise<void> {
   let pause = FIRST_PAUSE_MS
   let told: string | undefined
+  const tellBack = () => {
+    if (told && !signal.aborted) onNotice(`The ${isOfDatabase(told) ? 'database' : 'queue'} is back.`, 'server_back')
+    told = undefined
+  }
   for (;;) {
     const began = performance.now()
+    const working = setTimeout(tellBack, BACK_MS)
     try {
-      return await consume()
+      await consume()
+      return tellBack()
     } catch (error) {
       const away = outageIn(error, config.database)
       if (!away) throw error
-      if (performance.now() - began > SOUND_MS) {
-        pause = FIRST_PAUSE_MS
-        told = undefined
-      }
+      if (performance.now() - began > SOUND_MS) pause = FIRST_PAUSE_MS
       if (told !== away.code) onNotice(`${away.message} Waiting for it.`, 'server_away')
       told = away.code
+    } finally {
+      clearTimeout(working)
     }
     do {
       if (signal.aborted) return
       await sleep(pause, undefined, { signal }).catch(() => undefined)
       pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
     } while (!(await answers(db)))
-    if (told?.startsWith('database_')) {
-      onNotice('The database is back.', 'server_back')
-      told = undefined
-    }
   }
+}
+
+function isOfDatabase(code: string): boolean {
+  return Object.values(DATABASE.codes).includes(code)
 }
 
 function outageIn(error: unknown, database: Config['database']): UserError | undefined {
