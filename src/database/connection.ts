@@ -5,6 +5,7 @@ import { isCurrent, isMigrated, migrate } from './migrations.js'
 import type { Schema } from './schema.js'
 import type { ServerAddress } from './server-address.js'
 import { DATABASE, serverProblem } from './server-problems.js'
+import { Sessions } from './sessions.js'
 import {
   createPrivateFile,
   fileExists,
@@ -107,15 +108,22 @@ export function openScratchDatabase(): Promise<Database> {
 }
 
 /** Opens without looking at migrations: for the threads of a process that has already looked. */
-export async function connect(address: DatabaseAddress, options: ConnectOptions = {}): Promise<Database> {
-  return new Kysely<Schema>({ dialect: rememberingErrors(await dialectOf(address, options)) })
+export async function connect(
+  address: DatabaseAddress,
+  { turn, connections = CONNECTIONS }: ConnectOptions = {},
+): Promise<Database> {
+  if (address.kind === 'sqlite')
+    return new Kysely<Schema>({ dialect: rememberingErrors(sqliteDialect(address, { turn })) })
+  const sessions = new Sessions()
+  const dialect = await dialectOf(address, connections, sessions)
+  return new Kysely<Schema>({ dialect: rememberingErrors(dialect, (error) => sessions.failed(error)) })
 }
 
 /** A server's client takes longer to load than most commands take, so only those who use it load it. */
-async function dialectOf(address: DatabaseAddress, { turn, connections = CONNECTIONS }: ConnectOptions) {
-  if (address.kind === 'sqlite') return sqliteDialect(address, { turn })
-  if (address.kind === 'postgres') return (await import('./postgres.js')).postgresDialect(address, connections)
-  return (await import('./mysql.js')).mysqlDialect(address, connections)
+async function dialectOf(address: ServerAddress, connections: number, sessions: Sessions) {
+  return address.kind === 'postgres'
+    ? (await import('./postgres.js')).postgresDialect(address, connections, sessions)
+    : (await import('./mysql.js')).mysqlDialect(address, connections, sessions)
 }
 
 async function openAndMigrate(address: DatabaseAddress): Promise<Database> {

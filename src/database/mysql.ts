@@ -1,11 +1,12 @@
 // The database on MySQL 8 or MariaDB 10.11, or newer.
 import { createPool } from 'mysql2'
-import { CompiledQuery, type DatabaseConnection, MysqlDialect, type QueryCompiler } from './kysely.js'
+import { CompiledQuery, type DatabaseConnection, MysqlDialect, type MysqlPool, type QueryCompiler } from './kysely.js'
 import { InnoDbQueryCompiler } from './mysql-compiler.js'
 import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type MysqlAddress } from './server-address.js'
+import type { Sessions } from './sessions.js'
 
 /** @param connections at the most */
-export function mysqlDialect({ url }: MysqlAddress, connections: number): MysqlDialect {
+export function mysqlDialect({ url }: MysqlAddress, connections: number, usable: Sessions): MysqlDialect {
   const pool = createPool({
     uri: url.replace(/^mariadb:/, 'mysql:'),
     connectionLimit: connections,
@@ -23,7 +24,17 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number): MysqlD
   })
   // One that breaks while nobody waits for it, be it told once or twice; whoever asks it next gets the error.
   pool.on('connection', (connection) => connection.on('error', () => undefined))
-  return new InnoDbDialect({ pool, onCreateConnection: prepareSession })
+  pool.on('connection', (connection) => usable.opened(connection))
+  const getConnection: MysqlPool['getConnection'] = (callback) =>
+    pool.getConnection((error, connection) => {
+      if (error || !usable.isDoubtful(connection)) return callback(error, connection)
+      connection.destroy()
+      getConnection(callback)
+    })
+  return new InnoDbDialect({
+    pool: { getConnection, end: (callback) => pool.end(callback) },
+    onCreateConnection: prepareSession,
+  })
 }
 
 class InnoDbDialect extends MysqlDialect {

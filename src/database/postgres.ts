@@ -1,9 +1,19 @@
 // The database on PostgreSQL, 13 or newer.
 import { Socket } from 'node:net'
 import pg from 'pg'
-import { CompiledQuery, type DatabaseConnection, PostgresDialect, type QueryCompiler } from './kysely.js'
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  PostgresDialect,
+  type PostgresDialectConfig,
+  PostgresDriver,
+  type QueryCompiler,
+  type TransactionSettings,
+} from './kysely.js'
 import { PostgresTablesCompiler } from './postgres-compiler.js'
 import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type PostgresAddress } from './server-address.js'
+import type { Sessions } from './sessions.js'
 
 /** For one that is free, where all are in use: longer than any lock is held by a process that has died. */
 const FREE_TIMEOUT_MS = 2 * IDLE_TRANSACTION_MS
@@ -18,7 +28,7 @@ class QuickClient extends pg.Client {
 const WHOLE_NUMBERS = new Set<number>([pg.types.builtins.INT8, pg.types.builtins.NUMERIC])
 
 /** @param connections at the most */
-export function postgresDialect({ url }: PostgresAddress, connections: number): PostgresDialect {
+export function postgresDialect({ url }: PostgresAddress, connections: number, usable: Sessions): PostgresDialect {
   const sockets = new Set<Socket>()
   const pool = new pg.Pool({
     connectionString: url,
@@ -26,7 +36,6 @@ export function postgresDialect({ url }: PostgresAddress, connections: number): 
     application_name: 'orderctl',
     connectionTimeoutMillis: FREE_TIMEOUT_MS,
     Client: QuickClient,
-    idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
     stream: () => rememberIn(sockets),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
@@ -39,18 +48,20 @@ export function postgresDialect({ url }: PostgresAddress, connections: number): 
   pool.on('error', () => undefined)
   // One that breaks between two statements of a transaction; the next of them gets the error.
   pool.on('connect', (client) => client.on('error', () => undefined))
+  pool.on('connect', (client) => usable.opened(client))
+  const connect = async () => {
+    for (;;) {
+      const client = await pool.connect()
+      if (!usable.isDoubtful(client)) return client
+      client.release(true)
+    }
+  }
   const end = async () => {
     await pool.end()
     // pg forgets a connection that was refused for want of a password, and leaves it open for as long as the server does.
     for (const socket of sockets) socket.destroy()
   }
-  return new TablesDialect({ pool: { connect: () => pool.connect(), end }, onCreateConnection: prepareSession })
-}
-
-/** Whatever the server's default is: what a statement reads must be what was committed when it began. */
-async function prepareSession(connection: DatabaseConnection): Promise<void> {
-  const readCommitted = 'set session characteristics as transaction isolation level read committed'
-  await connection.executeQuery(CompiledQuery.raw(readCommitted))
+  return new TablesDialect({ pool: { connect, end } })
 }
 
 function rememberIn(sockets: Set<Socket>): Socket {
@@ -61,7 +72,33 @@ function rememberIn(sockets: Set<Socket>): Socket {
 }
 
 class TablesDialect extends PostgresDialect {
+  readonly #config: PostgresDialectConfig
+
+  constructor(config: PostgresDialectConfig) {
+    super(config)
+    this.#config = config
+  }
+
+  override createDriver(): Driver {
+    return new TablesDriver(this.#config)
+  }
+
   override createQueryCompiler(): QueryCompiler {
     return new PostgresTablesCompiler()
+  }
+}
+
+/**
+ * Says with each transaction what others say once for a session: behind a pooler, the next transaction may be in a session
+ * that others have used, and what is set for a session would stay with it.
+ */
+class TablesDriver extends PostgresDriver {
+  override async beginTransaction(
+    connection: DatabaseConnection,
+    { isolationLevel = 'read committed', accessMode }: TransactionSettings,
+  ): Promise<void> {
+    const begin = `begin isolation level ${isolationLevel} ${accessMode ?? ''}`
+    const limit = `set local idle_in_transaction_session_timeout = ${IDLE_TRANSACTION_MS}`
+    await connection.executeQuery(CompiledQuery.raw(`${begin}; ${limit}`))
   }
 }

@@ -4,11 +4,14 @@ import { errorCode } from '../errors.js'
 export type ServerFault =
   /** It cannot be reached, or went away: what was committed is safe, and the same may work later. */
   | 'unreachable'
+  /** It has no room for one more connection, file or lock. */
   | 'full_of_clients'
   /** The user is not known, has another password, or may not log in. */
   | 'refused'
   /** Nobody may come from this host in this way, whatever the password. */
   | 'host_refused'
+  /** A pooler before it does not take a setting of the connection. */
+  | 'no_parameter'
   /** TLS was asked for and cannot be had, or its certificate is not trusted. */
   | 'tls'
   | 'no_database'
@@ -36,8 +39,13 @@ const CODES: Readonly<Record<ServerFault, readonly string[]>> = {
     ...['08000', '08001', '08003', '08004', '08006', '08P01'],
     ...['PROTOCOL_CONNECTION_LOST', 'ER_SERVER_SHUTDOWN', 'ER_NORMAL_SHUTDOWN', 'ER_CLIENT_INTERACTION_TIMEOUT'],
     ...['ER_ABORTING_CONNECTION', 'ER_NEW_ABORTING_CONNECTION', 'ER_NET_READ_ERROR', 'ER_NET_READ_INTERRUPTED'],
+    ...['ER_SERVER_OFFLINE_MODE'],
   ],
-  full_of_clients: ['53300', 'ER_CON_COUNT_ERROR', 'ER_TOO_MANY_USER_CONNECTIONS', 'ER_USER_LIMIT_REACHED'],
+  full_of_clients: [
+    ...['53000', '53300', '53400'],
+    ...['ER_CON_COUNT_ERROR', 'ER_TOO_MANY_USER_CONNECTIONS', 'ER_USER_LIMIT_REACHED'],
+  ],
+  no_parameter: [],
   refused: [
     ...['28P01', '28000', 'ER_ACCESS_DENIED_ERROR', 'ER_ACCESS_DENIED_NO_PASSWORD_ERROR', 'ER_ACCOUNT_HAS_BEEN_LOCKED'],
     ...['ER_MUST_CHANGE_PASSWORD', 'ER_MUST_CHANGE_PASSWORD_LOGIN', 'ER_NOT_SUPPORTED_AUTH_MODE'],
@@ -51,7 +59,7 @@ const CODES: Readonly<Record<ServerFault, readonly string[]>> = {
     ...['25006', 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE', 'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION'],
   ],
   disk_full: ['53100', 'ER_DISK_FULL', 'ER_RECORD_FILE_FULL', 'ER_ERROR_ON_WRITE', 'ER_TEMP_FILE_WRITE_FAILURE'],
-  out_of_memory: ['53200', 'ER_OUTOFMEMORY', 'ER_OUT_OF_SORTMEMORY', 'ER_OUT_OF_RESOURCES'],
+  out_of_memory: ['53200', 'ER_OUTOFMEMORY', 'ER_OUT_OF_SORTMEMORY', 'ER_OUT_OF_RESOURCES', 'ER_CANT_CREATE_THREAD'],
   locked: ['55P03', '40P01', '40001', 'ER_LOCK_WAIT_TIMEOUT', 'ER_LOCK_DEADLOCK'],
   broken_off: ['57014', '25P04', 'ER_QUERY_TIMEOUT', 'ER_QUERY_INTERRUPTED'],
   broken: ['XX000', 'XX001', 'XX002', '58000', '58030', 'ER_GET_ERRNO', 'ER_INTERNAL_ERROR', 'ER_CRASHED_ON_USAGE'],
@@ -69,6 +77,15 @@ const MARIADB_FAULTS = new Map<unknown, ServerFault>([
   [4151, 'refused'],
 ])
 
+/** PgBouncer gives its own errors one code, and Galera one that means a statement that nobody knows. */
+const SAID_BY_PROXIES: readonly (readonly [RegExp, ServerFault])[] = [
+  [/^unsupported startup parameter/, 'no_parameter'],
+  [/^no such user/, 'refused'],
+  [/^no such database/, 'no_database'],
+  [/^no more connections allowed|^query_wait_timeout/, 'full_of_clients'],
+  [/^WSREP has not yet prepared node/, 'unreachable'],
+]
+
 /** The clients' own errors carry no code. */
 const LOST = /Connection terminated|closed state|is not queryable|Pool is closed/
 const CUT_OFF = /socket disconnected|read ECONNRESET|write EPIPE|socket hang up|error establishing an SSL connection/
@@ -81,6 +98,8 @@ export function faultIn(error: unknown): ServerFault | undefined {
   // Also where mysql2 takes it for a fault of TLS, since it came before that was agreed upon.
   if (CUT_OFF.test(error.message)) return 'unreachable'
   if ('errno' in error && 'sqlState' in error && MARIADB_FAULTS.has(error.errno)) return MARIADB_FAULTS.get(error.errno)
+  const said = SAID_BY_PROXIES.find(([words]) => words.test(error.message))
+  if (said) return said[1]
   const fault = FAULTS.get(errorCode(error) ?? '')
   if (fault === 'refused' && /pg_hba\.conf/.test(error.message)) return 'host_refused'
   return fault ?? faultWithoutCode(error)

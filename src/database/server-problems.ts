@@ -23,6 +23,7 @@ export const DATABASE: ServerUse = {
     full_of_clients: 'database_full_of_clients',
     refused: 'database_access_denied',
     host_refused: 'database_access_denied',
+    no_parameter: 'database_parameter_refused',
     tls: 'database_tls',
     no_database: 'database_missing',
     no_right: 'database_rights_missing',
@@ -57,6 +58,12 @@ function isOfCertificate(error: unknown, { url }: ServerAddress): boolean {
   return [...new URL(url).searchParams.values()].some((value) => value === error.path)
 }
 
+/** Whether the error says that the server is away: the same may work later, over another session. */
+export function isAway(error: unknown): boolean {
+  const fault = faultIn(error)
+  return fault !== undefined && ANSWERS[fault].exit === EXIT.unreachable
+}
+
 /** @param why without a full stop */
 export function problemOf(fault: ServerFault, why: string, address: ServerAddress, use: ServerUse): Problem {
   const { message, fix, exit, retryable } = ANSWERS[fault]
@@ -77,7 +84,7 @@ interface Answer {
   readonly message: string
   readonly fix: (address: ServerAddress, use: ServerUse, why: string) => string
   readonly retryable: boolean
-  /** Workers wait for a server that is `unreachable`, and go on when it is back. */
+  /** With `unreachable`, workers wait and go on when the server is back. */
   readonly exit: ExitCode
 }
 
@@ -90,7 +97,7 @@ const ANSWERS: Readonly<Record<ServerFault, Answer>> = {
   full_of_clients: {
     message: 'is at a limit',
     fix: () =>
-      'Run fewer workers, or raise the limit on the server: max_connections, or that of this user or database.',
+      'Run fewer workers, or raise the limit that is named there; of connections, it is max_connections or that of this user or database.',
     ...AWAY,
   },
   refused: {
@@ -107,6 +114,12 @@ const ANSWERS: Readonly<Record<ServerFault, Answer>> = {
       kind === 'postgres'
         ? `Let the user, database and host in by pg_hba.conf on the server; where it wants TLS of them, add ?sslmode=verify-full to ${setting}.`
         : 'On the server, let the user come from this host (create user NAME@HOST); where the host is blocked, run there: flush hosts',
+    ...UNFIT,
+  },
+  no_parameter: {
+    message: 'is behind a pooler that refuses a setting',
+    fix: (_, { setting }) =>
+      `Take it out of ${setting}, or name it in ignore_startup_parameters of the pooler (pgbouncer.ini).`,
     ...UNFIT,
   },
   tls: {
@@ -136,13 +149,13 @@ const ANSWERS: Readonly<Record<ServerFault, Answer>> = {
     message: 'has no room left',
     fix: () =>
       'Free space on the server, then run the command again (an import goes on with --resume). All that was committed before is safe.',
-    ...FAILED,
+    ...AWAY,
   },
   out_of_memory: {
     message: 'has too little memory',
     fix: () =>
       'Give the server more, or take fewer orders at a time (ORDERCTL_BATCH_SIZE); then run the command again. What was committed is safe.',
-    ...FAILED,
+    ...AWAY,
   },
   locked: {
     message: 'had what this command needs locked by others',

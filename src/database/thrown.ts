@@ -9,18 +9,31 @@ export function isDatabaseError(error: unknown): boolean {
   return error instanceof Error && thrown.has(error)
 }
 
-/** The same dialect, whose connections remember what they throw. */
-export function rememberingErrors(dialect: Dialect): Dialect {
+/**
+ * The same dialect, whose connections remember what they throw.
+ *
+ * @param onError called with each error as well
+ */
+export function rememberingErrors(dialect: Dialect, onError: (error: unknown) => void = () => undefined): Dialect {
   return {
     createAdapter: () => dialect.createAdapter(),
     createIntrospector: (db) => dialect.createIntrospector(db),
     createQueryCompiler: () => dialect.createQueryCompiler(),
-    createDriver: () => watched(dialect.createDriver()),
+    createDriver: () => watched(dialect.createDriver(), onError),
   }
 }
 
 /** Everything that a driver asks goes through a connection, `begin` and `commit` included. */
-function watched(driver: Driver): Driver {
+function watched(driver: Driver, onError: (error: unknown) => void): Driver {
+  const remembering = async <Result>(act: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await act()
+    } catch (error) {
+      if (error instanceof Error) thrown.add(error)
+      onError(error)
+      throw error
+    }
+  }
   const connections = new WeakSet<DatabaseConnection>()
   const acquire = driver.acquireConnection.bind(driver)
   driver.acquireConnection = async () => {
@@ -32,13 +45,4 @@ function watched(driver: Driver): Driver {
     return connection
   }
   return driver
-}
-
-async function remembering<Result>(act: () => Promise<Result>): Promise<Result> {
-  try {
-    return await act()
-  } catch (error) {
-    if (error instanceof Error) thrown.add(error)
-    throw error
-  }
 }

@@ -45,8 +45,8 @@ export class BullConsumer implements Consumer {
     this.#worker = await this.#startWorker()
     try {
       while (!deliveries.signal.aborted) {
-        const hasFreeHand = deliveries.inHand < this.#concurrency
-        if (hasFreeHand && (await deliveries.look()) === 'ignored') await this.#replaceWorker(this.#worker)
+        const isLookDue = deliveries.isLookDue(this.#concurrency)
+        if (isLookDue && (await deliveries.look()) === 'ignored') await this.#replaceWorker(this.#worker)
         await deliveries.rest()
       }
     } finally {

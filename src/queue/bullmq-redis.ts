@@ -1,6 +1,7 @@
 // BullMQ on Redis: two kinds of connections, one whose commands fail soon and one whose commands wait.
 import type { Command, Redis } from 'ioredis'
 import type { RedisAddress } from '../redis/address.js'
+import { awayReply } from '../redis/away-replies.js'
 import { connectRedis, readFacts, refuseUnfit, unreachable } from '../redis/connection.js'
 import { JOB_OPTIONS, type Payload, QUEUE_NAME } from './bullmq-jobs.js'
 import { Queue, Worker } from './bullmq-package.js'
@@ -40,7 +41,13 @@ export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction }: 
         })
         // Whoever asks hears of it.
         jobs.on('error', () => undefined)
-        return { jobs, count: () => countJobs(jobs), letGo: async () => redis.disconnect() }
+        return {
+          jobs,
+          count: () => countJobs(jobs),
+          // A write that needs memory, on a key that is never there.
+          tryWrite: () => redis.setrange(`${keys.prefix}:${QUEUE_NAME}:none`, 0, ''),
+          letGo: async () => redis.disconnect(),
+        }
       } catch (error) {
         redis.disconnect()
         throw error
@@ -58,7 +65,7 @@ export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction }: 
       }
       return { jobs, letGo }
     },
-    explain: (error) => (error instanceof Error && isConnectionError(error) ? unreachable(address, error) : undefined),
+    explain: (error) => (error instanceof Error && isAway(error) ? unreachable(address, error) : undefined),
   }
 }
 
@@ -73,12 +80,12 @@ async function countJobs(jobs: Queue<Payload>): Promise<JobCounts> {
   }
 }
 
-/** Errors of the server's own, such as a full memory, are none. */
-function isConnectionError(error: Error): boolean {
+function isAway(error: Error): boolean {
   return (
+    awayReply(error) !== undefined ||
     error.name === 'MaxRetriesPerRequestError' ||
     'syscall' in error ||
-    /Connection is closed|Command timed out|Stream isn't writeable/.test(error.message)
+    /Connection is closed|Command timed out|Command aborted|Stream isn't writeable/.test(error.message)
   )
 }
 

@@ -26,6 +26,8 @@ export interface Connected<Side> {
 
 export interface ConnectedJobs extends Connected<Jobs> {
   count(): Promise<JobCounts>
+  /** Changes nothing, and fails where a write would: on a replica, or for want of memory. */
+  tryWrite(): Promise<unknown>
 }
 
 export type DeliverJob = (job: Pick<Job<Payload>, 'data'>) => Promise<void>

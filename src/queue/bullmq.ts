@@ -30,7 +30,7 @@ export class BullMqQueue implements Queue {
   }
 
   async connect(): Promise<void> {
-    await this.#connect()
+    await this.#ask(({ tryWrite }) => tryWrite())
   }
 
   async publish(ids: readonly OrderId[], delayMs = 0): Promise<void> {

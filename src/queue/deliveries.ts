@@ -60,11 +60,15 @@ export class Deliveries {
     return this.#isServerAway
   }
 
+  /** Whether to look: with free hands, or for a server that was away, which a look tells to be back. */
+  isLookDue(concurrency: number): boolean {
+    return this.#isServerAway || this.inHand < concurrency
+  }
+
   /** Gives a delivery to the handler, in batches. Rejects with what the handler rejected with, which is the end. */
   take(ids: readonly OrderId[]): Promise<void> {
     this.#ignoredSince = undefined
     this.#isQuiet = false
-    this.noticeBack()
     const delivery = this.#handle(ids).finally(() => {
       this.#inHand.delete(delivery)
       this.#isQuiet = false
@@ -88,6 +92,7 @@ export class Deliveries {
     if (!(await this.isWorkLeft())) return 'nothing'
     const idle = this.#inHand.size === 0
     try {
+      await queue.connect()
       const paused = await queue.isPaused()
       if (this.#options.drain && idle && paused) this.#over.abort()
       const { waiting, active } = await queue.counts()

@@ -15,6 +15,7 @@ const QUEUE: ServerUse = {
     full_of_clients: 'postgres_full_of_clients',
     refused: 'postgres_refused',
     host_refused: 'postgres_refused',
+    no_parameter: 'postgres_parameter_refused',
     tls: 'postgres_tls',
     no_database: 'postgres_database_missing',
     no_right: 'postgres_not_allowed',
@@ -73,23 +74,17 @@ export function tablesTooNew(address: PostgresAddress, schema: string, cause: un
 /**
  * Refuses a server that cannot carry the queue.
  *
- * @throws UserError (exit 2)
+ * @throws UserError (exit 2; exit 4 for a standby, which may become the primary)
  */
-export function refuseUnfit({ version, major, standby }: PostgresFacts, { name }: PostgresAddress): void {
+export function refuseUnfit({ version, major, standby }: PostgresFacts, address: PostgresAddress): void {
   if (major < OLDEST_MAJOR) {
     throw unfit(
       'postgres_too_old',
-      `PostgreSQL ${version} at ${name} is too old: the queue needs ${OLDEST_MAJOR} or newer.`,
+      `PostgreSQL ${version} at ${address.name} is too old: the queue needs ${OLDEST_MAJOR} or newer.`,
       'Update it, or unset ORDERCTL_QUEUE_URL to work without a server for the queue.',
     )
   }
-  if (standby) {
-    throw unfit(
-      'postgres_standby',
-      `PostgreSQL at ${name} is a standby, which takes no changes.`,
-      'Name the primary in ORDERCTL_QUEUE_URL.',
-    )
-  }
+  if (standby) throw new UserError(problemOf('read_only', 'it is a standby', address, QUEUE))
 }
 
 function unfit(code: string, message: string, fix: string, cause?: unknown): UserError {

@@ -54,8 +54,8 @@ export interface Queue {
   /** As `status` shows it. */
   readonly driver: string
   /**
-   * Makes sure that the queue can be used, or says within five seconds why not. What it needs on its server and does not
-   * find, it makes.
+   * Makes sure that the queue takes and hands out orders, or rejects within five seconds with the reason. Creates what it
+   * needs on its server. Cheap once it is connected.
    *
    * @throws UserError naming the server and what to do (exit 4; exit 2 for one that is unfit)
    */

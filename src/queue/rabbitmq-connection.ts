@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, type SocketOptions } from 'amqplib'
 import { UserError } from '../errors.js'
 import type { RabbitAddress } from './rabbitmq-address.js'
-import { explain, refuseTooOld } from './rabbitmq-errors.js'
+import { blocked, explain, refuseTooOld } from './rabbitmq-errors.js'
 
 /** A server that says nothing for so long while we connect is not there. */
 const CONNECT_TIMEOUT_MS = 3000
@@ -29,8 +29,8 @@ export class RabbitConnection {
   readonly #socket: AbortController
   #why: UserError | undefined
   #tellLost: (why: UserError) => void = () => undefined
-  /** Why the server takes no messages at the moment. */
-  #blocked: string | undefined
+  /** Why the server takes no messages at the moment: it then reads nothing that comes over this connection. */
+  #blocked: UserError | undefined
   #isSilent = false
   #isLeaving = false
   readonly #channels = new Set<Channel>()
@@ -50,7 +50,7 @@ export class RabbitConnection {
     })
     model.on('close', (error) => this.drop(cause ?? error ?? new Error('Connection closed')))
     model.on('blocked', (reason) => {
-      this.#blocked = reason
+      this.#blocked = blocked(address, reason)
     })
     model.on('unblocked', () => {
       this.#blocked = undefined
@@ -90,6 +90,11 @@ export class RabbitConnection {
     return this.isLost && !this.#isSilent
   }
 
+  /** @throws UserError (exit 4) while the server reads nothing from this connection, for want of memory or disk */
+  refuseBlocked(): void {
+    if (this.#blocked) throw this.#blocked
+  }
+
   /** One whose failure is the connection's: it is then made anew. */
   async channel(): Promise<Channel> {
     return this.#watch(await this.ask(this.#model.createChannel()))
@@ -113,7 +118,8 @@ export class RabbitConnection {
   }
 
   /**
-   * The server's answer. Without one in time, the connection is given up.
+   * The server's answer. Without one in time, the connection is given up, unless the server has blocked it: then it tells
+   * when it goes on.
    *
    * @throws UserError
    */
@@ -158,10 +164,11 @@ export class RabbitConnection {
     try {
       return await silence(ANSWER_TIMEOUT_MS, signal)
     } catch (error) {
-      this.#isSilent = !signal.aborted
-      const why = this.#blocked === undefined ? error : new Error(`it takes no messages (${this.#blocked})`)
-      if (this.#isSilent) this.drop(why)
-      throw why
+      if (signal.aborted) throw error
+      this.refuseBlocked()
+      this.#isSilent = true
+      this.drop(error)
+      throw error
     }
   }
 

@@ -61,7 +61,7 @@ export class RabbitConsumer implements Consumer {
     try {
       while (!deliveries.signal.aborted) {
         await this.#reconnect()
-        if (deliveries.inHand < this.#concurrency) await this.#lookAround()
+        if (deliveries.isLookDue(this.#concurrency)) await this.#lookAround()
         this.#fit()
         await deliveries.rest()
       }

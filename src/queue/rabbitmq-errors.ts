@@ -18,6 +18,17 @@ function unreachable({ name }: RabbitAddress, cause: unknown): UserError {
   )
 }
 
+/** What is told while a server that is short of memory or disk listens to nobody who publishes. */
+export function blocked({ name }: RabbitAddress, reason: string): UserError {
+  return new UserError({
+    code: 'rabbitmq_blocked',
+    message: `RabbitMQ at ${name} takes no messages: ${reason}.`,
+    fix: 'Free memory or disk space on that server (rabbitmq-diagnostics alarms). It then takes messages again by itself.',
+    retryable: true,
+    exit: EXIT.unreachable,
+  })
+}
+
 /** What the server's answer means to the user: it refuses us, its queues are others' than ours, or it is not there. */
 export function explain(address: RabbitAddress, cause: unknown): UserError {
   if (cause instanceof UserError) return cause

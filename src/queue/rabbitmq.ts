@@ -50,7 +50,8 @@ export class RabbitMqQueue implements Queue {
   }
 
   async connect(): Promise<void> {
-    await this.#connect()
+    const { connection } = await this.#connect()
+    connection.refuseBlocked()
   }
 
   async publish(ids: readonly OrderId[], delayMs = 0): Promise<void> {
@@ -157,6 +158,7 @@ export class RabbitMqQueue implements Queue {
     for (let isAgain = false; ; isAgain = true) {
       const connected = await this.#connect()
       const { connection } = connected
+      connection.refuseBlocked()
       try {
         return await connection.ask(question(connected))
       } catch (error) {

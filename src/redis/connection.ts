@@ -2,6 +2,7 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { EXIT, UserError } from '../errors.js'
 import type { RedisAddress } from './address.js'
+import { awayReply } from './away-replies.js'
 
 /** A server that owes us an answer for so long is not there. */
 const ANSWER_TIMEOUT_MS = 3000
@@ -11,8 +12,15 @@ const DISCONNECT_TIMEOUT_MS = 200
 
 const LONGEST_RECONNECT_PAUSE_MS = 1000
 
+/** Values of ioredis: connect anew and fail the command, or connect anew and send it again. */
+const RECONNECT = 1
+const RECONNECT_AND_RESEND = 2
+
 /**
- * Connects, or fails within five seconds. Later on, a lost connection is made again by itself, however long that takes.
+ * Connects, or fails within five seconds. Later on, a lost connection is made again by itself, however long that takes. So
+ * is one whose server says that it cannot serve us: after a failover, the same address may lead to another server.
+ * Commands without a limit of retries (`maxRetriesPerRequest: null`) are then sent again, so they must not be part of a
+ * MULTI.
  *
  * @throws UserError (exit 4) naming the server, without its password
  */
@@ -20,9 +28,18 @@ export async function connectRedis(
   address: RedisAddress,
   options: Pick<RedisOptions, 'maxRetriesPerRequest' | 'commandTimeout'> = {},
 ): Promise<Redis> {
+  const onAwayReply = options.maxRetriesPerRequest === null ? RECONNECT_AND_RESEND : RECONNECT
+  let refusedAt = Number.NEGATIVE_INFINITY
   const redis = new Redis(address.url, {
     ...options,
     lazyConnect: true,
+    // It would wait for as long as the server loads its data. The first command finds that out, too.
+    enableReadyCheck: false,
+    reconnectOnError: (error) => {
+      if (!awayReply(error)) return false
+      refusedAt = performance.now()
+      return onAwayReply
+    },
     connectTimeout: ANSWER_TIMEOUT_MS,
     // A connection can also be lost without a word, by a firewall or a server that changed places: then it is made anew.
     socketTimeout: ANSWER_TIMEOUT_MS,
@@ -41,11 +58,22 @@ export async function connectRedis(
     redis.disconnect()
     throw unreachable(address, cause ?? error)
   }
-  redis.options.retryStrategy = (times) => Math.min(50 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_PAUSE_MS)
+  redis.options.retryStrategy = (times) => {
+    // ioredis counts attempts that fail, and those to a server that refuses succeed.
+    if (performance.now() - refusedAt < LONGEST_RECONNECT_PAUSE_MS) return LONGEST_RECONNECT_PAUSE_MS
+    return Math.min(50 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_PAUSE_MS)
+  }
   return redis
 }
 
-export function unreachable({ name }: RedisAddress, cause: unknown): UserError {
+export function unreachable(address: RedisAddress, cause: unknown): UserError {
+  const reply = awayReply(cause)
+  if (reply) {
+    const message = `Redis at ${address.name} ${reply.state}.`
+    const problem = { code: 'redis_unavailable', message, fix: reply.fix, retryable: true, exit: EXIT.unreachable }
+    return new UserError(problem, { cause })
+  }
+  const { name } = address
   const why = inPlainWords(cause instanceof Error ? cause.message : String(cause))
   const refused = /WRONGPASS|NOAUTH|NOPERM|invalid username/i.test(why)
   return new UserError(
@@ -65,7 +93,7 @@ export function unreachable({ name }: RedisAddress, cause: unknown): UserError {
 /** What ioredis says of connections speaks of its own options. */
 function inPlainWords(message: string): string {
   if (/^Socket timeout|^Command timed out|ETIMEDOUT/.test(message)) return 'it does not answer'
-  if (/^Reached the max retries|^Connection is closed|^Stream isn't writeable/.test(message))
+  if (/^Reached the max retries|^Connection is closed|^Stream isn't writeable|^Command aborted/.test(message))
     return 'the connection was lost'
   return message.replace(/\.$/, '')
 }

@@ -5,6 +5,7 @@ import { isDatabaseError } from '../database/thrown.js'
 import type { Day } from '../domain/business-day.js'
 import { UserError } from '../errors.js'
 import type { RedisAddress } from '../redis/address.js'
+import { awayReply } from '../redis/away-replies.js'
 import { connectRedis, unreachable } from '../redis/connection.js'
 import type { Check, FiguresCopy } from './audit.js'
 import { DatabaseReports } from './database-reports.js'
@@ -189,8 +190,8 @@ export class RedisReports implements Reports, FiguresCopy {
     if (this.#redis?.status !== 'ready') {
       this.#disconnect()
       this.#redis = await connectRedis(address, { maxRetriesPerRequest: 0 })
-      // A connection that is made again by itself would no longer watch what the lost one watched.
-      this.#redis.options.retryStrategy = () => null
+      // A connection that is made again by itself would no longer watch what the lost one watched. Each failure ends it.
+      Object.assign(this.#redis.options, { retryStrategy: () => null, reconnectOnError: null })
     }
     return { redis: this.#redis, db, prefix }
   }
@@ -221,9 +222,10 @@ export class RedisReports implements Reports, FiguresCopy {
   }
 }
 
-/** An answer that is an error, save those about user and password. */
+/** An error reply that will not pass by itself, except those about user and password. */
 function isRefusal(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ReplyError' && !/^(NOAUTH|NOPERM|WRONGPASS)/.test(error.message)
+  if (!(error instanceof Error && error.name === 'ReplyError')) return false
+  return !awayReply(error) && !/^(NOAUTH|NOPERM|WRONGPASS)/.test(error.message)
 }
 
 function commandRefused({ name }: RedisAddress, cause: Error): UserError {

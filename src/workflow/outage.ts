@@ -11,7 +11,10 @@ import type { ServerEvent } from '../queue/queue.js'
 
 /** The first pause between two attempts, in milliseconds; each one after a failure is twice as long. */
 const FIRST_PAUSE_MS = 500
-const LONGEST_PAUSE_MS = 10_000
+const LONGEST_PAUSE_MS = 8000
+
+/** A server is back when an attempt has lasted for so long: one that takes no changes still answers questions. */
+const BACK_MS = 2000
 
 /** An attempt that lasted for so long has come through the outage before it. */
 const SOUND_MS = 30_000
@@ -53,17 +56,22 @@ export async function throughOutages<Result>(
   let pause = FIRST_PAUSE_MS
   let told: UserError | undefined
   const worked = () => {
-    if (told) onNotice(overText(told, reached), 'server_back')
+    if (told && !signal.aborted) onNotice(overText(told, reached), 'server_back')
     told = undefined
   }
   for (;;) {
     const began = performance.now()
+    const working = db && setTimeout(() => told?.exit === EXIT.unreachable && worked(), BACK_MS)
     let problem: UserError | undefined
     try {
-      return await act(worked)
+      const result = await act(worked)
+      worked()
+      return result
     } catch (error) {
       problem = passingProblem(error, database)
       if (!problem) throw error
+    } finally {
+      clearTimeout(working)
     }
     if (performance.now() - began > SOUND_MS) {
       pause = FIRST_PAUSE_MS
@@ -82,7 +90,6 @@ export async function throughOutages<Result>(
       pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
     } while (db && !(await answers(db)))
     if (signal.aborted) return undefined
-    if (db && isDatabaseAway(problem)) worked()
   }
 }
 
@@ -101,12 +108,7 @@ export async function onceItCan<Result>(
   act: () => Promise<Result>,
   { database, waiting }: Beginning,
 ): Promise<Result | undefined> {
-  if (!waiting) return act()
-  return throughOutages({ ...waiting, database, reached: 'Connected.' }, async (worked) => {
-    const result = await act()
-    worked()
-    return result
-  })
+  return waiting ? throughOutages({ ...waiting, database, reached: 'Connected.' }, act) : act()
 }
 
 async function answers(db: Kysely<Schema>): Promise<boolean> {
@@ -126,9 +128,9 @@ function passingProblem(error: unknown, database: Config['database']): UserError
 }
 
 function overText(problem: UserError, reached: string | undefined): string {
-  if (isDatabaseAway(problem)) return reached ?? 'The database is back.'
-  if (problem.exit === EXIT.unreachable) return reached ?? 'The server is back.'
-  return problem.code === 'disk_full' ? 'There is space again.' : 'Working again.'
+  if (problem.code === 'disk_full') return 'There is space again.'
+  if (problem.exit !== EXIT.unreachable) return 'Working again.'
+  return reached ?? (isDatabaseAway(problem) ? 'The database is back.' : 'The queue is back.')
 }
 
 export function isDatabaseAway({ exit, code }: UserError): boolean {

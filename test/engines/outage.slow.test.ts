@@ -1,4 +1,5 @@
 // A server that goes away and comes back while orders and lines are on their way to it.
+import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { countsOf, importJson } from '../import/orders-file.js'
 import { SilentProxy } from '../queue/silent-proxy.js'
@@ -81,7 +82,8 @@ describeOnServerEngines('a transaction', (test, engine) => {
       engine === 'postgres'
         ? "select 'idle', current_setting('idle_in_transaction_session_timeout') as value"
         : "show session variables like 'wait_timeout'"
-    const [, value] = Object.values((await place.rows(limit))[0] ?? {})
+    const { rows } = await place.db.transaction().execute((trx) => sql.raw<Record<string, unknown>>(limit).execute(trx))
+    const [, value] = Object.values(rows[0] ?? {})
     expect(value).toBe(engine === 'postgres' ? '30s' : '30')
   })
 

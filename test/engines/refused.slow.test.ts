@@ -143,8 +143,12 @@ describe('an error of', () => {
   const said = (code: string | undefined, more: object) => Object.assign(new Error('it said so.'), { code }, more)
 
   plainTest.each([
-    ['53100', 'disk_full', 1, true],
-    ['53200', 'database_out_of_memory', 1, true],
+    ['53100', 'disk_full', 4, true],
+    ['53200', 'database_out_of_memory', 4, true],
+    ['53400', 'database_full_of_clients', 4, true],
+    ['25006', 'database_read_only', 4, true],
+    ['57P02', 'database_unreachable', 4, true],
+    ['57P03', 'database_unreachable', 4, true],
     ['XX000', 'database_broken', 1, false],
     ['57P01', 'database_unreachable', 4, true],
     ['08006', 'database_unreachable', 4, true],
@@ -158,10 +162,15 @@ describe('an error of', () => {
   plainTest.each([
     ['ER_CON_COUNT_ERROR', 1040, 'database_full_of_clients', 4],
     ['ER_DBACCESS_DENIED_ERROR', 1044, 'database_rights_missing', 2],
-    ['ER_RECORD_FILE_FULL', 1114, 'disk_full', 1],
+    ['ER_RECORD_FILE_FULL', 1114, 'disk_full', 4],
+    ['ER_OPTION_PREVENTS_STATEMENT', 1290, 'database_read_only', 4],
+    ['ER_READ_ONLY_MODE', 1836, 'database_read_only', 4],
+    ['ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION', 1792, 'database_read_only', 4],
+    ['ER_SERVER_SHUTDOWN', 1053, 'database_unreachable', 4],
+    ['ER_QUERY_TIMEOUT', 3024, 'database_statement_ended', 1],
     ['ER_HOST_IS_BLOCKED', 1129, 'database_access_denied', 2],
     ['ER_NET_PACKET_TOO_LARGE', 1153, 'database_packet_too_large', 1],
-    ['ER_OUT_OF_RESOURCES', 1041, 'database_out_of_memory', 1],
+    ['ER_OUT_OF_RESOURCES', 1041, 'database_out_of_memory', 4],
     [undefined, 1927, 'database_unreachable', 4],
     ['ER_BULK_PARSER_INCOMPLETE_ESCAPE_SEQUENCE', 4151, 'database_access_denied', 2],
   ])('MySQL or MariaDB, %s (%i), is %s', (code, errno, name, exit) => {

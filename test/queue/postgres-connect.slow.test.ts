@@ -105,7 +105,7 @@ describe('a PostgreSQL', () => {
 
   plainTest('that follows another one is refused', () => {
     const follow = () => refuseUnfit({ ...facts, standby: true }, address)
-    expect(follow).toThrow(expect.objectContaining({ code: 'postgres_standby', exit: 2 }))
+    expect(follow).toThrow(expect.objectContaining({ code: 'postgres_read_only', exit: 4 }))
   })
 })
 

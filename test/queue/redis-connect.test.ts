@@ -1,6 +1,7 @@
 // Redis servers that cannot be had, or that should not be: what users are told, within seconds and without passwords.
 import { describe, expect, test as plainTest } from 'vitest'
-import { type RedisFacts, refuseUnfit } from '../../src/redis/connection.js'
+import { awayReply } from '../../src/redis/away-replies.js'
+import { type RedisFacts, refuseUnfit, unreachable } from '../../src/redis/connection.js'
 import { freePort, hasTls, type PrivateRedisOptions, startPrivateRedis } from '../private-redis.js'
 import { addressOf, describeWithPrivateRedis } from '../redis.js'
 import { test } from '../workplace.js'
@@ -49,6 +50,44 @@ describe.concurrent('a Redis that cannot be reached', () => {
     } finally {
       deaf.close()
     }
+  })
+})
+
+describe('an error reply', () => {
+  const reply = (text: string) => Object.assign(new Error(text), { name: 'ReplyError' })
+
+  plainTest.each([
+    ["READONLY You can't write against a read only replica.", /is a replica/],
+    ["READONLY You can't write against a read only replica. script: 6a4b, on @user_script:236.", /is a replica/],
+    [
+      "ERR Error running script (call to f_6a4b): @user_script:236: @user_script: 236: -READONLY You can't write against a read only replica.",
+      /is a replica/,
+    ],
+    [
+      'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)',
+      /became a replica/,
+    ],
+    ["MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", /lost its primary/],
+    ['LOADING Redis is loading the dataset in memory', /is still loading its data/],
+    ['CLUSTERDOWN The cluster is down', /belongs to a cluster that is down/],
+    ['TRYAGAIN Multiple keys request during rehashing of slot', /is moving keys/],
+    ['NOREPLICAS Not enough good replicas to write.', /has too few replicas/],
+    ['MISCONF Redis is configured to save RDB snapshots, but cannot.', /cannot save its data/],
+    ["OOM command not allowed when used memory > 'maxmemory'.", /maxmemory/],
+    ['BUSY Redis is busy running a script.', /is busy with a script/],
+  ])('%s counts as away', (text, says) => {
+    const problem = unreachable(addressOf('redis://shop:6379'), reply(text))
+    expect(problem).toMatchObject({ code: 'redis_unavailable', exit: 4, retryable: true })
+    expect(problem.message).toMatch(says)
+  })
+
+  plainTest.each([
+    'BUSYGROUP Consumer Group name already exists',
+    'WRONGTYPE Operation against a key holding the wrong kind of value',
+    "NOPERM this user has no permissions to run the 'setrange' command",
+    "ERR unknown command 'READONLY '",
+  ])('%s does not', (text) => {
+    expect(awayReply(reply(text))).toBeUndefined()
   })
 })
 

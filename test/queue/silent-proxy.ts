@@ -4,6 +4,7 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 
 export class SilentProxy {
   readonly #server: Server
+  #target: number
   readonly #pairs = new Set<readonly [Socket, Socket]>()
   #hangs = false
   #drops = false
@@ -12,13 +13,14 @@ export class SilentProxy {
   attempts = 0
 
   private constructor(target: number, host: string) {
+    this.#target = target
     this.#server = createServer((near) => {
       this.attempts += 1
       if (this.#drops) {
         near.destroy()
         return
       }
-      const far = createConnection(target, host)
+      const far = createConnection(this.#target, host)
       const pair = [near, far] as const
       this.#pairs.add(pair)
       near.on('data', (data) => {
@@ -73,6 +75,11 @@ export class SilentProxy {
     this.cut()
     await closed
     return () => new Promise<void>((ready) => this.#server.listen(port, '127.0.0.1', ready))
+  }
+
+  /** Leads new connections to another port; those that stand stay where they are. */
+  leadTo(port: number): void {
+    this.#target = port
   }
 
   /** Loses a connection that commits: before the server hears of it, or behind, so that its answer gets nowhere. */

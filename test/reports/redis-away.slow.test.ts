@@ -64,15 +64,17 @@ describeWithPrivateRedis('Redis away', () => {
     expect(at.warnings).toEqual([])
   })
 
-  test('full: the database answers, and what Redis said is passed on', async () => {
+  test.each([
+    ['full', 'has used all memory that maxmemory allows', ['CONFIG', 'SET', 'maxmemory', '1']],
+    ['a replica since a failover', 'is a replica and takes no writes', ['REPLICAOF', '127.0.0.1', '1']],
+  ])('%s: the database answers, and a rebuild ends with exit code 4', async (_, told, [command = '', ...args]) => {
     await expectAnswers()
-    await at.redis.config('SET', 'maxmemory', '1')
+    await at.redis.call(command, ...args)
     await at.sell('2', 'ann', 500, { at: '2025-01-16T10:00:00' })
     await expectAnswers()
-    expect(at.warnings).toEqual([
-      expect.stringMatching(/refuses to keep leaderboards and KPIs: OOM .+ The database ans/),
-    ])
-    await expect(at.reports.rebuild()).rejects.toMatchObject({ code: 'redis_refused_command', exit: 1 })
+    expect(at.warnings).toEqual([expect.stringContaining(`${told}. The database answers instead.`)])
+    const unavailable = { code: 'redis_unavailable', exit: 4, retryable: true }
+    await expect(at.reports.rebuild()).rejects.toMatchObject(unavailable)
   })
 
   test.each(['postgres', 'mysql'])('there, and %s away: that is not reported as a failure of Redis', async (engine) => {

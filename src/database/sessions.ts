@@ -1,0 +1,23 @@
+// Which sessions of a pool may be used. Once a server has said that it is away, the sessions that stand are not trusted: after
+// a failover they lead to the old primary, and one that is read-only stays so when its server no longer is.
+import { isAway } from './server-problems.js'
+
+export class Sessions {
+  readonly #outagesBefore = new WeakMap<object, number>()
+  #outages = 0
+
+  /** Tells of a session that was just opened. */
+  opened(session: object): void {
+    this.#outagesBefore.set(session, this.#outages)
+  }
+
+  /** Tells of an error that a session answered with. */
+  failed(error: unknown): void {
+    if (isAway(error)) this.#outages += 1
+  }
+
+  /** Whether it was opened before the last such answer, and has to be ended. */
+  isDoubtful(session: object): boolean {
+    return this.#outagesBefore.get(session) !== this.#outages
+  }
+}
