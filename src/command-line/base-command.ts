@@ -117,6 +117,7 @@ export abstract class BaseCommand extends Command {
 
   override async init(): Promise<void> {
     await super.init()
+    process.once('beforeExit', this.#failUnfinished)
     // A reader that has seen enough (`| head`) is no failure of ours.
     process.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EPIPE') process.exit(EXIT.done)
@@ -125,6 +126,17 @@ export abstract class BaseCommand extends Command {
     if (this.#logFormat !== 'json') return
     process.removeAllListeners('warning')
     process.on('warning', ({ message }) => this.note(message, { event: 'note', level: 'warn' }))
+  }
+
+  override async finally(error: Error | undefined): Promise<void> {
+    process.removeListener('beforeExit', this.#failUnfinished)
+    await super.finally(error)
+  }
+
+  /** Nothing is left that could end the wait of this command. Node would end with 13 and tell nobody why. */
+  readonly #failUnfinished = () => {
+    void this.catch(unfinished())
+    process.exit()
   }
 
   override async catch(error: Error): Promise<void> {
@@ -161,6 +173,15 @@ function didYouMean(message: string): string {
   const [, word, options] = /^Expected (?:--[\w-]+=)?(.*) to be one of: (.*)$/m.exec(message) ?? []
   const meant = word && options && nearest(word, options.split(', '))
   return meant ? `Did you mean "${meant}"? ` : ''
+}
+
+function unfinished(): UserError {
+  return new UserError({
+    code: 'unfinished',
+    message: 'The command stopped before it was done: a connection was lost, and the loss was not reported.',
+    fix: 'What was committed is safe. Check that the servers are up (orderctl doctor), then run the command again.',
+    retryable: true,
+  })
 }
 
 /** Any failure as one that has a next step. */

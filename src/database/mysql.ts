@@ -1,7 +1,9 @@
 // The database on MySQL 8 or MariaDB 10.11, or newer.
-import { createPool } from 'mysql2'
-import { CompiledQuery, type DatabaseConnection, MysqlDialect, type QueryCompiler } from './kysely.js'
+import type { Socket } from 'node:net'
+import { createPool, type Pool, type PoolConnection } from 'mysql2'
+import { MysqlDialect, type MysqlPool, type QueryCompiler } from './kysely.js'
 import { InnoDbQueryCompiler } from './mysql-compiler.js'
+import { PoolSockets } from './pool-sockets.js'
 import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type MysqlAddress } from './server-address.js'
 
 /** @param connections at the most */
@@ -21,9 +23,39 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number): MysqlD
     enableKeepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   })
-  // One that breaks while nobody waits for it, be it told once or twice; whoever asks it next gets the error.
-  pool.on('connection', (connection) => connection.on('error', () => undefined))
-  return new InnoDbDialect({ pool, onCreateConnection: prepareSession })
+  const sockets = new PoolSockets()
+  pool.on('connection', (connection) => {
+    // One that breaks while nobody waits for it, be it told once or twice; whoever asks it next gets the error.
+    connection.on('error', () => undefined)
+    sockets.add(socketOf(connection))
+  })
+  const end = (done: (error: unknown) => void) => {
+    const ended = new Promise((resolve) => pool.end(resolve))
+    void sockets.endAfter(ended).then(() => done(null))
+  }
+  return new InnoDbDialect({ pool: { getConnection: preparing(pool), end } })
+}
+
+/** mysql2's types know nothing of it. */
+function socketOf(connection: PoolConnection): Socket {
+  return (connection as unknown as { readonly stream: Socket }).stream
+}
+
+/** Here, and not by `onCreateConnection`: Kysely's driver would not let go of a connection that fails there. */
+function preparing(pool: Pool): MysqlPool['getConnection'] {
+  const prepared = new WeakSet<PoolConnection>()
+  return (callback) =>
+    pool.getConnection((error, connection) => {
+      if (error || prepared.has(connection)) return callback(error, connection)
+      const ready = () => {
+        prepared.add(connection)
+        callback(null, connection)
+      }
+      prepareSession(connection).then(ready, (reason) => {
+        connection.destroy()
+        callback(reason, connection)
+      })
+    })
 }
 
 class InnoDbDialect extends MysqlDialect {
@@ -40,6 +72,10 @@ const SESSION = [
   'set session transaction isolation level read committed',
 ]
 
-async function prepareSession(connection: DatabaseConnection): Promise<void> {
-  for (const statement of SESSION) await connection.executeQuery(CompiledQuery.raw(statement))
+async function prepareSession(connection: PoolConnection): Promise<void> {
+  for (const sql of SESSION) {
+    await new Promise<void>((done, failed) => {
+      connection.query({ sql, timeout: CONNECT_TIMEOUT_MS }, (error) => (error ? failed(error) : done()))
+    })
+  }
 }

@@ -1,7 +1,7 @@
 // The database on PostgreSQL, 13 or newer.
-import { Socket } from 'node:net'
 import pg from 'pg'
-import { CompiledQuery, type DatabaseConnection, PostgresDialect, type QueryCompiler } from './kysely.js'
+import { PostgresDialect, type QueryCompiler } from './kysely.js'
+import { PoolSockets } from './pool-sockets.js'
 import { PostgresTablesCompiler } from './postgres-compiler.js'
 import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type PostgresAddress } from './server-address.js'
 
@@ -19,7 +19,7 @@ const WHOLE_NUMBERS = new Set<number>([pg.types.builtins.INT8, pg.types.builtins
 
 /** @param connections at the most */
 export function postgresDialect({ url }: PostgresAddress, connections: number): PostgresDialect {
-  const sockets = new Set<Socket>()
+  const sockets = new PoolSockets()
   const pool = new pg.Pool({
     connectionString: url,
     max: connections,
@@ -27,7 +27,9 @@ export function postgresDialect({ url }: PostgresAddress, connections: number): 
     connectionTimeoutMillis: FREE_TIMEOUT_MS,
     Client: QuickClient,
     idle_in_transaction_session_timeout: IDLE_TRANSACTION_MS,
-    stream: () => rememberIn(sockets),
+    stream: () => sockets.make(),
+    // In the pool, which lets go of a connection that fails here; Kysely's driver, by its onCreateConnection, does not.
+    onConnect: (client) => client.query(SESSION),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     types: {
@@ -39,25 +41,15 @@ export function postgresDialect({ url }: PostgresAddress, connections: number): 
   pool.on('error', () => undefined)
   // One that breaks between two statements of a transaction; the next of them gets the error.
   pool.on('connect', (client) => client.on('error', () => undefined))
-  const end = async () => {
-    await pool.end()
-    // pg forgets a connection that was refused for want of a password, and leaves it open for as long as the server does.
-    for (const socket of sockets) socket.destroy()
-  }
-  return new TablesDialect({ pool: { connect: () => pool.connect(), end }, onCreateConnection: prepareSession })
+  // pg forgets a connection that was refused for want of a password, and leaves it open for as long as the server does.
+  const end = () => sockets.endAfter(pool.end())
+  return new TablesDialect({ pool: { connect: () => pool.connect(), end } })
 }
 
 /** Whatever the server's default is: what a statement reads must be what was committed when it began. */
-async function prepareSession(connection: DatabaseConnection): Promise<void> {
-  const readCommitted = 'set session characteristics as transaction isolation level read committed'
-  await connection.executeQuery(CompiledQuery.raw(readCommitted))
-}
-
-function rememberIn(sockets: Set<Socket>): Socket {
-  const socket = new Socket()
-  sockets.add(socket)
-  socket.once('close', () => sockets.delete(socket))
-  return socket
+const SESSION = {
+  text: 'set session characteristics as transaction isolation level read committed',
+  query_timeout: CONNECT_TIMEOUT_MS,
 }
 
 class TablesDialect extends PostgresDialect {
