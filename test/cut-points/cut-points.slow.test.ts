@@ -80,7 +80,7 @@ async function planJobs(role: Role, [site]: readonly Site[]): Promise<Job[]> {
     if (command.databaseOnly && role.limitsAnswers) continue
     const { args } = await command.prepare(site)
     const run = await site.runCut(args)
-    expect(run.code, `${command.name}: ${run.stderr}`).toBe(0)
+    expect(faultIn(command, run), `${command.name}: ${run.stderr}`).toBe(undefined)
     if (run.messages.length > 0) measured.push({ command, messages: run.messages })
   }
   const sampler = new Sampler(role, IS_FULL)
