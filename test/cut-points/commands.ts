@@ -13,7 +13,7 @@ export interface CutCommand {
   prepare(site: Site): Promise<PreparedCommand>
 }
 
-export interface PreparedCommand {
+interface PreparedCommand {
   readonly args: readonly string[]
   /** What the exit code promises. */
   verify?(outcome: Outcome): Promise<void>

@@ -3,7 +3,7 @@ import type { CutPoint, Loss, Message } from './cut-proxy.js'
 import type { Role } from './site.js'
 
 /** Of messages that follow each other from the same side, such as rows, the first ones and the last are enough. */
-export function distinctMessages(messages: readonly Message[]): number[] {
+function distinctMessages(messages: readonly Message[]): number[] {
   const at: number[] = []
   messages.forEach((message, index) => {
     const isSame = (other: Message | undefined) =>
@@ -49,10 +49,10 @@ export class Sampler {
 
   /** Where a server that says nothing more is found out within seconds: everywhere on a queue's, else at both ends. */
   #silences(messages: number, number: number): CutPoint[] {
-    const { openingMessages, limitsAnswers } = this.#role
-    const first = 1 + (number % Math.min(openingMessages, messages))
-    const later = limitsAnswers ? first + Math.floor((messages - first) * ((number % 5) / 5)) : messages
-    return [first, later].map((at) => ({ at, when: at === messages ? 'before' : 'after', loss: 'silence' }))
+    const { openingMessages, goodbye } = this.#role
+    const first = 1 + (number % Math.max(1, Math.min(openingMessages, messages) - 1))
+    const later = goodbye ?? first + Math.floor((messages - first) * ((number % 5) / 5))
+    return [first, later].map((at) => ({ at, when: 'after', loss: 'silence' }))
   }
 }
 

@@ -25,8 +25,11 @@ export interface Role {
   readonly protocol: Protocol
   /** Messages in which a connection is made and prepared, before the command's own begin. */
   readonly openingMessages: number
-  /** Whether every answer has a time limit. A statement on the database has none: a large one takes as long as it takes. */
-  readonly limitsAnswers: boolean
+  /**
+   * The message that a connection to the database ends with; undefined for a queue. A statement on the database has no time
+   * limit, since a large one takes as long as it takes; every other answer has one.
+   */
+  readonly goodbye?: RegExp
   /** The shop, what names the server, and what removes it. */
   open(): Promise<{
     place: EnginePlace
@@ -41,15 +44,20 @@ export const ROLES: readonly Role[] = [
     name: 'PostgreSQL',
     protocol: 'postgres',
     openingMessages: 20,
-    limitsAnswers: false,
+    goodbye: /^X\0{3}.$/,
     open: () => onDatabase('postgres'),
   },
-  { name: 'MySQL', protocol: 'mysql', openingMessages: 9, limitsAnswers: false, open: () => onDatabase('mysql') },
+  {
+    name: 'MySQL',
+    protocol: 'mysql',
+    openingMessages: 9,
+    goodbye: /^.\0{3}.$/s,
+    open: () => onDatabase('mysql'),
+  },
   {
     name: 'Redis queue and reports',
     protocol: 'redis',
     openingMessages: 10,
-    limitsAnswers: true,
     open: async () => {
       const prefix = randomPrefix()
       const named = (url: string) => ({
@@ -65,7 +73,6 @@ export const ROLES: readonly Role[] = [
     name: 'PostgreSQL queue',
     protocol: 'postgres',
     openingMessages: 25,
-    limitsAnswers: true,
     open: async () => {
       const { schema, drop } = newSchema()
       const named = (url: string) => ({ ORDERCTL_QUEUE_URL: url, ORDERCTL_QUEUE_SCHEMA: schema })
@@ -76,7 +83,6 @@ export const ROLES: readonly Role[] = [
     name: 'RabbitMQ queue',
     protocol: 'amqp',
     openingMessages: 17,
-    limitsAnswers: true,
     open: async () => {
       const queues = await makeQueues()
       const named = (url: string) => ({ ORDERCTL_QUEUE_URL: url, ORDERCTL_QUEUE_NAME: queues })
@@ -173,8 +179,9 @@ export class Site {
     return Number(await this.place.value(`select count(*) from orders where reference like 'F-${number}-%'`))
   }
 
-  /** Works in this process until nothing is left: every order of the shop is then sold, or declined and free to be retried. */
+  /** Works in this process, also on what `queue clear` took out of the queue, until nothing is left: every order of the shop is then sold, or declined and free to be retried. */
   async drain(): Promise<void> {
+    await rebuild(this.place.db, this.queue, 'queue', 'UTC')
     const config = this.place.config(SETTINGS)
     const gateway = createGateway(config)
     const consumer = this.queue.consume(
@@ -196,11 +203,6 @@ export class Site {
     const orders = await findOrders(this.place.db, ORDERS, 'default')
     const { ids } = await chooseFailures(this.place.db, 'retry', { ids: orders.map(({ id }) => id) })
     await retryFailures(this.place.db, this.queue, ids)
-  }
-
-  /** Orders that `queue clear` took out of the queue go back into it. */
-  async refill(): Promise<void> {
-    await rebuild(this.place.db, this.queue, 'queue', 'UTC')
   }
 
   async close(): Promise<void> {
