@@ -20,6 +20,10 @@ const TOLD: readonly Omit<CutPoint, 'at'>[] = (['reset', 'end'] as const).flatMa
 
 const variants = (at: number): CutPoint[] => TOLD.map((how) => ({ at, ...how }))
 
+/** Half of them: the gap between two messages is behind the one and before the other, so it has both losses. */
+const alternating = (at: number): CutPoint[] =>
+  variants(at).filter(({ loss }) => loss === (at % 2 === 0 ? 'reset' : 'end'))
+
 /** Chooses points for one server, command after command. */
 export class Sampler {
   readonly #role: Role
@@ -41,7 +45,7 @@ export class Sampler {
     const quiet = this.#silences(messages.length, number)
     if (this.#isFull) return [...distinct.flatMap(variants), ...quiet]
     const isOpening = (at: number) => at <= this.#role.openingMessages
-    const opening = distinct.filter(isOpening).flatMap(variants)
+    const opening = distinct.filter(isOpening).flatMap(alternating)
     const working = distinct.filter((at) => !isOpening(at)).flatMap(variants)
     const share = opening.filter((_, index) => index % commands === number % commands)
     return [...share, ...spread(working, WORKING_POINTS, number), ...working.slice(-CLOSING_POINTS), ...quiet]
@@ -56,7 +60,7 @@ export class Sampler {
   }
 }
 
-const WORKING_POINTS = 4
+const WORKING_POINTS = 3
 const CLOSING_POINTS = 2
 
 /** So many of them at even distances, others for each number. */
