@@ -150,6 +150,7 @@ export abstract class BaseCommand extends Command {
 
   override async init(): Promise<void> {
     await super.init()
+    process.once('beforeExit', this.#failUnfinished)
     // A reader that has seen enough (`| head`) is no failure of ours.
     this.host.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error
@@ -159,7 +160,22 @@ export abstract class BaseCommand extends Command {
     this.host.onWarning((message) => this.note(message, { event: 'note', level: 'warn' }))
   }
 
+  override async finally(error: Error | undefined): Promise<void> {
+    process.removeListener('beforeExit', this.#failUnfinished)
+    await super.finally(error)
+  }
+
+  /** Nothing is left that could end the wait of this command. Node would end with 13 and tell nobody why. */
+  readonly #failUnfinished = () => {
+    this.#report(unfinished())
+    process.exit()
+  }
+
   override async catch(error: Error): Promise<void> {
+    this.#report(error)
+  }
+
+  #report(error: Error): void {
     const problem = describeProblem(error)
     this.host.exitCode = problem.exit
     if (this.jsonEnabled()) {
@@ -193,6 +209,15 @@ function didYouMean(message: string): string {
   const [, word, options] = /^Expected (?:--[\w-]+=)?(.*) to be one of: (.*)$/m.exec(message) ?? []
   const meant = word && options && nearest(word, options.split(', '))
   return meant ? `Did you mean "${meant}"? ` : ''
+}
+
+function unfinished(): UserError {
+  return new UserError({
+    code: 'unfinished',
+    message: 'The command stopped before it was done: a connection was lost, and the loss was not reported.',
+    fix: 'What was committed is safe. Check that the servers are up (orderctl doctor), then run the command again.',
+    retryable: true,
+  })
 }
 
 /** Any failure as one that has a next step. */

@@ -1,12 +1,14 @@
 // The database on MySQL 8 or MariaDB 10.11, or newer.
-import { createPool } from 'mysql2'
-import { CompiledQuery, type DatabaseConnection, MysqlDialect, type MysqlPool, type QueryCompiler } from './kysely.js'
+import type { Socket } from 'node:net'
+import { createPool, type Pool, type PoolConnection } from 'mysql2'
+import { MysqlDialect, type MysqlPool, type QueryCompiler } from './kysely.js'
 import { InnoDbQueryCompiler } from './mysql-compiler.js'
+import { PoolSockets } from './pool-sockets.js'
 import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type MysqlAddress } from './server-address.js'
 import type { Sessions } from './sessions.js'
 
 /** @param connections at the most */
-export function mysqlDialect({ url }: MysqlAddress, connections: number, usable: Sessions): MysqlDialect {
+export function mysqlDialect({ url }: MysqlAddress, connections: number, sessions: Sessions): MysqlDialect {
   const pool = createPool({
     uri: url.replace(/^mariadb:/, 'mysql:'),
     connectionLimit: connections,
@@ -22,19 +24,46 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number, usable:
     enableKeepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   })
-  // One that breaks while nobody waits for it, be it told once or twice; whoever asks it next gets the error.
-  pool.on('connection', (connection) => connection.on('error', () => undefined))
-  pool.on('connection', (connection) => usable.opened(connection))
+  const sockets = new PoolSockets()
+  pool.on('connection', (connection) => {
+    // One that breaks while nobody waits for it, be it told once or twice; whoever asks it next gets the error.
+    connection.on('error', () => undefined)
+    sockets.add(socketOf(connection))
+    sessions.opened(connection)
+  })
+  const end = (done: (error: unknown) => void) => {
+    const ended = new Promise((resolve) => pool.end(resolve))
+    sockets.endAfter(ended).then(() => done(null), done)
+  }
+  return new InnoDbDialect({ pool: { getConnection: preparing(pool, sessions), end } })
+}
+
+/** mysql2's types know nothing of it. */
+function socketOf(connection: PoolConnection): Socket {
+  return (connection as unknown as { readonly stream: Socket }).stream
+}
+
+/** Here, and not by `onCreateConnection`: Kysely's driver would not let go of a connection that fails there. */
+function preparing(pool: Pool, sessions: Sessions): MysqlPool['getConnection'] {
+  const prepared = new WeakSet<PoolConnection>()
   const getConnection: MysqlPool['getConnection'] = (callback) =>
     pool.getConnection((error, connection) => {
-      if (error || !usable.isDoubtful(connection)) return callback(error, connection)
-      connection.destroy()
-      getConnection(callback)
+      if (error) return callback(error, connection)
+      if (sessions.isDoubtful(connection)) {
+        connection.destroy()
+        return getConnection(callback)
+      }
+      if (prepared.has(connection)) return callback(error, connection)
+      const ready = () => {
+        prepared.add(connection)
+        callback(null, connection)
+      }
+      prepareSession(connection).then(ready, (reason) => {
+        connection.destroy()
+        callback(reason, connection)
+      })
     })
-  return new InnoDbDialect({
-    pool: { getConnection, end: (callback) => pool.end(callback) },
-    onCreateConnection: prepareSession,
-  })
+  return getConnection
 }
 
 class InnoDbDialect extends MysqlDialect {
@@ -63,6 +92,10 @@ const SESSION = [
   'set session transaction isolation level read committed',
 ]
 
-async function prepareSession(connection: DatabaseConnection): Promise<void> {
-  for (const statement of SESSION) await connection.executeQuery(CompiledQuery.raw(statement))
+async function prepareSession(connection: PoolConnection): Promise<void> {
+  for (const sql of SESSION) {
+    await new Promise<void>((done, failed) => {
+      connection.query({ sql, timeout: CONNECT_TIMEOUT_MS }, (error) => (error ? failed(error) : done()))
+    })
+  }
 }

@@ -1,5 +1,4 @@
 // The database on PostgreSQL, 13 or newer.
-import { Socket } from 'node:net'
 import pg from 'pg'
 import {
   CompiledQuery,
@@ -11,6 +10,7 @@ import {
   type QueryCompiler,
   type TransactionSettings,
 } from './kysely.js'
+import { PoolSockets } from './pool-sockets.js'
 import { PostgresTablesCompiler } from './postgres-compiler.js'
 import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type PostgresAddress } from './server-address.js'
 import type { Sessions } from './sessions.js'
@@ -28,15 +28,18 @@ class QuickClient extends pg.Client {
 const WHOLE_NUMBERS = new Set<number>([pg.types.builtins.INT8, pg.types.builtins.NUMERIC])
 
 /** @param connections at the most */
-export function postgresDialect({ url }: PostgresAddress, connections: number, usable: Sessions): PostgresDialect {
-  const sockets = new Set<Socket>()
+export function postgresDialect({ url }: PostgresAddress, connections: number, sessions: Sessions): PostgresDialect {
+  const sockets = new PoolSockets()
   const pool = new pg.Pool({
     connectionString: url,
     max: connections,
     application_name: 'orderctl',
     connectionTimeoutMillis: FREE_TIMEOUT_MS,
     Client: QuickClient,
-    stream: () => rememberIn(sockets),
+    stream: () => sockets.make(),
+    // A server that hangs is found before a statement without a limit of its own waits for it. The pool lets go of a
+    // connection that fails here; Kysely's driver, by its onCreateConnection, does not.
+    onConnect: (client) => client.query(FIRST_QUESTION),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     types: {
@@ -48,27 +51,22 @@ export function postgresDialect({ url }: PostgresAddress, connections: number, u
   pool.on('error', () => undefined)
   // One that breaks between two statements of a transaction; the next of them gets the error.
   pool.on('connect', (client) => client.on('error', () => undefined))
-  pool.on('connect', (client) => usable.opened(client))
+  pool.on('connect', (client) => sessions.opened(client))
   const connect = async () => {
     for (;;) {
       const client = await pool.connect()
-      if (!usable.isDoubtful(client)) return client
+      if (!sessions.isDoubtful(client)) return client
       client.release(true)
     }
   }
-  const end = async () => {
-    await pool.end()
-    // pg forgets a connection that was refused for want of a password, and leaves it open for as long as the server does.
-    for (const socket of sockets) socket.destroy()
-  }
+  // pg forgets a connection that was refused for want of a password, and leaves it open for as long as the server does.
+  const end = () => sockets.endAfter(pool.end())
   return new TablesDialect({ pool: { connect, end } })
 }
 
-function rememberIn(sockets: Set<Socket>): Socket {
-  const socket = new Socket()
-  sockets.add(socket)
-  socket.once('close', () => sockets.delete(socket))
-  return socket
+const FIRST_QUESTION = {
+  text: 'select 1',
+  query_timeout: CONNECT_TIMEOUT_MS,
 }
 
 class TablesDialect extends PostgresDialect {

@@ -90,7 +90,7 @@ const SAID_BY_PROXIES: readonly (readonly [RegExp, ServerFault])[] = [
 const LOST = /Connection terminated|closed state|is not queryable|Pool is closed/
 const CUT_OFF = /socket disconnected|read ECONNRESET|write EPIPE|socket hang up|error establishing an SSL connection/
 const NO_POSTGRES = /received invalid response/
-const SILENT = /timeout expired|timeout exceeded when trying to connect|Query read timeout/
+const SILENT = /timeout expired|timeout exceeded when trying to connect|Query read timeout|Query inactivity timeout/
 
 /** Undefined for errors that are not the server's, nor of the way to it, and for those that tell of a mistake of ours. */
 export function faultIn(error: unknown): ServerFault | undefined {

@@ -1,7 +1,7 @@
 // Takes batches from BullMQ by its worker, and watches over it: a worker that sleeps though there is work is replaced, and
 // nothing waits for ever on a server that is away.
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
+import { settledWithin } from '../domain/patience.js'
 import type { BullSettings } from './bullmq-jobs.js'
 import type { BullServer, Connected, DeliverJob, JobWorker } from './bullmq-server.js'
 import { Deliveries } from './deliveries.js'
@@ -79,13 +79,9 @@ export class BullConsumer implements Consumer {
 
   /** Finishes what is in hand; then the worker has some seconds to say good-bye to its server, where that is there. */
   async #stopWorker({ jobs, letGo }: Connected<JobWorker>): Promise<void> {
-    const closed = jobs.close().catch(() => undefined)
-    await Promise.race([
-      closed,
-      this.#deliveries
-        .finished()
-        .then(() => sleep(this.#deliveries.isServerAway ? 0 : CLOSE_MS, undefined, { ref: false })),
-    ])
+    const closed = jobs.close()
+    await this.#deliveries.finished()
+    await settledWithin(this.#deliveries.isServerAway ? 0 : CLOSE_MS, closed)
     await letGo()
   }
 

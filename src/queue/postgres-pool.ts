@@ -1,8 +1,8 @@
 // Connections to PostgreSQL that stand within seconds or say why not, and what the server tells about itself.
-import { Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { PoolSockets } from '../database/pool-sockets.js'
 import type { PostgresAddress } from '../database/server-address.js'
+import { settledWithin } from '../domain/patience.js'
 import { unreachable } from './postgres-errors.js'
 
 /** A server that owes us an answer for so long is not there, and the connection is given up. */
@@ -10,9 +10,6 @@ const ANSWER_TIMEOUT_MS = 5000
 
 /** For a connection, and for all that is asked before the work begins. */
 const BEGIN_TIMEOUT_MS = 4500
-
-/** For what is still on its way when we leave. */
-const GOODBYE_MS = 200
 
 /** A connection can be lost without a word; a server that is there answers probes. */
 const PROBE_AFTER_MS = 10_000
@@ -30,7 +27,7 @@ export function openPool(
   connections: number,
   answerTimeoutMs = ANSWER_TIMEOUT_MS,
 ): PostgresPool {
-  const sockets = new Set<Socket>()
+  const sockets = new PoolSockets()
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'orderctl',
@@ -39,39 +36,18 @@ export function openPool(
     query_timeout: answerTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: PROBE_AFTER_MS,
-    stream: () => rememberIn(sockets),
+    stream: () => sockets.make(),
     onConnect: (client) => client.query(`set search_path to ${schema}`),
   })
   // Whoever asks hears of it.
   pool.on('error', () => undefined)
-  const letGo = async () => {
-    await Promise.race([pool.end().catch(() => undefined), sleep(GOODBYE_MS, undefined, { ref: false })])
-    for (const socket of sockets) socket.destroy()
-  }
-  return { pool, letGo }
-}
-
-function rememberIn(sockets: Set<Socket>): Socket {
-  const socket = new Socket()
-  sockets.add(socket)
-  socket.once('close', () => sockets.delete(socket))
-  // We have said good-bye: a server that hangs would leave the connection half closed.
-  socket.once('finish', () => setTimeout(() => socket.destroy(), GOODBYE_MS).unref())
-  return socket
+  return { pool, letGo: () => sockets.endAfter(pool.end()) }
 }
 
 /** @throws UserError where the answer takes longer than a command may take to begin */
 export async function withinSeconds<Answer>(address: PostgresAddress, question: Promise<Answer>): Promise<Answer> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(unreachable(address, 'it does not answer')), BEGIN_TIMEOUT_MS)
-  })
-  try {
-    return await Promise.race([question, late])
-  } finally {
-    clearTimeout(timer)
-    question.catch(() => undefined)
-  }
+  if (await settledWithin(BEGIN_TIMEOUT_MS, question)) return question
+  throw unreachable(address, 'it does not answer')
 }
 
 /** What a server tells about itself. */

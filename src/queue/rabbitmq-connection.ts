@@ -3,6 +3,7 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Channel, type ChannelModel, type ConfirmChannel, connect, type SocketOptions } from 'amqplib'
+import { settledWithin } from '../domain/patience.js'
 import { UserError } from '../errors.js'
 import type { RabbitAddress } from './rabbitmq-address.js'
 import { blocked, explain, refuseTooOld } from './rabbitmq-errors.js'
@@ -138,10 +139,8 @@ export class RabbitConnection {
   async close(): Promise<void> {
     if (!this.isLost) {
       this.#isLeaving = true
-      await Promise.race([
-        this.#sayGoodbye().catch(() => undefined),
-        sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false }),
-      ])
+      // amqplib forgets a closing handshake whose connection is lost, so the loss ends the wait, too.
+      await settledWithin(CLOSE_TIMEOUT_MS, Promise.race([this.#sayGoodbye(), this.lost]))
     }
     this.drop(new Error('Connection closed'))
   }

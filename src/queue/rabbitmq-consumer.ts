@@ -1,8 +1,8 @@
 // Takes batches from RabbitMQ, and connects anew whenever the connection is lost. What was in hand then is finished: the
 // lease in the database keeps others out, and RabbitMQ's second delivery of it finds nothing to claim.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { asError } from '../background.js'
 import type { Database } from '../database/connection.js'
+import { settledWithin } from '../domain/patience.js'
 import type { UserError } from '../errors.js'
 import { Deliveries } from './deliveries.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue } from './queue.js'
@@ -136,7 +136,7 @@ export class RabbitConsumer implements Consumer {
     if (!session) return
     this.#session = undefined
     const patience = session.connection.isLost ? 0 : CLOSE_MS
-    await Promise.race([session.hands.finished(), sleep(patience, undefined, { ref: false })])
+    await settledWithin(patience, session.hands.finished())
     await session.connection.close()
   }
 

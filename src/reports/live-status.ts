@@ -1,9 +1,9 @@
 // The state of things, read again and again for a view that stays open. Each figure is read at its own pace: what is dear
 // to read, as the count of a million orders by status (0.4 s), is read more seldom than what an index answers at once.
 // Nothing is held open in between: a reader that stayed in a transaction would keep the database's log from shrinking.
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
+import { settledWithin } from '../domain/patience.js'
 import { countDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { estimateWait, readPace } from './pace.js'
@@ -87,9 +87,9 @@ export class LiveStatus {
     this.#asking ??= this.#ask().finally(() => {
       this.#asking = undefined
     })
+    const asking = this.#asking
     // Who asks next hears of a failure that comes later than this.
-    this.#asking.catch(() => undefined)
-    await Promise.race([this.#asking, sleep(SERVER_PATIENCE_MS, undefined, { ref: false })])
+    if (await settledWithin(SERVER_PATIENCE_MS, asking)) await asking
     return this.#delivery
   }
 

@@ -23,6 +23,8 @@ export const systemClock: Clock = {
 /** A run that has ended. */
 export interface TaskRun extends Outcome {
   readonly seconds: number
+  /** Why it failed. */
+  readonly error?: unknown
 }
 
 export interface ScheduleOptions {
@@ -115,20 +117,20 @@ export async function runTask(db: Database, task: Task, run: Run): Promise<TaskR
   // A renewal that fails is followed by others.
   const renewing = startBackground(() => renewRun(db, run), { pauseMs: () => RENEW_MS })
   try {
-    const outcome = await attempt(task)
+    const { error, ...outcome } = await attempt(task)
     await endRun(db, run, outcome)
     await forgetOldRuns(db, task.name, task.slots.latest(run.slot) ?? run.slot)
-    return { ...outcome, seconds: (performance.now() - began) / 1000 }
+    return { ...outcome, error, seconds: (performance.now() - began) / 1000 }
   } finally {
     await renewing.end()
   }
 }
 
-async function attempt(task: Task): Promise<Outcome> {
+async function attempt(task: Task): Promise<Outcome & Pick<TaskRun, 'error'>> {
   try {
     return { result: 'done', message: await task.run() }
   } catch (error) {
-    return { result: 'failed', message: messageOf(error) }
+    return { result: 'failed', message: messageOf(error), error }
   }
 }
 

@@ -3,7 +3,7 @@ import { Args } from '@oclif/core'
 import { alarmCommandOf, execFlag } from '../../command-line/alarm-command.js'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { runEvent, runText } from '../../command-line/schedule-views.js'
-import type { Database } from '../../database/connection.js'
+import { type Database, type DatabaseAddress, explainDatabaseError } from '../../database/connection.js'
 import { EXIT, UserError, usageError } from '../../errors.js'
 import { runTask, type TaskRun } from '../../schedule/runner.js'
 import { claimSlot, type Run } from '../../schedule/runs.js'
@@ -43,7 +43,10 @@ export default class ScheduleRun extends BaseCommand {
     const run = await this.withApp(
       async (app) => {
         const task = createTask(name, { ...app, tell })
-        return runTask(app.db, task, await claimNow(app.db, task))
+        const run = await runTask(app.db, task, await claimNow(app.db, task))
+        // A server that is away is no failure of the task: the same run may succeed later.
+        if (isUnreachable(run.error, app.config.database)) throw run.error
+        return run
       },
       { agreeOnClock: true },
     )
@@ -57,6 +60,11 @@ export default class ScheduleRun extends BaseCommand {
     }
     return { task: name, result: run.result, message: run.message, seconds: Math.round(run.seconds * 1000) / 1000 }
   }
+}
+
+function isUnreachable(error: unknown, database: DatabaseAddress): boolean {
+  const problem = error instanceof UserError ? error : explainDatabaseError(error, database)
+  return problem?.exit === EXIT.unreachable
 }
 
 function execWithout(name: TaskName): UserError {
