@@ -73,6 +73,8 @@ describeOnPrivateServers('a server', (test) => {
 interface Refusal {
   readonly fault: string
   readonly told: string
+  /** What the worker waits for, and what it says when it goes on. */
+  readonly waits?: readonly [wait: string, back: string]
   /** As the statement in a trigger that answers so. */
   readonly raise: Record<ServerEngine, string>
 }
@@ -83,7 +85,12 @@ const raised = (postgres: string, mysql: number) => ({
 })
 
 const REFUSALS: readonly Refusal[] = [
-  { fault: 'a full disk', told: 'has no room left', raise: raised('53100', 1114) },
+  {
+    fault: 'a full disk',
+    told: 'has no room left',
+    waits: ['Waiting for space', 'There is space again'],
+    raise: raised('53100', 1114),
+  },
   { fault: 'too little memory', told: 'has too little memory', raise: raised('53200', 1041) },
   { fault: 'a limit', told: 'is at a limit', raise: raised('53400', 1203) },
   { fault: 'a standby', told: 'takes no changes', raise: raised('25006', 1290) },
@@ -92,7 +99,7 @@ const REFUSALS: readonly Refusal[] = [
 describeOnServerEngines(
   'changes that are refused for a while because of',
   (test, engine) => {
-    for (const { fault, told, raise } of REFUSALS) {
+    for (const { fault, told, waits: [wait, back] = ['Waiting for it', 'The database is back'], raise } of REFUSALS) {
       test(`${fault}: a drain waits, says so once, and goes on`, async ({ place }) => {
         await place.importing(orders())
         const worker = place.start(SLOW, 'work', '--drain', '--concurrency', '2')
@@ -102,8 +109,8 @@ describeOnServerEngines(
         await place.rows(`drop trigger refusing${engine === 'postgres' ? ' on orders' : ''}`)
         const { code, stderr } = await worker.ended
         expect(code, stderr).toBe(0)
-        expect(timesIn(stderr, 'Waiting for it')).toBe(1)
-        expect(timesIn(stderr, 'The database is back')).toBe(1)
+        expect(timesIn(stderr, wait)).toBe(1)
+        expect(timesIn(stderr, back)).toBe(1)
         await expectEachChargedOnce(place)
       })
     }
