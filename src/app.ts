@@ -55,14 +55,17 @@ export async function withAppOnceReachable<Result>(
 
 async function openApp(config: Config, options: AppOptions): Promise<App> {
   const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database)
+  let queue: Queue | undefined
   try {
     await refusePartOfCopy(db)
     if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
     if (options.agreeOnClock) await agreeOnClock(db)
-    const queue = await createQueue(db, config, options)
+    queue = await createQueue(db, config, options)
     if (options.connectQueue) await queue.connect()
     return { config, db, queue, ...(await createReports(db, config, options.onNotice ?? (() => undefined))) }
   } catch (error) {
+    // A queue whose server answers but cannot be used still has its connection, which would keep the process from ending.
+    await queue?.close()
     await db.destroy()
     throw explainDatabaseError(error, config.database) ?? error
   }
