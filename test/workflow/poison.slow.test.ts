@@ -19,7 +19,7 @@ describe('a poison order among 2,000 others', () => {
     await importPoisoned(place)
     const runs = await drainPoisoned(place, 'killing')
     expect(runs.map(({ code }) => code)).toEqual([null, null, null, null, null, 3])
-    expect(runs[5]?.stderr).toContain('1 order set aside')
+    expect(runs[5]?.stderr).toContain('Set aside 1 order')
     await expectOnlyPoisonLeft(place)
     await expectSoldWhenRetried(place)
   })
@@ -40,7 +40,7 @@ describe('a poison order among 2,000 others', () => {
       const [run, ...others] = await drainPoisoned(place, kind, impatient)
       expect(others).toEqual([])
       expect(run).toMatchObject({ code: 3, stderr: expect.stringContaining(notice) })
-      expect(run?.stderr).toContain('1 order set aside')
+      expect(run?.stderr).toContain('Set aside 1 order')
       await expectOnlyPoisonLeft(place, status)
       await expectSoldWhenRetried(place)
     },
