@@ -145,7 +145,7 @@ describe.concurrent('schedule', () => {
         attempt: number
         result: string
       }[]
-    await until(() => runs('reservations').length >= 10)
+    await until(() => runs('reservations').length >= 10 && runs('snapshots').length >= 9)
     for (const { child } of both) child.kill('SIGTERM')
     const outcomes = await Promise.all(both.map(({ ended }) => ended))
     const reservations = runs('reservations')
