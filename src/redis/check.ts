@@ -79,13 +79,13 @@ async function lookAtBoards(store: FiguresStore, kind: BoardKind): Promise<Look>
       for (const [index, { member, score }] of totals.entries()) {
         const published = scores[index] ?? null
         if (published !== null) surplus.set(name, (surplus.get(name) ?? 0) - 1)
-        if (published !== String(score)) look.differing.set(`${name} ${member}`, published ?? 'missing')
+        if (published !== String(score)) look.differing.set(`${member} (${currency})`, published ?? 'missing')
       }
       look.entries += totals.length
     }
   }
   for (const [name, members] of surplus) {
-    if (members > 0) look.differing.set(`${name} has ${members} too many`, 'unknown to the database')
+    if (members > 0) look.differing.set(`${members} unknown in ${name}`, 'not in the database')
   }
   return look
 }
