@@ -2,6 +2,8 @@
 // looked at again when workers have had time to publish.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
+import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import { groupBy } from '../domain/batches.js'
 import type { Day } from '../domain/business-day.js'
 import { listKey, readName, reportOf } from './kpis.js'
@@ -21,15 +23,17 @@ const MOST_EXAMPLES = 5
 
 const LOOK_AGAIN_MS = 1000
 
-/** Workers pause for five seconds between two publications, and longer if these take long. */
-const MOST_LOOKS = 10
+/** Longest wait for a worker: it pauses for five seconds between two publications, or nine times as long as one takes. */
+const MOST_WAITS = 60
+
+/** Workers are seen every two seconds. */
+const SILENT_MS = 10_000
 
 /** Something differs if it does so at both looks with the same published value: what workers publish meanwhile is right. */
 export async function checkFigures(store: FiguresStore) {
-  const { settledAt } = await readProgress(store.db, 0)
   const first = await lookAtAll(store)
   const differs = Object.values(first).some(({ differing }) => differing.size > 0)
-  if (differs) await untilPublished(store, settledAt)
+  if (differs) await untilPublished(store)
   const second = differs ? await lookAtAll(store) : first
   const checkOf = (name: keyof typeof first, what: string) => {
     const { differing: now, entries: expected, beyond = [] }: Look = second[name]
@@ -55,11 +59,18 @@ async function lookAtAll(store: FiguresStore) {
   }
 }
 
-async function untilPublished(store: FiguresStore, settledAt: number): Promise<void> {
-  for (let looks = 0; looks < MOST_LOOKS; looks++) {
+/** Waits until all that is settled now is published, unless no worker is alive to do so. */
+async function untilPublished(store: FiguresStore): Promise<void> {
+  const { settledAt } = await readProgress(store.db, 0)
+  for (let waits = 0; waits < MOST_WAITS; waits++) {
     await sleep(LOOK_AGAIN_MS)
-    if (((await readMark(store))?.settledAt ?? 0) >= settledAt) return
+    if (((await readMark(store))?.settledAt ?? 0) >= settledAt || !(await isWorkerAlive(store.db))) return
   }
+}
+
+async function isWorkerAlive(db: Database): Promise<boolean> {
+  const workers = db.selectFrom('workers').select('id').where('stopped_at', 'is', null)
+  return (await workers.where('last_seen', '>', (await databaseTime(db)) - SILENT_MS).executeTakeFirst()) !== undefined
 }
 
 async function lookAtBoards(store: FiguresStore, kind: BoardKind): Promise<Look> {
