@@ -70,11 +70,14 @@ export async function withReports<Result>(config: Config, use: (reports: Reports
 
 async function openApp(config: Config, options: AppOptions): Promise<App> {
   const db = await openShop(config, options)
+  let queue: Queue | undefined
   try {
-    const queue = await createQueue(db, config, options)
+    queue = await createQueue(db, config, options)
     if (options.connectQueue) await queue.connect()
     return { config, db, queue, figures: await createFigures(db, config) }
   } catch (error) {
+    // A queue whose server answers but cannot be used still has its connection, which would keep the process from ending.
+    await queue?.close()
     await db.destroy()
     throw explainDatabaseError(error, config.database) ?? error
   }
