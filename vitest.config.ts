@@ -17,7 +17,7 @@ const onServers = {
 export default defineConfig({
   test: {
     // Tests mostly wait for processes and servers: run more workers than there are cores.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: 2 * availableParallelism(),
     projects: [
       { test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/drift/**', SLOW], ...onServers } },
       { test: { name: 'slow', include: [SLOW], ...onServers } },

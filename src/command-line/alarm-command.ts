@@ -19,6 +19,8 @@ interface AlarmCommandOptions {
   /** The file descriptor for the command's output; without one, the output is discarded. */
   readonly output: number | undefined
   readonly environment: NodeJS.ProcessEnv
+  /** The folder that the command runs in. */
+  readonly folder: string
   /** After so long it is killed, with all that it has started. */
   readonly deadlineMs?: number
 }
@@ -26,11 +28,11 @@ interface AlarmCommandOptions {
 /** The command of --exec. Under --json its output is discarded. */
 export function alarmCommandOf(
   command: string | undefined,
-  { stderr, environment }: Pick<Host, 'stderr' | 'environment'>,
+  { stderr, environment, folder }: Pick<Host, 'stderr' | 'environment' | 'folder'>,
   isJson: boolean,
 ): Tell | undefined {
   if (command === undefined) return undefined
-  return alarmCommand(command, { output: isJson ? undefined : stderr.fd, environment })
+  return alarmCommand(command, { output: isJson ? undefined : stderr.fd, environment, folder })
 }
 
 /**
@@ -40,7 +42,7 @@ export function alarmCommandOf(
  */
 export function alarmCommand(
   command: string,
-  { output, environment, deadlineMs = DEADLINE_MS }: AlarmCommandOptions,
+  { output, environment, folder, deadlineMs = DEADLINE_MS }: AlarmCommandOptions,
 ): Tell {
   if (command.trim() === '') {
     throw usageError({
@@ -56,6 +58,7 @@ export function alarmCommand(
         // A process group of its own: it can be killed whole, and a Ctrl-C that is meant for us does not reach it.
         detached: true,
         stdio: ['ignore', output ?? 'ignore', output ?? 'ignore'],
+        cwd: folder,
         env: { ...environment, ...environmentOf(telling) },
       })
       let isLate = false

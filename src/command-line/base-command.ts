@@ -220,6 +220,7 @@ function unfinished(): UserError {
     message: 'The command stopped before it was done: a connection was lost, and the loss was not reported.',
     fix: 'What was committed is safe. Check that the servers are up (orderctl doctor), then run the command again.',
     retryable: true,
+    exit: EXIT.unreachable,
   })
 }
 

@@ -188,10 +188,11 @@ export default class Work extends BaseCommand {
     }
     if (totals.setAside > 0) {
       this.note(
-        `${countOf(totals.setAside, 'order')} set aside, since worker after worker died or hung at them; ` +
+        `Set aside ${countOf(totals.setAside, 'order')} whose workers died or hung 5 times; ` +
           `\`${this.config.bin} failed list --reason poison\` shows them.`,
         { event: 'note', level: 'warn' },
       )
+      this.leaveWith(EXIT.partly)
     }
     if (result.failed + result.rolled_back > 0) this.note(`Why some were not sold: ${this.config.bin} failed list`)
     return result

@@ -97,7 +97,7 @@ const ANSWERS: Readonly<Record<ServerFault, Answer>> = {
   full_of_clients: {
     message: 'is at a limit',
     fix: () =>
-      'Run fewer workers, or raise the limit that is named there; of connections, it is max_connections or that of this user or database.',
+      'Run fewer workers, or raise the limit that the message names. For connections, that is max_connections, or the limit of this user or database.',
     ...AWAY,
   },
   refused: {

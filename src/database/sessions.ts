@@ -1,5 +1,6 @@
 // Which sessions of a pool may be used. Once a server has said that it is away, the sessions that stand are not trusted: after
 // a failover they lead to the old primary, and one that is read-only stays so when its server no longer is.
+import { faultIn } from './server-faults.js'
 import { isAway } from './server-problems.js'
 
 export class Sessions {
@@ -11,9 +12,9 @@ export class Sessions {
     this.#outagesBefore.set(session, this.#outages)
   }
 
-  /** Tells of an error that a session answered with. */
+  /** Tells of an error. That a server takes no more sessions says nothing about those that stand. */
   failed(error: unknown): void {
-    if (isAway(error)) this.#outages += 1
+    if (isAway(error) && faultIn(error) !== 'full_of_clients') this.#outages += 1
   }
 
   /** Whether it was opened before the last such answer, and has to be ended. */

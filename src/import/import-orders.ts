@@ -105,7 +105,7 @@ async function beginWhenFree(db: Kysely<Schema>, queue: Queue, options: ImportOp
     const begin = await beginRun(db, options)
     if (begin.kind === 'begun') return begin.run
     if (begin.kind === 'unended') {
-      await endRun(db, queue, begin.run)
+      await endRun(db, queue, begin.run).finally(() => releaseLease(db, begin.run).catch(() => undefined))
       continue
     }
     if (!waited) options.onWaiting(begin.run)

@@ -6,7 +6,7 @@ import type { Kysely } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
-import type { OrderId } from '../domain/ids.js'
+import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { leaveQueue } from './due-orders.js'
 
 /** From so many lost claims on, an order is claimed alone: it may be what its batches died of. */
@@ -56,13 +56,16 @@ export async function setAside(trx: Kysely<Schema>, orders: readonly { readonly 
  * Takes one lost claim off orders whose batch met an outage of the database: it was not their fault, and a database that
  * goes away again and again must not set sound orders aside.
  */
-export async function forgiveLostClaim(db: Database, ids: readonly OrderId[]): Promise<void> {
-  if (ids.length === 0) return
+export async function forgiveLostClaim(
+  db: Database,
+  { ids, token }: { readonly ids: readonly OrderId[]; readonly token: LeaseToken },
+): Promise<void> {
   await db
     .updateTable('due_orders')
     .set((eb) => ({ claims: eb('claims', '-', 1) }))
     .where(isAmong(db, 'order_id', ids))
-    .where('claims', '>', 0)
+    // Of no other claim, by this worker or another one.
+    .where('lease_token', '=', token)
     .execute()
 }
 
@@ -71,8 +74,13 @@ export async function forgiveLostClaim(db: Database, ids: readonly OrderId[]): P
  * they were tried, and they would be tried for ever.
  *
  * @param ranMs how long ago the batch was given to the thread
+ * @param alone whether the batch was a suspect; any other leaves suspects out, so it tells nothing of them
  */
-export async function countLostBatch(db: Database, ids: readonly OrderId[], ranMs: number): Promise<void> {
+export async function countLostBatch(
+  db: Database,
+  ids: readonly OrderId[],
+  { ranMs, alone }: { readonly ranMs: number; readonly alone: boolean },
+): Promise<void> {
   const began = (await databaseTime(db)) - ranMs
   await db
     .updateTable('due_orders')
@@ -80,5 +88,6 @@ export async function countLostBatch(db: Database, ids: readonly OrderId[], ranM
     .where(isAmong(db, 'order_id', ids))
     // A claim by this batch, or by another one meanwhile, has moved it.
     .where('due_at', '<', began)
+    .$if(!alone, (query) => query.where('claims', '<', SUSPECT_AFTER))
     .execute()
 }

@@ -33,7 +33,8 @@ export interface ScheduleOptions {
   readonly signal: AbortSignal
   readonly onRun: (task: Task, run: TaskRun) => void
   /** Told when a slot could not be looked at; it is tried again. */
-  readonly troubles: Troubles
+  /** Told when looking for the slots of a task fails, and when it works again; one for each task. */
+  readonly troublesOf: (task: Task) => Troubles
   /** Told every few seconds, unless the process hangs or the database neither answers nor fails. */
   readonly onAlive: () => void
 }
@@ -80,6 +81,7 @@ interface Running extends ScheduleOptions {
 
 async function followTask(db: Database, task: Task, options: Running): Promise<void> {
   const { clock, signal } = options
+  const troubles = options.troublesOf(task)
   let passed: number | null = null
   while (!signal.aborted) {
     const now = clock.now()
@@ -87,7 +89,7 @@ async function followTask(db: Database, task: Task, options: Running): Promise<v
     if (slot === null || slot === passed) {
       const next = task.slots.next(now) ?? Number.POSITIVE_INFINITY
       await clock.sleep(Math.min(next - now, LONGEST_SLEEP_MS), signal)
-    } else if (await passSlot(db, task, slot, options)) {
+    } else if (await passSlot(db, task, slot, { ...options, troubles })) {
       passed = slot
       // SQLite answers at once: without this, tasks that take longer than their slots would keep signals out for ever.
       await turnOfLoop()
@@ -98,15 +100,20 @@ async function followTask(db: Database, task: Task, options: Running): Promise<v
 }
 
 /** @returns whether the slot is done with, by whichever process */
-async function passSlot(db: Database, task: Task, slot: number, options: Running): Promise<boolean> {
+async function passSlot(
+  db: Database,
+  task: Task,
+  slot: number,
+  { troubles, ...options }: Running & { readonly troubles: Troubles },
+): Promise<boolean> {
   try {
     const claim = await claimSlot(db, task.name, slot)
     if (claim.kind === 'claimed') options.onRun(task, await runTask(db, task, claim.run))
-    options.troubles.worked()
+    troubles.worked()
     return claim.kind !== 'busy'
   } catch (error) {
     if (isReplaced(error)) options.giveUp(error)
-    else options.troubles.failed(error)
+    else troubles.failed(error)
     return false
   }
 }

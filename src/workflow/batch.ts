@@ -3,7 +3,7 @@ import { startBackground } from '../background.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { takeRepeats } from '../database/transaction.js'
-import type { OrderId } from '../domain/ids.js'
+import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Gateway } from '../payments/gateway.js'
 import { type ChargeOptions, chargeAll } from './charge.js'
 import { type Claim, type ClaimOptions, claim, renewLease } from './claim.js'
@@ -30,23 +30,33 @@ export interface BatchResult {
   readonly repeated: number
 }
 
+/** Told how far a batch is. */
+export interface BatchProgress {
+  /** The claim is committed, and the charges begin. */
+  claimed(token: LeaseToken): void
+  /** The gateway has answered a charge. */
+  answered(): void
+  /** All charges have been answered. */
+  charged(): void
+}
+
 /**
- * Takes the orders through the workflow, as far as they are due. A crash between any two steps leaves orders that the next worker claims when
- * the lease ends, and charges under the same keys.
- *
- * @param onAnswer called at each answer of the gateway
+ * Takes the orders through the workflow, as far as they are due. A crash between any two steps leaves orders that the next
+ * worker claims when the lease ends, and charges under the same keys.
  */
 export async function processBatch(
   db: Kysely<Schema>,
   gateway: Gateway,
   ids: readonly OrderId[],
   options: BatchOptions,
-  onAnswer?: () => void,
+  progress?: BatchProgress,
 ): Promise<BatchResult> {
   const claimed = await claim(db, ids, options.claim)
+  progress?.claimed(claimed.token)
   const answers = await whileRenewing(db, claimed, options.claim.leaseMs, () =>
-    chargeAll(gateway, claimed.orders, options.charge, onAnswer),
+    chargeAll(gateway, claimed.orders, options.charge, () => progress?.answered()),
   )
+  progress?.charged()
   const settled = claimed.orders.length > 0 ? await settle(db, claimed, answers, options.settle) : NOTHING_SETTLED
   const { count, failed, setAside, suspects } = claimed
   return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRepeats() }

@@ -13,14 +13,17 @@ import type { ServerEvent } from '../queue/queue.js'
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 8000
 
-/** A server is back when an attempt has lasted for so long: one that takes no changes still answers questions. */
-const BACK_MS = 2000
+/** A server is back when an attempt has lasted for so long: it takes up to five seconds to find that one hangs. */
+const BACK_MS = 6000
 
 /** An attempt that lasted for so long has come through the outage before it. */
 const SOUND_MS = 30_000
 
 /** Problems that pass by themselves, besides those of servers that are away. */
 const PASSING = new Set(['disk_full', 'database_locked'])
+
+/** Over when something was written: the server answers questions all the time. */
+const NEEDS_WRITE = new Set(['disk_full', 'database_locked', 'database_read_only'])
 
 /** How long to wait, and who is told. */
 export interface Waiting {
@@ -61,7 +64,7 @@ export async function throughOutages<Result>(
   }
   for (;;) {
     const began = performance.now()
-    const working = db && setTimeout(() => told?.exit === EXIT.unreachable && worked(), BACK_MS)
+    const working = db && setTimeout(() => told && !NEEDS_WRITE.has(told.code) && worked(), BACK_MS)
     let problem: UserError | undefined
     try {
       const result = await act(worked)
@@ -121,7 +124,7 @@ async function answers(db: Kysely<Schema>): Promise<boolean> {
 }
 
 /** Undefined for errors that do not pass by themselves. */
-function passingProblem(error: unknown, database: Config['database']): UserError | undefined {
+export function passingProblem(error: unknown, database: Config['database']): UserError | undefined {
   const problem = error instanceof UserError ? error : explainDatabaseError(error, database)
   if (!problem?.retryable) return undefined
   return problem.exit === EXIT.unreachable || PASSING.has(problem.code) ? problem : undefined
@@ -133,6 +136,6 @@ function overText(problem: UserError, reached: string | undefined): string {
   return reached ?? (isDatabaseAway(problem) ? 'The database is back.' : 'The queue is back.')
 }
 
-export function isDatabaseAway({ exit, code }: UserError): boolean {
+function isDatabaseAway({ exit, code }: UserError): boolean {
   return exit === EXIT.unreachable && code.startsWith('database_')
 }

@@ -1,13 +1,14 @@
 // A thread of a pool: it has its own connection and gateway, and takes one delivery a task.
 import { setInterval } from 'node:timers'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
+import { asError } from '../background.js'
 import type { Config } from '../config.js'
-import { connect, databaseProblem } from '../database/connection.js'
+import { connect, type Database, databaseProblem } from '../database/connection.js'
 import { WriteTurn } from '../database/write-turn.js'
-import type { OrderId } from '../domain/ids.js'
+import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Problem } from '../errors.js'
 import { createGateway } from '../payments/create-gateway.js'
-import { type BatchOptions, type BatchResult, processBatch } from './batch.js'
+import { type BatchOptions, type BatchProgress, type BatchResult, processBatch } from './batch.js'
 
 /** What every thread of a pool is started with. */
 export interface ThreadOptions {
@@ -32,12 +33,41 @@ export interface SignOfLife {
 const { config, batch, turn, connections, loaded, signMs } = workerData as ThreadOptions
 const open = () => connect(config.database, { turn: new WriteTurn(turn), connections })
 // A failure is told at the first delivery: of a thread that dies while it loads, the pool would make no other.
-let db = await open().catch(() => undefined)
+let db: Promise<Database> | undefined = open()
+await db.catch(() => {
+  db = undefined
+})
 const gateway = createGateway(config)
-/** In hand, with how many signs ago each had its last answer: counted, since a thread that was suspended had no time. */
-const inHand = new Set<{ signs: number }>()
+/** A batch in progress. */
+class Progress implements BatchProgress {
+  token: LeaseToken | undefined
+  #isCharging = false
+  /** Signs of life since its last answer from the gateway: counted, since a thread that was suspended had no time. */
+  signs = 0
+
+  claimed(token: LeaseToken): void {
+    this.token = token
+    this.#isCharging = true
+  }
+
+  answered(): void {
+    this.signs = 0
+  }
+
+  charged(): void {
+    this.signs = 0
+    this.#isCharging = false
+  }
+
+  /** Only charges count: waiting for locks of the database is no fault of the batch. */
+  countSign(): void {
+    if (this.#isCharging) this.signs += 1
+  }
+}
+
+const inHand = new Set<Progress>()
 const giveSign = () => {
-  for (const batch of inHand) batch.signs += 1
+  for (const batch of inHand) batch.countSign()
   const stillMs = signMs * Math.max(0, ...[...inHand].map((batch) => batch.signs))
   parentPort?.postMessage({ threadId, stillMs } satisfies SignOfLife)
 }
@@ -52,24 +82,31 @@ Atomics.add(loaded, 0, 1)
  */
 export type Answered =
   | { readonly result: BatchResult }
-  | { readonly problem: Problem }
-  | { readonly message: string; readonly stack: string | undefined }
+  | ({ readonly token: LeaseToken | undefined } & (
+      | { readonly problem: Problem }
+      | { readonly message: string; readonly stack: string | undefined }
+    ))
+
+/** Opened once, also where several batches ask for it; after a failure, the next one tries again. */
+function connection(): Promise<Database> {
+  db ??= open().catch((error: unknown) => {
+    db = undefined
+    throw error
+  })
+  return db
+}
 
 export default async function run(ids: readonly OrderId[]): Promise<Answered> {
-  const progress = { signs: 0 }
+  const progress = new Progress()
   inHand.add(progress)
-  const onAnswer = () => {
-    progress.signs = 0
-  }
   try {
-    db ??= await open()
-    return { result: await processBatch(db, gateway, ids, batch, onAnswer) }
+    return { result: await processBatch(await connection(), gateway, ids, batch, progress) }
   } catch (error) {
+    const { token } = progress
     const problem = databaseProblem(error, config.database)
-    if (problem) return { problem }
-    return error instanceof Error
-      ? { message: error.message, stack: error.stack }
-      : { message: String(error), stack: undefined }
+    if (problem) return { problem, token }
+    const { message, stack } = asError(error)
+    return { message, stack, token }
   } finally {
     inHand.delete(progress)
   }

@@ -3,10 +3,10 @@
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Piscina } from 'piscina'
-import { type BackgroundTask, startBackground } from '../background.js'
+import { asError, type BackgroundTask, startBackground } from '../background.js'
 import type { Config } from '../config.js'
 import { WriteTurn } from '../database/write-turn.js'
-import type { OrderId } from '../domain/ids.js'
+import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import type { BatchOptions, BatchResult } from './batch.js'
 import type { Answered, SignOfLife, ThreadOptions } from './thread.js'
@@ -27,6 +27,19 @@ const IDLE_MS = 10_000
  * at a time than these would only wait for each other's locks, and a server has a hundred connections for everybody.
  */
 const MOST_CONNECTIONS = 4
+
+/** A batch that failed in a thread that lives. */
+export class FailedBatch extends Error {
+  override readonly cause: Error
+  /** Of its claim; undefined where it failed before the claim was committed. */
+  readonly token: LeaseToken | undefined
+
+  constructor(cause: Error, token: LeaseToken | undefined) {
+    super(cause.message)
+    this.cause = cause
+    this.token = token
+  }
+}
 
 export class Threads {
   readonly #config: Config
@@ -84,13 +97,16 @@ export class Threads {
   async #run(pool: Pool, ids: readonly OrderId[]): Promise<BatchResult | undefined> {
     const answered = await pool.run(ids).catch((error: unknown) => {
       this.#onLost(
-        `A thread died with a batch of ${ids.length} in hand (${messageOf(error)}). The batch is claimed again when its lease ends.`,
+        `A thread died while it processed a batch of ${countOf(ids.length)} (${asError(error).message}). They are claimed again when their lease ends.`,
       )
     })
     if (!answered) return undefined
     if ('result' in answered) return answered.result
-    if ('problem' in answered) throw new UserError(answered.problem)
-    throw Object.assign(new Error(answered.message), { stack: answered.stack })
+    const cause =
+      'problem' in answered
+        ? new UserError(answered.problem)
+        : Object.assign(new Error(answered.message), { stack: answered.stack })
+    throw new FailedBatch(cause, answered.token)
   }
 
   #open({ threads, tasksPerThread, alone = false }: PoolShape): Pool {
@@ -114,7 +130,7 @@ export class Threads {
       } satisfies ThreadOptions,
     })
     // One that died with nothing in hand; unheard, it would end the process.
-    pool.on('error', (error: unknown) => this.#onLost(`A thread died with no batch in hand (${messageOf(error)}).`))
+    pool.on('error', (error: unknown) => this.#onLost(`A thread died while it was idle (${asError(error).message}).`))
     this.#watches.push(this.#watch(pool))
     return pool
   }
@@ -182,6 +198,6 @@ export function chargesPerWorker(
   return Math.max(1, Math.min(inFlightPerWorker, Math.floor(maxInFlight / concurrency)))
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+function countOf(orders: number): string {
+  return orders === 1 ? '1 order' : `${orders} orders`
 }

@@ -8,12 +8,12 @@ import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import { countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue, ServerEvent } from '../queue/queue.js'
-import { countLostBatch, forgiveLostClaim } from '../queue/suspects.js'
 import { type Limits, smoothed, startScaling } from './autoscale.js'
 import type { BatchResult } from './batch.js'
 import { startHeartbeat, type WorkFigures } from './heartbeat.js'
-import { isDatabaseAway, onceItCan, throughOutages, type Waiting } from './outage.js'
-import { Threads } from './threads.js'
+import { LostClaims } from './lost-claims.js'
+import { onceItCan, passingProblem, throughOutages, type Waiting } from './outage.js'
+import { FailedBatch, Threads } from './threads.js'
 
 export interface WorkOptions {
   /** Batches in hand at a time: between these, by what there is to do; the same twice holds it there. */
@@ -87,10 +87,13 @@ export async function work({ db, queue, config, figures }: Surroundings, options
   const limits = limitsWithin(config['payments.maxInFlight'], options.concurrency)
   const threads = new Threads(config, limits.max, options.onThreadLost)
   let totals = NO_TOTALS
-  // The work itself waits for a database that is away, and says so.
+  /** Whether the work waits for something that passes, and has said so. */
+  let isWaiting = false
   const explain = (error: unknown) => {
     const problem = error instanceof UserError ? error : explainDatabaseError(error, config.database)
-    return problem && isDatabaseAway(problem) ? undefined : (problem ?? asError(error))
+    const isSaid =
+      problem && (isWaiting || problem.code === 'database_unreachable') && passingProblem(problem, config.database)
+    return isSaid ? undefined : (problem ?? asError(error))
   }
   const troublesOf = (subject: string) => new Troubles({ subject, explain, onNotice: options.onNotice })
   const begin = async () => {
@@ -116,21 +119,22 @@ export async function work({ db, queue, config, figures }: Surroundings, options
     })
   let batchMs: number | undefined
   let scaling: BackgroundTask | undefined
-  const interrupted: OrderId[] = []
-  const take = async (ids: readonly OrderId[], isSuspect: boolean): Promise<Taken> => {
+  const lostClaims = new LostClaims(db, config.database)
+  const take = async (ids: readonly OrderId[], alone: boolean): Promise<Taken> => {
     const began = performance.now()
-    const ran = isSuspect ? threads.runAlone(ids) : threads.run(ids)
-    // Only an outage rejects: a thread that died or hung has no result.
-    const result = await ran.catch((error: unknown) => {
-      interrupted.push(...ids)
-      throw error
+    const ran = alone ? threads.runAlone(ids) : threads.run(ids)
+    const lost = () => ({ ids, alone, ranMs: performance.now() - began })
+    const result = await ran.catch(async (error: unknown) => {
+      if (!(error instanceof FailedBatch)) throw error
+      await lostClaims.failed(error, lost())
+      throw error.cause
     })
-    const ms = performance.now() - began
     if (!result) {
-      await countLostBatch(db, ids, ms)
+      await lostClaims.count(lost())
       return NOTHING_TAKEN
     }
-    if (!isSuspect) batchMs = smoothed(batchMs, ms)
+    const ms = performance.now() - began
+    if (!alone) batchMs = smoothed(batchMs, ms)
     // Orders that another worker had taken before are no batch's work.
     if (result.claimed > 0) heartbeat.countBatch(ms)
     totals = addResult(totals, result)
@@ -170,10 +174,12 @@ export async function work({ db, queue, config, figures }: Surroundings, options
       },
     })
     options.onStarted(limits)
-    const { onNotice } = options
+    const onNotice: WorkOptions['onNotice'] = (text, event) => {
+      isWaiting = event === 'server_away'
+      options.onNotice(text, event)
+    }
     await throughOutages({ db, database: config.database, signal, onNotice }, async (worked) => {
-      await forgiveLostClaim(db, interrupted)
-      interrupted.length = 0
+      await lostClaims.forgive()
       const handleAndTell = async (ids: readonly OrderId[]) => {
         const claimed = await handle(ids)
         if (claimed > 0) worked()

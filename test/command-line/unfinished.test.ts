@@ -40,13 +40,13 @@ describe('a command that nothing can finish any more', () => {
     expect(stderr).toContain('Error: The command stopped before it was done')
     expect(stderr).toContain('orderctl doctor')
     expect(stderr).not.toContain('unsettled')
-    expect(code).toBe(1)
+    expect(code).toBe(4)
   })
 
   test('ends with 1 and an error under --json', async () => {
     const { code, stdout, stderr } = await runWaiting('--json')
     expect(stderr).toBe('')
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'unfinished', retryable: true } })
-    expect(code).toBe(1)
+    expect(code).toBe(4)
   })
 })

@@ -25,7 +25,7 @@ const PROPOSALS: readonly (readonly [string, readonly string[]])[] = [
   ['orderctl failed ', ['clear', 'list', 'retry']],
   ['orderctl failed re', ['retry']],
   ['orderctl failed list --s', ['--since', '--sku', '--source']],
-  ['orderctl failed list --reason ', ['declined', 'expired', 'out_of_stock', 'payment_unknown']],
+  ['orderctl failed list --reason ', ['declined', 'expired', 'out_of_stock', 'payment_unknown', 'poison']],
   ['orderctl failed list --reason=de', ['declined']],
   ['orderctl failed list --reason declined --sou', ['--source']],
   // What looks like a command is the value of a flag.

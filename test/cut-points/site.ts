@@ -50,7 +50,7 @@ export const ROLES: readonly Role[] = [
   {
     name: 'MySQL',
     protocol: 'mysql',
-    openingMessages: 9,
+    openingMessages: 7,
     goodbye: /^.\0{3}.$/s,
     open: () => onDatabase('mysql'),
   },

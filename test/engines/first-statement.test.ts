@@ -6,6 +6,9 @@ import { connect } from '../../src/database/connection.js'
 import { CutProxy, type Loss } from '../cut-points/cut-proxy.js'
 import { describeOnServerEngines } from './place.js'
 
+/** What a connection is asked before it is used. */
+const FIRST = { postgres: /select 1\0/, mysql: /set session/ } as const
+
 describeOnServerEngines('a connection that is lost at its first statement', (test, engine) => {
   for (const loss of ['reset', 'end'] as const satisfies readonly Loss[]) {
     for (const when of ['before', 'after'] as const) {
@@ -13,7 +16,7 @@ describeOnServerEngines('a connection that is lost at its first statement', (tes
         const url = new URL(place.databaseUrl)
         const host = url.hostname
         const port = Number(url.port || (engine === 'postgres' ? 5432 : 3306))
-        const proxy = await CutProxy.open({ protocol: engine, host, port }, { at: /set session/, when, loss })
+        const proxy = await CutProxy.open({ protocol: engine, host, port }, { at: FIRST[engine], when, loss })
         onTestFinished(() => proxy.close())
         const through = Object.assign(url, { hostname: '127.0.0.1', port: String(proxy.port) }).href
         const db = await connect(readDatabase(through), { connections: 1 })

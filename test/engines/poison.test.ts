@@ -49,7 +49,7 @@ describeOnEngines(
     test('are counted of a batch that its thread lost before it claimed, and of nothing else', async ({ place }) => {
       const ids = await importing(place, 2)
       await claim(place.db, ids.slice(0, 1), OPTIONS)
-      await countLostBatch(place.db, ids, 0)
+      await countLostBatch(place.db, ids, { ranMs: 0, alone: false })
       expect(await place.rows('select claims from due_orders order by order_id')).toEqual([
         { claims: 1 },
         { claims: 1 },
@@ -58,9 +58,19 @@ describeOnEngines(
 
     test('because of an outage are given back', async ({ place }) => {
       const ids = await importing(place, 2)
-      await claim(place.db, ids.slice(0, 1), OPTIONS)
-      await forgiveLostClaim(place.db, ids)
-      expect(await place.rows('select claims from due_orders')).toEqual([{ claims: 0 }, { claims: 0 }])
+      const { token } = await claim(place.db, ids.slice(0, 1), OPTIONS)
+      const other = await claim(place.db, ids.slice(1), OPTIONS)
+      await forgiveLostClaim(place.db, { ids, token })
+      expect(await place.rows('select claims, lease_token from due_orders order by order_id')).toEqual([
+        { claims: 0, lease_token: token },
+        { claims: 1, lease_token: other.token },
+      ])
+    })
+
+    test('are not counted of suspects that a batch left out', async ({ place }) => {
+      const ids = await importing(place, 1)
+      for (let lost = 0; lost < 4; lost++) await countLostBatch(place.db, ids, { ranMs: -1000, alone: false })
+      expect(await place.rows('select claims from due_orders')).toEqual([{ claims: 2 }])
     })
 
     test('five times set an order aside for a person, with its stock and its intent', async ({ place }) => {
@@ -107,7 +117,7 @@ describeOnEngines(
 
     test('before there was a payment intent leave an order pending, and listed', async ({ place }) => {
       const ids = await importing(place, 1)
-      for (let lost = 0; lost < 5; lost++) await countLostBatch(place.db, ids, -1000)
+      for (let lost = 0; lost < 5; lost++) await countLostBatch(place.db, ids, { ranMs: -1000, alone: true })
       expect(await claim(place.db, ids, OPTIONS)).toMatchObject({ count: 0, setAside: 1 })
       expect(await place.rows('select status, reason from orders')).toEqual([{ status: 'pending', reason: 'poison' }])
       const importedAt = Number(await place.value('select started_at from imports'))

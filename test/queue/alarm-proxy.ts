@@ -5,10 +5,17 @@ import { createConnection, createServer, type Server, type Socket } from 'node:n
 /** Class and method of `basic.publish`. */
 const PUBLISH = Buffer.from([0, 60, 0, 40])
 
+/** A server with an alarm expects no heartbeats from a connection that it has blocked; the real one behind us does. */
+const HEARTBEAT = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce])
+const HEARTBEAT_MS = 3000
+
 export class AlarmProxy {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   readonly #held: { readonly near: Socket; readonly far: Socket; readonly data: Buffer }[] = []
+  readonly #beating = setInterval(() => {
+    for (const { far } of this.#held) far.write(HEARTBEAT)
+  }, HEARTBEAT_MS)
   #isRaised = false
 
   private constructor(target: number, host: string) {
@@ -70,6 +77,7 @@ export class AlarmProxy {
   }
 
   close(): void {
+    clearInterval(this.#beating)
     for (const socket of this.#sockets) socket.destroy()
     this.#server.close()
   }

@@ -1,5 +1,8 @@
 // What a queue's server may do to `import` and `work` while they run: go away, hang, forget. Nothing is lost, nothing is
 // done twice, and workers go on by themselves.
+import { execFileSync } from 'node:child_process'
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { until } from '../until.js'
@@ -17,8 +20,6 @@ export interface FragileServer {
   goOn(): void
   /** Loses every job. */
   forget(): Promise<void>
-  /** Resolves when a process has connected. */
-  connected(): Promise<void>
   /** A way to it on which connections can be lost without either end being told. */
   openLossyWay(): Promise<LossyWay>
   close(): Promise<void>
@@ -110,13 +111,14 @@ export function describeAway(start: () => Promise<FragileServer>): void {
     slow,
   }) => {
     await importing(place, 1, slow)
-    // As long as another writer has the database, the import can connect and read, and not store.
-    place.db.exec('begin immediate')
-    const running = place.start(slow, 'import', place.file('more.csv', singles(200)))
-    await server.connected()
-    await sleep(300)
+    const file = join(place.folder, 'pipe')
+    execFileSync('mkfifo', [file])
+    const running = place.start(slow, 'import', file)
+    // Opens once the import opens its file, which it does when it has connected.
+    const pipe = await open(file, 'w')
     await server.stop()
-    place.db.exec('commit')
+    await pipe.writeFile(singles(200))
+    await pipe.close()
     const { code, stdout, stderr } = await running.ended
     expect(code).toBe(4)
     expect(stdout).toMatch(/new orders\s.*199/)

@@ -23,7 +23,7 @@ function describePoison(engine: ServerEngine, start: StartDriver): void {
       onTestFinished(close)
       await importPoisoned(place, environment)
       const runs = await drainPoisoned(place, 'killing', environment)
-      expect(runs.map(({ code }) => code)).toEqual([null, null, null, null, null, 0])
+      expect(runs.map(({ code }) => code)).toEqual([null, null, null, null, null, 3])
       await expectOnlyPoisonLeft(place)
       await expectSoldWhenRetried(place, environment)
     })

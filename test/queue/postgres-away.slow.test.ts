@@ -58,7 +58,6 @@ async function startFragile(): Promise<FragileServer> {
     forget: async () => {
       await place.ask('delete from job')
     },
-    connected: () => until(() => proxy.connections > 0),
     openLossyWay: async () => {
       const lossy = await openProxy()
       return {

@@ -134,7 +134,6 @@ async function startFragile(): Promise<FragileServer> {
     forget: async () => {
       await withChannel((channel) => channel.purgeQueue(queuesNamed(name).orders))
     },
-    connected: () => until(() => proxy.connections > 0),
     openLossyWay: async () => {
       const lossy = await openRabbitProxy()
       return {

@@ -105,6 +105,7 @@ describeWithPrivateRedis(
           code: 4,
           result: { error: { code: 'redis_unavailable', retryable: true, message: expect.stringContaining(told) } },
         })
+        expect(await place.start(environment, 'work', '--no-wait').ended).toMatchObject({ code: 4 })
         await leave(admin)
         const { code, stderr } = await worker.ended
         expect(code, stderr).toBe(0)

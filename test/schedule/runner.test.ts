@@ -33,7 +33,7 @@ class Scene {
       clock,
       signal: over.signal,
       onRun: (task, run) => runs.push([task.name, run]),
-      troubles: new Troubles({ subject: 'Looking', explain: asError, onNotice: (text) => notices.push(text) }),
+      troublesOf: () => new Troubles({ subject: 'Looking', explain: asError, onNotice: (text) => notices.push(text) }),
       onAlive: () => undefined,
     })
     const started = {

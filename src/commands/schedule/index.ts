@@ -71,11 +71,12 @@ export default class Schedule extends BaseCommand {
             runEvent(task.name, run, { next_run: isoTime(next) }),
           )
         },
-        troubles: new Troubles({
-          subject: 'Looking for due tasks',
-          explain: (error) => explainDatabaseError(error, app.config.database) ?? asError(error),
-          onNotice: (text, event) => this.note(text, { event, level: event === 'retrying' ? 'warn' : 'info' }),
-        }),
+        troublesOf: ({ name }) =>
+          new Troubles({
+            subject: `Task ${name}`,
+            explain: (error) => explainDatabaseError(error, app.config.database) ?? asError(error),
+            onNotice: (text, event) => this.note(text, { event, level: event === 'retrying' ? 'warn' : 'info' }),
+          }),
         onAlive: () => systemd.alive(status()),
       })
     }

@@ -55,7 +55,9 @@ async function look(shop: Shop, exec?: string): Promise<string> {
     return await checkAlarms(
       db,
       config,
-      exec === undefined ? undefined : alarmCommand(exec, { output: undefined, environment: process.env }),
+      exec === undefined
+        ? undefined
+        : alarmCommand(exec, { output: undefined, environment: process.env, folder: shop.folder }),
     )
   } finally {
     await db.destroy()
@@ -166,7 +168,8 @@ describe.concurrent('schedule run alarms', () => {
   test('tells again after it was killed before it knew that the command had succeeded', async ({ shop }) => {
     shop.product('S-1', { onHand: 5 })
     const killing = `${writeDown(shop)}; kill -9 $PPID`
-    expect(await shop.runWith(WATCHED, 'schedule', 'run', 'alarms', '--exec', killing)).toMatchObject({ code: null })
+    const killed = shop.start(WATCHED, 'schedule', 'run', 'alarms', '--exec', killing)
+    expect(await killed.ended).toMatchObject({ code: null })
     expect(told(shop)).toEqual(['low_stock raised'])
     expect((await runOnce(shop, writeDown(shop))).code).toBe(0)
     await look(shop, writeDown(shop))
@@ -239,14 +242,14 @@ describe.concurrent('schedule run alarms', () => {
 
   test('hands over what happened in the environment, where no shell reads it', async ({ shop }) => {
     shop.product(`S-1"'; touch pwned; $(touch pwned) \`touch pwned\`\n\u001b[31m\u0000red`, { onHand: 4 })
-    const { code, stdout, stderr } = await shop.runWith(
+    const { code, stdout, stderr } = await shop.start(
       WATCHED,
       'schedule',
       'run',
       'alarms',
       '--exec',
       'env > env.txt; echo said by the command; echo complained >&2',
-    )
+    ).ended
     expect(code).toBe(0)
     expect(stderr).toBe('said by the command\ncomplained\n')
     expect(stdout).toMatch(/^alarms done in .*: low_stock raised: .*\n$/)
@@ -285,6 +288,7 @@ test('a command that hangs is killed with its children', async ({ shop }) => {
   const tell = alarmCommand(`sleep 600 & echo $! > '${pids}'; wait`, {
     output: undefined,
     environment: process.env,
+    folder: shop.folder,
     deadlineMs: 500,
   })
   const telling = { name: 'wait', state: 'raised', message: '', fix: '', value: 1, threshold: 1, since: 0 } as const
