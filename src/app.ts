@@ -1,18 +1,29 @@
 // Puts the program together from the configuration: the only file that knows every driver.
+import { hostname } from 'node:os'
 import type { Config } from './config.js'
 import { agreeOnClock } from './database/clocks.js'
-import { type Database, explainDatabaseError, openDatabase, openOrCreateDatabase } from './database/connection.js'
+import {
+  type Database,
+  explainDatabaseError,
+  openDatabase,
+  openOrCreateDatabase,
+  placeOf,
+} from './database/connection.js'
 import { readSetting, writeSetting } from './database/settings.js'
 import { UserError } from './errors.js'
 import { createQueue, type QueueOptions } from './queue/create-queue.js'
 import type { Queue } from './queue/queue.js'
-import { type CreatedReports, createReports } from './reports/create-reports.js'
+import type { PublishedFigures } from './redis/figures.js'
+import { DatabaseReports } from './reports/database-reports.js'
+import type { Reports } from './reports/reports.js'
 import { onceItCan, type Waiting } from './workflow/outage.js'
 
-export interface App extends CreatedReports {
+export interface App {
   readonly config: Config
   readonly db: Database
   readonly queue: Queue
+  /** Figures in Redis, if one is configured. */
+  readonly figures: PublishedFigures | undefined
 }
 
 export interface AppOptions extends QueueOptions {
@@ -24,8 +35,6 @@ export interface AppOptions extends QueueOptions {
   readonly connectQueue?: boolean
   /** Refuse a clock that differs from that of live workers: for what writes when orders fall due. */
   readonly agreeOnClock?: boolean
-  /** Told, in a sentence for people, when a server is away and something else stands in for it. */
-  readonly onNotice?: (text: string) => void
 }
 
 /** Opens what the configuration names, lends it to `use`, and closes it again however that ends. */
@@ -53,16 +62,19 @@ export async function withAppOnceReachable<Result>(
   return app && lend(app, use)
 }
 
+/** Lends the reports. They need the database alone, so nothing of the queue or of Redis is loaded. */
+export async function withReports<Result>(config: Config, use: (reports: Reports) => Promise<Result>): Promise<Result> {
+  const db = await openShop(config, {})
+  return closing(config, db, () => use(new DatabaseReports(db, config.timeZone)))
+}
+
 async function openApp(config: Config, options: AppOptions): Promise<App> {
-  const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database)
+  const db = await openShop(config, options)
   let queue: Queue | undefined
   try {
-    await refusePartOfCopy(db)
-    if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
-    if (options.agreeOnClock) await agreeOnClock(db)
     queue = await createQueue(db, config, options)
     if (options.connectQueue) await queue.connect()
-    return { config, db, queue, ...(await createReports(db, config, options.onNotice ?? (() => undefined))) }
+    return { config, db, queue, figures: await createFigures(db, config) }
   } catch (error) {
     // A queue whose server answers but cannot be used still has its connection, which would keep the process from ending.
     await queue?.close()
@@ -71,15 +83,41 @@ async function openApp(config: Config, options: AppOptions): Promise<App> {
   }
 }
 
-async function lend<Result>(app: App, use: (app: App) => Promise<Result>): Promise<Result> {
-  const { config, db, queue, redisReports } = app
+async function openShop(config: Config, options: AppOptions): Promise<Database> {
+  const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database)
   try {
-    return await use(app)
+    await refusePartOfCopy(db)
+    if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
+    if (options.agreeOnClock) await agreeOnClock(db)
+    return db
   } catch (error) {
+    await db.destroy()
     throw explainDatabaseError(error, config.database) ?? error
-  } finally {
-    await Promise.all([queue.close(), redisReports?.close()]).finally(() => db.destroy())
   }
+}
+
+function lend<Result>(app: App, use: (app: App) => Promise<Result>): Promise<Result> {
+  return closing(app.config, app.db, () => use(app).finally(() => app.queue.close()))
+}
+
+async function closing<Result>({ database }: Config, db: Database, use: () => Promise<Result>): Promise<Result> {
+  try {
+    return await use()
+  } catch (error) {
+    throw explainDatabaseError(error, database) ?? error
+  } finally {
+    await db.destroy()
+  }
+}
+
+/** Makes no connection yet. */
+async function createFigures(db: Database, config: Config) {
+  const { redis: address, redisPrefix: prefix, timeZone, database } = config
+  if (!address) return undefined
+  const { PublishedFigures } = await import('./redis/figures.js')
+  const place = `${placeOf(database)}${database.kind === 'sqlite' ? ` on ${hostname()}` : ''}`
+  const reports = new DatabaseReports(db, timeZone)
+  return new PublishedFigures({ db, reports, address, prefix, timeZone, place })
 }
 
 /** Figures over a part of a shop would be wrong, and work on it would be lost. */

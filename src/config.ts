@@ -27,7 +27,7 @@ const SETTINGS = {
     'where everything is kept: sqlite:PATH, postgres://HOST/DATABASE or mysql://HOST/DATABASE',
     readDatabase,
   ),
-  redis: setting('ORDERCTL_REDIS_URL', '', 'keeps leaderboards and KPIs at hand: redis://HOST, or none', readRedis),
+  redis: setting('ORDERCTL_REDIS_URL', '', 'publishes leaderboards and KPIs: redis://HOST, or none', readRedis),
   redisPrefix: setting(
     'ORDERCTL_REDIS_PREFIX',
     '',

@@ -1,9 +1,10 @@
 // What every command has in common: the configuration, one way to show a result, and errors that say what to do next.
 import { resolve } from 'node:path'
 import { Command, type Config as CommandConfig, Errors, Flags } from '@oclif/core'
-import { type App, type AppOptions, withApp, withAppOnceReachable } from '../app.js'
+import { type App, type AppOptions, withApp, withAppOnceReachable, withReports } from '../app.js'
 import { type Config, type LoadedConfig, loadConfig, nearest, type SettingKey } from '../config.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
+import type { Reports } from '../reports/reports.js'
 import type { Progress } from '../terminal/progress.js'
 import { type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
@@ -61,18 +62,20 @@ export abstract class BaseCommand extends Command {
   }
 
   protected withApp<Result>(use: (app: App) => Promise<Result>, options: AppOptions = {}): Promise<Result> {
-    return withApp(this.settings, { onNotice: this.#noticeAway, ...options }, use)
+    return withApp(this.settings, options, use)
   }
 
-  /** The same for commands that run for good; undefined if the signal came while a server was waited for. */
+  protected withReports<Result>(use: (reports: Reports) => Promise<Result>): Promise<Result> {
+    return withReports(this.settings, use)
+  }
+
+  /** As withApp, for commands that run for good; undefined if the signal came while a server was waited for. */
   protected withAppOnceReachable<Result>(
     use: (app: App) => Promise<Result>,
     options: AppOptions & { readonly waiting: Waiting | undefined },
   ): Promise<Result | undefined> {
-    return withAppOnceReachable(this.settings, { onNotice: this.#noticeAway, ...options }, use)
+    return withAppOnceReachable(this.settings, options, use)
   }
-
-  readonly #noticeAway = (text: string) => this.note(text, { event: 'server_away', level: 'warn' })
 
   /** The setting's value in words, without passwords. */
   protected shownSetting(key: SettingKey): string {

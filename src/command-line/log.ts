@@ -12,7 +12,7 @@ export const EVENTS = {
   progress: 'every ten seconds, if anything was done: `orders` or `lines` so far, and as many a second in these ten',
   scaled: 'a worker now has up to `to` batches in hand, before it was `from`',
   thread_lost: 'a thread of a worker died or hung; its orders are claimed again when their lease ends',
-  server_away: 'a server does not answer, or a disk is full; it is waited for, or another one stands in',
+  server_away: 'a server does not answer, or a disk is full; it is waited for',
   server_back: 'it answers again, or there is space again',
   waiting: 'an import lets another one from the same source end first: its `file` and `pid`',
   line_rejected: 'the first lines that were not imported: `line`, `reason`',

@@ -50,11 +50,11 @@ export default class Rebuild extends BaseCommand {
     const audit = await this.withApp(
       async (app) => {
         const { timeZone } = this.settings
-        if (flags.check) return auditDatabase(app.db, timeZone, app.redisReports)
-        if (flags.fix) await repair(app.db, timeZone, app.redisReports)
+        if (flags.check) return auditDatabase(app.db, timeZone, app.figures)
+        if (flags.fix) await repair(app.db, timeZone, app.figures)
         else await this.#rebuild(app, args.what ?? 'all')
         // The queue alone was asked for: what Redis keeps of the figures was not made anew, so it is not looked at.
-        return auditDatabase(app.db, timeZone, args.what === 'queue' && !flags.fix ? undefined : app.redisReports)
+        return auditDatabase(app.db, timeZone, args.what === 'queue' && !flags.fix ? undefined : app.figures)
       },
       { anyTimeZone: true },
     )
@@ -66,8 +66,8 @@ export default class Rebuild extends BaseCommand {
     }
   }
 
-  async #rebuild({ db, queue, redisReports }: App, what: RebuildTarget): Promise<void> {
-    const { refiled, published } = await rebuild(db, queue, what, this.settings.timeZone, redisReports)
+  async #rebuild({ db, queue, figures }: App, what: RebuildTarget): Promise<void> {
+    const { refiled, published } = await rebuild(db, queue, what, this.settings.timeZone, figures)
     if (refiled > 0) this.note(`${countOf(refiled, 'order')} filed under another day of ${this.settings.timeZone}.`)
     if (published > 0) this.note(`${countOf(published, 'order')} put back into the queue.`)
   }

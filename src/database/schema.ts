@@ -28,14 +28,24 @@ export interface Schema extends OperationsTables {
 }
 
 /** What belongs to the database and not to a process. */
+type SettingName =
+  | 'queue_paused'
+  | 'time_zone'
+  | 'database_id'
+  | 'sales_id'
+  | 'copying_from'
+  | 'turn_imports'
+  | 'turn_schedule'
+  | 'turn_names'
+
 interface SettingsTable {
   /**
-   * Whether the queue is paused; which time zone the days are in; a random name for the sales figures as they are, which
-   * copies elsewhere carry: figures that were written anew get another one, and copies of the old ones are known as such.
+   * Whether the queue is paused; which time zone the days are in; two random names for who reads figures elsewhere: of the
+   * database, and of its sales figures as they are, which get another one when they are rebuilt.
    * `copying_from` names the file whose copy was begun here and is not whole, and is empty otherwise.
    * The turns are rows to be locked, and say nothing.
    */
-  name: 'queue_paused' | 'time_zone' | 'sales_id' | 'copying_from' | 'turn_imports' | 'turn_schedule' | 'turn_names'
+  name: SettingName
   value: string
 }
 

@@ -26,6 +26,8 @@ export function isCurrency(code: string): code is Currency {
   return decimalsByCode.has(code)
 }
 
+export const CURRENCIES: readonly Currency[] = [...decimalsByCode.keys()].filter(isCurrency)
+
 /** How many decimals the currency has: 2 for USD, 0 for JPY, 3 for BHD. */
 export function currencyDecimals(currency: Currency): number {
   const decimals = decimalsByCode.get(currency)

@@ -94,10 +94,10 @@ export function hasSameFigures({ before, after }: Move): boolean {
   return before.differences === after.differences && figures(before) === figures(after)
 }
 
-type CopiedSetting = 'time_zone' | 'sales_id' | 'queue_paused'
+type CopiedSetting = 'time_zone' | 'database_id' | 'sales_id' | 'queue_paused'
 
 async function readSettings(db: Database): Promise<[CopiedSetting, string | undefined][]> {
-  const names: CopiedSetting[] = ['time_zone', 'sales_id', 'queue_paused']
+  const names: CopiedSetting[] = ['time_zone', 'database_id', 'sales_id', 'queue_paused']
   const rows = await db.selectFrom('settings').select(['name', 'value']).where('name', 'in', names).execute()
   return names.map((name) => [name, rows.find((row) => row.name === name)?.value])
 }

@@ -75,15 +75,22 @@ export function unreachable(address: RedisAddress, cause: unknown): UserError {
   }
   const { name } = address
   const why = inPlainWords(cause instanceof Error ? cause.message : String(cause))
-  const refused = /WRONGPASS|NOAUTH|NOPERM|invalid username/i.test(why)
+  if (/WRONGPASS|NOAUTH|NOPERM|invalid username/i.test(why)) {
+    const message = `Redis at ${name} does not let us in: ${why}.`
+    const fix = 'Correct user and password in ORDERCTL_REDIS_URL or ORDERCTL_QUEUE_URL (redis://USER:PASSWORD@HOST).'
+    return new UserError({ code: 'redis_refused', message, fix, exit: EXIT.unreachable }, { cause })
+  }
+  if (cause instanceof Error && cause.name === 'ReplyError') {
+    const message = `Redis at ${name} refuses a command: ${why}.`
+    const fix = 'Correct what it names, or unset ORDERCTL_REDIS_URL and ORDERCTL_QUEUE_URL to work without Redis.'
+    return new UserError({ code: 'redis_refused_command', message, fix }, { cause })
+  }
   return new UserError(
     {
-      code: refused ? 'redis_refused' : 'redis_unreachable',
-      message: `Redis at ${name} ${refused ? 'does not let us in' : 'cannot be reached'}: ${why}.`,
-      fix: refused
-        ? 'Correct user and password in ORDERCTL_REDIS_URL or ORDERCTL_QUEUE_URL (redis://USER:PASSWORD@HOST).'
-        : `Start it (try: redis-cli -u redis://${name} ping), correct ORDERCTL_REDIS_URL or ORDERCTL_QUEUE_URL, or unset them to work without Redis.`,
-      retryable: !refused,
+      code: 'redis_unreachable',
+      message: `Redis at ${name} cannot be reached: ${why}.`,
+      fix: `Start it (try: redis-cli -u redis://${name} ping), correct ORDERCTL_REDIS_URL or ORDERCTL_QUEUE_URL, or unset them to work without Redis.`,
+      retryable: true,
       exit: EXIT.unreachable,
     },
     { cause },

@@ -11,7 +11,7 @@ import type { DataPromise } from './promises/promise.js'
 import { SALES_PROMISES } from './promises/sales.js'
 import { STOCK_PROMISES } from './promises/stock.js'
 
-export interface Check {
+interface Check {
   /** Stable, for scripts. */
   readonly name: string
   readonly about: string
@@ -30,15 +30,15 @@ export interface Audit {
   readonly differences: number
 }
 
-/** Figures that are kept elsewhere, too. */
+/** Figures that are published elsewhere, too. */
 export interface FiguresCopy {
-  /** Makes it anew from the database. */
+  /** Publishes all of them again. */
   rebuild(): Promise<void>
-  /** Compares it with the database, and changes nothing. */
+  /** Compares them with the database, and changes nothing. */
   check(): Promise<readonly Check[]>
 }
 
-export const MOST_EXAMPLES = 5
+const MOST_EXAMPLES = 5
 
 /** Rows of the sales figures that are not those of the completed orders. */
 export function countSalesDifferences(db: Database): Promise<number> {

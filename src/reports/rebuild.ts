@@ -36,7 +36,7 @@ export interface Rebuilt {
  * Leaderboards and KPIs read the same figures, so either is rebuilt with the other.
  *
  * @param timeZone the one that days should be in
- * @param copy of the figures, made anew with them
+ * @param copy of the figures, which is published again with them
  * @throws UserError where days are in another zone and an import runs, which files by the zone that it began with
  */
 export async function rebuild(
@@ -186,7 +186,7 @@ async function repairStock(trx: Database): Promise<void> {
 }
 
 async function replaceSales(trx: Database): Promise<void> {
-  // Copies of the figures that were, wherever they are, count no longer.
+  // Figures that were published before are those of another name, and are published again.
   await trx.deleteFrom('settings').where('name', '=', 'sales_id').execute()
   await trx.deleteFrom('sales_by_customer').execute()
   await trx

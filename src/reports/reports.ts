@@ -1,4 +1,4 @@
-// What the reports answer. Commands know only this: whether the database or a cache answers is not their business.
+// What the reports answer.
 import type { Day } from '../domain/business-day.js'
 import type { Currency, Money } from '../domain/money.js'
 
@@ -83,7 +83,7 @@ export interface RankQuery extends CurrencyChoice {
   readonly customer: string
 }
 
-export interface OneCurrency extends Generated {
+interface OneCurrency extends Generated {
   /** Null where none was asked for and nothing was sold. */
   readonly currency: Currency | null
   /** Where none was asked for: the currencies that were not chosen, the most used first. */

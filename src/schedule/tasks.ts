@@ -5,7 +5,8 @@ import { databaseTime } from '../database/engine.js'
 import { addDays, dayAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
 import type { Queue } from '../queue/queue.js'
-import type { CreatedReports } from '../reports/create-reports.js'
+import type { PublishedFigures } from '../redis/figures.js'
+import { DatabaseReports } from '../reports/database-reports.js'
 import { rebuild } from '../reports/rebuild.js'
 import { expireReservations } from '../workflow/expire.js'
 import { checkAlarms, type Tell } from './alarm-state.js'
@@ -14,10 +15,11 @@ import { takeSnapshot } from './snapshots.js'
 import { slotsOf, type TaskName } from './timetable.js'
 
 /** What tasks work on. */
-export interface TaskSurroundings extends CreatedReports {
+export interface TaskSurroundings {
   readonly config: Config
   readonly db: Database
   readonly queue: Queue
+  readonly figures: Pick<PublishedFigures, 'publishKpis' | 'rebuild' | 'check'> | undefined
   /** Who is told of alarms; without, they are written down only. */
   readonly tell?: Tell | undefined
 }
@@ -37,7 +39,7 @@ interface TaskKind {
 }
 
 const TASKS: Readonly<Record<TaskName, TaskKind>> = {
-  kpis: { description: 'compute the figures of the moment, of today and of yesterday', run: computeKpis },
+  kpis: { description: 'compute the KPIs of the present days, and publish them in Redis', run: computeKpis },
   leaderboards: {
     description: 'compare the sales figures with the orders, and build the boards anew',
     run: rebuildBoards,
@@ -72,24 +74,22 @@ export function createTask(name: TaskName, surroundings: TaskSurroundings): Task
   }
 }
 
-/** With a Redis, these are then at hand there; without one, it is known that they can be computed. */
-async function computeKpis({ reports, config: { timeZone } }: TaskSurroundings): Promise<string> {
+/** Publishes them in Redis, if there is one; without it, shows that they can be computed. */
+async function computeKpis({ db, figures, config: { timeZone } }: TaskSurroundings): Promise<string> {
+  const reports = new DatabaseReports(db, timeZone)
   const now = Date.now()
   const today = dayAt(now, timeZone)
   const yesterday = addDays(today, -1)
   const { pendingOrders } = await reports.realtime(now)
   await reports.daily(today)
   await reports.daily(yesterday)
+  await figures?.publishKpis(now)
   return `${yesterday}, ${today}; ${groupThousands(pendingOrders)} pending`
 }
 
-async function rebuildBoards(surroundings: TaskSurroundings): Promise<string> {
-  const { db, queue, config, redisReports } = surroundings
-  await rebuild(db, queue, 'leaderboard', config.timeZone, redisReports)
-  if (!redisReports) return 'in the database'
-  // The cached figures went with the boards that they were kept beside.
-  await computeKpis(surroundings)
-  return 'in the database and in Redis'
+async function rebuildBoards({ db, queue, config, figures }: TaskSurroundings): Promise<string> {
+  await rebuild(db, queue, 'leaderboard', config.timeZone, figures)
+  return figures ? 'in the database and in Redis' : 'in the database'
 }
 
 async function snapshot({ db }: TaskSurroundings): Promise<string> {

@@ -71,22 +71,19 @@ type Taken = Pick<BatchResult, 'claimed' | 'suspects'>
 
 const NOTHING_TAKEN: Taken = { claimed: 0, suspects: [] }
 
-/** Between two refreshes: at least so long, and nine times as long as one takes, so that they cost a tenth of the time. */
-const REFRESH_MS = 5000
-const REFRESH_SHARE = 9
+/** Pause between two publications: at least so long, and nine times as long as one takes, so they cost a tenth of the time. */
+const PUBLISH_MS = 5000
+const PUBLISH_SHARE = 9
 
 interface Surroundings {
   readonly db: Kysely<Schema>
   readonly queue: Queue
   readonly config: Config
-  /** Figures that are kept outside of the database, and follow it. */
-  readonly redisReports: { refresh(): Promise<void> } | undefined
+  /** Figures in Redis that follow the database. */
+  readonly figures: { publish(): Promise<void> } | undefined
 }
 
-export async function work(
-  { db, queue, config, redisReports }: Surroundings,
-  options: WorkOptions,
-): Promise<WorkTotals> {
+export async function work({ db, queue, config, figures }: Surroundings, options: WorkOptions): Promise<WorkTotals> {
   const limits = limitsWithin(config['payments.maxInFlight'], options.concurrency)
   const threads = new Threads(config, limits.max, options.onThreadLost)
   let totals = NO_TOTALS
@@ -113,10 +110,10 @@ export async function work(
   }
   const stop = stopWhen({ ...options, signal: AbortSignal.any([options.signal, heartbeat.fatal]) })
   stop.signal.addEventListener('abort', options.onStopping)
-  const refreshing =
-    redisReports &&
-    startBackground(() => redisReports.refresh(), {
-      pauseMs: (took) => Math.max(REFRESH_MS, REFRESH_SHARE * took),
+  const publishing =
+    figures &&
+    startBackground(() => figures.publish(), {
+      pauseMs: (took) => Math.max(PUBLISH_MS, PUBLISH_SHARE * took),
       troubles: troublesOf('Updating Redis'),
       lastRun: true,
     })
@@ -197,7 +194,7 @@ export async function work(
     await scaling?.end()
     stop.forget()
     await threads.close()
-    await refreshing?.end()
+    await publishing?.end()
     await heartbeat.end()
   }
 }

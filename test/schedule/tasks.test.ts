@@ -2,13 +2,12 @@
 import { describe, expect, test as plainTest } from 'vitest'
 import { loadConfig } from '../../src/config.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
+import type { PublishedFigures } from '../../src/redis/figures.js'
 import { auditDatabase } from '../../src/reports/audit.js'
-import { DatabaseReports } from '../../src/reports/database-reports.js'
-import type { RedisReports } from '../../src/reports/redis-reports.js'
 import { createTask } from '../../src/schedule/tasks.js'
 import type { TaskName } from '../../src/schedule/timetable.js'
+import { FiguresShop } from '../redis/figures-shop.js'
 import { describeWithRedis } from '../redis.js'
-import { RedisShop } from '../reports/redis-shop.js'
 import { Shop } from '../reports/shop.js'
 
 const test = plainTest.extend<{ shop: Shop }>({
@@ -20,11 +19,10 @@ const test = plainTest.extend<{ shop: Shop }>({
   },
 })
 
-function run({ db, path }: Shop, name: TaskName, redisReports?: RedisReports): Promise<string> {
+function run({ db, path }: Shop, name: TaskName, figures?: PublishedFigures): Promise<string> {
   const folders = { working: '/nowhere', user: '/nowhere', data: '/nowhere' }
   const { config } = loadConfig({ ORDERCTL_DATABASE_URL: `sqlite:${path}` }, folders)
-  const reports = redisReports ?? new DatabaseReports(db, config.timeZone)
-  return createTask(name, { db, config, queue: new EmbeddedQueue(db), reports, redisReports }).run()
+  return createTask(name, { db, config, queue: new EmbeddedQueue(db), figures }).run()
 }
 
 describe('reservations', () => {
@@ -97,18 +95,30 @@ test('kpis fails where a figure cannot be computed', async ({ shop }) => {
 })
 
 describeWithRedis('with a Redis', () => {
-  test('kpis are at hand there, also after leaderboards has built the boards anew', async () => {
-    const at = await RedisShop.open()
+  test('kpis publishes, and leaderboards puts the boards right and leaves the KPIs', async () => {
+    const at = await FiguresShop.open()
     await at.sell('A', 'ann', 1000)
-    const expected = ['daily', 'daily', 'realtime']
     const kinds = async () =>
-      (await at.keys()).flatMap((key) => /^kpis:(daily|realtime)/.exec(key)?.slice(1) ?? []).sort()
-    await run(at.shop, 'kpis', at.reports)
+      (await at.keys()).flatMap((key) => /^kpis:(daily|range|realtime)/.exec(key)?.slice(1) ?? [])
+    await run(at.shop, 'kpis', at.figures)
+    const expected = await kinds()
+    // On some days of the month, two of the three ranges are the same.
+    expect(new Set(expected)).toEqual(new Set(['daily', 'range', 'realtime']))
+    await at.redis.zadd(at.key('leaderboard:customers:spending:USD'), 77, 'ann')
+    expect(await run(at.shop, 'leaderboards', at.figures)).toBe('in the database and in Redis')
+    expect(await at.board('customers:spending:USD')).toEqual({ ann: 1000 })
     expect(await kinds()).toEqual(expected)
-    await at.redis.zadd(`${at.prefix}leaderboard:customers:spending:USD`, 77, 'ann')
-    expect(await run(at.shop, 'leaderboards', at.reports)).toBe('in the database and in Redis')
-    expect(await at.redis.zscore(`${at.prefix}leaderboard:customers:spending:USD`, 'ann')).toBe('1000')
-    expect(await kinds()).toEqual(expected)
+    await at.close()
+  })
+
+  test('both fail, and name the other database, where the prefix is taken', async () => {
+    const at = await FiguresShop.open()
+    const other = await FiguresShop.open(at.url, at.prefix)
+    await at.figures.publish()
+    for (const name of ['kpis', 'leaderboards'] as const) {
+      await expect(run(other.shop, name, other.figures)).rejects.toThrow(`another database: ${at.shop.path} (id `)
+    }
+    await other.close()
     await at.close()
   })
 })

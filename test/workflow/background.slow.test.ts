@@ -1,5 +1,6 @@
 // What runs beside the batches of a worker fails: the worker says so once, lives, and says when it works again.
 import { expect } from 'vitest'
+import { FiguresShop } from '../redis/figures-shop.js'
 import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../redis.js'
 import { until } from '../until.js'
 import { test } from '../workplace.js'
@@ -36,5 +37,22 @@ describeWithRedis('updating Redis', () => {
     expect(await removeKeys(redisUrl ?? '', prefix)).not.toEqual([])
     expect(code, stderr).toBe(130)
     expect(timesIn(stderr, 'Updating Redis failed')).toBe(1)
+  })
+
+  test('is refused where another database publishes: the worker says so once, and lives', async ({ place }) => {
+    const prefix = randomPrefix()
+    await place.run('migrate')
+    const other = await FiguresShop.open(redisUrl ?? '', prefix)
+    await other.sell('1', 'ann', 1000)
+    await other.figures.publish()
+    const worker = place.start({ ORDERCTL_REDIS_URL: redisUrl ?? '', ORDERCTL_REDIS_PREFIX: prefix }, 'work')
+    await worker.saw(`Updating Redis failed: The figures under the prefix "${prefix}" in Redis at`)
+    worker.child.kill('SIGTERM')
+    const { code, stderr } = await worker.ended
+    expect(code, stderr).toBe(130)
+    expect(stderr).toContain(other.shop.path)
+    expect(timesIn(stderr, 'Updating Redis failed')).toBe(1)
+    expect(await other.board('customers:spending:USD')).toEqual({ ann: 1000 })
+    await other.close()
   })
 })

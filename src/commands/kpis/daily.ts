@@ -31,7 +31,7 @@ export default class KpisDaily extends BaseCommand {
     const { flags } = await this.parse(KpisDaily)
     const { timeZone } = this.settings
     const day = flags.date === undefined ? dayAt(Date.now(), timeZone) : readDay('--date', flags.date)
-    const report = await this.withApp(({ reports }) => reports.daily(day))
+    const report = await this.withReports((reports) => reports.daily(day))
     const rows = report.kpis.map((kpis) => [day, ...kpisCells(kpis, flags.csv)])
     if (rows.length > 0 || flags.csv) this.showTable({ columns: [{ heading: 'date' }, ...KPIS_COLUMNS], rows }, flags)
     if (rows.length === 0) {

@@ -36,7 +36,7 @@ export default class KpisRange extends BaseCommand {
     const { flags } = await this.parse(KpisRange)
     const { timeZone } = this.settings
     const { from, to } = readRange(flags.from, flags.to)
-    const report = await this.withApp(({ reports }) => reports.range(from, to))
+    const report = await this.withReports((reports) => reports.range(from, to))
     if (flags.csv) this.#showDays(report, true)
     else if (report.days.length > 0) this.#showAll(report)
     if (report.days.length === 0) {

@@ -27,7 +27,7 @@ export default class KpisRealtime extends BaseCommand {
 
   async run(): Promise<KpisRealtimeResult> {
     const { flags } = await this.parse(KpisRealtime)
-    const figures = await this.withApp(({ reports }) => reports.realtime(Date.now()))
+    const figures = await this.withReports((reports) => reports.realtime(Date.now()))
     this.showTable(figuresTable(figures, flags.csv), flags)
     return {
       date: figures.day,

@@ -32,7 +32,7 @@ export default class LeaderboardCustomers extends LeaderboardCommand {
   async run(): Promise<LeaderboardCustomersResult> {
     const { flags } = await this.parse(LeaderboardCustomers)
     const query = { ...this.readChoice(flags), limit: flags.limit }
-    const board = await this.withApp(({ reports }) => reports.customers(query))
+    const board = await this.withReports((reports) => reports.customers(query))
     if (board.entries.length > 0 || flags.csv) this.showTable(customersTable(board.entries, flags.csv), flags)
     else this.noteNothingSold(board.currency)
     this.noteOthers(board)

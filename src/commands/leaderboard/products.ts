@@ -33,7 +33,7 @@ export default class LeaderboardProducts extends LeaderboardCommand {
   async run(): Promise<LeaderboardProductsResult> {
     const { flags } = await this.parse(LeaderboardProducts)
     const query = { ...this.readChoice(flags), limit: flags.limit }
-    const board = await this.withApp(({ reports }) => reports.products(query))
+    const board = await this.withReports((reports) => reports.products(query))
     if (board.entries.length > 0 || flags.csv) this.showTable(productsTable(board.entries, flags.csv), flags)
     else this.noteNothingSold(board.currency)
     this.noteOthers(board)

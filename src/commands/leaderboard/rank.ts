@@ -35,7 +35,7 @@ export default class LeaderboardRank extends LeaderboardCommand {
   async run(): Promise<LeaderboardRankResult> {
     const { args, flags } = await this.parse(LeaderboardRank)
     const query = { ...this.readChoice(flags), customer: args.CUSTOMER_ID }
-    const standing = await this.withApp(({ reports }) => reports.rank(query))
+    const standing = await this.withReports((reports) => reports.rank(query))
     if (standing.rank !== null || flags.csv) this.showTable(rankTable(standing, flags.csv), flags)
     else this.note(`${standing.customer} has no completed order that counts here.`)
     this.noteOthers(standing)

@@ -1,23 +1,22 @@
-// A shop whose reports keep figures in Redis, under a prefix of the test's own.
+// A shop that publishes figures in Redis, under a prefix of the test's own.
 import { Redis } from 'ioredis'
 import { type Database, openDatabase } from '../../src/database/connection.js'
+import { PublishedFigures } from '../../src/redis/figures.js'
 import { DatabaseReports } from '../../src/reports/database-reports.js'
-import { RedisReports } from '../../src/reports/redis-reports.js'
 import { addressOf, randomPrefix, redisUrl, removeKeys } from '../redis.js'
-import { type OrderWish, Shop } from './shop.js'
+import { type OrderWish, Shop } from '../reports/shop.js'
 
-export const EVERYTHING = { currency: undefined, period: { from: undefined, to: undefined } } as const
+export const SPENDING = 'customers:spending:USD'
 
-export class RedisShop {
+export class FiguresShop {
   readonly shop: Shop
   readonly prefix: string
   readonly url: string
-  /** As another program would see what is kept. */
+  /** As another program sees what is published. */
   readonly redis: Redis
-  readonly reports: RedisReports
+  readonly figures: PublishedFigures
   /** What to compare with. */
-  readonly database: DatabaseReports
-  readonly warnings: string[] = []
+  readonly reports: DatabaseReports
   readonly #closing: (() => Promise<unknown>)[] = []
 
   private constructor(shop: Shop, url: string, prefix: string) {
@@ -26,21 +25,20 @@ export class RedisShop {
     this.prefix = prefix
     this.redis = new Redis(url)
     this.redis.on('error', () => undefined)
-    this.database = new DatabaseReports(shop.db, 'UTC')
-    this.reports = this.reportsOn(shop.db)
+    this.reports = new DatabaseReports(shop.db, 'UTC')
+    this.figures = this.figuresOf(shop.db)
   }
 
   /** @param prefix of another shop, to meet it there */
-  static async open(url = redisUrl ?? '', prefix = randomPrefix()): Promise<RedisShop> {
-    return new RedisShop(await Shop.open(), url, prefix)
+  static async open(url = redisUrl ?? '', prefix = randomPrefix()): Promise<FiguresShop> {
+    return new FiguresShop(await Shop.open(), url, prefix)
   }
 
-  /** Those of another process on the same Redis. */
-  reportsOn(db: Database): RedisReports {
-    const options = { db, timeZone: 'UTC', prefix: this.prefix, address: addressOf(this.url) }
-    const reports = new RedisReports({ ...options, warn: (text) => this.warnings.push(text) })
-    this.#closing.push(() => reports.close())
-    return reports
+  /** As another process publishes them. */
+  figuresOf(db: Database): PublishedFigures {
+    const reports = new DatabaseReports(db, 'UTC')
+    const address = addressOf(this.url)
+    return new PublishedFigures({ db, reports, address, timeZone: 'UTC', prefix: this.prefix, place: this.shop.path })
   }
 
   /** Another process's connection to a database, the shop's where none is named. */
@@ -54,11 +52,19 @@ export class RedisShop {
     return this.shop.order(reference, { status: 'completed', customer, lines: [['W', 1, minor]], ...wish })
   }
 
+  key(name: string): string {
+    return this.prefix + name
+  }
+
   /** Members of `customers:spending:USD` and the like, with their scores, by their names. */
   async board(name: string): Promise<Record<string, number>> {
-    const flat = await this.redis.zrange(`${this.prefix}leaderboard:${name}`, '0', '-1', 'WITHSCORES')
+    const flat = await this.redis.zrange(this.key(`leaderboard:${name}`), '0', '-1', 'WITHSCORES')
     const pairs = flat.flatMap((member, at) => (at % 2 === 0 ? [[member, Number(flat[at + 1])] as const] : []))
     return Object.fromEntries(pairs.sort(([one], [other]) => (one < other ? -1 : 1)))
+  }
+
+  async kpi(name: string): Promise<unknown> {
+    return JSON.parse((await this.redis.get(this.key(name))) ?? 'null')
   }
 
   async keys(): Promise<string[]> {

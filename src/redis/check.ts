@@ -1,0 +1,131 @@
+// Compares the published figures with the database, and changes nothing. Orders are settled meanwhile, so what differs is
+// looked at again when workers have had time to publish.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
+import { groupBy } from '../domain/batches.js'
+import type { Day } from '../domain/business-day.js'
+import { listKey, readName, reportOf } from './kpis.js'
+import { boardName, readProgress, safetyMargin } from './publish.js'
+import { type FiguresStore, parseObject, readMark } from './store.js'
+import { allTotals, type BoardKind, salesSince } from './totals.js'
+
+/** What was compared, and the published values that differ, by their names. */
+interface Look {
+  entries: number
+  readonly differing: Map<string, string>
+  /** Boards that cannot be published. */
+  readonly beyond?: readonly string[]
+}
+
+const MOST_EXAMPLES = 5
+
+const LOOK_AGAIN_MS = 1000
+
+/** Longest wait for a worker: it pauses for five seconds between two publications, or nine times as long as one takes. */
+const MOST_WAITS = 60
+
+/** Workers are seen every two seconds. */
+const SILENT_MS = 10_000
+
+/** Something differs if it does so at both looks with the same published value: what workers publish meanwhile is right. */
+export async function checkFigures(store: FiguresStore) {
+  const first = await lookAtAll(store)
+  const differs = Object.values(first).some(({ differing }) => differing.size > 0)
+  if (differs) await untilPublished(store)
+  const second = differs ? await lookAtAll(store) : first
+  const checkOf = (name: keyof typeof first, what: string) => {
+    const { differing: now, entries: expected, beyond = [] }: Look = second[name]
+    const differing = [...first[name].differing].flatMap(([id, value]) => (now.get(id) === value ? [id] : []))
+    const differences = differing.length
+    const examples = differing.slice(0, MOST_EXAMPLES)
+    const unpublished = beyond.map((board) => `; ${board} is not published, since a score is beyond 2^53 - 1`)
+    const about = `${what} in Redis are those of the database${unpublished.join('')}`
+    return { name, about, ok: differences === 0, expected, actual: expected - differences, differences, examples }
+  }
+  return [
+    checkOf('redis_customers', 'leaderboards of customers'),
+    checkOf('redis_products', 'leaderboards of products'),
+    checkOf('redis_kpis', 'KPIs'),
+  ]
+}
+
+async function lookAtAll(store: FiguresStore) {
+  return {
+    redis_customers: await lookAtBoards(store, 'customers'),
+    redis_products: await lookAtBoards(store, 'products'),
+    redis_kpis: await lookAtKpis(store),
+  }
+}
+
+/** Waits until all that is settled now is published, unless no worker is alive to do so. */
+async function untilPublished(store: FiguresStore): Promise<void> {
+  const { settledAt } = await readProgress(store.db, 0)
+  for (let waits = 0; waits < MOST_WAITS; waits++) {
+    await sleep(LOOK_AGAIN_MS)
+    if (((await readMark(store))?.settledAt ?? 0) >= settledAt || !(await isWorkerAlive(store.db))) return
+  }
+}
+
+async function isWorkerAlive(db: Database): Promise<boolean> {
+  const workers = db.selectFrom('workers').select('id').where('stopped_at', 'is', null)
+  return (await workers.where('last_seen', '>', (await databaseTime(db)) - SILENT_MS).executeTakeFirst()) !== undefined
+}
+
+async function lookAtBoards(store: FiguresStore, kind: BoardKind): Promise<Look> {
+  const { redis, db, prefix } = store
+  const { boards = {} } = (await readMark(store)) ?? {}
+  const beyond = Object.keys(boards).filter((name) => !boards[name] && name.startsWith(`leaderboard:${kind}:`))
+  const look: Look = { entries: 0, differing: new Map(), beyond }
+  const names = Object.keys(boards).filter((name) => boards[name] && name.startsWith(`leaderboard:${kind}:`))
+  // Read before the totals, so that members of new sales do not seem to be strangers.
+  const surplus = new Map<string, number>()
+  for (const name of names) surplus.set(name, await redis.zcard(prefix + name))
+  for await (const page of allTotals(db, kind)) {
+    for (const [currency, totals] of groupBy(page, (total) => total.currency)) {
+      const name = boardName(kind, currency)
+      if (beyond.includes(name)) continue
+      const scores = await redis.zmscore(prefix + name, ...totals.map(({ member }) => member))
+      for (const [index, { member, score }] of totals.entries()) {
+        const published = scores[index] ?? null
+        if (published !== null) surplus.set(name, (surplus.get(name) ?? 0) - 1)
+        if (published !== String(score)) look.differing.set(`${member} (${currency})`, published ?? 'missing')
+      }
+      look.entries += totals.length
+    }
+  }
+  for (const [name, members] of surplus) {
+    if (members > 0) look.differing.set(`${members} unknown in ${name}`, 'not in the database')
+  }
+  return look
+}
+
+/** Realtime figures are of a moment that is gone: there is nothing to compare them with. */
+async function lookAtKpis(store: FiguresStore): Promise<Look> {
+  const { redis, prefix } = store
+  const look: Look = { entries: 0, differing: new Map() }
+  for (const name of await redis.zrange(listKey(prefix), '0', '-1')) {
+    const text = await redis.get(prefix + name)
+    if (text === null || readName(name).kind === 'realtime') continue
+    look.entries += 1
+    const { generatedAt, ...published } = parseObject(text)
+    const { generatedAt: _, ...figures } = parseObject(JSON.stringify((await reportOf(store, name)) ?? {}))
+    const isTrue = isDeepStrictEqual(published, figures) || (await isOlder(store, name, generatedAt))
+    if (!isTrue) look.differing.set(name, text)
+  }
+  return look
+}
+
+/** Ranges are as of the moment that they name, since workers publish days alone. */
+async function isOlder({ db }: FiguresStore, name: string, generatedAt: unknown): Promise<boolean> {
+  const { kind, days } = readName(name)
+  if (kind !== 'range' || typeof generatedAt !== 'number') return false
+  const [from, to] = days as [Day, Day]
+  const sales = salesSince(db, generatedAt - safetyMargin(db))
+    .select('id')
+    .limit(1)
+  return (
+    (await sales.where('business_day', '>=', from).where('business_day', '<=', to).executeTakeFirst()) !== undefined
+  )
+}

@@ -1,0 +1,58 @@
+// Published KPIs: reports as JSON, each under a name that says which report it is.
+import type { ChainableCommander } from 'ioredis'
+import { addDays, type Day, dayAt } from '../domain/business-day.js'
+import type { FiguresStore } from './store.js'
+
+export const DAY_SECONDS = 86_400
+
+const LIFETIME_SECONDS = { daily: DAY_SECONDS, range: 3600, realtime: 300 } as const
+
+type KpiKind = keyof typeof LIFETIME_SECONDS
+
+/** A sorted set: names of the published KPIs, by when they expire (epoch milliseconds). */
+export function listKey(prefix: string): string {
+  return `${prefix}kpis:published`
+}
+
+export function kpiName(kind: KpiKind, timeZone: string, ...days: readonly Day[]): string {
+  return ['kpis', kind, ...days, timeZone].join(':')
+}
+
+export function readName(name: string): { kind: KpiKind; days: Day[]; timeZone: string } {
+  const [, kind, days = '', timeZone = ''] = /^kpis:(daily|range|realtime):((?:[\d-]{10}:)*)(.+)$/.exec(name) ?? []
+  return { kind: (kind ?? 'realtime') as KpiKind, days: days.split(':').slice(0, -1) as Day[], timeZone }
+}
+
+/** What the task `kpis` publishes: today, yesterday, the last 7 and 30 days, the month to date, and realtime figures. */
+export function namesAt(now: number, timeZone: string): string[] {
+  const today = dayAt(now, timeZone)
+  const firsts = [addDays(today, -6), addDays(today, -29), `${today.slice(0, 7)}-01` as Day]
+  return [
+    ...[today, addDays(today, -1)].map((day) => kpiName('daily', timeZone, day)),
+    ...firsts.map((first) => kpiName('range', timeZone, first, today)),
+    kpiName('realtime', timeZone),
+  ]
+}
+
+/** @returns undefined for a report of another time zone */
+export async function reportOf({ reports, timeZone }: FiguresStore, name: string): Promise<object | undefined> {
+  const { kind, days, timeZone: zone } = readName(name)
+  const [from, to] = days
+  if (zone !== timeZone) return undefined
+  if (kind === 'realtime') return reports.realtime(Date.now())
+  if (kind === 'daily') return from && reports.daily(from)
+  return from && to && reports.range(from, to)
+}
+
+/** Adds commands that publish what the database has under each name, and drop names that it has nothing for. */
+export async function addKpis(commands: ChainableCommander, store: FiguresStore, names: Iterable<string>) {
+  const { prefix } = store
+  for (const name of new Set(names)) {
+    const report = await reportOf(store, name)
+    const seconds = LIFETIME_SECONDS[readName(name).kind]
+    if (report) commands.set(prefix + name, JSON.stringify(report), 'EX', seconds)
+    else commands.unlink(prefix + name)
+    commands.zadd(listKey(prefix), report ? Date.now() + seconds * 1000 : 0, name)
+  }
+  commands.zremrangebyscore(listKey(prefix), '-inf', Date.now())
+}

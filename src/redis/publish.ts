@@ -1,0 +1,172 @@
+// Publishes what was sold since the last publication, as absolute figures: doing it twice changes nothing.
+//
+// Each attempt watches the mark from before it reads the database until it writes. So no process replaces figures by older
+// ones.
+import { randomUUID } from 'node:crypto'
+import type { ChainableCommander } from 'ioredis'
+import type { Database } from '../database/connection.js'
+import { writesAlone } from '../database/engine.js'
+import { readSetting } from '../database/settings.js'
+import { groupBy, inBatches } from '../domain/batches.js'
+import { CURRENCIES, type Currency } from '../domain/money.js'
+import { addKpis, DAY_SECONDS, kpiName, listKey } from './kpis.js'
+import { execute, type FiguresStore, type Mark, markKey, nameIn, readMark } from './store.js'
+import { allTotals, BOARD_KINDS, type BoardKind, salesSince, type Total, totalsOf } from './totals.js'
+
+/**
+ * An order is stamped a moment before others see it: on a server, before its transaction has waited for locks. Orders of so
+ * long before the mark are counted again each time, and read again if their number has changed.
+ */
+const SAFETY_MARGIN_MS = { alone: 3000, onServer: 35_000 } as const
+
+/** If more orders were settled since the last publication, a rebuild is cheaper. */
+const MOST_CHANGES = 200_000
+
+/** Each failed attempt means that another process has published: after these, also what was to be published here. */
+const MOST_ATTEMPTS = 5
+
+/** Members in one ZADD: Redis serves nobody else meanwhile. */
+const MEMBERS_A_COMMAND = 1000
+
+/** Lifetime of boards that a rebuild left unfinished. */
+const UNFINISHED_SECONDS = 600
+
+const MEASURES = { customers: 'spending', products: 'units' } as const
+
+type Progress = Pick<Mark, 'settledAt' | 'recent'>
+type Boards = Record<string, boolean>
+
+export function boardName(kind: BoardKind, currency: Currency): string {
+  return `leaderboard:${kind}:${MEASURES[kind]}:${currency}`
+}
+
+/**
+ * Afterwards Redis has all that the database had at the call. Rebuilds the figures if Redis has lost some, or has those of
+ * an earlier state of the database.
+ *
+ * @param asked names of KPIs to publish as well
+ */
+export async function publish(store: FiguresStore, asked: readonly string[] = []): Promise<void> {
+  const { redis, db, prefix, place } = store
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    await redis.unwatch()
+    await redis.watch(markKey(prefix))
+    const mark = await readMark(store)
+    const changes = mark && (await hasBoards(store, mark)) ? await readChanges(db, mark) : undefined
+    if (!mark || !changes) {
+      await rebuildFigures(store)
+      continue
+    }
+    const { progress, since } = changes
+    if (since > progress.settledAt && asked.length === 0) return
+    const commands = redis.multi()
+    const boards = { ...mark.boards }
+    for (const kind of BOARD_KINDS) {
+      addScores(commands, prefix, boards, kind, await totalsOf(db, kind, { settledSince: since }))
+    }
+    await addKpis(commands, store, [...asked, ...(await daysSoldSince(store, since))])
+    commands.set(markKey(prefix), JSON.stringify({ ...mark, place, ...progress, boards }), 'EX', DAY_SECONDS)
+    if (await execute(commands)) return
+  }
+}
+
+/**
+ * Builds new boards beside the old ones, which they then replace at once, together with all KPIs that are published. What is
+ * settled meanwhile is left to the next publication: the mark is read before the figures.
+ */
+export async function rebuildFigures(store: FiguresStore): Promise<void> {
+  const { redis, db, prefix, place } = store
+  await readMark(store)
+  const [databaseId, salesId] = [await nameIn(db, 'database_id'), await nameIn(db, 'sales_id')]
+  const progress = await readProgress(db, 0)
+  const building = `${prefix}building:${randomUUID()}:`
+  const boards: Boards = {}
+  for (const kind of BOARD_KINDS) {
+    for await (const page of allTotals(db, kind)) {
+      const commands = redis.pipeline()
+      addScores(commands, building, boards, kind, page)
+      for (const name of Object.keys(boards)) commands.expire(building + name, UNFINISHED_SECONDS)
+      await execute(commands)
+    }
+  }
+  const commands = redis.multi()
+  for (const name of BOARD_KINDS.flatMap((kind) => CURRENCIES.map((currency) => boardName(kind, currency)))) {
+    if (boards[name]) commands.rename(building + name, prefix + name).persist(prefix + name)
+    else commands.unlink(prefix + name)
+  }
+  const sold = await daysSoldSince(store, Date.now() - DAY_SECONDS * 1000)
+  await addKpis(commands, store, [...(await redis.zrange(listKey(prefix), '0', '-1')), ...sold])
+  const mark: Mark = { databaseId, place, salesId, ...progress, boards }
+  commands.set(markKey(prefix), JSON.stringify(mark), 'EX', DAY_SECONDS)
+  await redis.unwatch()
+  await execute(commands)
+}
+
+/** A board that is missing was evicted, or deleted by somebody. */
+async function hasBoards({ redis, prefix }: FiguresStore, { boards }: Mark): Promise<boolean> {
+  const keys = Object.keys(boards).flatMap((name) => (boards[name] ? [prefix + name] : []))
+  return keys.length === 0 || (await redis.exists(...keys)) === keys.length
+}
+
+/**
+ * Progress is read before the figures, which are then at least as new.
+ *
+ * @returns undefined if a rebuild is due
+ */
+async function readChanges(db: Database, mark: Mark): Promise<{ progress: Progress; since: number } | undefined> {
+  const from = mark.settledAt - safetyMargin(db)
+  const progress = await readProgress(db, from)
+  const recent = await countSettled(db, from, mark.settledAt)
+  // Orders are gone: the database was restored to an earlier state, or failed orders are being retried.
+  if (recent < mark.recent || (await readSetting(db, 'sales_id')) !== mark.salesId) return undefined
+  const since = recent > mark.recent ? from : mark.settledAt + 1
+  return (await countSettled(db, since, progress.settledAt)) > MOST_CHANGES ? undefined : { progress, since }
+}
+
+export async function readProgress(db: Database, from: number): Promise<Progress> {
+  const { latest } = await db
+    .selectFrom('orders')
+    .select((eb) => eb.fn.max<number | null>('settled_at').as('latest'))
+    .where('settled_at', '>=', from)
+    .executeTakeFirstOrThrow()
+  const settledAt = latest ?? 0
+  return { settledAt, recent: await countSettled(db, settledAt - safetyMargin(db), settledAt) }
+}
+
+export function safetyMargin(db: Database): number {
+  return writesAlone(db) ? SAFETY_MARGIN_MS.alone : SAFETY_MARGIN_MS.onServer
+}
+
+async function countSettled(db: Database, from: number, upTo: number): Promise<number> {
+  const { orders } = await db
+    .selectFrom('orders')
+    .select((eb) => eb.fn.countAll<number>().as('orders'))
+    .where('settled_at', '>=', from)
+    .where('settled_at', '<=', upTo)
+    .executeTakeFirstOrThrow()
+  return orders
+}
+
+async function daysSoldSince({ db, timeZone }: FiguresStore, since: number): Promise<string[]> {
+  const days = await salesSince(db, since).select('business_day as day').distinct().execute()
+  return days.map(({ day }) => kpiName('daily', timeZone, day))
+}
+
+/** A board with a score that is not exact goes until the next rebuild: totals only grow. */
+function addScores(
+  commands: ChainableCommander,
+  prefix: string,
+  boards: Boards,
+  kind: BoardKind,
+  totals: readonly Total[],
+): void {
+  for (const [currency, ofCurrency] of groupBy(totals, (total) => total.currency)) {
+    const name = boardName(kind, currency)
+    const isExact = boards[name] !== false && ofCurrency.every(({ score }) => Number.isSafeInteger(score))
+    boards[name] = isExact
+    if (!isExact) commands.unlink(prefix + name)
+    for (const some of isExact ? inBatches(ofCurrency, MEMBERS_A_COMMAND) : []) {
+      commands.zadd(prefix + name, ...some.flatMap(({ score, member }) => [score, member]))
+    }
+  }
+}

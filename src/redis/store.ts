@@ -1,0 +1,102 @@
+// Where figures are published, and the mark that says what they are true of.
+import { randomUUID } from 'node:crypto'
+import type { ChainableCommander, Redis } from 'ioredis'
+import type { Database } from '../database/connection.js'
+import { readSetting } from '../database/settings.js'
+import { inTransaction } from '../database/transaction.js'
+import type { Day } from '../domain/business-day.js'
+import { EXIT, UserError } from '../errors.js'
+
+export interface FiguresStore {
+  /** Not shared, since a connection watches keys. */
+  readonly redis: Redis
+  /** Host, port and database number, fit to be shown. */
+  readonly server: string
+  /** First part of every key. */
+  readonly prefix: string
+  readonly db: Database
+  /** The database in words, without a password. */
+  readonly place: string
+  readonly timeZone: string
+  /** Reports whose answers are published. */
+  readonly reports: {
+    daily(day: Day): Promise<object>
+    range(from: Day, to: Day): Promise<object>
+    realtime(now: number): Promise<object>
+  }
+}
+
+/**
+ * Whatever changes the boards changes the mark, too, so this is the key to watch. It expires: a database that has published
+ * nothing for a day gives its prefix up.
+ */
+export interface Mark {
+  /** Name and place of the database. */
+  readonly databaseId: string
+  readonly place: string
+  /** Names the sales figures: `rebuild` gives new figures a new name. */
+  readonly salesId: string
+  /** Orders settled up to here are in (epoch milliseconds). */
+  readonly settledAt: number
+  /** Orders settled shortly before that: another number later means that some became visible late, or are gone. */
+  readonly recent: number
+  /** By name. False for a board with a score that a sorted set cannot hold exactly: it is not published. */
+  readonly boards: Readonly<Record<string, boolean>>
+}
+
+export function markKey(prefix: string): string {
+  return `${prefix}figures:mark`
+}
+
+/**
+ * @returns undefined if there is none, or something else
+ * @throws UserError if the figures are those of another database
+ */
+export async function readMark({ redis, db, prefix, server }: FiguresStore): Promise<Mark | undefined> {
+  const mark = parseObject(await redis.get(markKey(prefix)))
+  if (!isMark(mark)) return undefined
+  if (mark.databaseId === (await readSetting(db, 'database_id'))) return mark
+  throw new UserError({
+    code: 'redis_prefix_taken',
+    message: `The figures under the prefix "${prefix}" in Redis at ${server} are those of another database: ${mark.place} (id ${mark.databaseId}).`,
+    fix: `Give each database an ORDERCTL_REDIS_PREFIX of its own. If the other one is gone: redis-cli -u redis://${server} del ${markKey(prefix)} (the mark expires a day after its last publication).`,
+    exit: EXIT.usage,
+  })
+}
+
+function isMark(value: Partial<Mark>): value is Mark {
+  const { databaseId, boards, settledAt, recent } = value
+  return [settledAt, recent].every(Number.isSafeInteger) && typeof databaseId === 'string' && typeof boards === 'object'
+}
+
+/** @returns an empty object for what is none */
+export function parseObject(text: string | null): { readonly [name: string]: unknown } {
+  try {
+    return { ...JSON.parse(text ?? '{}') }
+  } catch {
+    return {}
+  }
+}
+
+/** The random name in the database, which gets one if it has none yet. */
+export function nameIn(db: Database, name: 'database_id' | 'sales_id'): Promise<string> {
+  return inTransaction(db, async (trx) => {
+    const known = await readSetting(trx, name)
+    if (known !== undefined) return known
+    const value = randomUUID()
+    await trx.insertInto('settings').values({ name, value }).execute()
+    return value
+  })
+}
+
+/** @returns whether the commands took effect: a watched key may have changed */
+export async function execute(commands: ChainableCommander): Promise<boolean> {
+  const results = await commands.exec().catch((error: unknown) => {
+    // A MULTI that Redis gives up because of one of its commands does not say why.
+    const causes = error instanceof Error && 'previousErrors' in error ? error.previousErrors : undefined
+    throw Array.isArray(causes) ? (causes[0] ?? error) : error
+  })
+  const failure = results?.find(([error]) => error !== null)?.[0]
+  if (failure) throw failure
+  return results !== null
+}
