@@ -1,4 +1,5 @@
 // What users are told when RabbitMQ cannot be had, or should not be.
+import { asError } from '../background.js'
 import { EXIT, UserError } from '../errors.js'
 import type { RabbitAddress } from './rabbitmq-address.js'
 
@@ -32,7 +33,7 @@ export function blocked({ name }: RabbitAddress, reason: string): UserError {
 /** What the server's answer means to the user: it refuses us, its queues are others' than ours, or it is not there. */
 export function explain(address: RabbitAddress, cause: unknown): UserError {
   if (cause instanceof UserError) return cause
-  const text = messageOf(cause)
+  const text = asError(cause).message
   if (/ACCESS[-_]REFUSED|NOT[-_]ALLOWED|Expected ConnectionOpenOk/.test(text)) return refused(address, cause)
   if (/PRECONDITION[-_]FAILED - inequivalent/.test(text)) return differs(address, cause)
   return unreachable(address, cause)
@@ -57,7 +58,7 @@ export function refuseTooOld({ name }: RabbitAddress, product: string, version: 
 
 function refused({ name }: RabbitAddress, cause: unknown): UserError {
   // Of a virtual host that is not there or not for this user, amqplib does not pass on what the server says.
-  const why = /Expected ConnectionOpenOk/.test(messageOf(cause))
+  const why = /Expected ConnectionOpenOk/.test(asError(cause).message)
     ? 'there is no such virtual host, or it is not for this user'
     : inPlainWords(cause)
   return new UserError(
@@ -72,7 +73,7 @@ function refused({ name }: RabbitAddress, cause: unknown): UserError {
 }
 
 function differs({ name }: RabbitAddress, cause: unknown): UserError {
-  const [, queue = 'queue'] = /for queue '([^']+)'/.exec(messageOf(cause)) ?? []
+  const [, queue = 'queue'] = /for queue '([^']+)'/.exec(asError(cause).message) ?? []
   return new UserError(
     {
       code: 'rabbitmq_queue_differs',
@@ -84,13 +85,9 @@ function differs({ name }: RabbitAddress, cause: unknown): UserError {
   )
 }
 
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
-}
-
 /** amqplib wraps what the server says in methods, numbers and quotes. */
 function inPlainWords(cause: unknown): string {
-  const message = messageOf(cause)
+  const message = asError(cause).message
   const [, said] = /with message "(?:[A-Z_]+ - )?(.*)"$/.exec(message) ?? []
   if (said !== undefined) return said.replace(/\. For details see the broker logfile/, '').replace(/\.$/, '')
   if (/SSL routines.*wrong version/.test(message)) return 'it speaks no TLS at this port'

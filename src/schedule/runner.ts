@@ -1,7 +1,7 @@
 // Runs tasks by the clock. Each task has a loop of its own, so it never runs beside itself, and one that fails or hangs
 // does not hold up the others.
 import { setTimeout as sleep, setImmediate as turnOfLoop } from 'node:timers/promises'
-import { startBackground, type Troubles } from '../background.js'
+import { asError, startBackground, type Troubles } from '../background.js'
 import type { Database } from '../database/connection.js'
 import { isReplaced } from '../database/opened-file.js'
 import { MINUTE_MS } from '../domain/time.js'
@@ -137,10 +137,6 @@ async function attempt(task: Task): Promise<Outcome & Pick<TaskRun, 'error'>> {
   try {
     return { result: 'done', message: await task.run() }
   } catch (error) {
-    return { result: 'failed', message: messageOf(error), error }
+    return { result: 'failed', message: asError(error).message, error }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
