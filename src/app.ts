@@ -1,6 +1,6 @@
 // Puts the program together from the configuration: the only file that knows every driver.
 import { hostname } from 'node:os'
-import type { Config } from './config.js'
+import type { Config } from './config/config.js'
 import { agreeOnClock } from './database/clocks.js'
 import {
   type Database,

@@ -1,7 +1,7 @@
 // Tasks beside the work of a command: whatever they throw, they go on and the process lives.
 import { describe, expect, test } from 'vitest'
 import { asError, type BackgroundEvent, startBackground, Troubles } from '../src/background.js'
-import { until } from './until.js'
+import { until } from './support/until.js'
 
 function listen() {
   const notices: [event: BackgroundEvent, text: string][] = []

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { Command, type Config as CommandConfig, Errors, Flags } from '@oclif/core'
 import { type App, type AppOptions, withApp, withAppOnceReachable, withReports } from '../app.js'
-import { type Config, type LoadedConfig, loadConfig, nearest, type SettingKey } from '../config.js'
+import { type Config, type LoadedConfig, loadConfig, nearest, type SettingKey } from '../config/config.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
 import type { Reports } from '../reports/reports.js'
 import type { Progress } from '../terminal/progress.js'

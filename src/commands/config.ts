@@ -1,6 +1,6 @@
 // `config`: what every setting is and where that was said.
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
-import type { ResolvedSetting } from '../config.js'
+import type { ResolvedSetting } from '../config/config.js'
 
 export interface ConfigResult {
   settings: ResolvedSetting[]

@@ -1,17 +1,17 @@
 // `migrate`: brings the database up to this release, and what the queue keeps in tables of its own on a server. Every
 // command does so by itself; this one does nothing else.
+
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
-import { maskPassword } from '../config.js'
-import { readDatabase } from '../config-values.js'
-import type { DatabaseAddress } from '../database/connection.js'
+import { maskPassword } from '../config/config.js'
 import { migrationStates } from '../database/migrations.js'
 import { readMigrations } from '../database/read-migrations.js'
-import type { SqliteAddress } from '../database/sqlite.js'
 import { EXIT, usageError } from '../errors.js'
 import { hasSameFigures, type Move, moveShop } from '../move/move-shop.js'
+import type { QueueTables } from '../queue/bullmq/postgres-tables.js'
 import { migrateQueueTables, readQueueTables } from '../queue/create-queue.js'
-import type { QueueTables } from '../queue/postgres-tables.js'
+import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
+import { readDatabaseAddress } from '../servers/addresses.js'
 import { countOf, isoTime } from '../terminal/text.js'
 
 export interface MigrateResult {
@@ -150,7 +150,7 @@ function readOld(text: string, target: DatabaseAddress): SqliteAddress {
 
 function asFile(text: string): SqliteAddress | undefined {
   try {
-    const address = readDatabase(text)
+    const address = readDatabaseAddress(text)
     return address.kind === 'sqlite' ? address : undefined
   } catch {
     return undefined

@@ -1,9 +1,9 @@
 import { Args, Flags } from '@oclif/core'
 import type { App } from '../app.js'
+import { type Audit, auditDatabase } from '../audit/audit.js'
+import { REBUILD_TARGETS, type RebuildTarget, rebuild, repair } from '../audit/rebuild.js'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import { EXIT } from '../errors.js'
-import { type Audit, auditDatabase } from '../reports/audit.js'
-import { REBUILD_TARGETS, type RebuildTarget, rebuild, repair } from '../reports/rebuild.js'
 import type { Table } from '../terminal/table.js'
 import { countOf } from '../terminal/text.js'
 

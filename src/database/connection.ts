@@ -1,16 +1,15 @@
 // Opens the database that the configuration names, as Kysely.
 import { type Problem, UserError } from '../errors.js'
+import type { DatabaseAddress, ServerAddress, SqliteAddress } from '../servers/addresses.js'
+import { DATABASE, serverProblem } from '../servers/server-problems.js'
 import { Kysely } from './kysely.js'
 import { isCurrent, isMigrated, migrate } from './migrations.js'
 import type { Schema } from './schema.js'
-import type { ServerAddress } from './server-address.js'
-import { DATABASE, serverProblem } from './server-problems.js'
 import { Sessions } from './sessions.js'
 import {
   createPrivateFile,
   fileExists,
   refuseFolder,
-  type SqliteAddress,
   sqliteDialect,
   sqliteFiles,
   sqliteProblem,
@@ -20,8 +19,6 @@ import { isDatabaseError, rememberingErrors } from './thrown.js'
 import type { WriteTurn } from './write-turn.js'
 
 export type Database = Kysely<Schema>
-
-export type DatabaseAddress = SqliteAddress | ServerAddress
 
 export interface ConnectOptions {
   /** Of a file: shared by the connections of a process, so that its writers wait for each other and not for SQLite. */

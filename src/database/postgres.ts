@@ -1,5 +1,7 @@
 // The database on PostgreSQL, 13 or newer.
 import pg from 'pg'
+import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type PostgresAddress } from '../servers/addresses.js'
+import { PoolSockets } from '../servers/pool-sockets.js'
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -10,9 +12,7 @@ import {
   type QueryCompiler,
   type TransactionSettings,
 } from './kysely.js'
-import { PoolSockets } from './pool-sockets.js'
 import { PostgresTablesCompiler } from './postgres-compiler.js'
-import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type PostgresAddress } from './server-address.js'
 import type { Sessions } from './sessions.js'
 
 /** For one that is free, where all are in use: longer than any lock is held by a process that has died. */

@@ -1,12 +1,6 @@
 // Which migrations a database has had, without changing it: opening it for work would apply those that wait.
-import {
-  connect,
-  type Database,
-  type DatabaseAddress,
-  databaseExists,
-  openDatabase,
-  openScratchDatabase,
-} from './connection.js'
+import type { DatabaseAddress } from '../servers/addresses.js'
+import { connect, type Database, databaseExists, openDatabase, openScratchDatabase } from './connection.js'
 import { type MigrationState, migrationStates, tableNames } from './migrations.js'
 
 /** @throws UserError where the file belongs to another program or to a newer release */

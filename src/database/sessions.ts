@@ -1,7 +1,7 @@
 // Which sessions of a pool may be used. Once a server has said that it is away, the sessions that stand are not trusted: after
 // a failover they lead to the old primary, and one that is read-only stays so when its server no longer is.
-import { faultIn } from './server-faults.js'
-import { isAway } from './server-problems.js'
+import { faultIn } from '../servers/server-faults.js'
+import { isAway } from '../servers/server-problems.js'
 
 export class Sessions {
   readonly #outagesBefore = new WeakMap<object, number>()

@@ -3,6 +3,7 @@ import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } fr
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode, type Problem, UserError } from '../errors.js'
+import type { SqliteAddress } from '../servers/addresses.js'
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -21,12 +22,6 @@ import type { WriteTurn } from './write-turn.js'
 
 /** How long a writer waits for another one before it gives up, in milliseconds. */
 const BUSY_TIMEOUT_MS = 10_000
-
-export interface SqliteAddress {
-  readonly kind: 'sqlite'
-  /** Absolute path of the file; empty for a private one that goes away when it is closed. */
-  readonly path: string
-}
 
 export function fileExists({ path }: SqliteAddress): boolean {
   return existsSync(path)

@@ -2,10 +2,10 @@
 // moment.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode } from '../errors.js'
+import { faultIn } from '../servers/server-faults.js'
 import { engineOf } from './engine.js'
 import type { Kysely, Transaction } from './kysely.js'
 import type { Schema } from './schema.js'
-import { faultIn } from './server-faults.js'
 
 /** How often a transaction is tried before its error is told. */
 const MOST_TRIES = 8

@@ -1,5 +1,5 @@
 // Whether this process and the database mean the same: by the day, and by the hour.
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import { newestEntry } from '../database/clocks.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'

@@ -1,6 +1,6 @@
 // Checks of the configuration: can it be used, and was anything said that nobody hears?
 import { distance } from 'fastest-levenshtein'
-import type { LoadedConfig } from '../config.js'
+import type { LoadedConfig } from '../config/config.js'
 import type { Finding } from './finding.js'
 
 /** @param environment with everything that the process was given */

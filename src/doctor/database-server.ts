@@ -1,7 +1,7 @@
 // Checks of a server that holds the database: can it be reached, does it keep what it has taken, and is there room for more
 // workers? What differs between servers is in postgres-facts.ts and mysql-facts.ts.
 
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { engineOf } from '../database/engine.js'
 import { sql } from '../database/kysely.js'

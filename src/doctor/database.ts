@@ -1,11 +1,12 @@
 // Checks of the database as a file and as tables. The pragmas are SQLite's own.
+
 import { existsSync, statSync } from 'node:fs'
 import { access, constants, stat, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type Database, type DatabaseAddress, databaseExists, placeOf } from '../database/connection.js'
+import { type Database, databaseExists, placeOf } from '../database/connection.js'
 import { sql } from '../database/kysely.js'
 import { readMigrations } from '../database/read-migrations.js'
-import type { SqliteAddress } from '../database/sqlite.js'
+import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
 import type { DatabaseCheck, Finding } from './finding.js'
 
 /** @throws UserError where the file is not ours, is from a newer release, or cannot be read */

@@ -1,9 +1,11 @@
 // `doctor`: is this machine fit to take orders, is the database sound, and does anything wait for somebody? A check that
 // fails keeps no other from running; one that cannot be made because of it fails too, and says so.
+
 import SqliteDatabase from 'better-sqlite3'
-import { type Config, type LoadedConfig, maskPassword } from '../config.js'
-import { connect, type DatabaseAddress, databaseExists, explainDatabaseError } from '../database/connection.js'
+import { type Config, type LoadedConfig, maskPassword } from '../config/config.js'
+import { connect, databaseExists, explainDatabaseError } from '../database/connection.js'
 import { UserError } from '../errors.js'
+import type { DatabaseAddress } from '../servers/addresses.js'
 import { AGREEMENT_CHECKS } from './agreement.js'
 import { checkConfiguration } from './configuration.js'
 import { checkDisk, fileChecks, findDatabase, MIGRATIONS_CHECK } from './database.js'

@@ -1,5 +1,5 @@
 // What a check is, and what it finds.
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 
 /** Without a fix where all is well. */

@@ -1,7 +1,7 @@
 // A check of the PostgreSQL server that carries the queue: can it be reached, how fast, and is it fit for the job?
 
-import type { Config } from '../config.js'
-import type { PostgresAddress } from '../database/server-address.js'
+import type { Config } from '../config/config.js'
+import type { PostgresAddress } from '../servers/addresses.js'
 import { LEAST_FREE_CONNECTIONS } from './database-server.js'
 import type { Finding, ServerCheck } from './finding.js'
 import { roundTripOf, SLOW_MS } from './round-trip.js'
@@ -13,9 +13,9 @@ export function postgresQueueChecks({ queue, queueSchema }: Config): ServerCheck
 }
 
 async function checkPostgres(address: PostgresAddress, schema: string): Promise<Finding> {
-  const { openPool, readFacts } = await import('../queue/postgres-pool.js')
-  const { refuseUnfit } = await import('../queue/postgres-errors.js')
-  const { readTables } = await import('../queue/postgres-tables.js')
+  const { openPool, readFacts } = await import('../servers/postgres-pool.js')
+  const { refuseUnfit } = await import('../servers/postgres-errors.js')
+  const { readTables } = await import('../queue/bullmq/postgres-tables.js')
   // Says first why a server cannot be had, or should not be.
   const { current, latest } = await readTables(address, schema)
   const { pool, letGo } = openPool(address, schema, 1)

@@ -1,7 +1,7 @@
 // The check of the RabbitMQ server that the configuration names: can it be reached, how fast, and did it put batches away?
 
-import type { Config } from '../config.js'
-import type { RabbitAddress } from '../queue/rabbitmq-address.js'
+import type { Config } from '../config/config.js'
+import type { RabbitAddress } from '../servers/addresses.js'
 import type { Finding, ServerCheck } from './finding.js'
 import { roundTripOf, SLOW_MS } from './round-trip.js'
 
@@ -11,7 +11,7 @@ export function rabbitQueueChecks({ queue, queueName }: Config): ServerCheck[] {
 
 /** Changes nothing: queues that are not there are not made. */
 async function checkRabbitMq(address: RabbitAddress, queueName: string): Promise<Finding> {
-  const { RabbitConnection } = await import('../queue/rabbitmq-connection.js')
+  const { RabbitConnection } = await import('../queue/rabbitmq/connection.js')
   const connection = await RabbitConnection.open(address)
   try {
     const channel = await connection.channel()

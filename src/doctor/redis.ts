@@ -1,7 +1,7 @@
 // Checks of the Redis servers that the configuration names: can they be reached, how fast, and are they fit for the job?
 
-import type { Config } from '../config.js'
-import type { RedisAddress } from '../redis/address.js'
+import type { Config } from '../config/config.js'
+import type { RedisAddress } from '../servers/addresses.js'
 import { CLOCK_TOLERANCE_MS, seconds } from './agreement.js'
 import type { Finding, ServerCheck } from './finding.js'
 import { roundTripOf, SLOW_MS } from './round-trip.js'
@@ -18,7 +18,7 @@ export function redisChecks({ redis, queue }: Config): ServerCheck[] {
 }
 
 async function checkRedis(address: RedisAddress): Promise<Finding> {
-  const { connectRedis, EVICTION_FIX, evicts, isTooOld, readFacts } = await import('../redis/connection.js')
+  const { connectRedis, EVICTION_FIX, evicts, isTooOld, readFacts } = await import('../servers/redis-connection.js')
   const redis = await connectRedis(address, { maxRetriesPerRequest: 1 })
   try {
     const facts = await readFacts(redis)

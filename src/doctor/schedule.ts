@@ -1,11 +1,11 @@
 // Checks of what is done by the clock, and of the alarms.
 
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
-import { readScheduleAlarm } from '../schedule/health.js'
-import { readLastRun } from '../schedule/runs.js'
+import { readScheduleAlarm } from '../schedule/late-tasks.js'
+import { readLastRun } from '../schedule/task-runs.js'
 import { TASK_NAMES } from '../schedule/timetable.js'
 import type { DatabaseCheck, Finding } from './finding.js'
 

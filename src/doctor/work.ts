@@ -1,6 +1,6 @@
 // Checks of the work at hand: what stands still, and what waits for a person.
 
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { isAlive } from '../database/holder.js'

@@ -1,5 +1,7 @@
 // Some thousand lines of a file, checked and packed for the database: what one transaction stores.
 import { isUtf8 } from 'node:buffer'
+import type { ColumnName, ColumnPositions } from '../csv/header.js'
+import type { Place, RecordSink } from '../csv/records.js'
 import { businessDay } from '../domain/business-day.js'
 import {
   type Chunk,
@@ -10,9 +12,7 @@ import {
   packChunk,
   type SpoiledRow,
 } from './chunk-rows.js'
-import type { ColumnName, ColumnPositions } from './header.js'
 import { type OrderLine, OrderLineReader, type Rejection } from './order-line.js'
-import type { Place, RecordSink } from './records.js'
 
 /** A line for the rejects file. */
 export interface RejectedLine {

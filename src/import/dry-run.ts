@@ -1,7 +1,7 @@
 // A dry run is the import itself, over a scratch database that takes from the real one what each chunk touches. So it
 // tells exactly what would happen, and the real database is only read.
 
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import { openScratchDatabase } from '../database/connection.js'
 import type { Kysely } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
@@ -10,8 +10,8 @@ import type { Schema } from '../database/schema.js'
 import { EmbeddedQueue } from '../queue/embedded.js'
 import { type Chunk, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from './import-orders.js'
+import { insertRun, updateRun } from './import-record.js'
 import { RejectExamples } from './rejects.js'
-import { insertRun, updateRun } from './runs.js'
 import { type StoreOptions, storeChunk } from './store.js'
 
 /**

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startBackground } from '../background.js'
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import { databaseTime, refreshStatistics } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
@@ -12,8 +12,6 @@ import { EXIT, UserError } from '../errors.js'
 import { makeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import type { RejectedLine } from './chunk.js'
-import { type ReadChunk, readInThread } from './reader.js'
-import type { Rejects } from './rejects.js'
 import {
   beginRun,
   forgetUnbegun,
@@ -23,7 +21,9 @@ import {
   releaseLease,
   takeBack,
   updateRun,
-} from './runs.js'
+} from './import-record.js'
+import { type ReadChunk, readInThread } from './reader.js'
+import type { Rejects } from './rejects.js'
 import { storeChunk } from './store.js'
 import { reachVerdicts } from './verdicts.js'
 

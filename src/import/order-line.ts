@@ -1,7 +1,8 @@
 // One record -> one checked order line, or the column and the reason why it is none.
+
+import type { ColumnName, ColumnPositions } from '../csv/header.js'
+import { readCurrency, readOrderDate, readPrice, readQuantity, Unusable } from '../csv/values.js'
 import { type Currency, lineTotal } from '../domain/money.js'
-import type { ColumnName, ColumnPositions } from './header.js'
-import { readCurrency, readOrderDate, readPrice, readQuantity, Unusable } from './values.js'
 
 /** A line of an order as the file has it, checked. */
 export interface OrderLine {

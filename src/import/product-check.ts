@@ -1,5 +1,5 @@
 // Which SKUs are products, for the policy that unknown ones cost their order.
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import { packRows } from '../database/packed-rows.js'
 
 export interface ProductCheck {

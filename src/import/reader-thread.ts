@@ -2,13 +2,13 @@
 // beside the writer, since reading takes as much of a core as writing does.
 import { createHash, type Hash } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
+import { type ByteSource, openBytes, refuseUnreadable } from '../csv/bytes.js'
+import { findColumns, readHeader } from '../csv/header.js'
+import { RecordReader } from '../csv/records.js'
 import { UserError, usageError } from '../errors.js'
-import { type ByteSource, openBytes, refuseUnreadable } from './bytes.js'
 import { ChunkBuilder } from './chunk.js'
-import { findColumns, readHeader } from './header.js'
 import { openProductCheck } from './product-check.js'
 import { fileLabel, type ReadChunk, type ReaderMessage, type ReaderOptions } from './reader.js'
-import { RecordReader } from './records.js'
 
 if (parentPort) {
   const port = parentPort

@@ -1,9 +1,9 @@
 // The reading thread as the writer sees it: a sequence of chunks, read ahead by a few.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
+import { STDIN } from '../csv/bytes.js'
 import { type Problem, UserError } from '../errors.js'
-import { STDIN } from './bytes.js'
 import type { RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
 

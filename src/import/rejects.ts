@@ -1,16 +1,18 @@
 // What becomes of lines that are not imported: a CSV file of its own, which a person mends and imports. Each row is the
 // line as it stood, followed by three cells that say which line it was, which column was at fault, and why.
+
 import { existsSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { stringify } from 'csv-stringify/sync'
-import { type DatabaseAddress, filesOf } from '../database/connection.js'
+import { STDIN } from '../csv/bytes.js'
+import { type ColumnName, readHeader } from '../csv/header.js'
+import { filesOf } from '../database/connection.js'
 import type { ImportAsidesTable } from '../database/schema.js'
 import { formatPrice } from '../domain/money.js'
 import { errorCode, UserError } from '../errors.js'
 import { type Output, OutputFile, refuseOutput } from '../output-file.js'
-import { STDIN } from './bytes.js'
+import type { DatabaseAddress } from '../servers/addresses.js'
 import type { RejectedLine } from './chunk.js'
-import { type ColumnName, readHeader } from './header.js'
 
 export interface Rejects {
   /** Adds lines; they are on the disk when this returns. */

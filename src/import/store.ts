@@ -6,7 +6,7 @@ import { besideIds, isAmong, rowSource } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
 import { type Chunk, type LineRow, packLines } from './chunk-rows.js'
-import { lastOrderId } from './runs.js'
+import { lastOrderId } from './import-record.js'
 
 export interface StoreOptions {
   readonly importId: ImportId

@@ -5,9 +5,9 @@ import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { type RejectedLine, siblingReason } from './chunk.js'
+import { dropDuplicates, eachPage, PAGE, reportConflicts } from './duplicates.js'
+import { deleteOrders, type ImportRun, removeUnusedNames } from './import-record.js'
 import { type Rejects, storedLineText } from './rejects.js'
-import { dropDuplicates, eachPage, PAGE, reportConflicts } from './repeats.js'
-import { deleteOrders, type ImportRun, removeUnusedNames } from './runs.js'
 
 export interface Verdicts {
   /** Lines; all of them leave the counts of what was stored. */

@@ -1,6 +1,7 @@
 // One line of a catalogue -> one checked row, or the column and the reason why it is none.
+
+import { readCurrency, readPrice, readWhole, Unusable } from '../csv/values.js'
 import type { Currency } from '../domain/money.js'
-import { readCurrency, readPrice, readWhole, Unusable } from '../import/values.js'
 import { MAX_STOCK } from './products.js'
 
 export const COLUMNS = ['sku', 'name', 'price', 'currency', 'stock'] as const

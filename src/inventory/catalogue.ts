@@ -1,12 +1,12 @@
 // A catalogue file (sku, name, price, currency, stock) -> products and their stock. A bad line costs itself alone.
 import { createHash } from 'node:crypto'
-import { nearest } from '../config.js'
+import { nearest } from '../config/config.js'
+import { type ByteSource, openBytes, refuseUnreadable, STDIN } from '../csv/bytes.js'
+import { type Header, locateColumns, readHeader } from '../csv/header.js'
+import { RecordReader } from '../csv/records.js'
 import type { Database } from '../database/connection.js'
 import { inBatches } from '../domain/batches.js'
 import { usageError } from '../errors.js'
-import { type ByteSource, openBytes, refuseUnreadable, STDIN } from '../import/bytes.js'
-import { type Header, locateColumns, readHeader } from '../import/header.js'
-import { RecordReader } from '../import/records.js'
 import {
   type CatalogueColumn,
   COLUMNS,

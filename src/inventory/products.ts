@@ -1,14 +1,14 @@
 // Products and their stock: what there is, and changes by hand. A catalogue file changes many at once: catalogue.ts.
 
-import { nearest } from '../config.js'
+import { nearest } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { forUpdate } from '../database/engine.js'
 import type { Transaction } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
-import { reasonIn } from '../database/server-faults.js'
 import { atOneMoment, inTransactionOnce } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { EXIT, UserError, usageError } from '../errors.js'
+import { reasonIn } from '../servers/server-faults.js'
 
 /** Units of one product in stock, at the most; sums of many then still fit. */
 export const MAX_STOCK = 1_000_000_000

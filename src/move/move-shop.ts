@@ -1,9 +1,9 @@
 // Moves a shop from a file to a server: everything is copied and compared row by row, then both are audited and must tell
 // the same figures.
 
+import { type Audit, auditDatabase } from '../audit/audit.js'
 import {
   type Database,
-  type DatabaseAddress,
   explainDatabaseError,
   openOrCreateDatabase,
   openReadOnly,
@@ -13,11 +13,10 @@ import { databaseTime } from '../database/engine.js'
 import { isAlive } from '../database/holder.js'
 import { sql } from '../database/kysely.js'
 import { readSetting, writeSetting } from '../database/settings.js'
-import type { SqliteAddress } from '../database/sqlite.js'
 import { atOneMoment } from '../database/transaction.js'
 import { EXIT, errorCode, UserError } from '../errors.js'
-import { type Audit, auditDatabase } from '../reports/audit.js'
 import { WORKER_STALE_MS } from '../reports/status.js'
+import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
 import { type CopyProgress, copyTables, findDifference, findRows } from './copy.js'
 
 export interface Move {

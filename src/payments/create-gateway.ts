@@ -1,5 +1,5 @@
 // The gateway that the configuration names.
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import type { Gateway } from './gateway.js'
 import { SimulatedGateway } from './simulated.js'
 

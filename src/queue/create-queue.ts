@@ -1,11 +1,10 @@
 // The queue that the configuration names.
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
-import type { PostgresAddress } from '../database/server-address.js'
-import type { RedisAddress } from '../redis/address.js'
-import type { BullServer } from './bullmq-server.js'
+import type { PostgresAddress, RedisAddress } from '../servers/addresses.js'
+import type { QueueTables } from './bullmq/postgres-tables.js'
+import type { BullServer } from './bullmq/server.js'
 import { EmbeddedQueue } from './embedded.js'
-import type { QueueTables } from './postgres-tables.js'
 import type { Queue } from './queue.js'
 
 export interface QueueOptions {
@@ -23,11 +22,11 @@ export async function createQueue(
   if (address.kind === 'embedded') return new EmbeddedQueue(db)
   const settings = { batchSize: config['workflow.batchSize'], leaseMs: config['workflow.leaseMs'] }
   if (address.kind === 'amqp') {
-    const { RabbitMqQueue } = await import('./rabbitmq.js')
+    const { RabbitMqQueue } = await import('./rabbitmq/rabbitmq-queue.js')
     return new RabbitMqQueue(db, address, { ...settings, name: config.queueName })
   }
   const [{ BullMqQueue }, server] = await Promise.all([
-    import('./bullmq.js'),
+    import('./bullmq/bullmq-queue.js'),
     bullServer(address, config, allowEviction),
   ])
   return new BullMqQueue(db, server, settings)
@@ -36,14 +35,14 @@ export async function createQueue(
 /** What the queue keeps in tables on its server, unchanged; undefined for one that keeps none. */
 export async function readQueueTables({ queue, queueSchema }: Config): Promise<QueueTables | undefined> {
   if (queue.kind !== 'postgres') return undefined
-  const { readTables } = await import('./postgres-tables.js')
+  const { readTables } = await import('./bullmq/postgres-tables.js')
   return readTables(queue, queueSchema)
 }
 
 /** Brings them up to this release. Returns how they were before. */
 export async function migrateQueueTables({ queue, queueSchema }: Config): Promise<QueueTables | undefined> {
   if (queue.kind !== 'postgres') return undefined
-  const { migrateTables } = await import('./postgres-tables.js')
+  const { migrateTables } = await import('./bullmq/postgres-tables.js')
   return migrateTables(queue, queueSchema)
 }
 
@@ -53,9 +52,9 @@ async function bullServer(
   allowEviction: boolean,
 ): Promise<BullServer> {
   if (address.kind === 'postgres') {
-    const { bullMqOnPostgres } = await import('./bullmq-postgres.js')
+    const { bullMqOnPostgres } = await import('./bullmq/on-postgres.js')
     return bullMqOnPostgres(address, config.queueSchema)
   }
-  const { bullMqOnRedis } = await import('./bullmq-redis.js')
+  const { bullMqOnRedis } = await import('./bullmq/on-redis.js')
   return bullMqOnRedis(address, { prefix: config.redisPrefix, allowEviction })
 }

@@ -1,13 +1,7 @@
 // What a queue is to the rest of the program. The database holds the truth: a queue only says which orders to look at
 // next, and may say so twice, late or never without harm. Every driver passes test/queue/contract.ts.
 
-import type { PostgresAddress } from '../database/server-address.js'
 import type { OrderId } from '../domain/ids.js'
-import type { RedisAddress } from '../redis/address.js'
-import type { RabbitAddress } from './rabbitmq-address.js'
-
-/** Where the queue is, as the configuration names it. */
-export type QueueAddress = { readonly kind: 'embedded' } | RedisAddress | PostgresAddress | RabbitAddress
 
 /**
  * Processes orders that a queue hands out; they are claimed in the database before they are touched. Resolves to how many

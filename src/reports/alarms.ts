@@ -1,5 +1,5 @@
 // Alarms: what of the work is worth waking somebody for. Each compares one figure with a threshold of the configuration.
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { atOneMoment } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'

@@ -4,8 +4,8 @@ import { atOneMoment } from '../database/transaction.js'
 import { addHistograms } from '../domain/histogram.js'
 import { MINUTE_MS, startOf } from '../domain/time.js'
 import { type HistoryPeriod, highest, periodLength } from './history-periods.js'
-import { readRuntimes } from './pace.js'
 import { readSettled } from './settled.js'
+import { readRuntimes } from './waiting-time.js'
 
 type Figures = Omit<HistoryPeriod, 'start' | 'minutes'>
 

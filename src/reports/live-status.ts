@@ -6,8 +6,6 @@ import { databaseTime } from '../database/engine.js'
 import { settledWithin } from '../domain/patience.js'
 import { countDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
-import { estimateWait, readPace } from './pace.js'
-import { Paced } from './paced.js'
 import { SettledStepReader, type SettledSteps } from './settled-steps.js'
 import {
   countOrders,
@@ -19,6 +17,8 @@ import {
   readWorkers,
   type Status,
 } from './status.js'
+import { Paced } from './throttle.js'
+import { estimateWait, readPace } from './waiting-time.js'
 
 /** For the queue's server to answer. One that takes longer, or is away, does not hold up the rest. */
 const SERVER_PATIENCE_MS = 300

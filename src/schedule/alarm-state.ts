@@ -1,6 +1,6 @@
 // Which alarms are raised, and what a command was told of that: in the database, so that of many processes and over
 // restarts each change is told once.
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import type { Selectable } from '../database/kysely.js'
@@ -8,7 +8,7 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { HOUR_MS } from '../domain/time.js'
 import { type Alarm, readAlarms } from '../reports/alarms.js'
-import { readScheduleAlarm } from './health.js'
+import { readScheduleAlarm } from './late-tasks.js'
 
 /** An alarm that was raised is cleared once so many checks in a row did not find it crossed: it may hover about its threshold. */
 const QUIET_CHECKS = 2

@@ -1,6 +1,7 @@
 // The tasks, how each went last, and when each runs next.
-import { type LastRun, readLastRun } from './runs.js'
-import type { CronLine } from './slots.js'
+
+import type { CronLine } from '../config/values.js'
+import { type LastRun, readLastRun } from './task-runs.js'
 import { createTask, type TaskSurroundings } from './tasks.js'
 import { TASK_NAMES } from './timetable.js'
 

@@ -5,7 +5,7 @@ import { asError, startBackground, type Troubles } from '../background.js'
 import type { Database } from '../database/connection.js'
 import { isReplaced } from '../database/opened-file.js'
 import { MINUTE_MS } from '../domain/time.js'
-import { claimSlot, endRun, forgetOldRuns, type Outcome, RENEW_MS, type Run, renewRun } from './runs.js'
+import { claimSlot, endRun, forgetOldRuns, type Outcome, RENEW_MS, type Run, renewRun } from './task-runs.js'
 import type { Task } from './tasks.js'
 
 export interface Clock {

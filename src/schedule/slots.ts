@@ -3,12 +3,8 @@
 // node-cron reads the line and knows which days it names. Which instants its times are on such a day is worked out here,
 // since node-cron's own search passes over the hour that autumn repeats, and over the times that spring leaves out.
 import { createTask, parse } from 'node-cron'
+import type { CronLine } from '../config/values.js'
 import { addDays, clockAt, type Day, dayAt, dayStart } from '../domain/business-day.js'
-
-declare const cronLine: unique symbol
-
-/** A cron line that node-cron takes: five fields, or six with seconds in front. */
-export type CronLine = string & { readonly [cronLine]: true }
 
 /** The longest search: 29 February on a given weekday comes every 28 years, or once in 40 around 2100. */
 const MOST_DAYS = 41 * 366

@@ -6,9 +6,9 @@ import { MINUTE_MS, startOf } from '../domain/time.js'
 import { countDue } from '../queue/due-orders.js'
 import type { QueueCounts } from '../queue/queue.js'
 import { minutesBegin } from '../reports/history-periods.js'
-import { estimateWait, readPace } from '../reports/pace.js'
 import { countSettled, readCountedUntil } from '../reports/settled.js'
 import { readWorkers } from '../reports/status.js'
+import { estimateWait, readPace } from '../reports/waiting-time.js'
 import { thinHistory } from './thinning.js'
 
 /** An order carries the time at which its settling began: after so long that is committed, on any machine's clock. */

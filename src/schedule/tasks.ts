@@ -1,5 +1,8 @@
 // What is done by the clock: the tasks.
-import type { Config } from '../config.js'
+
+import { rebuild } from '../audit/rebuild.js'
+import type { Config } from '../config/config.js'
+import type { CronLine } from '../config/values.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { addDays, dayAt } from '../domain/business-day.js'
@@ -7,10 +10,9 @@ import { groupThousands } from '../domain/money.js'
 import type { Queue } from '../queue/queue.js'
 import type { PublishedFigures } from '../redis/figures.js'
 import { DatabaseReports } from '../reports/database-reports.js'
-import { rebuild } from '../reports/rebuild.js'
 import { expireReservations } from '../workflow/expire.js'
 import { checkAlarms, type Tell } from './alarm-state.js'
-import type { CronLine, Slots } from './slots.js'
+import type { Slots } from './slots.js'
 import { takeSnapshot } from './snapshots.js'
 import { slotsOf, type TaskName } from './timetable.js'
 

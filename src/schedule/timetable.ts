@@ -1,5 +1,5 @@
 // Which tasks there are, and when each falls due.
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import { Slots } from './slots.js'
 
 export const TASK_NAMES = ['kpis', 'leaderboards', 'snapshots', 'reservations', 'alarms'] as const

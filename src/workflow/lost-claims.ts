@@ -1,5 +1,5 @@
 // Claims of batches that failed: which count against their orders, and which are given back.
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { countLostBatch, forgiveLostClaim } from '../queue/suspects.js'

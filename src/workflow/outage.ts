@@ -1,7 +1,7 @@
 // Trouble that passes by itself: a server that is away, a full disk, a database that another process holds. Nothing is
 // lost by it, so a command that runs for good waits and goes on.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'

@@ -2,7 +2,7 @@
 import { setInterval } from 'node:timers'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
 import { asError } from '../background.js'
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import { connect, type Database, databaseProblem } from '../database/connection.js'
 import { WriteTurn } from '../database/write-turn.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'

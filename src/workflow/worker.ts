@@ -1,6 +1,6 @@
 // A worker process: consumes the queue with a pool of threads, and shows in the database that it is alive.
 import { asError, type BackgroundEvent, type BackgroundTask, startBackground, Troubles } from '../background.js'
-import type { Config } from '../config.js'
+import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'

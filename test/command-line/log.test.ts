@@ -2,9 +2,9 @@
 import { describe, expect, test as plainTest, vi } from 'vitest'
 import { type LogEvent, logFormatIn, logProgress } from '../../src/command-line/log.js'
 import { TASK_NAMES } from '../../src/schedule/timetable.js'
-import { type Shop, test } from '../commands/shop.js'
-import { until } from '../until.js'
-import { csv, line } from '../workplace.js'
+import { type Shop, test } from '../support/commands-shop.js'
+import { until } from '../support/until.js'
+import { csv, line } from '../support/workplace.js'
 
 const JSON_LOG = { ORDERCTL_LOG_FORMAT: 'json' }
 

@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect } from 'vitest'
 import { serviceManager } from '../../src/command-line/service-manager.js'
-import { type Shop, test } from '../commands/shop.js'
-import { freePort } from '../private-redis.js'
-import { until } from '../until.js'
-import type { Running, Workplace } from '../workplace.js'
+import { type Shop, test } from '../support/commands-shop.js'
+import { freePort } from '../support/private-redis.js'
+import { until } from '../support/until.js'
+import type { Running, Workplace } from '../support/workplace.js'
 
 /** As systemd does: a datagram is a message. What comes with it, systemd-notify's end of a pipe, is closed at once. */
 const LISTEN = `

@@ -4,12 +4,12 @@ import stringWidth from 'string-width'
 import { describe, expect, test } from 'vitest'
 import type { WatchState } from '../../src/command-line/watch-sections.js'
 import { watchView } from '../../src/command-line/watch-view.js'
+import type { CronLine } from '../../src/config/values.js'
 import { ORDER_STATUSES, type OrderStatus } from '../../src/domain/order.js'
 import { UserError } from '../../src/errors.js'
 import type { Alarm, AlarmName } from '../../src/reports/alarms.js'
-import type { CronLine } from '../../src/schedule/slots.js'
 import { lineText } from '../../src/terminal/line.js'
-import { trickyText } from '../terminal/any-text.js'
+import { trickyText } from '../support/any-text.js'
 
 const NOW = Date.parse('2026-03-04T12:00:00Z')
 

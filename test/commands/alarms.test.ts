@@ -1,6 +1,6 @@
 // What status and doctor say about alarms.
 import { describe, expect } from 'vitest'
-import { HOUR, test } from './shop.js'
+import { HOUR, test } from '../support/commands-shop.js'
 
 const NAMES = ['wait', 'failure_rate', 'unresolved', 'stale_workers', 'schedule']
 

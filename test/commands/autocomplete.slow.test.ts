@@ -7,8 +7,8 @@ import type { Completion } from '../../src/terminal/completion.js'
 import { bashCompletion } from '../../src/terminal/completion-bash.js'
 import { fishCompletion } from '../../src/terminal/completion-fish.js'
 import { zshCompletion } from '../../src/terminal/completion-zsh.js'
-import { test, type Workplace } from '../workplace.js'
-import { isInstalled, openTerminal, startShell } from './shells.js'
+import { isInstalled, openTerminal, startShell } from '../support/shells.js'
+import { test, type Workplace } from '../support/workplace.js'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 const MANIFEST = resolve(import.meta.dirname, '../../oclif.manifest.json')

@@ -2,15 +2,15 @@
 import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
 import { describe, expect, test as plainTest } from 'vitest'
-import { readDatabase } from '../../src/config-values.js'
 import { connect } from '../../src/database/connection.js'
 import { checkTransactions, isOlder, judgeDurability } from '../../src/doctor/database-server.js'
 import { durabilityOf } from '../../src/doctor/mysql-facts.js'
 import { POSTGRES_FACTS } from '../../src/doctor/postgres-facts.js'
-import { describeOnServer, describeOnServers, makeDatabase } from '../database-servers.js'
-import { done, testOn } from '../move/scene.js'
-import type { ServerDatabase } from '../move/server-database.js'
-import type { Workplace } from '../workplace.js'
+import { readDatabaseAddress } from '../../src/servers/addresses.js'
+import { describeOnServer, describeOnServers, makeDatabase } from '../support/database-servers.js'
+import { done, testOn } from '../support/move-scene.js'
+import type { ServerDatabase } from '../support/server-database.js'
+import type { Workplace } from '../support/workplace.js'
 
 interface Check {
   readonly name: string
@@ -103,7 +103,7 @@ describeOnServers('doctor', (engine) => {
 
   test('finds a transaction in which nobody says anything', async ({ place, database, onTestFinished }) => {
     await done(place, database.environment, ['migrate'])
-    const db = await connect(readDatabase(database.url))
+    const db = await connect(readDatabaseAddress(database.url))
     onTestFinished(() => db.destroy())
     expect(await checkTransactions(db, 0)).toEqual({ detail: expect.stringMatching(/^none/) })
 
@@ -150,7 +150,7 @@ describeOnServer('postgres', 'doctor', () => {
 
   plainTest('finds an encoding in which letters are missing', async ({ onTestFinished }) => {
     const how = "encoding LATIN1 lc_collate 'C' lc_ctype 'C' template template0"
-    const db = await connect(readDatabase(await makeDatabase('postgres', { how })), { connections: 1 })
+    const db = await connect(readDatabaseAddress(await makeDatabase('postgres', { how })), { connections: 1 })
     onTestFinished(() => db.destroy())
     expect(await POSTGRES_FACTS.encoding(db)).toEqual({
       detail: expect.stringMatching(/^LATIN1: letters/),

@@ -1,7 +1,7 @@
 // doctor: what disagrees, and that no password is ever shown. What is wrong with the file is in setup.test.ts.
 import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect } from 'vitest'
-import { HOUR, type Shop, test } from './shop.js'
+import { HOUR, type Shop, test } from '../support/commands-shop.js'
 
 interface Check {
   readonly name: string

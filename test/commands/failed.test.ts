@@ -1,6 +1,6 @@
 // The list of failures, and what a person does about them.
 import { describe, expect } from 'vitest'
-import { HOUR, test } from './shop.js'
+import { HOUR, test } from '../support/commands-shop.js'
 
 const ONE_EACH = [
   { reason: 'out_of_stock', orders: 1 },

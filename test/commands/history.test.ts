@@ -1,9 +1,9 @@
 // `orderctl status --history`, and what workers and the schedule write down for it, through the binary.
 
 import { describe, expect } from 'vitest'
-import { until } from '../until.js'
-import { csv, line, type Workplace } from '../workplace.js'
-import { test } from './shop.js'
+import { test } from '../support/commands-shop.js'
+import { until } from '../support/until.js'
+import { csv, line, type Workplace } from '../support/workplace.js'
 
 const MINUTE_MS = 60_000
 

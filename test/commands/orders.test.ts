@@ -1,6 +1,6 @@
 // The list of orders, and one order whole.
 import { describe, expect } from 'vitest'
-import { test } from './shop.js'
+import { test } from '../support/commands-shop.js'
 
 describe.concurrent('orders', () => {
   test('list: the newest order date first, narrowed by status, customer, day and source', async ({ shop }) => {

@@ -1,7 +1,7 @@
 // Stock: what there is, changes by hand, and changes by file.
 import { existsSync } from 'node:fs'
 import { describe, expect } from 'vitest'
-import { type Shop, test } from './shop.js'
+import { type Shop, test } from '../support/commands-shop.js'
 
 const stock = (shop: Shop, sku: string) => shop.value('select on_hand from products where sku = ?', sku)
 const adjustments = (shop: Shop, sku: string) =>

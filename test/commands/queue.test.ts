@@ -1,6 +1,6 @@
 // Pausing, resuming and emptying the queue.
 import { describe, expect } from 'vitest'
-import { type Shop, test } from './shop.js'
+import { type Shop, test } from '../support/commands-shop.js'
 
 const paused = (shop: Shop) => shop.value("select value from settings where name = 'queue_paused'")
 

@@ -1,8 +1,8 @@
 // `failed retry --stagger`, and what a retried order keeps of its history.
 import { describe, expect } from 'vitest'
-import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../redis.js'
-import { csv, line, type Workplace } from '../workplace.js'
-import { HOUR, type Shop, test } from './shop.js'
+import { HOUR, type Shop, test } from '../support/commands-shop.js'
+import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
+import { csv, line, type Workplace } from '../support/workplace.js'
 
 const MINUTE = 60_000
 

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
-import { HOUR, type Shop, test } from './shop.js'
+import { HOUR, type Shop, test } from '../support/commands-shop.js'
 
 describe.concurrent('migrate', () => {
   test('creates the database once; --status only looks', async ({ newShop: shop }) => {

@@ -3,16 +3,16 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, vi } from 'vitest'
-import { describeWithPrivateRedis, startPrivateRedis } from '../redis.js'
-import { PseudoTerminal } from '../terminal/pseudo-terminal.js'
-import { type Shop, test as shopTest } from './shop.js'
+import { type Shop, test as shopTest } from '../support/commands-shop.js'
+import { PseudoTerminal } from '../support/pseudo-terminal.js'
+import { describeWithPrivateRedis, startPrivateRedis } from '../support/redis.js'
 
 const NOW = Date.parse('2026-03-04T12:00:00Z')
 const SECOND = 1000
 const MINUTE = 60 * SECOND
 
 const preload = (file: string) => ({
-  NODE_OPTIONS: `--import ${pathToFileURL(join(import.meta.dirname, '../terminal/preloaded', file))}`,
+  NODE_OPTIONS: `--import ${pathToFileURL(join(import.meta.dirname, '../support/preloaded', file))}`,
 })
 const FROZEN = { ...preload('frozen-clock.js'), TEST_NOW: new Date(NOW).toISOString() }
 

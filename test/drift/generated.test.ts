@@ -7,7 +7,7 @@ import { Plugin } from '@oclif/core'
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { EVENTS } from '../../src/command-line/log.js'
-import { loadConfig } from '../../src/config.js'
+import { loadConfig } from '../../src/config/config.js'
 import { openScratchDatabase } from '../../src/database/connection.js'
 import { ORDER_STATUSES, PAYMENT_STATUSES, TRANSITIONS } from '../../src/domain/order.js'
 

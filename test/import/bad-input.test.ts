@@ -1,9 +1,9 @@
 // Files that are no orders, and commands that cannot be meant: refused in words that help.
 import { chmodSync, existsSync } from 'node:fs'
 import { describe, expect, test as plainTest } from 'vitest'
-import { findColumns, readHeader } from '../../src/import/header.js'
-import { csv, HEADER, line, test } from '../workplace.js'
-import { importJson } from './orders-file.js'
+import { findColumns, readHeader } from '../../src/csv/header.js'
+import { importJson } from '../support/orders-file.js'
+import { csv, HEADER, line, test } from '../support/workplace.js'
 import { expectRefusal, expectRefused, type Refusal } from './refusal.js'
 
 describe.concurrent('a file that cannot be read as orders', () => {

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import type { ImportResult } from '../../src/commands/import.js'
-import { csv, HEADER, type LineDraft, line, test } from '../workplace.js'
-import { conflictsAndRejects, fates, importJson, moreThanABlock, orders } from './orders-file.js'
+import { conflictsAndRejects, fates, importJson, moreThanABlock, orders } from '../support/orders-file.js'
+import { csv, HEADER, type LineDraft, line, test } from '../support/workplace.js'
 
 /** The rows of the rejects file as they stand, for those that are no CSV. */
 function rejectedRows(told: ImportResult): string[] {

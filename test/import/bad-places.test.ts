@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
-import { csv, line, test, type Workplace } from '../workplace.js'
-import { importJson, moreThanABlock, orders, shell, stored } from './orders-file.js'
+import { importJson, moreThanABlock, orders, shell, stored } from '../support/orders-file.js'
+import { csv, line, test, type Workplace } from '../support/workplace.js'
 import { expectRefusal, type Refusal } from './refusal.js'
 
 describe.concurrent('a place that cannot be written', () => {

@@ -1,7 +1,7 @@
 // Values that cannot be used: each is named with its column and the reason, and costs its order alone.
 import { describe, expect } from 'vitest'
-import { csv, type LineDraft, line, test } from '../workplace.js'
-import { fates, importJson } from './orders-file.js'
+import { fates, importJson } from '../support/orders-file.js'
+import { csv, type LineDraft, line, test } from '../support/workplace.js'
 
 describe.concurrent('a value that cannot be used', () => {
   const cases: readonly (readonly [LineDraft, string])[] = [

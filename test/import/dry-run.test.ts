@@ -1,8 +1,8 @@
 // Imports that store nothing: a dry run, and one that a bad line stops.
 import { existsSync, readdirSync } from 'node:fs'
 import { describe, expect } from 'vitest'
-import { csv, line, test } from '../workplace.js'
-import { countsOf, everyRow, importJson, moreThanABlock, stored } from './orders-file.js'
+import { countsOf, everyRow, importJson, moreThanABlock, stored } from '../support/orders-file.js'
+import { csv, line, test } from '../support/workplace.js'
 
 describe.concurrent('--dry-run', () => {
   /** New orders, a duplicate, a conflict, and bad lines near and far from the order that they cost. */

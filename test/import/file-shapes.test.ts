@@ -1,7 +1,7 @@
 // However a file is written, the same orders come of it.
 import { expect } from 'vitest'
-import { csv, HEADER, line, test } from '../workplace.js'
-import { countsOf, importJson } from './orders-file.js'
+import { countsOf, importJson } from '../support/orders-file.js'
+import { csv, HEADER, line, test } from '../support/workplace.js'
 
 test('however the file is written, the same orders come of it', async ({ place }) => {
   const name = '"Smith, ""Ann"""'

@@ -3,8 +3,6 @@ import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { until } from '../until.js'
-import { csv, HEADER, line, test } from '../workplace.js'
 import {
   conflictsAndRejects,
   countsOf,
@@ -14,7 +12,9 @@ import {
   orders,
   shell,
   stored,
-} from './orders-file.js'
+} from '../support/orders-file.js'
+import { until } from '../support/until.js'
+import { csv, HEADER, line, test } from '../support/workplace.js'
 
 describe.concurrent('a sound file', () => {
   const file = csv(

@@ -4,9 +4,9 @@ import { parse } from 'csv-parse/sync'
 import { stringify } from 'csv-stringify/sync'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { RecordReader } from '../../src/csv/records.js'
+import { MAX_QUANTITY, readOrderDate, readPrice, readQuantity, Unusable } from '../../src/csv/values.js'
 import { type Currency, currencyDecimals, lineTotal, MAX_TOTAL_MINOR } from '../../src/domain/money.js'
-import { RecordReader } from '../../src/import/records.js'
-import { MAX_QUANTITY, readOrderDate, readPrice, readQuantity, Unusable } from '../../src/import/values.js'
 
 interface SeenRecord {
   readonly kind: 'record'

@@ -1,6 +1,6 @@
 // What every refusal has in common, for people and for scripts.
 import { expect } from 'vitest'
-import type { Workplace } from '../workplace.js'
+import type { Workplace } from '../support/workplace.js'
 
 export interface Refusal {
   readonly exit?: number

@@ -4,8 +4,8 @@ import { linkSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, wr
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { refuseRejects } from '../../src/import/rejects.js'
-import { csv, line, test, type Workplace } from '../workplace.js'
-import { importJson, moreThanABlock, readRejects, shell } from './orders-file.js'
+import { importJson, moreThanABlock, readRejects, shell } from '../support/orders-file.js'
+import { csv, line, test, type Workplace } from '../support/workplace.js'
 import { expectRefusal, expectRefused } from './refusal.js'
 
 const BAD = csv(line({ order: 'A-1', quantity: 0 }), line({ order: 'A-2' }))

@@ -2,8 +2,8 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { csv, HEADER, line, test } from '../workplace.js'
-import { importJson, moreThanABlock, orders, readRejects } from './orders-file.js'
+import { importJson, moreThanABlock, orders, readRejects } from '../support/orders-file.js'
+import { csv, HEADER, line, test } from '../support/workplace.js'
 
 describe.concurrent('the rejects file', () => {
   test('holds each line as it stood, with its number, the column and the reason', async ({ place }) => {

@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import type { ImportResult } from '../../src/commands/import.js'
-import { until } from '../until.js'
-import { csv, line, type Outcome, type Running, test, Workplace } from '../workplace.js'
-import { countsOf, finishedCounts, importJson, shell, stored } from './orders-file.js'
+import { countsOf, finishedCounts, importJson, shell, stored } from '../support/orders-file.js'
+import { until } from '../support/until.js'
+import { csv, line, type Outcome, type Running, test, Workplace } from '../support/workplace.js'
 
 /** Long ones, so that they are many transactions: six blocks. */
 const LINES = 12_000

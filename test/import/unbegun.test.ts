@@ -1,6 +1,6 @@
 // An import that failed before it stored a line leaves nothing behind that somebody would have to go on with.
 import { expect } from 'vitest'
-import { csv, line, test } from '../workplace.js'
+import { csv, line, test } from '../support/workplace.js'
 
 test('a file without a header is no unfinished import, and does not stand in the way of the next', async ({
   place,

@@ -1,12 +1,12 @@
 // A copy that is killed, or whose file is worked on meanwhile, is no database that anybody takes for the shop.
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect } from 'vitest'
-import { describeOnServers } from '../database-servers.js'
-import { PseudoTerminal } from '../terminal/pseudo-terminal.js'
-import { until } from '../until.js'
-import { type Running, Workplace } from '../workplace.js'
-import { done, hashOf, MadeFile, makeBigShop, testOn } from './scene.js'
-import { rowsInFile, rowsOnServer, type ServerDatabase } from './server-database.js'
+import { describeOnServers } from '../support/database-servers.js'
+import { done, hashOf, MadeFile, makeBigShop, testOn } from '../support/move-scene.js'
+import { PseudoTerminal } from '../support/pseudo-terminal.js'
+import { rowsInFile, rowsOnServer, type ServerDatabase } from '../support/server-database.js'
+import { until } from '../support/until.js'
+import { type Running, Workplace } from '../support/workplace.js'
 
 const ORDERS = 20_000
 

@@ -2,10 +2,10 @@
 import { copyFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect } from 'vitest'
-import { describeOnServers } from '../database-servers.js'
-import { csv, line, type Workplace } from '../workplace.js'
-import { done, hashOf, MadeFile, makeOldShop, ODD, testOn } from './scene.js'
-import { rowsInFile, rowsOnServer } from './server-database.js'
+import { describeOnServers } from '../support/database-servers.js'
+import { done, hashOf, MadeFile, makeOldShop, ODD, testOn } from '../support/move-scene.js'
+import { rowsInFile, rowsOnServer } from '../support/server-database.js'
+import { csv, line, type Workplace } from '../support/workplace.js'
 
 let old: MadeFile
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 // On a server no foreign keys keep what belongs together; the audit tells where it does not.
 import { expect } from 'vitest'
-import { describeOnServers } from '../database-servers.js'
-import { csv, line } from '../workplace.js'
-import { done, testOn } from './scene.js'
+import { describeOnServers } from '../support/database-servers.js'
+import { done, testOn } from '../support/move-scene.js'
+import { csv, line } from '../support/workplace.js'
 
 interface Checked {
   readonly checks: readonly { name: string; ok: boolean; differences: number; examples: readonly string[] }[]

@@ -3,12 +3,12 @@ import { writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
-import { type Shop, test as shopTest } from '../commands/shop.js'
-import { describeOnServers } from '../database-servers.js'
-import { until } from '../until.js'
-import { csv, line } from '../workplace.js'
-import { done } from './scene.js'
-import { newDatabase, type ServerDatabase } from './server-database.js'
+import { type Shop, test as shopTest } from '../support/commands-shop.js'
+import { describeOnServers } from '../support/database-servers.js'
+import { done } from '../support/move-scene.js'
+import { newDatabase, type ServerDatabase } from '../support/server-database.js'
+import { until } from '../support/until.js'
+import { csv, line } from '../support/workplace.js'
 
 const NOWHERE = { ORDERCTL_DATABASE_URL: 'postgres://shop:geheim@127.0.0.1:1/shop' }
 

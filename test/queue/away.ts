@@ -5,9 +5,9 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { until } from '../until.js'
-import { test as placeTest, type Workplace } from '../workplace.js'
-import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles } from './drain.js'
+import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles } from '../support/drain.js'
+import { until } from '../support/until.js'
+import { test as placeTest, type Workplace } from '../support/workplace.js'
 
 /** A server that is the test's own to ill-treat. */
 export interface FragileServer {

@@ -1,6 +1,7 @@
 // In CI this fails without a server: a driver whose suite did not run is not known to keep the contract.
-import { describeWithPostgres } from '../postgres.js'
-import { behindProxy, onPostgres } from './bullmq-postgres-driver.js'
+
+import { behindProxy, onPostgres } from '../support/bullmq-postgres-driver.js'
+import { describeWithPostgres } from '../support/postgres.js'
 import { describeClosing, describeQueueContract } from './contract.js'
 
 describeWithPostgres('BullMQ on PostgreSQL', () => describeQueueContract(onPostgres), { concurrent: true })

@@ -1,7 +1,8 @@
 // In CI this fails without a server: a driver whose suite did not run is not known to keep the contract.
-import { startPrivateRedis } from '../private-redis.js'
-import { describeWithPrivateRedis, describeWithRedis, redisUrl } from '../redis.js'
-import { onOwnServer, onSharedServer } from './bullmq-driver.js'
+
+import { onOwnServer, onSharedServer } from '../support/bullmq-driver.js'
+import { startPrivateRedis } from '../support/private-redis.js'
+import { describeWithPrivateRedis, describeWithRedis, redisUrl } from '../support/redis.js'
 import { describeClosing, describeQueueContract } from './contract.js'
 
 describeWithRedis('BullMQ', () => describeQueueContract(async () => onSharedServer(`${redisUrl}`)), {

@@ -2,8 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test as plainTest } from 'vitest'
 import { makeDue } from '../../src/queue/due-orders.js'
-import { until } from '../until.js'
-import { BATCH_SIZE, Scene, type StartDriver } from './scene.js'
+import { BATCH_SIZE, Scene, type StartDriver } from '../support/queue-scene.js'
+import { until } from '../support/until.js'
 
 /** What needs the driver alone; the rest is below. */
 export function describeQueueContract(start: StartDriver): void {

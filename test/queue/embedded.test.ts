@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
-import { until } from '../until.js'
+import { BATCH_SIZE, type Driver, Scene } from '../support/queue-scene.js'
+import { until } from '../support/until.js'
 import { describeClosing, describeQueueContract } from './contract.js'
-import { BATCH_SIZE, type Driver, Scene } from './scene.js'
 
 const driver: Driver = {
   open: (db) => new EmbeddedQueue(db),

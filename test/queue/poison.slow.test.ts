@@ -1,16 +1,16 @@
 // A poison order over servers that deliver: what they drop after some deaths of workers is published again, so that the order
 // is claimed five times, and others in its messages are sold.
 import { expect, test } from 'vitest'
-import { describeOnServer, type ServerEngine } from '../database-servers.js'
-import { EnginePlace } from '../engines/place.js'
-import { describeWithPostgres } from '../postgres.js'
-import { describeWithRabbitMq } from '../rabbitmq.js'
-import { describeWithRedis, redisUrl } from '../redis.js'
-import { drainPoisoned, expectOnlyPoisonLeft, expectSoldWhenRetried, importPoisoned } from '../workflow/poisoned.js'
-import { onSharedServer } from './bullmq-driver.js'
-import { onPostgres } from './bullmq-postgres-driver.js'
-import { onRabbitMq } from './rabbitmq-driver.js'
-import type { StartDriver } from './scene.js'
+import { onSharedServer } from '../support/bullmq-driver.js'
+import { onPostgres } from '../support/bullmq-postgres-driver.js'
+import { describeOnServer, type ServerEngine } from '../support/database-servers.js'
+import { EnginePlace } from '../support/engine-place.js'
+import { drainPoisoned, expectOnlyPoisonLeft, expectSoldWhenRetried, importPoisoned } from '../support/poisoned.js'
+import { describeWithPostgres } from '../support/postgres.js'
+import type { StartDriver } from '../support/queue-scene.js'
+import { describeWithRabbitMq } from '../support/rabbitmq.js'
+import { onRabbitMq } from '../support/rabbitmq-driver.js'
+import { describeWithRedis, redisUrl } from '../support/redis.js'
 
 const MINUTES = 10 * 60_000
 

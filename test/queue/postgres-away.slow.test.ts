@@ -2,11 +2,11 @@
 // to it.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { describeWithPostgres } from '../postgres.js'
-import { until } from '../until.js'
+import { behindProxy, openProxy } from '../support/bullmq-postgres-driver.js'
+import { describeWithPostgres } from '../support/postgres.js'
+import { BATCH_SIZE, Scene } from '../support/queue-scene.js'
+import { until } from '../support/until.js'
 import { describeAway, type FragileServer } from './away.js'
-import { behindProxy, openProxy } from './bullmq-postgres-driver.js'
-import { BATCH_SIZE, Scene } from './scene.js'
 
 describeWithPostgres('a PostgreSQL that goes away, or forgets', () => describeAway(startFragile), { concurrent: true })
 

@@ -1,17 +1,25 @@
 // PostgreSQL servers that cannot be had, or that should not be: what users are told, within seconds and without passwords;
 // and how the queue's tables come to be on one that can.
 import { describe, expect, test as plainTest } from 'vitest'
-import { readQueue, readSchema } from '../../src/config-values.js'
-import { BullMqQueue } from '../../src/queue/bullmq.js'
-import { bullMqOnPostgres } from '../../src/queue/bullmq-postgres.js'
-import { refuseUnfit } from '../../src/queue/postgres-errors.js'
-import type { PostgresFacts } from '../../src/queue/postgres-pool.js'
-import { urlWith } from '../database-servers.js'
-import { addressOf, askPostgres, describeWithPostgres, newSchema, postgresUrl, randomName } from '../postgres.js'
-import { freePort } from '../private-redis.js'
-import { Shop } from '../reports/shop.js'
-import { test } from '../workplace.js'
-import { type Environment, expectSoldOnce, SLOW, singles } from './drain.js'
+import { readSchema } from '../../src/config/values.js'
+import { BullMqQueue } from '../../src/queue/bullmq/bullmq-queue.js'
+import { bullMqOnPostgres } from '../../src/queue/bullmq/on-postgres.js'
+import { readQueueAddress } from '../../src/servers/addresses.js'
+import { refuseUnfit } from '../../src/servers/postgres-errors.js'
+import type { PostgresFacts } from '../../src/servers/postgres-pool.js'
+import { urlWith } from '../support/database-servers.js'
+import { type Environment, expectSoldOnce, SLOW, singles } from '../support/drain.js'
+import {
+  addressOf,
+  askPostgres,
+  describeWithPostgres,
+  newSchema,
+  postgresUrl,
+  randomName,
+} from '../support/postgres.js'
+import { freePort } from '../support/private-redis.js'
+import { Shop } from '../support/shop.js'
+import { test } from '../support/workplace.js'
 import { listenDeaf, PASSWORD, refused } from './refused.js'
 
 const at = (url: string): Environment => ({ ...SLOW, ORDERCTL_QUEUE_URL: url })
@@ -65,7 +73,7 @@ describe('a URL', () => {
     'postgres://127.0.0.1/a/b',
     'mysql://127.0.0.1/orders',
   ])('%s is none of a queue', (url) => {
-    expect(() => readQueue(url)).toThrow('postgres://HOST/DATABASE')
+    expect(() => readQueueAddress(url)).toThrow('postgres://HOST/DATABASE')
   })
 
   plainTest.each(['public', 'pg_temp', 'Shop', 'a-b', 'x; drop table orders', 'x'.repeat(64)])(

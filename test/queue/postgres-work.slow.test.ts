@@ -1,9 +1,9 @@
 // `import` and `work` over a PostgreSQL that others use, too: several processes, some of which end as they should not.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { describeWithPostgres, newSchema, type TestSchema } from '../postgres.js'
-import { until } from '../until.js'
-import { completed, expectSoldOnce, importing } from './drain.js'
+import { completed, expectSoldOnce, importing } from '../support/drain.js'
+import { describeWithPostgres, newSchema, type TestSchema } from '../support/postgres.js'
+import { until } from '../support/until.js'
 import { describeWork } from './work.js'
 
 /** Rows in each table of the queue that has any. */

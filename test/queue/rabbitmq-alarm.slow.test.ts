@@ -1,10 +1,10 @@
 // A RabbitMQ that takes no messages for want of memory or disk: it counts as away for those who publish, and consumers go on.
 import { expect } from 'vitest'
-import { deleteQueues, describeWithRabbitMq, makeQueues, rabbitUrl, rabbitUrlWith } from '../rabbitmq.js'
-import { until } from '../until.js'
-import { test as placeTest } from '../workplace.js'
-import { AlarmProxy } from './alarm-proxy.js'
-import { completed, type Environment, expectSoldOnce, importing, SLOW, singles } from './drain.js'
+import { AlarmProxy } from '../support/alarm-proxy.js'
+import { completed, type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
+import { deleteQueues, describeWithRabbitMq, makeQueues, rabbitUrl, rabbitUrlWith } from '../support/rabbitmq.js'
+import { until } from '../support/until.js'
+import { test as placeTest } from '../support/workplace.js'
 
 const test = placeTest.extend<{ proxy: AlarmProxy; environment: Environment }>({
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.

@@ -1,13 +1,13 @@
 // A RabbitMQ that goes away in the middle, or forgets everything. Others use the server, so what goes away is the way to it.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { queuesNamed } from '../../src/queue/rabbitmq-messages.js'
-import { deleteQueues, describeWithRabbitMq, makeQueues, rabbitUrl, withChannel } from '../rabbitmq.js'
-import { until } from '../until.js'
-import { test } from '../workplace.js'
+import { queuesNamed } from '../../src/queue/rabbitmq/messages.js'
+import { completed, expectSoldOnce, importing, inHand, SLOW } from '../support/drain.js'
+import { deleteQueues, describeWithRabbitMq, makeQueues, rabbitUrl, withChannel } from '../support/rabbitmq.js'
+import { openRabbitProxy } from '../support/rabbitmq-driver.js'
+import { until } from '../support/until.js'
+import { test } from '../support/workplace.js'
 import { describeAway, type FragileServer } from './away.js'
-import { completed, expectSoldOnce, importing, inHand, SLOW } from './drain.js'
-import { openRabbitProxy } from './rabbitmq-driver.js'
 
 describeWithRabbitMq('a RabbitMQ that goes away, or forgets', () => describeAway(startFragile), { concurrent: true })
 

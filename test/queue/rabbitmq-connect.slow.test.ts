@@ -1,9 +1,11 @@
 // RabbitMQ servers that cannot be had, or that should not be: what users are told, within seconds and without passwords.
 import { describe, expect, test as plainTest } from 'vitest'
-import { readQueue, readQueueName } from '../../src/config-values.js'
-import { refuseTooOld } from '../../src/queue/rabbitmq-errors.js'
-import { queuesNamed } from '../../src/queue/rabbitmq-messages.js'
-import { freePort } from '../private-redis.js'
+import { readQueueName } from '../../src/config/values.js'
+import { refuseTooOld } from '../../src/queue/rabbitmq/errors.js'
+import { queuesNamed } from '../../src/queue/rabbitmq/messages.js'
+import { readQueueAddress } from '../../src/servers/addresses.js'
+import { type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
+import { freePort } from '../support/private-redis.js'
 import {
   deleteQueues,
   describeWithRabbitMq,
@@ -12,9 +14,8 @@ import {
   rabbitUrl,
   rabbitUrlWith,
   withChannel,
-} from '../rabbitmq.js'
-import { test } from '../workplace.js'
-import { type Environment, expectSoldOnce, importing, SLOW, singles } from './drain.js'
+} from '../support/rabbitmq.js'
+import { test } from '../support/workplace.js'
 import { listenDeaf, PASSWORD, refused } from './refused.js'
 
 const at = (url: string): Environment => ({ ...SLOW, ORDERCTL_QUEUE_URL: url })
@@ -65,11 +66,11 @@ describe('the address of a RabbitMQ', () => {
     ['amqp://u:p@queue.example/shop%20eu', 'queue.example:5672/shop%20eu'],
     ['amqps://u:p@queue.example/shop', 'queue.example:5671/shop'],
   ])('%s is shown as %s', (url, name) => {
-    expect(readQueue(url)).toEqual({ kind: 'amqp', url, name })
+    expect(readQueueAddress(url)).toEqual({ kind: 'amqp', url, name })
   })
 
   plainTest.each(['amqp://', 'amqp:5672', 'http://127.0.0.1:15672'])('%s is none', (text) => {
-    expect(() => readQueue(text)).toThrow('amqp://HOST/VHOST')
+    expect(() => readQueueAddress(text)).toThrow('amqp://HOST/VHOST')
   })
 
   plainTest.each(['', 'amq.orders', 'a b', 'ä', 'x'.repeat(65)])('a queue is not called "%s"', (text) => {

@@ -1,11 +1,11 @@
 // In CI this fails without a server: a driver whose suite did not run is not known to keep the contract.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { describeWithRabbitMq } from '../rabbitmq.js'
-import { until } from '../until.js'
+import { BATCH_SIZE, Scene } from '../support/queue-scene.js'
+import { describeWithRabbitMq } from '../support/rabbitmq.js'
+import { onProxiedRabbitMq, onRabbitMq } from '../support/rabbitmq-driver.js'
+import { until } from '../support/until.js'
 import { describeClosing, describeQueueContract } from './contract.js'
-import { onProxiedRabbitMq, onRabbitMq } from './rabbitmq-driver.js'
-import { BATCH_SIZE, Scene } from './scene.js'
 
 describeWithRabbitMq('RabbitMQ', () => describeQueueContract(onRabbitMq), { concurrent: true })
 

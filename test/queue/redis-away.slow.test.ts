@@ -2,14 +2,14 @@
 import { Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { expect, vi } from 'vitest'
-import { type PrivateRedisOptions, startPrivateRedis } from '../private-redis.js'
-import { describeWithPrivateRedis } from '../redis.js'
-import { test } from '../workplace.js'
+import { onOwnServer } from '../support/bullmq-driver.js'
+import { SLOW } from '../support/drain.js'
+import { type PrivateRedisOptions, startPrivateRedis } from '../support/private-redis.js'
+import { Scene } from '../support/queue-scene.js'
+import { describeWithPrivateRedis } from '../support/redis.js'
+import { SilentProxy } from '../support/silent-proxy.js'
+import { test } from '../support/workplace.js'
 import { describeAway, type FragileServer, stopInMidDrain } from './away.js'
-import { onOwnServer } from './bullmq-driver.js'
-import { SLOW } from './drain.js'
-import { Scene } from './scene.js'
-import { SilentProxy } from './silent-proxy.js'
 
 describeWithPrivateRedis('a Redis that goes away, or forgets', () => describeAway(() => startFragile()), {
   concurrent: true,

@@ -1,11 +1,11 @@
 // Redis servers that cannot be had, or that should not be: what users are told, within seconds and without passwords.
 import { describe, expect, test as plainTest } from 'vitest'
-import { awayReply } from '../../src/redis/away-replies.js'
-import { type RedisFacts, refuseUnfit, unreachable } from '../../src/redis/connection.js'
-import { freePort, hasTls, type PrivateRedisOptions, startPrivateRedis } from '../private-redis.js'
-import { addressOf, describeWithPrivateRedis } from '../redis.js'
-import { test } from '../workplace.js'
-import { type Environment, expectSoldOnce, importing, SLOW, singles } from './drain.js'
+import { awayReply } from '../../src/servers/redis-away-replies.js'
+import { type RedisFacts, refuseUnfit, unreachable } from '../../src/servers/redis-connection.js'
+import { type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
+import { freePort, hasTls, type PrivateRedisOptions, startPrivateRedis } from '../support/private-redis.js'
+import { addressOf, describeWithPrivateRedis } from '../support/redis.js'
+import { test } from '../support/workplace.js'
 import { listenDeaf, PASSWORD, refused } from './refused.js'
 
 const at = (url: string): Environment => ({ ...SLOW, ORDERCTL_QUEUE_URL: url })

@@ -3,12 +3,12 @@ import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect } from 'vitest'
-import { type PrivateRedis, startPrivateRedis } from '../private-redis.js'
-import { describeWithPrivateRedis } from '../redis.js'
-import { until } from '../until.js'
-import { test as placeTest } from '../workplace.js'
-import { completed, expectSoldOnce, importing, SLOW, singles } from './drain.js'
-import { SilentProxy } from './silent-proxy.js'
+import { completed, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
+import { type PrivateRedis, startPrivateRedis } from '../support/private-redis.js'
+import { describeWithPrivateRedis } from '../support/redis.js'
+import { SilentProxy } from '../support/silent-proxy.js'
+import { until } from '../support/until.js'
+import { test as placeTest } from '../support/workplace.js'
 
 const test = placeTest.extend<{ server: PrivateRedis; admin: Redis }>({
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.

@@ -1,10 +1,10 @@
 // `import` and `work` over a Redis that others use, too: several processes, some of which end as they should not.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../redis.js'
-import { until } from '../until.js'
-import type { Workplace } from '../workplace.js'
-import { completed, type Environment, expectSoldOnce, importing, inHand, singles } from './drain.js'
+import { completed, type Environment, expectSoldOnce, importing, inHand, singles } from '../support/drain.js'
+import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
+import { until } from '../support/until.js'
+import type { Workplace } from '../support/workplace.js'
 import { describeWork } from './work.js'
 
 function newPrefix() {

@@ -1,8 +1,8 @@
 // A server that cannot be had, or should not be: what a command says of it.
 import { createServer } from 'node:net'
 import { expect } from 'vitest'
-import type { WorkFolder } from '../workplace.js'
-import type { Environment } from './drain.js'
+import type { Environment } from '../support/drain.js'
+import type { WorkFolder } from '../support/workplace.js'
 
 /** Of every server that asks for one in the tests; nobody may ever see it. */
 export const PASSWORD = 'tr0ub4dor'

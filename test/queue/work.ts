@@ -1,8 +1,8 @@
 // What several processes make of orders over a server that others use, too, some of which end as they should not.
 import { expect } from 'vitest'
-import { until } from '../until.js'
-import { test as placeTest, Workplace } from '../workplace.js'
-import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles } from './drain.js'
+import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles } from '../support/drain.js'
+import { until } from '../support/until.js'
+import { test as placeTest, Workplace } from '../support/workplace.js'
 
 /** A queue of a test's own on the server. */
 export interface OwnQueue {

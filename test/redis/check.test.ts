@@ -2,13 +2,13 @@
 import { setTimeout } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { auditDatabase } from '../../src/audit/audit.js'
+import { rebuild, repair } from '../../src/audit/rebuild.js'
 import type { Day } from '../../src/domain/business-day.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
-import { auditDatabase } from '../../src/reports/audit.js'
-import { rebuild, repair } from '../../src/reports/rebuild.js'
-import { describeWithRedis } from '../redis.js'
-import { NOW } from '../reports/shop.js'
-import { FiguresShop, SPENDING } from './figures-shop.js'
+import { FiguresShop, SPENDING } from '../support/figures-shop.js'
+import { describeWithRedis } from '../support/redis.js'
+import { NOW } from '../support/shop.js'
 
 const DAILY = 'kpis:daily:2025-01-15:UTC'
 const [FIRST, LAST] = ['2025-01-14', '2025-01-20'] as [Day, Day]

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { Redis } from 'ioredis'
 import { expect } from 'vitest'
-import { describeOnEngines } from '../engines/place.js'
-import { randomPrefix, redisUrl, removeKeys } from '../redis.js'
+import { describeOnEngines } from '../support/engine-place.js'
+import { randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
 
 const SAMPLE = readFileSync(new URL('../../sample.csv', import.meta.url), 'utf8')
 

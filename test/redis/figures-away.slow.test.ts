@@ -1,10 +1,10 @@
 // A Redis or a database that is away: publishing says which, and makes up for it later.
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { readDatabase } from '../../src/config-values.js'
 import { connect } from '../../src/database/connection.js'
-import { freePort, type PrivateRedis } from '../private-redis.js'
-import { describeWithPrivateRedis, startPrivateRedis } from '../redis.js'
-import { FiguresShop, SPENDING } from './figures-shop.js'
+import { readDatabaseAddress } from '../../src/servers/addresses.js'
+import { FiguresShop, SPENDING } from '../support/figures-shop.js'
+import { freePort, type PrivateRedis } from '../support/private-redis.js'
+import { describeWithPrivateRedis, startPrivateRedis } from '../support/redis.js'
 
 describeWithPrivateRedis('publishing to a Redis that is away', () => {
   let server: PrivateRedis
@@ -52,7 +52,7 @@ describeWithPrivateRedis('publishing to a Redis that is away', () => {
 
   test.each(['postgres', 'mysql'])('there, and %s away: that is not reported as a failure of Redis', async (engine) => {
     await at.figures.publish()
-    const db = await connect(readDatabase(`${engine}://user@127.0.0.1:${await freePort()}/shop`))
+    const db = await connect(readDatabaseAddress(`${engine}://user@127.0.0.1:${await freePort()}/shop`))
     const refused = expect.objectContaining({ name: 'Error', code: 'ECONNREFUSED' })
     await expect(at.figuresOf(db).publish()).rejects.toEqual(refused)
     await expect(at.figuresOf(db).rebuild()).rejects.toEqual(refused)

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { rebuild } from '../../src/audit/rebuild.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
-import { rebuild } from '../../src/reports/rebuild.js'
 import { retryFailures } from '../../src/workflow/failures.js'
-import { describeWithRedis } from '../redis.js'
-import { NOW } from '../reports/shop.js'
-import { FiguresShop, SPENDING, whenFirstRead } from './figures-shop.js'
+import { FiguresShop, SPENDING, whenFirstRead } from '../support/figures-shop.js'
+import { describeWithRedis } from '../support/redis.js'
+import { NOW } from '../support/shop.js'
 
 describeWithRedis('publishing figures', () => {
   let at: FiguresShop

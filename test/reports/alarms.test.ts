@@ -1,11 +1,11 @@
 // Which thresholds are crossed, and by how much. All figures are worked out by hand.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { loadConfig } from '../../src/config.js'
+import { loadConfig } from '../../src/config/config.js'
 import type { WorkerId } from '../../src/domain/ids.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { type AlarmName, readAlarms } from '../../src/reports/alarms.js'
 import { retryFailures } from '../../src/workflow/failures.js'
-import { NOW, Shop } from './shop.js'
+import { NOW, Shop } from '../support/shop.js'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readHistory } from '../../src/reports/history.js'
 import { failureRate, type HistoryPeriod, mergePeriods, settledPerMinute } from '../../src/reports/history-periods.js'
-import { NOW, Shop } from './shop.js'
+import { NOW, Shop } from '../support/shop.js'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Day } from '../../src/domain/business-day.js'
 import { DatabaseReports } from '../../src/reports/database-reports.js'
 import type { Kpis } from '../../src/reports/reports.js'
-import { Shop } from './shop.js'
+import { Shop } from '../support/shop.js'
 
 let shop: Shop
 beforeEach(async () => {

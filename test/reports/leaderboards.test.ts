@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Day } from '../../src/domain/business-day.js'
 import type { Currency } from '../../src/domain/money.js'
 import { DatabaseReports } from '../../src/reports/database-reports.js'
-import { Shop } from './shop.js'
+import { Shop } from '../support/shop.js'
 
 let shop: Shop
 let reports: DatabaseReports

@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { LiveStatus } from '../../src/reports/live-status.js'
-import { Paced } from '../../src/reports/paced.js'
 import { SettledStepReader } from '../../src/reports/settled-steps.js'
-import { until } from '../until.js'
-import { NOW, Shop } from './shop.js'
+import { Paced } from '../../src/reports/throttle.js'
+import { NOW, Shop } from '../support/shop.js'
+import { until } from '../support/until.js'
 
 const SECOND = 1000
 

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { readStatus } from '../../src/reports/status.js'
-import { NOW, Shop } from './shop.js'
+import { NOW, Shop } from '../support/shop.js'
 
 const SECOND = 1000
 const MINUTE = 60 * SECOND

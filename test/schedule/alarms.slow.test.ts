@@ -6,8 +6,8 @@ import { describe, expect } from 'vitest'
 import { alarmCommand } from '../../src/command-line/alarm-command.js'
 import { openDatabase } from '../../src/database/connection.js'
 import { checkAlarms, TellingHangs } from '../../src/schedule/alarm-state.js'
-import { type Shop, test } from '../commands/shop.js'
-import { until } from '../until.js'
+import { type Shop, test } from '../support/commands-shop.js'
+import { until } from '../support/until.js'
 
 const DAILY = '0 0 * * *'
 const WATCHED = { ORDERCTL_ALARM_LOW_STOCK: '5' }

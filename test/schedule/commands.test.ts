@@ -1,8 +1,8 @@
 // `orderctl schedule`, `schedule list` and `schedule run`, through the binary.
 
 import { describe, expect } from 'vitest'
-import { type Shop, test } from '../commands/shop.js'
-import { until } from '../until.js'
+import { type Shop, test } from '../support/commands-shop.js'
+import { until } from '../support/until.js'
 
 /** Falls due on 29 February alone, so its latest slot lies years back and its next one is far away. */
 const SELDOM = '0 0 29 2 *'

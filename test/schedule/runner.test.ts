@@ -1,14 +1,14 @@
 // The scheduler on a real database, by a clock that the test moves.
 import { describe, expect, test as plainTest } from 'vitest'
 import { asError, Troubles } from '../../src/background.js'
-import { readCron } from '../../src/config-values.js'
+import { readCron } from '../../src/config/values.js'
 import { runSchedule, runTask, type TaskRun } from '../../src/schedule/runner.js'
-import { claimSlot, endRun, readLastRun } from '../../src/schedule/runs.js'
 import { Slots } from '../../src/schedule/slots.js'
+import { claimSlot, endRun, readLastRun } from '../../src/schedule/task-runs.js'
 import type { Task } from '../../src/schedule/tasks.js'
-import { Shop } from '../reports/shop.js'
-import { until } from '../until.js'
-import { FakeClock } from './fake-clock.js'
+import { FakeClock } from '../support/fake-clock.js'
+import { Shop } from '../support/shop.js'
+import { until } from '../support/until.js'
 
 interface Started {
   readonly runs: [task: string, run: TaskRun][]

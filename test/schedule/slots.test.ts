@@ -3,7 +3,7 @@
 // at 16:00.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readCron } from '../../src/config-values.js'
+import { readCron } from '../../src/config/values.js'
 import { dayAt, dayStart, parseDay } from '../../src/domain/business-day.js'
 import { Slots } from '../../src/schedule/slots.js'
 

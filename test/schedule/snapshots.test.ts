@@ -4,7 +4,7 @@ import { describe, expect, test as plainTest } from 'vitest'
 import { readHistory } from '../../src/reports/history.js'
 import { takeSnapshot } from '../../src/schedule/snapshots.js'
 import { thinHistory } from '../../src/schedule/thinning.js'
-import { Shop } from '../reports/shop.js'
+import { Shop } from '../support/shop.js'
 
 const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS

@@ -1,14 +1,14 @@
 // What the scheduled tasks do to the database. All figures are worked out by hand.
 import { describe, expect, test as plainTest } from 'vitest'
-import { loadConfig } from '../../src/config.js'
+import { auditDatabase } from '../../src/audit/audit.js'
+import { loadConfig } from '../../src/config/config.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import type { PublishedFigures } from '../../src/redis/figures.js'
-import { auditDatabase } from '../../src/reports/audit.js'
 import { createTask } from '../../src/schedule/tasks.js'
 import type { TaskName } from '../../src/schedule/timetable.js'
-import { FiguresShop } from '../redis/figures-shop.js'
-import { describeWithRedis } from '../redis.js'
-import { Shop } from '../reports/shop.js'
+import { FiguresShop } from '../support/figures-shop.js'
+import { describeWithRedis } from '../support/redis.js'
+import { Shop } from '../support/shop.js'
 
 const test = plainTest.extend<{ shop: Shop }>({
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.

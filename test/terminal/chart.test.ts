@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import stringWidth from 'string-width'
 import { expect, test } from 'vitest'
 import { barChart, blockBar, sparkline } from '../../src/terminal/chart.js'
-import { anyText } from './any-text.js'
+import { anyText } from '../support/any-text.js'
 
 test('bars are to the scale of the largest, and the least of them shows', () => {
   const bars = [

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { type ProgressState, progressLine, startProgress } from '../../src/terminal/progress.js'
 import { screenOf } from '../../src/terminal/screen.js'
 import { cleanText } from '../../src/terminal/text.js'
-import { anyText } from './any-text.js'
+import { anyText } from '../support/any-text.js'
 
 const SHOW_CURSOR = '\u001b[?25h'
 const BEGIN_FRAME = '\u001b[?2026h'

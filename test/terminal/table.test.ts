@@ -5,7 +5,7 @@ import stringWidth from 'string-width'
 import { describe, expect, test } from 'vitest'
 import { renderCsv, renderTable, type Table } from '../../src/terminal/table.js'
 import { cleanText } from '../../src/terminal/text.js'
-import { anyText, trickyText } from './any-text.js'
+import { anyText, trickyText } from '../support/any-text.js'
 
 const orders: Table = {
   columns: [{ heading: 'order' }, { heading: 'customer', flexible: true }, { heading: 'total', align: 'right' }],

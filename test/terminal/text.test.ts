@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import stringWidth from 'string-width'
 import { describe, expect, test } from 'vitest'
 import { ago, cleanText, countOf, cutText, duration, escapeJson, padText } from '../../src/terminal/text.js'
-import { anyText, trickyText } from './any-text.js'
+import { anyText, trickyText } from '../support/any-text.js'
 
 const CONTROL = /[\p{Cc}\p{Cs}\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u
 

@@ -1,9 +1,9 @@
 // What runs beside the batches of a worker fails: the worker says so once, lives, and says when it works again.
 import { expect } from 'vitest'
-import { FiguresShop } from '../redis/figures-shop.js'
-import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../redis.js'
-import { until } from '../until.js'
-import { test } from '../workplace.js'
+import { FiguresShop } from '../support/figures-shop.js'
+import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
+import { until } from '../support/until.js'
+import { test } from '../support/workplace.js'
 
 const timesIn = (text: string, part: string) => text.split(part).length - 1
 

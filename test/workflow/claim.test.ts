@@ -4,7 +4,7 @@ import type { Database } from '../../src/database/connection.js'
 import type { OrderId } from '../../src/domain/ids.js'
 import { claim } from '../../src/workflow/claim.js'
 import { settle } from '../../src/workflow/settle.js'
-import { Shop } from '../reports/shop.js'
+import { Shop } from '../support/shop.js'
 
 const OPTIONS = { leaseMs: 30_000, reservationTtlMs: 900_000 }
 

@@ -4,9 +4,9 @@ import { describe, expect } from 'vitest'
 import { agreeOnClock } from '../../src/database/clocks.js'
 import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
 import type { WorkerId } from '../../src/domain/ids.js'
-import { clockToBeShifted, shiftedClock } from '../shifted-clock.js'
-import { until } from '../until.js'
-import { csv, line, type Outcome, test, type Workplace } from '../workplace.js'
+import { clockToBeShifted, shiftedClock } from '../support/shifted-clock.js'
+import { until } from '../support/until.js'
+import { csv, line, type Outcome, test, type Workplace } from '../support/workplace.js'
 
 /** Orders stay in hand for as long as a test looks. */
 const LONG_CHARGES = {

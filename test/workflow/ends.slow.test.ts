@@ -1,8 +1,8 @@
 // Workers that are interrupted, killed or stopped while orders are in progress.
 import { describe, expect } from 'vitest'
-import { completed, importing, inHand, SLOW } from '../queue/drain.js'
-import { until } from '../until.js'
-import { csv, line, test, type Workplace } from '../workplace.js'
+import { completed, importing, inHand, SLOW } from '../support/drain.js'
+import { until } from '../support/until.js'
+import { csv, line, test, type Workplace } from '../support/workplace.js'
 
 const ALL_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
 const NONE_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
-import { until } from '../until.js'
-import { csv, line, test } from '../workplace.js'
+import { until } from '../support/until.js'
+import { csv, line, test } from '../support/workplace.js'
 
 /** A worker takes 20 at a time here, so the disk is full long before they are all done. */
 const ORDERS = 2500

@@ -1,7 +1,7 @@
 // One order among many at which workers die or hang: the others are sold, and it is set aside after five times.
 import { describe, expect, test as plainTest } from 'vitest'
-import { EnginePlace } from '../engines/place.js'
-import { drainPoisoned, expectOnlyPoisonLeft, expectSoldWhenRetried, importPoisoned } from './poisoned.js'
+import { EnginePlace } from '../support/engine-place.js'
+import { drainPoisoned, expectOnlyPoisonLeft, expectSoldWhenRetried, importPoisoned } from '../support/poisoned.js'
 
 const test = plainTest.extend<{ place: EnginePlace }>({
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.

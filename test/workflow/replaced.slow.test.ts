@@ -7,8 +7,8 @@ import { asError, Troubles } from '../../src/background.js'
 import { openDatabase, openOrCreateDatabase } from '../../src/database/connection.js'
 import { isReplaced } from '../../src/database/opened-file.js'
 import { startHeartbeat } from '../../src/workflow/heartbeat.js'
-import { until } from '../until.js'
-import { csv, expectAuditClean, line, type Outcome, type Running, test, type Workplace } from '../workplace.js'
+import { until } from '../support/until.js'
+import { csv, expectAuditClean, line, type Outcome, type Running, test, type Workplace } from '../support/workplace.js'
 
 const SLOW = {
   ORDERCTL_PAYMENT_SUCCESS_RATE: '1',

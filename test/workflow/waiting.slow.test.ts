@@ -1,12 +1,12 @@
 // `work` and `schedule` that are started while a server is away: they wait for it, or end at once if they are told to.
 import { expect } from 'vitest'
-import { describeOnServerEngines, type EnginePlace } from '../engines/place.js'
-import { freePort } from '../private-redis.js'
-import { importing, SLOW } from '../queue/drain.js'
-import { SilentProxy } from '../queue/silent-proxy.js'
-import { describeWithPrivateRedis, startPrivateRedis } from '../redis.js'
-import { until } from '../until.js'
-import { csv, line, test as onSqlite } from '../workplace.js'
+import { importing, SLOW } from '../support/drain.js'
+import { describeOnServerEngines, type EnginePlace } from '../support/engine-place.js'
+import { freePort } from '../support/private-redis.js'
+import { describeWithPrivateRedis, startPrivateRedis } from '../support/redis.js'
+import { SilentProxy } from '../support/silent-proxy.js'
+import { until } from '../support/until.js'
+import { csv, line, test as onSqlite } from '../support/workplace.js'
 
 const timesIn = (text: string, part: string) => text.split(part).length - 1
 

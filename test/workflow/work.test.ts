@@ -1,9 +1,9 @@
 // `orderctl work` as its users meet it: who gets the stock, when it ends, and how. All figures are worked out by hand; what
-// it makes of money and failures is in test/engines/workflow.test.ts, on every database alike.
+// it makes of money and failures is in test/database/workflow.test.ts, on every database alike.
 import { describe, expect } from 'vitest'
 import { TRANSITIONS } from '../../src/domain/order.js'
-import { until } from '../until.js'
-import { csv, line, test, type Workplace } from '../workplace.js'
+import { until } from '../support/until.js'
+import { csv, line, test, type Workplace } from '../support/workplace.js'
 
 const ALL_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
 /** Slow enough that a test can step in, with leases that end soon. */

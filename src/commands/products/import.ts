@@ -1,8 +1,8 @@
 // `products import`: a catalogue file into products and stock.
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
+import { STDIN } from '../../csv/bytes.js'
 import { EXIT } from '../../errors.js'
-import { STDIN } from '../../import/bytes.js'
 import { type CatalogueResult, importCatalogue, openCatalogue } from '../../inventory/catalogue.js'
 import { cleanText, countOf } from '../../terminal/text.js'
 

@@ -2,7 +2,7 @@
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { clockAt } from '../../domain/business-day.js'
 import { readSchedule } from '../../schedule/overview.js'
-import type { LastRun } from '../../schedule/runs.js'
+import type { LastRun } from '../../schedule/task-runs.js'
 import { isoTime } from '../../terminal/text.js'
 
 interface ListedTask {

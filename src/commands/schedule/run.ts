@@ -1,14 +1,16 @@
 // `schedule run`: one task now, for cron and systemd timers.
+
 import { Args } from '@oclif/core'
 import { alarmCommandOf, execFlag } from '../../command-line/alarm-command.js'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { runEvent, runText } from '../../command-line/schedule-views.js'
-import { type Database, type DatabaseAddress, explainDatabaseError } from '../../database/connection.js'
+import { type Database, explainDatabaseError } from '../../database/connection.js'
 import { EXIT, UserError, usageError } from '../../errors.js'
 import { runTask, type TaskRun } from '../../schedule/runner.js'
-import { claimSlot, type Run } from '../../schedule/runs.js'
+import { claimSlot, type Run } from '../../schedule/task-runs.js'
 import { createTask, type Task } from '../../schedule/tasks.js'
 import { TASK_NAMES, type TaskName } from '../../schedule/timetable.js'
+import type { DatabaseAddress } from '../../servers/addresses.js'
 
 export interface ScheduleRunResult {
   task: string

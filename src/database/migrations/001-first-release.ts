@@ -2,13 +2,12 @@
 
 import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES, REVIEW_REASONS } from '../../domain/order.js'
 import { type CreateTableBuilder, type Kysely, sql } from '../kysely.js'
-import type { Migration } from '../migrations.js'
 import { createOperations } from './001-operations.js'
 import { clustered } from './clustered.js'
 
-export const firstRelease: Migration = {
+export const firstRelease = {
   name: 'first-release',
-  async up(db) {
+  async up(db: Kysely<unknown>) {
     await createSettings(db)
     await createImports(db)
     await createCustomersAndProducts(db)

@@ -1,0 +1,143 @@
+// BullMQ on PostgreSQL. A command that asks or publishes holds one connection at the most, a worker three more: one that
+// listens for new jobs and two for its statements. Idle ones, save that which listens, are let go after ten seconds.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { EXIT } from '../../errors.js'
+import type { PostgresAddress } from '../../servers/addresses.js'
+import { explainPostgresError, isConflict } from '../../servers/postgres-errors.js'
+import { openPool, withinSeconds } from '../../servers/postgres-pool.js'
+import { JOB_OPTIONS, QUEUE_NAME } from './jobs.js'
+import {
+  ConnectionClosedError,
+  type PgPool,
+  PostgresConnection,
+  PostgresQueueBackend,
+  Queue,
+  type QueueBaseOptions,
+  Worker,
+} from './package.js'
+import { makeTables } from './postgres-tables.js'
+import type { BullServer, JobCounts } from './server.js'
+
+const ASKING_CONNECTIONS = 1
+const WORKING_CONNECTIONS = 3
+
+/** How soon a worker tries again what failed because the server was away. */
+const RETRY_MS = 1000
+
+/** Statements that got in each other's way are sent again so often. */
+const MOST_CONFLICTS = 5
+
+/** Of the table of events that BullMQ keeps, which nothing here reads; up to 256 more come between two cuts. */
+const EVENTS_KEPT = 100
+
+export function bullMqOnPostgres(address: PostgresAddress, schema: string): BullServer {
+  const explain = (error: unknown) =>
+    explainPostgresError(error instanceof ConnectionClosedError ? error.cause : error, address)
+  return {
+    driver: 'bullmq-postgres',
+    product: 'PostgreSQL',
+    name: `PostgreSQL at ${address.name}`,
+    openJobs: async () => {
+      const { pool, letGo } = openPool(address, schema, ASKING_CONNECTIONS)
+      try {
+        await makeTables(pool, address, schema)
+        const connection = forBullMq(pool, address)
+        const jobs = new Queue(
+          QUEUE_NAME,
+          { connection, defaultJobOptions: JOB_OPTIONS, streams: { events: { maxLen: EVENTS_KEPT } } },
+          backendOn(connection),
+        )
+        // Whoever asks hears of it.
+        jobs.on('error', () => undefined)
+        return { jobs, count: () => countJobs(pool), tryWrite: () => pool.query('delete from job where false'), letGo }
+      } catch (error) {
+        await letGo()
+        throw error
+      }
+    },
+    openWorker: async (deliver, options) => {
+      const { pool, letGo } = openPool(address, schema, WORKING_CONNECTIONS)
+      try {
+        await withinSeconds(address, pool.query('select 1'))
+      } catch (error) {
+        await letGo()
+        throw explain(error) ?? error
+      }
+      const connection = forBullMq(pool, address)
+      const jobs = new Worker(
+        QUEUE_NAME,
+        deliver,
+        { ...options, connection, runRetryDelay: RETRY_MS },
+        backendOn(connection),
+      )
+      // Lost connections and locks mend themselves; that the server is away is told by the look around.
+      jobs.on('error', () => undefined)
+      return { jobs, letGo }
+    },
+    explain,
+  }
+}
+
+/**
+ * In one round trip, since every look around counts. BullMQ's own way takes three, counts what waits in a paused queue as
+ * none, and takes the newest job for the oldest.
+ */
+async function countJobs(pool: pg.Pool): Promise<JobCounts> {
+  const { rows } = await pool.query<{ state: string; jobs: number; oldest: number }>(
+    `select state, cast(count(*) as integer) as jobs, cast(min(added_at_ms) as double precision) as oldest
+      from job where queue = $1 group by state`,
+    [QUEUE_NAME],
+  )
+  const states = new Map(rows.map((row) => [row.state, row]))
+  const countIn = (state: string) => states.get(state)?.jobs ?? 0
+  return {
+    waiting: countIn('waiting'),
+    active: countIn('active'),
+    delayed: countIn('delayed'),
+    oldestAt: states.get('waiting')?.oldest ?? null,
+  }
+}
+
+/** BullMQ's backend over connections that are ours to end. */
+function backendOn(pool: PgPool) {
+  return (name: string, options: QueueBaseOptions<unknown>) =>
+    new PostgresQueueBackend(new ReadyConnection(pool), name, { ...options, connection: pool })
+}
+
+/** Its schema was looked at when the queue was opened, whatever its name: BullMQ would look for the default one. */
+class ReadyConnection extends PostgresConnection {
+  override async waitUntilReady(): Promise<void> {}
+}
+
+/**
+ * The pool as BullMQ takes it. Each of its statements is a transaction of its own, so one that met a deadlock is sent
+ * again. BullMQ knows two signs of a server that is away; told by one of them, it waits and tries again, where any other
+ * error would count as one of the job.
+ */
+function forBullMq(pool: pg.Pool, address: PostgresAddress): PgPool {
+  const rethrow = (error: unknown): never => {
+    const away = explainPostgresError(error, address)?.exit === EXIT.unreachable
+    throw away ? new ConnectionClosedError(undefined, error) : error
+  }
+  const bullPool: PgPool = {
+    // pg's types offer each listener only together with its event, BullMQ's list them one by one.
+    connect: () => pool.connect().catch(rethrow) as ReturnType<PgPool['connect']>,
+    query: (text, params) => sendAgain(() => pool.query(text, params && [...params])).catch(rethrow),
+    end: () => pool.end(),
+    on: () => bullPool,
+    removeAllListeners: () => bullPool,
+  }
+  return bullPool
+}
+
+async function sendAgain<Answer>(send: () => Promise<Answer>): Promise<Answer> {
+  for (let conflicts = 1; ; conflicts++) {
+    try {
+      return await send()
+    } catch (error) {
+      if (conflicts === MOST_CONFLICTS || !isConflict(error)) throw error
+      await sleep(10 * conflicts * Math.random())
+    }
+  }
+}

@@ -1,0 +1,152 @@
+// Imports on a server that meet each other, or workers, in the middle of their transactions.
+import { expect } from 'vitest'
+import type { Transaction } from '../../src/database/kysely.js'
+import type { Schema } from '../../src/database/schema.js'
+import type { Day } from '../../src/domain/business-day.js'
+import type { Currency } from '../../src/domain/money.js'
+import { EXIT } from '../../src/errors.js'
+import { packChunk } from '../../src/import/chunk-rows.js'
+import { beginRun, insertRun, removeUnusedNames, takeBack } from '../../src/import/import-record.js'
+import { RejectExamples } from '../../src/import/rejects.js'
+import { storeChunk } from '../../src/import/store.js'
+import { reachVerdicts } from '../../src/import/verdicts.js'
+import { describeOnServerEngines, type EnginePlace } from '../support/engine-place.js'
+import { besideInHand, untilSomeoneWaits } from '../support/locks.js'
+import { csv, line } from '../support/workplace.js'
+
+describeOnServerEngines('two imports', (test) => {
+  test('one whose process died goes on behind the chunk that was being committed then', async ({ place }) => {
+    const wanted = { source: 'web', file: '/orders.csv', resume: true }
+    const { id } = await insertRun(place.db, wanted)
+    await place.rows(`update imports set pid = ${NO_PROCESS}`)
+    const resumed = await place.db.transaction().execute(async (last) => {
+      await last.updateTable('imports').set({ byte_offset: 4711 }).where('id', '=', id).execute()
+      const begin = beginRun(place.db, wanted)
+      await untilSomeoneWaits(place)
+      return { begin }
+    })
+    expect(await resumed.begin).toMatchObject({ kind: 'begun', run: { id, byte_offset: 4711 } })
+  })
+
+  test('one does not take away the customer and the product that the other names', async ({ place }) => {
+    const { first, second } = await withNamesOfNoOrder(place)
+    const removal = await place.db.transaction().execute(async (storing) => {
+      await storeChunk(storing, anOrder(), { importId: second, source: 'till', initialStock: 5, now: 1 })
+      const removal = place.db.transaction().execute((removing) => removeUnusedNames(removing, first))
+      await untilSomeoneWaits(place)
+      return { removal }
+    })
+    expect(await removal.removal).toBe(0)
+    await expectOneWholeOrder(place)
+  })
+
+  test('one adds the customer and the product anew that the other takes away', async ({ place }) => {
+    const { first, second } = await withNamesOfNoOrder(place)
+    const stored = await place.db.transaction().execute(async (removing) => {
+      expect(await removeUnusedNames(removing, first)).toBe(1)
+      const stored = place.db
+        .transaction()
+        .execute((storing) =>
+          storeChunk(storing, anOrder(), { importId: second, source: 'till', initialStock: 5, now: 1 }),
+        )
+      await untilSomeoneWaits(place)
+      return { stored }
+    })
+    expect(await stored.stored).toEqual({ orders: 1, lines: 1, productsCreated: 1 })
+    await expectOneWholeOrder(place)
+  })
+})
+
+describeOnServerEngines('workers beside an import', (test) => {
+  test('do not keep its end waiting, whatever they have in hand', async ({ place }) => {
+    await place.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' }), ...MANY))
+    const again = csv(
+      line({ order: 'A-1' }),
+      line({ order: 'A-2', customer: 'C-2', sku: 'S-2' }),
+      line({ order: 'A-3' }),
+    )
+    const file = place.file('again.csv', again)
+    const { code, stderr } = await besideInHand(place, takeInHand, () => place.runWith({}, 'import', file))
+    expect(code, stderr).toBe(EXIT.partly)
+    expect(await place.rows('select imported, duplicates, conflicts from imports where id = 2')).toEqual([
+      { imported: 1, duplicates: 1, conflicts: 1 },
+    ])
+    expect(await place.rows("select sku from products where sku in ('S-1', 'S-2')")).toEqual([{ sku: 'S-1' }])
+    await place.expectAuditClean()
+  })
+
+  test('are not kept waiting by its end', async ({ place }) => {
+    await place.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
+    const run = await insertRun(place.db, { source: 'default', file: '/again.csv' })
+    await storeChunk(place.db, anOrder(), { importId: run.id, source: 'default', initialStock: 5, now: 1 })
+    const { code, stderr } = await besideInHand(
+      place,
+      async (ending) => {
+        const verdicts = await reachVerdicts(ending, run, new RejectExamples(), [])
+        expect(verdicts).toMatchObject({ duplicates: 1, conflicts: 0, rejected: 0 })
+      },
+      () => place.runWith({}, 'work', '--drain'),
+    )
+    expect(code, stderr).toBe(0)
+    expect(await place.statuses()).toEqual({ completed: 2 })
+  })
+
+  test('do not keep one waiting that takes back what another left half done', async ({ place }) => {
+    const cutOff = await insertRun(place.db, { source: 'till', file: '/till.csv' })
+    await storeChunk(place.db, anOrder(), { importId: cutOff.id, source: 'till', initialStock: 5, now: 1 })
+    await place.importing(csv(...MANY))
+    await besideInHand(
+      place,
+      (worker) => worker.selectFrom('orders').select('id').where('source', '=', 'default').forUpdate().execute(),
+      () => place.db.transaction().execute((trx) => takeBack(trx, cutOff)),
+    )
+    expect(await place.rows('select distinct source from orders')).toEqual([{ source: 'default' }])
+    expect(await place.value('select count(*) from orders')).toBe(MANY.length)
+    await place.expectAuditClean()
+  })
+})
+
+/** So many orders and products that MySQL looks them up by their ids; of a handful it reads, and locks, all there are. */
+const MANY = Array.from({ length: 300 }, (_, n) => line({ order: `M-${n}`, sku: `M-${n}` }))
+
+/** All that a claim locks of all orders there are. */
+async function takeInHand(worker: Transaction<Schema>): Promise<void> {
+  for (const table of ['due_orders', 'orders', 'products'] as const) {
+    await worker.selectFrom(table).selectAll().forUpdate().execute()
+  }
+}
+
+/** More than a process can be numbered. */
+const NO_PROCESS = 2 ** 30
+
+/** A customer and a product that the first import created for an order that is gone again. */
+async function withNamesOfNoOrder(place: EnginePlace) {
+  const { id: first } = await insertRun(place.db, { source: 'web', file: '/web.csv' })
+  const { id: second } = await insertRun(place.db, { source: 'till', file: '/till.csv' })
+  await storeChunk(place.db, anOrder(), { importId: first, source: 'web', initialStock: 5, now: 1 })
+  await place.db.deleteFrom('order_lines').execute()
+  await place.db.deleteFrom('orders').execute()
+  return { first, second }
+}
+
+function anOrder() {
+  const order = { reference: 'A-1', customer_id: 'C-1', ordered_at: '2025-01-15T10:00:00', total: 1000 }
+  return packChunk({
+    customers: [{ customer_id: 'C-1', name: 'Ann' }],
+    products: [{ sku: 'S-1', name: 'Widget' }],
+    orders: [{ ...order, business_day: '2025-01-15' as Day, currency: 'USD' as Currency }],
+    lines: [{ reference: 'A-1', line_number: 2, sku: 'S-1', quantity: 1, unit_price: 100_000, total: 1000 }],
+    spoiled: [],
+  })
+}
+
+async function expectOneWholeOrder(place: EnginePlace): Promise<void> {
+  const whole = await place.rows(
+    `select reference, customers.customer_id, sku, delta from orders
+     join customers on customers.id = orders.customer_id
+     join order_lines on order_lines.order_id = orders.id
+     join products on products.id = order_lines.product_id
+     join stock_adjustments on stock_adjustments.product_id = products.id`,
+  )
+  expect(whole).toEqual([{ reference: 'A-1', customer_id: 'C-1', sku: 'S-1', delta: 5 }])
+}

@@ -1,0 +1,295 @@
+// What an import stores, on every database alike: which texts are the same, how long they may be, what is a duplicate, and
+// what is left of an import that was killed or given up. All figures are worked out by hand.
+import { readFileSync } from 'node:fs'
+import { expect } from 'vitest'
+import { describeOnEngines, type EnginePlace } from '../support/engine-place.js'
+import { conflictsAndRejects, countsOf, importJson } from '../support/orders-file.js'
+import { slowChunks } from '../support/slow-chunks.js'
+import { until } from '../support/until.js'
+import { csv, line } from '../support/workplace.js'
+
+/** The names by the ids in the column given. */
+const named = (rows: Record<string, unknown>[], column: string) =>
+  Object.fromEntries(rows.map((row) => [row[column], row['name']]))
+
+const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`
+
+describeOnEngines(
+  'an import',
+  (test, engine) => {
+    test('keeps every text as it came, and those apart that only look alike', async ({ place }) => {
+      const names = [
+        'O\'Neill "Bob" \\ Co',
+        'back\\',
+        '😀👩‍👩‍👧 𝒳',
+        'straße',
+        'STRASSE',
+        'ça',
+        'c\u0327a',
+        '%_;--',
+        '{"a":[1]}',
+      ]
+      // Of 100 and 255 letters, the longest that are let in, of four bytes each: a surrogate pair counts as two.
+      const longId = '𝒳'.repeat(50)
+      const longName = '😀'.repeat(127)
+      const skus = [
+        'abc',
+        'ABC',
+        'Abc',
+        'ß',
+        'ss',
+        'é',
+        'e',
+        'e\u0301',
+        ...names.map((_, index) => `N-${index}`),
+        longId,
+      ]
+      const lines = skus.map((sku, index) =>
+        line({
+          order: sku,
+          customer: sku,
+          sku,
+          name: quoted(names[index] ?? longName),
+          product: quoted(names[index - 8] ?? longName),
+        }),
+      )
+      place.file('orders.csv', csv(...lines, line({ order: 'MULTILINE', name: quoted('two\nlines\tand a tab') })))
+      const { code, told } = await importJson(place, 'orders.csv')
+      expect(code).toBe(0)
+      expect(countsOf(told)).toEqual({
+        rows: skus.length + 1,
+        orders: skus.length + 1,
+        imported: skus.length + 1,
+        duplicates: 0,
+        conflicts: 0,
+        rejected: 0,
+        products_created: skus.length + 1,
+        published: skus.length + 1,
+      })
+      const customers = await place.rows('select customer_id, name from customers')
+      expect(named(customers, 'customer_id')).toEqual({
+        ...Object.fromEntries(skus.map((sku, index) => [sku, names[index] ?? longName])),
+        'C-1': 'two\nlines\tand a tab',
+      })
+      expect(named(await place.rows('select sku, name from products'), 'sku')).toEqual({
+        ...Object.fromEntries(skus.map((sku, index) => [sku, names[index - 8] ?? longName])),
+        'S-1': 'Widget',
+      })
+
+      const again = await importJson(place, 'orders.csv')
+      expect(again.code).toBe(0)
+      expect(again.told).toMatchObject({ imported: 0, duplicates: skus.length + 1, conflicts: 0, products_created: 0 })
+      await place.expectAuditClean()
+    })
+
+    test('counts duplicates, conflicts and bad lines, and leaves what was stored', async ({ place }) => {
+      const two = (order: string, change: Parameters<typeof line>[0] = {}) => [
+        line({ order, sku: 'S-1' }),
+        line({ order, sku: 'S-2', ...change }),
+      ]
+      const names = ['SAME', 'REORDERED', 'QUANTITY', 'PRICE', 'FEWER', 'CUSTOMER']
+      await place.importing(csv(...names.flatMap((order) => two(order))))
+      const before = await place.rows('select * from order_lines order by order_id, line_number')
+      place.file(
+        'second.csv',
+        csv(
+          ...two('SAME'),
+          ...two('REORDERED').reverse(),
+          ...two('QUANTITY', { quantity: 2 }),
+          ...two('PRICE', { price: '10.0001' }),
+          ...two('FEWER').slice(1),
+          line({ order: 'CUSTOMER', customer: 'C-9', name: 'Nobody', sku: 'S-1' }),
+          line({ order: 'CUSTOMER', customer: 'C-9', name: 'Nobody', sku: 'S-9' }),
+          ...two('SPOILED', { quantity: 'many' }),
+          ...two('DIVIDED', { customer: 'C-8' }),
+          line({ order: 'NEW', sku: 'S-3' }),
+        ),
+      )
+      const { code, told } = await importJson(place, 'second.csv')
+      expect(code).toBe(3)
+      expect(countsOf(told)).toEqual({
+        rows: 16,
+        orders: 1,
+        imported: 1,
+        duplicates: 4,
+        conflicts: 7,
+        rejected: 4,
+        products_created: 1,
+        published: 1,
+      })
+      expect(conflictsAndRejects(told).map((row) => `${row['rejected_line']} ${row['order_id']}`)).toEqual([
+        ...['13 SPOILED', '14 SPOILED', '15 DIVIDED', '16 DIVIDED'],
+        ...['6 QUANTITY', '7 QUANTITY', '8 PRICE', '9 PRICE', '10 FEWER', '11 CUSTOMER', '12 CUSTOMER'],
+      ])
+      expect(await place.rows('select * from order_lines where order_id <= 6 order by order_id, line_number')).toEqual(
+        before,
+      )
+      // Who and what only those lines named is not kept.
+      expect(await place.rows('select customer_id from customers')).toEqual([{ customer_id: 'C-1' }])
+      expect(await place.rows('select sku from products order by sku')).toEqual(
+        ['S-1', 'S-2', 'S-3'].map((sku) => ({ sku })),
+      )
+      await place.expectAuditClean()
+    })
+
+    test('killed again and again, --resume comes to what the file says', async ({ place }) => {
+      await place.importing(csv(...[0, 1, 2].map((index) => known(index))))
+      await slowChunks(place)
+      place.file('orders.csv', longFile())
+      let kills = 0
+      let told: Awaited<ReturnType<typeof importJson>>['told'] | undefined
+      while (!told) {
+        const before = await linesRead(place)
+        const run = place.start({}, 'import', 'orders.csv', '--resume', '--json')
+        let over = false
+        void run.ended.then(() => {
+          over = true
+        })
+        await until(async () => over || (kills < 2 && (await linesRead(place)) > before))
+        run.child.kill('SIGKILL')
+        const { code, stdout } = await run.ended
+        if (code === null) kills += 1
+        else told = JSON.parse(stdout)
+      }
+      expect(kills).toBe(2)
+      expect(countsOf(told)).toEqual({
+        rows: LINES,
+        orders: ORDERS - 4,
+        imported: LINES - 8,
+        duplicates: 2,
+        conflicts: 4,
+        rejected: 2,
+        products_created: 3,
+        published: ORDERS - 4,
+      })
+      expect(await place.value('select count(*) from orders')).toBe(ORDERS - 4 + 3)
+      expect(await place.value('select count(*) from order_lines')).toBe(LINES - 8 + 6)
+      expect(
+        await place.value('select count(*) from orders left join due_orders on order_id = id where due_at is null'),
+      ).toBe(0)
+      expect(await place.value('select sum(total) from orders where import_id > 1')).toBe((LINES - 8) * 1000)
+      expect(conflictsAndRejects(told).map((row) => row['order_id'])).toEqual([
+        'O-9',
+        'O-9',
+        'O-1',
+        'O-2',
+        'O-1',
+        'O-2',
+      ])
+      await place.expectAuditClean()
+    })
+
+    test('with --on-error abort takes everything back', async ({ place }) => {
+      await place.importing(csv(line({ order: 'A-1' })))
+      const tables = ['orders', 'order_lines', 'customers', 'products', 'stock_adjustments', 'import_asides']
+      const everything = () => Promise.all(tables.map((table) => place.rows(`select * from ${table}`)))
+      const before = await everything()
+      place.file('orders.csv', longFile())
+      const { code, result } = await place.json('import', 'orders.csv', '--on-error', 'abort')
+      expect({ code, result }).toMatchObject({ code: 1, result: { error: { code: 'import_aborted' } } })
+      expect(await everything()).toEqual(before)
+      await place.expectAuditClean()
+    })
+
+    if (engine !== 'sqlite') {
+      test('whose transactions are given up by the server does them again, and nothing twice', async ({ place }) => {
+        await place.importing(csv(known(1)))
+        await giveUpOnce(place, [
+          ['update', 'imports', "new.status = 'reading' and new.byte_offset > old.byte_offset"],
+          ['update', 'imports', "new.status = 'releasing' and old.status = 'reading'"],
+          ['insert', 'payments', 'true'],
+          ['update', 'payments', "new.status = 'captured'"],
+        ])
+        place.file(
+          'orders.csv',
+          csv(line({ order: 'O-1' }), line({ order: 'O-2' }), line({ order: 'O-3', quantity: 0 })),
+        )
+        const { code, told } = await importJson(place, 'orders.csv')
+        expect(told).toMatchObject({ rows: 3, orders: 1, imported: 1, conflicts: 1, rejected: 1 })
+        expect(code).toBe(3)
+        expect(readFileSync(String(told.rejects_file), 'utf8').trim().split('\n')).toHaveLength(3)
+        const drained = await place.jsonWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
+        expect(drained).toMatchObject({ code: 0, result: { processed: 2, completed: 2 } })
+        expect(Math.min(...(await triesOf(place)))).toBeGreaterThan(1)
+        await place.expectAuditClean()
+      })
+    }
+  },
+  { concurrent: true },
+)
+
+const ORDERS = 6000
+const LINES = ORDERS * 2
+/** Long, as texts go, so that the file has several chunks. */
+const PADDING = 'ü'.repeat(120)
+
+/** 12,000 lines in nine chunks: two lines for each order, the second far behind the first. O-9 has a bad line. */
+function longFile(): string {
+  return csv(
+    ...Array.from({ length: LINES }, (_, index) => {
+      const order = index % ORDERS
+      const quantity = index === ORDERS + 9 ? 'none' : 1
+      return line({
+        order: `O-${order}`,
+        customer: `C-${order % 100}`,
+        sku: `S-${index % 7}`,
+        product: PADDING,
+        quantity,
+      })
+    }),
+  )
+}
+
+/** What an earlier import stored: O-0 as the long file has it, O-1 and O-2 otherwise. */
+function known(order: number): string {
+  const lines = [order, ORDERS + order].map((index) => ({
+    order: `O-${order}`,
+    customer: `C-${order % 100}`,
+    sku: `S-${index % 7}`,
+    product: PADDING,
+    price: order === 0 ? '10.00' : '9.99',
+  }))
+  return lines.map(line).join('\n')
+}
+
+const linesRead = async (place: EnginePlace) => {
+  const reading = place.db.selectFrom('imports').where('status', '=', 'reading')
+  const row = await reading.select((eb) => eb.fn.max<number | null>('rows').as('rows')).executeTakeFirst()
+  return row?.rows ?? 0
+}
+
+type GivenUp = readonly [event: 'insert' | 'update', table: string, condition: string]
+
+/** Fails the first change of each kind as a server does that gives a transaction up, to be done again. */
+async function giveUpOnce(place: EnginePlace, changes: readonly GivenUp[]): Promise<void> {
+  if (place.engine === 'postgres') {
+    await place.rows(`create function give_up() returns trigger language plpgsql as $$ begin
+      if nextval(tg_name::text::regclass) = 1 then raise exception 'given up' using errcode = '40001'; end if;
+      return new; end $$`)
+  }
+  // What happens in it outlasts a rollback, as do sequences.
+  else await place.rows('create table tries (name varchar(64) primary key, number int) engine = myisam')
+  for (const [index, [event, table, condition]] of changes.entries()) {
+    const trigger = `create trigger given_up_${index} before ${event} on ${table} for each row`
+    if (place.engine === 'postgres') {
+      await place.rows(`create sequence given_up_${index}`)
+      await place.rows(`${trigger} when (${condition}) execute function give_up()`)
+    } else {
+      await place.rows(`insert into tries values ('given_up_${index}', 0)`)
+      await place.rows(`${trigger} begin if ${condition} then
+        update tries set number = number + 1 where name = 'given_up_${index}';
+        if (select number from tries where name = 'given_up_${index}') = 1 then
+          signal sqlstate '40001' set mysql_errno = 1213, message_text = 'given up';
+        end if; end if; end`)
+    }
+  }
+}
+
+/** How often each change was tried that was given up once. */
+async function triesOf(place: EnginePlace): Promise<number[]> {
+  const tries =
+    place.engine === 'postgres'
+      ? "select last_value as number from pg_sequences where sequencename like 'given_up%'"
+      : 'select number from tries'
+  return (await place.rows(tries)).map((row) => Number(row['number']))
+}

@@ -1,0 +1,106 @@
+// Ids and names in every script, on every database alike: each letter is kept, and what differs in one letter is another.
+import { expect } from 'vitest'
+import { askServer } from '../support/ask-server.js'
+import { describeOnServer, makeDatabase } from '../support/database-servers.js'
+import { describeOnEngines, EnginePlace } from '../support/engine-place.js'
+import { expectKeptApart } from '../support/foreign-ids.js'
+import { csv, line, test as plainTest } from '../support/workplace.js'
+
+/** Some collation or other takes two of these for the same. */
+const NEIGHBOURS = [
+  ...['a-1', 'A-1', 'á-1', 'a\u0301-1', 'Á-1', 'ａ-1', 'a\u00ad-1', 'a\u200d-1', 'a-1\u200b', 'a 1', 'a  1'],
+  ...['ss', 'ß', 'ẞ', 'i', 'I', 'ı', 'İ', 'œ', 'oe', 'は', 'ハ', 'ば', 'ﾊ', '国', '國', '?', '??'],
+  ...['😀-1', '😁-1', '👩‍👧', '👩👧', '\ue000', '𝒶-1', '😀'.repeat(50)],
+]
+
+describeOnEngines(
+  'ids and names',
+  (test) => {
+    test('keeps orders apart whose letters a Latin character set lacks', async ({ place }) => {
+      await expectKeptApart(place)
+    })
+
+    test('tells ids apart by their bytes, and sorts by them', async ({ place }) => {
+      const lines = NEIGHBOURS.map((id) => line({ order: id, customer: id, name: `${id} ${id}`, sku: id, product: id }))
+      const all = { rows: lines.length, rejected: 0, conflicts: 0 }
+      const { result } = await place.json('import', place.file('all.csv', csv(...lines)))
+      expect(result).toMatchObject({
+        ...all,
+        orders: lines.length,
+        imported: lines.length,
+        products_created: lines.length,
+      })
+      const again = await place.json('import', place.file('again.csv', csv(...lines.toReversed())), '--dry-run')
+      expect(again.result).toMatchObject({ ...all, orders: 0, imported: 0, duplicates: lines.length })
+
+      const { products } = (await place.json('products', 'list')).result as {
+        products: { sku: string; name: string }[]
+      }
+      const sorted = NEIGHBOURS.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
+      expect(products.map(({ sku, name }) => [sku, name])).toEqual(sorted.map((id) => [id, id]))
+      const stored = await place.rows('select customer_id as id, name from customers order by customer_id')
+      expect(stored).toEqual(sorted.map((id) => ({ id, name: `${id} ${id}` })))
+      await place.expectAuditClean()
+    })
+
+    test('keeps names of the greatest length', async ({ place }) => {
+      const name = '龘'.repeat(255)
+      await place.importing(csv(line({ order: '龘'.repeat(100), customer: '龘'.repeat(100), name, product: name })))
+      expect(await place.rows('select name from customers union all select name from products')).toEqual([
+        { name },
+        { name },
+      ])
+    })
+
+    test('takes no white space around an id for a part of it', async ({ place }) => {
+      await place.importing(csv(line({ order: 'A-1 ', customer: ' C-1', name: 'Ann  ', sku: '"S-1 \u3000"' })))
+      const again = csv(
+        line({ order: '\u00a0A-1', customer: 'C-1 ', name: 'Ann', sku: 'S-1' }),
+        line({ order: 'A-2 ' }),
+      )
+      const { result } = await place.json('import', place.file('again.csv', again))
+      expect(result).toMatchObject({ orders: 1, imported: 1, duplicates: 1, products_created: 0 })
+      await place.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }, 'work', '--drain')
+
+      const ask = async (...args: string[]) => (await place.json(...args)).result
+      const chosen = { total: 2 }
+      expect(await ask('orders', 'list', '--customer', ' C-1 ', '--source', 'default ')).toMatchObject(chosen)
+      expect(await ask('failed', 'list', '--sku', 'S-1 ', '--source', ' default')).toMatchObject(chosen)
+      expect(await ask('orders', 'show', 'A-1 ')).toMatchObject({ order_id: 'A-1', customer_id: 'C-1' })
+      expect(await ask('failed', 'retry', ' A-1', 'A-2 ', '--dry-run')).toMatchObject({ matched: 2 })
+      expect(await ask('failed', 'clear', 'A-1 ', ' A-2', '--dry-run')).toMatchObject({ matched: 2 })
+      expect(await ask('leaderboard', 'rank', 'C-1 ')).toMatchObject({ customer_id: 'C-1', rank: null })
+      expect(await ask('products', 'adjust', 'S-1 ', '1', '--reason', 'found')).toMatchObject({ sku: 'S-1' })
+    })
+  },
+  { concurrent: true },
+)
+
+describeOnServer('postgres', 'a database', () => {
+  plainTest('that sorts as people do keeps to bytes', async ({ skip }) => {
+    const how = "template template0 encoding UTF8 locale_provider icu icu_locale 'en-US'"
+    const url = await makeDatabase('postgres', { how }).catch(() => skip('the server has no ICU (PostgreSQL 15)'))
+    const place = await EnginePlace.at('postgres', url)
+    try {
+      await expectKeptApart(place)
+      await place.importing(csv(...['b', 'a', 'B', 'á'].map((sku) => line({ order: sku, customer: sku, sku }))))
+      const { result } = await place.json('products', 'list')
+      const skus = ['B', 'a', 'b', 'á', '李/s', '雷/s']
+      expect(result).toMatchObject({ products: skus.map((sku) => ({ sku })) })
+    } finally {
+      await place.close()
+    }
+  })
+
+  plainTest.for(['LATIN1', 'SQL_ASCII'])('with the encoding %s is refused, and left empty', async (encoding) => {
+    const how = `encoding ${encoding} lc_collate 'C' lc_ctype 'C' template template0`
+    const url = await makeDatabase('postgres', { how })
+    const place = await EnginePlace.at('postgres', url).catch((error: unknown) => error)
+    expect(place).toMatchObject({
+      code: 'database_encoding',
+      message: expect.stringContaining(`stores text as ${encoding}, which cannot hold every order id and name`),
+      fix: expect.stringContaining('encoding UTF8 template template0'),
+    })
+    expect(await askServer(url, "select * from pg_tables where schemaname = 'public'")).toEqual([])
+  })
+})

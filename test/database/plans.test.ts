@@ -1,0 +1,58 @@
+// How servers find rows by their ids where they are wrong about how many the table holds: a batch must never read all of it.
+import { expect } from 'vitest'
+import { CompiledQuery } from '../../src/database/kysely.js'
+import { isAmong, rowSource } from '../../src/database/row-source.js'
+import type { OrderId } from '../../src/domain/ids.js'
+import { describeOnServerEngines, type EnginePlace } from '../support/engine-place.js'
+
+const ROWS = 20_000
+
+describeOnServerEngines('a queue that was small when the server last looked', (test) => {
+  test('is searched by ids, not read', async ({ place }) => {
+    await fill(place, 1, ROWS)
+    // One is left at the very end, so the table keeps its pages and is taken to hold one row.
+    await place.db
+      .deleteFrom('due_orders')
+      .where('order_id', '<', ROWS as OrderId)
+      .execute()
+    await place.rows(place.engine === 'postgres' ? 'vacuum analyze due_orders' : 'analyze table due_orders')
+    await fill(place, ROWS + 1, 2 * ROWS)
+
+    const ids = Array.from({ length: 2000 }, (_, index) => ROWS + 1 + index)
+    const searched = place.db
+      .selectFrom('due_orders')
+      .where(isAmong(place.db, 'order_id', ids))
+      .select('due_at')
+    const changed = place.db
+      .updateTable('due_orders')
+      .set({ due_at: 2 })
+      .where(isAmong(place.db, 'order_id', ids))
+    const dropped = place.db.deleteFrom('due_orders').where(isAmong(place.db, 'order_id', ids))
+    for (const statement of [searched, changed, dropped]) await expectByKey(place, statement.compile())
+  })
+})
+
+async function fill({ db }: EnginePlace, first: number, last: number): Promise<void> {
+  const json = JSON.stringify(Array.from({ length: last - first + 1 }, (_, index) => [first + index]))
+  await db
+    .insertInto('due_orders')
+    .columns(['order_id', 'due_at'])
+    .expression((eb) =>
+      eb
+        .selectFrom(rowSource<{ id: OrderId }, 'row'>(db, 'row', { columns: { id: 'integer' }, json }))
+        .select(['row.id', eb.lit(1).as('due_at')]),
+    )
+    .execute()
+}
+
+async function expectByKey({ db, engine }: EnginePlace, { sql, parameters }: CompiledQuery): Promise<void> {
+  const explained = await db.executeQuery<Record<string, unknown>>(CompiledQuery.raw(`explain ${sql}`, [...parameters]))
+  const plan = explained.rows
+  if (engine === 'postgres') {
+    const text = plan.map((row) => row['QUERY PLAN']).join('\n')
+    expect(text).toMatch(/using due_orders_pkey|on due_orders_pkey/)
+    expect(text).not.toMatch(/Seq Scan on due_orders|due_orders_due_at/)
+  } else {
+    expect(plan.find((row) => row['table'] === 'due_orders')).toMatchObject({ type: 'eq_ref', key: 'PRIMARY' })
+  }
+}

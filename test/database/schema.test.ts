@@ -1,0 +1,156 @@
+// The tables as each database has them, and who may make them. The dumps beside this file show what a change of a migration
+// comes to on each; `npx vitest run test/database/schema.test.ts --update` writes them anew.
+import { sql } from 'kysely'
+import { expect } from 'vitest'
+import { connect } from '../../src/database/connection.js'
+import type { Engine } from '../../src/database/engine.js'
+import { readDatabaseAddress } from '../../src/servers/addresses.js'
+import { askServer } from '../support/ask-server.js'
+import type { ServerEngine } from '../support/database-servers.js'
+import { describeOnEngines, describeOnServerEngines, EnginePlace } from '../support/engine-place.js'
+import { until } from '../support/until.js'
+import { csv, line } from '../support/workplace.js'
+
+describeOnEngines(
+  'the tables',
+  (test, engine) => {
+    test('are those of the dump', async ({ place, expect }) => {
+      const parts = await Promise.all(DUMPS[engine].map((query) => place.rows(query)))
+      const lines = parts.map((rows) => rows.map(lineOf).sort(byLetters))
+      await expect(`${lines.flat().join('\n')}\n`).toMatchFileSnapshot(`schema.${engine}.txt`)
+    })
+
+    test('are not made in a database of another program, which stays as it is', async ({ emptyPlace: place }) => {
+      await askServer(place.databaseUrl, 'create table posts (id int)')
+      const { code, result } = await place.json('import', place.file('orders.csv', csv(line())))
+      expect({ code, result }).toMatchObject({ code: 1, result: { error: { code: 'database_not_ours' } } })
+      expect((result as { error: { message: string } }).error.message).toContain('posts')
+      expect(await tables(place)).toEqual(['posts'])
+    })
+
+    test('of a newer release are left alone', async ({ place }) => {
+      await place.rows("insert into orderctl_migrations (number, name, applied_at) values (99, 'of the future', 1)")
+      const { code, result } = await place.json('import', place.file('orders.csv', csv(line())))
+      expect({ code, result }).toMatchObject({ code: 1, result: { error: { code: 'database_newer' } } })
+      expect(await place.value('select count(*) from imports')).toBe(0)
+    })
+  },
+  { concurrent: true },
+)
+
+describeOnServerEngines('a migration', (test, engine) => {
+  test('by four processes at once is done by one', async ({ emptyPlace: place }) => {
+    const ended = await Promise.all([1, 2, 3, 4].map(() => place.start({}, 'migrate').ended))
+    for (const { code, stderr } of ended) expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(await askServer(place.databaseUrl, 'select number, name from orderctl_migrations')).toEqual([
+      { number: 1, name: 'first-release' },
+    ])
+    const turns = await askServer(place.databaseUrl, "select name from settings where name like 'turn%' order by name")
+    expect(turns).toEqual([{ name: 'turn_imports' }, { name: 'turn_names' }, { name: 'turn_schedule' }])
+  })
+
+  test('works where the database’s name is as long as it may be', async () => {
+    // 63 letters on PostgreSQL, 64 on MySQL; the name without suffix has 33.
+    const place = await EnginePlace.openEmpty(engine, 'x'.repeat(30))
+    expect(new URL(place.databaseUrl).pathname.length).toBe(64)
+    expect((await place.run('import', place.file('orders.csv', csv(line())))).code).toBe(0)
+    await place.close()
+  })
+
+  test('waits for one that is under way elsewhere', async ({ emptyPlace: place }) => {
+    const { take, waiting, give } = LOCKS[engine]
+    const other = await connect(readDatabaseAddress(place.databaseUrl), { connections: 1 })
+    const migration = await other.connection().execute(async (holder) => {
+      await sql.raw(take).execute(holder)
+      const migration = place.run('migrate')
+      await until(async () => (await sql.raw(waiting).execute(holder)).rows.length > 0)
+      expect(await tables(place)).toEqual([])
+      await sql.raw(give).execute(holder)
+      return { ended: migration }
+    })
+    await other.destroy()
+    expect((await migration.ended).code).toBe(0)
+    expect(await tables(place)).toContain('orders')
+  })
+
+  if (engine === 'mysql') {
+    test('that was cut short is begun anew', async ({ place }) => {
+      // What a process leaves that dies after some tables: they are there, and the step is not written down.
+      await place.rows('delete from orderctl_migrations')
+      for (const table of ['queue_snapshots', 'schedule_runs', 'sales_by_product'])
+        await place.rows(`drop table ${table}`)
+      await place.rows('alter table orders drop column cleared_at')
+      expect(await place.json('status')).toMatchObject({ code: 1, result: { error: { code: 'database_missing' } } })
+      await place.importing(csv(line()))
+      expect(await place.value('select count(*) from orders where cleared_at is null')).toBe(1)
+      expect(await place.value('select count(*) from orderctl_migrations')).toBe(1)
+      await place.expectAuditClean()
+    })
+  }
+})
+
+/** The lock that a migration is done under. */
+const LOCKS: Record<ServerEngine, { readonly take: string; readonly waiting: string; readonly give: string }> = {
+  postgres: {
+    take: `select pg_advisory_lock(${0x6f726463})`,
+    waiting:
+      "select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())",
+    give: `select pg_advisory_unlock(${0x6f726463})`,
+  },
+  mysql: {
+    take: "select get_lock(concat('orderctl ', sha1(database())), 1)",
+    waiting: "select 1 from information_schema.processlist where state = 'User lock' and db = database()",
+    give: "select release_lock(concat('orderctl ', sha1(database())))",
+  },
+}
+
+async function tables(place: EnginePlace): Promise<unknown[]> {
+  const query = {
+    sqlite: "select name from sqlite_master where type = 'table'",
+    postgres: "select table_name as name from information_schema.tables where table_schema = 'public'",
+    mysql: 'select table_name as name from information_schema.tables where table_schema = database()',
+  }
+  return (await askServer(place.databaseUrl, query[place.engine])).map((row) => row['name'])
+}
+
+const lineOf = (row: object) =>
+  Object.values(row)
+    .filter((value) => value !== null && value !== '')
+    .join(' ')
+
+const byLetters = (one: string, other: string) => (one < other ? -1 : 1)
+
+/** Rows of a line each: tables and columns, indexes, constraints. */
+const DUMPS: Record<Engine, readonly string[]> = {
+  sqlite: [
+    `select 'column', t.name as t, c.name as c, c.type, case when c."notnull" then 'not null' else '' end, coalesce(c.dflt_value, '')
+       from sqlite_master t join pragma_table_info(t.name) c where t.type = 'table' and t.name not like 'sqlite%'`,
+    `select 'index', coalesce(i.sql, i.tbl_name || ' ' || i.name || ' ' ||
+         (select group_concat(c.name, ', ') from pragma_index_info(i.name) c))
+       from sqlite_master i where i.type = 'index'`,
+    `select 'foreign key', t.name as t, f."from", f."table", f."to"
+       from sqlite_master t join pragma_foreign_key_list(t.name) f where t.type = 'table'`,
+  ],
+  postgres: [
+    `select 'column', table_name, column_name, data_type, character_maximum_length as length, collation_name,
+         case when is_nullable = 'NO' then 'not null' end as nullable, column_default, identity_generation
+       from information_schema.columns where table_schema = 'public'`,
+    "select 'index', tablename, indexdef from pg_indexes where schemaname = 'public'",
+    `select 'constraint', conrelid::regclass::text as of, conname, pg_get_constraintdef(oid) as is
+       from pg_constraint where connamespace = 'public'::regnamespace and contype <> 'n'`,
+  ],
+  // MariaDB gives whole numbers a width, as MySQL no longer does; how they write conditions differs, too.
+  mysql: [
+    `select 'column', table_name as t, column_name as c, regexp_replace(column_type, 'int\\\\([0-9]+\\\\)', 'int') as type,
+         collation_name, case when is_nullable = 'NO' then 'not null' end as nullable,
+         nullif(replace(column_default, '''', ''), 'NULL') as value, replace(lower(extra), ' invisible', '') as extra
+       from information_schema.columns where table_schema = database()`,
+    `select case when non_unique then 'index' else 'unique index' end as kind, table_name as t, index_name as i,
+         group_concat(column_name order by seq_in_index) as columns
+       from information_schema.statistics where table_schema = database() group by non_unique, table_name, index_name`,
+    `select 'foreign key', table_name as t, column_name as c, referenced_table_name as r, referenced_column_name as rc
+       from information_schema.key_column_usage where table_schema = database() and referenced_table_name is not null`,
+    `select 'check', constraint_name as name from information_schema.check_constraints
+       where constraint_schema = database()`,
+  ],
+}

@@ -1,0 +1,39 @@
+// Errors of the network look the same whatever server they are from: who threw one decides whose it is.
+import { sql } from 'kysely'
+import { describe, expect, test } from 'vitest'
+import { connect, explainDatabaseError } from '../../src/database/connection.js'
+import { isDatabaseError } from '../../src/database/thrown.js'
+import { readDatabaseAddress } from '../../src/servers/addresses.js'
+import { describeOnEngines } from '../support/engine-place.js'
+import { freePort } from '../support/private-redis.js'
+
+describe.each(['postgres', 'mysql'])('a refused connection to %s', (engine) => {
+  test('is explained as one of the database, and the same error of another server is not', async () => {
+    const address = readDatabaseAddress(`${engine}://user@127.0.0.1:${await freePort()}/shop`)
+    const db = await connect(address)
+    const error: unknown = await sql`select 1`.execute(db).catch((thrown: unknown) => thrown)
+    await db.destroy()
+    expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+    expect(isDatabaseError(error)).toBe(true)
+    expect(explainDatabaseError(error, address)).toMatchObject({ code: 'database_unreachable', exit: 4 })
+
+    const another = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' })
+    expect(isDatabaseError(another)).toBe(false)
+    expect(explainDatabaseError(another, address)).toBeUndefined()
+  })
+})
+
+describeOnEngines('errors', (engineTest) => {
+  engineTest('of a statement and of a transaction are known to be thrown by the database', async ({ place }) => {
+    const statement = place.rows('select nothing from nowhere')
+    const transaction = place.db.transaction().execute((trx) => sql`select nothing from nowhere`.execute(trx))
+    for (const failing of [statement, transaction]) {
+      expect(isDatabaseError(await failing.catch((thrown: unknown) => thrown))).toBe(true)
+    }
+    const ours = await place.db
+      .transaction()
+      .execute(() => Promise.reject(new Error('ours')))
+      .catch((thrown: unknown) => thrown)
+    expect(isDatabaseError(ours)).toBe(false)
+  })
+})

@@ -1,0 +1,89 @@
+// The commands whose connections are cut: what each finds when it starts, and what must hold after it.
+import { expect } from 'vitest'
+import type { Outcome } from '../support/workplace.js'
+import { ORDERS, type Site } from './site.js'
+
+export interface CutCommand {
+  readonly name: string
+  /** Only where the database is what is cut. */
+  readonly databaseOnly?: boolean
+  /** What exit 1 must say; without it, exit 1 is a fault. */
+  readonly mayFail?: RegExp
+  /** Brings the shop into a state in which the command has something to do. */
+  prepare(site: Site): Promise<PreparedCommand>
+}
+
+interface PreparedCommand {
+  readonly args: readonly string[]
+  /** What the exit code promises. */
+  verify?(outcome: Outcome): Promise<void>
+}
+
+export const COMMANDS: readonly CutCommand[] = [
+  plain('status'),
+  plain('kpis', 'daily', '--date', '2025-01-15'),
+  plain('leaderboard', 'customers'),
+  plain('rebuild', '--check'),
+  // It reports what it finds, such as a server that is away or slow, and ends with 1 where that is not sound.
+  { ...plain('doctor'), mayFail: /Next: / },
+  plain('schedule', 'run', 'kpis'),
+  plain('queue', 'pause'),
+  plain('queue', 'resume'),
+  { name: 'products adjust', mayFail: /nobody knows whether it was booked/, prepare: adjusting },
+  {
+    name: 'queue clear',
+    prepare: async (site) => {
+      await site.drain()
+      await site.retry()
+      return { args: ['queue', 'clear', '--yes'] }
+    },
+  },
+  {
+    name: 'failed retry',
+    prepare: async (site) => {
+      await site.drain()
+      return { args: ['failed', 'retry', ...ORDERS, '--yes'] }
+    },
+  },
+  { name: 'import', prepare: (site) => importing(site, site.newFile()) },
+  {
+    name: 'import --resume',
+    databaseOnly: true,
+    prepare: async (site) => importing(site, await site.unfinishedImport(), '--resume'),
+  },
+  {
+    name: 'work --drain',
+    prepare: async (site) => {
+      await site.drain()
+      await site.retry()
+      return { args: ['work', '--drain'] }
+    },
+  },
+]
+
+function plain(...args: string[]): CutCommand {
+  return { name: args.slice(0, 2).join(' '), prepare: async () => ({ args }) }
+}
+
+/** Exit 0: it is booked. Exit 4: it is not, so the same command may be run again. */
+async function adjusting(site: Site): Promise<PreparedCommand> {
+  const inStock = () => site.place.value("select on_hand from products where sku = 'S-1'")
+  const before = Number(await inStock())
+  return {
+    args: ['products', 'adjust', 'S-1', '1', '--reason', 'stocktake'],
+    verify: async ({ code }) => {
+      if (code !== 1) expect(Number(await inStock()), `stock after exit ${code}`).toBe(before + (code === 0 ? 1 : 0))
+    },
+  }
+}
+
+/** One that did not end well is resumed, and then every order of the file is there, once. */
+async function importing(site: Site, file: string, ...flags: string[]): Promise<PreparedCommand> {
+  return {
+    args: ['import', file, ...flags],
+    verify: async ({ code }) => {
+      if (code !== 0) expect(await site.run('import', file, '--resume')).toMatchObject({ code: 0 })
+      expect(await site.countOrders(file)).toBe(2)
+    },
+  }
+}

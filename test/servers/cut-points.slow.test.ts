@@ -1,0 +1,131 @@
+// Every command, with the connection to each server lost at each message: it ends, says why, and leaves the shop sound.
+// ORDERCTL_TEST_ALL_CUTS=1 cuts at every message, which takes an hour; without it, a sample is cut.
+import { availableParallelism } from 'node:os'
+import { afterAll, describe, expect, test } from 'vitest'
+import { auditDatabase } from '../../src/audit/audit.js'
+import { rebuild } from '../../src/audit/rebuild.js'
+import { EXIT } from '../../src/errors.js'
+import { renderTable } from '../../src/terminal/table.js'
+import type { CutPoint } from '../support/cut-proxy.js'
+import { COMMANDS, type CutCommand } from './commands.js'
+import { Sampler } from './points.js'
+import { ROLES, type Role, Site } from './site.js'
+
+const IS_FULL = process.env['ORDERCTL_TEST_ALL_CUTS'] === '1'
+
+/** Only servers whose name holds this. */
+const ONLY = process.env['ORDERCTL_TEST_CUTS_ON'] ?? ''
+
+/** Shops at a time on each server. Most of a run's time goes by in waiting for the other side. */
+const LANES = IS_FULL ? 2 * availableParallelism() : 2
+
+type Run = Awaited<ReturnType<Site['runCut']>>
+
+interface Cell {
+  readonly server: string
+  readonly command: string
+  readonly messages: number
+  readonly exits: Map<number | 'hung', number>
+}
+
+const cells: Cell[] = []
+
+afterAll(() => {
+  const codes = [EXIT.done, EXIT.failed, EXIT.partly, EXIT.unreachable]
+  const rows = cells.map(({ server, command, messages, exits }) => {
+    const other = [...exits].filter(([code]) => !codes.some((known) => known === code))
+    const cuts = [...exits.values()].reduce((sum, count) => sum + count, 0)
+    const counts = codes.map((code) => exits.get(code) ?? 0)
+    return [server, command, messages, cuts, ...counts, other.map(([code, count]) => `${code}: ${count}`).join(', ')]
+  })
+  const headings = ['server', 'command', 'messages', 'cuts', ...codes.map((code) => `exit ${code}`), 'other']
+  console.log(renderTable({ columns: headings.map((heading) => ({ heading })), rows }, 120))
+})
+
+describe.concurrent('a connection that is cut at any message', () => {
+  for (const role of ROLES.filter(({ name }) => name.includes(ONLY))) {
+    test(`to ${role.name} ends a command with a message, and the shop is sound`, { timeout: 7_200_000 }, () =>
+      cutEverywhere(role),
+    )
+  }
+})
+
+async function cutEverywhere(role: Role): Promise<void> {
+  const sites = await Promise.all(Array.from({ length: LANES }, () => Site.open(role)))
+  const faults: string[] = []
+  try {
+    const jobs = await planJobs(role, sites)
+    await Promise.all(
+      sites.map(async (site) => {
+        for (let job = jobs.shift(); job; job = jobs.shift()) faults.push(...(await cutOnce(site, job)))
+      }),
+    )
+    for (const site of sites) await expectDrained(site)
+  } finally {
+    await Promise.allSettled(sites.map((site) => site.close()))
+  }
+  expect(faults).toEqual([])
+}
+
+interface Job {
+  readonly command: CutCommand
+  readonly cell: Cell
+  readonly point: CutPoint
+}
+
+/** Runs each command once without a cut, to see which messages there are. */
+async function planJobs(role: Role, [site]: readonly Site[]): Promise<Job[]> {
+  if (!site) return []
+  const measured: { command: CutCommand; messages: Run['messages'] }[] = []
+  for (const command of COMMANDS) {
+    if (command.databaseOnly && !role.goodbye) continue
+    const { args } = await command.prepare(site)
+    const run = await site.runCut(args)
+    expect(faultIn(command, run), `${command.name}: ${run.stderr}`).toBe(undefined)
+    if (run.messages.length > 0) measured.push({ command, messages: run.messages })
+  }
+  const sampler = new Sampler(role, IS_FULL)
+  return measured.flatMap(({ command, messages }) => {
+    const cell = { server: role.name, command: command.name, messages: messages.length, exits: new Map() }
+    cells.push(cell)
+    return sampler.choose(messages, measured.length).map((point) => ({ command, cell, point }))
+  })
+}
+
+/** @returns what was wrong */
+async function cutOnce(site: Site, { command, cell, point }: Job): Promise<string[]> {
+  const place = `${cell.server}, ${command.name}, ${point.loss} ${point.when} message ${point.at}`
+  try {
+    await site.queue.resume()
+    const { args, verify } = await command.prepare(site)
+    const run = await site.runCut(args, point)
+    const exit = run.hung ? 'hung' : (run.code ?? -1)
+    cell.exits.set(exit, (cell.exits.get(exit) ?? 0) + 1)
+    const fault = faultIn(command, run)
+    if (fault) return [`${place}: ${fault}\n${run.stdout.slice(-300)}${run.stderr.slice(0, 600)}`]
+    await verify?.(run)
+    const { checks } = await auditDatabase(site.place.db, 'UTC')
+    const broken = checks.filter((check) => !check.ok)
+    return broken.length > 0 ? [`${place}: ${broken.map(({ name }) => name).join(', ')} do not hold`] : []
+  } catch (error) {
+    return [`${place}: ${error instanceof Error ? error.message : String(error)}`]
+  }
+}
+
+function faultIn({ mayFail }: CutCommand, { code, hung, stdout, stderr }: Run): string | undefined {
+  if (hung) return 'it does not end'
+  if (/not made for|bug of ours|unsettled|Unhandled|^ +at /m.test(stderr)) return `exit ${code}, as a bug`
+  if (code === EXIT.done) return undefined
+  if (stderr === '' && !mayFail?.test(stdout)) return `exit ${code} without a message`
+  if (code === EXIT.partly || code === EXIT.unreachable) return undefined
+  return code === EXIT.failed && mayFail?.test(stdout + stderr) ? undefined : `exit ${code}`
+}
+
+/** A worker finds what is left. */
+async function expectDrained(site: Site): Promise<void> {
+  await site.queue.resume()
+  await rebuild(site.place.db, site.queue, 'queue', 'UTC')
+  expect(await site.run('work', '--drain')).toMatchObject({ code: 0 })
+  await site.place.expectAuditClean()
+  expect(await site.place.value('select count(*) from due_orders')).toBe(0)
+}

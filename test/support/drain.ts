@@ -1,0 +1,41 @@
+// What tests of a drain have in common, whatever happens to it on the way.
+import { expect } from 'vitest'
+import { csv, line, type Workplace } from './workplace.js'
+
+export type Environment = Record<string, string>
+
+/** Every charge is captured, slowly enough that a test can step in; leases and locks end soon. */
+export const SLOW: Environment = {
+  ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
+  ORDERCTL_PAYMENT_LATENCY_MS: '400',
+  ORDERCTL_BATCH_SIZE: '20',
+  ORDERCTL_LEASE_MS: '1000',
+}
+
+/** Orders A-1 … A-n of one unit each, on seven products. */
+export function singles(count: number): string {
+  return csv(...Array.from({ length: count }, (_, index) => line({ order: `A-${index + 1}`, sku: `S-${index % 7}` })))
+}
+
+export async function importing(place: Workplace, count: number, environment: Environment): Promise<void> {
+  const { code, stderr } = await place.runWith(environment, 'import', place.file('orders.csv', singles(count)))
+  expect(code, stderr).toBe(0)
+}
+
+export const completed = (place: Workplace) =>
+  place.value("select count(*) from orders where status = 'completed'") as number
+
+export const inHand = (place: Workplace) =>
+  place.value('select count(*) from due_orders where lease_token is not null') as number
+
+/** Every order is settled and paid once, and all that is kept about them agrees. */
+export async function expectSoldOnce(place: Workplace, count: number): Promise<void> {
+  expect(place.rows('select status, count(*) as orders from orders group by status')).toEqual([
+    { status: 'completed', orders: count },
+  ])
+  expect(place.rows('select status, count(*) as payments from payments group by status')).toEqual([
+    { status: 'captured', payments: count },
+  ])
+  expect(place.value('select sum(orders) from sales_by_customer')).toBe(count)
+  await place.expectAuditClean()
+}

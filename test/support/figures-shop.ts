@@ -1,0 +1,100 @@
+// A shop that publishes figures in Redis, under a prefix of the test's own.
+import { Redis } from 'ioredis'
+import { type Database, openDatabase } from '../../src/database/connection.js'
+import { PublishedFigures } from '../../src/redis/figures.js'
+import { DatabaseReports } from '../../src/reports/database-reports.js'
+import { addressOf, randomPrefix, redisUrl, removeKeys } from './redis.js'
+import { type OrderWish, Shop } from './shop.js'
+
+export const SPENDING = 'customers:spending:USD'
+
+export class FiguresShop {
+  readonly shop: Shop
+  readonly prefix: string
+  readonly url: string
+  /** As another program sees what is published. */
+  readonly redis: Redis
+  readonly figures: PublishedFigures
+  /** What to compare with. */
+  readonly reports: DatabaseReports
+  readonly #closing: (() => Promise<unknown>)[] = []
+
+  private constructor(shop: Shop, url: string, prefix: string) {
+    this.shop = shop
+    this.url = url
+    this.prefix = prefix
+    this.redis = new Redis(url)
+    this.redis.on('error', () => undefined)
+    this.reports = new DatabaseReports(shop.db, 'UTC')
+    this.figures = this.figuresOf(shop.db)
+  }
+
+  /** @param prefix of another shop, to meet it there */
+  static async open(url = redisUrl ?? '', prefix = randomPrefix()): Promise<FiguresShop> {
+    return new FiguresShop(await Shop.open(), url, prefix)
+  }
+
+  /** As another process publishes them. */
+  figuresOf(db: Database): PublishedFigures {
+    const reports = new DatabaseReports(db, 'UTC')
+    const address = addressOf(this.url)
+    return new PublishedFigures({ db, reports, address, timeZone: 'UTC', prefix: this.prefix, place: this.shop.path })
+  }
+
+  /** Another process's connection to a database, the shop's where none is named. */
+  async connection(path = this.shop.path): Promise<Database> {
+    const db = await openDatabase({ kind: 'sqlite', path })
+    this.#closing.push(() => db.destroy())
+    return db
+  }
+
+  sell(reference: string, customer: string, minor: number, wish: OrderWish = {}) {
+    return this.shop.order(reference, { status: 'completed', customer, lines: [['W', 1, minor]], ...wish })
+  }
+
+  key(name: string): string {
+    return this.prefix + name
+  }
+
+  /** Members of `customers:spending:USD` and the like, with their scores, by their names. */
+  async board(name: string): Promise<Record<string, number>> {
+    const flat = await this.redis.zrange(this.key(`leaderboard:${name}`), '0', '-1', 'WITHSCORES')
+    const pairs = flat.flatMap((member, at) => (at % 2 === 0 ? [[member, Number(flat[at + 1])] as const] : []))
+    return Object.fromEntries(pairs.sort(([one], [other]) => (one < other ? -1 : 1)))
+  }
+
+  async kpi(name: string): Promise<unknown> {
+    return JSON.parse((await this.redis.get(this.key(name))) ?? 'null')
+  }
+
+  async keys(): Promise<string[]> {
+    const keys = await this.redis.keys(`${this.prefix}*`)
+    return keys.map((key) => key.slice(this.prefix.length)).sort()
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closing) await close()
+    this.redis.disconnect()
+    await this.shop.close()
+    if (this.url === redisUrl) await removeKeys(this.url, this.prefix)
+  }
+}
+
+/** The connection, with something that happens right after its first read of the table. */
+export function whenFirstRead(db: Database, table: string, happens: () => Promise<unknown>): Database {
+  let read = false
+  const watched = new WeakSet<object>()
+  return db.withPlugin({
+    transformQuery({ node, queryId }) {
+      if (JSON.stringify(node).includes(`"${table}"`)) watched.add(queryId)
+      return node
+    },
+    async transformResult({ result, queryId }) {
+      if (watched.has(queryId) && !read) {
+        read = true
+        await happens()
+      }
+      return result
+    },
+  })
+}

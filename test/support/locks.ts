@@ -1,0 +1,64 @@
+// For tests that hold a lock which others need.
+import type { Transaction } from '../../src/database/kysely.js'
+import type { Schema } from '../../src/database/schema.js'
+import type { EnginePlace } from './engine-place.js'
+import { until } from './until.js'
+
+/** Does `second` while the first transaction is open, and commits that once the second waits for it. */
+export async function whileInHand<Result>(
+  place: EnginePlace,
+  first: (trx: Transaction<Schema>) => Promise<unknown>,
+  second: () => Promise<Result>,
+): Promise<Result> {
+  const { done } = await place.db.transaction().execute(async (trx) => {
+    await first(trx)
+    const done = second()
+    await untilSomeoneWaits(place)
+    return { done }
+  })
+  return done
+}
+
+/** Resolves as soon as a transaction in the place's database waits for a lock of another. */
+export function untilSomeoneWaits(place: EnginePlace): Promise<void> {
+  return until(() => someoneWaits(place))
+}
+
+function someoneWaits(place: EnginePlace): Promise<boolean> {
+  return place.engine === 'postgres' ? someoneWaitsOnPostgres(place) : someoneWaitsOnMysql(place)
+}
+
+async function someoneWaitsOnPostgres(place: EnginePlace): Promise<boolean> {
+  const waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+  return (await place.rows(waiting)).length > 0
+}
+
+/** From the engine's report: innodb_trx is a copy that is not made anew as long as anybody keeps asking for it. */
+async function someoneWaitsOnMysql(place: EnginePlace): Promise<boolean> {
+  const [report] = await place.rows('show engine innodb status')
+  const waiting = [...String(report?.['Status']).matchAll(/LOCK WAIT[\s\S]*?thread id (\d+)/g)].map(([, id]) => id)
+  const ours = await place.rows('select id from information_schema.processlist where db = database()')
+  return ours.some((row) => waiting.includes(String(row['id'] ?? row['ID'])))
+}
+
+/** Does `second` while the first transaction is open. @throws where it waits for that */
+export async function besideInHand<Result>(
+  place: EnginePlace,
+  first: (trx: Transaction<Schema>) => Promise<unknown>,
+  second: () => Promise<Result>,
+): Promise<Result> {
+  let ended = false
+  const { done, waited } = await place.db.transaction().execute(async (trx) => {
+    await first(trx)
+    const done = second()
+    const end = () => {
+      ended = true
+    }
+    done.then(end, end)
+    await until(async () => ended || (await someoneWaits(place)))
+    return { done, waited: !ended }
+  })
+  const result = await done
+  if (waited) throw new Error('it waited for the other transaction')
+  return result
+}

@@ -1,0 +1,147 @@
+// A shop in a file in which everything has happened that a copy may come across, made once, through the binary.
+import { createHash } from 'node:crypto'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test as plainTest } from 'vitest'
+import type { ServerEngine } from './database-servers.js'
+import { newDatabase, type ServerDatabase } from './server-database.js'
+import { csv, line, Workplace } from './workplace.js'
+
+/** Quotes, backslashes, what templates and patterns are made of, letters of four bytes, and control characters. */
+export const ODD = `O'Hara "Ännä" \\ \\n %_ $1 ? {} 😀 \u0001\u001b[31m\u007f\t\u2028 end`
+
+/** A file that is made once and copied for each test. */
+export class MadeFile {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'orderctl-move-'))
+  readonly path = join(this.#folder, 'made.sqlite')
+
+  static async from(make: (place: Workplace) => Promise<void>): Promise<MadeFile> {
+    const made = new MadeFile()
+    const place = new Workplace()
+    try {
+      await make(place)
+      place.db.pragma('wal_checkpoint(truncate)')
+      copyFileSync(place.databasePath, made.path)
+    } finally {
+      place.close()
+    }
+    return made
+  }
+
+  copyTo(place: Workplace): void {
+    copyFileSync(this.path, place.databasePath)
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true })
+  }
+}
+
+/** @throws where the binary does not leave with one of the codes */
+export async function done(place: Workplace, environment: Record<string, string>, args: string[], codes = [0]) {
+  const outcome = await place.runWith(environment, ...args)
+  expect(codes, `orderctl ${args.join(' ')}: ${outcome.stderr}${outcome.stdout}`).toContain(outcome.code)
+  return outcome
+}
+
+export async function makeOldShop(place: Workplace): Promise<void> {
+  const orders = Array.from({ length: 60 }, (_, index) => [
+    line({ order: `A-${index}`, customer: `C-${index % 7}`, name: 'Zoë', sku: `S-${index % 5}`, quantity: 3 }),
+    line({ order: `A-${index}`, customer: `C-${index % 7}`, name: 'Zoë', sku: 'RARE', price: '0.125' }),
+  ]).flat()
+  const euros = Array.from({ length: 9 }, (_, index) =>
+    line({ order: `E-${index}`, currency: 'EUR', date: '2025-02-01 23:30:00', sku: 'S-9' }),
+  )
+  const bad = [line({ order: 'A-3', quantity: 'none' }), line({ order: 'B-1', price: '1,2,3' }), line({ order: 'A-4' })]
+  const web = place.file('web.csv', csv(...orders, ...euros, ...bad))
+  const zone = { ORDERCTL_TIME_ZONE: 'Europe/Berlin' }
+  const stock = { ...zone, ORDERCTL_INITIAL_STOCK: '40' }
+  await done(place, stock, ['import', web, '--source', 'web'], [3])
+  // Some are declined, and some find no stock.
+  await done(place, { ...zone, ORDERCTL_PAYMENT_SUCCESS_RATE: '0.5' }, ['work', '--drain'])
+  await done(place, zone, ['failed', 'retry', '--reason', 'declined', '--limit', '4', '--yes'])
+  await done(place, { ...zone, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, ['work', '--drain'])
+  await done(place, zone, ['products', 'adjust', 'S-1', '+25', '--reason', `it's "odd" \\ 😀`])
+  for (const task of ['snapshots', 'kpis', 'alarms']) await done(place, zone, ['schedule', 'run', task], [0, 1])
+  // These wait. The second run stores nothing new: duplicates, and one order that is other than before.
+  const shop = csv(...Array.from({ length: 30 }, (_, index) => line({ order: `P-${index}`, sku: `S-${index % 5}` })))
+  await done(place, stock, ['import', place.file('shop.csv', shop), '--source', 'shop'])
+  const other = shop.replace('P-7,C-1,Ann,S-2,Widget,1', 'P-7,C-1,Ann,S-2,Widget,2')
+  await done(place, stock, ['import', place.file('shop.csv', other), '--source', 'shop'], [3])
+  await done(place, zone, ['failed', 'clear', '--limit', '1', '--reason', 'declined', '--yes'])
+  addWhatNoCommandLeaves(place)
+  await done(place, zone, ['rebuild', '--check'])
+}
+
+/** A charge without an answer, an import that was cut off, history of long ago, and odd texts everywhere. */
+function addWhatNoCommandLeaves({ db }: Workplace): void {
+  db.exec(`
+    update orders set status = 'payment_processing', reason = 'payment_unknown' where reference = 'P-1';
+    delete from due_orders where order_id = (select id from orders where reference = 'P-1');
+    insert into stock_reservations (order_id, attempt, product_id, quantity, expires_at)
+      select order_id, 1, product_id, quantity, 1750000000000 from order_lines
+      where order_id = (select id from orders where reference = 'P-1');
+    update products set reserved = reserved + 1 where id =
+      (select product_id from order_lines where order_id = (select id from orders where reference = 'P-1'));
+    insert into payments (order_id, attempt, idempotency_key, amount, currency, status, unanswered, created_at, message)
+      select id, 1, 'shop:P-1:1', total, currency, 'unknown', 3, 1750000000000, 'a time-out' from orders
+      where reference = 'P-1';
+    insert into imports (source, file, status, lease_token, lease_until, host, pid, started_at, rows, rejected,
+        byte_offset, line_number, begun_sha256)
+      values ('cut', '/data/cut.csv', 'reading', 'a-lease', 0, 'elsewhere', 1, 1, 5, 2, 300, 6, 'abc');
+    insert into import_spoiled select max(id), 'X-1', 3 from imports;
+    insert into batch_runtimes values (60000, '', 7, 12), (60000, 'a-worker', -3, 1), (120000, 'B-worker', 7, 2);
+    insert into settled_minutes values (60000, 5, 1), (120000, 2, 0);
+    insert into queue_snapshots values (60000, 1, 2, 3, 0.1, 12.345678901234567);
+    insert or replace into alarms values
+      ('odd', 1, 2, 0, 'cleared', 'nothing', 0.30000000000000004, 1e-7);
+    insert into settings (name, value) values ('queue_paused', 'yes');
+  `)
+  const set = (statement: string) => db.prepare(statement).run(ODD)
+  set("update customers set name = ? where customer_id = 'C-2'")
+  set("update products set name = ? where sku = 'S-2'")
+  set("update orders set message = ? where reference = 'A-5'")
+  set("update payments set message = ?, gateway_reference = '' where order_id = 2")
+  set("update schedule_runs set message = ? where task = 'kpis'")
+  set("update alarms set message = ? where name = 'odd'")
+  set("update imports set file = ? where source = 'cut'")
+  const aside = db.prepare('insert into import_asides select max(id), ?, ?, ?, ?, ?, ?, ?, ?, ?, ? from imports')
+  for (const [at, reference] of ['a', 'B', 'Ä', '😀', `it's \\`].entries())
+    aside.run(at + 2, reference, 'C-2', ODD, '2025-01-15T10:00:00Z', 'JPY', 'S-2', ODD, 9007199254740991, 12345)
+}
+
+/** Many orders, none of them special: four rows of each of the big tables' pages. */
+export function makeBigShop(orders: number) {
+  return async (place: Workplace): Promise<void> => {
+    const lines = Array.from({ length: orders }, (_, index) =>
+      line({ order: `O-${index}`, customer: `C-${index % 5000}`, sku: `S-${index % 50}` }),
+    )
+    await done(place, { ORDERCTL_INITIAL_STOCK: '1000000' }, ['import', place.file('big.csv', csv(...lines))])
+    await done(place, {}, ['work', '--drain'])
+  }
+}
+
+/** Of the file and of what was not yet written back into it. */
+export function hashOf(databasePath: string): string {
+  const hash = createHash('sha256').update(readFileSync(databasePath))
+  const log = `${databasePath}-wal`
+  if (existsSync(log)) hash.update(readFileSync(log))
+  return hash.digest('hex')
+}
+
+/** The old shop's folder, and an empty database on a server that it is to go to. */
+export function testOn(engine: ServerEngine) {
+  return plainTest.extend<{ place: Workplace; database: ServerDatabase }>({
+    // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
+    place: async ({}, use) => {
+      const place = new Workplace()
+      await use(place)
+      place.close()
+    },
+    // biome-ignore lint/correctness/noEmptyPattern: as above.
+    database: async ({}, use) => {
+      await use(await newDatabase(engine))
+    },
+  })
+}

@@ -1,0 +1,141 @@
+// What the tests of the import share: files of any length, what an import tells, and all that the database then holds.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parse } from 'csv-parse/sync'
+import { expect } from 'vitest'
+import type { ImportResult } from '../../src/commands/import.js'
+import { line, type Outcome, type WorkFolder, type Workplace } from './workplace.js'
+
+const BINARY = resolve(import.meta.dirname, '../../bin/run.js')
+
+/** What one transaction stores; the reader hands the file over in blocks of so many bytes. */
+const BLOCK_BYTES = 524_288
+
+/** Sound one-line orders of a shop beside the story, long enough to fill more than a block of the file. */
+export function moreThanABlock(name: string): string[] {
+  const product = 'x'.repeat(250)
+  const width = line({ order: `${name}-0000`, sku: 'FILLER', product }).length
+  return Array.from({ length: Math.ceil((BLOCK_BYTES * 1.1) / width) }, (_, index) =>
+    line({ order: `${name}-${index}`, customer: 'C-FILLER', sku: 'FILLER', product }),
+  )
+}
+
+export async function importJson(
+  place: WorkFolder,
+  ...args: string[]
+): Promise<{ code: number | null; told: ImportResult }> {
+  const { code, result } = await place.json('import', ...args)
+  return { code, told: result as ImportResult }
+}
+
+/** The counts alone: what a dry run must tell just as well. */
+export function countsOf(told: ImportResult) {
+  const { rows, orders, imported, duplicates, conflicts, rejected, products_created, published } = told
+  return { rows, orders, imported, duplicates, conflicts, rejected, products_created, published }
+}
+
+export function conflictsAndRejects(told: ImportResult): Record<string, string>[] {
+  return told.rejects_file === null ? [] : readRejects(told.rejects_file)
+}
+
+export function readRejects(path: string): Record<string, string>[] {
+  return parse(readFileSync(path), { columns: true, relax_column_count: true })
+}
+
+/** Orders as [reference, customer, total in minor units, currency], in the order of their ids. */
+export function orders(place: Workplace, where = 'true'): unknown[] {
+  return place.db
+    .prepare(
+      `select reference, customers.customer_id, total, currency from orders
+       join customers on customers.id = orders.customer_id where ${where} order by orders.id`,
+    )
+    .raw()
+    .all()
+}
+
+/** Everything that an import stores, by the names that people know: no ids, no times. */
+export function stored(place: Workplace) {
+  return {
+    orders: place.rows(
+      `select source, reference, customers.customer_id, currency, total, ordered_at, business_day, status,
+         due_at is not null as due
+       from orders join customers on customers.id = orders.customer_id left join due_orders on order_id = orders.id
+       order by source, reference`,
+    ),
+    lines: place.rows(
+      `select source, reference, line_number, sku, quantity, order_lines.unit_price, order_lines.total
+       from order_lines join orders on orders.id = order_id join products on products.id = product_id
+       order by source, reference, line_number`,
+    ),
+    customers: place.rows('select customer_id, name from customers order by customer_id'),
+    products: place.rows('select sku, name, on_hand, reserved from products order by sku'),
+    adjustments: place.rows(
+      'select sku, delta from stock_adjustments join products on products.id = product_id order by sku, delta',
+    ),
+    asides: place.rows('select * from import_asides'),
+    spoiled: place.rows('select * from import_spoiled'),
+  }
+}
+
+/** What the finished imports of a file counted. */
+export function finishedCounts(place: Workplace, file: string) {
+  return place.rows(
+    `select rows, orders, imported, duplicates, conflicts, rejected, products_created from imports
+     where file = ? and status = 'finished'`,
+    file,
+  )
+}
+
+/** Every row of every table but that of the imports themselves. */
+export function everyRow(place: Workplace): Record<string, unknown[]> {
+  const tables = place.db
+    .prepare("select name from sqlite_master where type = 'table' and name not like 'sqlite_%' and name <> 'imports'")
+    .pluck()
+    .all()
+  return Object.fromEntries(tables.map((table) => [String(table), place.rows(`select * from "${table}"`)]))
+}
+
+/** The binary under a shell, for what only a shell can arrange. The script runs it as "$@". */
+export function shell(
+  place: Workplace,
+  script: string,
+  ...args: string[]
+): { readonly child: ChildProcess; readonly ended: Promise<Outcome> } {
+  const { PATH = '' } = process.env
+  const child = spawn('bash', ['-c', script, 'bash', process.execPath, BINARY, ...args], {
+    cwd: place.folder,
+    env: {
+      PATH,
+      HOME: place.folder,
+      XDG_CONFIG_HOME: place.folder,
+      XDG_DATA_HOME: place.folder,
+      ORDERCTL_DATABASE_URL: `sqlite:${place.databasePath}`,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (data) => {
+    stdout += data
+  })
+  child.stderr.on('data', (data) => {
+    stderr += data
+  })
+  const ended = new Promise<Outcome>((done) => child.on('close', (code) => done({ code, stdout, stderr })))
+  return { child, ended }
+}
+
+/** What became of each order of a file: `imported`, or the column and the reason of its lines. */
+export async function fates(place: Workplace, file: string | Buffer): Promise<Record<string, string>> {
+  place.file('orders.csv', file)
+  const { code, told } = await importJson(place, 'orders.csv')
+  expect(told.rows).toBe(told.imported + told.rejected)
+  expect(code).toBe(told.rejected > 0 ? 3 : 0)
+  const rejected = conflictsAndRejects(told)
+  expect(rejected).toHaveLength(told.rejected)
+  return Object.fromEntries([
+    ...orders(place).map((row) => [(row as string[])[0], 'imported']),
+    ...rejected.map((row) => [row['order_id'], `${row['rejected_column']}: ${row['rejected_reason']}`]),
+  ])
+}

@@ -1,0 +1,67 @@
+// A drain of 2,000 sound orders and one at which each worker dies or hangs.
+import { resolve } from 'node:path'
+import { expect } from 'vitest'
+import type { EnginePlace } from './engine-place.js'
+import { csv, line } from './workplace.js'
+
+const SOUND = 2000
+/** In the third batch of 500. */
+const POISON = 'A-1234'
+const POISON_KEY = `default:${POISON}:1`
+
+type Environment = Record<string, string>
+
+const SELLING: Environment = {
+  ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
+  ORDERCTL_BATCH_SIZE: '500',
+  ORDERCTL_LEASE_MS: '1000',
+}
+
+export async function importPoisoned(place: EnginePlace, environment: Environment = {}): Promise<void> {
+  const orders = Array.from({ length: SOUND + 1 }, (_, index) => line({ order: `A-${index}`, sku: `S-${index % 7}` }))
+  await place.importing(csv(...orders), { ...SELLING, ...environment, ORDERCTL_INITIAL_STOCK: '1000' })
+}
+
+/** Drains as one process after the other, as a service manager would. Returns how each ended. */
+export async function drainPoisoned(
+  place: EnginePlace,
+  kind: string,
+  environment: Environment = {},
+): Promise<{ code: number | null; stderr: string }[]> {
+  const [id] = await place.rows(`select id from orders where reference = '${POISON}'`)
+  const key = kind === 'claiming' || kind === 'settling' ? `${id?.['id']}` : POISON_KEY
+  const preloaded = resolve(import.meta.dirname, 'preloaded/poison.js')
+  const poisoned = { ...SELLING, ...environment, TEST_POISON: `${kind} ${key}`, NODE_OPTIONS: `--import=${preloaded}` }
+  const runs: { code: number | null; stderr: string }[] = []
+  do runs.push(await place.runWith(poisoned, 'work', '--drain'))
+  while (runs.at(-1)?.code === null && runs.length < 20)
+  return runs
+}
+
+/** All others are sold, and it has kept its stock and its intent. */
+export async function expectOnlyPoisonLeft(place: EnginePlace, status = 'payment_processing'): Promise<void> {
+  expect(await place.statuses()).toEqual({ completed: SOUND, [status]: 1 })
+  expect(await place.rows(`select status, attempt, reason, message from orders where reference = '${POISON}'`)).toEqual(
+    [{ status, attempt: 1, reason: 'poison', message: 'its worker died or hung 5 times while processing it' }],
+  )
+  expect(await place.value('select count(*) from due_orders')).toBe(0)
+  const held = status === 'pending' ? 0 : 1
+  expect(await place.value('select sum(reserved) from products')).toBe(held)
+  expect(await place.value("select count(*) from payments where status = 'pending'")).toBe(held)
+  await place.expectAuditClean()
+}
+
+/** A person retries it, after what it died of is mended: under the same key, if it may have been charged. */
+export async function expectSoldWhenRetried(place: EnginePlace, environment: Environment = {}): Promise<void> {
+  const listed = await place.jsonWith(environment, 'failed', 'list', '--reason', 'poison')
+  expect(listed).toMatchObject({ code: 0, result: { total: 1, orders: [{ order_id: POISON, reason: 'poison' }] } })
+  expect(await place.jsonWith(environment, 'rebuild', 'queue')).toMatchObject({ code: 0 })
+  expect(await place.value('select count(*) from due_orders')).toBe(0)
+  const retried = await place.runWith(environment, 'failed', 'retry', '--reason', 'poison', '--yes')
+  expect(retried.code, retried.stderr).toBe(0)
+  const drained = await place.jsonWith({ ...SELLING, ...environment }, 'work', '--drain')
+  expect(drained).toMatchObject({ code: 0, result: { completed: 1, set_aside: 0 } })
+  expect(await place.statuses()).toEqual({ completed: SOUND + 1 })
+  expect(await place.rows('select idempotency_key from payments where attempt > 1')).toEqual([])
+  await place.expectAuditClean()
+}

@@ -1,0 +1,63 @@
+// Tests on a real PostgreSQL. They share the server that test/support/find-database-servers.ts has found, so each has a schema of its
+// own there.
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { inject } from 'vitest'
+import { type PostgresAddress, readPostgresAddress } from '../../src/servers/addresses.js'
+import { describeUnless, type SuiteOptions } from './servers.js'
+
+/** Named by ORDERCTL_TEST_POSTGRES_URL, or found at the standard port; undefined where there is none. */
+export const postgresUrl: string | undefined = inject('databaseServers').postgres?.url
+
+/** Skipped where there is no server; in CI, that is a failure. */
+export function describeWithPostgres(name: string, body: () => void, options: SuiteOptions = {}): void {
+  describeUnless(postgresUrl === undefined ? 'no PostgreSQL server was found' : undefined, name, body, options)
+}
+
+/** A schema of a test's own, for the queue. */
+export interface TestSchema {
+  readonly schema: string
+  readonly address: PostgresAddress
+  /** For processes that are to use it. */
+  readonly environment: { readonly ORDERCTL_QUEUE_URL: string; readonly ORDERCTL_QUEUE_SCHEMA: string }
+  /** Asks where its tables are; rows as objects. */
+  ask(query: string): Promise<Record<string, unknown>[]>
+  drop(): Promise<void>
+}
+
+/** Makes a name, and no schema: that is the queue's to do. */
+export function newSchema(url = `${postgresUrl}`): TestSchema {
+  const schema = randomName()
+  return {
+    schema,
+    address: addressOf(url),
+    environment: { ORDERCTL_QUEUE_URL: url, ORDERCTL_QUEUE_SCHEMA: schema },
+    ask: (query) => askPostgres(`set search_path to ${schema}; ${query}`),
+    drop: async () => {
+      await askPostgres(`set client_min_messages to warning; drop schema if exists ${schema} cascade`)
+    },
+  }
+}
+
+export function randomName(): string {
+  return `orderctl_test_${randomBytes(6).toString('hex')}`
+}
+
+export function addressOf(url: string): PostgresAddress {
+  const address = readPostgresAddress(url)
+  if (!address) throw new Error(`${url} names no database on PostgreSQL`)
+  return address
+}
+
+/** @returns the rows of the last statement */
+export async function askPostgres(query: string, url = `${postgresUrl}`): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const answers: unknown = await client.query<Record<string, unknown>>(query)
+    const last = Array.isArray(answers) ? answers.at(-1) : answers
+    return (last as pg.QueryResult<Record<string, unknown>>).rows
+  } finally {
+    await client.end()
+  }
+}

@@ -1,0 +1,195 @@
+// A shop with orders on a queue, and a process that works on it: what the contract of queues is tested on.
+import { spawn } from 'node:child_process'
+import { resolve } from 'node:path'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { auditDatabase } from '../../src/audit/audit.js'
+import { type Database, openDatabase } from '../../src/database/connection.js'
+import type { OrderId } from '../../src/domain/ids.js'
+import type { OrderStatus } from '../../src/domain/order.js'
+import type { ChargeOutcome, Gateway } from '../../src/payments/gateway.js'
+import type { ConsumeOptions, Consumer, DeliveryHandler, Queue } from '../../src/queue/queue.js'
+import { processBatch } from '../../src/workflow/batch.js'
+import { Shop } from './shop.js'
+
+/** Orders in a delivery. */
+export const BATCH_SIZE = 5
+
+/** Short, since tests wait for leases of the dead to end. */
+export const LEASE_MS = 1000
+
+/** A driver, and the server under it, for one test. */
+export interface Driver {
+  /** A queue as a process of its own would open it. */
+  open(db: Database): Queue
+  /** What configures a process to use the same queue. */
+  readonly environment: Record<string, string>
+  /** So many waiting orders, as `counts` counts them. */
+  counted(orders: number): number
+  /** Leaves the server without an answer, where the driver has one. */
+  takeServerAway(how: Absence): Promise<void>
+  close(): Promise<void>
+}
+
+type Absence = 'stopped' | 'hanging'
+
+export type StartDriver = () => Promise<Driver>
+
+/** A shop, and one process that works on its queue: the test's own. */
+export class Scene {
+  readonly shop: Shop
+  readonly driver: Driver
+  readonly queue: Queue
+  /** Deliveries in the order in which they came. */
+  readonly deliveries: (readonly OrderId[])[] = []
+  firstDeliveryAt = Number.NaN
+  inHand = 0
+  mostInHand = 0
+  claimed = 0
+  chargeMs = 0
+  #gate = Promise.resolve()
+  #release = () => {}
+  readonly #others: { readonly db: Database; readonly queue: Queue }[] = []
+  readonly #stop = new AbortController()
+  readonly #consumers: Consumer[] = []
+
+  private constructor(shop: Shop, driver: Driver) {
+    this.shop = shop
+    this.driver = driver
+    this.queue = driver.open(shop.db)
+  }
+
+  static async open(start: StartDriver): Promise<Scene> {
+    return new Scene(await Shop.open(), await start())
+  }
+
+  /** Ends the consumers. */
+  async stop(): Promise<void> {
+    this.#stop.abort()
+    await Promise.all(this.#consumers.map((consumer) => consumer.ended))
+  }
+
+  async close(): Promise<void> {
+    this.#release()
+    await this.stop().catch(() => undefined)
+    await this.queue.close()
+    for (const { db, queue } of this.#others) {
+      await queue.close()
+      await db.destroy()
+    }
+    await this.driver.close()
+    await this.shop.close()
+  }
+
+  /** Due orders of one unit each; nobody has told the queue of them. */
+  async orders(count: number): Promise<OrderId[]> {
+    const ids: OrderId[] = []
+    for (let number = 1; number <= count; number++) {
+      ids.push(await this.shop.order(`A-${ids.length + 1}`))
+      // SQLite answers at once, so without a pause other tests would not hear of their servers for seconds.
+      await nextTurn()
+    }
+    return ids
+  }
+
+  /** The same queue from another connection, as another process has it. */
+  async another(): Promise<Queue> {
+    const db = await openDatabase({ kind: 'sqlite', path: this.shop.path })
+    const queue = this.driver.open(db)
+    this.#others.push({ db, queue })
+    return queue
+  }
+
+  /** Takes orders through the workflow, unless the handler is another; the queue is the test's own, likewise. */
+  consume(
+    options: Partial<ConsumeOptions> = {},
+    { queue = this.queue, handler = (ids) => this.#handle(ids) }: { queue?: Queue; handler?: DeliveryHandler } = {},
+  ): Consumer {
+    const consumer = queue.consume(handler, {
+      concurrency: 2,
+      batchSize: BATCH_SIZE,
+      signal: this.#stop.signal,
+      drain: false,
+      onNotice: () => undefined,
+      ...options,
+    })
+    consumer.ended.catch(() => undefined)
+    this.#consumers.push(consumer)
+    return consumer
+  }
+
+  /** Consumes until nothing is left. */
+  async drain(options: Partial<ConsumeOptions> = {}): Promise<void> {
+    await this.consume({ drain: true, ...options }).ended
+  }
+
+  /** Keeps deliveries in hand until the returned function is called. */
+  hold(): () => void {
+    this.#gate = new Promise((open) => {
+      this.#release = open
+    })
+    return this.#release
+  }
+
+  /** The real binary on the same database and queue. */
+  startProcess(environment: Record<string, string>, ...args: string[]) {
+    return spawn(process.execPath, [BINARY, ...args], {
+      env: {
+        PATH: process.env['PATH'],
+        HOME: resolve(this.shop.path, '..'),
+        ORDERCTL_DATABASE_URL: `sqlite:${this.shop.path}`,
+        ORDERCTL_BATCH_SIZE: String(BATCH_SIZE),
+        ORDERCTL_LEASE_MS: String(LEASE_MS),
+        ...this.driver.environment,
+        ...environment,
+      },
+      stdio: 'ignore',
+    })
+  }
+
+  async runProcess(...args: string[]): Promise<void> {
+    const child = this.startProcess({}, ...args)
+    const code = await new Promise((ended) => child.on('exit', ended))
+    if (code !== 0) throw new Error(`orderctl ${args.join(' ')} ended with ${code}`)
+  }
+
+  async count(status: OrderStatus): Promise<number> {
+    const { count } = await this.shop.db
+      .selectFrom('orders')
+      .where('status', '=', status)
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow()
+    return count
+  }
+
+  async differences(): Promise<number> {
+    return (await auditDatabase(this.shop.db, 'UTC')).differences
+  }
+
+  async #handle(ids: readonly OrderId[]): Promise<number> {
+    if (this.deliveries.length === 0) this.firstDeliveryAt = Date.now()
+    this.deliveries.push(ids)
+    this.inHand += 1
+    this.mostInHand = Math.max(this.mostInHand, this.inHand)
+    try {
+      const { claimed } = await processBatch(this.shop.db, this.#gateway, ids, {
+        claim: { leaseMs: LEASE_MS, reservationTtlMs: 900_000 },
+        charge: { inFlight: BATCH_SIZE, timeoutMs: 60_000 },
+        settle: { attempts: 3 },
+      })
+      this.claimed += claimed
+      return claimed
+    } finally {
+      this.inHand -= 1
+    }
+  }
+
+  readonly #gateway: Gateway = {
+    charge: async ({ key }): Promise<ChargeOutcome> => {
+      if (this.chargeMs > 0) await sleep(this.chargeMs)
+      await this.#gate
+      return { status: 'captured', reference: key }
+    },
+  }
+}
+
+const BINARY = resolve(import.meta.dirname, '../../bin/run.js')

@@ -1,0 +1,25 @@
+// For tests that step in between two transactions of an import.
+import type { EnginePlace } from './engine-place.js'
+
+/** Makes every chunk take a while, so that what a test does after one comes before the next on any machine. */
+export async function slowChunks(place: EnginePlace, seconds = 0.2): Promise<void> {
+  const count = `select count(*) from (with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${seconds * 7_500_000})
+    select n from numbers)`
+  const statements = {
+    sqlite: [`create trigger slow after update of byte_offset on imports begin ${count}; end`],
+    postgres: [
+      `create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(${seconds}); return null; end $$`,
+      'create trigger slow after update of byte_offset on imports for each row execute function slow()',
+    ],
+    mysql: [
+      `create trigger slow after update on imports for each row
+         begin if new.byte_offset <> old.byte_offset then do sleep(${seconds}); end if; end`,
+    ],
+  }
+  for (const statement of statements[place.engine]) await place.rows(statement)
+}
+
+/** Nothing is slow any more. */
+export async function quickChunks(place: EnginePlace): Promise<void> {
+  await place.rows(place.engine === 'postgres' ? 'drop trigger slow on imports' : 'drop trigger slow')
+}
