@@ -7,7 +7,7 @@ import { databaseExists } from '../database/connection.js'
 import { EXIT, type UserError, usageError } from '../errors.js'
 import { dryRun } from '../import/dry-run.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from '../import/import-orders.js'
-import { RejectExamples, RejectsFile, type RejectsOptions, refuseRejects } from '../import/rejects.js'
+import { Rejects, type RejectsOptions, refuseRejects } from '../import/rejects.js'
 import { cleanText, countOf, duration } from '../terminal/text.js'
 
 export interface ImportResult {
@@ -123,8 +123,8 @@ export default class Import extends BaseCommand {
       ...options,
       openRejects: (run) =>
         options.onError === 'abort'
-          ? new RejectExamples()
-          : new RejectsFile(rejects, { file: run.rejects_file, bytes: run.rejects_bytes }),
+          ? new Rejects()
+          : new Rejects(rejects, { file: run.rejects_file, bytes: run.rejects_bytes }),
     })
   }
 

@@ -13,6 +13,39 @@ export class Unusable {
 
 export const MAX_QUANTITY = 1_000_000
 const MAX_PRICE = 1_000_000_000
+const MAX_ID_LENGTH = 100
+const MAX_NAME_LENGTH = 255
+
+export const NOT_UTF8 = 'the line is not UTF-8: save the file as UTF-8 (in Excel: "CSV UTF-8")'
+
+export function wrongWidth(cells: readonly string[], columns: number): string {
+  return `the line has ${cells.length} values where the header names ${columns} columns`
+}
+
+/** @param suspect false if the text cannot hold control characters: it is not searched for them */
+export function checkId(text: string, suspect = true): Unusable | undefined {
+  if (text === '') return new Unusable('is empty')
+  return tooLong(text, MAX_ID_LENGTH) ?? (suspect ? holdsControl(text, '') : undefined)
+}
+
+/** Names may be empty, and may hold line breaks and tabs. */
+export function checkName(text: string, suspect = true): Unusable | undefined {
+  return tooLong(text, MAX_NAME_LENGTH) ?? (suspect ? holdsControl(text, '\t\n\r') : undefined)
+}
+
+function tooLong(text: string, longest: number): Unusable | undefined {
+  return text.length > longest ? new Unusable(`has ${text.length} characters: ${longest} is the most`) : undefined
+}
+
+function holdsControl(text: string, allowed: string): Unusable | undefined {
+  for (const character of text) {
+    const code = character.charCodeAt(0)
+    if ((code < 0x20 || (code >= 0x7f && code < 0xa0)) && !allowed.includes(character)) {
+      return new Unusable(`holds a control character (U+${code.toString(16).toUpperCase().padStart(4, '0')})`)
+    }
+  }
+  return undefined
+}
 
 /** A whole number from 1 to MAX_QUANTITY. */
 export function readQuantity(text: string): number | Unusable {

@@ -10,8 +10,8 @@ import {
   placeOf,
 } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import { isAlive } from '../database/holder.js'
 import { sql } from '../database/kysely.js'
+import { isAlive } from '../database/lease.js'
 import { readSetting, writeSetting } from '../database/settings.js'
 import { atOneMoment } from '../database/transaction.js'
 import { EXIT, errorCode, UserError } from '../errors.js'

@@ -55,10 +55,10 @@ async function read(pieces: readonly Buffer[], lineEnding: '\n' | '\r', width: n
     { lineEnding, width, offset: 0, line: 1, hash: createHash('sha256') },
   )
   for (const piece of pieces) {
-    await reader.write(piece)
+    reader.write(piece)
     expect(reader.digest).toBe(sha256(all.subarray(0, reader.offset)))
   }
-  await reader.end()
+  reader.end()
   return { seen, offset: reader.offset, line: reader.line, digest: reader.digest }
 }
 
