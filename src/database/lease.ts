@@ -1,9 +1,9 @@
 // A lease on a row: one process at a time works on it, for as long as it renews the lease. Its writes are fenced, so they
 // change nothing once another process has taken the row over.
 import { hostname } from 'node:os'
+import type { Kysely, Updateable } from 'kysely'
 import { errorCode } from '../errors.js'
 import { databaseTime } from './engine.js'
-import type { Kysely, Updateable } from './kysely.js'
 import type { Schema } from './schema.js'
 
 /** Tables whose rows are leased until they have ended. */

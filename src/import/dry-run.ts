@@ -1,9 +1,9 @@
 // A dry run is the import itself, into a scratch database. Before each chunk it copies from the real database what the chunk
 // touches, so its figures are those of the import. The real database is only read.
 
+import type { Kysely } from 'kysely'
 import type { Config } from '../config/config.js'
 import { openScratchDatabase } from '../database/connection.js'
-import type { Kysely } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'

@@ -1,8 +1,8 @@
 // One run of an import over one file: who holds it, how far it got, and what becomes of a run that was cut off.
 
 import { randomUUID } from 'node:crypto'
+import type { Kysely, Selectable } from 'kysely'
 import { databaseTime, forUpdate, refreshStatistics, takeTurn } from '../database/engine.js'
-import type { Kysely, Selectable } from '../database/kysely.js'
 import { isAlive, RELEASED, renewal, takeLease, writeHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'

@@ -42,7 +42,7 @@ const CHUNKS_AHEAD = 3
  * @param signal ends it at once, even if it waits for a pipe
  */
 export async function* readInThread(options: ReaderOptions, signal: AbortSignal): AsyncGenerator<ReadChunk, void> {
-  const thread = new Worker(new URL('./reader-thread.js', import.meta.url), {
+  const thread = new Worker(new URL(import.meta.resolve('#threads/import/reader-thread')), {
     workerData: options,
     // Lines live from one chunk to the next: a young generation of a few chunks avoids copying them.
     resourceLimits: { maxYoungGenerationSizeMb: 64 },

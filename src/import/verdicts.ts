@@ -1,6 +1,6 @@
 // The end of an import, when all lines are known: which of the lines that were set aside are duplicates, which are
 // conflicts, and which orders a bad line costs.
-import { type Kysely, sql } from '../database/kysely.js'
+import { type Kysely, sql } from 'kysely'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'

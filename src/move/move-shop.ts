@@ -1,6 +1,7 @@
 // Moves a shop from a file to a server: everything is copied and compared row by row, then both are audited and must tell
 // the same figures.
 
+import { sql } from 'kysely'
 import { type Audit, auditDatabase } from '../audit/audit.js'
 import {
   type Database,
@@ -10,7 +11,6 @@ import {
   placeOf,
 } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import { sql } from '../database/kysely.js'
 import { isAlive } from '../database/lease.js'
 import { readSetting, writeSetting } from '../database/settings.js'
 import { atOneMoment } from '../database/transaction.js'

@@ -1,7 +1,7 @@
 // The state of things at this moment: the queue, the orders, who works on them, and what waits for a person.
 
+import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
-import { sql } from '../database/kysely.js'
 import { isAlive } from '../database/lease.js'
 import type { ImportStatus } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'

@@ -1,9 +1,9 @@
 // Who ran which slot of which task, and how that ended. A slot is claimed by writing its row, so one of many processes
 // runs it.
 
+import type { Kysely, Selectable } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime, takeTurn } from '../database/engine.js'
-import type { Kysely, Selectable } from '../database/kysely.js'
 import { isAlive, renewal, takeLease, writeHeld } from '../database/lease.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
