@@ -5,6 +5,7 @@ import type { Kysely } from 'kysely'
 import { startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
 import { databaseTime, refreshStatistics } from '../database/engine.js'
+import { pagesOf } from '../database/pages.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
@@ -260,12 +261,9 @@ async function release(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promis
   let published = 0
   let unpublished: UserError | undefined
   const pending = ordersOf(db, run).select('id').where('status', '=', 'pending').orderBy('id').limit(RELEASE_SLICE)
-  for (let after = 0 as OrderId; ; ) {
-    const slice = await pending.where('id', '>', after).execute()
-    const last = slice.at(-1)
-    if (!last) return { published, unpublished }
-    after = last.id
-    const ids = slice.map((order) => order.id)
+  const read = (after: OrderId) => pending.where('id', '>', after).execute()
+  for await (const slice of pagesOf(read, ({ id }) => id)) {
+    const ids = slice.map(({ id }) => id)
     const due = await inTransaction(db, async (trx) => {
       // Fenced: if another process has taken the run over, nothing falls due a second time.
       await updateRun(trx, run, {})
@@ -274,6 +272,7 @@ async function release(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promis
     unpublished ??= await publishingError(queue, ids)
     if (!unpublished) published += due
   }
+  return { published, unpublished }
 }
 
 async function publishingError(queue: Queue, ids: readonly OrderId[]): Promise<UserError | undefined> {

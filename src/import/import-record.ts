@@ -5,6 +5,7 @@ import type { Kysely, Selectable } from 'kysely'
 import { databaseTime, forUpdate, refreshStatistics, takeTurn } from '../database/engine.js'
 import { isAlive, RELEASED, renewal, takeLease, writeHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
+import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
@@ -135,13 +136,9 @@ async function deleteOrdersOf(db: Kysely<Schema>, run: ImportRun): Promise<void>
   // Nothing has refreshed them for a run that was cut off, and each page might cost a search through all orders. Others
   // that refresh these tables, the ends of imports among them, wait until the end of this transaction.
   await refreshStatistics(db, 'orders', 'order_lines')
-  for (let after = 0 as OrderId; ; ) {
-    const page = await ordersOf(db, run).select('id').where('id', '>', after).orderBy('id').limit(PAGE).execute()
-    const last = page.at(-1)
-    if (!last) return
-    after = last.id
-    await deleteOrders(db, page)
-  }
+  const orders = ordersOf(db, run).select('id').orderBy('id').limit(PAGE)
+  const read = (after: OrderId) => orders.where('id', '>', after).execute()
+  for await (const page of pagesOf(read, ({ id }) => id)) await deleteOrders(db, page)
 }
 
 /** With their lines. Orders that no worker has seen have nothing else. */

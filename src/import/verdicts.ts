@@ -2,6 +2,7 @@
 // conflicts, and which orders a bad line costs.
 import { type Kysely, sql } from 'kysely'
 import { packIds } from '../database/packed-rows.js'
+import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'
 import { siblingReason } from './chunk.js'
@@ -203,12 +204,9 @@ async function dropSpoiledAsides(
     .select('spoiled.line_number as bad_line')
     .orderBy('aside.line_number')
     .limit(PAGE)
+  const read = (after: number) => asides.where('aside.line_number', '>', after).execute()
   let dropped = 0
-  for (let after = 0; ; ) {
-    const lines = await asides.where('aside.line_number', '>', after).execute()
-    const last = lines.at(-1)
-    if (!last) break
-    after = last.line_number
+  for await (const lines of pagesOf(read, (line) => line.line_number)) {
     report(lines.map((line) => ({ ...line, reason: reasonOf(line, line.bad_line) })))
     dropped += lines.length
   }

@@ -40,8 +40,8 @@ export interface Mark {
   readonly settledAt: number
   /** Orders settled shortly before that: another number later means that some became visible late, or are gone. */
   readonly recent: number
-  /** By name. False for a board with a score that a sorted set cannot hold exactly: it is not published. */
-  readonly boards: Readonly<Record<string, boolean>>
+  /** The names of those that are published. */
+  readonly boards: readonly string[]
 }
 
 export function markKey(prefix: string): string {
@@ -66,7 +66,7 @@ export async function readMark({ redis, db, prefix, server }: FiguresStore): Pro
 
 function isMark(value: Partial<Mark>): value is Mark {
   const { databaseId, boards, settledAt, recent } = value
-  return [settledAt, recent].every(Number.isSafeInteger) && typeof databaseId === 'string' && typeof boards === 'object'
+  return [settledAt, recent].every(Number.isSafeInteger) && typeof databaseId === 'string' && Array.isArray(boards)
 }
 
 /** @returns an empty object for what is none */
