@@ -4,7 +4,7 @@ import type { Place, RecordSink } from '../csv/records.js'
 import { NOT_UTF8 } from '../csv/values.js'
 import { businessDay } from '../domain/business-day.js'
 import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
-import { type ColumnName, type ColumnPositions, type OrderLine, OrderLineReader, type Rejection } from './order-line.js'
+import { type ColumnName, type ColumnPositions, type OrderLine, type Rejection, readOrderLine } from './order-line.js'
 
 /** A line for the rejects file. */
 export interface RejectedLine extends Omit<Rejection, 'reference'> {
@@ -29,8 +29,8 @@ interface ReadLine {
 
 /** Gathers the lines of one chunk. */
 export class ChunkBuilder implements RecordSink {
-  readonly #reader: OrderLineReader
-  readonly #referenceColumn: number
+  readonly #columns: ColumnPositions
+  readonly #width: number
   readonly #timeZone: string
   #orders = new Map<string, OpenOrder>()
   #lines: ReadLine[] = []
@@ -41,8 +41,8 @@ export class ChunkBuilder implements RecordSink {
   #suspect = false
 
   constructor(columns: ColumnPositions, width: number, timeZone: string) {
-    this.#reader = new OrderLineReader(columns, width)
-    this.#referenceColumn = columns.order_id
+    this.#columns = columns
+    this.#width = width
     this.#timeZone = timeZone
   }
 
@@ -60,8 +60,8 @@ export class ChunkBuilder implements RecordSink {
   /** The order of a line that is no record is known if no quote comes before its id. */
   broken(raw: Buffer, line: number, reason: string): void {
     const original = originalText(raw)
-    const before = original.split(',').slice(0, this.#referenceColumn + 1)
-    const reference = before.some((cell) => cell.includes('"')) ? undefined : before[this.#referenceColumn]?.trim()
+    const before = original.split(',').slice(0, this.#columns.order_id + 1)
+    const reference = before.some((cell) => cell.includes('"')) ? undefined : before[this.#columns.order_id]?.trim()
     this.#reject({ reference, column: '', reason: `the line ${reason}` }, line, original)
   }
 
@@ -150,9 +150,9 @@ export class ChunkBuilder implements RecordSink {
 
   #read(cells: string[], place: Place): OrderLine | Rejection {
     if (this.#suspect && !isUtf8(this.#window.subarray(place.start, place.end))) {
-      return { reference: cells[this.#referenceColumn]?.trim(), column: '', reason: NOT_UTF8 }
+      return { reference: cells[this.#columns.order_id]?.trim(), column: '', reason: NOT_UTF8 }
     }
-    return this.#reader.read(cells, this.#suspect || place.multiline)
+    return readOrderLine(cells, this.#columns, this.#width, this.#suspect || place.multiline)
   }
 
   /** Also costs the order its other lines. */

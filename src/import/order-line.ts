@@ -2,13 +2,15 @@
 
 import type { Layout } from '../csv/header.js'
 import {
-  checkId,
-  checkName,
+  type Fault,
+  readCells,
   readCurrency,
+  readId,
+  readName,
   readOrderDate,
   readPrice,
   readQuantity,
-  Unusable,
+  unusable,
   wrongWidth,
 } from '../csv/values.js'
 import { type Currency, lineTotal } from '../domain/money.js'
@@ -48,72 +50,38 @@ export interface OrderLine {
   readonly total: number
 }
 
-export interface Rejection {
+export interface Rejection extends Fault<ColumnName> {
   /** The order that the line costs, if it is known. */
   readonly reference: string | undefined
-  /** Empty if the line as a whole is at fault. */
-  readonly column: ColumnName | ''
-  readonly reason: string
 }
 
-export class OrderLineReader {
-  readonly #columns: ColumnPositions
-  readonly #width: number
-
-  /** @param width cells of a sound line */
-  constructor(columns: ColumnPositions, width: number) {
-    this.#columns = columns
-    this.#width = width
-  }
-
-  /** @param suspect whether the line may hold control characters */
-  read(cells: readonly string[], suspect: boolean): OrderLine | Rejection {
-    const columns = this.#columns
-    const cell = (column: ColumnName) => cells[columns[column]]?.trim() ?? ''
-    const reference = cell('order_id')
-    const reject = (column: ColumnName, { reason }: Unusable): Rejection => {
-      return { reference: reference || undefined, column, reason: `${column} ${reason}` }
-    }
-    if (cells.length !== this.#width) {
-      return { reference: reference || undefined, column: '', reason: wrongWidth(cells, this.#width) }
-    }
-    const badReference = checkId(reference, suspect)
-    if (badReference) return reject('order_id', badReference)
-    const customerId = cell('customer_id')
-    const badCustomer = checkId(customerId, suspect)
-    if (badCustomer) return reject('customer_id', badCustomer)
-    const customerName = cell('customer_name')
-    const badCustomerName = checkName(customerName, suspect)
-    if (badCustomerName) return reject('customer_name', badCustomerName)
-    const sku = cell('product_sku')
-    const badSku = checkId(sku, suspect)
-    if (badSku) return reject('product_sku', badSku)
-    const productName = cell('product_name')
-    const badProductName = checkName(productName, suspect)
-    if (badProductName) return reject('product_name', badProductName)
-    const quantity = readQuantity(cell('quantity'))
-    if (quantity instanceof Unusable) return reject('quantity', quantity)
-    const unitPrice = readPrice(cell('unit_price'))
-    if (unitPrice instanceof Unusable) return reject('unit_price', unitPrice)
-    const currency = readCurrency(cell('currency'))
-    if (currency instanceof Unusable) return reject('currency', currency)
-    const orderedAt = readOrderDate(cell('order_date'))
-    if (orderedAt instanceof Unusable) return reject('order_date', orderedAt)
-    const total = lineTotal(unitPrice, quantity, currency)
-    if (total === undefined) {
-      return reject('unit_price', new Unusable('times quantity is more than an order line may cost'))
-    }
-    return {
-      reference,
-      customerId,
-      customerName: customerName || customerId,
-      sku,
-      productName: productName || sku,
-      quantity,
-      unitPrice,
-      currency,
-      orderedAt,
-      total,
-    }
-  }
+/**
+ * @param width cells of a sound line
+ * @param suspect whether the line may hold control characters
+ */
+export function readOrderLine(
+  cells: readonly string[],
+  columns: ColumnPositions,
+  width: number,
+  suspect: boolean,
+): OrderLine | Rejection {
+  const reference = cells[columns.order_id]?.trim() || undefined
+  if (cells.length !== width) return { reference, column: '', reason: wrongWidth(cells, width) }
+  const id = (text: string) => readId(text, suspect)
+  const name = (text: string) => readName(text, suspect)
+  const line = readCells(cells, columns, (value): OrderLine => {
+    const reference = value('order_id', id)
+    const customerId = value('customer_id', id)
+    const customerName = value('customer_name', name) || customerId
+    const sku = value('product_sku', id)
+    const productName = value('product_name', name) || sku
+    const quantity = value('quantity', readQuantity)
+    const unitPrice = value('unit_price', readPrice)
+    const currency = value('currency', readCurrency)
+    const orderedAt = value('order_date', readOrderDate)
+    const tooMuch = 'times quantity is more than an order line may cost'
+    const total = value('unit_price', () => lineTotal(unitPrice, quantity, currency) ?? unusable(tooMuch))
+    return { reference, customerId, customerName, sku, productName, quantity, unitPrice, currency, orderedAt, total }
+  })
+  return 'reason' in line ? { reference, ...line } : line
 }

@@ -2,13 +2,15 @@
 
 import type { Layout } from '../csv/header.js'
 import {
-  checkId,
-  checkName,
+  type Fault,
   NOT_UTF8,
+  readCells,
   readCurrency,
+  readId,
+  readName,
   readPrice,
   readWhole,
-  Unusable,
+  unusable,
   wrongWidth,
 } from '../csv/values.js'
 import type { Currency } from '../domain/money.js'
@@ -31,11 +33,8 @@ export interface ProductRow {
   readonly stock: number | null
 }
 
-export interface RejectedRow {
+export interface RejectedRow extends Fault<CatalogueColumn> {
   readonly line: number
-  /** Empty if the line as a whole is at fault. */
-  readonly column: CatalogueColumn | ''
-  readonly reason: string
 }
 
 /** @param columns where each column is among the cells, -1 if it is missing */
@@ -45,29 +44,24 @@ export function readProductRow(
   width: number,
   line: number,
 ): ProductRow | RejectedRow {
-  const reject = (column: CatalogueColumn, { reason }: Unusable) => ({ line, column, reason: `${column} ${reason}` })
   if (cells.length !== width) return { line, column: '', reason: wrongWidth(cells, width) }
   // Bytes that are not UTF-8 were read as U+FFFD.
   if (cells.some((cell) => cell.includes('\uFFFD'))) return { line, column: '', reason: NOT_UTF8 }
-  const cell = (column: CatalogueColumn) => cells[columns[column]]?.trim() ?? ''
-  const optional = <Value>(column: CatalogueColumn, read: (text: string) => Value | Unusable) =>
-    cell(column) === '' ? null : read(cell(column))
-  const sku = cell('sku')
-  const badSku = checkId(sku)
-  if (badSku) return reject('sku', badSku)
-  const name = optional('name', (text) => checkName(text) ?? text)
-  if (name instanceof Unusable) return reject('name', name)
-  const unitPrice = optional('price', readPrice)
-  if (unitPrice instanceof Unusable) return reject('price', unitPrice)
-  const currency = optional('currency', readCurrency)
-  if (currency instanceof Unusable) return reject('currency', currency)
-  const stock = optional('stock', readStock)
-  if (stock instanceof Unusable) return reject('stock', stock)
-  return { line, sku, name, unitPrice, currency, stock }
+  const row = readCells(cells, columns, (value) => ({
+    sku: value('sku', readId),
+    name: value('name', unlessEmpty(readName)),
+    unitPrice: value('price', unlessEmpty(readPrice)),
+    currency: value('currency', unlessEmpty(readCurrency)),
+    stock: value('stock', unlessEmpty(readStock)),
+  }))
+  return { line, ...row }
 }
 
-function readStock(text: string): number | Unusable {
-  const stock = readWhole(text)
-  if (stock === undefined) return new Unusable(`is "${text}", not a whole number of 0 or more`)
-  return stock > MAX_STOCK ? new Unusable(`is ${text}: more than ${MAX_STOCK}`) : stock
+function unlessEmpty<Value>(read: (text: string) => Value): (text: string) => Value | null {
+  return (text) => (text === '' ? null : read(text))
+}
+
+function readStock(text: string): number {
+  const stock = readWhole(text) ?? unusable(`is "${text}", not a whole number of 0 or more`)
+  return stock > MAX_STOCK ? unusable(`is ${text}: more than ${MAX_STOCK}`) : stock
 }

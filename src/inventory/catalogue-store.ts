@@ -44,27 +44,24 @@ export async function storeProducts(db: Database, rows: readonly ProductRow[]): 
   return inTransaction(db, async (trx) => {
     const products = await readProducts(trx, rows)
     const created: ProductChange[] = []
-    const updated: ProductChange[] = []
+    const kept: ProductChange[] = []
     const rejected: RejectedRow[] = []
+    let updated = 0
     for (const row of rows) {
       const product = products.get(row.sku)
       const fault = findFault(row, product)
       const change = changeTo(row, product)
       if (fault) rejected.push({ line: row.line, column: fault[0], reason: `${fault[0]} ${fault[1]}` })
-      else if (!product) created.push(change)
-      else if (isChange(change, product)) updated.push(change)
+      else if (product) {
+        kept.push(change)
+        if (isChange(change, product)) updated += 1
+      } else created.push(change)
     }
     await createProducts(trx, created)
-    await adoptProducts(trx, rows)
-    await updateProducts(trx, updated)
+    await updateProducts(trx, kept)
     // A new product's first adjustment is its first stock, even if that is 0.
-    await recordAdjustments(trx, [...created, ...updated.filter((change) => change.delta !== 0)])
-    return {
-      created: created.length,
-      updated: updated.length,
-      unchanged: rows.length - created.length - updated.length - rejected.length,
-      rejected,
-    }
+    await recordAdjustments(trx, [...created, ...kept.filter((change) => change.delta !== 0)])
+    return { created: created.length, updated, unchanged: kept.length - updated, rejected }
   })
 }
 
@@ -131,17 +128,7 @@ async function createProducts(db: Kysely<Schema>, changes: readonly ProductChang
     .execute()
 }
 
-/** Products that are in the catalogue stay when the import that created them is undone. */
-async function adoptProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Promise<void> {
-  await db
-    .updateTable('products')
-    .from(rowSource(db, 'named', packRows({ sku: 'text' }, rows)))
-    .set({ import_id: null })
-    .whereRef('products.sku', '=', 'named.sku')
-    .where('products.import_id', 'is not', null)
-    .execute()
-}
-
+/** A product that is in the catalogue also stays when the import that created it is undone. */
 async function updateProducts(db: Kysely<Schema>, changes: readonly ProductChange[]): Promise<void> {
   if (changes.length === 0) return
   await db
@@ -152,6 +139,7 @@ async function updateProducts(db: Kysely<Schema>, changes: readonly ProductChang
       unit_price: eb.ref('change.unit_price'),
       currency: eb.ref('change.currency'),
       on_hand: eb('products.on_hand', '+', eb.ref('change.delta')),
+      import_id: null,
     }))
     .whereRef('products.sku', '=', 'change.sku')
     .execute()
