@@ -1,20 +1,30 @@
 // What every command has in common: the configuration, one way to show a result, and errors that say what to do next.
 import { resolve } from 'node:path'
 import { Command, type Config as CommandConfig, Errors, Flags } from '@oclif/core'
-import { type App, type AppOptions, withApp, withAppOnceReachable, withReports } from '../app.js'
+import { type App, type AppOptions, type DatabaseOptions, withApp, withAppOnceReachable, withDatabase } from '../app.js'
 import { type Config, type LoadedConfig, loadConfig, nearest, type SettingKey } from '../config/config.js'
+import type { Database } from '../database/connection.js'
+import { amountsAsNumbers, groupThousands } from '../domain/money.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
-import type { Reports } from '../reports/reports.js'
 import type { Progress } from '../terminal/progress.js'
 import { type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
 import { cleanText } from '../terminal/text.js'
 import type { Waiting } from '../workflow/outage.js'
 import { type Host, processHost } from './host.js'
+import { type Column, type Row, tableOf } from './list.js'
 import { LOG_FORMATS, type LogEvent, type LogFormat, logFormatIn, logLine, logProgress } from './log.js'
 
 /** The flag of every command that prints a table. */
 export const csvFlag = Flags.boolean({ description: 'print the table as CSV', exclusive: ['json'] })
+
+interface ListOptions {
+  readonly csv?: boolean
+  /** How many there are, also those that are not shown. */
+  readonly total?: number
+  /** What to say if there are none. */
+  readonly empty?: string
+}
 
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true
@@ -65,8 +75,12 @@ export abstract class BaseCommand extends Command {
     return withApp(this.settings, options, use)
   }
 
-  protected withReports<Result>(use: (reports: Reports) => Promise<Result>): Promise<Result> {
-    return withReports(this.settings, use)
+  /** For commands that need the database alone. */
+  protected withDatabase<Result>(
+    use: (db: Database) => Promise<Result>,
+    options: DatabaseOptions = {},
+  ): Promise<Result> {
+    return withDatabase(this.settings, options, use)
   }
 
   /** As withApp, for commands that run for good; undefined if the signal came while a server was waited for. */
@@ -116,6 +130,18 @@ export abstract class BaseCommand extends Command {
   protected showTable(table: Table, { csv = false } = {}): void {
     if (this.jsonEnabled()) return
     this.host.stdout.write(`${csv ? renderCsv(table) : renderTable(table, this.stdoutScreen.width)}\n`)
+  }
+
+  /** Shows the rows as showTable does; says on stderr if there are none, or if the list was cut. */
+  protected showList<Self extends Row<Self>>(
+    columns: readonly Column<Self>[],
+    rows: readonly Self[],
+    { csv = false, total = rows.length, empty }: ListOptions = {},
+  ): void {
+    if (rows.length > 0 || csv) this.showTable(tableOf(columns, rows, csv), { csv })
+    if (rows.length === 0 && empty) this.note(empty)
+    if (rows.length < total)
+      this.note(`${groupThousands(rows.length)} of ${groupThousands(total)}; --limit all shows all`)
   }
 
   /** A line of text on stdout. Silent under --json. */
@@ -180,30 +206,25 @@ export abstract class BaseCommand extends Command {
 
   #report(error: Error): void {
     const problem = describeProblem(error)
+    const { code, message, fix, retryable } = problem
     this.host.exitCode = problem.exit
     if (this.jsonEnabled()) {
-      this.logJson(this.toErrorJson(problem))
+      this.logJson({ error: { code, message, fix, retryable } })
       return
     }
     if (this.#logFormat === 'json') {
-      const { code, message, fix, retryable } = problem
       const stack = this.host.environment['DEBUG'] ? { stack: error.stack } : {}
       const fields = { error: { code, message, fix, retryable, ...stack }, exit_code: problem.exit }
       this.note(message, { event: 'failed', level: 'error', fields })
       return
     }
-    this.host.stderr.write(`Error: ${cleanText(problem.message)}\n${cleanText(problem.fix)}\n`)
+    this.host.stderr.write(`Error: ${cleanText(message)}\n${cleanText(fix)}\n`)
     if (this.host.environment['DEBUG']) this.host.stderr.write(`${error.stack}\n`)
   }
 
   /** oclif would take the document apart again to colour it, which takes minutes and gigabytes for a long list. */
   override logJson(json: unknown): void {
-    this.host.stdout.write(`${JSON.stringify(json, null, 2)}\n`)
-  }
-
-  protected override toErrorJson(error: unknown): unknown {
-    const { code, message, fix, retryable } = describeProblem(error)
-    return { error: { code, message, fix, retryable } }
+    this.host.stdout.write(`${JSON.stringify(json, amountsAsNumbers, 2)}\n`)
   }
 }
 

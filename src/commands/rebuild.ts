@@ -3,25 +3,22 @@ import type { App } from '../app.js'
 import { type Audit, auditDatabase } from '../audit/audit.js'
 import { REBUILD_TARGETS, type RebuildTarget, rebuild, repair } from '../audit/rebuild.js'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
+import type { Column } from '../command-line/list.js'
 import { EXIT } from '../errors.js'
-import type { Table } from '../terminal/table.js'
 import { countOf } from '../terminal/text.js'
 
-export interface RebuildResult {
-  checks: {
-    name: string
-    ok: boolean
-    /** Figures over all rows; names for the check of the time zone. */
-    expected: number | string
-    actual: number | string
-    /** Rows that differ. */
-    differences: number
-    /** Up to five orders, SKUs, customers or files that differ. */
-    examples: string[]
-  }[]
-  /** Of all checks together. */
-  differences: number
-}
+const CHECK_COLUMNS: readonly Column<Audit['checks'][number]>[] = [
+  { key: 'name', heading: 'check' },
+  { heading: 'result', value: ({ ok, differences }) => (ok ? 'ok' : `${differences} differ`) },
+  { key: 'expected' },
+  { key: 'actual' },
+  { key: 'about', heading: 'what must hold', flexible: true },
+  {
+    heading: 'what differs',
+    value: ({ examples, differences }) =>
+      examples.length === 0 ? null : examples.join(', ') + (differences > examples.length ? ', …' : ''),
+  },
+]
 
 export default class Rebuild extends BaseCommand {
   static override summary = 'Compute again what is derived, and check the whole database'
@@ -45,7 +42,7 @@ export default class Rebuild extends BaseCommand {
     csv: csvFlag,
   }
 
-  async run(): Promise<RebuildResult> {
+  async run() {
     const { args, flags } = await this.parse(Rebuild)
     const audit = await this.withApp(
       async (app) => {
@@ -58,12 +55,9 @@ export default class Rebuild extends BaseCommand {
       },
       { anyTimeZone: true },
     )
-    this.showTable(auditTable(audit), flags)
+    this.showList(CHECK_COLUMNS, audit.checks, flags)
     if (audit.differences > 0) this.#noteDifferences(audit, flags.fix)
-    return {
-      checks: audit.checks.map(({ about: _, examples, ...check }) => ({ ...check, examples: [...examples] })),
-      differences: audit.differences,
-    }
+    return audit
   }
 
   async #rebuild({ db, queue, figures }: App, what: RebuildTarget): Promise<void> {
@@ -78,26 +72,5 @@ export default class Rebuild extends BaseCommand {
       ? 'That cannot be computed from anything else. Look at it with: orderctl orders show ID'
       : 'Mend what can be computed with: orderctl rebuild --fix'
     this.note(`${countOf(differences, 'difference')}. ${next}`)
-  }
-}
-
-function auditTable({ checks }: Audit): Table {
-  return {
-    columns: [
-      { heading: 'check' },
-      { heading: 'result' },
-      { heading: 'expected', align: 'right' },
-      { heading: 'actual', align: 'right' },
-      { heading: 'what must hold', flexible: true },
-      { heading: 'what differs' },
-    ],
-    rows: checks.map(({ name, ok, expected, actual, about, differences, examples }) => [
-      name,
-      ok ? 'ok' : `${differences} differ`,
-      expected,
-      actual,
-      about,
-      examples.length === 0 ? null : examples.join(', ') + (differences > examples.length ? ', …' : ''),
-    ]),
   }
 }

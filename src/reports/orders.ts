@@ -1,13 +1,12 @@
-// The orders themselves: a list of them, and one order whole.
-
+// Orders: a list of them, and one in full. Rows are named as in JSON.
 import type { Database } from '../database/connection.js'
 import { packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import { atOneMoment } from '../database/transaction.js'
 import type { Day } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
-import type { Currency } from '../domain/money.js'
-import { type FailureReason, type OrderStatus, reservationState } from '../domain/order.js'
+import { type Currency, formatPrice, type Money } from '../domain/money.js'
+import { type OrderStatus, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
 
 export interface OrderFilter {
@@ -19,25 +18,8 @@ export interface OrderFilter {
   readonly source?: string | undefined
 }
 
-export interface OrderSummary {
-  readonly reference: string
-  readonly source: string
-  readonly customerId: string
-  readonly customerName: string
-  readonly orderedAt: string
-  readonly status: OrderStatus
-  readonly reason: FailureReason | null
-  readonly currency: Currency
-  /** Minor units. */
-  readonly total: number
-}
-
 /** The newest order date first. `total` counts all that match, also those beyond the limit. */
-export async function listOrders(
-  db: Database,
-  filter: OrderFilter,
-  limit?: number,
-): Promise<{ total: number; orders: OrderSummary[] }> {
+export function listOrders(db: Database, filter: OrderFilter, limit: number) {
   return atOneMoment(db, async (trx) => {
     let matching = trx.selectFrom('orders').innerJoin('customers', 'customers.id', 'orders.customer_id')
     if (filter.status) matching = matching.where('orders.status', '=', filter.status)
@@ -46,22 +28,20 @@ export async function listOrders(
     if (filter.source !== undefined) matching = matching.where('orders.source', '=', filter.source)
     const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
     const newest = matching
-      .select([
-        'orders.reference',
-        'orders.source',
-        'customers.customer_id as customerId',
-        'customers.name as customerName',
-        'orders.ordered_at as orderedAt',
-        'orders.status',
-        'orders.reason',
-        'orders.currency',
-        'orders.total',
-      ])
+      .select(['orders.reference as order_id', 'orders.source', 'orders.ordered_at as order_date'])
+      .select(['orders.status', 'orders.reason', 'customers.customer_id', 'customers.name as customer_name'])
+      .select(['orders.total', 'orders.currency'])
       .orderBy('orders.business_day', 'desc')
       .orderBy('orders.ordered_at', 'desc')
       .orderBy('orders.id', 'desc')
-    return { total, orders: await (limit === undefined ? newest : newest.limit(limit)).execute() }
+      .limit(limit)
+    const orders = (await newest.execute()).map((order) => ({ ...order, total: moneyOf(order.currency, order.total) }))
+    return { total, orders }
   })
+}
+
+function moneyOf(currency: Currency, minor: number): Money {
+  return { currency, minor }
 }
 
 export interface FoundOrder {
@@ -129,10 +109,10 @@ function nameSome(names: readonly string[]): string {
   return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown
 }
 
-/** One order with all that belongs to it. Amounts in minor units, prices scaled, times in epoch milliseconds. */
+/** One order with all that belongs to it. */
 export type OrderDetail = NonNullable<Awaited<ReturnType<typeof readOrder>>>
 
-/** @throws UserError where there is no such order, or where several sources have it */
+/** @throws UserError if there is no such order, or if several sources have it */
 export async function showOrder(db: Database, reference: string, source?: string): Promise<OrderDetail> {
   const [found] = await findOrders(db, [reference], source)
   const order = found && (await readOrder(db, found.id))
@@ -148,16 +128,15 @@ function readOrder(db: Database, id: OrderId) {
       .innerJoin('imports', 'imports.id', 'orders.import_id')
       .leftJoin('due_orders', 'due_orders.order_id', 'orders.id')
       .selectAll('orders')
-      .select(['due_orders.due_at', 'due_orders.lease_token'])
-      .select(['customers.customer_id as customer', 'customers.name as customerName'])
-      .select(['imports.file', 'imports.started_at as importedAt'])
+      .select(['due_orders.due_at', 'due_orders.lease_token', 'imports.file', 'imports.started_at'])
+      .select(['customers.customer_id as customer', 'customers.name'])
       .where('orders.id', '=', id)
       .executeTakeFirst()
     if (!order) return undefined
     const lines = await trx
       .selectFrom('order_lines')
       .innerJoin('products', 'products.id', 'order_lines.product_id')
-      .select(['line_number', 'sku', 'name', 'quantity', 'order_lines.unit_price', 'order_lines.total'])
+      .select(['line_number as line', 'sku', 'name', 'quantity', 'order_lines.unit_price', 'order_lines.total'])
       .where('order_id', '=', id)
       .orderBy('line_number')
       .execute()
@@ -171,15 +150,66 @@ function readOrder(db: Database, id: OrderId) {
       .execute()
     const payments = await trx
       .selectFrom('payments')
-      .selectAll()
+      .select([
+        'attempt',
+        'idempotency_key',
+        'status',
+        'currency',
+        'amount',
+        'gateway_reference',
+        'message',
+        'unanswered',
+      ])
+      .select(['created_at as asked_at', 'answered_at'])
       .where('order_id', '=', id)
       .orderBy('attempt')
       .execute()
+    const { currency } = order
     return {
-      ...order,
-      lines,
-      reservations: reservations.map((held) => ({ ...held, state: reservationState(order, held.attempt) })),
-      payments,
+      order_id: order.reference,
+      source: order.source,
+      status: order.status,
+      reason: order.reason,
+      message: order.message,
+      attempts: order.attempt,
+      customer_id: order.customer,
+      customer_name: order.name,
+      currency,
+      total: moneyOf(currency, order.total),
+      order_date: order.ordered_at,
+      business_day: order.business_day,
+      /** Whether a worker has it. */
+      claimed: order.lease_token !== null,
+      /** When a worker may claim it; of a claimed order, when its lease ends. */
+      due_at: instantOf(order.due_at),
+      settled_at: instantOf(order.settled_at),
+      cleared_at: instantOf(order.cleared_at),
+      lines: lines.map((line) => ({
+        ...line,
+        unit_price: Number(formatPrice(line.unit_price, currency)),
+        total: moneyOf(currency, line.total),
+      })),
+      reservations: reservations.map((held) => ({
+        ...held,
+        state: reservationState(order, held.attempt),
+        expires_at: new Date(held.expires_at),
+      })),
+      payments: payments.map((payment) => ({
+        ...payment,
+        amount: moneyOf(payment.currency, payment.amount),
+        asked_at: new Date(payment.asked_at),
+        answered_at: instantOf(payment.answered_at),
+      })),
+      import: {
+        id: order.import_id,
+        file: order.file,
+        line: lines[0]?.line ?? null,
+        started_at: new Date(order.started_at),
+      },
     }
   })
+}
+
+function instantOf(epochMs: number | null): Date | null {
+  return epochMs === null ? null : new Date(epochMs)
 }

@@ -3,7 +3,7 @@ import { type Day, parseDay } from '../domain/business-day.js'
 import { type Currency, isCurrency } from '../domain/money.js'
 import { DAY_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
-import type { Period } from './reports.js'
+import type { Period } from './leaderboards.js'
 
 /** Ten years: more days than anyone reads, and few enough to answer at once. */
 const MOST_DAYS = 3660

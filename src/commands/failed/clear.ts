@@ -1,7 +1,4 @@
-// `failed clear`: failed orders that nobody needs to see any more.
-import { Args } from '@oclif/core'
-import { FAILURE_CHANGE_FLAGS, type FailedChangeResult, FailedCommand } from '../../command-line/failed-command.js'
-import { readId } from '../../command-line/selection-flags.js'
+import { FAILURE_ARGS, FAILURE_CHANGE_FLAGS, FailedCommand } from '../../command-line/failed-command.js'
 import { clearFailures } from '../../workflow/failures.js'
 
 export default class FailedClear extends FailedCommand {
@@ -16,13 +13,10 @@ export default class FailedClear extends FailedCommand {
     '<%= config.bin %> failed clear --all --dry-run',
   ]
 
-  static override args = {
-    id: Args.string({ description: 'orders by their id', multiple: true, ignoreStdin: true, parse: readId }),
-  }
-
+  static override args = FAILURE_ARGS
   static override flags = FAILURE_CHANGE_FLAGS
 
-  async run(): Promise<FailedChangeResult> {
+  async run() {
     const { args, flags } = await this.parse(FailedClear)
     return this.changeFailures(args.id ?? [], flags, {
       action: 'clear',

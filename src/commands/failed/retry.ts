@@ -1,8 +1,6 @@
-// `failed retry`: failed orders go back into the queue.
-import { Args, Flags } from '@oclif/core'
+import { Flags } from '@oclif/core'
 import { readDuration } from '../../command-line/durations.js'
-import { FAILURE_CHANGE_FLAGS, type FailedChangeResult, FailedCommand } from '../../command-line/failed-command.js'
-import { readId } from '../../command-line/selection-flags.js'
+import { FAILURE_ARGS, FAILURE_CHANGE_FLAGS, FailedCommand } from '../../command-line/failed-command.js'
 import { duration } from '../../terminal/text.js'
 import { retryFailures } from '../../workflow/failures.js'
 
@@ -21,10 +19,7 @@ export default class FailedRetry extends FailedCommand {
     '<%= config.bin %> failed retry --reason payment_unknown --stagger 10m --yes',
   ]
 
-  static override args = {
-    id: Args.string({ description: 'orders by their id', multiple: true, ignoreStdin: true, parse: readId }),
-  }
-
+  static override args = FAILURE_ARGS
   static override flags = {
     ...FAILURE_CHANGE_FLAGS,
     stagger: Flags.string({
@@ -33,7 +28,7 @@ export default class FailedRetry extends FailedCommand {
     }),
   }
 
-  async run(): Promise<FailedChangeResult> {
+  async run() {
     const { args, flags } = await this.parse(FailedRetry)
     const staggerMs = flags.stagger === undefined ? 0 : readDuration('stagger', flags.stagger)
     const manner = staggerMs === 0 ? '' : `, spread over ${duration(staggerMs / 1000)}`

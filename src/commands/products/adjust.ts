@@ -6,13 +6,6 @@ import { groupThousands } from '../../domain/money.js'
 import { adjustStock, readDelta } from '../../inventory/products.js'
 import { countOf } from '../../terminal/text.js'
 
-export interface ProductsAdjustResult {
-  sku: string
-  on_hand: number
-  reserved: number
-  available: number
-}
-
 export default class ProductsAdjust extends BaseCommand {
   static override summary = "Change a product's stock by hand"
   static override description =
@@ -32,15 +25,12 @@ export default class ProductsAdjust extends BaseCommand {
     reason: Flags.string({ description: 'why the stock changes', required: true, helpValue: 'TEXT' }),
   }
 
-  async run(): Promise<ProductsAdjustResult> {
+  async run() {
     const { args, flags } = await this.parse(ProductsAdjust)
     const delta = readDelta(args.delta)
-    const { sku, on_hand, reserved, available } = await this.withApp(({ db }) =>
-      adjustStock(db, args.sku, delta, flags.reason),
-    )
-    this.print(
-      `${sku}: ${countOf(on_hand, 'unit')} on hand, ${groupThousands(reserved)} reserved, ${groupThousands(available)} available.`,
-    )
-    return { sku, on_hand, reserved, available }
+    const stock = await this.withDatabase((db) => adjustStock(db, args.sku, delta, flags.reason))
+    const [reserved, available] = [groupThousands(stock.reserved), groupThousands(stock.available)]
+    this.print(`${stock.sku}: ${countOf(stock.on_hand, 'unit')} on hand, ${reserved} reserved, ${available} available.`)
+    return stock
   }
 }

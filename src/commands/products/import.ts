@@ -3,10 +3,8 @@ import { Args } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { STDIN } from '../../csv/bytes.js'
 import { EXIT } from '../../errors.js'
-import { type CatalogueResult, importCatalogue, openCatalogue } from '../../inventory/catalogue.js'
+import { importCatalogue, openCatalogue } from '../../inventory/catalogue.js'
 import { cleanText, countOf } from '../../terminal/text.js'
-
-export type ProductsImportResult = CatalogueResult
 
 /** Rejected lines that a person sees; --json has more of them. */
 const SHOWN = 20
@@ -28,10 +26,10 @@ export default class ProductsImport extends BaseCommand {
     file: Args.string({ description: 'the CSV file; - reads standard input', required: true, ignoreStdin: true }),
   }
 
-  async run(): Promise<ProductsImportResult> {
+  async run() {
     const { args } = await this.parse(ProductsImport)
     const catalogue = await openCatalogue(args.file === STDIN ? STDIN : this.path(args.file))
-    const result = await this.withApp(({ db }) => importCatalogue(db, catalogue), { create: true })
+    const result = await this.withDatabase((db) => importCatalogue(db, catalogue), { create: true })
     const { rows, created, updated, unchanged, rejected, errors } = result
     for (const { line, reason } of errors.slice(0, SHOWN)) this.note(`line ${line}: ${cleanText(reason)}`)
     if (rejected > SHOWN) this.note(`and ${countOf(rejected - SHOWN, 'more line')} (--json lists them)`)

@@ -5,11 +5,6 @@ import { confirm, demandTerminal } from '../../command-line/confirmation.js'
 import { countDue } from '../../queue/due-orders.js'
 import { countOf } from '../../terminal/text.js'
 
-export interface QueueClearResult {
-  /** Orders that were taken out of the queue. */
-  cleared: number
-}
-
 export default class QueueClear extends BaseCommand {
   static override summary = 'Empty the queue; the orders stay pending'
   static override description =
@@ -19,7 +14,7 @@ export default class QueueClear extends BaseCommand {
 
   static override flags = { yes: Flags.boolean({ char: 'y', description: 'clear without asking' }) }
 
-  async run(): Promise<QueueClearResult> {
+  async run() {
     const { flags } = await this.parse(QueueClear)
     if (!flags.yes) demandTerminal(this.host, 'Emptying the queue', this.jsonEnabled())
     return this.withApp(async ({ db, queue }) => {

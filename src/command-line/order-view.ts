@@ -1,0 +1,79 @@
+// One order: names and values, then a table each of its lines, reservations and payments.
+import { currencyDecimals, formatAmount, PRICE_DECIMALS } from '../domain/money.js'
+import type { OrderDetail } from '../reports/orders.js'
+import type { Table } from '../terminal/table.js'
+import { pairs, tableOf, type Value } from './list.js'
+
+export function orderTables(order: OrderDetail): Table[] {
+  return [headerOf(order), linesOf(order), reservationsOf(order), paymentsOf(order)].filter(
+    ({ rows }) => rows.length > 0,
+  )
+}
+
+function headerOf(order: OrderDetail): Table {
+  const { started_at, id, file, line } = order.import
+  const rows: (readonly [string, Value])[] = [
+    ['status', order.status],
+    ['reason', order.reason],
+    ['message', order.message],
+    ['attempts', String(order.attempts)],
+    ['customer', `${order.customer_id} ${order.customer_name}`],
+    ['total', `${formatAmount(order.total)} ${order.currency}`],
+    ['order date', order.order_date],
+    ['business day', order.business_day],
+    [order.claimed ? 'with a worker until' : 'due at', order.due_at],
+    ['settled at', order.settled_at],
+    ['cleared at', order.cleared_at],
+    ['source', order.source],
+    ['import', `${id} of ${started_at.toISOString()}`],
+    ['file', `${file}, line ${line ?? '–'}`],
+  ]
+  return tableOf(
+    pairs('order', order.order_id),
+    rows.filter(([, value]) => value !== null),
+  )
+}
+
+function linesOf({ lines, currency }: OrderDetail): Table {
+  const decimals = { minimumFractionDigits: currencyDecimals(currency), maximumFractionDigits: PRICE_DECIMALS }
+  return tableOf(
+    [
+      { key: 'line' },
+      { key: 'sku' },
+      { key: 'name', flexible: true },
+      { key: 'quantity' },
+      { heading: 'unit price', value: (line) => line.unit_price.toLocaleString('en', decimals), align: 'right' },
+      { key: 'total' },
+    ],
+    lines,
+  )
+}
+
+function reservationsOf({ reservations }: OrderDetail): Table {
+  return tableOf(
+    [
+      { key: 'attempt' },
+      { key: 'sku', heading: 'reserved sku' },
+      { key: 'quantity' },
+      { key: 'state' },
+      { key: 'expires_at' },
+    ],
+    reservations,
+  )
+}
+
+function paymentsOf({ payments }: OrderDetail): Table {
+  return tableOf(
+    [
+      { key: 'idempotency_key', heading: 'payment key' },
+      { key: 'status' },
+      { key: 'amount' },
+      { key: 'gateway_reference' },
+      { key: 'unanswered' },
+      { key: 'asked_at' },
+      { key: 'answered_at' },
+      { key: 'message', flexible: true },
+    ],
+    payments,
+  )
+}
