@@ -91,7 +91,7 @@ export abstract class FailedCommand extends BaseCommand {
 
   /** A dry run's result is its preview; otherwise the preview is a note. */
   #preview(reasons: readonly { reason: string; orders: number }[], orders: string, action: string, dryRun: boolean) {
-    const table = tableOf([{ key: 'reason' }, { key: 'orders' }], reasons)
+    const table = tableOf(['reason', 'orders'], reasons)
     if (dryRun) {
       this.showTable(table)
       this.print(`Would ${action} ${orders}. Nothing was changed.`)

@@ -13,30 +13,15 @@ interface Circumstances {
 
 export type ImportResult = ReturnType<typeof importResult>
 
-/** imported, duplicates, conflicts and rejected count lines and add up to rows. */
 export function importResult(
   { run, published, interrupted }: ImportOutcome,
   { file, seconds, dry_run }: Circumstances,
 ) {
-  return {
-    import_id: dry_run ? null : String(run.id),
-    file,
-    source: run.source,
-    rows: run.rows,
-    /** New ones. */
-    orders: run.orders,
-    imported: run.imported,
-    duplicates: run.duplicates,
-    conflicts: run.conflicts,
-    rejected: run.rejected,
-    products_created: run.products_created,
-    /** Orders that workers may claim now. */
-    published,
-    seconds,
-    rejects_file: run.rejects_file,
-    dry_run,
-    interrupted,
-  }
+  const { source, rows, orders, imported, duplicates, conflicts, rejected, products_created, rejects_file } = run
+  // imported, duplicates, conflicts and rejected count lines and add up to rows; the others count what is new.
+  const counts = { rows, orders, imported, duplicates, conflicts, rejected, products_created, published }
+  const import_id = dry_run ? null : String(run.id)
+  return { import_id, file, source, ...counts, seconds, rejects_file, dry_run, interrupted }
 }
 
 export function importTable(result: ImportResult): Table {

@@ -8,29 +8,33 @@ export type Value = string | number | boolean | null | Money | Date | readonly s
 /** An object or a tuple of values. */
 export type Row<Self> = { readonly [Key in keyof Self]: Value }
 
-export type Column<Self> = Pick<TableColumn, 'align' | 'flexible'> &
-  (
-    | {
-        readonly key: keyof Self & string
-        /** The key in words where it is left out. */
-        readonly heading?: string
-      }
-    /** A column that is not a field of the JSON object, or shows it in another way. */
-    | { readonly heading: string; readonly value: (row: Self) => Value }
-  )
+type Key<Self> = keyof Self & string
+
+/** A property of the row under its own name or another heading, or a value that is made from the row. */
+export type Column<Self> =
+  | Key<Self>
+  | (Pick<TableColumn, 'align' | 'flexible'> &
+      (
+        | { readonly key: Key<Self>; readonly heading?: string }
+        | { readonly heading: string; readonly value: (row: Self) => Value }
+      ))
 
 export function tableOf<Self extends Row<Self>>(
-  columns: readonly Column<Self>[],
+  list: readonly Column<Self>[],
   rows: readonly Self[],
   csv = false,
 ): Table {
-  const values = rows.map((row) => columns.map((column) => ('key' in column ? row[column.key] : column.value(row))))
+  const columns = list.map((column) => {
+    const given = typeof column === 'string' ? { key: column } : column
+    if (!('key' in given)) return given
+    return { heading: given.key.replaceAll('_', ' '), value: (row: Self) => row[given.key], ...given }
+  })
+  const values = rows.map((row) => columns.map(({ value }) => value(row)))
+  const isNumeric = (value: unknown) => typeof value === 'number' || isMoney(value)
   return {
-    columns: columns.map((column, index) => ({
-      heading: 'key' in column ? (column.heading ?? column.key.replaceAll('_', ' ')) : column.heading,
-      align: column.align ?? (values.some((row) => isNumeric(row[index])) ? 'right' : 'left'),
-      flexible: column.flexible ?? false,
-    })),
+    columns: columns.map(({ heading, flexible = false, align }, index) => {
+      return { heading, flexible, align: align ?? (values.some((row) => isNumeric(row[index])) ? 'right' : 'left') }
+    }),
     rows: values.map((row) => row.map((value) => cellOf(value, csv))),
   }
 }
@@ -41,10 +45,6 @@ export function pairs(name: string, value: string): readonly Column<readonly [st
     { heading: name, value: (row) => row[0] },
     { heading: value, value: (row) => row[1], flexible: true },
   ]
-}
-
-function isNumeric(value: unknown): boolean {
-  return typeof value === 'number' || isMoney(value)
 }
 
 function cellOf(value: Value, csv: boolean): Cell {

@@ -5,9 +5,20 @@ import type { Table } from '../terminal/table.js'
 import { pairs, tableOf, type Value } from './list.js'
 
 export function orderTables(order: OrderDetail): Table[] {
-  return [headerOf(order), linesOf(order), reservationsOf(order), paymentsOf(order)].filter(
-    ({ rows }) => rows.length > 0,
+  const { reservations, payments } = order
+  const held = tableOf(
+    ['attempt', { key: 'sku', heading: 'reserved sku' }, 'quantity', 'state', 'expires_at'],
+    reservations,
   )
+  const paid = tableOf(
+    [
+      { key: 'idempotency_key', heading: 'payment key' },
+      ...(['status', 'amount', 'gateway_reference', 'unanswered', 'asked_at', 'answered_at'] as const),
+      { key: 'message', flexible: true },
+    ],
+    payments,
+  )
+  return [headerOf(order), linesOf(order), held, paid].filter(({ rows }) => rows.length > 0)
 }
 
 function headerOf(order: OrderDetail): Table {
@@ -28,52 +39,21 @@ function headerOf(order: OrderDetail): Table {
     ['import', `${id} of ${started_at.toISOString()}`],
     ['file', `${file}, line ${line ?? '–'}`],
   ]
-  return tableOf(
-    pairs('order', order.order_id),
-    rows.filter(([, value]) => value !== null),
-  )
+  const known = rows.filter(([, value]) => value !== null)
+  return tableOf(pairs('order', order.order_id), known)
 }
 
 function linesOf({ lines, currency }: OrderDetail): Table {
   const decimals = { minimumFractionDigits: currencyDecimals(currency), maximumFractionDigits: PRICE_DECIMALS }
   return tableOf(
     [
-      { key: 'line' },
-      { key: 'sku' },
+      'line',
+      'sku',
       { key: 'name', flexible: true },
-      { key: 'quantity' },
+      'quantity',
       { heading: 'unit price', value: (line) => line.unit_price.toLocaleString('en', decimals), align: 'right' },
-      { key: 'total' },
+      'total',
     ],
     lines,
-  )
-}
-
-function reservationsOf({ reservations }: OrderDetail): Table {
-  return tableOf(
-    [
-      { key: 'attempt' },
-      { key: 'sku', heading: 'reserved sku' },
-      { key: 'quantity' },
-      { key: 'state' },
-      { key: 'expires_at' },
-    ],
-    reservations,
-  )
-}
-
-function paymentsOf({ payments }: OrderDetail): Table {
-  return tableOf(
-    [
-      { key: 'idempotency_key', heading: 'payment key' },
-      { key: 'status' },
-      { key: 'amount' },
-      { key: 'gateway_reference' },
-      { key: 'unanswered' },
-      { key: 'asked_at' },
-      { key: 'answered_at' },
-      { key: 'message', flexible: true },
-    ],
-    payments,
   )
 }

@@ -5,7 +5,7 @@ import type { Cell } from '../terminal/table.js'
 import type { Column } from './list.js'
 
 export const KPI_COLUMNS: readonly Column<Kpis>[] = [
-  { key: 'currency' },
+  'currency',
   { key: 'total_revenue', heading: 'revenue' },
   { key: 'order_count', heading: 'orders' },
   { key: 'average_order_value', heading: 'average order' },

@@ -15,10 +15,10 @@ export default class ConfigCommand extends BaseCommand {
     const { settings } = this.loadedConfig
     this.showList(
       [
-        { key: 'key' },
+        'key',
         { key: 'value', flexible: true },
         { key: 'origin', heading: 'from', flexible: true },
-        { key: 'environment' },
+        'environment',
         { key: 'about', heading: 'what it is', flexible: true },
       ],
       settings,

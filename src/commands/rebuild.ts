@@ -10,8 +10,8 @@ import { countOf } from '../terminal/text.js'
 const CHECK_COLUMNS: readonly Column<Audit['checks'][number]>[] = [
   { key: 'name', heading: 'check' },
   { heading: 'result', value: ({ ok, differences }) => (ok ? 'ok' : `${differences} differ`) },
-  { key: 'expected' },
-  { key: 'actual' },
+  'expected',
+  'actual',
   { key: 'about', heading: 'what must hold', flexible: true },
   {
     heading: 'what differs',

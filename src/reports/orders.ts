@@ -3,6 +3,7 @@ import type { Database } from '../database/connection.js'
 import { packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import { atOneMoment } from '../database/transaction.js'
+import { groupBy } from '../domain/batches.js'
 import type { Day } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import { type Currency, formatPrice, type Money } from '../domain/money.js'
@@ -44,19 +45,12 @@ function moneyOf(currency: Currency, minor: number): Money {
   return { currency, minor }
 }
 
-export interface FoundOrder {
-  readonly id: OrderId
-  readonly reference: string
-  readonly source: string
-  readonly status: OrderStatus
-}
-
 /**
- * The orders that the shop calls so.
+ * The orders with the shop's own ids.
  *
- * @throws UserError naming those that do not exist, or that several sources have (exit 2)
+ * @throws UserError naming those that do not exist, or one that several sources have (exit 2)
  */
-export async function findOrders(db: Database, references: readonly string[], source?: string): Promise<FoundOrder[]> {
+export async function findOrders(db: Database, references: readonly string[], source?: string) {
   // Every order's source is that of its import, and the few sources make the unique index usable.
   const sources =
     source === undefined
@@ -74,39 +68,31 @@ export async function findOrders(db: Database, references: readonly string[], so
     )
     .select(['orders.id', 'orders.reference', 'orders.source', 'orders.status'])
     .execute()
-  const known = new Set(found.map((order) => order.reference))
-  const missing = asked.filter((reference) => !known.has(reference))
+  const byReference = groupBy(found, (order) => order.reference)
+  const missing = asked.filter((reference) => !byReference.has(reference))
   if (missing.length > 0) throw unknownOrders(missing, source)
-  if (found.length > asked.length) throw ambiguousOrders(found)
+  for (const [reference, orders] of byReference) {
+    if (orders.length > 1) throw ambiguousOrder(reference, orders.map((order) => order.source).sort())
+  }
   return found
 }
 
 function unknownOrders(missing: readonly string[], source: string | undefined): UserError {
+  const more = missing.length > 10 ? ` and ${missing.length - 10} more` : ''
   const place = source === undefined ? '' : ` in the source ${source}`
   return new UserError({
     code: 'unknown_order',
-    message: `There is no order ${nameSome(missing)}${place}.`,
+    message: `There is no order ${missing.slice(0, 10).join(', ')}${more}${place}.`,
     fix: 'Run `orderctl orders list` to see the orders there are.',
   })
 }
 
-function ambiguousOrders(found: readonly FoundOrder[]): UserError {
-  const reference = found.find(
-    (order, index) => found.findIndex((one) => one.reference === order.reference) < index,
-  )?.reference
-  const sources = found.filter((order) => order.reference === reference).map((order) => order.source)
-  sources.sort()
+function ambiguousOrder(reference: string, sources: readonly string[]): UserError {
   return usageError({
     code: 'ambiguous_order',
     message: `Several sources have an order ${reference}: ${sources.join(', ')}.`,
     fix: `Say which one is meant: --source ${sources[0]}.`,
   })
-}
-
-/** `a, b, c and 17 more`. */
-function nameSome(names: readonly string[]): string {
-  const shown = names.slice(0, 10).join(', ')
-  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown
 }
 
 /** One order with all that belongs to it. */
@@ -122,17 +108,19 @@ export async function showOrder(db: Database, reference: string, source?: string
 
 function readOrder(db: Database, id: OrderId) {
   return atOneMoment(db, async (trx) => {
-    const order = await trx
+    const found = await trx
       .selectFrom('orders')
       .innerJoin('customers', 'customers.id', 'orders.customer_id')
       .innerJoin('imports', 'imports.id', 'orders.import_id')
       .leftJoin('due_orders', 'due_orders.order_id', 'orders.id')
-      .selectAll('orders')
-      .select(['due_orders.due_at', 'due_orders.lease_token', 'imports.file', 'imports.started_at'])
-      .select(['customers.customer_id as customer', 'customers.name'])
+      .select(['orders.reference as order_id', 'orders.source', 'orders.status', 'orders.reason', 'orders.message'])
+      .select(['orders.attempt as attempts', 'customers.customer_id', 'customers.name as customer_name'])
+      .select(['orders.currency', 'orders.total', 'orders.ordered_at as order_date', 'orders.business_day'])
+      .select(['due_orders.lease_token', 'due_orders.due_at', 'orders.settled_at', 'orders.cleared_at'])
+      .select(['imports.id as import_id', 'imports.file', 'imports.started_at'])
       .where('orders.id', '=', id)
       .executeTakeFirst()
-    if (!order) return undefined
+    if (!found) return undefined
     const lines = await trx
       .selectFrom('order_lines')
       .innerJoin('products', 'products.id', 'order_lines.product_id')
@@ -164,48 +152,30 @@ function readOrder(db: Database, id: OrderId) {
       .where('order_id', '=', id)
       .orderBy('attempt')
       .execute()
+    const { lease_token, import_id, file, started_at, ...order } = found
     const { currency } = order
     return {
-      order_id: order.reference,
-      source: order.source,
-      status: order.status,
-      reason: order.reason,
-      message: order.message,
-      attempts: order.attempt,
-      customer_id: order.customer,
-      customer_name: order.name,
-      currency,
+      ...order,
       total: moneyOf(currency, order.total),
-      order_date: order.ordered_at,
-      business_day: order.business_day,
       /** Whether a worker has it. */
-      claimed: order.lease_token !== null,
+      claimed: lease_token !== null,
       /** When a worker may claim it; of a claimed order, when its lease ends. */
       due_at: instantOf(order.due_at),
       settled_at: instantOf(order.settled_at),
       cleared_at: instantOf(order.cleared_at),
-      lines: lines.map((line) => ({
-        ...line,
-        unit_price: Number(formatPrice(line.unit_price, currency)),
-        total: moneyOf(currency, line.total),
-      })),
-      reservations: reservations.map((held) => ({
-        ...held,
-        state: reservationState(order, held.attempt),
-        expires_at: new Date(held.expires_at),
-      })),
-      payments: payments.map((payment) => ({
-        ...payment,
-        amount: moneyOf(payment.currency, payment.amount),
-        asked_at: new Date(payment.asked_at),
-        answered_at: instantOf(payment.answered_at),
-      })),
-      import: {
-        id: order.import_id,
-        file: order.file,
-        line: lines[0]?.line ?? null,
-        started_at: new Date(order.started_at),
-      },
+      lines: lines.map((line) => {
+        const unit_price = Number(formatPrice(line.unit_price, currency))
+        return { ...line, unit_price, total: moneyOf(currency, line.total) }
+      }),
+      reservations: reservations.map((held) => {
+        const state = reservationState({ status: order.status, attempt: order.attempts }, held.attempt)
+        return { ...held, state, expires_at: new Date(held.expires_at) }
+      }),
+      payments: payments.map((payment) => {
+        const instants = { asked_at: new Date(payment.asked_at), answered_at: instantOf(payment.answered_at) }
+        return { ...payment, ...instants, amount: moneyOf(payment.currency, payment.amount) }
+      }),
+      import: { id: import_id, file, line: lines[0]?.line ?? null, started_at: new Date(started_at) },
     }
   })
 }

@@ -1,80 +1,11 @@
-// The list of failures, and what a person does about them.
+// What a person does about failures.
 import { describe, expect } from 'vitest'
-import { HOUR, test } from '../support/commands-shop.js'
+import { test } from '../support/commands-shop.js'
 
 const ONE_EACH = [
   { reason: 'out_of_stock', orders: 1 },
   { reason: 'declined', orders: 1 },
 ]
-
-describe.concurrent('failed list', () => {
-  test('shows what failed and what waits for a person, the newest first, without what was cleared', async ({
-    shop,
-  }) => {
-    const now = Date.now()
-    shop.order('1001', { status: 'failed', reason: 'out_of_stock', message: 'two short', settledAt: now - 3 * HOUR })
-    shop.order('1002', { status: 'rolled_back', reason: 'declined', attempt: 2, settledAt: now - HOUR })
-    shop.waitingOrder('1003', now - 2 * HOUR)
-    shop.order('1004', { status: 'failed', reason: 'out_of_stock', clearedAt: now })
-    shop.order('1005', { status: 'completed' })
-    shop.order('1006')
-
-    const { code, result } = await shop.json('failed', 'list')
-
-    expect(code).toBe(0)
-    expect(result).toEqual({
-      total: 3,
-      orders: [
-        {
-          order_id: '1002',
-          source: 'default',
-          status: 'rolled_back',
-          reason: 'declined',
-          message: null,
-          attempts: 2,
-          failed_at: new Date(now - HOUR).toISOString(),
-        },
-        expect.objectContaining({
-          order_id: '1003',
-          status: 'payment_processing',
-          reason: 'payment_unknown',
-          failed_at: new Date(now - 2 * HOUR).toISOString(),
-        }),
-        expect.objectContaining({ order_id: '1001', message: 'two short' }),
-      ],
-    })
-  })
-
-  test('narrows by reason, time, product and source; the total counts beyond the limit', async ({ shop }) => {
-    const now = Date.now()
-    shop.order('1', { status: 'failed', reason: 'out_of_stock', sku: 'A', settledAt: now - 30 * HOUR })
-    shop.order('2', { status: 'failed', reason: 'out_of_stock', sku: 'B', settledAt: now - HOUR })
-    shop.order('3', { status: 'rolled_back', reason: 'declined', source: 'shop-b', settledAt: now - 2 * HOUR })
-    const ids = async (...filter: string[]) => {
-      const { result } = await shop.json('failed', 'list', ...filter)
-      const list = result as { total: number; orders: { order_id: string }[] }
-      return [list.total, ...list.orders.map((order) => order.order_id)]
-    }
-    const day = new Date(now - 30 * HOUR).toISOString().slice(0, 10)
-
-    const found = await Promise.all([
-      ids('--reason', 'declined', '--source', 'shop-b'),
-      ids('--since', '24h', '--limit', '1'),
-      ids('--since', day, '--sku', 'A'),
-    ])
-
-    expect(found).toEqual([
-      [1, '3'],
-      [2, '2'],
-      [1, '1'],
-    ])
-  })
-
-  test('says what to do where nothing failed', async ({ shop }) => {
-    const empty = await shop.run('failed', 'list')
-    expect(empty).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('orderctl orders list') })
-  })
-})
 
 describe.concurrent('failed retry', () => {
   test('gives failed orders a new attempt, and asks again under the same key where the outcome is unknown', async ({

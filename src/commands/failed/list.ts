@@ -19,24 +19,20 @@ export default class FailedList extends BaseCommand {
   async run() {
     const { flags } = await this.parse(FailedList)
     const filter = failureFilter(flags, this.settings.timeZone)
-    const list = await this.withDatabase((db) => listFailures(db, filter, flags.limit))
+    const { total, orders } = await this.withDatabase((db) => listFailures(db, filter, flags.limit))
     this.showList(
       [
         { key: 'order_id', heading: 'order' },
-        { key: 'source' },
-        { key: 'status' },
-        { key: 'reason' },
-        { key: 'attempts' },
-        { key: 'failed_at' },
+        'source',
+        'status',
+        'reason',
+        'attempts',
+        'failed_at',
         { key: 'message', flexible: true },
       ],
-      list.orders,
-      {
-        csv: flags.csv,
-        total: list.total,
-        empty: 'No failed orders match. See all orders with: orderctl orders list',
-      },
+      orders,
+      { csv: flags.csv, total, empty: 'No failed orders match. See all orders with: orderctl orders list' },
     )
-    return list
+    return { total, orders }
   }
 }

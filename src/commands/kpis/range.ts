@@ -34,18 +34,12 @@ export default class KpisRange extends BaseCommand {
       this.showList(KPI_COLUMNS, report.kpis)
       this.print('\nBy day')
     }
-    this.showList([{ key: 'date' }, ...KPI_COLUMNS], days, {
-      csv: flags.csv,
-      empty: `No order from ${from} to ${to} (${timeZone}) is completed. What is under way shows: orderctl status`,
-    })
+    const empty = `No order from ${from} to ${to} (${timeZone}) is completed. What is under way shows: orderctl status`
+    this.showList(['date', ...KPI_COLUMNS], days, { csv: flags.csv, empty })
     for (const { currency } of whole ? report.kpis : []) {
       const bars = days
         .filter((day) => day.currency === currency)
-        .map(({ date, total_revenue }) => ({
-          label: date,
-          value: total_revenue.minor,
-          text: formatAmount(total_revenue),
-        }))
+        .map(({ date: label, total_revenue: sum }) => ({ label, value: sum.minor, text: formatAmount(sum) }))
       this.print(`\nRevenue by day, ${currency}\n${barChart(bars, this.stdoutScreen.width)}`)
     }
     return report

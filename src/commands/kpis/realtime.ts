@@ -19,7 +19,7 @@ export default class KpisRealtime extends BaseCommand {
       { figure: 'failed today', value: report.failed_today, currency: null },
       ...report.revenue_today.map(({ amount, currency }) => ({ figure: 'revenue today', value: amount, currency })),
     ]
-    this.showList([{ key: 'figure' }, { key: 'value' }, { key: 'currency' }], figures, flags)
+    this.showList(['figure', 'value', 'currency'], figures, flags)
     return report
   }
 }

@@ -20,7 +20,7 @@ export default class LeaderboardCustomers extends LeaderboardCommand {
     const board = await this.withDatabase((db) => topCustomers(db, choice, flags.limit))
     const about = this.showBoard(
       [
-        { key: 'rank' },
+        'rank',
         { key: 'customer_id', heading: 'customer' },
         { key: 'customer_name', heading: 'name', flexible: true },
         { key: 'order_count', heading: 'orders' },

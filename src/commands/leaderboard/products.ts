@@ -20,8 +20,8 @@ export default class LeaderboardProducts extends LeaderboardCommand {
     const board = await this.withDatabase((db) => topProducts(db, choice, flags.limit))
     const about = this.showBoard(
       [
-        { key: 'rank' },
-        { key: 'sku' },
+        'rank',
+        'sku',
         { key: 'name', flexible: true },
         { key: 'units_sold', heading: 'units' },
         { key: 'order_count', heading: 'orders' },

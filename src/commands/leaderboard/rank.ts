@@ -23,13 +23,13 @@ export default class LeaderboardRank extends LeaderboardCommand {
     const standing = { ...board.rows, currency: board.currency }
     const about = this.showBoard(
       [
-        { key: 'rank' },
-        { key: 'of' },
+        'rank',
+        'of',
         { key: 'customer_id', heading: 'customer' },
         { key: 'customer_name', heading: 'name', flexible: true },
         { key: 'order_count', heading: 'orders' },
         { key: 'total_spent', heading: 'spent' },
-        { key: 'currency' },
+        'currency',
       ],
       { ...board, rows: standing.rank !== null || flags.csv ? [standing] : [] },
       flags.csv,

@@ -27,26 +27,23 @@ export default class OrdersList extends BaseCommand {
     const { flags } = await this.parse(OrdersList)
     const { timeZone } = this.settings
     const since = flags.since === undefined ? undefined : dayAt(readSince(flags.since, timeZone), timeZone)
-    const list = await this.withDatabase((db) => listOrders(db, { ...flags, since }, flags.limit))
+    const { total, orders } = await this.withDatabase((db) => listOrders(db, { ...flags, since }, flags.limit))
+    const empty = 'No orders match. Leave out a filter, or import orders with: orderctl import FILE'
     this.showList(
       [
         { key: 'order_id', heading: 'order' },
-        { key: 'source' },
-        { key: 'order_date' },
-        { key: 'status' },
-        { key: 'reason' },
+        'source',
+        'order_date',
+        'status',
+        'reason',
         { key: 'customer_id', heading: 'customer' },
         { key: 'customer_name', heading: 'name', flexible: true },
-        { key: 'total' },
-        { key: 'currency' },
+        'total',
+        'currency',
       ],
-      list.orders,
-      {
-        csv: flags.csv,
-        total: list.total,
-        empty: 'No orders match. Leave out a filter, or import orders with: orderctl import FILE',
-      },
+      orders,
+      { csv: flags.csv, total, empty },
     )
-    return list
+    return { total, orders }
   }
 }

@@ -27,19 +27,13 @@ export default class ProductsList extends BaseCommand {
   async run() {
     const { flags } = await this.parse(ProductsList)
     const { low, limit, csv } = flags
-    const list = await this.withDatabase((db) => listProducts(db, limit, low))
-    this.showList(
-      [{ key: 'sku' }, { key: 'name', flexible: true }, { key: 'on_hand' }, { key: 'reserved' }, { key: 'available' }],
-      list.products,
-      {
-        csv,
-        total: list.total,
-        empty:
-          low === undefined
-            ? 'There are no products yet. Add some with: orderctl products import FILE'
-            : `No product has ${low} or fewer units available. See all with: orderctl products list`,
-      },
-    )
-    return list
+    const { total, products } = await this.withDatabase((db) => listProducts(db, limit, low))
+    const empty =
+      low === undefined
+        ? 'There are no products yet. Add some with: orderctl products import FILE'
+        : `No product has ${low} or fewer units available. See all with: orderctl products list`
+    const columns = ['sku', { key: 'name', flexible: true }, 'on_hand', 'reserved', 'available'] as const
+    this.showList(columns, products, { csv, total, empty })
+    return { total, products }
   }
 }

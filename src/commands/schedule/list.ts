@@ -25,7 +25,7 @@ export default class ScheduleList extends BaseCommand {
     this.showList(
       [
         { key: 'name', heading: 'task' },
-        { key: 'cron' },
+        'cron',
         { heading: 'last run', value: ({ last_run }) => clock(last_run) },
         { key: 'last_result', heading: 'result', flexible: true },
         { heading: `next run (${time_zone})`, value: ({ next_run }) => clock(next_run) },
