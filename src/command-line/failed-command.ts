@@ -1,5 +1,5 @@
 // What the commands over failed orders share: the filters, and the way from a choice through a preview to a change.
-import { Args, Flags } from '@oclif/core'
+import { Args, Flags, type Interfaces } from '@oclif/core'
 import type { App } from '../app.js'
 import { ALL_ROWS } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
@@ -38,16 +38,8 @@ export function failureFilter({ reason, since, sku, source }: FilterFlags, timeZ
   return { reason, since: since === undefined ? undefined : readSince(since, timeZone), sku, source }
 }
 
-interface FilterFlags extends Omit<FailureFilter, 'since'> {
-  readonly since?: string | undefined
-}
-
-interface ChangeFlags extends FilterFlags {
-  readonly all: boolean
-  readonly limit: number
-  readonly 'dry-run': boolean
-  readonly yes: boolean
-}
+type FilterFlags = Interfaces.InferredFlags<typeof FAILURE_FILTER_FLAGS>
+type ChangeFlags = Interfaces.InferredFlags<typeof FAILURE_CHANGE_FLAGS>
 
 interface FailureChange {
   readonly action: FailureAction

@@ -1,5 +1,5 @@
 // What the leaderboards share: the flags that choose currency and days, and the notes on what is not shown.
-import { Flags } from '@oclif/core'
+import { Flags, type Interfaces } from '@oclif/core'
 import type { Board, SalesChoice } from '../reports/leaderboards.js'
 import { readCurrency, readPeriod } from '../reports/read-query.js'
 import { BaseCommand, csvFlag } from './base-command.js'
@@ -12,13 +12,7 @@ export const LEADERBOARD_FLAGS = {
   csv: csvFlag,
 }
 
-interface ChoiceFlags {
-  readonly currency?: string | undefined
-  readonly from?: string | undefined
-  readonly to?: string | undefined
-}
-
-export function readChoice({ currency, from, to }: ChoiceFlags): SalesChoice {
+export function readChoice({ currency, from, to }: Interfaces.InferredFlags<typeof LEADERBOARD_FLAGS>): SalesChoice {
   return { currency: readCurrency(currency), ...readPeriod(from, to) }
 }
 

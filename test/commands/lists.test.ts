@@ -108,6 +108,28 @@ describe.concurrent('lists', () => {
     }
   })
 
+  test('reports: the days of a range, and the same customers on a board and alone', async ({ shop }) => {
+    shop.order('1', { status: 'completed', day: '2025-01-15' })
+    shop.order('2', { status: 'completed', day: '2025-01-16', customer: 'C-2' })
+    await shop.run('rebuild', 'leaderboard')
+    const range = ['kpis', 'range', '--from', '2025-01-01', '--to', '2025-01-31']
+    const csv =
+      'date,currency,revenue,orders,average order,customers\n2025-01-15,USD,25,1,25,1\n2025-01-16,USD,25,1,25,1\n'
+    expect(await shop.run(...range, '--csv')).toEqual({ code: 0, stdout: csv, stderr: '' })
+    const { stdout } = await shop.run(...range)
+    expect(stdout).toMatch(/USD +│ +50\.00 │ +2 │[^]*By day[^]*2025-01-16 │ USD[^]*Revenue by day, USD[^]*2025-01-15/)
+
+    const board = await shop.run('leaderboard', 'customers', '--csv')
+    expect(board.stdout).toBe(
+      'rank,customer,name,orders,spent,currency\n1,C-1,Name of C-1,1,25,USD\n2,C-2,Name of C-2,1,25,USD\n',
+    )
+    expect((await shop.json('leaderboard', 'rank', 'C-2')).result).toEqual({
+      ...{ rank: 2, of: 2, customer_id: 'C-2', customer_name: 'Name of C-2', order_count: 1, total_spent: 25 },
+      currency: 'USD',
+      generated_at: expect.any(String),
+    })
+  })
+
   test('say what to do if there is nothing on them', async ({ shop }) => {
     for (const [name, next] of [
       ['orders', 'orderctl import FILE'],
