@@ -1,12 +1,5 @@
 // In what databases differ for those who write statements: how rows are locked, and whose clock counts.
-import {
-  type DialectAdapter,
-  type Kysely,
-  MysqlAdapter,
-  PostgresAdapter,
-  type SelectQueryBuilder,
-  sql,
-} from './kysely.js'
+import { type DialectAdapter, type Kysely, MysqlAdapter, PostgresAdapter, type SelectQueryBuilder, sql } from 'kysely'
 import type { Schema } from './schema.js'
 
 export type Engine = 'sqlite' | 'postgres' | 'mysql'

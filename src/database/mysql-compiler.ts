@@ -1,5 +1,5 @@
 // Statements are written once, in the words of SQLite and PostgreSQL; here stand those that MySQL has other words for.
-import { MYSQL_TEXT } from './engine.js'
+
 import {
   type AggregateFunctionNode,
   type ColumnUpdateNode,
@@ -16,7 +16,8 @@ import {
   SelectionNode,
   type SelectModifierNode,
   type UpdateQueryNode,
-} from './kysely.js'
+} from 'kysely'
+import { MYSQL_TEXT } from './engine.js'
 import { onServer } from './server-tables.js'
 
 export class InnoDbQueryCompiler extends MysqlQueryCompiler {

@@ -5,7 +5,7 @@ import {
   DataTypeNode,
   type OperationNode,
   PostgresQueryCompiler,
-} from './kysely.js'
+} from 'kysely'
 import { onServer } from './server-tables.js'
 
 /**

@@ -1,7 +1,5 @@
 // The database on PostgreSQL, 13 or newer.
-import pg from 'pg'
-import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type PostgresAddress } from '../servers/addresses.js'
-import { PoolSockets } from '../servers/pool-sockets.js'
+
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -11,7 +9,10 @@ import {
   PostgresDriver,
   type QueryCompiler,
   type TransactionSettings,
-} from './kysely.js'
+} from 'kysely'
+import pg from 'pg'
+import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type PostgresAddress } from '../servers/addresses.js'
+import { PoolSockets } from '../servers/pool-sockets.js'
 import { PostgresTablesCompiler } from './postgres-compiler.js'
 import type { Sessions } from './sessions.js'
 

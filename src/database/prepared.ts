@@ -1,6 +1,6 @@
 // Statements that are built and compiled once and then run with other values. For statements that run for every batch:
 // building one anew takes longer than running it.
-import { type Compilable, type CompiledQuery, type Expression, type Kysely, type QueryResult, sql } from './kysely.js'
+import { type Compilable, type CompiledQuery, type Expression, type Kysely, type QueryResult, sql } from 'kysely'
 import type { Schema } from './schema.js'
 
 /** Stands for a value in the statement. */

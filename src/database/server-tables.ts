@@ -1,5 +1,5 @@
 // What tables on a server have not, and tables in a file have.
-import type { CreateTableNode } from './kysely.js'
+import type { CreateTableNode } from 'kysely'
 
 /**
  * Without `without rowid` and its like, which are SQLite's, and without foreign keys. Each costs a lookup for every row

@@ -1,6 +1,6 @@
 // Remembers which errors came out of a database connection. Errors of the network look the same whatever server they are
 // from, so who threw one cannot be told from the error.
-import type { DatabaseConnection, Dialect, Driver } from './kysely.js'
+import type { DatabaseConnection, Dialect, Driver } from 'kysely'
 
 const thrown = new WeakSet<Error>()
 

@@ -1,10 +1,10 @@
 // Transactions: one that writes, done again where the database gave it up for another's sake; and one that sees a single
 // moment.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kysely, Transaction } from 'kysely'
 import { errorCode } from '../errors.js'
 import { faultIn } from '../servers/server-faults.js'
 import { engineOf } from './engine.js'
-import type { Kysely, Transaction } from './kysely.js'
 import type { Schema } from './schema.js'
 
 /** How often a transaction is tried before its error is told. */

@@ -89,7 +89,7 @@ export function readRedisAddress(text: string): RedisAddress | undefined {
 }
 
 /** Undefined for what is neither postgres://HOST/DATABASE nor mysql://HOST/DATABASE. */
-export function serverAddress(text: string): ServerAddress | undefined {
+function serverAddress(text: string): ServerAddress | undefined {
   return readPostgresAddress(text) ?? readMysqlAddress(text)
 }
 
