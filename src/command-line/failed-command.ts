@@ -16,22 +16,22 @@ import { tableOf } from './list.js'
 import { limitFlag, readId, readSince, sinceFlag, sourceFlag } from './selection-flags.js'
 
 export const FAILURE_ARGS = {
-  id: Args.string({ description: 'orders by their id', multiple: true, ignoreStdin: true, parse: readId }),
+  id: Args.string({ description: 'order ids', multiple: true, ignoreStdin: true, parse: readId }),
 }
 
 export const FAILURE_FILTER_FLAGS = {
-  reason: Flags.option({ options: FAILURE_REASONS, description: 'only those that failed for this reason' })(),
+  reason: Flags.option({ options: FAILURE_REASONS, description: 'only orders that failed for this reason' })(),
   since: sinceFlag,
   sku: Flags.string({ description: 'only orders of this product', helpValue: 'SKU', parse: readId }),
   source: sourceFlag,
 }
 
 export const FAILURE_CHANGE_FLAGS = {
-  all: Flags.boolean({ description: 'every order on the list of failures' }),
+  all: Flags.boolean({ description: 'all failed orders' }),
   ...FAILURE_FILTER_FLAGS,
   limit: limitFlag({ description: 'maximum number of orders, the newest failures first', default: ALL_ROWS }),
-  'dry-run': Flags.boolean({ description: 'say what would change, and change nothing' }),
-  yes: Flags.boolean({ char: 'y', description: 'change without asking' }),
+  'dry-run': Flags.boolean({ description: 'show what would change, without changing it' }),
+  yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }),
 }
 
 export function failureFilter({ reason, since, sku, source }: FilterFlags, timeZone: string): FailureFilter {

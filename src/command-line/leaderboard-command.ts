@@ -6,9 +6,9 @@ import { BaseCommand, csvFlag } from './base-command.js'
 import type { Column, Row } from './list.js'
 
 export const LEADERBOARD_FLAGS = {
-  currency: Flags.string({ description: 'sales in this currency; the one with the most orders where it is left out' }),
-  from: Flags.string({ description: 'only orders from this day on', helpValue: 'YYYY-MM-DD' }),
-  to: Flags.string({ description: 'only orders up to this day, which counts too', helpValue: 'YYYY-MM-DD' }),
+  currency: Flags.string({ description: 'currency of the sales [default: the one with the most orders]' }),
+  from: Flags.string({ description: 'first day', helpValue: 'YYYY-MM-DD' }),
+  to: Flags.string({ description: 'last day, included', helpValue: 'YYYY-MM-DD' }),
   csv: csvFlag,
 }
 

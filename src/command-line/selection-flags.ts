@@ -1,4 +1,4 @@
-// The flags by which commands choose orders and cut lists, and how their words are read.
+// Flags that choose orders and limit lists, and how their values are read.
 import { Errors, Flags } from '@oclif/core'
 import { ALL_ROWS } from '../domain/batches.js'
 import { dayStart, parseDay } from '../domain/business-day.js'
@@ -7,11 +7,11 @@ import { usageError } from '../errors.js'
 import type { Output } from '../terminal/screen.js'
 import { readLength } from './durations.js'
 
-/** Reads an id as imports do, without the white space around it. MySQL finds `A-1` by `A-1 `, and the others do not. */
+/** Trims an id, as imports do. Otherwise `A-1 ` would find `A-1` on MySQL alone. */
 export const readId = async (text: string): Promise<string> => text.trim()
 
 export const sinceFlag = Flags.string({
-  description: 'from this day on (YYYY-MM-DD), or within a time such as 90m, 24h or 7d',
+  description: 'first day (YYYY-MM-DD), or a time until now such as 90m, 24h or 7d',
   helpValue: 'DAY|TIME',
 })
 
@@ -33,7 +33,7 @@ export const limitFlag = Flags.custom<number>({
   },
 })
 
-/** So far back that there is no order, and not so far that no calendar has a date for it. */
+/** Dates reach no further back. */
 const FARTHEST_MS = 999_999 * WEEK_MS
 
 /**

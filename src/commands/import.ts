@@ -14,7 +14,9 @@ import { cleanText } from '../terminal/text.js'
 export default class Import extends BaseCommand {
   static override summary = 'Store the orders of a CSV file, ready for workers'
   static override description =
-    `Columns are found by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, unit_price, currency, order_date. Lines with the same order_id make one order. A bad line costs its order, never the import: it goes to the rejects file with the reason. Orders fall due together, once the whole file is stored.`
+    'Finds the columns by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, unit_price, ' +
+    'currency, order_date. Lines with the same order_id make one order. An order with an invalid line is not imported: ' +
+    'its lines go to the rejects file with the reason. Orders fall due together, once the whole file is stored.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> orders.csv',
     '<%= config.bin %> <%= command.id %> orders.csv --dry-run',
@@ -26,23 +28,26 @@ export default class Import extends BaseCommand {
   }
   static override flags = {
     source: Flags.string({
-      description: 'the shop that the orders are from; order ids are unique within it',
+      description: 'shop that the orders are from; order ids are unique within it',
       default: 'default',
     }),
-    'dry-run': Flags.boolean({ description: 'tell all that would happen and write nothing', exclusive: ['resume'] }),
+    'dry-run': Flags.boolean({
+      description: 'show what would happen, without writing anything',
+      exclusive: ['resume'],
+    }),
     'on-error': Flags.option({ options: ['skip', 'abort'] as const })({
-      description: 'skip: a bad line costs its order; abort: it ends the import and takes back what it stored',
+      description: 'on an invalid line, skip its order, or abort the import and undo it',
       default: 'skip',
     }),
     rejects: Flags.string({
-      description: 'where rejected lines go [default: FILE.rejects.csv beside the file]',
+      description: 'file for rejected lines [default: FILE.rejects.csv]',
       helpValue: 'FILE',
     }),
     force: Flags.boolean({
-      description: 'replace the file for rejected lines whatever it holds; never the input or the database',
+      description: 'replace the rejects file, whatever it holds; never the input or the database',
     }),
     'allow-eviction': allowEvictionFlag,
-    resume: Flags.boolean({ description: 'go on with an import of this file that was cut off' }),
+    resume: Flags.boolean({ description: 'continue an interrupted import of this file' }),
   }
 
   async run() {
@@ -97,7 +102,7 @@ export default class Import extends BaseCommand {
   }
 
   async #import(app: App, options: Omit<ImportOptions, 'openRejects'>, rejects: RejectsOptions) {
-    // A file that could not be published at its end had better wait.
+    // Fails before anything is stored if the orders could not be published afterwards.
     await app.queue.connect()
     return importOrders(app, {
       ...options,

@@ -21,9 +21,12 @@ const CHECK_COLUMNS: readonly Column<Audit['checks'][number]>[] = [
 ]
 
 export default class Rebuild extends BaseCommand {
-  static override summary = 'Compute again what is derived, and check the whole database'
+  static override summary = 'Recompute derived figures and check the whole database'
   static override description =
-    'Sales figures come anew from the completed orders, waiting orders get back into the queue, and after a change of the time zone every order is filed under its day there. Then, or with --check at once, every promise that orderctl makes about orders, stock, money and figures is checked on one snapshot; --check and --fix always look at everything. Exit code 6: something differs.'
+    'Recomputes sales figures from the completed orders, puts waiting orders back into the queue and, after a change of ' +
+    'the time zone, files every order under its day there. Then, or at once with --check, checks every promise about ' +
+    'orders, stock, money and figures on one snapshot. --check and --fix always look at everything. ' +
+    'Exit code 6: something differs.'
 
   static override examples = [
     '<%= config.bin %> rebuild',
@@ -33,12 +36,12 @@ export default class Rebuild extends BaseCommand {
   ]
 
   static override args = {
-    what: Args.option({ options: REBUILD_TARGETS, description: 'what to compute again; all where it is left out' })(),
+    what: Args.option({ options: REBUILD_TARGETS, description: 'what to recompute [default: all]' })(),
   }
 
   static override flags = {
-    check: Flags.boolean({ description: 'only compare, and change nothing', exclusive: ['fix'] }),
-    fix: Flags.boolean({ description: "also mend orders' totals and products' stock where they differ" }),
+    check: Flags.boolean({ description: 'compare without changing anything', exclusive: ['fix'] }),
+    fix: Flags.boolean({ description: "also repair orders' totals and products' stock" }),
     csv: csvFlag,
   }
 
@@ -50,7 +53,7 @@ export default class Rebuild extends BaseCommand {
         if (flags.check) return auditDatabase(app.db, timeZone, app.figures)
         if (flags.fix) await repair(app.db, timeZone, app.figures)
         else await this.#rebuild(app, args.what ?? 'all')
-        // The queue alone was asked for: what Redis keeps of the figures was not made anew, so it is not looked at.
+        // A rebuild of the queue alone does not publish figures, so Redis is not compared.
         return auditDatabase(app.db, timeZone, args.what === 'queue' && !flags.fix ? undefined : app.figures)
       },
       { anyTimeZone: true },

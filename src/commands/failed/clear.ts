@@ -4,8 +4,8 @@ import { clearFailures } from '../../workflow/failures.js'
 export default class FailedClear extends FailedCommand {
   static override summary = 'Take failed orders off the list'
   static override description =
-    'The orders, their status and their history stay; they are only not listed any more. Orders whose charge has no known ' +
-    'outcome cannot be cleared, since somebody has to find out: see "failed retry".'
+    'The orders keep their status and history, but are no longer listed. An order whose charge has no known outcome ' +
+    'cannot be cleared: ask the gateway again with "failed retry".'
 
   static override examples = [
     '<%= config.bin %> failed clear 1001',

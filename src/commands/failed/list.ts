@@ -6,7 +6,7 @@ import { listFailures } from '../../workflow/failures.js'
 export default class FailedList extends BaseCommand {
   static override summary = 'List orders that failed or were rolled back, the newest first'
   static override description =
-    'Lists why, when and how often tried. Orders whose charge has no known outcome wait for a person and are listed too.'
+    'Shows why and when each failed, and how often it was tried. Orders whose charge has no known outcome are listed too.'
 
   static override examples = [
     '<%= config.bin %> failed list',

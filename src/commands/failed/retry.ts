@@ -7,10 +7,9 @@ import { retryFailures } from '../../workflow/failures.js'
 export default class FailedRetry extends FailedCommand {
   static override summary = 'Put failed orders back into the queue'
   static override description =
-    'A retry is a new attempt with a new payment key. An order whose last charge has no known outcome is asked for again ' +
-    'under the same key, so that it is never charged twice. The history stays: "orders show" lists every attempt. ' +
-    'A gateway that has just come back is not overrun with --stagger: the orders fall due one after the other, in the ' +
-    'order in which they failed.'
+    'A retry is a new attempt with a new payment key. If the last charge of an order has no known outcome, the gateway is ' +
+    'asked again under the same key, so that the order is never charged twice. "orders show" lists every attempt. ' +
+    '--stagger spares a gateway that has just come back: orders fall due one after the other, as they failed.'
 
   static override examples = [
     '<%= config.bin %> failed retry 1001 1002',

@@ -8,7 +8,7 @@ import { readDay } from '../../reports/read-query.js'
 export default class KpisDaily extends BaseCommand {
   static override summary = 'Show revenue, orders and customers of one day'
   static override description =
-    'Counts completed orders by the date of the order, in the business time zone; each currency for itself.'
+    'Counts completed orders by order date in the business time zone, separately for each currency.'
 
   static override examples = [
     '<%= config.bin %> kpis daily',
@@ -17,7 +17,7 @@ export default class KpisDaily extends BaseCommand {
   ]
 
   static override flags = {
-    date: Flags.string({ description: 'the day; today where it is left out', helpValue: 'YYYY-MM-DD' }),
+    date: Flags.string({ description: 'day to report [default: today]', helpValue: 'YYYY-MM-DD' }),
     csv: csvFlag,
   }
 

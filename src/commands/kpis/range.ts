@@ -9,7 +9,7 @@ import { barChart } from '../../terminal/chart.js'
 export default class KpisRange extends BaseCommand {
   static override summary = 'Show revenue, orders and customers of several days'
   static override description =
-    'Both ends of the range count. A customer who bought on several days is one unique customer of the range. --csv gives the days.'
+    'Both ends of the range count. A customer who bought on several days counts once. --csv prints the days alone.'
 
   static override examples = [
     '<%= config.bin %> kpis range --from 2025-01-01 --to 2025-01-31',
@@ -17,8 +17,8 @@ export default class KpisRange extends BaseCommand {
   ]
 
   static override flags = {
-    from: Flags.string({ description: 'the first day', helpValue: 'YYYY-MM-DD', required: true }),
-    to: Flags.string({ description: 'the last day, which counts too', helpValue: 'YYYY-MM-DD', required: true }),
+    from: Flags.string({ description: 'first day', helpValue: 'YYYY-MM-DD', required: true }),
+    to: Flags.string({ description: 'last day, included', helpValue: 'YYYY-MM-DD', required: true }),
     csv: csvFlag,
   }
 

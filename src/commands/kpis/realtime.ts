@@ -4,7 +4,7 @@ import { realtimeKpis } from '../../reports/kpis.js'
 export default class KpisRealtime extends BaseCommand {
   static override summary = 'Show the work left and what was settled today'
   static override description =
-    'Today is the day in the business time zone at this moment, and orders count by the time at which they were settled.'
+    'Today is the current day in the business time zone. Orders count by the time at which they were settled.'
 
   static override examples = ['<%= config.bin %> kpis realtime', '<%= config.bin %> kpis realtime --json']
   static override flags = { csv: csvFlag }

@@ -5,7 +5,7 @@ import { topCustomers } from '../../reports/leaderboards.js'
 export default class LeaderboardCustomers extends LeaderboardCommand {
   static override summary = 'Show the customers who spend most'
   static override description =
-    'By revenue of completed orders in one currency. Where two spent the same, more orders come first, then the customer id.'
+    'Ranks by revenue of completed orders in one currency. Ties: more orders first, then customer id.'
 
   static override examples = [
     '<%= config.bin %> leaderboard customers --limit 20',

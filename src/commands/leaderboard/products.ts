@@ -4,8 +4,7 @@ import { topProducts } from '../../reports/leaderboards.js'
 
 export default class LeaderboardProducts extends LeaderboardCommand {
   static override summary = 'Show the products that sell most'
-  static override description =
-    'By units in completed orders of one currency. Where two sold the same number, the SKU decides.'
+  static override description = 'Ranks by units in completed orders of one currency. Ties: by SKU.'
 
   static override examples = [
     '<%= config.bin %> leaderboard products --limit 20',

@@ -4,7 +4,7 @@ import { readId } from '../../command-line/selection-flags.js'
 import { rankCustomer } from '../../reports/leaderboards.js'
 
 export default class LeaderboardRank extends LeaderboardCommand {
-  static override summary = 'Show where one customer stands among all who bought'
+  static override summary = "Show a customer's rank among all who bought"
   static override description = 'The rank is the one of "leaderboard customers" with the same flags.'
   static override examples = [
     '<%= config.bin %> leaderboard rank C-1001',

@@ -7,7 +7,7 @@ import { listOrders } from '../../reports/orders.js'
 
 export default class OrdersList extends BaseCommand {
   static override summary = 'List orders, the newest order date first'
-  static override description = '--since goes by the order date, as a day in the business time zone.'
+  static override description = '--since compares order dates, as days in the business time zone.'
   static override examples = [
     '<%= config.bin %> orders list --status pending',
     '<%= config.bin %> orders list --customer C-42 --since 2025-01-01',

@@ -5,15 +5,15 @@ import { readId, sourceFlag } from '../../command-line/selection-flags.js'
 import { showOrder } from '../../reports/orders.js'
 
 export default class OrdersShow extends BaseCommand {
-  static override summary = 'Show one order whole'
-  static override description = 'Its lines, the stock held for it, every payment asked for, and where it came from.'
+  static override summary = 'Show an order in full'
+  static override description = 'Shows its lines, reservations, payments and import.'
   static override examples = [
     '<%= config.bin %> orders show 1001',
     '<%= config.bin %> orders show 1001 --source shop-b',
   ]
 
   static override args = {
-    id: Args.string({ description: 'the order, by its id', required: true, ignoreStdin: true, parse: readId }),
+    id: Args.string({ description: 'order id', required: true, ignoreStdin: true, parse: readId }),
   }
 
   static override flags = { source: sourceFlag }

@@ -1,4 +1,3 @@
-// `products adjust`: a change of stock by hand, with its reason.
 import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { readId } from '../../command-line/selection-flags.js'
@@ -9,7 +8,7 @@ import { countOf } from '../../terminal/text.js'
 export default class ProductsAdjust extends BaseCommand {
   static override summary = "Change a product's stock by hand"
   static override description =
-    'The change is recorded with its reason. No more can be taken than is available: what open orders hold stays theirs.'
+    'Records the change with its reason. Stock that is reserved for open orders cannot be removed.'
 
   static override examples = [
     '<%= config.bin %> products adjust WIDGET-1 50 --reason "delivery 4711"',
@@ -17,8 +16,8 @@ export default class ProductsAdjust extends BaseCommand {
   ]
 
   static override args = {
-    sku: Args.string({ description: 'the product', required: true, ignoreStdin: true, parse: readId }),
-    delta: Args.string({ description: 'units to add, or to take away: -5', required: true, ignoreStdin: true }),
+    sku: Args.string({ description: 'SKU of the product', required: true, ignoreStdin: true, parse: readId }),
+    delta: Args.string({ description: 'units to add, or to remove: -5', required: true, ignoreStdin: true }),
   }
 
   static override flags = {

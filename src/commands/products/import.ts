@@ -1,4 +1,3 @@
-// `products import`: a catalogue file into products and stock.
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { STDIN } from '../../csv/bytes.js'
@@ -12,10 +11,9 @@ const SHOWN = 20
 export default class ProductsImport extends BaseCommand {
   static override summary = 'Add and change products from a CSV file'
   static override description =
-    'Columns by name, in any order: sku, name, price, currency, stock; others are ignored. Only sku is always needed, and ' +
-    'a new product needs a name. An empty value leaves the product as it is. "stock" is what shall be on hand; the ' +
-    'difference is recorded as an adjustment. A line that cannot be used is skipped and reported (exit 3). Creates the ' +
-    'database where there is none.'
+    'Finds the columns by name, in any order: sku, name, price, currency, stock. Only sku is required, and a name for a ' +
+    'new product. An empty value leaves the product unchanged. "stock" is the number of units on hand; the difference is ' +
+    'recorded as an adjustment. Skips and reports invalid lines (exit 3). Creates the database if there is none.'
 
   static override examples = [
     '<%= config.bin %> products import catalogue.csv',

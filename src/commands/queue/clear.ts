@@ -1,4 +1,3 @@
-// `queue clear`: undone by `rebuild queue`.
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { confirm, demandTerminal } from '../../command-line/confirmation.js'
@@ -12,7 +11,7 @@ export default class QueueClear extends BaseCommand {
 
   static override examples = ['<%= config.bin %> queue clear', '<%= config.bin %> queue clear --yes']
 
-  static override flags = { yes: Flags.boolean({ char: 'y', description: 'clear without asking' }) }
+  static override flags = { yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }) }
 
   async run() {
     const { flags } = await this.parse(QueueClear)

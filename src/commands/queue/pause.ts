@@ -1,10 +1,9 @@
-// `queue pause`: undone by `queue resume`.
 import { BaseCommand } from '../../command-line/base-command.js'
 
 export default class QueuePause extends BaseCommand {
   static override summary = 'Stop every worker from taking more orders'
   static override description =
-    'What workers have in hand is finished. The pause holds over restarts, until "queue resume".'
+    'Workers finish the orders that they have claimed. The pause lasts until "queue resume", also across restarts.'
   static override examples = ['<%= config.bin %> queue pause']
 
   async run() {

@@ -1,4 +1,3 @@
-// `queue resume`: undoes `queue pause`.
 import { BaseCommand } from '../../command-line/base-command.js'
 
 export default class QueueResume extends BaseCommand {
