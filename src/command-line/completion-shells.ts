@@ -1,5 +1,4 @@
-// The shells that complete the command line: the script of each asks `orderctl complete` at every press of Tab.
-import type { Proposal } from './completion.js'
+// The script of each shell that completes the command line. It asks `orderctl complete` at every press of Tab.
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
 export type Shell = (typeof SHELLS)[number]
@@ -7,7 +6,7 @@ export type Shell = (typeof SHELLS)[number]
 /** For bash from 3.2 on; needs nothing of the package bash-completion. */
 const BASH = `_orderctl() {
   local word words
-  words=$(orderctl complete bash -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  words=$(orderctl complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
   COMPREPLY=()
   if [[ $words == :files ]]; then
     # Readline knows best how to quote a name. bash 3.2 has no compopt.
@@ -15,7 +14,7 @@ const BASH = `_orderctl() {
     words=$(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}")
   fi
   while IFS= read -r word; do
-    [[ -n $word ]] && printf -v word %q "$word" && COMPREPLY+=("$word")
+    [[ -n $word ]] && printf -v word %q "\${word%%$'\\t'*}" && COMPREPLY+=("$word")
   done <<< "$words"
 }
 complete -F _orderctl orderctl
@@ -25,11 +24,13 @@ complete -F _orderctl orderctl
 const ZSH = `#compdef orderctl
 _orderctl() {
   local -a proposals
-  proposals=(\${(f)"$(orderctl complete zsh -- "\${(@Q)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)"})
+  proposals=(\${(f)"$(orderctl complete -- "\${(@Q)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)"})
   if [[ $proposals == :files ]]; then
     compset -P 1 '--*='
     _files
   else
+    proposals=("\${(@)proposals//:/\\\\:}")
+    proposals=("\${(@)proposals/$'\\t'/:}")
     _describe proposal proposals
   fi
 }
@@ -43,7 +44,7 @@ fi
 const FISH = `function __orderctl_proposals
     set -l words (commandline -opc)
     set -l typed (commandline -ct)
-    set -l proposals (orderctl complete fish -- $words[2..-1] "$typed" 2>/dev/null)
+    set -l proposals (orderctl complete -- $words[2..-1] "$typed" 2>/dev/null)
     if test "$proposals" = :files
         set -l flag (string match -r -- '^--[^=]+=' "$typed"; or echo)
         string join \\n -- $flag(__fish_complete_path (string replace -- "$flag" '' "$typed"))
@@ -55,9 +56,3 @@ complete -c orderctl -f -a '(__orderctl_proposals)'
 `
 
 export const SCRIPTS: Readonly<Record<Shell, string>> = { bash: BASH, zsh: ZSH, fish: FISH }
-
-/** A proposal as the script of the shell reads it. */
-export function proposalLine(shell: string, { word, about }: Proposal): string {
-  if (shell === 'bash' || about === '') return word
-  return shell === 'zsh' ? `${word.replaceAll(':', '\\:')}:${about}` : `${word}\t${about}`
-}

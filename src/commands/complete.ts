@@ -1,7 +1,6 @@
 // `complete`: what a shell proposes for the words so far. The scripts that `autocomplete` prints call it.
 import { Command } from '@oclif/core'
 import { propose } from '../command-line/completion.js'
-import { proposalLine } from '../command-line/completion-shells.js'
 
 /** Not a BaseCommand, whose imports would make each press of Tab a third slower. */
 export default class Complete extends Command {
@@ -10,7 +9,6 @@ export default class Complete extends Command {
   static override summary = 'Propose words to a shell'
 
   async run(): Promise<void> {
-    const [shell = '', , ...words] = this.argv
-    for (const proposal of propose(this.config, words)) this.log(proposalLine(shell, proposal))
+    for (const line of propose(this.config, this.argv.slice(1))) this.log(line)
   }
 }
