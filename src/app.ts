@@ -130,8 +130,8 @@ async function refusePartOfCopy(db: Database): Promise<void> {
   if (!from) return
   throw new UserError({
     code: 'copy_unfinished',
-    message: `This database holds a part of ${from}: the copy was cut short.`,
-    fix: `Go on with it: orderctl migrate --from sqlite:${from}`,
+    message: `This database is an unfinished copy of ${from}.`,
+    fix: `Copy it again: orderctl migrate --from sqlite:${from}`,
   })
 }
 

@@ -132,7 +132,7 @@ async function checkCopy(db: Database, _config: Config): Promise<Finding> {
   const from = await readSetting(db, 'copying_from')
   if (!from) return { detail: 'none is unfinished' }
   return {
-    detail: `this is a part of ${from}: the copy was cut short`,
-    fix: `Go on with it: orderctl migrate --from sqlite:${from}`,
+    detail: `this is an unfinished copy of ${from}`,
+    fix: `Copy it again: orderctl migrate --from sqlite:${from}`,
   }
 }

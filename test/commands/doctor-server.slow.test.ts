@@ -8,8 +8,7 @@ import { durabilityOf } from '../../src/doctor/mysql-facts.js'
 import { POSTGRES_FACTS } from '../../src/doctor/postgres-facts.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { describeOnServer, describeOnServers, makeDatabase } from '../support/database-servers.js'
-import { done, testOn } from '../support/move-scene.js'
-import type { ServerDatabase } from '../support/server-database.js'
+import { done, type ServerDatabase, testOn } from '../support/move-scene.js'
 import type { Workplace } from '../support/workplace.js'
 
 interface Check {
@@ -81,7 +80,7 @@ describeOnServers('doctor', (engine) => {
     await done(place, database.environment, ['migrate'])
     await database.ask("insert into settings (name, value) values ('copying_from', '/data/old.sqlite')")
     expect(await failuresOf(place, database)).toEqual([
-      failure('copy', /part of \/data\/old.sqlite/, /migrate --from sqlite:\/data\/old.sqlite$/),
+      failure('copy', /copy of \/data\/old.sqlite/, /migrate --from sqlite:\/data\/old.sqlite$/),
     ])
   })
 
