@@ -1,20 +1,12 @@
 // Opens the database that the configuration names, as Kysely.
-import { type Problem, UserError } from '../errors.js'
+import { UserError } from '../errors.js'
 import type { DatabaseAddress, ServerAddress, SqliteAddress } from '../servers/addresses.js'
-import { DATABASE, serverProblem } from '../servers/server-problems.js'
+import { explainError } from '../servers/explain.js'
 import { Kysely } from './kysely.js'
 import { isCurrent, isMigrated, migrate } from './migrations.js'
 import type { Schema } from './schema.js'
 import { Sessions } from './sessions.js'
-import {
-  createPrivateFile,
-  fileExists,
-  refuseFolder,
-  sqliteDialect,
-  sqliteFiles,
-  sqliteProblem,
-  useWriteAheadLog,
-} from './sqlite.js'
+import { createPrivateFile, fileExists, refuseFolder, sqliteDialect, sqliteFiles, useWriteAheadLog } from './sqlite.js'
 import { isDatabaseError, rememberingErrors } from './thrown.js'
 import type { WriteTurn } from './write-turn.js'
 
@@ -143,24 +135,16 @@ async function explained<Result>(address: DatabaseAddress, act: () => Promise<Re
   try {
     return await act()
   } catch (error) {
-    throw explain(error, address) ?? error
+    throw explainError(error, address) ?? error
   }
 }
 
 /**
- * What the user can do about an error of the database or of what is under it; undefined for all others. An error of the
- * network is the database's only if a database connection threw it.
+ * For users; undefined for errors that they can do nothing about. A network error counts as the database's only if a
+ * database connection threw it.
  */
 export function explainDatabaseError(error: unknown, address: DatabaseAddress): UserError | undefined {
-  return address.kind === 'sqlite' || isDatabaseError(error) ? explain(error, address) : undefined
-}
-
-function explain(error: unknown, address: DatabaseAddress): UserError | undefined {
-  const problem = error instanceof UserError ? undefined : databaseProblem(error, address)
-  return problem && new UserError(problem, { cause: error })
-}
-
-/** The problem behind an error that is known to be the database's. */
-export function databaseProblem(error: unknown, address: DatabaseAddress): Problem | undefined {
-  return address.kind === 'sqlite' ? sqliteProblem(error, address) : serverProblem(error, address, DATABASE)
+  if (error instanceof UserError || address.kind === 'sqlite' || isDatabaseError(error))
+    return explainError(error, address)
+  return undefined
 }

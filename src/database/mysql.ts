@@ -1,8 +1,8 @@
 // The database on MySQL 8 or MariaDB 10.11, or newer.
 import type { Socket } from 'node:net'
 import { createPool, type Pool, type PoolConnection } from 'mysql2'
-import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type MysqlAddress } from '../servers/addresses.js'
-import { PoolSockets } from '../servers/pool-sockets.js'
+import type { MysqlAddress } from '../servers/addresses.js'
+import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, PoolSockets } from '../servers/pool-sockets.js'
 import { MysqlDialect, type MysqlPool, type QueryCompiler } from './kysely.js'
 import { InnoDbQueryCompiler } from './mysql-compiler.js'
 import type { Sessions } from './sessions.js'

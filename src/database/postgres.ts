@@ -1,7 +1,8 @@
 // The database on PostgreSQL, 13 or newer.
 import pg from 'pg'
-import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type PostgresAddress } from '../servers/addresses.js'
-import { PoolSockets } from '../servers/pool-sockets.js'
+import type { PostgresAddress } from '../servers/addresses.js'
+import { IDLE_TRANSACTION_MS } from '../servers/pool-sockets.js'
+import { openPool } from '../servers/postgres-pool.js'
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -15,42 +16,22 @@ import {
 import { PostgresTablesCompiler } from './postgres-compiler.js'
 import type { Sessions } from './sessions.js'
 
-/** For one that is free, where all are in use: longer than any lock is held by a process that has died. */
+/** Longer than a process that has died holds any lock. */
 const FREE_TIMEOUT_MS = 2 * IDLE_TRANSACTION_MS
 
-class QuickClient extends pg.Client {
-  constructor(config?: pg.ClientConfig | string) {
-    super(typeof config === 'object' ? { ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS } : config)
-  }
-}
-
-/** Types that pg gives as text, since not all of their values are numbers of JavaScript's: bigint, and sums of them. */
+/** pg returns these as text, since not all of their values are JavaScript numbers: bigint, and sums of bigint. */
 const WHOLE_NUMBERS = new Set<number>([pg.types.builtins.INT8, pg.types.builtins.NUMERIC])
 
-/** @param connections at the most */
-export function postgresDialect({ url }: PostgresAddress, connections: number, sessions: Sessions): PostgresDialect {
-  const sockets = new PoolSockets()
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: connections,
-    application_name: 'orderctl',
-    connectionTimeoutMillis: FREE_TIMEOUT_MS,
-    Client: QuickClient,
-    stream: () => sockets.make(),
-    // A server that hangs is found before a statement without a limit of its own waits for it. The pool lets go of a
-    // connection that fails here; Kysely's driver, by its onCreateConnection, does not.
-    onConnect: (client) => client.query(FIRST_QUESTION),
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+/** @param connections at most */
+export function postgresDialect(address: PostgresAddress, connections: number, sessions: Sessions): PostgresDialect {
+  const { pool, letGo } = openPool(address, {
+    connections,
+    freeTimeoutMs: FREE_TIMEOUT_MS,
     types: {
       getTypeParser: (type: number, format?: 'text' | 'binary') =>
         WHOLE_NUMBERS.has(type) ? Number : pg.types.getTypeParser(type, format),
     },
   })
-  // A connection that breaks while nobody uses it; whoever asks next gets another one, or its error.
-  pool.on('error', () => undefined)
-  // One that breaks between two statements of a transaction; the next of them gets the error.
-  pool.on('connect', (client) => client.on('error', () => undefined))
   pool.on('connect', (client) => sessions.opened(client))
   const connect = async () => {
     for (;;) {
@@ -59,14 +40,7 @@ export function postgresDialect({ url }: PostgresAddress, connections: number, s
       client.release(true)
     }
   }
-  // pg forgets a connection that was refused for want of a password, and leaves it open for as long as the server does.
-  const end = () => sockets.endAfter(pool.end())
-  return new TablesDialect({ pool: { connect, end } })
-}
-
-const FIRST_QUESTION = {
-  text: 'select 1',
-  query_timeout: CONNECT_TIMEOUT_MS,
+  return new TablesDialect({ pool: { connect, end: letGo } })
 }
 
 class TablesDialect extends PostgresDialect {
@@ -86,10 +60,7 @@ class TablesDialect extends PostgresDialect {
   }
 }
 
-/**
- * Says with each transaction what others say once for a session: behind a pooler, the next transaction may be in a session
- * that others have used, and what is set for a session would stay with it.
- */
+/** Sets limits per transaction: behind a pooler, a session is shared, and settings of the session would stay with it. */
 class TablesDriver extends PostgresDriver {
   override async beginTransaction(
     connection: DatabaseConnection,

@@ -2,7 +2,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errorCode, type Problem, UserError } from '../errors.js'
+import { errorCode, UserError } from '../errors.js'
 import type { SqliteAddress } from '../servers/addresses.js'
 import {
   CompiledQuery,
@@ -16,7 +16,7 @@ import {
   type SqliteStatement,
   type TransactionSettings,
 } from './kysely.js'
-import { isReplaced, OpenedFile } from './opened-file.js'
+import { OpenedFile } from './opened-file.js'
 import type { Schema } from './schema.js'
 import type { WriteTurn } from './write-turn.js'
 
@@ -177,48 +177,3 @@ class ImmediateSqliteDriver extends SqliteDriver {
     this.#holdsTurn = false
   }
 }
-
-/** What the user can do about an error of SQLite or of the file system under it; undefined for all others. */
-export function sqliteProblem(error: unknown, { path }: SqliteAddress): Problem | undefined {
-  const code = errorCode(error) ?? ''
-  if (isReplaced(error)) {
-    return {
-      code: 'database_replaced',
-      message: `${path} was moved, removed or replaced while orderctl had it open. Work on it stopped; what was committed is in the file that was opened.`,
-      fix: 'Stop every orderctl process before you move or replace a database. Look at the file that is there now with `orderctl doctor`, then run the command again.',
-    }
-  }
-  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
-    return {
-      code: 'database_locked',
-      message: `Another process has held ${path} locked for more than ${BUSY_TIMEOUT_MS / 1000} seconds.`,
-      fix: `Run the command again. If it stays so, find the process with: fuser ${path}`,
-      retryable: true,
-    }
-  }
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT' || code.startsWith('SQLITE_IOERR')) {
-    return {
-      code: 'disk_full',
-      message: `${path} could not be written (${code}): the disk is full or failing. All that was committed before is safe.`,
-      fix: 'Free space on that disk, then run the command again (an import goes on with --resume).',
-      retryable: true,
-    }
-  }
-  if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) {
-    return {
-      code: 'database_unreadable',
-      message: `${path} is no SQLite database, or it is damaged (${code}).`,
-      fix: 'Name another file in ORDERCTL_DATABASE_URL, or restore this one from a backup.',
-    }
-  }
-  if (code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_READONLY') || FILE_ERRORS.has(code)) {
-    return {
-      code: 'database_unwritable',
-      message: `${path} cannot be opened for writing (${code}).`,
-      fix: 'Check the permissions of the file and of its folder, or name another file in ORDERCTL_DATABASE_URL.',
-    }
-  }
-  return undefined
-}
-
-const FILE_ERRORS = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'EEXIST'])

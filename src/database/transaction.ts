@@ -2,7 +2,7 @@
 // moment.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode } from '../errors.js'
-import { faultIn } from '../servers/server-faults.js'
+import { sqlCause } from '../servers/recognise.js'
 import { engineOf } from './engine.js'
 import type { Kysely, Transaction } from './kysely.js'
 import type { Schema } from './schema.js'
@@ -63,7 +63,7 @@ export async function inTransactionOnce<Result>(
     })
   } catch (error) {
     const [lost] = committing
-    throw lost && faultIn(error) === 'unreachable' ? unknown(lost.result, error) : error
+    throw lost && sqlCause(error) === 'unreachable' ? unknown(lost.result, error) : error
   }
 }
 

@@ -87,12 +87,12 @@ const raised = (postgres: string, mysql: number) => ({
 const REFUSALS: readonly Refusal[] = [
   {
     fault: 'a full disk',
-    told: 'has no room left',
+    told: 'has no space left',
     waits: ['Waiting for space', 'There is space again'],
     raise: raised('53100', 1114),
   },
-  { fault: 'too little memory', told: 'has too little memory', raise: raised('53200', 1041) },
-  { fault: 'a limit', told: 'is at a limit', raise: raised('53400', 1203) },
+  { fault: 'too little memory', told: 'is out of memory', raise: raised('53200', 1041) },
+  { fault: 'a limit', told: 'has reached a limit', raise: raised('53400', 1203) },
   { fault: 'a standby', told: 'takes no changes', raise: raised('25006', 1290) },
 ]
 

@@ -90,7 +90,7 @@ describeWithPrivateRedis('a Redis of the queue', () => {
       await importing(place, 3, environment)
       await server.stop()
       const worker = place.start(environment, 'work')
-      await worker.saw(`Redis at 127.0.0.1:${server.port} cannot be reached`)
+      await worker.saw(`Cannot reach Redis at 127.0.0.1:${server.port}`)
       await server.start()
       await worker.saw('Connected.')
       await until(() => place.value("select count(*) from orders where status = 'completed'") === 3)
