@@ -3,7 +3,7 @@
 
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
-import { isAlive } from '../database/holder.js'
+import { isAlive } from '../database/lease-holder.js'
 import { packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import { readSetting } from '../database/settings.js'

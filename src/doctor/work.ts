@@ -3,7 +3,7 @@
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import { isAlive } from '../database/holder.js'
+import { isAlive } from '../database/lease-holder.js'
 import { MINUTE_MS } from '../domain/time.js'
 import { createQueue } from '../queue/create-queue.js'
 import { countUnresolved } from '../queue/due-orders.js'

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { databaseTime, forUpdate, refreshStatistics, takeTurn } from '../database/engine.js'
-import { isAlive } from '../database/holder.js'
+import { isAlive } from '../database/lease-holder.js'
 import type { Kysely, Selectable } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'

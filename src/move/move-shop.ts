@@ -10,7 +10,7 @@ import {
   placeOf,
 } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import { isAlive } from '../database/holder.js'
+import { isAlive } from '../database/lease-holder.js'
 import { sql } from '../database/kysely.js'
 import { readSetting, writeSetting } from '../database/settings.js'
 import { atOneMoment } from '../database/transaction.js'

@@ -1,7 +1,7 @@
 // The state of things at this moment: the queue, the orders, who works on them, and what waits for a person.
 
 import type { Database } from '../database/connection.js'
-import { isAlive } from '../database/holder.js'
+import { isAlive } from '../database/lease-holder.js'
 import { sql } from '../database/kysely.js'
 import type { ImportStatus } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'

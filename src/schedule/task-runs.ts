@@ -4,7 +4,7 @@
 import { hostname } from 'node:os'
 import type { Database } from '../database/connection.js'
 import { databaseTime, takeTurn } from '../database/engine.js'
-import { isAlive } from '../database/holder.js'
+import { isAlive } from '../database/lease-holder.js'
 import type { Kysely, Selectable } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'

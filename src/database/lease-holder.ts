@@ -1,16 +1,16 @@
-// Who has a row in hand: the process of an import, or of a task of the schedule.
+// Who holds a lease: the process of an import, or of a scheduled task.
 import { hostname } from 'node:os'
 import { errorCode } from '../errors.js'
 
-export interface Holder {
+export interface LeaseHolder {
   readonly host: string
   readonly pid: number
-  /** Epoch milliseconds by the database's clock: a holder that is not heard of until then has let go. */
+  /** Epoch milliseconds by the database's clock. Without a renewal, the lease ends here. */
   readonly lease_until: number
 }
 
-/** Whether the process still works on what it holds. `now` is the database's. */
-export function isAlive({ host, pid, lease_until }: Holder, now: number): boolean {
+/** Whether the lease is valid and, on this machine, its process exists. `now` is the database's. */
+export function isAlive({ host, pid, lease_until }: LeaseHolder, now: number): boolean {
   if (lease_until < now) return false
   return host !== hostname() || processExists(pid)
 }
