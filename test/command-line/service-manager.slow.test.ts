@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { describe, expect } from 'vitest'
 import { serviceManager } from '../../src/command-line/service-manager.js'
 import { type Shop, test } from '../support/commands-shop.js'
-import { freePort } from '../support/private-redis.js'
+import { freePort } from '../support/private-process.js'
 import { until } from '../support/until.js'
 import type { Running, Workplace } from '../support/workplace.js'
 

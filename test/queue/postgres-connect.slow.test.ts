@@ -16,7 +16,7 @@ import {
   postgresUrl,
   randomName,
 } from '../support/postgres.js'
-import { freePort } from '../support/private-redis.js'
+import { freePort } from '../support/private-process.js'
 import { Shop } from '../support/shop.js'
 import { test } from '../support/workplace.js'
 import { listenDeaf, PASSWORD, refused } from './refused.js'

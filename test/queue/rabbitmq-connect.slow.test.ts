@@ -5,7 +5,7 @@ import { queuesNamed } from '../../src/queue/rabbitmq/messages.js'
 import { readQueueAddress } from '../../src/servers/addresses.js'
 import { refuseTooOld } from '../../src/servers/rabbitmq.js'
 import { type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
-import { freePort } from '../support/private-redis.js'
+import { freePort } from '../support/private-process.js'
 import {
   deleteQueues,
   describeWithRabbitMq,

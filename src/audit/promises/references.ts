@@ -1,4 +1,4 @@
-// What foreign keys keep in a file, and nothing keeps on a server (database/server-tables.ts): whatever belongs to an order
+// What foreign keys keep in a file, and nothing keeps on a server (`onServer` in database/engine.ts): whatever belongs to an order
 // has it, and all that it names.
 import type { Database } from '../../database/connection.js'
 import { rightIf } from './promise.js'
