@@ -1,4 +1,4 @@
-// Puts the program together from the configuration: the only file that knows every driver.
+// Opens what the configuration names: database, queue and published figures. Each is lent to a command and closed after it.
 import { hostname } from 'node:os'
 import type { Config } from './config/config.js'
 import { agreeOnClock } from './database/clocks.js'

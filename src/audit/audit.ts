@@ -1,7 +1,7 @@
 // Proves on a live database what must always hold. Reads one consistent snapshot and stops nobody from working.
 
+import type { SelectQueryBuilder } from 'kysely'
 import type { Database } from '../database/connection.js'
-import type { SelectQueryBuilder } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
 import { atOneMoment } from '../database/transaction.js'

@@ -16,15 +16,6 @@ export interface Setting<Value> {
   readonly read: (text: string) => Value
 }
 
-export function setting<Value>(
-  environment: string,
-  fallback: string,
-  about: string,
-  read: (text: string) => Value,
-): Setting<Value> {
-  return { environment, fallback, about, read }
-}
-
 export function readTimeZone(text: string): string {
   if (!isTimeZone(text)) throw new Error('write a time zone of the IANA list, such as UTC or Europe/Berlin')
   return text
@@ -38,7 +29,7 @@ export function oneOf<const Choice extends string>(...choices: Choice[]) {
   }
 }
 
-export function numberBetween(low: number, high: number) {
+export function number(low: number, high: number) {
   return (text: string): number => {
     const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
     if (!(value >= low && value <= high)) throw new Error(`write a number from ${low} to ${high}`)
@@ -46,7 +37,7 @@ export function numberBetween(low: number, high: number) {
   }
 }
 
-export function wholeBetween(low: number, high: number) {
+export function whole(low: number, high: number) {
   return (text: string): number => {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
     if (!(value >= low && value <= high)) throw new Error(`write a whole number from ${low} to ${high}`)

@@ -2,10 +2,10 @@
 // clock, as under faketime, would take leases that are still held, or leave due orders waiting.
 import { uptime } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
 import type { WorkerId } from '../domain/ids.js'
 import { errorCode, UserError } from '../errors.js'
 import { engineOf } from './engine.js'
-import type { Kysely } from './kysely.js'
 import type { Schema } from './schema.js'
 
 /**

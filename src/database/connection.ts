@@ -1,8 +1,9 @@
 // Opens the database that the configuration names, as Kysely.
+
+import { Kysely } from 'kysely'
 import { UserError } from '../errors.js'
 import type { DatabaseAddress, ServerAddress, SqliteAddress } from '../servers/addresses.js'
 import { explainError } from '../servers/explain.js'
-import { Kysely } from './kysely.js'
 import { isCurrent, isMigrated, migrate } from './migrations.js'
 import type { Schema } from './schema.js'
 import { Sessions } from './sessions.js'

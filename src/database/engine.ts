@@ -7,7 +7,7 @@ import {
   PostgresAdapter,
   type SelectQueryBuilder,
   sql,
-} from './kysely.js'
+} from 'kysely'
 import type { Schema } from './schema.js'
 
 export type Engine = 'sqlite' | 'postgres' | 'mysql'

@@ -1,8 +1,9 @@
 // Creates and migrates the tables: numbered steps, each applied once and in order. Never edit or reorder a released one;
 // add another.
+
+import { type Kysely, sql } from 'kysely'
 import { UserError, usageError } from '../errors.js'
 import { engineOf } from './engine.js'
-import { type Kysely, sql } from './kysely.js'
 import { firstRelease } from './migrations/001-first-release.js'
 import type { Schema } from './schema.js'
 

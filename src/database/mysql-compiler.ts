@@ -1,5 +1,5 @@
 // Statements are written once, as SQLite and PostgreSQL understand them. This translates what MySQL writes differently.
-import { MYSQL_TEXT, onServer } from './engine.js'
+
 import {
   type AggregateFunctionNode,
   type ColumnUpdateNode,
@@ -17,7 +17,8 @@ import {
   SelectionNode,
   type SelectModifierNode,
   type UpdateQueryNode,
-} from './kysely.js'
+} from 'kysely'
+import { MYSQL_TEXT, onServer } from './engine.js'
 
 export class InnoDbQueryCompiler extends MysqlQueryCompiler {
   #updated: UpdateQueryNode['table']

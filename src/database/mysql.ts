@@ -1,9 +1,9 @@
 // The database on MySQL 8 or MariaDB 10.11, or newer.
 import type { Socket } from 'node:net'
+import { type Dialect, MysqlDialect, type MysqlPool } from 'kysely'
 import { createPool, type Pool, type PoolConnection } from 'mysql2'
 import type { MysqlAddress } from '../servers/addresses.js'
 import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, PoolSockets } from '../servers/pool-sockets.js'
-import { type Dialect, MysqlDialect, type MysqlPool } from './kysely.js'
 import { InnoDbQueryCompiler } from './mysql-compiler.js'
 import type { Sessions } from './sessions.js'
 

@@ -1,9 +1,5 @@
 // The database on PostgreSQL, 13 or newer.
-import pg from 'pg'
-import type { PostgresAddress } from '../servers/addresses.js'
-import { IDLE_TRANSACTION_MS } from '../servers/pool-sockets.js'
-import { openPool } from '../servers/postgres-pool.js'
-import { onServer } from './engine.js'
+
 import {
   type ColumnDefinitionNode,
   CompiledQuery,
@@ -16,7 +12,12 @@ import {
   PostgresDriver,
   PostgresQueryCompiler,
   type TransactionSettings,
-} from './kysely.js'
+} from 'kysely'
+import pg from 'pg'
+import type { PostgresAddress } from '../servers/addresses.js'
+import { IDLE_TRANSACTION_MS } from '../servers/pool-sockets.js'
+import { openPool } from '../servers/postgres-pool.js'
+import { onServer } from './engine.js'
 import type { Sessions } from './sessions.js'
 
 /** Longer than a process that has died holds any lock. */

@@ -1,7 +1,8 @@
 // Rows as one parameter: a statement takes a whole batch as JSON, so its text is constant, it costs one round trip, and no
 // limit on parameters applies.
+
+import { type AliasedRawBuilder, type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
 import { type Engine, type Executing, engineOf, MYSQL_TEXT } from './engine.js'
-import { type AliasedRawBuilder, type Expression, type RawBuilder, type SqlBool, sql } from './kysely.js'
 import type { ColumnKind, PackedRows } from './packed-rows.js'
 
 type Json = string | Expression<string>

@@ -1,5 +1,5 @@
 // Values that belong to the database and not to a process.
-import type { Kysely } from './kysely.js'
+import type { Kysely } from 'kysely'
 import type { Schema } from './schema.js'
 import { inTransaction } from './transaction.js'
 

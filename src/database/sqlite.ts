@@ -2,8 +2,6 @@
 import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { errorCode, UserError } from '../errors.js'
-import type { SqliteAddress } from '../servers/addresses.js'
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -14,7 +12,9 @@ import {
   SqliteDriver,
   type SqliteStatement,
   type TransactionSettings,
-} from './kysely.js'
+} from 'kysely'
+import { errorCode, UserError } from '../errors.js'
+import type { SqliteAddress } from '../servers/addresses.js'
 import { OpenedFile } from './opened-file.js'
 import type { Schema } from './schema.js'
 import type { WriteTurn } from './write-turn.js'

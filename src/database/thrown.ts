@@ -1,5 +1,5 @@
 // Remembers which errors a database connection threw. Network errors look alike whatever server they are from.
-import type { DatabaseConnection, Dialect } from './kysely.js'
+import type { DatabaseConnection, Dialect } from 'kysely'
 
 const thrown = new WeakSet<Error>()
 

@@ -1,9 +1,9 @@
 // Transactions: those that write, which run again after a conflict, and those that read a single snapshot.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kysely, Transaction } from 'kysely'
 import { errorCode } from '../errors.js'
 import { sqlCause } from '../servers/recognise.js'
 import { engineOf } from './engine.js'
-import type { Kysely, Transaction } from './kysely.js'
 import type { Schema } from './schema.js'
 
 const MOST_TRIES = 8

@@ -1,10 +1,10 @@
 // Checks of a server that holds the database: can it be reached, does it keep what it has taken, and is there room for more
 // workers? What differs between servers is in postgres-facts.ts and mysql-facts.ts.
 
+import { sql } from 'kysely'
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { engineOf } from '../database/engine.js'
-import { sql } from '../database/kysely.js'
 import { readSetting } from '../database/settings.js'
 import type { DatabaseCheck, Finding } from './finding.js'
 import { MYSQL_FACTS } from './mysql-facts.js'

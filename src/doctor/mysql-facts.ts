@@ -1,6 +1,7 @@
 // What MySQL and MariaDB tell about themselves.
+
+import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
-import { sql } from '../database/kysely.js'
 import { errorCode } from '../errors.js'
 import type { DurabilitySetting, IdleTransaction, Limit, ServerFacts, ServerVersion } from './database-server.js'
 import type { Finding } from './finding.js'

@@ -1,6 +1,7 @@
 // What PostgreSQL tells about itself.
+
+import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
-import { sql } from '../database/kysely.js'
 import type { DurabilitySetting, IdleTransaction, Limit, ServerFacts, ServerVersion } from './database-server.js'
 import type { Finding } from './finding.js'
 

@@ -1,9 +1,9 @@
 // A dry run is the import itself, over a scratch database that takes from the real one what each chunk touches. So it
 // tells exactly what would happen, and the real database is only read.
 
+import type { Kysely } from 'kysely'
 import type { Config } from '../config/config.js'
 import { openScratchDatabase } from '../database/connection.js'
-import type { Kysely } from '../database/kysely.js'
 import { packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'

@@ -1,5 +1,5 @@
 // Lines whose orders an earlier import stored: the same again, or something else under the same id.
-import { type Kysely, sql } from '../database/kysely.js'
+import { type Kysely, sql } from 'kysely'
 import type { Schema } from '../database/schema.js'
 import type { ImportId } from '../domain/ids.js'
 import type { ImportRun } from './import-record.js'

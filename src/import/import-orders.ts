@@ -1,10 +1,10 @@
 // The import of one file, from its first byte to orders that workers may take.
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
 import { startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
 import { databaseTime, refreshStatistics } from '../database/engine.js'
-import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'

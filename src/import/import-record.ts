@@ -2,9 +2,9 @@
 
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import type { Kysely, Selectable } from 'kysely'
 import { databaseTime, forUpdate, refreshStatistics, takeTurn } from '../database/engine.js'
 import { isAlive } from '../database/lease-holder.js'
-import type { Kysely, Selectable } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'

@@ -55,7 +55,7 @@ export function fileLabel(file: string): string {
  * @param signal ends it at once, also where a pipe keeps it waiting
  */
 export async function* readInThread(options: ReaderOptions, signal: AbortSignal): AsyncGenerator<ReadChunk, void> {
-  const thread = new Worker(new URL('./reader-thread.js', import.meta.url), {
+  const thread = new Worker(new URL(import.meta.resolve('#threads/import/reader-thread')), {
     workerData: options,
     // Lines live from one chunk to the next, so a young generation of a few chunks spares copying them about.
     resourceLimits: { maxYoungGenerationSizeMb: 64 },

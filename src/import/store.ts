@@ -1,6 +1,7 @@
 // Stores one chunk: customers, products, orders and lines, in the transaction of its caller.
+
+import type { Kysely } from 'kysely'
 import { shareTurn } from '../database/engine.js'
-import type { Kysely } from '../database/kysely.js'
 import { type Columns, packIds, packRows, unpackRows } from '../database/packed-rows.js'
 import { besideIds, isAmong, rowSource } from '../database/row-source.js'
 import type { ImportAsidesTable, Schema } from '../database/schema.js'

@@ -1,6 +1,6 @@
 // The end of an import, when all lines are known: which set-aside lines are duplicates, which are conflicts, and which
 // orders a bad line costs.
-import type { Kysely } from '../database/kysely.js'
+import type { Kysely } from 'kysely'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'

@@ -1,8 +1,8 @@
 // A batch of catalogue rows -> products and their stock adjustments, in one transaction.
 
+import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { forUpdate } from '../database/engine.js'
-import type { Kysely } from '../database/kysely.js'
 import { type Columns, packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'

@@ -1,9 +1,9 @@
 // Products and their stock: what there is, and changes by hand. A catalogue file changes many at once: catalogue.ts.
 
+import type { Transaction } from 'kysely'
 import { nearest } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { forUpdate } from '../database/engine.js'
-import type { Transaction } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { atOneMoment, inTransactionOnce } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'

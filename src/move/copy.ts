@@ -1,9 +1,10 @@
 // Copies all that a database holds into another one, a page of a table at a time, in the order of its key. Where a copy
 // was cut short, the last key of each table that arrived says where to go on; so there is nothing to keep account of. What
 // changed meanwhile in rows that had arrived is found by comparing all of them in the end.
+
+import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { engineOf, refreshStatistics } from '../database/engine.js'
-import { sql } from '../database/kysely.js'
 import type { ColumnKind } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import { COPIED_TABLES, type CopiedTable, columnsOf, isNumbered, lastKey, pagesOf, type Row } from './table-pages.js'

@@ -1,6 +1,7 @@
 // Moves a shop from a file to a server: everything is copied and compared row by row, then both are audited and must tell
 // the same figures.
 
+import { sql } from 'kysely'
 import { type Audit, auditDatabase } from '../audit/audit.js'
 import {
   type Database,
@@ -11,7 +12,6 @@ import {
 } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { isAlive } from '../database/lease-holder.js'
-import { sql } from '../database/kysely.js'
 import { readSetting, writeSetting } from '../database/settings.js'
 import { atOneMoment } from '../database/transaction.js'
 import { EXIT, errorCode, UserError } from '../errors.js'

@@ -1,8 +1,9 @@
 // Orders at which workers die or hang. Each claim is counted where the order is due; what settles or postpones the order ends
 // the count. An order whose claims came to nothing is first claimed apart from others, and then set aside.
+
+import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import type { Kysely } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'

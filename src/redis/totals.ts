@@ -1,6 +1,7 @@
 // Totals of customers and products over all days, read from the database: what the boards show.
+
+import type { Expression } from 'kysely'
 import type { Database } from '../database/connection.js'
-import type { Expression } from '../database/kysely.js'
 import type { CustomerId, ProductId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 

@@ -1,6 +1,7 @@
 // How many orders were settled in each minute: as it was written down, and behind that from the orders themselves.
+
+import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
-import { sql } from '../database/kysely.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'
 import { MINUTE_MS } from '../domain/time.js'
 

@@ -1,8 +1,8 @@
 // The state of things at this moment: the queue, the orders, who works on them, and what waits for a person.
 
+import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { isAlive } from '../database/lease-holder.js'
-import { sql } from '../database/kysely.js'
 import type { ImportStatus } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'
 import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'

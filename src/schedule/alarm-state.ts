@@ -1,9 +1,10 @@
 // Which alarms are raised, and what a command was told of that: in the database, so that of many processes and over
 // restarts each change is told once.
+
+import type { Selectable } from 'kysely'
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import type { Selectable } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { HOUR_MS } from '../domain/time.js'

@@ -2,10 +2,10 @@
 // one runs it.
 
 import { hostname } from 'node:os'
+import type { Kysely, Selectable } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime, takeTurn } from '../database/engine.js'
 import { isAlive } from '../database/lease-holder.js'
-import type { Kysely, Selectable } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { DAY_MS, MINUTE_MS } from '../domain/time.js'

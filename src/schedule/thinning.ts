@@ -1,7 +1,8 @@
 // The queue's history as it grows old: minutes for seven days, then hours for a year. What an hour's rows counted is in the
 // one that stays.
+
+import { type Kysely, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
-import { type Kysely, sql } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { DAY_MS, HOUR_MS } from '../domain/time.js'

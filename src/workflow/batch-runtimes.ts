@@ -1,5 +1,5 @@
 // How long a worker's batches took, by minute: counted in memory, and written with the worker's heartbeat.
-import type { Kysely } from '../database/kysely.js'
+import type { Kysely } from 'kysely'
 import type { Schema } from '../database/schema.js'
 import { bucketOf } from '../domain/histogram.js'
 import type { WorkerId } from '../domain/ids.js'

@@ -1,6 +1,7 @@
 // One batch, from delivery to settlement: claim and reserve, charge, settle.
+
+import type { Kysely } from 'kysely'
 import { startBackground } from '../background.js'
-import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { takeRepeats } from '../database/transaction.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'

@@ -2,8 +2,8 @@
 // the gateway hears of it.
 
 import { randomBytes } from 'node:crypto'
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
-import { type Kysely, type SelectQueryBuilder, sql } from '../database/kysely.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
 import { besideIds, isAmong, rowSource } from '../database/row-source.js'

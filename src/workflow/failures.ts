@@ -3,9 +3,9 @@
 // On the list are failed and rolled-back orders until a person clears them, and orders that wait for a person because
 // the gateway never said whether it took the money, or since their workers died or hung at them (`poison`).
 
+import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
-import type { ExpressionBuilder, Kysely } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'

@@ -1,10 +1,10 @@
 // Trouble that passes by itself: a server that is away, a full disk, a database that another process holds. Nothing is
 // lost by it, so a command that runs for good waits and goes on.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
 import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { EXIT, type UserError } from '../errors.js'
 import type { ServerEvent } from '../queue/queue.js'

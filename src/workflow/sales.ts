@@ -1,6 +1,6 @@
 // Adds completed orders to the sales figures by day, which KPIs and leaderboards read.
 
-import type { Kysely } from '../database/kysely.js'
+import type { Kysely } from 'kysely'
 import { Prepared } from '../database/prepared.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'

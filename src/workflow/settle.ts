@@ -1,8 +1,8 @@
 // The second transaction of a batch: what the gateway said becomes money, stock and sales figures, under the fence of
 // the lease. Each outcome stands here beside what it undoes or makes final.
 
+import type { Expression, Kysely } from 'kysely'
 import { databaseTime } from '../database/engine.js'
-import type { Expression, Kysely } from '../database/kysely.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'

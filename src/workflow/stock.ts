@@ -1,6 +1,7 @@
 // What a batch does to stock: reserve it for orders, let it leave the shop, or give it back.
+
+import { type Kysely, sql } from 'kysely'
 import { forUpdate, writesAlone } from '../database/engine.js'
-import { type Kysely, sql } from '../database/kysely.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'

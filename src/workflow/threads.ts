@@ -111,7 +111,7 @@ export class Threads {
 
   #open({ threads, tasksPerThread, alone = false }: PoolShape): Pool {
     const pool: Pool = new Piscina({
-      filename: new URL('./thread.js', import.meta.url).href,
+      filename: import.meta.resolve('#threads/workflow/thread'),
       minThreads: alone ? 0 : threads,
       maxThreads: threads,
       idleTimeout: IDLE_MS,

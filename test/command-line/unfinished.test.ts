@@ -4,12 +4,12 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
-const BASE_COMMAND = pathToFileURL(resolve(import.meta.dirname, '../../dist/command-line/base-command.js')).href
+const CONFIG_COMMAND = pathToFileURL(resolve(import.meta.dirname, '../../dist/commands/config.js')).href
 
 /** A command whose run never settles, started as bin/run.js starts one. */
 const SCRIPT = `
-  import { BaseCommand } from '${BASE_COMMAND}'
-  class Waiting extends BaseCommand {
+  import ConfigCommand from '${CONFIG_COMMAND}'
+  class Waiting extends ConfigCommand {
     async run() {
       await this.parse(Waiting)
       await new Promise(() => undefined)

@@ -1,6 +1,7 @@
 // Imports on a server that meet each other, or workers, in the middle of their transactions.
+
+import type { Transaction } from 'kysely'
 import { expect } from 'vitest'
-import type { Transaction } from '../../src/database/kysely.js'
 import type { Schema } from '../../src/database/schema.js'
 import type { Day } from '../../src/domain/business-day.js'
 import type { Currency } from '../../src/domain/money.js'

@@ -1,6 +1,7 @@
 // How servers find rows by their ids where they are wrong about how many the table holds: a batch must never read all of it.
+
+import { CompiledQuery } from 'kysely'
 import { expect } from 'vitest'
-import { CompiledQuery } from '../../src/database/kysely.js'
 import { isAmong, rowSource } from '../../src/database/row-source.js'
 import type { OrderId } from '../../src/domain/ids.js'
 import { describeOnServerEngines, type EnginePlace } from '../support/engine-place.js'

@@ -1,8 +1,9 @@
 // Changes by hand on a server, made while a worker's or another person's transaction is under way: each waits for the other
 // and goes by what it left.
+
+import type { Transaction } from 'kysely'
 import { expect } from 'vitest'
 import { repair } from '../../src/audit/rebuild.js'
-import type { Transaction } from '../../src/database/kysely.js'
 import type { Schema } from '../../src/database/schema.js'
 import { writeSetting } from '../../src/database/settings.js'
 import type { OrderId } from '../../src/domain/ids.js'

@@ -32,7 +32,7 @@ async function commands() {
 }
 
 describe('the commands', () => {
-  test('oclif.manifest.json lists them as they are: `npm run manifest` writes it anew', async () => {
+  test('oclif.manifest.json lists them as they are: `npm run build` writes it', async () => {
     const written = JSON.parse(read('oclif.manifest.json')).commands
     const { commands: actual } = JSON.parse(JSON.stringify(await commands()))
     expect(written).toEqual(actual)

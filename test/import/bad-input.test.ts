@@ -173,7 +173,7 @@ describe.concurrent('a configuration that cannot be meant', () => {
     'no JSON': {
       content: '{timeZone: UTC}',
       code: bad,
-      says: /orderctl\.config\.json cannot be read/,
+      says: /Cannot read .*orderctl\.config\.json/,
       fix: 'JSON object',
     },
   }

@@ -1,5 +1,5 @@
 // For tests that hold a lock which others need.
-import type { Transaction } from '../../src/database/kysely.js'
+import type { Transaction } from 'kysely'
 import type { Schema } from '../../src/database/schema.js'
 import type { EnginePlace } from './engine-place.js'
 import { until } from './until.js'

@@ -1,7 +1,7 @@
 // What holds for every order: its sums, its payment, and that nobody works on it any more once it is settled.
 
+import { sql } from 'kysely'
 import type { Database } from '../../database/connection.js'
-import { sql } from '../../database/kysely.js'
 import { type Currency, currencyDecimals, PRICE_DECIMALS } from '../../domain/money.js'
 import { mayBeDue } from '../../queue/due-orders.js'
 import { type DataPromise, differsUnless, oneIf, rightIf } from './promise.js'

@@ -1,7 +1,7 @@
 // What a promise is: one comparison in SQL, with a row for each thing that it is about.
 
+import { type AliasedExpression, type Expression, expressionBuilder, type SqlBool } from 'kysely'
 import type { Database } from '../../database/connection.js'
-import { type AliasedExpression, type Expression, expressionBuilder, type SqlBool } from '../../database/kysely.js'
 import type { Schema } from '../../database/schema.js'
 import type { Currency } from '../../domain/money.js'
 

@@ -1,7 +1,7 @@
 // The tables of the first release. schema.ts says what each column means; here stand the rules that the database keeps.
 
+import { type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES, REVIEW_REASONS } from '../../domain/order.js'
-import { type CreateTableBuilder, type Kysely, sql } from '../kysely.js'
 import { createOperations } from './001-operations.js'
 import { clustered } from './clustered.js'
 

@@ -1,5 +1,5 @@
 // Part of the first release: what keeps it running. Workers, scheduled tasks, the queue's history and alarms.
-import { type Kysely, sql } from '../kysely.js'
+import { type Kysely, sql } from 'kysely'
 import { clustered } from './clustered.js'
 
 export async function createOperations(db: Kysely<unknown>): Promise<void> {

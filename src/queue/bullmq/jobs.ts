@@ -1,7 +1,7 @@
 // What a job is, and how BullMQ is to treat it.
 import { createHash } from 'node:crypto'
+import type { JobsOptions } from 'bullmq'
 import type { OrderId } from '../../domain/ids.js'
-import type { JobsOptions } from './package.js'
 
 export interface BullSettings {
   /** Orders in a job. */

@@ -1,13 +1,6 @@
 // BullMQ on PostgreSQL. A command that asks or publishes holds one connection at the most, a worker three more: one that
 // listens for new jobs and two for its statements. Idle ones, save that which listens, are let go after ten seconds.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type pg from 'pg'
-import { EXIT } from '../../errors.js'
-import type { PostgresAddress } from '../../servers/addresses.js'
-import { explainError } from '../../servers/explain.js'
-import { openQueuePool, withinSeconds } from '../../servers/postgres-pool.js'
-import { sqlCause } from '../../servers/recognise.js'
-import { JOB_OPTIONS, QUEUE_NAME } from './jobs.js'
 import {
   ConnectionClosedError,
   type PgPool,
@@ -16,7 +9,14 @@ import {
   Queue,
   type QueueBaseOptions,
   Worker,
-} from './package.js'
+} from 'bullmq'
+import type pg from 'pg'
+import { EXIT } from '../../errors.js'
+import type { PostgresAddress } from '../../servers/addresses.js'
+import { explainError } from '../../servers/explain.js'
+import { openQueuePool, withinSeconds } from '../../servers/postgres-pool.js'
+import { sqlCause } from '../../servers/recognise.js'
+import { JOB_OPTIONS, QUEUE_NAME } from './jobs.js'
 import { makeTables } from './postgres-tables.js'
 import type { BullServer, JobCounts } from './server.js'
 

@@ -1,11 +1,11 @@
 // BullMQ on Redis: two kinds of connections, one whose commands fail soon and one whose commands wait.
 
+import { Queue, Worker } from 'bullmq'
 import type { Command, Redis } from 'ioredis'
 import type { RedisAddress } from '../../servers/addresses.js'
 import { explainError } from '../../servers/explain.js'
 import { connectRedis, readFacts, refuseUnfit } from '../../servers/redis-connection.js'
 import { JOB_OPTIONS, type Payload, QUEUE_NAME } from './jobs.js'
-import { Queue, Worker } from './package.js'
 import type { BullServer, JobCounts } from './server.js'
 
 /** A command without an answer for so long has none coming: the connection hangs. */

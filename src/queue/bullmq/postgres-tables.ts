@@ -1,16 +1,17 @@
 // The tables that BullMQ keeps in PostgreSQL, in a schema of their own, brought up to date by BullMQ's own migrations.
-import type pg from 'pg'
-import { usageError } from '../../errors.js'
-import type { PostgresAddress } from '../../servers/addresses.js'
-import { explainError } from '../../servers/explain.js'
-import { openQueuePool, readFacts, refuseUnfit, withinSeconds } from '../../servers/postgres-pool.js'
+
 import {
   assertSchemaCompatibility,
   LATEST_SCHEMA_VERSION,
   runMigrations,
   SchemaMigrationRequiredError,
   SchemaVersionMismatchError,
-} from './package.js'
+} from 'bullmq'
+import type pg from 'pg'
+import { usageError } from '../../errors.js'
+import type { PostgresAddress } from '../../servers/addresses.js'
+import { explainError } from '../../servers/explain.js'
+import { openQueuePool, readFacts, refuseUnfit, withinSeconds } from '../../servers/postgres-pool.js'
 
 /** For one migration, or for another process to be done with all of them. */
 const MIGRATION_TIMEOUT_MS = 60_000

@@ -1,7 +1,8 @@
 // What BullMQ runs on: a server, how to reach it, and what its errors mean. The driver is the same on each.
+
+import type { Job, Queue, Worker, WorkerOptions } from 'bullmq'
 import type { UserError } from '../../errors.js'
 import type { Payload } from './jobs.js'
-import type { Job, Queue, Worker, WorkerOptions } from './package.js'
 
 /** What is used of BullMQ's queue; on each server it has another type. */
 interface Jobs extends Pick<Queue<Payload>, 'addBulk' | 'pause' | 'resume' | 'isPaused' | 'drain' | 'close'> {}
