@@ -40,11 +40,13 @@ class PrivateServer {
   readonly engine: ServerEngine
   readonly product: string
   readonly port: number
-  readonly database = 'shop'
+  /** The latest one. */
+  database = 'shop'
   readonly #kind: Kind & { readonly binaries: Binaries }
   readonly #process = new PrivateProcess('server')
   /** Neither server runs as root. */
   readonly #account = unprivileged()
+  #databases = 0
 
   private constructor(kind: Kind & { readonly binaries: Binaries }, port: number) {
     this.engine = kind.engine
@@ -54,7 +56,7 @@ class PrivateServer {
   }
 
   /**
-   * With an empty database `shop`, another one `empty`, and users: `reader` may create nothing in `empty`, `stranger` may not
+   * With an empty database `empty`, and users: `reader` may create nothing in `empty`, `stranger` may not
    * come from here, `lonely` has one connection, `hasty` no time; what `standby` begins is read-only, on MySQL once the
    * server is.
    */
@@ -77,6 +79,14 @@ class PrivateServer {
       await server.close()
       throw error
     }
+  }
+
+  /** Empty, and the one that URLs then name. */
+  async makeDatabase(): Promise<void> {
+    this.#databases += 1
+    const name = `shop${this.#databases}`
+    await askServer(this.urlWith({ pathname: this.#kind.firstDatabase }), `create database ${name}`)
+    this.database = name
   }
 
   urlWith(parts: Partial<Pick<URL, 'username' | 'password' | 'pathname'>> = {}): string {
@@ -139,7 +149,6 @@ const KINDS: readonly Kind[] = [
       return ['-D', join(folder, 'data'), ...listening, ...UNUSUAL_POSTGRES.flatMap((setting) => ['-c', setting])]
     },
     setup: [
-      'create database shop',
       'create database empty',
       `create role reader login password '${PASSWORD}'`,
       `create role stranger login password '${PASSWORD}'`,
@@ -177,7 +186,7 @@ const KINDS: readonly Kind[] = [
       `create user lonely identified by '${PASSWORD}' with max_user_connections 1`,
       `create user hasty identified by '${PASSWORD}' with max_statement_time 0.0001`,
       `create user standby identified by '${PASSWORD}'`,
-      ...['lonely', 'hasty', 'standby'].map((user) => `grant all on shop.* to ${user}`),
+      ...['lonely', 'hasty', 'standby'].map((user) => `grant all on \`shop%\`.* to ${user}`),
     ],
   },
 ]
@@ -210,6 +219,7 @@ function testOn(kind: Kind, server: () => PrivateServer) {
       await use(server())
     },
     place: async ({ server }, use) => {
+      await server.makeDatabase()
       const place = await EnginePlace.at(kind.engine, server.urlWith())
       await use(place)
       await place.close()
