@@ -13,12 +13,11 @@ export function postgresQueueChecks({ queue, queueSchema }: Config): ServerCheck
 }
 
 async function checkPostgres(address: PostgresAddress, schema: string): Promise<Finding> {
-  const { openPool, readFacts } = await import('../servers/postgres-pool.js')
-  const { refuseUnfit } = await import('../servers/postgres-errors.js')
+  const { openQueuePool, readFacts, refuseUnfit } = await import('../servers/postgres-pool.js')
   const { readTables } = await import('../queue/bullmq/postgres-tables.js')
   // Says first why a server cannot be had, or should not be.
   const { current, latest } = await readTables(address, schema)
-  const { pool, letGo } = openPool(address, schema, 1)
+  const { pool, letGo } = openQueuePool(address, schema, 1)
   try {
     const facts = await readFacts(pool)
     refuseUnfit(facts, address)

@@ -8,7 +8,7 @@ import { atOneMoment, inTransactionOnce } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { nearest } from '../domain/nearest.js'
 import { EXIT, UserError, usageError } from '../errors.js'
-import { reasonIn } from '../servers/server-faults.js'
+import { reasonIn } from '../servers/recognise.js'
 
 /** Units of one product in stock, at the most; sums of many then still fit. */
 export const MAX_STOCK = 1_000_000_000

@@ -124,7 +124,7 @@ describeWithRedis(
       const status = await shop.runWith(AWAY, 'status')
       expect(status).toMatchObject({
         code: 0,
-        stderr: expect.stringMatching(/Redis at 127\.0\.0\.1:1\/3 cannot be reached/),
+        stderr: expect.stringMatching(/Cannot reach Redis at 127\.0\.0\.1:1\/3/),
       })
       const { result } = await shop.jsonWith(AWAY, 'status')
       expect(result).toMatchObject({ queue: { paused: null, transport: null }, orders: { completed: 1 } })

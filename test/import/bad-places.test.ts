@@ -77,7 +77,7 @@ describe.concurrent('a database that is not ours to use', () => {
     const path = place.file('notes.txt', 'Dear diary, this is no database. '.repeat(200))
     await refuse(place, `sqlite:${path}`, {
       code: 'database_unreadable',
-      says: /notes\.txt is no SQLite database/,
+      says: /notes\.txt is not a SQLite database/,
       fix: 'another file',
     })
     expect(readFileSync(path, 'utf8')).toMatch(/^Dear diary/)
