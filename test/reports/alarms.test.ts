@@ -30,11 +30,11 @@ async function alarm(name: AlarmName, environment: Record<string, string> = {}) 
 
 test('a new database has none crossed, and low stock is off', async () => {
   const alarms = await alarmsWith()
-  expect(alarms.map(({ name, crossed, value }) => [name, crossed, value])).toEqual([
-    ['wait', false, 0],
-    ['failure_rate', false, null],
-    ['unresolved', false, 0],
-    ['stale_workers', false, 0],
+  expect(alarms.map(({ name, state, value }) => [name, state, value])).toEqual([
+    ['wait', 'ok', 0],
+    ['failure_rate', 'ok', null],
+    ['unresolved', 'ok', 0],
+    ['stale_workers', 'ok', 0],
   ])
 })
 
@@ -45,9 +45,9 @@ test('each can be turned off', async () => {
 
 describe('wait', () => {
   test.for([
-    [899, false, '14 min'],
-    [900, true, '15 min'],
-  ] as const)('of an order that is due for %i s', async ([seconds, crossed, said], { expect }) => {
+    [899, 'ok', '14 min'],
+    [900, 'failed', '15 min'],
+  ] as const)('of an order that is due for %i s', async ([seconds, state, said], { expect }) => {
     await shop.order('OLD')
     await shop.order('YOUNG')
     await shop.order('HELD-BACK', { held: true })
@@ -58,7 +58,7 @@ describe('wait', () => {
       .where('order_id', 'in', (eb) => eb.selectFrom('orders').where('reference', '=', 'OLD').select('id'))
       .execute()
     expect(await alarm('wait')).toMatchObject({
-      crossed,
+      state,
       value: seconds,
       threshold: 900,
       message: `The oldest due order has waited for ${said}; the alarm is at 15 min.`,
@@ -80,24 +80,24 @@ describe('failure_rate', () => {
     await settle('failed', 7, NOW - 15 * MINUTE)
     await settle('failed', 7, NOW + 1)
     expect(await alarm('failure_rate')).toMatchObject({
-      crossed: true,
+      state: 'failed',
       value: 8 / 20,
       threshold: 0.4,
       message:
         '8 of the last 20 orders settled within 15 min were not sold (5 declined, 3 out_of_stock); the alarm is at 40 %.',
     })
-    expect(await alarm('failure_rate', { ORDERCTL_ALARM_FAILURE_RATE: '0.401' })).toMatchObject({ crossed: false })
+    expect(await alarm('failure_rate', { ORDERCTL_ALARM_FAILURE_RATE: '0.401' })).toMatchObject({ state: 'ok' })
   })
 
   test('of few orders says nothing', async () => {
     await settle('failed', 19)
     expect(await alarm('failure_rate')).toMatchObject({
-      crossed: false,
+      state: 'ok',
       value: null,
-      message: 'Orders settled within 15 min: 19; fewer than 20 say nothing.',
+      message: 'Orders settled within 15 min: 19; the alarm needs 20.',
     })
     expect(await alarm('failure_rate', { ORDERCTL_ALARM_FAILURE_LEAST_ORDERS: '19' })).toMatchObject({
-      crossed: true,
+      state: 'failed',
       value: 1,
     })
     expect(
@@ -105,7 +105,7 @@ describe('failure_rate', () => {
         ORDERCTL_ALARM_FAILURE_LEAST_ORDERS: '1',
         ORDERCTL_ALARM_FAILURE_WINDOW_SECONDS: '60',
       }),
-    ).toMatchObject({ crossed: false, value: null })
+    ).toMatchObject({ state: 'ok', value: null })
   })
 })
 
@@ -114,39 +114,39 @@ test('unresolved counts orders that wait for a person, not those that are asked 
   expect(await alarm('unresolved')).toMatchObject({ value: 2 })
   await retryFailures(shop.db, new EmbeddedQueue(shop.db), ids.slice(1))
   expect(await alarm('unresolved')).toMatchObject({
-    crossed: true,
+    state: 'failed',
     value: 1,
     threshold: 1,
     message: 'Orders that need review: 1 (payment_unknown: 1); the alarm is at 1.',
   })
-  expect(await alarm('unresolved', { ORDERCTL_ALARM_UNRESOLVED_ORDERS: '2' })).toMatchObject({ crossed: false })
+  expect(await alarm('unresolved', { ORDERCTL_ALARM_UNRESOLVED_ORDERS: '2' })).toMatchObject({ state: 'ok' })
 })
 
 describe('stale_workers', () => {
   test('are those that were silent for 30 seconds without having ended', async () => {
     await shop.worker('fresh', NOW - 29 * SECOND)
     await shop.worker('ended', NOW - 10 * MINUTE, NOW - 10 * MINUTE)
-    expect(await alarm('stale_workers')).toMatchObject({ crossed: false, value: 0 })
+    expect(await alarm('stale_workers')).toMatchObject({ state: 'ok', value: 0 })
     await shop.worker('silent', NOW - 30 * SECOND)
     expect(await alarm('stale_workers')).toMatchObject({
-      crossed: true,
+      state: 'failed',
       value: 1,
       message: 'Workers that have gone silent without an end: process 42 on shop-1 for 30 s.',
     })
-    expect(await alarm('stale_workers', { ORDERCTL_ALARM_STALE_WORKERS: '2' })).toMatchObject({ crossed: false })
+    expect(await alarm('stale_workers', { ORDERCTL_ALARM_STALE_WORKERS: '2' })).toMatchObject({ state: 'ok' })
   })
 
   test('are forgiven once another one was started, and not for being silent for long', async () => {
     await shop.worker('silent', NOW - 50 * MINUTE)
     await shop.worker('drained', NOW - 55 * MINUTE, NOW - 55 * MINUTE)
-    expect(await alarm('stale_workers')).toMatchObject({ crossed: true })
+    expect(await alarm('stale_workers')).toMatchObject({ state: 'failed' })
     await shop.worker('successor', NOW - 40 * MINUTE, NOW - 40 * MINUTE)
     await shop.db
       .updateTable('workers')
       .set({ started_at: NOW - 49 * MINUTE })
       .where('id', '=', 'successor' as string as WorkerId)
       .execute()
-    expect(await alarm('stale_workers')).toMatchObject({ crossed: false, value: 0 })
+    expect(await alarm('stale_workers')).toMatchObject({ state: 'ok', value: 0 })
   })
 })
 
@@ -163,13 +163,13 @@ test('low_stock counts what is available, and names the scarcest', async () => {
   }
   const low = (threshold: string) => alarm('low_stock', { ORDERCTL_ALARM_LOW_STOCK: threshold })
   expect(await low('5')).toMatchObject({
-    crossed: true,
+    state: 'failed',
     value: 0,
     threshold: 5,
-    message: 'Products of which 5 or fewer are available: D (0), B (4), C (5) and 1 more.',
+    message: 'Products with 5 or fewer units available: D (0), B (4), C (5) and 1 more.',
     fix: expect.stringContaining('products list --low 5'),
   })
-  expect(await low('0')).toMatchObject({ crossed: true, value: 0 })
+  expect(await low('0')).toMatchObject({ state: 'failed', value: 0 })
   await shop.db.deleteFrom('products').where('sku', '=', 'D').execute()
-  expect(await low('0')).toMatchObject({ crossed: false, value: 4 })
+  expect(await low('0')).toMatchObject({ state: 'ok', value: 4 })
 })

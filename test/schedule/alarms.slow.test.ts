@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
-import { alarmCommand } from '../../src/command-line/alarm-command.js'
+import { alarmCommandOf } from '../../src/command-line/alarm-command.js'
 import { openDatabase } from '../../src/database/connection.js'
 import { checkAlarms, TellingHangs } from '../../src/schedule/alarm-state.js'
 import { type Shop, test } from '../support/commands-shop.js'
@@ -42,6 +42,10 @@ function runOnce(shop: Shop, exec: string) {
   return shop.jsonWith(WATCHED, 'schedule', 'run', 'alarms', '--exec', exec)
 }
 
+function commandOf({ folder }: Shop, exec: string | undefined, deadlineMs?: number) {
+  return alarmCommandOf(exec, { stderr: process.stderr, environment: process.env, folder }, true, deadlineMs)
+}
+
 /**
  * Looks once, without a process for it.
  *
@@ -52,13 +56,7 @@ async function look(shop: Shop, exec?: string): Promise<string> {
   const config = shop.config(WATCHED)
   const db = await openDatabase(config.database)
   try {
-    return await checkAlarms(
-      db,
-      config,
-      exec === undefined
-        ? undefined
-        : alarmCommand(exec, { output: undefined, environment: process.env, folder: shop.folder }),
-    )
+    return await checkAlarms(db, config, commandOf(shop, exec))
   } finally {
     await db.destroy()
   }
@@ -91,7 +89,7 @@ describe.concurrent('schedule --exec', () => {
     expect(told(shop)).toEqual(['low_stock raised', 'low_stock cleared'])
     expect(outcomes.map(({ code }) => code)).toEqual([130, 130])
     const said = outcomes.map(({ stderr }) => stderr).join('')
-    expect(said.match(/low_stock raised: Products of which 5 or fewer are available: S-1 \(5\)/g)).toHaveLength(1)
+    expect(said.match(/low_stock raised: Products with 5 or fewer units available: S-1 \(5\)/g)).toHaveLength(1)
     expect(said.match(/low_stock cleared/g)).toHaveLength(1)
   })
 
@@ -265,7 +263,7 @@ describe.concurrent('schedule run alarms', () => {
       LOW_STOCK: '5',
       NAME: 'low_stock',
       STATE: 'raised',
-      MESSAGE: `Products of which 5 or fewer are available: S-1"'; touch pwned; $(touch pwned) \`touch pwned\` [31mred (4).`,
+      MESSAGE: `Products with 5 or fewer units available: S-1"'; touch pwned; $(touch pwned) \`touch pwned\` [31mred (4).`,
       FIX: expect.stringContaining('products adjust'),
       VALUE: '4',
       THRESHOLD: '5',
@@ -285,14 +283,9 @@ describe.concurrent('schedule run alarms', () => {
 
 test('a command that hangs is killed with its children', async ({ shop }) => {
   const pids = join(shop.folder, 'pids')
-  const tell = alarmCommand(`sleep 600 & echo $! > '${pids}'; wait`, {
-    output: undefined,
-    environment: process.env,
-    folder: shop.folder,
-    deadlineMs: 500,
-  })
+  const tell = commandOf(shop, `sleep 600 & echo $! > '${pids}'; wait`, 500)
   const telling = { name: 'wait', state: 'raised', message: '', fix: '', value: 1, threshold: 1, since: 0 } as const
-  await expect(tell(telling)).rejects.toThrow(TellingHangs)
+  await expect(tell?.(telling)).rejects.toThrow(TellingHangs)
   const child = Number(readFileSync(pids, 'utf8'))
   const isThere = () => {
     try {

@@ -28,19 +28,19 @@ async function ran(task: string, slot: string, { by = 'schedule' as 'schedule' |
 }
 
 test('a schedule that was never used is well', async () => {
-  expect(await alarmAt('10:00:00')).toMatchObject({ crossed: false, value: 0 })
+  expect(await alarmAt('10:00:00')).toMatchObject({ state: 'ok', value: 0 })
 })
 
 test('a slot may be missed for ten minutes', async () => {
   await ran('snapshots', '10:00:00')
   // The slot of 10:05 is missed; at 10:15 for ten minutes.
-  expect(await alarmAt('10:14:59')).toMatchObject({ crossed: false })
+  expect(await alarmAt('10:14:59')).toMatchObject({ state: 'ok' })
   expect(await alarmAt('10:15:00')).toMatchObject({
-    crossed: true,
+    state: 'failed',
     value: 1,
     message: 'No `schedule` process has run snapshots since 2026-01-01 10:00:00.',
   })
-  expect(await alarmAt('10:15:00', { ORDERCTL_ALARM_LATE_TASK_SECONDS: '601' })).toMatchObject({ crossed: false })
+  expect(await alarmAt('10:15:00', { ORDERCTL_ALARM_LATE_TASK_SECONDS: '601' })).toMatchObject({ state: 'ok' })
   expect(await alarmAt('10:15:00', { ORDERCTL_ALARM_LATE_TASK_SECONDS: 'off' })).toBeNull()
 })
 
@@ -55,11 +55,11 @@ test('several late tasks are told by the last run of any', async () => {
 
 test('a task that cron runs is never late, and a run by hand makes up for a late one', async () => {
   await ran('kpis', '08:00:00', { by: 'schedule run' })
-  expect(await alarmAt('12:00:00')).toMatchObject({ crossed: false })
+  expect(await alarmAt('12:00:00')).toMatchObject({ state: 'ok' })
   await ran('snapshots', '08:00:00')
-  expect(await alarmAt('12:00:00')).toMatchObject({ crossed: true })
+  expect(await alarmAt('12:00:00')).toMatchObject({ state: 'failed' })
   await ran('snapshots', '11:55:30', { by: 'schedule run' })
-  expect(await alarmAt('12:00:00')).toMatchObject({ crossed: false })
+  expect(await alarmAt('12:00:00')).toMatchObject({ state: 'ok' })
 })
 
 test('a task that runs just now is not late', async () => {
@@ -70,16 +70,16 @@ test('a task that runs just now is not late', async () => {
     .set({ started_at: at('08:30:00') })
     .where('ended_at', 'is', null)
     .execute()
-  expect(await alarmAt('12:00:00')).toMatchObject({ crossed: false })
+  expect(await alarmAt('12:00:00')).toMatchObject({ state: 'ok' })
 })
 
 test('a task that failed last is told, until it succeeds', async () => {
   await ran('kpis', '10:00:00', { error: 'the moon is full' })
   expect(await alarmAt('10:00:01')).toMatchObject({
-    crossed: true,
+    state: 'failed',
     value: 1,
     message: 'The task kpis failed last: the moon is full',
   })
   await ran('kpis', '10:00:30', { by: 'schedule run' })
-  expect(await alarmAt('10:00:31')).toMatchObject({ crossed: false })
+  expect(await alarmAt('10:00:31')).toMatchObject({ state: 'ok' })
 })
