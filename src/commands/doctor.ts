@@ -6,16 +6,8 @@ import { cleanText, padText } from '../terminal/text.js'
 
 export interface DoctorResult {
   ok: boolean
-  checks: {
-    name: string
-    /** False if it failed; true also if it was skipped. */
-    ok: boolean
-    /** It could not be looked at; `detail` says why. */
-    skipped: boolean
-    detail: string
-    /** What to do; null unless it failed. */
-    fix: string | null
-  }[]
+  /** `ok` is false if the check failed, and `fix` says what to do. If it was skipped, `detail` says why. */
+  checks: { name: string; ok: boolean; skipped: boolean; detail: string; fix: string | null }[]
 }
 
 export default class Doctor extends BaseCommand {
@@ -27,12 +19,7 @@ export default class Doctor extends BaseCommand {
 
   async run(): Promise<DoctorResult> {
     await this.parse(Doctor)
-    const { engines } = this.config.pjson
-    const examination = await examine({
-      nodeRange: String(engines?.node),
-      loadConfig: () => this.loadedConfig,
-      environment: this.host.environment,
-    })
+    const examination = await examine(() => this.loadedConfig, this.host.environment)
     this.#show(examination)
     const checks = [...examination.setup, ...examination.work].map(({ name, state, message, fix }) => ({
       name,

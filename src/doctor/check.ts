@@ -2,8 +2,13 @@
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 
-/** What was found: a text if all is well. Errors that are thrown become failures, too. */
-export type Found = string | { readonly message: string; readonly fix: string }
+export interface Problem {
+  readonly message: string
+  readonly fix: string
+}
+
+/** A text if all is well. An error that a check throws is a problem, too. */
+export type Found = string | Problem
 
 export interface Check {
   readonly name: string

@@ -56,95 +56,80 @@ const POSTGRES_LIMITS = sql<Limit>`
   select 'this user', (select count(*) from pg_stat_activity where usename = current_user),
     (select rolconnlimit from pg_roles where rolname = current_user)`
 
-const MYSQL_LIMITS = sql<Limit>`
-  select 'this user' as whose, @@max_user_connections as most,
-    (select count(*) from information_schema.processlist where user = substring_index(user(), '@', 1)) as used`
-
-async function readLimits(db: Database): Promise<Limit[]> {
-  if (isPostgres(db)) return (await POSTGRES_LIMITS.execute(db)).rows
-  const used = await sql<{ Value: string }>`show global status like 'Threads_connected'`.execute(db)
-  const { rows } = await sql<{ most: number }>`select @@max_connections as most`.execute(db)
-  const server = { whose: 'the server', used: Number(used.rows[0]?.Value), most: rows[0]?.most ?? 0 }
-  return [server, ...(await MYSQL_LIMITS.execute(db)).rows]
+/** Without the right PROCESS, the list of processes has only those of this user. */
+async function readMysqlLimits(db: Database): Promise<readonly Limit[]> {
+  const connected = await sql<{ Value: number }>`show global status like 'Threads_connected'`.execute(db)
+  const { rows } = await sql<Limit>`
+    select 'the server' as whose, cast(${connected.rows[0]?.Value ?? 0} as signed) as used, @@max_connections as most
+    union all
+    select 'this user', count(*), @@max_user_connections
+    from information_schema.processlist where user = substring_index(user(), '@', 1)`.execute(db)
+  return rows
 }
 
 async function checkConnections(db: Database): Promise<Found> {
-  const limits = (await readLimits(db)).filter(({ most }) => most > 0)
+  const all = isPostgres(db) ? (await POSTGRES_LIMITS.execute(db)).rows : await readMysqlLimits(db)
+  const limits = all.filter(({ most }) => most > 0)
   const message = limits.map(({ whose, used, most }) => `${used} of ${most} of ${whose}`).join(', ')
   const short = limits.find(isShort)
   if (!short) return message
   return { message, fix: `Raise the number of connections of ${short.whose}, or end clients that hold them.` }
 }
 
-interface Durable {
-  readonly name: string
-  /** With any other value, a crash of the server or its machine may lose commits or the whole database. */
-  readonly safe: readonly string[]
-}
-
-const DURABLE: readonly Durable[] = [
-  { name: 'fsync', safe: ['on'] },
-  { name: 'full_page_writes', safe: ['on'] },
-  { name: 'synchronous_commit', safe: ['on', 'local', 'remote_write', 'remote_apply'] },
-  { name: 'innodb_flush_log_at_trx_commit', safe: ['1'] },
-  { name: 'innodb_doublewrite', safe: ['ON', '1', 'DETECT_AND_RECOVER'] },
-  { name: 'sync_binlog', safe: ['1'] },
-]
-
-interface ServerSetting {
+interface NameAndValue {
   readonly name: string
   readonly value: string
 }
 
-/** PostgreSQL's as this session has them: a database and a user may have values of their own. */
+/** With any other value, a crash of the server or its machine may lose commits or the whole database. */
+const DURABLE: Readonly<Record<string, readonly string[]>> = {
+  fsync: ['on'],
+  full_page_writes: ['on'],
+  synchronous_commit: ['on', 'local', 'remote_write', 'remote_apply'],
+  innodb_flush_log_at_trx_commit: ['1'],
+  innodb_doublewrite: ['ON', '1', 'DETECT_AND_RECOVER'],
+  sync_binlog: ['1'],
+}
+
+/** On PostgreSQL as this session has them: a database and a user may have values of their own. */
 async function checkDurability(db: Database): Promise<Found> {
   if (isPostgres(db)) {
-    return judgeDurability((await sql<ServerSetting>`select name, setting as value from pg_settings`.execute(db)).rows)
+    return judgeDurability((await sql<NameAndValue>`select name, setting as value from pg_settings`.execute(db)).rows)
   }
   const { rows } = await sql<{ Variable_name: string; Value: string }>`show global variables`.execute(db)
   return judgeDurability(rows.map(({ Variable_name, Value }) => ({ name: Variable_name, value: Value })))
 }
 
-export function judgeDurability(settings: readonly ServerSetting[]): Found {
-  const values = new Map(settings.map(({ name, value }) => [name, value]))
+export function judgeDurability(settings: readonly NameAndValue[]): Found {
   // Without a binary log, it does not matter how it is written.
-  if (values.get('log_bin') !== 'ON') values.delete('sync_binlog')
-  const found = DURABLE.flatMap(({ name, safe }) => {
-    const value = values.get(name)
-    return value === undefined ? [] : [{ name, value, safe }]
-  })
+  const hasBinaryLog = settings.some(({ name, value }) => name === 'log_bin' && value === 'ON')
+  const found = settings.filter(({ name }) => DURABLE[name] && (name !== 'sync_binlog' || hasBinaryLog))
   const message = found.map(({ name, value }) => `${name} = ${value}`).join(', ')
-  const weak = found.filter(({ value, safe }) => !safe.includes(value))
+  const weak = found.filter(({ name, value }) => !DURABLE[name]?.includes(value))
   if (weak.length === 0) return message
   return {
     message: `${message}: a crash of the server may lose what was committed, also payments that were taken.`,
-    fix: `Set ${weak.map(({ name, safe }) => `${name} = ${safe[0]}`).join(', ')} on the server.`,
+    fix: `Set ${weak.map(({ name }) => `${name} = ${DURABLE[name]?.[0]}`).join(', ')} on the server.`,
   }
 }
 
-interface Encoded {
-  readonly name: string
-  readonly encoding: string
-}
-
 /** PostgreSQL has one encoding for the whole database. */
-const POSTGRES_ENCODINGS = sql<Encoded>`
-  select current_database() as name, pg_encoding_to_char(encoding) as encoding from pg_database
+const POSTGRES_ENCODINGS = sql<NameAndValue>`
+  select current_database() as name, pg_encoding_to_char(encoding) as value from pg_database
   where datname = current_database() and pg_encoding_to_char(encoding) <> 'UTF8'`
 
 /** Tables are created with utf8mb4_bin; someone may have converted them. */
-const MYSQL_ENCODINGS = sql<Encoded>`
-  select table_name as name, table_collation as encoding from information_schema.tables
+const MYSQL_ENCODINGS = sql<NameAndValue>`
+  select table_name as name, table_collation as value from information_schema.tables
   where table_schema = database() and table_collation <> 'utf8mb4_bin' order by table_name`
 
 export async function checkEncoding(db: Database): Promise<Found> {
   const { rows } = await (isPostgres(db) ? POSTGRES_ENCODINGS : MYSQL_ENCODINGS).execute(db)
-  const [first] = rows
-  if (!first) return isPostgres(db) ? 'UTF8' : 'utf8mb4_bin'
+  if (rows.length === 0) return isPostgres(db) ? 'UTF8' : 'utf8mb4_bin'
   return {
-    message: `${rows.map(({ name, encoding }) => `${name} is ${encoding}`).join(', ')}: characters are lost or confused.`,
+    message: `${rows.map(({ name, value }) => `${name} is ${value}`).join(', ')}: characters are lost or confused.`,
     fix: isPostgres(db)
       ? 'Move the tables to a database that was created with: encoding UTF8 template template0.'
-      : `Convert each: alter table ${first.name} convert to character set utf8mb4 collate utf8mb4_bin.`,
+      : `Convert each: alter table ${rows[0]?.name} convert to character set utf8mb4 collate utf8mb4_bin.`,
   }
 }

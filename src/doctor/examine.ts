@@ -7,21 +7,13 @@ import { UserError } from '../errors.js'
 import type { Finding } from '../reports/finding.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
-import type { Check, DatabaseCheck, Found } from './check.js'
+import type { Check, DatabaseCheck, Problem } from './check.js'
 import { checkDatabase, DATABASE_CHECKS } from './database.js'
 import { fileChecks } from './database-file.js'
 import { DATABASE_SERVER_CHECKS } from './database-server.js'
-import { checkConfiguration, checkNode, checkSqlite } from './installation.js'
+import { checkConfiguration, checkSqlite } from './installation.js'
 import { QUEUE_SERVER, serverChecks } from './servers.js'
 import { IMPORTS_CHECK, QUEUE_CHECK } from './work.js'
-
-interface DoctorOptions {
-  /** What package.json asks for: `>=20.19`. */
-  readonly nodeRange: string
-  /** @throws UserError if the configuration cannot be used */
-  readonly loadConfig: () => LoadedConfig
-  readonly environment: NodeJS.ProcessEnv
-}
 
 export interface Examination {
   /** Of the installation, the configuration and the servers; a cause comes before what follows from it. */
@@ -30,15 +22,18 @@ export interface Examination {
   readonly work: readonly Finding[]
 }
 
-/** Runs every check. One that fails stops no other; those that depend on it are skipped. */
-export async function examine({ nodeRange, loadConfig, environment }: DoctorOptions): Promise<Examination> {
+/**
+ * Runs every check. One that fails stops no other; those that depend on it are skipped.
+ *
+ * @param loadConfig throws a UserError if the configuration cannot be used
+ */
+export async function examine(loadConfig: () => LoadedConfig, environment: NodeJS.ProcessEnv): Promise<Examination> {
   let loaded: LoadedConfig | undefined
   const readConfiguration = () => {
     loaded = loadConfig()
     return checkConfiguration(loaded, environment)
   }
   const setup = [
-    await examineOne({ name: 'node', look: () => checkNode(nodeRange) }),
     await examineOne({ name: 'sqlite', look: checkSqlite }),
     await examineOne({ name: 'configuration', look: readConfiguration }),
   ]
@@ -73,17 +68,13 @@ function skip({ name }: Pick<Check, 'name'>, cause: string): Finding {
 
 async function examineWork(db: Database, config: Config, setup: readonly Finding[]): Promise<Finding[]> {
   const queueIsAway = setup.some(({ name, state }) => name === QUEUE_SERVER && state === 'failed')
-  let alarms: readonly Finding[] = []
-  const readAlarms = async () => {
-    alarms = await readAllAlarms(db, config, await databaseTime(db))
-    return 'read'
+  const queue = queueIsAway ? skip(QUEUE_CHECK, QUEUE_SERVER) : await examineIn(db, QUEUE_CHECK, config)
+  const imports = await examineIn(db, IMPORTS_CHECK, config)
+  try {
+    return [queue, imports, ...(await readAllAlarms(db, config, await databaseTime(db)))]
+  } catch (error) {
+    return [queue, imports, failure('alarms', explain(error, config.database))]
   }
-  return [
-    queueIsAway ? skip(QUEUE_CHECK, QUEUE_SERVER) : await examineIn(db, QUEUE_CHECK, config),
-    await examineIn(db, IMPORTS_CHECK, config),
-    ...[await examineIn(db, { name: 'alarms', look: readAlarms }, config)].filter(({ state }) => state === 'failed'),
-    ...alarms,
-  ]
 }
 
 function examineIn(db: Database, { name, look }: DatabaseCheck, config: Config): Promise<Finding> {
@@ -92,19 +83,21 @@ function examineIn(db: Database, { name, look }: DatabaseCheck, config: Config):
 
 /** @param database whose errors are explained */
 async function examineOne({ name, look }: Check, database?: DatabaseAddress): Promise<Finding> {
-  const found = await Promise.resolve()
-    .then(look)
-    .catch((error: unknown) => failureOf(error, database))
-  if (typeof found === 'string') return { name, state: 'ok', message: maskPassword(found), fix: null }
-  return { name, state: 'failed', message: maskPassword(found.message), fix: maskPassword(found.fix) }
+  try {
+    const found = await look()
+    if (typeof found !== 'string') return failure(name, found)
+    return { name, state: 'ok', message: maskPassword(found), fix: null }
+  } catch (error) {
+    return failure(name, explain(error, database))
+  }
 }
 
-function failureOf(error: unknown, database: DatabaseAddress | undefined): Exclude<Found, string> {
-  if (error instanceof UserError) return error
-  const problem = database && explainDatabaseError(error, database)
-  if (problem) return problem
-  return {
-    message: asError(error).message,
-    fix: 'Run `orderctl doctor` again. If the check still fails, report this as a bug.',
-  }
+function failure(name: string, { message, fix }: Problem): Finding {
+  return { name, state: 'failed', message: maskPassword(message), fix: maskPassword(fix) }
+}
+
+function explain(error: unknown, database: DatabaseAddress | undefined): Problem {
+  const problem = error instanceof UserError ? error : database && explainDatabaseError(error, database)
+  const fix = 'Run `orderctl doctor` again. If the check still fails, report this as a bug.'
+  return problem ?? { message: asError(error).message, fix }
 }

@@ -3,16 +3,7 @@ import SqliteDatabase from 'better-sqlite3'
 import { distance } from 'fastest-levenshtein'
 import { asError } from '../background.js'
 import type { LoadedConfig } from '../config/config.js'
-import { isOlder } from '../servers/version.js'
 import type { Found } from './check.js'
-
-/** @param range as in package.json: `>=20.19` */
-export function checkNode(range: string): Found {
-  const least = /[\d.]+/.exec(range)?.[0] ?? ''
-  const { node } = process.versions
-  if (!isOlder(node, least)) return `Node.js ${node}`
-  return { message: `Node.js ${node} is too old.`, fix: `Install Node.js ${least} or newer.` }
-}
 
 /** The module is compiled for one release of Node.js on one kind of machine. */
 export function checkSqlite(): Found {
@@ -20,7 +11,7 @@ export function checkSqlite(): Found {
     const sqlite = new SqliteDatabase(':memory:')
     const version = sqlite.prepare('select sqlite_version()').pluck().get()
     sqlite.close()
-    return `SQLite ${version}`
+    return `SQLite ${version} on Node.js ${process.versions.node}`
   } catch (error) {
     return {
       message: `better-sqlite3 does not load: ${asError(error).message}`,

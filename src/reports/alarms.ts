@@ -3,10 +3,9 @@ import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { atOneMoment } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
-import { UNSOLD_STATUSES } from '../domain/order.js'
+import { type ReviewReason, UNSOLD_STATUSES } from '../domain/order.js'
 import { countUnresolved } from '../queue/due-orders.js'
 import type { Finding } from './finding.js'
-import { describeReview } from './review.js'
 import { WORKER_STALE_MS } from './status.js'
 
 export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'schedule'
@@ -96,26 +95,32 @@ async function measureFailures(db: Database, threshold: number, now: number, con
     .filter(({ status }) => UNSOLD_STATUSES.some((one) => one === status))
     .sort((a, b) => b.orders - a.orders)
   const all = sum(settled)
-  const reasons = unsold.map(({ reason, orders }) => `${groupThousands(orders)} ${reason ?? 'unknown'}`)
-  const fix =
-    'See why with `orderctl failed list`. Once the cause is gone, `orderctl failed retry` puts them back into the queue.'
-  if (all < least) {
-    const message = `Orders settled within ${span(window)}: ${groupThousands(all)}; the alarm needs ${groupThousands(least)}.`
-    return { value: null, message, fix }
-  }
+  const isEnough = all >= least
+  const reasons = bracketed(unsold.map(({ reason, orders }) => `${groupThousands(orders)} ${reason ?? 'unknown'}`))
+  const failed = `${groupThousands(sum(unsold))} of the last ${groupThousands(all)} orders settled within ${span(window)} were not sold`
   return {
-    value: sum(unsold) / all,
-    message:
-      `${groupThousands(sum(unsold))} of the last ${groupThousands(all)} orders settled within ${span(window)} were not sold` +
-      `${reasons.length === 0 ? '' : ` (${reasons.join(', ')})`}; the alarm is at ${Number((threshold * 100).toFixed(1))} %.`,
-    fix,
+    value: isEnough ? sum(unsold) / all : null,
+    message: isEnough
+      ? `${failed}${reasons}; the alarm is at ${Number((threshold * 100).toFixed(1))} %.`
+      : `Orders settled within ${span(window)}: ${groupThousands(all)}; the alarm needs ${groupThousands(least)}.`,
+    fix: 'See why with `orderctl failed list`. Once the cause is gone, `orderctl failed retry` puts them back into the queue.',
   }
 }
 
+const REVIEWS: Readonly<Record<ReviewReason, string>> = {
+  payment_unknown: 'Ask the gateway again with `orderctl failed retry --reason payment_unknown`.',
+  poison:
+    'See which orders with `orderctl failed list --reason poison` and why in the logs of their workers; then `orderctl failed retry --reason poison`.',
+}
+
 async function measureUnresolved(db: Database, threshold: number): Promise<Measured> {
-  const { count, text, fix } = describeReview(await countUnresolved(db))
-  const message = `Orders that need review: ${text}; the alarm is at ${groupThousands(threshold)}.`
-  return { value: count, message, fix }
+  const orders = [...(await countUnresolved(db))].map(([reason, count]) => ({ reason, orders: count }))
+  const reasons = bracketed(orders.map(({ reason, orders }) => `${reason}: ${groupThousands(orders)}`))
+  return {
+    value: sum(orders),
+    message: `Orders that need review: ${groupThousands(sum(orders))}${reasons}; the alarm is at ${groupThousands(threshold)}.`,
+    fix: orders.map(({ reason }) => REVIEWS[reason]).join(' ') || REVIEWS.payment_unknown,
+  }
 }
 
 /** A worker that stopped sending heartbeats has died or hangs. One that was started since has taken its place. */
@@ -170,6 +175,10 @@ async function measureStock(db: Database, threshold: number): Promise<Measured> 
 function listed(names: readonly string[], of: number): string {
   const others = of - names.length
   return `${names.join(', ')}${others > 0 ? ` and ${groupThousands(others)} more` : ''}`
+}
+
+function bracketed(reasons: readonly string[]): string {
+  return reasons.length === 0 ? '' : ` (${reasons.join(', ')})`
 }
 
 function sum(rows: readonly { readonly orders: number }[]): number {

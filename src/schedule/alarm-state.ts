@@ -6,7 +6,6 @@ import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import type { Selectable } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
-import { inTransaction } from '../database/transaction.js'
 import { HOUR_MS } from '../domain/time.js'
 import { type Alarm, readAlarms } from '../reports/alarms.js'
 import { readScheduleAlarm } from './late-tasks.js'
@@ -54,10 +53,11 @@ export async function checkAlarms(db: Database, config: Config, tell: Tell | und
   const before = byName(await db.selectFrom('alarms').selectAll().orderBy('name').execute())
   const names = new Set([...before.keys(), ...alarms.keys()])
   const after = [...names].flatMap((name) => nextRow(before.get(name), alarms.get(name), now) ?? [])
-  await storeRows(
-    db,
-    after.filter((row) => row !== before.get(row.name)),
-  )
+  for (const row of after) {
+    if (row === before.get(row.name)) continue
+    const upsert = db.insertInto('alarms').values(row)
+    await upsert.onConflict((conflict) => conflict.column('name').doUpdateSet(row)).execute()
+  }
   if (tell) await tellAll(db, after, alarms, tell, now)
   const found = after.flatMap((row) => describe(before.get(row.name), row) ?? [])
   return found.length === 0 ? 'none raised' : found.join('; ')
@@ -83,16 +83,6 @@ function nextRow(row: AlarmRow | undefined, alarm: Alarm | undefined, now: numbe
   if (!row || row.cleared_at !== null) return row
   const quiet_checks = row.quiet_checks + 1
   return { ...row, quiet_checks, cleared_at: !alarm || quiet_checks >= QUIET_CHECKS ? now : null }
-}
-
-async function storeRows(db: Database, rows: readonly AlarmRow[]): Promise<void> {
-  if (rows.length === 0) return
-  await inTransaction(db, async (trx) => {
-    for (const row of rows) {
-      const updated = await trx.updateTable('alarms').set(row).where('name', '=', row.name).executeTakeFirst()
-      if (updated.numUpdatedRows === 0n) await trx.insertInto('alarms').values(row).execute()
-    }
-  })
 }
 
 /** @throws Error that names each alarm that could not be told */
@@ -129,11 +119,12 @@ function untold({ told, cleared_at }: AlarmRow, now: number): Telling['state'][]
 /** A raise is told with the figure that raised it, an end with the figure of this check. */
 function tellingOf(row: AlarmRow, state: Telling['state'], alarm: Alarm | undefined): Telling {
   const { name, raised_at, cleared_at } = row
-  const isRaise = state === 'raised'
   const turnedOff = { message: 'This alarm was turned off.', value: null, threshold: row.threshold }
-  const { message, value, threshold } = isRaise ? row : (alarm ?? turnedOff)
-  const since = isRaise ? raised_at : (cleared_at ?? raised_at)
-  return { name, state, message, fix: isRaise ? (alarm?.fix ?? '') : '', value, threshold, since }
+  const { message, value, threshold } = state === 'raised' ? row : (alarm ?? turnedOff)
+  const figures = { name, state, message, value, threshold }
+  return state === 'raised'
+    ? { ...figures, fix: alarm?.fix ?? '', since: raised_at }
+    : { ...figures, fix: '', since: cleared_at ?? raised_at }
 }
 
 function describe(before: AlarmRow | undefined, { name, cleared_at, message }: AlarmRow): string | undefined {

@@ -15,36 +15,31 @@ import { slotsOf, TASK_NAMES, type TaskName } from './timetable.js'
 export async function readScheduleAlarm(db: Database, config: Config, now: number): Promise<Alarm | null> {
   const graceSeconds = config['alarms.lateTaskSeconds']
   if (graceSeconds === null) return null
+  const longAgo = now - graceSeconds * 1000
   const late: { readonly task: TaskName; readonly lastSlot: number }[] = []
-  const failures: string[] = []
+  const messages: string[] = []
   for (const task of TASK_NAMES) {
     const last = await readLastRun(db, task)
     if (!last || last.state === 'running') continue
     const lastSlot = await readLastSlot(db, task)
-    if (
-      lastSlot !== null &&
-      isLate(Math.max(lastSlot, last.startedAt), slotsOf(task, config), now - graceSeconds * 1000)
-    ) {
+    if (lastSlot !== null && isLate(Math.max(lastSlot, last.startedAt), slotsOf(task, config), longAgo)) {
       late.push({ task, lastSlot })
     } else if (last.state.result === 'failed') {
-      failures.push(`The task ${task} failed last: ${last.state.message}`)
+      messages.push(`The task ${task} failed last: ${last.state.message}`)
     }
   }
-  const value = late.length + failures.length
-  if (late.length === 0) {
-    const message = value === 0 ? 'No task is late or failed last.' : failures.join(' ')
-    return alarmOf('schedule', 1, {
-      value,
-      message,
-      fix: 'Fix what the message names, then run `orderctl schedule run TASK`.',
-    })
+  const value = late.length + messages.length
+  if (late.length > 0) {
+    const since = clockAt(Math.max(...late.map(({ lastSlot }) => lastSlot)), config['schedule.timeZone'])
+    messages.unshift(`No \`schedule\` process has run ${late.map(({ task }) => task).join(', ')} since ${since}.`)
   }
-  const since = clockAt(Math.max(...late.map(({ lastSlot }) => lastSlot)), config['schedule.timeZone'])
-  const missed = `No \`schedule\` process has run ${late.map(({ task }) => task).join(', ')} since ${since}.`
   return alarmOf('schedule', 1, {
     value,
-    message: [missed, ...failures].join(' '),
-    fix: 'Start `orderctl schedule` again. If it is not meant to run, turn this alarm off: ORDERCTL_ALARM_LATE_TASK_SECONDS=off.',
+    message: messages.join(' ') || 'No task is late or failed last.',
+    fix:
+      late.length > 0
+        ? 'Start `orderctl schedule` again. If it is not meant to run, turn this alarm off: ORDERCTL_ALARM_LATE_TASK_SECONDS=off.'
+        : 'Fix what the message names, then run `orderctl schedule run TASK`.',
   })
 }
 

@@ -52,7 +52,7 @@ describe.concurrent('doctor', () => {
       ...['permissions', 'disk', 'integrity', 'copy', 'time', 'clock', 'queue', 'imports', 'alarms'].map(
         (name) => `skipped ${name}`,
       ),
-      ...['ok node', 'ok sqlite'],
+      ...['ok sqlite'],
     ])
     expect(lines[3]).toBe(
       '         Next: Run `orderctl import FILE`, which creates it, or `orderctl migrate` for an empty one.',
