@@ -1,7 +1,7 @@
 // What status and doctor say about alarms.
 import { describe, expect } from 'vitest'
-import type { DoctorResult } from '../../src/commands/doctor.js'
 import { HOUR, type Shop, test } from '../support/commands-shop.js'
+import { checksOf } from '../support/doctor.js'
 
 const NAMES = ['wait', 'failure_rate', 'unresolved', 'stale_workers', 'schedule']
 
@@ -84,10 +84,7 @@ describe.concurrent('status --alarms', () => {
 })
 
 describe.concurrent('doctor', () => {
-  const look = async (shop: Shop) => {
-    const { checks } = (await shop.json('doctor')).result as DoctorResult
-    return checks.find(({ name }) => name === 'schedule')
-  }
+  const look = async (shop: Shop) => (await checksOf(shop)).find(({ name }) => name === 'schedule')
 
   test('finds a schedule that is never used well, and one that has stopped not', async ({ shop }) => {
     expect(await look(shop)).toMatchObject({ ok: true, fix: null })

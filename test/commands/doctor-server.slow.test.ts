@@ -1,41 +1,28 @@
 // doctor on a database that a server holds. What is wrong is wrong in a database of the test's own, never on the server.
 import { describe, expect, test as plainTest } from 'vitest'
-import type { DoctorResult } from '../../src/commands/doctor.js'
 import { connect } from '../../src/database/connection.js'
 import { checkEncoding, judgeDurability } from '../../src/doctor/database-server.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { describeOnServer, describeOnServers, makeDatabase } from '../support/database-servers.js'
+import { checksOf, failure, failuresOf } from '../support/doctor.js'
 import { done, testOn } from '../support/move-scene.js'
-import type { ServerDatabase } from '../support/server-database.js'
-import type { Workplace } from '../support/workplace.js'
-
-async function checksOf(place: Workplace, environment: Record<string, string>) {
-  return ((await place.jsonWith(environment, 'doctor')).result as DoctorResult).checks
-}
-
-/** Other tests use the server, too, so how many connections it has left is not ours to say. */
-async function failuresOf(place: Workplace, { environment }: ServerDatabase, more = {}) {
-  const checks = await checksOf(place, { ...environment, ...more })
-  return checks.filter(({ name, ok, fix }) => !ok && !(name === 'connections' && fix?.includes('of the server')))
-}
-
-function failure(name: string, detail: RegExp, fix: RegExp) {
-  return { name, ok: false, skipped: false, detail: expect.stringMatching(detail), fix: expect.stringMatching(fix) }
-}
+import { shiftedClock } from '../support/shifted-clock.js'
 
 describeOnServers('doctor', (engine) => {
   const test = testOn(engine)
 
-  test('is content, and looks at nothing that only a file has', async ({ place, database }) => {
+  test('says how to make a database, and is content with it', async ({ place, database }) => {
+    expect(await failuresOf(place, database.environment)).toEqual([
+      failure('database', new RegExp(`There is no database at .*${database.name} yet`), /orderctl migrate/),
+    ])
     await done(place, database.environment, ['migrate'])
-    const checks = await checksOf(place, database.environment)
-    const details = new Map(checks.map(({ name, detail }) => [name, detail]))
+    expect(await failuresOf(place, database.environment)).toEqual([])
+    const details = new Map((await checksOf(place, database.environment)).map(({ name, detail }) => [name, detail]))
     expect([...details.keys()]).toEqual([
       ...['sqlite', 'configuration', 'database', 'database server', 'connections', 'durability', 'encoding'],
       ...['copy', 'time zone', 'clock of the database', 'queue', 'imports'],
       ...['wait', 'failure_rate', 'unresolved', 'stale_workers', 'schedule'],
     ])
-    expect(await failuresOf(place, database)).toEqual([])
     expect(details.get('database server')).toMatch(/^(PostgreSQL|MySQL|MariaDB) \d+\.[\d.]+, round trip \d+\.\d ms$/)
     expect(details.get('connections')).toMatch(/^[1-9]\d* of \d+ of the server/)
     expect(details.get('durability')).toMatch(
@@ -45,32 +32,15 @@ describeOnServers('doctor', (engine) => {
     )
   })
 
-  test('says what there is to do where there is no database yet', async ({ place, database }) => {
-    expect(await failuresOf(place, database)).toEqual([
-      failure('database', new RegExp(`There is no database at .*${database.name} yet`), /orderctl migrate/),
-    ])
-  })
-
-  test('finds a copy that was cut short', async ({ place, database }) => {
-    await done(place, database.environment, ['migrate'])
-    await database.ask("insert into settings (name, value) values ('copying_from', '/data/old.sqlite')")
-    expect(await failuresOf(place, database)).toEqual([
-      failure('copy', /unfinished copy of \/data\/old.sqlite/, /migrate --from sqlite:\/data\/old.sqlite$/),
-    ])
-  })
-
   test('finds that its own clock is another than that of the server', async ({ place, database }) => {
     await done(place, database.environment, ['migrate'])
-    const shifted = (ms: number) => {
-      const code = `const now = Date.now; Date.now = () => now() + ${ms}`
-      return { NODE_OPTIONS: `--import=${place.file(`shift${ms}.mjs`, code)}` }
-    }
-    for (const [ms, said] of [
-      [600_000, /(599|600)\.\d s behind this clock/],
-      [-600_000, /(599|600)\.\d s ahead of this clock/],
+    for (const [minutes, side] of [
+      [10, 'behind'],
+      [-10, 'ahead of'],
     ] as const) {
-      expect(await failuresOf(place, database, shifted(ms))).toEqual([
-        failure('clock of the database', said, /timedatectl/),
+      const apart = new RegExp(`(599|600)\\.\\d s ${side} this clock`)
+      expect(await failuresOf(place, { ...database.environment, ...shiftedClock(minutes) })).toEqual([
+        failure('clock of the database', apart, /timedatectl/),
       ])
     }
   })
@@ -83,14 +53,14 @@ describeOnServer('postgres', 'doctor', () => {
     await done(place, database.environment, ['migrate'])
     await database.ask(`alter database ${database.name} set synchronous_commit = off`)
     await database.ask(`alter database ${database.name} connection limit 5`)
-    expect(await failuresOf(place, database)).toEqual([
+    expect(await failuresOf(place, database.environment)).toEqual([
       failure('connections', /\d of 5 of this database/, /connections of this database/),
       failure('durability', /synchronous_commit = off: a crash/, /^Set synchronous_commit = on on the server/),
     ])
     await database.ask(`alter database ${database.name} reset synchronous_commit`)
     await database.ask(`alter database ${database.name} connection limit -1`)
     await database.ask(`alter database ${database.name} set default_transaction_read_only = on`)
-    expect(await failuresOf(place, database)).toEqual([
+    expect(await failuresOf(place, database.environment)).toEqual([
       failure('database server', /PostgreSQL .* is read-only/, /ORDERCTL_DATABASE_URL/),
     ])
   })
@@ -109,24 +79,21 @@ describeOnServer('postgres', 'doctor', () => {
 describeOnServer('mysql', 'doctor', () => {
   const test = testOn('mysql')
 
-  test('finds tables that were converted', async ({ place, database }) => {
+  test('finds tables that were converted, and a user who may have only few connections', async ({
+    place,
+    database,
+  }) => {
     await done(place, database.environment, ['migrate'])
     await database.ask('alter table customers convert to character set latin1')
     await database.ask('alter table products convert to character set utf8mb4 collate utf8mb4_general_ci')
-    expect(await failuresOf(place, database)).toEqual([
-      failure('encoding', /customers is latin1_\w+, products is utf8mb4_general_ci/, /alter table customers convert/),
-    ])
-  })
-
-  test('finds a user who may have only few connections', async ({ place, database }) => {
-    await done(place, database.environment, ['migrate'])
     const user = database.name.slice(-20)
     await database.ask(`create user ${user} identified by 'geheim' with max_user_connections 8`)
     try {
       await database.ask(`grant all on ${database.name}.* to ${user}`)
       const url = Object.assign(new URL(database.url), { username: user, password: 'geheim' }).href
-      expect(await failuresOf(place, database, { ORDERCTL_DATABASE_URL: url })).toEqual([
+      expect(await failuresOf(place, { ORDERCTL_DATABASE_URL: url })).toEqual([
         failure('connections', /[1-8] of 8 of this user/, /connections of this user/),
+        failure('encoding', /customers is latin1_\w+, products is utf8mb4_general_ci/, /alter table customers convert/),
       ])
     } finally {
       await database.ask(`drop user ${user}`)
@@ -143,11 +110,8 @@ describe('durability on MySQL', () => {
     [{ log_bin: 'ON', sync_binlog: '1' }, undefined],
     [{ log_bin: 'ON' }, 'sync_binlog = 1'],
     [{ innodb_flush_log_at_trx_commit: '2' }, 'innodb_flush_log_at_trx_commit = 1'],
-    [
-      { innodb_flush_log_at_trx_commit: '0', innodb_doublewrite: 'DETECT_ONLY' },
-      'innodb_flush_log_at_trx_commit = 1, innodb_doublewrite = ON',
-    ],
-    [{ innodb_doublewrite: '0' }, 'innodb_doublewrite = ON'],
+    [{ innodb_doublewrite: 'DETECT_ONLY' }, 'innodb_doublewrite = ON'],
+    [{ innodb_doublewrite: '0', log_bin: 'ON' }, 'innodb_doublewrite = ON, sync_binlog = 1'],
   ] as const)('with %o', ([settings, fix]) => {
     const found = judgeDurability(Object.entries({ ...SAFE, ...settings }).map(([name, value]) => ({ name, value })))
     if (fix === undefined) expect(found).toContain('innodb_flush_log_at_trx_commit = 1')
