@@ -9,8 +9,7 @@ import {
   openOrCreateDatabase,
   placeOf,
 } from './database/connection.js'
-import { readSetting, writeSetting } from './database/settings.js'
-import { UserError } from './errors.js'
+import { agreeOnTimeZone, refusePartOfCopy } from './database/refusals.js'
 import { createQueue, type QueueOptions } from './queue/create-queue.js'
 import type { Queue } from './queue/queue.js'
 import type { PublishedFigures } from './redis/figures.js'
@@ -122,28 +121,4 @@ async function createFigures(db: Database, config: Config) {
   const { PublishedFigures } = await import('./redis/figures.js')
   const place = `${placeOf(database)}${database.kind === 'sqlite' ? ` on ${hostname()}` : ''}`
   return new PublishedFigures({ db, address, prefix, timeZone, place })
-}
-
-/** Figures over a part of a shop would be wrong, and work on it would be lost. */
-async function refusePartOfCopy(db: Database): Promise<void> {
-  const from = await readSetting(db, 'copying_from')
-  if (!from) return
-  throw new UserError({
-    code: 'copy_unfinished',
-    message: `This database is an unfinished copy of ${from}.`,
-    fix: `Copy it again: orderctl migrate --from sqlite:${from}`,
-  })
-}
-
-/** Stored days are in one time zone. Figures by the days of two would add up wrongly without anyone noticing. */
-async function agreeOnTimeZone(db: Database, timeZone: string): Promise<void> {
-  const stored = await readSetting(db, 'time_zone')
-  if (stored === timeZone) return
-  if (stored === undefined) return writeSetting(db, 'time_zone', timeZone)
-  throw new UserError({
-    code: 'time_zone_changed',
-    message: `The days in this database are days in ${stored}, but the configuration says ${timeZone}.`,
-    fix: `Run \`orderctl rebuild kpis\` to file every order under its day in ${timeZone}, or set ORDERCTL_TIME_ZONE=${stored}.`,
-    exit: 2,
-  })
 }

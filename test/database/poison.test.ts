@@ -91,7 +91,7 @@ describeOnEngines(
       expect([...(await countUnresolved(place.db))]).toEqual([['poison', 1]])
       const alarms = await readAlarms(place.db, place.config(), Date.now())
       expect(alarms.find(({ name }) => name === 'unresolved')).toMatchObject({
-        crossed: true,
+        state: 'failed',
         message: 'Orders that need review: 1 (poison: 1); the alarm is at 1.',
         fix: expect.stringContaining('orderctl failed retry --reason poison'),
       })
