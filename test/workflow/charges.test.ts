@@ -6,7 +6,7 @@ import type { Currency } from '../../src/domain/money.js'
 import type { Charge, ChargeOutcome } from '../../src/payments/gateway.js'
 import { SimulatedGateway } from '../../src/payments/simulated.js'
 import { chargeAll } from '../../src/workflow/charge.js'
-import { chargesPerWorker } from '../../src/workflow/threads.js'
+import { chargesPerBatch } from '../../src/workflow/threads.js'
 
 const key = (number: number): IdempotencyKey => idempotencyKey('default', `A-${number}`, 1)
 const orders = (count: number) =>
@@ -25,7 +25,12 @@ test.each([
   { inFlightPerWorker: 20, maxInFlight: 5, concurrency: 5, share: 1 },
 ])('$concurrency workers with $inFlightPerWorker charges each keep to $maxInFlight: $share each', (limits) => {
   const { inFlightPerWorker, maxInFlight, concurrency, share } = limits
-  expect(chargesPerWorker({ inFlightPerWorker, maxInFlight }, concurrency)).toBe(share)
+  expect(
+    chargesPerBatch(
+      { 'payments.inFlightPerWorker': inFlightPerWorker, 'payments.maxInFlight': maxInFlight },
+      concurrency,
+    ),
+  ).toBe(share)
   expect(share * concurrency).toBeLessThanOrEqual(maxInFlight)
 })
 

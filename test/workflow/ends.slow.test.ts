@@ -15,14 +15,14 @@ const statuses = (place: Workplace) =>
   )
 
 describe.concurrent('workers that end, one way or another', () => {
-  test('SIGTERM finishes the batches in hand and ends with 130', async ({ place }) => {
+  test('SIGTERM finishes the batches in progress and ends with 130', async ({ place }) => {
     await importing(place, 400, SLOW)
     const worker = place.start(SLOW, 'work', '--concurrency', '2')
     await until(() => completed(place) > 0)
     worker.child.kill('SIGTERM')
     const { code, stderr } = await worker.ended
     expect(code).toBe(130)
-    expect(stderr).toContain('Finishing the batches in hand')
+    expect(stderr).toContain('Finishing the batches in progress')
     expect(inHand(place)).toBe(0)
     expect(statuses(place)).toMatchObject({ pending: expect.any(Number), completed: expect.any(Number) })
     await place.expectAuditClean()
@@ -43,7 +43,7 @@ describe.concurrent('workers that end, one way or another', () => {
     const worker = place.start({ ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '3000' }, 'work', '--drain')
     await until(() => inHand(place) > 0)
     worker.child.kill('SIGINT')
-    await worker.saw('Finishing the batches in hand')
+    await worker.saw('Finishing the batches in progress')
     worker.child.kill('SIGINT')
     expect((await worker.ended).code).toBe(130)
     await place.runWith({ ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '0' }, 'work', '--drain')
