@@ -31,32 +31,39 @@ export interface BatchResult extends Outcomes {
   readonly suspects: readonly OrderId[]
 }
 
+/** How far a batch is. */
 export interface BatchProgress {
-  /** The claim is committed, and the charges begin. */
-  claimed(token: LeaseToken): void
-  /** The gateway has answered a charge. */
-  answered(): void
-  /** All charges have been answered. */
-  charged(): void
+  /** Set once the claim is committed. */
+  token?: LeaseToken
+  isCharging: boolean
+  /** Signs of life that the thread gave since the gateway's last answer. */
+  signs: number
 }
 
 /**
  * Takes the orders that are due through the workflow. A crash between any two steps leaves orders that the next worker
  * claims when the lease ends, and charges under the same keys.
+ *
+ * @param progress kept up to date
  */
 export async function processBatch(
   db: Kysely<Schema>,
   gateway: Gateway,
   ids: readonly OrderId[],
   options: BatchOptions,
-  progress?: BatchProgress,
+  progress: BatchProgress = { isCharging: false, signs: 0 },
 ): Promise<BatchResult> {
   const { token, count, failed, setAside, suspects, orders } = await claim(db, ids, options.claim)
-  progress?.claimed(token)
+  progress.token = token
+  progress.isCharging = true
+  const onAnswer = () => {
+    progress.signs = 0
+  }
   const answers = await whileRenewing(db, { token, orders }, options.claim.leaseMs, () =>
-    chargeAll(gateway, orders, options.charge, progress),
+    chargeAll(gateway, orders, options.charge, onAnswer),
   )
-  progress?.charged()
+  progress.isCharging = false
+  progress.signs = 0
   const settled = await settle(db, { token }, answers, options.settle)
   return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRepeats() }
 }

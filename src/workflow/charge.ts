@@ -22,11 +22,11 @@ export function chargeAll(
   gateway: Gateway,
   orders: readonly ClaimedOrder[],
   { inFlight, timeoutMs }: ChargeOptions,
-  progress?: { answered(): void },
+  onAnswer?: () => void,
 ): Promise<Answer[]> {
   const charge = async (order: ClaimedOrder): Promise<Answer> => {
     const outcome = await chargeOne(gateway, order, timeoutMs)
-    progress?.answered()
+    onAnswer?.()
     return { order, outcome }
   }
   return pMap(orders, charge, { concurrency: inFlight })

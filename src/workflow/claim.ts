@@ -7,14 +7,15 @@ import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
+import { groupBy } from '../domain/batches.js'
 import { type IdempotencyKey, idempotencyKey, type OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import { OPEN_STATUSES, type OrderStatus } from '../domain/order.js'
 import { dropStrays, leaveQueue } from '../queue/due-orders.js'
 import { setAside, siftClaims } from '../queue/suspects.js'
-import type { Item } from './allocate.js'
+import type { Item, OutOfStock } from './allocate.js'
 import { dueOrders, type Held, newToken, stillDue, takeLease } from './lease.js'
-import { type OutOfStock, reserveStock, shareStock } from './stock.js'
+import { reserveStock, shareStock } from './stock.js'
 
 export interface ClaimOptions {
   readonly leaseMs: number
@@ -139,9 +140,7 @@ interface DueOrder extends ClaimedOrder {
 /** In id order, as stock is given. */
 async function findDue(db: Kysely<Schema>, ids: readonly OrderId[], now: number): Promise<DueOrder[]> {
   const orders = await dueAmong.all(db, { now, ids: JSON.stringify(ids) })
-  const itemsOf = new Map<OrderId, Item[]>(orders.map((order) => [order.id, []]))
-  for (const { orderId, ...item } of await itemsAmong.all(db, { ids: packIds(orders) }))
-    itemsOf.get(orderId)?.push(item)
+  const itemsOf = groupBy(await itemsAmong.all(db, { ids: packIds(orders) }), (item) => item.orderId)
   return orders.map((order) => ({
     ...order,
     key: idempotencyKey(order.source, order.reference, order.attempt),

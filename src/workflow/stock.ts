@@ -5,14 +5,8 @@ import { packIds, packRows } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
-import type { OrderId, ProductId } from '../domain/ids.js'
-import { allocate, type Wanting } from './allocate.js'
-
-/** An order that gets no stock, and why: `TEA: 3 wanted, 2 available`. */
-export interface OutOfStock {
-  readonly id: OrderId
-  readonly message: string
-}
+import type { ProductId } from '../domain/ids.js'
+import { type Allocation, allocate, type OutOfStock, type Stock, type Wanting } from './allocate.js'
 
 /**
  * Gives stock to the orders, in the order given, while it lasts. Locks nothing: on a server, reserveStock may find less.
@@ -20,8 +14,8 @@ export interface OutOfStock {
 export async function shareStock<Order extends Wanting>(
   db: Kysely<Schema>,
   orders: readonly Order[],
-): Promise<{ served: readonly Order[]; short: readonly OutOfStock[] }> {
-  return share(orders, await stockOf.all(db, { ids: sortedIds(unitsOf(orders)) }))
+): Promise<Allocation<Order>> {
+  return allocate(orders, await stockOf.all(db, { ids: sortedIds(unitsOf(orders)) }))
 }
 
 /**
@@ -37,7 +31,7 @@ export async function reserveStock(
   await addReservations.run(db, { ids: packIds(orders), expiresAt })
   const { served, short } = writesAlone(db)
     ? { served: orders, short: [] }
-    : share(orders, await lockedStockOf.all(db, { ids: sortedIds(unitsOf(orders)) }))
+    : allocate(orders, await lockedStockOf.all(db, { ids: sortedIds(unitsOf(orders)) }))
   if (short.length > 0) await dropReservations.run(db, { ids: packIds(short), expiresAt })
   const changes = [...unitsOf(served)].map(([product_id, units]) => ({ product_id, on_hand: 0, reserved: units }))
   await changeStock.run(db, { changes: packRows(CHANGE, changes).json })
@@ -57,22 +51,6 @@ export async function settleStock(
   })
   if (!writesAlone(db)) await lockedStockOf.all(db, { ids: sortedIds(held) })
   await changeStock.run(db, { changes: packRows(CHANGE, changes).json })
-}
-
-interface Stock {
-  readonly id: ProductId
-  readonly sku: string
-  readonly available: number
-}
-
-function share<Order extends Wanting>(orders: readonly Order[], stock: readonly Stock[]) {
-  const skus = new Map(stock.map(({ id, sku }) => [id, sku]))
-  const { served, short } = allocate(orders, new Map(stock.map(({ id, available }) => [id, available])))
-  const messages = short.map(({ id, productId, wanted, available }) => ({
-    id,
-    message: `${skus.get(productId)}: ${wanted} wanted, ${available} available`,
-  }))
-  return { served, short: messages }
 }
 
 function unitsOf(orders: readonly Wanting[]): Map<ProductId, number> {

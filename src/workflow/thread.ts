@@ -41,36 +41,9 @@ export type Answered =
       | { readonly message: string; readonly stack: string | undefined }
     ))
 
-/** A batch in progress. */
-class Progress implements BatchProgress {
-  token: LeaseToken | undefined
-  #isCharging = false
-  /** Signs of life since the last answer: counted, since no time passes for a suspended thread. */
-  signs = 0
-
-  claimed(token: LeaseToken): void {
-    this.token = token
-    this.#isCharging = true
-  }
-
-  answered(): void {
-    this.signs = 0
-  }
-
-  charged(): void {
-    this.signs = 0
-    this.#isCharging = false
-  }
-
-  /** Counts only while charges are open: waiting for database locks is not the batch's fault. */
-  countSign(): void {
-    if (this.#isCharging) this.signs += 1
-  }
-}
-
 const { config, batch, turn, connections, loaded, signMs } = workerData as ThreadOptions
 const gateway = createGateway(config)
-const inProgress = new Set<Progress>()
+const inProgress = new Set<BatchProgress>()
 let db: Promise<Database> | undefined
 
 /** Opened once, also if several batches ask for it. After a failure, the next call tries again. */
@@ -82,8 +55,9 @@ function connection(): Promise<Database> {
   return db
 }
 
+/** Counts signs, since no time passes for a suspended thread, and only of charges: waiting for locks is no fault of a batch. */
 function giveSign(): void {
-  for (const one of inProgress) one.countSign()
+  for (const one of inProgress) if (one.isCharging) one.signs += 1
   const stillMs = signMs * Math.max(0, ...[...inProgress].map((one) => one.signs))
   parentPort?.postMessage({ threadId, stillMs } satisfies SignOfLife)
 }
@@ -96,7 +70,7 @@ setInterval(giveSign, signMs).unref()
 Atomics.add(loaded, 0, 1)
 
 export default async function run(ids: readonly OrderId[]): Promise<Answered> {
-  const progress = new Progress()
+  const progress: BatchProgress = { isCharging: false, signs: 0 }
   inProgress.add(progress)
   try {
     return { result: await processBatch(await connection(), gateway, ids, batch, progress) }

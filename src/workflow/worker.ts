@@ -101,9 +101,14 @@ export class Worker {
 
   /** May be called again after a failure. */
   async #start(): Promise<true> {
-    const parts = [this.#beat, this.#publish, this.#load, this.#limitTime, this.#scale]
+    const parts = [this.#load, this.#beat, this.#publish, this.#limitTime, this.#scale]
     for (const start of parts.slice(this.#stops.length)) this.#stops.push(await start())
     return true
+  }
+
+  readonly #load = async (): Promise<Stop> => {
+    await this.#threads.start()
+    return () => this.#threads.stop()
   }
 
   readonly #beat = async (): Promise<Stop> => {
@@ -122,11 +127,6 @@ export class Worker {
     const pauseMs = (took: number) => Math.max(PUBLISH_MS, PUBLISH_SHARE * took)
     const troubles = this.#troublesOf('Updating Redis')
     return startBackground(() => figures.publish(), { pauseMs, troubles, lastRun: true }).end
-  }
-
-  readonly #load = async (): Promise<Stop> => {
-    await this.#threads.start()
-    return () => this.#threads.stop()
   }
 
   readonly #limitTime = (): Stop => {
