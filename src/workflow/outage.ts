@@ -6,10 +6,11 @@ import { explainDatabaseError } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
+import { backoffMs } from '../domain/backoff.js'
 import { EXIT, UserError } from '../errors.js'
 import type { ServerEvent } from '../queue/queue.js'
 
-/** Pause before the next attempt, in milliseconds; doubles after each failure. */
+/** Pauses before the next attempt, in milliseconds. */
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 8000
 
@@ -55,7 +56,7 @@ export async function throughOutages<Result>(
   { database, db, reached, signal, deadline = Number.POSITIVE_INFINITY, onNotice, onWaiting }: Outages,
   act: (worked: () => void) => Promise<Result>,
 ): Promise<Result | undefined> {
-  let pause = FIRST_PAUSE_MS
+  let pauses = 0
   let reported: UserError | undefined
   const worked = () => {
     if (reported && !signal.aborted) onNotice(overText(reported, reached), 'server_back')
@@ -76,7 +77,7 @@ export async function throughOutages<Result>(
       clearTimeout(working)
     }
     if (performance.now() - began > SOUND_MS) {
-      pause = FIRST_PAUSE_MS
+      pauses = 0
       if (reported?.exit === EXIT.unreachable) reported = undefined
     }
     if (reported?.code !== problem.code) {
@@ -88,8 +89,9 @@ export async function throughOutages<Result>(
       const left = deadline - performance.now()
       if (left <= 0) throw problem
       onWaiting?.(problem)
+      pauses += 1
+      const pause = backoffMs(pauses, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
       await sleep(Math.min(pause, left), undefined, { signal }).catch(() => undefined)
-      pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
     } while (db && !(await answers(db)))
     if (signal.aborted) return undefined
   }

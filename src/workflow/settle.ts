@@ -7,6 +7,7 @@ import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
+import { backoffMs } from '../domain/backoff.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { leaveQueue } from '../queue/due-orders.js'
 import type { Wanting } from './allocate.js'
@@ -27,9 +28,9 @@ export interface Settled {
   readonly postponed: number
 }
 
-/** Pause before the gateway is asked again; doubles each time. */
-const BACKOFF_MS = 1000
-const LONGEST_BACKOFF_MS = 300_000
+/** Pauses before the gateway is asked again. */
+const FIRST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 300_000
 
 /**
  * Settles the orders that the lease is still on. Another worker that has claimed one of them asks the gateway with the same
@@ -103,7 +104,7 @@ async function postpone(
     .execute()
   const rows = payments.map(({ id, unanswered, message }) => ({
     id,
-    due_at: now + Math.min(BACKOFF_MS * 2 ** (unanswered - 1), LONGEST_BACKOFF_MS),
+    due_at: now + backoffMs(unanswered, FIRST_PAUSE_MS, LONGEST_PAUSE_MS),
     reason: unanswered >= attempts ? ('payment_unknown' as const) : null,
     message,
   }))

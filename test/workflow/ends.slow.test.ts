@@ -1,18 +1,11 @@
 // Workers that are interrupted, killed or stopped while orders are in progress.
 import { describe, expect } from 'vitest'
-import { completed, importing, inHand, SLOW } from '../support/drain.js'
+import { completed, importing, inHand, SLOW, statuses } from '../support/drain.js'
 import { until } from '../support/until.js'
-import { csv, line, test, type Workplace } from '../support/workplace.js'
+import { csv, line, test } from '../support/workplace.js'
 
 const ALL_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
 const NONE_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }
-
-const statuses = (place: Workplace) =>
-  Object.fromEntries(
-    place
-      .rows('select status, count(*) as count from orders group by status')
-      .map((row) => Object.values(row as object) as [string, number]),
-  )
 
 describe.concurrent('workers that end, one way or another', () => {
   test('SIGTERM finishes the batches in progress and ends with 130', async ({ place }) => {
