@@ -1,5 +1,5 @@
 // One batch, from delivery to settlement: claim and reserve, charge, settle.
-import type { Kysely } from '../database/kysely.js'
+import type { Kysely } from 'kysely'
 import type { Schema } from '../database/schema.js'
 import { takeRepeats } from '../database/transaction.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'

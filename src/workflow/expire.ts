@@ -1,7 +1,8 @@
 // Reservations that have expired: their orders are rolled back, and their stock is released.
+
+import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import type { Kysely } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'

@@ -1,8 +1,9 @@
 // Orders that were not sold: which they are and why, retrying them, and clearing them from the list. The list has failed and
 // rolled-back orders until a person clears them, and open orders that wait for a person (REVIEW_REASONS).
+
+import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
-import type { ExpressionBuilder, Kysely } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'

@@ -1,8 +1,8 @@
 // The lease of a batch on its orders, in due_orders: until when it lasts, and the fence that keeps late batches out.
 import { randomBytes } from 'node:crypto'
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import { startBackground } from '../background.js'
 import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
-import { type Kysely, type SelectQueryBuilder, sql } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
 import { besideIds, isAmong } from '../database/row-source.js'

@@ -1,10 +1,10 @@
 // Outages: a server that is away, a full disk, a database file that another process locks. They pass by themselves and lose
 // nothing, so commands that run for long wait and go on.
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
 import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { backoffMs } from '../domain/backoff.js'
 import { EXIT, UserError } from '../errors.js'

@@ -1,7 +1,8 @@
 // The second transaction of a batch: the gateway's answers become money, stock and sales figures, behind the fence of the
 // lease.
+
+import type { Expression, Kysely } from 'kysely'
 import { databaseTime } from '../database/engine.js'
-import type { Expression, Kysely } from '../database/kysely.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'

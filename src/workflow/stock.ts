@@ -1,6 +1,7 @@
 // What a batch does to stock: reserves it for orders, lets it leave the shop, or releases it.
+
+import { type Kysely, sql } from 'kysely'
 import { forUpdate, writesAlone } from '../database/engine.js'
-import { type Kysely, sql } from '../database/kysely.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'

@@ -1,8 +1,9 @@
 // A worker process: consumes the queue with a pool of threads. Its parts start in order and stop in reverse, and it reports
 // everything as one stream of events.
+
+import type { Kysely } from 'kysely'
 import { asError, startBackground, Troubles } from '../background.js'
 import type { Config } from '../config/config.js'
-import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
 import { countWaiting } from '../queue/due-orders.js'
