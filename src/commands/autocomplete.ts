@@ -1,9 +1,7 @@
 // `autocomplete`: the script with which a shell completes the command line.
-import { basename } from 'node:path'
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
 import { SCRIPTS, SHELLS, type Shell } from '../command-line/completion-shells.js'
-import { usageError } from '../errors.js'
 
 /** Where each shell looks for the script. */
 const PLACES: Readonly<Record<Shell, string>> = {
@@ -24,25 +22,15 @@ zsh needs a line in ~/.zshrc before compinit: fpath=(~/.zfunc $fpath)`
   static override examples = SHELLS.map((shell) => `<%= config.bin %> autocomplete ${shell} > ${PLACES[shell]}`)
 
   static override args = {
-    shell: Args.option({ options: SHELLS, description: 'the shell [default: your login shell]' })(),
+    shell: Args.option({ options: SHELLS })({ required: true, description: 'the shell' }),
   }
 
   async run(): Promise<{ shell: Shell; script: string }> {
-    const { args } = await this.parse(Autocomplete)
-    const login = this.host.environment['SHELL'] ?? ''
-    const shell = args.shell ?? SHELLS.find((known) => known === basename(login))
-    if (!shell) {
-      throw usageError({
-        code: 'unknown_shell',
-        message: `No shell was named, and ${login ? `completion does not support yours (${login})` : 'SHELL is not set'}.`,
-        fix: `Name it: orderctl autocomplete ${SHELLS.join(', or ')}.`,
-      })
-    }
+    const { shell } = (await this.parse(Autocomplete)).args
     const script = SCRIPTS[shell]
     if (!this.jsonEnabled()) this.host.stdout.write(script)
-    if (this.host.stdout.isTTY) {
-      this.note(`\nThis is the script. To install it: orderctl autocomplete ${shell} > ${PLACES[shell]}`)
-    }
+    const isShown = this.host.stdout.isTTY
+    if (isShown) this.note(`\nThis is the script. To install it: orderctl autocomplete ${shell} > ${PLACES[shell]}`)
     return { shell, script }
   }
 }

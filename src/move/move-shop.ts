@@ -56,6 +56,8 @@ export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage:
     }
   } catch (error) {
     const code = errorCode(error) ?? ''
+    if (['23505', 'ER_DUP_ENTRY'].includes(code))
+      throw again('copy_disturbed', `Something else writes to ${placeOf(to)}.`)
     throw explainDatabaseError(error, code.startsWith('SQLITE_') ? from : to) ?? error
   } finally {
     await source.destroy()

@@ -1,66 +1,43 @@
 // `autocomplete`: the scripts, in the shells that they are for.
 import { readdirSync } from 'node:fs'
 import { describe, expect } from 'vitest'
-import { isInstalled, openTerminal, SHELLS, startShell } from '../support/shells.js'
-import { test, type Workplace } from '../support/workplace.js'
+import { SHELLS } from '../../src/command-line/completion-shells.js'
+import { isInstalled, startShell } from '../support/shells.js'
+import { test } from '../support/workplace.js'
 
-async function scriptFor(place: Workplace, shell: string): Promise<string> {
-  const { code, stdout, stderr } = await place.run('autocomplete', shell)
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-  return stdout
-}
-
-const PROPOSALS: readonly (readonly [line: string, ...words: string[]])[] = [
-  ['orderctl fai', 'failed'],
-  ['orderctl failed ', 'clear', 'list', 'retry'],
-  ['orderctl failed list --s', '--since', '--sku', '--source'],
-  ['orderctl failed list --reason de', 'declined'],
-  ['orderctl failed list --reason=de', 'declined'],
-  ['orderctl schedule run k', 'kpis'],
-  ['orderctl import --dry-run o', 'orders.csv'],
-  ['orderctl import --rejects=o', 'orders.csv'],
-  ['orderctl orders show o'],
+/** What is typed, Tab included, and what then stands on the command line. */
+const LINES: readonly (readonly [keys: string, expected: string])[] = [
+  ['orderctl fai\tre\t', 'orderctl failed retry'],
+  ['orderctl failed list --reas\t', 'orderctl failed list --reason'],
+  ['orderctl failed list --reason de\t', 'orderctl failed list --reason declined'],
+  ['orderctl failed list --reason=de\t', 'orderctl failed list --reason=declined'],
+  ['orderctl schedule run k\t', 'orderctl schedule run kpis'],
+  ['orderctl import --dry-run my\t', 'orderctl import --dry-run my\\ orders.csv'],
+  ['orderctl import --rejects=my\t', 'orderctl import --rejects=my\\ orders.csv'],
+  // Anything may stand here: no word and no file is proposed.
+  ['orderctl orders show my\t!', 'orderctl orders show my!'],
   // Nothing that is typed is run before Enter.
-  ['orderctl failed $(touch ran-1) `touch ran-2` re'],
-  ['orderctl failed (touch ran-3) re'],
+  ['orderctl failed $(touch ran) `touch ran` re\t!', 'orderctl failed $(touch ran) `touch ran` re!'],
+  ['orderctl failed (touch ran) re\t!', 'orderctl failed (touch ran) re!'],
 ]
 
 describe.each(SHELLS)('%s', (shell) => {
-  test.skipIf(!isInstalled(shell))('proposes commands, flags, values and files', async ({ place, onTestFinished }) => {
-    place.file('orders.csv', '')
-    const running = await startShell(shell, await scriptFor(place, shell), place.folder)
+  test.skipIf(!isInstalled(shell))('completes commands, flags, values and files', async ({ place, onTestFinished }) => {
+    place.file('my orders.csv', '')
+    const { code, stdout, stderr } = await place.run('autocomplete', shell)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const running = await startShell(shell, stdout, place.folder)
     onTestFinished(() => running.close())
-    for (const [line, ...words] of PROPOSALS)
-      expect([line, ...(await running.propose(line)).sort()]).toEqual([line, ...words])
-    expect(readdirSync(place.folder).filter((name) => name.startsWith('ran'))).toEqual([])
+    for (const [keys, expected] of LINES) await running.expectLine(keys, expected)
+    expect(readdirSync(place.folder)).not.toContain('ran')
   })
 })
 
-test.skipIf(!isInstalled('bash'))('bash leaves names with spaces to Readline', async ({ place, onTestFinished }) => {
-  place.file('my orders.csv', '')
-  const file = place.file('script', await scriptFor(place, 'bash'))
-  const terminal = openTerminal('bash', ['--norc', '--noprofile', '-i'], place.folder)
-  onTestFinished(() => terminal.close())
-  terminal.type(`source ${file}; echo LOADED-$((1 + 1))\r`)
-  await terminal.saw('LOADED-2')
-  terminal.type('orderctl import my\t')
-  await terminal.saw('orderctl import my\\ orders.csv')
-  terminal.type('\x15orderctl failed list --reason=dec\t')
-  await terminal.saw('--reason=declined')
-})
-
-test('takes the login shell by default, and asks for a name if it does not know it', async ({ place }) => {
-  const fish = await place.runWith({ SHELL: '/usr/bin/fish' }, 'autocomplete')
-  expect(fish).toMatchObject({ code: 0, stdout: expect.stringContaining('complete -c orderctl') })
-  const other = await place.runWith({ SHELL: '/bin/tcsh' }, 'autocomplete')
-  expect(other).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('orderctl autocomplete bash') })
-  const wrong = await place.run('autocomplete', 'bsh')
-  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('Did you mean "bash"?') })
-})
-
-test('gives the script under --json, and the way to install it in the help', async ({ place }) => {
-  const { result } = await place.json('autocomplete', 'zsh')
-  expect(result).toEqual({ shell: 'zsh', script: await scriptFor(place, 'zsh') })
+test('autocomplete gives the script under --json, and the way to install it in the help', async ({ place }) => {
+  const { stdout: script } = await place.run('autocomplete', 'zsh')
+  expect(await place.json('autocomplete', 'zsh')).toEqual({ code: 0, result: { shell: 'zsh', script } })
   const { stdout } = await place.run('autocomplete', '--help')
   expect(stdout).toContain('orderctl autocomplete bash > ~/.local/share/bash-completion/completions/orderctl')
+  const wrong = await place.run('autocomplete', 'bsh')
+  expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('Did you mean "bash"?') })
 })

@@ -1,22 +1,24 @@
 // A copy that is killed, overtaken or made from a file in use is never taken for the shop, and is made again.
-import { afterAll, beforeAll, expect } from 'vitest'
+import { copyFileSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { beforeAll, expect } from 'vitest'
 import { describeOnServers } from '../support/database-servers.js'
-import { done, hashOf, MadeFile, rowsOf, type ServerDatabase, testOn } from '../support/move-scene.js'
+import { done, hashOf, makeFile, rowsOf, type ServerDatabase, testOn } from '../support/move-scene.js'
 import { PseudoTerminal } from '../support/pseudo-terminal.js'
 import { until } from '../support/until.js'
 import { csv, line, type Running, Workplace } from '../support/workplace.js'
 
-let big: MadeFile
+let big: string
 beforeAll(async () => {
-  big = await MadeFile.from(async (place) => {
+  big = await makeFile(async (place) => {
     const lines = Array.from({ length: 10_000 }, (_, index) =>
       line({ order: `O-${index}`, customer: `C-${index % 5000}`, sku: `S-${index % 50}` }),
     )
     await done(place, { ORDERCTL_INITIAL_STOCK: '1000000' }, ['import', place.file('big.csv', csv(...lines))])
     await done(place, {}, ['work', '--drain'])
   })
+  return () => rmSync(dirname(big), { recursive: true })
 })
-afterAll(() => big.remove())
 
 describeOnServers('a copy', (engine) => {
   const test = testOn(engine)
@@ -24,7 +26,7 @@ describeOnServers('a copy', (engine) => {
 
   /** A copy that is stopped with orders in it, and not all. */
   async function stoppedCopy(place: Workplace, database: ServerDatabase): Promise<Running> {
-    big.copyTo(place)
+    copyFileSync(big, place.databasePath)
     const copying = place.start(database.environment, ...argsOf(place))
     await until(async () => (await database.count('orders')) > 0)
     copying.child.kill('SIGSTOP')

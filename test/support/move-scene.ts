@@ -1,6 +1,6 @@
 // A shop in a file in which everything has happened that a copy may meet, and the database that it is copied to.
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test as plainTest } from 'vitest'
@@ -11,30 +11,17 @@ import { csv, line, Workplace } from './workplace.js'
 /** Quotes, backslashes, what templates and patterns are made of, letters of four bytes, and control characters. */
 export const ODD = `O'Hara "Ännä" \\ \\n %_ $1 ? {} 😀 \u0001\u001b[31m\u007f\t\u2028 end`
 
-/** A file that is made once and copied for each test. */
-export class MadeFile {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'orderctl-move-'))
-  readonly path = join(this.#folder, 'made.sqlite')
-
-  static async from(make: (place: Workplace) => Promise<void>): Promise<MadeFile> {
-    const made = new MadeFile()
-    const place = new Workplace()
-    try {
-      await make(place)
-      place.db.pragma('wal_checkpoint(truncate)')
-      copyFileSync(place.databasePath, made.path)
-    } finally {
-      place.close()
-    }
-    return made
-  }
-
-  copyTo(place: Workplace): void {
-    copyFileSync(this.path, place.databasePath)
-  }
-
-  remove(): void {
-    rmSync(this.#folder, { recursive: true })
+/** @returns the path of a file that is made once, to be copied for each test */
+export async function makeFile(make: (place: Workplace) => Promise<void>): Promise<string> {
+  const path = join(mkdtempSync(join(tmpdir(), 'orderctl-move-')), 'made.sqlite')
+  const place = new Workplace()
+  try {
+    await make(place)
+    place.db.pragma('wal_checkpoint(truncate)')
+    copyFileSync(place.databasePath, path)
+    return path
+  } finally {
+    place.close()
   }
 }
 
