@@ -1,6 +1,6 @@
-// Proves on a live database what must always hold. Reads one consistent snapshot and stops nobody from working.
+// Proves on a live database what must always hold. Reads one consistent snapshot and blocks no writer.
 
-import type { SelectQueryBuilder } from 'kysely'
+import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
@@ -19,9 +19,9 @@ interface Check {
   /** The figure over all rows; the time zone's name for the check of that. */
   readonly expected: number | string
   readonly actual: number | string
-  /** Rows that differ: the figures over all may agree although rows differ. */
+  /** Rows that differ; the figures over all rows may still agree. */
   readonly differences: number
-  /** Some of what differs, by the name that people know it by. */
+  /** Some of what differs, by the names that people use. */
   readonly examples: readonly string[]
 }
 
@@ -30,7 +30,7 @@ export interface Audit {
   readonly differences: number
 }
 
-/** Figures that are published elsewhere, too. */
+/** Figures that are also published elsewhere. */
 export interface FiguresCopy {
   /** Publishes all of them again. */
   rebuild(): Promise<void>
@@ -40,7 +40,7 @@ export interface FiguresCopy {
 
 const MOST_EXAMPLES = 5
 
-/** Rows of the sales figures that are not those of the completed orders. */
+/** Counts rows of the sales figures that differ from the completed orders. */
 export function countSalesDifferences(db: Database): Promise<number> {
   return atOneMoment(db, async (snapshot) => {
     let differences = 0
@@ -86,19 +86,28 @@ async function checkPromise(db: Database, promise: DataPromise, currencies: read
       eb.fn.sum<number | null>('differs').as('differences'),
     ])
     .executeTakeFirstOrThrow()
-  const differences = sums.differences ?? 0
-  const examples = differences === 0 ? [] : await findExamples(db, promise, currencies)
+  const { expected, actual, differences } = sums
+  const examples = differences ? await findExamples(db, promise, currencies) : []
   return {
     name,
     about,
-    ok: differences === 0,
-    expected: sums.expected ?? 0,
-    actual: sums.actual ?? 0,
-    differences,
+    ok: !differences,
+    expected: expected ?? 0,
+    actual: actual ?? 0,
+    differences: differences ?? 0,
     examples,
   }
 }
 
+/** Tables of the things that promises are about, and the columns that name them for people. */
+const NAMES: Record<DataPromise['of'], readonly [table: keyof Schema, column: string]> = {
+  order: ['orders', 'reference'],
+  product: ['products', 'sku'],
+  customer: ['customers', 'customer_id'],
+  import: ['imports', 'file'],
+}
+
+/** What is not there is known by its key alone. */
 async function findExamples(db: Database, promise: DataPromise, currencies: readonly Currency[]): Promise<string[]> {
   const differing = db
     .selectFrom(promise.compare(db, currencies))
@@ -107,35 +116,11 @@ async function findExamples(db: Database, promise: DataPromise, currencies: read
     .where('differs', '=', 1)
     .orderBy('id')
     .limit(MOST_EXAMPLES)
-  const rows = await namesOf(db.selectFrom(differing.as('differing')).orderBy('differing.id'), promise.of)
-  return rows.map(({ name }) => name)
-}
-
-type Differing = SelectQueryBuilder<Schema & { differing: { id: number } }, 'differing', object>
-
-function namesOf(differing: Differing, kind: DataPromise['of']): Promise<{ name: string }[]> {
-  switch (kind) {
-    case 'order':
-      return namesOfOrders(differing)
-    case 'product':
-      return differing.innerJoin('products', 'products.id', 'differing.id').select('products.sku as name').execute()
-    case 'customer':
-      return differing
-        .innerJoin('customers', 'customers.id', 'differing.id')
-        .select('customers.customer_id as name')
-        .execute()
-    case 'import':
-      return differing.innerJoin('imports', 'imports.id', 'differing.id').select('imports.file as name').execute()
-  }
-}
-
-/** One that is not there is known by its key alone. */
-async function namesOfOrders(differing: Differing): Promise<{ name: string }[]> {
-  const rows = await differing
-    .leftJoin('orders', 'orders.id', 'differing.id')
-    .select(['differing.id', 'orders.reference'])
-    .execute()
-  return rows.map(({ id, reference }) => ({ name: reference ?? `#${id}` }))
+  const [table, column] = NAMES[promise.of]
+  const { rows } = await sql<{ readonly id: number; readonly name: string | null }>`
+    select differing.id, named.${sql.ref(column)} as name from ${differing} as differing
+    left join ${sql.table(table)} as named on named.id = differing.id order by differing.id`.execute(db)
+  return rows.map(({ id, name }) => name ?? `#${id}`)
 }
 
 async function currenciesOfOrders(db: Database): Promise<Currency[]> {

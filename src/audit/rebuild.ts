@@ -1,10 +1,10 @@
-// Writes anew what is derived: sales figures, business days, the queue; and, where a repair is asked for, orders' totals
-// and products' stock.
+// Recomputes what is derived: sales figures, business days, the queue; a repair also orders' totals and products' stock.
 
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
-import { isAlive } from '../database/lease-holder.js'
+import { isAlive } from '../database/lease.js'
 import { packRows } from '../database/packed-rows.js'
+import { pagesOf } from '../database/pages.js'
 import { rowSource } from '../database/row-source.js'
 import { readSetting } from '../database/settings.js'
 import { inTransaction } from '../database/transaction.js'
@@ -95,66 +95,54 @@ async function refileByTimeZone(db: Database, timeZone: string): Promise<number>
 }
 
 /**
- * Orders that no worker would find fall due, save those that wait for a person or for the end of their import; and what
- * no worker may claim leaves the queue, where it has no business. Returns how many fell due.
+ * Lets orders fall due that no worker would find, except those that wait for a person or for the end of their import, and
+ * removes from the queue what no worker may claim. Returns how many fell due.
  */
 async function releaseOrders(db: Database): Promise<number> {
-  let published = 0
   await tidyQueue(db)
-  for (let last = BEFORE_ALL; ; ) {
-    const page = await db
-      .selectFrom('orders')
-      .innerJoin('imports', 'imports.id', 'orders.import_id')
-      .leftJoin('due_orders', 'due_orders.order_id', 'orders.id')
-      .select('orders.id')
-      .where('orders.id', '>', last)
-      .where(mayBeDue)
-      .where('due_orders.order_id', 'is', null)
-      .where('imports.status', '=', 'finished')
-      .orderBy('orders.id')
-      .limit(PAGE)
-      .execute()
-    const end = page.at(-1)
-    if (!end) return published
-    const ids = page.map(({ id }) => id)
+  const lost = db
+    .selectFrom('orders')
+    .innerJoin('imports', 'imports.id', 'orders.import_id')
+    .leftJoin('due_orders', 'due_orders.order_id', 'orders.id')
+    .select('orders.id')
+    .where(mayBeDue)
+    .where('due_orders.order_id', 'is', null)
+    .where('imports.status', '=', 'finished')
+    .orderBy('orders.id')
+    .limit(PAGE)
+  let published = 0
+  for await (const page of pagesOf((after: OrderId) => lost.where('orders.id', '>', after).execute(), idOf)) {
+    const ids = page.map(idOf)
     published += await inTransaction(db, async (trx) => {
       // Another rebuild, or a retry, may be at the same orders.
       await lockOrders(trx, ids)
       return makeDue(trx, ids, await databaseTime(trx))
     })
-    last = end.id
   }
+  return published
 }
 
-/** Found without a lock, which workers would have to wait for, and looked at again under one. */
+const idOf = ({ id }: { readonly id: OrderId }): OrderId => id
+
+/** Found without a lock, so that no worker waits, and looked at again under one. */
 async function tidyQueue(db: Database): Promise<void> {
   for (const page of inBatches(await findStrays(db), PAGE)) {
     await inTransaction(db, async (trx) => {
-      await lockInQueue(
-        trx,
-        page.map(({ id }) => id),
-      )
+      await lockInQueue(trx, page.map(idOf))
       await dropStrays(trx, page)
     })
   }
 }
 
-/** Tells the queue about every order that is due: it may have lost some. */
+/** Publishes every order that is due: the queue may have lost some. */
 async function republishDue(db: Database, queue: Queue): Promise<void> {
-  for (let last = BEFORE_ALL; ; ) {
-    const page = await db
-      .selectFrom('due_orders')
-      .select('order_id')
-      .where('order_id', '>', last)
+  const due = db.selectFrom('due_orders').select('order_id as id').orderBy('order_id').limit(PAGE)
+  const read = async (after: OrderId) =>
+    due
+      .where('order_id', '>', after)
       .where('due_at', '<=', await databaseTime(db))
-      .orderBy('order_id')
-      .limit(PAGE)
       .execute()
-    const end = page.at(-1)
-    if (!end) return
-    await queue.publish(page.map(({ order_id }) => order_id))
-    last = end.order_id
-  }
+  for await (const page of pagesOf(read, idOf)) await queue.publish(page.map(idOf))
 }
 
 async function repairTotals(trx: Database): Promise<void> {
@@ -202,21 +190,14 @@ async function replaceSales(trx: Database): Promise<void> {
     .execute()
 }
 
-/** Orders after `after`, a page at a time: no page holds up other writers for long. */
+/** Files orders newer than `after`, page by page, so that other writers do not wait for long. */
 async function refileOrders(db: Database, timeZone: string, after: OrderId): Promise<{ last: OrderId; moved: number }> {
+  const orders = db.selectFrom('orders').select(['id', 'ordered_at', 'business_day']).orderBy('id').limit(PAGE)
   let last = after
   let moved = 0
-  for (;;) {
-    const page = await db
-      .selectFrom('orders')
-      .select(['id', 'ordered_at', 'business_day'])
-      .where('id', '>', last)
-      .orderBy('id')
-      .limit(PAGE)
-      .execute()
-    const end = page.at(-1)
-    if (!end) return { last, moved }
-    last = end.id
+  const read = (id: OrderId) => orders.where('id', '>', id).execute()
+  for await (const page of pagesOf(read, idOf, after)) {
+    last = page.at(-1)?.id ?? last
     const filed = page
       .map(({ id, ordered_at, business_day }) => ({ id, before: business_day, day: businessDay(ordered_at, timeZone) }))
       .filter(({ before, day }) => before !== day)
@@ -229,13 +210,14 @@ async function refileOrders(db: Database, timeZone: string, after: OrderId): Pro
       .execute()
     moved += filed.length
   }
+  return { last, moved }
 }
 
 async function refuseWhileImporting(db: Database): Promise<void> {
   const open = await db
     .selectFrom('imports')
     .select(['file', 'host', 'pid', 'lease_until'])
-    .where('status', 'in', ['reading', 'releasing'])
+    .where('ended_at', 'is', null)
     .execute()
   const now = await databaseTime(db)
   const running = open.find((run) => isAlive(run, now))

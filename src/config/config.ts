@@ -2,7 +2,7 @@
 // sees typed ones.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { distance } from 'fastest-levenshtein'
+import { nearest } from '../domain/nearest.js'
 import { errorCode, type UserError, usageError } from '../errors.js'
 import { SETTINGS } from './settings.js'
 
@@ -12,7 +12,7 @@ export type Config = { readonly [Key in SettingKey]: ReturnType<(typeof SETTINGS
 const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[]
 
 /** One line of `orderctl config`. */
-export interface ResolvedSetting {
+interface ResolvedSetting {
   readonly key: SettingKey
   readonly value: string
   /** `default`, the environment variable's name, or the file's path. */
@@ -79,14 +79,6 @@ function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Con
 /** The text with the passwords of its URLs as `***`, fit to be shown: before the last `@`, and in a query. */
 export function maskPassword(text: string): string {
   return text.replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@').replace(/([?&]\w*pass\w*=)[^&\s"']*/gi, '$1***')
-}
-
-/** The candidate that a mistyped word most likely means, if any is near. */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const near = candidates
-    .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.edits - b.edits)[0]
-  return near && near.edits <= Math.max(2, Math.floor(word.length / 3)) ? near.candidate : undefined
 }
 
 interface Found {

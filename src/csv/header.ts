@@ -1,25 +1,15 @@
-// The first line -> where each column stands. Columns are found by name, in any order, among others.
+// The first line -> where each column is. Columns are found by name, in any order; other columns are ignored.
 import { CsvError } from 'csv-parse'
 import { parse } from 'csv-parse/sync'
-import { nearest } from '../config/config.js'
-import { usageError } from '../errors.js'
-import { MAX_RECORD_BYTES } from './records.js'
+import { nearest } from '../domain/nearest.js'
+import { type UserError, usageError } from '../errors.js'
+import { recordDelimiter } from './records.js'
 
-export const COLUMNS = [
-  'order_id',
-  'customer_id',
-  'customer_name',
-  'product_sku',
-  'product_name',
-  'quantity',
-  'unit_price',
-  'currency',
-  'order_date',
-] as const
-export type ColumnName = (typeof COLUMNS)[number]
-
-/** Where each column stands among the cells of a line. */
-export type ColumnPositions = Readonly<Record<ColumnName, number>>
+/** The columns that a kind of file may have, and those that it must have. */
+export interface Layout<Column extends string> {
+  readonly columns: readonly Column[]
+  readonly needed: readonly Column[]
+}
 
 export interface Header {
   readonly cells: readonly string[]
@@ -32,7 +22,7 @@ export interface Header {
 }
 
 /**
- * Reads the first line that is not blank; a byte order mark before it is no part of it.
+ * Reads the first line that is not blank, after a byte order mark if there is one.
  *
  * @param first the file's first block
  */
@@ -45,8 +35,7 @@ export function readHeader(first: Buffer, file: string): Header {
       info: true,
       relax_column_count: true,
       skip_records_with_empty_values: true,
-      max_record_size: MAX_RECORD_BYTES,
-      record_delimiter: lineEnding === '\r' ? '\r' : ['\r\n', '\n'],
+      record_delimiter: recordDelimiter(lineEnding),
     }) as unknown as { record: string[]; info: { bytes: number } }[]
     const bytes = header?.info.bytes ?? first.length
     const lines = first.subarray(0, bytes).toString('latin1').split(lineEnding).length - 1
@@ -56,23 +45,23 @@ export function readHeader(first: Buffer, file: string): Header {
     throw usageError({
       code: 'bad_header',
       message: `The first line of ${file} cannot be read as CSV: ${error.message}.`,
-      fix: `Make it the names of the columns, separated by commas: ${COLUMNS.join(',')}.`,
+      fix: 'Make it the names of the columns, separated by commas.',
     })
   }
 }
 
 /**
- * Where each wanted column stands in the header, -1 where it does not; case and surrounding blanks do not matter.
+ * Where each column of the layout is among the cells, -1 if it is missing. Case and surrounding blanks do not matter.
  *
- * @throws UserError where one stands there twice
+ * @throws UserError if a needed column is missing, or any is there twice
  */
-export function locateColumns<Column extends string>(
+export function findColumns<Column extends string>(
   cells: readonly string[],
-  wanted: readonly Column[],
+  layout: Layout<Column>,
   file: string,
 ): Record<Column, number> {
   const names = cells.map((cell) => cell.trim().toLowerCase())
-  const twice = wanted.find((column) => names.indexOf(column) !== names.lastIndexOf(column))
+  const twice = layout.columns.find((column) => names.indexOf(column) !== names.lastIndexOf(column))
   if (twice) {
     throw usageError({
       code: 'column_twice',
@@ -80,42 +69,39 @@ export function locateColumns<Column extends string>(
       fix: 'Remove or rename one of the two, so that it is clear which one counts.',
     })
   }
-  return Object.fromEntries(wanted.map((column) => [column, names.indexOf(column)])) as Record<Column, number>
+  const missing = layout.needed.filter((column) => !names.includes(column))
+  if (missing.length > 0) throw missingColumns(cells, layout, missing, file)
+  return Object.fromEntries(layout.columns.map((column) => [column, names.indexOf(column)])) as Record<Column, number>
 }
 
-/**
- * Finds the columns of an orders file in its header's cells.
- *
- * @throws UserError naming the columns found, those wanted, and the likeliest match
- */
-export function findColumns(cells: readonly string[], file: string): ColumnPositions {
-  const columns = locateColumns(cells, COLUMNS, file)
-  const missing = COLUMNS.filter((column) => columns[column] === -1)
-  if (missing.length === 0) return columns
+function missingColumns(
+  cells: readonly string[],
+  { columns, needed }: Layout<string>,
+  missing: readonly string[],
+  file: string,
+): UserError {
   const found = cells.map((cell) => cell.trim())
-  throw missingColumns(file, found, missing)
-}
-
-function missingColumns(file: string, found: readonly string[], missing: readonly ColumnName[]) {
-  const spare = found.filter((name) => !COLUMNS.some((column) => column === name.toLowerCase()))
+  const others = found.filter((name) => !columns.includes(name.toLowerCase()))
   const guesses = missing.flatMap((column) => {
-    const likely = nearest(column, spare) ?? spare.find((name) => squeeze(name).includes(squeeze(column)))
+    const likely = nearest(column, others) ?? others.find((name) => lettersOf(name).includes(lettersOf(column)))
     return likely ? [`rename "${likely}" to ${column}`] : []
   })
   const shown = found.map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name)).slice(0, 30)
+  const isAll = missing.length === columns.length
+  const lacks = isAll
+    ? 'has no header that names its columns'
+    : `lacks ${missing.length === 1 ? 'the column' : 'the columns'} ${missing.join(', ')}`
+  const optional = needed.length < columns.length ? ` Only ${needed.join(', ')} is always needed.` : ''
   return usageError({
-    code: missing.length === COLUMNS.length ? 'no_header' : 'columns_missing',
-    message:
-      missing.length === COLUMNS.length
-        ? `The first line of ${file} names none of the columns that an order needs. Found: ${shown.join(', ')}. Wanted: ${COLUMNS.join(', ')}.`
-        : `${file} lacks ${missing.length === 1 ? 'the column' : 'the columns'} ${missing.join(', ')}. Found: ${shown.join(', ')}.`,
+    code: isAll ? 'no_header' : 'columns_missing',
+    message: `${file} ${lacks}. Found: ${shown.join(', ')}. Wanted: ${columns.join(', ')}.`,
     fix:
       guesses.length > 0
         ? `In the first line, ${guesses.join('; ')}; then run the import again.`
-        : `Give the file a first line with these names, in any order: ${COLUMNS.join(',')}.`,
+        : `Give the file a first line with these names, in any order: ${columns.join(',')}.${optional}`,
   })
 }
 
-function squeeze(name: string): string {
+function lettersOf(name: string): string {
   return name.toLowerCase().replace(/[^a-z]/g, '')
 }

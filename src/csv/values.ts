@@ -2,27 +2,86 @@
 import { dayExists } from '../domain/business-day.js'
 import { type Currency, isCurrency, PRICE_DECIMALS } from '../domain/money.js'
 
-/** Why a cell cannot be used; completes "quantity …". */
-export class Unusable {
-  readonly reason: string
+/** Thrown for a cell that cannot be used; `reason` completes "quantity …". */
+class Unusable extends Error {}
 
-  constructor(reason: string) {
-    this.reason = reason
+export function unusable(reason: string): never {
+  throw new Unusable(reason)
+}
+
+/** Why a line cannot be used. */
+export interface Fault<Column extends string> {
+  /** Empty if the line as a whole is at fault. */
+  readonly column: Column | ''
+  readonly reason: string
+}
+
+/**
+ * Reads a line by its columns.
+ *
+ * @param columns where each column is among the cells; a missing one reads as empty
+ * @param build calls `value` with a reader for each column; the first cell that its reader throws out is the fault
+ */
+export function readCells<Column extends string, Line extends object>(
+  cells: readonly string[],
+  columns: Readonly<Record<Column, number>>,
+  build: (value: <Value>(column: Column, read: (text: string) => Value) => Value) => Line,
+): Line | Fault<Column> {
+  let at: Column | '' = ''
+  try {
+    return build((column, read) => {
+      at = column
+      return read(cells[columns[column]]?.trim() ?? '')
+    })
+  } catch (error) {
+    if (!(error instanceof Unusable)) throw error
+    return { column: at, reason: `${at} ${error.message}` }
   }
 }
 
 export const MAX_QUANTITY = 1_000_000
 const MAX_PRICE = 1_000_000_000
+const MAX_ID_LENGTH = 100
+const MAX_NAME_LENGTH = 255
+
+export const NOT_UTF8 = 'the line is not UTF-8: save the file as UTF-8 (in Excel: "CSV UTF-8")'
+
+export function wrongWidth(cells: readonly string[], columns: number): string {
+  return `the line has ${cells.length} values where the header names ${columns} columns`
+}
+
+/** @param suspect false if the text cannot hold control characters: it is not searched for them */
+export function readId(text: string, suspect = true): string {
+  if (text === '') unusable('is empty')
+  return readText(text, MAX_ID_LENGTH, suspect, '')
+}
+
+/** Names may be empty, and may hold line breaks and tabs. */
+export function readName(text: string, suspect = true): string {
+  return readText(text, MAX_NAME_LENGTH, suspect, '\t\n\r')
+}
+
+function readText(text: string, longest: number, suspect: boolean, allowed: string): string {
+  if (text.length > longest) unusable(`has ${text.length} characters: ${longest} is the most`)
+  if (!suspect) return text
+  for (const character of text) {
+    const code = character.charCodeAt(0)
+    if ((code < 0x20 || (code >= 0x7f && code < 0xa0)) && !allowed.includes(character)) {
+      unusable(`holds a control character (U+${code.toString(16).toUpperCase().padStart(4, '0')})`)
+    }
+  }
+  return text
+}
 
 /** A whole number from 1 to MAX_QUANTITY. */
-export function readQuantity(text: string): number | Unusable {
+export function readQuantity(text: string): number {
   const quantity = readWhole(text)
   if (quantity === undefined) {
-    if (/^-\d+$/.test(text)) return new Unusable(`is ${text}: returns are not imported, it must be 1 or more`)
-    return new Unusable(`is "${text}", not a whole number`)
+    if (/^-\d+$/.test(text)) return unusable(`is ${text}: returns are not imported, it must be 1 or more`)
+    return unusable(`is "${text}", not a whole number`)
   }
-  if (quantity < 1) return new Unusable('is 0: it must be 1 or more')
-  if (quantity > MAX_QUANTITY) return new Unusable(`is ${text}: more than ${MAX_QUANTITY}`)
+  if (quantity < 1) return unusable('is 0: it must be 1 or more')
+  if (quantity > MAX_QUANTITY) return unusable(`is ${text}: more than ${MAX_QUANTITY}`)
   return quantity
 }
 
@@ -39,16 +98,16 @@ export function readWhole(text: string): number | undefined {
 }
 
 /** A decimal with a point and up to PRICE_DECIMALS decimals, scaled by 10^PRICE_DECIMALS; never cast, never rounded. */
-export function readPrice(text: string): number | Unusable {
+export function readPrice(text: string): number {
   const point = text.indexOf('.')
   const whole = readWhole(point === -1 ? text : text.slice(0, point))
   const fraction = point === -1 ? '' : text.slice(point + 1)
   const decimals = fraction === '' ? (point === -1 ? 0 : undefined) : readWhole(fraction)
-  if (whole === undefined || decimals === undefined) return new Unusable(explainPrice(text))
+  if (whole === undefined || decimals === undefined) return unusable(explainPrice(text))
   if (fraction.length > PRICE_DECIMALS) {
-    return new Unusable(`is ${text}: it has more than ${PRICE_DECIMALS} decimals`)
+    return unusable(`is ${text}: it has more than ${PRICE_DECIMALS} decimals`)
   }
-  if (whole > MAX_PRICE) return new Unusable(`is ${text}: more than ${MAX_PRICE}`)
+  if (whole > MAX_PRICE) return unusable(`is ${text}: more than ${MAX_PRICE}`)
   return whole * 10 ** PRICE_DECIMALS + decimals * 10 ** (PRICE_DECIMALS - fraction.length)
 }
 
@@ -59,11 +118,11 @@ function explainPrice(text: string): string {
   return `is "${text}", not a decimal number such as 12.50`
 }
 
-export function readCurrency(text: string): Currency | Unusable {
+export function readCurrency(text: string): Currency {
   if (isCurrency(text)) return text
   const upper = text.toUpperCase()
   if (isCurrency(upper)) return upper
-  return new Unusable(`is "${text}", not a currency of ISO 4217 such as USD`)
+  return unusable(`is "${text}", not a currency of ISO 4217 such as USD`)
 }
 
 const ORDER_DATE =
@@ -76,20 +135,20 @@ const YEAR_10000 = Date.UTC(10_000, 0)
  *
  * @returns `2025-01-15T17:41:00` as the shop's clock showed it; with a `Z`, in UTC, where the text has an offset
  */
-export function readOrderDate(text: string): string | Unusable {
+export function readOrderDate(text: string): string {
   const match = ORDER_DATE.exec(text)
-  if (!match) return new Unusable(`is "${text}": write it as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS`)
+  if (!match) return unusable(`is "${text}": write it as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS`)
   const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', offset] = match
   if (year < '1900' || !dayExists(Number(year), Number(month), Number(day))) {
-    return new Unusable(`is "${text}": there is no such day`)
+    return unusable(`is "${text}": there is no such day`)
   }
-  if (hour > '23' || minute > '59' || second > '59') return new Unusable(`is "${text}": there is no such time`)
+  if (hour > '23' || minute > '59' || second > '59') return unusable(`is "${text}": there is no such time`)
   const local = `${year}-${month}-${day}T${hour}:${minute}:${second}`
   if (offset === undefined) return local
   const minutes = offsetMinutes(offset)
-  if (minutes === undefined) return new Unusable(`is "${text}": there is no such offset from UTC`)
+  if (minutes === undefined) return unusable(`is "${text}": there is no such offset from UTC`)
   const instant = Date.parse(`${local}Z`) - minutes * 60_000
-  if (instant >= YEAR_10000) return new Unusable(`is "${text}": there is no such day`)
+  if (instant >= YEAR_10000) return unusable(`is "${text}": there is no such day`)
   return `${new Date(instant).toISOString().slice(0, 19)}Z`
 }
 

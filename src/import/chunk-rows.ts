@@ -1,4 +1,4 @@
-// What a chunk is made of: rows for each table, packed for the way to the writer and into the database.
+// The rows that one chunk adds to each table, packed for the way to the writer and into the database.
 import { type Columns, type PackedRows, packRows } from '../database/packed-rows.js'
 import type { Day } from '../domain/business-day.js'
 import type { Currency } from '../domain/money.js'
@@ -33,21 +33,25 @@ export interface ProductRow {
 }
 
 /** An order that a bad line costs. */
-export interface SpoiledRow {
+interface SpoiledRow {
   readonly reference: string
   readonly line_number: number
 }
 
-export interface Chunk {
+/** What one transaction stores. */
+export interface ChunkRows {
   /** Every customer in the lines, once, as first named. */
-  readonly customers: PackedRows<CustomerRow>
-  readonly orders: PackedRows<OrderRow>
-  readonly orderCount: number
-  readonly lines: PackedRows<LineRow>
-  readonly lineCount: number
+  readonly customers: readonly CustomerRow[]
+  readonly orders: readonly OrderRow[]
+  readonly lines: readonly LineRow[]
   /** Every product in the lines, once, as first named. */
-  readonly products: PackedRows<ProductRow>
-  readonly spoiled: PackedRows<SpoiledRow>
+  readonly products: readonly ProductRow[]
+  readonly spoiled: readonly SpoiledRow[]
+}
+
+export type Chunk = { readonly [Name in keyof ChunkRows]: PackedRows<ChunkRows[Name][number]> } & {
+  readonly orderCount: number
+  readonly lineCount: number
   readonly spoiledCount: number
 }
 
@@ -69,23 +73,16 @@ const LINE_COLUMNS = {
   total: 'integer',
 } as const satisfies Columns<LineRow>
 
-/** The rows of a chunk, packed for the way to the writer and into the database. */
-export function packChunk(rows: {
-  readonly customers: readonly CustomerRow[]
-  readonly orders: readonly OrderRow[]
-  readonly lines: readonly LineRow[]
-  readonly products: readonly ProductRow[]
-  readonly spoiled: readonly SpoiledRow[]
-}): Chunk {
+export function packChunk({ customers, orders, lines, products, spoiled }: ChunkRows): Chunk {
   return {
-    customers: packRows({ customer_id: 'text', name: 'text' }, rows.customers),
-    orders: packRows(ORDER_COLUMNS, rows.orders),
-    orderCount: rows.orders.length,
-    lines: packLines(rows.lines),
-    lineCount: rows.lines.length,
-    products: packRows({ sku: 'text', name: 'text' }, rows.products),
-    spoiled: packRows({ reference: 'text', line_number: 'integer' }, rows.spoiled),
-    spoiledCount: rows.spoiled.length,
+    customers: packRows({ customer_id: 'text', name: 'text' }, customers),
+    orders: packRows(ORDER_COLUMNS, orders),
+    lines: packLines(lines),
+    products: packRows({ sku: 'text', name: 'text' }, products),
+    spoiled: packRows({ reference: 'text', line_number: 'integer' }, spoiled),
+    orderCount: orders.length,
+    lineCount: lines.length,
+    spoiledCount: spoiled.length,
   }
 }
 

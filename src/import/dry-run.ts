@@ -1,5 +1,5 @@
-// A dry run is the import itself, over a scratch database that takes from the real one what each chunk touches. So it
-// tells exactly what would happen, and the real database is only read.
+// A dry run is the import itself, into a scratch database. Before each chunk it copies from the real database what the chunk
+// touches, so its figures are those of the import. The real database is only read.
 
 import type { Kysely } from 'kysely'
 import type { Config } from '../config/config.js'
@@ -11,11 +11,11 @@ import { EmbeddedQueue } from '../queue/embedded.js'
 import { type Chunk, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from './import-orders.js'
 import { insertRun, updateRun } from './import-record.js'
-import { RejectExamples } from './rejects.js'
+import { Rejects } from './rejects.js'
 import { type StoreOptions, storeChunk } from './store.js'
 
 /**
- * @param real undefined where there is no database yet, so that everything is new
+ * @param real undefined if there is no database yet: everything is new
  */
 export async function dryRun(
   real: Kysely<Schema> | undefined,
@@ -30,7 +30,7 @@ export async function dryRun(
       {
         ...options,
         resume: false,
-        openRejects: () => new RejectExamples(),
+        openRejects: () => new Rejects(),
         beforeChunk: ({ chunk }) => mirror(chunk),
       },
     )
@@ -45,7 +45,7 @@ type Mirror = (chunk: Chunk) => Promise<void>
 async function openMirror(real: Kysely<Schema> | undefined, scratch: Kysely<Schema>, source: string): Promise<Mirror> {
   if (!real) return async () => {}
   const earlier = await insertRun(scratch, { source, file: 'stored earlier' })
-  await updateRun(scratch, earlier, { status: 'finished' })
+  await updateRun(scratch, earlier, { status: 'finished', ended_at: 0 })
   const options: StoreOptions = { importId: earlier.id, source, initialStock: 0, now: 0 }
   return async (chunk) => {
     const wanted = await unmirrored(scratch, chunk, source)

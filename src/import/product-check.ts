@@ -1,4 +1,4 @@
-// Which SKUs are products, for the policy that unknown ones cost their order.
+// Which SKUs are products, for the policy that an unknown one costs its order.
 import type { Config } from '../config/config.js'
 import { packRows } from '../database/packed-rows.js'
 

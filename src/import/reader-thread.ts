@@ -1,14 +1,12 @@
-// The thread that reads: bytes -> records -> checked lines -> packed chunks, one for each `next` that it is sent. It runs
+// The thread that reads: bytes -> records -> checked lines -> packed chunks, one for each message that it receives. It runs
 // beside the writer, since reading takes as much of a core as writing does.
-import { createHash, type Hash } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
-import { type ByteSource, openBytes, refuseUnreadable } from '../csv/bytes.js'
-import { findColumns, readHeader } from '../csv/header.js'
-import { RecordReader } from '../csv/records.js'
-import { UserError, usageError } from '../errors.js'
+import { CsvTable } from '../csv/table.js'
+import { UserError } from '../errors.js'
 import { ChunkBuilder } from './chunk.js'
+import { ORDER_FILE } from './order-line.js'
 import { openProductCheck } from './product-check.js'
-import { fileLabel, type ReadChunk, type ReaderMessage, type ReaderOptions } from './reader.js'
+import type { ReadChunk, ReaderMessage, ReaderOptions } from './reader.js'
 
 if (parentPort) {
   const port = parentPort
@@ -35,82 +33,30 @@ async function nextMessage(chunks: AsyncGenerator<ReadChunk, void>): Promise<Rea
   }
 }
 
-async function* readChunks(options: ReaderOptions): AsyncGenerator<ReadChunk, void> {
-  const source = await openBytes(options.file)
+async function* readChunks({ file, begun, ...options }: ReaderOptions): AsyncGenerator<ReadChunk, void> {
   const products = await openProductCheck(options.unknownSku, options.database)
   try {
-    const first = await source.next()
-    if (!first) throw emptyFile(options.file)
-    refuseUnreadable(first, options.file)
-    const header = readHeader(first, fileLabel(options.file))
-    const columns = findColumns(header.cells, fileLabel(options.file))
-    const builder = new ChunkBuilder(columns, header.cells.length, options.timeZone)
-
-    const begun = options.begun ?? { offset: header.bytes, line: header.lines + 1 }
-    const { hash, rest } = await skipBegun(first, source, begun.offset, options)
-    const records = new RecordReader(builder, {
-      lineEnding: header.lineEnding,
-      width: header.cells.length,
-      offset: begun.offset,
-      line: begun.line,
-      hash,
-    })
-    const takeChunk = async (): Promise<ReadChunk> => {
-      builder.rejectProducts(await products.unknown(builder.skus()))
-      return {
-        header: header.cells,
-        ...builder.take(),
-        cursor: { offset: records.offset, line: records.line, sha256: records.digest },
-        size: source.size,
+    const table = await CsvTable.open(file, ORDER_FILE)
+    try {
+      if (begun && (await table.passOver(begun)) !== begun.sha256) throw changedFile(table.name, begun.offset)
+      const header = table.header.cells
+      const builder = new ChunkBuilder(table.columns, header.length, options.timeZone)
+      for await (const cursor of table.read(builder)) {
+        builder.rejectProducts(await products.unknown(builder.skus()))
+        yield { header, ...builder.take(), cursor, size: table.size }
       }
+    } finally {
+      await table.close()
     }
-    for (let block: Buffer | undefined = rest; block; block = await source.next()) {
-      await records.write(block)
-      yield await takeChunk()
-    }
-    await records.end()
-    yield await takeChunk()
   } finally {
     await products.close()
-    await source.close()
   }
 }
 
-/**
- * Passes over the bytes that an earlier run stored, or over the header.
- *
- * @returns the hash of these bytes, to be continued, and what the last block read holds behind them
- * @throws UserError where they are not the bytes that were stored
- */
-async function skipBegun(
-  first: Buffer,
-  source: ByteSource,
-  offset: number,
-  { begun, file }: ReaderOptions,
-): Promise<{ hash: Hash; rest: Buffer | undefined }> {
-  const hash = createHash('sha256')
-  let left = offset
-  let block: Buffer | undefined = first
-  while (block && block.length < left) {
-    hash.update(block)
-    left -= block.length
-    block = await source.next()
-  }
-  hash.update(block?.subarray(0, left) ?? '')
-  if (begun && (!block || hash.copy().digest('hex') !== begun.sha256)) {
-    throw new UserError({
-      code: 'file_changed',
-      message: `${fileLabel(file)} has changed in the part that was imported already (its first ${offset} bytes).`,
-      fix: 'Restore the file and run --resume again; or import the file as it is now without --resume, which takes back what the interrupted import stored.',
-    })
-  }
-  return { hash, rest: block?.subarray(left) }
-}
-
-function emptyFile(file: string): UserError {
-  return usageError({
-    code: 'file_empty',
-    message: `${fileLabel(file)} is empty.`,
-    fix: 'Export the orders again; the first line must name the columns.',
+function changedFile(name: string, offset: number): UserError {
+  return new UserError({
+    code: 'file_changed',
+    message: `${name} has changed in the part that was imported already (its first ${offset} bytes).`,
+    fix: 'Restore the file and run --resume again; or import the file as it is now without --resume, which takes back what the interrupted import stored.',
   })
 }

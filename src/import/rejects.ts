@@ -1,34 +1,21 @@
-// What becomes of lines that are not imported: a CSV file of its own, which a person mends and imports. Each row is the
-// line as it stood, followed by three cells that say which line it was, which column was at fault, and why.
+// The lines that are not imported: a CSV file that a person corrects and imports. Each row is the original line, followed
+// by three cells: its line number, the column at fault, and why.
 
 import { existsSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { stringify } from 'csv-stringify/sync'
 import { STDIN } from '../csv/bytes.js'
-import { type ColumnName, readHeader } from '../csv/header.js'
+import { readHeader } from '../csv/header.js'
 import { filesOf } from '../database/connection.js'
-import type { ImportAsidesTable } from '../database/schema.js'
 import { formatPrice } from '../domain/money.js'
 import { errorCode, UserError } from '../errors.js'
 import { type Output, OutputFile, refuseOutput } from '../output-file.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
 import type { RejectedLine } from './chunk.js'
+import type { ColumnName } from './order-line.js'
+import type { StoredLine } from './verdicts.js'
 
-export interface Rejects {
-  /** Adds lines; they are on the disk when this returns. */
-  append(lines: readonly RejectedLine[], header: readonly string[]): void
-  /** As it is now: what `rewind` comes back to. */
-  mark(): RejectsMark
-  /** Forgets what was added since: the transaction that it came from begins again. */
-  rewind(to: RejectsMark): void
-  /** Where the lines are; null as long as there are none, or none are kept. */
-  readonly file: string | null
-  readonly bytes: number
-  /** The first few, to be shown. */
-  readonly examples: readonly RejectedLine[]
-  close(): void
-}
-
+/** How many lines and bytes there were at some time. */
 interface RejectsMark {
   readonly bytes: number
   readonly examples: number
@@ -36,28 +23,7 @@ interface RejectsMark {
 
 const EXAMPLES = 10
 
-/** Keeps the first few alone: for a dry run. */
-export class RejectExamples implements Rejects {
-  readonly file = null
-  readonly bytes = 0
-  readonly examples: RejectedLine[] = []
-
-  append(lines: readonly RejectedLine[]): void {
-    this.examples.push(...lines.slice(0, EXAMPLES - this.examples.length))
-  }
-
-  mark(): RejectsMark {
-    return { bytes: 0, examples: this.examples.length }
-  }
-
-  rewind({ examples }: RejectsMark): void {
-    this.examples.length = examples
-  }
-
-  close(): void {}
-}
-
-/** What each line in the file ends with. */
+/** Columns that each line in the file ends with. */
 const ADDED = ['rejected_line', 'rejected_column', 'rejected_reason']
 
 export interface RejectsOptions {
@@ -66,47 +32,56 @@ export interface RejectsOptions {
   readonly database: DatabaseAddress
   /** The path that the user named. */
   readonly wanted: string | undefined
-  /** Replace what is there, whatever it holds, but never the input or the database. */
+  /** Replaces any file except the input and the database. */
   readonly force: boolean
 }
 
-export class RejectsFile implements Rejects {
-  bytes: number
+export class Rejects {
+  /** In the file, as far as they belong to it. */
+  bytes = 0
+  /** The first few lines, to be shown. */
   readonly examples: RejectedLine[] = []
-  readonly #options: RejectsOptions
+  readonly #options: RejectsOptions | undefined
   #output: OutputFile | undefined
 
-  /** @param begun the file of the run that is resumed, and how much of it belongs to what was stored */
-  constructor(options: RejectsOptions, begun: { file: string | null; bytes: number }) {
+  /**
+   * @param options left out, no file is written
+   * @param begun the file of the run that is resumed, and how much of it belongs to what was stored
+   */
+  constructor(options?: RejectsOptions, begun: { file: string | null; bytes: number } = { file: null, bytes: 0 }) {
     this.#options = options
     const { file, bytes } = begun
-    if (file !== null && existsSync(file)) {
-      this.#output = attempt(file, () => OutputFile.open(outputAt(file, options), bytes))
-    }
     // A file that is gone is begun again, with its header.
-    this.bytes = this.#output?.bytes ?? 0
+    if (!options || file === null || !existsSync(file)) return
+    this.#output = attempt(file, () => OutputFile.open(outputAt(file, options), bytes))
+    this.bytes = this.#output.bytes
   }
 
+  /** Null while there are no lines, or no file is written. */
   get file(): string | null {
     return this.#output?.path ?? null
   }
 
+  /** Adds lines; they are on the disk when this returns. */
   append(lines: readonly RejectedLine[], header: readonly string[]): void {
     if (lines.length === 0) return
     this.examples.push(...lines.slice(0, EXAMPLES - this.examples.length))
+    if (!this.#options) return
     const rows = lines.map(({ line, original, column, reason }) => `${original},${csvLine([line, column, reason])}`)
     if (this.bytes === 0) rows.unshift(csvLine([...header, ...ADDED]))
     const text = `${rows.join('\n')}\n`
-    this.#output ??= this.#create()
+    this.#output ??= create(this.#options)
     const output = this.#output
     attempt(output.path, () => output.append(text))
     this.bytes += Buffer.byteLength(text)
   }
 
+  /** What `rewind` comes back to. */
   mark(): RejectsMark {
     return { bytes: this.bytes, examples: this.examples.length }
   }
 
+  /** Forgets what was added since the mark: its transaction is tried again. */
   rewind({ bytes, examples }: RejectsMark): void {
     this.examples.length = examples
     const output = this.#output
@@ -118,17 +93,15 @@ export class RejectsFile implements Rejects {
   close(): void {
     this.#output?.close()
   }
+}
 
-  /** Generated names never overwrite an existing file. */
-  #create(): OutputFile {
-    const { wanted, input } = this.#options
-    if (wanted !== undefined) {
-      return attempt(resolve(wanted), (path) => OutputFile.open(outputAt(path, this.#options)))
-    }
-    for (let number = 1; ; number++) {
-      const created = attempt(defaultPath(input, number), (path) => OutputFile.create(outputAt(path, this.#options)))
-      if (created) return created
-    }
+/** Generated names never overwrite an existing file. */
+function create(options: RejectsOptions): OutputFile {
+  const { wanted, input } = options
+  if (wanted !== undefined) return attempt(resolve(wanted), (path) => OutputFile.open(outputAt(path, options)))
+  for (let number = 1; ; number++) {
+    const created = attempt(defaultPath(input, number), (path) => OutputFile.create(outputAt(path, options)))
+    if (created) return created
   }
 }
 
@@ -141,7 +114,7 @@ function attempt<Result>(path: string, use: (path: string) => Result): Result {
       {
         code: 'rejects_unwritable',
         message: `The rejected lines cannot be written to ${path} (${errorCode(error)}).`,
-        fix: 'Free space or mend the permissions, or name another file with --rejects; then go on with --resume.',
+        fix: 'Free space or correct the permissions, or name another file with --rejects; then go on with --resume.',
         retryable: true,
       },
       { cause: error },
@@ -149,7 +122,7 @@ function attempt<Result>(path: string, use: (path: string) => Result): Result {
   }
 }
 
-/** @throws UserError where the file that the user named would cost another one */
+/** @throws UserError if the path that the user named would cost another file */
 export function refuseRejects(options: RejectsOptions): void {
   if (options.wanted === undefined) return
   attempt(resolve(options.wanted), (path) => refuseOutput(outputAt(path, options)))
@@ -188,8 +161,8 @@ function csvLine(cells: readonly (string | number)[]): string {
   return stringify([[...cells]], { eof: false })
 }
 
-/** A line of the file again, from what was stored of it: the nine columns as the header orders them, others empty. */
-export function storedLineText(line: Omit<ImportAsidesTable, 'import_id'>, header: readonly string[]): string {
+/** The line again from what was stored of it, in the columns of the header; other columns are empty. */
+export function storedLineText(line: StoredLine, header: readonly string[]): string {
   const values: Record<ColumnName, string> = {
     order_id: line.reference,
     customer_id: line.customer_id,

@@ -1,13 +1,14 @@
-// Stores one chunk: customers, products, orders and lines, in the transaction of its caller.
+// Stores one chunk: customers, products, orders and lines, in the caller's transaction.
 
 import type { Kysely } from 'kysely'
 import { shareTurn } from '../database/engine.js'
 import { type Columns, packIds, packRows, unpackRows } from '../database/packed-rows.js'
 import { besideIds, isAmong, rowSource } from '../database/row-source.js'
-import type { ImportAsidesTable, Schema } from '../database/schema.js'
+import type { Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
 import { type Chunk, type LineRow, packLines } from './chunk-rows.js'
 import { lastOrderId } from './import-record.js'
+import type { StoredLine } from './verdicts.js'
 
 export interface StoreOptions {
   readonly importId: ImportId
@@ -26,137 +27,102 @@ export interface Stored {
 }
 
 /**
- * Adds the chunk's orders, held back from workers (not in `due_orders`), and its lines to orders that this import began before.
- * Lines of orders from earlier imports, and lines that disagree with their order, are set aside for the end.
+ * Adds the chunk's orders, held back from workers (not in `due_orders`), and its lines to orders that this import began
+ * before. Sets lines aside for the end that belong to orders of earlier imports, or disagree with their order.
  */
 export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<Stored> {
-  // While another import removes the names that it alone brought, nobody may begin to use them.
+  // While another import removes the names that it alone brought, no chunk may begin to use them.
   await shareTurn(db, 'turn_names')
   await addCustomers(db, chunk, options)
   const productsCreated = await addProducts(db, chunk, options)
   const lastBefore = await lastOrderId(db)
-  const orders = await addOrders(db, chunk.orders, options)
+  const orders = await addOrders(db, chunk, options)
   const known = orders === chunk.orderCount ? [] : await findKnownOrders(db, chunk, options, lastBefore)
-  const lines = await addLines(db, await setAside(db, chunk, known, options), options.source)
+  const lines = await addLines(db, await setAside(db, chunk, known, options), options)
   await addUpOrders(db, known)
   if (chunk.spoiledCount > 0) await markSpoiled(db, chunk, options)
   return { orders, lines, productsCreated }
 }
 
 async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {
-  await db
-    .insertInto('customers')
-    .columns(['customer_id', 'name', 'import_id'])
-    .expression((eb) =>
-      eb
-        .selectFrom(rowSource(db, 'row', chunk.customers))
-        .leftJoin('customers', 'customers.customer_id', 'row.customer_id')
-        .where('customers.id', 'is', null)
-        .select(['row.customer_id', 'row.name', eb.val(importId).as('import_id')]),
-    )
-    .execute()
+  const added = db
+    .selectFrom(rowSource(db, 'row', chunk.customers))
+    .leftJoin('customers', 'customers.customer_id', 'row.customer_id')
+    .where('customers.id', 'is', null)
+    .select((eb) => ['row.customer_id', 'row.name', eb.val(importId).as('import_id')])
+  await db.insertInto('customers').columns(['customer_id', 'name', 'import_id']).expression(added).execute()
 }
 
+/** With a first adjustment each. Returns how many. */
 async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<number> {
-  const rows = rowSource(db, 'row', chunk.products)
-  const added = await db
+  const { importId, initialStock, now } = options
+  const rows = db.selectFrom(rowSource(db, 'row', chunk.products))
+  const added = rows
+    .leftJoin('products', 'products.sku', 'row.sku')
+    .where('products.id', 'is', null)
+    .select((eb) => ['row.sku', 'row.name', eb.val(importId).as('import_id'), eb.val(initialStock).as('on_hand')])
+  const { numInsertedOrUpdatedRows: created = 0n } = await db
     .insertInto('products')
     .columns(['sku', 'name', 'import_id', 'on_hand'])
-    .expression((eb) =>
-      eb
-        .selectFrom(rows)
-        .leftJoin('products', 'products.sku', 'row.sku')
-        .where('products.id', 'is', null)
-        .select([
-          'row.sku',
-          'row.name',
-          eb.val(options.importId).as('import_id'),
-          eb.val(options.initialStock).as('on_hand'),
-        ]),
-    )
-    .executeTakeFirst()
-  const created = Number(added.numInsertedOrUpdatedRows ?? 0n)
-  if (created > 0) {
-    await db
-      .insertInto('stock_adjustments')
-      .columns(['product_id', 'delta', 'reason', 'adjusted_at'])
-      .expression((eb) =>
-        eb
-          .selectFrom(rows)
-          .innerJoin('products', 'products.sku', 'row.sku')
-          .leftJoin('stock_adjustments', 'stock_adjustments.product_id', 'products.id')
-          .where('stock_adjustments.id', 'is', null)
-          .select([
-            'products.id',
-            'products.on_hand',
-            eb.val(`created by import ${options.importId}`).as('reason'),
-            eb.val(options.now).as('adjusted_at'),
-          ]),
-      )
-      .execute()
-  }
-  return created
+    .expression(added)
+    .executeTakeFirstOrThrow()
+  if (created === 0n) return 0
+  const adjusted = rows
+    .innerJoin('products', 'products.sku', 'row.sku')
+    .leftJoin('stock_adjustments', 'stock_adjustments.product_id', 'products.id')
+    .where('stock_adjustments.id', 'is', null)
+    .select((eb) => ['products.id', 'products.on_hand', eb.val(`created by import ${importId}`).as('reason')])
+    .select((eb) => eb.val(now).as('adjusted_at'))
+  await db
+    .insertInto('stock_adjustments')
+    .columns(['product_id', 'delta', 'reason', 'adjusted_at'])
+    .expression(adjusted)
+    .execute()
+  return Number(created)
 }
 
-/** Those of the orders that are not stored yet. Returns how many. */
-async function addOrders(
-  db: Kysely<Schema>,
-  orders: Chunk['orders'],
-  { importId, source }: StoreOptions,
-): Promise<number> {
-  const added = await db
+/** Adds the orders that are not stored yet. Returns how many. */
+async function addOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }: StoreOptions): Promise<number> {
+  const added = db
+    .selectFrom(rowSource(db, 'row', chunk.orders))
+    .innerJoin('customers', 'customers.customer_id', 'row.customer_id')
+    .leftJoin('orders', (join) => join.on('orders.source', '=', source).onRef('orders.reference', '=', 'row.reference'))
+    .where('orders.id', 'is', null)
+    .select((eb) => [eb.val(importId).as('import_id'), eb.val(source).as('source'), 'row.reference', 'customers.id'])
+    .select(['row.ordered_at', 'row.business_day', 'row.currency', 'row.total'])
+  const { numInsertedOrUpdatedRows = 0n } = await db
     .insertInto('orders')
     .columns(['import_id', 'source', 'reference', 'customer_id', 'ordered_at', 'business_day', 'currency', 'total'])
-    .expression((eb) =>
-      eb
-        .selectFrom(rowSource(db, 'row', orders))
-        .innerJoin('customers', 'customers.customer_id', 'row.customer_id')
-        .leftJoin('orders', (join) =>
-          join.on('orders.source', '=', source).onRef('orders.reference', '=', 'row.reference'),
-        )
-        .where('orders.id', 'is', null)
-        .select([
-          eb.val(importId).as('import_id'),
-          eb.val(source).as('source'),
-          'row.reference',
-          'customers.id',
-          'row.ordered_at',
-          'row.business_day',
-          'row.currency',
-          'row.total',
-        ]),
-    )
-    .executeTakeFirst()
-  return Number(added.numInsertedOrUpdatedRows ?? 0n)
+    .expression(added)
+    .executeTakeFirstOrThrow()
+  return Number(numInsertedOrUpdatedRows)
 }
 
-async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], source: string): Promise<number> {
-  const rows = rowSource(db, 'row', lines)
-  const added = await db
+async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], { source }: StoreOptions): Promise<number> {
+  const added = db
+    .selectFrom(rowSource(db, 'row', lines))
+    .crossJoin('orders')
+    .where('orders.source', '=', source)
+    .whereRef('orders.reference', '=', 'row.reference')
+    .innerJoin('products', 'products.sku', 'row.sku')
+    .select(['orders.id', 'row.line_number', 'products.id as product_id'])
+    .select(['row.quantity', 'row.unit_price', 'row.total'])
+  const { numInsertedOrUpdatedRows = 0n } = await db
     .insertInto('order_lines')
     .columns(['order_id', 'line_number', 'product_id', 'quantity', 'unit_price', 'total'])
-    .expression((eb) =>
-      eb
-        .selectFrom(rows)
-        .crossJoin('orders')
-        .where('orders.source', '=', source)
-        .whereRef('orders.reference', '=', 'row.reference')
-        .innerJoin('products', 'products.sku', 'row.sku')
-        .select(['orders.id', 'row.line_number', 'products.id as product_id'])
-        .select(['row.quantity', 'row.unit_price', 'row.total']),
-    )
-    .executeTakeFirst()
-  return Number(added.numInsertedOrUpdatedRows ?? 0n)
+    .expression(added)
+    .executeTakeFirstOrThrow()
+  return Number(numInsertedOrUpdatedRows)
 }
 
 interface KnownOrder {
   readonly id: OrderId
   readonly reference: string
-  /** 1 where lines of the chunk cannot simply be added to it: it is another import's, or has another header. */
+  /** 1 if lines of the chunk cannot be added to it: it is another import's, or has another header. */
   readonly foreign: number
 }
 
-/** The orders of the chunk that were stored before it: up to the last one that there was. */
+/** The chunk's orders that were stored before it: up to the last id that there was. */
 async function findKnownOrders(
   db: Kysely<Schema>,
   chunk: Chunk,
@@ -170,30 +136,21 @@ async function findKnownOrders(
     .whereRef('orders.reference', '=', 'row.reference')
     .where(besideIds('orders.id'), '<=', lastBefore)
     .innerJoin('customers', 'customers.id', 'orders.customer_id')
-    .select((eb) => [
-      'orders.id',
-      'row.reference',
-      eb
-        .case()
-        .when(
-          eb.or([
-            eb('orders.import_id', '!=', importId),
-            eb('customers.customer_id', '!=', eb.ref('row.customer_id')),
-            eb('orders.currency', '!=', eb.ref('row.currency')),
-            eb('orders.ordered_at', '!=', eb.ref('row.ordered_at')),
-          ]),
-        )
-        .then(eb.lit(1))
-        .else(eb.lit(0))
-        .end()
-        .as('foreign'),
-    ])
+    .select((eb) => {
+      const isForeign = eb.or([
+        eb('orders.import_id', '!=', importId),
+        eb('customers.customer_id', '!=', eb.ref('row.customer_id')),
+        eb('orders.currency', '!=', eb.ref('row.currency')),
+        eb('orders.ordered_at', '!=', eb.ref('row.ordered_at')),
+      ])
+      return ['orders.id', 'row.reference', eb.case().when(isForeign).then(1).else(0).end().as('foreign')]
+    })
     .execute()
 }
 
 /**
- * Of orders whose lines stand in several chunks, the total is that of all lines stored so far. They are named by their ids:
- * what a planner knows of a table that is just being filled does not tell it to look them up by their references.
+ * Adds up all lines stored so far of orders whose lines are in several chunks. They are named by their ids: the planner does
+ * not know a table that is being filled well enough to look them up by their references.
  */
 async function addUpOrders(db: Kysely<Schema>, known: readonly KnownOrder[]): Promise<void> {
   const begun = known.filter((order) => order.foreign === 0)
@@ -210,50 +167,6 @@ async function addUpOrders(db: Kysely<Schema>, known: readonly KnownOrder[]): Pr
     .execute()
 }
 
-/**
- * Keeps the lines out that cannot simply be stored, for the end to judge: their order is from an earlier import, or it
- * began, in an earlier chunk, with another customer, currency or date.
- *
- * @returns the lines that remain
- */
-async function setAside(
-  db: Kysely<Schema>,
-  chunk: Chunk,
-  known: readonly KnownOrder[],
-  options: StoreOptions,
-): Promise<Chunk['lines']> {
-  const foreign = new Set(known.filter((order) => order.foreign === 1).map(({ reference }) => reference))
-  if (foreign.size === 0) return chunk.lines
-  const orders = new Map(unpackRows(chunk.orders).map((order) => [order.reference, order]))
-  const customers = new Map(unpackRows(chunk.customers).map(({ customer_id, name }) => [customer_id, name]))
-  const products = new Map(unpackRows(chunk.products).map(({ sku, name }) => [sku, name]))
-  const asides: AsideRow[] = []
-  const remaining: LineRow[] = []
-  for (const line of unpackRows(chunk.lines)) {
-    const order = foreign.has(line.reference) ? orders.get(line.reference) : undefined
-    if (!order) {
-      remaining.push(line)
-      continue
-    }
-    asides.push({
-      line_number: line.line_number,
-      reference: line.reference,
-      customer_id: order.customer_id,
-      customer_name: customers.get(order.customer_id) ?? order.customer_id,
-      ordered_at: order.ordered_at,
-      currency: order.currency,
-      sku: line.sku,
-      product_name: products.get(line.sku) ?? line.sku,
-      quantity: line.quantity,
-      unit_price: line.unit_price,
-    })
-  }
-  await addAsides(db, asides, options.importId)
-  return packLines(remaining)
-}
-
-type AsideRow = Omit<ImportAsidesTable, 'import_id'>
-
 const ASIDE_COLUMNS = {
   line_number: 'integer',
   reference: 'text',
@@ -265,11 +178,33 @@ const ASIDE_COLUMNS = {
   product_name: 'text',
   quantity: 'integer',
   unit_price: 'integer',
-} as const satisfies Columns<AsideRow>
+} as const satisfies Columns<StoredLine>
 
-const ASIDE_NAMES = Object.keys(ASIDE_COLUMNS) as (keyof AsideRow)[]
+const ASIDE_NAMES = Object.keys(ASIDE_COLUMNS) as (keyof StoredLine)[]
 
-async function addAsides(db: Kysely<Schema>, asides: readonly AsideRow[], importId: ImportId): Promise<void> {
+/** Keeps lines of foreign orders for the end to judge. Returns the lines that remain. */
+async function setAside(
+  db: Kysely<Schema>,
+  chunk: Chunk,
+  known: readonly KnownOrder[],
+  { importId }: StoreOptions,
+): Promise<Chunk['lines']> {
+  const foreign = new Set(known.filter((order) => order.foreign === 1).map(({ reference }) => reference))
+  if (foreign.size === 0) return chunk.lines
+  const orders = new Map(unpackRows(chunk.orders).map((order) => [order.reference, order]))
+  const customers = new Map(unpackRows(chunk.customers).map(({ customer_id, name }) => [customer_id, name]))
+  const products = new Map(unpackRows(chunk.products).map(({ sku, name }) => [sku, name]))
+  const asides: StoredLine[] = []
+  const remaining: LineRow[] = []
+  for (const line of unpackRows(chunk.lines)) {
+    const order = foreign.has(line.reference) ? orders.get(line.reference) : undefined
+    if (!order) {
+      remaining.push(line)
+      continue
+    }
+    const customer_name = customers.get(order.customer_id) ?? order.customer_id
+    asides.push({ ...order, ...line, customer_name, product_name: products.get(line.sku) ?? line.sku })
+  }
   await db
     .insertInto('import_asides')
     .columns([...ASIDE_NAMES, 'import_id'])
@@ -280,21 +215,16 @@ async function addAsides(db: Kysely<Schema>, asides: readonly AsideRow[], import
         .select(eb.val(importId).as('import_id')),
     )
     .execute()
+  return packLines(remaining)
 }
 
 async function markSpoiled(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {
-  const rows = rowSource(db, 'row', chunk.spoiled)
-  await db
-    .insertInto('import_spoiled')
-    .columns(['import_id', 'reference', 'line_number'])
-    .expression((eb) =>
-      eb
-        .selectFrom(rows)
-        .leftJoin('import_spoiled', (join) =>
-          join.on('import_spoiled.import_id', '=', importId).onRef('import_spoiled.reference', '=', 'row.reference'),
-        )
-        .where('import_spoiled.reference', 'is', null)
-        .select([eb.val(importId).as('import_id'), 'row.reference', 'row.line_number']),
+  const marked = db
+    .selectFrom(rowSource(db, 'row', chunk.spoiled))
+    .leftJoin('import_spoiled', (join) =>
+      join.on('import_spoiled.import_id', '=', importId).onRef('import_spoiled.reference', '=', 'row.reference'),
     )
-    .execute()
+    .where('import_spoiled.reference', 'is', null)
+    .select((eb) => [eb.val(importId).as('import_id'), 'row.reference', 'row.line_number'])
+  await db.insertInto('import_spoiled').columns(['import_id', 'reference', 'line_number']).expression(marked).execute()
 }

@@ -1,20 +1,19 @@
-// The end of an import, when all lines are known: which set-aside lines are duplicates, which are conflicts, and which
-// orders a bad line costs.
-import type { Kysely } from 'kysely'
+// The end of an import, when all lines are known: which of the lines that were set aside are duplicates, which are
+// conflicts, and which orders a bad line costs.
+import { type Kysely, sql } from 'kysely'
 import { packIds } from '../database/packed-rows.js'
+import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
-import type { Schema } from '../database/schema.js'
-import { type RejectedLine, siblingReason } from './chunk.js'
-import { dropDuplicates, eachPage, PAGE, reportConflicts } from './duplicates.js'
-import { deleteOrders, type ImportRun, removeUnusedNames } from './import-record.js'
-import { type Rejects, storedLineText } from './rejects.js'
+import type { ImportAsidesTable, Schema } from '../database/schema.js'
+import { siblingReason } from './chunk.js'
+import { deleteOrders, forgetAsides, type ImportRun, removeUnusedNames } from './import-record.js'
 
 export interface Verdicts {
-  /** Lines; all of them leave the counts of what was stored. */
+  /** Lines that are not imported, of each kind. */
   readonly duplicates: number
   readonly conflicts: number
   readonly rejected: number
-  /** Lines and orders that had been stored and are gone again. */
+  /** Lines, orders and products that had been stored and are gone. */
   readonly linesRemoved: number
   readonly ordersRemoved: number
   readonly productsRemoved: number
@@ -29,104 +28,132 @@ const NOTHING: Verdicts = {
   productsRemoved: 0,
 }
 
-/**
- * Judges what could not be judged line by line, in the transaction of its caller; lines not imported go to `rejects`.
- *
- * @param header the file's columns
- */
-export async function reachVerdicts(
-  db: Kysely<Schema>,
-  run: ImportRun,
-  rejects: Rejects,
-  header: readonly string[],
-): Promise<Verdicts> {
+/** What was stored of a line that is not imported. */
+export type StoredLine = Omit<ImportAsidesTable, 'import_id'>
+
+/** Called with lines that are not imported, and why. */
+export type Report = (lines: readonly (StoredLine & { readonly reason: string })[]) => void
+
+/** Lines or orders that are read and reported at a time. */
+const PAGE = 5000
+
+const DISAGREES = 'customer_id, currency or order_date differ from those of the order’s lines before'
+
+/** Judges what could not be judged line by line, in the caller's transaction. */
+export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, report: Report): Promise<Verdicts> {
   await spoilDisagreeing(db, run)
   await spoilDivided(db, run)
   if (await nothingToJudge(db, run)) return NOTHING
-
-  const removed = await removeSpoiledOrders(db, run, rejects, header)
-  const disagreeing = await rejectSpoiledAsides(db, run, rejects, header)
-  const duplicates = await dropDuplicates(db, run)
-  const conflicts = await reportConflicts(db, run, rejects, header)
-  const productsRemoved = await removeUnusedNames(db, run.id)
-  await db.deleteFrom('import_asides').where('import_id', '=', run.id).execute()
-  await db.deleteFrom('import_spoiled').where('import_id', '=', run.id).execute()
+  const removed = await removeSpoiledOrders(db, run, report)
+  const disagreeing = await dropSpoiledAsides(db, run, report, ({ line_number }, bad) =>
+    line_number === bad ? DISAGREES : siblingReason(bad),
+  )
+  await spoilDiffering(db, run)
+  const duplicates = await dropSoundAsides(db, run)
+  // The stored orders stay as they are.
+  const conflicts = await dropSpoiledAsides(
+    db,
+    run,
+    report,
+    ({ reference }) => `conflict: order ${reference} is stored already with other content; it was left as it is`,
+  )
+  await forgetAsides(db, run.id)
   return {
     duplicates,
     conflicts,
     rejected: removed.lines + disagreeing,
     linesRemoved: removed.lines,
     ordersRemoved: removed.orders,
-    productsRemoved,
+    productsRemoved: await removeUnusedNames(db, run.id),
   }
 }
 
 async function nothingToJudge(db: Kysely<Schema>, { id }: ImportRun): Promise<boolean> {
-  const asides = await db.selectFrom('import_asides').select('reference').where('import_id', '=', id).limit(1).execute()
-  const spoiled = await db
-    .selectFrom('import_spoiled')
-    .select('reference')
-    .where('import_id', '=', id)
-    .limit(1)
-    .execute()
-  return asides.length === 0 && spoiled.length === 0
+  const marked = (table: 'import_asides' | 'import_spoiled') =>
+    db.selectFrom(table).select('reference').where('import_id', '=', id).limit(1).executeTakeFirst()
+  return !(await marked('import_asides')) && !(await marked('import_spoiled'))
 }
+
+/** The orders of set-aside lines that no bad line has cost yet. */
+function unspoiledAsides(db: Kysely<Schema>, { id }: ImportRun) {
+  return db
+    .selectFrom('import_asides as aside')
+    .leftJoin('import_spoiled as spoiled', (join) =>
+      join.onRef('spoiled.import_id', '=', 'aside.import_id').onRef('spoiled.reference', '=', 'aside.reference'),
+    )
+    .where('aside.import_id', '=', id)
+    .where('spoiled.reference', 'is', null)
+    .groupBy(['aside.import_id', 'aside.reference'])
+    .select(['aside.import_id', 'aside.reference'])
+}
+
+const spoil = (db: Kysely<Schema>) => db.insertInto('import_spoiled').columns(['import_id', 'reference', 'line_number'])
 
 /** A line that disagrees with an order of this very import costs that order. */
-async function spoilDisagreeing(db: Kysely<Schema>, { id, source }: ImportRun): Promise<void> {
-  await db
-    .insertInto('import_spoiled')
-    .columns(['import_id', 'reference', 'line_number'])
-    .expression((eb) =>
-      eb
-        .selectFrom('import_asides as aside')
-        .crossJoin('orders')
-        .where('orders.source', '=', source)
-        .whereRef('orders.reference', '=', 'aside.reference')
-        .leftJoin('import_spoiled as spoiled', (join) =>
-          join.onRef('spoiled.import_id', '=', 'aside.import_id').onRef('spoiled.reference', '=', 'aside.reference'),
-        )
-        .where('aside.import_id', '=', id)
-        .where('orders.import_id', '=', id)
-        .where('spoiled.reference', 'is', null)
-        .groupBy(['aside.import_id', 'aside.reference'])
-        .select((sub) => ['aside.import_id', 'aside.reference', sub.fn.min('aside.line_number').as('line_number')]),
-    )
-    .execute()
+async function spoilDisagreeing(db: Kysely<Schema>, run: ImportRun): Promise<void> {
+  const disagreeing = unspoiledAsides(db, run)
+    .crossJoin('orders')
+    .where('orders.source', '=', run.source)
+    .whereRef('orders.reference', '=', 'aside.reference')
+    .where('orders.import_id', '=', run.id)
+    .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
+  await spoil(db).expression(disagreeing).execute()
 }
 
-/** Lines that disagree among themselves cost their order also where an earlier import stored it. */
-async function spoilDivided(db: Kysely<Schema>, { id }: ImportRun): Promise<void> {
-  await db
-    .insertInto('import_spoiled')
-    .columns(['import_id', 'reference', 'line_number'])
-    .expression((eb) =>
-      eb
-        .selectFrom('import_asides as aside')
-        .leftJoin('import_spoiled as spoiled', (join) =>
-          join.onRef('spoiled.import_id', '=', 'aside.import_id').onRef('spoiled.reference', '=', 'aside.reference'),
-        )
-        .where('aside.import_id', '=', id)
-        .where('spoiled.reference', 'is', null)
-        .groupBy(['aside.import_id', 'aside.reference'])
-        .having((line) =>
-          line.or([
-            line(line.fn.min('aside.customer_id'), '!=', line.fn.max('aside.customer_id')),
-            line(line.fn.min('aside.currency'), '!=', line.fn.max('aside.currency')),
-            line(line.fn.min('aside.ordered_at'), '!=', line.fn.max('aside.ordered_at')),
-          ]),
-        )
-        .select((line) => ['aside.import_id', 'aside.reference', line.fn.max('aside.line_number').as('line_number')]),
+/** Lines that disagree among themselves cost their order, even if an earlier import stored it. */
+async function spoilDivided(db: Kysely<Schema>, run: ImportRun): Promise<void> {
+  const divided = unspoiledAsides(db, run)
+    .having(({ eb, fn, or }) =>
+      or(
+        (['customer_id', 'currency', 'ordered_at'] as const).map((column) =>
+          eb(fn.min(`aside.${column}`), '!=', fn.max(`aside.${column}`)),
+        ),
+      ),
     )
-    .execute()
+    .select((eb) => eb.fn.max('aside.line_number').as('line_number'))
+  await spoil(db).expression(divided).execute()
 }
 
-/** Orders of which some lines were stored before the bad one came: their lines are rejected like it. */
+/**
+ * Orders that an earlier import stored with other content. They are marked, and the others deleted, since MySQL locks all
+ * that a delete reads: it must read of this import alone, while workers hold the stored orders.
+ */
+async function spoilDiffering(db: Kysely<Schema>, run: ImportRun): Promise<void> {
+  const differing = unspoiledAsides(db, run)
+    .innerJoin(differingOrders(db, run).as('differing'), 'differing.reference', 'aside.reference')
+    .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
+  await spoil(db).expression(differing).execute()
+}
+
+/** Orders whose set-aside lines differ as a whole from the stored ones: another header, other lines, more or fewer. */
+function differingOrders(db: Kysely<Schema>, { id, source }: ImportRun) {
+  const asides = db.selectFrom('import_asides').where('import_id', '=', id)
+  const came = asides
+    .select(['reference', 'customer_id', 'currency', 'ordered_at', 'sku', 'quantity', 'unit_price'])
+    .select(sql<number>`1`.as('count'))
+  const stored = db
+    .selectFrom(asides.select('reference').distinct().as('known'))
+    .crossJoin('orders')
+    .where('orders.source', '=', source)
+    .whereRef('orders.reference', '=', 'known.reference')
+    .innerJoin('customers', 'customers.id', 'orders.customer_id')
+    .innerJoin('order_lines as line', 'line.order_id', 'orders.id')
+    .innerJoin('products', 'products.id', 'line.product_id')
+    .select(['known.reference', 'customers.customer_id', 'orders.currency', 'orders.ordered_at'])
+    .select(['products.sku', 'line.quantity', 'line.unit_price', sql<number>`-1`.as('count')])
+  return db
+    .selectFrom(came.unionAll(stored).as('both'))
+    .groupBy(['reference', 'customer_id', 'currency', 'ordered_at', 'sku', 'quantity', 'unit_price'])
+    .having((eb) => eb.fn.sum('count'), '!=', 0)
+    .select('reference')
+    .distinct()
+}
+
+/** Removes orders of which some lines were stored before the bad one came: their lines are rejected like it. */
 async function removeSpoiledOrders(
   db: Kysely<Schema>,
   { id, source }: ImportRun,
-  rejects: Rejects,
-  header: readonly string[],
+  report: Report,
 ): Promise<{ lines: number; orders: number }> {
   const total = { lines: 0, orders: 0 }
   for (;;) {
@@ -141,7 +168,7 @@ async function removeSpoiledOrders(
       .limit(PAGE)
       .execute()
     if (orders.length === 0) return total
-    const badLine = new Map(orders.map((order) => [order.id, order.line_number]))
+    const badLines = new Map(orders.map((order) => [order.id, order.line_number]))
     const lines = await db
       .selectFrom('order_lines as line')
       .innerJoin('orders', 'orders.id', 'line.order_id')
@@ -153,28 +180,21 @@ async function removeSpoiledOrders(
       .select(['orders.ordered_at', 'orders.currency', 'customers.customer_id', 'customers.name as customer_name'])
       .select(['products.sku', 'products.name as product_name'])
       .execute()
-    rejects.append(
-      lines.map((line) => ({
-        line: line.line_number,
-        original: storedLineText(line, header),
-        column: '',
-        reason: siblingReason(badLine.get(line.order_id) ?? line.line_number),
-      })),
-      header,
-    )
+    report(lines.map((line) => ({ ...line, reason: siblingReason(badLines.get(line.order_id) ?? line.line_number) })))
     await deleteOrders(db, orders)
     total.lines += lines.length
     total.orders += orders.length
   }
 }
 
-async function rejectSpoiledAsides(
+/** Reports the lines of marked orders and deletes them. Returns how many. */
+async function dropSpoiledAsides(
   db: Kysely<Schema>,
   { id }: ImportRun,
-  rejects: Rejects,
-  header: readonly string[],
+  report: Report,
+  reasonOf: (line: StoredLine, badLine: number) => string,
 ): Promise<number> {
-  const spoiled = db
+  const asides = db
     .selectFrom('import_asides as aside')
     .innerJoin('import_spoiled as spoiled', (join) =>
       join.onRef('spoiled.import_id', '=', 'aside.import_id').onRef('spoiled.reference', '=', 'aside.reference'),
@@ -182,24 +202,14 @@ async function rejectSpoiledAsides(
     .where('aside.import_id', '=', id)
     .selectAll('aside')
     .select('spoiled.line_number as bad_line')
-  const rejected = await eachPage(
-    (after) => spoiled.where('aside.line_number', '>', after).orderBy('aside.line_number').limit(PAGE).execute(),
-    (lines) =>
-      rejects.append(
-        lines.map(
-          (line): RejectedLine => ({
-            line: line.line_number,
-            original: storedLineText(line, header),
-            column: '',
-            reason:
-              line.line_number === line.bad_line
-                ? 'customer_id, currency or order_date differ from those of the order’s lines before'
-                : siblingReason(line.bad_line),
-          }),
-        ),
-        header,
-      ),
-  )
+    .orderBy('aside.line_number')
+    .limit(PAGE)
+  const read = (after: number) => asides.where('aside.line_number', '>', after).execute()
+  let dropped = 0
+  for await (const lines of pagesOf(read, (line) => line.line_number)) {
+    report(lines.map((line) => ({ ...line, reason: reasonOf(line, line.bad_line) })))
+    dropped += lines.length
+  }
   await db
     .deleteFrom('import_asides')
     .where('import_id', '=', id)
@@ -207,5 +217,24 @@ async function rejectSpoiledAsides(
       eb.selectFrom('import_spoiled').where('import_id', '=', id).select('import_spoiled.reference'),
     )
     .execute()
-  return rejected
+  return dropped
+}
+
+/** Deletes the lines of orders that are not marked: they are stored with the same content. Returns how many. */
+async function dropSoundAsides(db: Kysely<Schema>, { id }: ImportRun): Promise<number> {
+  const dropped = await db
+    .deleteFrom('import_asides')
+    .where('import_id', '=', id)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('import_spoiled as spoiled')
+            .where('spoiled.import_id', '=', id)
+            .whereRef('spoiled.reference', '=', 'import_asides.reference')
+            .select('spoiled.reference'),
+        ),
+      ),
+    )
+    .executeTakeFirst()
+  return Number(dropped.numDeletedRows)
 }

@@ -8,7 +8,7 @@ import { rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { Currency } from '../domain/money.js'
-import type { CatalogueColumn, ProductRow } from './catalogue-row.js'
+import type { CatalogueColumn, ProductRow, RejectedRow } from './catalogue-row.js'
 
 const REASON = 'products import'
 
@@ -16,13 +16,7 @@ export interface StoredProducts {
   readonly created: number
   readonly updated: number
   readonly unchanged: number
-  readonly rejected: readonly RejectedProduct[]
-}
-
-interface RejectedProduct {
-  readonly line: number
-  readonly column: CatalogueColumn
-  readonly reason: string
+  readonly rejected: readonly RejectedRow[]
 }
 
 interface Product {
@@ -35,13 +29,7 @@ interface Product {
 }
 
 /** What a product becomes; `delta` is what its stock changes by. */
-interface ProductChange {
-  readonly sku: string
-  readonly name: string
-  readonly unit_price: number | null
-  readonly currency: Currency | null
-  readonly delta: number
-}
+type ProductChange = Omit<Product, 'on_hand' | 'reserved'> & { readonly delta: number }
 
 const CHANGE_COLUMNS = {
   sku: 'text',
@@ -56,29 +44,24 @@ export async function storeProducts(db: Database, rows: readonly ProductRow[]): 
   return inTransaction(db, async (trx) => {
     const products = await readProducts(trx, rows)
     const created: ProductChange[] = []
-    const updated: ProductChange[] = []
-    const rejected: RejectedProduct[] = []
+    const kept: ProductChange[] = []
+    const rejected: RejectedRow[] = []
+    let updated = 0
     for (const row of rows) {
       const product = products.get(row.sku)
       const fault = findFault(row, product)
-      if (fault) rejected.push(fault)
-      else if (!product) created.push(newProduct(row))
-      else {
-        const change = changeProduct(row, product)
-        if (isChange(change, product)) updated.push(change)
-      }
+      const change = changeTo(row, product)
+      if (fault) rejected.push({ line: row.line, column: fault[0], reason: `${fault[0]} ${fault[1]}` })
+      else if (product) {
+        kept.push(change)
+        if (isChange(change, product)) updated += 1
+      } else created.push(change)
     }
     await createProducts(trx, created)
-    await adoptProducts(trx, rows)
-    await updateProducts(trx, updated)
-    // A new product's first adjustment is its first stock, be it none.
-    await recordAdjustments(trx, [...created, ...updated.filter((change) => change.delta !== 0)])
-    return {
-      created: created.length,
-      updated: updated.length,
-      unchanged: rows.length - created.length - updated.length - rejected.length,
-      rejected,
-    }
+    await updateProducts(trx, kept)
+    // A new product's first adjustment is its first stock, even if that is 0.
+    await recordAdjustments(trx, [...created, ...kept.filter((change) => change.delta !== 0)])
+    return { created: created.length, updated, unchanged: kept.length - updated, rejected }
   })
 }
 
@@ -96,34 +79,28 @@ async function readProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Pr
   return new Map(products.map((product) => [product.sku, product]))
 }
 
-/** What only a look at the product shows. */
-function findFault(row: ProductRow, product: Product | undefined): RejectedProduct | undefined {
-  const { line, name, unitPrice, currency, stock } = row
-  if (!product && name === null) return { line, column: 'name', reason: 'name is empty: a new product needs one' }
-  if (unitPrice !== null && currency === null && !product?.currency) {
-    return { line, column: 'currency', reason: 'currency is empty: a price needs one' }
-  }
+/** The column at fault, and why, as far as only the product shows it. */
+function findFault(row: ProductRow, product: Product | undefined): [CatalogueColumn, string] | undefined {
+  const { name, unitPrice, currency, stock } = row
+  if (!product && name === null) return ['name', 'is empty: a new product needs one']
+  if (unitPrice !== null && currency === null && !product?.currency) return ['currency', 'is empty: a price needs one']
   if (unitPrice === null && currency !== null && currency !== (product?.currency ?? null)) {
-    return { line, column: 'price', reason: `price is empty: what it is in ${currency} is not known` }
+    return ['price', `is empty: what it is in ${currency} is not known`]
   }
   if (product && stock !== null && stock < product.reserved) {
-    const reason = `stock is ${stock}, less than the ${product.reserved} units that open orders hold`
-    return { line, column: 'stock', reason }
+    return ['stock', `is ${stock}, less than the ${product.reserved} units that open orders hold`]
   }
   return undefined
 }
 
-function newProduct({ sku, name, unitPrice, currency, stock }: ProductRow): ProductChange {
-  return { sku, name: name ?? sku, unit_price: unitPrice, currency, delta: stock ?? 0 }
-}
-
-function changeProduct({ sku, name, unitPrice, currency, stock }: ProductRow, product: Product): ProductChange {
+function changeTo({ sku, name, unitPrice, currency, stock }: ProductRow, product?: Product): ProductChange {
+  const onHand = product?.on_hand ?? 0
   return {
     sku,
-    name: name ?? product.name,
-    unit_price: unitPrice ?? product.unit_price,
-    currency: currency ?? product.currency,
-    delta: stock === null ? 0 : stock - product.on_hand,
+    name: name ?? product?.name ?? sku,
+    unit_price: unitPrice ?? product?.unit_price ?? null,
+    currency: currency ?? product?.currency ?? null,
+    delta: (stock ?? onHand) - onHand,
   }
 }
 
@@ -136,40 +113,33 @@ function isChange(change: ProductChange, product: Product): boolean {
   )
 }
 
+const changesIn = (db: Kysely<Schema>, changes: readonly ProductChange[]) =>
+  rowSource(db, 'change', packRows(CHANGE_COLUMNS, changes))
+
 async function createProducts(db: Kysely<Schema>, changes: readonly ProductChange[]): Promise<void> {
   if (changes.length === 0) return
+  const created = db
+    .selectFrom(changesIn(db, changes))
+    .select(['change.sku', 'change.name', 'change.unit_price', 'change.currency', 'change.delta'])
   await db
     .insertInto('products')
     .columns(['sku', 'name', 'unit_price', 'currency', 'on_hand'])
-    .expression((eb) =>
-      eb
-        .selectFrom(rowSource(db, 'change', packRows(CHANGE_COLUMNS, changes)))
-        .select(['change.sku', 'change.name', 'change.unit_price', 'change.currency', 'change.delta']),
-    )
+    .expression(created)
     .execute()
 }
 
-/** Products that an import created stay when that import is undone, now that the catalogue has them. */
-async function adoptProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Promise<void> {
-  await db
-    .updateTable('products')
-    .from(rowSource(db, 'named', packRows({ sku: 'text' }, rows)))
-    .set({ import_id: null })
-    .whereRef('products.sku', '=', 'named.sku')
-    .where('products.import_id', 'is not', null)
-    .execute()
-}
-
+/** A product that is in the catalogue also stays when the import that created it is undone. */
 async function updateProducts(db: Kysely<Schema>, changes: readonly ProductChange[]): Promise<void> {
   if (changes.length === 0) return
   await db
     .updateTable('products')
-    .from(rowSource(db, 'change', packRows(CHANGE_COLUMNS, changes)))
+    .from(changesIn(db, changes))
     .set((eb) => ({
       name: eb.ref('change.name'),
       unit_price: eb.ref('change.unit_price'),
       currency: eb.ref('change.currency'),
       on_hand: eb('products.on_hand', '+', eb.ref('change.delta')),
+      import_id: null,
     }))
     .whereRef('products.sku', '=', 'change.sku')
     .execute()
@@ -178,19 +148,13 @@ async function updateProducts(db: Kysely<Schema>, changes: readonly ProductChang
 async function recordAdjustments(db: Kysely<Schema>, changes: readonly ProductChange[]): Promise<void> {
   if (changes.length === 0) return
   const adjustedAt = Date.now()
+  const adjustments = db
+    .selectFrom(changesIn(db, changes))
+    .innerJoin('products', 'products.sku', 'change.sku')
+    .select((eb) => ['products.id', 'change.delta', eb.val(REASON).as('reason'), eb.val(adjustedAt).as('adjusted_at')])
   await db
     .insertInto('stock_adjustments')
     .columns(['product_id', 'delta', 'reason', 'adjusted_at'])
-    .expression((eb) =>
-      eb
-        .selectFrom(rowSource(db, 'change', packRows(CHANGE_COLUMNS, changes)))
-        .innerJoin('products', 'products.sku', 'change.sku')
-        .select((one) => [
-          'products.id',
-          'change.delta',
-          one.val(REASON).as('reason'),
-          one.val(adjustedAt).as('adjusted_at'),
-        ]),
-    )
+    .expression(adjustments)
     .execute()
 }

@@ -7,11 +7,11 @@ import type { ChainableCommander } from 'ioredis'
 import type { Database } from '../database/connection.js'
 import { writesAlone } from '../database/engine.js'
 import { readSetting } from '../database/settings.js'
-import { groupBy, inBatches } from '../domain/batches.js'
+import { groupBy } from '../domain/batches.js'
 import { CURRENCIES, type Currency } from '../domain/money.js'
 import { addKpis, DAY_SECONDS, kpiName, listKey } from './kpis.js'
 import { execute, type FiguresStore, type Mark, markKey, nameIn, readMark } from './store.js'
-import { allTotals, BOARD_KINDS, type BoardKind, salesSince, type Total, totalsOf } from './totals.js'
+import { BOARD_KINDS, type BoardKind, salesSince, type Total, totalsOf } from './totals.js'
 
 /**
  * An order is stamped a moment before others see it: on a server, before its transaction has waited for locks. Orders of so
@@ -25,16 +25,12 @@ const MOST_CHANGES = 200_000
 /** Each failed attempt means that another process has published: after these, also what was to be published here. */
 const MOST_ATTEMPTS = 5
 
-/** Members in one ZADD: Redis serves nobody else meanwhile. */
-const MEMBERS_A_COMMAND = 1000
-
 /** Lifetime of boards that a rebuild left unfinished. */
 const UNFINISHED_SECONDS = 600
 
 const MEASURES = { customers: 'spending', products: 'units' } as const
 
 type Progress = Pick<Mark, 'settledAt' | 'recent'>
-type Boards = Record<string, boolean>
 
 export function boardName(kind: BoardKind, currency: Currency): string {
   return `leaderboard:${kind}:${MEASURES[kind]}:${currency}`
@@ -60,12 +56,17 @@ export async function publish(store: FiguresStore, asked: readonly string[] = []
     const { progress, since } = changes
     if (since > progress.settledAt && asked.length === 0) return
     const commands = redis.multi()
-    const boards = { ...mark.boards }
+    const boards = new Set(mark.boards)
     for (const kind of BOARD_KINDS) {
-      addScores(commands, prefix, boards, kind, await totalsOf(db, kind, { settledSince: since }))
+      for await (const page of totalsOf(db, kind, since)) addScores(commands, prefix, boards, kind, page)
     }
     await addKpis(commands, store, [...asked, ...(await daysSoldSince(store, since))])
-    commands.set(markKey(prefix), JSON.stringify({ ...mark, place, ...progress, boards }), 'EX', DAY_SECONDS)
+    commands.set(
+      markKey(prefix),
+      JSON.stringify({ ...mark, place, ...progress, boards: [...boards] }),
+      'EX',
+      DAY_SECONDS,
+    )
     if (await execute(commands)) return
   }
 }
@@ -80,23 +81,23 @@ export async function rebuildFigures(store: FiguresStore): Promise<void> {
   const [databaseId, salesId] = [await nameIn(db, 'database_id'), await nameIn(db, 'sales_id')]
   const progress = await readProgress(db, 0)
   const building = `${prefix}building:${randomUUID()}:`
-  const boards: Boards = {}
+  const boards = new Set<string>()
   for (const kind of BOARD_KINDS) {
-    for await (const page of allTotals(db, kind)) {
+    for await (const page of totalsOf(db, kind)) {
       const commands = redis.pipeline()
       addScores(commands, building, boards, kind, page)
-      for (const name of Object.keys(boards)) commands.expire(building + name, UNFINISHED_SECONDS)
+      for (const name of boards) commands.expire(building + name, UNFINISHED_SECONDS)
       await execute(commands)
     }
   }
   const commands = redis.multi()
   for (const name of BOARD_KINDS.flatMap((kind) => CURRENCIES.map((currency) => boardName(kind, currency)))) {
-    if (boards[name]) commands.rename(building + name, prefix + name).persist(prefix + name)
+    if (boards.has(name)) commands.rename(building + name, prefix + name).persist(prefix + name)
     else commands.unlink(prefix + name)
   }
   const sold = await daysSoldSince(store, Date.now() - DAY_SECONDS * 1000)
   await addKpis(commands, store, [...(await redis.zrange(listKey(prefix), '0', '-1')), ...sold])
-  const mark: Mark = { databaseId, place, salesId, ...progress, boards }
+  const mark: Mark = { databaseId, place, salesId, ...progress, boards: [...boards] }
   commands.set(markKey(prefix), JSON.stringify(mark), 'EX', DAY_SECONDS)
   await redis.unwatch()
   await execute(commands)
@@ -104,7 +105,7 @@ export async function rebuildFigures(store: FiguresStore): Promise<void> {
 
 /** A board that is missing was evicted, or deleted by somebody. */
 async function hasBoards({ redis, prefix }: FiguresStore, { boards }: Mark): Promise<boolean> {
-  const keys = Object.keys(boards).flatMap((name) => (boards[name] ? [prefix + name] : []))
+  const keys = boards.map((name) => prefix + name)
   return keys.length === 0 || (await redis.exists(...keys)) === keys.length
 }
 
@@ -152,21 +153,16 @@ async function daysSoldSince({ db, timeZone }: FiguresStore, since: number): Pro
   return days.map(({ day }) => kpiName('daily', timeZone, day))
 }
 
-/** A board with a score that is not exact goes until the next rebuild: totals only grow. */
 function addScores(
   commands: ChainableCommander,
   prefix: string,
-  boards: Boards,
+  boards: Set<string>,
   kind: BoardKind,
   totals: readonly Total[],
 ): void {
   for (const [currency, ofCurrency] of groupBy(totals, (total) => total.currency)) {
     const name = boardName(kind, currency)
-    const isExact = boards[name] !== false && ofCurrency.every(({ score }) => Number.isSafeInteger(score))
-    boards[name] = isExact
-    if (!isExact) commands.unlink(prefix + name)
-    for (const some of isExact ? inBatches(ofCurrency, MEMBERS_A_COMMAND) : []) {
-      commands.zadd(prefix + name, ...some.flatMap(({ score, member }) => [score, member]))
-    }
+    boards.add(name)
+    commands.zadd(prefix + name, ...ofCurrency.flatMap(({ score, member }) => [score, member]))
   }
 }

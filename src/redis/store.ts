@@ -4,7 +4,6 @@ import type { ChainableCommander, Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
 import { readSetting } from '../database/settings.js'
 import { inTransaction } from '../database/transaction.js'
-import type { Day } from '../domain/business-day.js'
 import { EXIT, UserError } from '../errors.js'
 
 export interface FiguresStore {
@@ -18,12 +17,6 @@ export interface FiguresStore {
   /** The database in words, without a password. */
   readonly place: string
   readonly timeZone: string
-  /** Reports whose answers are published. */
-  readonly reports: {
-    daily(day: Day): Promise<object>
-    range(from: Day, to: Day): Promise<object>
-    realtime(now: number): Promise<object>
-  }
 }
 
 /**
@@ -40,8 +33,8 @@ export interface Mark {
   readonly settledAt: number
   /** Orders settled shortly before that: another number later means that some became visible late, or are gone. */
   readonly recent: number
-  /** By name. False for a board with a score that a sorted set cannot hold exactly: it is not published. */
-  readonly boards: Readonly<Record<string, boolean>>
+  /** The names of those that are published. */
+  readonly boards: readonly string[]
 }
 
 export function markKey(prefix: string): string {
@@ -66,7 +59,7 @@ export async function readMark({ redis, db, prefix, server }: FiguresStore): Pro
 
 function isMark(value: Partial<Mark>): value is Mark {
   const { databaseId, boards, settledAt, recent } = value
-  return [settledAt, recent].every(Number.isSafeInteger) && typeof databaseId === 'string' && typeof boards === 'object'
+  return [settledAt, recent].every(Number.isSafeInteger) && typeof databaseId === 'string' && Array.isArray(boards)
 }
 
 /** @returns an empty object for what is none */

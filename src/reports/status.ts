@@ -2,7 +2,7 @@
 
 import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
-import { isAlive } from '../database/lease-holder.js'
+import { isAlive } from '../database/lease.js'
 import type { ImportStatus } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'
 import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'

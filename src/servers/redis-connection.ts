@@ -4,6 +4,7 @@ import { usageError } from '../errors.js'
 import type { RedisAddress } from './addresses.js'
 import { explainUnreachable } from './explain.js'
 import { awayReply } from './recognise.js'
+import { isOlder } from './version.js'
 
 /** A server that leaves a question unanswered for so long is gone. */
 const ANSWER_TIMEOUT_MS = 3000
@@ -91,17 +92,7 @@ export async function readFacts(redis: Redis): Promise<RedisFacts> {
   }
 }
 
-const OLDEST = [6, 2] as const
-
-export function isTooOld({ version }: RedisFacts): boolean {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  return major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])
-}
-
-/** Whether it removes keys, and with them waiting orders, when its memory is full. */
-export function evicts({ evictionPolicy }: RedisFacts): boolean {
-  return evictionPolicy !== 'noeviction'
-}
+const OLDEST = '6.2'
 
 /**
  * Refuses a server that cannot carry the queue.
@@ -109,14 +100,14 @@ export function evicts({ evictionPolicy }: RedisFacts): boolean {
  * @throws UserError (exit 2) with the setting to change
  */
 export function refuseUnfit(facts: RedisFacts, { name }: RedisAddress, { allowEviction }: { allowEviction: boolean }) {
-  if (isTooOld(facts)) {
+  if (isOlder(facts.version, OLDEST)) {
     throw usageError({
       code: 'redis_too_old',
-      message: `${facts.product} at ${name} is too old: orderctl needs ${OLDEST.join('.')} or newer.`,
+      message: `${facts.product} at ${name} is too old: orderctl needs ${OLDEST} or newer.`,
       fix: 'Update it, or unset ORDERCTL_REDIS_URL and ORDERCTL_QUEUE_URL to work without Redis.',
     })
   }
-  if (evicts(facts) && !allowEviction) {
+  if (facts.evictionPolicy !== 'noeviction' && !allowEviction) {
     throw usageError({
       code: 'redis_evicts',
       message: `Redis at ${name} removes keys, and with them waiting orders, when its memory is full (maxmemory-policy ${facts.evictionPolicy}).`,
@@ -125,5 +116,5 @@ export function refuseUnfit(facts: RedisFacts, { name }: RedisAddress, { allowEv
   }
 }
 
-export const EVICTION_FIX =
+const EVICTION_FIX =
   'Run `redis-cli config set maxmemory-policy noeviction` on that server, and set it in its redis.conf.'

@@ -80,7 +80,7 @@ describeWithRedis(
       const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1]
       redis.disconnect()
       const { result } = await shop.jsonWith(environment, 'doctor')
-      const check = (result as { checks: { name: string }[] }).checks.find(({ name }) => name === 'redis')
+      const check = (result as { checks: { name: string }[] }).checks.find(({ name }) => name === 'queue server')
       expect(check).toMatchObject({ ok: true, fix: null })
       expect(JSON.stringify(check)).toMatch(
         new RegExp(`(Redis|Valkey) .*${version ?? 'x'}?.* MB used .*noeviction, round trip \\d+\\.\\d ms`),

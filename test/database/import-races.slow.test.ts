@@ -9,7 +9,6 @@ import type { Currency } from '../../src/domain/money.js'
 import { EXIT } from '../../src/errors.js'
 import { packChunk } from '../../src/import/chunk-rows.js'
 import { beginRun, insertRun, removeUnusedNames, takeBack } from '../../src/import/import-record.js'
-import { RejectExamples } from '../../src/import/rejects.js'
 import { storeChunk } from '../../src/import/store.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
 import { describeOnServerEngines, type EnginePlace } from '../support/engine-place.js'
@@ -77,7 +76,7 @@ describeOnServerEngines('workers beside an import', (test) => {
     const { code, stderr } = await besideInHand(
       place,
       async (ending) => {
-        const verdicts = await reachVerdicts(ending, run, new RejectExamples(), [])
+        const verdicts = await reachVerdicts(ending, run, () => {})
         expect(verdicts).toMatchObject({ duplicates: 1, conflicts: 0, rejected: 0 })
       },
       () => place.runWith({}, 'work', '--drain'),

@@ -2,6 +2,7 @@
 import { chmodSync, existsSync } from 'node:fs'
 import { describe, expect, test as plainTest } from 'vitest'
 import { findColumns, readHeader } from '../../src/csv/header.js'
+import { ORDER_FILE } from '../../src/import/order-line.js'
 import { importJson } from '../support/orders-file.js'
 import { csv, HEADER, line, test } from '../support/workplace.js'
 import { expectRefusal, expectRefused, type Refusal } from './refusal.js'
@@ -14,7 +15,7 @@ describe.concurrent('a file that cannot be read as orders', () => {
       content: '',
       code: 'file_empty',
       says: /orders\.csv is empty/,
-      fix: 'first line must name the columns',
+      fix: 'first line with the names of its columns',
     },
     'has no header that we know': {
       content: 'a,b\n1,2\n',
@@ -83,12 +84,15 @@ describe.concurrent('a file that cannot be read as orders', () => {
   }
   for (const [name, { content, ...refusal }] of Object.entries(headers)) {
     plainTest(`because it ${name}`, () => {
-      expectRefused(() => findColumns(readHeader(Buffer.from(content), 'orders.csv').cells, 'orders.csv'), refusal)
+      expectRefused(
+        () => findColumns(readHeader(Buffer.from(content), 'orders.csv').cells, ORDER_FILE, 'orders.csv'),
+        refusal,
+      )
     })
   }
 
   test('because standard input is empty', async ({ place }) => {
-    await expectRefusal(place, ['-'], { code: 'file_empty', says: 'standard input is empty', fix: 'Export' })
+    await expectRefusal(place, ['-'], { code: 'file_empty', says: 'standard input is empty', fix: HEADER })
   })
 
   test('leaves nothing half done: mended, it is imported', async ({ place }) => {

@@ -1,7 +1,7 @@
 // Lines that are no order lines: each costs its own order, says why, and nothing else.
 import { readFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
-import type { ImportResult } from '../../src/commands/import.js'
+import type { ImportResult } from '../../src/command-line/import-view.js'
 import { conflictsAndRejects, fates, importJson, moreThanABlock, orders } from '../support/orders-file.js'
 import { csv, HEADER, type LineDraft, line, test } from '../support/workplace.js'
 

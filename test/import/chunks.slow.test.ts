@@ -3,13 +3,13 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { COLUMNS, findColumns } from '../../src/csv/header.js'
+import { findColumns } from '../../src/csv/header.js'
 import { RecordReader } from '../../src/csv/records.js'
 import { type Database, openScratchDatabase } from '../../src/database/connection.js'
 import type { ImportId } from '../../src/domain/ids.js'
-import { ChunkBuilder, type RejectedLine } from '../../src/import/chunk.js'
+import { ChunkBuilder } from '../../src/import/chunk.js'
 import { insertRun, updateRun } from '../../src/import/import-record.js'
-import type { Rejects } from '../../src/import/rejects.js'
+import { COLUMNS, ORDER_FILE } from '../../src/import/order-line.js'
 import { type Stored, storeChunk } from '../../src/import/store.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
 
@@ -38,23 +38,14 @@ function text({ reference, customer, name, date, sku, quantity, price, flaw }: D
 async function importLines(db: Database, lines: readonly Draft[], cuts: readonly number[]) {
   const bytes = Buffer.from(lines.map(text).join(''))
   let run = await insertRun(db, { source: 'default', file: 'orders.csv' })
-  const builder = new ChunkBuilder(findColumns(COLUMNS, 'orders.csv'), COLUMNS.length, 'UTC')
+  const builder = new ChunkBuilder(findColumns(COLUMNS, ORDER_FILE, 'orders.csv'), COLUMNS.length, 'UTC')
   const start = { offset: 0, line: 2, hash: createHash('sha256') }
   const reader = new RecordReader(builder, { lineEnding: '\n', width: COLUMNS.length, ...start })
-  const rejected: RejectedLine[] = []
-  const rejects: Rejects = {
-    append: (more) => void rejected.push(...more),
-    mark: () => ({ bytes: 0, examples: 0 }),
-    rewind: () => undefined,
-    file: null,
-    bytes: 0,
-    examples: [],
-    close: () => undefined,
-  }
+  const notImported: number[] = []
   const counts = { rows: 0, orders: 0, imported: 0, rejected: 0, products_created: 0 }
   const store = async () => {
     const taken = builder.take()
-    rejects.append(taken.rejected, COLUMNS)
+    notImported.push(...taken.rejected.map(({ line }) => line))
     const options = { importId: run.id, source: 'default', initialStock: INITIAL_STOCK, now: 0 }
     const stored: Stored = await storeChunk(db, taken.chunk, options)
     counts.rows += taken.chunk.lineCount + taken.rejected.length
@@ -65,12 +56,14 @@ async function importLines(db: Database, lines: readonly Draft[], cuts: readonly
   }
   const at = [0, ...new Set(cuts.map((cut) => cut % (bytes.length + 1))), bytes.length].sort((a, b) => a - b)
   for (const [index, from] of at.slice(0, -1).entries()) {
-    await reader.write(bytes.subarray(from, at[index + 1]))
+    reader.write(bytes.subarray(from, at[index + 1]))
     await store()
   }
-  await reader.end()
+  reader.end()
   await store()
-  const verdicts = await reachVerdicts(db, run, rejects, COLUMNS)
+  const verdicts = await reachVerdicts(db, run, (lines) => {
+    notImported.push(...lines.map(({ line_number }) => line_number))
+  })
   run = await updateRun(db, run, { status: 'finished', rows: 0 })
   return {
     id: run.id,
@@ -83,7 +76,7 @@ async function importLines(db: Database, lines: readonly Draft[], cuts: readonly
       rejected: counts.rejected + verdicts.rejected,
       products_created: counts.products_created - verdicts.productsRemoved,
     },
-    notImported: rejected.map(({ line }) => line).sort((a, b) => a - b),
+    notImported: notImported.sort((a, b) => a - b),
   }
 }
 

@@ -5,7 +5,7 @@ import { stringify } from 'csv-stringify/sync'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { RecordReader } from '../../src/csv/records.js'
-import { MAX_QUANTITY, readOrderDate, readPrice, readQuantity, Unusable } from '../../src/csv/values.js'
+import { MAX_QUANTITY, readOrderDate, readPrice, readQuantity } from '../../src/csv/values.js'
 import { type Currency, currencyDecimals, lineTotal, MAX_TOTAL_MINOR } from '../../src/domain/money.js'
 
 interface SeenRecord {
@@ -55,10 +55,10 @@ async function read(pieces: readonly Buffer[], lineEnding: '\n' | '\r', width: n
     { lineEnding, width, offset: 0, line: 1, hash: createHash('sha256') },
   )
   for (const piece of pieces) {
-    await reader.write(piece)
+    reader.write(piece)
     expect(reader.digest).toBe(sha256(all.subarray(0, reader.offset)))
   }
-  await reader.end()
+  reader.end()
   return { seen, offset: reader.offset, line: reader.line, digest: reader.digest }
 }
 
@@ -185,7 +185,8 @@ describe('values', () => {
     fc.assert(
       fc.property(nearlyANumber, (text) => {
         const sound = /^[0-9]+(\.[0-9]{1,4})?$/.test(text) && BigInt(text.split('.')[0] ?? '') <= 1_000_000_000n
-        expect(readPrice(text) instanceof Unusable).toBe(!sound)
+        if (sound) readPrice(text)
+        else expect(() => readPrice(text)).toThrow()
       }),
       { numRuns: 5000 },
     )
@@ -195,9 +196,8 @@ describe('values', () => {
     fc.assert(
       fc.property(fc.oneof(nearlyANumber, fc.nat({ max: 3_000_000 }).map(String)), (text) => {
         const value = /^[0-9]{1,15}$/.test(text) ? BigInt(text) : 0n
-        const read = readQuantity(text)
-        if (value >= 1n && value <= 1_000_000n) expect(read).toBe(Number(value))
-        else expect(read).toBeInstanceOf(Unusable)
+        if (value >= 1n && value <= 1_000_000n) expect(readQuantity(text)).toBe(Number(value))
+        else expect(() => readQuantity(text)).toThrow()
       }),
       { numRuns: 5000 },
     )
@@ -223,11 +223,9 @@ describe('values', () => {
           const east = (Number(hours) * 60 + Number(minutes)) * (sign === '+' ? 60_000 : -60_000)
           const inUtc = new Date(instant - east).toISOString()
           const sound = exists && Number(hours) <= 14 && Number(minutes) <= 59 && !inUtc.startsWith('+')
-          const read = readOrderDate(
-            `${local.replace('T', between)}${shift ? `${sign}${hours}${colon}${minutes}` : ''}`,
-          )
-          if (!sound) expect(read).toBeInstanceOf(Unusable)
-          else expect(read).toBe(shift ? inUtc.replace('.000', '') : local)
+          const text = `${local.replace('T', between)}${shift ? `${sign}${hours}${colon}${minutes}` : ''}`
+          if (!sound) expect(() => readOrderDate(text)).toThrow()
+          else expect(readOrderDate(text)).toBe(shift ? inUtc.replace('.000', '') : local)
         },
       ),
       {

@@ -5,10 +5,10 @@ import type { Database } from '../../database/connection.js'
 import type { Schema } from '../../database/schema.js'
 import type { Currency } from '../../domain/money.js'
 
-interface Comparison {
+export interface Comparison {
   /** Key of the order, product, customer or import. */
   readonly id: number
-  /** What should be found. Where money is compared this counts orders or lines, so that no two currencies are added. */
+  /** What should be found. A promise about money counts orders or lines, so that no two currencies are added. */
   readonly expected: number
   readonly actual: number
   /** 1 or 0. */
@@ -35,7 +35,7 @@ export function differsUnless(condition: Expression<SqlBool>) {
   return eb.case().when(condition).then(0).else(1).end().as('differs')
 }
 
-/** For what is either right or not: each counts 1, and is found where it is right. */
+/** For what is either right or not: expects 1, and finds 1 if it is right. */
 export function rightIf(condition: Expression<SqlBool>) {
   return [eb.lit(1).as('expected'), oneIf(condition).as('actual'), differsUnless(condition)] as const
 }

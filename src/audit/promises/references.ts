@@ -1,41 +1,34 @@
-// What foreign keys keep in a file, and nothing keeps on a server (`onServer` in database/engine.ts): whatever belongs to an order
-// has it, and all that it names.
-import type { Database } from '../../database/connection.js'
-import { rightIf } from './promise.js'
+// What foreign keys enforce in a file, and nothing enforces on a server (`onServer` in database/engine.ts): rows of an order have
+// their order, and all that they name.
+import { sql } from 'kysely'
+import type { Comparison } from './promise.js'
 
-/** Orders, lines, reservations, payments and rows of the queue, each by its order's key, which need not be there. */
-export function references(db: Database) {
-  const orders = db
-    .selectFrom('orders')
-    .leftJoin('customers', 'customers.id', 'orders.customer_id')
-    .leftJoin('imports', 'imports.id', 'orders.import_id')
-    .select((eb) => [
-      'orders.id',
-      ...rightIf(eb.and([eb('customers.id', 'is not', null), eb('imports.id', 'is not', null)])),
-    ])
-  const lines = db
-    .selectFrom('order_lines')
-    .leftJoin('orders', 'orders.id', 'order_lines.order_id')
-    .leftJoin('products', 'products.id', 'order_lines.product_id')
-    .select((eb) => [
-      'order_lines.order_id as id',
-      ...rightIf(eb.and([eb('orders.id', 'is not', null), eb('products.id', 'is not', null)])),
-    ])
-  const reservations = db
-    .selectFrom('stock_reservations')
-    .leftJoin('orders', 'orders.id', 'stock_reservations.order_id')
-    .leftJoin('products', 'products.id', 'stock_reservations.product_id')
-    .select((eb) => [
-      'stock_reservations.order_id as id',
-      ...rightIf(eb.and([eb('orders.id', 'is not', null), eb('products.id', 'is not', null)])),
-    ])
-  const payments = db
-    .selectFrom('payments')
-    .leftJoin('orders', 'orders.id', 'payments.order_id')
-    .select((eb) => ['payments.order_id as id', ...rightIf(eb('orders.id', 'is not', null))])
-  const queued = db
-    .selectFrom('due_orders')
-    .leftJoin('orders', 'orders.id', 'due_orders.order_id')
-    .select((eb) => ['due_orders.order_id as id', ...rightIf(eb('orders.id', 'is not', null))])
-  return orders.unionAll(lines).unionAll(reservations).unionAll(payments).unionAll(queued).as('compared')
+/** Tables, the column with the order's key, and the tables that their columns refer to. */
+const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
+  ['orders', 'id', { customer_id: 'customers', import_id: 'imports' }],
+  ['order_lines', 'order_id', { order_id: 'orders', product_id: 'products' }],
+  ['stock_reservations', 'order_id', { order_id: 'orders', product_id: 'products' }],
+  ['payments', 'order_id', { order_id: 'orders' }],
+  ['due_orders', 'order_id', { order_id: 'orders' }],
+]
+
+/** Each row by its order's key, although that order may not exist. */
+export function references() {
+  const rows = REFERENCES.map(([table, key, targets]) => {
+    const found = Object.entries(targets).map(([column, target]) => ({
+      join: sql`left join ${sql.table(target)} on ${sql.ref(`${target}.id`)} = ${sql.ref(`${table}.${column}`)}`,
+      isThere: sql`${sql.ref(`${target}.id`)} is not null`,
+    }))
+    const right = sql.join(
+      found.map(({ isThere }) => isThere),
+      sql` and `,
+    )
+    return sql`select ${sql.ref(`${table}.${key}`)} as id, 1 as expected, case when ${right} then 1 else 0 end as actual,
+      case when ${right} then 0 else 1 end as differs
+      from ${sql.table(table)} ${sql.join(
+        found.map(({ join }) => join),
+        sql` `,
+      )}`
+  })
+  return sql<Comparison>`(${sql.join(rows, sql` union all `)})`.as('compared')
 }

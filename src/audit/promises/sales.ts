@@ -1,7 +1,8 @@
 // What holds for the sales figures: they are those of the completed orders, with no row more and none less.
+import { type Expression, sql } from 'kysely'
 import type { Database } from '../../database/connection.js'
 import { freshCustomerSales, freshProductSales } from '../derivations.js'
-import { type DataPromise, differsUnless, nothing } from './promise.js'
+import { type DataPromise, differsUnless } from './promise.js'
 
 export const SALES_PROMISES: readonly DataPromise[] = [
   { name: 'customer_sales', about: 'completed orders by day and customer', of: 'customer', compare: customerSales },
@@ -14,57 +15,45 @@ export const SALES_PROMISES: readonly DataPromise[] = [
 ]
 
 function customerSales(db: Database) {
-  const fresh = db
-    .selectFrom(freshCustomerSales(db).as('fresh'))
-    .select(['day', 'currency', 'customer_id as id', 'orders as fresh_orders', 'revenue as fresh_revenue'])
-    .select([nothing().as('orders'), nothing().as('revenue')])
-  const stored = db
-    .selectFrom('sales_by_customer')
-    .select(['day', 'currency', 'customer_id as id'])
-    .select([nothing().as('fresh_orders'), nothing().as('fresh_revenue')])
-    .select(['orders', 'revenue'])
-  return db
-    .selectFrom(fresh.unionAll(stored).as('sales'))
-    .groupBy(['day', 'currency', 'id'])
-    .select((eb) => [
-      'id',
-      eb.fn.sum<number>('fresh_orders').as('expected'),
-      eb.fn.sum<number>('orders').as('actual'),
-      differsUnless(
-        eb.and([
-          eb(eb.fn.countAll(), '=', 2),
-          eb(eb.fn.sum('fresh_orders'), '=', eb.fn.sum('orders')),
-          eb(eb.fn.sum('fresh_revenue'), '=', eb.fn.sum('revenue')),
-        ]),
-      ),
-    ])
-    .as('compared')
+  const columns = ['day', 'currency', 'customer_id as id', 'orders as count', 'orders', 'revenue'] as const
+  const fresh = db.selectFrom(freshCustomerSales(db).as('fresh')).select(columns)
+  return compareSales(db, fresh, db.selectFrom('sales_by_customer').select(columns))
 }
 
 function productSales(db: Database) {
-  const fresh = db
-    .selectFrom(freshProductSales(db).as('fresh'))
-    .select(['day', 'currency', 'product_id as id'])
-    .select(['orders as fresh_orders', 'units as fresh_units', 'revenue as fresh_revenue'])
-    .select([nothing().as('orders'), nothing().as('units'), nothing().as('revenue')])
-  const stored = db
-    .selectFrom('sales_by_product')
-    .select(['day', 'currency', 'product_id as id'])
-    .select([nothing().as('fresh_orders'), nothing().as('fresh_units'), nothing().as('fresh_revenue')])
-    .select(['orders', 'units', 'revenue'])
+  const columns = ['day', 'currency', 'product_id as id', 'units as count', 'orders', 'revenue'] as const
+  const fresh = db.selectFrom(freshProductSales(db).as('fresh')).select(columns)
+  return compareSales(db, fresh, db.selectFrom('sales_by_product').select(columns))
+}
+
+interface Sales {
+  readonly id: number
+  readonly day: string
+  readonly currency: string
+  /** What expected and actual figures count. */
+  readonly count: number
+  readonly orders: number
+  readonly revenue: number
+}
+
+/** Each row must be there twice, with the same figures: once computed and once stored. */
+function compareSales(db: Database, fresh: Expression<Sales>, stored: Expression<Sales>) {
+  const both = sql<Sales & { readonly side: number }>`(
+    select fresh.*, 1 as side from ${fresh} as fresh union all select stored.*, -1 as side from ${stored} as stored)`
+  const difference = (column: 'count' | 'orders' | 'revenue') => sql<number>`sum(side * ${sql.ref(column)})`
   return db
-    .selectFrom(fresh.unionAll(stored).as('sales'))
+    .selectFrom(both.as('sales'))
     .groupBy(['day', 'currency', 'id'])
     .select((eb) => [
       'id',
-      eb.fn.sum<number>('fresh_units').as('expected'),
-      eb.fn.sum<number>('units').as('actual'),
+      sql<number>`sum(case when side = 1 then ${sql.ref('count')} else 0 end)`.as('expected'),
+      sql<number>`sum(case when side = 1 then 0 else ${sql.ref('count')} end)`.as('actual'),
       differsUnless(
         eb.and([
           eb(eb.fn.countAll(), '=', 2),
-          eb(eb.fn.sum('fresh_orders'), '=', eb.fn.sum('orders')),
-          eb(eb.fn.sum('fresh_units'), '=', eb.fn.sum('units')),
-          eb(eb.fn.sum('fresh_revenue'), '=', eb.fn.sum('revenue')),
+          eb(difference('count'), '=', 0),
+          eb(difference('orders'), '=', 0),
+          eb(difference('revenue'), '=', 0),
         ]),
       ),
     ])

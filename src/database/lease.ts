@@ -1,0 +1,66 @@
+// A lease on a row: one process at a time works on it, for as long as it renews the lease. Its writes are fenced, so they
+// change nothing once another process has taken the row over.
+import { hostname } from 'node:os'
+import type { Kysely, Updateable } from 'kysely'
+import { errorCode } from '../errors.js'
+import { databaseTime } from './engine.js'
+import type { Schema } from './schema.js'
+
+/** Tables whose rows are leased until they have ended. */
+type LeasedTable = 'imports' | 'schedule_runs'
+
+export interface Lease {
+  readonly host: string
+  readonly pid: number
+  /** Epoch milliseconds by the database's clock. A holder that has not renewed until then has lost the row. */
+  readonly lease_until: number
+}
+
+/** Columns that make this process the holder. */
+export async function takeLease(db: Kysely<Schema>, ms: number): Promise<Lease> {
+  return { host: hostname(), pid: process.pid, ...(await renewal(db, ms)) }
+}
+
+/** Column that the holder writes with each change, and from time to time without one. */
+export async function renewal(db: Kysely<Schema>, ms: number): Promise<Pick<Lease, 'lease_until'>> {
+  return { lease_until: (await databaseTime(db)) + ms }
+}
+
+/** Column that gives the row up. */
+export const RELEASED = { lease_until: 0 } as const
+
+/** Whether the holder still works on the row. `now` is the database's time. */
+export function isAlive({ host, pid, lease_until }: Lease, now: number): boolean {
+  if (lease_until < now) return false
+  return host !== hostname() || processExists(pid)
+}
+
+function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return errorCode(error) === 'EPERM'
+  }
+}
+
+/**
+ * Changes a row that has not ended.
+ *
+ * @param fence columns that name the row and its holder
+ * @returns false, and changes nothing, if the holder has lost the row
+ */
+export async function writeHeld<Table extends LeasedTable>(
+  db: Kysely<Schema>,
+  table: Table,
+  fence: Partial<Updateable<Schema[Table]>>,
+  changes: Partial<Updateable<Schema[Table]>>,
+): Promise<boolean> {
+  const written = await db
+    .updateTable<LeasedTable>(table)
+    .set(changes)
+    .where((eb) => eb.and({ ...fence }))
+    .where('ended_at', 'is', null)
+    .executeTakeFirst()
+  return written.numUpdatedRows > 0n
+}

@@ -1,0 +1,20 @@
+// Rows that are read page by page, so that neither a statement nor the memory grows with a table.
+
+/**
+ * Reads pages in the order of a key until one is empty.
+ *
+ * @param read the next rows whose keys are greater than `after`, in the order of their keys
+ */
+export async function* pagesOf<Row, Key extends number>(
+  read: (after: Key) => Promise<Row[]>,
+  keyOf: (row: Row) => Key,
+  start = 0 as Key,
+): AsyncGenerator<Row[], void> {
+  for (let after = start; ; ) {
+    const page = await read(after)
+    const last = page.at(-1)
+    if (last === undefined) return
+    yield page
+    after = keyOf(last)
+  }
+}
