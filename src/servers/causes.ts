@@ -35,6 +35,10 @@ const UNREACHABLE = {
   },
   ...AWAY,
 }
+const LOGIN =
+  'Correct user and password in {setting} ({kind}://USER:PASSWORD@HOST/DATABASE; write special characters of the password as %40 for @).'
+const LIMIT =
+  'Run the command again; committed work is safe. If it happens again, raise the limit of this user on the server:'
 const REDIS_AWAY = { code: 'redis_unavailable', message: '{server} {reason}.', ...AWAY }
 
 export const CAUSES = {
@@ -57,10 +61,8 @@ export const CAUSES = {
     code: { database: 'database_access_denied', queue: 'postgres_refused', amqp: 'rabbitmq_refused' },
     message: '{server} refused the login: {reason}.',
     fix: {
-      postgres:
-        'Correct user and password in {setting} (postgres://USER:PASSWORD@HOST/DATABASE; write special characters of the password as %40 for @).',
-      mysql:
-        'Correct user and password in {setting} (mysql://USER:PASSWORD@HOST/DATABASE; write special characters of the password as %40 for @). If this user must use TLS, add ?ssl={}.',
+      postgres: LOGIN,
+      mysql: `${LOGIN} If this user must use TLS, add ?ssl={}.`,
       amqp: 'Correct user, password and virtual host in {setting} (amqp://USER:PASSWORD@HOST/VHOST), or let the user in: rabbitmqctl set_permissions -p VHOST USER ".*" ".*" ".*".',
     },
     ...UNFIT,
@@ -150,10 +152,8 @@ export const CAUSES = {
     code: '{prefix}_statement_ended',
     message: '{server} cancelled a statement: {reason}.',
     fix: {
-      postgres:
-        'Run the command again; committed work is safe. If it happens again, raise the limit of this user on the server: statement_timeout.',
-      mysql:
-        'Run the command again; committed work is safe. If it happens again, raise the limit of this user on the server: max_execution_time (on MariaDB, max_statement_time).',
+      postgres: `${LIMIT} statement_timeout.`,
+      mysql: `${LIMIT} max_execution_time (on MariaDB, max_statement_time).`,
     },
     ...FAILED,
   },

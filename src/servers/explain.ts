@@ -63,7 +63,11 @@ function namesOf(address: Address): Record<string, string> {
   const { kind, name, setting } = address
   const [host = '', port = ''] = name.replace(/\/.*/, '').split(/:(?=\d+$)/)
   return {
-    ...{ name, host, port, database: quoted(name.slice(name.indexOf('/') + 1), kind === 'postgres' ? '"' : '`') },
+    kind,
+    name,
+    host,
+    port,
+    database: quoted(name.slice(name.indexOf('/') + 1), kind === 'postgres' ? '"' : '`'),
     server: `${PRODUCTS[kind]} at ${name}`,
     prefix: isQueue(address) ? 'postgres' : PREFIXES[kind],
     // The queue uses the Redis of the reports unless it has a setting of its own.

@@ -2,6 +2,7 @@
 import { EXIT, UserError, usageError } from '../errors.js'
 import type { RabbitAddress } from './addresses.js'
 import { explainUnreachable, problemOf } from './explain.js'
+import { isOlder } from './version.js'
 
 export function explainRabbitError(address: RabbitAddress, cause: unknown): UserError {
   return explainUnreachable(cause, address)
@@ -19,14 +20,13 @@ export function blocked(address: RabbitAddress, reason: string): UserError {
 }
 
 /** Older servers keep no delayed batches in a quorum queue. */
-const OLDEST = [3, 10] as const
+const OLDEST = '3.10'
 
 export function refuseTooOld({ name }: RabbitAddress, product: string, version: string): void {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  if (product !== 'RabbitMQ' || major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return
+  if (product !== 'RabbitMQ' || !isOlder(version, OLDEST)) return
   throw usageError({
     code: 'rabbitmq_too_old',
-    message: `RabbitMQ ${version} at ${name} is too old: orderctl needs ${OLDEST.join('.')} or newer.`,
+    message: `RabbitMQ ${version} at ${name} is too old: orderctl needs ${OLDEST} or newer.`,
     fix: 'Update it, or unset ORDERCTL_QUEUE_URL to work without RabbitMQ.',
   })
 }

@@ -58,14 +58,7 @@ const CODES: { readonly [Name in Cause]?: readonly string[] } = {
   locked: ['55P03', '40P01', '40001', 'ER_LOCK_WAIT_TIMEOUT', 'ER_LOCK_DEADLOCK'],
   statement_cancelled: ['57014', '25P04', 'ER_QUERY_TIMEOUT', 'ER_QUERY_INTERRUPTED'],
   server_failed: [
-    'XX000',
-    'XX001',
-    'XX002',
-    '58000',
-    '58030',
-    'ER_GET_ERRNO',
-    'ER_INTERNAL_ERROR',
-    'ER_CRASHED_ON_USAGE',
+    ...['XX000', 'XX001', 'XX002', '58000', '58030', 'ER_GET_ERRNO', 'ER_INTERNAL_ERROR', 'ER_CRASHED_ON_USAGE'],
   ],
   packet_too_large: ['ER_NET_PACKET_TOO_LARGE', 'ER_WARN_ALLOWED_PACKET_OVERFLOWED'],
 }

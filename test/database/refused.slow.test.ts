@@ -1,9 +1,8 @@
 // Database servers that refuse: what is told at once, what to do about it, and never a password.
-import { describe, expect, test as plainTest } from 'vitest'
+import { describe, expect } from 'vitest'
 import { connect } from '../../src/database/connection.js'
 import { databaseTime } from '../../src/database/engine.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
-import { problemIn } from '../../src/servers/explain.js'
 import { listenDeaf, PASSWORD, refused } from '../queue/refused.js'
 import { askServer } from '../support/ask-server.js'
 import type { EnginePlace } from '../support/engine-place.js'
@@ -138,57 +137,5 @@ describe.concurrent('a server that is not there', () => {
     const { codes, error } = await refused(place, { ORDERCTL_DATABASE_URL: url }, 'status')
     expect(codes).toEqual([2, 2])
     expect(error).toMatchObject({ code: 'database_tls', message: expect.stringContaining('/nowhere.pem') })
-  })
-})
-
-/** What no test can cause on a server that others use: the errors as the drivers throw them. */
-describe('an error of', () => {
-  const postgres = readDatabaseAddress('postgres://shop@db/orders')
-  const mysql = readDatabaseAddress('mysql://shop@db/orders')
-  const said = (code: string | undefined, more: object) => Object.assign(new Error('it said so.'), { code }, more)
-
-  plainTest.each([
-    ['53100', 'disk_full', 4, true],
-    ['53200', 'database_out_of_memory', 4, true],
-    ['53400', 'database_full_of_clients', 4, true],
-    ['25006', 'database_read_only', 4, true],
-    ['57P01', 'database_unreachable', 4, true],
-    ['57P02', 'database_unreachable', 4, true],
-    ['57P03', 'database_unreachable', 4, true],
-    ['08006', 'database_unreachable', 4, true],
-    ['XX000', 'database_broken', 1, false],
-    ['40P01', 'database_locked', 1, true],
-  ])('PostgreSQL, %s, is %s', (code, name, exit, retryable) => {
-    const problem = problemIn(said(code, { severity: 'FATAL' }), postgres)
-    expect(problem).toMatchObject({ code: name, exit, retryable })
-    expect(problem?.message).toMatch(/PostgreSQL at db:5432\/orders.*(: it said so|\(it said so\))\.$/)
-  })
-
-  plainTest.each([
-    ['ER_CON_COUNT_ERROR', 1040, 'database_full_of_clients', 4],
-    ['ER_DBACCESS_DENIED_ERROR', 1044, 'database_rights_missing', 2],
-    ['ER_RECORD_FILE_FULL', 1114, 'disk_full', 4],
-    ['ER_OPTION_PREVENTS_STATEMENT', 1290, 'database_read_only', 4],
-    ['ER_READ_ONLY_MODE', 1836, 'database_read_only', 4],
-    ['ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION', 1792, 'database_read_only', 4],
-    ['ER_SERVER_SHUTDOWN', 1053, 'database_unreachable', 4],
-    ['ER_QUERY_TIMEOUT', 3024, 'database_statement_ended', 1],
-    ['ER_HOST_IS_BLOCKED', 1129, 'database_access_denied', 2],
-    ['ER_NET_PACKET_TOO_LARGE', 1153, 'database_packet_too_large', 1],
-    ['ER_OUT_OF_RESOURCES', 1041, 'database_out_of_memory', 4],
-    [undefined, 1927, 'database_unreachable', 4],
-    ['ER_BULK_PARSER_INCOMPLETE_ESCAPE_SEQUENCE', 4151, 'database_access_denied', 2],
-  ])('MySQL or MariaDB, %s (%i), is %s', (code, errno, name, exit) => {
-    const problem = problemIn(said(code, { errno, sqlState: 'HY000' }), mysql)
-    expect(problem).toMatchObject({ code: name, exit })
-  })
-
-  plainTest.each(['23505', '42P01', '22P02'])('PostgreSQL, %s, is a mistake of ours', (code) => {
-    expect(problemIn(said(code, { severity: 'ERROR' }), postgres)).toBeUndefined()
-  })
-
-  plainTest('another place than the server is not the server’s', () => {
-    expect(problemIn(said('ENOENT', { syscall: 'open', path: '/orders.csv' }), postgres)).toBeUndefined()
-    expect(problemIn(new Error('something else'), mysql)).toBeUndefined()
   })
 })

@@ -4,7 +4,7 @@ import type { Schema } from '../../src/database/schema.js'
 import type { EnginePlace } from './engine-place.js'
 import { until } from './until.js'
 
-/** Does `second` while the first transaction is open, and commits that once the second waits for it. */
+/** Starts `second` while the first transaction is open, and commits the first once the second waits for it. */
 export async function whileInHand<Result>(
   place: EnginePlace,
   first: (trx: Transaction<Schema>) => Promise<unknown>,
@@ -13,17 +13,13 @@ export async function whileInHand<Result>(
   const { done } = await place.db.transaction().execute(async (trx) => {
     await first(trx)
     const done = second()
-    await untilSomeoneWaits(place)
+    await until(() => someoneWaits(place))
     return { done }
   })
   return done
 }
 
-/** Resolves as soon as a transaction in the place's database waits for a lock of another. */
-export function untilSomeoneWaits(place: EnginePlace): Promise<void> {
-  return until(() => someoneWaits(place))
-}
-
+/** Whether a transaction in the place's database waits for a lock of another. */
 function someoneWaits(place: EnginePlace): Promise<boolean> {
   return place.engine === 'postgres' ? someoneWaitsOnPostgres(place) : someoneWaitsOnMysql(place)
 }
@@ -33,7 +29,7 @@ async function someoneWaitsOnPostgres(place: EnginePlace): Promise<boolean> {
   return (await place.rows(waiting)).length > 0
 }
 
-/** From the engine's report: innodb_trx is a copy that is not made anew as long as anybody keeps asking for it. */
+/** From the engine's report: innodb_trx is a copy that is not refreshed while it is polled. */
 async function someoneWaitsOnMysql(place: EnginePlace): Promise<boolean> {
   const [report] = await place.rows('show engine innodb status')
   const waiting = [...String(report?.['Status']).matchAll(/LOCK WAIT[\s\S]*?thread id (\d+)/g)].map(([, id]) => id)
@@ -41,7 +37,7 @@ async function someoneWaitsOnMysql(place: EnginePlace): Promise<boolean> {
   return ours.some((row) => waiting.includes(String(row['id'] ?? row['ID'])))
 }
 
-/** Does `second` while the first transaction is open. @throws where it waits for that */
+/** Runs `second` while the first transaction is open. @throws if it waits for the first */
 export async function besideInHand<Result>(
   place: EnginePlace,
   first: (trx: Transaction<Schema>) => Promise<unknown>,

@@ -171,10 +171,11 @@ const KINDS: readonly Kind[] = [
          create user if not exists ${USER} identified by '${PASSWORD}';
          grant all on *.* to ${USER} with grant option;`
       writeFileSync(join(folder, 'first.sql'), first, { mode: 0o644 })
-      return ['--no-defaults', `--datadir=${join(folder, 'data')}`, '--skip-test-db', ...SMALL]
+      return ['--no-defaults', `--datadir=${join(folder, 'data')}`, `--tmpdir=${folder}`, '--skip-test-db', ...SMALL]
     },
     args(folder, port) {
-      const files = [`--datadir=${join(folder, 'data')}`, `--socket=${join(folder, 'socket')}`]
+      // A server that starts removes temporary tables, also of others, from its tmpdir.
+      const files = [`--datadir=${join(folder, 'data')}`, `--tmpdir=${folder}`, `--socket=${join(folder, 'socket')}`]
       const listening = ['--bind-address=127.0.0.1', `--port=${port}`, `--init-file=${join(folder, 'first.sql')}`]
       return ['--no-defaults', ...files, ...listening, ...SMALL, ...UNUSUAL_MYSQL]
     },

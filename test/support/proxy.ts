@@ -83,11 +83,6 @@ export class TcpProxy {
     return Object.assign(new URL(this.#url), { hostname: '127.0.0.1', port: String(this.port) }).href
   }
 
-  /** Open connections. */
-  get connections(): number {
-    return this.#pairs.size
-  }
-
   /** Accepts connections and passes nothing on. */
   hang(): void {
     this.#hangs = true
