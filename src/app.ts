@@ -9,13 +9,10 @@ import {
   openOrCreateDatabase,
   placeOf,
 } from './database/connection.js'
-import { readSetting, writeSetting } from './database/settings.js'
-import { UserError } from './errors.js'
+import { agreeOnTimeZone, refusePartOfCopy } from './database/refusals.js'
 import { createQueue, type QueueOptions } from './queue/create-queue.js'
 import type { Queue } from './queue/queue.js'
 import type { PublishedFigures } from './redis/figures.js'
-import { DatabaseReports } from './reports/database-reports.js'
-import type { Reports } from './reports/reports.js'
 import { onceItCan, type Waiting } from './workflow/outage.js'
 
 export interface App {
@@ -26,15 +23,18 @@ export interface App {
   readonly figures: PublishedFigures | undefined
 }
 
-export interface AppOptions extends QueueOptions {
+export interface DatabaseOptions {
   /** Make the database where there is none, instead of saying so. */
   readonly create?: boolean
   /** Also open a database whose days are in another time zone: for what looks at that, or mends it. */
   readonly anyTimeZone?: boolean
-  /** Connect to the queue at once, and not when it is first used. */
-  readonly connectQueue?: boolean
   /** Refuse a clock that differs from that of live workers: for what writes when orders fall due. */
   readonly agreeOnClock?: boolean
+}
+
+export interface AppOptions extends DatabaseOptions, QueueOptions {
+  /** Connect to the queue at once, and not when it is first used. */
+  readonly connectQueue?: boolean
 }
 
 /** Opens what the configuration names, lends it to `use`, and closes it again however that ends. */
@@ -62,10 +62,14 @@ export async function withAppOnceReachable<Result>(
   return app && lend(app, use)
 }
 
-/** Lends the reports. They need the database alone, so nothing of the queue or of Redis is loaded. */
-export async function withReports<Result>(config: Config, use: (reports: Reports) => Promise<Result>): Promise<Result> {
-  const db = await openShop(config, {})
-  return closing(config, db, () => use(new DatabaseReports(db, config.timeZone)))
+/** Lends the database alone: nothing of the queue or of Redis is loaded. */
+export async function withDatabase<Result>(
+  config: Config,
+  options: DatabaseOptions,
+  use: (db: Database) => Promise<Result>,
+): Promise<Result> {
+  const db = await openShop(config, options)
+  return closing(config, db, () => use(db))
 }
 
 async function openApp(config: Config, options: AppOptions): Promise<App> {
@@ -83,7 +87,7 @@ async function openApp(config: Config, options: AppOptions): Promise<App> {
   }
 }
 
-async function openShop(config: Config, options: AppOptions): Promise<Database> {
+async function openShop(config: Config, options: DatabaseOptions): Promise<Database> {
   const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database)
   try {
     await refusePartOfCopy(db)
@@ -116,30 +120,5 @@ async function createFigures(db: Database, config: Config) {
   if (!address) return undefined
   const { PublishedFigures } = await import('./redis/figures.js')
   const place = `${placeOf(database)}${database.kind === 'sqlite' ? ` on ${hostname()}` : ''}`
-  const reports = new DatabaseReports(db, timeZone)
-  return new PublishedFigures({ db, reports, address, prefix, timeZone, place })
-}
-
-/** Figures over a part of a shop would be wrong, and work on it would be lost. */
-async function refusePartOfCopy(db: Database): Promise<void> {
-  const from = await readSetting(db, 'copying_from')
-  if (!from) return
-  throw new UserError({
-    code: 'copy_unfinished',
-    message: `This database holds a part of ${from}: the copy was cut short.`,
-    fix: `Go on with it: orderctl migrate --from sqlite:${from}`,
-  })
-}
-
-/** Stored days are in one time zone. Figures by the days of two would add up wrongly without anyone noticing. */
-async function agreeOnTimeZone(db: Database, timeZone: string): Promise<void> {
-  const stored = await readSetting(db, 'time_zone')
-  if (stored === timeZone) return
-  if (stored === undefined) return writeSetting(db, 'time_zone', timeZone)
-  throw new UserError({
-    code: 'time_zone_changed',
-    message: `The days in this database are days in ${stored}, but the configuration says ${timeZone}.`,
-    fix: `Run \`orderctl rebuild kpis\` to file every order under its day in ${timeZone}, or set ORDERCTL_TIME_ZONE=${stored}.`,
-    exit: 2,
-  })
+  return new PublishedFigures({ db, address, prefix, timeZone, place })
 }

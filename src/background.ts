@@ -1,5 +1,5 @@
-// Tasks that run beside the work of a command. A task that fails is tried again and never ends the command: no promise of
-// it is left without a handler.
+// Tasks that run beside the work of a command. A task that fails runs again and never ends the command; no promise of it is
+// left without a handler.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode } from './errors.js'
 
@@ -8,15 +8,15 @@ export type BackgroundEvent = 'retrying' | 'recovered'
 interface TroublesOptions {
   /** Subject of the notices: `The heartbeat`. */
   readonly subject: string
-  /** The error in words for people; undefined if another part of the command reports it. */
+  /** Returns the error in plain words, or undefined if another part of the command reports it. */
   readonly explain: (error: unknown) => Error | undefined
   readonly onNotice: (text: string, event: BackgroundEvent) => void
 }
 
-/** A failure that returns within this time after a success is the same trouble, and is not reported again. */
+/** The same failure this soon after a success is not reported again. */
 const QUIET_MS = 30_000
 
-/** Reports each kind of failure once while it lasts, and once that it is over. */
+/** Reports each kind of failure once while it lasts, and once when it is over. */
 export class Troubles {
   readonly #options: TroublesOptions
   /** The kind that was reported and still lasts. */
@@ -51,41 +51,39 @@ export function asError(error: unknown): Error {
 }
 
 interface BackgroundOptions {
-  /** How long to pause after a run, in milliseconds; `took` is the length of that run, 0 at the start. */
+  /** The pause after a run, in milliseconds; `took` is the length of that run, 0 at the start. */
   readonly pauseMs: (took: number) => number
-  /** Told of failures. Left out if the owner of the task meets the same failures itself. */
+  /** Reports failures. Left out if the owner of the task meets the same failures itself. */
   readonly troubles?: Troubles
-  /** Run once more at the end. */
+  /** Runs once more at the end. */
   readonly lastRun?: boolean
 }
 
 export interface BackgroundTask {
-  /** Resolves when the run in progress, and the last run if there is one, are over. Never rejects. */
+  /** Resolves after the current run and, if there is one, the last run. Never rejects. */
   end(): Promise<void>
 }
 
-/** Pauses and runs in turns until the end. Runs never overlap, and one that fails is followed by others. */
+/** Pauses and runs in turn until the end. Runs never overlap, and a failed one is followed by others. */
 export function startBackground(
   run: (isLast: boolean) => Promise<unknown>,
   { pauseMs, troubles, lastRun = false }: BackgroundOptions,
 ): BackgroundTask {
   const over = new AbortController()
   const attempt = async (isLast: boolean) => {
+    const began = performance.now()
     try {
       await run(isLast)
       troubles?.worked()
     } catch (error) {
       troubles?.failed(error)
     }
+    return performance.now() - began
   }
   const repeat = async () => {
-    let took = 0
-    for (;;) {
+    for (let took = 0; ; took = await attempt(false)) {
       await sleep(pauseMs(took), undefined, { signal: over.signal }).catch(() => undefined)
       if (over.signal.aborted) break
-      const began = performance.now()
-      await attempt(false)
-      took = performance.now() - began
     }
     if (lastRun) await attempt(true)
   }

@@ -1,4 +1,4 @@
-// Files that are written because a user named them: no such path costs the user another file.
+// Files that a user names for output. Writing them never destroys another file.
 import {
   type BigIntStats,
   closeSync,
@@ -16,11 +16,11 @@ import {
 import { basename, dirname, join, resolve } from 'node:path'
 import { errorCode, type UserError, usageError } from './errors.js'
 
-/** A file that must never be written over, not even with --force. */
+/** A file that is never overwritten, not even with --force. */
 interface GuardedFile {
   /** Ends the error code: `rejects_over_input`. */
   readonly role: keyof typeof GUARDED
-  /** The path, or the descriptor of an open file. */
+  /** A path, or 0 for stdin. */
   readonly file: string | 0
 }
 
@@ -28,28 +28,28 @@ const GUARDED = { input: 'the file that is imported', database: 'a file of the d
 
 export interface Output {
   readonly path: string
-  /** The flag that named it, which begins error codes: `rejects`. */
+  /** The flag that names it, which begins error codes: `rejects`. */
   readonly flag: string
   readonly guarded: readonly GuardedFile[]
-  /** Whether a file that begins with these bytes was written for the same purpose, and so may be replaced. */
+  /** Whether a file that begins with these bytes was written for the same purpose and may be replaced. */
   readonly isOurs: (start: Buffer) => boolean
   /** Replace files that are not recognised. */
   readonly force: boolean
 }
 
-// Windows has neither; there, the look at the path before it is opened has to do.
+// Windows has neither; there, checking the path before opening it has to suffice.
 const NO_FOLLOW = constants.O_NOFOLLOW ?? 0
 const NO_WAIT = constants.O_NONBLOCK ?? 0
 
 const START_BYTES = 65_536
 
-/** How long a reader of a pipe may take nothing, in milliseconds. */
+/** How long the reader of a pipe may pause, in milliseconds. */
 const READER_PATIENCE_MS = 30_000
 
-/** An open output. Writes go to what was opened, whatever becomes of its name. */
+/** An open output. Writes go to the opened file, whatever happens to its name. */
 export class OutputFile {
   readonly path: string
-  /** What it held when it was opened. */
+  /** Its size when it was opened. */
   readonly bytes: number
   readonly #descriptor: number
   readonly #isRegular: boolean
@@ -62,8 +62,8 @@ export class OutputFile {
   }
 
   /**
-   * Opens the path for appending. A regular file is created, or recognised by its start and cut to its first `keep` bytes.
-   * Devices such as /dev/null and pipes are written as they are.
+   * Opens the path for appending. Creates a regular file, or recognises it by its start and truncates it to `keep` bytes.
+   * Devices, such as /dev/null, and pipes are written as they are.
    *
    * @throws UserError (exit 2) for a guarded file, an unrecognised one, a symbolic link to a regular file, and a folder
    */
@@ -75,10 +75,10 @@ export class OutputFile {
         const created = OutputFile.create(output)
         if (created) return created
       } else if (kind === 'stream') {
-        // Without waiting: a pipe that nothing reads is an error and no reason to hang.
+        // Without waiting: a pipe without a reader is an error and must not hang the command.
         const descriptor = openSync(path, constants.O_WRONLY | NO_WAIT)
         return closingOnError(descriptor, () => {
-          // It was a device or a pipe a moment ago; a file that took its place is left alone.
+          // A regular file that has just taken the place of the device or pipe is left alone.
           if (fstatSync(descriptor).isFile()) throw exists(output)
           return new OutputFile(path, descriptor, keep)
         })
@@ -92,7 +92,7 @@ export class OutputFile {
     }
   }
 
-  /** Creates the file; undefined if something has that name already. Only the user may read it. */
+  /** Creates the file, readable only by the user; undefined if the name is taken. */
   static create(output: Output): OutputFile | undefined {
     refuseGuarded(output, undefined)
     try {
@@ -104,7 +104,7 @@ export class OutputFile {
     }
   }
 
-  /** Adds the text; it is on the disk when this returns. */
+  /** Appends the text; it is on the disk when this returns. */
   append(text: string): void {
     const bytes = Buffer.from(text)
     let waiting: number | undefined
@@ -121,7 +121,7 @@ export class OutputFile {
     if (this.#isRegular) fsyncSync(this.#descriptor)
   }
 
-  /** Takes back what was added behind the first `bytes`. What went through a pipe cannot be taken back. */
+  /** Removes everything after the first `bytes`. Does nothing for a pipe. */
   truncate(bytes: number): void {
     if (this.#isRegular) ftruncateSync(this.#descriptor, bytes)
   }
@@ -131,12 +131,12 @@ export class OutputFile {
   }
 }
 
-/** Refuses at once what `OutputFile.open` would refuse later, and changes nothing. */
+/** Throws the error that `OutputFile.open` would throw, and changes nothing. */
 export function refuseOutput(output: Output): void {
   if (judge(output) === 'file') closeSync(openRegular(output, constants.O_RDONLY).descriptor)
 }
 
-/** What the path names, seen without opening it. */
+/** What the path names, without opening it. */
 function judge(output: Output): 'none' | 'file' | 'stream' {
   const { path, flag } = output
   const target = statOf(path)
@@ -161,8 +161,8 @@ function judge(output: Output): 'none' | 'file' | 'stream' {
 }
 
 /**
- * @param keep how many of its bytes were written before
- * @returns how many of them are still there
+ * @param keep number of bytes that an earlier run wrote
+ * @returns how many of them are kept: none if the file is replaced
  */
 function openRegular(output: Output, flags: number, keep = 0): { readonly descriptor: number; readonly kept: number } {
   const descriptor = openSync(output.path, flags | NO_FOLLOW | NO_WAIT)
@@ -204,7 +204,7 @@ function statOf(file: string | 0): BigIntStats | undefined {
   return statSync(file, { bigint: true, throwIfNoEntry: false })
 }
 
-/** The name under the folder's own path, for a file that need not be there. */
+/** The path with its folder resolved, for a file that need not exist. */
 function placeOf(file: string | 0): string | undefined {
   if (file === 0) return undefined
   const folder = dirname(resolve(file))

@@ -3,14 +3,9 @@ import type { Alarm } from '../reports/alarms.js'
 import type { Metric } from '../terminal/prometheus.js'
 import type { Table } from '../terminal/table.js'
 
-export interface AlarmJson {
-  name: string
+export interface AlarmJson extends Pick<Alarm, 'name' | 'value' | 'threshold' | 'message'> {
   crossed: boolean
-  /** In the threshold's unit; null where there is nothing to measure. */
-  value: number | null
-  threshold: number
-  message: string
-  /** What to do; null where it is not crossed. */
+  /** What to do; null if it is not crossed. */
   fix: string | null
 }
 
@@ -22,20 +17,17 @@ export function alarmsTable(crossed: readonly Alarm[]): Table {
 }
 
 export function alarmsJson(alarms: readonly Alarm[]): AlarmJson[] {
-  return alarms.map(({ name, crossed, value, threshold, message, fix }) => ({
-    name,
-    crossed,
-    value: value === null ? null : Math.round(value * 1000) / 1000,
-    threshold,
-    message,
-    fix: crossed ? fix : null,
-  }))
+  return alarms.map(({ name, state, value, threshold, message, fix }) => {
+    const crossed = state === 'failed'
+    const rounded = value === null ? null : Math.round(value * 1000) / 1000
+    return { name, crossed, value: rounded, threshold, message, fix: crossed ? fix : null }
+  })
 }
 
 export function alarmMetric(alarms: readonly Alarm[]): Metric {
   return {
     name: 'orderctl_alarm',
     help: 'Whether the threshold of an alarm is crossed (1) or not (0).',
-    samples: alarms.map(({ name, crossed }) => ({ labels: { name }, value: crossed ? 1 : 0 })),
+    samples: alarms.map(({ name, state }) => ({ labels: { name }, value: state === 'failed' ? 1 : 0 })),
   }
 }

@@ -1,21 +1,31 @@
-// What every command has in common: the configuration, one way to show a result, and errors that say what to do next.
+// What every command shares: the configuration, how a result is shown, and errors with a next step.
 import { resolve } from 'node:path'
 import { Command, type Config as CommandConfig, Errors, Flags } from '@oclif/core'
-import { type App, type AppOptions, withApp, withAppOnceReachable, withReports } from '../app.js'
+import { type App, type AppOptions, type DatabaseOptions, withApp, withAppOnceReachable, withDatabase } from '../app.js'
 import { type Config, type LoadedConfig, loadConfig, type SettingKey } from '../config/config.js'
+import type { Database } from '../database/connection.js'
+import { amountsAsNumbers, groupThousands } from '../domain/money.js'
 import { nearest } from '../domain/nearest.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
-import type { Reports } from '../reports/reports.js'
 import type { Progress } from '../terminal/progress.js'
 import { type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
 import { cleanText } from '../terminal/text.js'
 import type { Waiting } from '../workflow/outage.js'
 import { type Host, processHost } from './host.js'
+import { type Column, type Row, tableOf } from './list.js'
 import { LOG_FORMATS, type LogEvent, type LogFormat, logFormatIn, logLine, logProgress } from './log.js'
 
 /** The flag of every command that prints a table. */
 export const csvFlag = Flags.boolean({ description: 'print the table as CSV', exclusive: ['json'] })
+
+interface ListOptions {
+  readonly csv?: boolean
+  /** How many there are, also those that are not shown. */
+  readonly total?: number
+  /** What to say if there are none. */
+  readonly empty?: string
+}
 
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true
@@ -66,8 +76,9 @@ export abstract class BaseCommand extends Command {
     return withApp(this.settings, options, use)
   }
 
-  protected withReports<Result>(use: (reports: Reports) => Promise<Result>): Promise<Result> {
-    return withReports(this.settings, use)
+  /** For commands that need the database alone. */
+  protected withDatabase<Result>(use: (db: Database) => Promise<Result>, options: DatabaseOptions = {}) {
+    return withDatabase(this.settings, options, use)
   }
 
   /** As withApp, for commands that run for good; undefined if the signal came while a server was waited for. */
@@ -89,56 +100,68 @@ export abstract class BaseCommand extends Command {
     try {
       return this.settings.logFormat
     } catch {
-      // The configuration is what is wrong; this is to be told in the format that it would have named.
+      // The configuration is wrong, and the error that says so needs a format.
       return this.host.environment['ORDERCTL_LOG_FORMAT'] === 'json' ? 'json' : 'text'
     }
   }
 
-  /** A line for people, on stderr: notes, warnings, what to do next; in the JSON log, an event. Silent under --json. */
+  /** Writes a line for people on stderr, or an event in the JSON log. Silent under --json. */
   protected note(text: string, event: LogEvent = { event: 'note' }): void {
     if (this.jsonEnabled()) return
     this.host.stderr.write(`${this.#logFormat === 'json' ? logLine(text, event) : text}\n`)
   }
 
-  /** As a note, but in the JSON log alone: what people see elsewhere, or would see too often. */
+  /** Writes an event in the JSON log alone: people see it elsewhere, or would see it too often. */
   protected logEvent(text: string, event: LogEvent): void {
     if (this.#logFormat === 'json') this.note(text, event)
   }
 
-  /** How far the work is: a line that is redrawn on a terminal, events in the JSON log. */
+  /** Shows how far the work is: a line that is redrawn on a terminal, events in the JSON log. */
   protected async startProgress(): Promise<Progress> {
     if (this.#logFormat === 'json') return logProgress((text, event) => this.logEvent(text, event))
-    // Loaded where it is needed: other commands start sooner without it.
+    // Loaded here, so that other commands start sooner.
     const { startProgress } = await import('../terminal/progress.js')
     return startProgress({ stream: this.host.stderr, environment: this.host.environment, silent: this.jsonEnabled() })
   }
 
-  /** The table on stdout, fitted to the terminal; as CSV where that is asked for. Silent under --json. */
+  /** Prints the table, fitted to the terminal, or as CSV. Silent under --json. */
   protected showTable(table: Table, { csv = false } = {}): void {
     if (this.jsonEnabled()) return
     this.host.stdout.write(`${csv ? renderCsv(table) : renderTable(table, this.stdoutScreen.width)}\n`)
   }
 
-  /** A line of text on stdout. Silent under --json. */
+  /** Prints the rows as showTable does. Says on stderr if there are none, or if the list was cut. */
+  protected showList<Self extends Row<Self>>(
+    columns: readonly Column<Self>[],
+    rows: readonly Self[],
+    { csv = false, total = rows.length, empty }: ListOptions = {},
+  ): void {
+    if (rows.length > 0 || csv) this.showTable(tableOf(columns, rows, csv), { csv })
+    if (rows.length === 0 && empty) this.note(empty)
+    if (rows.length < total)
+      this.note(`${groupThousands(rows.length)} of ${groupThousands(total)}; --limit all shows all`)
+  }
+
+  /** Prints a line. Silent under --json. */
   protected print(text: string): void {
     if (!this.jsonEnabled()) this.host.stdout.write(`${text}\n`)
   }
 
-  /** The path as it is seen from the working folder. */
+  /** Resolves the path in the working folder. */
   protected path(text: string): string {
     return resolve(this.host.folder, text)
   }
 
-  /** The code that the process ends with once the result is out. */
+  /** Sets the exit code of the process, which ends once the result is written. */
   protected leaveWith(code: ExitCode): void {
     this.host.exitCode = code
   }
 
   /**
-   * Aborted by the first Ctrl-C or SIGTERM, so that what is in hand can be finished; a second one leaves at once, which
-   * loses nothing either, since all that counts is committed.
+   * Aborts the signal at the first Ctrl-C or SIGTERM; a second one ends the process at once, and loses nothing that was
+   * committed.
    *
-   * @param finishing what to say about the first one; nothing where nothing is in hand
+   * @param finishing what to say at the first one
    */
   protected listenForInterruption(finishing: () => string | undefined = () => undefined): AbortSignal {
     const controller = new AbortController()
@@ -155,13 +178,13 @@ export abstract class BaseCommand extends Command {
   override async init(): Promise<void> {
     await super.init()
     process.once('beforeExit', this.#failUnfinished)
-    // A reader that has seen enough (`| head`) is no failure of ours.
+    // A reader that has seen enough, such as `head`, is no failure.
     this.host.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error
       this.host.exit(EXIT.done)
     })
-    if (this.#logFormat !== 'json') return
-    this.host.onWarning((message) => this.note(message, { event: 'note', level: 'warn' }))
+    if (this.#logFormat === 'json')
+      this.host.onWarning((message) => this.note(message, { event: 'note', level: 'warn' }))
   }
 
   override async finally(error: Error | undefined): Promise<void> {
@@ -169,9 +192,17 @@ export abstract class BaseCommand extends Command {
     await super.finally(error)
   }
 
-  /** Nothing is left that could end the wait of this command. Node would end with 13 and tell nobody why. */
+  /** Nothing is left that the command could wait for. Node would end with 13 and no message. */
   readonly #failUnfinished = () => {
-    this.#report(unfinished())
+    this.#report(
+      new UserError({
+        code: 'unfinished',
+        message: 'The command stopped before it was done: a connection was lost, and the loss was not reported.',
+        fix: 'What was committed is safe. Check that the servers are up (orderctl doctor), then run the command again.',
+        retryable: true,
+        exit: EXIT.unreachable,
+      }),
+    )
     process.exit()
   }
 
@@ -180,69 +211,36 @@ export abstract class BaseCommand extends Command {
   }
 
   #report(error: Error): void {
-    const problem = describeProblem(error)
-    this.host.exitCode = problem.exit
-    if (this.jsonEnabled()) {
-      this.logJson(this.toErrorJson(problem))
-      return
-    }
-    if (this.#logFormat === 'json') {
-      const { code, message, fix, retryable } = problem
-      const stack = this.host.environment['DEBUG'] ? { stack: error.stack } : {}
-      const fields = { error: { code, message, fix, retryable, ...stack }, exit_code: problem.exit }
+    const { code, message, fix, retryable, exit } = describeProblem(error)
+    this.host.exitCode = exit
+    const stack = this.host.environment['DEBUG'] ? error.stack : undefined
+    if (this.jsonEnabled()) this.logJson({ error: { code, message, fix, retryable } })
+    else if (this.#logFormat === 'json') {
+      const fields = { error: { code, message, fix, retryable, stack }, exit_code: exit }
       this.note(message, { event: 'failed', level: 'error', fields })
-      return
-    }
-    this.host.stderr.write(`Error: ${cleanText(problem.message)}\n${cleanText(problem.fix)}\n`)
-    if (this.host.environment['DEBUG']) this.host.stderr.write(`${error.stack}\n`)
+    } else this.host.stderr.write(`Error: ${cleanText(message)}\n${cleanText(fix)}\n${stack ? `${stack}\n` : ''}`)
   }
 
-  /** oclif would take the document apart again to colour it, which takes minutes and gigabytes for a long list. */
+  /** oclif would parse the document again to colour it, which takes minutes and gigabytes for a long list. */
   override logJson(json: unknown): void {
-    this.host.stdout.write(`${JSON.stringify(json, null, 2)}\n`)
-  }
-
-  protected override toErrorJson(error: unknown): unknown {
-    const { code, message, fix, retryable } = describeProblem(error)
-    return { error: { code, message, fix, retryable } }
+    this.host.stdout.write(`${JSON.stringify(json, amountsAsNumbers, 2)}\n`)
   }
 }
 
-/** For a word that is not among those that a flag or an argument takes. */
-function didYouMean(message: string): string {
-  const [, word, options] = /^Expected (?:--[\w-]+=)?(.*) to be one of: (.*)$/m.exec(message) ?? []
-  const meant = word && options && nearest(word, options.split(', '))
-  return meant ? `Did you mean "${meant}"? ` : ''
-}
-
-function unfinished(): UserError {
-  return new UserError({
-    code: 'unfinished',
-    message: 'The command stopped before it was done: a connection was lost, and the loss was not reported.',
-    fix: 'What was committed is safe. Check that the servers are up (orderctl doctor), then run the command again.',
-    retryable: true,
-    exit: EXIT.unreachable,
-  })
-}
-
-/** Any failure as one that has a next step. */
+/** Turns any failure into one with a next step. */
 function describeProblem(error: unknown): UserError {
   if (error instanceof UserError) return error
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof Errors.CLIError) {
+    const [, word, options] = /^Expected (?:--[\w-]+=)?(.*) to be one of: (.*)$/m.exec(message) ?? []
+    const meant = word && options && nearest(word, options.split(', '))
     return new UserError({
       code: 'usage',
       message: message.replace(/\s*See more help with --help$/, '').replace(/\s+/g, ' '),
-      fix: `${didYouMean(message)}Add --help to see what the command takes.`,
+      fix: `${meant ? `Did you mean "${meant}"? ` : ''}Add --help to see what the command takes.`,
       exit: error.oclif.exit === EXIT.usage ? EXIT.usage : EXIT.failed,
     })
   }
-  return new UserError(
-    {
-      code: 'internal',
-      message: `orderctl met something it was not made for: ${message}`,
-      fix: 'What was committed is safe. Run it again with DEBUG=* and report the output; it is a bug of ours.',
-    },
-    { cause: error },
-  )
+  const fix = 'What was committed is safe. Run it again with DEBUG=* and report the output; it is a bug of ours.'
+  return new UserError({ code: 'internal', message: `Unexpected error: ${message}`, fix }, { cause: error })
 }

@@ -1,12 +1,12 @@
-// Asks before a change that is hard to take back. Scripts are never asked: they say --yes.
-import { createInterface } from 'node:readline/promises'
+// Asks before a change that is hard to undo. Scripts say --yes instead.
+import { createInterface } from 'node:readline'
 import { EXIT, UserError, usageError } from '../errors.js'
 import type { Host } from './host.js'
 
 type Streams = Pick<Host, 'stdin' | 'stderr'>
 
 /**
- * Fails at once where the question could not be asked later, before anything is looked up.
+ * Throws if nobody could be asked later, before anything is looked up.
  *
  * @param silent under --json, where nothing but the document may be printed
  */
@@ -33,19 +33,19 @@ export async function confirm(streams: Streams, question: string): Promise<void>
 /** Ctrl-D is no answer. */
 async function ask({ stdin, stderr }: Streams, question: string): Promise<string> {
   const reader = createInterface({ input: stdin, output: stderr })
-  let answered = false
   try {
     return await new Promise<string>((resolve, reject) => {
-      reader.once('close', () => {
+      const onClose = () => {
         // The cursor still stands behind the question.
-        if (!answered) stderr.write('\n')
+        stderr.write('\n')
         resolve('')
-      })
+      }
+      reader.once('close', onClose)
       reader.once('SIGINT', () => reject(interrupted()))
-      reader.question(question).then((answer) => {
-        answered = true
+      reader.question(question, (answer) => {
+        reader.off('close', onClose)
         resolve(answer)
-      }, reject)
+      })
     })
   } finally {
     reader.close()

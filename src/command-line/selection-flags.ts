@@ -1,16 +1,17 @@
-// The flags by which commands choose orders and cut lists, and how their words are read.
-import { Flags } from '@oclif/core'
+// Flags that choose orders and limit lists, and how their values are read.
+import { Errors, Flags } from '@oclif/core'
+import { ALL_ROWS } from '../domain/batches.js'
 import { dayStart, parseDay } from '../domain/business-day.js'
 import { WEEK_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
 import type { Output } from '../terminal/screen.js'
 import { readLength } from './durations.js'
 
-/** Reads an id as imports do, without the white space around it. MySQL finds `A-1` by `A-1 `, and the others do not. */
+/** Trims an id, as imports do. Otherwise `A-1 ` would find `A-1` on MySQL alone. */
 export const readId = async (text: string): Promise<string> => text.trim()
 
 export const sinceFlag = Flags.string({
-  description: 'from this day on (YYYY-MM-DD), or within a time such as 90m, 24h or 7d',
+  description: 'first day (YYYY-MM-DD), or a time until now such as 90m, 24h or 7d',
   helpValue: 'DAY|TIME',
 })
 
@@ -20,9 +21,19 @@ export const sourceFlag = Flags.string({
   parse: readId,
 })
 
-export const limitFlag = Flags.integer({ description: 'at most so many', min: 1, max: 1_000_000, helpValue: 'N' })
+/** Give it a default: a number, or ALL_ROWS. */
+export const limitFlag = Flags.custom<number>({
+  description: 'maximum number of rows',
+  helpValue: 'N|all',
+  defaultHelp: async ({ options: { default: rows } }) => (rows === ALL_ROWS ? 'all' : String(rows)),
+  parse: async (text) => {
+    const rows = text === 'all' ? ALL_ROWS : /^\d{1,9}$/.test(text) ? Number(text) : 0
+    if (rows > 0) return rows
+    throw new Errors.CLIError(`Expected "all" or a number from 1 to 999999999 but received: ${text}`)
+  },
+})
 
-/** So far back that there is no order, and not so far that no calendar has a date for it. */
+/** Dates reach no further back. */
 const FARTHEST_MS = 999_999 * WEEK_MS
 
 /**
@@ -30,10 +41,7 @@ const FARTHEST_MS = 999_999 * WEEK_MS
  *
  * @returns epoch milliseconds: the day's first instant in the time zone, or the time before now
  */
-export function readSince(text: string, timeZone: string, now?: number): number
-export function readSince(text: string | undefined, timeZone: string, now?: number): number | undefined
-export function readSince(text: string | undefined, timeZone: string, now = Date.now()): number | undefined {
-  if (text === undefined) return undefined
+export function readSince(text: string, timeZone: string, now = Date.now()): number {
   const day = parseDay(text)
   if (day) return dayStart(day, timeZone)
   const length = readLength(text, ['s', 'm', 'h', 'd', 'w'])
@@ -50,13 +58,8 @@ export function readSince(text: string | undefined, timeZone: string, now = Date
 /** Lines around a list: the command, the table's frame and heading, the note below it. */
 const LINES_AROUND = 7
 
-/** How many entries a list shows without --limit: all of them, except to a person at a terminal. */
-export function screenful({ isTTY, rows }: Output, toMachine = false): number | undefined {
-  if (toMachine || !isTTY) return undefined
+/** How many entries fit a person's terminal. */
+export function screenful({ isTTY, rows }: Output): number | undefined {
+  if (!isTTY) return undefined
   return rows ? Math.max(5, rows - LINES_AROUND) : 20
-}
-
-/** Says how to see the rest of a list that was cut; undefined where it is whole. */
-export function restNote(shown: number, total: number): string | undefined {
-  return shown < total ? `showing ${shown} of ${total}: --limit ${Math.min(total, 1_000_000)} shows all` : undefined
 }

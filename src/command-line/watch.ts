@@ -91,7 +91,7 @@ class WatchSource {
     let trouble: UserError | undefined
     try {
       const figures = await this.#live.read()
-      const alarms = (await this.#alarms.take()).value.filter((alarm) => alarm.crossed)
+      const alarms = (await this.#alarms.take()).value.filter((alarm) => alarm.state === 'failed')
       this.#latest = { ...figures, alarms, schedule: (await this.#schedule.take()).value }
       this.#readAt = performance.now()
     } catch (error) {

@@ -1,10 +1,4 @@
-// `config`: what every setting is and where that was said.
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
-import type { ResolvedSetting } from '../config/config.js'
-
-export interface ConfigResult {
-  settings: ResolvedSetting[]
-}
 
 export default class ConfigCommand extends BaseCommand {
   static override summary = 'Show every setting and where its value comes from'
@@ -16,18 +10,20 @@ export default class ConfigCommand extends BaseCommand {
 
   static override flags = { csv: csvFlag }
 
-  async run(): Promise<ConfigResult> {
+  async run() {
     const { flags } = await this.parse(ConfigCommand)
     const { settings } = this.loadedConfig
-    const columns = [
-      { heading: 'key' },
-      { heading: 'value', flexible: true },
-      { heading: 'from', flexible: true },
-      { heading: 'environment' },
-      { heading: 'what it is', flexible: true },
-    ]
-    const rows = settings.map(({ key, value, origin, environment, about }) => [key, value, origin, environment, about])
-    this.showTable({ columns, rows }, flags)
-    return { settings: [...settings] }
+    this.showList(
+      [
+        'key',
+        { key: 'value', flexible: true },
+        { key: 'origin', heading: 'from', flexible: true },
+        'environment',
+        { key: 'about', heading: 'what it is', flexible: true },
+      ],
+      settings,
+      flags,
+    )
+    return { settings }
   }
 }

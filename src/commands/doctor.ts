@@ -1,35 +1,51 @@
-// `doctor`: every check in a table, and what to do about those that failed.
+// `doctor`: what is wrong and what to do about it, what could not be checked, and what is well.
 import { BaseCommand } from '../command-line/base-command.js'
-import { type Check, examine } from '../doctor/examine.js'
+import { type Examination, examine } from '../doctor/examine.js'
 import { EXIT } from '../errors.js'
+import { cleanText, padText } from '../terminal/text.js'
 
 export interface DoctorResult {
   ok: boolean
-  checks: Check[]
+  /** `ok` is false if the check failed, and `fix` says what to do. If it was skipped, `detail` says why. */
+  checks: { name: string; ok: boolean; skipped: boolean; detail: string; fix: string | null }[]
 }
 
 export default class Doctor extends BaseCommand {
-  static override summary = 'Check this machine, the database and the work at hand'
+  static override summary = 'Check the installation, the servers, the database and the work'
   static override description =
-    'Goes on after a failed check, says what to do about each, and exits with 1 if any failed. Changes nothing.'
+    'Failures come first, each with what to do about it, then checks that had to be skipped. Ends with exit code 1 if any check failed. Changes nothing.'
 
   static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json']
 
   async run(): Promise<DoctorResult> {
     await this.parse(Doctor)
-    const { engines } = this.config.pjson
-    const checks = await examine({
-      nodeRange: String(engines?.node),
-      loadConfig: () => this.loadedConfig,
-      environment: this.host.environment,
-    })
-    const failed = checks.filter((check) => !check.ok)
-    this.showTable({
-      columns: [{ heading: 'check' }, { heading: 'result' }, { heading: 'detail', flexible: true }],
-      rows: checks.map((check) => [check.name, check.ok ? 'ok' : 'FAILED', check.detail]),
-    })
-    for (const fix of new Set(failed.map((check) => `${check.fix}`))) this.print(`Next: ${fix}`)
-    if (failed.length > 0) this.leaveWith(EXIT.failed)
-    return { ok: failed.length === 0, checks }
+    const examination = await examine(() => this.loadedConfig, this.host.environment)
+    this.#show(examination)
+    const checks = [...examination.setup, ...examination.work].map(({ name, state, message, fix }) => ({
+      name,
+      ok: state !== 'failed',
+      skipped: state === 'skipped',
+      detail: message,
+      fix: state === 'failed' ? fix : null,
+    }))
+    const ok = checks.every((check) => check.ok)
+    if (!ok) this.leaveWith(EXIT.failed)
+    return { ok, checks }
+  }
+
+  #show({ setup, work }: Examination): void {
+    const findings = [...setup, ...work]
+    const width = Math.max(...findings.map(({ name }) => name.length))
+    const say = (label: string, name: string, text: string) =>
+      this.print(cleanText(`${padText(label, 8)} ${padText(name, width)} ${text}`))
+    for (const { name, message, fix } of findings.filter(({ state }) => state === 'failed')) {
+      say('FAILED', name, message)
+      this.print(`         Next: ${cleanText(`${fix}`)}`)
+    }
+    for (const { name, message } of findings.filter(({ state }) => state === 'skipped')) say('skipped', name, message)
+    for (const { name, message } of setup.filter(({ state }) => state === 'ok')) say('ok', name, message)
+    // `status` has the figures.
+    const quiet = work.filter(({ state }) => state === 'ok').map(({ name }) => name)
+    if (quiet.length > 0) say('ok', 'work', quiet.join(', '))
   }
 }

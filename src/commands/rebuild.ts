@@ -3,30 +3,30 @@ import type { App } from '../app.js'
 import { type Audit, auditDatabase } from '../audit/audit.js'
 import { REBUILD_TARGETS, type RebuildTarget, rebuild, repair } from '../audit/rebuild.js'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
+import type { Column } from '../command-line/list.js'
 import { EXIT } from '../errors.js'
-import type { Table } from '../terminal/table.js'
 import { countOf } from '../terminal/text.js'
 
-export interface RebuildResult {
-  checks: {
-    name: string
-    ok: boolean
-    /** Figures over all rows; names for the check of the time zone. */
-    expected: number | string
-    actual: number | string
-    /** Rows that differ. */
-    differences: number
-    /** Up to five orders, SKUs, customers or files that differ. */
-    examples: string[]
-  }[]
-  /** Of all checks together. */
-  differences: number
-}
+const CHECK_COLUMNS: readonly Column<Audit['checks'][number]>[] = [
+  { key: 'name', heading: 'check' },
+  { heading: 'result', value: ({ ok, differences }) => (ok ? 'ok' : `${differences} differ`) },
+  'expected',
+  'actual',
+  { key: 'about', heading: 'what must hold', flexible: true },
+  {
+    heading: 'what differs',
+    value: ({ examples, differences }) =>
+      examples.length === 0 ? null : examples.join(', ') + (differences > examples.length ? ', …' : ''),
+  },
+]
 
 export default class Rebuild extends BaseCommand {
-  static override summary = 'Compute again what is derived, and check the whole database'
+  static override summary = 'Recompute derived figures and check the whole database'
   static override description =
-    'Sales figures come anew from the completed orders, waiting orders get back into the queue, and after a change of the time zone every order is filed under its day there. Then, or with --check at once, every promise that orderctl makes about orders, stock, money and figures is checked on one snapshot; --check and --fix always look at everything. Exit code 6: something differs.'
+    'Recomputes sales figures from the completed orders, puts waiting orders back into the queue and, after a change of ' +
+    'the time zone, files every order under its day there. Then, or at once with --check, checks every promise about ' +
+    'orders, stock, money and figures on one snapshot. --check and --fix always look at everything. ' +
+    'Exit code 6: something differs.'
 
   static override examples = [
     '<%= config.bin %> rebuild',
@@ -36,16 +36,16 @@ export default class Rebuild extends BaseCommand {
   ]
 
   static override args = {
-    what: Args.option({ options: REBUILD_TARGETS, description: 'what to compute again; all where it is left out' })(),
+    what: Args.option({ options: REBUILD_TARGETS, description: 'what to recompute [default: all]' })(),
   }
 
   static override flags = {
-    check: Flags.boolean({ description: 'only compare, and change nothing', exclusive: ['fix'] }),
-    fix: Flags.boolean({ description: "also mend orders' totals and products' stock where they differ" }),
+    check: Flags.boolean({ description: 'compare without changing anything', exclusive: ['fix'] }),
+    fix: Flags.boolean({ description: "also repair orders' totals and products' stock" }),
     csv: csvFlag,
   }
 
-  async run(): Promise<RebuildResult> {
+  async run() {
     const { args, flags } = await this.parse(Rebuild)
     const audit = await this.withApp(
       async (app) => {
@@ -53,17 +53,14 @@ export default class Rebuild extends BaseCommand {
         if (flags.check) return auditDatabase(app.db, timeZone, app.figures)
         if (flags.fix) await repair(app.db, timeZone, app.figures)
         else await this.#rebuild(app, args.what ?? 'all')
-        // The queue alone was asked for: what Redis keeps of the figures was not made anew, so it is not looked at.
+        // A rebuild of the queue alone does not publish figures, so Redis is not compared.
         return auditDatabase(app.db, timeZone, args.what === 'queue' && !flags.fix ? undefined : app.figures)
       },
       { anyTimeZone: true },
     )
-    this.showTable(auditTable(audit), flags)
+    this.showList(CHECK_COLUMNS, audit.checks, flags)
     if (audit.differences > 0) this.#noteDifferences(audit, flags.fix)
-    return {
-      checks: audit.checks.map(({ about: _, examples, ...check }) => ({ ...check, examples: [...examples] })),
-      differences: audit.differences,
-    }
+    return audit
   }
 
   async #rebuild({ db, queue, figures }: App, what: RebuildTarget): Promise<void> {
@@ -78,26 +75,5 @@ export default class Rebuild extends BaseCommand {
       ? 'That cannot be computed from anything else. Look at it with: orderctl orders show ID'
       : 'Mend what can be computed with: orderctl rebuild --fix'
     this.note(`${countOf(differences, 'difference')}. ${next}`)
-  }
-}
-
-function auditTable({ checks }: Audit): Table {
-  return {
-    columns: [
-      { heading: 'check' },
-      { heading: 'result' },
-      { heading: 'expected', align: 'right' },
-      { heading: 'actual', align: 'right' },
-      { heading: 'what must hold', flexible: true },
-      { heading: 'what differs' },
-    ],
-    rows: checks.map(({ name, ok, expected, actual, about, differences, examples }) => [
-      name,
-      ok ? 'ok' : `${differences} differ`,
-      expected,
-      actual,
-      about,
-      examples.length === 0 ? null : examples.join(', ') + (differences > examples.length ? ', …' : ''),
-    ]),
   }
 }

@@ -82,7 +82,7 @@ export default class StatusCommand extends BaseCommand {
       const now = await databaseTime(db)
       return [await readStatus(db, queue, now), await readAllAlarms(db, config, now)] as const
     })
-    const crossed = alarms.filter((alarm) => alarm.crossed)
+    const crossed = alarms.filter((alarm) => alarm.state === 'failed')
     if (flags.alarms && crossed.length > 0) this.leaveWith(EXIT.failed)
     const result = { ...statusJson(status), alarms: alarmsJson(alarms) }
     if (flags.format === 'prom') {

@@ -12,7 +12,7 @@ export type Config = { readonly [Key in SettingKey]: ReturnType<(typeof SETTINGS
 const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[]
 
 /** One line of `orderctl config`. */
-export interface ResolvedSetting {
+interface ResolvedSetting {
   readonly key: SettingKey
   readonly value: string
   /** `default`, the environment variable's name, or the file's path. */

@@ -1,5 +1,5 @@
-// Whether the processes of a SQLite file have the same clock. Its leases go by the clock of each process, and all of these
-// run on one machine; one that is given another time takes orders that others have in hand, or waits for orders that are due.
+// Whether the processes of a SQLite file agree on the time. Its leases use the clock of each process. A process with another
+// clock, as under faketime, would take leases that are still held, or leave due orders waiting.
 import { uptime } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
@@ -9,55 +9,59 @@ import { engineOf } from './engine.js'
 import type { Schema } from './schema.js'
 
 /**
- * Clocks that are no further apart agree; leases last longer. A worker is alive while its reading is no older: where
- * containers count their uptime each for itself, readings that look as fresh are no further apart than clocks may be.
+ * Clocks no further apart than this agree; leases last longer. A worker whose reading is older is not alive. So containers
+ * that each count their own uptime are not compared unless the readings are this close.
  */
 export const CLOCK_TOLERANCE_MS = 10_000
 
 const LOOK_MS = 200
 
 /**
- * Milliseconds since the machine was started: the same in all its processes, whatever date they are given. Written with
- * the time that it belongs to, it tells how far two clocks are apart. Null on a server, whose clock decides.
+ * Milliseconds since the machine was booted: the same in all of its processes, whatever date they have. Stored with the
+ * time of the reading, it shows how far two clocks are apart. Null on a server, whose own clock counts.
  */
 export function uptimeFor(db: Kysely<Schema>): number | null {
   return engineOf(db) === 'sqlite' ? Math.round(uptime() * 1000) : null
 }
 
-/** Whether a process ends because its clock is not that of the others. */
 export function isClockRefusal(error: unknown): boolean {
   return errorCode(error) === 'clocks_disagree'
 }
 
 /**
- * For processes that write when orders fall due, before they do. Takes no time, unless the clock seems to differ.
+ * For processes that write when orders fall due, before they do. Returns at once unless the clock seems to differ.
  *
- * @throws UserError where a live worker has another clock
+ * @throws UserError if a live worker has another clock
  */
 export async function agreeOnClock(db: Kysely<Schema>): Promise<void> {
   const watch = new ClockWatch(db)
   while (await watch.look()) await sleep(LOOK_MS)
 }
 
+interface Self {
+  readonly id: WorkerId
+  readonly startedAt: number
+}
+
 /**
- * Compares clocks with those of live workers. A difference counts once the worker wrote it after it was first seen: a clock
- * that was set for the whole machine is in everyone's next heartbeat, and what is left of an earlier boot has none.
+ * Compares the clock with those of live workers. A difference counts once the worker has written it after it was first
+ * seen. So a clock change of the whole machine, which is in every next heartbeat, stops nobody.
  */
 export class ClockWatch {
   readonly #db: Kysely<Schema>
-  readonly #self: { readonly id: WorkerId; readonly startedAt: number } | undefined
+  readonly #self: Self | undefined
   /** By our uptime: when the worker's clock was first seen to differ. */
   readonly #differs = new Map<WorkerId, number>()
   readonly #bootedAt = bootedAt(Date.now(), uptime() * 1000)
 
-  constructor(db: Kysely<Schema>, self?: { readonly id: WorkerId; readonly startedAt: number }) {
+  constructor(db: Kysely<Schema>, self?: Self) {
     this.#db = db
     this.#self = self
   }
 
   /**
-   * @returns whether a clock seems to differ, so that it is to be looked at again
-   * @throws UserError where it does, and it is this process that has to end
+   * @returns whether a clock seems to differ, so that the caller has to look again
+   * @throws UserError if it does, and this process has to end
    */
   async look(): Promise<boolean> {
     const workers = await this.#readLive()
@@ -95,30 +99,20 @@ export class ClockWatch {
   }
 }
 
-/** When anything was last written down, by the clock of whoever did; 0 where nothing was. */
+/** When any process last wrote something, by its own clock; 0 if none has. */
 export async function newestEntry(db: Kysely<Schema>): Promise<number> {
-  const entries = await Promise.all([
-    db
-      .selectFrom('workers')
-      .select((eb) => eb.fn.max<number | null>('last_seen').as('at'))
-      .executeTakeFirst(),
-    db
-      .selectFrom('imports')
-      .select((eb) => eb.fn.max<number | null>('started_at').as('at'))
-      .executeTakeFirst(),
-    db
-      .selectFrom('schedule_runs')
-      .select((eb) => eb.fn.max<number | null>('started_at').as('at'))
-      .executeTakeFirst(),
-    db
-      .selectFrom('queue_snapshots')
-      .select((eb) => eb.fn.max<number | null>('taken_at').as('at'))
-      .executeTakeFirst(),
-  ])
-  return Math.max(...entries.map((entry) => entry?.at ?? 0))
+  const { max } = db.fn
+  const entries = await db
+    .selectFrom('workers')
+    .select(max<number | null>('last_seen').as('at'))
+    .unionAll(db.selectFrom('imports').select(max<number | null>('started_at').as('at')))
+    .unionAll(db.selectFrom('schedule_runs').select(max<number | null>('started_at').as('at')))
+    .unionAll(db.selectFrom('queue_snapshots').select(max<number | null>('taken_at').as('at')))
+    .execute()
+  return Math.max(...entries.map(({ at }) => at ?? 0))
 }
 
-/** By the clock that the two were read from. */
+/** By the clock that both were read from. */
 function bootedAt(at: number, up: number): number {
   return at - up
 }
@@ -127,7 +121,7 @@ function refusal({ pid, host }: { readonly pid: number; readonly host: string },
   const apart = `${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? 'ahead of' : 'behind'}`
   return new UserError({
     code: 'clocks_disagree',
-    message: `The clock of this process (${new Date().toISOString()}) is ${apart} the clock of worker ${pid} on ${host}, which works on the same SQLite file. Leases go by these clocks, so orders would be taken twice or late.`,
-    fix: 'Compare `date -u` where each of the two runs. Look for faketime (LD_PRELOAD) and preloaded modules (NODE_OPTIONS) in their environments, and for a file that two machines share; then start this one again.',
+    message: `The clock of this process (${new Date().toISOString()}) is ${apart} the clock of worker ${pid} on ${host}, which works on the same SQLite file. Leases use these clocks, so orders would be claimed twice or late.`,
+    fix: 'Compare `date -u` where each of them runs. Look for faketime (LD_PRELOAD) and preloaded modules (NODE_OPTIONS) in their environments, and for a file that two machines share; then start this one again.',
   })
 }

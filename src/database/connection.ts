@@ -1,60 +1,48 @@
 // Opens the database that the configuration names, as Kysely.
 
 import { Kysely } from 'kysely'
-import { type Problem, UserError } from '../errors.js'
+import { UserError } from '../errors.js'
 import type { DatabaseAddress, ServerAddress, SqliteAddress } from '../servers/addresses.js'
-import { DATABASE, serverProblem } from '../servers/server-problems.js'
+import { explainError } from '../servers/explain.js'
 import { isCurrent, isMigrated, migrate } from './migrations.js'
 import type { Schema } from './schema.js'
 import { Sessions } from './sessions.js'
-import {
-  createPrivateFile,
-  fileExists,
-  refuseFolder,
-  sqliteDialect,
-  sqliteFiles,
-  sqliteProblem,
-  useWriteAheadLog,
-} from './sqlite.js'
+import { createPrivateFile, fileExists, refuseFolder, sqliteDialect, sqliteFiles, useWriteAheadLog } from './sqlite.js'
 import { isDatabaseError, rememberingErrors } from './thrown.js'
 import type { WriteTurn } from './write-turn.js'
 
 export type Database = Kysely<Schema>
 
 export interface ConnectOptions {
-  /** Of a file: shared by the connections of a process, so that its writers wait for each other and not for SQLite. */
+  /** For a file: shared by the connections of a process, so that its writers wait for each other and not for SQLite. */
   readonly turn?: WriteTurn
-  /** To a server, at the most; a file has one. */
+  /** The most connections to a server; a file has one. */
   readonly connections?: number
 }
 
-/** What a command needs that does one thing after the other, and now and then two at once. */
+/** Enough for a command, which runs at most a few statements at once. */
 const CONNECTIONS = 4
 
-/** Path of the file, or host and database: fit to be shown. */
+/** Path of the file, or host and database, without secrets. */
 export function placeOf(address: DatabaseAddress): string {
   return address.kind === 'sqlite' ? address.path : address.name
 }
 
-/** Files that hold the database, whether they are there yet or not; none for a server. */
+/** Files that hold the database, whether or not they exist; none for a server. */
 export function filesOf(address: DatabaseAddress): string[] {
   return address.kind === 'sqlite' ? sqliteFiles(address) : []
 }
 
-/** Whether the tables are there: in a file that exists, or on a server that can be reached. */
+/** Whether the file exists, or the server has our tables. */
 export async function databaseExists(address: DatabaseAddress): Promise<boolean> {
   if (address.kind === 'sqlite') return fileExists(address)
   return explained(address, async () => {
     const db = await connect(address, { connections: 1 })
-    try {
-      return await isMigrated(db)
-    } finally {
-      await db.destroy()
-    }
+    return isMigrated(db).finally(() => db.destroy())
   })
 }
 
-/** Opens the database, makes it where there is none, and brings it up to this release. */
+/** Opens the database, creates it if it is missing, and migrates it. */
 export async function openOrCreateDatabase(address: DatabaseAddress): Promise<Database> {
   if (address.kind === 'sqlite' && !fileExists(address)) {
     await explained(address, async () => createPrivateFile(address))
@@ -62,7 +50,7 @@ export async function openOrCreateDatabase(address: DatabaseAddress): Promise<Da
   return openAndMigrate(address)
 }
 
-/** Opens a database that must be there already. */
+/** Opens a database that must exist, and migrates it. */
 export async function openDatabase(address: DatabaseAddress): Promise<Database> {
   if (!(await databaseExists(address))) throw missing(address)
   return openAndMigrate(address)
@@ -79,33 +67,29 @@ function missing(address: DatabaseAddress): UserError {
   })
 }
 
-/** Opens a file to be read: nothing is written to it, not even migrations. */
+/** Opens a file without writing to it, not even migrations. */
 export async function openReadOnly(address: SqliteAddress): Promise<Database> {
   return explained(address, async () => {
     if (!fileExists(address)) throw missing(address)
     refuseFolder(address)
     const db = new Kysely<Schema>({ dialect: rememberingErrors(sqliteDialect(address, { readOnly: true })) })
-    try {
-      if (await isCurrent(db, address.path)) return db
-    } catch (error) {
-      await db.destroy()
-      throw error
-    }
-    await db.destroy()
-    throw new UserError({
-      code: 'database_outdated',
-      message: `${address.path} is not at this release.`,
-      fix: `Bring it up first: ORDERCTL_DATABASE_URL=sqlite:${address.path} orderctl migrate`,
+    return destroyedOnError(db, async () => {
+      if (await isCurrent(db, address.path)) return
+      throw new UserError({
+        code: 'database_outdated',
+        message: `${address.path} is not at this release.`,
+        fix: `Migrate it first: ORDERCTL_DATABASE_URL=sqlite:${address.path} orderctl migrate`,
+      })
     })
   })
 }
 
-/** A database of its own on temporary storage, gone when it is closed. */
+/** A private database on temporary storage, deleted when it is closed. */
 export function openScratchDatabase(): Promise<Database> {
   return openAndMigrate({ kind: 'sqlite', path: '' })
 }
 
-/** Opens without looking at migrations: for the threads of a process that has already looked. */
+/** Opens without checking migrations: for the threads of a process that has checked. */
 export async function connect(
   address: DatabaseAddress,
   { turn, connections = CONNECTIONS }: ConnectOptions = {},
@@ -117,7 +101,7 @@ export async function connect(
   return new Kysely<Schema>({ dialect: rememberingErrors(dialect, (error) => sessions.failed(error)) })
 }
 
-/** A server's client takes longer to load than most commands take, so only those who use it load it. */
+/** The client of a server takes longer to load than most commands run, so it is loaded only when used. */
 async function dialectOf(address: ServerAddress, connections: number, sessions: Sessions) {
   return address.kind === 'postgres'
     ? (await import('./postgres.js')).postgresDialect(address, connections, sessions)
@@ -128,40 +112,38 @@ async function openAndMigrate(address: DatabaseAddress): Promise<Database> {
   if (address.kind === 'sqlite') refuseFolder(address)
   return explained(address, async () => {
     const db = await connect(address)
-    try {
-      // First the look, then the change: a file of another program stays as it is, also its journal mode.
+    return destroyedOnError(db, async () => {
+      // Checks first: a file of another program stays as it is, including its journal mode.
       await migrate(db, placeOf(address))
       if (address.kind === 'sqlite' && address.path !== '') await useWriteAheadLog(db)
-      return db
-    } catch (error) {
-      await db.destroy()
-      throw error
-    }
+    })
   })
+}
+
+async function destroyedOnError(db: Database, prepare: () => Promise<void>): Promise<Database> {
+  try {
+    await prepare()
+    return db
+  } catch (error) {
+    await db.destroy()
+    throw error
+  }
 }
 
 async function explained<Result>(address: DatabaseAddress, act: () => Promise<Result>): Promise<Result> {
   try {
     return await act()
   } catch (error) {
-    throw explain(error, address) ?? error
+    throw explainError(error, address) ?? error
   }
 }
 
 /**
- * What the user can do about an error of the database or of what is under it; undefined for all others. An error of the
- * network is the database's only if a database connection threw it.
+ * For users; undefined for errors that they can do nothing about. A network error counts as the database's only if a
+ * database connection threw it.
  */
 export function explainDatabaseError(error: unknown, address: DatabaseAddress): UserError | undefined {
-  return address.kind === 'sqlite' || isDatabaseError(error) ? explain(error, address) : undefined
-}
-
-function explain(error: unknown, address: DatabaseAddress): UserError | undefined {
-  const problem = error instanceof UserError ? undefined : databaseProblem(error, address)
-  return problem && new UserError(problem, { cause: error })
-}
-
-/** The problem behind an error that is known to be the database's. */
-export function databaseProblem(error: unknown, address: DatabaseAddress): Problem | undefined {
-  return address.kind === 'sqlite' ? sqliteProblem(error, address) : serverProblem(error, address, DATABASE)
+  if (error instanceof UserError || address.kind === 'sqlite' || isDatabaseError(error))
+    return explainError(error, address)
+  return undefined
 }

@@ -1,10 +1,18 @@
-// In what databases differ for those who write statements: how rows are locked, and whose clock counts.
-import { type DialectAdapter, type Kysely, MysqlAdapter, PostgresAdapter, type SelectQueryBuilder, sql } from 'kysely'
+// How databases differ for those who write statements: row locks, whose clock counts, and what tables have.
+import {
+  type CreateTableNode,
+  type DialectAdapter,
+  type Kysely,
+  MysqlAdapter,
+  PostgresAdapter,
+  type SelectQueryBuilder,
+  sql,
+} from 'kysely'
 import type { Schema } from './schema.js'
 
 export type Engine = 'sqlite' | 'postgres' | 'mysql'
 
-/** Every text column that is declared on MySQL has these: it keeps all of Unicode and compares it byte by byte. */
+/** For every text column on MySQL: stores all of Unicode and compares it byte by byte. */
 export const MYSQL_TEXT = 'character set utf8mb4 collate utf8mb4_bin'
 
 /** A database, or a transaction in it. */
@@ -18,15 +26,15 @@ export function engineOf(db: Executing): Engine {
   return adapter instanceof MysqlAdapter ? 'mysql' : 'sqlite'
 }
 
-/** Where one transaction writes at a time, rows need no locks: what was read in it stays so until its end. */
+/** Whether one transaction writes at a time. Rows then need no locks: what was read in it stays so until its end. */
 export function writesAlone(db: Executing): boolean {
   return engineOf(db) === 'sqlite'
 }
 
 /**
- * Locks the rows that the query finds until the end of the transaction, in the order that it asks for.
+ * Locks the rows of the query until the end of the transaction, in the query's order.
  *
- * @param others what to do about rows that somebody else has locked
+ * @param others whether to wait for rows that another transaction has locked, or to skip them
  */
 export function forUpdate<Tables, Table extends keyof Tables, Row>(
   db: Executing,
@@ -38,44 +46,51 @@ export function forUpdate<Tables, Table extends keyof Tables, Row>(
   return others === 'skip' ? locked.skipLocked() : locked
 }
 
-/** Rows in `settings` that say nothing and are there to be locked. */
+/** Rows in `settings` that only serve as locks, for what has no row of its own yet. */
 type Turn = 'turn_imports' | 'turn_schedule' | 'turn_names'
 
-/**
- * Waits until it is alone with the turn, until the end of the transaction: for what must not happen twice at a time, and
- * has no row yet to be locked. Where one transaction writes at a time, it is its turn.
- */
+/** Takes an exclusive lock until the end of the transaction. */
 export async function takeTurn(trx: Kysely<Schema>, name: Turn): Promise<void> {
   if (writesAlone(trx)) return
   await forUpdate(trx, trx.selectFrom('settings').select('name').where('name', '=', name)).execute()
 }
 
-/** Waits until nobody is alone with the turn, and keeps it so until the end of the transaction. */
+/** Takes a shared lock until the end of the transaction. */
 export async function shareTurn(trx: Kysely<Schema>, name: Turn): Promise<void> {
   if (writesAlone(trx)) return
   await trx.selectFrom('settings').select('name').where('name', '=', name).forShare().execute()
 }
 
+const TIME = {
+  postgres: sql<{ now: number }>`select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now`,
+  mysql: sql<{ now: number }>`select cast(floor(unix_timestamp(sysdate(3)) * 1000) as signed) as now`,
+}
+
 /**
- * The time by which leases are given and judged, in epoch milliseconds. That of the server, so that a host whose clock is
- * wrong neither takes nor keeps what is another's. Those who open a file run on one machine; clocks.ts refuses other clocks.
+ * The clock of leases, in epoch milliseconds: the server's, so that a host with a wrong clock neither takes nor keeps the
+ * leases of others. Processes of a SQLite file share a machine; clocks.ts refuses those whose clock differs.
  */
 export async function databaseTime(db: Kysely<Schema>): Promise<number> {
   const engine = engineOf(db)
   if (engine === 'sqlite') return Date.now()
-  const { rows } = await (engine === 'postgres' ? POSTGRES_TIME : MYSQL_TIME).execute(db)
+  const { rows } = await TIME[engine].execute(db)
   return rows[0]?.now ?? Date.now()
 }
 
-const POSTGRES_TIME = sql<{ now: number }>`select floor(extract(epoch from clock_timestamp()) * 1000)::bigint as now`
-const MYSQL_TIME = sql<{ now: number }>`select cast(floor(unix_timestamp(sysdate(3)) * 1000) as signed) as now`
-
 /**
- * Has PostgreSQL look at what its tables hold now. By itself it does so within a minute or so, and until then it may take a
- * table that an import has just filled for an empty one: it then compares every row with every id of a batch. The others
- * keep their figures up to date, or do without.
+ * Updates PostgreSQL's statistics. By itself it does so within a minute; until then it may take a table that an import has
+ * just filled for an empty one, and compare every row with every id of a batch.
  */
 export async function refreshStatistics(db: Kysely<Schema>, ...tables: readonly (keyof Schema)[]): Promise<void> {
   if (engineOf(db) !== 'postgres') return
   for (const table of tables) await sql`analyze ${sql.table(table)}`.execute(db)
+}
+
+/**
+ * A table as servers have it: without `without rowid` and its like, and without foreign keys. Each costs a lookup for every
+ * row written (a fifth of a drain on PostgreSQL) and a lock on the referenced row, and would find nothing: statements read
+ * the row that they refer to, and removeUnusedNames takes a turn. `rebuild --check` compares references.
+ */
+export function onServer({ endModifiers: _, ...table }: CreateTableNode): CreateTableNode {
+  return { ...table, columns: table.columns.map(({ references: __, ...column }) => column) }
 }

@@ -1,8 +1,8 @@
-// How the tables came to be: numbered steps, applied once each, in order. Never edit or reorder one that was released;
+// Creates and migrates the tables: numbered steps, each applied once and in order. Never edit or reorder a released one;
 // add another.
 
 import { type Kysely, sql } from 'kysely'
-import { EXIT, UserError } from '../errors.js'
+import { UserError, usageError } from '../errors.js'
 import { engineOf } from './engine.js'
 import { firstRelease } from './migrations/001-first-release.js'
 import type { Schema } from './schema.js'
@@ -22,23 +22,23 @@ interface MigrationsTable {
   applied_at: number
 }
 
-/** Marks a SQLite file as ours ("ordc"), so that another program's database is never taken for one. */
+/** Marks a SQLite file as ours ("ordc"), so that no database of another program is mistaken for one. */
 const APPLICATION_ID = 0x6f726463
 
 export interface MigrationState {
   readonly number: number
   readonly name: string
-  /** Epoch milliseconds; null while it waits. */
+  /** Epoch milliseconds; null if it is not applied. */
   readonly appliedAt: number | null
 }
 
 /**
- * Brings the database up to this release, one process at a time; others wait for it. On SQLite and PostgreSQL, all of it
- * or nothing; on MySQL, whose tables are made at once and for good, a first release that was cut short is begun anew.
+ * Applies the missing migrations, in one process at a time. All or nothing on SQLite and PostgreSQL. MySQL commits each
+ * table at once, so a first migration that was cut short starts again.
  *
- * @param place of the database, fit to be shown
- * @returns the names of the migrations that were applied now
- * @throws UserError where the database belongs to another program or to a newer release
+ * @param place the database as users know it, without secrets
+ * @returns the names of the applied migrations
+ * @throws UserError if the database belongs to another program or to a newer release
  */
 export async function migrate(database: Kysely<Schema>, place: string): Promise<string[]> {
   const db = asMigrated(database)
@@ -49,25 +49,23 @@ export async function migrate(database: Kysely<Schema>, place: string): Promise<
     const waiting = MIGRATIONS.slice(done)
     for (const [index, migration] of waiting.entries()) {
       await migration.up(held as unknown as Kysely<unknown>)
-      await held
-        .insertInto(TABLE)
-        .values({ number: done + index + 1, name: migration.name, applied_at: Date.now() })
-        .execute()
+      const row = { number: done + index + 1, name: migration.name, applied_at: Date.now() }
+      await held.insertInto(TABLE).values(row).execute()
     }
     return waiting.map((migration) => migration.name)
   })
 }
 
 /**
- * Whether every migration of this release was applied.
+ * Whether every migration of this release is applied.
  *
- * @throws UserError where the database belongs to another program or to a newer release
+ * @throws UserError if the database belongs to another program or to a newer release
  */
 export async function isCurrent(database: Kysely<Schema>, place: string): Promise<boolean> {
   return (await appliedCount(asMigrated(database), place)) === MIGRATIONS.length
 }
 
-/** Whether it holds our tables. */
+/** Whether it has our tables. */
 export async function isMigrated(database: Kysely<Schema>): Promise<boolean> {
   const db = asMigrated(database)
   return (await isOurs(db)) && (await latest(db)) > 0
@@ -83,7 +81,7 @@ export async function migrationStates(database: Kysely<Schema>): Promise<Migrati
   }))
 }
 
-/** The names of the tables in the database, or in the schema of it that is used. */
+/** The tables in the database; on PostgreSQL, in its current schema. */
 export async function tableNames(db: Kysely<Schema>): Promise<string[]> {
   const tables = await db.introspection.getTables()
   if (engineOf(db) !== 'postgres') return tables.map((table) => table.name)
@@ -91,9 +89,9 @@ export async function tableNames(db: Kysely<Schema>): Promise<string[]> {
   return tables.filter((table) => table.schema === rows[0]?.current).map((table) => table.name)
 }
 
+/** The rest of the program does not see this table. */
 type Migrated = Kysely<{ [TABLE]: MigrationsTable }>
 
-/** This table is no part of the schema that the rest of the program sees. */
 function asMigrated(db: Kysely<Schema>): Migrated {
   return db as unknown as Migrated
 }
@@ -102,18 +100,9 @@ function asDatabase(db: Migrated): Kysely<Schema> {
   return db as unknown as Kysely<Schema>
 }
 
-/** Names the lock on a server: the same for all who migrate one database. */
+/** Names the lock on a server: the same for all processes that migrate one database. */
 const LOCK = APPLICATION_ID
 const LOCK_SECONDS = 60
-
-function stillMigrating(place: string): UserError {
-  return new UserError({
-    code: 'database_locked',
-    message: `Another process has been making the tables of ${place} for more than ${LOCK_SECONDS} seconds.`,
-    fix: 'Run the command again. If it stays so, `show processlist` on the server finds the other one.',
-    retryable: true,
-  })
-}
 
 async function alone<Result>(db: Migrated, place: string, act: (held: Migrated) => Promise<Result>): Promise<Result> {
   const engine = engineOf(db)
@@ -124,12 +113,18 @@ async function alone<Result>(db: Migrated, place: string, act: (held: Migrated) 
     })
   }
   return db.connection().execute(async (connection) => {
-    // The lock's name may have 64 letters, as many as the database's.
+    // A lock's name has at most 64 characters, like the database's.
     const lock = sql`concat('orderctl ', sha1(database()))`
-    const { rows } = await sql<{
-      taken: number | null
-    }>`select get_lock(${lock}, ${sql.lit(LOCK_SECONDS)}) as taken`.execute(connection)
-    if (rows[0]?.taken !== 1) throw stillMigrating(place)
+    const taking = sql<{ taken: number | null }>`select get_lock(${lock}, ${sql.lit(LOCK_SECONDS)}) as taken`
+    const { rows } = await taking.execute(connection)
+    if (rows[0]?.taken !== 1) {
+      throw new UserError({
+        code: 'database_locked',
+        message: `Another process has been creating the tables of ${place} for more than ${LOCK_SECONDS} seconds.`,
+        fix: 'Run the command again. If it happens again, find the other process with `show processlist` on the server.',
+        retryable: true,
+      })
+    }
     try {
       return await act(connection)
     } finally {
@@ -142,23 +137,21 @@ async function appliedCount(db: Migrated, place: string): Promise<number> {
   if (!(await isOurs(db))) {
     const tables = await tableNames(asDatabase(db))
     if (tables.length === 0) return 0
-    // Another process may have made the tables since the first look.
+    // Another process may have created the tables since the first look.
     if (await isOurs(db)) return appliedCount(db, place)
     throw new UserError({
       code: 'database_not_ours',
       message: `${place} is a database of another program: it has the tables ${tables.slice(0, 3).join(', ')} and was not made by orderctl.`,
-      fix: 'Name another one in ORDERCTL_DATABASE_URL; orderctl makes its tables there.',
+      fix: 'Name another one in ORDERCTL_DATABASE_URL; orderctl creates its tables there.',
     })
   }
   const count = await latest(db)
-  if (count > MIGRATIONS.length) {
-    throw new UserError({
-      code: 'database_newer',
-      message: `${place} was written by a newer orderctl: it is at migration ${count}, this release knows ${MIGRATIONS.length}.`,
-      fix: 'Update orderctl, or restore the backup from before the update.',
-    })
-  }
-  return count
+  if (count <= MIGRATIONS.length) return count
+  throw new UserError({
+    code: 'database_newer',
+    message: `${place} was written by a newer orderctl: it is at migration ${count}, this release knows ${MIGRATIONS.length}.`,
+    fix: 'Update orderctl, or restore the backup from before the update.',
+  })
 }
 
 async function latest(db: Migrated): Promise<number> {
@@ -169,7 +162,7 @@ async function latest(db: Migrated): Promise<number> {
   return row?.number ?? 0
 }
 
-/** A file says so in its header; a server's database by having a table of this name. */
+/** A file has our id in its header; a server's database has our table. */
 async function isOurs(db: Migrated): Promise<boolean> {
   if (engineOf(db) !== 'sqlite') return (await tableNames(asDatabase(db))).includes(TABLE)
   const { rows } = await sql<{ application_id: number }>`pragma application_id`.execute(db)
@@ -180,7 +173,10 @@ async function begin(db: Migrated, place: string): Promise<void> {
   const engine = engineOf(db)
   if (engine === 'postgres') await refuseEncoding(db, place)
   if (engine === 'sqlite') await sql`pragma application_id = ${sql.lit(APPLICATION_ID)}`.execute(db)
-  if (engine === 'mysql') await dropAll(db)
+  if (engine === 'mysql') {
+    // Left by a first migration that was cut short: nothing was ever stored in them.
+    for (const table of await tableNames(asDatabase(db))) await db.schema.dropTable(table).execute()
+  }
   await db.schema
     .createTable(TABLE)
     .addColumn('number', 'integer', (column) => column.primaryKey())
@@ -189,20 +185,14 @@ async function begin(db: Migrated, place: string): Promise<void> {
     .execute()
 }
 
-/** The encoding of a PostgreSQL database holds for all of its tables and cannot be changed later. */
+/** PostgreSQL has one encoding for all tables of a database, which cannot be changed. */
 async function refuseEncoding(db: Migrated, place: string): Promise<void> {
   const { rows } = await sql<{ encoding: string }>`select current_setting('server_encoding') as encoding`.execute(db)
   const encoding = rows[0]?.encoding ?? 'an unknown encoding'
   if (encoding === 'UTF8') return
-  throw new UserError({
+  throw usageError({
     code: 'database_encoding',
     message: `${place} stores text as ${encoding}, which cannot hold every order id and name.`,
     fix: 'Create a database on that server (create database NAME encoding UTF8 template template0) and name it in ORDERCTL_DATABASE_URL.',
-    exit: EXIT.usage,
   })
-}
-
-/** What a first migration left behind that was cut short: nothing was ever stored in it. */
-async function dropAll(db: Migrated): Promise<void> {
-  for (const table of await tableNames(asDatabase(db))) await db.schema.dropTable(table).execute()
 }

@@ -1,4 +1,4 @@
-// Statements are written once, in the words of SQLite and PostgreSQL; here stand those that MySQL has other words for.
+// Statements are written once, as SQLite and PostgreSQL understand them. This translates what MySQL writes differently.
 
 import {
   type AggregateFunctionNode,
@@ -11,28 +11,34 @@ import {
   type InsertQueryNode,
   MysqlQueryCompiler,
   OnDuplicateKeyNode,
+  type OperationNode,
   OrActionNode,
   type ReferenceNode,
   SelectionNode,
   type SelectModifierNode,
   type UpdateQueryNode,
 } from 'kysely'
-import { MYSQL_TEXT } from './engine.js'
-import { onServer } from './server-tables.js'
+import { MYSQL_TEXT, onServer } from './engine.js'
 
 export class InnoDbQueryCompiler extends MysqlQueryCompiler {
   #updated: UpdateQueryNode['table']
 
+  /** Appends text and nodes in turn. */
+  #write(...parts: readonly (string | OperationNode)[]): void {
+    for (const part of parts) {
+      if (typeof part === 'string') this.append(part)
+      else this.visitNode(part)
+    }
+  }
+
   /**
-   * `update … from`: the other tables stand beside the updated one. A table of one row stands there where there is no
-   * other, since only of an update of several tables `in (select …)` becomes a join; otherwise it is asked row by row.
+   * `update … from` becomes an update of several tables. Without other tables, a table of one row joins: only then does
+   * MySQL turn `in (select …)` into a join, instead of running it for every row.
    */
   protected override visitUpdateQuery(node: UpdateQueryNode): void {
     if (!node.table || !node.updates || node.joins || node.with)
-      throw new Error('This form of update has no words yet.')
-    this.append('update ')
-    this.visitNode(node.table)
-    this.append(', ')
+      throw new Error('This form of update has no translation yet.')
+    this.#write('update ', node.table, ', ')
     if (node.from) this.compileList(node.from.froms)
     else this.append('(select 1) as `alone`')
     this.append(' set ')
@@ -40,37 +46,26 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
     this.#updated = node.table
     this.compileList(node.updates)
     this.#updated = before
-    if (node.where) {
-      this.append(' ')
-      this.visitNode(node.where)
-    }
+    if (node.where) this.#write(' ', node.where)
   }
 
-  /** With its table: the other ones may have a column of that name. */
+  /** With its table, since the other tables may have a column of that name. */
   protected override visitColumnUpdate(node: ColumnUpdateNode): void {
-    if (this.#updated) {
-      this.visitNode(this.#updated)
-      this.append('.')
-    }
+    if (this.#updated) this.#write(this.#updated, '.')
     super.visitColumnUpdate(node)
   }
 
-  /** As of several tables, for the same reason as an update. */
+  /** As a delete from several tables, for the same reason as an update. */
   protected override visitDeleteQuery(node: DeleteQueryNode): void {
     this.append('delete ')
     this.compileList(node.from.froms)
-    this.append(' ')
-    this.visitNode(node.from)
-    if (node.where) {
-      this.append(' ')
-      this.visitNode(node.where)
-    }
+    this.#write(' ', node.from)
+    if (node.where) this.#write(' ', node.where)
   }
 
   /** `on conflict … do update` and `do nothing`. */
-  protected override visitInsertQuery(node: InsertQueryNode): void {
-    const { onConflict, ...insert } = node
-    if (!onConflict) super.visitInsertQuery(node)
+  protected override visitInsertQuery({ onConflict, ...insert }: InsertQueryNode): void {
+    if (!onConflict) super.visitInsertQuery(insert)
     else if (onConflict.doNothing) super.visitInsertQuery({ ...insert, orAction: OrActionNode.create('ignore') })
     else super.visitInsertQuery({ ...insert, onDuplicateKey: OnDuplicateKeyNode.create(onConflict.updates ?? []) })
   }
@@ -81,69 +76,40 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
     else super.visitSelectModifier(node)
   }
 
-  /** `excluded.x`, the row that was to be inserted. */
+  /** `excluded.x`, the value that was to be inserted. */
   protected override visitReference(node: ReferenceNode): void {
     const table = node.table?.table.identifier
-    if (!table || !IdentifierNode.is(table) || table.name !== 'excluded') {
-      super.visitReference(node)
-      return
-    }
-    this.append('values(')
-    this.visitNode(node.column)
-    this.append(')')
+    if (table && IdentifierNode.is(table) && table.name === 'excluded') this.#write('values(', node.column, ')')
+    else super.visitReference(node)
   }
 
-  /** `sum(x) filter (where …)` is the sum of what the condition lets through. */
-  protected override visitAggregateFunction(node: AggregateFunctionNode): void {
-    const { filter, ...aggregate } = node
-    if (!filter) {
-      super.visitAggregateFunction(node)
-      return
-    }
+  /** `sum(x) filter (where …)` becomes `sum(case when … then x end)`. */
+  protected override visitAggregateFunction({ filter, ...aggregate }: AggregateFunctionNode): void {
     const [argument] = aggregate.aggregated
-    this.append(`${node.func}(case when `)
-    this.visitNode(filter.where)
-    this.append(' then ')
-    if (argument && !SelectionNode.is(argument)) this.visitNode(argument)
-    // `count(*)`
-    else this.append('1')
-    this.append(' end)')
+    const isStar = !argument || SelectionNode.is(argument)
+    if (!filter) super.visitAggregateFunction(aggregate)
+    else this.#write(`${aggregate.func}(case when `, filter.where, ' then ', isStar ? '1' : argument, ' end)')
   }
 
-  /** Texts are compared letter by letter, as everywhere else. */
   protected override visitCreateTable(node: CreateTableNode): void {
     super.visitCreateTable(onServer(node))
     this.append(` engine = innodb default ${MYSQL_TEXT}`)
   }
 
-  /** Names of states, the texts of up to twenty letters, take up the same room whatever they are: a row that grows splits its page. */
+  /** Names of states, the texts of up to 20 characters, have a fixed width: a row that grows splits its page. */
   protected override visitDataType(node: DataTypeNode): void {
     if (node.dataType === 'integer') super.visitDataType(DataTypeNode.create('bigint'))
     else super.visitDataType(node.dataType === 'varchar(20)' ? DataTypeNode.create('char(20)') : node)
   }
 
-  /**
-   * There are no indexes over some of the rows. A plain one takes in the others, too; a unique one stands over a column
-   * that is null in them.
-   */
+  /** MySQL has no partial indexes. A plain one covers all rows; a unique one, a column that is null in the other rows. */
   protected override visitCreateIndex({ where, ...index }: CreateIndexNode): void {
-    const [column] = index.columns ?? []
-    if (!where || !index.unique || !index.table || !column) {
+    const { table, name, columns: [column] = [] } = index
+    if (!where || !index.unique || !table || !column) {
       super.visitCreateIndex(index)
       return
     }
-    this.append('alter table ')
-    this.visitNode(index.table)
-    this.append(' add column ')
-    this.visitNode(index.name)
-    this.append(' bigint generated always as (case when ')
-    this.visitNode(where.where)
-    this.append(' then ')
-    this.visitNode(column)
-    this.append(' end) virtual, add unique index ')
-    this.visitNode(index.name)
-    this.append(' (')
-    this.visitNode(index.name)
-    this.append(')')
+    this.#write('alter table ', table, ' add column ', name, ' bigint generated always as (case when ')
+    this.#write(where.where, ' then ', column, ' end) virtual, add unique index ', name, ' (', name, ')')
   }
 }

@@ -1,32 +1,32 @@
 // The database on MySQL 8 or MariaDB 10.11, or newer.
 import type { Socket } from 'node:net'
-import { MysqlDialect, type MysqlPool, type QueryCompiler } from 'kysely'
+import { type Dialect, MysqlDialect, type MysqlPool } from 'kysely'
 import { createPool, type Pool, type PoolConnection } from 'mysql2'
-import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, type MysqlAddress } from '../servers/addresses.js'
-import { PoolSockets } from '../servers/pool-sockets.js'
+import type { MysqlAddress } from '../servers/addresses.js'
+import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, PoolSockets } from '../servers/pool-sockets.js'
 import { InnoDbQueryCompiler } from './mysql-compiler.js'
 import type { Sessions } from './sessions.js'
 
-/** @param connections at the most */
-export function mysqlDialect({ url }: MysqlAddress, connections: number, sessions: Sessions): MysqlDialect {
+/** @param connections at most */
+export function mysqlDialect({ url }: MysqlAddress, connections: number, sessions: Sessions): Dialect {
   const pool = createPool({
     uri: url.replace(/^mariadb:/, 'mysql:'),
     connectionLimit: connections,
-    // Connections that nobody uses are let go, with a word of good-bye, before the server ends them: one that it ends could be
-    // taken in that very moment. mysql2 looks after them only where not all of them may stay.
+    // Closes idle connections before the server does: one that the server is closing could be used at that very moment.
+    // mysql2 checks for them only if maxIdle is below the limit.
     maxIdle: connections - 1,
     idleTimeout: IDLE_TRANSACTION_MS / 2,
     gracefulEnd: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     charset: 'utf8mb4_bin',
-    // Sums of whole numbers are decimals to MySQL.
+    // MySQL returns sums of whole numbers as decimals.
     decimalNumbers: true,
     enableKeepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   })
   const sockets = new PoolSockets()
   pool.on('connection', (connection) => {
-    // One that breaks while nobody waits for it, be it told once or twice; whoever asks it next gets the error.
+    // The next query gets the error of a connection that breaks while it is idle.
     connection.on('error', () => undefined)
     sockets.add(socketOf(connection))
     sessions.opened(connection)
@@ -35,15 +35,16 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number, session
     const ended = new Promise((resolve) => pool.end(resolve))
     sockets.endAfter(ended).then(() => done(null), done)
   }
-  return new InnoDbDialect({ pool: { getConnection: preparing(pool, sessions), end } })
+  const dialect = new MysqlDialect({ pool: { getConnection: preparing(pool, sessions), end } })
+  return Object.assign(dialect, { createQueryCompiler: () => new InnoDbQueryCompiler() })
 }
 
-/** mysql2's types know nothing of it. */
+/** Missing in mysql2's types. */
 function socketOf(connection: PoolConnection): Socket {
   return (connection as unknown as { readonly stream: Socket }).stream
 }
 
-/** Here, and not by `onCreateConnection`: Kysely's driver would not let go of a connection that fails there. */
+/** Not in Kysely's `onCreateConnection`, which would leak a connection that fails there. */
 function preparing(pool: Pool, sessions: Sessions): MysqlPool['getConnection'] {
   const prepared = new WeakSet<PoolConnection>()
   const getConnection: MysqlPool['getConnection'] = (callback) =>
@@ -66,29 +67,23 @@ function preparing(pool: Pool, sessions: Sessions): MysqlPool['getConnection'] {
   return getConnection
 }
 
-class InnoDbDialect extends MysqlDialect {
-  override createQueryCompiler(): QueryCompiler {
-    return new InnoDbQueryCompiler()
-  }
-}
-
-/** What a server's defaults must not decide. */
+/** What must not depend on a server's defaults. */
 const SETTINGS = [
-  // A server with skip-character-set-client-handshake ignores the client's, and takes each byte of a text for a letter.
+  // A server with skip-character-set-client-handshake ignores the client's charset, and reads every byte as a character.
   'names utf8mb4 collate utf8mb4_bin',
   'session autocommit = 1',
   "session completion_type = 'NO_CHAIN'",
   'session sql_safe_updates = 0',
-  // Bad values are refused, and `||` joins texts.
+  // Refuses invalid values; `||` concatenates.
   "session sql_mode = 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
   "session time_zone = '+00:00'",
-  // Holds within transactions, too; MySQL has no limit for these alone.
+  // Also limits idle transactions; MySQL has no limit for these alone.
   `session wait_timeout = ${IDLE_TRANSACTION_MS / 1000}`,
 ]
 
 const SESSION = [
   `set ${SETTINGS.join(', ')}`,
-  // Only rows that are found are locked.
+  // Locks only the rows that are found.
   'set session transaction isolation level read committed',
 ]
 

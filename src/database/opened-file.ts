@@ -1,12 +1,12 @@
-// The file under a connection, and whether its path still names it.
+// The file of a connection, and whether its path still names it.
 import { statSync } from 'node:fs'
 import SqliteDatabase from 'better-sqlite3'
 import { errorCode } from '../errors.js'
 
-/** SQLite's own code for a file that was moved while it was open; it looks only where it uses a rollback journal. */
+/** SQLite's own code for a file that was moved while open; SQLite checks that only with a rollback journal. */
 const MOVED = 'SQLITE_READONLY_DBMOVED'
 
-/** Whether the error says that the path names another file, or none. No later try can succeed. */
+/** Whether the error says that the path names another file, or none. No retry can succeed. */
 export function isReplaced(error: unknown): boolean {
   const code = errorCode(error)
   return code === MOVED || code === 'database_replaced'
@@ -31,7 +31,7 @@ export class OpenedFile {
   }
 
   /**
-   * Called for each use of the connection, so that nothing is read or written once the path names another file.
+   * Called before each use of the connection, so that nothing is read or written once the path names another file.
    *
    * @throws SqliteError that `isReplaced` recognises
    */
@@ -41,17 +41,14 @@ export class OpenedFile {
     throw new SqliteDatabase.SqliteError(`${this.#path} was moved, removed or replaced`, MOVED)
   }
 
-  /**
-   * After a move, SQLite leaves the log as it is when it closes, because the log has the name of another file: the moved
-   * file would miss what is in it, and a new file under the old name would be mixed with it.
-   */
+  /** Copies the log into a moved file. SQLite would not, and a new file under the old name would be mixed with that log. */
   close(): void {
     const { sqlite } = this
     if (sqlite.open && !sqlite.readonly && identityOf(this.#path) !== this.#identity) {
       try {
         sqlite.pragma('wal_checkpoint(truncate)')
       } catch {
-        // The move is the fault to report.
+        // The move is the error to report.
       }
     }
     sqlite.close()

@@ -1,7 +1,6 @@
-// Rows on their way into a statement: JSON text, which threads can send each other. The reading thread uses this alone
-// of the database, so that it need not load the rest.
+// Rows as JSON text, which threads can send each other. The reading thread loads nothing else of the database.
 
-/** What a column holds: whole numbers, other ones, text of at most 255 letters, or text of any length. */
+/** Integers, other numbers, text of at most 255 characters, or text of any length. */
 export type ColumnKind = 'integer' | 'real' | 'text' | 'long text'
 
 type KindOf<Value> = unknown extends Value
@@ -10,13 +9,12 @@ type KindOf<Value> = unknown extends Value
     ? 'integer' | 'real'
     : 'text' | 'long text'
 
-/** A kind for each column, in the order in which the values stand. */
+/** The kind of each column, in the order of the values. */
 export type Columns<Row> = { readonly [Name in keyof Row]: KindOf<Row[Name]> }
 
-/** Rows as JSON text, fit to be sent between threads. */
 export interface PackedRows<Row, Json = string> {
   readonly columns: Columns<Row>
-  /** An array for each row: SQLite takes a value out of a short array twice as fast as out of an object. */
+  /** An array for each row: SQLite reads a value from a short array twice as fast as from an object. */
   readonly json: Json
 }
 
@@ -31,7 +29,6 @@ export function packRows<Row extends object, const Names extends Partial<Columns
   }
 }
 
-/** Of rows that have one: their ids alone. */
 export function packIds(rows: readonly { readonly id: number }[]): string {
   return JSON.stringify(rows.map((row) => row.id))
 }

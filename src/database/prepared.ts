@@ -1,5 +1,5 @@
-// Statements that are built and compiled once and then run with other values. For statements that run for every batch:
-// building one anew takes longer than running it.
+// Statements that are compiled once and run with different values, for every batch: building one takes longer than
+// running it.
 import { type Compilable, type CompiledQuery, type Expression, type Kysely, type QueryResult, sql } from 'kysely'
 import type { Schema } from './schema.js'
 
@@ -8,7 +8,7 @@ export type Parameter<Values> = <Name extends keyof Values & string>(name: Name)
 
 export class Prepared<Values extends object, Row = unknown> {
   readonly #build: (db: Kysely<Schema>, parameter: Parameter<Values>) => Compilable<Row>
-  /** A text for each kind of database. */
+  /** One for each kind of database. */
   readonly #compiled = new WeakMap<object, CompiledQuery<Row>>()
 
   constructor(build: (db: Kysely<Schema>, parameter: Parameter<Values>) => Compilable<Row>) {

@@ -1,22 +1,18 @@
-// Which migrations a database has had, without changing it: opening it for work would apply those that wait.
+// Which migrations a database has had, without changing it: opening it for work would apply the missing ones.
 import type { DatabaseAddress } from '../servers/addresses.js'
 import { connect, type Database, databaseExists, openDatabase, openScratchDatabase } from './connection.js'
 import { type MigrationState, migrationStates, tableNames } from './migrations.js'
 
-/** @throws UserError where the file belongs to another program or to a newer release */
+/** @throws UserError if the file belongs to another program or to a newer release */
 export async function readMigrations(address: DatabaseAddress): Promise<MigrationState[]> {
   const waiting = (await databaseExists(address)) ? await readWaiting(address) : await allWaiting()
   if (waiting) return waiting
-  // Nothing waits, so opening changes nothing; and it refuses files that are not for us.
+  // Nothing is missing, so opening changes nothing; and it refuses files that are not ours.
   const db = await openDatabase(address)
-  try {
-    return await migrationStates(db)
-  } finally {
-    await db.destroy()
-  }
+  return migrationStates(db).finally(() => db.destroy())
 }
 
-/** Undefined where none waits, or where this is no database of ours: openDatabase says why. */
+/** Undefined if nothing is missing, or if this is not our database: openDatabase says why. */
 async function readWaiting(address: DatabaseAddress): Promise<MigrationState[] | undefined> {
   let db: Database | undefined
   try {
@@ -33,9 +29,6 @@ async function readWaiting(address: DatabaseAddress): Promise<MigrationState[] |
 
 async function allWaiting(): Promise<MigrationState[]> {
   const db = await openScratchDatabase()
-  try {
-    return (await migrationStates(db)).map((state) => ({ ...state, appliedAt: null }))
-  } finally {
-    await db.destroy()
-  }
+  const states = await migrationStates(db).finally(() => db.destroy())
+  return states.map((state) => ({ ...state, appliedAt: null }))
 }

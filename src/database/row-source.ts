@@ -1,5 +1,5 @@
-// Rows as one parameter: a statement takes a whole batch as JSON text, so its text is constant, it costs one round trip,
-// and no limit on parameters applies. Each database reads it in its own way.
+// Rows as one parameter: a statement takes a whole batch as JSON, so its text is constant, it costs one round trip, and no
+// limit on parameters applies.
 
 import { type AliasedRawBuilder, type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
 import { type Engine, type Executing, engineOf, MYSQL_TEXT } from './engine.js'
@@ -22,8 +22,8 @@ export function rowSource<Row, Alias extends string>(
 }
 
 /**
- * That a column holds one of the ids, which come as an array or as JSON of one. Rows are found by their ids, one by one,
- * whatever the planner takes the table to hold.
+ * Whether a column has one of the ids, given as an array or as JSON of one. Finds rows by their ids, whatever size the
+ * planner assumes for the table.
  *
  * @example db.selectFrom('orders').where(isAmong(db, 'orders.id', [1, 2])).select('reference')
  */
@@ -33,8 +33,8 @@ export function isAmong(db: Executing, column: string, ids: readonly number[] | 
 }
 
 /**
- * A column of whole numbers in a condition that stands beside others by which rows are to be found: no index over it is used.
- * Of what changes with every batch, or every chunk, planners know what was true a while ago, and would read all of it.
+ * Keeps the planner off the indexes of a column, in a condition next to one that finds rows by id. Statistics lag behind
+ * columns that change with every batch, and the planner would read all of such an index.
  */
 export function besideIds(column: string): RawBuilder<number> {
   return sql`(${sql.ref(column)} + 0)`
@@ -59,7 +59,7 @@ const READERS: Record<Engine, Reader> = {
     },
     isAmong: (column, json) => sql`${column} in (select value from json_each(${json}))`,
   },
-  // Half as dear as jsonb_to_recordset over objects.
+  // Costs half of jsonb_to_recordset over objects.
   postgres: {
     rows(columns, json) {
       const values = columns.map(({ name, kind, index }) => {
@@ -68,12 +68,12 @@ const READERS: Record<Engine, Reader> = {
       })
       return sql`(select ${sql.join(values)} from jsonb_array_elements(${json}::jsonb) as packed(value))`
     },
-    // An array, since of `in (select …)` the planner makes a join, and reads all of a table that was small when it last
-    // looked: a drain was 15 times slower.
+    // An array: the planner turns `in (select …)` into a join and scans a table that was small when it was last analyzed,
+    // which made a drain 15 times slower.
     isAmong: (column, json) =>
       sql`${column} = any(array(select id::bigint from jsonb_array_elements_text(${json}::jsonb) as packed(id)))`,
   },
-  // Without `error on error`, a text that is too long would become null.
+  // Without `error on error`, a text that is too long becomes null.
   mysql: {
     rows(columns, json) {
       const values = columns.map(
@@ -95,9 +95,8 @@ const POSTGRES_TYPES: Record<ColumnKind, string> = {
 }
 
 /**
- * The type of a JSON_TABLE column. Its text must be declared to be what the tables hold: on MariaDB, it otherwise has the
- * character set of the database, and a letter that is missing there silently becomes `?`. Long texts cost a temporary table
- * on disk.
+ * Types of JSON_TABLE columns. Without a declared character set, MariaDB uses the database's, and characters that it lacks
+ * silently become `?`. Long texts cost a temporary table on disk.
  */
 const MYSQL_TYPES: Record<ColumnKind, string> = {
   integer: 'bigint',

@@ -34,6 +34,7 @@ type SettingName =
   | 'database_id'
   | 'sales_id'
   | 'copying_from'
+  | 'copy_id'
   | 'turn_imports'
   | 'turn_schedule'
   | 'turn_names'
@@ -42,7 +43,7 @@ interface SettingsTable {
   /**
    * Whether the queue is paused; which time zone the days are in; two random names for who reads figures elsewhere: of the
    * database, and of its sales figures as they are, which get another one when they are rebuilt.
-   * `copying_from` names the file whose copy was begun here and is not whole, and is empty otherwise.
+   * `copying_from` names the file that an unfinished copy is of, and `copy_id` the process that may go on with it.
    * The turns are rows to be locked, and say nothing.
    */
   name: SettingName

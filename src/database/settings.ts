@@ -1,4 +1,4 @@
-// The few values that belong to the database and not to a process.
+// Values that belong to the database and not to a process.
 import type { Kysely } from 'kysely'
 import type { Schema } from './schema.js'
 import { inTransaction } from './transaction.js'

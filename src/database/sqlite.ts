@@ -1,33 +1,32 @@
-// The database in one file: SQLite, with the pragmas that our promises rest on.
+// The database in one file: SQLite, with the pragmas that our guarantees rest on.
 import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   CompiledQuery,
   type DatabaseConnection,
-  type Driver,
+  type Dialect,
   type Kysely,
   type SqliteDatabase as KyselySqlite,
   SqliteDialect,
-  type SqliteDialectConfig,
   SqliteDriver,
   type SqliteStatement,
   type TransactionSettings,
 } from 'kysely'
-import { errorCode, type Problem, UserError } from '../errors.js'
+import { errorCode, UserError } from '../errors.js'
 import type { SqliteAddress } from '../servers/addresses.js'
-import { isReplaced, OpenedFile } from './opened-file.js'
+import { OpenedFile } from './opened-file.js'
 import type { Schema } from './schema.js'
 import type { WriteTurn } from './write-turn.js'
 
-/** How long a writer waits for another one before it gives up, in milliseconds. */
+/** How long a writer waits for another one. `file_locked` in servers/causes.ts names it. */
 const BUSY_TIMEOUT_MS = 10_000
 
 export function fileExists({ path }: SqliteAddress): boolean {
   return existsSync(path)
 }
 
-/** The file and those that SQLite keeps beside it. */
+/** The database file, and the files that SQLite creates with it. */
 export function sqliteFiles({ path }: SqliteAddress): string[] {
   const file = existsSync(path) ? realpathSync(path) : path
   return [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]
@@ -39,20 +38,23 @@ interface SqliteOptions {
   readonly readOnly?: boolean
 }
 
-export function sqliteDialect({ path }: SqliteAddress, { turn, readOnly = false }: SqliteOptions = {}): SqliteDialect {
+export function sqliteDialect({ path }: SqliteAddress, { turn, readOnly = false }: SqliteOptions = {}): Dialect {
   const file = new OpenedFile(path, { timeout: BUSY_TIMEOUT_MS, readonly: readOnly })
   const { sqlite } = file
-  // FULL: what was committed survives a power cut, so no payment intent is forgotten after the gateway was asked.
+  // FULL: commits survive a power cut, so no payment intent is forgotten after the gateway was asked.
   sqlite.pragma('synchronous = FULL')
   sqlite.pragma('foreign_keys = ON')
-  // Copying the log back into the file is dear; doing it for 16 MiB at a time spares pages that change again and again.
+  // Checkpoints are expensive; 16 MiB at a time keeps hot pages from being rewritten.
   sqlite.pragma('wal_autocheckpoint = 4096')
   sqlite.pragma('cache_size = -32768')
   sqlite.pragma('temp_store = FILE')
-  return new ImmediateSqliteDialect({ database: cachingStatements(file) }, file, turn)
+  const database = cachingStatements(file)
+  return Object.assign(new SqliteDialect({ database }), {
+    createDriver: () => new ImmediateSqliteDriver(database, file, turn),
+  })
 }
 
-/** @throws UserError where the path is a folder */
+/** @throws UserError if the path is a folder */
 export function refuseFolder({ path }: SqliteAddress): void {
   if (path === '' || !statSync(path).isDirectory()) return
   throw new UserError({
@@ -62,7 +64,7 @@ export function refuseFolder({ path }: SqliteAddress): void {
   })
 }
 
-/** Readers then never wait for a writer. The switch needs the file alone for a moment and does not heed busy_timeout. */
+/** Readers then never wait for a writer. The switch needs exclusive access and ignores the busy timeout. */
 export async function useWriteAheadLog(db: Kysely<Schema>): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {
@@ -75,13 +77,13 @@ export async function useWriteAheadLog(db: Kysely<Schema>): Promise<void> {
   }
 }
 
-/** Customers and amounts are nobody else's business: mode 0600, which SQLite's -wal and -shm files take over. */
+/** Customers and amounts are private: mode 0600, which SQLite copies to its -wal and -shm files. */
 export function createPrivateFile({ path }: SqliteAddress): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   closeSync(openSync(path, 'a', 0o600))
 }
 
-/** Prepares each text once: the driver below would prepare it for every execution. */
+/** Prepares each statement once; Kysely's driver would prepare it for every execution. */
 function cachingStatements(file: OpenedFile): KyselySqlite {
   const statements = new Map<string, SqliteStatement>()
   return {
@@ -97,34 +99,17 @@ function cachingStatements(file: OpenedFile): KyselySqlite {
   }
 }
 
-class ImmediateSqliteDialect extends SqliteDialect {
-  readonly #config: SqliteDialectConfig
-  readonly #file: OpenedFile
-  readonly #turn: WriteTurn | undefined
-
-  constructor(config: SqliteDialectConfig, file: OpenedFile, turn: WriteTurn | undefined) {
-    super(config)
-    this.#config = config
-    this.#file = file
-    this.#turn = turn
-  }
-
-  override createDriver(): Driver {
-    return new ImmediateSqliteDriver(this.#config, this.#file, this.#turn)
-  }
-}
-
 /**
- * Writers take the lock at once. With a plain `begin`, a transaction that reads before it writes fails with SQLITE_BUSY
- * when another one wrote in between, however long the busy timeout is.
+ * Writers take the lock at once. With a plain `begin`, a transaction that reads before it writes fails with SQLITE_BUSY if
+ * another one wrote in between, however long the busy timeout is.
  */
 class ImmediateSqliteDriver extends SqliteDriver {
   readonly #file: OpenedFile
   readonly #turn: WriteTurn | undefined
   #holdsTurn = false
 
-  constructor(config: SqliteDialectConfig, file: OpenedFile, turn: WriteTurn | undefined) {
-    super(config)
+  constructor(database: KyselySqlite, file: OpenedFile, turn: WriteTurn | undefined) {
+    super({ database })
     this.#file = file
     this.#turn = turn
   }
@@ -141,14 +126,13 @@ class ImmediateSqliteDriver extends SqliteDriver {
   }
 
   override async beginTransaction(connection: DatabaseConnection, settings?: TransactionSettings): Promise<void> {
-    if (settings?.accessMode === 'read only') {
-      await connection.executeQuery(CompiledQuery.raw('begin'))
-      return
+    const isReading = settings?.accessMode === 'read only'
+    if (!isReading) {
+      this.#turn?.take()
+      this.#holdsTurn = true
     }
-    this.#turn?.take()
-    this.#holdsTurn = true
     try {
-      await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+      await connection.executeQuery(CompiledQuery.raw(isReading ? 'begin' : 'begin immediate'))
     } catch (error) {
       this.#giveTurn()
       throw error
@@ -156,7 +140,7 @@ class ImmediateSqliteDriver extends SqliteDriver {
   }
 
   override async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    // A commit that fails is followed by a rollback, which gives the turn on.
+    // A failed commit is followed by a rollback, which passes the turn on.
     await super.commitTransaction(connection)
     this.#giveTurn()
   }
@@ -165,7 +149,7 @@ class ImmediateSqliteDriver extends SqliteDriver {
     try {
       await super.rollbackTransaction(connection)
     } catch (error) {
-      // After a full disk SQLite has rolled back by itself; that error counts, and not that there is nothing left to do.
+      // After a full disk, SQLite has rolled back by itself; that error counts.
       if (!(error instanceof Error && error.message.includes('no transaction is active'))) throw error
     } finally {
       this.#giveTurn()
@@ -177,48 +161,3 @@ class ImmediateSqliteDriver extends SqliteDriver {
     this.#holdsTurn = false
   }
 }
-
-/** What the user can do about an error of SQLite or of the file system under it; undefined for all others. */
-export function sqliteProblem(error: unknown, { path }: SqliteAddress): Problem | undefined {
-  const code = errorCode(error) ?? ''
-  if (isReplaced(error)) {
-    return {
-      code: 'database_replaced',
-      message: `${path} was moved, removed or replaced while orderctl had it open. Work on it stopped; what was committed is in the file that was opened.`,
-      fix: 'Stop every orderctl process before you move or replace a database. Look at the file that is there now with `orderctl doctor`, then run the command again.',
-    }
-  }
-  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) {
-    return {
-      code: 'database_locked',
-      message: `Another process has held ${path} locked for more than ${BUSY_TIMEOUT_MS / 1000} seconds.`,
-      fix: `Run the command again. If it stays so, find the process with: fuser ${path}`,
-      retryable: true,
-    }
-  }
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT' || code.startsWith('SQLITE_IOERR')) {
-    return {
-      code: 'disk_full',
-      message: `${path} could not be written (${code}): the disk is full or failing. All that was committed before is safe.`,
-      fix: 'Free space on that disk, then run the command again (an import goes on with --resume).',
-      retryable: true,
-    }
-  }
-  if (code === 'SQLITE_NOTADB' || code.startsWith('SQLITE_CORRUPT')) {
-    return {
-      code: 'database_unreadable',
-      message: `${path} is no SQLite database, or it is damaged (${code}).`,
-      fix: 'Name another file in ORDERCTL_DATABASE_URL, or restore this one from a backup.',
-    }
-  }
-  if (code.startsWith('SQLITE_CANTOPEN') || code.startsWith('SQLITE_READONLY') || FILE_ERRORS.has(code)) {
-    return {
-      code: 'database_unwritable',
-      message: `${path} cannot be opened for writing (${code}).`,
-      fix: 'Check the permissions of the file and of its folder, or name another file in ORDERCTL_DATABASE_URL.',
-    }
-  }
-  return undefined
-}
-
-const FILE_ERRORS = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'EEXIST'])

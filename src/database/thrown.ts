@@ -1,30 +1,19 @@
-// Remembers which errors came out of a database connection. Errors of the network look the same whatever server they are
-// from, so who threw one cannot be told from the error.
-import type { DatabaseConnection, Dialect, Driver } from 'kysely'
+// Remembers which errors a database connection threw. Network errors look alike whatever server they are from.
+import type { DatabaseConnection, Dialect } from 'kysely'
 
 const thrown = new WeakSet<Error>()
 
-/** Whether a connection of ours to a database threw it, in this thread. */
+/** Whether a database connection in this thread threw it. */
 export function isDatabaseError(error: unknown): boolean {
   return error instanceof Error && thrown.has(error)
 }
 
 /**
- * The same dialect, whose connections remember what they throw.
+ * Makes the connections of the dialect remember what they throw.
  *
  * @param onError called with each error as well
  */
 export function rememberingErrors(dialect: Dialect, onError: (error: unknown) => void = () => undefined): Dialect {
-  return {
-    createAdapter: () => dialect.createAdapter(),
-    createIntrospector: (db) => dialect.createIntrospector(db),
-    createQueryCompiler: () => dialect.createQueryCompiler(),
-    createDriver: () => watched(dialect.createDriver(), onError),
-  }
-}
-
-/** Everything that a driver asks goes through a connection, `begin` and `commit` included. */
-function watched(driver: Driver, onError: (error: unknown) => void): Driver {
   const remembering = async <Result>(act: () => Promise<Result>): Promise<Result> => {
     try {
       return await act()
@@ -34,15 +23,21 @@ function watched(driver: Driver, onError: (error: unknown) => void): Driver {
       throw error
     }
   }
-  const connections = new WeakSet<DatabaseConnection>()
-  const acquire = driver.acquireConnection.bind(driver)
-  driver.acquireConnection = async () => {
-    const connection = await remembering(acquire)
-    if (connections.has(connection)) return connection
-    connections.add(connection)
-    const execute = connection.executeQuery.bind(connection)
-    connection.executeQuery = (query) => remembering(() => execute(query))
-    return connection
+  const createDriver = dialect.createDriver.bind(dialect)
+  dialect.createDriver = () => {
+    const driver = createDriver()
+    const connections = new WeakSet<DatabaseConnection>()
+    const acquire = driver.acquireConnection.bind(driver)
+    driver.acquireConnection = async () => {
+      const connection = await remembering(acquire)
+      if (connections.has(connection)) return connection
+      connections.add(connection)
+      // Every statement goes through here, `begin` and `commit` included.
+      const execute = connection.executeQuery.bind(connection)
+      connection.executeQuery = (query) => remembering(() => execute(query))
+      return connection
+    }
+    return driver
   }
-  return driver
+  return dialect
 }

@@ -1,18 +1,16 @@
-// Transactions: one that writes, done again where the database gave it up for another's sake; and one that sees a single
-// moment.
+// Transactions: those that write, which run again after a conflict, and those that read a single snapshot.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
 import { errorCode } from '../errors.js'
-import { faultIn } from '../servers/server-faults.js'
+import { sqlCause } from '../servers/recognise.js'
 import { engineOf } from './engine.js'
 import type { Schema } from './schema.js'
 
-/** How often a transaction is tried before its error is told. */
 const MOST_TRIES = 8
 
 let repeats = 0
 
-/** How many transactions were begun again in this thread since this was last asked. */
+/** How many transactions have run again in this thread since the last call. */
 export function takeRepeats(): number {
   const taken = repeats
   repeats = 0
@@ -21,9 +19,8 @@ export function takeRepeats(): number {
 
 /**
  * Does all of it or nothing. Transactions take their locks in one order (the queue, orders by id, sales figures by key,
- * products by id), so that none waits for one that waits for it. (An order is locked before it is put into the queue; its
- * row there is new.) Where the server gives one up all the same, or somebody else was first to add a customer or a product,
- * it begins again.
+ * products by id), which avoids deadlocks. (An order is locked before it is put into the queue; its row there is new.) After
+ * a conflict all the same, or a lost race to add a customer or product, it runs again.
  *
  * @param act may run more than once, so it changes nothing but the database
  */
@@ -35,18 +32,24 @@ export async function inTransaction<Result>(
     try {
       return await db.transaction().execute(act)
     } catch (error) {
-      if (tries === MOST_TRIES || !isGivenUp(error)) throw error
+      if (tries === MOST_TRIES || !CONFLICTS.has(errorCode(error) ?? '')) throw error
       repeats += 1
       await sleep(Math.random() * 20 * tries)
     }
   }
 }
 
+/** Serialisation failure, deadlock, lock timeout, lost race for a unique key. */
+const CONFLICTS = new Set([
+  ...['40001', '40P01', '23505'],
+  ...['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_CHECKREAD', 'ER_DUP_ENTRY'],
+])
+
 /**
- * As inTransaction, for what must not be done twice. Where the connection is lost at the commit, nobody knows whether the
- * server has taken it; before that, nothing of it was stored.
+ * For what must not be done twice. If the connection is lost during the commit, the outcome is unknown; if it is lost
+ * before, nothing was stored.
  *
- * @param unknown what to tell then, for the result that was about to be committed
+ * @param unknown makes the error for an unknown outcome, from the result that was being committed
  */
 export async function inTransactionOnce<Result>(
   db: Kysely<Schema>,
@@ -63,30 +66,15 @@ export async function inTransactionOnce<Result>(
     })
   } catch (error) {
     const [lost] = committing
-    throw lost && faultIn(error) === 'unreachable' ? unknown(lost.result, error) : error
+    throw lost && sqlCause(error) === 'unreachable' ? unknown(lost.result, error) : error
   }
 }
 
-/** Reads as of one moment, however long it takes; keeps no writer waiting. */
+/** Reads one snapshot, however long it takes, without blocking writers. */
 export function atOneMoment<Result>(
   db: Kysely<Schema>,
   read: (trx: Transaction<Schema>) => Promise<Result>,
 ): Promise<Result> {
   const reading = db.transaction().setAccessMode('read only')
   return (engineOf(db) === 'sqlite' ? reading : reading.setIsolationLevel('repeatable read')).execute(read)
-}
-
-/** Serialisation failure, deadlock, a lock that was waited for in vain, a lost race for a unique key. */
-const GIVEN_UP = new Set([
-  '40001',
-  '40P01',
-  '23505',
-  'ER_LOCK_DEADLOCK',
-  'ER_LOCK_WAIT_TIMEOUT',
-  'ER_CHECKREAD',
-  'ER_DUP_ENTRY',
-])
-
-function isGivenUp(error: unknown): boolean {
-  return GIVEN_UP.has(errorCode(error) ?? '')
 }

@@ -1,7 +1,7 @@
-// Whose turn it is to write, among the threads of a process. SQLite lets one writer in at a time, too, but one that has to
-// wait sleeps for up to a tenth of a second before it looks again; here it is woken.
+// Whose turn it is to write, among the threads of a process. SQLite admits one writer at a time, but a writer that waits for
+// SQLite sleeps for up to a tenth of a second between two looks. Here it is woken.
 
-/** A holder that was not heard of for so long died. SQLite's own lock still keeps writers apart. */
+/** A thread that has held the turn for so long has died. SQLite's own lock still keeps writers apart. */
 const PATIENCE_MS = 1000
 
 const FREE = 0
@@ -14,7 +14,7 @@ export class WriteTurn {
     this.#state = new Int32Array(shared)
   }
 
-  /** Memory for a turn that the threads started with it share. */
+  /** Memory for a turn that several threads share. */
   static share(): SharedArrayBuffer {
     return new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
   }

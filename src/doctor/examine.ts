@@ -1,141 +1,103 @@
-// `doctor`: is this machine fit to take orders, is the database sound, and does anything wait for somebody? A check that
-// fails keeps no other from running; one that cannot be made because of it fails too, and says so.
-
-import SqliteDatabase from 'better-sqlite3'
+// `doctor`: is this machine fit to take orders, is the database sound, and does the work need a person? Changes nothing.
+import { asError } from '../background.js'
 import { type Config, type LoadedConfig, maskPassword } from '../config/config.js'
-import { connect, databaseExists, explainDatabaseError } from '../database/connection.js'
+import { connect, type Database, explainDatabaseError } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import { UserError } from '../errors.js'
+import type { Finding } from '../reports/finding.js'
+import { readAllAlarms } from '../schedule/alarm-state.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
-import { AGREEMENT_CHECKS } from './agreement.js'
-import { checkConfiguration } from './configuration.js'
-import { checkDisk, fileChecks, findDatabase, MIGRATIONS_CHECK } from './database.js'
-import { SERVER_CHECKS } from './database-server.js'
-import type { Finding } from './finding.js'
-import { postgresQueueChecks } from './queue-on-postgres.js'
-import { rabbitQueueChecks } from './queue-on-rabbitmq.js'
-import { redisChecks } from './redis.js'
-import { SCHEDULE_CHECKS } from './schedule.js'
-import { WORK_CHECKS } from './work.js'
+import type { Check, DatabaseCheck, Problem } from './check.js'
+import { checkDatabase, DATABASE_CHECKS } from './database.js'
+import { fileChecks } from './database-file.js'
+import { DATABASE_SERVER_CHECKS } from './database-server.js'
+import { checkConfiguration, checkSqlite } from './installation.js'
+import { QUEUE_SERVER, serverChecks } from './servers.js'
+import { IMPORTS_CHECK, QUEUE_CHECK } from './work.js'
 
-export interface Check {
-  readonly name: string
-  readonly ok: boolean
-  readonly detail: string
-  /** What to do about it; null where nothing has to be done. */
-  readonly fix: string | null
+export interface Examination {
+  /** Of the installation, the configuration and the servers; a cause comes before what follows from it. */
+  readonly setup: readonly Finding[]
+  /** Of the work: what no alarm covers, then the alarms. */
+  readonly work: readonly Finding[]
 }
 
-interface DoctorOptions {
-  /** What package.json asks for: `>=20.19`. */
-  readonly nodeRange: string
-  /** @throws UserError where the configuration cannot be used */
-  readonly loadConfig: () => LoadedConfig
-  readonly environment: NodeJS.ProcessEnv
-}
-
-/** Of the tables, wherever they are. */
-const TABLE_CHECKS = [MIGRATIONS_CHECK, ...AGREEMENT_CHECKS, ...WORK_CHECKS, ...SCHEDULE_CHECKS]
-
-/** Every check; a cause stands before what follows from it. */
-export async function examine({ nodeRange, loadConfig, environment }: DoctorOptions): Promise<Check[]> {
-  const machine = [
-    await check('node', async () => checkNode(process.versions.node, nodeRange)),
-    await check('sqlite', async () => checkSqlite()),
-    await check('clock', async () => checkClock(Date.now())),
-  ]
+/**
+ * Runs every check. One that fails stops no other; those that depend on it are skipped.
+ *
+ * @param loadConfig throws a UserError if the configuration cannot be used
+ */
+export async function examine(loadConfig: () => LoadedConfig, environment: NodeJS.ProcessEnv): Promise<Examination> {
   let loaded: LoadedConfig | undefined
-  const configuration = await check('configuration', async () => {
+  const readConfiguration = () => {
     loaded = loadConfig()
     return checkConfiguration(loaded, environment)
-  })
-  const rest = loaded
-    ? [...(await examineServers(loaded.config)), ...(await examineDatabase(loaded.config))]
-    : ['database', ...TABLE_CHECKS.map(({ name }) => name)].map((name) => notMade(name, configuration))
-  return [...machine, configuration, ...rest]
-}
-
-async function examineServers(config: Config): Promise<Check[]> {
-  const checks = [...redisChecks(config), ...postgresQueueChecks(config), ...rabbitQueueChecks(config)]
-  return Promise.all(checks.map(({ name, look }) => check(name, look)))
-}
-
-async function examineDatabase(config: Config): Promise<Check[]> {
-  const address = config.database
-  const disk = address.kind === 'sqlite' ? [await check('disk space', () => checkDisk(address), address)] : []
-  const database = await check('database', () => findDatabase(address), address)
-  const all = [...(address.kind === 'sqlite' ? fileChecks(address) : SERVER_CHECKS), ...TABLE_CHECKS]
-  if (!database.ok) {
-    const missing = !(await databaseExists(address).catch(() => true))
-    const others = all.map(({ name }) =>
-      missing ? { name, ok: true, detail: 'no database yet', fix: null } : notMade(name, database),
-    )
-    return [...disk, database, ...others]
   }
+  const setup = [
+    await examineOne({ name: 'sqlite', look: checkSqlite }),
+    await examineOne({ name: 'configuration', look: readConfiguration }),
+  ]
+  if (!loaded) return skipRest('configuration', setup, [{ name: 'database' }, ...DATABASE_CHECKS])
+  const { config } = loaded
+  const address = config.database
+  setup.push(...(await Promise.all(serverChecks(config).map((check) => examineOne(check)))))
+  const database = await examineOne({ name: 'database', look: () => checkDatabase(address) }, address)
+  setup.push(database)
+  const checks = [...(address.kind === 'sqlite' ? fileChecks(address) : DATABASE_SERVER_CHECKS), ...DATABASE_CHECKS]
+  if (database.state === 'failed') return skipRest('database', setup, checks)
   const db = await connect(address)
   try {
-    const checks: Check[] = []
-    for (const { name, look } of all) checks.push(await check(name, () => look(db, config), address))
-    return [...disk, database, ...checks]
+    for (const check of checks) setup.push(await examineIn(db, check, config))
+    return { setup, work: await examineWork(db, config, setup) }
   } finally {
     await db.destroy()
   }
 }
 
-/** No password leaves it, whatever a driver says. */
-async function check(name: string, look: () => Promise<Finding>, address?: DatabaseAddress): Promise<Check> {
-  const { ok, detail, fix } = await lookAt(name, look, address)
-  return { name, ok, detail: maskPassword(detail), fix: fix === null ? null : maskPassword(fix) }
-}
-
-async function lookAt(name: string, look: () => Promise<Finding>, address?: DatabaseAddress): Promise<Check> {
-  try {
-    const { detail, fix } = await look()
-    return { name, ok: fix === undefined, detail, fix: fix ?? null }
-  } catch (error) {
-    const problem = error instanceof UserError ? error : address && explainDatabaseError(error, address)
-    return {
-      name,
-      ok: false,
-      detail: problem?.message ?? (error instanceof Error ? error.message : String(error)),
-      fix: problem?.fix ?? 'Run `orderctl doctor` again; if it stays so, report this as a bug.',
-    }
-  }
-}
-
-function notMade(name: string, cause: Check): Check {
+function skipRest(cause: string, setup: readonly Finding[], checks: readonly Pick<Check, 'name'>[]): Examination {
+  const work = [QUEUE_CHECK, IMPORTS_CHECK, { name: 'alarms' }]
   return {
-    name,
-    ok: false,
-    detail: `cannot be checked because of: ${cause.name}`,
-    fix: `First put right what the check "${cause.name}" found.`,
+    setup: [...setup, ...checks.map((check) => skip(check, cause))],
+    work: work.map((check) => skip(check, cause)),
   }
 }
 
-function checkNode(version: string, range: string): Finding {
-  const [, leastMajor = '0', leastMinor = '0'] = /(\d+)(?:\.(\d+))?/.exec(range) ?? []
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  const isEnough = major > Number(leastMajor) || (major === Number(leastMajor) && minor >= Number(leastMinor))
-  const detail = `Node.js ${version}, ${range} is needed`
-  return isEnough ? { detail } : { detail, fix: `Install Node.js ${leastMajor}.${leastMinor} or newer.` }
+function skip({ name }: Pick<Check, 'name'>, cause: string): Finding {
+  return { name, state: 'skipped', message: `could not be checked because "${cause}" failed`, fix: null }
 }
 
-/** The module is compiled for one release of Node.js on one kind of machine. */
-function checkSqlite(): Finding {
+async function examineWork(db: Database, config: Config, setup: readonly Finding[]): Promise<Finding[]> {
+  const queueIsAway = setup.some(({ name, state }) => name === QUEUE_SERVER && state === 'failed')
+  const queue = queueIsAway ? skip(QUEUE_CHECK, QUEUE_SERVER) : await examineIn(db, QUEUE_CHECK, config)
+  const imports = await examineIn(db, IMPORTS_CHECK, config)
   try {
-    const sqlite = new SqliteDatabase(':memory:')
-    const version = sqlite.prepare('select sqlite_version()').pluck().get()
-    sqlite.close()
-    return { detail: `SQLite ${version}` }
+    return [queue, imports, ...(await readAllAlarms(db, config, await databaseTime(db)))]
   } catch (error) {
-    return {
-      detail: `better-sqlite3 does not load: ${error instanceof Error ? error.message : error}`,
-      fix: 'Run `npm rebuild better-sqlite3` where orderctl is installed, or install orderctl again with this Node.js.',
-    }
+    return [queue, imports, failure('alarms', explain(error, config.database))]
   }
 }
 
-/** Of a machine whose clock was never set, every due time and every lease is wrong. */
-function checkClock(now: number): Finding {
-  const detail = new Date(now).toISOString()
-  return now >= Date.UTC(2024, 0, 1) ? { detail } : { detail, fix: 'Set the clock (timedatectl set-ntp true).' }
+function examineIn(db: Database, { name, look }: DatabaseCheck, config: Config): Promise<Finding> {
+  return examineOne({ name, look: () => look(db, config) }, config.database)
+}
+
+/** @param database whose errors are explained */
+async function examineOne({ name, look }: Check, database?: DatabaseAddress): Promise<Finding> {
+  try {
+    const found = await look()
+    if (typeof found !== 'string') return failure(name, found)
+    return { name, state: 'ok', message: maskPassword(found), fix: null }
+  } catch (error) {
+    return failure(name, explain(error, database))
+  }
+}
+
+function failure(name: string, { message, fix }: Problem): Finding {
+  return { name, state: 'failed', message: maskPassword(message), fix: maskPassword(fix) }
+}
+
+function explain(error: unknown, database: DatabaseAddress | undefined): Problem {
+  const problem = error instanceof UserError ? error : database && explainDatabaseError(error, database)
+  const fix = 'Run `orderctl doctor` again. If the check still fails, report this as a bug.'
+  return problem ?? { message: asError(error).message, fix }
 }

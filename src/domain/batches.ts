@@ -18,3 +18,6 @@ export function groupBy<Item, Key>(items: readonly Item[], keyOf: (item: Item) =
   }
   return groups
 }
+
+/** A limit that cuts nothing off: no table has so many rows, and every database takes it. */
+export const ALL_ROWS = 2 ** 31 - 1

@@ -60,6 +60,15 @@ export function majorUnits({ currency, minor }: Money): number {
   return Number(decimalText(minor, currencyDecimals(currency)))
 }
 
+export function isMoney(value: unknown): value is Money {
+  return typeof value === 'object' && value !== null && 'minor' in value && 'currency' in value
+}
+
+/** A replacer for `JSON.stringify`: amounts become numbers with the currency's decimals. */
+export function amountsAsNumbers(_name: string, value: unknown): unknown {
+  return isMoney(value) ? majorUnits(value) : value
+}
+
 /** The amount as a person reads it, without the currency: `12,345.60`. */
 export function formatAmount({ currency, minor }: Money): string {
   return groupThousands(decimalText(minor, currencyDecimals(currency)))

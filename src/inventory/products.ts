@@ -8,7 +8,7 @@ import { atOneMoment, inTransactionOnce } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { nearest } from '../domain/nearest.js'
 import { EXIT, UserError, usageError } from '../errors.js'
-import { reasonIn } from '../servers/server-faults.js'
+import { reasonIn } from '../servers/recognise.js'
 
 /** Units of one product in stock, at the most; sums of many then still fit. */
 export const MAX_STOCK = 1_000_000_000
@@ -24,31 +24,23 @@ export interface ProductStock {
   readonly available: number
 }
 
-interface ProductFilter {
-  /** Only products of which so many or fewer are available; the scarcest first. */
-  readonly low?: number | undefined
-  readonly limit?: number | undefined
-}
-
-/** By SKU. `total` counts all that match, also those beyond the limit. */
-export async function listProducts(
-  db: Database,
-  { low, limit }: ProductFilter,
-): Promise<{ total: number; products: ProductStock[] }> {
+/**
+ * By SKU.
+ *
+ * @param low only products of which so many or fewer are available, the scarcest first
+ * @returns also how many match in all, beyond the limit
+ */
+export function listProducts(db: Database, limit: number, low?: number) {
   return atOneMoment(db, async (trx) => {
     let matching = trx.selectFrom('products')
     if (low !== undefined) matching = matching.where((eb) => eb(eb('on_hand', '-', eb.ref('reserved')), '<=', low))
     const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
-    let listed = matching.select((eb) => [
-      'sku',
-      'name',
-      'on_hand',
-      'reserved',
-      eb('on_hand', '-', eb.ref('reserved')).as('available'),
-    ])
+    let listed = matching
+      .select(['sku', 'name', 'on_hand', 'reserved'])
+      .select((eb) => eb('on_hand', '-', eb.ref('reserved')).as('available'))
+      .limit(limit)
     if (low !== undefined) listed = listed.orderBy('available')
-    listed = listed.orderBy('sku')
-    return { total, products: await (limit === undefined ? listed : listed.limit(limit)).execute() }
+    return { total, products: await listed.orderBy('sku').execute() }
   })
 }
 

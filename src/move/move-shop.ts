@@ -1,7 +1,6 @@
-// Moves a shop from a file to a server: everything is copied and compared row by row, then both are audited and must tell
-// the same figures.
-
-import { sql } from 'kysely'
+// Moves a shop from a file to a server: copies every table, compares counts and checksums, and audits the copy.
+import { randomUUID } from 'node:crypto'
+import { sql, type Transaction } from 'kysely'
 import { type Audit, auditDatabase } from '../audit/audit.js'
 import {
   type Database,
@@ -10,213 +9,159 @@ import {
   openReadOnly,
   placeOf,
 } from '../database/connection.js'
-import { databaseTime } from '../database/engine.js'
+import { databaseTime, forUpdate } from '../database/engine.js'
 import { isAlive } from '../database/lease.js'
-import { readSetting, writeSetting } from '../database/settings.js'
-import { atOneMoment } from '../database/transaction.js'
+import type { Schema } from '../database/schema.js'
+import { readSetting } from '../database/settings.js'
+import { atOneMoment, inTransaction } from '../database/transaction.js'
 import { EXIT, errorCode, UserError } from '../errors.js'
 import { WORKER_STALE_MS } from '../reports/status.js'
 import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
-import { type CopyProgress, copyTables, findDifference, findRows } from './copy.js'
+import { finishTable, readTable, type Table, tablesOf, writePage } from './tables.js'
 
 export interface Move {
-  /** Rows that were copied in this run. */
-  readonly rows: number
-  readonly before: Audit
-  readonly after: Audit
-  /** That of the days in both databases. */
+  /** Rows of each table. */
+  readonly rows: ReadonlyMap<string, number>
+  /** Of the copy. Its rows are those of the file, so what differs here differs there. */
+  readonly audit: Audit
   readonly timeZone: string | undefined
 }
 
-interface MoveOptions {
-  /** Aborted: ends behind the page in hand. */
-  readonly signal: AbortSignal
-  readonly onProgress: (progress: CopyProgress) => void
-}
+/** Called before a page is copied and after it is read back; an error that it throws ends the copy. */
+export type OnPage = (doing: 'Copying' | 'Comparing', table: string, rows: number) => void
 
 /**
- * Copies the shop in the file `from` into the empty database `to`, or goes on with a copy that was cut short. Nothing is
- * written to the file. Until the copy is whole and compared, other commands refuse `to`.
- *
- * @throws UserError where somebody works on the file, where it changed meanwhile, or where `to` holds another shop
+ * Copies the shop in the file `from` into the database `to`, which is empty or holds an unfinished copy of the same file.
+ * Writes nothing to the file. Other commands refuse `to` until the copy is complete.
  */
-export async function moveShop(from: SqliteAddress, to: DatabaseAddress, options: MoveOptions): Promise<Move> {
-  const source = await openOld(from)
+export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage: OnPage): Promise<Move> {
+  const source = await openSource(from)
   try {
-    await refuseAtWork(source, placeOf(from))
+    await refuseAtWork(source, from.path)
     const target = await openOrCreateDatabase(to)
     try {
-      await claimTarget(target, placeOf(from), placeOf(to))
-      return await copyAndCheck(source, target, from, options)
+      await refuseAtWork(target, placeOf(to))
+      const version = await dataVersion(source)
+      const tables = await tablesOf(source)
+      const fenced = await claim(target, tables, from.path, placeOf(to))
+      const rows = await atOneMoment(source, (snapshot) => copy(snapshot, target, tables, fenced, onPage))
+      const timeZone = await readSetting(target, 'time_zone')
+      const audit = await auditDatabase(target, timeZone ?? 'UTC')
+      if ((await dataVersion(source)) !== version)
+        throw again('database_changed', `${from.path} was written to while it was copied.`)
+      await fenced((trx) => trx.deleteFrom('settings').where('name', 'in', MARKS).execute())
+      return { rows, audit, timeZone }
     } finally {
       await target.destroy()
     }
   } catch (error) {
-    throw explainCopyError(error, from, to)
+    const code = errorCode(error) ?? ''
+    throw explainDatabaseError(error, code.startsWith('SQLITE_') ? from : to) ?? error
   } finally {
     await source.destroy()
   }
 }
 
-async function copyAndCheck(
-  source: Database,
-  target: Database,
-  from: SqliteAddress,
-  { signal, onProgress }: MoveOptions,
-): Promise<Move> {
-  const onPage = (progress: CopyProgress) => {
-    if (signal.aborted) throw interrupted(from)
-    onProgress(progress)
+/** A transaction in the target, which fails if another copy has claimed it since. */
+type Fenced = <Result>(act: (trx: Transaction<Schema>) => Promise<Result>) => Promise<Result>
+
+/** Settings of an unfinished copy: the file that it is of, and which process may write to it. */
+const MARKS = ['copying_from', 'copy_id'] as const
+
+async function claim(target: Database, tables: readonly Table[], path: string, place: string): Promise<Fenced> {
+  const id = randomUUID()
+  const read = async (trx: Transaction<Schema>, name: (typeof MARKS)[number]) => {
+    const query = trx.selectFrom('settings').select('value').where('name', '=', name)
+    return (await forUpdate(trx, query).executeTakeFirst())?.value
   }
-  const version = await dataVersion(source)
-  const rows = await atOneMoment(source, async (snapshot) => {
-    const copied = await copyTables(snapshot, target, onPage)
-    const different = await findDifference(snapshot, target, onPage)
-    if (different) throw differs(from, different)
-    return copied
+  await inTransaction(target, async (trx) => {
+    const begun = await read(trx, 'copying_from')
+    if (begun && begun !== path) throw notEmpty(`${place} holds an unfinished copy of ${begun}.`)
+    for (const { name } of begun ? [] : tables) {
+      const { rows } = await sql`select 1 from ${sql.table(name)} limit 1`.execute(trx)
+      if (rows.length > 0) throw notEmpty(`${place} is in use: there are rows in its table ${name}.`)
+    }
+    await trx.deleteFrom('settings').where('name', 'in', MARKS).execute()
+    const marks = { copying_from: path, copy_id: id }
+    await trx
+      .insertInto('settings')
+      .values(MARKS.map((name) => ({ name, value: marks[name] })))
+      .execute()
   })
-  const timeZone = await readSetting(source, 'time_zone')
-  const before = await auditDatabase(source, timeZone ?? 'UTC')
-  const after = await auditDatabase(target, timeZone ?? 'UTC')
-  const settings = await readSettings(source)
-  // Last of all: what was written since would be missing.
-  if ((await dataVersion(source)) !== version) throw changedMeanwhile(from)
-  const move = { rows, before, after, timeZone }
-  if (hasSameFigures(move)) await finish(target, settings)
-  return move
+  return (act) =>
+    inTransaction(target, async (trx) => {
+      if ((await read(trx, 'copy_id')) === id) return act(trx)
+      throw again('copy_disturbed', `Another copy into ${place} was started.`)
+    })
 }
 
-/** Whether both audits tell the same figures, and find nothing wrong that the other does not. */
-export function hasSameFigures({ before, after }: Move): boolean {
-  const figures = ({ checks }: Audit) =>
-    JSON.stringify(checks.map(({ name, expected, actual }) => [name, expected, actual]))
-  return before.differences === after.differences && figures(before) === figures(after)
-}
-
-type CopiedSetting = 'time_zone' | 'database_id' | 'sales_id' | 'queue_paused'
-
-async function readSettings(db: Database): Promise<[CopiedSetting, string | undefined][]> {
-  const names: CopiedSetting[] = ['time_zone', 'database_id', 'sales_id', 'queue_paused']
-  const rows = await db.selectFrom('settings').select(['name', 'value']).where('name', 'in', names).execute()
-  return names.map((name) => [name, rows.find((row) => row.name === name)?.value])
-}
-
-/** From here on, the copy is a database like any other. */
-async function finish(target: Database, settings: readonly [CopiedSetting, string | undefined][]): Promise<void> {
-  for (const [name, value] of settings) {
-    if (value === undefined) await target.deleteFrom('settings').where('name', '=', name).execute()
-    else await writeSetting(target, name, value)
+async function copy(
+  snapshot: Database,
+  target: Database,
+  tables: readonly Table[],
+  fenced: Fenced,
+  onPage: OnPage,
+): Promise<Map<string, number>> {
+  const copied = new Map<string, number>()
+  for (const table of tables) {
+    const { name } = table
+    // By another connection than the fence's, whose transaction it would commit on MySQL.
+    await fenced(() => sql`truncate table ${sql.table(name)}`.execute(target))
+    const sent = await readTable(snapshot, table, async (page) => {
+      onPage('Copying', name, page.length)
+      await fenced((trx) => writePage(trx, table, page))
+    })
+    await finishTable(target, table)
+    const arrived = await readTable(target, table, (page) => onPage('Comparing', name, page.length))
+    if (arrived.checksum !== sent.checksum) {
+      const counts = `${sent.rows} rows were copied, and it has ${arrived.rows}`
+      throw again('copy_differs', `The table ${name} is not what was copied (${counts}): something else wrote to it.`)
+    }
+    copied.set(name, sent.rows)
   }
-  await writeSetting(target, 'copying_from', '')
+  const names = ['time_zone', 'database_id', 'sales_id', 'queue_paused'] as const
+  const settings = await snapshot.selectFrom('settings').selectAll().where('name', 'in', names).execute()
+  await fenced(async (trx) => {
+    await trx.deleteFrom('settings').where('name', 'in', names).execute()
+    if (settings.length > 0) await trx.insertInto('settings').values(settings).execute()
+  })
+  return copied
 }
 
-/** Of the database, as this connection sees it: another number once somebody else has written to the file. */
-async function dataVersion(db: Database): Promise<number | undefined> {
-  const { rows } = await sql<{ data_version: number }>`pragma data_version`.execute(db)
+/** Changes when another connection has written to the file. */
+async function dataVersion(file: Database): Promise<number | undefined> {
+  const { rows } = await sql<{ data_version: number }>`pragma data_version`.execute(file)
   return rows[0]?.data_version
 }
 
 async function refuseAtWork(db: Database, place: string): Promise<void> {
   const now = await databaseTime(db)
-  const workers = await db
-    .selectFrom('workers')
-    .select(['host', 'pid'])
-    .where('stopped_at', 'is', null)
-    .where('last_seen', '>', now - WORKER_STALE_MS)
-    .execute()
-  const imports = await db
-    .selectFrom('imports')
-    .select(['host', 'pid', 'lease_until'])
-    .where('status', 'in', ['reading', 'releasing'])
-    .execute()
-  const [busy] = [...workers, ...imports.filter((run) => isAlive(run, now))]
-  if (!busy) return
-  throw new UserError({
-    code: 'database_in_use',
-    message: `Process ${busy.pid} on ${busy.host} works on ${place}, and what it does would spoil the copy.`,
-    fix: `Stop all workers, imports and schedules there, then run the command again. One that was killed counts as gone after ${WORKER_STALE_MS / 1000} seconds.`,
-    retryable: true,
-  })
+  const workers = db.selectFrom('workers').select(['host', 'pid']).where('stopped_at', 'is', null)
+  const imports = db.selectFrom('imports').select(['host', 'pid', 'lease_until'])
+  const busy =
+    (await workers.where('last_seen', '>', now - WORKER_STALE_MS).executeTakeFirst()) ??
+    (await imports.where('status', 'in', ['reading', 'releasing']).execute()).find((run) => isAlive(run, now))
+  if (busy) throw again('database_in_use', `Process ${busy.pid} on ${busy.host} works on ${place}.`)
 }
 
-async function claimTarget(target: Database, from: string, place: string): Promise<void> {
-  const begun = await readSetting(target, 'copying_from')
-  if (begun === from) return
-  if (begun) throw notEmpty(`${place} holds a part of ${begun}, of which a copy was begun.`)
-  await refuseAtWork(target, place)
-  const table = await findRows(target)
-  if (table) throw notEmpty(`${place} is in use: there are rows in its table ${table}.`)
-  await writeSetting(target, 'copying_from', from)
-}
-
-/** With the words for a file that is only read. */
-async function openOld(from: SqliteAddress): Promise<Database> {
+async function openSource(from: SqliteAddress): Promise<Database> {
   try {
     return await openReadOnly(from)
   } catch (error) {
     if (!(error instanceof UserError) || ['database_outdated', 'database_newer'].includes(error.code)) throw error
-    throw new UserError(
-      {
-        code: error.code,
-        message: error.message,
-        fix: 'Name the file of the old database with --from sqlite:PATH, and see that this user can read it.',
-        exit: EXIT.usage,
-      },
-      { cause: error },
-    )
+    const { code, message } = error
+    const fix = 'Name the file of the old database with --from sqlite:PATH. This user must be able to read it.'
+    throw new UserError({ code, message, fix, exit: EXIT.usage }, { cause: error })
   }
 }
-
-function explainCopyError(error: unknown, from: SqliteAddress, to: DatabaseAddress): unknown {
-  const code = errorCode(error) ?? ''
-  if (code === '23505' || code === 'ER_DUP_ENTRY') {
-    return new UserError(
-      {
-        code: 'copy_disturbed',
-        message: `Something else writes to ${placeOf(to)}, maybe another copy of the same file: ${error instanceof Error ? error.message : code}.`,
-        fix: 'Stop all that works on the new database, then run the command again; it goes on where it was.',
-        retryable: true,
-      },
-      { cause: error },
-    )
-  }
-  return explainDatabaseError(error, code.startsWith('SQLITE_') ? from : to) ?? error
-}
-
-/** What makes a database on a server empty again. */
-const EMPTY = 'Empty the new database (drop it and make it anew)'
 
 function notEmpty(message: string): UserError {
-  return new UserError({
-    code: 'database_not_empty',
-    message,
-    fix: 'Name an empty database in ORDERCTL_DATABASE_URL, or go on with the copy that was begun there.',
-  })
+  const fix = 'Name an empty database in ORDERCTL_DATABASE_URL, or finish the copy that was begun there.'
+  return new UserError({ code: 'database_not_empty', message, fix })
 }
 
-function changedMeanwhile({ path }: SqliteAddress): UserError {
-  return new UserError({
-    code: 'database_changed',
-    message: `${path} was written to while it was copied, so the copy may lack something.`,
-    fix: 'Stop all that works on it, then run the command again. It says whether the new database has to be emptied.',
-    retryable: true,
-  })
-}
-
-function differs({ path }: SqliteAddress, table: string): UserError {
-  return new UserError({
-    code: 'copy_differs',
-    message: `What arrived of the table ${table} is no longer what ${path} holds: it was worked on since the copy was begun.`,
-    fix: `Stop all that works on it. ${EMPTY}, and run the command again.`,
-  })
-}
-
-function interrupted({ path }: SqliteAddress): UserError {
-  return new UserError({
-    code: 'interrupted',
-    message: 'The copy was interrupted; what arrived is safe.',
-    fix: `Go on with it: orderctl migrate --from sqlite:${path}`,
-    retryable: true,
-    exit: EXIT.interrupted,
-  })
+function again(code: string, message: string): UserError {
+  const gone = `a killed worker counts as gone after ${WORKER_STALE_MS / 1000} seconds`
+  const fix = `Stop all workers, imports and schedules on both databases (${gone}), then run the command again.`
+  return new UserError({ code, message, fix, retryable: true })
 }

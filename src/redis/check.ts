@@ -6,6 +6,7 @@ import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { groupBy } from '../domain/batches.js'
 import type { Day } from '../domain/business-day.js'
+import { amountsAsNumbers } from '../domain/money.js'
 import { listKey, readName, reportOf } from './kpis.js'
 import { boardName, readProgress, safetyMargin } from './publish.js'
 import { type FiguresStore, parseObject, readMark } from './store.js'
@@ -106,9 +107,10 @@ async function lookAtKpis(store: FiguresStore): Promise<Look> {
     const text = await redis.get(prefix + name)
     if (text === null || readName(name).kind === 'realtime') continue
     look.entries += 1
-    const { generatedAt, ...published } = parseObject(text)
-    const { generatedAt: _, ...figures } = parseObject(JSON.stringify((await reportOf(store, name)) ?? {}))
-    const isTrue = isDeepStrictEqual(published, figures) || (await isOlder(store, name, generatedAt))
+    const { generated_at, ...published } = parseObject(text)
+    const fresh = JSON.stringify((await reportOf(store, name)) ?? {}, amountsAsNumbers)
+    const { generated_at: _, ...figures } = parseObject(fresh)
+    const isTrue = isDeepStrictEqual(published, figures) || (await isOlder(store, name, generated_at))
     if (!isTrue) look.differing.set(name, text)
   }
   return look
@@ -117,9 +119,9 @@ async function lookAtKpis(store: FiguresStore): Promise<Look> {
 /** Ranges are as of the moment that they name, since workers publish days alone. */
 async function isOlder({ db }: FiguresStore, name: string, generatedAt: unknown): Promise<boolean> {
   const { kind, days } = readName(name)
-  if (kind !== 'range' || typeof generatedAt !== 'number') return false
+  if (kind !== 'range' || typeof generatedAt !== 'string') return false
   const [from, to] = days as [Day, Day]
-  const sales = salesSince(db, generatedAt - safetyMargin(db))
+  const sales = salesSince(db, Date.parse(generatedAt) - safetyMargin(db))
     .select('id')
     .limit(1)
   return (

@@ -1,7 +1,7 @@
 // The published figures: what workers, tasks and `rebuild` do with them. Reports read the database alone.
 import { isDatabaseError } from '../database/thrown.js'
-import { UserError } from '../errors.js'
 import type { RedisAddress } from '../servers/addresses.js'
+import { explainUnreachable } from '../servers/explain.js'
 import { checkFigures } from './check.js'
 import { namesAt } from './kpis.js'
 import { publish, rebuildFigures } from './publish.js'
@@ -45,14 +45,14 @@ export class PublishedFigures {
 
   async #withRedis<Result>(work: (store: FiguresStore) => Promise<Result>): Promise<Result> {
     const { address } = this.#options
-    const { connectRedis, unreachable } = await import('../servers/redis-connection.js')
+    const { connectRedis } = await import('../servers/redis-connection.js')
     const redis = await connectRedis(address, { maxRetriesPerRequest: 0 })
     // A connection that reconnects by itself would no longer watch what the lost one watched.
     Object.assign(redis.options, { retryStrategy: () => null, reconnectOnError: null })
     try {
       return await work({ ...this.#options, redis, server: address.name })
     } catch (error) {
-      throw error instanceof UserError || isDatabaseError(error) ? error : unreachable(address, error)
+      throw isDatabaseError(error) ? error : explainUnreachable(error, address)
     } finally {
       redis.disconnect()
     }

@@ -1,6 +1,8 @@
-// Published KPIs: reports as JSON, each under a name that says which report it is.
+// Published KPIs: what `kpis --json` prints, each under a name that says which report it is.
 import type { ChainableCommander } from 'ioredis'
 import { addDays, type Day, dayAt } from '../domain/business-day.js'
+import { amountsAsNumbers } from '../domain/money.js'
+import { dailyKpis, rangeKpis, realtimeKpis } from '../reports/kpis.js'
 import type { FiguresStore } from './store.js'
 
 export const DAY_SECONDS = 86_400
@@ -35,13 +37,13 @@ export function namesAt(now: number, timeZone: string): string[] {
 }
 
 /** @returns undefined for a report of another time zone */
-export async function reportOf({ reports, timeZone }: FiguresStore, name: string): Promise<object | undefined> {
+export async function reportOf({ db, timeZone }: FiguresStore, name: string): Promise<object | undefined> {
   const { kind, days, timeZone: zone } = readName(name)
   const [from, to] = days
   if (zone !== timeZone) return undefined
-  if (kind === 'realtime') return reports.realtime(Date.now())
-  if (kind === 'daily') return from && reports.daily(from)
-  return from && to && reports.range(from, to)
+  if (kind === 'realtime') return realtimeKpis(db, timeZone, Date.now())
+  if (kind === 'daily') return from && dailyKpis(db, timeZone, from)
+  return from && to && rangeKpis(db, timeZone, from, to)
 }
 
 /** Adds commands that publish what the database has under each name, and drop names that it has nothing for. */
@@ -50,7 +52,7 @@ export async function addKpis(commands: ChainableCommander, store: FiguresStore,
   for (const name of new Set(names)) {
     const report = await reportOf(store, name)
     const seconds = LIFETIME_SECONDS[readName(name).kind]
-    if (report) commands.set(prefix + name, JSON.stringify(report), 'EX', seconds)
+    if (report) commands.set(prefix + name, JSON.stringify(report, amountsAsNumbers), 'EX', seconds)
     else commands.unlink(prefix + name)
     commands.zadd(listKey(prefix), report ? Date.now() + seconds * 1000 : 0, name)
   }

@@ -4,7 +4,6 @@ import type { ChainableCommander, Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
 import { readSetting } from '../database/settings.js'
 import { inTransaction } from '../database/transaction.js'
-import type { Day } from '../domain/business-day.js'
 import { EXIT, UserError } from '../errors.js'
 
 export interface FiguresStore {
@@ -18,12 +17,6 @@ export interface FiguresStore {
   /** The database in words, without a password. */
   readonly place: string
   readonly timeZone: string
-  /** Reports whose answers are published. */
-  readonly reports: {
-    daily(day: Day): Promise<object>
-    range(from: Day, to: Day): Promise<object>
-    realtime(now: number): Promise<object>
-  }
 }
 
 /**

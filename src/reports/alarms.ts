@@ -1,49 +1,60 @@
-// Alarms: what of the work is worth waking somebody for. Each compares one figure with a threshold of the configuration.
+// Alarms: findings about the work. Each compares one figure with a threshold of the configuration.
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { atOneMoment } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
-import { UNSOLD_STATUSES } from '../domain/order.js'
+import { type ReviewReason, UNSOLD_STATUSES } from '../domain/order.js'
 import { countUnresolved } from '../queue/due-orders.js'
-import { describeReview } from './review.js'
+import type { Finding } from './finding.js'
 import { WORKER_STALE_MS } from './status.js'
 
 export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'schedule'
 
-export interface Alarm {
+/** Failed if the threshold is crossed. */
+export interface Alarm extends Finding {
   readonly name: AlarmName
-  readonly crossed: boolean
-  /** In the threshold's unit; null where there is nothing to measure. */
+  /** In the threshold's unit; null if there is nothing to measure. */
   readonly value: number | null
-  /** Crossed from here on; for stock, from here down. */
+  /** Crossed from this value on; for stock, from this value down. */
   readonly threshold: number
-  /** The figure in a sentence, crossed or not. It may hold SKUs as a file gave them. */
-  readonly message: string
-  /** What to do about it. */
   readonly fix: string
 }
 
+/** A figure, the sentence that tells it, and what to do if it crosses the threshold. */
+type Measured = Pick<Alarm, 'value' | 'message' | 'fix'>
+
+const MEASURES = [
+  ['wait', 'alarms.waitSeconds', measureWait],
+  ['failure_rate', 'alarms.failureRate', measureFailures],
+  ['unresolved', 'alarms.unresolvedOrders', measureUnresolved],
+  ['stale_workers', 'alarms.staleWorkers', measureStaleWorkers],
+  ['low_stock', 'alarms.lowStock', measureStock],
+] as const
+
 /**
- * The alarms that are not turned off, all of one moment.
+ * Returns the alarms that are not turned off, all as of one moment. That of the schedule is in schedule/late-tasks.ts.
  *
  * @param now the database's time
  */
 export async function readAlarms(db: Database, config: Config, now: number): Promise<Alarm[]> {
   return atOneMoment(db, async (snapshot) => {
-    const alarms: (Alarm | null)[] = []
-    for (const read of READERS) alarms.push(await read(snapshot, config, now))
-    return alarms.filter((alarm) => alarm !== null)
+    const alarms: Alarm[] = []
+    for (const [name, setting, measure] of MEASURES) {
+      const threshold = config[setting]
+      if (threshold === null) continue
+      alarms.push(alarmOf(name, threshold, await measure(snapshot, threshold, now, config)))
+    }
+    return alarms
   })
 }
 
-/** @returns null where the alarm is turned off */
-type AlarmReader = (db: Database, config: Config, now: number) => Promise<Alarm | null>
+export function alarmOf(name: AlarmName, threshold: number, measured: Measured): Alarm {
+  const { value } = measured
+  const crossed = value !== null && (name === 'low_stock' ? value <= threshold : value >= threshold)
+  return { name, state: crossed ? 'failed' : 'ok', threshold, ...measured }
+}
 
-const READERS: readonly AlarmReader[] = [readWait, readFailureRate, readUnresolved, readStaleWorkers, readLowStock]
-
-async function readWait(db: Database, config: Config, now: number): Promise<Alarm | null> {
-  const threshold = config['alarms.waitSeconds']
-  if (threshold === null) return null
+async function measureWait(db: Database, threshold: number, now: number): Promise<Measured> {
   const { oldest } = await db
     .selectFrom('due_orders')
     .select((eb) => eb.fn.min<number | null>('due_at').as('oldest'))
@@ -51,28 +62,20 @@ async function readWait(db: Database, config: Config, now: number): Promise<Alar
     .executeTakeFirstOrThrow()
   const value = oldest === null ? 0 : (now - oldest) / 1000
   return {
-    name: 'wait',
-    crossed: value >= threshold,
     value,
-    threshold,
     message:
       oldest === null
         ? 'No order is due.'
         : `The oldest due order has waited for ${span(value)}; the alarm is at ${span(threshold)}.`,
-    fix: 'See `orderctl status`: a paused queue goes on with `orderctl queue resume`; where nobody works, start a worker with `orderctl work`.',
+    fix: 'See `orderctl status`. If the queue is paused, run `orderctl queue resume`; if no worker runs, start one with `orderctl work`.',
   }
 }
 
-/** The share of so many, the latest, is that of all: a drain settles millions within the window. */
+/** A drain settles millions of orders within the window; the share of the latest ones tells as much. */
 const MOST_SETTLED = 10_000
 
-/**
- * Declined orders count like all others that were not sold: a gateway that refuses everybody, since a key has expired for
- * instance, looks just like that. Orders without an answer are not settled; `unresolved` is about those.
- */
-async function readFailureRate(db: Database, config: Config, now: number): Promise<Alarm | null> {
-  const threshold = config['alarms.failureRate']
-  if (threshold === null) return null
+/** Declined orders count: a gateway that refuses everything, because a key expired for example, looks just like that. */
+async function measureFailures(db: Database, threshold: number, now: number, config: Config): Promise<Measured> {
   const window = config['alarms.failureWindowSeconds']
   const least = config['alarms.failureLeastOrders']
   const latest = db
@@ -92,40 +95,36 @@ async function readFailureRate(db: Database, config: Config, now: number): Promi
     .filter(({ status }) => UNSOLD_STATUSES.some((one) => one === status))
     .sort((a, b) => b.orders - a.orders)
   const all = sum(settled)
-  const value = all < least ? null : sum(unsold) / all
-  const reasons = unsold.map(({ reason, orders }) => `${groupThousands(orders)} ${reason ?? 'unknown'}`)
+  const isEnough = all >= least
+  const reasons = bracketed(unsold.map(({ reason, orders }) => `${groupThousands(orders)} ${reason ?? 'unknown'}`))
+  const failed = `${groupThousands(sum(unsold))} of the last ${groupThousands(all)} orders settled within ${span(window)} were not sold`
   return {
-    name: 'failure_rate',
-    crossed: value !== null && value >= threshold,
-    value,
-    threshold,
-    message:
-      value === null
-        ? `Orders settled within ${span(window)}: ${groupThousands(all)}; fewer than ${groupThousands(least)} say nothing.`
-        : `${groupThousands(sum(unsold))} of the last ${groupThousands(all)} orders settled within ${span(window)} were not sold` +
-          `${reasons.length === 0 ? '' : ` (${reasons.join(', ')})`}; the alarm is at ${percent(threshold)}.`,
-    fix: 'See why with `orderctl failed list`; once the cause is gone, `orderctl failed retry` puts them back into the queue.',
+    value: isEnough ? sum(unsold) / all : null,
+    message: isEnough
+      ? `${failed}${reasons}; the alarm is at ${Number((threshold * 100).toFixed(1))} %.`
+      : `Orders settled within ${span(window)}: ${groupThousands(all)}; the alarm needs ${groupThousands(least)}.`,
+    fix: 'See why with `orderctl failed list`. Once the cause is gone, `orderctl failed retry` puts them back into the queue.',
   }
 }
 
-async function readUnresolved(db: Database, config: Config): Promise<Alarm | null> {
-  const threshold = config['alarms.unresolvedOrders']
-  if (threshold === null) return null
-  const { count, text, fix } = describeReview(await countUnresolved(db))
+const REVIEWS: Readonly<Record<ReviewReason, string>> = {
+  payment_unknown: 'Ask the gateway again with `orderctl failed retry --reason payment_unknown`.',
+  poison:
+    'See which orders with `orderctl failed list --reason poison` and why in the logs of their workers; then `orderctl failed retry --reason poison`.',
+}
+
+async function measureUnresolved(db: Database, threshold: number): Promise<Measured> {
+  const orders = [...(await countUnresolved(db))].map(([reason, count]) => ({ reason, orders: count }))
+  const reasons = bracketed(orders.map(({ reason, orders }) => `${reason}: ${groupThousands(orders)}`))
   return {
-    name: 'unresolved',
-    crossed: count >= threshold,
-    value: count,
-    threshold,
-    message: `Orders that need review: ${text}; the alarm is at ${groupThousands(threshold)}.`,
-    fix,
+    value: sum(orders),
+    message: `Orders that need review: ${groupThousands(sum(orders))}${reasons}; the alarm is at ${groupThousands(threshold)}.`,
+    fix: orders.map(({ reason }) => REVIEWS[reason]).join(' ') || REVIEWS.payment_unknown,
   }
 }
 
-/** A worker that went silent without a word has died or hangs. One that was started since has taken its place. */
-async function readStaleWorkers(db: Database, config: Config, now: number): Promise<Alarm | null> {
-  const threshold = config['alarms.staleWorkers']
-  if (threshold === null) return null
+/** A worker that stopped sending heartbeats has died or hangs. One that was started since has taken its place. */
+async function measureStaleWorkers(db: Database, _: number, now: number): Promise<Measured> {
   const stale = await db
     .selectFrom('workers')
     .select(['host', 'pid', 'last_seen'])
@@ -138,52 +137,38 @@ async function readStaleWorkers(db: Database, config: Config, now: number): Prom
     .slice(0, 3)
     .map(({ host, pid, last_seen }) => `process ${pid} on ${host} for ${span((now - last_seen) / 1000)}`)
   return {
-    name: 'stale_workers',
-    crossed: stale.length >= threshold,
     value: stale.length,
-    threshold,
     message:
       stale.length === 0
         ? 'No worker has gone silent.'
         : `Workers that have gone silent without an end: ${listed(named, stale.length)}.`,
-    fix: 'Look into its log, end it if it hangs, and start a worker: `orderctl work`. Its orders are taken over when their lease ends.',
+    fix: 'Read its log, end it if it hangs, and start a worker: `orderctl work`. Its orders are claimed again when their lease ends.',
   }
 }
 
-async function readLowStock(db: Database, config: Config): Promise<Alarm | null> {
-  const threshold = config['alarms.lowStock']
-  if (threshold === null) return null
-  const { low, scarcest } = await db
+async function measureStock(db: Database, threshold: number): Promise<Measured> {
+  const scarcest = await db
     .selectFrom('products')
     .select((eb) => {
       const available = eb('on_hand', '-', eb.ref('reserved'))
-      const isLow = eb.case().when(available, '<=', threshold).then(1).end()
-      return [eb.fn.count<number>(isLow).as('low'), eb.fn.min<number | null>(available).as('scarcest')]
+      const low = eb.selectFrom('products').where(available, '<=', threshold).select(eb.fn.countAll<number>().as('low'))
+      return ['sku', available.as('available'), low.as('low')]
     })
-    .executeTakeFirstOrThrow()
-  return {
-    name: 'low_stock',
-    crossed: low > 0,
-    value: scarcest,
-    threshold,
-    message:
-      low === 0
-        ? `Of every product more than ${groupThousands(threshold)} are available.`
-        : `Products of which ${groupThousands(threshold)} or fewer are available: ${listed(await nameScarcest(db, threshold), low)}.`,
-    fix: `See them with \`orderctl products list --low ${threshold}\`; add what has come in with \`orderctl products adjust SKU UNITS --reason delivery\`.`,
-  }
-}
-
-async function nameScarcest(db: Database, threshold: number): Promise<string[]> {
-  const products = await db
-    .selectFrom('products')
-    .select((eb) => ['sku', eb('on_hand', '-', eb.ref('reserved')).as('available')])
-    .where((eb) => eb(eb('on_hand', '-', eb.ref('reserved')), '<=', threshold))
     .orderBy('available')
     .orderBy('sku')
     .limit(3)
     .execute()
-  return products.map(({ sku, available }) => `${sku} (${groupThousands(available)})`)
+  const named = scarcest.filter(({ available }) => available <= threshold)
+  const names = named.map(({ sku, available }) => `${sku} (${groupThousands(available)})`)
+  const units = `${groupThousands(threshold)} or fewer units available`
+  return {
+    value: scarcest[0]?.available ?? null,
+    message:
+      named.length === 0
+        ? `No product has ${units}.`
+        : `Products with ${units}: ${listed(names, scarcest[0]?.low ?? 0)}.`,
+    fix: `See them with \`orderctl products list --low ${threshold}\`, and add deliveries with \`orderctl products adjust SKU UNITS --reason delivery\`.`,
+  }
 }
 
 /** The first names, and how many more there are. */
@@ -192,15 +177,15 @@ function listed(names: readonly string[], of: number): string {
   return `${names.join(', ')}${others > 0 ? ` and ${groupThousands(others)} more` : ''}`
 }
 
+function bracketed(reasons: readonly string[]): string {
+  return reasons.length === 0 ? '' : ` (${reasons.join(', ')})`
+}
+
 function sum(rows: readonly { readonly orders: number }[]): number {
   return rows.reduce((total, { orders }) => total + orders, 0)
 }
 
-/** `45 s`, `15 min`: rounded down, so that what is below a threshold does not read as if it were at it. */
+/** `45 s`, `15 min`: rounded down, so that a value below a threshold never reads as if it were at it. */
 function span(seconds: number): string {
   return seconds < 120 ? `${Math.floor(seconds)} s` : `${groupThousands(Math.floor(seconds / 60))} min`
-}
-
-function percent(share: number): string {
-  return `${Number((share * 100).toFixed(1))} %`
 }

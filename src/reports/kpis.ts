@@ -1,64 +1,81 @@
-// Revenue, orders and customers by day, from the sales figures; and the figures of the moment, from the orders.
+// Revenue, orders and customers by day, from the sales figures; and the figures of the moment, from the orders. A report is
+// the JSON document of its command.
 import type { Database } from '../database/connection.js'
+import { atOneMoment } from '../database/transaction.js'
+import { groupBy } from '../domain/batches.js'
 import { addDays, type Day, dayAt, dayStart } from '../domain/business-day.js'
-import { type Currency, divideMinor } from '../domain/money.js'
-import type { Kpis } from './reports.js'
+import { type Currency, divideMinor, type Money } from '../domain/money.js'
+import type { OrderStatus } from '../domain/order.js'
 
-interface SalesFigures {
+/** Completed orders of one currency. */
+export interface Kpis {
   readonly currency: Currency
-  readonly orders: number
-  readonly revenue: number
-  readonly customers: number
+  readonly total_revenue: Money
+  readonly order_count: number
+  readonly average_order_value: Money
+  /** A customer who buys on several days counts once. */
+  readonly unique_customers: number
 }
 
-export async function readKpis(db: Database, from: Day, to: Day): Promise<Kpis[]> {
+/** One business day, by the date of the order. */
+export async function dailyKpis(db: Database, time_zone: string, date: Day) {
+  const generated_at = new Date()
+  return { date, time_zone, generated_at, kpis: await kpisWithin(db, date, date) }
+}
+
+/** Totals over the days from `from` to `to`, both counted, and every day among them that has sales. */
+export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
+  return atOneMoment(db, async (snapshot) => {
+    const generated_at = new Date()
+    const kpis = await kpisWithin(snapshot, from, to)
+    const figures = await salesWithin(snapshot, from, to)
+      .select('day')
+      .groupBy(['day', 'currency'])
+      .orderBy('day')
+      .orderBy('currency')
+      .execute()
+    const byDay = groupBy(figures, ({ day }) => day)
+    const days = [...byDay].map(([date, ofDay]) => ({ date, kpis: ofDay.map(kpisOf) }))
+    return { from, to, time_zone, generated_at, kpis, days }
+  })
+}
+
+/** The work left, and what was settled on the business day of `now` (epoch milliseconds). */
+export function realtimeKpis(db: Database, time_zone: string, now: number) {
+  return atOneMoment(db, async (snapshot) => {
+    const date = dayAt(now, time_zone)
+    const orders = snapshot.selectFrom('orders').select((eb) => ['status', eb.fn.countAll<number>().as('orders')])
+    const open = await orders.where('settled_at', 'is', null).groupBy('status').execute()
+    const settled = await orders
+      .select((eb) => ['currency', eb.fn.sum<number>('total').as('amount')])
+      .where('settled_at', '>=', dayStart(date, time_zone))
+      .where('settled_at', '<', dayStart(addDays(date, 1), time_zone))
+      .groupBy(['status', 'currency'])
+      .orderBy('currency')
+      .execute()
+    return {
+      date,
+      time_zone,
+      generated_at: new Date(now),
+      pending_orders: ordersIn(open, 'pending'),
+      processing_orders: ordersIn(open, 'reserved', 'payment_processing'),
+      completed_today: ordersIn(settled, 'completed'),
+      failed_today: ordersIn(settled, 'failed', 'rolled_back'),
+      revenue_today: settled
+        .filter(({ status }) => status === 'completed')
+        .map(({ currency, amount }) => ({ currency, amount: { currency, minor: amount } })),
+    }
+  })
+}
+
+function ordersIn(counts: readonly { status: OrderStatus; orders: number }[], ...statuses: OrderStatus[]): number {
+  return counts.reduce((sum, { status, orders }) => (statuses.includes(status) ? sum + orders : sum), 0)
+}
+
+/** One entry for each currency with sales, by its code. */
+async function kpisWithin(db: Database, from: Day, to: Day): Promise<Kpis[]> {
   const figures = await salesWithin(db, from, to).groupBy('currency').orderBy('currency').execute()
   return figures.map(kpisOf)
-}
-
-/** Every day from `from` to `to`, both counted, that has sales. */
-export async function readKpisByDay(db: Database, from: Day, to: Day): Promise<{ day: Day; kpis: Kpis[] }[]> {
-  const figures = await salesWithin(db, from, to)
-    .select('day')
-    .groupBy(['day', 'currency'])
-    .orderBy('day')
-    .orderBy('currency')
-    .execute()
-  const days = new Map<Day, Kpis[]>()
-  for (const figure of figures) {
-    const kpis = days.get(figure.day) ?? []
-    kpis.push(kpisOf(figure))
-    days.set(figure.day, kpis)
-  }
-  return [...days].map(([day, kpis]) => ({ day, kpis }))
-}
-
-/** Orders that are not settled, by status. */
-export function countOpenOrders(db: Database) {
-  return db
-    .selectFrom('orders')
-    .select((eb) => ['status', eb.fn.countAll<number>().as('orders')])
-    .where('settled_at', 'is', null)
-    .groupBy('status')
-    .execute()
-}
-
-/** Orders settled on the business day of `now`, by status and currency. */
-export function countSettledToday(db: Database, now: number, timeZone: string) {
-  const today = dayAt(now, timeZone)
-  return db
-    .selectFrom('orders')
-    .select((eb) => [
-      'status',
-      'currency',
-      eb.fn.countAll<number>().as('orders'),
-      eb.fn.sum<number>('total').as('amount'),
-    ])
-    .where('settled_at', '>=', dayStart(today, timeZone))
-    .where('settled_at', '<', dayStart(addDays(today, 1), timeZone))
-    .groupBy(['status', 'currency'])
-    .orderBy('currency')
-    .execute()
 }
 
 function salesWithin(db: Database, from: Day, to: Day) {
@@ -66,19 +83,22 @@ function salesWithin(db: Database, from: Day, to: Day) {
     .selectFrom('sales_by_customer')
     .select((eb) => [
       'currency',
-      eb.fn.sum<number>('orders').as('orders'),
       eb.fn.sum<number>('revenue').as('revenue'),
-      eb.fn.count<number>('customer_id').distinct().as('customers'),
+      eb.fn.sum<number>('orders').as('order_count'),
+      eb.fn.count<number>('customer_id').distinct().as('unique_customers'),
     ])
     .where('day', '>=', from)
     .where('day', '<=', to)
 }
 
-function kpisOf({ currency, orders, revenue, customers }: SalesFigures): Kpis {
+type SalesFigures = Awaited<ReturnType<ReturnType<typeof salesWithin>['executeTakeFirstOrThrow']>>
+
+function kpisOf({ currency, revenue, order_count, unique_customers }: SalesFigures): Kpis {
   return {
-    revenue: { currency, minor: revenue },
-    orders,
-    averageOrderValue: { currency, minor: divideMinor(revenue, orders) },
-    uniqueCustomers: customers,
+    currency,
+    total_revenue: { currency, minor: revenue },
+    order_count,
+    average_order_value: { currency, minor: divideMinor(revenue, order_count) },
+    unique_customers,
   }
 }

@@ -1,13 +1,13 @@
-// The orders themselves: a list of them, and one order whole.
-
+// Orders: a list of them, and one in full. Rows are named as in JSON.
 import type { Database } from '../database/connection.js'
 import { packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import { atOneMoment } from '../database/transaction.js'
+import { groupBy } from '../domain/batches.js'
 import type { Day } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
-import type { Currency } from '../domain/money.js'
-import { type FailureReason, type OrderStatus, reservationState } from '../domain/order.js'
+import { type Currency, formatPrice, type Money } from '../domain/money.js'
+import { type OrderStatus, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
 
 export interface OrderFilter {
@@ -19,25 +19,8 @@ export interface OrderFilter {
   readonly source?: string | undefined
 }
 
-export interface OrderSummary {
-  readonly reference: string
-  readonly source: string
-  readonly customerId: string
-  readonly customerName: string
-  readonly orderedAt: string
-  readonly status: OrderStatus
-  readonly reason: FailureReason | null
-  readonly currency: Currency
-  /** Minor units. */
-  readonly total: number
-}
-
 /** The newest order date first. `total` counts all that match, also those beyond the limit. */
-export async function listOrders(
-  db: Database,
-  filter: OrderFilter,
-  limit?: number,
-): Promise<{ total: number; orders: OrderSummary[] }> {
+export function listOrders(db: Database, filter: OrderFilter, limit: number) {
   return atOneMoment(db, async (trx) => {
     let matching = trx.selectFrom('orders').innerJoin('customers', 'customers.id', 'orders.customer_id')
     if (filter.status) matching = matching.where('orders.status', '=', filter.status)
@@ -46,37 +29,28 @@ export async function listOrders(
     if (filter.source !== undefined) matching = matching.where('orders.source', '=', filter.source)
     const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
     const newest = matching
-      .select([
-        'orders.reference',
-        'orders.source',
-        'customers.customer_id as customerId',
-        'customers.name as customerName',
-        'orders.ordered_at as orderedAt',
-        'orders.status',
-        'orders.reason',
-        'orders.currency',
-        'orders.total',
-      ])
+      .select(['orders.reference as order_id', 'orders.source', 'orders.ordered_at as order_date'])
+      .select(['orders.status', 'orders.reason', 'customers.customer_id', 'customers.name as customer_name'])
+      .select(['orders.total', 'orders.currency'])
       .orderBy('orders.business_day', 'desc')
       .orderBy('orders.ordered_at', 'desc')
       .orderBy('orders.id', 'desc')
-    return { total, orders: await (limit === undefined ? newest : newest.limit(limit)).execute() }
+      .limit(limit)
+    const orders = (await newest.execute()).map((order) => ({ ...order, total: moneyOf(order.currency, order.total) }))
+    return { total, orders }
   })
 }
 
-export interface FoundOrder {
-  readonly id: OrderId
-  readonly reference: string
-  readonly source: string
-  readonly status: OrderStatus
+function moneyOf(currency: Currency, minor: number): Money {
+  return { currency, minor }
 }
 
 /**
- * The orders that the shop calls so.
+ * The orders with the shop's own ids.
  *
- * @throws UserError naming those that do not exist, or that several sources have (exit 2)
+ * @throws UserError naming those that do not exist, or one that several sources have (exit 2)
  */
-export async function findOrders(db: Database, references: readonly string[], source?: string): Promise<FoundOrder[]> {
+export async function findOrders(db: Database, references: readonly string[], source?: string) {
   // Every order's source is that of its import, and the few sources make the unique index usable.
   const sources =
     source === undefined
@@ -94,28 +68,26 @@ export async function findOrders(db: Database, references: readonly string[], so
     )
     .select(['orders.id', 'orders.reference', 'orders.source', 'orders.status'])
     .execute()
-  const known = new Set(found.map((order) => order.reference))
-  const missing = asked.filter((reference) => !known.has(reference))
+  const byReference = groupBy(found, (order) => order.reference)
+  const missing = asked.filter((reference) => !byReference.has(reference))
   if (missing.length > 0) throw unknownOrders(missing, source)
-  if (found.length > asked.length) throw ambiguousOrders(found)
+  for (const [reference, orders] of byReference) {
+    if (orders.length > 1) throw ambiguousOrder(reference, orders.map((order) => order.source).sort())
+  }
   return found
 }
 
 function unknownOrders(missing: readonly string[], source: string | undefined): UserError {
+  const more = missing.length > 10 ? ` and ${missing.length - 10} more` : ''
   const place = source === undefined ? '' : ` in the source ${source}`
   return new UserError({
     code: 'unknown_order',
-    message: `There is no order ${nameSome(missing)}${place}.`,
+    message: `There is no order ${missing.slice(0, 10).join(', ')}${more}${place}.`,
     fix: 'Run `orderctl orders list` to see the orders there are.',
   })
 }
 
-function ambiguousOrders(found: readonly FoundOrder[]): UserError {
-  const reference = found.find(
-    (order, index) => found.findIndex((one) => one.reference === order.reference) < index,
-  )?.reference
-  const sources = found.filter((order) => order.reference === reference).map((order) => order.source)
-  sources.sort()
+function ambiguousOrder(reference: string, sources: readonly string[]): UserError {
   return usageError({
     code: 'ambiguous_order',
     message: `Several sources have an order ${reference}: ${sources.join(', ')}.`,
@@ -123,16 +95,10 @@ function ambiguousOrders(found: readonly FoundOrder[]): UserError {
   })
 }
 
-/** `a, b, c and 17 more`. */
-function nameSome(names: readonly string[]): string {
-  const shown = names.slice(0, 10).join(', ')
-  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown
-}
-
-/** One order with all that belongs to it. Amounts in minor units, prices scaled, times in epoch milliseconds. */
+/** One order with all that belongs to it. */
 export type OrderDetail = NonNullable<Awaited<ReturnType<typeof readOrder>>>
 
-/** @throws UserError where there is no such order, or where several sources have it */
+/** @throws UserError if there is no such order, or if several sources have it */
 export async function showOrder(db: Database, reference: string, source?: string): Promise<OrderDetail> {
   const [found] = await findOrders(db, [reference], source)
   const order = found && (await readOrder(db, found.id))
@@ -142,22 +108,23 @@ export async function showOrder(db: Database, reference: string, source?: string
 
 function readOrder(db: Database, id: OrderId) {
   return atOneMoment(db, async (trx) => {
-    const order = await trx
+    const found = await trx
       .selectFrom('orders')
       .innerJoin('customers', 'customers.id', 'orders.customer_id')
       .innerJoin('imports', 'imports.id', 'orders.import_id')
       .leftJoin('due_orders', 'due_orders.order_id', 'orders.id')
-      .selectAll('orders')
-      .select(['due_orders.due_at', 'due_orders.lease_token'])
-      .select(['customers.customer_id as customer', 'customers.name as customerName'])
-      .select(['imports.file', 'imports.started_at as importedAt'])
+      .select(['orders.reference as order_id', 'orders.source', 'orders.status', 'orders.reason', 'orders.message'])
+      .select(['orders.attempt as attempts', 'customers.customer_id', 'customers.name as customer_name'])
+      .select(['orders.currency', 'orders.total', 'orders.ordered_at as order_date', 'orders.business_day'])
+      .select(['due_orders.lease_token', 'due_orders.due_at', 'orders.settled_at', 'orders.cleared_at'])
+      .select(['imports.id as import_id', 'imports.file', 'imports.started_at'])
       .where('orders.id', '=', id)
       .executeTakeFirst()
-    if (!order) return undefined
+    if (!found) return undefined
     const lines = await trx
       .selectFrom('order_lines')
       .innerJoin('products', 'products.id', 'order_lines.product_id')
-      .select(['line_number', 'sku', 'name', 'quantity', 'order_lines.unit_price', 'order_lines.total'])
+      .select(['line_number as line', 'sku', 'name', 'quantity', 'order_lines.unit_price', 'order_lines.total'])
       .where('order_id', '=', id)
       .orderBy('line_number')
       .execute()
@@ -171,15 +138,48 @@ function readOrder(db: Database, id: OrderId) {
       .execute()
     const payments = await trx
       .selectFrom('payments')
-      .selectAll()
+      .select([
+        'attempt',
+        'idempotency_key',
+        'status',
+        'currency',
+        'amount',
+        'gateway_reference',
+        'message',
+        'unanswered',
+      ])
+      .select(['created_at as asked_at', 'answered_at'])
       .where('order_id', '=', id)
       .orderBy('attempt')
       .execute()
+    const { lease_token, import_id, file, started_at, ...order } = found
+    const { currency } = order
     return {
       ...order,
-      lines,
-      reservations: reservations.map((held) => ({ ...held, state: reservationState(order, held.attempt) })),
-      payments,
+      total: moneyOf(currency, order.total),
+      /** Whether a worker has it. */
+      claimed: lease_token !== null,
+      /** When a worker may claim it; of a claimed order, when its lease ends. */
+      due_at: instantOf(order.due_at),
+      settled_at: instantOf(order.settled_at),
+      cleared_at: instantOf(order.cleared_at),
+      lines: lines.map((line) => {
+        const unit_price = Number(formatPrice(line.unit_price, currency))
+        return { ...line, unit_price, total: moneyOf(currency, line.total) }
+      }),
+      reservations: reservations.map((held) => {
+        const state = reservationState({ status: order.status, attempt: order.attempts }, held.attempt)
+        return { ...held, state, expires_at: new Date(held.expires_at) }
+      }),
+      payments: payments.map((payment) => {
+        const instants = { asked_at: new Date(payment.asked_at), answered_at: instantOf(payment.answered_at) }
+        return { ...payment, ...instants, amount: moneyOf(payment.currency, payment.amount) }
+      }),
+      import: { id: import_id, file, line: lines[0]?.line ?? null, started_at: new Date(started_at) },
     }
   })
+}
+
+function instantOf(epochMs: number | null): Date | null {
+  return epochMs === null ? null : new Date(epochMs)
 }

@@ -1,12 +1,8 @@
-// What a user asks of a report, read from the text of flags. Whatever cannot be meant is a usage error naming the value.
+// Reads what a user asks of a report from the text of flags. A value without a meaning is a usage error that names it.
 import { type Day, parseDay } from '../domain/business-day.js'
 import { type Currency, isCurrency } from '../domain/money.js'
-import { DAY_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
-import type { Period } from './reports.js'
-
-/** Ten years: more days than anyone reads, and few enough to answer at once. */
-const MOST_DAYS = 3660
+import type { Period } from './leaderboards.js'
 
 /** @param flag as the user typed it, `--date` */
 export function readDay(flag: string, text: string): Day {
@@ -19,36 +15,22 @@ export function readDay(flag: string, text: string): Day {
   })
 }
 
-/** Days with both ends counted, either of which may be left open. */
-export function readPeriod(from: string | undefined, to: string | undefined): Period {
-  const period = {
-    from: from === undefined ? undefined : readDay('--from', from),
-    to: to === undefined ? undefined : readDay('--to', to),
-  }
-  if (period.from && period.to && period.from > period.to) {
-    throw usageError({
-      code: 'bad_period',
-      message: `The period begins (--from ${period.from}) after its end (--to ${period.to}).`,
-      fix: 'Swap the two days. Both count as part of the period.',
-    })
-  }
-  return period
+/** Both ends count. */
+export function readRange(from: string, to: string): { from: Day; to: Day } {
+  const range = { from: readDay('--from', from), to: readDay('--to', to) }
+  if (range.from <= range.to) return range
+  throw usageError({
+    code: 'bad_period',
+    message: `The period begins (--from ${from}) after its end (--to ${to}).`,
+    fix: 'Swap the two days. Both count as part of the period.',
+  })
 }
 
-/** Days with both ends counted, at most ten years of them. */
-export function readRange(fromText: string, toText: string): { from: Day; to: Day } {
-  const from = readDay('--from', fromText)
-  const to = readDay('--to', toText)
-  readPeriod(from, to)
-  const days = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1
-  if (days > MOST_DAYS) {
-    throw usageError({
-      code: 'range_too_long',
-      message: `From ${from} to ${to} are ${days} days; a range may have ${MOST_DAYS}.`,
-      fix: 'Ask for a shorter range, or for several one after the other.',
-    })
-  }
-  return { from, to }
+/** A range with either end left open. */
+export function readPeriod(from: string | undefined, to: string | undefined): Period {
+  if (from !== undefined && to !== undefined) return readRange(from, to)
+  const read = (flag: string, text: string | undefined) => (text === undefined ? undefined : readDay(flag, text))
+  return { from: read('--from', from), to: read('--to', to) }
 }
 
 /** A code of ISO 4217, in capitals or not. */

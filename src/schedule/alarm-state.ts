@@ -1,172 +1,134 @@
-// Which alarms are raised, and what a command was told of that: in the database, so that of many processes and over
-// restarts each change is told once.
-
+// Which alarms are raised, and what a command was told of them. Kept in the database, so that a change is told once
+// whatever the number of processes and restarts.
 import type { Selectable } from 'kysely'
+import { asError } from '../background.js'
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import type { Schema } from '../database/schema.js'
-import { inTransaction } from '../database/transaction.js'
 import { HOUR_MS } from '../domain/time.js'
 import { type Alarm, readAlarms } from '../reports/alarms.js'
 import { readScheduleAlarm } from './late-tasks.js'
 
-/** An alarm that was raised is cleared once so many checks in a row did not find it crossed: it may hover about its threshold. */
+/** A raised alarm is cleared after this many checks in a row that do not find it crossed: it may hover at its threshold. */
 const QUIET_CHECKS = 2
 
-/** An alarm that came and went while it could not be told is told for so long; after that it is history. */
+/** An alarm that was raised and cleared before anyone could be told is still told for this long. */
 const TELL_LATE_MS = HOUR_MS
 
-export interface Telling {
+export interface Telling extends Pick<Alarm, 'message' | 'fix' | 'value' | 'threshold'> {
   readonly name: string
   readonly state: 'raised' | 'cleared'
-  readonly message: string
-  readonly fix: string
-  /** Null where there is nothing to measure. */
-  readonly value: number | null
-  readonly threshold: number
   /** When it was raised, or cleared. */
   readonly since: number
 }
 
-/** @throws Error that says why the telling failed; it is done again at the next check */
+/** @throws Error that says why the telling failed; the next check repeats it */
 export type Tell = (telling: Telling) => Promise<void>
 
-/** Tells are given up for this check: the next one would fare no better. */
+/** The check tells nothing more: the next telling would hang as well. */
 export class TellingHangs extends Error {}
 
 type AlarmRow = Selectable<Schema['alarms']>
 
-/** Every alarm that is not turned off. */
+/** Returns every alarm that is not turned off. */
 export async function readAllAlarms(db: Database, config: Config, now: number): Promise<Alarm[]> {
   const ofSchedule = await readScheduleAlarm(db, config, now)
   return [...(await readAlarms(db, config, now)), ...(ofSchedule ? [ofSchedule] : [])]
 }
 
 /**
- * Looks at every alarm, writes down which are raised, and tells what was not told yet.
+ * Reads every alarm, stores which are raised, and tells what was not told yet.
  *
- * A change is written first, then told, then marked as told. So none is lost, whatever dies in between: it is told again by
- * whoever checks next. The price is that a process that dies between the telling and its mark has it told twice. A check
- * without `tell` leaves the telling to one with it.
+ * A change is stored, then told, then marked as told. After a crash, the next check tells it again, so no change is lost;
+ * one whose process died between the telling and its mark is told twice. A check without `tell` leaves the telling to
+ * the next one with it.
  *
  * @returns what was found, in a line
- * @throws Error where something could not be told
+ * @throws Error if something could not be told
  */
 export async function checkAlarms(db: Database, config: Config, tell: Tell | undefined): Promise<string> {
   const now = await databaseTime(db)
-  const alarms = await readAllAlarms(db, config, now)
-  const before = await readRows(db)
-  const changed = changesOf(before, alarms, now)
-  await writeRows(db, changed)
-  const rows = [...new Map([...before, ...changed].map((row) => [row.name, row])).values()]
-  const failures = tell ? await tellAll(db, rows, alarms, tell, now) : []
-  if (failures.length > 0) throw new Error(`${failures.join('; ')}; told again at the next check`)
-  return describe(before, rows)
+  const alarms = byName(await readAllAlarms(db, config, now))
+  const before = byName(await db.selectFrom('alarms').selectAll().orderBy('name').execute())
+  const names = new Set([...before.keys(), ...alarms.keys()])
+  const after = [...names].flatMap((name) => nextRow(before.get(name), alarms.get(name), now) ?? [])
+  for (const row of after) {
+    if (row === before.get(row.name)) continue
+    const upsert = db.insertInto('alarms').values(row)
+    await upsert.onConflict((conflict) => conflict.column('name').doUpdateSet(row)).execute()
+  }
+  if (tell) await tellAll(db, after, alarms, tell, now)
+  const found = after.flatMap((row) => describe(before.get(row.name), row) ?? [])
+  return found.length === 0 ? 'none raised' : found.join('; ')
 }
 
-function readRows(db: Database): Promise<AlarmRow[]> {
-  return db.selectFrom('alarms').selectAll().orderBy('name').execute()
+function byName<Named extends { readonly name: string }>(all: readonly Named[]): Map<string, Named> {
+  return new Map(all.map((one) => [one.name, one]))
 }
 
-/** The rows that are new or other than before. */
-function changesOf(before: readonly AlarmRow[], alarms: readonly Alarm[], now: number): AlarmRow[] {
-  const known = new Map(before.map((row) => [row.name, row]))
-  const watched = new Set<string>(alarms.map(({ name }) => name))
-  const turnedOff = before.filter((row) => row.cleared_at === null && !watched.has(row.name))
-  return [
-    ...alarms.flatMap((alarm) => next(known.get(alarm.name), alarm, now) ?? []),
-    ...turnedOff.map((row) => ({ ...row, cleared_at: now })),
-  ]
-}
-
-/** What becomes of an alarm's row by this check; undefined where it stays as it is. */
-function next(row: AlarmRow | undefined, alarm: Alarm, now: number): AlarmRow | undefined {
-  const isRaised = row !== undefined && row.cleared_at === null
-  if (alarm.crossed && !isRaised) return raise(row, alarm, now)
-  if (alarm.crossed) return row?.quiet_checks ? { ...row, quiet_checks: 0 } : undefined
-  if (!isRaised) return undefined
+/**
+ * Returns the alarm's row after this check; undefined if it was never raised.
+ *
+ * @param alarm undefined if it is turned off
+ */
+function nextRow(row: AlarmRow | undefined, alarm: Alarm | undefined, now: number): AlarmRow | undefined {
+  if (alarm?.state === 'failed') {
+    // The command was told of the raise and not of the end: for the command, the alarm never ended.
+    if (row && (row.cleared_at === null || row.told === 'raised')) return { ...row, cleared_at: null, quiet_checks: 0 }
+    const { name, message, value, threshold } = alarm
+    const figures = { message, value: value ?? 0, threshold }
+    return { name, raised_at: now, cleared_at: null, quiet_checks: 0, told: null, ...figures }
+  }
+  if (!row || row.cleared_at !== null) return row
   const quiet_checks = row.quiet_checks + 1
-  return { ...row, quiet_checks, cleared_at: quiet_checks >= QUIET_CHECKS ? now : null }
+  return { ...row, quiet_checks, cleared_at: !alarm || quiet_checks >= QUIET_CHECKS ? now : null }
 }
 
-function raise(row: AlarmRow | undefined, { name, message, value, threshold }: Alarm, now: number): AlarmRow {
-  // The command has heard of the raise and not of the end, which is none now: it has nothing to hear.
-  if (row?.told === 'raised') return { ...row, cleared_at: null, quiet_checks: 0 }
-  return { name, raised_at: now, cleared_at: null, quiet_checks: 0, told: null, message, value: value ?? 0, threshold }
-}
-
-async function writeRows(db: Database, rows: readonly AlarmRow[]): Promise<void> {
-  if (rows.length === 0) return
-  await inTransaction(db, async (trx) => {
-    for (const row of rows) {
-      const updated = await trx.updateTable('alarms').set(row).where('name', '=', row.name).executeTakeFirst()
-      if (updated.numUpdatedRows === 0n) await trx.insertInto('alarms').values(row).execute()
-    }
-  })
-}
-
-/** @returns what could not be told, and why */
+/** @throws Error that names each alarm that could not be told */
 async function tellAll(
   db: Database,
   rows: readonly AlarmRow[],
-  alarms: readonly Alarm[],
+  alarms: ReadonlyMap<string, Alarm>,
   tell: Tell,
   now: number,
-): Promise<string[]> {
+): Promise<void> {
   const failures: string[] = []
   for (const row of rows) {
-    const alarm = alarms.find(({ name }) => name === row.name)
     try {
-      for (let at = row, state = owed(at, now); state; state = owed(at, now)) {
-        await tell(telling(at, state, alarm))
-        at = await markTold(db, at, state)
+      for (const state of untold(row, now)) {
+        await tell(tellingOf(row, state, alarms.get(row.name)))
+        const told = db.updateTable('alarms').set({ told: state }).where('name', '=', row.name)
+        await told.where('raised_at', '=', row.raised_at).execute()
       }
     } catch (error) {
-      failures.push(`${row.name}: ${error instanceof Error ? error.message : error}`)
+      failures.push(`${row.name}: ${asError(error).message}`)
       if (error instanceof TellingHangs) break
     }
   }
-  return failures
+  if (failures.length > 0) throw new Error(`${failures.join('; ')}; told again at the next check`)
 }
 
-/** What is to be told next, if anything. */
-function owed({ told, cleared_at }: AlarmRow, now: number): AlarmRow['told'] {
-  if (told === null) return cleared_at === null || now - cleared_at < TELL_LATE_MS ? 'raised' : null
-  return told === 'raised' && cleared_at !== null ? 'cleared' : null
+function untold({ told, cleared_at }: AlarmRow, now: number): Telling['state'][] {
+  if (told === 'cleared') return []
+  if (cleared_at === null) return told === null ? ['raised'] : []
+  if (told === 'raised') return ['cleared']
+  return now - cleared_at < TELL_LATE_MS ? ['raised', 'cleared'] : []
 }
 
-/** A raise is told as it was found, an end by the figure of this check. */
-function telling(row: AlarmRow, state: Telling['state'], alarm: Alarm | undefined): Telling {
-  const { name, message, value, threshold, raised_at, cleared_at } = row
-  const fix = alarm?.fix ?? ''
-  if (state === 'raised') return { name, state, message, fix, value, threshold, since: raised_at }
-  return {
-    name,
-    state,
-    message: alarm?.message ?? 'This alarm was turned off.',
-    fix: '',
-    value: alarm?.value ?? null,
-    threshold: alarm?.threshold ?? threshold,
-    since: cleared_at ?? raised_at,
-  }
+/** A raise is told with the figure that raised it, an end with the figure of this check. */
+function tellingOf(row: AlarmRow, state: Telling['state'], alarm: Alarm | undefined): Telling {
+  const { name, raised_at, cleared_at } = row
+  const turnedOff = { message: 'This alarm was turned off.', value: null, threshold: row.threshold }
+  const { message, value, threshold } = state === 'raised' ? row : (alarm ?? turnedOff)
+  const figures = { name, state, message, value, threshold }
+  return state === 'raised'
+    ? { ...figures, fix: alarm?.fix ?? '', since: raised_at }
+    : { ...figures, fix: '', since: cleared_at ?? raised_at }
 }
 
-async function markTold(db: Database, row: AlarmRow, told: Telling['state']): Promise<AlarmRow> {
-  await db
-    .updateTable('alarms')
-    .set({ told })
-    .where('name', '=', row.name)
-    .where('raised_at', '=', row.raised_at)
-    .execute()
-  return { ...row, told }
-}
-
-function describe(before: readonly AlarmRow[], after: readonly AlarmRow[]): string {
-  const wasRaised = new Set(before.filter((row) => row.cleared_at === null).map(({ name }) => name))
-  const found = after.flatMap(({ name, cleared_at, message }) => {
-    if (cleared_at !== null) return wasRaised.has(name) ? [`${name} cleared`] : []
-    return [wasRaised.has(name) ? `${name} still raised` : `${name} raised: ${message}`]
-  })
-  return found.length === 0 ? 'none raised' : found.join('; ')
+function describe(before: AlarmRow | undefined, { name, cleared_at, message }: AlarmRow): string | undefined {
+  const wasRaised = before?.cleared_at === null
+  if (cleared_at !== null) return wasRaised ? `${name} cleared` : undefined
+  return wasRaised ? `${name} still raised` : `${name} raised: ${message}`
 }

@@ -9,7 +9,7 @@ import { addDays, dayAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
 import type { Queue } from '../queue/queue.js'
 import type { PublishedFigures } from '../redis/figures.js'
-import { DatabaseReports } from '../reports/database-reports.js'
+import { dailyKpis, realtimeKpis } from '../reports/kpis.js'
 import { expireReservations } from '../workflow/expire.js'
 import { checkAlarms, type Tell } from './alarm-state.js'
 import type { Slots } from './slots.js'
@@ -78,15 +78,14 @@ export function createTask(name: TaskName, surroundings: TaskSurroundings): Task
 
 /** Publishes them in Redis, if there is one; without it, shows that they can be computed. */
 async function computeKpis({ db, figures, config: { timeZone } }: TaskSurroundings): Promise<string> {
-  const reports = new DatabaseReports(db, timeZone)
   const now = Date.now()
   const today = dayAt(now, timeZone)
   const yesterday = addDays(today, -1)
-  const { pendingOrders } = await reports.realtime(now)
-  await reports.daily(today)
-  await reports.daily(yesterday)
+  const { pending_orders } = await realtimeKpis(db, timeZone, now)
+  await dailyKpis(db, timeZone, today)
+  await dailyKpis(db, timeZone, yesterday)
   await figures?.publishKpis(now)
-  return `${yesterday}, ${today}; ${groupThousands(pendingOrders)} pending`
+  return `${yesterday}, ${today}; ${groupThousands(pending_orders)} pending`
 }
 
 async function rebuildBoards({ db, queue, config, figures }: TaskSurroundings): Promise<string> {

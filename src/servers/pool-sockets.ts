@@ -1,15 +1,22 @@
-// The sockets under a pool of connections, so that none outlives the pool: not one that the pool has forgotten, nor one to a
-// server that hangs and never answers the good-bye.
+// The sockets of a connection pool. Destroys them with the pool, also those that the pool has forgotten or whose server hangs.
 import { Socket } from 'node:net'
 import { settledWithin } from '../domain/patience.js'
 
-/** How long a server may take to answer the good-bye, and a statement that was given up to end. */
+/** The server ends a transaction whose process is silent for so long, since its locks keep everybody else waiting. */
+export const IDLE_TRANSACTION_MS = 30_000
+
+export const CONNECT_TIMEOUT_MS = 5000
+
+/** After so long without traffic, TCP asks whether the server is still there. */
+export const KEEP_ALIVE_MS = 10_000
+
+/** How long a server may take to answer the goodbye, and a cancelled statement to end. */
 const GOODBYE_MS = 200
 
 export class PoolSockets {
   readonly #open = new Set<Socket>()
 
-  /** A new one, to be connected. */
+  /** A new socket, to be connected. */
   make(): Socket {
     return this.add(new Socket())
   }
@@ -17,20 +24,16 @@ export class PoolSockets {
   add(socket: Socket): Socket {
     this.#open.add(socket)
     socket.once('close', () => this.#open.delete(socket))
-    // We have said good-bye: a server that hangs would leave the connection half closed.
+    // After our goodbye, a server that hangs would leave the connection half closed.
     socket.once('finish', () => setTimeout(() => socket.destroy(), GOODBYE_MS).unref())
     return socket
   }
 
-  /**
-   * Ends the pool, whatever state its connections are in.
-   *
-   * @param ended the pool's own end, which may never come
-   */
+  /** @param ended the pool's own end, which may never come */
   async endAfter(ended: Promise<unknown>): Promise<void> {
     await settledWithin(GOODBYE_MS, ended)
     for (const socket of this.#open) {
-      // What was written, such as the good-bye, is still sent, where the server takes it.
+      // What was written, such as the goodbye, is still sent if the server takes it.
       if (socket.connecting) socket.destroy()
       else socket.destroySoon()
       setTimeout(() => socket.destroy(), GOODBYE_MS).unref()

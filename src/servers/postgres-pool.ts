@@ -1,63 +1,88 @@
-// Connections to PostgreSQL that stand within seconds or say why not, and what the server tells about itself.
+// Connections to PostgreSQL, for the database and for a queue, and what the server says about itself.
 import pg from 'pg'
 import { settledWithin } from '../domain/patience.js'
+import { UserError, usageError } from '../errors.js'
 import type { PostgresAddress } from './addresses.js'
-import { PoolSockets } from './pool-sockets.js'
-import { unreachable } from './postgres-errors.js'
+import { problemOf } from './explain.js'
+import { CONNECT_TIMEOUT_MS, KEEP_ALIVE_MS, PoolSockets } from './pool-sockets.js'
 
-/** A server that owes us an answer for so long is not there, and the connection is given up. */
-const ANSWER_TIMEOUT_MS = 5000
-
-/** For a connection, and for all that is asked before the work begins. */
+/** For everything that a queue asks before the work begins. */
 const BEGIN_TIMEOUT_MS = 4500
 
-/** A connection can be lost without a word; a server that is there answers probes. */
-const PROBE_AFTER_MS = 10_000
+interface PoolOptions extends Pick<pg.PoolConfig, 'types'> {
+  /** The most that are open at a time. */
+  readonly connections: number
+  /** How long to wait for a connection when all are in use. */
+  readonly freeTimeoutMs?: number
+  /** Fails statements without an answer for so long. By default, a statement takes as long as it takes. */
+  readonly answerTimeoutMs?: number
+  /** The first statement on each connection, which also finds a server that hangs. */
+  readonly firstStatement?: string
+}
 
 export interface PostgresPool {
   readonly pool: pg.Pool
-  /** Ends every connection, also those to a server that hangs; queries on them fail. */
+  /** Ends every connection, also to a server that hangs; queries on them fail. */
   letGo(): Promise<void>
 }
 
-/** Connects when it is first asked, again when a connection was lost, and never more than so often at a time. */
-export function openPool(
-  { url }: PostgresAddress,
-  schema: string,
-  connections: number,
-  answerTimeoutMs = ANSWER_TIMEOUT_MS,
-): PostgresPool {
+class QuickClient extends pg.Client {
+  constructor(config?: pg.ClientConfig | string) {
+    super(typeof config === 'object' ? { ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS } : config)
+  }
+}
+
+/** Connects on the first query, and reconnects after a lost connection. */
+export function openPool({ url }: PostgresAddress, options: PoolOptions): PostgresPool {
+  const { connections, freeTimeoutMs = BEGIN_TIMEOUT_MS, answerTimeoutMs, firstStatement = 'select 1', types } = options
   const sockets = new PoolSockets()
+  const first = { text: firstStatement, query_timeout: CONNECT_TIMEOUT_MS }
   const pool = new pg.Pool({
     connectionString: url,
     application_name: 'orderctl',
     max: connections,
-    connectionTimeoutMillis: BEGIN_TIMEOUT_MS,
-    query_timeout: answerTimeoutMs,
+    connectionTimeoutMillis: freeTimeoutMs,
     keepAlive: true,
-    keepAliveInitialDelayMillis: PROBE_AFTER_MS,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    Client: QuickClient,
     stream: () => sockets.make(),
-    onConnect: (client) => client.query(`set search_path to ${schema}`),
+    // The pool drops a connection that fails here.
+    onConnect: (client) => client.query(first),
+    ...(answerTimeoutMs !== undefined && { query_timeout: answerTimeoutMs }),
+    ...(types && { types }),
   })
-  // Whoever asks hears of it.
+  // The next query gets the error of a connection that breaks while it is idle, or between two statements.
   pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
   return { pool, letGo: () => sockets.endAfter(pool.end()) }
 }
 
-/** @throws UserError where the answer takes longer than a command may take to begin */
-export async function withinSeconds<Answer>(address: PostgresAddress, question: Promise<Answer>): Promise<Answer> {
-  if (await settledWithin(BEGIN_TIMEOUT_MS, question)) return question
-  throw unreachable(address, 'it does not answer')
+/** A statement of a queue without an answer for so long fails: the server is gone. */
+const QUEUE_ANSWER_TIMEOUT_MS = 5000
+
+/** The pool of a queue, whose tables are in a schema of their own. */
+export function openQueuePool(
+  address: PostgresAddress,
+  schema: string,
+  connections: number,
+  answerTimeoutMs = QUEUE_ANSWER_TIMEOUT_MS,
+): PostgresPool {
+  return openPool(address, { connections, answerTimeoutMs, firstStatement: `set search_path to ${schema}` })
 }
 
-/** What a server tells about itself. */
+/** @throws UserError if the answer takes longer than a command may take to begin */
+export async function withinSeconds<Answer>(address: PostgresAddress, question: Promise<Answer>): Promise<Answer> {
+  if (await settledWithin(BEGIN_TIMEOUT_MS, question)) return question
+  throw new UserError(problemOf({ cause: 'unreachable', reason: 'it does not answer' }, address))
+}
+
 export interface PostgresFacts {
   /** `15.20` */
   readonly version: string
   readonly major: number
   readonly user: string
   readonly database: string
-  /** It follows another server and takes no changes. */
+  /** Follows another server and takes no changes. */
   readonly standby: boolean
   readonly connections: number
   readonly mostConnections: number
@@ -75,4 +100,23 @@ export async function readFacts(pool: pg.Pool): Promise<PostgresFacts> {
   const [facts] = rows
   if (!facts) throw new Error('PostgreSQL said nothing about itself')
   return facts
+}
+
+/** BullMQ's functions need what came with it. */
+const OLDEST_MAJOR = 13
+
+/**
+ * Refuses a server that cannot carry the queue.
+ *
+ * @throws UserError (exit 2; exit 4 for a standby, which may become the primary)
+ */
+export function refuseUnfit({ version, major, standby }: PostgresFacts, address: PostgresAddress): void {
+  if (major < OLDEST_MAJOR) {
+    throw usageError({
+      code: 'postgres_too_old',
+      message: `PostgreSQL ${version} at ${address.name} is too old: the queue needs ${OLDEST_MAJOR} or newer.`,
+      fix: 'Update it, or unset ORDERCTL_QUEUE_URL to work without a server for the queue.',
+    })
+  }
+  if (standby) throw new UserError(problemOf({ cause: 'read_only', reason: 'it is a standby' }, address))
 }

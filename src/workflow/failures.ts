@@ -10,7 +10,7 @@ import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { atOneMoment, inTransaction } from '../database/transaction.js'
-import { inBatches } from '../domain/batches.js'
+import { ALL_ROWS, groupBy, inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { type FailureReason, type OrderStatus, UNSOLD_STATUSES } from '../domain/order.js'
 import { makeDue, waitsForPerson } from '../queue/due-orders.js'
@@ -25,39 +25,20 @@ export interface FailureFilter {
   readonly source?: string | undefined
 }
 
-export interface Failure {
-  readonly reference: string
-  readonly source: string
-  readonly status: OrderStatus
-  readonly reason: FailureReason | null
-  readonly message: string | null
-  readonly attempts: number
-  /** When it ended unsold, or was last asked for without an answer; epoch milliseconds. */
-  readonly failedAt: number
-}
-
 /** The newest first. `total` counts all that match, also those beyond the limit. */
-export async function listFailures(
-  db: Database,
-  filter: FailureFilter,
-  limit?: number,
-): Promise<{ total: number; failures: Failure[] }> {
+export function listFailures(db: Database, filter: FailureFilter, limit = ALL_ROWS) {
   return atOneMoment(db, async (trx) => {
     const listed = failures(trx, filter).where('orders.cleared_at', 'is', null)
     const { total } = await listed.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
     const newest = listed
-      .select((eb) => [
-        'orders.reference',
-        'orders.source',
-        'orders.status',
-        'orders.reason',
-        'orders.message',
-        'orders.attempt as attempts',
-        failedAt(eb).as('failedAt'),
-      ])
-      .orderBy('failedAt', 'desc')
+      .select(['orders.reference as order_id', 'orders.source', 'orders.status', 'orders.reason'])
+      .select((eb) => ['orders.attempt as attempts', failedAt(eb).as('failed_at'), 'orders.message'])
+      .orderBy('failed_at', 'desc')
       .orderBy('orders.id', 'desc')
-    return { total, failures: await (limit === undefined ? newest : newest.limit(limit)).execute() }
+      .limit(limit)
+    // Ended unsold, or was last asked for without an answer.
+    const orders = (await newest.execute()).map((order) => ({ ...order, failed_at: new Date(order.failed_at) }))
+    return { total, orders }
   })
 }
 
@@ -68,22 +49,19 @@ export interface FailureSelection extends FailureFilter {
   /** Only these. A cleared order may be retried if it is named here. */
   readonly ids?: readonly OrderId[] | undefined
   /** The newest so many. */
-  readonly limit?: number | undefined
+  readonly limit?: number
 }
 
-export interface ChosenFailures {
-  /** In the order in which they failed. */
-  readonly ids: readonly OrderId[]
-  /** How many of them failed for which reason; the most frequent first. */
-  readonly byReason: ReadonlyMap<string, number>
-}
-
-/** The failures that the action would change. It changes exactly these, whatever fails in the meantime. */
+/**
+ * The failures that the action would change. It changes exactly these, whatever fails in the meantime.
+ *
+ * @returns their ids in the order in which they failed, and how many failed for each reason, the most frequent first
+ */
 export async function chooseFailures(
   db: Database,
   action: FailureAction,
-  { ids, limit, ...filter }: FailureSelection,
-): Promise<ChosenFailures> {
+  { ids, limit = ALL_ROWS, ...filter }: FailureSelection,
+) {
   let chosen = failures(db, filter)
   if (ids) chosen = chosen.where(isAmong(db, 'orders.id', ids))
   if (!ids || action === 'clear') chosen = chosen.where('orders.cleared_at', 'is', null)
@@ -92,13 +70,11 @@ export async function chooseFailures(
     .select((eb) => ['orders.id', 'orders.reason', failedAt(eb).as('failedAt')])
     .orderBy('failedAt', 'desc')
     .orderBy('orders.id', 'desc')
-  const rows = await (limit === undefined ? newest : newest.limit(limit)).execute()
-  const counts = new Map<string, number>()
-  for (const { reason } of rows) counts.set(reason ?? 'unknown', (counts.get(reason ?? 'unknown') ?? 0) + 1)
-  return {
-    ids: rows.map((row) => row.id).reverse(),
-    byReason: new Map([...counts].sort(([, a], [, b]) => b - a)),
-  }
+    .limit(limit)
+  const rows = await newest.execute()
+  const byReason = groupBy(rows, ({ reason }) => reason ?? 'unknown')
+  const reasons = [...byReason].map(([reason, { length }]) => ({ reason, orders: length }))
+  return { ids: rows.map((row) => row.id).reverse(), reasons: reasons.sort((one, other) => other.orders - one.orders) }
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import type { Schema } from '../database/schema.js'
-import { EXIT, UserError } from '../errors.js'
+import { EXIT, type UserError } from '../errors.js'
 import type { ServerEvent } from '../queue/queue.js'
 
 /** The first pause between two attempts, in milliseconds; each one after a failure is twice as long. */
@@ -125,7 +125,7 @@ async function answers(db: Kysely<Schema>): Promise<boolean> {
 
 /** Undefined for errors that do not pass by themselves. */
 export function passingProblem(error: unknown, database: Config['database']): UserError | undefined {
-  const problem = error instanceof UserError ? error : explainDatabaseError(error, database)
+  const problem = explainDatabaseError(error, database)
   if (!problem?.retryable) return undefined
   return problem.exit === EXIT.unreachable || PASSING.has(problem.code) ? problem : undefined
 }

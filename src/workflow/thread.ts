@@ -3,11 +3,12 @@ import { setInterval } from 'node:timers'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
 import { asError } from '../background.js'
 import type { Config } from '../config/config.js'
-import { connect, type Database, databaseProblem } from '../database/connection.js'
+import { connect, type Database } from '../database/connection.js'
 import { WriteTurn } from '../database/write-turn.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Problem } from '../errors.js'
 import { createGateway } from '../payments/create-gateway.js'
+import { problemIn } from '../servers/explain.js'
 import { type BatchOptions, type BatchProgress, type BatchResult, processBatch } from './batch.js'
 
 /** What every thread of a pool is started with. */
@@ -103,7 +104,7 @@ export default async function run(ids: readonly OrderId[]): Promise<Answered> {
     return { result: await processBatch(await connection(), gateway, ids, batch, progress) }
   } catch (error) {
     const { token } = progress
-    const problem = databaseProblem(error, config.database)
+    const problem = problemIn(error, config.database)
     if (problem) return { problem, token }
     const { message, stack } = asError(error)
     return { message, stack, token }

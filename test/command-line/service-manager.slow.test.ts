@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { describe, expect } from 'vitest'
 import { serviceManager } from '../../src/command-line/service-manager.js'
 import { type Shop, test } from '../support/commands-shop.js'
-import { freePort } from '../support/private-redis.js'
+import { freePort } from '../support/private-process.js'
 import { until } from '../support/until.js'
 import type { Running, Workplace } from '../support/workplace.js'
 
@@ -76,7 +76,7 @@ describe.skipIf(missing.length > 0).concurrent(`systemd (needs ${missing.join(' 
       const systemd = await listen(shop, 'notify', onTestFinished)
       const away = { ORDERCTL_DATABASE_URL: `postgres://shop@127.0.0.1:${await freePort()}/shop` }
       const service = shop.start({ ...systemd.environment, ...away }, command)
-      const status = /^STATUS=waiting: PostgreSQL at .* cannot be reached/
+      const status = /^STATUS=waiting: Cannot reach PostgreSQL at /
       await until(() => systemd.heard.some((one) => status.test(one)))
       expect(systemd.count('EXTEND_TIMEOUT_USEC=120000000')).toBe(1)
       expect(await stop(service)).toBe(130)

@@ -109,7 +109,7 @@ const state: fc.Arbitrary<WatchState> = fc
         ...names.map((name) =>
           fc.record({
             name: fc.constant(name),
-            crossed: fc.constant(true),
+            state: fc.constant('failed' as const),
             value: fc.option(count),
             threshold: count,
             message: trickyText,
@@ -252,7 +252,7 @@ test('a count by status that is old says so', () => {
 describe('alarms', () => {
   const raised = (name: AlarmName): Alarm => ({
     name,
-    crossed: true,
+    state: 'failed',
     value: 1,
     threshold: 1,
     message: `${name} is too high; the alarm is at 1.`,

@@ -1,35 +1,18 @@
 // doctor: what disagrees, and that no password is ever shown. What is wrong with the file is in setup.test.ts.
-import { type AddressInfo, createServer } from 'node:net'
 import { describe, expect } from 'vitest'
-import { HOUR, type Shop, test } from '../support/commands-shop.js'
-
-interface Check {
-  readonly name: string
-  readonly ok: boolean
-  readonly detail: string
-  readonly fix: string | null
-}
-
-async function checksOf(shop: Shop, environment: Record<string, string> = {}): Promise<Check[]> {
-  const { result } = await shop.jsonWith(environment, 'doctor')
-  return (result as { checks: Check[] }).checks
-}
-
-async function failuresOf(shop: Shop, environment: Record<string, string> = {}): Promise<Check[]> {
-  return (await checksOf(shop, environment)).filter((check) => !check.ok)
-}
+import { HOUR, test } from '../support/commands-shop.js'
+import { checksOf, failure, failuresOf } from '../support/doctor.js'
+import { describeWithRedis, redisUrl } from '../support/redis.js'
+import { shiftedClock } from '../support/shifted-clock.js'
 
 describe.concurrent('doctor', () => {
-  test('finds days of another time zone, and says how to go on', async ({ shop }) => {
-    shop.db.exec("insert into settings values ('time_zone', 'Europe/Berlin')")
-    expect(await failuresOf(shop, { ORDERCTL_TIME_ZONE: 'Europe/Berlin' })).toEqual([])
+  test('finds a copy that was cut short, and days of another time zone', async ({ shop }) => {
+    shop.db.exec("insert into settings values ('time_zone', 'Europe/Berlin'), ('copying_from', '/data/old.sqlite')")
+    const copy = failure('copy', /unfinished copy of \/data\/old.sqlite/, /migrate --from sqlite:\/data\/old.sqlite$/)
+    expect(await failuresOf(shop, { ORDERCTL_TIME_ZONE: 'Europe/Berlin' })).toEqual([copy])
     expect(await failuresOf(shop, { ORDERCTL_TIME_ZONE: 'Asia/Tokyo' })).toEqual([
-      {
-        name: 'time zone',
-        ok: false,
-        detail: expect.stringMatching(/Europe\/Berlin.*Asia\/Tokyo/),
-        fix: expect.stringMatching(/ORDERCTL_TIME_ZONE=Europe\/Berlin.*orderctl rebuild kpis/),
-      },
+      copy,
+      failure('time zone', /Europe\/Berlin.*Asia\/Tokyo/, /orderctl rebuild kpis.*ORDERCTL_TIME_ZONE=Europe\/Berlin/),
     ])
   })
 
@@ -38,80 +21,58 @@ describe.concurrent('doctor', () => {
     note.run(Date.now() - HOUR)
     expect(await failuresOf(shop)).toEqual([])
     note.run(Date.now() + HOUR)
-    expect(await failuresOf(shop)).toEqual([
-      expect.objectContaining({
-        name: 'clock of the database',
-        detail: expect.stringMatching(/3[56]\d\d\.\d s ahead/),
-      }),
-    ])
-  })
-
-  test('finds stock that is held although nobody waits for it any more', async ({ shop }) => {
-    const [first, second] = [shop.product('A', { reserved: 3 }), shop.product('B', { reserved: 1 })]
-    const hold = shop.db.prepare('insert into stock_reservations values (?, ?, ?, 1, ?)')
-    const long = shop.order('1', { status: 'reserved' })
-    hold.run(long, 1, first, Date.now() - HOUR)
-    hold.run(long, 1, second, Date.now() - HOUR)
-    hold.run(shop.order('2', { status: 'reserved' }), 1, first, Date.now() + HOUR)
-    // The gateway may have taken the money for this one.
-    hold.run(shop.waitingOrder('3'), 1, first, Date.now() - HOUR)
-
-    const found = (await failuresOf(shop)).find(({ name }) => name === 'expired reservations')
-    expect(found).toMatchObject({
-      detail: expect.stringMatching(/^1 orders? /),
-      fix: expect.stringContaining('orderctl schedule run reservations'),
-    })
-    expect((await shop.run('schedule', 'run', 'reservations')).code).toBe(0)
-    expect((await failuresOf(shop)).map(({ name }) => name)).toEqual(['waiting for a person', 'alarms'])
+    expect(await failuresOf(shop)).toEqual([failure('clock of the database', /3[56]\d\d\.\d s ahead/, /timedatectl/)])
   })
 
   test('finds a setting whose name is mistyped in the environment', async ({ shop }) => {
     const said = { ORDERCTL_TIMEZONE: 'Europe/Berlin', ORDERCTL_BACH_SIZE: '5', ORDERCTL_DATA_DIR: shop.folder }
     expect(await failuresOf(shop, said)).toEqual([
-      {
-        name: 'configuration',
-        ok: false,
-        detail: expect.stringMatching(/ORDERCTL_TIMEZONE, ORDERCTL_BACH_SIZE is set/),
-        fix: 'Write ORDERCTL_TIME_ZONE instead of ORDERCTL_TIMEZONE, ORDERCTL_BATCH_SIZE instead of ORDERCTL_BACH_SIZE.',
-      },
+      failure(
+        'configuration',
+        / ORDERCTL_TIMEZONE, ORDERCTL_BACH_SIZE, which is/,
+        /^Write ORDERCTL_TIME_ZONE instead of ORDERCTL_TIMEZONE, ORDERCTL_BATCH_SIZE instead of ORDERCTL_BACH_SIZE\.$/,
+      ),
     ])
   })
 
-  test('finds a Redis whose clock is another', async ({ shop, onTestFinished }) => {
-    const redis = await startClock(Date.now() - HOUR)
-    onTestFinished(() => redis.close())
-    const environment = { ORDERCTL_REDIS_URL: redis.url, ORDERCTL_QUEUE_URL: 'embedded' }
-    expect(await failuresOf(shop, environment)).toEqual([
-      {
-        name: 'redis',
-        ok: false,
-        detail: expect.stringMatching(/clocks 3[56]\d\d\.\d s apart/),
-        fix: expect.stringContaining('timedatectl'),
-      },
+  test('lists failures first, then what was skipped, then the rest', async ({ newShop: shop }) => {
+    const { code, stdout } = await shop.runWith({ ORDERCTL_BACH_SIZE: '5' }, 'doctor')
+    expect(code).toBe(1)
+    const lines = stdout.trimEnd().split('\n')
+    const skipped = ['permissions', 'disk', 'integrity', 'copy', 'time', 'clock', 'queue', 'imports', 'alarms']
+    expect(lines.map((line) => line.split(/ +/, 2).join(' '))).toEqual([
+      ...['FAILED configuration', ' Next:', 'FAILED database', ' Next:'],
+      ...skipped.map((name) => `skipped ${name}`),
+      'ok sqlite',
+    ])
+    expect(lines[3]).toMatch(/^ +Next: Run `orderctl import FILE`, which creates it/)
+    expect(lines[4]).toMatch(/^skipped +permissions +could not be checked because "database" failed$/)
+  })
+
+  test('names the work that is well in one line', async ({ shop }) => {
+    const { code, stdout } = await shop.run('doctor')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/\nok +work +queue, imports, wait, failure_rate, unresolved, stale_workers, schedule\n$/)
+    expect(stdout).not.toMatch(/FAILED|skipped|Next/)
+  })
+
+  test('skips what it would ask of a queue that is away', async ({ shop }) => {
+    const checks = await checksOf(shop, { ORDERCTL_QUEUE_URL: 'redis://127.0.0.1:1' })
+    expect(checks.filter(({ name }) => name.startsWith('queue'))).toEqual([
+      failure('queue server', /^Redis at 127\.0\.0\.1:1 cannot be reached/, /^Start it/),
+      { name: 'queue', ok: true, skipped: true, detail: expect.stringContaining('"queue server" failed'), fix: null },
     ])
   })
 })
 
-/** As much of a Redis as doctor talks to, with a clock that stands still. */
-async function startClock(now: number): Promise<{ url: string; close(): void }> {
-  const info = 'redis_version:7.2.0\r\nused_memory:1000000\r\nmaxmemory:0\r\nmaxmemory_policy:noeviction\r\n'
-  const second = String(Math.floor(now / 1000))
-  const answers: Record<string, string> = {
-    info: `$${info.length}\r\n${info}\r\n`,
-    ping: '+PONG\r\n',
-    time: `*2\r\n$${second.length}\r\n${second}\r\n$1\r\n0\r\n`,
-  }
-  const server = createServer((socket) => {
-    socket.on('error', () => undefined)
-    // A command is a line `*2`, then for each word its length and itself; none of these is cut by the network.
-    socket.on('data', (data) => {
-      for (const [, word = ''] of data.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)\r\n/g))
-        socket.write(answers[word.toLowerCase()] ?? '+OK\r\n')
-    })
+describeWithRedis('doctor', () => {
+  test('finds a Redis whose clock is another', async ({ shop }) => {
+    const environment = { ORDERCTL_REDIS_URL: `${redisUrl}`, ORDERCTL_QUEUE_URL: 'embedded', ...shiftedClock(60) }
+    expect(await failuresOf(shop, environment)).toEqual([
+      failure('redis', /The clock of the Redis server is 3[56]\d\d\.\d s behind/, /timedatectl/),
+    ])
   })
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
-  return { url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => void server.close() }
-}
+})
 
 const SECRET = 'geheim'
 

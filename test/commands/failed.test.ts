@@ -1,80 +1,17 @@
-// The list of failures, and what a person does about them.
+// What a person does about failures.
 import { describe, expect } from 'vitest'
-import { HOUR, test } from '../support/commands-shop.js'
+import { type Shop, test } from '../support/commands-shop.js'
 
-const ONE_EACH = [
+const fail = (shop: Shop, ...references: string[]) => {
+  for (const reference of references) shop.order(reference, { status: 'failed', reason: 'out_of_stock' })
+}
+const decline = (shop: Shop, ...references: string[]) => {
+  for (const reference of references) shop.order(reference, { status: 'rolled_back', reason: 'declined' })
+}
+const ONE_EACH = expect.arrayContaining([
   { reason: 'out_of_stock', orders: 1 },
   { reason: 'declined', orders: 1 },
-]
-
-describe.concurrent('failed list', () => {
-  test('shows what failed and what waits for a person, the newest first, without what was cleared', async ({
-    shop,
-  }) => {
-    const now = Date.now()
-    shop.order('1001', { status: 'failed', reason: 'out_of_stock', message: 'two short', settledAt: now - 3 * HOUR })
-    shop.order('1002', { status: 'rolled_back', reason: 'declined', attempt: 2, settledAt: now - HOUR })
-    shop.waitingOrder('1003', now - 2 * HOUR)
-    shop.order('1004', { status: 'failed', reason: 'out_of_stock', clearedAt: now })
-    shop.order('1005', { status: 'completed' })
-    shop.order('1006')
-
-    const { code, result } = await shop.json('failed', 'list')
-
-    expect(code).toBe(0)
-    expect(result).toEqual({
-      total: 3,
-      orders: [
-        {
-          order_id: '1002',
-          source: 'default',
-          status: 'rolled_back',
-          reason: 'declined',
-          message: null,
-          attempts: 2,
-          failed_at: new Date(now - HOUR).toISOString(),
-        },
-        expect.objectContaining({
-          order_id: '1003',
-          status: 'payment_processing',
-          reason: 'payment_unknown',
-          failed_at: new Date(now - 2 * HOUR).toISOString(),
-        }),
-        expect.objectContaining({ order_id: '1001', message: 'two short' }),
-      ],
-    })
-  })
-
-  test('narrows by reason, time, product and source; the total counts beyond the limit', async ({ shop }) => {
-    const now = Date.now()
-    shop.order('1', { status: 'failed', reason: 'out_of_stock', sku: 'A', settledAt: now - 30 * HOUR })
-    shop.order('2', { status: 'failed', reason: 'out_of_stock', sku: 'B', settledAt: now - HOUR })
-    shop.order('3', { status: 'rolled_back', reason: 'declined', source: 'shop-b', settledAt: now - 2 * HOUR })
-    const ids = async (...filter: string[]) => {
-      const { result } = await shop.json('failed', 'list', ...filter)
-      const list = result as { total: number; orders: { order_id: string }[] }
-      return [list.total, ...list.orders.map((order) => order.order_id)]
-    }
-    const day = new Date(now - 30 * HOUR).toISOString().slice(0, 10)
-
-    const found = await Promise.all([
-      ids('--reason', 'declined', '--source', 'shop-b'),
-      ids('--since', '24h', '--limit', '1'),
-      ids('--since', day, '--sku', 'A'),
-    ])
-
-    expect(found).toEqual([
-      [1, '3'],
-      [2, '2'],
-      [1, '1'],
-    ])
-  })
-
-  test('says what to do where nothing failed', async ({ shop }) => {
-    const empty = await shop.run('failed', 'list')
-    expect(empty).toMatchObject({ code: 0, stdout: '', stderr: expect.stringContaining('orderctl orders list') })
-  })
-})
+])
 
 describe.concurrent('failed retry', () => {
   test('gives failed orders a new attempt, and asks again under the same key where the outcome is unknown', async ({
@@ -100,7 +37,7 @@ describe.concurrent('failed retry', () => {
 
   test('changes the named orders without a question, and leaves the others as they are', async ({ shop }) => {
     shop.order('1001', { status: 'failed', reason: 'out_of_stock', clearedAt: 5 })
-    shop.order('1002', { status: 'failed', reason: 'out_of_stock' })
+    fail(shop, '1002')
     shop.order('1003', { status: 'completed' })
 
     const { code, stderr } = await shop.run('failed', 'retry', '1001', '1003')
@@ -113,19 +50,19 @@ describe.concurrent('failed retry', () => {
   })
 
   test('reports what it matched and changed; a dry run changes nothing', async ({ shop }) => {
-    shop.order('1001', { status: 'failed', reason: 'out_of_stock' })
-    shop.order('1002', { status: 'rolled_back', reason: 'declined' })
+    fail(shop, '1001')
+    decline(shop, '1002')
 
     const dry = await shop.json('failed', 'retry', '--all', '--dry-run')
     const real = await shop.json('failed', 'retry', '--reason', 'declined', '--yes')
 
-    expect(dry.result).toEqual({ matched: 2, changed: 0, reasons: expect.arrayContaining(ONE_EACH) })
+    expect(dry.result).toEqual({ matched: 2, changed: 0, reasons: ONE_EACH })
     expect(real.result).toEqual({ matched: 1, changed: 1, reasons: [{ reason: 'declined', orders: 1 }] })
     expect(shop.row('1001')).toMatchObject({ status: 'failed', attempt: 1 })
   })
 
   test('shows first how many orders it is about for which reason, the most frequent first', async ({ shop }) => {
-    for (const reference of ['1', '2', '3']) shop.order(reference, { status: 'rolled_back', reason: 'declined' })
+    decline(shop, '1', '2', '3')
     for (const reference of ['4', '5']) shop.order(reference, { status: 'rolled_back', reason: 'expired' })
     shop.waitingOrder('6')
 
@@ -140,33 +77,30 @@ describe.concurrent('failed retry', () => {
   })
 
   test('asks with the preview in sight, and changes nothing unless the answer is yes', async ({ shop }) => {
-    shop.order('1001', { status: 'rolled_back', reason: 'declined' })
+    decline(shop, '1001')
     const unsure = await shop.atTerminal('n', 'failed', 'retry', '--all')
     expect(unsure.screen).toMatch(/declined +│ +1 │[\s\S]*Retry 1 order\? \[y\/N\]/)
     expect(unsure.code).toBe(1)
     expect(shop.row('1001')).toMatchObject({ status: 'rolled_back', attempt: 1 })
 
-    const sure = await shop.atTerminal('y', 'failed', 'retry', '--all')
-    expect(sure.code).toBe(0)
+    expect((await shop.atTerminal('y', 'failed', 'retry', '--all')).code).toBe(0)
     expect(shop.row('1001')).toMatchObject({ status: 'pending', attempt: 2 })
   })
 
   test('changes nothing where the choice is unclear', async ({ shop }) => {
-    shop.order('1001', { status: 'failed', reason: 'out_of_stock' })
+    fail(shop, '1001', '1002')
     shop.order('1001', { status: 'failed', reason: 'out_of_stock', source: 'shop-b' })
-    shop.order('1002', { status: 'failed', reason: 'out_of_stock' })
 
-    const [nothing, unasked, unknown, ambiguous] = await Promise.all([
-      shop.run('failed', 'retry'),
-      shop.run('failed', 'retry', '--all'),
-      shop.run('failed', 'retry', '1002', '4711'),
-      shop.run('failed', 'retry', '1001'),
-    ])
-
-    expect(nothing).toMatchObject({ code: 2, stderr: expect.stringContaining('--all') })
-    expect(unasked).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') })
-    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining('no order 4711') })
-    expect(ambiguous).toMatchObject({ code: 2, stderr: expect.stringContaining('default, shop-b') })
+    for (const [choice, code, said] of [
+      [[], 2, '--all'],
+      [['--all'], 2, '--yes'],
+      [['--all', '1002'], 2, 'Leave out one of the two'],
+      [['1002', '4711'], 1, 'no order 4711'],
+      [['1001'], 2, 'default, shop-b'],
+    ] as const) {
+      const refused = await shop.run('failed', 'retry', ...choice)
+      expect(refused).toMatchObject({ code, stderr: expect.stringContaining(said) })
+    }
     expect(shop.value("select count(*) from orders where status = 'failed'")).toBe(3)
 
     const chosen = await shop.json('failed', 'retry', '1001', '--source', 'shop-b')
@@ -175,17 +109,15 @@ describe.concurrent('failed retry', () => {
   })
 })
 
-describe.concurrent('failed clear', () => {
-  test('takes orders off the list and keeps them; who waits for a person stays on it', async ({ shop }) => {
-    shop.order('1001', { status: 'failed', reason: 'out_of_stock' })
-    shop.order('1002', { status: 'rolled_back', reason: 'declined' })
-    shop.waitingOrder('1003')
+test('failed clear takes orders off the list and keeps them; who waits for a person stays on it', async ({ shop }) => {
+  fail(shop, '1001')
+  decline(shop, '1002')
+  shop.waitingOrder('1003')
 
-    const { result } = await shop.json('failed', 'clear', '--all', '--yes')
-    const list = await shop.json('failed', 'list')
+  const { result } = await shop.json('failed', 'clear', '--all', '--yes')
+  const list = await shop.json('failed', 'list')
 
-    expect(result).toEqual({ matched: 2, changed: 2, reasons: expect.arrayContaining(ONE_EACH) })
-    expect(list.result).toMatchObject({ total: 1, orders: [{ order_id: '1003' }] })
-    expect(shop.row('1002')).toMatchObject({ status: 'rolled_back', reason: 'declined' })
-  })
+  expect(result).toEqual({ matched: 2, changed: 2, reasons: ONE_EACH })
+  expect(list.result).toMatchObject({ total: 1, orders: [{ order_id: '1003' }] })
+  expect(shop.row('1002')).toMatchObject({ status: 'rolled_back', reason: 'declined' })
 })

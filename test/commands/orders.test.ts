@@ -1,40 +1,9 @@
-// The list of orders, and one order whole.
+// One order with all that belongs to it.
 import { describe, expect } from 'vitest'
 import { test } from '../support/commands-shop.js'
 
-describe.concurrent('orders', () => {
-  test('list: the newest order date first, narrowed by status, customer, day and source', async ({ shop }) => {
-    shop.order('1', { day: '2025-01-10' })
-    shop.order('2', { day: '2025-03-01', customer: 'C-2', status: 'completed' })
-    shop.order('3', { day: '2025-02-01', source: 'shop-b' })
-    const ids = async (...filter: string[]) => {
-      const { result } = await shop.json('orders', 'list', ...filter)
-      const list = result as { total: number; orders: { order_id: string }[] }
-      return [list.total, ...list.orders.map((order) => order.order_id)]
-    }
-
-    const found = await Promise.all([
-      ids('--limit', '2'),
-      ids('--customer', 'C-1', '--since', '2025-02-01'),
-      ids('--source', 'shop-b', '--status', 'pending'),
-    ])
-
-    expect(found).toEqual([
-      [3, '2', '3'],
-      [1, '3'],
-      [1, '3'],
-    ])
-  })
-
-  test('list: amounts are numbers, and a formula is quoted for spreadsheets', async ({ shop }) => {
-    shop.order('=1+1')
-    const csv = await shop.run('orders', 'list', '--csv')
-    const { result } = await shop.json('orders', 'list')
-    expect(result).toMatchObject({ orders: [{ customer_id: 'C-1', total: 25, currency: 'USD', status: 'pending' }] })
-    expect(csv.stdout).toContain("\n'=1+1,default,")
-  })
-
-  test('show: lines, reservations, payments, import and times, as text and as JSON', async ({ shop }) => {
+describe.concurrent('orders show', () => {
+  test('lines, reservations, payments, import and times, as text and as JSON', async ({ shop }) => {
     const order = shop.order('1001', {
       status: 'rolled_back',
       reason: 'declined',
@@ -72,7 +41,7 @@ describe.concurrent('orders', () => {
     expect(text.stdout).not.toContain('\u001b')
   })
 
-  test('show: an order that is not there, or that two shops have', async ({ shop }) => {
+  test('an order that is not there, or that two shops have', async ({ shop }) => {
     shop.order('1001')
     shop.order('1001', { source: 'shop-b' })
     const [unknown, ambiguous] = await Promise.all([

@@ -80,7 +80,7 @@ describeWithRedis(
       const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1]
       redis.disconnect()
       const { result } = await shop.jsonWith(environment, 'doctor')
-      const check = (result as { checks: { name: string }[] }).checks.find(({ name }) => name === 'redis')
+      const check = (result as { checks: { name: string }[] }).checks.find(({ name }) => name === 'queue server')
       expect(check).toMatchObject({ ok: true, fix: null })
       expect(JSON.stringify(check)).toMatch(
         new RegExp(`(Redis|Valkey) .*${version ?? 'x'}?.* MB used .*noeviction, round trip \\d+\\.\\d ms`),
@@ -124,7 +124,7 @@ describeWithRedis(
       const status = await shop.runWith(AWAY, 'status')
       expect(status).toMatchObject({
         code: 0,
-        stderr: expect.stringMatching(/Redis at 127\.0\.0\.1:1\/3 cannot be reached/),
+        stderr: expect.stringMatching(/Cannot reach Redis at 127\.0\.0\.1:1\/3/),
       })
       const { result } = await shop.jsonWith(AWAY, 'status')
       expect(result).toMatchObject({ queue: { paused: null, transport: null }, orders: { completed: 1 } })

@@ -5,33 +5,10 @@ import { expect } from 'vitest'
 import { describeOnServerEngines, type EnginePlace } from '../support/engine-place.js'
 import { shiftedClock } from '../support/shifted-clock.js'
 import { until } from '../support/until.js'
-import { csv, line } from '../support/workplace.js'
+import { completed, expectEachChargedOnce, inHand, SLOW, singles } from './drains.js'
 
-const ALL_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
-/** Slow enough that a test can step in, with leases that end soon. */
-const SLOW = {
-  ...ALL_CAPTURED,
-  ORDERCTL_PAYMENT_LATENCY_MS: '150',
-  ORDERCTL_BATCH_SIZE: '20',
-  ORDERCTL_LEASE_MS: '1500',
-}
-
-/** A batch that was taken in hand is charged for so long that no transaction is open when a test stops the worker. */
+/** A claimed batch is charged for so long that no transaction is open when a test stops the worker. */
 const LONG_CHARGES = { ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '1000' }
-
-function singles(count: number): string {
-  return csv(...Array.from({ length: count }, (_, index) => line({ order: `A-${index}`, sku: `S-${index % 7}` })))
-}
-
-const completed = (place: EnginePlace) => place.value("select count(*) from orders where status = 'completed'")
-const inHand = (place: EnginePlace) => place.value('select count(*) from due_orders where lease_token is not null')
-
-async function expectEachChargedOnce(place: EnginePlace, orders: number): Promise<void> {
-  expect(await place.statuses()).toEqual({ completed: orders })
-  expect(await place.value("select count(*) from payments where status = 'captured'")).toBe(orders)
-  expect(await place.value('select sum(orders) from sales_by_customer')).toBe(orders)
-  await place.expectAuditClean()
-}
 
 describeOnServerEngines(
   'a worker',
@@ -39,7 +16,7 @@ describeOnServerEngines(
     test('killed in mid-drain is made up for by another, and every order is charged once', async ({ place }) => {
       await place.importing(singles(600))
       const first = place.start(SLOW, 'work', '--drain')
-      await until(async () => Number(await completed(place)) > 0)
+      await until(async () => (await completed(place)) > 0)
       first.child.kill('SIGKILL')
       await first.ended
       expect(await inHand(place)).toBeGreaterThan(0)
@@ -52,7 +29,7 @@ describeOnServerEngines(
       await place.importing(singles(80))
       const brief = { ...LONG_CHARGES, ORDERCTL_LEASE_MS: '500' }
       const sleeper = place.start(brief, 'work', '--max-orders', '20', '--concurrency', '1')
-      await until(async () => Number(await inHand(place)) > 0)
+      await until(async () => (await inHand(place)) > 0)
       sleeper.child.kill('SIGSTOP')
       // Meanwhile another one takes over, and is told that all charges are declined.
       const other = await place.runWith({ ...brief, ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }, 'work', '--drain')
@@ -72,7 +49,7 @@ describeOnServerEngines(
       await countTakings(place, engine)
       const patient = { ...LONG_CHARGES, ORDERCTL_LEASE_MS: '120000' }
       const behind = place.start({ ...patient, ...shiftedClock(-10) }, 'work', '--drain', '--concurrency', '1')
-      await until(async () => Number(await inHand(place)) > 0)
+      await until(async () => (await inHand(place)) > 0)
       behind.child.kill('SIGSTOP')
       const ahead = place.start({ ...patient, ...shiftedClock(10) }, 'work', '--concurrency', '10')
       await until(async () => (await place.value("select count(*) from orders where status = 'pending'")) === 0)
@@ -88,7 +65,7 @@ describeOnServerEngines(
     test('whose clock is ten minutes ahead loses its orders when it dies, as soon as any other', async ({ place }) => {
       await place.importing(singles(100))
       const ahead = place.start({ ...SLOW, ...shiftedClock(10) }, 'work', '--concurrency', '2')
-      await until(async () => Number(await inHand(place)) > 0)
+      await until(async () => (await inHand(place)) > 0)
       ahead.child.kill('SIGKILL')
       await ahead.ended
       expect(await inHand(place)).toBeGreaterThan(0)

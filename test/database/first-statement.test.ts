@@ -3,8 +3,8 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { connect } from '../../src/database/connection.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
-import { CutProxy, type Loss } from '../support/cut-proxy.js'
 import { describeOnServerEngines } from '../support/engine-place.js'
+import { CutProxy, type Loss } from '../support/proxy.js'
 
 /** What a connection is asked before it is used. */
 const FIRST = { postgres: /select 1\0/, mysql: /set session/ } as const
@@ -13,13 +13,9 @@ describeOnServerEngines('a connection that is lost at its first statement', (tes
   for (const loss of ['reset', 'end'] as const satisfies readonly Loss[]) {
     for (const when of ['before', 'after'] as const) {
       test(`fails one statement and leaves the pool (${loss} ${when} it)`, async ({ place, onTestFinished }) => {
-        const url = new URL(place.databaseUrl)
-        const host = url.hostname
-        const port = Number(url.port || (engine === 'postgres' ? 5432 : 3306))
-        const proxy = await CutProxy.open({ protocol: engine, host, port }, { at: FIRST[engine], when, loss })
+        const proxy = await CutProxy.cutting(engine, place.databaseUrl, { at: FIRST[engine], when, loss })
         onTestFinished(() => proxy.close())
-        const through = Object.assign(url, { hostname: '127.0.0.1', port: String(proxy.port) }).href
-        const db = await connect(readDatabaseAddress(through), { connections: 1 })
+        const db = await connect(readDatabaseAddress(proxy.url), { connections: 1 })
         const one = sql<{ one: number }>`select 1 as one`
         await expect(one.execute(db)).rejects.toThrow()
         expect(proxy.hasCut).toBe(true)

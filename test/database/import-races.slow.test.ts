@@ -1,9 +1,10 @@
 // Imports on a server that meet each other, or workers, in the middle of their transactions.
 
-import type { Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import { expect } from 'vitest'
 import type { Schema } from '../../src/database/schema.js'
 import type { Day } from '../../src/domain/business-day.js'
+import type { ImportId } from '../../src/domain/ids.js'
 import type { Currency } from '../../src/domain/money.js'
 import { EXIT } from '../../src/errors.js'
 import { packChunk } from '../../src/import/chunk-rows.js'
@@ -11,7 +12,7 @@ import { beginRun, insertRun, removeUnusedNames, takeBack } from '../../src/impo
 import { storeChunk } from '../../src/import/store.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
 import { describeOnServerEngines, type EnginePlace } from '../support/engine-place.js'
-import { besideInHand, untilSomeoneWaits } from '../support/locks.js'
+import { besideInHand, whileInHand } from '../support/locks.js'
 import { csv, line } from '../support/workplace.js'
 
 describeOnServerEngines('two imports', (test) => {
@@ -19,40 +20,33 @@ describeOnServerEngines('two imports', (test) => {
     const wanted = { source: 'web', file: '/orders.csv', resume: true }
     const { id } = await insertRun(place.db, wanted)
     await place.rows(`update imports set pid = ${NO_PROCESS}`)
-    const resumed = await place.db.transaction().execute(async (last) => {
-      await last.updateTable('imports').set({ byte_offset: 4711 }).where('id', '=', id).execute()
-      const begin = beginRun(place.db, wanted)
-      await untilSomeoneWaits(place)
-      return { begin }
-    })
-    expect(await resumed.begin).toMatchObject({ kind: 'begun', run: { id, byte_offset: 4711 } })
+    const resumed = await whileInHand(
+      place,
+      (last) => last.updateTable('imports').set({ byte_offset: 4711 }).where('id', '=', id).execute(),
+      () => beginRun(place.db, wanted),
+    )
+    expect(resumed).toMatchObject({ kind: 'begun', run: { id, byte_offset: 4711 } })
   })
 
   test('one does not take away the customer and the product that the other names', async ({ place }) => {
     const { first, second } = await withNamesOfNoOrder(place)
-    const removal = await place.db.transaction().execute(async (storing) => {
-      await storeChunk(storing, anOrder(), { importId: second, source: 'till', initialStock: 5, now: 1 })
-      const removal = place.db.transaction().execute((removing) => removeUnusedNames(removing, first))
-      await untilSomeoneWaits(place)
-      return { removal }
-    })
-    expect(await removal.removal).toBe(0)
+    const removed = await whileInHand(
+      place,
+      (storing) => storeAnOrder(storing, second),
+      () => place.db.transaction().execute((removing) => removeUnusedNames(removing, first)),
+    )
+    expect(removed).toBe(0)
     await expectOneWholeOrder(place)
   })
 
   test('one adds the customer and the product anew that the other takes away', async ({ place }) => {
     const { first, second } = await withNamesOfNoOrder(place)
-    const stored = await place.db.transaction().execute(async (removing) => {
-      expect(await removeUnusedNames(removing, first)).toBe(1)
-      const stored = place.db
-        .transaction()
-        .execute((storing) =>
-          storeChunk(storing, anOrder(), { importId: second, source: 'till', initialStock: 5, now: 1 }),
-        )
-      await untilSomeoneWaits(place)
-      return { stored }
-    })
-    expect(await stored.stored).toEqual({ orders: 1, lines: 1, productsCreated: 1 })
+    const stored = await whileInHand(
+      place,
+      async (removing) => expect(await removeUnusedNames(removing, first)).toBe(1),
+      () => place.db.transaction().execute((storing) => storeAnOrder(storing, second)),
+    )
+    expect(stored).toEqual({ orders: 1, lines: 1, productsCreated: 1 })
     await expectOneWholeOrder(place)
   })
 })
@@ -78,7 +72,7 @@ describeOnServerEngines('workers beside an import', (test) => {
   test('are not kept waiting by its end', async ({ place }) => {
     await place.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
     const run = await insertRun(place.db, { source: 'default', file: '/again.csv' })
-    await storeChunk(place.db, anOrder(), { importId: run.id, source: 'default', initialStock: 5, now: 1 })
+    await storeAnOrder(place.db, run.id, 'default')
     const { code, stderr } = await besideInHand(
       place,
       async (ending) => {
@@ -93,7 +87,7 @@ describeOnServerEngines('workers beside an import', (test) => {
 
   test('do not keep one waiting that takes back what another left half done', async ({ place }) => {
     const cutOff = await insertRun(place.db, { source: 'till', file: '/till.csv' })
-    await storeChunk(place.db, anOrder(), { importId: cutOff.id, source: 'till', initialStock: 5, now: 1 })
+    await storeAnOrder(place.db, cutOff.id)
     await place.importing(csv(...MANY))
     await besideInHand(
       place,
@@ -123,21 +117,22 @@ const NO_PROCESS = 2 ** 30
 async function withNamesOfNoOrder(place: EnginePlace) {
   const { id: first } = await insertRun(place.db, { source: 'web', file: '/web.csv' })
   const { id: second } = await insertRun(place.db, { source: 'till', file: '/till.csv' })
-  await storeChunk(place.db, anOrder(), { importId: first, source: 'web', initialStock: 5, now: 1 })
+  await storeAnOrder(place.db, first, 'web')
   await place.db.deleteFrom('order_lines').execute()
   await place.db.deleteFrom('orders').execute()
   return { first, second }
 }
 
-function anOrder() {
+function storeAnOrder(db: Kysely<Schema>, importId: ImportId, source = 'till') {
   const order = { reference: 'A-1', customer_id: 'C-1', ordered_at: '2025-01-15T10:00:00', total: 1000 }
-  return packChunk({
+  const chunk = packChunk({
     customers: [{ customer_id: 'C-1', name: 'Ann' }],
     products: [{ sku: 'S-1', name: 'Widget' }],
     orders: [{ ...order, business_day: '2025-01-15' as Day, currency: 'USD' as Currency }],
     lines: [{ reference: 'A-1', line_number: 2, sku: 'S-1', quantity: 1, unit_price: 100_000, total: 1000 }],
     spoiled: [],
   })
+  return storeChunk(db, chunk, { importId, source, initialStock: 5, now: 1 })
 }
 
 async function expectOneWholeOrder(place: EnginePlace): Promise<void> {

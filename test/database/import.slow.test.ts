@@ -1,5 +1,5 @@
-// What an import stores, on every database alike: which texts are the same, how long they may be, what is a duplicate, and
-// what is left of an import that was killed or given up. All figures are worked out by hand.
+// What an import stores, on every database alike: what is a duplicate, and what is left of an import that was killed or given
+// up. All figures are worked out by hand; names.test.ts is about texts.
 import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
 import { describeOnEngines, type EnginePlace } from '../support/engine-place.js'
@@ -8,80 +8,9 @@ import { slowChunks } from '../support/slow-chunks.js'
 import { until } from '../support/until.js'
 import { csv, line } from '../support/workplace.js'
 
-/** The names by the ids in the column given. */
-const named = (rows: Record<string, unknown>[], column: string) =>
-  Object.fromEntries(rows.map((row) => [row[column], row['name']]))
-
-const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`
-
 describeOnEngines(
   'an import',
   (test, engine) => {
-    test('keeps every text as it came, and those apart that only look alike', async ({ place }) => {
-      const names = [
-        'O\'Neill "Bob" \\ Co',
-        'back\\',
-        '😀👩‍👩‍👧 𝒳',
-        'straße',
-        'STRASSE',
-        'ça',
-        'c\u0327a',
-        '%_;--',
-        '{"a":[1]}',
-      ]
-      // Of 100 and 255 letters, the longest that are let in, of four bytes each: a surrogate pair counts as two.
-      const longId = '𝒳'.repeat(50)
-      const longName = '😀'.repeat(127)
-      const skus = [
-        'abc',
-        'ABC',
-        'Abc',
-        'ß',
-        'ss',
-        'é',
-        'e',
-        'e\u0301',
-        ...names.map((_, index) => `N-${index}`),
-        longId,
-      ]
-      const lines = skus.map((sku, index) =>
-        line({
-          order: sku,
-          customer: sku,
-          sku,
-          name: quoted(names[index] ?? longName),
-          product: quoted(names[index - 8] ?? longName),
-        }),
-      )
-      place.file('orders.csv', csv(...lines, line({ order: 'MULTILINE', name: quoted('two\nlines\tand a tab') })))
-      const { code, told } = await importJson(place, 'orders.csv')
-      expect(code).toBe(0)
-      expect(countsOf(told)).toEqual({
-        rows: skus.length + 1,
-        orders: skus.length + 1,
-        imported: skus.length + 1,
-        duplicates: 0,
-        conflicts: 0,
-        rejected: 0,
-        products_created: skus.length + 1,
-        published: skus.length + 1,
-      })
-      const customers = await place.rows('select customer_id, name from customers')
-      expect(named(customers, 'customer_id')).toEqual({
-        ...Object.fromEntries(skus.map((sku, index) => [sku, names[index] ?? longName])),
-        'C-1': 'two\nlines\tand a tab',
-      })
-      expect(named(await place.rows('select sku, name from products'), 'sku')).toEqual({
-        ...Object.fromEntries(skus.map((sku, index) => [sku, names[index - 8] ?? longName])),
-        'S-1': 'Widget',
-      })
-
-      const again = await importJson(place, 'orders.csv')
-      expect(again.code).toBe(0)
-      expect(again.told).toMatchObject({ imported: 0, duplicates: skus.length + 1, conflicts: 0, products_created: 0 })
-      await place.expectAuditClean()
-    })
-
     test('counts duplicates, conflicts and bad lines, and leaves what was stored', async ({ place }) => {
       const two = (order: string, change: Parameters<typeof line>[0] = {}) => [
         line({ order, sku: 'S-1' }),

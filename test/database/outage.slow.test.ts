@@ -1,71 +1,58 @@
-// A server that goes away and comes back while orders and lines are on their way to it.
+// Servers that go away, or take no changes, and come back while orders and lines are on their way to them.
 import { sql } from 'kysely'
 import { expect } from 'vitest'
+import { askServer } from '../support/ask-server.js'
+import type { ServerEngine } from '../support/database-servers.js'
 import { describeOnServerEngines, type EnginePlace } from '../support/engine-place.js'
 import { countsOf, importJson } from '../support/orders-file.js'
 import { describeOnPrivateServers } from '../support/private-servers.js'
-import { SilentProxy } from '../support/silent-proxy.js'
+import { CutProxy, TcpProxy } from '../support/proxy.js'
 import { quickChunks, slowChunks } from '../support/slow-chunks.js'
 import { until } from '../support/until.js'
 import { csv, line } from '../support/workplace.js'
+import { completed, expectEachChargedOnce, expectToldOnce, SLOW, singles } from './drains.js'
 
-const SLOW = {
-  ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
-  ORDERCTL_PAYMENT_LATENCY_MS: '150',
-  ORDERCTL_BATCH_SIZE: '20',
-  ORDERCTL_LEASE_MS: '1500',
+const ORDERS = 300
+
+/** A drain that has settled some orders, and has more to go. */
+async function startDrain(place: EnginePlace, environment: Record<string, string> = {}) {
+  await place.importing(singles(ORDERS))
+  const worker = place.start({ ...SLOW, ...environment }, 'work', '--drain', '--concurrency', '2')
+  await until(async () => (await completed(place)) > 0)
+  return worker
 }
 
-const ORDERS = 400
-
-function orders(): string {
-  return csv(...Array.from({ length: ORDERS }, (_, index) => line({ order: `A-${index}`, sku: `S-${index % 7}` })))
-}
-
-const completed = async (place: EnginePlace) =>
-  Number(await place.value("select count(*) from orders where status = 'completed'"))
-
-async function expectEachChargedOnce(place: EnginePlace): Promise<void> {
-  expect(await place.statuses()).toEqual({ completed: ORDERS })
-  expect(await place.value("select count(*) from payments where status = 'captured'")).toBe(ORDERS)
-  expect(await place.value('select sum(orders) from sales_by_customer')).toBe(ORDERS)
-  await place.expectAuditClean()
-}
-
-const timesIn = (text: string, part: string) => text.split(part).length - 1
+const at = (url: string) => ({ ORDERCTL_DATABASE_URL: url })
+const AWAY = { error: { code: 'database_unreachable', retryable: true } }
 
 describeOnServerEngines(
   'connections that are cut',
   (test, engine) => {
-    test('in mid-drain: the worker says so once, connects anew and settles every order once', async ({ place }) => {
-      await place.importing(orders())
-      const { proxy, port, environment } = await behindProxy(place)
-      const worker = place.start({ ...SLOW, ...environment }, 'work', '--drain')
-      await until(async () => (await completed(place)) > 0)
+    test('in mid-drain: the worker says so once, reconnects and settles every order once', async ({ place }) => {
+      const proxy = await TcpProxy.open(place.databaseUrl)
+      const worker = await startDrain(place, at(proxy.url))
       proxy.cut()
       const { code, stderr } = await worker.ended
+      expect(stderr).toContain(`${engine === 'postgres' ? 'PostgreSQL' : 'MySQL'} at 127.0.0.1:${proxy.port}/`)
       proxy.close()
       expect(code, stderr).toBe(0)
-      expect(stderr).toContain(`${engine === 'postgres' ? 'PostgreSQL' : 'MySQL'} at 127.0.0.1:${port}/`)
-      expect(timesIn(stderr, 'Waiting for it')).toBe(1)
-      expect(timesIn(stderr, 'The database is back')).toBe(1)
-      await expectEachChargedOnce(place)
+      expectToldOnce(stderr, 'Waiting for it', 'The database is back')
+      await expectEachChargedOnce(place, ORDERS)
     })
 
     test('in mid-import: it ends with 4 and says what to do, and --resume goes on', async ({ place }) => {
       const lines = Array.from({ length: 9000 }, (_, index) => line({ order: `B-${index}`, product: 'ü'.repeat(120) }))
       place.file('orders.csv', csv(...lines))
       await slowChunks(place, 1.5)
-      const { proxy, environment } = await behindProxy(place)
-      const cut = place.start(environment, 'import', 'orders.csv', '--json')
+      const proxy = await TcpProxy.open(place.databaseUrl)
+      const cut = place.start(at(proxy.url), 'import', 'orders.csv', '--json')
       await until(async () => Number(await place.value('select count(*) from orders')) > 0)
       proxy.cut()
       const { code, stdout } = await cut.ended
       proxy.close()
       expect(code).toBe(4)
-      expect(JSON.parse(stdout)).toMatchObject({
-        error: { code: 'database_unreachable', retryable: true, fix: expect.stringContaining('again') },
-      })
+      expect(JSON.parse(stdout)).toMatchObject(AWAY)
+      expect(JSON.parse(stdout).error.fix).toContain('again')
       await quickChunks(place)
       const { told } = await importJson(place, 'orders.csv', '--resume')
       expect(countsOf(told)).toMatchObject({ rows: 9000, orders: 9000, imported: 9000, duplicates: 0, rejected: 0 })
@@ -87,15 +74,18 @@ describeOnServerEngines('a transaction', (test, engine) => {
     expect(value).toBe(engine === 'postgres' ? '30s' : '30')
   })
 
-  for (const when of ['before', 'behind'] as const) {
+  const adjusting = (place: EnginePlace, proxy: TcpProxy) =>
+    place
+      .jsonWith(at(proxy.url), 'products', 'adjust', 'S-1', '50', '--reason', 'delivery')
+      .finally(() => proxy.close())
+
+  for (const when of ['before', 'after'] as const) {
     test(`whose connection is lost ${when} the commit may be booked: a change of stock says so`, async ({ place }) => {
       await place.importing(csv(line({ sku: 'S-1' })), { ORDERCTL_INITIAL_STOCK: '100' })
-      const { proxy, environment } = await behindProxy(place)
-      proxy.cutAtCommit(when)
-      const adjusted = await place.jsonWith(environment, 'products', 'adjust', 'S-1', '50', '--reason', 'delivery')
-      proxy.close()
-      expect(adjusted).toMatchObject({
-        // Not 4: whoever tries again on that would book it twice.
+      const commit = { at: /\bcommit\b/, when, loss: 'reset' } as const
+      const proxy = await CutProxy.cutting(engine, place.databaseUrl, commit)
+      expect(await adjusting(place, proxy)).toMatchObject({
+        // Not 4: a script that tries again after 4 would book it twice.
         code: 1,
         result: {
           error: {
@@ -106,6 +96,7 @@ describeOnServerEngines('a transaction', (test, engine) => {
           },
         },
       })
+      expect(proxy.hasCut).toBe(true)
       const onHand = when === 'before' ? 100 : 150
       await until(async () => (await place.value("select on_hand from products where sku = 'S-1'")) === onHand)
       expect(await place.value('select count(*) from stock_adjustments')).toBe(when === 'before' ? 1 : 2)
@@ -114,41 +105,48 @@ describeOnServerEngines('a transaction', (test, engine) => {
 
   test('that cannot be begun is plainly not booked', async ({ place }) => {
     await place.importing(csv(line({ sku: 'S-1' })))
-    const { proxy, environment } = await behindProxy(place)
+    const proxy = await TcpProxy.open(place.databaseUrl)
     proxy.drop()
-    const adjusted = await place.jsonWith(environment, 'products', 'adjust', 'S-1', '50', '--reason', 'delivery')
-    proxy.close()
-    expect(adjusted).toMatchObject({ code: 4, result: { error: { code: 'database_unreachable', retryable: true } } })
+    expect(await adjusting(place, proxy)).toMatchObject({ code: 4, result: AWAY })
   })
 })
 
-describeOnPrivateServers('a server', (test) => {
+/** Sessions that the user `standby` opens from now on are read-only for good; open ones are ended. */
+const DEMOTE: Record<ServerEngine, readonly string[]> = {
+  postgres: [
+    'alter role standby set default_transaction_read_only = on',
+    "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'standby'",
+  ],
+  mysql: ["set global init_connect = 'set session transaction read only'", 'kill user standby'],
+}
+
+const PROMOTE: Record<ServerEngine, string> = {
+  postgres: 'alter role standby reset default_transaction_read_only',
+  mysql: "set global init_connect = ''",
+}
+
+describeOnPrivateServers('a server', (test, engine) => {
   test('that is killed in mid-drain and started again', async ({ server, place }) => {
-    await place.importing(orders())
-    const worker = place.start(SLOW, 'work', '--drain')
-    await until(async () => (await completed(place)) > 0)
+    const worker = await startDrain(place)
     await server.kill()
     await worker.saw('Waiting for it')
     const meanwhile = await place.json('status')
-    expect(meanwhile).toMatchObject({ code: 4, result: { error: { code: 'database_unreachable', retryable: true } } })
+    expect(meanwhile).toMatchObject({ code: 4, result: AWAY })
     const { error } = meanwhile.result as { error: { message: string; fix: string } }
-    expect(error.message).toContain(
-      `${server.product} at 127.0.0.1:${server.port}/${server.database} cannot be reached`,
-    )
-    expect(error.fix).toMatch(/^Start the server, or correct ORDERCTL_DATABASE_URL/)
+    expect(error.message).toContain(`Cannot reach ${server.product} at 127.0.0.1:${server.port}/${server.database} (`)
+    expect(error.fix).toMatch(/^Start it, or correct ORDERCTL_DATABASE_URL/)
 
     await server.start()
     const { code, stderr } = await worker.ended
     expect(code, stderr).toBe(0)
-    expect(timesIn(stderr, 'Waiting for it')).toBe(1)
-    expect(timesIn(stderr, 'The database is back')).toBe(1)
-    await expectEachChargedOnce(place)
+    expectToldOnce(stderr, 'Waiting for it', 'The database is back')
+    await expectEachChargedOnce(place, ORDERS)
   })
 
-  test('that is never there again lets the worker go at a signal', async ({ server, place }) => {
+  test('that never comes back lets the worker go at a signal', async ({ server, place }) => {
     await place.run('migrate')
     const worker = place.start({}, 'work')
-    // It is at work by its second sign of life; during the first, a server that is lost is one that cannot be reached.
+    // It is at work by its second heartbeat; before the first, a lost server counts as unreachable at the start.
     const atWork = `select count(*) from workers where pid = ${worker.child.pid} and last_seen > started_at`
     await until(async () => (await place.value(atWork)) === 1)
     await server.kill()
@@ -159,43 +157,57 @@ describeOnPrivateServers('a server', (test) => {
     expect(code, stderr).toBe(130)
   })
 
-  test('lets nobody in with a wrong password, and no password is ever shown', async ({ server, place }) => {
-    const wrong = { ORDERCTL_DATABASE_URL: server.urlWith({ password: 'w7ong' }), DEBUG: '*' }
-    const { code, stdout, stderr } = await place.runWith(wrong, 'status')
-    expect(code).toBe(2)
-    expect(stderr).toContain(
-      `${server.product} at 127.0.0.1:${server.port}/${server.database} does not let this user in`,
-    )
-    expect(stderr).toContain('Correct user and password in ORDERCTL_DATABASE_URL.')
-    expect(stdout + stderr).not.toContain('w7ong')
-    const config = await place.runWith({ ...wrong, DEBUG: '' }, 'config', '--json')
-    expect(config.stdout).toContain(':***@127.0.0.1')
-    expect(config.stdout + config.stderr).not.toContain('w7ong')
-  })
-
-  test('that has no such database says how to make it', async ({ server, place }) => {
-    const missing = { ORDERCTL_DATABASE_URL: server.urlWith({ pathname: 'nowhere' }) }
-    expect(await place.jsonWith(missing, 'import', place.file('orders.csv', orders()))).toMatchObject({
-      code: 2,
-      result: { error: { code: 'database_missing', fix: expect.stringContaining('create database nowhere') } },
+  test('whose sessions are read-only for a while: a drain waits, opens others and goes on', async ({
+    server,
+    place,
+    onTestFinished,
+  }) => {
+    const promote = () => askServer(server.urlWith(), PROMOTE[engine])
+    onTestFinished(async () => {
+      await promote()
     })
-  })
-
-  test('that does not let the user make tables says what is missing', async ({ server, place }) => {
-    const reader = { ORDERCTL_DATABASE_URL: server.urlWith({ username: 'reader', pathname: 'empty' }) }
-    expect(await place.jsonWith(reader, 'import', place.file('orders.csv', orders()))).toMatchObject({
-      code: 2,
-      result: { error: { code: 'database_rights_missing', fix: expect.stringContaining('make tables') } },
-    })
+    await promote()
+    const worker = await startDrain(place, at(server.urlWith({ username: 'standby' })))
+    for (const statement of DEMOTE[engine]) await askServer(server.urlWith(), statement)
+    await worker.saw('takes no changes')
+    await promote()
+    const { code, stderr } = await worker.ended
+    expect(code, stderr).toBe(0)
+    expectToldOnce(stderr, 'takes no changes', 'The database is back')
+    await expectEachChargedOnce(place, ORDERS)
   })
 })
 
-/** The place's server behind a network that the test can cut. */
-async function behindProxy(place: EnginePlace) {
-  const url = new URL(place.databaseUrl)
-  const standard = place.engine === 'postgres' ? 5432 : 3306
-  const proxy = await SilentProxy.open(Number(url.port) || standard, url.hostname)
-  url.hostname = '127.0.0.1'
-  url.port = String(proxy.port)
-  return { proxy, port: proxy.port, environment: { ORDERCTL_DATABASE_URL: url.href } }
-}
+/** What a trigger on `orders` raises, what the worker says, what it waits for, and what it says when it goes on. */
+const REFUSALS = [
+  ['a full disk', ['53100', 1114], 'has no space left', 'Waiting for space', 'There is space again'],
+  ['too little memory', ['53200', 1041], 'is out of memory', 'Waiting for it', 'The database is back'],
+  ['a limit', ['53400', 1203], 'has reached a limit', 'Waiting for it', 'The database is back'],
+  ['a standby', ['25006', 1290], 'takes no changes', 'Waiting for it', 'The database is back'],
+] as const
+
+describeOnServerEngines(
+  'changes that are refused for a while because of',
+  (test, engine) => {
+    for (const [fault, [sqlState, errno], told, wait, back] of REFUSALS) {
+      test(`${fault}: a drain waits, says so once, and goes on`, async ({ place }) => {
+        const worker = await startDrain(place)
+        const trigger = 'create trigger refusing before update on orders for each row'
+        if (engine === 'postgres') {
+          await place.rows(`create function refuse() returns trigger language plpgsql as
+            $$ begin raise exception 'it said so' using errcode = '${sqlState}'; end $$`)
+          await place.rows(`${trigger} execute function refuse()`)
+        } else {
+          await place.rows(`${trigger} signal sqlstate 'HY000' set mysql_errno = ${errno}, message_text = 'it said so'`)
+        }
+        await worker.saw(told)
+        await place.rows(`drop trigger refusing${engine === 'postgres' ? ' on orders' : ''}`)
+        const { code, stderr } = await worker.ended
+        expect(code, stderr).toBe(0)
+        expectToldOnce(stderr, wait, back)
+        await expectEachChargedOnce(place, ORDERS)
+      })
+    }
+  },
+  { concurrent: true },
+)

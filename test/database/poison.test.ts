@@ -91,14 +91,14 @@ describeOnEngines(
       expect([...(await countUnresolved(place.db))]).toEqual([['poison', 1]])
       const alarms = await readAlarms(place.db, place.config(), Date.now())
       expect(alarms.find(({ name }) => name === 'unresolved')).toMatchObject({
-        crossed: true,
+        state: 'failed',
         message: 'Orders that need review: 1 (poison: 1); the alarm is at 1.',
         fix: expect.stringContaining('orderctl failed retry --reason poison'),
       })
-      const { failures } = await listFailures(place.db, { reason: 'poison' })
-      expect(failures).toMatchObject([
+      const { orders } = await listFailures(place.db, { reason: 'poison' })
+      expect(orders).toMatchObject([
         {
-          reference: 'A-0',
+          order_id: 'A-0',
           status: 'payment_processing',
           attempts: 1,
           message: 'its worker died or hung 5 times while processing it',
@@ -121,8 +121,8 @@ describeOnEngines(
       expect(await claim(place.db, ids, OPTIONS)).toMatchObject({ count: 0, setAside: 1 })
       expect(await place.rows('select status, reason from orders')).toEqual([{ status: 'pending', reason: 'poison' }])
       const importedAt = Number(await place.value('select started_at from imports'))
-      const { failures } = await listFailures(place.db, {})
-      expect(failures).toMatchObject([{ reference: 'A-0', status: 'pending', failedAt: importedAt }])
+      const { orders } = await listFailures(place.db, {})
+      expect(orders).toMatchObject([{ order_id: 'A-0', status: 'pending', failed_at: new Date(importedAt) }])
       await place.expectAuditClean()
     })
   },

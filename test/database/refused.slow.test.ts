@@ -1,12 +1,13 @@
 // Database servers that refuse: what is told at once, what to do about it, and never a password.
 import { describe, expect, test as plainTest } from 'vitest'
-import { connect, databaseProblem } from '../../src/database/connection.js'
+import { connect } from '../../src/database/connection.js'
 import { databaseTime } from '../../src/database/engine.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
+import { problemIn } from '../../src/servers/explain.js'
 import { listenDeaf, PASSWORD, refused } from '../queue/refused.js'
 import { askServer } from '../support/ask-server.js'
 import type { EnginePlace } from '../support/engine-place.js'
-import { freePort } from '../support/private-redis.js'
+import { freePort } from '../support/private-process.js'
 import { describeOnPrivateServers } from '../support/private-servers.js'
 import { csv, line, test } from '../support/workplace.js'
 
@@ -14,10 +15,9 @@ import { csv, line, test } from '../support/workplace.js'
 async function expectRefused(
   place: EnginePlace,
   url: string,
-  told: { exit: number; code: string; says: string | RegExp; fix: string },
-  ...args: string[]
+  told: { exit: number; code: string; says: RegExp; fix: string },
+  ...command: string[]
 ): Promise<void> {
-  const command = args.length > 0 ? args : ['status']
   const { codes, stderr, error } = await refused(place, { ORDERCTL_DATABASE_URL: url }, ...command)
   expect(codes, stderr).toEqual([told.exit, told.exit])
   expect(error).toMatchObject({ code: told.code, retryable: told.exit !== 2 })
@@ -27,104 +27,109 @@ async function expectRefused(
   expect(stderr).toContain(`\n${error['fix']}\n`)
 }
 
-describeOnPrivateServers('a server that refuses', (test) => {
-  const DENIED = { exit: 2, code: 'database_access_denied', fix: 'Correct user and password in ORDERCTL_DATABASE_URL.' }
+describeOnPrivateServers('a server that refuses', (test, engine) => {
+  const isPostgres = engine === 'postgres'
+  const LOGIN = {
+    exit: 2,
+    code: 'database_access_denied',
+    says: /refused the login/,
+    fix: 'Correct user and password in ORDERCTL_DATABASE_URL',
+  }
+  // MariaDB tells a stranger from a wrong password only in its log.
+  const stranger = { ...LOGIN, says: /refused .*stranger/, ...(isPostgres && { fix: 'pg_hba.conf' }) }
+  const noTls = { exit: 2, code: 'database_tls', says: /TLS handshake .* failed/, fix: 'to go without TLS' }
+  const noDatabase = { exit: 2, code: 'database_missing', says: /no such database/, fix: 'create database nowhere' }
+  const noRight = {
+    exit: 2,
+    code: 'database_rights_missing',
+    says: /denied permission/,
+    fix: 'create, read and write tables',
+  }
+  const logins = [
+    ['a user without a password', { password: '' }, LOGIN],
+    ['a wrong password', { password: 'w7ong' }, LOGIN],
+    ['a user it does not know', { username: 'ghost' }, { ...LOGIN, says: /refused the login.*ghost/ }],
+    ['a host', { username: 'stranger' }, stranger],
+    ['a database it does not have', { pathname: 'nowhere' }, noDatabase],
+  ] as const
+  for (const [what, parts, told] of logins) {
+    test(what, ({ server, place }) => expectRefused(place, server.urlWith(parts), told, 'status'))
+  }
 
-  test('a user without a password, who hears of it at once', async ({ server, place }) => {
-    await expectRefused(place, server.urlWith({ password: '' }), { ...DENIED, says: /does not let this user in/ })
+  test('TLS, or shows a certificate that nobody has signed', ({ server, place }) =>
+    expectRefused(place, `${server.urlWith()}${isPostgres ? '?sslmode=require' : '?ssl={}'}`, noTls, 'status'))
+
+  test('a user who may not create tables', ({ server, place }) => {
+    const url = server.urlWith({ username: 'reader', pathname: 'empty' })
+    return expectRefused(place, url, noRight, 'import', place.file('orders.csv', csv(line())))
   })
 
-  test('a user it does not know', async ({ server, place }) => {
-    await expectRefused(place, server.urlWith({ username: 'ghost' }), {
-      ...DENIED,
-      says: /does not let this user in.*ghost/,
-    })
-  })
-
-  test('a host', async ({ server, place }) => {
-    // MariaDB tells a stranger from a wrong password in its log alone.
-    const told = server.product === 'PostgreSQL' ? { ...DENIED, fix: 'pg_hba.conf' } : DENIED
-    await expectRefused(place, server.urlWith({ username: 'stranger' }), { ...told, says: /stranger/ })
-  })
-
-  test('TLS, or shows a certificate that nobody has signed', async ({ server, place }) => {
-    const query = server.product === 'PostgreSQL' ? '?sslmode=require' : '?ssl={}'
-    await expectRefused(place, `${server.urlWith()}${query}`, {
-      exit: 2,
-      code: 'database_tls',
-      says: /cannot be talked to in private/,
-      fix: 'to go without TLS',
-    })
+  test('a wrong password: it is shown neither while debugging nor with the settings', async ({ server, place }) => {
+    const wrong = { ORDERCTL_DATABASE_URL: server.urlWith({ password: 'w7ong' }) }
+    const debugged = await place.runWith({ ...wrong, DEBUG: '*' }, 'status')
+    const configured = await place.runWith(wrong, 'config', '--json')
+    expect(configured.stdout).toContain(':***@127.0.0.1')
+    for (const { stdout, stderr } of [debugged, configured]) expect(stdout + stderr).not.toContain('w7ong')
   })
 
   test('one more connection', async ({ server, place }) => {
     const url = server.urlWith({ username: 'lonely' })
     const held = await connect(readDatabaseAddress(url), { connections: 1 })
+    const limit = {
+      exit: 4,
+      code: 'database_full_of_clients',
+      says: /has reached a limit: .*lonely/,
+      fix: 'Run fewer workers, or raise the limit',
+    }
     await held.transaction().execute(async (trx) => {
       await databaseTime(trx)
-      await expectRefused(place, url, {
-        exit: 4,
-        code: 'database_full_of_clients',
-        says: /is at a limit: .*lonely/,
-        fix: 'Run fewer workers, or raise the limit',
-      })
+      await expectRefused(place, url, limit, 'status')
     })
     await held.destroy()
   })
 
   test('changes, as standbys do', async ({ server, place, onTestFinished }) => {
     await place.importing(csv(line()))
-    if (server.product === 'MySQL') {
+    if (!isPostgres) {
       await askServer(server.urlWith(), 'set global read_only = on')
       onTestFinished(async () => {
         await askServer(server.urlWith(), 'set global read_only = off')
       })
     }
-    await expectRefused(
-      place,
-      server.urlWith({ username: 'standby' }),
-      {
-        exit: 4,
-        code: 'database_read_only',
-        says: /takes no changes/,
-        fix: 'Name the primary in ORDERCTL_DATABASE_URL',
-      },
-      ...['products', 'adjust', 'S-1', '1', '--reason', 'found'],
-    )
+    const fix = 'Name the primary in ORDERCTL_DATABASE_URL'
+    const told = { exit: 4, code: 'database_read_only', says: /takes no changes/, fix }
+    const adjusting = ['products', 'adjust', 'S-1', '1', '--reason', 'found']
+    await expectRefused(place, server.urlWith({ username: 'standby' }), told, ...adjusting)
   })
 
   test('to take so long', async ({ server, place }) => {
     const lines = Array.from({ length: 3000 }, (_, index) => line({ order: `A-${index}`, product: 'ü'.repeat(120) }))
+    const fix = isPostgres ? 'statement_timeout' : 'max_statement_time'
+    const told = { exit: 1, code: 'database_statement_ended', says: /cancelled a statement/, fix }
     const file = place.file('orders.csv', csv(...lines))
-    const limit = server.product === 'PostgreSQL' ? 'statement_timeout' : 'max_statement_time'
-    await expectRefused(
-      place,
-      server.urlWith({ username: 'hasty' }),
-      { exit: 1, code: 'database_statement_ended', says: /broke off a statement/, fix: limit },
-      ...['import', file],
-    )
+    await expectRefused(place, server.urlWith({ username: 'hasty' }), told, 'import', file)
   })
 })
 
 describe.concurrent('a server that is not there', () => {
   for (const kind of ['postgres', 'mysql']) {
-    const at = (host: string) => ({ ORDERCTL_DATABASE_URL: `${kind}://shop:${PASSWORD}@${host}/orders` })
+    const unreachable = async (place: Parameters<typeof refused>[0], host: string, reason: string) => {
+      const url = `${kind}://shop:${PASSWORD}@${host}/orders`
+      const { codes, error } = await refused(place, { ORDERCTL_DATABASE_URL: url }, 'status')
+      expect(codes).toEqual([4, 4])
+      expect(error).toMatchObject({ code: 'database_unreachable', retryable: true })
+      expect(error['message']).toMatch(/^Cannot reach (PostgreSQL|MySQL) at /)
+      expect(error['message']).toContain(` at ${host}/orders (${reason}`)
+    }
 
     test(`${kind}: neither its port nor its name`, async ({ place }) => {
-      for (const host of [`127.0.0.1:${await freePort()}`, 'nobody.invalid:4711']) {
-        const { codes, error } = await refused(place, at(host), 'status')
-        expect(codes).toEqual([4, 4])
-        expect(error).toMatchObject({ code: 'database_unreachable', retryable: true })
-        expect(error['message']).toContain(`at ${host}/orders cannot be reached: `)
-      }
+      await unreachable(place, `127.0.0.1:${await freePort()}`, 'connection refused).')
+      await unreachable(place, 'nobody.invalid:4711', '')
     })
 
     test(`${kind}: it takes connections and never answers`, async ({ place }) => {
       const deaf = await listenDeaf()
-      const { codes, error } = await refused(place, at(`127.0.0.1:${deaf.port}`), 'status').finally(deaf.close)
-      expect(codes).toEqual([4, 4])
-      expect(error).toMatchObject({ code: 'database_unreachable', retryable: true })
-      expect(error['message']).toContain('cannot be reached: it does not answer.')
+      await unreachable(place, `127.0.0.1:${deaf.port}`, 'it does not answer).').finally(deaf.close)
     })
   }
 
@@ -136,7 +141,7 @@ describe.concurrent('a server that is not there', () => {
   })
 })
 
-/** What no test can bring about on a server that others use: the errors as the drivers hand them on. */
+/** What no test can cause on a server that others use: the errors as the drivers throw them. */
 describe('an error of', () => {
   const postgres = readDatabaseAddress('postgres://shop@db/orders')
   const mysql = readDatabaseAddress('mysql://shop@db/orders')
@@ -147,16 +152,16 @@ describe('an error of', () => {
     ['53200', 'database_out_of_memory', 4, true],
     ['53400', 'database_full_of_clients', 4, true],
     ['25006', 'database_read_only', 4, true],
+    ['57P01', 'database_unreachable', 4, true],
     ['57P02', 'database_unreachable', 4, true],
     ['57P03', 'database_unreachable', 4, true],
-    ['XX000', 'database_broken', 1, false],
-    ['57P01', 'database_unreachable', 4, true],
     ['08006', 'database_unreachable', 4, true],
+    ['XX000', 'database_broken', 1, false],
     ['40P01', 'database_locked', 1, true],
   ])('PostgreSQL, %s, is %s', (code, name, exit, retryable) => {
-    const problem = databaseProblem(said(code, { severity: 'FATAL' }), postgres)
+    const problem = problemIn(said(code, { severity: 'FATAL' }), postgres)
     expect(problem).toMatchObject({ code: name, exit, retryable })
-    expect(problem?.message).toMatch(/^PostgreSQL at db:5432\/orders .*: it said so\.$/)
+    expect(problem?.message).toMatch(/PostgreSQL at db:5432\/orders.*(: it said so|\(it said so\))\.$/)
   })
 
   plainTest.each([
@@ -174,16 +179,16 @@ describe('an error of', () => {
     [undefined, 1927, 'database_unreachable', 4],
     ['ER_BULK_PARSER_INCOMPLETE_ESCAPE_SEQUENCE', 4151, 'database_access_denied', 2],
   ])('MySQL or MariaDB, %s (%i), is %s', (code, errno, name, exit) => {
-    const problem = databaseProblem(said(code, { errno, sqlState: 'HY000' }), mysql)
+    const problem = problemIn(said(code, { errno, sqlState: 'HY000' }), mysql)
     expect(problem).toMatchObject({ code: name, exit })
   })
 
   plainTest.each(['23505', '42P01', '22P02'])('PostgreSQL, %s, is a mistake of ours', (code) => {
-    expect(databaseProblem(said(code, { severity: 'ERROR' }), postgres)).toBeUndefined()
+    expect(problemIn(said(code, { severity: 'ERROR' }), postgres)).toBeUndefined()
   })
 
   plainTest('another place than the server is not the server’s', () => {
-    expect(databaseProblem(said('ENOENT', { syscall: 'open', path: '/orders.csv' }), postgres)).toBeUndefined()
-    expect(databaseProblem(new Error('something else'), mysql)).toBeUndefined()
+    expect(problemIn(said('ENOENT', { syscall: 'open', path: '/orders.csv' }), postgres)).toBeUndefined()
+    expect(problemIn(new Error('something else'), mysql)).toBeUndefined()
   })
 })

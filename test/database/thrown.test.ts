@@ -5,7 +5,7 @@ import { connect, explainDatabaseError } from '../../src/database/connection.js'
 import { isDatabaseError } from '../../src/database/thrown.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { describeOnEngines } from '../support/engine-place.js'
-import { freePort } from '../support/private-redis.js'
+import { freePort } from '../support/private-process.js'
 
 describe.each(['postgres', 'mysql'])('a refused connection to %s', (engine) => {
   test('is explained as one of the database, and the same error of another server is not', async () => {

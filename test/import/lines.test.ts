@@ -1,7 +1,7 @@
 // A line that is no order line says why, and costs its own order and no other.
 import { readFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
-import type { ImportResult } from '../../src/commands/import.js'
+import type { ImportResult } from '../../src/command-line/import-view.js'
 import { conflictsAndRejects, fates, importJson, importLines, moreThanABlock, orders } from '../support/orders-file.js'
 import { csv, HEADER, type LineDraft, line, test } from '../support/workplace.js'
 

@@ -140,7 +140,7 @@ describe.concurrent('refuses a database that', () => {
     'is a text file': [
       'notes.txt',
       'Dear diary, this is no database. '.repeat(200),
-      failed('database_unreadable', /notes\.txt is no SQLite database/, 'another file'),
+      failed('database_unreadable', /notes\.txt is not a SQLite database/, 'another file'),
     ],
     'is a folder': ['', '', failed('database_is_folder', 'is a folder', 'Name a file')],
     'is below a file': ['file/orders.sqlite', '', failed('database_unwritable', /file\/orders\.sqlite/, 'permissions')],

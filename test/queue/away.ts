@@ -123,7 +123,7 @@ export function describeAway(start: () => Promise<FragileServer>): void {
     expect(code).toBe(4)
     expect(stdout).toMatch(/new orders\s.*199/)
     expect(stderr).toContain('The orders are stored and due')
-    expect(stderr).toContain(`${server.name} cannot be reached`)
+    expect(stderr).toContain(`Cannot reach ${server.name}`)
     expect(stderr).toContain('orderctl rebuild queue')
     expect(stderr).not.toContain('No new orders')
 
@@ -138,7 +138,7 @@ export async function stopInMidDrain(place: Workplace, server: FragileServer, sl
   const worker = place.start(slow, 'work', '--drain')
   await until(() => completed(place) > 0)
   await server.stop()
-  await worker.saw(`${server.name} cannot be reached`)
+  await worker.saw(`Cannot reach ${server.name}`)
   await sleep(1500)
   expect(completed(place)).toBeLessThan(500)
   await server.start()

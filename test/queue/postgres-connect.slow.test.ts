@@ -5,8 +5,7 @@ import { readSchema } from '../../src/config/values.js'
 import { BullMqQueue } from '../../src/queue/bullmq/bullmq-queue.js'
 import { bullMqOnPostgres } from '../../src/queue/bullmq/on-postgres.js'
 import { readQueueAddress } from '../../src/servers/addresses.js'
-import { refuseUnfit } from '../../src/servers/postgres-errors.js'
-import type { PostgresFacts } from '../../src/servers/postgres-pool.js'
+import { type PostgresFacts, refuseUnfit } from '../../src/servers/postgres-pool.js'
 import { urlWith } from '../support/database-servers.js'
 import { type Environment, expectSoldOnce, SLOW, singles } from '../support/drain.js'
 import {
@@ -17,7 +16,7 @@ import {
   postgresUrl,
   randomName,
 } from '../support/postgres.js'
-import { freePort } from '../support/private-redis.js'
+import { freePort } from '../support/private-process.js'
 import { Shop } from '../support/shop.js'
 import { test } from '../support/workplace.js'
 import { listenDeaf, PASSWORD, refused } from './refused.js'
@@ -31,9 +30,9 @@ describe.concurrent('a PostgreSQL that cannot be reached', () => {
     const file = place.file('orders.csv', singles(3))
     const { codes, stderr, error } = await refused(place, at(url), 'import', file)
     expect(codes).toEqual([4, 4])
-    expect(stderr).toContain(`PostgreSQL at 127.0.0.1:${port}/orders cannot be reached`)
+    expect(stderr).toContain(`Cannot reach PostgreSQL at 127.0.0.1:${port}/orders (`)
     expect(error).toMatchObject({ code: 'postgres_unreachable', retryable: true })
-    expect(error['message']).toContain('ECONNREFUSED')
+    expect(error['message']).toContain('connection refused')
     expect(error['fix']).toContain(`pg_isready -h 127.0.0.1 -p ${port}`)
     expect(error['fix']).toContain('ORDERCTL_QUEUE_URL')
   })
@@ -88,6 +87,7 @@ describe('a URL', () => {
       kind: 'postgres',
       url: 'postgresql://u:p@db.example/shop%20two?sslmode=verify-full',
       name: 'db.example:5432/shop two',
+      setting: 'ORDERCTL_QUEUE_URL',
     })
   })
 })

@@ -2,22 +2,20 @@
 import { expect } from 'vitest'
 import { AlarmProxy } from '../support/alarm-proxy.js'
 import { completed, type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
-import { deleteQueues, describeWithRabbitMq, makeQueues, rabbitUrl, rabbitUrlWith } from '../support/rabbitmq.js'
+import { deleteQueues, describeWithRabbitMq, makeQueues, rabbitUrl } from '../support/rabbitmq.js'
 import { until } from '../support/until.js'
 import { test as placeTest } from '../support/workplace.js'
 
 const test = placeTest.extend<{ proxy: AlarmProxy; environment: Environment }>({
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
   proxy: async ({}, use) => {
-    const { hostname, port } = new URL(rabbitUrl())
-    const proxy = await AlarmProxy.open(Number(port || 5672), hostname)
+    const proxy = await AlarmProxy.open(rabbitUrl())
     await use(proxy)
     proxy.close()
   },
   environment: async ({ proxy }, use) => {
     const name = await makeQueues()
-    const url = rabbitUrlWith({ hostname: '127.0.0.1', port: String(proxy.port) })
-    await use({ ...SLOW, ORDERCTL_QUEUE_URL: url, ORDERCTL_QUEUE_NAME: name })
+    await use({ ...SLOW, ORDERCTL_QUEUE_URL: proxy.url, ORDERCTL_QUEUE_NAME: name })
     await deleteQueues(name)
   },
 })

@@ -5,9 +5,9 @@ import { expect, vi } from 'vitest'
 import { onOwnServer } from '../support/bullmq-driver.js'
 import { SLOW } from '../support/drain.js'
 import { type PrivateRedisOptions, startPrivateRedis } from '../support/private-redis.js'
+import { TcpProxy } from '../support/proxy.js'
 import { Scene } from '../support/queue-scene.js'
 import { describeWithPrivateRedis } from '../support/redis.js'
-import { SilentProxy } from '../support/silent-proxy.js'
 import { test } from '../support/workplace.js'
 import { describeAway, type FragileServer, stopInMidDrain } from './away.js'
 
@@ -57,7 +57,7 @@ async function startFragile(options: PrivateRedisOptions = {}): Promise<FragileS
       redis.disconnect()
     },
     openLossyWay: async () => {
-      const proxy = await SilentProxy.open(server.port)
+      const proxy = await TcpProxy.open(server.url)
       return {
         environment: { ORDERCTL_QUEUE_URL: `redis://127.0.0.1:${proxy.port}` },
         loseConnections: () => proxy.loseConnections(),

@@ -5,8 +5,8 @@ import { Redis } from 'ioredis'
 import { expect } from 'vitest'
 import { completed, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
 import { type PrivateRedis, startPrivateRedis } from '../support/private-redis.js'
+import { TcpProxy } from '../support/proxy.js'
 import { describeWithPrivateRedis } from '../support/redis.js'
-import { SilentProxy } from '../support/silent-proxy.js'
 import { until } from '../support/until.js'
 import { test as placeTest } from '../support/workplace.js'
 
@@ -145,7 +145,7 @@ describeWithPrivateRedis('a failover', () => {
   test('leads a drain to the new primary, though the old one still answers', async ({ place, server, admin }) => {
     const other = await startPrivateRedis()
     const promoted = new Redis(other.url)
-    const proxy = await SilentProxy.open(server.port)
+    const proxy = await TcpProxy.open(server.url)
     try {
       await admin.config('SET', 'repl-diskless-sync-delay', '0')
       await promoted.replicaof('127.0.0.1', server.port)

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { connect } from '../../src/database/connection.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { FiguresShop, SPENDING } from '../support/figures-shop.js'
-import { freePort, type PrivateRedis } from '../support/private-redis.js'
+import { freePort } from '../support/private-process.js'
+import type { PrivateRedis } from '../support/private-redis.js'
 import { describeWithPrivateRedis, startPrivateRedis } from '../support/redis.js'
 
 describeWithPrivateRedis('publishing to a Redis that is away', () => {

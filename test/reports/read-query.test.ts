@@ -1,7 +1,7 @@
 // What cannot be meant is a usage error that names the value.
 import { expect, test } from 'vitest'
 import { EXIT } from '../../src/errors.js'
-import { readCurrency, readDay, readPeriod, readRange } from '../../src/reports/read-query.js'
+import { readCurrency, readDay, readPeriod } from '../../src/reports/read-query.js'
 
 test.each(['2025-02-29', '15.01.2025', '2025-1-5', '', 'today'])('%j is no day', (text) => {
   expect(() => readDay('--date', text)).toThrow(
@@ -14,14 +14,6 @@ test('a period may be open on either side, and may be one day, but not end befor
   expect(readPeriod('2025-01-31', '2025-01-31')).toEqual({ from: '2025-01-31', to: '2025-01-31' })
   expect(() => readPeriod('2025-02-01', '2025-01-31')).toThrow(
     expect.objectContaining({ code: 'bad_period', exit: EXIT.usage }),
-  )
-})
-
-test('a range has at most 3,660 days', () => {
-  // 2015-01-01 + 3,659 days: ten years with two leap days are 3,652 days, so 2025-01-01 is day 3,654.
-  expect(readRange('2015-01-01', '2025-01-07')).toEqual({ from: '2015-01-01', to: '2025-01-07' })
-  expect(() => readRange('2015-01-01', '2025-01-08')).toThrow(
-    expect.objectContaining({ code: 'range_too_long', exit: EXIT.usage }),
   )
 })
 

@@ -1,15 +1,15 @@
-// The commands whose connections are cut: what each finds when it starts, and what must hold after it.
+// The commands whose connections are cut: what each needs before it runs, and what must hold after it.
 import { expect } from 'vitest'
 import type { Outcome } from '../support/workplace.js'
 import { ORDERS, type Site } from './site.js'
 
 export interface CutCommand {
   readonly name: string
-  /** Only where the database is what is cut. */
+  /** Only with the connection to the database. */
   readonly databaseOnly?: boolean
-  /** What exit 1 must say; without it, exit 1 is a fault. */
+  /** What it must say with exit 1; without this, exit 1 is a fault. */
   readonly mayFail?: RegExp
-  /** Brings the shop into a state in which the command has something to do. */
+  /** Gives the command something to do. */
   prepare(site: Site): Promise<PreparedCommand>
 }
 
@@ -24,20 +24,13 @@ export const COMMANDS: readonly CutCommand[] = [
   plain('kpis', 'daily', '--date', '2025-01-15'),
   plain('leaderboard', 'customers'),
   plain('rebuild', '--check'),
-  // It reports what it finds, such as a server that is away or slow, and ends with 1 where that is not sound.
+  // Reports a server that is away or slow, and then exits with 1.
   { ...plain('doctor'), mayFail: /Next: / },
   plain('schedule', 'run', 'kpis'),
   plain('queue', 'pause'),
   plain('queue', 'resume'),
   { name: 'products adjust', mayFail: /nobody knows whether it was booked/, prepare: adjusting },
-  {
-    name: 'queue clear',
-    prepare: async (site) => {
-      await site.drain()
-      await site.retry()
-      return { args: ['queue', 'clear', '--yes'] }
-    },
-  },
+  { name: 'queue clear', prepare: (site) => withQueued(site, 'queue', 'clear', '--yes') },
   {
     name: 'failed retry',
     prepare: async (site) => {
@@ -51,18 +44,18 @@ export const COMMANDS: readonly CutCommand[] = [
     databaseOnly: true,
     prepare: async (site) => importing(site, await site.unfinishedImport(), '--resume'),
   },
-  {
-    name: 'work --drain',
-    prepare: async (site) => {
-      await site.drain()
-      await site.retry()
-      return { args: ['work', '--drain'] }
-    },
-  },
+  { name: 'work --drain', prepare: (site) => withQueued(site, 'work', '--drain') },
 ]
 
 function plain(...args: string[]): CutCommand {
   return { name: args.slice(0, 2).join(' '), prepare: async () => ({ args }) }
+}
+
+/** The orders wait in the queue. */
+async function withQueued(site: Site, ...args: string[]): Promise<PreparedCommand> {
+  await site.drain()
+  await site.retry()
+  return { args }
 }
 
 /** Exit 0: it is booked. Exit 4: it is not, so the same command may be run again. */
@@ -77,7 +70,7 @@ async function adjusting(site: Site): Promise<PreparedCommand> {
   }
 }
 
-/** One that did not end well is resumed, and then every order of the file is there, once. */
+/** After a failure, --resume stores every order of the file, once. */
 async function importing(site: Site, file: string, ...flags: string[]): Promise<PreparedCommand> {
   return {
     args: ['import', file, ...flags],

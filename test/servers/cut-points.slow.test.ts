@@ -3,12 +3,10 @@
 import { availableParallelism } from 'node:os'
 import { afterAll, describe, expect, test } from 'vitest'
 import { auditDatabase } from '../../src/audit/audit.js'
-import { rebuild } from '../../src/audit/rebuild.js'
 import { EXIT } from '../../src/errors.js'
 import { renderTable } from '../../src/terminal/table.js'
-import type { CutPoint } from '../support/cut-proxy.js'
+import type { CutPoint, Message } from '../support/proxy.js'
 import { COMMANDS, type CutCommand } from './commands.js'
-import { Sampler } from './points.js'
 import { ROLES, type Role, Site } from './site.js'
 
 const IS_FULL = process.env['ORDERCTL_TEST_ALL_CUTS'] === '1'
@@ -84,11 +82,39 @@ async function planJobs(role: Role, [site]: readonly Site[]): Promise<Job[]> {
     expect(faultIn(command, run), `${command.name}: ${run.stderr}`).toBe(undefined)
     if (run.messages.length > 0) measured.push({ command, messages: run.messages })
   }
-  const sampler = new Sampler(role, IS_FULL)
-  return measured.flatMap(({ command, messages }) => {
+  return measured.flatMap(({ command, messages }, index) => {
     const cell = { server: role.name, command: command.name, messages: messages.length, exits: new Map() }
     cells.push(cell)
-    return sampler.choose(messages, measured.length).map((point) => ({ command, cell, point }))
+    return choosePoints(role, messages, index).map((point) => ({ command, cell, point }))
+  })
+}
+
+/** Cuts of a sample for each command: spread over its messages, and the last ones. */
+const SPREAD = 6
+const LAST = 2
+
+/** Every way to lose the connection at every message; in a sample, others for each command. */
+function choosePoints(role: Role, messages: readonly Message[], command: number): CutPoint[] {
+  const told = distinctMessages(messages).flatMap((at) =>
+    (['reset', 'end'] as const).flatMap((loss) => (['before', 'after'] as const).map((when) => ({ at, loss, when }))),
+  )
+  // Silence takes seconds. A database is expected to notice it only while a connection is opened and closed.
+  const first = 1 + (command % Math.max(1, Math.min(role.openingMessages, messages.length) - 1))
+  const later = role.goodbye ?? first + Math.floor(((messages.length - first) * (command % 5)) / 5)
+  const silent = [first, later].map((at) => ({ at, loss: 'silence', when: 'after' }) as const)
+  if (IS_FULL) return [...told, ...silent]
+  const step = Math.max(1, Math.floor(told.length / SPREAD))
+  const spread = told.filter((_, index) => index % step === (command * 7) % step)
+  return [...new Set([...spread, ...told.slice(-LAST)]), ...silent]
+}
+
+/** Of several messages in a row from the same side, such as rows, the first two and the last. */
+function distinctMessages(messages: readonly Message[]): number[] {
+  const isSame = (one: Message, other: Message | undefined) =>
+    other !== undefined && other.side === one.side && other.connection === one.connection
+  return messages.flatMap((message, index) => {
+    const isRepeated = [-2, -1, 1].every((offset) => isSame(message, messages[index + offset]))
+    return isRepeated ? [] : [index + 1]
   })
 }
 
@@ -123,9 +149,7 @@ function faultIn({ mayFail }: CutCommand, { code, hung, stdout, stderr }: Run): 
 
 /** A worker finds what is left. */
 async function expectDrained(site: Site): Promise<void> {
-  await site.queue.resume()
-  await rebuild(site.place.db, site.queue, 'queue', 'UTC')
-  expect(await site.run('work', '--drain')).toMatchObject({ code: 0 })
+  await site.drain()
   await site.place.expectAuditClean()
   expect(await site.place.value('select count(*) from due_orders')).toBe(0)
 }

@@ -1,65 +1,30 @@
-// A RabbitMQ that runs out of memory, for those who come this way: as the server does, it blocks a connection at its next
-// message, says so, and reads nothing more from it until the alarm is over.
-import { createConnection, createServer, type Server, type Socket } from 'node:net'
+// A RabbitMQ that runs out of memory, for clients of the proxy: it blocks a connection at its next message, says so, and
+// reads nothing more from it until the alarm is over.
+import type { Socket } from 'node:net'
+import type { Side } from './framing.js'
+import { type Pair, TcpProxy } from './proxy.js'
 
 /** Class and method of `basic.publish`. */
 const PUBLISH = Buffer.from([0, 60, 0, 40])
 
-/** A server with an alarm expects no heartbeats from a connection that it has blocked; the real one behind us does. */
+/** A server with an alarm expects no heartbeats from a connection that it has blocked; the real server does. */
 const HEARTBEAT = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce])
 const HEARTBEAT_MS = 3000
 
-export class AlarmProxy {
-  readonly #server: Server
-  readonly #sockets = new Set<Socket>()
-  readonly #held: { readonly near: Socket; readonly far: Socket; readonly data: Buffer }[] = []
+export class AlarmProxy extends TcpProxy {
+  readonly #held: { readonly pair: Pair; readonly data: Buffer }[] = []
   readonly #beating = setInterval(() => {
-    for (const { far } of this.#held) far.write(HEARTBEAT)
+    for (const { pair } of this.#held) pair.far.write(HEARTBEAT)
   }, HEARTBEAT_MS)
   #isRaised = false
 
-  private constructor(target: number, host: string) {
-    this.#server = createServer((near) => {
-      const far = createConnection(target, host)
-      far.pipe(near)
-      near.on('data', (data) => {
-        if (!this.#isRaised || !data.includes(PUBLISH)) {
-          far.write(data)
-          return
-        }
-        near.pause()
-        this.#held.push({ near, far, data })
-        near.write(connectionFrame(60, 'low on memory'))
-      })
-      for (const [socket, other] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        this.#sockets.add(socket)
-        socket.on('error', () => undefined)
-        socket.on('close', () => {
-          this.#sockets.delete(socket)
-          other.destroy()
-        })
-      }
-    })
-  }
-
-  static async open(target: number, host: string): Promise<AlarmProxy> {
-    const proxy = new AlarmProxy(target, host)
-    await new Promise<void>((ready) => proxy.#server.listen(0, '127.0.0.1', ready))
-    return proxy
-  }
-
-  get port(): number {
-    const address = this.#server.address()
-    if (!address || typeof address === 'string') throw new Error('the proxy is closed')
-    return address.port
+  static override open(url: string): Promise<AlarmProxy> {
+    return new AlarmProxy(url).listen()
   }
 
   /** Connections that are blocked. */
   get blocked(): number {
-    return this.#held.filter(({ near }) => !near.destroyed).length
+    return this.#held.filter(({ pair }) => !pair.near.destroyed).length
   }
 
   raise(): void {
@@ -68,22 +33,31 @@ export class AlarmProxy {
 
   clear(): void {
     this.#isRaised = false
-    for (const { near, far, data } of this.#held.splice(0)) {
-      if (near.destroyed) continue
-      near.write(connectionFrame(61))
-      far.write(data)
-      near.resume()
+    for (const { pair, data } of this.#held.splice(0)) {
+      if (pair.near.destroyed) continue
+      pair.near.write(connectionFrame(61))
+      pair.far.write(data)
+      pair.near.resume()
     }
   }
 
-  close(): void {
+  override close(): void {
     clearInterval(this.#beating)
-    for (const socket of this.#sockets) socket.destroy()
-    this.#server.close()
+    super.close()
+  }
+
+  protected override pass(data: Buffer, side: Side, pair: Pair, to: Socket): void {
+    if (side === 'server' || !this.#isRaised || !data.includes(PUBLISH)) {
+      to.write(data)
+      return
+    }
+    pair.near.pause()
+    this.#held.push({ pair, data })
+    pair.near.write(connectionFrame(60, 'low on memory'))
   }
 }
 
-/** A method of the class `connection` as it goes over the wire: 60 is `blocked`, with a reason, and 61 is `unblocked`. */
+/** A method of the class `connection` on the wire: 60 is `blocked`, with a reason, and 61 is `unblocked`. */
 function connectionFrame(method: number, text?: string): Buffer {
   const reason = text === undefined ? [] : [text.length, ...Buffer.from(text)]
   const payload = Buffer.from([0, 10, 0, method, ...reason])

@@ -4,10 +4,9 @@ import { UserError } from '../../src/errors.js'
 import { BullMqQueue } from '../../src/queue/bullmq/bullmq-queue.js'
 import { bullMqOnPostgres } from '../../src/queue/bullmq/on-postgres.js'
 import { migrateTables } from '../../src/queue/bullmq/postgres-tables.js'
-import { urlWith } from './database-servers.js'
 import { addressOf, newSchema, postgresUrl, type TestSchema } from './postgres.js'
+import { TcpProxy } from './proxy.js'
 import { BATCH_SIZE, type Driver, LEASE_MS } from './queue-scene.js'
-import { SilentProxy } from './silent-proxy.js'
 
 /** On a server that others use, in a schema of its own. */
 export async function onPostgres(): Promise<Driver> {
@@ -50,10 +49,9 @@ async function makeTables({ address, schema }: TestSchema): Promise<void> {
 }
 
 /** A schema, and a way to it that can be cut. */
-export async function openProxy(): Promise<{ proxy: SilentProxy; place: TestSchema }> {
-  const { hostname, port } = new URL(`${postgresUrl}`)
-  const proxy = await SilentProxy.open(Number(port || 5432), hostname)
-  return { proxy, place: newSchema(urlWith('postgres', { hostname: '127.0.0.1', port: `${proxy.port}` })) }
+export async function openProxy(): Promise<{ proxy: TcpProxy; place: TestSchema }> {
+  const proxy = await TcpProxy.open(`${postgresUrl}`)
+  return { proxy, place: newSchema(proxy.url) }
 }
 
 function driverAt(

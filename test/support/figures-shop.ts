@@ -2,7 +2,6 @@
 import { Redis } from 'ioredis'
 import { type Database, openDatabase } from '../../src/database/connection.js'
 import { PublishedFigures } from '../../src/redis/figures.js'
-import { DatabaseReports } from '../../src/reports/database-reports.js'
 import { addressOf, randomPrefix, redisUrl, removeKeys } from './redis.js'
 import { type OrderWish, Shop } from './shop.js'
 
@@ -15,8 +14,6 @@ export class FiguresShop {
   /** As another program sees what is published. */
   readonly redis: Redis
   readonly figures: PublishedFigures
-  /** What to compare with. */
-  readonly reports: DatabaseReports
   readonly #closing: (() => Promise<unknown>)[] = []
 
   private constructor(shop: Shop, url: string, prefix: string) {
@@ -25,7 +22,6 @@ export class FiguresShop {
     this.prefix = prefix
     this.redis = new Redis(url)
     this.redis.on('error', () => undefined)
-    this.reports = new DatabaseReports(shop.db, 'UTC')
     this.figures = this.figuresOf(shop.db)
   }
 
@@ -36,9 +32,8 @@ export class FiguresShop {
 
   /** As another process publishes them. */
   figuresOf(db: Database): PublishedFigures {
-    const reports = new DatabaseReports(db, 'UTC')
     const address = addressOf(this.url)
-    return new PublishedFigures({ db, reports, address, timeZone: 'UTC', prefix: this.prefix, place: this.shop.path })
+    return new PublishedFigures({ db, address, timeZone: 'UTC', prefix: this.prefix, place: this.shop.path })
   }
 
   /** Another process's connection to a database, the shop's where none is named. */

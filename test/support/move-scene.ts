@@ -1,11 +1,11 @@
-// A shop in a file in which everything has happened that a copy may come across, made once, through the binary.
+// A shop in a file in which everything has happened that a copy may meet, and the database that it is copied to.
 import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test as plainTest } from 'vitest'
-import type { ServerEngine } from './database-servers.js'
-import { newDatabase, type ServerDatabase } from './server-database.js'
+import { askServer } from './ask-server.js'
+import { makeDatabase, type ServerEngine } from './database-servers.js'
 import { csv, line, Workplace } from './workplace.js'
 
 /** Quotes, backslashes, what templates and patterns are made of, letters of four bytes, and control characters. */
@@ -50,11 +50,9 @@ export async function makeOldShop(place: Workplace): Promise<void> {
     line({ order: `A-${index}`, customer: `C-${index % 7}`, name: 'Zoë', sku: `S-${index % 5}`, quantity: 3 }),
     line({ order: `A-${index}`, customer: `C-${index % 7}`, name: 'Zoë', sku: 'RARE', price: '0.125' }),
   ]).flat()
-  const euros = Array.from({ length: 9 }, (_, index) =>
-    line({ order: `E-${index}`, currency: 'EUR', date: '2025-02-01 23:30:00', sku: 'S-9' }),
-  )
+  const euros = line({ order: 'E-1', currency: 'EUR', date: '2025-02-01 23:30:00', sku: 'S-9' })
   const bad = [line({ order: 'A-3', quantity: 'none' }), line({ order: 'B-1', price: '1,2,3' }), line({ order: 'A-4' })]
-  const web = place.file('web.csv', csv(...orders, ...euros, ...bad))
+  const web = place.file('web.csv', csv(...orders, euros, ...bad))
   const zone = { ORDERCTL_TIME_ZONE: 'Europe/Berlin' }
   const stock = { ...zone, ORDERCTL_INITIAL_STOCK: '40' }
   await done(place, stock, ['import', web, '--source', 'web'], [3])
@@ -64,7 +62,7 @@ export async function makeOldShop(place: Workplace): Promise<void> {
   await done(place, { ...zone, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, ['work', '--drain'])
   await done(place, zone, ['products', 'adjust', 'S-1', '+25', '--reason', `it's "odd" \\ 😀`])
   for (const task of ['snapshots', 'kpis', 'alarms']) await done(place, zone, ['schedule', 'run', task], [0, 1])
-  // These wait. The second run stores nothing new: duplicates, and one order that is other than before.
+  // These wait. The second run stores nothing new: duplicates, and an order that differs from before.
   const shop = csv(...Array.from({ length: 30 }, (_, index) => line({ order: `P-${index}`, sku: `S-${index % 5}` })))
   await done(place, stock, ['import', place.file('shop.csv', shop), '--source', 'shop'])
   const other = shop.replace('P-7,C-1,Ann,S-2,Widget,1', 'P-7,C-1,Ann,S-2,Widget,2')
@@ -111,23 +109,51 @@ function addWhatNoCommandLeaves({ db }: Workplace): void {
     aside.run(at + 2, reference, 'C-2', ODD, '2025-01-15T10:00:00Z', 'JPY', 'S-2', ODD, 9007199254740991, 12345)
 }
 
-/** Many orders, none of them special: four rows of each of the big tables' pages. */
-export function makeBigShop(orders: number) {
-  return async (place: Workplace): Promise<void> => {
-    const lines = Array.from({ length: orders }, (_, index) =>
-      line({ order: `O-${index}`, customer: `C-${index % 5000}`, sku: `S-${index % 50}` }),
-    )
-    await done(place, { ORDERCTL_INITIAL_STOCK: '1000000' }, ['import', place.file('big.csv', csv(...lines))])
-    await done(place, {}, ['work', '--drain'])
+/** Of the file and its write-ahead log. */
+export function hashOf(databasePath: string): string {
+  const files = [databasePath, `${databasePath}-wal`].filter((path) => existsSync(path))
+  return files.map((path) => createHash('sha256').update(readFileSync(path)).digest('hex')).join()
+}
+
+type Row = Record<string, unknown>
+
+export interface ServerDatabase {
+  readonly engine: ServerEngine
+  readonly name: string
+  readonly url: string
+  readonly environment: { readonly ORDERCTL_DATABASE_URL: string }
+  ask(statement: string): Promise<Row[]>
+  /** 0 before the table is there. */
+  count(table: string): Promise<number>
+}
+
+export async function newDatabase(engine: ServerEngine): Promise<ServerDatabase> {
+  const url = await makeDatabase(engine)
+  const ask = (statement: string) => askServer(url, statement)
+  const count = async (table: string) => Number((await ask(`select count(*) as n from ${table}`))[0]?.['n'])
+  return {
+    engine,
+    url,
+    name: new URL(url).pathname.slice(1),
+    environment: { ORDERCTL_DATABASE_URL: url },
+    ask,
+    count: (table) => count(table).catch(() => 0),
   }
 }
 
-/** Of the file and of what was not yet written back into it. */
-export function hashOf(databasePath: string): string {
-  const hash = createHash('sha256').update(readFileSync(databasePath))
-  const log = `${databasePath}-wal`
-  if (existsSync(log)) hash.update(readFileSync(log))
-  return hash.digest('hex')
+/** Of each table that is copied, its rows as text, sorted: numbers are what their digits say, whatever a driver reads. */
+export async function rowsOf(place: Workplace, ask: (statement: string) => Promise<Row[]> | unknown[]) {
+  const tables = place.rows(`select t.name as "table", group_concat('t.' || c.name) as columns
+    from sqlite_master as t join pragma_table_info(t.name) as c where t.type = 'table' and t.name not like 'sqlite_%'
+      and t.name not in ('workers', 'settings', 'orderctl_migrations') group by t.name`) as Record<string, string>[]
+  const rows: Record<string, string[]> = {}
+  for (const { table = '', columns } of tables) {
+    const found = (await ask(`select ${columns} from ${table} as t`)) as Row[]
+    rows[table] = found
+      .map((row) => JSON.stringify(Object.values(row).map((value) => (value === null ? null : String(value)))))
+      .sort()
+  }
+  return rows
 }
 
 /** The old shop's folder, and an empty database on a server that it is to go to. */

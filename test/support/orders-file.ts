@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parse } from 'csv-parse/sync'
 import { expect } from 'vitest'
-import type { ImportResult } from '../../src/commands/import.js'
+import type { ImportResult } from '../../src/command-line/import-view.js'
 import { csv, line, type Outcome, type WorkFolder, type Workplace } from './workplace.js'
 
 const BINARY = resolve(import.meta.dirname, '../../bin/run.js')

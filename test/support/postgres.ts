@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { inject } from 'vitest'
-import { type PostgresAddress, readPostgresAddress } from '../../src/servers/addresses.js'
+import { type PostgresAddress, readQueueAddress } from '../../src/servers/addresses.js'
 import { describeUnless, type SuiteOptions } from './servers.js'
 
 /** Named by ORDERCTL_TEST_POSTGRES_URL, or found at the standard port; undefined where there is none. */
@@ -44,8 +44,8 @@ export function randomName(): string {
 }
 
 export function addressOf(url: string): PostgresAddress {
-  const address = readPostgresAddress(url)
-  if (!address) throw new Error(`${url} names no database on PostgreSQL`)
+  const address = readQueueAddress(url)
+  if (address.kind !== 'postgres') throw new Error(`${url} names no database on PostgreSQL`)
   return address
 }
 

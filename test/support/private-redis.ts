@@ -1,83 +1,65 @@
 // A Redis server of a test's own, which it may stop, flush and reconfigure.
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { freePort, PrivateProcess } from './private-process.js'
 
 export interface PrivateRedisOptions {
   readonly password?: string
   readonly maxmemoryPolicy?: string
-  /** Keeps its data over a stop. */
+  /** Keeps its data when it is stopped. */
   readonly durable?: boolean
-  /** Speaks TLS alone. `certificate` is then its own authority. */
+  /** Accepts only TLS. `certificate` is its own authority. */
   readonly tls?: boolean
 }
 
-/** A server of the test's own, empty at first. */
+/** Empty at first. */
 export class PrivateRedis {
   readonly port: number
   readonly url: string
-  readonly #folder = mkdtempSync(join(tmpdir(), 'orderctl-redis-'))
+  /** For NODE_EXTRA_CA_CERTS. */
+  readonly certificate: string
+  readonly #process = new PrivateProcess('redis')
   readonly #options: PrivateRedisOptions
-  #child: ChildProcess | undefined
 
   constructor(port: number, options: PrivateRedisOptions) {
     this.port = port
     this.#options = options
     const { password, tls } = options
     this.url = `${tls ? 'rediss' : 'redis'}://${password ? `:${password}@` : ''}127.0.0.1:${port}`
-    if (tls) makeCertificate(this.#folder)
+    this.certificate = join(this.#process.folder, 'certificate.pem')
+    if (tls) makeCertificate(this.#process.folder)
   }
 
-  /** For NODE_EXTRA_CA_CERTS. */
-  get certificate(): string {
-    return join(this.#folder, 'certificate.pem')
-  }
-
-  async start(): Promise<void> {
-    const child = spawn('redis-server', this.#arguments(), { cwd: this.#folder, stdio: ['ignore', 'pipe', 'ignore'] })
-    this.#child = child
-    let log = ''
-    await new Promise<void>((ready, failed) => {
-      child.stdout.on('data', (data) => {
-        log += data
-        if (log.includes('Ready to accept connections')) ready()
-      })
-      child.on('error', failed)
-      child.on('exit', () => failed(new Error(`redis-server ended at once: ${log}`)))
+  start(): Promise<void> {
+    return this.#process.start({
+      binary: 'redis-server',
+      args: this.#arguments(),
+      ready: 'Ready to accept connections',
     })
   }
 
-  /** It forgets all, unless it is durable. */
-  async stop(): Promise<void> {
-    const child = this.#child
-    this.#child = undefined
-    if (!child) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGCONT')
-    child.kill('SIGTERM')
-    await gone
+  /** Loses its data, unless it is durable. */
+  stop(): Promise<void> {
+    return this.#process.stop('SIGCONT', 'SIGTERM')
   }
 
-  /** Connections stand, and nothing is answered, until it goes on. */
+  /** Connections stay open without an answer, until it goes on. */
   hang(): void {
-    this.#child?.kill('SIGSTOP')
+    this.#process.signal('SIGSTOP')
   }
 
   goOn(): void {
-    this.#child?.kill('SIGCONT')
+    this.#process.signal('SIGCONT')
   }
 
-  async close(): Promise<void> {
-    await this.stop()
-    rmSync(this.#folder, { recursive: true, force: true })
+  close(): Promise<void> {
+    return this.#process.close()
   }
 
   #arguments(): string[] {
     const { password, maxmemoryPolicy = 'noeviction', durable = false, tls = false } = this.#options
     const port = String(this.port)
-    const key = join(this.#folder, 'key.pem')
+    const key = join(this.#process.folder, 'key.pem')
     const secure = ['--port', '0', '--tls-port', port, '--tls-auth-clients', 'no']
     return [
       ...(tls ? [...secure, '--tls-cert-file', this.certificate, '--tls-key-file', key] : ['--port', port]),
@@ -97,23 +79,12 @@ export async function startPrivateRedis(options: PrivateRedisOptions = {}): Prom
   return server
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((found, failed) => {
-    const server = createServer()
-    server.on('error', failed)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => (address && typeof address === 'object' ? found(address.port) : failed(new Error('no port'))))
-    })
-  })
-}
-
 /** Whether a `redis-server` is on the PATH. */
 export function hasRedisServer(): boolean {
   return spawnSync('redis-server', ['--version']).status === 0
 }
 
-/** Whether one can be made that speaks TLS: with openssl for its certificate, and built for it. */
+/** Whether a TLS server can be started: with openssl for its certificate, and a Redis that was built for TLS. */
 export function hasTls(): boolean {
   if (spawnSync('openssl', ['version']).status !== 0) return false
   // It stops at the first directive that it does not know.

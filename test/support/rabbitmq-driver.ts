@@ -1,8 +1,8 @@
 // The queue on RabbitMQ, as the contract wants a driver.
 import { RabbitMqQueue } from '../../src/queue/rabbitmq/rabbitmq-queue.js'
+import { TcpProxy } from './proxy.js'
 import { BATCH_SIZE, type Driver, LEASE_MS } from './queue-scene.js'
-import { deleteQueues, makeQueues, rabbitAddressOf, rabbitUrl, rabbitUrlWith } from './rabbitmq.js'
-import { SilentProxy } from './silent-proxy.js'
+import { deleteQueues, makeQueues, rabbitAddressOf, rabbitUrl } from './rabbitmq.js'
 
 /** On a server that others use, with queues of its own. */
 export async function onRabbitMq(): Promise<Driver> {
@@ -33,10 +33,9 @@ export async function onProxiedRabbitMq(): Promise<Driver & { cut(): void }> {
 }
 
 /** A way to the server that can be cut, and the server's URL there. */
-export async function openRabbitProxy(): Promise<{ proxy: SilentProxy; url: string }> {
-  const { hostname, port } = new URL(rabbitUrl())
-  const proxy = await SilentProxy.open(Number(port || 5672), hostname)
-  return { proxy, url: rabbitUrlWith({ hostname: '127.0.0.1', port: String(proxy.port) }) }
+export async function openRabbitProxy(): Promise<{ proxy: TcpProxy; url: string }> {
+  const proxy = await TcpProxy.open(rabbitUrl())
+  return { proxy, url: proxy.url }
 }
 
 function on(url: string, name: string): Pick<Driver, 'open' | 'environment' | 'counted'> {

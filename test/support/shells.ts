@@ -1,9 +1,12 @@
 // The shells that are installed here, and what each proposes at a press of Tab.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type IPty, spawn } from '@lydell/node-pty'
 import { vi } from 'vitest'
+import { BINARY } from './workplace.js'
+
+export { SHELLS } from '../../src/command-line/completion-shells.js'
 
 export function isInstalled(shell: string): boolean {
   return spawnSync(shell, ['--version']).status === 0
@@ -13,26 +16,23 @@ const PATIENTLY = { timeout: 240_000, interval: 20 }
 
 /** A shell that has read a completion script, in a folder of the test. */
 interface CompletingShell {
-  /** The words that it proposes for the last one of the line. */
+  /** The words that it proposes for the last one of the line; of `--flag=value`, the value. */
   propose(line: string): Promise<string[]>
   close(): void
 }
 
-/** @param script of a program that is called `program` */
-export async function startShell(shell: string, script: string, folder: string, program = 'orderctl') {
+export async function startShell(shell: 'bash' | 'zsh' | 'fish', script: string, folder: string) {
   const file = join(folder, `script.${shell}`)
   writeFileSync(file, script)
-  const start = { bash: startBash, fish: startFish, zsh: startZsh }[shell]
-  if (!start) throw new Error(`no test knows the shell ${shell}`)
-  return start(file, folder, program)
+  return { bash: startBash, fish: startFish, zsh: startZsh }[shell](file, folder)
 }
 
-/** Without Readline: its words are given, cut where it would cut them. */
-function startBash(file: string, folder: string, program: string): CompletingShell {
-  const ask = `set -u; source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _${program}
+/** Without Readline: gets its words, cut where Readline would cut them. */
+function startBash(file: string, folder: string): CompletingShell {
+  const ask = `set -u; source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _orderctl
     printf '%s\\n' \${COMPREPLY[@]+"\${COMPREPLY[@]}"}`
   return {
-    async propose(line) {
+    propose: async (line) => {
       const words = line.split(/ +|(?<==)|(?==)/)
       return run('bash', ['--norc', '--noprofile', '-c', ask, 'bash', file, ...words], folder)
     },
@@ -42,35 +42,28 @@ function startBash(file: string, folder: string, program: string): CompletingShe
 
 function startFish(file: string, folder: string): CompletingShell {
   return {
-    async propose(line) {
+    propose: async (line) => {
       const answers = run('fish', ['--no-config', '-c', 'source $argv[1]; complete -C $argv[2]', file, line], folder)
-      // What is proposed, a tab, and what it is.
-      const words = answers.map((answer) => answer.split('\t')[0] ?? '')
-      // Where --flag=value is typed, fish proposes all of it.
-      return words.map((word) => word.replace(/^--[\w-]+=/, ''))
+      // A word, a tab and its description.
+      return answers.map((answer) => answer.replace(/\t.*$/, '').replace(/^--[\w-]+=/, ''))
     },
     close: () => undefined,
   }
 }
 
 function run(shell: string, args: readonly string[], folder: string): string[] {
-  const { stdout, stderr, status } = spawnSync(shell, args, {
-    cwd: folder,
-    encoding: 'utf8',
-    env: { ...process.env, HOME: folder },
-  })
-  if (status !== 0 && shell === 'bash') throw new Error(`bash: ${stderr}`)
-  if (stderr !== '') throw new Error(`${shell} says: ${stderr}`)
+  const { stdout, stderr } = spawnSync(shell, args, { cwd: folder, encoding: 'utf8', env: environmentIn(folder) })
+  if (stderr !== '') throw new Error(`${shell}: ${stderr}`)
   return stdout.split('\n').filter((text) => text !== '')
 }
 
-/** zsh completes nowhere but at its prompt. There, what it would propose is written into a file. */
+/** zsh completes only at its prompt. There, its proposals are written into a file. */
 async function startZsh(file: string, folder: string): Promise<CompletingShell> {
   const proposed = join(folder, 'proposed')
   const setup = join(folder, 'setup.zsh')
   writeFileSync(
     setup,
-    `autoload -Uz compinit && compinit -D
+    `autoload -Uz compinit && compinit -u -D
 source ${file}
 compadd() {
   if (( ! \${@[(I)-[OAD]*]} )); then
@@ -90,7 +83,7 @@ print LOADED-$((1 + 1))
   terminal.type(`source ${setup}\r`)
   await terminal.saw('LOADED-2')
   return {
-    async propose(line) {
+    propose: async (line) => {
       rmSync(proposed, { force: true })
       // From the beginning of an empty line.
       terminal.type(`\x15${line}\t`)
@@ -99,19 +92,24 @@ print LOADED-$((1 + 1))
         if (!text.endsWith('END\n')) throw new Error(`zsh has not proposed anything for "${line}" yet`)
         return text
       }, PATIENTLY)
-      return whole.split('\n').filter((word) => word !== '' && word !== 'END')
+      const words = whole.split('\n').filter((word) => word !== '' && word !== 'END')
+      return words.map((word) => word.replace(/^--[\w-]+=/, ''))
     },
     close: () => terminal.close(),
   }
 }
 
+/** With an `orderctl` in PATH. */
+function environmentIn(folder: string): Record<string, string> {
+  const programs = join(folder, 'bin')
+  mkdirSync(programs, { recursive: true })
+  writeFileSync(join(programs, 'orderctl'), `#!/bin/sh\nexec "${process.execPath}" "${BINARY}" "$@"\n`, { mode: 0o755 })
+  return { HOME: folder, PATH: `${programs}:${process.env['PATH']}`, PS1: '> ', TERM: 'xterm' }
+}
+
 /** A shell at a prompt. */
 export function openTerminal(shell: string, args: readonly string[], folder: string) {
-  const terminal: IPty = spawn(shell, [...args], {
-    cols: 160,
-    cwd: folder,
-    env: { ...process.env, HOME: folder, PS1: '> ', TERM: 'xterm' },
-  })
+  const terminal: IPty = spawn(shell, [...args], { cols: 160, cwd: folder, env: environmentIn(folder) })
   let screen = ''
   terminal.onData((text) => {
     screen += text

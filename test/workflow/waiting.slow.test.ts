@@ -2,9 +2,9 @@
 import { expect } from 'vitest'
 import { importing, SLOW } from '../support/drain.js'
 import { describeOnServerEngines, type EnginePlace } from '../support/engine-place.js'
-import { freePort } from '../support/private-redis.js'
+import { freePort } from '../support/private-process.js'
+import { TcpProxy } from '../support/proxy.js'
 import { describeWithPrivateRedis, startPrivateRedis } from '../support/redis.js'
-import { SilentProxy } from '../support/silent-proxy.js'
 import { until } from '../support/until.js'
 import { csv, line, test as onSqlite } from '../support/workplace.js'
 
@@ -12,12 +12,9 @@ const timesIn = (text: string, part: string) => text.split(part).length - 1
 
 /** The place's server at a port that is closed. Returns what opens it. */
 async function awayAt(place: EnginePlace) {
-  const url = new URL(place.databaseUrl)
-  const proxy = await SilentProxy.open(Number(url.port) || (place.engine === 'postgres' ? 5432 : 3306), url.hostname)
-  url.hostname = '127.0.0.1'
-  url.port = String(proxy.port)
-  const open = await proxy.stop()
-  return { environment: { ORDERCTL_DATABASE_URL: url.href }, port: url.port, open, proxy }
+  const proxy = await TcpProxy.open(place.databaseUrl)
+  const { url, port } = proxy
+  return { environment: { ORDERCTL_DATABASE_URL: url }, port, open: await proxy.stop(), proxy }
 }
 
 describeOnServerEngines(
@@ -90,7 +87,7 @@ describeWithPrivateRedis('a Redis of the queue', () => {
       await importing(place, 3, environment)
       await server.stop()
       const worker = place.start(environment, 'work')
-      await worker.saw(`Redis at 127.0.0.1:${server.port} cannot be reached`)
+      await worker.saw(`Cannot reach Redis at 127.0.0.1:${server.port}`)
       await server.start()
       await worker.saw('Connected.')
       await until(() => place.value("select count(*) from orders where status = 'completed'") === 3)

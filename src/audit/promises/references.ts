@@ -1,4 +1,4 @@
-// What foreign keys enforce in a file, and nothing enforces on a server (database/server-tables.ts): rows of an order have
+// What foreign keys enforce in a file, and nothing enforces on a server (`onServer` in database/engine.ts): rows of an order have
 // their order, and all that they name.
 import { sql } from 'kysely'
 import type { Comparison } from './promise.js'

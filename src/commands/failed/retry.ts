@@ -1,18 +1,15 @@
-// `failed retry`: failed orders go back into the queue.
-import { Args, Flags } from '@oclif/core'
+import { Flags } from '@oclif/core'
 import { readDuration } from '../../command-line/durations.js'
-import { FAILURE_CHANGE_FLAGS, type FailedChangeResult, FailedCommand } from '../../command-line/failed-command.js'
-import { readId } from '../../command-line/selection-flags.js'
+import { FAILURE_ARGS, FAILURE_CHANGE_FLAGS, FailedCommand } from '../../command-line/failed-command.js'
 import { duration } from '../../terminal/text.js'
 import { retryFailures } from '../../workflow/failures.js'
 
 export default class FailedRetry extends FailedCommand {
   static override summary = 'Put failed orders back into the queue'
   static override description =
-    'A retry is a new attempt with a new payment key. An order whose last charge has no known outcome is asked for again ' +
-    'under the same key, so that it is never charged twice. The history stays: "orders show" lists every attempt. ' +
-    'A gateway that has just come back is not overrun with --stagger: the orders fall due one after the other, in the ' +
-    'order in which they failed.'
+    'A retry is a new attempt with a new payment key. If the last charge of an order has no known outcome, the gateway is ' +
+    'asked again under the same key, so that the order is never charged twice. "orders show" lists every attempt. ' +
+    '--stagger spares a gateway that has just come back: orders fall due one after the other, as they failed.'
 
   static override examples = [
     '<%= config.bin %> failed retry 1001 1002',
@@ -21,10 +18,7 @@ export default class FailedRetry extends FailedCommand {
     '<%= config.bin %> failed retry --reason payment_unknown --stagger 10m --yes',
   ]
 
-  static override args = {
-    id: Args.string({ description: 'orders by their id', multiple: true, ignoreStdin: true, parse: readId }),
-  }
-
+  static override args = FAILURE_ARGS
   static override flags = {
     ...FAILURE_CHANGE_FLAGS,
     stagger: Flags.string({
@@ -33,7 +27,7 @@ export default class FailedRetry extends FailedCommand {
     }),
   }
 
-  async run(): Promise<FailedChangeResult> {
+  async run() {
     const { args, flags } = await this.parse(FailedRetry)
     const staggerMs = flags.stagger === undefined ? 0 : readDuration('stagger', flags.stagger)
     const manner = staggerMs === 0 ? '' : `, spread over ${duration(staggerMs / 1000)}`

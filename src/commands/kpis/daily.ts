@@ -1,20 +1,14 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
-import { KPIS_COLUMNS, type KpisResult, kpisCells, kpisResult } from '../../command-line/report-views.js'
+import { KPI_COLUMNS } from '../../command-line/report-views.js'
 import { dayAt } from '../../domain/business-day.js'
+import { dailyKpis } from '../../reports/kpis.js'
 import { readDay } from '../../reports/read-query.js'
-
-export interface KpisDailyResult {
-  date: string
-  time_zone: string
-  generated_at: string
-  kpis: KpisResult[]
-}
 
 export default class KpisDaily extends BaseCommand {
   static override summary = 'Show revenue, orders and customers of one day'
   static override description =
-    'Counts completed orders by the date of the order, in the business time zone; each currency for itself.'
+    'Counts completed orders by order date in the business time zone, separately for each currency.'
 
   static override examples = [
     '<%= config.bin %> kpis daily',
@@ -23,25 +17,18 @@ export default class KpisDaily extends BaseCommand {
   ]
 
   static override flags = {
-    date: Flags.string({ description: 'the day; today where it is left out', helpValue: 'YYYY-MM-DD' }),
+    date: Flags.string({ description: 'day to report [default: today]', helpValue: 'YYYY-MM-DD' }),
     csv: csvFlag,
   }
 
-  async run(): Promise<KpisDailyResult> {
+  async run() {
     const { flags } = await this.parse(KpisDaily)
     const { timeZone } = this.settings
-    const day = flags.date === undefined ? dayAt(Date.now(), timeZone) : readDay('--date', flags.date)
-    const report = await this.withReports((reports) => reports.daily(day))
-    const rows = report.kpis.map((kpis) => [day, ...kpisCells(kpis, flags.csv)])
-    if (rows.length > 0 || flags.csv) this.showTable({ columns: [{ heading: 'date' }, ...KPIS_COLUMNS], rows }, flags)
-    if (rows.length === 0) {
-      this.note(`No order of ${day} (${timeZone}) is completed. What is under way shows: orderctl status`)
-    }
-    return {
-      date: day,
-      time_zone: timeZone,
-      generated_at: new Date(report.generatedAt).toISOString(),
-      kpis: report.kpis.map(kpisResult),
-    }
+    const date = flags.date === undefined ? dayAt(Date.now(), timeZone) : readDay('--date', flags.date)
+    const report = await this.withDatabase((db) => dailyKpis(db, timeZone, date))
+    const empty = `No order of ${date} (${timeZone}) is completed. What is under way shows: orderctl status`
+    const columns = [{ heading: 'date', value: () => date }, ...KPI_COLUMNS]
+    this.showList(columns, report.kpis, { csv: flags.csv, empty })
+    return report
   }
 }

@@ -1,72 +1,35 @@
-import { LEADERBOARD_FLAGS, LeaderboardCommand, leaderboardLimitFlag } from '../../command-line/leaderboard-command.js'
-import { amountCell, countCell } from '../../command-line/report-views.js'
-import { majorUnits } from '../../domain/money.js'
-import type { CustomerEntry } from '../../reports/reports.js'
-import type { Table } from '../../terminal/table.js'
-
-export interface LeaderboardCustomersResult {
-  /** Null where nothing was sold and no currency was asked for. */
-  currency: string | null
-  generated_at: string
-  customers: {
-    rank: number
-    customer_id: string
-    customer_name: string
-    order_count: number
-    total_spent: number
-  }[]
-}
+import { LEADERBOARD_FLAGS, LeaderboardCommand, readChoice } from '../../command-line/leaderboard-command.js'
+import { limitFlag } from '../../command-line/selection-flags.js'
+import { topCustomers } from '../../reports/leaderboards.js'
 
 export default class LeaderboardCustomers extends LeaderboardCommand {
   static override summary = 'Show the customers who spend most'
   static override description =
-    'By revenue of completed orders in one currency. Where two spent the same, more orders come first, then the customer id.'
+    'Ranks by revenue of completed orders in one currency. Ties: more orders first, then customer id.'
 
   static override examples = [
     '<%= config.bin %> leaderboard customers --limit 20',
     '<%= config.bin %> leaderboard customers --currency EUR --from 2025-01-01 --to 2025-01-31',
   ]
 
-  static override flags = { limit: leaderboardLimitFlag, ...LEADERBOARD_FLAGS }
+  static override flags = { limit: limitFlag({ default: 10 }), ...LEADERBOARD_FLAGS }
 
-  async run(): Promise<LeaderboardCustomersResult> {
+  async run() {
     const { flags } = await this.parse(LeaderboardCustomers)
-    const query = { ...this.readChoice(flags), limit: flags.limit }
-    const board = await this.withReports((reports) => reports.customers(query))
-    if (board.entries.length > 0 || flags.csv) this.showTable(customersTable(board.entries, flags.csv), flags)
-    else this.noteNothingSold(board.currency)
-    this.noteOthers(board)
-    return {
-      currency: board.currency,
-      generated_at: new Date(board.generatedAt).toISOString(),
-      customers: board.entries.map(({ rank, customer, name, orders, spent }) => ({
-        rank,
-        customer_id: customer,
-        customer_name: name,
-        order_count: orders,
-        total_spent: majorUnits(spent),
-      })),
-    }
-  }
-}
-
-function customersTable(entries: readonly CustomerEntry[], csv: boolean): Table {
-  return {
-    columns: [
-      { heading: 'rank', align: 'right' },
-      { heading: 'customer' },
-      { heading: 'name', flexible: true },
-      { heading: 'orders', align: 'right' },
-      { heading: 'spent', align: 'right' },
-      { heading: 'currency' },
-    ],
-    rows: entries.map(({ rank, customer, name, orders, spent }) => [
-      rank,
-      customer,
-      name,
-      countCell(orders, csv),
-      amountCell(spent, csv),
-      spent.currency,
-    ]),
+    const choice = readChoice(flags)
+    const board = await this.withDatabase((db) => topCustomers(db, choice, flags.limit))
+    const about = this.showBoard(
+      [
+        'rank',
+        { key: 'customer_id', heading: 'customer' },
+        { key: 'customer_name', heading: 'name', flexible: true },
+        { key: 'order_count', heading: 'orders' },
+        { key: 'total_spent', heading: 'spent' },
+        { heading: 'currency', value: ({ total_spent }) => total_spent.currency },
+      ],
+      board,
+      flags.csv,
+    )
+    return { ...about, customers: board.rows }
   }
 }

@@ -1,4 +1,3 @@
-// `products adjust`: a change of stock by hand, with its reason.
 import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { readId } from '../../command-line/selection-flags.js'
@@ -6,17 +5,10 @@ import { groupThousands } from '../../domain/money.js'
 import { adjustStock, readDelta } from '../../inventory/products.js'
 import { countOf } from '../../terminal/text.js'
 
-export interface ProductsAdjustResult {
-  sku: string
-  on_hand: number
-  reserved: number
-  available: number
-}
-
 export default class ProductsAdjust extends BaseCommand {
   static override summary = "Change a product's stock by hand"
   static override description =
-    'The change is recorded with its reason. No more can be taken than is available: what open orders hold stays theirs.'
+    'Records the change with its reason. Stock that is reserved for open orders cannot be removed.'
 
   static override examples = [
     '<%= config.bin %> products adjust WIDGET-1 50 --reason "delivery 4711"',
@@ -24,23 +16,20 @@ export default class ProductsAdjust extends BaseCommand {
   ]
 
   static override args = {
-    sku: Args.string({ description: 'the product', required: true, ignoreStdin: true, parse: readId }),
-    delta: Args.string({ description: 'units to add, or to take away: -5', required: true, ignoreStdin: true }),
+    sku: Args.string({ description: 'SKU of the product', required: true, ignoreStdin: true, parse: readId }),
+    delta: Args.string({ description: 'units to add, or to remove: -5', required: true, ignoreStdin: true }),
   }
 
   static override flags = {
     reason: Flags.string({ description: 'why the stock changes', required: true, helpValue: 'TEXT' }),
   }
 
-  async run(): Promise<ProductsAdjustResult> {
+  async run() {
     const { args, flags } = await this.parse(ProductsAdjust)
     const delta = readDelta(args.delta)
-    const { sku, on_hand, reserved, available } = await this.withApp(({ db }) =>
-      adjustStock(db, args.sku, delta, flags.reason),
-    )
-    this.print(
-      `${sku}: ${countOf(on_hand, 'unit')} on hand, ${groupThousands(reserved)} reserved, ${groupThousands(available)} available.`,
-    )
-    return { sku, on_hand, reserved, available }
+    const stock = await this.withDatabase((db) => adjustStock(db, args.sku, delta, flags.reason))
+    const [reserved, available] = [groupThousands(stock.reserved), groupThousands(stock.available)]
+    this.print(`${stock.sku}: ${countOf(stock.on_hand, 'unit')} on hand, ${reserved} reserved, ${available} available.`)
+    return stock
   }
 }

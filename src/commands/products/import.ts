@@ -1,12 +1,9 @@
-// `products import`: a catalogue file into products and stock.
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { STDIN } from '../../csv/bytes.js'
 import { EXIT } from '../../errors.js'
-import { type CatalogueResult, importCatalogue, openCatalogue } from '../../inventory/catalogue.js'
+import { importCatalogue, openCatalogue } from '../../inventory/catalogue.js'
 import { cleanText, countOf } from '../../terminal/text.js'
-
-export type ProductsImportResult = CatalogueResult
 
 /** Rejected lines that a person sees; --json has more of them. */
 const SHOWN = 20
@@ -14,10 +11,9 @@ const SHOWN = 20
 export default class ProductsImport extends BaseCommand {
   static override summary = 'Add and change products from a CSV file'
   static override description =
-    'Columns by name, in any order: sku, name, price, currency, stock; others are ignored. Only sku is always needed, and ' +
-    'a new product needs a name. An empty value leaves the product as it is. "stock" is what shall be on hand; the ' +
-    'difference is recorded as an adjustment. A line that cannot be used is skipped and reported (exit 3). Creates the ' +
-    'database where there is none.'
+    'Finds the columns by name, in any order: sku, name, price, currency, stock. Only sku is required, and a name for a ' +
+    'new product. An empty value leaves the product unchanged. "stock" is the number of units on hand; the difference is ' +
+    'recorded as an adjustment. Skips and reports invalid lines (exit 3). Creates the database if there is none.'
 
   static override examples = [
     '<%= config.bin %> products import catalogue.csv',
@@ -28,10 +24,10 @@ export default class ProductsImport extends BaseCommand {
     file: Args.string({ description: 'the CSV file; - reads standard input', required: true, ignoreStdin: true }),
   }
 
-  async run(): Promise<ProductsImportResult> {
+  async run() {
     const { args } = await this.parse(ProductsImport)
     const catalogue = await openCatalogue(args.file === STDIN ? STDIN : this.path(args.file))
-    const result = await this.withApp(({ db }) => importCatalogue(db, catalogue), { create: true })
+    const result = await this.withDatabase((db) => importCatalogue(db, catalogue), { create: true })
     const { rows, created, updated, unchanged, rejected, errors } = result
     for (const { line, reason } of errors.slice(0, SHOWN)) this.note(`line ${line}: ${cleanText(reason)}`)
     if (rejected > SHOWN) this.note(`and ${countOf(rejected - SHOWN, 'more line')} (--json lists them)`)

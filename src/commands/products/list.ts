@@ -1,14 +1,7 @@
-// `products list`: the stock of every product, or of those that run out.
 import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
-import { limitFlag, restNote, screenful } from '../../command-line/selection-flags.js'
-import { listProducts, type ProductStock } from '../../inventory/products.js'
-
-export interface ProductsListResult {
-  /** All that match, also those beyond the limit. */
-  total: number
-  products: ProductStock[]
-}
+import { limitFlag } from '../../command-line/selection-flags.js'
+import { listProducts } from '../../inventory/products.js'
 
 export default class ProductsList extends BaseCommand {
   static override summary = 'List products and their stock'
@@ -18,7 +11,7 @@ export default class ProductsList extends BaseCommand {
   static override examples = [
     '<%= config.bin %> products list',
     '<%= config.bin %> products list --low 10',
-    '<%= config.bin %> products list --csv > stock.csv',
+    '<%= config.bin %> products list --limit all --csv > stock.csv',
   ]
 
   static override flags = {
@@ -27,38 +20,20 @@ export default class ProductsList extends BaseCommand {
       min: 0,
       helpValue: 'N',
     }),
-    limit: limitFlag,
+    limit: limitFlag({ default: 30 }),
     csv: csvFlag,
   }
 
-  async run(): Promise<ProductsListResult> {
+  async run() {
     const { flags } = await this.parse(ProductsList)
-    const limit = flags.limit ?? screenful(this.host.stdout, flags.csv || this.jsonEnabled())
-    const { total, products } = await this.withApp(({ db }) => listProducts(db, { low: flags.low, limit }))
-    const columns = [
-      { heading: 'sku' },
-      { heading: 'name', flexible: true },
-      { heading: 'on hand', align: 'right' },
-      { heading: 'reserved', align: 'right' },
-      { heading: 'available', align: 'right' },
-    ] as const
-    const rows = products.map((product) => [
-      product.sku,
-      product.name,
-      product.on_hand,
-      product.reserved,
-      product.available,
-    ])
-    if (products.length > 0 || flags.csv) this.showTable({ columns, rows }, flags)
-    const rest = restNote(products.length, total)
-    if (rest) this.note(rest)
-    if (total === 0) {
-      this.note(
-        flags.low === undefined
-          ? 'There are no products yet. Add some with: orderctl products import FILE'
-          : `No product has ${flags.low} or fewer units available. See all with: orderctl products list`,
-      )
-    }
+    const { low, limit, csv } = flags
+    const { total, products } = await this.withDatabase((db) => listProducts(db, limit, low))
+    const empty =
+      low === undefined
+        ? 'There are no products yet. Add some with: orderctl products import FILE'
+        : `No product has ${low} or fewer units available. See all with: orderctl products list`
+    const columns = ['sku', { key: 'name', flexible: true }, 'on_hand', 'reserved', 'available'] as const
+    this.showList(columns, products, { csv, total, empty })
     return { total, products }
   }
 }

@@ -1,14 +1,8 @@
-// `queue clear`: undone by `rebuild queue`.
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { confirm, demandTerminal } from '../../command-line/confirmation.js'
 import { countDue } from '../../queue/due-orders.js'
 import { countOf } from '../../terminal/text.js'
-
-export interface QueueClearResult {
-  /** Orders that were taken out of the queue. */
-  cleared: number
-}
 
 export default class QueueClear extends BaseCommand {
   static override summary = 'Empty the queue; the orders stay pending'
@@ -17,9 +11,9 @@ export default class QueueClear extends BaseCommand {
 
   static override examples = ['<%= config.bin %> queue clear', '<%= config.bin %> queue clear --yes']
 
-  static override flags = { yes: Flags.boolean({ char: 'y', description: 'clear without asking' }) }
+  static override flags = { yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }) }
 
-  async run(): Promise<QueueClearResult> {
+  async run() {
     const { flags } = await this.parse(QueueClear)
     if (!flags.yes) demandTerminal(this.host, 'Emptying the queue', this.jsonEnabled())
     return this.withApp(async ({ db, queue }) => {

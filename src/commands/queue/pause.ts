@@ -1,17 +1,12 @@
-// `queue pause`: undone by `queue resume`.
 import { BaseCommand } from '../../command-line/base-command.js'
-
-export interface QueuePauseResult {
-  paused: boolean
-}
 
 export default class QueuePause extends BaseCommand {
   static override summary = 'Stop every worker from taking more orders'
   static override description =
-    'What workers have in hand is finished. The pause holds over restarts, until "queue resume".'
+    'Workers finish the orders that they have claimed. The pause lasts until "queue resume", also across restarts.'
   static override examples = ['<%= config.bin %> queue pause']
 
-  async run(): Promise<QueuePauseResult> {
+  async run() {
     await this.parse(QueuePause)
     await this.withApp(({ queue }) => queue.pause())
     this.print('The queue is paused: no worker takes more orders. Go on with: orderctl queue resume')

@@ -1,24 +1,7 @@
-// `schedule list`: what is done by the clock, when, and how it went last.
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { clockAt } from '../../domain/business-day.js'
 import { readSchedule } from '../../schedule/overview.js'
 import type { LastRun } from '../../schedule/task-runs.js'
-import { isoTime } from '../../terminal/text.js'
-
-interface ListedTask {
-  name: string
-  cron: string
-  time_zone: string
-  description: string
-  last_run: string | null
-  /** `done`, `failed: …` or `running`. */
-  last_result: string | null
-  next_run: string | null
-}
-
-export interface ScheduleListResult {
-  tasks: ListedTask[]
-}
 
 export default class ScheduleList extends BaseCommand {
   static override summary = 'List the tasks, when they run, and how each went last'
@@ -28,46 +11,34 @@ export default class ScheduleList extends BaseCommand {
   static override examples = ['<%= config.bin %> schedule list', '<%= config.bin %> schedule list --json']
   static override flags = { csv: csvFlag }
 
-  async run(): Promise<ScheduleListResult> {
+  async run() {
     const { flags } = await this.parse(ScheduleList)
-    const tasks = await this.withApp((app) => readSchedule(app, Date.now()))
-    const timeZone = this.settings['schedule.timeZone']
-    const shown = (instant: number | null | undefined) => (instant ? clockAt(instant, timeZone) : null)
-    this.showTable(
-      {
-        columns: [
-          { heading: 'task' },
-          { heading: 'cron' },
-          { heading: 'last run' },
-          { heading: 'result', flexible: true },
-          { heading: `next run (${timeZone})` },
-          { heading: 'what it does', flexible: true },
-        ],
-        rows: tasks.map(({ name, cron, last, next, description }) => [
-          name,
-          cron,
-          shown(last?.startedAt),
-          resultText(last),
-          shown(next),
-          description,
-        ]),
-      },
+    const time_zone = this.settings['schedule.timeZone']
+    const clock = (instant: Date | null) => instant && clockAt(instant.getTime(), time_zone)
+    const tasks = (await this.withApp((app) => readSchedule(app, Date.now()))).map(({ last, next, ...task }) => ({
+      ...task,
+      time_zone,
+      last_run: last ? new Date(last.startedAt) : null,
+      last_result: resultText(last),
+      next_run: next === null ? null : new Date(next),
+    }))
+    this.showList(
+      [
+        { key: 'name', heading: 'task' },
+        'cron',
+        { heading: 'last run', value: ({ last_run }) => clock(last_run) },
+        { key: 'last_result', heading: 'result', flexible: true },
+        { heading: `next run (${time_zone})`, value: ({ next_run }) => clock(next_run) },
+        { key: 'description', heading: 'what it does', flexible: true },
+      ],
+      tasks,
       flags,
     )
-    return {
-      tasks: tasks.map(({ name, cron, description, last, next }) => ({
-        name,
-        cron,
-        time_zone: timeZone,
-        description,
-        last_run: isoTime(last?.startedAt ?? null),
-        last_result: resultText(last),
-        next_run: isoTime(next),
-      })),
-    }
+    return { tasks }
   }
 }
 
+/** `done`, `failed: …` or `running`. */
 function resultText(last: LastRun | undefined): string | null {
   if (!last) return null
   if (last.state === 'running') return 'running'

@@ -10,7 +10,6 @@ import { runTask, type TaskRun } from '../../schedule/runner.js'
 import { claimSlot, type Run } from '../../schedule/task-runs.js'
 import { createTask, type Task } from '../../schedule/tasks.js'
 import { TASK_NAMES, type TaskName } from '../../schedule/timetable.js'
-import type { DatabaseAddress } from '../../servers/addresses.js'
 
 export interface ScheduleRunResult {
   task: string
@@ -46,8 +45,8 @@ export default class ScheduleRun extends BaseCommand {
       async (app) => {
         const task = createTask(name, { ...app, tell })
         const run = await runTask(app.db, task, await claimNow(app.db, task))
-        // A server that is away is no failure of the task: the same run may succeed later.
-        if (isUnreachable(run.error, app.config.database)) throw run.error
+        // An unreachable server is not a failure of the task: the same run may succeed later.
+        if (explainDatabaseError(run.error, app.config.database)?.exit === EXIT.unreachable) throw run.error
         return run
       },
       { agreeOnClock: true },
@@ -62,11 +61,6 @@ export default class ScheduleRun extends BaseCommand {
     }
     return { task: name, result: run.result, message: run.message, seconds: Math.round(run.seconds * 1000) / 1000 }
   }
-}
-
-function isUnreachable(error: unknown, database: DatabaseAddress): boolean {
-  const problem = error instanceof UserError ? error : explainDatabaseError(error, database)
-  return problem?.exit === EXIT.unreachable
 }
 
 function execWithout(name: TaskName): UserError {

@@ -13,8 +13,9 @@ import {
 import type pg from 'pg'
 import { EXIT } from '../../errors.js'
 import type { PostgresAddress } from '../../servers/addresses.js'
-import { explainPostgresError, isConflict } from '../../servers/postgres-errors.js'
-import { openPool, withinSeconds } from '../../servers/postgres-pool.js'
+import { explainError } from '../../servers/explain.js'
+import { openQueuePool, withinSeconds } from '../../servers/postgres-pool.js'
+import { sqlCause } from '../../servers/recognise.js'
 import { JOB_OPTIONS, QUEUE_NAME } from './jobs.js'
 import { makeTables } from './postgres-tables.js'
 import type { BullServer, JobCounts } from './server.js'
@@ -33,13 +34,13 @@ const EVENTS_KEPT = 100
 
 export function bullMqOnPostgres(address: PostgresAddress, schema: string): BullServer {
   const explain = (error: unknown) =>
-    explainPostgresError(error instanceof ConnectionClosedError ? error.cause : error, address)
+    explainError(error instanceof ConnectionClosedError ? error.cause : error, address)
   return {
     driver: 'bullmq-postgres',
     product: 'PostgreSQL',
     name: `PostgreSQL at ${address.name}`,
     openJobs: async () => {
-      const { pool, letGo } = openPool(address, schema, ASKING_CONNECTIONS)
+      const { pool, letGo } = openQueuePool(address, schema, ASKING_CONNECTIONS)
       try {
         await makeTables(pool, address, schema)
         const connection = forBullMq(pool, address)
@@ -57,7 +58,7 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string): Bull
       }
     },
     openWorker: async (deliver, options) => {
-      const { pool, letGo } = openPool(address, schema, WORKING_CONNECTIONS)
+      const { pool, letGo } = openQueuePool(address, schema, WORKING_CONNECTIONS)
       try {
         await withinSeconds(address, pool.query('select 1'))
       } catch (error) {
@@ -117,7 +118,7 @@ class ReadyConnection extends PostgresConnection {
  */
 function forBullMq(pool: pg.Pool, address: PostgresAddress): PgPool {
   const rethrow = (error: unknown): never => {
-    const away = explainPostgresError(error, address)?.exit === EXIT.unreachable
+    const away = explainError(error, address)?.exit === EXIT.unreachable
     throw away ? new ConnectionClosedError(undefined, error) : error
   }
   const bullPool: PgPool = {
@@ -136,7 +137,7 @@ async function sendAgain<Answer>(send: () => Promise<Answer>): Promise<Answer> {
     try {
       return await send()
     } catch (error) {
-      if (conflicts === MOST_CONFLICTS || !isConflict(error)) throw error
+      if (conflicts === MOST_CONFLICTS || sqlCause(error) !== 'locked') throw error
       await sleep(10 * conflicts * Math.random())
     }
   }

@@ -3,8 +3,8 @@
 import { Queue, Worker } from 'bullmq'
 import type { Command, Redis } from 'ioredis'
 import type { RedisAddress } from '../../servers/addresses.js'
-import { awayReply } from '../../servers/redis-away-replies.js'
-import { connectRedis, readFacts, refuseUnfit, unreachable } from '../../servers/redis-connection.js'
+import { explainError } from '../../servers/explain.js'
+import { connectRedis, readFacts, refuseUnfit } from '../../servers/redis-connection.js'
 import { JOB_OPTIONS, type Payload, QUEUE_NAME } from './jobs.js'
 import type { BullServer, JobCounts } from './server.js'
 
@@ -66,7 +66,7 @@ export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction }: 
       }
       return { jobs, letGo }
     },
-    explain: (error) => (error instanceof Error && isAway(error) ? unreachable(address, error) : undefined),
+    explain: (error) => explainError(error, address),
   }
 }
 
@@ -79,15 +79,6 @@ async function countJobs(jobs: Queue<Payload>): Promise<JobCounts> {
     delayed: counts['delayed'] ?? 0,
     oldestAt: oldest?.timestamp ?? null,
   }
-}
-
-function isAway(error: Error): boolean {
-  return (
-    awayReply(error) !== undefined ||
-    error.name === 'MaxRetriesPerRequestError' ||
-    'syscall' in error ||
-    /Connection is closed|Command timed out|Command aborted|Stream isn't writeable/.test(error.message)
-  )
 }
 
 /** The connections that BullMQ makes of the one it was given. */

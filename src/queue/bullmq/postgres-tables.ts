@@ -8,9 +8,10 @@ import {
   SchemaVersionMismatchError,
 } from 'bullmq'
 import type pg from 'pg'
+import { usageError } from '../../errors.js'
 import type { PostgresAddress } from '../../servers/addresses.js'
-import { explainPostgresError, mayNotCreate, refuseUnfit, tablesTooNew } from '../../servers/postgres-errors.js'
-import { openPool, type PostgresFacts, readFacts, withinSeconds } from '../../servers/postgres-pool.js'
+import { explainError } from '../../servers/explain.js'
+import { openQueuePool, readFacts, refuseUnfit, withinSeconds } from '../../servers/postgres-pool.js'
 
 /** For one migration, or for another process to be done with all of them. */
 const MIGRATION_TIMEOUT_MS = 60_000
@@ -47,7 +48,7 @@ async function withTables(
   schema: string,
   use: (pool: pg.Pool) => Promise<number>,
 ): Promise<QueueTables> {
-  const { pool, letGo } = openPool(address, schema, 1)
+  const { pool, letGo } = openQueuePool(address, schema, 1)
   try {
     const current = await use(pool)
     return { place: `PostgreSQL at ${address.name}, schema ${schema}`, current, latest: LATEST_SCHEMA_VERSION }
@@ -57,52 +58,54 @@ async function withTables(
 }
 
 /**
- * Makes sure that the tables are there, and makes them where they are not; of several processes, one does.
+ * Creates the tables if they are missing. Safe to call from several processes at once.
  *
  * @returns the version that they had before
- * @throws UserError within five seconds where the server is away (exit 4), or unfit, or not for us (exit 2)
+ * @throws UserError within five seconds if the server is unreachable (exit 4) or unfit (exit 2)
  */
 export async function makeTables(pool: pg.Pool, address: PostgresAddress, schema: string): Promise<number> {
   const { current, facts } = await withinSeconds(address, examine(pool, address, schema))
   if (current >= LATEST_SCHEMA_VERSION) return current
-  const patient = openPool(address, schema, 1, MIGRATION_TIMEOUT_MS)
+  const patient = openQueuePool(address, schema, 1, MIGRATION_TIMEOUT_MS)
   try {
     const client = await patient.pool.connect()
     try {
-      // The version of the server was looked at above, where it is said what to do.
+      // `examine` has checked the version of the server.
       await runMigrations(client, schema, { skipVersionCheck: true })
     } finally {
       client.release()
     }
   } catch (error) {
-    const problem = explainPostgresError(error, address)
-    throw problem?.code === 'postgres_not_allowed' ? mayNotCreate(address, schema, facts) : (problem ?? error)
+    const problem = explainError(error, address)
+    if (problem?.code !== 'postgres_not_allowed') throw problem ?? error
+    const { user, database } = facts
+    throw usageError({
+      code: problem.code,
+      message: `The queue needs the schema ${schema} in PostgreSQL at ${address.name}, and the user ${user} may not create it.`,
+      fix: `As its owner, run: grant create on database "${database}" to "${user}"; then orderctl migrate. The right may be revoked afterwards.`,
+    })
   } finally {
     await patient.letGo()
   }
   return current
 }
 
-async function examine(
-  pool: pg.Pool,
-  address: PostgresAddress,
-  schema: string,
-): Promise<{ current: number; facts: PostgresFacts }> {
+async function examine(pool: pg.Pool, address: PostgresAddress, schema: string) {
   try {
     const facts = await readFacts(pool)
     refuseUnfit(facts, address)
-    return { facts, current: await versionOf(pool, schema) }
+    return { facts, current: await assertSchemaCompatibility(pool, schema, { skipVersionCheck: true }).catch(noTables) }
   } catch (error) {
-    if (error instanceof SchemaVersionMismatchError) throw tablesTooNew(address, schema, error)
-    throw explainPostgresError(error, address) ?? error
+    if (!(error instanceof SchemaVersionMismatchError)) throw explainError(error, address) ?? error
+    throw usageError({
+      code: 'queue_too_new',
+      message: `A newer orderctl made the tables of the queue in PostgreSQL at ${address.name}, schema ${schema}.`,
+      fix: 'Update orderctl, or choose another schema with ORDERCTL_QUEUE_SCHEMA.',
+    })
   }
 }
 
-async function versionOf(pool: pg.Pool, schema: string): Promise<number> {
-  try {
-    return await assertSchemaCompatibility(pool, schema, { skipVersionCheck: true })
-  } catch (error) {
-    if (error instanceof SchemaMigrationRequiredError) return 0
-    throw error
-  }
+function noTables(error: unknown): number {
+  if (error instanceof SchemaMigrationRequiredError) return 0
+  throw error
 }

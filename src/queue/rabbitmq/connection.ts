@@ -7,7 +7,7 @@ import { type Channel, type ChannelModel, type ConfirmChannel, connect, type Soc
 import { settledWithin } from '../../domain/patience.js'
 import { UserError } from '../../errors.js'
 import type { RabbitAddress } from '../../servers/addresses.js'
-import { blocked, explain, refuseTooOld } from './errors.js'
+import { blocked, explainRabbitError, refuseTooOld } from '../../servers/rabbitmq.js'
 
 /** A server that says nothing for so long while we connect is not there. */
 const CONNECT_TIMEOUT_MS = 3000
@@ -77,7 +77,7 @@ export class RabbitConnection {
       return new RabbitConnection(address, model, socket)
     } catch (error) {
       socket.abort()
-      throw explain(address, error)
+      throw explainRabbitError(address, error)
     } finally {
       over.abort()
     }
@@ -130,7 +130,7 @@ export class RabbitConnection {
     try {
       return await Promise.race([answer, this.#silence(over.signal)])
     } catch (error) {
-      throw this.#why ?? explain(this.#address, error)
+      throw this.#why ?? explainRabbitError(this.#address, error)
     } finally {
       over.abort()
     }
@@ -155,7 +155,7 @@ export class RabbitConnection {
   /** Gives the connection up at once. */
   drop(cause: unknown): void {
     if (this.#why) return
-    this.#why = explain(this.#address, cause)
+    this.#why = explainRabbitError(this.#address, cause)
     this.#tellLost(this.#why)
     this.#socket.abort()
   }

@@ -1,0 +1,67 @@
+// Checks of a database in a file. The pragmas are SQLite's own.
+import { existsSync, statSync } from 'node:fs'
+import { access, constants, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { sql } from 'kysely'
+import type { Database } from '../database/connection.js'
+import type { SqliteAddress } from '../servers/addresses.js'
+import type { DatabaseCheck, Found } from './check.js'
+
+export function fileChecks({ path }: SqliteAddress): DatabaseCheck[] {
+  return [
+    { name: 'permissions', look: () => checkPermissions(path) },
+    { name: 'disk space', look: () => checkDisk(path) },
+    { name: 'integrity', look: checkIntegrity },
+  ]
+}
+
+/** Customers and amounts are private. */
+async function checkPermissions(path: string): Promise<Found> {
+  const folder = dirname(path)
+  try {
+    await access(path, constants.R_OK | constants.W_OK)
+    await access(folder, constants.W_OK)
+  } catch {
+    return {
+      message: `This user cannot write ${path} or its folder.`,
+      fix: `Give them to this user: chown -R "$USER" "${folder}".`,
+    }
+  }
+  if (process.platform === 'win32') return 'as in the folder'
+  const open = [path, `${path}-wal`, `${path}-shm`].filter(
+    (file) => existsSync(file) && (statSync(file).mode & 0o077) !== 0,
+  )
+  if (open.length === 0) return 'only this user can read the database'
+  return {
+    message: `Other users can read ${open.join(', ')}.`,
+    fix: `chmod 600 ${open.map((file) => `"${file}"`).join(' ')}`,
+  }
+}
+
+const LEAST_FREE_BYTES = 500_000_000
+
+/** Needs room for a second database: a migration may rewrite every table. */
+async function checkDisk(path: string): Promise<Found> {
+  const { bavail, bsize } = await statfs(path)
+  const free = bavail * bsize
+  const needed = Math.max(LEAST_FREE_BYTES, statSync(path).size)
+  const message = `${megabytes(free)} free in ${dirname(path)}`
+  return free >= needed ? message : { message, fix: `Free space on that disk: at least ${megabytes(needed)}.` }
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1_000_000)} MB`
+}
+
+async function checkIntegrity(db: Database): Promise<Found> {
+  const { rows } = await sql<{ fault: string }>`
+    select quick_check as fault from pragma_quick_check where quick_check <> 'ok'
+    union all
+    select distinct 'rows of ' || "table" || ' refer to missing rows of ' || parent from pragma_foreign_key_check
+    limit 10`.execute(db)
+  if (rows.length === 0) return 'quick_check and foreign_key_check found nothing'
+  return {
+    message: rows.map(({ fault }) => fault).join('; '),
+    fix: 'Stop all orderctl processes, keep a copy of the file, and restore the last sound backup.',
+  }
+}

@@ -1,0 +1,77 @@
+// Explains an error of a server, or of the SQLite file: what happened, why, and what to do.
+import { EXIT, type Problem, UserError } from '../errors.js'
+import type { Address } from './addresses.js'
+import { CAUSES, type Entry, type Text, type TextKey } from './causes.js'
+import { type Fault, reasonIn, recognise, sqlCause } from './recognise.js'
+
+/** For users; undefined for errors that they can do nothing about. */
+export function explainError(error: unknown, address: Address): UserError | undefined {
+  if (error instanceof UserError) return error
+  const problem = problemIn(error, address)
+  return problem && new UserError(problem, { cause: error })
+}
+
+/** The same where any other error means that the server is unreachable. */
+export function explainUnreachable(error: unknown, address: Address): UserError {
+  return (
+    explainError(error, address) ??
+    new UserError(problemOf({ cause: 'unreachable', reason: reasonIn(error) }, address), { cause: error })
+  )
+}
+
+/** The same as plain data, which threads can send each other. */
+export function problemIn(error: unknown, address: Address): Problem | undefined {
+  const fault = recognise(error, address)
+  return fault && problemOf(fault, address)
+}
+
+/** Whether the error of a database server says that it is away: the same may work later, over another connection. */
+export function isAway(error: unknown): boolean {
+  const cause = sqlCause(error)
+  return cause !== undefined && CAUSES[cause].exit === EXIT.unreachable
+}
+
+export function problemOf({ cause, reason, queue = '' }: Fault, address: Address): Problem {
+  const { code, message, fix, retryable, exit }: Entry = CAUSES[cause]
+  const values: Readonly<Record<string, string>> = { ...namesOf(address), reason, queue }
+  const fill = (text: Text) => textFor(text, address).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole)
+  return { code: fill(code), message: fill(message), fix: fill(fix), retryable, exit }
+}
+
+function textFor(text: Text, address: Address): string {
+  if (typeof text === 'string') return text
+  const key = keysFor(address).find((key) => text[key] !== undefined)
+  return (key && text[key]) ?? ''
+}
+
+function keysFor(address: Address): readonly TextKey[] {
+  if (address.kind === 'sqlite') return []
+  if (isQueue(address)) return ['queue', 'postgres']
+  return [address.kind, 'database']
+}
+
+/** Whether it is a PostgreSQL that carries the queue: its codes differ from those of the database. */
+function isQueue(address: Address): boolean {
+  return address.kind === 'postgres' && address.setting === 'ORDERCTL_QUEUE_URL'
+}
+
+const PRODUCTS = { postgres: 'PostgreSQL', mysql: 'MySQL', redis: 'Redis', amqp: 'RabbitMQ' } as const
+const PREFIXES = { postgres: 'database', mysql: 'database', redis: 'redis', amqp: 'rabbitmq' } as const
+
+function namesOf(address: Address): Record<string, string> {
+  if (address.kind === 'sqlite') return { server: address.path, prefix: 'database' }
+  const { kind, name, setting } = address
+  const [host = '', port = ''] = name.replace(/\/.*/, '').split(/:(?=\d+$)/)
+  return {
+    ...{ name, host, port, database: quoted(name.slice(name.indexOf('/') + 1), kind === 'postgres' ? '"' : '`') },
+    server: `${PRODUCTS[kind]} at ${name}`,
+    prefix: isQueue(address) ? 'postgres' : PREFIXES[kind],
+    // The queue uses the Redis of the reports unless it has a setting of its own.
+    setting: kind === 'redis' && setting === 'ORDERCTL_QUEUE_URL' ? `${setting} or ORDERCTL_REDIS_URL` : setting,
+  }
+}
+
+/** A name as SQL writes it. */
+function quoted(name: string, quote: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `${quote}${name.replaceAll(quote, quote + quote)}${quote}`
+}

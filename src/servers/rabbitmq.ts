@@ -1,0 +1,32 @@
+// What users read when RabbitMQ is unreachable, blocked or unfit.
+import { EXIT, UserError, usageError } from '../errors.js'
+import type { RabbitAddress } from './addresses.js'
+import { explainUnreachable, problemOf } from './explain.js'
+
+export function explainRabbitError(address: RabbitAddress, cause: unknown): UserError {
+  return explainUnreachable(cause, address)
+}
+
+/** The same later on: a server that accepted us before is about to start or to stop, so every error passes by itself. */
+export function asAway(address: RabbitAddress, cause: unknown): UserError {
+  const { code, message, fix } = explainRabbitError(address, cause)
+  return new UserError({ code, message, fix, retryable: true, exit: EXIT.unreachable }, { cause })
+}
+
+/** While a server is short of memory or disk, it reads nothing from those who publish. */
+export function blocked(address: RabbitAddress, reason: string): UserError {
+  return new UserError(problemOf({ cause: 'blocked', reason }, address))
+}
+
+/** Older servers keep no delayed batches in a quorum queue. */
+const OLDEST = [3, 10] as const
+
+export function refuseTooOld({ name }: RabbitAddress, product: string, version: string): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  if (product !== 'RabbitMQ' || major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return
+  throw usageError({
+    code: 'rabbitmq_too_old',
+    message: `RabbitMQ ${version} at ${name} is too old: orderctl needs ${OLDEST.join('.')} or newer.`,
+    fix: 'Update it, or unset ORDERCTL_QUEUE_URL to work without RabbitMQ.',
+  })
+}

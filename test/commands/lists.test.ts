@@ -1,0 +1,146 @@
+// Lists: what is on them, in which order, where they stop, and what tables, CSV and JSON show of the same rows.
+import { describe, expect } from 'vitest'
+import { HOUR, type Shop, test } from '../support/commands-shop.js'
+
+interface Listed {
+  readonly total: number
+  readonly orders: readonly { readonly order_id: string }[]
+}
+
+/** How many match in all, then the orders that are shown. */
+async function ids(shop: Shop, ...command: string[]) {
+  const { total, orders } = (await shop.json(...command)).result as Listed
+  return [total, ...orders.map((order) => order.order_id)]
+}
+
+describe.concurrent('lists', () => {
+  test('orders: the newest order date first, narrowed by status, customer, day and source', async ({ shop }) => {
+    shop.order('1', { day: '2025-01-10' })
+    shop.order('2', { day: '2025-03-01', customer: 'C-2', status: 'completed' })
+    shop.order('3', { day: '2025-02-01', source: 'shop-b' })
+    const list = (...filter: string[]) => ids(shop, 'orders', 'list', ...filter)
+
+    expect(await list('--limit', '2')).toEqual([3, '2', '3'])
+    expect(await list('--customer', 'C-1', '--since', '2025-02-01')).toEqual([1, '3'])
+    expect(await list('--source', 'shop-b', '--status', 'pending')).toEqual([1, '3'])
+  })
+
+  test('failures: what failed or waits for a person, the newest first, without what was cleared', async ({ shop }) => {
+    const now = Date.now()
+    shop.order('1001', { status: 'failed', reason: 'out_of_stock', message: 'two short', settledAt: now - 3 * HOUR })
+    shop.order('1002', { status: 'rolled_back', reason: 'declined', attempt: 2, settledAt: now - HOUR })
+    shop.waitingOrder('1003', now - 2 * HOUR)
+    shop.order('1004', { status: 'failed', reason: 'out_of_stock', clearedAt: now })
+    shop.order('1005', { status: 'completed' })
+    shop.order('1006')
+    const failed_at = (hours: number) => new Date(now - hours * HOUR).toISOString()
+    const declined = { status: 'rolled_back', reason: 'declined', message: null, attempts: 2 }
+
+    expect(await shop.json('failed', 'list')).toEqual({
+      code: 0,
+      result: {
+        total: 3,
+        orders: [
+          { order_id: '1002', source: 'default', ...declined, failed_at: failed_at(1) },
+          expect.objectContaining({
+            order_id: '1003',
+            status: 'payment_processing',
+            reason: 'payment_unknown',
+            failed_at: failed_at(2),
+          }),
+          expect.objectContaining({ order_id: '1001', message: 'two short' }),
+        ],
+      },
+    })
+  })
+
+  test('failures are narrowed by reason, time, product and source', async ({ shop }) => {
+    const now = Date.now()
+    shop.order('1', { status: 'failed', reason: 'out_of_stock', sku: 'A', settledAt: now - 30 * HOUR })
+    shop.order('2', { status: 'failed', reason: 'out_of_stock', sku: 'B', settledAt: now - HOUR })
+    shop.order('3', { status: 'rolled_back', reason: 'declined', source: 'shop-b', settledAt: now - 2 * HOUR })
+    const list = (...filter: string[]) => ids(shop, 'failed', 'list', ...filter)
+    const day = new Date(now - 30 * HOUR).toISOString().slice(0, 10)
+
+    expect(await list('--reason', 'declined', '--source', 'shop-b')).toEqual([1, '3'])
+    expect(await list('--since', '24h', '--limit', '1')).toEqual([2, '2'])
+    expect(await list('--since', day, '--sku', 'A')).toEqual([1, '1'])
+  })
+
+  test('products: all by SKU, or those that run out', async ({ shop }) => {
+    shop.product('B', { onHand: 10, reserved: 8 })
+    shop.product('A', { onHand: 5 })
+    const a = { sku: 'A', name: 'Name of A', on_hand: 5, reserved: 0, available: 5 }
+    const b = { sku: 'B', name: 'Name of B', on_hand: 10, reserved: 8, available: 2 }
+    expect((await shop.json('products', 'list')).result).toEqual({ total: 2, products: [a, b] })
+    expect((await shop.json('products', 'list', '--low', '2')).result).toEqual({ total: 1, products: [b] })
+  })
+
+  test('amounts are grouped in tables and plain elsewhere, and a formula is quoted for spreadsheets', async ({
+    shop,
+  }) => {
+    shop.order('=1+1')
+    shop.db.exec("update orders set total = 123456, currency = 'USD'")
+    const [table, csv] = [await shop.run('orders', 'list'), await shop.run('orders', 'list', '--csv')]
+    expect(table.stdout).toMatch(/│ +total │ currency │\n.*\n.*│ =1\+1 .* 1,234\.56 │ USD +│/)
+    expect(csv.stdout.split('\n').slice(0, 2)).toEqual([
+      'order,source,order date,status,reason,customer,name,total,currency',
+      "'=1+1,default,2025-01-15T10:00:00,pending,,C-1,Name of C-1,1234.56,USD",
+    ])
+    const { result } = await shop.json('orders', 'list')
+    expect(result).toMatchObject({ orders: [{ customer_id: 'C-1', total: 1234.56, currency: 'USD' }] })
+  })
+
+  test('stop at 30 rows, say how many there are, and show them all with --limit all', async ({ shop }) => {
+    for (let n = 0; n < 31; n++) shop.order(`${n}`, { status: 'failed', reason: 'out_of_stock', sku: `S-${n}` })
+    for (const [name, rows] of [['orders', 'orders'] as const, ['failed', 'orders'] as const, ['products'] as const]) {
+      const { result } = await shop.json(name, 'list')
+      expect(result).toMatchObject({ total: 31, [rows ?? name]: { length: 30 } })
+      const csv = await shop.run(name, 'list', '--csv')
+      expect(csv.stdout.trim().split('\n')).toHaveLength(31)
+      expect(csv.stderr).toBe('30 of 31; --limit all shows all\n')
+      const all = await shop.run(name, 'list', '--csv', '--limit', 'all')
+      expect(all.stdout.trim().split('\n')).toHaveLength(32)
+      expect(all.stderr).toBe('')
+    }
+    for (const limit of ['0', '-1', 'some']) {
+      expect(await shop.run('orders', 'list', `--limit=${limit}`)).toMatchObject({ code: 2 })
+    }
+  })
+
+  test('reports: the days of a range, and the same customers on a board and alone', async ({ shop }) => {
+    shop.order('1', { status: 'completed', day: '2025-01-15' })
+    shop.order('2', { status: 'completed', day: '2025-01-16', customer: 'C-2' })
+    await shop.run('rebuild', 'leaderboard')
+    const range = ['kpis', 'range', '--from', '2025-01-01', '--to', '2025-01-31']
+    const csv =
+      'date,currency,revenue,orders,average order,customers\n2025-01-15,USD,25,1,25,1\n2025-01-16,USD,25,1,25,1\n'
+    expect(await shop.run(...range, '--csv')).toEqual({ code: 0, stdout: csv, stderr: '' })
+    const { stdout } = await shop.run(...range)
+    expect(stdout).toMatch(
+      /USD +│ +50\.00 │ +2 │[\s\S]*By day[\s\S]*2025-01-16 │ USD[\s\S]*Revenue by day, USD[\s\S]*2025-01-15/,
+    )
+
+    const board = await shop.run('leaderboard', 'customers', '--csv')
+    expect(board.stdout).toBe(
+      'rank,customer,name,orders,spent,currency\n1,C-1,Name of C-1,1,25,USD\n2,C-2,Name of C-2,1,25,USD\n',
+    )
+    expect((await shop.json('leaderboard', 'rank', 'C-2')).result).toEqual({
+      ...{ rank: 2, of: 2, customer_id: 'C-2', customer_name: 'Name of C-2', order_count: 1, total_spent: 25 },
+      currency: 'USD',
+      generated_at: expect.any(String),
+    })
+  })
+
+  test('say what to do if there is nothing on them', async ({ shop }) => {
+    for (const [name, next] of [
+      ['orders', 'orderctl import FILE'],
+      ['failed', 'orderctl orders list'],
+      ['products', 'orderctl products import FILE'],
+    ] as const) {
+      const { code, stdout, stderr } = await shop.run(name, 'list')
+      expect([code, stdout]).toEqual([0, ''])
+      expect(stderr).toContain(next)
+    }
+  })
+})

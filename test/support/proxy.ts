@@ -1,0 +1,236 @@
+// A network between a program and its server, which a test can stop, hang, redirect, or cut at a message.
+import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { type Protocol, type Side, splitter } from './framing.js'
+
+const PORTS: Record<string, number> = { postgres: 5432, mysql: 3306, redis: 6379, amqp: 5672 }
+
+/**
+ * How a connection is lost.
+ * - `reset`: the client gets RST.
+ * - `end`: the client gets FIN, and RST when it sends something all the same.
+ * - `silence`: nothing arrives any more, in either direction, and neither end is told.
+ */
+export type Loss = 'reset' | 'end' | 'silence'
+
+/** The two halves of one connection: to the client, and to the server. */
+export class Pair {
+  readonly near: Socket
+  readonly far: Socket
+  isLost = false
+
+  constructor(near: Socket, far: Socket) {
+    this.near = near
+    this.far = far
+    near.on('close', () => far.destroy())
+    far.on('close', () => this.isLost || near.destroy())
+  }
+
+  get sockets(): readonly Socket[] {
+    return [this.near, this.far]
+  }
+
+  lose(loss: Loss): void {
+    this.isLost = true
+    if (loss === 'silence') return
+    this.far.end()
+    if (loss === 'reset') this.near.resetAndDestroy()
+    else {
+      this.near.end()
+      this.near.on('data', () => this.near.resetAndDestroy())
+    }
+  }
+}
+
+/** An end of one side is passed on, or withheld. */
+const HALF_OPEN = { allowHalfOpen: true }
+
+export class TcpProxy {
+  readonly #server: Server
+  readonly #url: URL
+  #target: { readonly host: string; readonly port: number }
+  readonly #pairs = new Set<Pair>()
+  #hangs = false
+  #drops = false
+  /** Connections that were asked for, whatever happened to them. */
+  attempts = 0
+
+  /** @param url of the server */
+  static open(url: string): Promise<TcpProxy> {
+    return new TcpProxy(url).listen()
+  }
+
+  protected constructor(url: string) {
+    this.#url = new URL(url)
+    const { hostname, port, protocol } = this.#url
+    this.#target = { host: hostname, port: Number(port) || (PORTS[protocol.slice(0, -1)] ?? 0) }
+    this.#server = createServer(HALF_OPEN, (near) => this.#connect(near))
+  }
+
+  /** Listens on a free port, or again on its own after `stop`. */
+  async listen(port = 0): Promise<this> {
+    await new Promise<void>((ready) => this.#server.listen(port, '127.0.0.1', ready))
+    return this
+  }
+
+  get port(): number {
+    const address = this.#server.address()
+    if (!address || typeof address === 'string') throw new Error('the proxy is closed')
+    return address.port
+  }
+
+  /** The server's URL through the proxy. */
+  get url(): string {
+    return Object.assign(new URL(this.#url), { hostname: '127.0.0.1', port: String(this.port) }).href
+  }
+
+  /** Open connections. */
+  get connections(): number {
+    return this.#pairs.size
+  }
+
+  /** Accepts connections and passes nothing on. */
+  hang(): void {
+    this.#hangs = true
+    for (const { sockets } of this.#pairs) for (const socket of sockets) socket.pause()
+  }
+
+  /** Ends every connection, and new ones as soon as they are made, like a server that is starting. */
+  drop(): void {
+    this.#drops = true
+    this.cut()
+  }
+
+  /** Passes on what has arrived in the meantime, and everything after it. */
+  goOn(): void {
+    this.#hangs = false
+    this.#drops = false
+    for (const { sockets } of this.#pairs) for (const socket of sockets) socket.resume()
+  }
+
+  /** Cuts every connection and refuses new ones. Returns what starts it again, on the same port. */
+  async stop(): Promise<() => Promise<void>> {
+    const { port } = this
+    const closed = new Promise((done) => this.#server.close(done))
+    this.cut()
+    await closed
+    return async () => {
+      await this.listen(port)
+    }
+  }
+
+  /** Leads new connections to another port; open ones stay. */
+  leadTo(port: number): void {
+    this.#target = { ...this.#target, port }
+  }
+
+  /** Loses the open connections without telling either end. New ones work. */
+  loseConnections(): void {
+    for (const pair of this.#pairs) pair.lose('silence')
+  }
+
+  /** Ends the open connections; both ends are told. New ones work. */
+  cut(): void {
+    for (const { sockets } of this.#pairs) for (const socket of sockets) socket.destroy()
+  }
+
+  close(): void {
+    this.cut()
+    this.#server.close()
+  }
+
+  #connect(near: Socket): void {
+    this.attempts += 1
+    if (this.#drops) {
+      near.destroy()
+      return
+    }
+    const far = createConnection({ ...HALF_OPEN, ...this.#target })
+    const pair = new Pair(near, far)
+    this.#pairs.add(pair)
+    for (const socket of pair.sockets) {
+      socket.setNoDelay(true)
+      socket.on('error', () => undefined)
+      socket.on('close', () => near.destroyed && far.destroyed && this.#pairs.delete(pair))
+    }
+    this.relay('client', pair)
+    this.relay('server', pair)
+    if (this.#hangs) for (const socket of pair.sockets) socket.pause()
+  }
+
+  /** Passes on what one side sends. */
+  protected relay(side: Side, pair: Pair): void {
+    const [from, to] = side === 'client' ? [pair.near, pair.far] : [pair.far, pair.near]
+    from.on('data', (data) => {
+      if (!pair.isLost) this.pass(data, side, pair, to)
+    })
+    from.on('end', () => pair.isLost || to.end())
+  }
+
+  protected pass(data: Buffer, _side: Side, _pair: Pair, to: Socket): void {
+    to.write(data)
+  }
+}
+
+export interface CutPoint {
+  /** The message of this number, counted from 1 over all connections and both directions; or the first with this text. */
+  readonly at: number | RegExp
+  readonly when: 'before' | 'after'
+  readonly loss: Loss
+}
+
+export interface Message {
+  readonly side: Side
+  readonly connection: number
+}
+
+/** Knows where messages end, counts them, and loses the connection at one of them. */
+export class CutProxy extends TcpProxy {
+  readonly #protocol: Protocol
+  readonly #cut: CutPoint | undefined
+  readonly messages: Message[] = []
+  /** Whether the connection was lost. Only one is. */
+  hasCut = false
+
+  /** @param cut only counts messages if it is left out */
+  static cutting(protocol: Protocol, url: string, cut?: CutPoint): Promise<CutProxy> {
+    return new CutProxy(protocol, url, cut).listen()
+  }
+
+  private constructor(protocol: Protocol, url: string, cut: CutPoint | undefined) {
+    super(url)
+    this.#protocol = protocol
+    this.#cut = cut
+  }
+
+  protected override relay(side: Side, pair: Pair): void {
+    const connection = this.attempts
+    const split = splitter(this.#protocol, side)
+    const [from, to] = side === 'client' ? [pair.near, pair.far] : [pair.far, pair.near]
+    from.on('data', (data) => {
+      for (const message of split(data)) {
+        if (pair.isLost) return
+        this.messages.push({ side, connection })
+        this.pass(message, side, pair, to)
+      }
+    })
+    from.on('end', () => pair.isLost || to.end())
+  }
+
+  protected override pass(message: Buffer, _side: Side, pair: Pair, to: Socket): void {
+    const cut = this.#cutFor(message)
+    if (!cut) to.write(message)
+    else if (cut.when === 'before') pair.lose(cut.loss)
+    else {
+      // The message arrives before the connection is lost.
+      pair.isLost = true
+      to.write(message, () => pair.lose(cut.loss))
+    }
+  }
+
+  #cutFor(message: Buffer): CutPoint | undefined {
+    const { at } = this.#cut ?? {}
+    if (at === undefined || this.hasCut) return undefined
+    this.hasCut = typeof at === 'number' ? at === this.messages.length : at.test(message.toString('latin1'))
+    return this.hasCut ? this.#cut : undefined
+  }
+}
