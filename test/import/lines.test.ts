@@ -59,6 +59,17 @@ describe.concurrent('a line that is no record', () => {
     expect(rejectedRows(told).sort()).toEqual(rows.sort())
   })
 
+  test('leaves the other lines of its order as they were, in the rejects file', async ({ place }) => {
+    const [first, last] = [line({ order: 'A-1', name: 'Annabel' }), line({ order: 'A-1', sku: 'S-2' })]
+    const bad = line({ order: 'A-1', name: '"Ann" x' })
+    const { told } = await importLines(place, first, bad, last)
+    expect(rejectedRows(told)).toEqual([
+      `${first},2,,${sibling(3)}`,
+      expect.stringContaining(`${bad},3,,"the line has text behind`),
+      `${last},4,,${sibling(3)}`,
+    ])
+  })
+
   test('in the middle of a long file costs one line', async ({ place }) => {
     const [before, after] = [moreThanABlock('F'), moreThanABlock('G')]
     const bad = line({ order: 'BAD', name: `"Ann ${'y'.repeat(3000)}` })
