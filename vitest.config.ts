@@ -12,6 +12,7 @@ const onServers = {
   expect: { poll: { timeout: 240_000 } },
   // Files run one after another in a worker and leave nothing behind, so modules are loaded once for all of them.
   isolate: false,
+  setupFiles: ['test/support/leaks.ts'],
 }
 
 export default defineConfig({

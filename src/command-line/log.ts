@@ -6,11 +6,11 @@ import { cleanText, escapeJson } from '../terminal/text.js'
 export const LOG_FORMATS = ['text', 'json'] as const
 export type LogFormat = (typeof LOG_FORMATS)[number]
 
-/** What an event is called in the log, and what it tells with which fields. Stable, for scripts. */
+/** Names of the events, and the fields of each. Stable, for scripts. */
 export const EVENTS = {
   started: 'a command begins what may take long: `database`, `pid`, and `queue`, `file` or `tasks`',
   progress: 'every ten seconds, if anything was done: `orders` or `lines` so far, and as many a second in these ten',
-  scaled: 'a worker now has up to `to` batches in hand, before it was `from`',
+  scaled: 'a worker now has up to `to` batches in progress, before it was `from`',
   thread_lost: 'a thread of a worker died or hung; its orders are claimed again when their lease ends',
   server_away: 'a server does not answer, or a disk is full; it is waited for',
   server_back: 'it answers again, or there is space again',
@@ -21,18 +21,30 @@ export const EVENTS = {
   run_failed: 'the same where it failed',
   retrying: 'something that runs beside the work failed, and is tried again',
   recovered: 'it works again',
-  interrupted: 'Ctrl-C or SIGTERM came; what is in hand is finished',
+  interrupted: 'Ctrl-C or SIGTERM came; what is in progress is finished',
   ended: 'the end: all that the command prints under `--json`',
   failed: 'the end, where it is a failure: `error` as under `--json`, `exit_code`',
   note: 'what a person should know or do next',
 } as const
 type EventName = keyof typeof EVENTS
 
-/** What a program is told beside the sentence. */
+type Level = 'info' | 'warn' | 'error'
+
+/** Of events that are not `info`. */
+const LEVELS: Partial<Record<EventName, Level>> = {
+  thread_lost: 'warn',
+  server_away: 'warn',
+  line_rejected: 'warn',
+  retrying: 'warn',
+  run_failed: 'error',
+  failed: 'error',
+}
+
+/** What a program reads beside the sentence. */
 export interface LogEvent {
   readonly event: EventName
-  /** `info` where it is left out. */
-  readonly level?: 'info' | 'warn' | 'error'
+  /** If not the level that this event has by itself. */
+  readonly level?: Level
   readonly fields?: Fields
 }
 
@@ -42,12 +54,12 @@ type Fields = Readonly<Record<string, unknown>> & {
 }
 
 /** `{"time":"2026-03-04T05:06:07.890Z","level":"info","event":"scaled","message":"…","from":5,"to":10}` */
-export function logLine(text: string, { event, level = 'info', fields }: LogEvent): string {
+export function logLine(text: string, { event, level = LEVELS[event] ?? 'info', fields }: LogEvent): string {
   const entry = { time: new Date().toISOString(), level, event, message: cleanText(text), ...fields }
   return escapeJson(JSON.stringify(entry))
 }
 
-/** The format that the command line names, also where the rest of it cannot be understood. */
+/** The format that the command line names, also if the rest of it cannot be parsed. */
 export function logFormatIn(argv: readonly string[]): LogFormat | undefined {
   const words = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
   const at = words.findIndex((word) => /^--log-format(=|$)/.test(word))
@@ -60,12 +72,12 @@ const PROGRESS_MS = 10_000
 /** Progress as events: every ten seconds, with the rate of these seconds, unless nothing was done in them. */
 export function logProgress(log: (text: string, event: LogEvent) => void): Progress {
   let latest: ProgressState | undefined
-  let told = { done: 0, at: performance.now() }
+  let logged = { done: 0, at: performance.now() }
   // biome-ignore lint/style/noRestrictedGlobals: What it runs is synchronous.
   const timer = setInterval(() => {
     const at = performance.now()
-    const before = told
-    told = { done: latest?.done ?? 0, at }
+    const before = logged
+    logged = { done: latest?.done ?? 0, at }
     if (!latest || latest.done === before.done) return
     const { doing, unit, done, fraction } = latest
     const perSecond = Math.round(((done - before.done) * 1000) / (at - before.at))
@@ -78,8 +90,6 @@ export function logProgress(log: (text: string, event: LogEvent) => void): Progr
     update(state) {
       latest = state
     },
-    stop() {
-      clearInterval(timer)
-    },
+    stop: () => clearInterval(timer),
   }
 }

@@ -1,5 +1,5 @@
-// Runs tasks by the clock. Each task has a loop of its own, so it never runs beside itself, and one that fails or hangs
-// does not hold up the others.
+// Runs the scheduled tasks. Each has a loop of its own, so it never runs beside itself, and one that fails or hangs does not
+// delay the others.
 import { setTimeout as sleep, setImmediate as turnOfLoop } from 'node:timers/promises'
 import { asError, startBackground, type Troubles } from '../background.js'
 import type { Database } from '../database/connection.js'
@@ -29,59 +29,67 @@ export interface TaskRun extends Outcome {
 
 export interface ScheduleOptions {
   readonly clock: Clock
-  /** Ends the schedule; runs in hand are finished. */
+  /** Ends the schedule; runs in progress are finished. */
   readonly signal: AbortSignal
   readonly onRun: (task: Task, run: TaskRun) => void
-  /** Told when a slot could not be looked at; it is tried again. */
-  /** Told when looking for the slots of a task fails, and when it works again; one for each task. */
+  /** Reports when the slots of a task cannot be read, and when they can be again. */
   readonly troublesOf: (task: Task) => Troubles
-  /** Told every few seconds, unless the process hangs or the database neither answers nor fails. */
+  /** Called every few seconds, unless the process hangs or the database neither answers nor fails. */
   readonly onAlive: () => void
 }
 
-/** No sleep is longer, so that a clock that was set, or a machine that was asleep, is noticed. */
+/** No sleep is longer, so that a clock that was set, or a machine that was suspended, is noticed. */
 const LONGEST_SLEEP_MS = MINUTE_MS
 
 const ALIVE_MS = 5000
 
-/** How soon a slot is tried again that could not be run: its task runs elsewhere, or the database did not answer. */
+/** Pause before a slot is tried again: its task runs elsewhere, or the database did not answer. */
 const RETRY_MS = 5000
 
 /**
- * Runs each task in each of its slots until the signal; of several processes, one runs a slot. A slot that passed while
- * nothing ran it, or while the task ran, is made up for once: the latest one, not those before it.
+ * Runs each task in each of its slots until the signal; of several processes, one runs a slot. After missed slots, the
+ * latest one is run, once.
  */
 export async function runSchedule(db: Database, tasks: readonly Task[], options: ScheduleOptions): Promise<void> {
-  const given = new AbortController()
-  const giveUp = (error: unknown) => given.abort(error)
-  const running = { ...options, giveUp, signal: AbortSignal.any([options.signal, given.signal]) }
+  const fatal = new AbortController()
+  const signal = AbortSignal.any([options.signal, fatal.signal])
+  /** Ends the schedule with an error that no later try can mend; a database that is away is none. */
+  const endIfFatal = (error: unknown) => {
+    if (isReplaced(error)) fatal.abort(error)
+    return fatal.signal.aborted
+  }
   const beat = async () => {
-    try {
-      await db.selectFrom('schedule_runs').select('task').limit(1).execute()
-    } catch (error) {
-      // Nothing can mend this; a database that is away is no reason to start anew.
-      if (isReplaced(error)) giveUp(error)
-    } finally {
-      options.onAlive()
-    }
+    const reading = db.selectFrom('schedule_runs').select('task').limit(1).execute()
+    await reading.catch(endIfFatal)
+    options.onAlive()
   }
   const beating = startBackground(beat, { pauseMs: () => ALIVE_MS })
   try {
-    await Promise.all(tasks.map((task) => followTask(db, task, running)))
-    given.signal.throwIfAborted()
+    await Promise.all(tasks.map((task) => followTask(db, task, { ...options, signal, endIfFatal })))
+    fatal.signal.throwIfAborted()
   } finally {
     await beating.end()
   }
 }
 
-interface Running extends ScheduleOptions {
-  /** Ends the schedule with an error that no later try can mend. */
-  readonly giveUp: (error: unknown) => void
-}
-
-async function followTask(db: Database, task: Task, options: Running): Promise<void> {
-  const { clock, signal } = options
+async function followTask(
+  db: Database,
+  task: Task,
+  { clock, signal, endIfFatal, ...options }: ScheduleOptions & { readonly endIfFatal: (error: unknown) => boolean },
+): Promise<void> {
   const troubles = options.troublesOf(task)
+  /** @returns whether the slot is done, by whichever process */
+  const pass = async (slot: number) => {
+    try {
+      const claim = await claimSlot(db, task.name, slot)
+      if (claim.kind === 'claimed') options.onRun(task, await runTask(db, task, claim.run))
+      troubles.worked()
+      return claim.kind !== 'busy'
+    } catch (error) {
+      if (!endIfFatal(error)) troubles.failed(error)
+      return false
+    }
+  }
   let passed: number | null = null
   while (!signal.aborted) {
     const now = clock.now()
@@ -89,9 +97,9 @@ async function followTask(db: Database, task: Task, options: Running): Promise<v
     if (slot === null || slot === passed) {
       const next = task.slots.next(now) ?? Number.POSITIVE_INFINITY
       await clock.sleep(Math.min(next - now, LONGEST_SLEEP_MS), signal)
-    } else if (await passSlot(db, task, slot, { ...options, troubles })) {
+    } else if (await pass(slot)) {
       passed = slot
-      // SQLite answers at once: without this, tasks that take longer than their slots would keep signals out for ever.
+      // SQLite answers at once: without this, tasks that take longer than their slots would never let a signal in.
       await turnOfLoop()
     } else {
       await clock.sleep(RETRY_MS, signal)
@@ -99,26 +107,7 @@ async function followTask(db: Database, task: Task, options: Running): Promise<v
   }
 }
 
-/** @returns whether the slot is done with, by whichever process */
-async function passSlot(
-  db: Database,
-  task: Task,
-  slot: number,
-  { troubles, ...options }: Running & { readonly troubles: Troubles },
-): Promise<boolean> {
-  try {
-    const claim = await claimSlot(db, task.name, slot)
-    if (claim.kind === 'claimed') options.onRun(task, await runTask(db, task, claim.run))
-    troubles.worked()
-    return claim.kind !== 'busy'
-  } catch (error) {
-    if (isReplaced(error)) options.giveUp(error)
-    else troubles.failed(error)
-    return false
-  }
-}
-
-/** Runs the task in a slot that was claimed, and records how that ended. */
+/** Runs the task in a slot that was claimed, and stores how it ended. */
 export async function runTask(db: Database, task: Task, run: Run): Promise<TaskRun> {
   const began = performance.now()
   // A renewal that fails is followed by others.

@@ -1,26 +1,24 @@
-// The slots of a cron line: the instants at which it falls due.
-//
-// node-cron reads the line and knows which days it names. Which instants its times are on such a day is worked out here,
-// since node-cron's own search passes over the hour that autumn repeats, and over the times that spring leaves out.
+// The slots of a cron line: the instants at which it falls due. node-cron reads the line and says which days it names. The
+// instants on such a day are computed here, since node-cron skips the hour that autumn repeats, and times that spring leaves out.
 import { createTask, parse } from 'node-cron'
 import type { CronLine } from '../config/values.js'
 import { addDays, clockAt, type Day, dayAt, dayStart } from '../domain/business-day.js'
 
-/** The longest search: 29 February on a given weekday comes every 28 years, or once in 40 around 2100. */
+/** The longest search: 29 February on a given weekday comes every 28 years, or after 40 years around 2100. */
 const MOST_DAYS = 41 * 366
 
 /**
- * A line that names every hour goes by real time: on the long day of a change it has a slot in 25 hours, on the short one
- * in 23. A line that names hours goes by the clock: each of its times is one slot on every day that it names, the first
- * of the two where the clock shows it twice, and the moment of the change where the clock leaps over it.
+ * A line for every hour follows real time: it has 25 hourly slots on the long day of a clock change, and 23 on the short one.
+ * A line that names hours follows the clock: each time is one slot on each of its days. A time that the clock shows twice
+ * is its first slot; a time that the clock skips is the moment of the change.
  */
 export class Slots {
   readonly #timeZone: string
   readonly #everyHour: boolean
-  /** Milliseconds since midnight, as a clock shows it. */
+  /** Milliseconds since midnight on a clock. */
   readonly #times: readonly number[]
   readonly #names: (day: Day) => boolean
-  /** Of the day that was asked about last: a line with seconds has 86,400 of them. */
+  /** The last day that was asked for: a line with seconds has 86,400 slots. */
   #lastDay: { readonly day: Day; readonly slots: readonly number[] } | undefined
 
   constructor(line: CronLine, timeZone: string) {
@@ -33,12 +31,12 @@ export class Slots {
     this.#names = (day) => task.match(new Date(midnightOf(day) + anyTime))
   }
 
-  /** The last slot at or before the instant (epoch milliseconds); null where there is none. */
+  /** The last slot at or before the instant (epoch milliseconds), if there is one. */
   latest(instant: number): number | null {
     return this.#search(instant, -1, (slots) => slots.findLast((slot) => slot <= instant))
   }
 
-  /** The first slot after the instant; null where there is none. */
+  /** The first slot after the instant, if there is one. */
   next(instant: number): number | null {
     return this.#search(instant, 1, (slots) => slots.find((slot) => slot > instant))
   }
@@ -68,7 +66,7 @@ export class Slots {
     return [...new Set(slots)].sort((a, b) => a - b)
   }
 
-  /** How far the clock is ahead of UTC before the day and after it, and the instant at which that changes, if ever. */
+  /** How far the clock is ahead of UTC before and after the day, and when that changes. */
   #offsetsOn(day: Day): { before: number; after: number; change: number } {
     let earlier = dayStart(day, this.#timeZone) - 1
     let change = dayStart(addDays(day, 1), this.#timeZone)

@@ -1,5 +1,4 @@
-// What is done by the clock: the tasks.
-
+// The scheduled tasks, and what each does.
 import { rebuild } from '../audit/rebuild.js'
 import type { Config } from '../config/config.js'
 import type { CronLine } from '../config/values.js'
@@ -22,7 +21,7 @@ export interface TaskSurroundings {
   readonly db: Database
   readonly queue: Queue
   readonly figures: Pick<PublishedFigures, 'publishKpis' | 'rebuild' | 'check'> | undefined
-  /** Who is told of alarms; without, they are written down only. */
+  /** Called with alarms. If left out, they are only stored. */
   readonly tell?: Tell | undefined
 }
 
@@ -41,26 +40,42 @@ interface TaskKind {
 }
 
 const TASKS: Readonly<Record<TaskName, TaskKind>> = {
-  kpis: { description: 'compute the KPIs of the present days, and publish them in Redis', run: computeKpis },
-  leaderboards: {
-    description: 'compare the sales figures with the orders, and build the boards anew',
-    run: rebuildBoards,
+  kpis: {
+    description: 'compute the KPIs of the present days, and publish them in Redis',
+    async run({ db, figures, config: { timeZone } }) {
+      const now = Date.now()
+      const today = dayAt(now, timeZone)
+      const yesterday = addDays(today, -1)
+      const { pending_orders } = await realtimeKpis(db, timeZone, now)
+      // Without Redis, shows that they can be computed.
+      for (const day of [today, yesterday]) await dailyKpis(db, timeZone, day)
+      await figures?.publishKpis(now)
+      return `${yesterday}, ${today}; ${groupThousands(pending_orders)} pending`
+    },
   },
-  snapshots: { description: 'write down how much waits and what was settled', run: snapshot },
-  reservations: { description: 'give back the stock of reservations that have expired', run: expire },
+  leaderboards: {
+    description: 'compare the sales figures with the orders, and rebuild the boards',
+    async run({ db, queue, config, figures }) {
+      await rebuild(db, queue, 'leaderboard', config.timeZone, figures)
+      return figures ? 'in the database and in Redis' : 'in the database'
+    },
+  },
+  snapshots: {
+    description: 'store how many orders wait and how many were settled',
+    async run({ db }) {
+      const { waiting, active, delayed } = await takeSnapshot(db, await databaseTime(db))
+      const [w, a, d] = [waiting, active, delayed].map(groupThousands)
+      return `${w} waiting, ${a} active, ${d} delayed`
+    },
+  },
+  reservations: {
+    description: 'release the stock of reservations that have expired',
+    run: async ({ db }) => `${groupThousands(await expireReservations(db))} rolled back`,
+  },
   alarms: {
-    description: 'look at the thresholds, and tell which are crossed',
+    description: 'check the thresholds, and tell which are crossed',
     run: ({ db, config, tell }) => checkAlarms(db, config, tell),
   },
-}
-
-/**
- * A millisecond later. Of the schedulers with a command one runs each of these, whatever slots those without have taken:
- * they cannot tell anybody, and would leave nothing to do for one that can.
- */
-function aside(slots: Slots): Task['slots'] {
-  const later = (slot: number | null) => (slot === null ? null : slot + 1)
-  return { latest: (instant) => later(slots.latest(instant - 1)), next: (instant) => later(slots.next(instant - 1)) }
 }
 
 export function createTask(name: TaskName, surroundings: TaskSurroundings): Task {
@@ -71,34 +86,13 @@ export function createTask(name: TaskName, surroundings: TaskSurroundings): Task
     name,
     description,
     cron: config[`schedule.${name}`],
-    slots: name === 'alarms' && tell ? aside(slots) : slots,
+    slots: name === 'alarms' && tell ? aMillisecondLater(slots) : slots,
     run: () => run(surroundings),
   }
 }
 
-/** Publishes them in Redis, if there is one; without it, shows that they can be computed. */
-async function computeKpis({ db, figures, config: { timeZone } }: TaskSurroundings): Promise<string> {
-  const now = Date.now()
-  const today = dayAt(now, timeZone)
-  const yesterday = addDays(today, -1)
-  const { pending_orders } = await realtimeKpis(db, timeZone, now)
-  await dailyKpis(db, timeZone, today)
-  await dailyKpis(db, timeZone, yesterday)
-  await figures?.publishKpis(now)
-  return `${yesterday}, ${today}; ${groupThousands(pending_orders)} pending`
-}
-
-async function rebuildBoards({ db, queue, config, figures }: TaskSurroundings): Promise<string> {
-  await rebuild(db, queue, 'leaderboard', config.timeZone, figures)
-  return figures ? 'in the database and in Redis' : 'in the database'
-}
-
-async function snapshot({ db }: TaskSurroundings): Promise<string> {
-  const { waiting, active, delayed } = await takeSnapshot(db, await databaseTime(db))
-  const [w, a, d] = [waiting, active, delayed].map(groupThousands)
-  return `${w} waiting, ${a} active, ${d} delayed`
-}
-
-async function expire({ db }: TaskSurroundings): Promise<string> {
-  return `${groupThousands(await expireReservations(db))} rolled back`
+/** Slots that only schedulers with a command compete for: those without would run the task and tell nobody. */
+function aMillisecondLater(slots: Slots): Task['slots'] {
+  const later = (slot: number | null) => (slot === null ? null : slot + 1)
+  return { latest: (instant) => later(slots.latest(instant - 1)), next: (instant) => later(slots.next(instant - 1)) }
 }

@@ -13,40 +13,43 @@ export interface Wanting {
   readonly items: readonly Item[]
 }
 
-interface Shortage {
-  readonly id: OrderId
-  readonly productId: ProductId
-  readonly wanted: number
+export interface Stock {
+  readonly id: ProductId
+  readonly sku: string
+  /** Units on hand that are not reserved. */
   readonly available: number
 }
 
-interface Allocation<Order> {
+/** An order that gets no stock, and why: `TEA: 3 wanted, 2 available`. */
+export interface OutOfStock {
+  readonly id: OrderId
+  readonly message: string
+}
+
+export interface Allocation<Order> {
   readonly served: readonly Order[]
-  /** Orders without stock, each with the first product that was short. */
-  readonly short: readonly Shortage[]
+  readonly short: readonly OutOfStock[]
 }
 
 /**
- * Gives stock to whole orders, in the order given, while it lasts: an order gets all that it names or nothing, and one
- * that goes without leaves its share to those behind it.
- *
- * @param available units of each product that no one holds
+ * Gives stock to whole orders, in the order given, while it lasts: an order gets everything that it names or nothing, and
+ * then leaves its share to the orders behind it.
  */
-export function allocate<Order extends Wanting>(
-  orders: readonly Order[],
-  available: ReadonlyMap<ProductId, number>,
-): Allocation<Order> {
-  const left = new Map(available)
+export function allocate<Order extends Wanting>(orders: readonly Order[], stock: readonly Stock[]): Allocation<Order> {
+  const left = new Map(stock.map(({ id, available }) => [id, available]))
+  const leftOf = (id: ProductId) => left.get(id) ?? 0
   const served: Order[] = []
-  const short: Shortage[] = []
+  const short: OutOfStock[] = []
   for (const order of orders) {
-    const lacking = order.items.find(({ productId, quantity }) => (left.get(productId) ?? 0) < quantity)
+    const { id, items } = order
+    const lacking = items.find(({ productId, quantity }) => leftOf(productId) < quantity)
     if (lacking) {
       const { productId, quantity } = lacking
-      short.push({ id: order.id, productId, wanted: quantity, available: left.get(productId) ?? 0 })
+      const sku = stock.find((product) => product.id === productId)?.sku
+      short.push({ id, message: `${sku}: ${quantity} wanted, ${leftOf(productId)} available` })
       continue
     }
-    for (const { productId, quantity } of order.items) left.set(productId, (left.get(productId) ?? 0) - quantity)
+    for (const { productId, quantity } of items) left.set(productId, leftOf(productId) - quantity)
     served.push(order)
   }
   return { served, short }

@@ -1,13 +1,12 @@
 // One batch, from delivery to settlement: claim and reserve, charge, settle.
-
 import type { Kysely } from 'kysely'
-import { startBackground } from '../background.js'
 import type { Schema } from '../database/schema.js'
 import { takeRepeats } from '../database/transaction.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Gateway } from '../payments/gateway.js'
 import { type ChargeOptions, chargeAll } from './charge.js'
-import { type Claim, type ClaimOptions, claim, renewLease } from './claim.js'
+import { type ClaimOptions, claim } from './claim.js'
+import { whileRenewing } from './lease.js'
 import { type SettleOptions, settle } from './settle.js'
 
 export interface BatchOptions {
@@ -16,67 +15,55 @@ export interface BatchOptions {
   readonly settle: SettleOptions
 }
 
-export interface BatchResult {
+/**
+ * What became of orders. `failed`: there was no stock. `postponed`: charges without an answer, asked again later or by a
+ * person; an order may count more than once. `setAside`: for a person, since worker after worker died or hung at them.
+ * `repeated`: transactions that the database gave up, because of a deadlock for instance, and that were done again.
+ */
+export const OUTCOMES = ['completed', 'failed', 'rolledBack', 'postponed', 'setAside', 'repeated'] as const
+export type Outcomes = Readonly<Record<(typeof OUTCOMES)[number], number>>
+
+export const NO_OUTCOMES: Outcomes = { completed: 0, failed: 0, rolledBack: 0, postponed: 0, setAside: 0, repeated: 0 }
+
+export interface BatchResult extends Outcomes {
   readonly claimed: number
-  readonly completed: number
-  readonly failed: number
-  readonly rolledBack: number
-  /** No answer from the gateway: asked again later, or by a person. */
-  readonly postponed: number
-  /** Given up, since worker after worker died or hung at it: a person has to look. */
-  readonly setAside: number
   /** Due orders that have to be claimed alone. */
   readonly suspects: readonly OrderId[]
-  /** Transactions that the database gave up for another's sake, and that were done again. */
-  readonly repeated: number
 }
 
-/** Told how far a batch is. */
+/** How far a batch is. */
 export interface BatchProgress {
-  /** The claim is committed, and the charges begin. */
-  claimed(token: LeaseToken): void
-  /** The gateway has answered a charge. */
-  answered(): void
-  /** All charges have been answered. */
-  charged(): void
+  /** Set once the claim is committed. */
+  token?: LeaseToken
+  isCharging: boolean
+  /** Signs of life that the thread gave since the gateway's last answer. */
+  signs: number
 }
 
 /**
- * Takes the orders through the workflow, as far as they are due. A crash between any two steps leaves orders that the next
- * worker claims when the lease ends, and charges under the same keys.
+ * Takes the orders that are due through the workflow. A crash between any two steps leaves orders that the next worker
+ * claims when the lease ends, and charges under the same keys.
+ *
+ * @param progress kept up to date
  */
 export async function processBatch(
   db: Kysely<Schema>,
   gateway: Gateway,
   ids: readonly OrderId[],
   options: BatchOptions,
-  progress?: BatchProgress,
+  progress: BatchProgress = { isCharging: false, signs: 0 },
 ): Promise<BatchResult> {
-  const claimed = await claim(db, ids, options.claim)
-  progress?.claimed(claimed.token)
-  const answers = await whileRenewing(db, claimed, options.claim.leaseMs, () =>
-    chargeAll(gateway, claimed.orders, options.charge, () => progress?.answered()),
-  )
-  progress?.charged()
-  const settled = claimed.orders.length > 0 ? await settle(db, claimed, answers, options.settle) : NOTHING_SETTLED
-  const { count, failed, setAside, suspects } = claimed
-  return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRepeats() }
-}
-
-const NOTHING_SETTLED = { completed: 0, rolledBack: 0, postponed: 0 }
-
-async function whileRenewing<Result>(
-  db: Kysely<Schema>,
-  claimed: Claim,
-  leaseMs: number,
-  act: () => Promise<Result>,
-): Promise<Result> {
-  // A renewal that fails is made up for by the next; if all fail, the fence keeps a late settlement out.
-  const renewing = startBackground(() => renewLease(db, claimed, leaseMs), { pauseMs: () => leaseMs / 3 })
-  try {
-    return await act()
-  } finally {
-    // One under way locks what the settlement will lock, and in an order of its own.
-    await renewing.end()
+  const { token, count, failed, setAside, suspects, orders } = await claim(db, ids, options.claim)
+  progress.token = token
+  progress.isCharging = true
+  const onAnswer = () => {
+    progress.signs = 0
   }
+  const answers = await whileRenewing(db, { token, orders }, options.claim.leaseMs, () =>
+    chargeAll(gateway, orders, options.charge, onAnswer),
+  )
+  progress.isCharging = false
+  progress.signs = 0
+  const settled = await settle(db, { token }, answers, options.settle)
+  return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRepeats() }
 }

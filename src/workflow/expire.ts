@@ -1,4 +1,4 @@
-// Reservations that ran out: their orders are rolled back and their stock is for others again.
+// Reservations that have expired: their orders are rolled back, and their stock is released.
 
 import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
@@ -7,36 +7,31 @@ import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
-import type { OrderId } from '../domain/ids.js'
+import { groupBy } from '../domain/batches.js'
 import { leaveQueue, lockInQueue, lockOrders } from '../queue/due-orders.js'
-import type { Item, Wanting } from './allocate.js'
+import type { Wanting } from './allocate.js'
 import { settleStock } from './stock.js'
 
 /**
- * Rolls back orders that stand in `reserved` although their reservations have expired. Orders in `payment_processing` are
- * never touched, however old: the gateway may have taken their money, so only its answer or a person moves them on.
+ * Rolls back orders in `reserved` whose reservations have expired. Never orders in `payment_processing`, however old: the
+ * gateway may have taken their money.
  *
  * @returns how many
  */
 export async function expireReservations(db: Database): Promise<number> {
   const now = await databaseTime(db)
-  // Looked for before the transaction, which keeps every other writer waiting while it lasts.
+  // Before the transaction, which blocks every other writer of a file while it lasts.
   const ids = (await findExpired(db, now)).map((order) => order.id)
   if (ids.length === 0) return 0
   return inTransaction(db, async (trx) => {
-    // Another process may be at the same ones, or a worker.
     await lockInQueue(trx, ids)
     await lockOrders(trx, ids)
     const locked = new Set(ids)
     const expired = (await findExpired(trx, now)).filter((order) => locked.has(order.id))
     await trx
       .updateTable('orders')
-      .set({
-        status: 'rolled_back',
-        reason: 'expired',
-        message: 'its stock was not held any longer',
-        settled_at: now,
-      })
+      .set({ status: 'rolled_back', reason: 'expired', settled_at: now })
+      .set({ message: 'its stock was not held any longer' })
       .where(isAmong(trx, 'id', packIds(expired)))
       .execute()
     await leaveQueue(trx, expired)
@@ -55,7 +50,5 @@ async function findExpired(db: Kysely<Schema>, now: number): Promise<Wanting[]> 
     .where('reservation.expires_at', '<=', now)
     .select(['orders.id', 'reservation.product_id as productId', 'reservation.quantity'])
     .execute()
-  const items = new Map<OrderId, Item[]>()
-  for (const { id, ...item } of reservations) items.set(id, [...(items.get(id) ?? []), item])
-  return [...items].map(([id, items]) => ({ id, items }))
+  return [...groupBy(reservations, ({ id }) => id)].map(([id, items]) => ({ id, items }))
 }

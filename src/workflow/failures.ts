@@ -1,7 +1,5 @@
-// Orders that were not sold: which they are and why, trying them again, and taking them off the list.
-//
-// On the list are failed and rolled-back orders until a person clears them, and orders that wait for a person because
-// the gateway never said whether it took the money, or since their workers died or hung at them (`poison`).
+// Orders that were not sold: which they are and why, retrying them, and clearing them from the list. The list has failed and
+// rolled-back orders until a person clears them, and open orders that wait for a person (REVIEW_REASONS).
 
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
@@ -48,12 +46,12 @@ export type FailureAction = 'retry' | 'clear'
 export interface FailureSelection extends FailureFilter {
   /** Only these. A cleared order may be retried if it is named here. */
   readonly ids?: readonly OrderId[] | undefined
-  /** The newest so many. */
+  /** Maximum number of orders; the newest are chosen. */
   readonly limit?: number
 }
 
 /**
- * The failures that the action would change. It changes exactly these, whatever fails in the meantime.
+ * The failures that the action would change. It changes exactly these, whatever else fails in the meantime.
  *
  * @returns their ids in the order in which they failed, and how many failed for each reason, the most frequent first
  */
@@ -77,13 +75,16 @@ export async function chooseFailures(
   return { ids: rows.map((row) => row.id).reverse(), reasons: reasons.sort((one, other) => other.orders - one.orders) }
 }
 
+/** Waves of a staggered retry: each costs a statement and a message. An hour has one every 18 seconds. */
+const MOST_WAVES = 200
+
 /**
- * Makes the orders due again. One that failed or was rolled back gets a new attempt, so its charge gets a new key. One
+ * Makes the orders due again. A failed or rolled-back order gets a new attempt, and so a new key for its charge. An order
  * whose charge has no known outcome keeps attempt and key: the gateway is asked the same question again.
  *
  * @param ids in the order in which they are to be tried
- * @param staggerMs spreads them evenly over that time from now; 0: all are due at once
- * @returns how many changed; an order that somebody else changed since it was chosen is left alone
+ * @param staggerMs spreads them evenly over that time from now
+ * @returns how many changed; an order that somebody else has changed since it was chosen is left alone
  */
 export async function retryFailures(
   db: Database,
@@ -91,50 +92,34 @@ export async function retryFailures(
   ids: readonly OrderId[],
   staggerMs = 0,
 ): Promise<number> {
-  const waves = inWaves(ids, staggerMs)
-  const changed = await inTransaction(db, async (trx) => {
-    // In here: whoever looked at an order before sees by its due_at that it changed.
-    const now = await databaseTime(trx)
-    const begun = await beginAgain(trx, ids)
-    for (const wave of waves) {
-      const due = wave.ids.filter((id) => begun.has(id))
-      await makeDue(trx, due, now + wave.delayMs)
-    }
-    return begun.size
+  const size = staggerMs === 0 ? Math.max(1, ids.length) : Math.ceil(ids.length / MOST_WAVES)
+  const waves = inBatches(ids, size).map((wave, index) => {
+    return { ids: wave, delayMs: Math.floor((staggerMs * index * size) / ids.length) }
   })
-  // If this process dies in here, workers find what is due in the database.
-  for (const { ids, delayMs } of waves) {
-    // A claim takes what fell due before its own moment.
-    await queue.publish(ids, delayMs > 0 ? delayMs + 1 : 0)
-  }
+  const changed = await inTransaction(db, async (trx) => {
+    // Inside the transaction: a claim that looked at an order before sees by its due_at that it changed.
+    const now = await databaseTime(trx)
+    const reopened = await reopen(trx, ids)
+    for (const { ids, delayMs } of waves) {
+      const due = ids.filter((id) => reopened.has(id))
+      await makeDue(trx, due, now + delayMs)
+    }
+    return reopened.size
+  })
+  // If this process dies here, workers find the due orders in the database. A claim takes what was due before its moment.
+  for (const { ids, delayMs } of waves) await queue.publish(ids, delayMs > 0 ? delayMs + 1 : 0)
   return changed
 }
 
-/** Orders that fall due together. */
-interface Wave {
-  readonly ids: readonly OrderId[]
-  /** From the retry on. */
-  readonly delayMs: number
-}
+const NO_FAILURE = { reason: null, message: null, settled_at: null, cleared_at: null }
 
-/** Each wave costs a statement and a message to the queue; with so many, an hour has one every 18 seconds. */
-const MOST_WAVES = 200
-
-function inWaves(ids: readonly OrderId[], staggerMs: number): Wave[] {
-  const size = staggerMs === 0 ? Math.max(1, ids.length) : Math.ceil(ids.length / MOST_WAVES)
-  return inBatches(ids, size).map((wave, index) => {
-    return { ids: wave, delayMs: Math.floor((staggerMs * index * size) / ids.length) }
-  })
-}
-
-/** Those of the orders that may be retried are open again, and not in the queue yet. Returns which they are. */
-async function beginAgain(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<ReadonlySet<OrderId>> {
+/** Opens those of the orders that may be retried; they are not in the queue yet. Returns which they are. */
+async function reopen(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<ReadonlySet<OrderId>> {
   const failed = trx
     .selectFrom('orders')
     .where(isAmong(trx, 'id', ids))
     .where(isFailure)
-    .orderBy('id')
-  const locked = await forUpdate(trx, failed.select(['id', 'status'])).execute()
+  const locked = await forUpdate(trx, failed.orderBy('id').select(['id', 'status'])).execute()
   const isUnsold = ({ status }: { status: OrderStatus }) => UNSOLD_STATUSES.some((unsold) => unsold === status)
   const unsold = packIds(locked.filter(isUnsold))
   const unanswered = packIds(locked.filter((order) => !isUnsold(order)))
@@ -158,9 +143,9 @@ async function beginAgain(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise
 }
 
 /**
- * Takes failed and rolled-back orders off the list; the orders and their history stay.
+ * Clears failed and rolled-back orders from the list; the orders and their history stay.
  *
- * @returns how many changed; one that was retried or cleared since it was chosen is left alone
+ * @returns how many changed; an order that was retried or cleared since it was chosen is left alone
  */
 export async function clearFailures(db: Database, ids: readonly OrderId[]): Promise<number> {
   const cleared = await db
@@ -173,41 +158,33 @@ export async function clearFailures(db: Database, ids: readonly OrderId[]): Prom
   return Number(cleared.numUpdatedRows)
 }
 
-const NO_FAILURE = {
-  reason: null,
-  message: null,
-  settled_at: null,
-  cleared_at: null,
-}
-
-/** Also those that were cleared. */
-function failures(db: Kysely<Schema>, filter: FailureFilter) {
-  let query = db
+/** Including those that were cleared. */
+function failures(db: Kysely<Schema>, { reason, source, since, sku }: FailureFilter) {
+  return db
     .selectFrom('orders')
     .leftJoin('payments', (join) =>
       join.onRef('payments.order_id', '=', 'orders.id').onRef('payments.attempt', '=', 'orders.attempt'),
     )
-    .where(isFailure)
-  if (filter.reason) query = query.where('orders.reason', '=', filter.reason)
-  if (filter.source !== undefined) query = query.where('orders.source', '=', filter.source)
-  if (filter.since !== undefined) {
-    const since = filter.since
-    query = query.where((eb) => eb(failedAt(eb), '>=', since))
-  }
-  if (filter.sku !== undefined) {
-    const sku = filter.sku
-    query = query.where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom('order_lines')
-          .innerJoin('products', 'products.id', 'order_lines.product_id')
-          .select('order_lines.order_id')
-          .whereRef('order_lines.order_id', '=', 'orders.id')
-          .where('products.sku', '=', sku),
-      ),
+    .where((eb) =>
+      eb.and([
+        isFailure(eb),
+        ...(reason === undefined ? [] : [eb('orders.reason', '=', reason)]),
+        ...(source === undefined ? [] : [eb('orders.source', '=', source)]),
+        ...(since === undefined ? [] : [eb(failedAt(eb), '>=', since)]),
+        ...(sku === undefined ? [] : [hasLineOf(eb, sku)]),
+      ]),
     )
-  }
-  return query
+}
+
+function hasLineOf(eb: ExpressionBuilder<Schema, 'orders'>, sku: string) {
+  return eb.exists(
+    eb
+      .selectFrom('order_lines')
+      .innerJoin('products', 'products.id', 'order_lines.product_id')
+      .select('order_lines.order_id')
+      .whereRef('order_lines.order_id', '=', 'orders.id')
+      .where('products.sku', '=', sku),
+  )
 }
 
 /** Unsold, or waiting for a person. */
@@ -215,7 +192,7 @@ function isFailure(eb: ExpressionBuilder<Schema, 'orders'>) {
   return eb.or([eb('orders.status', 'in', UNSOLD_STATUSES), waitsForPerson(eb)])
 }
 
-/** Settled or, where nobody knows yet, last asked without an answer; imported, where no worker got as far as a payment. */
+/** Settled, or else last asked without an answer, or else imported. */
 function failedAt(eb: ExpressionBuilder<Schema, 'orders' | 'payments'>) {
   const importedAt = eb.selectFrom('imports').whereRef('imports.id', '=', 'orders.import_id').select('started_at')
   return eb.fn.coalesce('orders.settled_at', 'payments.answered_at', 'payments.created_at', importedAt).$notNull()

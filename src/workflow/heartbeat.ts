@@ -1,4 +1,4 @@
-// A worker's row, which shows that it is alive, and what it writes beside it every two seconds.
+// A worker's row in the database, which shows that it is alive, and what it writes with it every two seconds.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Kysely } from 'kysely'
@@ -10,112 +10,79 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { WorkerId } from '../domain/ids.js'
 import { BatchRuntimes, writeRuntimes } from './batch-runtimes.js'
+import type { WorkFigures } from './worker-events.js'
 
 const HEARTBEAT_MS = 2000
 
-/** How a worker fares. */
-export interface WorkFigures {
-  readonly processed: number
-  /** Of the last two seconds. */
-  readonly ordersPerSecond: number
-  /** Batches in hand, at the most. */
-  readonly concurrency: number
+interface Beating {
+  figures(): Omit<WorkFigures, 'ordersPerSecond'>
+  /**
+   * Called after each beat, also if the database refused it: restarting would not mend a server that is away, and would
+   * lose the answers that charges wait for. Not called while the process hangs, nor while the database neither takes nor
+   * refuses the beat.
+   */
+  onAlive(figures: WorkFigures): void
+  /** Called with the error if the worker must not go on. */
+  onFatal(error: unknown): void
+  readonly troubles: Troubles
 }
 
 export interface Heartbeat {
-  /** Aborted, with the error, once the worker must not go on. */
-  readonly fatal: AbortSignal
-  resize(concurrency: number): void
   /** Remembers how long a batch took, for the next beat to write. */
   countBatch(ms: number): void
-  /** Writes what is not written yet, and that the worker stopped. Where the database is away, the row's age tells so. */
-  end(): Promise<void>
+  /** Marks the row as stopped. If the database is away, the row's age shows it. */
+  stop(): Promise<void>
 }
 
-/**
- * Writes the row at once, keeps it fresh, and marks it when the worker ends as it should.
- *
- * @param onAlive told after each beat, also after one that the database refused: a server that is away is no fault of
- *   the worker, and starting anew would only lose the answers that it waits for. It is not told while the process hangs,
- *   or while the database neither takes nor refuses the beat.
- */
-export async function startHeartbeat(
-  db: Kysely<Schema>,
-  atFirst: number,
-  processed: () => number,
-  onAlive: (figures: WorkFigures) => void,
-  troubles: Troubles,
-): Promise<Heartbeat> {
-  let concurrency = atFirst
-  let ordersPerSecond = 0
-  /** By how much the database's clock is ahead of ours. */
-  let ahead = 0
+/** Writes the row at once, and keeps it fresh. */
+export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Promise<Heartbeat> {
   const id = randomUUID() as string as WorkerId
   const startedAt = await databaseTime(db)
-  ahead = startedAt - Date.now()
+  let last = { at: startedAt, processed: 0, ordersPerSecond: 0 }
+  /** How far the database's clock is ahead of this process's. */
+  let ahead = startedAt - Date.now()
+  const state = () => ({
+    last_seen: last.at,
+    uptime_ms: uptimeFor(db),
+    concurrency: beating.figures().concurrency,
+    processed: last.processed,
+    orders_per_second: last.ordersPerSecond,
+  })
   await db
     .insertInto('workers')
-    .values({
-      id,
-      host: hostname(),
-      pid: process.pid,
-      concurrency,
-      started_at: startedAt,
-      last_seen: startedAt,
-      processed: 0,
-      orders_per_second: 0,
-      stopped_at: null,
-      uptime_ms: uptimeFor(db),
-    })
+    .values({ id, host: hostname(), pid: process.pid, started_at: startedAt, ...state() })
     .execute()
   const runtimes = new BatchRuntimes()
-  let before = { at: startedAt, processed: 0 }
-  const beat = async (ended: boolean) => {
-    const now = { at: await databaseTime(db), uptime: uptimeFor(db), processed: processed() }
-    ahead = now.at - Date.now()
-    const rate = ((now.processed - before.processed) * 1000) / Math.max(1, now.at - before.at)
-    ordersPerSecond = Math.round(rate * 10) / 10
-    before = now
+  const beat = async (isLast: boolean) => {
+    const at = await databaseTime(db)
+    ahead = at - Date.now()
+    const { processed } = beating.figures()
+    const perSecond = ((processed - last.processed) * 1000) / Math.max(1, at - last.at)
+    last = { at, processed, ordersPerSecond: Math.round(perSecond * 10) / 10 }
     const unwritten = runtimes.unwritten()
     await inTransaction(db, async (trx) => {
       await trx
         .updateTable('workers')
-        .set({
-          last_seen: now.at,
-          uptime_ms: now.uptime,
-          concurrency,
-          processed: now.processed,
-          orders_per_second: ordersPerSecond,
-          stopped_at: ended ? now.at : null,
-        })
+        .set({ ...state(), stopped_at: isLast ? at : null })
         .where('id', '=', id)
         .execute()
       await writeRuntimes(trx, id, unwritten.rows)
     })
     runtimes.forget(unwritten)
   }
-  const fatal = new AbortController()
   const clocks = new ClockWatch(db, { id, startedAt })
-  const beating = startBackground(
-    async (isLast) => {
-      try {
-        await beat(isLast)
-        if (!isLast) await clocks.look()
-      } catch (error) {
-        if (!isReplaced(error) && !isClockRefusal(error)) throw error
-        fatal.abort(error)
-      } finally {
-        if (!isLast) onAlive({ processed: processed(), ordersPerSecond, concurrency })
-      }
-    },
-    { pauseMs: () => HEARTBEAT_MS, troubles, lastRun: true },
-  )
-  return {
-    fatal: fatal.signal,
-    resize(to) {
-      concurrency = to
-    },
-    countBatch: (ms) => runtimes.count(ms, Date.now() + ahead),
-    end: () => beating.end(),
+  const run = async (isLast: boolean) => {
+    try {
+      await beat(isLast)
+      if (!isLast) await clocks.look()
+    } catch (error) {
+      if (!isReplaced(error) && !isClockRefusal(error)) throw error
+      beating.onFatal(error)
+    } finally {
+      if (!isLast) beating.onAlive({ ...beating.figures(), ordersPerSecond: last.ordersPerSecond })
+    }
   }
+  const { troubles } = beating
+  const { end } = startBackground(run, { pauseMs: () => HEARTBEAT_MS, troubles, lastRun: true })
+  return { stop: end, countBatch: (ms) => runtimes.count(ms, Date.now() + ahead) }
 }

@@ -1,37 +1,37 @@
-// Trouble that passes by itself: a server that is away, a full disk, a database that another process holds. Nothing is
-// lost by it, so a command that runs for good waits and goes on.
+// Outages: a server that is away, a full disk, a database file that another process locks. They pass by themselves and lose
+// nothing, so commands that run for long wait and go on.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import type { Schema } from '../database/schema.js'
+import { backoffMs } from '../domain/backoff.js'
 import { EXIT, type UserError } from '../errors.js'
 import type { ServerEvent } from '../queue/queue.js'
 
-/** The first pause between two attempts, in milliseconds; each one after a failure is twice as long. */
+/** Pauses before the next attempt, in milliseconds. */
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 8000
 
-/** A server is back when an attempt has lasted for so long: it takes up to five seconds to find that one hangs. */
+/** An attempt that has lasted this long has reached its server: a hanging one is found within five seconds. */
 const BACK_MS = 6000
 
-/** An attempt that lasted for so long has come through the outage before it. */
+/** An attempt that lasted this long shows that the outage before it was over. */
 const SOUND_MS = 30_000
 
-/** Problems that pass by themselves, besides those of servers that are away. */
+/** Problems that pass by themselves, besides servers that are away. */
 const PASSING = new Set(['disk_full', 'database_locked'])
 
-/** Over when something was written: the server answers questions all the time. */
+/** Over once something was written: reading works all the time. */
 const NEEDS_WRITE = new Set(['disk_full', 'database_locked', 'database_read_only'])
 
-/** How long to wait, and who is told. */
 export interface Waiting {
   /** Ends the wait. */
   readonly signal: AbortSignal
-  /** By performance.now(): when to give up, with the error that is waited for. */
+  /** By performance.now(): when to give up, and fail with the error of the outage. */
   readonly deadline?: number | undefined
-  /** Told once that an outage begins, and once that it is over. */
+  /** Called once when an outage begins, and once when it is over. */
   readonly onNotice: (text: string, event: ServerEvent) => void
   /** Called before each pause. */
   readonly onWaiting?: (problem: UserError) => void
@@ -39,32 +39,32 @@ export interface Waiting {
 
 interface Outages extends Waiting {
   readonly database: Config['database']
-  /** Asked after a pause whether it answers. If left out, the next attempt finds out. */
+  /** Asked after each pause. If left out, the next attempt finds out whether the outage is over. */
   readonly db?: Kysely<Schema>
   /** What to say when a server is reached again. */
   readonly reached?: string
 }
 
 /**
- * Acts, and again after each outage. What a worker had in hand at an outage is claimed anew when its lease ends, and
- * charged under the same keys.
+ * Acts, and again after each outage. Orders in progress at an outage are claimed again when their lease ends, and charged
+ * under the same keys.
  *
- * @param act calls `worked` when it is clear that the outage is over. For a full disk, that takes more than an answer.
+ * @param act calls `worked` once it is clear that the outage is over
  * @returns undefined if the signal came during an outage
  */
 export async function throughOutages<Result>(
   { database, db, reached, signal, deadline = Number.POSITIVE_INFINITY, onNotice, onWaiting }: Outages,
   act: (worked: () => void) => Promise<Result>,
 ): Promise<Result | undefined> {
-  let pause = FIRST_PAUSE_MS
-  let told: UserError | undefined
+  let pauses = 0
+  let reported: UserError | undefined
   const worked = () => {
-    if (told && !signal.aborted) onNotice(overText(told, reached), 'server_back')
-    told = undefined
+    if (reported && !signal.aborted) onNotice(overText(reported, reached), 'server_back')
+    reported = undefined
   }
   for (;;) {
     const began = performance.now()
-    const working = db && setTimeout(() => told && !NEEDS_WRITE.has(told.code) && worked(), BACK_MS)
+    const working = db && setTimeout(() => reported && !NEEDS_WRITE.has(reported.code) && worked(), BACK_MS)
     let problem: UserError | undefined
     try {
       const result = await act(worked)
@@ -77,50 +77,44 @@ export async function throughOutages<Result>(
       clearTimeout(working)
     }
     if (performance.now() - began > SOUND_MS) {
-      pause = FIRST_PAUSE_MS
-      if (told?.exit === EXIT.unreachable) told = undefined
+      pauses = 0
+      if (reported?.exit === EXIT.unreachable) reported = undefined
     }
-    if (told?.code !== problem.code) {
+    if (reported?.code !== problem.code) {
       onNotice(`${problem.message} Waiting for ${problem.code === 'disk_full' ? 'space' : 'it'}.`, 'server_away')
     }
-    told = problem
+    reported = problem
     do {
       if (signal.aborted) return undefined
       const left = deadline - performance.now()
       if (left <= 0) throw problem
       onWaiting?.(problem)
+      pauses += 1
+      const pause = backoffMs(pauses, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
       await sleep(Math.min(pause, left), undefined, { signal }).catch(() => undefined)
-      pause = Math.min(2 * pause, LONGEST_PAUSE_MS)
     } while (db && !(await answers(db)))
     if (signal.aborted) return undefined
   }
 }
 
-interface Beginning {
-  readonly database: Config['database']
-  /** If left out, an outage is an error like any other. */
-  readonly waiting: Waiting | undefined
-}
-
 /**
  * Acts as soon as it can.
  *
+ * @param waiting if left out, an outage is an error
  * @returns undefined if the signal came during the wait
  */
 export async function onceItCan<Result>(
   act: () => Promise<Result>,
-  { database, waiting }: Beginning,
+  { database, waiting }: { readonly database: Config['database']; readonly waiting: Waiting | undefined },
 ): Promise<Result | undefined> {
   return waiting ? throughOutages({ ...waiting, database, reached: 'Connected.' }, act) : act()
 }
 
 async function answers(db: Kysely<Schema>): Promise<boolean> {
-  try {
-    await databaseTime(db)
-    return true
-  } catch {
-    return false
-  }
+  return databaseTime(db).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Undefined for errors that do not pass by themselves. */
@@ -130,12 +124,8 @@ export function passingProblem(error: unknown, database: Config['database']): Us
   return problem.exit === EXIT.unreachable || PASSING.has(problem.code) ? problem : undefined
 }
 
-function overText(problem: UserError, reached: string | undefined): string {
-  if (problem.code === 'disk_full') return 'There is space again.'
-  if (problem.exit !== EXIT.unreachable) return 'Working again.'
-  return reached ?? (isDatabaseAway(problem) ? 'The database is back.' : 'The queue is back.')
-}
-
-function isDatabaseAway({ exit, code }: UserError): boolean {
-  return exit === EXIT.unreachable && code.startsWith('database_')
+function overText({ code, exit }: UserError, reached: string | undefined): string {
+  if (code === 'disk_full') return 'There is space again.'
+  if (exit !== EXIT.unreachable) return 'Working again.'
+  return reached ?? (code.startsWith('database_') ? 'The database is back.' : 'The queue is back.')
 }

@@ -16,70 +16,24 @@ export interface ThreadOptions {
   readonly config: Config
   readonly batch: BatchOptions
   readonly turn: SharedArrayBuffer
-  /** To a database server, at the most. */
+  /** Maximum number of connections to a database server. */
   readonly connections: number
   /** Counts the threads that are ready for work. */
   readonly loaded: Int32Array
-  /** How often it gives a sign of life. */
+  /** Pause between two signs of life. */
   readonly signMs: number
 }
 
-/** What a thread tells all the time, so that one that hangs is found. */
+/** Sent all the time, so that a thread that hangs is found. */
 export interface SignOfLife {
   readonly threadId: number
-  /** For so many milliseconds, some batch of the thread has had no answer from the gateway. */
+  /** The longest time, in milliseconds, that a batch of the thread has waited for an answer from the gateway. */
   readonly stillMs: number
 }
 
-const { config, batch, turn, connections, loaded, signMs } = workerData as ThreadOptions
-const open = () => connect(config.database, { turn: new WriteTurn(turn), connections })
-// A failure is told at the first delivery: of a thread that dies while it loads, the pool would make no other.
-let db: Promise<Database> | undefined = open()
-await db.catch(() => {
-  db = undefined
-})
-const gateway = createGateway(config)
-/** A batch in progress. */
-class Progress implements BatchProgress {
-  token: LeaseToken | undefined
-  #isCharging = false
-  /** Signs of life since its last answer from the gateway: counted, since a thread that was suspended had no time. */
-  signs = 0
-
-  claimed(token: LeaseToken): void {
-    this.token = token
-    this.#isCharging = true
-  }
-
-  answered(): void {
-    this.signs = 0
-  }
-
-  charged(): void {
-    this.signs = 0
-    this.#isCharging = false
-  }
-
-  /** Only charges count: waiting for locks of the database is no fault of the batch. */
-  countSign(): void {
-    if (this.#isCharging) this.signs += 1
-  }
-}
-
-const inHand = new Set<Progress>()
-const giveSign = () => {
-  for (const batch of inHand) batch.countSign()
-  const stillMs = signMs * Math.max(0, ...[...inHand].map((batch) => batch.signs))
-  parentPort?.postMessage({ threadId, stillMs } satisfies SignOfLife)
-}
-// The first one at once: the first delivery may be the one at which the thread hangs.
-giveSign()
-setInterval(giveSign, signMs).unref()
-Atomics.add(loaded, 0, 1)
-
 /**
- * What became of a delivery. Errors lose all but their text on their way out of a thread, so a known one is told as data; so
- * are all others, since only a thread that died rejects.
+ * What became of a delivery. Errors that leave a thread keep only their text, so they are sent as data. Only a thread that
+ * dies rejects.
  */
 export type Answered =
   | { readonly result: BatchResult }
@@ -88,18 +42,37 @@ export type Answered =
       | { readonly message: string; readonly stack: string | undefined }
     ))
 
-/** Opened once, also where several batches ask for it; after a failure, the next one tries again. */
+const { config, batch, turn, connections, loaded, signMs } = workerData as ThreadOptions
+const gateway = createGateway(config)
+const inProgress = new Set<BatchProgress>()
+let db: Promise<Database> | undefined
+
+/** Opened once, also if several batches ask for it. After a failure, the next call tries again. */
 function connection(): Promise<Database> {
-  db ??= open().catch((error: unknown) => {
+  db ??= connect(config.database, { turn: new WriteTurn(turn), connections }).catch((error: unknown) => {
     db = undefined
     throw error
   })
   return db
 }
 
+/** Counts signs, since no time passes for a suspended thread, and only of charges: waiting for locks is no fault of a batch. */
+function giveSign(): void {
+  for (const one of inProgress) if (one.isCharging) one.signs += 1
+  const stillMs = signMs * Math.max(0, ...[...inProgress].map((one) => one.signs))
+  parentPort?.postMessage({ threadId, stillMs } satisfies SignOfLife)
+}
+
+// A failure is reported at the first delivery: the pool does not replace a thread that dies while it loads.
+await connection().catch(() => undefined)
+// At once, since the thread may hang at its first delivery.
+giveSign()
+setInterval(giveSign, signMs).unref()
+Atomics.add(loaded, 0, 1)
+
 export default async function run(ids: readonly OrderId[]): Promise<Answered> {
-  const progress = new Progress()
-  inHand.add(progress)
+  const progress: BatchProgress = { isCharging: false, signs: 0 }
+  inProgress.add(progress)
   try {
     return { result: await processBatch(await connection(), gateway, ids, batch, progress) }
   } catch (error) {
@@ -109,6 +82,6 @@ export default async function run(ids: readonly OrderId[]): Promise<Answered> {
     const { message, stack } = asError(error)
     return { message, stack, token }
   } finally {
-    inHand.delete(progress)
+    inProgress.delete(progress)
   }
 }

@@ -1,5 +1,5 @@
-// The threads of a worker process: a pool that takes batches, and one thread more for orders at which others may have died.
-// A thread that dies or hangs is replaced, and its orders are left to their lease.
+// The threads of a worker process: a pool that takes batches, and a thread apart for suspects. A thread that dies or hangs is
+// replaced; its orders are claimed again when their lease ends.
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Piscina } from 'piscina'
@@ -8,7 +8,7 @@ import type { Config } from '../config/config.js'
 import { WriteTurn } from '../database/write-turn.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
-import type { BatchOptions, BatchResult } from './batch.js'
+import type { BatchResult } from './batch.js'
 import type { Answered, SignOfLife, ThreadOptions } from './thread.js'
 
 type Pool = Piscina<readonly OrderId[], Answered>
@@ -16,22 +16,22 @@ type Pool = Piscina<readonly OrderId[], Answered>
 /** How long threads may take to load before the work begins without them, in milliseconds. */
 const LOADING_MS = 5000
 
-/** How often threads give a sign of life, and how often it is looked for. */
+/** How often threads give a sign of life, and how often it is checked. */
 const SIGN_MS = 500
 
-/** A thread for suspects that has had none for so long ends. */
+/** A thread for suspects ends after this long without one. */
 const IDLE_MS = 10_000
 
 /**
- * Of a thread, to a database server. Batches in hand mostly wait for their charges, without a connection; more transactions
- * at a time than these would only wait for each other's locks, and a server has a hundred connections for everybody.
+ * Connections of a thread to a database server. Most batches wait for their charges, without a connection. More transactions
+ * at a time would only wait for each other's locks, and a server has about a hundred connections for all of its clients.
  */
 const MOST_CONNECTIONS = 4
 
 /** A batch that failed in a thread that lives. */
 export class FailedBatch extends Error {
   override readonly cause: Error
-  /** Of its claim; undefined where it failed before the claim was committed. */
+  /** Undefined if the batch failed before its claim was committed. */
   readonly token: LeaseToken | undefined
 
   constructor(cause: Error, token: LeaseToken | undefined) {
@@ -48,97 +48,91 @@ export class Threads {
   readonly #turn = WriteTurn.share()
   readonly #loaded = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   readonly #watches: BackgroundTask[] = []
-  readonly #batches: Pool
-  /** Opened for the first suspect: most processes never have one. */
-  #suspects: Pool | undefined
+  /** By whether a batch has its thread to itself. That pool is opened for the first suspect: most processes have none. */
+  readonly #pools = new Map<boolean, Pool>()
 
   /** @param onLost called with a message when a thread died or hung */
   constructor(config: Config, concurrency: number, onLost: (text: string) => void) {
     this.#config = config
     this.#concurrency = concurrency
     this.#onLost = onLost
-    const threads = Math.min(availableParallelism(), concurrency)
-    this.#batches = this.#open({ threads, tasksPerThread: Math.ceil(concurrency / threads) })
   }
 
-  /** Node aborts when a process exits while a thread still loads; so until then no order is in hand that a user waits for. */
-  async loaded(): Promise<void> {
+  /** Waits until the threads are loaded: Node aborts if a process exits before that, and then no order is in progress. */
+  async start(): Promise<void> {
+    const { minThreads } = this.#pool(false).options
     const began = Date.now()
-    while (Atomics.load(this.#loaded, 0) < this.#batches.options.minThreads && Date.now() - began < LOADING_MS)
-      await sleep(2)
+    while (Atomics.load(this.#loaded, 0) < minThreads && Date.now() - began < LOADING_MS) await sleep(2)
   }
 
-  /** @returns undefined where the thread died or hung */
-  run(ids: readonly OrderId[]): Promise<BatchResult | undefined> {
-    return this.#run(this.#batches, ids)
-  }
-
-  /** The same in a thread that has nothing else in hand, and that claims suspects. */
-  runAlone(ids: readonly OrderId[]): Promise<BatchResult | undefined> {
-    this.#suspects ??= this.#open({ threads: 1, tasksPerThread: 1, alone: true })
-    return this.#run(this.#suspects, ids)
-  }
-
-  /** Finishes what is in hand. */
-  async close(): Promise<void> {
-    await Promise.all([this.#batches.close(), this.#suspects?.close()])
-    await this.#endWatches()
-  }
-
-  async destroy(): Promise<void> {
-    await this.#endWatches()
-    await Promise.all([this.#batches.destroy(), this.#suspects?.destroy()])
-  }
-
-  async #endWatches(): Promise<void> {
+  /** Finishes the batches in progress. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map((pool) => pool.close()))
     await Promise.all(this.#watches.map((watch) => watch.end()))
   }
 
-  async #run(pool: Pool, ids: readonly OrderId[]): Promise<BatchResult | undefined> {
+  /**
+   * @param alone whether the batch has a thread to itself, and so may claim suspects
+   * @returns undefined if the thread died or hung
+   * @throws FailedBatch
+   */
+  async run(ids: readonly OrderId[], alone: boolean): Promise<BatchResult | undefined> {
+    const pool = this.#pool(alone)
     const answered = await pool.run(ids).catch((error: unknown) => {
+      const orders = ids.length === 1 ? '1 order' : `${ids.length} orders`
       this.#onLost(
-        `A thread died while it processed a batch of ${countOf(ids.length)} (${asError(error).message}). They are claimed again when their lease ends.`,
+        `A thread died while it processed a batch of ${orders} (${asError(error).message}). They are claimed again when their lease ends.`,
       )
     })
     if (!answered) return undefined
     if ('result' in answered) return answered.result
-    const cause =
-      'problem' in answered
-        ? new UserError(answered.problem)
-        : Object.assign(new Error(answered.message), { stack: answered.stack })
-    throw new FailedBatch(cause, answered.token)
+    const { token } = answered
+    if ('problem' in answered) throw new FailedBatch(new UserError(answered.problem), token)
+    throw new FailedBatch(Object.assign(new Error(answered.message), { stack: answered.stack }), token)
   }
 
-  #open({ threads, tasksPerThread, alone = false }: PoolShape): Pool {
+  #pool(alone: boolean): Pool {
+    const threads = alone ? 1 : Math.min(availableParallelism(), this.#concurrency)
+    const pool =
+      this.#pools.get(alone) ?? this.#open(threads, alone ? 1 : Math.ceil(this.#concurrency / threads), alone)
+    this.#pools.set(alone, pool)
+    return pool
+  }
+
+  #open(threads: number, tasksPerThread: number, alone: boolean): Pool {
+    const config = this.#config
     const pool: Pool = new Piscina({
       filename: import.meta.resolve('#threads/workflow/thread'),
       minThreads: alone ? 0 : threads,
       maxThreads: threads,
       idleTimeout: IDLE_MS,
-      // A thread has several batches in hand while their charges are under way, ...
+      // A thread has several batches in progress while they wait for their charges, ...
       concurrentTasksPerWorker: tasksPerThread,
-      // ... so it must not sleep, deaf to their answers, when it has nothing else to do.
+      // ... so it must not block between tasks: it would not hear the answers.
       atomics: 'disabled',
       closeTimeout: 1_200_000,
       workerData: {
-        config: this.#config,
-        batch: batchOptions(this.#config, this.#concurrency, alone),
+        config,
+        batch: {
+          claim: { leaseMs: config['workflow.leaseMs'], reservationTtlMs: config['workflow.reservationTtlMs'], alone },
+          charge: { inFlight: chargesPerBatch(config, this.#concurrency), timeoutMs: config['payments.timeoutMs'] },
+          settle: { attempts: config['workflow.attempts'] },
+        },
         turn: this.#turn,
         connections: Math.min(tasksPerThread + 1, MOST_CONNECTIONS),
         loaded: this.#loaded,
         signMs: SIGN_MS,
       } satisfies ThreadOptions,
     })
-    // One that died with nothing in hand; unheard, it would end the process.
+    // A thread that died while idle. Without a listener, it would end the process.
     pool.on('error', (error: unknown) => this.#onLost(`A thread died while it was idle (${asError(error).message}).`))
     this.#watches.push(this.#watch(pool))
     return pool
   }
 
   /**
-   * Ends threads that hang, so that the pool replaces them: those that give no sign of life, and those of which some batch
-   * gets no answer. What is counted are signs that failed to come while this thread was awake: a process that was suspended
-   * finds no time gone by.
+   * Ends threads that hang, so that the pool replaces them: those that give no sign of life, and those with a batch that gets
+   * no answer. Counts the signs that failed to come while this thread was awake, so a suspended process loses no time.
    */
   #watch(pool: Pool): BackgroundTask {
     const limitMs = this.#config['workflow.batchTimeoutMs']
@@ -153,8 +147,8 @@ export class Threads {
       const before = missing
       missing = new Map()
       for (const thread of pool.threads) {
-        // One that was not heard of is still loading.
         const signs = before.get(thread.threadId)
+        // Still loading.
         if (signs === undefined) continue
         missing.set(thread.threadId, signs + 1)
         const [silentMs, unansweredMs] = [signs * SIGN_MS, stillMs.get(thread.threadId) ?? 0]
@@ -169,35 +163,11 @@ export class Threads {
   }
 }
 
-interface PoolShape {
-  readonly threads: number
-  readonly tasksPerThread: number
-  /** Whether a batch has its thread to itself. */
-  readonly alone?: boolean
-}
-
-function batchOptions(config: Config, concurrency: number, alone: boolean): BatchOptions {
-  return {
-    claim: { leaseMs: config['workflow.leaseMs'], reservationTtlMs: config['workflow.reservationTtlMs'], alone },
-    charge: {
-      inFlight: chargesPerWorker(
-        { inFlightPerWorker: config['payments.inFlightPerWorker'], maxInFlight: config['payments.maxInFlight'] },
-        concurrency,
-      ),
-      timeoutMs: config['payments.timeoutMs'],
-    },
-    settle: { attempts: config['workflow.attempts'] },
-  }
-}
-
-/** A worker's share of the charges that the process may have open, so that together they keep the limit. */
-export function chargesPerWorker(
-  { inFlightPerWorker, maxInFlight }: { readonly inFlightPerWorker: number; readonly maxInFlight: number },
+/** Charges that one batch may have open, so that all batches together keep within the process's limit. */
+export function chargesPerBatch(
+  config: Pick<Config, 'payments.inFlightPerWorker' | 'payments.maxInFlight'>,
   concurrency: number,
 ): number {
-  return Math.max(1, Math.min(inFlightPerWorker, Math.floor(maxInFlight / concurrency)))
-}
-
-function countOf(orders: number): string {
-  return orders === 1 ? '1 order' : `${orders} orders`
+  const share = Math.floor(config['payments.maxInFlight'] / concurrency)
+  return Math.max(1, Math.min(config['payments.inFlightPerWorker'], share))
 }

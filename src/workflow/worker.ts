@@ -1,80 +1,37 @@
-// A worker process: consumes the queue with a pool of threads, and shows in the database that it is alive.
+// A worker process: consumes the queue with a pool of threads. Its parts start in order and stop in reverse, and it reports
+// everything as one stream of events.
 
 import type { Kysely } from 'kysely'
-import { asError, type BackgroundEvent, type BackgroundTask, startBackground, Troubles } from '../background.js'
+import { asError, startBackground, Troubles } from '../background.js'
 import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
-import { UserError } from '../errors.js'
 import { countWaiting } from '../queue/due-orders.js'
-import type { Consumer, Queue, ServerEvent } from '../queue/queue.js'
-import { type Limits, smoothed, startScaling } from './autoscale.js'
-import type { BatchResult } from './batch.js'
-import { startHeartbeat, type WorkFigures } from './heartbeat.js'
+import type { Consumer, Queue } from '../queue/queue.js'
+import { smoothed, startScaling } from './autoscale.js'
+import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
+import { type Heartbeat, startHeartbeat } from './heartbeat.js'
 import { LostClaims } from './lost-claims.js'
 import { onceItCan, passingProblem, throughOutages, type Waiting } from './outage.js'
 import { FailedBatch, Threads } from './threads.js'
+import type { Limits, WorkerEvent } from './worker-events.js'
 
 export interface WorkOptions {
-  /** Batches in hand at a time: between these, by what there is to do; the same twice holds it there. */
+  /** Batches in progress at a time: follows the backlog between the two, fixed if they are the same. */
   readonly concurrency: Limits
-  /** End when nothing is due or in flight. */
+  /** End when nothing is due or in progress. */
   readonly drain: boolean
   /** By performance.now(): when to end. */
   readonly deadline: number | undefined
-  /** End once so many orders were processed; batches in hand are finished, so it may be some more. */
+  /** End after this many orders; batches in progress are finished, so it may be a few more. */
   readonly maxOrders: number | undefined
-  /** Ends the work; batches in hand are finished. */
+  /** Ends the work; batches in progress are finished. */
   readonly signal: AbortSignal
-  readonly onProgress: (totals: WorkTotals) => void
-  /** How to wait if the work cannot begin; if left out, it then ends with the error. */
+  /** How to wait if the work cannot begin. If left out, that is an error. */
   readonly waiting: Waiting | undefined
-  /** Told of outages and of failures in the background: once that each begins, and once that it is over. */
-  readonly onNotice: (text: string, event: ServerEvent | BackgroundEvent) => void
-  /** Told once, when the first orders may be taken, with the limits that hold. */
-  readonly onStarted: (limits: Limits) => void
-  /** Told once, when no more orders are taken because of the signal or of a limit; those in hand are finished. */
-  readonly onStopping: () => void
-  readonly onScaled: (from: number, to: number) => void
-  /** Called with a message when a thread died or hung. Its orders are claimed again when their lease ends. */
-  readonly onThreadLost: (text: string) => void
-  /** Told every two seconds, unless the process hangs: see heartbeat.ts. */
-  readonly onAlive: (figures: WorkFigures) => void
+  readonly emit: (event: WorkerEvent) => void
 }
-
-export interface WorkTotals {
-  /** Orders that were settled: completed, failed or rolled back. */
-  readonly processed: number
-  readonly completed: number
-  readonly failed: number
-  readonly rolledBack: number
-  /** Charges without an answer; an order may be among them more than once. */
-  readonly postponed: number
-  /** Orders set aside for a person, since worker after worker died or hung at them. */
-  readonly setAside: number
-  /** Transactions that the database gave up for another's sake, and that were done again. */
-  readonly repeated: number
-}
-
-export const NO_TOTALS: WorkTotals = {
-  processed: 0,
-  completed: 0,
-  failed: 0,
-  rolledBack: 0,
-  postponed: 0,
-  setAside: 0,
-  repeated: 0,
-}
-
-/** What a delivery came to, as far as its queue needs to know. */
-type Taken = Pick<BatchResult, 'claimed' | 'suspects'>
-
-const NOTHING_TAKEN: Taken = { claimed: 0, suspects: [] }
-
-/** Pause between two publications: at least so long, and nine times as long as one takes, so they cost a tenth of the time. */
-const PUBLISH_MS = 5000
-const PUBLISH_SHARE = 9
 
 interface Surroundings {
   readonly db: Kysely<Schema>
@@ -84,155 +41,201 @@ interface Surroundings {
   readonly figures: { publish(): Promise<void> } | undefined
 }
 
-export async function work({ db, queue, config, figures }: Surroundings, options: WorkOptions): Promise<WorkTotals> {
-  const limits = limitsWithin(config['payments.maxInFlight'], options.concurrency)
-  const threads = new Threads(config, limits.max, options.onThreadLost)
-  let totals = NO_TOTALS
-  /** Whether the work waits for something that passes, and has said so. */
-  let isWaiting = false
-  const explain = (error: unknown) => {
-    const problem = error instanceof UserError ? error : explainDatabaseError(error, config.database)
-    const isSaid =
-      problem && (isWaiting || problem.code === 'database_unreachable') && passingProblem(problem, config.database)
-    return isSaid ? undefined : (problem ?? asError(error))
+type Stop = () => Promise<void> | void
+
+/** The pause between two publications is at least this long, and nine times as long as one takes. */
+const PUBLISH_MS = 5000
+const PUBLISH_SHARE = 9
+
+/** Beyond this many waiting orders, more make no difference, and counting them would. */
+const MOST_COUNTED = 100_000
+
+export class Worker {
+  readonly #app: Surroundings
+  readonly #options: WorkOptions
+  readonly #limits: Limits
+  readonly #maxOrders: number
+  readonly #batchSize: number
+  readonly #threads: Threads
+  readonly #lostClaims: LostClaims
+  readonly #totals = { ...NO_OUTCOMES }
+  readonly #stops: Stop[] = []
+  readonly #over = new AbortController()
+  readonly #fatal = new AbortController()
+  /** Aborted when no more orders are to be claimed. */
+  readonly #signal: AbortSignal
+  #heartbeat: Heartbeat | undefined
+  #consumer: Consumer | undefined
+  #concurrency: number
+  /** How long a batch takes, smoothed. */
+  #batchMs: number | undefined
+  #hasSuspect = false
+  /** Whether it waits for the end of an outage that it has reported. */
+  #isWaiting = false
+
+  constructor(app: Surroundings, options: WorkOptions) {
+    const { config, db } = app
+    this.#app = app
+    this.#options = options
+    this.#limits = withinMaxInFlight(config, options.concurrency)
+    this.#concurrency = this.#limits.min
+    this.#maxOrders = options.maxOrders ?? Number.POSITIVE_INFINITY
+    this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders)
+    this.#threads = new Threads(config, this.#limits.max, (text) => options.emit({ event: 'thread_lost', text }))
+    this.#lostClaims = new LostClaims(db, config.database)
+    this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
   }
-  const troublesOf = (subject: string) => new Troubles({ subject, explain, onNotice: options.onNotice })
-  const begin = async () => {
-    await threads.loaded()
-    return startHeartbeat(db, limits.min, () => totals.processed, options.onAlive, troublesOf('The heartbeat'))
-  }
-  const heartbeat = await onceItCan(begin, { ...config, ...options }).catch(async (error: unknown) => {
-    await threads.destroy()
-    throw error
-  })
-  if (!heartbeat) {
-    await threads.destroy()
-    return totals
-  }
-  const stop = stopWhen({ ...options, signal: AbortSignal.any([options.signal, heartbeat.fatal]) })
-  stop.signal.addEventListener('abort', options.onStopping)
-  const publishing =
-    figures &&
-    startBackground(() => figures.publish(), {
-      pauseMs: (took) => Math.max(PUBLISH_MS, PUBLISH_SHARE * took),
-      troubles: troublesOf('Updating Redis'),
-      lastRun: true,
-    })
-  let batchMs: number | undefined
-  let scaling: BackgroundTask | undefined
-  const lostClaims = new LostClaims(db, config.database)
-  const take = async (ids: readonly OrderId[], alone: boolean): Promise<Taken> => {
-    const began = performance.now()
-    const ran = alone ? threads.runAlone(ids) : threads.run(ids)
-    const lost = () => ({ ids, alone, ranMs: performance.now() - began })
-    const result = await ran.catch(async (error: unknown) => {
-      if (!(error instanceof FailedBatch)) throw error
-      await lostClaims.failed(error, lost())
-      throw error.cause
-    })
-    if (!result) {
-      await lostClaims.count(lost())
-      return NOTHING_TAKEN
-    }
-    const ms = performance.now() - began
-    if (!alone) batchMs = smoothed(batchMs, ms)
-    // Orders that another worker had taken before are no batch's work.
-    if (result.claimed > 0) heartbeat.countBatch(ms)
-    totals = addResult(totals, result)
-    options.onProgress(totals)
-    if (options.maxOrders !== undefined && totals.processed >= options.maxOrders) stop.now()
-    return result
-  }
-  let hasSuspect = false
-  /** One at a time: others that wait come with a later delivery. */
-  const takeSuspects = async (suspects: readonly OrderId[]): Promise<number> => {
-    if (hasSuspect) return 0
-    hasSuspect = true
-    let claimed = 0
+
+  /** Works until the end that the options name. @throws what no later try can mend */
+  async run(): Promise<Outcomes> {
+    const { emit } = this.#options
     try {
-      for (const id of suspects) if (!stop.signal.aborted) claimed += (await take([id], true)).claimed
+      if (!(await onceItCan(() => this.#start(), { ...this.#app.config, ...this.#options }))) return this.#totals
+      this.#signal.addEventListener('abort', () => emit({ event: 'stopping' }), { once: true })
+      emit({ event: 'started', ...this.#limits })
+      await this.#consume()
+      this.#fatal.signal.throwIfAborted()
+      return this.#totals
     } finally {
-      hasSuspect = false
+      for (const stop of this.#stops.reverse()) await stop()
     }
-    return claimed
   }
-  const handle = async (ids: readonly OrderId[]): Promise<number> => {
-    const { claimed, suspects } = await take(ids, false)
-    return claimed + (await takeSuspects(suspects))
+
+  /** May be called again after a failure. */
+  async #start(): Promise<true> {
+    const parts = [this.#load, this.#beat, this.#publish, this.#limitTime, this.#scale]
+    for (const start of parts.slice(this.#stops.length)) this.#stops.push(await start())
+    return true
   }
-  try {
-    const batchSize = Math.min(config['workflow.batchSize'], options.maxOrders ?? Number.POSITIVE_INFINITY)
-    const { signal } = stop
-    let concurrency = limits.min
-    let consumer: Consumer | undefined
-    scaling = startScaling(limits, troublesOf('Adjusting the number of batches'), {
-      look: async () => ({ waiting: Math.ceil((await countWaiting(db, MOST_COUNTED)) / batchSize), batchMs }),
-      resize(to, from) {
-        concurrency = to
-        consumer?.resize(to)
-        heartbeat.resize(to)
-        options.onScaled(from, to)
-      },
+
+  readonly #load = async (): Promise<Stop> => {
+    await this.#threads.start()
+    return () => this.#threads.stop()
+  }
+
+  readonly #beat = async (): Promise<Stop> => {
+    this.#heartbeat = await startHeartbeat(this.#app.db, {
+      figures: () => ({ processed: processedOf(this.#totals), concurrency: this.#concurrency }),
+      onAlive: (figures) => this.#options.emit({ event: 'alive', ...figures }),
+      onFatal: (error) => this.#fatal.abort(error),
+      troubles: this.#troublesOf('The heartbeat'),
     })
-    options.onStarted(limits)
-    const onNotice: WorkOptions['onNotice'] = (text, event) => {
-      isWaiting = event === 'server_away'
-      options.onNotice(text, event)
+    return this.#heartbeat.stop
+  }
+
+  readonly #publish = (): Stop => {
+    const { figures } = this.#app
+    if (!figures) return () => undefined
+    const pauseMs = (took: number) => Math.max(PUBLISH_MS, PUBLISH_SHARE * took)
+    const troubles = this.#troublesOf('Updating Redis')
+    return startBackground(() => figures.publish(), { pauseMs, troubles, lastRun: true }).end
+  }
+
+  readonly #limitTime = (): Stop => {
+    const { deadline } = this.#options
+    if (deadline === undefined) return () => undefined
+    const timer = setTimeout(() => this.#over.abort(), Math.max(1, deadline - performance.now()))
+    return () => clearTimeout(timer)
+  }
+
+  readonly #scale = (): Stop => {
+    const { min, max } = this.#limits
+    if (min === max) return () => undefined
+    return startScaling(this.#limits, {
+      look: async () => ({
+        waiting: Math.ceil((await countWaiting(this.#app.db, MOST_COUNTED)) / this.#batchSize),
+        batchMs: this.#batchMs,
+      }),
+      resize: (to, from) => {
+        this.#concurrency = to
+        this.#consumer?.resize(to)
+        this.#options.emit({ event: 'scaled', from, to })
+      },
+      troubles: this.#troublesOf('Adjusting the number of batches'),
+    })
+  }
+
+  async #consume(): Promise<void> {
+    const { db, queue, config } = this.#app
+    const { drain, emit } = this.#options
+    const settings = { drain, batchSize: this.#batchSize, signal: this.#signal }
+    const onOutage: Waiting['onNotice'] = (text, event) => {
+      this.#isWaiting = event === 'server_away'
+      emit({ event, text })
     }
-    await throughOutages({ db, database: config.database, signal, onNotice }, async (worked) => {
-      await lostClaims.forgive()
-      const handleAndTell = async (ids: readonly OrderId[]) => {
-        const claimed = await handle(ids)
+    const outages = { db, database: config.database, signal: this.#signal, onNotice: onOutage }
+    await throughOutages(outages, async (worked) => {
+      await this.#lostClaims.forgive()
+      const handle = async (ids: readonly OrderId[]) => {
+        const claimed = await this.#handle(ids)
         if (claimed > 0) worked()
         return claimed
       }
-      consumer = queue.consume(handleAndTell, { ...options, concurrency, batchSize, signal })
-      return consumer.ended
+      const onNotice: Waiting['onNotice'] = (text, event) => emit({ event, text })
+      this.#consumer = queue.consume(handle, { ...settings, concurrency: this.#concurrency, onNotice })
+      return this.#consumer.ended
     })
-    heartbeat.fatal.throwIfAborted()
-    return totals
-  } finally {
-    await scaling?.end()
-    stop.forget()
-    await threads.close()
-    await publishing?.end()
-    await heartbeat.end()
+  }
+
+  async #handle(ids: readonly OrderId[]): Promise<number> {
+    const { claimed, suspects } = await this.#take(ids, false)
+    // One suspect at a time in a process; the others come with a later delivery.
+    if (this.#hasSuspect || suspects.length === 0) return claimed
+    this.#hasSuspect = true
+    try {
+      let all = claimed
+      for (const id of suspects) if (!this.#signal.aborted) all += (await this.#take([id], true)).claimed
+      return all
+    } finally {
+      this.#hasSuspect = false
+    }
+  }
+
+  async #take(ids: readonly OrderId[], alone: boolean): Promise<Pick<BatchResult, 'claimed' | 'suspects'>> {
+    const began = performance.now()
+    const ranMs = () => performance.now() - began
+    try {
+      const result = await this.#threads.run(ids, alone)
+      if (result) this.#add(result, ranMs(), alone)
+      else await this.#lostClaims.add({ ids, alone, ranMs: ranMs() })
+      return result ?? { claimed: 0, suspects: [] }
+    } catch (error) {
+      if (!(error instanceof FailedBatch)) throw error
+      await this.#lostClaims.add({ ids, alone, ranMs: ranMs() }, error)
+      throw error.cause
+    }
+  }
+
+  #add(result: BatchResult, ms: number, alone: boolean): void {
+    if (!alone) this.#batchMs = smoothed(this.#batchMs, ms)
+    // Orders that another worker had claimed before are not this batch's work.
+    if (result.claimed > 0) this.#heartbeat?.countBatch(ms)
+    for (const outcome of OUTCOMES) this.#totals[outcome] += result[outcome]
+    const processed = processedOf(this.#totals)
+    this.#options.emit({ event: 'progress', processed })
+    if (processed >= this.#maxOrders) this.#over.abort()
+  }
+
+  /** Failures that the consumer meets as well are reported there. */
+  #troublesOf(subject: string): Troubles {
+    const { database } = this.#app.config
+    const explain = (error: unknown) => {
+      const problem = explainDatabaseError(error, database)
+      const isOutage = problem && passingProblem(problem, database)
+      if (isOutage && (this.#isWaiting || problem.code === 'database_unreachable')) return undefined
+      return problem ?? asError(error)
+    }
+    return new Troubles({ subject, explain, onNotice: (text, event) => this.#options.emit({ event, text }) })
   }
 }
 
-/** Each batch has a charge open at least, so there are no more of them than may be open. */
-function limitsWithin(maxInFlight: number, { min, max }: Limits): Limits {
-  return { min: Math.min(min, maxInFlight), max: Math.min(max, maxInFlight) }
+/** Orders that were settled. */
+export function processedOf({ completed, failed, rolledBack }: Outcomes): number {
+  return completed + failed + rolledBack
 }
 
-/** Beyond so many waiting orders, more make no difference; counting them would. */
-const MOST_COUNTED = 100_000
-
-function addResult(totals: WorkTotals, result: BatchResult): WorkTotals {
-  return {
-    processed: totals.processed + result.completed + result.failed + result.rolledBack,
-    completed: totals.completed + result.completed,
-    failed: totals.failed + result.failed,
-    rolledBack: totals.rolledBack + result.rolledBack,
-    postponed: totals.postponed + result.postponed,
-    setAside: totals.setAside + result.setAside,
-    repeated: totals.repeated + result.repeated,
-  }
-}
-
-function stopWhen({ signal, deadline }: WorkOptions) {
-  const controller = new AbortController()
-  const now = () => controller.abort()
-  signal.addEventListener('abort', now, { once: true })
-  // It may have come while the threads were started.
-  if (signal.aborted) now()
-  const timer = deadline === undefined ? undefined : setTimeout(now, Math.max(1, deadline - performance.now()))
-  return {
-    signal: controller.signal,
-    now,
-    forget() {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', now)
-    },
-  }
+/** Each batch has at least one charge open, so there are no more batches than there may be charges. */
+function withinMaxInFlight(config: Config, { min, max }: Limits): Limits {
+  const most = config['payments.maxInFlight']
+  return { min: Math.min(min, most), max: Math.min(max, most) }
 }

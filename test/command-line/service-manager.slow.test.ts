@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect } from 'vitest'
-import { serviceManager } from '../../src/command-line/service-manager.js'
+import { ServiceManager } from '../../src/command-line/service-manager.js'
 import { type Shop, test } from '../support/commands-shop.js'
 import { freePort } from '../support/private-process.js'
 import { until } from '../support/until.js'
@@ -136,7 +136,7 @@ describe.concurrent('systemd-notify', () => {
     const nowhere = { NOTIFY_SOCKET: join(shop.folder, 'notify'), WATCHDOG_USEC: '1000000', PATH: shop.folder }
     const { code, stderr } = await shop.runWith(nowhere, 'work', '--max-runtime', '5s')
     expect(code).toBe(0)
-    expect(stderr.match(/systemd-notify is not on the PATH\. Mend that/g)).toHaveLength(1)
+    expect(stderr.match(/systemd-notify is not on the PATH\. Fix that/g)).toHaveLength(1)
   })
 
   test('is not started a second time while it hangs; what is said meanwhile is said at once', async ({ shop }) => {
@@ -145,7 +145,7 @@ describe.concurrent('systemd-notify', () => {
     chmodSync(shop.file('bin/systemd-notify', `#!/bin/sh\necho "$@" >> ${told}\nexec /bin/sleep 100\n`), 0o755)
     const problems: string[] = []
     const environment = { PATH: join(shop.folder, 'bin'), NOTIFY_SOCKET: '/nowhere', WATCHDOG_USEC: '3' }
-    const systemd = serviceManager(environment, (text) => problems.push(text))
+    const systemd = new ServiceManager(environment, (text) => problems.push(text))
     expect(environment).toEqual({ PATH: environment.PATH })
     systemd.ready('none')
     for (let count = 1; count <= 100; count++) systemd.alive(`${count} orders`)
@@ -153,7 +153,7 @@ describe.concurrent('systemd-notify', () => {
     await systemd.told()
     expect(readFileSync(told, 'utf8').split('\n')).toEqual([
       'READY=1 WATCHDOG=1 STATUS=none',
-      'WATCHDOG=1 STATUS=finishing what is in hand STOPPING=1',
+      'WATCHDOG=1 STATUS=finishing what is in progress STOPPING=1',
       '',
     ])
     expect(problems).toEqual([expect.stringContaining('systemd-notify took longer than 10 s')])

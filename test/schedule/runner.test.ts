@@ -2,6 +2,7 @@
 import { describe, expect, test as plainTest } from 'vitest'
 import { asError, Troubles } from '../../src/background.js'
 import { readCron } from '../../src/config/values.js'
+import { DAY_MS } from '../../src/domain/time.js'
 import { runSchedule, runTask, type TaskRun } from '../../src/schedule/runner.js'
 import { Slots } from '../../src/schedule/slots.js'
 import { claimSlot, endRun, readLastRun } from '../../src/schedule/task-runs.js'
@@ -10,58 +11,55 @@ import { FakeClock } from '../support/fake-clock.js'
 import { Shop } from '../support/shop.js'
 import { until } from '../support/until.js'
 
-interface Started {
-  readonly runs: [task: string, run: TaskRun][]
-  readonly notices: string[]
-  stop(): Promise<void>
-}
-
 class Scene {
-  readonly shop: Shop
-  readonly #started: Started[] = []
+  readonly db: Shop['db']
+  readonly #shop: Shop
+  readonly #stops: (() => Promise<void>)[] = []
 
   constructor(shop: Shop) {
-    this.shop = shop
+    this.#shop = shop
+    this.db = shop.db
   }
 
-  /** Another scheduler on the same connection: two in one thread would wait for each other in vain. */
-  start(clock: FakeClock, ...tasks: Task[]): Started {
+  /** Another scheduler on the same connection: two in one thread would wait for each other forever. */
+  start(clock: FakeClock, ...tasks: Task[]) {
     const over = new AbortController()
-    const runs: Started['runs'] = []
+    const runs: [task: string, run: TaskRun][] = []
     const notices: string[] = []
-    const ended = runSchedule(this.shop.db, tasks, {
+    const ended = runSchedule(this.db, tasks, {
       clock,
       signal: over.signal,
       onRun: (task, run) => runs.push([task.name, run]),
       troublesOf: () => new Troubles({ subject: 'Looking', explain: asError, onNotice: (text) => notices.push(text) }),
       onAlive: () => undefined,
     })
-    const started = {
-      runs,
-      notices,
-      stop: async () => {
-        over.abort()
-        await ended
-      },
+    const stop = async () => {
+      over.abort()
+      await ended
     }
-    this.#started.push(started)
-    return started
+    this.#stops.push(stop)
+    return { runs, notices, stop }
   }
 
   /** The slots of a task that have a row, as `MM-DD HH:MM` in UTC. */
-  async slots(task: string): Promise<string[]> {
-    const runs = await this.shop.db
-      .selectFrom('schedule_runs')
-      .select('slot')
-      .where('task', '=', task)
-      .orderBy('slot')
-      .execute()
-    return runs.map(({ slot }) => new Date(slot).toISOString().slice(5, 16).replace('T', ' '))
+  async slots(task = 'task'): Promise<string[]> {
+    const runs = this.db.selectFrom('schedule_runs').select('slot').where('task', '=', task).orderBy('slot')
+    return (await runs.execute()).map(({ slot }) => new Date(slot).toISOString().slice(5, 16).replace('T', ' '))
+  }
+
+  async claim(time: string | number) {
+    const claim = await claimSlot(this.db, 'task', typeof time === 'string' ? Date.parse(time) : time)
+    if (claim.kind !== 'claimed') throw new Error(`not claimed, but ${claim.kind}`)
+    return claim.run
+  }
+
+  async lastState(task = 'task') {
+    return (await readLastRun(this.db, task))?.state
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#started.map((started) => started.stop()))
-    await this.shop.close()
+    await Promise.all(this.#stops.map((stop) => stop()))
+    await this.#shop.close()
   }
 }
 
@@ -79,65 +77,76 @@ function task(cron: string, run: () => string | Promise<string> = () => 'well', 
   return { name, description: '', cron: line, slots: new Slots(line, timeZone), run: async () => run() }
 }
 
+const HOURLY = '0 * * * *'
+
+/** A task that runs until the test ends it. */
+function lasting(cron: string) {
+  const runs: (() => void)[] = []
+  let [running, most] = [0, 0]
+  const run = async () => {
+    running += 1
+    most = Math.max(most, running)
+    await new Promise<void>((end) => runs.push(end))
+    running -= 1
+    return 'finished'
+  }
+  return { create: () => task(cron, run), runs, most: () => most }
+}
+
 describe('slots', () => {
-  test('of two schedulers one runs each: ten slots, ten runs', async ({ scene }) => {
+  test('are run once each by two schedulers', async ({ scene }) => {
     const clock = new FakeClock('2026-01-01T09:00:00Z')
-    let runs = 0
-    const counting = () => task('*/5 * * * *', () => `${++runs}`)
-    const both = [scene.start(clock, counting()), scene.start(clock, counting())]
+    const both = [1, 2].map(() => scene.start(clock, task('*/5 * * * *')))
     await clock.moveTo('2026-01-01T09:46:00Z', 2)
-    expect(runs).toBe(10)
-    expect(await scene.slots('task')).toEqual(
-      ['00', '05', '10', '15', '20', '25', '30', '35', '40', '45'].map((minute) => `01-01 09:${minute}`),
-    )
-    expect(both.flatMap((each) => each.runs)).toHaveLength(10)
-    expect(both.flatMap((each) => each.notices)).toEqual([])
+    const minutes = ['00', '05', '10', '15', '20', '25', '30', '35', '40', '45']
+    expect(await scene.slots()).toEqual(minutes.map((minute) => `01-01 09:${minute}`))
+    expect(both.flatMap(({ runs }) => runs)).toHaveLength(10)
+    expect(both.flatMap(({ notices }) => notices)).toEqual([])
   })
 
-  test('each real hour has one when clocks change, in two schedulers, both ways', async ({ scene }) => {
-    for (const [start, end, hours] of [
-      // From midnight in Berlin until just before seven.
-      ['2026-03-28T23:00:00Z', '2026-03-29T04:59:00Z', 6],
-      ['2026-10-24T22:00:00Z', '2026-10-25T05:59:00Z', 8],
-    ] as const) {
+  test.for([
+    // From midnight in Berlin until just before seven.
+    ['2026-03-28T23:00:00Z', '2026-03-29T04:59:00Z', 6],
+    ['2026-10-24T22:00:00Z', '2026-10-25T05:59:00Z', 8],
+  ] as const)(
+    'follow real hours in two schedulers when clocks change: from %s to %s',
+    async ([start, end, hours], { scene }) => {
       const clock = new FakeClock(start)
-      let hourly = 0
-      let nightly = 0
+      let [hourly, nightly] = [0, 0]
       const tasks = () => [
-        task('0 * * * *', () => `${++hourly}`, 'hourly', 'Europe/Berlin'),
+        task(HOURLY, () => `${++hourly}`, 'hourly', 'Europe/Berlin'),
         task('30 2 * * *', () => `${++nightly}`, 'nightly', 'Europe/Berlin'),
       ]
-      const both = [scene.start(clock, ...tasks()), scene.start(clock, ...tasks())]
+      for (const _ of [1, 2]) scene.start(clock, ...tasks())
       await clock.settled(4)
       // Yesterday's, which was missed.
       expect(nightly).toBe(1)
       await clock.moveTo(end, 4)
       expect([hourly, nightly]).toEqual([hours, 2])
-      await Promise.all(both.map((each) => each.stop()))
-    }
-  })
+    },
+  )
 
   test('that were missed are made up for once, by the latest', async ({ scene }) => {
     const clock = new FakeClock('2026-01-01T09:00:00Z')
-    const first = scene.start(clock, task('0 * * * *'))
+    const first = scene.start(clock, task(HOURLY))
     await clock.settled(1)
     await first.stop()
     const later = new FakeClock('2026-01-02T15:20:00Z')
-    scene.start(later, task('0 * * * *'))
+    scene.start(later, task(HOURLY))
     await later.moveTo('2026-01-02T15:59:00Z', 1)
-    expect(await scene.slots('task')).toEqual(['01-01 09:00', '01-02 15:00'])
+    expect(await scene.slots()).toEqual(['01-01 09:00', '01-02 15:00'])
     await later.leapTo('2026-01-03T07:10:00Z', 1)
-    expect(await scene.slots('task')).toEqual(['01-01 09:00', '01-02 15:00', '01-03 07:00'])
+    expect(await scene.slots()).toEqual(['01-01 09:00', '01-02 15:00', '01-03 07:00'])
   })
 
   test('are not run again after a restart', async ({ scene }) => {
     for (let start = 0; start < 3; start++) {
       const clock = new FakeClock('2026-01-01T09:10:00Z')
-      const { stop } = scene.start(clock, task('0 * * * *'))
+      const { stop } = scene.start(clock, task(HOURLY))
       await clock.settled(1)
       await stop()
     }
-    const rows = await scene.shop.db.selectFrom('schedule_runs').select(['attempt', 'result']).execute()
+    const rows = await scene.db.selectFrom('schedule_runs').select(['attempt', 'result']).execute()
     expect(rows).toEqual([{ attempt: 1, result: 'done' }])
   })
 })
@@ -145,143 +154,96 @@ describe('slots', () => {
 describe('a task', () => {
   test('that fails is recorded, runs in its next slot, and does not stop the others', async ({ scene }) => {
     const clock = new FakeClock('2026-01-01T09:00:00Z')
-    const fail = () => {
-      throw new Error('the moon is full')
-    }
-    const { runs } = scene.start(
-      clock,
-      task('0 * * * *', fail, 'bad'),
-      task('0 * * * *', () => 'well', 'good'),
-    )
+    const fail = () => Promise.reject(new Error('the moon is full'))
+    const { runs } = scene.start(clock, task(HOURLY, fail, 'bad'), task(HOURLY, undefined, 'good'))
     await clock.moveTo('2026-01-01T10:30:00Z', 2)
-    expect(runs.map(([name, { result }]) => `${name} ${result}`).sort()).toEqual([
-      'bad failed',
-      'bad failed',
-      'good done',
-      'good done',
-    ])
-    expect((await readLastRun(scene.shop.db, 'bad'))?.state).toEqual({ result: 'failed', message: 'the moon is full' })
-    expect((await readLastRun(scene.shop.db, 'good'))?.state).toEqual({ result: 'done', message: 'well' })
+    const results = runs.map(([name, { result }]) => `${name} ${result}`).sort()
+    expect(results).toEqual(['bad failed', 'bad failed', 'good done', 'good done'])
+    expect(await scene.lastState('bad')).toEqual({ result: 'failed', message: 'the moon is full' })
+    expect(await scene.lastState('good')).toEqual({ result: 'done', message: 'well' })
   })
 
   test('that takes long is not begun beside itself by anyone, then makes up for one slot', async ({ scene }) => {
     const clock = new FakeClock('2026-01-01T09:00:00Z')
-    let running = 0
-    let most = 0
-    let end = () => {}
-    const long = () =>
-      task('*/5 * * * *', async () => {
-        running += 1
-        most = Math.max(most, running)
-        await new Promise<void>((done) => {
-          end = done
-        })
-        running -= 1
-        return 'at last'
-      })
-    scene.start(
-      clock,
-      long(),
-      task('*/5 * * * *', () => 'well', 'other'),
-    )
+    const long = lasting('*/5 * * * *')
+    scene.start(clock, long.create(), task('*/5 * * * *', undefined, 'other'))
     await clock.settled(1)
-    scene.start(clock, long())
+    scene.start(clock, long.create())
     await clock.moveTo('2026-01-01T09:16:00Z', 2)
-    expect(await scene.slots('task')).toEqual(['01-01 09:00'])
+    expect(await scene.slots()).toEqual(['01-01 09:00'])
     expect(await scene.slots('other')).toHaveLength(4)
-    expect((await readLastRun(scene.shop.db, 'task'))?.state).toBe('running')
-    end()
-    await until(async () => (await scene.slots('task')).length === 2)
-    expect(await scene.slots('task')).toEqual(['01-01 09:00', '01-01 09:15'])
-    await until(() => running === 1)
-    expect(most).toBe(1)
-    end()
+    expect(await scene.lastState()).toBe('running')
+    long.runs[0]?.()
+    await until(() => long.runs.length === 2)
+    expect(await scene.slots()).toEqual(['01-01 09:00', '01-01 09:15'])
+    expect(long.most()).toBe(1)
+    long.runs[1]?.()
   })
 
   test('that somebody else runs makes up for its slot soon after', async ({ scene }) => {
-    const { db } = scene.shop
-    const byHand = await claimSlot(db, 'task', Date.parse('2026-01-01T09:59:50Z'))
-    if (byHand.kind !== 'claimed') throw new Error('not claimed')
+    const byHand = await scene.claim('2026-01-01T09:59:50Z')
     const clock = new FakeClock('2026-01-01T10:00:00Z')
-    const { runs } = scene.start(clock, task('0 * * * *'))
+    const { runs } = scene.start(clock, task(HOURLY))
     await clock.moveTo('2026-01-01T10:00:30Z', 1)
     expect(runs).toEqual([])
-    await endRun(db, byHand.run, { result: 'done', message: 'well' })
+    await endRun(scene.db, byHand, { result: 'done', message: 'well' })
     await clock.moveTo('2026-01-01T10:00:36Z', 1)
-    expect(await scene.slots('task')).toEqual(['01-01 09:59', '01-01 10:00'])
+    expect(await scene.slots()).toEqual(['01-01 09:59', '01-01 10:00'])
     expect(runs).toHaveLength(1)
   })
 
-  test('in hand is finished when the schedule is stopped', async ({ scene }) => {
-    const clock = new FakeClock('2026-01-01T09:00:00Z')
-    let begun = false
-    let end = () => {}
-    const { runs, stop } = scene.start(
-      clock,
-      task('0 * * * *', () => {
-        begun = true
-        return new Promise<string>((done) => {
-          end = () => done('finished')
-        })
-      }),
-    )
-    await until(() => begun)
+  test('in progress is finished when the schedule is stopped', async ({ scene }) => {
+    const long = lasting(HOURLY)
+    const { runs, stop } = scene.start(new FakeClock('2026-01-01T09:00:00Z'), long.create())
+    await until(() => long.runs.length === 1)
     const stopped = stop()
-    end()
+    long.runs[0]?.()
     await stopped
     expect(runs).toMatchObject([['task', { result: 'done', message: 'finished' }]])
   })
 })
 
-describe('a database that does not answer', () => {
-  test('is reported once, asked again, and reported when it answers', async ({ scene }) => {
-    const clock = new FakeClock('2026-01-01T09:00:00Z')
-    await scene.shop.db.schema.alterTable('schedule_runs').renameTo('elsewhere').execute()
-    const { runs, notices } = scene.start(clock, task('0 * * * *'))
-    await clock.settled(1)
-    await clock.moveTo('2026-01-01T09:00:16Z', 1)
-    expect(notices).toEqual(['Looking failed: no such table: schedule_runs. Trying again.'])
-    await scene.shop.db.schema.alterTable('elsewhere').renameTo('schedule_runs').execute()
-    await clock.moveTo('2026-01-01T09:00:26Z', 1)
-    expect(runs).toHaveLength(1)
-    expect(notices.slice(1)).toEqual(['Looking works again.'])
-  })
+test('a database that does not answer is reported once, asked again, and reported when it answers', async ({
+  scene,
+}) => {
+  const clock = new FakeClock('2026-01-01T09:00:00Z')
+  const rename = (from: string, to: string) => scene.db.schema.alterTable(from).renameTo(to).execute()
+  await rename('schedule_runs', 'elsewhere')
+  const { runs, notices } = scene.start(clock, task(HOURLY))
+  await clock.moveTo('2026-01-01T09:00:16Z', 1)
+  expect(notices).toEqual(['Looking failed: no such table: schedule_runs. Trying again.'])
+  await rename('elsewhere', 'schedule_runs')
+  await clock.moveTo('2026-01-01T09:00:26Z', 1)
+  expect(runs).toHaveLength(1)
+  expect(notices.slice(1)).toEqual(['Looking works again.'])
 })
 
 describe('a run whose process died', () => {
   const SLOT = Date.parse('2026-01-01T09:00:00Z')
+  const busy = ({ db }: Scene) => claimSlot(db, 'task', SLOT)
 
-  /** A process that is gone, or one of another host that was not heard of. */
-  async function die({ shop: { db } }: Scene, changes: { pid?: number; host?: string; lease_until?: number }) {
-    await db
-      .updateTable('schedule_runs')
-      .set({ pid: 2 ** 30, ...changes })
-      .where('ended_at', 'is', null)
-      .execute()
+  /** A process that is gone, or one of another host that is silent. */
+  async function die({ db }: Scene, changes: { host?: string; lease_until?: number } = {}) {
+    const dead = { pid: 2 ** 30, ...changes }
+    await db.updateTable('schedule_runs').set(dead).where('ended_at', 'is', null).execute()
   }
 
   test('is begun once more, and then given up', async ({ scene }) => {
-    const { db } = scene.shop
-    expect(await claimSlot(db, 'task', SLOT)).toMatchObject({ kind: 'claimed', run: { attempt: 1 } })
-    expect(await claimSlot(db, 'task', SLOT)).toMatchObject({ kind: 'busy', by: { pid: process.pid } })
-    await die(scene, {})
-    expect(await claimSlot(db, 'task', SLOT)).toMatchObject({ kind: 'claimed', run: { attempt: 2 } })
-    expect(await claimSlot(db, 'task', SLOT)).toMatchObject({ kind: 'busy' })
-    await die(scene, {})
-    expect(await claimSlot(db, 'task', SLOT)).toEqual({ kind: 'taken' })
-    expect((await readLastRun(db, 'task'))?.state).toEqual({
-      result: 'failed',
-      message: 'its process ended before it did',
-    })
+    for (const attempt of [1, 2]) {
+      expect(await scene.claim(SLOT)).toMatchObject({ attempt })
+      expect(await busy(scene)).toMatchObject({ kind: 'busy', by: { pid: process.pid } })
+      await die(scene)
+    }
+    expect(await claimSlot(scene.db, 'task', SLOT)).toEqual({ kind: 'taken' })
+    expect(await scene.lastState()).toEqual({ result: 'failed', message: 'its process ended before it did' })
   })
 
   test('does not hold up the next slot', async ({ scene }) => {
-    const { db } = scene.shop
-    await claimSlot(db, 'task', SLOT)
-    await die(scene, {})
-    expect((await readLastRun(db, 'task'))?.state).toMatchObject({ result: 'failed' })
-    expect(await claimSlot(db, 'task', SLOT + 1)).toMatchObject({ kind: 'claimed', run: { attempt: 1 } })
-    const rows = await db.selectFrom('schedule_runs').select(['slot', 'result']).orderBy('slot').execute()
+    await scene.claim(SLOT)
+    await die(scene)
+    expect(await scene.lastState()).toMatchObject({ result: 'failed' })
+    expect(await scene.claim(SLOT + 1)).toMatchObject({ attempt: 1 })
+    const rows = await scene.db.selectFrom('schedule_runs').select(['slot', 'result']).orderBy('slot').execute()
     expect(rows).toEqual([
       { slot: SLOT, result: 'failed' },
       { slot: SLOT + 1, result: null },
@@ -289,49 +251,46 @@ describe('a run whose process died', () => {
   })
 
   test('on another host is known by its silence', async ({ scene }) => {
-    const { db } = scene.shop
-    await claimSlot(db, 'task', SLOT)
+    await scene.claim(SLOT)
     await die(scene, { host: 'far-away' })
-    expect(await claimSlot(db, 'task', SLOT)).toMatchObject({ kind: 'busy', by: { host: 'far-away' } })
+    expect(await busy(scene)).toMatchObject({ kind: 'busy', by: { host: 'far-away' } })
     await die(scene, { host: 'far-away', lease_until: Date.now() - 1 })
-    expect(await claimSlot(db, 'task', SLOT)).toMatchObject({ kind: 'claimed', run: { attempt: 2 } })
+    expect(await scene.claim(SLOT)).toMatchObject({ attempt: 2 })
   })
 
   test('writes nothing more once it was taken over', async ({ scene }) => {
-    const { db } = scene.shop
-    const first = await claimSlot(db, 'task', SLOT)
+    const first = await scene.claim(SLOT)
     await die(scene, { lease_until: 0 })
-    const second = await claimSlot(db, 'task', SLOT)
-    if (first.kind !== 'claimed' || second.kind !== 'claimed') throw new Error('not claimed')
-    await endRun(db, first.run, { result: 'failed', message: 'late' })
-    expect((await readLastRun(db, 'task'))?.state).toBe('running')
-    await endRun(db, second.run, { result: 'done', message: 'well' })
-    expect((await readLastRun(db, 'task'))?.state).toEqual({ result: 'done', message: 'well' })
+    const second = await scene.claim(SLOT)
+    await endRun(scene.db, first, { result: 'failed', message: 'late' })
+    expect(await scene.lastState()).toBe('running')
+    await endRun(scene.db, second, { result: 'done', message: 'well' })
+    expect(await scene.lastState()).toEqual({ result: 'done', message: 'well' })
   })
 })
 
-test('runs older than 30 days are forgotten, save that of the latest slot', async ({ scene }) => {
-  const { db } = scene.shop
-  const clock = new FakeClock('2026-01-01T09:00:00Z')
-  scene.start(clock, task('0 * * * *'))
-  await clock.moveTo('2026-01-01T11:10:00Z', 1)
-  const age = (days: number) => ({ started_at: Date.now() - days * 86_400_000 })
-  await db.updateTable('schedule_runs').set(age(31)).where('slot', '<', Date.parse('2026-01-01T10:00Z')).execute()
-  await db.updateTable('schedule_runs').set(age(29)).where('slot', '=', Date.parse('2026-01-01T10:00Z')).execute()
-  await clock.moveTo('2026-01-01T12:10:00Z', 1)
-  expect(await scene.slots('task')).toEqual(['01-01 10:00', '01-01 11:00', '01-01 12:00'])
-})
+describe('runs older than 30 days', () => {
+  test('are deleted, except that of the latest slot', async ({ scene }) => {
+    const clock = new FakeClock('2026-01-01T09:00:00Z')
+    scene.start(clock, task(HOURLY))
+    await clock.moveTo('2026-01-01T11:10:00Z', 1)
+    for (const [time, days] of [
+      ['09', 31],
+      ['10', 29],
+    ] as const) {
+      const age = { started_at: Date.now() - days * DAY_MS }
+      const slot = Date.parse(`2026-01-01T${time}:00Z`)
+      await scene.db.updateTable('schedule_runs').set(age).where('slot', '=', slot).execute()
+    }
+    await clock.moveTo('2026-01-01T12:10:00Z', 1)
+    expect(await scene.slots()).toEqual(['01-01 10:00', '01-01 11:00', '01-01 12:00'])
+  })
 
-test('a run by hand does not make the run of the latest slot forgotten, however old', async ({ scene }) => {
-  const { db } = scene.shop
-  const yearly = task('0 0 1 1 *')
-  const by = async (time: string) => {
-    const claim = await claimSlot(db, 'task', Date.parse(time))
-    if (claim.kind !== 'claimed') throw new Error('not claimed')
-    await runTask(db, yearly, claim.run)
-    await db.updateTable('schedule_runs').set({ started_at: 0 }).execute()
-  }
-  for (const time of ['2025-01-01T00:00Z', '2025-05-05T05:05Z', '2026-01-01T00:00Z', '2026-03-03T03:03Z'])
-    await by(time)
-  expect(await scene.slots('task')).toEqual(['01-01 00:00', '03-03 03:03'])
+  test('of the latest slot stay after a run by hand, however old', async ({ scene }) => {
+    for (const time of ['2025-01-01T00:00Z', '2025-05-05T05:05Z', '2026-01-01T00:00Z', '2026-03-03T03:03Z']) {
+      await runTask(scene.db, task('0 0 1 1 *'), await scene.claim(time))
+      await scene.db.updateTable('schedule_runs').set({ started_at: 0 }).execute()
+    }
+    expect(await scene.slots()).toEqual(['01-01 00:00', '03-03 03:03'])
+  })
 })

@@ -22,8 +22,13 @@ export async function importing(place: Workplace, count: number, environment: En
   expect(code, stderr).toBe(0)
 }
 
-export const completed = (place: Workplace) =>
-  place.value("select count(*) from orders where status = 'completed'") as number
+/** How many orders have each status. */
+export function statuses(place: Workplace): Record<string, number> {
+  const counts = place.db.prepare('select status, count(*) from orders group by status').raw().all()
+  return Object.fromEntries(counts as [string, number][])
+}
+
+export const completed = (place: Workplace) => statuses(place)['completed'] ?? 0
 
 export const inHand = (place: Workplace) =>
   place.value('select count(*) from due_orders where lease_token is not null') as number

@@ -1,5 +1,4 @@
 // A clock that stands still until the test moves it on.
-
 import type { Clock } from '../../src/schedule/runner.js'
 import { until } from './until.js'
 
@@ -22,26 +21,24 @@ export class FakeClock implements Clock {
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((done) => {
-      const sleeper = {
-        until: this.#now + ms,
-        wake: () => {
-          this.#sleepers.delete(sleeper)
-          signal.removeEventListener('abort', sleeper.wake)
-          done()
-        },
+      const wake = () => {
+        this.#sleepers.delete(sleeper)
+        signal.removeEventListener('abort', wake)
+        done()
       }
+      const sleeper = { until: this.#now + ms, wake }
       this.#sleepers.add(sleeper)
-      signal.addEventListener('abort', sleeper.wake)
-      if (signal.aborted) sleeper.wake()
+      signal.addEventListener('abort', wake)
+      if (signal.aborted) wake()
     })
   }
 
-  /** Until so many sleep: all that could be done at this time has been done. */
+  /** Resolves when this many sleep: everything that can happen at this time has happened. */
   async settled(sleepers: number): Promise<void> {
     await until(() => this.#sleepers.size === sleepers)
   }
 
-  /** Moves on to the time, waking each sleeper at its own, and waits until so many sleep again. */
+  /** Moves on to the time, waking each sleeper at its own, and waits until this many sleep again. */
   async moveTo(time: string, sleepers: number): Promise<void> {
     const end = Date.parse(time)
     await this.settled(sleepers)
@@ -55,7 +52,7 @@ export class FakeClock implements Clock {
     this.#now = end
   }
 
-  /** The clock leaps, as that of a machine that was asleep: whoever sleeps finds out when it next wakes. */
+  /** The clock leaps, as that of a machine that was suspended: sleepers find out when they wake. */
   async leapTo(time: string, sleepers: number): Promise<void> {
     await this.settled(sleepers)
     this.#now = Date.parse(time)

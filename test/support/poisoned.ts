@@ -1,13 +1,12 @@
 // A drain of 2,000 sound orders and one at which each worker dies or hangs.
-import { resolve } from 'node:path'
 import { expect } from 'vitest'
 import type { EnginePlace } from './engine-place.js'
+import { type Act, scriptedGateway } from './scripted-gateway.js'
 import { csv, line } from './workplace.js'
 
 const SOUND = 2000
 /** In the third batch of 500. */
 const POISON = 'A-1234'
-const POISON_KEY = `default:${POISON}:1`
 
 type Environment = Record<string, string>
 
@@ -25,13 +24,12 @@ export async function importPoisoned(place: EnginePlace, environment: Environmen
 /** Drains as one process after the other, as a service manager would. Returns how each ended. */
 export async function drainPoisoned(
   place: EnginePlace,
-  kind: string,
+  kind: Act,
   environment: Environment = {},
 ): Promise<{ code: number | null; stderr: string }[]> {
   const [id] = await place.rows(`select id from orders where reference = '${POISON}'`)
-  const key = kind === 'claiming' || kind === 'settling' ? `${id?.['id']}` : POISON_KEY
-  const preloaded = resolve(import.meta.dirname, 'preloaded/poison.js')
-  const poisoned = { ...SELLING, ...environment, TEST_POISON: `${kind} ${key}`, NODE_OPTIONS: `--import=${preloaded}` }
+  const order = kind === 'claiming' || kind === 'settling' ? `${id?.['id']}` : POISON
+  const poisoned = { ...SELLING, ...environment, ...scriptedGateway({ [order]: kind }) }
   const runs: { code: number | null; stderr: string }[] = []
   do runs.push(await place.runWith(poisoned, 'work', '--drain'))
   while (runs.at(-1)?.code === null && runs.length < 20)

@@ -21,8 +21,12 @@ const stock = fc.array(fc.nat(20), { minLength: 5, maxLength: 5 })
 test('an allocation is what going through the orders one by one gives', () => {
   fc.assert(
     fc.property(batch, stock, (orders, units) => {
-      const available = new Map(units.map((unit, index) => [(index + 1) as ProductId, unit]))
-      const { served, short } = allocate(orders, available)
+      const stock = units.map((available, index) => ({
+        id: (index + 1) as ProductId,
+        sku: `S-${index + 1}`,
+        available,
+      }))
+      const { served, short } = allocate(orders, stock)
 
       const left = [...units]
       const winners: number[] = []

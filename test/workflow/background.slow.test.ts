@@ -3,9 +3,15 @@ import { expect } from 'vitest'
 import { FiguresShop } from '../support/figures-shop.js'
 import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
 import { until } from '../support/until.js'
-import { test } from '../support/workplace.js'
+import { type Running, test } from '../support/workplace.js'
 
-const timesIn = (text: string, part: string) => text.split(part).length - 1
+async function expectEndsWell({ child, ended }: Running, toldOnce: string): Promise<string> {
+  child.kill('SIGTERM')
+  const { code, stderr } = await ended
+  expect(code, stderr).toBe(130)
+  expect(stderr.split(toldOnce)).toHaveLength(2)
+  return stderr
+}
 
 test('a heartbeat that the database refuses does not end the worker', async ({ place }) => {
   await place.run('migrate')
@@ -15,10 +21,7 @@ test('a heartbeat that the database refuses does not end the worker', async ({ p
   await worker.saw('The heartbeat failed: no such table: workers. Trying again.')
   place.db.exec('alter table elsewhere rename to workers')
   await worker.saw('The heartbeat works again.')
-  worker.child.kill('SIGTERM')
-  const { code, stderr } = await worker.ended
-  expect(code, stderr).toBe(130)
-  expect(timesIn(stderr, 'The heartbeat failed')).toBe(1)
+  await expectEndsWell(worker, 'The heartbeat failed')
   expect(place.value('select count(*) from workers where stopped_at is not null')).toBe(1)
 })
 
@@ -32,11 +35,8 @@ describeWithRedis('updating Redis', () => {
     await worker.saw('Updating Redis failed: no such table: customers. Trying again.')
     place.db.exec('alter table elsewhere rename to customers')
     await worker.saw('Updating Redis works again.')
-    worker.child.kill('SIGTERM')
-    const { code, stderr } = await worker.ended
+    await expectEndsWell(worker, 'Updating Redis failed')
     expect(await removeKeys(redisUrl ?? '', prefix)).not.toEqual([])
-    expect(code, stderr).toBe(130)
-    expect(timesIn(stderr, 'Updating Redis failed')).toBe(1)
   })
 
   test('is refused where another database publishes: the worker says so once, and lives', async ({ place }) => {
@@ -47,11 +47,7 @@ describeWithRedis('updating Redis', () => {
     await other.figures.publish()
     const worker = place.start({ ORDERCTL_REDIS_URL: redisUrl ?? '', ORDERCTL_REDIS_PREFIX: prefix }, 'work')
     await worker.saw(`Updating Redis failed: The figures under the prefix "${prefix}" in Redis at`)
-    worker.child.kill('SIGTERM')
-    const { code, stderr } = await worker.ended
-    expect(code, stderr).toBe(130)
-    expect(stderr).toContain(other.shop.path)
-    expect(timesIn(stderr, 'Updating Redis failed')).toBe(1)
+    expect(await expectEndsWell(worker, 'Updating Redis failed')).toContain(other.shop.path)
     expect(await other.board('customers:spending:USD')).toEqual({ ann: 1000 })
     await other.close()
   })

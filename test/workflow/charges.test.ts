@@ -1,12 +1,12 @@
 // Charges in flight: a worker's limit, and the process's over all of its workers.
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turnOfLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type IdempotencyKey, idempotencyKey, type OrderId } from '../../src/domain/ids.js'
 import type { Currency } from '../../src/domain/money.js'
 import type { Charge, ChargeOutcome } from '../../src/payments/gateway.js'
 import { SimulatedGateway } from '../../src/payments/simulated.js'
 import { chargeAll } from '../../src/workflow/charge.js'
-import { chargesPerWorker } from '../../src/workflow/threads.js'
+import { chargesPerBatch } from '../../src/workflow/threads.js'
 
 const key = (number: number): IdempotencyKey => idempotencyKey('default', `A-${number}`, 1)
 const orders = (count: number) =>
@@ -20,13 +20,12 @@ const orders = (count: number) =>
   }))
 
 test.each([
-  { inFlightPerWorker: 20, maxInFlight: 1000, concurrency: 5, share: 20 },
-  { inFlightPerWorker: 20, maxInFlight: 50, concurrency: 5, share: 10 },
-  { inFlightPerWorker: 20, maxInFlight: 5, concurrency: 5, share: 1 },
-])('$concurrency workers with $inFlightPerWorker charges each keep to $maxInFlight: $share each', (limits) => {
-  const { inFlightPerWorker, maxInFlight, concurrency, share } = limits
-  expect(chargesPerWorker({ inFlightPerWorker, maxInFlight }, concurrency)).toBe(share)
-  expect(share * concurrency).toBeLessThanOrEqual(maxInFlight)
+  { own: 20, process: 1000, share: 20 },
+  { own: 20, process: 50, share: 10 },
+  { own: 20, process: 5, share: 1 },
+])('5 batches with $own charges each keep to $process: $share each', ({ own, process, share }) => {
+  const config = { 'payments.inFlightPerWorker': own, 'payments.maxInFlight': process }
+  expect(chargesPerBatch(config, 5)).toBe(share)
 })
 
 test('never more charges are open than the limit, and each key is asked once', async () => {
@@ -37,7 +36,7 @@ test('never more charges are open than the limit, and each key is asked once', a
     async charge({ key }: Charge): Promise<ChargeOutcome> {
       asked.push(key)
       most = Math.max(most, ++open)
-      await sleep(1)
+      await turnOfLoop()
       open--
       return { status: 'captured', reference: key }
     },

@@ -1,9 +1,10 @@
 // Leases in a SQLite file go by the clock of each process: a process whose clock is not that of the others does not work.
 import { uptime } from 'node:os'
 import { describe, expect } from 'vitest'
-import { agreeOnClock } from '../../src/database/clocks.js'
+import { agreeOnClock, ClockWatch } from '../../src/database/clocks.js'
 import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
 import type { WorkerId } from '../../src/domain/ids.js'
+import { importing } from '../support/drain.js'
 import { clockToBeShifted, shiftedClock } from '../support/shifted-clock.js'
 import { until } from '../support/until.js'
 import { csv, line, type Outcome, test, type Workplace } from '../support/workplace.js'
@@ -14,12 +15,6 @@ const LONG_CHARGES = {
   ORDERCTL_PAYMENT_LATENCY_MS: '5000',
   ORDERCTL_BATCH_SIZE: '20',
   ORDERCTL_LEASE_MS: '120000',
-}
-
-async function importOrders(place: Workplace): Promise<void> {
-  const orders = Array.from({ length: 100 }, (_, index) => line({ order: `A-${index}`, sku: `S-${index % 7}` }))
-  const { code, stderr } = await place.run('import', place.file('orders.csv', csv(...orders)))
-  expect(code, stderr).toBe(0)
 }
 
 function expectRefused({ code, stderr }: Outcome, how: string): void {
@@ -34,7 +29,7 @@ describe('beside a live worker', () => {
   test('a process whose clock is ten minutes off takes nothing and ends, whether ahead or behind', async ({
     place,
   }) => {
-    await importOrders(place)
+    await importing(place, 100, {})
     place.db.exec(`create table takings (order_id integer);
       create trigger takes after update on due_orders
         when new.lease_token is not null and new.lease_token is not old.lease_token
@@ -51,7 +46,7 @@ describe('beside a live worker', () => {
   })
 
   test('imports, schedules and retries with another clock end, too; what only reads does not', async ({ place }) => {
-    await importOrders(place)
+    await importing(place, 100, {})
     await place.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }, 'work', '--drain')
     const worker = place.start({}, 'work')
     await until(() => liveWorkers(place) === 1)
@@ -69,7 +64,7 @@ describe('beside a live worker', () => {
   })
 
   test('a worker whose clock is set ends; the other goes on', async ({ place }) => {
-    await importOrders(place)
+    await importing(place, 100, {})
     const sound = place.start({}, 'work')
     await until(() => liveWorkers(place) === 1)
     const shifted = place.start(clockToBeShifted(-10), 'work')
@@ -82,7 +77,7 @@ describe('beside a live worker', () => {
   })
 
   test('and set together with it, both go on, and a third begins', async ({ place }) => {
-    await importOrders(place)
+    await importing(place, 100, {})
     const workers = [1, 2].map(() => place.start(clockToBeShifted(10), 'work'))
     await until(() => liveWorkers(place) === 2)
     const step = Date.now() + 5 * 60_000
@@ -112,6 +107,7 @@ test('a worker alone, whose clock is behind what was written down, says that ord
 describe('a worker that seems to have another clock', () => {
   const FAR = 600_000
 
+  /** @param age how long ago the worker was seen; @param off by how much its clock differs */
   async function withWorker(
     place: Workplace,
     { age, off }: { age: number; off: number },
@@ -122,12 +118,12 @@ describe('a worker that seems to have another clock', () => {
       last_seen: Date.now() - age + off,
       uptime_ms: Math.round(uptime() * 1000) - age,
     })
-    const row = { host: 'shop', pid: 7, concurrency: 1, processed: 0, orders_per_second: 0, stopped_at: null }
+    const row = { host: 'shop', pid: 7, concurrency: 1, processed: 0, orders_per_second: 0, started_at: 0 }
     const id = 'w' as string as WorkerId
     try {
       await db
         .insertInto('workers')
-        .values({ ...row, id, started_at: 0, ...at(age, off) })
+        .values({ ...row, id, ...at(age, off) })
         .execute()
       await use(db, (off) => db.updateTable('workers').set(at(0, off)).where('id', '=', id).execute())
     } finally {
@@ -137,19 +133,24 @@ describe('a worker that seems to have another clock', () => {
 
   test('and writes it again, is believed', ({ place }) =>
     withWorker(place, { age: 1000, off: FAR }, async (db, beat) => {
-      const agreed = agreeOnClock(db)
-      const refused = expect(agreed).rejects.toMatchObject({ code: 'clocks_disagree', exit: 1 })
-      await new Promise((done) => setTimeout(done, 50))
-      await beat(FAR)
-      await refused
+      const watch = new ClockWatch(db)
+      expect(await watch.look()).toBe(true)
+      const errors: unknown[] = []
+      // Uptime has a resolution of ten milliseconds.
+      await until(async () => {
+        await beat(FAR)
+        await watch.look().catch((error: unknown) => errors.push(error))
+        return errors.length > 0
+      })
+      expect(errors).toMatchObject([{ code: 'clocks_disagree', exit: 1 }])
     }))
 
   test('and next writes the same as ours, took part in a change for the whole machine', ({ place }) =>
     withWorker(place, { age: 1000, off: -FAR }, async (db, beat) => {
-      const agreed = agreeOnClock(db)
-      await new Promise((done) => setTimeout(done, 50))
+      const watch = new ClockWatch(db)
+      expect(await watch.look()).toBe(true)
       await beat(0)
-      await agreed
+      expect(await watch.look()).toBe(false)
     }))
 
   test('and writes no more, is left over from an earlier boot', ({ place }) =>

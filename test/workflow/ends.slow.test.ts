@@ -1,28 +1,21 @@
 // Workers that are interrupted, killed or stopped while orders are in progress.
 import { describe, expect } from 'vitest'
-import { completed, importing, inHand, SLOW } from '../support/drain.js'
+import { completed, importing, inHand, SLOW, statuses } from '../support/drain.js'
 import { until } from '../support/until.js'
-import { csv, line, test, type Workplace } from '../support/workplace.js'
+import { csv, line, test } from '../support/workplace.js'
 
 const ALL_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
 const NONE_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }
 
-const statuses = (place: Workplace) =>
-  Object.fromEntries(
-    place
-      .rows('select status, count(*) as count from orders group by status')
-      .map((row) => Object.values(row as object) as [string, number]),
-  )
-
 describe.concurrent('workers that end, one way or another', () => {
-  test('SIGTERM finishes the batches in hand and ends with 130', async ({ place }) => {
+  test('SIGTERM finishes the batches in progress and ends with 130', async ({ place }) => {
     await importing(place, 400, SLOW)
     const worker = place.start(SLOW, 'work', '--concurrency', '2')
     await until(() => completed(place) > 0)
     worker.child.kill('SIGTERM')
     const { code, stderr } = await worker.ended
     expect(code).toBe(130)
-    expect(stderr).toContain('Finishing the batches in hand')
+    expect(stderr).toContain('Finishing the batches in progress')
     expect(inHand(place)).toBe(0)
     expect(statuses(place)).toMatchObject({ pending: expect.any(Number), completed: expect.any(Number) })
     await place.expectAuditClean()
@@ -43,7 +36,7 @@ describe.concurrent('workers that end, one way or another', () => {
     const worker = place.start({ ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '3000' }, 'work', '--drain')
     await until(() => inHand(place) > 0)
     worker.child.kill('SIGINT')
-    await worker.saw('Finishing the batches in hand')
+    await worker.saw('Finishing the batches in progress')
     worker.child.kill('SIGINT')
     expect((await worker.ended).code).toBe(130)
     await place.runWith({ ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '0' }, 'work', '--drain')

@@ -102,17 +102,17 @@ describe('a worker whose database file', () => {
   test('is moved hears of it from its heartbeat, whatever its queue does', async ({ place }) => {
     const db = await openOrCreateDatabase({ kind: 'sqlite', path: place.databasePath })
     try {
-      const heartbeat = await startHeartbeat(
-        db,
-        1,
-        () => 0,
-        () => undefined,
-        new Troubles({ subject: 'The heartbeat', explain: asError, onNotice: () => undefined }),
-      )
+      const fatal: unknown[] = []
+      const { stop } = await startHeartbeat(db, {
+        figures: () => ({ processed: 0, concurrency: 1 }),
+        onAlive: () => undefined,
+        onFatal: (error) => fatal.push(error),
+        troubles: new Troubles({ subject: 'The heartbeat', explain: asError, onNotice: () => undefined }),
+      })
       renameSync(place.databasePath, join(place.folder, 'moved.sqlite'))
-      await until(() => heartbeat.fatal.aborted)
-      expect(isReplaced(heartbeat.fatal.reason)).toBe(true)
-      await heartbeat.end()
+      await until(() => fatal.length > 0)
+      expect(fatal.every(isReplaced)).toBe(true)
+      await stop()
     } finally {
       await db.destroy()
     }

@@ -20,34 +20,27 @@ async function awayAt(place: EnginePlace) {
 describeOnServerEngines(
   'a database server that is away at the start',
   (test, engine) => {
-    test('is waited for by a worker, which then does its work', async ({ place }) => {
+    test.for([
+      { command: 'work', done: async (place: EnginePlace) => (await place.statuses())['completed'] === 1 },
+      {
+        command: 'schedule',
+        done: async (place: EnginePlace) =>
+          Number(await place.value("select count(*) from schedule_runs where result = 'done'")) > 0,
+      },
+    ])('is waited for by $command, which then does its work', async ({ command, done }, { place }) => {
       await place.importing(csv(line()))
       const { environment, port, open, proxy } = await awayAt(place)
-      const worker = place.start({ ...environment, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work')
-      await worker.saw('Waiting for it.')
+      const service = place.start({ ...environment, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, command)
+      await service.saw('Waiting for it.')
       await open()
-      await worker.saw('Connected.')
-      await until(async () => (await place.statuses())['completed'] === 1)
-      worker.child.kill('SIGTERM')
-      const { code, stderr } = await worker.ended
+      await service.saw('Connected.')
+      await until(() => done(place))
+      service.child.kill('SIGTERM')
+      const { code, stderr } = await service.ended
       proxy.close()
       expect(code, stderr).toBe(130)
       expect(stderr).toContain(`${engine === 'postgres' ? 'PostgreSQL' : 'MySQL'} at 127.0.0.1:${port}/`)
       expect([timesIn(stderr, 'Waiting for it.'), timesIn(stderr, 'Connected.')]).toEqual([1, 1])
-    })
-
-    test('is waited for by a schedule, which then runs its tasks', async ({ place }) => {
-      const { environment, open, proxy } = await awayAt(place)
-      const schedule = place.start(environment, 'schedule')
-      await schedule.saw('Waiting for it.')
-      await open()
-      await schedule.saw('Connected.')
-      await until(async () => Number(await place.value("select count(*) from schedule_runs where result = 'done'")) > 0)
-      schedule.child.kill('SIGTERM')
-      const { code, stderr } = await schedule.ended
-      proxy.close()
-      expect(code, stderr).toBe(130)
-      expect(timesIn(stderr, 'Waiting for it.')).toBe(1)
     })
 
     test('ends at once what may not wait, and what ends by itself', async ({ place }) => {

@@ -2,42 +2,28 @@
 // it makes of money and failures is in test/database/workflow.test.ts, on every database alike.
 import { describe, expect } from 'vitest'
 import { TRANSITIONS } from '../../src/domain/order.js'
+import { importing, SLOW, statuses } from '../support/drain.js'
+import { scriptedGateway } from '../support/scripted-gateway.js'
 import { until } from '../support/until.js'
 import { csv, line, test, type Workplace } from '../support/workplace.js'
 
 const ALL_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
-/** Slow enough that a test can step in, with leases that end soon. */
-const SLOW = {
-  ...ALL_CAPTURED,
-  ORDERCTL_PAYMENT_LATENCY_MS: '400',
-  ORDERCTL_BATCH_SIZE: '20',
-  ORDERCTL_LEASE_MS: '1500',
-}
 
-/** Orders A-1 … A-n of one unit each, at 10.00 USD. */
-function singles(count: number, sku = (index: number) => `S-${index % 7}`): string {
-  return csv(...Array.from({ length: count }, (_, index) => line({ order: `A-${index + 1}`, sku: sku(index) })))
-}
-
-async function importing(place: Workplace, content: string, environment: Record<string, string> = {}): Promise<void> {
+async function importingFile(place: Workplace, content: string, initialStock: number): Promise<void> {
+  const environment = { ORDERCTL_INITIAL_STOCK: `${initialStock}` }
   const { code, stderr } = await place.runWith(environment, 'import', place.file('orders.csv', content))
   expect(code, stderr).toBe(0)
 }
 
-const statuses = (place: Workplace) =>
-  Object.fromEntries(
-    place
-      .rows('select status, count(*) as count from orders group by status')
-      .map((row) => Object.values(row as object) as [string, number]),
-  )
+/** Orders A-1 … A-n of one unit each. */
+function ordersOf(count: number, skuOf: (index: number) => string): string {
+  return csv(...Array.from({ length: count }, (_, index) => line({ order: `A-${index + 1}`, sku: skuOf(index) })))
+}
 
 describe.concurrent('a drain', () => {
   test('gives stock of one to one of 200 orders, with two workers at it', async ({ place }) => {
-    await importing(
-      place,
-      singles(200, () => 'RARE'),
-      { ORDERCTL_INITIAL_STOCK: '1' },
-    )
+    const file = ordersOf(200, () => 'RARE')
+    await importingFile(place, file, 1)
     const workers = { ...ALL_CAPTURED, ORDERCTL_BATCH_SIZE: '7' }
     await Promise.all([1, 2].map(() => place.start(workers, 'work', '--drain').ended))
     expect(statuses(place)).toEqual({ completed: 1, failed: 199 })
@@ -53,7 +39,7 @@ describe.concurrent('a drain', () => {
       line({ order: 'A-2', sku: 'Y', quantity: 11 }),
       line({ order: 'A-3', sku: 'X', quantity: 4 }),
     )
-    await importing(place, file, { ORDERCTL_INITIAL_STOCK: '10' })
+    await importingFile(place, file, 10)
     await place.runWith(ALL_CAPTURED, 'work', '--drain')
     expect(place.rows('select reference, status, message from orders order by id')).toEqual([
       { reference: 'A-1', status: 'completed', message: null },
@@ -64,25 +50,31 @@ describe.concurrent('a drain', () => {
   })
 
   test('moves orders along allowed transitions alone', async ({ place }) => {
-    await importing(
-      place,
-      singles(40, (index) => (index < 20 ? 'PLENTY' : 'RARE')),
-      { ORDERCTL_INITIAL_STOCK: '12' },
-    )
+    // 20 orders with stock, 10 of which are declined, and 20 for which there are 12 units.
+    const file = ordersOf(40, (index) => (index < 20 ? 'PLENTY' : 'RARE'))
+    await importingFile(place, file, 12)
     place.db.exec(`
+      update products set on_hand = 20 where sku = 'PLENTY';
+      update stock_adjustments set delta = 20 where product_id = (select id from products where sku = 'PLENTY');
       create table moves (origin text, target text);
       create trigger watch after update of status on orders when old.status <> new.status
       begin insert into moves values (old.status, new.status); end`)
-    await place.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '0.5' }, 'work', '--drain')
+    const declined = Object.fromEntries(
+      Array.from({ length: 10 }, (_, index) => [`A-${index + 1}`, 'declined' as const]),
+    )
+    await place.runWith(scriptedGateway(declined), 'work', '--drain')
+    expect(statuses(place)).toEqual({ completed: 10 + 12, rolled_back: 10, failed: 8 })
     await place.run('failed', 'retry', '--all', '--yes')
-    await place.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '0.5' }, 'work', '--drain')
+    await place.runWith(ALL_CAPTURED, 'work', '--drain')
+    expect(statuses(place)).toEqual({ completed: 10 + 12 + 10, failed: 8 })
     const moves = place.rows('select distinct origin, target from moves') as { origin: string; target: string }[]
-    expect(moves.length).toBeGreaterThanOrEqual(5)
+    expect(moves).toHaveLength(6)
     expect(moves.filter(({ origin, target }) => !canReach(origin, target))).toEqual([])
+    await place.expectAuditClean()
   })
 
   test('ends at once on a paused queue, says so, and goes on when it is resumed', async ({ place }) => {
-    await importing(place, singles(3))
+    await importing(place, 3, {})
     await place.run('queue', 'pause')
     const paused = await place.runWith(ALL_CAPTURED, 'work', '--drain')
     expect(paused.code).toBe(1)
@@ -94,25 +86,18 @@ describe.concurrent('a drain', () => {
   })
 
   test('stops after --max-orders and after --max-runtime', async ({ place }) => {
-    await importing(place, singles(100))
-    const few = await place.jsonWith(
-      { ...ALL_CAPTURED, ORDERCTL_BATCH_SIZE: '10' },
-      'work',
-      '--max-orders',
-      '10',
-      '--concurrency',
-      '1',
-    )
+    await importing(place, 100, {})
+    const tens = { ...ALL_CAPTURED, ORDERCTL_BATCH_SIZE: '10' }
+    const few = await place.jsonWith(tens, 'work', '--max-orders', '10', '--concurrency', '1')
     expect(few).toMatchObject({ code: 0, result: { processed: 10 } })
-    expect(await place.jsonWith({ ORDERCTL_PAYMENT_LATENCY_MS: '40' }, 'work', '--max-runtime', '1s')).toMatchObject({
-      code: 0,
-    })
+    const short = await place.jsonWith({ ORDERCTL_PAYMENT_LATENCY_MS: '40' }, 'work', '--max-runtime', '1s')
+    expect(short.code).toBe(0)
     expect(place.value('select count(*) from due_orders where lease_token is not null')).toBe(0)
   })
 
-  test('takes more batches in hand while a backlog stands, within the limits given', async ({ place }) => {
-    // 250 batches of 150 ms each: far more than five at a time clear in two seconds.
-    await importing(place, singles(5000))
+  test('takes more batches while a backlog stands, within the limits given', async ({ place }) => {
+    // 250 batches of 400 ms each: far more than five at a time clear in two seconds.
+    await importing(place, 5000, {})
     const worker = place.start(SLOW, 'work', '--drain', '--max-concurrency', '9')
     const concurrency = () => place.value('select max(concurrency) from workers') as number
     await until(() => concurrency() > 5)

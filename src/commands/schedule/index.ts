@@ -1,12 +1,9 @@
-// `schedule`: the loop, told in a line for each run.
-
+// `schedule`: the loop, with a line for each run.
 import type { App } from '../../app.js'
 import { asError, Troubles } from '../../background.js'
 import { alarmCommandOf, execFlag } from '../../command-line/alarm-command.js'
-import { BaseCommand } from '../../command-line/base-command.js'
 import { runEvent, runText } from '../../command-line/schedule-views.js'
-import { serviceManager } from '../../command-line/service-manager.js'
-import { noWaitFlag, waitingFor } from '../../command-line/waiting.js'
+import { noWaitFlag, ServiceCommand } from '../../command-line/service-command.js'
 import { explainDatabaseError } from '../../database/connection.js'
 import { clockAt } from '../../domain/business-day.js'
 import { EXIT } from '../../errors.js'
@@ -20,10 +17,10 @@ export interface ScheduleResult {
   failed: number
 }
 
-export default class Schedule extends BaseCommand {
-  static override summary = 'Run the tasks that are done by the clock'
+export default class Schedule extends ServiceCommand {
+  static override summary = 'Run the scheduled tasks'
   static override description =
-    'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the tasks in hand. Any number may run at once: of all these processes, one runs a task when it falls due. A run that was missed is made up for once. A task that fails is recorded and does not stop the others. A database server that is away when the schedule starts is waited for, unless --no-wait is given. The cron lines (ORDERCTL_SCHEDULE_KPIS and so on) and their time zone are settings; where a line names a day of the month and a weekday, a day must be both. A line for every hour goes by real time when clocks change; one that names hours runs once for each of them. The task alarms looks at the thresholds of the settings alarms.*; with --exec, a command is told. It has a minute. One that fails is run again at the next look, until it succeeds; one that succeeded may be run twice where the schedule dies at that moment. Any number of schedules may have it.'
+    'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the tasks in progress. Any number may run at once: of all these processes, one runs a task when it falls due. A run that was missed is made up for once. A task that fails is recorded and does not stop the others. A database server that is away when the schedule starts is waited for, unless --no-wait is given. The cron lines (ORDERCTL_SCHEDULE_KPIS and so on) and their time zone are settings; where a line names a day of the month and a weekday, a day must be both. A line for every hour goes by real time when clocks change; one that names hours runs once for each of them. The task alarms looks at the thresholds of the settings alarms.*; with --exec, a command is told. It has a minute. One that fails is run again at the next look, until it succeeds; one that succeeded may be run twice where the schedule dies at that moment. Any number of schedules may have it.'
 
   static override examples = [
     '<%= config.bin %> schedule',
@@ -38,26 +35,13 @@ export default class Schedule extends BaseCommand {
     const { flags } = await this.parse(Schedule)
     const tell = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const result: ScheduleResult = { runs: 0, failed: 0 }
-    const systemd = serviceManager(this.host.environment, (text) => this.note(text, { event: 'note', level: 'warn' }))
-    let isAtWork = false
-    const signal = this.listenForInterruption(() =>
-      isAtWork ? 'Finishing the tasks in hand; Ctrl-C again leaves at once.' : undefined,
-    )
-    const note = this.note.bind(this)
-    const waiting = flags['no-wait'] ? undefined : waitingFor({ signal, systemd, note })
-    signal.addEventListener('abort', () => systemd.stopping())
     const status = () => `${countOf(result.runs, 'run')}, ${result.failed} of them failed`
+    const isPatient = !flags['no-wait']
+    const { signal, systemd, waiting } = this.startService({ finishes: 'the tasks in progress', isPatient })
+    signal.addEventListener('abort', () => systemd.stopping())
     const runTasks = async (app: App) => {
       const tasks = TASK_NAMES.map((name) => createTask(name, { ...app, tell }))
-      this.logEvent(`Running ${countOf(tasks.length, 'task')} by the clock.`, {
-        event: 'started',
-        fields: { tasks: TASK_NAMES, database: this.shownSetting('database'), pid: process.pid },
-      })
-      for (const task of tasks) {
-        const fields = { task: task.name, next_run: isoTime(task.slots.next(Date.now())) }
-        this.note(this.#nextText(task), { event: 'next_run', fields })
-      }
-      isAtWork = true
+      this.#showStart(tasks)
       systemd.ready(status())
       await runSchedule(app.db, tasks, {
         clock: systemClock,
@@ -66,8 +50,9 @@ export default class Schedule extends BaseCommand {
           result.runs += 1
           if (run.result === 'failed') result.failed += 1
           const next = signal.aborted ? null : task.slots.next(Date.now())
+          const text = runText(task.name, run)
           this.note(
-            `${runText(task.name, run)}${signal.aborted ? '' : ` – ${this.#nextText(task)}`}`,
+            signal.aborted ? text : `${text} – ${this.#nextText(task)}`,
             runEvent(task.name, run, { next_run: isoTime(next) }),
           )
         },
@@ -75,7 +60,7 @@ export default class Schedule extends BaseCommand {
           new Troubles({
             subject: `Task ${name}`,
             explain: (error) => explainDatabaseError(error, app.config.database) ?? asError(error),
-            onNotice: (text, event) => this.note(text, { event, level: event === 'retrying' ? 'warn' : 'info' }),
+            onNotice: (text, event) => this.note(text, { event }),
           }),
         onAlive: () => systemd.alive(status()),
       })
@@ -85,6 +70,17 @@ export default class Schedule extends BaseCommand {
     await systemd.told()
     this.leaveWith(EXIT.interrupted)
     return result
+  }
+
+  #showStart(tasks: readonly Task[]): void {
+    this.logEvent(`Running ${countOf(tasks.length, 'task')} by the clock.`, {
+      event: 'started',
+      fields: { tasks: TASK_NAMES, database: this.shownSetting('database'), pid: process.pid },
+    })
+    for (const task of tasks) {
+      const fields = { task: task.name, next_run: isoTime(task.slots.next(Date.now())) }
+      this.note(this.#nextText(task), { event: 'next_run', fields })
+    }
   }
 
   #nextText({ name, slots }: Task): string {

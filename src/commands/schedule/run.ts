@@ -1,5 +1,4 @@
 // `schedule run`: one task now, for cron and systemd timers.
-
 import { Args } from '@oclif/core'
 import { alarmCommandOf, execFlag } from '../../command-line/alarm-command.js'
 import { BaseCommand } from '../../command-line/base-command.js'
@@ -8,7 +7,7 @@ import { type Database, explainDatabaseError } from '../../database/connection.j
 import { EXIT, UserError, usageError } from '../../errors.js'
 import { runTask, type TaskRun } from '../../schedule/runner.js'
 import { claimSlot, type Run } from '../../schedule/task-runs.js'
-import { createTask, type Task } from '../../schedule/tasks.js'
+import { createTask } from '../../schedule/tasks.js'
 import { TASK_NAMES, type TaskName } from '../../schedule/timetable.js'
 
 export interface ScheduleRunResult {
@@ -43,36 +42,36 @@ export default class ScheduleRun extends BaseCommand {
     const tell = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const run = await this.withApp(
       async (app) => {
-        const task = createTask(name, { ...app, tell })
-        const run = await runTask(app.db, task, await claimNow(app.db, task))
+        const run = await runTask(app.db, createTask(name, { ...app, tell }), await claimNow(app.db, name))
         // An unreachable server is not a failure of the task: the same run may succeed later.
         if (explainDatabaseError(run.error, app.config.database)?.exit === EXIT.unreachable) throw run.error
         return run
       },
       { agreeOnClock: true },
     )
+    const { result, message } = run
     const text = runText(name, run)
-    if (run.result === 'done') {
+    if (result === 'done') {
       this.print(text)
       this.logEvent(text, runEvent(name, run))
     } else {
       this.note(text, runEvent(name, run))
       this.leaveWith(EXIT.failed)
     }
-    return { task: name, result: run.result, message: run.message, seconds: Math.round(run.seconds * 1000) / 1000 }
+    return { task: name, result, message, seconds: Math.round(run.seconds * 1000) / 1000 }
   }
 }
 
 function execWithout(name: TaskName): UserError {
   return usageError({
     code: 'exec_without_alarms',
-    message: `--exec is for the task alarms, which has something to tell; ${name} has not.`,
+    message: `--exec is for the task alarms; ${name} raises none.`,
     fix: 'Leave --exec away, or run `orderctl schedule run alarms --exec CMD`.',
   })
 }
 
-/** Claims the present instant; the next one where that happens to be a slot that was run. */
-async function claimNow(db: Database, { name }: Task): Promise<Run> {
+/** Claims the present instant, or the first one after it that is not a slot that was run. */
+async function claimNow(db: Database, name: TaskName): Promise<Run> {
   for (let slot = Date.now(); ; slot += 1) {
     const claim = await claimSlot(db, name, slot, 'schedule run')
     if (claim.kind === 'claimed') return claim.run

@@ -1,13 +1,12 @@
-// For a binary that meets a poison order: TEST_POISON is `KIND KEY`, and what KIND says happens in a thread of the worker
-// when the order with that payment key is charged. With `claiming` and `settling`, the thread ends within the transaction of a
-// file's database; there, KEY is the order's id.
+// For a binary in which TEST_ORDERS, a JSON object by order reference, says what becomes of an order when it is charged. All
+// others are captured. With `claiming` and `settling`, the thread ends within the transaction of a file's database; these
+// orders are named by their ids.
 import { isMainThread } from 'node:worker_threads'
 import SqliteDatabase from 'better-sqlite3'
 import { SimulatedGateway } from '../../../dist/payments/simulated.js'
 
-const [kind, key] = (process.env['TEST_POISON'] ?? '').split(' ')
-
 const CHARGES = {
+  declined: () => ({ status: 'declined', message: 'declined by the test' }),
   killing: () => process.kill(process.pid, 'SIGKILL'),
   exiting: () => process.exit(7),
   throwing: () => {
@@ -24,14 +23,7 @@ const CHARGES = {
 
 const STATEMENTS = { claiming: /^insert into "payments"/, settling: /^update "payments"/ }
 
-function poisonCharges(act) {
-  const { charge } = SimulatedGateway.prototype
-  SimulatedGateway.prototype.charge = function (order, timeoutMs) {
-    return (order.key === key ? act() : undefined) ?? charge.call(this, order, timeoutMs)
-  }
-}
-
-function poisonStatements(pattern) {
+function endDuring(pattern, id) {
   const { prepare } = SqliteDatabase.prototype
   SqliteDatabase.prototype.prepare = function (text) {
     const statement = prepare.call(this, text)
@@ -39,12 +31,18 @@ function poisonStatements(pattern) {
     const { run } = statement
     statement.run = function (...values) {
       const result = run.apply(this, values)
-      if (this.database.inTransaction && new RegExp(`\\b${key}\\b`).test(JSON.stringify(values))) process.exit(7)
+      if (this.database.inTransaction && new RegExp(`\\b${id}\\b`).test(JSON.stringify(values))) process.exit(7)
       return result
     }
     return statement
   }
 }
 
-if (!isMainThread && kind in CHARGES) poisonCharges(CHARGES[kind])
-if (!isMainThread && kind in STATEMENTS) poisonStatements(STATEMENTS[kind])
+if (!isMainThread) {
+  const acts = JSON.parse(process.env['TEST_ORDERS'] ?? '{}')
+  SimulatedGateway.prototype.charge = async ({ key }) => {
+    const [, reference] = key.split(':')
+    return (await CHARGES[acts[reference]]?.()) ?? { status: 'captured', reference: key }
+  }
+  for (const [id, act] of Object.entries(acts)) if (act in STATEMENTS) endDuring(STATEMENTS[act], id)
+}

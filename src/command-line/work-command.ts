@@ -1,0 +1,149 @@
+// `work`: starts a worker, and shows what it reports and what it has done.
+import { CLOCK_TOLERANCE_MS, newestEntry } from '../database/clocks.js'
+import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
+import { EXIT, UserError } from '../errors.js'
+import type { Queue } from '../queue/queue.js'
+import type { Progress } from '../terminal/progress.js'
+import { countOf, duration } from '../terminal/text.js'
+import { NO_OUTCOMES, type Outcomes } from '../workflow/batch.js'
+import { processedOf, Worker } from '../workflow/worker.js'
+import type { Limits, WorkerEvent } from '../workflow/worker-events.js'
+import { ServiceCommand } from './service-command.js'
+import type { ServiceManager } from './service-manager.js'
+
+interface WorkWishes {
+  readonly concurrency: Limits
+  readonly drain: boolean
+  /** In milliseconds, from now. */
+  readonly maxRuntime: number | undefined
+  readonly maxOrders: number | undefined
+  readonly wait: boolean
+  readonly allowEviction: boolean
+}
+
+export abstract class WorkCommand extends ServiceCommand {
+  protected async work({ concurrency, drain, maxRuntime, maxOrders, ...wishes }: WorkWishes) {
+    const began = performance.now()
+    const deadline = maxRuntime === undefined ? undefined : began + maxRuntime
+    const finishes = 'the batches in progress'
+    const { signal, systemd, waiting } = this.startService({ finishes, isPatient: wishes.wait, deadline })
+    const progress = await this.startProgress()
+    const seconds = () => (performance.now() - began) / 1000
+    const emit = (event: WorkerEvent) => this.#follow(event, progress, systemd, seconds())
+    const options = { concurrency, drain, deadline, maxOrders, signal, waiting, emit }
+    try {
+      const result = await this.withAppOnceReachable(
+        async (app) => {
+          await this.#noteIfBehind(app.db)
+          const totals = await new Worker(app, options).run()
+          progress.stop()
+          if (!signal.aborted) await this.#noteIfPaused(app.queue, drain)
+          return this.#show(totals, seconds())
+        },
+        { allowEviction: wishes.allowEviction, agreeOnClock: true, connectQueue: true, waiting },
+      )
+      if (signal.aborted) this.leaveWith(EXIT.interrupted)
+      return result ?? this.#show(NO_OUTCOMES, seconds())
+    } finally {
+      progress.stop()
+      await systemd.told()
+    }
+  }
+
+  #follow(event: WorkerEvent, progress: Progress, systemd: ServiceManager, seconds: number) {
+    switch (event.event) {
+      case 'started':
+        this.#logStart(event)
+        return systemd.ready('nothing processed yet')
+      case 'progress': {
+        const done = event.processed
+        return progress.update({ doing: 'Working', unit: 'orders', done, perSecond: done / seconds })
+      }
+      case 'scaled': {
+        const { from, to } = event
+        return this.logEvent(`From ${from} to ${to} batches in progress.`, { event: 'scaled', fields: { from, to } })
+      }
+      case 'alive': {
+        const [orders, batches] = [countOf(event.processed, 'order'), countOf(event.concurrency, 'batch', 'batches')]
+        return systemd.alive(`${orders} processed, ${event.ordersPerSecond} a second, up to ${batches} in progress`)
+      }
+      case 'stopping':
+        return systemd.stopping()
+      default:
+        return this.note(event.text, { event: event.event })
+    }
+  }
+
+  #logStart({ min, max }: Limits): void {
+    const batches = min === max ? countOf(max, 'batch', 'batches') : `${min} to ${max} batches`
+    const [database, queue] = [this.shownSetting('database'), this.shownSetting('queue')]
+    this.logEvent(`Working with ${batches} in progress, on ${database}; queue: ${queue}.`, {
+      event: 'started',
+      fields: { min_concurrency: min, max_concurrency: max, queue, database, pid: process.pid },
+    })
+  }
+
+  /** Orders that are due by a clock that is ahead would wait without a message. */
+  async #noteIfBehind(db: Database): Promise<void> {
+    const behind = (await newestEntry(db)) - (await databaseTime(db))
+    if (behind <= CLOCK_TOLERANCE_MS) return
+    this.caution(
+      `The clock is ${duration(behind / 1000)} behind the newest entry in the database, so orders may wait as long. Set the clock; \`${this.config.bin} doctor\` compares again.`,
+    )
+  }
+
+  async #noteIfPaused(queue: Queue, drain: boolean): Promise<void> {
+    // The work is done, so a server that has gone away since then is no failure.
+    const paused = await queue.isPaused().catch((error: unknown) => {
+      if (error instanceof UserError) return false
+      throw error
+    })
+    if (!paused) return
+    this.caution(`The queue is paused, so orders wait in it. To go on: ${this.config.bin} queue resume`)
+    if (drain) this.leaveWith(EXIT.failed)
+  }
+
+  #show(totals: Outcomes, seconds: number) {
+    const { completed, failed, rolledBack, postponed, setAside, repeated } = totals
+    const processed = processedOf(totals)
+    const result = {
+      processed,
+      completed,
+      failed,
+      rolled_back: rolledBack,
+      postponed,
+      set_aside: setAside,
+      repeated_transactions: repeated,
+      seconds: Math.round(seconds * 1000) / 1000,
+      orders_per_second: Math.round(processed / seconds),
+    }
+    this.showTable({
+      columns: [{ heading: 'Orders' }, { heading: 'Count', align: 'right' }],
+      rows: [
+        ['completed', completed],
+        ['failed (no stock)', failed],
+        ['rolled back (declined)', rolledBack],
+        ['processed', processed],
+      ],
+    })
+    const { bin } = this.config
+    const rate = countOf(result.orders_per_second, 'order')
+    this.note(`${duration(seconds)}, ${rate} a second.`, { event: 'ended', fields: { ...result } })
+    if (postponed > 0) {
+      const charges = countOf(postponed, 'charge')
+      this.caution(
+        `The gateway gave no answer to ${charges}; \`${bin} failed list --reason payment_unknown\` shows the orders that wait for you.`,
+      )
+    }
+    if (setAside > 0) {
+      const orders = countOf(setAside, 'order')
+      this.caution(
+        `Set aside ${orders} whose workers died or hung 5 times; \`${bin} failed list --reason poison\` shows them.`,
+      )
+      this.leaveWith(EXIT.partly)
+    }
+    if (failed + rolledBack > 0) this.note(`Why some were not sold: ${bin} failed list`)
+    return result
+  }
+}

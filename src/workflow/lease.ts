@@ -1,0 +1,117 @@
+// The lease of a batch on its orders, in due_orders: until when it lasts, and the fence that keeps late batches out.
+import { randomBytes } from 'node:crypto'
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
+import { startBackground } from '../background.js'
+import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
+import { packIds } from '../database/packed-rows.js'
+import { type Parameter, Prepared } from '../database/prepared.js'
+import { besideIds, isAmong } from '../database/row-source.js'
+import type { Schema } from '../database/schema.js'
+import type { LeaseToken, OrderId } from '../domain/ids.js'
+
+interface Identified {
+  readonly id: OrderId
+}
+
+/** Orders that a batch has claimed. */
+export interface Held<Order extends Identified = Identified> {
+  /** Proves the claim: only its holder may settle the orders. */
+  readonly token: LeaseToken
+  readonly orders: readonly Order[]
+}
+
+/** 72 random bits: short, since each order in progress holds a copy. */
+export function newToken(): LeaseToken {
+  return randomBytes(9).toString('base64url') as string as LeaseToken
+}
+
+/** Counts the claim as well: see queue/suspects.ts. */
+export async function takeLease(trx: Kysely<Schema>, { token, orders }: Held, leaseMs: number): Promise<void> {
+  await lease.run(trx, { ids: packIds(orders), token, until: (await databaseTime(trx)) + leaseMs })
+}
+
+const lease = new Prepared<{ ids: string; token: LeaseToken; until: number }>((db, value) =>
+  db
+    .updateTable('due_orders')
+    .set((eb) => ({ lease_token: value('token'), due_at: value('until'), claims: eb('claims', '+', sql.lit(1)) }))
+    .where(isAmong(db, 'order_id', value('ids'))),
+)
+
+/** Renews the lease while the action lasts. Orders that were lost in the meantime stay lost. */
+export async function whileRenewing<Result>(
+  db: Kysely<Schema>,
+  { token, orders }: Held,
+  leaseMs: number,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  const renew = async () =>
+    db
+      .updateTable('due_orders')
+      .set({ due_at: (await databaseTime(db)) + leaseMs })
+      .where(isAmong(db, 'order_id', packIds(orders)))
+      .where('lease_token', '=', token)
+      .execute()
+  // If every renewal fails, the fence keeps the late settlement out.
+  const renewing = startBackground(renew, { pauseMs: () => leaseMs / 3 })
+  try {
+    return await act()
+  } finally {
+    // A renewal locks the rows that the settlement will lock, in an order of its own.
+    await renewing.end()
+  }
+}
+
+/** The rows of due orders among those with the ids. */
+export function dueOrders(db: Kysely<Schema>, value: Parameter<{ now: number; ids: string }>) {
+  return db
+    .selectFrom('due_orders')
+    .where(isAmong(db, 'due_orders.order_id', value('ids')))
+    .where(besideIds('due_orders.due_at'), '<', value('now'))
+}
+
+/**
+ * Locks the orders that nobody has changed since they were looked up at `now`, and that nobody has locked. Whoever claims,
+ * postpones or retries an order sets its due_at to that moment or later; nothing else that was read of it ever changes.
+ */
+export const stillDue = lockAmong<{ now: number }>(dueOrders, 'skip')
+
+/** The fence: locks the orders that the lease is still on. */
+export const heldUnder = lockAmong<{ token: LeaseToken }>(
+  (db, value) =>
+    db
+      .selectFrom('due_orders')
+      .where(isAmong(db, 'order_id', value('ids')))
+      .where('lease_token', '=', value('token')),
+  'wait',
+)
+
+/** @param others what to do about orders that another transaction has locked */
+function lockAmong<Values extends object>(
+  query: (
+    db: Kysely<Schema>,
+    value: Parameter<Values & { ids: string }>,
+  ) => SelectQueryBuilder<Schema, 'due_orders', object>,
+  others: 'wait' | 'skip',
+) {
+  const count = new Prepared<Values & { ids: string }, { count: number }>((db, value) =>
+    query(db, value).select((eb) => eb.fn.countAll<number>().as('count')),
+  )
+  const lock = new Prepared<Values & { ids: string }, Identified>((db, value) =>
+    forUpdate(db, query(db, value).select('order_id as id').orderBy('order_id'), others),
+  )
+  return async <Order extends Identified>(
+    trx: Kysely<Schema>,
+    orders: readonly Order[],
+    values: Values,
+  ): Promise<readonly Order[]> => {
+    if (orders.length === 0) return orders
+    const all = { ...values, ids: packIds(orders) }
+    if (writesAlone(trx)) {
+      // Fast path: it usually is all of them, and COUNT costs a third of the SELECT.
+      const [row] = await count.all(trx, all)
+      if (row?.count === orders.length) return orders
+    }
+    const found = new Set((await lock.all(trx, all)).map((order) => order.id))
+    return orders.filter((order) => found.has(order.id))
+  }
+}
