@@ -44,8 +44,10 @@ const NO_BYTES = Buffer.alloc(0)
 
 interface BrokenLine {
   readonly fault: Fault
-  /** Of the bytes before the line. */
-  readonly hash: Hash
+  /** Where it begins, in the window in which it was found. */
+  readonly start: number
+  /** Of the bytes before the line, once the window is left. */
+  hash: Hash | undefined
   shown: Buffer
   bytes: number
 }
@@ -96,13 +98,9 @@ export class RecordReader {
     while (!this.#broken || this.#passBrokenLine(this.#broken, isEnd)) {
       const fault = this.#parseLines(isEnd)
       if (!fault) break
-      this.#dropRead()
-      this.#broken = { fault, hash: this.#hash.copy(), shown: NO_BYTES, bytes: 0 }
+      this.#broken = { fault, start: this.#at, hash: undefined, shown: NO_BYTES, bytes: 0 }
     }
-    this.#dropRead()
-  }
-
-  #dropRead(): void {
+    if (this.#broken) this.#broken.hash ??= this.#hash.copy().update(this.#window.subarray(0, this.#broken.start))
     this.#hash.update(this.#window.subarray(0, this.#at))
     this.#window = this.#window.subarray(this.#at)
     this.#at = 0

@@ -2,6 +2,7 @@
 // from the rules, worked out here once more in a plain way.
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
+import { type RawBuilder, sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { findColumns } from '../../src/csv/header.js'
 import { RecordReader } from '../../src/csv/records.js'
@@ -37,7 +38,7 @@ function text({ reference, customer, name, date, sku, quantity, price, flaw }: D
 /** Stores the lines, cut at the given bytes, as an import of their own; tells what it counted. */
 async function importLines(db: Database, lines: readonly Draft[], cuts: readonly number[]) {
   const bytes = Buffer.from(lines.map(text).join(''))
-  let run = await insertRun(db, { source: 'default', file: 'orders.csv' })
+  const run = await insertRun(db, { source: 'default', file: 'orders.csv' })
   const builder = new ChunkBuilder(findColumns(COLUMNS, ORDER_FILE, 'orders.csv'), COLUMNS.length, 'UTC')
   const start = { offset: 0, line: 2, hash: createHash('sha256') }
   const reader = new RecordReader(builder, { lineEnding: '\n', width: COLUMNS.length, ...start })
@@ -64,7 +65,7 @@ async function importLines(db: Database, lines: readonly Draft[], cuts: readonly
   const verdicts = await reachVerdicts(db, run, (lines) => {
     notImported.push(...lines.map(({ line_number }) => line_number))
   })
-  run = await updateRun(db, run, { status: 'finished', rows: 0 })
+  await updateRun(db, run, { status: 'finished', ended_at: 0 })
   return {
     id: run.id,
     counts: {
@@ -81,32 +82,18 @@ async function importLines(db: Database, lines: readonly Draft[], cuts: readonly
 }
 
 async function storedRows(db: Database, importId: ImportId) {
-  const lines = db.selectFrom('order_lines as line').innerJoin('orders', 'orders.id', 'line.order_id')
+  const read = async (query: RawBuilder<unknown>) => (await query.execute(db)).rows
   return {
-    orders: await db
-      .selectFrom('orders')
-      .innerJoin('customers', 'customers.id', 'orders.customer_id')
-      .select(['reference', 'customers.customer_id', 'ordered_at', 'business_day', 'total'])
-      .orderBy('reference')
-      .execute(),
-    lines: await lines
-      .innerJoin('products', 'products.id', 'line.product_id')
-      .where('orders.import_id', '=', importId)
-      .select(['orders.reference', 'line_number', 'sku', 'quantity', 'line.unit_price', 'line.total'])
-      .orderBy('line_number')
-      .execute(),
-    customers: await db.selectFrom('customers').select(['customer_id', 'name']).orderBy('customer_id').execute(),
-    products: await db.selectFrom('products').select(['sku', 'name', 'on_hand']).orderBy('sku').execute(),
-    adjustments: await db
-      .selectFrom('stock_adjustments')
-      .innerJoin('products', 'products.id', 'product_id')
-      .select(['sku', 'delta'])
-      .orderBy('sku')
-      .execute(),
-    leftOver: [
-      ...(await db.selectFrom('import_asides').selectAll().execute()),
-      ...(await db.selectFrom('import_spoiled').selectAll().execute()),
-    ],
+    orders: await read(sql`select reference, customers.customer_id, ordered_at, business_day, total
+      from orders join customers on customers.id = orders.customer_id order by reference`),
+    lines: await read(sql`select reference, line_number, sku, quantity, line.unit_price, line.total
+      from order_lines as line join orders on orders.id = order_id join products on products.id = product_id
+      where orders.import_id = ${importId} order by line_number`),
+    customers: await read(sql`select customer_id, name from customers order by customer_id`),
+    products: await read(sql`select sku, name, on_hand from products order by sku`),
+    adjustments: await read(sql`select sku, delta from stock_adjustments
+      join products on products.id = product_id order by sku`),
+    leftOver: await read(sql`select reference from import_asides union all select reference from import_spoiled`),
   }
 }
 
@@ -177,32 +164,20 @@ const order = fc.record({
   lines: fc.array(fc.record(sold), { minLength: 1, maxLength: 3 }),
   storedBefore: fc.boolean(),
 })
-type Change = Partial<Draft> | undefined
-const change = fc.oneof(
-  { weight: 12, arbitrary: fc.constant<Change>(undefined) },
-  {
-    weight: 1,
-    arbitrary: fc.constantFrom<Change>(
-      { flaw: 'quantity' },
-      { flaw: 'open quote' },
-      { customer: 'C-3' },
-      { date: '2025-01-17' },
-      { quantity: 9 },
-      { name: 'Other' },
-    ),
-  },
-)
+const CHANGES: readonly Partial<Draft>[] = [
+  { flaw: 'quantity' },
+  { flaw: 'open quote' },
+  { customer: 'C-3' },
+  { date: '2025-01-17' },
+  { quantity: 9 },
+  { name: 'Other' },
+]
+const change = fc.oneof({ weight: 12, arbitrary: fc.constant({}) }, fc.constantFrom(...CHANGES))
 const story = fc.array(order, { minLength: 1, maxLength: 5 }).chain((orders) => {
   const lines = orders.flatMap(({ customer, date, lines, storedBefore }, index) =>
     lines.map((sold) => {
-      const draft: Draft = {
-        reference: `R-${index}`,
-        customer,
-        name: `Name of ${customer}`,
-        date,
-        ...sold,
-        flaw: 'none',
-      }
+      const named = { reference: `R-${index}`, customer, name: `Name of ${customer}` }
+      const draft: Draft = { ...named, date, ...sold, flaw: 'none' }
       return { draft, storedBefore }
     }),
   )

@@ -1,7 +1,7 @@
 // Imports that store nothing: a dry run, and one that a bad line stops.
 import { existsSync, readdirSync } from 'node:fs'
 import { describe, expect } from 'vitest'
-import { countsOf, everyRow, importJson, moreThanABlock, stored } from '../support/orders-file.js'
+import { countsOf, everyRow, importJson, importLines, moreThanABlock, stored } from '../support/orders-file.js'
 import { csv, line, test } from '../support/workplace.js'
 
 describe.concurrent('--dry-run', () => {
@@ -28,21 +28,13 @@ describe.concurrent('--dry-run', () => {
   }
 
   test('tells what the import then does, beside a database that it leaves as it is', async ({ place }) => {
-    place.file(
-      'before.csv',
-      csv(
-        line({ order: 'DUPLICATE' }),
-        line({ order: 'CONFLICT' }),
-        line({ order: 'FAR-CONFLICT' }),
-        line({ order: 'FAR-DUPLICATE' }),
-        line({ order: 'FAR-DUPLICATE', sku: 'S-2' }),
-      ),
-    )
-    await importJson(place, 'before.csv')
+    const known = ['DUPLICATE', 'CONFLICT', 'FAR-CONFLICT', 'FAR-DUPLICATE'].map((order) => line({ order }))
+    await importLines(place, ...known, line({ order: 'FAR-DUPLICATE', sku: 'S-2' }))
     place.file('mixed.csv', mixed())
-    const before = { ...everyRow(place), imports: place.rows('select * from imports') }
+    const content = () => ({ ...everyRow(place), imports: place.rows('select * from imports') })
+    const before = content()
     const dry = await importJson(place, 'mixed.csv', '--dry-run')
-    expect({ ...everyRow(place), imports: place.rows('select * from imports') }).toEqual(before)
+    expect(content()).toEqual(before)
     expect(readdirSync(place.folder).filter((name) => name.includes('rejects'))).toEqual([])
 
     const real = await importJson(place, 'mixed.csv')
@@ -84,8 +76,7 @@ describe.concurrent('--dry-run', () => {
 
 describe.concurrent('--on-error abort', () => {
   test('takes back all that was stored before the bad line', async ({ place }) => {
-    place.file('before.csv', csv(line({ order: 'OLD' })))
-    await importJson(place, 'before.csv')
+    await importLines(place, line({ order: 'OLD' }))
     const before = stored(place)
     place.file('orders.csv', csv(...moreThanABlock('F'), line({ order: 'OLD' }), line({ order: 'BAD', price: '1,5' })))
     const { code, result } = await place.json('import', 'orders.csv', '--on-error', 'abort')

@@ -8,6 +8,7 @@ import {
   countsOf,
   everyRow,
   importJson,
+  importLines,
   moreThanABlock,
   orders,
   shell,
@@ -47,19 +48,18 @@ describe.concurrent('a sound file', () => {
         interrupted: false,
       },
     })
-    expect(orders(place)).toEqual([
-      ['A-1', 'C-1', 2250, 'USD'],
-      ['A-2', 'C-2', 1000, 'USD'],
-      ['A-3', 'C-1', 1000, 'EUR'],
+    const ten = '2025-01-15T10:00:00'
+    expect(stored(place).orders).toMatchObject([
+      { reference: 'A-1', customer_id: 'C-1', total: 2250, currency: 'USD', ordered_at: ten, due: 1 },
+      { reference: 'A-2', customer_id: 'C-2', total: 1000, currency: 'USD', business_day: '2025-01-15', due: 1 },
+      {
+        reference: 'A-3',
+        total: 1000,
+        currency: 'EUR',
+        ordered_at: '2025-01-16T04:30:00Z',
+        business_day: '2025-01-16',
+      },
     ])
-    expect(place.rows('select reference, ordered_at, business_day from orders')).toEqual([
-      { reference: 'A-1', ordered_at: '2025-01-15T10:00:00', business_day: '2025-01-15' },
-      { reference: 'A-2', ordered_at: '2025-01-15T10:00:00', business_day: '2025-01-15' },
-      { reference: 'A-3', ordered_at: '2025-01-16T04:30:00Z', business_day: '2025-01-16' },
-    ])
-    expect(place.value('select count(*) from orders left join due_orders on order_id = id where due_at is null')).toBe(
-      0,
-    )
   })
 
   test('is told to people as a table, with the next step on stderr', async ({ place }) => {
@@ -88,56 +88,46 @@ describe.concurrent('a sound file', () => {
       { sku: 'S-1', on_hand: 7, reserved: 0 },
       { sku: 'S-2', on_hand: 7, reserved: 0 },
     ])
-    expect(place.rows('select delta, reason from stock_adjustments')).toEqual([
-      { delta: 7, reason: 'created by import 1' },
-      { delta: 7, reason: 'created by import 1' },
-    ])
+    const adjustment = { delta: 7, reason: 'created by import 1' }
+    expect(place.rows('select delta, reason from stock_adjustments')).toEqual([adjustment, adjustment])
   })
 })
 
 describe.concurrent('lines of one order', () => {
   test('are one order, next to each other and blocks apart', async ({ place }) => {
     const filler = moreThanABlock('F')
-    const apart = [line({ order: 'FAR', sku: 'S-1', quantity: 2 }), line({ order: 'FAR', sku: 'S-2', price: '0.99' })]
-    place.file(
-      'orders.csv',
-      csv(
-        line({ order: 'NEAR' }),
-        line({ order: 'NEAR', sku: 'S-2', price: '2.50' }),
-        ...apart.slice(0, 1),
-        ...filler,
-        ...apart.slice(1),
-      ),
+    const { told } = await importLines(
+      place,
+      line({ order: 'NEAR' }),
+      line({ order: 'NEAR', sku: 'S-2', price: '2.50' }),
+      line({ order: 'FAR', sku: 'S-1', quantity: 2 }),
+      ...filler,
+      line({ order: 'FAR', sku: 'S-2', price: '0.99' }),
     )
-    const { told } = await importJson(place, 'orders.csv')
     expect(told).toMatchObject({ rows: filler.length + 4, orders: filler.length + 2, imported: filler.length + 4 })
     expect(orders(place, "reference in ('NEAR', 'FAR')")).toEqual([
       ['NEAR', 'C-1', 1250, 'USD'],
       ['FAR', 'C-1', 2099, 'USD'],
     ])
-    expect(
-      place.db
-        .prepare("select line_number from order_lines join orders on orders.id = order_id where reference = 'FAR'")
-        .pluck()
-        .all(),
-    ).toEqual([4, filler.length + 5])
+    const lines = place.rows(
+      "select line_number from order_lines join orders on orders.id = order_id where reference = 'FAR' order by 1",
+    )
+    expect(lines).toEqual([{ line_number: 4 }, { line_number: filler.length + 5 }])
   })
 
   test('add up to its total: each exact, and rounded once, half up', async ({ place }) => {
-    place.file(
-      'orders.csv',
-      csv(
-        line({ order: 'CENT', quantity: 3, price: '0.0025' }), // 0.0075 -> 0.01
-        line({ order: 'TWICE', quantity: 3, price: '0.0025' }),
-        line({ order: 'TWICE', quantity: 3, price: '0.0025' }), // 0.01 + 0.01, not 0.015
-        line({ order: 'LESS', quantity: 1, price: '0.0049' }), // 0.00
-        line({ order: 'YEN', quantity: 3, price: '10.5', currency: 'JPY' }), // 31.5 -> 32
-        line({ order: 'FILS', quantity: 1, price: '1.2345', currency: 'BHD' }), // 1.2345 -> 1.235
-        line({ order: 'DIME', quantity: 3, price: '0.1' }),
-        line({ order: 'BIG', quantity: 3, price: '999999.9999' }), // 2,999,999.9997 -> 3,000,000.00
-      ),
+    const { code } = await importLines(
+      place,
+      line({ order: 'CENT', quantity: 3, price: '0.0025' }), // 0.0075 -> 0.01
+      line({ order: 'TWICE', quantity: 3, price: '0.0025' }),
+      line({ order: 'TWICE', quantity: 3, price: '0.0025' }), // 0.01 + 0.01, not 0.015
+      line({ order: 'LESS', quantity: 1, price: '0.0049' }), // 0.00
+      line({ order: 'YEN', quantity: 3, price: '10.5', currency: 'JPY' }), // 31.5 -> 32
+      line({ order: 'FILS', quantity: 1, price: '1.2345', currency: 'BHD' }), // 1.2345 -> 1.235
+      line({ order: 'DIME', quantity: 3, price: '0.1' }),
+      line({ order: 'BIG', quantity: 3, price: '999999.9999' }), // 2,999,999.9997 -> 3,000,000.00
     )
-    expect((await importJson(place, 'orders.csv')).code).toBe(0)
+    expect(code).toBe(0)
     expect(orders(place)).toEqual([
       ['CENT', 'C-1', 1, 'USD'],
       ['TWICE', 'C-1', 2, 'USD'],
@@ -150,58 +140,38 @@ describe.concurrent('lines of one order', () => {
   })
 
   test('may name one SKU twice', async ({ place }) => {
-    place.file('orders.csv', csv(line({ quantity: 1 }), line({ quantity: 4 })))
-    expect((await importJson(place, 'orders.csv')).told).toMatchObject({ orders: 1, imported: 2, products_created: 1 })
+    const lines = [line({ quantity: 1 }), line({ quantity: 4 })]
+    expect((await importLines(place, ...lines)).told).toMatchObject({ orders: 1, imported: 2, products_created: 1 })
     expect(place.rows('select line_number, quantity, total from order_lines')).toEqual([
       { line_number: 2, quantity: 1, total: 1000 },
       { line_number: 3, quantity: 4, total: 4000 },
     ])
-    expect((await importJson(place, 'orders.csv')).told).toMatchObject({ imported: 0, duplicates: 2, conflicts: 0 })
+    expect((await importLines(place, ...lines)).told).toMatchObject({ imported: 0, duplicates: 2, conflicts: 0 })
   })
 })
 
 describe.concurrent('a second import', () => {
   test('of the same file changes nothing: all its lines are duplicates', async ({ place }) => {
-    const filler = moreThanABlock('F')
-    place.file('orders.csv', csv(line({ order: 'FAR' }), ...filler, line({ order: 'FAR', sku: 'S-2' })))
-    await importJson(place, 'orders.csv')
+    const lines = [line({ order: 'FAR' }), ...moreThanABlock('F'), line({ order: 'FAR', sku: 'S-2' })]
+    await importLines(place, ...lines)
     const before = everyRow(place)
-    const { code, told } = await importJson(place, 'orders.csv')
-    expect(code).toBe(0)
-    expect(countsOf(told)).toEqual({
-      rows: filler.length + 2,
-      orders: 0,
-      imported: 0,
-      duplicates: filler.length + 2,
-      conflicts: 0,
-      rejected: 0,
-      products_created: 0,
-      published: 0,
-    })
+    const { code, told } = await importLines(place, ...lines)
+    const none = { orders: 0, imported: 0, conflicts: 0, rejected: 0, products_created: 0, published: 0 }
+    expect({ code, ...countsOf(told) }).toEqual({ code: 0, rows: lines.length, duplicates: lines.length, ...none })
     expect(everyRow(place)).toEqual(before)
   })
 
-  test('leaves orders as they were stored where their content differs now, and says which', async ({ place }) => {
-    const two = (order: string, change: Parameters<typeof line>[0] = {}) => [
-      line({ order, sku: 'S-1' }),
-      line({ order, sku: 'S-2', ...change }),
+  test('leaves orders as they were stored if their content differs, and says which', async ({ place }) => {
+    type Change = Parameters<typeof line>[0]
+    /** An order of two lines: changed in its second line, or in both. */
+    const two = (order: string, change: Change = {}, both: Change = {}) => [
+      line({ order, sku: 'S-1', ...both }),
+      line({ order, sku: 'S-2', ...both, ...change }),
     ]
-    const names = [
-      'SAME',
-      'NAMES',
-      'REORDERED',
-      'QUANTITY',
-      'PRICE',
-      'SKU',
-      'MORE',
-      'FEWER',
-      'CUSTOMER',
-      'DATE',
-      'CURRENCY',
-    ]
-    place.file('first.csv', csv(...names.flatMap((order) => two(order))))
-    const all = (order: string, change: Parameters<typeof line>[0]) =>
-      two(order, change).map((text, index) => (index === 0 ? line({ order, sku: 'S-1', ...change }) : text))
+    const stays = ['SAME', 'NAMES', 'REORDERED']
+    const differs = ['QUANTITY', 'PRICE', 'SKU', 'MORE', 'FEWER', 'CUSTOMER', 'DATE', 'CURRENCY']
+    await importLines(place, ...[...stays, ...differs].flatMap((order) => two(order)))
+    const before = stored(place)
     const changed = [
       ...two('QUANTITY', { quantity: 2 }),
       ...two('PRICE', { price: '10.0001' }),
@@ -209,37 +179,27 @@ describe.concurrent('a second import', () => {
       ...two('MORE'),
       line({ order: 'MORE', sku: 'S-2' }),
       ...two('FEWER').slice(1),
-      ...all('CUSTOMER', { customer: 'C-9' }),
-      ...all('DATE', { date: '2025-01-15 10:00:01' }),
-      ...all('CURRENCY', { currency: 'EUR' }),
+      ...two('CUSTOMER', {}, { customer: 'C-9' }),
+      ...two('DATE', {}, { date: '2025-01-15 10:00:01' }),
+      ...two('CURRENCY', {}, { currency: 'EUR' }),
     ]
-    place.file(
-      'second.csv',
-      csv(
-        ...two('SAME'),
-        ...all('NAMES', { name: 'Anna', product: 'Gadget' }),
-        ...two('REORDERED').reverse(),
-        ...changed,
-        line({ order: 'NEW' }),
-      ),
+    const { code, told } = await importLines(
+      place,
+      ...two('SAME'),
+      ...two('NAMES', {}, { name: 'Anna', product: 'Gadget' }),
+      ...two('REORDERED').reverse(),
+      ...changed,
+      line({ order: 'NEW' }),
     )
-    await importJson(place, 'first.csv')
-    const before = stored(place)
-    const { code, told } = await importJson(place, 'second.csv')
-
-    expect(code).toBe(3)
-    expect(told).toMatchObject({ rows: 23, orders: 1, imported: 1, duplicates: 6, conflicts: 16, rejected: 0 })
+    const counts = { rows: 23, orders: 1, imported: 1, duplicates: 6, conflicts: 16, rejected: 0 }
+    expect({ code, ...told }).toMatchObject({ code: 3, ...counts })
     const rejects = conflictsAndRejects(told)
     expect(rejects.map((row) => row['rejected_line'])).toEqual(changed.map((_, index) => String(index + 8)))
     for (const row of rejects) expect(row['rejected_reason']).toMatch(`order ${row['order_id']} is stored already`)
     const after = stored(place)
-    expect(after.orders.filter((order) => (order as { reference: string }).reference !== 'NEW')).toEqual(before.orders)
-    expect(after.lines.filter((order) => (order as { reference: string }).reference !== 'NEW')).toEqual(before.lines)
+    const old = (rows: unknown[]) => rows.filter((row) => (row as { reference: string }).reference !== 'NEW')
     // Names that only the conflicts brought are not kept.
-    expect({ customers: after.customers, products: after.products }).toEqual({
-      customers: before.customers,
-      products: before.products,
-    })
+    expect({ ...after, orders: old(after.orders), lines: old(after.lines) }).toEqual(before)
   })
 
   test('from another source is another shop: its order ids are its own', async ({ place }) => {
@@ -263,10 +223,8 @@ test('orders are not due before their import has ended', async ({ place }) => {
     const filler = moreThanABlock('F')
     await input.write(csv(...filler, ...moreThanABlock('G')))
     const seen = () => place.value('select count(*) from orders') as number
-    await until(
-      () =>
-        existsSync(place.databasePath) && place.value("select count(*) from sqlite_master where name = 'orders'") === 1,
-    )
+    const hasTables = () => place.value("select count(*) from sqlite_master where name = 'orders'") === 1
+    await until(() => existsSync(place.databasePath) && hasTables())
     await until(() => seen() > 1000)
     const meanwhile = await place.json('work', '--drain')
     expect(meanwhile).toMatchObject({ code: 0, result: { processed: 0 } })

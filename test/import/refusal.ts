@@ -1,4 +1,4 @@
-// What every refusal has in common, for people and for scripts.
+// What every refusal has in common: a code, a message and a next step, and for people no stack trace.
 import { expect } from 'vitest'
 import type { Workplace } from '../support/workplace.js'
 
@@ -10,37 +10,27 @@ export interface Refusal {
   /** What the next step must name. */
   readonly fix: string | RegExp
   readonly environment?: Record<string, string>
-  /** Where another refusal of the same kind is looked at both ways: a run takes half a second. */
-  readonly onlyJson?: boolean
 }
 
-/** Refused alike for people and for scripts: a code, a message, a next step, and no stack trace. */
+/** Refused as scripts see it. */
 export async function expectRefusal(place: Workplace, args: string[], refusal: Refusal): Promise<void> {
-  const { exit = 2, code, says, fix, environment = {}, onlyJson = false } = refusal
-  const [text, json] = await Promise.all([
-    onlyJson ? undefined : place.runWith(environment, 'import', ...args),
-    place.jsonWith(environment, 'import', ...args),
-  ])
-  if (text) {
-    expect({ code: text.code, stdout: text.stdout }).toEqual({ code: exit, stdout: '' })
-    expect(text.stderr).toMatch(says)
-    expect(text.stderr).toMatch(fix)
-    expect(text.stderr).not.toMatch(/^\s+at |node:internal|a bug of ours/m)
-  }
-  expect(json).toEqual({
-    code: exit,
-    result: {
-      error: {
-        code,
-        message: expect.stringMatching(says),
-        fix: expect.stringMatching(fix),
-        retryable: expect.any(Boolean),
-      },
-    },
-  })
+  const { exit = 2, code, says, fix, environment = {} } = refusal
+  const message = expect.stringMatching(says)
+  const error = { code, message, fix: expect.stringMatching(fix), retryable: expect.any(Boolean) }
+  expect(await place.jsonWith(environment, 'import', ...args)).toEqual({ code: exit, result: { error } })
 }
 
-/** The same words without a process, where another refusal of the same kind is looked at as people and scripts meet it. */
+/** Refused as people see it. */
+export async function expectRefusalInWords(place: Workplace, args: string[], refusal: Refusal): Promise<void> {
+  const { exit = 2, says, fix, environment = {} } = refusal
+  const { code, stdout, stderr } = await place.runWith(environment, 'import', ...args)
+  expect({ code, stdout }).toEqual({ code: exit, stdout: '' })
+  expect(stderr).toMatch(says)
+  expect(stderr).toMatch(fix)
+  expect(stderr).not.toMatch(/^\s+at |node:internal|a bug of ours/m)
+}
+
+/** Refused by a function, without a process. */
 export function expectRefused(refuse: () => unknown, { exit = 2, code, says, fix }: Refusal): void {
   expect(refuse).toThrow(
     expect.objectContaining({ exit, code, message: expect.stringMatching(says), fix: expect.stringMatching(fix) }),

@@ -10,59 +10,37 @@ import { expectRefusal, expectRefused } from './refusal.js'
 
 const BAD = csv(line({ order: 'A-1', quantity: 0 }), line({ order: 'A-2' }))
 
-/** A shop with an order; the next import has a bad line. */
-async function openShop(place: Workplace): Promise<void> {
-  place.file('first.csv', csv(line({ order: 'FIRST' })))
-  await importJson(place, 'first.csv')
-  // Keeps -wal and -shm in place while other processes come and go.
-  place.value('select count(*) from orders')
-  place.file('orders.csv', BAD)
-}
-
-const names = (file: string) => ({ exit: 2, onlyJson: true, says: file, fix: /Name another file/ })
-
 /** Looks at the path as the command does, without a process, even with --force. */
 function expectForceRefused(place: Workplace, file: string, code: string): void {
   const database = { kind: 'sqlite', path: place.databasePath } as const
-  const input = join(place.folder, 'orders.csv')
-  expectRefused(() => refuseRejects({ input, database, wanted: join(place.folder, file), force: true }), {
-    code,
-    says: file,
-    fix: /^Name /,
-  })
+  const options = { input: join(place.folder, 'orders.csv'), database, wanted: join(place.folder, file), force: true }
+  expectRefused(() => refuseRejects(options), { code, says: file, fix: /^Name / })
 }
+
+const expectFileRefused = (place: Workplace, file: string, code: string, fix: string | RegExp, ...flags: string[]) =>
+  expectRefusal(place, ['orders.csv', '--rejects', file, ...flags], { code, says: file, fix })
 
 describe('--rejects refuses', () => {
   test('the database and the files beside it, through links and folders too, even with --force', async ({ place }) => {
-    await openShop(place)
+    expectForceRefused(place, 'orders.sqlite-wal', 'rejects_over_database')
+    place.file('first.csv', csv(line({ order: 'FIRST' })))
+    await importJson(place, 'first.csv')
+    // Keeps -wal and -shm in place while other processes come and go.
+    place.value('select count(*) from orders')
+    place.file('orders.csv', BAD)
     mkdirSync(join(place.folder, 'real'))
     symlinkSync(place.folder, join(place.folder, 'real', 'folder'))
     linkSync(place.databasePath, join(place.folder, 'hard-link.csv'))
     symlinkSync(place.databasePath, join(place.folder, 'soft-link.csv'))
     const header = readFileSync(place.databasePath).subarray(0, 16)
-    for (const file of ['orders.sqlite', 'orders.sqlite-wal']) {
-      await expectRefusal(place, ['orders.csv', '--rejects', file], { ...names(file), code: 'rejects_over_database' })
-    }
-    for (const file of [
-      'orders.sqlite',
-      'orders.sqlite-wal',
-      'orders.sqlite-shm',
-      'orders.sqlite-journal',
-      'hard-link.csv',
-      'soft-link.csv',
-      'real/folder/orders.sqlite',
-      'real/folder/orders.sqlite-journal',
-    ]) {
+    await expectFileRefused(place, 'orders.sqlite-wal', 'rejects_over_database', 'Name another file')
+    const own = ['', '-wal', '-shm', '-journal'].map((end) => `orders.sqlite${end}`)
+    for (const file of [...own, 'hard-link.csv', 'soft-link.csv', 'real/folder/orders.sqlite-journal']) {
       expectForceRefused(place, file, 'rejects_over_database')
     }
     expect(readFileSync(place.databasePath).subarray(0, 16)).toEqual(header)
     await place.expectAuditClean()
     expect(place.value('select count(*) from orders')).toBe(1)
-  })
-
-  test('a database that is not there yet', ({ place }) => {
-    place.file('orders.csv', BAD)
-    expectForceRefused(place, 'orders.sqlite-wal', 'rejects_over_database')
   })
 
   test('the file that is read, by each of its names and as standard input', async ({ place }) => {
@@ -72,33 +50,22 @@ describe('--rejects refuses', () => {
     for (const file of ['orders.csv', 'hard-link.csv', 'soft-link.csv']) {
       expectForceRefused(place, file, 'rejects_over_input')
     }
-    await expectRefusal(place, ['orders.csv', '--rejects', 'hard-link.csv'], {
-      ...names('hard-link.csv'),
-      code: 'rejects_over_input',
-    })
+    await expectFileRefused(place, 'hard-link.csv', 'rejects_over_input', 'Name another file')
     const piped = await shell(place, 'exec "$@" < orders.csv', 'import', '-', '--rejects', 'hard-link.csv').ended
-    expect(piped).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('hard-link.csv, the file that is imported'),
-    })
+    const stderr = expect.stringContaining('hard-link.csv, the file that is imported')
+    expect(piped).toMatchObject({ code: 2, stderr })
     expect(readFileSync(join(place.folder, 'orders.csv'), 'utf8')).toBe(BAD)
   })
 
   test('a file that is not a rejects file, unless --force says so', async ({ place }) => {
     place.file('orders.csv', BAD)
-    place.file('notes.csv', 'from yesterday\n')
-    for (const dryRun of [[], ['--dry-run']]) {
-      await expectRefusal(place, ['orders.csv', '--rejects', 'notes.csv', ...dryRun], {
-        ...names('notes.csv'),
-        code: 'rejects_exists',
-        fix: /--force/,
-      })
-    }
-    expect(readFileSync(join(place.folder, 'notes.csv'), 'utf8')).toBe('from yesterday\n')
-
+    const notes = place.file('notes.csv', 'from yesterday\n')
+    await expectFileRefused(place, 'notes.csv', 'rejects_exists', /--force/)
+    await expectFileRefused(place, 'notes.csv', 'rejects_exists', /--force/, '--dry-run')
+    expect(readFileSync(notes, 'utf8')).toBe('from yesterday\n')
     const forced = await importJson(place, 'orders.csv', '--rejects', 'notes.csv', '--force')
-    expect(forced).toMatchObject({ code: 3, told: { rejects_file: join(place.folder, 'notes.csv') } })
-    expect(readRejects(join(place.folder, 'notes.csv'))).toMatchObject([{ order_id: 'A-1', rejected_line: '2' }])
+    expect(forced).toMatchObject({ code: 3, told: { rejects_file: notes } })
+    expect(readRejects(notes)).toMatchObject([{ order_id: 'A-1', rejected_line: '2' }])
   })
 
   test('a symbolic link, whether its target is there or not, and a folder', async ({ place }) => {
@@ -107,14 +74,9 @@ describe('--rejects refuses', () => {
     symlinkSync(target, join(place.folder, 'link.csv'))
     symlinkSync(join(place.folder, 'nowhere.csv'), join(place.folder, 'dangling.csv'))
     mkdirSync(join(place.folder, 'folder'))
-    expectForceRefused(place, 'link.csv', 'rejects_is_link')
     expectForceRefused(place, 'dangling.csv', 'rejects_is_link')
     expectForceRefused(place, 'folder', 'rejects_not_a_file')
-    await expectRefusal(place, ['orders.csv', '--rejects', 'link.csv'], {
-      ...names('link.csv'),
-      code: 'rejects_is_link',
-      fix: /the file itself/,
-    })
+    await expectFileRefused(place, 'link.csv', 'rejects_is_link', /the file itself/)
     expect(readFileSync(target, 'utf8')).toBe('')
     expect(lstatSync(join(place.folder, 'nowhere.csv'), { throwIfNoEntry: false })).toBeUndefined()
   })

@@ -18,11 +18,18 @@ describeWithRedis('publishing figures', () => {
   })
   afterEach(() => at.close())
 
-  test('scores are absolute: a sale that is published twice is not counted twice', async () => {
+  /** Ann spends 10.00, and that is published. */
+  async function sellFirst() {
     await at.sell('1', 'ann', 1000)
     await at.figures.publish()
-    await at.sell('2', 'ann', 500, { settledAt: NOW + 10_000 })
-    await at.sell('3', 'eve', 70, { settledAt: NOW + 10_000, currency: 'EUR' })
+  }
+  /** Settled so many seconds after the first order. */
+  const later = (seconds: number) => ({ settledAt: NOW + seconds * 1000 })
+
+  test('scores are absolute: a sale that is published twice is not counted twice', async () => {
+    await sellFirst()
+    await at.sell('2', 'ann', 500, later(10))
+    await at.sell('3', 'eve', 70, { ...later(10), currency: 'EUR' })
     await at.shop.order('4', { customer: 'ann', status: 'rolled_back', settledAt: NOW + 10_000 })
     await at.figures.publish()
     await at.figures.publish()
@@ -32,8 +39,7 @@ describeWithRedis('publishing figures', () => {
   })
 
   test('publishes the days that were sold on, as JSON, for a day', async () => {
-    await at.sell('1', 'ann', 1000)
-    await at.figures.publish()
+    await sellFirst()
     await at.sell('2', 'ann', 500, { at: '2025-01-16T10:00:00', settledAt: NOW + 10_000 })
     await at.figures.publish()
     const name = 'kpis:daily:2025-01-16:UTC'
@@ -51,8 +57,7 @@ describeWithRedis('publishing figures', () => {
   })
 
   test('publishes an order that others see late, behind the last one', async () => {
-    await at.sell('1', 'ann', 1000)
-    await at.figures.publish()
+    await sellFirst()
     await at.sell('late', 'ann', 500, { settledAt: NOW - 2000 })
     await at.sell('at once', 'eve', 300, { settledAt: NOW })
     await at.figures.publish()
@@ -60,8 +65,7 @@ describeWithRedis('publishing figures', () => {
   })
 
   test('writes nothing if nothing was settled', async () => {
-    await at.sell('1', 'ann', 1000)
-    await at.figures.publish()
+    await sellFirst()
     await at.redis.zadd(at.key(`leaderboard:${SPENDING}`), 7, 'ann')
     await at.shop.order('waiting', { customer: 'ann' })
     await at.figures.publish()
@@ -69,22 +73,21 @@ describeWithRedis('publishing figures', () => {
   })
 
   test('a publication that read before another one wrote takes nothing back', async () => {
-    await at.sell('1', 'ann', 1000)
-    await at.figures.publish()
-    await at.sell('2', 'ann', 500, { settledAt: NOW + 10_000 })
+    await sellFirst()
+    await at.sell('2', 'ann', 500, later(10))
     const meanwhile = async () => {
-      await at.sell('3', 'ann', 250, { settledAt: NOW + 20_000 })
+      await at.sell('3', 'ann', 250, later(20))
       await at.figures.publish()
       expect(await at.board(SPENDING)).toEqual({ ann: 1750 })
     }
     await at.figuresOf(whenFirstRead(await at.connection(), 'order_lines', meanwhile)).publish()
     expect(await at.board(SPENDING)).toEqual({ ann: 1750 })
-    expect(await at.kpi('figures:mark')).toMatchObject({ settledAt: NOW + 20_000 })
+    expect(await at.kpi('figures:mark')).toMatchObject(later(20))
   })
 
   test('what is settled during a rebuild is published after it', async () => {
     await at.sell('1', 'ann', 1000)
-    const meanwhile = () => at.sell('2', 'ann', 500, { settledAt: NOW + 10_000 })
+    const meanwhile = () => at.sell('2', 'ann', 500, later(10))
     await at.figuresOf(whenFirstRead(await at.connection(), 'sales_by_product', meanwhile)).rebuild()
     expect(await at.board(SPENDING)).toEqual({ ann: 1500 })
   })
@@ -117,8 +120,7 @@ describeWithRedis('publishing figures', () => {
   )
 
   test.each(['yesterday', '[]', 'null', '{"databaseId":1}'])('a mark of %j counts as missing', async (text) => {
-    await at.sell('1', 'ann', 1000)
-    await at.figures.publish()
+    await sellFirst()
     await at.redis.set(at.key('figures:mark'), text)
     await at.redis.zadd(at.key(`leaderboard:${SPENDING}`), 7, 'ann')
     await at.figures.publish()
@@ -152,10 +154,9 @@ describeWithRedis('publishing figures', () => {
 
   test('a database that was restored from a backup does not keep what it no longer knows', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'orderctl-'))
-    await at.sell('1', 'ann', 1000)
-    await at.figures.publish()
+    await sellFirst()
     await sql`vacuum into ${join(folder, 'backup.sqlite')}`.execute(at.shop.db)
-    await at.sell('2', 'eve', 9000, { settledAt: NOW + 60_000 })
+    await at.sell('2', 'eve', 9000, later(60))
     await at.figures.publish()
     await at.figuresOf(await at.connection(join(folder, 'backup.sqlite'))).publish()
     expect(await at.board(SPENDING)).toEqual({ ann: 1000 })

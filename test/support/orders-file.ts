@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { parse } from 'csv-parse/sync'
 import { expect } from 'vitest'
 import type { ImportResult } from '../../src/command-line/import-view.js'
-import { line, type Outcome, type WorkFolder, type Workplace } from './workplace.js'
+import { csv, line, type Outcome, type WorkFolder, type Workplace } from './workplace.js'
 
 const BINARY = resolve(import.meta.dirname, '../../bin/run.js')
 
@@ -27,6 +27,11 @@ export async function importJson(
 ): Promise<{ code: number | null; told: ImportResult }> {
   const { code, result } = await place.json('import', ...args)
   return { code, told: result as ImportResult }
+}
+
+/** Imports a file of these lines. */
+export function importLines(place: Workplace, ...lines: string[]) {
+  return importJson(place, place.file('orders.csv', csv(...lines)))
 }
 
 /** The counts alone: what a dry run must tell just as well. */

@@ -62,50 +62,41 @@ function minorUnit(currencies: readonly Currency[]) {
   return sql`case orders.currency ${sql.join(each, sql` `)} end`
 }
 
-/** A sold order's total is captured once; where it is zero it may be. An order at the gateway has an open intent. */
+/** A sold order's total is captured once, or never if it is zero. An order at the gateway has an open intent. */
 function payments(db: Database) {
   const charges = db
     .selectFrom('orders')
     .leftJoin('payments', 'payments.order_id', 'orders.id')
     .groupBy('orders.id')
-    .select((eb) => {
+    .select(({ eb, fn, ref }) => {
       const captured = eb('payments.status', '=', 'captured')
-      const ofThisTotal = eb.and([
-        eb('payments.amount', '=', eb.ref('orders.total')),
-        eb('payments.currency', '=', eb.ref('orders.currency')),
-      ])
-      const open = eb.and([
-        eb('payments.status', 'in', ['pending', 'unknown']),
-        eb('payments.attempt', '=', eb.ref('orders.attempt')),
-      ])
+      const ofThisTotal = eb('payments.amount', '=', ref('orders.total'))
+        .and('payments.currency', '=', ref('orders.currency'))
+        .and(captured)
+      const open = eb('payments.status', 'in', ['pending', 'unknown']).and(
+        'payments.attempt',
+        '=',
+        ref('orders.attempt'),
+      )
       return [
         'orders.id',
         'orders.status',
         'orders.total',
-        eb.fn.sum<number>(oneIf(captured)).as('captured'),
-        eb.fn.sum<number>(oneIf(eb.and([captured, ofThisTotal]))).as('correct'),
-        eb.fn.sum<number>(oneIf(open)).as('open'),
+        fn.sum<number>(oneIf(captured)).as('captured'),
+        fn.sum<number>(oneIf(ofThisTotal)).as('correct'),
+        fn.sum<number>(oneIf(open)).as('open'),
       ]
     })
-  const expected = db.selectFrom(charges.as('charge')).select((eb) => {
-    const sold = eb('status', '=', 'completed')
-    const toCharge = eb.or([eb('total', '>', 0), eb('captured', '>', 0)])
-    return ['id', 'status', 'captured', 'correct', 'open', oneIf(eb.and([sold, toCharge])).as('expected')]
-  })
   return db
-    .selectFrom(expected.as('charge'))
-    .select((eb) => [
-      'id',
-      'expected',
-      'captured as actual',
-      differsUnless(
-        eb.and([
-          eb('captured', '=', eb.ref('expected')),
-          eb('correct', '=', eb.ref('captured')),
-          eb.or([eb('status', '<>', 'payment_processing'), eb('open', '=', 1)]),
-        ]),
-      ),
-    ])
+    .selectFrom(charges.as('charge'))
+    .select(({ eb, ref }) => {
+      const toCharge = eb('total', '>', 0).or('captured', '>', 0)
+      const expected = oneIf(eb('status', '=', 'completed').and(toCharge))
+      const right = eb('captured', '=', expected)
+        .and('correct', '=', ref('captured'))
+        .and(eb('status', '<>', 'payment_processing').or('open', '=', 1))
+      return ['id', expected.as('expected'), 'captured as actual', differsUnless(right)]
+    })
     .as('compared')
 }
 

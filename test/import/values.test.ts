@@ -1,0 +1,94 @@
+// Each value is read exactly, or named with its column and the reason; a bad one costs its order alone.
+import { describe, expect } from 'vitest'
+import { fates, importJson } from '../support/orders-file.js'
+import { csv, type LineDraft, line, test } from '../support/workplace.js'
+
+const IMPORTED: readonly LineDraft[] = [
+  { name: '' },
+  { name: 'Ann\tSmith' },
+  { product: '' },
+  { quantity: '1000000' },
+  { quantity: '007' },
+  { price: '1.0001' },
+  { price: '0' },
+  { date: '2024-02-29' },
+  { customer: 'i'.repeat(100) },
+]
+
+const NO_PRICE = 'not a decimal number such as 12.50'
+const POINT = 'write it with a point and without thousands separators, like 1299.99'
+const NO_DATE = 'write it as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS'
+
+const REJECTED: readonly (readonly [draft: LineDraft, reason: string])[] = [
+  [{ order: '' }, 'order_id is empty'],
+  [{ customer: ' ' }, 'customer_id is empty'],
+  [{ sku: '' }, 'product_sku is empty'],
+  [{ quantity: '' }, 'quantity is "", not a whole number'],
+  [{ quantity: 0 }, 'quantity is 0: it must be 1 or more'],
+  [{ quantity: -1 }, 'quantity is -1: returns are not imported, it must be 1 or more'],
+  [{ quantity: '1e3' }, 'quantity is "1e3", not a whole number'],
+  [{ quantity: '1000001' }, 'quantity is 1000001: more than 1000000'],
+  [{ price: '' }, `unit_price is "", ${NO_PRICE}`],
+  [{ price: '"1,299.99"' }, `unit_price is "1,299.99": ${POINT}`],
+  [{ price: '"12,50"' }, `unit_price is "12,50": ${POINT}`],
+  [{ price: '-1' }, 'unit_price is -1: it must not be negative'],
+  [{ price: 'NaN' }, `unit_price is "NaN", ${NO_PRICE}`],
+  [{ price: '1.00001' }, 'unit_price is 1.00001: it has more than 4 decimals'],
+  [{ price: '1000000001' }, 'unit_price is 1000000001: more than 1000000000'],
+  [{ price: '1000000000', quantity: 1000000 }, 'unit_price times quantity is more than an order line may cost'],
+  [{ currency: '' }, 'currency is "", not a currency of ISO 4217 such as USD'],
+  [{ currency: 'XYZ' }, 'currency is "XYZ", not a currency of ISO 4217 such as USD'],
+  [{ date: '' }, `order_date is "": ${NO_DATE}`],
+  [{ date: '15/01/2025' }, `order_date is "15/01/2025": ${NO_DATE}`],
+  [{ date: '2025-02-29' }, 'order_date is "2025-02-29": there is no such day'],
+  [{ date: '2025-01-15 25:00:00' }, 'order_date is "2025-01-15 25:00:00": there is no such time'],
+  [
+    { date: '2025-01-15 10:00:00 +15:00' },
+    'order_date is "2025-01-15 10:00:00 +15:00": there is no such offset from UTC',
+  ],
+  [{ date: '9999-12-31T23:00:00-05:00' }, 'order_date is "9999-12-31T23:00:00-05:00": there is no such day'],
+  [{ customer: 'i'.repeat(101) }, 'customer_id has 101 characters: 100 is the most'],
+  [{ sku: 'i'.repeat(101) }, 'product_sku has 101 characters: 100 is the most'],
+  [{ name: 'n'.repeat(256) }, 'customer_name has 256 characters: 255 is the most'],
+  [{ order: 'A-1\x07' }, 'order_id holds a control character (U+0007)'],
+  [{ customer: 'C\x1b[31m' }, 'customer_id holds a control character (U+001B)'],
+  [{ customer: '"C\n1"' }, 'customer_id holds a control character (U+000A)'],
+  [{ sku: 'S\x7f1' }, 'product_sku holds a control character (U+007F)'],
+  [{ name: 'Ann\x08' }, 'customer_name holds a control character (U+0008)'],
+  [{ product: 'Wid\u0085get' }, 'product_name holds a control character (U+0085)'],
+]
+
+describe.concurrent('values', () => {
+  test('that cannot be used are named with column and reason, and the others imported', async ({ place }) => {
+    const expected: Record<string, string> = {}
+    const lines = [...IMPORTED.map((draft) => [draft, ''] as const), ...REJECTED].map(([draft, reason], index) => {
+      const order = draft.order ?? `A-${index}`
+      expected[order] = reason === '' ? 'imported' : `${reason.split(' ')[0]}: ${reason}`
+      return line({ order, customer: `C-${index}`, ...draft })
+    })
+    expect(await fates(place, csv(...lines))).toEqual(expected)
+    expect(place.rows("select name from customers where customer_id = 'C-0'")).toEqual([{ name: 'C-0' }])
+    expect(place.value("select quantity from order_lines join orders on id = order_id where reference = 'A-4'")).toBe(7)
+  })
+
+  test.for(['A\x7f', 'A\u0085', 'A\r1'])(
+    'with the only control character in their file are found: %j',
+    async (id, { place }) => {
+      place.file('one.csv', csv(line({ order: 'A-0' }), line({ order: id })))
+      expect((await importJson(place, 'one.csv')).told).toMatchObject({ imported: 1, rejected: 1 })
+    },
+  )
+
+  test('of time are read with their offset from UTC, and fall on the day of the business', async ({ place }) => {
+    const dates = [
+      ['2025-01-15T00:30:00+02:00', '2025-01-14T22:30:00Z', '2025-01-14'],
+      ['2025-01-15 23:30:00-0500', '2025-01-16T04:30:00Z', '2025-01-16'],
+      ['2025-01-15T23:30Z', '2025-01-15T23:30:00Z', '2025-01-16'],
+      ['2025-01-15T23:30:00.250', '2025-01-15T23:30:00', '2025-01-15'],
+    ] as const
+    place.file('orders.csv', csv(...dates.map(([date], index) => line({ order: `A-${index}`, date }))))
+    await place.runWith({ ORDERCTL_TIME_ZONE: 'Europe/Berlin' }, 'import', 'orders.csv')
+    const read = place.db.prepare('select ordered_at, business_day from orders order by id').raw().all()
+    expect(read).toEqual(dates.map(([, ordered_at, business_day]) => [ordered_at, business_day]))
+  })
+})
