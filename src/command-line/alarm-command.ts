@@ -65,13 +65,7 @@ function killGroup({ pid }: ChildProcess): void {
 }
 
 function environmentOf({ name, state, message, fix, value, threshold, since }: Telling): Record<string, string> {
-  return {
-    ORDERCTL_ALARM_NAME: name,
-    ORDERCTL_ALARM_STATE: state,
-    ORDERCTL_ALARM_MESSAGE: cleanText(message),
-    ORDERCTL_ALARM_FIX: fix,
-    ORDERCTL_ALARM_VALUE: value === null ? '' : String(value),
-    ORDERCTL_ALARM_THRESHOLD: String(threshold),
-    ORDERCTL_ALARM_SINCE: new Date(since).toISOString(),
-  }
+  const told = { name, state, message: cleanText(message), fix, value: value ?? '', threshold }
+  const entries = Object.entries({ ...told, since: new Date(since).toISOString() })
+  return Object.fromEntries(entries.map(([key, text]) => [`ORDERCTL_ALARM_${key.toUpperCase()}`, String(text)]))
 }

@@ -16,7 +16,7 @@ export async function refusePartOfCopy(db: Kysely<Schema>): Promise<void> {
   throw new UserError({
     code: 'copy_unfinished',
     message: `This database is an unfinished copy of ${from}.`,
-    fix: `Finish it: orderctl migrate --from sqlite:${from}`,
+    fix: `Go on with it: orderctl migrate --from sqlite:${from}`,
   })
 }
 

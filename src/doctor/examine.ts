@@ -37,48 +37,42 @@ export async function examine(loadConfig: () => LoadedConfig, environment: NodeJ
     await examineOne({ name: 'sqlite', look: checkSqlite }),
     await examineOne({ name: 'configuration', look: readConfiguration }),
   ]
-  if (!loaded) return skipRest('configuration', setup, [{ name: 'database' }, ...DATABASE_CHECKS])
+  if (!loaded) {
+    const rest = ['servers', 'database', 'work'].map((name) => skip(name, 'configuration'))
+    return { setup: [...setup, ...rest], work: [] }
+  }
   const { config } = loaded
   const address = config.database
   setup.push(...(await Promise.all(serverChecks(config).map((check) => examineOne(check)))))
+  const queueIsAway = setup.some(({ name, state }) => name === QUEUE_SERVER && state === 'failed')
   const database = await examineOne({ name: 'database', look: () => checkDatabase(address) }, address)
   setup.push(database)
-  const checks = [...(address.kind === 'sqlite' ? fileChecks(address) : DATABASE_SERVER_CHECKS), ...DATABASE_CHECKS]
-  if (database.state === 'failed') return skipRest('database', setup, checks)
-  const db = await connect(address)
+  const db = database.state === 'ok' ? await connect(address) : undefined
+  const examineIn = async ({ name, look }: DatabaseCheck) =>
+    db ? examineOne({ name, look: () => look(db, config) }, address) : skip(name, 'database')
   try {
-    for (const check of checks) setup.push(await examineIn(db, check, config))
-    return { setup, work: await examineWork(db, config, setup) }
+    for (const check of address.kind === 'sqlite' ? fileChecks(address) : DATABASE_SERVER_CHECKS)
+      setup.push(await examineIn(check))
+    for (const check of DATABASE_CHECKS) setup.push(await examineIn(check))
+    const queue = queueIsAway ? skip(QUEUE_CHECK.name, QUEUE_SERVER) : await examineIn(QUEUE_CHECK)
+    const alarms = db ? await examineAlarms(db, config) : [skip('alarms', 'database')]
+    return { setup, work: [queue, await examineIn(IMPORTS_CHECK), ...alarms] }
   } finally {
-    await db.destroy()
+    await db?.destroy()
   }
 }
 
-function skipRest(cause: string, setup: readonly Finding[], checks: readonly Pick<Check, 'name'>[]): Examination {
-  const work = [QUEUE_CHECK, IMPORTS_CHECK, { name: 'alarms' }]
-  return {
-    setup: [...setup, ...checks.map((check) => skip(check, cause))],
-    work: work.map((check) => skip(check, cause)),
-  }
-}
-
-function skip({ name }: Pick<Check, 'name'>, cause: string): Finding {
+function skip(name: string, cause: string): Finding {
   return { name, state: 'skipped', message: `could not be checked because "${cause}" failed`, fix: null }
 }
 
-async function examineWork(db: Database, config: Config, setup: readonly Finding[]): Promise<Finding[]> {
-  const queueIsAway = setup.some(({ name, state }) => name === QUEUE_SERVER && state === 'failed')
-  const queue = queueIsAway ? skip(QUEUE_CHECK, QUEUE_SERVER) : await examineIn(db, QUEUE_CHECK, config)
-  const imports = await examineIn(db, IMPORTS_CHECK, config)
+async function examineAlarms(db: Database, config: Config): Promise<readonly Finding[]> {
   try {
-    return [queue, imports, ...(await readAllAlarms(db, config, await databaseTime(db)))]
+    const alarms = await readAllAlarms(db, config, await databaseTime(db))
+    return alarms.map((alarm) => ({ ...alarm, message: maskPassword(alarm.message) }))
   } catch (error) {
-    return [queue, imports, failure('alarms', explain(error, config.database))]
+    return [failure('alarms', explain(error, config.database))]
   }
-}
-
-function examineIn(db: Database, { name, look }: DatabaseCheck, config: Config): Promise<Finding> {
-  return examineOne({ name, look: () => look(db, config) }, config.database)
 }
 
 /** @param database whose errors are explained */

@@ -84,6 +84,8 @@ describe.concurrent('doctor', () => {
     const broken = await examine(shop, { ORDERCTL_BATCH_SIZE: 'many' })
     expect(broken.code).toBe(1)
     expect(broken.checks.find((check) => check.name === 'configuration')?.detail).toContain('ORDERCTL_BATCH_SIZE')
+    const skipped = broken.checks.filter((check) => check.skipped)
+    expect(skipped.map(({ name }) => name)).toEqual(['servers', 'database', 'work'])
 
     writeFileSync(shop.databasePath, 'this is no database, but it is longer than a header of SQLite '.repeat(100))
     const noDatabase = await examine(shop)

@@ -7,7 +7,7 @@ import { describe, expect } from 'vitest'
 import { alarmCommandOf } from '../../src/command-line/alarm-command.js'
 import { openDatabase } from '../../src/database/connection.js'
 import { checkAlarms, TellingHangs } from '../../src/schedule/alarm-state.js'
-import { type Shop, test } from '../support/commands-shop.js'
+import { test as plainTest, type Shop } from '../support/commands-shop.js'
 import { until } from '../support/until.js'
 import type { Running } from '../support/workplace.js'
 
@@ -24,6 +24,14 @@ const OFTEN = {
 }
 /** Looks once when it starts, and then every minute. */
 const ONCE = { ...OFTEN, ORDERCTL_SCHEDULE_ALARMS: '* * * * *' }
+
+/** With a product of which too little is left. */
+const test = plainTest.extend<{ low: Shop }>({
+  low: async ({ shop }, use) => {
+    shop.product('S-1', { onHand: 5 })
+    await use(shop)
+  },
+})
 
 const RAISED = 'low_stock raised'
 const CLEARED = 'low_stock cleared'
@@ -52,6 +60,16 @@ async function look(shop: Shop, exec?: string): Promise<string> {
   return checkAlarms(db, config, commandOf(shop, exec)).finally(() => db.destroy())
 }
 
+/** Looks once with each of these in stock. Returns what was found, without its figures. */
+async function looks(shop: Shop, onHands: readonly number[], exec?: string): Promise<(string | undefined)[]> {
+  const found: (string | undefined)[] = []
+  for (const onHand of onHands) {
+    stock(shop, onHand)
+    found.push((await look(shop, exec)).split(':')[0])
+  }
+  return found
+}
+
 /** Looks once, as cron would have it. */
 function runOnce(shop: Shop, exec: string) {
   return shop.jsonWith(WATCHED, 'schedule', 'run', 'alarms', '--exec', exec)
@@ -69,8 +87,7 @@ async function stop(...running: readonly Running[]) {
 }
 
 describe.concurrent('schedule --exec', () => {
-  test('tells once of the raise and once of the end, two schedules at once', async ({ shop }) => {
-    shop.product('S-1', { onHand: 5 })
+  test('tells once of the raise and once of the end, two schedules at once', async ({ low: shop }) => {
     const both = [1, 2].map(() => shop.start(OFTEN, 'schedule', '--exec', writeDown(shop)))
     await Promise.all(both.map((one) => one.saw('next alarms at')))
     await until(() => told(shop).length > 0)
@@ -88,8 +105,7 @@ describe.concurrent('schedule --exec', () => {
     expect(said.match(/low_stock cleared/g)).toHaveLength(1)
   })
 
-  test('tells also where schedules without a command take their slots', async ({ shop }) => {
-    shop.product('S-1', { onHand: 5 })
+  test('tells also where schedules without a command take their slots', async ({ low: shop }) => {
     const silent = shop.start(ONCE, 'schedule')
     await silent.saw('low_stock raised')
     expect(shop.rows('select told from alarms')).toEqual([{ told: null }])
@@ -117,30 +133,20 @@ describe.concurrent('schedule --exec', () => {
 })
 
 describe.concurrent('schedule run alarms', () => {
-  test('raises at once, and clears at the second quiet look in a row', async ({ shop }) => {
-    shop.product('S-1', { onHand: 5 })
+  test('raises at once, and clears at the second quiet look in a row', async ({ low: shop }) => {
     const still = 'low_stock still raised'
     const expected = [RAISED, still, still, still, still, CLEARED, 'none raised', RAISED]
-    for (const [index, onHand] of [5, 5, 6, 5, 6, 6, 6, 5].entries()) {
-      stock(shop, onHand)
-      expect((await look(shop)).split(':')[0], `look ${index}`).toBe(expected[index])
-    }
+    expect(await looks(shop, [5, 5, 6, 5, 6, 6, 6, 5])).toEqual(expected)
   })
 
-  test('without a command leaves it to one with a command to tell, the end after the raise', async ({ shop }) => {
-    shop.product('S-1', { onHand: 5 })
-    await look(shop)
-    stock(shop, 6)
-    await look(shop)
-    await look(shop)
+  test('without a command leaves it to one with a command to tell, the end after the raise', async ({ low: shop }) => {
+    await looks(shop, [5, 6, 6])
     expect(shop.rows('select told, cleared_at > 0 as cleared from alarms')).toEqual([{ told: null, cleared: 1 }])
-    await look(shop, writeDown(shop))
-    await look(shop, writeDown(shop))
+    await looks(shop, [6, 6], writeDown(shop))
     expect(told(shop)).toEqual([RAISED, CLEARED])
   })
 
-  test('tells again after it was killed before it knew that the command had succeeded', async ({ shop }) => {
-    shop.product('S-1', { onHand: 5 })
+  test('tells again after it was killed before it knew that the command had succeeded', async ({ low: shop }) => {
     const killing = `${writeDown(shop)}; kill -9 $PPID`
     const killed = shop.start(WATCHED, 'schedule', 'run', 'alarms', '--exec', killing)
     expect(await killed.ended).toMatchObject({ code: null })
@@ -150,21 +156,16 @@ describe.concurrent('schedule run alarms', () => {
     expect(told(shop)).toEqual([RAISED, RAISED])
   })
 
-  test('does not tell of what came and went more than an hour ago', async ({ shop }) => {
-    shop.product('S-1', { onHand: 6 })
-    await look(shop)
-    shop.db
-      .prepare("insert into alarms values ('low_stock', 1000, ?, 2, null, 'low', 5, 5)")
-      .run(Date.now() - 3_600_000)
-    await look(shop, writeDown(shop))
+  test('does not tell of what came and went more than an hour ago', async ({ low: shop }) => {
+    const came = shop.db.prepare("insert into alarms values ('low_stock', 1000, ?, 2, null, 'low', 5, 5)")
+    came.run(Date.now() - 3_600_000)
+    await looks(shop, [6], writeDown(shop))
     expect(told(shop)).toEqual([])
-    stock(shop, 5)
-    await look(shop, writeDown(shop))
+    await looks(shop, [5], writeDown(shop))
     expect(told(shop)).toEqual([RAISED])
   })
 
-  test('runs a command that fails again, and says so, until it succeeds', async ({ shop }) => {
-    shop.product('S-1', { onHand: 5 })
+  test('runs a command that fails again, and says so, until it succeeds', async ({ low: shop }) => {
     const failing = `${writeDown(shop)}; test -e well || exit 7`
     for (const _ of [1, 2]) {
       const message = 'low_stock: the command of --exec ended with exit code 7; told again at the next check'
@@ -177,20 +178,15 @@ describe.concurrent('schedule run alarms', () => {
     expect(told(shop)).toEqual([RAISED, RAISED, RAISED])
   })
 
-  test('says nothing of an end that was none by the time it could be told', async ({ shop }) => {
-    shop.product('S-1', { onHand: 5 })
+  test('says nothing of an end that was none by the time it could be told', async ({ low: shop }) => {
     const deaf = `test "$ORDERCTL_ALARM_STATE" = raised && ${writeDown(shop)}`
-    await look(shop, deaf)
-    stock(shop, 6)
-    await look(shop, deaf)
+    await looks(shop, [5, 6], deaf)
     await expect(look(shop, deaf)).rejects.toThrow('told again at the next check')
-    stock(shop, 5)
-    await look(shop, writeDown(shop))
+    await looks(shop, [5], writeDown(shop))
     expect(told(shop)).toEqual([RAISED])
   })
 
-  test('one alarm that cannot be told does not keep the others from being told', async ({ shop }) => {
-    shop.product('S-1', { onHand: 5 })
+  test('one alarm that cannot be told does not keep the others from being told', async ({ low: shop }) => {
     shop.waitingOrder('1001')
     const deaf = `test "$ORDERCTL_ALARM_NAME" = low_stock && ${writeDown(shop)}`
     await expect(look(shop, deaf)).rejects.toThrow(/^unresolved: .*told again at the next check$/)
@@ -199,8 +195,7 @@ describe.concurrent('schedule run alarms', () => {
     expect(told(shop)).toEqual([RAISED, 'unresolved raised'])
   })
 
-  test('clears an alarm that was turned off', async ({ shop }) => {
-    shop.product('S-1', { onHand: 5 })
+  test('clears an alarm that was turned off', async ({ low: shop }) => {
     await look(shop, writeDown(shop))
     await shop.run('schedule', 'run', 'alarms', '--exec', writeDown(shop))
     expect(told(shop)).toEqual([RAISED, CLEARED])
