@@ -1,7 +1,8 @@
 // The first transaction of a batch: claims orders, reserves their stock, and stores what will be charged before the gateway
 // is asked.
+
+import { type Kysely, sql } from 'kysely'
 import { databaseTime } from '../database/engine.js'
-import { type Kysely, sql } from '../database/kysely.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
