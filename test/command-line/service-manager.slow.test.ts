@@ -19,6 +19,8 @@ while True:
     print(json.dumps(inbox.recv(65536).decode()), flush=True)
 `
 
+const addOrder = (shop: Shop) => shop.order('A-1', { dueAt: Date.now() })
+
 const missing = ['systemd-notify', 'python3'].filter((program) => spawnSync(program, ['--version']).status !== 0)
 
 interface Ear {
@@ -44,8 +46,6 @@ async function listen(place: Workplace, name: string, finished: (end: () => void
   const count = (variable: string) => heard.filter((one) => one === variable).length
   return { environment: { NOTIFY_SOCKET: path, WATCHDOG_USEC: '1000000' }, heard, count }
 }
-
-const addOrder = (shop: Shop) => shop.order('A-1', { dueAt: Date.now() })
 
 async function stop({ child, ended }: Running): Promise<number | null> {
   child.kill('SIGTERM')

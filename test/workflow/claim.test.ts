@@ -68,20 +68,18 @@ test('a claim passes over an order that was settled and retried by hand since it
 test('a batch settles only what its lease is still on', async () => {
   const first = await claim(shop.db, ids, OPTIONS)
   // The lease of one of them has run out, and another worker has it.
-  await shop.db
-    .updateTable('due_orders')
-    .set({ due_at: 1 })
-    .where('order_id', '=', ids[1] as OrderId)
-    .execute()
+  await shop.db.updateTable('due_orders').set({ due_at: 1 }).where('order_id', 'in', ids.slice(1, 2)).execute()
   const second = await claim(shop.db, ids, OPTIONS)
   expect(second.orders.map((order) => order.id)).toEqual([ids[1]])
 
-  const captured = (order: (typeof first.orders)[number]) => ({
-    order,
-    outcome: { status: 'captured' as const, reference: 'paid' },
-  })
-  expect(await settle(shop.db, first, first.orders.map(captured), { attempts: 3 })).toMatchObject({ completed: 2 })
-  expect(await settle(shop.db, second, second.orders.map(captured), { attempts: 3 })).toMatchObject({ completed: 1 })
+  for (const [batch, completed] of [
+    [first, 2],
+    [second, 1],
+  ] as const) {
+    const outcome = { status: 'captured' as const, reference: 'paid' }
+    const answers = batch.orders.map((order) => ({ order, outcome }))
+    expect(await settle(shop.db, batch, answers, { attempts: 3 })).toMatchObject({ completed })
+  }
   const products = await shop.db.selectFrom('products').select(['on_hand', 'reserved']).execute()
   expect(products).toEqual([{ on_hand: 988, reserved: 0 }])
 })
