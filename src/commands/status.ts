@@ -18,8 +18,7 @@ import { databaseTime } from '../database/engine.js'
 import { ORDER_STATUSES } from '../domain/order.js'
 import { EXIT, type UserError, usageError } from '../errors.js'
 import type { Alarm } from '../reports/alarms.js'
-import { readHistory } from '../reports/history.js'
-import type { HistoryPeriod } from '../reports/history-periods.js'
+import { readHistory, type Snapshot } from '../reports/history.js'
 import { type QueueState, readStatus, type Status } from '../reports/status.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
 import { renderMetrics } from '../terminal/prometheus.js'
@@ -34,7 +33,7 @@ const MOST_COLUMNS = 100
 export default class StatusCommand extends BaseCommand {
   static override summary = 'Show the queue, the orders, the workers and what needs attention'
   static override description =
-    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only. Alarms are thresholds of the settings alarms.*; those that are crossed are shown. --history has a row for each minute of the last seven days, and for each hour of a year, under --json and --csv; on a screen they are merged to fit. A runtime is that of a batch of orders, from taken in hand to settled. --watch shows all of it on one screen until q or Ctrl-C is pressed; it only reads, and counts a large database more seldom. Where there is no terminal, and under NO_COLOR or CI, it prints a line at each refresh.'
+    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only. Alarms are thresholds of the settings alarms.*; those that are crossed are shown. --history has a row for each snapshot of the last 90 days and one for the time since, under --json and --csv; on a screen they are merged to fit: counts add up, of runtimes and waits the highest is shown. A runtime is that of a batch of orders, from claimed to settled; of several worker processes, the highest percentile is shown. --watch shows all of it on one screen until q or Ctrl-C is pressed; it only reads, and counts a large database more seldom. Where there is no terminal, and under NO_COLOR or CI, it prints a line at each refresh.'
 
   static override examples = [
     '<%= config.bin %> status',
@@ -106,39 +105,41 @@ export default class StatusCommand extends BaseCommand {
     for (const { name, fix } of crossed) this.note(`Alarm ${name}: ${fix}`)
   }
 
-  async #showHistory({ since = SINCE, csv }: { since: string | undefined; csv: boolean }): Promise<HistoryResult> {
-    const { driver, periods } = await this.withApp(async ({ db, queue }) => {
+  async #showHistory({
+    since: asked = SINCE,
+    csv,
+  }: {
+    since: string | undefined
+    csv: boolean
+  }): Promise<HistoryResult> {
+    const { driver, since, snapshots } = await this.withApp(async ({ db, queue }) => {
       const now = await databaseTime(db)
-      const periods = await readHistory(db, readSince(since, this.settings.timeZone, now), now)
-      return { driver: queue.driver, periods }
+      const since = readSince(asked, this.settings.timeZone, now)
+      return { driver: queue.driver, since, snapshots: await readHistory(db, since, now) }
     })
-    if (csv) this.showTable(historyCsv(driver, periods), { csv })
-    else if (periods.length > 0) this.#drawHistory(driver, periods)
-    if (!csv || periods.length === 0) this.#noteHistory(since, periods)
-    return historyResult(driver, periods)
+    if (csv) this.showTable(historyCsv(driver, snapshots), { csv })
+    else if (snapshots.length > 0) this.#drawHistory(driver, snapshots, since)
+    if (!csv || snapshots.length === 0) this.#noteHistory(asked, snapshots)
+    return historyResult(driver, snapshots)
   }
 
-  #drawHistory(driver: string, periods: readonly HistoryPeriod[]): void {
+  #drawHistory(driver: string, snapshots: readonly Snapshot[], since: number): void {
     const { timeZone } = this.settings
     const { width = MOST_COLUMNS } = this.stdoutScreen
     this.print(`Queue: ${driver}. Times: ${timeZone}.`)
-    this.print(historyChart(periods, Math.min(width, MOST_COLUMNS)))
-    this.showTable(historyTable(periods, Math.max(5, (screenful(this.host.stdout) ?? 24) - 4), timeZone))
+    this.print(historyChart(snapshots, since, Math.min(width, MOST_COLUMNS)))
+    this.showTable(historyTable(snapshots, Math.max(5, (screenful(this.host.stdout) ?? 24) - 4), timeZone))
   }
 
-  #noteHistory(since: string, periods: readonly HistoryPeriod[]): void {
-    if (periods.length === 0) {
-      this.note(`Nothing was settled or written down in this time (--since ${since}). Look further back: --since 30d`)
-    } else {
-      this.note('p50/p95/p99: how long batches of orders took from taken in hand to settled, to 5 %.')
-    }
-    if (periods.some((period) => period.waiting !== null)) {
+  #noteHistory(since: string, snapshots: readonly Snapshot[]): void {
+    this.note(
+      snapshots.length === 0
+        ? `Nothing was settled or written down in this time (--since ${since}). Look further back: --since 30d`
+        : 'p50/p95/p99: batch runtimes, from claimed to settled. oldest/estimate: age of the oldest waiting order, and how long the live workers would take for all.',
+    )
+    if (snapshots.length < 2) {
       this.note(
-        'waiting, oldest/estimate: the highest that a snapshot saw; how long the oldest had waited, and all would yet.',
-      )
-    } else {
-      this.note(
-        'How much waits is written down every five minutes by: orderctl schedule. Now, by: orderctl schedule run snapshots',
+        '`orderctl schedule` takes a snapshot every five minutes. Take one now: orderctl schedule run snapshots',
       )
     }
   }

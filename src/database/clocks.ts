@@ -112,7 +112,7 @@ export async function newestEntry(db: Kysely<Schema>): Promise<number> {
       .executeTakeFirst(),
     db
       .selectFrom('queue_snapshots')
-      .select((eb) => eb.fn.max<number | null>('taken_at').as('at'))
+      .select((eb) => eb.fn.max<number | null>('period_end').as('at'))
       .executeTakeFirst(),
   ])
   return Math.max(...entries.map((entry) => entry?.at ?? 0))

@@ -7,7 +7,7 @@ import { type Kysely, sql } from './kysely.js'
 import { firstRelease } from './migrations/001-first-release.js'
 import type { Schema } from './schema.js'
 
-export interface Migration {
+interface Migration {
   readonly name: string
   up(db: Kysely<unknown>): Promise<void>
 }

@@ -20,9 +20,7 @@ const KEYS: Readonly<Record<Exclude<keyof Schema, 'workers' | 'settings'>, reado
   sales_by_customer: ['day', 'currency', 'customer_id'],
   sales_by_product: ['day', 'currency', 'product_id'],
   schedule_runs: ['task', 'slot'],
-  queue_snapshots: ['taken_at'],
-  settled_minutes: ['minute'],
-  batch_runtimes: ['minute', 'worker_id', 'bucket'],
+  queue_snapshots: ['period_start'],
   alarms: ['name'],
 }
 

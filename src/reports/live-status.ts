@@ -6,6 +6,7 @@ import { databaseTime } from '../database/engine.js'
 import { settledWithin } from '../domain/patience.js'
 import { countDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
+import { estimateWait, readPace } from './pace.js'
 import { SettledStepReader, type SettledSteps } from './settled-steps.js'
 import {
   countOrders,
@@ -18,7 +19,6 @@ import {
   type Status,
 } from './status.js'
 import { Paced } from './throttle.js'
-import { estimateWait, readPace } from './waiting-time.js'
 
 /** For the queue's server to answer. One that takes longer, or is away, does not hold up the rest. */
 const SERVER_PATIENCE_MS = 300

@@ -10,7 +10,7 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
 import { countDue } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
-import { estimateWait, type Pace, readPace } from './waiting-time.js'
+import { estimateWait, type Pace, readPace } from './pace.js'
 
 /** A worker that was not seen for so long went without saying so. */
 const WORKER_GONE_MS = 10 * MINUTE_MS

@@ -1,4 +1,4 @@
-// A worker's row, which shows that it is alive, and what it writes beside it every two seconds.
+// A worker's row, which shows that it is alive and how fast it works.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { startBackground, type Troubles } from '../background.js'
@@ -7,9 +7,8 @@ import { databaseTime } from '../database/engine.js'
 import type { Kysely } from '../database/kysely.js'
 import { isReplaced } from '../database/opened-file.js'
 import type { Schema } from '../database/schema.js'
-import { inTransaction } from '../database/transaction.js'
 import type { WorkerId } from '../domain/ids.js'
-import { BatchRuntimes, writeRuntimes } from './batch-runtimes.js'
+import { RecentBatches } from './recent-batches.js'
 
 const HEARTBEAT_MS = 2000
 
@@ -26,9 +25,9 @@ export interface Heartbeat {
   /** Aborted, with the error, once the worker must not go on. */
   readonly fatal: AbortSignal
   resize(concurrency: number): void
-  /** Remembers how long a batch took, for the next beat to write. */
-  countBatch(ms: number): void
-  /** Writes what is not written yet, and that the worker stopped. Where the database is away, the row's age tells so. */
+  /** Remembers how long a batch took and how many orders it settled, for the next beat. */
+  countBatch(ms: number, orders: number): void
+  /** Writes the last figures, and that the worker stopped. Where the database is away, the row's age tells so. */
   end(): Promise<void>
 }
 
@@ -48,11 +47,8 @@ export async function startHeartbeat(
 ): Promise<Heartbeat> {
   let concurrency = atFirst
   let ordersPerSecond = 0
-  /** By how much the database's clock is ahead of ours. */
-  let ahead = 0
   const id = randomUUID() as string as WorkerId
   const startedAt = await databaseTime(db)
-  ahead = startedAt - Date.now()
   await db
     .insertInto('workers')
     .values({
@@ -68,31 +64,26 @@ export async function startHeartbeat(
       uptime_ms: uptimeFor(db),
     })
     .execute()
-  const runtimes = new BatchRuntimes()
+  const batches = new RecentBatches()
   let before = { at: startedAt, processed: 0 }
   const beat = async (ended: boolean) => {
     const now = { at: await databaseTime(db), uptime: uptimeFor(db), processed: processed() }
-    ahead = now.at - Date.now()
     const rate = ((now.processed - before.processed) * 1000) / Math.max(1, now.at - before.at)
     ordersPerSecond = Math.round(rate * 10) / 10
     before = now
-    const unwritten = runtimes.unwritten()
-    await inTransaction(db, async (trx) => {
-      await trx
-        .updateTable('workers')
-        .set({
-          last_seen: now.at,
-          uptime_ms: now.uptime,
-          concurrency,
-          processed: now.processed,
-          orders_per_second: ordersPerSecond,
-          stopped_at: ended ? now.at : null,
-        })
-        .where('id', '=', id)
-        .execute()
-      await writeRuntimes(trx, id, unwritten.rows)
-    })
-    runtimes.forget(unwritten)
+    await db
+      .updateTable('workers')
+      .set({
+        last_seen: now.at,
+        uptime_ms: now.uptime,
+        concurrency,
+        processed: now.processed,
+        orders_per_second: ordersPerSecond,
+        stopped_at: ended ? now.at : null,
+        ...batches.summary(),
+      })
+      .where('id', '=', id)
+      .execute()
   }
   const fatal = new AbortController()
   const clocks = new ClockWatch(db, { id, startedAt })
@@ -115,7 +106,7 @@ export async function startHeartbeat(
     resize(to) {
       concurrency = to
     },
-    countBatch: (ms) => runtimes.count(ms, Date.now() + ahead),
+    countBatch: (ms, orders) => batches.add(ms, orders),
     end: () => beating.end(),
   }
 }

@@ -136,7 +136,7 @@ export async function work({ db, queue, config, figures }: Surroundings, options
     const ms = performance.now() - began
     if (!alone) batchMs = smoothed(batchMs, ms)
     // Orders that another worker had taken before are no batch's work.
-    if (result.claimed > 0) heartbeat.countBatch(ms)
+    if (result.claimed > 0) heartbeat.countBatch(ms, result.completed + result.failed + result.rolledBack)
     totals = addResult(totals, result)
     options.onProgress(totals)
     if (options.maxOrders !== undefined && totals.processed >= options.maxOrders) stop.now()

@@ -72,7 +72,7 @@ const status = fc.record({
     }),
     { maxLength: 3 },
   ),
-  pace: fc.constant({ runtimes: new Map<number, number>(), settled: 0 }),
+  pace: fc.constant({ batches: 0, orders: 0, totalMs: 0, runtimes: null }),
   estimatedWaitSeconds: fc.option(count),
   failures: fc.array(
     fc.record({
@@ -190,7 +190,7 @@ const shop: WatchState = {
     },
     orders: { pending: 12, reserved: 0, payment_processing: 0, completed: 7, failed: 0, rolled_back: 0 },
     unresolved: 0,
-    pace: { runtimes: new Map(), settled: 0 },
+    pace: { batches: 0, orders: 0, totalMs: 0, runtimes: null },
     estimatedWaitSeconds: null,
     throughput: { lastMinute: 15, fiveMinutes: 3, hour: 1 },
     workers: Array.from({ length: 30 }, (_, index) => ({

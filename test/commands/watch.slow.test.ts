@@ -40,7 +40,7 @@ const soon = (assertion: () => void) => vi.waitFor(assertion, { timeout: 240_000
 
 function addWorker(shop: Shop, id: string, draft: { host: string; pid: number; rate: number; seenAt: number }) {
   shop.db
-    .prepare('insert into workers values (?, ?, ?, 5, ?, ?, 1000, ?, null, null)')
+    .prepare('insert into workers values (?, ?, ?, 5, ?, ?, 1000, ?, null, null, 0, 0, 0, null, null, null)')
     .run(id, draft.host, draft.pid, NOW - 60 * MINUTE, draft.seenAt, draft.rate)
 }
 

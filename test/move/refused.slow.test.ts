@@ -127,10 +127,10 @@ describeOnServers('migrate --from refuses', (engine) => {
   test('a database that holds orders, products or history, or that a worker waits at', async ({ shop, server }) => {
     shop.order('1')
     await done(shop, server.environment, ['migrate'])
-    const minute = 'insert into settled_minutes values (60000, 1, 1)'
+    const period = 'insert into queue_snapshots values (0, 60000, 1, 1, null, null, null, 0, 0, 0, null, null)'
     const product = "insert into products (sku, name, on_hand) values ('S-1', 'One', 0)"
     for (const [table, statement] of [
-      ['settled_minutes', minute],
+      ['queue_snapshots', period],
       ['products', product],
     ] as const) {
       await server.ask(statement)
