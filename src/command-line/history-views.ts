@@ -6,8 +6,7 @@ import { DAY_MS, MINUTE_MS, startOf, WEEK_MS } from '../domain/time.js'
 import { failureRate, minutesOf, type Snapshot, settledPerMinute } from '../reports/history.js'
 import { sparkline } from '../terminal/chart.js'
 import type { Cell, Table } from '../terminal/table.js'
-import { duration } from '../terminal/text.js'
-import { tenths } from './status-views.js'
+import { duration, tenths } from '../terminal/text.js'
 
 export interface HistoryResult {
   /** The driver that delivers orders now. */

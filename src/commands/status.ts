@@ -1,5 +1,5 @@
 import { Flags } from '@oclif/core'
-import { alarmMetric, alarmsJson, alarmsTable } from '../command-line/alarm-views.js'
+import { type AlarmJson, alarmMetric, alarmsJson, alarmsTable } from '../command-line/alarm-views.js'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import {
   type HistoryResult,
@@ -10,19 +10,27 @@ import {
 } from '../command-line/history-views.js'
 import { nextSteps } from '../command-line/next-steps.js'
 import { readSince, screenful } from '../command-line/selection-flags.js'
-import { type StatusResult, statusJson } from '../command-line/status-json.js'
-import { failuresTable, figuresTable, importsTable, statusMetrics, workersTable } from '../command-line/status-views.js'
+import { statusLine, statusMetrics } from '../command-line/status-metrics.js'
+import {
+  failureSection,
+  figuresTable,
+  importSection,
+  sectionTable,
+  workerSection,
+} from '../command-line/status-sections.js'
 import { watchInLines, watchOnScreen } from '../command-line/watch.js'
-import { watchLine } from '../command-line/watch-line.js'
 import { databaseTime } from '../database/engine.js'
 import { ORDER_STATUSES } from '../domain/order.js'
 import { EXIT, type UserError, usageError } from '../errors.js'
 import type { Alarm } from '../reports/alarms.js'
 import { readHistory, type Snapshot } from '../reports/history.js'
-import { type QueueState, readStatus, type Status } from '../reports/status.js'
+import { readStatus, type Status, type StatusReading } from '../reports/status.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
 import { renderMetrics } from '../terminal/prometheus.js'
 import { countOf } from '../terminal/text.js'
+
+/** The alarms are those that are not turned off. */
+type StatusResult = Status & { alarms: AlarmJson[] }
 
 /** How far --history goes back unless it is told. */
 const SINCE = '6h'
@@ -77,24 +85,34 @@ export default class StatusCommand extends BaseCommand {
     const { flags } = await this.parse(StatusCommand)
     if (flags.watch) return this.#watch(flags)
     if (flags.history) return this.#showHistory(flags)
-    const [status, alarms] = await this.withApp(async ({ db, queue, config }) => {
+    const [reading, alarms] = await this.withApp(async ({ db, queue, config }) => {
       const now = await databaseTime(db)
       return [await readStatus(db, queue, now), await readAllAlarms(db, config, now)] as const
     })
+    const { status } = reading
     const crossed = alarms.filter((alarm) => alarm.crossed)
     if (flags.alarms && crossed.length > 0) this.leaveWith(EXIT.failed)
-    const result = { ...statusJson(status), alarms: alarmsJson(alarms) }
-    if (flags.format === 'prom') {
-      this.print(renderMetrics([...statusMetrics(status), alarmMetric(alarms)]))
-      return result
+    if (flags.format === 'prom') this.print(renderMetrics([...statusMetrics(reading), alarmMetric(alarms)]))
+    else this.#show(reading, crossed, flags.csv)
+    return { ...status, alarms: alarmsJson(alarms) }
+  }
+
+  #show(reading: StatusReading, crossed: readonly Alarm[], csv: boolean): void {
+    const { status, unreachable } = reading
+    this.showTable(figuresTable(status, csv), { csv })
+    const sections = [workerSection(reading), importSection(reading), failureSection(reading)]
+    for (const section of csv ? [] : sections.filter(({ rows }) => rows.length > 0)) {
+      this.print(`\n${section.name}${section.note}`)
+      this.showTable(sectionTable(section))
     }
-    this.showTable(figuresTable(status, flags.csv), flags)
-    if (!flags.csv) this.#showLists(status)
-    const { alarms: raised, notes } = nextSteps(status, crossed)
-    if (raised.length > 0) this.#showAlarms(raised, flags.csv)
-    this.#noteState(status)
+    const { alarms, notes } = nextSteps(status, crossed)
+    if (alarms.length > 0) this.#showAlarms(alarms, csv)
+    if (ORDER_STATUSES.every((name) => status.orders[name] === 0)) {
+      this.note('There are no orders yet. Import some with: orderctl import FILE')
+    }
+    if (unreachable) this.note(`${unreachable.message}\n${unreachable.fix}`)
+    this.#noteTransport(status.queue)
     for (const note of notes) this.note(note)
-    return result
   }
 
   #showAlarms(crossed: readonly Alarm[], csv: boolean): void {
@@ -151,9 +169,9 @@ export default class StatusCommand extends BaseCommand {
     await this.withApp((app) =>
       this.stdoutScreen.isTerminal
         ? watchOnScreen(app, this.host, options)
-        : watchInLines(app, options, (state) => {
-            this.print(watchLine(state))
-            if (state.trouble) this.note(state.trouble.message)
+        : watchInLines(app, options, (model) => {
+            this.print(statusLine(model))
+            if (model.trouble) this.note(model.trouble.message)
           }),
     )
     if (signal.aborted) this.leaveWith(EXIT.interrupted)
@@ -161,40 +179,14 @@ export default class StatusCommand extends BaseCommand {
   }
 
   /** The two count differently and at different moments; only one difference asks for something. */
-  #noteTransport({ waiting, transport, driver }: QueueState): void {
+  #noteTransport({ waiting, transport, driver }: Status['queue']): void {
     if (!transport) return
     const { unit } = transport
-    if (waiting > 0 && transport.waiting + transport.active + transport.delayed === 0) {
-      this.note(
-        `${driver} has no ${unit} for the ${countOf(waiting, 'waiting order')}: a worker publishes them again, and \`orderctl rebuild queue\` does so now.`,
-      )
-    } else {
-      this.note(
-        `Orders are counted in the database, which decides; ${unit} of them in ${driver}, which may lag behind or repeat some.`,
-      )
-    }
-  }
-
-  #showLists({ workers, imports, failures, at }: Status): void {
-    if (workers.length > 0) {
-      this.print('\nWorkers')
-      this.showTable(workersTable(workers, at))
-    }
-    if (imports.length > 0) {
-      this.print('\nImports that have not ended')
-      this.showTable(importsTable(imports))
-    }
-    if (failures.length > 0) {
-      this.print('\nLatest failures')
-      this.showTable(failuresTable(failures, at))
-    }
-  }
-
-  #noteState({ queue, orders }: Status): void {
-    const total = ORDER_STATUSES.reduce((sum, status) => sum + orders[status], 0)
-    if (total === 0) this.note('There are no orders yet. Import some with: orderctl import FILE')
-    if (queue.unreachable) this.note(`${queue.unreachable.message}\n${queue.unreachable.fix}`)
-    this.#noteTransport(queue)
+    this.note(
+      waiting > 0 && transport.waiting + transport.active + transport.delayed === 0
+        ? `${driver} has no ${unit} for the ${countOf(waiting, 'waiting order')}: a worker publishes them again, and \`orderctl rebuild queue\` does so now.`
+        : `Orders are counted in the database, which decides. ${driver} counts ${unit} of them, and may lag behind or repeat some.`,
+    )
   }
 }
 

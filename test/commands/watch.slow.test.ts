@@ -81,10 +81,10 @@ orderctl status · embedded queue              2026-03-04 12:00:00 UTC · q leav
 ! Alarm schedule: The task snapshots failed last: the disk is full
 QUEUE                              ORDERS
 waiting                       3    pending                       3
-in a worker's hand            1    reserved                      0
-to be asked again             1    payment processing            3
-oldest waits for     1 min 30 s    completed                     7
-                                   failed                        1
+in progress                   1    reserved                      0
+due later                     1    payment processing            3
+oldest waiting       1 min 30 s    completed                     7
+all done in about             –    failed                        1
                                    rolled back                   1
 SETTLED  1 orders/s · last minute 7 · 5 min 2/min · 1 h 0/min · each column 1 s
        10 ┤
@@ -96,8 +96,8 @@ STALE 22222222      5 min ago             0        5  web-2.example.com      815
 LATEST FAILURES     reason        when          message
 宛先-[2J7           declined      2 s ago       the card has expired and so on
 none-left           out_of_stock  4 min ago     WIDGET-1: 2 wanted, 1 left
-SCHEDULE      next        last run        result
-kpis          in 1 h      2 min ago       done: 3 pending
+SCHEDULE      next        last run      result
+kpis          in 1 h      2 min ago     done: 3 pending
 … 4 more
 `.trim()
 
@@ -112,10 +112,10 @@ orderctl status · embedded queue                                               
 
 QUEUE                              ORDERS                             SCHEDULE      next        result
 waiting                       3    pending                       3    kpis          in 1 h      done: 3 pending
-in a worker's hand            1    reserved                      0    leaderboards  in 30 min   –
-to be asked again             1    payment processing            3    snapshots     in 5 min    failed: the disk is full
-oldest waits for     1 min 30 s    completed                     7    reservations  in 5 min    –
-                                   failed                        1    alarms        in 1 min    –
+in progress                   1    reserved                      0    leaderboards  in 30 min   –
+due later                     1    payment processing            3    snapshots     in 5 min    failed: the disk is full
+oldest waiting       1 min 30 s    completed                     7    reservations  in 5 min    –
+all done in about             –    failed                        1    alarms        in 1 min    –
                                    rolled back                   1
 
 SETTLED  1 orders/s · last minute 7 · 5 min 2/min · 1 h 0/min · each column 1 s
@@ -150,13 +150,13 @@ orderctl status · embedded queue
 ! Alarm stale_workers: Workers that hav…
 ! Alarm schedule: The task snapshots fa…
 QUEUE
-waiting                       3
-in a worker's hand            1
+waiting                     3
+in progress                 1
+due later                   1
+oldest waiting     1 min 30 s
+all done in about           –
 ORDERS
-pending                       3
-WORKERS 2, 1 stale  last seen
-STALE 22222222      5 min ago
-11111111            4 s ago
+pending                     3
 `.trim()
 
 describe.concurrent('the screen', () => {
@@ -179,7 +179,7 @@ describe.concurrent('the screen', () => {
     const view = openView({ columns: 20, rows: 5, environment: FROZEN })
     await soon(() =>
       expect(view.screen).toBe(
-        ['orderctl status · e…', '! Alarm unresolved:…', '! Alarms: stale_wor…', 'QUEUE', 'waiting            …'].join(
+        ['orderctl status · e…', '! Alarm unresolved:…', '! Alarm stale_worke…', '! Alarm schedule: T…', 'QUEUE'].join(
           '\n',
         ),
       ),
