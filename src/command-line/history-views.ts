@@ -8,40 +8,27 @@ import { sparkline } from '../terminal/chart.js'
 import type { Cell, Table } from '../terminal/table.js'
 import { duration, tenths } from '../terminal/text.js'
 
-export interface HistoryResult {
-  /** The driver that delivers orders now. */
-  queue: string
-  /** The oldest first. Each is the period of a snapshot; the last one goes on. */
-  history: {
-    at: string
-    minutes: number
-    completed: number
-    /** Failed and rolled back. */
-    failed: number
-    /** The share of the settled orders that failed, from 0 to 1; null if none was settled. */
-    failure_rate: number | null
-    orders_per_minute: number
-    /** Of batches, from claimed to settled; null if there was none. */
-    runtime_ms: { p50: number; p95: number; p99: number } | null
-    /** These three are as of the end of the period. */
-    waiting: number
-    oldest_waiting_seconds: number | null
-    /** How long the live workers would take for all waiting orders; null if none worked. */
-    estimated_wait_seconds: number | null
-  }[]
-}
+export type HistoryResult = ReturnType<typeof historyResult>
 
-export function historyResult(driver: string, snapshots: readonly Snapshot[]): HistoryResult {
+/**
+ * @param driver delivers orders now
+ * @param snapshots the oldest first; the last one goes on
+ */
+export function historyResult(driver: string, snapshots: readonly Snapshot[]) {
   return {
     queue: driver,
     history: snapshots.map((snapshot) => ({
       at: new Date(snapshot.period_start).toISOString(),
       minutes: Number(minutesOf(snapshot).toFixed(3)),
       completed: snapshot.completed,
+      /** Failed and rolled back. */
       failed: snapshot.failed,
+      /** From 0 to 1; null if no order was settled. */
       failure_rate: rounded(failureRate(snapshot), 4),
       orders_per_minute: tenths(settledPerMinute(snapshot)),
+      /** Null if there was no batch. */
       runtime_ms: runtimesOf(snapshot, tenths),
+      // As of the end of the period.
       waiting: snapshot.waiting,
       oldest_waiting_seconds: rounded(snapshot.oldest_waiting_seconds, 1),
       estimated_wait_seconds: rounded(snapshot.estimated_wait_seconds, 1),
@@ -146,10 +133,7 @@ function rowCells(group: readonly Snapshot[]): Cell[] {
 
 type RuntimeColumns = Pick<Snapshot, 'runtime_p50_ms' | 'runtime_p95_ms' | 'runtime_p99_ms'>
 
-function runtimesOf(
-  columns: RuntimeColumns,
-  round = (ms: number) => ms,
-): HistoryResult['history'][number]['runtime_ms'] {
+function runtimesOf(columns: RuntimeColumns, round = (ms: number) => ms) {
   const { runtime_p50_ms: p50, runtime_p95_ms: p95, runtime_p99_ms: p99 } = columns
   return p50 === null || p95 === null || p99 === null ? null : { p50: round(p50), p95: round(p95), p99: round(p99) }
 }

@@ -9,27 +9,16 @@ import { type Ink, type Part, part } from '../terminal/line.js'
 import type { Cell, Column, Table } from '../terminal/table.js'
 import { ago, duration } from '../terminal/text.js'
 
-/** Figures under a heading. */
-export interface Figures {
-  readonly title: string
-  readonly figures: readonly Figure[]
-}
-
-interface Figure {
+export interface Figure {
   readonly label: string
   /** For CSV. */
   readonly value: Cell
   /** For people; null if there is nothing to show. */
   readonly text: string | null
-  readonly ink?: Ink
+  readonly ink?: Ink | undefined
 }
 
-const count = (label: string, value: number, ink?: Ink): Figure => ({
-  label,
-  value,
-  text: groupThousands(value),
-  ...(ink ? { ink } : {}),
-})
+const count = (label: string, value: number, ink?: Ink): Figure => ({ label, value, text: groupThousands(value), ink })
 
 const time = (label: string, seconds: number | null): Figure => ({
   label,
@@ -37,53 +26,42 @@ const time = (label: string, seconds: number | null): Figure => ({
   text: seconds === null ? null : duration(seconds < 60 ? Math.floor(seconds) : seconds),
 })
 
-export function queueFigures({ queue }: Status): Figures {
-  const { transport } = queue
-  return {
-    title: 'Queue',
-    figures: [
-      count('waiting', queue.waiting),
-      count('in progress', queue.active),
-      count('due later', queue.delayed),
-      time('oldest waiting', queue.oldest_waiting_seconds),
-      time('all done in about', queue.estimated_wait_seconds),
-      ...(transport
-        ? [count(`${transport.unit} in ${queue.driver}`, transport.waiting + transport.active + transport.delayed)]
-        : []),
-    ],
-  }
+export function queueFigures({ queue }: Status): Figure[] {
+  const { driver, transport } = queue
+  const figures = [
+    count('waiting', queue.waiting),
+    count('in progress', queue.active),
+    count('due later', queue.delayed),
+    time('oldest waiting', queue.oldest_waiting_seconds),
+    time('all done in about', queue.estimated_wait_seconds),
+  ]
+  if (!transport) return figures
+  return [...figures, count(`${transport.unit} in ${driver}`, transport.waiting + transport.active + transport.delayed)]
 }
 
 /** The statuses that call for a look. */
 const STATUS_INKS: Partial<Record<OrderStatus, Ink>> = { completed: 'good', failed: 'warning', rolled_back: 'warning' }
 
-export function orderFigures({ orders }: Status): Figures {
-  const figures = ORDER_STATUSES.map((status) =>
+export function orderFigures({ orders }: Status): Figure[] {
+  return ORDER_STATUSES.map((status) =>
     count(status.replaceAll('_', ' '), orders[status], orders[status] > 0 ? STATUS_INKS[status] : undefined),
   )
-  return { title: 'Orders', figures }
-}
-
-function settledFigures({ throughput, unresolved }: Status): Figures {
-  return {
-    title: 'Settled',
-    figures: [
-      count('to review', unresolved),
-      count('settled in the last minute', throughput.orders_per_minute),
-      count('a minute, over 5 minutes', throughput.orders_per_minute_5m),
-      count('a minute, over an hour', throughput.orders_per_minute_1h),
-    ],
-  }
 }
 
 export function figuresTable(status: Status, csv: boolean): Table {
-  const { driver, paused } = status.queue
-  const orders = orderFigures(status).figures.map((figure) => ({ ...figure, label: `orders ${figure.label}` }))
-  const figures = [...queueFigures(status).figures, ...orders, ...settledFigures(status).figures]
+  const { queue, throughput, unresolved } = status
+  const figures = [
+    ...queueFigures(status),
+    ...orderFigures(status).map((figure) => ({ ...figure, label: `orders ${figure.label}` })),
+    count('to review', unresolved),
+    count('settled in the last minute', throughput.orders_per_minute),
+    count('a minute, over 5 minutes', throughput.orders_per_minute_5m),
+    count('a minute, over an hour', throughput.orders_per_minute_1h),
+  ]
   return {
     columns: [{ heading: 'figure' }, { heading: 'value', align: 'right' }],
     rows: [
-      ['queue', `${driver}${paused ? ', paused' : ''}`],
+      ['queue', `${queue.driver}${queue.paused ? ', paused' : ''}`],
       ...figures.map(({ label, value, text }) => [label, csv ? value : text]),
     ],
   }
@@ -101,6 +79,14 @@ interface SectionColumn<Row> extends Column {
   cell(row: Row): string
   /** For this cell, in place of its row's. */
   ink?(row: Row): Ink
+}
+
+function column<Row>(
+  heading: string,
+  cell: (row: Row) => string,
+  shape: Omit<Partial<SectionColumn<Row>>, 'cell'> = {},
+): SectionColumn<Row> {
+  return { heading, cell, ...shape }
 }
 
 function section<Row>(
@@ -139,15 +125,12 @@ export function workerSection({ status: { workers }, at }: StatusReading): Secti
     // Stale ones first: a short screen cuts the list at its end.
     workers.toSorted((a, b) => Number(b.stale) - Number(a.stale)),
     [
-      { heading: 'worker', least: 18, cell: ({ stale, id }) => `${stale ? 'STALE ' : ''}${id.slice(0, 8)}` },
-      { heading: 'last seen', least: 12, cell: ({ last_seen }) => since(last_seen, at) },
-      {
-        ...{ heading: 'orders/s', align: 'right', least: 9, spare: 2 },
-        cell: ({ orders_per_second }) => groupThousands(orders_per_second),
-      },
-      { heading: 'batches', align: 'right', spare: 3, cell: ({ concurrency }) => String(concurrency) },
-      { heading: 'host', flexible: true, least: 8, spare: 1, cell: ({ host }) => host },
-      { heading: 'pid', align: 'right', least: 7, spare: 4, cell: ({ pid }) => String(pid) },
+      column('worker', ({ stale, id }) => `${stale ? 'STALE ' : ''}${id.slice(0, 8)}`, { least: 18 }),
+      column('last seen', ({ last_seen }) => since(last_seen, at), { least: 12 }),
+      column('orders/s', (worker) => groupThousands(worker.orders_per_second), { align: 'right', least: 9, spare: 2 }),
+      column('batches', ({ concurrency }) => String(concurrency), { align: 'right', spare: 3 }),
+      column('host', ({ host }) => host, { flexible: true, least: 8, spare: 1 }),
+      column('pid', ({ pid }) => String(pid), { align: 'right', least: 7, spare: 4 }),
     ],
     {
       note: ` ${workers.length}${stale > 0 ? `, ${stale} stale` : ''}`,
@@ -161,13 +144,10 @@ export function importSection({ status: { imports } }: StatusReading): Section {
     'Imports',
     imports,
     [
-      { heading: 'file', flexible: true, least: 18, cell: ({ file }) => file },
-      { heading: 'rows', align: 'right', least: 9, cell: ({ rows }) => groupThousands(rows) },
-      { heading: 'process', cell: ({ abandoned }) => (abandoned ? 'gone' : 'running') },
-      {
-        ...{ heading: 'continue with', flexible: true, least: 10, spare: 1 },
-        cell: ({ abandoned, resume }) => (abandoned ? resume : '–'),
-      },
+      column('file', ({ file }) => file, { flexible: true, least: 18 }),
+      column('rows', ({ rows }) => groupThousands(rows), { align: 'right', least: 9 }),
+      column('process', ({ abandoned }) => (abandoned ? 'gone' : 'running')),
+      column('continue with', (run) => (run.abandoned ? run.resume : '–'), { flexible: true, least: 10, spare: 1 }),
     ],
     { inkOf: ({ abandoned }) => (abandoned ? 'warning' : 'plain') },
   )
@@ -175,32 +155,22 @@ export function importSection({ status: { imports } }: StatusReading): Section {
 
 export function failureSection({ status: { recent_failures }, at }: StatusReading): Section {
   return section('Latest failures', recent_failures, [
-    { heading: 'order', flexible: true, least: 18, cell: ({ order_id }) => order_id },
-    {
-      ...{ heading: 'reason', least: 12, spare: 1 },
-      cell: ({ reason, status }) => reason ?? status,
-      ink: () => 'warning',
-    },
-    { heading: 'when', least: 12, cell: ({ failed_at }) => since(failed_at, at) },
-    { heading: 'message', flexible: true, least: 10, spare: 2, cell: ({ message }) => message ?? '' },
+    column('order', ({ order_id }) => order_id, { flexible: true, least: 18 }),
+    column('reason', ({ reason, status }) => reason ?? status, { least: 12, spare: 1, ink: () => 'warning' }),
+    column('when', ({ failed_at }) => since(failed_at, at), { least: 12 }),
+    column('message', ({ message }) => message ?? '', { flexible: true, least: 10, spare: 2 }),
   ])
 }
 
 export function scheduleSection(schedule: readonly ScheduledTask[], now: number): Section {
   return section('Schedule', schedule, [
-    { heading: 'task', least: 12, cell: ({ name }) => name },
-    {
-      heading: 'next',
-      least: 10,
-      spare: 1,
-      cell: ({ next }) => (next === null ? 'never' : `in ${untilNext(next - now)}`),
-    },
-    { heading: 'last run', least: 12, spare: 2, cell: ({ last }) => (last ? ago(last.startedAt, now) : 'never') },
-    {
-      ...{ heading: 'result', flexible: true, least: 10 },
-      cell: ({ last }) => resultOf(last)[0],
+    column('task', ({ name }) => name, { least: 12 }),
+    column('next', ({ next }) => (next === null ? 'never' : `in ${untilNext(next - now)}`), { least: 10, spare: 1 }),
+    column('last run', ({ last }) => (last ? ago(last.startedAt, now) : 'never'), { least: 12, spare: 2 }),
+    column('result', ({ last }) => resultOf(last)[0], {
+      ...{ flexible: true, least: 10 },
       ink: ({ last }) => resultOf(last)[1],
-    },
+    }),
   ])
 }
 

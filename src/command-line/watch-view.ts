@@ -1,7 +1,7 @@
 // The live view: the sections of the status on one screen, in a fixed order. What a screen is too low for is cut at the
 // bottom.
 import { groupThousands } from '../domain/money.js'
-import { columnChart } from '../terminal/column-chart.js'
+import { columnChart } from '../terminal/chart.js'
 import { gridLines } from '../terminal/grid.js'
 import { cutLine, fitLine, type Ink, type Line, lineWidth, part } from '../terminal/line.js'
 import type { ScreenSize } from '../terminal/live-screen.js'
@@ -9,7 +9,7 @@ import { ago, duration, tenths } from '../terminal/text.js'
 import { nextSteps } from './next-steps.js'
 import type { StatusModel } from './status-model.js'
 import {
-  type Figures,
+  type Figure,
   failureSection,
   importSection,
   orderFigures,
@@ -31,7 +31,7 @@ const TIGHTEST: Detail = { entries: 2, fixes: false, spaced: false }
 
 /** From the roomiest. The first that fits the screen is drawn. */
 const DETAILS: readonly Detail[] = [
-  ...[100, 50, 20, 10, 5, 3].map((entries) => ({ entries, fixes: true, spaced: true })),
+  ...[50, 10, 5, 3].map((entries) => ({ entries, fixes: true, spaced: true })),
   ...[5, 3].map((entries) => ({ entries, fixes: false, spaced: true })),
   ...[5, 4, 3].map((entries) => ({ entries, fixes: false, spaced: false })),
 ]
@@ -58,8 +58,13 @@ function drawBlocks(model: StatusModel, columns: number, { entries, fixes, space
   const narrow = columns < 66
   const [width, gap] = narrow ? [29, 2] : [31, 4]
   const figures = [
-    figureLines(queueFigures(model.status), model.status.queue.paused ? part('  paused', 'warning') : part(''), width),
-    figureLines(orderFigures(model.status), part(countedNote(model), 'dim'), width),
+    figureLines(
+      'QUEUE',
+      part(model.status.queue.paused ? '  paused' : '', 'warning'),
+      queueFigures(model.status),
+      width,
+    ),
+    figureLines('ORDERS', part(countedNote(model), 'dim'), orderFigures(model.status), width),
   ]
   const schedule = scheduleSection(model.schedule, model.now)
   const scheduleWidth = columns - 2 * (width + gap)
@@ -109,12 +114,12 @@ function countedNote({ countedAt, now }: StatusModel): string {
 
 const FIGURE_WIDTH = 11
 
-function figureLines({ title, figures }: Figures, note: Line[number], width: number): Line[] {
+function figureLines(title: string, note: Line[number], figures: readonly Figure[], width: number): Line[] {
   const lines = figures.map(({ label, text, ink }) => [
     ...fitLine([part(label)], width - FIGURE_WIDTH),
     ...fitLine([part(text ?? '–', ink)], FIGURE_WIDTH, 'right'),
   ])
-  return [cutLine([part(title.toUpperCase(), 'bold'), note], width), ...lines]
+  return [cutLine([part(title, 'bold'), note], width), ...lines]
 }
 
 function sideBySide(blocks: readonly (readonly Line[])[], width: number, gap: number): Line[] {

@@ -21,7 +21,7 @@ import {
 import { watchInLines, watchOnScreen } from '../command-line/watch.js'
 import { databaseTime } from '../database/engine.js'
 import { ORDER_STATUSES } from '../domain/order.js'
-import { EXIT, type UserError, usageError } from '../errors.js'
+import { EXIT } from '../errors.js'
 import type { Alarm } from '../reports/alarms.js'
 import { readHistory, type Snapshot } from '../reports/history.js'
 import { readStatus, type Status, type StatusReading } from '../reports/status.js'
@@ -70,7 +70,7 @@ export default class StatusCommand extends BaseCommand {
     csv: csvFlag,
     watch: Flags.boolean({
       description: 'show a live view, or a line at each refresh where there is no terminal',
-      exclusive: ['history', 'alarms'],
+      exclusive: ['history', 'alarms', 'format', 'json', 'csv'],
     }),
     interval: Flags.integer({
       description: 'seconds between two refreshes of the live view [default: 1]',
@@ -106,21 +106,17 @@ export default class StatusCommand extends BaseCommand {
       this.showTable(sectionTable(section))
     }
     const { alarms, notes } = nextSteps(status, crossed)
-    if (alarms.length > 0) this.#showAlarms(alarms, csv)
+    if (alarms.length > 0 && !csv) {
+      this.print('\nAlarms')
+      this.showTable(alarmsTable(alarms))
+    }
+    for (const { name, fix } of alarms) this.note(`Alarm ${name}: ${fix}`)
     if (ORDER_STATUSES.every((name) => status.orders[name] === 0)) {
       this.note('There are no orders yet. Import some with: orderctl import FILE')
     }
     if (unreachable) this.note(`${unreachable.message}\n${unreachable.fix}`)
     this.#noteTransport(status.queue)
     for (const note of notes) this.note(note)
-  }
-
-  #showAlarms(crossed: readonly Alarm[], csv: boolean): void {
-    if (!csv) {
-      this.print('\nAlarms')
-      this.showTable(alarmsTable(crossed))
-    }
-    for (const { name, fix } of crossed) this.note(`Alarm ${name}: ${fix}`)
   }
 
   async #showHistory({
@@ -136,17 +132,15 @@ export default class StatusCommand extends BaseCommand {
       return { driver: queue.driver, since, snapshots: await readHistory(db, since, now) }
     })
     if (csv) this.showTable(historyCsv(driver, snapshots), { csv })
-    else if (snapshots.length > 0) this.#drawHistory(driver, snapshots, since)
+    else if (snapshots.length > 0) {
+      const { timeZone } = this.settings
+      const { width = MOST_COLUMNS } = this.stdoutScreen
+      this.print(`Queue: ${driver}. Times: ${timeZone}.`)
+      this.print(historyChart(snapshots, since, Math.min(width, MOST_COLUMNS)))
+      this.showTable(historyTable(snapshots, Math.max(5, (screenful(this.host.stdout) ?? 24) - 4), timeZone))
+    }
     if (!csv || snapshots.length === 0) this.#noteHistory(asked, snapshots)
     return historyResult(driver, snapshots)
-  }
-
-  #drawHistory(driver: string, snapshots: readonly Snapshot[], since: number): void {
-    const { timeZone } = this.settings
-    const { width = MOST_COLUMNS } = this.stdoutScreen
-    this.print(`Queue: ${driver}. Times: ${timeZone}.`)
-    this.print(historyChart(snapshots, since, Math.min(width, MOST_COLUMNS)))
-    this.showTable(historyTable(snapshots, Math.max(5, (screenful(this.host.stdout) ?? 24) - 4), timeZone))
   }
 
   #noteHistory(since: string, snapshots: readonly Snapshot[]): void {
@@ -162,8 +156,7 @@ export default class StatusCommand extends BaseCommand {
     }
   }
 
-  async #watch({ interval = 1, csv, format }: { interval?: number | undefined; csv: boolean; format: string }) {
-    if (this.jsonEnabled() || csv || format === 'prom') throw endlessDocument()
+  async #watch({ interval = 1 }: { interval?: number | undefined }) {
     const signal = this.listenForInterruption()
     const options = { intervalMs: interval * 1000, signal }
     await this.withApp((app) =>
@@ -188,12 +181,4 @@ export default class StatusCommand extends BaseCommand {
         : `Orders are counted in the database, which decides. ${driver} counts ${unit} of them, and may lag behind or repeat some.`,
     )
   }
-}
-
-function endlessDocument(): UserError {
-  return usageError({
-    code: 'watch_has_no_end',
-    message: '--watch goes on until it is stopped, but --json, --csv and --format prom print one document.',
-    fix: 'Leave out --watch and run it as often as you like, or read the lines that `orderctl status --watch | cat` prints.',
-  })
 }

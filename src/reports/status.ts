@@ -2,7 +2,6 @@
 import type { Database } from '../database/connection.js'
 import { isAlive } from '../database/holder.js'
 import { sql } from '../database/kysely.js'
-import type { ImportStatus } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'
 import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
@@ -33,17 +32,12 @@ export interface Status {
   readonly orders: Readonly<Record<OrderStatus, number>>
   /** Open orders that need review: payment_unknown and poison. */
   readonly unresolved: number
-  /** Settled orders a minute: in the last one, and on average over the last five minutes and the last hour. */
-  readonly throughput: {
-    readonly orders_per_minute: number
-    readonly orders_per_minute_5m: number
-    readonly orders_per_minute_1h: number
-  }
-  readonly workers: readonly WorkerState[]
+  readonly throughput: Awaited<ReturnType<typeof measureThroughput>>
+  readonly workers: Awaited<ReturnType<typeof readWorkers>>
   /** Imports that have not ended. */
-  readonly imports: readonly OpenImport[]
+  readonly imports: Awaited<ReturnType<typeof readOpenImports>>
   /** The latest first, without those that were cleared from the list. */
-  readonly recent_failures: readonly RecentFailure[]
+  readonly recent_failures: Awaited<ReturnType<typeof readFailures>>
 }
 
 interface Counts {
@@ -52,37 +46,6 @@ interface Counts {
   /** Due later: retried after a pause, or spread over a time by `failed retry --stagger`. */
   readonly delayed: number
   readonly oldest_waiting_seconds: number | null
-}
-
-export interface WorkerState {
-  readonly id: string
-  readonly host: string
-  readonly pid: number
-  readonly concurrency: number
-  readonly orders_per_second: number
-  readonly started_at: string
-  readonly last_seen: string
-  /** Not seen for 30 seconds. */
-  readonly stale: boolean
-}
-
-interface OpenImport {
-  readonly file: string
-  readonly status: ImportStatus
-  readonly rows: number
-  readonly started_at: string
-  /** Its process is gone: it ended early, or gave no sign for longer than its lease. */
-  readonly abandoned: boolean
-  /** The command that finishes an abandoned one. */
-  readonly resume: string
-}
-
-interface RecentFailure {
-  readonly order_id: string
-  readonly status: OrderStatus
-  readonly reason: string | null
-  readonly message: string | null
-  readonly failed_at: string | null
 }
 
 /** A status, and what some views show beside it. Times are epoch milliseconds. */
@@ -96,10 +59,7 @@ export interface StatusReading {
 }
 
 /** What the queue's server says. */
-export interface Delivery {
-  readonly driver: string
-  readonly paused: boolean | null
-  readonly transport: Status['queue']['transport']
+export interface Delivery extends Pick<Status['queue'], 'driver' | 'paused' | 'transport'> {
   readonly unreachable: UserError | undefined
 }
 
@@ -187,7 +147,8 @@ export async function countOrders(db: Database, now: number) {
   }
 }
 
-async function measureThroughput(db: Database, now: number): Promise<Status['throughput']> {
+/** Settled orders a minute: in the last one, and on average over the last five minutes and the last hour. */
+async function measureThroughput(db: Database, now: number) {
   const settledSince = (since: number) => sql<number | null>`sum(case when settled_at > ${since} then 1 else 0 end)`
   const settled = await db
     .selectFrom('orders')
@@ -206,7 +167,7 @@ async function measureThroughput(db: Database, now: number): Promise<Status['thr
   }
 }
 
-export async function readWorkers(db: Database, now: number): Promise<WorkerState[]> {
+export async function readWorkers(db: Database, now: number) {
   const workers = await db
     .selectFrom('workers')
     .select(['id', 'host', 'pid', 'concurrency', 'orders_per_second', 'started_at', 'last_seen'])
@@ -219,11 +180,12 @@ export async function readWorkers(db: Database, now: number): Promise<WorkerStat
     ...worker,
     started_at: new Date(worker.started_at).toISOString(),
     last_seen: new Date(worker.last_seen).toISOString(),
+    /** Not seen for 30 seconds. */
     stale: worker.last_seen <= now - WORKER_STALE_MS,
   }))
 }
 
-async function readOpenImports(db: Database, now: number): Promise<OpenImport[]> {
+async function readOpenImports(db: Database, now: number) {
   const imports = await db
     .selectFrom('imports')
     .select(['source', 'file', 'status', 'rows', 'started_at', 'lease_until', 'host', 'pid'])
@@ -235,7 +197,9 @@ async function readOpenImports(db: Database, now: number): Promise<OpenImport[]>
     status: run.status,
     rows: run.rows,
     started_at: new Date(run.started_at).toISOString(),
+    /** Its process is gone: it ended early, or gave no sign for longer than its lease. */
     abandoned: !isAlive(run, now),
+    /** The command that finishes an abandoned one. */
     resume: resumeCommand(run),
   }))
 }
@@ -246,7 +210,7 @@ function resumeCommand({ file, source }: { readonly file: string; readonly sourc
   return `orderctl import ${quoted}${source === 'default' ? '' : ` --source ${source}`} --resume`
 }
 
-async function readFailures(db: Database): Promise<RecentFailure[]> {
+async function readFailures(db: Database) {
   const failures = await db
     .selectFrom('orders')
     .select(['reference', 'status', 'reason', 'message', 'settled_at'])

@@ -12,16 +12,6 @@ interface Batch {
   readonly orders: number
 }
 
-/** As columns of the table workers. */
-interface BatchSummary {
-  readonly recent_batches: number
-  readonly recent_orders: number
-  readonly recent_ms: number
-  readonly runtime_p50_ms: number | null
-  readonly runtime_p95_ms: number | null
-  readonly runtime_p99_ms: number | null
-}
-
 /** Times are by performance.now(), which no change of the clock moves. */
 export class RecentBatches {
   #batches: Batch[] = []
@@ -34,8 +24,8 @@ export class RecentBatches {
     this.#batches.push({ endedAt, ms, orders })
   }
 
-  /** Sums up the last five minutes, or the last 10,000 batches if there were more. */
-  summary(now = performance.now()): BatchSummary {
+  /** The last five minutes, or the last 10,000 batches if there were more, as columns of the table workers. */
+  summary(now = performance.now()) {
     this.#batches = this.#batches.filter(({ endedAt }) => endedAt > now - WINDOW_MS).slice(-MOST_BATCHES)
     const sorted = this.#batches.map(({ ms }) => ms).sort((a, b) => a - b)
     // Nearest rank: the shortest runtime that at least this share of the batches does not exceed.

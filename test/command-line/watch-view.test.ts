@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest'
 import type { StatusModel } from '../../src/command-line/status-model.js'
 import { watchView } from '../../src/command-line/watch-view.js'
 import type { CronLine } from '../../src/config/values.js'
-import { ORDER_STATUSES, type OrderStatus } from '../../src/domain/order.js'
+import type { WorkerId } from '../../src/domain/ids.js'
+import { FAILURE_REASONS, ORDER_STATUSES, type OrderStatus } from '../../src/domain/order.js'
 import { UserError } from '../../src/errors.js'
 import type { Alarm, AlarmName } from '../../src/reports/alarms.js'
 import { lineText } from '../../src/terminal/line.js'
@@ -14,6 +15,8 @@ import { trickyText } from '../support/any-text.js'
 const NOW = Date.parse('2026-03-04T12:00:00Z')
 
 const ALARM_NAMES: AlarmName[] = ['wait', 'failure_rate', 'unresolved', 'stale_workers', 'low_stock', 'schedule']
+
+const workerId = (name: string) => name as string as WorkerId
 
 const count = fc.oneof(fc.nat(20), fc.nat(2_000_000_000))
 const instant = fc.integer({ min: NOW - 1e9, max: NOW + 1e9 })
@@ -45,7 +48,7 @@ const status = fc.record({
   throughput: fc.record({ orders_per_minute: count, orders_per_minute_5m: count, orders_per_minute_1h: count }),
   workers: fc.array(
     fc.record({
-      id: trickyText,
+      id: trickyText.map(workerId),
       host: trickyText,
       pid: count,
       concurrency: count,
@@ -71,7 +74,7 @@ const status = fc.record({
     fc.record({
       order_id: trickyText,
       status: fc.constant('failed' as const),
-      reason: fc.option(trickyText),
+      reason: fc.constantFrom(null, ...FAILURE_REASONS),
       message: fc.option(trickyText),
       failed_at: fc.option(isoTime),
     }),
@@ -175,7 +178,7 @@ const shop: StatusModel = {
     unresolved: 0,
     throughput: { orders_per_minute: 15, orders_per_minute_5m: 3, orders_per_minute_1h: 1 },
     workers: Array.from({ length: 30 }, (_, index) => ({
-      id: `worker-${index}`,
+      id: workerId(`worker-${index}`),
       host: 'here',
       pid: index,
       concurrency: 5,

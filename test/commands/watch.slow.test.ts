@@ -378,7 +378,7 @@ describe.concurrent('without a terminal', () => {
   test.for([['--json'], ['--csv'], ['--format', 'prom']])('%s is refused', async (flags, { shop }) => {
     const { code, stdout, stderr } = await shop.run('status', '--watch', ...flags)
     expect(code).toBe(2)
-    expect(`${stdout}${stderr}`).toContain('--watch goes on until it is stopped')
+    expect(`${stdout}${stderr}`).toContain('cannot also be provided when using --watch')
   })
 
   test('--interval without --watch is refused', async ({ shop }) => {
