@@ -49,7 +49,7 @@ interface SettingsTable {
 }
 
 /** `reading`: lines still come. `releasing`: every line is stored, orders fall due. `taken_back`: undone. */
-export type ImportStatus = 'reading' | 'releasing' | 'finished' | 'taken_back'
+type ImportStatus = 'reading' | 'releasing' | 'finished' | 'taken_back'
 
 /** One run over one file, with the cursor that a resumed run continues from. */
 interface ImportsTable {
