@@ -32,10 +32,7 @@ interface Period {
   readonly now: number
 }
 
-/**
- * The period from the last snapshot up to `until`. If there is none since then, it begins with the first order settled, and
- * lasts a minute at least.
- */
+/** The period from the last snapshot up to `until`, or from the first order settled if there is none since then. */
 export async function measure(db: Database, { since, until, now }: Period): Promise<Snapshot> {
   const { last } = await db
     .selectFrom('queue_snapshots')
@@ -43,7 +40,7 @@ export async function measure(db: Database, { since, until, now }: Period): Prom
     .executeTakeFirstOrThrow()
   const continues = last !== null && last >= since
   const { first, ...settled } = await countSettled(db, continues ? last : since, until)
-  const start = continues ? last : Math.min(first ?? until, until - MINUTE_MS)
+  const start = continues ? last : (first ?? until - MINUTE_MS)
   const { oldestWaitingSeconds, waiting, active, delayed } = await countDue(db)
   const { runtimes } = await readPace(db, now, start)
   return {

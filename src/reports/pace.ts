@@ -45,12 +45,6 @@ export async function readPace(db: Database, now: number, since = now - RECENT_M
   }
 }
 
-interface Capacity {
-  /** Batches that the worker may process at a time. */
-  readonly concurrency: number
-  readonly stale: boolean
-}
-
 /**
  * How long the live workers would take for all waiting orders, in seconds:
  *
@@ -59,11 +53,12 @@ interface Capacity {
  * and at least as long as one batch. Unlike orders a minute, the time for each order does not depend on how much there is
  * to do. A paused queue counts as if it went on.
  *
+ * @param workers with the batches that each may process at a time
  * @returns null if no worker is alive or nothing was settled recently
  */
 export function estimateWait(
   waiting: number,
-  workers: readonly Capacity[],
+  workers: readonly { readonly concurrency: number; readonly stale: boolean }[],
   { batches, orders, totalMs }: Pace,
 ): number | null {
   if (waiting === 0) return 0
