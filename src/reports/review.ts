@@ -1,4 +1,4 @@
-// What a person is told about orders that wait for one.
+// What a person is told about orders that need review.
 import { groupThousands } from '../domain/money.js'
 import type { ReviewReason } from '../domain/order.js'
 

@@ -30,7 +30,7 @@ export function barChart(bars: readonly Bar[], width = 80): string {
     .join('\n')
 }
 
-/** A bar of up to `width` columns, to an eighth of a column. What is not nothing shows. */
+/** A bar of up to `width` columns, to an eighth of a column. The smallest value shows. */
 export function blockBar(fraction: number, width: number): string {
   const share = Math.min(1, fraction)
   const eighths = Math.max(share > 0 && width > 0 ? 1 : 0, Math.round(share * width * 8))
@@ -50,7 +50,7 @@ const LABEL_WIDTH = 9
 
 /**
  * As many of the latest values as the width has columns, the last one at the right edge, over `height` lines. The scale
- * ends at 1, 2 or 5 times a power of ten, so that it seldom changes. What is not nothing shows.
+ * ends at 1, 2 or 5 times a power of ten, so that it seldom changes. The smallest value shows.
  */
 export function columnChart(values: readonly number[], width: number, height: number): Line[] {
   const columns = Math.max(0, width - LABEL_WIDTH - 2)

@@ -173,25 +173,11 @@ describe.concurrent('the screen', () => {
     await soon(() => expect(view.screen).toBe(AT_120))
     view.resize(40, 12)
     await soon(() => expect(view.screen).toBe(AT_40))
+    view.resize(300, 80)
+    await soon(() => expect(view.screen).toMatch(/^orderctl status .{230,} q leaves\n[\s\S]*none-left/))
     view.resize(80, 24)
     await soon(() => expect(view.screen).toBe(AT_80))
     expect(await leave(view)).toBe(0)
-  })
-
-  test('is drawn on one as small as 20 x 5 and on one of 300 x 80', async ({ shop, openView }) => {
-    fillShop(shop)
-    const view = openView({ columns: 20, rows: 5, environment: FROZEN })
-    await soon(() =>
-      expect(view.screen).toBe(
-        ['orderctl status · e…', '! Alarm unresolved:…', '! Alarm stale_worke…', '! Alarm schedule: T…', 'QUEUE'].join(
-          '\n',
-        ),
-      ),
-    )
-    view.resize(300, 80)
-    await soon(() => expect(view.screen).toMatch(/^orderctl status .{230,} q leaves\n[\s\S]*none-left/))
-    expect(view.screen.split('\n').every((line) => line.length <= 300)).toBe(true)
-    await leave(view)
   })
 
   test('moves while orders are settled, and marks a worker that went silent', async ({ shop, openView }) => {

@@ -1,4 +1,4 @@
-// The tables of the first release. schema.ts says what each column means; here stand the rules that the database keeps.
+// The tables of the first release, with the rules that the database enforces. schema.ts says what each column means.
 
 import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES, REVIEW_REASONS } from '../../domain/order.js'
 import { type ColumnDefinitionBuilder, type CreateTableBuilder, type Kysely, sql } from '../kysely.js'
@@ -24,7 +24,7 @@ const clustered = sql`without rowid`
 
 const notNull = (column: ColumnDefinitionBuilder) => column.notNull()
 
-/** As a chain of `or`: for `in (…)`, SQLite walks a tree at every row, which makes an update of orders half as dear again. */
+/** A chain of `or`: for `in (…)`, SQLite searches a tree at every row, which makes an update of orders 50 % slower. */
 function oneOf(column: string, values: readonly string[]) {
   const choices = values.map((value) => sql<boolean>`${sql.ref(column)} = ${sql.lit(value)}`)
   return sql<boolean>`(${sql.join(choices, sql` or `)})`
@@ -160,7 +160,7 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
     .column('settled_at')
     .where(sql.ref('settled_at'), 'is not', null)
     .execute()
-  // These wait for a person and are few: asked for every minute, without a look at all the others.
+  // Few orders need review. They are read every minute, without a scan of all others.
   await db.schema
     .createIndex('orders_unresolved')
     .on('orders')
@@ -177,7 +177,7 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
     .addColumn('lease_token', 'varchar(36)')
     .addColumn('claims', 'integer', (column) => column.notNull().defaultTo(0))
     .execute()
-  // Without the id, by which PostgreSQL would search all of it, if it took the table for a small one.
+  // Without the id: PostgreSQL would search all of such an index by it, if it took the table for a small one.
   await db.schema.createIndex('due_orders_due_at').on('due_orders').column('due_at').execute()
 
   await db.schema
@@ -224,7 +224,7 @@ async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {
     .addCheckConstraint('payments_status', oneOf('status', PAYMENT_STATUSES))
     .modifyEnd(clustered)
     .execute()
-  // The promise itself: the database refuses a second captured payment for an order.
+  // The database refuses a second captured payment for an order.
   await db.schema
     .createIndex('payments_captured_once')
     .unique()
