@@ -2,10 +2,10 @@
 // run on one machine; one that is given another time takes orders that others have in hand, or waits for orders that are due.
 import { uptime } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
 import type { WorkerId } from '../domain/ids.js'
 import { errorCode, UserError } from '../errors.js'
 import { engineOf } from './engine.js'
-import type { Kysely } from './kysely.js'
 import type { Schema } from './schema.js'
 
 /**

@@ -1,9 +1,9 @@
 // How the tables came to be: numbered steps, applied once each, in order. Never edit or reorder one that was released;
 // add another.
 
+import { type Kysely, sql } from 'kysely'
 import { EXIT, UserError } from '../errors.js'
 import { engineOf } from './engine.js'
-import { type Kysely, sql } from './kysely.js'
 import { firstRelease } from './migrations/001-first-release.js'
 import type { Schema } from './schema.js'
 

@@ -2,11 +2,12 @@
 //
 // Times are epoch milliseconds (UTC). Amounts are minor units of the row's currency. Unit prices are scaled by
 // 10^PRICE_DECIMALS. Days are YYYY-MM-DD in the business time zone.
+
+import type { Generated } from 'kysely'
 import type { Day } from '../domain/business-day.js'
 import type { CustomerId, IdempotencyKey, ImportId, LeaseToken, OrderId, ProductId, WorkerId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import type { FailureReason, OrderStatus, PaymentStatus } from '../domain/order.js'
-import type { Generated } from './kysely.js'
 
 export interface Schema {
   settings: SettingsTable

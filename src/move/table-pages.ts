@@ -1,6 +1,7 @@
 // Every table read a page at a time, in the order of its key: what a copy of a database is made of, and checked by.
+
+import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
-import { sql } from '../database/kysely.js'
 import type { ColumnKind } from '../database/packed-rows.js'
 import type { Schema } from '../database/schema.js'
 

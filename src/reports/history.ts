@@ -1,6 +1,7 @@
 // The queue's history: a row for each snapshot, and one for what happened since the last.
+
+import type { Selectable } from 'kysely'
 import type { Database } from '../database/connection.js'
-import type { Selectable } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'

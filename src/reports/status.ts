@@ -1,7 +1,8 @@
 // The state of things at this moment: the queue, the orders, the workers, and what needs review.
+
+import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { isAlive } from '../database/holder.js'
-import { sql } from '../database/kysely.js'
 import { atOneMoment } from '../database/transaction.js'
 import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'

@@ -1,10 +1,10 @@
 // A worker's row, which shows that it is alive and how fast it works.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import type { Kysely } from 'kysely'
 import { startBackground, type Troubles } from '../background.js'
 import { ClockWatch, isClockRefusal, uptimeFor } from '../database/clocks.js'
 import { databaseTime } from '../database/engine.js'
-import type { Kysely } from '../database/kysely.js'
 import { isReplaced } from '../database/opened-file.js'
 import type { Schema } from '../database/schema.js'
 import type { WorkerId } from '../domain/ids.js'

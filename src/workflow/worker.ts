@@ -1,8 +1,9 @@
 // A worker process: consumes the queue with a pool of threads, and shows in the database that it is alive.
+
+import type { Kysely } from 'kysely'
 import { asError, type BackgroundEvent, type BackgroundTask, startBackground, Troubles } from '../background.js'
 import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
-import type { Kysely } from '../database/kysely.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'

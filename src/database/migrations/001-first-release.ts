@@ -1,7 +1,7 @@
 // The tables of the first release, with the rules that the database enforces. schema.ts says what each column means.
 
+import { type ColumnDefinitionBuilder, type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES, REVIEW_REASONS } from '../../domain/order.js'
-import { type ColumnDefinitionBuilder, type CreateTableBuilder, type Kysely, sql } from '../kysely.js'
 
 export const firstRelease = {
   name: 'first-release',
