@@ -1,116 +1,103 @@
-// The queue's history as a line of columns, a table and JSON.
+// The queue's history as a line of columns, a table, CSV and JSON.
+import { groupBy } from '../domain/batches.js'
 import { clockAt } from '../domain/business-day.js'
-import { type Histogram, percentile } from '../domain/histogram.js'
 import { groupThousands } from '../domain/money.js'
 import { DAY_MS, MINUTE_MS, startOf, WEEK_MS } from '../domain/time.js'
-import { failureRate, type HistoryPeriod, mergePeriods, settledPerMinute } from '../reports/history-periods.js'
+import { failureRate, minutesOf, type Snapshot, settledPerMinute } from '../reports/history.js'
 import { sparkline } from '../terminal/chart.js'
 import type { Cell, Table } from '../terminal/table.js'
-import { duration } from '../terminal/text.js'
-import { tenths } from './status-views.js'
+import { duration, tenths } from '../terminal/text.js'
 
-export interface HistoryResult {
-  /** The driver that delivers orders now. */
-  queue: string
-  /** The oldest first: minutes, and hours for what is older than seven days. The last one has not ended. */
-  history: {
-    at: string
-    /** How long it is; the last one, how long it has been. */
-    minutes: number
-    completed: number
-    /** Failed and rolled back. */
-    failed: number
-    /** The share of the settled orders that failed, from 0 to 1; null where none was settled. */
-    failure_rate: number | null
-    orders_per_minute: number
-    /** How long batches took from taken in hand to settled, to 5 %; null where none ended. */
-    runtime_ms: Record<'p50' | 'p95' | 'p99', number> | null
-    /** These three as the snapshots saw them, the highest of each; null where none was taken. */
-    waiting: number | null
-    /** How long the oldest had waited. */
-    oldest_waiting_seconds: number | null
-    /** How long the live workers would have taken for all that waited. */
-    estimated_wait_seconds: number | null
-  }[]
-}
+export type HistoryResult = ReturnType<typeof historyResult>
 
-export function historyResult(driver: string, periods: readonly HistoryPeriod[]): HistoryResult {
+/**
+ * @param driver delivers orders now
+ * @param snapshots the oldest first; the last one goes on
+ */
+export function historyResult(driver: string, snapshots: readonly Snapshot[]) {
   return {
     queue: driver,
-    history: periods.map((period) => ({
-      at: new Date(period.start).toISOString(),
-      minutes: rounded(period.minutes, 3),
-      completed: period.completed,
-      failed: period.failed,
-      failure_rate: rounded(failureRate(period), 4),
-      orders_per_minute: tenths(settledPerMinute(period)),
-      runtime_ms: runtimeMs(period.runtimes),
-      waiting: period.waiting,
-      oldest_waiting_seconds: rounded(period.oldestWaitingSeconds, 1),
-      estimated_wait_seconds: rounded(period.estimatedWaitSeconds, 1),
+    history: snapshots.map((snapshot) => ({
+      at: new Date(snapshot.period_start).toISOString(),
+      minutes: Number(minutesOf(snapshot).toFixed(3)),
+      completed: snapshot.completed,
+      /** Failed and rolled back. */
+      failed: snapshot.failed,
+      /** From 0 to 1; null if no order was settled. */
+      failure_rate: rounded(failureRate(snapshot), 4),
+      orders_per_minute: tenths(settledPerMinute(snapshot)),
+      /** Null if there was no batch. */
+      runtime_ms: runtimesOf(snapshot, tenths),
+      // As of the end of the period.
+      waiting: snapshot.waiting,
+      oldest_waiting_seconds: rounded(snapshot.oldest_waiting_seconds, 1),
+      estimated_wait_seconds: rounded(snapshot.estimated_wait_seconds, 1),
     })),
   }
 }
 
-/** Every period as it is kept, one value a column. */
-export function historyCsv(driver: string, periods: readonly HistoryPeriod[]): Table {
+/** Every period, one value a column. */
+export function historyCsv(driver: string, snapshots: readonly Snapshot[]): Table {
+  const names = [
+    'at',
+    'minutes',
+    'completed',
+    'failed',
+    'failure_rate',
+    'orders_per_minute',
+    'p50_ms',
+    'p95_ms',
+    'p99_ms',
+  ]
   return {
-    columns: [
-      ...['at', 'minutes', 'completed', 'failed', 'failure_rate', 'orders_per_minute', 'p50_ms', 'p95_ms', 'p99_ms'],
-      ...['waiting', 'oldest_waiting_seconds', 'estimated_wait_seconds'],
-    ].map((heading) => ({ heading })),
-    rows: historyResult(driver, periods).history.map(({ runtime_ms: runtime, ...row }) => [
-      row.at,
-      row.minutes,
-      row.completed,
-      row.failed,
-      row.failure_rate,
-      row.orders_per_minute,
-      runtime?.p50 ?? null,
-      runtime?.p95 ?? null,
-      runtime?.p99 ?? null,
-      row.waiting,
-      row.oldest_waiting_seconds,
-      row.estimated_wait_seconds,
-    ]),
+    columns: [...names, 'waiting', 'oldest_waiting_seconds', 'estimated_wait_seconds'].map((heading) => ({ heading })),
+    rows: historyResult(driver, snapshots).history.flatMap(({ runtime_ms, ...row }) => {
+      const { waiting, oldest_waiting_seconds, estimated_wait_seconds, ...figures } = row
+      const { p50 = null, p95 = null, p99 = null } = runtime_ms ?? {}
+      return [[...Object.values(figures), p50, p95, p99, waiting, oldest_waiting_seconds, estimated_wait_seconds]]
+    }),
   }
 }
 
-/** What a row or a column may stand for. */
-const LENGTHS = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 10_080, 40_320].map(
-  (minutes) => minutes * MINUTE_MS,
-)
+/** What a row or a column may stand for. Snapshots are five minutes apart. */
+const LENGTHS = [5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 10_080, 40_320].map((minutes) => minutes * MINUTE_MS)
 
-interface Merged {
-  readonly length: number
-  readonly periods: readonly HistoryPeriod[]
+/** The shortest that divides the time into fewer than `most` parts. */
+function lengthFor(from: number, until: number, most: number): number {
+  return LENGTHS.find((length) => (startOf(until, length) - startOf(from, length)) / length < most) ?? 4 * WEEK_MS
 }
 
-/** The finest that has no more periods than `most`. */
-function mergeTo(most: number, periods: readonly HistoryPeriod[]): Merged {
-  const [first = 0, last = 0] = [periods.at(0)?.start, periods.at(-1)?.start]
-  const isFew = (length: number) => (startOf(last, length) - startOf(first, length)) / length < most
-  const length = LENGTHS.find(isFew) ?? WEEK_MS
-  return { length, periods: mergePeriods(periods, length) }
-}
-
-/** Two lines: what is drawn, and orders settled a minute as columns, no more than `width`. */
-export function historyChart(periods: readonly HistoryPeriod[], width: number): string {
-  const { length, periods: columns } = mergeTo(width, periods)
-  const paces = columns.map(settledPerMinute)
+/** Two lines: what is drawn, and orders settled a minute as columns, at most `width`. */
+export function historyChart(snapshots: readonly Snapshot[], since: number, width: number): string {
+  const from = Math.max(since, snapshots[0]?.period_start ?? since)
+  const until = snapshots.at(-1)?.period_end ?? since
+  const length = lengthFor(from, until, width)
+  const starts = Array.from({ length: (startOf(until, length) - startOf(from, length)) / length + 1 }, (_, index) => {
+    return startOf(from, length) + index * length
+  })
+  const paces = starts.map((start) => paceWithin(snapshots, Math.max(start, from), Math.min(start + length, until)))
   const most = groupThousands(tenths(Math.max(...paces)))
   return `Orders settled a minute, ${lengthText(length)} a column, at most ${most}:\n${sparkline(paces)}`
 }
 
-/** No more rows than `most`. */
-export function historyTable(periods: readonly HistoryPeriod[], most: number, timeZone: string): Table {
-  const { length, periods: rows } = mergeTo(most, periods)
-  const first = rows[0]?.start ?? 0
-  const isLong = (rows.at(-1)?.start ?? 0) - first >= DAY_MS
+/** Orders settled a minute between two instants, as if each period had settled its orders evenly. */
+function paceWithin(snapshots: readonly Snapshot[], from: number, until: number): number {
+  const minutes = snapshots.map((snapshot) => {
+    const overlap = Math.min(snapshot.period_end, until) - Math.max(snapshot.period_start, from)
+    return overlap <= 0 ? 0 : settledPerMinute(snapshot) * (overlap / MINUTE_MS)
+  })
+  return minutes.reduce((sum, orders) => sum + orders, 0) / Math.max((until - from) / MINUTE_MS, 1 / 60)
+}
+
+/** At most `most` rows, each for the periods that ended in its time: counts add up, of all else the highest is shown. */
+export function historyTable(snapshots: readonly Snapshot[], most: number, timeZone: string): Table {
+  const [first = 0, last = 0] = [snapshots.at(0)?.period_end, snapshots.at(-1)?.period_end]
+  const length = lengthFor(first, last, most)
   const timeOf = (instant: number) => {
     const clock = clockAt(instant, timeZone)
-    return length >= DAY_MS ? clock.slice(0, 10) : clock.slice(isLong ? 5 : 11, 16)
+    return length >= DAY_MS ? clock.slice(0, 10) : clock.slice(last - first >= DAY_MS ? 5 : 11, 16)
   }
+  const rows = groupBy(snapshots, (snapshot) => startOf(snapshot.period_end, length))
   return {
     columns: [
       { heading: lengthText(length) },
@@ -120,36 +107,42 @@ export function historyTable(periods: readonly HistoryPeriod[], most: number, ti
       { heading: 'waiting', align: 'right' },
       { heading: 'oldest/estimate', align: 'right', flexible: true },
     ],
-    rows: rows.map((period) => [
-      timeOf(period.start),
-      groupThousands(period.completed),
-      failedCell(period),
-      runtimeCell(period.runtimes),
-      period.waiting === null ? null : groupThousands(period.waiting),
-      waitCell(period),
-    ]),
+    rows: [...rows].map(([start, group]) => [timeOf(start), ...rowCells(group)]),
   }
 }
 
-function failedCell(period: HistoryPeriod): Cell {
-  const rate = failureRate(period)
-  if (period.failed === 0 || rate === null) return '0'
-  return `${groupThousands(period.failed)} (${Math.max(1, Math.round(rate * 100))}%)`
+function rowCells(group: readonly Snapshot[]): Cell[] {
+  const sum = (key: 'completed' | 'failed') => group.reduce((total, snapshot) => total + snapshot[key], 0)
+  const highest = (key: keyof Snapshot) =>
+    group.reduce<number | null>((most, { [key]: value }) => (value === null ? most : Math.max(most ?? 0, value)), null)
+  const [completed, failed] = [sum('completed'), sum('failed')]
+  const rate = failureRate({ completed, failed }) ?? 0
+  const runtimes = runtimesOf({
+    runtime_p50_ms: highest('runtime_p50_ms'),
+    runtime_p95_ms: highest('runtime_p95_ms'),
+    runtime_p99_ms: highest('runtime_p99_ms'),
+  })
+  return [
+    groupThousands(completed),
+    failed === 0 ? '0' : `${groupThousands(failed)} (${Math.max(1, Math.round(rate * 100))}%)`,
+    runtimes && runtimesText(Object.values(runtimes)),
+    groupThousands(highest('waiting') ?? 0),
+    `${waitText(highest('oldest_waiting_seconds'))}/${waitText(highest('estimated_wait_seconds'))}`,
+  ]
 }
 
-/** `45/90/120 ms`, `0.9/1.2/12 s`: two digits, as they are true to 5 %. */
-function runtimeCell(runtimes: Histogram): Cell {
-  const runtime = runtimeMs(runtimes)
-  if (!runtime) return null
-  const inSeconds = runtime.p99 >= 1000
-  const texts = [runtime.p50, runtime.p95, runtime.p99].map((ms) => Number((inSeconds ? ms / 1000 : ms).toPrecision(2)))
+type RuntimeColumns = Pick<Snapshot, 'runtime_p50_ms' | 'runtime_p95_ms' | 'runtime_p99_ms'>
+
+function runtimesOf(columns: RuntimeColumns, round = (ms: number) => ms) {
+  const { runtime_p50_ms: p50, runtime_p95_ms: p95, runtime_p99_ms: p99 } = columns
+  return p50 === null || p95 === null || p99 === null ? null : { p50: round(p50), p95: round(p95), p99: round(p99) }
+}
+
+/** `45/90/120 ms`, `0.9/1.2/12 s`. */
+function runtimesText(runtimes: readonly number[]): string {
+  const inSeconds = Math.max(...runtimes) >= 1000
+  const texts = runtimes.map((ms) => Number((inSeconds ? ms / 1000 : ms).toPrecision(2)))
   return `${texts.join('/')} ${inSeconds ? 's' : 'ms'}`
-}
-
-/** `3 min/45 s`: how long the oldest had waited, and how long all that waited would take. */
-function waitCell({ waiting, oldestWaitingSeconds, estimatedWaitSeconds }: HistoryPeriod): Cell {
-  if (waiting === null) return null
-  return `${waitText(oldestWaitingSeconds)}/${waitText(estimatedWaitSeconds)}`
 }
 
 /** Without seconds from a minute on: it is an estimate, or the highest of several. */
@@ -158,18 +151,10 @@ function waitText(seconds: number | null): string {
   return duration(seconds < 60 ? Math.round(seconds) : Math.round(seconds / 60) * 60)
 }
 
-function runtimeMs(runtimes: Histogram): Record<'p50' | 'p95' | 'p99', number> | null {
-  const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => percentile(runtimes, share))
-  if (typeof p50 !== 'number' || typeof p95 !== 'number' || typeof p99 !== 'number') return null
-  return { p50: tenths(p50), p95: tenths(p95), p99: tenths(p99) }
-}
-
 function lengthText(length: number): string {
   return length > WEEK_MS ? '4 weeks' : length === WEEK_MS ? 'week' : duration(length / 1000)
 }
 
-function rounded(number: number, decimals: number): number
-function rounded(number: number | null, decimals: number): number | null
 function rounded(number: number | null, decimals: number): number | null {
   return number === null ? null : Number(number.toFixed(decimals))
 }

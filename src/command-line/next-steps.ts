@@ -1,10 +1,10 @@
-// What a person should do about the work as it is. Each cause is told once, however many figures show it.
+// What a person should do now. Each cause is told once, however many figures show it.
 import type { Alarm, AlarmName } from '../reports/alarms.js'
 import type { Status } from '../reports/status.js'
 import { countOf } from '../terminal/text.js'
 
 export interface NextSteps {
-  /** Those that are crossed, each with what to do about it just now. */
+  /** Those that are crossed, each with what to do about it now. */
   readonly alarms: readonly Alarm[]
   /** What no alarm says, in sentences. */
   readonly notes: readonly string[]
@@ -20,14 +20,14 @@ export function nextSteps({ queue, workers, unresolved }: Status, crossed: reado
       : undefined
   const said = new Set<AlarmName>(crossed.map(({ name }) => name))
   const notes: string[] = []
-  // A worker that went silent is to be replaced, which its alarm says.
+  // The alarm about a silent worker says that it must be replaced.
   if (standstill && !said.has('wait') && (queue.paused || !said.has('stale_workers'))) notes.push(standstill)
   if (unresolved > 0 && !said.has('unresolved')) {
     notes.push(
       `${countOf(unresolved, 'order')} to review. See why: orderctl failed list --reason payment_unknown, or --reason poison`,
     )
   }
-  // By itself, this alarm can only say what may be the cause.
+  // The alarm itself does not know the cause.
   const alarms = crossed.map((alarm) => (alarm.name === 'wait' && standstill ? { ...alarm, fix: standstill } : alarm))
   return { alarms, notes }
 }

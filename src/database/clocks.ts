@@ -107,7 +107,7 @@ export async function newestEntry(db: Kysely<Schema>): Promise<number> {
     .select(max<number | null>('last_seen').as('at'))
     .unionAll(db.selectFrom('imports').select(max<number | null>('started_at').as('at')))
     .unionAll(db.selectFrom('schedule_runs').select(max<number | null>('started_at').as('at')))
-    .unionAll(db.selectFrom('queue_snapshots').select(max<number | null>('taken_at').as('at')))
+    .unionAll(db.selectFrom('queue_snapshots').select(max<number | null>('period_end').as('at')))
     .execute()
   return Math.max(...entries.map(({ at }) => at ?? 0))
 }

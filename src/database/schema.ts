@@ -5,12 +5,11 @@
 
 import type { Generated } from 'kysely'
 import type { Day } from '../domain/business-day.js'
-import type { CustomerId, IdempotencyKey, ImportId, LeaseToken, OrderId, ProductId } from '../domain/ids.js'
+import type { CustomerId, IdempotencyKey, ImportId, LeaseToken, OrderId, ProductId, WorkerId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import type { FailureReason, OrderStatus, PaymentStatus } from '../domain/order.js'
-import type { OperationsTables } from './schema-operations.js'
 
-export interface Schema extends OperationsTables {
+export interface Schema {
   settings: SettingsTable
   imports: ImportsTable
   import_asides: ImportAsidesTable
@@ -25,9 +24,12 @@ export interface Schema extends OperationsTables {
   payments: PaymentsTable
   sales_by_customer: SalesByCustomerTable
   sales_by_product: SalesByProductTable
+  workers: WorkersTable
+  schedule_runs: ScheduleRunsTable
+  queue_snapshots: QueueSnapshotsTable
+  alarms: AlarmsTable
 }
 
-/** What belongs to the database and not to a process. */
 type SettingName =
   | 'queue_paused'
   | 'time_zone'
@@ -41,17 +43,15 @@ type SettingName =
 
 interface SettingsTable {
   /**
-   * Whether the queue is paused; which time zone the days are in; two random names for who reads figures elsewhere: of the
-   * database, and of its sales figures as they are, which get another one when they are rebuilt.
-   * `copying_from` names the file that an unfinished copy is of, and `copy_id` the process that may go on with it.
-   * The turns are rows to be locked, and say nothing.
+   * `copying_from` names the file that an unfinished copy is of, and `copy_id` the process that may write it. The ids are random: of
+   * the database, and of its sales figures, which get another one when they are rebuilt. The turns are rows to be locked.
    */
   name: SettingName
   value: string
 }
 
 /** `reading`: lines still come. `releasing`: every line is stored, orders fall due. `taken_back`: undone. */
-export type ImportStatus = 'reading' | 'releasing' | 'finished' | 'taken_back'
+type ImportStatus = 'reading' | 'releasing' | 'finished' | 'taken_back'
 
 /** One run over one file, with the cursor that a resumed run continues from. */
 interface ImportsTable {
@@ -168,7 +168,6 @@ interface DueOrdersTable {
   order_id: OrderId
   /** When a worker may next claim the order. While one holds it: when its lease ends. */
   due_at: number
-  /** Of the batch that holds the order. */
   lease_token: LeaseToken | null
   /** Claims since it fell due or was postponed. While no worker holds the order, all of them came to nothing. */
   claims: Generated<number>
@@ -224,4 +223,80 @@ interface SalesByProductTable {
   orders: number
   units: number
   revenue: number
+}
+
+interface WorkersTable {
+  id: WorkerId
+  host: string
+  pid: number
+  concurrency: number
+  started_at: number
+  last_seen: number
+  processed: number
+  orders_per_second: number
+  stopped_at: number | null
+  /** Of the machine, at `last_seen`; null on a server. See clocks.ts. */
+  uptime_ms: number | null
+  /** Batches of the five minutes before `last_seen`, the orders they settled, and their time from claimed to settled. */
+  recent_batches: Generated<number>
+  recent_orders: Generated<number>
+  recent_ms: Generated<number>
+  /** Percentiles of these batches' times; null if there was none. */
+  runtime_p50_ms: number | null
+  runtime_p95_ms: number | null
+  runtime_p99_ms: number | null
+}
+
+interface ScheduleRunsTable {
+  task: string
+  /** When it fell due; for a run by hand, when it was asked for. */
+  slot: number
+  /** Counts from 1; a run whose process died is begun once more. */
+  attempt: number
+  started_at: number
+  ended_at: number | null
+  /** While it runs: when it counts as dead, unless it says before that it goes on. */
+  lease_until: number
+  host: string
+  pid: number
+  /** `schedule`, which owes a run for each slot; `schedule run`, which owes none. */
+  begun_by: 'schedule' | 'schedule run'
+  result: 'done' | 'failed' | null
+  message: string | null
+}
+
+/** The queue's history: what was settled in a period, and the queue at its end. */
+interface QueueSnapshotsTable {
+  /** Where the period before ended. Two snapshots of one period have the same key, so nothing is counted twice. */
+  period_start: number
+  period_end: number
+  completed: number
+  /** Failed and rolled back. */
+  failed: number
+  /** As the workers seen in the period had them last, the highest of any; null if there was no batch. */
+  runtime_p50_ms: number | null
+  runtime_p95_ms: number | null
+  runtime_p99_ms: number | null
+  waiting: number
+  active: number
+  delayed: number
+  oldest_waiting_seconds: number | null
+  /** How long the live workers would take for all waiting orders; null if none worked. */
+  estimated_wait_seconds: number | null
+}
+
+/** An alarm that was raised, now or once; one that never was has no row. */
+interface AlarmsTable {
+  name: string
+  raised_at: number
+  /** Null while it is raised. */
+  cleared_at: number | null
+  /** While it is raised: how many checks in a row, up to the last one, did not find it crossed. */
+  quiet_checks: number
+  /** What a command was told of this since it was raised. */
+  told: 'raised' | 'cleared' | null
+  /** What was found when it was raised. */
+  message: string
+  value: number
+  threshold: number
 }

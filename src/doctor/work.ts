@@ -20,11 +20,12 @@ async function checkQueue(db: Database, config: Config): Promise<Found> {
 }
 
 async function checkImports(db: Database): Promise<Found> {
-  const imports = await readOpenImports(db, await databaseTime(db))
-  const files = imports.filter(({ abandoned }) => abandoned).map(({ file }) => `"${file}"`)
-  if (files.length === 0) return 'none was interrupted'
+  const interrupted = (await readOpenImports(db, await databaseTime(db))).filter(({ abandoned }) => abandoned)
+  const [first] = interrupted
+  if (!first) return 'none was interrupted'
+  const files = interrupted.map(({ file }) => `"${file}"`).join(', ')
   return {
-    message: `Imports that were interrupted: ${files.join(', ')}. Their orders are held back.`,
-    fix: `Run \`orderctl import ${files[0]} --resume\`.`,
+    message: `Imports that were interrupted: ${files}. Their orders are held back.`,
+    fix: `Run \`${first.resume}\`.`,
   }
 }

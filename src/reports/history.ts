@@ -1,67 +1,86 @@
-// Reads the queue's history: orders settled, batch runtimes and snapshots, put together by minute.
+// The queue's history: a row for each snapshot, and one for what happened since the last.
+
+import type { Selectable } from 'kysely'
 import type { Database } from '../database/connection.js'
+import type { Schema } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'
-import { addHistograms } from '../domain/histogram.js'
-import { MINUTE_MS, startOf } from '../domain/time.js'
-import { type HistoryPeriod, highest, periodLength } from './history-periods.js'
-import { readSettled } from './settled.js'
-import { readRuntimes } from './waiting-time.js'
+import { UNSOLD_STATUSES } from '../domain/order.js'
+import { MINUTE_MS } from '../domain/time.js'
+import { countDue } from '../queue/due-orders.js'
+import { estimateWait, readPace } from './pace.js'
+import { readWorkers } from './status.js'
 
-type Figures = Omit<HistoryPeriod, 'start' | 'minutes'>
+export type Snapshot = Selectable<Schema['queue_snapshots']>
 
-const NOTHING: Figures = {
-  completed: 0,
-  failed: 0,
-  runtimes: new Map(),
-  waiting: null,
-  oldestWaitingSeconds: null,
-  estimatedWaitSeconds: null,
+/** The snapshots whose period ended since then, and what a snapshot would hold now. Empty if there is nothing to tell. */
+export async function readHistory(db: Database, since: number, now: number): Promise<Snapshot[]> {
+  return atOneMoment(db, async (view) => {
+    const written = await view
+      .selectFrom('queue_snapshots')
+      .selectAll()
+      .where('period_end', '>', since)
+      .where('period_end', '<=', now)
+      .orderBy('period_start')
+      .execute()
+    const present = await measure(view, { since, until: now, now })
+    return written.length > 0 || present.completed + present.failed > 0 ? [...written, present] : []
+  })
 }
 
-/**
- * Every minute, or hour where it is older than seven days, from the first one with anything to tell since then up to now.
- * The last one has not ended.
- */
-export async function readHistory(db: Database, since: number, now: number): Promise<HistoryPeriod[]> {
-  const from = startOf(since, periodLength(since, now))
-  const figures = await atOneMoment(db, (view) => readFigures(view, from, now))
-  const periods: HistoryPeriod[] = []
-  for (let start = Math.min(...figures.keys()); start <= now; start += periodLength(start, now)) {
-    const end = Math.min(start + periodLength(start, now), now)
-    periods.push({ start, minutes: (end - start) / MINUTE_MS, ...(figures.get(start) ?? NOTHING) })
-  }
-  return periods
+interface Period {
+  readonly since: number
+  readonly until: number
+  readonly now: number
 }
 
-async function readFigures(db: Database, from: number, now: number): Promise<Map<number, Figures>> {
-  const figures = new Map<number, Figures>()
-  const add = (instant: number, change: (before: Figures) => Partial<Figures>) => {
-    const start = startOf(instant, periodLength(instant, now))
-    const before = figures.get(start) ?? NOTHING
-    figures.set(start, { ...before, ...change(before) })
-  }
-  for (const { minute, completed, failed } of await readSettled(db, from, now + 1)) {
-    if (completed + failed === 0) continue
-    add(minute, (before) => ({ completed: before.completed + completed, failed: before.failed + failed }))
-  }
-  for (const [minute, runtimes] of await readRuntimes(db, from, now)) {
-    add(minute, (before) => ({ runtimes: addHistograms([before.runtimes, runtimes]) }))
-  }
-  for (const snapshot of await readSnapshots(db, from, now)) {
-    add(snapshot.taken_at, (before) => ({
-      waiting: highest([before.waiting, snapshot.waiting]),
-      oldestWaitingSeconds: highest([before.oldestWaitingSeconds, snapshot.oldest_waiting_seconds]),
-      estimatedWaitSeconds: highest([before.estimatedWaitSeconds, snapshot.estimated_wait_seconds]),
-    }))
-  }
-  return figures
-}
-
-function readSnapshots(db: Database, from: number, until: number) {
-  return db
+/** The period from the last snapshot up to `until`, or from the first order settled if there is none since then. */
+export async function measure(db: Database, { since, until, now }: Period): Promise<Snapshot> {
+  const { last } = await db
     .selectFrom('queue_snapshots')
-    .select(['taken_at', 'waiting', 'oldest_waiting_seconds', 'estimated_wait_seconds'])
-    .where('taken_at', '>=', from)
-    .where('taken_at', '<=', until)
-    .execute()
+    .select((eb) => eb.fn.max<number | null>('period_end').as('last'))
+    .executeTakeFirstOrThrow()
+  const continues = last !== null && last >= since
+  const { first, ...settled } = await countSettled(db, continues ? last : since, until)
+  const start = continues ? last : (first ?? until - MINUTE_MS)
+  const { oldestWaitingSeconds, waiting, active, delayed } = await countDue(db)
+  const { runtimes } = await readPace(db, now, start)
+  return {
+    period_start: start,
+    period_end: until,
+    ...settled,
+    runtime_p50_ms: runtimes?.p50 ?? null,
+    runtime_p95_ms: runtimes?.p95 ?? null,
+    runtime_p99_ms: runtimes?.p99 ?? null,
+    ...{ waiting, active, delayed },
+    oldest_waiting_seconds: oldestWaitingSeconds,
+    estimated_wait_seconds: estimateWait(waiting, await readWorkers(db, now), await readPace(db, now)),
+  }
+}
+
+async function countSettled(db: Database, from: number, until: number) {
+  const { first, completed, failed } = await db
+    .selectFrom('orders')
+    .select((eb) => [
+      eb.fn.min<number | null>('settled_at').as('first'),
+      eb.fn.count<number>(eb.case().when('status', '=', 'completed').then(1).end()).as('completed'),
+      eb.fn.count<number>(eb.case().when('status', 'in', UNSOLD_STATUSES).then(1).end()).as('failed'),
+    ])
+    .where('settled_at', '>=', from)
+    .where('settled_at', '<', until)
+    .executeTakeFirstOrThrow()
+  return { first, completed, failed }
+}
+
+export function minutesOf({ period_start, period_end }: Snapshot): number {
+  return Math.max(0, period_end - period_start) / MINUTE_MS
+}
+
+/** Over a period of a second at least. */
+export function settledPerMinute(snapshot: Snapshot): number {
+  return (snapshot.completed + snapshot.failed) / Math.max(minutesOf(snapshot), 1 / 60)
+}
+
+/** The share of settled orders that were not sold; null if none was settled. */
+export function failureRate({ completed, failed }: Pick<Snapshot, 'completed' | 'failed'>): number | null {
+  return completed + failed === 0 ? null : failed / (completed + failed)
 }

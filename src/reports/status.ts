@@ -1,130 +1,132 @@
-// The state of things at this moment: the queue, the orders, who works on them, and what waits for a person.
+// The state of things at this moment: the queue, the orders, the workers, and what needs review.
 
 import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { isAlive } from '../database/lease.js'
-import type { ImportStatus } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'
 import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
 import { countDue } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
-import { estimateWait, type Pace, readPace } from './waiting-time.js'
+import { isoTime, tenths } from '../terminal/text.js'
+import { estimateWait, type Pace, readPace } from './pace.js'
 
-/** A worker that was not seen for so long went without saying so. */
+/** A worker that was not seen for so long is not listed any more. */
 const WORKER_GONE_MS = 10 * MINUTE_MS
 /** A worker reports more often than this; one that does not is stuck, or gone. */
 export const WORKER_STALE_MS = 30 * SECOND_MS
 const RECENT_FAILURES = 5
 
+/** What `status --json` prints, and all other views are drawn from. Times are ISO 8601. */
 export interface Status {
-  readonly at: number
-  readonly queue: QueueState
+  /** Orders, as the database has them. */
+  readonly queue: Counts & {
+    readonly driver: string
+    /** Null if the queue's server cannot be asked. */
+    readonly paused: boolean | null
+    /** How long the live workers would take for all waiting orders; null if none works or nothing was settled recently. */
+    readonly estimated_wait_seconds: number | null
+    /** The same as the queue's server counts it; null for the embedded queue and for a server that cannot be asked. */
+    readonly transport: (Counts & { readonly unit: string }) | null
+  }
   readonly orders: Readonly<Record<OrderStatus, number>>
   /** Open orders that need review: payment_unknown and poison. */
   readonly unresolved: number
-  readonly throughput: Throughput
-  /** Of the last five minutes. */
-  readonly pace: Pace
-  /** How long the live workers would take for all that waits; null where nobody works, or nothing was settled of late. */
-  readonly estimatedWaitSeconds: number | null
-  readonly workers: readonly WorkerState[]
+  readonly throughput: Awaited<ReturnType<typeof measureThroughput>>
+  readonly workers: Awaited<ReturnType<typeof readWorkers>>
   /** Imports that have not ended. */
-  readonly imports: readonly OpenImport[]
-  /** The latest first, save those that a person took off the list. */
-  readonly failures: readonly RecentFailure[]
+  readonly imports: Awaited<ReturnType<typeof readOpenImports>>
+  /** The latest first, without those that were cleared from the list. */
+  readonly recent_failures: Awaited<ReturnType<typeof readFailures>>
 }
 
-/** What waits, in orders, as the database has it; and the same as the queue's server has it. */
-export interface QueueState extends QueueCounts, Delivery {
-  readonly driver: string
+interface Counts {
+  readonly waiting: number
+  readonly active: number
+  /** Due later: retried after a pause, or spread over a time by `failed retry --stagger`. */
+  readonly delayed: number
+  readonly oldest_waiting_seconds: number | null
 }
 
-export interface Delivery {
-  /** Null where the server cannot be asked. */
-  readonly paused: boolean | null
-  /** Null for the embedded queue, which has no server, and where the server cannot be asked. */
-  readonly transport: QueueCounts | null
+/** A status, and what some views show beside it. Times are epoch milliseconds. */
+export interface StatusReading {
+  readonly status: Status
+  readonly at: number
+  /** When the orders were counted by status. */
+  readonly countedAt: number
+  readonly runtimes: Pace['runtimes']
   readonly unreachable: UserError | undefined
 }
 
-/** Orders settled a minute, over the last minute, five minutes and hour. */
-interface Throughput {
-  readonly lastMinute: number
-  readonly fiveMinutes: number
-  readonly hour: number
-}
-
-export interface WorkerState {
-  readonly id: string
-  readonly host: string
-  readonly pid: number
-  readonly concurrency: number
-  readonly ordersPerSecond: number
-  readonly startedAt: number
-  readonly lastSeen: number
-  readonly stale: boolean
-}
-
-export interface OpenImport {
-  readonly source: string
-  readonly file: string
-  readonly status: ImportStatus
-  readonly rows: number
-  readonly startedAt: number
-  /** Its process is gone: it ended before its time, or gave no sign for longer than its lease. */
-  readonly abandoned: boolean
-}
-
-export interface RecentFailure {
-  readonly reference: string
-  readonly status: OrderStatus
-  readonly reason: string | null
-  readonly message: string | null
-  readonly failedAt: number | null
+/** What the queue's server says. */
+export interface Delivery extends Pick<Status['queue'], 'driver' | 'paused' | 'transport'> {
+  readonly unreachable: UserError | undefined
 }
 
 /** @param now the database's time */
-export async function readStatus(db: Database, queue: Queue, now: number): Promise<Status> {
-  const delivery = await readQueue(db, queue)
-  return atOneMoment(db, async (snapshot) => {
-    const { orders, unresolved } = await countOrders(snapshot)
-    const failed = orders.failed + orders.rolled_back > 0
-    const workers = await readWorkers(snapshot, now)
-    const pace = await readPace(snapshot, now)
-    return {
-      at: now,
-      queue: delivery,
+export type Figure<Value> = (db: Database, now: number) => Promise<Value>
+
+/** All figures at one moment. */
+export async function readStatus(db: Database, queue: Queue, now: number): Promise<StatusReading> {
+  const delivery = await readDelivery(queue)
+  return atOneMoment(db, (view) => statusReader((read) => () => read(view, now))(delivery, now))
+}
+
+/** @param through how each figure is read: from one snapshot, or throttled */
+export function statusReader(
+  through: <Value>(read: Figure<Value>) => () => Promise<Value>,
+): (delivery: Delivery, at: number) => Promise<StatusReading> {
+  const read = {
+    counts: through(countOrders),
+    due: through(countDue),
+    throughput: through(measureThroughput),
+    workers: through(readWorkers),
+    pace: through((db, now) => readPace(db, now)),
+    imports: through(readOpenImports),
+    failures: through(readFailures),
+  }
+  return async ({ driver, paused, transport, unreachable }, at) => {
+    const { countedAt, orders, unresolved } = await read.counts()
+    const due = await read.due()
+    const workers = await read.workers()
+    const pace = await read.pace()
+    const estimate = estimateWait(due.waiting, workers, pace)
+    const status = {
+      queue: {
+        ...{ driver, paused },
+        ...countsOf(due),
+        estimated_wait_seconds: estimate === null ? null : tenths(estimate),
+        transport,
+      },
       orders,
       unresolved,
-      throughput: await measureThroughput(snapshot, now),
-      pace,
-      estimatedWaitSeconds: estimateWait(delivery.waiting, workers, pace),
+      throughput: await read.throughput(),
       workers,
-      imports: await readOpenImports(snapshot, now),
-      failures: failed ? await readFailures(snapshot) : [],
+      imports: await read.imports(),
+      recent_failures: orders.failed + orders.rolled_back > 0 ? await read.failures() : [],
     }
-  })
-}
-
-async function readQueue(db: Database, queue: Queue): Promise<QueueState> {
-  return { driver: queue.driver, ...(await countDue(db)), ...(await readDelivery(queue)) }
-}
-
-/** What the queue itself says, which may have a server that cannot be asked. */
-export async function readDelivery(queue: Queue): Promise<Delivery> {
-  try {
-    const paused = await queue.isPaused()
-    const transport = queue.driver === 'embedded' ? null : await queue.counts()
-    return { paused, transport, unreachable: undefined }
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error
-    return { paused: null, transport: null, unreachable: error }
+    return { status, at, countedAt, runtimes: pace.runtimes, unreachable }
   }
 }
 
-export async function countOrders(db: Database) {
+function countsOf({ waiting, active, delayed, oldestWaitingSeconds }: QueueCounts): Counts {
+  return { waiting, active, delayed, oldest_waiting_seconds: oldestWaitingSeconds }
+}
+
+export async function readDelivery(queue: Queue): Promise<Delivery> {
+  const { driver } = queue
+  try {
+    const paused = await queue.isPaused()
+    const counts = driver === 'embedded' ? null : await queue.counts()
+    return { driver, paused, transport: counts && { unit: counts.unit, ...countsOf(counts) }, unreachable: undefined }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { driver, paused: null, transport: null, unreachable: error }
+  }
+}
+
+export async function countOrders(db: Database, now: number) {
   const rows = await db
     .selectFrom('orders')
     .select((eb) => [
@@ -137,6 +139,7 @@ export async function countOrders(db: Database) {
   const counts = new Map(rows.map((row) => [row.status, row]))
   const countIn = (status: OrderStatus) => counts.get(status)?.orders ?? 0
   return {
+    countedAt: now,
     orders: Object.fromEntries(ORDER_STATUSES.map((status) => [status, countIn(status)])) as Record<
       OrderStatus,
       number
@@ -145,7 +148,8 @@ export async function countOrders(db: Database) {
   }
 }
 
-export async function measureThroughput(db: Database, now: number): Promise<Throughput> {
+/** Settled orders a minute: in the last one, and on average over the last five minutes and the last hour. */
+async function measureThroughput(db: Database, now: number) {
   const settledSince = (since: number) => sql<number | null>`sum(case when settled_at > ${since} then 1 else 0 end)`
   const settled = await db
     .selectFrom('orders')
@@ -157,31 +161,32 @@ export async function measureThroughput(db: Database, now: number): Promise<Thro
     .where('settled_at', '>', now - HOUR_MS)
     .where('settled_at', '<=', now)
     .executeTakeFirstOrThrow()
-  return { lastMinute: settled.minute ?? 0, fiveMinutes: (settled.five ?? 0) / 5, hour: settled.hour / 60 }
+  return {
+    orders_per_minute: settled.minute ?? 0,
+    orders_per_minute_5m: tenths((settled.five ?? 0) / 5),
+    orders_per_minute_1h: tenths(settled.hour / 60),
+  }
 }
 
-export async function readWorkers(db: Database, now: number): Promise<WorkerState[]> {
+export async function readWorkers(db: Database, now: number) {
   const workers = await db
     .selectFrom('workers')
-    .selectAll()
+    .select(['id', 'host', 'pid', 'concurrency', 'orders_per_second', 'started_at', 'last_seen'])
     .where('stopped_at', 'is', null)
     .where('last_seen', '>', now - WORKER_GONE_MS)
     .orderBy('started_at')
     .orderBy('id')
     .execute()
-  return workers.map(({ id, host, pid, concurrency, orders_per_second, started_at, last_seen }) => ({
-    id,
-    host,
-    pid,
-    concurrency,
-    ordersPerSecond: orders_per_second,
-    startedAt: started_at,
-    lastSeen: last_seen,
-    stale: last_seen <= now - WORKER_STALE_MS,
+  return workers.map((worker) => ({
+    ...worker,
+    started_at: new Date(worker.started_at).toISOString(),
+    last_seen: new Date(worker.last_seen).toISOString(),
+    /** Not seen for 30 seconds. */
+    stale: worker.last_seen <= now - WORKER_STALE_MS,
   }))
 }
 
-export async function readOpenImports(db: Database, now: number): Promise<OpenImport[]> {
+export async function readOpenImports(db: Database, now: number) {
   const imports = await db
     .selectFrom('imports')
     .select(['source', 'file', 'status', 'rows', 'started_at', 'lease_until', 'host', 'pid'])
@@ -189,16 +194,24 @@ export async function readOpenImports(db: Database, now: number): Promise<OpenIm
     .orderBy('id')
     .execute()
   return imports.map((run) => ({
-    source: run.source,
     file: run.file,
     status: run.status,
     rows: run.rows,
-    startedAt: run.started_at,
+    started_at: new Date(run.started_at).toISOString(),
+    /** Its process is gone: it ended early, or gave no sign for longer than its lease. */
     abandoned: !isAlive(run, now),
+    /** The command that finishes an abandoned one. */
+    resume: resumeCommand(run),
   }))
 }
 
-export async function readFailures(db: Database): Promise<RecentFailure[]> {
+/** As it is typed into a shell. */
+function resumeCommand({ file, source }: { readonly file: string; readonly source: string }): string {
+  const quoted = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
+  return `orderctl import ${quoted}${source === 'default' ? '' : ` --source ${source}`} --resume`
+}
+
+async function readFailures(db: Database) {
   const failures = await db
     .selectFrom('orders')
     .select(['reference', 'status', 'reason', 'message', 'settled_at'])
@@ -209,5 +222,9 @@ export async function readFailures(db: Database): Promise<RecentFailure[]> {
     .orderBy('id', 'desc')
     .limit(RECENT_FAILURES)
     .execute()
-  return failures.map(({ reference, settled_at, ...rest }) => ({ reference, ...rest, failedAt: settled_at }))
+  return failures.map(({ reference, settled_at, ...rest }) => ({
+    order_id: reference,
+    ...rest,
+    failed_at: isoTime(settled_at),
+  }))
 }

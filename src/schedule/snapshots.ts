@@ -1,60 +1,30 @@
-// Writes down what the queue's history is made of: what waits, and how many orders were settled in each minute.
+// Writes the queue's history: a row for the time since the last snapshot.
 import type { Database } from '../database/connection.js'
-import { inTransaction } from '../database/transaction.js'
-import { inBatches } from '../domain/batches.js'
-import { MINUTE_MS, startOf } from '../domain/time.js'
-import { countDue } from '../queue/due-orders.js'
-import type { QueueCounts } from '../queue/queue.js'
-import { minutesBegin } from '../reports/history-periods.js'
-import { countSettled, readCountedUntil } from '../reports/settled.js'
-import { readWorkers } from '../reports/status.js'
-import { estimateWait, readPace } from '../reports/waiting-time.js'
-import { thinHistory } from './thinning.js'
+import { DAY_MS, MINUTE_MS } from '../domain/time.js'
+import { measure, type Snapshot } from '../reports/history.js'
 
-/** An order carries the time at which its settling began: after so long that is committed, on any machine's clock. */
+/** An order carries the time at which its settling began. After so long that is committed, on any machine's clock. */
 const SETTLING_MS = MINUTE_MS
 
-const ROWS_A_STATEMENT = 500
+const KEEP_MS = 90 * DAY_MS
 
 /**
- * Adds a snapshot and the minutes that have ended since the one before, and thins what has grown old.
+ * Adds a snapshot and deletes those older than 90 days. Each settled order is counted once: the period begins where the
+ * last one ended, and of two snapshots of one period only the first is kept. An order that is retried later stays counted.
  *
  * @param now the database's time
  */
-export async function takeSnapshot(db: Database, now: number): Promise<QueueCounts> {
-  await writeSettledMinutes(db, now)
-  const counts = await countDue(db)
-  await db
-    .insertInto('queue_snapshots')
-    .values({
-      taken_at: now,
-      waiting: counts.waiting,
-      active: counts.active,
-      delayed: counts.delayed,
-      oldest_waiting_seconds: counts.oldestWaitingSeconds,
-      estimated_wait_seconds: estimateWait(counts.waiting, await readWorkers(db, now), await readPace(db, now)),
-    })
-    .execute()
-  await thinHistory(db, now)
-  return counts
-}
-
-/**
- * Each minute is counted once: an order that is retried later stays counted. The first time, the last seven days are. The
- * last minute always gets a row, which says up to where it was counted.
- */
-async function writeSettledMinutes(db: Database, now: number): Promise<void> {
-  const until = startOf(now - SETTLING_MS, MINUTE_MS)
-  const before = await readCountedUntil(db)
-  const from = before ?? minutesBegin(now)
-  if (from >= until) return
-  // Counted outside of the transaction: it keeps other writers waiting, and minutes that have ended do not change.
-  const last = until - MINUTE_MS
-  const counted = await countSettled(db, from, until)
-  const rows = counted.at(-1)?.minute === last ? counted : [...counted, { minute: last, completed: 0, failed: 0 }]
-  await inTransaction(db, async (trx) => {
-    if ((await readCountedUntil(trx)) !== before) return
-    for (const batch of inBatches(rows, ROWS_A_STATEMENT))
-      await trx.insertInto('settled_minutes').values(batch).execute()
-  })
+export async function takeSnapshot(db: Database, now: number): Promise<Snapshot> {
+  const oldest = now - KEEP_MS
+  const snapshot = await measure(db, { since: oldest, until: now - SETTLING_MS, now })
+  // A clock that was put back has no new period yet.
+  if (snapshot.period_start < snapshot.period_end) {
+    await db
+      .insertInto('queue_snapshots')
+      .values(snapshot)
+      .onConflict((conflict) => conflict.doNothing())
+      .execute()
+  }
+  await db.deleteFrom('queue_snapshots').where('period_end', '<', oldest).execute()
+  return snapshot
 }

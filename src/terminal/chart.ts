@@ -1,5 +1,7 @@
-// Numbers as horizontal bars, or as one line of columns, of block characters.
+// Numbers drawn with block characters: as horizontal bars, or over time as columns.
 import stringWidth from 'string-width'
+import { groupThousands } from '../domain/money.js'
+import { type Line, part } from './line.js'
 import { cleanText, cutText, padText } from './text.js'
 
 export interface Bar {
@@ -28,19 +30,45 @@ export function barChart(bars: readonly Bar[], width = 80): string {
     .join('\n')
 }
 
-/** A bar of up to `width` columns, to an eighth of a column. What is not nothing shows. */
+/** A bar of up to `width` columns, to an eighth of a column. The smallest value shows. */
 export function blockBar(fraction: number, width: number): string {
   const share = Math.min(1, fraction)
   const eighths = Math.max(share > 0 && width > 0 ? 1 : 0, Math.round(share * width * 8))
   return '█'.repeat(Math.floor(eighths / 8)) + (EIGHTHS[eighths % 8] ?? '')
 }
 
-const LEVELS = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
+const LEVELS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
-/** A column a value, the highest one as a full block; a space for zero, so that what is not nothing shows. */
+/** A column a value, the highest one as a full block; a space for zero, so that the smallest value shows. */
 export function sparkline(values: readonly number[]): string {
   const highest = values.reduce((most, value) => Math.max(most, value), 0)
-  return values
-    .map((value) => (value > 0 ? (LEVELS[Math.max(0, Math.ceil((value / highest) * LEVELS.length) - 1)] ?? ' ') : ' '))
-    .join('')
+  return values.map((value) => LEVELS[highest > 0 ? Math.ceil((value / highest) * 8) : 0]).join('')
+}
+
+/** So that the axis stays where it is while the top of the scale goes from 10 to 5,000,000. */
+const LABEL_WIDTH = 9
+
+/**
+ * As many of the latest values as the width has columns, the last one at the right edge, over `height` lines. The scale
+ * ends at 1, 2 or 5 times a power of ten, so that it seldom changes. The smallest value shows.
+ */
+export function columnChart(values: readonly number[], width: number, height: number): Line[] {
+  const columns = Math.max(0, width - LABEL_WIDTH - 2)
+  const shown = columns === 0 ? [] : values.slice(-columns)
+  const top = scaleTop(shown.reduce((most, value) => Math.max(most, value), 0))
+  const eighths = shown.map((value) => (value > 0 ? Math.max(1, Math.round((value / top) * height * 8)) : 0))
+  const empty = ' '.repeat(columns - shown.length)
+  return Array.from({ length: height }, (_, row) => {
+    const below = (height - 1 - row) * 8
+    const blocks = eighths.map((count) => LEVELS[Math.min(8, Math.max(0, count - below))]).join('')
+    const label = row === 0 ? groupThousands(top) : row === height - 1 ? '0' : ''
+    const axis = part(`${padText(label, LABEL_WIDTH, 'right')} ${label === '' ? '│' : '┤'}`, 'dim')
+    return [axis, part(empty + blocks, 'good')]
+  })
+}
+
+/** The least of 10, 20, 50, 100, … that is not below the value. */
+function scaleTop(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(value, 10)))
+  return [1, 2, 5, 10].map((step) => step * power).find((top) => top >= value) ?? value
 }

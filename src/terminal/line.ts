@@ -12,14 +12,14 @@ const INKS = {
 } as const
 export type Ink = keyof typeof INKS
 
-interface Part {
+export interface Part {
   readonly text: string
   readonly ink: Ink
 }
 
 export type Line = readonly Part[]
 
-/** Text of anybody's, made fit to print. */
+/** Any text, made fit to print. */
 export function part(text: string, ink: Ink = 'plain'): Part {
   return { text: cleanText(text), ink }
 }

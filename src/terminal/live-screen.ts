@@ -1,17 +1,17 @@
 // A screen of its own, drawn again and again. What was on the terminal before is there again afterwards, however the
-// process ends, save by SIGKILL.
+// process ends, except by SIGKILL.
 import type { ReadStream } from 'node:tty'
 import type { Output } from './screen.js'
 
 const ENTER = '\u001b[?1049h\u001b[?25l\u001b[?7l'
 const CLEAR = '\u001b[2J'
-// Cleared before it goes: where the screen was made larger, tmux leaves a part of it behind.
+// Cleared first: tmux leaves a part of a screen behind that was made larger.
 const LEAVE = `\u001b[?2026l\u001b[0m\u001b[H${CLEAR}\u001b[?7h\u001b[?25h\u001b[?1049l`
-/** The terminal shows nothing of a frame before all of it is there. */
+/** The terminal shows a frame once all of it is there. */
 const BEGIN_FRAME = '\u001b[?2026h'
 const END_FRAME = '\u001b[?2026l'
 
-/** What the terminal itself makes of these keys while it is not in raw mode. */
+/** What the terminal makes of these keys outside raw mode. */
 const SIGNALS: ReadonlyMap<string, NodeJS.Signals> = new Map([
   ['\u0003', 'SIGINT'],
   ['\u001a', 'SIGTSTP'],
@@ -27,27 +27,35 @@ export interface ScreenSize {
 
 export interface LiveScreen {
   readonly size: ScreenSize
-  /** Writes the lines that differ from those that are there. None may be wider, and there may be no more, than the size. */
+  /** Writes the lines that differ from those on the screen. They must fit its size. */
   draw(lines: readonly string[]): void
-  /** Gives the terminal back as it was. May be called twice. */
+  /** Restores the terminal. May be called twice. */
   close(): void
 }
 
 interface LiveScreenOptions {
   readonly input: ReadStream
   readonly output: Output
-  /** A key that was pressed, save those that are signals. */
+  /** A key that was pressed and is no signal. */
   readonly onKey: (key: string) => void
-  /** The screen has another size, or is empty: it is to be drawn. */
+  /** The screen must be drawn: it is empty or has another size. */
   readonly onRedraw: () => void
 }
 
 /** SIGINT and SIGTERM are left to the caller, who closes the screen. */
 export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOptions): LiveScreen {
-  /** Undefined where nobody knows what is there. */
+  /** Undefined if what is on the terminal is not known. */
   let drawn: readonly string[] | undefined
   let isShown = false
-  const listeners = new Listeners()
+  const removals: (() => void)[] = []
+  const listen = <Args extends unknown[]>(
+    emitter: NodeJS.EventEmitter,
+    event: string,
+    listener: (...args: Args) => void,
+  ) => {
+    emitter.on(event, listener)
+    removals.push(() => emitter.off(event, listener))
+  }
 
   const show = () => {
     isShown = true
@@ -70,7 +78,7 @@ export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOpt
     if (keys.startsWith(ESCAPE)) return
     for (const key of keys) {
       const signal = SIGNALS.get(key)
-      // To the whole foreground group, as from the terminal: a shell or npx that started us stops with us.
+      // To the foreground group, as from the terminal: a shell or npx that started us stops with us.
       if (signal === 'SIGTSTP') process.kill(0, signal)
       else if (signal) process.kill(process.pid, signal)
       else if (key === REDRAW_KEY) redraw()
@@ -79,18 +87,18 @@ export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOpt
   }
 
   show()
-  listeners.add(process, 'exit', hide)
-  listeners.add(process, 'SIGTSTP', () => {
+  listen(process, 'exit', hide)
+  listen(process, 'SIGTSTP', () => {
     hide()
     process.kill(process.pid, 'SIGSTOP')
   })
-  listeners.add(process, 'SIGCONT', () => {
+  listen(process, 'SIGCONT', () => {
     show()
     redraw()
   })
   for (const signal of ['SIGHUP', 'SIGQUIT'] as const) {
-    listeners.add(process, signal, () => {
-      // The terminal may be gone, which makes no difference to what follows.
+    listen(process, signal, () => {
+      // The terminal may be gone.
       try {
         close()
       } finally {
@@ -98,15 +106,15 @@ export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOpt
       }
     })
   }
-  listeners.add(output, 'resize', redraw)
+  listen(output, 'resize', redraw)
   if (input.isTTY) {
     input.setEncoding('utf8')
-    listeners.add(input, 'data', press)
+    listen(input, 'data', press)
     input.resume()
   }
 
   function close(): void {
-    listeners.removeAll()
+    for (const remove of removals.splice(0)) remove()
     hide()
     if (input.isTTY) input.pause()
   }
@@ -130,18 +138,4 @@ function changedLines(before: readonly string[], lines: readonly string[]): stri
   const changed = lines.map((text, row) => (text === before[row] ? '' : lineAt(text, row))).join('')
   const rest = before.length > lines.length ? `\u001b[${lines.length + 1};1H\u001b[J` : ''
   return changed + rest
-}
-
-/** Listeners that are taken off together. */
-class Listeners {
-  readonly #removals: (() => void)[] = []
-
-  add<Args extends unknown[]>(emitter: NodeJS.EventEmitter, event: string, listener: (...args: Args) => void): void {
-    emitter.on(event, listener)
-    this.#removals.push(() => emitter.off(event, listener))
-  }
-
-  removeAll(): void {
-    for (const remove of this.#removals.splice(0)) remove()
-  }
 }

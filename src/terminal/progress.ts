@@ -3,7 +3,7 @@ import ora from 'ora'
 import stringWidth from 'string-width'
 import { groupThousands } from '../domain/money.js'
 import { blockBar } from './chart.js'
-import { screenOf } from './screen.js'
+import { type Output, screenOf } from './screen.js'
 import { cleanText, cutText, duration, padText } from './text.js'
 
 export interface ProgressState {
@@ -12,9 +12,9 @@ export interface ProgressState {
   /** What is counted: `lines`. */
   readonly unit: string
   readonly done: number
-  /** How many there will be, where that is known. */
+  /** How many there will be, if that is known. */
   readonly total?: number
-  /** The share that is done, 0 to 1, where that is known better than the total. */
+  /** The share that is done, 0 to 1, if that is known better than the total. */
   readonly fraction?: number
   readonly perSecond: number
 }
@@ -27,7 +27,7 @@ export interface Progress {
 }
 
 interface ProgressOptions {
-  readonly stream: NodeJS.WritableStream & { readonly isTTY?: boolean; readonly columns?: number }
+  readonly stream: Output
   readonly environment: NodeJS.ProcessEnv
   readonly silent: boolean
 }

@@ -52,6 +52,11 @@ export function isoTime(instant: number | null): string | null {
   return instant === null ? null : new Date(instant).toISOString()
 }
 
+/** To one decimal. */
+export function tenths(number: number): number {
+  return Math.round(number * 10) / 10
+}
+
 const UNITS = [
   { name: 'd', seconds: 86_400 },
   { name: 'h', seconds: 3_600 },

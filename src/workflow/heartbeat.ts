@@ -7,9 +7,8 @@ import { ClockWatch, isClockRefusal, uptimeFor } from '../database/clocks.js'
 import { databaseTime } from '../database/engine.js'
 import { isReplaced } from '../database/opened-file.js'
 import type { Schema } from '../database/schema.js'
-import { inTransaction } from '../database/transaction.js'
 import type { WorkerId } from '../domain/ids.js'
-import { BatchRuntimes, writeRuntimes } from './batch-runtimes.js'
+import { RecentBatches } from './recent-batches.js'
 import type { WorkFigures } from './worker-events.js'
 
 const HEARTBEAT_MS = 2000
@@ -28,8 +27,8 @@ interface Beating {
 }
 
 export interface Heartbeat {
-  /** Remembers how long a batch took, for the next beat to write. */
-  countBatch(ms: number): void
+  /** Remembers how long a batch took and how many orders it settled, for the next beat. */
+  countBatch(ms: number, orders: number): void
   /** Marks the row as stopped. If the database is away, the row's age shows it. */
   stop(): Promise<void>
 }
@@ -39,8 +38,6 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Prom
   const id = randomUUID() as string as WorkerId
   const startedAt = await databaseTime(db)
   let last = { at: startedAt, processed: 0, ordersPerSecond: 0 }
-  /** How far the database's clock is ahead of this process's. */
-  let ahead = startedAt - Date.now()
   const state = () => ({
     last_seen: last.at,
     uptime_ms: uptimeFor(db),
@@ -52,23 +49,17 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Prom
     .insertInto('workers')
     .values({ id, host: hostname(), pid: process.pid, started_at: startedAt, ...state() })
     .execute()
-  const runtimes = new BatchRuntimes()
+  const batches = new RecentBatches()
   const beat = async (isLast: boolean) => {
     const at = await databaseTime(db)
-    ahead = at - Date.now()
     const { processed } = beating.figures()
     const perSecond = ((processed - last.processed) * 1000) / Math.max(1, at - last.at)
     last = { at, processed, ordersPerSecond: Math.round(perSecond * 10) / 10 }
-    const unwritten = runtimes.unwritten()
-    await inTransaction(db, async (trx) => {
-      await trx
-        .updateTable('workers')
-        .set({ ...state(), stopped_at: isLast ? at : null })
-        .where('id', '=', id)
-        .execute()
-      await writeRuntimes(trx, id, unwritten.rows)
-    })
-    runtimes.forget(unwritten)
+    await db
+      .updateTable('workers')
+      .set({ ...state(), ...batches.summary(), stopped_at: isLast ? at : null })
+      .where('id', '=', id)
+      .execute()
   }
   const clocks = new ClockWatch(db, { id, startedAt })
   const run = async (isLast: boolean) => {
@@ -84,5 +75,5 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Prom
   }
   const { troubles } = beating
   const { end } = startBackground(run, { pauseMs: () => HEARTBEAT_MS, troubles, lastRun: true })
-  return { stop: end, countBatch: (ms) => runtimes.count(ms, Date.now() + ahead) }
+  return { stop: end, countBatch: (ms, orders) => batches.add(ms, orders) }
 }

@@ -209,7 +209,7 @@ export class Worker {
   #add(result: BatchResult, ms: number, alone: boolean): void {
     if (!alone) this.#batchMs = smoothed(this.#batchMs, ms)
     // Orders that another worker had claimed before are not this batch's work.
-    if (result.claimed > 0) this.#heartbeat?.countBatch(ms)
+    if (result.claimed > 0) this.#heartbeat?.countBatch(ms, processedOf(result))
     for (const outcome of OUTCOMES) this.#totals[outcome] += result[outcome]
     const processed = processedOf(this.#totals)
     this.#options.emit({ event: 'progress', processed })

@@ -54,7 +54,8 @@ describe.concurrent('status --alarms', () => {
     const asked = '1 order to review. See why: orderctl failed list --reason payment_unknown, or --reason poison'
     expect(await stepsIn(off)).toEqual(['Nobody works on the queue. Start with: orderctl work', asked])
     const silentSince = Date.now() - HOUR / 10
-    shop.db.prepare("insert into workers values ('w', 'h', 1, 5, 1, ?, 0, 0, null, null)").run(silentSince)
+    const worker = "('w', 'h', 1, 5, 1, ?, 0, 0, null, null, 0, 0, 0, null, null, null)"
+    shop.db.prepare(`insert into workers values ${worker}`).run(silentSince)
     const replace = /^Alarm stale_workers: .* start a worker: `orderctl work`\./
     expect(await stepsIn(off)).toEqual([expect.stringMatching(replace), asked])
     shop.db.exec("insert into settings values ('queue_paused', 'yes')")

@@ -17,7 +17,9 @@ describe.concurrent('doctor', () => {
   })
 
   test('finds a clock that was put back', async ({ shop }) => {
-    const note = shop.db.prepare('insert into queue_snapshots (taken_at, waiting, active, delayed) values (?, 0, 0, 0)')
+    const note = shop.db.prepare(
+      'insert or replace into queue_snapshots values (0, ?, 0, 0, null, null, null, 0, 0, 0, null, null)',
+    )
     note.run(Date.now() - HOUR)
     expect(await failuresOf(shop)).toEqual([])
     note.run(Date.now() + HOUR)

@@ -87,7 +87,7 @@ describeOnEngines(
 
       expect(await place.rows(`select order_id from due_orders`)).toEqual([{ order_id: sound }])
       expect(await place.value('select sum(reserved) from products')).toBe(2)
-      expect((await countOrders(place.db)).unresolved).toBe(1)
+      expect((await countOrders(place.db, 0)).unresolved).toBe(1)
       expect([...(await countUnresolved(place.db))]).toEqual([['poison', 1]])
       const alarms = await readAlarms(place.db, place.config(), Date.now())
       expect(alarms.find(({ name }) => name === 'unresolved')).toMatchObject({

@@ -113,16 +113,13 @@ describe('the database', () => {
 })
 
 function typedTables(): Record<string, string[]> {
-  const text = read('src/database/schema.ts') + read('src/database/schema-operations.ts')
+  const text = read('src/database/schema.ts')
   const bodies = new Map(
-    [...text.matchAll(/interface (\w+)(?: extends \w+)? \{\n([\s\S]*?)\n\}/g)].map(([, name, body]) => [
-      name,
-      body ?? '',
-    ]),
+    [...text.matchAll(/interface (\w+) \{\n([\s\S]*?)\n\}/g)].map(([, name, body]) => [name, body ?? '']),
   )
   const properties = (name: string) => [...(bodies.get(name) ?? '').matchAll(/^ {2}(\w+): '?(\w+)/gm)]
   return Object.fromEntries(
-    [...properties('Schema'), ...properties('OperationsTables')].map(([, table, type]) => [
+    properties('Schema').map(([, table, type]) => [
       table,
       properties(type ?? '')
         .map(([, column]) => column ?? '')
@@ -131,10 +128,11 @@ function typedTables(): Record<string, string[]> {
   )
 }
 
-test('no file of src is over 300 lines', () => {
+test('no file of src is over 300 lines, but a migration', () => {
   const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.ts'),
   )
-  const long = files.filter((file) => read(join('src', file)).split('\n').length > 301)
+  const logic = files.filter((file) => !file.startsWith('database/migrations/'))
+  const long = logic.filter((file) => read(join('src', file)).split('\n').length > 301)
   expect(long).toEqual([])
 })

@@ -104,9 +104,11 @@ describeOnServers('migrate --from refuses', (engine) => {
   test('a database that holds orders, products or history, and leaves it as it is', async ({ shop, server }) => {
     shop.order('1')
     await done(shop, server.environment, ['migrate'])
+    const period = 'insert into queue_snapshots values (0, 60000, 1, 1, null, null, null, 0, 0, 0, null, null)'
+    const product = "insert into products (sku, name, on_hand) values ('S-1', 'One', 0)"
     for (const [table, statement] of [
-      ['settled_minutes', 'insert into settled_minutes values (60000, 1, 1)'],
-      ['products', "insert into products (sku, name, on_hand) values ('S-1', 'One', 0)"],
+      ['queue_snapshots', period],
+      ['products', product],
     ] as const) {
       await server.ask(statement)
       const refusal = refused(1, 'database_not_empty', `rows in its table ${table}`, 'Name an empty database')

@@ -1,13 +1,11 @@
-// The queue's history put together from what was written down, by hand.
-import fc from 'fast-check'
+// The queue's history put together from snapshots, by hand.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { readHistory } from '../../src/reports/history.js'
-import { failureRate, type HistoryPeriod, mergePeriods, settledPerMinute } from '../../src/reports/history-periods.js'
+import { historyChart, historyTable } from '../../src/command-line/history-views.js'
+import { failureRate, minutesOf, readHistory, settledPerMinute } from '../../src/reports/history.js'
 import { NOW, Shop } from '../support/shop.js'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
-const DAY_MS = 24 * HOUR_MS
 
 let shop: Shop
 beforeEach(async () => {
@@ -15,111 +13,66 @@ beforeEach(async () => {
 })
 afterEach(() => shop.close())
 
-const nothing = { completed: 0, failed: 0, runtimes: new Map(), waiting: null }
-const noWaits = { oldestWaitingSeconds: null, estimatedWaitSeconds: null }
+const runtimes = (p50: number, p95: number, p99: number) => ({
+  runtime_p50_ms: p50,
+  runtime_p95_ms: p95,
+  runtime_p99_ms: p99,
+})
 
 describe('history', () => {
   test('of a shop where nothing happened is empty', async () => {
     expect(await readHistory(shop.db, NOW - HOUR_MS, NOW)).toEqual([])
   })
 
-  test('begins with the first that there is, leaves no minute out, and ends with the present one', async () => {
-    await shop.settled(NOW - 10 * MINUTE_MS, 7, 7)
-    await shop.settled(NOW - 4 * MINUTE_MS, 1, 2)
-    await shop.runtimes(NOW - 4 * MINUTE_MS, 'ann', [[10, 1]])
-    await shop.runtimes(NOW - 4 * MINUTE_MS, 'bob', [[10, 2]])
-    await shop.snapshot(NOW - 2 * MINUTE_MS + 1, 5, 60, 30)
-    await shop.snapshot(NOW - 2 * MINUTE_MS + 2, 4, 70, null)
-    const since = NOW - 5 * MINUTE_MS
-    expect(await readHistory(shop.db, since, NOW + 15_000)).toEqual([
-      {
-        ...{ start: NOW - 4 * MINUTE_MS, minutes: 1, completed: 1, failed: 2, waiting: null, ...noWaits },
-        runtimes: new Map([[10, 3]]),
-      },
-      { start: NOW - 3 * MINUTE_MS, minutes: 1, ...nothing, ...noWaits },
-      {
-        ...{ start: NOW - 2 * MINUTE_MS, minutes: 1, ...nothing },
-        ...{ waiting: 5, oldestWaitingSeconds: 70, estimatedWaitSeconds: 30 },
-      },
-      { start: NOW - MINUTE_MS, minutes: 1, ...nothing, ...noWaits },
-      { start: NOW, minutes: 0.25, ...nothing, ...noWaits },
-    ])
-  })
-
-  test('counts orders only where no snapshot did', async () => {
-    await shop.settled(NOW - 3 * MINUTE_MS, 10, 0)
-    // Its minute was counted before it was retried and settled in it: it stays as it was written down.
-    await shop.order('COUNTED', { status: 'completed', settledAt: NOW - 2 * MINUTE_MS - 1 })
-    await shop.order('SOLD', { status: 'completed', settledAt: NOW - 2 * MINUTE_MS })
-    await shop.order('FAILED', { status: 'failed', settledAt: NOW - 2 * MINUTE_MS })
-    await shop.order('NOW', { status: 'rolled_back', settledAt: NOW })
+  test('has the snapshots since then, and what one would hold now', async () => {
+    await shop.snapshot(NOW - 20 * MINUTE_MS, NOW - 15 * MINUTE_MS, { completed: 7 })
+    await shop.snapshot(NOW - 15 * MINUTE_MS, NOW - 10 * MINUTE_MS, { completed: 1, failed: 2, ...runtimes(1, 2, 3) })
+    await shop.order('COUNTED', { status: 'completed', settledAt: NOW - 10 * MINUTE_MS - 1 })
+    await shop.order('SOLD', { status: 'completed', settledAt: NOW - 10 * MINUTE_MS })
+    await shop.order('FAILED', { status: 'failed', settledAt: NOW - MINUTE_MS })
     await shop.order('LATER', { status: 'rolled_back', settledAt: NOW + 1 })
-    const history = await readHistory(shop.db, NOW - HOUR_MS, NOW)
-    expect(history.map(({ completed, failed }) => [completed, failed])).toEqual([
-      [10, 0],
-      [1, 1],
-      [0, 0],
-      [0, 1],
+    await shop.worker('ann', NOW - 9 * MINUTE_MS, null, runtimes(4, 5, 6))
+    expect(await readHistory(shop.db, NOW - 15 * MINUTE_MS, NOW)).toMatchObject([
+      { period_start: NOW - 15 * MINUTE_MS, period_end: NOW - 10 * MINUTE_MS, completed: 1, failed: 2 },
+      { period_start: NOW - 10 * MINUTE_MS, period_end: NOW, completed: 1, failed: 1, ...runtimes(4, 5, 6) },
     ])
   })
 
-  test('is by the hour where it is older than seven days', async () => {
-    const hour = NOW - 7 * DAY_MS - HOUR_MS
-    await shop.settled(hour + 5 * MINUTE_MS, 1, 0)
-    await shop.settled(hour + 59 * MINUTE_MS, 2, 0)
-    await shop.settled(hour + HOUR_MS, 4, 0)
-    await shop.settled(hour + HOUR_MS + MINUTE_MS, 8, 0)
-    const history = await readHistory(shop.db, NOW - 8 * DAY_MS, NOW)
-    expect(history.slice(0, 3)).toMatchObject([
-      { start: hour, minutes: 60, completed: 3 },
-      { start: hour + HOUR_MS, minutes: 1, completed: 4 },
-      { start: hour + HOUR_MS + MINUTE_MS, minutes: 1, completed: 8 },
+  test('without a snapshot begins with the first order settled since then', async () => {
+    await shop.order('BEFORE', { status: 'completed', settledAt: NOW - HOUR_MS - 1 })
+    await shop.order('SOLD', { status: 'completed', settledAt: NOW - 30 * MINUTE_MS })
+    expect(await readHistory(shop.db, NOW - HOUR_MS, NOW)).toMatchObject([
+      { period_start: NOW - 30 * MINUTE_MS, period_end: NOW, completed: 1, failed: 0 },
     ])
-    expect(history).toHaveLength(1 + 7 * 24 * 60 + 1)
   })
-})
 
-const maybe = fc.option(fc.nat(1000))
-const period: fc.Arbitrary<Omit<HistoryPeriod, 'start'>> = fc.record({
-  minutes: fc.constant(1),
-  completed: fc.nat(1000),
-  failed: fc.nat(1000),
-  runtimes: fc.dictionary(fc.constantFrom('1', '2', '3'), fc.integer({ min: 1, max: 9 })).map((counts) => {
-    return new Map(Object.entries(counts).map(([bucket, count]) => [Number(bucket), count]))
-  }),
-  waiting: maybe,
-  oldestWaitingSeconds: maybe,
-  estimatedWaitSeconds: maybe,
-})
-
-describe('periods that are merged', () => {
-  test('are each as long as asked for, and lose nothing', () => {
-    fc.assert(
-      fc.property(
-        fc.array(period, { minLength: 1, maxLength: 50 }),
-        fc.integer({ min: 1, max: 20 }),
-        (drafts, size) => {
-          const periods = drafts.map((draft, index) => ({ ...draft, start: NOW + index * MINUTE_MS }))
-          const merged = mergePeriods(periods, size * MINUTE_MS)
-          for (const { start } of merged) expect(start % (size * MINUTE_MS)).toBe(0)
-          expect(new Set(merged.map(({ start }) => start)).size).toBe(merged.length)
-          // All of it in one is the same, whether it was merged before or not.
-          const long = 1e6 * MINUTE_MS
-          expect(mergePeriods(merged, long)).toEqual(mergePeriods(periods, long))
-        },
-      ),
+  test('on a screen: counts add up, of all else the highest is shown, and the chart is by the time', async () => {
+    // Ten an hour ago, then none for 50 minutes, then ten again, of which two failed.
+    await shop.snapshot(NOW - HOUR_MS, NOW - 55 * MINUTE_MS, { completed: 50 })
+    await shop.snapshot(NOW - 55 * MINUTE_MS, NOW - 5 * MINUTE_MS, { waiting: 9, oldest_waiting_seconds: 200 })
+    const last = { completed: 40, failed: 10, waiting: 3, estimated_wait_seconds: 45 }
+    await shop.snapshot(NOW - 5 * MINUTE_MS, NOW, { ...last, ...runtimes(10, 20, 30.4) })
+    const history = await readHistory(shop.db, NOW - 2 * HOUR_MS, NOW)
+    expect(historyChart(history, NOW - 2 * HOUR_MS, 100)).toBe(
+      'Orders settled a minute, 5 min a column, at most 10:\n█          █ ',
     )
+    expect(historyTable(history, 10, 'UTC').rows).toEqual([
+      ['11:00', '50', '0', null, '0', '–/–'],
+      ['11:50', '0', '0', null, '9', '3 min/–'],
+      ['12:00', '40', '10 (20%)', '10/20/30 ms', '3', '–/45 s'],
+    ])
+    expect(historyTable(history, 2, 'UTC').rows).toEqual([
+      ['11:00', '50', '0', null, '9', '3 min/–'],
+      ['12:00', '40', '10 (20%)', '10/20/30 ms', '3', '–/45 s'],
+    ])
   })
 
-  test('have the pace and the rate of all in them', () => {
-    const first = { start: NOW, minutes: 1, ...nothing, ...noWaits, completed: 30 }
-    const second = { start: NOW + MINUTE_MS, minutes: 0.5, ...nothing, ...noWaits, completed: 5, failed: 10 }
-    const [both] = mergePeriods([first, second], HOUR_MS)
-    expect(both).toMatchObject({ minutes: 1.5, completed: 35, failed: 10 })
-    expect(both && settledPerMinute(both)).toBe(30)
-    expect(both && failureRate(both)).toBeCloseTo(10 / 45, 9)
-    expect(failureRate({ ...first, completed: 0 })).toBeNull()
-    // A tenth of a second after the minute began: as if it were a second.
-    expect(settledPerMinute({ ...first, minutes: 0.1 / 60 })).toBeCloseTo(30 * 60, 9)
+  test('knows the pace of a period, and of one that has just begun as if it were a second', async () => {
+    await shop.snapshot(NOW - 90_000, NOW, { completed: 20, failed: 10 })
+    const [snapshot] = await readHistory(shop.db, NOW - HOUR_MS, NOW)
+    if (!snapshot) throw new Error('no snapshot')
+    expect([minutesOf(snapshot), settledPerMinute(snapshot), failureRate(snapshot)]).toEqual([1.5, 20, 1 / 3])
+    expect(settledPerMinute({ ...snapshot, period_start: NOW - 100 })).toBeCloseTo(30 * 60, 9)
+    expect(failureRate({ completed: 0, failed: 0 })).toBeNull()
   })
 })

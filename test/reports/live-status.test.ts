@@ -3,15 +3,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
-import { LiveStatus } from '../../src/reports/live-status.js'
-import { SettledStepReader } from '../../src/reports/settled-steps.js'
-import { Paced } from '../../src/reports/throttle.js'
+import { liveStatusReader, settledStepReader } from '../../src/reports/live-status.js'
+import { throttled } from '../../src/reports/throttle.js'
 import { NOW, Shop } from '../support/shop.js'
 import { until } from '../support/until.js'
 
 const SECOND = 1000
 
-describe('a paced figure', () => {
+describe('a throttled figure', () => {
   beforeEach(() => {
     vi.useFakeTimers()
   })
@@ -19,25 +18,24 @@ describe('a paced figure', () => {
     vi.useRealTimers()
   })
 
-  test('rests for nine times as long as reading took', async () => {
+  test('pauses for nine times as long as reading took', async () => {
     let reads = 0
-    const paced = new Paced(async () => {
+    const read = throttled(async () => {
       vi.advanceTimersByTime(100)
       return ++reads
     })
-    const first = await paced.take()
-    expect(first).toEqual({ value: 1, at: Date.now() - 100 })
+    expect(await read()).toBe(1)
     vi.advanceTimersByTime(899)
-    expect(await paced.take()).toBe(first)
+    expect(await read()).toBe(1)
     vi.advanceTimersByTime(1)
-    expect((await paced.take()).value).toBe(2)
+    expect(await read()).toBe(2)
   })
 
   test('that could not be read is read again at once', async () => {
     const answers = [() => Promise.reject(new Error('locked')), async () => 'read']
-    const paced = new Paced(async () => answers.shift()?.())
-    await expect(paced.take()).rejects.toThrow('locked')
-    expect((await paced.take()).value).toBe('read')
+    const read = throttled(async () => answers.shift()?.())
+    await expect(read()).rejects.toThrow('locked')
+    expect(await read()).toBe('read')
   })
 })
 
@@ -53,7 +51,7 @@ describe('of a shop', () => {
     for (const [index, ago] of settled.entries()) {
       await shop.order(`${index}`, { status: index % 2 ? 'failed' : 'completed', settledAt: NOW - ago })
     }
-    const { counts } = await new SettledStepReader(shop.db, SECOND).read(NOW + 400)
+    const counts = await settledStepReader(SECOND)(shop.db, NOW + 400)
     expect(counts).toHaveLength(120)
     // From the left: 119.5 s and 119 s ago; from the right: 1 and 999 and 1000 ms ago, then 1001, then 2500.
     expect([counts[0], counts[1], counts.at(-3), counts.at(-2), counts.at(-1)]).toEqual([1, 1, 1, 1, 3])
@@ -61,16 +59,16 @@ describe('of a shop', () => {
   })
 
   test('steps go on where they were read last, with orders that became visible late, and without any gap', async () => {
-    const reader = new SettledStepReader(shop.db, SECOND)
-    await reader.read(NOW)
+    const read = settledStepReader(SECOND)
+    await read(shop.db, NOW)
     await shop.order('late', { status: 'completed', settledAt: NOW - 1500 })
     await shop.order('new', { status: 'completed', settledAt: NOW + 500 })
-    expect((await reader.read(NOW + SECOND)).counts.slice(-3)).toEqual([1, 0, 1])
+    expect((await read(shop.db, NOW + SECOND)).slice(-3)).toEqual([1, 0, 1])
     await shop.order('in-the-pause', { status: 'completed', settledAt: NOW + 30 * SECOND })
-    const { counts } = await reader.read(NOW + 61 * SECOND)
+    const counts = await read(shop.db, NOW + 61 * SECOND)
     expect(counts).toHaveLength(181)
     expect(counts.slice(-31, -29)).toEqual([1, 0])
-    expect((await reader.read(NOW + 3600 * SECOND)).counts).toHaveLength(500)
+    expect(await read(shop.db, NOW + 3600 * SECOND)).toHaveLength(500)
   })
 
   test('a server that does not answer holds up nothing', async () => {
@@ -80,8 +78,9 @@ describe('of a shop', () => {
         return new Promise(() => undefined)
       }
     }
-    const { status } = await new LiveStatus(shop.db, new SilentQueue(shop.db), SECOND).read()
-    expect(status).toMatchObject({ orders: { pending: 1 }, queue: { paused: null, unreachable: undefined } })
+    const { status, unreachable } = await liveStatusReader(shop.db, new SilentQueue(shop.db), SECOND)()
+    expect(status).toMatchObject({ orders: { pending: 1 }, queue: { paused: null } })
+    expect(unreachable).toBeUndefined()
   })
 
   test('what the server says late is shown at the next refresh', async () => {
@@ -91,8 +90,8 @@ describe('of a shop', () => {
         return true
       }
     }
-    const live = new LiveStatus(shop.db, new SlowQueue(shop.db), SECOND)
-    expect((await live.read()).status.queue.paused).toBe(null)
-    await until(async () => (await live.read()).status.queue.paused === true)
+    const read = liveStatusReader(shop.db, new SlowQueue(shop.db), SECOND)
+    expect((await read()).status.queue.paused).toBe(null)
+    await until(async () => (await read()).status.queue.paused === true)
   })
 })

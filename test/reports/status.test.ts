@@ -13,17 +13,17 @@ beforeEach(async () => {
 })
 afterEach(() => shop.close())
 
-const statusNow = () => readStatus(shop.db, new EmbeddedQueue(shop.db), NOW)
+const statusNow = async () => (await readStatus(shop.db, new EmbeddedQueue(shop.db), NOW)).status
 
 test('an empty shop has nothing of anything', async () => {
   expect(await statusNow()).toMatchObject({
-    queue: { driver: 'embedded', paused: false, waiting: 0, active: 0, delayed: 0, oldestWaitingSeconds: null },
+    queue: { driver: 'embedded', paused: false, waiting: 0, active: 0, delayed: 0, oldest_waiting_seconds: null },
     orders: { pending: 0, reserved: 0, payment_processing: 0, completed: 0, failed: 0, rolled_back: 0 },
     unresolved: 0,
-    throughput: { lastMinute: 0, fiveMinutes: 0, hour: 0 },
+    throughput: { orders_per_minute: 0, orders_per_minute_5m: 0, orders_per_minute_1h: 0 },
     workers: [],
     imports: [],
-    failures: [],
+    recent_failures: [],
   })
 })
 
@@ -45,7 +45,11 @@ test('throughput counts what was settled, sold or not, in a minute, five and six
     await shop.order(String(index), { status: index % 2 ? 'failed' : 'completed', settledAt: NOW - ago })
   }
   // Two in the last minute, four in five minutes, six in an hour.
-  expect((await statusNow()).throughput).toEqual({ lastMinute: 2, fiveMinutes: 4 / 5, hour: 6 / 60 })
+  expect((await statusNow()).throughput).toEqual({
+    orders_per_minute: 2,
+    orders_per_minute_5m: 0.8,
+    orders_per_minute_1h: 0.1,
+  })
 })
 
 test('workers that stopped or are long gone are left out, a silent one is marked', async () => {
@@ -76,8 +80,8 @@ test('the five latest failures come first, without those taken off the list', as
   }
   await shop.order('sold', { status: 'completed', settledAt: NOW })
   await shop.db.updateTable('orders').set({ cleared_at: NOW }).where('reference', '=', '2').execute()
-  const { failures } = await statusNow()
-  expect(failures.map(({ reference, reason }) => [reference, reason])).toEqual([
+  const { recent_failures } = await statusNow()
+  expect(recent_failures.map(({ order_id, reason }) => [order_id, reason])).toEqual([
     ['1', 'out_of_stock'],
     ['3', 'out_of_stock'],
     ['4', 'declined'],

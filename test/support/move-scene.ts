@@ -76,9 +76,7 @@ function addWhatNoCommandLeaves({ db }: Workplace): void {
         byte_offset, line_number, begun_sha256)
       values ('cut', '/data/cut.csv', 'reading', 'a-lease', 0, 'elsewhere', 1, 1, 5, 2, 300, 6, 'abc');
     insert into import_spoiled select max(id), 'X-1', 3 from imports;
-    insert into batch_runtimes values (60000, '', 7, 12), (60000, 'a-worker', -3, 1), (120000, 'B-worker', 7, 2);
-    insert into settled_minutes values (60000, 5, 1), (120000, 2, 0);
-    insert into queue_snapshots values (60000, 1, 2, 3, 0.1, 12.345678901234567);
+    insert into queue_snapshots values (60000, 120000, 5, 1, 0.1, 12.345678901234567, null, 1, 2, 3, 0.1, null);
     insert or replace into alarms values
       ('odd', 1, 2, 0, 'cleared', 'nothing', 0.30000000000000004, 1e-7);
     insert into settings (name, value) values ('queue_paused', 'yes');

@@ -2,7 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { Insertable } from 'kysely'
 import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
+import type { Schema } from '../../src/database/schema.js'
 import type { Day } from '../../src/domain/business-day.js'
 import {
   type CustomerId,
@@ -15,6 +17,7 @@ import {
 } from '../../src/domain/ids.js'
 import type { Currency } from '../../src/domain/money.js'
 import type { OrderStatus } from '../../src/domain/order.js'
+import type { Snapshot } from '../../src/reports/history.js'
 
 export const NOW = Date.parse('2025-01-20T12:00:00Z')
 
@@ -153,7 +156,12 @@ export class Shop {
     return id
   }
 
-  async worker(id: string, lastSeen: number, stoppedAt: number | null = null): Promise<void> {
+  async worker(
+    id: string,
+    lastSeen: number,
+    stoppedAt: number | null = null,
+    recent: Partial<Insertable<Schema['workers']>> = {},
+  ): Promise<void> {
     await this.db
       .insertInto('workers')
       .values({
@@ -166,28 +174,18 @@ export class Shop {
         processed: 10,
         orders_per_second: 2.5,
         stopped_at: stoppedAt,
+        ...recent,
       })
       .execute()
   }
 
-  /** Batches of the worker that ended in a minute, by bucket. */
-  async runtimes(minute: number, worker: string, buckets: readonly (readonly [bucket: number, batches: number])[]) {
-    const worker_id = worker as string as WorkerId
-    const rows = buckets.map(([bucket, batches]) => ({ minute, worker_id, bucket, batches }))
-    await this.db.insertInto('batch_runtimes').values(rows).execute()
-  }
-
-  /** What was written down of orders settled in a minute. */
-  async settled(minute: number, completed: number, failed: number): Promise<void> {
-    await this.db.insertInto('settled_minutes').values({ minute, completed, failed }).execute()
-  }
-
-  /** How many waited, for how many seconds, and for how many more they would. */
-  async snapshot(taken_at: number, waiting: number, oldest: number | null, estimate: number | null): Promise<void> {
-    const waits = { waiting, oldest_waiting_seconds: oldest, estimated_wait_seconds: estimate }
+  /** The period that ended then: nothing was settled in it, and nothing waited. */
+  async snapshot(period_start: number, period_end: number, figures: Partial<Snapshot> = {}): Promise<void> {
+    const runtimes = { runtime_p50_ms: null, runtime_p95_ms: null, runtime_p99_ms: null }
+    const queue = { waiting: 0, active: 0, delayed: 0, oldest_waiting_seconds: null, estimated_wait_seconds: null }
     await this.db
       .insertInto('queue_snapshots')
-      .values({ taken_at, active: 0, delayed: 0, ...waits })
+      .values({ period_start, period_end, completed: 0, failed: 0, ...runtimes, ...queue, ...figures })
       .execute()
   }
 

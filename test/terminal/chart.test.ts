@@ -1,8 +1,9 @@
-// Bars are to scale and fit.
+// Bars and columns are to scale and fit.
 import fc from 'fast-check'
 import stringWidth from 'string-width'
 import { expect, test } from 'vitest'
-import { barChart, blockBar, sparkline } from '../../src/terminal/chart.js'
+import { barChart, blockBar, columnChart, sparkline } from '../../src/terminal/chart.js'
+import { lineText, lineWidth } from '../../src/terminal/line.js'
 import { anyText } from '../support/any-text.js'
 
 test('bars are to the scale of the largest, and the least of them shows', () => {
@@ -49,5 +50,32 @@ test('is never wider than asked for', () => {
     fc.property(fc.array(bar), fc.integer({ min: 1, max: 100 }), (bars, width) => {
       for (const line of barChart(bars, width).split('\n')) expect(stringWidth(line)).toBeLessThanOrEqual(width)
     }),
+  )
+})
+
+const draw = (values: readonly number[], width: number, height: number) =>
+  columnChart(values, width, height).map(lineText).join('\n')
+
+test('the scale ends at 1, 2 or 5 times a power of ten, and the least of all shows', () => {
+  expect(draw([0, 1, 25, 26, 50, 100], 19, 2)).toBe(['      100 ┤       █', '        0 ┤   ▁▄▄██'].join('\n'))
+})
+
+test('what is older than the width goes, and what is missing is empty on the left', () => {
+  expect(draw([10, 10, 5, 5, 5], 14, 1)).toBe('       10 ┤▄▄▄')
+  expect(draw([10], 14, 1)).toBe('       10 ┤  █')
+})
+
+test('has the height and the width that it is given', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.double({ min: 0, max: 5e6, noNaN: true })),
+      fc.integer({ min: 11, max: 300 }),
+      fc.integer({ min: 0, max: 30 }),
+      (values, width, height) => {
+        const lines = columnChart(values, width, height)
+        expect(lines).toHaveLength(height)
+        for (const line of lines) expect(lineWidth(line)).toBe(width)
+      },
+    ),
   )
 })

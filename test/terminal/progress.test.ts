@@ -14,9 +14,13 @@ const SHOW_CURSOR = '\u001b[?25h'
 const BEGIN_FRAME = '\u001b[?2026h'
 
 class Terminal extends Writable {
-  readonly isTTY: boolean
   columns = 80
   written = ''
+  readonly cursorTo = (x: number) => cursorTo(this, x)
+  readonly clearLine = () => clearLine(this, 0)
+  readonly moveCursor = (x: number, y: number) => moveCursor(this, x, y)
+
+  readonly isTTY: boolean
 
   constructor(isTTY = true) {
     super()
@@ -28,59 +32,36 @@ class Terminal extends Writable {
     done()
   }
 
-  cursorTo(x: number): boolean {
-    return cursorTo(this, x)
-  }
-
-  clearLine(): boolean {
-    return clearLine(this, 0)
-  }
-
-  moveCursor(x: number, y: number): boolean {
-    return moveCursor(this, x, y)
-  }
-
   get frames(): string[] {
     return this.written.split(BEGIN_FRAME).slice(1).map(stripVTControlCharacters)
   }
 }
 
 const importing: ProgressState = { doing: 'Importing', unit: 'lines', done: 41_000, total: 100_000, perSecond: 5_000 }
-const counting: ProgressState = { doing: 'Importing', unit: 'lines', done: 41_000, perSecond: 92_000 }
 
 describe('progressLine', () => {
-  test('with a total: bar, share, count, speed and time left', () => {
-    expect(progressLine(importing, 80)).toBe(
-      'Importing ████████▎             41%  41,000 lines · 5,000 lines/s · 12 s left',
-    )
+  const { total: _, ...unknown } = importing
+  const bar = 'Importing ████████▎             41%  41,000 lines · 5,000 lines/s'
+  test.each<[string, ProgressState, number, string]>([
+    ['with a total: bar, share, count, speed and time left', importing, 80, `${bar} · 12 s left`],
+    ['a fraction says the same', { ...unknown, fraction: 0.41 }, 80, `${bar} · 12 s left`],
+    ['without either: a counter', unknown, 80, 'Importing 41,000 lines · 5,000 lines/s'],
+    ['drops parts from the right', importing, 70, bar],
+    ['drops all parts', importing, 30, 'Importing'],
+    ['cuts the last one', importing, 6, 'Impor…'],
+  ])('%s', (_, state, width, line) => {
+    expect(progressLine(state, width)).toBe(line)
   })
 
-  test('a fraction says the same', () => {
-    const { total, ...rest } = importing
-    expect(progressLine({ ...rest, fraction: importing.done / (total ?? 1) }, 80)).toBe(progressLine(importing, 80))
-  })
-
-  test('without either: a counter', () => {
-    expect(progressLine(counting, 80)).toBe('Importing 41,000 lines · 92,000 lines/s')
-  })
-
-  test('drops parts from the right', () => {
-    expect(progressLine(importing, 70)).toBe('Importing ████████▎             41%  41,000 lines · 5,000 lines/s')
-    expect(progressLine(importing, 30)).toBe('Importing')
-    expect(progressLine(importing, 6)).toBe('Impor…')
-  })
-
-  test('names no time left before anything is done, and none when all is', () => {
-    expect(progressLine({ ...importing, done: 0, perSecond: 0 }, 80)).toMatch(/ 0% {2}0 lines · 0 lines\/s$/)
-    expect(progressLine({ ...importing, done: 100_000 }, 80)).toMatch(/ 100% {2}100,000 lines · 5,000 lines\/s$/)
-  })
-
-  test('a share beyond the ends stays between them, and a standstill has no end in sight', () => {
-    const shares = [-1, Number.NaN, 1.2].map(
-      (fraction) => /\d+%/.exec(progressLine({ ...importing, fraction }, 80))?.[0],
-    )
-    expect(shares).toEqual(['0%', '0%', '100%'])
-    expect(progressLine({ ...importing, perSecond: 0 }, 80)).toMatch(/0 lines\/s$/)
+  test.each<[Partial<ProgressState>, RegExp]>([
+    [{ done: 0, perSecond: 0 }, / 0% {2}0 lines · 0 lines\/s$/],
+    [{ done: 100_000 }, / 100% {2}100,000 lines · 5,000 lines\/s$/],
+    [{ perSecond: 0 }, / 41% .*0 lines\/s$/],
+    [{ fraction: -1 }, / 0% /],
+    [{ fraction: Number.NaN }, / 0% /],
+    [{ fraction: 1.2 }, / 100% /],
+  ])('with %j has no time left and a share between the ends', (change, line) => {
+    expect(progressLine({ ...importing, ...change }, 80)).toMatch(line)
   })
 
   test('is one clean line, never wider than asked for', () => {
@@ -124,7 +105,7 @@ describe('startProgress', () => {
     const progress = startProgress({ stream, environment: {}, silent: false })
     expect(stream.written).toBe('')
     for (let ms = 0; ms < 1_000; ms += 1) {
-      progress.update({ ...counting, done: ms })
+      progress.update({ doing: 'Importing', unit: 'lines', done: ms, perSecond: 1 })
       vi.advanceTimersByTime(1)
     }
     progress.stop()

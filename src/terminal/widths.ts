@@ -1,0 +1,45 @@
+// How wide the columns of a table are, framed or not, where the terminal is too narrow for all of their text.
+
+export interface ColumnShape {
+  /** Narrower than this the column is of no use [default: 8]. */
+  readonly least?: number
+  /** Gives way first. */
+  readonly flexible?: boolean
+  /** Left out if the columns cannot fit, the highest number first; a column without a number stays. */
+  readonly spare?: number
+}
+
+const LEAST_WIDTH = 8
+
+/**
+ * The width of each column that is shown, by its index. Columns that cannot be narrower may still exceed the room.
+ *
+ * @param wanted the width of each column's text
+ * @param room for the columns and `gap` between each two of them
+ */
+export function fitColumns(
+  columns: readonly ColumnShape[],
+  wanted: readonly number[],
+  room: number,
+  gap: number,
+): ReadonlyMap<number, number> {
+  const leastOf = (index: number) => Math.min(wanted[index] ?? 0, columns[index]?.least ?? LEAST_WIDTH)
+  const widths = new Map(wanted.map((width, index) => [index, Math.min(width, Math.max(room, LEAST_WIDTH))]))
+  const excess = () => [...widths.values()].reduce((sum, width) => sum + width + gap, -gap) - room
+  const flexible = () => [...widths.keys()].filter((index) => columns[index]?.flexible)
+  const slack = () => flexible().reduce((sum, index) => sum + (widths.get(index) ?? 0) - leastOf(index), 0)
+  const spareOf = (index: number) => columns[index]?.spare ?? 0
+  for (const index of [...widths.keys()].sort((a, b) => spareOf(b) - spareOf(a))) {
+    if (spareOf(index) > 0 && excess() > slack()) widths.delete(index)
+  }
+  // From the widest, one at a time, so that they end up alike.
+  for (const indexes of [flexible(), [...widths.keys()]]) {
+    for (let left = excess(); left > 0; left -= 1) {
+      const narrowable = indexes.filter((index) => (widths.get(index) ?? 0) > leastOf(index))
+      const [widest] = narrowable.sort((a, b) => (widths.get(b) ?? 0) - (widths.get(a) ?? 0))
+      if (widest === undefined) break
+      widths.set(widest, (widths.get(widest) ?? 0) - 1)
+    }
+  }
+  return widths
+}
