@@ -11,19 +11,21 @@ export function rabbitQueueChecks({ queue, queueName }: Config): ServerCheck[] {
 
 /** Changes nothing: queues that are not there are not made. */
 async function checkRabbitMq(address: RabbitAddress, queueName: string): Promise<Finding> {
-  const { RabbitConnection } = await import('../queue/rabbitmq/connection.js')
-  const connection = await RabbitConnection.open(address)
+  const { answered, closeRabbit, countMessages, openRabbit } = await import('../queue/rabbitmq/connection.js')
+  const rabbit = await openRabbit(address)
   try {
-    const channel = await connection.channel()
+    const channel = await answered(address, rabbit.acquire())
     // Every server has this exchange.
-    const roundTrip = await roundTripOf(() => connection.ask(channel.checkExchange('amq.direct')))
-    const dead = await connection.countMessages(`${queueName}.dead`)
-    const detail = `${connection.product} at ${address.name}, ${describeDead(dead, queueName)}, round trip ${roundTrip.toFixed(1)} ms`
+    const exchange = { exchange: 'amq.direct', passive: true }
+    const roundTrip = await roundTripOf(() => answered(address, channel.exchangeDeclare(exchange)))
+    await channel.close()
+    const dead = await countMessages(rabbit, address, `${queueName}.dead`)
+    const detail = `RabbitMQ at ${address.name}, ${describeDead(dead, queueName)}, round trip ${roundTrip.toFixed(1)} ms`
     if (roundTrip > SLOW_MS)
       return { detail, fix: 'Run RabbitMQ nearer to the workers, or look at what slows the network.' }
     return { detail }
   } finally {
-    await connection.close()
+    await closeRabbit(rabbit, async () => undefined)
   }
 }
 

@@ -1,81 +1,45 @@
 // The queue of a single machine, with no server: there are no jobs, the due orders are the queue. Consumers of a process
-// are handed different ones; what another process claims first, the claim passes over.
+// never share an order; a claim passes over what another process has claimed.
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
 import type { OrderId } from '../domain/ids.js'
 import { countDue, findDue, isWorkLeft, withdrawDue } from './due-orders.js'
-import { isPaused, setPaused } from './pause.js'
-import type { ConsumeOptions, Consumer, DeliveryHandler, Queue, QueueCounts } from './queue.js'
+import { pauseInDatabase } from './pause.js'
+import type { ConsumeOptions, Consumer, DeliveryHandler, PauseSwitch, Queue, QueueCounts } from './queue.js'
 
-/** How soon a consumer with nothing to do sees new orders, in milliseconds. */
+/** How soon an idle consumer sees new orders, in milliseconds. */
 const POLL_MS = 200
 
 export class EmbeddedQueue implements Queue {
   readonly driver = 'embedded'
   readonly #db: Database
+  readonly #pauseSwitch: PauseSwitch
 
   constructor(db: Database) {
     this.#db = db
+    this.#pauseSwitch = pauseInDatabase(db)
   }
 
   async connect(): Promise<void> {}
 
-  /** Consumers look for themselves. */
+  /** Consumers poll. */
   async publish(): Promise<void> {}
 
   consume(handler: DeliveryHandler, options: ConsumeOptions): Consumer {
-    const due = new DueOrders(this.#db, options)
-    const over = new AbortController()
-    const signal = AbortSignal.any([options.signal, over.signal])
-    // One for each hand that waits is no leak.
-    setMaxListeners(0, signal)
-    let wanted = 0
-    const consumeOneAtATime = async (number: number): Promise<void> => {
-      while (!signal.aborted && number <= wanted) {
-        const paused = await this.isPaused()
-        if (!paused && (await due.handOut(handler))) continue
-        if (options.drain && (paused || !(await isWorkLeft(this.#db)))) over.abort()
-        else await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
-      }
-    }
-    let failure: { readonly error: unknown } | undefined
-    const stopAll = (error: unknown) => {
-      failure ??= { error }
-      over.abort()
-    }
-    const hands = new Map<number, Promise<void>>()
-    const resize = (concurrency: number) => {
-      wanted = concurrency
-      for (let number = 1; number <= wanted; number++) {
-        if (hands.has(number)) continue
-        hands.set(
-          number,
-          consumeOneAtATime(number)
-            .catch(stopAll)
-            .finally(() => hands.delete(number)),
-        )
-      }
-    }
-    resize(options.concurrency)
-    const end = async () => {
-      // Also of those that come while the others are waited for.
-      while (hands.size > 0) await Promise.all(hands.values())
-      if (failure) throw failure.error
-    }
-    return { ended: end(), resize }
+    return new EmbeddedConsumer(this.#db, this.#pauseSwitch, handler, options)
   }
 
-  async pause(): Promise<void> {
-    await setPaused(this.#db, true)
+  pause(): Promise<void> {
+    return this.#pauseSwitch.pause()
   }
 
-  async resume(): Promise<void> {
-    await setPaused(this.#db, false)
+  resume(): Promise<void> {
+    return this.#pauseSwitch.resume()
   }
 
   isPaused(): Promise<boolean> {
-    return isPaused(this.#db)
+    return this.#pauseSwitch.isPaused()
   }
 
   clear(): Promise<number> {
@@ -89,16 +53,78 @@ export class EmbeddedQueue implements Queue {
   async close(): Promise<void> {}
 }
 
-/** Deliveries that one look into the database brings, at the most. */
+/** A loop for each batch that may be in progress. */
+class EmbeddedConsumer implements Consumer {
+  readonly ended: Promise<void>
+  readonly #db: Database
+  readonly #pauseSwitch: PauseSwitch
+  readonly #due: DueOrders
+  readonly #handler: DeliveryHandler
+  readonly #options: ConsumeOptions
+  readonly #over = new AbortController()
+  readonly #signal: AbortSignal
+  /** By their numbers, from 1. A loop whose number exceeds the concurrency ends. */
+  readonly #loops = new Map<number, Promise<unknown>>()
+  #concurrency = 0
+  #failure: { readonly error: unknown } | undefined
+
+  constructor(db: Database, pauseSwitch: PauseSwitch, handler: DeliveryHandler, options: ConsumeOptions) {
+    this.#db = db
+    this.#pauseSwitch = pauseSwitch
+    this.#due = new DueOrders(db, options)
+    this.#handler = handler
+    this.#options = options
+    this.#signal = AbortSignal.any([options.signal, this.#over.signal])
+    // A listener for each loop that sleeps is no leak.
+    setMaxListeners(0, this.#signal)
+    this.resize(options.concurrency)
+    this.ended = this.#end()
+  }
+
+  resize(concurrency: number): void {
+    this.#concurrency = concurrency
+    for (let number = 1; number <= concurrency; number++) {
+      if (this.#loops.has(number)) continue
+      const loop = this.#loop(number).finally(() => this.#loops.delete(number))
+      this.#loops.set(number, loop)
+    }
+  }
+
+  async #loop(number: number): Promise<void> {
+    try {
+      while (!this.#signal.aborted && number <= this.#concurrency) await this.#step()
+    } catch (error) {
+      this.#failure ??= { error }
+      this.#over.abort()
+    }
+  }
+
+  async #step(): Promise<void> {
+    const { drain, signals } = this.#options
+    const isPaused = await this.#pauseSwitch.isPaused()
+    if (!isPaused && (await this.#due.deliver(this.#handler))) return
+    if (drain && (isPaused || !(await isWorkLeft(this.#db)))) this.#over.abort()
+    signals?.emit('looked')
+    await sleep(POLL_MS, undefined, { signal: this.#signal }).catch(() => undefined)
+  }
+
+  async #end(): Promise<void> {
+    // Loops may start while others are awaited.
+    while (this.#loops.size > 0) await Promise.all(this.#loops.values())
+    if (this.#failure) throw this.#failure.error
+  }
+}
+
+/** Batches that one query brings, at most. */
 const AHEAD = 10
 
-/** Hands out due orders, oldest first, none twice at a time. */
+/** Delivers due orders, oldest first, none twice at a time. */
 class DueOrders {
   readonly #db: Database
   readonly #batchSize: number
-  readonly #inHand = new Set<OrderId>()
+  readonly #inProgress = new Set<OrderId>()
   #next: OrderId[] = []
-  /** Whether others claim the same orders: then each begins somewhere else among those that are due. */
+  /** Whether other processes claim the same orders: then each starts at a random place among those that are due. */
   #isShared = false
   #looking: Promise<void> | undefined
 
@@ -107,8 +133,8 @@ class DueOrders {
     this.#batchSize = batchSize
   }
 
-  /** @returns false where nothing is due that is not in hand, or where others have all that is: time to rest */
-  async handOut(handler: DeliveryHandler): Promise<boolean> {
+  /** @returns false if nothing is due that is not in progress, or if other processes have claimed it: time to sleep */
+  async deliver(handler: DeliveryHandler): Promise<boolean> {
     if (this.#next.length === 0) {
       this.#looking ??= this.#look().finally(() => {
         this.#looking = undefined
@@ -117,21 +143,21 @@ class DueOrders {
     }
     const ids = this.#next.splice(0, this.#batchSize)
     if (ids.length === 0) return false
-    for (const id of ids) this.#inHand.add(id)
+    for (const id of ids) this.#inProgress.add(id)
     try {
       const claimed = await handler(ids)
-      // Another process is at the same orders: what it has claimed need not be tried.
+      // Another process takes the same orders: those that it has claimed need not be tried.
       this.#isShared = claimed < ids.length
       if (this.#isShared) this.#next = []
       return claimed > 0
     } finally {
-      for (const id of ids) this.#inHand.delete(id)
+      for (const id of ids) this.#inProgress.delete(id)
     }
   }
 
   async #look(): Promise<void> {
-    const due = await findDue(this.#db, 0, this.#inHand.size + AHEAD * this.#batchSize)
-    const free = due.filter((id) => !this.#inHand.has(id))
+    const due = await findDue(this.#db, 0, this.#inProgress.size + AHEAD * this.#batchSize)
+    const free = due.filter((id) => !this.#inProgress.has(id))
     const begin = this.#isShared ? Math.floor(Math.random() * free.length) : 0
     this.#next = [...free.slice(begin), ...free.slice(0, begin)]
   }

@@ -1,6 +1,7 @@
 // A connection to Redis that either stands within seconds or says why not, and what the server tells about itself.
 
 import { Redis, type RedisOptions } from 'ioredis'
+import { backoffMs } from '../domain/backoff.js'
 import { EXIT, UserError } from '../errors.js'
 import type { RedisAddress } from './addresses.js'
 import { awayReply } from './redis-away-replies.js'
@@ -11,6 +12,7 @@ const ANSWER_TIMEOUT_MS = 3000
 /** For what is still on its way when we leave; a server that hangs would keep us for two seconds. */
 const DISCONNECT_TIMEOUT_MS = 200
 
+const FIRST_RECONNECT_PAUSE_MS = 100
 const LONGEST_RECONNECT_PAUSE_MS = 1000
 
 /** Values of ioredis: connect anew and fail the command, or connect anew and send it again. */
@@ -62,7 +64,7 @@ export async function connectRedis(
   redis.options.retryStrategy = (times) => {
     // ioredis counts attempts that fail, and those to a server that refuses succeed.
     if (performance.now() - refusedAt < LONGEST_RECONNECT_PAUSE_MS) return LONGEST_RECONNECT_PAUSE_MS
-    return Math.min(50 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_PAUSE_MS)
+    return backoffMs(times, FIRST_RECONNECT_PAUSE_MS, LONGEST_RECONNECT_PAUSE_MS)
   }
   return redis
 }

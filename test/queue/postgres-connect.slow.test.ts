@@ -2,8 +2,8 @@
 // and how the queue's tables come to be on one that can.
 import { describe, expect, test as plainTest } from 'vitest'
 import { readSchema } from '../../src/config/values.js'
-import { BullMqQueue } from '../../src/queue/bullmq/bullmq-queue.js'
 import { bullMqOnPostgres } from '../../src/queue/bullmq/on-postgres.js'
+import { ServerQueue } from '../../src/queue/server-queue.js'
 import { readQueueAddress } from '../../src/servers/addresses.js'
 import { refuseUnfit } from '../../src/servers/postgres-errors.js'
 import type { PostgresFacts } from '../../src/servers/postgres-pool.js'
@@ -212,7 +212,7 @@ describeWithPostgres(
       const settings = { batchSize: 5, leaseMs: 1000 }
       const queues = Array.from(
         { length: 6 },
-        () => new BullMqQueue(shop.db, bullMqOnPostgres(address, schema), settings),
+        () => new ServerQueue(shop.db, bullMqOnPostgres(address, schema, 1000), settings),
       )
       await Promise.all(queues.map((queue) => queue.connect()))
       for (const queue of queues) await queue.close()

@@ -1,9 +1,15 @@
 // A RabbitMQ that goes away in the middle, or forgets everything. Others use the server, so what goes away is the way to it.
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { queuesNamed } from '../../src/queue/rabbitmq/messages.js'
+import { queuesNamed } from '../../src/queue/rabbitmq/queues.js'
 import { completed, expectSoldOnce, importing, inHand, SLOW } from '../support/drain.js'
-import { deleteQueues, describeWithRabbitMq, makeQueues, rabbitUrl, withChannel } from '../support/rabbitmq.js'
+import {
+  deleteQueues,
+  describeWithRabbitMq,
+  makeQueues,
+  messagesIn,
+  rabbitUrl,
+  withChannel,
+} from '../support/rabbitmq.js'
 import { openRabbitProxy } from '../support/rabbitmq-driver.js'
 import { until } from '../support/until.js'
 import { test } from '../support/workplace.js'
@@ -76,11 +82,7 @@ describeWithRabbitMq(
       expect(await place.runWith(environment, 'work', '--drain')).toMatchObject({ code: 0 })
       await expectSoldOnce(place, 100)
       const { orders, later, dead } = queuesNamed(name)
-      const left = await withChannel(async (channel) => {
-        const counts = [orders, later, dead].map(async (queue) => (await channel.checkQueue(queue)).messageCount)
-        return Promise.all(counts)
-      })
-      expect(left).toEqual([0, 0, 0])
+      expect(await Promise.all([orders, later, dead].map(messagesIn))).toEqual([0, 0, 0])
     })
 
     test('with messages of others in its queue: they are put away, and the work goes on', async ({
@@ -93,20 +95,18 @@ describeWithRabbitMq(
       await importing(place, 20, environment)
       const { orders, dead } = queuesNamed(name)
       await withChannel(async (channel) => {
-        for (const text of ['not JSON', 'null', '{"ids":"1"}', '{"ids":[1.5]}'])
-          channel.sendToQueue(orders, Buffer.from(text))
-        await channel.close()
+        await channel.confirmSelect()
+        for (const body of [Buffer.from('not JSON'), 'null', { ids: '1' }, { ids: [1.5] }])
+          await channel.basicPublish(orders, body)
       })
       const worker = place.start(environment, 'work')
       await until(() => completed(place) === 20)
-      let away = 0
-      for (; away < 4; await sleep(50))
-        away = await withChannel(async (channel) => (await channel.checkQueue(dead)).messageCount)
+      await until(async () => (await messagesIn(dead)) >= 4)
       worker.child.kill('SIGTERM')
       expect((await worker.ended).code).toBe(130)
-      expect(away).toBe(4)
-      const letter = await withChannel((channel) => channel.get(dead))
-      expect(letter).toMatchObject({ properties: { headers: { 'x-first-death-reason': 'rejected' } } })
+      expect(await messagesIn(dead)).toBe(4)
+      const letter = await withChannel((channel) => channel.basicGet(dead))
+      expect(letter).toMatchObject({ headers: { 'x-first-death-reason': 'rejected' } })
       await expectSoldOnce(place, 20)
       const { result } = await place.jsonWith(environment, 'doctor')
       const { checks } = result as { checks: { name: string; detail: string }[] }
@@ -132,7 +132,7 @@ async function startFragile(): Promise<FragileServer> {
     hang: () => proxy.hang(),
     goOn: () => proxy.goOn(),
     forget: async () => {
-      await withChannel((channel) => channel.purgeQueue(queuesNamed(name).orders))
+      await withChannel((channel) => channel.queuePurge(queuesNamed(name).orders))
     },
     openLossyWay: async () => {
       const lossy = await openRabbitProxy()

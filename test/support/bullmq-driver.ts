@@ -1,6 +1,6 @@
 // The queue on Redis, as the contract wants a driver.
-import { BullMqQueue } from '../../src/queue/bullmq/bullmq-queue.js'
 import { bullMqOnRedis } from '../../src/queue/bullmq/on-redis.js'
+import { ServerQueue } from '../../src/queue/server-queue.js'
 import type { PrivateRedis } from './private-redis.js'
 import { BATCH_SIZE, type Driver, LEASE_MS } from './queue-scene.js'
 import { addressOf, randomPrefix, removeKeys } from './redis.js'
@@ -30,9 +30,9 @@ export function onOwnServer(server: PrivateRedis): Driver {
 
 function on(url: string, prefix: string): Pick<Driver, 'open' | 'environment' | 'counted'> {
   const settings = { batchSize: BATCH_SIZE, leaseMs: LEASE_MS }
-  const server = bullMqOnRedis(addressOf(url), { prefix, allowEviction: false })
+  const server = bullMqOnRedis(addressOf(url), { prefix, allowEviction: false, leaseMs: LEASE_MS })
   return {
-    open: (db) => new BullMqQueue(db, server, settings),
+    open: (db) => new ServerQueue(db, server, settings),
     environment: { ORDERCTL_QUEUE_URL: url, ORDERCTL_REDIS_PREFIX: prefix },
     counted: (orders) => Math.ceil(orders / BATCH_SIZE),
   }

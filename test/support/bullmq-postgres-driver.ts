@@ -1,9 +1,9 @@
 // The queue on PostgreSQL, as the contract wants a driver.
 
 import { UserError } from '../../src/errors.js'
-import { BullMqQueue } from '../../src/queue/bullmq/bullmq-queue.js'
 import { bullMqOnPostgres } from '../../src/queue/bullmq/on-postgres.js'
 import { migrateTables } from '../../src/queue/bullmq/postgres-tables.js'
+import { ServerQueue } from '../../src/queue/server-queue.js'
 import { urlWith } from './database-servers.js'
 import { addressOf, newSchema, postgresUrl, type TestSchema } from './postgres.js'
 import { BATCH_SIZE, type Driver, LEASE_MS } from './queue-scene.js'
@@ -60,9 +60,9 @@ function driverAt(
   { schema, environment }: TestSchema,
   leaseMs = LEASE_MS,
 ): Pick<Driver, 'open' | 'environment' | 'counted'> {
-  const server = bullMqOnPostgres(addressOf(environment.ORDERCTL_QUEUE_URL), schema)
+  const server = bullMqOnPostgres(addressOf(environment.ORDERCTL_QUEUE_URL), schema, leaseMs)
   return {
-    open: (db) => new BullMqQueue(db, server, { batchSize: BATCH_SIZE, leaseMs }),
+    open: (db) => new ServerQueue(db, server, { batchSize: BATCH_SIZE, leaseMs }),
     environment,
     counted: (orders) => Math.ceil(orders / BATCH_SIZE),
   }

@@ -1,5 +1,6 @@
 // The queue on RabbitMQ, as the contract wants a driver.
-import { RabbitMqQueue } from '../../src/queue/rabbitmq/rabbitmq-queue.js'
+import { onRabbitMq as overRabbitMq } from '../../src/queue/rabbitmq/on-rabbitmq.js'
+import { ServerQueue } from '../../src/queue/server-queue.js'
 import { BATCH_SIZE, type Driver, LEASE_MS } from './queue-scene.js'
 import { deleteQueues, makeQueues, rabbitAddressOf, rabbitUrl, rabbitUrlWith } from './rabbitmq.js'
 import { SilentProxy } from './silent-proxy.js'
@@ -41,7 +42,8 @@ export async function openRabbitProxy(): Promise<{ proxy: SilentProxy; url: stri
 
 function on(url: string, name: string): Pick<Driver, 'open' | 'environment' | 'counted'> {
   return {
-    open: (db) => new RabbitMqQueue(db, rabbitAddressOf(url), { name, batchSize: BATCH_SIZE, leaseMs: LEASE_MS }),
+    open: (db) =>
+      new ServerQueue(db, overRabbitMq(db, rabbitAddressOf(url), name), { batchSize: BATCH_SIZE, leaseMs: LEASE_MS }),
     environment: { ORDERCTL_QUEUE_URL: url, ORDERCTL_QUEUE_NAME: name },
     counted: (orders) => Math.ceil(orders / BATCH_SIZE),
   }

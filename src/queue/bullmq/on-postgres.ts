@@ -6,7 +6,8 @@ import { EXIT } from '../../errors.js'
 import type { PostgresAddress } from '../../servers/addresses.js'
 import { explainPostgresError, isConflict } from '../../servers/postgres-errors.js'
 import { openPool, withinSeconds } from '../../servers/postgres-pool.js'
-import { JOB_OPTIONS, QUEUE_NAME } from './jobs.js'
+import type { Transport } from '../transport.js'
+import { JOB_OPTIONS, type JobCounts, linkTo, processorOf, QUEUE_NAME, workerOf, workerOptions } from './bullmq.js'
 import {
   ConnectionClosedError,
   type PgPool,
@@ -17,7 +18,6 @@ import {
   Worker,
 } from './package.js'
 import { makeTables } from './postgres-tables.js'
-import type { BullServer, JobCounts } from './server.js'
 
 const ASKING_CONNECTIONS = 1
 const WORKING_CONNECTIONS = 3
@@ -31,14 +31,14 @@ const MOST_CONFLICTS = 5
 /** Of the table of events that BullMQ keeps, which nothing here reads; up to 256 more come between two cuts. */
 const EVENTS_KEPT = 100
 
-export function bullMqOnPostgres(address: PostgresAddress, schema: string): BullServer {
+export function bullMqOnPostgres(address: PostgresAddress, schema: string, leaseMs: number): Transport {
   const explain = (error: unknown) =>
     explainPostgresError(error instanceof ConnectionClosedError ? error.cause : error, address)
   return {
     driver: 'bullmq-postgres',
     product: 'PostgreSQL',
     name: `PostgreSQL at ${address.name}`,
-    openJobs: async () => {
+    connect: async () => {
       const { pool, letGo } = openPool(address, schema, ASKING_CONNECTIONS)
       try {
         await makeTables(pool, address, schema)
@@ -48,15 +48,14 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string): Bull
           { connection, defaultJobOptions: JOB_OPTIONS, streams: { events: { maxLen: EVENTS_KEPT } } },
           backendOn(connection),
         )
-        // Whoever asks hears of it.
-        jobs.on('error', () => undefined)
-        return { jobs, count: () => countJobs(pool), tryWrite: () => pool.query('delete from job where false'), letGo }
+        const check = () => pool.query('delete from job where false')
+        return linkTo(jobs, { check, count: () => countJobs(pool), end: letGo })
       } catch (error) {
         await letGo()
         throw error
       }
     },
-    openWorker: async (deliver, options) => {
+    startWorker: async (deliver, { concurrency }) => {
       const { pool, letGo } = openPool(address, schema, WORKING_CONNECTIONS)
       try {
         await withinSeconds(address, pool.query('select 1'))
@@ -65,15 +64,8 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string): Bull
         throw explain(error) ?? error
       }
       const connection = forBullMq(pool, address)
-      const jobs = new Worker(
-        QUEUE_NAME,
-        deliver,
-        { ...options, connection, runRetryDelay: RETRY_MS },
-        backendOn(connection),
-      )
-      // Lost connections and locks mend themselves; that the server is away is told by the look around.
-      jobs.on('error', () => undefined)
-      return { jobs, letGo }
+      const options = { ...workerOptions(concurrency, leaseMs), connection, runRetryDelay: RETRY_MS }
+      return workerOf(new Worker(QUEUE_NAME, processorOf(deliver), options, backendOn(connection)), letGo)
     },
     explain,
   }

@@ -4,8 +4,8 @@ import { asError } from '../../background.js'
 import { EXIT, UserError } from '../../errors.js'
 import type { RabbitAddress } from '../../servers/addresses.js'
 
-/** Servers before this one keep no delayed batches in a quorum queue. */
-const OLDEST = [3, 10] as const
+/** The first whose quorum queues keep delayed batches. */
+const OLDEST = '3.10'
 
 function unreachable({ name }: RabbitAddress, cause: unknown): UserError {
   return new UserError(
@@ -35,8 +35,10 @@ export function blocked({ name }: RabbitAddress, reason: string): UserError {
 export function explain(address: RabbitAddress, cause: unknown): UserError {
   if (cause instanceof UserError) return cause
   const text = asError(cause).message
-  if (/ACCESS[-_]REFUSED|NOT[-_]ALLOWED|Expected ConnectionOpenOk/.test(text)) return refused(address, cause)
-  if (/PRECONDITION[-_]FAILED - inequivalent/.test(text)) return differs(address, cause)
+  if (/ACCESS_REFUSED|NOT_ALLOWED|^ConnectionOpen:/.test(text)) return refused(address, cause)
+  if (/PRECONDITION_FAILED - inequivalent/.test(text)) return differs(address, cause)
+  // Which servers say of an argument that their quorum queues do not have.
+  if (/PRECONDITION_FAILED - invalid arg 'x-message-ttl'/.test(text)) return tooOld(address, cause)
   return unreachable(address, cause)
 }
 
@@ -46,26 +48,23 @@ export function asAway(address: RabbitAddress, cause: unknown): UserError {
   return new UserError({ code, message, fix, retryable: true, exit: EXIT.unreachable }, { cause })
 }
 
-export function refuseTooOld({ name }: RabbitAddress, product: string, version: string): void {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  if (product !== 'RabbitMQ' || major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return
-  throw new UserError({
-    code: 'rabbitmq_too_old',
-    message: `RabbitMQ ${version} at ${name} is too old: orderctl needs ${OLDEST.join('.')} or newer.`,
-    fix: 'Update it, or unset ORDERCTL_QUEUE_URL to work without RabbitMQ.',
-    exit: EXIT.usage,
-  })
+function tooOld({ name }: RabbitAddress, cause: unknown): UserError {
+  return new UserError(
+    {
+      code: 'rabbitmq_too_old',
+      message: `RabbitMQ at ${name} is too old: orderctl needs ${OLDEST} or newer.`,
+      fix: 'Update it, or unset ORDERCTL_QUEUE_URL to work without RabbitMQ.',
+      exit: EXIT.usage,
+    },
+    { cause },
+  )
 }
 
 function refused({ name }: RabbitAddress, cause: unknown): UserError {
-  // Of a virtual host that is not there or not for this user, amqplib does not pass on what the server says.
-  const why = /Expected ConnectionOpenOk/.test(asError(cause).message)
-    ? 'there is no such virtual host, or it is not for this user'
-    : inPlainWords(cause)
   return new UserError(
     {
       code: 'rabbitmq_refused',
-      message: `RabbitMQ at ${name} does not let us in: ${why}.`,
+      message: `RabbitMQ at ${name} does not let us in: ${inPlainWords(cause)}.`,
       fix: 'Correct user, password and virtual host in ORDERCTL_QUEUE_URL (amqp://USER:PASSWORD@HOST/VHOST), or let the user in: rabbitmqctl set_permissions -p VHOST USER ".*" ".*" ".*".',
       exit: EXIT.usage,
     },
@@ -86,14 +85,15 @@ function differs({ name }: RabbitAddress, cause: unknown): UserError {
   )
 }
 
-/** amqplib wraps what the server says in methods, numbers and quotes. */
+/** The server's text without the method, the code and the pointer to its log. */
 function inPlainWords(cause: unknown): string {
-  const message = asError(cause).message
-  const [, said] = /with message "(?:[A-Z_]+ - )?(.*)"$/.exec(message) ?? []
-  if (said !== undefined) return said.replace(/\. For details see the broker logfile/, '').replace(/\.$/, '')
+  const { message } = asError(cause)
   if (/SSL routines.*wrong version/.test(message)) return 'it speaks no TLS at this port'
-  if (/ETIMEDOUT|Heartbeat timeout/.test(message)) return 'it does not answer'
-  if (/^(Channel|channel|Connection|Unexpected close|Socket) ?(clos|end|$)/.test(message))
+  if (/ETIMEDOUT|timed out/.test(message)) return 'it does not answer'
+  if (/^(channel|connection) is closed|^socket closed|connection is closing|^stream ended/.test(message))
     return 'the connection was lost'
-  return message.replace(/\.$/, '')
+  return message
+    .replace(/^[A-Za-z]+: (?:[A-Z_]+ - )?/, '')
+    .replace(/\. For details see the broker logfile/, '')
+    .replace(/\.$/, '')
 }
