@@ -5,21 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
 import type { OrderId } from '../domain/ids.js'
 import { countDue, findDue, isWorkLeft, withdrawDue } from './due-orders.js'
-import { pauseInDatabase } from './pause.js'
+import { DatabasePause } from './pause.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, PauseSwitch, Queue, QueueCounts } from './queue.js'
 
 /** How soon an idle consumer sees new orders, in milliseconds. */
 const POLL_MS = 200
 
-export class EmbeddedQueue implements Queue {
+export class EmbeddedQueue extends DatabasePause implements Queue {
   readonly driver = 'embedded'
-  readonly #db: Database
-  readonly #pauseSwitch: PauseSwitch
-
-  constructor(db: Database) {
-    this.#db = db
-    this.#pauseSwitch = pauseInDatabase(db)
-  }
 
   async connect(): Promise<void> {}
 
@@ -27,27 +20,15 @@ export class EmbeddedQueue implements Queue {
   async publish(): Promise<void> {}
 
   consume(handler: DeliveryHandler, options: ConsumeOptions): Consumer {
-    return new EmbeddedConsumer(this.#db, this.#pauseSwitch, handler, options)
-  }
-
-  pause(): Promise<void> {
-    return this.#pauseSwitch.pause()
-  }
-
-  resume(): Promise<void> {
-    return this.#pauseSwitch.resume()
-  }
-
-  isPaused(): Promise<boolean> {
-    return this.#pauseSwitch.isPaused()
+    return new EmbeddedConsumer(this.db, this, handler, options)
   }
 
   clear(): Promise<number> {
-    return withdrawDue(this.#db)
+    return withdrawDue(this.db)
   }
 
   counts(): Promise<QueueCounts> {
-    return countDue(this.#db)
+    return countDue(this.db)
   }
 
   async close(): Promise<void> {}

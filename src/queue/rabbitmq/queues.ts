@@ -51,13 +51,10 @@ export async function declareQueues(
   return { waiting: orders.messageCount, delayed: later.messageCount }
 }
 
-/** Undefined for a message that is not ours. */
-export function readMessage(body: unknown): OrderId[] | undefined {
+/** What a message carries; undefined if it is not ours. */
+export function readIds(body: unknown): OrderId[] | undefined {
   if (typeof body !== 'object' || body === null || !('ids' in body)) return undefined
-  const { ids } = body
-  return Array.isArray(ids) && ids.every(isOrderId) ? ids : undefined
+  return Array.isArray(body.ids) && body.ids.every(isOrderId) ? body.ids : undefined
 }
 
-function isOrderId(value: unknown): value is OrderId {
-  return Number.isSafeInteger(value)
-}
+const isOrderId = (value: unknown): value is OrderId => Number.isSafeInteger(value)
