@@ -1,16 +1,14 @@
-// What a server must do to carry batches: BullMQ on Redis, BullMQ on PostgreSQL, and RabbitMQ. ServerQueue and
-// ServerConsumer make a queue of each.
+// What a server must do to carry batches: BullMQ on Redis or PostgreSQL, and RabbitMQ. ServerQueue makes a queue of each.
 import type { OrderId } from '../domain/ids.js'
 import type { UserError } from '../errors.js'
 import type { PauseSwitch, QueueCounts } from './queue.js'
 
 export type Batch = readonly OrderId[]
 
-/** Resolves when the batch is done. Rejects if it is to be delivered again. */
+/** Resolves when the batch is done; rejects if it is to be delivered again. */
 export type Deliver = (ids: Batch) => Promise<void>
 
 export interface Transport {
-  /** As `status` shows it. */
   readonly driver: string
   /** `Redis` */
   readonly product: string
@@ -21,7 +19,7 @@ export interface Transport {
   /**
    * Connects to publish and to ask, and creates what is missing on the server.
    *
-   * @param onLost called when the link is lost for good; the next question needs a new one
+   * @param onLost called when the link is lost for good
    * @throws UserError within five seconds (exit 4; exit 2 for a server that is unfit)
    */
   connect(onLost: () => void): Promise<Link>
@@ -38,12 +36,12 @@ interface WorkerOptions {
   readonly onAway: (why: UserError) => void
 }
 
-/** A connection to publish and to ask. Whatever it is asked, it answers or rejects within seconds. */
+/** A connection to publish and to ask, which answers or rejects within seconds. */
 export interface Link {
   readonly pauseSwitch: PauseSwitch
-  /** Changes nothing, and fails where a write would: on a replica, or if the server is out of memory. */
+  /** Changes nothing, and fails if a write would: on a replica, or for want of memory. */
   check(): Promise<unknown>
-  /** Resolves when the server has the batches; they are delivered after `delayMs`. */
+  /** Resolves when the server has the batches, which it delivers after `delayMs`. */
   send(batches: readonly Batch[], delayMs: number): Promise<unknown>
   /** Removes the batches that wait, now or for later. */
   purge(): Promise<unknown>
@@ -53,10 +51,10 @@ export interface Link {
 }
 
 export interface TransportWorker {
-  /** Takes effect on batches that are delivered from now on. 0 stops deliveries if the server cannot pause. */
+  /** Holds for batches that are delivered from now on. 0 stops deliveries if the server cannot pause. */
   resize(concurrency: number): void
   /** Takes no more at once, and resolves when the server knows the outcome of the batches in progress. */
   close(): Promise<unknown>
-  /** Ends the connections, even to a server that hangs. Whatever waits for an answer fails. */
+  /** Ends the connections, even to a server that hangs. What waits for an answer fails. */
   end(): Promise<void>
 }

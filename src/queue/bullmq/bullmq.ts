@@ -11,10 +11,7 @@ export interface Payload {
 
 export const QUEUE_NAME = 'orders'
 
-/**
- * A job that fails is tried again twice, after one and two seconds, by any worker. A job that ends, well or not, leaves
- * nothing behind. The orders of one that failed for good are still due, so they are published again.
- */
+/** Retries a job twice, then drops it: its orders are still due, so they are published again. Jobs leave nothing behind. */
 export const JOB_OPTIONS: JobsOptions = {
   attempts: 3,
   backoff: { type: 'exponential', delay: 1000 },
@@ -25,17 +22,12 @@ export const JOB_OPTIONS: JobsOptions = {
 /** Workers that may die over one job before BullMQ drops it; the next look finds its orders. */
 const MOST_STALLS = 5
 
-/**
- * The lock on a job lasts as long as the lease on its orders, and is renewed at half time. A worker that lost its lock
- * finishes all the same: the lease fences off what it settles late.
- */
+/** A job's lock lasts as long as the lease on its orders. A worker that lost it finishes; the lease fences off its results. */
 export function workerOptions(concurrency: number, leaseMs: number) {
   return { concurrency, lockDuration: leaseMs, stalledInterval: leaseMs, maxStalledCount: MOST_STALLS }
 }
 
-export function processorOf(deliver: Deliver): (job: Pick<Job<Payload>, 'data'>) => Promise<void> {
-  return ({ data }) => deliver(data.ids)
-}
+export const processorOf = (deliver: Deliver) => (job: Pick<Job<Payload>, 'data'>) => deliver(job.data.ids)
 
 interface TellsErrors {
   on(event: 'error', listener: () => void): unknown
@@ -45,32 +37,24 @@ interface TellsErrors {
 type Jobs = Pick<Queue<Payload>, 'addBulk' | 'pause' | 'resume' | 'isPaused' | 'drain' | 'close'> & TellsErrors
 type JobWorker = Pick<Worker<Payload>, 'concurrency' | 'close'> & TellsErrors
 
-interface ServerParts {
-  check(): Promise<unknown>
+export interface JobCounts extends Pick<QueueCounts, 'waiting' | 'active' | 'delayed'> {
+  /** When the oldest waiting job was published, in epoch milliseconds; null if none waits. */
+  readonly oldestAt: number | null
+}
+
+interface ServerParts extends Pick<Link, 'check'> {
   count(): Promise<JobCounts>
   /** Ends the connections, even to a server that hangs. */
   end(): Promise<void>
 }
 
-export interface JobCounts extends Pick<QueueCounts, 'waiting' | 'active' | 'delayed'> {
-  /** When the oldest job that waits was published, in epoch milliseconds; null if none waits. */
-  readonly oldestAt: number | null
-}
-
 export function linkTo(jobs: Jobs, { check, count, end }: ServerParts): Link {
-  // Whoever asks hears of it.
+  // The call that fails reports it.
   jobs.on('error', () => undefined)
   return {
     pauseSwitch: jobs,
     check,
-    send: (batches, delayMs) =>
-      jobs.addBulk(
-        batches.map((ids) => ({
-          name: 'batch',
-          data: { ids },
-          opts: { jobId: jobIdOf(ids, delayMs), ...(delayMs > 0 ? { delay: delayMs } : {}) },
-        })),
-      ),
+    send: (batches, delayMs) => jobs.addBulk(batches.map((ids) => jobOf(ids, delayMs))),
     purge: () => jobs.drain(true),
     counts: async () => {
       const { oldestAt, ...counts } = await count()
@@ -84,20 +68,18 @@ export function linkTo(jobs: Jobs, { check, count, end }: ServerParts): Link {
 }
 
 export function workerOf(jobs: JobWorker, end: () => Promise<void>): TransportWorker {
-  // Lost connections and locks mend themselves; a look tells that the server is away.
+  // Lost connections and locks mend themselves; a look reports that the server is away.
   jobs.on('error', () => undefined)
-  return {
-    resize: (concurrency) => {
-      jobs.concurrency = Math.max(1, concurrency)
-    },
-    close: () => jobs.close(),
-    end,
+  const resize = (concurrency: number) => {
+    jobs.concurrency = Math.max(1, concurrency)
   }
+  return { resize, close: () => jobs.close(), end }
 }
 
-/** The same orders at the same time are the same job, which is taken once. BullMQ wants no colon in it. */
-function jobIdOf(ids: Batch, delayMs: number): string {
+/** The same orders at the same time have the same job id, so BullMQ takes them once. An id has no colon. */
+function jobOf(ids: Batch, delayMs: number) {
   const digest = createHash('sha256').update(ids.join()).digest('hex').slice(0, 16)
-  const job = `${ids[0]}-${ids.length}-${digest}`
-  return delayMs > 0 ? `${job}-${Date.now() + delayMs}` : job
+  const jobId = `${ids[0]}-${ids.length}-${digest}`
+  const opts = delayMs > 0 ? { jobId: `${jobId}-${Date.now() + delayMs}`, delay: delayMs } : { jobId }
+  return { name: 'batch', data: { ids }, opts }
 }

@@ -1,5 +1,4 @@
-// BullMQ on PostgreSQL. A command that asks or publishes holds one connection at the most, a worker three more: one that
-// listens for new jobs and two for its statements. Idle ones, save that which listens, are let go after ten seconds.
+// BullMQ on PostgreSQL. A link holds one connection at most, a worker three: one listens for new jobs, two send statements.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { EXIT } from '../../errors.js'
@@ -22,13 +21,13 @@ import { makeTables } from './postgres-tables.js'
 const ASKING_CONNECTIONS = 1
 const WORKING_CONNECTIONS = 3
 
-/** How soon a worker tries again what failed because the server was away. */
+/** The pause of a worker before it retries a statement that found the server away. */
 const RETRY_MS = 1000
 
-/** Statements that got in each other's way are sent again so often. */
+/** Attempts of a statement that meets deadlocks. */
 const MOST_CONFLICTS = 5
 
-/** Of the table of events that BullMQ keeps, which nothing here reads; up to 256 more come between two cuts. */
+/** Events that BullMQ keeps, which nothing reads; up to 256 more between two cuts. */
 const EVENTS_KEPT = 100
 
 export function bullMqOnPostgres(address: PostgresAddress, schema: string, leaseMs: number): Transport {
@@ -71,10 +70,7 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string, lease
   }
 }
 
-/**
- * In one round trip, since every look around counts. BullMQ's own way takes three, counts what waits in a paused queue as
- * none, and takes the newest job for the oldest.
- */
+/** In one round trip. BullMQ takes three, counts no waiting jobs in a paused queue, and takes the newest for the oldest. */
 async function countJobs(pool: pg.Pool): Promise<JobCounts> {
   const { rows } = await pool.query<{ state: string; jobs: number; oldest: number }>(
     `select state, cast(count(*) as integer) as jobs, cast(min(added_at_ms) as double precision) as oldest
@@ -91,21 +87,20 @@ async function countJobs(pool: pg.Pool): Promise<JobCounts> {
   }
 }
 
-/** BullMQ's backend over connections that are ours to end. */
+/** BullMQ's backend over our connections. */
 function backendOn(pool: PgPool) {
   return (name: string, options: QueueBaseOptions<unknown>) =>
     new PostgresQueueBackend(new ReadyConnection(pool), name, { ...options, connection: pool })
 }
 
-/** Its schema was looked at when the queue was opened, whatever its name: BullMQ would look for the default one. */
+/** The link has checked our schema; BullMQ would look for the default one. */
 class ReadyConnection extends PostgresConnection {
   override async waitUntilReady(): Promise<void> {}
 }
 
 /**
- * The pool as BullMQ takes it. Each of its statements is a transaction of its own, so one that met a deadlock is sent
- * again. BullMQ knows two signs of a server that is away; told by one of them, it waits and tries again, where any other
- * error would count as one of the job.
+ * The pool as BullMQ takes it. Each statement is a transaction of its own, so one that meets a deadlock is sent again. An
+ * error of a server that is away becomes one for which BullMQ waits; any other would count as the job's.
  */
 function forBullMq(pool: pg.Pool, address: PostgresAddress): PgPool {
   const rethrow = (error: unknown): never => {
@@ -113,7 +108,7 @@ function forBullMq(pool: pg.Pool, address: PostgresAddress): PgPool {
     throw away ? new ConnectionClosedError(undefined, error) : error
   }
   const bullPool: PgPool = {
-    // pg's types offer each listener only together with its event, BullMQ's list them one by one.
+    // pg types listeners by their event, BullMQ one by one.
     connect: () => pool.connect().catch(rethrow) as ReturnType<PgPool['connect']>,
     query: (text, params) => sendAgain(() => pool.query(text, params && [...params])).catch(rethrow),
     end: () => pool.end(),

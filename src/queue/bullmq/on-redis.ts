@@ -16,19 +16,16 @@ import {
 } from './bullmq.js'
 import { Queue, Worker } from './package.js'
 
-/** A command without an answer for so long has none coming: the connection hangs. */
 const COMMAND_TIMEOUT_MS = 5000
 
-/** A worker waits for jobs by a command that Redis answers after ten seconds, at the latest. */
+/** A worker waits for jobs by a command that Redis answers within ten seconds. */
 const BLOCKED_TIMEOUT_MS = 15_000
 
-/** Of the stream of events that BullMQ keeps, which nothing here reads. */
+/** Events that BullMQ keeps, which nothing reads. */
 const EVENTS_KEPT = 1000
 
 interface RedisSettings {
-  /** Stands before every key. */
   readonly prefix: string
-  /** Use a Redis that evicts keys when its memory is full. */
   readonly allowEviction: boolean
   readonly leaseMs: number
 }

@@ -1,4 +1,4 @@
-// The tables that BullMQ keeps in PostgreSQL, in a schema of their own, brought up to date by BullMQ's own migrations.
+// The tables that BullMQ keeps in PostgreSQL, in a schema of their own, by BullMQ's own migrations.
 import type pg from 'pg'
 import type { PostgresAddress } from '../../servers/addresses.js'
 import { explainPostgresError, mayNotCreate, refuseUnfit, tablesTooNew } from '../../servers/postgres-errors.js'
@@ -11,20 +11,20 @@ import {
   SchemaVersionMismatchError,
 } from './package.js'
 
-/** For one migration, or for another process to be done with all of them. */
+/** For one migration, or for another process to apply them all. */
 const MIGRATION_TIMEOUT_MS = 60_000
 
-/** How far the tables of a queue are. */
+/** How far the tables of a queue are migrated. */
 export interface QueueTables {
   /** `PostgreSQL at 127.0.0.1:5432/shop, schema bullmq` */
   readonly place: string
-  /** Migrations that they have had; 0 where there are none yet. */
+  /** Migrations applied; 0 if there are no tables yet. */
   readonly current: number
-  /** What this release has. A newer release of the same kind may have brought them further. */
+  /** Migrations in this release. A newer release of the same kind may have applied more. */
   readonly latest: number
 }
 
-/** Looks, and changes nothing. */
+/** Changes nothing. */
 export function readTables(address: PostgresAddress, schema: string): Promise<QueueTables> {
   return withTables(address, schema, async (pool) => {
     const { current } = await withinSeconds(address, examine(pool, address, schema))
@@ -32,11 +32,7 @@ export function readTables(address: PostgresAddress, schema: string): Promise<Qu
   })
 }
 
-/**
- * Brings the tables up to this release.
- *
- * @returns how they were before
- */
+/** Applies the migrations of this release. Returns how the tables were before. */
 export function migrateTables(address: PostgresAddress, schema: string): Promise<QueueTables> {
   return withTables(address, schema, (pool) => makeTables(pool, address, schema))
 }
@@ -56,10 +52,9 @@ async function withTables(
 }
 
 /**
- * Makes sure that the tables are there, and makes them where they are not; of several processes, one does.
+ * Creates missing tables; of several processes, one does. Returns the migrations that were applied before.
  *
- * @returns the version that they had before
- * @throws UserError within five seconds where the server is away (exit 4), or unfit, or not for us (exit 2)
+ * @throws UserError within five seconds if the server is away (exit 4), unfit, or not for us (exit 2)
  */
 export async function makeTables(pool: pg.Pool, address: PostgresAddress, schema: string): Promise<number> {
   const { current, facts } = await withinSeconds(address, examine(pool, address, schema))
@@ -67,12 +62,8 @@ export async function makeTables(pool: pg.Pool, address: PostgresAddress, schema
   const patient = openPool(address, schema, 1, MIGRATION_TIMEOUT_MS)
   try {
     const client = await patient.pool.connect()
-    try {
-      // The version of the server was looked at above, where it is said what to do.
-      await runMigrations(client, schema, { skipVersionCheck: true })
-    } finally {
-      client.release()
-    }
+    // `examine` has refused servers that are too old.
+    await runMigrations(client, schema, { skipVersionCheck: true }).finally(() => client.release())
   } catch (error) {
     const problem = explainPostgresError(error, address)
     throw problem?.code === 'postgres_not_allowed' ? mayNotCreate(address, schema, facts) : (problem ?? error)
@@ -90,18 +81,15 @@ async function examine(
   try {
     const facts = await readFacts(pool)
     refuseUnfit(facts, address)
-    return { facts, current: await versionOf(pool, schema) }
+    const current = assertSchemaCompatibility(pool, schema, { skipVersionCheck: true })
+    return { facts, current: await current.catch(noTablesYet) }
   } catch (error) {
     if (error instanceof SchemaVersionMismatchError) throw tablesTooNew(address, schema, error)
     throw explainPostgresError(error, address) ?? error
   }
 }
 
-async function versionOf(pool: pg.Pool, schema: string): Promise<number> {
-  try {
-    return await assertSchemaCompatibility(pool, schema, { skipVersionCheck: true })
-  } catch (error) {
-    if (error instanceof SchemaMigrationRequiredError) return 0
-    throw error
-  }
+function noTablesYet(error: unknown): number {
+  if (error instanceof SchemaMigrationRequiredError) return 0
+  throw error
 }
