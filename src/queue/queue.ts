@@ -11,8 +11,8 @@ export type DeliveryHandler = (ids: readonly OrderId[]) => Promise<number>
 
 export type ServerEvent = 'server_away' | 'server_back'
 
-/** `looked`: the consumer has looked for work. `stopping`: it takes no more, and finishes the batches in progress. */
-export type ConsumerStep = 'looked' | 'stopping'
+/** `looked`: a round of the consumer's loop, which looks for work if it could take more. */
+export type ConsumerStep = 'looked'
 
 export interface ConsumeOptions {
   /** Batches in progress at a time. */

@@ -1,20 +1,15 @@
-// Takes batches from a server, and watches it: looks into the database for work that the server has lost, and for the end
-// of a drain, which the database alone knows.
+// Takes batches from a server. Looks into the database for what the server has lost, and for the end of a drain.
 //
-//                          the server fails a look, or tells that a connection is lost
-//              ┌───────────┐ ───────────────────────────────────────────────► ┌──────┐
-//   start ───► │ consuming │                                                  │ away │  looks at growing intervals
-//              └───────────┘ ◄─────────────────────────────────────────────── └──────┘
-//                │ ▲   │ ▲            a look succeeds (also if nothing is in progress)
-//      a look    │ │   │ │ a look finds it resumed
-//      replaces  └─┘   ▼ │
-//      a deaf        ┌────────┐
-//      worker        │ paused │  the worker takes nothing
-//                    └────────┘
+//                 a look fails, or a connection is lost             a look finds a pause
+//            ┌───────────────────────────────────────┐          ┌─────────────────────────────┐
+//            ▼                                       │          │                             ▼
+//   away: looks at growing intervals ──────────► consuming ◄────┴── resumed ─── paused: the worker takes nothing
+//                     a look succeeds                │
+//                                                    └─► a look finds the worker deaf: a new worker replaces it
 //
-//   any ───► stopping ───► ended      on the signal, at the end of a drain, or when a handler fails
+//   any state ──► stopping ──► ended          on the signal, at the end of a drain, or when a handler fails
 //
-// Batches in progress go on in each state, and are finished before the end. `away` is told once, and so is its end.
+// Batches in progress go on in every state, and are finished before the end. `away` and its end are reported once.
 import type { Database } from '../database/connection.js'
 import { backoffMs } from '../domain/backoff.js'
 import { inBatches } from '../domain/batches.js'
@@ -24,16 +19,16 @@ import { findDue, isWorkLeft, lastDueIn } from './due-orders.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue } from './queue.js'
 import type { Batch, Transport, TransportWorker } from './transport.js'
 
-/** How often a consumer with free capacity looks, in milliseconds. */
+/** The pause between looks of a consumer that could take more. */
 const LOOK_MS = 200
 
 /** The longest time between looks while the server is away. */
 const LONGEST_AWAY_MS = 2000
 
-/** A worker that was delivered nothing for so long although batches wait is deaf: the server has forgotten it. */
+/** A worker that gets nothing for so long although batches wait is deaf: the server has forgotten it. */
 const DEAF_MS = 10_000
 
-/** Due orders that one look publishes again, at most; the next look publishes the next ones. */
+/** Due orders that one look publishes again, at most. */
 const REPUBLISHED_AT_ONCE = 20_000
 
 /** How long the server may take to hear the outcome of the last batches. */
@@ -63,9 +58,9 @@ export class ServerConsumer implements Consumer {
   /** Looks in a row that found the server away. */
   #failedLooks = 0
   #isPaused = false
-  /** When batches were first seen to wait although nothing was in progress. */
+  /** When batches were first seen to wait while nothing was in progress. */
   #deafSince: number | undefined
-  /** Whether the last look found that no batch waits, and none was delivered or finished since. */
+  /** Whether the last look found no waiting batch, and none was delivered or finished since. */
   #isQuiet = false
   #wake = () => {}
 
@@ -89,10 +84,10 @@ export class ServerConsumer implements Consumer {
     try {
       while (!this.#signal.aborted) {
         if (this.#isAway || this.#inProgress.size < this.#concurrency) await this.#look()
+        this.#options.signals?.emit('looked')
         await this.#rest()
       }
     } finally {
-      this.#options.signals?.emit('stopping')
       await this.#stop(this.#worker)
     }
     if (this.#failure) throw this.#failure.error
@@ -103,7 +98,7 @@ export class ServerConsumer implements Consumer {
     const isIdle = this.#inProgress.size === 0
     const isLeft = await isWorkLeft(this.#here.db)
     if (this.#options.drain && isIdle && !isLeft) this.#over.abort()
-    if (this.#signal.aborted || (!isLeft && !this.#isAway)) return this.#looked()
+    if (this.#signal.aborted || (!isLeft && !this.#isAway)) return
     try {
       await this.#lookAtServer(isIdle)
       this.#noticeBack()
@@ -111,7 +106,6 @@ export class ServerConsumer implements Consumer {
       this.#failedLooks += 1
       this.#noticeAway(error)
     }
-    this.#looked()
   }
 
   async #lookAtServer(isIdle: boolean): Promise<void> {
@@ -122,23 +116,19 @@ export class ServerConsumer implements Consumer {
     if (this.#options.drain && isIdle && this.#isPaused) this.#over.abort()
     const { waiting, active } = await queue.counts()
     if (this.#isPaused || this.#signal.aborted) return
-    // A batch that waits no longer may be on its way to a worker, so two looks in a row must find none.
+    // Two looks in a row must find no waiting batch: the first may miss one that is on its way to a worker.
     const wasQuiet = this.#isQuiet
     this.#isQuiet = waiting === 0
     if (waiting > 0) {
       if (this.#isDeaf()) await this.#replaceWorker()
     } else if (wasQuiet) {
-      // Batches that were delivered may not be claimed yet; the lease tells those of a dead worker.
+      // A batch in progress may be unclaimed for as long as a lease.
       const isInProgress = active > 0 || this.#inProgress.size > 0
       await queue.publish(await findDue(db, isInProgress ? leaseMs : 0, REPUBLISHED_AT_ONCE))
     }
   }
 
-  #looked(): void {
-    this.#options.signals?.emit('looked')
-  }
-
-  /** Until the next look is due, or there is a reason to look sooner. */
+  /** Until the next look, which `#wake` makes sooner. */
   #rest(): Promise<void> {
     if (this.#signal.aborted) return Promise.resolve()
     const pauseMs = this.#isAway ? backoffMs(Math.max(1, this.#failedLooks), LOOK_MS, LONGEST_AWAY_MS) : LOOK_MS
@@ -201,7 +191,7 @@ export class ServerConsumer implements Consumer {
 
   /** Processes a batch that was delivered. Rejects with what the handler rejected with, which is the end. */
   async #take(ids: Batch): Promise<void> {
-    // It may have been on its way when the concurrency was lowered, or when a connection with batches in progress was lost.
+    // It was on its way when the concurrency was lowered, or when a connection with batches in progress was lost.
     while (this.#inProgress.size >= this.#concurrency) await Promise.race(this.#inProgress).catch(() => undefined)
     this.#deafSince = undefined
     this.#isQuiet = false
@@ -229,7 +219,7 @@ export class ServerConsumer implements Consumer {
     }
   }
 
-  /** Publishes the orders that are left (to be charged again, or claimed by another worker) for when they fall due. */
+  /** Publishes the orders that are left, postponed or claimed by another worker, for when they fall due. */
   async #deliverLater(ids: Batch): Promise<void> {
     const dueIn = await lastDueIn(this.#here.db, ids)
     if (dueIn === null) return
