@@ -1,38 +1,16 @@
-// What a queue's server may do to `import` and `work` while they run: go away, hang, forget. Nothing is lost, nothing is
-// done twice, and workers go on by themselves.
+// What a queue's server may do while `import` and `work` run: go away, hang, forget. Nothing is lost, nothing is done twice,
+// and workers go on by themselves.
 import { execFileSync } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles } from '../support/drain.js'
+import type { FragileDriver } from '../support/queue-drivers.js'
 import { until } from '../support/until.js'
 import { test as placeTest, type Workplace } from '../support/workplace.js'
 
-/** A server that is the test's own to ill-treat. */
-export interface FragileServer {
-  /** As notices name it. */
-  readonly name: string
-  readonly environment: Environment
-  stop(): Promise<void>
-  start(): Promise<void>
-  hang(): void
-  goOn(): void
-  /** Loses every job. */
-  forget(): Promise<void>
-  /** A way to it on which connections can be lost without either end being told. */
-  openLossyWay(): Promise<LossyWay>
-  close(): Promise<void>
-}
-
-interface LossyWay {
-  readonly environment: Environment
-  loseConnections(): void
-  close(): void
-}
-
-export function describeAway(start: () => Promise<FragileServer>): void {
-  const test = placeTest.extend<{ server: FragileServer; slow: Environment }>({
+export function describeAway(start: () => Promise<FragileDriver>): void {
+  const test = placeTest.extend<{ server: FragileDriver; slow: Environment }>({
     // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
     server: async ({}, use) => {
       const server = await start()
@@ -133,13 +111,15 @@ export function describeAway(start: () => Promise<FragileServer>): void {
   })
 }
 
-export async function stopInMidDrain(place: Workplace, server: FragileServer, slow: Environment): Promise<void> {
+export async function stopInMidDrain(place: Workplace, server: FragileDriver, slow: Environment): Promise<void> {
   await importing(place, 500, slow)
   const worker = place.start(slow, 'work', '--drain')
   await until(() => completed(place) > 0)
   await server.stop()
   await worker.saw(`${server.name} cannot be reached`)
-  await sleep(1500)
+  // While another command finds it away as well.
+  const { result } = await place.jsonWith(slow, 'status')
+  expect(result).toMatchObject({ queue: { transport: null } })
   expect(completed(place)).toBeLessThan(500)
   await server.start()
   const { code, stderr } = await worker.ended
