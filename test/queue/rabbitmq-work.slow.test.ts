@@ -16,14 +16,14 @@ import {
 import { until } from '../support/until.js'
 import { test as placeTest } from '../support/workplace.js'
 
-const test = placeTest.extend<{ name: string; slow: Environment; proxy: AlarmProxy; alarmed: Environment }>({
+const test = placeTest.extend<{ queueName: string; slow: Environment; proxy: AlarmProxy; alarmed: Environment }>({
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  name: async ({}, use) => {
-    const name = await makeQueues()
-    await use(name)
-    await deleteQueues(name)
+  queueName: async ({}, use) => {
+    const queueName = await makeQueues()
+    await use(queueName)
+    await deleteQueues(queueName)
   },
-  slow: ({ name }, use) => use({ ...SLOW, ORDERCTL_QUEUE_URL: rabbitUrl(), ORDERCTL_QUEUE_NAME: name }),
+  slow: ({ queueName }, use) => use({ ...SLOW, ORDERCTL_QUEUE_URL: rabbitUrl(), ORDERCTL_QUEUE_NAME: queueName }),
   // biome-ignore lint/correctness/noEmptyPattern: as above
   proxy: async ({}, use) => {
     const { hostname, port } = new URL(rabbitUrl())
@@ -67,28 +67,28 @@ describeWithRabbitMq(
       await expectSoldOnce(place, 60)
     })
 
-    test('queues that are deleted come back, and the drain goes on', async ({ place, name, slow }) => {
+    test('queues that are deleted come back, and the drain goes on', async ({ place, queueName, slow }) => {
       await importing(place, 300, slow)
       const worker = place.start(slow, 'work', '--drain')
       await until(() => completed(place) > 0)
-      await deleteQueues(name)
+      await deleteQueues(queueName)
       expect(completed(place)).toBeLessThan(300)
       const { code, stderr } = await worker.ended
       expect(code, stderr).toBe(0)
       await expectSoldOnce(place, 300)
     })
 
-    test('no message is left when all is done', async ({ place, name, slow }) => {
+    test('no message is left when all is done', async ({ place, queueName, slow }) => {
       const patient = { ...slow, ORDERCTL_LEASE_MS: '60000' }
       await importing(place, 100, patient)
       expect(await place.runWith(patient, 'work', '--drain')).toMatchObject({ code: 0 })
       await expectSoldOnce(place, 100)
-      expect(await Promise.all(Object.values(queuesNamed(name)).map(messagesIn))).toEqual([0, 0, 0])
+      expect(await Promise.all(Object.values(queuesNamed(queueName)).map(messagesIn))).toEqual([0, 0, 0])
     })
 
-    test('messages of others become dead letters, and the work goes on', async ({ place, name, slow }) => {
+    test('messages of others become dead letters, and the work goes on', async ({ place, queueName, slow }) => {
       await importing(place, 20, slow)
-      const { orders, dead } = queuesNamed(name)
+      const { orders, dead } = queuesNamed(queueName)
       await withChannel(async (channel) => {
         await channel.confirmSelect()
         for (const body of [Buffer.from('not JSON'), 'null', { ids: '1' }, { ids: [1.5] }])
