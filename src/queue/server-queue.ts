@@ -45,7 +45,7 @@ export class ServerQueue implements Queue {
       for (const some of inBatches(batches, BATCHES_AT_ONCE)) await this.#ask((link) => link.send(some, delayMs))
     } catch (error) {
       throw error instanceof UserError && error.exit === EXIT.unreachable
-        ? notPublished(error, this.#transport.product)
+        ? notPublished(error, this.#transport.name)
         : error
     }
   }
@@ -110,18 +110,18 @@ export class ServerQueue implements Queue {
       try {
         return await question(link)
       } catch (error) {
-        if (isAgain || this.#link === connected) throw this.#transport.explain(error) ?? error
+        if (isAgain || this.#link === connected) throw this.#transport.explain?.(error) ?? error
       }
     }
   }
 }
 
-function notPublished(cause: UserError, product: string): UserError {
+function notPublished(cause: UserError, server: string): UserError {
   return new UserError(
     {
       code: 'not_published',
       message: `The orders are stored and due, but workers could not be told: ${cause.message}`,
-      fix: `Nothing is lost: workers look for such orders when they have nothing else to do. To tell them at once when ${product} is back: orderctl rebuild queue`,
+      fix: `Nothing is lost: workers look for such orders when they have nothing else to do. To tell them at once when ${server} is back: orderctl rebuild queue`,
       retryable: true,
       exit: EXIT.unreachable,
     },

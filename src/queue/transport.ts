@@ -10,8 +10,6 @@ export type Deliver = (ids: Batch) => Promise<void>
 
 export interface Transport {
   readonly driver: string
-  /** `Redis` */
-  readonly product: string
   /** `Redis at 127.0.0.1:6379`, without a password. */
   readonly name: string
   /** Pauses the queue if the server cannot. */
@@ -25,8 +23,8 @@ export interface Transport {
   connect(onLost: () => void): Promise<Link>
   /** Connects to work. While the server is away, the worker waits and goes on by itself. */
   startWorker(deliver: Deliver, options: WorkerOptions): Promise<TransportWorker>
-  /** For users, if the error says that the server is away, or not for us. */
-  explain(error: unknown): UserError | undefined
+  /** Explains an error to users if it says that the server is away, or not for us. Left out if links do it. */
+  explain?(error: unknown): UserError | undefined
 }
 
 interface WorkerOptions {

@@ -35,7 +35,6 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string, lease
     explainPostgresError(error instanceof ConnectionClosedError ? error.cause : error, address)
   return {
     driver: 'bullmq-postgres',
-    product: 'PostgreSQL',
     name: `PostgreSQL at ${address.name}`,
     connect: async () => {
       const { pool, letGo } = openPool(address, schema, ASKING_CONNECTIONS)

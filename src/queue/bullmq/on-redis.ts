@@ -34,7 +34,6 @@ export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction, le
   const keys = { prefix: `${prefix}bull`, skipVersionCheck: true }
   return {
     driver: 'bullmq',
-    product: 'Redis',
     name: `Redis at ${address.name}`,
     connect: async () => {
       const redis = await connectRedis(address, { maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS })

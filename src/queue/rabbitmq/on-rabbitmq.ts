@@ -36,13 +36,12 @@ export function onRabbitMq(db: Database, address: RabbitAddress, queueName: stri
   }
   return {
     driver: 'rabbitmq',
-    product: 'RabbitMQ',
     name: `RabbitMQ at ${address.name}`,
     pauseSwitch: here.pauseSwitch,
     connect: async (onLost) => {
       const rabbit = await open()
       try {
-        return await linkOver(here, rabbit, onLost)
+        return await answered(address, linkOver(here, rabbit, onLost))
       } catch (error) {
         rabbit.unsafeDestroy()
         throw explain(address, error)
@@ -55,8 +54,6 @@ export function onRabbitMq(db: Database, address: RabbitAddress, queueName: stri
       worker.resize(concurrency)
       return worker
     },
-    // A link does it: what the database answers wrongly is none of RabbitMQ's errors.
-    explain: () => undefined,
   }
 }
 
@@ -65,9 +62,9 @@ async function linkOver(
   rabbit: Connection,
   onLost: () => void,
 ): Promise<Link> {
-  const channel = await answered(address, rabbit.acquire())
-  await answered(address, declareQueues(channel, queues))
-  await answered(address, channel.confirmSelect())
+  const channel = await rabbit.acquire()
+  await declareQueues(channel, queues)
+  await channel.confirmSelect()
   /** Why the server reads nothing from this connection at the moment. */
   let why: UserError | undefined
   let areQueuesGone = false
