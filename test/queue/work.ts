@@ -1,14 +1,9 @@
-// What several processes make of orders over a server that others use, too, some of which end as they should not.
+// What several processes, some of which are killed, make of orders over one server.
 import { expect } from 'vitest'
 import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles } from '../support/drain.js'
+import type { Driver } from '../support/queue-scene.js'
 import { until } from '../support/until.js'
 import { test as placeTest, Workplace } from '../support/workplace.js'
-
-/** A queue of a test's own on the server. */
-export interface OwnQueue {
-  readonly environment: Environment
-  drop(): Promise<unknown>
-}
 
 async function queueOf(place: Workplace, environment: Environment): Promise<unknown> {
   const { result } = await place.jsonWith(environment, 'status')
@@ -16,13 +11,13 @@ async function queueOf(place: Workplace, environment: Environment): Promise<unkn
 }
 
 /** Tests that every server passes. @returns what tests of the one server alone are declared with */
-export function describeWork<Q extends OwnQueue>(driver: string, open: () => Q) {
+export function describeWork<Q extends Pick<Driver, 'environment' | 'close'>>(driver: string, open: () => Promise<Q>) {
   const test = placeTest.extend<{ queue: Q; selling: Environment }>({
     // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
     queue: async ({}, use) => {
-      const queue = open()
+      const queue = await open()
       await use(queue)
-      await queue.drop()
+      await queue.close()
     },
     selling: async ({ queue }, use) => use({ ...SLOW, ...queue.environment }),
   })
@@ -79,10 +74,8 @@ export function describeWork<Q extends OwnQueue>(driver: string, open: () => Q) 
   test('of two shops on one server are kept apart', async ({ place, selling, onTestFinished }) => {
     const other = new Workplace()
     onTestFinished(() => other.close())
-    const queue = open()
-    onTestFinished(async () => {
-      await queue.drop()
-    })
+    const queue = await open()
+    onTestFinished(() => queue.close())
     const elsewhere = { ...SLOW, ...queue.environment }
     await Promise.all([importing(place, 90, selling), importing(other, 50, elsewhere)])
     await other.runWith(elsewhere, 'queue', 'pause')

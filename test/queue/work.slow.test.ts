@@ -1,10 +1,84 @@
-// `import` and `work` over a PostgreSQL that others use, too: several processes, some of which end as they should not.
+// `import` and `work` over servers that others use: several processes, some of which are killed.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
-import { completed, expectSoldOnce, importing } from '../support/drain.js'
+import { completed, type Environment, expectSoldOnce, importing, inHand, singles } from '../support/drain.js'
 import { describeWithPostgres, newSchema, type TestSchema } from '../support/postgres.js'
+import { onPostgres, onRabbitMq, onRedis } from '../support/queue-drivers.js'
+import { describeWithRabbitMq } from '../support/rabbitmq.js'
+import { describeWithRedis, redisUrl, removeKeys } from '../support/redis.js'
 import { until } from '../support/until.js'
+import type { Workplace } from '../support/workplace.js'
 import { describeWork } from './work.js'
+
+const concurrent = { concurrent: true }
+
+describeWithRabbitMq('orders over RabbitMQ', () => describeWork('rabbitmq', () => onRabbitMq()), concurrent)
+
+describeWithRedis(
+  'orders over Redis',
+  () => {
+    const test = describeWork('bullmq', () => onRedis())
+
+    test('leave no job behind', async ({ place, queue, selling }) => {
+      await importing(place, 90, selling)
+      await place.runWith(selling, 'work', '--drain')
+      const keys = await removeKeys(`${redisUrl}`, `${queue.environment['ORDERCTL_REDIS_PREFIX']}`)
+      expect(keys.length).toBeGreaterThan(0)
+      expect(keys.filter((key) => !/:bull:orders:(meta|id|events|stalled-check|marker)$/.test(key))).toEqual([])
+    })
+
+    test('of a worker that was stopped past its lock stay as another left them', async ({ place, selling }) => {
+      await importing(place, 80, selling)
+      const sleeper = place.start(selling, 'work', '--concurrency', '1')
+      await until(() => inHand(place) > 0)
+      sleeper.child.kill('SIGSTOP')
+      // Another worker takes over when the lease has ended, and all its charges are declined.
+      const declining = { ...selling, ORDERCTL_PAYMENT_SUCCESS_RATE: '0', ORDERCTL_PAYMENT_LATENCY_MS: '0' }
+      const other = await place.runWith(declining, 'work', '--drain')
+      expect(other.code, other.stderr).toBe(0)
+      const before = completed(place)
+      expect(place.value("select count(*) from orders where status = 'rolled_back'")).toBe(80 - before)
+      expect(before).toBeLessThan(80)
+      sleeper.child.kill('SIGCONT')
+      // It finishes its batch, too late.
+      sleeper.child.kill('SIGTERM')
+      expect((await sleeper.ended).code).toBe(130)
+      expect(completed(place)).toBe(before)
+      expect(place.value("select count(*) from payments where status = 'captured'")).toBe(before)
+      await place.expectAuditClean()
+    })
+
+    test('of one file that is imported twice at once are there once', async ({ place, selling }) => {
+      const file = place.file('orders.csv', singles(300))
+      const worker = await startWhenThere(place, selling)
+      const imports = await Promise.all([
+        place.startJson(selling, 'import', file),
+        place.startJson(selling, 'import', file, '--rejects', `${file}.2`),
+      ])
+      expect(imports.map(({ code }) => code)).toEqual([0, 0])
+      const orders = imports.map(({ result }) => (result as { orders: number }).orders)
+      expect(orders.sort()).toEqual([0, 300])
+      await until(() => completed(place) === 301)
+      worker.child.kill('SIGTERM')
+      await worker.ended
+      await expectSoldOnce(place, 301)
+    })
+  },
+  concurrent,
+)
+
+/** A worker that runs before the orders come; it needs a database, so one order is there already. */
+async function startWhenThere(place: Workplace, redis: Environment) {
+  await place.runWith(redis, 'import', place.file('first.csv', singles(1).replace('A-1', 'FIRST')))
+  const worker = place.start(redis, 'work')
+  await until(() => completed(place) === 1)
+  return worker
+}
+
+async function onSchema() {
+  const schema = newSchema()
+  return { ...(await onPostgres(schema)), ...schema }
+}
 
 /** Rows in each table of the queue that has any. */
 async function rowsOf({ ask, schema }: TestSchema): Promise<Record<string, number>> {
@@ -22,7 +96,7 @@ async function rowsOf({ ask, schema }: TestSchema): Promise<Record<string, numbe
 describeWithPostgres(
   'orders over PostgreSQL',
   () => {
-    const test = describeWork('bullmq-postgres', newSchema)
+    const test = describeWork('bullmq-postgres', onSchema)
 
     test('leave nothing behind that grows', async ({ place, queue, selling }) => {
       const small = { ...selling, ORDERCTL_BATCH_SIZE: '1', ORDERCTL_PAYMENT_LATENCY_MS: '0' }
@@ -97,5 +171,5 @@ describeWithPostgres(
       await expectSoldOnce(place, 90)
     })
   },
-  { concurrent: true },
+  concurrent,
 )
