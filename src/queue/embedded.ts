@@ -6,7 +6,7 @@ import type { Database } from '../database/connection.js'
 import type { OrderId } from '../domain/ids.js'
 import { countDue, findDue, isWorkLeft, withdrawDue } from './due-orders.js'
 import { DatabasePause } from './pause.js'
-import type { ConsumeOptions, Consumer, DeliveryHandler, PauseSwitch, Queue, QueueCounts } from './queue.js'
+import type { ConsumeOptions, Consumer, DeliveryHandler, Queue, QueueCounts } from './queue.js'
 
 /** How soon an idle consumer sees new orders, in milliseconds. */
 const POLL_MS = 200
@@ -19,8 +19,49 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
   /** Consumers poll. */
   async publish(): Promise<void> {}
 
+  /** Runs a loop for each batch that may be in progress. A loop whose number exceeds the concurrency ends. */
   consume(handler: DeliveryHandler, options: ConsumeOptions): Consumer {
-    return new EmbeddedConsumer(this.db, this, handler, options)
+    const due = new DueOrders(this.db, options)
+    const over = new AbortController()
+    const signal = AbortSignal.any([options.signal, over.signal])
+    // A listener for each loop that sleeps is no leak.
+    setMaxListeners(0, signal)
+    const loops = new Map<number, Promise<unknown>>()
+    let wanted = 0
+    let failure: { readonly error: unknown } | undefined
+
+    const step = async (): Promise<void> => {
+      const isPaused = await this.isPaused()
+      if (!isPaused && (await due.deliver(handler))) return
+      if (options.drain && (isPaused || !(await isWorkLeft(this.db)))) over.abort()
+      options.signals?.emit('looked')
+      await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
+    }
+    const loop = async (number: number): Promise<void> => {
+      try {
+        while (!signal.aborted && number <= wanted) await step()
+      } catch (error) {
+        failure ??= { error }
+        over.abort()
+      }
+    }
+    const resize = (concurrency: number) => {
+      wanted = concurrency
+      for (let number = 1; number <= wanted; number++) {
+        if (!loops.has(number))
+          loops.set(
+            number,
+            loop(number).finally(() => loops.delete(number)),
+          )
+      }
+    }
+    const end = async () => {
+      // Loops may start while others are awaited.
+      while (loops.size > 0) await Promise.all(loops.values())
+      if (failure) throw failure.error
+    }
+    resize(options.concurrency)
+    return { ended: end(), resize }
   }
 
   clear(): Promise<number> {
@@ -32,68 +73,6 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
   }
 
   async close(): Promise<void> {}
-}
-
-/** A loop for each batch that may be in progress. */
-class EmbeddedConsumer implements Consumer {
-  readonly ended: Promise<void>
-  readonly #db: Database
-  readonly #pauseSwitch: PauseSwitch
-  readonly #due: DueOrders
-  readonly #handler: DeliveryHandler
-  readonly #options: ConsumeOptions
-  readonly #over = new AbortController()
-  readonly #signal: AbortSignal
-  /** By their numbers, from 1. A loop whose number exceeds the concurrency ends. */
-  readonly #loops = new Map<number, Promise<unknown>>()
-  #concurrency = 0
-  #failure: { readonly error: unknown } | undefined
-
-  constructor(db: Database, pauseSwitch: PauseSwitch, handler: DeliveryHandler, options: ConsumeOptions) {
-    this.#db = db
-    this.#pauseSwitch = pauseSwitch
-    this.#due = new DueOrders(db, options)
-    this.#handler = handler
-    this.#options = options
-    this.#signal = AbortSignal.any([options.signal, this.#over.signal])
-    // A listener for each loop that sleeps is no leak.
-    setMaxListeners(0, this.#signal)
-    this.resize(options.concurrency)
-    this.ended = this.#end()
-  }
-
-  resize(concurrency: number): void {
-    this.#concurrency = concurrency
-    for (let number = 1; number <= concurrency; number++) {
-      if (this.#loops.has(number)) continue
-      const loop = this.#loop(number).finally(() => this.#loops.delete(number))
-      this.#loops.set(number, loop)
-    }
-  }
-
-  async #loop(number: number): Promise<void> {
-    try {
-      while (!this.#signal.aborted && number <= this.#concurrency) await this.#step()
-    } catch (error) {
-      this.#failure ??= { error }
-      this.#over.abort()
-    }
-  }
-
-  async #step(): Promise<void> {
-    const { drain, signals } = this.#options
-    const isPaused = await this.#pauseSwitch.isPaused()
-    if (!isPaused && (await this.#due.deliver(this.#handler))) return
-    if (drain && (isPaused || !(await isWorkLeft(this.#db)))) this.#over.abort()
-    signals?.emit('looked')
-    await sleep(POLL_MS, undefined, { signal: this.#signal }).catch(() => undefined)
-  }
-
-  async #end(): Promise<void> {
-    // Loops may start while others are awaited.
-    while (this.#loops.size > 0) await Promise.all(this.#loops.values())
-    if (this.#failure) throw this.#failure.error
-  }
 }
 
 /** Batches that one query brings, at most. */

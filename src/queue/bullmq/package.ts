@@ -14,5 +14,4 @@ export {
   SchemaMigrationRequiredError,
   SchemaVersionMismatchError,
   Worker,
-  type WorkerOptions,
 } from 'bullmq'
