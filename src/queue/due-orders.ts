@@ -1,7 +1,8 @@
 // The orders that are due, in the database: what every queue delivers, and all that the embedded one has.
+
+import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
-import { type ExpressionBuilder, type Kysely, sql } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong } from '../database/row-source.js'

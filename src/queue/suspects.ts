@@ -1,8 +1,9 @@
 // Poison orders, at which workers die or hang. Each claim of an order is counted until the order is settled or postponed. An
 // order that was claimed in vain is a suspect and is claimed alone, and is set aside in the end.
+
+import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import type { Kysely } from '../database/kysely.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'

@@ -1,8 +1,8 @@
 // What BullMQ does on each server: a job is a batch.
 import { createHash } from 'node:crypto'
+import type { Job, JobsOptions, Queue, Worker } from 'bullmq'
 import type { QueueCounts } from '../queue.js'
 import type { Batch, Deliver, Link, TransportWorker } from '../transport.js'
-import type { Job, JobsOptions, Queue, Worker } from './package.js'
 
 /** What a job carries. */
 export interface Payload {

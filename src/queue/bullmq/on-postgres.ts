@@ -1,12 +1,5 @@
 // BullMQ on PostgreSQL. A link holds one connection at most, a worker three: one listens for new jobs, two send statements.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type pg from 'pg'
-import { EXIT } from '../../errors.js'
-import type { PostgresAddress } from '../../servers/addresses.js'
-import { explainPostgresError, isConflict } from '../../servers/postgres-errors.js'
-import { openPool, withinSeconds } from '../../servers/postgres-pool.js'
-import type { Transport } from '../transport.js'
-import { JOB_OPTIONS, type JobCounts, linkTo, processorOf, QUEUE_NAME, workerOf, workerOptions } from './bullmq.js'
 import {
   ConnectionClosedError,
   type PgPool,
@@ -15,7 +8,14 @@ import {
   Queue,
   type QueueBaseOptions,
   Worker,
-} from './package.js'
+} from 'bullmq'
+import type pg from 'pg'
+import { EXIT } from '../../errors.js'
+import type { PostgresAddress } from '../../servers/addresses.js'
+import { explainPostgresError, isConflict } from '../../servers/postgres-errors.js'
+import { openPool, withinSeconds } from '../../servers/postgres-pool.js'
+import type { Transport } from '../transport.js'
+import { JOB_OPTIONS, type JobCounts, linkTo, processorOf, QUEUE_NAME, workerOf, workerOptions } from './bullmq.js'
 import { makeTables } from './postgres-tables.js'
 
 const ASKING_CONNECTIONS = 1

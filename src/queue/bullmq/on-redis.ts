@@ -1,4 +1,6 @@
 // BullMQ on Redis: a connection whose commands fail soon, to publish and to ask, and one whose commands wait, to work.
+
+import { Queue, Worker } from 'bullmq'
 import type { Command, Redis } from 'ioredis'
 import type { RedisAddress } from '../../servers/addresses.js'
 import { awayReply } from '../../servers/redis-away-replies.js'
@@ -14,7 +16,6 @@ import {
   workerOf,
   workerOptions,
 } from './bullmq.js'
-import { Queue, Worker } from './package.js'
 
 const COMMAND_TIMEOUT_MS = 5000
 

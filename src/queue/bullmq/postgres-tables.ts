@@ -1,15 +1,16 @@
 // The tables that BullMQ keeps in PostgreSQL, in a schema of their own, by BullMQ's own migrations.
-import type pg from 'pg'
-import type { PostgresAddress } from '../../servers/addresses.js'
-import { explainPostgresError, mayNotCreate, refuseUnfit, tablesTooNew } from '../../servers/postgres-errors.js'
-import { openPool, type PostgresFacts, readFacts, withinSeconds } from '../../servers/postgres-pool.js'
+
 import {
   assertSchemaCompatibility,
   LATEST_SCHEMA_VERSION,
   runMigrations,
   SchemaMigrationRequiredError,
   SchemaVersionMismatchError,
-} from './package.js'
+} from 'bullmq'
+import type pg from 'pg'
+import type { PostgresAddress } from '../../servers/addresses.js'
+import { explainPostgresError, mayNotCreate, refuseUnfit, tablesTooNew } from '../../servers/postgres-errors.js'
+import { openPool, type PostgresFacts, readFacts, withinSeconds } from '../../servers/postgres-pool.js'
 
 /** For one migration, or for another process to apply them all. */
 const MIGRATION_TIMEOUT_MS = 60_000
