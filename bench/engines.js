@@ -2,10 +2,10 @@
 // moods meet all of them. Each server is reached by ORDERCTL_TEST_…_URL or at its standard port; what is made is removed.
 import { randomBytes } from 'node:crypto'
 import { cpus } from 'node:os'
-import { connect as connectRabbit } from 'amqplib'
 import { Redis } from 'ioredis'
 import mysql from 'mysql2/promise'
 import pg from 'pg'
+import { Connection as RabbitMq } from 'rabbitmq-client'
 
 const name = `orderctl_bench_${randomBytes(4).toString('hex')}`
 const POSTGRES = process.env.ORDERCTL_TEST_POSTGRES_URL ?? 'postgres://root@127.0.0.1:5432/test'
@@ -147,8 +147,11 @@ async function forgetKeys() {
 }
 
 async function forgetQueues() {
-  const connection = await connectRabbit(RABBITMQ, { timeout: 2000 })
-  const channel = await connection.createChannel()
-  for (const queue of [name, `${name}.later`, `${name}.dead`]) await channel.deleteQueue(queue)
-  await connection.close()
+  const rabbit = new RabbitMq({ url: RABBITMQ, acquireTimeout: 2000 })
+  rabbit.on('error', () => undefined)
+  try {
+    for (const queue of [name, `${name}.later`, `${name}.dead`]) await rabbit.queueDelete(queue)
+  } finally {
+    rabbit.unsafeDestroy()
+  }
 }

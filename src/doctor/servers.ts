@@ -56,16 +56,18 @@ async function checkPostgres(address: PostgresAddress, schema: string): Promise<
 
 /** Changes nothing: a queue that is not there yet is not created. */
 async function checkRabbitMq(address: RabbitAddress, queueName: string): Promise<Found> {
-  const { RabbitConnection } = await import('../queue/rabbitmq/connection.js')
-  const connection = await RabbitConnection.open(address)
+  const { answered, closeRabbit, countMessages, openRabbit } = await import('../queue/rabbitmq/connection.js')
+  const rabbit = await openRabbit(address)
   try {
-    const channel = await connection.channel()
+    const channel = await answered(address, rabbit.acquire())
     // Every server has this exchange.
-    const trip = await roundTrip(() => connection.ask(channel.checkExchange('amq.direct')))
-    const dead = await connection.countMessages(`${queueName}.dead`)
+    const exchange = { exchange: 'amq.direct', passive: true }
+    const trip = await roundTrip(() => answered(address, channel.exchangeDeclare(exchange)))
+    await channel.close()
+    const dead = await countMessages(rabbit, address, `${queueName}.dead`)
     const letters = dead === undefined ? `no queue "${queueName}" yet` : `dead letters in ${queueName}.dead: ${dead}`
-    return `${connection.product} at ${address.name}, ${letters}, ${trip}`
+    return `RabbitMQ at ${address.name}, ${letters}, ${trip}`
   } finally {
-    await connection.close()
+    await closeRabbit(rabbit, async () => undefined)
   }
 }

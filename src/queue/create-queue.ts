@@ -1,35 +1,51 @@
 // The queue that the configuration names.
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
-import type { PostgresAddress, RedisAddress } from '../servers/addresses.js'
 import type { QueueTables } from './bullmq/postgres-tables.js'
-import type { BullServer } from './bullmq/server.js'
 import { EmbeddedQueue } from './embedded.js'
 import type { Queue } from './queue.js'
+import type { Transport } from './transport.js'
 
 export interface QueueOptions {
   /** Take a Redis that throws keys away when its memory is full. */
   readonly allowEviction?: boolean
 }
 
-/** Makes no connection yet. BullMQ takes longer to load than most commands take, so a driver is loaded where it is used. */
-export async function createQueue(
-  db: Database,
-  config: Config,
-  { allowEviction = false }: QueueOptions = {},
-): Promise<Queue> {
+/** Does not connect. Drivers take longer to load than most commands take, so each is loaded where it is used. */
+export async function createQueue(db: Database, config: Config, options: QueueOptions = {}): Promise<Queue> {
   const address = config.queue
   if (address.kind === 'embedded') return new EmbeddedQueue(db)
-  const settings = { batchSize: config['workflow.batchSize'], leaseMs: config['workflow.leaseMs'] }
-  if (address.kind === 'amqp') {
-    const { RabbitMqQueue } = await import('./rabbitmq/rabbitmq-queue.js')
-    return new RabbitMqQueue(db, address, { ...settings, name: config.queueName })
-  }
-  const [{ BullMqQueue }, server] = await Promise.all([
-    import('./bullmq/bullmq-queue.js'),
-    bullServer(address, config, allowEviction),
+  const [{ ServerQueue }, transport] = await Promise.all([
+    import('./server-queue.js'),
+    createTransport(db, config, address, options),
   ])
-  return new BullMqQueue(db, server, settings)
+  return new ServerQueue(db, transport, {
+    batchSize: config['workflow.batchSize'],
+    leaseMs: config['workflow.leaseMs'],
+  })
+}
+
+async function createTransport(
+  db: Database,
+  config: Config,
+  address: Exclude<Config['queue'], { kind: 'embedded' }>,
+  { allowEviction = false }: QueueOptions,
+): Promise<Transport> {
+  const leaseMs = config['workflow.leaseMs']
+  switch (address.kind) {
+    case 'amqp': {
+      const { onRabbitMq } = await import('./rabbitmq/on-rabbitmq.js')
+      return onRabbitMq(db, address, config.queueName)
+    }
+    case 'postgres': {
+      const { bullMqOnPostgres } = await import('./bullmq/on-postgres.js')
+      return bullMqOnPostgres(address, config.queueSchema, leaseMs)
+    }
+    case 'redis': {
+      const { bullMqOnRedis } = await import('./bullmq/on-redis.js')
+      return bullMqOnRedis(address, { prefix: config.redisPrefix, allowEviction, leaseMs })
+    }
+  }
 }
 
 /** What the queue keeps in tables on its server, unchanged; undefined for one that keeps none. */
@@ -44,17 +60,4 @@ export async function migrateQueueTables({ queue, queueSchema }: Config): Promis
   if (queue.kind !== 'postgres') return undefined
   const { migrateTables } = await import('./bullmq/postgres-tables.js')
   return migrateTables(queue, queueSchema)
-}
-
-async function bullServer(
-  address: RedisAddress | PostgresAddress,
-  config: Config,
-  allowEviction: boolean,
-): Promise<BullServer> {
-  if (address.kind === 'postgres') {
-    const { bullMqOnPostgres } = await import('./bullmq/on-postgres.js')
-    return bullMqOnPostgres(address, config.queueSchema)
-  }
-  const { bullMqOnRedis } = await import('./bullmq/on-redis.js')
-  return bullMqOnRedis(address, { prefix: config.redisPrefix, allowEviction })
 }

@@ -1,4 +1,4 @@
-// Which orders are due, in the database: what every queue delivers, and what the embedded one is.
+// The orders that are due, in the database: what every queue delivers, and all that the embedded one has.
 
 import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
@@ -12,19 +12,19 @@ import type { OrderId } from '../domain/ids.js'
 import { REVIEW_REASONS, type ReviewReason } from '../domain/order.js'
 import type { QueueCounts } from './queue.js'
 
-/** An order that is open and does not wait for a person, who alone can say what becomes of it. */
+/** An open order that does not wait for a person. */
 export function mayBeDue(eb: ExpressionBuilder<Schema, 'orders'>) {
   return eb.and([eb('orders.settled_at', 'is', null), eb('orders.reason', 'is', null)])
 }
 
 /** An open order has a reason only while it waits for a person. */
 export function waitsForPerson(eb: ExpressionBuilder<Schema, 'orders'>) {
-  // Not as parameters: with these, SQLite cannot tell that the index of just these orders will do.
+  // Literals, since SQLite does not use the partial index with parameters.
   const reasons = REVIEW_REASONS.map((reason) => eb('orders.reason', '=', sql.lit(reason)))
   return eb.and([eb.or(reasons), eb('orders.settled_at', 'is', null)])
 }
 
-/** How many orders wait for a person, by reason; reasons without orders are left out. */
+/** Orders that wait for a person, by reason; reasons without orders are left out. */
 export async function countUnresolved(db: Database): Promise<ReadonlyMap<ReviewReason, number>> {
   const rows = await db
     .selectFrom('orders')
@@ -32,23 +32,21 @@ export async function countUnresolved(db: Database): Promise<ReadonlyMap<ReviewR
     .groupBy('reason')
     .select((eb) => ['reason', eb.fn.countAll<number>().as('orders')])
     .execute()
-  const orders = new Map(rows.map((row) => [row.reason, row.orders]))
   return new Map(
-    REVIEW_REASONS.flatMap((reason) => {
-      const count = orders.get(reason)
-      return count === undefined ? [] : [[reason, count]]
-    }),
+    REVIEW_REASONS.flatMap((reason) =>
+      rows.filter((row) => row.reason === reason).map(({ orders }) => [reason, orders]),
+    ),
   )
 }
 
-/** Locks what the queue holds of the orders, in id order: nobody claims or settles them until the transaction's end. */
+/** Locks the orders' queue rows, in id order: no other transaction claims or settles the orders until this one ends. */
 export async function lockInQueue(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<void> {
   if (writesAlone(trx)) return
   const rows = trx.selectFrom('due_orders').where(isAmong(trx, 'order_id', ids))
   await forUpdate(trx, rows.orderBy('order_id').select('order_id')).execute()
 }
 
-/** Locks the orders themselves, in id order; behind their rows in the queue, where these are locked, too. */
+/** Locks the orders themselves, in id order. Lock their queue rows first if both are needed. */
 export async function lockOrders(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<void> {
   if (writesAlone(trx)) return
   const orders = trx.selectFrom('orders').where(isAmong(trx, 'id', ids))
@@ -56,9 +54,9 @@ export async function lockOrders(trx: Kysely<Schema>, ids: readonly OrderId[]): 
 }
 
 /**
- * Orders that are not in the queue fall due. Returns how many do.
+ * Adds orders that are not in the queue. Returns how many.
  *
- * @param trx in which nobody else can make them due: a row for an order that somebody has settled meanwhile has no business there
+ * @param trx holds what keeps others from settling the orders
  * @param dueAt by the database's clock (databaseTime)
  */
 export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[], dueAt: number): Promise<number> {
@@ -79,7 +77,7 @@ export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[], dueA
   return Number(due.numInsertedOrUpdatedRows ?? 0n)
 }
 
-/** Pending orders that are due, now or later, stay pending, and no worker finds them. Returns how many they were. */
+/** Removes pending orders from the queue, due now or later; they stay pending. Returns how many. */
 export async function withdrawDue(db: Database): Promise<number> {
   let withdrawn = 0
   for (let after = 0 as OrderId; ; ) {
@@ -93,13 +91,13 @@ export async function withdrawDue(db: Database): Promise<number> {
 /** Orders that are locked together. */
 const SLICE = 10_000
 
-/** `last`: the last order that was looked at; undefined behind the last of all. */
+/** `last`: the last order of the slice; undefined after the last slice. */
 async function withdrawSlice(trx: Kysely<Schema>, after: OrderId): Promise<{ withdrawn: number; last?: OrderId }> {
   const free = trx.selectFrom('due_orders').where('lease_token', 'is', null).where('order_id', '>', after)
   const locked = await forUpdate(trx, free.orderBy('order_id').limit(SLICE).select('order_id as id')).execute()
   const last = locked.at(-1)
   if (!last) return { withdrawn: 0 }
-  // Asked once they are locked: an order may have been claimed, and put off by the gateway, since they were looked for.
+  // Read once they are locked: an order may have been claimed and postponed since.
   const pending = await trx
     .selectFrom('orders')
     .where(isAmong(trx, 'id', packIds(locked)))
@@ -110,12 +108,12 @@ async function withdrawSlice(trx: Kysely<Schema>, after: OrderId): Promise<{ wit
   return { withdrawn: pending.length, last: last.id }
 }
 
-/** Of orders whose rows in the queue are locked: those that no worker may claim leave it. Nothing puts them there. */
+/** Deletes the queue rows, which are locked, of orders that no worker can claim. */
 export async function dropStrays(trx: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
   if (orders.length > 0) await leaveQueue(trx, await findStrays(trx, orders))
 }
 
-/** @param orders among these; all, unless told */
+/** Orders in the queue that no worker can claim: among `orders`, or all. No code path puts one there. */
 export function findStrays(
   db: Kysely<Schema>,
   orders?: readonly { readonly id: OrderId }[],
@@ -129,7 +127,7 @@ export function findStrays(
     .execute()
 }
 
-/** No worker finds the orders any more. */
+/** Deletes the orders' queue rows. */
 export async function leaveQueue(trx: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
   if (orders.length > 0) await dropDue.run(trx, { ids: packIds(orders) })
 }
@@ -138,10 +136,7 @@ const dropDue = new Prepared<{ ids: string }>((db, value) =>
   db.deleteFrom('due_orders').where(isAmong(db, 'order_id', value('ids'))),
 )
 
-/**
- * Orders that have been due for longer than `sinceMs`, oldest first: new ones, those to be asked for again, and those of
- * workers that went silent.
- */
+/** Orders that have been due for longer than `sinceMs`, oldest first: new, postponed, or of a worker that is silent. */
 export async function findDue(db: Database, sinceMs: number, limit: number): Promise<OrderId[]> {
   const due = await db
     .selectFrom('due_orders')
@@ -154,14 +149,14 @@ export async function findDue(db: Database, sinceMs: number, limit: number): Pro
   return due.map((order) => order.order_id)
 }
 
-/** Whether any order is due, in a worker's hand, or to be asked for again. */
+/** Whether any order is due, in progress, or postponed. */
 export async function isWorkLeft(db: Database): Promise<boolean> {
-  // By the index: the table's first pages may hold nothing but what has left it.
+  // By the index: the table's first pages may hold only deleted rows.
   const left = await db.selectFrom('due_orders').select('order_id').orderBy('due_at').limit(1).execute()
   return left.length > 0
 }
 
-/** How many orders are due now; no more than `most` are counted. */
+/** Orders that are due now; counts no more than `most`. */
 export async function countWaiting(db: Kysely<Schema>, most: number): Promise<number> {
   const now = await databaseTime(db)
   const { waiting } = await db
@@ -171,7 +166,7 @@ export async function countWaiting(db: Kysely<Schema>, most: number): Promise<nu
   return waiting
 }
 
-/** In how many milliseconds the last of the orders falls due, of those that are in the queue; null for none. */
+/** In how many milliseconds the last of the orders falls due; null if none is in the queue. */
 export async function lastDueIn(db: Kysely<Schema>, ids: readonly OrderId[]): Promise<number | null> {
   const [row] = await lastDue.all(db, { ids: JSON.stringify(ids) })
   if (!row || row.due_at === null) return null
@@ -205,7 +200,7 @@ export async function countDue(db: Database): Promise<QueueCounts> {
   }
 }
 
-/** Batches that are in workers' hands by their leases, and how long the oldest order has been due; null for none. */
+/** Batches in progress, by their leases, and how long the oldest order has been due; null if none is. */
 export async function readLeases(db: Database): Promise<{ batches: number; oldestWaitingSeconds: number | null }> {
   const now = await databaseTime(db)
   const leased = await db

@@ -1,11 +1,24 @@
-// Pausing, for queues that cannot pause by themselves: the database keeps it, so it holds over restarts of everything.
 import type { Database } from '../database/connection.js'
 import { readSetting, writeSetting } from '../database/settings.js'
+import type { PauseSwitch } from './queue.js'
 
-export async function setPaused(db: Database, paused: boolean): Promise<void> {
-  await writeSetting(db, 'queue_paused', paused ? 'yes' : 'no')
-}
+/** Pauses queues that cannot pause by themselves: the database keeps it, so it holds over restarts of everything. */
+export class DatabasePause implements PauseSwitch {
+  protected readonly db: Database
 
-export async function isPaused(db: Database): Promise<boolean> {
-  return (await readSetting(db, 'queue_paused')) === 'yes'
+  constructor(db: Database) {
+    this.db = db
+  }
+
+  pause(): Promise<void> {
+    return writeSetting(this.db, 'queue_paused', 'yes')
+  }
+
+  resume(): Promise<void> {
+    return writeSetting(this.db, 'queue_paused', 'no')
+  }
+
+  async isPaused(): Promise<boolean> {
+    return (await readSetting(this.db, 'queue_paused')) === 'yes'
+  }
 }

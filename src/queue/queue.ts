@@ -1,75 +1,80 @@
-// What a queue is to the rest of the program. The database holds the truth: a queue only says which orders to look at
-// next, and may say so twice, late or never without harm. Every driver passes test/queue/contract.ts.
-
+// What a queue is to the rest of the program. The database holds the truth: a queue only delivers ids of orders, and may
+// do so twice, late or never without harm. Every driver passes test/queue/contract.ts.
 import type { OrderId } from '../domain/ids.js'
+import type { TestSignals } from '../domain/test-signals.js'
 
 /**
- * Processes orders that a queue hands out; they are claimed in the database before they are touched. Resolves to how many
- * of them could be claimed. A rejection stops the consumer.
+ * Processes a batch: claims its orders in the database before it touches them. Resolves to how many it could claim. A
+ * rejection stops the consumer.
  */
 export type DeliveryHandler = (ids: readonly OrderId[]) => Promise<number>
 
 export type ServerEvent = 'server_away' | 'server_back'
 
+/** `looked`: a round of the consumer's loop, which looks for work if it could take more. */
+export type ConsumerStep = 'looked'
+
 export interface ConsumeOptions {
-  /** Deliveries in hand at a time. */
+  /** Batches in progress at a time. */
   readonly concurrency: number
-  /** Orders in one delivery, at the most. */
+  /** Maximum number of orders in a batch. */
   readonly batchSize: number
-  /** Ends the consumer once it is aborted; deliveries in hand are finished. */
+  /** Ends the consumer when it is aborted; batches in progress are finished. */
   readonly signal: AbortSignal
-  /** End by itself when nothing is left to deliver, neither now nor later, or when the queue is paused. */
+  /** End when nothing is left to deliver, neither now nor later, or when the queue is paused. */
   readonly drain: boolean
-  /** Told, in a sentence for people, when the queue's server is away and when it is back. */
+  /** Called with a message when the queue's server is unreachable, and when it is back. */
   readonly onNotice: (text: string, event: ServerEvent) => void
+  readonly signals?: TestSignals<ConsumerStep>
 }
 
 export interface Consumer {
-  /** Settles when the last delivery in hand is finished; rejects with what a handler rejected with. */
+  /** Settles when the last batch in progress is finished; rejects with what a handler rejected with. */
   readonly ended: Promise<void>
-  /** Changes how many deliveries are in hand at a time; those in hand are finished. */
+  /** Changes how many batches are in progress at a time; those that are in progress are finished. */
   resize(concurrency: number): void
 }
 
 export interface QueueCounts {
   /** What is counted. */
   readonly unit: 'orders' | 'batches'
-  /** To be handed out now. */
+  /** To be delivered now. */
   readonly waiting: number
-  /** In a worker's hand. */
+  /** In progress. */
   readonly active: number
-  /** To be handed out later. */
+  /** To be delivered later. */
   readonly delayed: number
-  /** How long the oldest one has waited; null where none waits. */
+  /** Age of the oldest waiting entry; null if none waits. */
   readonly oldestWaitingSeconds: number | null
 }
 
-export interface Queue {
-  /** As `status` shows it. */
-  readonly driver: string
-  /**
-   * Makes sure that the queue takes and hands out orders, or rejects within five seconds with the reason. Creates what it
-   * needs on its server. Cheap once it is connected.
-   *
-   * @throws UserError naming the server and what to do (exit 4; exit 2 for one that is unfit)
-   */
-  connect(): Promise<void>
-  /**
-   * Tells workers about orders that are due, or will be in `delayMs`. Telling them twice is harmless, and so is telling
-   * them of orders that are done.
-   *
-   * @throws UserError where the queue's server is away (exit 4): workers find the orders in the database later
-   */
-  publish(ids: readonly OrderId[], delayMs?: number): Promise<void>
-  /** Hands out deliveries until the signal or, when draining, the end of the work. */
-  consume(handler: DeliveryHandler, options: ConsumeOptions): Consumer
-  /** Stops every consumer of this queue, in every process, from taking more; holds over restarts. */
+export interface PauseSwitch {
+  /** Keeps every consumer of the queue, in every process, from taking more; holds over restarts. */
   pause(): Promise<void>
   resume(): Promise<void>
   isPaused(): Promise<boolean>
-  /** Takes all waiting orders out of the queue; they stay pending in the database. Returns how many. */
+}
+
+export interface Queue extends PauseSwitch {
+  /** As `status` shows it. */
+  readonly driver: string
+  /**
+   * Makes sure that the queue takes and delivers orders. Creates what it needs on its server. Cheap once it is connected.
+   *
+   * @throws UserError within five seconds, naming the server and what to do (exit 4; exit 2 if the server is unfit)
+   */
+  connect(): Promise<void>
+  /**
+   * Publishes orders that are due, or will be in `delayMs`. Publishing an order twice, or one that is done, is harmless.
+   *
+   * @throws UserError if the queue's server is away (exit 4): workers find the orders in the database later
+   */
+  publish(ids: readonly OrderId[], delayMs?: number): Promise<void>
+  /** Delivers batches until the signal or, when draining, the end of the work. */
+  consume(handler: DeliveryHandler, options: ConsumeOptions): Consumer
+  /** Removes all waiting orders from the queue; they stay pending in the database. Returns how many. */
   clear(): Promise<number>
   counts(): Promise<QueueCounts>
-  /** Lets go of connections. Never hangs. */
+  /** Closes the connections. Never hangs. */
   close(): Promise<void>
 }

@@ -231,6 +231,12 @@ export const CAUSES = {
     fix: 'Free memory or disk space on that server (rabbitmq-diagnostics alarms). It then takes messages again by itself.',
     ...AWAY,
   },
+  rabbitmq_too_old: {
+    code: 'rabbitmq_too_old',
+    message: '{server} is too old: orderctl needs 3.10 or newer.',
+    fix: 'Update it, or unset {setting} to work without RabbitMQ.',
+    ...UNFIT,
+  },
   queue_differs: {
     code: 'rabbitmq_queue_differs',
     message: '{server} has a queue "{queue}" with other settings than orderctl uses: {reason}.',

@@ -1,8 +1,7 @@
 // What users read when RabbitMQ is unreachable, blocked or unfit.
-import { EXIT, UserError, usageError } from '../errors.js'
+import { EXIT, UserError } from '../errors.js'
 import type { RabbitAddress } from './addresses.js'
 import { explainUnreachable, problemOf } from './explain.js'
-import { isOlder } from './version.js'
 
 export function explainRabbitError(address: RabbitAddress, cause: unknown): UserError {
   return explainUnreachable(cause, address)
@@ -17,16 +16,4 @@ export function asAway(address: RabbitAddress, cause: unknown): UserError {
 /** While a server is short of memory or disk, it reads nothing from those who publish. */
 export function blocked(address: RabbitAddress, reason: string): UserError {
   return new UserError(problemOf({ cause: 'blocked', reason }, address))
-}
-
-/** Older servers keep no delayed batches in a quorum queue. */
-const OLDEST = '3.10'
-
-export function refuseTooOld({ name }: RabbitAddress, product: string, version: string): void {
-  if (product !== 'RabbitMQ' || !isOlder(version, OLDEST)) return
-  throw usageError({
-    code: 'rabbitmq_too_old',
-    message: `RabbitMQ ${version} at ${name} is too old: orderctl needs ${OLDEST} or newer.`,
-    fix: 'Update it, or unset ORDERCTL_QUEUE_URL to work without RabbitMQ.',
-  })
 }

@@ -164,10 +164,11 @@ function rabbitFault(error: Error): Fault | undefined {
   if (/PRECONDITION[-_]FAILED/.test(text) && /inequivalent/.test(text)) {
     return { cause: 'queue_differs', reason: reasonIn(error), queue: /for queue '([^']+)'/.exec(text)?.[1] ?? 'queue' }
   }
-  // amqplib does not pass on what the server says about a virtual host that is missing or not for this user.
-  if (/Expected ConnectionOpenOk/.test(text))
-    return { cause: 'login_refused', reason: 'there is no such virtual host, or this user may not use it' }
-  return /ACCESS[-_]REFUSED|NOT[-_]ALLOWED/.test(text) ? { cause: 'login_refused', reason: reasonIn(error) } : undefined
+  // What servers before 3.10 say of an argument that their quorum queues do not have.
+  if (/invalid arg 'x-message-ttl'/.test(text)) return { cause: 'rabbitmq_too_old', reason: reasonIn(error) }
+  return /ACCESS[-_]REFUSED|NOT[-_]ALLOWED|ConnectionOpen:/.test(text)
+    ? { cause: 'login_refused', reason: reasonIn(error) }
+    : undefined
 }
 
 const LOST = 'the connection was lost'
@@ -195,8 +196,8 @@ export function reasonIn(error: unknown): string {
   // For a host with several addresses, each has an error of its own.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error
   const message = first instanceof Error ? first.message : String(first)
-  // amqplib wraps what the server says in methods, numbers and quotes.
-  const said = /with message "(?:[A-Z_]+ - )?(.*)"$/.exec(message)?.[1]
+  // rabbitmq-client puts the method before what the server says.
+  const said = /^[A-Za-z]+: [A-Z_]+ - (.*)$/s.exec(message)?.[1]
   if (said !== undefined) return said.replace(/\. For details see the broker logfile/, '').replace(/\.$/, '')
   const [, plain] = REASONS.find(([words]) => words.test(message)) ?? []
   return plain ?? (message.replace(/\.$/, '') || (errorCode(error) ?? 'it does not say why'))

@@ -1,5 +1,6 @@
 // Connections to Redis, and what the server says about itself.
 import { Redis, type RedisOptions } from 'ioredis'
+import { backoffMs } from '../domain/backoff.js'
 import { usageError } from '../errors.js'
 import type { RedisAddress } from './addresses.js'
 import { explainUnreachable } from './explain.js'
@@ -12,6 +13,7 @@ const ANSWER_TIMEOUT_MS = 3000
 /** For what is still in flight when we leave; ioredis waits two seconds for a server that hangs. */
 const DISCONNECT_TIMEOUT_MS = 200
 
+const FIRST_RECONNECT_PAUSE_MS = 100
 const LONGEST_RECONNECT_PAUSE_MS = 1000
 
 /** Values of ioredis: reconnect and fail the command, or reconnect and send it again. */
@@ -62,7 +64,7 @@ export async function connectRedis(
   redis.options.retryStrategy = (times) => {
     // ioredis counts failed attempts, but an attempt succeeds if the server only refuses commands.
     if (performance.now() - refusedAt < LONGEST_RECONNECT_PAUSE_MS) return LONGEST_RECONNECT_PAUSE_MS
-    return Math.min(50 * 2 ** Math.min(times, 10), LONGEST_RECONNECT_PAUSE_MS)
+    return backoffMs(times, FIRST_RECONNECT_PAUSE_MS, LONGEST_RECONNECT_PAUSE_MS)
   }
   return redis
 }

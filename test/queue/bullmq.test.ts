@@ -1,16 +1,12 @@
 // In CI this fails without a server: a driver whose suite did not run is not known to keep the contract.
-
-import { onOwnServer, onSharedServer } from '../support/bullmq-driver.js'
-import { startPrivateRedis } from '../support/private-redis.js'
-import { describeWithPrivateRedis, describeWithRedis, redisUrl } from '../support/redis.js'
+import { describeWithPostgres } from '../support/postgres.js'
+import { onFragilePostgres, onFragileRedis, onPostgres, onRedis } from '../support/queue-drivers.js'
+import { describeWithPrivateRedis, describeWithRedis } from '../support/redis.js'
 import { describeClosing, describeQueueContract } from './contract.js'
 
-describeWithRedis('BullMQ', () => describeQueueContract(async () => onSharedServer(`${redisUrl}`)), {
-  concurrent: true,
-})
+const concurrent = { concurrent: true }
 
-describeWithPrivateRedis(
-  'BullMQ and its server',
-  () => describeClosing(async () => onOwnServer(await startPrivateRedis())),
-  { concurrent: true },
-)
+describeWithRedis('BullMQ on Redis', () => describeQueueContract(() => onRedis()), concurrent)
+describeWithPrivateRedis('BullMQ and its Redis', () => describeClosing(() => onFragileRedis()), concurrent)
+describeWithPostgres('BullMQ on PostgreSQL', () => describeQueueContract(() => onPostgres()), concurrent)
+describeWithPostgres('BullMQ and its PostgreSQL', () => describeClosing(() => onFragilePostgres()), concurrent)

@@ -2,19 +2,17 @@ import { describe, expect, test } from 'vitest'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { BATCH_SIZE, type Driver, Scene } from '../support/queue-scene.js'
 import { until } from '../support/until.js'
-import { describeClosing, describeQueueContract } from './contract.js'
+import { describeQueueContract } from './contract.js'
 
 const driver: Driver = {
   open: (db) => new EmbeddedQueue(db),
   environment: {},
   counted: (orders) => orders,
-  takeServerAway: async () => undefined,
   close: async () => undefined,
 }
 
 describe.concurrent('the embedded queue', () => {
   describeQueueContract(async () => driver)
-  describeClosing(async () => driver)
 
   test('hands out no order twice at a time, also before it is claimed', async () => {
     const scene = await Scene.open(async () => driver)

@@ -1,16 +1,14 @@
 // A poison order over servers that deliver: what they drop after some deaths of workers is published again, so that the order
 // is claimed five times, and others in its messages are sold.
 import { expect, test } from 'vitest'
-import { onSharedServer } from '../support/bullmq-driver.js'
-import { onPostgres } from '../support/bullmq-postgres-driver.js'
 import { describeOnServer, type ServerEngine } from '../support/database-servers.js'
 import { EnginePlace } from '../support/engine-place.js'
 import { drainPoisoned, expectOnlyPoisonLeft, expectSoldWhenRetried, importPoisoned } from '../support/poisoned.js'
 import { describeWithPostgres } from '../support/postgres.js'
+import { onPostgres, onRabbitMq, onRedis } from '../support/queue-drivers.js'
 import type { StartDriver } from '../support/queue-scene.js'
 import { describeWithRabbitMq } from '../support/rabbitmq.js'
-import { onRabbitMq } from '../support/rabbitmq-driver.js'
-import { describeWithRedis, redisUrl } from '../support/redis.js'
+import { describeWithRedis } from '../support/redis.js'
 
 const MINUTES = 10 * 60_000
 
@@ -30,6 +28,6 @@ function describePoison(engine: ServerEngine, start: StartDriver): void {
   })
 }
 
-describeWithRedis('BullMQ on Redis', () => describePoison('postgres', async () => onSharedServer(`${redisUrl}`)))
-describeWithPostgres('BullMQ on PostgreSQL', () => describePoison('mysql', onPostgres))
-describeWithRabbitMq('RabbitMQ', () => describePoison('mysql', onRabbitMq))
+describeWithRedis('BullMQ on Redis', () => describePoison('postgres', () => onRedis()))
+describeWithPostgres('BullMQ on PostgreSQL', () => describePoison('mysql', () => onPostgres()))
+describeWithRabbitMq('RabbitMQ', () => describePoison('mysql', () => onRabbitMq()))

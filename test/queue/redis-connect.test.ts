@@ -1,14 +1,13 @@
-// Redis servers that cannot be had, or that should not be: what users are told, within seconds and without passwords.
+// Redis servers that refuse us, or that are unfit: what users are told, within seconds and without passwords.
 import { describe, expect, test as plainTest } from 'vitest'
 import { explainUnreachable } from '../../src/servers/explain.js'
 import { awayReply } from '../../src/servers/recognise.js'
-import { type RedisFacts, refuseUnfit } from '../../src/servers/redis-connection.js'
+import { refuseUnfit } from '../../src/servers/redis-connection.js'
 import { type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
-import { freePort } from '../support/private-process.js'
 import { hasTls, type PrivateRedisOptions, startPrivateRedis } from '../support/private-redis.js'
 import { addressOf, describeWithPrivateRedis } from '../support/redis.js'
 import { test } from '../support/workplace.js'
-import { listenDeaf, PASSWORD, refused } from './refused.js'
+import { PASSWORD, refused } from './refused.js'
 
 const at = (url: string): Environment => ({ ...SLOW, ORDERCTL_QUEUE_URL: url })
 
@@ -21,39 +20,6 @@ async function withRedis(options: PrivateRedisOptions, use: (url: string, certif
     await server.close()
   }
 }
-
-describe.concurrent('a Redis that cannot be reached', () => {
-  test('is named with what to do, where its port is closed', async ({ place }) => {
-    const port = await freePort()
-    const file = place.file('orders.csv', singles(3))
-    const { codes, stderr, error } = await refused(
-      place,
-      at(`redis://shop:${PASSWORD}@127.0.0.1:${port}/3`),
-      'import',
-      file,
-    )
-    expect(codes).toEqual([4, 4])
-    expect(stderr).toContain(`127.0.0.1:${port}/3`)
-    expect(error).toMatchObject({ code: 'redis_unreachable', retryable: true })
-    expect(error['message']).toContain('connection refused')
-    expect(error['fix']).toContain('ORDERCTL_QUEUE_URL')
-  })
-
-  test('is given up, where it takes connections and never answers', async ({ place }) => {
-    await place.run('import', place.file('orders.csv', singles(3)))
-    const deaf = await listenDeaf()
-    try {
-      const url = `redis://:${PASSWORD}@127.0.0.1:${deaf.port}`
-      const { codes, stderr, error } = await refused(place, at(url), 'work', '--drain')
-      expect(codes).toEqual([4, 4])
-      expect(stderr).toContain(`127.0.0.1:${deaf.port}`)
-      expect(error).toMatchObject({ code: 'redis_unreachable', retryable: true })
-      expect(error['message']).toContain('it does not answer')
-    } finally {
-      deaf.close()
-    }
-  })
-})
 
 describe('an error reply', () => {
   const reply = (text: string) => Object.assign(new Error(text), { name: 'ReplyError' })
@@ -93,24 +59,19 @@ describe('an error reply', () => {
   })
 })
 
-describe('a Redis that is too old', () => {
-  const address = addressOf('redis://127.0.0.1:6379')
-  const facts = (version: string): RedisFacts => ({
-    product: `Redis ${version}`,
-    version,
-    usedMemory: 1,
-    maxMemory: 0,
-    evictionPolicy: 'noeviction',
+describe('a Redis', () => {
+  const check = (version: string) => () => {
+    const facts = { product: `Redis ${version}`, version, usedMemory: 1, maxMemory: 0, evictionPolicy: 'noeviction' }
+    refuseUnfit(facts, addressOf('redis://127.0.0.1:6379'), { allowEviction: false })
+  }
+
+  plainTest.each(['5.0.14', '6.0.16'])('%s is refused as too old', (version) => {
+    expect(check(version)).toThrow(expect.objectContaining({ code: 'redis_too_old', exit: 2 }))
+    expect(check(version)).toThrow(`Redis ${version} at 127.0.0.1:6379 is too old`)
   })
 
-  plainTest.each(['5.0.14', '6.0.16'])('%s is refused with what to do', (version) => {
-    const refuse = () => refuseUnfit(facts(version), address, { allowEviction: true })
-    expect(refuse).toThrow(expect.objectContaining({ code: 'redis_too_old', exit: 2 }))
-    expect(refuse).toThrow(`Redis ${version} at 127.0.0.1:6379 is too old`)
-  })
-
-  plainTest.each(['6.2.0', '7.0.15', '7.2.4', '8.0.1', '10.1.0'])('%s is not', (version) => {
-    expect(() => refuseUnfit(facts(version), address, { allowEviction: false })).not.toThrow()
+  plainTest.each(['6.2.0', '7.0.15', '7.2.4', '8.0.1', '10.1.0'])('%s is taken', (version) => {
+    expect(check(version)).not.toThrow()
   })
 })
 

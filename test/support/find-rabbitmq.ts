@@ -1,5 +1,6 @@
 // Runs once before all tests: looks for a RabbitMQ server that they may use. None is started: it takes too long.
-import { connect } from 'amqplib'
+import { once } from 'node:events'
+import { Connection } from 'rabbitmq-client'
 import type { TestProject } from 'vitest/node'
 
 declare module 'vitest' {
@@ -18,11 +19,13 @@ export default async function findRabbitMq(project: TestProject): Promise<void> 
 }
 
 async function answers(url: string): Promise<boolean> {
+  const rabbit = new Connection({ url, connectionTimeout: 3000 })
   try {
-    const connection = await connect(url, { timeout: 3000 })
-    await connection.close()
+    await once(rabbit, 'connection')
     return true
   } catch {
     return false
+  } finally {
+    rabbit.unsafeDestroy()
   }
 }

@@ -6,8 +6,9 @@ import { auditDatabase } from '../../src/audit/audit.js'
 import { type Database, openDatabase } from '../../src/database/connection.js'
 import type { OrderId } from '../../src/domain/ids.js'
 import type { OrderStatus } from '../../src/domain/order.js'
+import { TestSignals } from '../../src/domain/test-signals.js'
 import type { ChargeOutcome, Gateway } from '../../src/payments/gateway.js'
-import type { ConsumeOptions, Consumer, DeliveryHandler, Queue } from '../../src/queue/queue.js'
+import type { ConsumeOptions, Consumer, ConsumerStep, DeliveryHandler, Queue } from '../../src/queue/queue.js'
 import { processBatch } from '../../src/workflow/batch.js'
 import { Shop } from './shop.js'
 
@@ -25,25 +26,22 @@ export interface Driver {
   readonly environment: Record<string, string>
   /** So many waiting orders, as `counts` counts them. */
   counted(orders: number): number
-  /** Leaves the server without an answer, where the driver has one. */
-  takeServerAway(how: Absence): Promise<void>
   close(): Promise<void>
 }
 
-type Absence = 'stopped' | 'hanging'
-
 export type StartDriver = () => Promise<Driver>
 
-/** A shop, and one process that works on its queue: the test's own. */
 export class Scene {
   readonly shop: Shop
   readonly driver: Driver
   readonly queue: Queue
+  /** Of its consumers. */
+  readonly signals = new TestSignals<ConsumerStep>()
   /** Deliveries in the order in which they came. */
   readonly deliveries: (readonly OrderId[])[] = []
   firstDeliveryAt = Number.NaN
-  inHand = 0
-  mostInHand = 0
+  inProgress = 0
+  mostInProgress = 0
   claimed = 0
   chargeMs = 0
   #gate = Promise.resolve()
@@ -110,6 +108,7 @@ export class Scene {
       signal: this.#stop.signal,
       drain: false,
       onNotice: () => undefined,
+      signals: this.signals,
       ...options,
     })
     consumer.ended.catch(() => undefined)
@@ -168,8 +167,8 @@ export class Scene {
   async #handle(ids: readonly OrderId[]): Promise<number> {
     if (this.deliveries.length === 0) this.firstDeliveryAt = Date.now()
     this.deliveries.push(ids)
-    this.inHand += 1
-    this.mostInHand = Math.max(this.mostInHand, this.inHand)
+    this.inProgress += 1
+    this.mostInProgress = Math.max(this.mostInProgress, this.inProgress)
     try {
       const { claimed } = await processBatch(this.shop.db, this.#gateway, ids, {
         claim: { leaseMs: LEASE_MS, reservationTtlMs: 900_000 },
@@ -179,7 +178,7 @@ export class Scene {
       this.claimed += claimed
       return claimed
     } finally {
-      this.inHand -= 1
+      this.inProgress -= 1
     }
   }
 

@@ -2,9 +2,9 @@
 // deletes them; a server that goes away is played by a proxy before it.
 
 import { randomBytes } from 'node:crypto'
-import { type Channel, connect } from 'amqplib'
+import { type Channel, Connection } from 'rabbitmq-client'
 import { inject } from 'vitest'
-import { declareQueues, queuesNamed } from '../../src/queue/rabbitmq/messages.js'
+import { declareQueues, queuesNamed } from '../../src/queue/rabbitmq/queues.js'
 import type { RabbitAddress } from '../../src/servers/addresses.js'
 import { readQueueAddress } from '../../src/servers/addresses.js'
 import { describeUnless, type SuiteOptions } from './servers.js'
@@ -46,17 +46,24 @@ export function rabbitAddressOf(url: string): RabbitAddress {
 
 /** A channel of the test's own, as another program would have it. */
 export async function withChannel<Result>(use: (channel: Channel) => Promise<Result>): Promise<Result> {
-  const connection = await connect(rabbitUrl())
+  const rabbit = new Connection(rabbitUrl())
+  rabbit.on('error', () => undefined)
   try {
-    const channel = await connection.createChannel()
-    channel.on('error', () => undefined)
-    return await use(channel)
+    const channel = await rabbit.acquire()
+    const result = await use(channel)
+    await channel.close()
+    return result
   } finally {
-    await connection.close()
+    rabbit.unsafeDestroy()
   }
+}
+
+/** Messages that wait in a queue. */
+export async function messagesIn(queue: string): Promise<number> {
+  return (await withChannel((channel) => channel.queueDeclare({ queue, passive: true }))).messageCount
 }
 
 export async function deleteQueues(name: string): Promise<void> {
   const { orders, later, dead } = queuesNamed(name)
-  await withChannel((channel) => Promise.all([orders, later, dead].map((queue) => channel.deleteQueue(queue))))
+  await withChannel((channel) => Promise.all([orders, later, dead].map((queue) => channel.queueDelete(queue))))
 }

@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
-import { KPI_COLUMNS } from '../../command-line/report-views.js'
+import { KPI_COLUMNS } from '../../command-line/kpi-columns.js'
 import { formatAmount } from '../../domain/money.js'
 import { rangeKpis } from '../../reports/kpis.js'
 import { readRange } from '../../reports/read-query.js'

@@ -1,5 +1,4 @@
-// BullMQ on PostgreSQL. A command that asks or publishes holds one connection at the most, a worker three more: one that
-// listens for new jobs and two for its statements. Idle ones, save that which listens, are let go after ten seconds.
+// BullMQ on PostgreSQL. A link holds one connection at most, a worker three: one listens for new jobs, two send statements.
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   ConnectionClosedError,
@@ -16,30 +15,29 @@ import type { PostgresAddress } from '../../servers/addresses.js'
 import { explainError } from '../../servers/explain.js'
 import { openQueuePool, withinSeconds } from '../../servers/postgres-pool.js'
 import { sqlCause } from '../../servers/recognise.js'
-import { JOB_OPTIONS, QUEUE_NAME } from './jobs.js'
+import type { Transport } from '../transport.js'
+import { JOB_OPTIONS, type JobCounts, linkTo, processorOf, QUEUE_NAME, workerOf, workerOptions } from './bullmq.js'
 import { makeTables } from './postgres-tables.js'
-import type { BullServer, JobCounts } from './server.js'
 
 const ASKING_CONNECTIONS = 1
 const WORKING_CONNECTIONS = 3
 
-/** How soon a worker tries again what failed because the server was away. */
+/** The pause of a worker before it retries a statement that found the server away. */
 const RETRY_MS = 1000
 
-/** Statements that got in each other's way are sent again so often. */
+/** Attempts of a statement that meets deadlocks. */
 const MOST_CONFLICTS = 5
 
-/** Of the table of events that BullMQ keeps, which nothing here reads; up to 256 more come between two cuts. */
+/** Events that BullMQ keeps, which nothing reads; up to 256 more between two cuts. */
 const EVENTS_KEPT = 100
 
-export function bullMqOnPostgres(address: PostgresAddress, schema: string): BullServer {
+export function bullMqOnPostgres(address: PostgresAddress, schema: string, leaseMs: number): Transport {
   const explain = (error: unknown) =>
     explainError(error instanceof ConnectionClosedError ? error.cause : error, address)
   return {
     driver: 'bullmq-postgres',
-    product: 'PostgreSQL',
     name: `PostgreSQL at ${address.name}`,
-    openJobs: async () => {
+    connect: async () => {
       const { pool, letGo } = openQueuePool(address, schema, ASKING_CONNECTIONS)
       try {
         await makeTables(pool, address, schema)
@@ -49,15 +47,14 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string): Bull
           { connection, defaultJobOptions: JOB_OPTIONS, streams: { events: { maxLen: EVENTS_KEPT } } },
           backendOn(connection),
         )
-        // Whoever asks hears of it.
-        jobs.on('error', () => undefined)
-        return { jobs, count: () => countJobs(pool), tryWrite: () => pool.query('delete from job where false'), letGo }
+        const check = () => pool.query('delete from job where false')
+        return linkTo(jobs, { check, count: () => countJobs(pool), end: letGo })
       } catch (error) {
         await letGo()
         throw error
       }
     },
-    openWorker: async (deliver, options) => {
+    startWorker: async (deliver, { concurrency }) => {
       const { pool, letGo } = openQueuePool(address, schema, WORKING_CONNECTIONS)
       try {
         await withinSeconds(address, pool.query('select 1'))
@@ -66,24 +63,14 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string): Bull
         throw explain(error) ?? error
       }
       const connection = forBullMq(pool, address)
-      const jobs = new Worker(
-        QUEUE_NAME,
-        deliver,
-        { ...options, connection, runRetryDelay: RETRY_MS },
-        backendOn(connection),
-      )
-      // Lost connections and locks mend themselves; that the server is away is told by the look around.
-      jobs.on('error', () => undefined)
-      return { jobs, letGo }
+      const options = { ...workerOptions(concurrency, leaseMs), connection, runRetryDelay: RETRY_MS }
+      return workerOf(new Worker(QUEUE_NAME, processorOf(deliver), options, backendOn(connection)), letGo)
     },
     explain,
   }
 }
 
-/**
- * In one round trip, since every look around counts. BullMQ's own way takes three, counts what waits in a paused queue as
- * none, and takes the newest job for the oldest.
- */
+/** In one round trip. BullMQ takes three, counts no waiting jobs in a paused queue, and takes the newest for the oldest. */
 async function countJobs(pool: pg.Pool): Promise<JobCounts> {
   const { rows } = await pool.query<{ state: string; jobs: number; oldest: number }>(
     `select state, cast(count(*) as integer) as jobs, cast(min(added_at_ms) as double precision) as oldest
@@ -100,21 +87,20 @@ async function countJobs(pool: pg.Pool): Promise<JobCounts> {
   }
 }
 
-/** BullMQ's backend over connections that are ours to end. */
+/** BullMQ's backend over our connections. */
 function backendOn(pool: PgPool) {
   return (name: string, options: QueueBaseOptions<unknown>) =>
     new PostgresQueueBackend(new ReadyConnection(pool), name, { ...options, connection: pool })
 }
 
-/** Its schema was looked at when the queue was opened, whatever its name: BullMQ would look for the default one. */
+/** The link has checked our schema; BullMQ would look for the default one. */
 class ReadyConnection extends PostgresConnection {
   override async waitUntilReady(): Promise<void> {}
 }
 
 /**
- * The pool as BullMQ takes it. Each of its statements is a transaction of its own, so one that met a deadlock is sent
- * again. BullMQ knows two signs of a server that is away; told by one of them, it waits and tries again, where any other
- * error would count as one of the job.
+ * The pool as BullMQ takes it. Each statement is a transaction of its own, so one that meets a deadlock is sent again. An
+ * error of a server that is away becomes one for which BullMQ waits; any other would count as the job's.
  */
 function forBullMq(pool: pg.Pool, address: PostgresAddress): PgPool {
   const rethrow = (error: unknown): never => {
@@ -122,7 +108,7 @@ function forBullMq(pool: pg.Pool, address: PostgresAddress): PgPool {
     throw away ? new ConnectionClosedError(undefined, error) : error
   }
   const bullPool: PgPool = {
-    // pg's types offer each listener only together with its event, BullMQ's list them one by one.
+    // pg types listeners by their event, BullMQ one by one.
     connect: () => pool.connect().catch(rethrow) as ReturnType<PgPool['connect']>,
     query: (text, params) => sendAgain(() => pool.query(text, params && [...params])).catch(rethrow),
     end: () => pool.end(),

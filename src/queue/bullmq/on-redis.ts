@@ -1,36 +1,42 @@
-// BullMQ on Redis: two kinds of connections, one whose commands fail soon and one whose commands wait.
+// BullMQ on Redis: a connection whose commands fail soon, to publish and to ask, and one whose commands wait, to work.
 
 import { Queue, Worker } from 'bullmq'
 import type { Command, Redis } from 'ioredis'
 import type { RedisAddress } from '../../servers/addresses.js'
 import { explainError } from '../../servers/explain.js'
 import { connectRedis, readFacts, refuseUnfit } from '../../servers/redis-connection.js'
-import { JOB_OPTIONS, type Payload, QUEUE_NAME } from './jobs.js'
-import type { BullServer, JobCounts } from './server.js'
+import type { Transport } from '../transport.js'
+import {
+  JOB_OPTIONS,
+  type JobCounts,
+  linkTo,
+  type Payload,
+  processorOf,
+  QUEUE_NAME,
+  workerOf,
+  workerOptions,
+} from './bullmq.js'
 
-/** A command without an answer for so long has none coming: the connection hangs. */
 const COMMAND_TIMEOUT_MS = 5000
 
-/** A worker waits for jobs by a command that Redis answers after ten seconds, at the latest. */
+/** A worker waits for jobs by a command that Redis answers within ten seconds. */
 const BLOCKED_TIMEOUT_MS = 15_000
 
-/** Of the stream of events that BullMQ keeps, which nothing here reads. */
+/** Events that BullMQ keeps, which nothing reads. */
 const EVENTS_KEPT = 1000
 
 interface RedisSettings {
-  /** Stands before every key. */
   readonly prefix: string
-  /** Go on with a Redis that throws keys away when its memory is full. */
   readonly allowEviction: boolean
+  readonly leaseMs: number
 }
 
-export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction }: RedisSettings): BullServer {
+export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction, leaseMs }: RedisSettings): Transport {
   const keys = { prefix: `${prefix}bull`, skipVersionCheck: true }
   return {
     driver: 'bullmq',
-    product: 'Redis',
     name: `Redis at ${address.name}`,
-    openJobs: async () => {
+    connect: async () => {
       const redis = await connectRedis(address, { maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS })
       try {
         refuseUnfit(await readFacts(redis), address, { allowEviction })
@@ -40,31 +46,20 @@ export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction }: 
           defaultJobOptions: JOB_OPTIONS,
           streams: { events: { maxLen: EVENTS_KEPT } },
         })
-        // Whoever asks hears of it.
-        jobs.on('error', () => undefined)
-        return {
-          jobs,
-          count: () => countJobs(jobs),
-          // A write that needs memory, on a key that is never there.
-          tryWrite: () => redis.setrange(`${keys.prefix}:${QUEUE_NAME}:none`, 0, ''),
-          letGo: async () => redis.disconnect(),
-        }
+        // A write that needs memory, on a key that is never there.
+        const check = () => redis.setrange(`${keys.prefix}:${QUEUE_NAME}:none`, 0, '')
+        return linkTo(jobs, { check, count: () => countJobs(jobs), end: async () => redis.disconnect() })
       } catch (error) {
         redis.disconnect()
         throw error
       }
     },
-    openWorker: async (deliver, options) => {
+    startWorker: async (deliver, { concurrency }) => {
       // Its commands wait for as long as the server is away.
       const redis = await connectRedis(address, { maxRetriesPerRequest: null })
-      const clones = rememberClones(redis)
-      const jobs = new Worker<Payload>(QUEUE_NAME, deliver, { ...options, ...keys, connection: redis })
-      // Lost connections and locks mend themselves; that the server is away is told by the look around.
-      jobs.on('error', () => undefined)
-      const letGo = async () => {
-        for (const connection of [redis, ...clones]) endForGood(connection)
-      }
-      return { jobs, letGo }
+      const end = endWithClones(redis)
+      const options = { ...workerOptions(concurrency, leaseMs), ...keys, connection: redis }
+      return workerOf(new Worker<Payload>(QUEUE_NAME, processorOf(deliver), options), end)
     },
     explain: (error) => explainError(error, address),
   }
@@ -81,32 +76,46 @@ async function countJobs(jobs: Queue<Payload>): Promise<JobCounts> {
   }
 }
 
-/** The connections that BullMQ makes of the one it was given. */
-function rememberClones(redis: Redis): ReadonlySet<Redis> {
-  const clones = new Set<Redis>()
+/** Returns what ends the connection and those that BullMQ makes of it. */
+function endWithClones(redis: Redis): () => Promise<void> {
+  const connections = [trackCommands(redis)]
   const duplicate = redis.duplicate.bind(redis)
   redis.duplicate = (options) => {
     const clone = duplicate({ ...options, socketTimeout: BLOCKED_TIMEOUT_MS })
-    clones.add(clone)
+    connections.push(trackCommands(clone))
     return clone
   }
-  return clones
+  return async () => {
+    for (const { connection, pending } of connections) endForGood(connection, pending)
+  }
+}
+
+interface Tracked {
+  readonly connection: Redis
+  /** Commands without an answer. ioredis keeps those that it will send again in a place that is not public. */
+  readonly pending: ReadonlySet<Command>
+}
+
+function trackCommands(connection: Redis): Tracked {
+  const pending = new Set<Command>()
+  const send = connection.sendCommand.bind(connection)
+  connection.sendCommand = (command, stream) => {
+    pending.add(command)
+    const forget = () => pending.delete(command)
+    command.promise.then(forget, forget)
+    return send(command, stream)
+  }
+  return { connection, pending }
 }
 
 /**
- * Ends a connection for good, so that BullMQ's worker, which waits for its answers, can close. One that waits for its
- * server is ended by an attempt that fails: after disconnect() it would never tell that it has ended.
+ * Ends a connection for good, so that BullMQ's worker, which waits for its answers, can close. An attempt that fails ends a
+ * connection that waits for its server: after disconnect() it would never tell that it has ended.
  */
-function endForGood(connection: Redis): void {
+function endForGood(connection: Redis, pending: ReadonlySet<Command>): void {
   connection.options.retryStrategy = () => null
   connection.on('connect', () => connection.disconnect())
   if (connection.status === 'reconnecting') connection.connect().catch(() => undefined)
   else if (connection.status !== 'end') connection.disconnect()
-  // ioredis keeps those that it would send again when it is connected, and forgets them when it ends instead.
-  const { prevCommandQueue: kept } = connection as unknown as { prevCommandQueue?: KeptCommands | null }
-  for (let next = kept?.shift(); next; next = kept?.shift()) next.command.reject(new Error('Connection is closed.'))
-}
-
-interface KeptCommands {
-  shift(): { readonly command: Command } | undefined
+  for (const command of pending) command.reject(new Error('Connection is closed.'))
 }

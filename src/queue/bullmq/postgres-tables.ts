@@ -13,20 +13,20 @@ import type { PostgresAddress } from '../../servers/addresses.js'
 import { explainError } from '../../servers/explain.js'
 import { openQueuePool, readFacts, refuseUnfit, withinSeconds } from '../../servers/postgres-pool.js'
 
-/** For one migration, or for another process to be done with all of them. */
+/** For one migration, or for another process to apply them all. */
 const MIGRATION_TIMEOUT_MS = 60_000
 
-/** How far the tables of a queue are. */
+/** How far the tables of a queue are migrated. */
 export interface QueueTables {
   /** `PostgreSQL at 127.0.0.1:5432/shop, schema bullmq` */
   readonly place: string
-  /** Migrations that they have had; 0 where there are none yet. */
+  /** Migrations applied; 0 if there are no tables yet. */
   readonly current: number
-  /** What this release has. A newer release of the same kind may have brought them further. */
+  /** Migrations in this release. A newer release of the same kind may have applied more. */
   readonly latest: number
 }
 
-/** Looks, and changes nothing. */
+/** Changes nothing. */
 export function readTables(address: PostgresAddress, schema: string): Promise<QueueTables> {
   return withTables(address, schema, async (pool) => {
     const { current } = await withinSeconds(address, examine(pool, address, schema))
@@ -34,11 +34,7 @@ export function readTables(address: PostgresAddress, schema: string): Promise<Qu
   })
 }
 
-/**
- * Brings the tables up to this release.
- *
- * @returns how they were before
- */
+/** Applies the migrations of this release. Returns how the tables were before. */
 export function migrateTables(address: PostgresAddress, schema: string): Promise<QueueTables> {
   return withTables(address, schema, (pool) => makeTables(pool, address, schema))
 }

@@ -1,13 +1,10 @@
-// PostgreSQL servers that cannot be had, or that should not be: what users are told, within seconds and without passwords;
-// and how the queue's tables come to be on one that can.
+// PostgreSQL servers that are unfit, and how the queue's tables come to be on one that is fit.
 import { describe, expect, test as plainTest } from 'vitest'
-import { readSchema } from '../../src/config/values.js'
-import { BullMqQueue } from '../../src/queue/bullmq/bullmq-queue.js'
 import { bullMqOnPostgres } from '../../src/queue/bullmq/on-postgres.js'
-import { readQueueAddress } from '../../src/servers/addresses.js'
+import { ServerQueue } from '../../src/queue/server-queue.js'
 import { type PostgresFacts, refuseUnfit } from '../../src/servers/postgres-pool.js'
 import { urlWith } from '../support/database-servers.js'
-import { type Environment, expectSoldOnce, SLOW, singles } from '../support/drain.js'
+import { expectSoldOnce, SLOW, singles } from '../support/drain.js'
 import {
   addressOf,
   askPostgres,
@@ -16,81 +13,9 @@ import {
   postgresUrl,
   randomName,
 } from '../support/postgres.js'
-import { freePort } from '../support/private-process.js'
 import { Shop } from '../support/shop.js'
 import { test } from '../support/workplace.js'
-import { listenDeaf, PASSWORD, refused } from './refused.js'
-
-const at = (url: string): Environment => ({ ...SLOW, ORDERCTL_QUEUE_URL: url })
-
-describe.concurrent('a PostgreSQL that cannot be reached', () => {
-  test('is named with what to do, where its port is closed', async ({ place }) => {
-    const port = await freePort()
-    const url = `postgres://shop:${PASSWORD}@127.0.0.1:${port}/orders`
-    const file = place.file('orders.csv', singles(3))
-    const { codes, stderr, error } = await refused(place, at(url), 'import', file)
-    expect(codes).toEqual([4, 4])
-    expect(stderr).toContain(`Cannot reach PostgreSQL at 127.0.0.1:${port}/orders (`)
-    expect(error).toMatchObject({ code: 'postgres_unreachable', retryable: true })
-    expect(error['message']).toContain('connection refused')
-    expect(error['fix']).toContain(`pg_isready -h 127.0.0.1 -p ${port}`)
-    expect(error['fix']).toContain('ORDERCTL_QUEUE_URL')
-  })
-
-  test('is given up, where it takes connections and never answers', async ({ place }) => {
-    await place.run('import', place.file('orders.csv', singles(3)))
-    const deaf = await listenDeaf()
-    try {
-      const url = `postgres://shop:${PASSWORD}@127.0.0.1:${deaf.port}/orders`
-      const { codes, error } = await refused(place, at(url), 'work', '--drain')
-      expect(codes).toEqual([4, 4])
-      expect(error).toMatchObject({ code: 'postgres_unreachable', retryable: true })
-      expect(error['message']).toContain('it does not answer')
-    } finally {
-      deaf.close()
-    }
-  })
-
-  test('does not keep status from counting the orders, nor config from its answer', async ({ place }) => {
-    const url = `postgres://shop:${PASSWORD}@127.0.0.1:${await freePort()}/orders`
-    await place.run('import', place.file('orders.csv', singles(3)))
-    const { code, result } = await place.jsonWith(at(url), 'status')
-    expect(code).toBe(0)
-    expect(result).toMatchObject({
-      queue: { driver: 'bullmq-postgres', waiting: 3, paused: null, transport: null },
-    })
-    const configured = await place.runWith(at(`${url}?password=${PASSWORD}`), 'config')
-    expect(configured.stdout).toContain('postgres://shop:***@127.0.0.1')
-    expect(configured.stdout + configured.stderr).not.toContain(PASSWORD)
-  })
-})
-
-describe('a URL', () => {
-  plainTest.each([
-    'postgres://127.0.0.1',
-    'postgresql:///orders',
-    'postgres://127.0.0.1/a/b',
-    'mysql://127.0.0.1/orders',
-  ])('%s is none of a queue', (url) => {
-    expect(() => readQueueAddress(url)).toThrow('postgres://HOST/DATABASE')
-  })
-
-  plainTest.each(['public', 'pg_temp', 'Shop', 'a-b', 'x; drop table orders', 'x'.repeat(64)])(
-    'may not come with %j as its schema',
-    (schema) => {
-      expect(() => readSchema(schema)).toThrow('small letters')
-    },
-  )
-
-  plainTest('shows host, port and database, and nothing else', () => {
-    expect(addressOf('postgresql://u:p@db.example/shop%20two?sslmode=require')).toEqual({
-      kind: 'postgres',
-      url: 'postgresql://u:p@db.example/shop%20two?sslmode=verify-full',
-      name: 'db.example:5432/shop two',
-      setting: 'ORDERCTL_QUEUE_URL',
-    })
-  })
-})
+import { PASSWORD, refused } from './refused.js'
 
 describe('a PostgreSQL', () => {
   const address = addressOf('postgres://127.0.0.1/orders')
@@ -118,35 +43,8 @@ describe('a PostgreSQL', () => {
 })
 
 describeWithPostgres(
-  'a PostgreSQL with a say in who comes',
+  'a PostgreSQL with rights',
   () => {
-    test('does not know the user', async ({ place }) => {
-      const url = urlWith('postgres', { username: randomName(), password: PASSWORD })
-      const { codes, error } = await refused(place, at(url), 'import', place.file('orders.csv', singles(3)))
-      expect(codes).toEqual([2, 2])
-      expect(error).toMatchObject({ code: 'postgres_refused', retryable: false })
-      expect(error['fix']).toContain('postgres://USER:PASSWORD@HOST/DATABASE')
-    })
-
-    test('does not have the database', async ({ place }) => {
-      const name = randomName()
-      const url = urlWith('postgres', { pathname: name })
-      const { codes, error } = await refused(place, at(url), 'import', place.file('orders.csv', singles(3)))
-      expect(codes).toEqual([2, 2])
-      expect(error).toMatchObject({ code: 'postgres_database_missing' })
-      expect(error['fix']).toContain(`create database ${name}`)
-    })
-
-    test('does not do TLS', async ({ place, skip }) => {
-      const [tls] = await askPostgres('show ssl')
-      skip(tls?.['ssl'] !== 'off', 'this server does')
-      const url = `${postgresUrl}?sslmode=require`
-      const { codes, error } = await refused(place, at(url), 'import', place.file('orders.csv', singles(3)))
-      expect(codes).toEqual([2, 2])
-      expect(error).toMatchObject({ code: 'postgres_tls' })
-      expect(error['fix']).toContain('sslmode')
-    })
-
     test('lets a user make the tables once that is granted', async ({ place, onTestFinished, skip }) => {
       const [rights] = await askPostgres('select rolcreaterole as fit from pg_roles where rolname = current_user')
       skip(rights?.['fit'] !== true, 'the user of the tests may not make users')
@@ -212,7 +110,7 @@ describeWithPostgres(
       const settings = { batchSize: 5, leaseMs: 1000 }
       const queues = Array.from(
         { length: 6 },
-        () => new BullMqQueue(shop.db, bullMqOnPostgres(address, schema), settings),
+        () => new ServerQueue(shop.db, bullMqOnPostgres(address, schema, 1000), settings),
       )
       await Promise.all(queues.map((queue) => queue.connect()))
       for (const queue of queues) await queue.close()

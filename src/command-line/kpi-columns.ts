@@ -1,7 +1,5 @@
-// What the commands over reports share: the columns of KPIs, and how counts stand in a table.
-import { groupThousands } from '../domain/money.js'
+// The columns of KPIs.
 import type { Kpis } from '../reports/kpis.js'
-import type { Cell } from '../terminal/table.js'
 import type { Column } from './list.js'
 
 export const KPI_COLUMNS: readonly Column<Kpis>[] = [
@@ -11,7 +9,3 @@ export const KPI_COLUMNS: readonly Column<Kpis>[] = [
   { key: 'average_order_value', heading: 'average order' },
   { key: 'unique_customers', heading: 'customers' },
 ]
-
-export function countCell(count: number, csv: boolean): Cell {
-  return csv ? count : groupThousands(count)
-}

@@ -1,0 +1,85 @@
+// What BullMQ does on each server: a job is a batch.
+import { createHash } from 'node:crypto'
+import type { Job, JobsOptions, Queue, Worker } from 'bullmq'
+import type { QueueCounts } from '../queue.js'
+import type { Batch, Deliver, Link, TransportWorker } from '../transport.js'
+
+/** What a job carries. */
+export interface Payload {
+  readonly ids: Batch
+}
+
+export const QUEUE_NAME = 'orders'
+
+/** Retries a job twice, then drops it: its orders are still due, so they are published again. Jobs leave nothing behind. */
+export const JOB_OPTIONS: JobsOptions = {
+  attempts: 3,
+  backoff: { type: 'exponential', delay: 1000 },
+  removeOnComplete: true,
+  removeOnFail: true,
+}
+
+/** Workers that may die over one job before BullMQ drops it; the next look finds its orders. */
+const MOST_STALLS = 5
+
+/** A job's lock lasts as long as the lease on its orders. A worker that lost it finishes; the lease fences off its results. */
+export function workerOptions(concurrency: number, leaseMs: number) {
+  return { concurrency, lockDuration: leaseMs, stalledInterval: leaseMs, maxStalledCount: MOST_STALLS }
+}
+
+export const processorOf = (deliver: Deliver) => (job: Pick<Job<Payload>, 'data'>) => deliver(job.data.ids)
+
+interface TellsErrors {
+  on(event: 'error', listener: () => void): unknown
+}
+
+/** What is used of BullMQ's queue and worker; on each server they have other types. */
+type Jobs = Pick<Queue<Payload>, 'addBulk' | 'pause' | 'resume' | 'isPaused' | 'drain' | 'close'> & TellsErrors
+type JobWorker = Pick<Worker<Payload>, 'concurrency' | 'close'> & TellsErrors
+
+export interface JobCounts extends Pick<QueueCounts, 'waiting' | 'active' | 'delayed'> {
+  /** When the oldest waiting job was published, in epoch milliseconds; null if none waits. */
+  readonly oldestAt: number | null
+}
+
+interface ServerParts extends Pick<Link, 'check'> {
+  count(): Promise<JobCounts>
+  /** Ends the connections, even to a server that hangs. */
+  end(): Promise<void>
+}
+
+export function linkTo(jobs: Jobs, { check, count, end }: ServerParts): Link {
+  // The call that fails reports it.
+  jobs.on('error', () => undefined)
+  return {
+    pauseSwitch: jobs,
+    check,
+    send: (batches, delayMs) => jobs.addBulk(batches.map((ids) => jobOf(ids, delayMs))),
+    purge: () => jobs.drain(true),
+    counts: async () => {
+      const { oldestAt, ...counts } = await count()
+      return { ...counts, oldestWaitingSeconds: oldestAt === null ? null : Math.max(0, Date.now() - oldestAt) / 1000 }
+    },
+    close: async () => {
+      await jobs.close().catch(() => undefined)
+      await end()
+    },
+  }
+}
+
+export function workerOf(jobs: JobWorker, end: () => Promise<void>): TransportWorker {
+  // Lost connections and locks mend themselves; a look reports that the server is away.
+  jobs.on('error', () => undefined)
+  const resize = (concurrency: number) => {
+    jobs.concurrency = Math.max(1, concurrency)
+  }
+  return { resize, close: () => jobs.close(), end }
+}
+
+/** The same orders at the same time have the same job id, so BullMQ takes them once. An id has no colon. */
+function jobOf(ids: Batch, delayMs: number) {
+  const digest = createHash('sha256').update(ids.join()).digest('hex').slice(0, 16)
+  const jobId = `${ids[0]}-${ids.length}-${digest}`
+  const opts = delayMs > 0 ? { jobId: `${jobId}-${Date.now() + delayMs}`, delay: delayMs } : { jobId }
+  return { name: 'batch', data: { ids }, opts }
+}

@@ -1,0 +1,218 @@
+// Servers that cannot be reached, or that refuse us: what users are told, within seconds and without passwords.
+import { describe, expect, test as plainTest } from 'vitest'
+import { readQueueName, readSchema } from '../../src/config/values.js'
+import { queuesNamed } from '../../src/queue/rabbitmq/queues.js'
+import { readQueueAddress } from '../../src/servers/addresses.js'
+import { explainError } from '../../src/servers/explain.js'
+import { urlWith } from '../support/database-servers.js'
+import { type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
+import { askPostgres, describeWithPostgres, postgresUrl, randomName } from '../support/postgres.js'
+import { freePort } from '../support/private-process.js'
+import {
+  deleteQueues,
+  describeWithRabbitMq,
+  makeQueues,
+  messagesIn,
+  rabbitAddressOf,
+  rabbitUrl,
+  rabbitUrlWith,
+  withChannel,
+} from '../support/rabbitmq.js'
+import { test } from '../support/workplace.js'
+import { listenDeaf, PASSWORD, refused } from './refused.js'
+
+const at = (url: string): Environment => ({ ...SLOW, ORDERCTL_QUEUE_URL: url })
+
+const SERVERS = [
+  { server: 'Redis', scheme: 'redis', path: '/3', driver: 'bullmq', fix: 'redis-cli' },
+  { server: 'PostgreSQL', scheme: 'postgres', path: '/orders', driver: 'bullmq-postgres', fix: 'pg_isready' },
+  { server: 'RabbitMQ', scheme: 'amqp', path: '/eu', driver: 'rabbitmq', fix: 'rabbitmq-diagnostics' },
+]
+
+describe.each(SERVERS)('a $server that cannot be reached', ({ server, scheme, path, driver, fix }) => {
+  const code = `${server.toLowerCase().replace('postgresql', 'postgres')}_unreachable`
+  const urlAt = (port: number) => `${scheme}://shop:${PASSWORD}@127.0.0.1:${port}${path}`
+
+  test.concurrent('is named with what to do if its port is closed', async ({ place }) => {
+    const port = await freePort()
+    const file = place.file('orders.csv', singles(3))
+    const { codes, stderr, error } = await refused(place, at(urlAt(port)), 'import', file)
+    expect(codes).toEqual([4, 4])
+    expect(stderr).toContain(`${server} at 127.0.0.1:${port}${path} cannot be reached`)
+    expect(error).toMatchObject({ code, retryable: true, message: expect.stringContaining('ECONNREFUSED') })
+    expect(error['fix']).toContain(fix)
+    expect(error['fix']).toContain('ORDERCTL_QUEUE_URL')
+  })
+
+  test.concurrent('is given up if it takes connections and never answers', async ({ place, onTestFinished }) => {
+    await place.run('import', place.file('orders.csv', singles(3)))
+    const deaf = await listenDeaf()
+    onTestFinished(() => deaf.close())
+    const { codes, stderr, error } = await refused(place, at(urlAt(deaf.port)), 'work', '--drain')
+    expect(codes).toEqual([4, 4])
+    expect(stderr).toContain(`127.0.0.1:${deaf.port}`)
+    expect(error).toMatchObject({ code, retryable: true, message: expect.stringContaining('it does not answer') })
+  })
+
+  test.concurrent('does not keep status from counting the orders, nor config from its answer', async ({ place }) => {
+    const url = urlAt(await freePort())
+    await place.run('import', place.file('orders.csv', singles(3)))
+    const { code: exit, result } = await place.jsonWith(at(url), 'status')
+    expect(exit).toBe(0)
+    expect(result).toMatchObject({ queue: { driver, waiting: 3, transport: null } })
+    const configured = await place.runWith(at(url), 'config')
+    expect(configured.stdout).toContain(`${scheme}://shop:***@127.0.0.1`)
+    expect(configured.stdout + configured.stderr).not.toContain(PASSWORD)
+  })
+})
+
+test('a RabbitMQ that cannot be reached does not keep a pause from being set', async ({ place }) => {
+  await place.run('import', place.file('orders.csv', singles(3)))
+  const away = at(`amqp://127.0.0.1:${await freePort()}`)
+  expect(await place.jsonWith(away, 'queue', 'pause')).toMatchObject({ code: 0, result: { paused: true } })
+})
+
+describe('the address of a queue', () => {
+  plainTest.each([
+    ['amqp://127.0.0.1', '127.0.0.1:5672'],
+    ['amqp://u:p@queue.example:5673/', 'queue.example:5673'],
+    ['amqp://u:p@queue.example/shop%20eu', 'queue.example:5672/shop%20eu'],
+    ['amqps://u:p@queue.example/shop', 'queue.example:5671/shop'],
+    ['postgresql://u:p@db.example/shop%20two', 'db.example:5432/shop two'],
+  ])('%s is shown as %s', (url, name) => {
+    expect(readQueueAddress(url)).toMatchObject({ name })
+  })
+
+  plainTest.each([
+    ['amqp://', 'amqp://HOST/VHOST'],
+    ['amqp:5672', 'amqp://HOST/VHOST'],
+    ['http://127.0.0.1:15672', 'amqp://HOST/VHOST'],
+    ['postgres://127.0.0.1', 'postgres://HOST/DATABASE'],
+    ['postgresql:///orders', 'postgres://HOST/DATABASE'],
+    ['postgres://127.0.0.1/a/b', 'postgres://HOST/DATABASE'],
+    ['mysql://127.0.0.1/orders', 'postgres://HOST/DATABASE'],
+  ])('%s is refused', (url, fix) => {
+    expect(() => readQueueAddress(url)).toThrow(fix)
+  })
+
+  plainTest('asks a PostgreSQL for a certificate where TLS is required', () => {
+    const address = { kind: 'postgres', url: 'postgresql://db.example/shop?sslmode=verify-full' }
+    expect(readQueueAddress('postgresql://db.example/shop?sslmode=require')).toMatchObject(address)
+  })
+
+  plainTest.each(['', 'amq.orders', 'a b', 'ä', 'x'.repeat(65)])('a queue is not called "%s"', (text) => {
+    expect(() => readQueueName(text)).toThrow('use letters')
+  })
+
+  plainTest.each(['public', 'pg_temp', 'Shop', 'a-b', 'x; drop table orders', 'x'.repeat(64)])(
+    'a schema is not called %j',
+    (schema) => {
+      expect(() => readSchema(schema)).toThrow('small letters')
+    },
+  )
+})
+
+interface Refusal {
+  readonly why: string
+  /** Undefined if this server does not refuse it. */
+  url(): Promise<string | undefined>
+  readonly code: string
+  readonly message?: string
+  readonly fix: string
+}
+
+const refuses = (refusals: readonly Refusal[]) =>
+  test.concurrent.for(refusals)('refuses $why', async ({ url, code, message = '', fix }, { place, skip }) => {
+    const refusing = await url()
+    if (refusing === undefined) return skip('this server does not')
+    const { codes, error } = await refused(place, at(refusing), 'import', place.file('orders.csv', singles(3)))
+    expect(codes).toEqual([2, 2])
+    expect(error).toMatchObject({ code, retryable: false, message: expect.stringMatching(message) })
+    expect(error['fix']).toContain(fix)
+  })
+
+describeWithPostgres('a PostgreSQL', () => {
+  refuses([
+    {
+      why: 'a user that it does not know',
+      url: async () => urlWith('postgres', { username: randomName(), password: PASSWORD }),
+      code: 'postgres_refused',
+      fix: 'postgres://USER:PASSWORD@HOST/DATABASE',
+    },
+    {
+      why: 'a database that it does not have',
+      url: async () => urlWith('postgres', { pathname: 'no_such_database' }),
+      code: 'postgres_database_missing',
+      fix: 'create database no_such_database',
+    },
+    {
+      why: 'TLS',
+      url: async () => {
+        const [tls] = await askPostgres('show ssl')
+        return tls?.['ssl'] === 'off' ? `${postgresUrl}?sslmode=require` : undefined
+      },
+      code: 'postgres_tls',
+      fix: 'sslmode',
+    },
+  ])
+})
+
+plainTest('a RabbitMQ whose quorum queues have no time to live is too old', () => {
+  const text = "QueueDeclare: PRECONDITION_FAILED - invalid arg 'x-message-ttl' for queue 'orders.later' in vhost '/'"
+  const problem = explainError(new Error(text), rabbitAddressOf('amqp://127.0.0.1'))
+  expect(problem).toMatchObject({ code: 'rabbitmq_too_old', exit: 2 })
+  expect(problem?.message).toBe('RabbitMQ at 127.0.0.1:5672 is too old: orderctl needs 3.10 or newer.')
+})
+
+describeWithRabbitMq('a RabbitMQ', () => {
+  const fix = 'amqp://USER:PASSWORD@HOST/VHOST'
+  refuses([
+    {
+      why: 'a wrong password',
+      url: async () => rabbitUrlWith({ password: PASSWORD }),
+      code: 'rabbitmq_refused',
+      message: 'refused the login: Login was refused',
+      fix,
+    },
+    {
+      why: 'a virtual host that it does not have',
+      url: async () => rabbitUrlWith({ pathname: '/no-such-vhost' }),
+      code: 'rabbitmq_refused',
+      message: '/no-such-vhost .*vhost no-such-vhost not found',
+      fix,
+    },
+  ])
+
+  test('has a queue of that name that is set up otherwise: it is not used as it is', async ({
+    place,
+    onTestFinished,
+  }) => {
+    const name = await makeQueues()
+    onTestFinished(() => deleteQueues(name))
+    const environment = { ...at(rabbitUrl()), ORDERCTL_QUEUE_NAME: name }
+    await withChannel(async (channel) => {
+      await channel.queueDelete(name)
+      await channel.queueDeclare({ queue: name, durable: true })
+    })
+    const file = place.file('orders.csv', singles(3))
+    const { codes, error } = await refused(place, environment, 'import', file)
+    expect(codes).toEqual([2, 2])
+    expect(error).toMatchObject({ code: 'rabbitmq_queue_differs', retryable: false })
+    expect(error['message']).toContain(`a queue "${name}"`)
+    expect(error['fix']).toContain(`rabbitmqctl delete_queue ${name}`)
+
+    // As it says.
+    await withChannel((channel) => channel.queueDelete(name))
+    expect(await place.runWith(environment, 'import', file)).toMatchObject({ code: 0 })
+    expect(await place.runWith(environment, 'work', '--drain')).toMatchObject({ code: 0 })
+    await expectSoldOnce(place, 3)
+  })
+
+  test('has no queues yet: the first command makes them', async ({ place, onTestFinished }) => {
+    const name = await makeQueues()
+    await deleteQueues(name)
+    onTestFinished(() => deleteQueues(name))
+    await importing(place, 40, { ...at(rabbitUrl()), ORDERCTL_QUEUE_NAME: name })
+    expect(await messagesIn(queuesNamed(name).orders)).toBe(2)
+  })
+})
