@@ -128,11 +128,11 @@ function typedTables(): Record<string, string[]> {
   )
 }
 
-test('no file of src is over 300 lines, but a migration', () => {
+test('no file of logic is over 300 lines', () => {
   const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.ts'),
   )
-  const logic = files.filter((file) => !file.startsWith('database/migrations/'))
+  const logic = files.filter((file) => !/^database\/(migrations\/|schema\.ts)/.test(file))
   const long = logic.filter((file) => read(join('src', file)).split('\n').length > 301)
   expect(long).toEqual([])
 })
