@@ -1,4 +1,5 @@
 // Each promise that is broken on purpose is found by the check that is about it, and told apart from the others.
+
 import { CompiledQuery } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { auditDatabase } from '../../src/audit/audit.js'
@@ -19,14 +20,14 @@ afterEach(() => shop.close())
  */
 async function everyStatus() {
   const widget = (quantity: number) => ['WIDGET', quantity, 1000] as const
-  await shop.order('1001', { status: 'completed', customer: 'A', lines: [widget(2), ['GADGET', 1, 500]] })
-  await shop.order('1002', { status: 'completed', customer: 'A', currency: 'EUR', lines: [widget(1), widget(3)] })
-  await shop.order('1003', { status: 'completed', customer: 'B', lines: [['GIFT', 1, 0]] })
-  await shop.order('1004', { status: 'reserved', lines: [widget(7)] })
-  await shop.order('1005', { status: 'payment_processing', lines: [['GADGET', 1, 500]] })
-  await shop.order('1006', { status: 'failed' })
-  await shop.order('1007', { status: 'rolled_back' })
-  await shop.order('1008')
+  shop.order('1001', { status: 'completed', customer: 'A', lines: [widget(2), ['GADGET', 1, 500]] })
+  shop.order('1002', { status: 'completed', customer: 'A', currency: 'EUR', lines: [widget(1), widget(3)] })
+  shop.order('1003', { status: 'completed', customer: 'B', lines: [['GIFT', 1, 0]] })
+  shop.order('1004', { status: 'reserved', lines: [widget(7)] })
+  shop.order('1005', { status: 'payment_processing', lines: [['GADGET', 1, 500]] })
+  shop.order('1006', { status: 'failed' })
+  shop.order('1007', { status: 'rolled_back' })
+  shop.order('1008')
 }
 
 const id = (reference: string) => `(select id from orders where reference = '${reference}')`
@@ -184,7 +185,7 @@ const LEFT: Breaches = {
   ],
   'an import that lost a line': [
     'pragma ignore_check_constraints = on; update imports set rows = 4',
-    ['imports', 1, '/orders.csv'],
+    ['imports', 1, '/data/sample.csv'],
   ],
   'too few units held': [
     `update stock_reservations set quantity = 6 where order_id = ${id('1004')}; ${stock('WIDGET', 'reserved = 6')}`,
@@ -228,7 +229,7 @@ test('days of another time zone are a difference, not a failure', async () => {
 
 test('prices finer than their currency round half up once, in currencies of no and of three decimals too', async () => {
   const line = async (reference: string, currency: string, quantity: number, scaled: number, total: number) => {
-    const order = await shop.order(reference, { currency, lines: [['SCREW', quantity, 1]] })
+    const order = shop.order(reference, { currency, lines: [['SCREW', quantity, 1]] })
     await run(`update order_lines set unit_price = ${scaled}, total = ${total} where order_id = ${order};
       update orders set total = ${total} where id = ${order}`)
   }

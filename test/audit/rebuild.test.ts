@@ -1,4 +1,5 @@
 // What is derived is written anew: sales figures, days in another time zone, the queue.
+
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { auditDatabase } from '../../src/audit/audit.js'
 import { rebuild } from '../../src/audit/rebuild.js'
@@ -21,8 +22,8 @@ function orderDays() {
 }
 
 test.each(['leaderboard', 'kpis', 'all'] as const)('%s: lost and invented sales are put right', async (what) => {
-  await shop.order('1', { status: 'completed' })
-  await shop.order('2', { status: 'completed', currency: 'EUR' })
+  shop.order('1', { status: 'completed' })
+  shop.order('2', { status: 'completed', currency: 'EUR' })
   await shop.db
     .deleteFrom('sales_by_customer')
     .where('currency', '=', 'USD' as Currency)
@@ -39,10 +40,10 @@ test.each(['leaderboard', 'kpis', 'all'] as const)('%s: lost and invented sales 
 
 test('in another time zone, instants move to their day there and dates of the shop stay', async () => {
   // 23:30 UTC is half past midnight in Berlin, of the next day.
-  await shop.order('instant', { status: 'completed', at: '2025-01-15T23:30:00Z' })
-  await shop.order('noon', { status: 'completed', at: '2025-01-15T12:00:00Z' })
-  await shop.order('local', { status: 'completed', at: '2025-01-15T23:30:00' })
-  await shop.order('waiting', { at: '2025-01-15T23:30:00Z' })
+  shop.order('instant', { status: 'completed', at: '2025-01-15T23:30:00Z' })
+  shop.order('noon', { status: 'completed', at: '2025-01-15T12:00:00Z' })
+  shop.order('local', { status: 'completed', at: '2025-01-15T23:30:00' })
+  shop.order('waiting', { at: '2025-01-15T23:30:00Z' })
   expect((await auditDatabase(shop.db, 'Europe/Berlin')).checks[0]).toMatchObject({ name: 'time_zone', ok: false })
 
   expect(await rebuild(shop.db, queue, 'kpis', 'Europe/Berlin')).toEqual({ refiled: 2, published: 0 })
@@ -58,18 +59,18 @@ test('in another time zone, instants move to their day there and dates of the sh
 })
 
 test('while an import runs, days stay in the zone that it files by', async () => {
-  await shop.order('1', { at: '2025-01-15T23:30:00Z' })
-  await shop.import('/other.csv', 'reading', Date.now() + 60_000)
+  shop.order('1', { at: '2025-01-15T23:30:00Z' })
+  shop.import({ status: 'reading', leaseUntil: Date.now() + 60_000 })
   await expect(rebuild(shop.db, queue, 'all', 'Europe/Berlin')).rejects.toMatchObject({ code: 'import_running' })
   expect(await orderDays()).toEqual([{ reference: '1', business_day: '2025-01-15' }])
   expect(await readSetting(shop.db, 'time_zone')).toBe('UTC')
 })
 
 test('an order in process that fell out of the queue is in it again, and one that is settled is not', async () => {
-  const lost = await shop.order('lost', { status: 'payment_processing' })
+  const lost = shop.order('lost', { status: 'payment_processing' })
   await shop.db.deleteFrom('due_orders').execute()
-  await shop.waitingOrder('for a person')
-  const sold = await shop.order('sold', { status: 'completed' })
+  shop.unknownOrder('for a person')
+  const sold = shop.order('sold', { status: 'completed' })
   await shop.db.insertInto('due_orders').values({ order_id: sold, due_at: 1 }).execute()
   expect((await auditDatabase(shop.db, 'UTC')).differences).toBe(2)
 
@@ -80,11 +81,11 @@ test('an order in process that fell out of the queue is in it again, and one tha
 })
 
 test('orders taken from the queue fall due again, those of an import under way do not', async () => {
-  await shop.order('cleared', { held: true })
-  await shop.order('due')
-  await shop.order('failed', { status: 'failed' })
-  const open = await shop.import('/killed.csv', 'reading', 0)
-  const held = await shop.order('held', { held: true })
+  shop.order('cleared', { dueAt: null })
+  shop.order('due')
+  shop.order('failed', { status: 'failed' })
+  const open = shop.import({ status: 'reading' })
+  const held = shop.order('held', { dueAt: null })
   await shop.db.updateTable('orders').set({ import_id: open }).where('id', '=', held).execute()
 
   expect(await rebuild(shop.db, queue, 'queue', 'UTC')).toEqual({ refiled: 0, published: 1 })

@@ -1,10 +1,11 @@
 // `--log-format json`: stderr is one JSON object an event, and stdout stays what it is.
+
 import { describe, expect, onTestFinished, test as plainTest, vi } from 'vitest'
 import { type LogEvent, logFormatIn, logProgress } from '../../src/command-line/log.js'
 import { TASK_NAMES } from '../../src/schedule/timetable.js'
-import { type Shop, test } from '../support/commands-shop.js'
+import { csv, line } from '../support/lines.js'
+import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
-import { csv, line } from '../support/workplace.js'
 
 const JSON_LOG = { ORDERCTL_LOG_FORMAT: 'json' }
 
@@ -34,7 +35,7 @@ describe.concurrent('the JSON log', () => {
     const { code, stdout, stderr } = await newShop.run('import', file, '--log-format', 'json')
     expect(code).toBe(3)
     expect(stdout).toMatch(/lines read\s+│\s+2/)
-    const database = `sqlite:${newShop.databasePath}`
+    const database = `sqlite:${newShop.path}`
     const log = entries(stderr)
     expect(log).toMatchObject([
       { level: 'info', event: 'started', file, source: 'default', database },
@@ -63,7 +64,7 @@ describe.concurrent('the JSON log', () => {
 
   test('of the schedule tells when each task runs next, each run, and a failure as an error', async ({ shop }) => {
     addOrders(shop, 1)
-    shop.db.exec('drop table queue_snapshots')
+    shop.sqlite.exec('drop table queue_snapshots')
     const schedule = shop.start(JSON_LOG, 'schedule')
     await Promise.all(TASK_NAMES.map((task) => schedule.saw(`"${task} `)))
     await schedule.saw('"run_failed"')
@@ -72,7 +73,7 @@ describe.concurrent('the JSON log', () => {
     schedule.child.kill('SIGTERM')
     const log = entries((await schedule.ended).stderr)
     const named = (event: string) => log.filter((entry) => entry['event'] === event)
-    expect(log[0]).toMatchObject({ event: 'started', database: `sqlite:${shop.databasePath}` })
+    expect(log[0]).toMatchObject({ event: 'started', database: `sqlite:${shop.path}` })
     expect(named('next_run').map(({ task }) => task)).toEqual([...TASK_NAMES])
     expect(named('next_run')[0]?.['next_run']).toMatch(/:00:00\.000Z$/)
     expect(named('run_done').map(({ task }) => task)).toEqual(

@@ -1,14 +1,15 @@
-// What systemd hears from `work` and `schedule`: a real socket in its place, and systemd-notify as it is installed.
+// What systemd hears from `work` and `schedule`: a real socket in its shop, and systemd-notify as it is installed.
+
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect } from 'vitest'
 import { ServiceManager } from '../../src/command-line/service-manager.js'
-import { type Shop, test } from '../support/commands-shop.js'
+import type { Running } from '../support/cli.js'
 import { freePort } from '../support/private-process.js'
+import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
-import type { Running, Workplace } from '../support/workplace.js'
 
 /** As systemd does: a datagram is a message. What comes with it, systemd-notify's end of a pipe, is closed at once. */
 const LISTEN = `
@@ -30,8 +31,8 @@ interface Ear {
   count(variable: string): number
 }
 
-async function listen(place: Workplace, name: string, finished: (end: () => void) => void): Promise<Ear> {
-  const path = join(place.folder, name)
+async function listen(shop: Shop, name: string, finished: (end: () => void) => void): Promise<Ear> {
+  const path = join(shop.folder, name)
   const listener: ChildProcess = spawn('python3', ['-c', LISTEN, path], { stdio: ['ignore', 'pipe', 'inherit'] })
   finished(() => {
     listener.kill('SIGKILL')
@@ -108,7 +109,7 @@ describe.skipIf(missing.length > 0).concurrent(`systemd (needs ${missing.join(' 
     const systemd = await listen(shop, 'notify', onTestFinished)
     const worker = shop.start(systemd.environment, 'work')
     await until(() => systemd.count('READY=1') === 1)
-    shop.db.exec('drop table workers')
+    shop.sqlite.exec('drop table workers')
     const before = systemd.count('WATCHDOG=1')
     // The first may have been under way.
     await until(() => systemd.count('WATCHDOG=1') >= before + 3)

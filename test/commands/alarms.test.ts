@@ -1,8 +1,9 @@
 // What status and doctor say about alarms.
+
 import { describe, expect } from 'vitest'
 import type { AlarmJson } from '../../src/command-line/alarm-views.js'
-import { HOUR, test } from '../support/commands-shop.js'
 import { checksOf } from '../support/doctor.js'
+import { HOUR, test } from '../support/shop.js'
 
 const NAMES = ['wait', 'failure_rate', 'unresolved', 'stale_workers', 'schedule']
 
@@ -45,7 +46,7 @@ describe.concurrent('status --alarms', () => {
 
   test('says once what to do, by the alarm where one is crossed', async ({ shop }) => {
     shop.order('late', { dueAt: Date.now() - HOUR })
-    shop.waitingOrder('unknown')
+    shop.unknownOrder('unknown')
     const stepsIn = async (environment: Record<string, string> = {}) =>
       (await shop.runWith(environment, 'status')).stderr.trimEnd().split('\n')
     const ask = 'Alarm unresolved: Ask the gateway again with `orderctl failed retry --reason payment_unknown`.'
@@ -55,10 +56,10 @@ describe.concurrent('status --alarms', () => {
     expect(await stepsIn(off)).toEqual(['Nobody works on the queue. Start with: orderctl work', asked])
     const silentSince = Date.now() - HOUR / 10
     const worker = "('w', 'h', 1, 5, 1, ?, 0, 0, null, null, 0, 0, 0, null, null, null)"
-    shop.db.prepare(`insert into workers values ${worker}`).run(silentSince)
+    shop.sqlite.prepare(`insert into workers values ${worker}`).run(silentSince)
     const replace = /^Alarm stale_workers: .* start a worker: `orderctl work`\./
     expect(await stepsIn(off)).toEqual([expect.stringMatching(replace), asked])
-    shop.db.exec("insert into settings values ('queue_paused', 'yes')")
+    shop.sqlite.exec("insert into settings values ('queue_paused', 'yes')")
     const paused = 'The queue is paused. Let it go on with: orderctl queue resume'
     expect(await stepsIn(off)).toEqual([expect.stringMatching(replace), paused, asked])
     expect(await stepsIn()).toEqual([`Alarm wait: ${paused}`, ask, expect.stringMatching(replace)])
@@ -84,9 +85,9 @@ describe.concurrent('status --alarms', () => {
 
 test('doctor finds the same alarms as status, that of a task that failed among them', async ({ shop }) => {
   shop.order('late', { dueAt: Date.now() - HOUR })
-  shop.db.exec('alter table queue_snapshots rename to elsewhere')
+  shop.sqlite.exec('alter table queue_snapshots rename to elsewhere')
   await shop.run('schedule', 'run', 'snapshots')
-  shop.db.exec('alter table elsewhere rename to queue_snapshots')
+  shop.sqlite.exec('alter table elsewhere rename to queue_snapshots')
   const { alarms } = (await shop.json('status')).result as Shown
   const said = alarms.map(({ name, crossed, message, fix }) => ({ name, ok: !crossed, detail: message, fix }))
   expect((await checksOf(shop)).slice(-NAMES.length)).toMatchObject(said)

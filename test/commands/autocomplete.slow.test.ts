@@ -1,9 +1,10 @@
 // `autocomplete`: the scripts, in the shells that they are for.
+
 import { readdirSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { SHELLS } from '../../src/command-line/completion-shells.js'
 import { isInstalled, startShell } from '../support/shells.js'
-import { test } from '../support/workplace.js'
+import { test } from '../support/shop.js'
 
 /** What is typed, Tab included, and what then stands on the command line. */
 const LINES: readonly (readonly [keys: string, expected: string])[] = [
@@ -22,22 +23,22 @@ const LINES: readonly (readonly [keys: string, expected: string])[] = [
 ]
 
 describe.each(SHELLS)('%s', (shell) => {
-  test.skipIf(!isInstalled(shell))('completes commands, flags, values and files', async ({ place, onTestFinished }) => {
-    place.file('my orders.csv', '')
-    const { code, stdout, stderr } = await place.run('autocomplete', shell)
+  test.skipIf(!isInstalled(shell))('completes commands, flags, values and files', async ({ shop, onTestFinished }) => {
+    shop.file('my orders.csv', '')
+    const { code, stdout, stderr } = await shop.run('autocomplete', shell)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    const running = await startShell(shell, stdout, place.folder)
+    const running = await startShell(shell, stdout, shop.folder)
     onTestFinished(() => running.close())
     for (const [keys, expected] of LINES) await running.expectLine(keys, expected)
-    expect(readdirSync(place.folder)).not.toContain('ran')
+    expect(readdirSync(shop.folder)).not.toContain('ran')
   })
 })
 
-test('autocomplete gives the script under --json, and the way to install it in the help', async ({ place }) => {
-  const { stdout: script } = await place.run('autocomplete', 'zsh')
-  expect(await place.json('autocomplete', 'zsh')).toEqual({ code: 0, result: { shell: 'zsh', script } })
-  const { stdout } = await place.run('autocomplete', '--help')
+test('autocomplete gives the script under --json, and the way to install it in the help', async ({ shop }) => {
+  const { stdout: script } = await shop.run('autocomplete', 'zsh')
+  expect(await shop.json('autocomplete', 'zsh')).toEqual({ code: 0, result: { shell: 'zsh', script } })
+  const { stdout } = await shop.run('autocomplete', '--help')
   expect(stdout).toContain('orderctl autocomplete bash > ~/.local/share/bash-completion/completions/orderctl')
-  const wrong = await place.run('autocomplete', 'bsh')
+  const wrong = await shop.run('autocomplete', 'bsh')
   expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('Did you mean "bash"?') })
 })

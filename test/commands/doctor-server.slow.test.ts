@@ -11,13 +11,13 @@ import { shiftedClock } from '../support/shifted-clock.js'
 describeOnServers('doctor', (engine) => {
   const test = testOn(engine)
 
-  test('says how to make a database, and is content with it', async ({ place, database }) => {
-    expect(await failuresOf(place, database.environment)).toEqual([
+  test('says how to make a database, and is content with it', async ({ shop, database }) => {
+    expect(await failuresOf(shop, database.environment)).toEqual([
       failure('database', new RegExp(`There is no database at .*${database.name} yet`), /orderctl migrate/),
     ])
-    await done(place, database.environment, ['migrate'])
-    expect(await failuresOf(place, database.environment)).toEqual([])
-    const details = new Map((await checksOf(place, database.environment)).map(({ name, detail }) => [name, detail]))
+    await done(shop, database.environment, ['migrate'])
+    expect(await failuresOf(shop, database.environment)).toEqual([])
+    const details = new Map((await checksOf(shop, database.environment)).map(({ name, detail }) => [name, detail]))
     expect([...details.keys()]).toEqual([
       ...['sqlite', 'configuration', 'database', 'database server', 'connections', 'durability', 'encoding'],
       ...['copy', 'time zone', 'clock of the database', 'queue', 'imports'],
@@ -32,14 +32,14 @@ describeOnServers('doctor', (engine) => {
     )
   })
 
-  test('finds that its own clock is another than that of the server', async ({ place, database }) => {
-    await done(place, database.environment, ['migrate'])
+  test('finds that its own clock is another than that of the server', async ({ shop, database }) => {
+    await done(shop, database.environment, ['migrate'])
     for (const [minutes, side] of [
       [10, 'behind'],
       [-10, 'ahead of'],
     ] as const) {
       const apart = new RegExp(`(599|600)\\.\\d s ${side} this clock`)
-      expect(await failuresOf(place, { ...database.environment, ...shiftedClock(minutes) })).toEqual([
+      expect(await failuresOf(shop, { ...database.environment, ...shiftedClock(minutes) })).toEqual([
         failure('clock of the database', apart, /timedatectl/),
       ])
     }
@@ -49,18 +49,18 @@ describeOnServers('doctor', (engine) => {
 describeOnServer('postgres', 'doctor', () => {
   const test = testOn('postgres')
 
-  test('finds what weakens the database', async ({ place, database }) => {
-    await done(place, database.environment, ['migrate'])
+  test('finds what weakens the database', async ({ shop, database }) => {
+    await done(shop, database.environment, ['migrate'])
     await database.ask(`alter database ${database.name} set synchronous_commit = off`)
     await database.ask(`alter database ${database.name} connection limit 5`)
-    expect(await failuresOf(place, database.environment)).toEqual([
+    expect(await failuresOf(shop, database.environment)).toEqual([
       failure('connections', /\d of 5 of this database/, /connections of this database/),
       failure('durability', /synchronous_commit = off: a crash/, /^Set synchronous_commit = on on the server/),
     ])
     await database.ask(`alter database ${database.name} reset synchronous_commit`)
     await database.ask(`alter database ${database.name} connection limit -1`)
     await database.ask(`alter database ${database.name} set default_transaction_read_only = on`)
-    expect(await failuresOf(place, database.environment)).toEqual([
+    expect(await failuresOf(shop, database.environment)).toEqual([
       failure('database server', /PostgreSQL .* is read-only/, /ORDERCTL_DATABASE_URL/),
     ])
   })
@@ -79,11 +79,8 @@ describeOnServer('postgres', 'doctor', () => {
 describeOnServer('mysql', 'doctor', () => {
   const test = testOn('mysql')
 
-  test('finds tables that were converted, and a user who may have only few connections', async ({
-    place,
-    database,
-  }) => {
-    await done(place, database.environment, ['migrate'])
+  test('finds tables that were converted, and a user who may have only few connections', async ({ shop, database }) => {
+    await done(shop, database.environment, ['migrate'])
     await database.ask('alter table customers convert to character set latin1')
     await database.ask('alter table products convert to character set utf8mb4 collate utf8mb4_general_ci')
     const user = database.name.slice(-20)
@@ -91,7 +88,7 @@ describeOnServer('mysql', 'doctor', () => {
     try {
       await database.ask(`grant all on ${database.name}.* to ${user}`)
       const url = Object.assign(new URL(database.url), { username: user, password: 'geheim' }).href
-      expect(await failuresOf(place, { ORDERCTL_DATABASE_URL: url })).toEqual([
+      expect(await failuresOf(shop, { ORDERCTL_DATABASE_URL: url })).toEqual([
         failure('connections', /[1-8] of 8 of this user/, /connections of this user/),
         failure('encoding', /customers is latin1_\w+, products is utf8mb4_general_ci/, /alter table customers convert/),
       ])

@@ -1,13 +1,14 @@
 // doctor: what disagrees, and that no password is ever shown. What is wrong with the file is in setup.test.ts.
+
 import { describe, expect } from 'vitest'
-import { HOUR, test } from '../support/commands-shop.js'
 import { checksOf, failure, failuresOf } from '../support/doctor.js'
 import { describeWithRedis, redisUrl } from '../support/redis.js'
 import { shiftedClock } from '../support/shifted-clock.js'
+import { HOUR, test } from '../support/shop.js'
 
 describe.concurrent('doctor', () => {
   test('finds a copy that was cut short, and days of another time zone', async ({ shop }) => {
-    shop.db.exec("insert into settings values ('time_zone', 'Europe/Berlin'), ('copying_from', '/data/old.sqlite')")
+    shop.sqlite.exec("insert into settings values ('time_zone', 'Europe/Berlin'), ('copying_from', '/data/old.sqlite')")
     const copy = failure('copy', /unfinished copy of \/data\/old.sqlite/, /migrate --from sqlite:\/data\/old.sqlite$/)
     expect(await failuresOf(shop, { ORDERCTL_TIME_ZONE: 'Europe/Berlin' })).toEqual([copy])
     expect(await failuresOf(shop, { ORDERCTL_TIME_ZONE: 'Asia/Tokyo' })).toEqual([
@@ -17,7 +18,7 @@ describe.concurrent('doctor', () => {
   })
 
   test('finds a clock that was put back', async ({ shop }) => {
-    const note = shop.db.prepare(
+    const note = shop.sqlite.prepare(
       'insert or replace into queue_snapshots values (0, ?, 0, 0, null, null, null, 0, 0, 0, null, null)',
     )
     note.run(Date.now() - HOUR)

@@ -1,6 +1,8 @@
 // What a person does about failures.
+
 import { describe, expect } from 'vitest'
-import { type Shop, test } from '../support/commands-shop.js'
+import { answerAtTerminal } from '../support/pseudo-terminal.js'
+import { type Shop, test } from '../support/shop.js'
 
 const fail = (shop: Shop, ...references: string[]) => {
   for (const reference of references) shop.order(reference, { status: 'failed', reason: 'out_of_stock' })
@@ -19,7 +21,7 @@ describe.concurrent('failed retry', () => {
   }) => {
     shop.order('1001', { status: 'failed', reason: 'out_of_stock', message: 'two short' })
     shop.order('1002', { status: 'rolled_back', reason: 'declined', attempt: 2, payment: { status: 'declined' } })
-    shop.waitingOrder('1003')
+    shop.unknownOrder('1003')
     const before = Date.now()
 
     const { stdout, stderr, code } = await shop.run('failed', 'retry', '--all', '--yes')
@@ -64,7 +66,7 @@ describe.concurrent('failed retry', () => {
   test('shows first how many orders it is about for which reason, the most frequent first', async ({ shop }) => {
     decline(shop, '1', '2', '3')
     for (const reference of ['4', '5']) shop.order(reference, { status: 'rolled_back', reason: 'expired' })
-    shop.waitingOrder('6')
+    shop.unknownOrder('6')
 
     const dry = await shop.run('failed', 'retry', '--all', '--dry-run', '--stagger', '90s')
     const real = await shop.run('failed', 'retry', '--all', '--yes')
@@ -78,12 +80,12 @@ describe.concurrent('failed retry', () => {
 
   test('asks with the preview in sight, and changes nothing unless the answer is yes', async ({ shop }) => {
     decline(shop, '1001')
-    const unsure = await shop.atTerminal('n', 'failed', 'retry', '--all')
+    const unsure = await answerAtTerminal(shop, 'n', 'failed', 'retry', '--all')
     expect(unsure.screen).toMatch(/declined +│ +1 │[\s\S]*Retry 1 order\? \[y\/N\]/)
     expect(unsure.code).toBe(1)
     expect(shop.row('1001')).toMatchObject({ status: 'rolled_back', attempt: 1 })
 
-    expect((await shop.atTerminal('y', 'failed', 'retry', '--all')).code).toBe(0)
+    expect((await answerAtTerminal(shop, 'y', 'failed', 'retry', '--all')).code).toBe(0)
     expect(shop.row('1001')).toMatchObject({ status: 'pending', attempt: 2 })
   })
 
@@ -112,7 +114,7 @@ describe.concurrent('failed retry', () => {
 test('failed clear takes orders off the list and keeps them; who waits for a person stays on it', async ({ shop }) => {
   fail(shop, '1001')
   decline(shop, '1002')
-  shop.waitingOrder('1003')
+  shop.unknownOrder('1003')
 
   const { result } = await shop.json('failed', 'clear', '--all', '--yes')
   const list = await shop.json('failed', 'list')

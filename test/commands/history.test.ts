@@ -2,9 +2,9 @@
 
 import { describe, expect } from 'vitest'
 import type { HistoryResult } from '../../src/command-line/history-views.js'
-import { test } from '../support/commands-shop.js'
+import { csv, line } from '../support/lines.js'
+import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
-import { csv, line, type Workplace } from '../support/workplace.js'
 
 const MINUTE_MS = 60_000
 
@@ -15,14 +15,14 @@ const SLOW = {
   ORDERCTL_PAYMENT_SUCCESS_RATE: '0.8',
 }
 
-async function importing(place: Workplace, orders: number): Promise<void> {
+async function importing(shop: Shop, orders: number): Promise<void> {
   const lines = Array.from({ length: orders }, (_, index) => line({ order: `A-${index}`, sku: `S-${index % 7}` }))
-  const { code, stderr } = await place.run('import', place.file('orders.csv', csv(...lines)))
+  const { code, stderr } = await shop.run('import', shop.file('orders.csv', csv(...lines)))
   expect(code, stderr).toBe(0)
 }
 
-async function history(place: Workplace, ...args: string[]): Promise<HistoryResult> {
-  const { code, result } = await place.json('status', '--history', ...args)
+async function history(shop: Shop, ...args: string[]): Promise<HistoryResult> {
+  const { code, result } = await shop.json('status', '--history', ...args)
   expect(code).toBe(0)
   return result as HistoryResult
 }
@@ -41,13 +41,13 @@ interface Worked {
 }
 
 describe.concurrent('status --history', () => {
-  test('tells how many orders were settled and how long the batches took', async ({ newShop: place }) => {
-    await importing(place, 200)
+  test('tells how many orders were settled and how long the batches took', async ({ newShop: shop }) => {
+    await importing(shop, 200)
     const began = Date.now()
-    const { result } = await place.jsonWith(SLOW, 'work', '--drain', '--concurrency', '2')
+    const { result } = await shop.jsonWith(SLOW, 'work', '--drain', '--concurrency', '2')
     const worked = result as Worked
     expect(worked.completed + worked.rolled_back).toBe(200)
-    const told = await history(place)
+    const told = await history(shop)
     expect(told.queue).toBe('embedded')
     expect(settled(told)).toEqual({ completed: worked.completed, failed: worked.rolled_back })
     expect(told.history).toHaveLength(1)
@@ -57,42 +57,42 @@ describe.concurrent('status --history', () => {
     expect(row?.runtime_ms?.p95).toBeGreaterThanOrEqual(row?.runtime_ms?.p50 ?? Number.NaN)
     expect(row?.runtime_ms?.p99).toBeLessThan((worked.seconds + 0.1) * 1000)
     expect(Date.parse(row?.at ?? '')).toBeGreaterThan(began - MINUTE_MS)
-    expect(place.value('select recent_batches || recent_orders from workers')).toBe('10200')
+    expect(shop.value('select recent_batches || recent_orders from workers')).toBe('10200')
   })
 
-  test('adds up what two workers did', async ({ newShop: place }) => {
-    await importing(place, 200)
+  test('adds up what two workers did', async ({ newShop: shop }) => {
+    await importing(shop, 200)
     // Enough orders for both: a batch that is finished may be beyond the limit.
     const some = ['work', '--concurrency', '1', '--max-orders', '50']
-    const both = await Promise.all([place.startJson(SLOW, ...some), place.startJson(SLOW, ...some)])
+    const both = await Promise.all([shop.startJson(SLOW, ...some), shop.startJson(SLOW, ...some)])
     const worked = both.map(({ result }) => result as Worked)
     expect(worked.map((one) => one.completed + one.rolled_back >= 50)).toEqual([true, true])
-    expect(settled(await history(place))).toEqual({
+    expect(settled(await history(shop))).toEqual({
       completed: sum(worked.map((one) => one.completed)),
       failed: sum(worked.map((one) => one.rolled_back)),
     })
-    expect(place.value('select count(*) from workers')).toBe(2)
+    expect(shop.value('select count(*) from workers')).toBe(2)
     // Three batches of 20 each, at the least.
-    expect(place.value('select min(recent_batches) from workers')).toBeGreaterThanOrEqual(3)
+    expect(shop.value('select min(recent_batches) from workers')).toBeGreaterThanOrEqual(3)
   })
 
   test('shows waits with an estimate while a worker is alive, and its batches after it was killed', async ({
-    newShop: place,
+    newShop: shop,
     onTestFinished,
   }) => {
-    await importing(place, 2000)
-    const running = place.start({ ...SLOW, ORDERCTL_BATCH_SIZE: '10' }, 'work', '--concurrency', '1')
+    await importing(shop, 2000)
+    const running = shop.start({ ...SLOW, ORDERCTL_BATCH_SIZE: '10' }, 'work', '--concurrency', '1')
     onTestFinished(() => void running.child.kill('SIGKILL'))
-    const recent = (what: string) => Number(place.value(`select coalesce(sum(recent_${what}), 0) from workers`))
+    const recent = (what: string) => Number(shop.value(`select coalesce(sum(recent_${what}), 0) from workers`))
     await until(() => recent('batches') > 0)
-    expect((await place.run('schedule', 'run', 'snapshots')).code).toBe(0)
-    const prom = await place.run('status', '--format', 'prom')
+    expect((await shop.run('schedule', 'run', 'snapshots')).code).toBe(0)
+    const prom = await shop.run('status', '--format', 'prom')
     running.child.kill('SIGKILL')
     await running.ended
 
-    const settled = Number(place.value("select count(*) from orders where status in ('completed', 'rolled_back')"))
+    const settled = Number(shop.value("select count(*) from orders where status in ('completed', 'rolled_back')"))
     expect(settled).toBeGreaterThanOrEqual(recent('orders'))
-    const { history: rows } = await history(place)
+    const { history: rows } = await history(shop)
     expect(rows.at(-1)?.runtime_ms?.p50).toBeGreaterThanOrEqual(199)
     const [row] = rows
     expect(row?.waiting).toBeGreaterThan(0)
@@ -110,7 +110,7 @@ describe.concurrent('status --history', () => {
     shop.order('A-1')
     const now = Date.now()
     const minute = now - (now % MINUTE_MS)
-    const insert = shop.db.prepare(
+    const insert = shop.sqlite.prepare(
       'insert into queue_snapshots values (?, ?, 450, 50, 300, 310, 319.3, 123, 0, 0, 200, 45)',
     )
     for (let ago = 60; ago > 0; ago--) insert.run(minute - 5 * ago * MINUTE_MS, minute - 5 * (ago - 1) * MINUTE_MS)

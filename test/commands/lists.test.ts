@@ -1,6 +1,7 @@
 // Lists: what is on them, in which order, where they stop, and what tables, CSV and JSON show of the same rows.
+
 import { describe, expect } from 'vitest'
-import { HOUR, type Shop, test } from '../support/commands-shop.js'
+import { HOUR, type Shop, test } from '../support/shop.js'
 
 interface Listed {
   readonly total: number
@@ -29,7 +30,7 @@ describe.concurrent('lists', () => {
     const now = Date.now()
     shop.order('1001', { status: 'failed', reason: 'out_of_stock', message: 'two short', settledAt: now - 3 * HOUR })
     shop.order('1002', { status: 'rolled_back', reason: 'declined', attempt: 2, settledAt: now - HOUR })
-    shop.waitingOrder('1003', now - 2 * HOUR)
+    shop.unknownOrder('1003', now - 2 * HOUR)
     shop.order('1004', { status: 'failed', reason: 'out_of_stock', clearedAt: now })
     shop.order('1005', { status: 'completed' })
     shop.order('1006')
@@ -56,8 +57,8 @@ describe.concurrent('lists', () => {
 
   test('failures are narrowed by reason, time, product and source', async ({ shop }) => {
     const now = Date.now()
-    shop.order('1', { status: 'failed', reason: 'out_of_stock', sku: 'A', settledAt: now - 30 * HOUR })
-    shop.order('2', { status: 'failed', reason: 'out_of_stock', sku: 'B', settledAt: now - HOUR })
+    shop.order('1', { status: 'failed', reason: 'out_of_stock', lines: [['A', 2, 1250]], settledAt: now - 30 * HOUR })
+    shop.order('2', { status: 'failed', reason: 'out_of_stock', lines: [['B', 2, 1250]], settledAt: now - HOUR })
     shop.order('3', { status: 'rolled_back', reason: 'declined', source: 'shop-b', settledAt: now - 2 * HOUR })
     const list = (...filter: string[]) => ids(shop, 'failed', 'list', ...filter)
     const day = new Date(now - 30 * HOUR).toISOString().slice(0, 10)
@@ -80,7 +81,7 @@ describe.concurrent('lists', () => {
     shop,
   }) => {
     shop.order('=1+1')
-    shop.db.exec("update orders set total = 123456, currency = 'USD'")
+    shop.sqlite.exec("update orders set total = 123456, currency = 'USD'")
     const [table, csv] = [await shop.run('orders', 'list'), await shop.run('orders', 'list', '--csv')]
     expect(table.stdout).toMatch(/│ +total │ currency │\n.*\n.*│ =1\+1 .* 1,234\.56 │ USD +│/)
     expect(csv.stdout.split('\n').slice(0, 2)).toEqual([
@@ -92,7 +93,8 @@ describe.concurrent('lists', () => {
   })
 
   test('stop at 30 rows, say how many there are, and show them all with --limit all', async ({ shop }) => {
-    for (let n = 0; n < 31; n++) shop.order(`${n}`, { status: 'failed', reason: 'out_of_stock', sku: `S-${n}` })
+    for (let n = 0; n < 31; n++)
+      shop.order(`${n}`, { status: 'failed', reason: 'out_of_stock', lines: [[`S-${n}`, 2, 1250]] })
     for (const [name, rows] of [['orders', 'orders'] as const, ['failed', 'orders'] as const, ['products'] as const]) {
       const { result } = await shop.json(name, 'list')
       expect(result).toMatchObject({ total: 31, [rows ?? name]: { length: 30 } })

@@ -1,6 +1,7 @@
 // Whatever goes wrong: as text a cause and a next step, with --json one document that says the same.
+
 import { expect } from 'vitest'
-import { test } from '../support/commands-shop.js'
+import { test } from '../support/shop.js'
 
 const FAILURES: readonly (readonly string[])[] = [
   ['orders', 'list'],

@@ -1,17 +1,17 @@
 // One order with all that belongs to it.
+
 import { describe, expect } from 'vitest'
-import { test } from '../support/commands-shop.js'
+import { test } from '../support/shop.js'
 
 describe.concurrent('orders show', () => {
   test('lines, reservations, payments, import and times, as text and as JSON', async ({ shop }) => {
-    const order = shop.order('1001', {
+    shop.order('1001', {
       status: 'rolled_back',
       reason: 'declined',
       message: 'card\u001b[31m expired',
       settledAt: 2000,
       payment: { status: 'declined', answeredAt: 2000 },
     })
-    shop.db.prepare('insert into stock_reservations values (?, 1, 1, 2, 3000)').run(order)
 
     const { code, result } = await shop.json('orders', 'show', '1001')
     const text = await shop.run('orders', 'show', '1001')
@@ -22,7 +22,7 @@ describe.concurrent('orders show', () => {
       status: 'rolled_back',
       total: 25,
       settled_at: '1970-01-01T00:00:02.000Z',
-      lines: [{ line: 2, sku: 'WIDGET-1', quantity: 2, unit_price: 12.5, total: 25 }],
+      lines: [{ line: 1, sku: 'WIDGET-1', quantity: 2, unit_price: 12.5, total: 25 }],
       reservations: [{ attempt: 1, sku: 'WIDGET-1', quantity: 2, state: 'released' }],
       payments: [
         {
@@ -30,10 +30,10 @@ describe.concurrent('orders show', () => {
           status: 'declined',
           amount: 25,
           gateway_reference: 'ref-1',
-          asked_at: '1970-01-01T00:00:01.000Z',
+          asked_at: '2025-01-20T12:00:00.000Z',
         },
       ],
-      import: { file: '/data/sample.csv', line: 2 },
+      import: { file: '/data/sample.csv', line: 1 },
     })
     for (const part of ['declined', '12.50', '25.00 USD', 'default:1001:1', 'released', '/data/sample.csv, line 2']) {
       expect(text.stdout).toContain(part)

@@ -1,11 +1,12 @@
 // Stock: what there is, changes by hand, and changes by file.
+
 import { existsSync } from 'node:fs'
 import { describe, expect } from 'vitest'
-import { type Shop, test } from '../support/commands-shop.js'
+import { type Shop, test } from '../support/shop.js'
 
 const stock = (shop: Shop, sku: string) => shop.value('select on_hand from products where sku = ?', sku)
 const adjustments = (shop: Shop, sku: string) =>
-  shop.db
+  shop.sqlite
     .prepare('select delta, reason from stock_adjustments where product_id = (select id from products where sku = ?)')
     .raw()
     .all(sku)
@@ -53,7 +54,7 @@ describe.concurrent('products import', () => {
       result: { rows: 2, created: 2, updated: 0, unchanged: 0, rejected: 0, errors: [] },
     })
     expect(second.result).toMatchObject({ unchanged: 2, created: 0, updated: 0 })
-    expect(shop.db.prepare('select sku, name, unit_price, currency, on_hand from products').raw().all()).toEqual([
+    expect(shop.sqlite.prepare('select sku, name, unit_price, currency, on_hand from products').raw().all()).toEqual([
       ['A', 'Alpha', 125_000, 'USD', 10],
       ['B', 'B, "b"', null, null, 0],
     ])
@@ -64,7 +65,7 @@ describe.concurrent('products import', () => {
   test('sets stock by the difference, and never below what orders hold', async ({ shop }) => {
     shop.product('A', { onHand: 10, reserved: 4 })
     shop.product('B', { onHand: 10, reserved: 4 })
-    shop.product('C', { onHand: 10, importId: shop.importRun() })
+    shop.product('C', { onHand: 10, importId: shop.import() })
     const { code, result } = await shop.json(
       'products',
       'import',
@@ -144,6 +145,6 @@ describe.concurrent('products import', () => {
     ])
     expect(outcomes.map(({ code }) => code)).toEqual([2, 2, 2])
     expect(outcomes.at(-1)?.stderr).toContain('Found: product_sku, title. Wanted: sku, name, price, currency, stock')
-    expect(existsSync(shop.databasePath)).toBe(false)
+    expect(existsSync(shop.path)).toBe(false)
   })
 })

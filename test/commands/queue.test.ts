@@ -1,6 +1,7 @@
 // Pausing, resuming and emptying the queue.
+
 import { describe, expect } from 'vitest'
-import { type Shop, test } from '../support/commands-shop.js'
+import { type Shop, test } from '../support/shop.js'
 
 const paused = (shop: Shop) => shop.value("select value from settings where name = 'queue_paused'")
 

@@ -1,8 +1,9 @@
 // What operators see of a Redis: status, doctor, queue and figures of a shop that has one, and of one whose Redis is away.
+
 import { Redis } from 'ioredis'
 import { expect, type TestContext } from 'vitest'
-import { test } from '../support/commands-shop.js'
 import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
+import { test } from '../support/shop.js'
 
 const AWAY = { ORDERCTL_REDIS_URL: 'redis://shop:geheim@127.0.0.1:1/3' }
 

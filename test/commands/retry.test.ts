@@ -1,18 +1,17 @@
 // `failed retry --stagger`, and what a retried order keeps of its history.
+
 import { describe, expect } from 'vitest'
-import { HOUR, type Shop, test } from '../support/commands-shop.js'
+import { csv, line } from '../support/lines.js'
 import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
-import { csv, line } from '../support/workplace.js'
+import { HOUR, type Shop, test } from '../support/shop.js'
 
 /** Failed in the order 2, 4, 1, 3; 4 waits for a person. */
 function fourFailures(shop: Shop): void {
   const now = Date.now()
-  const product = shop.product('WIDGET-1', { reserved: 2 })
   shop.order('1', { status: 'failed', reason: 'out_of_stock', settledAt: now - 2 * HOUR })
   shop.order('2', { status: 'rolled_back', reason: 'declined', settledAt: now - 4 * HOUR })
   shop.order('3', { status: 'rolled_back', reason: 'expired', settledAt: now - HOUR })
-  const waiting = shop.waitingOrder('4', now - 3 * HOUR)
-  shop.db.prepare('insert into stock_reservations values (?, 1, ?, 2, ?)').run(waiting, product, now + HOUR)
+  shop.unknownOrder('4', now - 3 * HOUR)
 }
 
 const dueTimes = (shop: Shop) =>
@@ -48,7 +47,7 @@ describe.concurrent('failed retry --stagger', () => {
 
   test('spreads many in waves of the same size, the last one before the time is over', async ({ shop }) => {
     const numbers = [...Array(450).keys()]
-    shop.db.transaction(() => {
+    shop.sqlite.transaction(() => {
       for (const n of numbers) shop.order(`${n}`, { status: 'rolled_back', reason: 'declined', settledAt: 1000 + n })
     })()
     await stagger(shop, '2h')

@@ -1,16 +1,17 @@
 // migrate, config and doctor: what is looked at before and beside the work.
+
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
 import type { DoctorResult } from '../../src/commands/doctor.js'
-import { HOUR, type Shop, test } from '../support/commands-shop.js'
+import { HOUR, type Shop, test } from '../support/shop.js'
 
 describe.concurrent('migrate', () => {
   test('creates the database once; --status only looks', async ({ newShop: shop }) => {
     const before = await shop.json('migrate', '--status')
     expect(before.result).toMatchObject({ current: 0, migrations: [{ number: 1, applied_at: null }] })
-    expect(existsSync(shop.databasePath)).toBe(false)
+    expect(existsSync(shop.path)).toBe(false)
 
     const first = await shop.json('migrate')
     const second = await shop.json('migrate')
@@ -19,7 +20,7 @@ describe.concurrent('migrate', () => {
   })
 
   test("leaves another program's database alone", async ({ newShop: shop }) => {
-    const other = new SqliteDatabase(shop.databasePath)
+    const other = new SqliteDatabase(shop.path)
     other.exec('create table notes (text)')
     other.close()
     const outcome = await shop.run('migrate', '--status')
@@ -43,7 +44,7 @@ describe.concurrent('config', () => {
       origin: 'default',
       environment: 'ORDERCTL_BATCH_SIZE',
     })
-    expect(existsSync(shop.databasePath)).toBe(false)
+    expect(existsSync(shop.path)).toBe(false)
   })
 })
 
@@ -61,12 +62,12 @@ describe.concurrent('doctor', () => {
 
   test('finds everything that stands still or waits', async ({ shop }) => {
     shop.order('1001', { dueAt: Date.now() - HOUR })
-    shop.waitingOrder('1002')
-    shop.importRun({ status: 'reading', host: hostname(), pid: 2 ** 22 + 1, leaseUntil: Date.now() + HOUR })
-    shop.db.exec("insert into settings values ('queue_paused', 'yes')")
-    shop.db.pragma('foreign_keys = OFF')
-    shop.db.exec('insert into order_lines values (999, 1, 1, 1, 1, 1)')
-    chmodSync(shop.databasePath, 0o644)
+    shop.unknownOrder('1002')
+    shop.import({ status: 'reading', host: hostname(), pid: 2 ** 22 + 1, leaseUntil: Date.now() + HOUR })
+    shop.sqlite.exec("insert into settings values ('queue_paused', 'yes')")
+    shop.sqlite.pragma('foreign_keys = OFF')
+    shop.sqlite.exec('insert into order_lines values (999, 1, 1, 1, 1, 1)')
+    chmodSync(shop.path, 0o644)
 
     const { code, checks } = await examine(shop)
 
@@ -87,7 +88,7 @@ describe.concurrent('doctor', () => {
     const skipped = broken.checks.filter((check) => check.skipped)
     expect(skipped.map(({ name }) => name)).toEqual(['servers', 'database', 'work'])
 
-    writeFileSync(shop.databasePath, 'this is no database, but it is longer than a header of SQLite '.repeat(100))
+    writeFileSync(shop.path, 'this is no database, but it is longer than a header of SQLite '.repeat(100))
     const noDatabase = await examine(shop)
     expect(noDatabase.code).toBe(1)
     expect(noDatabase.failed[0]).toBe('database')
@@ -95,8 +96,8 @@ describe.concurrent('doctor', () => {
 
   test('finds damage inside the file', async ({ shop }) => {
     for (let id = 0; id < 200; id++) shop.order(`order-${id}`)
-    const pages = Number(shop.db.pragma('page_count', { simple: true }))
-    shop.db.pragma('wal_checkpoint(TRUNCATE)')
+    const pages = Number(shop.sqlite.pragma('page_count', { simple: true }))
+    shop.sqlite.pragma('wal_checkpoint(TRUNCATE)')
     damage(shop, pages)
     const damaged = await examine(shop)
     expect(damaged.code).toBe(1)
@@ -109,15 +110,15 @@ describe.concurrent('doctor', () => {
     expect(stdout).toMatch(/^FAILED +database /m)
     expect(stdout).toContain('Next: Run `orderctl import FILE`')
     expect(stdout.match(/FAILED/g)).toHaveLength(1)
-    expect(existsSync(shop.databasePath)).toBe(false)
+    expect(existsSync(shop.path)).toBe(false)
   })
 })
 
 /** Writes over the last pages, which hold orders and not the schema. */
-function damage({ databasePath, db }: Shop, pages: number): void {
-  const size = Number(db.pragma('page_size', { simple: true }))
-  const bytes = db.serialize()
+function damage({ path, sqlite }: Shop, pages: number): void {
+  const size = Number(sqlite.pragma('page_size', { simple: true }))
+  const bytes = sqlite.serialize()
   bytes.fill(0x5a, (pages - 6) * size)
-  db.close()
-  writeFileSync(databasePath, bytes)
+  sqlite.close()
+  writeFileSync(path, bytes)
 }

@@ -1,11 +1,12 @@
 // `status --watch` in a real terminal: what it shows at several sizes, and that the terminal is given back.
+
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, vi } from 'vitest'
-import { type Shop, test as shopTest } from '../support/commands-shop.js'
 import { PseudoTerminal } from '../support/pseudo-terminal.js'
 import { describeWithPrivateRedis, startPrivateRedis } from '../support/redis.js'
+import { type Shop, test as shopTest } from '../support/shop.js'
 
 const NOW = Date.parse('2026-03-04T12:00:00Z')
 const SECOND = 1000
@@ -44,7 +45,7 @@ const leave = (view: PseudoTerminal): Promise<number> => {
 const soon = (assertion: () => void) => vi.waitFor(assertion, { timeout: 240_000, interval: 20 })
 
 function addWorker(shop: Shop, id: string, draft: { host: string; pid: number; rate: number; seenAt: number }) {
-  shop.db
+  shop.sqlite
     .prepare('insert into workers values (?, ?, ?, 5, ?, ?, 1000, ?, null, null, 0, 0, 0, null, null, null)')
     .run(id, draft.host, draft.pid, NOW - 60 * MINUTE, draft.seenAt, draft.rate)
 }
@@ -54,7 +55,7 @@ function fillShop(shop: Shop): void {
   for (const number of [1, 2, 3]) shop.order(`waiting-${number}`, { dueAt: NOW - number * 30 * SECOND })
   shop.order('in-hand', { status: 'payment_processing', dueAt: NOW + 20 * SECOND, leaseToken: 'lease' })
   shop.order('again', { status: 'payment_processing', dueAt: NOW + 40 * SECOND })
-  shop.waitingOrder('unknown')
+  shop.unknownOrder('unknown')
   // Settled in the second that is 1, 2, 3, ... seconds over: the last one is not over yet.
   const completed = [0, 3, 3, 3, 3, 10, 30 * 60]
   for (const [index, second] of completed.entries()) {
@@ -74,7 +75,7 @@ function fillShop(shop: Shop): void {
   })
   addWorker(shop, '11111111-aaaa', { host: 'web-1.example.com', pid: 4711, rate: 12_345.6, seenAt: NOW - 4 * SECOND })
   addWorker(shop, '22222222-bbbb', { host: 'web-2.example.com', pid: 815, rate: 0, seenAt: NOW - 5 * MINUTE })
-  const run = shop.db.prepare("insert into schedule_runs values (?, ?, 1, ?, ?, 0, 'web-1', 1, 'schedule', ?, ?)")
+  const run = shop.sqlite.prepare("insert into schedule_runs values (?, ?, 1, ?, ?, 0, 'web-1', 1, 'schedule', ?, ?)")
   run.run('kpis', NOW, NOW - 2 * MINUTE, NOW, 'done', '3 pending')
   run.run('snapshots', NOW, NOW - 90 * SECOND, NOW, 'failed', 'the disk is full')
 }
@@ -193,13 +194,13 @@ describe.concurrent('the screen', () => {
     await soon(() => expect(view.screen).toMatch(/^33333333 .* here /m))
     expect(view.screen).not.toContain('Nobody works')
     expect(view.screen).not.toContain('! Alarm')
-    shop.db.prepare('update workers set last_seen = ?').run(Date.now() - MINUTE)
+    shop.sqlite.prepare('update workers set last_seen = ?').run(Date.now() - MINUTE)
     await soon(() => expect(view.screen).toMatch(/^WORKERS 1, 1 stale/m))
     expect(view.screen).toMatch(/^STALE 33333333/m)
     await soon(() => expect(view.screen).toMatch(/^! Alarm stale_workers: .*\n {2}Look into its log/m))
-    shop.db.prepare('update workers set last_seen = ?').run(Date.now())
+    shop.sqlite.prepare('update workers set last_seen = ?').run(Date.now())
     await soon(() => expect(view.screen).not.toContain('! Alarm'))
-    shop.db.exec("insert into settings values ('queue_paused', 'yes')")
+    shop.sqlite.exec("insert into settings values ('queue_paused', 'yes')")
     await soon(() => expect(view.screen).toMatch(/^QUEUE {2}paused/m))
     await leave(view)
   })
@@ -208,14 +209,14 @@ describe.concurrent('the screen', () => {
     fillShop(shop)
     const view = openView({ rows: 40 })
     await soon(() => expect(view.screen).toContain('reservations'))
-    const version = () => shop.db.pragma('data_version', { simple: true })
+    const version = () => shop.sqlite.pragma('data_version', { simple: true })
     const before = version()
     const frames = () => view.written.split('\u001b[?2026h').length
     const drawn = frames()
     await soon(() => expect(frames()).toBeGreaterThan(drawn + 2))
     expect(version()).toBe(before)
     shop.order('later')
-    expect(shop.db.pragma('wal_checkpoint(truncate)')).toEqual([{ busy: 0, log: 0, checkpointed: 0 }])
+    expect(shop.sqlite.pragma('wal_checkpoint(truncate)')).toEqual([{ busy: 0, log: 0, checkpointed: 0 }])
     await leave(view)
   })
 
@@ -225,11 +226,11 @@ describe.concurrent('the screen', () => {
     await soon(() => expect(view.screen).toMatch(/waiting +1 /))
     const root = shop.value("select rootpage from sqlite_schema where name = 'workers'")
     const pointWorkersAt = (page: unknown) => {
-      shop.db.unsafeMode(true)
-      shop.db.pragma('writable_schema = on')
-      shop.db.prepare("update sqlite_schema set rootpage = ? where name = 'workers'").run(page)
-      const version = Number(shop.db.pragma('schema_version', { simple: true }))
-      shop.db.pragma(`schema_version = ${version + 1}`)
+      shop.sqlite.unsafeMode(true)
+      shop.sqlite.pragma('writable_schema = on')
+      shop.sqlite.prepare("update sqlite_schema set rootpage = ? where name = 'workers'").run(page)
+      const version = Number(shop.sqlite.pragma('schema_version', { simple: true }))
+      shop.sqlite.pragma(`schema_version = ${version + 1}`)
     }
     pointWorkersAt(9_999_999)
     await soon(() => expect(view.screen).toMatch(/^! As of .*: .*orders.sqlite is not a SQLite database/m))
@@ -257,7 +258,7 @@ describeWithPrivateRedis('with a Redis', () => {
     server.hang()
     shop.order('another', { dueAt: Date.now() })
     await soon(() => expect(view.screen).toMatch(/waiting +2 /))
-    await soon(() => expect(view.screen).toContain(`! Redis at 127.0.0.1:${server.port} cannot be reached`))
+    await soon(() => expect(view.screen).toContain(`! Cannot reach Redis at 127.0.0.1:${server.port}`))
     expect(await leave(view)).toBe(0)
     expectGivenBack(view)
   })
@@ -280,7 +281,7 @@ describe.concurrent('the terminal is given back', () => {
     ['by SIGTERM', (view) => process.kill(view.pid, 'SIGTERM'), 130, ''],
     ['by SIGHUP', (view) => process.kill(view.pid, 'SIGHUP'), 128 + 1, 'Hangup'],
     ['by Ctrl-\\', (view) => view.type('\u001c'), 128 + 3, 'Quit'],
-    ['by an error', (_, shop) => shop.db.exec('alter table workers rename to gone'), 1, 'no such table: workers'],
+    ['by an error', (_, shop) => shop.sqlite.exec('alter table workers rename to gone'), 1, 'no such table: workers'],
     ['by a crash', (view) => process.kill(view.pid, 'SIGUSR2'), 1, 'nobody thought of this'],
   ]
 
@@ -323,10 +324,10 @@ describe.concurrent('without a terminal', () => {
     fillShop(shop)
     const now = Date.now()
     // The shop's own moment is long ago.
-    shop.db.prepare('update due_orders set due_at = ? where lease_token is not null').run(now + 60 * MINUTE)
+    shop.sqlite.prepare('update due_orders set due_at = ? where lease_token is not null').run(now + 60 * MINUTE)
     const again = "(select id from orders where reference = 'again')"
-    shop.db.prepare(`update due_orders set due_at = ? where order_id = ${again}`).run(now + 60 * MINUTE)
-    shop.db.prepare("update workers set last_seen = ? where id like '2%'").run(now - MINUTE)
+    shop.sqlite.prepare(`update due_orders set due_at = ? where order_id = ${again}`).run(now + 60 * MINUTE)
+    shop.sqlite.prepare("update workers set last_seen = ? where id like '2%'").run(now - MINUTE)
   }
 
   test('there is a plain line at each refresh, until SIGTERM', async ({ shop }) => {

@@ -3,7 +3,7 @@ import { expectKeptApart } from '../support/foreign-ids.js'
 import { describeOnPrivateServers } from '../support/private-servers.js'
 
 describeOnPrivateServers('a server with unusual defaults', (test) => {
-  test('keeps a shop like any other', async ({ place }) => {
-    await expectKeptApart(place)
+  test('keeps a shop like any other', async ({ shop }) => {
+    await expectKeptApart(shop)
   })
 })

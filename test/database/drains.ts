@@ -1,7 +1,8 @@
 // A drain on a database server that a test disturbs.
+
 import { expect } from 'vitest'
-import type { EnginePlace } from '../support/engine-place.js'
-import { csv, line } from '../support/workplace.js'
+import type { EngineShop } from '../support/engine-shop.js'
+import { csv, line } from '../support/lines.js'
 
 /** Every charge is captured, slowly enough that a test can step in; leases end soon. */
 export const SLOW = {
@@ -16,19 +17,19 @@ export function singles(count: number): string {
   return csv(...Array.from({ length: count }, (_, index) => line({ order: `A-${index}`, sku: `S-${index % 7}` })))
 }
 
-export async function completed(place: EnginePlace): Promise<number> {
-  return Number(await place.value("select count(*) from orders where status = 'completed'"))
+export async function completed(shop: EngineShop): Promise<number> {
+  return Number(await shop.value("select count(*) from orders where status = 'completed'"))
 }
 
-export async function inHand(place: EnginePlace): Promise<number> {
-  return Number(await place.value('select count(*) from due_orders where lease_token is not null'))
+export async function inHand(shop: EngineShop): Promise<number> {
+  return Number(await shop.value('select count(*) from due_orders where lease_token is not null'))
 }
 
-export async function expectEachChargedOnce(place: EnginePlace, orders: number): Promise<void> {
-  expect(await place.statuses()).toEqual({ completed: orders })
-  expect(await place.value("select count(*) from payments where status = 'captured'")).toBe(orders)
-  expect(await place.value('select sum(orders) from sales_by_customer')).toBe(orders)
-  await place.expectAuditClean()
+export async function expectEachChargedOnce(shop: EngineShop, orders: number): Promise<void> {
+  expect(await shop.statuses()).toEqual({ completed: orders })
+  expect(await shop.value("select count(*) from payments where status = 'captured'")).toBe(orders)
+  expect(await shop.value('select sum(orders) from sales_by_customer')).toBe(orders)
+  await shop.expectAuditClean()
 }
 
 /** That it waited, and went on, and said each once. */

@@ -11,92 +11,92 @@ import { packChunk } from '../../src/import/chunk-rows.js'
 import { beginRun, insertRun, removeUnusedNames, takeBack } from '../../src/import/import-record.js'
 import { storeChunk } from '../../src/import/store.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
-import { describeOnServerEngines, type EnginePlace } from '../support/engine-place.js'
+import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
+import { csv, line } from '../support/lines.js'
 import { besideInHand, whileInHand } from '../support/locks.js'
-import { csv, line } from '../support/workplace.js'
 
 describeOnServerEngines('two imports', (test) => {
-  test('one whose process died goes on behind the chunk that was being committed then', async ({ place }) => {
+  test('one whose process died goes on behind the chunk that was being committed then', async ({ shop }) => {
     const wanted = { source: 'web', file: '/orders.csv', resume: true }
-    const { id } = await insertRun(place.db, wanted)
-    await place.rows(`update imports set pid = ${NO_PROCESS}`)
+    const { id } = await insertRun(shop.db, wanted)
+    await shop.rows(`update imports set pid = ${NO_PROCESS}`)
     const resumed = await whileInHand(
-      place,
+      shop,
       (last) => last.updateTable('imports').set({ byte_offset: 4711 }).where('id', '=', id).execute(),
-      () => beginRun(place.db, wanted),
+      () => beginRun(shop.db, wanted),
     )
     expect(resumed).toMatchObject({ kind: 'begun', run: { id, byte_offset: 4711 } })
   })
 
-  test('one does not take away the customer and the product that the other names', async ({ place }) => {
-    const { first, second } = await withNamesOfNoOrder(place)
+  test('one does not take away the customer and the product that the other names', async ({ shop }) => {
+    const { first, second } = await withNamesOfNoOrder(shop)
     const removed = await whileInHand(
-      place,
+      shop,
       (storing) => storeAnOrder(storing, second),
-      () => place.db.transaction().execute((removing) => removeUnusedNames(removing, first)),
+      () => shop.db.transaction().execute((removing) => removeUnusedNames(removing, first)),
     )
     expect(removed).toBe(0)
-    await expectOneWholeOrder(place)
+    await expectOneWholeOrder(shop)
   })
 
-  test('one adds the customer and the product anew that the other takes away', async ({ place }) => {
-    const { first, second } = await withNamesOfNoOrder(place)
+  test('one adds the customer and the product anew that the other takes away', async ({ shop }) => {
+    const { first, second } = await withNamesOfNoOrder(shop)
     const stored = await whileInHand(
-      place,
+      shop,
       async (removing) => expect(await removeUnusedNames(removing, first)).toBe(1),
-      () => place.db.transaction().execute((storing) => storeAnOrder(storing, second)),
+      () => shop.db.transaction().execute((storing) => storeAnOrder(storing, second)),
     )
     expect(stored).toEqual({ orders: 1, lines: 1, productsCreated: 1 })
-    await expectOneWholeOrder(place)
+    await expectOneWholeOrder(shop)
   })
 })
 
 describeOnServerEngines('workers beside an import', (test) => {
-  test('do not keep its end waiting, whatever they have in hand', async ({ place }) => {
-    await place.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' }), ...MANY))
+  test('do not keep its end waiting, whatever they have in hand', async ({ shop }) => {
+    await shop.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' }), ...MANY))
     const again = csv(
       line({ order: 'A-1' }),
       line({ order: 'A-2', customer: 'C-2', sku: 'S-2' }),
       line({ order: 'A-3' }),
     )
-    const file = place.file('again.csv', again)
-    const { code, stderr } = await besideInHand(place, takeInHand, () => place.runWith({}, 'import', file))
+    const file = shop.file('again.csv', again)
+    const { code, stderr } = await besideInHand(shop, takeInHand, () => shop.runWith({}, 'import', file))
     expect(code, stderr).toBe(EXIT.partly)
-    expect(await place.rows('select imported, duplicates, conflicts from imports where id = 2')).toEqual([
+    expect(await shop.rows('select imported, duplicates, conflicts from imports where id = 2')).toEqual([
       { imported: 1, duplicates: 1, conflicts: 1 },
     ])
-    expect(await place.rows("select sku from products where sku in ('S-1', 'S-2')")).toEqual([{ sku: 'S-1' }])
-    await place.expectAuditClean()
+    expect(await shop.rows("select sku from products where sku in ('S-1', 'S-2')")).toEqual([{ sku: 'S-1' }])
+    await shop.expectAuditClean()
   })
 
-  test('are not kept waiting by its end', async ({ place }) => {
-    await place.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
-    const run = await insertRun(place.db, { source: 'default', file: '/again.csv' })
-    await storeAnOrder(place.db, run.id, 'default')
+  test('are not kept waiting by its end', async ({ shop }) => {
+    await shop.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
+    const run = await insertRun(shop.db, { source: 'default', file: '/again.csv' })
+    await storeAnOrder(shop.db, run.id, 'default')
     const { code, stderr } = await besideInHand(
-      place,
+      shop,
       async (ending) => {
         const verdicts = await reachVerdicts(ending, run, () => {})
         expect(verdicts).toMatchObject({ duplicates: 1, conflicts: 0, rejected: 0 })
       },
-      () => place.runWith({}, 'work', '--drain'),
+      () => shop.runWith({}, 'work', '--drain'),
     )
     expect(code, stderr).toBe(0)
-    expect(await place.statuses()).toEqual({ completed: 2 })
+    expect(await shop.statuses()).toEqual({ completed: 2 })
   })
 
-  test('do not keep one waiting that takes back what another left half done', async ({ place }) => {
-    const cutOff = await insertRun(place.db, { source: 'till', file: '/till.csv' })
-    await storeAnOrder(place.db, cutOff.id)
-    await place.importing(csv(...MANY))
+  test('do not keep one waiting that takes back what another left half done', async ({ shop }) => {
+    const cutOff = await insertRun(shop.db, { source: 'till', file: '/till.csv' })
+    await storeAnOrder(shop.db, cutOff.id)
+    await shop.importing(csv(...MANY))
     await besideInHand(
-      place,
+      shop,
       (worker) => worker.selectFrom('orders').select('id').where('source', '=', 'default').forUpdate().execute(),
-      () => place.db.transaction().execute((trx) => takeBack(trx, cutOff)),
+      () => shop.db.transaction().execute((trx) => takeBack(trx, cutOff)),
     )
-    expect(await place.rows('select distinct source from orders')).toEqual([{ source: 'default' }])
-    expect(await place.value('select count(*) from orders')).toBe(MANY.length)
-    await place.expectAuditClean()
+    expect(await shop.rows('select distinct source from orders')).toEqual([{ source: 'default' }])
+    expect(await shop.value('select count(*) from orders')).toBe(MANY.length)
+    await shop.expectAuditClean()
   })
 })
 
@@ -114,12 +114,12 @@ async function takeInHand(worker: Transaction<Schema>): Promise<void> {
 const NO_PROCESS = 2 ** 30
 
 /** A customer and a product that the first import created for an order that is gone again. */
-async function withNamesOfNoOrder(place: EnginePlace) {
-  const { id: first } = await insertRun(place.db, { source: 'web', file: '/web.csv' })
-  const { id: second } = await insertRun(place.db, { source: 'till', file: '/till.csv' })
-  await storeAnOrder(place.db, first, 'web')
-  await place.db.deleteFrom('order_lines').execute()
-  await place.db.deleteFrom('orders').execute()
+async function withNamesOfNoOrder(shop: EngineShop) {
+  const { id: first } = await insertRun(shop.db, { source: 'web', file: '/web.csv' })
+  const { id: second } = await insertRun(shop.db, { source: 'till', file: '/till.csv' })
+  await storeAnOrder(shop.db, first, 'web')
+  await shop.db.deleteFrom('order_lines').execute()
+  await shop.db.deleteFrom('orders').execute()
   return { first, second }
 }
 
@@ -135,8 +135,8 @@ function storeAnOrder(db: Kysely<Schema>, importId: ImportId, source = 'till') {
   return storeChunk(db, chunk, { importId, source, initialStock: 5, now: 1 })
 }
 
-async function expectOneWholeOrder(place: EnginePlace): Promise<void> {
-  const whole = await place.rows(
+async function expectOneWholeOrder(shop: EngineShop): Promise<void> {
+  const whole = await shop.rows(
     `select reference, customers.customer_id, sku, delta from orders
      join customers on customers.id = orders.customer_id
      join order_lines on order_lines.order_id = orders.id

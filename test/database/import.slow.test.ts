@@ -1,25 +1,26 @@
 // What an import stores, on every database alike: what is a duplicate, and what is left of an import that was killed or given
 // up. All figures are worked out by hand; names.test.ts is about texts.
+
 import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'
-import { describeOnEngines, type EnginePlace } from '../support/engine-place.js'
+import { describeOnEngines, type EngineShop } from '../support/engine-shop.js'
+import { csv, line } from '../support/lines.js'
 import { conflictsAndRejects, countsOf, importJson } from '../support/orders-file.js'
 import { slowChunks } from '../support/slow-chunks.js'
 import { until } from '../support/until.js'
-import { csv, line } from '../support/workplace.js'
 
 describeOnEngines(
   'an import',
   (test, engine) => {
-    test('counts duplicates, conflicts and bad lines, and leaves what was stored', async ({ place }) => {
+    test('counts duplicates, conflicts and bad lines, and leaves what was stored', async ({ shop }) => {
       const two = (order: string, change: Parameters<typeof line>[0] = {}) => [
         line({ order, sku: 'S-1' }),
         line({ order, sku: 'S-2', ...change }),
       ]
       const names = ['SAME', 'REORDERED', 'QUANTITY', 'PRICE', 'FEWER', 'CUSTOMER']
-      await place.importing(csv(...names.flatMap((order) => two(order))))
-      const before = await place.rows('select * from order_lines order by order_id, line_number')
-      place.file(
+      await shop.importing(csv(...names.flatMap((order) => two(order))))
+      const before = await shop.rows('select * from order_lines order by order_id, line_number')
+      shop.file(
         'second.csv',
         csv(
           ...two('SAME'),
@@ -34,7 +35,7 @@ describeOnEngines(
           line({ order: 'NEW', sku: 'S-3' }),
         ),
       )
-      const { code, told } = await importJson(place, 'second.csv')
+      const { code, told } = await importJson(shop, 'second.csv')
       expect(code).toBe(3)
       expect(countsOf(told)).toEqual({
         rows: 16,
@@ -50,31 +51,31 @@ describeOnEngines(
         ...['13 SPOILED', '14 SPOILED', '15 DIVIDED', '16 DIVIDED'],
         ...['6 QUANTITY', '7 QUANTITY', '8 PRICE', '9 PRICE', '10 FEWER', '11 CUSTOMER', '12 CUSTOMER'],
       ])
-      expect(await place.rows('select * from order_lines where order_id <= 6 order by order_id, line_number')).toEqual(
+      expect(await shop.rows('select * from order_lines where order_id <= 6 order by order_id, line_number')).toEqual(
         before,
       )
       // Who and what only those lines named is not kept.
-      expect(await place.rows('select customer_id from customers')).toEqual([{ customer_id: 'C-1' }])
-      expect(await place.rows('select sku from products order by sku')).toEqual(
+      expect(await shop.rows('select customer_id from customers')).toEqual([{ customer_id: 'C-1' }])
+      expect(await shop.rows('select sku from products order by sku')).toEqual(
         ['S-1', 'S-2', 'S-3'].map((sku) => ({ sku })),
       )
-      await place.expectAuditClean()
+      await shop.expectAuditClean()
     })
 
-    test('killed again and again, --resume comes to what the file says', async ({ place }) => {
-      await place.importing(csv(...[0, 1, 2].map((index) => known(index))))
-      await slowChunks(place)
-      place.file('orders.csv', longFile())
+    test('killed again and again, --resume comes to what the file says', async ({ shop }) => {
+      await shop.importing(csv(...[0, 1, 2].map((index) => known(index))))
+      await slowChunks(shop)
+      shop.file('orders.csv', longFile())
       let kills = 0
       let told: Awaited<ReturnType<typeof importJson>>['told'] | undefined
       while (!told) {
-        const before = await linesRead(place)
-        const run = place.start({}, 'import', 'orders.csv', '--resume', '--json')
+        const before = await linesRead(shop)
+        const run = shop.start({}, 'import', 'orders.csv', '--resume', '--json')
         let over = false
         void run.ended.then(() => {
           over = true
         })
-        await until(async () => over || (kills < 2 && (await linesRead(place)) > before))
+        await until(async () => over || (kills < 2 && (await linesRead(shop)) > before))
         run.child.kill('SIGKILL')
         const { code, stdout } = await run.ended
         if (code === null) kills += 1
@@ -91,12 +92,12 @@ describeOnEngines(
         products_created: 3,
         published: ORDERS - 4,
       })
-      expect(await place.value('select count(*) from orders')).toBe(ORDERS - 4 + 3)
-      expect(await place.value('select count(*) from order_lines')).toBe(LINES - 8 + 6)
+      expect(await shop.value('select count(*) from orders')).toBe(ORDERS - 4 + 3)
+      expect(await shop.value('select count(*) from order_lines')).toBe(LINES - 8 + 6)
       expect(
-        await place.value('select count(*) from orders left join due_orders on order_id = id where due_at is null'),
+        await shop.value('select count(*) from orders left join due_orders on order_id = id where due_at is null'),
       ).toBe(0)
-      expect(await place.value('select sum(total) from orders where import_id > 1')).toBe((LINES - 8) * 1000)
+      expect(await shop.value('select sum(total) from orders where import_id > 1')).toBe((LINES - 8) * 1000)
       expect(conflictsAndRejects(told).map((row) => row['order_id'])).toEqual([
         'O-9',
         'O-9',
@@ -105,42 +106,42 @@ describeOnEngines(
         'O-1',
         'O-2',
       ])
-      await place.expectAuditClean()
+      await shop.expectAuditClean()
     })
 
-    test('with --on-error abort takes everything back', async ({ place }) => {
-      await place.importing(csv(line({ order: 'A-1' })))
+    test('with --on-error abort takes everything back', async ({ shop }) => {
+      await shop.importing(csv(line({ order: 'A-1' })))
       const tables = ['orders', 'order_lines', 'customers', 'products', 'stock_adjustments', 'import_asides']
-      const everything = () => Promise.all(tables.map((table) => place.rows(`select * from ${table}`)))
+      const everything = () => Promise.all(tables.map((table) => shop.rows(`select * from ${table}`)))
       const before = await everything()
-      place.file('orders.csv', longFile())
-      const { code, result } = await place.json('import', 'orders.csv', '--on-error', 'abort')
+      shop.file('orders.csv', longFile())
+      const { code, result } = await shop.json('import', 'orders.csv', '--on-error', 'abort')
       expect({ code, result }).toMatchObject({ code: 1, result: { error: { code: 'import_aborted' } } })
       expect(await everything()).toEqual(before)
-      await place.expectAuditClean()
+      await shop.expectAuditClean()
     })
 
     if (engine !== 'sqlite') {
-      test('whose transactions are given up by the server does them again, and nothing twice', async ({ place }) => {
-        await place.importing(csv(known(1)))
-        await giveUpOnce(place, [
+      test('whose transactions are given up by the server does them again, and nothing twice', async ({ shop }) => {
+        await shop.importing(csv(known(1)))
+        await giveUpOnce(shop, [
           ['update', 'imports', "new.status = 'reading' and new.byte_offset > old.byte_offset"],
           ['update', 'imports', "new.status = 'releasing' and old.status = 'reading'"],
           ['insert', 'payments', 'true'],
           ['update', 'payments', "new.status = 'captured'"],
         ])
-        place.file(
+        shop.file(
           'orders.csv',
           csv(line({ order: 'O-1' }), line({ order: 'O-2' }), line({ order: 'O-3', quantity: 0 })),
         )
-        const { code, told } = await importJson(place, 'orders.csv')
+        const { code, told } = await importJson(shop, 'orders.csv')
         expect(told).toMatchObject({ rows: 3, orders: 1, imported: 1, conflicts: 1, rejected: 1 })
         expect(code).toBe(3)
         expect(readFileSync(String(told.rejects_file), 'utf8').trim().split('\n')).toHaveLength(3)
-        const drained = await place.jsonWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
+        const drained = await shop.jsonWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
         expect(drained).toMatchObject({ code: 0, result: { processed: 2, completed: 2 } })
-        expect(Math.min(...(await triesOf(place)))).toBeGreaterThan(1)
-        await place.expectAuditClean()
+        expect(Math.min(...(await triesOf(shop)))).toBeGreaterThan(1)
+        await shop.expectAuditClean()
       })
     }
   },
@@ -181,8 +182,8 @@ function known(order: number): string {
   return lines.map(line).join('\n')
 }
 
-const linesRead = async (place: EnginePlace) => {
-  const reading = place.db.selectFrom('imports').where('status', '=', 'reading')
+const linesRead = async (shop: EngineShop) => {
+  const reading = shop.db.selectFrom('imports').where('status', '=', 'reading')
   const row = await reading.select((eb) => eb.fn.max<number | null>('rows').as('rows')).executeTakeFirst()
   return row?.rows ?? 0
 }
@@ -190,22 +191,22 @@ const linesRead = async (place: EnginePlace) => {
 type GivenUp = readonly [event: 'insert' | 'update', table: string, condition: string]
 
 /** Fails the first change of each kind as a server does that gives a transaction up, to be done again. */
-async function giveUpOnce(place: EnginePlace, changes: readonly GivenUp[]): Promise<void> {
-  if (place.engine === 'postgres') {
-    await place.rows(`create function give_up() returns trigger language plpgsql as $$ begin
+async function giveUpOnce(shop: EngineShop, changes: readonly GivenUp[]): Promise<void> {
+  if (shop.engine === 'postgres') {
+    await shop.rows(`create function give_up() returns trigger language plpgsql as $$ begin
       if nextval(tg_name::text::regclass) = 1 then raise exception 'given up' using errcode = '40001'; end if;
       return new; end $$`)
   }
   // What happens in it outlasts a rollback, as do sequences.
-  else await place.rows('create table tries (name varchar(64) primary key, number int) engine = myisam')
+  else await shop.rows('create table tries (name varchar(64) primary key, number int) engine = myisam')
   for (const [index, [event, table, condition]] of changes.entries()) {
     const trigger = `create trigger given_up_${index} before ${event} on ${table} for each row`
-    if (place.engine === 'postgres') {
-      await place.rows(`create sequence given_up_${index}`)
-      await place.rows(`${trigger} when (${condition}) execute function give_up()`)
+    if (shop.engine === 'postgres') {
+      await shop.rows(`create sequence given_up_${index}`)
+      await shop.rows(`${trigger} when (${condition}) execute function give_up()`)
     } else {
-      await place.rows(`insert into tries values ('given_up_${index}', 0)`)
-      await place.rows(`${trigger} begin if ${condition} then
+      await shop.rows(`insert into tries values ('given_up_${index}', 0)`)
+      await shop.rows(`${trigger} begin if ${condition} then
         update tries set number = number + 1 where name = 'given_up_${index}';
         if (select number from tries where name = 'given_up_${index}') = 1 then
           signal sqlstate '40001' set mysql_errno = 1213, message_text = 'given up';
@@ -215,10 +216,10 @@ async function giveUpOnce(place: EnginePlace, changes: readonly GivenUp[]): Prom
 }
 
 /** How often each change was tried that was given up once. */
-async function triesOf(place: EnginePlace): Promise<number[]> {
+async function triesOf(shop: EngineShop): Promise<number[]> {
   const tries =
-    place.engine === 'postgres'
+    shop.engine === 'postgres'
       ? "select last_value as number from pg_sequences where sequencename like 'given_up%'"
       : 'select number from tries'
-  return (await place.rows(tries)).map((row) => Number(row['number']))
+  return (await shop.rows(tries)).map((row) => Number(row['number']))
 }

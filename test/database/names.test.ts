@@ -1,10 +1,12 @@
 // Ids and names in every script, on every database alike: each letter is kept, and what differs in one letter is another.
+
 import { expect } from 'vitest'
 import { askServer } from '../support/ask-server.js'
 import { describeOnServer, makeDatabase } from '../support/database-servers.js'
-import { describeOnEngines, EnginePlace } from '../support/engine-place.js'
+import { describeOnEngines, EngineShop } from '../support/engine-shop.js'
 import { expectKeptApart } from '../support/foreign-ids.js'
-import { csv, line, test as plainTest } from '../support/workplace.js'
+import { csv, line } from '../support/lines.js'
+import { test as plainTest } from '../support/shop.js'
 
 /** Some collation or other takes two of these for the same. */
 const NEIGHBOURS = [
@@ -22,63 +24,63 @@ const TEXTS = [
 describeOnEngines(
   'ids and names',
   (test) => {
-    test('keeps orders apart whose letters a Latin character set lacks', async ({ place }) => {
-      await expectKeptApart(place)
+    test('keeps orders apart whose letters a Latin character set lacks', async ({ shop }) => {
+      await expectKeptApart(shop)
     })
 
-    test('tells ids apart by their bytes, and sorts by them', async ({ place }) => {
+    test('tells ids apart by their bytes, and sorts by them', async ({ shop }) => {
       const lines = NEIGHBOURS.map((id) => line({ order: id, customer: id, name: `${id} ${id}`, sku: id, product: id }))
       const all = { rows: lines.length, rejected: 0, conflicts: 0 }
-      const { result } = await place.json('import', place.file('all.csv', csv(...lines)))
+      const { result } = await shop.json('import', shop.file('all.csv', csv(...lines)))
       expect(result).toMatchObject({
         ...all,
         orders: lines.length,
         imported: lines.length,
         products_created: lines.length,
       })
-      const again = await place.json('import', place.file('again.csv', csv(...lines.toReversed())), '--dry-run')
+      const again = await shop.json('import', shop.file('again.csv', csv(...lines.toReversed())), '--dry-run')
       expect(again.result).toMatchObject({ ...all, orders: 0, imported: 0, duplicates: lines.length })
 
-      const { products } = (await place.json('products', 'list', '--limit', 'all')).result as {
+      const { products } = (await shop.json('products', 'list', '--limit', 'all')).result as {
         products: { sku: string; name: string }[]
       }
       const sorted = NEIGHBOURS.toSorted((one, other) => Buffer.compare(Buffer.from(one), Buffer.from(other)))
       expect(products.map(({ sku, name }) => [sku, name])).toEqual(sorted.map((id) => [id, id]))
-      const stored = await place.rows('select customer_id as id, name from customers order by customer_id')
+      const stored = await shop.rows('select customer_id as id, name from customers order by customer_id')
       expect(stored).toEqual(sorted.map((id) => ({ id, name: `${id} ${id}` })))
-      await place.expectAuditClean()
+      await shop.expectAuditClean()
     })
 
-    test('keeps every text as it came, up to the greatest length', async ({ place }) => {
+    test('keeps every text as it came, up to the greatest length', async ({ shop }) => {
       const lines = TEXTS.map((text, index) => {
         const name = `"${text.replaceAll('"', '""')}"`
         return line({ order: `${index}`, customer: `C-${index}`, name, sku: `S-${index}`, product: name })
       })
       const longest = { order: '龘'.repeat(100), customer: '龘'.repeat(100), sku: '龘'.repeat(100) }
-      const file = place.file('orders.csv', csv(...lines, line(longest)))
-      expect((await place.json('import', file)).result).toMatchObject({ orders: TEXTS.length + 1, rejected: 0 })
+      const file = shop.file('orders.csv', csv(...lines, line(longest)))
+      expect((await shop.json('import', file)).result).toMatchObject({ orders: TEXTS.length + 1, rejected: 0 })
       const wanted = TEXTS.map((name, index) => ({ id: `C-${index}`, name }))
-      expect(await place.rows("select customer_id as id, name from customers where name <> 'Ann' order by id")).toEqual(
+      expect(await shop.rows("select customer_id as id, name from customers where name <> 'Ann' order by id")).toEqual(
         wanted.toSorted((one, other) => (one.id < other.id ? -1 : 1)),
       )
-      const products = await place.rows("select name from products where sku like 'S-%' order by id")
+      const products = await shop.rows("select name from products where sku like 'S-%' order by id")
       expect(products.map(({ name }) => name).toSorted()).toEqual(TEXTS.toSorted())
-      const again = (await place.json('import', file)).result
+      const again = (await shop.json('import', file)).result
       expect(again).toMatchObject({ imported: 0, duplicates: TEXTS.length + 1, conflicts: 0, products_created: 0 })
-      await place.expectAuditClean()
+      await shop.expectAuditClean()
     })
 
-    test('takes no white space around an id for a part of it', async ({ place }) => {
-      await place.importing(csv(line({ order: 'A-1 ', customer: ' C-1', name: 'Ann  ', sku: '"S-1 \u3000"' })))
+    test('takes no white space around an id for a part of it', async ({ shop }) => {
+      await shop.importing(csv(line({ order: 'A-1 ', customer: ' C-1', name: 'Ann  ', sku: '"S-1 \u3000"' })))
       const again = csv(
         line({ order: '\u00a0A-1', customer: 'C-1 ', name: 'Ann', sku: 'S-1' }),
         line({ order: 'A-2 ' }),
       )
-      const { result } = await place.json('import', place.file('again.csv', again))
+      const { result } = await shop.json('import', shop.file('again.csv', again))
       expect(result).toMatchObject({ orders: 1, imported: 1, duplicates: 1, products_created: 0 })
-      await place.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }, 'work', '--drain')
+      await shop.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }, 'work', '--drain')
 
-      const ask = async (...args: string[]) => (await place.json(...args)).result
+      const ask = async (...args: string[]) => (await shop.json(...args)).result
       const chosen = { total: 2 }
       expect(await ask('orders', 'list', '--customer', ' C-1 ', '--source', 'default ')).toMatchObject(chosen)
       expect(await ask('failed', 'list', '--sku', 'S-1 ', '--source', ' default')).toMatchObject(chosen)
@@ -96,23 +98,23 @@ describeOnServer('postgres', 'a database', () => {
   plainTest('that sorts as people do keeps to bytes', async ({ skip }) => {
     const how = "template template0 encoding UTF8 locale_provider icu icu_locale 'en-US'"
     const url = await makeDatabase('postgres', { how }).catch(() => skip('the server has no ICU (PostgreSQL 15)'))
-    const place = await EnginePlace.at('postgres', url)
+    const shop = await EngineShop.at('postgres', url)
     try {
-      await expectKeptApart(place)
-      await place.importing(csv(...['b', 'a', 'B', 'á'].map((sku) => line({ order: sku, customer: sku, sku }))))
-      const { result } = await place.json('products', 'list', '--limit', 'all')
+      await expectKeptApart(shop)
+      await shop.importing(csv(...['b', 'a', 'B', 'á'].map((sku) => line({ order: sku, customer: sku, sku }))))
+      const { result } = await shop.json('products', 'list', '--limit', 'all')
       const skus = ['B', 'a', 'b', 'á', '李/s', '雷/s']
       expect(result).toMatchObject({ products: skus.map((sku) => ({ sku })) })
     } finally {
-      await place.close()
+      await shop.close()
     }
   })
 
   plainTest.for(['LATIN1', 'SQL_ASCII'])('with the encoding %s is refused, and left empty', async (encoding) => {
     const how = `encoding ${encoding} lc_collate 'C' lc_ctype 'C' template template0`
     const url = await makeDatabase('postgres', { how })
-    const place = await EnginePlace.at('postgres', url).catch((error: unknown) => error)
-    expect(place).toMatchObject({
+    const shop = await EngineShop.at('postgres', url).catch((error: unknown) => error)
+    expect(shop).toMatchObject({
       code: 'database_encoding',
       message: expect.stringContaining(`stores text as ${encoding}, which cannot hold every order id and name`),
       fix: expect.stringContaining('encoding UTF8 template template0'),

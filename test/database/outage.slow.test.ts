@@ -1,24 +1,25 @@
 // Servers that go away, or take no changes, and come back while orders and lines are on their way to them.
+
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { askServer } from '../support/ask-server.js'
 import type { ServerEngine } from '../support/database-servers.js'
-import { describeOnServerEngines, type EnginePlace } from '../support/engine-place.js'
+import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
+import { csv, line } from '../support/lines.js'
 import { countsOf, importJson } from '../support/orders-file.js'
 import { describeOnPrivateServers } from '../support/private-servers.js'
 import { CutProxy, TcpProxy } from '../support/proxy.js'
 import { quickChunks, slowChunks } from '../support/slow-chunks.js'
 import { until } from '../support/until.js'
-import { csv, line } from '../support/workplace.js'
 import { completed, expectEachChargedOnce, expectToldOnce, SLOW, singles } from './drains.js'
 
 const ORDERS = 300
 
 /** A drain that has settled some orders, and has more to go. */
-async function startDrain(place: EnginePlace, environment: Record<string, string> = {}) {
-  await place.importing(singles(ORDERS))
-  const worker = place.start({ ...SLOW, ...environment }, 'work', '--drain', '--concurrency', '2')
-  await until(async () => (await completed(place)) > 0)
+async function startDrain(shop: EngineShop, environment: Record<string, string> = {}) {
+  await shop.importing(singles(ORDERS))
+  const worker = shop.start({ ...SLOW, ...environment }, 'work', '--drain', '--concurrency', '2')
+  await until(async () => (await completed(shop)) > 0)
   return worker
 }
 
@@ -28,63 +29,61 @@ const AWAY = { error: { code: 'database_unreachable', retryable: true } }
 describeOnServerEngines(
   'connections that are cut',
   (test, engine) => {
-    test('in mid-drain: the worker says so once, reconnects and settles every order once', async ({ place }) => {
-      const proxy = await TcpProxy.open(place.databaseUrl)
-      const worker = await startDrain(place, at(proxy.url))
+    test('in mid-drain: the worker says so once, reconnects and settles every order once', async ({ shop }) => {
+      const proxy = await TcpProxy.open(shop.databaseUrl)
+      const worker = await startDrain(shop, at(proxy.url))
       proxy.cut()
       const { code, stderr } = await worker.ended
       expect(stderr).toContain(`${engine === 'postgres' ? 'PostgreSQL' : 'MySQL'} at 127.0.0.1:${proxy.port}/`)
       proxy.close()
       expect(code, stderr).toBe(0)
       expectToldOnce(stderr, 'Waiting for it', 'The database is back')
-      await expectEachChargedOnce(place, ORDERS)
+      await expectEachChargedOnce(shop, ORDERS)
     })
 
-    test('in mid-import: it ends with 4 and says what to do, and --resume goes on', async ({ place }) => {
+    test('in mid-import: it ends with 4 and says what to do, and --resume goes on', async ({ shop }) => {
       const lines = Array.from({ length: 9000 }, (_, index) => line({ order: `B-${index}`, product: 'ü'.repeat(120) }))
-      place.file('orders.csv', csv(...lines))
-      await slowChunks(place, 1.5)
-      const proxy = await TcpProxy.open(place.databaseUrl)
-      const cut = place.start(at(proxy.url), 'import', 'orders.csv', '--json')
-      await until(async () => Number(await place.value('select count(*) from orders')) > 0)
+      shop.file('orders.csv', csv(...lines))
+      await slowChunks(shop, 1.5)
+      const proxy = await TcpProxy.open(shop.databaseUrl)
+      const cut = shop.start(at(proxy.url), 'import', 'orders.csv', '--json')
+      await until(async () => Number(await shop.value('select count(*) from orders')) > 0)
       proxy.cut()
       const { code, stdout } = await cut.ended
       proxy.close()
       expect(code).toBe(4)
       expect(JSON.parse(stdout)).toMatchObject(AWAY)
       expect(JSON.parse(stdout).error.fix).toContain('again')
-      await quickChunks(place)
-      const { told } = await importJson(place, 'orders.csv', '--resume')
+      await quickChunks(shop)
+      const { told } = await importJson(shop, 'orders.csv', '--resume')
       expect(countsOf(told)).toMatchObject({ rows: 9000, orders: 9000, imported: 9000, duplicates: 0, rejected: 0 })
-      expect(await place.value('select count(*) from order_lines')).toBe(9000)
-      await place.expectAuditClean()
+      expect(await shop.value('select count(*) from order_lines')).toBe(9000)
+      await shop.expectAuditClean()
     })
   },
   { concurrent: true },
 )
 
 describeOnServerEngines('a transaction', (test, engine) => {
-  test('of a process that stands still is ended by the server', async ({ place }) => {
+  test('of a process that stands still is ended by the server', async ({ shop }) => {
     const limit =
       engine === 'postgres'
         ? "select 'idle', current_setting('idle_in_transaction_session_timeout') as value"
         : "show session variables like 'wait_timeout'"
-    const { rows } = await place.db.transaction().execute((trx) => sql.raw<Record<string, unknown>>(limit).execute(trx))
+    const { rows } = await shop.db.transaction().execute((trx) => sql.raw<Record<string, unknown>>(limit).execute(trx))
     const [, value] = Object.values(rows[0] ?? {})
     expect(value).toBe(engine === 'postgres' ? '30s' : '30')
   })
 
-  const adjusting = (place: EnginePlace, proxy: TcpProxy) =>
-    place
-      .jsonWith(at(proxy.url), 'products', 'adjust', 'S-1', '50', '--reason', 'delivery')
-      .finally(() => proxy.close())
+  const adjusting = (shop: EngineShop, proxy: TcpProxy) =>
+    shop.jsonWith(at(proxy.url), 'products', 'adjust', 'S-1', '50', '--reason', 'delivery').finally(() => proxy.close())
 
   for (const when of ['before', 'after'] as const) {
-    test(`whose connection is lost ${when} the commit may be booked: a change of stock says so`, async ({ place }) => {
-      await place.importing(csv(line({ sku: 'S-1' })), { ORDERCTL_INITIAL_STOCK: '100' })
+    test(`whose connection is lost ${when} the commit may be booked: a change of stock says so`, async ({ shop }) => {
+      await shop.importing(csv(line({ sku: 'S-1' })), { ORDERCTL_INITIAL_STOCK: '100' })
       const commit = { at: /\bcommit\b/, when, loss: 'reset' } as const
-      const proxy = await CutProxy.cutting(engine, place.databaseUrl, commit)
-      expect(await adjusting(place, proxy)).toMatchObject({
+      const proxy = await CutProxy.cutting(engine, shop.databaseUrl, commit)
+      expect(await adjusting(shop, proxy)).toMatchObject({
         // Not 4: a script that tries again after 4 would book it twice.
         code: 1,
         result: {
@@ -98,16 +97,16 @@ describeOnServerEngines('a transaction', (test, engine) => {
       })
       expect(proxy.hasCut).toBe(true)
       const onHand = when === 'before' ? 100 : 150
-      await until(async () => (await place.value("select on_hand from products where sku = 'S-1'")) === onHand)
-      expect(await place.value('select count(*) from stock_adjustments')).toBe(when === 'before' ? 1 : 2)
+      await until(async () => (await shop.value("select on_hand from products where sku = 'S-1'")) === onHand)
+      expect(await shop.value('select count(*) from stock_adjustments')).toBe(when === 'before' ? 1 : 2)
     })
   }
 
-  test('that cannot be begun is plainly not booked', async ({ place }) => {
-    await place.importing(csv(line({ sku: 'S-1' })))
-    const proxy = await TcpProxy.open(place.databaseUrl)
+  test('that cannot be begun is plainly not booked', async ({ shop }) => {
+    await shop.importing(csv(line({ sku: 'S-1' })))
+    const proxy = await TcpProxy.open(shop.databaseUrl)
     proxy.drop()
-    expect(await adjusting(place, proxy)).toMatchObject({ code: 4, result: AWAY })
+    expect(await adjusting(shop, proxy)).toMatchObject({ code: 4, result: AWAY })
   })
 })
 
@@ -126,11 +125,11 @@ const PROMOTE: Record<ServerEngine, string> = {
 }
 
 describeOnPrivateServers('a server', (test, engine) => {
-  test('that is killed in mid-drain and started again', async ({ server, place }) => {
-    const worker = await startDrain(place)
+  test('that is killed in mid-drain and started again', async ({ server, shop }) => {
+    const worker = await startDrain(shop)
     await server.kill()
     await worker.saw('Waiting for it')
-    const meanwhile = await place.json('status')
+    const meanwhile = await shop.json('status')
     expect(meanwhile).toMatchObject({ code: 4, result: AWAY })
     const { error } = meanwhile.result as { error: { message: string; fix: string } }
     expect(error.message).toContain(`Cannot reach ${server.product} at 127.0.0.1:${server.port}/${server.database} (`)
@@ -140,15 +139,15 @@ describeOnPrivateServers('a server', (test, engine) => {
     const { code, stderr } = await worker.ended
     expect(code, stderr).toBe(0)
     expectToldOnce(stderr, 'Waiting for it', 'The database is back')
-    await expectEachChargedOnce(place, ORDERS)
+    await expectEachChargedOnce(shop, ORDERS)
   })
 
-  test('that never comes back lets the worker go at a signal', async ({ server, place }) => {
-    await place.run('migrate')
-    const worker = place.start({}, 'work')
+  test('that never comes back lets the worker go at a signal', async ({ server, shop }) => {
+    await shop.run('migrate')
+    const worker = shop.start({}, 'work')
     // It is at work by its second heartbeat; before the first, a lost server counts as unreachable at the start.
     const atWork = `select count(*) from workers where pid = ${worker.child.pid} and last_seen > started_at`
-    await until(async () => (await place.value(atWork)) === 1)
+    await until(async () => (await shop.value(atWork)) === 1)
     await server.kill()
     await worker.saw('Waiting for it')
     worker.child.kill('SIGTERM')
@@ -159,7 +158,7 @@ describeOnPrivateServers('a server', (test, engine) => {
 
   test('whose sessions are read-only for a while: a drain waits, opens others and goes on', async ({
     server,
-    place,
+    shop,
     onTestFinished,
   }) => {
     const promote = () => askServer(server.urlWith(), PROMOTE[engine])
@@ -167,14 +166,14 @@ describeOnPrivateServers('a server', (test, engine) => {
       await promote()
     })
     await promote()
-    const worker = await startDrain(place, at(server.urlWith({ username: 'standby' })))
+    const worker = await startDrain(shop, at(server.urlWith({ username: 'standby' })))
     for (const statement of DEMOTE[engine]) await askServer(server.urlWith(), statement)
     await worker.saw('takes no changes')
     await promote()
     const { code, stderr } = await worker.ended
     expect(code, stderr).toBe(0)
     expectToldOnce(stderr, 'takes no changes', 'The database is back')
-    await expectEachChargedOnce(place, ORDERS)
+    await expectEachChargedOnce(shop, ORDERS)
   })
 })
 
@@ -190,22 +189,22 @@ describeOnServerEngines(
   'changes that are refused for a while because of',
   (test, engine) => {
     for (const [fault, [sqlState, errno], told, wait, back] of REFUSALS) {
-      test(`${fault}: a drain waits, says so once, and goes on`, async ({ place }) => {
-        const worker = await startDrain(place)
+      test(`${fault}: a drain waits, says so once, and goes on`, async ({ shop }) => {
+        const worker = await startDrain(shop)
         const trigger = 'create trigger refusing before update on orders for each row'
         if (engine === 'postgres') {
-          await place.rows(`create function refuse() returns trigger language plpgsql as
+          await shop.rows(`create function refuse() returns trigger language plpgsql as
             $$ begin raise exception 'it said so' using errcode = '${sqlState}'; end $$`)
-          await place.rows(`${trigger} execute function refuse()`)
+          await shop.rows(`${trigger} execute function refuse()`)
         } else {
-          await place.rows(`${trigger} signal sqlstate 'HY000' set mysql_errno = ${errno}, message_text = 'it said so'`)
+          await shop.rows(`${trigger} signal sqlstate 'HY000' set mysql_errno = ${errno}, message_text = 'it said so'`)
         }
         await worker.saw(told)
-        await place.rows(`drop trigger refusing${engine === 'postgres' ? ' on orders' : ''}`)
+        await shop.rows(`drop trigger refusing${engine === 'postgres' ? ' on orders' : ''}`)
         const { code, stderr } = await worker.ended
         expect(code, stderr).toBe(0)
         expectToldOnce(stderr, wait, back)
-        await expectEachChargedOnce(place, ORDERS)
+        await expectEachChargedOnce(shop, ORDERS)
       })
     }
   },

@@ -1,12 +1,14 @@
 // A pooler before PostgreSQL, which lends its sessions to several clients.
+
 import { expect } from 'vitest'
 import { refused } from '../queue/refused.js'
 import { makeDatabase } from '../support/database-servers.js'
-import { EnginePlace } from '../support/engine-place.js'
+import { EngineShop } from '../support/engine-shop.js'
+import { csv, line } from '../support/lines.js'
 import { hasPgBouncer, type PoolMode, startPgBouncer } from '../support/pgbouncer.js'
 import { askPostgres, newSchema, postgresUrl } from '../support/postgres.js'
 import { describeUnless } from '../support/servers.js'
-import { csv, line, test } from '../support/workplace.js'
+import { test } from '../support/shop.js'
 
 const missing = hasPgBouncer() ? undefined : 'there is no pgbouncer on the PATH'
 const reason = postgresUrl === undefined ? 'no PostgreSQL server was found' : missing
@@ -36,18 +38,18 @@ describeUnless(
         )
         const pooler = await startPgBouncer(direct, mode, sessions)
         onTestFinished(pooler.close)
-        const place = await EnginePlace.at('postgres', pooler.url)
-        onTestFinished(() => place.close())
+        const shop = await EngineShop.at('postgres', pooler.url)
+        onTestFinished(() => shop.close())
         const selling = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1', ORDERCTL_BATCH_SIZE: '20' }
-        await place.importing(orders(), selling)
-        const workers = await Promise.all([1, 2].map(() => place.runWith(selling, 'work', '--drain')))
+        await shop.importing(orders(), selling)
+        const workers = await Promise.all([1, 2].map(() => shop.runWith(selling, 'work', '--drain')))
         expect(
           workers.map(({ code }) => code),
           workers.map(({ stderr }) => stderr).join(),
         ).toEqual([0, 0])
-        expect(await place.statuses()).toEqual({ completed: ORDERS })
-        await place.expectAuditClean()
-        expect((await place.run('status')).code).toBe(0)
+        expect(await shop.statuses()).toEqual({ completed: ORDERS })
+        await shop.expectAuditClean()
+        expect((await shop.run('status')).code).toBe(0)
         const kept = await Promise.all(Array.from({ length: sessions }, () => askPostgres(SETTINGS, pooler.url)))
         expect(new Set(kept.flat().map((row) => JSON.stringify(row)))).toEqual(
           new Set([JSON.stringify({ isolation: 'repeatable read', idle: '0' })]),
@@ -55,28 +57,28 @@ describeUnless(
       },
     )
 
-    test('in session mode carries the queue', async ({ place, onTestFinished }) => {
+    test('in session mode carries the queue', async ({ shop, onTestFinished }) => {
       const pooler = await startPgBouncer(`${postgresUrl}`, 'session', 40)
       onTestFinished(pooler.close)
       const queue = newSchema(pooler.url)
       const selling = { ...queue.environment, ORDERCTL_PAYMENT_SUCCESS_RATE: '1', ORDERCTL_BATCH_SIZE: '20' }
       try {
-        expect(await place.runWith(selling, 'import', place.file('orders.csv', orders()))).toMatchObject({ code: 0 })
-        expect(await place.runWith(selling, 'work', '--drain')).toMatchObject({ code: 0 })
-        expect(place.value("select count(*) from orders where status = 'completed'")).toBe(ORDERS)
+        expect(await shop.runWith(selling, 'import', shop.file('orders.csv', orders()))).toMatchObject({ code: 0 })
+        expect(await shop.runWith(selling, 'work', '--drain')).toMatchObject({ code: 0 })
+        expect(shop.value("select count(*) from orders where status = 'completed'")).toBe(ORDERS)
       } finally {
         await queue.drop()
       }
     })
 
     test('that refuses a setting of the URL is told so, with the setting to change', async ({
-      place,
+      shop,
       onTestFinished,
     }) => {
       const pooler = await startPgBouncer(`${postgresUrl}`, 'transaction', 3)
       onTestFinished(pooler.close)
       const environment = { ORDERCTL_DATABASE_URL: `${pooler.url}?statement_timeout=60000` }
-      const { codes, error } = await refused(place, environment, 'status')
+      const { codes, error } = await refused(shop, environment, 'status')
       expect(codes).toEqual([2, 2])
       expect(error).toMatchObject({
         code: 'database_parameter_refused',

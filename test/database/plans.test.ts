@@ -4,36 +4,36 @@ import { CompiledQuery } from 'kysely'
 import { expect } from 'vitest'
 import { isAmong, rowSource } from '../../src/database/row-source.js'
 import type { OrderId } from '../../src/domain/ids.js'
-import { describeOnServerEngines, type EnginePlace } from '../support/engine-place.js'
+import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
 
 const ROWS = 20_000
 
 describeOnServerEngines('a queue that was small when the server last looked', (test) => {
-  test('is searched by ids, not read', async ({ place }) => {
-    await fill(place, 1, ROWS)
+  test('is searched by ids, not read', async ({ shop }) => {
+    await fill(shop, 1, ROWS)
     // One is left at the very end, so the table keeps its pages and is taken to hold one row.
-    await place.db
+    await shop.db
       .deleteFrom('due_orders')
       .where('order_id', '<', ROWS as OrderId)
       .execute()
-    await place.rows(place.engine === 'postgres' ? 'vacuum analyze due_orders' : 'analyze table due_orders')
-    await fill(place, ROWS + 1, 2 * ROWS)
+    await shop.rows(shop.engine === 'postgres' ? 'vacuum analyze due_orders' : 'analyze table due_orders')
+    await fill(shop, ROWS + 1, 2 * ROWS)
 
     const ids = Array.from({ length: 2000 }, (_, index) => ROWS + 1 + index)
-    const searched = place.db
+    const searched = shop.db
       .selectFrom('due_orders')
-      .where(isAmong(place.db, 'order_id', ids))
+      .where(isAmong(shop.db, 'order_id', ids))
       .select('due_at')
-    const changed = place.db
+    const changed = shop.db
       .updateTable('due_orders')
       .set({ due_at: 2 })
-      .where(isAmong(place.db, 'order_id', ids))
-    const dropped = place.db.deleteFrom('due_orders').where(isAmong(place.db, 'order_id', ids))
-    for (const statement of [searched, changed, dropped]) await expectByKey(place, statement.compile())
+      .where(isAmong(shop.db, 'order_id', ids))
+    const dropped = shop.db.deleteFrom('due_orders').where(isAmong(shop.db, 'order_id', ids))
+    for (const statement of [searched, changed, dropped]) await expectByKey(shop, statement.compile())
   })
 })
 
-async function fill({ db }: EnginePlace, first: number, last: number): Promise<void> {
+async function fill({ db }: EngineShop, first: number, last: number): Promise<void> {
   const json = JSON.stringify(Array.from({ length: last - first + 1 }, (_, index) => [first + index]))
   await db
     .insertInto('due_orders')
@@ -46,7 +46,7 @@ async function fill({ db }: EnginePlace, first: number, last: number): Promise<v
     .execute()
 }
 
-async function expectByKey({ db, engine }: EnginePlace, { sql, parameters }: CompiledQuery): Promise<void> {
+async function expectByKey({ db, engine }: EngineShop, { sql, parameters }: CompiledQuery): Promise<void> {
   const explained = await db.executeQuery<Record<string, unknown>>(CompiledQuery.raw(`explain ${sql}`, [...parameters]))
   const plan = explained.rows
   if (engine === 'postgres') {

@@ -1,5 +1,6 @@
 // The tables as each database has them, and who may make them. The dumps beside this file show what a change of a migration
 // comes to on each; `npx vitest run test/database/schema.test.ts --update` writes them anew.
+
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { connect } from '../../src/database/connection.js'
@@ -7,84 +8,84 @@ import type { Engine } from '../../src/database/engine.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { askServer } from '../support/ask-server.js'
 import type { ServerEngine } from '../support/database-servers.js'
-import { describeOnEngines, describeOnServerEngines, EnginePlace } from '../support/engine-place.js'
+import { describeOnEngines, describeOnServerEngines, EngineShop } from '../support/engine-shop.js'
+import { csv, line } from '../support/lines.js'
 import { until } from '../support/until.js'
-import { csv, line } from '../support/workplace.js'
 
 describeOnEngines(
   'the tables',
   (test, engine) => {
-    test('are those of the dump', async ({ place, expect }) => {
-      const parts = await Promise.all(DUMPS[engine].map((query) => place.rows(query)))
+    test('are those of the dump', async ({ shop, expect }) => {
+      const parts = await Promise.all(DUMPS[engine].map((query) => shop.rows(query)))
       const lines = parts.map((rows) => rows.map(lineOf).sort(byLetters))
       await expect(`${lines.flat().join('\n')}\n`).toMatchFileSnapshot(`schema.${engine}.txt`)
     })
 
-    test('are not made in a database of another program, which stays as it is', async ({ emptyPlace: place }) => {
-      await askServer(place.databaseUrl, 'create table posts (id int)')
-      const { code, result } = await place.json('import', place.file('orders.csv', csv(line())))
+    test('are not made in a database of another program, which stays as it is', async ({ newShop: shop }) => {
+      await askServer(shop.databaseUrl, 'create table posts (id int)')
+      const { code, result } = await shop.json('import', shop.file('orders.csv', csv(line())))
       expect({ code, result }).toMatchObject({ code: 1, result: { error: { code: 'database_not_ours' } } })
       expect((result as { error: { message: string } }).error.message).toContain('posts')
-      expect(await tables(place)).toEqual(['posts'])
+      expect(await tables(shop)).toEqual(['posts'])
     })
 
-    test('of a newer release are left alone', async ({ place }) => {
-      await place.rows("insert into orderctl_migrations (number, name, applied_at) values (99, 'of the future', 1)")
-      const { code, result } = await place.json('import', place.file('orders.csv', csv(line())))
+    test('of a newer release are left alone', async ({ shop }) => {
+      await shop.rows("insert into orderctl_migrations (number, name, applied_at) values (99, 'of the future', 1)")
+      const { code, result } = await shop.json('import', shop.file('orders.csv', csv(line())))
       expect({ code, result }).toMatchObject({ code: 1, result: { error: { code: 'database_newer' } } })
-      expect(await place.value('select count(*) from imports')).toBe(0)
+      expect(await shop.value('select count(*) from imports')).toBe(0)
     })
   },
   { concurrent: true },
 )
 
 describeOnServerEngines('a migration', (test, engine) => {
-  test('by four processes at once is done by one', async ({ emptyPlace: place }) => {
-    const ended = await Promise.all([1, 2, 3, 4].map(() => place.start({}, 'migrate').ended))
+  test('by four processes at once is done by one', async ({ newShop: shop }) => {
+    const ended = await Promise.all([1, 2, 3, 4].map(() => shop.start({}, 'migrate').ended))
     for (const { code, stderr } of ended) expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(await askServer(place.databaseUrl, 'select number, name from orderctl_migrations')).toEqual([
+    expect(await askServer(shop.databaseUrl, 'select number, name from orderctl_migrations')).toEqual([
       { number: 1, name: 'first-release' },
     ])
-    const turns = await askServer(place.databaseUrl, "select name from settings where name like 'turn%' order by name")
+    const turns = await askServer(shop.databaseUrl, "select name from settings where name like 'turn%' order by name")
     expect(turns).toEqual([{ name: 'turn_imports' }, { name: 'turn_names' }, { name: 'turn_schedule' }])
   })
 
   test('works where the database’s name is as long as it may be', async () => {
     // 63 letters on PostgreSQL, 64 on MySQL; the name without suffix has 33.
-    const place = await EnginePlace.openEmpty(engine, 'x'.repeat(30))
-    expect(new URL(place.databaseUrl).pathname.length).toBe(64)
-    expect((await place.run('import', place.file('orders.csv', csv(line())))).code).toBe(0)
-    await place.close()
+    const shop = await EngineShop.openEmpty(engine, 'x'.repeat(30))
+    expect(new URL(shop.databaseUrl).pathname.length).toBe(64)
+    expect((await shop.run('import', shop.file('orders.csv', csv(line())))).code).toBe(0)
+    await shop.close()
   })
 
-  test('waits for one that is under way elsewhere', async ({ emptyPlace: place }) => {
+  test('waits for one that is under way elsewhere', async ({ newShop: shop }) => {
     const { take, waiting, give } = LOCKS[engine]
-    const other = await connect(readDatabaseAddress(place.databaseUrl), { connections: 1 })
+    const other = await connect(readDatabaseAddress(shop.databaseUrl), { connections: 1 })
     const migration = await other.connection().execute(async (holder) => {
       await sql.raw(take).execute(holder)
-      const migration = place.run('migrate')
+      const migration = shop.run('migrate')
       await until(async () => (await sql.raw(waiting).execute(holder)).rows.length > 0)
-      expect(await tables(place)).toEqual([])
+      expect(await tables(shop)).toEqual([])
       await sql.raw(give).execute(holder)
       return { ended: migration }
     })
     await other.destroy()
     expect((await migration.ended).code).toBe(0)
-    expect(await tables(place)).toContain('orders')
+    expect(await tables(shop)).toContain('orders')
   })
 
   if (engine === 'mysql') {
-    test('that was cut short is begun anew', async ({ place }) => {
+    test('that was cut short is begun anew', async ({ shop }) => {
       // What a process leaves that dies after some tables: they are there, and the step is not written down.
-      await place.rows('delete from orderctl_migrations')
+      await shop.rows('delete from orderctl_migrations')
       for (const table of ['queue_snapshots', 'schedule_runs', 'sales_by_product'])
-        await place.rows(`drop table ${table}`)
-      await place.rows('alter table orders drop column cleared_at')
-      expect(await place.json('status')).toMatchObject({ code: 1, result: { error: { code: 'database_missing' } } })
-      await place.importing(csv(line()))
-      expect(await place.value('select count(*) from orders where cleared_at is null')).toBe(1)
-      expect(await place.value('select count(*) from orderctl_migrations')).toBe(1)
-      await place.expectAuditClean()
+        await shop.rows(`drop table ${table}`)
+      await shop.rows('alter table orders drop column cleared_at')
+      expect(await shop.json('status')).toMatchObject({ code: 1, result: { error: { code: 'database_missing' } } })
+      await shop.importing(csv(line()))
+      expect(await shop.value('select count(*) from orders where cleared_at is null')).toBe(1)
+      expect(await shop.value('select count(*) from orderctl_migrations')).toBe(1)
+      await shop.expectAuditClean()
     })
   }
 })
@@ -104,13 +105,13 @@ const LOCKS: Record<ServerEngine, { readonly take: string; readonly waiting: str
   },
 }
 
-async function tables(place: EnginePlace): Promise<unknown[]> {
+async function tables(shop: EngineShop): Promise<unknown[]> {
   const query = {
     sqlite: "select name from sqlite_master where type = 'table'",
     postgres: "select table_name as name from information_schema.tables where table_schema = 'public'",
     mysql: 'select table_name as name from information_schema.tables where table_schema = database()',
   }
-  return (await askServer(place.databaseUrl, query[place.engine])).map((row) => row['name'])
+  return (await askServer(shop.databaseUrl, query[shop.engine])).map((row) => row['name'])
 }
 
 const lineOf = (row: object) =>

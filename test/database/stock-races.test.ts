@@ -10,37 +10,37 @@ import type { OrderId } from '../../src/domain/ids.js'
 import { storeProducts } from '../../src/inventory/catalogue-store.js'
 import { adjustStock } from '../../src/inventory/products.js'
 import { expireReservations } from '../../src/workflow/expire.js'
-import { describeOnServerEngines } from '../support/engine-place.js'
+import { describeOnServerEngines } from '../support/engine-shop.js'
+import { csv, line } from '../support/lines.js'
 import { whileInHand } from '../support/locks.js'
-import { csv, line } from '../support/workplace.js'
 
 describeOnServerEngines('beside another transaction', (test) => {
-  test('stock that is adjusted, or set by a catalogue, counts what was sold meanwhile', async ({ place }) => {
-    await place.importing(csv(line({ quantity: 2 })), { ORDERCTL_INITIAL_STOCK: '100' })
+  test('stock that is adjusted, or set by a catalogue, counts what was sold meanwhile', async ({ shop }) => {
+    await shop.importing(csv(line({ quantity: 2 })), { ORDERCTL_INITIAL_STOCK: '100' })
     // 100 - 10 = 90, and 5 more; then 95 - 10 = 85, and what makes it 50.
-    const adjusted = await whileInHand(place, sellTen, () => adjustStock(place.db, 'S-1', 5, 'found'))
+    const adjusted = await whileInHand(shop, sellTen, () => adjustStock(shop.db, 'S-1', 5, 'found'))
     expect(adjusted).toMatchObject({ on_hand: 95 })
-    expect(await place.value('select on_hand from products')).toBe(95)
+    expect(await shop.value('select on_hand from products')).toBe(95)
     const row = { line: 2, sku: 'S-1', name: null, unitPrice: null, currency: null, stock: 50 }
-    await whileInHand(place, sellTen, () => storeProducts(place.db, [row]))
-    expect(await place.value('select on_hand from products')).toBe(50)
-    await place.expectAuditClean()
+    await whileInHand(shop, sellTen, () => storeProducts(shop.db, [row]))
+    expect(await shop.value('select on_hand from products')).toBe(50)
+    await shop.expectAuditClean()
   })
 
-  test('a repair leaves what was sold meanwhile sold', async ({ place }) => {
-    await place.importing(csv(line()), { ORDERCTL_INITIAL_STOCK: '100' })
-    await whileInHand(place, sellTen, () => repair(place.db, 'UTC'))
-    expect(await place.value('select on_hand from products')).toBe(90)
-    await place.expectAuditClean()
+  test('a repair leaves what was sold meanwhile sold', async ({ shop }) => {
+    await shop.importing(csv(line()), { ORDERCTL_INITIAL_STOCK: '100' })
+    await whileInHand(shop, sellTen, () => repair(shop.db, 'UTC'))
+    expect(await shop.value('select on_hand from products')).toBe(90)
+    await shop.expectAuditClean()
   })
 
-  test('reservations that two tasks find expired are given back once', async ({ place }) => {
-    await place.importing(csv(line({ quantity: 3 }), line({ order: 'A-2' })), { ORDERCTL_INITIAL_STOCK: '100' })
-    await place.rows("update orders set status = 'reserved' where reference = 'A-1'")
-    await place.rows('insert into stock_reservations values (1, 1, 1, 3, 1)')
-    await place.rows('update products set reserved = 3')
+  test('reservations that two tasks find expired are given back once', async ({ shop }) => {
+    await shop.importing(csv(line({ quantity: 3 }), line({ order: 'A-2' })), { ORDERCTL_INITIAL_STOCK: '100' })
+    await shop.rows("update orders set status = 'reserved' where reference = 'A-1'")
+    await shop.rows('insert into stock_reservations values (1, 1, 1, 3, 1)')
+    await shop.rows('update products set reserved = 3')
     const second = await whileInHand(
-      place,
+      shop,
       async (first) => {
         const expired = { status: 'rolled_back', reason: 'expired', settled_at: 1 } as const
         await first.updateTable('orders').set(expired).where('reference', '=', 'A-1').execute()
@@ -50,21 +50,21 @@ describeOnServerEngines('beside another transaction', (test) => {
           .execute()
         await first.updateTable('products').set({ reserved: 0 }).execute()
       },
-      () => expireReservations(place.db),
+      () => expireReservations(shop.db),
     )
     expect(second).toBe(0)
-    expect(await place.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 100, reserved: 0 }])
-    await place.expectAuditClean()
+    expect(await shop.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 100, reserved: 0 }])
+    await shop.expectAuditClean()
   })
 
-  test('a setting that two processes write first is written', async ({ place }) => {
+  test('a setting that two processes write first is written', async ({ shop }) => {
     const value = 'yes'
     await whileInHand(
-      place,
+      shop,
       (first) => first.insertInto('settings').values({ name: 'queue_paused', value: 'no' }).execute(),
-      () => writeSetting(place.db, 'queue_paused', value),
+      () => writeSetting(shop.db, 'queue_paused', value),
     )
-    expect(await place.rows("select value from settings where name = 'queue_paused'")).toEqual([{ value }])
+    expect(await shop.rows("select value from settings where name = 'queue_paused'")).toEqual([{ value }])
   })
 })
 

@@ -1,10 +1,11 @@
 // Errors of the network look the same whatever server they are from: who threw one decides whose it is.
+
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { connect, explainDatabaseError } from '../../src/database/connection.js'
 import { isDatabaseError } from '../../src/database/thrown.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
-import { describeOnEngines } from '../support/engine-place.js'
+import { describeOnEngines } from '../support/engine-shop.js'
 import { freePort } from '../support/private-process.js'
 
 describe.each(['postgres', 'mysql'])('a refused connection to %s', (engine) => {
@@ -24,13 +25,13 @@ describe.each(['postgres', 'mysql'])('a refused connection to %s', (engine) => {
 })
 
 describeOnEngines('errors', (engineTest) => {
-  engineTest('of a statement and of a transaction are known to be thrown by the database', async ({ place }) => {
-    const statement = place.rows('select nothing from nowhere')
-    const transaction = place.db.transaction().execute((trx) => sql`select nothing from nowhere`.execute(trx))
+  engineTest('of a statement and of a transaction are known to be thrown by the database', async ({ shop }) => {
+    const statement = shop.rows('select nothing from nowhere')
+    const transaction = shop.db.transaction().execute((trx) => sql`select nothing from nowhere`.execute(trx))
     for (const failing of [statement, transaction]) {
       expect(isDatabaseError(await failing.catch((thrown: unknown) => thrown))).toBe(true)
     }
-    const ours = await place.db
+    const ours = await shop.db
       .transaction()
       .execute(() => Promise.reject(new Error('ours')))
       .catch((thrown: unknown) => thrown)

@@ -1,10 +1,11 @@
 // What `orderctl work` makes of stock, money and failures, on every database alike. All figures are worked out by hand.
+
 import { expect } from 'vitest'
 import { adjustStock } from '../../src/inventory/products.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { chooseFailures, retryFailures } from '../../src/workflow/failures.js'
-import { describeOnEngines, type EnginePlace } from '../support/engine-place.js'
-import { csv, line } from '../support/workplace.js'
+import { describeOnEngines, type EngineShop } from '../support/engine-shop.js'
+import { csv, line } from '../support/lines.js'
 
 const ALL_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
 const NONE_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }
@@ -12,12 +13,12 @@ const NONE_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }
 describeOnEngines(
   'a drain',
   (test) => {
-    test('moves stock, money and figures', async ({ place }) => {
+    test('moves stock, money and figures', async ({ shop }) => {
       // A-1: 3 x 19.99 + 1 x 0.05 = 60.02; A-2: 2 x 0.0025 = 0.005, rounded half up to 0.01; B-1: 3 x 10.5 JPY = 31.5 -> 32.
       // SHORT wants 6 of the 5 that A-1 and B-1 leave of X, and gets nothing of Y either. Of twins who spent 7.00 each, the
       // one with more orders comes first, then capitals before small letters, and both before letters beyond ASCII.
       const twin = (order: string, customer: string, price: string) => line({ order, customer, sku: 'TWIN', price })
-      await place.importing(
+      await shop.importing(
         csv(
           line({ order: 'A-1', sku: 'X', quantity: 3, price: '19.99' }),
           line({ order: 'A-2', customer: 'C-2', sku: 'Y', quantity: 2, price: '0.0025' }),
@@ -34,22 +35,22 @@ describeOnEngines(
         ),
         { ORDERCTL_INITIAL_STOCK: '11' },
       )
-      const { code, result } = await place.jsonWith(ALL_CAPTURED, 'work', '--drain')
+      const { code, result } = await shop.jsonWith(ALL_CAPTURED, 'work', '--drain')
       expect(code).toBe(0)
       expect(result).toMatchObject({ processed: 10, completed: 9, failed: 1, rolled_back: 0, postponed: 0 })
-      expect(await place.rows('select sku, on_hand, reserved from products order by sku')).toEqual([
+      expect(await shop.rows('select sku, on_hand, reserved from products order by sku')).toEqual([
         { sku: 'TWIN', on_hand: 6, reserved: 0 },
         { sku: 'X', on_hand: 5, reserved: 0 },
         { sku: 'Y', on_hand: 8, reserved: 0 },
         { sku: 'Z', on_hand: 10, reserved: 0 },
       ])
-      expect(await place.rows("select status, reason, message from orders where reference = 'SHORT'")).toEqual([
+      expect(await shop.rows("select status, reason, message from orders where reference = 'SHORT'")).toEqual([
         { status: 'failed', reason: 'out_of_stock', message: 'X: 6 wanted, 5 available' },
       ])
       const [kpis, customers, products] = await Promise.all([
-        place.json('kpis', 'daily', '--date', '2025-01-15'),
-        place.json('leaderboard', 'customers'),
-        place.json('leaderboard', 'products'),
+        shop.json('kpis', 'daily', '--date', '2025-01-15'),
+        shop.json('leaderboard', 'customers'),
+        shop.json('leaderboard', 'products'),
       ])
       expect(kpis.result).toMatchObject({
         kpis: [
@@ -79,82 +80,82 @@ describeOnEngines(
         ],
       })
       // Elsewhere the same audit without a process for it.
-      expect(await place.json('rebuild', '--check')).toMatchObject({ code: 0, result: { differences: 0 } })
+      expect(await shop.json('rebuild', '--check')).toMatchObject({ code: 0, result: { differences: 0 } })
     })
 
-    test('gives declined orders’ stock back, and charges a retried one under a new key', async ({ place }) => {
-      await place.importing(csv(line({ order: 'A-1' }), line({ order: 'FREE', price: '0' })), {
+    test('gives declined orders’ stock back, and charges a retried one under a new key', async ({ shop }) => {
+      await shop.importing(csv(line({ order: 'A-1' }), line({ order: 'FREE', price: '0' })), {
         ORDERCTL_INITIAL_STOCK: '5',
       })
-      await place.runWith(NONE_CAPTURED, 'work', '--drain')
-      expect(await place.rows('select reference, status, reason from orders order by id')).toEqual([
+      await shop.runWith(NONE_CAPTURED, 'work', '--drain')
+      expect(await shop.rows('select reference, status, reason from orders order by id')).toEqual([
         { reference: 'A-1', status: 'rolled_back', reason: 'declined' },
         { reference: 'FREE', status: 'completed', reason: null },
       ])
-      expect(await place.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 4, reserved: 0 }])
+      expect(await shop.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 4, reserved: 0 }])
 
-      await retryAll(place)
-      await place.runWith(ALL_CAPTURED, 'work', '--drain')
-      const payments = await place.rows('select idempotency_key, status from payments order by order_id, attempt')
+      await retryAll(shop)
+      await shop.runWith(ALL_CAPTURED, 'work', '--drain')
+      const payments = await shop.rows('select idempotency_key, status from payments order by order_id, attempt')
       expect(payments).toEqual([
         { idempotency_key: 'default:A-1:1', status: 'declined' },
         { idempotency_key: 'default:A-1:2', status: 'captured' },
         { idempotency_key: 'default:FREE:1', status: 'captured' },
       ])
-      expect(await place.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 3, reserved: 0 }])
-      await place.expectAuditClean()
+      expect(await shop.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 3, reserved: 0 }])
+      await shop.expectAuditClean()
     })
 
     test('asks again under the same key where the gateway gave no answer, then waits for a person', async ({
-      place,
+      shop,
     }) => {
-      await place.importing(csv(...['A-1', 'A-2', 'A-3'].map((order) => line({ order }))))
+      await shop.importing(csv(...['A-1', 'A-2', 'A-3'].map((order) => line({ order }))))
       const mute = { ORDERCTL_PAYMENT_LATENCY_MS: '500', ORDERCTL_PAYMENT_TIMEOUT_MS: '20', ORDERCTL_ATTEMPTS: '2' }
-      expect(await place.jsonWith(mute, 'work', '--drain')).toMatchObject({
+      expect(await shop.jsonWith(mute, 'work', '--drain')).toMatchObject({
         code: 0,
         result: { processed: 0, postponed: 6 },
       })
       expect(
-        await place.rows('select status, reason, due_at from orders left join due_orders on order_id = id'),
+        await shop.rows('select status, reason, due_at from orders left join due_orders on order_id = id'),
       ).toEqual(Array(3).fill({ status: 'payment_processing', reason: 'payment_unknown', due_at: null }))
-      expect(await place.rows('select status, unanswered from payments')).toEqual(
+      expect(await shop.rows('select status, unanswered from payments')).toEqual(
         Array(3).fill({ status: 'unknown', unanswered: 2 }),
       )
-      expect(await place.value('select sum(reserved) from products')).toBe(3)
-      await place.expectAuditClean()
+      expect(await shop.value('select sum(reserved) from products')).toBe(3)
+      await shop.expectAuditClean()
 
-      await retryAll(place)
-      await place.runWith(ALL_CAPTURED, 'work', '--drain')
-      expect(await place.statuses()).toEqual({ completed: 3 })
-      expect(await place.value('select count(*) from payments')).toBe(3)
-      await place.expectAuditClean()
+      await retryAll(shop)
+      await shop.runWith(ALL_CAPTURED, 'work', '--drain')
+      expect(await shop.statuses()).toEqual({ completed: 3 })
+      expect(await shop.value('select count(*) from payments')).toBe(3)
+      await shop.expectAuditClean()
     })
 
     test('leaves the orders of a paused queue alone, and the products adjusted by hand as they are', async ({
-      place,
+      shop,
     }) => {
-      await place.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2', sku: 'S-2', quantity: 3 })), {
+      await shop.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2', sku: 'S-2', quantity: 3 })), {
         ORDERCTL_INITIAL_STOCK: '2',
       })
-      const queue = new EmbeddedQueue(place.db)
+      const queue = new EmbeddedQueue(shop.db)
       await queue.pause()
-      expect(await place.run('work', '--drain')).toMatchObject({ code: 1 })
-      expect(await place.statuses()).toEqual({ pending: 2 })
-      await adjustStock(place.db, 'S-2', 5, 'found in the cellar')
+      expect(await shop.run('work', '--drain')).toMatchObject({ code: 1 })
+      expect(await shop.statuses()).toEqual({ pending: 2 })
+      await adjustStock(shop.db, 'S-2', 5, 'found in the cellar')
       await queue.resume()
-      await place.runWith(ALL_CAPTURED, 'work', '--drain')
-      expect(await place.rows('select sku, on_hand from products order by sku')).toEqual([
+      await shop.runWith(ALL_CAPTURED, 'work', '--drain')
+      expect(await shop.rows('select sku, on_hand from products order by sku')).toEqual([
         { sku: 'S-1', on_hand: 1 },
         { sku: 'S-2', on_hand: 4 },
       ])
-      await place.expectAuditClean()
+      await shop.expectAuditClean()
     })
   },
   { concurrent: true },
 )
 
 /** What `orderctl failed retry --all` does. */
-async function retryAll({ db }: EnginePlace): Promise<void> {
+async function retryAll({ db }: EngineShop): Promise<void> {
   const { ids } = await chooseFailures(db, 'retry', {})
   await retryFailures(db, new EmbeddedQueue(db), ids)
 }

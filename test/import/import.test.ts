@@ -1,8 +1,10 @@
 // The import as a person meets it: a file goes in, orders come out, and the figures add up.
+
 import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { csv, HEADER, line } from '../support/lines.js'
 import {
   conflictsAndRejects,
   countsOf,
@@ -14,8 +16,8 @@ import {
   shell,
   stored,
 } from '../support/orders-file.js'
+import { test } from '../support/shop.js'
 import { until } from '../support/until.js'
-import { csv, HEADER, line, test } from '../support/workplace.js'
 
 describe.concurrent('a sound file', () => {
   const file = csv(
@@ -25,9 +27,9 @@ describe.concurrent('a sound file', () => {
     line({ order: 'A-3', currency: 'eur', date: '2025-01-15T23:30:00-05:00' }),
   )
 
-  test('is told in full under --json', async ({ place }) => {
-    const path = place.file('orders.csv', file)
-    const outcome = await place.json('import', 'orders.csv')
+  test('is told in full under --json', async ({ shop }) => {
+    const path = shop.file('orders.csv', file)
+    const outcome = await shop.json('import', 'orders.csv')
     expect(outcome).toEqual({
       code: 0,
       result: {
@@ -49,7 +51,7 @@ describe.concurrent('a sound file', () => {
       },
     })
     const ten = '2025-01-15T10:00:00'
-    expect(stored(place).orders).toMatchObject([
+    expect(stored(shop).orders).toMatchObject([
       { reference: 'A-1', customer_id: 'C-1', total: 2250, currency: 'USD', ordered_at: ten, due: 1 },
       { reference: 'A-2', customer_id: 'C-2', total: 1000, currency: 'USD', business_day: '2025-01-15', due: 1 },
       {
@@ -62,9 +64,9 @@ describe.concurrent('a sound file', () => {
     ])
   })
 
-  test('is told to people as a table, with the next step on stderr', async ({ place }) => {
-    place.file('orders.csv', file)
-    const { code, stdout, stderr } = await place.run('import', 'orders.csv')
+  test('is told to people as a table, with the next step on stderr', async ({ shop }) => {
+    shop.file('orders.csv', file)
+    const { code, stdout, stderr } = await shop.run('import', 'orders.csv')
     expect(code).toBe(0)
     expect(stdout).toMatch(/lines read +│ +4 │/)
     expect(stdout).toMatch(/lines imported +│ +4 │/)
@@ -72,32 +74,32 @@ describe.concurrent('a sound file', () => {
     expect(stderr).toMatch(/^Done in .* Next: orderctl work --drain\n$/)
   })
 
-  test('of a header alone is no error: no rows, and it says that there was nothing', async ({ place }) => {
-    place.file('orders.csv', `${HEADER}\n`)
-    const { code, stderr } = await place.run('import', 'orders.csv')
+  test('of a header alone is no error: no rows, and it says that there was nothing', async ({ shop }) => {
+    shop.file('orders.csv', `${HEADER}\n`)
+    const { code, stderr } = await shop.run('import', 'orders.csv')
     expect(code).toBe(0)
     expect(stderr).toContain('No new orders.')
-    place.file('short.csv', HEADER)
-    expect((await importJson(place, 'short.csv')).told).toMatchObject({ rows: 0, orders: 0, published: 0 })
+    shop.file('short.csv', HEADER)
+    expect((await importJson(shop, 'short.csv')).told).toMatchObject({ rows: 0, orders: 0, published: 0 })
   })
 
-  test('has an initial stock for its products, as configured', async ({ place }) => {
-    place.file('orders.csv', file)
-    await place.runWith({ ORDERCTL_INITIAL_STOCK: '7' }, 'import', 'orders.csv')
-    expect(place.rows('select sku, on_hand, reserved from products order by sku')).toEqual([
+  test('has an initial stock for its products, as configured', async ({ shop }) => {
+    shop.file('orders.csv', file)
+    await shop.runWith({ ORDERCTL_INITIAL_STOCK: '7' }, 'import', 'orders.csv')
+    expect(shop.rows('select sku, on_hand, reserved from products order by sku')).toEqual([
       { sku: 'S-1', on_hand: 7, reserved: 0 },
       { sku: 'S-2', on_hand: 7, reserved: 0 },
     ])
     const adjustment = { delta: 7, reason: 'created by import 1' }
-    expect(place.rows('select delta, reason from stock_adjustments')).toEqual([adjustment, adjustment])
+    expect(shop.rows('select delta, reason from stock_adjustments')).toEqual([adjustment, adjustment])
   })
 })
 
 describe.concurrent('lines of one order', () => {
-  test('are one order, next to each other and blocks apart', async ({ place }) => {
+  test('are one order, next to each other and blocks apart', async ({ shop }) => {
     const filler = moreThanABlock('F')
     const { told } = await importLines(
-      place,
+      shop,
       line({ order: 'NEAR' }),
       line({ order: 'NEAR', sku: 'S-2', price: '2.50' }),
       line({ order: 'FAR', sku: 'S-1', quantity: 2 }),
@@ -105,19 +107,19 @@ describe.concurrent('lines of one order', () => {
       line({ order: 'FAR', sku: 'S-2', price: '0.99' }),
     )
     expect(told).toMatchObject({ rows: filler.length + 4, orders: filler.length + 2, imported: filler.length + 4 })
-    expect(orders(place, "reference in ('NEAR', 'FAR')")).toEqual([
+    expect(orders(shop, "reference in ('NEAR', 'FAR')")).toEqual([
       ['NEAR', 'C-1', 1250, 'USD'],
       ['FAR', 'C-1', 2099, 'USD'],
     ])
-    const lines = place.rows(
+    const lines = shop.rows(
       "select line_number from order_lines join orders on orders.id = order_id where reference = 'FAR' order by 1",
     )
     expect(lines).toEqual([{ line_number: 4 }, { line_number: filler.length + 5 }])
   })
 
-  test('add up to its total: each exact, and rounded once, half up', async ({ place }) => {
+  test('add up to its total: each exact, and rounded once, half up', async ({ shop }) => {
     const { code } = await importLines(
-      place,
+      shop,
       line({ order: 'CENT', quantity: 3, price: '0.0025' }), // 0.0075 -> 0.01
       line({ order: 'TWICE', quantity: 3, price: '0.0025' }),
       line({ order: 'TWICE', quantity: 3, price: '0.0025' }), // 0.01 + 0.01, not 0.015
@@ -128,7 +130,7 @@ describe.concurrent('lines of one order', () => {
       line({ order: 'BIG', quantity: 3, price: '999999.9999' }), // 2,999,999.9997 -> 3,000,000.00
     )
     expect(code).toBe(0)
-    expect(orders(place)).toEqual([
+    expect(orders(shop)).toEqual([
       ['CENT', 'C-1', 1, 'USD'],
       ['TWICE', 'C-1', 2, 'USD'],
       ['LESS', 'C-1', 0, 'USD'],
@@ -139,29 +141,29 @@ describe.concurrent('lines of one order', () => {
     ])
   })
 
-  test('may name one SKU twice', async ({ place }) => {
+  test('may name one SKU twice', async ({ shop }) => {
     const lines = [line({ quantity: 1 }), line({ quantity: 4 })]
-    expect((await importLines(place, ...lines)).told).toMatchObject({ orders: 1, imported: 2, products_created: 1 })
-    expect(place.rows('select line_number, quantity, total from order_lines')).toEqual([
+    expect((await importLines(shop, ...lines)).told).toMatchObject({ orders: 1, imported: 2, products_created: 1 })
+    expect(shop.rows('select line_number, quantity, total from order_lines')).toEqual([
       { line_number: 2, quantity: 1, total: 1000 },
       { line_number: 3, quantity: 4, total: 4000 },
     ])
-    expect((await importLines(place, ...lines)).told).toMatchObject({ imported: 0, duplicates: 2, conflicts: 0 })
+    expect((await importLines(shop, ...lines)).told).toMatchObject({ imported: 0, duplicates: 2, conflicts: 0 })
   })
 })
 
 describe.concurrent('a second import', () => {
-  test('of the same file changes nothing: all its lines are duplicates', async ({ place }) => {
+  test('of the same file changes nothing: all its lines are duplicates', async ({ shop }) => {
     const lines = [line({ order: 'FAR' }), ...moreThanABlock('F'), line({ order: 'FAR', sku: 'S-2' })]
-    await importLines(place, ...lines)
-    const before = everyRow(place)
-    const { code, told } = await importLines(place, ...lines)
+    await importLines(shop, ...lines)
+    const before = everyRow(shop)
+    const { code, told } = await importLines(shop, ...lines)
     const none = { orders: 0, imported: 0, conflicts: 0, rejected: 0, products_created: 0, published: 0 }
     expect({ code, ...countsOf(told) }).toEqual({ code: 0, rows: lines.length, duplicates: lines.length, ...none })
-    expect(everyRow(place)).toEqual(before)
+    expect(everyRow(shop)).toEqual(before)
   })
 
-  test('leaves orders as they were stored if their content differs, and says which', async ({ place }) => {
+  test('leaves orders as they were stored if their content differs, and says which', async ({ shop }) => {
     type Change = Parameters<typeof line>[0]
     /** An order of two lines: changed in its second line, or in both. */
     const two = (order: string, change: Change = {}, both: Change = {}) => [
@@ -170,8 +172,8 @@ describe.concurrent('a second import', () => {
     ]
     const stays = ['SAME', 'NAMES', 'REORDERED']
     const differs = ['QUANTITY', 'PRICE', 'SKU', 'MORE', 'FEWER', 'CUSTOMER', 'DATE', 'CURRENCY']
-    await importLines(place, ...[...stays, ...differs].flatMap((order) => two(order)))
-    const before = stored(place)
+    await importLines(shop, ...[...stays, ...differs].flatMap((order) => two(order)))
+    const before = stored(shop)
     const changed = [
       ...two('QUANTITY', { quantity: 2 }),
       ...two('PRICE', { price: '10.0001' }),
@@ -184,7 +186,7 @@ describe.concurrent('a second import', () => {
       ...two('CURRENCY', {}, { currency: 'EUR' }),
     ]
     const { code, told } = await importLines(
-      place,
+      shop,
       ...two('SAME'),
       ...two('NAMES', {}, { name: 'Anna', product: 'Gadget' }),
       ...two('REORDERED').reverse(),
@@ -196,37 +198,37 @@ describe.concurrent('a second import', () => {
     const rejects = conflictsAndRejects(told)
     expect(rejects.map((row) => row['rejected_line'])).toEqual(changed.map((_, index) => String(index + 8)))
     for (const row of rejects) expect(row['rejected_reason']).toMatch(`order ${row['order_id']} is stored already`)
-    const after = stored(place)
+    const after = stored(shop)
     const old = (rows: unknown[]) => rows.filter((row) => (row as { reference: string }).reference !== 'NEW')
     // Names that only the conflicts brought are not kept.
     expect({ ...after, orders: old(after.orders), lines: old(after.lines) }).toEqual(before)
   })
 
-  test('from another source is another shop: its order ids are its own', async ({ place }) => {
-    place.file('orders.csv', csv(line({ order: '#1001' })))
-    await importJson(place, 'orders.csv', '--source', 'web')
-    const { told } = await importJson(place, 'orders.csv', '--source', 'till')
+  test('from another source is another shop: its order ids are its own', async ({ shop }) => {
+    shop.file('orders.csv', csv(line({ order: '#1001' })))
+    await importJson(shop, 'orders.csv', '--source', 'web')
+    const { told } = await importJson(shop, 'orders.csv', '--source', 'till')
     expect(told).toMatchObject({ source: 'till', orders: 1, duplicates: 0, products_created: 0 })
-    expect(place.rows('select source, reference from orders order by id')).toEqual([
+    expect(shop.rows('select source, reference from orders order by id')).toEqual([
       { source: 'web', reference: '#1001' },
       { source: 'till', reference: '#1001' },
     ])
   })
 })
 
-test('orders are not due before their import has ended', async ({ place }) => {
-  const pipe = join(place.folder, 'pipe')
-  const slow = shell(place, 'mkfifo pipe; exec "$@" < pipe', 'import', '-', '--json')
+test('orders are not due before their import has ended', async ({ shop }) => {
+  const pipe = join(shop.folder, 'pipe')
+  const slow = shell(shop, 'mkfifo pipe; exec "$@" < pipe', 'import', '-', '--json')
   try {
     await until(() => existsSync(pipe))
     const input = await open(pipe, 'w')
     const filler = moreThanABlock('F')
     await input.write(csv(...filler, ...moreThanABlock('G')))
-    const seen = () => place.value('select count(*) from orders') as number
-    const hasTables = () => place.value("select count(*) from sqlite_master where name = 'orders'") === 1
-    await until(() => existsSync(place.databasePath) && hasTables())
+    const seen = () => shop.value('select count(*) from orders') as number
+    const hasTables = () => shop.value("select count(*) from sqlite_master where name = 'orders'") === 1
+    await until(() => existsSync(shop.path) && hasTables())
     await until(() => seen() > 1000)
-    const meanwhile = await place.json('work', '--drain')
+    const meanwhile = await shop.json('work', '--drain')
     expect(meanwhile).toMatchObject({ code: 0, result: { processed: 0 } })
     await input.write(`${line({ order: 'LAST' })}\n`)
     await input.close()
@@ -234,7 +236,7 @@ test('orders are not due before their import has ended', async ({ place }) => {
     expect(code).toBe(0)
     const { rows, published } = JSON.parse(stdout)
     expect({ rows, published }).toEqual({ rows: filler.length * 2 + 1, published: filler.length * 2 + 1 })
-    expect(place.value("select count(*) from due_orders join orders on id = order_id where status = 'pending'")).toBe(
+    expect(shop.value("select count(*) from due_orders join orders on id = order_id where status = 'pending'")).toBe(
       rows,
     )
   } finally {

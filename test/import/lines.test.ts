@@ -1,9 +1,11 @@
 // A line that is no order line says why, and costs its own order and no other.
+
 import { readFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import type { ImportResult } from '../../src/command-line/import-view.js'
+import { csv, HEADER, type LineDraft, line } from '../support/lines.js'
 import { conflictsAndRejects, fates, importJson, importLines, moreThanABlock, orders } from '../support/orders-file.js'
-import { csv, HEADER, type LineDraft, line, test } from '../support/workplace.js'
+import { test } from '../support/shop.js'
 
 /** The rows of the rejects file as they are, for those that are no CSV. */
 function rejectedRows(told: ImportResult): string[] {
@@ -21,7 +23,7 @@ const sibling = (number: number) => `another line of this order was rejected (li
 const NOT_CLOSED = 'the line has a quote that is not closed'
 
 describe.concurrent('a line that is no record', () => {
-  test('is rejected alone: quotes left open, text behind quotes, too few and too many cells', async ({ place }) => {
+  test('is rejected alone: quotes left open, text behind quotes, too few and too many cells', async ({ shop }) => {
     const lines = [
       line({ order: 'A-1' }),
       line({ order: 'A-2', name: '"Ann' }),
@@ -34,10 +36,10 @@ describe.concurrent('a line that is no record', () => {
       `${line({ order: 'A-9' })},more`,
       line({ order: 'A-10' }),
     ]
-    const { code, told } = await importLines(place, ...lines)
+    const { code, told } = await importLines(shop, ...lines)
     expect({ code, ...told }).toMatchObject({ code: 3, rows: 10, imported: 5, rejected: 5 })
     const imported = ['A-1', 'A-3', 'A-5', 'A-7', 'A-10']
-    expect(orders(place).map((row) => (row as string[])[0])).toEqual(imported)
+    expect(orders(shop).map((row) => (row as string[])[0])).toEqual(imported)
     expect(rejectedRows(told)).toEqual([
       `${lines[1]},3,,${NOT_CLOSED}`,
       expect.stringContaining(`${lines[3]},5,,"the line has text behind a closing quote`),
@@ -46,23 +48,23 @@ describe.concurrent('a line that is no record', () => {
       `${lines[8]},10,,the line has 10 values where the header names 9 columns`,
     ])
     // Read again as they are, the rejects give the same rejects.
-    const again = await importJson(place, String(told.rejects_file))
+    const again = await importJson(shop, String(told.rejects_file))
     expect(again).toMatchObject({ code: 3, told: { rows: 5, imported: 0, rejected: 5 } })
   })
 
-  test('costs the other lines of its order, if its order is known', async ({ place }) => {
+  test('costs the other lines of its order, if its order is known', async ({ shop }) => {
     const [open, sound] = [line({ order: 'A-1', name: '"Ann' }), line({ order: 'A-1' })]
-    const { told } = await importLines(place, sound, open, line({ order: 'A-2' }), sound)
+    const { told } = await importLines(shop, sound, open, line({ order: 'A-2' }), sound)
     expect(told).toMatchObject({ orders: 1, imported: 1, rejected: 3 })
-    expect(orders(place)).toEqual([['A-2', 'C-1', 1000, 'USD']])
+    expect(orders(shop)).toEqual([['A-2', 'C-1', 1000, 'USD']])
     const rows = [`${sound},2,,${sibling(3)}`, `${open},3,,${NOT_CLOSED}`, `${sound},5,,${sibling(3)}`]
     expect(rejectedRows(told).sort()).toEqual(rows.sort())
   })
 
-  test('leaves the other lines of its order as they were, in the rejects file', async ({ place }) => {
+  test('leaves the other lines of its order as they were, in the rejects file', async ({ shop }) => {
     const [first, last] = [line({ order: 'A-1', name: 'Annabel' }), line({ order: 'A-1', sku: 'S-2' })]
     const bad = line({ order: 'A-1', name: '"Ann" x' })
-    const { told } = await importLines(place, first, bad, last)
+    const { told } = await importLines(shop, first, bad, last)
     expect(rejectedRows(told)).toEqual([
       `${first},2,,${sibling(3)}`,
       expect.stringContaining(`${bad},3,,"the line has text behind`),
@@ -70,51 +72,51 @@ describe.concurrent('a line that is no record', () => {
     ])
   })
 
-  test('in the middle of a long file costs one line', async ({ place }) => {
+  test('in the middle of a long file costs one line', async ({ shop }) => {
     const [before, after] = [moreThanABlock('F'), moreThanABlock('G')]
     const bad = line({ order: 'BAD', name: `"Ann ${'y'.repeat(3000)}` })
-    const { told } = await importLines(place, ...before, bad, ...after)
+    const { told } = await importLines(shop, ...before, bad, ...after)
     expect(told).toMatchObject({ rows: before.length * 2 + 1, imported: before.length * 2, rejected: 1 })
     expect(rejectedRows(told)).toEqual([`${bad},${before.length + 2},,${NOT_CLOSED}`])
   })
 
-  test('is rejected for one byte of Latin-1; its neighbours are not', async ({ place }) => {
+  test('is rejected for one byte of Latin-1; its neighbours are not', async ({ shop }) => {
     const drafts = [{ order: 'A-1', name: 'Zoë' }, { order: 'A-2', name: 'M?ller' }, { order: 'A-3' }]
     const file = Buffer.from(csv(...drafts.map((draft) => line(draft))))
     file[file.indexOf('?')] = 0xfc
     const notUtf8 = expect.stringContaining('not UTF-8')
-    expect(await fates(place, file)).toMatchObject({ 'A-1': 'imported', 'A-2': notUtf8, 'A-3': 'imported' })
-    expect(place.rows('select distinct name from customers')).toEqual([{ name: 'Zoë' }])
+    expect(await fates(shop, file)).toMatchObject({ 'A-1': 'imported', 'A-2': notUtf8, 'A-3': 'imported' })
+    expect(shop.rows('select distinct name from customers')).toEqual([{ name: 'Zoë' }])
   })
 
-  test('of 50 MB is rejected in bounded memory, and the lines after it are imported', async ({ place }) => {
-    place.file(
+  test('of 50 MB is rejected in bounded memory, and the lines after it are imported', async ({ shop }) => {
+    shop.file(
       'peak.cjs',
       `if (require('worker_threads').isMainThread) process.on('exit', () =>
          require('fs').writeFileSync('peak.txt', String(process.resourceUsage().maxRSS)))`,
     )
     const [start, end] = [`${HEADER}\n${line({ order: 'A-1' })}\nLONG,`, `\n${line({ order: 'A-2' })}\n`]
-    place.file('orders.csv', Buffer.concat([Buffer.from(start), Buffer.alloc(50_000_000, 'x'), Buffer.from(end)]))
-    const { code, result } = await place.jsonWith({ NODE_OPTIONS: '--require ./peak.cjs' }, 'import', 'orders.csv')
+    shop.file('orders.csv', Buffer.concat([Buffer.from(start), Buffer.alloc(50_000_000, 'x'), Buffer.from(end)]))
+    const { code, result } = await shop.jsonWith({ NODE_OPTIONS: '--require ./peak.cjs' }, 'import', 'orders.csv')
     expect({ code, result }).toMatchObject({ code: 3, result: { rows: 3, imported: 2, rejected: 1 } })
-    const lines = place.rows('select reference, line_number from order_lines join orders on id = order_id order by id')
+    const lines = shop.rows('select reference, line_number from order_lines join orders on id = order_id order by id')
     expect(lines).toEqual([
       { reference: 'A-1', line_number: 2 },
       { reference: 'A-2', line_number: 4 },
     ])
-    const kibibytes = Number(readFileSync(`${place.folder}/peak.txt`, 'utf8'))
+    const kibibytes = Number(readFileSync(`${shop.folder}/peak.txt`, 'utf8'))
     expect(kibibytes).toBeGreaterThan(30_000)
     expect(kibibytes).toBeLessThan(300_000)
   })
 })
 
 describe.concurrent('a bad line costs its whole order', () => {
-  test('near and blocks apart, before and after', async ({ place }) => {
+  test('near and blocks apart, before and after', async ({ shop }) => {
     const filler = moreThanABlock('F')
     const bad = { sku: 'S-2', quantity: 0 }
     const end = filler.length + 6
     const { told } = await importLines(
-      place,
+      shop,
       line({ order: 'NEAR' }),
       line({ order: 'NEAR', ...bad }),
       line({ order: 'GOOD-THEN-BAD', sku: 'S-3' }),
@@ -133,10 +135,10 @@ describe.concurrent('a bad line costs its whole order', () => {
       ['GOOD-THEN-BAD', end, zero],
       ['BAD-THEN-GOOD', end + 1, sibling(5)],
     ])
-    expect(place.rows("select reference from orders where reference not like 'F-%'")).toEqual([])
-    expect(place.rows('select customer_id from customers')).toEqual([{ customer_id: 'C-FILLER' }])
-    expect(place.rows('select sku from products')).toEqual([{ sku: 'FILLER' }])
-    expect(place.value('select count(*) from stock_adjustments')).toBe(1)
+    expect(shop.rows("select reference from orders where reference not like 'F-%'")).toEqual([])
+    expect(shop.rows('select customer_id from customers')).toEqual([{ customer_id: 'C-FILLER' }])
+    expect(shop.rows('select sku from products')).toEqual([{ sku: 'FILLER' }])
+    expect(shop.value('select count(*) from stock_adjustments')).toBe(1)
   })
 
   const DISAGREEING: readonly LineDraft[] = [
@@ -148,8 +150,8 @@ describe.concurrent('a bad line costs its whole order', () => {
   const plain = DISAGREEING.map(({ order = '' }) => line({ order }))
   const other = DISAGREEING.map((draft) => line(draft))
 
-  test('if its lines disagree on customer, currency or date, in one block', async ({ place }) => {
-    expect(await fates(place, csv(...plain, ...other))).toEqual({
+  test('if its lines disagree on customer, currency or date, in one block', async ({ shop }) => {
+    expect(await fates(shop, csv(...plain, ...other))).toEqual({
       CUSTOMER: 'customer_id: customer_id is "C-2", unlike line 2',
       CURRENCY: 'currency: currency is "EUR", unlike line 3',
       DATE: 'order_date: order_date is "2025-01-16T00:00:00", unlike line 4',
@@ -157,11 +159,11 @@ describe.concurrent('a bad line costs its whole order', () => {
     })
   })
 
-  test('if they disagree blocks apart', async ({ place }) => {
+  test('if they disagree blocks apart', async ({ shop }) => {
     const filler = moreThanABlock('F')
-    const { told } = await importLines(place, ...plain, ...filler, ...other)
+    const { told } = await importLines(shop, ...plain, ...filler, ...other)
     expect(told).toMatchObject({ orders: filler.length + 1, imported: filler.length + 2, rejected: 6, conflicts: 0 })
-    expect(orders(place, "reference not like 'F-%'")).toEqual([['NAME', 'C-1', 2000, 'USD']])
+    expect(orders(shop, "reference not like 'F-%'")).toEqual([['NAME', 'C-1', 2000, 'USD']])
     const reasons = rejectedLines(told).map(([, , reason]) => reason)
     for (const reason of reasons.slice(0, 3)) expect(reason).toMatch('another line of this order')
     for (const reason of reasons.slice(3)) expect(reason).toMatch('order_date differ')

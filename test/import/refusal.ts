@@ -1,6 +1,7 @@
 // What every refusal has in common: a code, a message and a next step, and for people no stack trace.
+
 import { expect } from 'vitest'
-import type { Workplace } from '../support/workplace.js'
+import type { Shop } from '../support/shop.js'
 
 export interface Refusal {
   readonly exit?: number
@@ -13,17 +14,17 @@ export interface Refusal {
 }
 
 /** Refused as scripts see it. */
-export async function expectRefusal(place: Workplace, args: string[], refusal: Refusal): Promise<void> {
+export async function expectRefusal(shop: Shop, args: string[], refusal: Refusal): Promise<void> {
   const { exit = 2, code, says, fix, environment = {} } = refusal
   const message = expect.stringMatching(says)
   const error = { code, message, fix: expect.stringMatching(fix), retryable: expect.any(Boolean) }
-  expect(await place.jsonWith(environment, 'import', ...args)).toEqual({ code: exit, result: { error } })
+  expect(await shop.jsonWith(environment, 'import', ...args)).toEqual({ code: exit, result: { error } })
 }
 
 /** Refused as people see it. */
-export async function expectRefusalInWords(place: Workplace, args: string[], refusal: Refusal): Promise<void> {
+export async function expectRefusalInWords(shop: Shop, args: string[], refusal: Refusal): Promise<void> {
   const { exit = 2, says, fix, environment = {} } = refusal
-  const { code, stdout, stderr } = await place.runWith(environment, 'import', ...args)
+  const { code, stdout, stderr } = await shop.runWith(environment, 'import', ...args)
   expect({ code, stdout }).toEqual({ code: exit, stdout: '' })
   expect(stderr).toMatch(says)
   expect(stderr).toMatch(fix)

@@ -1,12 +1,14 @@
 // Files without orders, unusable databases and unusable commands are refused in words that help.
+
 import { chmodSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect, test as plainTest } from 'vitest'
 import { findColumns, readHeader } from '../../src/csv/header.js'
 import { ORDER_FILE } from '../../src/import/order-line.js'
+import { csv, HEADER, line } from '../support/lines.js'
 import { importJson, stored } from '../support/orders-file.js'
-import { csv, HEADER, line, test } from '../support/workplace.js'
+import { test } from '../support/shop.js'
 import { expectRefusal, expectRefusalInWords, expectRefused, type Refusal } from './refusal.js'
 
 type Row = readonly [content: string | Buffer, code: string, says: string | RegExp, fix: string]
@@ -39,9 +41,9 @@ const HEADERS: Record<string, Row> = {
 
 describe.concurrent('refuses a file that', () => {
   for (const [name, [content, code, says, fix]] of Object.entries(FILES)) {
-    test(name, async ({ place }) => {
-      place.file('orders.csv', content)
-      await expectRefusal(place, ['orders.csv'], { code, says, fix })
+    test(name, async ({ shop }) => {
+      shop.file('orders.csv', content)
+      await expectRefusal(shop, ['orders.csv'], { code, says, fix })
     })
   }
 
@@ -52,30 +54,30 @@ describe.concurrent('refuses a file that', () => {
     })
   }
 
-  test('is missing or a folder, in words for people and with a code for scripts', async ({ place }) => {
+  test('is missing or a folder, in words for people and with a code for scripts', async ({ shop }) => {
     const missing = { code: 'file_not_found', says: /missing\.csv/, fix: 'Check the name' }
-    await expectRefusal(place, ['missing.csv'], missing)
-    await expectRefusalInWords(place, ['missing.csv'], missing)
-    await expectRefusal(place, ['.'], { code: 'file_is_folder', says: /is a folder/, fix: 'one CSV file' })
+    await expectRefusal(shop, ['missing.csv'], missing)
+    await expectRefusalInWords(shop, ['missing.csv'], missing)
+    await expectRefusal(shop, ['.'], { code: 'file_is_folder', says: /is a folder/, fix: 'one CSV file' })
   })
 
-  test('is empty standard input', async ({ place }) => {
-    await expectRefusal(place, ['-'], { code: 'file_empty', says: 'standard input is empty', fix: HEADER })
+  test('is empty standard input', async ({ shop }) => {
+    await expectRefusal(shop, ['-'], { code: 'file_empty', says: 'standard input is empty', fix: HEADER })
   })
 
   // root may read everything.
-  test.skipIf(process.getuid?.() === 0)('belongs to another user', async ({ place }) => {
-    chmodSync(place.file('orders.csv', csv(line())), 0)
-    await expectRefusal(place, ['orders.csv'], { code: 'file_unreadable', says: /EACCES/, fix: 'permissions' })
+  test.skipIf(process.getuid?.() === 0)('belongs to another user', async ({ shop }) => {
+    chmodSync(shop.file('orders.csv', csv(line())), 0)
+    await expectRefusal(shop, ['orders.csv'], { code: 'file_unreadable', says: /EACCES/, fix: 'permissions' })
   })
 
-  test('lacks a column, and leaves nothing unfinished: corrected, it is imported', async ({ place }) => {
-    place.file('orders.csv', csv(line()).replace('quantity', 'qty'))
-    await place.run('import', 'orders.csv')
-    expect(place.rows('select status from imports')).toEqual([{ status: 'taken_back' }])
-    expect((await place.json('status')).result).toMatchObject({ imports: [] })
-    place.file('orders.csv', csv(line()))
-    expect((await importJson(place, 'orders.csv')).told).toMatchObject({ orders: 1, duplicates: 0, published: 1 })
+  test('lacks a column, and leaves nothing unfinished: corrected, it is imported', async ({ shop }) => {
+    shop.file('orders.csv', csv(line()).replace('quantity', 'qty'))
+    await shop.run('import', 'orders.csv')
+    expect(shop.rows('select status from imports')).toEqual([{ status: 'taken_back' }])
+    expect((await shop.json('status')).result).toMatchObject({ imports: [] })
+    shop.file('orders.csv', csv(line()))
+    expect((await importJson(shop, 'orders.csv')).told).toMatchObject({ orders: 1, duplicates: 0, published: 1 })
   })
 })
 
@@ -89,17 +91,17 @@ describe.concurrent('refuses a configuration', () => {
     [{ ORDERCTL_INITIAL_STOCK: '1e3' }, /ORDERCTL_INITIAL_STOCK is "1e3".*whole number from 0/, 'Correct it'],
     [{ ORDERCTL_TIME_ZONE: 'Berlin' }, /ORDERCTL_TIME_ZONE is "Berlin".*Europe\/Berlin/, 'Correct it'],
   ]
-  test.for(values)('with %o in the environment', ([environment, says, fix], { place }) => {
-    expectRefused(() => place.config(environment), { code, says, fix })
+  test.for(values)('with %o in the environment', ([environment, says, fix], { shop }) => {
+    expectRefused(() => shop.config(environment), { code, says, fix })
   })
 
-  test('with a URL of an unknown kind, without its password, before it makes a database', async ({ place }) => {
-    place.file('orders.csv', csv(line()))
+  test('with a URL of an unknown kind, without its password, before it makes a database', async ({ newShop: shop }) => {
+    shop.file('orders.csv', csv(line()))
     const says = /^(?!.*secret).*ORDERCTL_DATABASE_URL is "oracle:\/\/shop:\*\*\*@db/s
     const environment = { ORDERCTL_DATABASE_URL: 'oracle://shop:secret@db/orders' }
-    await expectRefusal(place, ['orders.csv'], { code, says, fix: 'Correct it', environment })
-    await expectRefusalInWords(place, ['orders.csv'], { code, says, fix: 'Correct it', environment })
-    expect(existsSync(place.databasePath)).toBe(false)
+    await expectRefusal(shop, ['orders.csv'], { code, says, fix: 'Correct it', environment })
+    await expectRefusalInWords(shop, ['orders.csv'], { code, says, fix: 'Correct it', environment })
+    expect(existsSync(shop.path)).toBe(false)
   })
 
   const unknown = /orderctl\.config\.json has the key "inventory\.unknwonSku".*Did you mean "inventory\.unknownSku"/
@@ -109,9 +111,9 @@ describe.concurrent('refuses a configuration', () => {
     'a list': ['[]', code, /orderctl\.config\.json holds no JSON object/, 'JSON object'],
     'a wrong value': ['{"inventory": {"initialStock": -5}}', code, /initialStock in .*\.json is "-5"/, 'Correct it'],
   }
-  test.for(Object.entries(files))('with %s in its file', ([, [content, code, says, fix]], { place }) => {
-    place.file('orderctl.config.json', content)
-    expectRefused(() => place.config(), { code, says, fix })
+  test.for(Object.entries(files))('with %s in its file', ([, [content, code, says, fix]], { shop }) => {
+    shop.file('orderctl.config.json', content)
+    expectRefused(() => shop.config(), { code, says, fix })
   })
 })
 
@@ -123,13 +125,13 @@ describe.concurrent('refuses a command line', () => {
     'that resumes a dry run': { args: ['orders.csv', '--dry-run', '--resume'], says: /dry-run/ },
   }
   for (const [name, { args, says }] of Object.entries(usage)) {
-    test(name, ({ place }) => expectRefusal(place, args, { code: 'usage', says, fix: '--help' }))
+    test(name, ({ shop }) => expectRefusal(shop, args, { code: 'usage', says, fix: '--help' }))
   }
 
-  test('with a source that cannot be part of a key', async ({ place }) => {
+  test('with a source that cannot be part of a key', async ({ shop }) => {
     for (const source of ['a:b', 'x'.repeat(65), 'my shop']) {
       const refusal = { code: 'bad_source', says: `--source is "${source}"`, fix: 'letters, digits' }
-      await expectRefusal(place, ['orders.csv', '--source', source], refusal)
+      await expectRefusal(shop, ['orders.csv', '--source', source], refusal)
     }
   })
 })
@@ -146,50 +148,50 @@ describe.concurrent('refuses a database that', () => {
     'is below a file': ['file/orders.sqlite', '', failed('database_unwritable', /file\/orders\.sqlite/, 'permissions')],
   }
   for (const [name, [path, content, refusal]] of Object.entries(databases)) {
-    test(name, async ({ place }) => {
-      const file = path && place.file(path.split('/')[0] ?? '', content)
-      place.file('orders.csv', csv(line()))
-      const environment = { ORDERCTL_DATABASE_URL: `sqlite:${join(place.folder, path)}` }
-      await expectRefusal(place, ['orders.csv'], { ...refusal, environment })
+    test(name, async ({ shop }) => {
+      const file = path && shop.file(path.split('/')[0] ?? '', content)
+      shop.file('orders.csv', csv(line()))
+      const environment = { ORDERCTL_DATABASE_URL: `sqlite:${join(shop.folder, path)}` }
+      await expectRefusal(shop, ['orders.csv'], { ...refusal, environment })
       if (file) expect(readFileSync(file, 'utf8')).toBe(content)
     })
   }
 
-  test('has tables of another program, and leaves them as they are', async ({ place }) => {
-    place.file('orders.csv', csv(line()))
-    const path = join(place.folder, 'notes.sqlite')
+  test('has tables of another program, and leaves them as they are', async ({ shop }) => {
+    shop.file('orders.csv', csv(line()))
+    const path = join(shop.folder, 'notes.sqlite')
     const notes = new SqliteDatabase(path)
     notes.exec("create table notes (text); insert into notes values ('mine')")
     notes.close()
     const before = readFileSync(path)
     const environment = { ORDERCTL_DATABASE_URL: `sqlite:${path}` }
     const refusal = failed('database_not_ours', /notes\.sqlite.*tables notes/, 'another one')
-    await expectRefusal(place, ['orders.csv'], { ...refusal, environment })
+    await expectRefusal(shop, ['orders.csv'], { ...refusal, environment })
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 
-  test('is of a newer release', async ({ place }) => {
-    place.file('orders.csv', csv(line()))
-    await importJson(place, 'orders.csv')
-    place.db.exec("insert into orderctl_migrations values (999, 'from-the-future', 0)")
-    await expectRefusal(place, ['orders.csv'], failed('database_newer', /newer orderctl.*999/, 'Update orderctl'))
+  test('is of a newer release', async ({ shop }) => {
+    shop.file('orders.csv', csv(line()))
+    await importJson(shop, 'orders.csv')
+    shop.sqlite.exec("insert into orderctl_migrations values (999, 'from-the-future', 0)")
+    await expectRefusal(shop, ['orders.csv'], failed('database_newer', /newer orderctl.*999/, 'Update orderctl'))
   })
 
-  test('another process holds for longer than the time limit', async ({ place }) => {
-    place.file('orders.csv', csv(line()))
-    await importJson(place, 'orders.csv')
-    place.file('more.csv', csv(line({ order: 'A-2' })))
-    const before = stored(place)
-    place.db.exec('begin exclusive')
+  test('another process holds for longer than the time limit', async ({ shop }) => {
+    shop.file('orders.csv', csv(line()))
+    await importJson(shop, 'orders.csv')
+    shop.file('more.csv', csv(line({ order: 'A-2' })))
+    const before = stored(shop)
+    shop.sqlite.exec('begin exclusive')
     // In a process of its own: SQLite waits without the event loop.
-    const { code, result } = await place.startJson({}, 'import', 'more.csv')
-    place.db.exec('rollback')
-    const message = expect.stringContaining(place.databasePath)
+    const { code, result } = await shop.startJson({}, 'import', 'more.csv')
+    shop.sqlite.exec('rollback')
+    const message = expect.stringContaining(shop.path)
     expect({ code, result }).toMatchObject({
       code: 1,
       result: { error: { code: 'database_locked', message, retryable: true } },
     })
-    expect(stored(place)).toEqual(before)
-    expect((await importJson(place, 'more.csv')).told).toMatchObject({ orders: 1 })
+    expect(stored(shop)).toEqual(before)
+    expect((await importJson(shop, 'more.csv')).told).toMatchObject({ orders: 1 })
   })
 })

@@ -1,15 +1,17 @@
 // What becomes of lines that are not imported, until they are mended.
+
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { csv, HEADER, line } from '../support/lines.js'
 import { importJson, importLines, moreThanABlock, orders, readRejects } from '../support/orders-file.js'
-import { csv, HEADER, line, test } from '../support/workplace.js'
+import { test } from '../support/shop.js'
 
 describe.concurrent('the rejects file', () => {
-  test('holds each line as it stood, with its number, the column and the reason', async ({ place }) => {
+  test('holds each line as it stood, with its number, the column and the reason', async ({ shop }) => {
     const bad = line({ order: 'A-2', name: '"Smith, ""Ann"""', quantity: '1.5' })
-    const { code, told } = await importLines(place, line({ order: 'A-1' }), bad, line({ order: 'A-2', sku: 'S-2' }))
-    const rejects_file = join(place.folder, 'orders.rejects.csv')
+    const { code, told } = await importLines(shop, line({ order: 'A-1' }), bad, line({ order: 'A-2', sku: 'S-2' }))
+    const rejects_file = join(shop.folder, 'orders.rejects.csv')
     expect({ code, ...told }).toMatchObject({ code: 3, rows: 3, imported: 1, rejected: 2, rejects_file })
     expect(readFileSync(String(told.rejects_file), 'utf8')).toBe(
       [
@@ -21,45 +23,45 @@ describe.concurrent('the rejects file', () => {
     )
   })
 
-  test('mended and imported, brings the orders in whole', async ({ place }) => {
+  test('mended and imported, brings the orders in whole', async ({ shop }) => {
     const filler = moreThanABlock('F')
     const bad = line({ order: 'A-1', sku: 'S-2', quantity: 'two' })
-    const first = await importLines(place, line({ order: 'A-1', price: '0.0025' }), ...filler, bad)
+    const first = await importLines(shop, line({ order: 'A-1', price: '0.0025' }), ...filler, bad)
     expect(first.told).toMatchObject({ imported: filler.length, rejected: 2 })
     const rejects = String(first.told.rejects_file)
     writeFileSync(rejects, readFileSync(rejects, 'utf8').replace(',two,', ',2,'))
-    const second = await importJson(place, rejects)
+    const second = await importJson(shop, rejects)
     expect(second).toMatchObject({ code: 0, told: { rows: 2, orders: 1, imported: 2, rejected: 0 } })
-    expect(orders(place, "reference = 'A-1'")).toEqual([['A-1', 'C-1', 2000, 'USD']])
-    expect((await importJson(place, rejects)).told).toMatchObject({ duplicates: 2, conflicts: 0 })
+    expect(orders(shop, "reference = 'A-1'")).toEqual([['A-1', 'C-1', 2000, 'USD']])
+    expect((await importJson(shop, rejects)).told).toMatchObject({ duplicates: 2, conflicts: 0 })
   })
 
-  test('never takes the place of another, and is for its owner alone', async ({ place }) => {
-    place.file('orders.csv', csv(line({ order: 'A-1', quantity: 0 })))
-    place.file('orders.rejects.csv', 'mended by hand')
-    const second = await importJson(place, 'orders.csv')
-    expect(second.told.rejects_file).toBe(join(place.folder, 'orders.rejects.2.csv'))
-    expect(readFileSync(join(place.folder, 'orders.rejects.csv'), 'utf8')).toBe('mended by hand')
+  test('never takes the shop of another, and is for its owner alone', async ({ shop }) => {
+    shop.file('orders.csv', csv(line({ order: 'A-1', quantity: 0 })))
+    shop.file('orders.rejects.csv', 'mended by hand')
+    const second = await importJson(shop, 'orders.csv')
+    expect(second.told.rejects_file).toBe(join(shop.folder, 'orders.rejects.2.csv'))
+    expect(readFileSync(join(shop.folder, 'orders.rejects.csv'), 'utf8')).toBe('mended by hand')
     expect(statSync(String(second.told.rejects_file)).mode & 0o777).toBe(0o600)
   })
 })
 
-test('an unknown SKU costs its order where the configuration says so', async ({ place }) => {
-  await importLines(place, line({ order: 'A-1', sku: 'S-1' }))
+test('an unknown SKU costs its order where the configuration says so', async ({ shop }) => {
+  await importLines(shop, line({ order: 'A-1', sku: 'S-1' }))
   const asked = [
     ['A-2', 'S-1'],
     ['A-3', 'S-1'],
     ['A-3', 'S-9'],
     ['A-4', 'S-9'],
   ] as const
-  place.file('more.csv', csv(...asked.map(([order, sku]) => line({ order, sku }))))
+  shop.file('more.csv', csv(...asked.map(([order, sku]) => line({ order, sku }))))
   const strict = { ORDERCTL_UNKNOWN_SKU: 'reject' }
-  const dry = await place.jsonWith(strict, 'import', 'more.csv', '--dry-run')
-  const { code, result } = await place.jsonWith(strict, 'import', 'more.csv')
+  const dry = await shop.jsonWith(strict, 'import', 'more.csv', '--dry-run')
+  const { code, result } = await shop.jsonWith(strict, 'import', 'more.csv')
   const counts = { rows: 4, orders: 1, imported: 1, rejected: 3, products_created: 0 }
   expect([code, result, dry.result]).toMatchObject([3, counts, counts])
-  expect(place.rows('select sku from products')).toEqual([{ sku: 'S-1' }])
-  const rejects = readRejects(join(place.folder, 'more.rejects.csv')).map((row) => Object.values(row).slice(-3))
+  expect(shop.rows('select sku from products')).toEqual([{ sku: 'S-1' }])
+  const rejects = readRejects(join(shop.folder, 'more.rejects.csv')).map((row) => Object.values(row).slice(-3))
   expect(rejects).toEqual([
     ['3', '', expect.stringContaining('line 4')],
     ['4', 'product_sku', expect.stringContaining('"S-9"')],

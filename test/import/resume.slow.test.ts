@@ -1,4 +1,5 @@
 // An import that is cut off, at any point and in any way, and what the next run makes of it.
+
 import { appendFileSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -6,9 +7,11 @@ import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import type { ImportResult } from '../../src/command-line/import-view.js'
+import type { Outcome, Running } from '../support/cli.js'
+import { csv, line } from '../support/lines.js'
 import { countsOf, finishedCounts, importJson, shell, stored } from '../support/orders-file.js'
+import { Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
-import { csv, line, type Outcome, type Running, test, Workplace } from '../support/workplace.js'
 
 /** Long ones, so that they are many transactions: six blocks. */
 const LINES = 12_000
@@ -50,32 +53,31 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'orderctl-resume-'))
   const file = longFile()
   writeFileSync(join(folder, 'orders.csv'), file)
-  const place = new Workplace()
-  place.file('earlier.csv', earlierFile(file.split('\n').slice(1)))
-  await importJson(place, 'earlier.csv')
-  copyFileSync(place.databasePath, join(folder, 'orders.sqlite'))
+  const shop = new Shop()
+  shop.file('earlier.csv', earlierFile(file.split('\n').slice(1)))
+  await importJson(shop, 'earlier.csv')
+  copyFileSync(shop.path, join(folder, 'orders.sqlite'))
   slowChunks(join(folder, 'orders.sqlite'))
-  copyFileSync(join(folder, 'orders.csv'), join(place.folder, 'orders.csv'))
-  const { told } = await importJson(place, 'orders.csv')
-  undisturbed = { told, rows: stored(place), rejects: readFileSync(String(told.rejects_file), 'utf8') }
-  place.close()
+  copyFileSync(join(folder, 'orders.csv'), join(shop.folder, 'orders.csv'))
+  const { told } = await importJson(shop, 'orders.csv')
+  undisturbed = { told, rows: stored(shop), rejects: readFileSync(String(told.rejects_file), 'utf8') }
+  shop.close()
 })
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-function prepare(place: Workplace): string {
-  copyFileSync(join(folder, 'orders.sqlite'), place.databasePath)
-  copyFileSync(join(folder, 'orders.csv'), join(place.folder, 'orders.csv'))
-  return join(place.folder, 'orders.csv')
+function prepare(shop: Shop): string {
+  copyFileSync(join(folder, 'orders.sqlite'), shop.path)
+  copyFileSync(join(folder, 'orders.csv'), join(shop.folder, 'orders.csv'))
+  return join(shop.folder, 'orders.csv')
 }
 
 /** Lines that the database says were read by the import under way. */
-const linesRead = (place: Workplace) =>
-  Number(place.value("select coalesce(max(rows), 0) from imports where status = 'reading'"))
+const linesRead = (shop: Shop) =>
+  Number(shop.value("select coalesce(max(rows), 0) from imports where status = 'reading'"))
 
 /** In a process of its own: slow statements would stop the test that watches others. */
-const finish = (place: Workplace, ...flags: string[]) =>
-  place.start({}, 'import', 'orders.csv', '--json', ...flags).ended
+const finish = (shop: Shop, ...flags: string[]) => shop.start({}, 'import', 'orders.csv', '--json', ...flags).ended
 
 /** Ends the run with the signal as soon as the condition holds, unless it ends before. */
 async function cutOff(running: Running, signal: NodeJS.Signals, when: () => boolean): Promise<Outcome> {
@@ -88,14 +90,14 @@ async function cutOff(running: Running, signal: NodeJS.Signals, when: () => bool
   return running.ended
 }
 
-function expectAllAsUndisturbed(place: Workplace, file: string, outcome: Outcome): void {
+function expectAllAsUndisturbed(shop: Shop, file: string, outcome: Outcome): void {
   expect(outcome.code).toBe(3)
   const told = JSON.parse(outcome.stdout) as ImportResult
   expect(countsOf(told)).toEqual(countsOf(undisturbed.told))
-  expect(stored(place)).toEqual(undisturbed.rows)
+  expect(stored(shop)).toEqual(undisturbed.rows)
   expect(readFileSync(String(told.rejects_file), 'utf8')).toBe(undisturbed.rejects)
   const { rows, orders, imported, duplicates, conflicts, rejected, products_created } = undisturbed.told
-  expect(finishedCounts(place, file)).toEqual([
+  expect(finishedCounts(shop, file)).toEqual([
     { rows, orders, imported, duplicates, conflicts, rejected, products_created },
   ])
 }
@@ -130,15 +132,15 @@ function slowChunks(path: string): void {
 }
 
 describe.concurrent('killed', () => {
-  test('again and again, --resume comes to the same in the end', async ({ place }) => {
-    const file = prepare(place)
+  test('again and again, --resume comes to the same in the end', async ({ shop }) => {
+    const file = prepare(shop)
     let kills = 0
     for (;;) {
-      const before = linesRead(place)
-      const run = place.start({}, 'import', 'orders.csv', '--resume', '--json')
-      const outcome = await cutOff(run, 'SIGKILL', () => linesRead(place) > before)
+      const before = linesRead(shop)
+      const run = shop.start({}, 'import', 'orders.csv', '--resume', '--json')
+      const outcome = await cutOff(run, 'SIGKILL', () => linesRead(shop) > before)
       if (outcome.code !== null) {
-        expectAllAsUndisturbed(place, file, outcome)
+        expectAllAsUndisturbed(shop, file, outcome)
         break
       }
       kills += 1
@@ -147,77 +149,77 @@ describe.concurrent('killed', () => {
   })
 
   test('and run again without --resume: what was stored is taken back first, and it comes to the same', async ({
-    place,
+    shop,
   }) => {
-    const file = prepare(place)
-    await cutOff(place.start({}, 'import', 'orders.csv'), 'SIGKILL', () => linesRead(place) > LINES / 4)
-    expectAllAsUndisturbed(place, file, await finish(place))
-    const statuses = place.db.prepare('select status from imports order by id').pluck().all()
+    const file = prepare(shop)
+    await cutOff(shop.start({}, 'import', 'orders.csv'), 'SIGKILL', () => linesRead(shop) > LINES / 4)
+    expectAllAsUndisturbed(shop, file, await finish(shop))
+    const statuses = shop.sqlite.prepare('select status from imports order by id').pluck().all()
     expect(statuses).toEqual(['finished', 'taken_back', 'finished'])
   })
 
-  test('while its orders fell due: the next run lets the rest fall due, and reads nothing twice', async ({ place }) => {
-    const file = prepare(place)
-    await finish(place)
-    place.db.exec(
+  test('while its orders fell due: the next run lets the rest fall due, and reads nothing twice', async ({ shop }) => {
+    const file = prepare(shop)
+    await finish(shop)
+    shop.sqlite.exec(
       `delete from due_orders where order_id % 2 = 0 and order_id in (select id from orders where import_id = 2);
        update imports set status = 'releasing', ended_at = null, lease_until = 0 where id = 2`,
     )
-    const held = Number(place.value(NOT_DUE))
-    const told = JSON.parse((await finish(place)).stdout) as ImportResult
+    const held = Number(shop.value(NOT_DUE))
+    const told = JSON.parse((await finish(shop)).stdout) as ImportResult
     expect(held).toBeGreaterThan(1900)
     expect(countsOf(told)).toEqual({ ...countsOf(undisturbed.told), published: held })
-    expect(stored(place)).toEqual(undisturbed.rows)
-    expect(finishedCounts(place, file)).toHaveLength(1)
+    expect(stored(shop)).toEqual(undisturbed.rows)
+    expect(finishedCounts(shop, file)).toHaveLength(1)
   })
 })
 
 describe.concurrent('--resume', () => {
-  test('of a file that was never begun begins it', async ({ place }) => {
-    place.file('orders.csv', csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
-    expect((await importJson(place, 'orders.csv', '--resume')).told).toMatchObject({ rows: 2, imported: 2 })
-    expect((await importJson(place, 'orders.csv', '--resume')).told).toMatchObject({ rows: 2, duplicates: 2 })
+  test('of a file that was never begun begins it', async ({ shop }) => {
+    shop.file('orders.csv', csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
+    expect((await importJson(shop, 'orders.csv', '--resume')).told).toMatchObject({ rows: 2, imported: 2 })
+    expect((await importJson(shop, 'orders.csv', '--resume')).told).toMatchObject({ rows: 2, duplicates: 2 })
   })
 
-  test('refuses a file that changed where it was read already; restored or longer, it goes on', async ({ place }) => {
-    const file = prepare(place)
-    await cutOff(place.start({}, 'import', 'orders.csv'), 'SIGKILL', () => linesRead(place) > 0)
-    const before = stored(place)
+  test('refuses a file that changed where it was read already; restored or longer, it goes on', async ({ shop }) => {
+    const file = prepare(shop)
+    await cutOff(shop.start({}, 'import', 'orders.csv'), 'SIGKILL', () => linesRead(shop) > 0)
+    const before = stored(shop)
     const content = readFileSync(file, 'utf8')
     writeFileSync(file, content.replace('Ann', 'Eve'))
-    const { code, result } = await place.json('import', 'orders.csv', '--resume')
+    const { code, result } = await shop.json('import', 'orders.csv', '--resume')
     const [message, fix] = [expect.stringContaining(file), expect.stringContaining('without --resume')]
     expect({ code, result }).toMatchObject({ code: 1, result: { error: { code: 'file_changed', message, fix } } })
-    expect(stored(place)).toEqual(before)
+    expect(stored(shop)).toEqual(before)
 
     writeFileSync(file, content)
     appendFileSync(file, `${line({ order: 'NEW' })}\n`)
-    const grown = JSON.parse((await finish(place, '--resume')).stdout) as ImportResult
+    const grown = JSON.parse((await finish(shop, '--resume')).stdout) as ImportResult
     const { rows, orders, imported } = undisturbed.told
     expect(grown).toMatchObject({ rows: rows + 1, orders: orders + 1, imported: imported + 1 })
-    expect(stored(place).orders).toHaveLength(undisturbed.rows.orders.length + 1)
+    expect(stored(shop).orders).toHaveLength(undisturbed.rows.orders.length + 1)
   })
 })
 
 describe.concurrent('interrupted by Ctrl-C', () => {
-  test('it ends after the lines in hand, says how to go on, and goes on', async ({ place }) => {
-    const file = prepare(place)
-    const cut = await cutOff(place.start({}, 'import', 'orders.csv'), 'SIGINT', () => linesRead(place) > 0)
+  test('it ends after the lines in hand, says how to go on, and goes on', async ({ shop }) => {
+    const file = prepare(shop)
+    const cut = await cutOff(shop.start({}, 'import', 'orders.csv'), 'SIGINT', () => linesRead(shop) > 0)
     expect(cut.code).toBe(130)
     expect(cut.stderr).toMatch(/Interrupted after [\d,]+ lines\. .*--resume/)
-    expect(place.value('select count(*) from due_orders join orders on id = order_id where import_id = 2')).toBe(0)
-    expectAllAsUndisturbed(place, file, await finish(place, '--resume'))
+    expect(shop.value('select count(*) from due_orders join orders on id = order_id where import_id = 2')).toBe(0)
+    expectAllAsUndisturbed(shop, file, await finish(shop, '--resume'))
   })
 
-  test('it does not wait for a pipe that says nothing more', async ({ place }) => {
-    const slow = shell(place, 'mkfifo pipe; exec "$@" < pipe', 'import', '-', '--json')
+  test('it does not wait for a pipe that says nothing more', async ({ shop }) => {
+    const slow = shell(shop, 'mkfifo pipe; exec "$@" < pipe', 'import', '-', '--json')
     try {
-      await until(() => existsSync(join(place.folder, 'pipe')))
-      const input = await open(join(place.folder, 'pipe'), 'w')
+      await until(() => existsSync(join(shop.folder, 'pipe')))
+      const input = await open(join(shop.folder, 'pipe'), 'w')
       await input.write(csv(line()))
-      const hasTables = () => place.value("select 1 from sqlite_master where name = 'imports'") === 1
-      await until(() => existsSync(place.databasePath) && hasTables())
-      await until(() => place.value('select count(*) from imports') === 1)
+      const hasTables = () => shop.value("select 1 from sqlite_master where name = 'imports'") === 1
+      await until(() => existsSync(shop.path) && hasTables())
+      await until(() => shop.value('select count(*) from imports') === 1)
       slow.child.kill('SIGINT')
       const { code, stdout } = await slow.ended
       await input.close()
@@ -230,17 +232,17 @@ describe.concurrent('interrupted by Ctrl-C', () => {
   })
 })
 
-test('two imports of one file at once: one stores it, the other finds duplicates', async ({ place }) => {
-  place.file(
+test('two imports of one file at once: one stores it, the other finds duplicates', async ({ shop }) => {
+  shop.file(
     'orders.csv',
     csv(...Array.from({ length: 20_000 }, (_, index) => line({ order: `O-${index % 9000}`, sku: `S-${index}` }))),
   )
-  const both = await Promise.all([1, 2].map(() => place.startJson({}, 'import', 'orders.csv')))
+  const both = await Promise.all([1, 2].map(() => shop.startJson({}, 'import', 'orders.csv')))
   expect(both.map(({ code }) => code)).toEqual([0, 0])
   const told = both.map(({ result }) => result as ImportResult)
   expect(told.map(({ imported }) => imported).sort()).toEqual([0, 20_000])
   expect(told.map(({ duplicates }) => duplicates).sort()).toEqual([0, 20_000])
-  expect(place.value('select count(*) from orders')).toBe(9000)
-  expect(place.value('select count(*) from order_lines')).toBe(20_000)
-  expect(place.value(NOT_DUE)).toBe(0)
+  expect(shop.value('select count(*) from orders')).toBe(9000)
+  expect(shop.value('select count(*) from order_lines')).toBe(20_000)
+  expect(shop.value(NOT_DUE)).toBe(0)
 })

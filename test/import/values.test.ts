@@ -1,7 +1,9 @@
 // Each value is read exactly, or named with its column and the reason; a bad one costs its order alone.
+
 import { describe, expect } from 'vitest'
+import { csv, type LineDraft, line } from '../support/lines.js'
 import { fates, importJson } from '../support/orders-file.js'
-import { csv, type LineDraft, line, test } from '../support/workplace.js'
+import { test } from '../support/shop.js'
 
 const IMPORTED: readonly LineDraft[] = [
   { name: '' },
@@ -59,36 +61,36 @@ const REJECTED: readonly (readonly [draft: LineDraft, reason: string])[] = [
 ]
 
 describe.concurrent('values', () => {
-  test('that cannot be used are named with column and reason, and the others imported', async ({ place }) => {
+  test('that cannot be used are named with column and reason, and the others imported', async ({ shop }) => {
     const expected: Record<string, string> = {}
     const lines = [...IMPORTED.map((draft) => [draft, ''] as const), ...REJECTED].map(([draft, reason], index) => {
       const order = draft.order ?? `A-${index}`
       expected[order] = reason === '' ? 'imported' : `${reason.split(' ')[0]}: ${reason}`
       return line({ order, customer: `C-${index}`, ...draft })
     })
-    expect(await fates(place, csv(...lines))).toEqual(expected)
-    expect(place.rows("select name from customers where customer_id = 'C-0'")).toEqual([{ name: 'C-0' }])
-    expect(place.value("select quantity from order_lines join orders on id = order_id where reference = 'A-4'")).toBe(7)
+    expect(await fates(shop, csv(...lines))).toEqual(expected)
+    expect(shop.rows("select name from customers where customer_id = 'C-0'")).toEqual([{ name: 'C-0' }])
+    expect(shop.value("select quantity from order_lines join orders on id = order_id where reference = 'A-4'")).toBe(7)
   })
 
   test.for(['A\x7f', 'A\u0085', 'A\r1'])(
     'with the only control character in their file are found: %j',
-    async (id, { place }) => {
-      place.file('one.csv', csv(line({ order: 'A-0' }), line({ order: id })))
-      expect((await importJson(place, 'one.csv')).told).toMatchObject({ imported: 1, rejected: 1 })
+    async (id, { shop }) => {
+      shop.file('one.csv', csv(line({ order: 'A-0' }), line({ order: id })))
+      expect((await importJson(shop, 'one.csv')).told).toMatchObject({ imported: 1, rejected: 1 })
     },
   )
 
-  test('of time are read with their offset from UTC, and fall on the day of the business', async ({ place }) => {
+  test('of time are read with their offset from UTC, and fall on the day of the business', async ({ shop }) => {
     const dates = [
       ['2025-01-15T00:30:00+02:00', '2025-01-14T22:30:00Z', '2025-01-14'],
       ['2025-01-15 23:30:00-0500', '2025-01-16T04:30:00Z', '2025-01-16'],
       ['2025-01-15T23:30Z', '2025-01-15T23:30:00Z', '2025-01-16'],
       ['2025-01-15T23:30:00.250', '2025-01-15T23:30:00', '2025-01-15'],
     ] as const
-    place.file('orders.csv', csv(...dates.map(([date], index) => line({ order: `A-${index}`, date }))))
-    await place.runWith({ ORDERCTL_TIME_ZONE: 'Europe/Berlin' }, 'import', 'orders.csv')
-    const read = place.db.prepare('select ordered_at, business_day from orders order by id').raw().all()
+    shop.file('orders.csv', csv(...dates.map(([date], index) => line({ order: `A-${index}`, date }))))
+    await shop.runWith({ ORDERCTL_TIME_ZONE: 'Europe/Berlin' }, 'import', 'orders.csv')
+    const read = shop.sqlite.prepare('select ordered_at, business_day from orders order by id').raw().all()
     expect(read).toEqual(dates.map(([, ordered_at, business_day]) => [ordered_at, business_day]))
   })
 })

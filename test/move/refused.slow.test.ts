@@ -1,17 +1,18 @@
 // What `migrate --from` refuses: wrong words, files that hold no shop, and databases that are in use.
+
 import { writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import SqliteDatabase from 'better-sqlite3'
 import { expect } from 'vitest'
-import { type Shop, test as shopTest } from '../support/commands-shop.js'
 import { describeOnServers } from '../support/database-servers.js'
+import { csv, line } from '../support/lines.js'
 import { done, newDatabase, type ServerDatabase } from '../support/move-scene.js'
+import { type Shop, test as shopTest } from '../support/shop.js'
 import { until } from '../support/until.js'
-import { csv, line } from '../support/workplace.js'
 
 const NOWHERE = { ORDERCTL_DATABASE_URL: 'postgres://shop:geheim@127.0.0.1:1/shop' }
 
-function migrate(shop: Shop, environment: Record<string, string>, from = `sqlite:${shop.databasePath}`) {
+function migrate(shop: Shop, environment: Record<string, string>, from = `sqlite:${shop.path}`) {
   return shop.jsonWith(environment, 'migrate', '--from', from)
 }
 
@@ -35,7 +36,7 @@ shopTest.for([
 })
 
 shopTest('migrate --from is refused with --status', async ({ shop }) => {
-  const { code } = await shop.jsonWith(NOWHERE, 'migrate', '--from', `sqlite:${shop.databasePath}`, '--status')
+  const { code } = await shop.jsonWith(NOWHERE, 'migrate', '--from', `sqlite:${shop.path}`, '--status')
   expect(code).toBe(2)
 })
 
@@ -56,16 +57,16 @@ describeOnServers('migrate --from refuses', (engine) => {
     for (const [path, code, message] of [
       [missing, 'database_missing', missing],
       [notes, 'database_not_ours', 'another program'],
-      [text, 'database_unreadable', 'no SQLite database'],
+      [text, 'database_unreadable', 'not a SQLite database'],
       [shop.folder, 'database_is_folder', shop.folder],
     ] as const) {
       const refusal = refused(2, code, message, '--from sqlite:PATH')
       expect(await migrate(shop, server.environment, `sqlite:${path}`)).toEqual(refusal)
     }
-    shop.db.exec('delete from orderctl_migrations')
+    shop.sqlite.exec('delete from orderctl_migrations')
     const fix = 'ORDERCTL_DATABASE_URL=sqlite:.* orderctl migrate'
     expect(await migrate(shop, server.environment)).toEqual(refused(1, 'database_outdated', 'not at this release', fix))
-    shop.db.exec("insert into orderctl_migrations values (99, 'to-come', 1)")
+    shop.sqlite.exec("insert into orderctl_migrations values (99, 'to-come', 1)")
     expect(await migrate(shop, server.environment)).toEqual(
       refused(1, 'database_newer', 'newer orderctl', 'Update orderctl'),
     )
@@ -77,7 +78,7 @@ describeOnServers('migrate --from refuses', (engine) => {
   test('a file or a database on which a worker is at work', async ({ shop, server }) => {
     await done(shop, server.environment, ['migrate'])
     for (const [environment, place, count] of [
-      [{}, shop.databasePath, () => Number(shop.value('select count(*) from workers'))],
+      [{}, shop.path, () => Number(shop.value('select count(*) from workers'))],
       [server.environment, `127.*${server.name}`, () => server.count('workers')],
     ] as const) {
       const worker = shop.start(environment, 'work')
@@ -92,12 +93,12 @@ describeOnServers('migrate --from refuses', (engine) => {
 
   test('a file that an import writes to, and not one whose import was killed', async ({ shop, server }) => {
     const run = { status: 'reading', host: hostname(), leaseUntil: Date.now() + 600_000 }
-    const id = shop.importRun({ ...run, pid: process.pid })
+    const id = shop.import({ ...run, pid: process.pid })
     expect(await migrate(shop, server.environment)).toEqual(
       refused(1, 'database_in_use', `Process ${process.pid} `, 'Stop all'),
     )
     // No process has this number.
-    shop.db.prepare('update imports set pid = ? where id = ?').run(2 ** 22 + 1, id)
+    shop.sqlite.prepare('update imports set pid = ? where id = ?').run(2 ** 22 + 1, id)
     expect(await migrate(shop, server.environment)).toMatchObject({ code: 0 })
   })
 

@@ -11,8 +11,8 @@ import { type FragileDriver, onFragilePostgres, onFragileRabbitMq, onFragileRedi
 import { BATCH_SIZE, Scene } from '../support/queue-scene.js'
 import { describeWithRabbitMq } from '../support/rabbitmq.js'
 import { describeWithPrivateRedis } from '../support/redis.js'
+import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
-import { test, type Workplace } from '../support/workplace.js'
 
 const concurrent = { concurrent: true }
 
@@ -23,10 +23,10 @@ describeWithRabbitMq('a RabbitMQ that goes away, or forgets', () => describeAway
 describeWithPrivateRedis(
   'on Redis',
   () => {
-    test('a drain finds the jobs of a server that was stopped and keeps them on its disk', async ({ place }) => {
+    test('a drain finds the jobs of a server that was stopped and keeps them on its disk', async ({ shop }) => {
       const server = await onFragileRedis({ durable: true })
       try {
-        await stopInMidDrain(place, server, { ...SLOW, ...server.environment })
+        await stopInMidDrain(shop, server, { ...SLOW, ...server.environment })
       } finally {
         await server.close()
       }
@@ -86,75 +86,75 @@ function describeAway(start: () => Promise<FragileDriver>): void {
     slow: async ({ server }, use) => use({ ...SLOW, ...server.environment }),
   })
 
-  fragileTest('a drain goes on when all jobs are lost', async ({ place, server, slow }) => {
-    await importing(place, 500, slow)
-    const worker = place.start(slow, 'work', '--drain')
-    await until(() => completed(place) > 0)
+  fragileTest('a drain goes on when all jobs are lost', async ({ shop, server, slow }) => {
+    await importing(shop, 500, slow)
+    const worker = shop.start(slow, 'work', '--drain')
+    await until(() => completed(shop) > 0)
     await server.forget()
-    expect(completed(place)).toBeLessThan(500)
+    expect(completed(shop)).toBeLessThan(500)
     const { code, stderr } = await worker.ended
     expect(code, stderr).toBe(0)
-    await expectSoldOnce(place, 500)
+    await expectSoldOnce(shop, 500)
   })
 
-  fragileTest('a drain waits for a server that was stopped', async ({ place, server, slow }) => {
-    await stopInMidDrain(place, server, slow)
+  fragileTest('a drain waits for a server that was stopped', async ({ shop, server, slow }) => {
+    await stopInMidDrain(shop, server, slow)
   })
 
-  fragileTest('a drain waits for a server that hangs', async ({ place, server, slow }) => {
-    await importing(place, 500, slow)
-    const worker = place.start(slow, 'work', '--drain')
-    await until(() => completed(place) > 0)
+  fragileTest('a drain waits for a server that hangs', async ({ shop, server, slow }) => {
+    await importing(shop, 500, slow)
+    const worker = shop.start(slow, 'work', '--drain')
+    await until(() => completed(shop) > 0)
     server.hang()
     await worker.saw('Waiting for it.')
     server.goOn()
     const { code, stderr } = await worker.ended
     expect(code, stderr).toBe(0)
     expect(stderr).toContain(`${server.name} is back.`)
-    await expectSoldOnce(place, 500)
+    await expectSoldOnce(shop, 500)
   })
 
   for (const how of ['stopped', 'hanging'] as const) {
-    fragileTest(`a worker that waits for a server that is ${how} ends on SIGTERM`, async ({ place, server, slow }) => {
-      await importing(place, 500, slow)
-      const worker = place.start(slow, 'work')
-      await until(() => completed(place) > 0)
+    fragileTest(`a worker that waits for a server that is ${how} ends on SIGTERM`, async ({ shop, server, slow }) => {
+      await importing(shop, 500, slow)
+      const worker = shop.start(slow, 'work')
+      await until(() => completed(shop) > 0)
       if (how === 'stopped') await server.stop()
       else server.hang()
       await worker.saw('Waiting for it.')
       worker.child.kill('SIGTERM')
       expect((await worker.ended).code).toBe(130)
-      expect(inHand(place)).toBe(0)
+      expect(inHand(shop)).toBe(0)
     })
   }
 
   fragileTest(
     'a worker whose connections are lost without a word takes new orders all the same',
-    async ({ place, server, slow }) => {
+    async ({ shop, server, slow }) => {
       const way = await server.openLossyWay()
-      await importing(place, 20, slow)
-      const worker = place.start({ ...SLOW, ...way.environment }, 'work')
+      await importing(shop, 20, slow)
+      const worker = shop.start({ ...SLOW, ...way.environment }, 'work')
       try {
-        await until(() => completed(place) === 20)
+        await until(() => completed(shop) === 20)
         way.loseConnections()
-        await importing(place, 40, slow)
-        await until(() => completed(place) === 40)
+        await importing(shop, 40, slow)
+        await until(() => completed(shop) === 40)
       } finally {
         worker.child.kill('SIGTERM')
         await worker.ended
         way.close()
       }
-      await expectSoldOnce(place, 40)
+      await expectSoldOnce(shop, 40)
     },
   )
 
   fragileTest(
     'an import whose server stops in the middle stores all, and a worker finds it',
-    async ({ place, server, slow }) => {
-      await importing(place, 1, slow)
-      const file = join(place.folder, 'pipe')
+    async ({ shop, server, slow }) => {
+      await importing(shop, 1, slow)
+      const file = join(shop.folder, 'pipe')
       execFileSync('mkfifo', [file])
-      const running = place.start(slow, 'import', file)
+      const running = shop.start(slow, 'import', file)
       // Opens once the import opens its file, which it does when it has connected.
       const pipe = await open(file, 'w')
       await server.stop()
@@ -169,26 +169,26 @@ function describeAway(start: () => Promise<FragileDriver>): void {
       expect(stderr).not.toContain('No new orders')
 
       await server.start()
-      expect(await place.runWith(slow, 'work', '--drain')).toMatchObject({ code: 0 })
-      await expectSoldOnce(place, 200)
+      expect(await shop.runWith(slow, 'work', '--drain')).toMatchObject({ code: 0 })
+      await expectSoldOnce(shop, 200)
     },
   )
 }
 
-async function stopInMidDrain(place: Workplace, server: FragileDriver, slow: Environment): Promise<void> {
-  await importing(place, 500, slow)
-  const worker = place.start(slow, 'work', '--drain')
-  await until(() => completed(place) > 0)
+async function stopInMidDrain(shop: Shop, server: FragileDriver, slow: Environment): Promise<void> {
+  await importing(shop, 500, slow)
+  const worker = shop.start(slow, 'work', '--drain')
+  await until(() => completed(shop) > 0)
   await server.stop()
   await worker.saw(`${server.name} cannot be reached`)
   // While another command finds it away as well.
-  const { result } = await place.jsonWith(slow, 'status')
+  const { result } = await shop.jsonWith(slow, 'status')
   expect(result).toMatchObject({ queue: { transport: null } })
-  expect(completed(place)).toBeLessThan(500)
+  expect(completed(shop)).toBeLessThan(500)
   await server.start()
   const { code, stderr } = await worker.ended
   expect(code, stderr).toBe(0)
   expect(stderr.match(/Waiting for it\./g)).toHaveLength(1)
   expect(stderr).toContain(`${server.name} is back.`)
-  await expectSoldOnce(place, 500)
+  await expectSoldOnce(shop, 500)
 }

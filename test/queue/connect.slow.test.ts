@@ -1,4 +1,5 @@
 // Servers that cannot be reached, or that refuse us: what users are told, within seconds and without passwords.
+
 import { describe, expect, test as plainTest } from 'vitest'
 import { readQueueName, readSchema } from '../../src/config/values.js'
 import { queuesNamed } from '../../src/queue/rabbitmq/queues.js'
@@ -18,7 +19,7 @@ import {
   rabbitUrlWith,
   withChannel,
 } from '../support/rabbitmq.js'
-import { test } from '../support/workplace.js'
+import { test } from '../support/shop.js'
 import { listenDeaf, PASSWORD, refused } from './refused.js'
 
 const at = (url: string): Environment => ({ ...SLOW, ORDERCTL_QUEUE_URL: url })
@@ -33,10 +34,10 @@ describe.each(SERVERS)('a $server that cannot be reached', ({ server, scheme, pa
   const code = `${server.toLowerCase().replace('postgresql', 'postgres')}_unreachable`
   const urlAt = (port: number) => `${scheme}://shop:${PASSWORD}@127.0.0.1:${port}${path}`
 
-  test.concurrent('is named with what to do if its port is closed', async ({ place }) => {
+  test.concurrent('is named with what to do if its port is closed', async ({ shop }) => {
     const port = await freePort()
-    const file = place.file('orders.csv', singles(3))
-    const { codes, stderr, error } = await refused(place, at(urlAt(port)), 'import', file)
+    const file = shop.file('orders.csv', singles(3))
+    const { codes, stderr, error } = await refused(shop, at(urlAt(port)), 'import', file)
     expect(codes).toEqual([4, 4])
     expect(stderr).toContain(`${server} at 127.0.0.1:${port}${path} cannot be reached`)
     expect(error).toMatchObject({ code, retryable: true, message: expect.stringContaining('ECONNREFUSED') })
@@ -44,32 +45,32 @@ describe.each(SERVERS)('a $server that cannot be reached', ({ server, scheme, pa
     expect(error['fix']).toContain('ORDERCTL_QUEUE_URL')
   })
 
-  test.concurrent('is given up if it takes connections and never answers', async ({ place, onTestFinished }) => {
-    await place.run('import', place.file('orders.csv', singles(3)))
+  test.concurrent('is given up if it takes connections and never answers', async ({ shop, onTestFinished }) => {
+    await shop.run('import', shop.file('orders.csv', singles(3)))
     const deaf = await listenDeaf()
     onTestFinished(() => deaf.close())
-    const { codes, stderr, error } = await refused(place, at(urlAt(deaf.port)), 'work', '--drain')
+    const { codes, stderr, error } = await refused(shop, at(urlAt(deaf.port)), 'work', '--drain')
     expect(codes).toEqual([4, 4])
     expect(stderr).toContain(`127.0.0.1:${deaf.port}`)
     expect(error).toMatchObject({ code, retryable: true, message: expect.stringContaining('it does not answer') })
   })
 
-  test.concurrent('does not keep status from counting the orders, nor config from its answer', async ({ place }) => {
+  test.concurrent('does not keep status from counting the orders, nor config from its answer', async ({ shop }) => {
     const url = urlAt(await freePort())
-    await place.run('import', place.file('orders.csv', singles(3)))
-    const { code: exit, result } = await place.jsonWith(at(url), 'status')
+    await shop.run('import', shop.file('orders.csv', singles(3)))
+    const { code: exit, result } = await shop.jsonWith(at(url), 'status')
     expect(exit).toBe(0)
     expect(result).toMatchObject({ queue: { driver, waiting: 3, transport: null } })
-    const configured = await place.runWith(at(url), 'config')
+    const configured = await shop.runWith(at(url), 'config')
     expect(configured.stdout).toContain(`${scheme}://shop:***@127.0.0.1`)
     expect(configured.stdout + configured.stderr).not.toContain(PASSWORD)
   })
 })
 
-test('a RabbitMQ that cannot be reached does not keep a pause from being set', async ({ place }) => {
-  await place.run('import', place.file('orders.csv', singles(3)))
+test('a RabbitMQ that cannot be reached does not keep a pause from being set', async ({ shop }) => {
+  await shop.run('import', shop.file('orders.csv', singles(3)))
   const away = at(`amqp://127.0.0.1:${await freePort()}`)
-  expect(await place.jsonWith(away, 'queue', 'pause')).toMatchObject({ code: 0, result: { paused: true } })
+  expect(await shop.jsonWith(away, 'queue', 'pause')).toMatchObject({ code: 0, result: { paused: true } })
 })
 
 describe('the address of a queue', () => {
@@ -122,10 +123,10 @@ interface Refusal {
 }
 
 const refuses = (refusals: readonly Refusal[]) =>
-  test.concurrent.for(refusals)('refuses $why', async ({ url, code, message = '', fix }, { place, skip }) => {
+  test.concurrent.for(refusals)('refuses $why', async ({ url, code, message = '', fix }, { shop, skip }) => {
     const refusing = await url()
     if (refusing === undefined) return skip('this server does not')
-    const { codes, error } = await refused(place, at(refusing), 'import', place.file('orders.csv', singles(3)))
+    const { codes, error } = await refused(shop, at(refusing), 'import', shop.file('orders.csv', singles(3)))
     expect(codes).toEqual([2, 2])
     expect(error).toMatchObject({ code, retryable: false, message: expect.stringMatching(message) })
     expect(error['fix']).toContain(fix)
@@ -184,7 +185,7 @@ describeWithRabbitMq('a RabbitMQ', () => {
   ])
 
   test('has a queue of that name that is set up otherwise: it is not used as it is', async ({
-    place,
+    shop,
     onTestFinished,
   }) => {
     const name = await makeQueues()
@@ -194,8 +195,8 @@ describeWithRabbitMq('a RabbitMQ', () => {
       await channel.queueDelete(name)
       await channel.queueDeclare({ queue: name, durable: true })
     })
-    const file = place.file('orders.csv', singles(3))
-    const { codes, error } = await refused(place, environment, 'import', file)
+    const file = shop.file('orders.csv', singles(3))
+    const { codes, error } = await refused(shop, environment, 'import', file)
     expect(codes).toEqual([2, 2])
     expect(error).toMatchObject({ code: 'rabbitmq_queue_differs', retryable: false })
     expect(error['message']).toContain(`a queue "${name}"`)
@@ -203,16 +204,16 @@ describeWithRabbitMq('a RabbitMQ', () => {
 
     // As it says.
     await withChannel((channel) => channel.queueDelete(name))
-    expect(await place.runWith(environment, 'import', file)).toMatchObject({ code: 0 })
-    expect(await place.runWith(environment, 'work', '--drain')).toMatchObject({ code: 0 })
-    await expectSoldOnce(place, 3)
+    expect(await shop.runWith(environment, 'import', file)).toMatchObject({ code: 0 })
+    expect(await shop.runWith(environment, 'work', '--drain')).toMatchObject({ code: 0 })
+    await expectSoldOnce(shop, 3)
   })
 
-  test('has no queues yet: the first command makes them', async ({ place, onTestFinished }) => {
+  test('has no queues yet: the first command makes them', async ({ shop, onTestFinished }) => {
     const name = await makeQueues()
     await deleteQueues(name)
     onTestFinished(() => deleteQueues(name))
-    await importing(place, 40, { ...at(rabbitUrl()), ORDERCTL_QUEUE_NAME: name })
+    await importing(shop, 40, { ...at(rabbitUrl()), ORDERCTL_QUEUE_NAME: name })
     expect(await messagesIn(queuesNamed(name).orders)).toBe(2)
   })
 })

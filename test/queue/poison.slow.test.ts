@@ -1,8 +1,9 @@
 // A poison order over servers that deliver: what they drop after some deaths of workers is published again, so that the order
 // is claimed five times, and others in its messages are sold.
+
 import { expect, test } from 'vitest'
 import { describeOnServer, type ServerEngine } from '../support/database-servers.js'
-import { EnginePlace } from '../support/engine-place.js'
+import { EngineShop } from '../support/engine-shop.js'
 import { drainPoisoned, expectOnlyPoisonLeft, expectSoldWhenRetried, importPoisoned } from '../support/poisoned.js'
 import { describeWithPostgres } from '../support/postgres.js'
 import { onPostgres, onRabbitMq, onRedis } from '../support/queue-drivers.js'
@@ -15,15 +16,15 @@ const MINUTES = 10 * 60_000
 function describePoison(engine: ServerEngine, start: StartDriver): void {
   describeOnServer(engine, 'a poison order', () => {
     test('that kills its process is set aside after five deaths', { timeout: MINUTES }, async ({ onTestFinished }) => {
-      const place = await EnginePlace.open(engine)
-      onTestFinished(() => place.close())
+      const shop = await EngineShop.open(engine)
+      onTestFinished(() => shop.close())
       const { environment, close } = await start()
       onTestFinished(close)
-      await importPoisoned(place, environment)
-      const runs = await drainPoisoned(place, 'killing', environment)
+      await importPoisoned(shop, environment)
+      const runs = await drainPoisoned(shop, 'killing', environment)
       expect(runs.map(({ code }) => code)).toEqual([null, null, null, null, null, 3])
-      await expectOnlyPoisonLeft(place)
-      await expectSoldWhenRetried(place, environment)
+      await expectOnlyPoisonLeft(shop)
+      await expectSoldWhenRetried(shop, environment)
     })
   })
 }

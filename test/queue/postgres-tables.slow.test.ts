@@ -1,4 +1,5 @@
 // PostgreSQL servers that are unfit, and how the queue's tables come to be on one that is fit.
+
 import { describe, expect, test as plainTest } from 'vitest'
 import { bullMqOnPostgres } from '../../src/queue/bullmq/on-postgres.js'
 import { ServerQueue } from '../../src/queue/server-queue.js'
@@ -13,8 +14,7 @@ import {
   postgresUrl,
   randomName,
 } from '../support/postgres.js'
-import { Shop } from '../support/shop.js'
-import { test } from '../support/workplace.js'
+import { Shop, test } from '../support/shop.js'
 import { PASSWORD, refused } from './refused.js'
 
 describe('a PostgreSQL', () => {
@@ -45,7 +45,7 @@ describe('a PostgreSQL', () => {
 describeWithPostgres(
   'a PostgreSQL with rights',
   () => {
-    test('lets a user make the tables once that is granted', async ({ place, onTestFinished, skip }) => {
+    test('lets a user make the tables once that is granted', async ({ shop, onTestFinished, skip }) => {
       const [rights] = await askPostgres('select rolcreaterole as fit from pg_roles where rolname = current_user')
       skip(rights?.['fit'] !== true, 'the user of the tests may not make users')
       const user = randomName()
@@ -55,21 +55,21 @@ describeWithPostgres(
         await askPostgres(`drop owned by ${user} cascade; drop role ${user}`)
       })
       const { environment } = newSchema(urlWith('postgres', { username: user, password: PASSWORD }))
-      const file = place.file('orders.csv', singles(40))
+      const file = shop.file('orders.csv', singles(40))
 
-      const { codes, error } = await refused(place, environment, 'import', file)
+      const { codes, error } = await refused(shop, environment, 'import', file)
       expect(codes).toEqual([2, 2])
       expect(error).toMatchObject({ code: 'postgres_not_allowed' })
       const grant = `grant create on database "${database}" to "${user}"`
       expect(error['fix']).toContain(grant)
 
       await askPostgres(grant)
-      expect(await place.runWith(environment, 'migrate')).toMatchObject({ code: 0 })
+      expect(await shop.runWith(environment, 'migrate')).toMatchObject({ code: 0 })
       await askPostgres(`revoke create on database "${database}" from "${user}"`)
       const selling = { ...SLOW, ...environment }
-      expect(await place.runWith(selling, 'import', file)).toMatchObject({ code: 0 })
-      expect(await place.runWith(selling, 'work', '--drain')).toMatchObject({ code: 0 })
-      await expectSoldOnce(place, 40)
+      expect(await shop.runWith(selling, 'import', file)).toMatchObject({ code: 0 })
+      expect(await shop.runWith(selling, 'work', '--drain')).toMatchObject({ code: 0 })
+      await expectSoldOnce(shop, 40)
     })
   },
   { concurrent: true },
@@ -78,21 +78,21 @@ describeWithPostgres(
 describeWithPostgres(
   'the tables of the queue',
   () => {
-    test('are made by migrate, which tells of them, and doctor looks at them', async ({ place, onTestFinished }) => {
+    test('are made by migrate, which tells of them, and doctor looks at them', async ({ shop, onTestFinished }) => {
       const { environment, ask, drop, schema } = newSchema()
       onTestFinished(drop)
-      const migrate = async (...flags: string[]) => (await place.jsonWith(environment, 'migrate', ...flags)).result
+      const migrate = async (...flags: string[]) => (await shop.jsonWith(environment, 'migrate', ...flags)).result
       expect(await migrate('--status')).toMatchObject({ queue: { before: 0, current: 0 } })
       expect(await ask(`select from pg_namespace where nspname = '${schema}'`)).toHaveLength(0)
 
       const made = (await migrate()) as { queue: { current: number } }
       const { current } = made.queue
-      expect(made).toMatchObject({ queue: { before: 0, place: expect.stringContaining(`schema ${schema}`) } })
+      expect(made).toMatchObject({ queue: { before: 0, shop: expect.stringContaining(`schema ${schema}`) } })
       expect(await ask('select count(*)::int as applied from migration')).toEqual([{ applied: current }])
       expect(await migrate()).toMatchObject({ queue: { before: current, current } })
       expect(await migrate('--status')).toMatchObject({ queue: { before: current, current } })
 
-      const { result } = await place.jsonWith(environment, 'doctor')
+      const { result } = await shop.jsonWith(environment, 'doctor')
       const check = (result as { checks: { name: string }[] }).checks.find(({ name }) => name === 'queue server')
       expect(check).toMatchObject({ ok: true, fix: null })
       const [{ version } = {}] = await ask("select split_part(version(), ' ', 2) as version")
@@ -119,12 +119,12 @@ describeWithPostgres(
       ])
     })
 
-    test('are left alone where a newer release has made them', async ({ place, onTestFinished }) => {
+    test('are left alone where a newer release has made them', async ({ shop, onTestFinished }) => {
       const { environment, ask, drop } = newSchema()
       onTestFinished(drop)
-      await place.runWith(environment, 'migrate')
+      await shop.runWith(environment, 'migrate')
       await ask("insert into migration (version, name, min_client_version) values (99, 'later', 7)")
-      const { codes, error } = await refused(place, environment, 'import', place.file('orders.csv', singles(3)))
+      const { codes, error } = await refused(shop, environment, 'import', shop.file('orders.csv', singles(3)))
       expect(codes).toEqual([2, 2])
       expect(error).toMatchObject({ code: 'queue_too_new' })
       expect(error['fix']).toContain('Update orderctl')

@@ -1,4 +1,5 @@
 // Redis servers that refuse us, or that are unfit: what users are told, within seconds and without passwords.
+
 import { describe, expect, test as plainTest } from 'vitest'
 import { explainUnreachable } from '../../src/servers/explain.js'
 import { awayReply } from '../../src/servers/recognise.js'
@@ -6,7 +7,7 @@ import { refuseUnfit } from '../../src/servers/redis-connection.js'
 import { type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
 import { hasTls, type PrivateRedisOptions, startPrivateRedis } from '../support/private-redis.js'
 import { addressOf, describeWithPrivateRedis } from '../support/redis.js'
-import { test } from '../support/workplace.js'
+import { test } from '../support/shop.js'
 import { PASSWORD, refused } from './refused.js'
 
 const at = (url: string): Environment => ({ ...SLOW, ORDERCTL_QUEUE_URL: url })
@@ -78,50 +79,50 @@ describe('a Redis', () => {
 describeWithPrivateRedis(
   'a Redis with a say in who comes',
   () => {
-    test('lets us in with its password, and tells us that another is wrong', async ({ place }) => {
+    test('lets us in with its password, and tells us that another is wrong', async ({ shop }) => {
       await withRedis({ password: PASSWORD }, async (url) => {
-        await importing(place, 40, at(url))
-        const without = await refused(place, at(url.replace(`:${PASSWORD}@`, '')), 'work', '--drain')
-        const wrong = await refused(place, at(url.replace(PASSWORD, `not-${PASSWORD}`)), 'work', '--drain')
+        await importing(shop, 40, at(url))
+        const without = await refused(shop, at(url.replace(`:${PASSWORD}@`, '')), 'work', '--drain')
+        const wrong = await refused(shop, at(url.replace(PASSWORD, `not-${PASSWORD}`)), 'work', '--drain')
         for (const { codes, stderr, error } of [without, wrong]) {
           expect(codes).toEqual([4, 4])
           expect(stderr).toContain('refused the login')
           expect(error).toMatchObject({ code: 'redis_refused', retryable: false })
           expect(error['fix']).toContain('redis://USER:PASSWORD@HOST')
         }
-        expect(await place.runWith(at(url), 'work', '--drain')).toMatchObject({ code: 0 })
-        await expectSoldOnce(place, 40)
+        expect(await shop.runWith(at(url), 'work', '--drain')).toMatchObject({ code: 0 })
+        await expectSoldOnce(shop, 40)
       })
     })
 
-    test('lets us in over TLS', async ({ place, skip }) => {
+    test('lets us in over TLS', async ({ shop, skip }) => {
       skip(!hasTls(), 'there is no openssl, or redis-server was built without TLS')
       await withRedis({ tls: true, password: PASSWORD }, async (url, certificate) => {
         const trusting = { ...at(url), NODE_EXTRA_CA_CERTS: certificate }
-        await importing(place, 40, trusting)
-        expect(await place.runWith(trusting, 'work', '--drain')).toMatchObject({ code: 0 })
-        await expectSoldOnce(place, 40)
+        await importing(shop, 40, trusting)
+        expect(await shop.runWith(trusting, 'work', '--drain')).toMatchObject({ code: 0 })
+        await expectSoldOnce(shop, 40)
 
-        const { codes, error } = await refused(place, at(url), 'work', '--drain')
+        const { codes, error } = await refused(shop, at(url), 'work', '--drain')
         expect(codes).toEqual([4, 4])
         expect(error['message']).toContain('certificate')
       })
     })
 
-    test('is refused where it evicts, unless that is allowed', async ({ place }) => {
+    test('is refused where it evicts, unless that is allowed', async ({ shop }) => {
       await withRedis({ maxmemoryPolicy: 'allkeys-lru' }, async (url) => {
-        const file = place.file('orders.csv', singles(40))
-        const { codes, error } = await refused(place, at(url), 'import', file)
+        const file = shop.file('orders.csv', singles(40))
+        const { codes, error } = await refused(shop, at(url), 'import', file)
         expect(codes).toEqual([2, 2])
         expect(error).toMatchObject({ code: 'redis_evicts' })
         expect(error['message']).toContain('maxmemory-policy allkeys-lru')
         expect(error['fix']).toContain('config set maxmemory-policy noeviction')
         expect(error['fix']).toContain('--allow-eviction')
 
-        expect(await place.runWith(at(url), 'import', file, '--allow-eviction')).toMatchObject({ code: 0 })
-        expect(await place.runWith(at(url), 'work', '--drain')).toMatchObject({ code: 2 })
-        expect(await place.runWith(at(url), 'work', '--drain', '--allow-eviction')).toMatchObject({ code: 0 })
-        await expectSoldOnce(place, 40)
+        expect(await shop.runWith(at(url), 'import', file, '--allow-eviction')).toMatchObject({ code: 0 })
+        expect(await shop.runWith(at(url), 'work', '--drain')).toMatchObject({ code: 2 })
+        expect(await shop.runWith(at(url), 'work', '--drain', '--allow-eviction')).toMatchObject({ code: 0 })
+        await expectSoldOnce(shop, 40)
       })
     })
   },

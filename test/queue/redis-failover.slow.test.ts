@@ -1,4 +1,5 @@
 // A Redis that answers and serves nobody: after a failover, or for want of memory, disk or replicas. It counts as away.
+
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -7,8 +8,8 @@ import { completed, expectSoldOnce, importing, SLOW, singles } from '../support/
 import { type PrivateRedis, startPrivateRedis } from '../support/private-redis.js'
 import { TcpProxy } from '../support/proxy.js'
 import { describeWithPrivateRedis } from '../support/redis.js'
+import { test as placeTest } from '../support/shop.js'
 import { until } from '../support/until.js'
-import { test as placeTest } from '../support/workplace.js'
 
 const test = placeTest.extend<{ server: PrivateRedis; admin: Redis }>({
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
@@ -80,7 +81,7 @@ const STATES: readonly State[] = [
   },
 ]
 
-/** A folder at its place keeps the server from saving. */
+/** A folder at its path keeps the server from saving. */
 async function dumpOf(admin: Redis): Promise<string> {
   const folder = (await admin.config('GET', 'dir')) as [string, string]
   return join(folder[1], 'dump.rdb')
@@ -92,57 +93,57 @@ describeWithPrivateRedis(
   'a Redis that answers',
   () => {
     for (const { reply, told, enter, leave } of STATES) {
-      test(`${reply} counts as away: a drain waits for it and goes on`, async ({ place, server, admin }) => {
+      test(`${reply} counts as away: a drain waits for it and goes on`, async ({ shop, server, admin }) => {
         const environment = { ...SLOW, ORDERCTL_QUEUE_URL: server.url }
-        await importing(place, 200, environment)
-        const worker = place.start(environment, 'work', '--drain', '--concurrency', '2')
-        await until(() => completed(place) > 0)
+        await importing(shop, 200, environment)
+        const worker = shop.start(environment, 'work', '--drain', '--concurrency', '2')
+        await until(() => completed(shop) > 0)
         await enter(admin)
         await worker.saw(`Redis at 127.0.0.1:${server.port} ${told}. Waiting for it.`)
-        expect(completed(place)).toBeLessThan(200)
-        const refused = await place.jsonWith(environment, 'import', place.file('more.csv', singles(210)))
+        expect(completed(shop)).toBeLessThan(200)
+        const refused = await shop.jsonWith(environment, 'import', shop.file('more.csv', singles(210)))
         expect(refused).toMatchObject({
           code: 4,
           result: { error: { code: 'redis_unavailable', retryable: true, message: expect.stringContaining(told) } },
         })
-        expect(await place.start(environment, 'work', '--no-wait').ended).toMatchObject({ code: 4 })
+        expect(await shop.start(environment, 'work', '--no-wait').ended).toMatchObject({ code: 4 })
         await leave(admin)
         const { code, stderr } = await worker.ended
         expect(code, stderr).toBe(0)
         expect(timesIn(stderr, 'Waiting for it.')).toBe(1)
         expect(timesIn(stderr, 'is back.')).toBe(1)
-        await expectSoldOnce(place, 200)
+        await expectSoldOnce(shop, 200)
       })
     }
 
     test('READONLY in the middle of an import: all is stored, and the exit code says that workers were not told', async ({
-      place,
+      shop,
       server,
       admin,
     }) => {
       const environment = { ...SLOW, ORDERCTL_QUEUE_URL: server.url }
-      await importing(place, 1, environment)
+      await importing(shop, 1, environment)
       await admin.config('RESETSTAT')
       // As long as another writer has the database, the import can connect and read, and not store.
-      place.db.exec('begin immediate')
-      const running = place.start(environment, 'import', place.file('more.csv', singles(200)))
+      shop.sqlite.exec('begin immediate')
+      const running = shop.start(environment, 'import', shop.file('more.csv', singles(200)))
       await until(async () => (await admin.info('commandstats')).includes('cmdstat_setrange'))
       await admin.replicaof('127.0.0.1', 1)
-      place.db.exec('commit')
+      shop.sqlite.exec('commit')
       const { code, stderr } = await running.ended
       expect(code, stderr).toBe(4)
       expect(stderr).toContain('The orders are stored and due')
       expect(stderr).toContain('is a replica and takes no writes')
       await admin.replicaof('NO', 'ONE')
-      expect(await place.runWith(environment, 'work', '--drain')).toMatchObject({ code: 0 })
-      await expectSoldOnce(place, 200)
+      expect(await shop.runWith(environment, 'work', '--drain')).toMatchObject({ code: 0 })
+      await expectSoldOnce(shop, 200)
     })
   },
   { concurrent: true },
 )
 
 describeWithPrivateRedis('a failover', () => {
-  test('leads a drain to the new primary, though the old one still answers', async ({ place, server, admin }) => {
+  test('leads a drain to the new primary, though the old one still answers', async ({ shop, server, admin }) => {
     const other = await startPrivateRedis()
     const promoted = new Redis(other.url)
     const proxy = await TcpProxy.open(server.url)
@@ -151,16 +152,16 @@ describeWithPrivateRedis('a failover', () => {
       await promoted.replicaof('127.0.0.1', server.port)
       await until(async () => (await promoted.info('replication')).includes('master_link_status:up'))
       const environment = { ...SLOW, ORDERCTL_QUEUE_URL: `redis://127.0.0.1:${proxy.port}` }
-      await importing(place, 300, environment)
-      const worker = place.start(environment, 'work', '--drain')
-      await until(() => completed(place) > 0)
+      await importing(shop, 300, environment)
+      const worker = shop.start(environment, 'work', '--drain')
+      await until(() => completed(shop) > 0)
       await promoted.replicaof('NO', 'ONE')
       proxy.leadTo(other.port)
       await admin.replicaof('127.0.0.1', other.port)
       const { code, stderr } = await worker.ended
       expect(code, stderr).toBe(0)
       expect(timesIn(stderr, 'is back.')).toBe(timesIn(stderr, 'Waiting for it.'))
-      await expectSoldOnce(place, 300)
+      await expectSoldOnce(shop, 300)
       expect(await promoted.info('commandstats')).toContain('cmdstat_evalsha')
     } finally {
       proxy.close()

@@ -1,16 +1,17 @@
 // A server that cannot be had, or should not be: what a command says of it.
+
 import { createServer } from 'node:net'
 import { expect } from 'vitest'
+import type { Cli } from '../support/cli.js'
 import type { Environment } from '../support/drain.js'
-import type { WorkFolder } from '../support/workplace.js'
 
 /** Of every server that asks for one in the tests; nobody may ever see it. */
 export const PASSWORD = 'tr0ub4dor'
 
 /** Runs without and with --json: neither may hang (the test's limit ends it) or show the password. */
-export async function refused(place: WorkFolder, environment: Environment, ...args: string[]) {
-  const plain = await place.runWith(environment, ...args)
-  const json = await place.runWith(environment, ...args, '--json')
+export async function refused(shop: Cli, environment: Environment, ...args: string[]) {
+  const plain = await shop.runWith(environment, ...args)
+  const json = await shop.runWith(environment, ...args, '--json')
   for (const { stdout, stderr } of [plain, json]) expect(`${stdout}${stderr}`).not.toContain(PASSWORD)
   expect(json.stderr).toBe('')
   const { error } = JSON.parse(json.stdout) as { error: Record<string, unknown> }

@@ -1,4 +1,5 @@
 // `import` and `work` over servers that others use: several processes, some of which are killed.
+
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles } from '../support/drain.js'
@@ -7,8 +8,8 @@ import { onPostgres, onRabbitMq, onRedis } from '../support/queue-drivers.js'
 import type { Driver } from '../support/queue-scene.js'
 import { describeWithRabbitMq } from '../support/rabbitmq.js'
 import { describeWithRedis, redisUrl, removeKeys } from '../support/redis.js'
+import { test as placeTest, Shop } from '../support/shop.js'
 import { until } from '../support/until.js'
-import { test as placeTest, Workplace } from '../support/workplace.js'
 
 const concurrent = { concurrent: true }
 
@@ -19,61 +20,61 @@ describeWithRedis(
   () => {
     const test = describeWork('bullmq', () => onRedis())
 
-    test('leave no job behind', async ({ place, queue, selling }) => {
-      await importing(place, 90, selling)
+    test('leave no job behind', async ({ shop, queue, selling }) => {
+      await importing(shop, 90, selling)
       // A worker that finds its server away would leave its last jobs to others.
-      const { stderr } = await place.runWith(selling, 'work', '--drain')
+      const { stderr } = await shop.runWith(selling, 'work', '--drain')
       expect(stderr).not.toContain('Waiting for it.')
       const keys = await removeKeys(`${redisUrl}`, `${queue.environment['ORDERCTL_REDIS_PREFIX']}`)
       expect(keys.length).toBeGreaterThan(0)
       expect(keys.filter((key) => !/:bull:orders:(meta|id|events|stalled-check|marker)$/.test(key))).toEqual([])
     })
 
-    test('of a worker that was stopped past its lock stay as another left them', async ({ place, selling }) => {
-      await importing(place, 80, selling)
-      const sleeper = place.start(selling, 'work', '--concurrency', '1')
-      await until(() => inHand(place) > 0)
+    test('of a worker that was stopped past its lock stay as another left them', async ({ shop, selling }) => {
+      await importing(shop, 80, selling)
+      const sleeper = shop.start(selling, 'work', '--concurrency', '1')
+      await until(() => inHand(shop) > 0)
       sleeper.child.kill('SIGSTOP')
       // Another worker takes over when the lease has ended, and all its charges are declined.
       const declining = { ...selling, ORDERCTL_PAYMENT_SUCCESS_RATE: '0', ORDERCTL_PAYMENT_LATENCY_MS: '0' }
-      const other = await place.runWith(declining, 'work', '--drain')
+      const other = await shop.runWith(declining, 'work', '--drain')
       expect(other.code, other.stderr).toBe(0)
-      const before = completed(place)
-      expect(place.value("select count(*) from orders where status = 'rolled_back'")).toBe(80 - before)
+      const before = completed(shop)
+      expect(shop.value("select count(*) from orders where status = 'rolled_back'")).toBe(80 - before)
       expect(before).toBeLessThan(80)
       sleeper.child.kill('SIGCONT')
       // It finishes its batch, too late.
       sleeper.child.kill('SIGTERM')
       expect((await sleeper.ended).code).toBe(130)
-      expect(completed(place)).toBe(before)
-      expect(place.value("select count(*) from payments where status = 'captured'")).toBe(before)
-      await place.expectAuditClean()
+      expect(completed(shop)).toBe(before)
+      expect(shop.value("select count(*) from payments where status = 'captured'")).toBe(before)
+      await shop.expectAuditClean()
     })
 
-    test('of one file that is imported twice at once are there once', async ({ place, selling }) => {
-      const file = place.file('orders.csv', singles(300))
-      const worker = await startWhenThere(place, selling)
+    test('of one file that is imported twice at once are there once', async ({ shop, selling }) => {
+      const file = shop.file('orders.csv', singles(300))
+      const worker = await startWhenThere(shop, selling)
       const imports = await Promise.all([
-        place.startJson(selling, 'import', file),
-        place.startJson(selling, 'import', file, '--rejects', `${file}.2`),
+        shop.startJson(selling, 'import', file),
+        shop.startJson(selling, 'import', file, '--rejects', `${file}.2`),
       ])
       expect(imports.map(({ code }) => code)).toEqual([0, 0])
       const orders = imports.map(({ result }) => (result as { orders: number }).orders)
       expect(orders.sort()).toEqual([0, 300])
-      await until(() => completed(place) === 301)
+      await until(() => completed(shop) === 301)
       worker.child.kill('SIGTERM')
       await worker.ended
-      await expectSoldOnce(place, 301)
+      await expectSoldOnce(shop, 301)
     })
   },
   concurrent,
 )
 
 /** A worker that runs before the orders come; it needs a database, so one order is there already. */
-async function startWhenThere(place: Workplace, redis: Environment) {
-  await place.runWith(redis, 'import', place.file('first.csv', singles(1).replace('A-1', 'FIRST')))
-  const worker = place.start(redis, 'work')
-  await until(() => completed(place) === 1)
+async function startWhenThere(shop: Shop, redis: Environment) {
+  await shop.runWith(redis, 'import', shop.file('first.csv', singles(1).replace('A-1', 'FIRST')))
+  const worker = shop.start(redis, 'work')
+  await until(() => completed(shop) === 1)
   return worker
 }
 
@@ -100,11 +101,11 @@ describeWithPostgres(
   () => {
     const test = describeWork('bullmq-postgres', onSchema)
 
-    test('leave nothing behind that grows', async ({ place, queue, selling }) => {
+    test('leave nothing behind that grows', async ({ shop, queue, selling }) => {
       const small = { ...selling, ORDERCTL_BATCH_SIZE: '1', ORDERCTL_PAYMENT_LATENCY_MS: '0' }
-      await importing(place, 200, small)
+      await importing(shop, 200, small)
       expect(await rowsOf(queue)).toMatchObject({ job: 200 })
-      const { code, stderr } = await place.runWith(small, 'work', '--drain', '--concurrency', '10')
+      const { code, stderr } = await shop.runWith(small, 'work', '--drain', '--concurrency', '10')
       expect(code, stderr).toBe(0)
       const { event = 0, meta = 0, ...rest } = await rowsOf(queue)
       expect(rest).toEqual({ migration: 11 })
@@ -113,7 +114,7 @@ describeWithPostgres(
       expect(event).toBeLessThanOrEqual(100 + 256)
     })
 
-    test('take few connections, which their owners let go', async ({ place, queue, selling }) => {
+    test('take few connections, which their owners let go', async ({ shop, queue, selling }) => {
       const name = queue.schema
       const url = `${queue.environment.ORDERCTL_QUEUE_URL}?application_name=${name}`
       const connections = async () => {
@@ -123,39 +124,39 @@ describeWithPostgres(
         return Number(row?.['open'])
       }
       const named = { ...selling, ORDERCTL_QUEUE_URL: url }
-      await importing(place, 600, named)
-      const worker = place.start(named, 'work', '--concurrency', '8')
+      await importing(shop, 600, named)
+      const worker = shop.start(named, 'work', '--concurrency', '8')
       let most = 0
-      for (; completed(place) < 600; await sleep(50)) most = Math.max(most, await connections())
+      for (; completed(shop) < 600; await sleep(50)) most = Math.max(most, await connections())
       expect(most).toBeGreaterThan(0)
       expect(most).toBeLessThanOrEqual(4)
       worker.child.kill('SIGTERM')
       expect((await worker.ended).code).toBe(130)
       expect(await connections()).toBe(0)
-      await expectSoldOnce(place, 600)
+      await expectSoldOnce(shop, 600)
     })
 
     test('are settled though all connections are ended by the server, again and again', async ({
-      place,
+      shop,
       queue,
       selling,
     }) => {
       const name = queue.schema
       const named = { ...selling, ORDERCTL_QUEUE_URL: `${selling['ORDERCTL_QUEUE_URL']}?application_name=${name}` }
       const END_ALL = `select pg_terminate_backend(pid) from pg_stat_activity where application_name = '${name}'`
-      await importing(place, 500, named)
-      const worker = place.start(named, 'work', '--drain')
+      await importing(shop, 500, named)
+      const worker = shop.start(named, 'work', '--drain')
       for (const share of [1, 100, 200, 300]) {
-        await until(() => completed(place) >= share)
+        await until(() => completed(shop) >= share)
         for (let ended = 0; ended === 0; await sleep(20)) ended = (await queue.ask(END_ALL)).length
       }
       const { code, stderr } = await worker.ended
       expect(code, stderr).toBe(0)
-      await expectSoldOnce(place, 500)
+      await expectSoldOnce(shop, 500)
     })
 
-    test("are published and settled though statements get in each other's way", async ({ place, queue, selling }) => {
-      await place.runWith(selling, 'migrate')
+    test("are published and settled though statements get in each other's way", async ({ shop, queue, selling }) => {
+      await shop.runWith(selling, 'migrate')
       // Counted outside of transactions: of ten statements that touch jobs, two are told of a deadlock.
       await queue.ask(`
         create sequence attempts;
@@ -166,18 +167,18 @@ describeWithPostgres(
           end $$;
         create trigger get_in_the_way before insert or update on job for each statement
           execute function get_in_the_way()`)
-      await importing(place, 90, selling)
+      await importing(shop, 90, selling)
       expect(await rowsOf(queue)).toMatchObject({ job: 5 })
-      const { code, stderr } = await place.runWith(selling, 'work', '--drain')
+      const { code, stderr } = await shop.runWith(selling, 'work', '--drain')
       expect(code, stderr).toBe(0)
-      await expectSoldOnce(place, 90)
+      await expectSoldOnce(shop, 90)
     })
   },
   concurrent,
 )
 
-async function queueOf(place: Workplace, environment: Environment): Promise<unknown> {
-  const { result } = await place.jsonWith(environment, 'status')
+async function queueOf(shop: Shop, environment: Environment): Promise<unknown> {
+  const { result } = await shop.jsonWith(environment, 'status')
   return (result as { queue: unknown }).queue
 }
 
@@ -193,69 +194,69 @@ function describeWork<Q extends Pick<Driver, 'environment' | 'close'>>(driver: s
     selling: async ({ queue }, use) => use({ ...SLOW, ...queue.environment }),
   })
 
-  test('are published by an import, shown by status, and settled by a drain', async ({ place, selling }) => {
-    const file = place.file('orders.csv', singles(90))
-    const { result } = await place.jsonWith(selling, 'import', file)
+  test('are published by an import, shown by status, and settled by a drain', async ({ shop, selling }) => {
+    const file = shop.file('orders.csv', singles(90))
+    const { result } = await shop.jsonWith(selling, 'import', file)
     expect(result).toMatchObject({ orders: 90, published: 90 })
-    expect(await queueOf(place, selling)).toMatchObject({
+    expect(await queueOf(shop, selling)).toMatchObject({
       driver,
       waiting: 90,
       transport: { unit: 'batches', waiting: 5, active: 0, delayed: 0 },
     })
-    const drained = await place.jsonWith(selling, 'work', '--drain')
+    const drained = await shop.jsonWith(selling, 'work', '--drain')
     expect(drained).toMatchObject({ code: 0, result: { processed: 90, completed: 90 } })
-    expect(await queueOf(place, selling)).toMatchObject({
+    expect(await queueOf(shop, selling)).toMatchObject({
       waiting: 0,
       transport: { waiting: 0, active: 0, delayed: 0 },
     })
-    await expectSoldOnce(place, 90)
+    await expectSoldOnce(shop, 90)
   })
 
-  test('are each settled by one of two workers on pools of other sizes', async ({ place, selling }) => {
-    await importing(place, 600, selling)
+  test('are each settled by one of two workers on pools of other sizes', async ({ shop, selling }) => {
+    await importing(shop, 600, selling)
     const small = { ...selling, ORDERCTL_BATCH_SIZE: '7' }
     const workers = await Promise.all([
-      place.startJson(selling, 'work', '--drain', '--concurrency', '6'),
-      place.startJson(small, 'work', '--drain', '--concurrency', '1'),
+      shop.startJson(selling, 'work', '--drain', '--concurrency', '6'),
+      shop.startJson(small, 'work', '--drain', '--concurrency', '1'),
     ])
     const processed = workers.map(({ result }) => (result as { processed: number }).processed)
     expect(workers.map(({ code }) => code)).toEqual([0, 0])
     expect(Math.min(...processed)).toBeGreaterThan(0)
     expect(processed.reduce((sum, count) => sum + count)).toBe(600)
-    await expectSoldOnce(place, 600)
+    await expectSoldOnce(shop, 600)
   })
 
-  test('of one of two workers that is killed are settled by the other', async ({ place, selling }) => {
-    await place.run('migrate')
-    const start = () => place.start(selling, 'work', '--concurrency', '5')
+  test('of one of two workers that is killed are settled by the other', async ({ shop, selling }) => {
+    await shop.run('migrate')
+    const start = () => shop.start(selling, 'work', '--concurrency', '5')
     const [killed, other] = [start(), start()]
-    await until(() => place.value('select count(*) from workers') === 2)
-    await importing(place, 600, selling)
+    await until(() => shop.value('select count(*) from workers') === 2)
+    await importing(shop, 600, selling)
     // More than one of them may hold.
-    await until(() => inHand(place) > 100)
+    await until(() => inHand(shop) > 100)
     killed.child.kill('SIGKILL')
     expect((await killed.ended).code).toBe(null)
-    expect(completed(place)).toBeLessThan(600)
-    await until(() => completed(place) === 600)
+    expect(completed(shop)).toBeLessThan(600)
+    await until(() => completed(shop) === 600)
     other.child.kill('SIGTERM')
     expect((await other.ended).code).toBe(130)
-    await expectSoldOnce(place, 600)
+    await expectSoldOnce(shop, 600)
   })
 
-  test('of two shops on one server are kept apart', async ({ place, selling, onTestFinished }) => {
-    const other = new Workplace()
+  test('of two shops on one server are kept apart', async ({ shop, selling, onTestFinished }) => {
+    const other = new Shop()
     onTestFinished(() => other.close())
     const queue = await open()
     onTestFinished(() => queue.close())
     const elsewhere = { ...SLOW, ...queue.environment }
-    await Promise.all([importing(place, 90, selling), importing(other, 50, elsewhere)])
+    await Promise.all([importing(shop, 90, selling), importing(other, 50, elsewhere)])
     await other.runWith(elsewhere, 'queue', 'pause')
-    const drained = await place.jsonWith(selling, 'work', '--drain')
+    const drained = await shop.jsonWith(selling, 'work', '--drain')
     expect(drained).toMatchObject({ code: 0, result: { processed: 90 } })
     expect(await queueOf(other, elsewhere)).toMatchObject({ paused: true, transport: { waiting: 3 } })
     const cleared = await other.jsonWith(elsewhere, 'queue', 'clear', '--yes')
     expect(cleared).toMatchObject({ code: 0, result: { cleared: 50 } })
-    await expectSoldOnce(place, 90)
+    await expectSoldOnce(shop, 90)
   })
 
   return test

@@ -1,4 +1,5 @@
 // A rebuild replaces what is published all at once, and the check finds what differs.
+
 import { setTimeout } from 'node:timers/promises'
 import { sql } from 'kysely'
 import { afterEach, beforeEach, expect, test } from 'vitest'

@@ -1,4 +1,5 @@
 // The queue's history put together from snapshots, by hand.
+
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { historyChart, historyTable } from '../../src/command-line/history-views.js'
 import { failureRate, minutesOf, readHistory, settledPerMinute } from '../../src/reports/history.js'
@@ -25,13 +26,13 @@ describe('history', () => {
   })
 
   test('has the snapshots since then, and what one would hold now', async () => {
-    await shop.snapshot(NOW - 20 * MINUTE_MS, NOW - 15 * MINUTE_MS, { completed: 7 })
-    await shop.snapshot(NOW - 15 * MINUTE_MS, NOW - 10 * MINUTE_MS, { completed: 1, failed: 2, ...runtimes(1, 2, 3) })
-    await shop.order('COUNTED', { status: 'completed', settledAt: NOW - 10 * MINUTE_MS - 1 })
-    await shop.order('SOLD', { status: 'completed', settledAt: NOW - 10 * MINUTE_MS })
-    await shop.order('FAILED', { status: 'failed', settledAt: NOW - MINUTE_MS })
-    await shop.order('LATER', { status: 'rolled_back', settledAt: NOW + 1 })
-    await shop.worker('ann', NOW - 9 * MINUTE_MS, null, runtimes(4, 5, 6))
+    shop.snapshot(NOW - 20 * MINUTE_MS, NOW - 15 * MINUTE_MS, { completed: 7 })
+    shop.snapshot(NOW - 15 * MINUTE_MS, NOW - 10 * MINUTE_MS, { completed: 1, failed: 2, ...runtimes(1, 2, 3) })
+    shop.order('COUNTED', { status: 'completed', settledAt: NOW - 10 * MINUTE_MS - 1 })
+    shop.order('SOLD', { status: 'completed', settledAt: NOW - 10 * MINUTE_MS })
+    shop.order('FAILED', { status: 'failed', settledAt: NOW - MINUTE_MS })
+    shop.order('LATER', { status: 'rolled_back', settledAt: NOW + 1 })
+    shop.worker('ann', NOW - 9 * MINUTE_MS, null, runtimes(4, 5, 6))
     expect(await readHistory(shop.db, NOW - 15 * MINUTE_MS, NOW)).toMatchObject([
       { period_start: NOW - 15 * MINUTE_MS, period_end: NOW - 10 * MINUTE_MS, completed: 1, failed: 2 },
       { period_start: NOW - 10 * MINUTE_MS, period_end: NOW, completed: 1, failed: 1, ...runtimes(4, 5, 6) },
@@ -39,8 +40,8 @@ describe('history', () => {
   })
 
   test('without a snapshot begins with the first order settled since then', async () => {
-    await shop.order('BEFORE', { status: 'completed', settledAt: NOW - HOUR_MS - 1 })
-    await shop.order('SOLD', { status: 'completed', settledAt: NOW - 30 * MINUTE_MS })
+    shop.order('BEFORE', { status: 'completed', settledAt: NOW - HOUR_MS - 1 })
+    shop.order('SOLD', { status: 'completed', settledAt: NOW - 30 * MINUTE_MS })
     expect(await readHistory(shop.db, NOW - HOUR_MS, NOW)).toMatchObject([
       { period_start: NOW - 30 * MINUTE_MS, period_end: NOW, completed: 1, failed: 0 },
     ])
@@ -48,10 +49,10 @@ describe('history', () => {
 
   test('on a screen: counts add up, of all else the highest is shown, and the chart is by the time', async () => {
     // Ten an hour ago, then none for 50 minutes, then ten again, of which two failed.
-    await shop.snapshot(NOW - HOUR_MS, NOW - 55 * MINUTE_MS, { completed: 50 })
-    await shop.snapshot(NOW - 55 * MINUTE_MS, NOW - 5 * MINUTE_MS, { waiting: 9, oldest_waiting_seconds: 200 })
+    shop.snapshot(NOW - HOUR_MS, NOW - 55 * MINUTE_MS, { completed: 50 })
+    shop.snapshot(NOW - 55 * MINUTE_MS, NOW - 5 * MINUTE_MS, { waiting: 9, oldest_waiting_seconds: 200 })
     const last = { completed: 40, failed: 10, waiting: 3, estimated_wait_seconds: 45 }
-    await shop.snapshot(NOW - 5 * MINUTE_MS, NOW, { ...last, ...runtimes(10, 20, 30.4) })
+    shop.snapshot(NOW - 5 * MINUTE_MS, NOW, { ...last, ...runtimes(10, 20, 30.4) })
     const history = await readHistory(shop.db, NOW - 2 * HOUR_MS, NOW)
     expect(historyChart(history, NOW - 2 * HOUR_MS, 100)).toBe(
       'Orders settled a minute, 5 min a column, at most 10:\n█          █ ',
@@ -68,7 +69,7 @@ describe('history', () => {
   })
 
   test('knows the pace of a period, and of one that has just begun as if it were a second', async () => {
-    await shop.snapshot(NOW - 90_000, NOW, { completed: 20, failed: 10 })
+    shop.snapshot(NOW - 90_000, NOW, { completed: 20, failed: 10 })
     const [snapshot] = await readHistory(shop.db, NOW - HOUR_MS, NOW)
     if (!snapshot) throw new Error('no snapshot')
     expect([minutesOf(snapshot), settledPerMinute(snapshot), failureRate(snapshot)]).toEqual([1.5, 20, 1 / 3])

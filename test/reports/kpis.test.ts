@@ -1,4 +1,5 @@
 // Revenue, orders and customers by day, worked out by hand.
+
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Day } from '../../src/domain/business-day.js'
 import { dailyKpis, type Kpis, rangeKpis, realtimeKpis } from '../../src/reports/kpis.js'
@@ -45,7 +46,7 @@ async function twoCurrencies() {
   await sell('4', 'A', '15T12:00:00', 700, 'EUR')
   await sell('5', 'B', '16T12:00:00', 400)
   for (const status of ['pending', 'failed', 'rolled_back'] as const) {
-    await shop.order(status, { status, at: '2025-01-16T12:00:00' })
+    shop.order(status, { status, at: '2025-01-16T12:00:00' })
   }
   await sell('6', 'C', '17T23:59:59', 100)
   await sell('7', 'D', '18T00:00:00', 9900)
@@ -93,10 +94,10 @@ test('today begins and ends at midnight of the business time zone, also on the d
   await settle('declined', '30T11:00:00', 'rolled_back')
   await settle('last of the 30th', '30T21:59:59.999', 'completed')
   await settle('first of the 31st', '30T22:00:00', 'completed')
-  await shop.order('pending')
-  await shop.order('held', { held: true })
-  await shop.order('reserved', { status: 'reserved' })
-  await shop.order('at the gateway', { status: 'payment_processing' })
+  shop.order('pending')
+  shop.order('held', { dueAt: null })
+  shop.order('reserved', { status: 'reserved' })
+  shop.order('at the gateway', { status: 'payment_processing' })
 
   const at = (instant: string) => realtimeKpis(shop.db, 'Europe/Berlin', Date.parse(instant))
   expect(await at('2025-03-30T21:30:00Z')).toMatchObject({

@@ -1,4 +1,5 @@
 // Who and what sells most, also where two are level.
+
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Day } from '../../src/domain/business-day.js'
 import type { Currency } from '../../src/domain/money.js'
@@ -75,7 +76,7 @@ test('a currency and days choose the sales that count', async () => {
 
 test('a known customer who bought nothing that counts has no rank; an unknown one is an error', async () => {
   await levelCustomers()
-  await shop.order('8', { customer: 'waiting' })
+  shop.order('8', { customer: 'waiting' })
   expect((await rank('waiting')).rows).toMatchObject({ rank: null, of: 4, order_count: 0, total_spent: { minor: 0 } })
   await expect(rank('nobody')).rejects.toMatchObject({ code: 'customer_unknown' })
 })
@@ -87,9 +88,9 @@ test('products go by units, then SKU; an order that names one twice counts once'
     ['b', 1, 100],
     ['dear', 1, 90_000],
   ] as const
-  await shop.order('1', { ...completed, lines: twice })
-  await shop.order('2', { ...completed, lines: [['a', 3, 50]] })
-  await shop.order('3', { ...completed, lines: [['dear', 1, 90_000]] })
+  shop.order('1', { ...completed, lines: twice })
+  shop.order('2', { ...completed, lines: [['a', 3, 50]] })
+  shop.order('3', { ...completed, lines: [['dear', 1, 90_000]] })
   const { rows } = await products()
   expect(rows.map((row) => [row.rank, row.sku, row.units_sold, row.order_count, row.total_revenue.minor])).toEqual([
     [1, 'a', 3, 1, 150],
@@ -99,13 +100,13 @@ test('products go by units, then SKU; an order that names one twice counts once'
 })
 
 test('of currencies used alike, the first in the alphabet is shown', async () => {
-  await shop.order('1', { status: 'completed', currency: 'USD' })
-  await shop.order('2', { status: 'completed', currency: 'EUR' })
+  shop.order('1', { status: 'completed', currency: 'USD' })
+  shop.order('2', { status: 'completed', currency: 'EUR' })
   expect(await products(1)).toMatchObject({ currency: 'EUR', otherCurrencies: ['USD'] })
 })
 
 test('where nothing was sold there is no currency and nothing to list', async () => {
-  await shop.order('1')
+  shop.order('1')
   expect(await customers()).toMatchObject({ currency: null, rows: [] })
   expect(await rank('C-1')).toMatchObject({ currency: null, rows: { rank: null, of: 0, total_spent: 0 } })
 })

@@ -49,7 +49,7 @@ describe('of a shop', () => {
   test('each step counts what was settled in it, sold or not, and the step that is not over is left out', async () => {
     const settled = [0, 1, 999, 1000, 1001, 2500, 119_000, 119_500]
     for (const [index, ago] of settled.entries()) {
-      await shop.order(`${index}`, { status: index % 2 ? 'failed' : 'completed', settledAt: NOW - ago })
+      shop.order(`${index}`, { status: index % 2 ? 'failed' : 'completed', settledAt: NOW - ago })
     }
     const counts = await settledStepReader(SECOND)(shop.db, NOW + 400)
     expect(counts).toHaveLength(120)
@@ -61,10 +61,10 @@ describe('of a shop', () => {
   test('steps go on where they were read last, with orders that became visible late, and without any gap', async () => {
     const read = settledStepReader(SECOND)
     await read(shop.db, NOW)
-    await shop.order('late', { status: 'completed', settledAt: NOW - 1500 })
-    await shop.order('new', { status: 'completed', settledAt: NOW + 500 })
+    shop.order('late', { status: 'completed', settledAt: NOW - 1500 })
+    shop.order('new', { status: 'completed', settledAt: NOW + 500 })
     expect((await read(shop.db, NOW + SECOND)).slice(-3)).toEqual([1, 0, 1])
-    await shop.order('in-the-pause', { status: 'completed', settledAt: NOW + 30 * SECOND })
+    shop.order('in-the-pause', { status: 'completed', settledAt: NOW + 30 * SECOND })
     const counts = await read(shop.db, NOW + 61 * SECOND)
     expect(counts).toHaveLength(181)
     expect(counts.slice(-31, -29)).toEqual([1, 0])
@@ -72,7 +72,7 @@ describe('of a shop', () => {
   })
 
   test('a server that does not answer holds up nothing', async () => {
-    await shop.order('1')
+    shop.order('1')
     class SilentQueue extends EmbeddedQueue {
       override isPaused(): Promise<boolean> {
         return new Promise(() => undefined)

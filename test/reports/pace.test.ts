@@ -1,4 +1,5 @@
 // How long those who wait will wait, by hand.
+
 import { describe, expect, test } from 'vitest'
 import { estimateWait, readPace } from '../../src/reports/pace.js'
 import { NOW, Shop } from '../support/shop.js'
@@ -40,10 +41,10 @@ test('the pace adds up all workers seen in five minutes, with the highest of the
     ...{ recent_batches: batches, recent_orders: 10 * batches, recent_ms: 100 * batches },
     ...{ runtime_p50_ms: p50, runtime_p95_ms: 150, runtime_p99_ms: p99 },
   })
-  await shop.worker('one', NOW, null, recent(2, 90, 160))
-  await shop.worker('ended', NOW - 5 * MINUTE_MS + 1, NOW, recent(3, 80, 170))
-  await shop.worker('idle', NOW)
-  await shop.worker('gone', NOW - 5 * MINUTE_MS, null, recent(7, 900, 900))
+  shop.worker('one', NOW, null, recent(2, 90, 160))
+  shop.worker('ended', NOW - 5 * MINUTE_MS + 1, NOW, recent(3, 80, 170))
+  shop.worker('idle', NOW)
+  shop.worker('gone', NOW - 5 * MINUTE_MS, null, recent(7, 900, 900))
   const both = { batches: 5, orders: 50, totalMs: 500, runtimes: { p50: 90, p95: 150, p99: 170 } }
   expect(await readPace(shop.db, NOW)).toEqual(both)
   expect((await readPace(shop.db, NOW, NOW - 6 * MINUTE_MS)).batches).toBe(12)

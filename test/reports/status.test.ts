@@ -1,4 +1,5 @@
 // The state of a shop at one moment.
+
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { readStatus } from '../../src/reports/status.js'
@@ -28,11 +29,11 @@ test('an empty shop has nothing of anything', async () => {
 })
 
 test('orders are counted by status, and those that wait for a person apart', async () => {
-  await shop.order('1')
-  await shop.order('2', { held: true })
-  await shop.order('3', { status: 'payment_processing' })
-  await shop.waitingOrder('4')
-  await shop.order('5', { status: 'completed' })
+  shop.order('1')
+  shop.order('2', { dueAt: null })
+  shop.order('3', { status: 'payment_processing' })
+  shop.unknownOrder('4')
+  shop.order('5', { status: 'completed' })
   expect(await statusNow()).toMatchObject({
     orders: { pending: 2, reserved: 0, payment_processing: 2, completed: 1, failed: 0, rolled_back: 0 },
     unresolved: 1,
@@ -42,7 +43,7 @@ test('orders are counted by status, and those that wait for a person apart', asy
 test('throughput counts what was settled, sold or not, in a minute, five and sixty', async () => {
   const settled = [10 * SECOND, 59 * SECOND, 61 * SECOND, 4 * MINUTE, 6 * MINUTE, 59 * MINUTE, 61 * MINUTE]
   for (const [index, ago] of settled.entries()) {
-    await shop.order(String(index), { status: index % 2 ? 'failed' : 'completed', settledAt: NOW - ago })
+    shop.order(String(index), { status: index % 2 ? 'failed' : 'completed', settledAt: NOW - ago })
   }
   // Two in the last minute, four in five minutes, six in an hour.
   expect((await statusNow()).throughput).toEqual({
@@ -53,10 +54,10 @@ test('throughput counts what was settled, sold or not, in a minute, five and six
 })
 
 test('workers that stopped or are long gone are left out, a silent one is marked', async () => {
-  await shop.worker('fresh', NOW - 5 * SECOND)
-  await shop.worker('silent', NOW - 31 * SECOND)
-  await shop.worker('gone', NOW - 11 * MINUTE)
-  await shop.worker('stopped', NOW, NOW)
+  shop.worker('fresh', NOW - 5 * SECOND)
+  shop.worker('silent', NOW - 31 * SECOND)
+  shop.worker('gone', NOW - 11 * MINUTE)
+  shop.worker('stopped', NOW, NOW)
   expect((await statusNow()).workers.map(({ id, stale }) => [id, stale])).toEqual([
     ['fresh', false],
     ['silent', true],
@@ -64,9 +65,9 @@ test('workers that stopped or are long gone are left out, a silent one is marked
 })
 
 test('imports that have not ended are listed, and whether anybody works on them', async () => {
-  await shop.import('/done.csv', 'finished', 0)
-  await shop.import('/running.csv', 'reading', NOW + MINUTE)
-  await shop.import('/killed.csv', 'reading', NOW - 1)
+  shop.import({ file: '/done.csv' })
+  shop.import({ file: '/running.csv', status: 'reading', leaseUntil: NOW + MINUTE })
+  shop.import({ file: '/killed.csv', status: 'reading', leaseUntil: NOW - 1 })
   expect((await statusNow()).imports.map(({ file, rows, abandoned }) => [file, rows, abandoned])).toEqual([
     ['/running.csv', 3, false],
     ['/killed.csv', 3, true],
@@ -76,9 +77,9 @@ test('imports that have not ended are listed, and whether anybody works on them'
 test('the five latest failures come first, without those taken off the list', async () => {
   for (const minute of [1, 2, 3, 4, 5, 6, 7]) {
     const status = minute % 2 ? 'failed' : 'rolled_back'
-    await shop.order(`${minute}`, { status, settledAt: NOW - minute * MINUTE })
+    shop.order(`${minute}`, { status, settledAt: NOW - minute * MINUTE })
   }
-  await shop.order('sold', { status: 'completed', settledAt: NOW })
+  shop.order('sold', { status: 'completed', settledAt: NOW })
   await shop.db.updateTable('orders').set({ cleared_at: NOW }).where('reference', '=', '2').execute()
   const { recent_failures } = await statusNow()
   expect(recent_failures.map(({ order_id, reason }) => [order_id, reason])).toEqual([

@@ -7,9 +7,9 @@ import { describe, expect } from 'vitest'
 import { alarmCommandOf } from '../../src/command-line/alarm-command.js'
 import { openDatabase } from '../../src/database/connection.js'
 import { checkAlarms, TellingHangs } from '../../src/schedule/alarm-state.js'
-import { test as plainTest, type Shop } from '../support/commands-shop.js'
+import type { Running } from '../support/cli.js'
+import { test as plainTest, type Shop } from '../support/shop.js'
 import { until } from '../support/until.js'
-import type { Running } from '../support/workplace.js'
 
 const DAILY = '0 0 * * *'
 const WATCHED = { ORDERCTL_ALARM_LOW_STOCK: '5' }
@@ -46,7 +46,7 @@ function told(shop: Shop): string[] {
 }
 
 function stock(shop: Shop, onHand: number): void {
-  shop.db.prepare('update products set on_hand = ?').run(onHand)
+  shop.sqlite.prepare('update products set on_hand = ?').run(onHand)
 }
 
 function commandOf({ folder }: Shop, exec: string | undefined, deadlineMs?: number) {
@@ -120,7 +120,7 @@ describe.concurrent('schedule --exec', () => {
     const first = shop.start(ONCE, 'schedule')
     await Promise.all([first.saw('alarms done'), first.saw('kpis done')])
     await stop(first)
-    shop.db.exec('update schedule_runs set slot = slot - 172800000, started_at = started_at - 172800000')
+    shop.sqlite.exec('update schedule_runs set slot = slot - 172800000, started_at = started_at - 172800000')
     const { code, result } = await shop.jsonWith(ONCE, 'status', '--alarms')
     expect(code).toBe(1)
     const late = { name: 'schedule', crossed: true, message: expect.stringMatching(/kpis.*, alarms since/) }
@@ -157,7 +157,7 @@ describe.concurrent('schedule run alarms', () => {
   })
 
   test('does not tell of what came and went more than an hour ago', async ({ low: shop }) => {
-    const came = shop.db.prepare("insert into alarms values ('low_stock', 1000, ?, 2, null, 'low', 5, 5)")
+    const came = shop.sqlite.prepare("insert into alarms values ('low_stock', 1000, ?, 2, null, 'low', 5, 5)")
     came.run(Date.now() - 3_600_000)
     await looks(shop, [6], writeDown(shop))
     expect(told(shop)).toEqual([])
@@ -187,7 +187,7 @@ describe.concurrent('schedule run alarms', () => {
   })
 
   test('one alarm that cannot be told does not keep the others from being told', async ({ low: shop }) => {
-    shop.waitingOrder('1001')
+    shop.unknownOrder('1001')
     const deaf = `test "$ORDERCTL_ALARM_NAME" = low_stock && ${writeDown(shop)}`
     await expect(look(shop, deaf)).rejects.toThrow(/^unresolved: .*told again at the next check$/)
     expect(told(shop)).toEqual([RAISED])

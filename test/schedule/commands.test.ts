@@ -1,7 +1,7 @@
 // `orderctl schedule`, `schedule list` and `schedule run`, through the binary.
 
 import { describe, expect } from 'vitest'
-import { type Shop, test } from '../support/commands-shop.js'
+import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
 
 const TASKS = ['kpis', 'leaderboards', 'snapshots', 'reservations', 'alarms']
@@ -35,7 +35,7 @@ describe.concurrent('schedule list', () => {
 
   test('has its times in the business time zone unless told otherwise', async ({ shop }) => {
     const berlin = { ORDERCTL_TIME_ZONE: 'Europe/Berlin' }
-    shop.db.exec("insert into settings values ('time_zone', 'Europe/Berlin')")
+    shop.sqlite.exec("insert into settings values ('time_zone', 'Europe/Berlin')")
     const { result } = await shop.jsonWith({ ...berlin, ORDERCTL_SCHEDULE_KPIS: '0 12 1 7 *' }, 'schedule', 'list')
     expect((result as Listed).tasks[0]).toMatchObject({
       time_zone: 'Europe/Berlin',
@@ -70,7 +70,7 @@ describe.concurrent('schedule run', () => {
 
   test('ends with 1 where the task fails, and list says why', async ({ shop }) => {
     addOrder(shop)
-    shop.db.exec('drop table queue_snapshots')
+    shop.sqlite.exec('drop table queue_snapshots')
     const { code, stdout, stderr } = await shop.run('schedule', 'run', 'snapshots')
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^snapshots failed after .*: no such table: queue_snapshots\n$/)
@@ -90,7 +90,7 @@ describe.concurrent('schedule run', () => {
     addOrder(shop)
     await shop.run('schedule', 'run', 'kpis')
     // As the run of another host that is under way.
-    shop.db
+    shop.sqlite
       .prepare("update schedule_runs set ended_at = null, result = null, host = 'far-away', lease_until = ?")
       .run(Date.now() + 60_000)
     const { code, stderr } = await shop.run('schedule', 'run', 'kpis')
@@ -126,7 +126,7 @@ describe.concurrent('schedule', () => {
     shop,
   }) => {
     addOrder(shop)
-    shop.db.exec('drop table queue_snapshots')
+    shop.sqlite.exec('drop table queue_snapshots')
     const often = '* * * * * *'
     const failing = { ...ALL_SELDOM, ORDERCTL_SCHEDULE_RESERVATIONS: often, ORDERCTL_SCHEDULE_SNAPSHOTS: often }
     const both = [shop.start(failing, 'schedule'), shop.start(failing, 'schedule')]

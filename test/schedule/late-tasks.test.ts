@@ -1,4 +1,5 @@
 // Whether tasks run when they are due, as the alarm `schedule` has it.
+
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config/config.js'
 import { readScheduleAlarm } from '../../src/schedule/late-tasks.js'

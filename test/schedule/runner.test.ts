@@ -1,4 +1,5 @@
 // The scheduler on a real database, by a clock that the test moves.
+
 import { describe, expect, test as plainTest } from 'vitest'
 import { asError, Troubles } from '../../src/background.js'
 import { readCron } from '../../src/config/values.js'

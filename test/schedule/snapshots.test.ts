@@ -1,4 +1,5 @@
 // The queue's history as snapshots write it. All figures are worked out by hand.
+
 import { describe, expect, test as plainTest } from 'vitest'
 import { takeSnapshot } from '../../src/schedule/snapshots.js'
 import { Shop } from '../support/shop.js'
@@ -25,8 +26,8 @@ const periods = async (shop: Shop) =>
 
 describe('a snapshot', () => {
   test('holds what waits, since when and for how long yet, and the runtimes', async ({ shop }) => {
-    await shop.order('WAITING')
-    await shop.order('HELD-BACK', { held: true })
+    shop.order('WAITING')
+    shop.order('HELD-BACK', { dueAt: null })
     const now = Date.now()
     await takeSnapshot(shop.db, now)
     const [first] = await snapshots(shop)
@@ -37,16 +38,16 @@ describe('a snapshot', () => {
     // One batch at a time, and a second for each order.
     const runtimes = { runtime_p50_ms: 100, runtime_p95_ms: 1900, runtime_p99_ms: 2000 }
     const recent = { recent_batches: 2, recent_orders: 2, recent_ms: 2000 }
-    await shop.worker('ann', now + 1, null, { concurrency: 1, ...recent, ...runtimes })
+    shop.worker('ann', now + 1, null, { concurrency: 1, ...recent, ...runtimes })
     await takeSnapshot(shop.db, now + 1)
     expect((await snapshots(shop))[1]).toMatchObject({ estimated_wait_seconds: 1, ...runtimes })
   })
 
   test('counts each order once, a minute after it was settled; a retry takes nothing back', async ({ shop }) => {
-    await shop.order('A', { status: 'completed', settledAt: NOON - 3 * MINUTE_MS })
-    await shop.order('B', { status: 'failed', settledAt: NOON - 2 * MINUTE_MS - 1 })
-    await shop.order('C', { status: 'rolled_back', settledAt: NOON - 2 * MINUTE_MS })
-    await shop.order('D', { status: 'completed', settledAt: NOON - 1 })
+    shop.order('A', { status: 'completed', settledAt: NOON - 3 * MINUTE_MS })
+    shop.order('B', { status: 'failed', settledAt: NOON - 2 * MINUTE_MS - 1 })
+    shop.order('C', { status: 'rolled_back', settledAt: NOON - 2 * MINUTE_MS })
+    shop.order('D', { status: 'completed', settledAt: NOON - 1 })
     await takeSnapshot(shop.db, NOON - MINUTE_MS)
     expect(await periods(shop)).toEqual([[-3, -2, 1, 1]])
     await shop.db
@@ -66,7 +67,7 @@ describe('a snapshot', () => {
   test('that another one has taken at the same time, or that a clock put back asks for, is not added', async ({
     shop,
   }) => {
-    await shop.order('A', { status: 'completed', settledAt: NOON - 1000 })
+    shop.order('A', { status: 'completed', settledAt: NOON - 1000 })
     await Promise.all([takeSnapshot(shop.db, NOON + MINUTE_MS), takeSnapshot(shop.db, NOON + MINUTE_MS + 1)])
     const both = await periods(shop)
     expect(both.reduce((sum, [, , completed]) => sum + (completed ?? 0), 0)).toBe(1)
@@ -75,8 +76,8 @@ describe('a snapshot', () => {
   })
 
   test('is deleted after 90 days, and the first one counts no order that is older', async ({ shop }) => {
-    await shop.order('OLD', { status: 'completed', settledAt: NOON - 90 * DAY_MS - 1 })
-    await shop.order('YOUNG', { status: 'completed', settledAt: NOON - 90 * DAY_MS })
+    shop.order('OLD', { status: 'completed', settledAt: NOON - 90 * DAY_MS - 1 })
+    shop.order('YOUNG', { status: 'completed', settledAt: NOON - 90 * DAY_MS })
     await takeSnapshot(shop.db, NOON)
     await takeSnapshot(shop.db, NOON + DAY_MS)
     expect(await periods(shop)).toEqual([

@@ -1,4 +1,5 @@
 // What the scheduled tasks do to the database. All figures are worked out by hand.
+
 import { describe, expect, test as plainTest } from 'vitest'
 import { auditDatabase } from '../../src/audit/audit.js'
 import { loadConfig } from '../../src/config/config.js'
@@ -27,7 +28,7 @@ function run({ db, path }: Shop, name: TaskName, figures?: PublishedFigures): Pr
 
 describe('reservations', () => {
   async function reservedUntil(shop: Shop, reference: string, expiresAt: number): Promise<void> {
-    const id = await shop.order(reference, {
+    const id = shop.order(reference, {
       status: 'reserved',
       lines: [
         ['X', 2, 1000],
@@ -45,7 +46,7 @@ describe('reservations', () => {
     await reservedUntil(shop, 'EXPIRED', now - 1)
     await reservedUntil(shop, 'HELD', now + 60_000)
     // Its reservation ran out long ago, and the gateway may have its money.
-    await shop.order('CHARGED', { status: 'payment_processing', lines: [['X', 5, 1000]] })
+    shop.order('CHARGED', { status: 'payment_processing', lines: [['X', 5, 1000]] })
     expect(await run(shop, 'reservations')).toBe('1 rolled back')
     const orders = await shop.db
       .selectFrom('orders')
@@ -72,7 +73,7 @@ describe('reservations', () => {
   test('of an earlier attempt say nothing about the present one', async ({ shop }) => {
     await reservedUntil(shop, 'AGAIN', Date.now() + 60_000)
     const { id } = await shop.db.selectFrom('orders').select('id').executeTakeFirstOrThrow()
-    const product_id = await shop.product('X')
+    const product_id = shop.product('X')
     const old = { order_id: id, attempt: 0, product_id, quantity: 3, expires_at: 1 }
     await shop.db.insertInto('stock_reservations').values(old).execute()
     expect(await run(shop, 'reservations')).toBe('0 rolled back')
@@ -80,7 +81,7 @@ describe('reservations', () => {
 })
 
 test('leaderboards puts wrong sales figures right', async ({ shop }) => {
-  await shop.order('A', { status: 'completed' })
+  shop.order('A', { status: 'completed' })
   await shop.db.updateTable('sales_by_customer').set({ revenue: 1 }).execute()
   await run(shop, 'leaderboards')
   const { revenue } = await shop.db.selectFrom('sales_by_customer').select('revenue').executeTakeFirstOrThrow()
@@ -88,7 +89,7 @@ test('leaderboards puts wrong sales figures right', async ({ shop }) => {
 })
 
 test('kpis fails where a figure cannot be computed', async ({ shop }) => {
-  await shop.order('A')
+  shop.order('A')
   expect(await run(shop, 'kpis')).toMatch(/^\d{4}-\d\d-\d\d, \d{4}-\d\d-\d\d; 1 pending$/)
   await shop.db.schema.alterTable('sales_by_customer').renameTo('elsewhere').execute()
   await expect(run(shop, 'kpis')).rejects.toThrow('no such table')

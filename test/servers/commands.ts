@@ -1,6 +1,7 @@
 // The commands whose connections are cut: what each needs before it runs, and what must hold after it.
+
 import { expect } from 'vitest'
-import type { Outcome } from '../support/workplace.js'
+import type { Outcome } from '../support/cli.js'
 import { ORDERS, type Site } from './site.js'
 
 export interface CutCommand {
@@ -60,7 +61,7 @@ async function withQueued(site: Site, ...args: string[]): Promise<PreparedComman
 
 /** Exit 0: it is booked. Exit 4: it is not, so the same command may be run again. */
 async function adjusting(site: Site): Promise<PreparedCommand> {
-  const inStock = () => site.place.value("select on_hand from products where sku = 'S-1'")
+  const inStock = () => site.shop.value("select on_hand from products where sku = 'S-1'")
   const before = Number(await inStock())
   return {
     args: ['products', 'adjust', 'S-1', '1', '--reason', 'stocktake'],

@@ -120,7 +120,7 @@ function distinctMessages(messages: readonly Message[]): number[] {
 
 /** @returns what was wrong */
 async function cutOnce(site: Site, { command, cell, point }: Job): Promise<string[]> {
-  const place = `${cell.server}, ${command.name}, ${point.loss} ${point.when} message ${point.at}`
+  const shop = `${cell.server}, ${command.name}, ${point.loss} ${point.when} message ${point.at}`
   try {
     await site.queue.resume()
     const { args, verify } = await command.prepare(site)
@@ -128,13 +128,13 @@ async function cutOnce(site: Site, { command, cell, point }: Job): Promise<strin
     const exit = run.hung ? 'hung' : (run.code ?? -1)
     cell.exits.set(exit, (cell.exits.get(exit) ?? 0) + 1)
     const fault = faultIn(command, run)
-    if (fault) return [`${place}: ${fault}\n${run.stdout.slice(-300)}${run.stderr.slice(0, 600)}`]
+    if (fault) return [`${shop}: ${fault}\n${run.stdout.slice(-300)}${run.stderr.slice(0, 600)}`]
     await verify?.(run)
-    const { checks } = await auditDatabase(site.place.db, 'UTC')
+    const { checks } = await auditDatabase(site.shop.db, 'UTC')
     const broken = checks.filter((check) => !check.ok)
-    return broken.length > 0 ? [`${place}: ${broken.map(({ name }) => name).join(', ')} do not hold`] : []
+    return broken.length > 0 ? [`${shop}: ${broken.map(({ name }) => name).join(', ')} do not hold`] : []
   } catch (error) {
-    return [`${place}: ${error instanceof Error ? error.message : String(error)}`]
+    return [`${shop}: ${error instanceof Error ? error.message : String(error)}`]
   }
 }
 
@@ -150,6 +150,6 @@ function faultIn({ mayFail }: CutCommand, { code, hung, stdout, stderr }: Run): 
 /** A worker finds what is left. */
 async function expectDrained(site: Site): Promise<void> {
   await site.drain()
-  await site.place.expectAuditClean()
-  expect(await site.place.value('select count(*) from due_orders')).toBe(0)
+  await site.shop.expectAuditClean()
+  expect(await site.shop.value('select count(*) from due_orders')).toBe(0)
 }

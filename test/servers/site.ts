@@ -1,17 +1,19 @@
 // A shop for cut-point tests. The command under test reaches one of its servers through a proxy; the test does not.
+
 import { expect } from 'vitest'
 import { rebuild } from '../../src/audit/rebuild.js'
 import { createQueue } from '../../src/queue/create-queue.js'
 import type { Queue } from '../../src/queue/queue.js'
 import { findOrders } from '../../src/reports/orders.js'
 import { chooseFailures, retryFailures } from '../../src/workflow/failures.js'
-import { EnginePlace } from '../support/engine-place.js'
+import type { Outcome } from '../support/cli.js'
+import { EngineShop } from '../support/engine-shop.js'
 import type { Protocol } from '../support/framing.js'
+import { csv, line } from '../support/lines.js'
 import { newSchema, postgresUrl } from '../support/postgres.js'
 import { type CutPoint, CutProxy } from '../support/proxy.js'
 import { deleteQueues, makeQueues, rabbitUrl } from '../support/rabbitmq.js'
 import { randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
-import { csv, line, type Outcome } from '../support/workplace.js'
 
 /** For a command that has lost its server: more than the sum of its time limits, on a busy machine. */
 const LIMIT_MS = 90_000
@@ -20,7 +22,7 @@ type Environment = Record<string, string>
 
 /** A server, what names it, and what removes our things from it. */
 interface Target {
-  readonly place: EnginePlace
+  readonly shop: EngineShop
   readonly url: string
   readonly named: (url: string) => Environment
   readonly drop?: () => Promise<unknown>
@@ -41,12 +43,12 @@ export interface Role {
 }
 
 const onDatabase = (engine: 'postgres' | 'mysql') => async () => {
-  const place = await EnginePlace.open(engine)
-  return { place, url: place.databaseUrl, named: (url: string) => ({ ORDERCTL_DATABASE_URL: url }) }
+  const shop = await EngineShop.open(engine)
+  return { shop, url: shop.databaseUrl, named: (url: string) => ({ ORDERCTL_DATABASE_URL: url }) }
 }
 
-const onQueue = (makeTarget: () => Promise<Omit<Target, 'place'>>) => async () => ({
-  place: await EnginePlace.open('sqlite'),
+const onQueue = (makeTarget: () => Promise<Omit<Target, 'shop'>>) => async () => ({
+  shop: await EngineShop.open('sqlite'),
   ...(await makeTarget()),
 })
 
@@ -103,7 +105,7 @@ export const ORDERS = ['A-1', 'A-2', 'A-3']
 
 export class Site {
   readonly role: Role
-  readonly place: EnginePlace
+  readonly shop: EngineShop
   readonly queue: Queue
   readonly #target: Target
   #files = 0
@@ -111,7 +113,7 @@ export class Site {
 
   private constructor(role: Role, target: Target, queue: Queue) {
     this.role = role
-    this.place = target.place
+    this.shop = target.shop
     this.queue = queue
     this.#target = target
   }
@@ -119,25 +121,25 @@ export class Site {
   static async open(role: Role): Promise<Site> {
     const target = await role.open()
     const environment = { ...SETTINGS, ...target.named(target.url) }
-    const { place } = target
-    const queue = await createQueue(place.db, place.config(environment))
+    const { shop } = target
+    const queue = await createQueue(shop.db, shop.config(environment))
     const site = new Site(role, target, queue)
-    await place.importing(csv(line({ order: 'S-1' }), line({ order: 'S-2' })), environment)
-    const sold = await place.runWith({ ...environment, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
+    await shop.importing(csv(line({ order: 'S-1' }), line({ order: 'S-2' })), environment)
+    const sold = await shop.runWith({ ...environment, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
     if (sold.code !== 0) throw new Error(sold.stderr)
-    await place.importing(csv(...ORDERS.map((order) => line({ order }))), environment)
+    await shop.importing(csv(...ORDERS.map((order) => line({ order }))), environment)
     return site
   }
 
   /** Runs the binary without the proxy. */
   run(...args: string[]): Promise<Outcome> {
-    return this.place.runWith({ ...SETTINGS, ...this.#target.named(this.#target.url) }, ...args)
+    return this.shop.runWith({ ...SETTINGS, ...this.#target.named(this.#target.url) }, ...args)
   }
 
   /** Runs the binary through the proxy, and kills it if it does not end. */
   async runCut(args: readonly string[], cut?: CutPoint) {
     const proxy = await CutProxy.cutting(this.role.protocol, this.#target.url, cut)
-    const running = this.place.start({ ...SETTINGS, ...this.#target.named(proxy.url) }, ...args)
+    const running = this.shop.start({ ...SETTINGS, ...this.#target.named(proxy.url) }, ...args)
     let hung = false
     const limit = setTimeout(() => {
       hung = true
@@ -153,7 +155,7 @@ export class Site {
   newFile(): string {
     this.#files += 1
     const orders = [1, 2].map((number) => line({ order: `F-${this.#files}-${number}` }))
-    return this.place.file(`orders-${this.#files}.csv`, csv(...orders))
+    return this.shop.file(`orders-${this.#files}.csv`, csv(...orders))
   }
 
   /** A file whose import lost its connection after it had stored a part. */
@@ -168,26 +170,26 @@ export class Site {
   /** Of a file that newFile() made. */
   async countOrders(file: string): Promise<number> {
     const [, number] = /orders-(\d+)/.exec(file) ?? []
-    return Number(await this.place.value(`select count(*) from orders where reference like 'F-${number}-%'`))
+    return Number(await this.shop.value(`select count(*) from orders where reference like 'F-${number}-%'`))
   }
 
   /** Works until nothing is left, also what is not in the queue: every order is then sold, or declined. */
   async drain(): Promise<void> {
     await this.queue.resume()
-    await rebuild(this.place.db, this.queue, 'queue', 'UTC')
+    await rebuild(this.shop.db, this.queue, 'queue', 'UTC')
     expect(await this.run('work', '--drain')).toMatchObject({ code: 0 })
   }
 
   /** Puts the orders back into the queue. */
   async retry(): Promise<void> {
-    const orders = await findOrders(this.place.db, ORDERS, 'default')
-    const { ids } = await chooseFailures(this.place.db, 'retry', { ids: orders.map(({ id }) => id) })
-    await retryFailures(this.place.db, this.queue, ids)
+    const orders = await findOrders(this.shop.db, ORDERS, 'default')
+    const { ids } = await chooseFailures(this.shop.db, 'retry', { ids: orders.map(({ id }) => id) })
+    await retryFailures(this.shop.db, this.queue, ids)
   }
 
   async close(): Promise<void> {
     await this.queue.close()
-    await this.place.close()
+    await this.shop.close()
     await this.#target.drop?.()
   }
 }

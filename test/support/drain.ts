@@ -1,6 +1,8 @@
 // What tests of a drain have in common, whatever happens to it on the way.
+
 import { expect } from 'vitest'
-import { csv, line, type Workplace } from './workplace.js'
+import { csv, line } from './lines.js'
+import type { Shop } from './shop.js'
 
 export type Environment = Record<string, string>
 
@@ -17,30 +19,30 @@ export function singles(count: number): string {
   return csv(...Array.from({ length: count }, (_, index) => line({ order: `A-${index + 1}`, sku: `S-${index % 7}` })))
 }
 
-export async function importing(place: Workplace, count: number, environment: Environment): Promise<void> {
-  const { code, stderr } = await place.runWith(environment, 'import', place.file('orders.csv', singles(count)))
+export async function importing(shop: Shop, count: number, environment: Environment): Promise<void> {
+  const { code, stderr } = await shop.runWith(environment, 'import', shop.file('orders.csv', singles(count)))
   expect(code, stderr).toBe(0)
 }
 
 /** How many orders have each status. */
-export function statuses(place: Workplace): Record<string, number> {
-  const counts = place.db.prepare('select status, count(*) from orders group by status').raw().all()
+export function statuses(shop: Shop): Record<string, number> {
+  const counts = shop.sqlite.prepare('select status, count(*) from orders group by status').raw().all()
   return Object.fromEntries(counts as [string, number][])
 }
 
-export const completed = (place: Workplace) => statuses(place)['completed'] ?? 0
+export const completed = (shop: Shop) => statuses(shop)['completed'] ?? 0
 
-export const inHand = (place: Workplace) =>
-  place.value('select count(*) from due_orders where lease_token is not null') as number
+export const inHand = (shop: Shop) =>
+  shop.value('select count(*) from due_orders where lease_token is not null') as number
 
 /** Every order is settled and paid once, and all that is kept about them agrees. */
-export async function expectSoldOnce(place: Workplace, count: number): Promise<void> {
-  expect(place.rows('select status, count(*) as orders from orders group by status')).toEqual([
+export async function expectSoldOnce(shop: Shop, count: number): Promise<void> {
+  expect(shop.rows('select status, count(*) as orders from orders group by status')).toEqual([
     { status: 'completed', orders: count },
   ])
-  expect(place.rows('select status, count(*) as payments from payments group by status')).toEqual([
+  expect(shop.rows('select status, count(*) as payments from payments group by status')).toEqual([
     { status: 'captured', payments: count },
   ])
-  expect(place.value('select sum(orders) from sales_by_customer')).toBe(count)
-  await place.expectAuditClean()
+  expect(shop.value('select sum(orders) from sales_by_customer')).toBe(count)
+  await shop.expectAuditClean()
 }

@@ -1,9 +1,10 @@
 // A shop that publishes figures in Redis, under a prefix of the test's own.
+
 import { Redis } from 'ioredis'
 import { type Database, openDatabase } from '../../src/database/connection.js'
 import { PublishedFigures } from '../../src/redis/figures.js'
 import { addressOf, randomPrefix, redisUrl, removeKeys } from './redis.js'
-import { type OrderWish, Shop } from './shop.js'
+import { type OrderDraft, Shop } from './shop.js'
 
 export const SPENDING = 'customers:spending:USD'
 
@@ -43,7 +44,7 @@ export class FiguresShop {
     return db
   }
 
-  sell(reference: string, customer: string, minor: number, wish: OrderWish = {}) {
+  sell(reference: string, customer: string, minor: number, wish: OrderDraft = {}) {
     return this.shop.order(reference, { status: 'completed', customer, lines: [['W', 1, minor]], ...wish })
   }
 

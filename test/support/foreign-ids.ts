@@ -1,31 +1,32 @@
 // Two orders whose ids are the same once letters are lost that a Latin character set lacks.
+
 import { expect } from 'vitest'
-import type { EnginePlace } from './engine-place.js'
-import { csv, line } from './workplace.js'
+import type { EngineShop } from './engine-shop.js'
+import { csv, line } from './lines.js'
 
 /** Imports and settles one, then the other, then imports both again. The database must be empty, with its tables. */
-export async function expectKeptApart(place: EnginePlace): Promise<void> {
+export async function expectKeptApart(shop: EngineShop): Promise<void> {
   const lineOf = (who: string, price: string) =>
     line({ order: `${who}-1`, customer: who, name: `${who} 😀`, sku: `${who}/s`, product: `${who}品`, price })
   const lines = [lineOf('李', '10.00'), lineOf('雷', '500.00')]
   const importing = async (...content: string[]) =>
-    (await place.json('import', place.file('orders.csv', csv(...content)))).result
+    (await shop.json('import', shop.file('orders.csv', csv(...content)))).result
   for (const one of lines) {
     expect(await importing(one)).toMatchObject({ orders: 1, imported: 1, duplicates: 0, rejected: 0 })
-    await place.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
+    await shop.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
   }
   expect(await importing(...lines)).toMatchObject({ orders: 0, imported: 0, duplicates: 2, rejected: 0 })
 
-  expect((await place.json('orders', 'list')).result).toMatchObject({
+  expect((await shop.json('orders', 'list')).result).toMatchObject({
     total: 2,
     orders: [
       { order_id: '雷-1', customer_id: '雷', customer_name: '雷 😀', status: 'completed', total: 500 },
       { order_id: '李-1', customer_id: '李', customer_name: '李 😀', status: 'completed', total: 10 },
     ],
   })
-  expect((await place.json('orders', 'show', '李-1')).result).toMatchObject({
+  expect((await shop.json('orders', 'show', '李-1')).result).toMatchObject({
     total: 10,
     lines: [{ sku: '李/s', name: '李品' }],
   })
-  await place.expectAuditClean()
+  await shop.expectAuditClean()
 }

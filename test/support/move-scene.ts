@@ -1,4 +1,5 @@
 // A shop in a file in which everything has happened that a copy may meet, and the database that it is copied to.
+
 import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,61 +7,64 @@ import { join } from 'node:path'
 import { expect, test as plainTest } from 'vitest'
 import { askServer } from './ask-server.js'
 import { makeDatabase, type ServerEngine } from './database-servers.js'
-import { csv, line, Workplace } from './workplace.js'
+import { csv, line } from './lines.js'
+import { Shop } from './shop.js'
 
 /** Quotes, backslashes, what templates and patterns are made of, letters of four bytes, and control characters. */
 export const ODD = `O'Hara "Ännä" \\ \\n %_ $1 ? {} 😀 \u0001\u001b[31m\u007f\t\u2028 end`
 
 /** @returns the path of a file that is made once, to be copied for each test */
-export async function makeFile(make: (place: Workplace) => Promise<void>): Promise<string> {
+export async function makeFile(make: (shop: Shop) => Promise<void>): Promise<string> {
   const path = join(mkdtempSync(join(tmpdir(), 'orderctl-move-')), 'made.sqlite')
-  const place = new Workplace()
+  const shop = new Shop()
   try {
-    await make(place)
-    place.db.pragma('wal_checkpoint(truncate)')
-    copyFileSync(place.databasePath, path)
+    await make(shop)
+    shop.sqlite.pragma('wal_checkpoint(truncate)')
+    copyFileSync(shop.path, path)
     return path
   } finally {
-    place.close()
+    shop.close()
   }
 }
 
 /** @throws where the binary does not leave with one of the codes */
-export async function done(place: Workplace, environment: Record<string, string>, args: string[], codes = [0]) {
-  const outcome = await place.runWith(environment, ...args)
+export async function done(shop: Shop, environment: Record<string, string>, args: string[], codes = [0]) {
+  const outcome = await shop.runWith(environment, ...args)
   expect(codes, `orderctl ${args.join(' ')}: ${outcome.stderr}${outcome.stdout}`).toContain(outcome.code)
   return outcome
 }
 
-export async function makeOldShop(place: Workplace): Promise<void> {
+export async function makeOldShop(shop: Shop): Promise<void> {
   const orders = Array.from({ length: 60 }, (_, index) => [
     line({ order: `A-${index}`, customer: `C-${index % 7}`, name: 'Zoë', sku: `S-${index % 5}`, quantity: 3 }),
     line({ order: `A-${index}`, customer: `C-${index % 7}`, name: 'Zoë', sku: 'RARE', price: '0.125' }),
   ]).flat()
   const euros = line({ order: 'E-1', currency: 'EUR', date: '2025-02-01 23:30:00', sku: 'S-9' })
   const bad = [line({ order: 'A-3', quantity: 'none' }), line({ order: 'B-1', price: '1,2,3' }), line({ order: 'A-4' })]
-  const web = place.file('web.csv', csv(...orders, euros, ...bad))
+  const web = shop.file('web.csv', csv(...orders, euros, ...bad))
   const zone = { ORDERCTL_TIME_ZONE: 'Europe/Berlin' }
   const stock = { ...zone, ORDERCTL_INITIAL_STOCK: '40' }
-  await done(place, stock, ['import', web, '--source', 'web'], [3])
+  await done(shop, stock, ['import', web, '--source', 'web'], [3])
   // Some are declined, and some find no stock.
-  await done(place, { ...zone, ORDERCTL_PAYMENT_SUCCESS_RATE: '0.5' }, ['work', '--drain'])
-  await done(place, zone, ['failed', 'retry', '--reason', 'declined', '--limit', '4', '--yes'])
-  await done(place, { ...zone, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, ['work', '--drain'])
-  await done(place, zone, ['products', 'adjust', 'S-1', '+25', '--reason', `it's "odd" \\ 😀`])
-  for (const task of ['snapshots', 'kpis', 'alarms']) await done(place, zone, ['schedule', 'run', task], [0, 1])
+  await done(shop, { ...zone, ORDERCTL_PAYMENT_SUCCESS_RATE: '0.5' }, ['work', '--drain'])
+  await done(shop, zone, ['failed', 'retry', '--reason', 'declined', '--limit', '4', '--yes'])
+  await done(shop, { ...zone, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, ['work', '--drain'])
+  await done(shop, zone, ['products', 'adjust', 'S-1', '+25', '--reason', `it's "odd" \\ 😀`])
+  for (const task of ['snapshots', 'kpis', 'alarms']) await done(shop, zone, ['schedule', 'run', task], [0, 1])
   // These wait. The second run stores nothing new: duplicates, and an order that differs from before.
-  const shop = csv(...Array.from({ length: 30 }, (_, index) => line({ order: `P-${index}`, sku: `S-${index % 5}` })))
-  await done(place, stock, ['import', place.file('shop.csv', shop), '--source', 'shop'])
-  const other = shop.replace('P-7,C-1,Ann,S-2,Widget,1', 'P-7,C-1,Ann,S-2,Widget,2')
-  await done(place, stock, ['import', place.file('shop.csv', other), '--source', 'shop'], [3])
-  await done(place, zone, ['failed', 'clear', '--limit', '1', '--reason', 'declined', '--yes'])
-  addWhatNoCommandLeaves(place)
-  await done(place, zone, ['rebuild', '--check'])
+  const orderLines = csv(
+    ...Array.from({ length: 30 }, (_, index) => line({ order: `P-${index}`, sku: `S-${index % 5}` })),
+  )
+  await done(shop, stock, ['import', shop.file('shop.csv', orderLines), '--source', 'shop'])
+  const other = orderLines.replace('P-7,C-1,Ann,S-2,Widget,1', 'P-7,C-1,Ann,S-2,Widget,2')
+  await done(shop, stock, ['import', shop.file('shop.csv', other), '--source', 'shop'], [3])
+  await done(shop, zone, ['failed', 'clear', '--limit', '1', '--reason', 'declined', '--yes'])
+  addWhatNoCommandLeaves(shop)
+  await done(shop, zone, ['rebuild', '--check'])
 }
 
 /** A charge without an answer, an import that was cut off, history of long ago, and odd texts everywhere. */
-function addWhatNoCommandLeaves({ db }: Workplace): void {
+function addWhatNoCommandLeaves({ sqlite: db }: Shop): void {
   db.exec(`
     update orders set status = 'payment_processing', reason = 'payment_unknown' where reference = 'P-1';
     delete from due_orders where order_id = (select id from orders where reference = 'P-1');
@@ -127,8 +131,8 @@ export async function newDatabase(engine: ServerEngine): Promise<ServerDatabase>
 }
 
 /** Of each table that is copied, its rows as text, sorted: numbers are what their digits say, whatever a driver reads. */
-export async function rowsOf(place: Workplace, ask: (statement: string) => Promise<Row[]> | unknown[]) {
-  const tables = place.rows(`select t.name as "table", group_concat('t.' || c.name) as columns
+export async function rowsOf(shop: Shop, ask: (statement: string) => Promise<Row[]> | unknown[]) {
+  const tables = shop.rows(`select t.name as "table", group_concat('t.' || c.name) as columns
     from sqlite_master as t join pragma_table_info(t.name) as c where t.type = 'table' and t.name not like 'sqlite_%'
       and t.name not in ('workers', 'settings', 'orderctl_migrations') group by t.name`) as Record<string, string>[]
   const rows: Record<string, string[]> = {}
@@ -143,12 +147,12 @@ export async function rowsOf(place: Workplace, ask: (statement: string) => Promi
 
 /** The old shop's folder, and an empty database on a server that it is to go to. */
 export function testOn(engine: ServerEngine) {
-  return plainTest.extend<{ place: Workplace; database: ServerDatabase }>({
+  return plainTest.extend<{ shop: Shop; database: ServerDatabase }>({
     // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-    place: async ({}, use) => {
-      const place = new Workplace()
-      await use(place)
-      place.close()
+    shop: async ({}, use) => {
+      const shop = new Shop()
+      await use(shop)
+      shop.close()
     },
     // biome-ignore lint/correctness/noEmptyPattern: as above.
     database: async ({}, use) => {

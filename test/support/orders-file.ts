@@ -1,11 +1,14 @@
 // What the tests of the import share: files of any length, what an import tells, and all that the database then holds.
+
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parse } from 'csv-parse/sync'
 import { expect } from 'vitest'
 import type { ImportResult } from '../../src/command-line/import-view.js'
-import { csv, line, type Outcome, type WorkFolder, type Workplace } from './workplace.js'
+import type { Cli, Outcome } from './cli.js'
+import { csv, line } from './lines.js'
+import type { Shop } from './shop.js'
 
 const BINARY = resolve(import.meta.dirname, '../../bin/run.js')
 
@@ -21,17 +24,14 @@ export function moreThanABlock(name: string): string[] {
   )
 }
 
-export async function importJson(
-  place: WorkFolder,
-  ...args: string[]
-): Promise<{ code: number | null; told: ImportResult }> {
-  const { code, result } = await place.json('import', ...args)
+export async function importJson(shop: Cli, ...args: string[]): Promise<{ code: number | null; told: ImportResult }> {
+  const { code, result } = await shop.json('import', ...args)
   return { code, told: result as ImportResult }
 }
 
 /** Imports a file of these lines. */
-export function importLines(place: Workplace, ...lines: string[]) {
-  return importJson(place, place.file('orders.csv', csv(...lines)))
+export function importLines(shop: Shop, ...lines: string[]) {
+  return importJson(shop, shop.file('orders.csv', csv(...lines)))
 }
 
 /** The counts alone: what a dry run must tell just as well. */
@@ -49,8 +49,8 @@ export function readRejects(path: string): Record<string, string>[] {
 }
 
 /** Orders as [reference, customer, total in minor units, currency], in the order of their ids. */
-export function orders(place: Workplace, where = 'true'): unknown[] {
-  return place.db
+export function orders(shop: Shop, where = 'true'): unknown[] {
+  return shop.sqlite
     .prepare(
       `select reference, customers.customer_id, total, currency from orders
        join customers on customers.id = orders.customer_id where ${where} order by orders.id`,
@@ -60,32 +60,32 @@ export function orders(place: Workplace, where = 'true'): unknown[] {
 }
 
 /** Everything that an import stores, by the names that people know: no ids, no times. */
-export function stored(place: Workplace) {
+export function stored(shop: Shop) {
   return {
-    orders: place.rows(
+    orders: shop.rows(
       `select source, reference, customers.customer_id, currency, total, ordered_at, business_day, status,
          due_at is not null as due
        from orders join customers on customers.id = orders.customer_id left join due_orders on order_id = orders.id
        order by source, reference`,
     ),
-    lines: place.rows(
+    lines: shop.rows(
       `select source, reference, line_number, sku, quantity, order_lines.unit_price, order_lines.total
        from order_lines join orders on orders.id = order_id join products on products.id = product_id
        order by source, reference, line_number`,
     ),
-    customers: place.rows('select customer_id, name from customers order by customer_id'),
-    products: place.rows('select sku, name, on_hand, reserved from products order by sku'),
-    adjustments: place.rows(
+    customers: shop.rows('select customer_id, name from customers order by customer_id'),
+    products: shop.rows('select sku, name, on_hand, reserved from products order by sku'),
+    adjustments: shop.rows(
       'select sku, delta from stock_adjustments join products on products.id = product_id order by sku, delta',
     ),
-    asides: place.rows('select * from import_asides'),
-    spoiled: place.rows('select * from import_spoiled'),
+    asides: shop.rows('select * from import_asides'),
+    spoiled: shop.rows('select * from import_spoiled'),
   }
 }
 
 /** What the finished imports of a file counted. */
-export function finishedCounts(place: Workplace, file: string) {
-  return place.rows(
+export function finishedCounts(shop: Shop, file: string) {
+  return shop.rows(
     `select rows, orders, imported, duplicates, conflicts, rejected, products_created from imports
      where file = ? and status = 'finished'`,
     file,
@@ -93,29 +93,29 @@ export function finishedCounts(place: Workplace, file: string) {
 }
 
 /** Every row of every table but that of the imports themselves. */
-export function everyRow(place: Workplace): Record<string, unknown[]> {
-  const tables = place.db
+export function everyRow(shop: Shop): Record<string, unknown[]> {
+  const tables = shop.sqlite
     .prepare("select name from sqlite_master where type = 'table' and name not like 'sqlite_%' and name <> 'imports'")
     .pluck()
     .all()
-  return Object.fromEntries(tables.map((table) => [String(table), place.rows(`select * from "${table}"`)]))
+  return Object.fromEntries(tables.map((table) => [String(table), shop.rows(`select * from "${table}"`)]))
 }
 
 /** The binary under a shell, for what only a shell can arrange. The script runs it as "$@". */
 export function shell(
-  place: Workplace,
+  shop: Shop,
   script: string,
   ...args: string[]
 ): { readonly child: ChildProcess; readonly ended: Promise<Outcome> } {
   const { PATH = '' } = process.env
   const child = spawn('bash', ['-c', script, 'bash', process.execPath, BINARY, ...args], {
-    cwd: place.folder,
+    cwd: shop.folder,
     env: {
       PATH,
-      HOME: place.folder,
-      XDG_CONFIG_HOME: place.folder,
-      XDG_DATA_HOME: place.folder,
-      ORDERCTL_DATABASE_URL: `sqlite:${place.databasePath}`,
+      HOME: shop.folder,
+      XDG_CONFIG_HOME: shop.folder,
+      XDG_DATA_HOME: shop.folder,
+      ORDERCTL_DATABASE_URL: `sqlite:${shop.path}`,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
@@ -132,15 +132,15 @@ export function shell(
 }
 
 /** What became of each order of a file: `imported`, or the column and the reason of its lines. */
-export async function fates(place: Workplace, file: string | Buffer): Promise<Record<string, string>> {
-  place.file('orders.csv', file)
-  const { code, told } = await importJson(place, 'orders.csv')
+export async function fates(shop: Shop, file: string | Buffer): Promise<Record<string, string>> {
+  shop.file('orders.csv', file)
+  const { code, told } = await importJson(shop, 'orders.csv')
   expect(told.rows).toBe(told.imported + told.rejected)
   expect(code).toBe(told.rejected > 0 ? 3 : 0)
   const rejected = conflictsAndRejects(told)
   expect(rejected).toHaveLength(told.rejected)
   return Object.fromEntries([
-    ...orders(place).map((row) => [(row as string[])[0], 'imported']),
+    ...orders(shop).map((row) => [(row as string[])[0], 'imported']),
     ...rejected.map((row) => [row['order_id'], `${row['rejected_column']}: ${row['rejected_reason']}`]),
   ])
 }

@@ -1,8 +1,9 @@
 // A drain of 2,000 sound orders and one at which each worker dies or hangs.
+
 import { expect } from 'vitest'
-import type { EnginePlace } from './engine-place.js'
+import type { EngineShop } from './engine-shop.js'
+import { csv, line } from './lines.js'
 import { type Act, scriptedGateway } from './scripted-gateway.js'
-import { csv, line } from './workplace.js'
 
 const SOUND = 2000
 /** In the third batch of 500. */
@@ -16,50 +17,50 @@ const SELLING: Environment = {
   ORDERCTL_LEASE_MS: '1000',
 }
 
-export async function importPoisoned(place: EnginePlace, environment: Environment = {}): Promise<void> {
+export async function importPoisoned(shop: EngineShop, environment: Environment = {}): Promise<void> {
   const orders = Array.from({ length: SOUND + 1 }, (_, index) => line({ order: `A-${index}`, sku: `S-${index % 7}` }))
-  await place.importing(csv(...orders), { ...SELLING, ...environment, ORDERCTL_INITIAL_STOCK: '1000' })
+  await shop.importing(csv(...orders), { ...SELLING, ...environment, ORDERCTL_INITIAL_STOCK: '1000' })
 }
 
 /** Drains as one process after the other, as a service manager would. Returns how each ended. */
 export async function drainPoisoned(
-  place: EnginePlace,
+  shop: EngineShop,
   kind: Act,
   environment: Environment = {},
 ): Promise<{ code: number | null; stderr: string }[]> {
-  const [id] = await place.rows(`select id from orders where reference = '${POISON}'`)
+  const [id] = await shop.rows(`select id from orders where reference = '${POISON}'`)
   const order = kind === 'claiming' || kind === 'settling' ? `${id?.['id']}` : POISON
   const poisoned = { ...SELLING, ...environment, ...scriptedGateway({ [order]: kind }) }
   const runs: { code: number | null; stderr: string }[] = []
-  do runs.push(await place.runWith(poisoned, 'work', '--drain'))
+  do runs.push(await shop.runWith(poisoned, 'work', '--drain'))
   while (runs.at(-1)?.code === null && runs.length < 20)
   return runs
 }
 
 /** All others are sold, and it has kept its stock and its intent. */
-export async function expectOnlyPoisonLeft(place: EnginePlace, status = 'payment_processing'): Promise<void> {
-  expect(await place.statuses()).toEqual({ completed: SOUND, [status]: 1 })
-  expect(await place.rows(`select status, attempt, reason, message from orders where reference = '${POISON}'`)).toEqual(
-    [{ status, attempt: 1, reason: 'poison', message: 'its worker died or hung 5 times while processing it' }],
-  )
-  expect(await place.value('select count(*) from due_orders')).toBe(0)
+export async function expectOnlyPoisonLeft(shop: EngineShop, status = 'payment_processing'): Promise<void> {
+  expect(await shop.statuses()).toEqual({ completed: SOUND, [status]: 1 })
+  expect(await shop.rows(`select status, attempt, reason, message from orders where reference = '${POISON}'`)).toEqual([
+    { status, attempt: 1, reason: 'poison', message: 'its worker died or hung 5 times while processing it' },
+  ])
+  expect(await shop.value('select count(*) from due_orders')).toBe(0)
   const held = status === 'pending' ? 0 : 1
-  expect(await place.value('select sum(reserved) from products')).toBe(held)
-  expect(await place.value("select count(*) from payments where status = 'pending'")).toBe(held)
-  await place.expectAuditClean()
+  expect(await shop.value('select sum(reserved) from products')).toBe(held)
+  expect(await shop.value("select count(*) from payments where status = 'pending'")).toBe(held)
+  await shop.expectAuditClean()
 }
 
 /** A person retries it, after what it died of is mended: under the same key, if it may have been charged. */
-export async function expectSoldWhenRetried(place: EnginePlace, environment: Environment = {}): Promise<void> {
-  const listed = await place.jsonWith(environment, 'failed', 'list', '--reason', 'poison')
+export async function expectSoldWhenRetried(shop: EngineShop, environment: Environment = {}): Promise<void> {
+  const listed = await shop.jsonWith(environment, 'failed', 'list', '--reason', 'poison')
   expect(listed).toMatchObject({ code: 0, result: { total: 1, orders: [{ order_id: POISON, reason: 'poison' }] } })
-  expect(await place.jsonWith(environment, 'rebuild', 'queue')).toMatchObject({ code: 0 })
-  expect(await place.value('select count(*) from due_orders')).toBe(0)
-  const retried = await place.runWith(environment, 'failed', 'retry', '--reason', 'poison', '--yes')
+  expect(await shop.jsonWith(environment, 'rebuild', 'queue')).toMatchObject({ code: 0 })
+  expect(await shop.value('select count(*) from due_orders')).toBe(0)
+  const retried = await shop.runWith(environment, 'failed', 'retry', '--reason', 'poison', '--yes')
   expect(retried.code, retried.stderr).toBe(0)
-  const drained = await place.jsonWith({ ...SELLING, ...environment }, 'work', '--drain')
+  const drained = await shop.jsonWith({ ...SELLING, ...environment }, 'work', '--drain')
   expect(drained).toMatchObject({ code: 0, result: { completed: 1, set_aside: 0 } })
-  expect(await place.statuses()).toEqual({ completed: SOUND + 1 })
-  expect(await place.rows('select idempotency_key from payments where attempt > 1')).toEqual([])
-  await place.expectAuditClean()
+  expect(await shop.statuses()).toEqual({ completed: SOUND + 1 })
+  expect(await shop.rows('select idempotency_key from payments where attempt > 1')).toEqual([])
+  await shop.expectAuditClean()
 }

@@ -1,4 +1,5 @@
 // Database servers of a test's own, which it may kill and start again, with passwords that count.
+
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
@@ -6,7 +7,7 @@ import { afterAll, beforeAll, test as plainTest } from 'vitest'
 import { PASSWORD } from '../queue/refused.js'
 import { askServer } from './ask-server.js'
 import type { ServerEngine } from './database-servers.js'
-import { EnginePlace } from './engine-place.js'
+import { EngineShop } from './engine-shop.js'
 import { freePort, PrivateProcess } from './private-process.js'
 import { describeUnless } from './servers.js'
 
@@ -213,17 +214,17 @@ function unprivileged(): { readonly uid?: number; readonly gid?: number } {
 }
 
 function testOn(kind: Kind, server: () => PrivateServer) {
-  return plainTest.extend<{ server: PrivateServer; place: EnginePlace }>({
+  return plainTest.extend<{ server: PrivateServer; shop: EngineShop }>({
     // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
     server: async ({}, use) => {
       await server().start()
       await use(server())
     },
-    place: async ({ server }, use) => {
+    shop: async ({ server }, use) => {
       await server.makeDatabase()
-      const place = await EnginePlace.at(kind.engine, server.urlWith())
-      await use(place)
-      await place.close()
+      const shop = await EngineShop.at(kind.engine, server.urlWith())
+      await use(shop)
+      await shop.close()
     },
   })
 }

@@ -1,10 +1,12 @@
 // The real binary in a real pseudo-terminal, started from a shell as a person would, and what such a terminal shows.
+
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type IPty, spawn } from '@lydell/node-pty'
 import Headless from '@xterm/headless'
-import { BINARY, type Workplace } from './workplace.js'
+import { BINARY } from './cli.js'
+import type { Shop } from './shop.js'
 
 /** Machines are slow and busy. */
 const PATIENCE_MS = 30_000
@@ -28,22 +30,22 @@ interface TerminalOptions {
 
 export class PseudoTerminal {
   readonly ended: Promise<number>
-  readonly #place: Workplace
+  readonly #shop: Shop
   readonly #terminal: Headless.Terminal
   readonly #pty: IPty
   readonly #watchers = new Set<() => void>()
   #written = ''
   #isOver = false
 
-  constructor(place: Workplace, { columns, rows, environment = {} }: TerminalOptions, ...args: string[]) {
-    this.#place = place
+  constructor(shop: Shop, { columns, rows, environment = {} }: TerminalOptions, ...args: string[]) {
+    this.#shop = shop
     this.#terminal = new Headless.Terminal({ cols: columns, rows, allowProposedApi: true })
     this.#pty = spawn('sh', ['-c', SCRIPT, 'sh', process.execPath, BINARY, ...args], {
       name: 'xterm-256color',
       cols: columns,
       rows,
-      cwd: place.folder,
-      env: { ...place.environment, ...environment },
+      cwd: shop.folder,
+      env: { ...shop.environment, ...environment },
     })
     this.#pty.onData((data) => {
       this.#written += data
@@ -146,6 +148,25 @@ export class PseudoTerminal {
   }
 
   #read(file: string): string {
-    return readFileSync(join(this.#place.folder, file), 'utf8').trim()
+    return readFileSync(join(this.#shop.folder, file), 'utf8').trim()
   }
+}
+
+/** Runs a command in a terminal, and answers when it asks. */
+export function answerAtTerminal(
+  shop: Shop,
+  answer: string,
+  ...args: string[]
+): Promise<{ code: number; screen: string }> {
+  const env = { ...shop.environment, NO_COLOR: '1', TERM: 'xterm' }
+  const terminal = spawn(process.execPath, [BINARY, ...args], { cols: 120, cwd: shop.folder, env })
+  let screen = ''
+  let answered = false
+  terminal.onData((text) => {
+    screen += text
+    if (answered || !screen.includes('[y/N]')) return
+    answered = true
+    terminal.write(`${answer}\r`)
+  })
+  return new Promise((ended) => terminal.onExit(({ exitCode }) => ended({ code: exitCode, screen })))
 }

@@ -1,4 +1,5 @@
 // A shop with orders on a queue, and a process that works on it: what the contract of queues is tested on.
+
 import { spawn } from 'node:child_process'
 import { resolve } from 'node:path'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
@@ -82,7 +83,7 @@ export class Scene {
   async orders(count: number): Promise<OrderId[]> {
     const ids: OrderId[] = []
     for (let number = 1; number <= count; number++) {
-      ids.push(await this.shop.order(`A-${ids.length + 1}`))
+      ids.push(this.shop.order(`A-${ids.length + 1}`))
       // SQLite answers at once, so without a pause other tests would not hear of their servers for seconds.
       await nextTurn()
     }

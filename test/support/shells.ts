@@ -1,4 +1,5 @@
 // The shells that are installed here, at their prompt in a terminal.
+
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +7,7 @@ import { spawn } from '@lydell/node-pty'
 import Headless from '@xterm/headless'
 import { expect } from 'vitest'
 import type { Shell } from '../../src/command-line/completion-shells.js'
-import { BINARY } from './workplace.js'
+import { BINARY } from './cli.js'
 
 export function isInstalled(shell: Shell): boolean {
   return spawnSync(shell, ['--version']).status === 0

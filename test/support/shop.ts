@@ -1,296 +1,277 @@
-// A shop in a real database of its own, filled by plain inserts: what the workflow would have left behind.
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import type { Insertable } from 'kysely'
+// A shop on a SQLite file: the command line in its folder, and rows as the workflow would have left them.
+import { join } from 'node:path'
+import SqliteDatabase from 'better-sqlite3'
+import { expect, test as plainTest } from 'vitest'
+import { auditDatabase } from '../../src/audit/audit.js'
 import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
-import type { Schema } from '../../src/database/schema.js'
-import type { Day } from '../../src/domain/business-day.js'
-import {
-  type CustomerId,
-  type ImportId,
-  idempotencyKey,
-  type LeaseToken,
-  type OrderId,
-  type ProductId,
-  type WorkerId,
-} from '../../src/domain/ids.js'
-import type { Currency } from '../../src/domain/money.js'
-import type { OrderStatus } from '../../src/domain/order.js'
+import type { CustomerId, ImportId, OrderId, ProductId } from '../../src/domain/ids.js'
+import type { FailureReason, OrderStatus } from '../../src/domain/order.js'
 import type { Snapshot } from '../../src/reports/history.js'
+import { Cli } from './cli.js'
 
 export const NOW = Date.parse('2025-01-20T12:00:00Z')
+export const HOUR = 3_600_000
 
-export interface OrderWish {
+export interface OrderDraft {
+  readonly status?: OrderStatus
+  readonly reason?: FailureReason
+  readonly message?: string
+  readonly source?: string
+  readonly attempt?: number
   readonly customer?: string
   readonly currency?: string
-  /** The order date; its day is the business day. */
+  /** The order date; its day is the business day unless `day` names another. */
   readonly at?: string
   readonly day?: string
-  readonly status?: OrderStatus
-  /** SKU, quantity and the price of one in minor units with two decimals. */
-  readonly lines?: readonly (readonly [sku: string, quantity: number, price: number])[]
+  /** SKU, quantity and the unit price in cents. */
+  readonly lines?: readonly (readonly [sku: string, quantity: number, cents: number])[]
+  /** When the order may be claimed; null for one that is in no queue. */
+  readonly dueAt?: number | null
+  readonly leaseToken?: string
   readonly settledAt?: number
-  readonly held?: boolean
+  readonly clearedAt?: number
+  readonly payment?: { readonly status: string; readonly unanswered?: number; readonly answeredAt?: number }
 }
 
-export class Shop {
-  readonly db: Database
-  /** Of the database's file. */
-  readonly path: string
-  readonly #folder: string
-  #importId: ImportId | undefined
-  #lines = 0
+/** Checks what `orderctl rebuild --check` checks: every promise is kept. */
+export async function expectAuditClean(db: Database): Promise<void> {
+  const { checks } = await auditDatabase(db, 'UTC')
+  expect(checks.filter((check) => !check.ok || check.differences > 0)).toEqual([])
+  expect(checks.length).toBeGreaterThan(10)
+}
 
-  private constructor(db: Database, path: string) {
-    this.db = db
-    this.path = path
-    this.#folder = dirname(path)
+export class Shop extends Cli {
+  readonly path = join(this.folder, 'orders.sqlite')
+  override readonly databaseUrl = `sqlite:${this.path}`
+  #sqlite: SqliteDatabase.Database | undefined
+  #db: Database | undefined
+  readonly #defaults: OrderDraft
+
+  /** A shop whose database has its tables. @param defaults of its orders */
+  static async open(defaults: OrderDraft = {}): Promise<Shop> {
+    const shop = new Shop(defaults)
+    await shop.migrate()
+    return shop
   }
 
-  static async open(): Promise<Shop> {
-    const path = join(mkdtempSync(join(tmpdir(), 'orderctl-')), 'shop.sqlite')
-    return new Shop(await openOrCreateDatabase({ kind: 'sqlite', path }), path)
+  constructor(defaults: OrderDraft = {}) {
+    super()
+    this.#defaults = defaults
+  }
+
+  async migrate(): Promise<void> {
+    this.#db ??= await openOrCreateDatabase({ kind: 'sqlite', path: this.path })
+  }
+
+  /** The database as our code sees it. */
+  get db(): Database {
+    if (!this.#db) throw new Error('the database has no tables yet')
+    return this.#db
+  }
+
+  /** The database as another program sees it. */
+  get sqlite(): SqliteDatabase.Database {
+    this.#sqlite ??= new SqliteDatabase(this.path)
+    return this.#sqlite
+  }
+
+  /** The first column of the first row. */
+  value(query: string, ...values: unknown[]): unknown {
+    return this.sqlite
+      .prepare(query)
+      .pluck()
+      .get(...values)
+  }
+
+  rows(query: string, ...values: unknown[]): unknown[] {
+    return this.sqlite.prepare(query).all(...values)
+  }
+
+  async expectAuditClean(): Promise<void> {
+    await this.migrate()
+    await expectAuditClean(this.db)
   }
 
   async close(): Promise<void> {
-    await this.db.destroy()
-    rmSync(this.#folder, { recursive: true })
+    this.#sqlite?.close()
+    await this.#db?.destroy()
+    this.end()
   }
 
-  /** An order in the state that its status says, with stock, payment and sales figures to match. */
-  async order(reference: string, wish: OrderWish = {}): Promise<OrderId> {
-    const { customer = 'C-1', currency: code = 'USD', at = '2025-01-15T10:00:00', status = 'pending' } = wish
-    const currency = code as Currency
-    const day = (wish.day ?? at.slice(0, 10)) as Day
-    const lines = wish.lines ?? [['WIDGET', 1, 1000]]
-    const total = lines.reduce((sum, [, quantity, price]) => sum + quantity * price, 0)
-    const customerId = await this.customer(customer)
+  /** An order of one widget in the state that its status says, with queue row, stock, payment and sales to match. */
+  order(reference: string, wish: OrderDraft = {}): OrderId {
+    const draft = { ...this.#defaults, ...wish }
+    const { status = 'pending', source = 'default', attempt = 1, currency = 'USD', at = '2025-01-15T10:00:00' } = draft
+    const { day = at.slice(0, 10), lines = [['WIDGET', 1, 1000]] } = draft
     const settled = status === 'completed' || status === 'failed' || status === 'rolled_back'
-    const inHand = status === 'reserved' || status === 'payment_processing'
-    const id = await this.#insert<OrderId>(
-      this.db.insertInto('orders').values({
-        import_id: await this.#anImport(),
-        source: 'default',
-        reference,
-        customer_id: customerId,
-        currency,
-        total,
-        ordered_at: at,
-        business_day: day,
-        status,
-        reason: status === 'failed' ? 'out_of_stock' : status === 'rolled_back' ? 'declined' : null,
-        settled_at: settled ? (wish.settledAt ?? NOW) : null,
-      }),
-    )
-    if (!settled && !wish.held) {
-      const lease = { due_at: NOW + 30_000, lease_token: 'a-lease' as string as LeaseToken }
-      await this.db
-        .insertInto('due_orders')
-        .values({ order_id: id, ...(inHand ? lease : { due_at: NOW }) })
-        .execute()
+    const claimed = status === 'reserved' || status === 'payment_processing'
+    const reason = status === 'failed' ? 'out_of_stock' : status === 'rolled_back' ? 'declined' : null
+    const id = this.#insert<OrderId>('orders', {
+      import_id: this.#importOf(source),
+      source,
+      reference,
+      customer_id: this.customer(draft.customer ?? 'C-1', source),
+      currency,
+      total: lines.reduce((sum, [, quantity, cents]) => sum + quantity * cents, 0),
+      ordered_at: at,
+      business_day: day,
+      status,
+      attempt,
+      reason: draft.reason ?? reason,
+      message: draft.message ?? null,
+      settled_at: settled ? (draft.settledAt ?? NOW) : null,
+      cleared_at: draft.clearedAt ?? null,
+    })
+    const dueAt = draft.dueAt === undefined && !settled ? NOW + (claimed ? 30_000 : 0) : draft.dueAt
+    if (dueAt) {
+      const lease_token = draft.leaseToken ?? (claimed ? 'a-lease' : null)
+      this.#insert('due_orders', { order_id: id, due_at: dueAt, lease_token })
     }
-    for (const [sku, quantity, price] of lines) {
-      const product_id = await this.product(sku)
-      this.#lines += 1
-      await this.db
-        .insertInto('order_lines')
-        .values({
-          order_id: id,
-          line_number: this.#lines,
-          product_id,
-          quantity,
-          unit_price: price * 100,
-          total: quantity * price,
-        })
-        .execute()
-    }
-    const units = new Map<ProductId, { quantity: number; revenue: number }>()
-    for (const [sku, quantity, price] of lines) {
-      const product = await this.product(sku)
-      const sum = units.get(product) ?? { quantity: 0, revenue: 0 }
-      units.set(product, { quantity: sum.quantity + quantity, revenue: sum.revenue + quantity * price })
-    }
-    if (inHand || status === 'completed' || status === 'rolled_back') await this.#reserve(id, status, units)
-    if (status === 'payment_processing' || status === 'completed' || status === 'rolled_back') {
-      await this.#pay(id, reference, status, total, currency)
-    }
-    if (status === 'completed') await this.#sell(day, currency, customerId, total, units)
+    lines.forEach(([sku, quantity, cents], index) => {
+      const line = { order_id: id, line_number: index + 1, product_id: this.product(sku) }
+      this.#insert('order_lines', { ...line, quantity, unit_price: cents * 100, total: quantity * cents })
+    })
+    if (status !== 'pending' && status !== 'failed') this.#reserve(id, attempt, status)
+    const outcome = { completed: 'captured', rolled_back: 'declined', payment_processing: 'pending' }[
+      status as 'completed'
+    ]
+    const payment = draft.payment ?? (outcome && { status: outcome })
+    if (payment) this.#pay(id, `${source}:${reference}:${attempt}`, payment)
+    if (status === 'completed') this.#sell(id)
     return id
   }
 
-  /** An order that the gateway never answered for, so that a person has to say what becomes of it. */
-  async waitingOrder(reference: string): Promise<OrderId> {
-    const id = await this.order(reference, { status: 'payment_processing' })
-    await this.db.updateTable('orders').set({ reason: 'payment_unknown' }).where('id', '=', id).execute()
-    await this.db.updateTable('payments').set({ status: 'unknown' }).where('order_id', '=', id).execute()
-    await this.db.deleteFrom('due_orders').where('order_id', '=', id).execute()
+  /** An order whose charge was never answered, so that it needs review. */
+  unknownOrder(reference: string, answeredAt = NOW): OrderId {
+    return this.order(reference, {
+      status: 'payment_processing',
+      reason: 'payment_unknown',
+      dueAt: null,
+      payment: { status: 'unknown', unanswered: 3, answeredAt },
+    })
+  }
+
+  customer(customer: string, source = 'default'): CustomerId {
+    const known = this.value('select id from customers where customer_id = ?', customer)
+    if (known !== undefined) return known as CustomerId
+    const row = { customer_id: customer, name: `Name of ${customer}`, import_id: this.#importOf(source) }
+    return this.#insert<CustomerId>('customers', row)
+  }
+
+  product(sku: string, { onHand = 1000, reserved = 0, importId = null as ImportId | null } = {}): ProductId {
+    const known = this.value('select id from products where sku = ?', sku)
+    if (known !== undefined) return known as ProductId
+    const price = { unit_price: 125_000, currency: 'USD', import_id: importId }
+    const id = this.#insert<ProductId>('products', { sku, name: `Name of ${sku}`, on_hand: onHand, reserved, ...price })
+    this.#insert('stock_adjustments', { product_id: id, delta: onHand, reason: 'initial stock', adjusted_at: NOW })
     return id
   }
 
-  async customer(customer: string): Promise<CustomerId> {
-    const known = await this.db
-      .selectFrom('customers')
-      .select('id')
-      .where('customer_id', '=', customer)
-      .executeTakeFirst()
-    if (known) return known.id
-    return this.#insert<CustomerId>(
-      this.db
-        .insertInto('customers')
-        .values({ customer_id: customer, name: `Name of ${customer}`, import_id: await this.#anImport() }),
-    )
+  worker(id: string, lastSeen: number, stoppedAt: number | null = null, recent: Record<string, unknown> = {}): void {
+    const process = { id, host: 'shop-1', pid: 42, concurrency: 5, started_at: NOW - HOUR }
+    const work = { processed: 10, orders_per_second: 2.5 }
+    this.#insert('workers', { ...process, ...work, last_seen: lastSeen, stopped_at: stoppedAt, ...recent })
   }
 
-  /** A product with a stock of 1,000 at first. */
-  async product(sku: string): Promise<ProductId> {
-    const known = await this.db.selectFrom('products').select('id').where('sku', '=', sku).executeTakeFirst()
-    if (known) return known.id
-    const id = await this.#insert<ProductId>(
-      this.db.insertInto('products').values({ sku, name: `Name of ${sku}`, on_hand: 1000 }),
-    )
-    await this.db
-      .insertInto('stock_adjustments')
-      .values({ product_id: id, delta: 1000, reason: 'initial stock', adjusted_at: NOW })
-      .execute()
-    return id
+  /** The period that ended then. By default nothing was settled in it, and nothing waited. */
+  snapshot(start: number, end: number, figures: Partial<Snapshot> = {}): void {
+    const nothing = { completed: 0, failed: 0, waiting: 0, active: 0, delayed: 0 }
+    this.#insert('queue_snapshots', { period_start: start, period_end: end, ...nothing, ...figures })
   }
 
-  async worker(
-    id: string,
-    lastSeen: number,
-    stoppedAt: number | null = null,
-    recent: Partial<Insertable<Schema['workers']>> = {},
-  ): Promise<void> {
-    await this.db
-      .insertInto('workers')
-      .values({
-        id: id as string as WorkerId,
-        host: 'shop-1',
-        pid: 42,
-        concurrency: 5,
-        started_at: NOW - 3_600_000,
-        last_seen: lastSeen,
-        processed: 10,
-        orders_per_second: 2.5,
-        stopped_at: stoppedAt,
-        ...recent,
-      })
-      .execute()
+  /** An import of three lines by a process of another host. */
+  import({
+    source = 'default',
+    file = '/data/sample.csv',
+    status = 'finished',
+    leaseUntil = 0,
+    pid = 1,
+    host = 'elsewhere',
+  } = {}): ImportId {
+    return this.#insert<ImportId>('imports', {
+      ...{ source, file, status, lease_token: 'token', lease_until: leaseUntil, host, pid, rows: 3, imported: 3 },
+      started_at: NOW,
+      ended_at: status === 'finished' ? NOW : null,
+    })
   }
 
-  /** The period that ended then: nothing was settled in it, and nothing waited. */
-  async snapshot(period_start: number, period_end: number, figures: Partial<Snapshot> = {}): Promise<void> {
-    const runtimes = { runtime_p50_ms: null, runtime_p95_ms: null, runtime_p99_ms: null }
-    const queue = { waiting: 0, active: 0, delayed: 0, oldest_waiting_seconds: null, estimated_wait_seconds: null }
-    await this.db
-      .insertInto('queue_snapshots')
-      .values({ period_start, period_end, completed: 0, failed: 0, ...runtimes, ...queue, ...figures })
-      .execute()
+  /** The order and its row in the queue. */
+  row(reference: string): Record<string, unknown> {
+    const query = 'select * from orders left join due_orders on order_id = id where reference = ?'
+    return this.sqlite.prepare<[string], Record<string, unknown>>(query).get(reference) ?? {}
   }
 
-  /** An import that has read three lines and belongs to a process of another host. */
-  import(file: string, status: 'reading' | 'finished', leaseUntil: number): Promise<ImportId> {
-    return this.#insert<ImportId>(
-      this.db.insertInto('imports').values({
-        source: 'default',
-        file,
-        status,
-        lease_token: 'a-lease' as string as LeaseToken,
-        lease_until: leaseUntil,
-        host: 'another-host',
-        pid: 1,
-        started_at: NOW,
-        ended_at: status === 'finished' ? NOW : null,
-        rows: 3,
-        imported: 3,
-      }),
-    )
+  #importOf(source: string): ImportId {
+    return (this.value('select id from imports where source = ?', source) as ImportId) ?? this.import({ source })
   }
 
-  async #anImport(): Promise<ImportId> {
-    this.#importId ??= await this.import('/orders.csv', 'finished', 0)
-    return this.#importId
+  #reserve(id: OrderId, attempt: number, status: OrderStatus): void {
+    const units = 'select product_id, sum(quantity) as units from order_lines where order_id = :id group by product_id'
+    const change = { completed: 'on_hand = on_hand - units', rolled_back: 'reserved = reserved' }[status as 'completed']
+    this.sqlite
+      .prepare(
+        `insert into stock_reservations (order_id, attempt, product_id, quantity, expires_at)
+         select :id, :attempt, product_id, units, :until from (${units})`,
+      )
+      .run({ id, attempt, until: NOW + 900_000 })
+    this.sqlite
+      .prepare(
+        `update products set ${change ?? 'reserved = reserved + units'} from (${units}) where product_id = products.id`,
+      )
+      .run({ id })
   }
 
-  async #reserve(id: OrderId, status: OrderStatus, units: Map<ProductId, { quantity: number }>): Promise<void> {
-    for (const [product, { quantity }] of units) {
-      await this.db
-        .insertInto('stock_reservations')
-        .values({ order_id: id, attempt: 1, product_id: product, quantity, expires_at: NOW + 900_000 })
-        .execute()
-      if (status === 'rolled_back') continue
-      await this.db
-        .updateTable('products')
-        .set((eb) =>
-          status === 'completed'
-            ? { on_hand: eb('on_hand', '-', quantity) }
-            : { reserved: eb('reserved', '+', quantity) },
-        )
-        .where('id', '=', product)
-        .execute()
-    }
+  #pay(id: OrderId, key: string, { status, unanswered = 0, answeredAt }: NonNullable<OrderDraft['payment']>): void {
+    this.sqlite
+      .prepare(
+        `insert into payments (order_id, attempt, idempotency_key, amount, currency, status, unanswered,
+           gateway_reference, created_at, answered_at)
+         select id, attempt, ?, total, currency, ?, ?, 'ref-1', ?, ? from orders where id = ?`,
+      )
+      .run(key, status, unanswered, NOW, answeredAt ?? null, id)
   }
 
-  async #pay(id: OrderId, reference: string, status: OrderStatus, amount: number, currency: Currency): Promise<void> {
-    await this.db
-      .insertInto('payments')
-      .values({
-        order_id: id,
-        attempt: 1,
-        idempotency_key: idempotencyKey('default', reference, 1),
-        amount,
-        currency,
-        status: status === 'completed' ? 'captured' : status === 'rolled_back' ? 'declined' : 'pending',
-        created_at: NOW,
-      })
-      .execute()
+  #sell(id: OrderId): void {
+    this.sqlite
+      .prepare(
+        `insert into sales_by_customer select business_day, currency, customer_id, 1, total from orders where id = ?
+         on conflict do update set orders = orders + 1, revenue = revenue + excluded.revenue`,
+      )
+      .run(id)
+    this.sqlite
+      .prepare(
+        `insert into sales_by_product (day, currency, product_id, orders, units, revenue)
+         select business_day, currency, product_id, 1, sum(quantity), sum(order_lines.total)
+         from orders join order_lines on order_id = orders.id where orders.id = ? group by product_id
+         on conflict do update set orders = orders + 1, units = units + excluded.units, revenue = revenue + excluded.revenue`,
+      )
+      .run(id)
   }
 
-  async #sell(
-    day: Day,
-    currency: Currency,
-    customer: CustomerId,
-    total: number,
-    units: Map<ProductId, { quantity: number; revenue: number }>,
-  ): Promise<void> {
-    const ofCustomer = await this.db
-      .updateTable('sales_by_customer')
-      .set((eb) => ({ orders: eb('orders', '+', 1), revenue: eb('revenue', '+', total) }))
-      .where('day', '=', day)
-      .where('currency', '=', currency)
-      .where('customer_id', '=', customer)
-      .executeTakeFirst()
-    if (ofCustomer.numUpdatedRows === 0n) {
-      await this.db
-        .insertInto('sales_by_customer')
-        .values({ day, currency, customer_id: customer, orders: 1, revenue: total })
-        .execute()
-    }
-    for (const [product, { quantity, revenue }] of units) {
-      const ofProduct = await this.db
-        .updateTable('sales_by_product')
-        .set((eb) => ({
-          orders: eb('orders', '+', 1),
-          units: eb('units', '+', quantity),
-          revenue: eb('revenue', '+', revenue),
-        }))
-        .where('day', '=', day)
-        .where('currency', '=', currency)
-        .where('product_id', '=', product)
-        .executeTakeFirst()
-      if (ofProduct.numUpdatedRows > 0n) continue
-      await this.db
-        .insertInto('sales_by_product')
-        .values({ day, currency, product_id: product, orders: 1, units: quantity, revenue })
-        .execute()
-    }
-  }
-
-  async #insert<Id extends number>(insert: {
-    executeTakeFirstOrThrow(): Promise<{ insertId: bigint | undefined }>
-  }): Promise<Id> {
-    const { insertId } = await insert.executeTakeFirstOrThrow()
-    return Number(insertId) as Id
+  #insert<Id extends number>(table: string, row: Record<string, unknown>): Id {
+    const names = Object.keys(row)
+    const { lastInsertRowid } = this.sqlite
+      .prepare(`insert into ${table} (${names.join(', ')}) values (${names.map(() => '?').join(', ')})`)
+      .run(...Object.values(row))
+    return Number(lastInsertRowid) as Id
   }
 }
+
+/** Orders of the tests' shops: two widgets for 25.00 USD, settled just now, in no queue. */
+const ORDERS: OrderDraft = { lines: [['WIDGET-1', 2, 1250]], settledAt: Date.now(), dueAt: null }
+
+/** Tests with a shop of their own: `shop` has its tables, `newShop` has no database yet. */
+export const test = plainTest.extend<{ shop: Shop; newShop: Shop }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
+  shop: async ({}, use) => {
+    const shop = await Shop.open(ORDERS)
+    await use(shop)
+    await shop.close()
+  },
+  // biome-ignore lint/correctness/noEmptyPattern: as above.
+  newShop: async ({}, use) => {
+    const shop = new Shop(ORDERS)
+    await use(shop)
+    await shop.close()
+  },
+})

@@ -1,8 +1,8 @@
+import type { EngineShop } from './engine-shop.js'
 // For tests that step in between two transactions of an import.
-import type { EnginePlace } from './engine-place.js'
 
 /** Makes every chunk take a while, so that what a test does after one comes before the next on any machine. */
-export async function slowChunks(place: EnginePlace, seconds = 0.2): Promise<void> {
+export async function slowChunks(shop: EngineShop, seconds = 0.2): Promise<void> {
   const count = `select count(*) from (with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${seconds * 7_500_000})
     select n from numbers)`
   const statements = {
@@ -16,10 +16,10 @@ export async function slowChunks(place: EnginePlace, seconds = 0.2): Promise<voi
          begin if new.byte_offset <> old.byte_offset then do sleep(${seconds}); end if; end`,
     ],
   }
-  for (const statement of statements[place.engine]) await place.rows(statement)
+  for (const statement of statements[shop.engine]) await shop.rows(statement)
 }
 
 /** Nothing is slow any more. */
-export async function quickChunks(place: EnginePlace): Promise<void> {
-  await place.rows(place.engine === 'postgres' ? 'drop trigger slow on imports' : 'drop trigger slow')
+export async function quickChunks(shop: EngineShop): Promise<void> {
+  await shop.rows(shop.engine === 'postgres' ? 'drop trigger slow on imports' : 'drop trigger slow')
 }

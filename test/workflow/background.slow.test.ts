@@ -1,9 +1,11 @@
 // What runs beside the batches of a worker fails: the worker says so once, lives, and says when it works again.
+
 import { expect } from 'vitest'
+import type { Running } from '../support/cli.js'
 import { FiguresShop } from '../support/figures-shop.js'
 import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
+import { test } from '../support/shop.js'
 import { until } from '../support/until.js'
-import { type Running, test } from '../support/workplace.js'
 
 async function expectEndsWell({ child, ended }: Running, toldOnce: string): Promise<string> {
   child.kill('SIGTERM')
@@ -13,39 +15,39 @@ async function expectEndsWell({ child, ended }: Running, toldOnce: string): Prom
   return stderr
 }
 
-test('a heartbeat that the database refuses does not end the worker', async ({ place }) => {
-  await place.run('migrate')
-  const worker = place.start({}, 'work')
-  await until(() => place.value('select count(*) from workers') === 1)
-  place.db.exec('alter table workers rename to elsewhere')
+test('a heartbeat that the database refuses does not end the worker', async ({ shop }) => {
+  await shop.run('migrate')
+  const worker = shop.start({}, 'work')
+  await until(() => shop.value('select count(*) from workers') === 1)
+  shop.sqlite.exec('alter table workers rename to elsewhere')
   await worker.saw('The heartbeat failed: no such table: workers. Trying again.')
-  place.db.exec('alter table elsewhere rename to workers')
+  shop.sqlite.exec('alter table elsewhere rename to workers')
   await worker.saw('The heartbeat works again.')
   await expectEndsWell(worker, 'The heartbeat failed')
-  expect(place.value('select count(*) from workers where stopped_at is not null')).toBe(1)
+  expect(shop.value('select count(*) from workers where stopped_at is not null')).toBe(1)
 })
 
 describeWithRedis('updating Redis', () => {
-  test('fails by an error of the database: the worker lives, and tries again', async ({ place }) => {
+  test('fails by an error of the database: the worker lives, and tries again', async ({ shop }) => {
     const prefix = randomPrefix()
-    await place.run('migrate')
+    await shop.run('migrate')
     // Read when Redis is filled for the first time; a worker without orders reads it for nothing else.
-    place.db.exec('alter table customers rename to elsewhere')
-    const worker = place.start({ ORDERCTL_REDIS_URL: redisUrl ?? '', ORDERCTL_REDIS_PREFIX: prefix }, 'work')
+    shop.sqlite.exec('alter table customers rename to elsewhere')
+    const worker = shop.start({ ORDERCTL_REDIS_URL: redisUrl ?? '', ORDERCTL_REDIS_PREFIX: prefix }, 'work')
     await worker.saw('Updating Redis failed: no such table: customers. Trying again.')
-    place.db.exec('alter table elsewhere rename to customers')
+    shop.sqlite.exec('alter table elsewhere rename to customers')
     await worker.saw('Updating Redis works again.')
     await expectEndsWell(worker, 'Updating Redis failed')
     expect(await removeKeys(redisUrl ?? '', prefix)).not.toEqual([])
   })
 
-  test('is refused where another database publishes: the worker says so once, and lives', async ({ place }) => {
+  test('is refused where another database publishes: the worker says so once, and lives', async ({ shop }) => {
     const prefix = randomPrefix()
-    await place.run('migrate')
+    await shop.run('migrate')
     const other = await FiguresShop.open(redisUrl ?? '', prefix)
     await other.sell('1', 'ann', 1000)
     await other.figures.publish()
-    const worker = place.start({ ORDERCTL_REDIS_URL: redisUrl ?? '', ORDERCTL_REDIS_PREFIX: prefix }, 'work')
+    const worker = shop.start({ ORDERCTL_REDIS_URL: redisUrl ?? '', ORDERCTL_REDIS_PREFIX: prefix }, 'work')
     await worker.saw(`Updating Redis failed: The figures under the prefix "${prefix}" in Redis at`)
     expect(await expectEndsWell(worker, 'Updating Redis failed')).toContain(other.shop.path)
     expect(await other.board('customers:spending:USD')).toEqual({ ann: 1000 })

@@ -1,4 +1,5 @@
 // Claims that cross: what one batch has looked up, another claims before the first can.
+
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Database } from '../../src/database/connection.js'
 import type { OrderId } from '../../src/domain/ids.js'
@@ -14,7 +15,7 @@ let ids: OrderId[]
 beforeEach(async () => {
   shop = await Shop.open()
   ids = []
-  for (const reference of ['A-1', 'A-2', 'A-3']) ids.push(await shop.order(reference, { lines: [['TEA', 4, 250]] }))
+  for (const reference of ['A-1', 'A-2', 'A-3']) ids.push(shop.order(reference, { lines: [['TEA', 4, 250]] }))
 })
 
 afterEach(() => shop.close())

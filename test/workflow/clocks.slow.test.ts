@@ -1,13 +1,16 @@
 // Leases in a SQLite file go by the clock of each process: a process whose clock is not that of the others does not work.
+
 import { uptime } from 'node:os'
 import { describe, expect } from 'vitest'
 import { agreeOnClock, ClockWatch } from '../../src/database/clocks.js'
 import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
 import type { WorkerId } from '../../src/domain/ids.js'
+import type { Outcome } from '../support/cli.js'
 import { importing } from '../support/drain.js'
+import { csv, line } from '../support/lines.js'
 import { clockToBeShifted, shiftedClock } from '../support/shifted-clock.js'
+import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
-import { csv, line, type Outcome, test, type Workplace } from '../support/workplace.js'
 
 /** Orders stay in hand for as long as a test looks. */
 const LONG_CHARGES = {
@@ -23,72 +26,70 @@ function expectRefused({ code, stderr }: Outcome, how: string): void {
   expect(code, stderr).toBe(1)
 }
 
-const liveWorkers = (place: Workplace) => Number(place.value('select count(*) from workers where stopped_at is null'))
+const liveWorkers = (shop: Shop) => Number(shop.value('select count(*) from workers where stopped_at is null'))
 
 describe('beside a live worker', () => {
-  test('a process whose clock is ten minutes off takes nothing and ends, whether ahead or behind', async ({
-    place,
-  }) => {
-    await importing(place, 100, {})
-    place.db.exec(`create table takings (order_id integer);
+  test('a process whose clock is ten minutes off takes nothing and ends, whether ahead or behind', async ({ shop }) => {
+    await importing(shop, 100, {})
+    shop.sqlite.exec(`create table takings (order_id integer);
       create trigger takes after update on due_orders
         when new.lease_token is not null and new.lease_token is not old.lease_token
         begin insert into takings values (new.order_id); end`)
-    const worker = place.start(LONG_CHARGES, 'work', '--concurrency', '5')
-    await until(() => place.value('select count(*) from takings') === 100)
-    expectRefused(await place.runWith({ ...LONG_CHARGES, ...shiftedClock(10) }, 'work', '--drain'), 'ahead of')
-    expectRefused(await place.runWith({ ...LONG_CHARGES, ...shiftedClock(-10) }, 'work', '--drain'), 'behind')
-    await until(() => place.value("select count(*) from payments where status = 'captured'") === 100)
+    const worker = shop.start(LONG_CHARGES, 'work', '--concurrency', '5')
+    await until(() => shop.value('select count(*) from takings') === 100)
+    expectRefused(await shop.runWith({ ...LONG_CHARGES, ...shiftedClock(10) }, 'work', '--drain'), 'ahead of')
+    expectRefused(await shop.runWith({ ...LONG_CHARGES, ...shiftedClock(-10) }, 'work', '--drain'), 'behind')
+    await until(() => shop.value("select count(*) from payments where status = 'captured'") === 100)
     worker.child.kill('SIGTERM')
     expect((await worker.ended).code).toBe(130)
-    expect(place.value('select count(*) from takings')).toBe(100)
-    await place.expectAuditClean()
+    expect(shop.value('select count(*) from takings')).toBe(100)
+    await shop.expectAuditClean()
   })
 
-  test('imports, schedules and retries with another clock end, too; what only reads does not', async ({ place }) => {
-    await importing(place, 100, {})
-    await place.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }, 'work', '--drain')
-    const worker = place.start({}, 'work')
-    await until(() => liveWorkers(place) === 1)
+  test('imports, schedules and retries with another clock end, too; what only reads does not', async ({ shop }) => {
+    await importing(shop, 100, {})
+    await shop.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }, 'work', '--drain')
+    const worker = shop.start({}, 'work')
+    await until(() => liveWorkers(shop) === 1)
     for (const command of [
       ['import', 'orders.csv'],
       ['schedule'],
       ['schedule', 'run', 'reservations'],
       ['failed', 'retry', '--all', '--yes'],
     ]) {
-      expectRefused(await place.runWith(shiftedClock(10), ...command), 'ahead of')
+      expectRefused(await shop.runWith(shiftedClock(10), ...command), 'ahead of')
     }
-    expect((await place.runWith(shiftedClock(10), 'failed', 'list')).code).toBe(0)
+    expect((await shop.runWith(shiftedClock(10), 'failed', 'list')).code).toBe(0)
     worker.child.kill('SIGTERM')
     expect((await worker.ended).code).toBe(130)
   })
 
-  test('a worker whose clock is set ends; the other goes on', async ({ place }) => {
-    await importing(place, 100, {})
-    const sound = place.start({}, 'work')
-    await until(() => liveWorkers(place) === 1)
-    const shifted = place.start(clockToBeShifted(-10), 'work')
-    await until(() => liveWorkers(place) === 2)
+  test('a worker whose clock is set ends; the other goes on', async ({ shop }) => {
+    await importing(shop, 100, {})
+    const sound = shop.start({}, 'work')
+    await until(() => liveWorkers(shop) === 1)
+    const shifted = shop.start(clockToBeShifted(-10), 'work')
+    await until(() => liveWorkers(shop) === 2)
     shifted.child.kill('SIGUSR2')
     expectRefused(await shifted.ended, 'behind')
-    expect(liveWorkers(place)).toBe(1)
+    expect(liveWorkers(shop)).toBe(1)
     sound.child.kill('SIGTERM')
     expect((await sound.ended).code).toBe(130)
   })
 
-  test('and set together with it, both go on, and a third begins', async ({ place }) => {
-    await importing(place, 100, {})
-    const workers = [1, 2].map(() => place.start(clockToBeShifted(10), 'work'))
-    await until(() => liveWorkers(place) === 2)
+  test('and set together with it, both go on, and a third begins', async ({ shop }) => {
+    await importing(shop, 100, {})
+    const workers = [1, 2].map(() => shop.start(clockToBeShifted(10), 'work'))
+    await until(() => liveWorkers(shop) === 2)
     const step = Date.now() + 5 * 60_000
     for (const { child } of workers) child.kill('SIGUSR2')
-    const third = await place.runWith(shiftedClock(10), 'work', '--drain')
+    const third = await shop.runWith(shiftedClock(10), 'work', '--drain')
     expect(third.code, third.stderr).toBe(0)
-    await until(() => (place.value('select min(last_seen) from workers where stopped_at is null') as number) > step)
-    const before = place.value('select max(uptime_ms) from workers') as number
+    await until(() => (shop.value('select min(last_seen) from workers where stopped_at is null') as number) > step)
+    const before = shop.value('select max(uptime_ms) from workers') as number
     // Each has looked at the other's new clock twice.
     await until(
-      () => (place.value('select min(uptime_ms) from workers where stopped_at is null') as number) > before + 4000,
+      () => (shop.value('select min(uptime_ms) from workers where stopped_at is null') as number) > before + 4000,
     )
     for (const { child, ended } of workers) {
       child.kill('SIGTERM')
@@ -97,10 +98,10 @@ describe('beside a live worker', () => {
   })
 })
 
-test('a worker alone, whose clock is behind what was written down, says that orders wait', async ({ place }) => {
-  place.file('orders.csv', csv(line()))
-  await place.runWith(shiftedClock(10), 'import', 'orders.csv')
-  const { stderr } = await place.run('work', '--max-runtime', '1s')
+test('a worker alone, whose clock is behind what was written down, says that orders wait', async ({ shop }) => {
+  shop.file('orders.csv', csv(line()))
+  await shop.runWith(shiftedClock(10), 'import', 'orders.csv')
+  const { stderr } = await shop.run('work', '--max-runtime', '1s')
   expect(stderr).toMatch(/The clock is \d+ min .*behind the newest entry/)
 })
 
@@ -109,11 +110,11 @@ describe('a worker that seems to have another clock', () => {
 
   /** @param age how long ago the worker was seen; @param off by how much its clock differs */
   async function withWorker(
-    place: Workplace,
+    shop: Shop,
     { age, off }: { age: number; off: number },
     use: (db: Database, beat: (off: number) => Promise<unknown>) => Promise<void>,
   ): Promise<void> {
-    const db = await openOrCreateDatabase({ kind: 'sqlite', path: place.databasePath })
+    const db = await openOrCreateDatabase({ kind: 'sqlite', path: shop.path })
     const at = (age: number, off: number) => ({
       last_seen: Date.now() - age + off,
       uptime_ms: Math.round(uptime() * 1000) - age,
@@ -131,8 +132,8 @@ describe('a worker that seems to have another clock', () => {
     }
   }
 
-  test('and writes it again, is believed', ({ place }) =>
-    withWorker(place, { age: 1000, off: FAR }, async (db, beat) => {
+  test('and writes it again, is believed', ({ shop }) =>
+    withWorker(shop, { age: 1000, off: FAR }, async (db, beat) => {
       const watch = new ClockWatch(db)
       expect(await watch.look()).toBe(true)
       const errors: unknown[] = []
@@ -145,17 +146,17 @@ describe('a worker that seems to have another clock', () => {
       expect(errors).toMatchObject([{ code: 'clocks_disagree', exit: 1 }])
     }))
 
-  test('and next writes the same as ours, took part in a change for the whole machine', ({ place }) =>
-    withWorker(place, { age: 1000, off: -FAR }, async (db, beat) => {
+  test('and next writes the same as ours, took part in a change for the whole machine', ({ shop }) =>
+    withWorker(shop, { age: 1000, off: -FAR }, async (db, beat) => {
       const watch = new ClockWatch(db)
       expect(await watch.look()).toBe(true)
       await beat(0)
       expect(await watch.look()).toBe(false)
     }))
 
-  test('and writes no more, is left over from an earlier boot', ({ place }) =>
-    withWorker(place, { age: 8000, off: FAR }, (db) => agreeOnClock(db)))
+  test('and writes no more, is left over from an earlier boot', ({ shop }) =>
+    withWorker(shop, { age: 8000, off: FAR }, (db) => agreeOnClock(db)))
 
-  test('but whose machine has been up for longer or shorter, is on another', ({ place }) =>
-    withWorker(place, { age: -600_000, off: FAR }, (db) => agreeOnClock(db)))
+  test('but whose machine has been up for longer or shorter, is on another', ({ shop }) =>
+    withWorker(shop, { age: -600_000, off: FAR }, (db) => agreeOnClock(db)))
 })

@@ -1,12 +1,14 @@
 // A disk that is full while a worker is at work. It is a small file system of the test's own in memory.
+
 import { spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
+import { csv, line } from '../support/lines.js'
+import { test } from '../support/shop.js'
 import { until } from '../support/until.js'
-import { csv, line, test } from '../support/workplace.js'
 
 /** A worker takes 20 at a time here, so the disk is full long before they are all done. */
 const ORDERS = 2500
@@ -77,7 +79,7 @@ const whyNot = SmallDisk.whyNot()
 
 describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, { timeout: 180_000 }, () => {
   test('is waited for by a worker, which holds no lock meanwhile and goes on when there is space', async ({
-    place,
+    shop,
     onTestFinished,
   }) => {
     const disk = SmallDisk.open()
@@ -85,10 +87,10 @@ describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, { timeout:
     const path = join(disk.folder, 'orders.sqlite')
     const environment = { ...WORKING, ORDERCTL_DATABASE_URL: `sqlite:${path}` }
     const orders = Array.from({ length: ORDERS }, (_, index) => line({ order: `A-${index}`, sku: `S-${index % 7}` }))
-    await place.runWith(
+    await shop.runWith(
       { ...environment, ORDERCTL_INITIAL_STOCK: '10000' },
       'import',
-      place.file('o.csv', csv(...orders)),
+      shop.file('o.csv', csv(...orders)),
     )
     const db = new SqliteDatabase(path, { timeout: 0 })
     onTestFinished(() => {
@@ -96,7 +98,7 @@ describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, { timeout:
     })
     const completed = () => db.prepare("select count(*) from orders where status = 'completed'").pluck().get() as number
 
-    const worker = place.start(environment, 'work', '--concurrency', '1')
+    const worker = shop.start(environment, 'work', '--concurrency', '1')
     await until(() => completed() > 0)
     disk.fill()
     await worker.saw('Waiting for space.')
@@ -109,24 +111,24 @@ describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, { timeout:
     worker.child.kill('SIGTERM')
     const { code, stderr } = await worker.ended
     expect(code, stderr).toBe(130)
-    expect(await place.runWith({ ...environment, ...QUICK }, 'work', '--drain')).toMatchObject({ code: 0 })
+    expect(await shop.runWith({ ...environment, ...QUICK }, 'work', '--drain')).toMatchObject({ code: 0 })
     expect(completed()).toBe(ORDERS)
     expect(stderr).toContain(`${path} could not be written (SQLITE_FULL): the disk is full or failing.`)
     expect(timesIn(stderr, 'Waiting for space.')).toBe(timesIn(stderr, 'There is space again.'))
     expect(timesIn(stderr, 'Waiting for space.')).toBeLessThanOrEqual(2)
     expect(db.prepare("select count(*) from payments where status = 'captured'").pluck().get()).toBe(ORDERS)
-    const { code: audited, stdout } = await place.runWith(environment, 'rebuild', '--check')
+    const { code: audited, stdout } = await shop.runWith(environment, 'rebuild', '--check')
     expect(audited, stdout).toBe(0)
   })
 
-  test('is waited for by a worker that starts, until SIGTERM', async ({ place, onTestFinished }) => {
+  test('is waited for by a worker that starts, until SIGTERM', async ({ shop, onTestFinished }) => {
     const disk = SmallDisk.open()
     onTestFinished(() => disk.close())
     const environment = { ORDERCTL_DATABASE_URL: `sqlite:${join(disk.folder, 'orders.sqlite')}` }
-    await place.runWith(environment, 'migrate')
+    await shop.runWith(environment, 'migrate')
     disk.fill()
-    expect(await place.runWith(environment, 'work', '--no-wait')).toMatchObject({ code: 1 })
-    const [stopped, goingOn] = [place.start(environment, 'work'), place.start(environment, 'work')]
+    expect(await shop.runWith(environment, 'work', '--no-wait')).toMatchObject({ code: 1 })
+    const [stopped, goingOn] = [shop.start(environment, 'work'), shop.start(environment, 'work')]
     await Promise.all([stopped.saw('Waiting for space.'), goingOn.saw('Waiting for space.')])
     stopped.child.kill('SIGTERM')
     expect((await stopped.ended).code).toBe(130)

@@ -1,27 +1,28 @@
 // One order among many at which workers die or hang: the others are sold, and it is set aside after five times.
+
 import { describe, expect, test as plainTest } from 'vitest'
-import { EnginePlace } from '../support/engine-place.js'
+import { EngineShop } from '../support/engine-shop.js'
 import { drainPoisoned, expectOnlyPoisonLeft, expectSoldWhenRetried, importPoisoned } from '../support/poisoned.js'
 
-const test = plainTest.extend<{ place: EnginePlace }>({
+const test = plainTest.extend<{ shop: EngineShop }>({
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  place: async ({}, use) => {
-    const place = await EnginePlace.open('sqlite')
-    await use(place)
-    await place.close()
+  shop: async ({}, use) => {
+    const shop = await EngineShop.open('sqlite')
+    await use(shop)
+    await shop.close()
   },
 })
 
 const MINUTES = 10 * 60_000
 
 describe('a poison order among 2,000 others', () => {
-  test('that kills its process is set aside after five deaths', { timeout: MINUTES }, async ({ place }) => {
-    await importPoisoned(place)
-    const runs = await drainPoisoned(place, 'killing')
+  test('that kills its process is set aside after five deaths', { timeout: MINUTES }, async ({ shop }) => {
+    await importPoisoned(shop)
+    const runs = await drainPoisoned(shop, 'killing')
     expect(runs.map(({ code }) => code)).toEqual([null, null, null, null, null, 3])
     expect(runs[5]?.stderr).toContain('Set aside 1 order')
-    await expectOnlyPoisonLeft(place)
-    await expectSoldWhenRetried(place)
+    await expectOnlyPoisonLeft(shop)
+    await expectSoldWhenRetried(shop)
   })
 
   test.for([
@@ -34,15 +35,15 @@ describe('a poison order among 2,000 others', () => {
   ] as const)(
     'that %s its thread costs threads, and not the process',
     { timeout: MINUTES },
-    async ([, kind, notice, status], { place }) => {
-      await importPoisoned(place)
+    async ([, kind, notice, status], { shop }) => {
+      await importPoisoned(shop)
       const impatient = { ORDERCTL_BATCH_TIMEOUT_MS: '5000', ORDERCTL_PAYMENT_TIMEOUT_MS: '1000' }
-      const [run, ...others] = await drainPoisoned(place, kind, impatient)
+      const [run, ...others] = await drainPoisoned(shop, kind, impatient)
       expect(others).toEqual([])
       expect(run).toMatchObject({ code: 3, stderr: expect.stringContaining(notice) })
       expect(run?.stderr).toContain('Set aside 1 order')
-      await expectOnlyPoisonLeft(place, status)
-      await expectSoldWhenRetried(place)
+      await expectOnlyPoisonLeft(shop, status)
+      await expectSoldWhenRetried(shop)
     },
   )
 })

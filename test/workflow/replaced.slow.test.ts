@@ -1,4 +1,5 @@
 // A database file that is moved, removed or replaced while processes have it open: they stop, and no file is harmed.
+
 import { linkSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
@@ -7,8 +8,10 @@ import { asError, Troubles } from '../../src/background.js'
 import { openDatabase, openOrCreateDatabase } from '../../src/database/connection.js'
 import { isReplaced } from '../../src/database/opened-file.js'
 import { startHeartbeat } from '../../src/workflow/heartbeat.js'
+import type { Outcome, Running } from '../support/cli.js'
+import { csv, line } from '../support/lines.js'
+import { expectAuditClean, type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
-import { csv, expectAuditClean, line, type Outcome, type Running, test, type Workplace } from '../support/workplace.js'
 
 const SLOW = {
   ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
@@ -20,8 +23,8 @@ const SLOW = {
 const singles = (count: number, name: string) =>
   csv(...Array.from({ length: count }, (_, index) => line({ order: `${name}-${index}`, sku: `S-${index % 7}` })))
 
-async function makeShop(place: Workplace, path: string, orders: string): Promise<void> {
-  const { code, stderr } = await place.runWith(at(path), 'import', place.file('orders.csv', orders))
+async function makeShop(shop: Shop, path: string, orders: string): Promise<void> {
+  const { code, stderr } = await shop.runWith(at(path), 'import', shop.file('orders.csv', orders))
   expect(code, stderr).toBe(0)
 }
 
@@ -44,63 +47,63 @@ async function expectSound(path: string): Promise<void> {
 }
 
 /** A worker that has settled some of 1,000 orders, and has many more to go. */
-async function startBusyWorker(place: Workplace): Promise<Running> {
-  await makeShop(place, place.databasePath, singles(1000, 'A'))
-  const worker = place.start(SLOW, 'work', '--concurrency', '2')
-  await until(() => Number(statuses(place.databasePath)['completed'] ?? 0) >= 40)
+async function startBusyWorker(shop: Shop): Promise<Running> {
+  await makeShop(shop, shop.path, singles(1000, 'A'))
+  const worker = shop.start(SLOW, 'work', '--concurrency', '2')
+  await until(() => Number(statuses(shop.path)['completed'] ?? 0) >= 40)
   return worker
 }
 
-function expectStopped({ code, stderr }: Outcome, place: Workplace): void {
-  expect(stderr).toContain(`${place.databasePath} was moved, removed or replaced`)
+function expectStopped({ code, stderr }: Outcome, shop: Shop): void {
+  expect(stderr).toContain(`${shop.path} was moved, removed or replaced`)
   expect(stderr).not.toMatch(/a bug of ours/)
   expect(code, stderr).toBe(1)
 }
 
 describe('a worker whose database file', () => {
-  test('is moved stops, and the moved file has all that was committed', async ({ place }) => {
-    const worker = await startBusyWorker(place)
-    const moved = join(place.folder, 'moved.sqlite')
-    renameSync(place.databasePath, moved)
-    expectStopped(await worker.ended, place)
+  test('is moved stops, and the moved file has all that was committed', async ({ shop }) => {
+    const worker = await startBusyWorker(shop)
+    const moved = join(shop.folder, 'moved.sqlite')
+    renameSync(shop.path, moved)
+    expectStopped(await worker.ended, shop)
     // What the log holds would be lost to the moved file, and be found by the next one of the old name.
-    expect(statSync(`${place.databasePath}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0)
+    expect(statSync(`${shop.path}-wal`, { throwIfNoEntry: false })?.size ?? 0).toBe(0)
     const left = statuses(moved)
     expect(Object.values(left).reduce((sum, orders) => sum + orders, 0)).toBe(1000)
     expect(left['completed']).toBeGreaterThanOrEqual(40)
     await expectSound(moved)
     const quick = { ...SLOW, ...at(moved), ORDERCTL_PAYMENT_LATENCY_MS: '0' }
-    expect((await place.runWith(quick, 'work', '--drain')).code).toBe(0)
+    expect((await shop.runWith(quick, 'work', '--drain')).code).toBe(0)
     expect(statuses(moved)).toEqual({ completed: 1000 })
     await expectSound(moved)
   })
 
-  test('is replaced by another stops, and writes nothing to the other', async ({ place }) => {
-    const [kept, other] = [join(place.folder, 'kept.sqlite'), join(place.folder, 'other.sqlite')]
-    await makeShop(place, other, singles(300, 'B'))
-    const worker = await startBusyWorker(place)
-    linkSync(place.databasePath, kept)
-    renameSync(other, place.databasePath)
-    expectStopped(await worker.ended, place)
-    expect(statuses(place.databasePath)).toEqual({ pending: 300 })
-    await expectSound(place.databasePath)
+  test('is replaced by another stops, and writes nothing to the other', async ({ shop }) => {
+    const [kept, other] = [join(shop.folder, 'kept.sqlite'), join(shop.folder, 'other.sqlite')]
+    await makeShop(shop, other, singles(300, 'B'))
+    const worker = await startBusyWorker(shop)
+    linkSync(shop.path, kept)
+    renameSync(other, shop.path)
+    expectStopped(await worker.ended, shop)
+    expect(statuses(shop.path)).toEqual({ pending: 300 })
+    await expectSound(shop.path)
     expect(statuses(kept)['completed']).toBeGreaterThanOrEqual(40)
     await expectSound(kept)
   })
 
-  test('is removed and made anew stops, also with nothing to do', async ({ place }) => {
-    await makeShop(place, place.databasePath, singles(1, 'A'))
-    const worker = place.start({ ORDERCTL_LOG_FORMAT: 'json' }, 'work')
-    await until(() => statuses(place.databasePath)['pending'] === undefined)
-    for (const suffix of ['', '-wal', '-shm']) rmSync(`${place.databasePath}${suffix}`, { force: true })
-    await makeShop(place, place.databasePath, singles(30, 'B'))
-    expectStopped(await worker.ended, place)
-    expect(statuses(place.databasePath)).toEqual({ pending: 30 })
-    await expectSound(place.databasePath)
+  test('is removed and made anew stops, also with nothing to do', async ({ shop }) => {
+    await makeShop(shop, shop.path, singles(1, 'A'))
+    const worker = shop.start({ ORDERCTL_LOG_FORMAT: 'json' }, 'work')
+    await until(() => statuses(shop.path)['pending'] === undefined)
+    for (const suffix of ['', '-wal', '-shm']) rmSync(`${shop.path}${suffix}`, { force: true })
+    await makeShop(shop, shop.path, singles(30, 'B'))
+    expectStopped(await worker.ended, shop)
+    expect(statuses(shop.path)).toEqual({ pending: 30 })
+    await expectSound(shop.path)
   })
 
-  test('is moved hears of it from its heartbeat, whatever its queue does', async ({ place }) => {
-    const db = await openOrCreateDatabase({ kind: 'sqlite', path: place.databasePath })
+  test('is moved hears of it from its heartbeat, whatever its queue does', async ({ shop }) => {
+    const db = await openOrCreateDatabase({ kind: 'sqlite', path: shop.path })
     try {
       const fatal: unknown[] = []
       const { stop } = await startHeartbeat(db, {
@@ -109,7 +112,7 @@ describe('a worker whose database file', () => {
         onFatal: (error) => fatal.push(error),
         troubles: new Troubles({ subject: 'The heartbeat', explain: asError, onNotice: () => undefined }),
       })
-      renameSync(place.databasePath, join(place.folder, 'moved.sqlite'))
+      renameSync(shop.path, join(shop.folder, 'moved.sqlite'))
       await until(() => fatal.length > 0)
       expect(fatal.every(isReplaced)).toBe(true)
       await stop()
@@ -124,12 +127,12 @@ describe('what runs for long beside the workers stops, too:', () => {
     [['schedule'], 'next alarms'],
     [['status', '--watch'], 'waiting=1'],
   ] as const) {
-    test(command.join(' '), async ({ place }) => {
-      await makeShop(place, place.databasePath, singles(1, 'A'))
-      const running = place.start({}, ...command)
+    test(command.join(' '), async ({ shop }) => {
+      await makeShop(shop, shop.path, singles(1, 'A'))
+      const running = shop.start({}, ...command)
       await running.saw(started)
-      renameSync(place.databasePath, join(place.folder, 'moved.sqlite'))
-      expectStopped(await running.ended, place)
+      renameSync(shop.path, join(shop.folder, 'moved.sqlite'))
+      expectStopped(await running.ended, shop)
     })
   }
 })

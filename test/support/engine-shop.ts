@@ -1,14 +1,16 @@
-// A place for tests through the real binary, on any of the databases: what a test says is then said of all of them.
+// A shop on any of the databases, so that one test covers them all.
+
 import { sql } from 'kysely'
 import { expect, test as plainTest } from 'vitest'
 import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
 import type { Engine } from '../../src/database/engine.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
+import { Cli } from './cli.js'
 import { describeOnServers, makeDatabase, type ServerEngine } from './database-servers.js'
 import { describeUnless, type SuiteOptions } from './servers.js'
-import { expectAuditClean, WorkFolder } from './workplace.js'
+import { expectAuditClean } from './shop.js'
 
-export class EnginePlace extends WorkFolder {
+export class EngineShop extends Cli {
   readonly engine: Engine
   override readonly databaseUrl: string
   #db: Database | undefined
@@ -19,24 +21,24 @@ export class EnginePlace extends WorkFolder {
     this.databaseUrl = url ?? `sqlite:${this.folder}/orders.sqlite`
   }
 
-  /** A place whose database has its tables, and no rows. */
-  static async open(engine: Engine): Promise<EnginePlace> {
-    const place = await EnginePlace.openEmpty(engine)
-    await place.migrate()
-    return place
+  /** A shop whose database has its tables, and no rows. */
+  static async open(engine: Engine): Promise<EngineShop> {
+    const shop = await EngineShop.openEmpty(engine)
+    await shop.migrate()
+    return shop
   }
 
-  /** A place with a database that nobody has used yet. */
-  static async openEmpty(engine: Engine, nameSuffix = ''): Promise<EnginePlace> {
-    if (engine === 'sqlite') return new EnginePlace(engine, undefined)
-    return new EnginePlace(engine, await makeDatabase(engine, { suffix: nameSuffix }))
+  /** A shop with a database that nobody has used yet. */
+  static async openEmpty(engine: Engine, nameSuffix = ''): Promise<EngineShop> {
+    if (engine === 'sqlite') return new EngineShop(engine, undefined)
+    return new EngineShop(engine, await makeDatabase(engine, { suffix: nameSuffix }))
   }
 
-  /** A place with a database that is there already; it gets its tables. */
-  static async at(engine: ServerEngine, url: string): Promise<EnginePlace> {
-    const place = new EnginePlace(engine, url)
-    await place.migrate()
-    return place
+  /** A shop with a database that is there already; it gets its tables. */
+  static async at(engine: ServerEngine, url: string): Promise<EngineShop> {
+    const shop = new EngineShop(engine, url)
+    await shop.migrate()
+    return shop
   }
 
   async migrate(): Promise<void> {
@@ -76,30 +78,30 @@ export class EnginePlace extends WorkFolder {
     return expectAuditClean(this.db)
   }
 
-  override async close(): Promise<void> {
+  async close(): Promise<void> {
     await this.#db?.destroy()
-    super.close()
+    this.end()
   }
 }
 
 function testOn(engine: Engine) {
-  return plainTest.extend<{ place: EnginePlace; emptyPlace: EnginePlace }>({
+  return plainTest.extend<{ shop: EngineShop; newShop: EngineShop }>({
     // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-    place: async ({}, use) => {
-      const place = await EnginePlace.open(engine)
-      await use(place)
-      await place.close()
+    shop: async ({}, use) => {
+      const shop = await EngineShop.open(engine)
+      await use(shop)
+      await shop.close()
     },
     // biome-ignore lint/correctness/noEmptyPattern: as above.
-    emptyPlace: async ({}, use) => {
-      const place = await EnginePlace.openEmpty(engine)
-      await use(place)
-      await place.close()
+    newShop: async ({}, use) => {
+      const shop = await EngineShop.openEmpty(engine)
+      await use(shop)
+      await shop.close()
     },
   })
 }
 
-/** Tests with a place of their own on the engine. */
+/** Tests with a shop of their own on the engine. */
 export type EngineTest = ReturnType<typeof testOn>
 
 /** The same tests on a SQLite file, PostgreSQL, and MySQL or MariaDB. */

@@ -1,14 +1,9 @@
-// Where a test through the real binary happens: a temporary folder, and a database of its own. What a test starts and leaves
-// running fails that test.
+// The command line in a temporary folder with a database of its own. A process that a test leaves running fails that test.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import SqliteDatabase from 'better-sqlite3'
-import { expect, test as plainTest } from 'vitest'
-import { auditDatabase } from '../../src/audit/audit.js'
 import { type Config, loadConfig } from '../../src/config/config.js'
-import { type Database, openDatabase } from '../../src/database/connection.js'
 import { type Outcome, runInProcess } from './in-process.js'
 
 export type { Outcome }
@@ -23,20 +18,13 @@ export interface Running {
   saw(text: string): Promise<void>
 }
 
-/** What `orderctl rebuild --check` tells, without a process for it: all promises are kept. */
-export async function expectAuditClean(db: Database): Promise<void> {
-  const { checks } = await auditDatabase(db, 'UTC')
-  expect(checks.filter((check) => !check.ok || check.differences > 0)).toEqual([])
-  expect(checks.length).toBeGreaterThan(10)
-}
-
 function parseJson({ code, stdout, stderr }: Outcome): { code: number | null; result: unknown } {
   if (stderr !== '') throw new Error(`--json said something on stderr: ${stderr}`)
   return { code, result: JSON.parse(stdout) }
 }
 
-/** The folder, and the binary run in it, whatever database that is on. */
-export abstract class WorkFolder {
+/** Runs commands in the folder, on the database that the subclass names. */
+export abstract class Cli {
   readonly folder = mkdtempSync(join(tmpdir(), 'orderctl-test-'))
   readonly #running = new Map<string, ChildProcess>()
 
@@ -134,81 +122,9 @@ export abstract class WorkFolder {
   }
 
   /** Removes everything. @throws where something that the test started still runs, which is killed */
-  close(): void {
+  protected end(): void {
     for (const child of this.#running.values()) child.kill('SIGKILL')
     rmSync(this.folder, { recursive: true, force: true })
     if (this.#running.size > 0) throw new Error(`left running: ${[...this.#running.keys()].join(', ')}`)
   }
-}
-
-/** With a SQLite file. */
-export class Workplace extends WorkFolder {
-  readonly databasePath = join(this.folder, 'orders.sqlite')
-  override readonly databaseUrl = `sqlite:${this.databasePath}`
-  #open: SqliteDatabase.Database | undefined
-
-  /** The database as another program would see it. */
-  get db(): SqliteDatabase.Database {
-    this.#open ??= new SqliteDatabase(this.databasePath)
-    return this.#open
-  }
-
-  /** The first column of the first row. */
-  value(query: string, ...values: unknown[]): unknown {
-    return this.db
-      .prepare(query)
-      .pluck()
-      .get(...values)
-  }
-
-  rows(query: string, ...values: unknown[]): unknown[] {
-    return this.db.prepare(query).all(...values)
-  }
-
-  async expectAuditClean(): Promise<void> {
-    const db = await openDatabase({ kind: 'sqlite', path: this.databasePath })
-    await expectAuditClean(db).finally(() => db.destroy())
-  }
-
-  override close(): void {
-    this.#open?.close()
-    super.close()
-  }
-}
-
-/** Tests with a workplace of their own. */
-export const test = plainTest.extend<{ place: Workplace }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  place: async ({}, use) => {
-    const place = new Workplace()
-    await use(place)
-    place.close()
-  },
-})
-
-/** The nine columns, as the README names them. */
-export const HEADER =
-  'order_id,customer_id,customer_name,product_sku,product_name,quantity,unit_price,currency,order_date'
-
-export interface LineDraft {
-  readonly order?: string
-  readonly customer?: string
-  readonly name?: string
-  readonly sku?: string
-  readonly product?: string
-  readonly quantity?: number | string
-  readonly price?: string
-  readonly currency?: string
-  readonly date?: string
-}
-
-/** One line of an orders file; what the test does not name is sound. */
-export function line(draft: LineDraft = {}): string {
-  const { order = 'A-1', customer = 'C-1', name = 'Ann', sku = 'S-1', product = 'Widget', quantity = 1 } = draft
-  const { price = '10.00', currency = 'USD', date = '2025-01-15 10:00:00' } = draft
-  return [order, customer, name, sku, product, quantity, price, currency, date].join(',')
-}
-
-export function csv(...lines: string[]): string {
-  return `${[HEADER, ...lines].join('\n')}\n`
 }
