@@ -35,7 +35,7 @@ describe.concurrent('orders show', () => {
       ],
       import: { file: '/data/sample.csv', line: 1 },
     })
-    for (const part of ['declined', '12.50', '25.00 USD', 'default:1001:1', 'released', '/data/sample.csv, line 2']) {
+    for (const part of ['declined', '12.50', '25.00 USD', 'default:1001:1', 'released', '/data/sample.csv, line 1']) {
       expect(text.stdout).toContain(part)
     }
     expect(text.stdout).not.toContain('\u001b')
