@@ -124,7 +124,7 @@ export class Shop extends Cli {
     })
     const dueAt = draft.dueAt === undefined && !settled ? NOW + (claimed ? 30_000 : 0) : draft.dueAt
     if (dueAt) {
-      const lease_token = draft.leaseToken ?? (claimed ? 'a-lease' : null)
+      const lease_token = draft.leaseToken ?? (claimed && draft.dueAt === undefined ? 'a-lease' : null)
       this.#insert('due_orders', { order_id: id, due_at: dueAt, lease_token })
     }
     lines.forEach(([sku, quantity, cents], index) => {
