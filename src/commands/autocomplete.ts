@@ -18,9 +18,7 @@ export default class Autocomplete extends BaseCommand {
 Write it to the file named below, whose folder has to exist, and start a new shell.
 bash needs the package bash-completion for that; without it, source the file in ~/.bashrc.
 zsh needs a line in ~/.zshrc before compinit: fpath=(~/.zfunc $fpath)`
-
-  static override examples = SHELLS.map((shell) => `<%= config.bin %> autocomplete ${shell} > ${PLACES[shell]}`)
-
+  static override examples = SHELLS.map((shell) => `orderctl autocomplete ${shell} > ${PLACES[shell]}`)
   static override args = {
     shell: Args.option({ options: SHELLS })({ required: true, description: 'the shell' }),
   }

@@ -14,14 +14,14 @@ import { cleanText } from '../terminal/text.js'
 export default class Import extends BaseCommand {
   static override summary = 'Store the orders of a CSV file, ready for workers'
   static override description =
-    'Finds the columns by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, unit_price, ' +
+    'Finds columns by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, unit_price, ' +
     'currency, order_date. Lines with the same order_id make one order. An order with an invalid line is not imported: ' +
     'its lines go to the rejects file with the reason. Orders fall due together, once the whole file is stored.'
   static override examples = [
-    '<%= config.bin %> <%= command.id %> orders.csv',
-    '<%= config.bin %> <%= command.id %> orders.csv --dry-run',
-    '<%= config.bin %> <%= command.id %> orders.csv --resume',
-    'zcat orders.csv.gz | <%= config.bin %> <%= command.id %> - --source webshop',
+    'orderctl import orders.csv',
+    'orderctl import orders.csv --dry-run',
+    'orderctl import orders.csv --resume',
+    'zcat orders.csv.gz | orderctl import - --source webshop',
   ]
   static override args = {
     file: Args.string({ required: true, description: 'the CSV file; - reads standard input' }),
@@ -39,10 +39,7 @@ export default class Import extends BaseCommand {
       description: 'on an invalid line, skip its order, or abort the import and undo it',
       default: 'skip',
     }),
-    rejects: Flags.string({
-      description: 'file for rejected lines [default: FILE.rejects.csv]',
-      helpValue: 'FILE',
-    }),
+    rejects: Flags.string({ description: 'file for rejected lines [default: FILE.rejects.csv]', helpValue: 'FILE' }),
     force: Flags.boolean({
       description: 'replace the rejects file, whatever it holds; never the input or the database',
     }),

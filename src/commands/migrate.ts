@@ -13,10 +13,8 @@ import { countOf, isoTime } from '../terminal/text.js'
 export default class Migrate extends BaseCommand {
   static override summary = 'Bring the database up to this release'
   static override description =
-    'Creates the database where there is none, and the tables of a queue on PostgreSQL. Other commands do the same when they open it; this one does nothing else.'
-
-  static override examples = ['<%= config.bin %> migrate', '<%= config.bin %> migrate --status']
-
+    'Creates the database if it is missing, and the tables of a queue on PostgreSQL. Other commands do so as well.'
+  static override examples = ['orderctl migrate', 'orderctl migrate --status']
   static override flags = {
     from: Flags.string({
       description:

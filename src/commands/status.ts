@@ -42,14 +42,13 @@ export default class StatusCommand extends BaseCommand {
   static override summary = 'Show the queue, the orders, the workers and what needs attention'
   static override description =
     'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only. Alarms are thresholds of the settings alarms.*; those that are crossed are shown. --history has a row for each snapshot of the last 90 days and one for the time since, under --json and --csv; on a screen they are merged to fit: counts add up, of runtimes and waits the highest is shown. A runtime is that of a batch of orders, from claimed to settled; of several worker processes, the highest percentile is shown. --watch shows all of it on one screen until q or Ctrl-C is pressed; it only reads, and counts a large database more seldom. Where there is no terminal, and under NO_COLOR or CI, it prints a line at each refresh.'
-
   static override examples = [
-    '<%= config.bin %> status',
-    '<%= config.bin %> status --json',
-    '<%= config.bin %> status --watch',
-    '<%= config.bin %> status --format prom',
-    '<%= config.bin %> status --alarms || echo "something is wrong"',
-    '<%= config.bin %> status --history --since 24h',
+    'orderctl status',
+    'orderctl status --json',
+    'orderctl status --watch',
+    'orderctl status --format prom',
+    'orderctl status --alarms || echo "something is wrong"',
+    'orderctl status --history --since 24h',
   ]
   static override flags = {
     format: Flags.option({ options: ['table', 'prom'] as const })({

@@ -12,9 +12,9 @@ export default class Work extends WorkCommand {
   static override description =
     'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in progress. Any number of workers may run at once: no two process the same order. Orders of a worker that died are claimed by another when its lease ends. Unless --concurrency fixes it, the number of batches in progress follows the backlog. A server that is away when the worker starts is waited for, unless --no-wait or --drain is given: then the worker ends with exit code 4. One that goes away later is always waited for, and so is space on a full disk.'
   static override examples = [
-    '<%= config.bin %> <%= command.id %>',
-    '<%= config.bin %> <%= command.id %> --drain',
-    '<%= config.bin %> <%= command.id %> --concurrency 10 --max-runtime 1h',
+    'orderctl work',
+    'orderctl work --drain',
+    'orderctl work --concurrency 10 --max-runtime 1h',
   ]
   static override flags = {
     concurrency: Flags.integer({

@@ -21,14 +21,12 @@ export default class Schedule extends ServiceCommand {
   static override summary = 'Run the scheduled tasks'
   static override description =
     'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the tasks in progress. Any number may run at once: of all these processes, one runs a task when it falls due. A run that was missed is made up for once. A task that fails is recorded and does not stop the others. A database server that is away when the schedule starts is waited for, unless --no-wait is given. The cron lines (ORDERCTL_SCHEDULE_KPIS and so on) and their time zone are settings; where a line names a day of the month and a weekday, a day must be both. A line for every hour goes by real time when clocks change; one that names hours runs once for each of them. The task alarms looks at the thresholds of the settings alarms.*; with --exec, a command is told. It has a minute. One that fails is run again at the next look, until it succeeds; one that succeeded may be run twice where the schedule dies at that moment. Any number of schedules may have it.'
-
   static override examples = [
-    '<%= config.bin %> schedule',
-    '<%= config.bin %> schedule list',
-    '<%= config.bin %> schedule run kpis',
-    `<%= config.bin %> schedule --exec 'echo "$ORDERCTL_ALARM_MESSAGE" | mail -s "$ORDERCTL_ALARM_NAME $ORDERCTL_ALARM_STATE" ops'`,
+    'orderctl schedule',
+    'orderctl schedule list',
+    'orderctl schedule run kpis',
+    `orderctl schedule --exec 'echo "$ORDERCTL_ALARM_MESSAGE" | mail -s "$ORDERCTL_ALARM_NAME $ORDERCTL_ALARM_STATE" ops'`,
   ]
-
   static override flags = { exec: execFlag, 'no-wait': noWaitFlag }
 
   async run(): Promise<ScheduleResult> {

@@ -21,18 +21,15 @@ export interface ScheduleRunResult {
 export default class ScheduleRun extends BaseCommand {
   static override summary = 'Run one task now'
   static override description =
-    `For cron and systemd timers, and by hand. The run is recorded beside those of \`schedule\`, which it does not replace. A task that is running already is not run beside itself. Tasks: ${TASK_NAMES.join(', ')}.`
-
+    'For cron and systemd timers. Does not run a task that is already running, and replaces no run of `schedule`.'
   static override examples = [
-    '<%= config.bin %> schedule run kpis',
-    '<%= config.bin %> schedule run snapshots --json',
-    '<%= config.bin %> schedule run alarms --exec ./tell-ops.sh',
+    'orderctl schedule run kpis',
+    'orderctl schedule run snapshots --json',
+    'orderctl schedule run alarms --exec ./tell-ops.sh',
   ]
-
   static override args = {
     task: Args.option({ options: TASK_NAMES, description: 'the task' })({ required: true, ignoreStdin: true }),
   }
-
   static override flags = { exec: execFlag }
 
   async run(): Promise<ScheduleRunResult> {
