@@ -1,4 +1,3 @@
-// `autocomplete`: the script with which a shell completes the command line.
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
 import { SCRIPTS, SHELLS, type Shell } from '../command-line/completion-shells.js'

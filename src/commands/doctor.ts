@@ -1,4 +1,3 @@
-// `doctor`: what is wrong and what to do about it, what could not be checked, and what is well.
 import { BaseCommand } from '../command-line/base-command.js'
 import { type Examination, examine } from '../doctor/examine.js'
 import { EXIT } from '../errors.js'

@@ -68,8 +68,8 @@ export default class Rebuild extends BaseCommand {
   #noteDifferences({ differences }: Audit, fixed: boolean): void {
     this.leaveWith(EXIT.difference)
     const next = fixed
-      ? 'That cannot be computed from anything else. Look at it with: orderctl orders show ID'
-      : 'Mend what can be computed with: orderctl rebuild --fix'
+      ? 'This cannot be computed from other data. Look at it with: orderctl orders show ID'
+      : 'Repair what can be computed with: orderctl rebuild --fix'
     this.note(`${countOf(differences, 'difference')}. ${next}`)
   }
 }

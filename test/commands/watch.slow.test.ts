@@ -111,9 +111,9 @@ orderctl status · embedded queue                                               
 ! Alarm unresolved: Orders that need review: 1 (payment_unknown: 1); the alarm is at 1.
   Ask the gateway again with \`orderctl failed retry --reason payment_unknown\`.
 ! Alarm stale_workers: Workers that have gone silent without an end: process 815 on web-2.example.com for 5 min.
-  Look into its log, end it if it hangs, and start a worker: \`orderctl work\`. Its orders are taken over when their leas…
+  Read its log, end it if it hangs, and start a worker: \`orderctl work\`. Its orders are claimed again when their lease …
 ! Alarm schedule: The task snapshots failed last: the disk is full
-  Put right what the message says, then try with \`orderctl schedule run TASK\`.
+  Fix what the message names, then run \`orderctl schedule run TASK\`.
 
 QUEUE                              ORDERS                             SCHEDULE      next        result
 waiting                       3    pending                       3    kpis          in 1 h      done: 3 pending
@@ -196,7 +196,7 @@ describe.concurrent('the screen', () => {
     shop.db.prepare('update workers set last_seen = ?').run(Date.now() - MINUTE)
     await soon(() => expect(view.screen).toMatch(/^WORKERS 1, 1 stale/m))
     expect(view.screen).toMatch(/^STALE 33333333/m)
-    await soon(() => expect(view.screen).toMatch(/^! Alarm stale_workers: .*\n {2}Look into its log/m))
+    await soon(() => expect(view.screen).toMatch(/^! Alarm stale_workers: .*\n {2}Read its log/m))
     shop.db.prepare('update workers set last_seen = ?').run(Date.now())
     await soon(() => expect(view.screen).not.toContain('! Alarm'))
     shop.db.exec("insert into settings values ('queue_paused', 'yes')")
@@ -232,7 +232,7 @@ describe.concurrent('the screen', () => {
       shop.db.pragma(`schema_version = ${version + 1}`)
     }
     pointWorkersAt(9_999_999)
-    await soon(() => expect(view.screen).toMatch(/^! As of .*: .*orders.sqlite is not a SQLite database/m))
+    await soon(() => expect(view.screen).toMatch(/^! As of .*: .*orders.sqlite is not a SQLite/m))
     expect(view.screen).toMatch(/waiting +1 /)
     pointWorkersAt(root)
     await soon(() => expect(view.screen).not.toContain('! As of'))
@@ -257,7 +257,7 @@ describeWithPrivateRedis('with a Redis', () => {
     server.hang()
     shop.order('another', { dueAt: Date.now() })
     await soon(() => expect(view.screen).toMatch(/waiting +2 /))
-    await soon(() => expect(view.screen).toContain(`! Redis at 127.0.0.1:${server.port} cannot be reached`))
+    await soon(() => expect(view.screen).toContain(`! Cannot reach Redis at 127.0.0.1:${server.port}`))
     expect(await leave(view)).toBe(0)
     expectGivenBack(view)
   })

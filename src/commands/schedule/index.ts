@@ -1,4 +1,3 @@
-// `schedule`: the loop, with a line for each run.
 import type { App } from '../../app.js'
 import { asError, Troubles } from '../../background.js'
 import { alarmCommandOf, execFlag } from '../../command-line/alarm-command.js'
