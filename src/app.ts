@@ -1,4 +1,4 @@
-// Opens what the configuration names: database, queue and published figures. Each is lent to a command and closed after it.
+// Opens database, queue and published figures for a command, and closes them after it.
 import { hostname } from 'node:os'
 import type { Config } from './config/config.js'
 import { agreeOnClock } from './database/clocks.js'
@@ -24,11 +24,11 @@ export interface App {
 }
 
 export interface DatabaseOptions {
-  /** Make the database where there is none, instead of saying so. */
+  /** Create the database if it is missing. */
   readonly create?: boolean
-  /** Also open a database whose days are in another time zone: for what looks at that, or mends it. */
+  /** Accept a database whose days are in another time zone. */
   readonly anyTimeZone?: boolean
-  /** Refuse a clock that differs from that of live workers: for what writes when orders fall due. */
+  /** Refuse a clock that differs from that of live workers: for commands that write when orders fall due. */
   readonly agreeOnClock?: boolean
 }
 
@@ -37,19 +37,19 @@ export interface AppOptions extends DatabaseOptions, QueueOptions {
   readonly connectQueue?: boolean
 }
 
-/** Opens what the configuration names, lends it to `use`, and closes it again however that ends. */
+/** Opens what the configuration names, lends it to `use`, and closes it however that ends. */
 export async function withApp<Result>(
   config: Config,
   options: AppOptions,
   use: (app: App) => Promise<Result>,
 ): Promise<Result> {
-  return lend(await openApp(config, options), use)
+  return lend(config, await openApp(config, options), use)
 }
 
 /**
- * The same for commands that run for good: waits for a server that is away.
+ * The same for commands that run until they are stopped: waits for a server that is away.
  *
- * @param waiting if left out, a server that is away is an error, as it is for other commands
+ * @param waiting if undefined, a server that is away is an error
  * @returns undefined if the signal came during the wait
  */
 export async function withAppOnceReachable<Result>(
@@ -59,7 +59,7 @@ export async function withAppOnceReachable<Result>(
 ): Promise<Result | undefined> {
   const { waiting } = options
   const app = await onceItCan(() => openApp(config, options), { ...config, waiting })
-  return app && lend(app, use)
+  return app && lend(config, app, use)
 }
 
 /** Lends the database alone: nothing of the queue or of Redis is loaded. */
@@ -68,8 +68,7 @@ export async function withDatabase<Result>(
   options: DatabaseOptions,
   use: (db: Database) => Promise<Result>,
 ): Promise<Result> {
-  const db = await openShop(config, options)
-  return closing(config, db, () => use(db))
+  return lend(config, { db: await openShop(config, options), queue: undefined }, ({ db }) => use(db))
 }
 
 async function openApp(config: Config, options: AppOptions): Promise<App> {
@@ -80,7 +79,7 @@ async function openApp(config: Config, options: AppOptions): Promise<App> {
     if (options.connectQueue) await queue.connect()
     return { config, db, queue, figures: await createFigures(db, config) }
   } catch (error) {
-    // A queue whose server answers but cannot be used still has its connection, which would keep the process from ending.
+    // A queue that cannot be used may still have a connection, which would keep the process from ending.
     await queue?.close()
     await db.destroy()
     throw explainDatabaseError(error, config.database) ?? error
@@ -100,17 +99,17 @@ async function openShop(config: Config, options: DatabaseOptions): Promise<Datab
   }
 }
 
-function lend<Result>(app: App, use: (app: App) => Promise<Result>): Promise<Result> {
-  return closing(app.config, app.db, () => use(app).finally(() => app.queue.close()))
-}
-
-async function closing<Result>({ database }: Config, db: Database, use: () => Promise<Result>): Promise<Result> {
+async function lend<Opened extends { readonly db: Database; readonly queue: Queue | undefined }, Result>(
+  { database }: Config,
+  opened: Opened,
+  use: (opened: Opened) => Promise<Result>,
+): Promise<Result> {
   try {
-    return await use()
+    return await use(opened).finally(() => opened.queue?.close())
   } catch (error) {
     throw explainDatabaseError(error, database) ?? error
   } finally {
-    await db.destroy()
+    await opened.db.destroy()
   }
 }
 

@@ -1,4 +1,4 @@
-// The command of --exec, which is run when an alarm is raised and when it clears.
+// The command of --exec, run when an alarm is raised and when it clears.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Flags } from '@oclif/core'
@@ -10,13 +10,14 @@ import type { Host } from './host.js'
 
 export const execFlag = Flags.string({
   description:
-    'shell command, run once when an alarm is raised and once when it clears; its environment says what happened: ORDERCTL_ALARM_NAME, _STATE (raised, cleared), _MESSAGE, _FIX, _VALUE, _THRESHOLD, _SINCE',
+    'shell command, run once when an alarm is raised and once when it clears; environment: ORDERCTL_ALARM_NAME, ' +
+    '_STATE (raised, cleared), _MESSAGE, _FIX, _VALUE, _THRESHOLD, _SINCE',
   helpValue: 'CMD',
 })
 
 /**
- * Returns what runs the command; undefined without one. Under --json, its output is discarded. Messages and SKUs reach it
- * in the environment only, so no shell ever reads them as code.
+ * Returns a function that runs the command; undefined without one. Under --json, its output is discarded. Messages and
+ * SKUs are passed in the environment only, so that no shell reads them as code.
  *
  * @param deadlineMs after this time the command and its children are killed
  * @throws UserError if the command is empty
@@ -29,17 +30,14 @@ export function alarmCommandOf(
 ): Tell | undefined {
   if (command === undefined) return undefined
   if (command.trim() === '') {
-    throw usageError({
-      code: 'empty_command',
-      message: '--exec names no command.',
-      fix: 'Omit it, or name a command: --exec ./tell-ops.sh',
-    })
+    const fix = 'Omit it, or name a command: --exec ./tell-ops.sh'
+    throw usageError({ code: 'empty_command', message: '--exec names no command.', fix })
   }
   const output = isJson ? 'ignore' : (stderr.fd ?? 'ignore')
   return async (telling) => {
     const child = spawn(command, {
       shell: true,
-      // In its own process group it can be killed with its children, and our Ctrl-C does not reach it.
+      // Its own process group: can be killed with its children, and does not receive our Ctrl-C.
       detached: true,
       stdio: ['ignore', output, output],
       cwd: folder,

@@ -1,7 +1,7 @@
-// What every command shares: the configuration, how a result is shown, and errors with a next step.
+// What commands share: the configuration, output, and errors with a next step.
 import { resolve } from 'node:path'
 import { Command, type Config as CommandConfig, Errors, Flags } from '@oclif/core'
-import { type App, type AppOptions, type DatabaseOptions, withApp, withAppOnceReachable, withDatabase } from '../app.js'
+import { type App, type AppOptions, type DatabaseOptions, withApp, withDatabase } from '../app.js'
 import { type Config, type LoadedConfig, loadConfig, type SettingKey } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { amountsAsNumbers, groupThousands } from '../domain/money.js'
@@ -11,7 +11,6 @@ import type { Progress } from '../terminal/progress.js'
 import { type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
 import { cleanText } from '../terminal/text.js'
-import type { Waiting } from '../workflow/outage.js'
 import { type Host, processHost } from './host.js'
 import { type Column, type Row, tableOf } from './list.js'
 import { LOG_FORMATS, type LogEvent, type LogFormat, logFormatIn, logLine, logProgress } from './log.js'
@@ -21,9 +20,9 @@ export const csvFlag = Flags.boolean({ description: 'print the table as CSV', ex
 
 interface ListOptions {
   readonly csv?: boolean
-  /** How many there are, also those that are not shown. */
+  /** The number of rows, with those that are not shown. */
   readonly total?: number
-  /** What to say if there are none. */
+  /** The note if there are no rows. */
   readonly empty?: string
 }
 
@@ -81,14 +80,6 @@ export abstract class BaseCommand extends Command {
     return withDatabase(this.settings, options, use)
   }
 
-  /** As withApp, for commands that run for good; undefined if the signal came while a server was waited for. */
-  protected withAppOnceReachable<Result>(
-    use: (app: App) => Promise<Result>,
-    options: AppOptions & { readonly waiting: Waiting | undefined },
-  ): Promise<Result | undefined> {
-    return withAppOnceReachable(this.settings, options, use)
-  }
-
   /** The setting's value in words, without passwords. */
   protected shownSetting(key: SettingKey): string {
     return this.loadedConfig.settings.find((setting) => setting.key === key)?.value ?? ''
@@ -111,15 +102,15 @@ export abstract class BaseCommand extends Command {
     this.host.stderr.write(`${this.#logFormat === 'json' ? logLine(text, event) : text}\n`)
   }
 
-  /** Writes an event in the JSON log alone: people see it elsewhere, or would see it too often. */
+  /** Writes an event to the JSON log only. */
   protected logEvent(text: string, event: LogEvent): void {
     if (this.#logFormat === 'json') this.note(text, event)
   }
 
-  /** Shows how far the work is: a line that is redrawn on a terminal, events in the JSON log. */
+  /** Shows progress as a line that is redrawn on a terminal, or as events in the JSON log. */
   protected async startProgress(): Promise<Progress> {
     if (this.#logFormat === 'json') return logProgress((text, event) => this.logEvent(text, event))
-    // Loaded here, so that other commands start sooner.
+    // Loaded here so that other commands start sooner.
     const { startProgress } = await import('../terminal/progress.js')
     return startProgress({ stream: this.host.stderr, environment: this.host.environment, silent: this.jsonEnabled() })
   }
@@ -138,8 +129,8 @@ export abstract class BaseCommand extends Command {
   ): void {
     if (rows.length > 0 || csv) this.showTable(tableOf(columns, rows, csv), { csv })
     if (rows.length === 0 && empty) this.note(empty)
-    if (rows.length < total)
-      this.note(`${groupThousands(rows.length)} of ${groupThousands(total)}; --limit all shows all`)
+    const [shown, all] = [rows.length, total].map(groupThousands)
+    if (rows.length < total) this.note(`${shown} of ${all}; --limit all shows all`)
   }
 
   /** Prints a line. Silent under --json. */
@@ -158,10 +149,9 @@ export abstract class BaseCommand extends Command {
   }
 
   /**
-   * Aborts the signal at the first Ctrl-C or SIGTERM; a second one ends the process at once, and loses nothing that was
-   * committed.
+   * Aborts the signal at the first Ctrl-C or SIGTERM; a second one ends the process at once.
    *
-   * @param finishing what to say at the first one
+   * @param finishing returns the note for the first one
    */
   protected listenForInterruption(finishing: () => string | undefined = () => undefined): AbortSignal {
     const controller = new AbortController()
@@ -178,7 +168,7 @@ export abstract class BaseCommand extends Command {
   override async init(): Promise<void> {
     await super.init()
     process.once('beforeExit', this.#failUnfinished)
-    // A reader that has seen enough, such as `head`, is no failure.
+    // A reader such as `head` may close the pipe early.
     this.host.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error
       this.host.exit(EXIT.done)
@@ -192,7 +182,7 @@ export abstract class BaseCommand extends Command {
     await super.finally(error)
   }
 
-  /** Nothing is left that the command could wait for. Node would end with 13 and no message. */
+  /** Reports that nothing is left to wait for. Node alone would end with 13 and no message. */
   readonly #failUnfinished = () => {
     this.#report(
       new UserError({
@@ -221,7 +211,7 @@ export abstract class BaseCommand extends Command {
     } else this.host.stderr.write(`Error: ${cleanText(message)}\n${cleanText(fix)}\n${stack ? `${stack}\n` : ''}`)
   }
 
-  /** oclif would parse the document again to colour it, which takes minutes and gigabytes for a long list. */
+  /** Does not parse the document again to colour it, as oclif does: a long list would take minutes and gigabytes. */
   override logJson(json: unknown): void {
     this.host.stdout.write(`${JSON.stringify(json, amountsAsNumbers, 2)}\n`)
   }

@@ -1,4 +1,4 @@
-// Asks before a change that is hard to undo. Scripts say --yes instead.
+// Asks before a change that is hard to undo. Scripts use --yes instead.
 import { createInterface } from 'node:readline'
 import { EXIT, UserError, usageError } from '../errors.js'
 import type { Host } from './host.js'
@@ -6,23 +6,31 @@ import type { Host } from './host.js'
 type Streams = Pick<Host, 'stdin' | 'stderr'>
 
 /**
- * Throws if nobody could be asked later, before anything is looked up.
+ * Checks that a question can be asked later.
  *
- * @param silent under --json, where nothing but the document may be printed
+ * @param silent under --json, where only the document may be printed
+ * @throws UserError (exit 2)
  */
 export function demandTerminal({ stdin, stderr }: Streams, change: string, silent: boolean): void {
   if (!silent && stdin.isTTY && stderr.isTTY) return
   throw usageError({
     code: 'confirmation_needed',
-    message: `${change} needs a confirmation, and without a terminal or under --json nobody can be asked.`,
+    message: `${change} needs a confirmation, which is not possible without a terminal or under --json.`,
     fix: 'Add --yes to go ahead without a question.',
   })
 }
 
-/** @throws UserError unless the answer is yes */
-export async function confirm(streams: Streams, question: string): Promise<void> {
-  const answer = await ask(streams, `${question} [y/N] `)
-  if (/^y(es)?$/i.test(answer.trim())) return
+/** @throws UserError unless the answer is yes. Ctrl-D is not an answer. */
+export async function confirm({ stdin, stderr }: Streams, question: string): Promise<void> {
+  const reader = createInterface({ input: stdin, output: stderr })
+  const answer = await new Promise<string | undefined>((resolve, reject) => {
+    reader.once('close', () => resolve(undefined))
+    reader.once('SIGINT', () => reject(interrupted()))
+    reader.question(`${question} [y/N] `, resolve)
+  }).finally(() => reader.close())
+  if (/^y(es)?$/i.test(answer?.trim() ?? '')) return
+  // After Ctrl-D the cursor is still behind the question.
+  if (answer === undefined) stderr.write('\n')
   throw new UserError({
     code: 'not_confirmed',
     message: 'Nothing was changed, since the answer was not yes.',
@@ -30,32 +38,11 @@ export async function confirm(streams: Streams, question: string): Promise<void>
   })
 }
 
-/** Ctrl-D is no answer. */
-async function ask({ stdin, stderr }: Streams, question: string): Promise<string> {
-  const reader = createInterface({ input: stdin, output: stderr })
-  try {
-    return await new Promise<string>((resolve, reject) => {
-      const onClose = () => {
-        // The cursor still stands behind the question.
-        stderr.write('\n')
-        resolve('')
-      }
-      reader.once('close', onClose)
-      reader.once('SIGINT', () => reject(interrupted()))
-      reader.question(question, (answer) => {
-        reader.off('close', onClose)
-        resolve(answer)
-      })
-    })
-  } finally {
-    reader.close()
-  }
-}
-
 function interrupted(): UserError {
+  const message = 'Interrupted; nothing was changed.'
   return new UserError({
     code: 'interrupted',
-    message: 'Interrupted; nothing was changed.',
+    message,
     fix: 'Run it again when you are ready.',
     exit: EXIT.interrupted,
   })

@@ -1,4 +1,4 @@
-// What the commands over failed orders share: the filters, and the way from a choice through a preview to a change.
+// What the commands for failed orders share: filters, preview, confirmation and change.
 import { Args, Flags, type Interfaces } from '@oclif/core'
 import type { App } from '../app.js'
 import { ALL_ROWS } from '../domain/batches.js'
@@ -46,15 +46,15 @@ interface FailureChange {
   apply(app: App, ids: readonly OrderId[]): Promise<number>
   /** Follows the orders in the preview, such as ", spread over 10 min". */
   readonly manner?: string
-  /** What became of the orders: completes "3 orders". */
+  /** Completes "3 orders". */
   readonly outcome: string
 }
 
 export abstract class FailedCommand extends BaseCommand {
-  /** Chooses, shows what was chosen, asks if nobody named the orders, and changes. */
+  /** Chooses orders, previews the change, asks for a confirmation unless the orders were named, and changes them. */
   protected async changeFailures(references: readonly string[], flags: ChangeFlags, change: FailureChange) {
     const { action } = change
-    const dryRun = flags['dry-run']
+    const { 'dry-run': dryRun } = flags
     const filter = failureFilter(flags, this.settings.timeZone)
     refuseUnclearChoice(action, references, flags)
     const asks = references.length === 0 && !flags.yes && !dryRun
@@ -95,19 +95,16 @@ export abstract class FailedCommand extends BaseCommand {
 }
 
 function refuseUnclearChoice(action: FailureAction, references: readonly string[], flags: ChangeFlags): void {
-  const filtered = [flags.reason, flags.since, flags.sku, flags.source].some((value) => value !== undefined)
-  if (references.length === 0 && !flags.all && !filtered) {
+  const { all, reason, since, sku, source } = flags
+  if (references.length === 0 && !all && [reason, since, sku, source].every((value) => value === undefined)) {
     throw usageError({
       code: 'nothing_chosen',
-      message: `Which orders to ${action} was not said.`,
-      fix: `Name orders (orderctl failed ${action} 1001 1002), choose with --reason, --since, --sku or --source, or take --all.`,
+      message: `No orders to ${action} were chosen.`,
+      fix: `Name them (orderctl failed ${action} 1001 1002), or add --reason, --since, --sku, --source or --all.`,
     })
   }
-  if (references.length > 0 && flags.all) {
-    throw usageError({
-      code: 'unclear_choice',
-      message: 'Orders were named, and --all was given as well.',
-      fix: 'Leave out one of the two.',
-    })
+  if (references.length > 0 && all) {
+    const message = 'Orders were named, and --all was given as well.'
+    throw usageError({ code: 'unclear_choice', message, fix: 'Leave out one of the two.' })
   }
 }

@@ -5,8 +5,9 @@ import { groupThousands } from '../domain/money.js'
 import { DAY_MS, MINUTE_MS, startOf, WEEK_MS } from '../domain/time.js'
 import { failureRate, minutesOf, type Snapshot, settledPerMinute } from '../reports/history.js'
 import { sparkline } from '../terminal/chart.js'
-import type { Cell, Table } from '../terminal/table.js'
+import type { Table } from '../terminal/table.js'
 import { duration, tenths } from '../terminal/text.js'
+import { tableOf } from './list.js'
 
 export type HistoryResult = ReturnType<typeof historyResult>
 
@@ -36,27 +37,16 @@ export function historyResult(driver: string, snapshots: readonly Snapshot[]) {
   }
 }
 
-/** Every period, one value a column. */
-export function historyCsv(driver: string, snapshots: readonly Snapshot[]): Table {
-  const names = [
-    'at',
-    'minutes',
-    'completed',
-    'failed',
-    'failure_rate',
-    'orders_per_minute',
-    'p50_ms',
-    'p95_ms',
-    'p99_ms',
-  ]
-  return {
-    columns: [...names, 'waiting', 'oldest_waiting_seconds', 'estimated_wait_seconds'].map((heading) => ({ heading })),
-    rows: historyResult(driver, snapshots).history.flatMap(({ runtime_ms, ...row }) => {
-      const { waiting, oldest_waiting_seconds, estimated_wait_seconds, ...figures } = row
-      const { p50 = null, p95 = null, p99 = null } = runtime_ms ?? {}
-      return [[...Object.values(figures), p50, p95, p99, waiting, oldest_waiting_seconds, estimated_wait_seconds]]
-    }),
+/** A row for each period. */
+export function historyCsv({ history }: HistoryResult): Table {
+  const runtimes = ['p50_ms', 'p95_ms', 'p99_ms']
+  const figures = ['at', 'minutes', 'completed', 'failed', 'failure_rate', 'orders_per_minute', ...runtimes]
+  const headings = [...figures, 'waiting', 'oldest_waiting_seconds', 'estimated_wait_seconds']
+  const cells = ({ runtime_ms, ...row }: HistoryResult['history'][number]) => {
+    const { p50 = null, p95 = null, p99 = null } = runtime_ms ?? {}
+    return Object.values(row).toSpliced(6, 0, p50, p95, p99)
   }
+  return { columns: headings.map((heading) => ({ heading })), rows: history.map(cells) }
 }
 
 /** What a row or a column may stand for. Snapshots are five minutes apart. */
@@ -72,24 +62,24 @@ export function historyChart(snapshots: readonly Snapshot[], since: number, widt
   const from = Math.max(since, snapshots[0]?.period_start ?? since)
   const until = snapshots.at(-1)?.period_end ?? since
   const length = lengthFor(from, until, width)
-  const starts = Array.from({ length: (startOf(until, length) - startOf(from, length)) / length + 1 }, (_, index) => {
-    return startOf(from, length) + index * length
-  })
-  const paces = starts.map((start) => paceWithin(snapshots, Math.max(start, from), Math.min(start + length, until)))
+  const paces: number[] = []
+  for (let start = startOf(from, length); start <= until; start += length) {
+    paces.push(paceWithin(snapshots, Math.max(start, from), Math.min(start + length, until)))
+  }
   const most = groupThousands(tenths(Math.max(...paces)))
   return `Orders settled a minute, ${lengthText(length)} a column, at most ${most}:\n${sparkline(paces)}`
 }
 
 /** Orders settled a minute between two instants, as if each period had settled its orders evenly. */
 function paceWithin(snapshots: readonly Snapshot[], from: number, until: number): number {
-  const minutes = snapshots.map((snapshot) => {
+  const settled = snapshots.reduce((sum, snapshot) => {
     const overlap = Math.min(snapshot.period_end, until) - Math.max(snapshot.period_start, from)
-    return overlap <= 0 ? 0 : settledPerMinute(snapshot) * (overlap / MINUTE_MS)
-  })
-  return minutes.reduce((sum, orders) => sum + orders, 0) / Math.max((until - from) / MINUTE_MS, 1 / 60)
+    return sum + settledPerMinute(snapshot) * (Math.max(0, overlap) / MINUTE_MS)
+  }, 0)
+  return settled / Math.max((until - from) / MINUTE_MS, 1 / 60)
 }
 
-/** At most `most` rows, each for the periods that ended in its time: counts add up, of all else the highest is shown. */
+/** At most `most` rows, each for the periods that ended in its time: the sum of counts, the highest of all else. */
 export function historyTable(snapshots: readonly Snapshot[], most: number, timeZone: string): Table {
   const [first = 0, last = 0] = [snapshots.at(0)?.period_end, snapshots.at(-1)?.period_end]
   const length = lengthFor(first, last, most)
@@ -97,38 +87,38 @@ export function historyTable(snapshots: readonly Snapshot[], most: number, timeZ
     const clock = clockAt(instant, timeZone)
     return length >= DAY_MS ? clock.slice(0, 10) : clock.slice(last - first >= DAY_MS ? 5 : 11, 16)
   }
-  const rows = groupBy(snapshots, (snapshot) => startOf(snapshot.period_end, length))
-  return {
-    columns: [
-      { heading: lengthText(length) },
-      { heading: 'completed', align: 'right' },
-      { heading: 'failed', align: 'right' },
-      { heading: 'p50/p95/p99', align: 'right' },
-      { heading: 'waiting', align: 'right' },
-      { heading: 'oldest/estimate', align: 'right', flexible: true },
+  const groups = [...groupBy(snapshots, (snapshot) => startOf(snapshot.period_end, length))]
+  return tableOf(
+    [
+      { key: 'time', heading: lengthText(length) },
+      'completed',
+      { key: 'failed', align: 'right' },
+      { key: 'runtimes', heading: 'p50/p95/p99', align: 'right' },
+      'waiting',
+      { key: 'waits', heading: 'oldest/estimate', align: 'right', flexible: true },
     ],
-    rows: [...rows].map(([start, group]) => [timeOf(start), ...rowCells(group)]),
-  }
+    groups.map(([start, group]) => ({ time: timeOf(start), ...rowOf(group) })),
+  )
 }
 
-function rowCells(group: readonly Snapshot[]): Cell[] {
+function rowOf(group: readonly Snapshot[]) {
   const sum = (key: 'completed' | 'failed') => group.reduce((total, snapshot) => total + snapshot[key], 0)
   const highest = (key: keyof Snapshot) =>
     group.reduce<number | null>((most, { [key]: value }) => (value === null ? most : Math.max(most ?? 0, value)), null)
   const [completed, failed] = [sum('completed'), sum('failed')]
-  const rate = failureRate({ completed, failed }) ?? 0
+  const percent = Math.max(1, Math.round((failureRate({ completed, failed }) ?? 0) * 100))
   const runtimes = runtimesOf({
     runtime_p50_ms: highest('runtime_p50_ms'),
     runtime_p95_ms: highest('runtime_p95_ms'),
     runtime_p99_ms: highest('runtime_p99_ms'),
   })
-  return [
-    groupThousands(completed),
-    failed === 0 ? '0' : `${groupThousands(failed)} (${Math.max(1, Math.round(rate * 100))}%)`,
-    runtimes && runtimesText(Object.values(runtimes)),
-    groupThousands(highest('waiting') ?? 0),
-    `${waitText(highest('oldest_waiting_seconds'))}/${waitText(highest('estimated_wait_seconds'))}`,
-  ]
+  return {
+    completed,
+    failed: failed === 0 ? '0' : `${groupThousands(failed)} (${percent}%)`,
+    runtimes: runtimes && runtimesText(Object.values(runtimes)),
+    waiting: highest('waiting') ?? 0,
+    waits: `${waitText(highest('oldest_waiting_seconds'))}/${waitText(highest('estimated_wait_seconds'))}`,
+  }
 }
 
 type RuntimeColumns = Pick<Snapshot, 'runtime_p50_ms' | 'runtime_p95_ms' | 'runtime_p99_ms'>

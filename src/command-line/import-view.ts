@@ -1,21 +1,15 @@
-// What an import tells when it ends: its result as JSON and as a table, rejected lines, and what to do next.
+// The result of an import as JSON and as a table, rejected lines, and what to do next.
 import type { ImportOutcome } from '../import/import-orders.js'
 import type { Table } from '../terminal/table.js'
 import { cleanText, countOf, duration } from '../terminal/text.js'
 import { pairs, tableOf } from './list.js'
 import type { LogEvent } from './log.js'
 
-interface Circumstances {
-  readonly file: string
-  readonly seconds: number
-  readonly dry_run: boolean
-}
-
 export type ImportResult = ReturnType<typeof importResult>
 
 export function importResult(
   { run, published, interrupted }: ImportOutcome,
-  { file, seconds, dry_run }: Circumstances,
+  { file, seconds, dry_run }: { readonly file: string; readonly seconds: number; readonly dry_run: boolean },
 ) {
   const { source, rows, orders, imported, duplicates, conflicts, rejected, products_created, rejects_file } = run
   // imported, duplicates, conflicts and rejected count lines and add up to rows; the others count what is new.
@@ -36,26 +30,23 @@ export function importTable(result: ImportResult): Table {
   ])
 }
 
-interface Note {
-  readonly text: string
-  readonly event: LogEvent
-}
+type Note = readonly [text: string, event?: LogEvent]
 
 export function importNotes({ examples, unpublished }: ImportOutcome, result: ImportResult): Note[] {
-  const notes: Note[] = examples.map(({ line, reason }) => ({
-    text: cleanText(`line ${line}: ${reason}`),
-    event: { event: 'line_rejected', level: 'warn', fields: { line, reason: cleanText(reason) } },
-  }))
-  const notImported = result.rejected + result.conflicts
-  if (notImported > examples.length) {
-    notes.push({ text: `… and ${countOf(notImported - examples.length, 'line')} more.`, event: { event: 'note' } })
-  }
-  if (result.rejects_file) {
-    const text = `${countOf(notImported, 'line')} not imported: mend them in ${result.rejects_file} and import that file.`
-    notes.push({ text, event: { event: 'note', level: 'warn' } })
+  const notes = examples.map(({ line, reason }): Note => {
+    const fields = { line, reason: cleanText(reason) }
+    return [`line ${line}: ${fields.reason}`, { event: 'line_rejected', fields }]
+  })
+  const { rejected, conflicts, rejects_file } = result
+  const unshown = rejected + conflicts - examples.length
+  if (unshown > 0) notes.push([`… and ${countOf(unshown, 'line')} more.`])
+  if (rejects_file) {
+    const lines = countOf(rejected + conflicts, 'line')
+    const text = `${lines} not imported. Correct them in ${rejects_file} and import that file.`
+    notes.push([text, { event: 'note', level: 'warn' }])
   }
   const level = result.interrupted || unpublished ? 'warn' : 'info'
-  return [...notes, { text: endOf(result, unpublished), event: { event: 'ended', level, fields: { ...result } } }]
+  return [...notes, [endOf(result, unpublished), { event: 'ended', level, fields: result }]]
 }
 
 function endOf(
@@ -63,7 +54,7 @@ function endOf(
   unpublished?: Error & { fix: string },
 ) {
   if (interrupted) {
-    return `Interrupted after ${countOf(rows, 'line')}. The same command with --resume goes on from there.`
+    return `Interrupted after ${countOf(rows, 'line')}. Run the same command with --resume to continue.`
   }
   const took = `${duration(seconds)}, ${countOf(Math.round(rows / seconds), 'line')} a second`
   if (unpublished) return `Done in ${took}, but: ${unpublished.message}\n${unpublished.fix}`

@@ -1,4 +1,4 @@
-// What commands say on stderr beside their result: a line for people, or one JSON object an event for programs.
+// Notes on stderr: a line for people, or one JSON object an event for programs.
 import { groupThousands } from '../domain/money.js'
 import type { Progress, ProgressState } from '../terminal/progress.js'
 import { cleanText, escapeJson } from '../terminal/text.js'
@@ -30,7 +30,7 @@ type EventName = keyof typeof EVENTS
 
 type Level = 'info' | 'warn' | 'error'
 
-/** Of events that are not `info`. */
+/** For events that are not `info`. */
 const LEVELS: Partial<Record<EventName, Level>> = {
   thread_lost: 'warn',
   server_away: 'warn',
@@ -40,17 +40,14 @@ const LEVELS: Partial<Record<EventName, Level>> = {
   failed: 'error',
 }
 
-/** What a program reads beside the sentence. */
 export interface LogEvent {
   readonly event: EventName
-  /** If not the level that this event has by itself. */
+  /** Overrides the level of the event. */
   readonly level?: Level
-  readonly fields?: Fields
-}
-
-/** Values by name; the names that every line has are taken. */
-type Fields = Readonly<Record<string, unknown>> & {
-  readonly [Taken in 'time' | 'level' | 'event' | 'message']?: never
+  /** More fields; those of every line are reserved. */
+  readonly fields?: Readonly<Record<string, unknown>> & {
+    readonly [Reserved in 'time' | 'level' | 'event' | 'message']?: never
+  }
 }
 
 /** `{"time":"2026-03-04T05:06:07.890Z","level":"info","event":"scaled","message":"…","from":5,"to":10}` */
@@ -59,7 +56,7 @@ export function logLine(text: string, { event, level = LEVELS[event] ?? 'info', 
   return escapeJson(JSON.stringify(entry))
 }
 
-/** The format that the command line names, also if the rest of it cannot be parsed. */
+/** Finds --log-format, even if the command line cannot be parsed. */
 export function logFormatIn(argv: readonly string[]): LogFormat | undefined {
   const words = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
   const at = words.findIndex((word) => /^--log-format(=|$)/.test(word))
@@ -69,11 +66,11 @@ export function logFormatIn(argv: readonly string[]): LogFormat | undefined {
 
 const PROGRESS_MS = 10_000
 
-/** Progress as events: every ten seconds, with the rate of these seconds, unless nothing was done in them. */
+/** Logs an event every ten seconds, with the rate of these seconds, unless nothing was done. */
 export function logProgress(log: (text: string, event: LogEvent) => void): Progress {
   let latest: ProgressState | undefined
   let logged = { done: 0, at: performance.now() }
-  // biome-ignore lint/style/noRestrictedGlobals: What it runs is synchronous.
+  // biome-ignore lint/style/noRestrictedGlobals: The callback is synchronous.
   const timer = setInterval(() => {
     const at = performance.now()
     const before = logged
@@ -83,7 +80,7 @@ export function logProgress(log: (text: string, event: LogEvent) => void): Progr
     const perSecond = Math.round(((done - before.done) * 1000) / (at - before.at))
     log(`${doing}: ${groupThousands(done)} ${unit}, ${groupThousands(perSecond)} a second.`, {
       event: 'progress',
-      fields: { [unit]: done, [`${unit}_per_second`]: perSecond, ...(fraction === undefined ? {} : { fraction }) },
+      fields: { [unit]: done, [`${unit}_per_second`]: perSecond, fraction },
     })
   }, PROGRESS_MS)
   return {

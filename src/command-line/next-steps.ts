@@ -1,33 +1,25 @@
-// What a person should do now. Each cause is told once, however many figures show it.
-import type { Alarm, AlarmName } from '../reports/alarms.js'
+// What a person should do now, each cause once, however many figures show it.
+import type { Alarm } from '../reports/alarms.js'
 import type { Status } from '../reports/status.js'
 import { countOf } from '../terminal/text.js'
 
-export interface NextSteps {
-  /** Those that are crossed, each with what to do about it now. */
-  readonly alarms: readonly Alarm[]
-  /** What no alarm says, in sentences. */
-  readonly notes: readonly string[]
-}
-
-/** @param crossed the alarms whose thresholds are crossed */
-export function nextSteps({ queue, workers, unresolved }: Status, crossed: readonly Alarm[]): NextSteps {
+/**
+ * @param crossed the alarms whose thresholds are crossed
+ * @returns these alarms, each with what to do about it, and notes on what no alarm says
+ */
+export function nextSteps({ queue, workers, unresolved }: Status, crossed: readonly Alarm[]) {
   const isDeserted = queue.waiting > 0 && workers.every((worker) => worker.stale)
-  const standstill = queue.paused
-    ? 'The queue is paused. Let it go on with: orderctl queue resume'
-    : isDeserted
-      ? 'Nobody works on the queue. Start with: orderctl work'
-      : undefined
-  const said = new Set<AlarmName>(crossed.map(({ name }) => name))
+  const idle = isDeserted ? 'No worker is running. Start one with: orderctl work' : undefined
+  const halt = queue.paused ? 'The queue is paused. Resume it with: orderctl queue resume' : idle
+  const isCrossed = (wanted: Alarm['name']) => crossed.some(({ name }) => name === wanted)
   const notes: string[] = []
   // The alarm about a silent worker says that it must be replaced.
-  if (standstill && !said.has('wait') && (queue.paused || !said.has('stale_workers'))) notes.push(standstill)
-  if (unresolved > 0 && !said.has('unresolved')) {
-    notes.push(
-      `${countOf(unresolved, 'order')} to review. See why: orderctl failed list --reason payment_unknown, or --reason poison`,
-    )
+  if (halt && !isCrossed('wait') && (queue.paused || !isCrossed('stale_workers'))) notes.push(halt)
+  if (unresolved > 0 && !isCrossed('unresolved')) {
+    const reasons = 'orderctl failed list --reason payment_unknown, or --reason poison'
+    notes.push(`${countOf(unresolved, 'order')} to review. See why: ${reasons}`)
   }
   // The alarm itself does not know the cause.
-  const alarms = crossed.map((alarm) => (alarm.name === 'wait' && standstill ? { ...alarm, fix: standstill } : alarm))
+  const alarms = crossed.map((alarm) => (alarm.name === 'wait' && halt ? { ...alarm, fix: halt } : alarm))
   return { alarms, notes }
 }

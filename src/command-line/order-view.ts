@@ -1,22 +1,19 @@
-// One order: names and values, then a table each of its lines, reservations and payments.
+// An order as tables: names and values, lines, reservations, payments.
 import { currencyDecimals, formatAmount, PRICE_DECIMALS } from '../domain/money.js'
 import type { OrderDetail } from '../reports/orders.js'
 import type { Table } from '../terminal/table.js'
 import { pairs, tableOf, type Value } from './list.js'
 
 export function orderTables(order: OrderDetail): Table[] {
-  const { reservations, payments } = order
-  const held = tableOf(
-    ['attempt', { key: 'sku', heading: 'reserved sku' }, 'quantity', 'state', 'expires_at'],
-    reservations,
-  )
+  const reserved = { key: 'sku', heading: 'reserved sku' } as const
+  const held = tableOf(['attempt', reserved, 'quantity', 'state', 'expires_at'], order.reservations)
   const paid = tableOf(
     [
       { key: 'idempotency_key', heading: 'payment key' },
       ...(['status', 'amount', 'gateway_reference', 'unanswered', 'asked_at', 'answered_at'] as const),
       { key: 'message', flexible: true },
     ],
-    payments,
+    order.payments,
   )
   return [headerOf(order), linesOf(order), held, paid].filter(({ rows }) => rows.length > 0)
 }
@@ -45,15 +42,7 @@ function headerOf(order: OrderDetail): Table {
 
 function linesOf({ lines, currency }: OrderDetail): Table {
   const decimals = { minimumFractionDigits: currencyDecimals(currency), maximumFractionDigits: PRICE_DECIMALS }
-  return tableOf(
-    [
-      'line',
-      'sku',
-      { key: 'name', flexible: true },
-      'quantity',
-      { heading: 'unit price', value: (line) => line.unit_price.toLocaleString('en', decimals), align: 'right' },
-      'total',
-    ],
-    lines,
-  )
+  const price = (line: OrderDetail['lines'][number]) => line.unit_price.toLocaleString('en', decimals)
+  const unitPrice = { heading: 'unit price', value: price, align: 'right' } as const
+  return tableOf(['line', 'sku', { key: 'name', flexible: true }, 'quantity', unitPrice, 'total'], lines)
 }

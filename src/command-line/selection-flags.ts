@@ -1,4 +1,4 @@
-// Flags that choose orders and limit lists, and how their values are read.
+// Flags that several commands have, and how their values are read.
 import { Errors, Flags } from '@oclif/core'
 import { ALL_ROWS } from '../domain/batches.js'
 import { dayStart, parseDay } from '../domain/business-day.js'
@@ -15,10 +15,11 @@ export const sinceFlag = Flags.string({
   helpValue: 'DAY|TIME',
 })
 
-export const sourceFlag = Flags.string({
-  description: 'only orders of this source',
-  helpValue: 'NAME',
-  parse: readId,
+export const sourceFlag = Flags.string({ description: 'only orders of this source', helpValue: 'NAME', parse: readId })
+
+export const allowEvictionFlag = Flags.boolean({
+  description: 'accept a Redis that evicts keys when its memory is full',
+  default: false,
 })
 
 /** Give it a default: a number, or ALL_ROWS. */
@@ -33,7 +34,7 @@ export const limitFlag = Flags.custom<number>({
   },
 })
 
-/** Dates reach no further back. */
+/** The range of dates. */
 const FARTHEST_MS = 999_999 * WEEK_MS
 
 /**
@@ -55,11 +56,8 @@ export function readSince(text: string, timeZone: string, now = Date.now()): num
   return now - length
 }
 
-/** Lines around a list: the command, the table's frame and heading, the note below it. */
-const LINES_AROUND = 7
-
-/** How many entries fit a person's terminal. */
+/** How many entries fit the terminal with 7 lines around them: the command, the frame, the heading, a note. */
 export function screenful({ isTTY, rows }: Output): number | undefined {
   if (!isTTY) return undefined
-  return rows ? Math.max(5, rows - LINES_AROUND) : 20
+  return rows ? Math.max(5, rows - 7) : 20
 }

@@ -1,5 +1,6 @@
-// What commands that run for long share: the first Ctrl-C, systemd, and the wait for servers that are away at the start.
+// What services share: the first Ctrl-C, systemd, and the wait for servers that are away at the start.
 import { Flags } from '@oclif/core'
+import { type App, type AppOptions, withAppOnceReachable } from '../app.js'
 import type { Waiting } from '../workflow/outage.js'
 import { BaseCommand } from './base-command.js'
 import { ServiceManager } from './service-manager.js'
@@ -17,16 +18,12 @@ interface ServiceOptions {
   readonly deadline?: number | undefined
 }
 
-interface Service {
-  /** Aborted by the first Ctrl-C or SIGTERM. */
-  readonly signal: AbortSignal
-  readonly systemd: ServiceManager
-  /** If undefined, a server that is away is an error. */
-  readonly waiting: Waiting | undefined
-}
-
 export abstract class ServiceCommand extends BaseCommand {
-  protected startService({ finishes, isPatient, deadline }: ServiceOptions): Service {
+  /**
+   * @returns a signal that the first Ctrl-C or SIGTERM aborts, and `open`, which lends the app to `use` as soon as its
+   * servers answer, or returns undefined if the signal came first
+   */
+  protected startService({ finishes, isPatient, deadline }: ServiceOptions) {
     const systemd = new ServiceManager(this.host.environment, (text) => this.caution(text))
     const signal = this.listenForInterruption(() =>
       systemd.isReady ? `Finishing ${finishes}; Ctrl-C again leaves at once.` : undefined,
@@ -37,10 +34,13 @@ export abstract class ServiceCommand extends BaseCommand {
       onNotice: (text, event) => this.note(text, { event }),
       onWaiting: ({ message }) => systemd.waiting(`waiting: ${message}`),
     }
-    return { signal, systemd, waiting: isPatient ? waiting : undefined }
+    const patience = isPatient ? waiting : undefined
+    const open = <Result>(use: (app: App) => Promise<Result>, options: AppOptions) =>
+      withAppOnceReachable(this.settings, { ...options, waiting: patience }, use)
+    return { signal, systemd, waiting: patience, open }
   }
 
-  /** A note that somebody has to act on. */
+  /** Writes a note that a person has to act on. */
   protected caution(text: string): void {
     this.note(text, { event: 'note', level: 'warn' })
   }

@@ -2,23 +2,20 @@
 // systemd-notify sends them.
 import { execFile } from 'node:child_process'
 
-/** How often `systemctl status` shows new figures. */
+/** Between two messages with new figures, unless the watchdog needs them sooner. */
 const STATUS_MS = 30_000
-
-/** How much longer a service that waits may take to start. Asked for again before that time is over. */
+/** How much longer a service that waits may take to start. Requested again before that time is over. */
 const EXTENSION_MS = 120_000
-
-/** How long systemd-notify may take. It waits up to five seconds itself until systemd has read the message. */
+/** Timeout of systemd-notify, which itself waits up to five seconds until systemd has read the message. */
 const NOTIFY_MS = 10_000
 
 /** Silent in a process that systemd did not start. */
 export class ServiceManager {
   readonly #environment: NodeJS.ProcessEnv
-  readonly #isThere: boolean
   readonly #hasWatchdog: boolean
   readonly #everyMs: number
   readonly #onProblem: (text: string) => void
-  /** What waits for the message that is being sent: the latest value of each variable, so that nothing piles up. */
+  /** The latest value of each variable that waits for the message being sent. */
   readonly #unsent = new Map<string, string>()
   #sending: Promise<void> | undefined
   #sentAt = Number.NEGATIVE_INFINITY
@@ -27,30 +24,27 @@ export class ServiceManager {
   #hasFailed = false
 
   /**
-   * Takes systemd's variables out of the environment, since the programs that this process starts do not speak for the
-   * service.
+   * Removes systemd's variables from the environment, so that programs started by this process do not inherit them.
    *
-   * @param onProblem called once, with a sentence, if systemd cannot be told
+   * @param onProblem called once, with a sentence, if systemd cannot be notified
    */
   constructor(environment: NodeJS.ProcessEnv, onProblem: (text: string) => void) {
     const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = environment
     for (const name of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[name]
     this.#environment = { ...environment, NOTIFY_SOCKET }
-    this.#isThere = Boolean(NOTIFY_SOCKET)
     const isOurs = WATCHDOG_PID === undefined || WATCHDOG_PID === String(process.pid)
     const watchdogMs = isOurs && /^[1-9]\d*$/.test(WATCHDOG_USEC ?? '') ? Number(WATCHDOG_USEC) / 1000 : undefined
     this.#hasWatchdog = watchdogMs !== undefined
-    // systemd asks for two signs of life in the time that it waits; a third leaves room for a busy machine.
+    // systemd asks for two messages in the time that it waits; a third leaves room for a busy machine.
     this.#everyMs = Math.min(STATUS_MS, (watchdogMs ?? Number.POSITIVE_INFINITY) / 3)
     this.#onProblem = onProblem
   }
 
-  /** Whether the service does what it is for. */
   get isReady(): boolean {
     return this.#isReady
   }
 
-  /** The service waits for a server. Asks systemd for more time to start. */
+  /** Asks systemd for more time to start, since the service waits for a server. */
   waiting(status: string): void {
     if (performance.now() - this.#sentAt < STATUS_MS) return
     this.#sentAt = performance.now()
@@ -63,19 +57,19 @@ export class ServiceManager {
     this.#send({ READY: '1', ...this.#lifeSign(status) })
   }
 
-  /** A sign of life. May be given every second: it is sent as often as systemd needs it. */
+  /** May be called every second: sends as often as systemd needs it. */
   alive(status: string): void {
     if (performance.now() - this.#sentAt >= this.#everyMs) this.#send(this.#lifeSign(status))
   }
 
-  /** The service ends once it has finished what is in progress. Sent once. */
+  /** Sent once, when no new work is begun. */
   stopping(): void {
     if (this.#isStopping) return
     this.#isStopping = true
     this.#send({ STOPPING: '1', STATUS: 'finishing what is in progress' })
   }
 
-  /** Resolves when systemd has been told everything, or cannot be told. Never hangs. */
+  /** Resolves when every message was sent or has failed. Never hangs. */
   async told(): Promise<void> {
     await this.#sending
   }
@@ -86,7 +80,7 @@ export class ServiceManager {
   }
 
   #send(variables: Record<string, string>): void {
-    if (!this.#isThere) return
+    if (!this.#environment['NOTIFY_SOCKET']) return
     for (const [name, value] of Object.entries(variables)) this.#unsent.set(name, value)
     this.#sending ??= this.#sendAll().finally(() => {
       this.#sending = undefined
@@ -105,7 +99,7 @@ export class ServiceManager {
   }
 }
 
-/** @returns why systemd could not be told; undefined if it was */
+/** @returns why it failed; undefined if it did not */
 function notify(words: readonly string[], env: NodeJS.ProcessEnv): Promise<string | undefined> {
   return new Promise((done) => {
     execFile('systemd-notify', words, { env, timeout: NOTIFY_MS, killSignal: 'SIGKILL' }, (error, _, stderr) => {
@@ -115,10 +109,8 @@ function notify(words: readonly string[], env: NodeJS.ProcessEnv): Promise<strin
         ? `systemd-notify took longer than ${NOTIFY_MS / 1000} s`
         : `systemd-notify failed: ${stderr.trim() || error.message}`
       const why = error.code === 'ENOENT' ? 'systemd-notify is not on the PATH' : failed
-      done(
-        `systemd cannot be told that this service is alive, since ${why}. ` +
-          'Fix that, or remove Type=notify and WatchdogSec from the unit; otherwise systemd ends the service.',
-      )
+      const fix = 'Fix that, or remove Type=notify and WatchdogSec from the unit; otherwise systemd ends the service.'
+      done(`systemd cannot be told that this service is alive, since ${why}. ${fix}`)
     })
   })
 }

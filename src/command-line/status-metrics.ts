@@ -1,90 +1,79 @@
-// The status for programs: Prometheus text, and the live view as lines of a log.
-import { ORDER_STATUSES } from '../domain/order.js'
+// The status for programs: alarms as JSON, Prometheus text, and the live view as lines of a log.
+import type { Alarm } from '../reports/alarms.js'
 import type { StatusReading } from '../reports/status.js'
 import type { Metric } from '../terminal/prometheus.js'
 import type { StatusModel } from './status-model.js'
 
-type Labels = Readonly<Record<string, string>>
+export type AlarmJson = ReturnType<typeof alarmsJson>[number]
 
-/** A sample without a value is left out. */
-function gauge(name: string, help: string, samples: readonly (readonly [Labels, number | null | undefined])[]): Metric {
-  return {
-    name: `orderctl_${name}`,
-    help,
-    samples: samples.flatMap(([labels, value]) => (typeof value === 'number' ? [{ labels, value }] : [])),
-  }
+export function alarmsJson(alarms: readonly Alarm[]) {
+  return alarms.map(({ name, state, value, threshold, message, fix }) => {
+    const crossed = state === 'failed'
+    const rounded = value === null ? null : Math.round(value * 1000) / 1000
+    return { name, crossed, value: rounded, threshold, message, fix: crossed ? fix : null }
+  })
 }
 
-export function statusMetrics({ status, runtimes }: StatusReading): Metric[] {
+type Sample = readonly [labels: Readonly<Record<string, string>>, value: number | null | undefined]
+
+const only = (value: Sample[1]): Sample[] => [[{}, value]]
+
+/** A sample for each value, under a label that has its key. */
+const by = (label: string, values: Readonly<Record<string, Sample[1]>>) =>
+  Object.entries(values).map(([key, value]): Sample => [{ [label]: key }, value])
+
+/** Leaves out samples without a value. */
+function gauge(name: string, help: string, samples: readonly Sample[]): Metric {
+  const known = samples.flatMap(([labels, value]) => (typeof value === 'number' ? [{ labels, value }] : []))
+  return { name: `orderctl_${name}`, help, samples: known }
+}
+
+export function statusMetrics({ status, runtimes }: StatusReading, alarms: readonly Alarm[]): Metric[] {
   const { queue, orders, unresolved, throughput, workers } = status
   const { transport, paused } = queue
-  const byState = (counts: typeof transport | typeof queue) =>
-    (['waiting', 'active', 'delayed'] as const).map((state) => [{ state }, counts?.[state]] as const)
-  const byWorker = (measure: (worker: (typeof workers)[number]) => number) =>
-    workers.map((worker) => {
-      return [{ worker: worker.id, host: worker.host, pid: String(worker.pid) }, measure(worker)] as const
-    })
+  const states = (counts: typeof transport | typeof queue) =>
+    by('state', { waiting: counts?.waiting, active: counts?.active, delayed: counts?.delayed })
+  const workerLabels = workers.map(({ id, host, pid }) => ({ worker: id, host, pid: String(pid) }))
+  const byWorker = (values: readonly number[]) => workerLabels.map((labels, index): Sample => [labels, values[index]])
+  const [p50, p95, p99] = [runtimes?.p50, runtimes?.p95, runtimes?.p99].map((ms) => ms && ms / 1000)
+  const crossed = alarms.map(({ name, state }): Sample => [{ name }, Number(state === 'failed')])
+  const { orders_per_minute, orders_per_minute_5m, orders_per_minute_1h } = throughput
+  const paces = { '1m': orders_per_minute, '5m': orders_per_minute_5m, '1h': orders_per_minute_1h }
+  const speeds = byWorker(workers.map((worker) => worker.orders_per_second))
+  const seen = byWorker(workers.map((worker) => Date.parse(worker.last_seen) / 1000))
+  const [oldest, wait] = [queue.oldest_waiting_seconds ?? 0, queue.estimated_wait_seconds]
   return [
-    gauge('queue_orders', 'Orders in the queue, as the database has them.', byState(queue)),
-    gauge('queue_oldest_waiting_seconds', 'Age of the oldest waiting order; 0 if none waits.', [
-      [{}, queue.oldest_waiting_seconds ?? 0],
-    ]),
+    gauge('queue_orders', 'Orders in the queue, as the database has them.', states(queue)),
+    gauge('queue_oldest_waiting_seconds', 'Age of the oldest waiting order; 0 if none waits.', only(oldest)),
+    gauge('queue_estimated_wait_seconds', 'Time that the workers need for all waiting orders, if known.', only(wait)),
     gauge(
-      'queue_estimated_wait_seconds',
-      'How long the live workers would take for all waiting orders; left out if unknown.',
-      [[{}, queue.estimated_wait_seconds]],
+      'queue_paused',
+      'Whether the queue is paused (1) or open (0).',
+      only(paused === null ? null : Number(paused)),
     ),
-    gauge('queue_paused', 'Whether the queue is paused (1) or open (0).', [
-      [{}, paused === null ? null : Number(paused)],
-    ]),
-    gauge(`transport_${transport?.unit ?? 'batches'}`, "The same as the queue's server counts it.", byState(transport)),
-    gauge(
-      'orders',
-      'Orders by status.',
-      ORDER_STATUSES.map((status) => [{ status }, orders[status]]),
-    ),
-    gauge('orders_unresolved', 'Open orders that need review: payment_unknown and poison.', [[{}, unresolved]]),
-    gauge('settled_orders_per_minute', 'Orders settled a minute, on average over the window.', [
-      [{ window: '1m' }, throughput.orders_per_minute],
-      [{ window: '5m' }, throughput.orders_per_minute_5m],
-      [{ window: '1h' }, throughput.orders_per_minute_1h],
-    ]),
+    gauge(`transport_${transport?.unit ?? 'batches'}`, "The same as the queue's server counts it.", states(transport)),
+    gauge('orders', 'Orders by status.', by('status', orders)),
+    gauge('orders_unresolved', 'Open orders that need review: payment_unknown and poison.', only(unresolved)),
+    gauge('settled_orders_per_minute', 'Orders settled a minute, on average over the window.', by('window', paces)),
     gauge(
       'batch_runtime_seconds',
       'Runtime of the batches of the last five minutes, from claimed to settled; the highest of any worker process.',
-      [
-        [{ quantile: '0.5' }, runtimes && runtimes.p50 / 1000],
-        [{ quantile: '0.95' }, runtimes && runtimes.p95 / 1000],
-        [{ quantile: '0.99' }, runtimes && runtimes.p99 / 1000],
-      ],
+      by('quantile', { '0.5': p50, '0.95': p95, '0.99': p99 }),
     ),
-    gauge(
-      'worker_orders_per_second',
-      'How fast each worker settles orders.',
-      byWorker((worker) => worker.orders_per_second),
-    ),
-    gauge(
-      'worker_last_seen_timestamp_seconds',
-      'When each worker was last seen.',
-      byWorker((worker) => Date.parse(worker.last_seen) / 1000),
-    ),
+    gauge('worker_orders_per_second', 'How fast each worker settles orders.', speeds),
+    gauge('worker_last_seen_timestamp_seconds', 'When each worker was last seen.', seen),
+    gauge('alarm', 'Whether the threshold of an alarm is crossed (1) or not (0).', crossed),
   ]
 }
 
-/** `2026-03-04T12:00:00.000Z waiting=12 active=0 … workers=2 stale=0 alarms=0`. A figure that is not known is left out. */
+/** `2026-03-04T12:00:00.000Z waiting=12 active=0 … workers=2 stale=0 alarms=0`. Leaves out figures that are not known. */
 export function statusLine({ now, at, status, alarms, trouble }: StatusModel): string {
   const { queue, orders, throughput, workers } = status
+  const { completed, failed, rolled_back } = orders
   const figures = {
-    waiting: queue.waiting,
-    active: queue.active,
-    delayed: queue.delayed,
-    completed: orders.completed,
-    failed: orders.failed,
-    rolled_back: orders.rolled_back,
-    orders_per_minute: throughput.orders_per_minute,
-    workers: workers.length,
-    stale: workers.filter((worker) => worker.stale).length,
-    alarms: alarms.length,
+    ...{ waiting: queue.waiting, active: queue.active, delayed: queue.delayed },
+    ...{ completed, failed, rolled_back, orders_per_minute: throughput.orders_per_minute },
+    ...{ workers: workers.length, stale: workers.filter((worker) => worker.stale).length, alarms: alarms.length },
     ...(queue.paused === null ? {} : { paused: queue.paused ? 'yes' : 'no' }),
     ...(trouble ? { trouble: trouble.code, as_of: new Date(at).toISOString() } : {}),
   }

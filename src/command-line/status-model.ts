@@ -1,4 +1,4 @@
-// All that the live view shows, read again at each refresh. It only ever reads.
+// What the live view shows, read again at each refresh.
 import type { App } from '../app.js'
 import { explainDatabaseError } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
@@ -16,16 +16,16 @@ export interface StatusModel extends LiveReading {
   readonly schedule: readonly ScheduledTask[]
   /** Those that are crossed. */
   readonly alarms: readonly Alarm[]
-  /** Epoch milliseconds. */
+  /** The database's time in epoch milliseconds. */
   readonly now: number
-  /** The reason why what is shown is of an earlier moment, which is `at`. */
+  /** Why the figures are still those of `at`, if they are. */
   readonly trouble: UserError | undefined
-  /** Now, as the shop's clock shows it. */
+  /** `now` in the business time zone. */
   readonly clock: string
 }
 
 /**
- * A reader that gives the latest model, with the reason, if the database cannot be read.
+ * The reader returns the latest model with `trouble` if the database cannot be read.
  *
  * @throws what will not pass by itself, and any error of the first read
  */
@@ -46,7 +46,6 @@ export function statusModelReader(app: App, stepMs: number): () => Promise<Statu
       trouble = error instanceof UserError ? error : explainDatabaseError(error, config.database)
       if (!trouble || !latest || isReplaced(trouble)) throw error
     }
-    // In the database's time, like the model.
     const now = latest.at + (trouble ? Math.round(performance.now() - readAt) : 0)
     return { ...latest, now, trouble, clock: `${clockAt(now, config.timeZone)} ${config.timeZone}` }
   }

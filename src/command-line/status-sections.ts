@@ -4,8 +4,7 @@ import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
 import { MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import type { Status, StatusReading } from '../reports/status.js'
 import type { ScheduledTask } from '../schedule/overview.js'
-import type { Grid } from '../terminal/grid.js'
-import { type Ink, type Part, part } from '../terminal/line.js'
+import { type Ink, type Line, part } from '../terminal/line.js'
 import type { Cell, Column, Table } from '../terminal/table.js'
 import { ago, duration } from '../terminal/text.js'
 
@@ -39,7 +38,6 @@ export function queueFigures({ queue }: Status): Figure[] {
   return [...figures, count(`${transport.unit} in ${driver}`, transport.waiting + transport.active + transport.delayed)]
 }
 
-/** The statuses that call for a look. */
 const STATUS_INKS: Partial<Record<OrderStatus, Ink>> = { completed: 'good', failed: 'warning', rolled_back: 'warning' }
 
 export function orderFigures({ orders }: Status): Figure[] {
@@ -67,17 +65,17 @@ export function figuresTable(status: Status, csv: boolean): Table {
   }
 }
 
-/** Rows under a title, which has its name in capitals on the screen. */
 export interface Section {
   readonly name: string
+  /** Follows the name. */
   readonly note: string
   readonly columns: readonly Column[]
-  readonly rows: readonly (readonly Part[])[]
+  readonly rows: readonly Line[]
 }
 
 interface SectionColumn<Row> extends Column {
   cell(row: Row): string
-  /** For this cell, in place of its row's. */
+  /** For this cell, instead of its row's. */
   ink?(row: Row): Ink
 }
 
@@ -93,27 +91,15 @@ function section<Row>(
   name: string,
   rows: readonly Row[],
   columns: readonly SectionColumn<Row>[],
-  { note = '', inkOf }: { readonly note?: string; readonly inkOf?: (row: Row) => Ink } = {},
+  rowInk?: (row: Row) => Ink,
+  note = '',
 ): Section {
-  return {
-    ...{ name, note, columns },
-    rows: rows.map((row) => columns.map(({ cell, ink = inkOf }) => part(cell(row), ink?.(row)))),
-  }
+  const lines = rows.map((row) => columns.map(({ cell, ink = rowInk }) => part(cell(row), ink?.(row))))
+  return { name, note, columns, rows: lines }
 }
 
 export function sectionTable({ columns, rows }: Section): Table {
-  return { columns, rows: rows.map((parts) => parts.map(({ text }) => text)) }
-}
-
-/** With at most as many rows as this; the last one says how many are left out. */
-export function sectionGrid({ name, note, columns, rows }: Section, most: number): Grid {
-  const shown = rows.length > most ? rows.slice(0, most - 1) : rows
-  const rest = rows.length - shown.length
-  return {
-    title: `${name.toUpperCase()}${note}`,
-    columns,
-    rows: rest > 0 ? [...shown, [part(`… ${rest} more`, 'dim'), ...columns.slice(1).map(() => part(''))]] : shown,
-  }
+  return { columns, rows: rows.map((line) => line.map(({ text }) => text)) }
 }
 
 const since = (time: string | null, at: number) => (time === null ? '–' : ago(Date.parse(time), at))
@@ -122,7 +108,7 @@ export function workerSection({ status: { workers }, at }: StatusReading): Secti
   const stale = workers.filter((worker) => worker.stale).length
   return section(
     'Workers',
-    // Stale ones first: a short screen cuts the list at its end.
+    // Stale ones first, since a short screen cuts the list at its end.
     workers.toSorted((a, b) => Number(b.stale) - Number(a.stale)),
     [
       column('worker', ({ stale, id }) => `${stale ? 'STALE ' : ''}${id.slice(0, 8)}`, { least: 18 }),
@@ -132,10 +118,8 @@ export function workerSection({ status: { workers }, at }: StatusReading): Secti
       column('host', ({ host }) => host, { flexible: true, least: 8, spare: 1 }),
       column('pid', ({ pid }) => String(pid), { align: 'right', least: 7, spare: 4 }),
     ],
-    {
-      note: ` ${workers.length}${stale > 0 ? `, ${stale} stale` : ''}`,
-      inkOf: ({ stale }) => (stale ? 'bad' : 'plain'),
-    },
+    ({ stale }) => (stale ? 'bad' : 'plain'),
+    ` ${workers.length}${stale > 0 ? `, ${stale} stale` : ''}`,
   )
 }
 
@@ -149,7 +133,7 @@ export function importSection({ status: { imports } }: StatusReading): Section {
       column('process', ({ abandoned }) => (abandoned ? 'gone' : 'running')),
       column('continue with', (run) => (run.abandoned ? run.resume : '–'), { flexible: true, least: 10, spare: 1 }),
     ],
-    { inkOf: ({ abandoned }) => (abandoned ? 'warning' : 'plain') },
+    ({ abandoned }) => (abandoned ? 'warning' : 'plain'),
   )
 }
 
@@ -167,21 +151,22 @@ export function scheduleSection(schedule: readonly ScheduledTask[], now: number)
     column('task', ({ name }) => name, { least: 12 }),
     column('next', ({ next }) => (next === null ? 'never' : `in ${untilNext(next - now)}`), { least: 10, spare: 1 }),
     column('last run', ({ last }) => (last ? ago(last.startedAt, now) : 'never'), { least: 12, spare: 2 }),
-    column('result', ({ last }) => resultOf(last)[0], {
-      ...{ flexible: true, least: 10 },
-      ink: ({ last }) => resultOf(last)[1],
-    }),
+    column('result', ({ last }) => resultOf(last), { flexible: true, least: 10, ink: resultInk }),
   ])
 }
 
-function resultOf(last: ScheduledTask['last']): [string, Ink] {
-  if (!last) return ['–', 'plain']
-  if (last.state === 'running') return ['running', 'good']
-  const { result, message } = last.state
-  return [`${result}: ${message}`, result === 'failed' ? 'bad' : 'plain']
+function resultOf(last: ScheduledTask['last']): string {
+  if (!last) return '–'
+  return last.state === 'running' ? 'running' : `${last.state.result}: ${last.state.message}`
 }
 
-/** In whole minutes from one on: a view in which every second changes every line is hard to read. */
+function resultInk({ last }: ScheduledTask): Ink {
+  if (!last) return 'plain'
+  if (last.state === 'running') return 'good'
+  return last.state.result === 'failed' ? 'bad' : 'plain'
+}
+
+/** In whole minutes from one on, so that the view does not change every second. */
 function untilNext(ms: number): string {
   return duration(ms < MINUTE_MS ? Math.max(0, Math.ceil(ms / SECOND_MS)) : Math.ceil(ms / MINUTE_MS) * 60)
 }

@@ -1,5 +1,4 @@
-// The live view: the sections of the status on one screen, in a fixed order. What a screen is too low for is cut at the
-// bottom.
+// The live view: the sections of the status on one screen, in a fixed order, cut at the bottom.
 import { groupThousands } from '../domain/money.js'
 import { columnChart } from '../terminal/chart.js'
 import { gridLines } from '../terminal/grid.js'
@@ -16,27 +15,28 @@ import {
   queueFigures,
   type Section,
   scheduleSection,
-  sectionGrid,
   workerSection,
 } from './status-sections.js'
 
-/** How much of the lists is drawn, and whether alarms say what to do and blocks have a blank line between them. */
 interface Detail {
+  /** Rows of each list. */
   readonly entries: number
+  /** Whether alarms say what to do. */
   readonly fixes: boolean
+  /** Whether a blank line separates blocks. */
   readonly spaced: boolean
 }
 
 const TIGHTEST: Detail = { entries: 2, fixes: false, spaced: false }
 
-/** From the roomiest. The first that fits the screen is drawn. */
+/** The first that fits the screen is drawn. */
 const DETAILS: readonly Detail[] = [
   ...[50, 10, 5, 3].map((entries) => ({ entries, fixes: true, spaced: true })),
   ...[5, 3].map((entries) => ({ entries, fixes: false, spaced: true })),
   ...[5, 4, 3].map((entries) => ({ entries, fixes: false, spaced: false })),
 ]
 
-/** Of the chart, with its heading. It takes the rows that are left. */
+/** Rows of the chart and its heading, which take what is left of the screen. */
 const LEAST_CHART = 4
 const MOST_CHART = 20
 
@@ -49,22 +49,21 @@ export function watchView(model: StatusModel, { columns, rows }: ScreenSize): Li
   return lines.slice(0, rows).map((line) => cutLine(line, columns))
 }
 
-/** A schedule tells something from this width on. */
+/** A narrower schedule goes below the other lists. */
 const SCHEDULE_WIDTH = 44
+/** A count this young is shown without its age. */
+const FRESH_MS = 3000
 
 function drawBlocks(model: StatusModel, columns: number, { entries, fixes, spaced }: Detail, chart: number): Line[] {
-  const list = (section: Section, width = columns) => gridLines(sectionGrid(section, entries), width)
+  const list = ({ name, note, ...table }: Section, width = columns) =>
+    gridLines({ title: `${name.toUpperCase()}${note}`, ...table }, entries, width)
   const unlessEmpty = (section: Section) => (section.rows.length > 0 ? [list(section)] : [])
-  const narrow = columns < 66
-  const [width, gap] = narrow ? [29, 2] : [31, 4]
+  const [width, gap] = columns < 66 ? [29, 2] : [31, 4]
+  const { queue } = model.status
+  const counted = model.now - model.countedAt < FRESH_MS ? '' : `  as of ${ago(model.countedAt, model.now)}`
   const figures = [
-    figureLines(
-      'QUEUE',
-      part(model.status.queue.paused ? '  paused' : '', 'warning'),
-      queueFigures(model.status),
-      width,
-    ),
-    figureLines('ORDERS', part(countedNote(model), 'dim'), orderFigures(model.status), width),
+    figureLines('QUEUE', part(queue.paused ? '  paused' : '', 'warning'), queueFigures(model.status), width),
+    figureLines('ORDERS', part(counted, 'dim'), orderFigures(model.status), width),
   ]
   const schedule = scheduleSection(model.schedule, model.now)
   const scheduleWidth = columns - 2 * (width + gap)
@@ -105,13 +104,6 @@ function noticeLines({ status, unreachable, at, trouble, now, alarms: crossed }:
   ]
 }
 
-/** Below this, the count is as good as new. */
-const FRESH_MS = 3000
-
-function countedNote({ countedAt, now }: StatusModel): string {
-  return now - countedAt < FRESH_MS ? '' : `  as of ${ago(countedAt, now)}`
-}
-
 const FIGURE_WIDTH = 11
 
 function figureLines(title: string, note: Line[number], figures: readonly Figure[], width: number): Line[] {
@@ -132,10 +124,9 @@ function sideBySide(blocks: readonly (readonly Line[])[], width: number, gap: nu
   )
 }
 
-/** Batches end together: over one step alone the pace would jump. */
+/** Batches end together, so the pace of a single step would jump. */
 const PACE_STEPS = 5
 
-/** A line of figures, then the chart in what is left of the height. */
 function throughputLines({ status: { throughput }, settled, stepMs }: StatusModel, width: number, height: number) {
   const perSecond = settled.map((count) => (count * 1000) / stepMs)
   const latest = perSecond.slice(-PACE_STEPS)

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from '../app.js'
 import { inkLine } from '../terminal/line.js'
-import { openLiveScreen } from '../terminal/live-screen.js'
+import { type LiveScreen, openLiveScreen } from '../terminal/live-screen.js'
 import type { Host } from './host.js'
 import { type StatusModel, statusModelReader } from './status-model.js'
 import { watchView } from './watch-view.js'
@@ -14,48 +14,37 @@ interface WatchOptions {
 }
 
 /** On a screen of its own, until the signal or until `q` is pressed. */
-export async function watchOnScreen(
-  app: App,
-  { stdin, stdout }: Pick<Host, 'stdin' | 'stdout'>,
-  { intervalMs, signal }: WatchOptions,
-): Promise<void> {
-  const read = statusModelReader(app, intervalMs)
-  let model = await read()
+export async function watchOnScreen(app: App, { stdin, stdout }: Host, options: WatchOptions): Promise<void> {
   const left = new AbortController()
-  const over = AbortSignal.any([signal, left.signal])
-  const screen = openLiveScreen({
-    input: stdin,
-    output: stdout,
-    onKey: (key) => {
-      if (key === 'q' || key === 'Q') left.abort()
-    },
-    onRedraw: () => draw(),
-  })
-  const draw = () => screen.draw(watchView(model, screen.size).map(inkLine))
+  let model: StatusModel | undefined
+  let screen: LiveScreen | undefined
+  const draw = () => model && screen?.draw(watchView(model, screen.size).map(inkLine))
+  const onKey = (key: string) => {
+    if (key === 'q' || key === 'Q') left.abort()
+  }
+  const signal = AbortSignal.any([options.signal, left.signal])
   try {
-    while (!over.aborted) {
+    await watchInLines(app, { ...options, signal }, (latest) => {
+      model = latest
+      screen ??= openLiveScreen({ input: stdin, output: stdout, onKey, onRedraw: draw })
       draw()
-      await pause(intervalMs, over)
-      if (!over.aborted) model = await read()
-    }
+    })
   } finally {
-    screen.close()
+    screen?.close()
   }
 }
 
-/** A line at each refresh, until the signal. */
+/** Shows the model at each refresh, until the signal. */
 export async function watchInLines(
   app: App,
   { intervalMs, signal }: WatchOptions,
-  print: (model: StatusModel) => void,
+  show: (model: StatusModel) => void,
 ): Promise<void> {
   const read = statusModelReader(app, intervalMs)
   while (!signal.aborted) {
-    print(await read())
-    await pause(intervalMs, signal)
+    const model = await read()
+    if (signal.aborted) return
+    show(model)
+    await sleep(intervalMs, undefined, { signal }).catch(() => undefined)
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return sleep(ms, undefined, { signal }).catch(() => undefined)
 }

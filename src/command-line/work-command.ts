@@ -9,6 +9,7 @@ import { countOf, duration } from '../terminal/text.js'
 import { NO_OUTCOMES, type Outcomes } from '../workflow/batch.js'
 import { processedOf, Worker } from '../workflow/worker.js'
 import type { Limits, WorkerEvent } from '../workflow/worker-events.js'
+import { pairs } from './list.js'
 import { ServiceCommand } from './service-command.js'
 import type { ServiceManager } from './service-manager.js'
 
@@ -26,14 +27,14 @@ export abstract class WorkCommand extends ServiceCommand {
   protected async work({ concurrency, drain, maxRuntime, maxOrders, ...wishes }: WorkWishes) {
     const began = performance.now()
     const deadline = maxRuntime === undefined ? undefined : began + maxRuntime
-    const finishes = 'the batches in progress'
-    const { signal, systemd, waiting } = this.startService({ finishes, isPatient: wishes.wait, deadline })
+    const service = { finishes: 'the batches in progress', isPatient: wishes.wait, deadline }
+    const { signal, systemd, waiting, open } = this.startService(service)
     const progress = await this.startProgress()
     const seconds = () => (performance.now() - began) / 1000
     const emit = (event: WorkerEvent) => this.#follow(event, progress, systemd, seconds())
     const options = { concurrency, drain, deadline, maxOrders, signal, waiting, emit }
     try {
-      const result = await this.withAppOnceReachable(
+      const result = await open(
         async (app) => {
           await this.#noteIfBehind(app.db)
           const totals = await new Worker(app, options).run()
@@ -41,7 +42,7 @@ export abstract class WorkCommand extends ServiceCommand {
           if (!signal.aborted) await this.#noteIfPaused(app.queue, drain)
           return this.#show(totals, seconds())
         },
-        { allowEviction: wishes.allowEviction, agreeOnClock: true, connectQueue: true, waiting },
+        { allowEviction: wishes.allowEviction, agreeOnClock: true, connectQueue: true },
       )
       if (signal.aborted) this.leaveWith(EXIT.interrupted)
       return result ?? this.#show(NO_OUTCOMES, seconds())
@@ -84,12 +85,13 @@ export abstract class WorkCommand extends ServiceCommand {
     })
   }
 
-  /** Orders that are due by a clock that is ahead would wait without a message. */
+  /** Orders written by a clock that is ahead fall due late. */
   async #noteIfBehind(db: Database): Promise<void> {
     const behind = (await newestEntry(db)) - (await databaseTime(db))
     if (behind <= CLOCK_TOLERANCE_MS) return
+    const late = duration(behind / 1000)
     this.caution(
-      `The clock is ${duration(behind / 1000)} behind the newest entry in the database, so orders may wait as long. Set the clock; \`${this.config.bin} doctor\` compares again.`,
+      `The clock is ${late} behind the newest entry in the database, so orders may wait as long. Set the clock; \`orderctl doctor\` compares again.`,
     )
   }
 
@@ -100,7 +102,7 @@ export abstract class WorkCommand extends ServiceCommand {
       throw error
     })
     if (!paused) return
-    this.caution(`The queue is paused, so orders wait in it. To go on: ${this.config.bin} queue resume`)
+    this.caution(`The queue is paused, so orders wait in it. To go on: orderctl queue resume`)
     if (drain) this.leaveWith(EXIT.failed)
   }
 
@@ -108,42 +110,29 @@ export abstract class WorkCommand extends ServiceCommand {
     const { completed, failed, rolledBack, postponed, setAside, repeated } = totals
     const processed = processedOf(totals)
     const result = {
-      processed,
-      completed,
-      failed,
-      rolled_back: rolledBack,
-      postponed,
-      set_aside: setAside,
+      ...{ processed, completed, failed, rolled_back: rolledBack, postponed, set_aside: setAside },
       repeated_transactions: repeated,
       seconds: Math.round(seconds * 1000) / 1000,
       orders_per_second: Math.round(processed / seconds),
     }
-    this.showTable({
-      columns: [{ heading: 'Orders' }, { heading: 'Count', align: 'right' }],
-      rows: [
-        ['completed', completed],
-        ['failed (no stock)', failed],
-        ['rolled back (declined)', rolledBack],
-        ['processed', processed],
-      ],
-    })
-    const { bin } = this.config
+    this.showList(pairs('Orders', 'Count'), [
+      ['completed', completed],
+      ['failed (no stock)', failed],
+      ['rolled back (declined)', rolledBack],
+      ['processed', processed],
+    ])
     const rate = countOf(result.orders_per_second, 'order')
-    this.note(`${duration(seconds)}, ${rate} a second.`, { event: 'ended', fields: { ...result } })
+    this.note(`${duration(seconds)}, ${rate} a second.`, { event: 'ended', fields: result })
     if (postponed > 0) {
       const charges = countOf(postponed, 'charge')
-      this.caution(
-        `The gateway gave no answer to ${charges}; \`${bin} failed list --reason payment_unknown\` shows the orders that wait for you.`,
-      )
+      this.caution(`The gateway gave no answer to ${charges}. See: orderctl failed list --reason payment_unknown`)
     }
     if (setAside > 0) {
       const orders = countOf(setAside, 'order')
-      this.caution(
-        `Set aside ${orders} whose workers died or hung 5 times; \`${bin} failed list --reason poison\` shows them.`,
-      )
+      this.caution(`Set aside ${orders} whose workers died or hung 5 times. See: orderctl failed list --reason poison`)
       this.leaveWith(EXIT.partly)
     }
-    if (failed + rolledBack > 0) this.note(`Why some were not sold: ${bin} failed list`)
+    if (failed + rolledBack > 0) this.note('Why some were not sold: orderctl failed list')
     return result
   }
 }

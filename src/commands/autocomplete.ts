@@ -1,4 +1,3 @@
-// `autocomplete`: the script with which a shell completes the command line.
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
 import { SCRIPTS, SHELLS, type Shell } from '../command-line/completion-shells.js'
@@ -18,9 +17,7 @@ export default class Autocomplete extends BaseCommand {
 Write it to the file named below, whose folder has to exist, and start a new shell.
 bash needs the package bash-completion for that; without it, source the file in ~/.bashrc.
 zsh needs a line in ~/.zshrc before compinit: fpath=(~/.zfunc $fpath)`
-
-  static override examples = SHELLS.map((shell) => `<%= config.bin %> autocomplete ${shell} > ${PLACES[shell]}`)
-
+  static override examples = SHELLS.map((shell) => `orderctl autocomplete ${shell} > ${PLACES[shell]}`)
   static override args = {
     shell: Args.option({ options: SHELLS })({ required: true, description: 'the shell' }),
   }

@@ -3,11 +3,9 @@ import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 export default class ConfigCommand extends BaseCommand {
   static override summary = 'Show every setting and where its value comes from'
   static override description =
-    "The environment comes first, then orderctl.config.json in the working folder, then the same file in the user's " +
-    'configuration folder, then the default. Passwords are not shown.'
-
-  static override examples = ['<%= config.bin %> config', '<%= config.bin %> config --json']
-
+    'The environment comes first, then orderctl.config.json in the working folder, then the same file in the ' +
+    'configuration folder of the user, then the default. Passwords are not shown.'
+  static override examples = ['orderctl config', 'orderctl config --json']
   static override flags = { csv: csvFlag }
 
   async run() {

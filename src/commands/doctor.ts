@@ -1,4 +1,3 @@
-// `doctor`: what is wrong and what to do about it, what could not be checked, and what is well.
 import { BaseCommand } from '../command-line/base-command.js'
 import { type Examination, examine } from '../doctor/examine.js'
 import { EXIT } from '../errors.js'
@@ -13,9 +12,8 @@ export interface DoctorResult {
 export default class Doctor extends BaseCommand {
   static override summary = 'Check the installation, the servers, the database and the work'
   static override description =
-    'Failures come first, each with what to do about it, then checks that had to be skipped. Ends with exit code 1 if any check failed. Changes nothing.'
-
-  static override examples = ['<%= config.bin %> doctor', '<%= config.bin %> doctor --json']
+    'Shows failures first, with what to do about each. Exit code 1: a check failed. Changes nothing.'
+  static override examples = ['orderctl doctor', 'orderctl doctor --json']
 
   async run(): Promise<DoctorResult> {
     await this.parse(Doctor)

@@ -2,7 +2,7 @@ import { Args, Flags } from '@oclif/core'
 import type { App } from '../app.js'
 import { BaseCommand } from '../command-line/base-command.js'
 import { type ImportResult, importNotes, importResult, importTable } from '../command-line/import-view.js'
-import { allowEvictionFlag } from '../command-line/queue-flags.js'
+import { allowEvictionFlag } from '../command-line/selection-flags.js'
 import { STDIN } from '../csv/bytes.js'
 import { databaseExists } from '../database/connection.js'
 import { EXIT, usageError } from '../errors.js'
@@ -11,17 +11,19 @@ import { type ImportOptions, type ImportOutcome, importOrders } from '../import/
 import { Rejects, type RejectsOptions, refuseRejects } from '../import/rejects.js'
 import { cleanText } from '../terminal/text.js'
 
+type ReadOptions = Omit<ImportOptions, 'openRejects' | 'resume'>
+
 export default class Import extends BaseCommand {
   static override summary = 'Store the orders of a CSV file, ready for workers'
   static override description =
-    'Finds the columns by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, unit_price, ' +
+    'Finds columns by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, unit_price, ' +
     'currency, order_date. Lines with the same order_id make one order. An order with an invalid line is not imported: ' +
     'its lines go to the rejects file with the reason. Orders fall due together, once the whole file is stored.'
   static override examples = [
-    '<%= config.bin %> <%= command.id %> orders.csv',
-    '<%= config.bin %> <%= command.id %> orders.csv --dry-run',
-    '<%= config.bin %> <%= command.id %> orders.csv --resume',
-    'zcat orders.csv.gz | <%= config.bin %> <%= command.id %> - --source webshop',
+    'orderctl import orders.csv',
+    'orderctl import orders.csv --dry-run',
+    'orderctl import orders.csv --resume',
+    'zcat orders.csv.gz | orderctl import - --source webshop',
   ]
   static override args = {
     file: Args.string({ required: true, description: 'the CSV file; - reads standard input' }),
@@ -39,10 +41,7 @@ export default class Import extends BaseCommand {
       description: 'on an invalid line, skip its order, or abort the import and undo it',
       default: 'skip',
     }),
-    rejects: Flags.string({
-      description: 'file for rejected lines [default: FILE.rejects.csv]',
-      helpValue: 'FILE',
-    }),
+    rejects: Flags.string({ description: 'file for rejected lines [default: FILE.rejects.csv]', helpValue: 'FILE' }),
     force: Flags.boolean({
       description: 'replace the rejects file, whatever it holds; never the input or the database',
     }),
@@ -62,24 +61,19 @@ export default class Import extends BaseCommand {
     }
     refuseRejects(rejects)
     const progress = await this.startProgress()
-    const options: Omit<ImportOptions, 'openRejects' | 'resume'> = {
+    const options: ReadOptions = {
       file,
       source: readSource(flags.source),
       onError: flags['on-error'],
-      signal: this.listenForInterruption(() => 'Finishing the lines in hand; Ctrl-C again leaves at once.'),
-      onWaiting: (run) =>
-        this.note(
-          `Waiting for the import of ${cleanText(run.file)} by process ${run.pid}: one at a time from one source.`,
-          { event: 'waiting', fields: { file: run.file, pid: run.pid } },
-        ),
-      onProgress: (rows, fraction) =>
-        progress.update({
-          doing: 'Importing',
-          unit: 'lines',
-          done: rows,
-          ...(fraction === undefined ? {} : { fraction }),
-          perSecond: rows / ((performance.now() - began) / 1000),
-        }),
+      signal: this.listenForInterruption(() => 'Finishing the lines in progress; Ctrl-C again leaves at once.'),
+      onWaiting: ({ file, pid }) => {
+        const text = `Waiting for the import of ${cleanText(file)} by process ${pid}: one at a time from one source.`
+        this.note(text, { event: 'waiting', fields: { file, pid } })
+      },
+      onProgress: (done, fraction) => {
+        const perSecond = (done * 1000) / (performance.now() - began)
+        progress.update({ doing: 'Importing', unit: 'lines', done, fraction, perSecond })
+      },
     }
     this.logEvent(`Importing ${file}.`, {
       event: 'started',
@@ -95,25 +89,23 @@ export default class Import extends BaseCommand {
           })
       progress.stop()
       const seconds = Math.round(performance.now() - began) / 1000
-      return this.#show(outcome, importResult(outcome, { file, seconds, dry_run: flags['dry-run'] ?? false }))
+      return this.#show(outcome, importResult(outcome, { file, seconds, dry_run: flags['dry-run'] }))
     } finally {
       progress.stop()
     }
   }
 
   async #import(app: App, options: Omit<ImportOptions, 'openRejects'>, rejects: RejectsOptions) {
-    // Fails before anything is stored if the orders could not be published afterwards.
+    // Fails before anything is stored if the queue cannot be reached.
     await app.queue.connect()
     return importOrders(app, {
       ...options,
-      openRejects: (run) =>
-        options.onError === 'abort'
-          ? new Rejects()
-          : new Rejects(rejects, { file: run.rejects_file, bytes: run.rejects_bytes }),
+      openRejects: ({ rejects_file: file, rejects_bytes: bytes }) =>
+        options.onError === 'abort' ? new Rejects() : new Rejects(rejects, { file, bytes }),
     })
   }
 
-  async #dryRun(options: Omit<ImportOptions, 'openRejects' | 'resume'>): Promise<ImportOutcome> {
+  async #dryRun(options: ReadOptions): Promise<ImportOutcome> {
     return (await databaseExists(this.settings.database))
       ? this.withApp(({ db }) => dryRun(db, this.settings, options))
       : dryRun(undefined, this.settings, options)
@@ -121,7 +113,7 @@ export default class Import extends BaseCommand {
 
   #show(outcome: ImportOutcome, result: ImportResult): ImportResult {
     this.showTable(importTable(result))
-    for (const { text, event } of importNotes(outcome, result)) this.note(text, event)
+    for (const note of importNotes(outcome, result)) this.note(...note)
     const { rejected, conflicts, interrupted } = result
     if (rejected + conflicts > 0) this.leaveWith(EXIT.partly)
     if (interrupted) this.leaveWith(EXIT.interrupted)

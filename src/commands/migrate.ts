@@ -1,6 +1,6 @@
-// `migrate`: brings the database and the tables of a queue on PostgreSQL up to this release, or copies a file to a server.
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
+import { pairs } from '../command-line/list.js'
 import { maskPassword } from '../config/config.js'
 import { migrationStates } from '../database/migrations.js'
 import { readMigrations } from '../database/read-migrations.js'
@@ -13,10 +13,8 @@ import { countOf, isoTime } from '../terminal/text.js'
 export default class Migrate extends BaseCommand {
   static override summary = 'Bring the database up to this release'
   static override description =
-    'Creates the database where there is none, and the tables of a queue on PostgreSQL. Other commands do the same when they open it; this one does nothing else.'
-
-  static override examples = ['<%= config.bin %> migrate', '<%= config.bin %> migrate --status']
-
+    'Creates the database if it is missing, and the tables of a queue on PostgreSQL. Other commands do so as well.'
+  static override examples = ['orderctl migrate', 'orderctl migrate --status']
   static override flags = {
     from: Flags.string({
       description:
@@ -43,12 +41,10 @@ export default class Migrate extends BaseCommand {
   async #showStatus() {
     const states = await readMigrations(this.settings.database)
     const migrations = states.map(({ number, name, appliedAt }) => ({ number, name, applied_at: isoTime(appliedAt) }))
-    this.showTable({
-      columns: [{ heading: '', align: 'right' }, { heading: 'migration', flexible: true }, { heading: 'applied at' }],
-      rows: migrations.map((migration) => [migration.number, migration.name, migration.applied_at]),
-    })
+    const name = { key: 'name', heading: 'migration', flexible: true } as const
+    this.showList([{ key: 'number', heading: '' }, name, 'applied_at'], migrations)
     const current = migrations.filter(({ applied_at }) => applied_at !== null).length
-    if (current < migrations.length) this.note('Some migrations wait. Apply them with: orderctl migrate')
+    if (current < migrations.length) this.note('Some migrations are not applied. Apply them with: orderctl migrate')
     return { applied: [], current, migrations }
   }
 
@@ -63,7 +59,7 @@ export default class Migrate extends BaseCommand {
 
   async #copyFrom(from: SqliteAddress) {
     const progress = await this.startProgress()
-    const signal = this.listenForInterruption(() => 'Finishing the rows in hand; Ctrl-C again leaves at once.')
+    const signal = this.listenForInterruption(() => 'Finishing the rows in progress; Ctrl-C again leaves at once.')
     const began = performance.now()
     let done = 0
     const move = await moveShop(from, this.settings.database, (doing, table, rows) => {
@@ -74,13 +70,7 @@ export default class Migrate extends BaseCommand {
     }).finally(() => progress.stop())
     const total = [...move.rows.values()].reduce((sum, rows) => sum + rows, 0)
     const { differences } = move.audit
-    this.showTable({
-      columns: [
-        { heading: 'table', flexible: true },
-        { heading: 'rows', align: 'right' },
-      ],
-      rows: [...move.rows],
-    })
+    this.showList(pairs('table', 'rows'), [...move.rows])
     this.note(`${countOf(total, 'row')} copied and compared. Next: orderctl rebuild queue`)
     if (differences > 0)
       this.note(`As in the file, ${countOf(differences, 'difference')}. List them with: orderctl rebuild --check`)

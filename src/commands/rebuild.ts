@@ -23,22 +23,18 @@ const CHECK_COLUMNS: readonly Column<Audit['checks'][number]>[] = [
 export default class Rebuild extends BaseCommand {
   static override summary = 'Recompute derived figures and check the whole database'
   static override description =
-    'Recomputes sales figures from the completed orders, puts waiting orders back into the queue and, after a change of ' +
-    'the time zone, files every order under its day there. Then, or at once with --check, checks every promise about ' +
-    'orders, stock, money and figures on one snapshot. --check and --fix always look at everything. ' +
-    'Exit code 6: something differs.'
-
+    'Recomputes sales figures from completed orders, queues waiting orders again and, after a change of the time zone, ' +
+    'files orders under their new days. Then checks every promise about orders, stock, money and figures on one ' +
+    'snapshot; --check does only that. --check and --fix always cover everything. Exit code 6: something differs.'
   static override examples = [
-    '<%= config.bin %> rebuild',
-    '<%= config.bin %> rebuild queue',
-    '<%= config.bin %> rebuild --check --json',
-    '<%= config.bin %> rebuild --fix',
+    'orderctl rebuild',
+    'orderctl rebuild queue',
+    'orderctl rebuild --check',
+    'orderctl rebuild --fix',
   ]
-
   static override args = {
     what: Args.option({ options: REBUILD_TARGETS, description: 'what to recompute [default: all]' })(),
   }
-
   static override flags = {
     check: Flags.boolean({ description: 'compare without changing anything', exclusive: ['fix'] }),
     fix: Flags.boolean({ description: "also repair orders' totals and products' stock" }),
@@ -72,8 +68,8 @@ export default class Rebuild extends BaseCommand {
   #noteDifferences({ differences }: Audit, fixed: boolean): void {
     this.leaveWith(EXIT.difference)
     const next = fixed
-      ? 'That cannot be computed from anything else. Look at it with: orderctl orders show ID'
-      : 'Mend what can be computed with: orderctl rebuild --fix'
+      ? 'This cannot be computed from other data. Look at it with: orderctl orders show ID'
+      : 'Repair what can be computed with: orderctl rebuild --fix'
     this.note(`${countOf(differences, 'difference')}. ${next}`)
   }
 }

@@ -1,16 +1,9 @@
 import { Flags } from '@oclif/core'
-import { type AlarmJson, alarmMetric, alarmsJson, alarmsTable } from '../command-line/alarm-views.js'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
-import {
-  type HistoryResult,
-  historyChart,
-  historyCsv,
-  historyResult,
-  historyTable,
-} from '../command-line/history-views.js'
+import { historyChart, historyCsv, historyResult, historyTable } from '../command-line/history-views.js'
 import { nextSteps } from '../command-line/next-steps.js'
 import { readSince, screenful } from '../command-line/selection-flags.js'
-import { statusLine, statusMetrics } from '../command-line/status-metrics.js'
+import { alarmsJson, statusLine, statusMetrics } from '../command-line/status-metrics.js'
 import {
   failureSection,
   figuresTable,
@@ -23,33 +16,29 @@ import { databaseTime } from '../database/engine.js'
 import { ORDER_STATUSES } from '../domain/order.js'
 import { EXIT } from '../errors.js'
 import type { Alarm } from '../reports/alarms.js'
-import { readHistory, type Snapshot } from '../reports/history.js'
+import { readHistory } from '../reports/history.js'
 import { readStatus, type Status, type StatusReading } from '../reports/status.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
 import { renderMetrics } from '../terminal/prometheus.js'
 import { countOf } from '../terminal/text.js'
 
-/** The alarms are those that are not turned off. */
-type StatusResult = Status & { alarms: AlarmJson[] }
-
-/** How far --history goes back unless it is told. */
-const SINCE = '6h'
-
-/** Wider pictures say no more. */
+/** Columns of the history's chart; more would not be clearer. */
 const MOST_COLUMNS = 100
 
 export default class StatusCommand extends BaseCommand {
   static override summary = 'Show the queue, the orders, the workers and what needs attention'
   static override description =
-    'Workers are listed for ten minutes after they were last seen; one that was not seen for 30 seconds is marked. --csv gives the figures only. Alarms are thresholds of the settings alarms.*; those that are crossed are shown. --history has a row for each snapshot of the last 90 days and one for the time since, under --json and --csv; on a screen they are merged to fit: counts add up, of runtimes and waits the highest is shown. A runtime is that of a batch of orders, from claimed to settled; of several worker processes, the highest percentile is shown. --watch shows all of it on one screen until q or Ctrl-C is pressed; it only reads, and counts a large database more seldom. Where there is no terminal, and under NO_COLOR or CI, it prints a line at each refresh.'
-
+    'Workers are listed for ten minutes after they were last seen, and marked after 30 seconds. --csv prints the figures ' +
+    'only. --history has a row for each snapshot of the last 90 days and one for the time since, merged to fit a ' +
+    'screen: counts add up, of runtimes and waits the highest is shown. A runtime is that of a batch, from claimed to ' +
+    'settled. --watch shows everything on one screen until q or Ctrl-C is pressed; without a terminal, and under ' +
+    'NO_COLOR or CI, it prints a line at each refresh. It only reads.'
   static override examples = [
-    '<%= config.bin %> status',
-    '<%= config.bin %> status --json',
-    '<%= config.bin %> status --watch',
-    '<%= config.bin %> status --format prom',
-    '<%= config.bin %> status --alarms || echo "something is wrong"',
-    '<%= config.bin %> status --history --since 24h',
+    'orderctl status',
+    'orderctl status --watch',
+    'orderctl status --format prom',
+    'orderctl status --alarms || echo "something is wrong"',
+    'orderctl status --history --since 24h',
   ]
   static override flags = {
     format: Flags.option({ options: ['table', 'prom'] as const })({
@@ -57,19 +46,19 @@ export default class StatusCommand extends BaseCommand {
       default: 'table',
       exclusive: ['json', 'csv'],
     }),
-    alarms: Flags.boolean({ description: 'end with exit code 1 where an alarm is crossed', exclusive: ['history'] }),
+    alarms: Flags.boolean({ description: 'end with exit code 1 if an alarm is raised', exclusive: ['history'] }),
     history: Flags.boolean({
-      description: 'how it went until now: orders settled, batch runtimes and waits',
+      description: 'orders settled, batch runtimes and waits over time',
       exclusive: ['format'],
     }),
     since: Flags.string({
-      description: 'with --history: from this day on (YYYY-MM-DD), or within a time such as 90m, 24h or 7d',
+      description: 'start of the history: a day (YYYY-MM-DD), or a time until now such as 90m, 24h or 7d [default: 6h]',
       helpValue: 'DAY|TIME',
       dependsOn: ['history'],
     }),
     csv: csvFlag,
     watch: Flags.boolean({
-      description: 'show a live view, or a line at each refresh where there is no terminal',
+      description: 'show a live view, or a line at each refresh without a terminal',
       exclusive: ['history', 'alarms', 'format', 'json', 'csv'],
     }),
     interval: Flags.integer({
@@ -80,10 +69,9 @@ export default class StatusCommand extends BaseCommand {
     }),
   }
 
-  /** The live view has no result. */
-  async run(): Promise<StatusResult | HistoryResult | undefined> {
+  async run() {
     const { flags } = await this.parse(StatusCommand)
-    if (flags.watch) return this.#watch(flags)
+    if (flags.watch) return this.#watch((flags.interval ?? 1) * 1000)
     if (flags.history) return this.#showHistory(flags)
     const [reading, alarms] = await this.withApp(async ({ db, queue, config }) => {
       const now = await databaseTime(db)
@@ -92,7 +80,7 @@ export default class StatusCommand extends BaseCommand {
     const { status } = reading
     const crossed = alarms.filter((alarm) => alarm.state === 'failed')
     if (flags.alarms && crossed.length > 0) this.leaveWith(EXIT.failed)
-    if (flags.format === 'prom') this.print(renderMetrics([...statusMetrics(reading), alarmMetric(alarms)]))
+    if (flags.format === 'prom') this.print(renderMetrics(statusMetrics(reading, alarms)))
     else this.#show(reading, crossed, flags.csv)
     return { ...status, alarms: alarmsJson(alarms) }
   }
@@ -108,7 +96,8 @@ export default class StatusCommand extends BaseCommand {
     const { alarms, notes } = nextSteps(status, crossed)
     if (alarms.length > 0 && !csv) {
       this.print('\nAlarms')
-      this.showTable(alarmsTable(alarms))
+      const shown = alarms.map(({ name, message }) => ({ alarm: name, message }))
+      this.showList(['alarm', { key: 'message', heading: 'what is wrong', flexible: true }], shown)
     }
     for (const { name, fix } of alarms) this.note(`Alarm ${name}: ${fix}`)
     if (ORDER_STATUSES.every((name) => status.orders[name] === 0)) {
@@ -119,46 +108,36 @@ export default class StatusCommand extends BaseCommand {
     for (const note of notes) this.note(note)
   }
 
-  async #showHistory({
-    since: asked = SINCE,
-    csv,
-  }: {
-    since: string | undefined
-    csv: boolean
-  }): Promise<HistoryResult> {
+  async #showHistory({ since: asked = '6h', csv }: { since: string | undefined; csv: boolean }) {
+    const { timeZone } = this.settings
     const { driver, since, snapshots } = await this.withApp(async ({ db, queue }) => {
       const now = await databaseTime(db)
-      const since = readSince(asked, this.settings.timeZone, now)
+      const since = readSince(asked, timeZone, now)
       return { driver: queue.driver, since, snapshots: await readHistory(db, since, now) }
     })
-    if (csv) this.showTable(historyCsv(driver, snapshots), { csv })
+    const result = historyResult(driver, snapshots)
+    if (csv) this.showTable(historyCsv(result), { csv })
     else if (snapshots.length > 0) {
-      const { timeZone } = this.settings
       const { width = MOST_COLUMNS } = this.stdoutScreen
       this.print(`Queue: ${driver}. Times: ${timeZone}.`)
       this.print(historyChart(snapshots, since, Math.min(width, MOST_COLUMNS)))
       this.showTable(historyTable(snapshots, Math.max(5, (screenful(this.host.stdout) ?? 24) - 4), timeZone))
+      this.note('p50/p95/p99: batch runtimes, from claimed to settled.')
+      this.note('oldest/estimate: age of the oldest waiting order, and time that the live workers need for all.')
     }
-    if (!csv || snapshots.length === 0) this.#noteHistory(asked, snapshots)
-    return historyResult(driver, snapshots)
-  }
-
-  #noteHistory(since: string, snapshots: readonly Snapshot[]): void {
-    this.note(
-      snapshots.length === 0
-        ? `Nothing was settled or written down in this time (--since ${since}). Look further back: --since 30d`
-        : 'p50/p95/p99: batch runtimes, from claimed to settled. oldest/estimate: age of the oldest waiting order, and how long the live workers would take for all.',
-    )
+    if (snapshots.length === 0) {
+      this.note(`Nothing was settled or recorded in this time (--since ${asked}). Look further back: --since 30d`)
+    }
     if (snapshots.length < 2) {
-      this.note(
-        '`orderctl schedule` takes a snapshot every five minutes. Take one now: orderctl schedule run snapshots',
-      )
+      const take = 'Take one now: orderctl schedule run snapshots'
+      this.note(`\`orderctl schedule\` takes a snapshot every five minutes. ${take}`)
     }
+    return result
   }
 
-  async #watch({ interval = 1 }: { interval?: number | undefined }) {
+  async #watch(intervalMs: number) {
     const signal = this.listenForInterruption()
-    const options = { intervalMs: interval * 1000, signal }
+    const options = { intervalMs, signal }
     await this.withApp((app) =>
       this.stdoutScreen.isTerminal
         ? watchOnScreen(app, this.host, options)
@@ -171,14 +150,14 @@ export default class StatusCommand extends BaseCommand {
     return undefined
   }
 
-  /** The two count differently and at different moments; only one difference asks for something. */
   #noteTransport({ waiting, transport, driver }: Status['queue']): void {
     if (!transport) return
     const { unit } = transport
+    const isLost = waiting > 0 && transport.waiting + transport.active + transport.delayed === 0
     this.note(
-      waiting > 0 && transport.waiting + transport.active + transport.delayed === 0
+      isLost
         ? `${driver} has no ${unit} for the ${countOf(waiting, 'waiting order')}: a worker publishes them again, and \`orderctl rebuild queue\` does so now.`
-        : `Orders are counted in the database, which decides. ${driver} counts ${unit} of them, and may lag behind or repeat some.`,
+        : `Orders are counted in the database. ${driver} counts ${unit} of them, and may lag behind or repeat some.`,
     )
   }
 }

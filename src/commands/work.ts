@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core'
 import { readDuration } from '../command-line/durations.js'
-import { allowEvictionFlag } from '../command-line/queue-flags.js'
+import { allowEvictionFlag } from '../command-line/selection-flags.js'
 import { noWaitFlag } from '../command-line/service-command.js'
 import { WorkCommand } from '../command-line/work-command.js'
 import { usageError } from '../errors.js'
@@ -10,11 +10,14 @@ const batches = { min: 1, max: 1000 }
 export default class Work extends WorkCommand {
   static override summary = 'Take orders through stock, payment and settlement'
   static override description =
-    'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in progress. Any number of workers may run at once: no two process the same order. Orders of a worker that died are claimed by another when its lease ends. Unless --concurrency fixes it, the number of batches in progress follows the backlog. A server that is away when the worker starts is waited for, unless --no-wait or --drain is given: then the worker ends with exit code 4. One that goes away later is always waited for, and so is space on a full disk.'
+    'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in progress. Any number of workers may ' +
+    'run at once: no two process the same order, and orders of one that died are claimed by another when its lease ' +
+    'ends. The number of batches in progress follows the backlog. Waits for a server that is away, and for space on a ' +
+    'full disk; at the start not under --no-wait or --drain, which end with exit code 4.'
   static override examples = [
-    '<%= config.bin %> <%= command.id %>',
-    '<%= config.bin %> <%= command.id %> --drain',
-    '<%= config.bin %> <%= command.id %> --concurrency 10 --max-runtime 1h',
+    'orderctl work',
+    'orderctl work --drain',
+    'orderctl work --concurrency 10 --max-runtime 1h',
   ]
   static override flags = {
     concurrency: Flags.integer({
@@ -47,7 +50,7 @@ export default class Work extends WorkCommand {
       drain: flags.drain,
       maxRuntime: maxRuntime === undefined ? undefined : readDuration('max-runtime', maxRuntime),
       maxOrders: flags['max-orders'],
-      // A drain ends by itself, and whoever starts one starts the next: drains that wait would pile up.
+      // Drains are often started by cron: if they waited, they would pile up.
       wait: !flags['no-wait'] && !flags.drain,
       allowEviction: flags['allow-eviction'],
     })

@@ -11,28 +11,20 @@ export type Config = { readonly [Key in SettingKey]: ReturnType<(typeof SETTINGS
 
 const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[]
 
-/** One line of `orderctl config`. */
-interface ResolvedSetting {
-  readonly key: SettingKey
-  readonly value: string
-  /** `default`, the environment variable's name, or the file's path. */
-  readonly origin: string
-  readonly environment: string
-  readonly about: string
+export interface LoadedConfig {
+  readonly config: Config
+  /** The lines of `orderctl config`. `origin` is `default`, the environment variable's name, or the file's path. */
+  readonly settings: readonly (Readonly<Record<'value' | 'origin' | 'environment' | 'about', string>> & {
+    readonly key: SettingKey
+  })[]
 }
 
 export interface ConfigFolders {
-  /** The working folder: its orderctl.config.json comes first. */
   readonly working: string
-  /** The user's configuration folder. */
+  /** For the user's configuration. */
   readonly user: string
   /** Where the database is by default. */
   readonly data: string
-}
-
-export interface LoadedConfig {
-  readonly config: Config
-  readonly settings: readonly ResolvedSetting[]
 }
 
 const CONFIG_FILE = 'orderctl.config.json'
@@ -45,23 +37,28 @@ const CONFIG_FILE = 'orderctl.config.json'
 export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolders): LoadedConfig {
   const files = [...new Set([folders.working, folders.user])].map((folder) => readConfigFile(join(folder, CONFIG_FILE)))
   const config: { -readonly [Key in SettingKey]?: unknown } = {}
-  const settings: ResolvedSetting[] = []
-  for (const key of SETTING_KEYS) {
-    const setting = SETTINGS[key]
-    const file = files.find(({ values }) => values.has(key))
-    const fromEnvironment = environment[setting.environment]
+  const settings = SETTING_KEYS.map((key) => {
     const fallback = fallbackOf(key, folders, config as Partial<Config>)
-    const found =
-      fromEnvironment !== undefined && fromEnvironment !== ''
-        ? { value: fromEnvironment, origin: setting.environment }
-        : file
-          ? { value: file.values.get(key) ?? '', origin: file.path }
-          : { value: fallback, origin: 'default' }
-    config[key] = readValue(key, found, fallback)
-    const value = maskPassword(found.value)
-    settings.push({ key, value, origin: found.origin, environment: setting.environment, about: setting.about })
-  }
+    const variable = environmentName(key)
+    const places = [
+      { text: environment[variable] || undefined, origin: variable },
+      ...files.map(({ path, values }) => ({ text: values.get(key), origin: path })),
+    ]
+    const { text = fallback, origin } = places.find((place) => place.text !== undefined) ?? { origin: 'default' }
+    config[key] = readValue(key, text, origin, fallback)
+    return { key, value: maskPassword(text), origin, environment: variable, about: SETTINGS[key].about }
+  })
   return { config: config as Config, settings }
+}
+
+/** `payments.latencyMs` is ORDERCTL_PAYMENT_LATENCY_MS, `workflow.leaseMs` ORDERCTL_LEASE_MS. */
+function environmentName(key: SettingKey): string {
+  const words = key
+    .replace(/^(workflow|inventory)\./, '')
+    .replace(/^(payment|alarm)s\./, '$1_')
+    .replace('.', '_')
+  const isUrl = key === 'database' || key === 'redis' || key === 'queue'
+  return `ORDERCTL_${words.replace(/[A-Z]/g, '_$&').toUpperCase()}${isUrl ? '_URL' : ''}`
 }
 
 function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Config>): string {
@@ -81,46 +78,34 @@ export function maskPassword(text: string): string {
   return text.replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@').replace(/([?&]\w*pass\w*=)[^&\s"']*/gi, '$1***')
 }
 
-interface Found {
-  readonly value: string
-  readonly origin: string
-}
-
-function readValue(key: SettingKey, { value, origin }: Found, fallback: string): unknown {
+function readValue(key: SettingKey, text: string, origin: string, fallback: string): unknown {
   try {
-    return SETTINGS[key].read(value.trim())
+    return SETTINGS[key].read(text.trim())
   } catch (error) {
-    const place = origin === SETTINGS[key].environment ? origin : `${key} in ${origin}`
+    const place = origin === environmentName(key) ? origin : `${key} in ${origin}`
     throw usageError({
       code: 'bad_configuration',
-      message: `${place} is "${maskPassword(value)}", which is not usable: ${error instanceof Error ? error.message : error}.`,
+      message: `${place} is "${maskPassword(text)}", which is not usable: ${error instanceof Error ? error.message : error}.`,
       fix: `Correct it, or remove it to use the default${fallback && `, ${maskPassword(fallback)}`}.`,
     })
   }
 }
 
-interface ConfigFile {
-  readonly path: string
-  readonly values: ReadonlyMap<string, string>
-}
-
-function readConfigFile(path: string): ConfigFile {
-  let parsed: unknown
+function readConfigFile(path: string) {
+  let parsed: unknown = {}
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'))
   } catch (error) {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return { path, values: new Map() }
-    throw notAnObject(`Cannot read ${path}: ${error instanceof Error ? error.message : error}.`)
+    if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') {
+      throw notAnObject(`Cannot read ${path}: ${error instanceof Error ? error.message : error}.`)
+    }
   }
   return { path, values: flatten(parsed, path, '') }
 }
 
 function notAnObject(message: string): UserError {
-  return usageError({
-    code: 'bad_configuration',
-    message,
-    fix: 'Make it a JSON object, such as {"timeZone": "Europe/Berlin", "payments": {"seed": "test"}}.',
-  })
+  const fix = 'Make it a JSON object, such as {"timeZone": "Europe/Berlin", "payments": {"seed": "test"}}.'
+  return usageError({ code: 'bad_configuration', message, fix })
 }
 
 /** `{payments: {seed: "a"}}` becomes `payments.seed` → `a`; an unknown key is an error. */

@@ -7,15 +7,6 @@ declare const cronLine: unique symbol
 /** A cron line that node-cron takes: five fields, or six with seconds in front. */
 export type CronLine = string & { readonly [cronLine]: true }
 
-export interface Setting<Value> {
-  readonly environment: string
-  /** In the words of a file or of the environment. */
-  readonly fallback: string
-  readonly about: string
-  /** Reads the text, or throws an Error whose message completes "… is not usable: ". */
-  readonly read: (text: string) => Value
-}
-
 export function readTimeZone(text: string): string {
   if (!isTimeZone(text)) throw new Error('write a time zone of the IANA list, such as UTC or Europe/Berlin')
   return text
@@ -29,23 +20,19 @@ export function oneOf<const Choice extends string>(...choices: Choice[]) {
   }
 }
 
-export function number(low: number, high: number) {
+export function number(low: number, high: number, pattern = /^\d+(\.\d+)?$/, kind = 'number') {
   return (text: string): number => {
-    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
-    if (!(value >= low && value <= high)) throw new Error(`write a number from ${low} to ${high}`)
+    const value = pattern.test(text) ? Number(text) : Number.NaN
+    if (!(value >= low && value <= high)) throw new Error(`write a ${kind} from ${low} to ${high}`)
     return value
   }
 }
 
 export function whole(low: number, high: number) {
-  return (text: string): number => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
-    if (!(value >= low && value <= high)) throw new Error(`write a whole number from ${low} to ${high}`)
-    return value
-  }
+  return number(low, high, /^\d+$/, 'whole number')
 }
 
-/** What can be turned off: `off` is read as null. */
+/** `off` is read as null. */
 export function orOff<Value>(read: (text: string) => Value) {
   return (text: string): Value | null => {
     if (text === 'off') return null
@@ -57,19 +44,19 @@ export function orOff<Value>(read: (text: string) => Value) {
   }
 }
 
-/** RabbitMQ keeps names that begin with "amq." to itself. */
+/** RabbitMQ reserves names that begin with "amq.". */
 export function readQueueName(text: string): string {
   if (/^(?!amq\.)[A-Za-z0-9._:-]{1,64}$/.test(text)) return text
   throw new Error('use letters, digits, ".", "_", "-" and ":", 64 at the most; it must not begin with "amq."')
 }
 
-/** Redis keys are listed and matched by their first letters, so a prefix keeps to letters that mean nothing there. */
+/** Allows only letters that have no meaning in a Redis key pattern. */
 export function readPrefix(text: string): string {
   if (/^[A-Za-z0-9._:-]{0,64}$/.test(text)) return text
   throw new Error('use letters, digits, ".", "_", "-" and ":", 64 at the most')
 }
 
-/** A name that needs no quotes anywhere. Other tables have other owners, who would meet BullMQ's `job` and `event`. */
+/** Allows names that need no quotes; `public` may have other tables with BullMQ's names, `job` and `event`. */
 export function readSchema(text: string): string {
   if (/^[a-z_][a-z0-9_]{0,62}$/.test(text) && text !== 'public' && !text.startsWith('pg_')) return text
   throw new Error('use small letters, digits and "_", 63 at the most; not public, where the tables of others are')

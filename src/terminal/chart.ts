@@ -30,7 +30,7 @@ export function barChart(bars: readonly Bar[], width = 80): string {
     .join('\n')
 }
 
-/** A bar of up to `width` columns, to an eighth of a column. The smallest value shows. */
+/** A bar of up to `width` columns, to an eighth of a column. Any value above zero shows. */
 export function blockBar(fraction: number, width: number): string {
   const share = Math.min(1, fraction)
   const eighths = Math.max(share > 0 && width > 0 ? 1 : 0, Math.round(share * width * 8))
@@ -39,13 +39,13 @@ export function blockBar(fraction: number, width: number): string {
 
 const LEVELS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
-/** A column a value, the highest one as a full block; a space for zero, so that the smallest value shows. */
+/** A column for each value, the highest a full block. Only zero is a space. */
 export function sparkline(values: readonly number[]): string {
   const highest = values.reduce((most, value) => Math.max(most, value), 0)
   return values.map((value) => LEVELS[highest > 0 ? Math.ceil((value / highest) * 8) : 0]).join('')
 }
 
-/** So that the axis stays where it is while the top of the scale goes from 10 to 5,000,000. */
+/** Keeps the axis in place while the top of the scale goes from 10 to 5,000,000. */
 const LABEL_WIDTH = 9
 
 /**

@@ -1,4 +1,4 @@
-// A line in parts, each with its ink, so that what is measured and cut is the text alone.
+// A line in parts, each with its ink, so that only text is measured and cut.
 import stringWidth from 'string-width'
 import { cleanText, cutText } from './text.js'
 
@@ -19,7 +19,7 @@ export interface Part {
 
 export type Line = readonly Part[]
 
-/** Any text, made fit to print. */
+/** Cleans the text. */
 export function part(text: string, ink: Ink = 'plain'): Part {
   return { text: cleanText(text), ink }
 }
@@ -32,7 +32,7 @@ export function lineWidth(line: Line): number {
   return stringWidth(lineText(line))
 }
 
-/** At most `width` columns of the line. It is measured as a whole: letters that meet may join. */
+/** At most `width` columns of the line, measured as a whole, since letters of two parts may join. */
 export function cutLine(line: Line, width: number): Line {
   const text = lineText(line)
   const kept = cutText(text, width)

@@ -1,17 +1,16 @@
-// A screen of its own, drawn again and again. What was on the terminal before is there again afterwards, however the
-// process ends, except by SIGKILL.
+// A screen of its own that is drawn repeatedly. The terminal is restored however the process ends, except by SIGKILL.
 import type { ReadStream } from 'node:tty'
 import type { Output } from './screen.js'
 
 const ENTER = '\u001b[?1049h\u001b[?25l\u001b[?7l'
 const CLEAR = '\u001b[2J'
-// Cleared first: tmux leaves a part of a screen behind that was made larger.
+// Cleared first, since tmux leaves parts of a screen that was made larger.
 const LEAVE = `\u001b[?2026l\u001b[0m\u001b[H${CLEAR}\u001b[?7h\u001b[?25h\u001b[?1049l`
-/** The terminal shows a frame once all of it is there. */
+/** The terminal shows a frame when it is complete. */
 const BEGIN_FRAME = '\u001b[?2026h'
 const END_FRAME = '\u001b[?2026l'
 
-/** What the terminal makes of these keys outside raw mode. */
+/** Keys that the terminal turns into signals outside raw mode. */
 const SIGNALS: ReadonlyMap<string, NodeJS.Signals> = new Map([
   ['\u0003', 'SIGINT'],
   ['\u001a', 'SIGTSTP'],
@@ -36,23 +35,19 @@ export interface LiveScreen {
 interface LiveScreenOptions {
   readonly input: ReadStream
   readonly output: Output
-  /** A key that was pressed and is no signal. */
+  /** Called for each key that is not a signal. */
   readonly onKey: (key: string) => void
-  /** The screen must be drawn: it is empty or has another size. */
+  /** Called when the screen is empty or has another size. */
   readonly onRedraw: () => void
 }
 
-/** SIGINT and SIGTERM are left to the caller, who closes the screen. */
+/** Leaves SIGINT and SIGTERM to the caller, who closes the screen. */
 export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOptions): LiveScreen {
-  /** Undefined if what is on the terminal is not known. */
+  /** Undefined if the content of the terminal is unknown. */
   let drawn: readonly string[] | undefined
   let isShown = false
   const removals: (() => void)[] = []
-  const listen = <Args extends unknown[]>(
-    emitter: NodeJS.EventEmitter,
-    event: string,
-    listener: (...args: Args) => void,
-  ) => {
+  const listen = (emitter: NodeJS.EventEmitter, event: string, listener: (keys: string) => void) => {
     emitter.on(event, listener)
     removals.push(() => emitter.off(event, listener))
   }
@@ -74,11 +69,11 @@ export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOpt
     if (isShown) onRedraw()
   }
   const press = (keys: string) => {
-    // Arrows and the like come as a sequence, which may hold letters.
+    // Arrows and the like are sequences, which may contain letters.
     if (keys.startsWith(ESCAPE)) return
     for (const key of keys) {
       const signal = SIGNALS.get(key)
-      // To the foreground group, as from the terminal: a shell or npx that started us stops with us.
+      // To the foreground group, as the terminal does, so that a shell or npx that started us stops too.
       if (signal === 'SIGTSTP') process.kill(0, signal)
       else if (signal) process.kill(process.pid, signal)
       else if (key === REDRAW_KEY) redraw()
@@ -98,7 +93,7 @@ export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOpt
   })
   for (const signal of ['SIGHUP', 'SIGQUIT'] as const) {
     listen(process, signal, () => {
-      // The terminal may be gone.
+      // Fails if the terminal is gone.
       try {
         close()
       } finally {
@@ -133,7 +128,7 @@ export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOpt
 }
 
 function changedLines(before: readonly string[], lines: readonly string[]): string {
-  // Cleared first: behind a line that fills the screen, clearing would take its last letter.
+  // Cleared first: clearing after a line that fills the screen would remove its last letter.
   const lineAt = (text: string, row: number) => `\u001b[${row + 1};1H\u001b[2K${text}`
   const changed = lines.map((text, row) => (text === before[row] ? '' : lineAt(text, row))).join('')
   const rest = before.length > lines.length ? `\u001b[${lines.length + 1};1H\u001b[J` : ''

@@ -12,10 +12,8 @@ export interface ProgressState {
   /** What is counted: `lines`. */
   readonly unit: string
   readonly done: number
-  /** How many there will be, if that is known. */
-  readonly total?: number
-  /** The share that is done, 0 to 1, if that is known better than the total. */
-  readonly fraction?: number
+  /** The share that is done, from 0 to 1, if known. */
+  readonly fraction?: number | undefined
   readonly perSecond: number
 }
 
@@ -26,19 +24,21 @@ export interface Progress {
   stop(): void
 }
 
-interface ProgressOptions {
+const REDRAW_MS = 100
+const BAR_WIDTH = 20
+/** The spinner with its spaces, and the last column, where some terminals break the line. */
+const SPINNER_WIDTH = 4
+
+/** Draws from the first update on. Writes nothing if `silent` or without a terminal. */
+export function startProgress({
+  stream,
+  environment,
+  silent,
+}: {
   readonly stream: Output
   readonly environment: NodeJS.ProcessEnv
   readonly silent: boolean
-}
-
-const REDRAW_MS = 100
-const BAR_WIDTH = 20
-/** The spinner, the spaces after it, and the last column, where some terminals break the line. */
-const SPINNER_WIDTH = 4
-
-/** Draws from the first update on. Writes nothing where it is silent or where there is no terminal. */
-export function startProgress({ stream, environment, silent }: ProgressOptions): Progress {
+}): Progress {
   if (silent || !screenOf(stream, environment).isTerminal) return { update() {}, stop() {} }
   let latest: ProgressState | undefined
   let drawnAt = 0
@@ -48,15 +48,9 @@ export function startProgress({ stream, environment, silent }: ProgressOptions):
     const width = screenOf(stream, environment).width ?? 0
     return latest ? progressLine(latest, width - SPINNER_WIDTH) : ''
   }
-  // Left to itself, ora reads stdin in raw mode, and Ctrl-C would no longer be a signal.
-  const spinner = ora({
-    stream,
-    isEnabled: true,
-    discardStdin: false,
-    color: false,
-    interval: REDRAW_MS,
-    suffixText: line,
-  })
+  // With discardStdin, ora would read stdin in raw mode, where Ctrl-C is not a signal.
+  const options = { isEnabled: true, discardStdin: false, color: false, interval: REDRAW_MS } as const
+  const spinner = ora({ ...options, stream, suffixText: line })
   return {
     update(state) {
       if (stopped) return
@@ -72,9 +66,9 @@ export function startProgress({ stream, environment, silent }: ProgressOptions):
   }
 }
 
-/** The line's parts as far as they fit the width, the most telling first. */
+/** As many parts as fit the width, the most important first. */
 export function progressLine(state: ProgressState, width: number): string {
-  const fraction = state.fraction ?? (state.total ? state.done / state.total : undefined)
+  const { fraction } = state
   const count = `${groupThousands(state.done)} ${state.unit}`
   const rate = ` · ${groupThousands(Math.round(state.perSecond))} ${state.unit}/s`
   const parts =

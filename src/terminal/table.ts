@@ -19,10 +19,10 @@ export interface Table {
 }
 
 /**
- * The table without a newline at its end, no line wider than `width` columns. Where even its narrowest form is wider,
- * each row becomes a block of `heading: value` lines.
+ * The table without a newline at its end, no line wider than `width` columns. If even its narrowest form is wider, each
+ * row becomes a block of `heading: value` lines.
  *
- * @param width undefined where nothing may be cut: into a pipe or a file
+ * @param width undefined if nothing may be cut
  */
 export function renderTable(table: Table, width: number | undefined): string {
   const headings = table.columns.map((column) => cleanText(column.heading))
@@ -30,17 +30,14 @@ export function renderTable(table: Table, width: number | undefined): string {
   const natural = headings.map((heading, index) =>
     rows.reduce((widest, row) => Math.max(widest, stringWidth(row[index] ?? '')), Math.max(1, stringWidth(heading))),
   )
-  // A cell has a space on either side and a border before it; the last border closes the row.
+  // A cell has a space on either side and a border before it; a last border closes the row.
   const [room, gap] = [(width ?? Number.POSITIVE_INFINITY) - 4, 3]
   const widths = fitColumns(table.columns, natural, room, gap)
   const needed = [...widths.values()].reduce((sum, columnWidth) => sum + columnWidth + gap, -gap)
   return needed <= room ? drawTable(table.columns, widths, headings, rows) : drawBlocks(headings, rows, width ?? 0)
 }
 
-/**
- * The table as CSV with a header line, without a newline at its end. Text that a spreadsheet would run as a formula gets
- * an apostrophe in front; numbers stay numbers, negative ones too.
- */
+/** CSV with a header line, without a newline at its end. Text that a spreadsheet would run gets an apostrophe in front. */
 export function renderCsv(table: Table): string {
   const lines: (readonly Cell[])[] = [table.columns.map((column) => column.heading), ...table.rows]
   const clean = lines.map((cells) => cells.map((cell) => (typeof cell === 'string' ? cleanText(cell) : cell)))
@@ -48,9 +45,8 @@ export function renderCsv(table: Table): string {
 }
 
 /**
- * cli-table3 draws the frame around a heading and a row of stand-ins, and each row's cells then take their places. Its
- * own measure of text (string-width 4) is wrong for Thai and for emoji from 2020 on, and it cannot hold more rows than
- * a call holds arguments, about 120,000.
+ * cli-table3 draws the frame around placeholders, which each row's cells replace: it measures Thai and new emoji wrongly,
+ * and cannot hold more than about 120,000 rows.
  */
 function drawTable(
   columns: readonly Column[],

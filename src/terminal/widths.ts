@@ -1,11 +1,11 @@
-// How wide the columns of a table are, framed or not, where the terminal is too narrow for all of their text.
+// Column widths on a terminal that is too narrow for all text.
 
 export interface ColumnShape {
-  /** Narrower than this the column is of no use [default: 8]. */
+  /** Least useful width [default: 8]. */
   readonly least?: number
-  /** Gives way first. */
+  /** Narrowed before the others. */
   readonly flexible?: boolean
-  /** Left out if the columns cannot fit, the highest number first; a column without a number stays. */
+  /** Left out if the columns do not fit, the highest number first; a column without one stays. */
   readonly spare?: number
 }
 

@@ -1,9 +1,9 @@
 // What status and doctor say about alarms.
 
 import { describe, expect } from 'vitest'
-import type { AlarmJson } from '../../src/command-line/alarm-views.js'
+import type { AlarmJson } from '../../src/command-line/status-metrics.js'
 import { checksOf } from '../support/doctor.js'
-import { HOUR, test } from '../support/shop.js'
+import { HOUR, HOUR, test, test } from '../support/shop.js'
 
 const NAMES = ['wait', 'failure_rate', 'unresolved', 'stale_workers', 'schedule']
 
@@ -29,7 +29,7 @@ describe.concurrent('status --alarms', () => {
     for (const { stdout, stderr } of [asked, seen]) {
       expect(stdout).toMatch(/\nAlarms\n/)
       expect(stdout).toMatch(/│ wait +│ The oldest due order has waited for 60 min; the alarm is at 15 min. +│/)
-      expect(stderr).toMatch(/^Alarm wait: Nobody works on the queue\. Start with: orderctl work$/m)
+      expect(stderr).toMatch(/^Alarm wait: No worker is running\. Start one with: orderctl work$/m)
     }
     const { code, result } = await shop.json('status', '--alarms')
     expect(code).toBe(1)
@@ -50,17 +50,17 @@ describe.concurrent('status --alarms', () => {
     const stepsIn = async (environment: Record<string, string> = {}) =>
       (await shop.runWith(environment, 'status')).stderr.trimEnd().split('\n')
     const ask = 'Alarm unresolved: Ask the gateway again with `orderctl failed retry --reason payment_unknown`.'
-    expect(await stepsIn()).toEqual(['Alarm wait: Nobody works on the queue. Start with: orderctl work', ask])
+    expect(await stepsIn()).toEqual(['Alarm wait: No worker is running. Start one with: orderctl work', ask])
     const off = { ORDERCTL_ALARM_WAIT_SECONDS: 'off', ORDERCTL_ALARM_UNRESOLVED_ORDERS: 'off' }
     const asked = '1 order to review. See why: orderctl failed list --reason payment_unknown, or --reason poison'
-    expect(await stepsIn(off)).toEqual(['Nobody works on the queue. Start with: orderctl work', asked])
+    expect(await stepsIn(off)).toEqual(['No worker is running. Start one with: orderctl work', asked])
     const silentSince = Date.now() - HOUR / 10
     const worker = "('w', 'h', 1, 5, 1, ?, 0, 0, null, null, 0, 0, 0, null, null, null)"
     shop.sqlite.prepare(`insert into workers values ${worker}`).run(silentSince)
     const replace = /^Alarm stale_workers: .* start a worker: `orderctl work`\./
     expect(await stepsIn(off)).toEqual([expect.stringMatching(replace), asked])
     shop.sqlite.exec("insert into settings values ('queue_paused', 'yes')")
-    const paused = 'The queue is paused. Let it go on with: orderctl queue resume'
+    const paused = 'The queue is paused. Resume it with: orderctl queue resume'
     expect(await stepsIn(off)).toEqual([expect.stringMatching(replace), paused, asked])
     expect(await stepsIn()).toEqual([`Alarm wait: ${paused}`, ask, expect.stringMatching(replace)])
   })

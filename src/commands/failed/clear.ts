@@ -4,15 +4,9 @@ import { clearFailures } from '../../workflow/failures.js'
 export default class FailedClear extends FailedCommand {
   static override summary = 'Take failed orders off the list'
   static override description =
-    'The orders keep their status and history, but are no longer listed. An order whose charge has no known outcome ' +
-    'cannot be cleared: ask the gateway again with "failed retry".'
-
-  static override examples = [
-    '<%= config.bin %> failed clear 1001',
-    '<%= config.bin %> failed clear --reason declined --yes',
-    '<%= config.bin %> failed clear --all --dry-run',
-  ]
-
+    'The orders keep their status and history. An order whose charge has no known outcome cannot be cleared: ask the ' +
+    'gateway again with "failed retry".'
+  static override examples = ['orderctl failed clear 1001', 'orderctl failed clear --reason declined --yes']
   static override args = FAILURE_ARGS
   static override flags = FAILURE_CHANGE_FLAGS
 

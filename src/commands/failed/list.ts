@@ -6,14 +6,12 @@ import { listFailures } from '../../workflow/failures.js'
 export default class FailedList extends BaseCommand {
   static override summary = 'List orders that failed or were rolled back, the newest first'
   static override description =
-    'Shows why and when each failed, and how often it was tried. Orders whose charge has no known outcome are listed too.'
-
+    'Shows why and when each failed, and how often it was tried, also if the outcome of its charge is unknown.'
   static override examples = [
-    '<%= config.bin %> failed list',
-    '<%= config.bin %> failed list --reason out_of_stock --since 24h',
-    '<%= config.bin %> failed list --sku WIDGET-1 --limit all --csv > failed.csv',
+    'orderctl failed list',
+    'orderctl failed list --reason out_of_stock --since 24h',
+    'orderctl failed list --sku WIDGET-1 --limit all --csv > failed.csv',
   ]
-
   static override flags = { ...FAILURE_FILTER_FLAGS, limit: limitFlag({ default: 30 }), csv: csvFlag }
 
   async run() {

@@ -7,17 +7,14 @@ import { retryFailures } from '../../workflow/failures.js'
 export default class FailedRetry extends FailedCommand {
   static override summary = 'Put failed orders back into the queue'
   static override description =
-    'A retry is a new attempt with a new payment key. If the last charge of an order has no known outcome, the gateway is ' +
-    'asked again under the same key, so that the order is never charged twice. "orders show" lists every attempt. ' +
-    '--stagger spares a gateway that has just come back: orders fall due one after the other, as they failed.'
-
+    'A retry is a new attempt with a new payment key. If the outcome of the last charge is unknown, the gateway is asked ' +
+    'again under the same key, so no order is charged twice. --stagger spares a gateway that has just come back.'
   static override examples = [
-    '<%= config.bin %> failed retry 1001 1002',
-    '<%= config.bin %> failed retry --reason out_of_stock --dry-run',
-    '<%= config.bin %> failed retry --all --yes',
-    '<%= config.bin %> failed retry --reason payment_unknown --stagger 10m --yes',
+    'orderctl failed retry 1001 1002',
+    'orderctl failed retry --reason out_of_stock --dry-run',
+    'orderctl failed retry --all --yes',
+    'orderctl failed retry --reason payment_unknown --stagger 10m --yes',
   ]
-
   static override args = FAILURE_ARGS
   static override flags = {
     ...FAILURE_CHANGE_FLAGS,

@@ -9,13 +9,7 @@ export default class KpisDaily extends BaseCommand {
   static override summary = 'Show revenue, orders and customers of one day'
   static override description =
     'Counts completed orders by order date in the business time zone, separately for each currency.'
-
-  static override examples = [
-    '<%= config.bin %> kpis daily',
-    '<%= config.bin %> kpis daily --date 2025-01-15',
-    '<%= config.bin %> kpis daily --date 2025-01-15 --json',
-  ]
-
+  static override examples = ['orderctl kpis daily', 'orderctl kpis daily --date 2025-01-15']
   static override flags = {
     date: Flags.string({ description: 'day to report [default: today]', helpValue: 'YYYY-MM-DD' }),
     csv: csvFlag,

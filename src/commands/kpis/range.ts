@@ -10,12 +10,10 @@ export default class KpisRange extends BaseCommand {
   static override summary = 'Show revenue, orders and customers of several days'
   static override description =
     'Both ends of the range count. A customer who bought on several days counts once. --csv prints the days alone.'
-
   static override examples = [
-    '<%= config.bin %> kpis range --from 2025-01-01 --to 2025-01-31',
-    '<%= config.bin %> kpis range --from 2025-01-01 --to 2025-01-31 --csv > january.csv',
+    'orderctl kpis range --from 2025-01-01 --to 2025-01-31',
+    'orderctl kpis range --from 2025-01-01 --to 2025-01-31 --csv > january.csv',
   ]
-
   static override flags = {
     from: Flags.string({ description: 'first day', helpValue: 'YYYY-MM-DD', required: true }),
     to: Flags.string({ description: 'last day, included', helpValue: 'YYYY-MM-DD', required: true }),

@@ -5,8 +5,7 @@ export default class KpisRealtime extends BaseCommand {
   static override summary = 'Show the work left and what was settled today'
   static override description =
     'Today is the current day in the business time zone. Orders count by the time at which they were settled.'
-
-  static override examples = ['<%= config.bin %> kpis realtime', '<%= config.bin %> kpis realtime --json']
+  static override examples = ['orderctl kpis realtime']
   static override flags = { csv: csvFlag }
 
   async run() {

@@ -6,12 +6,10 @@ export default class LeaderboardCustomers extends LeaderboardCommand {
   static override summary = 'Show the customers who spend most'
   static override description =
     'Ranks by revenue of completed orders in one currency. Ties: more orders first, then customer id.'
-
   static override examples = [
-    '<%= config.bin %> leaderboard customers --limit 20',
-    '<%= config.bin %> leaderboard customers --currency EUR --from 2025-01-01 --to 2025-01-31',
+    'orderctl leaderboard customers --limit 20',
+    'orderctl leaderboard customers --currency EUR --from 2025-01-01 --to 2025-01-31',
   ]
-
   static override flags = { limit: limitFlag({ default: 10 }), ...LEADERBOARD_FLAGS }
 
   async run() {

@@ -5,12 +5,10 @@ import { topProducts } from '../../reports/leaderboards.js'
 export default class LeaderboardProducts extends LeaderboardCommand {
   static override summary = 'Show the products that sell most'
   static override description = 'Ranks by units in completed orders of one currency. Ties: by SKU.'
-
   static override examples = [
-    '<%= config.bin %> leaderboard products --limit 20',
-    '<%= config.bin %> leaderboard products --from 2025-01-01 --csv > products.csv',
+    'orderctl leaderboard products --limit 20',
+    'orderctl leaderboard products --from 2025-01-01 --csv > products.csv',
   ]
-
   static override flags = { limit: limitFlag({ default: 10 }), ...LEADERBOARD_FLAGS }
 
   async run() {

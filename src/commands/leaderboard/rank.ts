@@ -6,11 +6,7 @@ import { rankCustomer } from '../../reports/leaderboards.js'
 export default class LeaderboardRank extends LeaderboardCommand {
   static override summary = "Show a customer's rank among all who bought"
   static override description = 'The rank is the one of "leaderboard customers" with the same flags.'
-  static override examples = [
-    '<%= config.bin %> leaderboard rank C-1001',
-    '<%= config.bin %> leaderboard rank C-1001 --currency EUR',
-  ]
-
+  static override examples = ['orderctl leaderboard rank C-1001', 'orderctl leaderboard rank C-1001 --currency EUR']
   static override args = {
     CUSTOMER_ID: Args.string({ description: "the shop's customer_id", required: true, parse: readId }),
   }

@@ -9,11 +9,10 @@ export default class OrdersList extends BaseCommand {
   static override summary = 'List orders, the newest order date first'
   static override description = '--since compares order dates, as days in the business time zone.'
   static override examples = [
-    '<%= config.bin %> orders list --status pending',
-    '<%= config.bin %> orders list --customer C-42 --since 2025-01-01',
-    '<%= config.bin %> orders list --limit all --csv > orders.csv',
+    'orderctl orders list --status pending',
+    'orderctl orders list --customer C-42 --since 2025-01-01',
+    'orderctl orders list --limit all --csv > orders.csv',
   ]
-
   static override flags = {
     status: Flags.option({ options: ORDER_STATUSES, description: 'only orders with this status' })(),
     customer: Flags.string({ description: 'only orders of this customer', helpValue: 'CUSTOMER_ID', parse: readId }),

@@ -7,19 +7,15 @@ import { countOf } from '../../terminal/text.js'
 
 export default class ProductsAdjust extends BaseCommand {
   static override summary = "Change a product's stock by hand"
-  static override description =
-    'Records the change with its reason. Stock that is reserved for open orders cannot be removed.'
-
+  static override description = 'Records the change with its reason. Reserved stock cannot be removed.'
   static override examples = [
-    '<%= config.bin %> products adjust WIDGET-1 50 --reason "delivery 4711"',
-    '<%= config.bin %> products adjust WIDGET-1 -5 --reason broken',
+    'orderctl products adjust WIDGET-1 50 --reason "delivery 4711"',
+    'orderctl products adjust WIDGET-1 -5 --reason broken',
   ]
-
   static override args = {
     sku: Args.string({ description: 'SKU of the product', required: true, ignoreStdin: true, parse: readId }),
     delta: Args.string({ description: 'units to add, or to remove: -5', required: true, ignoreStdin: true }),
   }
-
   static override flags = {
     reason: Flags.string({ description: 'why the stock changes', required: true, helpValue: 'TEXT' }),
   }

@@ -11,15 +11,9 @@ const SHOWN = 20
 export default class ProductsImport extends BaseCommand {
   static override summary = 'Add and change products from a CSV file'
   static override description =
-    'Finds the columns by name, in any order: sku, name, price, currency, stock. Only sku is required, and a name for a ' +
-    'new product. An empty value leaves the product unchanged. "stock" is the number of units on hand; the difference is ' +
-    'recorded as an adjustment. Skips and reports invalid lines (exit 3). Creates the database if there is none.'
-
-  static override examples = [
-    '<%= config.bin %> products import catalogue.csv',
-    'erp-export | <%= config.bin %> products import -',
-  ]
-
+    'Finds columns by name: sku, name, price, currency, stock (units on hand). Only sku is required, and a name for a ' +
+    'new product. Empty values change nothing. Skips and reports invalid lines (exit code 3).'
+  static override examples = ['orderctl products import catalogue.csv', 'erp-export | orderctl products import -']
   static override args = {
     file: Args.string({ description: 'the CSV file; - reads standard input', required: true, ignoreStdin: true }),
   }

@@ -6,14 +6,12 @@ import { listProducts } from '../../inventory/products.js'
 export default class ProductsList extends BaseCommand {
   static override summary = 'List products and their stock'
   static override description =
-    'On hand is what is in the shop, reserved what open orders hold of it, available what new orders can have.'
-
+    'On hand includes units that are reserved for open orders; new orders can have what is available.'
   static override examples = [
-    '<%= config.bin %> products list',
-    '<%= config.bin %> products list --low 10',
-    '<%= config.bin %> products list --limit all --csv > stock.csv',
+    'orderctl products list',
+    'orderctl products list --low 10',
+    'orderctl products list --limit all --csv > stock.csv',
   ]
-
   static override flags = {
     low: Flags.integer({
       description: 'only products with N or fewer available, the scarcest first',

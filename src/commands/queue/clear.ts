@@ -6,11 +6,8 @@ import { countOf } from '../../terminal/text.js'
 
 export default class QueueClear extends BaseCommand {
   static override summary = 'Empty the queue; the orders stay pending'
-  static override description =
-    'Takes all waiting orders out of the queue. Nothing is lost: they stay pending, and "rebuild queue" queues them again.'
-
-  static override examples = ['<%= config.bin %> queue clear', '<%= config.bin %> queue clear --yes']
-
+  static override description = 'Nothing is lost: "rebuild queue" queues the orders again.'
+  static override examples = ['orderctl queue clear', 'orderctl queue clear --yes']
   static override flags = { yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }) }
 
   async run() {

@@ -3,8 +3,8 @@ import { BaseCommand } from '../../command-line/base-command.js'
 export default class QueuePause extends BaseCommand {
   static override summary = 'Stop every worker from taking more orders'
   static override description =
-    'Workers finish the orders that they have claimed. The pause lasts until "queue resume", also across restarts.'
-  static override examples = ['<%= config.bin %> queue pause']
+    'Batches in progress are finished. The pause lasts until "queue resume", also across restarts.'
+  static override examples = ['orderctl queue pause']
 
   async run() {
     await this.parse(QueuePause)

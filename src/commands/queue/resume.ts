@@ -3,7 +3,7 @@ import { BaseCommand } from '../../command-line/base-command.js'
 export default class QueueResume extends BaseCommand {
   static override summary = 'Let workers take orders again'
   static override description = 'Ends a pause. Running workers notice within a second.'
-  static override examples = ['<%= config.bin %> queue resume']
+  static override examples = ['orderctl queue resume']
 
   async run() {
     await this.parse(QueueResume)

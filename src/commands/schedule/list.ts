@@ -6,9 +6,8 @@ import type { LastRun } from '../../schedule/task-runs.js'
 export default class ScheduleList extends BaseCommand {
   static override summary = 'List the tasks, when they run, and how each went last'
   static override description =
-    'Runs by `schedule` and by `schedule run` count alike. Next runs are those of `schedule`, while one is running.'
-
-  static override examples = ['<%= config.bin %> schedule list', '<%= config.bin %> schedule list --json']
+    'Includes runs by `schedule run`. Next runs take place only while `schedule` is running.'
+  static override examples = ['orderctl schedule list', 'orderctl schedule list --json']
   static override flags = { csv: csvFlag }
 
   async run() {

@@ -1,44 +1,38 @@
-// `schedule run`: one task now, for cron and systemd timers.
 import { Args } from '@oclif/core'
 import { alarmCommandOf, execFlag } from '../../command-line/alarm-command.js'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { runEvent, runText } from '../../command-line/schedule-views.js'
 import { type Database, explainDatabaseError } from '../../database/connection.js'
 import { EXIT, UserError, usageError } from '../../errors.js'
-import { runTask, type TaskRun } from '../../schedule/runner.js'
+import { runTask } from '../../schedule/runner.js'
 import { claimSlot, type Run } from '../../schedule/task-runs.js'
 import { createTask } from '../../schedule/tasks.js'
 import { TASK_NAMES, type TaskName } from '../../schedule/timetable.js'
 
-export interface ScheduleRunResult {
-  task: string
-  result: TaskRun['result']
-  /** What was done, or why not. */
-  message: string
-  seconds: number
-}
-
 export default class ScheduleRun extends BaseCommand {
   static override summary = 'Run one task now'
   static override description =
-    `For cron and systemd timers, and by hand. The run is recorded beside those of \`schedule\`, which it does not replace. A task that is running already is not run beside itself. Tasks: ${TASK_NAMES.join(', ')}.`
-
+    'For cron and systemd timers. Does not run a task that is already running, and replaces no run of `schedule`.'
   static override examples = [
-    '<%= config.bin %> schedule run kpis',
-    '<%= config.bin %> schedule run snapshots --json',
-    '<%= config.bin %> schedule run alarms --exec ./tell-ops.sh',
+    'orderctl schedule run kpis',
+    'orderctl schedule run snapshots --json',
+    'orderctl schedule run alarms --exec ./tell-ops.sh',
   ]
-
   static override args = {
     task: Args.option({ options: TASK_NAMES, description: 'the task' })({ required: true, ignoreStdin: true }),
   }
-
   static override flags = { exec: execFlag }
 
-  async run(): Promise<ScheduleRunResult> {
+  async run() {
     const { args, flags } = await this.parse(ScheduleRun)
     const name = args.task
-    if (flags.exec !== undefined && name !== 'alarms') throw execWithout(name)
+    if (flags.exec !== undefined && name !== 'alarms') {
+      throw usageError({
+        code: 'exec_without_alarms',
+        message: `--exec is for the task alarms; ${name} raises none.`,
+        fix: 'Omit --exec, or run `orderctl schedule run alarms --exec CMD`.',
+      })
+    }
     const tell = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const run = await this.withApp(
       async (app) => {
@@ -62,15 +56,7 @@ export default class ScheduleRun extends BaseCommand {
   }
 }
 
-function execWithout(name: TaskName): UserError {
-  return usageError({
-    code: 'exec_without_alarms',
-    message: `--exec is for the task alarms; ${name} raises none.`,
-    fix: 'Leave --exec away, or run `orderctl schedule run alarms --exec CMD`.',
-  })
-}
-
-/** Claims the present instant, or the first one after it that is not a slot that was run. */
+/** Claims the present instant, or the first one after it that no run has. */
 async function claimNow(db: Database, name: TaskName): Promise<Run> {
   for (let slot = Date.now(); ; slot += 1) {
     const claim = await claimSlot(db, name, slot, 'schedule run')
@@ -79,7 +65,7 @@ async function claimNow(db: Database, name: TaskName): Promise<Run> {
     throw new UserError({
       code: 'task_running',
       message: `The task ${name} is running already (process ${claim.by.pid} on ${claim.by.host}).`,
-      fix: 'Let it end, then run the command again.',
+      fix: 'Run the command again when it has ended.',
       retryable: true,
     })
   }
