@@ -84,8 +84,6 @@ export interface PostgresFacts {
   readonly database: string
   /** Follows another server and takes no changes. */
   readonly standby: boolean
-  readonly connections: number
-  readonly mostConnections: number
 }
 
 export async function readFacts(pool: pg.Pool): Promise<PostgresFacts> {
@@ -94,9 +92,7 @@ export async function readFacts(pool: pg.Pool): Promise<PostgresFacts> {
       cast(current_setting('server_version_num') as integer) / 10000 as major,
       current_user as user,
       current_database() as database,
-      pg_is_in_recovery() as standby,
-      cast((select count(*) from pg_stat_activity where backend_type = 'client backend') as integer) as connections,
-      cast(current_setting('max_connections') as integer) as "mostConnections"`)
+      pg_is_in_recovery() as standby`)
   const [facts] = rows
   if (!facts) throw new Error('PostgreSQL said nothing about itself')
   return facts

@@ -74,9 +74,6 @@ export interface RedisFacts {
   readonly product: string
   /** The Redis version that it is compatible with: a Valkey says 7.2.4. */
   readonly version: string
-  readonly usedMemory: number
-  /** 0 for no limit. */
-  readonly maxMemory: number
   readonly evictionPolicy: string
 }
 
@@ -88,8 +85,6 @@ export async function readFacts(redis: Redis): Promise<RedisFacts> {
   return {
     product: valkey === undefined ? `Redis ${version}` : `Valkey ${valkey}`,
     version,
-    usedMemory: Number(facts.get('used_memory')),
-    maxMemory: Number(facts.get('maxmemory')),
     evictionPolicy: facts.get('maxmemory_policy') ?? '',
   }
 }
