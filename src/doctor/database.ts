@@ -2,9 +2,8 @@
 // need a person where no alarm says so?
 import type { Config } from '../config/config.js'
 import { CLOCK_TOLERANCE_MS, newestEntry } from '../database/clocks.js'
-import { type Database, databaseExists, placeOf } from '../database/connection.js'
+import { type Database, databaseExists, placeOf, readMigrations } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import { readMigrations } from '../database/read-migrations.js'
 import { refuseOtherTimeZone, refusePartOfCopy } from '../database/refusals.js'
 import { createQueue } from '../queue/create-queue.js'
 import { readOpenImports } from '../reports/status.js'
