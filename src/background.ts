@@ -1,5 +1,4 @@
-// Tasks that run beside the work of a command. A task that fails runs again and never ends the command; no promise of it is
-// left without a handler.
+// Background tasks of a command. A task that fails runs again and never ends the command.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode } from './errors.js'
 
@@ -8,7 +7,7 @@ export type BackgroundEvent = 'retrying' | 'recovered'
 interface TroublesOptions {
   /** Subject of the notices: `The heartbeat`. */
   readonly subject: string
-  /** Returns the error in plain words, or undefined if another part of the command reports it. */
+  /** Returns the error for users, or undefined if another part of the command reports it. */
   readonly explain: (error: unknown) => Error | undefined
   readonly onNotice: (text: string, event: BackgroundEvent) => void
 }
@@ -53,7 +52,7 @@ export function asError(error: unknown): Error {
 interface BackgroundOptions {
   /** The pause after a run, in milliseconds; `took` is the length of that run, 0 at the start. */
   readonly pauseMs: (took: number) => number
-  /** Reports failures. Left out if the owner of the task meets the same failures itself. */
+  /** Reports failures. Omitted if the owner of the task sees the same failures itself. */
   readonly troubles?: Troubles
   /** Runs once more at the end. */
   readonly lastRun?: boolean

@@ -1,4 +1,4 @@
-// The errors that a user can act on. Anything else that is thrown is a bug of ours and is shown as one.
+// Errors that a user can act on. Any other error is a bug of ours and is shown as one.
 
 /** Process exit codes, fixed for scripts. */
 export const EXIT = {
@@ -15,7 +15,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 export interface Problem {
   /** Stable, for scripts: `file_not_found`. */
   readonly code: string
-  /** What went wrong and why, naming the thing. */
+  /** What went wrong and why. */
   readonly message: string
   /** What to do next. */
   readonly fix: string
@@ -24,7 +24,7 @@ export interface Problem {
   readonly exit?: ExitCode
 }
 
-/** A failure that the user can do something about. Shown as its message and its next step, with no stack trace. */
+/** A failure that the user can act on. Shown as its message and fix, without a stack trace. */
 export class UserError extends Error {
   override readonly name = 'UserError'
   readonly code: string
@@ -32,21 +32,21 @@ export class UserError extends Error {
   readonly retryable: boolean
   readonly exit: ExitCode
 
-  constructor(problem: Problem, options?: ErrorOptions) {
-    super(problem.message, options)
-    this.code = problem.code
-    this.fix = problem.fix
-    this.retryable = problem.retryable ?? false
-    this.exit = problem.exit ?? EXIT.failed
+  constructor({ code, message, fix, retryable = false, exit = EXIT.failed }: Problem, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.fix = fix
+    this.retryable = retryable
+    this.exit = exit
   }
 }
 
-/** The user asked for something that cannot be meant: exit 2. */
+/** A wrong command or setting: exit 2. */
 export function usageError(problem: Omit<Problem, 'exit'>): UserError {
   return new UserError({ ...problem, exit: EXIT.usage })
 }
 
-/** The system's code of a failed call (`ENOENT`, `SQLITE_BUSY`), where the error carries one. */
+/** The code of a failed call (`ENOENT`, `SQLITE_BUSY`); undefined if the error has none. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

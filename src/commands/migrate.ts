@@ -2,8 +2,7 @@ import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
 import { pairs } from '../command-line/list.js'
 import { maskPassword } from '../config/config.js'
-import { migrationStates } from '../database/migrations.js'
-import { readMigrations } from '../database/read-migrations.js'
+import { readMigrations } from '../database/connection.js'
 import { EXIT, UserError, usageError } from '../errors.js'
 import { moveShop } from '../move/move-shop.js'
 import { migrateQueueTables, readQueueTables } from '../queue/create-queue.js'
@@ -50,11 +49,12 @@ export default class Migrate extends BaseCommand {
 
   async #migrate() {
     const before = await readMigrations(this.settings.database)
-    const states = await this.withApp(({ db }) => migrationStates(db), { create: true, anyTimeZone: true })
-    const applied = states.filter((_, index) => before[index]?.appliedAt === null).map((state) => state.name)
-    const all = `The database is at migration ${states.length}.`
+    // Opening the database applies what is missing.
+    await this.withApp(async () => undefined, { create: true, anyTimeZone: true })
+    const applied = before.filter(({ appliedAt }) => appliedAt === null).map(({ name }) => name)
+    const all = `The database is at migration ${before.length}.`
     this.print(applied.length === 0 ? `Up to date. ${all}` : `Applied ${applied.join(', ')}. ${all}`)
-    return { applied, current: states.length }
+    return { applied, current: before.length }
   }
 
   async #copyFrom(from: SqliteAddress) {

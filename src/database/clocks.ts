@@ -1,24 +1,24 @@
-// Whether the processes of a SQLite file agree on the time. Its leases use the clock of each process. A process with another
-// clock, as under faketime, would take leases that are still held, or leave due orders waiting.
+// Compares the clocks of the processes that share a SQLite file, since its leases use the clock of each process. A process
+// with another clock, as under faketime, would take leases that are still held, or leave due orders waiting.
 import { uptime } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { WorkerId } from '../domain/ids.js'
 import { errorCode, UserError } from '../errors.js'
 import { engineOf } from './engine.js'
 import type { Schema } from './schema.js'
 
 /**
- * Clocks no further apart than this agree; leases last longer. A worker whose reading is older is not alive. So containers
- * that each count their own uptime are not compared unless the readings are this close.
+ * Clocks no further apart than this agree; leases last longer. Uptimes must be as close to be compared: an older one is of
+ * a dead worker, or of a container that counts its own.
  */
 export const CLOCK_TOLERANCE_MS = 10_000
 
 const LOOK_MS = 200
 
 /**
- * Milliseconds since the machine was booted: the same in all of its processes, whatever date they have. Stored with the
- * time of the reading, it shows how far two clocks are apart. Null on a server, whose own clock counts.
+ * Milliseconds since the machine was booted, the same in all of its processes, whatever date they have. Stored next to the
+ * time, it shows how far two clocks are apart. Null on a server, whose own clock counts.
  */
 export function uptimeFor(db: Kysely<Schema>): number | null {
   return engineOf(db) === 'sqlite' ? Math.round(uptime() * 1000) : null
@@ -38,23 +38,18 @@ export async function agreeOnClock(db: Kysely<Schema>): Promise<void> {
   while (await watch.look()) await sleep(LOOK_MS)
 }
 
-interface Self {
-  readonly id: WorkerId
-  readonly startedAt: number
-}
-
 /**
  * Compares the clock with those of live workers. A difference counts once the worker has written it after it was first
- * seen. So a clock change of the whole machine, which is in every next heartbeat, stops nobody.
+ * seen, so a clock change of the whole machine, which is in every next heartbeat, stops no worker.
  */
 export class ClockWatch {
   readonly #db: Kysely<Schema>
-  readonly #self: Self | undefined
-  /** By our uptime: when the worker's clock was first seen to differ. */
+  readonly #self: { readonly id: WorkerId; readonly startedAt: number } | undefined
+  /** Uptime at which the worker's clock was first seen to differ. */
   readonly #differs = new Map<WorkerId, number>()
-  readonly #bootedAt = bootedAt(Date.now(), uptime() * 1000)
+  readonly #bootedAt = Date.now() - uptime() * 1000
 
-  constructor(db: Kysely<Schema>, self?: Self) {
+  constructor(db: Kysely<Schema>, self?: { readonly id: WorkerId; readonly startedAt: number }) {
     this.#db = db
     this.#self = self
   }
@@ -68,12 +63,13 @@ export class ClockWatch {
     const now = Date.now()
     const up = uptime() * 1000
     for (const worker of workers) {
-      const ahead = bootedAt(now, up) - bootedAt(worker.last_seen, worker.uptime_ms ?? 0)
+      const ahead = now - up - (worker.last_seen - (worker.uptime_ms ?? 0))
       const since = this.#differs.get(worker.id)
       if (Math.abs(ahead) <= CLOCK_TOLERANCE_MS) this.#differs.delete(worker.id)
       else if (since === undefined) this.#differs.set(worker.id, up)
-      else if ((worker.uptime_ms ?? 0) > since && this.#hasToEnd(worker, bootedAt(now, up)))
+      else if ((worker.uptime_ms ?? 0) > since && this.#hasToEnd(worker, now - up)) {
         throw refusal(worker, ahead)
+      }
     }
     return workers.some(({ id }) => this.#differs.has(id))
   }
@@ -91,7 +87,7 @@ export class ClockWatch {
       .execute()
   }
 
-  /** Of two workers, the one whose clock was changed ends, or the one that started later; never neither. */
+  /** The worker whose clock was changed ends, or else the one that started later. One of the two always ends. */
   #hasToEnd(other: { readonly id: WorkerId; readonly started_at: number }, booted: number): boolean {
     if (!this.#self || Math.abs(booted - this.#bootedAt) > CLOCK_TOLERANCE_MS) return true
     const { id, startedAt } = this.#self
@@ -101,20 +97,12 @@ export class ClockWatch {
 
 /** When any process last wrote something, by its own clock; 0 if none has. */
 export async function newestEntry(db: Kysely<Schema>): Promise<number> {
-  const { max } = db.fn
-  const entries = await db
-    .selectFrom('workers')
-    .select(max<number | null>('last_seen').as('at'))
-    .unionAll(db.selectFrom('imports').select(max<number | null>('started_at').as('at')))
-    .unionAll(db.selectFrom('schedule_runs').select(max<number | null>('started_at').as('at')))
-    .unionAll(db.selectFrom('queue_snapshots').select(max<number | null>('period_end').as('at')))
-    .execute()
-  return Math.max(...entries.map(({ at }) => at ?? 0))
-}
-
-/** By the clock that both were read from. */
-function bootedAt(at: number, up: number): number {
-  return at - up
+  const { rows } = await sql<{ at: number | null }>`
+    select max(last_seen) as at from workers union all select max(started_at) from imports
+    union all select max(started_at) from schedule_runs union all select max(period_end) from queue_snapshots`.execute(
+    db,
+  )
+  return Math.max(...rows.map(({ at }) => at ?? 0))
 }
 
 function refusal({ pid, host }: { readonly pid: number; readonly host: string }, ahead: number): UserError {

@@ -1,10 +1,9 @@
 // Opens the database that the configuration names, as Kysely.
-
 import { Kysely } from 'kysely'
 import { UserError } from '../errors.js'
-import type { DatabaseAddress, ServerAddress, SqliteAddress } from '../servers/addresses.js'
+import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
 import { explainError } from '../servers/explain.js'
-import { isCurrent, isMigrated, migrate } from './migrations.js'
+import { isMigrated, type MigrationState, migrate, migrationStates } from './migrations.js'
 import type { Schema } from './schema.js'
 import { Sessions } from './sessions.js'
 import { createPrivateFile, fileExists, refuseFolder, sqliteDialect, sqliteFiles, useWriteAheadLog } from './sqlite.js'
@@ -13,15 +12,12 @@ import type { WriteTurn } from './write-turn.js'
 
 export type Database = Kysely<Schema>
 
-export interface ConnectOptions {
+interface ConnectOptions {
   /** For a file: shared by the connections of a process, so that its writers wait for each other and not for SQLite. */
   readonly turn?: WriteTurn
-  /** The most connections to a server; a file has one. */
+  /** The most connections to a server; a file has one. By default enough for a command. */
   readonly connections?: number
 }
-
-/** Enough for a command, which runs at most a few statements at once. */
-const CONNECTIONS = 4
 
 /** Path of the file, or host and database, without secrets. */
 export function placeOf(address: DatabaseAddress): string {
@@ -67,18 +63,34 @@ function missing(address: DatabaseAddress): UserError {
   })
 }
 
+/**
+ * Which migrations are applied. Changes nothing: a missing database stays missing.
+ *
+ * @throws UserError if the database belongs to another program or to a newer release
+ */
+export async function readMigrations(address: DatabaseAddress): Promise<MigrationState[]> {
+  const place = placeOf(address)
+  if (!(await databaseExists(address))) return migrationStates(undefined, place)
+  if (address.kind === 'sqlite') refuseFolder(address)
+  return explained(address, async () => {
+    const db = await connect(address, { connections: 1 })
+    return migrationStates(db, place).finally(() => db.destroy())
+  })
+}
+
 /** Opens a file without writing to it, not even migrations. */
 export async function openReadOnly(address: SqliteAddress): Promise<Database> {
+  const { path } = address
   return explained(address, async () => {
     if (!fileExists(address)) throw missing(address)
     refuseFolder(address)
     const db = new Kysely<Schema>({ dialect: rememberingErrors(sqliteDialect(address, { readOnly: true })) })
     return destroyedOnError(db, async () => {
-      if (await isCurrent(db, address.path)) return
+      if ((await migrationStates(db, path)).every(({ appliedAt }) => appliedAt !== null)) return
       throw new UserError({
         code: 'database_outdated',
-        message: `${address.path} is not at this release.`,
-        fix: `Migrate it first: ORDERCTL_DATABASE_URL=sqlite:${address.path} orderctl migrate`,
+        message: `${path} is not at this release.`,
+        fix: `Migrate it first: ORDERCTL_DATABASE_URL=sqlite:${path} orderctl migrate`,
       })
     })
   })
@@ -92,20 +104,17 @@ export function openScratchDatabase(): Promise<Database> {
 /** Opens without checking migrations: for the threads of a process that has checked. */
 export async function connect(
   address: DatabaseAddress,
-  { turn, connections = CONNECTIONS }: ConnectOptions = {},
+  { turn, connections = 4 }: ConnectOptions = {},
 ): Promise<Database> {
   if (address.kind === 'sqlite')
     return new Kysely<Schema>({ dialect: rememberingErrors(sqliteDialect(address, { turn })) })
   const sessions = new Sessions()
-  const dialect = await dialectOf(address, connections, sessions)
+  // Loading a server's client takes longer than most commands run.
+  const dialect =
+    address.kind === 'postgres'
+      ? (await import('./postgres.js')).postgresDialect(address, connections, sessions)
+      : (await import('./mysql.js')).mysqlDialect(address, connections, sessions)
   return new Kysely<Schema>({ dialect: rememberingErrors(dialect, (error) => sessions.failed(error)) })
-}
-
-/** The client of a server takes longer to load than most commands run, so it is loaded only when used. */
-async function dialectOf(address: ServerAddress, connections: number, sessions: Sessions) {
-  return address.kind === 'postgres'
-    ? (await import('./postgres.js')).postgresDialect(address, connections, sessions)
-    : (await import('./mysql.js')).mysqlDialect(address, connections, sessions)
 }
 
 async function openAndMigrate(address: DatabaseAddress): Promise<Database> {
@@ -130,12 +139,10 @@ async function destroyedOnError(db: Database, prepare: () => Promise<void>): Pro
   }
 }
 
-async function explained<Result>(address: DatabaseAddress, act: () => Promise<Result>): Promise<Result> {
-  try {
-    return await act()
-  } catch (error) {
+function explained<Result>(address: DatabaseAddress, act: () => Promise<Result>): Promise<Result> {
+  return act().catch((error: unknown) => {
     throw explainError(error, address) ?? error
-  }
+  })
 }
 
 /**
@@ -143,7 +150,6 @@ async function explained<Result>(address: DatabaseAddress, act: () => Promise<Re
  * database connection threw it.
  */
 export function explainDatabaseError(error: unknown, address: DatabaseAddress): UserError | undefined {
-  if (error instanceof UserError || address.kind === 'sqlite' || isDatabaseError(error))
-    return explainError(error, address)
-  return undefined
+  const isOurs = error instanceof UserError || address.kind === 'sqlite' || isDatabaseError(error)
+  return isOurs ? explainError(error, address) : undefined
 }

@@ -1,4 +1,4 @@
-// How databases differ for those who write statements: row locks, whose clock counts, and what tables have.
+// What differs between databases for those who write statements: row locks, whose clock counts, and what tables have.
 import {
   type CreateTableNode,
   type DialectAdapter,
@@ -16,9 +16,7 @@ export type Engine = 'sqlite' | 'postgres' | 'mysql'
 export const MYSQL_TEXT = 'character set utf8mb4 collate utf8mb4_bin'
 
 /** A database, or a transaction in it. */
-export interface Executing {
-  getExecutor(): { readonly adapter: DialectAdapter }
-}
+export type Executing = { getExecutor(): { readonly adapter: DialectAdapter } }
 
 export function engineOf(db: Executing): Engine {
   const { adapter } = db.getExecutor()
@@ -26,7 +24,7 @@ export function engineOf(db: Executing): Engine {
   return adapter instanceof MysqlAdapter ? 'mysql' : 'sqlite'
 }
 
-/** Whether one transaction writes at a time. Rows then need no locks: what was read in it stays so until its end. */
+/** Whether one transaction writes at a time, so that rows need no locks. */
 export function writesAlone(db: Executing): boolean {
   return engineOf(db) === 'sqlite'
 }
@@ -78,8 +76,8 @@ export async function databaseTime(db: Kysely<Schema>): Promise<number> {
 }
 
 /**
- * Updates PostgreSQL's statistics. By itself it does so within a minute; until then it may take a table that an import has
- * just filled for an empty one, and compare every row with every id of a batch.
+ * Updates PostgreSQL's statistics. By itself it does so within a minute; until then it may assume that a table that an
+ * import has just filled is empty, and compare every row with every id of a batch.
  */
 export async function refreshStatistics(db: Kysely<Schema>, ...tables: readonly (keyof Schema)[]): Promise<void> {
   if (engineOf(db) !== 'postgres') return
@@ -87,9 +85,9 @@ export async function refreshStatistics(db: Kysely<Schema>, ...tables: readonly 
 }
 
 /**
- * A table as servers have it: without `without rowid` and its like, and without foreign keys. Each costs a lookup for every
- * row written (a fifth of a drain on PostgreSQL) and a lock on the referenced row, and would find nothing: statements read
- * the row that they refer to, and removeUnusedNames takes a turn. `rebuild --check` compares references.
+ * A table as servers have it: without `without rowid`, and without foreign keys. Each costs a lookup for every row written
+ * (a fifth of a drain on PostgreSQL) and a lock on the referenced row, and would find nothing: statements read the row that
+ * they refer to, and removeUnusedNames takes a turn. `rebuild --check` compares references.
  */
 export function onServer({ endModifiers: _, ...table }: CreateTableNode): CreateTableNode {
   return { ...table, columns: table.columns.map(({ references: __, ...column }) => column) }

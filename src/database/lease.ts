@@ -1,5 +1,5 @@
-// A lease on a row: one process at a time works on it, for as long as it renews the lease. Its writes are fenced, so they
-// change nothing once another process has taken the row over.
+// A lease on a row: one process at a time works on it while it renews the lease. Its writes are fenced: they change nothing
+// once another process has taken the row over.
 import { hostname } from 'node:os'
 import type { Kysely, Updateable } from 'kysely'
 import { errorCode } from '../errors.js'
@@ -9,7 +9,7 @@ import type { Schema } from './schema.js'
 /** Tables whose rows are leased until they have ended. */
 type LeasedTable = 'imports' | 'schedule_runs'
 
-export interface Lease {
+interface Lease {
   readonly host: string
   readonly pid: number
   /** Epoch milliseconds by the database's clock. A holder that has not renewed until then has lost the row. */
@@ -21,7 +21,7 @@ export async function takeLease(db: Kysely<Schema>, ms: number): Promise<Lease> 
   return { host: hostname(), pid: process.pid, ...(await renewal(db, ms)) }
 }
 
-/** Column that the holder writes with each change, and from time to time without one. */
+/** Column that renews the lease. */
 export async function renewal(db: Kysely<Schema>, ms: number): Promise<Pick<Lease, 'lease_until'>> {
   return { lease_until: (await databaseTime(db)) + ms }
 }

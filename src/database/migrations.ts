@@ -1,28 +1,16 @@
 // Creates and migrates the tables: numbered steps, each applied once and in order. Never edit or reorder a released one;
 // add another.
-
 import { type Kysely, sql } from 'kysely'
 import { UserError, usageError } from '../errors.js'
 import { engineOf } from './engine.js'
 import { firstRelease } from './migrations/001-first-release.js'
 import type { Schema } from './schema.js'
 
-interface Migration {
-  readonly name: string
-  up(db: Kysely<unknown>): Promise<void>
-}
-
-const MIGRATIONS: readonly Migration[] = [firstRelease]
+const MIGRATIONS = [firstRelease]
 
 const TABLE = 'orderctl_migrations'
 
-interface MigrationsTable {
-  number: number
-  name: string
-  applied_at: number
-}
-
-/** Marks a SQLite file as ours ("ordc"), so that no database of another program is mistaken for one. */
+/** Marks a SQLite file as ours ("ordc"). On a server, names the lock of the processes that migrate a database. */
 const APPLICATION_ID = 0x6f726463
 
 export interface MigrationState {
@@ -37,32 +25,21 @@ export interface MigrationState {
  * table at once, so a first migration that was cut short starts again.
  *
  * @param place the database as users know it, without secrets
- * @returns the names of the applied migrations
  * @throws UserError if the database belongs to another program or to a newer release
  */
-export async function migrate(database: Kysely<Schema>, place: string): Promise<string[]> {
+export async function migrate(database: Kysely<Schema>, place: string): Promise<void> {
   const db = asMigrated(database)
-  if ((await appliedCount(db, place)) === MIGRATIONS.length) return []
-  return alone(db, place, async (held) => {
+  if ((await appliedCount(db, place)) === MIGRATIONS.length) return
+  await alone(db, place, async (held) => {
     const done = await appliedCount(held, place)
     if (done === 0) await begin(held, place)
-    const waiting = MIGRATIONS.slice(done)
-    for (const [index, migration] of waiting.entries()) {
+    for (const [index, migration] of MIGRATIONS.entries()) {
+      if (index < done) continue
       await migration.up(held as unknown as Kysely<unknown>)
-      const row = { number: done + index + 1, name: migration.name, applied_at: Date.now() }
+      const row = { number: index + 1, name: migration.name, applied_at: Date.now() }
       await held.insertInto(TABLE).values(row).execute()
     }
-    return waiting.map((migration) => migration.name)
   })
-}
-
-/**
- * Whether every migration of this release is applied.
- *
- * @throws UserError if the database belongs to another program or to a newer release
- */
-export async function isCurrent(database: Kysely<Schema>, place: string): Promise<boolean> {
-  return (await appliedCount(asMigrated(database), place)) === MIGRATIONS.length
 }
 
 /** Whether it has our tables. */
@@ -71,45 +48,42 @@ export async function isMigrated(database: Kysely<Schema>): Promise<boolean> {
   return (await isOurs(db)) && (await latest(db)) > 0
 }
 
-/** Every migration of this release and when it was applied. */
-export async function migrationStates(database: Kysely<Schema>): Promise<MigrationState[]> {
-  const applied = await asMigrated(database).selectFrom(TABLE).selectAll().orderBy('number').execute()
-  return MIGRATIONS.map(({ name }, index) => ({
-    number: index + 1,
-    name,
-    appliedAt: applied[index]?.applied_at ?? null,
-  }))
+/**
+ * Every migration of this release and when it was applied. Changes nothing.
+ *
+ * @param database undefined if it does not exist yet
+ * @throws UserError if the database belongs to another program or to a newer release
+ */
+export async function migrationStates(database: Kysely<Schema> | undefined, place: string): Promise<MigrationState[]> {
+  const db = database && asMigrated(database)
+  const isBegun = db && (await appliedCount(db, place)) > 0
+  const applied = isBegun ? await db.selectFrom(TABLE).selectAll().orderBy('number').execute() : []
+  return MIGRATIONS.map(({ name }, at) => ({ number: at + 1, name, appliedAt: applied[at]?.applied_at ?? null }))
+}
+
+/** The rest of the program does not see this table. */
+type Migrated = Kysely<{ [TABLE]: { number: number; name: string; applied_at: number } }>
+
+function asMigrated(db: Kysely<Schema>): Migrated {
+  return db as unknown as Migrated
 }
 
 /** The tables in the database; on PostgreSQL, in its current schema. */
-export async function tableNames(db: Kysely<Schema>): Promise<string[]> {
+async function tableNames(db: Migrated): Promise<string[]> {
   const tables = await db.introspection.getTables()
   if (engineOf(db) !== 'postgres') return tables.map((table) => table.name)
   const { rows } = await sql<{ current: string }>`select current_schema() as current`.execute(db)
   return tables.filter((table) => table.schema === rows[0]?.current).map((table) => table.name)
 }
 
-/** The rest of the program does not see this table. */
-type Migrated = Kysely<{ [TABLE]: MigrationsTable }>
-
-function asMigrated(db: Kysely<Schema>): Migrated {
-  return db as unknown as Migrated
-}
-
-function asDatabase(db: Migrated): Kysely<Schema> {
-  return db as unknown as Kysely<Schema>
-}
-
-/** Names the lock on a server: the same for all processes that migrate one database. */
-const LOCK = APPLICATION_ID
 const LOCK_SECONDS = 60
 
-async function alone<Result>(db: Migrated, place: string, act: (held: Migrated) => Promise<Result>): Promise<Result> {
+async function alone(db: Migrated, place: string, act: (held: Migrated) => Promise<void>): Promise<void> {
   const engine = engineOf(db)
   if (engine !== 'mysql') {
     return db.transaction().execute(async (trx) => {
-      if (engine === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(LOCK)})`.execute(trx)
-      return act(trx)
+      if (engine === 'postgres') await sql`select pg_advisory_xact_lock(${sql.lit(APPLICATION_ID)})`.execute(trx)
+      await act(trx)
     })
   }
   return db.connection().execute(async (connection) => {
@@ -125,17 +99,13 @@ async function alone<Result>(db: Migrated, place: string, act: (held: Migrated) 
         retryable: true,
       })
     }
-    try {
-      return await act(connection)
-    } finally {
-      await sql`select release_lock(${lock})`.execute(connection)
-    }
+    await act(connection).finally(() => sql`select release_lock(${lock})`.execute(connection))
   })
 }
 
 async function appliedCount(db: Migrated, place: string): Promise<number> {
   if (!(await isOurs(db))) {
-    const tables = await tableNames(asDatabase(db))
+    const tables = await tableNames(db)
     if (tables.length === 0) return 0
     // Another process may have created the tables since the first look.
     if (await isOurs(db)) return appliedCount(db, place)
@@ -155,16 +125,14 @@ async function appliedCount(db: Migrated, place: string): Promise<number> {
 }
 
 async function latest(db: Migrated): Promise<number> {
-  const row = await db
-    .selectFrom(TABLE)
-    .select((eb) => eb.fn.max<number | null>('number').as('number'))
-    .executeTakeFirst()
+  const { max } = db.fn
+  const row = await db.selectFrom(TABLE).select(max<number | null>('number').as('number')).executeTakeFirst()
   return row?.number ?? 0
 }
 
 /** A file has our id in its header; a server's database has our table. */
 async function isOurs(db: Migrated): Promise<boolean> {
-  if (engineOf(db) !== 'sqlite') return (await tableNames(asDatabase(db))).includes(TABLE)
+  if (engineOf(db) !== 'sqlite') return (await tableNames(db)).includes(TABLE)
   const { rows } = await sql<{ application_id: number }>`pragma application_id`.execute(db)
   return rows[0]?.application_id === APPLICATION_ID
 }
@@ -175,7 +143,7 @@ async function begin(db: Migrated, place: string): Promise<void> {
   if (engine === 'sqlite') await sql`pragma application_id = ${sql.lit(APPLICATION_ID)}`.execute(db)
   if (engine === 'mysql') {
     // Left by a first migration that was cut short: nothing was ever stored in them.
-    for (const table of await tableNames(asDatabase(db))) await db.schema.dropTable(table).execute()
+    for (const table of await tableNames(db)) await db.schema.dropTable(table).execute()
   }
   await db.schema
     .createTable(TABLE)

@@ -1,5 +1,4 @@
-// Statements are written once, as SQLite and PostgreSQL understand them. This translates what MySQL writes differently.
-
+// Translates statements, which are written once as SQLite and PostgreSQL understand them, to MySQL's SQL.
 import {
   type AggregateFunctionNode,
   type ColumnUpdateNode,
@@ -42,10 +41,9 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
     if (node.from) this.compileList(node.from.froms)
     else this.append('(select 1) as `alone`')
     this.append(' set ')
-    const before = this.#updated
     this.#updated = node.table
     this.compileList(node.updates)
-    this.#updated = before
+    this.#updated = undefined
     if (node.where) this.#write(' ', node.where)
   }
 
@@ -96,10 +94,10 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
     this.append(` engine = innodb default ${MYSQL_TEXT}`)
   }
 
-  /** Names of states, the texts of up to 20 characters, have a fixed width: a row that grows splits its page. */
+  /** States, the texts of up to 20 characters, have a fixed width: a row that grows splits its page. */
   protected override visitDataType(node: DataTypeNode): void {
-    if (node.dataType === 'integer') super.visitDataType(DataTypeNode.create('bigint'))
-    else super.visitDataType(node.dataType === 'varchar(20)' ? DataTypeNode.create('char(20)') : node)
+    const type = node.dataType === 'varchar(20)' ? 'char(20)' : node.dataType
+    super.visitDataType(DataTypeNode.create(type === 'integer' ? 'bigint' : type))
   }
 
   /** MySQL has no partial indexes. A plain one covers all rows; a unique one, a column that is null in the other rows. */

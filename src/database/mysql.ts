@@ -12,8 +12,8 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number, session
   const pool = createPool({
     uri: url.replace(/^mariadb:/, 'mysql:'),
     connectionLimit: connections,
-    // Closes idle connections before the server does: one that the server is closing could be used at that very moment.
-    // mysql2 checks for them only if maxIdle is below the limit.
+    // Closes idle connections before the server does, which could happen while one is used. mysql2 does so only if maxIdle
+    // is below the limit.
     maxIdle: connections - 1,
     idleTimeout: IDLE_TRANSACTION_MS / 2,
     gracefulEnd: true,
@@ -28,7 +28,8 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number, session
   pool.on('connection', (connection) => {
     // The next query gets the error of a connection that breaks while it is idle.
     connection.on('error', () => undefined)
-    sockets.add(socketOf(connection))
+    // Missing in mysql2's types.
+    sockets.add((connection as unknown as { readonly stream: Socket }).stream)
     sessions.opened(connection)
   })
   const end = (done: (error: unknown) => void) => {
@@ -39,12 +40,7 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number, session
   return Object.assign(dialect, { createQueryCompiler: () => new InnoDbQueryCompiler() })
 }
 
-/** Missing in mysql2's types. */
-function socketOf(connection: PoolConnection): Socket {
-  return (connection as unknown as { readonly stream: Socket }).stream
-}
-
-/** Not in Kysely's `onCreateConnection`, which would leak a connection that fails there. */
+/** Prepares new connections. Kysely's `onCreateConnection` would leak a connection that fails there. */
 function preparing(pool: Pool, sessions: Sessions): MysqlPool['getConnection'] {
   const prepared = new WeakSet<PoolConnection>()
   const getConnection: MysqlPool['getConnection'] = (callback) =>
@@ -67,9 +63,9 @@ function preparing(pool: Pool, sessions: Sessions): MysqlPool['getConnection'] {
   return getConnection
 }
 
-/** What must not depend on a server's defaults. */
+/** Settings that must not depend on a server's defaults. */
 const SETTINGS = [
-  // A server with skip-character-set-client-handshake ignores the client's charset, and reads every byte as a character.
+  // With skip-character-set-client-handshake, a server ignores the client's charset.
   'names utf8mb4 collate utf8mb4_bin',
   'session autocommit = 1',
   "session completion_type = 'NO_CHAIN'",
@@ -81,14 +77,9 @@ const SETTINGS = [
   `session wait_timeout = ${IDLE_TRANSACTION_MS / 1000}`,
 ]
 
-const SESSION = [
-  `set ${SETTINGS.join(', ')}`,
-  // Locks only the rows that are found.
-  'set session transaction isolation level read committed',
-]
-
 async function prepareSession(connection: PoolConnection): Promise<void> {
-  for (const sql of SESSION) {
+  // Read committed locks only the rows that are found.
+  for (const sql of [`set ${SETTINGS.join(', ')}`, 'set session transaction isolation level read committed']) {
     await new Promise<void>((done, failed) => {
       connection.query({ sql, timeout: CONNECT_TIMEOUT_MS }, (error) => (error ? failed(error) : done()))
     })

@@ -8,8 +8,7 @@ const MOVED = 'SQLITE_READONLY_DBMOVED'
 
 /** Whether the error says that the path names another file, or none. No retry can succeed. */
 export function isReplaced(error: unknown): boolean {
-  const code = errorCode(error)
-  return code === MOVED || code === 'database_replaced'
+  return [MOVED, 'database_replaced'].includes(errorCode(error) ?? '')
 }
 
 export class OpenedFile {
@@ -24,7 +23,7 @@ export class OpenedFile {
     this.sqlite = new SqliteDatabase(path, options)
     this.#identity = identityOf(path)
     if (before === undefined || before === this.#identity) return
-    // Replaced while it was opened, or copied by a layered file system because it is opened for writing.
+    // Replaced while it was opened, or copied by a layered file system that opens it for writing.
     this.sqlite.close()
     this.sqlite = new SqliteDatabase(path, options)
     this.check()

@@ -1,7 +1,5 @@
-// Rows that are read page by page, so that neither a statement nor the memory grows with a table.
-
 /**
- * Reads pages in the order of a key until one is empty.
+ * Reads pages in the order of a key until one is empty, so that neither a statement nor the memory grows with a table.
  *
  * @param read the next rows whose keys are greater than `after`, in the order of their keys
  */

@@ -1,5 +1,4 @@
 // The database on PostgreSQL, 13 or newer.
-
 import {
   type ColumnDefinitionNode,
   CompiledQuery,
@@ -7,7 +6,6 @@ import {
   type DatabaseConnection,
   DataTypeNode,
   type Dialect,
-  type OperationNode,
   PostgresDialect,
   PostgresDriver,
   PostgresQueryCompiler,
@@ -20,9 +18,6 @@ import { openPool } from '../servers/postgres-pool.js'
 import { onServer } from './engine.js'
 import type { Sessions } from './sessions.js'
 
-/** Longer than a process that has died holds any lock. */
-const FREE_TIMEOUT_MS = 2 * IDLE_TRANSACTION_MS
-
 /** pg returns these as text, since not all of their values are JavaScript numbers: bigint, and sums of bigint. */
 const WHOLE_NUMBERS = new Set<number>([pg.types.builtins.INT8, pg.types.builtins.NUMERIC])
 
@@ -30,7 +25,8 @@ const WHOLE_NUMBERS = new Set<number>([pg.types.builtins.INT8, pg.types.builtins
 export function postgresDialect(address: PostgresAddress, connections: number, sessions: Sessions): Dialect {
   const { pool, letGo } = openPool(address, {
     connections,
-    freeTimeoutMs: FREE_TIMEOUT_MS,
+    // Longer than a process that has died holds any lock.
+    freeTimeoutMs: 2 * IDLE_TRANSACTION_MS,
     types: {
       getTypeParser: (type: number, format?: 'text' | 'binary') =>
         WHOLE_NUMBERS.has(type) ? Number : pg.types.getTypeParser(type, format),
@@ -67,19 +63,19 @@ class LimitingDriver extends PostgresDriver {
  * How full pages are, in percent. If a row's next version fits on its page, no index changes. Orders have one such version,
  * the claim; tables of few rows that change with nearly every batch have many.
  */
-const FILL_FACTORS: ReadonlyMap<string, number> = new Map([
-  ['orders', 45],
-  ['products', 20],
-  ['sales_by_product', 20],
-  ['imports', 20],
-  ['workers', 20],
-])
+const FILL_FACTORS: Readonly<Record<string, number>> = {
+  orders: 45,
+  products: 20,
+  sales_by_product: 20,
+  imports: 20,
+  workers: 20,
+}
 
 /** Translates table definitions, which are written for SQLite. */
 class TablesCompiler extends PostgresQueryCompiler {
   protected override visitCreateTable(node: CreateTableNode): void {
     super.visitCreateTable(onServer(node))
-    const percent = FILL_FACTORS.get(node.table.table.identifier.name)
+    const percent = FILL_FACTORS[node.table.table.identifier.name]
     if (percent) this.append(` with (fillfactor = ${percent})`)
   }
 
@@ -93,10 +89,6 @@ class TablesCompiler extends PostgresQueryCompiler {
   /** Texts compare byte by byte, as on every database: ties end the same way, and indexes are a third cheaper. */
   protected override visitDataType(node: DataTypeNode): void {
     super.visitDataType(node.dataType === 'integer' ? DataTypeNode.create('bigint') : node)
-    if (isText(node)) this.append(' collate "C"')
+    if (/^(var)?char|^text/.test(node.dataType)) this.append(' collate "C"')
   }
-}
-
-function isText(node: OperationNode): boolean {
-  return DataTypeNode.is(node) && /^(var)?char|^text/.test(node.dataType)
 }

@@ -6,12 +6,14 @@ import type { Schema } from './schema.js'
 /** Stands for a value in the statement. */
 export type Parameter<Values> = <Name extends keyof Values & string>(name: Name) => Expression<Values[Name]>
 
+type Build<Values, Row> = (db: Kysely<Schema>, parameter: Parameter<Values>) => Compilable<Row>
+
 export class Prepared<Values extends object, Row = unknown> {
-  readonly #build: (db: Kysely<Schema>, parameter: Parameter<Values>) => Compilable<Row>
+  readonly #build: Build<Values, Row>
   /** One for each kind of database. */
   readonly #compiled = new WeakMap<object, CompiledQuery<Row>>()
 
-  constructor(build: (db: Kysely<Schema>, parameter: Parameter<Values>) => Compilable<Row>) {
+  constructor(build: Build<Values, Row>) {
     this.#build = build
   }
 
@@ -19,14 +21,12 @@ export class Prepared<Values extends object, Row = unknown> {
     const { adapter } = db.getExecutor()
     let compiled = this.#compiled.get(adapter)
     if (!compiled) {
-      compiled = this.#build(db, placeholder).compile()
+      compiled = this.#build(db, (name) => sql`${new Placeholder(name)}`).compile()
       this.#compiled.set(adapter, compiled)
     }
-    const named: ReadonlyMap<string, unknown> = new Map(Object.entries(values))
-    const parameters = compiled.parameters.map((value) =>
-      value instanceof Placeholder ? named.get(value.name) : value,
-    )
-    return db.executeQuery({ ...compiled, parameters })
+    const named: ReadonlyMap<unknown, unknown> = new Map(Object.entries(values))
+    const fill = (value: unknown) => (value instanceof Placeholder ? named.get(value.name) : value)
+    return db.executeQuery({ ...compiled, parameters: compiled.parameters.map(fill) })
   }
 
   async all(db: Kysely<Schema>, values: Values): Promise<Row[]> {
@@ -40,8 +40,4 @@ class Placeholder {
   constructor(name: string) {
     this.name = name
   }
-}
-
-function placeholder<Value>(name: string): Expression<Value> {
-  return sql<Value>`${new Placeholder(name)}`
 }

@@ -1,15 +1,10 @@
-// Databases that no command may work on, and why.
-
+// Refuses databases that no command may work on.
 import type { Kysely } from 'kysely'
 import { EXIT, UserError } from '../errors.js'
 import type { Schema } from './schema.js'
 import { readSetting, writeSetting } from './settings.js'
 
-/**
- * Figures over a part of a shop would be wrong, and work on it would be lost.
- *
- * @throws UserError if the database is an unfinished copy
- */
+/** @throws UserError if the database is an unfinished copy: its figures would be wrong, and work on it would be lost */
 export async function refusePartOfCopy(db: Kysely<Schema>): Promise<void> {
   const from = await readSetting(db, 'copying_from')
   if (!from) return
@@ -21,7 +16,7 @@ export async function refusePartOfCopy(db: Kysely<Schema>): Promise<void> {
 }
 
 /**
- * Stored days are in one time zone; figures over days of two zones would be wrong without anyone noticing.
+ * Stored days are in one time zone; figures over days of two zones would be silently wrong.
  *
  * @returns the time zone of the days in the database; undefined if there are none yet
  * @throws UserError (exit 2) if it is another one

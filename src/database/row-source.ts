@@ -1,6 +1,5 @@
-// Rows as one parameter: a statement takes a whole batch as JSON, so its text is constant, it costs one round trip, and no
-// limit on parameters applies.
-
+// Passes the rows of a batch as one JSON parameter: the statement's text is constant, it costs one round trip, and no limit
+// on parameters applies.
 import { type AliasedRawBuilder, type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
 import { type Engine, type Executing, engineOf, MYSQL_TEXT } from './engine.js'
 import type { ColumnKind, PackedRows } from './packed-rows.js'
@@ -40,14 +39,11 @@ export function besideIds(column: string): RawBuilder<number> {
   return sql`(${sql.ref(column)} + 0)`
 }
 
-interface NamedColumn {
-  readonly name: RawBuilder<unknown>
-  readonly kind: ColumnKind
-  readonly index: number
-}
-
 interface Reader {
-  rows<Row>(columns: readonly NamedColumn[], json: Json): RawBuilder<Row>
+  rows<Row>(
+    columns: readonly { readonly name: RawBuilder<unknown>; readonly kind: ColumnKind; readonly index: number }[],
+    json: Json,
+  ): RawBuilder<Row>
   isAmong(column: RawBuilder<unknown>, json: Json): RawBuilder<SqlBool>
 }
 
@@ -63,8 +59,7 @@ const READERS: Record<Engine, Reader> = {
   postgres: {
     rows(columns, json) {
       const values = columns.map(({ name, kind, index }) => {
-        const value = sql`value ->> ${sql.lit(index)}`
-        return sql`(${value})::${sql.raw(POSTGRES_TYPES[kind])} as ${name}`
+        return sql`(value ->> ${sql.lit(index)})::${sql.raw(POSTGRES_TYPES[kind])} as ${name}`
       })
       return sql`(select ${sql.join(values)} from jsonb_array_elements(${json}::jsonb) as packed(value))`
     },
@@ -76,10 +71,9 @@ const READERS: Record<Engine, Reader> = {
   // Without `error on error`, a text that is too long becomes null.
   mysql: {
     rows(columns, json) {
-      const values = columns.map(
-        ({ name, kind, index }) =>
-          sql`${name} ${sql.raw(MYSQL_TYPES[kind])} path ${sql.lit(`$[${index}]`)} error on error`,
-      )
+      const values = columns.map(({ name, kind, index }) => {
+        return sql`${name} ${sql.raw(MYSQL_TYPES[kind])} path ${sql.lit(`$[${index}]`)} error on error`
+      })
       return sql`json_table(${json}, '$[*]' columns (${sql.join(values)}))`
     },
     isAmong: (column, json) =>
@@ -95,8 +89,8 @@ const POSTGRES_TYPES: Record<ColumnKind, string> = {
 }
 
 /**
- * Types of JSON_TABLE columns. Without a declared character set, MariaDB uses the database's, and characters that it lacks
- * silently become `?`. Long texts cost a temporary table on disk.
+ * Types of JSON_TABLE columns. Without a declared character set, MariaDB uses the database's and silently replaces
+ * characters that it lacks with `?`. Long texts cost a temporary table on disk.
  */
 const MYSQL_TYPES: Record<ColumnKind, string> = {
   integer: 'bigint',

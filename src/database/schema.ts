@@ -1,302 +1,270 @@
-// The tables as TypeScript sees them. migrations.ts makes them; a name or a type that differs there fails in test/drift.
+// The tables as TypeScript sees them. The migrations create them; a name that differs there fails in test/drift.
 //
 // Times are epoch milliseconds (UTC). Amounts are minor units of the row's currency. Unit prices are scaled by
 // 10^PRICE_DECIMALS. Days are YYYY-MM-DD in the business time zone.
-
 import type { Generated } from 'kysely'
 import type { Day } from '../domain/business-day.js'
 import type { CustomerId, IdempotencyKey, ImportId, LeaseToken, OrderId, ProductId, WorkerId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import type { FailureReason, OrderStatus, PaymentStatus } from '../domain/order.js'
 
+type Figures = 'time_zone' | 'database_id' | 'sales_id'
+/** The file that an unfinished copy is of, and the process that may write the copy. */
+type Copying = 'copying_from' | 'copy_id'
+/** Rows that only serve as locks. */
+type Turn = 'turn_imports' | 'turn_schedule' | 'turn_names'
+
 export interface Schema {
-  settings: SettingsTable
-  imports: ImportsTable
-  import_asides: ImportAsidesTable
-  import_spoiled: ImportSpoiledTable
-  customers: CustomersTable
-  products: ProductsTable
-  stock_adjustments: StockAdjustmentsTable
-  orders: OrdersTable
-  due_orders: DueOrdersTable
-  order_lines: OrderLinesTable
-  stock_reservations: StockReservationsTable
-  payments: PaymentsTable
-  sales_by_customer: SalesByCustomerTable
-  sales_by_product: SalesByProductTable
-  workers: WorkersTable
-  schedule_runs: ScheduleRunsTable
-  queue_snapshots: QueueSnapshotsTable
-  alarms: AlarmsTable
-}
+  settings: {
+    name: 'queue_paused' | Figures | Copying | Turn
+    value: string
+  }
 
-type SettingName =
-  | 'queue_paused'
-  | 'time_zone'
-  | 'database_id'
-  | 'sales_id'
-  | 'copying_from'
-  | 'copy_id'
-  | 'turn_imports'
-  | 'turn_schedule'
-  | 'turn_names'
+  /** One run over one file, with the cursor that a resumed run continues from. */
+  imports: {
+    id: Generated<ImportId>
+    source: string
+    /** Absolute path, or `-` for standard input. */
+    file: string
+    /** `reading`: lines are read. `releasing`: all lines are stored, orders fall due. `taken_back`: undone. */
+    status: 'reading' | 'releasing' | 'finished' | 'taken_back'
+    /** Held by the process that writes; a process that lost it may write nothing more. */
+    lease_token: LeaseToken
+    lease_until: number
+    host: string
+    pid: number
+    started_at: number
+    ended_at: number | null
+    /** The newest order when the run began: all of the run's are newer. */
+    orders_after: Generated<OrderId>
+    /** Bytes of the file that the stored lines come from: the next line begins here. */
+    byte_offset: Generated<number>
+    /** Physical lines in these bytes. */
+    line_number: Generated<number>
+    /** SHA-256 of these bytes, to detect a file that was changed in between. */
+    begun_sha256: Generated<string>
+    rejects_file: string | null
+    /** Length of the rejects file at the cursor. */
+    rejects_bytes: Generated<number>
+    rows: Generated<number>
+    orders: Generated<number>
+    imported: Generated<number>
+    duplicates: Generated<number>
+    conflicts: Generated<number>
+    rejected: Generated<number>
+    products_created: Generated<number>
+  }
 
-interface SettingsTable {
-  /**
-   * `copying_from` names the file that an unfinished copy is of, and `copy_id` the process that may write it. The ids are random: of
-   * the database, and of its sales figures, which get another one when they are rebuilt. The turns are rows to be locked.
-   */
-  name: SettingName
-  value: string
-}
+  /** Lines that cannot simply be stored: the order is from an earlier import, or the line disagrees with its order. */
+  import_asides: {
+    import_id: ImportId
+    line_number: number
+    reference: string
+    customer_id: string
+    customer_name: string
+    ordered_at: string
+    currency: Currency
+    sku: string
+    product_name: string
+    quantity: number
+    unit_price: number
+  }
 
-/** `reading`: lines still come. `releasing`: every line is stored, orders fall due. `taken_back`: undone. */
-type ImportStatus = 'reading' | 'releasing' | 'finished' | 'taken_back'
+  /** Orders of which no line is imported: one line is bad, or an earlier import stored the order with other content. */
+  import_spoiled: {
+    import_id: ImportId
+    reference: string
+    /** The first bad line; for other content, the first line of the order. */
+    line_number: number
+  }
 
-/** One run over one file, with the cursor that a resumed run continues from. */
-interface ImportsTable {
-  id: Generated<ImportId>
-  source: string
-  /** Absolute path, or `-` for standard input. */
-  file: string
-  status: ImportStatus
-  /** Held by the process that writes; a process that lost it may write nothing more. */
-  lease_token: LeaseToken
-  lease_until: number
-  host: string
-  pid: number
-  started_at: number
-  ended_at: number | null
-  /** The newest order when the run began: all of the run's are newer. */
-  orders_after: Generated<OrderId>
-  /** Bytes of the file that the stored lines come from: the next line begins here. */
-  byte_offset: Generated<number>
-  /** Physical lines in these bytes. */
-  line_number: Generated<number>
-  /** SHA-256 of these bytes, so that a file changed in between is noticed. */
-  begun_sha256: Generated<string>
-  rejects_file: string | null
-  /** Length of the rejects file that belongs to the cursor; what is longer came after it. */
-  rejects_bytes: Generated<number>
-  rows: Generated<number>
-  orders: Generated<number>
-  imported: Generated<number>
-  duplicates: Generated<number>
-  conflicts: Generated<number>
-  rejected: Generated<number>
-  products_created: Generated<number>
-}
+  customers: {
+    id: Generated<CustomerId>
+    /** The shop's id of the customer. */
+    customer_id: string
+    name: string
+    /** The import that first named the customer. */
+    import_id: ImportId
+  }
 
-/** A line that cannot simply be stored: its order is from an earlier import, or it disagrees with its order. */
-export interface ImportAsidesTable {
-  import_id: ImportId
-  line_number: number
-  reference: string
-  customer_id: string
-  customer_name: string
-  ordered_at: string
-  currency: Currency
-  sku: string
-  product_name: string
-  quantity: number
-  unit_price: number
-}
+  products: {
+    id: Generated<ProductId>
+    sku: string
+    name: string
+    unit_price: number | null
+    currency: Currency | null
+    /** The import that created it; null if a person did. */
+    import_id: ImportId | null
+    /** Units in the shop: all adjustments less all committed units. */
+    on_hand: number
+    /** Units of these that live reservations hold. */
+    reserved: Generated<number>
+  }
 
-/** An order of which no line is imported: a bad one costs it, or an earlier import stored it with other content. */
-interface ImportSpoiledTable {
-  import_id: ImportId
-  reference: string
-  /** The (first) bad line; of other content, the first of all. */
-  line_number: number
-}
+  stock_adjustments: {
+    id: Generated<number>
+    product_id: ProductId
+    delta: number
+    reason: string
+    adjusted_at: number
+  }
 
-interface CustomersTable {
-  id: Generated<CustomerId>
-  /** What the shop calls the customer. */
-  customer_id: string
-  name: string
-  /** The import that first named the customer. */
-  import_id: ImportId
-}
+  orders: {
+    id: Generated<OrderId>
+    import_id: ImportId
+    source: string
+    reference: string
+    customer_id: CustomerId
+    currency: Currency
+    total: number
+    /** `2025-01-15T17:41:00` in the shop's time, or with a `Z` if the file gave an offset. */
+    ordered_at: string
+    business_day: Day
+    status: Generated<OrderStatus>
+    /** Counts from 1; a retry by hand adds one, unless the last charge's outcome is unknown. */
+    attempt: Generated<number>
+    reason: FailureReason | null
+    message: string | null
+    /** When it was completed, failed or rolled back. */
+    settled_at: number | null
+    /** When a person took it off the list of failures. */
+    cleared_at: number | null
+  }
 
-interface ProductsTable {
-  id: Generated<ProductId>
-  sku: string
-  name: string
-  unit_price: number | null
-  currency: Currency | null
-  /** The import that created it; null where a person did. */
-  import_id: ImportId | null
-  /** Units in the shop: all adjustments less all committed units. */
-  on_hand: number
-  /** Units of these that live reservations hold. */
-  reserved: Generated<number>
-}
+  /** The queue: orders that may be claimed, now or later. Others wait for their import or a person, or are settled. */
+  due_orders: {
+    order_id: OrderId
+    /** When a worker may next claim the order. While one holds it: when its lease ends. */
+    due_at: number
+    lease_token: LeaseToken | null
+    /** Claims since it fell due or was postponed. While no worker holds the order, all of them failed. */
+    claims: Generated<number>
+  }
 
-interface StockAdjustmentsTable {
-  id: Generated<number>
-  product_id: ProductId
-  delta: number
-  reason: string
-  adjusted_at: number
-}
+  order_lines: {
+    order_id: OrderId
+    /** Where the line begins in its file. */
+    line_number: number
+    product_id: ProductId
+    quantity: number
+    unit_price: number
+    total: number
+  }
 
-interface OrdersTable {
-  id: Generated<OrderId>
-  import_id: ImportId
-  source: string
-  reference: string
-  customer_id: CustomerId
-  currency: Currency
-  total: number
-  /** `2025-01-15T17:41:00` as the shop's clock showed it, or with a `Z` where the file gave an offset. */
-  ordered_at: string
-  business_day: Day
-  status: Generated<OrderStatus>
-  /** Counts from 1; a retry by hand adds one, unless the last charge's outcome is unknown. */
-  attempt: Generated<number>
-  reason: FailureReason | null
-  message: string | null
-  /** When it was completed, failed or rolled back. */
-  settled_at: number | null
-  /** When a person took it off the list of failures. */
-  cleared_at: number | null
-}
+  stock_reservations: {
+    order_id: OrderId
+    attempt: number
+    product_id: ProductId
+    quantity: number
+    expires_at: number
+  }
 
-/** The queue: orders that may be claimed, now or later. All others wait for their import or a person, or are settled. */
-interface DueOrdersTable {
-  order_id: OrderId
-  /** When a worker may next claim the order. While one holds it: when its lease ends. */
-  due_at: number
-  lease_token: LeaseToken | null
-  /** Claims since it fell due or was postponed. While no worker holds the order, all of them came to nothing. */
-  claims: Generated<number>
-}
+  /** Payment intents, written before the gateway is asked. */
+  payments: {
+    order_id: OrderId
+    attempt: number
+    idempotency_key: IdempotencyKey
+    amount: number
+    currency: Currency
+    status: PaymentStatus
+    /** How often the gateway was asked without a known outcome. */
+    unanswered: Generated<number>
+    gateway_reference: string | null
+    message: string | null
+    created_at: number
+    answered_at: number | null
+  }
 
-interface OrderLinesTable {
-  order_id: OrderId
-  /** Where the line begins in its file. */
-  line_number: number
-  product_id: ProductId
-  quantity: number
-  unit_price: number
-  total: number
-}
+  /** Completed orders by day and customer, kept in the transaction that completes them. */
+  sales_by_customer: {
+    day: Day
+    currency: Currency
+    customer_id: CustomerId
+    orders: number
+    revenue: number
+  }
 
-interface StockReservationsTable {
-  order_id: OrderId
-  attempt: number
-  product_id: ProductId
-  quantity: number
-  expires_at: number
-}
+  sales_by_product: {
+    day: Day
+    currency: Currency
+    product_id: ProductId
+    orders: number
+    units: number
+    revenue: number
+  }
 
-/** A payment intent, written before the gateway is asked. */
-interface PaymentsTable {
-  order_id: OrderId
-  attempt: number
-  idempotency_key: IdempotencyKey
-  amount: number
-  currency: Currency
-  status: PaymentStatus
-  /** How often the gateway was asked without a known outcome. */
-  unanswered: Generated<number>
-  gateway_reference: string | null
-  message: string | null
-  created_at: number
-  answered_at: number | null
-}
+  workers: {
+    id: WorkerId
+    host: string
+    pid: number
+    concurrency: number
+    started_at: number
+    last_seen: number
+    processed: number
+    orders_per_second: number
+    stopped_at: number | null
+    /** Uptime of the machine at `last_seen`; null on a server. See clocks.ts. */
+    uptime_ms: number | null
+    /** Batches of the five minutes before `last_seen`, the orders they settled, and their time from claimed to settled. */
+    recent_batches: Generated<number>
+    recent_orders: Generated<number>
+    recent_ms: Generated<number>
+    /** Percentiles of these batches' times; null if there was none. */
+    runtime_p50_ms: number | null
+    runtime_p95_ms: number | null
+    runtime_p99_ms: number | null
+  }
 
-/** Completed orders by day and customer, kept in the transaction that completes them. */
-interface SalesByCustomerTable {
-  day: Day
-  currency: Currency
-  customer_id: CustomerId
-  orders: number
-  revenue: number
-}
+  schedule_runs: {
+    task: string
+    /** When it fell due; for a run by hand, when it was asked for. */
+    slot: number
+    /** Counts from 1; a run whose process died is started once more. */
+    attempt: number
+    started_at: number
+    ended_at: number | null
+    lease_until: number
+    host: string
+    pid: number
+    /** `schedule` owes a run for each slot; `schedule run` owes none. */
+    begun_by: 'schedule' | 'schedule run'
+    result: 'done' | 'failed' | null
+    message: string | null
+  }
 
-interface SalesByProductTable {
-  day: Day
-  currency: Currency
-  product_id: ProductId
-  orders: number
-  units: number
-  revenue: number
-}
+  /** The queue's history: what was settled in a period, and the queue at its end. */
+  queue_snapshots: {
+    /** End of the period before. Two snapshots of one period have the same key, so nothing is counted twice. */
+    period_start: number
+    period_end: number
+    completed: number
+    /** Failed and rolled back. */
+    failed: number
+    /** The highest of the workers seen in the period, each as last written; null if there was no batch. */
+    runtime_p50_ms: number | null
+    runtime_p95_ms: number | null
+    runtime_p99_ms: number | null
+    waiting: number
+    active: number
+    delayed: number
+    oldest_waiting_seconds: number | null
+    /** How long the live workers would take for all waiting orders; null if none worked. */
+    estimated_wait_seconds: number | null
+  }
 
-interface WorkersTable {
-  id: WorkerId
-  host: string
-  pid: number
-  concurrency: number
-  started_at: number
-  last_seen: number
-  processed: number
-  orders_per_second: number
-  stopped_at: number | null
-  /** Of the machine, at `last_seen`; null on a server. See clocks.ts. */
-  uptime_ms: number | null
-  /** Batches of the five minutes before `last_seen`, the orders they settled, and their time from claimed to settled. */
-  recent_batches: Generated<number>
-  recent_orders: Generated<number>
-  recent_ms: Generated<number>
-  /** Percentiles of these batches' times; null if there was none. */
-  runtime_p50_ms: number | null
-  runtime_p95_ms: number | null
-  runtime_p99_ms: number | null
-}
-
-interface ScheduleRunsTable {
-  task: string
-  /** When it fell due; for a run by hand, when it was asked for. */
-  slot: number
-  /** Counts from 1; a run whose process died is begun once more. */
-  attempt: number
-  started_at: number
-  ended_at: number | null
-  /** While it runs: when it counts as dead, unless it says before that it goes on. */
-  lease_until: number
-  host: string
-  pid: number
-  /** `schedule`, which owes a run for each slot; `schedule run`, which owes none. */
-  begun_by: 'schedule' | 'schedule run'
-  result: 'done' | 'failed' | null
-  message: string | null
-}
-
-/** The queue's history: what was settled in a period, and the queue at its end. */
-interface QueueSnapshotsTable {
-  /** Where the period before ended. Two snapshots of one period have the same key, so nothing is counted twice. */
-  period_start: number
-  period_end: number
-  completed: number
-  /** Failed and rolled back. */
-  failed: number
-  /** As the workers seen in the period had them last, the highest of any; null if there was no batch. */
-  runtime_p50_ms: number | null
-  runtime_p95_ms: number | null
-  runtime_p99_ms: number | null
-  waiting: number
-  active: number
-  delayed: number
-  oldest_waiting_seconds: number | null
-  /** How long the live workers would take for all waiting orders; null if none worked. */
-  estimated_wait_seconds: number | null
-}
-
-/** An alarm that was raised, now or once; one that never was has no row. */
-interface AlarmsTable {
-  name: string
-  raised_at: number
-  /** Null while it is raised. */
-  cleared_at: number | null
-  /** While it is raised: how many checks in a row, up to the last one, did not find it crossed. */
-  quiet_checks: number
-  /** What a command was told of this since it was raised. */
-  told: 'raised' | 'cleared' | null
-  /** What was found when it was raised. */
-  message: string
-  value: number
-  threshold: number
+  /** Alarms that are or were raised. */
+  alarms: {
+    name: string
+    raised_at: number
+    /** Null while it is raised. */
+    cleared_at: number | null
+    /** While it is raised: how many checks in a row, up to the last one, did not find it crossed. */
+    quiet_checks: number
+    /** What the command of --exec was last called with since the alarm was raised. */
+    told: 'raised' | 'cleared' | null
+    /** As found when it was raised. */
+    message: string
+    value: number
+    threshold: number
+  }
 }

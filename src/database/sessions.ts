@@ -1,5 +1,5 @@
-// Which connections of a pool may still be used. Once the server has said that it is away, those that are open are not
-// trusted: after a failover they lead to the old primary, and a read-only session stays read-only.
+// Finds connections of a pool that must be closed: those that are open when the server goes away. After a failover they
+// lead to the old primary, and a read-only session stays read-only.
 import { isAway } from '../servers/explain.js'
 import { sqlCause } from '../servers/recognise.js'
 

@@ -32,13 +32,10 @@ export function sqliteFiles({ path }: SqliteAddress): string[] {
   return [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]
 }
 
-interface SqliteOptions {
-  /** Shared by the connections of a process, so that its writers wait for each other and not for SQLite. */
-  readonly turn?: WriteTurn | undefined
-  readonly readOnly?: boolean
-}
-
-export function sqliteDialect({ path }: SqliteAddress, { turn, readOnly = false }: SqliteOptions = {}): Dialect {
+export function sqliteDialect(
+  { path }: SqliteAddress,
+  { turn, readOnly = false }: { readonly turn?: WriteTurn | undefined; readonly readOnly?: boolean },
+): Dialect {
   const file = new OpenedFile(path, { timeout: BUSY_TIMEOUT_MS, readonly: readOnly })
   const { sqlite } = file
   // FULL: commits survive a power cut, so no payment intent is forgotten after the gateway was asked.

@@ -18,9 +18,8 @@ export function takeRepeats(): number {
 }
 
 /**
- * Does all of it or nothing. Transactions take their locks in one order (the queue, orders by id, sales figures by key,
- * products by id), which avoids deadlocks. (An order is locked before it is put into the queue; its row there is new.) After
- * a conflict all the same, or a lost race to add a customer or product, it runs again.
+ * Runs `act` in a transaction, and again after a conflict or a lost race to add a customer or product. All transactions
+ * take their locks in one order, which avoids deadlocks: the queue, orders by id, sales figures by key, products by id.
  *
  * @param act may run more than once, so it changes nothing but the database
  */
@@ -32,7 +31,7 @@ export async function inTransaction<Result>(
     try {
       return await db.transaction().execute(act)
     } catch (error) {
-      if (tries === MOST_TRIES || !CONFLICTS.has(errorCode(error) ?? '')) throw error
+      if (tries === MOST_TRIES || !CONFLICTS.test(errorCode(error) ?? '')) throw error
       repeats += 1
       await sleep(Math.random() * 20 * tries)
     }
@@ -40,16 +39,13 @@ export async function inTransaction<Result>(
 }
 
 /** Serialisation failure, deadlock, lock timeout, lost race for a unique key. */
-const CONFLICTS = new Set([
-  ...['40001', '40P01', '23505'],
-  ...['ER_LOCK_DEADLOCK', 'ER_LOCK_WAIT_TIMEOUT', 'ER_CHECKREAD', 'ER_DUP_ENTRY'],
-])
+const CONFLICTS = /^(40001|40P01|23505|ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD|ER_DUP_ENTRY)$/
 
 /**
  * For what must not be done twice. If the connection is lost during the commit, the outcome is unknown; if it is lost
  * before, nothing was stored.
  *
- * @param unknown makes the error for an unknown outcome, from the result that was being committed
+ * @param unknown returns the error for an unknown outcome, from the result that was being committed
  */
 export async function inTransactionOnce<Result>(
   db: Kysely<Schema>,

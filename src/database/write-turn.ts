@@ -1,11 +1,10 @@
-// Whose turn it is to write, among the threads of a process. SQLite admits one writer at a time, but a writer that waits for
-// SQLite sleeps for up to a tenth of a second between two looks. Here it is woken.
+// A mutex for the writers among the threads of a process. SQLite admits one writer at a time, but a writer that waits for
+// SQLite sleeps for up to a tenth of a second between attempts. This one is woken.
 
 /** A thread that has held the turn for so long has died. SQLite's own lock still keeps writers apart. */
 const PATIENCE_MS = 1000
 
-const FREE = 0
-const TAKEN = 1
+const [FREE, TAKEN] = [0, 1]
 
 export class WriteTurn {
   readonly #state: Int32Array

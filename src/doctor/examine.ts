@@ -8,17 +8,16 @@ import type { Finding } from '../reports/finding.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
 import type { Check, DatabaseCheck, Problem } from './check.js'
-import { checkDatabase, DATABASE_CHECKS } from './database.js'
+import { checkDatabase, DATABASE_CHECKS, IMPORTS_CHECK, QUEUE_CHECK } from './database.js'
 import { fileChecks } from './database-file.js'
 import { DATABASE_SERVER_CHECKS } from './database-server.js'
 import { checkConfiguration, checkSqlite } from './installation.js'
 import { QUEUE_SERVER, serverChecks } from './servers.js'
-import { IMPORTS_CHECK, QUEUE_CHECK } from './work.js'
 
 export interface Examination {
-  /** Of the installation, the configuration and the servers; a cause comes before what follows from it. */
+  /** About the installation, the configuration and the servers. Causes come before their consequences. */
   readonly setup: readonly Finding[]
-  /** Of the work: what no alarm covers, then the alarms. */
+  /** About the work: what no alarm covers, then the alarms. */
   readonly work: readonly Finding[]
 }
 
@@ -51,9 +50,8 @@ export async function examine(loadConfig: () => LoadedConfig, environment: NodeJ
   const examineIn = async ({ name, look }: DatabaseCheck) =>
     db ? examineOne({ name, look: () => look(db, config) }, address) : skip(name, 'database')
   try {
-    for (const check of address.kind === 'sqlite' ? fileChecks(address) : DATABASE_SERVER_CHECKS)
-      setup.push(await examineIn(check))
-    for (const check of DATABASE_CHECKS) setup.push(await examineIn(check))
+    const checks = address.kind === 'sqlite' ? fileChecks(address) : DATABASE_SERVER_CHECKS
+    for (const check of [...checks, ...DATABASE_CHECKS]) setup.push(await examineIn(check))
     const queue = queueIsAway ? skip(QUEUE_CHECK.name, QUEUE_SERVER) : await examineIn(QUEUE_CHECK)
     const alarms = db ? await examineAlarms(db, config) : [skip('alarms', 'database')]
     return { setup, work: [queue, await examineIn(IMPORTS_CHECK), ...alarms] }

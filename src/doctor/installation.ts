@@ -26,7 +26,8 @@ export function checkConfiguration({ settings }: LoadedConfig, environment: Node
   const misspelt = Object.keys(environment)
     .filter((name) => name.startsWith('ORDERCTL_') && !known.includes(name))
     .flatMap((name) => {
-      const meant = known.find((candidate) => distance(letters(name), letters(candidate)) <= 2)
+      // ORDERCTL_TIMEZONE is as near to ORDERCTL_TIME_ZONE as ORDERCTL_TIME_ZNE.
+      const meant = known.find((setting) => distance(name.replaceAll('_', ''), setting.replaceAll('_', '')) <= 2)
       return meant ? [{ name, meant }] : []
     })
   if (misspelt.length === 0) {
@@ -36,9 +37,4 @@ export function checkConfiguration({ settings }: LoadedConfig, environment: Node
     message: `The environment has ${misspelt.map(({ name }) => name).join(', ')}, which is not a setting.`,
     fix: `Write ${misspelt.map(({ name, meant }) => `${meant} instead of ${name}`).join(', ')}.`,
   }
-}
-
-/** ORDERCTL_TIMEZONE is as near to ORDERCTL_TIME_ZONE as ORDERCTL_TIME_ZNE. */
-function letters(name: string): string {
-  return name.replaceAll('_', '')
 }

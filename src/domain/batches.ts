@@ -1,5 +1,3 @@
-// A list in parts that are handled together.
-
 /** All items in their order, `size` to a batch; the last one may be smaller. */
 export function inBatches<Item>(items: readonly Item[], size: number): Item[][] {
   const batches: Item[][] = []
@@ -7,7 +5,7 @@ export function inBatches<Item>(items: readonly Item[], size: number): Item[][] 
   return batches
 }
 
-/** All items by what they have in common, each group in their order. */
+/** All items by their key, each group in their order. */
 export function groupBy<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {
   const groups = new Map<Key, Item[]>()
   for (const item of items) {
@@ -19,5 +17,5 @@ export function groupBy<Item, Key>(items: readonly Item[], keyOf: (item: Item) =
   return groups
 }
 
-/** A limit that cuts nothing off: no table has so many rows, and every database takes it. */
+/** A limit that is never reached and that every database accepts. */
 export const ALL_ROWS = 2 ** 31 - 1

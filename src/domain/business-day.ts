@@ -6,44 +6,34 @@ declare const calendarDay: unique symbol
 /** `YYYY-MM-DD`, a day that exists. */
 export type Day = string & { readonly [calendarDay]: true }
 
-const dayFormats = new Map<string, Intl.DateTimeFormat>()
 const DAY = /^(\d{4})-(\d{2})-(\d{2})$/
 
 /** Reads `YYYY-MM-DD`; undefined for other shapes and for days such as 2025-02-30. */
 export function parseDay(text: string): Day | undefined {
-  const match = DAY.exec(text)
-  if (!match) return undefined
-  return dayExists(Number(match[1]), Number(match[2]), Number(match[3])) ? (text as Day) : undefined
+  const [, year, month, day] = DAY.exec(text) ?? []
+  return dayExists(Number(year), Number(month), Number(day)) ? (text as Day) : undefined
 }
 
 export function dayExists(year: number, month: number, day: number): boolean {
-  return month >= 1 && month <= 12 && day >= 1 && day <= daysInMonth(year, month)
-}
-
-function daysInMonth(year: number, month: number): number {
-  if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
+  if (!(month >= 1 && month <= 12 && day >= 1)) return false
+  const isLeap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
+  return day <= (month === 2 ? (isLeap ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31)
 }
 
 /** The day in the time zone at an instant (epoch milliseconds). */
 export function dayAt(instant: number, timeZone: string): Day {
-  let format = dayFormats.get(timeZone)
-  if (!format) {
-    // Sweden writes its dates as ISO 8601 does.
-    format = new Intl.DateTimeFormat('sv-SE', { timeZone, year: 'numeric', month: '2-digit', day: '2-digit' })
-    dayFormats.set(timeZone, format)
-  }
-  return format.format(instant) as Day
+  return clockAt(instant, timeZone).slice(0, 10) as Day
 }
 
-const clockFormats = new Map<string, Intl.DateTimeFormat>()
+const formats = new Map<string, Intl.DateTimeFormat>()
 
 /** `2026-03-04 17:30:00`, as a clock in the time zone shows the instant (epoch milliseconds). */
 export function clockAt(instant: number, timeZone: string): string {
-  let format = clockFormats.get(timeZone)
+  let format = formats.get(timeZone)
   if (!format) {
+    // Sweden writes its dates as ISO 8601 does.
     format = new Intl.DateTimeFormat('sv-SE', { timeZone, dateStyle: 'short', timeStyle: 'medium' })
-    clockFormats.set(timeZone, format)
+    formats.set(timeZone, format)
   }
   return format.format(instant)
 }

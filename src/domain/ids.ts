@@ -1,4 +1,4 @@
-// Ids of different things, which the compiler keeps apart although all of them are numbers or strings at run time.
+// Ids of different things, which the compiler keeps apart. At run time they are numbers or strings.
 
 declare const kind: unique symbol
 type Id<Base, Kind extends string> = Base & { readonly [kind]: Kind }
@@ -9,19 +9,16 @@ export type CustomerId = Id<number, 'customer'>
 export type ProductId = Id<number, 'product'>
 export type ImportId = Id<number, 'import'>
 
-/** Names one batch in one worker's hand. Who does not hold the token may not settle its orders. */
+/** Names one batch that a worker has claimed. Only the holder of the token may settle its orders. */
 export type LeaseToken = Id<string, 'lease'>
 export type WorkerId = Id<string, 'worker'>
 
-/** Names one attempt to charge one order. The gateway gives one key one answer, however often it is asked. */
+/** Names one attempt to charge one order. The gateway always gives the same answer for the same key. */
 export type IdempotencyKey = Id<string, 'idempotency key'>
 
 /**
- * The key of an attempt: `source:reference:attempt`.
- *
- * It is made of what the shop calls the order, not of a row's number, so an order that is imported into a new database
- * after the old one was lost is charged under the same key, and the gateway takes the money once. A source holds no
- * colon, and the attempt is a number, so two orders never share a key.
+ * The key of an attempt. It has the shop's name of the order and no row's number: if the order is imported again into a new
+ * database, the gateway still takes the money once. A source has no colon, so two orders never share a key.
  */
 export function idempotencyKey(source: string, reference: string, attempt: number): IdempotencyKey {
   return `${source}:${reference}:${attempt}` as IdempotencyKey

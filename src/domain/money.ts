@@ -15,12 +15,10 @@ export interface Money {
 /** Decimals of a unit price in storage; a price may be finer than its currency (0.0025 USD a screw). */
 export const PRICE_DECIMALS = 4
 
-/** The largest line total, in minor units: ten thousand million dollars. Nine thousand of these add up exactly. */
+/** The largest line total, in minor units. Nine thousand of these add up exactly. */
 export const MAX_TOTAL_MINOR = 1_000_000_000_000
 
-const decimalsByCode: ReadonlyMap<string, number> = new Map(
-  isoCurrencies.map((currency) => [currency.code, currency.digits]),
-)
+const decimalsByCode: ReadonlyMap<string, number> = new Map(isoCurrencies.map(({ code, digits }) => [code, digits]))
 
 export function isCurrency(code: string): code is Currency {
   return decimalsByCode.has(code)
@@ -39,7 +37,7 @@ export function currencyDecimals(currency: Currency): number {
  * Quantity times unit price, rounded once, half up, to minor units.
  *
  * @param priceScaled the unit price times 10^PRICE_DECIMALS
- * @returns undefined where the total is beyond MAX_TOTAL_MINOR
+ * @returns undefined if the total is beyond MAX_TOTAL_MINOR
  */
 export function lineTotal(priceScaled: number, quantity: number, currency: Currency): number | undefined {
   const product = priceScaled * quantity

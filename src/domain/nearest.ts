@@ -1,7 +1,6 @@
-// Which word a mistyped one most likely means.
 import { distance } from 'fastest-levenshtein'
 
-/** @returns undefined if no candidate is near */
+/** The candidate that a mistyped word most likely means; undefined if none is near. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const near = candidates
     .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))

@@ -1,23 +1,17 @@
 // An order's statuses and the moves between them. The database's CHECK and the diagram in docs/architecture.md are made
 // from this table; test/drift holds the three together.
 
-export const ORDER_STATUSES = [
-  'pending',
-  'reserved',
-  'payment_processing',
-  'completed',
-  'failed',
-  'rolled_back',
-] as const
+/** Statuses that a worker still has to move on. */
+export const OPEN_STATUSES = ['pending', 'reserved', 'payment_processing'] as const
+
+export const ORDER_STATUSES = [...OPEN_STATUSES, 'completed', 'failed', 'rolled_back'] as const
 export type OrderStatus = (typeof ORDER_STATUSES)[number]
 
-/** `worker`: a step of the workflow. `person`: `orderctl failed retry`, never by itself. */
-type Mover = 'worker' | 'person'
-
-export interface Transition {
+interface Transition {
   readonly from: OrderStatus
   readonly to: OrderStatus
-  readonly by: Mover
+  /** `worker`: a step of the workflow. `person`: `orderctl failed retry`. */
+  readonly by: 'worker' | 'person'
   readonly when: string
 }
 
@@ -33,9 +27,6 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: 'rolled_back', to: 'pending', by: 'person', when: 'retried by hand' },
 ]
 
-/** Statuses that a worker still has to move on. */
-export const OPEN_STATUSES = ['pending', 'reserved', 'payment_processing'] as const satisfies readonly OrderStatus[]
-
 /** Statuses that end without a sale; a person may retry them. */
 export const UNSOLD_STATUSES = ['failed', 'rolled_back'] as const satisfies readonly OrderStatus[]
 
@@ -50,10 +41,8 @@ export type ReviewReason = (typeof REVIEW_REASONS)[number]
 /** Statuses in which an order holds stock: the reservations of its present attempt are live. */
 export const HOLDING_STATUSES = ['reserved', 'payment_processing'] as const satisfies readonly OrderStatus[]
 
-export type ReservationState = 'live' | 'committed' | 'released'
-
 /** What became of a reservation. It follows from its order, so the two cannot disagree. */
-export function reservationState(order: { status: OrderStatus; attempt: number }, attempt: number): ReservationState {
+export function reservationState(order: { status: OrderStatus; attempt: number }, attempt: number) {
   if (attempt !== order.attempt) return 'released'
   if (order.status === 'completed') return 'committed'
   return HOLDING_STATUSES.some((status) => status === order.status) ? 'live' : 'released'

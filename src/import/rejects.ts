@@ -131,7 +131,6 @@ export function refuseRejects(options: RejectsOptions): void {
 function outputAt(path: string, { input, database, force }: RejectsOptions): Output {
   return {
     path,
-    flag: 'rejects',
     guarded: [
       { role: 'input', file: input === STDIN ? 0 : input },
       ...filesOf(database).map((file) => ({ role: 'database', file }) as const),

@@ -4,7 +4,7 @@ import { type Kysely, sql } from 'kysely'
 import { packIds } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
-import type { ImportAsidesTable, Schema } from '../database/schema.js'
+import type { Schema } from '../database/schema.js'
 import { siblingReason } from './chunk.js'
 import { deleteOrders, forgetAsides, type ImportRun, removeUnusedNames } from './import-record.js'
 
@@ -29,7 +29,7 @@ const NOTHING: Verdicts = {
 }
 
 /** What was stored of a line that is not imported. */
-export type StoredLine = Omit<ImportAsidesTable, 'import_id'>
+export type StoredLine = Omit<Schema['import_asides'], 'import_id'>
 
 /** Called with lines that are not imported, and why. */
 export type Report = (lines: readonly (StoredLine & { readonly reason: string })[]) => void

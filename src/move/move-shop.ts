@@ -1,7 +1,7 @@
 // Moves a shop from a file to a server: copies every table, compares counts and checksums, and audits the copy.
 import { randomUUID } from 'node:crypto'
 import { sql, type Transaction } from 'kysely'
-import { type Audit, auditDatabase } from '../audit/audit.js'
+import { auditDatabase } from '../audit/audit.js'
 import {
   type Database,
   explainDatabaseError,
@@ -19,22 +19,16 @@ import { WORKER_STALE_MS } from '../reports/status.js'
 import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
 import { finishTable, readTable, type Table, tablesOf, writePage } from './tables.js'
 
-export interface Move {
-  /** Rows of each table. */
-  readonly rows: ReadonlyMap<string, number>
-  /** Of the copy. Its rows are those of the file, so what differs here differs there. */
-  readonly audit: Audit
-  readonly timeZone: string | undefined
-}
-
 /** Called before a page is copied and after it is read back; an error that it throws ends the copy. */
-export type OnPage = (doing: 'Copying' | 'Comparing', table: string, rows: number) => void
+type OnPage = (doing: 'Copying' | 'Comparing', table: string, rows: number) => void
 
 /**
  * Copies the shop in the file `from` into the database `to`, which is empty or holds an unfinished copy of the same file.
  * Writes nothing to the file. Other commands refuse `to` until the copy is complete.
+ *
+ * @returns the number of rows of each table, and the audit of the copy, whose differences are those of the file
  */
-export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage: OnPage): Promise<Move> {
+export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage: OnPage) {
   const source = await openSource(from)
   try {
     await refuseAtWork(source, from.path)
@@ -64,10 +58,10 @@ export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage:
   }
 }
 
-/** A transaction in the target, which fails if another copy has claimed it since. */
+/** Runs a transaction in the target, which fails if another copy has claimed the target since. */
 type Fenced = <Result>(act: (trx: Transaction<Schema>) => Promise<Result>) => Promise<Result>
 
-/** Settings of an unfinished copy: the file that it is of, and which process may write to it. */
+/** Settings of an unfinished copy: its file, and the process that may write to it. */
 const MARKS = ['copying_from', 'copy_id'] as const
 
 async function claim(target: Database, tables: readonly Table[], path: string, place: string): Promise<Fenced> {
@@ -84,11 +78,8 @@ async function claim(target: Database, tables: readonly Table[], path: string, p
       if (rows.length > 0) throw notEmpty(`${place} is in use: there are rows in its table ${name}.`)
     }
     await trx.deleteFrom('settings').where('name', 'in', MARKS).execute()
-    const marks = { copying_from: path, copy_id: id }
-    await trx
-      .insertInto('settings')
-      .values(MARKS.map((name) => ({ name, value: marks[name] })))
-      .execute()
+    const marks = [{ name: 'copying_from', value: path } as const, { name: 'copy_id', value: id } as const]
+    await trx.insertInto('settings').values(marks).execute()
   })
   return (act) =>
     inTransaction(target, async (trx) => {
@@ -97,17 +88,11 @@ async function claim(target: Database, tables: readonly Table[], path: string, p
     })
 }
 
-async function copy(
-  snapshot: Database,
-  target: Database,
-  tables: readonly Table[],
-  fenced: Fenced,
-  onPage: OnPage,
-): Promise<Map<string, number>> {
+async function copy(snapshot: Database, target: Database, tables: readonly Table[], fenced: Fenced, onPage: OnPage) {
   const copied = new Map<string, number>()
   for (const table of tables) {
     const { name } = table
-    // By another connection than the fence's, whose transaction it would commit on MySQL.
+    // On another connection than the fence's, whose transaction it would commit on MySQL.
     await fenced(() => sql`truncate table ${sql.table(name)}`.execute(target))
     const sent = await readTable(snapshot, table, async (page) => {
       onPage('Copying', name, page.length)
@@ -139,10 +124,10 @@ async function dataVersion(file: Database): Promise<number | undefined> {
 async function refuseAtWork(db: Database, place: string): Promise<void> {
   const now = await databaseTime(db)
   const workers = db.selectFrom('workers').select(['host', 'pid']).where('stopped_at', 'is', null)
-  const imports = db.selectFrom('imports').select(['host', 'pid', 'lease_until'])
+  const imports = db.selectFrom('imports').select(['host', 'pid', 'lease_until']).where('ended_at', 'is', null)
   const busy =
     (await workers.where('last_seen', '>', now - WORKER_STALE_MS).executeTakeFirst()) ??
-    (await imports.where('status', 'in', ['reading', 'releasing']).execute()).find((run) => isAlive(run, now))
+    (await imports.execute()).find((run) => isAlive(run, now))
   if (busy) throw again('database_in_use', `Process ${busy.pid} on ${busy.host} works on ${place}.`)
 }
 

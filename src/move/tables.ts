@@ -16,7 +16,7 @@ export interface Table {
 /** Rows, each as its values in the order of the columns. */
 type Page = readonly (readonly unknown[])[]
 
-/** Of the largest rows, 10 MB: MariaDB takes 16 MiB a statement by default. */
+/** Rows of a page, at most 10 MB: MariaDB takes 16 MiB a statement by default. */
 const PAGE = 1000
 
 /** The tables in a file, except workers, which belong to processes, and settings. */
@@ -60,7 +60,7 @@ export async function writePage(db: Database, { name, columns }: Table, page: Pa
   await sql`insert into ${sql.table(name)} (${names}) select ${names} from ${rows}`.execute(db)
 }
 
-/** Tells PostgreSQL what the table holds now, and which number comes next. */
+/** Updates PostgreSQL's statistics and the next id. */
 export async function finishTable(db: Database, { name, key }: Table): Promise<void> {
   if (engineOf(db) !== 'postgres') return
   await sql`analyze ${sql.table(name)}`.execute(db)

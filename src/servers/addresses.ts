@@ -1,4 +1,4 @@
-// Where the database, the queue and Redis are, as the configuration names them.
+// Addresses of the database, the queue and Redis, as the configuration names them.
 import { resolve } from 'node:path'
 
 export interface SqliteAddress {
@@ -25,9 +25,7 @@ export type MysqlAddress = Server<'mysql'>
 export type RedisAddress = Server<'redis'>
 export type RabbitAddress = Server<'amqp'>
 
-/** A server that holds tables. */
-export type ServerAddress = PostgresAddress | MysqlAddress
-export type DatabaseAddress = SqliteAddress | ServerAddress
+export type DatabaseAddress = SqliteAddress | PostgresAddress | MysqlAddress
 export type QueueAddress = { readonly kind: 'embedded' } | RedisAddress | PostgresAddress | RabbitAddress
 export type Address = DatabaseAddress | RedisAddress | RabbitAddress
 
@@ -60,31 +58,27 @@ export function readRedisAddress(text: string): RedisAddress | undefined {
 const DATABASE = /^\/[^/]+$/
 const NUMBER = /^\/?\d*$/
 
-interface Scheme {
-  readonly kind: Exclude<Address['kind'], 'sqlite'>
-  readonly port: number
-  readonly path: RegExp
-}
+type Kind = Exclude<Address['kind'], 'sqlite'>
 
 /** By URL scheme: the kind of server, its default port, and the paths that it may have. */
-const SCHEMES: ReadonlyMap<string, Scheme> = new Map([
-  ['postgres:', { kind: 'postgres', port: 5432, path: DATABASE }],
-  ['postgresql:', { kind: 'postgres', port: 5432, path: DATABASE }],
-  ['mysql:', { kind: 'mysql', port: 3306, path: DATABASE }],
-  ['mariadb:', { kind: 'mysql', port: 3306, path: DATABASE }],
-  ['redis:', { kind: 'redis', port: 6379, path: NUMBER }],
-  ['rediss:', { kind: 'redis', port: 6379, path: NUMBER }],
-  ['amqp:', { kind: 'amqp', port: 5672, path: /^/ }],
-  ['amqps:', { kind: 'amqp', port: 5671, path: /^/ }],
-])
+const SCHEMES: Readonly<Record<string, readonly [kind: Kind, port: number, path: RegExp]>> = {
+  'postgres:': ['postgres', 5432, DATABASE],
+  'postgresql:': ['postgres', 5432, DATABASE],
+  'mysql:': ['mysql', 3306, DATABASE],
+  'mariadb:': ['mysql', 3306, DATABASE],
+  'redis:': ['redis', 6379, NUMBER],
+  'rediss:': ['redis', 6379, NUMBER],
+  'amqp:': ['amqp', 5672, /^/],
+  'amqps:': ['amqp', 5671, /^/],
+}
 
 function readServer(text: string, setting: Setting): Exclude<Address, SqliteAddress> | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  const scheme = SCHEMES.get(url?.protocol ?? '')
-  if (!url || !scheme || url.hostname === '' || !scheme.path.test(url.pathname)) return undefined
-  const path = scheme.path === DATABASE ? decoded(url.pathname) : url.pathname.replace(/^\/$/, '')
-  const name = `${url.hostname}:${url.port || scheme.port}${path}`
-  return { kind: scheme.kind, url: scheme.kind === 'postgres' ? withPlainTls(text) : text, name, setting }
+  const [kind, port, allowed] = SCHEMES[url?.protocol ?? ''] ?? []
+  if (!url || !kind || url.hostname === '' || !allowed?.test(url.pathname)) return undefined
+  const path = allowed === DATABASE ? decoded(url.pathname) : url.pathname.replace(/^\/$/, '')
+  const name = `${url.hostname}:${url.port || port}${path}`
+  return { kind, url: kind === 'postgres' ? withPlainTls(text) : text, name, setting }
 }
 
 /** pg treats these modes as verify-full, and warns at every start that this will change. */

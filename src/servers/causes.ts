@@ -2,12 +2,13 @@
 import { EXIT, type ExitCode } from '../errors.js'
 
 /** One text for all, or one for each kind of server; `queue` is a queue on PostgreSQL, `database` any database server. */
-export type Text = string | { readonly [Server in TextKey]?: string }
-export type TextKey = 'database' | 'postgres' | 'queue' | 'mysql' | 'redis' | 'amqp'
+export type Text =
+  | string
+  | { readonly [Server in 'database' | 'postgres' | 'queue' | 'mysql' | 'redis' | 'amqp']?: string }
 
 export interface Entry {
-  /** The error code; scripts rely on it. */
-  readonly code: Text
+  /** The error code; scripts rely on it. By default `{prefix}_` and the name of the cause. */
+  readonly code?: Text
   readonly message: Text
   readonly fix: Text
   readonly retryable: boolean
@@ -71,8 +72,8 @@ export const CAUSES = {
     code: 'redis_refused',
     message: '{server} refused the login: {reason}.',
     fix: 'Correct user and password in {setting} (redis://USER:PASSWORD@HOST).',
+    ...AWAY,
     retryable: false,
-    exit: EXIT.unreachable,
   },
   host_refused: {
     code: { database: 'database_access_denied', queue: 'postgres_refused' },
@@ -86,13 +87,11 @@ export const CAUSES = {
     ...UNFIT,
   },
   parameter_refused: {
-    code: '{prefix}_parameter_refused',
     message: 'The connection pooler of {server} refused a parameter: {reason}.',
     fix: 'Remove it from {setting}, or add it to ignore_startup_parameters of the pooler (pgbouncer.ini).',
     ...UNFIT,
   },
   tls: {
-    code: '{prefix}_tls',
     message: 'TLS handshake with {server} failed: {reason}.',
     fix: {
       postgres:
@@ -121,7 +120,6 @@ export const CAUSES = {
     ...UNFIT,
   },
   read_only: {
-    code: '{prefix}_read_only',
     message: '{server} takes no changes: {reason}.',
     fix: {
       postgres:
@@ -137,13 +135,11 @@ export const CAUSES = {
     ...AWAY,
   },
   out_of_memory: {
-    code: '{prefix}_out_of_memory',
     message: '{server} is out of memory: {reason}.',
     fix: 'Give the server more memory, or use smaller batches (ORDERCTL_BATCH_SIZE); then run the command again. Committed work is safe.',
     ...AWAY,
   },
   locked: {
-    code: '{prefix}_locked',
     message: 'Other transactions on {server} hold the locks that this one needs: {reason}.',
     fix: 'Run the command again.',
     ...FAILED,
@@ -164,7 +160,6 @@ export const CAUSES = {
     ...BROKEN,
   },
   packet_too_large: {
-    code: '{prefix}_packet_too_large',
     message: '{server} refused a statement of that size: {reason}.',
     fix: 'Set max_allowed_packet on the server to 16M or more, then run the command again.',
     ...BROKEN,
@@ -226,7 +221,6 @@ export const CAUSES = {
 
   // RabbitMQ
   blocked: {
-    code: 'rabbitmq_blocked',
     message: '{server} takes no messages: {reason}.',
     fix: 'Free memory or disk space on that server (rabbitmq-diagnostics alarms). It then takes messages again by itself.',
     ...AWAY,
@@ -238,7 +232,6 @@ export const CAUSES = {
     ...UNFIT,
   },
   queue_differs: {
-    code: 'rabbitmq_queue_differs',
     message: '{server} has a queue "{queue}" with other settings than orderctl uses: {reason}.',
     fix: 'If it belongs to another program, choose another name with ORDERCTL_QUEUE_NAME. If an earlier orderctl made it, delete it (rabbitmqctl delete_queue {queue}) and run: orderctl rebuild queue',
     ...UNFIT,

@@ -1,7 +1,7 @@
 // Explains an error of a server, or of the SQLite file: what happened, why, and what to do.
 import { EXIT, type Problem, UserError } from '../errors.js'
 import type { Address } from './addresses.js'
-import { CAUSES, type Entry, type Text, type TextKey } from './causes.js'
+import { CAUSES, type Entry, type Text } from './causes.js'
 import { type Fault, reasonIn, recognise, sqlCause } from './recognise.js'
 
 /** For users; undefined for errors that they can do nothing about. */
@@ -11,12 +11,10 @@ export function explainError(error: unknown, address: Address): UserError | unde
   return problem && new UserError(problem, { cause: error })
 }
 
-/** The same where any other error means that the server is unreachable. */
+/** The same, but any other error means that the server is unreachable. */
 export function explainUnreachable(error: unknown, address: Address): UserError {
-  return (
-    explainError(error, address) ??
-    new UserError(problemOf({ cause: 'unreachable', reason: reasonIn(error) }, address), { cause: error })
-  )
+  const unreachable = () => problemOf({ cause: 'unreachable', reason: reasonIn(error) }, address)
+  return explainError(error, address) ?? new UserError(unreachable(), { cause: error })
 }
 
 /** The same as plain data, which threads can send each other. */
@@ -32,22 +30,16 @@ export function isAway(error: unknown): boolean {
 }
 
 export function problemOf({ cause, reason, queue = '' }: Fault, address: Address): Problem {
-  const { code, message, fix, retryable, exit }: Entry = CAUSES[cause]
+  const { code = `{prefix}_${cause}`, message, fix, retryable, exit }: Entry = CAUSES[cause]
   const values: Readonly<Record<string, string>> = { ...namesOf(address), reason, queue }
   const fill = (text: Text) => textFor(text, address).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole)
   return { code: fill(code), message: fill(message), fix: fill(fix), retryable, exit }
 }
 
 function textFor(text: Text, address: Address): string {
-  if (typeof text === 'string') return text
-  const key = keysFor(address).find((key) => text[key] !== undefined)
-  return (key && text[key]) ?? ''
-}
-
-function keysFor(address: Address): readonly TextKey[] {
-  if (address.kind === 'sqlite') return []
-  if (isQueue(address)) return ['queue', 'postgres']
-  return [address.kind, 'database']
+  if (typeof text === 'string' || address.kind === 'sqlite') return `${text}`
+  if (isQueue(address)) return text.queue ?? text.postgres ?? ''
+  return text[address.kind] ?? text.database ?? ''
 }
 
 /** Whether it is a PostgreSQL that carries the queue: its codes differ from those of the database. */

@@ -1,25 +1,20 @@
-// The sockets of a connection pool. Destroys them with the pool, also those that the pool has forgotten or whose server hangs.
-import { Socket } from 'node:net'
+// Destroys the sockets of a connection pool with it, also those that the pool has forgotten or whose server hangs.
+import type { Socket } from 'node:net'
 import { settledWithin } from '../domain/patience.js'
 
-/** The server ends a transaction whose process is silent for so long, since its locks keep everybody else waiting. */
+/** The server ends a transaction whose process is silent for so long, since its locks block others. */
 export const IDLE_TRANSACTION_MS = 30_000
 
 export const CONNECT_TIMEOUT_MS = 5000
 
-/** After so long without traffic, TCP asks whether the server is still there. */
+/** TCP checks an idle connection after so long. */
 export const KEEP_ALIVE_MS = 10_000
 
-/** How long a server may take to answer the goodbye, and a cancelled statement to end. */
+/** Time for a server to answer the goodbye, and for a cancelled statement to end. */
 const GOODBYE_MS = 200
 
 export class PoolSockets {
   readonly #open = new Set<Socket>()
-
-  /** A new socket, to be connected. */
-  make(): Socket {
-    return this.add(new Socket())
-  }
 
   add(socket: Socket): Socket {
     this.#open.add(socket)

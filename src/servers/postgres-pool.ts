@@ -1,4 +1,5 @@
-// Connections to PostgreSQL, for the database and for a queue, and what the server says about itself.
+// Connections to PostgreSQL, for the database and for a queue, and facts about the server.
+import { Socket } from 'node:net'
 import pg from 'pg'
 import { settledWithin } from '../domain/patience.js'
 import { UserError, usageError } from '../errors.js'
@@ -6,24 +7,16 @@ import type { PostgresAddress } from './addresses.js'
 import { problemOf } from './explain.js'
 import { CONNECT_TIMEOUT_MS, KEEP_ALIVE_MS, PoolSockets } from './pool-sockets.js'
 
-/** For everything that a queue asks before the work begins. */
+/** For all questions of a queue before the work begins. */
 const BEGIN_TIMEOUT_MS = 4500
 
-interface PoolOptions extends Pick<pg.PoolConfig, 'types'> {
+interface PoolOptions extends Pick<pg.PoolConfig, 'types' | 'query_timeout'> {
   /** The most that are open at a time. */
   readonly connections: number
   /** How long to wait for a connection when all are in use. */
   readonly freeTimeoutMs?: number
-  /** Fails statements without an answer for so long. By default, a statement takes as long as it takes. */
-  readonly answerTimeoutMs?: number
   /** The first statement on each connection, which also finds a server that hangs. */
   readonly firstStatement?: string
-}
-
-export interface PostgresPool {
-  readonly pool: pg.Pool
-  /** Ends every connection, also to a server that hangs; queries on them fail. */
-  letGo(): Promise<void>
 }
 
 class QuickClient extends pg.Client {
@@ -32,9 +25,12 @@ class QuickClient extends pg.Client {
   }
 }
 
-/** Connects on the first query, and reconnects after a lost connection. */
-export function openPool({ url }: PostgresAddress, options: PoolOptions): PostgresPool {
-  const { connections, freeTimeoutMs = BEGIN_TIMEOUT_MS, answerTimeoutMs, firstStatement = 'select 1', types } = options
+/**
+ * Connects on the first query, and reconnects after a lost connection. `letGo` ends every connection, also to a server that
+ * hangs; queries on them fail.
+ */
+export function openPool({ url }: PostgresAddress, options: PoolOptions) {
+  const { connections, freeTimeoutMs = BEGIN_TIMEOUT_MS, firstStatement = 'select 1', ...config } = options
   const sockets = new PoolSockets()
   const first = { text: firstStatement, query_timeout: CONNECT_TIMEOUT_MS }
   const pool = new pg.Pool({
@@ -45,11 +41,10 @@ export function openPool({ url }: PostgresAddress, options: PoolOptions): Postgr
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     Client: QuickClient,
-    stream: () => sockets.make(),
+    stream: () => sockets.add(new Socket()),
     // The pool drops a connection that fails here.
     onConnect: (client) => client.query(first),
-    ...(answerTimeoutMs !== undefined && { query_timeout: answerTimeoutMs }),
-    ...(types && { types }),
+    ...config,
   })
   // The next query gets the error of a connection that breaks while it is idle, or between two statements.
   pool.on('error', () => undefined)
@@ -57,17 +52,10 @@ export function openPool({ url }: PostgresAddress, options: PoolOptions): Postgr
   return { pool, letGo: () => sockets.endAfter(pool.end()) }
 }
 
-/** A statement of a queue without an answer for so long fails: the server is gone. */
-const QUEUE_ANSWER_TIMEOUT_MS = 5000
-
-/** The pool of a queue, whose tables are in a schema of their own. */
-export function openQueuePool(
-  address: PostgresAddress,
-  schema: string,
-  connections: number,
-  answerTimeoutMs = QUEUE_ANSWER_TIMEOUT_MS,
-): PostgresPool {
-  return openPool(address, { connections, answerTimeoutMs, firstStatement: `set search_path to ${schema}` })
+/** The pool of a queue, whose tables are in a schema of their own. Statements without an answer fail after `timeoutMs`. */
+export function openQueuePool(address: PostgresAddress, schema: string, connections: number, timeoutMs = 5000) {
+  const firstStatement = `set search_path to ${schema}`
+  return openPool(address, { connections, firstStatement, query_timeout: timeoutMs })
 }
 
 /** @throws UserError if the answer takes longer than a command may take to begin */
@@ -84,8 +72,6 @@ export interface PostgresFacts {
   readonly database: string
   /** Follows another server and takes no changes. */
   readonly standby: boolean
-  readonly connections: number
-  readonly mostConnections: number
 }
 
 export async function readFacts(pool: pg.Pool): Promise<PostgresFacts> {
@@ -94,22 +80,16 @@ export async function readFacts(pool: pg.Pool): Promise<PostgresFacts> {
       cast(current_setting('server_version_num') as integer) / 10000 as major,
       current_user as user,
       current_database() as database,
-      pg_is_in_recovery() as standby,
-      cast((select count(*) from pg_stat_activity where backend_type = 'client backend') as integer) as connections,
-      cast(current_setting('max_connections') as integer) as "mostConnections"`)
+      pg_is_in_recovery() as standby`)
   const [facts] = rows
-  if (!facts) throw new Error('PostgreSQL said nothing about itself')
+  if (!facts) throw new Error('PostgreSQL returned no row')
   return facts
 }
 
 /** BullMQ's functions need what came with it. */
 const OLDEST_MAJOR = 13
 
-/**
- * Refuses a server that cannot carry the queue.
- *
- * @throws UserError (exit 2; exit 4 for a standby, which may become the primary)
- */
+/** @throws UserError if the server cannot carry the queue (exit 2; exit 4 for a standby, which may become the primary) */
 export function refuseUnfit({ version, major, standby }: PostgresFacts, address: PostgresAddress): void {
   if (major < OLDEST_MAJOR) {
     throw usageError({

@@ -11,7 +11,7 @@ export interface Fault {
   readonly queue?: string
 }
 
-/** Undefined for an error that is a mistake of ours, or of something else than this server. */
+/** Undefined for an error that is a bug of ours, or comes from something other than this server. */
 export function recognise(error: unknown, address: Address): Fault | undefined {
   if (!(error instanceof Error)) return undefined
   if (address.kind === 'sqlite') return sqliteFault(error)
@@ -23,55 +23,35 @@ export function recognise(error: unknown, address: Address): Fault | undefined {
 }
 
 /**
- * Codes of PostgreSQL (five letters, https://www.postgresql.org/docs/current/errcodes-appendix.html), MySQL (ER_), Node
- * (network) and mysql2 (the others).
+ * Codes of PostgreSQL (five characters, https://www.postgresql.org/docs/current/errcodes-appendix.html), MySQL (ER_),
+ * MariaDB (numbers that mysql2 does not know or misreads), Node (network) and mysql2 (the others).
  */
-const CODES: { readonly [Name in Cause]?: readonly string[] } = {
-  unreachable: [
-    ...['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EAI_AGAIN', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'EPIPE'],
-    ...['57P01', '57P02', '57P03', '57P04', '57P05', '25P03'],
-    ...['08000', '08001', '08003', '08004', '08006', '08P01'],
-    ...['PROTOCOL_CONNECTION_LOST', 'ER_SERVER_SHUTDOWN', 'ER_NORMAL_SHUTDOWN', 'ER_CLIENT_INTERACTION_TIMEOUT'],
-    ...['ER_ABORTING_CONNECTION', 'ER_NEW_ABORTING_CONNECTION', 'ER_NET_READ_ERROR', 'ER_NET_READ_INTERRUPTED'],
-    ...['ER_SERVER_OFFLINE_MODE'],
-  ],
-  too_many_clients: [
-    ...['53000', '53300', '53400'],
-    ...['ER_CON_COUNT_ERROR', 'ER_TOO_MANY_USER_CONNECTIONS', 'ER_USER_LIMIT_REACHED'],
-  ],
-  login_refused: [
-    ...['28P01', '28000', 'ER_ACCESS_DENIED_ERROR', 'ER_ACCESS_DENIED_NO_PASSWORD_ERROR', 'ER_ACCOUNT_HAS_BEEN_LOCKED'],
-    ...['ER_MUST_CHANGE_PASSWORD', 'ER_MUST_CHANGE_PASSWORD_LOGIN', 'ER_NOT_SUPPORTED_AUTH_MODE'],
-    ...['ER_SECURE_TRANSPORT_REQUIRED', 'AUTH_SWITCH_PLUGIN_ERROR'],
-  ],
-  host_refused: ['ER_HOST_IS_BLOCKED', 'ER_HOST_NOT_PRIVILEGED'],
-  tls: ['HANDSHAKE_NO_SSL_SUPPORT', 'HANDSHAKE_SSL_ERROR'],
-  no_database: ['3D000', '3F000', 'ER_BAD_DB_ERROR'],
-  no_permission: [
-    ...['42501', 'ER_DBACCESS_DENIED_ERROR', 'ER_TABLEACCESS_DENIED_ERROR', 'ER_SPECIFIC_ACCESS_DENIED_ERROR'],
-  ],
-  read_only: [
-    ...['25006', 'ER_OPTION_PREVENTS_STATEMENT', 'ER_READ_ONLY_MODE', 'ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION'],
-  ],
-  disk_full: ['53100', 'ER_DISK_FULL', 'ER_RECORD_FILE_FULL', 'ER_ERROR_ON_WRITE', 'ER_TEMP_FILE_WRITE_FAILURE'],
-  out_of_memory: ['53200', 'ER_OUTOFMEMORY', 'ER_OUT_OF_SORTMEMORY', 'ER_OUT_OF_RESOURCES', 'ER_CANT_CREATE_THREAD'],
-  locked: ['55P03', '40P01', '40001', 'ER_LOCK_WAIT_TIMEOUT', 'ER_LOCK_DEADLOCK'],
-  statement_cancelled: ['57014', '25P04', 'ER_QUERY_TIMEOUT', 'ER_QUERY_INTERRUPTED'],
-  server_failed: [
-    ...['XX000', 'XX001', 'XX002', '58000', '58030', 'ER_GET_ERRNO', 'ER_INTERNAL_ERROR', 'ER_CRASHED_ON_USAGE'],
-  ],
-  packet_too_large: ['ER_NET_PACKET_TOO_LARGE', 'ER_WARN_ALLOWED_PACKET_OVERFLOWED'],
+const CODES: { readonly [Name in Cause]?: string } = {
+  unreachable: `
+    ECONNREFUSED ECONNRESET ENOTFOUND EAI_AGAIN ETIMEDOUT EHOSTUNREACH ENETUNREACH EPIPE PROTOCOL_CONNECTION_LOST
+    57P01 57P02 57P03 57P04 57P05 25P03 08000 08001 08003 08004 08006 08P01 1927 ER_SERVER_SHUTDOWN ER_NORMAL_SHUTDOWN
+    ER_CLIENT_INTERACTION_TIMEOUT ER_ABORTING_CONNECTION ER_NEW_ABORTING_CONNECTION ER_NET_READ_ERROR
+    ER_NET_READ_INTERRUPTED ER_SERVER_OFFLINE_MODE`,
+  too_many_clients: '53000 53300 53400 ER_CON_COUNT_ERROR ER_TOO_MANY_USER_CONNECTIONS ER_USER_LIMIT_REACHED',
+  login_refused: `
+    28P01 28000 4151 ER_ACCESS_DENIED_ERROR ER_ACCESS_DENIED_NO_PASSWORD_ERROR ER_ACCOUNT_HAS_BEEN_LOCKED
+    ER_MUST_CHANGE_PASSWORD ER_MUST_CHANGE_PASSWORD_LOGIN ER_NOT_SUPPORTED_AUTH_MODE ER_SECURE_TRANSPORT_REQUIRED
+    AUTH_SWITCH_PLUGIN_ERROR`,
+  host_refused: 'ER_HOST_IS_BLOCKED ER_HOST_NOT_PRIVILEGED',
+  tls: 'HANDSHAKE_NO_SSL_SUPPORT HANDSHAKE_SSL_ERROR',
+  no_database: '3D000 3F000 ER_BAD_DB_ERROR',
+  no_permission: '42501 ER_DBACCESS_DENIED_ERROR ER_TABLEACCESS_DENIED_ERROR ER_SPECIFIC_ACCESS_DENIED_ERROR',
+  read_only: '25006 ER_OPTION_PREVENTS_STATEMENT ER_READ_ONLY_MODE ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION',
+  disk_full: '53100 ER_DISK_FULL ER_RECORD_FILE_FULL ER_ERROR_ON_WRITE ER_TEMP_FILE_WRITE_FAILURE',
+  out_of_memory: '53200 ER_OUTOFMEMORY ER_OUT_OF_SORTMEMORY ER_OUT_OF_RESOURCES ER_CANT_CREATE_THREAD',
+  locked: '55P03 40P01 40001 ER_LOCK_WAIT_TIMEOUT ER_LOCK_DEADLOCK',
+  statement_cancelled: '57014 25P04 1969 ER_QUERY_TIMEOUT ER_QUERY_INTERRUPTED',
+  server_failed: 'XX000 XX001 XX002 58000 58030 ER_GET_ERRNO ER_INTERNAL_ERROR ER_CRASHED_ON_USAGE',
+  packet_too_large: 'ER_NET_PACKET_TOO_LARGE ER_WARN_ALLOWED_PACKET_OVERFLOWED',
 }
 const CAUSE_OF = new Map(
-  (Object.keys(CODES) as Cause[]).flatMap((cause) => (CODES[cause] ?? []).map((code) => [code, cause] as const)),
+  (Object.keys(CODES) as Cause[]).flatMap((cause) => CODES[cause]?.match(/\S+/g)?.map((code) => [code, cause]) ?? []),
 )
-
-/** MariaDB's own errors, which mysql2 does not know or takes for others: killed, too slow, account locked. */
-const MARIADB = new Map<unknown, Cause>([
-  [1927, 'unreachable'],
-  [1969, 'statement_cancelled'],
-  [4151, 'login_refused'],
-])
 
 /** PgBouncer gives all its errors one code, and Galera uses the code of an unknown statement. */
 const PROXIES: readonly (readonly [RegExp, Cause])[] = [
@@ -82,27 +62,23 @@ const PROXIES: readonly (readonly [RegExp, Cause])[] = [
   [/^WSREP has not yet prepared node/, 'unreachable'],
 ]
 
-/** The clients' own errors have no code. Cut off during a TLS handshake is not a fault of TLS. */
+/** Cut off during a TLS handshake, which is not a fault of TLS. */
 const CUT_OFF = /socket disconnected|read ECONNRESET|write EPIPE|socket hang up|error establishing an SSL connection/
-const CLIENTS: readonly (readonly [RegExp, Cause])[] = [
-  [/SASL|SCRAM/, 'login_refused'],
-  [/certificate|\b(SSL|TLS)\b/i, 'tls'],
-  [/Connection terminated|closed state|is not queryable|Pool is closed|received invalid response/, 'unreachable'],
-  [/timeout expired|timeout exceeded when trying to connect|Query (read|inactivity) timeout/, 'unreachable'],
-]
 
 /** The cause of an error of PostgreSQL or MySQL, whichever of them it is from. */
 export function sqlCause(error: unknown): Cause | undefined {
   if (!(error instanceof Error)) return undefined
   const { message } = error
   if (CUT_OFF.test(message)) return 'unreachable'
-  const mariadb = 'errno' in error && 'sqlState' in error ? MARIADB.get(error.errno) : undefined
+  const mariadb = 'errno' in error && 'sqlState' in error ? CAUSE_OF.get(`${error.errno}`) : undefined
   const cause = mariadb ?? PROXIES.find(([words]) => words.test(message))?.[1] ?? CAUSE_OF.get(errorCode(error) ?? '')
   if (cause) return cause === 'login_refused' && /pg_hba\.conf/.test(message) ? 'host_refused' : cause
-  // pg gives errors of the server a severity, mysql2 a state.
+  // pg gives errors of the server a severity, mysql2 a state. The clients' own errors have neither, nor a code.
   if ('severity' in error || 'sqlState' in error) return undefined
+  if (/SASL|SCRAM/.test(message)) return 'login_refused'
+  if (/certificate|\b(SSL|TLS)\b/i.test(message)) return 'tls'
   const isNetwork = 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo')
-  return CLIENTS.find(([words]) => words.test(message))?.[1] ?? (isNetwork ? 'unreachable' : undefined)
+  return isNetwork || [LOST, SILENT, NOT_POSTGRES].includes(reasonIn(error)) ? 'unreachable' : undefined
 }
 
 /** A certificate that the URL names and that cannot be read. */
@@ -125,7 +101,7 @@ function sqliteFault(error: Error): Fault | undefined {
   return cause && { cause, reason: code }
 }
 
-/** Replies that say that Redis cannot serve us now and may later, by the word that they begin with. */
+/** Replies of a Redis that cannot serve us now and may later, by their first word. */
 const REPLIES: Readonly<Record<string, readonly [cause: Cause, reason: string]>> = {
   READONLY: ['failover', 'is a replica and takes no writes'],
   // Ends a blocking command of a primary that becomes a replica.
@@ -143,7 +119,7 @@ const REPLIES: Readonly<Record<string, readonly [cause: Cause, reason: string]>>
 /** Redis before 7.0 quotes the reply to a command within a script: `ERR Error running script (…): -READONLY You …`. */
 const REPLY = new RegExp(`(?:^|: -)(${Object.keys(REPLIES).join('|')}) `)
 
-/** A reply that says that Redis cannot serve us now and may later. */
+/** The fault of a Redis that cannot serve us now and may later. */
 export function awayReply(error: unknown): Fault | undefined {
   if (!(error instanceof Error && error.name === 'ReplyError')) return undefined
   const [cause, reason] = REPLIES[REPLY.exec(error.message)?.[1] ?? ''] ?? []
@@ -164,7 +140,7 @@ function rabbitFault(error: Error): Fault | undefined {
   if (/PRECONDITION[-_]FAILED/.test(text) && /inequivalent/.test(text)) {
     return { cause: 'queue_differs', reason: reasonIn(error), queue: /for queue '([^']+)'/.exec(text)?.[1] ?? 'queue' }
   }
-  // What servers before 3.10 say of an argument that their quorum queues do not have.
+  // Quorum queues of servers before 3.10 do not have this argument.
   if (/invalid arg 'x-message-ttl'/.test(text)) return { cause: 'rabbitmq_too_old', reason: reasonIn(error) }
   return /ACCESS[-_]REFUSED|NOT[-_]ALLOWED|ConnectionOpen:/.test(text)
     ? { cause: 'login_refused', reason: reasonIn(error) }
@@ -173,17 +149,16 @@ function rabbitFault(error: Error): Fault | undefined {
 
 const LOST = 'the connection was lost'
 const SILENT = 'it does not answer'
+const NOT_POSTGRES = 'it is not PostgreSQL'
 
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/SASL|SCRAM/, 'the password is missing or wrong'],
   [/timeout expired|timeout exceeded when trying|Query (read|inactivity) timeout|ETIMEDOUT/, SILENT],
   [/^Socket timeout|^Command timed out|Heartbeat timeout/, SILENT],
-  [/received invalid response/, 'it is not PostgreSQL'],
+  [/received invalid response/, NOT_POSTGRES],
   [/SSL routines.*wrong version/, 'it does not speak TLS on this port'],
-  [
-    /Connection terminated|closed state|is not queryable|Pool is closed|ECONNRESET|EPIPE|The server closed the conn/,
-    LOST,
-  ],
+  [/Connection terminated|closed state|is not queryable|Pool is closed|ECONNRESET|EPIPE/, LOST],
+  [/The server closed the conn/, LOST],
   [/^Reached the max retries|^Connection is closed|^Stream isn't writeable|^Command aborted/, LOST],
   [/^(Channel|channel|Connection|Unexpected close|Socket) ?(clos|end|$)/, LOST],
   [CUT_OFF, LOST],

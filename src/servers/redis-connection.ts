@@ -1,4 +1,4 @@
-// Connections to Redis, and what the server says about itself.
+// Connections to Redis, and facts about the server.
 import { Redis, type RedisOptions } from 'ioredis'
 import { backoffMs } from '../domain/backoff.js'
 import { usageError } from '../errors.js'
@@ -7,18 +7,11 @@ import { explainUnreachable } from './explain.js'
 import { awayReply } from './recognise.js'
 import { isOlder } from './version.js'
 
-/** A server that leaves a question unanswered for so long is gone. */
+/** A server without an answer for so long is gone. */
 const ANSWER_TIMEOUT_MS = 3000
-
-/** For what is still in flight when we leave; ioredis waits two seconds for a server that hangs. */
-const DISCONNECT_TIMEOUT_MS = 200
 
 const FIRST_RECONNECT_PAUSE_MS = 100
 const LONGEST_RECONNECT_PAUSE_MS = 1000
-
-/** Values of ioredis: reconnect and fail the command, or reconnect and send it again. */
-const RECONNECT = 1
-const RECONNECT_AND_RESEND = 2
 
 /**
  * Connects, or fails within five seconds. Later, it reconnects after a lost connection, however long that takes, and after
@@ -31,7 +24,8 @@ export async function connectRedis(
   address: RedisAddress,
   options: Pick<RedisOptions, 'maxRetriesPerRequest' | 'commandTimeout'> = {},
 ): Promise<Redis> {
-  const onAwayReply = options.maxRetriesPerRequest === null ? RECONNECT_AND_RESEND : RECONNECT
+  // Values of ioredis: reconnect and send the command again, or reconnect and fail it.
+  const onAwayReply = options.maxRetriesPerRequest === null ? 2 : 1
   let refusedAt = Number.NEGATIVE_INFINITY
   const redis = new Redis(address.url, {
     ...options,
@@ -44,9 +38,10 @@ export async function connectRedis(
       return onAwayReply
     },
     connectTimeout: ANSWER_TIMEOUT_MS,
-    // Reconnects if a firewall or a failover has dropped the connection without telling us.
+    // Reconnects if a firewall or a failover has silently dropped the connection.
     socketTimeout: ANSWER_TIMEOUT_MS,
-    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
+    // For a server that hangs; the default is two seconds.
+    disconnectTimeout: 200,
     retryStrategy: () => null,
   })
   let cause: unknown
@@ -74,33 +69,23 @@ export interface RedisFacts {
   readonly product: string
   /** The Redis version that it is compatible with: a Valkey says 7.2.4. */
   readonly version: string
-  readonly usedMemory: number
-  /** 0 for no limit. */
-  readonly maxMemory: number
   readonly evictionPolicy: string
 }
 
 export async function readFacts(redis: Redis): Promise<RedisFacts> {
-  const lines = (await redis.info()).split(/\r?\n/).map((line) => line.split(':') as [string, string | undefined])
-  const facts = new Map(lines)
+  const facts = new Map((await redis.info()).split(/\r?\n/).map((line) => line.split(':') as [string, string]))
   const version = facts.get('redis_version') ?? ''
   const valkey = facts.get('valkey_version')
   return {
     product: valkey === undefined ? `Redis ${version}` : `Valkey ${valkey}`,
     version,
-    usedMemory: Number(facts.get('used_memory')),
-    maxMemory: Number(facts.get('maxmemory')),
     evictionPolicy: facts.get('maxmemory_policy') ?? '',
   }
 }
 
 const OLDEST = '6.2'
 
-/**
- * Refuses a server that cannot carry the queue.
- *
- * @throws UserError (exit 2) with the setting to change
- */
+/** @throws UserError (exit 2) if the server cannot carry the queue, with the setting to change */
 export function refuseUnfit(facts: RedisFacts, { name }: RedisAddress, { allowEviction }: { allowEviction: boolean }) {
   if (isOlder(facts.version, OLDEST)) {
     throw usageError({
@@ -113,10 +98,7 @@ export function refuseUnfit(facts: RedisFacts, { name }: RedisAddress, { allowEv
     throw usageError({
       code: 'redis_evicts',
       message: `Redis at ${name} removes keys, and with them waiting orders, when its memory is full (maxmemory-policy ${facts.evictionPolicy}).`,
-      fix: `${EVICTION_FIX} Or accept it with --allow-eviction: idle workers publish lost orders again.`,
+      fix: 'Run `redis-cli config set maxmemory-policy noeviction` on that server, and set it in its redis.conf. Or accept it with --allow-eviction: idle workers publish lost orders again.',
     })
   }
 }
-
-const EVICTION_FIX =
-  'Run `redis-cli config set maxmemory-policy noeviction` on that server, and set it in its redis.conf.'

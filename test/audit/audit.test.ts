@@ -46,7 +46,7 @@ function payment(reference: string, change: string) {
 }
 
 async function run(statements: string) {
-  for (const statement of statements.split(';')) await shop.sqlite.executeQuery(CompiledQuery.raw(statement))
+  for (const statement of statements.split(';')) await shop.db.executeQuery(CompiledQuery.raw(statement))
 }
 
 async function failures() {

@@ -3,7 +3,7 @@
 import { describe, expect } from 'vitest'
 import type { AlarmJson } from '../../src/command-line/status-metrics.js'
 import { checksOf } from '../support/doctor.js'
-import { HOUR, HOUR, test, test } from '../support/shop.js'
+import { HOUR, test } from '../support/shop.js'
 
 const NAMES = ['wait', 'failure_rate', 'unresolved', 'stale_workers', 'schedule']
 

@@ -61,7 +61,7 @@ beforeAll(async () => {
   copyFileSync(join(folder, 'orders.csv'), join(shop.folder, 'orders.csv'))
   const { told } = await importJson(shop, 'orders.csv')
   undisturbed = { told, rows: stored(shop), rejects: readFileSync(String(told.rejects_file), 'utf8') }
-  shop.close()
+  await shop.close()
 })
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

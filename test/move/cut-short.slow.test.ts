@@ -72,7 +72,7 @@ describeOnServers('a copy', (engine) => {
         result: { error: { code: 'database_not_empty', message: expect.stringContaining(shop.path) } },
       })
     } finally {
-      other.close()
+      await other.close()
     }
 
     const { environment } = database

@@ -25,8 +25,6 @@ describe('a PostgreSQL', () => {
     user: 'shop',
     database: 'orders',
     standby: false,
-    connections: 1,
-    mostConnections: 100,
   }
 
   plainTest('that is too old is refused with what to do, and the oldest that will do is not', () => {
@@ -95,11 +93,7 @@ describeWithPostgres(
       const { result } = await shop.jsonWith(environment, 'doctor')
       const check = (result as { checks: { name: string }[] }).checks.find(({ name }) => name === 'queue server')
       expect(check).toMatchObject({ ok: true, fix: null })
-      const [{ version } = {}] = await ask("select split_part(version(), ' ', 2) as version")
-      expect(JSON.stringify(check)).toContain(`PostgreSQL ${version} at `)
-      expect(JSON.stringify(check)).toMatch(
-        new RegExp(`${current} of ${current} migrations.*of \\d+ connections in use, round trip \\d+\\.\\d ms`),
-      )
+      expect(JSON.stringify(check)).toMatch(new RegExp(`PostgreSQL at .*${current} of ${current} migrations`))
     })
 
     test('are made once by many who come at the same time', async ({ onTestFinished }) => {

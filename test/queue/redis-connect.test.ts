@@ -62,7 +62,7 @@ describe('an error reply', () => {
 
 describe('a Redis', () => {
   const check = (version: string) => () => {
-    const facts = { product: `Redis ${version}`, version, usedMemory: 1, maxMemory: 0, evictionPolicy: 'noeviction' }
+    const facts = { product: `Redis ${version}`, version, evictionPolicy: 'noeviction' }
     refuseUnfit(facts, addressOf('redis://127.0.0.1:6379'), { allowEviction: false })
   }
 

@@ -23,7 +23,7 @@ export async function makeFile(make: (shop: Shop) => Promise<void>): Promise<str
     copyFileSync(shop.path, path)
     return path
   } finally {
-    shop.close()
+    await shop.close()
   }
 }
 
@@ -152,7 +152,7 @@ export function testOn(engine: ServerEngine) {
     shop: async ({}, use) => {
       const shop = new Shop()
       await use(shop)
-      shop.close()
+      await shop.close()
     },
     // biome-ignore lint/correctness/noEmptyPattern: as above.
     database: async ({}, use) => {

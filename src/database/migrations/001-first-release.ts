@@ -1,6 +1,5 @@
 // The tables of the first release, with the rules that the database enforces. schema.ts says what each column means.
-
-import { type ColumnDefinitionBuilder, type CreateTableBuilder, type Kysely, sql } from 'kysely'
+import { type ColumnDataType, type ColumnDefinitionBuilder, type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES, REVIEW_REASONS } from '../../domain/order.js'
 
 export const firstRelease = {
@@ -14,15 +13,41 @@ export const firstRelease = {
     await createSales(db)
     await createWorkers(db)
     await createSchedule(db)
-    await createHistory(db)
-    await createAlarms(db)
+    await createHistoryAndAlarms(db)
   },
+}
+
+type Table = CreateTableBuilder<string, string>
+type Rule = (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder
+
+const key: Rule = (column) => column.primaryKey()
+const required: Rule = (column) => column.notNull()
+const optional: Rule = (column) => column
+const zero: Rule = (column) => column.notNull().defaultTo(0)
+const idIn =
+  (table: string): Rule =>
+  (column) =>
+    column.notNull().references(`${table}.id`)
+
+/** Adds columns of one type, for `$call`. */
+function add(type: ColumnDataType, rule: Rule, ...names: readonly string[]) {
+  return (table: Table): Table => names.reduce((widened, name) => widened.addColumn(name, type, rule), table)
+}
+
+function create(db: Kysely<unknown>, name: string): Table {
+  return db.schema.createTable(name)
+}
+
+function createWithId(db: Kysely<unknown>, name: string): Table {
+  return create(db, name).addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
 }
 
 /** SQLite keeps such a table in the order of its key, as InnoDB always does: rows of one order lie together. */
 const clustered = sql`without rowid`
 
-const notNull = (column: ColumnDefinitionBuilder) => column.notNull()
+function index(db: Kysely<unknown>, name: string, table: string, ...columns: string[]) {
+  return db.schema.createIndex(name).on(table).columns(columns)
+}
 
 /** A chain of `or`: for `in (…)`, SQLite searches a tree at every row, which makes an update of orders 50 % slower. */
 function oneOf(column: string, values: readonly string[]) {
@@ -30,164 +55,125 @@ function oneOf(column: string, values: readonly string[]) {
   return sql<boolean>`(${sql.join(choices, sql` or `)})`
 }
 
-function withId<Table extends string>(table: CreateTableBuilder<Table>) {
-  return table.addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
-}
-
 async function createSettings(db: Kysely<unknown>): Promise<void> {
-  await db.schema
-    .createTable('settings')
-    .addColumn('name', 'varchar(64)', (column) => column.primaryKey())
-    .addColumn('value', 'text', notNull)
-    .execute()
-  await sql`insert into settings (name, value) values ('turn_imports', ''), ('turn_schedule', ''), ('turn_names', '')`.execute(
-    db,
-  )
+  await create(db, 'settings').addColumn('name', 'varchar(64)', key).addColumn('value', 'text', required).execute()
+  const turns = sql`('turn_imports', ''), ('turn_schedule', ''), ('turn_names', '')`
+  await sql`insert into settings (name, value) values ${turns}`.execute(db)
 }
 
 async function createImports(db: Kysely<unknown>): Promise<void> {
-  let imports = withId(db.schema.createTable('imports'))
-    .addColumn('source', 'varchar(64)', notNull)
-    .addColumn('file', 'text', notNull)
-    .addColumn('status', 'varchar(20)', notNull)
-    .addColumn('lease_token', 'varchar(36)', notNull)
-    .addColumn('lease_until', 'bigint', notNull)
-    .addColumn('host', 'varchar(255)', notNull)
-    .addColumn('pid', 'integer', notNull)
-    .addColumn('started_at', 'bigint', notNull)
+  await createWithId(db, 'imports')
+    .addColumn('source', 'varchar(64)', required)
+    .addColumn('file', 'text', required)
+    .addColumn('status', 'varchar(20)', required)
+    .addColumn('lease_token', 'varchar(36)', required)
+    .addColumn('lease_until', 'bigint', required)
+    .addColumn('host', 'varchar(255)', required)
+    .addColumn('pid', 'integer', required)
+    .addColumn('started_at', 'bigint', required)
     .addColumn('ended_at', 'bigint')
     .addColumn('begun_sha256', 'varchar(64)', (column) => column.notNull().defaultTo(''))
     .addColumn('rejects_file', 'text')
+    .$call(add('bigint', zero, 'orders_after', 'byte_offset', 'line_number', 'rejects_bytes', 'rows', 'orders'))
+    .$call(add('bigint', zero, 'imported', 'duplicates', 'conflicts', 'rejected', 'products_created'))
     .addCheckConstraint('imports_status', oneOf('status', ['reading', 'releasing', 'finished', 'taken_back']))
     .addCheckConstraint(
       'imports_rows_add_up',
       sql`status <> 'finished' or ${sql.ref('rows')} = imported + duplicates + conflicts + rejected`,
     )
-  const counts = [
-    'orders_after',
-    'byte_offset',
-    'line_number',
-    'rejects_bytes',
-    'rows',
-    'orders',
-    'imported',
-    'duplicates',
-  ] as const
-  for (const count of [...counts, 'conflicts', 'rejected', 'products_created'] as const) {
-    imports = imports.addColumn(count, 'bigint', (column) => column.notNull().defaultTo(0))
-  }
-  await imports.execute()
+    .execute()
 
-  await db.schema
-    .createTable('import_asides')
-    .addColumn('import_id', 'integer', (column) => column.notNull().references('imports.id'))
-    .addColumn('line_number', 'bigint', notNull)
-    .addColumn('reference', 'varchar(100)', notNull)
-    .addColumn('customer_id', 'varchar(100)', notNull)
-    .addColumn('customer_name', 'varchar(255)', notNull)
-    .addColumn('ordered_at', 'varchar(30)', notNull)
-    .addColumn('currency', 'char(3)', notNull)
-    .addColumn('sku', 'varchar(100)', notNull)
-    .addColumn('product_name', 'varchar(255)', notNull)
-    .addColumn('quantity', 'bigint', notNull)
-    .addColumn('unit_price', 'bigint', notNull)
+  await create(db, 'import_asides')
+    .addColumn('import_id', 'integer', idIn('imports'))
+    .addColumn('line_number', 'bigint', required)
+    .$call(add('varchar(100)', required, 'reference', 'customer_id'))
+    .addColumn('customer_name', 'varchar(255)', required)
+    .addColumn('ordered_at', 'varchar(30)', required)
+    .addColumn('currency', 'char(3)', required)
+    .addColumn('sku', 'varchar(100)', required)
+    .addColumn('product_name', 'varchar(255)', required)
+    .$call(add('bigint', required, 'quantity', 'unit_price'))
     .addPrimaryKeyConstraint('import_asides_key', ['import_id', 'line_number'])
     .modifyEnd(clustered)
     .execute()
 
-  await db.schema
-    .createTable('import_spoiled')
-    .addColumn('import_id', 'integer', (column) => column.notNull().references('imports.id'))
-    .addColumn('reference', 'varchar(100)', notNull)
-    .addColumn('line_number', 'bigint', notNull)
+  await create(db, 'import_spoiled')
+    .addColumn('import_id', 'integer', idIn('imports'))
+    .addColumn('reference', 'varchar(100)', required)
+    .addColumn('line_number', 'bigint', required)
     .addPrimaryKeyConstraint('import_spoiled_key', ['import_id', 'reference'])
     .modifyEnd(clustered)
     .execute()
 }
 
 async function createCustomersAndProducts(db: Kysely<unknown>): Promise<void> {
-  await withId(db.schema.createTable('customers'))
+  await createWithId(db, 'customers')
     .addColumn('customer_id', 'varchar(100)', (column) => column.notNull().unique())
-    .addColumn('name', 'varchar(255)', notNull)
-    .addColumn('import_id', 'integer', (column) => column.notNull().references('imports.id'))
+    .addColumn('name', 'varchar(255)', required)
+    .addColumn('import_id', 'integer', idIn('imports'))
     .execute()
 
-  await withId(db.schema.createTable('products'))
+  await createWithId(db, 'products')
     .addColumn('sku', 'varchar(100)', (column) => column.notNull().unique())
-    .addColumn('name', 'varchar(255)', notNull)
+    .addColumn('name', 'varchar(255)', required)
     .addColumn('unit_price', 'bigint')
     .addColumn('currency', 'char(3)')
     .addColumn('import_id', 'integer', (column) => column.references('imports.id'))
-    .addColumn('on_hand', 'bigint', notNull)
-    .addColumn('reserved', 'bigint', (column) => column.notNull().defaultTo(0))
+    .addColumn('on_hand', 'bigint', required)
+    .addColumn('reserved', 'bigint', zero)
     .addCheckConstraint('products_on_hand', sql`on_hand >= 0`)
     .addCheckConstraint('products_reserved', sql`reserved >= 0 and reserved <= on_hand`)
     .execute()
 
-  await withId(db.schema.createTable('stock_adjustments'))
-    .addColumn('product_id', 'integer', (column) => column.notNull().references('products.id'))
-    .addColumn('delta', 'bigint', notNull)
-    .addColumn('reason', 'varchar(255)', notNull)
-    .addColumn('adjusted_at', 'bigint', notNull)
+  await createWithId(db, 'stock_adjustments')
+    .addColumn('product_id', 'integer', idIn('products'))
+    .addColumn('delta', 'bigint', required)
+    .addColumn('reason', 'varchar(255)', required)
+    .addColumn('adjusted_at', 'bigint', required)
     .execute()
-  await db.schema.createIndex('stock_adjustments_product').on('stock_adjustments').column('product_id').execute()
+  await index(db, 'stock_adjustments_product', 'stock_adjustments', 'product_id').execute()
 }
 
 async function createOrders(db: Kysely<unknown>): Promise<void> {
-  await withId(db.schema.createTable('orders'))
-    .addColumn('import_id', 'integer', (column) => column.notNull().references('imports.id'))
-    .addColumn('source', 'varchar(64)', notNull)
-    .addColumn('reference', 'varchar(100)', notNull)
-    .addColumn('customer_id', 'integer', (column) => column.notNull().references('customers.id'))
-    .addColumn('currency', 'char(3)', notNull)
-    .addColumn('total', 'bigint', notNull)
-    .addColumn('ordered_at', 'varchar(30)', notNull)
-    .addColumn('business_day', 'char(10)', notNull)
+  await createWithId(db, 'orders')
+    .addColumn('import_id', 'integer', idIn('imports'))
+    .addColumn('source', 'varchar(64)', required)
+    .addColumn('reference', 'varchar(100)', required)
+    .addColumn('customer_id', 'integer', idIn('customers'))
+    .addColumn('currency', 'char(3)', required)
+    .addColumn('total', 'bigint', required)
+    .addColumn('ordered_at', 'varchar(30)', required)
+    .addColumn('business_day', 'char(10)', required)
     .addColumn('status', 'varchar(20)', (column) => column.notNull().defaultTo('pending'))
     .addColumn('attempt', 'integer', (column) => column.notNull().defaultTo(1))
     .addColumn('reason', 'varchar(20)')
     .addColumn('message', 'text')
-    .addColumn('settled_at', 'bigint')
-    .addColumn('cleared_at', 'bigint')
+    .$call(add('bigint', optional, 'settled_at', 'cleared_at'))
     .addUniqueConstraint('orders_reference', ['source', 'reference'])
     .addCheckConstraint('orders_status', oneOf('status', ORDER_STATUSES))
     .addCheckConstraint('orders_settled', sql`(settled_at is null) = ${oneOf('status', OPEN_STATUSES)}`)
     .execute()
 
-  await db.schema
-    .createIndex('orders_settled_at')
-    .on('orders')
-    .column('settled_at')
-    .where(sql.ref('settled_at'), 'is not', null)
-    .execute()
+  await index(db, 'orders_settled_at', 'orders', 'settled_at').where(sql.ref('settled_at'), 'is not', null).execute()
   // Few orders need review. They are read every minute, without a scan of all others.
-  await db.schema
-    .createIndex('orders_unresolved')
-    .on('orders')
-    .column('reason')
-    .where(oneOf('reason', REVIEW_REASONS))
-    .execute()
-  await db.schema.createIndex('orders_customer').on('orders').column('customer_id').execute()
+  await index(db, 'orders_unresolved', 'orders', 'reason').where(oneOf('reason', REVIEW_REASONS)).execute()
+  await index(db, 'orders_customer', 'orders', 'customer_id').execute()
 
   // The queue: as large as the work left, whatever `orders` holds, and narrow, since every batch writes it three times.
-  await db.schema
-    .createTable('due_orders')
+  await create(db, 'due_orders')
     .addColumn('order_id', 'integer', (column) => column.primaryKey().references('orders.id'))
-    .addColumn('due_at', 'bigint', notNull)
+    .addColumn('due_at', 'bigint', required)
     .addColumn('lease_token', 'varchar(36)')
-    .addColumn('claims', 'integer', (column) => column.notNull().defaultTo(0))
+    .addColumn('claims', 'integer', zero)
     .execute()
   // Without the id: PostgreSQL would search all of such an index by it, if it took the table for a small one.
-  await db.schema.createIndex('due_orders_due_at').on('due_orders').column('due_at').execute()
+  await index(db, 'due_orders_due_at', 'due_orders', 'due_at').execute()
 
-  await db.schema
-    .createTable('order_lines')
-    .addColumn('order_id', 'integer', (column) => column.notNull().references('orders.id'))
-    .addColumn('line_number', 'bigint', notNull)
-    .addColumn('product_id', 'integer', (column) => column.notNull().references('products.id'))
-    .addColumn('quantity', 'bigint', notNull)
-    .addColumn('unit_price', 'bigint', notNull)
-    .addColumn('total', 'bigint', notNull)
+  await create(db, 'order_lines')
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .addColumn('line_number', 'bigint', required)
+    .addColumn('product_id', 'integer', idIn('products'))
+    .$call(add('bigint', required, 'quantity', 'unit_price', 'total'))
     .addPrimaryKeyConstraint('order_lines_key', ['order_id', 'line_number'])
     .addCheckConstraint('order_lines_quantity', sql`quantity > 0`)
     .modifyEnd(clustered)
@@ -195,103 +181,80 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
 }
 
 async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {
-  await db.schema
-    .createTable('stock_reservations')
-    .addColumn('order_id', 'integer', (column) => column.notNull().references('orders.id'))
-    .addColumn('attempt', 'integer', notNull)
-    .addColumn('product_id', 'integer', (column) => column.notNull().references('products.id'))
-    .addColumn('quantity', 'bigint', notNull)
-    .addColumn('expires_at', 'bigint', notNull)
+  await create(db, 'stock_reservations')
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .addColumn('attempt', 'integer', required)
+    .addColumn('product_id', 'integer', idIn('products'))
+    .$call(add('bigint', required, 'quantity', 'expires_at'))
     .addPrimaryKeyConstraint('stock_reservations_key', ['order_id', 'attempt', 'product_id'])
     .addCheckConstraint('stock_reservations_quantity', sql`quantity > 0`)
     .modifyEnd(clustered)
     .execute()
 
-  await db.schema
-    .createTable('payments')
-    .addColumn('order_id', 'integer', (column) => column.notNull().references('orders.id'))
-    .addColumn('attempt', 'integer', notNull)
-    .addColumn('idempotency_key', 'varchar(200)', notNull)
-    .addColumn('amount', 'bigint', notNull)
-    .addColumn('currency', 'char(3)', notNull)
-    .addColumn('status', 'varchar(20)', notNull)
-    .addColumn('unanswered', 'integer', (column) => column.notNull().defaultTo(0))
+  await create(db, 'payments')
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .addColumn('attempt', 'integer', required)
+    .addColumn('idempotency_key', 'varchar(200)', required)
+    .addColumn('amount', 'bigint', required)
+    .addColumn('currency', 'char(3)', required)
+    .addColumn('status', 'varchar(20)', required)
+    .addColumn('unanswered', 'integer', zero)
     .addColumn('gateway_reference', 'varchar(255)')
     .addColumn('message', 'text')
-    .addColumn('created_at', 'bigint', notNull)
+    .addColumn('created_at', 'bigint', required)
     .addColumn('answered_at', 'bigint')
     .addPrimaryKeyConstraint('payments_key', ['order_id', 'attempt'])
     .addCheckConstraint('payments_status', oneOf('status', PAYMENT_STATUSES))
     .modifyEnd(clustered)
     .execute()
   // The database refuses a second captured payment for an order.
-  await db.schema
-    .createIndex('payments_captured_once')
-    .unique()
-    .on('payments')
-    .column('order_id')
-    .where(sql.ref('status'), '=', sql.lit('captured'))
-    .execute()
+  const captured = index(db, 'payments_captured_once', 'payments', 'order_id').unique()
+  await captured.where(sql.ref('status'), '=', sql.lit('captured')).execute()
 }
 
 async function createSales(db: Kysely<unknown>): Promise<void> {
-  await db.schema
-    .createTable('sales_by_customer')
-    .addColumn('day', 'char(10)', notNull)
-    .addColumn('currency', 'char(3)', notNull)
-    .addColumn('customer_id', 'integer', (column) => column.notNull().references('customers.id'))
-    .addColumn('orders', 'bigint', notNull)
-    .addColumn('revenue', 'bigint', notNull)
-    .addPrimaryKeyConstraint('sales_by_customer_key', ['day', 'currency', 'customer_id'])
-    .modifyEnd(clustered)
-    .execute()
-  await db.schema
-    .createTable('sales_by_product')
-    .addColumn('day', 'char(10)', notNull)
-    .addColumn('currency', 'char(3)', notNull)
-    .addColumn('product_id', 'integer', (column) => column.notNull().references('products.id'))
-    .addColumn('orders', 'bigint', notNull)
-    .addColumn('units', 'bigint', notNull)
-    .addColumn('revenue', 'bigint', notNull)
-    .addPrimaryKeyConstraint('sales_by_product_key', ['day', 'currency', 'product_id'])
-    .modifyEnd(clustered)
-    .execute()
+  for (const [of, figures] of [
+    ['customer', ['orders', 'revenue']],
+    ['product', ['orders', 'units', 'revenue']],
+  ] as const) {
+    await create(db, `sales_by_${of}`)
+      .addColumn('day', 'char(10)', required)
+      .addColumn('currency', 'char(3)', required)
+      .addColumn(`${of}_id`, 'integer', idIn(`${of}s`))
+      .$call(add('bigint', required, ...figures))
+      .addPrimaryKeyConstraint(`sales_by_${of}_key`, ['day', 'currency', `${of}_id`])
+      .modifyEnd(clustered)
+      .execute()
+  }
 }
 
+const PERCENTILES = ['runtime_p50_ms', 'runtime_p95_ms', 'runtime_p99_ms']
+
 async function createWorkers(db: Kysely<unknown>): Promise<void> {
-  await db.schema
-    .createTable('workers')
-    .addColumn('id', 'varchar(36)', (column) => column.primaryKey())
-    .addColumn('host', 'varchar(255)', notNull)
-    .addColumn('pid', 'integer', notNull)
-    .addColumn('concurrency', 'integer', notNull)
-    .addColumn('started_at', 'bigint', notNull)
-    .addColumn('last_seen', 'bigint', notNull)
-    .addColumn('processed', 'bigint', notNull)
-    .addColumn('orders_per_second', 'double precision', notNull)
-    .addColumn('stopped_at', 'bigint')
-    .addColumn('uptime_ms', 'bigint')
-    .addColumn('recent_batches', 'bigint', (column) => column.notNull().defaultTo(0))
-    .addColumn('recent_orders', 'bigint', (column) => column.notNull().defaultTo(0))
-    .addColumn('recent_ms', 'double precision', (column) => column.notNull().defaultTo(0))
-    .addColumn('runtime_p50_ms', 'double precision')
-    .addColumn('runtime_p95_ms', 'double precision')
-    .addColumn('runtime_p99_ms', 'double precision')
+  await create(db, 'workers')
+    .addColumn('id', 'varchar(36)', key)
+    .addColumn('host', 'varchar(255)', required)
+    .$call(add('integer', required, 'pid', 'concurrency'))
+    .$call(add('bigint', required, 'started_at', 'last_seen', 'processed'))
+    .addColumn('orders_per_second', 'double precision', required)
+    .$call(add('bigint', optional, 'stopped_at', 'uptime_ms'))
+    .$call(add('bigint', zero, 'recent_batches', 'recent_orders'))
+    .addColumn('recent_ms', 'double precision', zero)
+    .$call(add('double precision', optional, ...PERCENTILES))
     .execute()
 }
 
 async function createSchedule(db: Kysely<unknown>): Promise<void> {
-  await db.schema
-    .createTable('schedule_runs')
-    .addColumn('task', 'varchar(64)', notNull)
-    .addColumn('slot', 'bigint', notNull)
-    .addColumn('attempt', 'integer', notNull)
-    .addColumn('started_at', 'bigint', notNull)
+  await create(db, 'schedule_runs')
+    .addColumn('task', 'varchar(64)', required)
+    .addColumn('slot', 'bigint', required)
+    .addColumn('attempt', 'integer', required)
+    .addColumn('started_at', 'bigint', required)
     .addColumn('ended_at', 'bigint')
-    .addColumn('lease_until', 'bigint', notNull)
-    .addColumn('host', 'varchar(255)', notNull)
-    .addColumn('pid', 'integer', notNull)
-    .addColumn('begun_by', 'varchar(20)', notNull)
+    .addColumn('lease_until', 'bigint', required)
+    .addColumn('host', 'varchar(255)', required)
+    .addColumn('pid', 'integer', required)
+    .addColumn('begun_by', 'varchar(20)', required)
     .addColumn('result', 'varchar(20)')
     .addColumn('message', 'text')
     .addPrimaryKeyConstraint('schedule_runs_key', ['task', 'slot'])
@@ -299,41 +262,27 @@ async function createSchedule(db: Kysely<unknown>): Promise<void> {
     .modifyEnd(clustered)
     .execute()
   // A task of every minute has tens of thousands of runs.
-  await db.schema.createIndex('schedule_runs_started').on('schedule_runs').columns(['task', 'started_at']).execute()
+  await index(db, 'schedule_runs_started', 'schedule_runs', 'task', 'started_at').execute()
 }
 
-async function createHistory(db: Kysely<unknown>): Promise<void> {
-  await db.schema
-    .createTable('queue_snapshots')
-    .addColumn('period_start', 'bigint', (column) => column.primaryKey())
-    .addColumn('period_end', 'bigint', notNull)
-    .addColumn('completed', 'bigint', notNull)
-    .addColumn('failed', 'bigint', notNull)
-    .addColumn('runtime_p50_ms', 'double precision')
-    .addColumn('runtime_p95_ms', 'double precision')
-    .addColumn('runtime_p99_ms', 'double precision')
-    .addColumn('waiting', 'bigint', notNull)
-    .addColumn('active', 'bigint', notNull)
-    .addColumn('delayed', 'bigint', notNull)
-    .addColumn('oldest_waiting_seconds', 'double precision')
-    .addColumn('estimated_wait_seconds', 'double precision')
+async function createHistoryAndAlarms(db: Kysely<unknown>): Promise<void> {
+  await create(db, 'queue_snapshots')
+    .addColumn('period_start', 'bigint', key)
+    .$call(add('bigint', required, 'period_end', 'completed', 'failed'))
+    .$call(add('double precision', optional, ...PERCENTILES))
+    .$call(add('bigint', required, 'waiting', 'active', 'delayed'))
+    .$call(add('double precision', optional, 'oldest_waiting_seconds', 'estimated_wait_seconds'))
     .execute()
-}
 
-async function createAlarms(db: Kysely<unknown>): Promise<void> {
-  await db.schema
-    .createTable('alarms')
-    .addColumn('name', 'varchar(64)', (column) => column.primaryKey())
-    .addColumn('raised_at', 'bigint', notNull)
+  const wasTold = sql`told is null or told = 'raised' or (told = 'cleared' and cleared_at is not null)`
+  await create(db, 'alarms')
+    .addColumn('name', 'varchar(64)', key)
+    .addColumn('raised_at', 'bigint', required)
     .addColumn('cleared_at', 'bigint')
-    .addColumn('quiet_checks', 'integer', notNull)
+    .addColumn('quiet_checks', 'integer', required)
     .addColumn('told', 'varchar(20)')
-    .addColumn('message', 'text', notNull)
-    .addColumn('value', 'double precision', notNull)
-    .addColumn('threshold', 'double precision', notNull)
-    .addCheckConstraint(
-      'alarms_told',
-      sql`told is null or told = 'raised' or (told = 'cleared' and cleared_at is not null)`,
-    )
+    .addColumn('message', 'text', required)
+    .$call(add('double precision', required, 'value', 'threshold'))
+    .addCheckConstraint('alarms_told', wasTold)
     .execute()
 }

@@ -5,7 +5,7 @@ import { Connection } from 'rabbitmq-client'
 import { asError } from '../../background.js'
 import { settledWithin } from '../../domain/patience.js'
 import type { RabbitAddress } from '../../servers/addresses.js'
-import { explainRabbitError } from '../../servers/rabbitmq.js'
+import { explainUnreachable } from '../../servers/explain.js'
 
 const CONNECT_TIMEOUT_MS = 3000
 const ANSWER_TIMEOUT_MS = 4000
@@ -49,14 +49,14 @@ export async function openRabbit(address: RabbitAddress): Promise<Connection> {
     return rabbit
   } catch (error) {
     rabbit.unsafeDestroy()
-    throw explainRabbitError(address, error)
+    throw explainUnreachable(error, address)
   }
 }
 
 /** @throws UserError (exit 4) if the server does not answer in time */
 export async function answered<Answer>(address: RabbitAddress, answer: Promise<Answer>): Promise<Answer> {
   if ((await settledWithin(ANSWER_TIMEOUT_MS, answer)) || (await settledWithin(READ_MS, answer))) return answer
-  throw explainRabbitError(address, new Error('it does not answer'))
+  throw explainUnreachable(new Error('it does not answer'), address)
 }
 
 /** Messages that wait in a queue; undefined if there is no such queue. */
@@ -69,7 +69,7 @@ export async function countMessages(
     return (await answered(address, rabbit.queueDeclare({ queue, passive: true }))).messageCount
   } catch (error) {
     if (asError(error).message.includes('NOT_FOUND')) return undefined
-    throw explainRabbitError(address, error)
+    throw explainUnreachable(error, address)
   }
 }
 

@@ -3,9 +3,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type AsyncMessage, type Connection, type Consumer, ConsumerStatus } from 'rabbitmq-client'
 import type { Database } from '../../database/connection.js'
-import type { UserError } from '../../errors.js'
+import { EXIT, UserError } from '../../errors.js'
 import type { RabbitAddress } from '../../servers/addresses.js'
-import { asAway, blocked, explainRabbitError } from '../../servers/rabbitmq.js'
+import { explainUnreachable, problemOf } from '../../servers/explain.js'
 import { readLeases } from '../due-orders.js'
 import { DatabasePause } from '../pause.js'
 import type { PauseSwitch } from '../queue.js'
@@ -44,7 +44,7 @@ export function onRabbitMq(db: Database, address: RabbitAddress, queueName: stri
         return await answered(address, linkOver(here, rabbit, onLost))
       } catch (error) {
         rabbit.unsafeDestroy()
-        throw explainRabbitError(address, error)
+        throw explainUnreachable(error, address)
       }
     },
     startWorker: async (deliver, { concurrency, onAway }) => {
@@ -69,7 +69,8 @@ async function linkOver(
   let why: UserError | undefined
   let areQueuesGone = false
   rabbit.on('connection.blocked', (reason) => {
-    why = blocked(address, reason)
+    // While a server is short of memory or disk, it reads nothing from publishers.
+    why = new UserError(problemOf({ cause: 'blocked', reason }, address))
   })
   rabbit.on('connection.unblocked', () => {
     why = undefined
@@ -93,7 +94,7 @@ async function linkOver(
     } catch (error) {
       await check()
       if (channel.active) rabbit.unsafeDestroy()
-      throw explainRabbitError(address, error)
+      throw explainUnreachable(error, address)
     }
   }
   return {
@@ -109,7 +110,7 @@ async function linkOver(
       if (!areQueuesGone) return
       // The next link creates them.
       await channel.close()
-      throw explainRabbitError(address, new Error('its queues are gone'))
+      throw explainUnreachable(new Error('its queues are gone'), address)
     },
     purge: () => ask(() => Promise.all([channel.queuePurge(queues.orders), channel.queuePurge(queues.later)])),
     counts: async () => {
@@ -170,4 +171,10 @@ function workerOver({ queues, pauseSwitch }: Surroundings, rabbit: Connection, d
     },
     end: async () => rabbit.unsafeDestroy(),
   }
+}
+
+/** A server that accepted us before is about to start or to stop, so every error passes by itself. */
+function asAway(address: RabbitAddress, cause: unknown): UserError {
+  const { code, message, fix } = explainUnreachable(cause, address)
+  return new UserError({ code, message, fix, retryable: true, exit: EXIT.unreachable }, { cause })
 }
