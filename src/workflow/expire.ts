@@ -1,5 +1,4 @@
-// Reservations that have expired: their orders are rolled back, and their stock is released.
-
+// Rolls back orders whose reservations have expired, and releases their stock.
 import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
@@ -9,8 +8,7 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
 import { leaveQueue, lockInQueue, lockOrders } from '../queue/due-orders.js'
-import type { Wanting } from './allocate.js'
-import { settleStock } from './stock.js'
+import { settleStock, type Wanting } from './stock.js'
 
 /**
  * Rolls back orders in `reserved` whose reservations have expired. Never orders in `payment_processing`, however old: the

@@ -1,4 +1,4 @@
-// A worker's row in the database, which shows that it is alive, and what it writes with it every two seconds.
+// A worker's row in the database, which shows that it is alive, and the figures that it writes there every two seconds.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Kysely } from 'kysely'
@@ -16,9 +16,8 @@ const HEARTBEAT_MS = 2000
 interface Beating {
   figures(): Omit<WorkFigures, 'ordersPerSecond'>
   /**
-   * Called after each beat, also if the database refused it: restarting would not mend a server that is away, and would
-   * lose the answers that charges wait for. Not called while the process hangs, nor while the database neither takes nor
-   * refuses the beat.
+   * Called after each beat, also if the database refused it: a restart would not bring the server back, and would lose the
+   * answers of open charges. Not called while the process hangs or the database does not respond.
    */
   onAlive(figures: WorkFigures): void
   /** Called with the error if the worker must not go on. */
@@ -27,8 +26,8 @@ interface Beating {
 }
 
 export interface Heartbeat {
-  /** Remembers how long a batch took and how many orders it settled, for the next beat. */
-  countBatch(ms: number, orders: number): void
+  /** Batches for the next beat to sum up. */
+  readonly batches: RecentBatches
   /** Marks the row as stopped. If the database is away, the row's age shows it. */
   stop(): Promise<void>
 }
@@ -45,9 +44,10 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Prom
     processed: last.processed,
     orders_per_second: last.ordersPerSecond,
   })
+  const worker = { id, host: hostname(), pid: process.pid, started_at: startedAt }
   await db
     .insertInto('workers')
-    .values({ id, host: hostname(), pid: process.pid, started_at: startedAt, ...state() })
+    .values({ ...worker, ...state() })
     .execute()
   const batches = new RecentBatches()
   const beat = async (isLast: boolean) => {
@@ -55,11 +55,8 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Prom
     const { processed } = beating.figures()
     const perSecond = ((processed - last.processed) * 1000) / Math.max(1, at - last.at)
     last = { at, processed, ordersPerSecond: Math.round(perSecond * 10) / 10 }
-    await db
-      .updateTable('workers')
-      .set({ ...state(), ...batches.summary(), stopped_at: isLast ? at : null })
-      .where('id', '=', id)
-      .execute()
+    const row = { ...state(), ...batches.summary(), stopped_at: isLast ? at : null }
+    await db.updateTable('workers').set(row).where('id', '=', id).execute()
   }
   const clocks = new ClockWatch(db, { id, startedAt })
   const run = async (isLast: boolean) => {
@@ -75,5 +72,5 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Prom
   }
   const { troubles } = beating
   const { end } = startBackground(run, { pauseMs: () => HEARTBEAT_MS, troubles, lastRun: true })
-  return { stop: end, countBatch: (ms, orders) => batches.add(ms, orders) }
+  return { batches, stop: end }
 }

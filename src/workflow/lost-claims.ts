@@ -6,14 +6,6 @@ import { countLostBatch, forgiveLostClaim } from '../queue/suspects.js'
 import { passingProblem } from './outage.js'
 import type { FailedBatch } from './threads.js'
 
-interface LostBatch {
-  readonly ids: readonly OrderId[]
-  /** How long ago the batch was given to its thread. */
-  readonly ranMs: number
-  /** Whether it was a suspect that was claimed alone. */
-  readonly alone: boolean
-}
-
 export class LostClaims {
   readonly #db: Database
   readonly #database: Config['database']
@@ -26,23 +18,28 @@ export class LostClaims {
   }
 
   /**
-   * Counts a lost batch, unless its claim was committed, and so is counted already. A claim that met an outage is given
-   * back, once for each order: no more often, since the order may be what the connection dies of.
+   * Counts a lost batch, unless its claim was committed and so is counted already. A claim that met an outage is given back,
+   * but once for each order: the order may be what breaks the connection.
    *
+   * @param run `ranMs`: how long ago the batch was given to its thread
    * @param failure if left out, the thread died or hung
    */
-  async add(batch: LostBatch, failure?: FailedBatch): Promise<void> {
+  async add(
+    ids: readonly OrderId[],
+    run: { readonly ranMs: number; readonly alone: boolean },
+    failure?: FailedBatch,
+  ): Promise<void> {
     const token = failure?.token
     if (!failure || !passingProblem(failure.cause, this.#database)) {
-      if (!token) await countLostBatch(this.#db, batch.ids, batch)
+      if (!token) await countLostBatch(this.#db, ids, run)
     } else if (token) {
-      const ids = batch.ids.filter((id) => !this.#forgiven.has(id))
-      for (const id of ids) this.#forgiven.add(id)
-      if (ids.length > 0) this.#interrupted.push({ ids, token })
+      const first = ids.filter((id) => !this.#forgiven.has(id))
+      for (const id of first) this.#forgiven.add(id)
+      if (first.length > 0) this.#interrupted.push({ ids: first, token })
     }
   }
 
-  /** Gives back what outages interrupted, once the database answers again. */
+  /** Gives back the claims that outages interrupted, once the database answers again. */
   async forgive(): Promise<void> {
     for (let claim = this.#interrupted[0]; claim; claim = this.#interrupted[0]) {
       await forgiveLostClaim(this.#db, claim)

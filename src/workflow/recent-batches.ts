@@ -1,4 +1,4 @@
-// A worker's latest batches: kept in memory, and summed up in the worker's row with each heartbeat.
+// A worker's latest batches, summed up in its row with each heartbeat. Times are by performance.now().
 import { MINUTE_MS } from '../domain/time.js'
 
 const WINDOW_MS = 5 * MINUTE_MS
@@ -6,22 +6,15 @@ const WINDOW_MS = 5 * MINUTE_MS
 /** Bounds what a heartbeat sorts. */
 const MOST_BATCHES = 10_000
 
-interface Batch {
-  readonly endedAt: number
-  readonly ms: number
-  readonly orders: number
-}
-
-/** Times are by performance.now(), which no change of the clock moves. */
 export class RecentBatches {
-  #batches: Batch[] = []
+  #batches: { readonly ms: number; readonly orders: number; readonly endedAt: number }[] = []
 
   /**
    * @param ms from claimed to settled
    * @param orders how many the batch settled
    */
   add(ms: number, orders: number, endedAt = performance.now()): void {
-    this.#batches.push({ endedAt, ms, orders })
+    this.#batches.push({ ms, orders, endedAt })
   }
 
   /** The last five minutes, or the last 10,000 batches if there were more, as columns of the table workers. */

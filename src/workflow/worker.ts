@@ -1,6 +1,5 @@
 // A worker process: consumes the queue with a pool of threads. Its parts start in order and stop in reverse, and it reports
 // everything as one stream of events.
-
 import type { Kysely } from 'kysely'
 import { asError, startBackground, Troubles } from '../background.js'
 import type { Config } from '../config/config.js'
@@ -9,7 +8,7 @@ import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
 import { countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
-import { smoothed, startScaling } from './autoscale.js'
+import { nextScale, startScale } from './autoscale.js'
 import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
 import { LostClaims } from './lost-claims.js'
@@ -17,7 +16,7 @@ import { onceItCan, passingProblem, throughOutages, type Waiting } from './outag
 import { FailedBatch, Threads } from './threads.js'
 import type { Limits, WorkerEvent } from './worker-events.js'
 
-export interface WorkOptions {
+interface WorkOptions {
   /** Batches in progress at a time: follows the backlog between the two, fixed if they are the same. */
   readonly concurrency: Limits
   /** End when nothing is due or in progress. */
@@ -47,7 +46,9 @@ type Stop = () => Promise<void> | void
 const PUBLISH_MS = 5000
 const PUBLISH_SHARE = 9
 
-/** Beyond this many waiting orders, more make no difference, and counting them would. */
+const SCALE_MS = 1000
+
+/** Beyond this many waiting orders, more make no difference to the scale. */
 const MOST_COUNTED = 100_000
 
 export class Worker {
@@ -67,7 +68,7 @@ export class Worker {
   #heartbeat: Heartbeat | undefined
   #consumer: Consumer | undefined
   #concurrency: number
-  /** How long a batch takes, smoothed. */
+  /** How long a batch takes: a moving average. */
   #batchMs: number | undefined
   #hasSuspect = false
   /** Whether it waits for the end of an outage that it has reported. */
@@ -75,9 +76,12 @@ export class Worker {
 
   constructor(app: Surroundings, options: WorkOptions) {
     const { config, db } = app
+    const { min, max } = options.concurrency
     this.#app = app
     this.#options = options
-    this.#limits = withinMaxInFlight(config, options.concurrency)
+    // Each batch has at least one charge open, so there are no more batches than there may be charges.
+    const most = config['payments.maxInFlight']
+    this.#limits = { min: Math.min(min, most), max: Math.min(max, most) }
     this.#concurrency = this.#limits.min
     this.#maxOrders = options.maxOrders ?? Number.POSITIVE_INFINITY
     this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders)
@@ -86,7 +90,7 @@ export class Worker {
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
   }
 
-  /** Works until the end that the options name. @throws what no later try can mend */
+  /** Works until the end that the options name. @throws errors that a later attempt would meet again */
   async run(): Promise<Outcomes> {
     const { emit } = this.#options
     try {
@@ -138,41 +142,42 @@ export class Worker {
     return () => clearTimeout(timer)
   }
 
+  /** Follows the backlog. */
   readonly #scale = (): Stop => {
-    const { min, max } = this.#limits
-    if (min === max) return () => undefined
-    return startScaling(this.#limits, {
-      look: async () => ({
-        waiting: Math.ceil((await countWaiting(this.#app.db, MOST_COUNTED)) / this.#batchSize),
-        batchMs: this.#batchMs,
-      }),
-      resize: (to, from) => {
-        this.#concurrency = to
-        this.#consumer?.resize(to)
-        this.#options.emit({ event: 'scaled', from, to })
-      },
-      troubles: this.#troublesOf('Adjusting the number of batches'),
-    })
+    if (this.#limits.min === this.#limits.max) return () => undefined
+    let scale = startScale(this.#limits)
+    const follow = async () => {
+      const from = scale.concurrency
+      const waiting = Math.ceil((await countWaiting(this.#app.db, MOST_COUNTED)) / this.#batchSize)
+      scale = nextScale(scale, { waiting, batchMs: this.#batchMs }, this.#limits)
+      const to = scale.concurrency
+      if (to === from) return
+      this.#concurrency = to
+      this.#consumer?.resize(to)
+      this.#options.emit({ event: 'scaled', from, to })
+    }
+    const troubles = this.#troublesOf('Adjusting the number of batches')
+    return startBackground(follow, { pauseMs: () => SCALE_MS, troubles }).end
   }
 
   async #consume(): Promise<void> {
     const { db, queue, config } = this.#app
     const { drain, emit } = this.#options
-    const settings = { drain, batchSize: this.#batchSize, signal: this.#signal }
+    const signal = this.#signal
+    const onNotice: Waiting['onNotice'] = (text, event) => emit({ event, text })
     const onOutage: Waiting['onNotice'] = (text, event) => {
       this.#isWaiting = event === 'server_away'
-      emit({ event, text })
+      onNotice(text, event)
     }
-    const outages = { db, database: config.database, signal: this.#signal, onNotice: onOutage }
-    await throughOutages(outages, async (worked) => {
+    await throughOutages({ db, database: config.database, signal, onNotice: onOutage }, async (worked) => {
       await this.#lostClaims.forgive()
       const handle = async (ids: readonly OrderId[]) => {
         const claimed = await this.#handle(ids)
         if (claimed > 0) worked()
         return claimed
       }
-      const onNotice: Waiting['onNotice'] = (text, event) => emit({ event, text })
-      this.#consumer = queue.consume(handle, { ...settings, concurrency: this.#concurrency, onNotice })
+      const [batchSize, concurrency] = [this.#batchSize, this.#concurrency]
+      this.#consumer = queue.consume(handle, { drain, batchSize, signal, concurrency, onNotice })
       return this.#consumer.ended
     })
   }
@@ -197,19 +202,19 @@ export class Worker {
     try {
       const result = await this.#threads.run(ids, alone)
       if (result) this.#add(result, ranMs(), alone)
-      else await this.#lostClaims.add({ ids, alone, ranMs: ranMs() })
+      else await this.#lostClaims.add(ids, { alone, ranMs: ranMs() })
       return result ?? { claimed: 0, suspects: [] }
     } catch (error) {
       if (!(error instanceof FailedBatch)) throw error
-      await this.#lostClaims.add({ ids, alone, ranMs: ranMs() }, error)
+      await this.#lostClaims.add(ids, { alone, ranMs: ranMs() }, error)
       throw error.cause
     }
   }
 
   #add(result: BatchResult, ms: number, alone: boolean): void {
-    if (!alone) this.#batchMs = smoothed(this.#batchMs, ms)
+    if (!alone) this.#batchMs = this.#batchMs === undefined ? ms : this.#batchMs * 0.7 + ms * 0.3
     // Orders that another worker had claimed before are not this batch's work.
-    if (result.claimed > 0) this.#heartbeat?.countBatch(ms, processedOf(result))
+    if (result.claimed > 0) this.#heartbeat?.batches.add(ms, processedOf(result))
     for (const outcome of OUTCOMES) this.#totals[outcome] += result[outcome]
     const processed = processedOf(this.#totals)
     this.#options.emit({ event: 'progress', processed })
@@ -232,10 +237,4 @@ export class Worker {
 /** Orders that were settled. */
 export function processedOf({ completed, failed, rolledBack }: Outcomes): number {
   return completed + failed + rolledBack
-}
-
-/** Each batch has at least one charge open, so there are no more batches than there may be charges. */
-function withinMaxInFlight(config: Config, { min, max }: Limits): Limits {
-  const most = config['payments.maxInFlight']
-  return { min: Math.min(min, most), max: Math.min(max, most) }
 }
