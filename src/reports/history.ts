@@ -1,5 +1,4 @@
-// The queue's history: a row for each snapshot, and one for what happened since the last.
-
+// The queue's history: a row for each snapshot, and one for the time since the last.
 import type { Selectable } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
@@ -12,7 +11,7 @@ import { readWorkers } from './status.js'
 
 export type Snapshot = Selectable<Schema['queue_snapshots']>
 
-/** The snapshots whose period ended since then, and what a snapshot would hold now. Empty if there is nothing to tell. */
+/** The snapshots whose period ended since then, and what a snapshot would hold now. Empty if nothing happened. */
 export async function readHistory(db: Database, since: number, now: number): Promise<Snapshot[]> {
   return atOneMoment(db, async (view) => {
     const written = await view
@@ -27,37 +26,16 @@ export async function readHistory(db: Database, since: number, now: number): Pro
   })
 }
 
-interface Period {
-  readonly since: number
-  readonly until: number
-  readonly now: number
-}
-
 /** The period from the last snapshot up to `until`, or from the first order settled if there is none since then. */
-export async function measure(db: Database, { since, until, now }: Period): Promise<Snapshot> {
+export async function measure(
+  db: Database,
+  { since, until, now }: { readonly since: number; readonly until: number; readonly now: number },
+): Promise<Snapshot> {
   const { last } = await db
     .selectFrom('queue_snapshots')
     .select((eb) => eb.fn.max<number | null>('period_end').as('last'))
     .executeTakeFirstOrThrow()
   const continues = last !== null && last >= since
-  const { first, ...settled } = await countSettled(db, continues ? last : since, until)
-  const start = continues ? last : (first ?? until - MINUTE_MS)
-  const { oldestWaitingSeconds, waiting, active, delayed } = await countDue(db)
-  const { runtimes } = await readPace(db, now, start)
-  return {
-    period_start: start,
-    period_end: until,
-    ...settled,
-    runtime_p50_ms: runtimes?.p50 ?? null,
-    runtime_p95_ms: runtimes?.p95 ?? null,
-    runtime_p99_ms: runtimes?.p99 ?? null,
-    ...{ waiting, active, delayed },
-    oldest_waiting_seconds: oldestWaitingSeconds,
-    estimated_wait_seconds: estimateWait(waiting, await readWorkers(db, now), await readPace(db, now)),
-  }
-}
-
-async function countSettled(db: Database, from: number, until: number) {
   const { first, completed, failed } = await db
     .selectFrom('orders')
     .select((eb) => [
@@ -65,10 +43,21 @@ async function countSettled(db: Database, from: number, until: number) {
       eb.fn.count<number>(eb.case().when('status', '=', 'completed').then(1).end()).as('completed'),
       eb.fn.count<number>(eb.case().when('status', 'in', UNSOLD_STATUSES).then(1).end()).as('failed'),
     ])
-    .where('settled_at', '>=', from)
+    .where('settled_at', '>=', continues ? last : since)
     .where('settled_at', '<', until)
     .executeTakeFirstOrThrow()
-  return { first, completed, failed }
+  const start = continues ? last : (first ?? until - MINUTE_MS)
+  const { oldestWaitingSeconds, waiting, active, delayed } = await countDue(db)
+  const { runtimes } = await readPace(db, now, start)
+  return {
+    ...{ period_start: start, period_end: until, completed, failed },
+    runtime_p50_ms: runtimes?.p50 ?? null,
+    runtime_p95_ms: runtimes?.p95 ?? null,
+    runtime_p99_ms: runtimes?.p99 ?? null,
+    ...{ waiting, active, delayed },
+    oldest_waiting_seconds: oldestWaitingSeconds,
+    estimated_wait_seconds: estimateWait(waiting, await readWorkers(db, now), await readPace(db, now)),
+  }
 }
 
 export function minutesOf({ period_start, period_end }: Snapshot): number {

@@ -28,14 +28,9 @@ export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
   return atOneMoment(db, async (snapshot) => {
     const generated_at = new Date()
     const kpis = await kpisWithin(snapshot, from, to)
-    const figures = await salesWithin(snapshot, from, to)
-      .select('day')
-      .groupBy(['day', 'currency'])
-      .orderBy('day')
-      .orderBy('currency')
-      .execute()
-    const byDay = groupBy(figures, ({ day }) => day)
-    const days = [...byDay].map(([date, ofDay]) => ({ date, kpis: ofDay.map(kpisOf) }))
+    const byDay = salesWithin(snapshot, from, to).select('day').groupBy('day').orderBy('day')
+    const figures = await byDay.orderBy('currency').execute()
+    const days = [...groupBy(figures, ({ day }) => day)].map(([date, rows]) => ({ date, kpis: rows.map(kpisOf) }))
     return { from, to, time_zone, generated_at, kpis, days }
   })
 }
@@ -74,7 +69,7 @@ function ordersIn(counts: readonly { status: OrderStatus; orders: number }[], ..
 
 /** One entry for each currency with sales, by its code. */
 async function kpisWithin(db: Database, from: Day, to: Day): Promise<Kpis[]> {
-  const figures = await salesWithin(db, from, to).groupBy('currency').orderBy('currency').execute()
+  const figures = await salesWithin(db, from, to).orderBy('currency').execute()
   return figures.map(kpisOf)
 }
 
@@ -89,6 +84,7 @@ function salesWithin(db: Database, from: Day, to: Day) {
     ])
     .where('day', '>=', from)
     .where('day', '<=', to)
+    .groupBy('currency')
 }
 
 type SalesFigures = Awaited<ReturnType<ReturnType<typeof salesWithin>['executeTakeFirstOrThrow']>>

@@ -4,26 +4,14 @@ import { MINUTE_MS } from '../domain/time.js'
 
 const RECENT_MS = 5 * MINUTE_MS
 
-/** In milliseconds. With several worker processes, the highest of any: percentiles do not add up. */
-interface Runtimes {
-  readonly p50: number
-  readonly p95: number
-  readonly p99: number
-}
+export type Pace = Awaited<ReturnType<typeof readPace>>
 
-/** The batches of the five minutes before each worker was last seen. */
-export interface Pace {
-  readonly batches: number
-  /** Orders that they settled. */
-  readonly orders: number
-  /** From claimed to settled, all batches together. */
-  readonly totalMs: number
-  /** Null if there was no batch. */
-  readonly runtimes: Runtimes | null
-}
-
-/** The pace of the workers that were seen since then, by default in the last five minutes. */
-export async function readPace(db: Database, now: number, since = now - RECENT_MS): Promise<Pace> {
+/**
+ * The batches of the five minutes before each worker was last seen, of workers that were seen since then. `orders` were
+ * settled. `totalMs` is the time from claimed to settled of all batches together. `runtimes` are in milliseconds, of several
+ * worker processes the highest, since percentiles do not add up; null if there was no batch.
+ */
+export async function readPace(db: Database, now: number, since = now - RECENT_MS) {
   const row = await db
     .selectFrom('workers')
     .select((eb) => [
@@ -50,8 +38,7 @@ export async function readPace(db: Database, now: number, since = now - RECENT_M
  *
  *     waiting orders x batch time for each settled order / batches at a time
  *
- * and at least as long as one batch. Unlike orders a minute, the time for each order does not depend on how much there is
- * to do. A paused queue counts as if it went on.
+ * and at least as long as one batch. A paused queue counts as if it went on.
  *
  * @param workers with the batches that each may process at a time
  * @returns null if no worker is alive or nothing was settled recently
@@ -59,7 +46,7 @@ export async function readPace(db: Database, now: number, since = now - RECENT_M
 export function estimateWait(
   waiting: number,
   workers: readonly { readonly concurrency: number; readonly stale: boolean }[],
-  { batches, orders, totalMs }: Pace,
+  { batches, orders, totalMs }: Omit<Pace, 'runtimes'>,
 ): number | null {
   if (waiting === 0) return 0
   const atATime = workers.reduce((sum, worker) => sum + (worker.stale ? 0 : worker.concurrency), 0)

@@ -1,5 +1,5 @@
-// Which alarms are raised, and what a command was told of them. Kept in the database, so that a change is told once
-// whatever the number of processes and restarts.
+// Which alarms are raised, and which changes the command of `--exec` knows. Kept in the database, so that a change is told
+// once, whatever the number of processes and restarts.
 import type { Selectable } from 'kysely'
 import { asError } from '../background.js'
 import type { Config } from '../config/config.js'
@@ -10,10 +10,10 @@ import { HOUR_MS } from '../domain/time.js'
 import { type Alarm, readAlarms } from '../reports/alarms.js'
 import { readScheduleAlarm } from './late-tasks.js'
 
-/** A raised alarm is cleared after this many checks in a row that do not find it crossed: it may hover at its threshold. */
+/** A raised alarm is cleared after this many checks in a row below its threshold, near which it may hover. */
 const QUIET_CHECKS = 2
 
-/** An alarm that was raised and cleared before anyone could be told is still told for this long. */
+/** An alarm that was raised and cleared between two calls of the command is still told for this long. */
 const TELL_LATE_MS = HOUR_MS
 
 export interface Telling extends Pick<Alarm, 'message' | 'fix' | 'value' | 'threshold'> {
@@ -23,10 +23,10 @@ export interface Telling extends Pick<Alarm, 'message' | 'fix' | 'value' | 'thre
   readonly since: number
 }
 
-/** @throws Error that says why the telling failed; the next check repeats it */
+/** @throws Error with the reason if the command failed; the next check calls it again */
 export type Tell = (telling: Telling) => Promise<void>
 
-/** The check tells nothing more: the next telling would hang as well. */
+/** Ends the calls of this check: the next one would hang as well. */
 export class TellingHangs extends Error {}
 
 type AlarmRow = Selectable<Schema['alarms']>
@@ -38,11 +38,10 @@ export async function readAllAlarms(db: Database, config: Config, now: number): 
 }
 
 /**
- * Reads every alarm, stores which are raised, and tells what was not told yet.
+ * Reads every alarm, stores which are raised, and tells the command of changes that it does not know.
  *
- * A change is stored, then told, then marked as told. After a crash, the next check tells it again, so no change is lost;
- * one whose process died between the telling and its mark is told twice. A check without `tell` leaves the telling to
- * the next one with it.
+ * A change is stored, then told, then marked as told. After a crash, the next check tells it again: no change is lost, and
+ * one may be told twice. A check without `tell` leaves the telling to the next one with it.
  *
  * @returns what was found, in a line
  * @throws Error if something could not be told
@@ -74,7 +73,7 @@ function byName<Named extends { readonly name: string }>(all: readonly Named[]):
  */
 function nextRow(row: AlarmRow | undefined, alarm: Alarm | undefined, now: number): AlarmRow | undefined {
   if (alarm?.state === 'failed') {
-    // The command was told of the raise and not of the end: for the command, the alarm never ended.
+    // The command does not know of the end: for it, the alarm never ended.
     if (row && (row.cleared_at === null || row.told === 'raised')) return { ...row, cleared_at: null, quiet_checks: 0 }
     const { name, message, value, threshold } = alarm
     const figures = { message, value: value ?? 0, threshold }
@@ -116,15 +115,15 @@ function untold({ told, cleared_at }: AlarmRow, now: number): Telling['state'][]
   return now - cleared_at < TELL_LATE_MS ? ['raised', 'cleared'] : []
 }
 
-/** A raise is told with the figure that raised it, an end with the figure of this check. */
+/** A raise has the figure that raised it, an end the figure of this check. */
 function tellingOf(row: AlarmRow, state: Telling['state'], alarm: Alarm | undefined): Telling {
-  const { name, raised_at, cleared_at } = row
-  const turnedOff = { message: 'This alarm was turned off.', value: null, threshold: row.threshold }
-  const { message, value, threshold } = state === 'raised' ? row : (alarm ?? turnedOff)
-  const figures = { name, state, message, value, threshold }
-  return state === 'raised'
-    ? { ...figures, fix: alarm?.fix ?? '', since: raised_at }
-    : { ...figures, fix: '', since: cleared_at ?? raised_at }
+  const { name, raised_at, cleared_at, threshold } = row
+  if (state === 'raised') {
+    const { message, value } = row
+    return { name, state, message, value, threshold, fix: alarm?.fix ?? '', since: raised_at }
+  }
+  const figures = alarm ?? { message: 'This alarm was turned off.', value: null, threshold }
+  return { ...figures, name, state, fix: '', since: cleared_at ?? raised_at }
 }
 
 function describe(before: AlarmRow | undefined, { name, cleared_at, message }: AlarmRow): string | undefined {

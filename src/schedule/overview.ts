@@ -1,25 +1,18 @@
 // The tasks, how each went last, and when each runs next.
-
-import type { CronLine } from '../config/values.js'
-import { type LastRun, readLastRun } from './task-runs.js'
+import { readLastRun } from './task-runs.js'
 import { createTask, type TaskSurroundings } from './tasks.js'
 import { TASK_NAMES } from './timetable.js'
 
-export interface ScheduledTask {
-  readonly name: string
-  readonly description: string
-  readonly cron: CronLine
-  /** By `schedule` or by `schedule run`. */
-  readonly last: LastRun | undefined
-  /** Epoch milliseconds; null for a line that never falls due. */
-  readonly next: number | null
-}
+export type ScheduledTask = Awaited<ReturnType<typeof readSchedule>>[number]
 
-/** @param now epoch milliseconds */
-export function readSchedule(surroundings: TaskSurroundings, now: number): Promise<ScheduledTask[]> {
+/**
+ * @param now epoch milliseconds
+ * @returns `last`: the last run, by `schedule` or by `schedule run`. `next`: null for a line that never falls due.
+ */
+export function readSchedule(surroundings: TaskSurroundings, now: number) {
   return Promise.all(
-    TASK_NAMES.map(async (name) => {
-      const { description, cron, slots } = createTask(name, surroundings)
+    TASK_NAMES.map(async (task) => {
+      const { name, description, cron, slots } = createTask(task, surroundings)
       return { name, description, cron, last: await readLastRun(surroundings.db, name), next: slots.next(now) }
     }),
   )

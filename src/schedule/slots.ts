@@ -1,5 +1,5 @@
-// The slots of a cron line: the instants at which it falls due. node-cron reads the line and says which days it names. The
-// instants on such a day are computed here, since node-cron skips the hour that autumn repeats, and times that spring leaves out.
+// The slots of a cron line: the instants at which it falls due. node-cron reads the line and tells which days it names. The
+// instants on such a day are computed here: node-cron skips the hour that autumn repeats, and times that spring leaves out.
 import { createTask, parse } from 'node-cron'
 import type { CronLine } from '../config/values.js'
 import { addDays, clockAt, type Day, dayAt, dayStart } from '../domain/business-day.js'
@@ -44,15 +44,12 @@ export class Slots {
   #search(from: number, step: 1 | -1, pick: (slots: readonly number[]) => number | undefined): number | null {
     let day = dayAt(from, this.#timeZone)
     for (let tries = 0; tries < MOST_DAYS; tries++, day = addDays(day, step)) {
-      const slot = this.#names(day) ? pick(this.#slotsOf(day)) : undefined
+      if (!this.#names(day)) continue
+      if (this.#lastDay?.day !== day) this.#lastDay = { day, slots: this.#slotsOn(day) }
+      const slot = pick(this.#lastDay.slots)
       if (slot !== undefined) return slot
     }
     return null
-  }
-
-  #slotsOf(day: Day): readonly number[] {
-    if (this.#lastDay?.day !== day) this.#lastDay = { day, slots: this.#slotsOn(day) }
-    return this.#lastDay.slots
   }
 
   #slotsOn(day: Day): number[] {

@@ -1,9 +1,9 @@
-// Writes the queue's history: a row for the time since the last snapshot.
+// Writes the queue's history.
 import type { Database } from '../database/connection.js'
 import { DAY_MS, MINUTE_MS } from '../domain/time.js'
 import { measure, type Snapshot } from '../reports/history.js'
 
-/** An order carries the time at which its settling began. After so long that is committed, on any machine's clock. */
+/** The time of settling is taken before the commit. After so long it is committed, on any machine's clock. */
 const SETTLING_MS = MINUTE_MS
 
 const KEEP_MS = 90 * DAY_MS
@@ -19,11 +19,8 @@ export async function takeSnapshot(db: Database, now: number): Promise<Snapshot>
   const snapshot = await measure(db, { since: oldest, until: now - SETTLING_MS, now })
   // A clock that was put back has no new period yet.
   if (snapshot.period_start < snapshot.period_end) {
-    await db
-      .insertInto('queue_snapshots')
-      .values(snapshot)
-      .onConflict((conflict) => conflict.doNothing())
-      .execute()
+    const insert = db.insertInto('queue_snapshots').values(snapshot)
+    await insert.onConflict((conflict) => conflict.doNothing()).execute()
   }
   await db.deleteFrom('queue_snapshots').where('period_end', '<', oldest).execute()
   return snapshot

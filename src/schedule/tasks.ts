@@ -1,4 +1,4 @@
-// The scheduled tasks, and what each does.
+// The scheduled tasks.
 import { rebuild } from '../audit/rebuild.js'
 import type { Config } from '../config/config.js'
 import type { CronLine } from '../config/values.js'
@@ -34,12 +34,7 @@ export interface Task {
   run(): Promise<string>
 }
 
-interface TaskKind {
-  readonly description: string
-  run(surroundings: TaskSurroundings): Promise<string>
-}
-
-const TASKS: Readonly<Record<TaskName, TaskKind>> = {
+const TASKS: Readonly<Record<TaskName, { description: string; run(on: TaskSurroundings): Promise<string> }>> = {
   kpis: {
     description: 'compute the KPIs of the present days, and publish them in Redis',
     async run({ db, figures, config: { timeZone } }) {
@@ -91,7 +86,7 @@ export function createTask(name: TaskName, surroundings: TaskSurroundings): Task
   }
 }
 
-/** Slots that only schedulers with a command compete for: those without would run the task and tell nobody. */
+/** Slots for which only schedulers with a command compete: those without would run the task and call no command. */
 function aMillisecondLater(slots: Slots): Task['slots'] {
   const later = (slot: number | null) => (slot === null ? null : slot + 1)
   return { latest: (instant) => later(slots.latest(instant - 1)), next: (instant) => later(slots.next(instant - 1)) }
