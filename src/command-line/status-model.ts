@@ -8,7 +8,7 @@ import { UserError } from '../errors.js'
 import type { Alarm } from '../reports/alarms.js'
 import { type LiveReading, liveStatusReader, throttled } from '../reports/live-status.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
-import { readSchedule, type ScheduledTask } from '../schedule/overview.js'
+import { readSchedule, type ScheduledTask } from '../schedule/tasks.js'
 
 export interface StatusModel extends LiveReading {
   readonly stepMs: number

@@ -41,7 +41,7 @@ const MEASURES = [
 ] as const
 
 /**
- * Returns the alarms that are not turned off, all as of one moment. That of the schedule is in schedule/late-tasks.ts.
+ * Returns the alarms that are not turned off, all as of one moment. That of the schedule is in schedule/alarm-state.ts.
  *
  * @param now the database's time
  */

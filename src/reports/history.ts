@@ -1,10 +1,10 @@
-// The queue's history: a row for each snapshot, and one for the time since the last.
+// The queue's history: writes a row for each snapshot, and reads them with one for the time since the last.
 import type { Selectable } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'
-import { MINUTE_MS } from '../domain/time.js'
+import { DAY_MS, MINUTE_MS } from '../domain/time.js'
 import { countDue } from '../queue/due-orders.js'
 import { estimateWait, readPace } from './pace.js'
 import { readWorkers } from './status.js'
@@ -27,7 +27,7 @@ export async function readHistory(db: Database, since: number, now: number): Pro
 }
 
 /** The period from the last snapshot up to `until`, or from the first order settled if there is none since then. */
-export async function measure(
+async function measure(
   db: Database,
   { since, until, now }: { readonly since: number; readonly until: number; readonly now: number },
 ): Promise<Snapshot> {
@@ -58,6 +58,29 @@ export async function measure(
     oldest_waiting_seconds: oldestWaitingSeconds,
     estimated_wait_seconds: estimateWait(waiting, await readWorkers(db, now), await readPace(db, now)),
   }
+}
+
+/** The time of settling is taken before the commit. After so long it is committed, on any machine's clock. */
+const SETTLING_MS = MINUTE_MS
+
+const KEEP_MS = 90 * DAY_MS
+
+/**
+ * Adds a snapshot and deletes those older than 90 days. Each settled order is counted once: the period begins where the
+ * last one ended, and of two snapshots of one period only the first is kept. An order that is retried later stays counted.
+ *
+ * @param now the database's time
+ */
+export async function takeSnapshot(db: Database, now: number): Promise<Snapshot> {
+  const oldest = now - KEEP_MS
+  const snapshot = await measure(db, { since: oldest, until: now - SETTLING_MS, now })
+  // A clock that was put back has no new period yet.
+  if (snapshot.period_start < snapshot.period_end) {
+    const insert = db.insertInto('queue_snapshots').values(snapshot)
+    await insert.onConflict((conflict) => conflict.doNothing()).execute()
+  }
+  await db.deleteFrom('queue_snapshots').where('period_end', '<', oldest).execute()
+  return snapshot
 }
 
 export function minutesOf({ period_start, period_end }: Snapshot): number {

@@ -6,9 +6,11 @@ import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import type { Schema } from '../database/schema.js'
+import { clockAt } from '../domain/business-day.js'
 import { HOUR_MS } from '../domain/time.js'
-import { type Alarm, readAlarms } from '../reports/alarms.js'
-import { readScheduleAlarm } from './late-tasks.js'
+import { type Alarm, alarmOf, readAlarms } from '../reports/alarms.js'
+import { slotsOf, TASK_NAMES, type TaskName } from './slots.js'
+import { readLastRun, readLastSlot } from './task-runs.js'
 
 /** A raised alarm is cleared after this many checks in a row below its threshold, near which it may hover. */
 const QUIET_CHECKS = 2
@@ -35,6 +37,42 @@ type AlarmRow = Selectable<Schema['alarms']>
 export async function readAllAlarms(db: Database, config: Config, now: number): Promise<Alarm[]> {
   const ofSchedule = await readScheduleAlarm(db, config, now)
   return [...(await readAlarms(db, config, now)), ...(ofSchedule ? [ofSchedule] : [])]
+}
+
+/**
+ * The alarm `schedule`: a task failed when it ran last, or did not run although it was due.
+ * Only a task that a `schedule` process has run before can be late: if cron runs the tasks, cron decides when.
+ *
+ * @returns null if the alarm is turned off
+ */
+export async function readScheduleAlarm(db: Database, config: Config, now: number): Promise<Alarm | null> {
+  const graceSeconds = config['alarms.lateTaskSeconds']
+  if (graceSeconds === null) return null
+  const longAgo = now - graceSeconds * 1000
+  const late: { readonly task: TaskName; readonly lastSlot: number }[] = []
+  const messages: string[] = []
+  for (const task of TASK_NAMES) {
+    const last = await readLastRun(db, task)
+    if (!last || last.state === 'running') continue
+    const lastSlot = await readLastSlot(db, task)
+    const ranAt = Math.max(lastSlot ?? 0, last.startedAt)
+    // Late if a slot fell due after the last run and before the grace began. The comparison avoids a search by days.
+    const isLate = ranAt < longAgo && ranAt < (slotsOf(task, config).latest(longAgo) ?? ranAt)
+    if (lastSlot !== null && isLate) late.push({ task, lastSlot })
+    else if (last.state.result === 'failed') messages.push(`The task ${task} failed last: ${last.state.message}`)
+  }
+  const value = late.length + messages.length
+  if (late.length > 0) {
+    const since = clockAt(Math.max(...late.map(({ lastSlot }) => lastSlot)), config['schedule.timeZone'])
+    messages.unshift(`No \`schedule\` process has run ${late.map(({ task }) => task).join(', ')} since ${since}.`)
+  }
+  const restart =
+    'Start `orderctl schedule` again. If it is not meant to run, turn this alarm off: ORDERCTL_ALARM_LATE_TASK_SECONDS=off.'
+  return alarmOf('schedule', 1, {
+    value,
+    message: messages.join(' ') || 'No task is late or failed last.',
+    fix: late.length > 0 ? restart : 'Fix what the message names, then run `orderctl schedule run TASK`.',
+  })
 }
 
 /**

@@ -1,8 +1,16 @@
 // The slots of a cron line: the instants at which it falls due. node-cron reads the line and tells which days it names. The
 // instants on such a day are computed here: node-cron skips the hour that autumn repeats, and times that spring leaves out.
 import { createTask, parse } from 'node-cron'
+import type { Config } from '../config/config.js'
 import type { CronLine } from '../config/values.js'
 import { addDays, clockAt, type Day, dayAt, dayStart } from '../domain/business-day.js'
+
+export const TASK_NAMES = ['kpis', 'leaderboards', 'snapshots', 'reservations', 'alarms'] as const
+export type TaskName = (typeof TASK_NAMES)[number]
+
+export function slotsOf(name: TaskName, config: Config): Slots {
+  return new Slots(config[`schedule.${name}`], config['schedule.timeZone'])
+}
 
 /** The longest search: 29 February on a given weekday comes every 28 years, or after 40 years around 2100. */
 const MOST_DAYS = 41 * 366

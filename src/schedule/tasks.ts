@@ -8,12 +8,12 @@ import { addDays, dayAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
 import type { Queue } from '../queue/queue.js'
 import type { PublishedFigures } from '../redis/figures.js'
+import { takeSnapshot } from '../reports/history.js'
 import { dailyKpis, realtimeKpis } from '../reports/kpis.js'
 import { expireReservations } from '../workflow/expire.js'
 import { checkAlarms, type Tell } from './alarm-state.js'
-import type { Slots } from './slots.js'
-import { takeSnapshot } from './snapshots.js'
-import { slotsOf, type TaskName } from './timetable.js'
+import { type Slots, slotsOf, TASK_NAMES, type TaskName } from './slots.js'
+import { readLastRun } from './task-runs.js'
 
 /** What tasks work on. */
 export interface TaskSurroundings {
@@ -90,4 +90,19 @@ export function createTask(name: TaskName, surroundings: TaskSurroundings): Task
 function aMillisecondLater(slots: Slots): Task['slots'] {
   const later = (slot: number | null) => (slot === null ? null : slot + 1)
   return { latest: (instant) => later(slots.latest(instant - 1)), next: (instant) => later(slots.next(instant - 1)) }
+}
+
+export type ScheduledTask = Awaited<ReturnType<typeof readSchedule>>[number]
+
+/**
+ * @param now epoch milliseconds
+ * @returns `last`: the last run, by `schedule` or by `schedule run`. `next`: null for a line that never falls due.
+ */
+export function readSchedule(surroundings: TaskSurroundings, now: number) {
+  return Promise.all(
+    TASK_NAMES.map(async (task) => {
+      const { name, description, cron, slots } = createTask(task, surroundings)
+      return { name, description, cron, last: await readLastRun(surroundings.db, name), next: slots.next(now) }
+    }),
+  )
 }

@@ -12,7 +12,7 @@ import type { Currency } from '../domain/money.js'
 import { OPEN_STATUSES, type OrderStatus } from '../domain/order.js'
 import { dropStrays, leaveQueue } from '../queue/due-orders.js'
 import { setAside, siftClaims } from '../queue/suspects.js'
-import { dueOrders, type Held, newToken, stillDue, takeLease } from './lease.js'
+import { dueOrders, newToken, stillDue, takeLease } from './lease.js'
 import { type Item, type OutOfStock, reserveStock, shareStock } from './stock.js'
 
 export interface ClaimOptions {
@@ -33,21 +33,14 @@ export interface ClaimedOrder {
   readonly items: readonly Item[]
 }
 
-interface Claim extends Held<ClaimedOrder> {
-  /** Orders claimed, including those without stock. */
-  readonly count: number
-  /** Orders that are out of stock. */
-  readonly failed: number
-  /** Due orders that have to be claimed alone. */
-  readonly suspects: readonly OrderId[]
-  readonly setAside: number
-}
-
 /**
  * Claims orders that are due: new ones, and those whose lease has ended. Passes over orders that another worker holds or has
  * settled, so a delivery that comes twice or late changes nothing.
+ *
+ * @returns the `orders` now in progress under the `token`; `count` orders claimed, `failed` of them out of stock; `suspects`,
+ * which are due and have to be claimed alone; and how many were `setAside`
  */
-export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options: ClaimOptions): Promise<Claim> {
+export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options: ClaimOptions) {
   const token = newToken()
   const now = await databaseTime(db)
   // Before the transaction, which blocks every other writer of a file while it lasts.
@@ -59,15 +52,11 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
     const mine = await stillDue(trx, fit, { now })
     const isOpen = ({ status }: DueOrder) => OPEN_STATUSES.some((open) => open === status)
     // No code path puts a settled order into the queue. If one did, every drain would find it again.
-    await dropStrays(
-      trx,
-      mine.filter((order) => !isOpen(order)),
-    )
+    const settled = mine.filter((order) => !isOpen(order))
+    await dropStrays(trx, settled)
     const open = mine.filter(isOpen)
-    const { served, short } = await shareStock(
-      trx,
-      open.filter(({ status }) => status === 'pending'),
-    )
+    const pending = open.filter(({ status }) => status === 'pending')
+    const { served, short } = await shareStock(trx, pending)
     await failOutOfStock(trx, short, now)
     const orders = [...open.filter(({ status }) => status !== 'pending'), ...served]
     // MySQL reads small tables whole, so even a statement about no order would wait for those of others.

@@ -14,10 +14,10 @@ interface Identified {
 }
 
 /** Orders that a batch has claimed. */
-export interface Held<Order extends Identified = Identified> {
+interface Held {
   /** Proves the claim: only its holder may settle the orders. */
   readonly token: LeaseToken
-  readonly orders: readonly Order[]
+  readonly orders: readonly Identified[]
 }
 
 /** 72 random bits: short, since each order in progress holds a copy. */

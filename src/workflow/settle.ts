@@ -20,12 +20,6 @@ export interface SettleOptions {
   readonly attempts: number
 }
 
-interface Settled {
-  readonly completed: number
-  readonly rolledBack: number
-  readonly postponed: number
-}
-
 /** Pauses before the gateway is asked again, in milliseconds. */
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 300_000
@@ -39,7 +33,7 @@ export async function settle(
   { token }: { readonly token: LeaseToken },
   answers: readonly Answer[],
   options: SettleOptions,
-): Promise<Settled> {
+) {
   if (answers.length === 0) return { completed: 0, rolledBack: 0, postponed: 0 }
   const orders = answers.map(({ order }) => order)
   return inTransaction(db, async (trx) => {

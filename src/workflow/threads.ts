@@ -28,17 +28,10 @@ const IDLE_MS = 10_000
  */
 const MOST_CONNECTIONS = 4
 
-/** A batch that failed in a thread that lives. */
+/** A batch that failed in a thread that lives; `cause` says why. */
 export class FailedBatch extends Error {
-  override readonly cause: Error
   /** Undefined if the batch failed before its claim was committed. */
-  readonly token: LeaseToken | undefined
-
-  constructor(cause: Error, token: LeaseToken | undefined) {
-    super(cause.message)
-    this.cause = cause
-    this.token = token
-  }
+  token: LeaseToken | undefined
 }
 
 export class Threads {
@@ -88,7 +81,8 @@ export class Threads {
     if (!answered) return undefined
     if ('result' in answered) return answered.result
     const { token, problem, message, stack } = answered
-    throw new FailedBatch(problem ? new UserError(problem) : Object.assign(new Error(message), { stack }), token)
+    const cause = problem ? new UserError(problem) : Object.assign(new Error(message), { stack })
+    throw Object.assign(new FailedBatch(message, { cause }), { token })
   }
 
   #pool(alone: boolean): Pool {

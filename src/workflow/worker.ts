@@ -5,13 +5,13 @@ import { asError, startBackground, Troubles } from '../background.js'
 import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
-import type { OrderId } from '../domain/ids.js'
+import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
+import { countLostBatch, forgiveLostClaim } from '../queue/suspects.js'
 import { nextScale, startScale } from './autoscale.js'
 import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
-import { LostClaims } from './lost-claims.js'
 import { onceItCan, passingProblem, throughOutages, type Waiting } from './outage.js'
 import { FailedBatch, Threads } from './threads.js'
 import type { Limits, WorkerEvent } from './worker-events.js'
@@ -58,7 +58,9 @@ export class Worker {
   readonly #maxOrders: number
   readonly #batchSize: number
   readonly #threads: Threads
-  readonly #lostClaims: LostClaims
+  /** Claims that met an outage, to be given back once the database answers again. */
+  readonly #interrupted: { readonly ids: readonly OrderId[]; readonly token: LeaseToken }[] = []
+  readonly #forgiven = new Set<OrderId>()
   readonly #totals = { ...NO_OUTCOMES }
   readonly #stops: Stop[] = []
   readonly #over = new AbortController()
@@ -75,7 +77,7 @@ export class Worker {
   #isWaiting = false
 
   constructor(app: Surroundings, options: WorkOptions) {
-    const { config, db } = app
+    const { config } = app
     const { min, max } = options.concurrency
     this.#app = app
     this.#options = options
@@ -86,7 +88,6 @@ export class Worker {
     this.#maxOrders = options.maxOrders ?? Number.POSITIVE_INFINITY
     this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders)
     this.#threads = new Threads(config, this.#limits.max, (text) => options.emit({ event: 'thread_lost', text }))
-    this.#lostClaims = new LostClaims(db, config.database)
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
   }
 
@@ -170,7 +171,10 @@ export class Worker {
       onNotice(text, event)
     }
     await throughOutages({ db, database: config.database, signal, onNotice: onOutage }, async (worked) => {
-      await this.#lostClaims.forgive()
+      for (let claim = this.#interrupted[0]; claim; claim = this.#interrupted[0]) {
+        await forgiveLostClaim(db, claim)
+        this.#interrupted.shift()
+      }
       const handle = async (ids: readonly OrderId[]) => {
         const claimed = await this.#handle(ids)
         if (claimed > 0) worked()
@@ -198,17 +202,27 @@ export class Worker {
 
   async #take(ids: readonly OrderId[], alone: boolean): Promise<Pick<BatchResult, 'claimed' | 'suspects'>> {
     const began = performance.now()
-    const ranMs = () => performance.now() - began
+    const run = () => ({ alone, ranMs: performance.now() - began })
     try {
       const result = await this.#threads.run(ids, alone)
-      if (result) this.#add(result, ranMs(), alone)
-      else await this.#lostClaims.add(ids, { alone, ranMs: ranMs() })
+      if (!result) await countLostBatch(this.#app.db, ids, run())
+      else this.#add(result, run().ranMs, alone)
       return result ?? { claimed: 0, suspects: [] }
     } catch (error) {
       if (!(error instanceof FailedBatch)) throw error
-      await this.#lostClaims.add(ids, { alone, ranMs: ranMs() }, error)
+      if (passingProblem(error.cause, this.#app.config.database)) this.#interrupt(ids, error.token)
+      // A claim that was committed is counted already.
+      else if (!error.token) await countLostBatch(this.#app.db, ids, run())
       throw error.cause
     }
+  }
+
+  /** Gives a claim that met an outage back, but once for each order: the order may be what breaks the connection. */
+  #interrupt(all: readonly OrderId[], token: LeaseToken | undefined): void {
+    if (!token) return
+    const ids = all.filter((id) => !this.#forgiven.has(id))
+    for (const id of ids) this.#forgiven.add(id)
+    if (ids.length > 0) this.#interrupted.push({ ids, token })
   }
 
   #add(result: BatchResult, ms: number, alone: boolean): void {

@@ -1,7 +1,7 @@
 // `--log-format json`: stderr is one JSON object an event, and stdout stays what it is.
 import { describe, expect, onTestFinished, test as plainTest, vi } from 'vitest'
 import { type LogEvent, logFormatIn, logProgress } from '../../src/command-line/log.js'
-import { TASK_NAMES } from '../../src/schedule/timetable.js'
+import { TASK_NAMES } from '../../src/schedule/slots.js'
 import { type Shop, test } from '../support/commands-shop.js'
 import { until } from '../support/until.js'
 import { csv, line } from '../support/workplace.js'

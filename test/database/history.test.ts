@@ -1,7 +1,7 @@
 // The queue's history and the status on every database.
 import { expect } from 'vitest'
 import type { HistoryResult } from '../../src/command-line/history-views.js'
-import { takeSnapshot } from '../../src/schedule/snapshots.js'
+import { takeSnapshot } from '../../src/reports/history.js'
 import { describeOnEngines } from '../support/engine-place.js'
 import { csv, line } from '../support/workplace.js'
 

@@ -6,9 +6,9 @@ import { runEvent, runText } from '../../command-line/schedule-views.js'
 import { type Database, explainDatabaseError } from '../../database/connection.js'
 import { EXIT, UserError, usageError } from '../../errors.js'
 import { runTask, type TaskRun } from '../../schedule/runner.js'
+import { TASK_NAMES, type TaskName } from '../../schedule/slots.js'
 import { claimSlot, type Run } from '../../schedule/task-runs.js'
 import { createTask } from '../../schedule/tasks.js'
-import { TASK_NAMES, type TaskName } from '../../schedule/timetable.js'
 
 export interface ScheduleRunResult {
   task: string
