@@ -6,8 +6,7 @@ import { atOneMoment } from '../database/transaction.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'
 import { DAY_MS, MINUTE_MS } from '../domain/time.js'
 import { countDue } from '../queue/due-orders.js'
-import { estimateWait, readPace } from './pace.js'
-import { readWorkers } from './status.js'
+import { estimateWait, readPace, readWorkers } from './status.js'
 
 export type Snapshot = Selectable<Schema['queue_snapshots']>
 
@@ -40,8 +39,8 @@ async function measure(
     .selectFrom('orders')
     .select((eb) => [
       eb.fn.min<number | null>('settled_at').as('first'),
-      eb.fn.count<number>(eb.case().when('status', '=', 'completed').then(1).end()).as('completed'),
-      eb.fn.count<number>(eb.case().when('status', 'in', UNSOLD_STATUSES).then(1).end()).as('failed'),
+      eb.fn.countAll<number>().filterWhere('status', '=', 'completed').as('completed'),
+      eb.fn.countAll<number>().filterWhere('status', 'in', UNSOLD_STATUSES).as('failed'),
     ])
     .where('settled_at', '>=', continues ? last : since)
     .where('settled_at', '<', until)

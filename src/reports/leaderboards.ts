@@ -86,7 +86,13 @@ export function rankCustomer(db: Database, choice: SalesChoice, customer_id: str
   return inOneCurrency(db, choice, async (snapshot, sales) => {
     const customers = snapshot.selectFrom('customers').select('name').where('customer_id', '=', customer_id)
     const known = await customers.executeTakeFirst()
-    if (!known) throw customerUnknown(customer_id)
+    if (!known) {
+      throw new UserError({
+        code: 'customer_unknown',
+        message: `No order names a customer "${customer_id}".`,
+        fix: 'Copy the id from `orderctl leaderboard customers`: it is the customer_id of the imported file.',
+      })
+    }
     const customer = { customer_id, customer_name: known.name }
     if (!sales) return { rank: null, of: 0, ...customer, order_count: 0, total_spent: 0 }
     const all = customerSales(snapshot, sales)
@@ -144,12 +150,4 @@ function customerSales(db: Database, sales: Sales) {
     .selectFrom(sums.as('sales'))
     .innerJoin('customers', 'customers.id', 'sales.customer_id')
     .select(['customers.customer_id', 'customers.name as customer_name', 'sales.orders as order_count', 'revenue'])
-}
-
-function customerUnknown(customer: string): UserError {
-  return new UserError({
-    code: 'customer_unknown',
-    message: `No order names a customer "${customer}".`,
-    fix: 'Copy the id from `orderctl leaderboard customers`: it is the customer_id of the imported file.',
-  })
 }

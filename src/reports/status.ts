@@ -1,5 +1,4 @@
 // The present state: the queue, the orders, the workers, and what needs review.
-import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { isAlive } from '../database/lease.js'
 import { atOneMoment } from '../database/transaction.js'
@@ -9,7 +8,6 @@ import { UserError } from '../errors.js'
 import { countDue } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 import { isoTime, tenths } from '../terminal/text.js'
-import { estimateWait, readPace } from './pace.js'
 
 /** A worker that was not seen for so long is not listed. */
 const WORKER_GONE_MS = 10 * MINUTE_MS
@@ -105,7 +103,7 @@ export async function countOrders(db: Database, now: number) {
     .select((eb) => [
       'status',
       eb.fn.countAll<number>().as('orders'),
-      eb.fn.count<number>(eb.case().when('reason', 'in', REVIEW_REASONS).then(1).end()).as('unresolved'),
+      eb.fn.countAll<number>().filterWhere('reason', 'in', REVIEW_REASONS).as('unresolved'),
     ])
     .groupBy('status')
     .execute()
@@ -117,20 +115,25 @@ export async function countOrders(db: Database, now: number) {
 
 /** Settled orders a minute: in the last one, and on average over the last five minutes and the last hour. */
 async function measureThroughput(db: Database, now: number) {
-  const settledSince = (since: number) => sql<number | null>`sum(case when settled_at > ${since} then 1 else 0 end)`
   const settled = await db
     .selectFrom('orders')
     .select((eb) => [
-      settledSince(now - MINUTE_MS).as('minute'),
-      settledSince(now - 5 * MINUTE_MS).as('five'),
+      eb.fn
+        .countAll<number>()
+        .filterWhere('settled_at', '>', now - MINUTE_MS)
+        .as('minute'),
+      eb.fn
+        .countAll<number>()
+        .filterWhere('settled_at', '>', now - 5 * MINUTE_MS)
+        .as('five'),
       eb.fn.countAll<number>().as('hour'),
     ])
     .where('settled_at', '>', now - HOUR_MS)
     .where('settled_at', '<=', now)
     .executeTakeFirstOrThrow()
   return {
-    orders_per_minute: settled.minute ?? 0,
-    orders_per_minute_5m: tenths((settled.five ?? 0) / 5),
+    orders_per_minute: settled.minute,
+    orders_per_minute_5m: tenths(settled.five / 5),
     orders_per_minute_1h: tenths(settled.hour / 60),
   }
 }
@@ -187,4 +190,54 @@ async function readFailures(db: Database) {
     .limit(RECENT_FAILURES)
     .execute()
   return failures.map(({ settled_at, ...failure }) => ({ ...failure, failed_at: isoTime(settled_at) }))
+}
+
+export type Pace = Awaited<ReturnType<typeof readPace>>
+
+/**
+ * The batches of the five minutes before each worker was last seen, of workers that were seen since then. `orders` were
+ * settled. `totalMs` is the time from claimed to settled of all batches together. `runtimes` are in milliseconds, of several
+ * worker processes the highest, since percentiles do not add up; null if there was no batch.
+ */
+export async function readPace(db: Database, now: number, since = now - 5 * MINUTE_MS) {
+  const row = await db
+    .selectFrom('workers')
+    .select((eb) => [
+      eb.fn.sum<number | null>('recent_batches').as('batches'),
+      eb.fn.sum<number | null>('recent_orders').as('orders'),
+      eb.fn.sum<number | null>('recent_ms').as('totalMs'),
+      eb.fn.max('runtime_p50_ms').as('p50'),
+      eb.fn.max('runtime_p95_ms').as('p95'),
+      eb.fn.max('runtime_p99_ms').as('p99'),
+    ])
+    .where('last_seen', '>', since)
+    .executeTakeFirstOrThrow()
+  const { p50, p95, p99 } = row
+  return {
+    batches: row.batches ?? 0,
+    orders: row.orders ?? 0,
+    totalMs: row.totalMs ?? 0,
+    runtimes: p50 === null || p95 === null || p99 === null ? null : { p50, p95, p99 },
+  }
+}
+
+/**
+ * How long the live workers would take for all waiting orders, in seconds:
+ *
+ *     waiting orders x batch time for each settled order / batches at a time
+ *
+ * and at least as long as one batch. A paused queue counts as if it went on.
+ *
+ * @param workers with the batches that each may process at a time
+ * @returns null if no worker is alive or nothing was settled recently
+ */
+export function estimateWait(
+  waiting: number,
+  workers: readonly { readonly concurrency: number; readonly stale: boolean }[],
+  { batches, orders, totalMs }: Omit<Pace, 'runtimes'>,
+): number | null {
+  if (waiting === 0) return 0
+  const atATime = workers.reduce((sum, worker) => sum + (worker.stale ? 0 : worker.concurrency), 0)
+  if (atATime === 0 || batches === 0 || orders === 0) return null
+  return Math.max(totalMs / batches, (waiting * totalMs) / orders / atATime) / 1000
 }

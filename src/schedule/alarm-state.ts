@@ -57,8 +57,8 @@ export async function readScheduleAlarm(db: Database, config: Config, now: numbe
     const lastSlot = await readLastSlot(db, task)
     const ranAt = Math.max(lastSlot ?? 0, last.startedAt)
     // Late if a slot fell due after the last run and before the grace began. The comparison avoids a search by days.
-    const isLate = ranAt < longAgo && ranAt < (slotsOf(task, config).latest(longAgo) ?? ranAt)
-    if (lastSlot !== null && isLate) late.push({ task, lastSlot })
+    const isLate = lastSlot !== null && ranAt < longAgo && ranAt < (slotsOf(task, config).latest(longAgo) ?? ranAt)
+    if (isLate) late.push({ task, lastSlot })
     else if (last.state.result === 'failed') messages.push(`The task ${task} failed last: ${last.state.message}`)
   }
   const value = late.length + messages.length

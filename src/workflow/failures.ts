@@ -52,11 +52,8 @@ export interface FailureSelection extends FailureFilter {
  *
  * @returns their ids in the order in which they failed, and how many failed for each reason, the most frequent first
  */
-export async function chooseFailures(
-  db: Database,
-  action: FailureAction,
-  { ids, limit = ALL_ROWS, ...filter }: FailureSelection,
-) {
+export async function chooseFailures(db: Database, action: FailureAction, selection: FailureSelection) {
+  const { ids, limit = ALL_ROWS, ...filter } = selection
   let chosen = failures(db, filter)
   if (ids) chosen = chosen.where(isAmong(db, 'orders.id', ids))
   if (!ids || action === 'clear') chosen = chosen.where('orders.cleared_at', 'is', null)
@@ -85,9 +82,8 @@ const MOST_WAVES = 200
  */
 export async function retryFailures(db: Database, queue: Queue, ids: readonly OrderId[], staggerMs = 0) {
   const size = staggerMs === 0 ? Math.max(1, ids.length) : Math.ceil(ids.length / MOST_WAVES)
-  const waves = inBatches(ids, size).map((wave, index) => {
-    return { ids: wave, delayMs: Math.floor((staggerMs * index * size) / ids.length) }
-  })
+  const delayOf = (index: number) => Math.floor((staggerMs * index * size) / ids.length)
+  const waves = inBatches(ids, size).map((wave, index) => ({ ids: wave, delayMs: delayOf(index) }))
   const changed = await inTransaction(db, async (trx) => {
     // Inside the transaction: a claim that looked at an order before sees by its due_at that it changed.
     const now = await databaseTime(trx)

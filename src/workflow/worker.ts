@@ -40,8 +40,6 @@ interface Surroundings {
   readonly figures: { publish(): Promise<void> } | undefined
 }
 
-type Stop = () => Promise<void> | void
-
 /** The pause between two publications is at least this long, and nine times as long as one takes. */
 const PUBLISH_MS = 5000
 const PUBLISH_SHARE = 9
@@ -62,7 +60,7 @@ export class Worker {
   readonly #interrupted: { readonly ids: readonly OrderId[]; readonly token: LeaseToken }[] = []
   readonly #forgiven = new Set<OrderId>()
   readonly #totals = { ...NO_OUTCOMES }
-  readonly #stops: Stop[] = []
+  readonly #stops: (() => Promise<void> | void)[] = []
   readonly #over = new AbortController()
   readonly #fatal = new AbortController()
   /** Aborted when no more orders are to be claimed. */
@@ -106,46 +104,40 @@ export class Worker {
     }
   }
 
-  /** May be called again after a failure. */
+  /** May be called again after a failure: only threads and heartbeat meet outages. */
   async #start(): Promise<true> {
-    const parts = [this.#load, this.#beat, this.#publish, this.#limitTime, this.#scale]
-    for (const start of parts.slice(this.#stops.length)) this.#stops.push(await start())
-    return true
-  }
-
-  readonly #load = async (): Promise<Stop> => {
+    const { emit } = this.#options
+    if (this.#stops.length === 0) this.#stops.push(() => this.#threads.stop())
     await this.#threads.start()
-    return () => this.#threads.stop()
-  }
-
-  readonly #beat = async (): Promise<Stop> => {
     this.#heartbeat = await startHeartbeat(this.#app.db, {
       figures: () => ({ processed: processedOf(this.#totals), concurrency: this.#concurrency }),
-      onAlive: (figures) => this.#options.emit({ event: 'alive', ...figures }),
+      onAlive: (figures) => emit({ event: 'alive', ...figures }),
       onFatal: (error) => this.#fatal.abort(error),
       troubles: this.#troublesOf('The heartbeat'),
     })
-    return this.#heartbeat.stop
+    this.#stops.push(this.#heartbeat.stop)
+    this.#publish()
+    this.#limitTime()
+    if (this.#limits.min < this.#limits.max) this.#followBacklog()
+    return true
   }
 
-  readonly #publish = (): Stop => {
+  #publish(): void {
     const { figures } = this.#app
-    if (!figures) return () => undefined
+    if (!figures) return
     const pauseMs = (took: number) => Math.max(PUBLISH_MS, PUBLISH_SHARE * took)
     const troubles = this.#troublesOf('Updating Redis')
-    return startBackground(() => figures.publish(), { pauseMs, troubles, lastRun: true }).end
+    this.#stops.push(startBackground(() => figures.publish(), { pauseMs, troubles, lastRun: true }).end)
   }
 
-  readonly #limitTime = (): Stop => {
+  #limitTime(): void {
     const { deadline } = this.#options
-    if (deadline === undefined) return () => undefined
+    if (deadline === undefined) return
     const timer = setTimeout(() => this.#over.abort(), Math.max(1, deadline - performance.now()))
-    return () => clearTimeout(timer)
+    this.#stops.push(() => clearTimeout(timer))
   }
 
-  /** Follows the backlog. */
-  readonly #scale = (): Stop => {
-    if (this.#limits.min === this.#limits.max) return () => undefined
+  #followBacklog(): void {
     let scale = startScale(this.#limits)
     const follow = async () => {
       const from = scale.concurrency
@@ -158,7 +150,7 @@ export class Worker {
       this.#options.emit({ event: 'scaled', from, to })
     }
     const troubles = this.#troublesOf('Adjusting the number of batches')
-    return startBackground(follow, { pauseMs: () => SCALE_MS, troubles }).end
+    this.#stops.push(startBackground(follow, { pauseMs: () => SCALE_MS, troubles }).end)
   }
 
   async #consume(): Promise<void> {
