@@ -20,11 +20,7 @@ export interface SalesChoice extends Period {
 const FIRST_DAY = '0000-01-01' as Day
 const LAST_DAY = '9999-12-31' as Day
 
-interface Sales {
-  readonly currency: Currency
-  readonly from: Day
-  readonly to: Day
-}
+type Sales = { readonly [Name in keyof SalesChoice]: NonNullable<SalesChoice[Name]> }
 
 export interface Board<Rows> {
   /** Null if none was asked for and nothing was sold. */

@@ -5,7 +5,7 @@ import { isAmong, rowSource } from '../database/row-source.js'
 import { atOneMoment } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
 import type { Day } from '../domain/business-day.js'
-import { type Currency, formatPrice, type Money } from '../domain/money.js'
+import { formatPrice } from '../domain/money.js'
 import { type OrderStatus, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
 
@@ -36,12 +36,9 @@ export function listOrders(db: Database, filter: OrderFilter, limit: number) {
       .orderBy('orders.id', 'desc')
       .limit(limit)
       .execute()
-    return { total, orders: newest.map((order) => ({ ...order, total: moneyOf(order.currency, order.total) })) }
+    const orders = newest.map((order) => ({ ...order, total: { currency: order.currency, minor: order.total } }))
+    return { total, orders }
   })
-}
-
-function moneyOf(currency: Currency, minor: number): Money {
-  return { currency, minor }
 }
 
 /**
@@ -129,7 +126,7 @@ export async function showOrder(db: Database, reference: string, source?: string
     const { currency } = order
     return {
       ...order,
-      total: moneyOf(currency, order.total),
+      total: { currency, minor: order.total },
       claimed: lease_token !== null,
       /** When a worker may claim it; for a claimed order, when its lease ends. */
       due_at: instantOf(order.due_at),
@@ -137,7 +134,7 @@ export async function showOrder(db: Database, reference: string, source?: string
       cleared_at: instantOf(order.cleared_at),
       lines: lines.map((line) => {
         const unit_price = Number(formatPrice(line.unit_price, currency))
-        return { ...line, unit_price, total: moneyOf(currency, line.total) }
+        return { ...line, unit_price, total: { currency, minor: line.total } }
       }),
       reservations: reservations.map((held) => {
         const state = reservationState({ status: order.status, attempt: order.attempts }, held.attempt)
@@ -145,7 +142,7 @@ export async function showOrder(db: Database, reference: string, source?: string
       }),
       payments: payments.map((payment) => {
         const instants = { asked_at: new Date(payment.asked_at), answered_at: instantOf(payment.answered_at) }
-        return { ...payment, ...instants, amount: moneyOf(payment.currency, payment.amount) }
+        return { ...payment, ...instants, amount: { currency: payment.currency, minor: payment.amount } }
       }),
       import: { id: import_id, file, line: lines[0]?.line ?? null, started_at: new Date(started_at) },
     }

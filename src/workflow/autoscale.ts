@@ -24,10 +24,6 @@ const STEP_UP = 2
 /** Looks until a lull counts, so that a load that comes and goes does not move the number up and down. */
 const CALM_LOOKS = 5
 
-export function startScale({ min }: Limits): Scale {
-  return { concurrency: min, calmFor: 0 }
-}
-
 /** The scale after one more look: up at once and in steps, down one at a time and only after a lull. */
 export function nextScale({ concurrency, calmFor }: Scale, load: Load, limits: Limits): Scale {
   const wanted = wantedConcurrency(load, limits)

@@ -25,15 +25,15 @@ interface Beating {
   readonly troubles: Troubles
 }
 
-export interface Heartbeat {
-  /** Batches for the next beat to sum up. */
-  readonly batches: RecentBatches
-  /** Marks the row as stopped. If the database is away, the row's age shows it. */
-  stop(): Promise<void>
-}
+export type Heartbeat = Awaited<ReturnType<typeof startHeartbeat>>
 
-/** Writes the row at once, and keeps it fresh. */
-export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Promise<Heartbeat> {
+/**
+ * Writes the row at once, and keeps it fresh.
+ *
+ * @returns `batches` for the next beat to sum up, and `stop`, which marks the row as stopped. If the database is away then,
+ * the row's age shows it.
+ */
+export async function startHeartbeat(db: Kysely<Schema>, beating: Beating) {
   const id = randomUUID() as string as WorkerId
   const startedAt = await databaseTime(db)
   let last = { at: startedAt, processed: 0, ordersPerSecond: 0 }

@@ -9,9 +9,10 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { backoffMs } from '../domain/backoff.js'
 import { groupBy } from '../domain/batches.js'
-import type { LeaseToken, OrderId } from '../domain/ids.js'
+import type { LeaseToken } from '../domain/ids.js'
 import { leaveQueue, lockInQueue, lockOrders } from '../queue/due-orders.js'
 import type { Answer } from './charge.js'
+import type { ClaimedOrder } from './claim.js'
 import { heldUnder } from './lease.js'
 import { addToSales } from './sales.js'
 import { settleStock, type Wanting } from './stock.js'
@@ -148,17 +149,8 @@ async function findExpired(db: Kysely<Schema>, now: number): Promise<Wanting[]> 
   return [...groupBy(reservations, ({ id }) => id)].map(([id, items]) => ({ id, items }))
 }
 
-interface Captured {
-  readonly id: OrderId
-  readonly attempt: number
-  readonly reference: string
-}
-
-interface Unpaid {
-  readonly id: OrderId
-  readonly attempt: number
-  readonly message: string
-}
+type Captured = Pick<ClaimedOrder, 'id' | 'attempt'> & { readonly reference: string }
+type Unpaid = Pick<ClaimedOrder, 'id' | 'attempt'> & { readonly message: string }
 
 const CAPTURED = { id: 'integer', attempt: 'integer', reference: 'text' } as const
 const UNPAID = { id: 'integer', attempt: 'integer', message: 'long text' } as const

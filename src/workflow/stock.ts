@@ -146,18 +146,12 @@ const dropReservations = new Prepared<{ ids: string; expiresAt: number }>((db, v
 )
 
 /** Units to add to a product's figures. */
-interface Change {
-  readonly product_id: ProductId
-  readonly on_hand: number
-  readonly reserved: number
-}
-
 const CHANGE = { product_id: 'integer', on_hand: 'integer', reserved: 'integer' } as const
 
 const changeStock = new Prepared<{ changes: string }>((db, value) =>
   db
     .updateTable('products')
-    .from(rowSource<Change, 'row'>(db, 'row', { columns: CHANGE, json: value('changes') }))
+    .from(rowSource<Record<keyof typeof CHANGE, number>, 'row'>(db, 'row', { columns: CHANGE, json: value('changes') }))
     .set((eb) => ({
       on_hand: eb('products.on_hand', '+', eb.ref('row.on_hand')),
       reserved: eb('products.reserved', '+', eb.ref('row.reserved')),

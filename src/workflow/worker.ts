@@ -9,7 +9,7 @@ import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
 import { countLostBatch, forgiveLostClaim } from '../queue/suspects.js'
-import { nextScale, startScale } from './autoscale.js'
+import { nextScale, type Scale } from './autoscale.js'
 import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
 import { onceItCan, passingProblem, throughOutages, type Waiting } from './outage.js'
@@ -138,7 +138,7 @@ export class Worker {
   }
 
   #followBacklog(): void {
-    let scale = startScale(this.#limits)
+    let scale: Scale = { concurrency: this.#limits.min, calmFor: 0 }
     const follow = async () => {
       const from = scale.concurrency
       const waiting = Math.ceil((await countWaiting(this.#app.db, MOST_COUNTED)) / this.#batchSize)
