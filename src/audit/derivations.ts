@@ -1,35 +1,14 @@
 // What is derived, computed afresh from what it is derived from: the audit compares with it, a rebuild writes it.
 import type { Database } from '../database/connection.js'
 import { HOLDING_STATUSES } from '../domain/order.js'
+import { customerSales, productSales } from '../workflow/sales.js'
 
 export function freshCustomerSales(db: Database) {
-  return db
-    .selectFrom('orders')
-    .select((eb) => [
-      'business_day as day',
-      'currency',
-      'customer_id',
-      eb.fn.countAll<number>().as('orders'),
-      eb.fn.sum<number>('total').as('revenue'),
-    ])
-    .where('status', '=', 'completed')
-    .groupBy(['business_day', 'currency', 'customer_id'])
+  return customerSales(db).where('status', '=', 'completed')
 }
 
 export function freshProductSales(db: Database) {
-  return db
-    .selectFrom('orders')
-    .innerJoin('order_lines', 'order_lines.order_id', 'orders.id')
-    .select((eb) => [
-      'orders.business_day as day',
-      'orders.currency',
-      'order_lines.product_id',
-      eb.fn.count<number>('orders.id').distinct().as('orders'),
-      eb.fn.sum<number>('order_lines.quantity').as('units'),
-      eb.fn.sum<number>('order_lines.total').as('revenue'),
-    ])
-    .where('orders.status', '=', 'completed')
-    .groupBy(['orders.business_day', 'orders.currency', 'order_lines.product_id'])
+  return productSales(db).where('orders.status', '=', 'completed')
 }
 
 /** The sum of each order's lines; nothing for an order without any. */

@@ -6,10 +6,9 @@ import { isReplaced } from '../database/opened-file.js'
 import { clockAt } from '../domain/business-day.js'
 import { UserError } from '../errors.js'
 import type { Alarm } from '../reports/alarms.js'
-import { type LiveReading, liveStatusReader } from '../reports/live-status.js'
-import { throttled } from '../reports/throttle.js'
+import { type LiveReading, liveStatusReader, throttled } from '../reports/live-status.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
-import { readSchedule, type ScheduledTask } from '../schedule/overview.js'
+import { readSchedule, type ScheduledTask } from '../schedule/tasks.js'
 
 export interface StatusModel extends LiveReading {
   readonly stepMs: number

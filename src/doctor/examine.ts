@@ -4,7 +4,7 @@ import { type Config, type LoadedConfig, maskPassword } from '../config/config.j
 import { connect, type Database, explainDatabaseError } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { UserError } from '../errors.js'
-import type { Finding } from '../reports/finding.js'
+import type { Finding } from '../reports/alarms.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
 import type { Check, DatabaseCheck, Problem } from './check.js'

@@ -1,4 +1,4 @@
-// Who takes the money, as the workflow sees it.
+// The port to whoever takes the money.
 import type { IdempotencyKey } from '../domain/ids.js'
 import type { Money } from '../domain/money.js'
 
@@ -20,8 +20,4 @@ export interface Gateway {
    * @param timeoutMs when to stop waiting; without an answer by then, or with an error, the outcome is unknown
    */
   charge(charge: Charge, timeoutMs: number): Promise<ChargeOutcome>
-}
-
-export function noAnswerWithin(timeoutMs: number): ChargeOutcome {
-  return { status: 'unknown', message: `the gateway did not answer within ${timeoutMs} ms` }
 }

@@ -1,10 +1,9 @@
-// A gateway that takes no money: its answer is a pure function of seed and idempotency key, so runs can be repeated and
-// compared, and a key that is asked twice gets one answer.
+// A gateway that takes no money. Its answer is a pure function of seed and idempotency key.
 import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Charge, type ChargeOutcome, type Gateway, noAnswerWithin } from './gateway.js'
+import type { Charge, ChargeOutcome, Gateway } from './gateway.js'
 
-export interface SimulatedOptions {
+interface SimulatedOptions {
   /** Share of keys that are captured, 0 to 1. */
   readonly successRate: number
   readonly latencyMs: number
@@ -21,7 +20,8 @@ export class SimulatedGateway implements Gateway {
   async charge({ key }: Charge, timeoutMs: number): Promise<ChargeOutcome> {
     const { latencyMs, seed, successRate } = this.#options
     if (latencyMs > 0) await sleep(Math.min(latencyMs, timeoutMs))
-    if (latencyMs > timeoutMs) return noAnswerWithin(timeoutMs)
+    if (latencyMs > timeoutMs)
+      return { status: 'unknown', message: `the gateway did not answer within ${timeoutMs} ms` }
     const digest = hash('sha256', `${seed}\n${key}`)
     return Number.parseInt(digest.slice(0, 8), 16) / 2 ** 32 < successRate
       ? { status: 'captured', reference: `sim_${digest.slice(8, 28)}` }

@@ -5,10 +5,20 @@ import { atOneMoment } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { type ReviewReason, UNSOLD_STATUSES } from '../domain/order.js'
 import { countUnresolved } from '../queue/due-orders.js'
-import type { Finding } from './finding.js'
 import { WORKER_STALE_MS } from './status.js'
 
 export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'schedule'
+
+/** What a look at one thing found: an alarm, or a check of `doctor`. */
+export interface Finding {
+  readonly name: string
+  /** `skipped` if it could not be looked at. */
+  readonly state: 'ok' | 'failed' | 'skipped'
+  /** What was found, or why it was skipped. May hold text of files and servers. */
+  readonly message: string
+  /** What to do about a failure. */
+  readonly fix: string | null
+}
 
 /** Failed if the threshold is crossed. */
 export interface Alarm extends Finding {
@@ -20,7 +30,6 @@ export interface Alarm extends Finding {
   readonly fix: string
 }
 
-/** A figure, the sentence that tells it, and what to do if it crosses the threshold. */
 type Measured = Pick<Alarm, 'value' | 'message' | 'fix'>
 
 const MEASURES = [
@@ -32,7 +41,7 @@ const MEASURES = [
 ] as const
 
 /**
- * Returns the alarms that are not turned off, all as of one moment. That of the schedule is in schedule/late-tasks.ts.
+ * Returns the alarms that are not turned off, all as of one moment. That of the schedule is in schedule/alarm-state.ts.
  *
  * @param now the database's time
  */
@@ -61,20 +70,18 @@ async function measureWait(db: Database, threshold: number, now: number): Promis
     .where('due_at', '<=', now)
     .executeTakeFirstOrThrow()
   const value = oldest === null ? 0 : (now - oldest) / 1000
+  const waited = `The oldest due order has waited for ${span(value)}; the alarm is at ${span(threshold)}.`
   return {
     value,
-    message:
-      oldest === null
-        ? 'No order is due.'
-        : `The oldest due order has waited for ${span(value)}; the alarm is at ${span(threshold)}.`,
+    message: oldest === null ? 'No order is due.' : waited,
     fix: 'See `orderctl status`. If the queue is paused, run `orderctl queue resume`; if no worker runs, start one with `orderctl work`.',
   }
 }
 
-/** A drain settles millions of orders within the window; the share of the latest ones tells as much. */
+/** The share of the latest orders is enough: a drain may settle millions within the window. */
 const MOST_SETTLED = 10_000
 
-/** Declined orders count: a gateway that refuses everything, because a key expired for example, looks just like that. */
+/** Declined orders count: a gateway that refuses everything, because a key expired for example, looks like that. */
 async function measureFailures(db: Database, threshold: number, now: number, config: Config): Promise<Measured> {
   const window = config['alarms.failureWindowSeconds']
   const least = config['alarms.failureLeastOrders']
@@ -94,17 +101,17 @@ async function measureFailures(db: Database, threshold: number, now: number, con
   const unsold = settled
     .filter(({ status }) => UNSOLD_STATUSES.some((one) => one === status))
     .sort((a, b) => b.orders - a.orders)
-  const all = sum(settled)
-  const isEnough = all >= least
-  const reasons = bracketed(unsold.map(({ reason, orders }) => `${groupThousands(orders)} ${reason ?? 'unknown'}`))
-  const failed = `${groupThousands(sum(unsold))} of the last ${groupThousands(all)} orders settled within ${span(window)} were not sold`
-  return {
-    value: isEnough ? sum(unsold) / all : null,
-    message: isEnough
-      ? `${failed}${reasons}; the alarm is at ${Number((threshold * 100).toFixed(1))} %.`
-      : `Orders settled within ${span(window)}: ${groupThousands(all)}; the alarm needs ${groupThousands(least)}.`,
-    fix: 'See why with `orderctl failed list`. Once the cause is gone, `orderctl failed retry` puts them back into the queue.',
+  const [all, failed] = [sum(settled), sum(unsold)]
+  const fix =
+    'See why with `orderctl failed list`. Once the cause is gone, `orderctl failed retry` puts them back into the queue.'
+  if (all < least) {
+    const message = `Orders settled within ${span(window)}: ${groupThousands(all)}; the alarm needs ${groupThousands(least)}.`
+    return { value: null, message, fix }
   }
+  const reasons = bracketed(unsold.map(({ reason, orders }) => `${groupThousands(orders)} ${reason ?? 'unknown'}`))
+  const share = `${groupThousands(failed)} of the last ${groupThousands(all)} orders settled within ${span(window)}`
+  const limit = `the alarm is at ${Number((threshold * 100).toFixed(1))} %`
+  return { value: failed / all, message: `${share} were not sold${reasons}; ${limit}.`, fix }
 }
 
 const REVIEWS: Readonly<Record<ReviewReason, string>> = {
@@ -123,7 +130,7 @@ async function measureUnresolved(db: Database, threshold: number): Promise<Measu
   }
 }
 
-/** A worker that stopped sending heartbeats has died or hangs. One that was started since has taken its place. */
+/** A worker without a heartbeat has died or hangs. A worker that was started since has taken its place. */
 async function measureStaleWorkers(db: Database, _: number, now: number): Promise<Measured> {
   const stale = await db
     .selectFrom('workers')
@@ -136,12 +143,10 @@ async function measureStaleWorkers(db: Database, _: number, now: number): Promis
   const named = stale
     .slice(0, 3)
     .map(({ host, pid, last_seen }) => `process ${pid} on ${host} for ${span((now - last_seen) / 1000)}`)
+  const silent = `Workers that have gone silent without an end: ${listed(named, stale.length)}.`
   return {
     value: stale.length,
-    message:
-      stale.length === 0
-        ? 'No worker has gone silent.'
-        : `Workers that have gone silent without an end: ${listed(named, stale.length)}.`,
+    message: stale.length === 0 ? 'No worker has gone silent.' : silent,
     fix: 'Read its log, end it if it hangs, and start a worker: `orderctl work`. Its orders are claimed again when their lease ends.',
   }
 }
@@ -161,12 +166,10 @@ async function measureStock(db: Database, threshold: number): Promise<Measured> 
   const named = scarcest.filter(({ available }) => available <= threshold)
   const names = named.map(({ sku, available }) => `${sku} (${groupThousands(available)})`)
   const units = `${groupThousands(threshold)} or fewer units available`
+  const low = `Products with ${units}: ${listed(names, scarcest[0]?.low ?? 0)}.`
   return {
     value: scarcest[0]?.available ?? null,
-    message:
-      named.length === 0
-        ? `No product has ${units}.`
-        : `Products with ${units}: ${listed(names, scarcest[0]?.low ?? 0)}.`,
+    message: named.length === 0 ? `No product has ${units}.` : low,
     fix: `See them with \`orderctl products list --low ${threshold}\`, and add deliveries with \`orderctl products adjust SKU UNITS --reason delivery\`.`,
   }
 }

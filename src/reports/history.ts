@@ -1,18 +1,16 @@
-// The queue's history: a row for each snapshot, and one for what happened since the last.
-
+// The queue's history: writes a row for each snapshot, and reads them with one for the time since the last.
 import type { Selectable } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import { atOneMoment } from '../database/transaction.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'
-import { MINUTE_MS } from '../domain/time.js'
+import { DAY_MS, MINUTE_MS } from '../domain/time.js'
 import { countDue } from '../queue/due-orders.js'
-import { estimateWait, readPace } from './pace.js'
-import { readWorkers } from './status.js'
+import { estimateWait, readPace, readWorkers } from './status.js'
 
 export type Snapshot = Selectable<Schema['queue_snapshots']>
 
-/** The snapshots whose period ended since then, and what a snapshot would hold now. Empty if there is nothing to tell. */
+/** The snapshots whose period ended since then, and what a snapshot would hold now. Empty if nothing happened. */
 export async function readHistory(db: Database, since: number, now: number): Promise<Snapshot[]> {
   return atOneMoment(db, async (view) => {
     const written = await view
@@ -27,27 +25,31 @@ export async function readHistory(db: Database, since: number, now: number): Pro
   })
 }
 
-interface Period {
-  readonly since: number
-  readonly until: number
-  readonly now: number
-}
-
 /** The period from the last snapshot up to `until`, or from the first order settled if there is none since then. */
-export async function measure(db: Database, { since, until, now }: Period): Promise<Snapshot> {
+async function measure(
+  db: Database,
+  { since, until, now }: { readonly since: number; readonly until: number; readonly now: number },
+): Promise<Snapshot> {
   const { last } = await db
     .selectFrom('queue_snapshots')
     .select((eb) => eb.fn.max<number | null>('period_end').as('last'))
     .executeTakeFirstOrThrow()
   const continues = last !== null && last >= since
-  const { first, ...settled } = await countSettled(db, continues ? last : since, until)
+  const { first, completed, failed } = await db
+    .selectFrom('orders')
+    .select((eb) => [
+      eb.fn.min<number | null>('settled_at').as('first'),
+      eb.fn.countAll<number>().filterWhere('status', '=', 'completed').as('completed'),
+      eb.fn.countAll<number>().filterWhere('status', 'in', UNSOLD_STATUSES).as('failed'),
+    ])
+    .where('settled_at', '>=', continues ? last : since)
+    .where('settled_at', '<', until)
+    .executeTakeFirstOrThrow()
   const start = continues ? last : (first ?? until - MINUTE_MS)
   const { oldestWaitingSeconds, waiting, active, delayed } = await countDue(db)
   const { runtimes } = await readPace(db, now, start)
   return {
-    period_start: start,
-    period_end: until,
-    ...settled,
+    ...{ period_start: start, period_end: until, completed, failed },
     runtime_p50_ms: runtimes?.p50 ?? null,
     runtime_p95_ms: runtimes?.p95 ?? null,
     runtime_p99_ms: runtimes?.p99 ?? null,
@@ -57,18 +59,27 @@ export async function measure(db: Database, { since, until, now }: Period): Prom
   }
 }
 
-async function countSettled(db: Database, from: number, until: number) {
-  const { first, completed, failed } = await db
-    .selectFrom('orders')
-    .select((eb) => [
-      eb.fn.min<number | null>('settled_at').as('first'),
-      eb.fn.count<number>(eb.case().when('status', '=', 'completed').then(1).end()).as('completed'),
-      eb.fn.count<number>(eb.case().when('status', 'in', UNSOLD_STATUSES).then(1).end()).as('failed'),
-    ])
-    .where('settled_at', '>=', from)
-    .where('settled_at', '<', until)
-    .executeTakeFirstOrThrow()
-  return { first, completed, failed }
+/** The time of settling is taken before the commit. After so long it is committed, on any machine's clock. */
+const SETTLING_MS = MINUTE_MS
+
+const KEEP_MS = 90 * DAY_MS
+
+/**
+ * Adds a snapshot and deletes those older than 90 days. Each settled order is counted once: the period begins where the
+ * last one ended, and of two snapshots of one period only the first is kept. An order that is retried later stays counted.
+ *
+ * @param now the database's time
+ */
+export async function takeSnapshot(db: Database, now: number): Promise<Snapshot> {
+  const oldest = now - KEEP_MS
+  const snapshot = await measure(db, { since: oldest, until: now - SETTLING_MS, now })
+  // A clock that was put back has no new period yet.
+  if (snapshot.period_start < snapshot.period_end) {
+    const insert = db.insertInto('queue_snapshots').values(snapshot)
+    await insert.onConflict((conflict) => conflict.doNothing()).execute()
+  }
+  await db.deleteFrom('queue_snapshots').where('period_end', '<', oldest).execute()
+  return snapshot
 }
 
 export function minutesOf({ period_start, period_end }: Snapshot): number {

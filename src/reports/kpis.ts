@@ -4,18 +4,11 @@ import type { Database } from '../database/connection.js'
 import { atOneMoment } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
 import { addDays, type Day, dayAt, dayStart } from '../domain/business-day.js'
-import { type Currency, divideMinor, type Money } from '../domain/money.js'
+import { divideMinor } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
 
 /** Completed orders of one currency. */
-export interface Kpis {
-  readonly currency: Currency
-  readonly total_revenue: Money
-  readonly order_count: number
-  readonly average_order_value: Money
-  /** A customer who buys on several days counts once. */
-  readonly unique_customers: number
-}
+export type Kpis = ReturnType<typeof kpisOf>
 
 /** One business day, by the date of the order. */
 export async function dailyKpis(db: Database, time_zone: string, date: Day) {
@@ -28,14 +21,9 @@ export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
   return atOneMoment(db, async (snapshot) => {
     const generated_at = new Date()
     const kpis = await kpisWithin(snapshot, from, to)
-    const figures = await salesWithin(snapshot, from, to)
-      .select('day')
-      .groupBy(['day', 'currency'])
-      .orderBy('day')
-      .orderBy('currency')
-      .execute()
-    const byDay = groupBy(figures, ({ day }) => day)
-    const days = [...byDay].map(([date, ofDay]) => ({ date, kpis: ofDay.map(kpisOf) }))
+    const byDay = salesWithin(snapshot, from, to).select('day').groupBy('day').orderBy('day')
+    const figures = await byDay.orderBy('currency').execute()
+    const days = [...groupBy(figures, ({ day }) => day)].map(([date, rows]) => ({ date, kpis: rows.map(kpisOf) }))
     return { from, to, time_zone, generated_at, kpis, days }
   })
 }
@@ -73,8 +61,8 @@ function ordersIn(counts: readonly { status: OrderStatus; orders: number }[], ..
 }
 
 /** One entry for each currency with sales, by its code. */
-async function kpisWithin(db: Database, from: Day, to: Day): Promise<Kpis[]> {
-  const figures = await salesWithin(db, from, to).groupBy('currency').orderBy('currency').execute()
+async function kpisWithin(db: Database, from: Day, to: Day) {
+  const figures = await salesWithin(db, from, to).orderBy('currency').execute()
   return figures.map(kpisOf)
 }
 
@@ -89,16 +77,18 @@ function salesWithin(db: Database, from: Day, to: Day) {
     ])
     .where('day', '>=', from)
     .where('day', '<=', to)
+    .groupBy('currency')
 }
 
 type SalesFigures = Awaited<ReturnType<ReturnType<typeof salesWithin>['executeTakeFirstOrThrow']>>
 
-function kpisOf({ currency, revenue, order_count, unique_customers }: SalesFigures): Kpis {
+function kpisOf({ currency, revenue, order_count, unique_customers }: SalesFigures) {
   return {
     currency,
     total_revenue: { currency, minor: revenue },
     order_count,
     average_order_value: { currency, minor: divideMinor(revenue, order_count) },
+    /** A customer who buys on several days counts once. */
     unique_customers,
   }
 }

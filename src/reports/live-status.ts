@@ -6,19 +6,36 @@ import { databaseTime } from '../database/engine.js'
 import { settledWithin } from '../domain/patience.js'
 import { startOf } from '../domain/time.js'
 import type { Queue } from '../queue/queue.js'
-import { type Delivery, type Figure, readDelivery, type StatusReading, statusReader } from './status.js'
-import { throttled } from './throttle.js'
+import { type Delivery, type Figure, readDelivery, statusReader } from './status.js'
 
-/** For the queue's server to answer. One that is slow or away does not hold up the rest. */
-const SERVER_PATIENCE_MS = 300
+/** The pause after a read, as a multiple of its time: reading takes at most a tenth of a core. */
+const PAUSE_PER_READ = 9
 
-export interface LiveReading extends StatusReading {
-  /** Orders settled in each step that is over, the latest last. */
-  readonly settled: readonly number[]
+/** Reads, or gives the latest value during the pause. A read that failed is tried again at once. */
+export function throttled<Value>(read: () => Promise<Value>): () => Promise<Value> {
+  let latest: { readonly value: Value } | undefined
+  let pausedUntil = 0
+  return async () => {
+    const began = performance.now()
+    if (latest && began < pausedUntil) return latest.value
+    latest = { value: await read() }
+    const ended = performance.now()
+    pausedUntil = ended + PAUSE_PER_READ * (ended - began)
+    return latest.value
+  }
 }
 
-/** @param stepMs the time that one step of the settled orders stands for */
-export function liveStatusReader(db: Database, queue: Queue, stepMs: number): () => Promise<LiveReading> {
+/** How long to wait for the queue's server. One that is slow or away does not hold up the rest. */
+const SERVER_PATIENCE_MS = 300
+
+export type LiveReading = Awaited<ReturnType<ReturnType<typeof liveStatusReader>>>
+
+/**
+ * Reads the status, and `settled`: the orders settled in each step that is over, the latest last.
+ *
+ * @param stepMs the length of a step
+ */
+export function liveStatusReader(db: Database, queue: Queue, stepMs: number) {
   const throttle = <Value>(read: Figure<Value>) => throttled(async () => read(db, await databaseTime(db)))
   const readStatus = statusReader(throttle)
   const readSettled = throttle(settledStepReader(stepMs))
@@ -45,7 +62,7 @@ const STEPS_AT_FIRST = 120
 /** More than any screen has columns. */
 const STEPS_KEPT = 500
 
-/** The instant of settling is taken before the commit: orders may show up in a step that was counted already. */
+/** The instant of settling is taken before the commit, so orders may show up in a step that was counted already. */
 const LATE_MS = 3000
 
 /**

@@ -1,18 +1,17 @@
-// Orders: a list of them, and one in full. Rows are named as in JSON.
+// Orders: a list, and one in full. Rows are named as in JSON.
 import type { Database } from '../database/connection.js'
-import { packRows } from '../database/packed-rows.js'
-import { rowSource } from '../database/row-source.js'
+import { packIds, packRows } from '../database/packed-rows.js'
+import { isAmong, rowSource } from '../database/row-source.js'
 import { atOneMoment } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
 import type { Day } from '../domain/business-day.js'
-import type { OrderId } from '../domain/ids.js'
-import { type Currency, formatPrice, type Money } from '../domain/money.js'
+import { formatPrice } from '../domain/money.js'
 import { type OrderStatus, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
 
 export interface OrderFilter {
   readonly status?: OrderStatus | undefined
-  /** The customer's id at the shop. */
+  /** The shop's customer_id. */
   readonly customer?: string | undefined
   /** Ordered on this day or later. */
   readonly since?: Day | undefined
@@ -28,7 +27,7 @@ export function listOrders(db: Database, filter: OrderFilter, limit: number) {
     if (filter.since) matching = matching.where('orders.business_day', '>=', filter.since)
     if (filter.source !== undefined) matching = matching.where('orders.source', '=', filter.source)
     const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
-    const newest = matching
+    const newest = await matching
       .select(['orders.reference as order_id', 'orders.source', 'orders.ordered_at as order_date'])
       .select(['orders.status', 'orders.reason', 'customers.customer_id', 'customers.name as customer_name'])
       .select(['orders.total', 'orders.currency'])
@@ -36,13 +35,10 @@ export function listOrders(db: Database, filter: OrderFilter, limit: number) {
       .orderBy('orders.ordered_at', 'desc')
       .orderBy('orders.id', 'desc')
       .limit(limit)
-    const orders = (await newest.execute()).map((order) => ({ ...order, total: moneyOf(order.currency, order.total) }))
+      .execute()
+    const orders = newest.map((order) => ({ ...order, total: { currency: order.currency, minor: order.total } }))
     return { total, orders }
   })
-}
-
-function moneyOf(currency: Currency, minor: number): Money {
-  return { currency, minor }
 }
 
 /**
@@ -52,17 +48,12 @@ function moneyOf(currency: Currency, minor: number): Money {
  */
 export async function findOrders(db: Database, references: readonly string[], source?: string) {
   // Every order's source is that of its import, and the few sources make the unique index usable.
-  const sources =
-    source === undefined
-      ? (await db.selectFrom('imports').select('source').distinct().execute()).map((row) => row.source)
-      : [source]
+  const imports =
+    source === undefined ? await db.selectFrom('imports').select('source').distinct().execute() : [{ source }]
   const asked = [...new Set(references)]
-  const pairs = packRows(
-    { source: 'text', reference: 'text' },
-    sources.flatMap((name) => asked.map((reference) => ({ source: name, reference }))),
-  )
+  const pairs = imports.flatMap((run) => asked.map((reference) => ({ source: run.source, reference })))
   const found = await db
-    .selectFrom(rowSource(db, 'asked', pairs))
+    .selectFrom(rowSource(db, 'asked', packRows({ source: 'text', reference: 'text' }, pairs)))
     .innerJoin('orders', (join) =>
       join.onRef('orders.source', '=', 'asked.source').onRef('orders.reference', '=', 'asked.reference'),
     )
@@ -70,45 +61,35 @@ export async function findOrders(db: Database, references: readonly string[], so
     .execute()
   const byReference = groupBy(found, (order) => order.reference)
   const missing = asked.filter((reference) => !byReference.has(reference))
-  if (missing.length > 0) throw unknownOrders(missing, source)
+  if (missing.length > 0) {
+    const more = missing.length > 10 ? ` and ${missing.length - 10} more` : ''
+    const place = source === undefined ? '' : ` in the source ${source}`
+    throw new UserError({
+      code: 'unknown_order',
+      message: `There is no order ${missing.slice(0, 10).join(', ')}${more}${place}.`,
+      fix: 'Run `orderctl orders list` to see the orders there are.',
+    })
+  }
   for (const [reference, orders] of byReference) {
-    if (orders.length > 1) throw ambiguousOrder(reference, orders.map((order) => order.source).sort())
+    const sources = orders.map((order) => order.source).sort()
+    if (sources.length === 1) continue
+    throw usageError({
+      code: 'ambiguous_order',
+      message: `Several sources have an order ${reference}: ${sources.join(', ')}.`,
+      fix: `Say which one is meant: --source ${sources[0]}.`,
+    })
   }
   return found
 }
 
-function unknownOrders(missing: readonly string[], source: string | undefined): UserError {
-  const more = missing.length > 10 ? ` and ${missing.length - 10} more` : ''
-  const place = source === undefined ? '' : ` in the source ${source}`
-  return new UserError({
-    code: 'unknown_order',
-    message: `There is no order ${missing.slice(0, 10).join(', ')}${more}${place}.`,
-    fix: 'Run `orderctl orders list` to see the orders there are.',
-  })
-}
-
-function ambiguousOrder(reference: string, sources: readonly string[]): UserError {
-  return usageError({
-    code: 'ambiguous_order',
-    message: `Several sources have an order ${reference}: ${sources.join(', ')}.`,
-    fix: `Say which one is meant: --source ${sources[0]}.`,
-  })
-}
-
 /** One order with all that belongs to it. */
-export type OrderDetail = NonNullable<Awaited<ReturnType<typeof readOrder>>>
+export type OrderDetail = Awaited<ReturnType<typeof showOrder>>
 
 /** @throws UserError if there is no such order, or if several sources have it */
-export async function showOrder(db: Database, reference: string, source?: string): Promise<OrderDetail> {
-  const [found] = await findOrders(db, [reference], source)
-  const order = found && (await readOrder(db, found.id))
-  if (!order) throw unknownOrders([reference], source)
-  return order
-}
-
-function readOrder(db: Database, id: OrderId) {
+export async function showOrder(db: Database, reference: string, source?: string) {
+  const ids = packIds(await findOrders(db, [reference], source))
   return atOneMoment(db, async (trx) => {
-    const found = await trx
+    const { lease_token, import_id, file, started_at, ...order } = await trx
       .selectFrom('orders')
       .innerJoin('customers', 'customers.id', 'orders.customer_id')
       .innerJoin('imports', 'imports.id', 'orders.import_id')
@@ -118,54 +99,42 @@ function readOrder(db: Database, id: OrderId) {
       .select(['orders.currency', 'orders.total', 'orders.ordered_at as order_date', 'orders.business_day'])
       .select(['due_orders.lease_token', 'due_orders.due_at', 'orders.settled_at', 'orders.cleared_at'])
       .select(['imports.id as import_id', 'imports.file', 'imports.started_at'])
-      .where('orders.id', '=', id)
-      .executeTakeFirst()
-    if (!found) return undefined
+      .where(isAmong(trx, 'orders.id', ids))
+      .executeTakeFirstOrThrow()
     const lines = await trx
       .selectFrom('order_lines')
       .innerJoin('products', 'products.id', 'order_lines.product_id')
       .select(['line_number as line', 'sku', 'name', 'quantity', 'order_lines.unit_price', 'order_lines.total'])
-      .where('order_id', '=', id)
+      .where(isAmong(trx, 'order_id', ids))
       .orderBy('line_number')
       .execute()
     const reservations = await trx
       .selectFrom('stock_reservations')
       .innerJoin('products', 'products.id', 'stock_reservations.product_id')
       .select(['attempt', 'sku', 'quantity', 'expires_at'])
-      .where('order_id', '=', id)
+      .where(isAmong(trx, 'order_id', ids))
       .orderBy('attempt')
       .orderBy('sku')
       .execute()
     const payments = await trx
       .selectFrom('payments')
-      .select([
-        'attempt',
-        'idempotency_key',
-        'status',
-        'currency',
-        'amount',
-        'gateway_reference',
-        'message',
-        'unanswered',
-      ])
-      .select(['created_at as asked_at', 'answered_at'])
-      .where('order_id', '=', id)
+      .select(['attempt', 'idempotency_key', 'status', 'currency', 'amount', 'gateway_reference', 'message'])
+      .select(['unanswered', 'created_at as asked_at', 'answered_at'])
+      .where(isAmong(trx, 'order_id', ids))
       .orderBy('attempt')
       .execute()
-    const { lease_token, import_id, file, started_at, ...order } = found
     const { currency } = order
     return {
       ...order,
-      total: moneyOf(currency, order.total),
-      /** Whether a worker has it. */
+      total: { currency, minor: order.total },
       claimed: lease_token !== null,
-      /** When a worker may claim it; of a claimed order, when its lease ends. */
+      /** When a worker may claim it; for a claimed order, when its lease ends. */
       due_at: instantOf(order.due_at),
       settled_at: instantOf(order.settled_at),
       cleared_at: instantOf(order.cleared_at),
       lines: lines.map((line) => {
         const unit_price = Number(formatPrice(line.unit_price, currency))
-        return { ...line, unit_price, total: moneyOf(currency, line.total) }
+        return { ...line, unit_price, total: { currency, minor: line.total } }
       }),
       reservations: reservations.map((held) => {
         const state = reservationState({ status: order.status, attempt: order.attempts }, held.attempt)
@@ -173,7 +142,7 @@ function readOrder(db: Database, id: OrderId) {
       }),
       payments: payments.map((payment) => {
         const instants = { asked_at: new Date(payment.asked_at), answered_at: instantOf(payment.answered_at) }
-        return { ...payment, ...instants, amount: moneyOf(payment.currency, payment.amount) }
+        return { ...payment, ...instants, amount: { currency: payment.currency, minor: payment.amount } }
       }),
       import: { id: import_id, file, line: lines[0]?.line ?? null, started_at: new Date(started_at) },
     }

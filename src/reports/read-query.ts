@@ -1,4 +1,4 @@
-// Reads what a user asks of a report from the text of flags. A value without a meaning is a usage error that names it.
+// Reads days, periods and currencies from the text of flags. A value without a meaning is a usage error that names it.
 import { type Day, parseDay } from '../domain/business-day.js'
 import { type Currency, isCurrency } from '../domain/money.js'
 import { usageError } from '../errors.js'

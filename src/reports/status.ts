@@ -1,6 +1,4 @@
-// The state of things at this moment: the queue, the orders, the workers, and what needs review.
-
-import { sql } from 'kysely'
+// The present state: the queue, the orders, the workers, and what needs review.
 import type { Database } from '../database/connection.js'
 import { isAlive } from '../database/lease.js'
 import { atOneMoment } from '../database/transaction.js'
@@ -10,57 +8,26 @@ import { UserError } from '../errors.js'
 import { countDue } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 import { isoTime, tenths } from '../terminal/text.js'
-import { estimateWait, type Pace, readPace } from './pace.js'
 
-/** A worker that was not seen for so long is not listed any more. */
+/** A worker that was not seen for so long is not listed. */
 const WORKER_GONE_MS = 10 * MINUTE_MS
-/** A worker reports more often than this; one that does not is stuck, or gone. */
+/** A worker that was not seen for so long hangs or has died. */
 export const WORKER_STALE_MS = 30 * SECOND_MS
 const RECENT_FAILURES = 5
 
+/** A status, and what some views show with it. */
+export type StatusReading = Awaited<ReturnType<ReturnType<typeof statusReader>>>
+
 /** What `status --json` prints, and all other views are drawn from. Times are ISO 8601. */
-export interface Status {
-  /** Orders, as the database has them. */
-  readonly queue: Counts & {
-    readonly driver: string
-    /** Null if the queue's server cannot be asked. */
-    readonly paused: boolean | null
-    /** How long the live workers would take for all waiting orders; null if none works or nothing was settled recently. */
-    readonly estimated_wait_seconds: number | null
-    /** The same as the queue's server counts it; null for the embedded queue and for a server that cannot be asked. */
-    readonly transport: (Counts & { readonly unit: string }) | null
-  }
-  readonly orders: Readonly<Record<OrderStatus, number>>
-  /** Open orders that need review: payment_unknown and poison. */
-  readonly unresolved: number
-  readonly throughput: Awaited<ReturnType<typeof measureThroughput>>
-  readonly workers: Awaited<ReturnType<typeof readWorkers>>
-  /** Imports that have not ended. */
-  readonly imports: Awaited<ReturnType<typeof readOpenImports>>
-  /** The latest first, without those that were cleared from the list. */
-  readonly recent_failures: Awaited<ReturnType<typeof readFailures>>
-}
-
-interface Counts {
-  readonly waiting: number
-  readonly active: number
-  /** Due later: retried after a pause, or spread over a time by `failed retry --stagger`. */
-  readonly delayed: number
-  readonly oldest_waiting_seconds: number | null
-}
-
-/** A status, and what some views show beside it. Times are epoch milliseconds. */
-export interface StatusReading {
-  readonly status: Status
-  readonly at: number
-  /** When the orders were counted by status. */
-  readonly countedAt: number
-  readonly runtimes: Pace['runtimes']
-  readonly unreachable: UserError | undefined
-}
+export type Status = StatusReading['status']
 
 /** What the queue's server says. */
-export interface Delivery extends Pick<Status['queue'], 'driver' | 'paused' | 'transport'> {
+export interface Delivery {
+  readonly driver: string
+  /** Null if the queue's server cannot be asked. */
+  readonly paused: boolean | null
+  /** The counts of the queue's server; null for the embedded queue and for a server that cannot be asked. */
+  readonly transport: ({ readonly unit: string } & ReturnType<typeof countsOf>) | null
   readonly unreachable: UserError | undefined
 }
 
@@ -70,13 +37,11 @@ export type Figure<Value> = (db: Database, now: number) => Promise<Value>
 /** All figures at one moment. */
 export async function readStatus(db: Database, queue: Queue, now: number): Promise<StatusReading> {
   const delivery = await readDelivery(queue)
-  return atOneMoment(db, (view) => statusReader((read) => () => read(view, now))(delivery, now))
+  return atOneMoment(db, async (view) => statusReader((read) => () => read(view, now))(delivery, now))
 }
 
 /** @param through how each figure is read: from one snapshot, or throttled */
-export function statusReader(
-  through: <Value>(read: Figure<Value>) => () => Promise<Value>,
-): (delivery: Delivery, at: number) => Promise<StatusReading> {
+export function statusReader(through: <Value>(read: Figure<Value>) => () => Promise<Value>) {
   const read = {
     counts: through(countOrders),
     due: through(countDue),
@@ -86,31 +51,36 @@ export function statusReader(
     imports: through(readOpenImports),
     failures: through(readFailures),
   }
-  return async ({ driver, paused, transport, unreachable }, at) => {
+  /** @param at epoch milliseconds */
+  return async ({ unreachable, driver, paused, transport }: Delivery, at: number) => {
     const { countedAt, orders, unresolved } = await read.counts()
     const due = await read.due()
     const workers = await read.workers()
-    const pace = await read.pace()
+    const { runtimes, ...pace } = await read.pace()
     const estimate = estimateWait(due.waiting, workers, pace)
     const status = {
       queue: {
         ...{ driver, paused },
         ...countsOf(due),
+        /** How long the live workers would take for all waiting orders; null if it is not known. */
         estimated_wait_seconds: estimate === null ? null : tenths(estimate),
         transport,
       },
       orders,
+      /** Open orders that need review: payment_unknown and poison. */
       unresolved,
       throughput: await read.throughput(),
       workers,
+      /** Imports that have not ended. */
       imports: await read.imports(),
+      /** The latest first, without those that were cleared from the list. */
       recent_failures: orders.failed + orders.rolled_back > 0 ? await read.failures() : [],
     }
-    return { status, at, countedAt, runtimes: pace.runtimes, unreachable }
+    return { status, at, countedAt, runtimes, unreachable }
   }
 }
 
-function countsOf({ waiting, active, delayed, oldestWaitingSeconds }: QueueCounts): Counts {
+function countsOf({ waiting, active, delayed, oldestWaitingSeconds }: QueueCounts) {
   return { waiting, active, delayed, oldest_waiting_seconds: oldestWaitingSeconds }
 }
 
@@ -126,44 +96,44 @@ export async function readDelivery(queue: Queue): Promise<Delivery> {
   }
 }
 
+/** `countedAt` is in epoch milliseconds. */
 export async function countOrders(db: Database, now: number) {
   const rows = await db
     .selectFrom('orders')
     .select((eb) => [
       'status',
       eb.fn.countAll<number>().as('orders'),
-      eb.fn.count<number>(eb.case().when('reason', 'in', REVIEW_REASONS).then(1).end()).as('unresolved'),
+      eb.fn.countAll<number>().filterWhere('reason', 'in', REVIEW_REASONS).as('unresolved'),
     ])
     .groupBy('status')
     .execute()
   const counts = new Map(rows.map((row) => [row.status, row]))
-  const countIn = (status: OrderStatus) => counts.get(status)?.orders ?? 0
-  return {
-    countedAt: now,
-    orders: Object.fromEntries(ORDER_STATUSES.map((status) => [status, countIn(status)])) as Record<
-      OrderStatus,
-      number
-    >,
-    unresolved: OPEN_STATUSES.reduce((sum, status) => sum + (counts.get(status)?.unresolved ?? 0), 0),
-  }
+  const orders = Object.fromEntries(ORDER_STATUSES.map((status) => [status, counts.get(status)?.orders ?? 0]))
+  const unresolved = OPEN_STATUSES.reduce((sum, status) => sum + (counts.get(status)?.unresolved ?? 0), 0)
+  return { countedAt: now, orders: orders as Record<OrderStatus, number>, unresolved }
 }
 
 /** Settled orders a minute: in the last one, and on average over the last five minutes and the last hour. */
 async function measureThroughput(db: Database, now: number) {
-  const settledSince = (since: number) => sql<number | null>`sum(case when settled_at > ${since} then 1 else 0 end)`
   const settled = await db
     .selectFrom('orders')
     .select((eb) => [
-      settledSince(now - MINUTE_MS).as('minute'),
-      settledSince(now - 5 * MINUTE_MS).as('five'),
+      eb.fn
+        .countAll<number>()
+        .filterWhere('settled_at', '>', now - MINUTE_MS)
+        .as('minute'),
+      eb.fn
+        .countAll<number>()
+        .filterWhere('settled_at', '>', now - 5 * MINUTE_MS)
+        .as('five'),
       eb.fn.countAll<number>().as('hour'),
     ])
     .where('settled_at', '>', now - HOUR_MS)
     .where('settled_at', '<=', now)
     .executeTakeFirstOrThrow()
   return {
-    orders_per_minute: settled.minute ?? 0,
-    orders_per_minute_5m: tenths((settled.five ?? 0) / 5),
+    orders_per_minute: settled.minute,
+    orders_per_minute_5m: tenths(settled.five / 5),
     orders_per_minute_1h: tenths(settled.hour / 60),
   }
 }
@@ -194,18 +164,15 @@ export async function readOpenImports(db: Database, now: number) {
     .orderBy('id')
     .execute()
   return imports.map((run) => ({
-    file: run.file,
-    status: run.status,
-    rows: run.rows,
+    ...{ file: run.file, status: run.status, rows: run.rows },
     started_at: new Date(run.started_at).toISOString(),
-    /** Its process is gone: it ended early, or gave no sign for longer than its lease. */
+    /** Its process ended early, or has not renewed its lease. */
     abandoned: !isAlive(run, now),
     /** The command that finishes an abandoned one. */
     resume: resumeCommand(run),
   }))
 }
 
-/** As it is typed into a shell. */
 function resumeCommand({ file, source }: { readonly file: string; readonly source: string }): string {
   const quoted = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
   return `orderctl import ${quoted}${source === 'default' ? '' : ` --source ${source}`} --resume`
@@ -214,7 +181,7 @@ function resumeCommand({ file, source }: { readonly file: string; readonly sourc
 async function readFailures(db: Database) {
   const failures = await db
     .selectFrom('orders')
-    .select(['reference', 'status', 'reason', 'message', 'settled_at'])
+    .select(['reference as order_id', 'status', 'reason', 'message', 'settled_at'])
     .where('status', 'in', ['failed', 'rolled_back'])
     .where('settled_at', 'is not', null)
     .where('cleared_at', 'is', null)
@@ -222,9 +189,55 @@ async function readFailures(db: Database) {
     .orderBy('id', 'desc')
     .limit(RECENT_FAILURES)
     .execute()
-  return failures.map(({ reference, settled_at, ...rest }) => ({
-    order_id: reference,
-    ...rest,
-    failed_at: isoTime(settled_at),
-  }))
+  return failures.map(({ settled_at, ...failure }) => ({ ...failure, failed_at: isoTime(settled_at) }))
+}
+
+export type Pace = Awaited<ReturnType<typeof readPace>>
+
+/**
+ * The batches of the five minutes before each worker was last seen, of workers that were seen since then. `orders` were
+ * settled. `totalMs` is the time from claimed to settled of all batches together. `runtimes` are in milliseconds, of several
+ * worker processes the highest, since percentiles do not add up; null if there was no batch.
+ */
+export async function readPace(db: Database, now: number, since = now - 5 * MINUTE_MS) {
+  const row = await db
+    .selectFrom('workers')
+    .select((eb) => [
+      eb.fn.sum<number | null>('recent_batches').as('batches'),
+      eb.fn.sum<number | null>('recent_orders').as('orders'),
+      eb.fn.sum<number | null>('recent_ms').as('totalMs'),
+      eb.fn.max('runtime_p50_ms').as('p50'),
+      eb.fn.max('runtime_p95_ms').as('p95'),
+      eb.fn.max('runtime_p99_ms').as('p99'),
+    ])
+    .where('last_seen', '>', since)
+    .executeTakeFirstOrThrow()
+  const { p50, p95, p99 } = row
+  return {
+    batches: row.batches ?? 0,
+    orders: row.orders ?? 0,
+    totalMs: row.totalMs ?? 0,
+    runtimes: p50 === null || p95 === null || p99 === null ? null : { p50, p95, p99 },
+  }
+}
+
+/**
+ * How long the live workers would take for all waiting orders, in seconds:
+ *
+ *     waiting orders x batch time for each settled order / batches at a time
+ *
+ * and at least as long as one batch. A paused queue counts as if it went on.
+ *
+ * @param workers with the batches that each may process at a time
+ * @returns null if no worker is alive or nothing was settled recently
+ */
+export function estimateWait(
+  waiting: number,
+  workers: readonly { readonly concurrency: number; readonly stale: boolean }[],
+  { batches, orders, totalMs }: Omit<Pace, 'runtimes'>,
+): number | null {
+  if (waiting === 0) return 0
+  const atATime = workers.reduce((sum, worker) => sum + (worker.stale ? 0 : worker.concurrency), 0)
+  if (atATime === 0 || batches === 0 || orders === 0) return null
+  return Math.max(totalMs / batches, (waiting * totalMs) / orders / atATime) / 1000
 }

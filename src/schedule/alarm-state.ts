@@ -1,19 +1,21 @@
-// Which alarms are raised, and what a command was told of them. Kept in the database, so that a change is told once
-// whatever the number of processes and restarts.
+// Which alarms are raised, and which changes the command of `--exec` knows. Kept in the database, so that a change is told
+// once, whatever the number of processes and restarts.
 import type { Selectable } from 'kysely'
 import { asError } from '../background.js'
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import type { Schema } from '../database/schema.js'
+import { clockAt } from '../domain/business-day.js'
 import { HOUR_MS } from '../domain/time.js'
-import { type Alarm, readAlarms } from '../reports/alarms.js'
-import { readScheduleAlarm } from './late-tasks.js'
+import { type Alarm, alarmOf, readAlarms } from '../reports/alarms.js'
+import { slotsOf, TASK_NAMES, type TaskName } from './slots.js'
+import { readLastRun, readLastSlot } from './task-runs.js'
 
-/** A raised alarm is cleared after this many checks in a row that do not find it crossed: it may hover at its threshold. */
+/** A raised alarm is cleared after this many checks in a row below its threshold, near which it may hover. */
 const QUIET_CHECKS = 2
 
-/** An alarm that was raised and cleared before anyone could be told is still told for this long. */
+/** An alarm that was raised and cleared between two calls of the command is still told for this long. */
 const TELL_LATE_MS = HOUR_MS
 
 export interface Telling extends Pick<Alarm, 'message' | 'fix' | 'value' | 'threshold'> {
@@ -23,10 +25,10 @@ export interface Telling extends Pick<Alarm, 'message' | 'fix' | 'value' | 'thre
   readonly since: number
 }
 
-/** @throws Error that says why the telling failed; the next check repeats it */
+/** @throws Error with the reason if the command failed; the next check calls it again */
 export type Tell = (telling: Telling) => Promise<void>
 
-/** The check tells nothing more: the next telling would hang as well. */
+/** Ends the calls of this check: the next one would hang as well. */
 export class TellingHangs extends Error {}
 
 type AlarmRow = Selectable<Schema['alarms']>
@@ -38,11 +40,46 @@ export async function readAllAlarms(db: Database, config: Config, now: number): 
 }
 
 /**
- * Reads every alarm, stores which are raised, and tells what was not told yet.
+ * The alarm `schedule`: a task failed when it ran last, or did not run although it was due.
+ * Only a task that a `schedule` process has run before can be late: if cron runs the tasks, cron decides when.
  *
- * A change is stored, then told, then marked as told. After a crash, the next check tells it again, so no change is lost;
- * one whose process died between the telling and its mark is told twice. A check without `tell` leaves the telling to
- * the next one with it.
+ * @returns null if the alarm is turned off
+ */
+export async function readScheduleAlarm(db: Database, config: Config, now: number): Promise<Alarm | null> {
+  const graceSeconds = config['alarms.lateTaskSeconds']
+  if (graceSeconds === null) return null
+  const longAgo = now - graceSeconds * 1000
+  const late: { readonly task: TaskName; readonly lastSlot: number }[] = []
+  const messages: string[] = []
+  for (const task of TASK_NAMES) {
+    const last = await readLastRun(db, task)
+    if (!last || last.state === 'running') continue
+    const lastSlot = await readLastSlot(db, task)
+    const ranAt = Math.max(lastSlot ?? 0, last.startedAt)
+    // Late if a slot fell due after the last run and before the grace began. The comparison avoids a search by days.
+    const isLate = lastSlot !== null && ranAt < longAgo && ranAt < (slotsOf(task, config).latest(longAgo) ?? ranAt)
+    if (isLate) late.push({ task, lastSlot })
+    else if (last.state.result === 'failed') messages.push(`The task ${task} failed last: ${last.state.message}`)
+  }
+  const value = late.length + messages.length
+  if (late.length > 0) {
+    const since = clockAt(Math.max(...late.map(({ lastSlot }) => lastSlot)), config['schedule.timeZone'])
+    messages.unshift(`No \`schedule\` process has run ${late.map(({ task }) => task).join(', ')} since ${since}.`)
+  }
+  const restart =
+    'Start `orderctl schedule` again. If it is not meant to run, turn this alarm off: ORDERCTL_ALARM_LATE_TASK_SECONDS=off.'
+  return alarmOf('schedule', 1, {
+    value,
+    message: messages.join(' ') || 'No task is late or failed last.',
+    fix: late.length > 0 ? restart : 'Fix what the message names, then run `orderctl schedule run TASK`.',
+  })
+}
+
+/**
+ * Reads every alarm, stores which are raised, and tells the command of changes that it does not know.
+ *
+ * A change is stored, then told, then marked as told. After a crash, the next check tells it again: no change is lost, and
+ * one may be told twice. A check without `tell` leaves the telling to the next one with it.
  *
  * @returns what was found, in a line
  * @throws Error if something could not be told
@@ -74,7 +111,7 @@ function byName<Named extends { readonly name: string }>(all: readonly Named[]):
  */
 function nextRow(row: AlarmRow | undefined, alarm: Alarm | undefined, now: number): AlarmRow | undefined {
   if (alarm?.state === 'failed') {
-    // The command was told of the raise and not of the end: for the command, the alarm never ended.
+    // The command does not know of the end: for it, the alarm never ended.
     if (row && (row.cleared_at === null || row.told === 'raised')) return { ...row, cleared_at: null, quiet_checks: 0 }
     const { name, message, value, threshold } = alarm
     const figures = { message, value: value ?? 0, threshold }
@@ -116,15 +153,15 @@ function untold({ told, cleared_at }: AlarmRow, now: number): Telling['state'][]
   return now - cleared_at < TELL_LATE_MS ? ['raised', 'cleared'] : []
 }
 
-/** A raise is told with the figure that raised it, an end with the figure of this check. */
+/** A raise has the figure that raised it, an end the figure of this check. */
 function tellingOf(row: AlarmRow, state: Telling['state'], alarm: Alarm | undefined): Telling {
-  const { name, raised_at, cleared_at } = row
-  const turnedOff = { message: 'This alarm was turned off.', value: null, threshold: row.threshold }
-  const { message, value, threshold } = state === 'raised' ? row : (alarm ?? turnedOff)
-  const figures = { name, state, message, value, threshold }
-  return state === 'raised'
-    ? { ...figures, fix: alarm?.fix ?? '', since: raised_at }
-    : { ...figures, fix: '', since: cleared_at ?? raised_at }
+  const { name, raised_at, cleared_at, threshold } = row
+  if (state === 'raised') {
+    const { message, value } = row
+    return { name, state, message, value, threshold, fix: alarm?.fix ?? '', since: raised_at }
+  }
+  const figures = alarm ?? { message: 'This alarm was turned off.', value: null, threshold }
+  return { ...figures, name, state, fix: '', since: cleared_at ?? raised_at }
 }
 
 function describe(before: AlarmRow | undefined, { name, cleared_at, message }: AlarmRow): string | undefined {

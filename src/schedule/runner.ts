@@ -1,5 +1,5 @@
-// Runs the scheduled tasks. Each has a loop of its own, so it never runs beside itself, and one that fails or hangs does not
-// delay the others.
+// Runs the scheduled tasks. Each has a loop of its own, so it never overlaps itself, and one that fails or hangs does not delay
+// the others.
 import { setTimeout as sleep, setImmediate as turnOfLoop } from 'node:timers/promises'
 import { asError, startBackground, type Troubles } from '../background.js'
 import type { Database } from '../database/connection.js'
@@ -38,7 +38,7 @@ export interface ScheduleOptions {
   readonly onAlive: () => void
 }
 
-/** No sleep is longer, so that a clock that was set, or a machine that was suspended, is noticed. */
+/** Bounds each sleep, so that a clock that was set, or a machine that was suspended, is noticed. */
 const LONGEST_SLEEP_MS = MINUTE_MS
 
 const ALIVE_MS = 5000
@@ -53,7 +53,7 @@ const RETRY_MS = 5000
 export async function runSchedule(db: Database, tasks: readonly Task[], options: ScheduleOptions): Promise<void> {
   const fatal = new AbortController()
   const signal = AbortSignal.any([options.signal, fatal.signal])
-  /** Ends the schedule with an error that no later try can mend; a database that is away is none. */
+  /** Ends the schedule if the database file was replaced; a database that is away is waited for. */
   const endIfFatal = (error: unknown) => {
     if (isReplaced(error)) fatal.abort(error)
     return fatal.signal.aborted
@@ -113,19 +113,14 @@ export async function runTask(db: Database, task: Task, run: Run): Promise<TaskR
   // A renewal that fails is followed by others.
   const renewing = startBackground(() => renewRun(db, run), { pauseMs: () => RENEW_MS })
   try {
-    const { error, ...outcome } = await attempt(task)
+    const { error, ...outcome } = await task.run().then(
+      (message) => ({ result: 'done' as const, message, error: undefined }),
+      (error: unknown) => ({ result: 'failed' as const, message: asError(error).message, error }),
+    )
     await endRun(db, run, outcome)
     await forgetOldRuns(db, task.name, task.slots.latest(run.slot) ?? run.slot)
     return { ...outcome, error, seconds: (performance.now() - began) / 1000 }
   } finally {
     await renewing.end()
-  }
-}
-
-async function attempt(task: Task): Promise<Outcome & Pick<TaskRun, 'error'>> {
-  try {
-    return { result: 'done', message: await task.run() }
-  } catch (error) {
-    return { result: 'failed', message: asError(error).message, error }
   }
 }

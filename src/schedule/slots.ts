@@ -1,8 +1,16 @@
-// The slots of a cron line: the instants at which it falls due. node-cron reads the line and says which days it names. The
-// instants on such a day are computed here, since node-cron skips the hour that autumn repeats, and times that spring leaves out.
+// The slots of a cron line: the instants at which it falls due. node-cron reads the line and tells which days it names. The
+// instants on such a day are computed here: node-cron skips the hour that autumn repeats, and times that spring leaves out.
 import { createTask, parse } from 'node-cron'
+import type { Config } from '../config/config.js'
 import type { CronLine } from '../config/values.js'
 import { addDays, clockAt, type Day, dayAt, dayStart } from '../domain/business-day.js'
+
+export const TASK_NAMES = ['kpis', 'leaderboards', 'snapshots', 'reservations', 'alarms'] as const
+export type TaskName = (typeof TASK_NAMES)[number]
+
+export function slotsOf(name: TaskName, config: Config): Slots {
+  return new Slots(config[`schedule.${name}`], config['schedule.timeZone'])
+}
 
 /** The longest search: 29 February on a given weekday comes every 28 years, or after 40 years around 2100. */
 const MOST_DAYS = 41 * 366
@@ -44,15 +52,12 @@ export class Slots {
   #search(from: number, step: 1 | -1, pick: (slots: readonly number[]) => number | undefined): number | null {
     let day = dayAt(from, this.#timeZone)
     for (let tries = 0; tries < MOST_DAYS; tries++, day = addDays(day, step)) {
-      const slot = this.#names(day) ? pick(this.#slotsOf(day)) : undefined
+      if (!this.#names(day)) continue
+      if (this.#lastDay?.day !== day) this.#lastDay = { day, slots: this.#slotsOn(day) }
+      const slot = pick(this.#lastDay.slots)
       if (slot !== undefined) return slot
     }
     return null
-  }
-
-  #slotsOf(day: Day): readonly number[] {
-    if (this.#lastDay?.day !== day) this.#lastDay = { day, slots: this.#slotsOn(day) }
-    return this.#lastDay.slots
   }
 
   #slotsOn(day: Day): number[] {

@@ -1,6 +1,4 @@
-// Who ran which slot of which task, and how that ended. A slot is claimed by writing its row, so one of many processes
-// runs it.
-
+// Runs of tasks: who ran which slot, and how that ended. A slot is claimed by writing its row, so one process runs it.
 import type { Kysely, Selectable } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime, takeTurn } from '../database/engine.js'
@@ -14,7 +12,7 @@ const LEASE_MS = 5 * MINUTE_MS
 /** How often a run renews its lease. */
 export const RENEW_MS = LEASE_MS / 10
 
-/** A slot whose process died is run once more; a task that then kills its process again would do so for ever. */
+/** A slot whose process died is run once more, and then given up: its task may be what kills the process. */
 const MOST_ATTEMPTS = 2
 
 const KEEP_MS = 30 * DAY_MS
@@ -49,12 +47,8 @@ export async function claimSlot(
   return inTransaction(db, async (trx) => {
     await takeTurn(trx, 'turn_schedule')
     const started_at = await databaseTime(trx)
-    const open = await trx
-      .selectFrom('schedule_runs')
-      .selectAll()
-      .where('task', '=', task)
-      .where('ended_at', 'is', null)
-      .execute()
+    const runs = trx.selectFrom('schedule_runs').selectAll().where('task', '=', task)
+    const open = await runs.where('ended_at', 'is', null).execute()
     const by = open.find((run) => isAlive(run, started_at))
     if (by) return { kind: 'busy', by }
     const lease = await takeLease(trx, LEASE_MS)
@@ -67,11 +61,8 @@ export async function claimSlot(
       await endRun(trx, dead, { result: 'failed', message: DIED })
     }
     const run = { task, slot, attempt: 1, started_at }
-    const inserted = await trx
-      .insertInto('schedule_runs')
-      .values({ ...run, ...lease, begun_by })
-      .onConflict((conflict) => conflict.doNothing())
-      .executeTakeFirst()
+    const insert = trx.insertInto('schedule_runs').values({ ...run, ...lease, begun_by })
+    const inserted = await insert.onConflict((conflict) => conflict.doNothing()).executeTakeFirst()
     return inserted.numInsertedOrUpdatedRows === 0n ? { kind: 'taken' } : { kind: 'claimed', run }
   })
 }
@@ -113,23 +104,20 @@ export async function readLastRun(db: Database, task: string): Promise<LastRun |
     .orderBy('slot', 'desc')
     .limit(1)
     .executeTakeFirst()
-  return run && { startedAt: run.started_at, state: stateOf(run, await databaseTime(db)) }
-}
-
-function stateOf(run: RunRow, now: number): LastRun['state'] {
-  if (run.result) return { result: run.result, message: run.message ?? '' }
-  return isAlive(run, now) ? 'running' : { result: 'failed', message: DIED }
+  if (!run) return undefined
+  const { started_at: startedAt, result, message } = run
+  if (result) return { startedAt, state: { result, message: message ?? '' } }
+  const isRunning = isAlive(run, await databaseTime(db))
+  return { startedAt, state: isRunning ? 'running' : { result: 'failed', message: DIED } }
 }
 
 /** The last slot of the task that a `schedule` process took; null if none ever did. */
 export async function readLastSlot(db: Database, task: string): Promise<number | null> {
-  const run = await db
+  const { slot } = await db
     .selectFrom('schedule_runs')
-    .select('slot')
+    .select((eb) => eb.fn.max<number | null>('slot').as('slot'))
     .where('task', '=', task)
     .where('begun_by', '=', 'schedule')
-    .orderBy('slot', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return run?.slot ?? null
+    .executeTakeFirstOrThrow()
+  return slot
 }

@@ -1,4 +1,4 @@
-// The scheduled tasks, and what each does.
+// The scheduled tasks.
 import { rebuild } from '../audit/rebuild.js'
 import type { Config } from '../config/config.js'
 import type { CronLine } from '../config/values.js'
@@ -8,12 +8,12 @@ import { addDays, dayAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
 import type { Queue } from '../queue/queue.js'
 import type { PublishedFigures } from '../redis/figures.js'
+import { takeSnapshot } from '../reports/history.js'
 import { dailyKpis, realtimeKpis } from '../reports/kpis.js'
-import { expireReservations } from '../workflow/expire.js'
+import { expireReservations } from '../workflow/settle.js'
 import { checkAlarms, type Tell } from './alarm-state.js'
-import type { Slots } from './slots.js'
-import { takeSnapshot } from './snapshots.js'
-import { slotsOf, type TaskName } from './timetable.js'
+import { type Slots, slotsOf, TASK_NAMES, type TaskName } from './slots.js'
+import { readLastRun } from './task-runs.js'
 
 /** What tasks work on. */
 export interface TaskSurroundings {
@@ -34,12 +34,7 @@ export interface Task {
   run(): Promise<string>
 }
 
-interface TaskKind {
-  readonly description: string
-  run(surroundings: TaskSurroundings): Promise<string>
-}
-
-const TASKS: Readonly<Record<TaskName, TaskKind>> = {
+const TASKS: Readonly<Record<TaskName, { description: string; run(on: TaskSurroundings): Promise<string> }>> = {
   kpis: {
     description: 'compute the KPIs of the present days, and publish them in Redis',
     async run({ db, figures, config: { timeZone } }) {
@@ -91,8 +86,23 @@ export function createTask(name: TaskName, surroundings: TaskSurroundings): Task
   }
 }
 
-/** Slots that only schedulers with a command compete for: those without would run the task and tell nobody. */
+/** Slots for which only schedulers with a command compete: those without would run the task and call no command. */
 function aMillisecondLater(slots: Slots): Task['slots'] {
   const later = (slot: number | null) => (slot === null ? null : slot + 1)
   return { latest: (instant) => later(slots.latest(instant - 1)), next: (instant) => later(slots.next(instant - 1)) }
+}
+
+export type ScheduledTask = Awaited<ReturnType<typeof readSchedule>>[number]
+
+/**
+ * @param now epoch milliseconds
+ * @returns `last`: the last run, by `schedule` or by `schedule run`. `next`: null for a line that never falls due.
+ */
+export function readSchedule(surroundings: TaskSurroundings, now: number) {
+  return Promise.all(
+    TASK_NAMES.map(async (task) => {
+      const { name, description, cron, slots } = createTask(task, surroundings)
+      return { name, description, cron, last: await readLastRun(surroundings.db, name), next: slots.next(now) }
+    }),
+  )
 }

@@ -16,13 +16,12 @@ export interface BatchOptions {
 }
 
 /**
- * What became of orders. `failed`: there was no stock. `postponed`: charges without an answer, asked again later or by a
- * person; an order may count more than once. `setAside`: for a person, since worker after worker died or hung at them.
- * `repeated`: transactions that the database gave up, because of a deadlock for instance, and that were done again.
+ * What became of orders. `failed`: out of stock. `postponed`: charges without an answer; an order may count more than once.
+ * `setAside`: worker after worker died or hung at them. `repeated`: transactions that were rolled back, because of a deadlock
+ * for example, and repeated.
  */
 export const OUTCOMES = ['completed', 'failed', 'rolledBack', 'postponed', 'setAside', 'repeated'] as const
 export type Outcomes = Readonly<Record<(typeof OUTCOMES)[number], number>>
-
 export const NO_OUTCOMES: Outcomes = { completed: 0, failed: 0, rolledBack: 0, postponed: 0, setAside: 0, repeated: 0 }
 
 export interface BatchResult extends Outcomes {
@@ -31,13 +30,11 @@ export interface BatchResult extends Outcomes {
   readonly suspects: readonly OrderId[]
 }
 
-/** How far a batch is. */
 export interface BatchProgress {
   /** Set once the claim is committed. */
   token?: LeaseToken
-  isCharging: boolean
-  /** Signs of life that the thread gave since the gateway's last answer. */
-  signs: number
+  /** While it charges: signs of life that the thread gave since the gateway's last answer. */
+  signs?: number | undefined
 }
 
 /**
@@ -51,19 +48,17 @@ export async function processBatch(
   gateway: Gateway,
   ids: readonly OrderId[],
   options: BatchOptions,
-  progress: BatchProgress = { isCharging: false, signs: 0 },
+  progress: BatchProgress = {},
 ): Promise<BatchResult> {
   const { token, count, failed, setAside, suspects, orders } = await claim(db, ids, options.claim)
   progress.token = token
-  progress.isCharging = true
   const onAnswer = () => {
     progress.signs = 0
   }
-  const answers = await whileRenewing(db, { token, orders }, options.claim.leaseMs, () =>
-    chargeAll(gateway, orders, options.charge, onAnswer),
-  )
-  progress.isCharging = false
-  progress.signs = 0
+  onAnswer()
+  const charge = () => chargeAll(gateway, orders, options.charge, onAnswer)
+  const answers = await whileRenewing(db, { token, orders }, options.claim.leaseMs, charge)
+  progress.signs = undefined
   const settled = await settle(db, { token }, answers, options.settle)
   return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRepeats() }
 }

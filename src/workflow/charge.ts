@@ -11,7 +11,6 @@ export interface ChargeOptions {
   readonly timeoutMs: number
 }
 
-/** A charge and its outcome. */
 export interface Answer {
   readonly order: ClaimedOrder
   readonly outcome: ChargeOutcome
@@ -34,9 +33,8 @@ export function chargeAll(
 
 async function chargeOne(gateway: Gateway, order: ClaimedOrder, timeoutMs: number): Promise<ChargeOutcome> {
   if (order.total === 0) return { status: 'captured', reference: 'free of charge' }
-  const amount = { currency: order.currency, minor: order.total }
   try {
-    return await gateway.charge({ key: order.key, amount }, timeoutMs)
+    return await gateway.charge({ key: order.key, amount: { currency: order.currency, minor: order.total } }, timeoutMs)
   } catch (error) {
     return { status: 'unknown', message: asError(error).message }
   }

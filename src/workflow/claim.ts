@@ -1,6 +1,5 @@
 // The first transaction of a batch: claims orders, reserves their stock, and stores what will be charged before the gateway
 // is asked.
-
 import { type Kysely, sql } from 'kysely'
 import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
@@ -13,9 +12,8 @@ import type { Currency } from '../domain/money.js'
 import { OPEN_STATUSES, type OrderStatus } from '../domain/order.js'
 import { dropStrays, leaveQueue } from '../queue/due-orders.js'
 import { setAside, siftClaims } from '../queue/suspects.js'
-import type { Item, OutOfStock } from './allocate.js'
-import { dueOrders, type Held, newToken, stillDue, takeLease } from './lease.js'
-import { reserveStock, shareStock } from './stock.js'
+import { dueOrders, newToken, stillDue, takeLease } from './lease.js'
+import { type Item, type OutOfStock, reserveStock, shareStock } from './stock.js'
 
 export interface ClaimOptions {
   readonly leaseMs: number
@@ -35,22 +33,14 @@ export interface ClaimedOrder {
   readonly items: readonly Item[]
 }
 
-export interface Claim extends Held<ClaimedOrder> {
-  /** Orders claimed, including those without stock. */
-  readonly count: number
-  /** Orders that failed at once: there was no stock for them. */
-  readonly failed: number
-  /** Due orders that were not claimed, since they have to be claimed alone. */
-  readonly suspects: readonly OrderId[]
-  /** Orders that were set aside for a person. */
-  readonly setAside: number
-}
-
 /**
  * Claims orders that are due: new ones, and those whose lease has ended. Passes over orders that another worker holds or has
  * settled, so a delivery that comes twice or late changes nothing.
+ *
+ * @returns the `orders` now in progress under the `token`; `count` orders claimed, `failed` of them out of stock; `suspects`,
+ * which are due and have to be claimed alone; and how many were `setAside`
  */
-export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options: ClaimOptions): Promise<Claim> {
+export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options: ClaimOptions) {
   const token = newToken()
   const now = await databaseTime(db)
   // Before the transaction, which blocks every other writer of a file while it lasts.
@@ -60,14 +50,20 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
     const aside = await stillDue(trx, worn, { now })
     await setAside(trx, aside)
     const mine = await stillDue(trx, fit, { now })
-    // Nothing puts a settled order into the queue. If something did, every drain would find it again.
-    await dropStrays(trx, mine.filter(isSettled))
-    const open = mine.filter((order) => !isSettled(order))
-    const [pending, interrupted] = [open.filter(isPending), open.filter((order) => !isPending(order))]
+    const isOpen = ({ status }: DueOrder) => OPEN_STATUSES.some((open) => open === status)
+    // No code path puts a settled order into the queue. If one did, every drain would find it again.
+    const settled = mine.filter((order) => !isOpen(order))
+    await dropStrays(trx, settled)
+    const open = mine.filter(isOpen)
+    const pending = open.filter(({ status }) => status === 'pending')
     const { served, short } = await shareStock(trx, pending)
     await failOutOfStock(trx, short, now)
-    const orders = [...interrupted, ...served]
-    await hold(trx, { token, orders }, options.leaseMs)
+    const orders = [...open.filter(({ status }) => status !== 'pending'), ...served]
+    // MySQL reads small tables whole, so even a statement about no order would wait for those of others.
+    if (orders.length > 0) {
+      await takeLease(trx, { token, orders }, options.leaseMs)
+      await markProcessing.run(trx, { ids: packIds(orders) })
+    }
     const late = await reserve(trx, served, now, options)
     await failOutOfStock(trx, late, now)
     const missed = new Set(late.map(({ id }) => id))
@@ -82,22 +78,6 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
   })
 }
 
-function isSettled({ status }: DueOrder): boolean {
-  return !OPEN_STATUSES.some((open) => open === status)
-}
-
-function isPending({ status }: DueOrder): boolean {
-  return status === 'pending'
-}
-
-/** Pending orders pass through `reserved`: this transaction reserves their stock and stores their intents as well. */
-async function hold(trx: Kysely<Schema>, held: Held, leaseMs: number): Promise<void> {
-  // MySQL reads small tables whole, so even a statement about no order would wait for those of others.
-  if (held.orders.length === 0) return
-  await takeLease(trx, held, leaseMs)
-  await markProcessing.run(trx, { ids: packIds(held.orders) })
-}
-
 /** Returns the orders that get no stock, since others were quicker. */
 async function reserve(
   trx: Kysely<Schema>,
@@ -109,13 +89,14 @@ async function reserve(
   await addIntents.run(trx, { ids: packIds(orders), now })
   // Last, since other transactions wait for the same few products.
   const late = await reserveStock(trx, orders, now + reservationTtlMs)
-  if (late.length === 0) return late
-  await trx
-    .deleteFrom('payments')
-    .where(isAmong(trx, 'order_id', packIds(late)))
-    .where('created_at', '=', now)
-    .where('status', '=', 'pending')
-    .execute()
+  if (late.length > 0) {
+    await trx
+      .deleteFrom('payments')
+      .where(isAmong(trx, 'order_id', packIds(late)))
+      .where('created_at', '=', now)
+      .where('status', '=', 'pending')
+      .execute()
+  }
   return late
 }
 
@@ -130,16 +111,15 @@ async function failOutOfStock(trx: Kysely<Schema>, orders: readonly OutOfStock[]
   await leaveQueue(trx, orders)
 }
 
-/** An order as it was looked up. */
 interface DueOrder extends ClaimedOrder {
   readonly status: OrderStatus
-  /** Claims that were lost. */
+  /** Lost claims. */
   readonly claims: number
 }
 
 /**
- * In id order, as stock is given. Objects are written out, since those that the driver returns, and copies of them, are slow
- * to read: a batch took a fifth longer with them.
+ * In id order, in which stock is given. Objects are written out: those of the driver, and copies of them, are slow to read,
+ * and made a batch take a fifth longer.
  */
 async function findDue(db: Kysely<Schema>, ids: readonly OrderId[], now: number): Promise<DueOrder[]> {
   const orders = await dueAmong.all(db, { now, ids: JSON.stringify(ids) })
@@ -152,10 +132,7 @@ async function findDue(db: Kysely<Schema>, ids: readonly OrderId[], now: number)
   })
 }
 
-interface DueRow extends Omit<DueOrder, 'key' | 'items'> {
-  readonly source: string
-  readonly reference: string
-}
+type DueRow = Omit<DueOrder, 'key' | 'items'> & { readonly source: string; readonly reference: string }
 
 const dueAmong = new Prepared<{ now: number; ids: string }, DueRow>((db, value) =>
   dueOrders(db, value)
@@ -181,7 +158,7 @@ const markProcessing = new Prepared<{ ids: string }>((db, value) =>
     .where(isAmong(db, 'id', value('ids'))),
 )
 
-/** Each with the key that idempotencyKey() gives. */
+/** With the keys of idempotencyKey(). */
 const addIntents = new Prepared<{ ids: string; now: number }>((db, value) =>
   db
     .insertInto('payments')

@@ -1,6 +1,5 @@
-// Orders that were not sold: which they are and why, retrying them, and clearing them from the list. The list has failed and
-// rolled-back orders until a person clears them, and open orders that wait for a person (REVIEW_REASONS).
-
+// The list of failures: failed and rolled-back orders until a person clears them, and open orders that wait for a person
+// (REVIEW_REASONS). A person lists, retries and clears them.
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
@@ -10,7 +9,7 @@ import type { Schema } from '../database/schema.js'
 import { atOneMoment, inTransaction } from '../database/transaction.js'
 import { ALL_ROWS, groupBy, inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
-import { type FailureReason, type OrderStatus, UNSOLD_STATUSES } from '../domain/order.js'
+import { type FailureReason, UNSOLD_STATUSES } from '../domain/order.js'
 import { makeDue, waitsForPerson } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 
@@ -28,19 +27,17 @@ export function listFailures(db: Database, filter: FailureFilter, limit = ALL_RO
   return atOneMoment(db, async (trx) => {
     const listed = failures(trx, filter).where('orders.cleared_at', 'is', null)
     const { total } = await listed.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
-    const newest = listed
+    const newest = await listed
       .select(['orders.reference as order_id', 'orders.source', 'orders.status', 'orders.reason'])
       .select((eb) => ['orders.attempt as attempts', failedAt(eb).as('failed_at'), 'orders.message'])
       .orderBy('failed_at', 'desc')
       .orderBy('orders.id', 'desc')
       .limit(limit)
-    // Ended unsold, or was last asked for without an answer.
-    const orders = (await newest.execute()).map((order) => ({ ...order, failed_at: new Date(order.failed_at) }))
-    return { total, orders }
+      .execute()
+    return { total, orders: newest.map((order) => ({ ...order, failed_at: new Date(order.failed_at) })) }
   })
 }
 
-/** What a person may do about a failure. */
 export type FailureAction = 'retry' | 'clear'
 
 export interface FailureSelection extends FailureFilter {
@@ -55,24 +52,21 @@ export interface FailureSelection extends FailureFilter {
  *
  * @returns their ids in the order in which they failed, and how many failed for each reason, the most frequent first
  */
-export async function chooseFailures(
-  db: Database,
-  action: FailureAction,
-  { ids, limit = ALL_ROWS, ...filter }: FailureSelection,
-) {
+export async function chooseFailures(db: Database, action: FailureAction, selection: FailureSelection) {
+  const { ids, limit = ALL_ROWS, ...filter } = selection
   let chosen = failures(db, filter)
   if (ids) chosen = chosen.where(isAmong(db, 'orders.id', ids))
   if (!ids || action === 'clear') chosen = chosen.where('orders.cleared_at', 'is', null)
   if (action === 'clear') chosen = chosen.where('orders.status', 'in', UNSOLD_STATUSES)
-  const newest = chosen
+  const newest = await chosen
     .select((eb) => ['orders.id', 'orders.reason', failedAt(eb).as('failedAt')])
     .orderBy('failedAt', 'desc')
     .orderBy('orders.id', 'desc')
     .limit(limit)
-  const rows = await newest.execute()
-  const byReason = groupBy(rows, ({ reason }) => reason ?? 'unknown')
+    .execute()
+  const byReason = groupBy(newest, ({ reason }) => reason ?? 'unknown')
   const reasons = [...byReason].map(([reason, { length }]) => ({ reason, orders: length }))
-  return { ids: rows.map((row) => row.id).reverse(), reasons: reasons.sort((one, other) => other.orders - one.orders) }
+  return { ids: newest.map(({ id }) => id).reverse(), reasons: reasons.sort((a, b) => b.orders - a.orders) }
 }
 
 /** Waves of a staggered retry: each costs a statement and a message. An hour has one every 18 seconds. */
@@ -84,18 +78,12 @@ const MOST_WAVES = 200
  *
  * @param ids in the order in which they are to be tried
  * @param staggerMs spreads them evenly over that time from now
- * @returns how many changed; an order that somebody else has changed since it was chosen is left alone
+ * @returns how many changed; orders that have changed since they were chosen stay as they are
  */
-export async function retryFailures(
-  db: Database,
-  queue: Queue,
-  ids: readonly OrderId[],
-  staggerMs = 0,
-): Promise<number> {
+export async function retryFailures(db: Database, queue: Queue, ids: readonly OrderId[], staggerMs = 0) {
   const size = staggerMs === 0 ? Math.max(1, ids.length) : Math.ceil(ids.length / MOST_WAVES)
-  const waves = inBatches(ids, size).map((wave, index) => {
-    return { ids: wave, delayMs: Math.floor((staggerMs * index * size) / ids.length) }
-  })
+  const delayOf = (index: number) => Math.floor((staggerMs * index * size) / ids.length)
+  const waves = inBatches(ids, size).map((wave, index) => ({ ids: wave, delayMs: delayOf(index) }))
   const changed = await inTransaction(db, async (trx) => {
     // Inside the transaction: a claim that looked at an order before sees by its due_at that it changed.
     const now = await databaseTime(trx)
@@ -111,26 +99,24 @@ export async function retryFailures(
   return changed
 }
 
-const NO_FAILURE = { reason: null, message: null, settled_at: null, cleared_at: null }
-
 /** Opens those of the orders that may be retried; they are not in the queue yet. Returns which they are. */
 async function reopen(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<ReadonlySet<OrderId>> {
   const failed = trx
     .selectFrom('orders')
     .where(isAmong(trx, 'id', ids))
     .where(isFailure)
-  const locked = await forUpdate(trx, failed.orderBy('id').select(['id', 'status'])).execute()
-  const isUnsold = ({ status }: { status: OrderStatus }) => UNSOLD_STATUSES.some((unsold) => unsold === status)
-  const unsold = packIds(locked.filter(isUnsold))
-  const unanswered = packIds(locked.filter((order) => !isUnsold(order)))
+  const locked = await forUpdate(trx, failed.orderBy('id').select(['id', 'settled_at'])).execute()
+  const unsold = packIds(locked.filter((order) => order.settled_at !== null))
+  const unanswered = packIds(locked.filter((order) => order.settled_at === null))
+  const cleared = { reason: null, message: null, settled_at: null, cleared_at: null }
   await trx
     .updateTable('orders')
-    .set((eb) => ({ status: 'pending', attempt: eb('attempt', '+', 1), ...NO_FAILURE }))
+    .set((eb) => ({ ...cleared, status: 'pending', attempt: eb('attempt', '+', 1) }))
     .where(isAmong(trx, 'id', unsold))
     .execute()
   await trx
     .updateTable('orders')
-    .set(NO_FAILURE)
+    .set(cleared)
     .where(isAmong(trx, 'id', unanswered))
     .execute()
   await trx
@@ -145,7 +131,7 @@ async function reopen(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<Rea
 /**
  * Clears failed and rolled-back orders from the list; the orders and their history stay.
  *
- * @returns how many changed; an order that was retried or cleared since it was chosen is left alone
+ * @returns how many changed; orders that were retried or cleared since they were chosen stay as they are
  */
 export async function clearFailures(db: Database, ids: readonly OrderId[]): Promise<number> {
   const cleared = await db
@@ -160,30 +146,25 @@ export async function clearFailures(db: Database, ids: readonly OrderId[]): Prom
 
 /** Including those that were cleared. */
 function failures(db: Kysely<Schema>, { reason, source, since, sku }: FailureFilter) {
-  return db
+  let found = db
     .selectFrom('orders')
     .leftJoin('payments', (join) =>
       join.onRef('payments.order_id', '=', 'orders.id').onRef('payments.attempt', '=', 'orders.attempt'),
     )
-    .where((eb) =>
-      eb.and([
-        isFailure(eb),
-        ...(reason === undefined ? [] : [eb('orders.reason', '=', reason)]),
-        ...(source === undefined ? [] : [eb('orders.source', '=', source)]),
-        ...(since === undefined ? [] : [eb(failedAt(eb), '>=', since)]),
-        ...(sku === undefined ? [] : [hasLineOf(eb, sku)]),
-      ]),
-    )
-}
-
-function hasLineOf(eb: ExpressionBuilder<Schema, 'orders'>, sku: string) {
-  return eb.exists(
-    eb
-      .selectFrom('order_lines')
-      .innerJoin('products', 'products.id', 'order_lines.product_id')
-      .select('order_lines.order_id')
-      .whereRef('order_lines.order_id', '=', 'orders.id')
-      .where('products.sku', '=', sku),
+    .where(isFailure)
+  if (reason !== undefined) found = found.where('orders.reason', '=', reason)
+  if (source !== undefined) found = found.where('orders.source', '=', source)
+  if (since !== undefined) found = found.where(failedAt, '>=', since)
+  if (sku === undefined) return found
+  return found.where((eb) =>
+    eb.exists(
+      eb
+        .selectFrom('order_lines')
+        .innerJoin('products', 'products.id', 'order_lines.product_id')
+        .select('order_lines.order_id')
+        .whereRef('order_lines.order_id', '=', 'orders.id')
+        .where('products.sku', '=', sku),
+    ),
   )
 }
 

@@ -1,4 +1,4 @@
-// A worker's row in the database, which shows that it is alive, and what it writes with it every two seconds.
+// A worker's row in the database, which shows that it is alive, and the figures that it writes there every two seconds.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Kysely } from 'kysely'
@@ -8,7 +8,7 @@ import { databaseTime } from '../database/engine.js'
 import { isReplaced } from '../database/opened-file.js'
 import type { Schema } from '../database/schema.js'
 import type { WorkerId } from '../domain/ids.js'
-import { RecentBatches } from './recent-batches.js'
+import { MINUTE_MS } from '../domain/time.js'
 import type { WorkFigures } from './worker-events.js'
 
 const HEARTBEAT_MS = 2000
@@ -16,9 +16,8 @@ const HEARTBEAT_MS = 2000
 interface Beating {
   figures(): Omit<WorkFigures, 'ordersPerSecond'>
   /**
-   * Called after each beat, also if the database refused it: restarting would not mend a server that is away, and would
-   * lose the answers that charges wait for. Not called while the process hangs, nor while the database neither takes nor
-   * refuses the beat.
+   * Called after each beat, also if the database refused it: a restart would not bring the server back, and would lose the
+   * answers of open charges. Not called while the process hangs or the database does not respond.
    */
   onAlive(figures: WorkFigures): void
   /** Called with the error if the worker must not go on. */
@@ -26,15 +25,15 @@ interface Beating {
   readonly troubles: Troubles
 }
 
-export interface Heartbeat {
-  /** Remembers how long a batch took and how many orders it settled, for the next beat. */
-  countBatch(ms: number, orders: number): void
-  /** Marks the row as stopped. If the database is away, the row's age shows it. */
-  stop(): Promise<void>
-}
+export type Heartbeat = Awaited<ReturnType<typeof startHeartbeat>>
 
-/** Writes the row at once, and keeps it fresh. */
-export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Promise<Heartbeat> {
+/**
+ * Writes the row at once, and keeps it fresh.
+ *
+ * @returns `batches` for the next beat to sum up, and `stop`, which marks the row as stopped. If the database is away then,
+ * the row's age shows it.
+ */
+export async function startHeartbeat(db: Kysely<Schema>, beating: Beating) {
   const id = randomUUID() as string as WorkerId
   const startedAt = await databaseTime(db)
   let last = { at: startedAt, processed: 0, ordersPerSecond: 0 }
@@ -45,9 +44,10 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Prom
     processed: last.processed,
     orders_per_second: last.ordersPerSecond,
   })
+  const worker = { id, host: hostname(), pid: process.pid, started_at: startedAt }
   await db
     .insertInto('workers')
-    .values({ id, host: hostname(), pid: process.pid, started_at: startedAt, ...state() })
+    .values({ ...worker, ...state() })
     .execute()
   const batches = new RecentBatches()
   const beat = async (isLast: boolean) => {
@@ -55,11 +55,8 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Prom
     const { processed } = beating.figures()
     const perSecond = ((processed - last.processed) * 1000) / Math.max(1, at - last.at)
     last = { at, processed, ordersPerSecond: Math.round(perSecond * 10) / 10 }
-    await db
-      .updateTable('workers')
-      .set({ ...state(), ...batches.summary(), stopped_at: isLast ? at : null })
-      .where('id', '=', id)
-      .execute()
+    const row = { ...state(), ...batches.summary(), stopped_at: isLast ? at : null }
+    await db.updateTable('workers').set(row).where('id', '=', id).execute()
   }
   const clocks = new ClockWatch(db, { id, startedAt })
   const run = async (isLast: boolean) => {
@@ -75,5 +72,39 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Prom
   }
   const { troubles } = beating
   const { end } = startBackground(run, { pauseMs: () => HEARTBEAT_MS, troubles, lastRun: true })
-  return { stop: end, countBatch: (ms, orders) => batches.add(ms, orders) }
+  return { batches, stop: end }
+}
+
+const WINDOW_MS = 5 * MINUTE_MS
+
+/** Bounds what a heartbeat sorts. */
+const MOST_BATCHES = 10_000
+
+/** A worker's latest batches. Times are by performance.now(). */
+export class RecentBatches {
+  #batches: { readonly ms: number; readonly orders: number; readonly endedAt: number }[] = []
+
+  /**
+   * @param ms from claimed to settled
+   * @param orders how many the batch settled
+   */
+  add(ms: number, orders: number, endedAt = performance.now()): void {
+    this.#batches.push({ ms, orders, endedAt })
+  }
+
+  /** The last five minutes, or the last 10,000 batches if there were more, as columns of the table workers. */
+  summary(now = performance.now()) {
+    this.#batches = this.#batches.filter(({ endedAt }) => endedAt > now - WINDOW_MS).slice(-MOST_BATCHES)
+    const sorted = this.#batches.map(({ ms }) => ms).sort((a, b) => a - b)
+    // Nearest rank: the shortest runtime that at least this share of the batches does not exceed.
+    const percentile = (share: number) => sorted[Math.ceil(share * sorted.length) - 1] ?? null
+    return {
+      recent_batches: sorted.length,
+      recent_orders: this.#batches.reduce((sum, { orders }) => sum + orders, 0),
+      recent_ms: sorted.reduce((sum, ms) => sum + ms, 0),
+      runtime_p50_ms: percentile(0.5),
+      runtime_p95_ms: percentile(0.95),
+      runtime_p99_ms: percentile(0.99),
+    }
+  }
 }

@@ -14,10 +14,10 @@ interface Identified {
 }
 
 /** Orders that a batch has claimed. */
-export interface Held<Order extends Identified = Identified> {
+interface Held {
   /** Proves the claim: only its holder may settle the orders. */
   readonly token: LeaseToken
-  readonly orders: readonly Order[]
+  readonly orders: readonly Identified[]
 }
 
 /** 72 random bits: short, since each order in progress holds a copy. */
@@ -56,7 +56,7 @@ export async function whileRenewing<Result>(
   try {
     return await act()
   } finally {
-    // A renewal locks the rows that the settlement will lock, in an order of its own.
+    // Before the settlement, which locks the same rows in another order.
     await renewing.end()
   }
 }
@@ -70,8 +70,8 @@ export function dueOrders(db: Kysely<Schema>, value: Parameter<{ now: number; id
 }
 
 /**
- * Locks the orders that nobody has changed since they were looked up at `now`, and that nobody has locked. Whoever claims,
- * postpones or retries an order sets its due_at to that moment or later; nothing else that was read of it ever changes.
+ * Locks those of the orders that have not changed since they were looked up at `now`, and that no other transaction has
+ * locked. A claim, a postponement or a retry sets due_at to its own moment or later; the other columns read never change.
  */
 export const stillDue = lockAmong<{ now: number }>(dueOrders, 'skip')
 
@@ -99,11 +99,7 @@ function lockAmong<Values extends object>(
   const lock = new Prepared<Values & { ids: string }, Identified>((db, value) =>
     forUpdate(db, query(db, value).select('order_id as id').orderBy('order_id'), others),
   )
-  return async <Order extends Identified>(
-    trx: Kysely<Schema>,
-    orders: readonly Order[],
-    values: Values,
-  ): Promise<readonly Order[]> => {
+  return async <Order extends Identified>(trx: Kysely<Schema>, orders: readonly Order[], values: Values) => {
     if (orders.length === 0) return orders
     const all = { ...values, ids: packIds(orders) }
     if (writesAlone(trx)) {

@@ -1,5 +1,5 @@
-// Outages: a server that is away, a full disk, a database file that another process locks. They pass by themselves and lose
-// nothing, so commands that run for long wait and go on.
+// Outages: a server that is away, a full disk, a database file that another process locks. They pass and lose nothing, so
+// commands that run for long wait and go on.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Config } from '../config/config.js'
@@ -10,7 +10,7 @@ import { backoffMs } from '../domain/backoff.js'
 import { EXIT, type UserError } from '../errors.js'
 import type { ServerEvent } from '../queue/queue.js'
 
-/** Pauses before the next attempt, in milliseconds. */
+/** Pauses before the next attempt. */
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 8000
 
@@ -24,7 +24,7 @@ const SOUND_MS = 30_000
 const PASSING = new Set(['disk_full', 'database_locked'])
 
 /** Over once something was written: reading works all the time. */
-const NEEDS_WRITE = new Set(['disk_full', 'database_locked', 'database_read_only'])
+const NEEDS_WRITE = new Set([...PASSING, 'database_read_only'])
 
 export interface Waiting {
   /** Ends the wait. */
@@ -41,7 +41,7 @@ interface Outages extends Waiting {
   readonly database: Config['database']
   /** Asked after each pause. If left out, the next attempt finds out whether the outage is over. */
   readonly db?: Kysely<Schema>
-  /** What to say when a server is reached again. */
+  /** The notice when a server is reached again. */
   readonly reached?: string
 }
 
@@ -90,9 +90,9 @@ export async function throughOutages<Result>(
       if (left <= 0) throw problem
       onWaiting?.(problem)
       pauses += 1
-      const pause = backoffMs(pauses, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
-      await sleep(Math.min(pause, left), undefined, { signal }).catch(() => undefined)
-    } while (db && !(await answers(db)))
+      const pause = Math.min(backoffMs(pauses, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), left)
+      await sleep(pause, undefined, { signal }).catch(() => undefined)
+    } while (db && !(await databaseTime(db).catch(() => undefined)))
     if (signal.aborted) return undefined
   }
 }
@@ -108,13 +108,6 @@ export async function onceItCan<Result>(
   { database, waiting }: { readonly database: Config['database']; readonly waiting: Waiting | undefined },
 ): Promise<Result | undefined> {
   return waiting ? throughOutages({ ...waiting, database, reached: 'Connected.' }, act) : act()
-}
-
-async function answers(db: Kysely<Schema>): Promise<boolean> {
-  return databaseTime(db).then(
-    () => true,
-    () => false,
-  )
 }
 
 /** Undefined for errors that do not pass by themselves. */

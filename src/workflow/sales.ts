@@ -1,9 +1,31 @@
-// Adds completed orders to the sales figures by day, which KPIs and leaderboards read.
-
+// The sales figures by day, which KPIs and leaderboards read: how they follow from orders, and how a batch adds to them.
 import type { Kysely } from 'kysely'
 import { Prepared } from '../database/prepared.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+
+/** What orders add to sales_by_customer. */
+export function customerSales(db: Kysely<Schema>) {
+  return db
+    .selectFrom('orders')
+    .select(['business_day as day', 'currency', 'customer_id'])
+    .select((eb) => [eb.fn.countAll<number>().as('orders'), eb.fn.sum<number>('total').as('revenue')])
+    .groupBy(['business_day', 'currency', 'customer_id'])
+}
+
+/** What orders add to sales_by_product. An order that names a SKU twice counts once among the product's orders. */
+export function productSales(db: Kysely<Schema>) {
+  return db
+    .selectFrom('orders')
+    .innerJoin('order_lines', 'order_lines.order_id', 'orders.id')
+    .select(['orders.business_day as day', 'orders.currency', 'order_lines.product_id'])
+    .select((eb) => [
+      eb.fn.count<number>('orders.id').distinct().as('orders'),
+      eb.fn.sum<number>('order_lines.quantity').as('units'),
+      eb.fn.sum<number>('order_lines.total').as('revenue'),
+    ])
+    .groupBy(['orders.business_day', 'orders.currency', 'order_lines.product_id'])
+}
 
 /** @param ids of the orders, as a JSON array; each may be added once */
 export async function addToSales(db: Kysely<Schema>, ids: string): Promise<void> {
@@ -11,21 +33,17 @@ export async function addToSales(db: Kysely<Schema>, ids: string): Promise<void>
   await addProductSales.run(db, { ids })
 }
 
-// In the order of their keys: two who add to the same figures then never wait for each other.
+// In the order of their keys: two transactions that add to the same figures then never wait for each other.
 const addCustomerSales = new Prepared<{ ids: string }>((db, value) =>
   db
     .insertInto('sales_by_customer')
     .columns(['day', 'currency', 'customer_id', 'orders', 'revenue'])
-    .expression((eb) =>
-      eb
-        .selectFrom('orders')
+    .expression(
+      customerSales(db)
         .where(isAmong(db, 'id', value('ids')))
-        .groupBy(['business_day', 'currency', 'customer_id'])
         .orderBy('business_day')
         .orderBy('currency')
-        .orderBy('customer_id')
-        .select(['business_day', 'currency', 'customer_id'])
-        .select((sub) => [sub.fn.countAll<number>().as('orders'), sub.fn.sum<number>('total').as('revenue')]),
+        .orderBy('customer_id'),
     )
     .onConflict((conflict) =>
       conflict.columns(['day', 'currency', 'customer_id']).doUpdateSet((eb) => ({
@@ -35,26 +53,16 @@ const addCustomerSales = new Prepared<{ ids: string }>((db, value) =>
     ),
 )
 
-/** An order that names a SKU twice counts once among the product's orders. */
 const addProductSales = new Prepared<{ ids: string }>((db, value) =>
   db
     .insertInto('sales_by_product')
     .columns(['day', 'currency', 'product_id', 'orders', 'units', 'revenue'])
-    .expression((eb) =>
-      eb
-        .selectFrom('orders')
-        .innerJoin('order_lines', 'order_lines.order_id', 'orders.id')
+    .expression(
+      productSales(db)
         .where(isAmong(db, 'orders.id', value('ids')))
-        .groupBy(['orders.business_day', 'orders.currency', 'order_lines.product_id'])
         .orderBy('orders.business_day')
         .orderBy('orders.currency')
-        .orderBy('order_lines.product_id')
-        .select(['orders.business_day', 'orders.currency', 'order_lines.product_id'])
-        .select((sub) => [
-          sub.fn.count<number>('orders.id').distinct().as('orders'),
-          sub.fn.sum<number>('order_lines.quantity').as('units'),
-          sub.fn.sum<number>('order_lines.total').as('revenue'),
-        ]),
+        .orderBy('order_lines.product_id'),
     )
     .onConflict((conflict) =>
       conflict.columns(['day', 'currency', 'product_id']).doUpdateSet((eb) => ({

@@ -1,6 +1,5 @@
 // The second transaction of a batch: the gateway's answers become money, stock and sales figures, behind the fence of the
-// lease.
-
+// lease. And the end of orders whose reservations have expired.
 import type { Expression, Kysely } from 'kysely'
 import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
@@ -9,27 +8,21 @@ import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { backoffMs } from '../domain/backoff.js'
-import type { LeaseToken, OrderId } from '../domain/ids.js'
-import { leaveQueue } from '../queue/due-orders.js'
-import type { Wanting } from './allocate.js'
+import { groupBy } from '../domain/batches.js'
+import type { LeaseToken } from '../domain/ids.js'
+import { leaveQueue, lockInQueue, lockOrders } from '../queue/due-orders.js'
 import type { Answer } from './charge.js'
+import type { ClaimedOrder } from './claim.js'
 import { heldUnder } from './lease.js'
 import { addToSales } from './sales.js'
-import { settleStock } from './stock.js'
+import { settleStock, type Wanting } from './stock.js'
 
 export interface SettleOptions {
   /** After this many charges without an answer, an order waits for a person. */
   readonly attempts: number
 }
 
-export interface Settled {
-  readonly completed: number
-  readonly rolledBack: number
-  /** The gateway gave no answer: it is asked again later. */
-  readonly postponed: number
-}
-
-/** Pauses before the gateway is asked again. */
+/** Pauses before the gateway is asked again, in milliseconds. */
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 300_000
 
@@ -42,58 +35,46 @@ export async function settle(
   { token }: { readonly token: LeaseToken },
   answers: readonly Answer[],
   options: SettleOptions,
-): Promise<Settled> {
+) {
   if (answers.length === 0) return { completed: 0, rolledBack: 0, postponed: 0 }
   const orders = answers.map(({ order }) => order)
   return inTransaction(db, async (trx) => {
     const held = new Set(await heldUnder(trx, orders, { token }))
-    const mine = answers.filter(({ order }) => held.has(order))
+    const captured: (Captured & Wanting)[] = []
+    const declined: (Unpaid & Wanting)[] = []
+    const unknown: (Unpaid & Wanting)[] = []
+    for (const { order, outcome } of answers) {
+      if (!held.has(order)) continue
+      const { id, attempt, items } = order
+      if (outcome.status === 'captured') captured.push({ id, attempt, items, reference: outcome.reference })
+      else (outcome.status === 'declined' ? declined : unknown).push({ id, attempt, items, message: outcome.message })
+    }
     const now = await databaseTime(trx)
-    const sold = await complete(trx, mine, now)
-    const declined = await rollBack(trx, mine, now)
-    await leaveQueue(trx, [...sold, ...declined])
-    const postponed = await postpone(trx, mine, options, now)
+    if (captured.length > 0) {
+      await recordCaptures.run(trx, { rows: packRows(CAPTURED, captured).json, now })
+      await markCompleted.run(trx, { ids: packIds(captured), now })
+    }
+    if (declined.length > 0) {
+      const rows = packRows(UNPAID, declined).json
+      await recordUnpaid.run(trx, { rows, status: 'declined', unanswered: 0, now })
+      await markRolledBack.run(trx, { rows, now })
+    }
+    await leaveQueue(trx, [...captured, ...declined])
+    if (unknown.length > 0) await postpone(trx, unknown, options, now)
     // Last, since other transactions wait for the same sales figures and the same few products.
-    await addToSales(trx, packIds(sold))
-    await settleStock(trx, { sold, released: declined })
-    return { completed: sold.length, rolledBack: declined.length, postponed }
+    if (captured.length > 0) await addToSales(trx, packIds(captured))
+    await settleStock(trx, { sold: captured, released: declined })
+    return { completed: captured.length, rolledBack: declined.length, postponed: unknown.length }
   })
 }
 
-/** The money was taken: returns the orders that count as sales, and whose stock leaves. */
-async function complete(trx: Kysely<Schema>, answers: readonly Answer[], now: number): Promise<readonly Wanting[]> {
-  const captured = answers.flatMap(({ order: { id, attempt, items }, outcome }) =>
-    outcome.status === 'captured' ? [{ id, attempt, items, reference: outcome.reference }] : [],
-  )
-  if (captured.length === 0) return []
-  await recordCaptures.run(trx, { rows: packRows(CAPTURED, captured).json, now })
-  await markCompleted.run(trx, { ids: packIds(captured), now })
-  return captured
-}
-
-/** The money was refused: returns the orders whose stock is released. */
-async function rollBack(trx: Kysely<Schema>, answers: readonly Answer[], now: number): Promise<readonly Wanting[]> {
-  const declined = answers.flatMap(({ order: { id, attempt, items }, outcome }) =>
-    outcome.status === 'declined' ? [{ id, attempt, items, message: outcome.message }] : [],
-  )
-  if (declined.length === 0) return []
-  const rows = packRows(UNPAID, declined).json
-  await recordUnpaid.run(trx, { rows, status: 'declined', unanswered: 0, now })
-  await markRolledBack.run(trx, { rows, now })
-  return declined
-}
-
-/** Nobody knows: stock and intent stay. The same key is asked again later or, after the last attempt, by a person. */
+/** Stock and intent stay. The same key is asked again later or, after the last attempt, once a person retries the order. */
 async function postpone(
   trx: Kysely<Schema>,
-  answers: readonly Answer[],
+  unknown: readonly Unpaid[],
   { attempts }: SettleOptions,
   now: number,
-): Promise<number> {
-  const unknown = answers.flatMap(({ order: { id, attempt }, outcome }) =>
-    outcome.status === 'unknown' ? [{ id, attempt, message: outcome.message }] : [],
-  )
-  if (unknown.length === 0) return 0
+): Promise<void> {
   await recordUnpaid.run(trx, { rows: packRows(UNPAID, unknown).json, status: 'unknown', unanswered: 1, now })
   const payments = await trx
     .selectFrom('payments')
@@ -109,7 +90,8 @@ async function postpone(
     reason: unanswered >= attempts ? ('payment_unknown' as const) : null,
     message,
   }))
-  const postponed = rowSource(trx, 'row', packRows(POSTPONED, rows))
+  const columns = { id: 'integer', due_at: 'integer', reason: 'text', message: 'long text' } as const
+  const postponed = rowSource(trx, 'row', packRows(columns, rows))
   await trx
     .updateTable('orders')
     .from(postponed)
@@ -122,33 +104,65 @@ async function postpone(
     .set((eb) => ({ lease_token: null, due_at: eb.ref('row.due_at'), claims: 0 }))
     .whereRef('due_orders.order_id', '=', 'row.id')
     .execute()
-  await leaveQueue(
-    trx,
-    rows.filter((row) => row.reason !== null),
-  )
-  return unknown.length
+  const last = rows.filter(({ reason }) => reason !== null)
+  await leaveQueue(trx, last)
 }
 
-const POSTPONED = { id: 'integer', due_at: 'integer', reason: 'text', message: 'long text' } as const
-
-interface Charged {
-  readonly id: OrderId
-  readonly attempt: number
+/**
+ * Rolls back orders in `reserved` whose reservations have expired. Never orders in `payment_processing`, however old: the
+ * gateway may have taken their money.
+ *
+ * @returns how many
+ */
+export async function expireReservations(db: Kysely<Schema>): Promise<number> {
+  const now = await databaseTime(db)
+  // Before the transaction, which blocks every other writer of a file while it lasts.
+  const ids = (await findExpired(db, now)).map((order) => order.id)
+  if (ids.length === 0) return 0
+  return inTransaction(db, async (trx) => {
+    await lockInQueue(trx, ids)
+    await lockOrders(trx, ids)
+    const locked = new Set(ids)
+    const expired = (await findExpired(trx, now)).filter((order) => locked.has(order.id))
+    await trx
+      .updateTable('orders')
+      .set({ status: 'rolled_back', reason: 'expired', settled_at: now })
+      .set({ message: 'its stock was not held any longer' })
+      .where(isAmong(trx, 'id', packIds(expired)))
+      .execute()
+    await leaveQueue(trx, expired)
+    await settleStock(trx, { sold: [], released: expired })
+    return expired.length
+  })
 }
+
+async function findExpired(db: Kysely<Schema>, now: number): Promise<Wanting[]> {
+  const reservations = await db
+    .selectFrom('orders')
+    .innerJoin('stock_reservations as reservation', (join) =>
+      join.onRef('reservation.order_id', '=', 'orders.id').onRef('reservation.attempt', '=', 'orders.attempt'),
+    )
+    .where('orders.status', '=', 'reserved')
+    .where('reservation.expires_at', '<=', now)
+    .select(['orders.id', 'reservation.product_id as productId', 'reservation.quantity'])
+    .execute()
+  return [...groupBy(reservations, ({ id }) => id)].map(([id, items]) => ({ id, items }))
+}
+
+type Captured = Pick<ClaimedOrder, 'id' | 'attempt'> & { readonly reference: string }
+type Unpaid = Pick<ClaimedOrder, 'id' | 'attempt'> & { readonly message: string }
 
 const CAPTURED = { id: 'integer', attempt: 'integer', reference: 'text' } as const
 const UNPAID = { id: 'integer', attempt: 'integer', message: 'long text' } as const
 
 function unpaid(db: Kysely<Schema>, json: Expression<string>) {
-  return rowSource<Charged & { readonly message: string }, 'row'>(db, 'row', { columns: UNPAID, json })
+  return rowSource<Unpaid, 'row'>(db, 'row', { columns: UNPAID, json })
 }
 
 const recordCaptures = new Prepared<{ rows: string; now: number }>((db, value) =>
   db
     .updateTable('payments')
-    .from(
-      rowSource<Charged & { readonly reference: string }, 'row'>(db, 'row', { columns: CAPTURED, json: value('rows') }),
-    )
+    .from(rowSource<Captured, 'row'>(db, 'row', { columns: CAPTURED, json: value('rows') }))
     .set((eb) => ({ status: 'captured', gateway_reference: eb.ref('row.reference') }))
     .set({ message: null, answered_at: value('now') })
     .whereRef('payments.order_id', '=', 'row.id')
@@ -161,11 +175,10 @@ const recordUnpaid = new Prepared<{ rows: string; status: 'declined' | 'unknown'
       .updateTable('payments')
       .from(unpaid(db, value('rows')))
       .set((eb) => ({
-        status: value('status'),
         message: eb.ref('row.message'),
         unanswered: eb('payments.unanswered', '+', value('unanswered')),
-        answered_at: value('now'),
       }))
+      .set({ status: value('status'), answered_at: value('now') })
       .whereRef('payments.order_id', '=', 'row.id')
       .whereRef('payments.attempt', '=', 'row.attempt'),
 )

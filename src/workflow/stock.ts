@@ -1,21 +1,62 @@
-// What a batch does to stock: reserves it for orders, lets it leave the shop, or releases it.
-
+// What a batch does to stock: reserves it for orders, removes what was sold, or releases it.
 import { type Kysely, sql } from 'kysely'
 import { forUpdate, writesAlone } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
-import type { ProductId } from '../domain/ids.js'
-import { type Allocation, allocate, type OutOfStock, type Stock, type Wanting } from './allocate.js'
+import type { OrderId, ProductId } from '../domain/ids.js'
+
+/** Units of one product that an order wants. */
+export interface Item {
+  readonly productId: ProductId
+  readonly quantity: number
+}
+
+/** An order and what it wants, each product once. */
+export interface Wanting {
+  readonly id: OrderId
+  readonly items: readonly Item[]
+}
+
+interface Stock {
+  readonly id: ProductId
+  readonly sku: string
+  /** Units on hand that are not reserved. */
+  readonly available: number
+}
+
+/** An order that gets no stock, and why: `TEA: 3 wanted, 2 available`. */
+export interface OutOfStock {
+  readonly id: OrderId
+  readonly message: string
+}
 
 /**
- * Gives stock to the orders, in the order given, while it lasts. Locks nothing: on a server, reserveStock may find less.
+ * Gives stock to whole orders, in the order given, while it lasts: an order gets everything that it names, or nothing and
+ * leaves its share to the orders behind it.
  */
-export async function shareStock<Order extends Wanting>(
-  db: Kysely<Schema>,
-  orders: readonly Order[],
-): Promise<Allocation<Order>> {
+export function allocate<Order extends Wanting>(orders: readonly Order[], stock: readonly Stock[]) {
+  const left = new Map(stock.map(({ id, available }) => [id, available]))
+  const leftOf = (id: ProductId) => left.get(id) ?? 0
+  const served: Order[] = []
+  const short: OutOfStock[] = []
+  for (const order of orders) {
+    const lacking = order.items.find(({ productId, quantity }) => leftOf(productId) < quantity)
+    if (lacking) {
+      const { productId, quantity } = lacking
+      const sku = stock.find((product) => product.id === productId)?.sku
+      short.push({ id: order.id, message: `${sku}: ${quantity} wanted, ${leftOf(productId)} available` })
+    } else {
+      for (const { productId, quantity } of order.items) left.set(productId, leftOf(productId) - quantity)
+      served.push(order)
+    }
+  }
+  return { served, short }
+}
+
+/** Allocates the stock without a lock: on a server, reserveStock may find less. */
+export async function shareStock<Order extends Wanting>(db: Kysely<Schema>, orders: readonly Order[]) {
   return allocate(orders, await stockOf.all(db, { ids: sortedIds(unitsOf(orders)) }))
 }
 
@@ -77,8 +118,7 @@ function stockAmong(db: Kysely<Schema>, value: Parameter<{ ids: string }>) {
     .selectFrom('products')
     .where(isAmong(db, 'id', value('ids')))
     .orderBy('id')
-    .select(['id', 'sku'])
-    .select((eb) => eb('on_hand', '-', eb.ref('reserved')).as('available'))
+    .select((eb) => ['id', 'sku', eb('on_hand', '-', eb.ref('reserved')).as('available')])
 }
 
 const addReservations = new Prepared<{ ids: string; expiresAt: number }>((db, value) =>
@@ -97,7 +137,7 @@ const addReservations = new Prepared<{ ids: string; expiresAt: number }>((db, va
     ),
 )
 
-/** Those that this transaction added. */
+/** Deletes reservations that this transaction added. */
 const dropReservations = new Prepared<{ ids: string; expiresAt: number }>((db, value) =>
   db
     .deleteFrom('stock_reservations')
@@ -106,18 +146,12 @@ const dropReservations = new Prepared<{ ids: string; expiresAt: number }>((db, v
 )
 
 /** Units to add to a product's figures. */
-interface Change {
-  readonly product_id: ProductId
-  readonly on_hand: number
-  readonly reserved: number
-}
-
 const CHANGE = { product_id: 'integer', on_hand: 'integer', reserved: 'integer' } as const
 
 const changeStock = new Prepared<{ changes: string }>((db, value) =>
   db
     .updateTable('products')
-    .from(rowSource<Change, 'row'>(db, 'row', { columns: CHANGE, json: value('changes') }))
+    .from(rowSource<Record<keyof typeof CHANGE, number>, 'row'>(db, 'row', { columns: CHANGE, json: value('changes') }))
     .set((eb) => ({
       on_hand: eb('products.on_hand', '+', eb.ref('row.on_hand')),
       reserved: eb('products.reserved', '+', eb.ref('row.reserved')),

@@ -1,4 +1,4 @@
-// A thread of a pool: it has its own connection and gateway, and takes one delivery a task.
+// A thread of a pool: has its own connection and gateway, and takes one delivery a task.
 import { setInterval } from 'node:timers'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
 import { asError } from '../background.js'
@@ -7,11 +7,10 @@ import { connect, type Database } from '../database/connection.js'
 import { WriteTurn } from '../database/write-turn.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Problem } from '../errors.js'
-import { createGateway } from '../payments/create-gateway.js'
+import { SimulatedGateway } from '../payments/simulated.js'
 import { problemIn } from '../servers/explain.js'
 import { type BatchOptions, type BatchProgress, type BatchResult, processBatch } from './batch.js'
 
-/** What every thread of a pool is started with. */
 export interface ThreadOptions {
   readonly config: Config
   readonly batch: BatchOptions
@@ -31,19 +30,22 @@ export interface SignOfLife {
   readonly stillMs: number
 }
 
-/**
- * What became of a delivery. Errors that leave a thread keep only their text, so they are sent as data. Only a thread that
- * dies rejects.
- */
+/** Errors that leave a thread keep only their text, so they are sent as data. Only a thread that dies rejects. */
 export type Answered =
   | { readonly result: BatchResult }
-  | ({ readonly token: LeaseToken | undefined } & (
-      | { readonly problem: Problem }
-      | { readonly message: string; readonly stack: string | undefined }
-    ))
+  | {
+      readonly token: LeaseToken | undefined
+      readonly problem: Problem | undefined
+      readonly message: string
+      readonly stack: string | undefined
+    }
 
 const { config, batch, turn, connections, loaded, signMs } = workerData as ThreadOptions
-const gateway = createGateway(config)
+const gateway = new SimulatedGateway({
+  successRate: config['payments.successRate'],
+  latencyMs: config['payments.latencyMs'],
+  seed: config['payments.seed'],
+})
 const inProgress = new Set<BatchProgress>()
 let db: Promise<Database> | undefined
 
@@ -56,10 +58,10 @@ function connection(): Promise<Database> {
   return db
 }
 
-/** Counts signs, since no time passes for a suspended thread, and only of charges: waiting for locks is no fault of a batch. */
+/** Counts signs, not time, which a suspended thread does not see pass. */
 function giveSign(): void {
-  for (const one of inProgress) if (one.isCharging) one.signs += 1
-  const stillMs = signMs * Math.max(0, ...[...inProgress].map((one) => one.signs))
+  for (const one of inProgress) if (one.signs !== undefined) one.signs += 1
+  const stillMs = signMs * Math.max(0, ...[...inProgress].map(({ signs = 0 }) => signs))
   parentPort?.postMessage({ threadId, stillMs } satisfies SignOfLife)
 }
 
@@ -71,16 +73,13 @@ setInterval(giveSign, signMs).unref()
 Atomics.add(loaded, 0, 1)
 
 export default async function run(ids: readonly OrderId[]): Promise<Answered> {
-  const progress: BatchProgress = { isCharging: false, signs: 0 }
+  const progress: BatchProgress = {}
   inProgress.add(progress)
   try {
     return { result: await processBatch(await connection(), gateway, ids, batch, progress) }
   } catch (error) {
-    const { token } = progress
-    const problem = problemIn(error, config.database)
-    if (problem) return { problem, token }
     const { message, stack } = asError(error)
-    return { message, stack, token }
+    return { token: progress.token, problem: problemIn(error, config.database), message, stack }
   } finally {
     inProgress.delete(progress)
   }

@@ -13,7 +13,7 @@ import type { Answered, SignOfLife, ThreadOptions } from './thread.js'
 
 type Pool = Piscina<readonly OrderId[], Answered>
 
-/** How long threads may take to load before the work begins without them, in milliseconds. */
+/** How long threads may take to load before the work begins without them. */
 const LOADING_MS = 5000
 
 /** How often threads give a sign of life, and how often it is checked. */
@@ -23,22 +23,15 @@ const SIGN_MS = 500
 const IDLE_MS = 10_000
 
 /**
- * Connections of a thread to a database server. Most batches wait for their charges, without a connection. More transactions
- * at a time would only wait for each other's locks, and a server has about a hundred connections for all of its clients.
+ * Connections of a thread to a database server. Most batches wait for their charges, without a connection; more transactions
+ * at a time would only wait for each other's locks.
  */
 const MOST_CONNECTIONS = 4
 
-/** A batch that failed in a thread that lives. */
+/** A batch that failed in a thread that lives; `cause` says why. */
 export class FailedBatch extends Error {
-  override readonly cause: Error
   /** Undefined if the batch failed before its claim was committed. */
-  readonly token: LeaseToken | undefined
-
-  constructor(cause: Error, token: LeaseToken | undefined) {
-    super(cause.message)
-    this.cause = cause
-    this.token = token
-  }
+  token: LeaseToken | undefined
 }
 
 export class Threads {
@@ -58,7 +51,7 @@ export class Threads {
     this.#onLost = onLost
   }
 
-  /** Waits until the threads are loaded: Node aborts if a process exits before that, and then no order is in progress. */
+  /** Waits until the threads are loaded, since Node aborts if a process exits before that. */
   async start(): Promise<void> {
     const { minThreads } = this.#pool(false).options
     const began = Date.now()
@@ -77,30 +70,27 @@ export class Threads {
    * @throws FailedBatch
    */
   async run(ids: readonly OrderId[], alone: boolean): Promise<BatchResult | undefined> {
-    const pool = this.#pool(alone)
-    const answered = await pool.run(ids).catch((error: unknown) => {
-      const orders = ids.length === 1 ? '1 order' : `${ids.length} orders`
-      this.#onLost(
-        `A thread died while it processed a batch of ${orders} (${asError(error).message}). They are claimed again when their lease ends.`,
-      )
-    })
+    const answered = await this.#pool(alone)
+      .run(ids)
+      .catch((error: unknown) => {
+        const orders = ids.length === 1 ? '1 order' : `${ids.length} orders`
+        this.#onLost(
+          `A thread died while it processed a batch of ${orders} (${asError(error).message}). They are claimed again when their lease ends.`,
+        )
+      })
     if (!answered) return undefined
     if ('result' in answered) return answered.result
-    const { token } = answered
-    if ('problem' in answered) throw new FailedBatch(new UserError(answered.problem), token)
-    throw new FailedBatch(Object.assign(new Error(answered.message), { stack: answered.stack }), token)
+    const { token, problem, message, stack } = answered
+    const cause = problem ? new UserError(problem) : Object.assign(new Error(message), { stack })
+    throw Object.assign(new FailedBatch(message, { cause }), { token })
   }
 
   #pool(alone: boolean): Pool {
-    const threads = alone ? 1 : Math.min(availableParallelism(), this.#concurrency)
-    const pool =
-      this.#pools.get(alone) ?? this.#open(threads, alone ? 1 : Math.ceil(this.#concurrency / threads), alone)
-    this.#pools.set(alone, pool)
-    return pool
-  }
-
-  #open(threads: number, tasksPerThread: number, alone: boolean): Pool {
+    const opened = this.#pools.get(alone)
+    if (opened) return opened
     const config = this.#config
+    const threads = alone ? 1 : Math.min(availableParallelism(), this.#concurrency)
+    const tasksPerThread = alone ? 1 : Math.ceil(this.#concurrency / threads)
     const pool: Pool = new Piscina({
       filename: import.meta.resolve('#threads/workflow/thread'),
       minThreads: alone ? 0 : threads,
@@ -127,34 +117,32 @@ export class Threads {
     // A thread that died while idle. Without a listener, it would end the process.
     pool.on('error', (error: unknown) => this.#onLost(`A thread died while it was idle (${asError(error).message}).`))
     this.#watches.push(this.#watch(pool))
+    this.#pools.set(alone, pool)
     return pool
   }
 
   /**
-   * Ends threads that hang, so that the pool replaces them: those that give no sign of life, and those with a batch that gets
-   * no answer. Counts the signs that failed to come while this thread was awake, so a suspended process loses no time.
+   * Ends threads that give no sign of life, and those with a batch that gets no answer, so that the pool replaces them.
+   * Counts the signs that failed to come while this thread was awake, so a suspended process loses no time.
    */
   #watch(pool: Pool): BackgroundTask {
     const limitMs = this.#config['workflow.batchTimeoutMs']
     const limitStillMs = limitMs + this.#config['payments.timeoutMs']
-    let missing = new Map<number, number>()
-    const stillMs = new Map<number, number>()
-    pool.on('message', (sign: SignOfLife) => {
-      missing.set(sign.threadId, 0)
-      stillMs.set(sign.threadId, sign.stillMs)
-    })
+    /** By thread: looks since its last sign, and what that said. A thread that still loads has given none. */
+    let seen = new Map<number, { missing: number; stillMs: number }>()
+    pool.on('message', ({ threadId, stillMs }: SignOfLife) => seen.set(threadId, { missing: 0, stillMs }))
     const look = async () => {
-      const before = missing
-      missing = new Map()
+      const before = seen
+      seen = new Map()
       for (const thread of pool.threads) {
-        const signs = before.get(thread.threadId)
-        // Still loading.
-        if (signs === undefined) continue
-        missing.set(thread.threadId, signs + 1)
-        const [silentMs, unansweredMs] = [signs * SIGN_MS, stillMs.get(thread.threadId) ?? 0]
-        if (silentMs < limitMs && unansweredMs < limitStillMs) continue
-        missing.delete(thread.threadId)
-        const seconds = Math.round(Math.max(silentMs, unansweredMs) / 1000)
+        const last = before.get(thread.threadId)
+        if (!last) continue
+        const silentMs = last.missing * SIGN_MS
+        if (silentMs < limitMs && last.stillMs < limitStillMs) {
+          seen.set(thread.threadId, { ...last, missing: last.missing + 1 })
+          continue
+        }
+        const seconds = Math.round(Math.max(silentMs, last.stillMs) / 1000)
         this.#onLost(`A thread has made no progress for ${seconds} s. It is replaced.`)
         await thread.terminate()
       }

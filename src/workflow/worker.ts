@@ -1,23 +1,22 @@
 // A worker process: consumes the queue with a pool of threads. Its parts start in order and stop in reverse, and it reports
 // everything as one stream of events.
-
 import type { Kysely } from 'kysely'
 import { asError, startBackground, Troubles } from '../background.js'
 import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
-import type { OrderId } from '../domain/ids.js'
+import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
-import { smoothed, startScaling } from './autoscale.js'
+import { countLostBatch, forgiveLostClaim } from '../queue/suspects.js'
+import { nextScale, type Scale } from './autoscale.js'
 import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
-import { LostClaims } from './lost-claims.js'
 import { onceItCan, passingProblem, throughOutages, type Waiting } from './outage.js'
 import { FailedBatch, Threads } from './threads.js'
 import type { Limits, WorkerEvent } from './worker-events.js'
 
-export interface WorkOptions {
+interface WorkOptions {
   /** Batches in progress at a time: follows the backlog between the two, fixed if they are the same. */
   readonly concurrency: Limits
   /** End when nothing is due or in progress. */
@@ -41,13 +40,13 @@ interface Surroundings {
   readonly figures: { publish(): Promise<void> } | undefined
 }
 
-type Stop = () => Promise<void> | void
-
 /** The pause between two publications is at least this long, and nine times as long as one takes. */
 const PUBLISH_MS = 5000
 const PUBLISH_SHARE = 9
 
-/** Beyond this many waiting orders, more make no difference, and counting them would. */
+const SCALE_MS = 1000
+
+/** Beyond this many waiting orders, more make no difference to the scale. */
 const MOST_COUNTED = 100_000
 
 export class Worker {
@@ -57,9 +56,11 @@ export class Worker {
   readonly #maxOrders: number
   readonly #batchSize: number
   readonly #threads: Threads
-  readonly #lostClaims: LostClaims
+  /** Claims that met an outage, to be given back once the database answers again. */
+  readonly #interrupted: { readonly ids: readonly OrderId[]; readonly token: LeaseToken }[] = []
+  readonly #forgiven = new Set<OrderId>()
   readonly #totals = { ...NO_OUTCOMES }
-  readonly #stops: Stop[] = []
+  readonly #stops: (() => Promise<void> | void)[] = []
   readonly #over = new AbortController()
   readonly #fatal = new AbortController()
   /** Aborted when no more orders are to be claimed. */
@@ -67,26 +68,28 @@ export class Worker {
   #heartbeat: Heartbeat | undefined
   #consumer: Consumer | undefined
   #concurrency: number
-  /** How long a batch takes, smoothed. */
+  /** How long a batch takes: a moving average. */
   #batchMs: number | undefined
   #hasSuspect = false
   /** Whether it waits for the end of an outage that it has reported. */
   #isWaiting = false
 
   constructor(app: Surroundings, options: WorkOptions) {
-    const { config, db } = app
+    const { config } = app
+    const { min, max } = options.concurrency
     this.#app = app
     this.#options = options
-    this.#limits = withinMaxInFlight(config, options.concurrency)
+    // Each batch has at least one charge open, so there are no more batches than there may be charges.
+    const most = config['payments.maxInFlight']
+    this.#limits = { min: Math.min(min, most), max: Math.min(max, most) }
     this.#concurrency = this.#limits.min
     this.#maxOrders = options.maxOrders ?? Number.POSITIVE_INFINITY
     this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders)
     this.#threads = new Threads(config, this.#limits.max, (text) => options.emit({ event: 'thread_lost', text }))
-    this.#lostClaims = new LostClaims(db, config.database)
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
   }
 
-  /** Works until the end that the options name. @throws what no later try can mend */
+  /** Works until the end that the options name. @throws errors that a later attempt would meet again */
   async run(): Promise<Outcomes> {
     const { emit } = this.#options
     try {
@@ -101,78 +104,76 @@ export class Worker {
     }
   }
 
-  /** May be called again after a failure. */
+  /** May be called again after a failure: only threads and heartbeat meet outages. */
   async #start(): Promise<true> {
-    const parts = [this.#load, this.#beat, this.#publish, this.#limitTime, this.#scale]
-    for (const start of parts.slice(this.#stops.length)) this.#stops.push(await start())
-    return true
-  }
-
-  readonly #load = async (): Promise<Stop> => {
+    const { emit } = this.#options
+    if (this.#stops.length === 0) this.#stops.push(() => this.#threads.stop())
     await this.#threads.start()
-    return () => this.#threads.stop()
-  }
-
-  readonly #beat = async (): Promise<Stop> => {
     this.#heartbeat = await startHeartbeat(this.#app.db, {
       figures: () => ({ processed: processedOf(this.#totals), concurrency: this.#concurrency }),
-      onAlive: (figures) => this.#options.emit({ event: 'alive', ...figures }),
+      onAlive: (figures) => emit({ event: 'alive', ...figures }),
       onFatal: (error) => this.#fatal.abort(error),
       troubles: this.#troublesOf('The heartbeat'),
     })
-    return this.#heartbeat.stop
+    this.#stops.push(this.#heartbeat.stop)
+    this.#publish()
+    this.#limitTime()
+    if (this.#limits.min < this.#limits.max) this.#followBacklog()
+    return true
   }
 
-  readonly #publish = (): Stop => {
+  #publish(): void {
     const { figures } = this.#app
-    if (!figures) return () => undefined
+    if (!figures) return
     const pauseMs = (took: number) => Math.max(PUBLISH_MS, PUBLISH_SHARE * took)
     const troubles = this.#troublesOf('Updating Redis')
-    return startBackground(() => figures.publish(), { pauseMs, troubles, lastRun: true }).end
+    this.#stops.push(startBackground(() => figures.publish(), { pauseMs, troubles, lastRun: true }).end)
   }
 
-  readonly #limitTime = (): Stop => {
+  #limitTime(): void {
     const { deadline } = this.#options
-    if (deadline === undefined) return () => undefined
+    if (deadline === undefined) return
     const timer = setTimeout(() => this.#over.abort(), Math.max(1, deadline - performance.now()))
-    return () => clearTimeout(timer)
+    this.#stops.push(() => clearTimeout(timer))
   }
 
-  readonly #scale = (): Stop => {
-    const { min, max } = this.#limits
-    if (min === max) return () => undefined
-    return startScaling(this.#limits, {
-      look: async () => ({
-        waiting: Math.ceil((await countWaiting(this.#app.db, MOST_COUNTED)) / this.#batchSize),
-        batchMs: this.#batchMs,
-      }),
-      resize: (to, from) => {
-        this.#concurrency = to
-        this.#consumer?.resize(to)
-        this.#options.emit({ event: 'scaled', from, to })
-      },
-      troubles: this.#troublesOf('Adjusting the number of batches'),
-    })
+  #followBacklog(): void {
+    let scale: Scale = { concurrency: this.#limits.min, calmFor: 0 }
+    const follow = async () => {
+      const from = scale.concurrency
+      const waiting = Math.ceil((await countWaiting(this.#app.db, MOST_COUNTED)) / this.#batchSize)
+      scale = nextScale(scale, { waiting, batchMs: this.#batchMs }, this.#limits)
+      const to = scale.concurrency
+      if (to === from) return
+      this.#concurrency = to
+      this.#consumer?.resize(to)
+      this.#options.emit({ event: 'scaled', from, to })
+    }
+    const troubles = this.#troublesOf('Adjusting the number of batches')
+    this.#stops.push(startBackground(follow, { pauseMs: () => SCALE_MS, troubles }).end)
   }
 
   async #consume(): Promise<void> {
     const { db, queue, config } = this.#app
     const { drain, emit } = this.#options
-    const settings = { drain, batchSize: this.#batchSize, signal: this.#signal }
+    const signal = this.#signal
+    const onNotice: Waiting['onNotice'] = (text, event) => emit({ event, text })
     const onOutage: Waiting['onNotice'] = (text, event) => {
       this.#isWaiting = event === 'server_away'
-      emit({ event, text })
+      onNotice(text, event)
     }
-    const outages = { db, database: config.database, signal: this.#signal, onNotice: onOutage }
-    await throughOutages(outages, async (worked) => {
-      await this.#lostClaims.forgive()
+    await throughOutages({ db, database: config.database, signal, onNotice: onOutage }, async (worked) => {
+      for (let claim = this.#interrupted[0]; claim; claim = this.#interrupted[0]) {
+        await forgiveLostClaim(db, claim)
+        this.#interrupted.shift()
+      }
       const handle = async (ids: readonly OrderId[]) => {
         const claimed = await this.#handle(ids)
         if (claimed > 0) worked()
         return claimed
       }
-      const onNotice: Waiting['onNotice'] = (text, event) => emit({ event, text })
-      this.#consumer = queue.consume(handle, { ...settings, concurrency: this.#concurrency, onNotice })
+      const [batchSize, concurrency] = [this.#batchSize, this.#concurrency]
+      this.#consumer = queue.consume(handle, { drain, batchSize, signal, concurrency, onNotice })
       return this.#consumer.ended
     })
   }
@@ -193,23 +194,33 @@ export class Worker {
 
   async #take(ids: readonly OrderId[], alone: boolean): Promise<Pick<BatchResult, 'claimed' | 'suspects'>> {
     const began = performance.now()
-    const ranMs = () => performance.now() - began
+    const run = () => ({ alone, ranMs: performance.now() - began })
     try {
       const result = await this.#threads.run(ids, alone)
-      if (result) this.#add(result, ranMs(), alone)
-      else await this.#lostClaims.add({ ids, alone, ranMs: ranMs() })
+      if (!result) await countLostBatch(this.#app.db, ids, run())
+      else this.#add(result, run().ranMs, alone)
       return result ?? { claimed: 0, suspects: [] }
     } catch (error) {
       if (!(error instanceof FailedBatch)) throw error
-      await this.#lostClaims.add({ ids, alone, ranMs: ranMs() }, error)
+      if (passingProblem(error.cause, this.#app.config.database)) this.#interrupt(ids, error.token)
+      // A claim that was committed is counted already.
+      else if (!error.token) await countLostBatch(this.#app.db, ids, run())
       throw error.cause
     }
   }
 
+  /** Gives a claim that met an outage back, but once for each order: the order may be what breaks the connection. */
+  #interrupt(all: readonly OrderId[], token: LeaseToken | undefined): void {
+    if (!token) return
+    const ids = all.filter((id) => !this.#forgiven.has(id))
+    for (const id of ids) this.#forgiven.add(id)
+    if (ids.length > 0) this.#interrupted.push({ ids, token })
+  }
+
   #add(result: BatchResult, ms: number, alone: boolean): void {
-    if (!alone) this.#batchMs = smoothed(this.#batchMs, ms)
+    if (!alone) this.#batchMs = this.#batchMs === undefined ? ms : this.#batchMs * 0.7 + ms * 0.3
     // Orders that another worker had claimed before are not this batch's work.
-    if (result.claimed > 0) this.#heartbeat?.countBatch(ms, processedOf(result))
+    if (result.claimed > 0) this.#heartbeat?.batches.add(ms, processedOf(result))
     for (const outcome of OUTCOMES) this.#totals[outcome] += result[outcome]
     const processed = processedOf(this.#totals)
     this.#options.emit({ event: 'progress', processed })
@@ -232,10 +243,4 @@ export class Worker {
 /** Orders that were settled. */
 export function processedOf({ completed, failed, rolledBack }: Outcomes): number {
   return completed + failed + rolledBack
-}
-
-/** Each batch has at least one charge open, so there are no more batches than there may be charges. */
-function withinMaxInFlight(config: Config, { min, max }: Limits): Limits {
-  const most = config['payments.maxInFlight']
-  return { min: Math.min(min, most), max: Math.min(max, most) }
 }

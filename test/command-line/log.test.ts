@@ -2,7 +2,7 @@
 
 import { describe, expect, onTestFinished, test as plainTest, vi } from 'vitest'
 import { type LogEvent, logFormatIn, logProgress } from '../../src/command-line/log.js'
-import { TASK_NAMES } from '../../src/schedule/timetable.js'
+import { TASK_NAMES } from '../../src/schedule/slots.js'
 import { csv, line } from '../support/lines.js'
 import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'

@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest'
 import type { HistoryResult } from '../../src/command-line/history-views.js'
-import { takeSnapshot } from '../../src/schedule/snapshots.js'
+import { takeSnapshot } from '../../src/reports/history.js'
 import { describeOnEngines } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 

@@ -3,8 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
-import { liveStatusReader, settledStepReader } from '../../src/reports/live-status.js'
-import { throttled } from '../../src/reports/throttle.js'
+import { liveStatusReader, settledStepReader, throttled } from '../../src/reports/live-status.js'
 import { NOW, Shop } from '../support/shop.js'
 import { until } from '../support/until.js'
 

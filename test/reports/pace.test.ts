@@ -1,7 +1,7 @@
 // How long those who wait will wait, by hand.
 
 import { describe, expect, test } from 'vitest'
-import { estimateWait, readPace } from '../../src/reports/pace.js'
+import { estimateWait, readPace } from '../../src/reports/status.js'
 import { NOW, Shop } from '../support/shop.js'
 
 const MINUTE_MS = 60_000

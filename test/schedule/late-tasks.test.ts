@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { loadConfig } from '../../src/config/config.js'
-import { readScheduleAlarm } from '../../src/schedule/late-tasks.js'
+import { readScheduleAlarm } from '../../src/schedule/alarm-state.js'
 import { claimSlot, endRun } from '../../src/schedule/task-runs.js'
 import { Shop } from '../support/shop.js'
 

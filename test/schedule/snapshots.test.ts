@@ -1,7 +1,7 @@
 // The queue's history as snapshots write it. All figures are worked out by hand.
 
 import { describe, expect, test as plainTest } from 'vitest'
-import { takeSnapshot } from '../../src/schedule/snapshots.js'
+import { takeSnapshot } from '../../src/reports/history.js'
 import { Shop } from '../support/shop.js'
 
 const MINUTE_MS = 60_000

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { OrderId, ProductId } from '../../src/domain/ids.js'
-import { allocate } from '../../src/workflow/allocate.js'
+import { allocate } from '../../src/workflow/stock.js'
 
 const orderIds = fc.integer({ min: 1, max: 30 })
 const item = fc

@@ -1,7 +1,7 @@
 // How many batches a worker has in hand, as properties and as a table of scenarios worked out by hand.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Load, nextScale, type Scale, startScale, wantedConcurrency } from '../../src/workflow/autoscale.js'
+import { type Load, nextScale, type Scale, wantedConcurrency } from '../../src/workflow/autoscale.js'
 
 const limits = fc
   .tuple(fc.integer({ min: 1, max: 50 }), fc.integer({ min: 0, max: 50 }))
@@ -14,7 +14,7 @@ const HORIZON = { min: 5, max: 20 }
 
 /** The concurrency after each look. */
 function follow(loads: readonly Load[], within = HORIZON): number[] {
-  let scale: Scale = startScale(within)
+  let scale: Scale = { concurrency: within.min, calmFor: 0 }
   return loads.map((seen) => {
     scale = nextScale(scale, seen, within)
     return scale.concurrency

@@ -1,7 +1,7 @@
 // What a worker's row says of its latest batches.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { RecentBatches } from '../../src/workflow/recent-batches.js'
+import { RecentBatches } from '../../src/workflow/heartbeat.js'
 
 const MINUTE_MS = 60_000
 

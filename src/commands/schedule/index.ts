@@ -7,8 +7,8 @@ import { explainDatabaseError } from '../../database/connection.js'
 import { clockAt } from '../../domain/business-day.js'
 import { EXIT } from '../../errors.js'
 import { runSchedule, systemClock, type TaskRun } from '../../schedule/runner.js'
+import { TASK_NAMES } from '../../schedule/slots.js'
 import { createTask, type Task } from '../../schedule/tasks.js'
-import { TASK_NAMES } from '../../schedule/timetable.js'
 import { countOf, isoTime } from '../../terminal/text.js'
 
 export default class Schedule extends ServiceCommand {

@@ -1,7 +1,7 @@
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { clockAt } from '../../domain/business-day.js'
-import { readSchedule } from '../../schedule/overview.js'
 import type { LastRun } from '../../schedule/task-runs.js'
+import { readSchedule } from '../../schedule/tasks.js'
 
 export default class ScheduleList extends BaseCommand {
   static override summary = 'List the tasks, when they run, and how each went last'

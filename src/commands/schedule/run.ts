@@ -5,9 +5,9 @@ import { runEvent, runText } from '../../command-line/schedule-views.js'
 import { type Database, explainDatabaseError } from '../../database/connection.js'
 import { EXIT, UserError, usageError } from '../../errors.js'
 import { runTask } from '../../schedule/runner.js'
+import { TASK_NAMES, type TaskName } from '../../schedule/slots.js'
 import { claimSlot, type Run } from '../../schedule/task-runs.js'
 import { createTask } from '../../schedule/tasks.js'
-import { TASK_NAMES, type TaskName } from '../../schedule/timetable.js'
 
 export default class ScheduleRun extends BaseCommand {
   static override summary = 'Run one task now'
