@@ -1,11 +1,11 @@
 // The thread that reads: bytes -> records -> checked lines -> packed chunks, one for each message that it receives. It runs
-// beside the writer, since reading takes as much of a core as writing does.
+// next to the writer, since reading takes as much of a core as writing does.
 import { parentPort, workerData } from 'node:worker_threads'
 import { CsvTable } from '../csv/table.js'
+import { packRows } from '../database/packed-rows.js'
 import { UserError } from '../errors.js'
 import { ChunkBuilder } from './chunk.js'
 import { ORDER_FILE } from './order-line.js'
-import { openProductCheck } from './product-check.js'
 import type { ReadChunk, ReaderMessage, ReaderOptions } from './reader.js'
 
 if (parentPort) {
@@ -34,7 +34,7 @@ async function nextMessage(chunks: AsyncGenerator<ReadChunk, void>): Promise<Rea
 }
 
 async function* readChunks({ file, begun, ...options }: ReaderOptions): AsyncGenerator<ReadChunk, void> {
-  const products = await openProductCheck(options.unknownSku, options.database)
+  const products = await openProductCheck(options)
   try {
     const table = await CsvTable.open(file, ORDER_FILE)
     try {
@@ -50,6 +50,33 @@ async function* readChunks({ file, begun, ...options }: ReaderOptions): AsyncGen
     }
   } finally {
     await products.close()
+  }
+}
+
+/** Finds which SKUs are no products, for the policy that an unknown one costs its order. With `create`, none is unknown. */
+async function openProductCheck({ unknownSku, database }: Pick<ReaderOptions, 'unknownSku' | 'database'>) {
+  if (unknownSku === 'create') return { unknown: async () => new Set<string>(), close: async () => {} }
+  // Loaded here, since an import under the usual policy needs nothing of it.
+  const { connect, databaseExists } = await import('../database/connection.js')
+  const { rowSource } = await import('../database/row-source.js')
+  if (!(await databaseExists(database)))
+    return { unknown: async (skus: ReadonlySet<string>) => skus, close: async () => {} }
+  const db = await connect(database, { connections: 1 })
+  // Products are never deleted, so what is known stays so.
+  const known = new Set<string>()
+  return {
+    async unknown(skus: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+      const asked = [...skus].filter((sku) => !known.has(sku)).map((sku) => ({ sku }))
+      if (asked.length === 0) return new Set()
+      const found = await db
+        .selectFrom(rowSource(db, 'asked', packRows({ sku: 'text' }, asked)))
+        .innerJoin('products', 'products.sku', 'asked.sku')
+        .select('products.sku')
+        .execute()
+      for (const { sku } of found) known.add(sku)
+      return new Set(asked.map(({ sku }) => sku).filter((sku) => !known.has(sku)))
+    },
+    close: () => db.destroy(),
   }
 }
 
