@@ -1,5 +1,4 @@
 // A file or standard input as blocks of bytes.
-
 import { read } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -60,7 +59,7 @@ async function openFile(file: string): Promise<FileHandle> {
   throw usageError({
     code: 'file_is_folder',
     message: `${file} is a folder.`,
-    fix: 'Name one CSV file in it. Several are imported one after the other.',
+    fix: 'Name one CSV file in it. Import several files one after the other.',
   })
 }
 
@@ -81,14 +80,13 @@ async function readStdin(block: Buffer, at: number): Promise<number> {
       return (await readDescriptor(0, block, at, block.length - at, null)).bytesRead
     } catch (error) {
       // A non-blocking pipe that is empty at the moment.
-      if (errorCode(error) === 'EAGAIN') await sleep(10)
-      else if (errorCode(error) === 'EOF') return 0
-      else
-        throw new UserError({
-          code: 'stdin_unreadable',
-          message: `Standard input cannot be read (${errorCode(error)}).`,
-          fix: 'Pipe a file into the command, or name the file instead of `-`.',
-        })
+      const code = errorCode(error)
+      if (code === 'EOF') return 0
+      if (code !== 'EAGAIN') {
+        const fix = 'Pipe a file into the command, or name the file instead of `-`.'
+        throw new UserError({ code: 'stdin_unreadable', message: `Standard input cannot be read (${code}).`, fix })
+      }
+      await sleep(10)
     }
   }
 }

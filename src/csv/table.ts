@@ -5,13 +5,13 @@ import { type ByteSource, openBytes, refuseUnreadable } from './bytes.js'
 import { findColumns, type Header, type Layout, readHeader } from './header.js'
 import { RecordReader, type RecordSink } from './records.js'
 
-/** How far a file was read: between two lines. */
+/** A place between two lines of a file. */
 export interface Cursor {
   /** Bytes from the file's start. */
   readonly offset: number
   /** The line that begins there, from 1. */
   readonly line: number
-  /** Of all bytes before. */
+  /** Of all bytes before it. */
   readonly sha256: string
 }
 
@@ -19,16 +19,16 @@ export class CsvTable<Column extends string> {
   /** Where each column is among a record's cells, -1 if it is missing. */
   readonly columns: Readonly<Record<Column, number>>
   readonly header: Header
-  readonly #source: ByteSource
+  readonly source: ByteSource
   readonly #hash = createHash('sha256')
-  /** Bytes that were read from the source and not yet passed over. */
+  /** Bytes that were read from the source and not yet skipped. */
   #block: Buffer | undefined
   #offset = 0
   #line: number
 
   private constructor(source: ByteSource, first: Buffer, layout: Layout<Column>) {
     refuseUnreadable(first, source.name)
-    this.#source = source
+    this.source = source
     this.#block = first
     this.header = readHeader(first, source.name)
     if (this.header.cells.length === 0) throw emptyFile(source.name, layout)
@@ -49,27 +49,13 @@ export class CsvTable<Column extends string> {
     }
   }
 
-  /** For messages. */
-  get name(): string {
-    return this.#source.name
-  }
-
-  /** In bytes; undefined for a pipe. */
-  get size(): number | undefined {
-    return this.#source.size
-  }
-
-  /**
-   * Passes over bytes that an earlier run has read.
-   *
-   * @returns SHA-256, in hex, of all bytes before `offset`
-   */
-  async passOver({ offset, line }: Pick<Cursor, 'offset' | 'line'>): Promise<string> {
+  /** Skips bytes that an earlier run has read. Returns the SHA-256, in hex, of all bytes before `offset`. */
+  async skipTo({ offset, line }: Pick<Cursor, 'offset' | 'line'>): Promise<string> {
     let left = offset
     while (this.#block && this.#block.length < left) {
       this.#hash.update(this.#block)
       left -= this.#block.length
-      this.#block = await this.#source.next()
+      this.#block = await this.source.next()
     }
     this.#hash.update(this.#block?.subarray(0, left) ?? '')
     this.#block = this.#block?.subarray(left)
@@ -78,23 +64,19 @@ export class CsvTable<Column extends string> {
     return this.#hash.copy().digest('hex')
   }
 
-  /** Hands the records to the sink; yields after each block how far that is. */
+  /** Passes the records to the sink. Yields the place that is reached after each block. */
   async *read(sink: RecordSink): AsyncGenerator<Cursor, void> {
-    if (this.#offset === 0) await this.passOver({ offset: this.header.bytes, line: this.#line })
+    if (this.#offset === 0) await this.skipTo({ offset: this.header.bytes, line: this.#line })
     const { lineEnding, cells } = this.header
     const start = { offset: this.#offset, line: this.#line, hash: this.#hash }
     const records = new RecordReader(sink, { lineEnding, width: cells.length, ...start })
     const cursor = (): Cursor => ({ offset: records.offset, line: records.line, sha256: records.digest })
-    for (let block = this.#block; block; block = await this.#source.next()) {
+    for (let block = this.#block; block; block = await this.source.next()) {
       records.write(block)
       yield cursor()
     }
     records.end()
     yield cursor()
-  }
-
-  close(): Promise<void> {
-    return this.#source.close()
   }
 }
 

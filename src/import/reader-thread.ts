@@ -38,15 +38,15 @@ async function* readChunks({ file, begun, ...options }: ReaderOptions): AsyncGen
   try {
     const table = await CsvTable.open(file, ORDER_FILE)
     try {
-      if (begun && (await table.passOver(begun)) !== begun.sha256) throw changedFile(table.name, begun.offset)
+      if (begun && (await table.skipTo(begun)) !== begun.sha256) throw changedFile(table.source.name, begun.offset)
       const header = table.header.cells
       const builder = new ChunkBuilder(table.columns, header.length, options.timeZone)
       for await (const cursor of table.read(builder)) {
         builder.rejectProducts(await products.unknown(builder.skus()))
-        yield { header, ...builder.take(), cursor, size: table.size }
+        yield { header, ...builder.take(), cursor, size: table.source.size }
       }
     } finally {
-      await table.close()
+      await table.source.close()
     }
   } finally {
     await products.close()
