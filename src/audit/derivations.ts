@@ -1,4 +1,4 @@
-// What is derived, computed afresh from what it is derived from: the audit compares with it, a rebuild writes it.
+// Computes again what is derived: the audit compares it with what is stored, a rebuild stores it.
 import type { Database } from '../database/connection.js'
 import { HOLDING_STATUSES } from '../domain/order.js'
 
@@ -30,14 +30,6 @@ export function freshProductSales(db: Database) {
     ])
     .where('orders.status', '=', 'completed')
     .groupBy(['orders.business_day', 'orders.currency', 'order_lines.product_id'])
-}
-
-/** The sum of each order's lines; nothing for an order without any. */
-export function freshOrderTotals(db: Database) {
-  return db
-    .selectFrom('order_lines')
-    .select((eb) => ['order_id', eb.fn.sum<number>('total').as('total')])
-    .groupBy('order_id')
 }
 
 /** Each product's stock: adjustments less committed units, and the units of live reservations. */
