@@ -17,7 +17,7 @@ export interface Place {
 export interface RecordSink {
   /** @param window the bytes that the place refers to; one window for each `write` */
   record(cells: string[], place: Place, window: Buffer): void
-  /** A line that is no record; `reason` completes "the line …". Only the beginning of a very long line is in `raw`. */
+  /** A line that cannot be read; `reason` completes "the line …". `raw` has only the beginning of a very long line. */
   broken(raw: Buffer, line: number, reason: string): void
 }
 

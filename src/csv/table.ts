@@ -31,7 +31,13 @@ export class CsvTable<Column extends string> {
     this.source = source
     this.#block = first
     this.header = readHeader(first, source.name)
-    if (this.header.cells.length === 0) throw emptyFile(source.name, layout)
+    if (this.header.cells.length === 0) {
+      throw usageError({
+        code: 'file_empty',
+        message: `${source.name} is empty.`,
+        fix: `Give it a first line with the names of its columns: ${layout.columns.join(',')}.`,
+      })
+    }
     this.columns = findColumns(this.header.cells, layout, source.name)
     this.#line = this.header.lines + 1
   }
@@ -40,9 +46,7 @@ export class CsvTable<Column extends string> {
   static async open<Column extends string>(file: string, layout: Layout<Column>): Promise<CsvTable<Column>> {
     const source = await openBytes(file)
     try {
-      const first = await source.next()
-      if (!first) throw emptyFile(source.name, layout)
-      return new CsvTable(source, first, layout)
+      return new CsvTable(source, (await source.next()) ?? Buffer.alloc(0), layout)
     } catch (error) {
       await source.close()
       throw error
@@ -78,12 +82,4 @@ export class CsvTable<Column extends string> {
     records.end()
     yield cursor()
   }
-}
-
-function emptyFile(name: string, { columns }: Layout<string>) {
-  return usageError({
-    code: 'file_empty',
-    message: `${name} is empty.`,
-    fix: `Give it a first line with the names of its columns: ${columns.join(',')}.`,
-  })
 }

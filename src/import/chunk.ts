@@ -44,7 +44,7 @@ export class ChunkBuilder implements RecordSink {
     if (rejection) this.#reject(rejection, place.line, this.#originalAt(place))
   }
 
-  /** The order of a line that is no record is known if no quote comes before its id. */
+  /** The order of such a line is known if no quote comes before its id. */
   broken(raw: Buffer, line: number, reason: string): void {
     const original = originalText(raw)
     const before = original.split(',').slice(0, this.#columns.order_id + 1)

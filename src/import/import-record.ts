@@ -1,4 +1,4 @@
-// One run of an import over one file: who holds it, how far it got, and what becomes of a run that was cut off.
+// One run of an import over one file: its lease, its cursor, and how a run that was cut off is resumed or undone.
 import { randomUUID } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
 import { databaseTime, forUpdate, refreshStatistics, takeTurn } from '../database/engine.js'
@@ -183,7 +183,7 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
     .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
     .execute()
   // Locked by their ids, since the search above would also wait for products that workers hold. A product that a person
-  // has adopted meanwhile, by an adjustment for instance, is no longer the import's.
+  // has changed meanwhile does not belong to the import any more.
   const locked = await forUpdate(db, brought.where(isAmong(db, 'id', packIds(unused))).orderBy('id')).execute()
   for (const [table, column] of [
     ['stock_adjustments', 'product_id'],

@@ -1,5 +1,5 @@
-// The thread that reads: bytes -> records -> checked lines -> packed chunks, one for each message that it receives. It runs
-// next to the writer, since reading takes as much of a core as writing does.
+// The thread that reads: bytes -> records -> checked lines -> packed chunks, one for each message that it receives. Reading
+// takes as much of a core as writing does, so both run at once.
 import { parentPort, workerData } from 'node:worker_threads'
 import { CsvTable } from '../csv/table.js'
 import { packRows } from '../database/packed-rows.js'
@@ -16,7 +16,7 @@ if (parentPort) {
     last = last.then(async () => {
       const message = await nextMessage(chunks)
       port.postMessage(message)
-      if (message.kind !== 'chunk') port.close()
+      if (!message.read) port.close()
     })
   })
 }
@@ -24,12 +24,12 @@ if (parentPort) {
 async function nextMessage(chunks: AsyncGenerator<ReadChunk, void>): Promise<ReaderMessage> {
   try {
     const next = await chunks.next()
-    return next.done ? { kind: 'end' } : { kind: 'chunk', read: next.value }
+    return next.done ? {} : { read: next.value }
   } catch (error) {
     // An error loses its class on the way to the other thread.
     if (!(error instanceof UserError)) throw error
     const { code, message, fix, retryable, exit } = error
-    return { kind: 'failed', problem: { code, message, fix, retryable, exit } }
+    return { problem: { code, message, fix, retryable, exit } }
   }
 }
 
@@ -53,7 +53,7 @@ async function* readChunks({ file, begun, ...options }: ReaderOptions): AsyncGen
   }
 }
 
-/** Finds which SKUs are no products, for the policy that an unknown one costs its order. With `create`, none is unknown. */
+/** Finds unknown SKUs, for the policy that they cost their orders. With `create`, every SKU is accepted. */
 async function openProductCheck({ unknownSku, database }: Pick<ReaderOptions, 'unknownSku' | 'database'>) {
   if (unknownSku === 'create') return { unknown: async () => new Set<string>(), close: async () => {} }
   // Loaded here, since an import under the usual policy needs nothing of it.
@@ -84,6 +84,6 @@ function changedFile(name: string, offset: number): UserError {
   return new UserError({
     code: 'file_changed',
     message: `${name} has changed in the part that was imported already (its first ${offset} bytes).`,
-    fix: 'Restore the file and run --resume again; or import the file as it is now without --resume, which takes back what the interrupted import stored.',
+    fix: 'Restore the file and run --resume again; or import the file as it is now without --resume, which undoes the interrupted import.',
   })
 }

@@ -1,5 +1,5 @@
-// The lines that are not imported: a CSV file that a person corrects and imports. Each row is the original line, followed
-// by three cells: its line number, the column at fault, and why.
+// Writes the lines that are not imported to a CSV file, which a person corrects and imports. Each row is the original line,
+// followed by its line number, the column at fault, and the reason.
 import { existsSync } from 'node:fs'
 import { join, parse, resolve } from 'node:path'
 import { stringify } from 'csv-stringify/sync'
@@ -23,14 +23,14 @@ export interface RejectsOptions {
   /** The file that is imported, or `-`. */
   readonly input: string
   readonly database: DatabaseAddress
-  /** The path that the user named. */
+  /** The absolute path that the user named. */
   readonly wanted: string | undefined
   /** Replaces any file except the input and the database. */
   readonly force: boolean
 }
 
 export class Rejects {
-  /** In the file, as far as they belong to it. */
+  /** Length of the file. */
   bytes = 0
   /** The first few lines, to be shown. */
   readonly examples: RejectedLine[] = []
@@ -49,7 +49,7 @@ export class Rejects {
     this.bytes = this.#output.bytes
   }
 
-  /** Null while there are no lines, or no file is written. */
+  /** Null until the first line is written, or if no file is written. */
   get file(): string | null {
     return this.#output?.path ?? null
   }
@@ -85,7 +85,7 @@ export class Rejects {
 /** Generated names never overwrite an existing file. */
 function create(options: RejectsOptions): OutputFile {
   const { wanted, input } = options
-  if (wanted !== undefined) return attempt(resolve(wanted), (path) => OutputFile.open(outputAt(path, options)))
+  if (wanted !== undefined) return attempt(wanted, (path) => OutputFile.open(outputAt(path, options)))
   for (let number = 1; ; number++) {
     const created = attempt(defaultPath(input, number), (path) => OutputFile.create(outputAt(path, options)))
     if (created) return created
@@ -109,10 +109,9 @@ function attempt<Result>(path: string, use: (path: string) => Result): Result {
   }
 }
 
-/** @throws UserError if the path that the user named would cost another file */
+/** @throws UserError if the path that the user named would overwrite another file */
 export function refuseRejects(options: RejectsOptions): void {
-  if (options.wanted === undefined) return
-  attempt(resolve(options.wanted), (path) => refuseOutput(outputAt(path, options)))
+  if (options.wanted !== undefined) attempt(options.wanted, (path) => refuseOutput(outputAt(path, options)))
 }
 
 function outputAt(path: string, { input, database, force }: RejectsOptions): Output {
@@ -144,7 +143,7 @@ function defaultPath(input: string, number: number): string {
 
 const csvLine = (cells: (string | number)[]) => stringify([cells], { eof: false })
 
-/** The line again from what was stored of it, in the columns of the header; other columns are empty. */
+/** A stored line in the columns of the header; unknown columns are empty. */
 export function storedLineText(line: StoredLine, header: readonly string[]): string {
   const values: Readonly<Record<ColumnName, string | number>> = {
     ...line,
