@@ -37,7 +37,7 @@ export async function rebuild(db: Database, queue: Queue, what: RebuildTarget, t
     if ((await countSalesDifferences(db)) > 0) await inTransaction(db, replaceSales)
     await copy?.rebuild()
   }
-  if (what !== 'queue' && what !== 'all') return { refiled, published: 0 }
+  if (what === 'leaderboard' || what === 'kpis') return { refiled, published: 0 }
   const published = await releaseOrders(db)
   await republishDue(db, queue)
   return { refiled, published }
@@ -184,11 +184,7 @@ async function refileOrders(db: Database, timeZone: string, after: OrderId) {
 }
 
 async function refuseWhileImporting(db: Database): Promise<void> {
-  const open = await db
-    .selectFrom('imports')
-    .select(['file', 'host', 'pid', 'lease_until'])
-    .where('ended_at', 'is', null)
-    .execute()
+  const open = await db.selectFrom('imports').selectAll().where('ended_at', 'is', null).execute()
   const now = await databaseTime(db)
   const running = open.find((run) => isAlive(run, now))
   if (!running) return

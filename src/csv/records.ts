@@ -110,17 +110,17 @@ export class RecordReader {
     return true
   }
 
-  /** @returns why the record at the new `#at` is broken, unless all whole lines are read */
+  /** Reads all whole lines. @returns why the record at `#at` is broken, if one is */
   #parseLines(isEnd: boolean): Fault | undefined {
     const end = isEnd ? this.#window.length : this.#window.lastIndexOf(this.#newline) + 1
     try {
       if (end > this.#at) parseEach(this.#window.subarray(this.#at, end), this.#options, (cells) => this.#accept(cells))
     } catch (error) {
       if (!(error instanceof BrokenRecord || error instanceof CsvError)) throw error
-      if (isEnd || error.code !== NOT_CLOSED) return error.code
+      if (isEnd || error.code !== 'CSV_QUOTE_NOT_CLOSED') return error.code
     }
     // The rest of the record is still to come.
-    return this.#window.length - this.#at > MAX_RECORD_BYTES ? TOO_LONG : undefined
+    return this.#window.length - this.#at > MAX_RECORD_BYTES ? 'TOO_LONG' : undefined
   }
 
   #accept(cells: string[]): void {
@@ -136,11 +136,11 @@ export class RecordReader {
       // The last line of a file may lack its line ending.
       end = this.#window.indexOf(this.#newline, end) + 1 || this.#window.length
     }
-    if (end - start > MAX_RECORD_BYTES) throw new BrokenRecord(TOO_LONG)
+    if (end - start > MAX_RECORD_BYTES) throw new BrokenRecord('TOO_LONG')
     const isBlank = cells[0]?.trim() === '' && cells.every((cell) => cell.trim() === '')
     if (!isBlank) {
-      // A stray quote may tie two lines together, and the second may be sound: it is read again on its own.
-      if (lines > 1 && cells.length !== width) throw new BrokenRecord(STRAY_QUOTE)
+      // A stray quote may join two lines. The second is then read again by itself.
+      if (lines > 1 && cells.length !== width) throw new BrokenRecord('STRAY_QUOTE')
       this.#sink.record(cells, { line: this.line, multiline: lines > 1, start, end }, this.#window)
     }
     this.#at = end
@@ -169,11 +169,7 @@ export function recordDelimiter(lineEnding: RecordOptions['lineEnding']): string
   return lineEnding === '\r' ? ['\r'] : ['\r\n', '\n']
 }
 
-const TOO_LONG = 'TOO_LONG'
-const NOT_CLOSED = 'CSV_QUOTE_NOT_CLOSED'
-const STRAY_QUOTE = 'STRAY_QUOTE'
-
-type Fault = CsvError['code'] | typeof TOO_LONG | typeof STRAY_QUOTE
+type Fault = CsvError['code'] | 'TOO_LONG' | 'STRAY_QUOTE'
 
 class BrokenRecord extends Error {
   readonly code: Fault
@@ -193,7 +189,7 @@ function reasonOf(fault: Fault, line: Buffer): string {
     case 'CSV_INVALID_CLOSING_QUOTE':
       if (line.toString('latin1').split('"').length % 2 === 0) return notClosed
       return 'has text behind a closing quote: write "5"" pipe" for 5" pipe'
-    case TOO_LONG:
+    case 'TOO_LONG':
       return line.length < SHOWN_BYTES ? notClosed : `is longer than ${MAX_RECORD_BYTES / 1024} KiB, or ${notClosed}`
     default:
       return notClosed

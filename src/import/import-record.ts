@@ -132,15 +132,18 @@ export async function takeBack(db: Kysely<Schema>, run: ImportRun): Promise<void
 
 /** Deletes orders that no worker has seen, with their lines: they have nothing else. */
 export async function deleteOrders(db: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
-  for (const [table, column] of [
-    ['order_lines', 'order_id'],
-    ['orders', 'id'],
-  ] as const) {
-    await db
-      .deleteFrom(table)
-      .where(isAmong(db, column, packIds(orders)))
-      .execute()
-  }
+  await deleteByIds(db, 'order_lines', 'order_id', orders)
+  await deleteByIds(db, 'orders', 'id', orders)
+}
+
+async function deleteByIds<Table extends keyof Schema>(
+  db: Kysely<Schema>,
+  table: Table,
+  column: keyof Schema[Table] & string,
+  rows: readonly { readonly id: number }[],
+): Promise<void> {
+  const deletion = db.deleteFrom<keyof Schema>(table).where(isAmong(db, column, packIds(rows)))
+  await deletion.execute()
 }
 
 /** All orders that the run stored. A range of ids finds them, so that no index over imports is needed. */
@@ -176,23 +179,16 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
       not(exists(selectFrom('orders').whereRef('orders.customer_id', '=', 'customers.id').select('orders.id'))),
     )
     .execute()
-  const brought = db.selectFrom('products').select('id').where('import_id', '=', id)
-  // Reading all lines is expensive, and usually in vain.
-  if (!(await brought.limit(1).executeTakeFirst())) return 0
-  const unused = await brought
+  const created = db.selectFrom('products').select('id').where('import_id', '=', id)
+  // Reading all lines is expensive.
+  if (!(await created.limit(1).executeTakeFirst())) return 0
+  const unused = await created
     .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
     .execute()
   // Locked by their ids, since the search above would also wait for products that workers hold. A product that a person
   // has changed meanwhile does not belong to the import any more.
-  const locked = await forUpdate(db, brought.where(isAmong(db, 'id', packIds(unused))).orderBy('id')).execute()
-  for (const [table, column] of [
-    ['stock_adjustments', 'product_id'],
-    ['products', 'id'],
-  ] as const) {
-    await db
-      .deleteFrom(table)
-      .where(isAmong(db, column, packIds(locked)))
-      .execute()
-  }
+  const locked = await forUpdate(db, created.where(isAmong(db, 'id', packIds(unused))).orderBy('id')).execute()
+  await deleteByIds(db, 'stock_adjustments', 'product_id', locked)
+  await deleteByIds(db, 'products', 'id', locked)
   return locked.length
 }

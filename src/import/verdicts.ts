@@ -13,7 +13,7 @@ const NOTHING = { duplicates: 0, conflicts: 0, rejected: 0, linesRemoved: 0, ord
 /** What was stored of a line that is not imported. */
 export type StoredLine = Omit<ImportAsidesTable, 'import_id'>
 
-/** Called with lines that are not imported, and why. */
+/** Called with lines that are not imported and the reasons. */
 export type Report = (lines: readonly (StoredLine & { readonly reason: string })[]) => void
 
 /** Lines or orders to a statement. */

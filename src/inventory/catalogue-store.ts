@@ -62,7 +62,7 @@ async function readProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Pr
   return new Map(products.map((product) => [product.sku, product]))
 }
 
-/** The column at fault, and why, as far as only the product shows it. */
+/** The column at fault and the reason, for what only the stored product shows. */
 function findFault(row: ProductRow, product: Product | undefined): [CatalogueColumn, string] | undefined {
   const { name, unitPrice, currency, stock } = row
   if (!product && name === null) return ['name', 'is empty: a new product needs one']
@@ -87,17 +87,15 @@ function changeTo({ sku, name, unitPrice, currency, stock }: ProductRow, product
   }
 }
 
+/** Columns in the order of CHANGE_COLUMNS. */
 const changesIn = (db: Kysely<Schema>, changes: readonly ProductChange[]) =>
   rowSource(db, 'change', packRows(CHANGE_COLUMNS, changes))
 
 async function createProducts(db: Kysely<Schema>, changes: readonly ProductChange[]): Promise<void> {
-  const created = db
-    .selectFrom(changesIn(db, changes))
-    .select(['change.sku', 'change.name', 'change.unit_price', 'change.currency', 'change.delta'])
   await db
     .insertInto('products')
     .columns(['sku', 'name', 'unit_price', 'currency', 'on_hand'])
-    .expression(created)
+    .expression(db.selectFrom(changesIn(db, changes)).selectAll())
     .execute()
 }
 

@@ -6,7 +6,7 @@ import type { Schema } from '../database/schema.js'
 import { atOneMoment, inTransactionOnce } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { nearest } from '../domain/nearest.js'
-import { EXIT, UserError, usageError } from '../errors.js'
+import { UserError, usageError } from '../errors.js'
 import { reasonIn } from '../servers/recognise.js'
 
 /** Most units of one product in stock; sums of many still fit. */
@@ -103,8 +103,6 @@ function maybeBooked(sku: string, delta: number, after: number, cause: unknown):
       fix:
         'Running it again might book it twice. Once the server is back, check first: `orderctl products list` shows ' +
         `${groupThousands(after)} units of ${sku} on hand with the change and ${groupThousands(after - delta)} without it, less what was sold since.`,
-      retryable: false,
-      exit: EXIT.failed,
     },
     { cause },
   )

@@ -19,7 +19,6 @@ const MOST_ATTEMPTS = 5
 
 /** Lifetime of boards that a rebuild left unfinished. */
 const UNFINISHED_SECONDS = 600
-
 const MEASURES = { customers: 'spending', products: 'units' } as const
 
 type Progress = Pick<Mark, 'settledAt' | 'recent'>

@@ -34,10 +34,10 @@ export async function* totalsOf(db: Database, kind: BoardKind, settledSince?: nu
       ? pagesOf(read, ({ id }) => id)
       : inBatches(await findSoldSince(db, kind, settledSince), PAGE)
   for await (const page of pages) {
-    const { key, score, rows, name } = BOARDS[kind]
-    const { rows: totals } = await sql<Total>`select named.${sql.ref(name)} as member, currency, score from (
-      select ${sql.ref(key)} as id, currency, sum(${sql.ref(score)}) as score from ${rows}
-      and ${isAmong(db, key, packIds(page))} group by ${sql.ref(key)}, currency) as totals
+    const { table, where, key, score, name } = BOARDS[kind]
+    const { rows: totals } = await sql<Total>`select named.${sql.ref(name)} as member, totals.currency, score from (
+      select ${sql.ref(key)} as id, currency, sum(${sql.ref(score)}) as score from ${sql.table(table)}
+      where ${where} and ${isAmong(db, key, packIds(page))} group by ${sql.ref(key)}, currency) as totals
       join ${sql.table(kind)} as named on named.id = totals.id`.execute(db)
     yield totals
   }
@@ -45,9 +45,15 @@ export async function* totalsOf(db: Database, kind: BoardKind, settledSince?: nu
 
 const BOARDS = {
   /** From the orders, by their index on the customer: the sales by day have none. */
-  customers: { key: 'customer_id', score: 'total', rows: sql`orders where status = 'completed'`, name: 'customer_id' },
+  customers: {
+    table: 'orders',
+    where: sql`status = 'completed'`,
+    key: 'customer_id',
+    score: 'total',
+    name: 'customer_id',
+  },
   /** From the sales of all days: an index on the product would cost every drain a tenth of its speed. */
-  products: { key: 'product_id', score: 'units', rows: sql`sales_by_product where true`, name: 'sku' },
+  products: { table: 'sales_by_product', where: sql`true`, key: 'product_id', score: 'units', name: 'sku' },
 }
 
 /** Completed orders, by the index on when they were settled. */
