@@ -11,7 +11,7 @@ export interface Cursor {
   readonly offset: number
   /** The line that begins there, from 1. */
   readonly line: number
-  /** Of all bytes before it. */
+  /** Digest, in hex, of all bytes before it. */
   readonly sha256: string
 }
 
@@ -42,7 +42,7 @@ export class CsvTable<Column extends string> {
     this.#line = this.header.lines + 1
   }
 
-  /** @throws UserError if the file cannot be read, is empty or no text, or lacks columns that the layout needs */
+  /** @throws UserError if the file cannot be read, is empty or not text, or lacks columns that the layout needs */
   static async open<Column extends string>(file: string, layout: Layout<Column>): Promise<CsvTable<Column>> {
     const source = await openBytes(file)
     try {

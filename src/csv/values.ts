@@ -1,4 +1,4 @@
-// One cell's text -> one checked value. Each reader gives the value, or a reason that a person can act on.
+// One cell's text -> one checked value. Each reader returns the value, or throws a reason that a person can act on.
 import { dayExists } from '../domain/business-day.js'
 import { type Currency, isCurrency, PRICE_DECIMALS } from '../domain/money.js'
 
@@ -64,13 +64,9 @@ export function readName(text: string, suspect = true): string {
 function readText(text: string, longest: number, suspect: boolean, allowed: string): string {
   if (text.length > longest) unusable(`has ${text.length} characters: ${longest} is the most`)
   if (!suspect) return text
-  for (const character of text) {
-    const code = character.charCodeAt(0)
-    if ((code < 0x20 || (code >= 0x7f && code < 0xa0)) && !allowed.includes(character)) {
-      unusable(`holds a control character (U+${code.toString(16).toUpperCase().padStart(4, '0')})`)
-    }
-  }
-  return text
+  const control = text.match(/\p{Cc}/gu)?.find((character) => !allowed.includes(character))
+  const code = control?.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
+  return code ? unusable(`holds a control character (U+${code})`) : text
 }
 
 /** A whole number from 1 to MAX_QUANTITY. */

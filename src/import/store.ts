@@ -39,10 +39,8 @@ export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: Stor
   const known = orders === chunk.orderCount ? [] : await findKnownOrders(db, chunk, options, lastBefore)
   const foreign = new Set(known.filter((order) => order.foreign === 1).map(({ reference }) => reference))
   const lines = await addLines(db, await setAside(db, chunk, foreign, options), options)
-  await addUpOrders(
-    db,
-    known.filter((order) => order.foreign === 0),
-  )
+  const begun = known.filter((order) => order.foreign === 0)
+  if (begun.length > 0) await addUpOrders(db, begun)
   if (chunk.spoiledCount > 0) await markSpoiled(db, chunk, options)
   return { orders, lines, productsCreated }
 }
@@ -147,7 +145,6 @@ async function findKnownOrders(
  * not know a table that is being filled well enough to look them up by their references.
  */
 async function addUpOrders(db: Kysely<Schema>, begun: readonly { readonly id: OrderId }[]): Promise<void> {
-  if (begun.length === 0) return
   await db
     .updateTable('orders')
     .set((eb) => ({

@@ -23,9 +23,6 @@ const MOST_EXAMPLES = 5
 /** Seconds to wait for a worker at most. It pauses five seconds after a publication, or nine times as long as that took. */
 const MOST_WAITS = 60
 
-/** Workers are seen every two seconds. */
-const SILENT_MS = 10_000
-
 const LOOKS = [
   ['redis_customers', 'leaderboards of customers', (store: FiguresStore) => lookAtBoards(store, 'customers')],
   ['redis_products', 'leaderboards of products', (store: FiguresStore) => lookAtBoards(store, 'products')],
@@ -60,9 +57,11 @@ async function untilPublished(store: FiguresStore): Promise<void> {
   }
 }
 
+/** A live worker is seen every two seconds. */
 async function isWorkerAlive(db: Database): Promise<boolean> {
+  const since = (await databaseTime(db)) - 10_000
   const workers = db.selectFrom('workers').select('id').where('stopped_at', 'is', null)
-  return (await workers.where('last_seen', '>', (await databaseTime(db)) - SILENT_MS).executeTakeFirst()) !== undefined
+  return (await workers.where('last_seen', '>', since).executeTakeFirst()) !== undefined
 }
 
 async function lookAtBoards(store: FiguresStore, kind: BoardKind): Promise<Look> {
@@ -93,7 +92,7 @@ async function lookAtBoards(store: FiguresStore, kind: BoardKind): Promise<Look>
   return look
 }
 
-/** Realtime figures are of a moment that is gone: there is nothing to compare them with. */
+/** Leaves out realtime figures, which are of a moment that has passed. */
 async function lookAtKpis(store: FiguresStore): Promise<Look> {
   const { redis, prefix } = store
   const look: Look = { entries: 0, differing: new Map() }
@@ -110,7 +109,7 @@ async function lookAtKpis(store: FiguresStore): Promise<Look> {
   return look
 }
 
-/** Ranges are as of the moment that they name, since workers publish days alone. */
+/** Whether a range is older than the latest sales in it: workers only publish days. */
 async function isOlder({ db }: FiguresStore, name: string, generatedAt: unknown): Promise<boolean> {
   const { kind, days } = readName(name)
   if (kind !== 'range' || typeof generatedAt !== 'string') return false
@@ -118,7 +117,6 @@ async function isOlder({ db }: FiguresStore, name: string, generatedAt: unknown)
   const sales = salesSince(db, Date.parse(generatedAt) - safetyMargin(db))
     .select('id')
     .limit(1)
-  return (
-    (await sales.where('business_day', '>=', from).where('business_day', '<=', to).executeTakeFirst()) !== undefined
-  )
+  const inRange = sales.where('business_day', '>=', from).where('business_day', '<=', to)
+  return (await inRange.executeTakeFirst()) !== undefined
 }

@@ -1,4 +1,4 @@
-// Where figures are published, and the mark that says what they are true of.
+// Where figures are published, and the mark that says which state of which database they show.
 import { randomUUID } from 'node:crypto'
 import type { ChainableCommander, Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
@@ -9,7 +9,7 @@ import { EXIT, UserError } from '../errors.js'
 export interface FiguresStore {
   /** Not shared, since a connection watches keys. */
   readonly redis: Redis
-  /** Host, port and database number, fit to be shown. */
+  /** Host, port and database number, for messages. */
   readonly server: string
   /** First part of every key. */
   readonly prefix: string
