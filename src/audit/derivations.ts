@@ -1,4 +1,4 @@
-// What is derived, computed afresh from what it is derived from: the audit compares with it, a rebuild writes it.
+// Computes again what is derived: the audit compares it with what is stored, a rebuild stores it.
 import type { Database } from '../database/connection.js'
 import { HOLDING_STATUSES } from '../domain/order.js'
 import { customerSales, productSales } from '../workflow/sales.js'
@@ -9,14 +9,6 @@ export function freshCustomerSales(db: Database) {
 
 export function freshProductSales(db: Database) {
   return productSales(db).where('orders.status', '=', 'completed')
-}
-
-/** The sum of each order's lines; nothing for an order without any. */
-export function freshOrderTotals(db: Database) {
-  return db
-    .selectFrom('order_lines')
-    .select((eb) => ['order_id', eb.fn.sum<number>('total').as('total')])
-    .groupBy('order_id')
 }
 
 /** Each product's stock: adjustments less committed units, and the units of live reservations. */

@@ -1,5 +1,4 @@
 // Recomputes what is derived: sales figures, business days, the queue; a repair also orders' totals and products' stock.
-
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import { isAlive } from '../database/lease.js'
@@ -15,75 +14,67 @@ import { UserError } from '../errors.js'
 import { dropStrays, findStrays, lockInQueue, lockOrders, makeDue, mayBeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { countSalesDifferences, type FiguresCopy } from './audit.js'
-import { freshCustomerSales, freshOrderTotals, freshProductSales, freshStock } from './derivations.js'
+import { freshCustomerSales, freshProductSales, freshStock } from './derivations.js'
 
-/** Orders that are looked at together. */
+/** Orders to a statement. */
 const PAGE = 5000
-
-const BEFORE_ALL = 0 as OrderId
 
 export const REBUILD_TARGETS = ['leaderboard', 'kpis', 'queue', 'all'] as const
 export type RebuildTarget = (typeof REBUILD_TARGETS)[number]
 
-export interface Rebuilt {
-  /** Orders that are on another day now. */
-  readonly refiled: number
-  /** Orders that are in the queue again. */
-  readonly published: number
-}
-
 /**
- * Leaderboards and KPIs read the same figures, so either is rebuilt with the other.
+ * Recomputes what is derived. Leaderboards and KPIs read the same figures, so either is rebuilt with the other.
  *
  * @param timeZone the one that days should be in
  * @param copy of the figures, which is published again with them
- * @throws UserError where days are in another zone and an import runs, which files by the zone that it began with
+ * @returns how many orders were filed under another day, and how many are in the queue again
+ * @throws UserError if days are in another zone and an import runs, which files by the zone that it began with
  */
-export async function rebuild(
-  db: Database,
-  queue: Queue,
-  what: RebuildTarget,
-  timeZone: string,
-  copy?: FiguresCopy,
-): Promise<Rebuilt> {
+export async function rebuild(db: Database, queue: Queue, what: RebuildTarget, timeZone: string, copy?: FiguresCopy) {
   const refiled = what === 'kpis' || what === 'all' ? await refileByTimeZone(db, timeZone) : 0
   if (what !== 'queue') {
-    await rebuildSales(db)
+    // If the figures are right already, nothing is written and no worker waits.
+    if ((await countSalesDifferences(db)) > 0) await inTransaction(db, replaceSales)
     await copy?.rebuild()
   }
-  if (what !== 'queue' && what !== 'all') return { refiled, published: 0 }
+  if (what === 'leaderboard' || what === 'kpis') return { refiled, published: 0 }
   const published = await releaseOrders(db)
   await republishDue(db, queue)
   return { refiled, published }
 }
 
 /**
- * Mends everything derived. What derives from nothing else stays as it is: an order without lines, a payment, a
+ * Repairs everything derived. What derives from nothing else stays as it is: an order without lines, a payment, a
  * reservation, and stock whose figures would be impossible.
  */
 export async function repair(db: Database, timeZone: string, copy?: FiguresCopy): Promise<void> {
   await refileByTimeZone(db, timeZone)
   await inTransaction(db, async (trx) => {
-    await repairTotals(trx)
+    const totals = trx
+      .selectFrom('order_lines')
+      .select((eb) => ['order_id', eb.fn.sum<number>('total').as('total')])
+      .groupBy('order_id')
+    await trx
+      .updateTable('orders')
+      .from(totals.as('fresh'))
+      .set((eb) => ({ total: eb.ref('fresh.total') }))
+      .whereRef('fresh.order_id', '=', 'orders.id')
+      .whereRef('fresh.total', '<>', 'orders.total')
+      .execute()
     await replaceSales(trx)
     await repairStock(trx)
   })
   await copy?.rebuild()
 }
 
-/** Where the figures are right already, nothing is written and no worker waits. */
-async function rebuildSales(db: Database): Promise<void> {
-  if ((await countSalesDifferences(db)) > 0) await inTransaction(db, replaceSales)
-}
-
 /**
- * Files every order under its day in the time zone, where the database's days are in another one. A run that is cut off
- * leaves the old zone's name, so the next one begins again.
+ * Files every order under its day in the time zone, if the database's days are in another one. A run that is cut off leaves
+ * the old zone's name, so the next one begins again.
  */
 async function refileByTimeZone(db: Database, timeZone: string): Promise<number> {
   if ((await readSetting(db, 'time_zone')) === timeZone) return 0
   await refuseWhileImporting(db)
-  const before = await refileOrders(db, timeZone, BEFORE_ALL)
+  const before = await refileOrders(db, timeZone, 0 as OrderId)
   return inTransaction(db, async (trx) => {
     await refuseWhileImporting(trx)
     const since = await refileOrders(trx, timeZone, before.last)
@@ -94,12 +85,20 @@ async function refileByTimeZone(db: Database, timeZone: string): Promise<number>
   })
 }
 
+const idOf = ({ id }: { readonly id: OrderId }): OrderId => id
+
 /**
  * Lets orders fall due that no worker would find, except those that wait for a person or for the end of their import, and
  * removes from the queue what no worker may claim. Returns how many fell due.
  */
 async function releaseOrders(db: Database): Promise<number> {
-  await tidyQueue(db)
+  // Found without a lock, so that no worker waits, and looked at again under one.
+  for (const page of inBatches(await findStrays(db), PAGE)) {
+    await inTransaction(db, async (trx) => {
+      await lockInQueue(trx, page.map(idOf))
+      await dropStrays(trx, page)
+    })
+  }
   const lost = db
     .selectFrom('orders')
     .innerJoin('imports', 'imports.id', 'orders.import_id')
@@ -122,41 +121,18 @@ async function releaseOrders(db: Database): Promise<number> {
   return published
 }
 
-const idOf = ({ id }: { readonly id: OrderId }): OrderId => id
-
-/** Found without a lock, so that no worker waits, and looked at again under one. */
-async function tidyQueue(db: Database): Promise<void> {
-  for (const page of inBatches(await findStrays(db), PAGE)) {
-    await inTransaction(db, async (trx) => {
-      await lockInQueue(trx, page.map(idOf))
-      await dropStrays(trx, page)
-    })
-  }
-}
-
 /** Publishes every order that is due: the queue may have lost some. */
 async function republishDue(db: Database, queue: Queue): Promise<void> {
   const due = db.selectFrom('due_orders').select('order_id as id').orderBy('order_id').limit(PAGE)
-  const read = async (after: OrderId) =>
-    due
-      .where('order_id', '>', after)
-      .where('due_at', '<=', await databaseTime(db))
-      .execute()
+  const read = async (after: OrderId) => {
+    const now = await databaseTime(db)
+    return due.where('order_id', '>', after).where('due_at', '<=', now).execute()
+  }
   for await (const page of pagesOf(read, idOf)) await queue.publish(page.map(idOf))
 }
 
-async function repairTotals(trx: Database): Promise<void> {
-  await trx
-    .updateTable('orders')
-    .from(freshOrderTotals(trx).as('fresh'))
-    .set((eb) => ({ total: eb.ref('fresh.total') }))
-    .whereRef('fresh.order_id', '=', 'orders.id')
-    .whereRef('fresh.total', '<>', 'orders.total')
-    .execute()
-}
-
 async function repairStock(trx: Database): Promise<void> {
-  // Computed from what is committed, it would undo what workers commit meanwhile.
+  // Without the locks, this would undo what workers commit meanwhile.
   await forUpdate(trx, trx.selectFrom('products').select('id').orderBy('id')).execute()
   await trx
     .updateTable('products')
@@ -164,17 +140,11 @@ async function repairStock(trx: Database): Promise<void> {
     .set((eb) => ({ on_hand: eb.ref('fresh.on_hand'), reserved: eb.ref('fresh.reserved') }))
     .whereRef('fresh.product_id', '=', 'products.id')
     .whereRef('fresh.reserved', '<=', 'fresh.on_hand')
-    .where((eb) =>
-      eb.or([
-        eb('fresh.on_hand', '<>', eb.ref('products.on_hand')),
-        eb('fresh.reserved', '<>', eb.ref('products.reserved')),
-      ]),
-    )
     .execute()
 }
 
 async function replaceSales(trx: Database): Promise<void> {
-  // Figures that were published before are those of another name, and are published again.
+  // Without a name, the figures get a new one at the next publication, which then replaces those of the old name.
   await trx.deleteFrom('settings').where('name', '=', 'sales_id').execute()
   await trx.deleteFrom('sales_by_customer').execute()
   await trx
@@ -191,7 +161,7 @@ async function replaceSales(trx: Database): Promise<void> {
 }
 
 /** Files orders newer than `after`, page by page, so that other writers do not wait for long. */
-async function refileOrders(db: Database, timeZone: string, after: OrderId): Promise<{ last: OrderId; moved: number }> {
+async function refileOrders(db: Database, timeZone: string, after: OrderId) {
   const orders = db.selectFrom('orders').select(['id', 'ordered_at', 'business_day']).orderBy('id').limit(PAGE)
   let last = after
   let moved = 0
@@ -199,8 +169,8 @@ async function refileOrders(db: Database, timeZone: string, after: OrderId): Pro
   for await (const page of pagesOf(read, idOf, after)) {
     last = page.at(-1)?.id ?? last
     const filed = page
-      .map(({ id, ordered_at, business_day }) => ({ id, before: business_day, day: businessDay(ordered_at, timeZone) }))
-      .filter(({ before, day }) => before !== day)
+      .map((order) => ({ ...order, day: businessDay(order.ordered_at, timeZone) }))
+      .filter(({ business_day, day }) => business_day !== day)
     if (filed.length === 0) continue
     await db
       .updateTable('orders')
@@ -214,11 +184,7 @@ async function refileOrders(db: Database, timeZone: string, after: OrderId): Pro
 }
 
 async function refuseWhileImporting(db: Database): Promise<void> {
-  const open = await db
-    .selectFrom('imports')
-    .select(['file', 'host', 'pid', 'lease_until'])
-    .where('ended_at', 'is', null)
-    .execute()
+  const open = await db.selectFrom('imports').selectAll().where('ended_at', 'is', null).execute()
   const now = await databaseTime(db)
   const running = open.find((run) => isAlive(run, now))
   if (!running) return

@@ -1,7 +1,6 @@
 // A file or standard input as blocks of bytes.
-
 import { read } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { errorCode, UserError, usageError } from '../errors.js'
@@ -9,7 +8,7 @@ import { errorCode, UserError, usageError } from '../errors.js'
 /** Standard input, as the command line names it. */
 export const STDIN = '-'
 
-/** Bytes in a block, and so about the bytes that one transaction stores. */
+/** Bytes in a block, which is about what one transaction stores. */
 const BLOCK_BYTES = 524_288
 
 const readDescriptor = promisify(read)
@@ -29,39 +28,27 @@ export async function openBytes(file: string): Promise<ByteSource> {
   if (file === STDIN) {
     return { name: 'standard input', size: undefined, next: () => nextBlock(readStdin), close: async () => {} }
   }
-  const handle = await openFile(file)
+  const handle = await open(file, 'r').catch((error: unknown) => {
+    const code = errorCode(error)
+    if (code === 'ENOENT') {
+      const fix = 'Check the name and the folder; `-` reads standard input.'
+      throw usageError({ code: 'file_not_found', message: `There is no file ${file}.`, fix })
+    }
+    const fix = 'Check the permissions of the file and of its folder.'
+    throw usageError({ code: 'file_unreadable', message: `${file} cannot be read (${code}).`, fix })
+  })
   const stat = await handle.stat()
+  if (stat.isDirectory()) {
+    await handle.close()
+    const fix = 'Name one CSV file in it. Import several files one after the other.'
+    throw usageError({ code: 'file_is_folder', message: `${file} is a folder.`, fix })
+  }
   return {
     name: file,
     size: stat.isFile() ? stat.size : undefined,
     next: () => nextBlock(async (block, at) => (await handle.read(block, at)).bytesRead),
     close: () => handle.close(),
   }
-}
-
-async function openFile(file: string): Promise<FileHandle> {
-  const handle = await open(file, 'r').catch((error: unknown) => {
-    const code = errorCode(error)
-    if (code === 'ENOENT') {
-      throw usageError({
-        code: 'file_not_found',
-        message: `There is no file ${file}.`,
-        fix: 'Check the name and the folder; `-` reads standard input.',
-      })
-    }
-    throw usageError({
-      code: 'file_unreadable',
-      message: `${file} cannot be read (${code}).`,
-      fix: 'Check the permissions of the file and of its folder.',
-    })
-  })
-  if (!(await handle.stat()).isDirectory()) return handle
-  await handle.close()
-  throw usageError({
-    code: 'file_is_folder',
-    message: `${file} is a folder.`,
-    fix: 'Name one CSV file in it. Several are imported one after the other.',
-  })
 }
 
 async function nextBlock(readSome: (block: Buffer, at: number) => Promise<number>): Promise<Buffer | undefined> {
@@ -80,15 +67,14 @@ async function readStdin(block: Buffer, at: number): Promise<number> {
     try {
       return (await readDescriptor(0, block, at, block.length - at, null)).bytesRead
     } catch (error) {
-      // A non-blocking pipe that is empty at the moment.
-      if (errorCode(error) === 'EAGAIN') await sleep(10)
-      else if (errorCode(error) === 'EOF') return 0
-      else
-        throw new UserError({
-          code: 'stdin_unreadable',
-          message: `Standard input cannot be read (${errorCode(error)}).`,
-          fix: 'Pipe a file into the command, or name the file instead of `-`.',
-        })
+      const code = errorCode(error)
+      if (code === 'EOF') return 0
+      // EAGAIN: a non-blocking pipe that is empty at the moment.
+      if (code !== 'EAGAIN') {
+        const fix = 'Pipe a file into the command, or name the file instead of `-`.'
+        throw new UserError({ code: 'stdin_unreadable', message: `Standard input cannot be read (${code}).`, fix })
+      }
+      await sleep(10)
     }
   }
 }

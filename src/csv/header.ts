@@ -21,11 +21,7 @@ export interface Header {
   readonly lineEnding: '\n' | '\r'
 }
 
-/**
- * Reads the first line that is not blank, after a byte order mark if there is one.
- *
- * @param first the file's first block
- */
+/** Reads the first line that is not blank from a file's first block, after a byte order mark if there is one. */
 export function readHeader(first: Buffer, file: string): Header {
   const lineEnding = first.includes('\r') && !first.includes('\n') ? '\r' : '\n'
   try {
@@ -102,6 +98,4 @@ function missingColumns(
   })
 }
 
-function lettersOf(name: string): string {
-  return name.toLowerCase().replace(/[^a-z]/g, '')
-}
+const lettersOf = (name: string) => name.toLowerCase().replace(/[^a-z]/g, '')

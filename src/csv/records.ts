@@ -4,7 +4,6 @@ import type { Hash } from 'node:crypto'
 import { CsvError } from 'csv-parse'
 import { parse } from 'csv-parse/sync'
 
-/** Where a record stands in the file. */
 export interface Place {
   /** Its first physical line, from 1. */
   readonly line: number
@@ -18,17 +17,17 @@ export interface Place {
 export interface RecordSink {
   /** @param window the bytes that the place refers to; one window for each `write` */
   record(cells: string[], place: Place, window: Buffer): void
-  /** A line that is no record; `reason` completes "the line …". Only the beginning of a very long line is in `raw`. */
+  /** A line that cannot be read; `reason` completes "the line …". `raw` has only the beginning of a very long line. */
   broken(raw: Buffer, line: number, reason: string): void
 }
 
 export interface RecordOptions {
   /** With `\n`, `\r\n` ends a line too. */
   readonly lineEnding: '\n' | '\r'
-  /** Place of the first byte that will be written. */
+  /** Bytes and line of the file at which reading begins. */
   readonly offset: number
   readonly line: number
-  /** SHA-256 of the bytes before it, to be continued. */
+  /** SHA-256 of the bytes before `offset`, to be continued. */
   readonly hash: Hash
   /** Cells of a sound record. */
   readonly width: number
@@ -42,33 +41,20 @@ const SHOWN_BYTES = 65_536
 
 const NO_BYTES = Buffer.alloc(0)
 
-interface BrokenLine {
-  readonly fault: Fault
-  /** Where it begins, in the window in which it was found. */
-  readonly start: number
-  /** Of the bytes before the line, once the window is left. */
-  hash: Hash | undefined
-  shown: Buffer
-  bytes: number
-}
-
 export class RecordReader {
-  /** The next record begins here, in bytes from the file's start. */
+  /** Bytes from the file's start to the next record, and the line on which it begins. */
   offset: number
-  /** The line that begins there. */
   line: number
-
   readonly #sink: RecordSink
   readonly #options: RecordOptions
   readonly #newline: number
-  /** Bytes at hand, from the next record on. */
+  /** Unread bytes and, before `#at`, those that this call has read. */
   #window: Buffer = NO_BYTES
-  /** Up to here the window is read. */
   #at = 0
-  /** Of all bytes before the window. */
+  /** SHA-256 of all bytes before the window. */
   readonly #hash: Hash
-  /** A line that is passed over up to its end. */
-  #broken: BrokenLine | undefined
+  /** A broken line that begins at `start`. Once its window is left, `hash` is that of the bytes before the line. */
+  #broken: { fault: Fault; start: number; hash: Hash | undefined; shown: Buffer; bytes: number } | undefined
 
   constructor(sink: RecordSink, options: RecordOptions) {
     this.#sink = sink
@@ -95,7 +81,7 @@ export class RecordReader {
   }
 
   #read(isEnd: boolean): void {
-    while (!this.#broken || this.#passBrokenLine(this.#broken, isEnd)) {
+    while (this.#skipBrokenLine(isEnd)) {
       const fault = this.#parseLines(isEnd)
       if (!fault) break
       this.#broken = { fault, start: this.#at, hash: undefined, shown: NO_BYTES, bytes: 0 }
@@ -106,8 +92,10 @@ export class RecordReader {
     this.#at = 0
   }
 
-  /** @returns whether the end of the line was found */
-  #passBrokenLine(broken: BrokenLine, isEnd: boolean): boolean {
+  /** @returns false if the end of a broken line is still to come */
+  #skipBrokenLine(isEnd: boolean): boolean {
+    const broken = this.#broken
+    if (!broken) return true
     const newline = this.#window.indexOf(this.#newline, this.#at)
     const end = newline === -1 ? this.#window.length : newline + 1
     const shown = this.#window.subarray(this.#at, Math.min(end, this.#at + SHOWN_BYTES - broken.shown.length))
@@ -122,52 +110,42 @@ export class RecordReader {
     return true
   }
 
-  /** @returns why the record at the new `#at` is broken, unless all whole lines are read */
+  /** Reads all whole lines. @returns why the record at `#at` is broken, if one is */
   #parseLines(isEnd: boolean): Fault | undefined {
     const end = isEnd ? this.#window.length : this.#window.lastIndexOf(this.#newline) + 1
     try {
       if (end > this.#at) parseEach(this.#window.subarray(this.#at, end), this.#options, (cells) => this.#accept(cells))
     } catch (error) {
       if (!(error instanceof BrokenRecord || error instanceof CsvError)) throw error
-      if (isEnd || error.code !== NOT_CLOSED) return error.code
+      if (isEnd || error.code !== 'CSV_QUOTE_NOT_CLOSED') return error.code
     }
     // The rest of the record is still to come.
-    return this.#window.length - this.#at > MAX_RECORD_BYTES ? TOO_LONG : undefined
+    return this.#window.length - this.#at > MAX_RECORD_BYTES ? 'TOO_LONG' : undefined
   }
 
   #accept(cells: string[]): void {
+    const { lineEnding, width } = this.#options
     const start = this.#at
-    const lines = this.#linesOf(cells)
-    const end = this.#endOf(start, lines)
-    if (end - start > MAX_RECORD_BYTES) throw new BrokenRecord(TOO_LONG)
-    if (!isBlank(cells)) {
-      // A stray quote may tie two lines together, and the second may be sound: it is read again on its own.
-      if (lines > 1 && cells.length !== this.#options.width) throw new BrokenRecord(STRAY_QUOTE)
+    // A line ending is in a quoted value, or ends the record.
+    const lines = cells.reduce(
+      (count, cell) => (cell.includes(lineEnding) ? count + cell.split(lineEnding).length - 1 : count),
+      1,
+    )
+    let end = start
+    for (let line = 0; line < lines; line++) {
+      // The last line of a file may lack its line ending.
+      end = this.#window.indexOf(this.#newline, end) + 1 || this.#window.length
+    }
+    if (end - start > MAX_RECORD_BYTES) throw new BrokenRecord('TOO_LONG')
+    const isBlank = cells[0]?.trim() === '' && cells.every((cell) => cell.trim() === '')
+    if (!isBlank) {
+      // A stray quote may join two lines. The second is then read again by itself.
+      if (lines > 1 && cells.length !== width) throw new BrokenRecord('STRAY_QUOTE')
       this.#sink.record(cells, { line: this.line, multiline: lines > 1, start, end }, this.#window)
     }
     this.#at = end
     this.offset += end - start
     this.line += lines
-  }
-
-  /** A line ending is in a quoted value, or ends the record. */
-  #linesOf(cells: readonly string[]): number {
-    const { lineEnding } = this.#options
-    return cells.reduce(
-      (lines, cell) => (cell.includes(lineEnding) ? lines + cell.split(lineEnding).length - 1 : lines),
-      1,
-    )
-  }
-
-  #endOf(start: number, lines: number): number {
-    let end = start
-    for (let line = 0; line < lines; line++) {
-      const newline = this.#window.indexOf(this.#newline, end)
-      // The last line of a file may lack its line ending.
-      if (newline === -1) return this.#window.length
-      end = newline + 1
-    }
-    return end
   }
 }
 
@@ -178,7 +156,7 @@ function parseEach(lines: Buffer, { lineEnding }: RecordOptions, accept: (cells:
     for (const cells of parse(lines, options)) accept(cells)
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
-    // None was accepted. With `on_record` all before the broken one are; always using it makes reading slower by half.
+    // None was accepted. With `on_record` all before the broken one are, but it makes reading slower by half.
     const on_record = (cells: string[]) => {
       accept(cells)
       return null
@@ -191,11 +169,7 @@ export function recordDelimiter(lineEnding: RecordOptions['lineEnding']): string
   return lineEnding === '\r' ? ['\r'] : ['\r\n', '\n']
 }
 
-const TOO_LONG = 'TOO_LONG'
-const NOT_CLOSED = 'CSV_QUOTE_NOT_CLOSED'
-const STRAY_QUOTE = 'STRAY_QUOTE'
-
-type Fault = CsvError['code'] | typeof TOO_LONG | typeof STRAY_QUOTE
+type Fault = CsvError['code'] | 'TOO_LONG' | 'STRAY_QUOTE'
 
 class BrokenRecord extends Error {
   readonly code: Fault
@@ -213,18 +187,11 @@ function reasonOf(fault: Fault, line: Buffer): string {
     case 'INVALID_OPENING_QUOTE':
       return 'has a quote inside a value that is not quoted: write "5"" pipe" for 5" pipe'
     case 'CSV_INVALID_CLOSING_QUOTE':
-      return hasOddQuotes(line) ? notClosed : 'has text behind a closing quote: write "5"" pipe" for 5" pipe'
-    case TOO_LONG:
+      if (line.toString('latin1').split('"').length % 2 === 0) return notClosed
+      return 'has text behind a closing quote: write "5"" pipe" for 5" pipe'
+    case 'TOO_LONG':
       return line.length < SHOWN_BYTES ? notClosed : `is longer than ${MAX_RECORD_BYTES / 1024} KiB, or ${notClosed}`
     default:
       return notClosed
   }
-}
-
-function hasOddQuotes(line: Buffer): boolean {
-  return line.toString('latin1').split('"').length % 2 === 0
-}
-
-function isBlank(cells: readonly string[]): boolean {
-  return cells[0]?.trim() === '' && cells.every((cell) => cell.trim() === '')
 }

@@ -5,13 +5,13 @@ import { type ByteSource, openBytes, refuseUnreadable } from './bytes.js'
 import { findColumns, type Header, type Layout, readHeader } from './header.js'
 import { RecordReader, type RecordSink } from './records.js'
 
-/** How far a file was read: between two lines. */
+/** A place between two lines of a file. */
 export interface Cursor {
   /** Bytes from the file's start. */
   readonly offset: number
   /** The line that begins there, from 1. */
   readonly line: number
-  /** Of all bytes before. */
+  /** Digest, in hex, of all bytes before it. */
   readonly sha256: string
 }
 
@@ -19,57 +19,47 @@ export class CsvTable<Column extends string> {
   /** Where each column is among a record's cells, -1 if it is missing. */
   readonly columns: Readonly<Record<Column, number>>
   readonly header: Header
-  readonly #source: ByteSource
+  readonly source: ByteSource
   readonly #hash = createHash('sha256')
-  /** Bytes that were read from the source and not yet passed over. */
+  /** Bytes that were read from the source and not yet skipped. */
   #block: Buffer | undefined
   #offset = 0
   #line: number
 
   private constructor(source: ByteSource, first: Buffer, layout: Layout<Column>) {
     refuseUnreadable(first, source.name)
-    this.#source = source
+    this.source = source
     this.#block = first
     this.header = readHeader(first, source.name)
-    if (this.header.cells.length === 0) throw emptyFile(source.name, layout)
+    if (this.header.cells.length === 0) {
+      throw usageError({
+        code: 'file_empty',
+        message: `${source.name} is empty.`,
+        fix: `Give it a first line with the names of its columns: ${layout.columns.join(',')}.`,
+      })
+    }
     this.columns = findColumns(this.header.cells, layout, source.name)
     this.#line = this.header.lines + 1
   }
 
-  /** @throws UserError if the file cannot be read, is empty or no text, or lacks columns that the layout needs */
+  /** @throws UserError if the file cannot be read, is empty or not text, or lacks columns that the layout needs */
   static async open<Column extends string>(file: string, layout: Layout<Column>): Promise<CsvTable<Column>> {
     const source = await openBytes(file)
     try {
-      const first = await source.next()
-      if (!first) throw emptyFile(source.name, layout)
-      return new CsvTable(source, first, layout)
+      return new CsvTable(source, (await source.next()) ?? Buffer.alloc(0), layout)
     } catch (error) {
       await source.close()
       throw error
     }
   }
 
-  /** For messages. */
-  get name(): string {
-    return this.#source.name
-  }
-
-  /** In bytes; undefined for a pipe. */
-  get size(): number | undefined {
-    return this.#source.size
-  }
-
-  /**
-   * Passes over bytes that an earlier run has read.
-   *
-   * @returns SHA-256, in hex, of all bytes before `offset`
-   */
-  async passOver({ offset, line }: Pick<Cursor, 'offset' | 'line'>): Promise<string> {
+  /** Skips bytes that an earlier run has read. Returns the SHA-256, in hex, of all bytes before `offset`. */
+  async skipTo({ offset, line }: Pick<Cursor, 'offset' | 'line'>): Promise<string> {
     let left = offset
     while (this.#block && this.#block.length < left) {
       this.#hash.update(this.#block)
       left -= this.#block.length
-      this.#block = await this.#source.next()
+      this.#block = await this.source.next()
     }
     this.#hash.update(this.#block?.subarray(0, left) ?? '')
     this.#block = this.#block?.subarray(left)
@@ -78,30 +68,18 @@ export class CsvTable<Column extends string> {
     return this.#hash.copy().digest('hex')
   }
 
-  /** Hands the records to the sink; yields after each block how far that is. */
+  /** Passes the records to the sink. Yields the place that is reached after each block. */
   async *read(sink: RecordSink): AsyncGenerator<Cursor, void> {
-    if (this.#offset === 0) await this.passOver({ offset: this.header.bytes, line: this.#line })
+    if (this.#offset === 0) await this.skipTo({ offset: this.header.bytes, line: this.#line })
     const { lineEnding, cells } = this.header
     const start = { offset: this.#offset, line: this.#line, hash: this.#hash }
     const records = new RecordReader(sink, { lineEnding, width: cells.length, ...start })
     const cursor = (): Cursor => ({ offset: records.offset, line: records.line, sha256: records.digest })
-    for (let block = this.#block; block; block = await this.#source.next()) {
+    for (let block = this.#block; block; block = await this.source.next()) {
       records.write(block)
       yield cursor()
     }
     records.end()
     yield cursor()
   }
-
-  close(): Promise<void> {
-    return this.#source.close()
-  }
-}
-
-function emptyFile(name: string, { columns }: Layout<string>) {
-  return usageError({
-    code: 'file_empty',
-    message: `${name} is empty.`,
-    fix: `Give it a first line with the names of its columns: ${columns.join(',')}.`,
-  })
 }

@@ -1,4 +1,4 @@
-// One cell's text -> one checked value. Each reader gives the value, or a reason that a person can act on.
+// One cell's text -> one checked value. Each reader returns the value, or throws a reason that a person can act on.
 import { dayExists } from '../domain/business-day.js'
 import { type Currency, isCurrency, PRICE_DECIMALS } from '../domain/money.js'
 
@@ -20,7 +20,7 @@ export interface Fault<Column extends string> {
  * Reads a line by its columns.
  *
  * @param columns where each column is among the cells; a missing one reads as empty
- * @param build calls `value` with a reader for each column; the first cell that its reader throws out is the fault
+ * @param build calls `value` with a reader for each column; the first cell that its reader refuses is the fault
  */
 export function readCells<Column extends string, Line extends object>(
   cells: readonly string[],
@@ -64,13 +64,9 @@ export function readName(text: string, suspect = true): string {
 function readText(text: string, longest: number, suspect: boolean, allowed: string): string {
   if (text.length > longest) unusable(`has ${text.length} characters: ${longest} is the most`)
   if (!suspect) return text
-  for (const character of text) {
-    const code = character.charCodeAt(0)
-    if ((code < 0x20 || (code >= 0x7f && code < 0xa0)) && !allowed.includes(character)) {
-      unusable(`holds a control character (U+${code.toString(16).toUpperCase().padStart(4, '0')})`)
-    }
-  }
-  return text
+  const control = text.match(/\p{Cc}/gu)?.find((character) => !allowed.includes(character))
+  const code = control?.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
+  return code ? unusable(`holds a control character (U+${code})`) : text
 }
 
 /** A whole number from 1 to MAX_QUANTITY. */
@@ -81,32 +77,22 @@ export function readQuantity(text: string): number {
     return unusable(`is "${text}", not a whole number`)
   }
   if (quantity < 1) return unusable('is 0: it must be 1 or more')
-  if (quantity > MAX_QUANTITY) return unusable(`is ${text}: more than ${MAX_QUANTITY}`)
-  return quantity
+  return quantity > MAX_QUANTITY ? unusable(`is ${text}: more than ${MAX_QUANTITY}`) : quantity
 }
 
-/** Digits alone, small enough to be exact; undefined for all else. */
+/** Digits only, few enough to be exact; undefined for anything else. */
 export function readWhole(text: string): number | undefined {
-  if (text.length === 0 || text.length > 15) return undefined
-  let value = 0
-  for (let index = 0; index < text.length; index++) {
-    const digit = text.charCodeAt(index) - 48
-    if (digit < 0 || digit > 9) return undefined
-    value = value * 10 + digit
-  }
-  return value
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
 /** A decimal with a point and up to PRICE_DECIMALS decimals, scaled by 10^PRICE_DECIMALS; never cast, never rounded. */
 export function readPrice(text: string): number {
   const point = text.indexOf('.')
   const whole = readWhole(point === -1 ? text : text.slice(0, point))
-  const fraction = point === -1 ? '' : text.slice(point + 1)
-  const decimals = fraction === '' ? (point === -1 ? 0 : undefined) : readWhole(fraction)
+  const fraction = point === -1 ? '0' : text.slice(point + 1)
+  const decimals = readWhole(fraction)
   if (whole === undefined || decimals === undefined) return unusable(explainPrice(text))
-  if (fraction.length > PRICE_DECIMALS) {
-    return unusable(`is ${text}: it has more than ${PRICE_DECIMALS} decimals`)
-  }
+  if (fraction.length > PRICE_DECIMALS) return unusable(`is ${text}: it has more than ${PRICE_DECIMALS} decimals`)
   if (whole > MAX_PRICE) return unusable(`is ${text}: more than ${MAX_PRICE}`)
   return whole * 10 ** PRICE_DECIMALS + decimals * 10 ** (PRICE_DECIMALS - fraction.length)
 }
@@ -119,10 +105,8 @@ function explainPrice(text: string): string {
 }
 
 export function readCurrency(text: string): Currency {
-  if (isCurrency(text)) return text
-  const upper = text.toUpperCase()
-  if (isCurrency(upper)) return upper
-  return unusable(`is "${text}", not a currency of ISO 4217 such as USD`)
+  const code = text.toUpperCase()
+  return isCurrency(code) ? code : unusable(`is "${text}", not a currency of ISO 4217 such as USD`)
 }
 
 const ORDER_DATE =
@@ -145,17 +129,11 @@ export function readOrderDate(text: string): string {
   if (hour > '23' || minute > '59' || second > '59') return unusable(`is "${text}": there is no such time`)
   const local = `${year}-${month}-${day}T${hour}:${minute}:${second}`
   if (offset === undefined) return local
-  const minutes = offsetMinutes(offset)
-  if (minutes === undefined) return unusable(`is "${text}": there is no such offset from UTC`)
-  const instant = Date.parse(`${local}Z`) - minutes * 60_000
-  if (instant >= YEAR_10000) return unusable(`is "${text}": there is no such day`)
-  return `${new Date(instant).toISOString().slice(0, 19)}Z`
-}
-
-function offsetMinutes(offset: string): number | undefined {
-  if (offset === 'Z' || offset === 'z') return 0
   const hours = Number(offset.slice(1, 3))
   const minutes = Number(offset.slice(3).replace(':', ''))
-  if (hours > 14 || minutes > 59) return undefined
-  return (offset.startsWith('-') ? -1 : 1) * (hours * 60 + minutes)
+  if (hours > 14 || minutes > 59) return unusable(`is "${text}": there is no such offset from UTC`)
+  const ahead = (offset.startsWith('-') ? -1 : 1) * (hours * 60 + minutes)
+  const instant = Date.parse(`${local}Z`) - ahead * 60_000
+  if (instant >= YEAR_10000) return unusable(`is "${text}": there is no such day`)
+  return `${new Date(instant).toISOString().slice(0, 19)}Z`
 }

@@ -1,42 +1,18 @@
 // The rows that one chunk adds to each table, packed for the way to the writer and into the database.
 import { type Columns, type PackedRows, packRows } from '../database/packed-rows.js'
-import type { Day } from '../domain/business-day.js'
-import type { Currency } from '../domain/money.js'
+import type { Schema } from '../database/schema.js'
 
-export interface CustomerRow {
-  readonly customer_id: string
-  readonly name: string
-}
+export type CustomerRow = Readonly<Record<'customer_id' | 'name', string>>
+export type ProductRow = Readonly<Record<'sku' | 'name', string>>
 
-export interface OrderRow {
-  readonly reference: string
-  readonly customer_id: string
-  readonly ordered_at: string
-  readonly business_day: Day
-  readonly currency: Currency
-  /** Sum of the order's lines in this chunk. */
-  readonly total: number
-}
+/** `total` is the sum of the order's lines in this chunk. */
+export type OrderRow = Readonly<
+  Pick<Schema['orders'], 'reference' | 'ordered_at' | 'business_day' | 'currency' | 'total'> & { customer_id: string }
+>
 
-export interface LineRow {
-  readonly reference: string
-  readonly line_number: number
-  readonly sku: string
-  readonly quantity: number
-  readonly unit_price: number
-  readonly total: number
-}
-
-export interface ProductRow {
-  readonly sku: string
-  readonly name: string
-}
-
-/** An order that a bad line costs. */
-interface SpoiledRow {
-  readonly reference: string
-  readonly line_number: number
-}
+export type LineRow = Readonly<
+  Pick<Schema['order_lines'], 'line_number' | 'quantity' | 'unit_price' | 'total'> & Record<'reference' | 'sku', string>
+>
 
 /** What one transaction stores. */
 export interface ChunkRows {
@@ -46,7 +22,8 @@ export interface ChunkRows {
   readonly lines: readonly LineRow[]
   /** Every product in the lines, once, as first named. */
   readonly products: readonly ProductRow[]
-  readonly spoiled: readonly SpoiledRow[]
+  /** Orders that a bad line costs. */
+  readonly spoiled: readonly Pick<LineRow, 'reference' | 'line_number'>[]
 }
 
 export type Chunk = { readonly [Name in keyof ChunkRows]: PackedRows<ChunkRows[Name][number]> } & {

@@ -4,7 +4,7 @@ import type { Place, RecordSink } from '../csv/records.js'
 import { NOT_UTF8 } from '../csv/values.js'
 import { businessDay } from '../domain/business-day.js'
 import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
-import { type ColumnName, type ColumnPositions, type OrderLine, type Rejection, readOrderLine } from './order-line.js'
+import { type ColumnPositions, type OrderLine, type Rejection, readOrderLine } from './order-line.js'
 
 /** A line for the rejects file. */
 export interface RejectedLine extends Omit<Rejection, 'reference'> {
@@ -13,27 +13,15 @@ export interface RejectedLine extends Omit<Rejection, 'reference'> {
   readonly original: string
 }
 
-interface OpenOrder {
-  /** Undefined if all lines so far are bad. */
-  readonly first: OrderLine | undefined
-  readonly firstLine: number
-  total: number
-  /** The first bad line. It costs the order. */
-  spoiledBy: number | undefined
-}
-
-interface ReadLine {
-  readonly line: OrderLine
-  readonly place: Place
-}
-
 /** Gathers the lines of one chunk. */
 export class ChunkBuilder implements RecordSink {
   readonly #columns: ColumnPositions
   readonly #width: number
   readonly #timeZone: string
-  #orders = new Map<string, OpenOrder>()
-  #lines: ReadLine[] = []
+  readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
+  /** The first bad line of each order that has one. */
+  readonly #spoiled = new Map<string, number>()
+  #lines: { readonly line: OrderLine; readonly place: Place }[] = []
   #rejected: RejectedLine[] = []
   /** The bytes that the places of the lines refer to. */
   #window: Buffer = Buffer.alloc(0)
@@ -52,12 +40,11 @@ export class ChunkBuilder implements RecordSink {
       this.#suspect = isSuspect(window)
     }
     const read = this.#read(cells, place)
-    const rejection = 'reason' in read ? read : this.#addToOrder(read, place)
+    const rejection = 'reason' in read ? read : this.#add(read, place)
     if (rejection) this.#reject(rejection, place.line, this.#originalAt(place))
-    else if (!('reason' in read)) this.#lines.push({ line: read, place })
   }
 
-  /** The order of a line that is no record is known if no quote comes before its id. */
+  /** The order of such a line is known if no quote comes before its id. */
   broken(raw: Buffer, line: number, reason: string): void {
     const original = originalText(raw)
     const before = original.split(',').slice(0, this.#columns.order_id + 1)
@@ -84,33 +71,31 @@ export class ChunkBuilder implements RecordSink {
   /** What was gathered; the builder is empty afterwards. Rows read = lineCount + rejected. */
   take(): { chunk: Chunk; rejected: RejectedLine[] } {
     const lines: LineRow[] = []
-    // Those of rejected lines too, so that it does not matter where one chunk ends and the next begins.
+    // Includes those of rejected lines, so that it does not matter where one chunk ends and the next begins.
     const customers = new Map<string, CustomerRow>()
     const products = new Map<string, ProductRow>()
     for (const { line, place } of this.#lines) {
-      const { reference, customerId, sku, quantity, unitPrice, total } = line
-      if (!customers.has(customerId)) customers.set(customerId, { customer_id: customerId, name: line.customerName })
-      if (!products.has(sku)) products.set(sku, { sku, name: line.productName })
-      const spoiledBy = this.#orders.get(reference)?.spoiledBy
+      const { reference, customer_id, sku, quantity, unit_price, total } = line
+      if (!customers.has(customer_id)) customers.set(customer_id, { customer_id, name: line.customer_name })
+      if (!products.has(sku)) products.set(sku, { sku, name: line.product_name })
+      const spoiledBy = this.#spoiled.get(reference)
       if (spoiledBy === undefined) {
-        lines.push({ reference, line_number: place.line, sku, quantity, unit_price: unitPrice, total })
+        lines.push({ reference, line_number: place.line, sku, quantity, unit_price, total })
       } else {
         const original = this.#originalAt(place)
         this.#rejected.push({ line: place.line, original, column: '', reason: siblingReason(spoiledBy) })
       }
     }
-    const spoiled = [...this.#orders].flatMap(([reference, { spoiledBy }]) =>
-      spoiledBy === undefined ? [] : [{ reference, line_number: spoiledBy }],
-    )
     const chunk = packChunk({
       customers: [...customers.values()],
       orders: this.#soundOrders(),
       lines,
       products: [...products.values()],
-      spoiled,
+      spoiled: Array.from(this.#spoiled, ([reference, line_number]) => ({ reference, line_number })),
     })
     const rejected = this.#rejected.sort((a, b) => a.line - b.line)
-    this.#orders = new Map()
+    this.#orders.clear()
+    this.#spoiled.clear()
     this.#lines = []
     this.#rejected = []
     return { chunk, rejected }
@@ -118,9 +103,9 @@ export class ChunkBuilder implements RecordSink {
 
   #soundOrders(): OrderRow[] {
     const orders: OrderRow[] = []
-    for (const [reference, { first, total, spoiledBy }] of this.#orders) {
-      if (spoiledBy !== undefined || !first) continue
-      const { customerId: customer_id, orderedAt: ordered_at, currency } = first
+    for (const [reference, { first, total }] of this.#orders) {
+      if (this.#spoiled.has(reference)) continue
+      const { customer_id, ordered_at, currency } = first
       const business_day = businessDay(ordered_at, this.#timeZone)
       orders.push({ reference, customer_id, ordered_at, business_day, currency, total })
     }
@@ -128,19 +113,19 @@ export class ChunkBuilder implements RecordSink {
   }
 
   /** @returns why not, if the line disagrees with earlier lines of its order */
-  #addToOrder(line: OrderLine, place: Place): Rejection | undefined {
-    const { reference } = line
+  #add(line: OrderLine, place: Place): Rejection | undefined {
+    const { reference, total } = line
     const order = this.#orders.get(reference)
-    if (!order) {
-      this.#orders.set(reference, { first: line, firstLine: place.line, total: line.total, spoiledBy: undefined })
-      return undefined
-    }
-    const differing = order.first && differingColumn(order.first, line)
-    if (differing) {
-      const [column, value] = differing
-      return { reference, column, reason: `${column} is "${value}", unlike line ${order.firstLine}` }
-    }
-    order.total += line.total
+    if (order) {
+      const { first, firstLine } = order
+      const differing = (['customer_id', 'currency', 'ordered_at'] as const).find((name) => first[name] !== line[name])
+      if (differing) {
+        const column = differing === 'ordered_at' ? 'order_date' : differing
+        return { reference, column, reason: `${column} is "${line[differing]}", unlike line ${firstLine}` }
+      }
+      order.total += total
+    } else this.#orders.set(reference, { first: line, firstLine: place.line, total })
+    this.#lines.push({ line, place })
     return undefined
   }
 
@@ -158,23 +143,13 @@ export class ChunkBuilder implements RecordSink {
   /** Also costs the order its other lines. */
   #reject({ reference, column, reason }: Rejection, line: number, original: string): void {
     this.#rejected.push({ line, original, column, reason })
-    if (!reference) return
-    const order = this.#orders.get(reference)
-    if (order) order.spoiledBy ??= line
-    else this.#orders.set(reference, { first: undefined, firstLine: line, total: 0, spoiledBy: line })
+    if (reference && !this.#spoiled.has(reference)) this.#spoiled.set(reference, line)
   }
 }
 
 /** Why a sound line is not imported. */
 export function siblingReason(line: number): string {
   return `another line of this order was rejected (line ${line})`
-}
-
-/** What all lines of an order must have in common. */
-function differingColumn(first: OrderLine, line: OrderLine): [ColumnName, string] | undefined {
-  if (first.customerId !== line.customerId) return ['customer_id', line.customerId]
-  if (first.currency !== line.currency) return ['currency', line.currency]
-  return first.orderedAt === line.orderedAt ? undefined : ['order_date', line.orderedAt]
 }
 
 function isSuspect(window: Buffer): boolean {

@@ -1,5 +1,4 @@
 // The import of one file, from its first byte to orders that workers may take.
-
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { startBackground } from '../background.js'
@@ -13,6 +12,7 @@ import { EXIT, UserError } from '../errors.js'
 import { makeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import type { RejectedLine } from './chunk.js'
+import type { Chunk } from './chunk-rows.js'
 import {
   beginRun,
   forgetUnbegun,
@@ -34,7 +34,7 @@ export interface ImportOptions {
   /** The shop that the orders are from; their ids are unique within it. */
   readonly source: string
   readonly resume: boolean
-  /** `abort`: the first bad line ends the import and takes back what it stored. */
+  /** `abort`: the first bad line ends the import and undoes it. */
   readonly onError: 'skip' | 'abort'
   /** Ends the import after the chunk that is being stored; it can be resumed. */
   readonly signal: AbortSignal
@@ -42,21 +42,18 @@ export interface ImportOptions {
   readonly onProgress: (rows: number, fraction: number | undefined) => void
   /** Called once if this import has to wait for another one from the same source. */
   readonly onWaiting: (run: ImportRun) => void
-  /** Looks at a chunk before it is stored. */
-  readonly beforeChunk?: (read: ReadChunk) => Promise<void>
+  /** Called before a chunk is stored. */
+  readonly beforeChunk?: (chunk: Chunk) => Promise<void>
   /** Where lines that are not imported go. */
   readonly openRejects: (run: ImportRun) => Rejects
 }
 
-interface Released {
+export interface ImportOutcome {
+  readonly run: ImportRun
   /** Orders that fell due and were published. */
   readonly published: number
   /** Why the rest was not published: the queue's server went away. Workers find these orders later by themselves. */
   readonly unpublished: UserError | undefined
-}
-
-export interface ImportOutcome extends Released {
-  readonly run: ImportRun
   /** The first few lines that were not imported. */
   readonly examples: readonly RejectedLine[]
   /** Whether the signal ended it before the file's end. */
@@ -77,15 +74,15 @@ export async function importOrders(place: ImportPlace, options: ImportOptions): 
     const rejects = options.openRejects(begun)
     const { examples } = rejects
     try {
-      const { run, interrupted } = await new Reading(place, begun, rejects, options).toEnd()
-      if (interrupted) return { run, published: 0, unpublished: undefined, examples, interrupted }
+      const run = await new Reading(place, begun, rejects, options).toEnd()
+      if (run.status === 'reading') return { run, published: 0, unpublished: undefined, examples, interrupted: true }
       // Nothing in the file can go wrong from here on: every line is stored and judged.
-      return { ...(await endRun(db, queue, run)), examples, interrupted }
+      return { ...(await endRun(db, queue, run)), examples, interrupted: false }
     } finally {
       rejects.close()
     }
   } finally {
-    await giveUp(db, begun)
+    await releaseLease(db, begun)
   }
 }
 
@@ -94,33 +91,23 @@ async function beginWhenFree(db: Kysely<Schema>, queue: Queue, options: ImportOp
     const { kind, run } = await beginRun(db, options)
     if (kind === 'begun') return run
     if (kind === 'unended') {
-      await endRun(db, queue, run).finally(() => giveUp(db, run))
+      await endRun(db, queue, run).finally(() => releaseLease(db, run))
       continue
     }
     if (!waited) options.onWaiting(run)
     waited = true
-    if (options.signal.aborted) throw interruptedWhileWaiting(run)
+    if (options.signal.aborted) {
+      throw new UserError({
+        code: 'interrupted',
+        message: `Interrupted while waiting for the import of ${run.file} by process ${run.pid}. Nothing was read.`,
+        fix: 'Run the import again.',
+        retryable: true,
+        exit: EXIT.interrupted,
+      })
+    }
     await sleep(200)
   }
 }
-
-/** If the database is unreachable, the lease runs out by itself. */
-async function giveUp(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  await releaseLease(db, run).catch(() => undefined)
-}
-
-function interruptedWhileWaiting({ file, pid }: ImportRun): UserError {
-  return new UserError({
-    code: 'interrupted',
-    message: `Interrupted while waiting for the import of ${file} by process ${pid}. Nothing was read.`,
-    fix: 'Run the import again.',
-    retryable: true,
-    exit: EXIT.interrupted,
-  })
-}
-
-/** What an import adds rows to. */
-const FILLED = ['customers', 'products', 'orders', 'order_lines', 'import_asides', 'import_spoiled'] as const
 
 /** A run while its status is `reading`: its chunks are stored, and then judged. */
 class Reading {
@@ -140,16 +127,20 @@ class Reading {
     this.#options = options
   }
 
-  async toEnd(): Promise<{ readonly run: ImportRun; readonly interrupted: boolean }> {
-    const { signal } = this.#options
+  /** The run's status is still `reading` if the signal ended it. */
+  async toEnd(): Promise<ImportRun> {
+    const { file, signal } = this.#options
+    const { timeZone, database, 'inventory.unknownSku': unknownSku } = this.#config
+    const { byte_offset: offset, line_number: line, begun_sha256: sha256 } = this.#run
+    const begun = offset === 0 ? undefined : { offset, line, sha256 }
     const renewing = startBackground(() => updateRun(this.#db, this.#run, {}), { pauseMs: () => RENEW_MS })
     try {
-      for await (const read of this.#chunks()) {
+      for await (const read of readInThread({ file, begun, timeZone, unknownSku, database }, signal)) {
         await this.#takeChunk(read)
         if (signal.aborted) break
       }
       if (!signal.aborted) await this.#judge()
-      return { run: this.#run, interrupted: signal.aborted }
+      return this.#run
     } catch (error) {
       await forgetUnbegun(this.#db, this.#run)
       throw error
@@ -158,18 +149,11 @@ class Reading {
     }
   }
 
-  #chunks(): AsyncGenerator<ReadChunk, void> {
-    const { timeZone, database, 'inventory.unknownSku': unknownSku } = this.#config
-    const { byte_offset: offset, line_number: line, begun_sha256: sha256 } = this.#run
-    const begun = offset === 0 ? undefined : { offset, line, sha256 }
-    return readInThread({ file: this.#options.file, begun, timeZone, unknownSku, database }, this.#options.signal)
-  }
-
   async #takeChunk(read: ReadChunk): Promise<void> {
     const { beforeChunk, onError, onProgress } = this.#options
     const { cursor, size } = read
     this.#header = read.header
-    await beforeChunk?.(read)
+    await beforeChunk?.(read.chunk)
     this.#rejects.append(read.rejected, read.header)
     if (onError === 'abort' && this.#rejects.examples.length > 0) throw await this.#abort()
     this.#run = await inTransaction(this.#db, (trx) => this.#store(trx, read))
@@ -201,10 +185,9 @@ class Reading {
 
   /** Judges the lines that were set aside, and ends the reading. */
   async #judge(): Promise<void> {
-    await refreshStatistics(this.#db, ...FILLED)
     const run = this.#run
     const rejects = this.#rejects
-    const before = rejects.mark()
+    const [examples, bytes] = [rejects.examples.length, rejects.bytes]
     const report: Report = (lines) =>
       rejects.append(
         lines.map((line) => {
@@ -213,8 +196,10 @@ class Reading {
         }),
         this.#header,
       )
+    const filled = ['customers', 'products', 'orders', 'order_lines', 'import_asides', 'import_spoiled'] as const
+    await refreshStatistics(this.#db, ...filled)
     const judged = await inTransaction(this.#db, async (trx) => {
-      rejects.rewind(before)
+      rejects.rewind(examples, bytes)
       const verdicts = await reachVerdicts(trx, run, report)
       if (this.#options.onError === 'abort' && verdicts.rejected > 0) return undefined
       return updateRun(trx, run, {
@@ -233,7 +218,7 @@ class Reading {
     this.#run = judged
   }
 
-  /** Takes the run back. Returns the error that says why. */
+  /** Undoes the run. Returns the error that says why. */
   async #abort(): Promise<UserError> {
     await inTransaction(this.#db, async (trx) => takeBack(trx, await updateRun(trx, this.#run, {})))
     const [first] = this.#rejects.examples
@@ -245,11 +230,6 @@ class Reading {
   }
 }
 
-async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promise<Released & { run: ImportRun }> {
-  const released = await release(db, queue, run)
-  return { ...released, run: await updateRun(db, run, { status: 'finished', ended_at: await databaseTime(db) }) }
-}
-
 const RELEASE_SLICE = 10_000
 
 /**
@@ -257,7 +237,7 @@ const RELEASE_SLICE = 10_000
  * the queue's server goes away, the rest falls due all the same. A run that is resumed here goes through all orders again;
  * those that fell due before stay as they are.
  */
-async function release(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promise<Released> {
+async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun) {
   let published = 0
   let unpublished: UserError | undefined
   const pending = ordersOf(db, run).select('id').where('status', '=', 'pending').orderBy('id').limit(RELEASE_SLICE)
@@ -269,18 +249,15 @@ async function release(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promis
       await updateRun(trx, run, {})
       return makeDue(trx, ids, await databaseTime(trx))
     })
-    unpublished ??= await publishingError(queue, ids)
-    if (!unpublished) published += due
+    if (unpublished) continue
+    try {
+      await queue.publish(ids)
+      published += due
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      unpublished = error
+    }
   }
-  return { published, unpublished }
-}
-
-async function publishingError(queue: Queue, ids: readonly OrderId[]): Promise<UserError | undefined> {
-  try {
-    await queue.publish(ids)
-    return undefined
-  } catch (error) {
-    if (error instanceof UserError) return error
-    throw error
-  }
+  const ended = await updateRun(db, run, { status: 'finished', ended_at: await databaseTime(db) })
+  return { run: ended, published, unpublished }
 }

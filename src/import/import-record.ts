@@ -1,5 +1,4 @@
-// One run of an import over one file: who holds it, how far it got, and what becomes of a run that was cut off.
-
+// One run of an import over one file: its lease, its cursor, and how a run that was cut off is resumed or undone.
 import { randomUUID } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
 import { databaseTime, forUpdate, refreshStatistics, takeTurn } from '../database/engine.js'
@@ -19,26 +18,23 @@ const LEASE_MS = 30_000
 /** How often a run renews its lease while it waits for its input. */
 export const RENEW_MS = LEASE_MS / 3
 
-export interface Begin {
-  /**
-   * `unended`: an import of another file was cut off after all its lines were stored; it is to be ended first.
-   * `busy`: another process is importing from the same source.
-   */
-  readonly kind: 'begun' | 'unended' | 'busy'
-  readonly run: ImportRun
+/** The shop and the file that a run is to import. */
+interface Wanted {
+  readonly source: string
+  readonly file: string
 }
 
 /**
  * Begins a run, or takes over one that was cut off. One import runs at a time for each source: two would judge each other's
- * half-stored orders.
+ * half-stored orders. Undoes all other runs that were cut off: their orders would make those of this run duplicates.
  *
- * Takes all other runs back that were cut off, so that no order belongs to an import that does not go on, and counts as a
- * duplicate of itself. A run whose lines are all stored (`releasing`) is brought to its end instead.
+ * @returns `busy` with the run of another process that imports from the source, or `unended` with the run of another file,
+ *   which was cut off after all its lines were stored (`releasing`): it is to be ended first
  */
 export async function beginRun(
   db: Kysely<Schema>,
-  wanted: { readonly source: string; readonly file: string; readonly resume: boolean },
-): Promise<Begin> {
+  wanted: Wanted & { readonly resume: boolean },
+): Promise<{ readonly kind: 'begun' | 'unended' | 'busy'; readonly run: ImportRun }> {
   return inTransaction(db, async (trx) => {
     await takeTurn(trx, 'turn_imports')
     const now = await databaseTime(trx)
@@ -63,10 +59,7 @@ export async function beginRun(
 }
 
 /** Inserts a run that this process holds. */
-export async function insertRun(
-  db: Kysely<Schema>,
-  { source, file }: { readonly source: string; readonly file: string },
-): Promise<ImportRun> {
+export async function insertRun(db: Kysely<Schema>, { source, file }: Wanted): Promise<ImportRun> {
   const held = await hold(db)
   const begun = { started_at: await databaseTime(db), orders_after: await lastOrderId(db) }
   await db
@@ -109,9 +102,9 @@ export async function updateRun(
   })
 }
 
-/** Lets an import that failed or was interrupted be resumed at once, from another host too. */
+/** Lets an import that failed or was interrupted be resumed at once. If that fails, the lease runs out by itself. */
 export async function releaseLease(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  await writeHeld(db, 'imports', fenceOf(run), RELEASED)
+  await writeHeld(db, 'imports', fenceOf(run), RELEASED).catch(() => undefined)
 }
 
 /** Ends a run that failed before it stored a line, because of its header for instance. */
@@ -120,37 +113,40 @@ export async function forgetUnbegun(db: Kysely<Schema>, run: ImportRun): Promise
   await writeHeld(db, 'imports', unbegun, { status: 'taken_back', ended_at: await databaseTime(db) })
 }
 
+const PAGE = 10_000
+
 /** Undoes a run whose orders no worker has seen: deletes them, their lines, and what was created for them alone. */
 export async function takeBack(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  await deleteOrdersOf(db, run)
+  // Nothing has refreshed the statistics for a run that was cut off, and each page might cost a search through all orders.
+  // Other refreshes of these tables, such as at the end of an import, wait until the end of this transaction.
+  await refreshStatistics(db, 'orders', 'order_lines')
+  // By ids that are read without a lock: MySQL locks all that a delete reads, and workers hold orders behind these.
+  const orders = ordersOf(db, run).select('id').orderBy('id').limit(PAGE)
+  const read = (after: OrderId) => orders.where('id', '>', after).execute()
+  for await (const page of pagesOf(read, ({ id }) => id)) await deleteOrders(db, page)
   await removeUnusedNames(db, run.id)
   await forgetAsides(db, run.id)
   const ended = { status: 'taken_back', ended_at: await databaseTime(db) } as const
   await db.updateTable('imports').set(ended).where('id', '=', run.id).execute()
 }
 
-const PAGE = 10_000
-
-/** By ids that are read without a lock: MySQL locks all that a delete reads, and workers hold orders behind these. */
-async function deleteOrdersOf(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  // Nothing has refreshed them for a run that was cut off, and each page might cost a search through all orders. Others
-  // that refresh these tables, the ends of imports among them, wait until the end of this transaction.
-  await refreshStatistics(db, 'orders', 'order_lines')
-  const orders = ordersOf(db, run).select('id').orderBy('id').limit(PAGE)
-  const read = (after: OrderId) => orders.where('id', '>', after).execute()
-  for await (const page of pagesOf(read, ({ id }) => id)) await deleteOrders(db, page)
-}
-
-/** With their lines. Orders that no worker has seen have nothing else. */
+/** Deletes orders that no worker has seen, with their lines: they have nothing else. */
 export async function deleteOrders(db: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
-  const ids = packIds(orders)
-  const lines = db.deleteFrom('order_lines').where(isAmong(db, 'order_id', ids))
-  await lines.execute()
-  const emptied = db.deleteFrom('orders').where(isAmong(db, 'id', ids))
-  await emptied.execute()
+  await deleteByIds(db, 'order_lines', 'order_id', orders)
+  await deleteByIds(db, 'orders', 'id', orders)
 }
 
-/** All that the run stored. A range of ids finds them, so that no index over imports is needed. */
+async function deleteByIds<Table extends keyof Schema>(
+  db: Kysely<Schema>,
+  table: Table,
+  column: keyof Schema[Table] & string,
+  rows: readonly { readonly id: number }[],
+): Promise<void> {
+  const deletion = db.deleteFrom<keyof Schema>(table).where(isAmong(db, column, packIds(rows)))
+  await deletion.execute()
+}
+
+/** All orders that the run stored. A range of ids finds them, so that no index over imports is needed. */
 export function ordersOf(db: Kysely<Schema>, { id, orders_after }: ImportRun) {
   return db.selectFrom('orders').where('import_id', '=', id).where('id', '>', orders_after)
 }
@@ -161,15 +157,16 @@ export async function lastOrderId(db: Kysely<Schema>): Promise<OrderId> {
   return last?.id ?? (0 as OrderId)
 }
 
-export async function forgetAsides(db: Kysely<Schema>, id: ImportId): Promise<void> {
-  for (const table of ['import_asides', 'import_spoiled'] as const) {
-    await db.deleteFrom(table).where('import_id', '=', id).execute()
-  }
+/** @returns how many lines were set aside */
+export async function forgetAsides(db: Kysely<Schema>, id: ImportId): Promise<number> {
+  await db.deleteFrom('import_spoiled').where('import_id', '=', id).execute()
+  const { numDeletedRows } = await db.deleteFrom('import_asides').where('import_id', '=', id).executeTakeFirst()
+  return Number(numDeletedRows)
 }
 
 /**
  * Removes customers and products that the import created and that no order of any import names, in the caller's
- * transaction. Waits for chunks of other imports that are being stored, which may name them, and keeps others from beginning.
+ * transaction. Waits for chunks of other imports that are being stored, which may name them, and blocks later ones.
  *
  * @returns how many products
  */
@@ -182,21 +179,16 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
       not(exists(selectFrom('orders').whereRef('orders.customer_id', '=', 'customers.id').select('orders.id'))),
     )
     .execute()
-  const brought = db.selectFrom('products').select('id').where('import_id', '=', id)
-  // Reading all lines is expensive, and usually in vain.
-  if (!(await brought.limit(1).executeTakeFirst())) return 0
-  const unused = await brought
+  const created = db.selectFrom('products').select('id').where('import_id', '=', id)
+  // Reading all lines is expensive.
+  if (!(await created.limit(1).executeTakeFirst())) return 0
+  const unused = await created
     .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
     .execute()
   // Locked by their ids, since the search above would also wait for products that workers hold. A product that a person
-  // has adopted meanwhile, by an adjustment for instance, is no longer the import's.
-  const locked = await forUpdate(db, brought.where(isAmong(db, 'id', packIds(unused))).orderBy('id')).execute()
-  const ids = packIds(locked)
-  const adjustments = db.deleteFrom('stock_adjustments').where(isAmong(db, 'product_id', ids))
-  await adjustments.execute()
-  const removed = await db
-    .deleteFrom('products')
-    .where(isAmong(db, 'id', ids))
-    .executeTakeFirst()
-  return Number(removed.numDeletedRows)
+  // has changed meanwhile does not belong to the import any more.
+  const locked = await forUpdate(db, created.where(isAmong(db, 'id', packIds(unused))).orderBy('id')).execute()
+  await deleteByIds(db, 'stock_adjustments', 'product_id', locked)
+  await deleteByIds(db, 'products', 'id', locked)
+  return locked.length
 }

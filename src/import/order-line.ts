@@ -1,5 +1,4 @@
 // One record -> one checked order line, or the column and the reason why it is none.
-
 import type { Layout } from '../csv/header.js'
 import {
   type Fault,
@@ -13,7 +12,8 @@ import {
   unusable,
   wrongWidth,
 } from '../csv/values.js'
-import { type Currency, lineTotal } from '../domain/money.js'
+import type { ImportAsidesTable } from '../database/schema.js'
+import { lineTotal } from '../domain/money.js'
 
 export const COLUMNS = [
   'order_id',
@@ -33,22 +33,8 @@ export const ORDER_FILE: Layout<ColumnName> = { columns: COLUMNS, needed: COLUMN
 /** Where each column is among the cells of a line. */
 export type ColumnPositions = Readonly<Record<ColumnName, number>>
 
-/** A checked line of an order. */
-export interface OrderLine {
-  readonly reference: string
-  readonly customerId: string
-  readonly customerName: string
-  readonly sku: string
-  readonly productName: string
-  readonly quantity: number
-  /** Scaled by 10^PRICE_DECIMALS. */
-  readonly unitPrice: number
-  readonly currency: Currency
-  /** See readOrderDate. */
-  readonly orderedAt: string
-  /** Minor units of the currency. */
-  readonly total: number
-}
+/** A checked line. Its price is scaled by 10^PRICE_DECIMALS, its total is in minor units. For the date see readOrderDate. */
+export type OrderLine = Omit<ImportAsidesTable, 'import_id' | 'line_number'> & { readonly total: number }
 
 export interface Rejection extends Fault<ColumnName> {
   /** The order that the line costs, if it is known. */
@@ -71,17 +57,28 @@ export function readOrderLine(
   const name = (text: string) => readName(text, suspect)
   const line = readCells(cells, columns, (value): OrderLine => {
     const reference = value('order_id', id)
-    const customerId = value('customer_id', id)
-    const customerName = value('customer_name', name) || customerId
+    const customer_id = value('customer_id', id)
+    const customer_name = value('customer_name', name) || customer_id
     const sku = value('product_sku', id)
-    const productName = value('product_name', name) || sku
+    const product_name = value('product_name', name) || sku
     const quantity = value('quantity', readQuantity)
-    const unitPrice = value('unit_price', readPrice)
+    const unit_price = value('unit_price', readPrice)
     const currency = value('currency', readCurrency)
-    const orderedAt = value('order_date', readOrderDate)
+    const ordered_at = value('order_date', readOrderDate)
     const tooMuch = 'times quantity is more than an order line may cost'
-    const total = value('unit_price', () => lineTotal(unitPrice, quantity, currency) ?? unusable(tooMuch))
-    return { reference, customerId, customerName, sku, productName, quantity, unitPrice, currency, orderedAt, total }
+    const total = value('unit_price', () => lineTotal(unit_price, quantity, currency) ?? unusable(tooMuch))
+    return {
+      reference,
+      customer_id,
+      customer_name,
+      sku,
+      product_name,
+      quantity,
+      unit_price,
+      currency,
+      ordered_at,
+      total,
+    }
   })
   return 'reason' in line ? { reference, ...line } : line
 }

@@ -1,4 +1,4 @@
-// The reading thread as the writer sees it: a sequence of chunks, read ahead by a few.
+// Runs the reading thread and gives the writer its chunks, read ahead by a few.
 import { on } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
@@ -18,7 +18,7 @@ export interface ReaderOptions {
 }
 
 export interface ReadChunk {
-  /** The names of the file's columns. */
+  /** The names of the columns. */
   readonly header: readonly string[]
   readonly chunk: Chunk
   readonly rejected: readonly RejectedLine[]
@@ -28,12 +28,13 @@ export interface ReadChunk {
   readonly size: number | undefined
 }
 
-export type ReaderMessage =
-  | { readonly kind: 'chunk'; readonly read: ReadChunk }
-  | { readonly kind: 'end' }
-  | { readonly kind: 'failed'; readonly problem: Problem }
+/** A chunk, a failure, or neither at the end of the file. */
+export interface ReaderMessage {
+  readonly read?: ReadChunk
+  readonly problem?: Problem
+}
 
-/** Chunks that may wait for the writer; they bound the memory, whatever the file's size. */
+/** Chunks that may wait for the writer. This bounds the memory. */
 const CHUNKS_AHEAD = 3
 
 /**
@@ -51,8 +52,8 @@ export async function* readInThread(options: ReaderOptions, signal: AbortSignal)
     const messages = on(thread, 'message', { signal })
     for (let ahead = 0; ahead < CHUNKS_AHEAD; ahead++) thread.postMessage('next')
     for await (const [message] of messages as AsyncIterable<[ReaderMessage]>) {
-      if (message.kind === 'end') return
-      if (message.kind === 'failed') throw new UserError(message.problem)
+      if (message.problem) throw new UserError(message.problem)
+      if (!message.read) return
       yield message.read
       thread.postMessage('next')
       // Storing a chunk in SQLite never returns to the event loop, where signals and timers wait.

@@ -1,8 +1,7 @@
-// The lines that are not imported: a CSV file that a person corrects and imports. Each row is the original line, followed
-// by three cells: its line number, the column at fault, and why.
-
+// Writes the lines that are not imported to a CSV file, which a person corrects and imports. Each row is the original line,
+// followed by its line number, the column at fault, and the reason.
 import { existsSync } from 'node:fs'
-import { basename, dirname, extname, join, resolve } from 'node:path'
+import { join, parse, resolve } from 'node:path'
 import { stringify } from 'csv-stringify/sync'
 import { STDIN } from '../csv/bytes.js'
 import { readHeader } from '../csv/header.js'
@@ -12,14 +11,8 @@ import { errorCode, UserError } from '../errors.js'
 import { type Output, OutputFile, refuseOutput } from '../output-file.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
 import type { RejectedLine } from './chunk.js'
-import type { ColumnName } from './order-line.js'
+import { COLUMNS, type ColumnName } from './order-line.js'
 import type { StoredLine } from './verdicts.js'
-
-/** How many lines and bytes there were at some time. */
-interface RejectsMark {
-  readonly bytes: number
-  readonly examples: number
-}
 
 const EXAMPLES = 10
 
@@ -30,14 +23,14 @@ export interface RejectsOptions {
   /** The file that is imported, or `-`. */
   readonly input: string
   readonly database: DatabaseAddress
-  /** The path that the user named. */
+  /** The absolute path that the user named. */
   readonly wanted: string | undefined
   /** Replaces any file except the input and the database. */
   readonly force: boolean
 }
 
 export class Rejects {
-  /** In the file, as far as they belong to it. */
+  /** Length of the file. */
   bytes = 0
   /** The first few lines, to be shown. */
   readonly examples: RejectedLine[] = []
@@ -48,16 +41,15 @@ export class Rejects {
    * @param options left out, no file is written
    * @param begun the file of the run that is resumed, and how much of it belongs to what was stored
    */
-  constructor(options?: RejectsOptions, begun: { file: string | null; bytes: number } = { file: null, bytes: 0 }) {
+  constructor(options?: RejectsOptions, begun?: { readonly file: string | null; readonly bytes: number }) {
     this.#options = options
-    const { file, bytes } = begun
     // A file that is gone is begun again, with its header.
-    if (!options || file === null || !existsSync(file)) return
-    this.#output = attempt(file, () => OutputFile.open(outputAt(file, options), bytes))
+    if (!options || !begun?.file || !existsSync(begun.file)) return
+    this.#output = attempt(begun.file, (path) => OutputFile.open(outputAt(path, options), begun.bytes))
     this.bytes = this.#output.bytes
   }
 
-  /** Null while there are no lines, or no file is written. */
+  /** Null until the first line is written, or if no file is written. */
   get file(): string | null {
     return this.#output?.path ?? null
   }
@@ -76,13 +68,8 @@ export class Rejects {
     this.bytes += Buffer.byteLength(text)
   }
 
-  /** What `rewind` comes back to. */
-  mark(): RejectsMark {
-    return { bytes: this.bytes, examples: this.examples.length }
-  }
-
-  /** Forgets what was added since the mark: its transaction is tried again. */
-  rewind({ bytes, examples }: RejectsMark): void {
+  /** Keeps only so many examples and bytes: the transaction that added the others is tried again. */
+  rewind(examples: number, bytes: number): void {
     this.examples.length = examples
     const output = this.#output
     if (bytes === this.bytes || !output) return
@@ -98,7 +85,7 @@ export class Rejects {
 /** Generated names never overwrite an existing file. */
 function create(options: RejectsOptions): OutputFile {
   const { wanted, input } = options
-  if (wanted !== undefined) return attempt(resolve(wanted), (path) => OutputFile.open(outputAt(path, options)))
+  if (wanted !== undefined) return attempt(wanted, (path) => OutputFile.open(outputAt(path, options)))
   for (let number = 1; ; number++) {
     const created = attempt(defaultPath(input, number), (path) => OutputFile.create(outputAt(path, options)))
     if (created) return created
@@ -122,10 +109,9 @@ function attempt<Result>(path: string, use: (path: string) => Result): Result {
   }
 }
 
-/** @throws UserError if the path that the user named would cost another file */
+/** @throws UserError if the path that the user named would overwrite another file */
 export function refuseRejects(options: RejectsOptions): void {
-  if (options.wanted === undefined) return
-  attempt(resolve(options.wanted), (path) => refuseOutput(outputAt(path, options)))
+  if (options.wanted !== undefined) attempt(options.wanted, (path) => refuseOutput(outputAt(path, options)))
 }
 
 function outputAt(path: string, { input, database, force }: RejectsOptions): Output {
@@ -150,29 +136,21 @@ function isRejects(start: Buffer): boolean {
 
 /** `orders.csv` -> `orders.rejects.csv`, then `orders.rejects.2.csv`. */
 function defaultPath(input: string, number: number): string {
-  const path = input === STDIN ? resolve('stdin.csv') : input
-  const extension = extname(path)
-  const name = basename(path, extension)
-  return join(dirname(path), `${name}.rejects${number === 1 ? '' : `.${number}`}${extension || '.csv'}`)
+  const { dir, name, ext } = parse(input === STDIN ? resolve('stdin.csv') : input)
+  return join(dir, `${name}.rejects${number === 1 ? '' : `.${number}`}${ext || '.csv'}`)
 }
 
-function csvLine(cells: readonly (string | number)[]): string {
-  return stringify([[...cells]], { eof: false })
-}
+const csvLine = (cells: (string | number)[]) => stringify([cells], { eof: false })
 
-/** The line again from what was stored of it, in the columns of the header; other columns are empty. */
+/** A stored line in the columns of the header; unknown columns are empty. */
 export function storedLineText(line: StoredLine, header: readonly string[]): string {
-  const values: Record<ColumnName, string> = {
+  const values: Readonly<Record<ColumnName, string | number>> = {
+    ...line,
     order_id: line.reference,
-    customer_id: line.customer_id,
-    customer_name: line.customer_name,
     product_sku: line.sku,
-    product_name: line.product_name,
-    quantity: String(line.quantity),
     unit_price: formatPrice(line.unit_price, line.currency),
-    currency: line.currency,
     order_date: line.ordered_at.replace('T', ' '),
   }
-  const known: ReadonlyMap<string, string> = new Map(Object.entries(values))
-  return csvLine(header.map((name) => known.get(name.trim().toLowerCase()) ?? ''))
+  const columns = header.map((name) => COLUMNS.find((column) => column === name.trim().toLowerCase()))
+  return csvLine(columns.map((column) => (column ? values[column] : '')))
 }

@@ -1,12 +1,11 @@
 // Stores one chunk: customers, products, orders and lines, in the caller's transaction.
-
-import type { Kysely } from 'kysely'
+import type { InsertResult, Kysely } from 'kysely'
 import { shareTurn } from '../database/engine.js'
 import { type Columns, packIds, packRows, unpackRows } from '../database/packed-rows.js'
 import { besideIds, isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
-import { type Chunk, type LineRow, packLines } from './chunk-rows.js'
+import { type Chunk, packLines } from './chunk-rows.js'
 import { lastOrderId } from './import-record.js'
 import type { StoredLine } from './verdicts.js'
 
@@ -31,15 +30,17 @@ export interface Stored {
  * before. Sets lines aside for the end that belong to orders of earlier imports, or disagree with their order.
  */
 export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<Stored> {
-  // While another import removes the names that it alone brought, no chunk may begin to use them.
+  // While another import removes the names that it alone created, no chunk may begin to use them.
   await shareTurn(db, 'turn_names')
   await addCustomers(db, chunk, options)
   const productsCreated = await addProducts(db, chunk, options)
   const lastBefore = await lastOrderId(db)
   const orders = await addOrders(db, chunk, options)
   const known = orders === chunk.orderCount ? [] : await findKnownOrders(db, chunk, options, lastBefore)
-  const lines = await addLines(db, await setAside(db, chunk, known, options), options)
-  await addUpOrders(db, known)
+  const foreign = new Set(known.filter((order) => order.foreign === 1).map(({ reference }) => reference))
+  const lines = await addLines(db, await setAside(db, chunk, foreign, options), options)
+  const begun = known.filter((order) => order.foreign === 0)
+  if (begun.length > 0) await addUpOrders(db, begun)
   if (chunk.spoiledCount > 0) await markSpoiled(db, chunk, options)
   return { orders, lines, productsCreated }
 }
@@ -61,12 +62,9 @@ async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptio
     .leftJoin('products', 'products.sku', 'row.sku')
     .where('products.id', 'is', null)
     .select((eb) => ['row.sku', 'row.name', eb.val(importId).as('import_id'), eb.val(initialStock).as('on_hand')])
-  const { numInsertedOrUpdatedRows: created = 0n } = await db
-    .insertInto('products')
-    .columns(['sku', 'name', 'import_id', 'on_hand'])
-    .expression(added)
-    .executeTakeFirstOrThrow()
-  if (created === 0n) return 0
+  const products = db.insertInto('products').columns(['sku', 'name', 'import_id', 'on_hand']).expression(added)
+  const created = countOf(await products.executeTakeFirstOrThrow())
+  if (created === 0) return 0
   const adjusted = rows
     .innerJoin('products', 'products.sku', 'row.sku')
     .leftJoin('stock_adjustments', 'stock_adjustments.product_id', 'products.id')
@@ -78,8 +76,10 @@ async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptio
     .columns(['product_id', 'delta', 'reason', 'adjusted_at'])
     .expression(adjusted)
     .execute()
-  return Number(created)
+  return created
 }
+
+const countOf = ({ numInsertedOrUpdatedRows }: InsertResult): number => Number(numInsertedOrUpdatedRows ?? 0)
 
 /** Adds the orders that are not stored yet. Returns how many. */
 async function addOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }: StoreOptions): Promise<number> {
@@ -90,12 +90,10 @@ async function addOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }:
     .where('orders.id', 'is', null)
     .select((eb) => [eb.val(importId).as('import_id'), eb.val(source).as('source'), 'row.reference', 'customers.id'])
     .select(['row.ordered_at', 'row.business_day', 'row.currency', 'row.total'])
-  const { numInsertedOrUpdatedRows = 0n } = await db
+  const orders = db
     .insertInto('orders')
     .columns(['import_id', 'source', 'reference', 'customer_id', 'ordered_at', 'business_day', 'currency', 'total'])
-    .expression(added)
-    .executeTakeFirstOrThrow()
-  return Number(numInsertedOrUpdatedRows)
+  return countOf(await orders.expression(added).executeTakeFirstOrThrow())
 }
 
 async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], { source }: StoreOptions): Promise<number> {
@@ -107,28 +105,22 @@ async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], { source }: S
     .innerJoin('products', 'products.sku', 'row.sku')
     .select(['orders.id', 'row.line_number', 'products.id as product_id'])
     .select(['row.quantity', 'row.unit_price', 'row.total'])
-  const { numInsertedOrUpdatedRows = 0n } = await db
+  const stored = db
     .insertInto('order_lines')
     .columns(['order_id', 'line_number', 'product_id', 'quantity', 'unit_price', 'total'])
-    .expression(added)
-    .executeTakeFirstOrThrow()
-  return Number(numInsertedOrUpdatedRows)
+  return countOf(await stored.expression(added).executeTakeFirstOrThrow())
 }
 
-interface KnownOrder {
-  readonly id: OrderId
-  readonly reference: string
-  /** 1 if lines of the chunk cannot be added to it: it is another import's, or has another header. */
-  readonly foreign: number
-}
-
-/** The chunk's orders that were stored before it: up to the last id that there was. */
+/**
+ * The chunk's orders that were stored before it: up to the last id that there was. `foreign` is 1 if lines of the chunk cannot
+ * be added to it: it is another import's, or has another header.
+ */
 async function findKnownOrders(
   db: Kysely<Schema>,
   chunk: Chunk,
   { importId, source }: StoreOptions,
   lastBefore: OrderId,
-): Promise<KnownOrder[]> {
+): Promise<{ readonly id: OrderId; readonly reference: string; readonly foreign: number }[]> {
   return db
     .selectFrom(rowSource(db, 'row', chunk.orders))
     .crossJoin('orders')
@@ -152,9 +144,7 @@ async function findKnownOrders(
  * Adds up all lines stored so far of orders whose lines are in several chunks. They are named by their ids: the planner does
  * not know a table that is being filled well enough to look them up by their references.
  */
-async function addUpOrders(db: Kysely<Schema>, known: readonly KnownOrder[]): Promise<void> {
-  const begun = known.filter((order) => order.foreign === 0)
-  if (begun.length === 0) return
+async function addUpOrders(db: Kysely<Schema>, begun: readonly { readonly id: OrderId }[]): Promise<void> {
   await db
     .updateTable('orders')
     .set((eb) => ({
@@ -180,42 +170,31 @@ const ASIDE_COLUMNS = {
   unit_price: 'integer',
 } as const satisfies Columns<StoredLine>
 
-const ASIDE_NAMES = Object.keys(ASIDE_COLUMNS) as (keyof StoredLine)[]
-
 /** Keeps lines of foreign orders for the end to judge. Returns the lines that remain. */
 async function setAside(
   db: Kysely<Schema>,
   chunk: Chunk,
-  known: readonly KnownOrder[],
+  foreign: ReadonlySet<string>,
   { importId }: StoreOptions,
 ): Promise<Chunk['lines']> {
-  const foreign = new Set(known.filter((order) => order.foreign === 1).map(({ reference }) => reference))
   if (foreign.size === 0) return chunk.lines
   const orders = new Map(unpackRows(chunk.orders).map((order) => [order.reference, order]))
   const customers = new Map(unpackRows(chunk.customers).map(({ customer_id, name }) => [customer_id, name]))
   const products = new Map(unpackRows(chunk.products).map(({ sku, name }) => [sku, name]))
-  const asides: StoredLine[] = []
-  const remaining: LineRow[] = []
-  for (const line of unpackRows(chunk.lines)) {
+  const lines = unpackRows(chunk.lines)
+  const asides = lines.flatMap((line): StoredLine[] => {
     const order = foreign.has(line.reference) ? orders.get(line.reference) : undefined
-    if (!order) {
-      remaining.push(line)
-      continue
-    }
-    const customer_name = customers.get(order.customer_id) ?? order.customer_id
-    asides.push({ ...order, ...line, customer_name, product_name: products.get(line.sku) ?? line.sku })
-  }
-  await db
-    .insertInto('import_asides')
-    .columns([...ASIDE_NAMES, 'import_id'])
-    .expression((eb) =>
-      eb
-        .selectFrom(rowSource(db, 'row', packRows(ASIDE_COLUMNS, asides)))
-        .select(ASIDE_NAMES.map((column) => `row.${column}` as const))
-        .select(eb.val(importId).as('import_id')),
-    )
-    .execute()
-  return packLines(remaining)
+    if (!order) return []
+    const customer_name = customers.get(order.customer_id) ?? ''
+    return [{ ...order, ...line, customer_name, product_name: products.get(line.sku) ?? '' }]
+  })
+  const rows = db
+    .selectFrom(rowSource(db, 'row', packRows(ASIDE_COLUMNS, asides)))
+    .selectAll()
+    .select((eb) => eb.val(importId).as('import_id'))
+  const columns = [...(Object.keys(ASIDE_COLUMNS) as (keyof StoredLine)[]), 'import_id' as const]
+  await db.insertInto('import_asides').columns(columns).expression(rows).execute()
+  return packLines(lines.filter(({ reference }) => !foreign.has(reference)))
 }
 
 async function markSpoiled(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {

@@ -1,6 +1,5 @@
-// The end of an import, when all lines are known: which of the lines that were set aside are duplicates, which are
-// conflicts, and which orders a bad line costs.
-import { type Kysely, sql } from 'kysely'
+// The end of an import: which of the lines that were set aside are duplicates or conflicts, and which orders a bad line costs.
+import { type Expression, type Kysely, type Selectable, sql } from 'kysely'
 import { packIds } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
@@ -8,73 +7,71 @@ import type { Schema } from '../database/schema.js'
 import { siblingReason } from './chunk.js'
 import { deleteOrders, forgetAsides, type ImportRun, removeUnusedNames } from './import-record.js'
 
-export interface Verdicts {
-  /** Lines that are not imported, of each kind. */
-  readonly duplicates: number
-  readonly conflicts: number
-  readonly rejected: number
-  /** Lines, orders and products that had been stored and are gone. */
-  readonly linesRemoved: number
-  readonly ordersRemoved: number
-  readonly productsRemoved: number
-}
-
-const NOTHING: Verdicts = {
-  duplicates: 0,
-  conflicts: 0,
-  rejected: 0,
-  linesRemoved: 0,
-  ordersRemoved: 0,
-  productsRemoved: 0,
-}
+/** Lines that are not imported, by kind; then lines, orders and products that had been stored and are gone. */
+const NOTHING = { duplicates: 0, conflicts: 0, rejected: 0, linesRemoved: 0, ordersRemoved: 0, productsRemoved: 0 }
 
 /** What was stored of a line that is not imported. */
 export type StoredLine = Omit<Schema['import_asides'], 'import_id'>
 
-/** Called with lines that are not imported, and why. */
+/** Called with lines that are not imported and the reasons. */
 export type Report = (lines: readonly (StoredLine & { readonly reason: string })[]) => void
 
-/** Lines or orders that are read and reported at a time. */
+/** Lines or orders to a statement. */
 const PAGE = 5000
 
 const DISAGREES = 'customer_id, currency or order_date differ from those of the order’s lines before'
 
 /** Judges what could not be judged line by line, in the caller's transaction. */
-export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, report: Report): Promise<Verdicts> {
-  await spoilDisagreeing(db, run)
-  await spoilDivided(db, run)
-  if (await nothingToJudge(db, run)) return NOTHING
+export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, report: Report): Promise<typeof NOTHING> {
+  // A line that disagrees with an order of this very import costs that order.
+  const disagreeing = unspoiledAsides(db, run)
+    .crossJoin('orders')
+    .where('orders.source', '=', run.source)
+    .whereRef('orders.reference', '=', 'aside.reference')
+    .where('orders.import_id', '=', run.id)
+    .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
+  await spoil(db, disagreeing)
+  // Lines that disagree among themselves cost their order, even if an earlier import stored it.
+  const divided = unspoiledAsides(db, run)
+    .having(({ eb, fn, or }) =>
+      or(
+        (['customer_id', 'currency', 'ordered_at'] as const).map((column) =>
+          eb(fn.min(`aside.${column}`), '!=', fn.max(`aside.${column}`)),
+        ),
+      ),
+    )
+    .select((eb) => eb.fn.max('aside.line_number').as('line_number'))
+  await spoil(db, divided)
+  const isAny = (table: 'import_asides' | 'import_spoiled') =>
+    db.selectFrom(table).select('reference').where('import_id', '=', run.id).limit(1).executeTakeFirst()
+  if (!(await isAny('import_asides')) && !(await isAny('import_spoiled'))) return NOTHING
   const removed = await removeSpoiledOrders(db, run, report)
-  const disagreeing = await dropSpoiledAsides(db, run, report, ({ line_number }, bad) =>
+  const rejected = await dropSpoiledAsides(db, run, report, ({ line_number }, bad) =>
     line_number === bad ? DISAGREES : siblingReason(bad),
   )
-  await spoilDiffering(db, run)
-  const duplicates = await dropSoundAsides(db, run)
-  // The stored orders stay as they are.
+  // Marked and then deleted by their marks, since MySQL locks all that a delete reads, and workers hold the stored orders.
+  const differing = unspoiledAsides(db, run)
+    .innerJoin(differingOrders(db, run).as('differing'), 'differing.reference', 'aside.reference')
+    .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
+  await spoil(db, differing)
   const conflicts = await dropSpoiledAsides(
     db,
     run,
     report,
     ({ reference }) => `conflict: order ${reference} is stored already with other content; it was left as it is`,
   )
-  await forgetAsides(db, run.id)
   return {
-    duplicates,
+    // The lines that are left are stored with the same content.
+    duplicates: await forgetAsides(db, run.id),
     conflicts,
-    rejected: removed.lines + disagreeing,
+    rejected: removed.lines + rejected,
     linesRemoved: removed.lines,
     ordersRemoved: removed.orders,
     productsRemoved: await removeUnusedNames(db, run.id),
   }
 }
 
-async function nothingToJudge(db: Kysely<Schema>, { id }: ImportRun): Promise<boolean> {
-  const marked = (table: 'import_asides' | 'import_spoiled') =>
-    db.selectFrom(table).select('reference').where('import_id', '=', id).limit(1).executeTakeFirst()
-  return !(await marked('import_asides')) && !(await marked('import_spoiled'))
-}
-
-/** The orders of set-aside lines that no bad line has cost yet. */
+/** The orders of set-aside lines that are not marked yet. */
 function unspoiledAsides(db: Kysely<Schema>, { id }: ImportRun) {
   return db
     .selectFrom('import_asides as aside')
@@ -87,42 +84,9 @@ function unspoiledAsides(db: Kysely<Schema>, { id }: ImportRun) {
     .select(['aside.import_id', 'aside.reference'])
 }
 
-const spoil = (db: Kysely<Schema>) => db.insertInto('import_spoiled').columns(['import_id', 'reference', 'line_number'])
-
-/** A line that disagrees with an order of this very import costs that order. */
-async function spoilDisagreeing(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  const disagreeing = unspoiledAsides(db, run)
-    .crossJoin('orders')
-    .where('orders.source', '=', run.source)
-    .whereRef('orders.reference', '=', 'aside.reference')
-    .where('orders.import_id', '=', run.id)
-    .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
-  await spoil(db).expression(disagreeing).execute()
-}
-
-/** Lines that disagree among themselves cost their order, even if an earlier import stored it. */
-async function spoilDivided(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  const divided = unspoiledAsides(db, run)
-    .having(({ eb, fn, or }) =>
-      or(
-        (['customer_id', 'currency', 'ordered_at'] as const).map((column) =>
-          eb(fn.min(`aside.${column}`), '!=', fn.max(`aside.${column}`)),
-        ),
-      ),
-    )
-    .select((eb) => eb.fn.max('aside.line_number').as('line_number'))
-  await spoil(db).expression(divided).execute()
-}
-
-/**
- * Orders that an earlier import stored with other content. They are marked, and the others deleted, since MySQL locks all
- * that a delete reads: it must read of this import alone, while workers hold the stored orders.
- */
-async function spoilDiffering(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  const differing = unspoiledAsides(db, run)
-    .innerJoin(differingOrders(db, run).as('differing'), 'differing.reference', 'aside.reference')
-    .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
-  await spoil(db).expression(differing).execute()
+/** Marks orders of which no line is imported. */
+async function spoil(db: Kysely<Schema>, orders: Expression<Selectable<Schema['import_spoiled']>>): Promise<void> {
+  await db.insertInto('import_spoiled').columns(['import_id', 'reference', 'line_number']).expression(orders).execute()
 }
 
 /** Orders whose set-aside lines differ as a whole from the stored ones: another header, other lines, more or fewer. */
@@ -149,12 +113,8 @@ function differingOrders(db: Kysely<Schema>, { id, source }: ImportRun) {
     .distinct()
 }
 
-/** Removes orders of which some lines were stored before the bad one came: their lines are rejected like it. */
-async function removeSpoiledOrders(
-  db: Kysely<Schema>,
-  { id, source }: ImportRun,
-  report: Report,
-): Promise<{ lines: number; orders: number }> {
+/** Removes orders of which lines were stored before the bad one was read. Rejects these lines. */
+async function removeSpoiledOrders(db: Kysely<Schema>, { id, source }: ImportRun, report: Report) {
   const total = { lines: 0, orders: 0 }
   for (;;) {
     const orders = await db
@@ -218,23 +178,4 @@ async function dropSpoiledAsides(
     )
     .execute()
   return dropped
-}
-
-/** Deletes the lines of orders that are not marked: they are stored with the same content. Returns how many. */
-async function dropSoundAsides(db: Kysely<Schema>, { id }: ImportRun): Promise<number> {
-  const dropped = await db
-    .deleteFrom('import_asides')
-    .where('import_id', '=', id)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('import_spoiled as spoiled')
-            .where('spoiled.import_id', '=', id)
-            .whereRef('spoiled.reference', '=', 'import_asides.reference')
-            .select('spoiled.reference'),
-        ),
-      ),
-    )
-    .executeTakeFirst()
-  return Number(dropped.numDeletedRows)
 }

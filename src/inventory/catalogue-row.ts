@@ -1,5 +1,4 @@
 // One line of a catalogue -> one checked row, or the column and the reason why it is none.
-
 import type { Layout } from '../csv/header.js'
 import {
   type Fault,
@@ -21,7 +20,7 @@ export type CatalogueColumn = (typeof COLUMNS)[number]
 
 export const CATALOGUE_FILE: Layout<CatalogueColumn> = { columns: COLUMNS, needed: ['sku'] }
 
-/** Null if the file says nothing: the product keeps what it has. */
+/** Null where the file has no value: the product keeps its own. */
 export interface ProductRow {
   readonly line: number
   readonly sku: string

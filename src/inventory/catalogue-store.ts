@@ -1,5 +1,4 @@
 // A batch of catalogue rows -> products and their stock adjustments, in one transaction.
-
 import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { forUpdate } from '../database/engine.js'
@@ -7,26 +6,9 @@ import { type Columns, packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
-import type { Currency } from '../domain/money.js'
 import type { CatalogueColumn, ProductRow, RejectedRow } from './catalogue-row.js'
 
-const REASON = 'products import'
-
-export interface StoredProducts {
-  readonly created: number
-  readonly updated: number
-  readonly unchanged: number
-  readonly rejected: readonly RejectedRow[]
-}
-
-interface Product {
-  readonly sku: string
-  readonly name: string
-  readonly unit_price: number | null
-  readonly currency: Currency | null
-  readonly on_hand: number
-  readonly reserved: number
-}
+type Product = Pick<Schema['products'], 'sku' | 'name' | 'unit_price' | 'currency' | 'on_hand'> & { reserved: number }
 
 /** What a product becomes; `delta` is what its stock changes by. */
 type ProductChange = Omit<Product, 'on_hand' | 'reserved'> & { readonly delta: number }
@@ -40,7 +22,7 @@ const CHANGE_COLUMNS = {
 } as const satisfies Columns<ProductChange>
 
 /** @param rows no SKU twice */
-export async function storeProducts(db: Database, rows: readonly ProductRow[]): Promise<StoredProducts> {
+export function storeProducts(db: Database, rows: readonly ProductRow[]) {
   return inTransaction(db, async (trx) => {
     const products = await readProducts(trx, rows)
     const created: ProductChange[] = []
@@ -49,12 +31,13 @@ export async function storeProducts(db: Database, rows: readonly ProductRow[]): 
     let updated = 0
     for (const row of rows) {
       const product = products.get(row.sku)
-      const fault = findFault(row, product)
+      const [column, fault] = findFault(row, product) ?? []
       const change = changeTo(row, product)
-      if (fault) rejected.push({ line: row.line, column: fault[0], reason: `${fault[0]} ${fault[1]}` })
+      if (column) rejected.push({ line: row.line, column, reason: `${column} ${fault}` })
       else if (product) {
         kept.push(change)
-        if (isChange(change, product)) updated += 1
+        const isOther = (['name', 'unit_price', 'currency'] as const).some((name) => change[name] !== product[name])
+        if (isOther || change.delta !== 0) updated += 1
       } else created.push(change)
     }
     await createProducts(trx, created)
@@ -79,7 +62,7 @@ async function readProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Pr
   return new Map(products.map((product) => [product.sku, product]))
 }
 
-/** The column at fault, and why, as far as only the product shows it. */
+/** The column at fault and the reason, for what only the stored product shows. */
 function findFault(row: ProductRow, product: Product | undefined): [CatalogueColumn, string] | undefined {
   const { name, unitPrice, currency, stock } = row
   if (!product && name === null) return ['name', 'is empty: a new product needs one']
@@ -104,33 +87,20 @@ function changeTo({ sku, name, unitPrice, currency, stock }: ProductRow, product
   }
 }
 
-function isChange(change: ProductChange, product: Product): boolean {
-  return (
-    change.delta !== 0 ||
-    change.name !== product.name ||
-    change.unit_price !== product.unit_price ||
-    change.currency !== product.currency
-  )
-}
-
+/** Columns in the order of CHANGE_COLUMNS. */
 const changesIn = (db: Kysely<Schema>, changes: readonly ProductChange[]) =>
   rowSource(db, 'change', packRows(CHANGE_COLUMNS, changes))
 
 async function createProducts(db: Kysely<Schema>, changes: readonly ProductChange[]): Promise<void> {
-  if (changes.length === 0) return
-  const created = db
-    .selectFrom(changesIn(db, changes))
-    .select(['change.sku', 'change.name', 'change.unit_price', 'change.currency', 'change.delta'])
   await db
     .insertInto('products')
     .columns(['sku', 'name', 'unit_price', 'currency', 'on_hand'])
-    .expression(created)
+    .expression(db.selectFrom(changesIn(db, changes)).selectAll())
     .execute()
 }
 
 /** A product that is in the catalogue also stays when the import that created it is undone. */
 async function updateProducts(db: Kysely<Schema>, changes: readonly ProductChange[]): Promise<void> {
-  if (changes.length === 0) return
   await db
     .updateTable('products')
     .from(changesIn(db, changes))
@@ -146,12 +116,11 @@ async function updateProducts(db: Kysely<Schema>, changes: readonly ProductChang
 }
 
 async function recordAdjustments(db: Kysely<Schema>, changes: readonly ProductChange[]): Promise<void> {
-  if (changes.length === 0) return
-  const adjustedAt = Date.now()
   const adjustments = db
     .selectFrom(changesIn(db, changes))
     .innerJoin('products', 'products.sku', 'change.sku')
-    .select((eb) => ['products.id', 'change.delta', eb.val(REASON).as('reason'), eb.val(adjustedAt).as('adjusted_at')])
+    .select((eb) => ['products.id', 'change.delta', eb.val('products import').as('reason')])
+    .select((eb) => eb.val(Date.now()).as('adjusted_at'))
   await db
     .insertInto('stock_adjustments')
     .columns(['product_id', 'delta', 'reason', 'adjusted_at'])

@@ -1,5 +1,4 @@
-// Products and their stock: what there is, and changes by hand. A catalogue file changes many at once: catalogue.ts.
-
+// Lists products and adjusts their stock by hand. A catalogue file changes many at once: catalogue.ts.
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { forUpdate } from '../database/engine.js'
@@ -7,28 +6,18 @@ import type { Schema } from '../database/schema.js'
 import { atOneMoment, inTransactionOnce } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { nearest } from '../domain/nearest.js'
-import { EXIT, UserError, usageError } from '../errors.js'
+import { UserError, usageError } from '../errors.js'
 import { reasonIn } from '../servers/recognise.js'
 
-/** Units of one product in stock, at the most; sums of many then still fit. */
+/** Most units of one product in stock; sums of many still fit. */
 export const MAX_STOCK = 1_000_000_000
 
 const MAX_REASON_LENGTH = 255
 
-export interface ProductStock {
-  readonly sku: string
-  readonly name: string
-  readonly on_hand: number
-  readonly reserved: number
-  /** on_hand less reserved: what new orders can have. */
-  readonly available: number
-}
-
 /**
- * By SKU.
+ * Lists products by SKU. `available` is on_hand less reserved; `total` also counts products beyond the limit.
  *
- * @param low only products of which so many or fewer are available, the scarcest first
- * @returns also how many match in all, beyond the limit
+ * @param low only products with so many units or fewer available, the scarcest first
  */
 export function listProducts(db: Database, limit: number, low?: number) {
   return atOneMoment(db, async (trx) => {
@@ -47,12 +36,18 @@ export function listProducts(db: Database, limit: number, low?: number) {
 /**
  * Adds units to a product's stock or takes some away, and records why.
  *
- * @throws UserError where the product is unknown, where more would be taken than is available, or where nobody knows
- *   whether it was booked: run again, it might be booked twice
+ * @throws UserError if the product is unknown, if more would be taken than is available, or if the outcome of the commit is
+ *   unknown: running it again might book it twice
  */
-export async function adjustStock(db: Database, sku: string, delta: number, reason: string): Promise<ProductStock> {
+export async function adjustStock(db: Database, sku: string, delta: number, reason: string) {
   const why = reason.trim()
-  if (why === '' || why.length > MAX_REASON_LENGTH) throw unusableReason(why)
+  if (why === '' || why.length > MAX_REASON_LENGTH) {
+    throw usageError({
+      code: 'bad_reason',
+      message: why === '' ? 'The reason is empty.' : `The reason is longer than ${MAX_REASON_LENGTH} characters.`,
+      fix: 'Say in a few words why the stock changes: --reason "stocktake".',
+    })
+  }
   const book = async (trx: Transaction<Schema>) => {
     const product = await forUpdate(
       trx,
@@ -62,8 +57,14 @@ export async function adjustStock(db: Database, sku: string, delta: number, reas
     const { id, name, on_hand, reserved } = product
     const after = on_hand + delta
     if (after < reserved) throw notEnough(sku, delta, on_hand, reserved)
-    if (after > MAX_STOCK) throw tooMuch(sku, after)
-    // A person has taken charge of it: no longer does it go when the import that created it is undone.
+    if (after > MAX_STOCK) {
+      throw new UserError({
+        code: 'too_much_stock',
+        message: `${sku} would have ${groupThousands(after)} units, more than the ${groupThousands(MAX_STOCK)} that a product can have.`,
+        fix: 'Add fewer.',
+      })
+    }
+    // Without its import, it stays when that import is undone.
     await trx.updateTable('products').set({ on_hand: after, import_id: null }).where('id', '=', id).execute()
     await trx
       .insertInto('stock_adjustments')
@@ -85,32 +86,12 @@ export function readDelta(text: string): number {
   })
 }
 
-function unusableReason(reason: string): UserError {
-  return usageError({
-    code: 'bad_reason',
-    message: reason === '' ? 'The reason is empty.' : `The reason is longer than ${MAX_REASON_LENGTH} characters.`,
-    fix: 'Say in a few words why the stock changes: --reason "stocktake".',
-  })
-}
-
 function notEnough(sku: string, delta: number, onHand: number, reserved: number): UserError {
+  const [available, units, held, wanted] = [onHand - reserved, onHand, reserved, -delta].map(groupThousands)
   return new UserError({
     code: 'not_enough_stock',
-    message:
-      `${sku} has ${groupThousands(onHand - reserved)} units available ` +
-      `(${groupThousands(onHand)} on hand, ${groupThousands(reserved)} reserved), so ${groupThousands(-delta)} cannot be taken.`,
-    fix:
-      reserved > 0
-        ? 'Take fewer, or wait until the orders that hold the rest are settled (orderctl work --drain).'
-        : 'Take fewer.',
-  })
-}
-
-function tooMuch(sku: string, after: number): UserError {
-  return new UserError({
-    code: 'too_much_stock',
-    message: `${sku} would have ${groupThousands(after)} units, more than the ${groupThousands(MAX_STOCK)} that a product can have.`,
-    fix: 'Add fewer.',
+    message: `${sku} has ${available} units available (${units} on hand, ${held} reserved), so ${wanted} cannot be taken.`,
+    fix: `Take fewer${reserved > 0 ? ', or wait until the orders that hold the rest are settled (orderctl work --drain)' : ''}.`,
   })
 }
 
@@ -120,21 +101,17 @@ function maybeBooked(sku: string, delta: number, after: number, cause: unknown):
       code: 'outcome_unknown',
       message: `The connection to the database was lost while the change of ${sku} by ${groupThousands(delta)} was committed (${reasonIn(cause)}), so nobody knows whether it was booked.`,
       fix:
-        'Run again, it might be booked twice. Look first, once the server is back: `orderctl products list` shows ' +
+        'Running it again might book it twice. Once the server is back, check first: `orderctl products list` shows ' +
         `${groupThousands(after)} units of ${sku} on hand with the change and ${groupThousands(after - delta)} without it, less what was sold since.`,
-      retryable: false,
-      exit: EXIT.failed,
     },
     { cause },
   )
 }
 
 async function unknownProduct(db: Database, sku: string): Promise<UserError> {
-  const candidates = await db.selectFrom('products').select('sku').orderBy('sku').limit(10_000).execute()
-  const meant = nearest(
-    sku,
-    candidates.map((product) => product.sku),
-  )
+  const products = await db.selectFrom('products').select('sku').orderBy('sku').limit(10_000).execute()
+  const skus = products.map((product) => product.sku)
+  const meant = nearest(sku, skus)
   return new UserError({
     code: 'unknown_product',
     message: `There is no product ${sku}.${meant ? ` Did you mean ${meant}?` : ''}`,

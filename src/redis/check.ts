@@ -1,5 +1,5 @@
 // Compares the published figures with the database, and changes nothing. Orders are settled meanwhile, so what differs is
-// looked at again when workers have had time to publish.
+// compared again when workers have had time to publish.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Database } from '../database/connection.js'
@@ -20,55 +20,48 @@ interface Look {
 
 const MOST_EXAMPLES = 5
 
-const LOOK_AGAIN_MS = 1000
-
-/** Longest wait for a worker: it pauses for five seconds between two publications, or nine times as long as one takes. */
+/** Seconds to wait for a worker at most. It pauses five seconds after a publication, or nine times as long as that took. */
 const MOST_WAITS = 60
 
-/** Workers are seen every two seconds. */
-const SILENT_MS = 10_000
+const LOOKS = [
+  ['redis_customers', 'leaderboards of customers', (store: FiguresStore) => lookAtBoards(store, 'customers')],
+  ['redis_products', 'leaderboards of products', (store: FiguresStore) => lookAtBoards(store, 'products')],
+  ['redis_kpis', 'KPIs', lookAtKpis],
+] as const
 
-/** Something differs if it does so at both looks with the same published value: what workers publish meanwhile is right. */
+/** A value differs if it is the same wrong one at both looks: what workers publish meanwhile is right. */
 export async function checkFigures(store: FiguresStore) {
-  const first = await lookAtAll(store)
-  const differs = Object.values(first).some(({ differing }) => differing.size > 0)
+  const lookAtAll = () => Promise.all(LOOKS.map(([, , look]) => look(store)))
+  const first = await lookAtAll()
+  const differs = first.some(({ differing }) => differing.size > 0)
   if (differs) await untilPublished(store)
-  const second = differs ? await lookAtAll(store) : first
-  const checkOf = (name: keyof typeof first, what: string) => {
-    const { differing: now, entries: expected } = second[name]
-    const differing = [...first[name].differing].flatMap(([id, value]) => (now.get(id) === value ? [id] : []))
+  const second = differs ? await lookAtAll() : first
+  return LOOKS.map(([name, what], index) => {
+    const now = second[index]
+    const expected = now?.entries ?? 0
+    const before = [...(first[index]?.differing ?? [])]
+    const differing = before.flatMap(([id, value]) => (now?.differing.get(id) === value ? [id] : []))
     const differences = differing.length
     const examples = differing.slice(0, MOST_EXAMPLES)
     const about = `${what} in Redis are those of the database`
     return { name, about, ok: differences === 0, expected, actual: expected - differences, differences, examples }
-  }
-  return [
-    checkOf('redis_customers', 'leaderboards of customers'),
-    checkOf('redis_products', 'leaderboards of products'),
-    checkOf('redis_kpis', 'KPIs'),
-  ]
-}
-
-async function lookAtAll(store: FiguresStore) {
-  return {
-    redis_customers: await lookAtBoards(store, 'customers'),
-    redis_products: await lookAtBoards(store, 'products'),
-    redis_kpis: await lookAtKpis(store),
-  }
+  })
 }
 
 /** Waits until all that is settled now is published, unless no worker is alive to do so. */
 async function untilPublished(store: FiguresStore): Promise<void> {
   const { settledAt } = await readProgress(store.db, 0)
   for (let waits = 0; waits < MOST_WAITS; waits++) {
-    await sleep(LOOK_AGAIN_MS)
+    await sleep(1000)
     if (((await readMark(store))?.settledAt ?? 0) >= settledAt || !(await isWorkerAlive(store.db))) return
   }
 }
 
+/** A live worker is seen every two seconds. */
 async function isWorkerAlive(db: Database): Promise<boolean> {
+  const since = (await databaseTime(db)) - 10_000
   const workers = db.selectFrom('workers').select('id').where('stopped_at', 'is', null)
-  return (await workers.where('last_seen', '>', (await databaseTime(db)) - SILENT_MS).executeTakeFirst()) !== undefined
+  return (await workers.where('last_seen', '>', since).executeTakeFirst()) !== undefined
 }
 
 async function lookAtBoards(store: FiguresStore, kind: BoardKind): Promise<Look> {
@@ -99,7 +92,7 @@ async function lookAtBoards(store: FiguresStore, kind: BoardKind): Promise<Look>
   return look
 }
 
-/** Realtime figures are of a moment that is gone: there is nothing to compare them with. */
+/** Leaves out realtime figures, which are of a moment that has passed. */
 async function lookAtKpis(store: FiguresStore): Promise<Look> {
   const { redis, prefix } = store
   const look: Look = { entries: 0, differing: new Map() }
@@ -116,7 +109,7 @@ async function lookAtKpis(store: FiguresStore): Promise<Look> {
   return look
 }
 
-/** Ranges are as of the moment that they name, since workers publish days alone. */
+/** Whether a range is older than the latest sales in it: workers only publish days. */
 async function isOlder({ db }: FiguresStore, name: string, generatedAt: unknown): Promise<boolean> {
   const { kind, days } = readName(name)
   if (kind !== 'range' || typeof generatedAt !== 'string') return false
@@ -124,7 +117,6 @@ async function isOlder({ db }: FiguresStore, name: string, generatedAt: unknown)
   const sales = salesSince(db, Date.parse(generatedAt) - safetyMargin(db))
     .select('id')
     .limit(1)
-  return (
-    (await sales.where('business_day', '>=', from).where('business_day', '<=', to).executeTakeFirst()) !== undefined
-  )
+  const inRange = sales.where('business_day', '>=', from).where('business_day', '<=', to)
+  return (await inRange.executeTakeFirst()) !== undefined
 }

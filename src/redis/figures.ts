@@ -1,4 +1,4 @@
-// The published figures: what workers, tasks and `rebuild` do with them. Reports read the database alone.
+// The published figures: what workers, tasks and `rebuild` do with them. Reports only read the database.
 import { isDatabaseError } from '../database/thrown.js'
 import type { RedisAddress } from '../servers/addresses.js'
 import { explainUnreachable } from '../servers/explain.js'
@@ -7,13 +7,11 @@ import { namesAt } from './kpis.js'
 import { publish, rebuildFigures } from './publish.js'
 import type { FiguresStore } from './store.js'
 
-export interface FiguresOptions extends Omit<FiguresStore, 'redis' | 'server'> {
-  readonly address: RedisAddress
-}
+type FiguresOptions = Omit<FiguresStore, 'redis' | 'server'> & { readonly address: RedisAddress }
 
 /**
- * Each call makes a connection of its own. It throws a UserError if Redis cannot be reached, or if the prefix is taken by
- * another database; errors of the database are thrown as they are.
+ * Each call opens its own connection. It throws a UserError if Redis cannot be reached, or if another database has the prefix.
+ * Errors of the database are thrown as they are.
  */
 export class PublishedFigures {
   readonly #options: FiguresOptions
@@ -47,7 +45,7 @@ export class PublishedFigures {
     const { address } = this.#options
     const { connectRedis } = await import('../servers/redis-connection.js')
     const redis = await connectRedis(address, { maxRetriesPerRequest: 0 })
-    // A connection that reconnects by itself would no longer watch what the lost one watched.
+    // A new connection would not watch what the lost one watched.
     Object.assign(redis.options, { retryStrategy: () => null, reconnectOnError: null })
     try {
       return await work({ ...this.#options, redis, server: address.name })

@@ -1,4 +1,4 @@
-// Published KPIs: what `kpis --json` prints, each under a name that says which report it is.
+// Publishes KPIs: the documents that `kpis --json` prints, each under a name that says which report it is.
 import type { ChainableCommander } from 'ioredis'
 import { addDays, type Day, dayAt } from '../domain/business-day.js'
 import { amountsAsNumbers } from '../domain/money.js'
@@ -12,9 +12,7 @@ const LIFETIME_SECONDS = { daily: DAY_SECONDS, range: 3600, realtime: 300 } as c
 type KpiKind = keyof typeof LIFETIME_SECONDS
 
 /** A sorted set: names of the published KPIs, by when they expire (epoch milliseconds). */
-export function listKey(prefix: string): string {
-  return `${prefix}kpis:published`
-}
+export const listKey = (prefix: string) => `${prefix}kpis:published`
 
 export function kpiName(kind: KpiKind, timeZone: string, ...days: readonly Day[]): string {
   return ['kpis', kind, ...days, timeZone].join(':')
@@ -30,7 +28,8 @@ export function namesAt(now: number, timeZone: string): string[] {
   const today = dayAt(now, timeZone)
   const firsts = [addDays(today, -6), addDays(today, -29), `${today.slice(0, 7)}-01` as Day]
   return [
-    ...[today, addDays(today, -1)].map((day) => kpiName('daily', timeZone, day)),
+    kpiName('daily', timeZone, today),
+    kpiName('daily', timeZone, addDays(today, -1)),
     ...firsts.map((first) => kpiName('range', timeZone, first, today)),
     kpiName('realtime', timeZone),
   ]
@@ -46,7 +45,7 @@ export async function reportOf({ db, timeZone }: FiguresStore, name: string): Pr
   return from && to && rangeKpis(db, timeZone, from, to)
 }
 
-/** Adds commands that publish what the database has under each name, and drop names that it has nothing for. */
+/** Adds commands that publish the report of each name, and delete names without one. */
 export async function addKpis(commands: ChainableCommander, store: FiguresStore, names: Iterable<string>) {
   const { prefix } = store
   for (const name of new Set(names)) {

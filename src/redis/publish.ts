@@ -1,7 +1,5 @@
-// Publishes what was sold since the last publication, as absolute figures: doing it twice changes nothing.
-//
-// Each attempt watches the mark from before it reads the database until it writes. So no process replaces figures by older
-// ones.
+// Publishes what was sold since the last publication, as absolute figures: doing it twice changes nothing. Each attempt
+// watches the mark from before it reads the database until it writes, so no process replaces figures by older ones.
 import { randomUUID } from 'node:crypto'
 import type { ChainableCommander } from 'ioredis'
 import type { Database } from '../database/connection.js'
@@ -13,28 +11,19 @@ import { addKpis, DAY_SECONDS, kpiName, listKey } from './kpis.js'
 import { execute, type FiguresStore, type Mark, markKey, nameIn, readMark } from './store.js'
 import { BOARD_KINDS, type BoardKind, salesSince, type Total, totalsOf } from './totals.js'
 
-/**
- * An order is stamped a moment before others see it: on a server, before its transaction has waited for locks. Orders of so
- * long before the mark are counted again each time, and read again if their number has changed.
- */
-const SAFETY_MARGIN_MS = { alone: 3000, onServer: 35_000 } as const
-
 /** If more orders were settled since the last publication, a rebuild is cheaper. */
 const MOST_CHANGES = 200_000
 
-/** Each failed attempt means that another process has published: after these, also what was to be published here. */
+/** Each failed attempt means that another process has published. After so many, it has also published what was due here. */
 const MOST_ATTEMPTS = 5
 
 /** Lifetime of boards that a rebuild left unfinished. */
 const UNFINISHED_SECONDS = 600
-
 const MEASURES = { customers: 'spending', products: 'units' } as const
 
 type Progress = Pick<Mark, 'settledAt' | 'recent'>
 
-export function boardName(kind: BoardKind, currency: Currency): string {
-  return `leaderboard:${kind}:${MEASURES[kind]}:${currency}`
-}
+export const boardName = (kind: BoardKind, currency: Currency) => `leaderboard:${kind}:${MEASURES[kind]}:${currency}`
 
 /**
  * Afterwards Redis has all that the database had at the call. Rebuilds the figures if Redis has lost some, or has those of
@@ -53,7 +42,7 @@ export async function publish(store: FiguresStore, asked: readonly string[] = []
       await rebuildFigures(store)
       continue
     }
-    const { progress, since } = changes
+    const { since, ...progress } = changes
     if (since > progress.settledAt && asked.length === 0) return
     const commands = redis.multi()
     const boards = new Set(mark.boards)
@@ -61,19 +50,14 @@ export async function publish(store: FiguresStore, asked: readonly string[] = []
       for await (const page of totalsOf(db, kind, since)) addScores(commands, prefix, boards, kind, page)
     }
     await addKpis(commands, store, [...asked, ...(await daysSoldSince(store, since))])
-    commands.set(
-      markKey(prefix),
-      JSON.stringify({ ...mark, place, ...progress, boards: [...boards] }),
-      'EX',
-      DAY_SECONDS,
-    )
+    setMark(commands, prefix, { ...mark, place, ...progress, boards: [...boards] })
     if (await execute(commands)) return
   }
 }
 
 /**
- * Builds new boards beside the old ones, which they then replace at once, together with all KPIs that are published. What is
- * settled meanwhile is left to the next publication: the mark is read before the figures.
+ * Builds new boards under other names, then replaces the old ones at once, together with all KPIs that are published. What is
+ * settled meanwhile is left to the next publication: progress is read before the figures.
  */
 export async function rebuildFigures(store: FiguresStore): Promise<void> {
   const { redis, db, prefix, place } = store
@@ -97,31 +81,34 @@ export async function rebuildFigures(store: FiguresStore): Promise<void> {
   }
   const sold = await daysSoldSince(store, Date.now() - DAY_SECONDS * 1000)
   await addKpis(commands, store, [...(await redis.zrange(listKey(prefix), '0', '-1')), ...sold])
-  const mark: Mark = { databaseId, place, salesId, ...progress, boards: [...boards] }
-  commands.set(markKey(prefix), JSON.stringify(mark), 'EX', DAY_SECONDS)
+  setMark(commands, prefix, { databaseId, place, salesId, ...progress, boards: [...boards] })
   await redis.unwatch()
   await execute(commands)
 }
 
-/** A board that is missing was evicted, or deleted by somebody. */
+function setMark(commands: ChainableCommander, prefix: string, mark: Mark): void {
+  commands.set(markKey(prefix), JSON.stringify(mark), 'EX', DAY_SECONDS)
+}
+
+/** False if a board was evicted or deleted. */
 async function hasBoards({ redis, prefix }: FiguresStore, { boards }: Mark): Promise<boolean> {
   const keys = boards.map((name) => prefix + name)
   return keys.length === 0 || (await redis.exists(...keys)) === keys.length
 }
 
 /**
- * Progress is read before the figures, which are then at least as new.
+ * Finds from when on orders have to be read again. Progress is read before the figures, which are then at least as new.
  *
  * @returns undefined if a rebuild is due
  */
-async function readChanges(db: Database, mark: Mark): Promise<{ progress: Progress; since: number } | undefined> {
+async function readChanges(db: Database, mark: Mark): Promise<(Progress & { since: number }) | undefined> {
   const from = mark.settledAt - safetyMargin(db)
   const progress = await readProgress(db, from)
   const recent = await countSettled(db, from, mark.settledAt)
   // Orders are gone: the database was restored to an earlier state, or failed orders are being retried.
   if (recent < mark.recent || (await readSetting(db, 'sales_id')) !== mark.salesId) return undefined
   const since = recent > mark.recent ? from : mark.settledAt + 1
-  return (await countSettled(db, since, progress.settledAt)) > MOST_CHANGES ? undefined : { progress, since }
+  return (await countSettled(db, since, progress.settledAt)) > MOST_CHANGES ? undefined : { ...progress, since }
 }
 
 export async function readProgress(db: Database, from: number): Promise<Progress> {
@@ -134,8 +121,12 @@ export async function readProgress(db: Database, from: number): Promise<Progress
   return { settledAt, recent: await countSettled(db, settledAt - safetyMargin(db), settledAt) }
 }
 
+/**
+ * Milliseconds before the mark in which orders are counted again each time, and read again if their number has changed. An
+ * order is stamped before others see it: on a server, before its transaction has waited for locks.
+ */
 export function safetyMargin(db: Database): number {
-  return writesAlone(db) ? SAFETY_MARGIN_MS.alone : SAFETY_MARGIN_MS.onServer
+  return writesAlone(db) ? 3000 : 35_000
 }
 
 async function countSettled(db: Database, from: number, upTo: number): Promise<number> {

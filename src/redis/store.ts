@@ -1,4 +1,4 @@
-// Where figures are published, and the mark that says what they are true of.
+// Where figures are published, and the mark that says which state of which database they show.
 import { randomUUID } from 'node:crypto'
 import type { ChainableCommander, Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
@@ -9,7 +9,7 @@ import { EXIT, UserError } from '../errors.js'
 export interface FiguresStore {
   /** Not shared, since a connection watches keys. */
   readonly redis: Redis
-  /** Host, port and database number, fit to be shown. */
+  /** Host, port and database number, for messages. */
   readonly server: string
   /** First part of every key. */
   readonly prefix: string
@@ -20,26 +20,24 @@ export interface FiguresStore {
 }
 
 /**
- * Whatever changes the boards changes the mark, too, so this is the key to watch. It expires: a database that has published
- * nothing for a day gives its prefix up.
+ * Changes with the boards, so this is the key to watch. Expires: a database that has published nothing for a day gives its
+ * prefix up.
  */
 export interface Mark {
-  /** Name and place of the database. */
   readonly databaseId: string
+  /** The database in words. */
   readonly place: string
   /** Names the sales figures: `rebuild` gives new figures a new name. */
   readonly salesId: string
   /** Orders settled up to here are in (epoch milliseconds). */
   readonly settledAt: number
-  /** Orders settled shortly before that: another number later means that some became visible late, or are gone. */
+  /** Number of orders settled shortly before that. Another number later means that some became visible late, or are gone. */
   readonly recent: number
-  /** The names of those that are published. */
+  /** Names of the published boards. */
   readonly boards: readonly string[]
 }
 
-export function markKey(prefix: string): string {
-  return `${prefix}figures:mark`
-}
+export const markKey = (prefix: string) => `${prefix}figures:mark`
 
 /**
  * @returns undefined if there is none, or something else
@@ -62,7 +60,7 @@ function isMark(value: Partial<Mark>): value is Mark {
   return [settledAt, recent].every(Number.isSafeInteger) && typeof databaseId === 'string' && Array.isArray(boards)
 }
 
-/** @returns an empty object for what is none */
+/** @returns an empty object if the text is not one */
 export function parseObject(text: string | null): { readonly [name: string]: unknown } {
   try {
     return { ...JSON.parse(text ?? '{}') }
@@ -71,7 +69,7 @@ export function parseObject(text: string | null): { readonly [name: string]: unk
   }
 }
 
-/** The random name in the database, which gets one if it has none yet. */
+/** The random name in the database. Sets it if there is none. */
 export function nameIn(db: Database, name: 'database_id' | 'sales_id'): Promise<string> {
   return inTransaction(db, async (trx) => {
     const known = await readSetting(trx, name)
@@ -85,7 +83,7 @@ export function nameIn(db: Database, name: 'database_id' | 'sales_id'): Promise<
 /** @returns whether the commands took effect: a watched key may have changed */
 export async function execute(commands: ChainableCommander): Promise<boolean> {
   const results = await commands.exec().catch((error: unknown) => {
-    // A MULTI that Redis gives up because of one of its commands does not say why.
+    // The error of a MULTI that Redis rejects does not say which command was at fault.
     const causes = error instanceof Error && 'previousErrors' in error ? error.previousErrors : undefined
     throw Array.isArray(causes) ? (causes[0] ?? error) : error
   })

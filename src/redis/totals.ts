@@ -1,6 +1,7 @@
 // What each customer has spent and each product has sold over all days, from the database: the scores of the boards.
 import { type SqlBool, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
+import { packIds } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
 import { inBatches } from '../domain/batches.js'
@@ -18,7 +19,7 @@ export interface Total {
   readonly score: number
 }
 
-/** Customers or products that are read together, and written in one command: Redis serves nobody else meanwhile. */
+/** Customers or products that are read, and written in one command, at a time: Redis serves no other client meanwhile. */
 const PAGE = 1000
 
 /**
@@ -26,17 +27,33 @@ const PAGE = 1000
  * different moments.
  */
 export async function* totalsOf(db: Database, kind: BoardKind, settledSince?: number): AsyncGenerator<Total[], void> {
-  if (settledSince !== undefined) {
-    const ids = await idsSoldSince(db, kind, settledSince)
-    for (const some of inBatches(ids, PAGE)) yield await TOTALS[kind](db, some).execute()
-    return
-  }
   const all = db.selectFrom(kind).select('id').orderBy('id').limit(PAGE)
   const read = (after: number): Promise<{ id: number }[]> => all.where(sql<SqlBool>`id > ${after}`).execute()
-  for await (const page of pagesOf(read, ({ id }) => id)) {
-    const ids = page.map(({ id }) => id)
-    yield await TOTALS[kind](db, ids).execute()
+  const pages =
+    settledSince === undefined
+      ? pagesOf(read, ({ id }) => id)
+      : inBatches(await findSoldSince(db, kind, settledSince), PAGE)
+  for await (const page of pages) {
+    const { table, where, key, score, name } = BOARDS[kind]
+    const { rows: totals } = await sql<Total>`select named.${sql.ref(name)} as member, totals.currency, score from (
+      select ${sql.ref(key)} as id, currency, sum(${sql.ref(score)}) as score from ${sql.table(table)}
+      where ${where} and ${isAmong(db, key, packIds(page))} group by ${sql.ref(key)}, currency) as totals
+      join ${sql.table(kind)} as named on named.id = totals.id`.execute(db)
+    yield totals
   }
+}
+
+const BOARDS = {
+  /** From the orders, by their index on the customer: the sales by day have none. */
+  customers: {
+    table: 'orders',
+    where: sql`status = 'completed'`,
+    key: 'customer_id',
+    score: 'total',
+    name: 'customer_id',
+  },
+  /** From the sales of all days: an index on the product would cost every drain a tenth of its speed. */
+  products: { table: 'sales_by_product', where: sql`true`, key: 'product_id', score: 'units', name: 'sku' },
 }
 
 /** Completed orders, by the index on when they were settled. */
@@ -44,40 +61,11 @@ export function salesSince(db: Database, settledSince: number) {
   return db.selectFrom('orders').where('orders.settled_at', '>=', settledSince).where('orders.status', '=', 'completed')
 }
 
-async function idsSoldSince(db: Database, kind: BoardKind, settledSince: number): Promise<number[]> {
+function findSoldSince(db: Database, kind: BoardKind, settledSince: number): Promise<{ readonly id: number }[]> {
   const sales = salesSince(db, settledSince)
   const sold =
     kind === 'customers'
       ? sales.select('orders.customer_id as id')
       : sales.innerJoin('order_lines', 'order_lines.order_id', 'orders.id').select('order_lines.product_id as id')
-  const rows: { readonly id: number }[] = await sold.distinct().execute()
-  return rows.map(({ id }) => id)
-}
-
-const TOTALS = {
-  /** From the orders, by their index on the customer: the sales by day have none. */
-  customers(db: Database, ids: readonly number[]) {
-    const totals = db
-      .selectFrom('orders')
-      .select((eb) => ['customer_id', 'currency', eb.fn.sum<number>('total').as('score')])
-      .where('status', '=', 'completed')
-      .where(isAmong(db, 'customer_id', ids))
-      .groupBy(['customer_id', 'currency'])
-    return db
-      .selectFrom(totals.as('totals'))
-      .innerJoin('customers', 'customers.id', 'totals.customer_id')
-      .select(['customers.customer_id as member', 'totals.currency', 'totals.score'])
-  },
-  /** From the sales of all days: an index on the product would cost every drain a tenth of its speed. */
-  products(db: Database, ids: readonly number[]) {
-    const totals = db
-      .selectFrom('sales_by_product')
-      .select((eb) => ['product_id', 'currency', eb.fn.sum<number>('units').as('score')])
-      .where(isAmong(db, 'product_id', ids))
-      .groupBy(['product_id', 'currency'])
-    return db
-      .selectFrom(totals.as('totals'))
-      .innerJoin('products', 'products.id', 'totals.product_id')
-      .select(['products.sku as member', 'totals.currency', 'totals.score'])
-  },
+  return sold.distinct().execute()
 }
