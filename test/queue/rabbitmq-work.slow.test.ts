@@ -101,7 +101,7 @@ describeWithRabbitMq(
       await expectSoldOnce(place, 20)
       const { result } = await place.jsonWith(slow, 'doctor')
       const { checks } = result as { checks: { name: string; detail: string }[] }
-      const check = checks.find((candidate) => candidate.name === 'rabbitmq')
+      const check = checks.find((candidate) => candidate.name === 'queue server')
       expect(check).toMatchObject({ ok: true, fix: null })
       expect(check?.detail).toContain(`dead letters in ${dead}: 4`)
     })

@@ -20,9 +20,10 @@ describeWithRedis(
     const test = describeWork('bullmq', () => onRedis())
 
     test('leave no job behind', async ({ place, queue, selling }) => {
-      await importing(place, 90, selling)
-      // A worker that finds its server away would leave its last jobs to others.
-      const { stderr } = await place.runWith(selling, 'work', '--drain')
+      // A worker that loses a job's lock, or finds its server away, leaves the job to others.
+      const patient = { ...selling, ORDERCTL_LEASE_MS: '60000' }
+      await importing(place, 90, patient)
+      const { stderr } = await place.runWith(patient, 'work', '--drain')
       expect(stderr).not.toContain('Waiting for it.')
       const keys = await removeKeys(`${redisUrl}`, `${queue.environment['ORDERCTL_REDIS_PREFIX']}`)
       expect(keys.length).toBeGreaterThan(0)
