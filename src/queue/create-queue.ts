@@ -1,7 +1,6 @@
 // The queue that the configuration names.
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
-import type { QueueTables } from './bullmq/postgres-tables.js'
 import { EmbeddedQueue } from './embedded.js'
 import type { Queue } from './queue.js'
 import type { Transport } from './transport.js'
@@ -35,16 +34,4 @@ async function createTransport(
     case 'redis':
       return (await import('./bullmq/on-redis.js')).bullMqOnRedis(address, { prefix, allowEviction, leaseMs })
   }
-}
-
-/** How far the queue's tables are migrated; undefined for a queue that keeps no tables. */
-export async function readQueueTables({ queue, queueSchema }: Config): Promise<QueueTables | undefined> {
-  if (queue.kind !== 'postgres') return undefined
-  return (await import('./bullmq/postgres-tables.js')).readTables(queue, queueSchema)
-}
-
-/** Migrates the queue's tables to this release. Returns how they were before. */
-export async function migrateQueueTables({ queue, queueSchema }: Config): Promise<QueueTables | undefined> {
-  if (queue.kind !== 'postgres') return undefined
-  return (await import('./bullmq/postgres-tables.js')).migrateTables(queue, queueSchema)
 }

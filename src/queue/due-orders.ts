@@ -35,7 +35,7 @@ export async function countUnresolved(db: Database): Promise<ReadonlyMap<ReviewR
   return new Map(rows.map(({ reason, orders }) => [reason, orders]))
 }
 
-/** Locks the orders' queue rows, in id order: no other transaction claims or settles the orders until this one ends. */
+/** Locks the orders' queue rows, in id order, so that no other transaction claims or settles the orders. */
 export async function lockInQueue(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<void> {
   if (writesAlone(trx)) return
   const rows = trx.selectFrom('due_orders').where(isAmong(trx, 'order_id', ids))
@@ -101,7 +101,7 @@ export async function dropStrays(trx: Kysely<Schema>, orders: readonly { readonl
   if (orders.length > 0) await leaveQueue(trx, await findStrays(trx, orders))
 }
 
-/** Orders in the queue that no worker can claim: among `orders`, or all. No code path puts one there. */
+/** Orders in the queue that no worker can claim, among `orders` or all. No code path puts one there. */
 export function findStrays(
   db: Kysely<Schema>,
   orders?: readonly { readonly id: OrderId }[],
@@ -144,27 +144,20 @@ async function oldestDueAt(db: Database): Promise<number | null> {
 
 /** Orders that are due now; counts no more than `most`. */
 export async function countWaiting(db: Kysely<Schema>, most: number): Promise<number> {
-  const now = await databaseTime(db)
-  const { waiting } = await db
-    .selectFrom(db.selectFrom('due_orders').select('order_id').where('due_at', '<=', now).limit(most).as('due'))
-    .select((eb) => eb.fn.countAll<number>().as('waiting'))
-    .executeTakeFirstOrThrow()
-  return waiting
+  const due = db
+    .selectFrom('due_orders')
+    .select('order_id')
+    .where('due_at', '<=', await databaseTime(db))
+  const counted = db.selectFrom(due.limit(most).as('due')).select((eb) => eb.fn.countAll<number>().as('waiting'))
+  return (await counted.executeTakeFirstOrThrow()).waiting
 }
 
 /** In how many milliseconds the last of the orders falls due; null if none is in the queue. */
 export async function lastDueIn(db: Kysely<Schema>, ids: readonly OrderId[]): Promise<number | null> {
-  const [row] = await lastDue.all(db, { ids: JSON.stringify(ids) })
-  if (!row || row.due_at === null) return null
-  return Math.max(0, row.due_at - (await databaseTime(db)))
+  const last = db.selectFrom('due_orders').select((eb) => eb.fn.max<number | null>('due_at').as('due_at'))
+  const { due_at } = await last.where(isAmong(db, 'order_id', ids)).executeTakeFirstOrThrow()
+  return due_at === null ? null : Math.max(0, due_at - (await databaseTime(db)))
 }
-
-const lastDue = new Prepared<{ ids: string }, { due_at: number | null }>((db, value) =>
-  db
-    .selectFrom('due_orders')
-    .where(isAmong(db, 'order_id', value('ids')))
-    .select((eb) => eb.fn.max('due_at').as('due_at')),
-)
 
 export async function countDue(db: Database): Promise<QueueCounts> {
   const now = await databaseTime(db)

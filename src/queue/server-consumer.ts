@@ -52,7 +52,7 @@ export class ServerConsumer implements Consumer {
   readonly #inProgress = new Set<Promise<void>>()
   #failure: { readonly error: unknown } | undefined
   #isAway = false
-  /** Consecutive looks that found the server away. */
+  /** Consecutive failed looks. */
   #failedLooks = 0
   #isPaused = false
   /** When a look first found batches waiting while nothing was in progress. */
@@ -97,7 +97,9 @@ export class ServerConsumer implements Consumer {
     if (this.#signal.aborted || (!isLeft && !this.#isAway)) return
     try {
       await this.#lookAtServer(isIdle)
-      this.#noticeBack()
+      this.#failedLooks = 0
+      if (this.#isAway) this.#options.onNotice(`${this.#here.transport.name} is back.`, 'server_back')
+      this.#isAway = false
     } catch (error) {
       this.#failedLooks += 1
       this.#noticeAway(error)
@@ -169,13 +171,6 @@ export class ServerConsumer implements Consumer {
     this.#options.onNotice(`${error.message} Waiting for it.`, 'server_away')
   }
 
-  #noticeBack(): void {
-    this.#failedLooks = 0
-    if (!this.#isAway) return
-    this.#isAway = false
-    this.#options.onNotice(`${this.#here.transport.name} is back.`, 'server_back')
-  }
-
   /** Processes a delivered batch. Rejects with what the handler rejected with, which ends the consumer. */
   async #take(ids: Batch): Promise<void> {
     // A batch may arrive while the concurrency is lowered, or over a new connection while those of the old are in progress.
@@ -209,8 +204,7 @@ export class ServerConsumer implements Consumer {
   /** Publishes orders that were postponed, or claimed by another worker, for when they fall due. */
   async #deliverLater(ids: Batch): Promise<void> {
     const dueIn = await lastDueIn(this.#here.db, ids)
-    if (dueIn === null) return
     // If the server is away, a later look finds them.
-    await this.#here.queue.publish(ids, Math.max(dueIn, LOOK_MS) + 1).catch(() => undefined)
+    if (dueIn !== null) await this.#here.queue.publish(ids, Math.max(dueIn, LOOK_MS) + 1).catch(() => undefined)
   }
 }

@@ -12,7 +12,7 @@ import type { Link, Transport } from './transport.js'
 /** Batches sent to the server together. */
 const BATCHES_AT_ONCE = 200
 
-export interface ServerQueueSettings {
+interface ServerQueueSettings {
   /** Maximum number of orders in a batch. */
   readonly batchSize: number
   readonly leaseMs: number
@@ -108,15 +108,14 @@ export class ServerQueue implements Queue {
   }
 
   /** An idle link may be lost without notice, so a question that loses its link is asked once more over a new one. */
-  async #ask<Answer>(question: (link: Link) => Promise<Answer>): Promise<Answer> {
-    for (let isAgain = false; ; isAgain = true) {
-      const connected = this.#connect()
-      const link = await connected
-      try {
-        return await question(link)
-      } catch (error) {
-        if (isAgain || this.#link === connected) throw this.#transport.explain?.(error) ?? error
-      }
+  async #ask<Answer>(question: (link: Link) => Promise<Answer>, isAgain = false): Promise<Answer> {
+    const connected = this.#connect()
+    const link = await connected
+    try {
+      return await question(link)
+    } catch (error) {
+      if (!isAgain && this.#link !== connected) return this.#ask(question, true)
+      throw this.#transport.explain?.(error) ?? error
     }
   }
 }

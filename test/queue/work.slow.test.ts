@@ -12,6 +12,9 @@ import { test as placeTest, Workplace } from '../support/workplace.js'
 
 const concurrent = { concurrent: true }
 
+/** A worker that loses a job's lock on a busy machine leaves the job to others. */
+const PATIENT: Environment = { ORDERCTL_LEASE_MS: '60000' }
+
 describeWithRabbitMq('orders over RabbitMQ', () => describeWork('rabbitmq', () => onRabbitMq()), concurrent)
 
 describeWithRedis(
@@ -20,8 +23,7 @@ describeWithRedis(
     const test = describeWork('bullmq', () => onRedis())
 
     test('leave no job behind', async ({ place, queue, selling }) => {
-      // A worker that loses a job's lock, or finds its server away, leaves the job to others.
-      const patient = { ...selling, ORDERCTL_LEASE_MS: '60000' }
+      const patient = { ...selling, ...PATIENT }
       await importing(place, 90, patient)
       const { stderr } = await place.runWith(patient, 'work', '--drain')
       expect(stderr).not.toContain('Waiting for it.')
@@ -102,7 +104,7 @@ describeWithPostgres(
     const test = describeWork('bullmq-postgres', onSchema)
 
     test('leave nothing behind that grows', async ({ place, queue, selling }) => {
-      const small = { ...selling, ORDERCTL_BATCH_SIZE: '1', ORDERCTL_PAYMENT_LATENCY_MS: '0' }
+      const small = { ...selling, ...PATIENT, ORDERCTL_BATCH_SIZE: '1', ORDERCTL_PAYMENT_LATENCY_MS: '0' }
       await importing(place, 200, small)
       expect(await rowsOf(queue)).toMatchObject({ job: 200 })
       const { code, stderr } = await place.runWith(small, 'work', '--drain', '--concurrency', '10')
@@ -203,7 +205,7 @@ function describeWork<Q extends Pick<Driver, 'environment' | 'close'>>(driver: s
       waiting: 90,
       transport: { unit: 'batches', waiting: 5, active: 0, delayed: 0 },
     })
-    const drained = await place.jsonWith(selling, 'work', '--drain')
+    const drained = await place.jsonWith({ ...selling, ...PATIENT }, 'work', '--drain')
     expect(drained).toMatchObject({ code: 0, result: { processed: 90, completed: 90 } })
     expect(await queueOf(place, selling)).toMatchObject({
       waiting: 0,

@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { hostname } from 'node:os'
 import { Connection } from 'rabbitmq-client'
 import { settledWithin } from '../../domain/patience.js'
+import { EXIT, UserError } from '../../errors.js'
 import type { RabbitAddress } from '../../servers/addresses.js'
-import { explainRabbitError } from '../../servers/rabbitmq.js'
+import { explainUnreachable } from '../../servers/explain.js'
 
 const CONNECT_TIMEOUT_MS = 3000
 const ANSWER_TIMEOUT_MS = 4000
@@ -47,14 +48,20 @@ export async function openRabbit(address: RabbitAddress): Promise<Connection> {
     return rabbit
   } catch (error) {
     rabbit.unsafeDestroy()
-    throw explainRabbitError(address, error)
+    throw explainUnreachable(error, address)
   }
 }
 
 /** @throws UserError (exit 4) if the server does not answer in time */
 export async function answered<Answer>(address: RabbitAddress, answer: Promise<Answer>): Promise<Answer> {
   if ((await settledWithin(ANSWER_TIMEOUT_MS, answer)) || (await settledWithin(READ_MS, answer))) return answer
-  throw explainRabbitError(address, new Error('it does not answer'))
+  throw explainUnreachable(new Error('it does not answer'), address)
+}
+
+/** Explains an error of a server that has accepted us before: it is about to start or stop, so every error passes. */
+export function asAway(address: RabbitAddress, cause: unknown): UserError {
+  const { code, message, fix } = explainUnreachable(cause, address)
+  return new UserError({ code, message, fix, retryable: true, exit: EXIT.unreachable }, { cause })
 }
 
 /** Messages in a queue; undefined if there is no such queue. */
@@ -63,7 +70,7 @@ export async function countMessages(rabbit: Connection, address: RabbitAddress, 
     return (await answered(address, rabbit.queueDeclare({ queue, passive: true }))).messageCount
   } catch (error) {
     if (error instanceof Error && error.message.includes('NOT_FOUND')) return undefined
-    throw explainRabbitError(address, error)
+    throw explainUnreachable(error, address)
   }
 }
 

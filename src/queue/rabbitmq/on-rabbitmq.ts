@@ -3,25 +3,23 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type AsyncMessage, type Connection, type Consumer, ConsumerStatus } from 'rabbitmq-client'
 import type { Database } from '../../database/connection.js'
-import type { UserError } from '../../errors.js'
+import { UserError } from '../../errors.js'
 import type { RabbitAddress } from '../../servers/addresses.js'
-import { asAway, blocked, explainRabbitError } from '../../servers/rabbitmq.js'
+import { explainUnreachable, problemOf } from '../../servers/explain.js'
 import { readLeases } from '../due-orders.js'
 import { DatabasePause } from '../pause.js'
-import type { PauseSwitch } from '../queue.js'
 import type { Deliver, Link, Transport, TransportWorker } from '../transport.js'
-import { answered, closeRabbit, openRabbit } from './connection.js'
+import { answered, asAway, closeRabbit, openRabbit } from './connection.js'
 import { declareQueues, ordersQueue, queuesNamed, type RabbitQueues, readIds } from './queues.js'
 
 interface Surroundings {
   readonly db: Database
   readonly address: RabbitAddress
   readonly queues: RabbitQueues
-  readonly pauseSwitch: PauseSwitch
 }
 
 export function onRabbitMq(db: Database, address: RabbitAddress, queueName: string): Transport {
-  const here: Surroundings = { db, address, queues: queuesNamed(queueName), pauseSwitch: new DatabasePause(db) }
+  const here: Surroundings = { db, address, queues: queuesNamed(queueName) }
   /** Whether the server has accepted us before: then it refuses us only while it starts or stops. */
   let isKnown = false
   const open = async (): Promise<Connection> => {
@@ -36,14 +34,14 @@ export function onRabbitMq(db: Database, address: RabbitAddress, queueName: stri
   return {
     driver: 'rabbitmq',
     name: `RabbitMQ at ${address.name}`,
-    pauseSwitch: here.pauseSwitch,
+    pauseSwitch: new DatabasePause(db),
     connect: async (onLost) => {
       const rabbit = await open()
       try {
         return await answered(address, linkOver(here, rabbit, onLost))
       } catch (error) {
         rabbit.unsafeDestroy()
-        throw explainRabbitError(address, error)
+        throw explainUnreachable(error, address)
       }
     },
     startWorker: async (deliver, { concurrency, onAway }) => {
@@ -56,22 +54,18 @@ export function onRabbitMq(db: Database, address: RabbitAddress, queueName: stri
   }
 }
 
-async function linkOver(
-  { db, address, queues, pauseSwitch }: Surroundings,
-  rabbit: Connection,
-  onLost: () => void,
-): Promise<Link> {
+async function linkOver({ db, address, queues }: Surroundings, rabbit: Connection, onLost: () => void): Promise<Link> {
   const channel = await rabbit.acquire()
   await declareQueues(channel, queues)
   await channel.confirmSelect()
   /** Why the server reads nothing from this connection. */
-  let why: UserError | undefined
+  let blocked: UserError | undefined
   let areQueuesGone = false
   rabbit.on('connection.blocked', (reason) => {
-    why = blocked(address, reason)
+    blocked = new UserError(problemOf({ cause: 'blocked', reason }, address))
   })
   rabbit.on('connection.unblocked', () => {
-    why = undefined
+    blocked = undefined
   })
   channel.on('basic.return', () => {
     areQueuesGone = true
@@ -82,7 +76,7 @@ async function linkOver(
     setImmediate(() => rabbit.unsafeDestroy())
   })
   const check = async () => {
-    if (why) throw why
+    if (blocked) throw blocked
   }
   /** Gives up a connection without an answer, unless it is blocked, which passes by itself. */
   const ask = async <Answer>(question: () => Promise<Answer>): Promise<Answer> => {
@@ -92,11 +86,11 @@ async function linkOver(
     } catch (error) {
       await check()
       if (channel.active) rabbit.unsafeDestroy()
-      throw explainRabbitError(address, error)
+      throw explainUnreachable(error, address)
     }
   }
   return {
-    pauseSwitch,
+    pauseSwitch: new DatabasePause(db),
     check,
     send: async (batches, delayMs) => {
       const routingKey = delayMs > 0 ? queues.later : queues.orders
@@ -108,7 +102,7 @@ async function linkOver(
       if (!areQueuesGone) return
       // The next link creates them.
       await channel.close()
-      throw explainRabbitError(address, new Error('its queues are gone'))
+      throw explainUnreachable(new Error('its queues are gone'), address)
     },
     purge: () => ask(() => Promise.all([channel.queuePurge(queues.orders), channel.queuePurge(queues.later)])),
     counts: async () => {
@@ -125,7 +119,8 @@ async function linkOver(
  * One consumer with a prefetch of one for each batch that may be in progress, since prefetches cannot be changed. After a
  * lost connection, each consumes again when its batch is finished.
  */
-function workerOver({ queues, pauseSwitch }: Surroundings, rabbit: Connection, deliver: Deliver): TransportWorker {
+function workerOver({ db, queues }: Surroundings, rabbit: Connection, deliver: Deliver): TransportWorker {
+  const pauseSwitch = new DatabasePause(db)
   const consumers: Consumer[] = []
   let closed: Promise<unknown> = Promise.resolve()
 
