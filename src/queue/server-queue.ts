@@ -46,7 +46,7 @@ export class ServerQueue implements Queue {
       if (!(error instanceof UserError && error.exit === EXIT.unreachable)) throw error
       const problem = {
         code: 'not_published',
-        message: `The orders are stored and due, but workers could not be told: ${error.message}`,
+        message: `The orders are stored and due, but not published: ${error.message}`,
         fix: `Nothing is lost: idle workers look for such orders. To publish them at once when ${this.#transport.name} is back: orderctl rebuild queue`,
         retryable: true,
         exit: EXIT.unreachable,

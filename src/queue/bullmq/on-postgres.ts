@@ -13,7 +13,7 @@ import type pg from 'pg'
 import { EXIT } from '../../errors.js'
 import type { PostgresAddress } from '../../servers/addresses.js'
 import { explainError } from '../../servers/explain.js'
-import { openQueuePool, withinSeconds } from '../../servers/postgres-pool.js'
+import { openQueuePool } from '../../servers/postgres-pool.js'
 import { sqlCause } from '../../servers/recognise.js'
 import type { Transport } from '../transport.js'
 import { type JobCounts, linkTo, processorOf, QUEUE_NAME, queueOptions, workerOf, workerOptions } from './bullmq.js'
@@ -32,8 +32,6 @@ const MOST_CONFLICTS = 5
 const EVENTS_KEPT = 100
 
 export function bullMqOnPostgres(address: PostgresAddress, schema: string, leaseMs: number): Transport {
-  const explain = (error: unknown) =>
-    explainError(error instanceof ConnectionClosedError ? error.cause : error, address)
   return {
     driver: 'bullmq-postgres',
     name: `PostgreSQL at ${address.name}`,
@@ -52,17 +50,11 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string, lease
     },
     startWorker: async (deliver, { concurrency }) => {
       const { pool, letGo } = openQueuePool(address, schema, WORKER_CONNECTIONS)
-      try {
-        await withinSeconds(address, pool.query('select 1'))
-      } catch (error) {
-        await letGo()
-        throw explain(error) ?? error
-      }
       const connection = forBullMq(pool, address)
       const options = { ...workerOptions(concurrency, leaseMs), connection, runRetryDelay: RETRY_MS }
       return workerOf(new Worker(QUEUE_NAME, processorOf(deliver), options, backendOn(connection)), letGo)
     },
-    explain,
+    explain: (error) => explainError(error instanceof ConnectionClosedError ? error.cause : error, address),
   }
 }
 

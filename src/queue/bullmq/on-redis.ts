@@ -1,5 +1,6 @@
 // BullMQ on Redis. Commands of a link fail soon; those of a worker wait while the server is away.
 import { Queue, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
 import type { RedisAddress } from '../../servers/addresses.js'
 import { explainError } from '../../servers/explain.js'
 import { connectRedis, readFacts, refuseUnfit } from '../../servers/redis-connection.js'
@@ -46,12 +47,9 @@ export function bullMqOnRedis(
     },
     startWorker: async (deliver, { concurrency }) => {
       const redis = await connectRedis(address, { maxRetriesPerRequest: null })
-      // BullMQ waits for jobs over a duplicate.
-      const duplicate = redis.duplicate.bind(redis)
-      redis.duplicate = (options) => duplicate({ ...options, socketTimeout: BLOCKED_TIMEOUT_MS })
+      const end = endWithClones(redis)
       const options = { ...workerOptions(concurrency, leaseMs), ...keys, connection: redis }
-      const jobs = new Worker<Payload>(QUEUE_NAME, processorOf(deliver), options)
-      return workerOf(jobs, async () => redis.disconnect())
+      return workerOf(new Worker<Payload>(QUEUE_NAME, processorOf(deliver), options), end)
     },
     explain: (error) => explainError(error, address),
   }
@@ -61,4 +59,25 @@ async function countJobs(jobs: Queue<Payload>): Promise<JobCounts> {
   const { waiting = 0, active = 0, delayed = 0 } = await jobs.getJobCounts('waiting', 'active', 'delayed')
   const [oldest] = await jobs.getJobs('waiting', 0, 0, true)
   return { waiting, active, delayed, oldestAt: oldest?.timestamp ?? null }
+}
+
+/** Returns what ends the connection and the clones over which BullMQ waits for jobs. */
+function endWithClones(redis: Redis): () => Promise<void> {
+  const connections = [redis]
+  const duplicate = redis.duplicate.bind(redis)
+  redis.duplicate = (options) => {
+    const clone = duplicate({ ...options, socketTimeout: BLOCKED_TIMEOUT_MS })
+    // BullMQ removes its own listener when it closes.
+    clone.on('error', () => undefined)
+    connections.push(clone)
+    return clone
+  }
+  return async () => {
+    for (const connection of connections) {
+      // For good: a worker that was pausing may try to connect again.
+      connection.options.retryStrategy = () => null
+      connection.on('connect', () => connection.disconnect())
+      connection.disconnect()
+    }
+  }
 }
