@@ -5,7 +5,6 @@ import { maskPassword } from '../config/config.js'
 import { readMigrations } from '../database/connection.js'
 import { EXIT, UserError, usageError } from '../errors.js'
 import { moveShop } from '../move/move-shop.js'
-import { migrateQueueTables, readQueueTables } from '../queue/create-queue.js'
 import { type DatabaseAddress, readDatabaseAddress, type SqliteAddress } from '../servers/addresses.js'
 import { countOf, isoTime } from '../terminal/text.js'
 
@@ -28,9 +27,10 @@ export default class Migrate extends BaseCommand {
     const { flags } = await this.parse(Migrate)
     if (flags.from !== undefined) return this.#copyFrom(readSource(flags.from, this.settings.database))
     const result = flags.status ? await this.#showStatus() : await this.#migrate()
-    const tables = await (flags.status ? readQueueTables : migrateQueueTables)(this.settings)
-    if (!tables) return result
-    const { place, current: before, latest } = tables
+    const { queue, queueSchema } = this.settings
+    if (queue.kind !== 'postgres') return result
+    const { migrateTables, readTables } = await import('../queue/bullmq/postgres-tables.js')
+    const { place, current: before, latest } = await (flags.status ? readTables : migrateTables)(queue, queueSchema)
     const current = flags.status ? before : Math.max(before, latest)
     this.print(`Queue tables (${place}): at migration ${current}${current > before ? `, before ${before}` : ''}.`)
     if (current < latest) this.note(`They need migration ${latest}. Apply it with: orderctl migrate`)

@@ -1,5 +1,4 @@
 // The orders that are due, in the database: what every queue delivers, and all that the embedded one has.
-
 import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
@@ -30,16 +29,13 @@ export async function countUnresolved(db: Database): Promise<ReadonlyMap<ReviewR
     .selectFrom('orders')
     .where(waitsForPerson)
     .groupBy('reason')
-    .select((eb) => ['reason', eb.fn.countAll<number>().as('orders')])
+    .orderBy('reason')
+    .select((eb) => [sql<ReviewReason>`reason`.as('reason'), eb.fn.countAll<number>().as('orders')])
     .execute()
-  return new Map(
-    REVIEW_REASONS.flatMap((reason) =>
-      rows.filter((row) => row.reason === reason).map(({ orders }) => [reason, orders]),
-    ),
-  )
+  return new Map(rows.map(({ reason, orders }) => [reason, orders]))
 }
 
-/** Locks the orders' queue rows, in id order: no other transaction claims or settles the orders until this one ends. */
+/** Locks the orders' queue rows, in id order, so that no other transaction claims or settles the orders. */
 export async function lockInQueue(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<void> {
   if (writesAlone(trx)) return
   const rows = trx.selectFrom('due_orders').where(isAmong(trx, 'order_id', ids))
@@ -77,35 +73,27 @@ export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[], dueA
   return Number(due.numInsertedOrUpdatedRows ?? 0n)
 }
 
-/** Removes pending orders from the queue, due now or later; they stay pending. Returns how many. */
-export async function withdrawDue(db: Database): Promise<number> {
-  let withdrawn = 0
-  for (let after = 0 as OrderId; ; ) {
-    const slice = await inTransaction(db, (trx) => withdrawSlice(trx, after))
-    withdrawn += slice.withdrawn
-    if (slice.last === undefined) return withdrawn
-    after = slice.last
-  }
-}
-
 /** Orders that are locked together. */
 const SLICE = 10_000
 
-/** `last`: the last order of the slice; undefined after the last slice. */
-async function withdrawSlice(trx: Kysely<Schema>, after: OrderId): Promise<{ withdrawn: number; last?: OrderId }> {
-  const free = trx.selectFrom('due_orders').where('lease_token', 'is', null).where('order_id', '>', after)
-  const locked = await forUpdate(trx, free.orderBy('order_id').limit(SLICE).select('order_id as id')).execute()
-  const last = locked.at(-1)
-  if (!last) return { withdrawn: 0 }
-  // Read once they are locked: an order may have been claimed and postponed since.
-  const pending = await trx
-    .selectFrom('orders')
-    .where(isAmong(trx, 'id', packIds(locked)))
-    .where('status', '=', 'pending')
-    .select('id')
-    .execute()
-  await leaveQueue(trx, pending)
-  return { withdrawn: pending.length, last: last.id }
+/** Removes pending orders from the queue, due now or later; they stay pending. Returns how many. */
+export async function withdrawDue(db: Database): Promise<number> {
+  let withdrawn = 0
+  for (let last: OrderId | undefined = 0 as OrderId; last !== undefined; ) {
+    const after: OrderId = last
+    const slice = await inTransaction(db, async (trx) => {
+      const free = trx.selectFrom('due_orders').where('lease_token', 'is', null).where('order_id', '>', after)
+      const locked = await forUpdate(trx, free.orderBy('order_id').limit(SLICE).select('order_id as id')).execute()
+      // Read after locking: an order may have been claimed and postponed meanwhile.
+      const among = trx.selectFrom('orders').where(isAmong(trx, 'id', packIds(locked)))
+      const pending = await among.where('status', '=', 'pending').select('id').execute()
+      await leaveQueue(trx, pending)
+      return { pending: pending.length, last: locked.at(-1)?.id }
+    })
+    withdrawn += slice.pending
+    last = slice.last
+  }
+  return withdrawn
 }
 
 /** Deletes the queue rows, which are locked, of orders that no worker can claim. */
@@ -113,7 +101,7 @@ export async function dropStrays(trx: Kysely<Schema>, orders: readonly { readonl
   if (orders.length > 0) await leaveQueue(trx, await findStrays(trx, orders))
 }
 
-/** Orders in the queue that no worker can claim: among `orders`, or all. No code path puts one there. */
+/** Orders in the queue that no worker can claim, among `orders` or all. No code path puts one there. */
 export function findStrays(
   db: Kysely<Schema>,
   orders?: readonly { readonly id: OrderId }[],
@@ -138,47 +126,38 @@ const dropDue = new Prepared<{ ids: string }>((db, value) =>
 
 /** Orders that have been due for longer than `sinceMs`, oldest first: new, postponed, or of a worker that is silent. */
 export async function findDue(db: Database, sinceMs: number, limit: number): Promise<OrderId[]> {
-  const due = await db
-    .selectFrom('due_orders')
-    .select('order_id')
-    .where('due_at', '<', (await databaseTime(db)) - sinceMs)
-    .orderBy('due_at')
-    .orderBy('order_id')
-    .limit(limit)
-    .execute()
-  return due.map((order) => order.order_id)
+  const before = (await databaseTime(db)) - sinceMs
+  const due = db.selectFrom('due_orders').select('order_id').where('due_at', '<', before)
+  const rows = await due.orderBy('due_at').orderBy('order_id').limit(limit).execute()
+  return rows.map((row) => row.order_id)
 }
 
 /** Whether any order is due, in progress, or postponed. */
 export async function isWorkLeft(db: Database): Promise<boolean> {
-  // By the index: the table's first pages may hold only deleted rows.
-  const left = await db.selectFrom('due_orders').select('order_id').orderBy('due_at').limit(1).execute()
-  return left.length > 0
+  return (await oldestDueAt(db)) !== null
+}
+
+async function oldestDueAt(db: Database): Promise<number | null> {
+  const oldest = db.selectFrom('due_orders').select((eb) => eb.fn.min<number | null>('due_at').as('due_at'))
+  return (await oldest.executeTakeFirstOrThrow()).due_at
 }
 
 /** Orders that are due now; counts no more than `most`. */
 export async function countWaiting(db: Kysely<Schema>, most: number): Promise<number> {
-  const now = await databaseTime(db)
-  const { waiting } = await db
-    .selectFrom(db.selectFrom('due_orders').select('order_id').where('due_at', '<=', now).limit(most).as('due'))
-    .select((eb) => eb.fn.countAll<number>().as('waiting'))
-    .executeTakeFirstOrThrow()
-  return waiting
+  const due = db
+    .selectFrom('due_orders')
+    .select('order_id')
+    .where('due_at', '<=', await databaseTime(db))
+  const counted = db.selectFrom(due.limit(most).as('due')).select((eb) => eb.fn.countAll<number>().as('waiting'))
+  return (await counted.executeTakeFirstOrThrow()).waiting
 }
 
 /** In how many milliseconds the last of the orders falls due; null if none is in the queue. */
 export async function lastDueIn(db: Kysely<Schema>, ids: readonly OrderId[]): Promise<number | null> {
-  const [row] = await lastDue.all(db, { ids: JSON.stringify(ids) })
-  if (!row || row.due_at === null) return null
-  return Math.max(0, row.due_at - (await databaseTime(db)))
+  const last = db.selectFrom('due_orders').select((eb) => eb.fn.max<number | null>('due_at').as('due_at'))
+  const { due_at } = await last.where(isAmong(db, 'order_id', ids)).executeTakeFirstOrThrow()
+  return due_at === null ? null : Math.max(0, due_at - (await databaseTime(db)))
 }
-
-const lastDue = new Prepared<{ ids: string }, { due_at: number | null }>((db, value) =>
-  db
-    .selectFrom('due_orders')
-    .where(isAmong(db, 'order_id', value('ids')))
-    .select((eb) => eb.fn.max('due_at').as('due_at')),
-)
 
 export async function countDue(db: Database): Promise<QueueCounts> {
   const now = await databaseTime(db)
@@ -196,22 +175,22 @@ export async function countDue(db: Database): Promise<QueueCounts> {
     waiting: open.waiting,
     active: open.active,
     delayed: open.delayed,
-    oldestWaitingSeconds: open.oldest === null || open.oldest > now ? null : (now - open.oldest) / 1000,
+    oldestWaitingSeconds: secondsSince(open.oldest, now),
   }
+}
+
+/** Null for a time that has not come. */
+function secondsSince(dueAt: number | null, now: number): number | null {
+  return dueAt === null || dueAt > now ? null : (now - dueAt) / 1000
 }
 
 /** Batches in progress, by their leases, and how long the oldest order has been due; null if none is. */
 export async function readLeases(db: Database): Promise<{ batches: number; oldestWaitingSeconds: number | null }> {
   const now = await databaseTime(db)
-  const leased = await db
+  const { batches } = await db
     .selectFrom('due_orders')
     .select((eb) => eb.fn.count<number>('lease_token').distinct().as('batches'))
     .where('due_at', '>', now)
     .executeTakeFirstOrThrow()
-  const due = await db
-    .selectFrom('due_orders')
-    .select((eb) => eb.fn.min<number | null>('due_at').as('oldest'))
-    .where('due_at', '<=', now)
-    .executeTakeFirstOrThrow()
-  return { batches: leased.batches, oldestWaitingSeconds: due.oldest === null ? null : (now - due.oldest) / 1000 }
+  return { batches, oldestWaitingSeconds: secondsSince(await oldestDueAt(db), now) }
 }

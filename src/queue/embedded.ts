@@ -1,5 +1,4 @@
-// The queue of a single machine, with no server: there are no jobs, the due orders are the queue. Consumers of a process
-// never share an order; a claim passes over what another process has claimed.
+// The queue without a server: consumers poll the due orders in the database.
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
@@ -8,7 +7,6 @@ import { countDue, findDue, isWorkLeft, withdrawDue } from './due-orders.js'
 import { DatabasePause } from './pause.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue, QueueCounts } from './queue.js'
 
-/** How soon an idle consumer sees new orders, in milliseconds. */
 const POLL_MS = 200
 
 export class EmbeddedQueue extends DatabasePause implements Queue {
@@ -16,7 +14,6 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
 
   async connect(): Promise<void> {}
 
-  /** Consumers poll. */
   async publish(): Promise<void> {}
 
   /** Runs a loop for each batch that may be in progress. A loop whose number exceeds the concurrency ends. */
@@ -24,7 +21,7 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
     const due = new DueOrders(this.db, options)
     const over = new AbortController()
     const signal = AbortSignal.any([options.signal, over.signal])
-    // A listener for each loop that sleeps is no leak.
+    // Each sleeping loop listens.
     setMaxListeners(0, signal)
     const loops = new Map<number, Promise<unknown>>()
     let wanted = 0
@@ -48,11 +45,8 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
     const resize = (concurrency: number) => {
       wanted = concurrency
       for (let number = 1; number <= wanted; number++) {
-        if (!loops.has(number))
-          loops.set(
-            number,
-            loop(number).finally(() => loops.delete(number)),
-          )
+        const start = () => loop(number).finally(() => loops.delete(number))
+        if (!loops.has(number)) loops.set(number, start())
       }
     }
     const end = async () => {
@@ -75,16 +69,16 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
   async close(): Promise<void> {}
 }
 
-/** Batches that one query brings, at most. */
+/** Maximum number of batches read by one query. */
 const AHEAD = 10
 
-/** Delivers due orders, oldest first, none twice at a time. */
+/** Delivers due orders, oldest first, and none to two loops at the same time. */
 class DueOrders {
   readonly #db: Database
   readonly #batchSize: number
   readonly #inProgress = new Set<OrderId>()
   #next: OrderId[] = []
-  /** Whether other processes claim the same orders: then each starts at a random place among those that are due. */
+  /** Whether other processes claim the same orders: then each starts at a random place among the due orders. */
   #isShared = false
   #looking: Promise<void> | undefined
 
@@ -93,7 +87,7 @@ class DueOrders {
     this.#batchSize = batchSize
   }
 
-  /** @returns false if nothing is due that is not in progress, or if other processes have claimed it: time to sleep */
+  /** Returns false if it is time to sleep: nothing else is due, or other processes have claimed it. */
   async deliver(handler: DeliveryHandler): Promise<boolean> {
     if (this.#next.length === 0) {
       this.#looking ??= this.#look().finally(() => {
@@ -106,7 +100,7 @@ class DueOrders {
     for (const id of ids) this.#inProgress.add(id)
     try {
       const claimed = await handler(ids)
-      // Another process takes the same orders: those that it has claimed need not be tried.
+      // Skips what another process has probably claimed as well.
       this.#isShared = claimed < ids.length
       if (this.#isShared) this.#next = []
       return claimed > 0

@@ -2,7 +2,7 @@ import type { Database } from '../database/connection.js'
 import { readSetting, writeSetting } from '../database/settings.js'
 import type { PauseSwitch } from './queue.js'
 
-/** Pauses queues that cannot pause by themselves: the database keeps it, so it holds over restarts of everything. */
+/** Pauses a queue that cannot pause by itself, in the database: it holds over restarts of everything. */
 export class DatabasePause implements PauseSwitch {
   protected readonly db: Database
 

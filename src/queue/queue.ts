@@ -1,46 +1,40 @@
-// What a queue is to the rest of the program. The database holds the truth: a queue only delivers ids of orders, and may
-// do so twice, late or never without harm. Every driver passes test/queue/contract.ts.
+// The queue as the rest of the program sees it. It delivers ids of orders, and may do so twice, late or never without harm,
+// since the database holds the truth. Every driver passes test/queue/contract.ts.
 import type { OrderId } from '../domain/ids.js'
 import type { TestSignals } from '../domain/test-signals.js'
 
-/**
- * Processes a batch: claims its orders in the database before it touches them. Resolves to how many it could claim. A
- * rejection stops the consumer.
- */
+/** Processes a batch, whose orders it has to claim. Returns how many it claimed. A rejection ends the consumer. */
 export type DeliveryHandler = (ids: readonly OrderId[]) => Promise<number>
 
 export type ServerEvent = 'server_away' | 'server_back'
 
-/** `looked`: a round of the consumer's loop, which looks for work if it could take more. */
+/** `looked`: a round of the consumer's loop, which looks for work unless it is busy. */
 export type ConsumerStep = 'looked'
 
 export interface ConsumeOptions {
-  /** Batches in progress at a time. */
+  /** Maximum number of batches in progress. */
   readonly concurrency: number
   /** Maximum number of orders in a batch. */
   readonly batchSize: number
   /** Ends the consumer when it is aborted; batches in progress are finished. */
   readonly signal: AbortSignal
-  /** End when nothing is left to deliver, neither now nor later, or when the queue is paused. */
+  /** End when nothing is left to deliver, now or later, or when the queue is paused. */
   readonly drain: boolean
-  /** Called with a message when the queue's server is unreachable, and when it is back. */
+  /** Called once with a message when the queue's server is unreachable, and once when it is back. */
   readonly onNotice: (text: string, event: ServerEvent) => void
   readonly signals?: TestSignals<ConsumerStep>
 }
 
 export interface Consumer {
-  /** Settles when the last batch in progress is finished; rejects with what a handler rejected with. */
+  /** Settles when the last batch is finished; rejects with what a handler rejected with. */
   readonly ended: Promise<void>
-  /** Changes how many batches are in progress at a time; those that are in progress are finished. */
+  /** Changes the maximum; batches in progress are finished. */
   resize(concurrency: number): void
 }
 
 export interface QueueCounts {
-  /** What is counted. */
   readonly unit: 'orders' | 'batches'
-  /** To be delivered now. */
   readonly waiting: number
-  /** In progress. */
   readonly active: number
   /** To be delivered later. */
   readonly delayed: number
@@ -59,18 +53,17 @@ export interface Queue extends PauseSwitch {
   /** As `status` shows it. */
   readonly driver: string
   /**
-   * Makes sure that the queue takes and delivers orders. Creates what it needs on its server. Cheap once it is connected.
+   * Makes sure that the queue works. Creates what it needs on its server. Cheap once it is connected.
    *
-   * @throws UserError within five seconds, naming the server and what to do (exit 4; exit 2 if the server is unfit)
+   * @throws UserError within five seconds, naming the server and what to do (exit 4; exit 2 for an unfit server)
    */
   connect(): Promise<void>
   /**
-   * Publishes orders that are due, or will be in `delayMs`. Publishing an order twice, or one that is done, is harmless.
+   * Publishes orders that are due, or will be in `delayMs`. Safe to repeat, also for orders that are settled.
    *
-   * @throws UserError if the queue's server is away (exit 4): workers find the orders in the database later
+   * @throws UserError if the queue's server is unreachable (exit 4); idle workers find the orders in the database later
    */
   publish(ids: readonly OrderId[], delayMs?: number): Promise<void>
-  /** Delivers batches until the signal or, when draining, the end of the work. */
   consume(handler: DeliveryHandler, options: ConsumeOptions): Consumer
   /** Removes all waiting orders from the queue; they stay pending in the database. Returns how many. */
   clear(): Promise<number>

@@ -1,15 +1,12 @@
-// Takes batches from a server. Looks into the database for what the server has lost, and for the end of a drain.
+// Takes batches from a server. Between them it looks into the database for what the server has lost, and for the end of a drain.
 //
-//                 a look fails, or a connection is lost             a look finds a pause
-//            ┌───────────────────────────────────────┐          ┌─────────────────────────────┐
-//            ▼                                       │          │                             ▼
-//   away: looks at growing intervals ──────────► consuming ◄────┴── resumed ─── paused: the worker takes nothing
-//                     a look succeeds                │
-//                                                    └─► a look finds the worker deaf: a new worker replaces it
+// away: the server is unreachable; looks come at growing intervals until one succeeds. Reported once, as is its end.
+// paused: the worker takes nothing until a look finds the queue resumed.
+// deaf: batches wait and the worker gets none; a new worker replaces it.
 //
-//   any state ──► stopping ──► ended          on the signal, at the end of a drain, or when a handler fails
-//
-// Batches in progress go on in every state, and are finished before the end. `away` and its end are reported once.
+// Batches in progress continue in every state. The signal, the end of a drain or a failing handler ends the consumer once
+// they are finished.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
 import { backoffMs } from '../domain/backoff.js'
 import { inBatches } from '../domain/batches.js'
@@ -19,26 +16,26 @@ import { findDue, isWorkLeft, lastDueIn } from './due-orders.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue } from './queue.js'
 import type { Batch, Transport, TransportWorker } from './transport.js'
 
-/** The pause between looks of a consumer that could take more. */
+/** The pause between looks. */
 const LOOK_MS = 200
 
 /** The longest time between looks while the server is away. */
 const LONGEST_AWAY_MS = 2000
 
-/** A worker that gets nothing for so long although batches wait is deaf: the server has forgotten it. */
+/** Time without a delivery, while batches wait, after which the worker is replaced. */
 const DEAF_MS = 10_000
 
-/** Due orders that one look publishes again, at most. */
+/** Maximum number of due orders that one look publishes again. */
 const REPUBLISHED_AT_ONCE = 20_000
 
-/** How long the server may take to hear the outcome of the last batches. */
+/** Time limit for reporting the last batches to the server. */
 const CLOSE_MS = 3000
 
 interface Surroundings {
   readonly queue: Queue
   readonly db: Database
   readonly transport: Transport
-  /** A batch that was delivered may stay unclaimed for so long. */
+  /** Time that a delivered batch may stay unclaimed. */
   readonly leaseMs: number
 }
 
@@ -48,17 +45,17 @@ export class ServerConsumer implements Consumer {
   readonly #handler: DeliveryHandler
   readonly #options: ConsumeOptions
   readonly #over = new AbortController()
-  /** Aborted when no more batches are to be taken. */
+  /** Aborted when no more batches may be taken. */
   readonly #signal: AbortSignal
   #concurrency: number
   #worker: TransportWorker | undefined
   readonly #inProgress = new Set<Promise<void>>()
   #failure: { readonly error: unknown } | undefined
   #isAway = false
-  /** Looks in a row that found the server away. */
+  /** Consecutive failed looks. */
   #failedLooks = 0
   #isPaused = false
-  /** When batches were first seen to wait while nothing was in progress. */
+  /** When a look first found batches waiting while nothing was in progress. */
   #deafSince: number | undefined
   /** Whether the last look found no waiting batch, and none was delivered or finished since. */
   #isQuiet = false
@@ -93,7 +90,6 @@ export class ServerConsumer implements Consumer {
     if (this.#failure) throw this.#failure.error
   }
 
-  /** Finds what no event tells: that the work is done, that the server has lost some of it, or has forgotten us. */
   async #look(): Promise<void> {
     const isIdle = this.#inProgress.size === 0
     const isLeft = await isWorkLeft(this.#here.db)
@@ -101,7 +97,9 @@ export class ServerConsumer implements Consumer {
     if (this.#signal.aborted || (!isLeft && !this.#isAway)) return
     try {
       await this.#lookAtServer(isIdle)
-      this.#noticeBack()
+      this.#failedLooks = 0
+      if (this.#isAway) this.#options.onNotice(`${this.#here.transport.name} is back.`, 'server_back')
+      this.#isAway = false
     } catch (error) {
       this.#failedLooks += 1
       this.#noticeAway(error)
@@ -116,11 +114,11 @@ export class ServerConsumer implements Consumer {
     if (this.#options.drain && isIdle && this.#isPaused) this.#over.abort()
     const { waiting, active } = await queue.counts()
     if (this.#isPaused || this.#signal.aborted) return
-    // Two looks in a row must find no waiting batch: the first may miss one that is on its way to a worker.
+    // One look may miss a batch on its way to a worker, so two in a row must find none waiting.
     const wasQuiet = this.#isQuiet
     this.#isQuiet = waiting === 0
     if (waiting > 0) {
-      if (this.#isDeaf()) await this.#replaceWorker()
+      await this.#replaceDeafWorker()
     } else if (wasQuiet) {
       // A batch in progress may be unclaimed for as long as a lease.
       const isInProgress = active > 0 || this.#inProgress.size > 0
@@ -128,29 +126,16 @@ export class ServerConsumer implements Consumer {
     }
   }
 
-  /** Until the next look, which `#wake` makes sooner. */
-  #rest(): Promise<void> {
-    if (this.#signal.aborted) return Promise.resolve()
+  /** Sleeps until the next look, or until `#wake`. */
+  async #rest(): Promise<void> {
     const pauseMs = this.#isAway ? backoffMs(Math.max(1, this.#failedLooks), LOOK_MS, LONGEST_AWAY_MS) : LOOK_MS
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, pauseMs)
-      this.#wake = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
+    const woken = new AbortController()
+    this.#wake = () => woken.abort()
+    if (!this.#signal.aborted) await sleep(pauseMs, undefined, woken).catch(() => undefined)
   }
 
   #fit(): void {
     this.#worker?.resize(this.#isPaused ? 0 : this.#concurrency)
-  }
-
-  #isDeaf(): boolean {
-    if (this.#inProgress.size > 0) return false
-    this.#deafSince ??= Date.now()
-    if (Date.now() - this.#deafSince < DEAF_MS) return false
-    this.#deafSince = undefined
-    return true
   }
 
   #startWorker(): Promise<TransportWorker> {
@@ -160,13 +145,17 @@ export class ServerConsumer implements Consumer {
     })
   }
 
-  async #replaceWorker(): Promise<void> {
+  async #replaceDeafWorker(): Promise<void> {
+    if (this.#inProgress.size > 0) return
+    this.#deafSince ??= Date.now()
+    if (Date.now() - this.#deafSince < DEAF_MS) return
+    this.#deafSince = undefined
     const deaf = this.#worker
     this.#worker = await this.#startWorker()
     if (deaf) await this.#stop(deaf)
   }
 
-  /** Finishes the batches in progress; then the worker has some seconds to tell its server. */
+  /** Finishes the batches in progress. */
   async #stop(worker: TransportWorker): Promise<void> {
     const closed = worker.close()
     await Promise.allSettled(this.#inProgress)
@@ -174,7 +163,7 @@ export class ServerConsumer implements Consumer {
     await worker.end()
   }
 
-  /** Tells once that the server is away. @throws an error that says anything else */
+  /** Reports once that the server is away. @throws any other error */
   #noticeAway(error: unknown): void {
     if (!(error instanceof UserError && error.exit === EXIT.unreachable)) throw error
     if (this.#isAway) return
@@ -182,16 +171,9 @@ export class ServerConsumer implements Consumer {
     this.#options.onNotice(`${error.message} Waiting for it.`, 'server_away')
   }
 
-  #noticeBack(): void {
-    this.#failedLooks = 0
-    if (!this.#isAway) return
-    this.#isAway = false
-    this.#options.onNotice(`${this.#here.transport.name} is back.`, 'server_back')
-  }
-
-  /** Processes a batch that was delivered. Rejects with what the handler rejected with, which is the end. */
+  /** Processes a delivered batch. Rejects with what the handler rejected with, which ends the consumer. */
   async #take(ids: Batch): Promise<void> {
-    // It was on its way when the concurrency was lowered, or when a connection with batches in progress was lost.
+    // A batch may arrive while the concurrency is lowered, or over a new connection while those of the old are in progress.
     while (this.#inProgress.size >= this.#concurrency) await Promise.race(this.#inProgress).catch(() => undefined)
     this.#deafSince = undefined
     this.#isQuiet = false
@@ -206,7 +188,7 @@ export class ServerConsumer implements Consumer {
 
   async #process(ids: Batch): Promise<void> {
     try {
-      // A batch that another worker has published may be larger than ours.
+      // Processes with a larger batch size publish larger batches.
       for (const batch of inBatches(ids, this.#options.batchSize)) {
         if (this.#signal.aborted) break
         await this.#handler(batch)
@@ -219,11 +201,10 @@ export class ServerConsumer implements Consumer {
     }
   }
 
-  /** Publishes the orders that are left, postponed or claimed by another worker, for when they fall due. */
+  /** Publishes orders that were postponed, or claimed by another worker, for when they fall due. */
   async #deliverLater(ids: Batch): Promise<void> {
     const dueIn = await lastDueIn(this.#here.db, ids)
-    if (dueIn === null) return
-    // If the server is away, a worker with nothing to do finds them.
-    await this.#here.queue.publish(ids, Math.max(dueIn, LOOK_MS) + 1).catch(() => undefined)
+    // If the server is away, a later look finds them.
+    if (dueIn !== null) await this.#here.queue.publish(ids, Math.max(dueIn, LOOK_MS) + 1).catch(() => undefined)
   }
 }

@@ -1,5 +1,5 @@
-// A queue on a server. A message is a batch of order ids and nothing else: whatever the server does to it (loses it, delivers
-// it twice), the orders are in the database, and a worker with nothing to do finds them there.
+// A queue on a server. A message is a batch of order ids and nothing else: if the server loses it, idle workers find the
+// orders in the database.
 import type { Database } from '../database/connection.js'
 import { inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
@@ -9,13 +9,12 @@ import type { ConsumeOptions, Consumer, DeliveryHandler, PauseSwitch, Queue, Que
 import { ServerConsumer } from './server-consumer.js'
 import type { Link, Transport } from './transport.js'
 
-/** Batches that are sent to the server together. */
+/** Batches sent to the server together. */
 const BATCHES_AT_ONCE = 200
 
-export interface ServerQueueSettings {
-  /** Orders in a batch. */
+interface ServerQueueSettings {
+  /** Maximum number of orders in a batch. */
   readonly batchSize: number
-  /** A worker that was silent for so long is dead, and its orders are claimed by others. */
   readonly leaseMs: number
 }
 
@@ -44,9 +43,15 @@ export class ServerQueue implements Queue {
     try {
       for (const some of inBatches(batches, BATCHES_AT_ONCE)) await this.#ask((link) => link.send(some, delayMs))
     } catch (error) {
-      throw error instanceof UserError && error.exit === EXIT.unreachable
-        ? notPublished(error, this.#transport.name)
-        : error
+      if (!(error instanceof UserError && error.exit === EXIT.unreachable)) throw error
+      const problem = {
+        code: 'not_published',
+        message: `The orders are stored and due, but not published: ${error.message}`,
+        fix: `Nothing is lost: idle workers look for such orders. To publish them at once when ${this.#transport.name} is back: orderctl rebuild queue`,
+        retryable: true,
+        exit: EXIT.unreachable,
+      }
+      throw new UserError(problem, { cause: error })
     }
   }
 
@@ -67,7 +72,7 @@ export class ServerQueue implements Queue {
     return this.#switch((pauseSwitch) => pauseSwitch.isPaused())
   }
 
-  /** First the orders, then the batches: a batch that is left over finds no order that is due. */
+  /** Orders first, then batches: a batch that is left over finds no due order. */
   async clear(): Promise<number> {
     await this.connect()
     const cleared = await withdrawDue(this.#db)
@@ -90,7 +95,7 @@ export class ServerQueue implements Queue {
     return pauseSwitch ? use(pauseSwitch) : this.#ask((link) => use(link.pauseSwitch))
   }
 
-  /** Connects once. After a failure or a loss, the next question connects again. */
+  /** Connects once, and again after a failure or a loss. */
   #connect(): Promise<Link> {
     if (this.#link) return this.#link
     const forget = () => {
@@ -102,29 +107,15 @@ export class ServerQueue implements Queue {
     return link
   }
 
-  /** A link that was idle may be lost, so its question is asked again, once, over a new link. */
-  async #ask<Answer>(question: (link: Link) => Promise<Answer>): Promise<Answer> {
-    for (let isAgain = false; ; isAgain = true) {
-      const connected = this.#connect()
-      const link = await connected
-      try {
-        return await question(link)
-      } catch (error) {
-        if (isAgain || this.#link === connected) throw this.#transport.explain?.(error) ?? error
-      }
+  /** An idle link may be lost without notice, so a question that loses its link is asked once more over a new one. */
+  async #ask<Answer>(question: (link: Link) => Promise<Answer>, isAgain = false): Promise<Answer> {
+    const connected = this.#connect()
+    const link = await connected
+    try {
+      return await question(link)
+    } catch (error) {
+      if (!isAgain && this.#link !== connected) return this.#ask(question, true)
+      throw this.#transport.explain?.(error) ?? error
     }
   }
-}
-
-function notPublished(cause: UserError, server: string): UserError {
-  return new UserError(
-    {
-      code: 'not_published',
-      message: `The orders are stored and due, but workers could not be told: ${cause.message}`,
-      fix: `Nothing is lost: workers look for such orders when they have nothing else to do. To tell them at once when ${server} is back: orderctl rebuild queue`,
-      retryable: true,
-      exit: EXIT.unreachable,
-    },
-    { cause },
-  )
 }

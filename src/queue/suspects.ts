@@ -1,6 +1,5 @@
 // Poison orders, at which workers die or hang. Each claim of an order is counted until the order is settled or postponed. An
-// order that was claimed in vain is a suspect and is claimed alone, and is set aside in the end.
-
+// order that keeps losing its claims is first claimed alone, as a suspect, and then set aside (ADR 10).
 import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
@@ -16,22 +15,22 @@ const SUSPECT_AFTER = 2
 /** Lost claims after which an order is set aside for a person. */
 const MOST_LOST_CLAIMS = 5
 
-interface Claimed {
-  readonly id: OrderId
-  /** Lost claims. */
-  readonly claims: number
-}
-
 /**
  * Splits a batch into orders to claim now, suspects to claim alone, and worn ones to set aside.
  *
+ * @param orders with their lost claims
  * @param alone whether the batch is a single suspect, which may be claimed
  */
-export function siftClaims<Order extends Claimed>(orders: readonly Order[], alone: boolean) {
-  const worn = orders.filter(({ claims }) => claims >= MOST_LOST_CLAIMS)
-  const suspects = orders.filter(({ claims }) => !alone && claims >= SUSPECT_AFTER && claims < MOST_LOST_CLAIMS)
-  const fit = orders.filter(({ claims }) => claims < (alone ? MOST_LOST_CLAIMS : SUSPECT_AFTER))
-  return { fit, suspects: suspects.map(({ id }) => id), worn }
+export function siftClaims<Order extends { readonly id: OrderId; readonly claims: number }>(
+  orders: readonly Order[],
+  alone: boolean,
+) {
+  const most = alone ? MOST_LOST_CLAIMS : SUSPECT_AFTER
+  return {
+    fit: orders.filter(({ claims }) => claims < most),
+    suspects: orders.filter(({ claims }) => claims >= most && claims < MOST_LOST_CLAIMS).map(({ id }) => id),
+    worn: orders.filter(({ claims }) => claims >= MOST_LOST_CLAIMS),
+  }
 }
 
 /** Removes the orders from the queue until a person retries them. Status, stock and payment intent stay as they are. */
@@ -45,7 +44,7 @@ export async function setAside(trx: Kysely<Schema>, orders: readonly { readonly 
   await leaveQueue(trx, orders)
 }
 
-/** Takes one lost claim off orders whose batch met an outage of the database, which is not their fault. */
+/** Takes one lost claim off orders whose batch met an outage of the database. */
 export async function forgiveLostClaim(
   db: Database,
   { ids, token }: { readonly ids: readonly OrderId[]; readonly token: LeaseToken },
@@ -54,13 +53,12 @@ export async function forgiveLostClaim(
     .updateTable('due_orders')
     .set((eb) => ({ claims: eb('claims', '-', 1) }))
     .where(isAmong(db, 'order_id', ids))
-    // Only while this claim is the latest.
     .where('lease_token', '=', token)
     .execute()
 }
 
 /**
- * Counts a claim of the orders of a batch that killed its thread before it claimed them. They would be tried for ever.
+ * Counts a claim of orders whose batch killed its thread before it claimed them. Otherwise they would be tried for ever.
  *
  * @param ranMs how long ago the thread got the batch
  * @param alone whether the batch was a single suspect; other batches leave suspects out
@@ -75,7 +73,7 @@ export async function countLostBatch(
     .updateTable('due_orders')
     .set((eb) => ({ claims: eb('claims', '+', 1) }))
     .where(isAmong(db, 'order_id', ids))
-    // A claim since then has moved it.
+    // A claim since then has moved `due_at`.
     .where('due_at', '<', began)
     .$if(!alone, (query) => query.where('claims', '<', SUSPECT_AFTER))
     .execute()

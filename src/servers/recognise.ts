@@ -154,13 +154,14 @@ const NOT_POSTGRES = 'it is not PostgreSQL'
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/SASL|SCRAM/, 'the password is missing or wrong'],
   [/timeout expired|timeout exceeded when trying|Query (read|inactivity) timeout|ETIMEDOUT/, SILENT],
-  [/^Socket timeout|^Command timed out|Heartbeat timeout/, SILENT],
+  [/^Socket timeout|^Command timed out|^(connection|socket|channel) .*timed out/, SILENT],
   [/received invalid response/, NOT_POSTGRES],
   [/SSL routines.*wrong version/, 'it does not speak TLS on this port'],
   [/Connection terminated|closed state|is not queryable|Pool is closed|ECONNRESET|EPIPE/, LOST],
   [/The server closed the conn/, LOST],
   [/^Reached the max retries|^Connection is closed|^Stream isn't writeable|^Command aborted/, LOST],
-  [/^(Channel|channel|Connection|Unexpected close|Socket) ?(clos|end|$)/, LOST],
+  // rabbitmq-client
+  [/^socket closed|^(channel|connection) (is|aborted|creation failed)/, LOST],
   [CUT_OFF, LOST],
   [/ECONNREFUSED/, 'connection refused'],
   [/ENOTFOUND/, 'the host name is unknown'],

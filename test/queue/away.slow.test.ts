@@ -164,7 +164,7 @@ function describeAway(start: () => Promise<FragileDriver>): void {
       expect(code).toBe(4)
       expect(stdout).toMatch(/new orders\s.*199/)
       expect(stderr).toContain('The orders are stored and due')
-      expect(stderr).toContain(`${server.name} cannot be reached`)
+      expect(stderr).toContain(`Cannot reach ${server.name}`)
       expect(stderr).toContain('orderctl rebuild queue')
       expect(stderr).not.toContain('No new orders')
 
@@ -180,7 +180,7 @@ async function stopInMidDrain(shop: Shop, server: FragileDriver, slow: Environme
   const worker = shop.start(slow, 'work', '--drain')
   await until(() => completed(shop) > 0)
   await server.stop()
-  await worker.saw(`${server.name} cannot be reached`)
+  await worker.saw(`Cannot reach ${server.name}`)
   // While another command finds it away as well.
   const { result } = await shop.jsonWith(slow, 'status')
   expect(result).toMatchObject({ queue: { transport: null } })

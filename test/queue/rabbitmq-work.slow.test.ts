@@ -102,7 +102,7 @@ describeWithRabbitMq(
       await expectSoldOnce(shop, 20)
       const { result } = await shop.jsonWith(slow, 'doctor')
       const { checks } = result as { checks: { name: string; detail: string }[] }
-      const check = checks.find((candidate) => candidate.name === 'rabbitmq')
+      const check = checks.find((candidate) => candidate.name === 'queue server')
       expect(check).toMatchObject({ ok: true, fix: null })
       expect(check?.detail).toContain(`dead letters in ${dead}: 4`)
     })

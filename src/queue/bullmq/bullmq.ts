@@ -1,25 +1,27 @@
-// What BullMQ does on each server: a job is a batch.
+// BullMQ as it is used on each server: a job is a batch.
 import { createHash } from 'node:crypto'
 import type { Job, JobsOptions, Queue, Worker } from 'bullmq'
 import type { QueueCounts } from '../queue.js'
 import type { Batch, Deliver, Link, TransportWorker } from '../transport.js'
 
-/** What a job carries. */
 export interface Payload {
   readonly ids: Batch
 }
 
 export const QUEUE_NAME = 'orders'
 
-/** Retries a job twice, then drops it: its orders are still due, so they are published again. Jobs leave nothing behind. */
-export const JOB_OPTIONS: JobsOptions = {
-  attempts: 3,
-  backoff: { type: 'exponential', delay: 1000 },
-  removeOnComplete: true,
-  removeOnFail: true,
-}
+/** Retries a job twice, then drops it: its orders are still due, so a look publishes them again. */
+export const queueOptions = (eventsKept: number) => ({
+  defaultJobOptions: {
+    attempts: 3,
+    backoff: { type: 'exponential', delay: 1000 },
+    removeOnComplete: true,
+    removeOnFail: true,
+  } satisfies JobsOptions,
+  streams: { events: { maxLen: eventsKept } },
+})
 
-/** Workers that may die over one job before BullMQ drops it; the next look finds its orders. */
+/** Workers that may die over a job before BullMQ drops it. */
 const MOST_STALLS = 5
 
 /** A job's lock lasts as long as the lease on its orders. A worker that lost it finishes; the lease fences off its results. */
@@ -29,13 +31,12 @@ export function workerOptions(concurrency: number, leaseMs: number) {
 
 export const processorOf = (deliver: Deliver) => (job: Pick<Job<Payload>, 'data'>) => deliver(job.data.ids)
 
-interface TellsErrors {
+/** What is used of BullMQ's queue and worker, whose types differ by server. */
+type Jobs = Pick<Queue<Payload>, 'addBulk' | 'pause' | 'resume' | 'isPaused' | 'drain' | 'close'> & EmitsErrors
+type JobWorker = Pick<Worker<Payload>, 'concurrency' | 'pause' | 'close'> & EmitsErrors
+interface EmitsErrors {
   on(event: 'error', listener: () => void): unknown
 }
-
-/** What is used of BullMQ's queue and worker; on each server they have other types. */
-type Jobs = Pick<Queue<Payload>, 'addBulk' | 'pause' | 'resume' | 'isPaused' | 'drain' | 'close'> & TellsErrors
-type JobWorker = Pick<Worker<Payload>, 'concurrency' | 'close'> & TellsErrors
 
 export interface JobCounts extends Pick<QueueCounts, 'waiting' | 'active' | 'delayed'> {
   /** When the oldest waiting job was published, in epoch milliseconds; null if none waits. */
@@ -67,16 +68,24 @@ export function linkTo(jobs: Jobs, { check, count, end }: ServerParts): Link {
   }
 }
 
+/** @param end ends the connections, even to a server that hangs */
 export function workerOf(jobs: JobWorker, end: () => Promise<void>): TransportWorker {
-  // Lost connections and locks mend themselves; a look reports that the server is away.
+  // BullMQ recovers lost connections and locks; a look reports that the server is away.
   jobs.on('error', () => undefined)
-  const resize = (concurrency: number) => {
-    jobs.concurrency = Math.max(1, concurrency)
+  return {
+    resize: (concurrency) => {
+      jobs.concurrency = Math.max(1, concurrency)
+    },
+    close: () => jobs.pause(),
+    end: async () => {
+      await end()
+      // By force: calls to a server that is away may never return.
+      await jobs.close(true)
+    },
   }
-  return { resize, close: () => jobs.close(), end }
 }
 
-/** The same orders at the same time have the same job id, so BullMQ takes them once. An id has no colon. */
+/** The same orders at the same time have the same job id, so BullMQ stores them once. Ids must not contain a colon. */
 function jobOf(ids: Batch, delayMs: number) {
   const digest = createHash('sha256').update(ids.join()).digest('hex').slice(0, 16)
   const jobId = `${ids[0]}-${ids.length}-${digest}`

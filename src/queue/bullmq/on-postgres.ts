@@ -1,4 +1,4 @@
-// BullMQ on PostgreSQL. A link holds one connection at most, a worker three: one listens for new jobs, two send statements.
+// BullMQ on PostgreSQL.
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   ConnectionClosedError,
@@ -13,40 +13,34 @@ import type pg from 'pg'
 import { EXIT } from '../../errors.js'
 import type { PostgresAddress } from '../../servers/addresses.js'
 import { explainError } from '../../servers/explain.js'
-import { openQueuePool, withinSeconds } from '../../servers/postgres-pool.js'
+import { openQueuePool } from '../../servers/postgres-pool.js'
 import { sqlCause } from '../../servers/recognise.js'
 import type { Transport } from '../transport.js'
-import { JOB_OPTIONS, type JobCounts, linkTo, processorOf, QUEUE_NAME, workerOf, workerOptions } from './bullmq.js'
+import { type JobCounts, linkTo, processorOf, QUEUE_NAME, queueOptions, workerOf, workerOptions } from './bullmq.js'
 import { makeTables } from './postgres-tables.js'
 
-const ASKING_CONNECTIONS = 1
-const WORKING_CONNECTIONS = 3
+/** One listens for new jobs, two send statements. */
+const WORKER_CONNECTIONS = 3
 
-/** The pause of a worker before it retries a statement that found the server away. */
+/** Pause before a worker retries a statement that found the server away. */
 const RETRY_MS = 1000
 
 /** Attempts of a statement that meets deadlocks. */
 const MOST_CONFLICTS = 5
 
-/** Events that BullMQ keeps, which nothing reads; up to 256 more between two cuts. */
+/** BullMQ keeps events, which nothing reads, and up to 256 more before it removes them. */
 const EVENTS_KEPT = 100
 
 export function bullMqOnPostgres(address: PostgresAddress, schema: string, leaseMs: number): Transport {
-  const explain = (error: unknown) =>
-    explainError(error instanceof ConnectionClosedError ? error.cause : error, address)
   return {
     driver: 'bullmq-postgres',
     name: `PostgreSQL at ${address.name}`,
     connect: async () => {
-      const { pool, letGo } = openQueuePool(address, schema, ASKING_CONNECTIONS)
+      const { pool, letGo } = openQueuePool(address, schema, 1)
       try {
         await makeTables(pool, address, schema)
         const connection = forBullMq(pool, address)
-        const jobs = new Queue(
-          QUEUE_NAME,
-          { connection, defaultJobOptions: JOB_OPTIONS, streams: { events: { maxLen: EVENTS_KEPT } } },
-          backendOn(connection),
-        )
+        const jobs = new Queue(QUEUE_NAME, { ...queueOptions(EVENTS_KEPT), connection }, backendOn(connection))
         const check = () => pool.query('delete from job where false')
         return linkTo(jobs, { check, count: () => countJobs(pool), end: letGo })
       } catch (error) {
@@ -55,35 +49,30 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string, lease
       }
     },
     startWorker: async (deliver, { concurrency }) => {
-      const { pool, letGo } = openQueuePool(address, schema, WORKING_CONNECTIONS)
-      try {
-        await withinSeconds(address, pool.query('select 1'))
-      } catch (error) {
-        await letGo()
-        throw explain(error) ?? error
-      }
+      const { pool, letGo } = openQueuePool(address, schema, WORKER_CONNECTIONS)
       const connection = forBullMq(pool, address)
       const options = { ...workerOptions(concurrency, leaseMs), connection, runRetryDelay: RETRY_MS }
       return workerOf(new Worker(QUEUE_NAME, processorOf(deliver), options, backendOn(connection)), letGo)
     },
-    explain,
+    explain: (error) => explainError(error instanceof ConnectionClosedError ? error.cause : error, address),
   }
 }
 
-/** In one round trip. BullMQ takes three, counts no waiting jobs in a paused queue, and takes the newest for the oldest. */
+/** BullMQ itself takes three round trips, counts no waiting jobs in a paused queue, and takes the newest for the oldest. */
 async function countJobs(pool: pg.Pool): Promise<JobCounts> {
   const { rows } = await pool.query<{ state: string; jobs: number; oldest: number }>(
     `select state, cast(count(*) as integer) as jobs, cast(min(added_at_ms) as double precision) as oldest
       from job where queue = $1 group by state`,
     [QUEUE_NAME],
   )
-  const states = new Map(rows.map((row) => [row.state, row]))
-  const countIn = (state: string) => states.get(state)?.jobs ?? 0
+  const [waiting, active, delayed] = ['waiting', 'active', 'delayed'].map((state) =>
+    rows.find((row) => row.state === state),
+  )
   return {
-    waiting: countIn('waiting'),
-    active: countIn('active'),
-    delayed: countIn('delayed'),
-    oldestAt: states.get('waiting')?.oldest ?? null,
+    waiting: waiting?.jobs ?? 0,
+    active: active?.jobs ?? 0,
+    delayed: delayed?.jobs ?? 0,
+    oldestAt: waiting?.oldest ?? null,
   }
 }
 
@@ -93,14 +82,14 @@ function backendOn(pool: PgPool) {
     new PostgresQueueBackend(new ReadyConnection(pool), name, { ...options, connection: pool })
 }
 
-/** The link has checked our schema; BullMQ would look for the default one. */
+/** `makeTables` has checked our schema; BullMQ would check the default one. */
 class ReadyConnection extends PostgresConnection {
   override async waitUntilReady(): Promise<void> {}
 }
 
 /**
- * The pool as BullMQ takes it. Each statement is a transaction of its own, so one that meets a deadlock is sent again. An
- * error of a server that is away becomes one for which BullMQ waits; any other would count as the job's.
+ * The pool as BullMQ takes it. BullMQ waits and retries only after a ConnectionClosedError; any other error would count as
+ * the job's. Each statement is a transaction of its own, so one that meets a deadlock is sent again.
  */
 function forBullMq(pool: pg.Pool, address: PostgresAddress): PgPool {
   const rethrow = (error: unknown): never => {

@@ -1,37 +1,33 @@
-// BullMQ on Redis: a connection whose commands fail soon, to publish and to ask, and one whose commands wait, to work.
-
+// BullMQ on Redis. Commands of a link fail soon; those of a worker wait while the server is away.
 import { Queue, Worker } from 'bullmq'
-import type { Command, Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import type { RedisAddress } from '../../servers/addresses.js'
 import { explainError } from '../../servers/explain.js'
 import { connectRedis, readFacts, refuseUnfit } from '../../servers/redis-connection.js'
 import type { Transport } from '../transport.js'
 import {
-  JOB_OPTIONS,
   type JobCounts,
   linkTo,
   type Payload,
   processorOf,
   QUEUE_NAME,
+  queueOptions,
   workerOf,
   workerOptions,
 } from './bullmq.js'
 
 const COMMAND_TIMEOUT_MS = 5000
 
-/** A worker waits for jobs by a command that Redis answers within ten seconds. */
+/** Redis answers the command that waits for jobs within ten seconds. */
 const BLOCKED_TIMEOUT_MS = 15_000
 
-/** Events that BullMQ keeps, which nothing reads. */
+/** BullMQ keeps events, which nothing reads. */
 const EVENTS_KEPT = 1000
 
-interface RedisSettings {
-  readonly prefix: string
-  readonly allowEviction: boolean
-  readonly leaseMs: number
-}
-
-export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction, leaseMs }: RedisSettings): Transport {
+export function bullMqOnRedis(
+  address: RedisAddress,
+  { prefix, allowEviction, leaseMs }: { prefix: string; allowEviction: boolean; leaseMs: number },
+): Transport {
   const keys = { prefix: `${prefix}bull`, skipVersionCheck: true }
   return {
     driver: 'bullmq',
@@ -40,13 +36,8 @@ export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction, le
       const redis = await connectRedis(address, { maxRetriesPerRequest: 1, commandTimeout: COMMAND_TIMEOUT_MS })
       try {
         refuseUnfit(await readFacts(redis), address, { allowEviction })
-        const jobs = new Queue<Payload>(QUEUE_NAME, {
-          ...keys,
-          connection: redis,
-          defaultJobOptions: JOB_OPTIONS,
-          streams: { events: { maxLen: EVENTS_KEPT } },
-        })
-        // A write that needs memory, on a key that is never there.
+        const jobs = new Queue<Payload>(QUEUE_NAME, { ...queueOptions(EVENTS_KEPT), ...keys, connection: redis })
+        // A write that needs memory, on a key that never exists.
         const check = () => redis.setrange(`${keys.prefix}:${QUEUE_NAME}:none`, 0, '')
         return linkTo(jobs, { check, count: () => countJobs(jobs), end: async () => redis.disconnect() })
       } catch (error) {
@@ -55,7 +46,6 @@ export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction, le
       }
     },
     startWorker: async (deliver, { concurrency }) => {
-      // Its commands wait for as long as the server is away.
       const redis = await connectRedis(address, { maxRetriesPerRequest: null })
       const end = endWithClones(redis)
       const options = { ...workerOptions(concurrency, leaseMs), ...keys, connection: redis }
@@ -66,56 +56,28 @@ export function bullMqOnRedis(address: RedisAddress, { prefix, allowEviction, le
 }
 
 async function countJobs(jobs: Queue<Payload>): Promise<JobCounts> {
-  const counts = await jobs.getJobCounts('waiting', 'active', 'delayed')
+  const { waiting = 0, active = 0, delayed = 0 } = await jobs.getJobCounts('waiting', 'active', 'delayed')
   const [oldest] = await jobs.getJobs('waiting', 0, 0, true)
-  return {
-    waiting: counts['waiting'] ?? 0,
-    active: counts['active'] ?? 0,
-    delayed: counts['delayed'] ?? 0,
-    oldestAt: oldest?.timestamp ?? null,
-  }
+  return { waiting, active, delayed, oldestAt: oldest?.timestamp ?? null }
 }
 
-/** Returns what ends the connection and those that BullMQ makes of it. */
+/** Returns what ends the connection and the clones over which BullMQ waits for jobs. */
 function endWithClones(redis: Redis): () => Promise<void> {
-  const connections = [trackCommands(redis)]
+  const connections = [redis]
   const duplicate = redis.duplicate.bind(redis)
   redis.duplicate = (options) => {
     const clone = duplicate({ ...options, socketTimeout: BLOCKED_TIMEOUT_MS })
-    connections.push(trackCommands(clone))
+    // BullMQ removes its own listener when it closes.
+    clone.on('error', () => undefined)
+    connections.push(clone)
     return clone
   }
   return async () => {
-    for (const { connection, pending } of connections) endForGood(connection, pending)
+    for (const connection of connections) {
+      // For good: a worker that was pausing may try to connect again.
+      connection.options.retryStrategy = () => null
+      connection.on('connect', () => connection.disconnect())
+      connection.disconnect()
+    }
   }
-}
-
-interface Tracked {
-  readonly connection: Redis
-  /** Commands without an answer. ioredis keeps those that it will send again in a place that is not public. */
-  readonly pending: ReadonlySet<Command>
-}
-
-function trackCommands(connection: Redis): Tracked {
-  const pending = new Set<Command>()
-  const send = connection.sendCommand.bind(connection)
-  connection.sendCommand = (command, stream) => {
-    pending.add(command)
-    const forget = () => pending.delete(command)
-    command.promise.then(forget, forget)
-    return send(command, stream)
-  }
-  return { connection, pending }
-}
-
-/**
- * Ends a connection for good, so that BullMQ's worker, which waits for its answers, can close. An attempt that fails ends a
- * connection that waits for its server: after disconnect() it would never tell that it has ended.
- */
-function endForGood(connection: Redis, pending: ReadonlySet<Command>): void {
-  connection.options.retryStrategy = () => null
-  connection.on('connect', () => connection.disconnect())
-  if (connection.status === 'reconnecting') connection.connect().catch(() => undefined)
-  else if (connection.status !== 'end') connection.disconnect()
-  for (const command of pending) command.reject(new Error('Connection is closed.'))
 }

@@ -1,5 +1,4 @@
-// The tables that BullMQ keeps in PostgreSQL, in a schema of their own, brought up to date by BullMQ's own migrations.
-
+// BullMQ's tables in PostgreSQL, in a schema of their own, which BullMQ migrates.
 import {
   assertSchemaCompatibility,
   LATEST_SCHEMA_VERSION,
@@ -13,7 +12,7 @@ import type { PostgresAddress } from '../../servers/addresses.js'
 import { explainError } from '../../servers/explain.js'
 import { openQueuePool, readFacts, refuseUnfit, withinSeconds } from '../../servers/postgres-pool.js'
 
-/** For one migration, or for another process to apply them all. */
+/** Time limit for one migration, or for another process to apply them all. */
 const MIGRATION_TIMEOUT_MS = 60_000
 
 /** How far the tables of a queue are migrated. */
@@ -22,16 +21,13 @@ export interface QueueTables {
   readonly place: string
   /** Migrations applied; 0 if there are no tables yet. */
   readonly current: number
-  /** Migrations in this release. A newer release of the same kind may have applied more. */
+  /** Migrations in this release. A compatible newer release may have applied more. */
   readonly latest: number
 }
 
 /** Changes nothing. */
 export function readTables(address: PostgresAddress, schema: string): Promise<QueueTables> {
-  return withTables(address, schema, async (pool) => {
-    const { current } = await withinSeconds(address, examine(pool, address, schema))
-    return current
-  })
+  return withTables(address, schema, async (pool) => (await examine(pool, address, schema)).current)
 }
 
 /** Applies the migrations of this release. Returns how the tables were before. */
@@ -60,17 +56,12 @@ async function withTables(
  * @throws UserError within five seconds if the server is unreachable (exit 4) or unfit (exit 2)
  */
 export async function makeTables(pool: pg.Pool, address: PostgresAddress, schema: string): Promise<number> {
-  const { current, facts } = await withinSeconds(address, examine(pool, address, schema))
+  const { current, facts } = await examine(pool, address, schema)
   if (current >= LATEST_SCHEMA_VERSION) return current
   const patient = openQueuePool(address, schema, 1, MIGRATION_TIMEOUT_MS)
   try {
     const client = await patient.pool.connect()
-    try {
-      // `examine` has checked the version of the server.
-      await runMigrations(client, schema, { skipVersionCheck: true })
-    } finally {
-      client.release()
-    }
+    await runMigrations(client, schema, { skipVersionCheck: true }).finally(() => client.release())
   } catch (error) {
     const problem = explainError(error, address)
     if (problem?.code !== 'postgres_not_allowed') throw problem ?? error
@@ -87,10 +78,18 @@ export async function makeTables(pool: pg.Pool, address: PostgresAddress, schema
 }
 
 async function examine(pool: pg.Pool, address: PostgresAddress, schema: string) {
-  try {
+  const look = async () => {
     const facts = await readFacts(pool)
     refuseUnfit(facts, address)
-    return { facts, current: await assertSchemaCompatibility(pool, schema, { skipVersionCheck: true }).catch(noTables) }
+    const version = assertSchemaCompatibility(pool, schema, { skipVersionCheck: true })
+    const current = await version.catch((error: unknown) => {
+      if (error instanceof SchemaMigrationRequiredError) return 0
+      throw error
+    })
+    return { facts, current }
+  }
+  try {
+    return await withinSeconds(address, look())
   } catch (error) {
     if (!(error instanceof SchemaVersionMismatchError)) throw explainError(error, address) ?? error
     throw usageError({
@@ -99,9 +98,4 @@ async function examine(pool: pg.Pool, address: PostgresAddress, schema: string) 
       fix: 'Update orderctl, or choose another schema with ORDERCTL_QUEUE_SCHEMA.',
     })
   }
-}
-
-function noTables(error: unknown): number {
-  if (error instanceof SchemaMigrationRequiredError) return 0
-  throw error
 }

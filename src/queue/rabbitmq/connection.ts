@@ -1,29 +1,27 @@
-// A connection to RabbitMQ that stands within seconds or says why not, and answers within seconds or is given up.
+// Connections to RabbitMQ, with time limits.
 import { once } from 'node:events'
 import { hostname } from 'node:os'
 import { Connection } from 'rabbitmq-client'
-import { asError } from '../../background.js'
 import { settledWithin } from '../../domain/patience.js'
+import { EXIT, UserError } from '../../errors.js'
 import type { RabbitAddress } from '../../servers/addresses.js'
 import { explainUnreachable } from '../../servers/explain.js'
 
 const CONNECT_TIMEOUT_MS = 3000
 const ANSWER_TIMEOUT_MS = 4000
-
-/** For an answer that came while this process was too busy to read it. */
-const READ_MS = 250
-
-/** For what is still on its way when we leave. */
 const CLOSE_TIMEOUT_MS = 1000
 
-/** In seconds. A server that is silent for twice as long is gone. */
+/** For an answer that arrived while this process was too busy to read it. */
+const READ_MS = 250
+
+/** A server that is silent for twice as long is gone. */
 const HEARTBEAT_S = 10
 
-/** A connection that is lost later on is made again by itself, after pauses between these. */
-const FIRST_PAUSE_MS = 200
-const LONGEST_PAUSE_MS = 5000
-
-/** @throws UserError naming the server, without its password: exit 4 if it is away, 2 if it refuses us */
+/**
+ * Connects, and reconnects after a lost connection.
+ *
+ * @throws UserError within five seconds, naming the server without its password (exit 4; exit 2 if it refuses the login)
+ */
 export async function openRabbit(address: RabbitAddress): Promise<Connection> {
   const url = new URL(address.url)
   const isPrivate = url.protocol === 'amqps:'
@@ -39,8 +37,9 @@ export async function openRabbit(address: RabbitAddress): Promise<Connection> {
     heartbeat: Number(url.searchParams.get('heartbeat') ?? HEARTBEAT_S),
     connectionTimeout: CONNECT_TIMEOUT_MS,
     acquireTimeout: ANSWER_TIMEOUT_MS,
-    retryLow: FIRST_PAUSE_MS,
-    retryHigh: LONGEST_PAUSE_MS,
+    // Milliseconds between attempts to reconnect.
+    retryLow: 200,
+    retryHigh: 5000,
   })
   // An error without a listener would end the process.
   rabbit.on('error', () => undefined)
@@ -59,25 +58,25 @@ export async function answered<Answer>(address: RabbitAddress, answer: Promise<A
   throw explainUnreachable(new Error('it does not answer'), address)
 }
 
-/** Messages that wait in a queue; undefined if there is no such queue. */
-export async function countMessages(
-  rabbit: Connection,
-  address: RabbitAddress,
-  queue: string,
-): Promise<number | undefined> {
+/** Explains an error of a server that has accepted us before: it is about to start or stop, so every error passes. */
+export function asAway(address: RabbitAddress, cause: unknown): UserError {
+  const { code, message, fix } = explainUnreachable(cause, address)
+  return new UserError({ code, message, fix, retryable: true, exit: EXIT.unreachable }, { cause })
+}
+
+/** Messages in a queue; undefined if there is no such queue. */
+export async function countMessages(rabbit: Connection, address: RabbitAddress, queue: string) {
   try {
     return (await answered(address, rabbit.queueDeclare({ queue, passive: true }))).messageCount
   } catch (error) {
-    if (asError(error).message.includes('NOT_FOUND')) return undefined
+    if (error instanceof Error && error.message.includes('NOT_FOUND')) return undefined
     throw explainUnreachable(error, address)
   }
 }
 
-/** Closes channels, then the connection, and gives up on a server that is not there to hear it. */
+/** Closes channels, then the connection. Never hangs. */
 export async function closeRabbit(rabbit: Connection, closeChannels: () => Promise<unknown>): Promise<void> {
-  await settledWithin(
-    CLOSE_TIMEOUT_MS,
-    closeChannels().then(() => rabbit.close()),
-  )
+  const closed = closeChannels().then(() => rabbit.close())
+  await settledWithin(CLOSE_TIMEOUT_MS, closed)
   rabbit.unsafeDestroy()
 }

@@ -1,30 +1,27 @@
-// RabbitMQ. A worker has two connections: a server that is short of memory or disk stops reading from one that publishes,
-// and acknowledgements must get through.
+// RabbitMQ. A worker has a connection to itself: a server that is short of memory or disk reads nothing from connections that
+// publish, and acknowledgements must get through.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type AsyncMessage, type Connection, type Consumer, ConsumerStatus } from 'rabbitmq-client'
 import type { Database } from '../../database/connection.js'
-import { EXIT, UserError } from '../../errors.js'
+import { UserError } from '../../errors.js'
 import type { RabbitAddress } from '../../servers/addresses.js'
 import { explainUnreachable, problemOf } from '../../servers/explain.js'
 import { readLeases } from '../due-orders.js'
 import { DatabasePause } from '../pause.js'
-import type { PauseSwitch } from '../queue.js'
-import type { Batch, Deliver, Link, Transport, TransportWorker } from '../transport.js'
-import { answered, closeRabbit, openRabbit } from './connection.js'
+import type { Deliver, Link, Transport, TransportWorker } from '../transport.js'
+import { answered, asAway, closeRabbit, openRabbit } from './connection.js'
 import { declareQueues, ordersQueue, queuesNamed, type RabbitQueues, readIds } from './queues.js'
 
 interface Surroundings {
   readonly db: Database
   readonly address: RabbitAddress
   readonly queues: RabbitQueues
-  readonly pauseSwitch: PauseSwitch
 }
 
 export function onRabbitMq(db: Database, address: RabbitAddress, queueName: string): Transport {
-  const here: Surroundings = { db, address, queues: queuesNamed(queueName), pauseSwitch: new DatabasePause(db) }
-  /** Whether the server has let us in before. Then it refuses us because it starts or stops. */
+  const here: Surroundings = { db, address, queues: queuesNamed(queueName) }
+  /** Whether the server has accepted us before: then it refuses us only while it starts or stops. */
   let isKnown = false
-
   const open = async (): Promise<Connection> => {
     try {
       const rabbit = await openRabbit(address)
@@ -37,7 +34,7 @@ export function onRabbitMq(db: Database, address: RabbitAddress, queueName: stri
   return {
     driver: 'rabbitmq',
     name: `RabbitMQ at ${address.name}`,
-    pauseSwitch: here.pauseSwitch,
+    pauseSwitch: new DatabasePause(db),
     connect: async (onLost) => {
       const rabbit = await open()
       try {
@@ -57,36 +54,31 @@ export function onRabbitMq(db: Database, address: RabbitAddress, queueName: stri
   }
 }
 
-async function linkOver(
-  { db, address, queues, pauseSwitch }: Surroundings,
-  rabbit: Connection,
-  onLost: () => void,
-): Promise<Link> {
+async function linkOver({ db, address, queues }: Surroundings, rabbit: Connection, onLost: () => void): Promise<Link> {
   const channel = await rabbit.acquire()
   await declareQueues(channel, queues)
   await channel.confirmSelect()
-  /** Why the server reads nothing from this connection at the moment. */
-  let why: UserError | undefined
+  /** Why the server reads nothing from this connection. */
+  let blocked: UserError | undefined
   let areQueuesGone = false
   rabbit.on('connection.blocked', (reason) => {
-    // While a server is short of memory or disk, it reads nothing from publishers.
-    why = new UserError(problemOf({ cause: 'blocked', reason }, address))
+    blocked = new UserError(problemOf({ cause: 'blocked', reason }, address))
   })
   rabbit.on('connection.unblocked', () => {
-    why = undefined
+    blocked = undefined
   })
   channel.on('basic.return', () => {
     areQueuesGone = true
   })
   channel.on('close', () => {
     onLost()
-    // Not at once: when a connection is lost, the client closes its channels before it plans to connect again.
+    // Later: after a lost connection, the client closes its channels before it schedules the next attempt.
     setImmediate(() => rabbit.unsafeDestroy())
   })
   const check = async () => {
-    if (why) throw why
+    if (blocked) throw blocked
   }
-  /** Gives up a connection that leaves a question unanswered, unless it is blocked: then the server will go on. */
+  /** Gives up a connection without an answer, unless it is blocked, which passes by itself. */
   const ask = async <Answer>(question: () => Promise<Answer>): Promise<Answer> => {
     await check()
     try {
@@ -98,14 +90,14 @@ async function linkOver(
     }
   }
   return {
-    pauseSwitch,
+    pauseSwitch: new DatabasePause(db),
     check,
     send: async (batches, delayMs) => {
       const routingKey = delayMs > 0 ? queues.later : queues.orders
       const expiration = delayMs > 0 ? { expiration: String(Math.ceil(delayMs)) } : {}
       const envelope = { routingKey, durable: true, mandatory: true, ...expiration }
       await ask(() => Promise.all(batches.map((ids) => channel.basicPublish(envelope, { ids }))))
-      // A message that finds no queue comes back before it is confirmed, and is told in the next turn.
+      // A message without a queue is returned before it is confirmed; its event comes in the next turn.
       await nextTurn()
       if (!areQueuesGone) return
       // The next link creates them.
@@ -114,7 +106,7 @@ async function linkOver(
     },
     purge: () => ask(() => Promise.all([channel.queuePurge(queues.orders), channel.queuePurge(queues.later)])),
     counts: async () => {
-      // Creates the queues again if somebody has deleted them.
+      // Creates the queues again if they were deleted.
       const counted = await ask(() => declareQueues(channel, queues))
       const { batches, oldestWaitingSeconds } = await readLeases(db)
       return { ...counted, active: batches, oldestWaitingSeconds }
@@ -124,32 +116,33 @@ async function linkOver(
 }
 
 /**
- * A consumer with a prefetch of one for each batch that may be in progress: the prefetch of a consumer cannot be changed,
- * but consumers can come and go. After a loss of the connection, each consumes again when its batch is finished.
+ * One consumer with a prefetch of one for each batch that may be in progress, since prefetches cannot be changed. After a
+ * lost connection, each consumes again when its batch is finished.
  */
-function workerOver({ queues, pauseSwitch }: Surroundings, rabbit: Connection, deliver: Deliver): TransportWorker {
+function workerOver({ db, queues }: Surroundings, rabbit: Connection, deliver: Deliver): TransportWorker {
+  const pauseSwitch = new DatabasePause(db)
   const consumers: Consumer[] = []
   let closed: Promise<unknown> = Promise.resolve()
 
   function resize(concurrency: number): void {
     while (consumers.length < concurrency) consumers.push(consume())
-    // Each cancels, then finishes its batch, so RabbitMQ sends it no other.
+    // Each cancels before it finishes its batch, so it gets no other.
     const closing = consumers.splice(concurrency).map((consumer) => consumer.close().catch(() => undefined))
     closed = Promise.all([closed, ...closing])
   }
 
   function consume(): Consumer {
     const options = { queue: queues.orders, queueOptions: ordersQueue(queues), qos: { prefetchCount: 1 } }
-    // A consumer mends itself; the connection tells that the server is away.
+    // Consumers recover by themselves; the connection reports the error.
     return rabbit.createConsumer(options, handle).on('error', () => undefined)
   }
 
   async function handle({ body }: AsyncMessage): Promise<ConsumerStatus> {
-    const ids: Batch | undefined = readIds(body)
+    const ids = readIds(body)
     if (!ids) return ConsumerStatus.DROP
     try {
       if (await pauseSwitch.isPaused()) {
-        // The consumers are cancelled before the message goes back, so that it does not come again at once.
+        // Cancels the consumers before the message is requeued, so that it is not delivered again at once.
         resize(0)
         await nextTurn()
         return ConsumerStatus.REQUEUE
@@ -157,7 +150,7 @@ function workerOver({ queues, pauseSwitch }: Surroundings, rabbit: Connection, d
       await deliver(ids)
       return ConsumerStatus.ACK
     } catch {
-      // The end of this consumer, which `ended` tells. Another one may have more luck with the batch.
+      // This consumer ends with the error; another one gets the batch.
       return ConsumerStatus.REQUEUE
     }
   }
