@@ -31,7 +31,11 @@ const LOOKS = [
 
 /** A value differs if it is the same wrong one at both looks: what workers publish meanwhile is right. */
 export async function checkFigures(store: FiguresStore) {
-  const lookAtAll = () => Promise.all(LOOKS.map(([, , look]) => look(store)))
+  const lookAtAll = async () => {
+    const looks: Look[] = []
+    for (const [, , look] of LOOKS) looks.push(await look(store))
+    return looks
+  }
   const first = await lookAtAll()
   const differs = first.some(({ differing }) => differing.size > 0)
   if (differs) await untilPublished(store)
