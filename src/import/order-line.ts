@@ -12,7 +12,7 @@ import {
   unusable,
   wrongWidth,
 } from '../csv/values.js'
-import type { ImportAsidesTable } from '../database/schema.js'
+import type { Schema } from '../database/schema.js'
 import { lineTotal } from '../domain/money.js'
 
 export const COLUMNS = [
@@ -34,7 +34,7 @@ export const ORDER_FILE: Layout<ColumnName> = { columns: COLUMNS, needed: COLUMN
 export type ColumnPositions = Readonly<Record<ColumnName, number>>
 
 /** A checked line. Its price is scaled by 10^PRICE_DECIMALS, its total is in minor units. For the date see readOrderDate. */
-export type OrderLine = Omit<ImportAsidesTable, 'import_id' | 'line_number'> & { readonly total: number }
+export type OrderLine = Omit<Schema['import_asides'], 'import_id' | 'line_number'> & { readonly total: number }
 
 export interface Rejection extends Fault<ColumnName> {
   /** The order that the line costs, if it is known. */

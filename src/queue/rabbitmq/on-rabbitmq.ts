@@ -165,9 +165,3 @@ function workerOver({ db, queues }: Surroundings, rabbit: Connection, deliver: D
     end: async () => rabbit.unsafeDestroy(),
   }
 }
-
-/** A server that accepted us before is about to start or to stop, so every error passes by itself. */
-function asAway(address: RabbitAddress, cause: unknown): UserError {
-  const { code, message, fix } = explainUnreachable(cause, address)
-  return new UserError({ code, message, fix, retryable: true, exit: EXIT.unreachable }, { cause })
-}
