@@ -89,7 +89,7 @@ export default class Import extends BaseCommand {
           })
       progress.stop()
       const seconds = Math.round(performance.now() - began) / 1000
-      return this.#show(outcome, importResult(outcome, { file, seconds, dry_run: flags['dry-run'] }))
+      return this.#show(outcome, importResult(outcome, { file, seconds, dry_run: flags['dry-run'] ?? false }))
     } finally {
       progress.stop()
     }
