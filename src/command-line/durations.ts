@@ -24,9 +24,6 @@ const LONGEST_MS = 2_147_483_647
 export function readDuration(flag: string, text: string): number {
   const length = readLength(/^\d+$/.test(text) ? `${text}s` : text, ['ms', 's', 'm', 'h']) ?? 0
   if (length > 0 && length <= LONGEST_MS) return length
-  throw usageError({
-    code: 'bad_duration',
-    message: `--${flag} is "${text}", which is no time from 1 ms to 24 days.`,
-    fix: 'Write it like 90s, 15m or 8h.',
-  })
+  const message = `--${flag} is "${text}", which is no time from 1 ms to 24 days.`
+  throw usageError({ code: 'bad_duration', message, fix: 'Write it like 90s, 15m or 8h.' })
 }

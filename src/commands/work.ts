@@ -174,9 +174,6 @@ function limitsOf(flags: Record<'concurrency' | 'min-concurrency' | 'max-concurr
   const { concurrency, 'min-concurrency': least = concurrency, 'max-concurrency': most = concurrency } = flags
   const limits = { min: least ?? Math.min(5, most ?? 5), max: most ?? Math.max(20, least ?? 20) }
   if (limits.min <= limits.max) return limits
-  throw usageError({
-    code: 'bad_concurrency',
-    message: `--min-concurrency ${limits.min} is more than --max-concurrency ${limits.max}.`,
-    fix: 'Swap them, or give one --concurrency.',
-  })
+  const message = `--min-concurrency ${limits.min} is more than --max-concurrency ${limits.max}.`
+  throw usageError({ code: 'bad_concurrency', message, fix: 'Swap them, or give one --concurrency.' })
 }
