@@ -91,7 +91,7 @@ export abstract class BaseCommand extends Command {
     try {
       return this.settings.logFormat
     } catch {
-      // The configuration is wrong, and the error that says so needs a format.
+      // The error about a wrong configuration needs a format too.
       return this.host.environment['ORDERCTL_LOG_FORMAT'] === 'json' ? 'json' : 'text'
     }
   }
@@ -207,7 +207,7 @@ export abstract class BaseCommand extends Command {
     if (this.jsonEnabled()) this.logJson({ error: { code, message, fix, retryable } })
     else if (this.#logFormat === 'json') {
       const fields = { error: { code, message, fix, retryable, stack }, exit_code: exit }
-      this.note(message, { event: 'failed', level: 'error', fields })
+      this.note(message, { event: 'failed', fields })
     } else this.host.stderr.write(`Error: ${cleanText(message)}\n${cleanText(fix)}\n${stack ? `${stack}\n` : ''}`)
   }
 
@@ -217,7 +217,6 @@ export abstract class BaseCommand extends Command {
   }
 }
 
-/** Turns any failure into one with a next step. */
 function describeProblem(error: unknown): UserError {
   if (error instanceof UserError) return error
   const message = error instanceof Error ? error.message : String(error)

@@ -1,9 +1,9 @@
-// What a shell proposes at the Tab key. It comes from oclif's description of the commands, so a new one completes by itself.
+// What a shell proposes at the Tab key, from oclif's description of the commands.
 import type { Command, Interfaces } from '@oclif/core'
 
 type Option = Extract<Command.Flag.Cached, { type: 'option' }>
 
-/** In place of words: the shell proposes names of files. */
+/** Makes the shell propose files. */
 const FILES = ':files'
 
 /**

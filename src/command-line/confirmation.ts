@@ -25,7 +25,8 @@ export async function confirm({ stdin, stderr }: Streams, question: string): Pro
   const reader = createInterface({ input: stdin, output: stderr })
   const answer = await new Promise<string | undefined>((resolve, reject) => {
     reader.once('close', () => resolve(undefined))
-    reader.once('SIGINT', () => reject(interrupted()))
+    const [message, fix] = ['Interrupted; nothing was changed.', 'Run it again when you are ready.']
+    reader.once('SIGINT', () => reject(new UserError({ code: 'interrupted', message, fix, exit: EXIT.interrupted })))
     reader.question(`${question} [y/N] `, resolve)
   }).finally(() => reader.close())
   if (/^y(es)?$/i.test(answer?.trim() ?? '')) return
@@ -35,15 +36,5 @@ export async function confirm({ stdin, stderr }: Streams, question: string): Pro
     code: 'not_confirmed',
     message: 'Nothing was changed, since the answer was not yes.',
     fix: 'Run it again and answer y, or add --yes.',
-  })
-}
-
-function interrupted(): UserError {
-  const message = 'Interrupted; nothing was changed.'
-  return new UserError({
-    code: 'interrupted',
-    message,
-    fix: 'Run it again when you are ready.',
-    exit: EXIT.interrupted,
   })
 }

@@ -1,5 +1,4 @@
-// The process that a command runs in, as far as a command may know it: streams, environment, signals, exit code. Tests run
-// commands in their own process with a host that records what is written.
+// The process that a command runs in. Tests run commands in their own process, with a host that records output.
 import type { ReadStream } from 'node:tty'
 import type { ExitCode } from '../errors.js'
 import type { Output } from '../terminal/screen.js'
@@ -9,9 +8,9 @@ export interface Host {
   readonly stdout: Output
   readonly stderr: Output
   readonly environment: NodeJS.ProcessEnv
-  /** Relative paths start here. */
+  /** The base of relative paths. */
   readonly folder: string
-  /** The code that the process ends with once the result is written. */
+  /** The exit code of the process once the result is written. */
   exitCode: ExitCode | undefined
   /** Calls the listener at each Ctrl-C or SIGTERM, which then no longer end the process. */
   onInterrupt(listener: () => void): void
@@ -21,7 +20,6 @@ export interface Host {
   exit(code: ExitCode): void
 }
 
-/** The real process. */
 export const processHost: Host = {
   stdin: process.stdin,
   stdout: process.stdout,

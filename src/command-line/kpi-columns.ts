@@ -1,4 +1,3 @@
-// The columns of KPIs.
 import type { Kpis } from '../reports/kpis.js'
 import type { Column } from './list.js'
 

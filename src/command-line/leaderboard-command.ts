@@ -1,4 +1,4 @@
-// What the leaderboards share: the flags that choose currency and days, and the notes on what is not shown.
+// What the leaderboards share: flags, columns of customers, and notes on what is not shown.
 import { Flags, type Interfaces } from '@oclif/core'
 import type { Board, SalesChoice } from '../reports/leaderboards.js'
 import { readCurrency, readPeriod } from '../reports/read-query.js'
@@ -12,6 +12,14 @@ export const LEADERBOARD_FLAGS = {
   csv: csvFlag,
 }
 
+/** The columns of customers. */
+export const CUSTOMER_COLUMNS = [
+  { key: 'customer_id', heading: 'customer' },
+  { key: 'customer_name', heading: 'name', flexible: true },
+  { key: 'order_count', heading: 'orders' },
+  { key: 'total_spent', heading: 'spent' },
+] as const
+
 export function readChoice({ currency, from, to }: Interfaces.InferredFlags<typeof LEADERBOARD_FLAGS>): SalesChoice {
   return { currency: readCurrency(currency), ...readPeriod(from, to) }
 }
@@ -24,7 +32,7 @@ export abstract class LeaderboardCommand extends BaseCommand {
     csv: boolean,
     nothing = currency === null ? 'No order is completed yet' : `No order in ${currency} is completed`,
   ) {
-    const empty = `${nothing} that counts here. What is under way shows: orderctl status`
+    const empty = `${nothing} that counts here. See orders in progress with: orderctl status`
     this.showList(columns, rows, { csv, empty })
     if (otherCurrencies.length > 0) {
       const others = otherCurrencies.join(', ')

@@ -1,8 +1,8 @@
-// Lists: columns as data make a table or CSV. A row is what JSON shows, so its properties are named as the JSON fields.
+// Lists as tables or CSV, from columns as data. A row is what JSON shows.
 import { formatAmount, groupThousands, isMoney, type Money, majorUnits } from '../domain/money.js'
 import type { Cell, Table, Column as TableColumn } from '../terminal/table.js'
 
-/** Numbers and amounts are grouped in tables, plain in CSV, and aligned to the right. A Date is an instant. */
+/** Numbers and amounts are grouped in tables, plain in CSV, and aligned to the right. */
 export type Value = string | number | boolean | null | Money | Date | readonly string[]
 
 /** An object or a tuple of values. */
@@ -42,8 +42,8 @@ export function tableOf<Self extends Row<Self>>(
 /** Columns for rows of a name and a value. */
 export function pairs(name: string, value: string): readonly Column<readonly [string, Value]>[] {
   return [
-    { heading: name, value: (row) => row[0] },
-    { heading: value, value: (row) => row[1], flexible: true },
+    { key: '0', heading: name },
+    { key: '1', heading: value, flexible: true },
   ]
 }
 

@@ -1,4 +1,4 @@
-// Scheduled runs in words, and as events of the log.
+// Scheduled runs as text and as events of the log.
 import type { TaskRun } from '../schedule/runner.js'
 import { cleanText, duration } from '../terminal/text.js'
 import type { LogEvent } from './log.js'
@@ -8,11 +8,7 @@ export function runText(name: string, { result, message, seconds }: TaskRun): st
   return `${name} ${result} ${result === 'done' ? 'in' : 'after'} ${duration(seconds)}: ${cleanText(message)}`
 }
 
-export function runEvent(
-  task: string,
-  { result, message, seconds }: TaskRun,
-  more: { readonly next_run?: string | null } = {},
-): LogEvent {
+export function runEvent(task: string, { result, message, seconds }: TaskRun, more: { next_run?: string | null } = {}) {
   const fields = { task, result, detail: cleanText(message), seconds: Math.round(seconds * 1000) / 1000, ...more }
-  return result === 'done' ? { event: 'run_done', fields } : { event: 'run_failed', level: 'error', fields }
+  return { event: result === 'done' ? 'run_done' : 'run_failed', fields } satisfies LogEvent
 }

@@ -34,19 +34,17 @@ export const limitFlag = Flags.custom<number>({
   },
 })
 
-/** The range of dates. */
-const FARTHEST_MS = 999_999 * WEEK_MS
-
 /**
- * Reads `--since`.
+ * Reads `--since` as epoch milliseconds: the day's first instant in the time zone, or the time before now.
  *
- * @returns epoch milliseconds: the day's first instant in the time zone, or the time before now
+ * @throws UserError (exit 2)
  */
 export function readSince(text: string, timeZone: string, now = Date.now()): number {
   const day = parseDay(text)
   if (day) return dayStart(day, timeZone)
   const length = readLength(text, ['s', 'm', 'h', 'd', 'w'])
-  if (length === undefined || length > FARTHEST_MS) {
+  // Dates go back this far.
+  if (length === undefined || length > 999_999 * WEEK_MS) {
     throw usageError({
       code: 'bad_since',
       message: `--since is "${text}", which is neither a day of the calendar nor a length of time.`,

@@ -11,6 +11,7 @@ const NOTIFY_MS = 10_000
 
 /** Silent in a process that systemd did not start. */
 export class ServiceManager {
+  isReady = false
   readonly #environment: NodeJS.ProcessEnv
   readonly #hasWatchdog: boolean
   readonly #everyMs: number
@@ -19,7 +20,6 @@ export class ServiceManager {
   readonly #unsent = new Map<string, string>()
   #sending: Promise<void> | undefined
   #sentAt = Number.NEGATIVE_INFINITY
-  #isReady = false
   #isStopping = false
   #hasFailed = false
 
@@ -40,10 +40,6 @@ export class ServiceManager {
     this.#onProblem = onProblem
   }
 
-  get isReady(): boolean {
-    return this.#isReady
-  }
-
   /** Asks systemd for more time to start, since the service waits for a server. */
   waiting(status: string): void {
     if (performance.now() - this.#sentAt < STATUS_MS) return
@@ -53,7 +49,7 @@ export class ServiceManager {
 
   /** @param status as `systemctl status` shows it */
   ready(status: string): void {
-    this.#isReady = true
+    this.isReady = true
     this.#send({ READY: '1', ...this.#lifeSign(status) })
   }
 

@@ -18,17 +18,10 @@ import {
   workerSection,
 } from './status-sections.js'
 
-interface Detail {
-  /** Rows of each list. */
-  readonly entries: number
-  /** Whether alarms say what to do. */
-  readonly fixes: boolean
-  /** Whether a blank line separates blocks. */
-  readonly spaced: boolean
-}
+/** Rows of each list, whether alarms say what to do, and whether blank lines separate blocks. */
+type Detail = Readonly<{ entries: number; fixes: boolean; spaced: boolean }>
 
 const TIGHTEST: Detail = { entries: 2, fixes: false, spaced: false }
-
 /** The first that fits the screen is drawn. */
 const DETAILS: readonly Detail[] = [
   ...[50, 10, 5, 3].map((entries) => ({ entries, fixes: true, spaced: true })),
@@ -97,10 +90,10 @@ function noticeLines({ status, unreachable, at, trouble, now, alarms: crossed }:
     ...(trouble ? [say('bad', `As of ${ago(at, now)}: ${trouble.message}`)] : []),
     ...(unreachable ? [say('bad', unreachable.message)] : []),
     ...notes.map((note) => say('warning', note)),
-    ...alarms.flatMap(({ name, message, fix }) => [
-      say('bad', `Alarm ${name}: ${message}`),
-      ...(fixes ? [[part(`  ${fix}`)]] : []),
-    ]),
+    ...alarms.flatMap(({ name, message, fix }) => {
+      const alarm = say('bad', `Alarm ${name}: ${message}`)
+      return fixes ? [alarm, [part(`  ${fix}`)]] : [alarm]
+    }),
   ]
 }
 

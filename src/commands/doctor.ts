@@ -3,11 +3,7 @@ import { type Examination, examine } from '../doctor/examine.js'
 import { EXIT } from '../errors.js'
 import { cleanText, padText } from '../terminal/text.js'
 
-export interface DoctorResult {
-  ok: boolean
-  /** `ok` is false if the check failed, and `fix` says what to do. If it was skipped, `detail` says why. */
-  checks: { name: string; ok: boolean; skipped: boolean; detail: string; fix: string | null }[]
-}
+export type DoctorResult = Awaited<ReturnType<Doctor['run']>>
 
 export default class Doctor extends BaseCommand {
   static override summary = 'Check the installation, the servers, the database and the work'
@@ -15,7 +11,7 @@ export default class Doctor extends BaseCommand {
     'Shows failures first, with what to do about each. Exit code 1: a check failed. Changes nothing.'
   static override examples = ['orderctl doctor', 'orderctl doctor --json']
 
-  async run(): Promise<DoctorResult> {
+  async run() {
     await this.parse(Doctor)
     const examination = await examine(() => this.loadedConfig, this.host.environment)
     this.#show(examination)

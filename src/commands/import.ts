@@ -89,7 +89,7 @@ export default class Import extends BaseCommand {
           })
       progress.stop()
       const seconds = Math.round(performance.now() - began) / 1000
-      return this.#show(outcome, importResult(outcome, { file, seconds, dry_run: flags['dry-run'] }))
+      return this.#show(outcome, importResult(outcome, { file, seconds, dry_run: flags['dry-run'] ?? false }))
     } finally {
       progress.stop()
     }
@@ -125,9 +125,6 @@ export default class Import extends BaseCommand {
 function readSource(text: string): string {
   // A source is part of every idempotency key, in front of a colon.
   if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return text
-  throw usageError({
-    code: 'bad_source',
-    message: `--source is "${text}", which cannot name a shop.`,
-    fix: 'Use letters, digits, ".", "_" and "-", 64 at the most.',
-  })
+  const fix = 'Use letters, digits, ".", "_" and "-", 64 at the most.'
+  throw usageError({ code: 'bad_source', message: `--source is "${text}", which cannot name a shop.`, fix })
 }

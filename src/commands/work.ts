@@ -1,13 +1,23 @@
 import { Flags } from '@oclif/core'
 import { readDuration } from '../command-line/durations.js'
+import { pairs } from '../command-line/list.js'
 import { allowEvictionFlag } from '../command-line/selection-flags.js'
-import { noWaitFlag } from '../command-line/service-command.js'
-import { WorkCommand } from '../command-line/work-command.js'
-import { usageError } from '../errors.js'
+import { noWaitFlag, ServiceCommand } from '../command-line/service-command.js'
+import type { ServiceManager } from '../command-line/service-manager.js'
+import { CLOCK_TOLERANCE_MS, newestEntry } from '../database/clocks.js'
+import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
+import { EXIT, UserError, usageError } from '../errors.js'
+import type { Queue } from '../queue/queue.js'
+import type { Progress } from '../terminal/progress.js'
+import { countOf, duration } from '../terminal/text.js'
+import { NO_OUTCOMES, type Outcomes } from '../workflow/batch.js'
+import { processedOf, Worker } from '../workflow/worker.js'
+import type { Limits, WorkerEvent } from '../workflow/worker-events.js'
 
 const batches = { min: 1, max: 1000 }
 
-export default class Work extends WorkCommand {
+export default class Work extends ServiceCommand {
   static override summary = 'Take orders through stock, payment and settlement'
   static override description =
     'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in progress. Any number of workers may ' +
@@ -44,25 +54,126 @@ export default class Work extends WorkCommand {
 
   async run() {
     const { flags } = await this.parse(Work)
-    const { concurrency, 'min-concurrency': min, 'max-concurrency': max, 'max-runtime': maxRuntime } = flags
-    return this.work({
-      concurrency: limitsOf(concurrency ?? min, concurrency ?? max),
-      drain: flags.drain,
-      maxRuntime: maxRuntime === undefined ? undefined : readDuration('max-runtime', maxRuntime),
-      maxOrders: flags['max-orders'],
-      // Drains are often started by cron: if they waited, they would pile up.
-      wait: !flags['no-wait'] && !flags.drain,
-      allowEviction: flags['allow-eviction'],
+    const { drain, 'max-orders': maxOrders, 'max-runtime': maxRuntime } = flags
+    const concurrency = limitsOf(flags)
+    const began = performance.now()
+    const deadline = maxRuntime === undefined ? undefined : began + readDuration('max-runtime', maxRuntime)
+    // Drains are often started by cron: if they waited, they would pile up.
+    const isPatient = !flags['no-wait'] && !drain
+    const service = { finishes: 'the batches in progress', isPatient, deadline }
+    const { signal, systemd, waiting, open } = this.startService(service)
+    const progress = await this.startProgress()
+    const seconds = () => (performance.now() - began) / 1000
+    const emit = (event: WorkerEvent) => this.#follow(event, progress, systemd, seconds())
+    const options = { concurrency, drain, deadline, maxOrders, signal, waiting, emit }
+    try {
+      const result = await open(
+        async (app) => {
+          await this.#noteIfBehind(app.db)
+          const totals = await new Worker(app, options).run()
+          progress.stop()
+          if (!signal.aborted) await this.#noteIfPaused(app.queue, drain)
+          return this.#show(totals, seconds())
+        },
+        { allowEviction: flags['allow-eviction'], agreeOnClock: true, connectQueue: true },
+      )
+      if (signal.aborted) this.leaveWith(EXIT.interrupted)
+      return result ?? this.#show(NO_OUTCOMES, seconds())
+    } finally {
+      progress.stop()
+      await systemd.told()
+    }
+  }
+
+  #follow(event: WorkerEvent, progress: Progress, systemd: ServiceManager, seconds: number) {
+    switch (event.event) {
+      case 'started':
+        this.#logStart(event)
+        return systemd.ready('nothing processed yet')
+      case 'progress': {
+        const done = event.processed
+        return progress.update({ doing: 'Working', unit: 'orders', done, perSecond: done / seconds })
+      }
+      case 'scaled': {
+        const { from, to } = event
+        return this.logEvent(`From ${from} to ${to} batches in progress.`, { event: 'scaled', fields: { from, to } })
+      }
+      case 'alive': {
+        const [orders, batches] = [countOf(event.processed, 'order'), countOf(event.concurrency, 'batch', 'batches')]
+        return systemd.alive(`${orders} processed, ${event.ordersPerSecond} a second, up to ${batches} in progress`)
+      }
+      case 'stopping':
+        return systemd.stopping()
+      default:
+        return this.note(event.text, { event: event.event })
+    }
+  }
+
+  #logStart({ min, max }: Limits): void {
+    const batches = min === max ? countOf(max, 'batch', 'batches') : `${min} to ${max} batches`
+    const [database, queue] = [this.shownSetting('database'), this.shownSetting('queue')]
+    this.logEvent(`Working with ${batches} in progress, on ${database}; queue: ${queue}.`, {
+      event: 'started',
+      fields: { min_concurrency: min, max_concurrency: max, queue, database, pid: process.pid },
     })
+  }
+
+  /** Orders written by a clock that is ahead fall due late. */
+  async #noteIfBehind(db: Database): Promise<void> {
+    const behind = (await newestEntry(db)) - (await databaseTime(db))
+    if (behind <= CLOCK_TOLERANCE_MS) return
+    const late = duration(behind / 1000)
+    this.caution(
+      `The clock is ${late} behind the newest entry in the database, so orders may wait as long. Set the clock; \`orderctl doctor\` compares again.`,
+    )
+  }
+
+  async #noteIfPaused(queue: Queue, drain: boolean): Promise<void> {
+    // The work is done, so a server that has gone away since then is no failure.
+    const paused = await queue.isPaused().catch((error: unknown) => {
+      if (error instanceof UserError) return false
+      throw error
+    })
+    if (!paused) return
+    this.caution(`The queue is paused, so orders wait in it. To go on: orderctl queue resume`)
+    if (drain) this.leaveWith(EXIT.failed)
+  }
+
+  #show(totals: Outcomes, seconds: number) {
+    const { completed, failed, rolledBack, postponed, setAside, repeated } = totals
+    const processed = processedOf(totals)
+    const result = {
+      ...{ processed, completed, failed, rolled_back: rolledBack, postponed, set_aside: setAside },
+      repeated_transactions: repeated,
+      seconds: Math.round(seconds * 1000) / 1000,
+      orders_per_second: Math.round(processed / seconds),
+    }
+    this.showList(pairs('Orders', 'Count'), [
+      ['completed', completed],
+      ['failed (no stock)', failed],
+      ['rolled back (declined)', rolledBack],
+      ['processed', processed],
+    ])
+    const rate = countOf(result.orders_per_second, 'order')
+    this.note(`${duration(seconds)}, ${rate} a second.`, { event: 'ended', fields: result })
+    if (postponed > 0) {
+      const charges = countOf(postponed, 'charge')
+      this.caution(`The gateway gave no answer to ${charges}. See: orderctl failed list --reason payment_unknown`)
+    }
+    if (setAside > 0) {
+      const orders = countOf(setAside, 'order')
+      this.caution(`Set aside ${orders} whose workers died or hung 5 times. See: orderctl failed list --reason poison`)
+      this.leaveWith(EXIT.partly)
+    }
+    if (failed + rolledBack > 0) this.note('Why some were not sold: orderctl failed list')
+    return result
   }
 }
 
-function limitsOf(min: number | undefined, max: number | undefined) {
-  const limits = { min: min ?? Math.min(5, max ?? 5), max: max ?? Math.max(20, min ?? 20) }
+function limitsOf(flags: Record<'concurrency' | 'min-concurrency' | 'max-concurrency', number | undefined>): Limits {
+  const { concurrency, 'min-concurrency': least = concurrency, 'max-concurrency': most = concurrency } = flags
+  const limits = { min: least ?? Math.min(5, most ?? 5), max: most ?? Math.max(20, least ?? 20) }
   if (limits.min <= limits.max) return limits
-  throw usageError({
-    code: 'bad_concurrency',
-    message: `--min-concurrency ${limits.min} is more than --max-concurrency ${limits.max}.`,
-    fix: 'Swap them, or give one --concurrency.',
-  })
+  const message = `--min-concurrency ${limits.min} is more than --max-concurrency ${limits.max}.`
+  throw usageError({ code: 'bad_concurrency', message, fix: 'Swap them, or give one --concurrency.' })
 }

@@ -24,13 +24,7 @@ export interface ScreenSize {
   readonly rows: number
 }
 
-export interface LiveScreen {
-  readonly size: ScreenSize
-  /** Writes the lines that differ from those on the screen. They must fit its size. */
-  draw(lines: readonly string[]): void
-  /** Restores the terminal. May be called twice. */
-  close(): void
-}
+export type LiveScreen = ReturnType<typeof openLiveScreen>
 
 interface LiveScreenOptions {
   readonly input: ReadStream
@@ -42,7 +36,7 @@ interface LiveScreenOptions {
 }
 
 /** Leaves SIGINT and SIGTERM to the caller, who closes the screen. */
-export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOptions): LiveScreen {
+export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOptions) {
   /** Undefined if the content of the terminal is unknown. */
   let drawn: readonly string[] | undefined
   let isShown = false
@@ -108,6 +102,7 @@ export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOpt
     input.resume()
   }
 
+  /** Restores the terminal. May be called twice. */
   function close(): void {
     for (const remove of removals.splice(0)) remove()
     hide()
@@ -115,10 +110,11 @@ export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOpt
   }
 
   return {
-    get size() {
+    get size(): ScreenSize {
       return { columns: output.columns ?? 80, rows: output.rows ?? 24 }
     },
-    draw(lines) {
+    /** Writes the lines that differ from those on the screen. They must fit its size. */
+    draw(lines: readonly string[]): void {
       const changes = drawn ? changedLines(drawn, lines) : CLEAR + changedLines([], lines)
       drawn = lines
       if (changes !== '' && isShown) output.write(BEGIN_FRAME + changes + END_FRAME)

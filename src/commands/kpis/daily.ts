@@ -20,7 +20,7 @@ export default class KpisDaily extends BaseCommand {
     const { timeZone } = this.settings
     const date = flags.date === undefined ? dayAt(Date.now(), timeZone) : readDay('--date', flags.date)
     const report = await this.withDatabase((db) => dailyKpis(db, timeZone, date))
-    const empty = `No order of ${date} (${timeZone}) is completed. What is under way shows: orderctl status`
+    const empty = `No order of ${date} (${timeZone}) is completed. See orders in progress with: orderctl status`
     const columns = [{ heading: 'date', value: () => date }, ...KPI_COLUMNS]
     this.showList(columns, report.kpis, { csv: flags.csv, empty })
     return report

@@ -32,7 +32,7 @@ export default class KpisRange extends BaseCommand {
       this.showList(KPI_COLUMNS, report.kpis)
       this.print('\nBy day')
     }
-    const empty = `No order from ${from} to ${to} (${timeZone}) is completed. What is under way shows: orderctl status`
+    const empty = `No order from ${from} to ${to} (${timeZone}) is completed. See orders in progress with: orderctl status`
     this.showList(['date', ...KPI_COLUMNS], days, { csv: flags.csv, empty })
     for (const { currency } of whole ? report.kpis : []) {
       const bars = days

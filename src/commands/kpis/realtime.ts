@@ -11,11 +11,12 @@ export default class KpisRealtime extends BaseCommand {
   async run() {
     const { flags } = await this.parse(KpisRealtime)
     const report = await this.withDatabase((db) => realtimeKpis(db, this.settings.timeZone, Date.now()))
+    const count = (figure: string, value: number) => ({ figure, value, currency: null })
     const figures = [
-      { figure: 'pending orders', value: report.pending_orders, currency: null },
-      { figure: 'orders in process', value: report.processing_orders, currency: null },
-      { figure: 'completed today', value: report.completed_today, currency: null },
-      { figure: 'failed today', value: report.failed_today, currency: null },
+      count('pending orders', report.pending_orders),
+      count('orders in process', report.processing_orders),
+      count('completed today', report.completed_today),
+      count('failed today', report.failed_today),
       ...report.revenue_today.map(({ amount, currency }) => ({ figure: 'revenue today', value: amount, currency })),
     ]
     this.showList(['figure', 'value', 'currency'], figures, flags)

@@ -1,4 +1,9 @@
-import { LEADERBOARD_FLAGS, LeaderboardCommand, readChoice } from '../../command-line/leaderboard-command.js'
+import {
+  CUSTOMER_COLUMNS,
+  LEADERBOARD_FLAGS,
+  LeaderboardCommand,
+  readChoice,
+} from '../../command-line/leaderboard-command.js'
 import { limitFlag } from '../../command-line/selection-flags.js'
 import { topCustomers } from '../../reports/leaderboards.js'
 
@@ -17,14 +22,7 @@ export default class LeaderboardCustomers extends LeaderboardCommand {
     const choice = readChoice(flags)
     const board = await this.withDatabase((db) => topCustomers(db, choice, flags.limit))
     const about = this.showBoard(
-      [
-        'rank',
-        { key: 'customer_id', heading: 'customer' },
-        { key: 'customer_name', heading: 'name', flexible: true },
-        { key: 'order_count', heading: 'orders' },
-        { key: 'total_spent', heading: 'spent' },
-        { heading: 'currency', value: ({ total_spent }) => total_spent.currency },
-      ],
+      ['rank', ...CUSTOMER_COLUMNS, { heading: 'currency', value: ({ total_spent }) => total_spent.currency }],
       board,
       flags.csv,
     )

@@ -1,5 +1,10 @@
 import { Args } from '@oclif/core'
-import { LEADERBOARD_FLAGS, LeaderboardCommand, readChoice } from '../../command-line/leaderboard-command.js'
+import {
+  CUSTOMER_COLUMNS,
+  LEADERBOARD_FLAGS,
+  LeaderboardCommand,
+  readChoice,
+} from '../../command-line/leaderboard-command.js'
 import { readId } from '../../command-line/selection-flags.js'
 import { rankCustomer } from '../../reports/leaderboards.js'
 
@@ -18,15 +23,7 @@ export default class LeaderboardRank extends LeaderboardCommand {
     const board = await this.withDatabase((db) => rankCustomer(db, choice, args.CUSTOMER_ID))
     const standing = { ...board.rows, currency: board.currency }
     const about = this.showBoard(
-      [
-        'rank',
-        'of',
-        { key: 'customer_id', heading: 'customer' },
-        { key: 'customer_name', heading: 'name', flexible: true },
-        { key: 'order_count', heading: 'orders' },
-        { key: 'total_spent', heading: 'spent' },
-        'currency',
-      ],
+      ['rank', 'of', ...CUSTOMER_COLUMNS, 'currency'],
       { ...board, rows: standing.rank !== null || flags.csv ? [standing] : [] },
       flags.csv,
       `${args.CUSTOMER_ID} has no completed order`,

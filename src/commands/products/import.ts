@@ -5,7 +5,7 @@ import { EXIT } from '../../errors.js'
 import { importCatalogue, openCatalogue } from '../../inventory/catalogue.js'
 import { cleanText, countOf } from '../../terminal/text.js'
 
-/** Rejected lines that a person sees; --json has more of them. */
+/** Rejected lines shown without --json. */
 const SHOWN = 20
 
 export default class ProductsImport extends BaseCommand {

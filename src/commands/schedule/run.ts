@@ -27,11 +27,9 @@ export default class ScheduleRun extends BaseCommand {
     const { args, flags } = await this.parse(ScheduleRun)
     const name = args.task
     if (flags.exec !== undefined && name !== 'alarms') {
-      throw usageError({
-        code: 'exec_without_alarms',
-        message: `--exec is for the task alarms; ${name} raises none.`,
-        fix: 'Omit --exec, or run `orderctl schedule run alarms --exec CMD`.',
-      })
+      const message = `--exec is for the task alarms; ${name} raises none.`
+      const fix = 'Omit --exec, or run `orderctl schedule run alarms --exec CMD`.'
+      throw usageError({ code: 'exec_without_alarms', message, fix })
     }
     const tell = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const run = await this.withApp(
