@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Kysely } from 'kysely'
 import { startBackground, type Troubles } from '../background.js'
-import { ClockWatch, isClockRefusal, uptimeFor } from '../database/clocks.js'
+import { ClockWatch, uptimeFor } from '../database/clocks.js'
 import { databaseTime } from '../database/engine.js'
 import { isReplaced } from '../database/opened-file.js'
 import type { Schema } from '../database/schema.js'
 import type { WorkerId } from '../domain/ids.js'
+import { errorCode } from '../errors.js'
 import { RecentBatches } from './recent-batches.js'
 import type { WorkFigures } from './worker-events.js'
 
@@ -67,7 +68,7 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating): Prom
       await beat(isLast)
       if (!isLast) await clocks.look()
     } catch (error) {
-      if (!isReplaced(error) && !isClockRefusal(error)) throw error
+      if (!isReplaced(error) && errorCode(error) !== 'clocks_disagree') throw error
       beating.onFatal(error)
     } finally {
       if (!isLast) beating.onAlive({ ...beating.figures(), ordersPerSecond: last.ordersPerSecond })

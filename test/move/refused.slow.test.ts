@@ -56,7 +56,7 @@ describeOnServers('migrate --from refuses', (engine) => {
     for (const [path, code, message] of [
       [missing, 'database_missing', missing],
       [notes, 'database_not_ours', 'another program'],
-      [text, 'database_unreadable', 'no SQLite database'],
+      [text, 'database_unreadable', 'not a SQLite database'],
       [shop.folder, 'database_is_folder', shop.folder],
     ] as const) {
       const refusal = refused(2, code, message, '--from sqlite:PATH')
