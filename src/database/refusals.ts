@@ -11,7 +11,7 @@ export async function refusePartOfCopy(db: Kysely<Schema>): Promise<void> {
   throw new UserError({
     code: 'copy_unfinished',
     message: `This database is an unfinished copy of ${from}.`,
-    fix: `Go on with it: orderctl migrate --from sqlite:${from}`,
+    fix: `Copy it again: orderctl migrate --from sqlite:${from}`,
   })
 }
 

@@ -19,14 +19,12 @@ import { OpenedFile } from './opened-file.js'
 import type { Schema } from './schema.js'
 import type { WriteTurn } from './write-turn.js'
 
-/** How long a writer waits for another one. `file_locked` in servers/causes.ts names it. */
-const BUSY_TIMEOUT_MS = 10_000
-
 export function sqliteDialect(
   { path }: SqliteAddress,
   { turn, readOnly = false }: { readonly turn?: WriteTurn | undefined; readonly readOnly?: boolean },
 ): Dialect {
-  const file = new OpenedFile(path, { timeout: BUSY_TIMEOUT_MS, readonly: readOnly })
+  // `file_locked` in servers/causes.ts names the timeout, which is how long a writer waits for another one.
+  const file = new OpenedFile(path, { timeout: 10_000, readonly: readOnly })
   const { sqlite } = file
   // FULL: commits survive a power cut, so no payment intent is forgotten after the gateway was asked.
   sqlite.pragma('synchronous = FULL')

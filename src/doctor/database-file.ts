@@ -1,5 +1,5 @@
 // Checks of a database in a file. The pragmas are SQLite's own.
-import { existsSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { sql } from 'kysely'
@@ -27,9 +27,8 @@ async function checkPermissions(path: string): Promise<Found> {
     }
   }
   if (process.platform === 'win32') return 'as in the folder'
-  const open = [path, `${path}-wal`, `${path}-shm`].filter(
-    (file) => existsSync(file) && (statSync(file).mode & 0o077) !== 0,
-  )
+  const isOpen = (file: string) => ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0
+  const open = [path, `${path}-wal`, `${path}-shm`].filter(isOpen)
   if (open.length === 0) return 'only this user can read the database'
   return {
     message: `Other users can read ${open.join(', ')}.`,
