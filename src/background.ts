@@ -87,10 +87,9 @@ export function startBackground(
     if (lastRun) await attempt(true)
   }
   const ended = repeat()
-  return {
-    async end() {
-      over.abort()
-      await ended
-    },
+  const end = () => {
+    over.abort()
+    return ended
   }
+  return { end }
 }

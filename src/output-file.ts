@@ -32,8 +32,6 @@ export interface Output {
 const SAFELY = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 const APPEND = constants.O_RDWR | constants.O_APPEND
 
-const START_BYTES = 65_536
-
 /** An open output. Writes go to the opened file, whatever happens to its name. */
 export class OutputFile {
   readonly path: string
@@ -147,8 +145,8 @@ function bytesToKeep(output: Output, descriptor: number, keep: number): number {
   const found = fstatSync(descriptor, { bigint: true })
   refuseGuarded(output, found)
   if (found.size === 0n && keep === 0) return 0
-  const start = Buffer.alloc(START_BYTES)
-  const length = readSync(descriptor, start, 0, START_BYTES, 0)
+  const start = Buffer.alloc(65_536)
+  const length = readSync(descriptor, start, 0, start.length, 0)
   if (found.size >= keep && output.isOurs(start.subarray(0, length))) return keep
   if (output.force) return 0
   throw exists(output.path)

@@ -4,7 +4,7 @@ import { uptime } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import type { WorkerId } from '../domain/ids.js'
-import { errorCode, UserError } from '../errors.js'
+import { UserError } from '../errors.js'
 import { engineOf } from './engine.js'
 import type { Schema } from './schema.js'
 
@@ -22,10 +22,6 @@ const LOOK_MS = 200
  */
 export function uptimeFor(db: Kysely<Schema>): number | null {
   return engineOf(db) === 'sqlite' ? Math.round(uptime() * 1000) : null
-}
-
-export function isClockRefusal(error: unknown): boolean {
-  return errorCode(error) === 'clocks_disagree'
 }
 
 /**
@@ -97,11 +93,10 @@ export class ClockWatch {
 
 /** When any process last wrote something, by its own clock; 0 if none has. */
 export async function newestEntry(db: Kysely<Schema>): Promise<number> {
-  const { rows } = await sql<{ at: number | null }>`
+  const entries = sql<{ at: number | null }>`
     select max(last_seen) as at from workers union all select max(started_at) from imports
-    union all select max(started_at) from schedule_runs union all select max(period_end) from queue_snapshots`.execute(
-    db,
-  )
+    union all select max(started_at) from schedule_runs union all select max(period_end) from queue_snapshots`
+  const { rows } = await entries.execute(db)
   return Math.max(...rows.map(({ at }) => at ?? 0))
 }
 

@@ -1,4 +1,5 @@
 // Opens the database that the configuration names, as Kysely.
+import { existsSync, realpathSync } from 'node:fs'
 import { Kysely } from 'kysely'
 import { UserError } from '../errors.js'
 import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
@@ -6,7 +7,7 @@ import { explainError } from '../servers/explain.js'
 import { isMigrated, type MigrationState, migrate, migrationStates } from './migrations.js'
 import type { Schema } from './schema.js'
 import { Sessions } from './sessions.js'
-import { createPrivateFile, fileExists, refuseFolder, sqliteDialect, sqliteFiles, useWriteAheadLog } from './sqlite.js'
+import { createPrivateFile, refuseFolder, sqliteDialect, useWriteAheadLog } from './sqlite.js'
 import { isDatabaseError, rememberingErrors } from './thrown.js'
 import type { WriteTurn } from './write-turn.js'
 
@@ -26,12 +27,14 @@ export function placeOf(address: DatabaseAddress): string {
 
 /** Files that hold the database, whether or not they exist; none for a server. */
 export function filesOf(address: DatabaseAddress): string[] {
-  return address.kind === 'sqlite' ? sqliteFiles(address) : []
+  if (address.kind !== 'sqlite') return []
+  const file = existsSync(address.path) ? realpathSync(address.path) : address.path
+  return [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]
 }
 
 /** Whether the file exists, or the server has our tables. */
 export async function databaseExists(address: DatabaseAddress): Promise<boolean> {
-  if (address.kind === 'sqlite') return fileExists(address)
+  if (address.kind === 'sqlite') return existsSync(address.path)
   return explained(address, async () => {
     const db = await connect(address, { connections: 1 })
     return isMigrated(db).finally(() => db.destroy())
@@ -40,7 +43,7 @@ export async function databaseExists(address: DatabaseAddress): Promise<boolean>
 
 /** Opens the database, creates it if it is missing, and migrates it. */
 export async function openOrCreateDatabase(address: DatabaseAddress): Promise<Database> {
-  if (address.kind === 'sqlite' && !fileExists(address)) {
+  if (address.kind === 'sqlite' && !existsSync(address.path)) {
     await explained(address, async () => createPrivateFile(address))
   }
   return openAndMigrate(address)
@@ -82,7 +85,7 @@ export async function readMigrations(address: DatabaseAddress): Promise<Migratio
 export async function openReadOnly(address: SqliteAddress): Promise<Database> {
   const { path } = address
   return explained(address, async () => {
-    if (!fileExists(address)) throw missing(address)
+    if (!existsSync(path)) throw missing(address)
     refuseFolder(address)
     const db = new Kysely<Schema>({ dialect: rememberingErrors(sqliteDialect(address, { readOnly: true })) })
     return destroyedOnError(db, async () => {

@@ -1,5 +1,4 @@
-// Statements that are compiled once and run with different values, for every batch: building one takes longer than
-// running it.
+// Statements that are compiled once and run for every batch: building one takes longer than running it.
 import { type Compilable, type CompiledQuery, type Expression, type Kysely, type QueryResult, sql } from 'kysely'
 import type { Schema } from './schema.js'
 

@@ -59,7 +59,7 @@ const READERS: Record<Engine, Reader> = {
   postgres: {
     rows(columns, json) {
       const values = columns.map(({ name, kind, index }) => {
-        return sql`(value ->> ${sql.lit(index)})::${sql.raw(POSTGRES_TYPES[kind])} as ${name}`
+        return sql`(value ->> ${sql.lit(index)})::${sql.raw(TYPES[kind][0])} as ${name}`
       })
       return sql`(select ${sql.join(values)} from jsonb_array_elements(${json}::jsonb) as packed(value))`
     },
@@ -72,7 +72,7 @@ const READERS: Record<Engine, Reader> = {
   mysql: {
     rows(columns, json) {
       const values = columns.map(({ name, kind, index }) => {
-        return sql`${name} ${sql.raw(MYSQL_TYPES[kind])} path ${sql.lit(`$[${index}]`)} error on error`
+        return sql`${name} ${sql.raw(TYPES[kind][1])} path ${sql.lit(`$[${index}]`)} error on error`
       })
       return sql`json_table(${json}, '$[*]' columns (${sql.join(values)}))`
     },
@@ -81,20 +81,13 @@ const READERS: Record<Engine, Reader> = {
   },
 }
 
-const POSTGRES_TYPES: Record<ColumnKind, string> = {
-  integer: 'bigint',
-  real: 'double precision',
-  text: 'text',
-  'long text': 'text',
-}
-
 /**
- * Types of JSON_TABLE columns. Without a declared character set, MariaDB uses the database's and silently replaces
- * characters that it lacks with `?`. Long texts cost a temporary table on disk.
+ * On PostgreSQL, and in JSON_TABLE of MySQL. Without a declared character set, MariaDB uses the database's and silently
+ * replaces characters that it lacks with `?`. Long texts cost a temporary table on disk.
  */
-const MYSQL_TYPES: Record<ColumnKind, string> = {
-  integer: 'bigint',
-  real: 'double',
-  text: `varchar(255) ${MYSQL_TEXT}`,
-  'long text': `mediumtext ${MYSQL_TEXT}`,
+const TYPES: Record<ColumnKind, readonly [postgres: string, mysql: string]> = {
+  integer: ['bigint', 'bigint'],
+  real: ['double precision', 'double'],
+  text: ['text', `varchar(255) ${MYSQL_TEXT}`],
+  'long text': ['text', `mediumtext ${MYSQL_TEXT}`],
 }

@@ -1,7 +1,6 @@
 // Values that belong to the database and not to a process.
 import type { Kysely } from 'kysely'
 import type { Schema } from './schema.js'
-import { inTransaction } from './transaction.js'
 
 type SettingName = Schema['settings']['name']
 
@@ -11,8 +10,6 @@ export async function readSetting(db: Kysely<Schema>, name: SettingName): Promis
 }
 
 export async function writeSetting(db: Kysely<Schema>, name: SettingName, value: string): Promise<void> {
-  await inTransaction(db, async (trx) => {
-    const updated = await trx.updateTable('settings').set({ value }).where('name', '=', name).executeTakeFirst()
-    if (updated.numUpdatedRows === 0n) await trx.insertInto('settings').values({ name, value }).execute()
-  })
+  const row = db.insertInto('settings').values({ name, value })
+  await row.onConflict((existing) => existing.column('name').doUpdateSet({ value })).execute()
 }

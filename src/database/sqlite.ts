@@ -1,5 +1,5 @@
 // The database in one file: SQLite, with the pragmas that our guarantees rest on.
-import { closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -19,24 +19,12 @@ import { OpenedFile } from './opened-file.js'
 import type { Schema } from './schema.js'
 import type { WriteTurn } from './write-turn.js'
 
-/** How long a writer waits for another one. `file_locked` in servers/causes.ts names it. */
-const BUSY_TIMEOUT_MS = 10_000
-
-export function fileExists({ path }: SqliteAddress): boolean {
-  return existsSync(path)
-}
-
-/** The database file, and the files that SQLite creates with it. */
-export function sqliteFiles({ path }: SqliteAddress): string[] {
-  const file = existsSync(path) ? realpathSync(path) : path
-  return [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]
-}
-
 export function sqliteDialect(
   { path }: SqliteAddress,
   { turn, readOnly = false }: { readonly turn?: WriteTurn | undefined; readonly readOnly?: boolean },
 ): Dialect {
-  const file = new OpenedFile(path, { timeout: BUSY_TIMEOUT_MS, readonly: readOnly })
+  // `file_locked` in servers/causes.ts names the timeout, which is how long a writer waits for another one.
+  const file = new OpenedFile(path, { timeout: 10_000, readonly: readOnly })
   const { sqlite } = file
   // FULL: commits survive a power cut, so no payment intent is forgotten after the gateway was asked.
   sqlite.pragma('synchronous = FULL')

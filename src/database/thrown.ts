@@ -1,5 +1,5 @@
 // Remembers which errors a database connection threw. Network errors look alike for all servers.
-import type { CompiledQuery, DatabaseConnection, Dialect } from 'kysely'
+import type { DatabaseConnection, Dialect } from 'kysely'
 
 const thrown = new WeakSet<Error>()
 
@@ -14,10 +14,15 @@ export function isDatabaseError(error: unknown): boolean {
  * @param onError called with each error as well
  */
 export function rememberingErrors(dialect: Dialect, onError: (error: unknown) => void = () => undefined): Dialect {
-  const remember = (error: unknown): never => {
-    if (error instanceof Error) thrown.add(error)
-    onError(error)
-    throw error
+  // SQLite's driver throws before it returns a promise.
+  const remembering = async <Result>(act: () => Promise<Result>): Promise<Result> => {
+    try {
+      return await act()
+    } catch (error) {
+      if (error instanceof Error) thrown.add(error)
+      onError(error)
+      throw error
+    }
   }
   const createDriver = dialect.createDriver.bind(dialect)
   dialect.createDriver = () => {
@@ -25,12 +30,12 @@ export function rememberingErrors(dialect: Dialect, onError: (error: unknown) =>
     const connections = new WeakSet<DatabaseConnection>()
     const acquire = driver.acquireConnection.bind(driver)
     driver.acquireConnection = async () => {
-      const connection = await acquire().catch(remember)
+      const connection = await remembering(acquire)
       if (connections.has(connection)) return connection
       connections.add(connection)
       // Every statement goes through here, `begin` and `commit` included.
       const execute = connection.executeQuery.bind(connection)
-      connection.executeQuery = <Row>(query: CompiledQuery) => execute<Row>(query).catch(remember)
+      connection.executeQuery = (query) => remembering(() => execute(query))
       return connection
     }
     return driver

@@ -1,4 +1,4 @@
-// What a check of `doctor` is, and the check that all servers share.
+// The checks of `doctor`, and the one that all servers share.
 import type { Config } from '../config/config.js'
 import { CLOCK_TOLERANCE_MS } from '../database/clocks.js'
 import type { Database } from '../database/connection.js'

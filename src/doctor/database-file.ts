@@ -1,6 +1,6 @@
 // Checks of a database in a file. The pragmas are SQLite's own.
-import { existsSync, statSync } from 'node:fs'
-import { access, constants, statfs } from 'node:fs/promises'
+import { statSync } from 'node:fs'
+import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
@@ -10,7 +10,6 @@ import type { DatabaseCheck, Found } from './check.js'
 export function fileChecks({ path }: SqliteAddress): DatabaseCheck[] {
   return [
     { name: 'permissions', look: () => checkPermissions(path) },
-    { name: 'disk space', look: () => checkDisk(path) },
     { name: 'integrity', look: checkIntegrity },
   ]
 }
@@ -28,29 +27,13 @@ async function checkPermissions(path: string): Promise<Found> {
     }
   }
   if (process.platform === 'win32') return 'as in the folder'
-  const open = [path, `${path}-wal`, `${path}-shm`].filter(
-    (file) => existsSync(file) && (statSync(file).mode & 0o077) !== 0,
-  )
+  const isOpen = (file: string) => ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0
+  const open = [path, `${path}-wal`, `${path}-shm`].filter(isOpen)
   if (open.length === 0) return 'only this user can read the database'
   return {
     message: `Other users can read ${open.join(', ')}.`,
     fix: `chmod 600 ${open.map((file) => `"${file}"`).join(' ')}`,
   }
-}
-
-const LEAST_FREE_BYTES = 500_000_000
-
-/** Needs room for a second database: a migration may rewrite every table. */
-async function checkDisk(path: string): Promise<Found> {
-  const { bavail, bsize } = await statfs(path)
-  const free = bavail * bsize
-  const needed = Math.max(LEAST_FREE_BYTES, statSync(path).size)
-  const message = `${megabytes(free)} free in ${dirname(path)}`
-  return free >= needed ? message : { message, fix: `Free space on that disk: at least ${megabytes(needed)}.` }
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.round(bytes / 1_000_000)} MB`
 }
 
 async function checkIntegrity(db: Database): Promise<Found> {

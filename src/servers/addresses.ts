@@ -15,7 +15,6 @@ interface Server<Kind> {
   readonly url: string
   /** Host, port and database (or virtual host), without secrets. */
   readonly name: string
-  /** The setting that names it. */
   readonly setting: Setting
 }
 

@@ -37,7 +37,8 @@ export function problemOf({ cause, reason, queue = '' }: Fault, address: Address
 }
 
 function textFor(text: Text, address: Address): string {
-  if (typeof text === 'string' || address.kind === 'sqlite') return `${text}`
+  if (typeof text === 'string') return text
+  if (address.kind === 'sqlite') return ''
   if (isQueue(address)) return text.queue ?? text.postgres ?? ''
   return text[address.kind] ?? text.database ?? ''
 }

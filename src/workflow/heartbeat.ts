@@ -3,12 +3,13 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Kysely } from 'kysely'
 import { startBackground, type Troubles } from '../background.js'
-import { ClockWatch, isClockRefusal, uptimeFor } from '../database/clocks.js'
+import { ClockWatch, uptimeFor } from '../database/clocks.js'
 import { databaseTime } from '../database/engine.js'
 import { isReplaced } from '../database/opened-file.js'
 import type { Schema } from '../database/schema.js'
 import type { WorkerId } from '../domain/ids.js'
 import { MINUTE_MS } from '../domain/time.js'
+import { errorCode } from '../errors.js'
 import type { WorkFigures } from './worker-events.js'
 
 const HEARTBEAT_MS = 2000
@@ -64,7 +65,7 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating) {
       await beat(isLast)
       if (!isLast) await clocks.look()
     } catch (error) {
-      if (!isReplaced(error) && !isClockRefusal(error)) throw error
+      if (!isReplaced(error) && errorCode(error) !== 'clocks_disagree') throw error
       beating.onFatal(error)
     } finally {
       if (!isLast) beating.onAlive({ ...beating.figures(), ordersPerSecond: last.ordersPerSecond })
