@@ -1,4 +1,4 @@
-// The port to whoever takes the money.
+// The payment gateway, as the workflow sees it.
 import type { IdempotencyKey } from '../domain/ids.js'
 import type { Money } from '../domain/money.js'
 

@@ -1,5 +1,5 @@
-// Which alarms are raised, and which changes the command of `--exec` knows. Kept in the database, so that a change is told
-// once, whatever the number of processes and restarts.
+// Which alarms are raised, and which changes the command of `--exec` knows. Kept in the database, so that each change is
+// reported once, whatever the number of processes and restarts.
 import type { Selectable } from 'kysely'
 import { asError } from '../background.js'
 import type { Config } from '../config/config.js'
@@ -15,7 +15,7 @@ import { readLastRun, readLastSlot } from './task-runs.js'
 /** A raised alarm is cleared after this many checks in a row below its threshold, near which it may hover. */
 const QUIET_CHECKS = 2
 
-/** An alarm that was raised and cleared between two calls of the command is still told for this long. */
+/** An alarm that was raised and cleared without a report is still reported for this long. */
 const TELL_LATE_MS = HOUR_MS
 
 export interface Telling extends Pick<Alarm, 'message' | 'fix' | 'value' | 'threshold'> {
@@ -40,8 +40,8 @@ export async function readAllAlarms(db: Database, config: Config, now: number): 
 }
 
 /**
- * The alarm `schedule`: a task failed when it ran last, or did not run although it was due.
- * Only a task that a `schedule` process has run before can be late: if cron runs the tasks, cron decides when.
+ * The alarm `schedule`: a task failed when it ran last, or did not run although it was due. Only a task that a `schedule`
+ * process has run before can be late: if cron runs the tasks, cron decides when.
  *
  * @returns null if the alarm is turned off
  */
@@ -76,13 +76,13 @@ export async function readScheduleAlarm(db: Database, config: Config, now: numbe
 }
 
 /**
- * Reads every alarm, stores which are raised, and tells the command of changes that it does not know.
+ * Reads every alarm, stores which are raised, and reports changes to the command.
  *
- * A change is stored, then told, then marked as told. After a crash, the next check tells it again: no change is lost, and
- * one may be told twice. A check without `tell` leaves the telling to the next one with it.
+ * A change is stored, then reported, then marked. After a crash, the next check reports it again: no change is lost, and one
+ * may be reported twice. A check without `tell` leaves the report to the next one with it.
  *
  * @returns what was found, in a line
- * @throws Error if something could not be told
+ * @throws Error if a report failed
  */
 export async function checkAlarms(db: Database, config: Config, tell: Tell | undefined): Promise<string> {
   const now = await databaseTime(db)
@@ -122,7 +122,7 @@ function nextRow(row: AlarmRow | undefined, alarm: Alarm | undefined, now: numbe
   return { ...row, quiet_checks, cleared_at: !alarm || quiet_checks >= QUIET_CHECKS ? now : null }
 }
 
-/** @throws Error that names each alarm that could not be told */
+/** @throws Error that names each alarm whose report failed */
 async function tellAll(
   db: Database,
   rows: readonly AlarmRow[],

@@ -5,7 +5,7 @@ import { asError, startBackground, type Troubles } from '../background.js'
 import type { Database } from '../database/connection.js'
 import { isReplaced } from '../database/opened-file.js'
 import { MINUTE_MS } from '../domain/time.js'
-import { claimSlot, endRun, forgetOldRuns, type Outcome, RENEW_MS, type Run, renewRun } from './task-runs.js'
+import { claimSlot, endRun, forgetOldRuns, keepRenewing, type Outcome, type Run } from './task-runs.js'
 import type { Task } from './tasks.js'
 
 export interface Clock {
@@ -110,8 +110,7 @@ async function followTask(
 /** Runs the task in a slot that was claimed, and stores how it ended. */
 export async function runTask(db: Database, task: Task, run: Run): Promise<TaskRun> {
   const began = performance.now()
-  // A renewal that fails is followed by others.
-  const renewing = startBackground(() => renewRun(db, run), { pauseMs: () => RENEW_MS })
+  const renewing = keepRenewing(db, run)
   try {
     const { error, ...outcome } = await task.run().then(
       (message) => ({ result: 'done' as const, message, error: undefined }),

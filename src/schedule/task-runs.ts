@@ -1,5 +1,6 @@
 // Runs of tasks: who ran which slot, and how that ended. A slot is claimed by writing its row, so one process runs it.
 import type { Kysely, Selectable } from 'kysely'
+import { type BackgroundTask, startBackground } from '../background.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime, takeTurn } from '../database/engine.js'
 import { isAlive, renewal, takeLease, writeHeld } from '../database/lease.js'
@@ -8,9 +9,6 @@ import { inTransaction } from '../database/transaction.js'
 import { DAY_MS, MINUTE_MS } from '../domain/time.js'
 
 const LEASE_MS = 5 * MINUTE_MS
-
-/** How often a run renews its lease. */
-export const RENEW_MS = LEASE_MS / 10
 
 /** A slot whose process died is run once more, and then given up: its task may be what kills the process. */
 const MOST_ATTEMPTS = 2
@@ -69,8 +67,10 @@ export async function claimSlot(
 
 const fenceOf = ({ task, slot, attempt }: Run) => ({ task, slot, attempt })
 
-export async function renewRun(db: Database, run: Run): Promise<void> {
-  await writeHeld(db, 'schedule_runs', fenceOf(run), await renewal(db, LEASE_MS))
+/** Keeps the lease until the end of the task that it returns. A renewal that fails is followed by others. */
+export function keepRenewing(db: Database, run: Run): BackgroundTask {
+  const renew = async () => writeHeld(db, 'schedule_runs', fenceOf(run), await renewal(db, LEASE_MS))
+  return startBackground(renew, { pauseMs: () => LEASE_MS / 10 })
 }
 
 /** Writes how the run ended, unless another process has taken it over. */
