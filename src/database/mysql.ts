@@ -12,8 +12,7 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number, session
   const pool = createPool({
     uri: url.replace(/^mariadb:/, 'mysql:'),
     connectionLimit: connections,
-    // Closes idle connections before the server does, which could happen while one is used. mysql2 does so only if maxIdle
-    // is below the limit.
+    // Closes idle connections before the server does. mysql2 does so only if maxIdle is below the limit.
     maxIdle: connections - 1,
     idleTimeout: IDLE_TRANSACTION_MS / 2,
     gracefulEnd: true,

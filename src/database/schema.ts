@@ -1,5 +1,4 @@
 // The tables as TypeScript sees them. The migrations create them; a name that differs there fails in test/drift.
-//
 // Times are epoch milliseconds (UTC). Amounts are minor units of the row's currency. Unit prices are scaled by
 // 10^PRICE_DECIMALS. Days are YYYY-MM-DD in the business time zone.
 import type { Generated } from 'kysely'

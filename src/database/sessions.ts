@@ -11,7 +11,7 @@ export class Sessions {
     this.#outagesBefore.set(session, this.#outages)
   }
 
-  /** A server that takes no more connections says nothing about those that are open. */
+  /** A server that accepts no more connections may still serve those that are open. */
   failed(error: unknown): void {
     if (isAway(error) && sqlCause(error) !== 'too_many_clients') this.#outages += 1
   }
