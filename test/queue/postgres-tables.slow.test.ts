@@ -85,7 +85,7 @@ describeWithPostgres(
 
       const made = (await migrate()) as { queue: { current: number } }
       const { current } = made.queue
-      expect(made).toMatchObject({ queue: { before: 0, shop: expect.stringContaining(`schema ${schema}`) } })
+      expect(made).toMatchObject({ queue: { before: 0, place: expect.stringContaining(`schema ${schema}`) } })
       expect(await ask('select count(*)::int as applied from migration')).toEqual([{ applied: current }])
       expect(await migrate()).toMatchObject({ queue: { before: current, current } })
       expect(await migrate('--status')).toMatchObject({ queue: { before: current, current } })
