@@ -109,7 +109,7 @@ describeWithPrivateRedis('a Redis of the queue', () => {
   })
 })
 
-onSqlite('a worker without a database file ends at once', async ({ shop }) => {
+onSqlite('a worker without a database file ends at once', async ({ newShop: shop }) => {
   expect(await shop.json('work')).toMatchObject({ code: 1, result: { error: { code: 'database_missing' } } })
 })
 
