@@ -53,7 +53,7 @@ describe('the commands', () => {
   })
 })
 
-test('the README lists every configuration key', () => {
+test('docs/configuration.md lists every setting', () => {
   const { settings } = loadConfig({}, { working: tmpdir(), user: tmpdir(), data: 'DATA' })
   const defaults = new Map([
     ['database', 'a SQLite file in your data folder'],
@@ -65,7 +65,7 @@ test('the README lists every configuration key', () => {
       `| \`${key}\` | \`${environment}\` | ${defaults.get(key) ?? `\`${value}\``} | ${about} |`,
   )
   const table = ['| key | environment | default | what it is |', '| --- | --- | --- | --- |', ...rows]
-  expect(section('README.md', 'configuration')).toBe(table.join('\n'))
+  expect(section('docs/configuration.md', 'configuration')).toBe(table.join('\n'))
 })
 
 test('docs/deploy.md lists every event of the log', () => {
