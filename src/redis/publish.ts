@@ -7,6 +7,7 @@ import { writesAlone } from '../database/engine.js'
 import { readSetting } from '../database/settings.js'
 import { groupBy } from '../domain/batches.js'
 import { CURRENCIES, type Currency } from '../domain/money.js'
+import { countSettled } from '../reports/status.js'
 import { addKpis, DAY_SECONDS, kpiName, listKey } from './kpis.js'
 import { execute, type FiguresStore, type Mark, markKey, nameIn, readMark } from './store.js'
 import { BOARD_KINDS, type BoardKind, salesSince, type Total, totalsOf } from './totals.js'
@@ -104,11 +105,11 @@ async function hasBoards({ redis, prefix }: FiguresStore, { boards }: Mark): Pro
 async function readChanges(db: Database, mark: Mark): Promise<(Progress & { since: number }) | undefined> {
   const from = mark.settledAt - safetyMargin(db)
   const progress = await readProgress(db, from)
-  const recent = await countSettled(db, from, mark.settledAt)
+  const recent = await countSettled(db, from, mark.settledAt + 1)
   // Orders are gone: the database was restored to an earlier state, or failed orders are being retried.
   if (recent < mark.recent || (await readSetting(db, 'sales_id')) !== mark.salesId) return undefined
   const since = recent > mark.recent ? from : mark.settledAt + 1
-  return (await countSettled(db, since, progress.settledAt)) > MOST_CHANGES ? undefined : { ...progress, since }
+  return (await countSettled(db, since, progress.settledAt + 1)) > MOST_CHANGES ? undefined : { ...progress, since }
 }
 
 export async function readProgress(db: Database, from: number): Promise<Progress> {
@@ -118,7 +119,7 @@ export async function readProgress(db: Database, from: number): Promise<Progress
     .where('settled_at', '>=', from)
     .executeTakeFirstOrThrow()
   const settledAt = latest ?? 0
-  return { settledAt, recent: await countSettled(db, settledAt - safetyMargin(db), settledAt) }
+  return { settledAt, recent: await countSettled(db, settledAt - safetyMargin(db), settledAt + 1) }
 }
 
 /**
@@ -127,16 +128,6 @@ export async function readProgress(db: Database, from: number): Promise<Progress
  */
 export function safetyMargin(db: Database): number {
   return writesAlone(db) ? 3000 : 35_000
-}
-
-async function countSettled(db: Database, from: number, upTo: number): Promise<number> {
-  const { orders } = await db
-    .selectFrom('orders')
-    .select((eb) => eb.fn.countAll<number>().as('orders'))
-    .where('settled_at', '>=', from)
-    .where('settled_at', '<=', upTo)
-    .executeTakeFirstOrThrow()
-  return orders
 }
 
 async function daysSoldSince({ db, timeZone }: FiguresStore, since: number): Promise<string[]> {

@@ -6,7 +6,7 @@ import { databaseTime } from '../database/engine.js'
 import { settledWithin } from '../domain/patience.js'
 import { startOf } from '../domain/time.js'
 import type { Queue } from '../queue/queue.js'
-import { type Delivery, type Figure, readDelivery, statusReader } from './status.js'
+import { countSettled, type Delivery, type Figure, readDelivery, statusReader } from './status.js'
 
 /** The pause after a read, as a multiple of its time: reading takes at most a tenth of a core. */
 const PAUSE_PER_READ = 9
@@ -83,14 +83,4 @@ export function settledStepReader(stepMs: number): (db: Database, now: number) =
     for (const step of counts.keys()) if (step < oldest || step >= end) counts.delete(step)
     return [...counts].sort(([a], [b]) => a - b).map(([, count]) => count)
   }
-}
-
-async function countSettled(db: Database, from: number, until: number): Promise<number> {
-  const { orders } = await db
-    .selectFrom('orders')
-    .select((eb) => eb.fn.countAll<number>().as('orders'))
-    .where('settled_at', '>=', from)
-    .where('settled_at', '<', until)
-    .executeTakeFirstOrThrow()
-  return orders
 }

@@ -114,6 +114,17 @@ export async function countOrders(db: Database, now: number) {
 }
 
 /** Settled orders a minute: in the last one, and on average over the last five minutes and the last hour. */
+/** Orders settled from `from` on and before `until` (epoch milliseconds); reads a range of an index. */
+export async function countSettled(db: Database, from: number, until: number): Promise<number> {
+  const { orders } = await db
+    .selectFrom('orders')
+    .select((eb) => eb.fn.countAll<number>().as('orders'))
+    .where('settled_at', '>=', from)
+    .where('settled_at', '<', until)
+    .executeTakeFirstOrThrow()
+  return orders
+}
+
 async function measureThroughput(db: Database, now: number) {
   const settled = await db
     .selectFrom('orders')
