@@ -144,7 +144,7 @@ export async function showOrder(db: Database, reference: string, source?: string
         const instants = { asked_at: new Date(payment.asked_at), answered_at: instantOf(payment.answered_at) }
         return { ...payment, ...instants, amount: { currency: payment.currency, minor: payment.amount } }
       }),
-      import: { id: import_id, file, line: lines[0]?.line ?? null, started_at: new Date(started_at) },
+      import: { id: String(import_id), file, line: lines[0]?.line ?? null, started_at: new Date(started_at) },
     }
   })
 }
