@@ -47,9 +47,9 @@ describe('the commands', () => {
         const names = Object.values(args).map((arg) =>
           arg.required ? arg.name.toUpperCase() : `[${arg.name.toUpperCase()}]`,
         )
-        return `| \`orderctl ${[...id.split(':'), ...names].join(' ')}\` | ${summary} |`
+        return `- \`orderctl ${[...id.split(':'), ...names].join(' ')}\`: ${summary}`
       })
-    expect(section('README.md', 'commands')).toBe(['| command | what it does |', '| --- | --- |', ...rows].join('\n'))
+    expect(section('README.md', 'commands')).toBe(rows.join('\n'))
   })
 })
 
