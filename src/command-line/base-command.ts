@@ -8,7 +8,7 @@ import { amountsAsNumbers, groupThousands } from '../domain/money.js'
 import { nearest } from '../domain/nearest.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
 import type { Progress } from '../terminal/progress.js'
-import { type Screen, screenOf } from '../terminal/screen.js'
+import { asciiOf, type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
 import { cleanText } from '../terminal/text.js'
 import { type Host, processHost } from './host.js'
@@ -71,6 +71,10 @@ export abstract class BaseCommand extends Command {
     return screenOf(this.host.stdout, this.host.environment)
   }
 
+  protected get stderrScreen(): Screen {
+    return screenOf(this.host.stderr, this.host.environment)
+  }
+
   protected withApp<Result>(use: (app: App) => Promise<Result>, options: AppOptions = {}): Promise<Result> {
     return withApp(this.settings, options, use)
   }
@@ -99,7 +103,8 @@ export abstract class BaseCommand extends Command {
   /** Writes a line for people on stderr, or an event in the JSON log. Silent under --json. */
   protected note(text: string, event: LogEvent = { event: 'note' }): void {
     if (this.jsonEnabled()) return
-    this.host.stderr.write(`${this.#logFormat === 'json' ? logLine(text, event) : text}\n`)
+    const shown = this.stderrScreen.isAscii ? asciiOf(text) : text
+    this.host.stderr.write(`${this.#logFormat === 'json' ? logLine(text, event) : shown}\n`)
   }
 
   /** Writes an event to the JSON log only. */
@@ -118,7 +123,7 @@ export abstract class BaseCommand extends Command {
   /** Prints the table, fitted to the terminal, or as CSV. Silent under --json. */
   protected showTable(table: Table, { csv = false } = {}): void {
     if (this.jsonEnabled()) return
-    this.host.stdout.write(`${csv ? renderCsv(table) : renderTable(table, this.stdoutScreen.width)}\n`)
+    this.host.stdout.write(`${csv ? renderCsv(table) : renderTable(table, this.stdoutScreen)}\n`)
   }
 
   /** Prints the rows as showTable does. Says on stderr if there are none, or if the list was cut. */
@@ -135,7 +140,7 @@ export abstract class BaseCommand extends Command {
 
   /** Prints a line. Silent under --json. */
   protected print(text: string): void {
-    if (!this.jsonEnabled()) this.host.stdout.write(`${text}\n`)
+    if (!this.jsonEnabled()) this.host.stdout.write(`${this.stdoutScreen.isAscii ? asciiOf(text) : text}\n`)
   }
 
   /** Resolves the path in the working folder. */

@@ -6,7 +6,6 @@ import type { OrderId } from '../domain/ids.js'
 import { FAILURE_REASONS } from '../domain/order.js'
 import { usageError } from '../errors.js'
 import { findOrders } from '../reports/orders.js'
-import { screenOf } from '../terminal/screen.js'
 import { renderTable } from '../terminal/table.js'
 import { countOf } from '../terminal/text.js'
 import { chooseFailures, type FailureAction, type FailureFilter } from '../workflow/failures.js'
@@ -88,7 +87,7 @@ export abstract class FailedCommand extends BaseCommand {
       this.showTable(table)
       this.print(`Would ${action} ${orders}. Nothing was changed.`)
     } else {
-      this.note(renderTable(table, screenOf(this.host.stderr, this.host.environment).width))
+      this.note(renderTable(table, this.stderrScreen))
       this.note(`To ${action}: ${orders}.`)
     }
   }

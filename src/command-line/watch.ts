@@ -1,8 +1,8 @@
 // The live view's loop: read, show, wait, until a key or a signal.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from '../app.js'
-import { inkLine } from '../terminal/line.js'
 import { type LiveScreen, openLiveScreen } from '../terminal/live-screen.js'
+import { drawLine, screenOf } from '../terminal/screen.js'
 import type { Host } from './host.js'
 import { type StatusModel, statusModelReader } from './status-model.js'
 import { watchView } from './watch-view.js'
@@ -14,11 +14,16 @@ interface WatchOptions {
 }
 
 /** On a screen of its own, until the signal or until `q` is pressed. */
-export async function watchOnScreen(app: App, { stdin, stdout }: Host, options: WatchOptions): Promise<void> {
+export async function watchOnScreen(
+  app: App,
+  { stdin, stdout, environment }: Host,
+  options: WatchOptions,
+): Promise<void> {
   const left = new AbortController()
   let model: StatusModel | undefined
   let screen: LiveScreen | undefined
-  const draw = () => model && screen?.draw(watchView(model, screen.size).map(inkLine))
+  const look = screenOf(stdout, environment)
+  const draw = () => model && screen?.draw(watchView(model, screen.size).map((line) => drawLine(line, look)))
   const onKey = (key: string) => {
     if (key === 'q' || key === 'Q') left.abort()
   }

@@ -31,8 +31,8 @@ export default class StatusCommand extends BaseCommand {
     'Workers are listed for ten minutes after they were last seen, and marked after 30 seconds. --csv prints the figures ' +
     'only. --history has a row for each snapshot of the last 90 days and one for the time since, merged to fit a ' +
     'screen: counts add up, of runtimes and waits the highest is shown. A runtime is that of a batch, from claimed to ' +
-    'settled. --watch shows everything on one screen until q or Ctrl-C is pressed; without a terminal, and under ' +
-    'NO_COLOR or CI, it prints a line at each refresh. It only reads.'
+    'settled. --watch shows everything on one screen until q or Ctrl-C is pressed; without a terminal, and under CI' +
+    ', it prints a line at each refresh. It only reads.'
   static override examples = [
     'orderctl status',
     'orderctl status --watch',

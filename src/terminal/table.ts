@@ -1,8 +1,10 @@
 // Rows as a table that fits the terminal, or as CSV.
-import CliTable from 'cli-table3'
 import { stringify } from 'csv-stringify/sync'
 import stringWidth from 'string-width'
-import { cleanText, cutText, padText } from './text.js'
+import wrapAnsi from 'wrap-ansi'
+import { fitLine, type Line, type Part, part } from './line.js'
+import { drawLine, type Screen } from './screen.js'
+import { cutText } from './text.js'
 import { type ColumnShape, fitColumns } from './widths.js'
 
 export interface Column extends ColumnShape {
@@ -11,65 +13,87 @@ export interface Column extends ColumnShape {
 }
 
 /** Printed as it is, so numbers come formatted; null is a dash in a table and empty in CSV. */
-export type Cell = string | number | null
+export type Cell = string | number | null | Part
 
 export interface Table {
   readonly columns: readonly Column[]
   readonly rows: readonly (readonly Cell[])[]
 }
 
+const GAP = 2
+
+/** The table for the screen, without a newline at its end. */
+export function renderTable(table: Table, screen: Screen): string {
+  return tableLines(table, screen.width)
+    .map((line) => drawLine(line, screen))
+    .join('\n')
+}
+
 /**
- * The table without a newline at its end, no line wider than `width` columns. If even its narrowest form is wider, each
- * row becomes a block of `heading: value` lines.
+ * The lines of the table, none wider than `width` columns. The last column, if it is flexible, continues on lines of its own;
+ * other columns are cut. If even the narrowest form is wider, each row becomes a block of `heading: value` lines.
  *
  * @param width undefined if nothing may be cut
  */
-export function renderTable(table: Table, width: number | undefined): string {
-  const headings = table.columns.map((column) => cleanText(column.heading))
-  const rows = table.rows.map((row) => headings.map((_, index) => cleanText(String(row[index] ?? '–'))))
-  const natural = headings.map((heading, index) =>
-    rows.reduce((widest, row) => Math.max(widest, stringWidth(row[index] ?? '')), Math.max(1, stringWidth(heading))),
+export function tableLines({ columns, rows }: Table, width = Number.POSITIVE_INFINITY): Line[] {
+  const headings = columns.map(({ heading }) => part(heading, 'bold'))
+  const cells = rows.map((row) => headings.map((_, index) => cellPart(row[index] ?? null)))
+  const widths = columnWidths(columns, [headings, ...cells], width)
+  if (lengthOf(widths) > width) return blockLines(headings, cells, width)
+  const rule = headings.map((_, index) => part('─'.repeat(widths.get(index) ?? 0), 'dim'))
+  const [last, lastWidth] = [...widths].at(-1) ?? [0, 0]
+  const wrapped = columns[last]?.flexible ? cells.flatMap((row) => wrapCell(row, last, lastWidth)) : cells
+  return [headings, rule, ...wrapped].map((row) => rowLine(columns, widths, row))
+}
+
+/** The width of each column that is shown, by its index. */
+export function columnWidths(columns: readonly ColumnShape[], rows: readonly Line[], width: number) {
+  const wanted = columns.map(({ least = 1 }, index) =>
+    rows.reduce((widest, row) => Math.max(widest, stringWidth(row[index]?.text ?? '')), least),
   )
-  // A cell has a space on either side and a border before it; a last border closes the row.
-  const [room, gap] = [(width ?? Number.POSITIVE_INFINITY) - 4, 3]
-  const widths = fitColumns(table.columns, natural, room, gap)
-  const needed = [...widths.values()].reduce((sum, columnWidth) => sum + columnWidth + gap, -gap)
-  return needed <= room ? drawTable(table.columns, widths, headings, rows) : drawBlocks(headings, rows, width ?? 0)
+  return fitColumns(columns, wanted, width, GAP)
+}
+
+const lengthOf = (widths: ReadonlyMap<number, number>) =>
+  [...widths.values()].reduce((sum, columnWidth) => sum + columnWidth + GAP, -GAP)
+
+/** The row's cells in their columns, without spaces at the end. */
+export function rowLine(columns: readonly Column[], widths: ReadonlyMap<number, number>, row: Line): Line {
+  const line = [...widths].flatMap(([index, width], place) => [
+    ...(place === 0 ? [] : [part(' '.repeat(GAP))]),
+    ...fitLine(row.slice(index, index + 1), width, columns[index]?.align),
+  ])
+  while (/^ *$/.test(line.at(-1)?.text ?? 'x')) line.pop()
+  return line
 }
 
 /** CSV with a header line, without a newline at its end. Text that a spreadsheet would run gets an apostrophe in front. */
 export function renderCsv(table: Table): string {
   const lines: (readonly Cell[])[] = [table.columns.map((column) => column.heading), ...table.rows]
-  const clean = lines.map((cells) => cells.map((cell) => (typeof cell === 'string' ? cleanText(cell) : cell)))
+  const clean = lines.map((cells) =>
+    cells.map((cell) => (cell === null || typeof cell === 'number' ? cell : cellPart(cell).text)),
+  )
   return stringify(clean, { escape_formulas: true, eof: false })
 }
 
-/**
- * cli-table3 draws the frame around placeholders, which each row's cells replace: it measures Thai and new emoji wrongly,
- * and cannot hold more than about 120,000 rows.
- */
-function drawTable(
-  columns: readonly Column[],
-  widths: ReadonlyMap<number, number>,
-  headings: readonly string[],
-  rows: readonly (readonly string[])[],
-): string {
-  const standIns = [...widths.values()].map((width) => 'x'.repeat(width))
-  const frame = new CliTable({ head: standIns, style: { head: [], border: [], compact: true } })
-  frame.push(standIns)
-  const [top = '', line = '', ...rest] = frame.toString().split('\n')
-  const fill = (cells: readonly string[]) => {
-    const places = [...widths].map(([index, width]) =>
-      padText(cutText(cells[index] ?? '', width), width, columns[index]?.align),
-    )
-    return line.replace(/x+/g, () => places.shift() ?? '')
-  }
-  const under = rows.length > 0 ? rest.slice(0, 1) : []
-  return [top, fill(headings), ...under, ...rows.map(fill), rest.at(-1) ?? ''].join('\n')
+function cellPart(cell: Cell): Part {
+  if (cell === null) return part('–', 'dim')
+  return typeof cell === 'object' ? cell : part(String(cell))
 }
 
-function drawBlocks(headings: readonly string[], rows: readonly (readonly string[])[], width: number): string {
-  return rows
-    .map((row) => row.map((cell, index) => cutText(`${headings[index]}: ${cell}`, width)).join('\n'))
-    .join('\n\n')
+/** The row as one or more rows, of which the later ones continue its cell at the index. */
+function wrapCell(row: readonly Part[], index: number, width: number): (readonly Part[])[] {
+  const { text = '', ink }: Partial<Part> = row[index] ?? {}
+  if (stringWidth(text) <= width) return [row]
+  const lines = wrapAnsi(text, width, { hard: true }).split('\n')
+  return lines.map((line, number) =>
+    row.map((cell, at) => (at === index ? part(line, ink) : number === 0 ? cell : part(''))),
+  )
+}
+
+function blockLines(headings: readonly Part[], rows: readonly (readonly Part[])[], width: number): Line[] {
+  return rows.flatMap((row, number) => [
+    ...(number === 0 ? [] : [[]]),
+    ...row.map((cell, index): Line => [part(cutText(`${headings[index]?.text}: ${cell.text}`, width), cell.ink)]),
+  ])
 }
