@@ -1,4 +1,4 @@
-// Counts and times as a person reads them, and text from outside made safe to print.
+// Formats labels, counts and times, and makes text from files and servers safe to print.
 import stringWidth from 'string-width'
 import { groupThousands } from '../domain/money.js'
 
@@ -39,6 +39,11 @@ export function cutText(text: string, width: number): string {
 export function padText(text: string, width: number, align: 'left' | 'right' = 'left'): string {
   const spaces = ' '.repeat(Math.max(0, width - stringWidth(text)))
   return align === 'left' ? text + spaces : spaces + text
+}
+
+/** A label as tables show it: `on hand` becomes `On hand`, `sku` becomes `SKU`. Percentiles such as `p50` are kept. */
+export function capitalized(label: string): string {
+  return label.replace(/\bsku\b/, 'SKU').replace(/^[a-z](?!\d)/, (letter) => letter.toUpperCase())
 }
 
 /** `1 order`, `12,345 orders`. */
