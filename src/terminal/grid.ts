@@ -1,10 +1,10 @@
-// A table without a frame, for a screen that has no lines to spare.
+// A table without a frame, for the live view.
 import { cutLine, fitLine, type Line, lineWidth, part } from './line.js'
 import type { Column } from './table.js'
 import { fitColumns } from './widths.js'
 
 export interface Grid {
-  /** Stands in place of the first column's heading. */
+  /** Replaces the heading of the first column. */
   readonly title: string
   readonly columns: readonly Column[]
   readonly rows: readonly Line[]
@@ -12,12 +12,12 @@ export interface Grid {
 
 const GAP = 2
 
-/** The headings and at most `most` rows, none wider than `width` columns. The last row says how many are left out. */
-export function gridLines({ title, columns, rows }: Grid, most: number, width: number): Line[] {
+/** The headings and at most `maxRows` rows, within `width` columns. If rows are left out, the last line counts them. */
+export function gridLines({ title, columns, rows }: Grid, maxRows: number, width: number): Line[] {
   const headings = columns.map(({ heading }, index) => (index === 0 ? part(title, 'bold') : part(heading, 'dim')))
-  const rest = rows.length > most ? rows.length - most + 1 : 0
+  const rest = rows.length > maxRows ? rows.length - maxRows + 1 : 0
   const more = columns.map((_, index) => part(index === 0 ? `… ${rest} more` : '', 'dim'))
-  const lines = [headings, ...(rest > 0 ? [...rows.slice(0, most - 1), more] : rows)]
+  const lines = [headings, ...(rest > 0 ? [...rows.slice(0, maxRows - 1), more] : rows)]
   const widthOf = (line: Line, index: number) => lineWidth(line.slice(index, index + 1))
   const wanted = columns.map(({ least = 0 }, index) => Math.max(least, ...lines.map((line) => widthOf(line, index))))
   const widths = [...fitColumns(columns, wanted, width, GAP)]

@@ -1,4 +1,4 @@
-// Column widths on a terminal that is too narrow for all text.
+// Fits column widths to a terminal that is too narrow for all text.
 
 export interface ColumnShape {
   /** Least useful width [default: 8]. */
@@ -12,10 +12,10 @@ export interface ColumnShape {
 const LEAST_WIDTH = 8
 
 /**
- * The width of each column that is shown, by its index. Columns that cannot be narrower may still exceed the room.
+ * Returns the widths of the columns to show, by index. Their sum may exceed the room if no column can be narrowed.
  *
  * @param wanted the width of each column's text
- * @param room for the columns and `gap` between each two of them
+ * @param room available width, including a `gap` between columns
  */
 export function fitColumns(
   columns: readonly ColumnShape[],
@@ -32,7 +32,7 @@ export function fitColumns(
   for (const index of [...widths.keys()].sort((a, b) => spareOf(b) - spareOf(a))) {
     if (spareOf(index) > 0 && excess() > slack()) widths.delete(index)
   }
-  // From the widest, one at a time, so that they end up alike.
+  // Narrows the widest column by one at a time, so that widths become similar.
   for (const indexes of [flexible(), [...widths.keys()]]) {
     for (let left = excess(); left > 0; left -= 1) {
       const narrowable = indexes.filter((index) => (widths.get(index) ?? 0) > leastOf(index))
