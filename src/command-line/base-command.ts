@@ -144,7 +144,7 @@ export abstract class BaseCommand extends Command {
   }
 
   /** Sets the exit code. The process still runs until the result is written. */
-  protected leaveWith(code: ExitCode): void {
+  protected setExitCode(code: ExitCode): void {
     this.host.exitCode = code
   }
 

@@ -11,7 +11,7 @@ type Streams = Pick<Host, 'stdin' | 'stderr'>
  * @param isJson under --json, only the document may be printed
  * @throws UserError (exit 2)
  */
-export function demandTerminal({ stdin, stderr }: Streams, change: string, isJson: boolean): void {
+export function requireTerminal({ stdin, stderr }: Streams, change: string, isJson: boolean): void {
   if (!isJson && stdin.isTTY && stderr.isTTY) return
   throw usageError({
     code: 'confirmation_needed',

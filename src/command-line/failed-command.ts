@@ -11,7 +11,7 @@ import { renderTable } from '../terminal/table.js'
 import { countOf } from '../terminal/text.js'
 import { chooseFailures, type FailureAction, type FailureFilter } from '../workflow/failures.js'
 import { BaseCommand } from './base-command.js'
-import { confirm, demandTerminal } from './confirmation.js'
+import { confirm, requireTerminal } from './confirmation.js'
 import { tableOf } from './list.js'
 import { limitFlag, readId, readSince, sinceFlag, sourceFlag } from './selection-flags.js'
 
@@ -56,10 +56,10 @@ export abstract class FailedCommand extends BaseCommand {
     const { action } = change
     const { 'dry-run': dryRun } = flags
     const filter = failureFilter(flags, this.settings.timeZone)
-    refuseUnclearChoice(action, references, flags)
-    const asks = references.length === 0 && !flags.yes && !dryRun
-    if (asks)
-      demandTerminal(
+    rejectUnclearSelection(action, references, flags)
+    const needsConfirmation = references.length === 0 && !flags.yes && !dryRun
+    if (needsConfirmation)
+      requireTerminal(
         this.host,
         `${action === 'retry' ? 'Retrying' : 'Clearing'} failed orders without naming them`,
         this.jsonEnabled(),
@@ -77,7 +77,8 @@ export abstract class FailedCommand extends BaseCommand {
         if (ids.length === 0) this.note(`No orders to ${action}. List failed orders: orderctl failed list`)
         else this.#preview(reasons, `${countOf(ids.length, 'order')}${change.manner ?? ''}`, action, dryRun)
         if (ids.length === 0 || dryRun) return { matched: ids.length, changed: 0, reasons }
-        if (asks) await confirm(this.host, `${action === 'retry' ? 'Retry' : 'Clear'} ${countOf(ids.length, 'order')}?`)
+        if (needsConfirmation)
+          await confirm(this.host, `${action === 'retry' ? 'Retry' : 'Clear'} ${countOf(ids.length, 'order')}?`)
         const changed = await change.apply(app, ids)
         this.print(`${countOf(changed, 'order')} ${change.outcome}`)
         return { matched: ids.length, changed, reasons }
@@ -99,7 +100,7 @@ export abstract class FailedCommand extends BaseCommand {
   }
 }
 
-function refuseUnclearChoice(action: FailureAction, references: readonly string[], flags: ChangeFlags): void {
+function rejectUnclearSelection(action: FailureAction, references: readonly string[], flags: ChangeFlags): void {
   const { all, reason, since, sku, source } = flags
   if (references.length === 0 && !all && [reason, since, sku, source].every((value) => value === undefined)) {
     throw usageError({

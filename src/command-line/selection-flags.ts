@@ -55,7 +55,7 @@ export function readSince(text: string, timeZone: string, now = Date.now()): num
 }
 
 /** Number of rows that fit the terminal. Leaves 7 lines for the command, the frame, the headings and a note. */
-export function screenful({ isTTY, rows }: Output): number | undefined {
+export function visibleRows({ isTTY, rows }: Output): number | undefined {
   if (!isTTY) return undefined
   return rows ? Math.max(5, rows - 7) : 20
 }

@@ -13,7 +13,7 @@ interface ServiceOptions {
   /** What is finished after the first Ctrl-C or SIGTERM: `the tasks in progress`. */
   readonly finishes: string
   /** Whether to wait for a server that is unreachable at the start. */
-  readonly isPatient: boolean
+  readonly waitsForServers: boolean
   /** End of the wait, by performance.now(). */
   readonly deadline?: number | undefined
 }
@@ -23,8 +23,8 @@ export abstract class ServiceCommand extends BaseCommand {
    * @returns a signal that the first Ctrl-C or SIGTERM aborts, and `open`, which calls `use` once the servers are
    * reachable, or returns undefined if the signal came first
    */
-  protected startService({ finishes, isPatient, deadline }: ServiceOptions) {
-    const systemd = new ServiceManager(this.host.environment, (text) => this.caution(text))
+  protected startService({ finishes, waitsForServers, deadline }: ServiceOptions) {
+    const systemd = new ServiceManager(this.host.environment, (text) => this.noteWarning(text))
     const signal = this.listenForInterruption(() =>
       systemd.isReady ? `Finishing ${finishes}. Press Ctrl-C again to exit immediately.` : undefined,
     )
@@ -34,14 +34,14 @@ export abstract class ServiceCommand extends BaseCommand {
       onNotice: (text, event) => this.note(text, { event }),
       onWaiting: ({ message }) => systemd.waiting(`waiting: ${message}`),
     }
-    const patience = isPatient ? waiting : undefined
+    const wait = waitsForServers ? waiting : undefined
     const open = <Result>(use: (app: App) => Promise<Result>, options: AppOptions) =>
-      withAppOnceReachable(this.settings, { ...options, waiting: patience }, use)
-    return { signal, systemd, waiting: patience, open }
+      withAppOnceReachable(this.settings, { ...options, waiting: wait }, use)
+    return { signal, systemd, waiting: wait, open }
   }
 
   /** Writes a note that needs action, at level `warn`. */
-  protected caution(text: string): void {
+  protected noteWarning(text: string): void {
     this.note(text, { event: 'note', level: 'warn' })
   }
 }

@@ -122,12 +122,16 @@ export function workerSection({ status: { workers }, at }: StatusReading): Secti
     // Stale workers first, since a short screen cuts off the end of the list.
     workers.toSorted((a, b) => Number(b.stale) - Number(a.stale)),
     [
-      column('Worker', ({ stale, id }) => `${stale ? 'STALE ' : ''}${id.slice(0, 8)}`, { least: 18 }),
-      column('Last seen', ({ last_seen }) => since(last_seen, at), { least: 12 }),
-      column('Orders/s', (worker) => groupThousands(worker.orders_per_second), { align: 'right', least: 9, spare: 2 }),
-      column('Batches', ({ concurrency }) => String(concurrency), { align: 'right', spare: 3 }),
-      column('Host', ({ host }) => host, { flexible: true, least: 8, spare: 1 }),
-      column('PID', ({ pid }) => String(pid), { align: 'right', least: 7, spare: 4 }),
+      column('Worker', ({ stale, id }) => `${stale ? 'STALE ' : ''}${id.slice(0, 8)}`, { minWidth: 18 }),
+      column('Last seen', ({ last_seen }) => since(last_seen, at), { minWidth: 12 }),
+      column('Orders/s', (worker) => groupThousands(worker.orders_per_second), {
+        align: 'right',
+        minWidth: 9,
+        dropOrder: 2,
+      }),
+      column('Batches', ({ concurrency }) => String(concurrency), { align: 'right', dropOrder: 3 }),
+      column('Host', ({ host }) => host, { flexible: true, minWidth: 8, dropOrder: 1 }),
+      column('PID', ({ pid }) => String(pid), { align: 'right', minWidth: 7, dropOrder: 4 }),
     ],
     ({ stale }) => (stale ? 'bad' : 'plain'),
     ` ${workers.length}${stale > 0 ? `, ${stale} stale` : ''}`,
@@ -139,10 +143,14 @@ export function importSection({ status: { imports } }: StatusReading): Section {
     'Imports',
     imports,
     [
-      column('File', ({ file }) => file, { flexible: true, least: 18 }),
-      column('Rows', ({ rows }) => groupThousands(rows), { align: 'right', least: 9 }),
+      column('File', ({ file }) => file, { flexible: true, minWidth: 18 }),
+      column('Rows', ({ rows }) => groupThousands(rows), { align: 'right', minWidth: 9 }),
       column('State', ({ abandoned }) => (abandoned ? 'interrupted' : 'running')),
-      column('Continue with', (run) => (run.abandoned ? run.resume : '–'), { flexible: true, least: 10, spare: 1 }),
+      column('Continue with', (run) => (run.abandoned ? run.resume : '–'), {
+        flexible: true,
+        minWidth: 10,
+        dropOrder: 1,
+      }),
     ],
     ({ abandoned }) => (abandoned ? 'warning' : 'plain'),
   )
@@ -150,22 +158,22 @@ export function importSection({ status: { imports } }: StatusReading): Section {
 
 export function failureSection({ status: { recent_failures }, at }: StatusReading): Section {
   return section('Latest failures', recent_failures, [
-    column('Order', ({ order_id }) => order_id, { flexible: true, least: 18 }),
-    column('Reason', ({ reason, status }) => reason ?? status, { least: 12, spare: 1, ink: () => 'warning' }),
-    column('When', ({ failed_at }) => since(failed_at, at), { least: 12 }),
-    column('Message', ({ message }) => message ?? '', { flexible: true, least: 10, spare: 2 }),
+    column('Order', ({ order_id }) => order_id, { flexible: true, minWidth: 18 }),
+    column('Reason', ({ reason, status }) => reason ?? status, { minWidth: 12, dropOrder: 1, ink: () => 'warning' }),
+    column('When', ({ failed_at }) => since(failed_at, at), { minWidth: 12 }),
+    column('Message', ({ message }) => message ?? '', { flexible: true, minWidth: 10, dropOrder: 2 }),
   ])
 }
 
 export function scheduleSection(schedule: readonly ScheduledTask[], now: number): Section {
   return section('Schedule', schedule, [
-    column('Task', ({ name }) => name, { least: 12 }),
+    column('Task', ({ name }) => name, { minWidth: 12 }),
     column('Next run', ({ next }) => (next === null ? 'never' : `in ${untilNext(next - now)}`), {
-      least: 10,
-      spare: 1,
+      minWidth: 10,
+      dropOrder: 1,
     }),
-    column('Last run', ({ last }) => (last ? ago(last.startedAt, now) : 'never'), { least: 12, spare: 2 }),
-    column('Result', ({ last }) => resultOf(last), { flexible: true, least: 10, ink: resultInk }),
+    column('Last run', ({ last }) => (last ? ago(last.startedAt, now) : 'never'), { minWidth: 12, dropOrder: 2 }),
+    column('Result', ({ last }) => resultOf(last), { flexible: true, minWidth: 10, ink: resultInk }),
   ])
 }
 

@@ -23,7 +23,7 @@ export default class Doctor extends BaseCommand {
       fix: state === 'failed' ? fix : null,
     }))
     const ok = checks.every((check) => check.ok)
-    if (!ok) this.leaveWith(EXIT.failed)
+    if (!ok) this.setExitCode(EXIT.failed)
     return { ok, checks }
   }
 

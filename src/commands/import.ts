@@ -119,9 +119,9 @@ export default class Import extends BaseCommand {
     this.showTable(importTable(result))
     for (const note of importNotes(outcome, result)) this.note(...note)
     const { rejected, conflicts, interrupted } = result
-    if (rejected + conflicts > 0) this.leaveWith(EXIT.partly)
-    if (interrupted) this.leaveWith(EXIT.interrupted)
-    else if (outcome.unpublished) this.leaveWith(EXIT.unreachable)
+    if (rejected + conflicts > 0) this.setExitCode(EXIT.partly)
+    if (interrupted) this.setExitCode(EXIT.interrupted)
+    else if (outcome.unpublished) this.setExitCode(EXIT.unreachable)
     return result
   }
 }

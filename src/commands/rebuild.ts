@@ -68,7 +68,7 @@ export default class Rebuild extends BaseCommand {
   }
 
   #noteDifferences({ differences }: Audit, fixed: boolean): void {
-    this.leaveWith(EXIT.difference)
+    this.setExitCode(EXIT.difference)
     const next = fixed
       ? 'These cannot be recalculated from other data. Inspect an order: orderctl orders show ID'
       : 'Repair what can be recalculated: orderctl rebuild --fix'

@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import { historyChart, historyCsv, historyResult, historyTable } from '../command-line/history-views.js'
 import { nextSteps } from '../command-line/next-steps.js'
-import { readSince, screenful } from '../command-line/selection-flags.js'
+import { readSince, visibleRows } from '../command-line/selection-flags.js'
 import { alarmsJson, statusLine, statusMetrics } from '../command-line/status-metrics.js'
 import {
   failureSection,
@@ -80,7 +80,7 @@ export default class StatusCommand extends BaseCommand {
     })
     const { status } = reading
     const crossed = alarms.filter((alarm) => alarm.state === 'failed')
-    if (flags.alarms && crossed.length > 0) this.leaveWith(EXIT.failed)
+    if (flags.alarms && crossed.length > 0) this.setExitCode(EXIT.failed)
     if (flags.format === 'prom') this.print(renderMetrics(statusMetrics(reading, alarms)))
     else this.#show(reading, crossed, flags.csv)
     return { ...status, alarms: alarmsJson(alarms) }
@@ -122,7 +122,7 @@ export default class StatusCommand extends BaseCommand {
       const { width = MAX_CHART_WIDTH } = this.stdoutScreen
       this.print(`Queue: ${driver}. Time zone: ${timeZone}.`)
       this.print(historyChart(snapshots, since, Math.min(width, MAX_CHART_WIDTH)))
-      this.showTable(historyTable(snapshots, Math.max(5, (screenful(this.host.stdout) ?? 24) - 4), timeZone))
+      this.showTable(historyTable(snapshots, Math.max(5, (visibleRows(this.host.stdout) ?? 24) - 4), timeZone))
       this.note('p50/p95/p99: batch runtime percentiles, from claim to settlement.')
       this.note('Oldest/estimate: age of the oldest waiting order, and estimated time left.')
     }
@@ -147,7 +147,7 @@ export default class StatusCommand extends BaseCommand {
             if (model.trouble) this.note(model.trouble.message)
           }),
     )
-    if (signal.aborted) this.leaveWith(EXIT.interrupted)
+    if (signal.aborted) this.setExitCode(EXIT.interrupted)
     return undefined
   }
 

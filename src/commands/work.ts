@@ -64,8 +64,8 @@ export default class Work extends ServiceCommand {
     const began = performance.now()
     const deadline = maxRuntime === undefined ? undefined : began + readDuration('max-runtime', maxRuntime)
     // Cron often starts drains, so waiting ones would pile up.
-    const isPatient = !flags['no-wait'] && !drain
-    const service = { finishes: 'the batches in progress', isPatient, deadline }
+    const waitsForServers = !flags['no-wait'] && !drain
+    const service = { finishes: 'the batches in progress', waitsForServers, deadline }
     const { signal, systemd, waiting, open } = this.startService(service)
     const progress = await this.startProgress()
     const seconds = () => (performance.now() - began) / 1000
@@ -82,7 +82,7 @@ export default class Work extends ServiceCommand {
         },
         { allowEviction: flags['allow-eviction'], agreeOnClock: true, connectQueue: true },
       )
-      if (signal.aborted) this.leaveWith(EXIT.interrupted)
+      if (signal.aborted) this.setExitCode(EXIT.interrupted)
       return result ?? this.#show(NO_OUTCOMES, seconds())
     } finally {
       progress.stop()
@@ -128,7 +128,7 @@ export default class Work extends ServiceCommand {
     const behind = (await newestEntry(db)) - (await databaseTime(db))
     if (behind <= CLOCK_TOLERANCE_MS) return
     const late = duration(behind / 1000)
-    this.caution(
+    this.noteWarning(
       `The clock is ${late} behind the newest entry in the database, so orders may start that late. Set the clock, then run \`orderctl doctor\`.`,
     )
   }
@@ -140,8 +140,8 @@ export default class Work extends ServiceCommand {
       throw error
     })
     if (!paused) return
-    this.caution(`The queue is paused. Resume it with: orderctl queue resume`)
-    if (drain) this.leaveWith(EXIT.failed)
+    this.noteWarning(`The queue is paused. Resume it with: orderctl queue resume`)
+    if (drain) this.setExitCode(EXIT.failed)
   }
 
   #show(totals: Outcomes, seconds: number) {
@@ -163,12 +163,12 @@ export default class Work extends ServiceCommand {
     this.note(`Finished in ${duration(seconds)} (${rate} orders/s).`, { event: 'ended', fields: result })
     if (postponed > 0) {
       const charges = countOf(postponed, 'charge')
-      this.caution(`The gateway did not answer ${charges}. See: orderctl failed list --reason payment_unknown`)
+      this.noteWarning(`The gateway did not answer ${charges}. See: orderctl failed list --reason payment_unknown`)
     }
     if (setAside > 0) {
       const orders = countOf(setAside, 'order')
-      this.caution(`${orders} set aside: workers died or hung 5 times. See: orderctl failed list --reason poison`)
-      this.leaveWith(EXIT.partly)
+      this.noteWarning(`${orders} set aside: workers died or hung 5 times. See: orderctl failed list --reason poison`)
+      this.setExitCode(EXIT.partly)
     }
     if (failed + rolledBack > 0) this.note('See the failures: orderctl failed list')
     return result
@@ -176,8 +176,8 @@ export default class Work extends ServiceCommand {
 }
 
 function limitsOf(flags: Record<'concurrency' | 'min-concurrency' | 'max-concurrency', number | undefined>): Limits {
-  const { concurrency, 'min-concurrency': least = concurrency, 'max-concurrency': most = concurrency } = flags
-  const limits = { min: least ?? Math.min(5, most ?? 5), max: most ?? Math.max(20, least ?? 20) }
+  const { concurrency, 'min-concurrency': min = concurrency, 'max-concurrency': max = concurrency } = flags
+  const limits = { min: min ?? Math.min(5, max ?? 5), max: max ?? Math.max(20, min ?? 20) }
   if (limits.min <= limits.max) return limits
   const message = `--min-concurrency ${limits.min} is more than --max-concurrency ${limits.max}.`
   throw usageError({ code: 'bad_concurrency', message, fix: 'Swap them, or use --concurrency.' })

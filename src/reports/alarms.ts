@@ -84,7 +84,7 @@ const MAX_SETTLED = 10_000
 /** Counts declined orders too: a broken gateway, for example with an expired key, declines everything. */
 async function measureFailures(db: Database, threshold: number, now: number, config: Config): Promise<Measured> {
   const window = config['alarms.failureWindowSeconds']
-  const least = config['alarms.failureLeastOrders']
+  const minimum = config['alarms.failureLeastOrders']
   const latest = db
     .selectFrom('orders')
     .select(['status', 'reason'])
@@ -103,8 +103,8 @@ async function measureFailures(db: Database, threshold: number, now: number, con
     .sort((a, b) => b.orders - a.orders)
   const [all, failed] = [sum(settled), sum(unsold)]
   const fix = 'See the reasons with `orderctl failed list`. Fix the cause, then run `orderctl failed retry`.'
-  if (all < least) {
-    const message = `Orders settled within ${span(window)}: ${groupThousands(all)} (minimum ${groupThousands(least)}).`
+  if (all < minimum) {
+    const message = `Orders settled within ${span(window)}: ${groupThousands(all)} (minimum ${groupThousands(minimum)}).`
     return { value: null, message, fix }
   }
   const reasons = bracketed(unsold.map(({ reason, orders }) => `${groupThousands(orders)} ${reason ?? 'unknown'}`))

@@ -40,17 +40,17 @@ export function liveStatusReader(db: Database, queue: Queue, stepMs: number) {
   const readStatus = statusReader(throttle)
   const readSettled = throttle(settledStepReader(stepMs))
   let delivery: Delivery = { driver: queue.driver, paused: null, transport: null, unreachable: undefined }
-  let asking: Promise<void> | undefined
-  const ask = async () => {
+  let request: Promise<void> | undefined
+  const refreshDelivery = async () => {
     delivery = await readDelivery(queue)
   }
   return async () => {
-    asking ??= ask().finally(() => {
-      asking = undefined
+    request ??= refreshDelivery().finally(() => {
+      request = undefined
     })
-    const asked = asking
+    const current = request
     // A later failure is thrown at the next read.
-    if (await settledWithin(SERVER_TIMEOUT_MS, asked)) await asked
+    if (await settledWithin(SERVER_TIMEOUT_MS, current)) await current
     const reading = await readStatus(delivery, await databaseTime(db))
     return { ...reading, settled: await readSettled() }
   }

@@ -50,17 +50,17 @@ export async function findOrders(db: Database, references: readonly string[], so
   // Listing the few sources makes the unique index on (source, reference) usable.
   const imports =
     source === undefined ? await db.selectFrom('imports').select('source').distinct().execute() : [{ source }]
-  const asked = [...new Set(references)]
-  const pairs = imports.flatMap((run) => asked.map((reference) => ({ source: run.source, reference })))
+  const wanted = [...new Set(references)]
+  const pairs = imports.flatMap((run) => wanted.map((reference) => ({ source: run.source, reference })))
   const found = await db
-    .selectFrom(rowSource(db, 'asked', packRows({ source: 'text', reference: 'text' }, pairs)))
+    .selectFrom(rowSource(db, 'wanted', packRows({ source: 'text', reference: 'text' }, pairs)))
     .innerJoin('orders', (join) =>
-      join.onRef('orders.source', '=', 'asked.source').onRef('orders.reference', '=', 'asked.reference'),
+      join.onRef('orders.source', '=', 'wanted.source').onRef('orders.reference', '=', 'wanted.reference'),
     )
     .select(['orders.id', 'orders.reference', 'orders.source', 'orders.status'])
     .execute()
   const byReference = groupBy(found, (order) => order.reference)
-  const missing = asked.filter((reference) => !byReference.has(reference))
+  const missing = wanted.filter((reference) => !byReference.has(reference))
   if (missing.length > 0) {
     const more = missing.length > 10 ? ` and ${missing.length - 10} more` : ''
     const place = source === undefined ? '' : ` in the source ${source}`

@@ -19,7 +19,9 @@ export function gridLines({ title, columns, rows }: Grid, maxRows: number, width
   const more = columns.map((_, index) => part(index === 0 ? `… ${rest} more` : '', 'dim'))
   const lines = [headings, ...(rest > 0 ? [...rows.slice(0, maxRows - 1), more] : rows)]
   const widthOf = (line: Line, index: number) => lineWidth(line.slice(index, index + 1))
-  const wanted = columns.map(({ least = 0 }, index) => Math.max(least, ...lines.map((line) => widthOf(line, index))))
+  const wanted = columns.map(({ minWidth = 0 }, index) =>
+    Math.max(minWidth, ...lines.map((line) => widthOf(line, index))),
+  )
   const widths = [...fitColumns(columns, wanted, width, GAP)]
   return lines.map((line) => {
     const drawn = widths.flatMap(([index, columnWidth], place) => [

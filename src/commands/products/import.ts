@@ -32,7 +32,7 @@ export default class ProductsImport extends BaseCommand {
     if (rows === 0) this.note('The file has a header but no products.')
     if (rejected > 0) {
       this.note('Fix the rejected lines and import the file again. Lines already imported will be unchanged.')
-      this.leaveWith(EXIT.partly)
+      this.setExitCode(EXIT.partly)
     }
     return result
   }

@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
-import { confirm, demandTerminal } from '../../command-line/confirmation.js'
+import { confirm, requireTerminal } from '../../command-line/confirmation.js'
 import { countDue } from '../../queue/due-orders.js'
 import { countOf } from '../../terminal/text.js'
 
@@ -12,7 +12,7 @@ export default class QueueClear extends BaseCommand {
 
   async run() {
     const { flags } = await this.parse(QueueClear)
-    if (!flags.yes) demandTerminal(this.host, 'Clearing the queue', this.jsonEnabled())
+    if (!flags.yes) requireTerminal(this.host, 'Clearing the queue', this.jsonEnabled())
     return this.withApp(async ({ db, queue }) => {
       if (!flags.yes) {
         const { waiting, delayed } = await countDue(db)

@@ -30,7 +30,7 @@ export default class Schedule extends ServiceCommand {
     const tell = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const result = { runs: 0, failed: 0 }
     const status = () => `${countOf(result.runs, 'run')}, ${result.failed} failed`
-    const service = { finishes: 'the tasks in progress', isPatient: !flags['no-wait'] }
+    const service = { finishes: 'the tasks in progress', waitsForServers: !flags['no-wait'] }
     const { signal, systemd, open } = this.startService(service)
     signal.addEventListener('abort', () => systemd.stopping())
     const onRun = (task: Task, run: TaskRun) => {
@@ -57,7 +57,7 @@ export default class Schedule extends ServiceCommand {
     await open(runTasks, { agreeOnClock: true })
     this.logEvent(`Ended after ${status()}.`, { event: 'ended', fields: result })
     await systemd.flush()
-    this.leaveWith(EXIT.interrupted)
+    this.setExitCode(EXIT.interrupted)
     return result
   }
 

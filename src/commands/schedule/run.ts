@@ -49,7 +49,7 @@ export default class ScheduleRun extends BaseCommand {
       this.logEvent(text, runEvent(name, run))
     } else {
       this.note(text, runEvent(name, run))
-      this.leaveWith(EXIT.failed)
+      this.setExitCode(EXIT.failed)
     }
     return { task: name, result, message, seconds: Math.round(run.seconds * 1000) / 1000 }
   }
