@@ -126,7 +126,7 @@ function flatten(value: unknown, path: string, prefix: string): Map<string, stri
       throw usageError({
         code: 'unknown_key',
         message: `Unknown setting "${key}" in ${path}.${meant ? ` Did you mean "${meant}"?` : ''}`,
-        fix: `Fix or remove it. Settings:  ${SETTING_KEYS.join(', ')}.`,
+        fix: `Fix or remove it. Settings: ${SETTING_KEYS.join(', ')}.`,
       })
     }
   }
