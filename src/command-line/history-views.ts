@@ -79,7 +79,7 @@ function paceWithin(snapshots: readonly Snapshot[], from: number, until: number)
   return settled / Math.max((until - from) / MINUTE_MS, 1 / 60)
 }
 
-/** At most `maxRows` rows. Each merges the periods that ended in it: counts are added up, other figures show the highest. */
+/** At most `maxRows` rows. Each merges the periods that ended in it: counts add up, other figures show the highest. */
 export function historyTable(snapshots: readonly Snapshot[], maxRows: number, timeZone: string): Table {
   const [first = 0, last = 0] = [snapshots.at(0)?.period_end, snapshots.at(-1)?.period_end]
   const length = lengthFor(first, last, maxRows)

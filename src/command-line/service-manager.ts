@@ -1,5 +1,5 @@
-// Notifies systemd that a service is ready, alive or stopping, and of its status. Uses systemd-notify, since Node cannot
-// send datagrams on Unix sockets.
+// Notifies systemd that a service is ready, alive or stopping, and of its status. Uses systemd-notify, since Node
+// cannot send datagrams on Unix sockets.
 import { execFile } from 'node:child_process'
 
 /** Interval between status messages, unless the watchdog needs them more often. */

@@ -103,7 +103,7 @@ function interrupted({ path }: SqliteAddress): UserError {
   return new UserError({
     code: 'interrupted',
     message: 'The copy was interrupted. The file is unchanged.',
-    fix: `Start again: orderctl migrate --from sqlite:${path}`,
+    fix: `Copy it again: orderctl migrate --from sqlite:${path}`,
     retryable: true,
     exit: EXIT.interrupted,
   })

@@ -25,7 +25,7 @@ export async function readHistory(db: Database, since: number, now: number): Pro
   })
 }
 
-/** Measures from the last snapshot to `until`; without one after `since`, from the first order settled after `since`. */
+/** Measures from the last snapshot to `until`, or from the first order settled after `since` if there is none. */
 async function measure(
   db: Database,
   { since, until, now }: { readonly since: number; readonly until: number; readonly now: number },
@@ -59,14 +59,14 @@ async function measure(
   }
 }
 
-/** `settled_at` is taken before the commit. Older orders are certainly committed, whatever the clocks of the machines. */
+/** `settled_at` is taken before the commit. After this time, an order is committed on any machine's clock. */
 const SETTLING_MS = MINUTE_MS
 
 const KEEP_MS = 90 * DAY_MS
 
 /**
- * Stores a snapshot and deletes those older than 90 days. Counts each settled order once: a period starts where the last
- * one ended, and only the first snapshot of a period is kept. An order stays counted if it is retried later.
+ * Stores a snapshot and deletes those older than 90 days. Counts each settled order once: a period starts where the
+ * last one ended, and only the first snapshot of a period is kept. An order stays counted if it is retried later.
  *
  * @param now the database's time
  */

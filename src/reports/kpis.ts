@@ -1,4 +1,4 @@
-// KPI reports: by day from the sales figures, and realtime from the orders. A report is the JSON document of its command.
+// KPI reports: by day from the sales figures, and realtime from the orders. A report is its command's JSON document.
 import type { Database } from '../database/connection.js'
 import { atOneMoment } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'

@@ -49,8 +49,8 @@ export function sparkline(values: readonly number[]): string {
 const LABEL_WIDTH = 9
 
 /**
- * Draws the latest values that fit the width, the last one at the right edge, on `height` lines. The scale ends at 1, 2 or
- * 5 times a power of ten, so that it seldom changes. Any value above zero is visible.
+ * Draws the latest values that fit the width, the last one at the right edge, on `height` lines. The scale ends at 1, 2
+ * or 5 times a power of ten, so that it seldom changes. Any value above zero is visible.
  */
 export function columnChart(values: readonly number[], width: number, height: number): Line[] {
   const columns = Math.max(0, width - LABEL_WIDTH - 2)

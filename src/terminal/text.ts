@@ -3,8 +3,8 @@ import stringWidth from 'string-width'
 import { groupThousands } from '../domain/money.js'
 
 const BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g
-// Control characters, and invisible characters that reorder, join or split text, including unassigned ones. Includes the
-// emoji joiner: terminals disagree on the width of a joined emoji, but not on that of its parts.
+// Control characters, and invisible characters that reorder, join or split text, including unassigned ones. Includes
+// the emoji joiner: terminals disagree on the width of a joined emoji, but not on that of its parts.
 const INVISIBLE = /\p{Cc}|(?=[\p{Cf}\p{Cn}])\p{Default_Ignorable_Code_Point}|[\uFFF9-\uFFFB]/gu
 const LONE_SURROGATE = /\p{Cs}/gu
 
