@@ -1,4 +1,4 @@
-// The command of --exec, run when an alarm is raised and when it clears.
+// Runs the --exec command when an alarm is raised or cleared.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Flags } from '@oclif/core'
@@ -10,47 +10,47 @@ import type { Host } from './host.js'
 
 export const execFlag = Flags.string({
   description:
-    'shell command, run once when an alarm is raised and once when it clears; environment: ORDERCTL_ALARM_NAME, ' +
+    'shell command to run once when an alarm is raised and once when it is cleared; environment: ORDERCTL_ALARM_NAME, ' +
     '_STATE (raised, cleared), _MESSAGE, _FIX, _VALUE, _THRESHOLD, _SINCE',
   helpValue: 'CMD',
 })
 
 /**
- * Returns a function that runs the command; undefined without one. Under --json, its output is discarded. Messages and
- * SKUs are passed in the environment only, so that no shell reads them as code.
+ * Returns a function that runs the command, or undefined if there is none. Under --json, the command's output is
+ * discarded. Messages and SKUs are passed in the environment only, so the shell never parses them as code.
  *
- * @param deadlineMs after this time the command and its children are killed
+ * @param timeoutMs after this time, the command and its children are killed
  * @throws UserError if the command is empty
  */
 export function alarmCommandOf(
   command: string | undefined,
   { stderr, environment, folder }: Pick<Host, 'stderr' | 'environment' | 'folder'>,
   isJson: boolean,
-  deadlineMs = MINUTE_MS,
+  timeoutMs = MINUTE_MS,
 ): Tell | undefined {
   if (command === undefined) return undefined
   if (command.trim() === '') {
-    const fix = 'Omit it, or name a command: --exec ./tell-ops.sh'
-    throw usageError({ code: 'empty_command', message: '--exec names no command.', fix })
+    const fix = 'Remove it, or set a command: --exec ./notify-ops.sh'
+    throw usageError({ code: 'empty_command', message: '--exec is empty.', fix })
   }
   const output = isJson ? 'ignore' : (stderr.fd ?? 'ignore')
   return async (telling) => {
     const child = spawn(command, {
       shell: true,
-      // Its own process group: can be killed with its children, and does not receive our Ctrl-C.
+      // A process group of its own, to kill it with its children and to keep our Ctrl-C from it.
       detached: true,
       stdio: ['ignore', output, output],
       cwd: folder,
       env: { ...environment, ...environmentOf(telling) },
     })
-    let isLate = false
-    const deadline = setTimeout(() => {
-      isLate = true
+    let timedOut = false
+    const timer = setTimeout(() => {
+      timedOut = true
       killGroup(child)
-    }, deadlineMs)
-    const [code, signal]: unknown[] = await once(child, 'exit').finally(() => clearTimeout(deadline))
-    if (isLate) throw new TellingHangs(`the command of --exec was killed after ${deadlineMs / 1000} s`)
-    if (code !== 0) throw new Error(`the command of --exec ended with ${signal ?? `exit code ${code}`}`)
+    }, timeoutMs)
+    const [code, signal]: unknown[] = await once(child, 'exit').finally(() => clearTimeout(timer))
+    if (timedOut) throw new TellingHangs(`the --exec command was killed after ${timeoutMs / 1000} s`)
+    if (code !== 0) throw new Error(`the --exec command ended with ${signal ?? `exit code ${code}`}`)
   }
 }
 
@@ -58,12 +58,12 @@ function killGroup({ pid }: ChildProcess): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL')
   } catch {
-    // The group has just ended.
+    // The group has already ended.
   }
 }
 
 function environmentOf({ name, state, message, fix, value, threshold, since }: Telling): Record<string, string> {
-  const told = { name, state, message: cleanText(message), fix, value: value ?? '', threshold }
-  const entries = Object.entries({ ...told, since: new Date(since).toISOString() })
+  const alarm = { name, state, message: cleanText(message), fix, value: value ?? '', threshold }
+  const entries = Object.entries({ ...alarm, since: new Date(since).toISOString() })
   return Object.fromEntries(entries.map(([key, text]) => [`ORDERCTL_ALARM_${key.toUpperCase()}`, String(text)]))
 }

@@ -1,4 +1,4 @@
-// What commands share: the configuration, output, and errors with a next step.
+// The base class of all commands: configuration, output, interruption, and errors with a fix.
 import { resolve } from 'node:path'
 import { Command, type Config as CommandConfig, Errors, Flags } from '@oclif/core'
 import { type App, type AppOptions, type DatabaseOptions, withApp, withDatabase } from '../app.js'
@@ -15,14 +15,14 @@ import { type Host, processHost } from './host.js'
 import { type Column, type Row, tableOf } from './list.js'
 import { LOG_FORMATS, type LogEvent, type LogFormat, logFormatIn, logLine, logProgress } from './log.js'
 
-/** The flag of every command that prints a table. */
+/** For every command that prints a table. */
 export const csvFlag = Flags.boolean({ description: 'print the table as CSV', exclusive: ['json'] })
 
 interface ListOptions {
   readonly csv?: boolean
-  /** The number of rows, with those that are not shown. */
+  /** Number of rows, including those not shown. */
   readonly total?: number
-  /** The note if there are no rows. */
+  /** Note to print if there are no rows. */
   readonly empty?: string
 }
 
@@ -30,7 +30,7 @@ export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true
   static override baseFlags = {
     'log-format': Flags.option({ options: LOG_FORMATS })({
-      description: 'what notes and errors on stderr are: sentences, or one JSON object a line [default: text]',
+      description: 'format of notes and errors on stderr: text, or one JSON object per line [default: text]',
       helpGroup: 'GLOBAL',
       exclusive: ['json'],
     }),
@@ -39,7 +39,7 @@ export abstract class BaseCommand extends Command {
   protected host = processHost
   #loaded: LoadedConfig | undefined
 
-  /** Runs the command in a host other than its process. */
+  /** Runs the command in the given host instead of its process. */
   static async runIn(
     this: new (
       argv: string[],
@@ -79,54 +79,54 @@ export abstract class BaseCommand extends Command {
     return withApp(this.settings, options, use)
   }
 
-  /** For commands that need the database alone. */
+  /** For commands that need only the database. */
   protected withDatabase<Result>(use: (db: Database) => Promise<Result>, options: DatabaseOptions = {}) {
     return withDatabase(this.settings, options, use)
   }
 
-  /** The setting's value in words, without passwords. */
+  /** The setting's value as text, with passwords masked. */
   protected shownSetting(key: SettingKey): string {
     return this.loadedConfig.settings.find((setting) => setting.key === key)?.value ?? ''
   }
 
   get #logFormat(): LogFormat {
-    const asked = logFormatIn(this.argv)
-    if (asked) return asked
+    const requested = logFormatIn(this.argv)
+    if (requested) return requested
     try {
       return this.settings.logFormat
     } catch {
-      // The error about a wrong configuration needs a format too.
+      // The configuration is invalid. The error about it needs a format too.
       return this.host.environment['ORDERCTL_LOG_FORMAT'] === 'json' ? 'json' : 'text'
     }
   }
 
-  /** Writes a line for people on stderr, or an event in the JSON log. Silent under --json. */
+  /** Writes a line to stderr: text, or an event of the JSON log. Silent under --json. */
   protected note(text: string, event: LogEvent = { event: 'note' }): void {
     if (this.jsonEnabled()) return
     const shown = this.stderrScreen.isAscii ? asciiOf(text) : text
     this.host.stderr.write(`${this.#logFormat === 'json' ? logLine(text, event) : shown}\n`)
   }
 
-  /** Writes an event to the JSON log only. */
+  /** Writes an event to the JSON log; prints nothing in text format. */
   protected logEvent(text: string, event: LogEvent): void {
     if (this.#logFormat === 'json') this.note(text, event)
   }
 
-  /** Shows progress as a line that is redrawn on a terminal, or as events in the JSON log. */
+  /** Shows progress as a line redrawn on the terminal, or as events of the JSON log. */
   protected async startProgress(): Promise<Progress> {
     if (this.#logFormat === 'json') return logProgress((text, event) => this.logEvent(text, event))
-    // Loaded here so that other commands start sooner.
+    // Loaded on demand, so other commands start faster.
     const { startProgress } = await import('../terminal/progress.js')
     return startProgress({ stream: this.host.stderr, environment: this.host.environment, silent: this.jsonEnabled() })
   }
 
-  /** Prints the table, fitted to the terminal, or as CSV. Silent under --json. */
+  /** Prints the table as CSV, or fitted to the terminal's width. Silent under --json. */
   protected showTable(table: Table, { csv = false } = {}): void {
     if (this.jsonEnabled()) return
     this.host.stdout.write(`${csv ? renderCsv(table) : renderTable(table, this.stdoutScreen)}\n`)
   }
 
-  /** Prints the rows as showTable does. Says on stderr if there are none, or if the list was cut. */
+  /** Prints the rows as a table or CSV. Notes on stderr if there are none, or if rows were left out. */
   protected showList<Self extends Row<Self>>(
     columns: readonly Column<Self>[],
     rows: readonly Self[],
@@ -135,7 +135,7 @@ export abstract class BaseCommand extends Command {
     if (rows.length > 0 || csv) this.showTable(tableOf(columns, rows, csv), { csv })
     if (rows.length === 0 && empty) this.note(empty)
     const [shown, all] = [rows.length, total].map(groupThousands)
-    if (rows.length < total) this.note(`${shown} of ${all}; --limit all shows all`)
+    if (rows.length < total) this.note(`Showing ${shown} of ${all}. Show all with: --limit all`)
   }
 
   /** Prints a line. Silent under --json. */
@@ -143,20 +143,20 @@ export abstract class BaseCommand extends Command {
     if (!this.jsonEnabled()) this.host.stdout.write(`${this.stdoutScreen.isAscii ? asciiOf(text) : text}\n`)
   }
 
-  /** Resolves the path in the working folder. */
+  /** Resolves the path against the working folder. */
   protected path(text: string): string {
     return resolve(this.host.folder, text)
   }
 
-  /** Sets the exit code of the process, which ends once the result is written. */
-  protected leaveWith(code: ExitCode): void {
+  /** Sets the exit code. The process still runs until the result is written. */
+  protected setExitCode(code: ExitCode): void {
     this.host.exitCode = code
   }
 
   /**
-   * Aborts the signal at the first Ctrl-C or SIGTERM; a second one ends the process at once.
+   * Returns a signal that the first Ctrl-C or SIGTERM aborts. A second one ends the process at once.
    *
-   * @param finishing returns the note for the first one
+   * @param finishing returns the note to print at the first one
    */
   protected listenForInterruption(finishing: () => string | undefined = () => undefined): AbortSignal {
     const controller = new AbortController()
@@ -173,7 +173,7 @@ export abstract class BaseCommand extends Command {
   override async init(): Promise<void> {
     await super.init()
     process.once('beforeExit', this.#failUnfinished)
-    // A reader such as `head` may close the pipe early.
+    // Programs such as `head` close the pipe early.
     this.host.stdout.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error
       this.host.exit(EXIT.done)
@@ -187,13 +187,13 @@ export abstract class BaseCommand extends Command {
     await super.finally(error)
   }
 
-  /** Reports that nothing is left to wait for. Node alone would end with 13 and no message. */
+  /** Reports that the event loop is empty before the command is done. Node would exit with 13 and no message. */
   readonly #failUnfinished = () => {
     this.#report(
       new UserError({
         code: 'unfinished',
-        message: 'The command stopped before it was done: a connection was lost, and the loss was not reported.',
-        fix: 'What was committed is safe. Check that the servers are up (orderctl doctor), then run the command again.',
+        message: 'The command stopped before it finished: a connection was lost without an error.',
+        fix: 'Committed data is safe. Check the servers with `orderctl doctor`, then run the command again.',
         retryable: true,
         exit: EXIT.unreachable,
       }),
@@ -216,7 +216,7 @@ export abstract class BaseCommand extends Command {
     } else this.host.stderr.write(`Error: ${cleanText(message)}\n${cleanText(fix)}\n${stack ? `${stack}\n` : ''}`)
   }
 
-  /** Does not parse the document again to colour it, as oclif does: a long list would take minutes and gigabytes. */
+  /** Skips oclif's colouring, which parses the document again: a long list would take minutes and gigabytes. */
   override logJson(json: unknown): void {
     this.host.stdout.write(`${JSON.stringify(json, amountsAsNumbers, 2)}\n`)
   }
@@ -231,10 +231,10 @@ function describeProblem(error: unknown): UserError {
     return new UserError({
       code: 'usage',
       message: message.replace(/\s*See more help with --help$/, '').replace(/\s+/g, ' '),
-      fix: `${meant ? `Did you mean "${meant}"? ` : ''}Add --help to see what the command takes.`,
+      fix: `${meant ? `Did you mean "${meant}"? ` : ''}See the usage with --help.`,
       exit: error.oclif.exit === EXIT.usage ? EXIT.usage : EXIT.failed,
     })
   }
-  const fix = 'What was committed is safe. Run it again with DEBUG=* and report the output; it is a bug of ours.'
+  const fix = 'Committed data is safe. This is a bug: run the command again with DEBUG=* and report the output.'
   return new UserError({ code: 'internal', message: `Unexpected error: ${message}`, fix }, { cause: error })
 }

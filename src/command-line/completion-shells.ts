@@ -1,15 +1,15 @@
-// The script of each shell that completes the command line. It asks `orderctl complete` at every press of Tab.
+// The completion script for each shell. It calls `orderctl complete` at every press of Tab.
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const
 export type Shell = (typeof SHELLS)[number]
 
-/** For bash from 3.2 on; needs nothing of the package bash-completion. */
+/** Works in bash 3.2 and later, with or without the package bash-completion. */
 const BASH = `_orderctl() {
   local word words
   words=$(orderctl complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
   COMPREPLY=()
   if [[ $words == :files ]]; then
-    # Readline knows best how to quote a name. bash 3.2 has no compopt.
+    # Readline quotes file names better. bash 3.2 has no compopt.
     compopt -o default 2>/dev/null && return
     words=$(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}")
   fi
@@ -20,7 +20,7 @@ const BASH = `_orderctl() {
 complete -F _orderctl orderctl
 `
 
-/** Works from a folder in fpath, and where it is sourced. */
+/** Works from a folder in fpath, and when sourced. */
 const ZSH = `#compdef orderctl
 _orderctl() {
   local -a proposals

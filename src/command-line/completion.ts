@@ -1,28 +1,28 @@
-// What a shell proposes at the Tab key, from oclif's description of the commands.
+// Computes shell completions from oclif's description of the commands.
 import type { Command, Interfaces } from '@oclif/core'
 
 type Option = Extract<Command.Flag.Cached, { type: 'option' }>
 
-/** Makes the shell propose files. */
+/** Makes the shell complete file names. */
 const FILES = ':files'
 
 /**
- * @param line the words after the program's name, up to the cursor; the last one is being typed
- * @returns words, some followed by a tab and a description, or FILES
+ * @param line the words after the program's name, up to the cursor; the last one is incomplete
+ * @returns words, each optionally followed by a tab and a description, or FILES
  */
 export function propose(
   { commands, topics }: Pick<Interfaces.Config, 'commands' | 'topics'>,
   line: readonly string[],
 ): string[] {
-  // Readline cuts `--flag=value` into three words.
+  // Readline splits `--flag=value` into three words.
   const words = line.flatMap((word, index) => (word !== '=' ? [word] : index === line.length - 1 ? [''] : []))
   const typed = words.pop() ?? ''
-  const abouts = new Map(topics.map(({ name, description }) => [name, description]))
-  for (const { id, hidden, summary } of commands) if (!hidden) abouts.set(id, summary)
-  const firstOther = words.findIndex((_, index) => !abouts.has(words.slice(0, index + 1).join(':')))
+  const summaries = new Map(topics.map(({ name, description }) => [name, description]))
+  for (const { id, hidden, summary } of commands) if (!hidden) summaries.set(id, summary)
+  const firstOther = words.findIndex((_, index) => !summaries.has(words.slice(0, index + 1).join(':')))
   const rest = firstOther < 0 ? [] : words.splice(firstOther)
   const id = words.join(':')
-  const below = rest.length > 0 ? [] : wordsBelow(id === '' ? '' : `${id}:`, abouts)
+  const below = rest.length > 0 ? [] : wordsBelow(id === '' ? '' : `${id}:`, summaries)
   const command = commands.find((candidate) => candidate.id === id)
   return proposalsFor(command, below, rest, typed).filter((text) => text === FILES || text.startsWith(typed))
 }
@@ -54,9 +54,9 @@ function proposalsFor(
   return below.length > 0 || isEnded ? below : flagsOf(command)
 }
 
-function wordsBelow(start: string, abouts: ReadonlyMap<string, string | undefined>): string[] {
-  const below = [...abouts].filter(([id]) => id.startsWith(start) && !id.includes(':', start.length))
-  return below.map(([id, about]) => `${id.slice(start.length)}\t${about}`)
+function wordsBelow(start: string, summaries: ReadonlyMap<string, string | undefined>): string[] {
+  const below = [...summaries].filter(([id]) => id.startsWith(start) && !id.includes(':', start.length))
+  return below.map(([id, summary]) => `${id.slice(start.length)}\t${summary}`)
 }
 
 function optionNamed(command: Command.Loadable | undefined, text: string): Option | undefined {
@@ -64,7 +64,7 @@ function optionNamed(command: Command.Loadable | undefined, text: string): Optio
   return flag?.type === 'option' ? flag : undefined
 }
 
-/** An argument named `file` and a flag with the help value `FILE` are files. */
+/** Completes file names for an argument named `file` and for a flag with the help value `FILE`. */
 function valuesOf(wanted: Option | Command.Arg.Cached, before = ''): string[] {
   const isFile = wanted.name === 'file' || ('helpValue' in wanted && wanted.helpValue === 'FILE')
   return wanted.options?.map((word) => before + word) ?? (isFile ? [FILES] : [])

@@ -1,4 +1,4 @@
-// What the commands for failed orders share: filters, preview, confirmation and change.
+// Shared by the commands that list, retry and clear failed orders: filters, preview, confirmation and change.
 import { Args, Flags, type Interfaces } from '@oclif/core'
 import type { App } from '../app.js'
 import { ALL_ROWS } from '../domain/batches.js'
@@ -10,26 +10,26 @@ import { renderTable } from '../terminal/table.js'
 import { countOf } from '../terminal/text.js'
 import { chooseFailures, type FailureAction, type FailureFilter } from '../workflow/failures.js'
 import { BaseCommand } from './base-command.js'
-import { confirm, demandTerminal } from './confirmation.js'
+import { confirm, requireTerminal } from './confirmation.js'
 import { tableOf } from './list.js'
 import { limitFlag, readId, readSince, sinceFlag, sourceFlag } from './selection-flags.js'
 
 export const FAILURE_ARGS = {
-  id: Args.string({ description: 'order ids', multiple: true, ignoreStdin: true, parse: readId }),
+  id: Args.string({ description: 'ids of the orders', multiple: true, ignoreStdin: true, parse: readId }),
 }
 
 export const FAILURE_FILTER_FLAGS = {
   reason: Flags.option({ options: FAILURE_REASONS, description: 'only orders that failed for this reason' })(),
   since: sinceFlag,
-  sku: Flags.string({ description: 'only orders of this product', helpValue: 'SKU', parse: readId }),
+  sku: Flags.string({ description: 'only orders that contain this product', helpValue: 'SKU', parse: readId }),
   source: sourceFlag,
 }
 
 export const FAILURE_CHANGE_FLAGS = {
   all: Flags.boolean({ description: 'all failed orders' }),
   ...FAILURE_FILTER_FLAGS,
-  limit: limitFlag({ description: 'maximum number of orders, the newest failures first', default: ALL_ROWS }),
-  'dry-run': Flags.boolean({ description: 'show what would change, without changing it' }),
+  limit: limitFlag({ description: 'maximum number of orders, newest failures first', default: ALL_ROWS }),
+  'dry-run': Flags.boolean({ description: 'show what would change, without changing anything' }),
   yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }),
 }
 
@@ -43,21 +43,26 @@ type ChangeFlags = Interfaces.InferredFlags<typeof FAILURE_CHANGE_FLAGS>
 interface FailureChange {
   readonly action: FailureAction
   apply(app: App, ids: readonly OrderId[]): Promise<number>
-  /** Follows the orders in the preview, such as ", spread over 10 min". */
+  /** Appended to the preview, such as ", spread over 10 min". */
   readonly manner?: string
   /** Completes "3 orders". */
   readonly outcome: string
 }
 
 export abstract class FailedCommand extends BaseCommand {
-  /** Chooses orders, previews the change, asks for a confirmation unless the orders were named, and changes them. */
+  /** Selects orders, shows a preview, asks for confirmation unless the orders were named, and changes them. */
   protected async changeFailures(references: readonly string[], flags: ChangeFlags, change: FailureChange) {
     const { action } = change
     const { 'dry-run': dryRun } = flags
     const filter = failureFilter(flags, this.settings.timeZone)
-    refuseUnclearChoice(action, references, flags)
-    const asks = references.length === 0 && !flags.yes && !dryRun
-    if (asks) demandTerminal(this.host, `To ${action} failed orders without naming them`, this.jsonEnabled())
+    rejectUnclearSelection(action, references, flags)
+    const needsConfirmation = references.length === 0 && !flags.yes && !dryRun
+    if (needsConfirmation)
+      requireTerminal(
+        this.host,
+        `${action === 'retry' ? 'Retrying' : 'Clearing'} failed orders without naming them`,
+        this.jsonEnabled(),
+      )
 
     return this.withApp(
       async (app) => {
@@ -66,12 +71,13 @@ export abstract class FailedCommand extends BaseCommand {
         const { ids, reasons } = await chooseFailures(app.db, action, selection)
         const chosen = new Set(ids)
         for (const { id, reference, status } of named ?? []) {
-          if (!chosen.has(id)) this.note(`Order ${reference} is left as it is (${status}).`)
+          if (!chosen.has(id)) this.note(`Order ${reference} is unchanged (${status}).`)
         }
-        if (ids.length === 0) this.note(`There is nothing to ${action}. See what failed with: orderctl failed list`)
+        if (ids.length === 0) this.note(`No orders to ${action}. List failed orders: orderctl failed list`)
         else this.#preview(reasons, `${countOf(ids.length, 'order')}${change.manner ?? ''}`, action, dryRun)
         if (ids.length === 0 || dryRun) return { matched: ids.length, changed: 0, reasons }
-        if (asks) await confirm(this.host, `${action === 'retry' ? 'Retry' : 'Clear'} ${countOf(ids.length, 'order')}?`)
+        if (needsConfirmation)
+          await confirm(this.host, `${action === 'retry' ? 'Retry' : 'Clear'} ${countOf(ids.length, 'order')}?`)
         const changed = await change.apply(app, ids)
         this.print(`${countOf(changed, 'order')} ${change.outcome}`)
         return { matched: ids.length, changed, reasons }
@@ -80,7 +86,7 @@ export abstract class FailedCommand extends BaseCommand {
     )
   }
 
-  /** A dry run's result is its preview; otherwise the preview is a note. */
+  /** Prints the preview to stdout in a dry run, and to stderr otherwise. */
   #preview(reasons: readonly { reason: string; orders: number }[], orders: string, action: string, dryRun: boolean) {
     const table = tableOf(['reason', 'orders'], reasons)
     if (dryRun) {
@@ -93,17 +99,17 @@ export abstract class FailedCommand extends BaseCommand {
   }
 }
 
-function refuseUnclearChoice(action: FailureAction, references: readonly string[], flags: ChangeFlags): void {
+function rejectUnclearSelection(action: FailureAction, references: readonly string[], flags: ChangeFlags): void {
   const { all, reason, since, sku, source } = flags
   if (references.length === 0 && !all && [reason, since, sku, source].every((value) => value === undefined)) {
     throw usageError({
       code: 'nothing_chosen',
-      message: `No orders to ${action} were chosen.`,
-      fix: `Name them (orderctl failed ${action} 1001 1002), or add --reason, --since, --sku, --source or --all.`,
+      message: 'No orders specified.',
+      fix: `Name orders (orderctl failed ${action} 1001 1002), or add --reason, --since, --sku, --source or --all.`,
     })
   }
   if (references.length > 0 && all) {
-    const message = 'Orders were named, and --all was given as well.'
-    throw usageError({ code: 'unclear_choice', message, fix: 'Leave out one of the two.' })
+    const message = 'Order ids and --all exclude each other.'
+    throw usageError({ code: 'unclear_choice', message, fix: 'Remove one of them.' })
   }
 }

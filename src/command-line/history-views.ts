@@ -1,4 +1,4 @@
-// The queue's history as a line of columns, a table, CSV and JSON.
+// The queue's history as a chart, a table, CSV and JSON.
 import { groupBy } from '../domain/batches.js'
 import { clockAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
@@ -12,8 +12,8 @@ import { tableOf } from './list.js'
 export type HistoryResult = ReturnType<typeof historyResult>
 
 /**
- * @param driver delivers orders now
- * @param snapshots the oldest first; the last one goes on
+ * @param driver the queue's current driver
+ * @param snapshots oldest first; the last one is still open
  */
 export function historyResult(driver: string, snapshots: readonly Snapshot[]) {
   return {
@@ -29,7 +29,7 @@ export function historyResult(driver: string, snapshots: readonly Snapshot[]) {
       orders_per_minute: tenths(settledPerMinute(snapshot)),
       /** Null if there was no batch. */
       runtime_ms: runtimesOf(snapshot, tenths),
-      // As of the end of the period.
+      // At the end of the period.
       waiting: snapshot.waiting,
       oldest_waiting_seconds: rounded(snapshot.oldest_waiting_seconds, 1),
       estimated_wait_seconds: rounded(snapshot.estimated_wait_seconds, 1),
@@ -37,7 +37,7 @@ export function historyResult(driver: string, snapshots: readonly Snapshot[]) {
   }
 }
 
-/** A row for each period. */
+/** One row per period. */
 export function historyCsv({ history }: HistoryResult): Table {
   const runtimes = ['p50_ms', 'p95_ms', 'p99_ms']
   const figures = ['at', 'minutes', 'completed', 'failed', 'failure_rate', 'orders_per_minute', ...runtimes]
@@ -49,15 +49,15 @@ export function historyCsv({ history }: HistoryResult): Table {
   return { columns: headings.map((heading) => ({ heading })), rows: history.map(cells) }
 }
 
-/** What a row or a column may stand for. Snapshots are five minutes apart. */
+/** Possible lengths of the period of a row or column. Snapshots are five minutes apart. */
 const LENGTHS = [5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 10_080, 40_320].map((minutes) => minutes * MINUTE_MS)
 
-/** The shortest that divides the time into fewer than `most` parts. */
-function lengthFor(from: number, until: number, most: number): number {
-  return LENGTHS.find((length) => (startOf(until, length) - startOf(from, length)) / length < most) ?? 4 * WEEK_MS
+/** The shortest length that divides the time into at most `max` periods. */
+function lengthFor(from: number, until: number, max: number): number {
+  return LENGTHS.find((length) => (startOf(until, length) - startOf(from, length)) / length < max) ?? 4 * WEEK_MS
 }
 
-/** Two lines: what is drawn, and orders settled a minute as columns, at most `width`. */
+/** Two lines: a caption, and the orders settled per minute as at most `width` columns. */
 export function historyChart(snapshots: readonly Snapshot[], since: number, width: number): string {
   const from = Math.max(since, snapshots[0]?.period_start ?? since)
   const until = snapshots.at(-1)?.period_end ?? since
@@ -66,11 +66,11 @@ export function historyChart(snapshots: readonly Snapshot[], since: number, widt
   for (let start = startOf(from, length); start <= until; start += length) {
     paces.push(paceWithin(snapshots, Math.max(start, from), Math.min(start + length, until)))
   }
-  const most = groupThousands(tenths(Math.max(...paces)))
-  return `Orders settled a minute, ${lengthText(length)} a column, at most ${most}:\n${sparkline(paces)}`
+  const highest = groupThousands(tenths(Math.max(...paces)))
+  return `Orders settled per minute (${lengthText(length)} per column, highest ${highest}):\n${sparkline(paces)}`
 }
 
-/** Orders settled a minute between two instants, as if each period had settled its orders evenly. */
+/** Orders settled per minute between two instants. Assumes an even pace within each period. */
 function paceWithin(snapshots: readonly Snapshot[], from: number, until: number): number {
   const settled = snapshots.reduce((sum, snapshot) => {
     const overlap = Math.min(snapshot.period_end, until) - Math.max(snapshot.period_start, from)
@@ -79,10 +79,10 @@ function paceWithin(snapshots: readonly Snapshot[], from: number, until: number)
   return settled / Math.max((until - from) / MINUTE_MS, 1 / 60)
 }
 
-/** At most `most` rows, each for the periods that ended in its time: the sum of counts, the highest of all else. */
-export function historyTable(snapshots: readonly Snapshot[], most: number, timeZone: string): Table {
+/** At most `maxRows` rows. Each merges the periods that ended in it: counts add up, other figures show the highest. */
+export function historyTable(snapshots: readonly Snapshot[], maxRows: number, timeZone: string): Table {
   const [first = 0, last = 0] = [snapshots.at(0)?.period_end, snapshots.at(-1)?.period_end]
-  const length = lengthFor(first, last, most)
+  const length = lengthFor(first, last, maxRows)
   const timeOf = (instant: number) => {
     const clock = clockAt(instant, timeZone)
     return length >= DAY_MS ? clock.slice(0, 10) : clock.slice(last - first >= DAY_MS ? 5 : 11, 16)
@@ -135,7 +135,7 @@ function runtimesText(runtimes: readonly number[]): string {
   return `${texts.join('/')} ${inSeconds ? 's' : 'ms'}`
 }
 
-/** Without seconds from a minute on: it is an estimate, or the highest of several. */
+/** Rounded to minutes from one minute on, since it is an estimate or the highest of several values. */
 function waitText(seconds: number | null): string {
   if (seconds === null) return '–'
   return duration(seconds < 60 ? Math.round(seconds) : Math.round(seconds / 60) * 60)

@@ -1,4 +1,4 @@
-// The process that a command runs in. Tests run commands in their own process, with a host that records output.
+// The process that a command runs in. Tests run commands in process, with a host that records the output.
 import type { ReadStream } from 'node:tty'
 import type { ExitCode } from '../errors.js'
 import type { Output } from '../terminal/screen.js'
@@ -8,15 +8,15 @@ export interface Host {
   readonly stdout: Output
   readonly stderr: Output
   readonly environment: NodeJS.ProcessEnv
-  /** The base of relative paths. */
+  /** Base folder of relative paths. */
   readonly folder: string
-  /** The exit code of the process once the result is written. */
+  /** Exit code of the process, which ends when the result is written. */
   exitCode: ExitCode | undefined
-  /** Calls the listener at each Ctrl-C or SIGTERM, which then no longer end the process. */
+  /** Calls the listener at each Ctrl-C or SIGTERM, which then no longer ends the process. */
   onInterrupt(listener: () => void): void
   /** Passes Node's warnings to the listener instead of printing them. */
   onWarning(listener: (message: string) => void): void
-  /** Ends the process without waiting for anything. */
+  /** Ends the process immediately. */
   exit(code: ExitCode): void
 }
 

@@ -1,4 +1,6 @@
-// The result of an import as JSON and as a table, rejected lines, and what to do next.
+// The result of an import: JSON, table, rejected lines, and the next step.
+
+import { groupThousands } from '../domain/money.js'
 import type { ImportOutcome } from '../import/import-orders.js'
 import type { Table } from '../terminal/table.js'
 import { cleanText, countOf, duration } from '../terminal/text.js'
@@ -12,7 +14,7 @@ export function importResult(
   { file, seconds, dry_run }: { readonly file: string; readonly seconds: number; readonly dry_run: boolean },
 ) {
   const { source, rows, orders, imported, duplicates, conflicts, rejected, products_created, rejects_file } = run
-  // imported, duplicates, conflicts and rejected count lines and add up to rows; the others count what is new.
+  // imported, duplicates, conflicts and rejected count lines and add up to rows. The other counts are of new rows.
   const counts = { rows, orders, imported, duplicates, conflicts, rejected, products_created, published }
   const import_id = dry_run ? null : String(run.id)
   return { import_id, file, source, ...counts, seconds, rejects_file, dry_run, interrupted }
@@ -20,13 +22,13 @@ export function importResult(
 
 export function importTable(result: ImportResult): Table {
   return tableOf(pairs(result.dry_run ? 'Would import' : 'Import', 'Count'), [
-    ['lines read', result.rows],
-    ['lines imported', result.imported],
-    ['lines duplicate', result.duplicates],
-    ['lines in conflict', result.conflicts],
-    ['lines rejected', result.rejected],
-    ['new orders', result.orders],
-    ['new products', result.products_created],
+    ['Lines read', result.rows],
+    ['Imported', result.imported],
+    ['Duplicate', result.duplicates],
+    ['Conflicting', result.conflicts],
+    ['Rejected', result.rejected],
+    ['New orders', result.orders],
+    ['New products', result.products_created],
   ])
 }
 
@@ -38,11 +40,11 @@ export function importNotes({ examples, unpublished }: ImportOutcome, result: Im
     return [`line ${line}: ${fields.reason}`, { event: 'line_rejected', fields }]
   })
   const { rejected, conflicts, rejects_file } = result
-  const unshown = rejected + conflicts - examples.length
-  if (unshown > 0) notes.push([`… and ${countOf(unshown, 'line')} more.`])
+  const hidden = rejected + conflicts - examples.length
+  if (hidden > 0) notes.push([`… and ${countOf(hidden, 'more line')}.`])
   if (rejects_file) {
     const lines = countOf(rejected + conflicts, 'line')
-    const text = `${lines} not imported. Correct them in ${rejects_file} and import that file.`
+    const text = `${lines} not imported. Fix them in ${rejects_file}, then import that file.`
     notes.push([text, { event: 'note', level: 'warn' }])
   }
   const level = result.interrupted || unpublished ? 'warn' : 'info'
@@ -54,10 +56,10 @@ function endOf(
   unpublished?: Error & { fix: string },
 ) {
   if (interrupted) {
-    return `Interrupted after ${countOf(rows, 'line')}. Run the same command with --resume to continue.`
+    return `Interrupted after ${countOf(rows, 'line')}. To continue, run the same command with --resume.`
   }
-  const took = `${duration(seconds)}, ${countOf(Math.round(rows / seconds), 'line')} a second`
-  if (unpublished) return `Done in ${took}, but: ${unpublished.message}\n${unpublished.fix}`
-  if (dry_run) return `Nothing was written (${took}).`
-  return published > 0 ? `Done in ${took}. Next: orderctl work --drain` : `Done in ${took}. No new orders.`
+  const took = `${duration(seconds)} (${groupThousands(Math.round(rows / seconds))} lines/s)`
+  if (unpublished) return `Finished in ${took}, but: ${unpublished.message}\n${unpublished.fix}`
+  if (dry_run) return `Finished in ${took}. Nothing was written.`
+  return published > 0 ? `Finished in ${took}. Next: orderctl work --drain` : `Finished in ${took}. No new orders.`
 }

@@ -1,4 +1,4 @@
-// What the leaderboards share: flags, columns of customers, and notes on what is not shown.
+// Shared by the leaderboard commands: flags, customer columns, and notes on other currencies.
 import { Flags, type Interfaces } from '@oclif/core'
 import type { Board, SalesChoice } from '../reports/leaderboards.js'
 import { readCurrency, readPeriod } from '../reports/read-query.js'
@@ -6,13 +6,15 @@ import { BaseCommand, csvFlag } from './base-command.js'
 import type { Column, Row } from './list.js'
 
 export const LEADERBOARD_FLAGS = {
-  currency: Flags.string({ description: 'currency of the sales [default: the one with the most orders]' }),
+  currency: Flags.string({
+    description: 'currency of the sales [default: the one with the most orders]',
+    helpValue: 'CODE',
+  }),
   from: Flags.string({ description: 'first day', helpValue: 'YYYY-MM-DD' }),
-  to: Flags.string({ description: 'last day, included', helpValue: 'YYYY-MM-DD' }),
+  to: Flags.string({ description: 'last day (inclusive)', helpValue: 'YYYY-MM-DD' }),
   csv: csvFlag,
 }
 
-/** The columns of customers. */
 export const CUSTOMER_COLUMNS = [
   { key: 'customer_id', heading: 'customer' },
   { key: 'customer_name', heading: 'name', flexible: true },
@@ -25,18 +27,18 @@ export function readChoice({ currency, from, to }: Interfaces.InferredFlags<type
 }
 
 export abstract class LeaderboardCommand extends BaseCommand {
-  /** @returns what JSON says of the board itself */
+  /** Prints the board and returns the JSON fields that describe it. */
   protected showBoard<Entry extends Row<Entry>>(
     columns: readonly Column<Entry>[],
     { currency, otherCurrencies, generated_at, rows }: Board<readonly Entry[]>,
     csv: boolean,
-    nothing = currency === null ? 'No order is completed yet' : `No order in ${currency} is completed`,
+    none = currency === null ? 'No completed orders yet' : `No completed orders in ${currency}`,
   ) {
-    const empty = `${nothing} that counts here. See orders in progress with: orderctl status`
+    const empty = `${none}. See orders in progress: orderctl status`
     this.showList(columns, rows, { csv, empty })
     if (otherCurrencies.length > 0) {
       const others = otherCurrencies.join(', ')
-      this.note(`These are sales in ${currency}. There are some in ${others} too: --currency shows them.`)
+      this.note(`Showing sales in ${currency}. Other currencies (--currency): ${others}`)
     }
     return { currency, generated_at }
   }

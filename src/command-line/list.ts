@@ -1,8 +1,9 @@
-// Lists as tables or CSV, from columns as data. A row is what JSON shows.
+// Turns rows, as JSON shows them, into tables or CSV. Columns are data.
 import { formatAmount, groupThousands, isMoney, type Money, majorUnits } from '../domain/money.js'
 import type { Cell, Table, Column as TableColumn } from '../terminal/table.js'
+import { capitalized } from '../terminal/text.js'
 
-/** Numbers and amounts are grouped in tables, plain in CSV, and aligned to the right. */
+/** Numbers and amounts are right-aligned, with grouped digits in tables and plain in CSV. */
 export type Value = string | number | boolean | null | Money | Date | readonly string[]
 
 /** An object or a tuple of values. */
@@ -10,7 +11,10 @@ export type Row<Self> = { readonly [Key in keyof Self]: Value }
 
 type Key<Self> = keyof Self & string
 
-/** A property of the row under its own name or another heading, or a value that is made from the row. */
+/**
+ * A property of the row, or a value computed from it. The heading is the property's name unless given. Tables start
+ * it with a capital; CSV does not, since scripts read it.
+ */
 export type Column<Self> =
   | Key<Self>
   | (Pick<TableColumn, 'align' | 'flexible'> &
@@ -29,12 +33,15 @@ export function tableOf<Self extends Row<Self>>(
     if (!('key' in given)) return given
     return { heading: given.key.replaceAll('_', ' '), value: (row: Self) => row[given.key], ...given }
   })
+  const headingOf = (heading: string) => (csv ? heading : capitalized(heading))
   const values = rows.map((row) => columns.map(({ value }) => value(row)))
   const isNumeric = (value: unknown) => typeof value === 'number' || isMoney(value)
   return {
-    columns: columns.map(({ heading, flexible = false, align }, index) => {
-      return { heading, flexible, align: align ?? (values.some((row) => isNumeric(row[index])) ? 'right' : 'left') }
-    }),
+    columns: columns.map(({ heading, flexible = false, align }, index) => ({
+      heading: headingOf(heading),
+      flexible,
+      align: align ?? (values.some((row) => isNumeric(row[index])) ? 'right' : 'left'),
+    })),
     rows: values.map((row) => row.map((value) => cellOf(value, csv))),
   }
 }

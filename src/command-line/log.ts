@@ -1,4 +1,4 @@
-// Notes on stderr: a line for people, or one JSON object an event for programs.
+// The log on stderr: lines of text, or one JSON object per event.
 import { groupThousands } from '../domain/money.js'
 import type { Progress, ProgressState } from '../terminal/progress.js'
 import { cleanText, escapeJson } from '../terminal/text.js'
@@ -6,31 +6,31 @@ import { cleanText, escapeJson } from '../terminal/text.js'
 export const LOG_FORMATS = ['text', 'json'] as const
 export type LogFormat = (typeof LOG_FORMATS)[number]
 
-/** Names of the events, and the fields of each. Stable, for scripts. */
+/** Names and fields of the events. Stable, since scripts read them. */
 export const EVENTS = {
-  started: 'a command begins what may take long: `database`, `pid`, and `queue`, `file` or `tasks`',
-  progress: 'every ten seconds, if anything was done: `orders` or `lines` so far, and as many a second in these ten',
-  scaled: 'a worker now has up to `to` batches in progress, before it was `from`',
-  thread_lost: 'a thread of a worker died or hung; its orders are claimed again when their lease ends',
-  server_away: 'a server does not answer, or a disk is full; it is waited for',
-  server_back: 'it answers again, or there is space again',
-  waiting: 'an import lets another one from the same source end first: its `file` and `pid`',
-  line_rejected: 'the first lines that were not imported: `line`, `reason`',
-  next_run: 'when a `task` of the schedule runs next: `next_run`',
-  run_done: 'a `task` was run: `detail`, `seconds`, `next_run`',
-  run_failed: 'the same where it failed',
-  retrying: 'something that runs beside the work failed, and is tried again',
-  recovered: 'it works again',
-  interrupted: 'Ctrl-C or SIGTERM came; what is in progress is finished',
-  ended: 'the end: all that the command prints under `--json`',
-  failed: 'the end, where it is a failure: `error` as under `--json`, `exit_code`',
-  note: 'what a person should know or do next',
+  started: 'an import, a worker or the scheduler started: `database`, `pid`, and `queue`, `file` or `tasks`',
+  progress: 'every ten seconds if anything was done: total `orders` or `lines`, and the rate in these ten seconds',
+  scaled: 'the number of concurrent batches of a worker changed: `from`, `to`',
+  thread_lost: 'a worker thread died or hung; its orders are claimed again when their lease ends',
+  server_away: 'a server is unreachable or a disk is full; the command waits',
+  server_back: 'the server is reachable again, or the disk has space again',
+  waiting: 'an import waits for another one from the same source: its `file` and `pid`',
+  line_rejected: 'one of the first lines that were not imported: `line`, `reason`',
+  next_run: 'the next run of a scheduled `task`: `next_run`',
+  run_done: 'a `task` succeeded: `detail`, `seconds`, `next_run`',
+  run_failed: 'a `task` failed: the same fields',
+  retrying: 'a background task failed and will be retried',
+  recovered: 'a background task succeeded again after a failure',
+  interrupted: 'Ctrl-C or SIGTERM was received; work in progress is finished first',
+  ended: 'the command finished: the fields that it prints under `--json`',
+  failed: 'the command failed: `error` as under `--json`, `exit_code`',
+  note: 'a note or warning, often with a next step',
 } as const
 type EventName = keyof typeof EVENTS
 
 type Level = 'info' | 'warn' | 'error'
 
-/** For events that are not `info`. */
+/** Levels of the events other than `info`. */
 const LEVELS: Partial<Record<EventName, Level>> = {
   thread_lost: 'warn',
   server_away: 'warn',
@@ -42,9 +42,9 @@ const LEVELS: Partial<Record<EventName, Level>> = {
 
 export interface LogEvent {
   readonly event: EventName
-  /** Overrides the level of the event. */
+  /** Overrides the event's default level. */
   readonly level?: Level
-  /** More fields; those of every line are reserved. */
+  /** Additional fields. Names that every line has are reserved. */
   readonly fields?: Readonly<Record<string, unknown>> & {
     readonly [Reserved in 'time' | 'level' | 'event' | 'message']?: never
   }
@@ -56,7 +56,7 @@ export function logLine(text: string, { event, level = LEVELS[event] ?? 'info', 
   return escapeJson(JSON.stringify(entry))
 }
 
-/** Finds --log-format, even if the command line cannot be parsed. */
+/** Reads --log-format, even from a command line that cannot be parsed. */
 export function logFormatIn(argv: readonly string[]): LogFormat | undefined {
   const words = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
   const at = words.findIndex((word) => /^--log-format(=|$)/.test(word))
@@ -66,7 +66,7 @@ export function logFormatIn(argv: readonly string[]): LogFormat | undefined {
 
 const PROGRESS_MS = 10_000
 
-/** Logs an event every ten seconds, with the rate of these seconds, unless nothing was done. */
+/** Logs a progress event every ten seconds, with the rate in these ten seconds, if anything was done. */
 export function logProgress(log: (text: string, event: LogEvent) => void): Progress {
   let latest: ProgressState | undefined
   let logged = { done: 0, at: performance.now() }
@@ -78,7 +78,7 @@ export function logProgress(log: (text: string, event: LogEvent) => void): Progr
     if (!latest || latest.done === before.done) return
     const { doing, unit, done, fraction } = latest
     const perSecond = Math.round(((done - before.done) * 1000) / (at - before.at))
-    log(`${doing}: ${groupThousands(done)} ${unit}, ${groupThousands(perSecond)} a second.`, {
+    log(`${doing}: ${groupThousands(done)} ${unit} (${groupThousands(perSecond)}/s).`, {
       event: 'progress',
       fields: { [unit]: done, [`${unit}_per_second`]: perSecond, fraction },
     })

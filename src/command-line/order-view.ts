@@ -1,4 +1,4 @@
-// An order as tables: names and values, lines, reservations, payments.
+// An order as tables: details, lines, reservations and payments.
 import { currencyDecimals, formatAmount, PRICE_DECIMALS } from '../domain/money.js'
 import type { OrderDetail } from '../reports/orders.js'
 import type { Table } from '../terminal/table.js'
@@ -6,38 +6,42 @@ import { pairs, tableOf, type Value } from './list.js'
 
 export function orderTables(order: OrderDetail): Table[] {
   const reserved = { key: 'sku', heading: 'reserved sku' } as const
-  const held = tableOf(['attempt', reserved, 'quantity', 'state', 'expires_at'], order.reservations)
-  const paid = tableOf(
+  const reservations = tableOf(['attempt', reserved, 'quantity', 'state', 'expires_at'], order.reservations)
+  const payments = tableOf(
     [
-      { key: 'idempotency_key', heading: 'payment key' },
-      ...(['status', 'amount', 'gateway_reference', 'unanswered', 'asked_at', 'answered_at'] as const),
+      'idempotency_key',
+      ...(['status', 'amount', 'gateway_reference', 'unanswered'] as const),
+      { key: 'asked_at', heading: 'requested at' },
+      'answered_at',
       { key: 'message', flexible: true },
     ],
     order.payments,
   )
-  return [headerOf(order), linesOf(order), held, paid].filter(({ rows }) => rows.length > 0)
+  return [detailsOf(order), linesOf(order), reservations, payments].filter(({ rows }) => rows.length > 0)
 }
 
-function headerOf(order: OrderDetail): Table {
+function detailsOf(order: OrderDetail): Table {
   const { started_at, id, file, line } = order.import
   const rows: (readonly [string, Value])[] = [
-    ['status', order.status],
-    ['reason', order.reason],
-    ['message', order.message],
-    ['attempts', String(order.attempts)],
-    ['customer', `${order.customer_id} ${order.customer_name}`],
-    ['total', `${formatAmount(order.total)} ${order.currency}`],
-    ['order date', order.order_date],
-    ['business day', order.business_day],
-    [order.claimed ? 'with a worker until' : 'due at', order.due_at],
-    ['settled at', order.settled_at],
-    ['cleared at', order.cleared_at],
-    ['source', order.source],
-    ['import', `${id} of ${started_at.toISOString()}`],
-    ['file', `${file}, line ${line ?? '–'}`],
+    ['Status', order.status],
+    ['Reason', order.reason],
+    ['Message', order.message],
+    ['Attempts', String(order.attempts)],
+    ['Customer', `${order.customer_id} ${order.customer_name}`],
+    ['Total', `${formatAmount(order.total)} ${order.currency}`],
+    ['Order date', order.order_date],
+    ['Business day', order.business_day],
+    [order.claimed ? 'Claimed until' : 'Due at', order.due_at],
+    ['Settled at', order.settled_at],
+    ['Cleared at', order.cleared_at],
+    ['Source', order.source],
+    ['Import', `${id}, started ${started_at.toISOString()}`],
+    ['File', `${file}, line ${line ?? '–'}`],
   ]
   const known = rows.filter(([, value]) => value !== null)
-  return tableOf(pairs('order', order.order_id), known)
+  const { columns, rows: details } = tableOf(pairs('Order', ''), known)
+  // tableOf would capitalize the id.
+  return { columns: columns.with(1, { heading: order.order_id, flexible: true }), rows: details }
 }
 
 function linesOf({ lines, currency }: OrderDetail): Table {

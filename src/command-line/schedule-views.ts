@@ -1,4 +1,4 @@
-// Scheduled runs as text and as events of the log.
+// Runs of scheduled tasks as text and as log events.
 import type { TaskRun } from '../schedule/runner.js'
 import { cleanText, duration } from '../terminal/text.js'
 import type { LogEvent } from './log.js'

@@ -1,4 +1,4 @@
-// Flags that several commands have, and how their values are read.
+// Flags shared by several commands, and the readers of their values.
 import { Errors, Flags } from '@oclif/core'
 import { ALL_ROWS } from '../domain/batches.js'
 import { dayStart, parseDay } from '../domain/business-day.js'
@@ -7,22 +7,22 @@ import { usageError } from '../errors.js'
 import type { Output } from '../terminal/screen.js'
 import { readLength } from './durations.js'
 
-/** Trims an id, as imports do. Otherwise `A-1 ` would find `A-1` on MySQL alone. */
+/** Trims an id, as imports do. Otherwise `A-1 ` would match `A-1` on MySQL only. */
 export const readId = async (text: string): Promise<string> => text.trim()
 
 export const sinceFlag = Flags.string({
-  description: 'first day (YYYY-MM-DD), or a time until now such as 90m, 24h or 7d',
+  description: 'start: a day (YYYY-MM-DD), or an age such as 90m, 24h or 7d',
   helpValue: 'DAY|TIME',
 })
 
 export const sourceFlag = Flags.string({ description: 'only orders of this source', helpValue: 'NAME', parse: readId })
 
 export const allowEvictionFlag = Flags.boolean({
-  description: 'accept a Redis that evicts keys when its memory is full',
+  description: 'allow a Redis that evicts keys when its memory is full',
   default: false,
 })
 
-/** Give it a default: a number, or ALL_ROWS. */
+/** Requires a default: a number, or ALL_ROWS. */
 export const limitFlag = Flags.custom<number>({
   description: 'maximum number of rows',
   helpValue: 'N|all',
@@ -35,7 +35,7 @@ export const limitFlag = Flags.custom<number>({
 })
 
 /**
- * Reads `--since` as epoch milliseconds: the day's first instant in the time zone, or the time before now.
+ * Reads `--since` in epoch milliseconds: the start of the day in the time zone, or the instant that long before now.
  *
  * @throws UserError (exit 2)
  */
@@ -43,19 +43,19 @@ export function readSince(text: string, timeZone: string, now = Date.now()): num
   const day = parseDay(text)
   if (day) return dayStart(day, timeZone)
   const length = readLength(text, ['s', 'm', 'h', 'd', 'w'])
-  // Dates go back this far.
+  // Limit of JavaScript dates.
   if (length === undefined || length > 999_999 * WEEK_MS) {
     throw usageError({
       code: 'bad_since',
-      message: `--since is "${text}", which is neither a day of the calendar nor a length of time.`,
-      fix: 'Write a day as YYYY-MM-DD, or a time such as 90m, 24h or 7d.',
+      message: `--since "${text}" is invalid; expected a day or an age.`,
+      fix: 'Use a day (YYYY-MM-DD), or an age such as 90m, 24h or 7d.',
     })
   }
   return now - length
 }
 
-/** How many entries fit the terminal with 7 lines around them: the command, the frame, the heading, a note. */
-export function screenful({ isTTY, rows }: Output): number | undefined {
+/** Number of rows that fit the terminal. Leaves 7 lines for the command, the frame, the headings and a note. */
+export function visibleRows({ isTTY, rows }: Output): number | undefined {
   if (!isTTY) return undefined
   return rows ? Math.max(5, rows - 7) : 20
 }

@@ -1,4 +1,4 @@
-// What services share: the first Ctrl-C, systemd, and the wait for servers that are away at the start.
+// Base class of `work` and `schedule`: interruption, systemd, and waiting for unreachable servers at the start.
 import { Flags } from '@oclif/core'
 import { type App, type AppOptions, withAppOnceReachable } from '../app.js'
 import type { Waiting } from '../workflow/outage.js'
@@ -6,27 +6,27 @@ import { BaseCommand } from './base-command.js'
 import { ServiceManager } from './service-manager.js'
 
 export const noWaitFlag = Flags.boolean({
-  description: 'end with exit code 4 if a server is away at the start, instead of waiting for it',
+  description: 'exit with code 4 if a server is unreachable at the start, instead of waiting',
 })
 
 interface ServiceOptions {
-  /** What the first Ctrl-C or SIGTERM finishes: `the tasks in progress`. */
+  /** What is finished after the first Ctrl-C or SIGTERM: `the tasks in progress`. */
   readonly finishes: string
-  /** Whether to wait for a server that is away at the start. */
-  readonly isPatient: boolean
-  /** By performance.now(): when the wait ends. */
+  /** Whether to wait for a server that is unreachable at the start. */
+  readonly waitsForServers: boolean
+  /** End of the wait, by performance.now(). */
   readonly deadline?: number | undefined
 }
 
 export abstract class ServiceCommand extends BaseCommand {
   /**
-   * @returns a signal that the first Ctrl-C or SIGTERM aborts, and `open`, which lends the app to `use` as soon as its
-   * servers answer, or returns undefined if the signal came first
+   * @returns a signal that the first Ctrl-C or SIGTERM aborts, and `open`, which calls `use` once the servers are
+   * reachable, or returns undefined if the signal came first
    */
-  protected startService({ finishes, isPatient, deadline }: ServiceOptions) {
-    const systemd = new ServiceManager(this.host.environment, (text) => this.caution(text))
+  protected startService({ finishes, waitsForServers, deadline }: ServiceOptions) {
+    const systemd = new ServiceManager(this.host.environment, (text) => this.noteWarning(text))
     const signal = this.listenForInterruption(() =>
-      systemd.isReady ? `Finishing ${finishes}; Ctrl-C again leaves at once.` : undefined,
+      systemd.isReady ? `Finishing ${finishes}. Press Ctrl-C again to exit immediately.` : undefined,
     )
     const waiting: Waiting = {
       signal,
@@ -34,14 +34,14 @@ export abstract class ServiceCommand extends BaseCommand {
       onNotice: (text, event) => this.note(text, { event }),
       onWaiting: ({ message }) => systemd.waiting(`waiting: ${message}`),
     }
-    const patience = isPatient ? waiting : undefined
+    const wait = waitsForServers ? waiting : undefined
     const open = <Result>(use: (app: App) => Promise<Result>, options: AppOptions) =>
-      withAppOnceReachable(this.settings, { ...options, waiting: patience }, use)
-    return { signal, systemd, waiting: patience, open }
+      withAppOnceReachable(this.settings, { ...options, waiting: wait }, use)
+    return { signal, systemd, waiting: wait, open }
   }
 
-  /** Writes a note that a person has to act on. */
-  protected caution(text: string): void {
+  /** Writes a note that needs action, at level `warn`. */
+  protected noteWarning(text: string): void {
     this.note(text, { event: 'note', level: 'warn' })
   }
 }

@@ -1,22 +1,22 @@
-// Tells systemd that a service is ready, alive or stopping, and what it does. Node has no datagrams on Unix sockets, so
-// systemd-notify sends them.
+// Notifies systemd that a service is ready, alive or stopping, and of its status. Uses systemd-notify, since Node
+// cannot send datagrams on Unix sockets.
 import { execFile } from 'node:child_process'
 
-/** Between two messages with new figures, unless the watchdog needs them sooner. */
+/** Interval between status messages, unless the watchdog needs them more often. */
 const STATUS_MS = 30_000
-/** How much longer a service that waits may take to start. Requested again before that time is over. */
+/** Additional start time requested for a service that waits. Requested again before it runs out. */
 const EXTENSION_MS = 120_000
-/** Timeout of systemd-notify, which itself waits up to five seconds until systemd has read the message. */
+/** Timeout for systemd-notify, which waits up to five seconds for systemd to read the message. */
 const NOTIFY_MS = 10_000
 
-/** Silent in a process that systemd did not start. */
+/** Does nothing in a process that systemd did not start. */
 export class ServiceManager {
   isReady = false
   readonly #environment: NodeJS.ProcessEnv
   readonly #hasWatchdog: boolean
   readonly #everyMs: number
   readonly #onProblem: (text: string) => void
-  /** The latest value of each variable that waits for the message being sent. */
+  /** Latest value of each variable that waits until the current message is sent. */
   readonly #unsent = new Map<string, string>()
   #sending: Promise<void> | undefined
   #sentAt = Number.NEGATIVE_INFINITY
@@ -24,9 +24,9 @@ export class ServiceManager {
   #hasFailed = false
 
   /**
-   * Removes systemd's variables from the environment, so that programs started by this process do not inherit them.
+   * Removes systemd's variables from the environment, so that child processes do not inherit them.
    *
-   * @param onProblem called once, with a sentence, if systemd cannot be notified
+   * @param onProblem called once with a message if systemd cannot be notified
    */
   constructor(environment: NodeJS.ProcessEnv, onProblem: (text: string) => void) {
     const { NOTIFY_SOCKET, WATCHDOG_USEC, WATCHDOG_PID } = environment
@@ -35,42 +35,42 @@ export class ServiceManager {
     const isOurs = WATCHDOG_PID === undefined || WATCHDOG_PID === String(process.pid)
     const watchdogMs = isOurs && /^[1-9]\d*$/.test(WATCHDOG_USEC ?? '') ? Number(WATCHDOG_USEC) / 1000 : undefined
     this.#hasWatchdog = watchdogMs !== undefined
-    // systemd asks for two messages in the time that it waits; a third leaves room for a busy machine.
+    // systemd recommends half of the watchdog time. A third leaves a margin for a busy machine.
     this.#everyMs = Math.min(STATUS_MS, (watchdogMs ?? Number.POSITIVE_INFINITY) / 3)
     this.#onProblem = onProblem
   }
 
-  /** Asks systemd for more time to start, since the service waits for a server. */
+  /** Requests more start time from systemd while the service waits for a server. */
   waiting(status: string): void {
     if (performance.now() - this.#sentAt < STATUS_MS) return
     this.#sentAt = performance.now()
     this.#send({ EXTEND_TIMEOUT_USEC: String(EXTENSION_MS * 1000), STATUS: status })
   }
 
-  /** @param status as `systemctl status` shows it */
+  /** @param status shown by `systemctl status` */
   ready(status: string): void {
     this.isReady = true
-    this.#send({ READY: '1', ...this.#lifeSign(status) })
+    this.#send({ READY: '1', ...this.#heartbeat(status) })
   }
 
-  /** May be called every second: sends as often as systemd needs it. */
+  /** May be called every second. Sends only as often as systemd needs it. */
   alive(status: string): void {
-    if (performance.now() - this.#sentAt >= this.#everyMs) this.#send(this.#lifeSign(status))
+    if (performance.now() - this.#sentAt >= this.#everyMs) this.#send(this.#heartbeat(status))
   }
 
-  /** Sent once, when no new work is begun. */
+  /** Sent once, when the service stops accepting work. */
   stopping(): void {
     if (this.#isStopping) return
     this.#isStopping = true
-    this.#send({ STOPPING: '1', STATUS: 'finishing what is in progress' })
+    this.#send({ STOPPING: '1', STATUS: 'finishing work in progress' })
   }
 
-  /** Resolves when every message was sent or has failed. Never hangs. */
-  async told(): Promise<void> {
+  /** Waits until every message was sent or has failed. Limited by the timeout of each message. */
+  async flush(): Promise<void> {
     await this.#sending
   }
 
-  #lifeSign(status: string): Record<string, string> {
+  #heartbeat(status: string): Record<string, string> {
     this.#sentAt = performance.now()
     return { ...(this.#hasWatchdog ? { WATCHDOG: '1' } : {}), ...(this.#isStopping ? {} : { STATUS: status }) }
   }
@@ -95,18 +95,18 @@ export class ServiceManager {
   }
 }
 
-/** @returns why it failed; undefined if it did not */
+/** @returns the reason for a failure, or undefined */
 function notify(words: readonly string[], env: NodeJS.ProcessEnv): Promise<string | undefined> {
   return new Promise((done) => {
     execFile('systemd-notify', words, { env, timeout: NOTIFY_MS, killSignal: 'SIGKILL' }, (error, _, stderr) => {
-      // When systemd stops a service, it ends all of its processes.
+      // systemd sends SIGTERM to all processes of a service that it stops.
       if (!error || error.signal === 'SIGTERM') return done(undefined)
       const failed = error.killed
         ? `systemd-notify took longer than ${NOTIFY_MS / 1000} s`
         : `systemd-notify failed: ${stderr.trim() || error.message}`
       const why = error.code === 'ENOENT' ? 'systemd-notify is not on the PATH' : failed
-      const fix = 'Fix that, or remove Type=notify and WatchdogSec from the unit; otherwise systemd ends the service.'
-      done(`systemd cannot be told that this service is alive, since ${why}. ${fix}`)
+      const fix = 'Fix this, or remove Type=notify and WatchdogSec from the unit; otherwise systemd stops the service.'
+      done(`Cannot notify systemd that this service is alive: ${why}. ${fix}`)
     })
   })
 }

@@ -1,4 +1,4 @@
-// The status for programs: alarms as JSON, Prometheus text, and the live view as lines of a log.
+// The status for programs: alarms as JSON, Prometheus metrics, and one log line per refresh.
 import type { Alarm } from '../reports/alarms.js'
 import type { StatusReading } from '../reports/status.js'
 import type { Metric } from '../terminal/prometheus.js'
@@ -18,7 +18,7 @@ type Sample = readonly [labels: Readonly<Record<string, string>>, value: number 
 
 const only = (value: Sample[1]): Sample[] => [[{}, value]]
 
-/** A sample for each value, under a label that has its key. */
+/** One sample per value, labelled with its key. */
 const by = (label: string, values: Readonly<Record<string, Sample[1]>>) =>
   Object.entries(values).map(([key, value]): Sample => [{ [label]: key }, value])
 
@@ -43,30 +43,34 @@ export function statusMetrics({ status, runtimes }: StatusReading, alarms: reado
   const seen = byWorker(workers.map((worker) => Date.parse(worker.last_seen) / 1000))
   const [oldest, wait] = [queue.oldest_waiting_seconds ?? 0, queue.estimated_wait_seconds]
   return [
-    gauge('queue_orders', 'Orders in the queue, as the database has them.', states(queue)),
-    gauge('queue_oldest_waiting_seconds', 'Age of the oldest waiting order; 0 if none waits.', only(oldest)),
-    gauge('queue_estimated_wait_seconds', 'Time that the workers need for all waiting orders, if known.', only(wait)),
+    gauge('queue_orders', 'Orders in the queue, counted in the database.', states(queue)),
+    gauge('queue_oldest_waiting_seconds', 'Age of the oldest waiting order; 0 if the queue is empty.', only(oldest)),
+    gauge('queue_estimated_wait_seconds', 'Estimated time until all waiting orders are processed.', only(wait)),
     gauge(
       'queue_paused',
       'Whether the queue is paused (1) or open (0).',
       only(paused === null ? null : Number(paused)),
     ),
-    gauge(`transport_${transport?.unit ?? 'batches'}`, "The same as the queue's server counts it.", states(transport)),
+    gauge(
+      `transport_${transport?.unit ?? 'batches'}`,
+      "Entries in the queue, counted by the queue's server.",
+      states(transport),
+    ),
     gauge('orders', 'Orders by status.', by('status', orders)),
-    gauge('orders_unresolved', 'Open orders that need review: payment_unknown and poison.', only(unresolved)),
-    gauge('settled_orders_per_minute', 'Orders settled a minute, on average over the window.', by('window', paces)),
+    gauge('orders_unresolved', 'Open orders that need review (payment_unknown, poison).', only(unresolved)),
+    gauge('settled_orders_per_minute', 'Orders settled per minute, averaged over the window.', by('window', paces)),
     gauge(
       'batch_runtime_seconds',
-      'Runtime of the batches of the last five minutes, from claimed to settled; the highest of any worker process.',
+      'Runtime of batches in the last five minutes, from claim to settlement; the highest of any worker.',
       by('quantile', { '0.5': p50, '0.95': p95, '0.99': p99 }),
     ),
-    gauge('worker_orders_per_second', 'How fast each worker settles orders.', speeds),
-    gauge('worker_last_seen_timestamp_seconds', 'When each worker was last seen.', seen),
-    gauge('alarm', 'Whether the threshold of an alarm is crossed (1) or not (0).', crossed),
+    gauge('worker_orders_per_second', 'Orders settled per second, by worker.', speeds),
+    gauge('worker_last_seen_timestamp_seconds', 'Time of the last heartbeat, by worker.', seen),
+    gauge('alarm', 'Whether the threshold of the alarm is crossed (1) or not (0).', crossed),
   ]
 }
 
-/** `2026-03-04T12:00:00.000Z waiting=12 active=0 … workers=2 stale=0 alarms=0`. Leaves out figures that are not known. */
+/** `2026-03-04T12:00:00.000Z waiting=12 active=0 … workers=2 stale=0 alarms=0`. Unknown figures are left out. */
 export function statusLine({ now, at, status, alarms, trouble }: StatusModel): string {
   const { queue, orders, throughput, workers } = status
   const { completed, failed, rolled_back } = orders

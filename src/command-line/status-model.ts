@@ -1,4 +1,4 @@
-// What the live view shows, read again at each refresh.
+// The data of the live view, read at each refresh.
 import type { App } from '../app.js'
 import { explainDatabaseError } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
@@ -13,20 +13,20 @@ import { readSchedule, type ScheduledTask } from '../schedule/tasks.js'
 export interface StatusModel extends LiveReading {
   readonly stepMs: number
   readonly schedule: readonly ScheduledTask[]
-  /** Those that are crossed. */
+  /** Only alarms whose threshold is crossed. */
   readonly alarms: readonly Alarm[]
   /** The database's time in epoch milliseconds. */
   readonly now: number
-  /** Why the figures are still those of `at`, if they are. */
+  /** Set if the database cannot be read; the figures are then as of `at`. */
   readonly trouble: UserError | undefined
   /** `now` in the business time zone. */
   readonly clock: string
 }
 
 /**
- * The reader returns the latest model with `trouble` if the database cannot be read.
+ * Returns a reader. If the database cannot be read, the reader returns the previous model with `trouble`.
  *
- * @throws what will not pass by itself, and any error of the first read
+ * @throws any error of the first read, and errors that need action
  */
 export function statusModelReader(app: App, stepMs: number): () => Promise<StatusModel> {
   const { db, queue, config } = app

@@ -1,4 +1,4 @@
-// The sections of the status, as data: `status` prints them as tables, the live view draws them on one screen.
+// The sections of the status as data. `status` prints them as tables; the live view draws them on one screen.
 import { groupThousands } from '../domain/money.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
 import { MINUTE_MS, SECOND_MS } from '../domain/time.js'
@@ -6,13 +6,14 @@ import type { Status, StatusReading } from '../reports/status.js'
 import type { ScheduledTask } from '../schedule/tasks.js'
 import { type Ink, type Line, part } from '../terminal/line.js'
 import type { Cell, Column, Table } from '../terminal/table.js'
-import { ago, duration } from '../terminal/text.js'
+import { ago, capitalized, duration } from '../terminal/text.js'
 
 export interface Figure {
+  /** In lower case, as in CSV. Tables and the live view start it with a capital. */
   readonly label: string
-  /** For CSV. */
+  /** The value in CSV. */
   readonly value: Cell
-  /** For people; null if there is nothing to show. */
+  /** The value in tables; null if unknown. */
   readonly text: string | null
   readonly ink?: Ink | undefined
 }
@@ -32,17 +33,26 @@ export function queueFigures({ queue }: Status): Figure[] {
     count('in progress', queue.active),
     count('due later', queue.delayed),
     time('oldest waiting', queue.oldest_waiting_seconds),
-    time('all done in about', queue.estimated_wait_seconds),
+    time('estimated time left', queue.estimated_wait_seconds),
   ]
   if (!transport) return figures
   return [...figures, count(`${transport.unit} in ${driver}`, transport.waiting + transport.active + transport.delayed)]
+}
+
+const STATUS_LABELS: Readonly<Record<OrderStatus, string>> = {
+  pending: 'pending',
+  reserved: 'reserved',
+  payment_processing: 'processing',
+  completed: 'completed',
+  failed: 'failed',
+  rolled_back: 'rolled back',
 }
 
 const STATUS_INKS: Partial<Record<OrderStatus, Ink>> = { completed: 'good', failed: 'warning', rolled_back: 'warning' }
 
 export function orderFigures({ orders }: Status): Figure[] {
   return ORDER_STATUSES.map((status) =>
-    count(status.replaceAll('_', ' '), orders[status], orders[status] > 0 ? STATUS_INKS[status] : undefined),
+    count(STATUS_LABELS[status], orders[status], orders[status] > 0 ? STATUS_INKS[status] : undefined),
   )
 }
 
@@ -51,23 +61,24 @@ export function figuresTable(status: Status, csv: boolean): Table {
   const figures = [
     ...queueFigures(status),
     ...orderFigures(status).map((figure) => ({ ...figure, label: `orders ${figure.label}` })),
-    count('to review', unresolved),
+    count('needs review', unresolved),
     count('settled in the last minute', throughput.orders_per_minute),
-    count('a minute, over 5 minutes', throughput.orders_per_minute_5m),
-    count('a minute, over an hour', throughput.orders_per_minute_1h),
+    count('per minute (5-minute average)', throughput.orders_per_minute_5m),
+    count('per minute (1-hour average)', throughput.orders_per_minute_1h),
   ]
+  const labelOf = (label: string) => (csv ? label : capitalized(label))
   return {
-    columns: [{ heading: 'figure' }, { heading: 'value', align: 'right' }],
+    columns: [{ heading: labelOf('figure') }, { heading: labelOf('value'), align: 'right' }],
     rows: [
-      ['queue', `${queue.driver}${queue.paused ? ', paused' : ''}`],
-      ...figures.map(({ label, value, text }) => [label, csv ? value : text]),
+      [labelOf('queue'), `${queue.driver}${queue.paused ? ', paused' : ''}`],
+      ...figures.map(({ label, value, text }) => [labelOf(label), csv ? value : text]),
     ],
   }
 }
 
 export interface Section {
   readonly name: string
-  /** Follows the name. */
+  /** Printed after the name. */
   readonly note: string
   readonly columns: readonly Column[]
   readonly rows: readonly Line[]
@@ -75,7 +86,7 @@ export interface Section {
 
 interface SectionColumn<Row> extends Column {
   cell(row: Row): string
-  /** For this cell, instead of its row's. */
+  /** Overrides the ink of the row. */
   ink?(row: Row): Ink
 }
 
@@ -108,15 +119,19 @@ export function workerSection({ status: { workers }, at }: StatusReading): Secti
   const stale = workers.filter((worker) => worker.stale).length
   return section(
     'Workers',
-    // Stale ones first, since a short screen cuts the list at its end.
+    // Stale workers first, since a short screen cuts off the end of the list.
     workers.toSorted((a, b) => Number(b.stale) - Number(a.stale)),
     [
-      column('worker', ({ stale, id }) => `${stale ? 'STALE ' : ''}${id.slice(0, 8)}`, { least: 18 }),
-      column('last seen', ({ last_seen }) => since(last_seen, at), { least: 12 }),
-      column('orders/s', (worker) => groupThousands(worker.orders_per_second), { align: 'right', least: 9, spare: 2 }),
-      column('batches', ({ concurrency }) => String(concurrency), { align: 'right', spare: 3 }),
-      column('host', ({ host }) => host, { flexible: true, least: 8, spare: 1 }),
-      column('pid', ({ pid }) => String(pid), { align: 'right', least: 7, spare: 4 }),
+      column('Worker', ({ stale, id }) => `${stale ? 'STALE ' : ''}${id.slice(0, 8)}`, { minWidth: 18 }),
+      column('Last seen', ({ last_seen }) => since(last_seen, at), { minWidth: 12 }),
+      column('Orders/s', (worker) => groupThousands(worker.orders_per_second), {
+        align: 'right',
+        minWidth: 9,
+        dropOrder: 2,
+      }),
+      column('Batches', ({ concurrency }) => String(concurrency), { align: 'right', dropOrder: 3 }),
+      column('Host', ({ host }) => host, { flexible: true, minWidth: 8, dropOrder: 1 }),
+      column('PID', ({ pid }) => String(pid), { align: 'right', minWidth: 7, dropOrder: 4 }),
     ],
     ({ stale }) => (stale ? 'bad' : 'plain'),
     ` ${workers.length}${stale > 0 ? `, ${stale} stale` : ''}`,
@@ -128,10 +143,14 @@ export function importSection({ status: { imports } }: StatusReading): Section {
     'Imports',
     imports,
     [
-      column('file', ({ file }) => file, { flexible: true, least: 18 }),
-      column('rows', ({ rows }) => groupThousands(rows), { align: 'right', least: 9 }),
-      column('process', ({ abandoned }) => (abandoned ? 'gone' : 'running')),
-      column('continue with', (run) => (run.abandoned ? run.resume : '–'), { flexible: true, least: 10, spare: 1 }),
+      column('File', ({ file }) => file, { flexible: true, minWidth: 18 }),
+      column('Rows', ({ rows }) => groupThousands(rows), { align: 'right', minWidth: 9 }),
+      column('State', ({ abandoned }) => (abandoned ? 'interrupted' : 'running')),
+      column('Continue with', (run) => (run.abandoned ? run.resume : '–'), {
+        flexible: true,
+        minWidth: 10,
+        dropOrder: 1,
+      }),
     ],
     ({ abandoned }) => (abandoned ? 'warning' : 'plain'),
   )
@@ -139,19 +158,22 @@ export function importSection({ status: { imports } }: StatusReading): Section {
 
 export function failureSection({ status: { recent_failures }, at }: StatusReading): Section {
   return section('Latest failures', recent_failures, [
-    column('order', ({ order_id }) => order_id, { flexible: true, least: 18 }),
-    column('reason', ({ reason, status }) => reason ?? status, { least: 12, spare: 1, ink: () => 'warning' }),
-    column('when', ({ failed_at }) => since(failed_at, at), { least: 12 }),
-    column('message', ({ message }) => message ?? '', { flexible: true, least: 10, spare: 2 }),
+    column('Order', ({ order_id }) => order_id, { flexible: true, minWidth: 18 }),
+    column('Reason', ({ reason, status }) => reason ?? status, { minWidth: 12, dropOrder: 1, ink: () => 'warning' }),
+    column('When', ({ failed_at }) => since(failed_at, at), { minWidth: 12 }),
+    column('Message', ({ message }) => message ?? '', { flexible: true, minWidth: 10, dropOrder: 2 }),
   ])
 }
 
 export function scheduleSection(schedule: readonly ScheduledTask[], now: number): Section {
   return section('Schedule', schedule, [
-    column('task', ({ name }) => name, { least: 12 }),
-    column('next', ({ next }) => (next === null ? 'never' : `in ${untilNext(next - now)}`), { least: 10, spare: 1 }),
-    column('last run', ({ last }) => (last ? ago(last.startedAt, now) : 'never'), { least: 12, spare: 2 }),
-    column('result', ({ last }) => resultOf(last), { flexible: true, least: 10, ink: resultInk }),
+    column('Task', ({ name }) => name, { minWidth: 12 }),
+    column('Next run', ({ next }) => (next === null ? 'never' : `in ${untilNext(next - now)}`), {
+      minWidth: 10,
+      dropOrder: 1,
+    }),
+    column('Last run', ({ last }) => (last ? ago(last.startedAt, now) : 'never'), { minWidth: 12, dropOrder: 2 }),
+    column('Result', ({ last }) => resultOf(last), { flexible: true, minWidth: 10, ink: resultInk }),
   ])
 }
 
@@ -166,7 +188,7 @@ function resultInk({ last }: ScheduledTask): Ink {
   return last.state.result === 'failed' ? 'bad' : 'plain'
 }
 
-/** In whole minutes from one on, so that the view does not change every second. */
+/** Rounded up to minutes from one minute on, so that the view does not change every second. */
 function untilNext(ms: number): string {
   return duration(ms < MINUTE_MS ? Math.max(0, Math.ceil(ms / SECOND_MS)) : Math.ceil(ms / MINUTE_MS) * 60)
 }

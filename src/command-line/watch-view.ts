@@ -1,10 +1,10 @@
-// The live view: the sections of the status on one screen, in a fixed order, cut at the bottom.
+// The live view: all sections of the status on one screen, in a fixed order, cut off at the bottom.
 import { groupThousands } from '../domain/money.js'
 import { columnChart } from '../terminal/chart.js'
 import { gridLines } from '../terminal/grid.js'
 import { cutLine, fitLine, type Ink, type Line, lineWidth, part } from '../terminal/line.js'
 import type { ScreenSize } from '../terminal/live-screen.js'
-import { ago, duration, tenths } from '../terminal/text.js'
+import { ago, capitalized, duration, tenths } from '../terminal/text.js'
 import { nextSteps } from './next-steps.js'
 import type { StatusModel } from './status-model.js'
 import {
@@ -18,33 +18,33 @@ import {
   workerSection,
 } from './status-sections.js'
 
-/** Rows of each list, whether alarms say what to do, and whether blank lines separate blocks. */
+/** Rows per list, whether alarms show their fixes, and whether blank lines separate the blocks. */
 type Detail = Readonly<{ entries: number; fixes: boolean; spaced: boolean }>
 
-const TIGHTEST: Detail = { entries: 2, fixes: false, spaced: false }
-/** The first that fits the screen is drawn. */
+const MIN_DETAIL: Detail = { entries: 2, fixes: false, spaced: false }
+/** The view uses the first of these that fits the screen. */
 const DETAILS: readonly Detail[] = [
   ...[50, 10, 5, 3].map((entries) => ({ entries, fixes: true, spaced: true })),
   ...[5, 3].map((entries) => ({ entries, fixes: false, spaced: true })),
   ...[5, 4, 3].map((entries) => ({ entries, fixes: false, spaced: false })),
 ]
 
-/** Rows of the chart and its heading, which take what is left of the screen. */
-const LEAST_CHART = 4
-const MOST_CHART = 20
+/** Rows of the chart with its heading. It fills the rest of the screen. */
+const MIN_CHART = 4
+const MAX_CHART = 20
 
-/** At most as many lines as the screen has rows, and none wider than it has columns. */
+/** Fits the screen: at most `rows` lines, none wider than `columns`. */
 export function watchView(model: StatusModel, { columns, rows }: ScreenSize): Line[] {
   const draw = (detail: Detail, chart: number) => drawBlocks(model, columns, detail, chart)
-  const detail = DETAILS.find((one) => draw(one, LEAST_CHART).length <= rows) ?? TIGHTEST
-  const spare = Math.max(0, rows - draw(detail, LEAST_CHART).length)
-  const lines = draw(detail, Math.min(LEAST_CHART + spare, MOST_CHART))
+  const detail = DETAILS.find((one) => draw(one, MIN_CHART).length <= rows) ?? MIN_DETAIL
+  const spare = Math.max(0, rows - draw(detail, MIN_CHART).length)
+  const lines = draw(detail, Math.min(MIN_CHART + spare, MAX_CHART))
   return lines.slice(0, rows).map((line) => cutLine(line, columns))
 }
 
-/** A narrower schedule goes below the other lists. */
+/** If there is less room next to the figures, the schedule goes below the other lists. */
 const SCHEDULE_WIDTH = 44
-/** A count this young is shown without its age. */
+/** Counts younger than this are shown without their age. */
 const FRESH_MS = 3000
 
 function drawBlocks(model: StatusModel, columns: number, { entries, fixes, spaced }: Detail, chart: number): Line[] {
@@ -77,12 +77,12 @@ function drawBlocks(model: StatusModel, columns: number, { entries, fixes, space
 
 function titleLine({ status: { queue }, clock }: StatusModel, columns: number): Line {
   const left: Line = [part('orderctl status', 'bold'), part(` · ${queue.driver} queue`)]
-  const right: Line = [part(clock), part(' · q leaves', 'dim')]
+  const right: Line = [part(clock), part(' · q to quit', 'dim')]
   const room = columns - lineWidth(right)
   return room >= 24 ? [...fitLine(left, room), ...right] : left
 }
 
-/** What is wrong, the worst first. */
+/** Problems, worst first. */
 function noticeLines({ status, unreachable, at, trouble, now, alarms: crossed }: StatusModel, fixes: boolean): Line[] {
   const { alarms, notes } = nextSteps(status, crossed)
   const say = (ink: Ink, text: string): Line => [part(`! ${text}`, ink)]
@@ -101,7 +101,7 @@ const FIGURE_WIDTH = 11
 
 function figureLines(title: string, note: Line[number], figures: readonly Figure[], width: number): Line[] {
   const lines = figures.map(({ label, text, ink }) => [
-    ...fitLine([part(label)], width - FIGURE_WIDTH),
+    ...fitLine([part(capitalized(label))], width - FIGURE_WIDTH),
     ...fitLine([part(text ?? '–', ink)], FIGURE_WIDTH, 'right'),
   ])
   return [cutLine([part(title, 'bold'), note], width), ...lines]
@@ -117,7 +117,7 @@ function sideBySide(blocks: readonly (readonly Line[])[], width: number, gap: nu
   )
 }
 
-/** Batches end together, so the pace of a single step would jump. */
+/** Averages over several steps, since batches end together and a single step would jump. */
 const PACE_STEPS = 5
 
 function throughputLines({ status: { throughput }, settled, stepMs }: StatusModel, width: number, height: number) {

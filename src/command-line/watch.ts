@@ -1,4 +1,4 @@
-// The live view's loop: read, show, wait, until a key or a signal.
+// The loop of the live view: reads, draws and sleeps until a key or a signal ends it.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from '../app.js'
 import { type LiveScreen, openLiveScreen } from '../terminal/live-screen.js'
@@ -9,25 +9,25 @@ import { watchView } from './watch-view.js'
 
 interface WatchOptions {
   readonly intervalMs: number
-  /** Ends the view. */
+  /** Ends the view when aborted. */
   readonly signal: AbortSignal
 }
 
-/** On a screen of its own, until the signal or until `q` is pressed. */
+/** Draws on the alternate screen until the signal or until `q` is pressed. */
 export async function watchOnScreen(
   app: App,
   { stdin, stdout, environment }: Host,
   options: WatchOptions,
 ): Promise<void> {
-  const left = new AbortController()
+  const quit = new AbortController()
   let model: StatusModel | undefined
   let screen: LiveScreen | undefined
   const look = screenOf(stdout, environment)
   const draw = () => model && screen?.draw(watchView(model, screen.size).map((line) => drawLine(line, look)))
   const onKey = (key: string) => {
-    if (key === 'q' || key === 'Q') left.abort()
+    if (key === 'q' || key === 'Q') quit.abort()
   }
-  const signal = AbortSignal.any([options.signal, left.signal])
+  const signal = AbortSignal.any([options.signal, quit.signal])
   try {
     await watchInLines(app, { ...options, signal }, (latest) => {
       model = latest

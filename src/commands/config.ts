@@ -3,8 +3,8 @@ import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 export default class ConfigCommand extends BaseCommand {
   static override summary = 'Show every setting and where its value comes from'
   static override description =
-    'The environment comes first, then orderctl.config.json in the working folder, then the same file in the ' +
-    'configuration folder of the user, then the default. Passwords are not shown.'
+    'Environment variables take precedence over orderctl.config.json in the working folder, then the same file in ' +
+    'your configuration folder, then the defaults. Passwords are masked.'
   static override examples = ['orderctl config', 'orderctl config --json']
   static override flags = { csv: csvFlag }
 

@@ -6,9 +6,9 @@ import { cleanText, padText } from '../terminal/text.js'
 export type DoctorResult = Awaited<ReturnType<Doctor['run']>>
 
 export default class Doctor extends BaseCommand {
-  static override summary = 'Check the installation, the servers, the database and the work'
+  static override summary = 'Check the installation, servers, database and queue'
   static override description =
-    'Shows failures first, with what to do about each. Exit code 1: a check failed. Changes nothing.'
+    'Lists failures first, each with a fix. Changes nothing. Exits with code 1 if a check fails.'
   static override examples = ['orderctl doctor', 'orderctl doctor --json']
 
   async run() {
@@ -23,7 +23,7 @@ export default class Doctor extends BaseCommand {
       fix: state === 'failed' ? fix : null,
     }))
     const ok = checks.every((check) => check.ok)
-    if (!ok) this.leaveWith(EXIT.failed)
+    if (!ok) this.setExitCode(EXIT.failed)
     return { ok, checks }
   }
 
@@ -34,12 +34,12 @@ export default class Doctor extends BaseCommand {
       this.print(cleanText(`${padText(label, 8)} ${padText(name, width)} ${text}`))
     for (const { name, message, fix } of findings.filter(({ state }) => state === 'failed')) {
       say('FAILED', name, message)
-      this.print(`         Next: ${cleanText(`${fix}`)}`)
+      this.print(`         Fix: ${cleanText(`${fix}`)}`)
     }
     for (const { name, message } of findings.filter(({ state }) => state === 'skipped')) say('skipped', name, message)
     for (const { name, message } of setup.filter(({ state }) => state === 'ok')) say('ok', name, message)
-    // `status` has the figures.
-    const quiet = work.filter(({ state }) => state === 'ok').map(({ name }) => name)
-    if (quiet.length > 0) say('ok', 'work', quiet.join(', '))
+    // Names only: `status` shows the figures.
+    const passed = work.filter(({ state }) => state === 'ok').map(({ name }) => name)
+    if (passed.length > 0) say('ok', 'work', passed.join(', '))
   }
 }

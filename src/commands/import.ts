@@ -14,11 +14,12 @@ import { cleanText } from '../terminal/text.js'
 type ReadOptions = Omit<ImportOptions, 'openRejects' | 'resume'>
 
 export default class Import extends BaseCommand {
-  static override summary = 'Store the orders of a CSV file, ready for workers'
+  static override summary = 'Import orders from a CSV file'
   static override description =
-    'Finds columns by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, unit_price, ' +
-    'currency, order_date. Lines with the same order_id make one order. An order with an invalid line is not imported: ' +
-    'its lines go to the rejects file with the reason. Orders fall due together, once the whole file is stored.'
+    'Columns are matched by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, ' +
+    'unit_price, currency, order_date. Lines with the same order_id form one order. If any line of an order is ' +
+    'invalid, the order is not imported and its lines are written to the rejects file with the reason. Workers can ' +
+    'claim the orders once the entire file is stored.'
   static override examples = [
     'orderctl import orders.csv',
     'orderctl import orders.csv --dry-run',
@@ -26,24 +27,25 @@ export default class Import extends BaseCommand {
     'zcat orders.csv.gz | orderctl import - --source webshop',
   ]
   static override args = {
-    file: Args.string({ required: true, description: 'the CSV file; - reads standard input' }),
+    file: Args.string({ required: true, description: 'CSV file, or - for standard input' }),
   }
   static override flags = {
     source: Flags.string({
-      description: 'shop that the orders are from; order ids are unique within it',
+      description: 'shop that the orders come from; order ids are unique within a source',
+      helpValue: 'NAME',
       default: 'default',
     }),
     'dry-run': Flags.boolean({
-      description: 'show what would happen, without writing anything',
+      description: 'check the file and show the result, without writing anything',
       exclusive: ['resume'],
     }),
     'on-error': Flags.option({ options: ['skip', 'abort'] as const })({
-      description: 'on an invalid line, skip its order, or abort the import and undo it',
+      description: 'on an invalid line, skip the order, or abort and undo the import',
       default: 'skip',
     }),
     rejects: Flags.string({ description: 'file for rejected lines [default: FILE.rejects.csv]', helpValue: 'FILE' }),
     force: Flags.boolean({
-      description: 'replace the rejects file, whatever it holds; never the input or the database',
+      description: 'overwrite the rejects file, but never the input or the database',
     }),
     'allow-eviction': allowEvictionFlag,
     resume: Flags.boolean({ description: 'continue an interrupted import of this file' }),
@@ -65,9 +67,11 @@ export default class Import extends BaseCommand {
       file,
       source: readSource(flags.source),
       onError: flags['on-error'],
-      signal: this.listenForInterruption(() => 'Finishing the lines in progress; Ctrl-C again leaves at once.'),
+      signal: this.listenForInterruption(
+        () => 'Finishing the lines in progress. Press Ctrl-C again to exit immediately.',
+      ),
       onWaiting: ({ file, pid }) => {
-        const text = `Waiting for the import of ${cleanText(file)} by process ${pid}: one at a time from one source.`
+        const text = `Waiting for process ${pid} to import ${cleanText(file)}: imports from one source run one at a time.`
         this.note(text, { event: 'waiting', fields: { file, pid } })
       },
       onProgress: (done, fraction) => {
@@ -96,7 +100,7 @@ export default class Import extends BaseCommand {
   }
 
   async #import(app: App, options: Omit<ImportOptions, 'openRejects'>, rejects: RejectsOptions) {
-    // Fails before anything is stored if the queue cannot be reached.
+    // If the queue is unreachable, fails before storing anything.
     await app.queue.connect()
     return importOrders(app, {
       ...options,
@@ -115,16 +119,16 @@ export default class Import extends BaseCommand {
     this.showTable(importTable(result))
     for (const note of importNotes(outcome, result)) this.note(...note)
     const { rejected, conflicts, interrupted } = result
-    if (rejected + conflicts > 0) this.leaveWith(EXIT.partly)
-    if (interrupted) this.leaveWith(EXIT.interrupted)
-    else if (outcome.unpublished) this.leaveWith(EXIT.unreachable)
+    if (rejected + conflicts > 0) this.setExitCode(EXIT.partly)
+    if (interrupted) this.setExitCode(EXIT.interrupted)
+    else if (outcome.unpublished) this.setExitCode(EXIT.unreachable)
     return result
   }
 }
 
 function readSource(text: string): string {
-  // A source is part of every idempotency key, in front of a colon.
+  // Idempotency keys start with the source and a colon.
   if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return text
-  const fix = 'Use letters, digits, ".", "_" and "-", 64 at the most.'
-  throw usageError({ code: 'bad_source', message: `--source is "${text}", which cannot name a shop.`, fix })
+  const fix = 'Use 1 to 64 letters, digits, ".", "_" and "-".'
+  throw usageError({ code: 'bad_source', message: `--source "${text}" is not a valid source name.`, fix })
 }

@@ -9,18 +9,22 @@ import { type DatabaseAddress, readDatabaseAddress, type SqliteAddress } from '.
 import { countOf, isoTime } from '../terminal/text.js'
 
 export default class Migrate extends BaseCommand {
-  static override summary = 'Bring the database up to this release'
+  static override summary = 'Apply database migrations'
   static override description =
-    'Creates the database if it is missing, and the tables of a queue on PostgreSQL. Other commands do so as well.'
-  static override examples = ['orderctl migrate', 'orderctl migrate --status']
+    'Creates the database if it is missing, and the queue tables if the queue is on PostgreSQL. Other commands do this ' +
+    'too. --from copies a SQLite database to a server.'
+  static override examples = [
+    'orderctl migrate',
+    'orderctl migrate --status',
+    'orderctl migrate --from sqlite:./orders.sqlite',
+  ]
   static override flags = {
     from: Flags.string({
-      description:
-        'copy all that this file holds (sqlite:PATH) into the configured database on a server, which is empty',
+      description: 'SQLite database to copy into the configured database, which must be on a server and empty',
       helpValue: 'sqlite:PATH',
       exclusive: ['status'],
     }),
-    status: Flags.boolean({ description: 'list the migrations and change nothing' }),
+    status: Flags.boolean({ description: 'list the migrations without applying them' }),
   }
 
   async run() {
@@ -32,8 +36,8 @@ export default class Migrate extends BaseCommand {
     const { migrateTables, readTables } = await import('../queue/bullmq/postgres-tables.js')
     const { place, current: before, latest } = await (flags.status ? readTables : migrateTables)(queue, queueSchema)
     const current = flags.status ? before : Math.max(before, latest)
-    this.print(`Queue tables (${place}): at migration ${current}${current > before ? `, before ${before}` : ''}.`)
-    if (current < latest) this.note(`They need migration ${latest}. Apply it with: orderctl migrate`)
+    this.print(`Queue tables (${place}): migration ${current}${current > before ? `, was ${before}` : ''}.`)
+    if (current < latest) this.note(`Migration ${latest} is required. Apply it with: orderctl migrate`)
     return { ...result, queue: { place, before, current } }
   }
 
@@ -49,7 +53,7 @@ export default class Migrate extends BaseCommand {
 
   async #migrate() {
     const before = await readMigrations(this.settings.database)
-    // Opening the database applies what is missing.
+    // Opening the database applies pending migrations.
     await this.withApp(async () => undefined, { create: true, anyTimeZone: true })
     const applied = before.filter(({ appliedAt }) => appliedAt === null).map(({ name }) => name)
     const all = `The database is at migration ${before.length}.`
@@ -59,7 +63,9 @@ export default class Migrate extends BaseCommand {
 
   async #copyFrom(from: SqliteAddress) {
     const progress = await this.startProgress()
-    const signal = this.listenForInterruption(() => 'Finishing the rows in progress; Ctrl-C again leaves at once.')
+    const signal = this.listenForInterruption(
+      () => 'Finishing the rows in progress. Press Ctrl-C again to exit immediately.',
+    )
     const began = performance.now()
     let done = 0
     const move = await moveShop(from, this.settings.database, (doing, table, rows) => {
@@ -73,9 +79,9 @@ export default class Migrate extends BaseCommand {
     this.showList(pairs('table', 'rows'), [...move.rows])
     this.note(`${countOf(total, 'row')} copied and compared. Next: orderctl rebuild queue`)
     if (differences > 0)
-      this.note(`As in the file, ${countOf(differences, 'difference')}. List them with: orderctl rebuild --check`)
+      this.note(`The file already had ${countOf(differences, 'difference')}. List: orderctl rebuild --check`)
     if (move.timeZone !== undefined && move.timeZone !== this.settings.timeZone)
-      this.note(`Its days are in ${move.timeZone}: set ORDERCTL_TIME_ZONE=${move.timeZone}, as for the old database.`)
+      this.note(`The file's business days are in ${move.timeZone}. Set ORDERCTL_TIME_ZONE=${move.timeZone}.`)
     const current = (await readMigrations(this.settings.database)).length
     return { applied: [], current, copied: { from: from.path, rows: total, differences } }
   }
@@ -86,15 +92,17 @@ function readSource(text: string, target: DatabaseAddress): SqliteAddress {
   if (from?.kind === 'sqlite' && target.kind !== 'sqlite') return from
   throw usageError({
     code: 'bad_copy',
-    message: from ? 'The configured database is a file, too.' : `--from ${maskPassword(text)} names no file.`,
-    fix: 'Name the old database with --from sqlite:PATH, and the new one, on a server, in ORDERCTL_DATABASE_URL.',
+    message: from
+      ? 'Cannot copy to a file: the configured database is SQLite.'
+      : `--from "${maskPassword(text)}" is not a SQLite database.`,
+    fix: 'Set --from to the old database (sqlite:PATH) and ORDERCTL_DATABASE_URL to the new one on a server.',
   })
 }
 
 function interrupted({ path }: SqliteAddress): UserError {
   return new UserError({
     code: 'interrupted',
-    message: 'The copy was interrupted. Nothing is lost: the file is as it was.',
+    message: 'The copy was interrupted. The file is unchanged.',
     fix: `Copy it again: orderctl migrate --from sqlite:${path}`,
     retryable: true,
     exit: EXIT.interrupted,

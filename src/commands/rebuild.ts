@@ -4,28 +4,29 @@ import { type Audit, auditDatabase } from '../audit/audit.js'
 import { REBUILD_TARGETS, type RebuildTarget, rebuild, repair } from '../audit/rebuild.js'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import type { Column } from '../command-line/list.js'
+import { groupThousands } from '../domain/money.js'
 import { EXIT } from '../errors.js'
 import { countOf } from '../terminal/text.js'
 
 const CHECK_COLUMNS: readonly Column<Audit['checks'][number]>[] = [
   { key: 'name', heading: 'check' },
-  { heading: 'result', value: ({ ok, differences }) => (ok ? 'ok' : `${differences} differ`) },
+  { heading: 'result', value: ({ ok, differences }) => (ok ? 'ok' : `${groupThousands(differences)} differ`) },
   'expected',
   'actual',
-  { key: 'about', heading: 'what must hold', flexible: true },
+  { key: 'about', heading: 'promise', flexible: true },
   {
-    heading: 'what differs',
+    heading: 'examples',
     value: ({ examples, differences }) =>
       examples.length === 0 ? null : examples.join(', ') + (differences > examples.length ? ', …' : ''),
   },
 ]
 
 export default class Rebuild extends BaseCommand {
-  static override summary = 'Recompute derived figures and check the whole database'
+  static override summary = 'Recalculate derived data and check the database'
   static override description =
-    'Recomputes sales figures from completed orders, queues waiting orders again and, after a change of the time zone, ' +
-    'files orders under their new days. Then checks every promise about orders, stock, money and figures on one ' +
-    'snapshot; --check does only that. --check and --fix always cover everything. Exit code 6: something differs.'
+    'Recalculates sales figures from completed orders, returns due orders to the queue and, after a time zone change, ' +
+    'reassigns orders to business days. Then verifies orders, stock, payments and figures in one snapshot; --check ' +
+    'does only that. --check and --fix always cover everything. Exits with code 6 if something differs.'
   static override examples = [
     'orderctl rebuild',
     'orderctl rebuild queue',
@@ -33,11 +34,11 @@ export default class Rebuild extends BaseCommand {
     'orderctl rebuild --fix',
   ]
   static override args = {
-    what: Args.option({ options: REBUILD_TARGETS, description: 'what to recompute [default: all]' })(),
+    what: Args.option({ options: REBUILD_TARGETS, description: 'data to recalculate [default: all]' })(),
   }
   static override flags = {
-    check: Flags.boolean({ description: 'compare without changing anything', exclusive: ['fix'] }),
-    fix: Flags.boolean({ description: "also repair orders' totals and products' stock" }),
+    check: Flags.boolean({ description: 'verify only, without changing anything', exclusive: ['fix'] }),
+    fix: Flags.boolean({ description: 'also repair order totals and product stock' }),
     csv: csvFlag,
   }
 
@@ -49,7 +50,7 @@ export default class Rebuild extends BaseCommand {
         if (flags.check) return auditDatabase(app.db, timeZone, app.figures)
         if (flags.fix) await repair(app.db, timeZone, app.figures)
         else await this.#rebuild(app, args.what ?? 'all')
-        // A rebuild of the queue alone does not publish figures, so Redis is not compared.
+        // `rebuild queue` publishes no figures, so the audit skips those in Redis.
         return auditDatabase(app.db, timeZone, args.what === 'queue' && !flags.fix ? undefined : app.figures)
       },
       { anyTimeZone: true },
@@ -61,15 +62,16 @@ export default class Rebuild extends BaseCommand {
 
   async #rebuild({ db, queue, figures }: App, what: RebuildTarget): Promise<void> {
     const { refiled, published } = await rebuild(db, queue, what, this.settings.timeZone, figures)
-    if (refiled > 0) this.note(`${countOf(refiled, 'order')} filed under another day of ${this.settings.timeZone}.`)
-    if (published > 0) this.note(`${countOf(published, 'order')} put back into the queue.`)
+    if (refiled > 0)
+      this.note(`${countOf(refiled, 'order')} moved to another business day (${this.settings.timeZone}).`)
+    if (published > 0) this.note(`${countOf(published, 'order')} returned to the queue.`)
   }
 
   #noteDifferences({ differences }: Audit, fixed: boolean): void {
-    this.leaveWith(EXIT.difference)
+    this.setExitCode(EXIT.difference)
     const next = fixed
-      ? 'This cannot be computed from other data. Look at it with: orderctl orders show ID'
-      : 'Repair what can be computed with: orderctl rebuild --fix'
+      ? 'These cannot be recalculated from other data. Inspect an order: orderctl orders show ID'
+      : 'Repair what can be recalculated: orderctl rebuild --fix'
     this.note(`${countOf(differences, 'difference')}. ${next}`)
   }
 }

@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import { historyChart, historyCsv, historyResult, historyTable } from '../command-line/history-views.js'
 import { nextSteps } from '../command-line/next-steps.js'
-import { readSince, screenful } from '../command-line/selection-flags.js'
+import { readSince, visibleRows } from '../command-line/selection-flags.js'
 import { alarmsJson, statusLine, statusMetrics } from '../command-line/status-metrics.js'
 import {
   failureSection,
@@ -22,17 +22,17 @@ import { readAllAlarms } from '../schedule/alarm-state.js'
 import { renderMetrics } from '../terminal/prometheus.js'
 import { countOf } from '../terminal/text.js'
 
-/** Columns of the history's chart; more would not be clearer. */
-const MOST_COLUMNS = 100
+/** Maximum width of the history chart. */
+const MAX_CHART_WIDTH = 100
 
 export default class StatusCommand extends BaseCommand {
-  static override summary = 'Show the queue, the orders, the workers and what needs attention'
+  static override summary = 'Show the queue, orders, workers and alarms'
   static override description =
-    'Workers are listed for ten minutes after they were last seen, and marked after 30 seconds. --csv prints the figures ' +
-    'only. --history has a row for each snapshot of the last 90 days and one for the time since, merged to fit a ' +
-    'screen: counts add up, of runtimes and waits the highest is shown. A runtime is that of a batch, from claimed to ' +
-    'settled. --watch shows everything on one screen until q or Ctrl-C is pressed; without a terminal, and under CI' +
-    ', it prints a line at each refresh. It only reads.'
+    'A worker is marked stale after 30 seconds without a heartbeat and no longer listed after ten minutes. --csv prints ' +
+    'the figures only. --history shows snapshots of up to 90 days, merged to fit the screen: counts are added up, ' +
+    'runtimes and waits show the highest. A runtime is the time of a batch from claim to settlement. --watch shows a ' +
+    'live view until you press q or Ctrl-C; without a terminal, or under CI, it prints a line at each ' +
+    'refresh. Changes nothing.'
   static override examples = [
     'orderctl status',
     'orderctl status --watch',
@@ -42,17 +42,17 @@ export default class StatusCommand extends BaseCommand {
   ]
   static override flags = {
     format: Flags.option({ options: ['table', 'prom'] as const })({
-      description: 'tables for people, or text for a Prometheus server (all figures are gauges)',
+      description: 'output format: tables, or Prometheus text (gauges only)',
       default: 'table',
       exclusive: ['json', 'csv'],
     }),
-    alarms: Flags.boolean({ description: 'end with exit code 1 if an alarm is raised', exclusive: ['history'] }),
+    alarms: Flags.boolean({ description: 'exit with code 1 if an alarm is raised', exclusive: ['history'] }),
     history: Flags.boolean({
-      description: 'orders settled, batch runtimes and waits over time',
+      description: 'show settled orders, batch runtimes and waits over time',
       exclusive: ['format'],
     }),
     since: Flags.string({
-      description: 'start of the history: a day (YYYY-MM-DD), or a time until now such as 90m, 24h or 7d [default: 6h]',
+      description: 'start of the history: a day (YYYY-MM-DD), or an age such as 90m, 24h or 7d [default: 6h]',
       helpValue: 'DAY|TIME',
       dependsOn: ['history'],
     }),
@@ -62,7 +62,8 @@ export default class StatusCommand extends BaseCommand {
       exclusive: ['history', 'alarms', 'format', 'json', 'csv'],
     }),
     interval: Flags.integer({
-      description: 'seconds between two refreshes of the live view [default: 1]',
+      description: 'seconds between refreshes of the live view [default: 1]',
+      helpValue: 'SECONDS',
       min: 1,
       max: 3600,
       dependsOn: ['watch'],
@@ -79,7 +80,7 @@ export default class StatusCommand extends BaseCommand {
     })
     const { status } = reading
     const crossed = alarms.filter((alarm) => alarm.state === 'failed')
-    if (flags.alarms && crossed.length > 0) this.leaveWith(EXIT.failed)
+    if (flags.alarms && crossed.length > 0) this.setExitCode(EXIT.failed)
     if (flags.format === 'prom') this.print(renderMetrics(statusMetrics(reading, alarms)))
     else this.#show(reading, crossed, flags.csv)
     return { ...status, alarms: alarmsJson(alarms) }
@@ -97,11 +98,11 @@ export default class StatusCommand extends BaseCommand {
     if (alarms.length > 0 && !csv) {
       this.print('\nAlarms')
       const shown = alarms.map(({ name, message }) => ({ alarm: name, message }))
-      this.showList(['alarm', { key: 'message', heading: 'what is wrong', flexible: true }], shown)
+      this.showList(['alarm', { key: 'message', flexible: true }], shown)
     }
     for (const { name, fix } of alarms) this.note(`Alarm ${name}: ${fix}`)
     if (ORDER_STATUSES.every((name) => status.orders[name] === 0)) {
-      this.note('There are no orders yet. Import some with: orderctl import FILE')
+      this.note('No orders yet. Import some with: orderctl import FILE')
     }
     if (unreachable) this.note(`${unreachable.message}\n${unreachable.fix}`)
     this.#noteTransport(status.queue)
@@ -118,15 +119,15 @@ export default class StatusCommand extends BaseCommand {
     const result = historyResult(driver, snapshots)
     if (csv) this.showTable(historyCsv(result), { csv })
     else if (snapshots.length > 0) {
-      const { width = MOST_COLUMNS } = this.stdoutScreen
-      this.print(`Queue: ${driver}. Times: ${timeZone}.`)
-      this.print(historyChart(snapshots, since, Math.min(width, MOST_COLUMNS)))
-      this.showTable(historyTable(snapshots, Math.max(5, (screenful(this.host.stdout) ?? 24) - 4), timeZone))
-      this.note('p50/p95/p99: batch runtimes, from claimed to settled.')
-      this.note('oldest/estimate: age of the oldest waiting order, and time that the live workers need for all.')
+      const { width = MAX_CHART_WIDTH } = this.stdoutScreen
+      this.print(`Queue: ${driver}. Time zone: ${timeZone}.`)
+      this.print(historyChart(snapshots, since, Math.min(width, MAX_CHART_WIDTH)))
+      this.showTable(historyTable(snapshots, Math.max(5, (visibleRows(this.host.stdout) ?? 24) - 4), timeZone))
+      this.note('p50/p95/p99: batch runtime percentiles, from claim to settlement.')
+      this.note('Oldest/estimate: age of the oldest waiting order, and estimated time left.')
     }
     if (snapshots.length === 0) {
-      this.note(`Nothing was settled or recorded in this time (--since ${asked}). Look further back: --since 30d`)
+      this.note(`Nothing was settled or recorded since then (--since ${asked}). Try a longer time: --since 30d`)
     }
     if (snapshots.length < 2) {
       const take = 'Take one now: orderctl schedule run snapshots'
@@ -146,7 +147,7 @@ export default class StatusCommand extends BaseCommand {
             if (model.trouble) this.note(model.trouble.message)
           }),
     )
-    if (signal.aborted) this.leaveWith(EXIT.interrupted)
+    if (signal.aborted) this.setExitCode(EXIT.interrupted)
     return undefined
   }
 
@@ -156,8 +157,8 @@ export default class StatusCommand extends BaseCommand {
     const isLost = waiting > 0 && transport.waiting + transport.active + transport.delayed === 0
     this.note(
       isLost
-        ? `${driver} has no ${unit} for the ${countOf(waiting, 'waiting order')}: a worker publishes them again, and \`orderctl rebuild queue\` does so now.`
-        : `Orders are counted in the database. ${driver} counts ${unit} of them, and may lag behind or repeat some.`,
+        ? `${driver} has no ${unit} for ${countOf(waiting, 'waiting order')}. A worker will publish them again; to do it now: orderctl rebuild queue`
+        : `Orders are counted in the database. ${driver} counts ${unit}, which may lag behind or include repeats.`,
     )
   }
 }

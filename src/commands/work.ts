@@ -7,6 +7,7 @@ import type { ServiceManager } from '../command-line/service-manager.js'
 import { CLOCK_TOLERANCE_MS, newestEntry } from '../database/clocks.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
+import { groupThousands } from '../domain/money.js'
 import { EXIT, UserError, usageError } from '../errors.js'
 import type { Queue } from '../queue/queue.js'
 import type { Progress } from '../terminal/progress.js'
@@ -18,12 +19,12 @@ import type { Limits, WorkerEvent } from '../workflow/worker-events.js'
 const batches = { min: 1, max: 1000 }
 
 export default class Work extends ServiceCommand {
-  static override summary = 'Take orders through stock, payment and settlement'
+  static override summary = 'Process orders: reserve stock, charge and settle'
   static override description =
-    'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the batches in progress. Any number of workers may ' +
-    'run at once: no two process the same order, and orders of one that died are claimed by another when its lease ' +
-    'ends. The number of batches in progress follows the backlog. Waits for a server that is away, and for space on a ' +
-    'full disk; at the start not under --no-wait or --drain, which end with exit code 4.'
+    'Runs until stopped. The first Ctrl-C or SIGTERM finishes the batches in progress. Any number of workers can run at ' +
+    'once: an order is processed by one worker at a time, and if that worker dies, another claims the order when the ' +
+    'lease ends. The number of concurrent batches follows the backlog. Waits for unreachable servers and for space on ' +
+    'a full disk; with --no-wait or --drain, exits with code 4 if a server is unreachable at the start.'
   static override examples = [
     'orderctl work',
     'orderctl work --drain',
@@ -31,25 +32,29 @@ export default class Work extends ServiceCommand {
   ]
   static override flags = {
     concurrency: Flags.integer({
-      description: 'fixed number of batches in progress at a time',
+      description: 'fixed number of concurrent batches',
+      helpValue: 'N',
       ...batches,
       exclusive: ['min-concurrency', 'max-concurrency'],
     }),
     'min-concurrency': Flags.integer({
-      description: 'batches in progress with little to do [default: 5, or --max-concurrency if that is less]',
+      description: 'minimum number of concurrent batches [default: 5, or --max-concurrency if lower]',
+      helpValue: 'N',
       ...batches,
     }),
     'max-concurrency': Flags.integer({
-      description: 'batches in progress with much to do [default: 20, or --min-concurrency if that is more]',
+      description: 'maximum number of concurrent batches [default: 20, or --min-concurrency if higher]',
+      helpValue: 'N',
       ...batches,
     }),
-    drain: Flags.boolean({ description: 'end when nothing is due or in progress' }),
+    drain: Flags.boolean({ description: 'exit when no orders are due or in progress' }),
     'max-runtime': Flags.string({
-      description: 'end after this long, waiting included: 90s, 15m, 8h; a plain number is seconds',
+      description: 'exit after this time, including waits: 90s, 15m, 8h, or a number of seconds',
+      helpValue: 'TIME',
     }),
     'no-wait': noWaitFlag,
     'allow-eviction': allowEvictionFlag,
-    'max-orders': Flags.integer({ description: 'end after about this many orders', min: 1 }),
+    'max-orders': Flags.integer({ description: 'exit after about this many orders', helpValue: 'N', min: 1 }),
   }
 
   async run() {
@@ -58,9 +63,9 @@ export default class Work extends ServiceCommand {
     const concurrency = limitsOf(flags)
     const began = performance.now()
     const deadline = maxRuntime === undefined ? undefined : began + readDuration('max-runtime', maxRuntime)
-    // Drains are often started by cron: if they waited, they would pile up.
-    const isPatient = !flags['no-wait'] && !drain
-    const service = { finishes: 'the batches in progress', isPatient, deadline }
+    // Cron often starts drains, so waiting ones would pile up.
+    const waitsForServers = !flags['no-wait'] && !drain
+    const service = { finishes: 'the batches in progress', waitsForServers, deadline }
     const { signal, systemd, waiting, open } = this.startService(service)
     const progress = await this.startProgress()
     const seconds = () => (performance.now() - began) / 1000
@@ -77,11 +82,11 @@ export default class Work extends ServiceCommand {
         },
         { allowEviction: flags['allow-eviction'], agreeOnClock: true, connectQueue: true },
       )
-      if (signal.aborted) this.leaveWith(EXIT.interrupted)
+      if (signal.aborted) this.setExitCode(EXIT.interrupted)
       return result ?? this.#show(NO_OUTCOMES, seconds())
     } finally {
       progress.stop()
-      await systemd.told()
+      await systemd.flush()
     }
   }
 
@@ -89,18 +94,18 @@ export default class Work extends ServiceCommand {
     switch (event.event) {
       case 'started':
         this.#logStart(event)
-        return systemd.ready('nothing processed yet')
+        return systemd.ready('no orders processed yet')
       case 'progress': {
         const done = event.processed
         return progress.update({ doing: 'Working', unit: 'orders', done, perSecond: done / seconds })
       }
       case 'scaled': {
         const { from, to } = event
-        return this.logEvent(`From ${from} to ${to} batches in progress.`, { event: 'scaled', fields: { from, to } })
+        return this.logEvent(`Concurrent batches: ${from} -> ${to}.`, { event: 'scaled', fields: { from, to } })
       }
       case 'alive': {
         const [orders, batches] = [countOf(event.processed, 'order'), countOf(event.concurrency, 'batch', 'batches')]
-        return systemd.alive(`${orders} processed, ${event.ordersPerSecond} a second, up to ${batches} in progress`)
+        return systemd.alive(`${orders} processed (${event.ordersPerSecond}/s), up to ${batches} at a time`)
       }
       case 'stopping':
         return systemd.stopping()
@@ -112,31 +117,31 @@ export default class Work extends ServiceCommand {
   #logStart({ min, max }: Limits): void {
     const batches = min === max ? countOf(max, 'batch', 'batches') : `${min} to ${max} batches`
     const [database, queue] = [this.shownSetting('database'), this.shownSetting('queue')]
-    this.logEvent(`Working with ${batches} in progress, on ${database}; queue: ${queue}.`, {
+    this.logEvent(`Worker started: ${batches} at a time, database ${database}, queue ${queue}.`, {
       event: 'started',
       fields: { min_concurrency: min, max_concurrency: max, queue, database, pid: process.pid },
     })
   }
 
-  /** Orders written by a clock that is ahead fall due late. */
+  /** If the clock was ahead when orders were stored, they are not due yet. */
   async #noteIfBehind(db: Database): Promise<void> {
     const behind = (await newestEntry(db)) - (await databaseTime(db))
     if (behind <= CLOCK_TOLERANCE_MS) return
     const late = duration(behind / 1000)
-    this.caution(
-      `The clock is ${late} behind the newest entry in the database, so orders may wait as long. Set the clock; \`orderctl doctor\` compares again.`,
+    this.noteWarning(
+      `The clock is ${late} behind the newest entry in the database, so orders may start that late. Set the clock, then run \`orderctl doctor\`.`,
     )
   }
 
   async #noteIfPaused(queue: Queue, drain: boolean): Promise<void> {
-    // The work is done, so a server that has gone away since then is no failure.
+    // The work is done, so an unreachable server is not a failure here.
     const paused = await queue.isPaused().catch((error: unknown) => {
       if (error instanceof UserError) return false
       throw error
     })
     if (!paused) return
-    this.caution(`The queue is paused, so orders wait in it. To go on: orderctl queue resume`)
-    if (drain) this.leaveWith(EXIT.failed)
+    this.noteWarning(`The queue is paused. Resume it with: orderctl queue resume`)
+    if (drain) this.setExitCode(EXIT.failed)
   }
 
   #show(totals: Outcomes, seconds: number) {
@@ -149,31 +154,31 @@ export default class Work extends ServiceCommand {
       orders_per_second: Math.round(processed / seconds),
     }
     this.showList(pairs('Orders', 'Count'), [
-      ['completed', completed],
-      ['failed (no stock)', failed],
-      ['rolled back (declined)', rolledBack],
-      ['processed', processed],
+      ['Completed', completed],
+      ['Failed (out of stock)', failed],
+      ['Rolled back (declined)', rolledBack],
+      ['Processed', processed],
     ])
-    const rate = countOf(result.orders_per_second, 'order')
-    this.note(`${duration(seconds)}, ${rate} a second.`, { event: 'ended', fields: result })
+    const rate = groupThousands(result.orders_per_second)
+    this.note(`Finished in ${duration(seconds)} (${rate} orders/s).`, { event: 'ended', fields: result })
     if (postponed > 0) {
       const charges = countOf(postponed, 'charge')
-      this.caution(`The gateway gave no answer to ${charges}. See: orderctl failed list --reason payment_unknown`)
+      this.noteWarning(`The gateway did not answer ${charges}. See: orderctl failed list --reason payment_unknown`)
     }
     if (setAside > 0) {
       const orders = countOf(setAside, 'order')
-      this.caution(`Set aside ${orders} whose workers died or hung 5 times. See: orderctl failed list --reason poison`)
-      this.leaveWith(EXIT.partly)
+      this.noteWarning(`${orders} set aside: workers died or hung 5 times. See: orderctl failed list --reason poison`)
+      this.setExitCode(EXIT.partly)
     }
-    if (failed + rolledBack > 0) this.note('Why some were not sold: orderctl failed list')
+    if (failed + rolledBack > 0) this.note('See the failures: orderctl failed list')
     return result
   }
 }
 
 function limitsOf(flags: Record<'concurrency' | 'min-concurrency' | 'max-concurrency', number | undefined>): Limits {
-  const { concurrency, 'min-concurrency': least = concurrency, 'max-concurrency': most = concurrency } = flags
-  const limits = { min: least ?? Math.min(5, most ?? 5), max: most ?? Math.max(20, least ?? 20) }
+  const { concurrency, 'min-concurrency': min = concurrency, 'max-concurrency': max = concurrency } = flags
+  const limits = { min: min ?? Math.min(5, max ?? 5), max: max ?? Math.max(20, min ?? 20) }
   if (limits.min <= limits.max) return limits
   const message = `--min-concurrency ${limits.min} is more than --max-concurrency ${limits.max}.`
-  throw usageError({ code: 'bad_concurrency', message, fix: 'Swap them, or give one --concurrency.' })
+  throw usageError({ code: 'bad_concurrency', message, fix: 'Swap them, or use --concurrency.' })
 }

@@ -1,5 +1,4 @@
-// Loads the configuration and says where each value comes from. Values are parsed here, once; the rest of the program
-// sees typed ones.
+// Loads the configuration and records where each value comes from. Values are parsed once, here.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nearest } from '../domain/nearest.js'
@@ -13,7 +12,7 @@ const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[]
 
 export interface LoadedConfig {
   readonly config: Config
-  /** The lines of `orderctl config`. `origin` is `default`, the environment variable's name, or the file's path. */
+  /** The rows of `orderctl config`. `origin` is `default`, the name of the environment variable, or the file's path. */
   readonly settings: readonly (Readonly<Record<'value' | 'origin' | 'environment' | 'about', string>> & {
     readonly key: SettingKey
   })[]
@@ -21,18 +20,18 @@ export interface LoadedConfig {
 
 export interface ConfigFolders {
   readonly working: string
-  /** For the user's configuration. */
+  /** The user's configuration folder. */
   readonly user: string
-  /** Where the database is by default. */
+  /** Default folder of the database. */
   readonly data: string
 }
 
 const CONFIG_FILE = 'orderctl.config.json'
 
 /**
- * Reads the configuration: environment, then the working folder's file, then the user's, then defaults.
+ * Reads the configuration. Precedence: environment, file in the working folder, file in the user's folder, defaults.
  *
- * @throws UserError (exit 2) naming the value, its place and what may stand there
+ * @throws UserError (exit 2) that names the value, its origin and what is expected
  */
 export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolders): LoadedConfig {
   const files = [...new Set([folders.working, folders.user])].map((folder) => readConfigFile(join(folder, CONFIG_FILE)))
@@ -40,11 +39,13 @@ export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolder
   const settings = SETTING_KEYS.map((key) => {
     const fallback = fallbackOf(key, folders, config as Partial<Config>)
     const variable = environmentName(key)
-    const places = [
+    const origins = [
       { text: environment[variable] || undefined, origin: variable },
       ...files.map(({ path, values }) => ({ text: values.get(key), origin: path })),
     ]
-    const { text = fallback, origin } = places.find((place) => place.text !== undefined) ?? { origin: 'default' }
+    const { text = fallback, origin } = origins.find((candidate) => candidate.text !== undefined) ?? {
+      origin: 'default',
+    }
     config[key] = readValue(key, text, origin, fallback)
     return { key, value: maskPassword(text), origin, environment: variable, about: SETTINGS[key].about }
   })
@@ -64,7 +65,7 @@ function environmentName(key: SettingKey): string {
 function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Config>): string {
   if (key === 'database') return `sqlite:${join(folders.data, 'orderctl.sqlite')}`
   if (key === 'queue' && config.redis) return config.redis.url
-  // A server costs a round trip a statement, and a commit a batch.
+  // Larger batches on a server, where each statement costs a round trip.
   if (key === 'workflow.batchSize' && config.database?.kind !== 'sqlite') return '2000'
   if (key === 'workflow.batchTimeoutMs') {
     return String(Math.max(Number(SETTINGS[key].fallback), 4 * (config['workflow.leaseMs'] ?? 0)))
@@ -73,7 +74,7 @@ function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Con
   return SETTINGS[key].fallback
 }
 
-/** The text with the passwords of its URLs as `***`, fit to be shown: before the last `@`, and in a query. */
+/** Replaces passwords in URLs with `***`: before the last `@`, and in the query. */
 export function maskPassword(text: string): string {
   return text.replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@').replace(/([?&]\w*pass\w*=)[^&\s"']*/gi, '$1***')
 }
@@ -82,11 +83,11 @@ function readValue(key: SettingKey, text: string, origin: string, fallback: stri
   try {
     return SETTINGS[key].read(text.trim())
   } catch (error) {
-    const place = origin === environmentName(key) ? origin : `${key} in ${origin}`
+    const name = origin === environmentName(key) ? origin : `${key} in ${origin}`
     throw usageError({
       code: 'bad_configuration',
-      message: `${place} is "${maskPassword(text)}", which is not usable: ${error instanceof Error ? error.message : error}.`,
-      fix: `Correct it, or remove it to use the default${fallback && `, ${maskPassword(fallback)}`}.`,
+      message: `${name} "${maskPassword(text)}" is invalid; ${error instanceof Error ? error.message : error}.`,
+      fix: `Fix it, or remove it to use the default${fallback && ` (${maskPassword(fallback)})`}.`,
     })
   }
 }
@@ -104,14 +105,14 @@ function readConfigFile(path: string) {
 }
 
 function notAnObject(message: string): UserError {
-  const fix = 'Make it a JSON object, such as {"timeZone": "Europe/Berlin", "payments": {"seed": "test"}}.'
+  const fix = 'Write a JSON object, such as {"timeZone": "Europe/Berlin", "payments": {"seed": "test"}}.'
   return usageError({ code: 'bad_configuration', message, fix })
 }
 
-/** `{payments: {seed: "a"}}` becomes `payments.seed` → `a`; an unknown key is an error. */
+/** Turns `{payments: {seed: "a"}}` into `payments.seed` → `a`. Throws a UserError for an unknown key. */
 function flatten(value: unknown, path: string, prefix: string): Map<string, string> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw notAnObject(`${path} holds no JSON object${prefix === '' ? '' : ` at ${prefix}`}.`)
+    throw notAnObject(`${path} does not contain a JSON object${prefix === '' ? '' : ` at ${prefix}`}.`)
   }
   const values = new Map<string, string>()
   for (const [name, inner] of Object.entries(value)) {
@@ -124,8 +125,8 @@ function flatten(value: unknown, path: string, prefix: string): Map<string, stri
       const meant = nearest(key, SETTING_KEYS)
       throw usageError({
         code: 'unknown_key',
-        message: `${path} has the key "${key}", which is not a setting.${meant ? ` Did you mean "${meant}"?` : ''}`,
-        fix: `Correct or remove it. The keys are ${SETTING_KEYS.join(', ')}.`,
+        message: `Unknown setting "${key}" in ${path}.${meant ? ` Did you mean "${meant}"?` : ''}`,
+        fix: `Fix or remove it. Settings: ${SETTING_KEYS.join(', ')}.`,
       })
     }
   }

@@ -1,35 +1,35 @@
-// The text of a setting -> its value. Each reader throws an Error whose message completes "… is not usable: ".
+// Readers that turn a setting's text into its value. Each throws an Error whose message completes "… is invalid; ".
 import { validateDetailed } from 'node-cron'
 import { isTimeZone } from '../domain/business-day.js'
 
 declare const cronLine: unique symbol
 
-/** A cron line that node-cron takes: five fields, or six with seconds in front. */
+/** A cron expression that node-cron accepts: five fields, or six if it starts with seconds. */
 export type CronLine = string & { readonly [cronLine]: true }
 
 export function readTimeZone(text: string): string {
-  if (!isTimeZone(text)) throw new Error('write a time zone of the IANA list, such as UTC or Europe/Berlin')
+  if (!isTimeZone(text)) throw new Error('expected an IANA time zone, such as UTC or Europe/Berlin')
   return text
 }
 
 export function oneOf<const Choice extends string>(...choices: Choice[]) {
   return (text: string): Choice => {
     const choice = choices.find((candidate) => candidate === text)
-    if (choice === undefined) throw new Error(`this release knows ${choices.join(' and ')}`)
+    if (choice === undefined) throw new Error(`expected ${choices.join(' or ')}`)
     return choice
   }
 }
 
-export function number(low: number, high: number, pattern = /^\d+(\.\d+)?$/, kind = 'number') {
+export function number(low: number, high: number, pattern = /^\d+(\.\d+)?$/, kind = 'a number') {
   return (text: string): number => {
     const value = pattern.test(text) ? Number(text) : Number.NaN
-    if (!(value >= low && value <= high)) throw new Error(`write a ${kind} from ${low} to ${high}`)
+    if (!(value >= low && value <= high)) throw new Error(`expected ${kind} from ${low} to ${high}`)
     return value
   }
 }
 
-export function whole(low: number, high: number) {
-  return number(low, high, /^\d+$/, 'whole number')
+export function integer(low: number, high: number) {
+  return number(low, high, /^\d+$/, 'an integer')
 }
 
 /** `off` is read as null. */
@@ -44,27 +44,27 @@ export function orOff<Value>(read: (text: string) => Value) {
   }
 }
 
-/** RabbitMQ reserves names that begin with "amq.". */
+/** RabbitMQ reserves names that start with "amq.". */
 export function readQueueName(text: string): string {
   if (/^(?!amq\.)[A-Za-z0-9._:-]{1,64}$/.test(text)) return text
-  throw new Error('use letters, digits, ".", "_", "-" and ":", 64 at the most; it must not begin with "amq."')
+  throw new Error('expected 1 to 64 letters, digits, ".", "_", "-" and ":", not starting with "amq."')
 }
 
-/** Allows only letters that have no meaning in a Redis key pattern. */
+/** Allows only characters without a meaning in Redis key patterns. */
 export function readPrefix(text: string): string {
   if (/^[A-Za-z0-9._:-]{0,64}$/.test(text)) return text
-  throw new Error('use letters, digits, ".", "_", "-" and ":", 64 at the most')
+  throw new Error('expected up to 64 letters, digits, ".", "_", "-" and ":"')
 }
 
-/** Allows names that need no quotes; `public` may have other tables with BullMQ's names, `job` and `event`. */
+/** Allows names that need no quotes. Not `public`, which may have tables of other programs named like BullMQ's. */
 export function readSchema(text: string): string {
   if (/^[a-z_][a-z0-9_]{0,62}$/.test(text) && text !== 'public' && !text.startsWith('pg_')) return text
-  throw new Error('use small letters, digits and "_", 63 at the most; not public, where the tables of others are')
+  throw new Error('expected up to 63 lowercase letters, digits and "_"; not public, which may have other tables')
 }
 
 export function readCron(text: string): CronLine {
   const { valid, errors } = validateDetailed(text)
   if (valid) return text as string as CronLine
   const problem = errors.map(({ message }) => message).join('; ')
-  throw new Error(`${problem}; write minute, hour, day, month and weekday, such as */5 * * * *`)
+  throw new Error(`${problem}; expected minute, hour, day, month and weekday, such as */5 * * * *`)
 }

@@ -1,4 +1,4 @@
-// The checks of `doctor`, and the one that all servers share.
+// The types of `doctor` checks, and the clock check that all servers share.
 import type { Config } from '../config/config.js'
 import { CLOCK_TOLERANCE_MS } from '../database/clocks.js'
 import type { Database } from '../database/connection.js'
@@ -8,31 +8,31 @@ export interface Problem {
   readonly fix: string
 }
 
-/** A text if all is well. An error that a check throws is a problem, too. */
-export type Found = string | Problem
+/** A text if the check passed. An error thrown by a check counts as a problem. */
+export type CheckResult = string | Problem
 
 export interface Check {
   readonly name: string
-  look(): Found | Promise<Found>
+  run(): CheckResult | Promise<CheckResult>
 }
 
-/** A check of a database of this release. */
+/** A check of a fully migrated database. */
 export interface DatabaseCheck {
   readonly name: string
-  look(db: Database, config: Config): Promise<Found>
+  run(db: Database, config: Config): Promise<CheckResult>
 }
 
 /**
- * Compares a server's clock with the clock of this machine.
+ * Compares a server's clock with the local clock.
  *
- * @param asked when the server was asked; it answered between then and now
+ * @param asked when the request was sent; the server answered between then and now
  */
-export function checkClockOf(server: string, time: number, asked: number): Found {
+export function checkClockOf(server: string, time: number, asked: number): CheckResult {
   const apart = Math.max(0, asked - time, time - Date.now())
   if (apart <= CLOCK_TOLERANCE_MS) return `clocks ${seconds(apart)} apart`
   return {
-    message: `The clock of ${server} is ${seconds(apart)} ${time < asked ? 'behind' : 'ahead of'} this clock.`,
-    fix: 'Set both clocks (timedatectl set-ntp true).',
+    message: `The clock of ${server} is ${seconds(apart)} ${time < asked ? 'behind' : 'ahead of'} the local clock.`,
+    fix: 'Synchronize both clocks (timedatectl set-ntp true).',
   }
 }
 

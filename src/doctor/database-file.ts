@@ -1,32 +1,32 @@
-// Checks of a database in a file. The pragmas are SQLite's own.
+// Checks of a SQLite database file.
 import { statSync } from 'node:fs'
 import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { SqliteAddress } from '../servers/addresses.js'
-import type { DatabaseCheck, Found } from './check.js'
+import type { CheckResult, DatabaseCheck } from './check.js'
 
 export function fileChecks({ path }: SqliteAddress): DatabaseCheck[] {
   return [
-    { name: 'permissions', look: () => checkPermissions(path) },
-    { name: 'integrity', look: checkIntegrity },
+    { name: 'permissions', run: () => checkPermissions(path) },
+    { name: 'integrity', run: checkIntegrity },
   ]
 }
 
-/** Customers and amounts are private. */
-async function checkPermissions(path: string): Promise<Found> {
+/** The file holds customers and amounts, so only its owner may read it. */
+async function checkPermissions(path: string): Promise<CheckResult> {
   const folder = dirname(path)
   try {
     await access(path, constants.R_OK | constants.W_OK)
     await access(folder, constants.W_OK)
   } catch {
     return {
-      message: `This user cannot write ${path} or its folder.`,
-      fix: `Give them to this user: chown -R "$USER" "${folder}".`,
+      message: `No permission to write ${path} or its folder.`,
+      fix: `Change the owner: chown -R "$USER" "${folder}".`,
     }
   }
-  if (process.platform === 'win32') return 'as in the folder'
+  if (process.platform === 'win32') return 'inherited from the folder'
   const isOpen = (file: string) => ((statSync(file, { throwIfNoEntry: false })?.mode ?? 0) & 0o077) !== 0
   const open = [path, `${path}-wal`, `${path}-shm`].filter(isOpen)
   if (open.length === 0) return 'only this user can read the database'
@@ -36,15 +36,15 @@ async function checkPermissions(path: string): Promise<Found> {
   }
 }
 
-async function checkIntegrity(db: Database): Promise<Found> {
+async function checkIntegrity(db: Database): Promise<CheckResult> {
   const { rows } = await sql<{ fault: string }>`
     select quick_check as fault from pragma_quick_check where quick_check <> 'ok'
     union all
     select distinct 'rows of ' || "table" || ' refer to missing rows of ' || parent from pragma_foreign_key_check
     limit 10`.execute(db)
-  if (rows.length === 0) return 'quick_check and foreign_key_check found nothing'
+  if (rows.length === 0) return 'quick_check and foreign_key_check passed'
   return {
     message: rows.map(({ fault }) => fault).join('; '),
-    fix: 'Stop all orderctl processes, keep a copy of the file, and restore the last sound backup.',
+    fix: 'Stop all orderctl processes, keep a copy of the file, and restore the last good backup.',
   }
 }

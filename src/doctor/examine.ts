@@ -1,4 +1,4 @@
-// `doctor`: is this machine fit to take orders, is the database sound, and does the work need a person? Changes nothing.
+// Runs the checks of `doctor`: installation, servers, database, queue, imports and alarms. Changes nothing.
 import { asError } from '../background.js'
 import { type Config, type LoadedConfig, maskPassword } from '../config/config.js'
 import { connect, type Database, explainDatabaseError } from '../database/connection.js'
@@ -15,16 +15,16 @@ import { checkConfiguration, checkSqlite } from './installation.js'
 import { QUEUE_SERVER, serverChecks } from './servers.js'
 
 export interface Examination {
-  /** About the installation, the configuration and the servers. Causes come before their consequences. */
+  /** Installation, configuration, servers and database. A check comes before those that depend on it. */
   readonly setup: readonly Finding[]
-  /** About the work: what no alarm covers, then the alarms. */
+  /** Queue, imports and alarms. */
   readonly work: readonly Finding[]
 }
 
 /**
- * Runs every check. One that fails stops no other; those that depend on it are skipped.
+ * Runs all checks. If one fails, only the checks that depend on it are skipped.
  *
- * @param loadConfig throws a UserError if the configuration cannot be used
+ * @param loadConfig throws a UserError if the configuration is invalid
  */
 export async function examine(loadConfig: () => LoadedConfig, environment: NodeJS.ProcessEnv): Promise<Examination> {
   let loaded: LoadedConfig | undefined
@@ -33,8 +33,8 @@ export async function examine(loadConfig: () => LoadedConfig, environment: NodeJ
     return checkConfiguration(loaded, environment)
   }
   const setup = [
-    await examineOne({ name: 'sqlite', look: checkSqlite }),
-    await examineOne({ name: 'configuration', look: readConfiguration }),
+    await examineOne({ name: 'sqlite', run: checkSqlite }),
+    await examineOne({ name: 'configuration', run: readConfiguration }),
   ]
   if (!loaded) {
     const rest = ['servers', 'database', 'work'].map((name) => skip(name, 'configuration'))
@@ -43,16 +43,16 @@ export async function examine(loadConfig: () => LoadedConfig, environment: NodeJ
   const { config } = loaded
   const address = config.database
   setup.push(...(await Promise.all(serverChecks(config).map((check) => examineOne(check)))))
-  const queueIsAway = setup.some(({ name, state }) => name === QUEUE_SERVER && state === 'failed')
-  const database = await examineOne({ name: 'database', look: () => checkDatabase(address) }, address)
+  const isQueueUnreachable = setup.some(({ name, state }) => name === QUEUE_SERVER && state === 'failed')
+  const database = await examineOne({ name: 'database', run: () => checkDatabase(address) }, address)
   setup.push(database)
   const db = database.state === 'ok' ? await connect(address) : undefined
-  const examineIn = async ({ name, look }: DatabaseCheck) =>
-    db ? examineOne({ name, look: () => look(db, config) }, address) : skip(name, 'database')
+  const examineIn = async ({ name, run }: DatabaseCheck) =>
+    db ? examineOne({ name, run: () => run(db, config) }, address) : skip(name, 'database')
   try {
     const checks = address.kind === 'sqlite' ? fileChecks(address) : DATABASE_SERVER_CHECKS
     for (const check of [...checks, ...DATABASE_CHECKS]) setup.push(await examineIn(check))
-    const queue = queueIsAway ? skip(QUEUE_CHECK.name, QUEUE_SERVER) : await examineIn(QUEUE_CHECK)
+    const queue = isQueueUnreachable ? skip(QUEUE_CHECK.name, QUEUE_SERVER) : await examineIn(QUEUE_CHECK)
     const alarms = db ? await examineAlarms(db, config) : [skip('alarms', 'database')]
     return { setup, work: [queue, await examineIn(IMPORTS_CHECK), ...alarms] }
   } finally {
@@ -61,7 +61,7 @@ export async function examine(loadConfig: () => LoadedConfig, environment: NodeJ
 }
 
 function skip(name: string, cause: string): Finding {
-  return { name, state: 'skipped', message: `could not be checked because "${cause}" failed`, fix: null }
+  return { name, state: 'skipped', message: `not checked because "${cause}" failed`, fix: null }
 }
 
 async function examineAlarms(db: Database, config: Config): Promise<readonly Finding[]> {
@@ -73,12 +73,12 @@ async function examineAlarms(db: Database, config: Config): Promise<readonly Fin
   }
 }
 
-/** @param database whose errors are explained */
-async function examineOne({ name, look }: Check, database?: DatabaseAddress): Promise<Finding> {
+/** @param database if given, its errors are explained */
+async function examineOne({ name, run }: Check, database?: DatabaseAddress): Promise<Finding> {
   try {
-    const found = await look()
-    if (typeof found !== 'string') return failure(name, found)
-    return { name, state: 'ok', message: maskPassword(found), fix: null }
+    const result = await run()
+    if (typeof result !== 'string') return failure(name, result)
+    return { name, state: 'ok', message: maskPassword(result), fix: null }
   } catch (error) {
     return failure(name, explain(error, database))
   }

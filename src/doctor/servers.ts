@@ -1,30 +1,30 @@
-// Checks of the servers other than the database: the one that carries the queue, and the Redis for published figures.
+// Checks of the queue's server and of the Redis for published figures.
 import type { Config } from '../config/config.js'
 import type { RabbitAddress, RedisAddress } from '../servers/addresses.js'
-import { type Check, checkClockOf, type Found } from './check.js'
+import { type Check, type CheckResult, checkClockOf } from './check.js'
 
 export const QUEUE_SERVER = 'queue server'
 
-/** One check for each server: the queue and the published figures may share a Redis. */
+/** One check per server. The queue and the published figures may share a Redis. */
 export function serverChecks({ queue, queueSchema, queueName, redis }: Config): Check[] {
   const checks: Check[] = []
-  if (queue.kind === 'redis') checks.push({ name: QUEUE_SERVER, look: () => checkRedis(queue, false) })
-  if (queue.kind === 'amqp') checks.push({ name: QUEUE_SERVER, look: () => checkRabbitMq(queue, queueName) })
+  if (queue.kind === 'redis') checks.push({ name: QUEUE_SERVER, run: () => checkRedis(queue, false) })
+  if (queue.kind === 'amqp') checks.push({ name: QUEUE_SERVER, run: () => checkRabbitMq(queue, queueName) })
   if (queue.kind === 'postgres') {
-    const look = async () => {
+    const run = async () => {
       const { readTables } = await import('../queue/bullmq/postgres-tables.js')
       const { place, current, latest } = await readTables(queue, queueSchema)
       return `${place} (${current === 0 ? 'no tables yet' : `${current} of ${latest} migrations`})`
     }
-    checks.push({ name: QUEUE_SERVER, look })
+    checks.push({ name: QUEUE_SERVER, run })
   }
-  // Eviction would lose waiting orders; published figures are published again.
+  // Eviction would lose queued orders, but published figures are only published again.
   const isShared = queue.kind === 'redis' && queue.url === redis?.url
-  if (redis && !isShared) checks.push({ name: 'redis', look: () => checkRedis(redis, true) })
+  if (redis && !isShared) checks.push({ name: 'redis', run: () => checkRedis(redis, true) })
   return checks
 }
 
-async function checkRedis(address: RedisAddress, allowEviction: boolean): Promise<Found> {
+async function checkRedis(address: RedisAddress, allowEviction: boolean): Promise<CheckResult> {
   const { connectRedis, readFacts, refuseUnfit } = await import('../servers/redis-connection.js')
   const redis = await connectRedis(address, { maxRetriesPerRequest: 1 })
   try {
@@ -40,8 +40,8 @@ async function checkRedis(address: RedisAddress, allowEviction: boolean): Promis
   }
 }
 
-/** Changes nothing: a missing queue is not created. */
-async function checkRabbitMq(address: RabbitAddress, queueName: string): Promise<Found> {
+/** Does not create a missing queue. */
+async function checkRabbitMq(address: RabbitAddress, queueName: string): Promise<CheckResult> {
   const { closeRabbit, countMessages, openRabbit } = await import('../queue/rabbitmq/connection.js')
   const rabbit = await openRabbit(address)
   try {

@@ -1,4 +1,4 @@
-// Alarms: findings about the work. Each compares one figure with a threshold of the configuration.
+// Reads the alarms. Each compares one figure of the shop with a configured threshold.
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { atOneMoment } from '../database/transaction.js'
@@ -9,23 +9,23 @@ import { WORKER_STALE_MS } from './status.js'
 
 export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'schedule'
 
-/** What a look at one thing found: an alarm, or a check of `doctor`. */
+/** The result of an alarm or of a `doctor` check. */
 export interface Finding {
   readonly name: string
-  /** `skipped` if it could not be looked at. */
+  /** `skipped` if it could not be checked. */
   readonly state: 'ok' | 'failed' | 'skipped'
-  /** What was found, or why it was skipped. May hold text of files and servers. */
+  /** What was found, or why it was skipped. May contain text from files and servers. */
   readonly message: string
-  /** What to do about a failure. */
+  /** How to fix a failure. */
   readonly fix: string | null
 }
 
-/** Failed if the threshold is crossed. */
+/** The state is `failed` if the threshold is crossed. */
 export interface Alarm extends Finding {
   readonly name: AlarmName
-  /** In the threshold's unit; null if there is nothing to measure. */
+  /** In the unit of the threshold; null if there is nothing to measure. */
   readonly value: number | null
-  /** Crossed from this value on; for stock, from this value down. */
+  /** Crossed at this value or above; for stock, at this value or below. */
   readonly threshold: number
   readonly fix: string
 }
@@ -41,7 +41,7 @@ const MEASURES = [
 ] as const
 
 /**
- * Returns the alarms that are not turned off, all as of one moment. That of the schedule is in schedule/alarm-state.ts.
+ * Reads the enabled alarms in one snapshot. The alarm `schedule` is in schedule/alarm-state.ts.
  *
  * @param now the database's time
  */
@@ -70,28 +70,28 @@ async function measureWait(db: Database, threshold: number, now: number): Promis
     .where('due_at', '<=', now)
     .executeTakeFirstOrThrow()
   const value = oldest === null ? 0 : (now - oldest) / 1000
-  const waited = `The oldest due order has waited for ${span(value)}; the alarm is at ${span(threshold)}.`
+  const waited = `The oldest due order has waited for ${span(value)} (threshold ${span(threshold)}).`
   return {
     value,
-    message: oldest === null ? 'No order is due.' : waited,
-    fix: 'See `orderctl status`. If the queue is paused, run `orderctl queue resume`; if no worker runs, start one with `orderctl work`.',
+    message: oldest === null ? 'No orders are due.' : waited,
+    fix: 'See `orderctl status`. If the queue is paused, run `orderctl queue resume`. If no workers are running, run `orderctl work`.',
   }
 }
 
-/** The share of the latest orders is enough: a drain may settle millions within the window. */
-const MOST_SETTLED = 10_000
+/** Limits the query to the latest orders, since a drain may settle millions within the window. */
+const MAX_SETTLED = 10_000
 
-/** Declined orders count: a gateway that refuses everything, because a key expired for example, looks like that. */
+/** Counts declined orders too: a broken gateway, for example with an expired key, declines everything. */
 async function measureFailures(db: Database, threshold: number, now: number, config: Config): Promise<Measured> {
   const window = config['alarms.failureWindowSeconds']
-  const least = config['alarms.failureLeastOrders']
+  const minimum = config['alarms.failureLeastOrders']
   const latest = db
     .selectFrom('orders')
     .select(['status', 'reason'])
     .where('settled_at', '>', now - window * 1000)
     .where('settled_at', '<=', now)
     .orderBy('settled_at', 'desc')
-    .limit(MOST_SETTLED)
+    .limit(MAX_SETTLED)
     .as('latest')
   const settled = await db
     .selectFrom(latest)
@@ -102,22 +102,21 @@ async function measureFailures(db: Database, threshold: number, now: number, con
     .filter(({ status }) => UNSOLD_STATUSES.some((one) => one === status))
     .sort((a, b) => b.orders - a.orders)
   const [all, failed] = [sum(settled), sum(unsold)]
-  const fix =
-    'See why with `orderctl failed list`. Once the cause is gone, `orderctl failed retry` puts them back into the queue.'
-  if (all < least) {
-    const message = `Orders settled within ${span(window)}: ${groupThousands(all)}; the alarm needs ${groupThousands(least)}.`
+  const fix = 'See the reasons with `orderctl failed list`. Fix the cause, then run `orderctl failed retry`.'
+  if (all < minimum) {
+    const message = `Orders settled within ${span(window)}: ${groupThousands(all)} (minimum ${groupThousands(minimum)}).`
     return { value: null, message, fix }
   }
   const reasons = bracketed(unsold.map(({ reason, orders }) => `${groupThousands(orders)} ${reason ?? 'unknown'}`))
   const share = `${groupThousands(failed)} of the last ${groupThousands(all)} orders settled within ${span(window)}`
-  const limit = `the alarm is at ${Number((threshold * 100).toFixed(1))} %`
-  return { value: failed / all, message: `${share} were not sold${reasons}; ${limit}.`, fix }
+  const limit = `threshold ${Number((threshold * 100).toFixed(1))} %`
+  return { value: failed / all, message: `${share} failed or were rolled back${reasons}; ${limit}.`, fix }
 }
 
 const REVIEWS: Readonly<Record<ReviewReason, string>> = {
-  payment_unknown: 'Ask the gateway again with `orderctl failed retry --reason payment_unknown`.',
+  payment_unknown: 'Retry the charges with `orderctl failed retry --reason payment_unknown`.',
   poison:
-    'See which orders with `orderctl failed list --reason poison` and why in the logs of their workers; then `orderctl failed retry --reason poison`.',
+    'List the orders with `orderctl failed list --reason poison` and find the cause in the worker logs. Then run `orderctl failed retry --reason poison`.',
 }
 
 async function measureUnresolved(db: Database, threshold: number): Promise<Measured> {
@@ -125,12 +124,12 @@ async function measureUnresolved(db: Database, threshold: number): Promise<Measu
   const reasons = bracketed(orders.map(({ reason, orders }) => `${reason}: ${groupThousands(orders)}`))
   return {
     value: sum(orders),
-    message: `Orders that need review: ${groupThousands(sum(orders))}${reasons}; the alarm is at ${groupThousands(threshold)}.`,
+    message: `Orders that need review: ${groupThousands(sum(orders))}${reasons}; threshold ${groupThousands(threshold)}.`,
     fix: orders.map(({ reason }) => REVIEWS[reason]).join(' ') || REVIEWS.payment_unknown,
   }
 }
 
-/** A worker without a heartbeat has died or hangs. A worker that was started since has taken its place. */
+/** A worker without a heartbeat has died or hangs. It is not counted if a worker was started since then. */
 async function measureStaleWorkers(db: Database, _: number, now: number): Promise<Measured> {
   const stale = await db
     .selectFrom('workers')
@@ -143,11 +142,11 @@ async function measureStaleWorkers(db: Database, _: number, now: number): Promis
   const named = stale
     .slice(0, 3)
     .map(({ host, pid, last_seen }) => `process ${pid} on ${host} for ${span((now - last_seen) / 1000)}`)
-  const silent = `Workers that have gone silent without an end: ${listed(named, stale.length)}.`
+  const silent = `Workers without a heartbeat: ${listed(named, stale.length)}.`
   return {
     value: stale.length,
-    message: stale.length === 0 ? 'No worker has gone silent.' : silent,
-    fix: 'Read its log, end it if it hangs, and start a worker: `orderctl work`. Its orders are claimed again when their lease ends.',
+    message: stale.length === 0 ? 'All workers have a recent heartbeat.' : silent,
+    fix: 'Check its log, stop it if it hangs, and start a worker with `orderctl work`. Its orders are claimed again when their lease ends.',
   }
 }
 
@@ -165,18 +164,18 @@ async function measureStock(db: Database, threshold: number): Promise<Measured> 
     .execute()
   const named = scarcest.filter(({ available }) => available <= threshold)
   const names = named.map(({ sku, available }) => `${sku} (${groupThousands(available)})`)
-  const units = `${groupThousands(threshold)} or fewer units available`
+  const units = `${groupThousands(threshold)} or fewer available units`
   const low = `Products with ${units}: ${listed(names, scarcest[0]?.low ?? 0)}.`
   return {
     value: scarcest[0]?.available ?? null,
-    message: named.length === 0 ? `No product has ${units}.` : low,
-    fix: `See them with \`orderctl products list --low ${threshold}\`, and add deliveries with \`orderctl products adjust SKU UNITS --reason delivery\`.`,
+    message: named.length === 0 ? `No products with ${units}.` : low,
+    fix: `List them with \`orderctl products list --low ${threshold}\`. Record deliveries with \`orderctl products adjust SKU UNITS --reason delivery\`.`,
   }
 }
 
-/** The first names, and how many more there are. */
-function listed(names: readonly string[], of: number): string {
-  const others = of - names.length
+/** The first names, and the number of others. */
+function listed(names: readonly string[], total: number): string {
+  const others = total - names.length
   return `${names.join(', ')}${others > 0 ? ` and ${groupThousands(others)} more` : ''}`
 }
 
@@ -188,7 +187,7 @@ function sum(rows: readonly { readonly orders: number }[]): number {
   return rows.reduce((total, { orders }) => total + orders, 0)
 }
 
-/** `45 s`, `15 min`: rounded down, so that a value below a threshold never reads as if it were at it. */
+/** `45 s`, `15 min`. Rounded down, so that a value below a threshold is never shown as equal to it. */
 function span(seconds: number): string {
   return seconds < 120 ? `${Math.floor(seconds)} s` : `${groupThousands(Math.floor(seconds / 60))} min`
 }

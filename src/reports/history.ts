@@ -1,4 +1,4 @@
-// The queue's history: writes a row for each snapshot, and reads them with one for the time since the last.
+// The queue's history: stores snapshots, and reads them with a current one for the time since the last.
 import type { Selectable } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
@@ -10,7 +10,7 @@ import { estimateWait, readPace, readWorkers } from './status.js'
 
 export type Snapshot = Selectable<Schema['queue_snapshots']>
 
-/** The snapshots whose period ended since then, and what a snapshot would hold now. Empty if nothing happened. */
+/** The snapshots whose period ended after `since`, and a current one. Empty if nothing was settled or recorded. */
 export async function readHistory(db: Database, since: number, now: number): Promise<Snapshot[]> {
   return atOneMoment(db, async (view) => {
     const written = await view
@@ -25,7 +25,7 @@ export async function readHistory(db: Database, since: number, now: number): Pro
   })
 }
 
-/** The period from the last snapshot up to `until`, or from the first order settled if there is none since then. */
+/** Measures from the last snapshot to `until`, or from the first order settled after `since` if there is none. */
 async function measure(
   db: Database,
   { since, until, now }: { readonly since: number; readonly until: number; readonly now: number },
@@ -59,21 +59,21 @@ async function measure(
   }
 }
 
-/** The time of settling is taken before the commit. After so long it is committed, on any machine's clock. */
+/** `settled_at` is taken before the commit. After this time, an order is committed on any machine's clock. */
 const SETTLING_MS = MINUTE_MS
 
 const KEEP_MS = 90 * DAY_MS
 
 /**
- * Adds a snapshot and deletes those older than 90 days. Each settled order is counted once: the period begins where the
- * last one ended, and of two snapshots of one period only the first is kept. An order that is retried later stays counted.
+ * Stores a snapshot and deletes those older than 90 days. Counts each settled order once: a period starts where the
+ * last one ended, and only the first snapshot of a period is kept. An order stays counted if it is retried later.
  *
  * @param now the database's time
  */
 export async function takeSnapshot(db: Database, now: number): Promise<Snapshot> {
   const oldest = now - KEEP_MS
   const snapshot = await measure(db, { since: oldest, until: now - SETTLING_MS, now })
-  // A clock that was put back has no new period yet.
+  // If the clock was set back, there is no new period yet.
   if (snapshot.period_start < snapshot.period_end) {
     const insert = db.insertInto('queue_snapshots').values(snapshot)
     await insert.onConflict((conflict) => conflict.doNothing()).execute()
@@ -86,12 +86,12 @@ export function minutesOf({ period_start, period_end }: Snapshot): number {
   return Math.max(0, period_end - period_start) / MINUTE_MS
 }
 
-/** Over a period of a second at least. */
+/** Treats shorter periods as one second. */
 export function settledPerMinute(snapshot: Snapshot): number {
   return (snapshot.completed + snapshot.failed) / Math.max(minutesOf(snapshot), 1 / 60)
 }
 
-/** The share of settled orders that were not sold; null if none was settled. */
+/** The share of settled orders that failed or were rolled back; null if none were settled. */
 export function failureRate({ completed, failed }: Pick<Snapshot, 'completed' | 'failed'>): number | null {
   return completed + failed === 0 ? null : failed / (completed + failed)
 }

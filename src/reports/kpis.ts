@@ -1,5 +1,4 @@
-// Revenue, orders and customers by day, from the sales figures; and the figures of the moment, from the orders. A report is
-// the JSON document of its command.
+// KPI reports: by day from the sales figures, and realtime from the orders. A report is its command's JSON document.
 import type { Database } from '../database/connection.js'
 import { atOneMoment } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
@@ -7,16 +6,16 @@ import { addDays, type Day, dayAt, dayStart } from '../domain/business-day.js'
 import { divideMinor } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
 
-/** Completed orders of one currency. */
+/** Figures of completed orders in one currency. */
 export type Kpis = ReturnType<typeof kpisOf>
 
-/** One business day, by the date of the order. */
+/** Figures of one business day, by order date. */
 export async function dailyKpis(db: Database, time_zone: string, date: Day) {
   const generated_at = new Date()
   return { date, time_zone, generated_at, kpis: await kpisWithin(db, date, date) }
 }
 
-/** Totals over the days from `from` to `to`, both counted, and every day among them that has sales. */
+/** Totals from `from` to `to` (inclusive), and figures of each day with sales. */
 export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
   return atOneMoment(db, async (snapshot) => {
     const generated_at = new Date()
@@ -28,7 +27,7 @@ export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
   })
 }
 
-/** The work left, and what was settled on the business day of `now` (epoch milliseconds). */
+/** Open orders, and orders settled on the business day of `now` (epoch milliseconds). */
 export function realtimeKpis(db: Database, time_zone: string, now: number) {
   return atOneMoment(db, async (snapshot) => {
     const date = dayAt(now, time_zone)
@@ -60,7 +59,7 @@ function ordersIn(counts: readonly { status: OrderStatus; orders: number }[], ..
   return counts.reduce((sum, { status, orders }) => (statuses.includes(status) ? sum + orders : sum), 0)
 }
 
-/** One entry for each currency with sales, by its code. */
+/** One entry per currency with sales, sorted by code. */
 async function kpisWithin(db: Database, from: Day, to: Day) {
   const figures = await salesWithin(db, from, to).orderBy('currency').execute()
   return figures.map(kpisOf)
@@ -88,7 +87,7 @@ function kpisOf({ currency, revenue, order_count, unique_customers }: SalesFigur
     total_revenue: { currency, minor: revenue },
     order_count,
     average_order_value: { currency, minor: divideMinor(revenue, order_count) },
-    /** A customer who buys on several days counts once. */
+    /** Counts a customer who buys on several days once. */
     unique_customers,
   }
 }

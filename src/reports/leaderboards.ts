@@ -1,37 +1,37 @@
-// Who and what sells most, from the sales figures of one currency.
+// Leaderboards of customers and products, from the sales figures of one currency.
 import type { Database } from '../database/connection.js'
 import { atOneMoment } from '../database/transaction.js'
 import type { Day } from '../domain/business-day.js'
 import type { Currency } from '../domain/money.js'
 import { UserError } from '../errors.js'
 
-/** Days, both counted; without an end, all there are on that side. */
+/** An inclusive range of days. An undefined end leaves it open. */
 export interface Period {
   readonly from: Day | undefined
   readonly to: Day | undefined
 }
 
 export interface SalesChoice extends Period {
-  /** Undefined: the one with the most completed orders in the period. */
+  /** If undefined, the currency with the most completed orders in the period. */
   readonly currency: Currency | undefined
 }
 
-/** Bounds of a period with open ends. */
+/** Bounds of an open period. */
 const FIRST_DAY = '0000-01-01' as Day
 const LAST_DAY = '9999-12-31' as Day
 
 type Sales = { readonly [Name in keyof SalesChoice]: NonNullable<SalesChoice[Name]> }
 
 export interface Board<Rows> {
-  /** Null if none was asked for and nothing was sold. */
+  /** Null if none was requested and nothing was sold. */
   readonly currency: Currency | null
-  /** If none was asked for: the currencies that were not chosen, the most used first. */
+  /** If none was requested: the other currencies with sales, most used first. */
   readonly otherCurrencies: readonly Currency[]
   readonly generated_at: Date
   readonly rows: Rows
 }
 
-/** By revenue, then orders, then customer_id. */
+/** Ranked by revenue, then number of orders, then customer_id. */
 export function topCustomers(db: Database, choice: SalesChoice, limit: number) {
   return inOneCurrency(db, choice, async (snapshot, sales) => {
     if (!sales) return []
@@ -47,7 +47,7 @@ export function topCustomers(db: Database, choice: SalesChoice, limit: number) {
   })
 }
 
-/** By units sold, then SKU. */
+/** Ranked by units sold, then SKU. */
 export function topProducts(db: Database, choice: SalesChoice, limit: number) {
   return inOneCurrency(db, choice, async (snapshot, sales) => {
     if (!sales) return []
@@ -74,9 +74,9 @@ export function topProducts(db: Database, choice: SalesChoice, limit: number) {
 }
 
 /**
- * Where one customer stands among all who bought. The rank is null if the customer bought nothing that counts.
+ * Ranks one customer among all with completed orders. The rank is null if the customer has none that match.
  *
- * @throws UserError if no order names this customer
+ * @throws UserError if the customer does not exist
  */
 export function rankCustomer(db: Database, choice: SalesChoice, customer_id: string) {
   return inOneCurrency(db, choice, async (snapshot, sales) => {
@@ -85,8 +85,8 @@ export function rankCustomer(db: Database, choice: SalesChoice, customer_id: str
     if (!known) {
       throw new UserError({
         code: 'customer_unknown',
-        message: `No order names a customer "${customer_id}".`,
-        fix: 'Copy the id from `orderctl leaderboard customers`: it is the customer_id of the imported file.',
+        message: `Unknown customer "${customer_id}".`,
+        fix: 'Use a customer_id from the imported file. List customers with `orderctl leaderboard customers`.',
       })
     }
     const customer = { customer_id, customer_name: known.name }
@@ -97,11 +97,11 @@ export function rankCustomer(db: Database, choice: SalesChoice, customer_id: str
     const { of, ahead } = await snapshot
       .selectFrom(all.as('other'))
       .select((eb) => {
-        const level = eb('other.revenue', '=', revenue)
+        const isTied = eb('other.revenue', '=', revenue)
         const isAhead = eb.or([
           eb('other.revenue', '>', revenue),
-          eb.and([level, eb('other.order_count', '>', order_count)]),
-          eb.and([level, eb('other.order_count', '=', order_count), eb('other.customer_id', '<', customer_id)]),
+          eb.and([isTied, eb('other.order_count', '>', order_count)]),
+          eb.and([isTied, eb('other.order_count', '=', order_count), eb('other.customer_id', '<', customer_id)]),
         ])
         const count = eb.fn.countAll<number>().as('of')
         return [count, eb.fn.count<number>(eb.case().when(isAhead).then(1).end()).as('ahead')]
@@ -132,7 +132,7 @@ async function inOneCurrency<Rows>(
   })
 }
 
-/** One row for every customer who bought. */
+/** One row per customer with completed orders. */
 function customerSales(db: Database, sales: Sales) {
   const sums = db
     .selectFrom('sales_by_customer')

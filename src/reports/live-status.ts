@@ -1,6 +1,6 @@
-// The status, read again and again for a view that stays open. Each figure is throttled by what it costs: counting a million
-// orders by status takes 0.4 s, most others come from an index. No transaction stays open in between: it would keep the
-// database's log from shrinking.
+// Reads the status repeatedly, for the live view. Each figure is throttled by its cost: counting a million orders by
+// status takes 0.4 s, while most others come from an index. Uses no long transaction, which would keep the database's
+// log from shrinking.
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { settledWithin } from '../domain/patience.js'
@@ -8,10 +8,10 @@ import { startOf } from '../domain/time.js'
 import type { Queue } from '../queue/queue.js'
 import { countSettled, type Delivery, type Figure, readDelivery, statusReader } from './status.js'
 
-/** The pause after a read, as a multiple of its time: reading takes at most a tenth of a core. */
+/** Pause after a read, as a multiple of the read's duration. Limits reading to a tenth of a core. */
 const PAUSE_PER_READ = 9
 
-/** Reads, or gives the latest value during the pause. A read that failed is tried again at once. */
+/** Reads, or returns the latest value during the pause. There is no pause after a failed read. */
 export function throttled<Value>(read: () => Promise<Value>): () => Promise<Value> {
   let latest: { readonly value: Value } | undefined
   let pausedUntil = 0
@@ -25,13 +25,13 @@ export function throttled<Value>(read: () => Promise<Value>): () => Promise<Valu
   }
 }
 
-/** How long to wait for the queue's server. One that is slow or away does not hold up the rest. */
-const SERVER_PATIENCE_MS = 300
+/** Timeout for the queue's server, so that a slow or unreachable one does not delay the other figures. */
+const SERVER_TIMEOUT_MS = 300
 
 export type LiveReading = Awaited<ReturnType<ReturnType<typeof liveStatusReader>>>
 
 /**
- * Reads the status, and `settled`: the orders settled in each step that is over, the latest last.
+ * Returns a reader of the status and of `settled`: the number of orders settled in each past step, oldest first.
  *
  * @param stepMs the length of a step
  */
@@ -40,44 +40,44 @@ export function liveStatusReader(db: Database, queue: Queue, stepMs: number) {
   const readStatus = statusReader(throttle)
   const readSettled = throttle(settledStepReader(stepMs))
   let delivery: Delivery = { driver: queue.driver, paused: null, transport: null, unreachable: undefined }
-  let asking: Promise<void> | undefined
-  const ask = async () => {
+  let request: Promise<void> | undefined
+  const refreshDelivery = async () => {
     delivery = await readDelivery(queue)
   }
   return async () => {
-    asking ??= ask().finally(() => {
-      asking = undefined
+    request ??= refreshDelivery().finally(() => {
+      request = undefined
     })
-    const asked = asking
-    // A failure that comes later is thrown to the next read.
-    if (await settledWithin(SERVER_PATIENCE_MS, asked)) await asked
+    const current = request
+    // A later failure is thrown at the next read.
+    if (await settledWithin(SERVER_TIMEOUT_MS, current)) await current
     const reading = await readStatus(delivery, await databaseTime(db))
     return { ...reading, settled: await readSettled() }
   }
 }
 
-/** So that a chart is not empty at first. */
-const STEPS_AT_FIRST = 120
+/** Steps read at the start, so that the chart is not empty. */
+const INITIAL_STEPS = 120
 
-/** More than any screen has columns. */
-const STEPS_KEPT = 500
+/** Steps kept; more than a screen has columns. */
+const MAX_STEPS = 500
 
-/** The instant of settling is taken before the commit, so orders may show up in a step that was counted already. */
+/** `settled_at` is taken before the commit, so orders may appear in a step that was already counted. */
 const LATE_MS = 3000
 
 /**
- * A reader that counts each step by a range of the index on settled_at, and again only while late orders may show up in
- * it. Counting all steps with one `group by` costs thirty times as much: it sorts what the index has in order.
+ * Returns a reader that counts the orders of each step in a range of the index on settled_at. A step is counted again
+ * only while late orders may appear in it. One `group by` over all steps costs thirty times as much, since it sorts.
  *
- * @returns the orders of each step that is over, the latest last
+ * @returns the number of orders in each past step, oldest first
  */
 export function settledStepReader(stepMs: number): (db: Database, now: number) => Promise<readonly number[]> {
   const counts = new Map<number, number>()
   let final: number | undefined
   return async (db, now) => {
     const end = startOf(now, stepMs)
-    const oldest = end - STEPS_KEPT * stepMs
-    const from = Math.max(final ?? end - STEPS_AT_FIRST * stepMs, oldest)
+    const oldest = end - MAX_STEPS * stepMs
+    const from = Math.max(final ?? end - INITIAL_STEPS * stepMs, oldest)
     for (let step = from; step < end; step += stepMs) counts.set(step, await countSettled(db, step, step + stepMs))
     final = Math.max(from, startOf(now - LATE_MS, stepMs))
     for (const step of counts.keys()) if (step < oldest || step >= end) counts.delete(step)

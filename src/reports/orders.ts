@@ -1,4 +1,4 @@
-// Orders: a list, and one in full. Rows are named as in JSON.
+// Lists orders, and reads one in full. Rows have the names of the JSON output.
 import type { Database } from '../database/connection.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { isAmong, rowSource } from '../database/row-source.js'
@@ -11,14 +11,14 @@ import { UserError, usageError } from '../errors.js'
 
 export interface OrderFilter {
   readonly status?: OrderStatus | undefined
-  /** The shop's customer_id. */
+  /** The customer_id of the order file. */
   readonly customer?: string | undefined
-  /** Ordered on this day or later. */
+  /** First day, by order date. */
   readonly since?: Day | undefined
   readonly source?: string | undefined
 }
 
-/** The newest order date first. `total` counts all that match, also those beyond the limit. */
+/** Newest order date first. `total` counts all matching orders, including those beyond the limit. */
 export function listOrders(db: Database, filter: OrderFilter, limit: number) {
   return atOneMoment(db, async (trx) => {
     let matching = trx.selectFrom('orders').innerJoin('customers', 'customers.id', 'orders.customer_id')
@@ -42,32 +42,32 @@ export function listOrders(db: Database, filter: OrderFilter, limit: number) {
 }
 
 /**
- * The orders with the shop's own ids.
+ * Finds orders by their references.
  *
- * @throws UserError naming those that do not exist, or one that several sources have (exit 2)
+ * @throws UserError that names the missing orders, or an order that several sources have (exit 2)
  */
 export async function findOrders(db: Database, references: readonly string[], source?: string) {
-  // Every order's source is that of its import, and the few sources make the unique index usable.
+  // Listing the few sources makes the unique index on (source, reference) usable.
   const imports =
     source === undefined ? await db.selectFrom('imports').select('source').distinct().execute() : [{ source }]
-  const asked = [...new Set(references)]
-  const pairs = imports.flatMap((run) => asked.map((reference) => ({ source: run.source, reference })))
+  const wanted = [...new Set(references)]
+  const pairs = imports.flatMap((run) => wanted.map((reference) => ({ source: run.source, reference })))
   const found = await db
-    .selectFrom(rowSource(db, 'asked', packRows({ source: 'text', reference: 'text' }, pairs)))
+    .selectFrom(rowSource(db, 'wanted', packRows({ source: 'text', reference: 'text' }, pairs)))
     .innerJoin('orders', (join) =>
-      join.onRef('orders.source', '=', 'asked.source').onRef('orders.reference', '=', 'asked.reference'),
+      join.onRef('orders.source', '=', 'wanted.source').onRef('orders.reference', '=', 'wanted.reference'),
     )
     .select(['orders.id', 'orders.reference', 'orders.source', 'orders.status'])
     .execute()
   const byReference = groupBy(found, (order) => order.reference)
-  const missing = asked.filter((reference) => !byReference.has(reference))
+  const missing = wanted.filter((reference) => !byReference.has(reference))
   if (missing.length > 0) {
     const more = missing.length > 10 ? ` and ${missing.length - 10} more` : ''
     const place = source === undefined ? '' : ` in the source ${source}`
     throw new UserError({
       code: 'unknown_order',
-      message: `There is no order ${missing.slice(0, 10).join(', ')}${more}${place}.`,
-      fix: 'Run `orderctl orders list` to see the orders there are.',
+      message: `No such order: ${missing.slice(0, 10).join(', ')}${more}${place}.`,
+      fix: 'List orders with `orderctl orders list`.',
     })
   }
   for (const [reference, orders] of byReference) {
@@ -75,17 +75,17 @@ export async function findOrders(db: Database, references: readonly string[], so
     if (sources.length === 1) continue
     throw usageError({
       code: 'ambiguous_order',
-      message: `Several sources have an order ${reference}: ${sources.join(', ')}.`,
-      fix: `Say which one is meant: --source ${sources[0]}.`,
+      message: `Order ${reference} exists in several sources: ${sources.join(', ')}.`,
+      fix: `Specify one: --source ${sources[0]}.`,
     })
   }
   return found
 }
 
-/** One order with all that belongs to it. */
+/** One order with its lines, reservations, payments and import. */
 export type OrderDetail = Awaited<ReturnType<typeof showOrder>>
 
-/** @throws UserError if there is no such order, or if several sources have it */
+/** @throws UserError if the order does not exist, or exists in several sources */
 export async function showOrder(db: Database, reference: string, source?: string) {
   const ids = packIds(await findOrders(db, [reference], source))
   return atOneMoment(db, async (trx) => {
@@ -128,7 +128,7 @@ export async function showOrder(db: Database, reference: string, source?: string
       ...order,
       total: { currency, minor: order.total },
       claimed: lease_token !== null,
-      /** When a worker may claim it; for a claimed order, when its lease ends. */
+      /** When a worker may claim the order; for a claimed order, the end of its lease. */
       due_at: instantOf(order.due_at),
       settled_at: instantOf(order.settled_at),
       cleared_at: instantOf(order.cleared_at),

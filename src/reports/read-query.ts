@@ -1,4 +1,4 @@
-// Reads days, periods and currencies from the text of flags. A value without a meaning is a usage error that names it.
+// Reads days, periods and currencies from flags. Throws a usage error for an invalid value.
 import { type Day, parseDay } from '../domain/business-day.js'
 import { type Currency, isCurrency } from '../domain/money.js'
 import { usageError } from '../errors.js'
@@ -10,19 +10,19 @@ export function readDay(flag: string, text: string): Day {
   if (day) return day
   throw usageError({
     code: 'bad_date',
-    message: `${flag} "${text}" is not a day of the calendar.`,
-    fix: 'Write it as year-month-day, such as 2025-01-31.',
+    message: `${flag} "${text}" is invalid; expected a calendar day.`,
+    fix: 'Use YYYY-MM-DD, such as 2025-01-31.',
   })
 }
 
-/** Both ends count. */
+/** Both ends are inclusive. */
 export function readRange(from: string, to: string): { from: Day; to: Day } {
   const range = { from: readDay('--from', from), to: readDay('--to', to) }
   if (range.from <= range.to) return range
   throw usageError({
     code: 'bad_period',
-    message: `The period begins (--from ${from}) after its end (--to ${to}).`,
-    fix: 'Swap the two days. Both count as part of the period.',
+    message: `--from ${from} is after --to ${to}.`,
+    fix: 'Swap the two days. The period includes both.',
   })
 }
 
@@ -33,13 +33,13 @@ export function readPeriod(from: string | undefined, to: string | undefined): Pe
   return { from: read('--from', from), to: read('--to', to) }
 }
 
-/** A code of ISO 4217, in capitals or not. */
+/** Reads an ISO 4217 code, in upper or lower case. */
 export function readCurrency(text: string | undefined): Currency | undefined {
   const code = text?.toUpperCase()
   if (code === undefined || isCurrency(code)) return code
   throw usageError({
     code: 'bad_currency',
-    message: `--currency "${text}" is not a currency code of ISO 4217.`,
-    fix: 'Write a three-letter code, such as USD or EUR.',
+    message: `--currency "${text}" is invalid; expected an ISO 4217 code.`,
+    fix: 'Use a three-letter code, such as USD or EUR.',
   })
 }

@@ -1,4 +1,4 @@
-// The present state: the queue, the orders, the workers, and what needs review.
+// Reads the current status: queue, orders, workers, imports and recent failures.
 import type { Database } from '../database/connection.js'
 import { isAlive } from '../database/lease.js'
 import { atOneMoment } from '../database/transaction.js'
@@ -9,24 +9,24 @@ import { countDue } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 import { isoTime, tenths } from '../terminal/text.js'
 
-/** A worker that was not seen for so long is not listed. */
+/** A worker without a heartbeat for this long is no longer listed. */
 const WORKER_GONE_MS = 10 * MINUTE_MS
-/** A worker that was not seen for so long hangs or has died. */
+/** A worker without a heartbeat for this long hangs or has died. */
 export const WORKER_STALE_MS = 30 * SECOND_MS
 const RECENT_FAILURES = 5
 
-/** A status, and what some views show with it. */
+/** The status, with additional figures for some views. */
 export type StatusReading = Awaited<ReturnType<ReturnType<typeof statusReader>>>
 
-/** What `status --json` prints, and all other views are drawn from. Times are ISO 8601. */
+/** The output of `status --json`, from which all other views are made. Times are ISO 8601. */
 export type Status = StatusReading['status']
 
-/** What the queue's server says. */
+/** The state of the queue's server. */
 export interface Delivery {
   readonly driver: string
-  /** Null if the queue's server cannot be asked. */
+  /** Null if the server is unreachable. */
   readonly paused: boolean | null
-  /** The counts of the queue's server; null for the embedded queue and for a server that cannot be asked. */
+  /** The server's own counts; null for the embedded queue or if the server is unreachable. */
   readonly transport: ({ readonly unit: string } & ReturnType<typeof countsOf>) | null
   readonly unreachable: UserError | undefined
 }
@@ -34,13 +34,13 @@ export interface Delivery {
 /** @param now the database's time */
 export type Figure<Value> = (db: Database, now: number) => Promise<Value>
 
-/** All figures at one moment. */
+/** Reads all figures in one snapshot. */
 export async function readStatus(db: Database, queue: Queue, now: number): Promise<StatusReading> {
   const delivery = await readDelivery(queue)
   return atOneMoment(db, async (view) => statusReader((read) => () => read(view, now))(delivery, now))
 }
 
-/** @param through how each figure is read: from one snapshot, or throttled */
+/** @param through decides how each figure is read: from one snapshot, or throttled */
 export function statusReader(through: <Value>(read: Figure<Value>) => () => Promise<Value>) {
   const read = {
     counts: through(countOrders),
@@ -62,7 +62,7 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
       queue: {
         ...{ driver, paused },
         ...countsOf(due),
-        /** How long the live workers would take for all waiting orders; null if it is not known. */
+        /** Estimated time until all waiting orders are processed; null if unknown. */
         estimated_wait_seconds: estimate === null ? null : tenths(estimate),
         transport,
       },
@@ -73,7 +73,7 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
       workers,
       /** Imports that have not ended. */
       imports: await read.imports(),
-      /** The latest first, without those that were cleared from the list. */
+      /** Newest first, without cleared ones. */
       recent_failures: orders.failed + orders.rolled_back > 0 ? await read.failures() : [],
     }
     return { status, at, countedAt, runtimes, unreachable }
@@ -96,7 +96,7 @@ export async function readDelivery(queue: Queue): Promise<Delivery> {
   }
 }
 
-/** `countedAt` is in epoch milliseconds. */
+/** Counts orders by status. `countedAt` is in epoch milliseconds. */
 export async function countOrders(db: Database, now: number) {
   const rows = await db
     .selectFrom('orders')
@@ -113,8 +113,7 @@ export async function countOrders(db: Database, now: number) {
   return { countedAt: now, orders: orders as Record<OrderStatus, number>, unresolved }
 }
 
-/** Settled orders a minute: in the last one, and on average over the last five minutes and the last hour. */
-/** Orders settled from `from` on and before `until` (epoch milliseconds); reads a range of an index. */
+/** Counts orders settled at or after `from` and before `until` (epoch milliseconds). Reads a range of an index. */
 export async function countSettled(db: Database, from: number, until: number): Promise<number> {
   const { orders } = await db
     .selectFrom('orders')
@@ -125,6 +124,7 @@ export async function countSettled(db: Database, from: number, until: number): P
   return orders
 }
 
+/** Orders settled per minute: in the last minute, and averaged over five minutes and one hour. */
 async function measureThroughput(db: Database, now: number) {
   const settled = await db
     .selectFrom('orders')
@@ -162,7 +162,7 @@ export async function readWorkers(db: Database, now: number) {
     ...worker,
     started_at: new Date(worker.started_at).toISOString(),
     last_seen: new Date(worker.last_seen).toISOString(),
-    /** Not seen for 30 seconds. */
+    /** No heartbeat for 30 seconds. */
     stale: worker.last_seen <= now - WORKER_STALE_MS,
   }))
 }
@@ -177,9 +177,9 @@ export async function readOpenImports(db: Database, now: number) {
   return imports.map((run) => ({
     ...{ file: run.file, status: run.status, rows: run.rows },
     started_at: new Date(run.started_at).toISOString(),
-    /** Its process ended early, or has not renewed its lease. */
+    /** Its process has died, or has not renewed its lease. */
     abandoned: !isAlive(run, now),
-    /** The command that finishes an abandoned one. */
+    /** The command that finishes an abandoned import. */
     resume: resumeCommand(run),
   }))
 }
@@ -206,9 +206,10 @@ async function readFailures(db: Database) {
 export type Pace = Awaited<ReturnType<typeof readPace>>
 
 /**
- * The batches of the five minutes before each worker was last seen, of workers that were seen since then. `orders` were
- * settled. `totalMs` is the time from claimed to settled of all batches together. `runtimes` are in milliseconds, of several
- * worker processes the highest, since percentiles do not add up; null if there was no batch.
+ * Sums up the recent batches of each worker with a heartbeat since then: those in the five minutes before its last
+ * heartbeat. `orders` are settled orders. `totalMs` is the time from claim to settlement, summed over all batches.
+ * `runtimes` are percentiles in milliseconds: the highest of any worker, since percentiles do not add up; null if there
+ * were no batches.
  */
 export async function readPace(db: Database, now: number, since = now - 5 * MINUTE_MS) {
   const row = await db
@@ -233,13 +234,13 @@ export async function readPace(db: Database, now: number, since = now - 5 * MINU
 }
 
 /**
- * How long the live workers would take for all waiting orders, in seconds:
+ * Estimates the time in which the live workers process all waiting orders, in seconds:
  *
- *     waiting orders x batch time for each settled order / batches at a time
+ *     waiting orders x batch time per settled order / concurrent batches
  *
- * and at least as long as one batch. A paused queue counts as if it went on.
+ * and at least the time of one batch. Ignores a pause of the queue.
  *
- * @param workers with the batches that each may process at a time
+ * @param workers with their maximum numbers of concurrent batches
  * @returns null if no worker is alive or nothing was settled recently
  */
 export function estimateWait(
@@ -248,7 +249,7 @@ export function estimateWait(
   { batches, orders, totalMs }: Omit<Pace, 'runtimes'>,
 ): number | null {
   if (waiting === 0) return 0
-  const atATime = workers.reduce((sum, worker) => sum + (worker.stale ? 0 : worker.concurrency), 0)
-  if (atATime === 0 || batches === 0 || orders === 0) return null
-  return Math.max(totalMs / batches, (waiting * totalMs) / orders / atATime) / 1000
+  const concurrent = workers.reduce((sum, worker) => sum + (worker.stale ? 0 : worker.concurrency), 0)
+  if (concurrent === 0 || batches === 0 || orders === 0) return null
+  return Math.max(totalMs / batches, (waiting * totalMs) / orders / concurrent) / 1000
 }

@@ -1,4 +1,4 @@
-// Numbers drawn with block characters: as horizontal bars, or over time as columns.
+// Charts of block characters: horizontal bars, and columns over time.
 import stringWidth from 'string-width'
 import { groupThousands } from '../domain/money.js'
 import { type Line, part } from './line.js'
@@ -7,13 +7,13 @@ import { cleanText, cutText, padText } from './text.js'
 export interface Bar {
   readonly label: string
   readonly value: number
-  /** The value as a person reads it. */
+  /** The formatted value. */
   readonly text: string
 }
 
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
 
-/** One line a bar, label left and text right, the largest value as long as the room allows. */
+/** One line per bar, with the label left and the text right. The largest value fills the available width. */
 export function barChart(bars: readonly Bar[], width = 80): string {
   const lines = bars.map((bar) => ({ label: cleanText(bar.label), text: cleanText(bar.text), value: bar.value }))
   const widest = (texts: readonly string[]) => texts.reduce((most, text) => Math.max(most, stringWidth(text)), 0)
@@ -30,7 +30,7 @@ export function barChart(bars: readonly Bar[], width = 80): string {
     .join('\n')
 }
 
-/** A bar of up to `width` columns, to an eighth of a column. Any value above zero shows. */
+/** A bar of up to `width` columns, in eighths of a column. Any value above zero is visible. */
 export function blockBar(fraction: number, width: number): string {
   const share = Math.min(1, fraction)
   const eighths = Math.max(share > 0 && width > 0 ? 1 : 0, Math.round(share * width * 8))
@@ -39,18 +39,18 @@ export function blockBar(fraction: number, width: number): string {
 
 const LEVELS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
-/** A column for each value, the highest a full block. Only zero is a space. */
+/** One column per value; the highest is a full block. Only zero is a space. */
 export function sparkline(values: readonly number[]): string {
   const highest = values.reduce((most, value) => Math.max(most, value), 0)
   return values.map((value) => LEVELS[highest > 0 ? Math.ceil((value / highest) * 8) : 0]).join('')
 }
 
-/** Keeps the axis in place while the top of the scale goes from 10 to 5,000,000. */
+/** Fixed, so that the axis stays in place while the scale ranges from 10 to 5,000,000. */
 const LABEL_WIDTH = 9
 
 /**
- * As many of the latest values as the width has columns, the last one at the right edge, over `height` lines. The scale
- * ends at 1, 2 or 5 times a power of ten, so that it seldom changes. The smallest value shows.
+ * Draws the latest values that fit the width, the last one at the right edge, on `height` lines. The scale ends at 1, 2
+ * or 5 times a power of ten, so that it seldom changes. Any value above zero is visible.
  */
 export function columnChart(values: readonly number[], width: number, height: number): Line[] {
   const columns = Math.max(0, width - LABEL_WIDTH - 2)
@@ -67,7 +67,7 @@ export function columnChart(values: readonly number[], width: number, height: nu
   })
 }
 
-/** The least of 10, 20, 50, 100, … that is not below the value. */
+/** The smallest of 10, 20, 50, 100, … that is at least the value. */
 function scaleTop(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 10)))
   return [1, 2, 5, 10].map((step) => step * power).find((top) => top >= value) ?? value

@@ -1,4 +1,4 @@
-// A line in parts, each with its ink, so that only text is measured and cut.
+// A line as parts of text and ink, so that widths are measured without escape codes.
 import stringWidth from 'string-width'
 import { cleanText, cutText } from './text.js'
 
@@ -19,7 +19,7 @@ export interface Part {
 
 export type Line = readonly Part[]
 
-/** Cleans the text. */
+/** Makes a part of the cleaned text. */
 export function part(text: string, ink: Ink = 'plain'): Part {
   return { text: cleanText(text), ink }
 }
@@ -32,21 +32,21 @@ export function lineWidth(line: Line): number {
   return stringWidth(lineText(line))
 }
 
-/** At most `width` columns of the line, measured as a whole, since letters of two parts may join. */
+/** Cuts the line to at most `width` columns. Measures all parts together, since characters may combine across parts. */
 export function cutLine(line: Line, width: number): Line {
   const text = lineText(line)
   const kept = cutText(text, width)
   if (kept === text) return line
   let room = kept.length - 1
   const parts: Part[] = []
-  for (const { text: whole, ink } of line) {
-    if (room > 0) parts.push({ text: whole.slice(0, room), ink })
-    room -= whole.length
+  for (const { text: full, ink } of line) {
+    if (room > 0) parts.push({ text: full.slice(0, room), ink })
+    room -= full.length
   }
   return kept === '' ? [] : [...parts, { text: '…', ink: parts.at(-1)?.ink ?? 'plain' }]
 }
 
-/** The line with spaces up to `width` columns, or cut to it. */
+/** Pads or cuts the line to exactly `width` columns. */
 export function fitLine(line: Line, width: number, align: 'left' | 'right' = 'left'): Line {
   const cut = cutLine(line, width)
   const missing = width - lineWidth(cut)
@@ -55,7 +55,7 @@ export function fitLine(line: Line, width: number, align: 'left' | 'right' = 'le
   return align === 'left' ? [...cut, space] : [space, ...cut]
 }
 
-/** With the colours of a terminal. */
+/** The line as text with escape codes for colours. */
 export function inkLine(line: Line): string {
   return line.map(({ text, ink }) => `${INKS[ink][0]}${text}${INKS[ink][1]}`).join('')
 }

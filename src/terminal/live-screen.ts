@@ -1,16 +1,16 @@
-// A screen of its own that is drawn repeatedly. The terminal is restored however the process ends, except by SIGKILL.
+// Draws on the terminal's alternate screen. Restores the terminal however the process ends, except by SIGKILL.
 import type { ReadStream } from 'node:tty'
 import type { Output } from './screen.js'
 
 const ENTER = '\u001b[?1049h\u001b[?25l\u001b[?7l'
 const CLEAR = '\u001b[2J'
-// Cleared first, since tmux leaves parts of a screen that was made larger.
+// Clears first, since tmux leaves remains of an enlarged screen.
 const LEAVE = `\u001b[?2026l\u001b[0m\u001b[H${CLEAR}\u001b[?7h\u001b[?25h\u001b[?1049l`
-/** The terminal shows a frame when it is complete. */
+/** Between these codes, the terminal collects output and shows it as one frame. */
 const BEGIN_FRAME = '\u001b[?2026h'
 const END_FRAME = '\u001b[?2026l'
 
-/** Keys that the terminal turns into signals outside raw mode. */
+/** Keys that the terminal turns into signals, except in raw mode. */
 const SIGNALS: ReadonlyMap<string, NodeJS.Signals> = new Map([
   ['\u0003', 'SIGINT'],
   ['\u001a', 'SIGTSTP'],
@@ -31,11 +31,11 @@ interface LiveScreenOptions {
   readonly output: Output
   /** Called for each key that is not a signal. */
   readonly onKey: (key: string) => void
-  /** Called when the screen is empty or has another size. */
+  /** Called when the screen was cleared or resized. */
   readonly onRedraw: () => void
 }
 
-/** Leaves SIGINT and SIGTERM to the caller, who closes the screen. */
+/** The caller handles SIGINT and SIGTERM and closes the screen. */
 export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOptions) {
   /** Undefined if the content of the terminal is unknown. */
   let drawn: readonly string[] | undefined
@@ -63,11 +63,11 @@ export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOpt
     if (isShown) onRedraw()
   }
   const press = (keys: string) => {
-    // Arrows and the like are sequences, which may contain letters.
+    // Arrow keys and others send escape sequences, which may contain letters.
     if (keys.startsWith(ESCAPE)) return
     for (const key of keys) {
       const signal = SIGNALS.get(key)
-      // To the foreground group, as the terminal does, so that a shell or npx that started us stops too.
+      // Sent to the foreground group, as the terminal does, so that a parent shell or npx stops too.
       if (signal === 'SIGTSTP') process.kill(0, signal)
       else if (signal) process.kill(process.pid, signal)
       else if (key === REDRAW_KEY) redraw()
@@ -113,7 +113,7 @@ export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOpt
     get size(): ScreenSize {
       return { columns: output.columns ?? 80, rows: output.rows ?? 24 }
     },
-    /** Writes the lines that differ from those on the screen. They must fit its size. */
+    /** Writes only the lines that changed. All lines must fit the screen. */
     draw(lines: readonly string[]): void {
       const changes = drawn ? changedLines(drawn, lines) : CLEAR + changedLines([], lines)
       drawn = lines
@@ -124,7 +124,7 @@ export function openLiveScreen({ input, output, onKey, onRedraw }: LiveScreenOpt
 }
 
 function changedLines(before: readonly string[], lines: readonly string[]): string {
-  // Cleared first: clearing after a line that fills the screen would remove its last letter.
+  // Clears before writing: clearing after a line of full width would remove its last character.
   const lineAt = (text: string, row: number) => `\u001b[${row + 1};1H\u001b[2K${text}`
   const changed = lines.map((text, row) => (text === before[row] ? '' : lineAt(text, row))).join('')
   const rest = before.length > lines.length ? `\u001b[${lines.length + 1};1H\u001b[J` : ''

@@ -1,4 +1,4 @@
-// A line on stderr that says how far the work is, redrawn in place.
+// A progress line on stderr, redrawn in place.
 import ora from 'ora'
 import stringWidth from 'string-width'
 import { groupThousands } from '../domain/money.js'
@@ -7,29 +7,29 @@ import { type Output, screenOf } from './screen.js'
 import { cleanText, cutText, duration, padText } from './text.js'
 
 export interface ProgressState {
-  /** What is being done: `Importing`. */
+  /** The activity: `Importing`. */
   readonly doing: string
-  /** What is counted: `lines`. */
+  /** The unit of `done`: `lines`. */
   readonly unit: string
   readonly done: number
-  /** The share that is done, from 0 to 1, if known. */
+  /** The completed share from 0 to 1, if known. */
   readonly fraction?: number | undefined
   readonly perSecond: number
 }
 
 export interface Progress {
-  /** Cheap: may be called for every item. */
+  /** Cheap enough to call for every item. */
   update(state: ProgressState): void
-  /** Clears the line and gives the cursor back; until then the process stays alive. Later updates draw nothing. */
+  /** Clears the line and restores the cursor. The process stays alive until then. Later updates draw nothing. */
   stop(): void
 }
 
 const REDRAW_MS = 100
 const BAR_WIDTH = 20
-/** The spinner with its spaces, and the last column, where some terminals break the line. */
+/** The spinner with its spaces, and the last column, where some terminals wrap. */
 const SPINNER_WIDTH = 4
 
-/** Draws from the first update on. Writes nothing if `silent` or without a terminal. */
+/** Starts to draw at the first update. Draws nothing if `silent` or without a terminal. */
 export function startProgress({
   stream,
   environment,
@@ -48,7 +48,7 @@ export function startProgress({
     const width = screenOf(stream, environment).width ?? 0
     return latest ? progressLine(latest, width - SPINNER_WIDTH) : ''
   }
-  // With discardStdin, ora would read stdin in raw mode, where Ctrl-C is not a signal.
+  // With discardStdin, ora would set raw mode, where Ctrl-C sends no signal.
   const options = { isEnabled: true, discardStdin: false, color: false, interval: REDRAW_MS } as const
   const spinner = ora({ ...options, stream, suffixText: line })
   return {
@@ -56,7 +56,7 @@ export function startProgress({
       if (stopped) return
       latest = state
       if (!spinner.isSpinning) spinner.start()
-      // Synchronous work keeps ora's timer from firing.
+      // Synchronous work blocks ora's timer.
       else if (Date.now() - drawnAt >= REDRAW_MS) spinner.render()
     },
     stop() {
@@ -66,7 +66,7 @@ export function startProgress({
   }
 }
 
-/** As many parts as fit the width, the most important first. */
+/** Joins as many parts as fit the width, most important first. */
 export function progressLine(state: ProgressState, width: number): string {
   const { fraction } = state
   const count = `${groupThousands(state.done)} ${state.unit}`

@@ -1,4 +1,4 @@
-// Gauges in Prometheus' text format, version 0.0.4.
+// Formats gauges in the Prometheus text format, version 0.0.4.
 
 export interface Metric {
   /** Letters, digits and underscores. */
@@ -7,7 +7,7 @@ export interface Metric {
   readonly samples: readonly { readonly labels: Readonly<Record<string, string>>; readonly value: number }[]
 }
 
-/** A metric without samples is left out. Without a line ending at its end. */
+/** Leaves out metrics without samples. The text does not end with a newline. */
 export function renderMetrics(metrics: readonly Metric[]): string {
   return metrics
     .filter(({ samples }) => samples.length > 0)

@@ -1,22 +1,22 @@
-// What a stream can show.
+// The capabilities of an output stream: terminal, colour, width.
 import type { WriteStream } from 'node:tty'
 import { inkLine, type Line, lineText } from './line.js'
 
 export interface Screen {
-  /** Whether it may have spinners and a cursor that moves. */
+  /** Whether spinners and cursor movement are allowed. */
   readonly isTerminal: boolean
   readonly hasColour: boolean
   /** Whether the locale or the terminal is limited to ASCII. */
   readonly isAscii: boolean
-  /** Columns that a line may fill; undefined if nothing may be cut, as in a pipe. */
+  /** Maximum width of a line in columns; undefined if lines must not be cut, as in a pipe. */
   readonly width: number | undefined
 }
 
-/** A stream such as `process.stdout`. A pipe or a file has none of the optional properties. */
+/** A stream such as `process.stdout`. Pipes and files lack the optional properties. */
 export type Output = NodeJS.WritableStream &
   Partial<Pick<WriteStream, 'isTTY' | 'columns' | 'rows'>> & { readonly fd?: number }
 
-/** A terminal that reports 0 columns, where ora would clear lines forever, counts as 80 wide and as no terminal. */
+/** Treats a terminal that reports 0 columns as a pipe 80 columns wide; ora would clear its lines forever. */
 export function screenOf(stream: Pick<Output, 'isTTY' | 'columns'>, environment: NodeJS.ProcessEnv): Screen {
   const { NO_COLOR, CI, TERM, LC_ALL, LC_CTYPE, LANG } = environment
   const isAscii = TERM === 'dumb' || /^(C|POSIX)$/.test(LC_ALL || LC_CTYPE || LANG || '')

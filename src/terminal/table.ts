@@ -1,4 +1,4 @@
-// Rows as a table that fits the terminal, or as CSV.
+// Renders rows as a table that fits the terminal, or as CSV.
 import { stringify } from 'csv-stringify/sync'
 import stringWidth from 'string-width'
 import wrapAnsi from 'wrap-ansi'
@@ -12,7 +12,7 @@ export interface Column extends ColumnShape {
   readonly align?: 'left' | 'right'
 }
 
-/** Printed as it is, so numbers come formatted; null is a dash in a table and empty in CSV. */
+/** Printed unchanged, so format numbers first. Null is a dash in a table and empty in CSV. */
 export type Cell = string | number | null | Part
 
 export interface Table {
@@ -22,7 +22,7 @@ export interface Table {
 
 const GAP = 2
 
-/** The table for the screen, without a newline at its end. */
+/** Renders the table for the screen, without a final newline. */
 export function renderTable(table: Table, screen: Screen): string {
   return tableLines(table, screen.width)
     .map((line) => drawLine(line, screen))
@@ -30,10 +30,10 @@ export function renderTable(table: Table, screen: Screen): string {
 }
 
 /**
- * The lines of the table, none wider than `width` columns. The last column, if it is flexible, continues on lines of its own;
- * other columns are cut. If even the narrowest form is wider, each row becomes a block of `heading: value` lines.
+ * The lines of the table, within `width` columns. The last column wraps if it is flexible; other columns are cut. If even the
+ * narrowest table is too wide, each row becomes a block of `heading: value` lines.
  *
- * @param width undefined if nothing may be cut
+ * @param width undefined if lines must not be cut
  */
 export function tableLines({ columns, rows }: Table, width = Number.POSITIVE_INFINITY): Line[] {
   const headings = columns.map(({ heading }) => part(heading, 'bold'))
@@ -48,8 +48,8 @@ export function tableLines({ columns, rows }: Table, width = Number.POSITIVE_INF
 
 /** The width of each column that is shown, by its index. */
 export function columnWidths(columns: readonly ColumnShape[], rows: readonly Line[], width: number) {
-  const wanted = columns.map(({ least = 1 }, index) =>
-    rows.reduce((widest, row) => Math.max(widest, stringWidth(row[index]?.text ?? '')), least),
+  const wanted = columns.map(({ minWidth = 1 }, index) =>
+    rows.reduce((widest, row) => Math.max(widest, stringWidth(row[index]?.text ?? '')), minWidth),
   )
   return fitColumns(columns, wanted, width, GAP)
 }
@@ -67,7 +67,7 @@ export function rowLine(columns: readonly Column[], widths: ReadonlyMap<number, 
   return line
 }
 
-/** CSV with a header line, without a newline at its end. Text that a spreadsheet would run gets an apostrophe in front. */
+/** CSV with a header line, without a final newline. Escapes text that a spreadsheet would run as a formula. */
 export function renderCsv(table: Table): string {
   const lines: (readonly Cell[])[] = [table.columns.map((column) => column.heading), ...table.rows]
   const clean = lines.map((cells) =>

@@ -1,28 +1,28 @@
-// Counts and times as a person reads them, and text from outside made safe to print.
+// Formats labels, counts and times, and makes text from files and servers safe to print.
 import stringWidth from 'string-width'
 import { groupThousands } from '../domain/money.js'
 
 const BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g
-// Controls, and invisible characters that reorder, join or split text, also those not yet assigned. The joiner of emoji
-// too: terminals disagree on the width of a joined emoji, not on that of its parts.
+// Control characters, and invisible characters that reorder, join or split text, including unassigned ones. Includes
+// the emoji joiner: terminals disagree on the width of a joined emoji, but not on that of its parts.
 const INVISIBLE = /\p{Cc}|(?=[\p{Cf}\p{Cn}])\p{Default_Ignorable_Code_Point}|[\uFFF9-\uFFFB]/gu
-const HALF_A_PAIR = /\p{Cs}/gu
+const LONE_SURROGATE = /\p{Cs}/gu
 
 const graphemes = new Intl.Segmenter()
 
-/** The text on one line, without anything that moves the cursor, colours or reorders. */
+/** Puts the text on one line, without characters that move the cursor, set colours or reorder text. */
 export function cleanText(text: string): string {
-  return text.replace(BREAKS, ' ').replace(INVISIBLE, '').replace(HALF_A_PAIR, '\uFFFD')
+  return text.replace(BREAKS, ' ').replace(INVISIBLE, '').replace(LONE_SURROGATE, '\uFFFD')
 }
 
-/** The same JSON document with these characters escaped, safe to print. */
+/** Escapes the same characters in a JSON document. */
 export function escapeJson(json: string): string {
   const escaped = (text: string) =>
     text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
   return json.replace(BREAKS, escaped).replace(INVISIBLE, escaped)
 }
 
-/** At most `width` columns of the text, the last an ellipsis if it was cut. Never splits a visible character. */
+/** Cuts the text to at most `width` columns, ending with an ellipsis. Never splits a visible character. */
 export function cutText(text: string, width: number): string {
   if (stringWidth(text) <= width) return text
   let kept = ''
@@ -35,10 +35,15 @@ export function cutText(text: string, width: number): string {
   return width < 1 ? '' : `${kept}…`
 }
 
-/** The text with spaces up to `width` columns. */
+/** Pads the text with spaces to `width` columns. */
 export function padText(text: string, width: number, align: 'left' | 'right' = 'left'): string {
   const spaces = ' '.repeat(Math.max(0, width - stringWidth(text)))
   return align === 'left' ? text + spaces : spaces + text
+}
+
+/** A label as tables show it: `on hand` becomes `On hand`, `sku` becomes `SKU`. Percentiles such as `p50` are kept. */
+export function capitalized(label: string): string {
+  return label.replace(/\bsku\b/, 'SKU').replace(/^[a-z](?!\d)/, (letter) => letter.toUpperCase())
 }
 
 /** `1 order`, `12,345 orders`. */
@@ -51,7 +56,7 @@ export function isoTime(instant: number | null): string | null {
   return instant === null ? null : new Date(instant).toISOString()
 }
 
-/** To one decimal. */
+/** Rounds to one decimal. */
 export function tenths(number: number): number {
   return Math.round(number * 10) / 10
 }
@@ -63,7 +68,7 @@ const UNITS = [
   ['s', 1],
 ] as const
 
-/** `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`: at most two units, and tenths below ten seconds only. */
+/** `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. At most two units; tenths only below ten seconds. */
 export function duration(seconds: number): string {
   if (seconds < 10) return `${Number(Math.max(0, seconds).toFixed(1))} s`
   let rest = Math.round(seconds)
@@ -76,7 +81,7 @@ export function duration(seconds: number): string {
   return parts.join(' ').trimEnd()
 }
 
-/** `12 s ago`, from epoch milliseconds. An instant ahead of our clock counts as now. */
+/** `12 s ago`, from epoch milliseconds. An instant in the future counts as now. */
 export function ago(instantMs: number, nowMs: number): string {
   const seconds = Math.floor((nowMs - instantMs) / 1000)
   return seconds < 1 ? 'just now' : `${duration(seconds)} ago`

@@ -1,21 +1,21 @@
-// Column widths on a terminal that is too narrow for all text.
+// Fits column widths to a terminal that is too narrow for all text.
 
 export interface ColumnShape {
-  /** Least useful width [default: 8]. */
-  readonly least?: number
-  /** Narrowed before the others. */
+  /** Smallest useful width [default: 8]. */
+  readonly minWidth?: number
+  /** Narrowed before the other columns. */
   readonly flexible?: boolean
-  /** Left out if the columns do not fit, the highest number first; a column without one stays. */
-  readonly spare?: number
+  /** Columns that do not fit are left out, highest number first. A column without a number always stays. */
+  readonly dropOrder?: number
 }
 
-const LEAST_WIDTH = 8
+const MIN_WIDTH = 8
 
 /**
- * The width of each column that is shown, by its index. Columns that cannot be narrower may still exceed the room.
+ * Returns the widths of the columns to show, by index. Their sum may exceed the room if no column can be narrowed.
  *
  * @param wanted the width of each column's text
- * @param room for the columns and `gap` between each two of them
+ * @param room available width, including a `gap` between columns
  */
 export function fitColumns(
   columns: readonly ColumnShape[],
@@ -23,19 +23,19 @@ export function fitColumns(
   room: number,
   gap: number,
 ): ReadonlyMap<number, number> {
-  const leastOf = (index: number) => Math.min(wanted[index] ?? 0, columns[index]?.least ?? LEAST_WIDTH)
-  const widths = new Map(wanted.map((width, index) => [index, Math.min(width, Math.max(room, LEAST_WIDTH))]))
+  const minOf = (index: number) => Math.min(wanted[index] ?? 0, columns[index]?.minWidth ?? MIN_WIDTH)
+  const widths = new Map(wanted.map((width, index) => [index, Math.min(width, Math.max(room, MIN_WIDTH))]))
   const excess = () => [...widths.values()].reduce((sum, width) => sum + width + gap, -gap) - room
   const flexible = () => [...widths.keys()].filter((index) => columns[index]?.flexible)
-  const slack = () => flexible().reduce((sum, index) => sum + (widths.get(index) ?? 0) - leastOf(index), 0)
-  const spareOf = (index: number) => columns[index]?.spare ?? 0
-  for (const index of [...widths.keys()].sort((a, b) => spareOf(b) - spareOf(a))) {
-    if (spareOf(index) > 0 && excess() > slack()) widths.delete(index)
+  const slack = () => flexible().reduce((sum, index) => sum + (widths.get(index) ?? 0) - minOf(index), 0)
+  const dropOrderOf = (index: number) => columns[index]?.dropOrder ?? 0
+  for (const index of [...widths.keys()].sort((a, b) => dropOrderOf(b) - dropOrderOf(a))) {
+    if (dropOrderOf(index) > 0 && excess() > slack()) widths.delete(index)
   }
-  // From the widest, one at a time, so that they end up alike.
+  // Narrows the widest column by one at a time, so that widths become similar.
   for (const indexes of [flexible(), [...widths.keys()]]) {
     for (let left = excess(); left > 0; left -= 1) {
-      const narrowable = indexes.filter((index) => (widths.get(index) ?? 0) > leastOf(index))
+      const narrowable = indexes.filter((index) => (widths.get(index) ?? 0) > minOf(index))
       const [widest] = narrowable.sort((a, b) => (widths.get(b) ?? 0) - (widths.get(a) ?? 0))
       if (widest === undefined) break
       widths.set(widest, (widths.get(widest) ?? 0) - 1)

@@ -151,7 +151,7 @@ describe.concurrent('systemd-notify', () => {
     systemd.ready('none')
     for (let count = 1; count <= 100; count++) systemd.alive(`${count} orders`)
     systemd.stopping()
-    await systemd.told()
+    await systemd.flush()
     expect(readFileSync(told, 'utf8').split('\n')).toEqual([
       'READY=1 WATCHDOG=1 STATUS=none',
       'WATCHDOG=1 STATUS=finishing what is in progress STOPPING=1',

@@ -2,10 +2,10 @@ import { FAILURE_ARGS, FAILURE_CHANGE_FLAGS, FailedCommand } from '../../command
 import { clearFailures } from '../../workflow/failures.js'
 
 export default class FailedClear extends FailedCommand {
-  static override summary = 'Take failed orders off the list'
+  static override summary = 'Clear failed orders from the list'
   static override description =
-    'The orders keep their status and history. An order whose charge has no known outcome cannot be cleared: ask the ' +
-    'gateway again with "failed retry".'
+    'The orders keep their status and history. Orders whose payment outcome is unknown cannot be cleared; run ' +
+    '"failed retry" first.'
   static override examples = ['orderctl failed clear 1001', 'orderctl failed clear --reason declined --yes']
   static override args = FAILURE_ARGS
   static override flags = FAILURE_CHANGE_FLAGS
@@ -15,7 +15,7 @@ export default class FailedClear extends FailedCommand {
     return this.changeFailures(args.id ?? [], flags, {
       action: 'clear',
       apply: ({ db }, ids) => clearFailures(db, ids),
-      outcome: 'taken off the list of failures.',
+      outcome: 'cleared from the list of failures.',
     })
   }
 }

@@ -4,9 +4,9 @@ import { limitFlag } from '../../command-line/selection-flags.js'
 import { listFailures } from '../../workflow/failures.js'
 
 export default class FailedList extends BaseCommand {
-  static override summary = 'List orders that failed or were rolled back, the newest first'
+  static override summary = 'List failed and rolled-back orders, newest first'
   static override description =
-    'Shows why and when each failed, and how often it was tried, also if the outcome of its charge is unknown.'
+    'Shows the reason, time and number of attempts. Includes orders that need review: payment_unknown and poison.'
   static override examples = [
     'orderctl failed list',
     'orderctl failed list --reason out_of_stock --since 24h',

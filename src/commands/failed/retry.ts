@@ -5,10 +5,11 @@ import { duration } from '../../terminal/text.js'
 import { retryFailures } from '../../workflow/failures.js'
 
 export default class FailedRetry extends FailedCommand {
-  static override summary = 'Put failed orders back into the queue'
+  static override summary = 'Retry failed orders'
   static override description =
-    'A retry is a new attempt with a new payment key. If the outcome of the last charge is unknown, the gateway is asked ' +
-    'again under the same key, so no order is charged twice. --stagger spares a gateway that has just come back.'
+    'Returns the orders to the queue. A retry is a new attempt with a new idempotency key. If the outcome of the last ' +
+    'charge is unknown, the same key is used again, so no order is charged twice. Use --stagger to limit the load on a ' +
+    'gateway that has just recovered.'
   static override examples = [
     'orderctl failed retry 1001 1002',
     'orderctl failed retry --reason out_of_stock --dry-run',
@@ -19,7 +20,7 @@ export default class FailedRetry extends FailedCommand {
   static override flags = {
     ...FAILURE_CHANGE_FLAGS,
     stagger: Flags.string({
-      description: 'spread the orders evenly over this time: 30s, 10m, 2h; a plain number is seconds',
+      description: 'spread the orders evenly over this time: 30s, 10m, 2h, or a number of seconds',
       helpValue: 'TIME',
     }),
   }
@@ -32,7 +33,7 @@ export default class FailedRetry extends FailedCommand {
       action: 'retry',
       manner,
       apply: ({ db, queue }, ids) => retryFailures(db, queue, ids, staggerMs),
-      outcome: `will be tried again by the next worker (orderctl work)${manner}.`,
+      outcome: `returned to the queue${manner}. Process them with: orderctl work`,
     })
   }
 }

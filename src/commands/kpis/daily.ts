@@ -6,9 +6,8 @@ import { dailyKpis } from '../../reports/kpis.js'
 import { readDay } from '../../reports/read-query.js'
 
 export default class KpisDaily extends BaseCommand {
-  static override summary = 'Show revenue, orders and customers of one day'
-  static override description =
-    'Counts completed orders by order date in the business time zone, separately for each currency.'
+  static override summary = 'Show revenue, orders and customers for one day'
+  static override description = 'Counts completed orders by order date in the business time zone, per currency.'
   static override examples = ['orderctl kpis daily', 'orderctl kpis daily --date 2025-01-15']
   static override flags = {
     date: Flags.string({ description: 'day to report [default: today]', helpValue: 'YYYY-MM-DD' }),
@@ -20,7 +19,7 @@ export default class KpisDaily extends BaseCommand {
     const { timeZone } = this.settings
     const date = flags.date === undefined ? dayAt(Date.now(), timeZone) : readDay('--date', flags.date)
     const report = await this.withDatabase((db) => dailyKpis(db, timeZone, date))
-    const empty = `No order of ${date} (${timeZone}) is completed. See orders in progress with: orderctl status`
+    const empty = `No completed orders on ${date} (${timeZone}). See orders in progress: orderctl status`
     const columns = [{ heading: 'date', value: () => date }, ...KPI_COLUMNS]
     this.showList(columns, report.kpis, { csv: flags.csv, empty })
     return report

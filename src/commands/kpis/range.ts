@@ -7,16 +7,17 @@ import { readRange } from '../../reports/read-query.js'
 import { barChart } from '../../terminal/chart.js'
 
 export default class KpisRange extends BaseCommand {
-  static override summary = 'Show revenue, orders and customers of several days'
+  static override summary = 'Show revenue, orders and customers for a range of days'
   static override description =
-    'Both ends of the range count. A customer who bought on several days counts once. --csv prints the days alone.'
+    'The range includes both days. A customer who bought on several days counts once in the total. --csv prints only ' +
+    'the rows by day.'
   static override examples = [
     'orderctl kpis range --from 2025-01-01 --to 2025-01-31',
     'orderctl kpis range --from 2025-01-01 --to 2025-01-31 --csv > january.csv',
   ]
   static override flags = {
     from: Flags.string({ description: 'first day', helpValue: 'YYYY-MM-DD', required: true }),
-    to: Flags.string({ description: 'last day, included', helpValue: 'YYYY-MM-DD', required: true }),
+    to: Flags.string({ description: 'last day (inclusive)', helpValue: 'YYYY-MM-DD', required: true }),
     csv: csvFlag,
   }
 
@@ -26,15 +27,15 @@ export default class KpisRange extends BaseCommand {
     const { from, to } = readRange(flags.from, flags.to)
     const report = await this.withDatabase((db) => rangeKpis(db, timeZone, from, to))
     const days = report.days.flatMap(({ date, kpis }) => kpis.map((ofDay) => ({ date, ...ofDay })))
-    const whole = days.length > 0 && !flags.csv
-    if (whole) {
+    const showsTotals = days.length > 0 && !flags.csv
+    if (showsTotals) {
       this.print(`${from} to ${to}, ${timeZone}`)
       this.showList(KPI_COLUMNS, report.kpis)
       this.print('\nBy day')
     }
-    const empty = `No order from ${from} to ${to} (${timeZone}) is completed. See orders in progress with: orderctl status`
+    const empty = `No completed orders from ${from} to ${to} (${timeZone}). See orders in progress: orderctl status`
     this.showList(['date', ...KPI_COLUMNS], days, { csv: flags.csv, empty })
-    for (const { currency } of whole ? report.kpis : []) {
+    for (const { currency } of showsTotals ? report.kpis : []) {
       const bars = days
         .filter((day) => day.currency === currency)
         .map(({ date: label, total_revenue: sum }) => ({ label, value: sum.minor, text: formatAmount(sum) }))

@@ -1,10 +1,11 @@
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { realtimeKpis } from '../../reports/kpis.js'
+import { capitalized } from '../../terminal/text.js'
 
 export default class KpisRealtime extends BaseCommand {
-  static override summary = 'Show the work left and what was settled today'
+  static override summary = "Show open orders and today's results"
   static override description =
-    'Today is the current day in the business time zone. Orders count by the time at which they were settled.'
+    'Today is the current day in the business time zone. Orders count on the day they were settled.'
   static override examples = ['orderctl kpis realtime']
   static override flags = { csv: csvFlag }
 
@@ -14,12 +15,16 @@ export default class KpisRealtime extends BaseCommand {
     const count = (figure: string, value: number) => ({ figure, value, currency: null })
     const figures = [
       count('pending orders', report.pending_orders),
-      count('orders in process', report.processing_orders),
+      count('processing orders', report.processing_orders),
       count('completed today', report.completed_today),
       count('failed today', report.failed_today),
       ...report.revenue_today.map(({ amount, currency }) => ({ figure: 'revenue today', value: amount, currency })),
     ]
-    this.showList(['figure', 'value', 'currency'], figures, flags)
+    const label = {
+      heading: 'figure',
+      value: ({ figure }: { figure: string }) => (flags.csv ? figure : capitalized(figure)),
+    }
+    this.showList([label, 'value', 'currency'], figures, flags)
     return report
   }
 }

@@ -8,9 +8,10 @@ import { limitFlag } from '../../command-line/selection-flags.js'
 import { topCustomers } from '../../reports/leaderboards.js'
 
 export default class LeaderboardCustomers extends LeaderboardCommand {
-  static override summary = 'Show the customers who spend most'
+  static override summary = 'Show the top customers by revenue'
   static override description =
-    'Ranks by revenue of completed orders in one currency. Ties: more orders first, then customer id.'
+    'Ranks customers by revenue from completed orders in one currency. Ties are ranked by number of orders, then by ' +
+    'customer id.'
   static override examples = [
     'orderctl leaderboard customers --limit 20',
     'orderctl leaderboard customers --currency EUR --from 2025-01-01 --to 2025-01-31',

@@ -3,8 +3,9 @@ import { limitFlag } from '../../command-line/selection-flags.js'
 import { topProducts } from '../../reports/leaderboards.js'
 
 export default class LeaderboardProducts extends LeaderboardCommand {
-  static override summary = 'Show the products that sell most'
-  static override description = 'Ranks by units in completed orders of one currency. Ties: by SKU.'
+  static override summary = 'Show the top products by units sold'
+  static override description =
+    'Ranks products by units sold in completed orders in one currency. Ties are ranked by SKU.'
   static override examples = [
     'orderctl leaderboard products --limit 20',
     'orderctl leaderboard products --from 2025-01-01 --csv > products.csv',

@@ -9,11 +9,11 @@ import { readId } from '../../command-line/selection-flags.js'
 import { rankCustomer } from '../../reports/leaderboards.js'
 
 export default class LeaderboardRank extends LeaderboardCommand {
-  static override summary = "Show a customer's rank among all who bought"
-  static override description = 'The rank is the one of "leaderboard customers" with the same flags.'
+  static override summary = "Show a customer's rank by revenue"
+  static override description = 'Shows the same rank as "leaderboard customers" with the same flags.'
   static override examples = ['orderctl leaderboard rank C-1001', 'orderctl leaderboard rank C-1001 --currency EUR']
   static override args = {
-    CUSTOMER_ID: Args.string({ description: "the shop's customer_id", required: true, parse: readId }),
+    CUSTOMER_ID: Args.string({ description: 'customer_id from the order file', required: true, parse: readId }),
   }
   static override flags = LEADERBOARD_FLAGS
 
@@ -26,7 +26,7 @@ export default class LeaderboardRank extends LeaderboardCommand {
       ['rank', 'of', ...CUSTOMER_COLUMNS, 'currency'],
       { ...board, rows: standing.rank !== null || flags.csv ? [standing] : [] },
       flags.csv,
-      `${args.CUSTOMER_ID} has no completed order`,
+      `${args.CUSTOMER_ID} has no completed orders`,
     )
     return { ...standing, ...about }
   }

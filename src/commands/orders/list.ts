@@ -6,8 +6,8 @@ import { ORDER_STATUSES } from '../../domain/order.js'
 import { listOrders } from '../../reports/orders.js'
 
 export default class OrdersList extends BaseCommand {
-  static override summary = 'List orders, the newest order date first'
-  static override description = '--since compares order dates, as days in the business time zone.'
+  static override summary = 'List orders, newest first'
+  static override description = 'Sorts and filters (--since) by order date, in the business time zone.'
   static override examples = [
     'orderctl orders list --status pending',
     'orderctl orders list --customer C-42 --since 2025-01-01',
@@ -27,7 +27,7 @@ export default class OrdersList extends BaseCommand {
     const { timeZone } = this.settings
     const since = flags.since === undefined ? undefined : dayAt(readSince(flags.since, timeZone), timeZone)
     const { total, orders } = await this.withDatabase((db) => listOrders(db, { ...flags, since }, flags.limit))
-    const empty = 'No orders match. Leave out a filter, or import orders with: orderctl import FILE'
+    const empty = 'No orders match. Remove a filter, or import orders with: orderctl import FILE'
     this.showList(
       [
         { key: 'order_id', heading: 'order' },

@@ -6,7 +6,7 @@ import { showOrder } from '../../reports/orders.js'
 
 export default class OrdersShow extends BaseCommand {
   static override summary = 'Show an order in full'
-  static override description = 'Shows its lines, reservations, payments and import.'
+  static override description = 'Shows its status, lines, reservations, payments and import.'
   static override examples = ['orderctl orders show 1001', 'orderctl orders show 1001 --source shop-b']
   static override args = {
     id: Args.string({ description: 'order id', required: true, ignoreStdin: true, parse: readId }),

@@ -6,18 +6,18 @@ import { adjustStock, readDelta } from '../../inventory/products.js'
 import { countOf } from '../../terminal/text.js'
 
 export default class ProductsAdjust extends BaseCommand {
-  static override summary = "Change a product's stock by hand"
-  static override description = 'Records the change with its reason. Reserved stock cannot be removed.'
+  static override summary = "Adjust a product's stock"
+  static override description = 'Records the adjustment with its reason. Reserved units cannot be removed.'
   static override examples = [
     'orderctl products adjust WIDGET-1 50 --reason "delivery 4711"',
     'orderctl products adjust WIDGET-1 -5 --reason broken',
   ]
   static override args = {
     sku: Args.string({ description: 'SKU of the product', required: true, ignoreStdin: true, parse: readId }),
-    delta: Args.string({ description: 'units to add, or to remove: -5', required: true, ignoreStdin: true }),
+    delta: Args.string({ description: 'units to add (50) or remove (-5)', required: true, ignoreStdin: true }),
   }
   static override flags = {
-    reason: Flags.string({ description: 'why the stock changes', required: true, helpValue: 'TEXT' }),
+    reason: Flags.string({ description: 'reason for the adjustment', required: true, helpValue: 'TEXT' }),
   }
 
   async run() {

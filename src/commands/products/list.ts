@@ -6,7 +6,7 @@ import { listProducts } from '../../inventory/products.js'
 export default class ProductsList extends BaseCommand {
   static override summary = 'List products and their stock'
   static override description =
-    'On hand includes units that are reserved for open orders; new orders can have what is available.'
+    'On hand includes units reserved for open orders. Available units can be sold to new orders.'
   static override examples = [
     'orderctl products list',
     'orderctl products list --low 10',
@@ -14,7 +14,7 @@ export default class ProductsList extends BaseCommand {
   ]
   static override flags = {
     low: Flags.integer({
-      description: 'only products with N or fewer available, the scarcest first',
+      description: 'only products with N or fewer available units, lowest first',
       min: 0,
       helpValue: 'N',
     }),
@@ -28,8 +28,8 @@ export default class ProductsList extends BaseCommand {
     const { total, products } = await this.withDatabase((db) => listProducts(db, limit, low))
     const empty =
       low === undefined
-        ? 'There are no products yet. Add some with: orderctl products import FILE'
-        : `No product has ${low} or fewer units available. See all with: orderctl products list`
+        ? 'No products yet. Import some with: orderctl products import FILE'
+        : `No products with ${low} or fewer available units. List all: orderctl products list`
     const columns = ['sku', { key: 'name', flexible: true }, 'on_hand', 'reserved', 'available'] as const
     this.showList(columns, products, { csv, total, empty })
     return { total, products }

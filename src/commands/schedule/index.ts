@@ -14,11 +14,11 @@ import { countOf, isoTime } from '../../terminal/text.js'
 export default class Schedule extends ServiceCommand {
   static override summary = 'Run the scheduled tasks'
   static override description =
-    'Runs until it is stopped; the first Ctrl-C or SIGTERM finishes the tasks in progress. Of all processes, one runs a ' +
-    'task when it falls due; a missed run is made up for once. Waits for a database server that is away at the start, ' +
-    'unless --no-wait is given. Cron lines (ORDERCTL_SCHEDULE_KPIS and so on) are settings; a line that names a day of ' +
-    'the month and a weekday needs both. The command of --exec has a minute and is run again until it succeeds. It may ' +
-    'run twice if the schedule dies at that moment.'
+    'Runs until stopped. The first Ctrl-C or SIGTERM finishes the tasks in progress. Several schedulers can run at once: ' +
+    'each due run is executed by one of them. After missed runs, a task runs once. Waits for an unreachable database ' +
+    'server at the start, unless --no-wait is set. Cron expressions are settings (ORDERCTL_SCHEDULE_KPIS and others); ' +
+    'if an expression has a day of the month and a weekday, both must match. The --exec command may take one minute ' +
+    'and is retried until it succeeds. It may run twice if the scheduler dies while it runs.'
   static override examples = [
     'orderctl schedule',
     `orderctl schedule --exec 'echo "$ORDERCTL_ALARM_MESSAGE" | mail -s "$ORDERCTL_ALARM_NAME $ORDERCTL_ALARM_STATE" ops'`,
@@ -29,8 +29,8 @@ export default class Schedule extends ServiceCommand {
     const { flags } = await this.parse(Schedule)
     const tell = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const result = { runs: 0, failed: 0 }
-    const status = () => `${countOf(result.runs, 'run')}, ${result.failed} of them failed`
-    const service = { finishes: 'the tasks in progress', isPatient: !flags['no-wait'] }
+    const status = () => `${countOf(result.runs, 'run')}, ${result.failed} failed`
+    const service = { finishes: 'the tasks in progress', waitsForServers: !flags['no-wait'] }
     const { signal, systemd, open } = this.startService(service)
     signal.addEventListener('abort', () => systemd.stopping())
     const onRun = (task: Task, run: TaskRun) => {
@@ -56,13 +56,13 @@ export default class Schedule extends ServiceCommand {
     }
     await open(runTasks, { agreeOnClock: true })
     this.logEvent(`Ended after ${status()}.`, { event: 'ended', fields: result })
-    await systemd.told()
-    this.leaveWith(EXIT.interrupted)
+    await systemd.flush()
+    this.setExitCode(EXIT.interrupted)
     return result
   }
 
   #showStart(tasks: readonly Task[]): void {
-    this.logEvent(`Running ${countOf(tasks.length, 'task')} by the clock.`, {
+    this.logEvent(`Scheduler started: ${countOf(tasks.length, 'task')}.`, {
       event: 'started',
       fields: { tasks: TASK_NAMES, database: this.shownSetting('database'), pid: process.pid },
     })

@@ -4,9 +4,9 @@ import type { LastRun } from '../../schedule/task-runs.js'
 import { readSchedule } from '../../schedule/tasks.js'
 
 export default class ScheduleList extends BaseCommand {
-  static override summary = 'List the tasks, when they run, and how each went last'
+  static override summary = 'List scheduled tasks with their last and next runs'
   static override description =
-    'Includes runs by `schedule run`. Next runs take place only while `schedule` is running.'
+    'Last runs include those started with "schedule run". Next runs require a running "orderctl schedule".'
   static override examples = ['orderctl schedule list', 'orderctl schedule list --json']
   static override flags = { csv: csvFlag }
 
@@ -28,7 +28,7 @@ export default class ScheduleList extends BaseCommand {
         { heading: 'last run', value: ({ last_run }) => clock(last_run) },
         { key: 'last_result', heading: 'result', flexible: true },
         { heading: `next run (${time_zone})`, value: ({ next_run }) => clock(next_run) },
-        { key: 'description', heading: 'what it does', flexible: true },
+        { key: 'description', flexible: true },
       ],
       tasks,
       flags,

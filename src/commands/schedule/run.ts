@@ -10,16 +10,17 @@ import { claimSlot, type Run } from '../../schedule/task-runs.js'
 import { createTask } from '../../schedule/tasks.js'
 
 export default class ScheduleRun extends BaseCommand {
-  static override summary = 'Run one task now'
+  static override summary = 'Run a scheduled task now'
   static override description =
-    'For cron and systemd timers. Does not run a task that is already running, and replaces no run of `schedule`.'
+    'For manual runs, cron and systemd timers. Fails if the task is already running. Does not replace the runs of ' +
+    '"orderctl schedule".'
   static override examples = [
     'orderctl schedule run kpis',
     'orderctl schedule run snapshots --json',
-    'orderctl schedule run alarms --exec ./tell-ops.sh',
+    'orderctl schedule run alarms --exec ./notify-ops.sh',
   ]
   static override args = {
-    task: Args.option({ options: TASK_NAMES, description: 'the task' })({ required: true, ignoreStdin: true }),
+    task: Args.option({ options: TASK_NAMES, description: 'task to run' })({ required: true, ignoreStdin: true }),
   }
   static override flags = { exec: execFlag }
 
@@ -27,7 +28,7 @@ export default class ScheduleRun extends BaseCommand {
     const { args, flags } = await this.parse(ScheduleRun)
     const name = args.task
     if (flags.exec !== undefined && name !== 'alarms') {
-      const message = `--exec is for the task alarms; ${name} raises none.`
+      const message = `--exec works only with the task alarms, not with ${name}.`
       const fix = 'Omit --exec, or run `orderctl schedule run alarms --exec CMD`.'
       throw usageError({ code: 'exec_without_alarms', message, fix })
     }
@@ -48,13 +49,13 @@ export default class ScheduleRun extends BaseCommand {
       this.logEvent(text, runEvent(name, run))
     } else {
       this.note(text, runEvent(name, run))
-      this.leaveWith(EXIT.failed)
+      this.setExitCode(EXIT.failed)
     }
     return { task: name, result, message, seconds: Math.round(run.seconds * 1000) / 1000 }
   }
 }
 
-/** Claims the present instant, or the first one after it that no run has. */
+/** Claims a slot at the current millisecond, or at the next one that is free. */
 async function claimNow(db: Database, name: TaskName): Promise<Run> {
   for (let slot = Date.now(); ; slot += 1) {
     const claim = await claimSlot(db, name, slot, 'schedule run')
@@ -62,8 +63,8 @@ async function claimNow(db: Database, name: TaskName): Promise<Run> {
     if (claim.kind === 'taken') continue
     throw new UserError({
       code: 'task_running',
-      message: `The task ${name} is running already (process ${claim.by.pid} on ${claim.by.host}).`,
-      fix: 'Run the command again when it has ended.',
+      message: `The task ${name} is already running (process ${claim.by.pid} on ${claim.by.host}).`,
+      fix: 'Wait until it has finished, then run the command again.',
       retryable: true,
     })
   }
