@@ -15,12 +15,12 @@ import type { RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
 import {
   beginRun,
-  forgetUnbegun,
+  endEmptyRun,
   type ImportRun,
   ordersOf,
   RENEW_MS,
   releaseLease,
-  takeBack,
+  undoImport,
   updateRun,
 } from './import-record.js'
 import { type ReadChunk, readInThread } from './reader.js'
@@ -142,7 +142,7 @@ class Reading {
       if (!signal.aborted) await this.#judge()
       return this.#run
     } catch (error) {
-      await forgetUnbegun(this.#db, this.#run)
+      await endEmptyRun(this.#db, this.#run)
       throw error
     } finally {
       await renewing.end()
@@ -220,7 +220,7 @@ class Reading {
 
   /** Undoes the run. Returns the error that says why. */
   async #abort(): Promise<UserError> {
-    await inTransaction(this.#db, async (trx) => takeBack(trx, await updateRun(trx, this.#run, {})))
+    await inTransaction(this.#db, async (trx) => undoImport(trx, await updateRun(trx, this.#run, {})))
     const [first] = this.#rejects.examples
     return new UserError({
       code: 'import_aborted',

@@ -53,7 +53,7 @@ export async function beginRun(
     const unended = open.find((run) => run.status === 'releasing')
     if (unended) return { kind: unended.file === wanted.file ? 'begun' : 'unended', run: await takeOver(trx, unended) }
     const resumed = wanted.resume ? open.find((run) => run.file === wanted.file) : undefined
-    for (const run of open) if (run !== resumed) await takeBack(trx, run)
+    for (const run of open) if (run !== resumed) await undoImport(trx, run)
     return { kind: 'begun', run: resumed ? await takeOver(trx, resumed) : await insertRun(trx, wanted) }
   })
 }
@@ -108,7 +108,7 @@ export async function releaseLease(db: Kysely<Schema>, run: ImportRun): Promise<
 }
 
 /** Ends a run that failed before it stored a line, because of its header for instance. */
-export async function forgetUnbegun(db: Kysely<Schema>, run: ImportRun): Promise<void> {
+export async function endEmptyRun(db: Kysely<Schema>, run: ImportRun): Promise<void> {
   const unbegun = { ...fenceOf(run), status: 'reading', byte_offset: 0 } as const
   await writeHeld(db, 'imports', unbegun, { status: 'taken_back', ended_at: await databaseTime(db) })
 }
@@ -116,7 +116,7 @@ export async function forgetUnbegun(db: Kysely<Schema>, run: ImportRun): Promise
 const PAGE = 10_000
 
 /** Undoes a run whose orders no worker has seen: deletes them, their lines, and what was created for them alone. */
-export async function takeBack(db: Kysely<Schema>, run: ImportRun): Promise<void> {
+export async function undoImport(db: Kysely<Schema>, run: ImportRun): Promise<void> {
   // Nothing has refreshed the statistics for a run that was cut off, and each page might cost a search through all orders.
   // Other refreshes of these tables, such as at the end of an import, wait until the end of this transaction.
   await refreshStatistics(db, 'orders', 'order_lines')
@@ -125,7 +125,7 @@ export async function takeBack(db: Kysely<Schema>, run: ImportRun): Promise<void
   const read = (after: OrderId) => orders.where('id', '>', after).execute()
   for await (const page of pagesOf(read, ({ id }) => id)) await deleteOrders(db, page)
   await removeUnusedNames(db, run.id)
-  await forgetAsides(db, run.id)
+  await deleteAsides(db, run.id)
   const ended = { status: 'taken_back', ended_at: await databaseTime(db) } as const
   await db.updateTable('imports').set(ended).where('id', '=', run.id).execute()
 }
@@ -158,7 +158,7 @@ export async function lastOrderId(db: Kysely<Schema>): Promise<OrderId> {
 }
 
 /** @returns how many lines were set aside */
-export async function forgetAsides(db: Kysely<Schema>, id: ImportId): Promise<number> {
+export async function deleteAsides(db: Kysely<Schema>, id: ImportId): Promise<number> {
   await db.deleteFrom('import_spoiled').where('import_id', '=', id).execute()
   const { numDeletedRows } = await db.deleteFrom('import_asides').where('import_id', '=', id).executeTakeFirst()
   return Number(numDeletedRows)

@@ -5,7 +5,7 @@ import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { siblingReason } from './chunk.js'
-import { deleteOrders, forgetAsides, type ImportRun, removeUnusedNames } from './import-record.js'
+import { deleteAsides, deleteOrders, type ImportRun, removeUnusedNames } from './import-record.js'
 
 /** Lines that are not imported, by kind; then lines, orders and products that had been stored and are gone. */
 const NOTHING = { duplicates: 0, conflicts: 0, rejected: 0, linesRemoved: 0, ordersRemoved: 0, productsRemoved: 0 }
@@ -62,7 +62,7 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, report: 
   )
   return {
     // The lines that are left are stored with the same content.
-    duplicates: await forgetAsides(db, run.id),
+    duplicates: await deleteAsides(db, run.id),
     conflicts,
     rejected: removed.lines + rejected,
     linesRemoved: removed.lines,

@@ -8,7 +8,7 @@ import type { ImportId } from '../../src/domain/ids.js'
 import type { Currency } from '../../src/domain/money.js'
 import { EXIT } from '../../src/errors.js'
 import { packChunk } from '../../src/import/chunk-rows.js'
-import { beginRun, insertRun, removeUnusedNames, takeBack } from '../../src/import/import-record.js'
+import { beginRun, insertRun, removeUnusedNames, undoImport } from '../../src/import/import-record.js'
 import { storeChunk } from '../../src/import/store.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
 import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
@@ -92,7 +92,7 @@ describeOnServerEngines('workers beside an import', (test) => {
     await besideInHand(
       shop,
       (worker) => worker.selectFrom('orders').select('id').where('source', '=', 'default').forUpdate().execute(),
-      () => shop.db.transaction().execute((trx) => takeBack(trx, cutOff)),
+      () => shop.db.transaction().execute((trx) => undoImport(trx, cutOff)),
     )
     expect(await shop.rows('select distinct source from orders')).toEqual([{ source: 'default' }])
     expect(await shop.value('select count(*) from orders')).toBe(MANY.length)
