@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { Flags } from '@oclif/core'
 import { MINUTE_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
-import { type Tell, type Telling, TellingHangs } from '../schedule/alarm-state.js'
+import { type Notification, type Notify, NotifyTimeout } from '../schedule/alarm-state.js'
 import { cleanText } from '../terminal/text.js'
 import type { Host } from './host.js'
 
@@ -27,21 +27,21 @@ export function alarmCommandOf(
   { stderr, environment, folder }: Pick<Host, 'stderr' | 'environment' | 'folder'>,
   isJson: boolean,
   deadlineMs = MINUTE_MS,
-): Tell | undefined {
+): Notify | undefined {
   if (command === undefined) return undefined
   if (command.trim() === '') {
     const fix = 'Omit it, or name a command: --exec ./tell-ops.sh'
     throw usageError({ code: 'empty_command', message: '--exec names no command.', fix })
   }
   const output = isJson ? 'ignore' : (stderr.fd ?? 'ignore')
-  return async (telling) => {
+  return async (notification) => {
     const child = spawn(command, {
       shell: true,
       // Its own process group: can be killed with its children, and does not receive our Ctrl-C.
       detached: true,
       stdio: ['ignore', output, output],
       cwd: folder,
-      env: { ...environment, ...environmentOf(telling) },
+      env: { ...environment, ...environmentOf(notification) },
     })
     let isLate = false
     const deadline = setTimeout(() => {
@@ -49,7 +49,7 @@ export function alarmCommandOf(
       killGroup(child)
     }, deadlineMs)
     const [code, signal]: unknown[] = await once(child, 'exit').finally(() => clearTimeout(deadline))
-    if (isLate) throw new TellingHangs(`the command of --exec was killed after ${deadlineMs / 1000} s`)
+    if (isLate) throw new NotifyTimeout(`the command of --exec was killed after ${deadlineMs / 1000} s`)
     if (code !== 0) throw new Error(`the command of --exec ended with ${signal ?? `exit code ${code}`}`)
   }
 }
@@ -62,7 +62,7 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
-function environmentOf({ name, state, message, fix, value, threshold, since }: Telling): Record<string, string> {
+function environmentOf({ name, state, message, fix, value, threshold, since }: Notification): Record<string, string> {
   const told = { name, state, message: cleanText(message), fix, value: value ?? '', threshold }
   const entries = Object.entries({ ...told, since: new Date(since).toISOString() })
   return Object.fromEntries(entries.map(([key, text]) => [`ORDERCTL_ALARM_${key.toUpperCase()}`, String(text)]))

@@ -16,9 +16,9 @@ import { readLastRun, readLastSlot } from './task-runs.js'
 const QUIET_CHECKS = 2
 
 /** An alarm that was raised and cleared without a report is still reported for this long. */
-const TELL_LATE_MS = HOUR_MS
+const LATE_NOTICE_MS = HOUR_MS
 
-export interface Telling extends Pick<Alarm, 'message' | 'fix' | 'value' | 'threshold'> {
+export interface Notification extends Pick<Alarm, 'message' | 'fix' | 'value' | 'threshold'> {
   readonly name: string
   readonly state: 'raised' | 'cleared'
   /** When it was raised, or cleared. */
@@ -26,10 +26,10 @@ export interface Telling extends Pick<Alarm, 'message' | 'fix' | 'value' | 'thre
 }
 
 /** @throws Error with the reason if the command failed; the next check calls it again */
-export type Tell = (telling: Telling) => Promise<void>
+export type Notify = (notification: Notification) => Promise<void>
 
 /** Ends the calls of this check: the next one would hang as well. */
-export class TellingHangs extends Error {}
+export class NotifyTimeout extends Error {}
 
 type AlarmRow = Selectable<Schema['alarms']>
 
@@ -79,12 +79,12 @@ export async function readScheduleAlarm(db: Database, config: Config, now: numbe
  * Reads every alarm, stores which are raised, and reports changes to the command.
  *
  * A change is stored, then reported, then marked. After a crash, the next check reports it again: no change is lost, and one
- * may be reported twice. A check without `tell` leaves the report to the next one with it.
+ * may be reported twice. A check without `notify` leaves the report to the next one with it.
  *
  * @returns what was found, in a line
  * @throws Error if a report failed
  */
-export async function checkAlarms(db: Database, config: Config, tell: Tell | undefined): Promise<string> {
+export async function checkAlarms(db: Database, config: Config, notify: Notify | undefined): Promise<string> {
   const now = await databaseTime(db)
   const alarms = byName(await readAllAlarms(db, config, now))
   const before = byName(await db.selectFrom('alarms').selectAll().orderBy('name').execute())
@@ -95,7 +95,7 @@ export async function checkAlarms(db: Database, config: Config, tell: Tell | und
     const upsert = db.insertInto('alarms').values(row)
     await upsert.onConflict((conflict) => conflict.column('name').doUpdateSet(row)).execute()
   }
-  if (tell) await tellAll(db, after, alarms, tell, now)
+  if (notify) await notifyAll(db, after, alarms, notify, now)
   const found = after.flatMap((row) => describe(before.get(row.name), row) ?? [])
   return found.length === 0 ? 'none raised' : found.join('; ')
 }
@@ -123,38 +123,38 @@ function nextRow(row: AlarmRow | undefined, alarm: Alarm | undefined, now: numbe
 }
 
 /** @throws Error that names each alarm whose report failed */
-async function tellAll(
+async function notifyAll(
   db: Database,
   rows: readonly AlarmRow[],
   alarms: ReadonlyMap<string, Alarm>,
-  tell: Tell,
+  notify: Notify,
   now: number,
 ): Promise<void> {
   const failures: string[] = []
   for (const row of rows) {
     try {
-      for (const state of untold(row, now)) {
-        await tell(tellingOf(row, state, alarms.get(row.name)))
+      for (const state of pendingStates(row, now)) {
+        await notify(notificationOf(row, state, alarms.get(row.name)))
         const told = db.updateTable('alarms').set({ told: state }).where('name', '=', row.name)
         await told.where('raised_at', '=', row.raised_at).execute()
       }
     } catch (error) {
       failures.push(`${row.name}: ${asError(error).message}`)
-      if (error instanceof TellingHangs) break
+      if (error instanceof NotifyTimeout) break
     }
   }
   if (failures.length > 0) throw new Error(`${failures.join('; ')}; told again at the next check`)
 }
 
-function untold({ told, cleared_at }: AlarmRow, now: number): Telling['state'][] {
+function pendingStates({ told, cleared_at }: AlarmRow, now: number): Notification['state'][] {
   if (told === 'cleared') return []
   if (cleared_at === null) return told === null ? ['raised'] : []
   if (told === 'raised') return ['cleared']
-  return now - cleared_at < TELL_LATE_MS ? ['raised', 'cleared'] : []
+  return now - cleared_at < LATE_NOTICE_MS ? ['raised', 'cleared'] : []
 }
 
 /** A raise has the figure that raised it, an end the figure of this check. */
-function tellingOf(row: AlarmRow, state: Telling['state'], alarm: Alarm | undefined): Telling {
+function notificationOf(row: AlarmRow, state: Notification['state'], alarm: Alarm | undefined): Notification {
   const { name, raised_at, cleared_at, threshold } = row
   if (state === 'raised') {
     const { message, value } = row

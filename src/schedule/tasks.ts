@@ -11,7 +11,7 @@ import type { PublishedFigures } from '../redis/figures.js'
 import { takeSnapshot } from '../reports/history.js'
 import { dailyKpis, realtimeKpis } from '../reports/kpis.js'
 import { expireReservations } from '../workflow/settle.js'
-import { checkAlarms, type Tell } from './alarm-state.js'
+import { checkAlarms, type Notify } from './alarm-state.js'
 import { type Slots, slotsOf, TASK_NAMES, type TaskName } from './slots.js'
 import { readLastRun } from './task-runs.js'
 
@@ -22,7 +22,7 @@ export interface TaskSurroundings {
   readonly queue: Queue
   readonly figures: Pick<PublishedFigures, 'publishKpis' | 'rebuild' | 'check'> | undefined
   /** Called with alarms. If left out, they are only stored. */
-  readonly tell?: Tell | undefined
+  readonly notify?: Notify | undefined
 }
 
 export interface Task {
@@ -68,20 +68,20 @@ const TASKS: Readonly<Record<TaskName, { description: string; run(on: TaskSurrou
     run: async ({ db }) => `${groupThousands(await expireReservations(db))} rolled back`,
   },
   alarms: {
-    description: 'check the thresholds, and tell which are crossed',
-    run: ({ db, config, tell }) => checkAlarms(db, config, tell),
+    description: 'check the thresholds, and notify which are crossed',
+    run: ({ db, config, notify }) => checkAlarms(db, config, notify),
   },
 }
 
 export function createTask(name: TaskName, surroundings: TaskSurroundings): Task {
-  const { config, tell } = surroundings
+  const { config, notify } = surroundings
   const { description, run } = TASKS[name]
   const slots = slotsOf(name, config)
   return {
     name,
     description,
     cron: config[`schedule.${name}`],
-    slots: name === 'alarms' && tell ? aMillisecondLater(slots) : slots,
+    slots: name === 'alarms' && notify ? aMillisecondLater(slots) : slots,
     run: () => run(surroundings),
   }
 }
