@@ -23,13 +23,13 @@ export interface ChunkRows {
   /** Every product in the lines, once, as first named. */
   readonly products: readonly ProductRow[]
   /** Orders that a bad line costs. */
-  readonly spoiled: readonly Pick<LineRow, 'reference' | 'line_number'>[]
+  readonly rejectedOrders: readonly Pick<LineRow, 'reference' | 'line_number'>[]
 }
 
 export type Chunk = { readonly [Name in keyof ChunkRows]: PackedRows<ChunkRows[Name][number]> } & {
   readonly orderCount: number
   readonly lineCount: number
-  readonly spoiledCount: number
+  readonly rejectedOrderCount: number
 }
 
 const ORDER_COLUMNS = {
@@ -50,16 +50,16 @@ const LINE_COLUMNS = {
   total: 'integer',
 } as const satisfies Columns<LineRow>
 
-export function packChunk({ customers, orders, lines, products, spoiled }: ChunkRows): Chunk {
+export function packChunk({ customers, orders, lines, products, rejectedOrders }: ChunkRows): Chunk {
   return {
     customers: packRows({ customer_id: 'text', name: 'text' }, customers),
     orders: packRows(ORDER_COLUMNS, orders),
     lines: packLines(lines),
     products: packRows({ sku: 'text', name: 'text' }, products),
-    spoiled: packRows({ reference: 'text', line_number: 'integer' }, spoiled),
+    rejectedOrders: packRows({ reference: 'text', line_number: 'integer' }, rejectedOrders),
     orderCount: orders.length,
     lineCount: lines.length,
-    spoiledCount: spoiled.length,
+    rejectedOrderCount: rejectedOrders.length,
   }
 }
 

@@ -20,7 +20,7 @@ export class ChunkBuilder implements RecordSink {
   readonly #timeZone: string
   readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
   /** The first bad line of each order that has one. */
-  readonly #spoiled = new Map<string, number>()
+  readonly #rejectedOrders = new Map<string, number>()
   #lines: { readonly line: OrderLine; readonly place: Place }[] = []
   #rejected: RejectedLine[] = []
   /** The bytes that the places of the lines refer to. */
@@ -78,33 +78,33 @@ export class ChunkBuilder implements RecordSink {
       const { reference, customer_id, sku, quantity, unit_price, total } = line
       if (!customers.has(customer_id)) customers.set(customer_id, { customer_id, name: line.customer_name })
       if (!products.has(sku)) products.set(sku, { sku, name: line.product_name })
-      const spoiledBy = this.#spoiled.get(reference)
-      if (spoiledBy === undefined) {
+      const rejectedBy = this.#rejectedOrders.get(reference)
+      if (rejectedBy === undefined) {
         lines.push({ reference, line_number: place.line, sku, quantity, unit_price, total })
       } else {
         const original = this.#originalAt(place)
-        this.#rejected.push({ line: place.line, original, column: '', reason: siblingReason(spoiledBy) })
+        this.#rejected.push({ line: place.line, original, column: '', reason: siblingReason(rejectedBy) })
       }
     }
     const chunk = packChunk({
       customers: [...customers.values()],
-      orders: this.#soundOrders(),
+      orders: this.#validOrders(),
       lines,
       products: [...products.values()],
-      spoiled: Array.from(this.#spoiled, ([reference, line_number]) => ({ reference, line_number })),
+      rejectedOrders: Array.from(this.#rejectedOrders, ([reference, line_number]) => ({ reference, line_number })),
     })
     const rejected = this.#rejected.sort((a, b) => a.line - b.line)
     this.#orders.clear()
-    this.#spoiled.clear()
+    this.#rejectedOrders.clear()
     this.#lines = []
     this.#rejected = []
     return { chunk, rejected }
   }
 
-  #soundOrders(): OrderRow[] {
+  #validOrders(): OrderRow[] {
     const orders: OrderRow[] = []
     for (const [reference, { first, total }] of this.#orders) {
-      if (this.#spoiled.has(reference)) continue
+      if (this.#rejectedOrders.has(reference)) continue
       const { customer_id, ordered_at, currency } = first
       const business_day = businessDay(ordered_at, this.#timeZone)
       orders.push({ reference, customer_id, ordered_at, business_day, currency, total })
@@ -143,7 +143,7 @@ export class ChunkBuilder implements RecordSink {
   /** Also costs the order its other lines. */
   #reject({ reference, column, reason }: Rejection, line: number, original: string): void {
     this.#rejected.push({ line, original, column, reason })
-    if (reference && !this.#spoiled.has(reference)) this.#spoiled.set(reference, line)
+    if (reference && !this.#rejectedOrders.has(reference)) this.#rejectedOrders.set(reference, line)
   }
 }
 

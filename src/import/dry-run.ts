@@ -77,6 +77,6 @@ async function copyStored(real: Kysely<Schema>, scratch: Kysely<Schema>, chunk: 
     orders,
     lines,
     products: [...skus].map((sku) => ({ sku, name: sku })),
-    spoiled: [],
+    rejectedOrders: [],
   })
 }

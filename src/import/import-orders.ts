@@ -68,13 +68,14 @@ export interface ImportPlace {
 
 export async function importOrders(place: ImportPlace, options: ImportOptions): Promise<ImportOutcome> {
   const { db, queue } = place
-  const begun = await beginWhenFree(db, queue, options)
+  const started = await beginWhenFree(db, queue, options)
   try {
-    if (begun.status === 'releasing') return { ...(await endRun(db, queue, begun)), examples: [], interrupted: false }
-    const rejects = options.openRejects(begun)
+    if (started.status === 'releasing')
+      return { ...(await endRun(db, queue, started)), examples: [], interrupted: false }
+    const rejects = options.openRejects(started)
     const { examples } = rejects
     try {
-      const run = await new Reading(place, begun, rejects, options).toEnd()
+      const run = await new Reading(place, started, rejects, options).toEnd()
       if (run.status === 'reading') return { run, published: 0, unpublished: undefined, examples, interrupted: true }
       // Nothing in the file can go wrong from here on: every line is stored and judged.
       return { ...(await endRun(db, queue, run)), examples, interrupted: false }
@@ -82,15 +83,15 @@ export async function importOrders(place: ImportPlace, options: ImportOptions): 
       rejects.close()
     }
   } finally {
-    await releaseLease(db, begun)
+    await releaseLease(db, started)
   }
 }
 
 async function beginWhenFree(db: Kysely<Schema>, queue: Queue, options: ImportOptions): Promise<ImportRun> {
   for (let waited = false; ; ) {
     const { kind, run } = await beginRun(db, options)
-    if (kind === 'begun') return run
-    if (kind === 'unended') {
+    if (kind === 'started') return run
+    if (kind === 'unfinished') {
       await endRun(db, queue, run).finally(() => releaseLease(db, run))
       continue
     }
@@ -132,10 +133,10 @@ class Reading {
     const { file, signal } = this.#options
     const { timeZone, database, 'inventory.unknownSku': unknownSku } = this.#config
     const { byte_offset: offset, line_number: line, begun_sha256: sha256 } = this.#run
-    const begun = offset === 0 ? undefined : { offset, line, sha256 }
+    const resumeFrom = offset === 0 ? undefined : { offset, line, sha256 }
     const renewing = startBackground(() => updateRun(this.#db, this.#run, {}), { pauseMs: () => RENEW_MS })
     try {
-      for await (const read of readInThread({ file, begun, timeZone, unknownSku, database }, signal)) {
+      for await (const read of readInThread({ file, resumeFrom, timeZone, unknownSku, database }, signal)) {
         await this.#takeChunk(read)
         if (signal.aborted) break
       }

@@ -28,13 +28,13 @@ interface Wanted {
  * Begins a run, or takes over one that was cut off. One import runs at a time for each source: two would judge each other's
  * half-stored orders. Undoes all other runs that were cut off: their orders would make those of this run duplicates.
  *
- * @returns `busy` with the run of another process that imports from the source, or `unended` with the run of another file,
+ * @returns `busy` with the run of another process that imports from the source, or `unfinished` with the run of another file,
  *   which was cut off after all its lines were stored (`releasing`): it is to be ended first
  */
 export async function beginRun(
   db: Kysely<Schema>,
   wanted: Wanted & { readonly resume: boolean },
-): Promise<{ readonly kind: 'begun' | 'unended' | 'busy'; readonly run: ImportRun }> {
+): Promise<{ readonly kind: 'started' | 'unfinished' | 'busy'; readonly run: ImportRun }> {
   return inTransaction(db, async (trx) => {
     await takeTurn(trx, 'turn_imports')
     const now = await databaseTime(trx)
@@ -50,21 +50,22 @@ export async function beginRun(
     ).execute()
     const alive = open.find((run) => isAlive(run, now))
     if (alive) return { kind: 'busy', run: alive }
-    const unended = open.find((run) => run.status === 'releasing')
-    if (unended) return { kind: unended.file === wanted.file ? 'begun' : 'unended', run: await takeOver(trx, unended) }
+    const unfinished = open.find((run) => run.status === 'releasing')
+    if (unfinished)
+      return { kind: unfinished.file === wanted.file ? 'started' : 'unfinished', run: await takeOver(trx, unfinished) }
     const resumed = wanted.resume ? open.find((run) => run.file === wanted.file) : undefined
     for (const run of open) if (run !== resumed) await undoImport(trx, run)
-    return { kind: 'begun', run: resumed ? await takeOver(trx, resumed) : await insertRun(trx, wanted) }
+    return { kind: 'started', run: resumed ? await takeOver(trx, resumed) : await insertRun(trx, wanted) }
   })
 }
 
 /** Inserts a run that this process holds. */
 export async function insertRun(db: Kysely<Schema>, { source, file }: Wanted): Promise<ImportRun> {
   const held = await hold(db)
-  const begun = { started_at: await databaseTime(db), orders_after: await lastOrderId(db) }
+  const start = { started_at: await databaseTime(db), orders_after: await lastOrderId(db) }
   await db
     .insertInto('imports')
-    .values({ source, file, status: 'reading', ...begun, ...held })
+    .values({ source, file, status: 'reading', ...start, ...held })
     .execute()
   return db.selectFrom('imports').selectAll().where('lease_token', '=', held.lease_token).executeTakeFirstOrThrow()
 }

@@ -33,12 +33,13 @@ async function nextMessage(chunks: AsyncGenerator<ReadChunk, void>): Promise<Rea
   }
 }
 
-async function* readChunks({ file, begun, ...options }: ReaderOptions): AsyncGenerator<ReadChunk, void> {
+async function* readChunks({ file, resumeFrom, ...options }: ReaderOptions): AsyncGenerator<ReadChunk, void> {
   const products = await openProductCheck(options)
   try {
     const table = await CsvTable.open(file, ORDER_FILE)
     try {
-      if (begun && (await table.skipTo(begun)) !== begun.sha256) throw changedFile(table.source.name, begun.offset)
+      if (resumeFrom && (await table.skipTo(resumeFrom)) !== resumeFrom.sha256)
+        throw changedFile(table.source.name, resumeFrom.offset)
       const header = table.header.cells
       const builder = new ChunkBuilder(table.columns, header.length, options.timeZone)
       for await (const cursor of table.read(builder)) {

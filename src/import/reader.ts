@@ -11,7 +11,7 @@ import type { Chunk } from './chunk-rows.js'
 export interface ReaderOptions {
   readonly file: string
   /** How far an earlier run got; undefined to begin at the beginning. */
-  readonly begun: Cursor | undefined
+  readonly resumeFrom: Cursor | undefined
   readonly timeZone: string
   readonly unknownSku: Config['inventory.unknownSku']
   readonly database: Config['database']

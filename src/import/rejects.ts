@@ -39,13 +39,13 @@ export class Rejects {
 
   /**
    * @param options left out, no file is written
-   * @param begun the file of the run that is resumed, and how much of it belongs to what was stored
+   * @param previous the file of the run that is resumed, and how much of it belongs to what was stored
    */
-  constructor(options?: RejectsOptions, begun?: { readonly file: string | null; readonly bytes: number }) {
+  constructor(options?: RejectsOptions, previous?: { readonly file: string | null; readonly bytes: number }) {
     this.#options = options
     // A file that is gone is begun again, with its header.
-    if (!options || !begun?.file || !existsSync(begun.file)) return
-    this.#output = attempt(begun.file, (path) => OutputFile.open(outputAt(path, options), begun.bytes))
+    if (!options || !previous?.file || !existsSync(previous.file)) return
+    this.#output = attempt(previous.file, (path) => OutputFile.open(outputAt(path, options), previous.bytes))
     this.bytes = this.#output.bytes
   }
 

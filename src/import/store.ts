@@ -39,9 +39,9 @@ export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: Stor
   const known = orders === chunk.orderCount ? [] : await findKnownOrders(db, chunk, options, lastBefore)
   const foreign = new Set(known.filter((order) => order.foreign === 1).map(({ reference }) => reference))
   const lines = await addLines(db, await setAside(db, chunk, foreign, options), options)
-  const begun = known.filter((order) => order.foreign === 0)
-  if (begun.length > 0) await addUpOrders(db, begun)
-  if (chunk.spoiledCount > 0) await markSpoiled(db, chunk, options)
+  const continued = known.filter((order) => order.foreign === 0)
+  if (continued.length > 0) await addUpOrders(db, continued)
+  if (chunk.rejectedOrderCount > 0) await markRejectedOrders(db, chunk, options)
   return { orders, lines, productsCreated }
 }
 
@@ -144,7 +144,7 @@ async function findKnownOrders(
  * Adds up all lines stored so far of orders whose lines are in several chunks. They are named by their ids: the planner does
  * not know a table that is being filled well enough to look them up by their references.
  */
-async function addUpOrders(db: Kysely<Schema>, begun: readonly { readonly id: OrderId }[]): Promise<void> {
+async function addUpOrders(db: Kysely<Schema>, continued: readonly { readonly id: OrderId }[]): Promise<void> {
   await db
     .updateTable('orders')
     .set((eb) => ({
@@ -153,7 +153,7 @@ async function addUpOrders(db: Kysely<Schema>, begun: readonly { readonly id: Or
         .whereRef('order_lines.order_id', '=', 'orders.id')
         .select((sub) => sub.fn.coalesce(sub.fn.sum<number>('order_lines.total'), sub.lit(0)).as('total')),
     }))
-    .where(isAmong(db, 'id', packIds(begun)))
+    .where(isAmong(db, 'id', packIds(continued)))
     .execute()
 }
 
@@ -197,9 +197,9 @@ async function setAside(
   return packLines(lines.filter(({ reference }) => !foreign.has(reference)))
 }
 
-async function markSpoiled(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {
+async function markRejectedOrders(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {
   const marked = db
-    .selectFrom(rowSource(db, 'row', chunk.spoiled))
+    .selectFrom(rowSource(db, 'row', chunk.rejectedOrders))
     .leftJoin('import_spoiled', (join) =>
       join.on('import_spoiled.import_id', '=', importId).onRef('import_spoiled.reference', '=', 'row.reference'),
     )

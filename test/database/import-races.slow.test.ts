@@ -25,7 +25,7 @@ describeOnServerEngines('two imports', (test) => {
       (last) => last.updateTable('imports').set({ byte_offset: 4711 }).where('id', '=', id).execute(),
       () => beginRun(shop.db, wanted),
     )
-    expect(resumed).toMatchObject({ kind: 'begun', run: { id, byte_offset: 4711 } })
+    expect(resumed).toMatchObject({ kind: 'started', run: { id, byte_offset: 4711 } })
   })
 
   test('one does not take away the customer and the product that the other names', async ({ shop }) => {
@@ -130,7 +130,7 @@ function storeAnOrder(db: Kysely<Schema>, importId: ImportId, source = 'till') {
     products: [{ sku: 'S-1', name: 'Widget' }],
     orders: [{ ...order, business_day: '2025-01-15' as Day, currency: 'USD' as Currency }],
     lines: [{ reference: 'A-1', line_number: 2, sku: 'S-1', quantity: 1, unit_price: 100_000, total: 1000 }],
-    spoiled: [],
+    rejectedOrders: [],
   })
   return storeChunk(db, chunk, { importId, source, initialStock: 5, now: 1 })
 }
