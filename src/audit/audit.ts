@@ -31,7 +31,7 @@ export interface FiguresCopy {
   check(): Promise<readonly Check[]>
 }
 
-const MOST_EXAMPLES = 5
+const MAX_EXAMPLES = 5
 
 /** Counts rows of the sales figures that differ from the completed orders. */
 export function countSalesDifferences(db: Database): Promise<number> {
@@ -91,7 +91,7 @@ const NAMES: Record<DataPromise['of'], readonly [table: keyof Schema, column: st
 async function findExamples(db: Database, promise: DataPromise): Promise<string[]> {
   const [table, column] = NAMES[promise.of]
   const differing = sql`(select distinct id from (${promise.compare(db)}) as compared
-    where differs = 1 order by id limit ${sql.lit(MOST_EXAMPLES)})`
+    where differs = 1 order by id limit ${sql.lit(MAX_EXAMPLES)})`
   const { rows } = await sql<{ readonly id: number; readonly name: string | null }>`
     select differing.id, named.${sql.ref(column)} as name from ${differing} as differing
     left join ${sql.table(table)} as named on named.id = differing.id order by differing.id`.execute(db)

@@ -48,14 +48,14 @@ export const PROMISES: readonly DataPromise[] = [
     name: 'order_totals',
     about: 'an order costs the sum of its lines',
     of: 'order',
-    compare: () => sql`select orders.id, ${rightIf(sql`orders.total = coalesce(sum(order_lines.total), 0)`)}
+    compare: () => sql`select orders.id, ${holdsIf(sql`orders.total = coalesce(sum(order_lines.total), 0)`)}
       from orders left join order_lines on order_lines.order_id = orders.id group by orders.id`,
   },
   {
     name: 'order_lines',
     about: 'every order has a line',
     of: 'order',
-    compare: () => sql`select id, ${rightIf(sql`exists (select 1 from order_lines where order_id = orders.id)`)}
+    compare: () => sql`select id, ${holdsIf(sql`exists (select 1 from order_lines where order_id = orders.id)`)}
       from orders`,
   },
   { name: 'line_totals', about: 'quantity x price, rounded once, half up', of: 'order', compare: lineTotals },
@@ -66,7 +66,7 @@ export const PROMISES: readonly DataPromise[] = [
     of: 'order',
     // Pending orders may be held back or taken from the queue. One in progress is in it, or waits for a person.
     compare: () => sql`select orders.id,
-      ${rightIf(sql`(${mayBeDue(expressionBuilder<Schema, 'orders'>())}) = (due_orders.order_id is not null)`)}
+      ${holdsIf(sql`(${mayBeDue(expressionBuilder<Schema, 'orders'>())}) = (due_orders.order_id is not null)`)}
       from orders left join due_orders on due_orders.order_id = orders.id where orders.status <> 'pending'`,
   },
   {
@@ -92,7 +92,7 @@ function differsUnless(condition: Expression<unknown>) {
 }
 
 /** For what is either right or not: expects 1, and finds 1 if it is right. */
-function rightIf(condition: Expression<unknown>) {
+function holdsIf(condition: Expression<unknown>) {
   return sql`1 as expected, case when ${condition} then 1 else 0 end as actual, ${differsUnless(condition)}`
 }
 
@@ -123,7 +123,7 @@ function references() {
         sql`left join ${sql.table(target)} on ${sql.ref(`${target}.id`)} = referring.${sql.ref(column)}`,
     )
     const found = targetOf.map(([, target]) => sql`${sql.ref(`${target}.id`)} is not null`)
-    return sql`select referring.${sql.ref(key)} as id, ${rightIf(sql.join(found, sql` and `))}
+    return sql`select referring.${sql.ref(key)} as id, ${holdsIf(sql.join(found, sql` and `))}
       from ${sql.table(table)} as referring ${sql.join(joins, sql` `)}`
   })
   return sql<Comparison>`${sql.join(tables, sql` union all `)}`
@@ -136,9 +136,9 @@ function lineTotals() {
     const codes = sql.join(currencies.map((currency) => sql.lit(currency)))
     return sql`when orders.currency in (${codes}) then ${sql.lit(10 ** (PRICE_DECIMALS - decimals))}`
   })
-  const right = sql`2 * unit_price * quantity >= (2 * line.total - 1) * minor and
+  const holds = sql`2 * unit_price * quantity >= (2 * line.total - 1) * minor and
     2 * unit_price * quantity < (2 * line.total + 1) * minor`
-  return sql<Comparison>`select id, ${rightIf(right)} from (
+  return sql<Comparison>`select id, ${holdsIf(holds)} from (
     select orders.id, unit_price, quantity, order_lines.total, case ${sql.join(minorUnits, sql` `)} end as minor
     from order_lines join orders on orders.id = order_lines.order_id) as line`
 }
@@ -150,8 +150,8 @@ function payments() {
   const correct = sql`${captured} and payments.amount = orders.total and payments.currency = orders.currency`
   const open = sql`payments.status in ('pending', 'unknown') and payments.attempt = orders.attempt`
   const expected = sql`case when status = 'completed' and (total > 0 or captured > 0) then 1 else 0 end`
-  const right = sql`captured = ${expected} and correct = captured and (status <> 'payment_processing' or intents = 1)`
-  return sql<Comparison>`select id, ${expected} as expected, captured as actual, ${differsUnless(right)} from (
+  const holds = sql`captured = ${expected} and correct = captured and (status <> 'payment_processing' or intents = 1)`
+  return sql<Comparison>`select id, ${expected} as expected, captured as actual, ${differsUnless(holds)} from (
     select orders.id, orders.status, orders.total,
       ${count(captured)} as captured, ${count(correct)} as correct, ${count(open)} as intents
     from orders left join payments on payments.order_id = orders.id group by orders.id) as charge`
@@ -183,8 +183,8 @@ function compareSales(fresh: Expression<unknown>, table: keyof Schema, key: stri
   const columns = sql`day, currency, ${sql.ref(key)} as id, ${sql.ref(counted)} as counted, orders, revenue`
   const sumOf = (side: 1 | -1) => sql`sum(case when side = ${sql.lit(side)} then counted else 0 end)`
   const difference = (column: string) => sql`sum(side * ${sql.ref(column)}) = 0`
-  const right = sql`count(*) = 2 and ${sql.join(['counted', 'orders', 'revenue'].map(difference), sql` and `)}`
-  return sql<Comparison>`select id, ${sumOf(1)} as expected, ${sumOf(-1)} as actual, ${differsUnless(right)} from (
+  const holds = sql`count(*) = 2 and ${sql.join(['counted', 'orders', 'revenue'].map(difference), sql` and `)}`
+  return sql<Comparison>`select id, ${sumOf(1)} as expected, ${sumOf(-1)} as actual, ${differsUnless(holds)} from (
     select ${columns}, 1 as side from ${fresh} as fresh union all
     select ${columns}, -1 as side from ${sql.table(table)}) as sales group by day, currency, id`
 }

@@ -73,10 +73,10 @@ export async function repair(db: Database, timeZone: string, copy?: FiguresCopy)
  */
 async function refileByTimeZone(db: Database, timeZone: string): Promise<number> {
   if ((await readSetting(db, 'time_zone')) === timeZone) return 0
-  await refuseWhileImporting(db)
+  await throwIfImporting(db)
   const before = await refileOrders(db, timeZone, 0 as OrderId)
   return inTransaction(db, async (trx) => {
-    await refuseWhileImporting(trx)
+    await throwIfImporting(trx)
     const since = await refileOrders(trx, timeZone, before.last)
     await trx.deleteFrom('settings').where('name', '=', 'time_zone').execute()
     await trx.insertInto('settings').values({ name: 'time_zone', value: timeZone }).execute()
@@ -183,7 +183,7 @@ async function refileOrders(db: Database, timeZone: string, after: OrderId) {
   return { last, moved }
 }
 
-async function refuseWhileImporting(db: Database): Promise<void> {
+async function throwIfImporting(db: Database): Promise<void> {
   const open = await db.selectFrom('imports').selectAll().where('ended_at', 'is', null).execute()
   const now = await databaseTime(db)
   const running = open.find((run) => isAlive(run, now))

@@ -8,7 +8,7 @@ import { recordDelimiter } from './records.js'
 /** The columns that a kind of file may have, and those that it must have. */
 export interface Layout<Column extends string> {
   readonly columns: readonly Column[]
-  readonly needed: readonly Column[]
+  readonly required: readonly Column[]
 }
 
 export interface Header {
@@ -65,14 +65,14 @@ export function findColumns<Column extends string>(
       fix: 'Remove or rename one of the two, so that it is clear which one counts.',
     })
   }
-  const missing = layout.needed.filter((column) => !names.includes(column))
+  const missing = layout.required.filter((column) => !names.includes(column))
   if (missing.length > 0) throw missingColumns(cells, layout, missing, file)
   return Object.fromEntries(layout.columns.map((column) => [column, names.indexOf(column)])) as Record<Column, number>
 }
 
 function missingColumns(
   cells: readonly string[],
-  { columns, needed }: Layout<string>,
+  { columns, required }: Layout<string>,
   missing: readonly string[],
   file: string,
 ): UserError {
@@ -87,7 +87,7 @@ function missingColumns(
   const lacks = isAll
     ? 'has no header that names its columns'
     : `lacks ${missing.length === 1 ? 'the column' : 'the columns'} ${missing.join(', ')}`
-  const optional = needed.length < columns.length ? ` Only ${needed.join(', ')} is always needed.` : ''
+  const optional = required.length < columns.length ? ` Only ${required.join(', ')} is always required.` : ''
   return usageError({
     code: isAll ? 'no_header' : 'columns_missing',
     message: `${file} ${lacks}. Found: ${shown.join(', ')}. Wanted: ${columns.join(', ')}.`,

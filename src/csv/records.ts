@@ -4,7 +4,7 @@ import type { Hash } from 'node:crypto'
 import { CsvError } from 'csv-parse'
 import { parse } from 'csv-parse/sync'
 
-export interface Place {
+export interface RecordPosition {
   /** Its first physical line, from 1. */
   readonly line: number
   /** Whether a quoted value spans lines. */
@@ -16,9 +16,9 @@ export interface Place {
 
 export interface RecordSink {
   /** @param window the bytes that the place refers to; one window for each `write` */
-  record(cells: string[], place: Place, window: Buffer): void
+  record(cells: string[], position: RecordPosition, window: Buffer): void
   /** A line that cannot be read; `reason` completes "the line …". `raw` has only the beginning of a very long line. */
-  broken(raw: Buffer, line: number, reason: string): void
+  malformed(raw: Buffer, line: number, reason: string): void
 }
 
 export interface RecordOptions {
@@ -54,7 +54,7 @@ export class RecordReader {
   /** SHA-256 of all bytes before the window. */
   readonly #hash: Hash
   /** A broken line that begins at `start`. Once its window is left, `hash` is that of the bytes before the line. */
-  #broken: { fault: Fault; start: number; hash: Hash | undefined; shown: Buffer; bytes: number } | undefined
+  #malformed: { fault: Fault; start: number; hash: Hash | undefined; shown: Buffer; bytes: number } | undefined
 
   constructor(sink: RecordSink, options: RecordOptions) {
     this.#sink = sink
@@ -67,7 +67,7 @@ export class RecordReader {
 
   /** SHA-256, in hex, of all bytes before `offset`. */
   get digest(): string {
-    return (this.#broken?.hash ?? this.#hash).copy().digest('hex')
+    return (this.#malformed?.hash ?? this.#hash).copy().digest('hex')
   }
 
   /** Passes every record whose last byte has arrived to the sink. */
@@ -81,31 +81,32 @@ export class RecordReader {
   }
 
   #read(isEnd: boolean): void {
-    while (this.#skipBrokenLine(isEnd)) {
+    while (this.#skipMalformedLine(isEnd)) {
       const fault = this.#parseLines(isEnd)
       if (!fault) break
-      this.#broken = { fault, start: this.#at, hash: undefined, shown: NO_BYTES, bytes: 0 }
+      this.#malformed = { fault, start: this.#at, hash: undefined, shown: NO_BYTES, bytes: 0 }
     }
-    if (this.#broken) this.#broken.hash ??= this.#hash.copy().update(this.#window.subarray(0, this.#broken.start))
+    if (this.#malformed)
+      this.#malformed.hash ??= this.#hash.copy().update(this.#window.subarray(0, this.#malformed.start))
     this.#hash.update(this.#window.subarray(0, this.#at))
     this.#window = this.#window.subarray(this.#at)
     this.#at = 0
   }
 
   /** @returns false if the end of a broken line is still to come */
-  #skipBrokenLine(isEnd: boolean): boolean {
-    const broken = this.#broken
-    if (!broken) return true
+  #skipMalformedLine(isEnd: boolean): boolean {
+    const malformed = this.#malformed
+    if (!malformed) return true
     const newline = this.#window.indexOf(this.#newline, this.#at)
     const end = newline === -1 ? this.#window.length : newline + 1
-    const shown = this.#window.subarray(this.#at, Math.min(end, this.#at + SHOWN_BYTES - broken.shown.length))
-    broken.shown = Buffer.concat([broken.shown, shown])
-    broken.bytes += end - this.#at
+    const shown = this.#window.subarray(this.#at, Math.min(end, this.#at + SHOWN_BYTES - malformed.shown.length))
+    malformed.shown = Buffer.concat([malformed.shown, shown])
+    malformed.bytes += end - this.#at
     this.#at = end
     if (newline === -1 && !isEnd) return false
-    this.#broken = undefined
-    this.#sink.broken(broken.shown, this.line, reasonOf(broken.fault, broken.shown))
-    this.offset += broken.bytes
+    this.#malformed = undefined
+    this.#sink.malformed(malformed.shown, this.line, reasonOf(malformed.fault, malformed.shown))
+    this.offset += malformed.bytes
     this.line += 1
     return true
   }
@@ -116,7 +117,7 @@ export class RecordReader {
     try {
       if (end > this.#at) parseEach(this.#window.subarray(this.#at, end), this.#options, (cells) => this.#accept(cells))
     } catch (error) {
-      if (!(error instanceof BrokenRecord || error instanceof CsvError)) throw error
+      if (!(error instanceof MalformedRecord || error instanceof CsvError)) throw error
       if (isEnd || error.code !== 'CSV_QUOTE_NOT_CLOSED') return error.code
     }
     // The rest of the record is still to come.
@@ -136,11 +137,11 @@ export class RecordReader {
       // The last line of a file may lack its line ending.
       end = this.#window.indexOf(this.#newline, end) + 1 || this.#window.length
     }
-    if (end - start > MAX_RECORD_BYTES) throw new BrokenRecord('TOO_LONG')
+    if (end - start > MAX_RECORD_BYTES) throw new MalformedRecord('TOO_LONG')
     const isBlank = cells[0]?.trim() === '' && cells.every((cell) => cell.trim() === '')
     if (!isBlank) {
       // A stray quote may join two lines. The second is then read again by itself.
-      if (lines > 1 && cells.length !== width) throw new BrokenRecord('STRAY_QUOTE')
+      if (lines > 1 && cells.length !== width) throw new MalformedRecord('MISPLACED_QUOTE')
       this.#sink.record(cells, { line: this.line, multiline: lines > 1, start, end }, this.#window)
     }
     this.#at = end
@@ -169,9 +170,9 @@ export function recordDelimiter(lineEnding: RecordOptions['lineEnding']): string
   return lineEnding === '\r' ? ['\r'] : ['\r\n', '\n']
 }
 
-type Fault = CsvError['code'] | 'TOO_LONG' | 'STRAY_QUOTE'
+type Fault = CsvError['code'] | 'TOO_LONG' | 'MISPLACED_QUOTE'
 
-class BrokenRecord extends Error {
+class MalformedRecord extends Error {
   readonly code: Fault
 
   constructor(code: Fault) {

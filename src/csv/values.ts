@@ -3,10 +3,10 @@ import { dayExists } from '../domain/business-day.js'
 import { type Currency, isCurrency, PRICE_DECIMALS } from '../domain/money.js'
 
 /** Thrown for a cell that cannot be used; `reason` completes "quantity …". */
-class Unusable extends Error {}
+class InvalidCell extends Error {}
 
-export function unusable(reason: string): never {
-  throw new Unusable(reason)
+export function invalid(reason: string): never {
+  throw new InvalidCell(reason)
 }
 
 /** Why a line cannot be used. */
@@ -34,7 +34,7 @@ export function readCells<Column extends string, Line extends object>(
       return read(cells[columns[column]]?.trim() ?? '')
     })
   } catch (error) {
-    if (!(error instanceof Unusable)) throw error
+    if (!(error instanceof InvalidCell)) throw error
     return { column: at, reason: `${at} ${error.message}` }
   }
 }
@@ -52,7 +52,7 @@ export function wrongWidth(cells: readonly string[], columns: number): string {
 
 /** @param suspect false if the text cannot hold control characters: it is not searched for them */
 export function readId(text: string, suspect = true): string {
-  if (text === '') unusable('is empty')
+  if (text === '') invalid('is empty')
   return readText(text, MAX_ID_LENGTH, suspect, '')
 }
 
@@ -62,22 +62,22 @@ export function readName(text: string, suspect = true): string {
 }
 
 function readText(text: string, longest: number, suspect: boolean, allowed: string): string {
-  if (text.length > longest) unusable(`has ${text.length} characters: ${longest} is the most`)
+  if (text.length > longest) invalid(`has ${text.length} characters: ${longest} is the most`)
   if (!suspect) return text
   const control = text.match(/\p{Cc}/gu)?.find((character) => !allowed.includes(character))
   const code = control?.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
-  return code ? unusable(`holds a control character (U+${code})`) : text
+  return code ? invalid(`holds a control character (U+${code})`) : text
 }
 
 /** A whole number from 1 to MAX_QUANTITY. */
 export function readQuantity(text: string): number {
   const quantity = readWhole(text)
   if (quantity === undefined) {
-    if (/^-\d+$/.test(text)) return unusable(`is ${text}: returns are not imported, it must be 1 or more`)
-    return unusable(`is "${text}", not a whole number`)
+    if (/^-\d+$/.test(text)) return invalid(`is ${text}: returns are not imported, it must be 1 or more`)
+    return invalid(`is "${text}", not a whole number`)
   }
-  if (quantity < 1) return unusable('is 0: it must be 1 or more')
-  return quantity > MAX_QUANTITY ? unusable(`is ${text}: more than ${MAX_QUANTITY}`) : quantity
+  if (quantity < 1) return invalid('is 0: it must be 1 or more')
+  return quantity > MAX_QUANTITY ? invalid(`is ${text}: more than ${MAX_QUANTITY}`) : quantity
 }
 
 /** Digits only, few enough to be exact; undefined for anything else. */
@@ -91,9 +91,9 @@ export function readPrice(text: string): number {
   const whole = readWhole(point === -1 ? text : text.slice(0, point))
   const fraction = point === -1 ? '0' : text.slice(point + 1)
   const decimals = readWhole(fraction)
-  if (whole === undefined || decimals === undefined) return unusable(explainPrice(text))
-  if (fraction.length > PRICE_DECIMALS) return unusable(`is ${text}: it has more than ${PRICE_DECIMALS} decimals`)
-  if (whole > MAX_PRICE) return unusable(`is ${text}: more than ${MAX_PRICE}`)
+  if (whole === undefined || decimals === undefined) return invalid(explainPrice(text))
+  if (fraction.length > PRICE_DECIMALS) return invalid(`is ${text}: it has more than ${PRICE_DECIMALS} decimals`)
+  if (whole > MAX_PRICE) return invalid(`is ${text}: more than ${MAX_PRICE}`)
   return whole * 10 ** PRICE_DECIMALS + decimals * 10 ** (PRICE_DECIMALS - fraction.length)
 }
 
@@ -106,7 +106,7 @@ function explainPrice(text: string): string {
 
 export function readCurrency(text: string): Currency {
   const code = text.toUpperCase()
-  return isCurrency(code) ? code : unusable(`is "${text}", not a currency of ISO 4217 such as USD`)
+  return isCurrency(code) ? code : invalid(`is "${text}", not a currency of ISO 4217 such as USD`)
 }
 
 const ORDER_DATE =
@@ -121,19 +121,19 @@ const YEAR_10000 = Date.UTC(10_000, 0)
  */
 export function readOrderDate(text: string): string {
   const match = ORDER_DATE.exec(text)
-  if (!match) return unusable(`is "${text}": write it as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS`)
+  if (!match) return invalid(`is "${text}": write it as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS`)
   const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', offset] = match
   if (year < '1900' || !dayExists(Number(year), Number(month), Number(day))) {
-    return unusable(`is "${text}": there is no such day`)
+    return invalid(`is "${text}": there is no such day`)
   }
-  if (hour > '23' || minute > '59' || second > '59') return unusable(`is "${text}": there is no such time`)
+  if (hour > '23' || minute > '59' || second > '59') return invalid(`is "${text}": there is no such time`)
   const local = `${year}-${month}-${day}T${hour}:${minute}:${second}`
   if (offset === undefined) return local
   const hours = Number(offset.slice(1, 3))
   const minutes = Number(offset.slice(3).replace(':', ''))
-  if (hours > 14 || minutes > 59) return unusable(`is "${text}": there is no such offset from UTC`)
+  if (hours > 14 || minutes > 59) return invalid(`is "${text}": there is no such offset from UTC`)
   const ahead = (offset.startsWith('-') ? -1 : 1) * (hours * 60 + minutes)
   const instant = Date.parse(`${local}Z`) - ahead * 60_000
-  if (instant >= YEAR_10000) return unusable(`is "${text}": there is no such day`)
+  if (instant >= YEAR_10000) return invalid(`is "${text}": there is no such day`)
   return `${new Date(instant).toISOString().slice(0, 19)}Z`
 }

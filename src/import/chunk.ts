@@ -1,6 +1,6 @@
 // Some thousand lines of a file, checked and packed for the database: what one transaction stores.
 import { isUtf8 } from 'node:buffer'
-import type { Place, RecordSink } from '../csv/records.js'
+import type { RecordPosition, RecordSink } from '../csv/records.js'
 import { NOT_UTF8 } from '../csv/values.js'
 import { businessDay } from '../domain/business-day.js'
 import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
@@ -21,7 +21,7 @@ export class ChunkBuilder implements RecordSink {
   readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
   /** The first bad line of each order that has one. */
   readonly #rejectedOrders = new Map<string, number>()
-  #lines: { readonly line: OrderLine; readonly place: Place }[] = []
+  #lines: { readonly line: OrderLine; readonly position: RecordPosition }[] = []
   #rejected: RejectedLine[] = []
   /** The bytes that the places of the lines refer to. */
   #window: Buffer = Buffer.alloc(0)
@@ -34,18 +34,18 @@ export class ChunkBuilder implements RecordSink {
     this.#timeZone = timeZone
   }
 
-  record(cells: string[], place: Place, window: Buffer): void {
+  record(cells: string[], position: RecordPosition, window: Buffer): void {
     if (window !== this.#window) {
       this.#window = window
       this.#suspect = isSuspect(window)
     }
-    const read = this.#read(cells, place)
-    const rejection = 'reason' in read ? read : this.#add(read, place)
-    if (rejection) this.#reject(rejection, place.line, this.#originalAt(place))
+    const read = this.#read(cells, position)
+    const rejection = 'reason' in read ? read : this.#add(read, position)
+    if (rejection) this.#reject(rejection, position.line, this.#originalAt(position))
   }
 
   /** The order of such a line is known if no quote comes before its id. */
-  broken(raw: Buffer, line: number, reason: string): void {
+  malformed(raw: Buffer, line: number, reason: string): void {
     const original = originalText(raw)
     const before = original.split(',').slice(0, this.#columns.order_id + 1)
     const reference = before.some((cell) => cell.includes('"')) ? undefined : before[this.#columns.order_id]?.trim()
@@ -62,9 +62,13 @@ export class ChunkBuilder implements RecordSink {
     if (unknown.size === 0) return
     const bad = this.#lines.filter(({ line }) => unknown.has(line.sku))
     this.#lines = this.#lines.filter(({ line }) => !unknown.has(line.sku))
-    for (const { line, place } of bad) {
+    for (const { line, position } of bad) {
       const reason = `product_sku is "${line.sku}", which is no product (inventory.unknownSku is "reject")`
-      this.#reject({ reference: line.reference, column: 'product_sku', reason }, place.line, this.#originalAt(place))
+      this.#reject(
+        { reference: line.reference, column: 'product_sku', reason },
+        position.line,
+        this.#originalAt(position),
+      )
     }
   }
 
@@ -74,16 +78,16 @@ export class ChunkBuilder implements RecordSink {
     // Includes those of rejected lines, so that it does not matter where one chunk ends and the next begins.
     const customers = new Map<string, CustomerRow>()
     const products = new Map<string, ProductRow>()
-    for (const { line, place } of this.#lines) {
+    for (const { line, position } of this.#lines) {
       const { reference, customer_id, sku, quantity, unit_price, total } = line
       if (!customers.has(customer_id)) customers.set(customer_id, { customer_id, name: line.customer_name })
       if (!products.has(sku)) products.set(sku, { sku, name: line.product_name })
       const rejectedBy = this.#rejectedOrders.get(reference)
       if (rejectedBy === undefined) {
-        lines.push({ reference, line_number: place.line, sku, quantity, unit_price, total })
+        lines.push({ reference, line_number: position.line, sku, quantity, unit_price, total })
       } else {
-        const original = this.#originalAt(place)
-        this.#rejected.push({ line: place.line, original, column: '', reason: siblingReason(rejectedBy) })
+        const original = this.#originalAt(position)
+        this.#rejected.push({ line: position.line, original, column: '', reason: siblingReason(rejectedBy) })
       }
     }
     const chunk = packChunk({
@@ -113,7 +117,7 @@ export class ChunkBuilder implements RecordSink {
   }
 
   /** @returns why not, if the line disagrees with earlier lines of its order */
-  #add(line: OrderLine, place: Place): Rejection | undefined {
+  #add(line: OrderLine, position: RecordPosition): Rejection | undefined {
     const { reference, total } = line
     const order = this.#orders.get(reference)
     if (order) {
@@ -124,20 +128,20 @@ export class ChunkBuilder implements RecordSink {
         return { reference, column, reason: `${column} is "${line[differing]}", unlike line ${firstLine}` }
       }
       order.total += total
-    } else this.#orders.set(reference, { first: line, firstLine: place.line, total })
-    this.#lines.push({ line, place })
+    } else this.#orders.set(reference, { first: line, firstLine: position.line, total })
+    this.#lines.push({ line, position })
     return undefined
   }
 
-  #originalAt({ start, end }: Place): string {
+  #originalAt({ start, end }: RecordPosition): string {
     return originalText(this.#window.subarray(start, end))
   }
 
-  #read(cells: string[], place: Place): OrderLine | Rejection {
-    if (this.#suspect && !isUtf8(this.#window.subarray(place.start, place.end))) {
+  #read(cells: string[], position: RecordPosition): OrderLine | Rejection {
+    if (this.#suspect && !isUtf8(this.#window.subarray(position.start, position.end))) {
       return { reference: cells[this.#columns.order_id]?.trim(), column: '', reason: NOT_UTF8 }
     }
-    return readOrderLine(cells, this.#columns, this.#width, this.#suspect || place.multiline)
+    return readOrderLine(cells, this.#columns, this.#width, this.#suspect || position.multiline)
   }
 
   /** Also costs the order its other lines. */

@@ -60,14 +60,14 @@ export interface ImportOutcome {
   readonly interrupted: boolean
 }
 
-export interface ImportPlace {
+export interface ImportContext {
   readonly db: Kysely<Schema>
   readonly queue: Queue
   readonly config: Config
 }
 
-export async function importOrders(place: ImportPlace, options: ImportOptions): Promise<ImportOutcome> {
-  const { db, queue } = place
+export async function importOrders(context: ImportContext, options: ImportOptions): Promise<ImportOutcome> {
+  const { db, queue } = context
   const started = await beginWhenFree(db, queue, options)
   try {
     if (started.status === 'releasing')
@@ -75,7 +75,7 @@ export async function importOrders(place: ImportPlace, options: ImportOptions): 
     const rejects = options.openRejects(started)
     const { examples } = rejects
     try {
-      const run = await new Reading(place, started, rejects, options).toEnd()
+      const run = await new Reading(context, started, rejects, options).toEnd()
       if (run.status === 'reading') return { run, published: 0, unpublished: undefined, examples, interrupted: true }
       // Nothing in the file can go wrong from here on: every line is stored and judged.
       return { ...(await endRun(db, queue, run)), examples, interrupted: false }
@@ -120,7 +120,7 @@ class Reading {
   #run: ImportRun
   #header: readonly string[] = []
 
-  constructor({ db, config }: ImportPlace, run: ImportRun, rejects: Rejects, options: ImportOptions) {
+  constructor({ db, config }: ImportContext, run: ImportRun, rejects: Rejects, options: ImportOptions) {
     this.#db = db
     this.#config = config
     this.#run = run

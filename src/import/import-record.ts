@@ -19,7 +19,7 @@ const LEASE_MS = 30_000
 export const RENEW_MS = LEASE_MS / 3
 
 /** The shop and the file that a run is to import. */
-interface Wanted {
+interface RunInput {
   readonly source: string
   readonly file: string
 }
@@ -33,7 +33,7 @@ interface Wanted {
  */
 export async function beginRun(
   db: Kysely<Schema>,
-  wanted: Wanted & { readonly resume: boolean },
+  input: RunInput & { readonly resume: boolean },
 ): Promise<{ readonly kind: 'started' | 'unfinished' | 'busy'; readonly run: ImportRun }> {
   return inTransaction(db, async (trx) => {
     await takeTurn(trx, 'turn_imports')
@@ -44,7 +44,7 @@ export async function beginRun(
       trx
         .selectFrom('imports')
         .selectAll()
-        .where('source', '=', wanted.source)
+        .where('source', '=', input.source)
         .where('ended_at', 'is', null)
         .orderBy('id', 'desc'),
     ).execute()
@@ -52,33 +52,33 @@ export async function beginRun(
     if (alive) return { kind: 'busy', run: alive }
     const unfinished = open.find((run) => run.status === 'releasing')
     if (unfinished)
-      return { kind: unfinished.file === wanted.file ? 'started' : 'unfinished', run: await takeOver(trx, unfinished) }
-    const resumed = wanted.resume ? open.find((run) => run.file === wanted.file) : undefined
+      return { kind: unfinished.file === input.file ? 'started' : 'unfinished', run: await takeOver(trx, unfinished) }
+    const resumed = input.resume ? open.find((run) => run.file === input.file) : undefined
     for (const run of open) if (run !== resumed) await undoImport(trx, run)
-    return { kind: 'started', run: resumed ? await takeOver(trx, resumed) : await insertRun(trx, wanted) }
+    return { kind: 'started', run: resumed ? await takeOver(trx, resumed) : await insertRun(trx, input) }
   })
 }
 
 /** Inserts a run that this process holds. */
-export async function insertRun(db: Kysely<Schema>, { source, file }: Wanted): Promise<ImportRun> {
-  const held = await hold(db)
+export async function insertRun(db: Kysely<Schema>, { source, file }: RunInput): Promise<ImportRun> {
+  const lease = await newLease(db)
   const start = { started_at: await databaseTime(db), orders_after: await lastOrderId(db) }
   await db
     .insertInto('imports')
-    .values({ source, file, status: 'reading', ...start, ...held })
+    .values({ source, file, status: 'reading', ...start, ...lease })
     .execute()
-  return db.selectFrom('imports').selectAll().where('lease_token', '=', held.lease_token).executeTakeFirstOrThrow()
+  return db.selectFrom('imports').selectAll().where('lease_token', '=', lease.lease_token).executeTakeFirstOrThrow()
 }
 
 async function takeOver(db: Kysely<Schema>, run: ImportRun): Promise<ImportRun> {
   // In a copy of a database, new orders may have smaller ids than orders that the original had and removed.
   const orders_after = Math.min(run.orders_after, await lastOrderId(db)) as OrderId
-  const held = { ...(await hold(db)), orders_after }
-  await db.updateTable('imports').set(held).where('id', '=', run.id).execute()
-  return { ...run, ...held }
+  const lease = { ...(await newLease(db)), orders_after }
+  await db.updateTable('imports').set(lease).where('id', '=', run.id).execute()
+  return { ...run, ...lease }
 }
 
-async function hold(db: Kysely<Schema>) {
+async function newLease(db: Kysely<Schema>) {
   return { lease_token: randomUUID() as string as LeaseToken, ...(await takeLease(db, LEASE_MS)) }
 }
 

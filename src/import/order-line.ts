@@ -2,6 +2,7 @@
 import type { Layout } from '../csv/header.js'
 import {
   type Fault,
+  invalid,
   readCells,
   readCurrency,
   readId,
@@ -9,7 +10,6 @@ import {
   readOrderDate,
   readPrice,
   readQuantity,
-  unusable,
   wrongWidth,
 } from '../csv/values.js'
 import type { Schema } from '../database/schema.js'
@@ -28,7 +28,7 @@ export const COLUMNS = [
 ] as const
 export type ColumnName = (typeof COLUMNS)[number]
 
-export const ORDER_FILE: Layout<ColumnName> = { columns: COLUMNS, needed: COLUMNS }
+export const ORDER_FILE: Layout<ColumnName> = { columns: COLUMNS, required: COLUMNS }
 
 /** Where each column is among the cells of a line. */
 export type ColumnPositions = Readonly<Record<ColumnName, number>>
@@ -66,7 +66,7 @@ export function readOrderLine(
     const currency = value('currency', readCurrency)
     const ordered_at = value('order_date', readOrderDate)
     const tooMuch = 'times quantity is more than an order line may cost'
-    const total = value('unit_price', () => lineTotal(unit_price, quantity, currency) ?? unusable(tooMuch))
+    const total = value('unit_price', () => lineTotal(unit_price, quantity, currency) ?? invalid(tooMuch))
     return {
       reference,
       customer_id,

@@ -1,6 +1,6 @@
 // Runs the reading thread and gives the writer its chunks, read ahead by a few.
 import { on } from 'node:events'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Config } from '../config/config.js'
 import type { Cursor } from '../csv/table.js'
@@ -57,7 +57,7 @@ export async function* readInThread(options: ReaderOptions, signal: AbortSignal)
       yield message.read
       thread.postMessage('next')
       // Storing a chunk in SQLite never returns to the event loop, where signals and timers wait.
-      await nextTurn()
+      await yieldToEventLoop()
     }
   } catch (error) {
     if (!(signal.aborted && error instanceof Error && error.name === 'AbortError')) throw error

@@ -2,6 +2,7 @@
 import type { Layout } from '../csv/header.js'
 import {
   type Fault,
+  invalid,
   NOT_UTF8,
   readCells,
   readCurrency,
@@ -9,7 +10,6 @@ import {
   readName,
   readPrice,
   readWhole,
-  unusable,
   wrongWidth,
 } from '../csv/values.js'
 import type { Currency } from '../domain/money.js'
@@ -18,7 +18,7 @@ import { MAX_STOCK } from './products.js'
 const COLUMNS = ['sku', 'name', 'price', 'currency', 'stock'] as const
 export type CatalogueColumn = (typeof COLUMNS)[number]
 
-export const CATALOGUE_FILE: Layout<CatalogueColumn> = { columns: COLUMNS, needed: ['sku'] }
+export const CATALOGUE_FILE: Layout<CatalogueColumn> = { columns: COLUMNS, required: ['sku'] }
 
 /** Null where the file has no value: the product keeps its own. */
 export interface ProductRow {
@@ -61,6 +61,6 @@ function unlessEmpty<Value>(read: (text: string) => Value): (text: string) => Va
 }
 
 function readStock(text: string): number {
-  const stock = readWhole(text) ?? unusable(`is "${text}", not a whole number of 0 or more`)
-  return stock > MAX_STOCK ? unusable(`is ${text}: more than ${MAX_STOCK}`) : stock
+  const stock = readWhole(text) ?? invalid(`is "${text}", not a whole number of 0 or more`)
+  return stock > MAX_STOCK ? invalid(`is ${text}: more than ${MAX_STOCK}`) : stock
 }

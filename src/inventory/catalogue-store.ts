@@ -36,8 +36,8 @@ export function storeProducts(db: Database, rows: readonly ProductRow[]) {
       if (column) rejected.push({ line: row.line, column, reason: `${column} ${fault}` })
       else if (product) {
         kept.push(change)
-        const isOther = (['name', 'unit_price', 'currency'] as const).some((name) => change[name] !== product[name])
-        if (isOther || change.delta !== 0) updated += 1
+        const hasChanged = (['name', 'unit_price', 'currency'] as const).some((name) => change[name] !== product[name])
+        if (hasChanged || change.delta !== 0) updated += 1
       } else created.push(change)
     }
     await createProducts(trx, created)

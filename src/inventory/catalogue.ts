@@ -46,7 +46,7 @@ export async function importCatalogue(db: Database, table: CsvTable<CatalogueCol
       seen.set(row.sku, line)
       rows.push(row)
     },
-    broken: (_raw, line, reason) => reject({ line, column: '', reason: `the line ${reason}` }),
+    malformed: (_raw, line, reason) => reject({ line, column: '', reason: `the line ${reason}` }),
   }
   try {
     for await (const _ of table.read(sink)) {

@@ -48,7 +48,7 @@ export async function adjustStock(db: Database, sku: string, delta: number, reas
       fix: 'Say in a few words why the stock changes: --reason "stocktake".',
     })
   }
-  const book = async (trx: Transaction<Schema>) => {
+  const record = async (trx: Transaction<Schema>) => {
     const product = await forUpdate(
       trx,
       trx.selectFrom('products').selectAll().where('sku', '=', sku),
@@ -72,7 +72,7 @@ export async function adjustStock(db: Database, sku: string, delta: number, reas
       .execute()
     return { sku, name, on_hand: after, reserved, available: after - reserved }
   }
-  return inTransactionOnce(db, book, ({ on_hand }, cause) => maybeBooked(sku, delta, on_hand, cause))
+  return inTransactionOnce(db, record, ({ on_hand }, cause) => outcomeUnknown(sku, delta, on_hand, cause))
 }
 
 /** Reads `5`, `+5` and `-5`; zero would change nothing. */
@@ -95,7 +95,7 @@ function notEnough(sku: string, delta: number, onHand: number, reserved: number)
   })
 }
 
-function maybeBooked(sku: string, delta: number, after: number, cause: unknown): UserError {
+function outcomeUnknown(sku: string, delta: number, after: number, cause: unknown): UserError {
   return new UserError(
     {
       code: 'outcome_unknown',

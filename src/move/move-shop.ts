@@ -31,10 +31,10 @@ type OnPage = (doing: 'Copying' | 'Comparing', table: string, rows: number) => v
 export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage: OnPage) {
   const source = await openSource(from)
   try {
-    await refuseAtWork(source, from.path)
+    await throwIfInUse(source, from.path)
     const target = await openOrCreateDatabase(to)
     try {
-      await refuseAtWork(target, placeOf(to))
+      await throwIfInUse(target, placeOf(to))
       const version = await dataVersion(source)
       const tables = await tablesOf(source)
       const fenced = await claim(target, tables, from.path, placeOf(to))
@@ -42,7 +42,7 @@ export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage:
       const timeZone = await readSetting(target, 'time_zone')
       const audit = await auditDatabase(target, timeZone ?? 'UTC')
       if ((await dataVersion(source)) !== version)
-        throw again('database_changed', `${from.path} was written to while it was copied.`)
+        throw retryable('database_changed', `${from.path} was written to while it was copied.`)
       await fenced((trx) => trx.deleteFrom('settings').where('name', 'in', MARKS).execute())
       return { rows, audit, timeZone }
     } finally {
@@ -51,7 +51,7 @@ export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage:
   } catch (error) {
     const code = errorCode(error) ?? ''
     if (['23505', 'ER_DUP_ENTRY'].includes(code))
-      throw again('copy_disturbed', `Something else writes to ${placeOf(to)}.`)
+      throw retryable('copy_disturbed', `Something else writes to ${placeOf(to)}.`)
     throw explainDatabaseError(error, code.startsWith('SQLITE_') ? from : to) ?? error
   } finally {
     await source.destroy()
@@ -71,9 +71,9 @@ async function claim(target: Database, tables: readonly Table[], path: string, p
     return (await forUpdate(trx, query).executeTakeFirst())?.value
   }
   await inTransaction(target, async (trx) => {
-    const begun = await read(trx, 'copying_from')
-    if (begun && begun !== path) throw notEmpty(`${place} holds an unfinished copy of ${begun}.`)
-    for (const { name } of begun ? [] : tables) {
+    const unfinished = await read(trx, 'copying_from')
+    if (unfinished && unfinished !== path) throw notEmpty(`${place} holds an unfinished copy of ${unfinished}.`)
+    for (const { name } of unfinished ? [] : tables) {
       const { rows } = await sql`select 1 from ${sql.table(name)} limit 1`.execute(trx)
       if (rows.length > 0) throw notEmpty(`${place} is in use: there are rows in its table ${name}.`)
     }
@@ -84,7 +84,7 @@ async function claim(target: Database, tables: readonly Table[], path: string, p
   return (act) =>
     inTransaction(target, async (trx) => {
       if ((await read(trx, 'copy_id')) === id) return act(trx)
-      throw again('copy_disturbed', `Another copy into ${place} was started.`)
+      throw retryable('copy_disturbed', `Another copy into ${place} was started.`)
     })
 }
 
@@ -102,7 +102,10 @@ async function copy(snapshot: Database, target: Database, tables: readonly Table
     const arrived = await readTable(target, table, (page) => onPage('Comparing', name, page.length))
     if (arrived.checksum !== sent.checksum) {
       const counts = `${sent.rows} rows were copied, and it has ${arrived.rows}`
-      throw again('copy_differs', `The table ${name} is not what was copied (${counts}): something else wrote to it.`)
+      throw retryable(
+        'copy_differs',
+        `The table ${name} is not what was copied (${counts}): something else wrote to it.`,
+      )
     }
     copied.set(name, sent.rows)
   }
@@ -121,14 +124,14 @@ async function dataVersion(file: Database): Promise<number | undefined> {
   return rows[0]?.data_version
 }
 
-async function refuseAtWork(db: Database, place: string): Promise<void> {
+async function throwIfInUse(db: Database, place: string): Promise<void> {
   const now = await databaseTime(db)
   const workers = db.selectFrom('workers').select(['host', 'pid']).where('stopped_at', 'is', null)
   const imports = db.selectFrom('imports').select(['host', 'pid', 'lease_until']).where('ended_at', 'is', null)
   const busy =
     (await workers.where('last_seen', '>', now - WORKER_STALE_MS).executeTakeFirst()) ??
     (await imports.execute()).find((run) => isAlive(run, now))
-  if (busy) throw again('database_in_use', `Process ${busy.pid} on ${busy.host} works on ${place}.`)
+  if (busy) throw retryable('database_in_use', `Process ${busy.pid} on ${busy.host} works on ${place}.`)
 }
 
 async function openSource(from: SqliteAddress): Promise<Database> {
@@ -147,7 +150,7 @@ function notEmpty(message: string): UserError {
   return new UserError({ code: 'database_not_empty', message, fix })
 }
 
-function again(code: string, message: string): UserError {
+function retryable(code: string, message: string): UserError {
   const gone = `a killed worker counts as gone after ${WORKER_STALE_MS / 1000} seconds`
   const fix = `Stop all workers, imports and schedules on both databases (${gone}), then run the command again.`
   return new UserError({ code, message, fix, retryable: true })

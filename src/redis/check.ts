@@ -13,40 +13,40 @@ import { type FiguresStore, parseObject, readMark } from './store.js'
 import { type BoardKind, salesSince, totalsOf } from './totals.js'
 
 /** What was compared, and the published values that differ, by their names. */
-interface Look {
+interface Comparison {
   entries: number
   readonly differing: Map<string, string>
 }
 
-const MOST_EXAMPLES = 5
+const MAX_EXAMPLES = 5
 
 /** Seconds to wait for a worker at most. It pauses five seconds after a publication, or nine times as long as that took. */
-const MOST_WAITS = 60
+const MAX_WAITS = 60
 
-const LOOKS = [
-  ['redis_customers', 'leaderboards of customers', (store: FiguresStore) => lookAtBoards(store, 'customers')],
-  ['redis_products', 'leaderboards of products', (store: FiguresStore) => lookAtBoards(store, 'products')],
-  ['redis_kpis', 'KPIs', lookAtKpis],
+const COMPARISONS = [
+  ['redis_customers', 'leaderboards of customers', (store: FiguresStore) => compareBoards(store, 'customers')],
+  ['redis_products', 'leaderboards of products', (store: FiguresStore) => compareBoards(store, 'products')],
+  ['redis_kpis', 'KPIs', compareKpis],
 ] as const
 
-/** A value differs if it is the same wrong one at both looks: what workers publish meanwhile is right. */
+/** A value differs if it is the same wrong one at both results: what workers publish meanwhile is right. */
 export async function checkFigures(store: FiguresStore) {
-  const lookAtAll = async () => {
-    const looks: Look[] = []
-    for (const [, , look] of LOOKS) looks.push(await look(store))
-    return looks
+  const compareAll = async () => {
+    const results: Comparison[] = []
+    for (const [, , compare] of COMPARISONS) results.push(await compare(store))
+    return results
   }
-  const first = await lookAtAll()
+  const first = await compareAll()
   const differs = first.some(({ differing }) => differing.size > 0)
   if (differs) await untilPublished(store)
-  const second = differs ? await lookAtAll() : first
-  return LOOKS.map(([name, what], index) => {
+  const second = differs ? await compareAll() : first
+  return COMPARISONS.map(([name, what], index) => {
     const now = second[index]
     const expected = now?.entries ?? 0
     const before = [...(first[index]?.differing ?? [])]
     const differing = before.flatMap(([id, value]) => (now?.differing.get(id) === value ? [id] : []))
     const differences = differing.length
-    const examples = differing.slice(0, MOST_EXAMPLES)
+    const examples = differing.slice(0, MAX_EXAMPLES)
     const about = `${what} in Redis are those of the database`
     return { name, about, ok: differences === 0, expected, actual: expected - differences, differences, examples }
   })
@@ -55,7 +55,7 @@ export async function checkFigures(store: FiguresStore) {
 /** Waits until all that is settled now is published, unless no worker is alive to do so. */
 async function untilPublished(store: FiguresStore): Promise<void> {
   const { settledAt } = await readProgress(store.db, 0)
-  for (let waits = 0; waits < MOST_WAITS; waits++) {
+  for (let waits = 0; waits < MAX_WAITS; waits++) {
     await sleep(1000)
     if (((await readMark(store))?.settledAt ?? 0) >= settledAt || !(await isWorkerAlive(store.db))) return
   }
@@ -68,10 +68,10 @@ async function isWorkerAlive(db: Database): Promise<boolean> {
   return (await workers.where('last_seen', '>', since).executeTakeFirst()) !== undefined
 }
 
-async function lookAtBoards(store: FiguresStore, kind: BoardKind): Promise<Look> {
+async function compareBoards(store: FiguresStore, kind: BoardKind): Promise<Comparison> {
   const { redis, db, prefix } = store
   const { boards = [] } = (await readMark(store)) ?? {}
-  const look: Look = { entries: 0, differing: new Map() }
+  const result: Comparison = { entries: 0, differing: new Map() }
   // Read before the totals, so that members of new sales do not count as unknown.
   const surplus = new Map<string, number>()
   for (const name of boards.filter((board) => board.startsWith(`leaderboard:${kind}:`))) {
@@ -85,32 +85,32 @@ async function lookAtBoards(store: FiguresStore, kind: BoardKind): Promise<Look>
         const published = scores[index] ?? null
         if (published !== null) surplus.set(name, (surplus.get(name) ?? 0) - 1)
         if (published === null || Number(published) !== score)
-          look.differing.set(`${member} (${currency})`, published ?? 'missing')
+          result.differing.set(`${member} (${currency})`, published ?? 'missing')
       }
-      look.entries += totals.length
+      result.entries += totals.length
     }
   }
   for (const [name, members] of surplus) {
-    if (members > 0) look.differing.set(`${members} unknown in ${name}`, 'not in the database')
+    if (members > 0) result.differing.set(`${members} unknown in ${name}`, 'not in the database')
   }
-  return look
+  return result
 }
 
 /** Leaves out realtime figures, which are of a moment that has passed. */
-async function lookAtKpis(store: FiguresStore): Promise<Look> {
+async function compareKpis(store: FiguresStore): Promise<Comparison> {
   const { redis, prefix } = store
-  const look: Look = { entries: 0, differing: new Map() }
+  const result: Comparison = { entries: 0, differing: new Map() }
   for (const name of await redis.zrange(listKey(prefix), '0', '-1')) {
     const text = await redis.get(prefix + name)
     if (text === null || readName(name).kind === 'realtime') continue
-    look.entries += 1
+    result.entries += 1
     const { generated_at, ...published } = parseObject(text)
     const fresh = JSON.stringify((await reportOf(store, name)) ?? {}, amountsAsNumbers)
     const { generated_at: _, ...figures } = parseObject(fresh)
-    const isTrue = isDeepStrictEqual(published, figures) || (await isOlder(store, name, generated_at))
-    if (!isTrue) look.differing.set(name, text)
+    const matches = isDeepStrictEqual(published, figures) || (await isOlder(store, name, generated_at))
+    if (!matches) result.differing.set(name, text)
   }
-  return look
+  return result
 }
 
 /** Whether a range is older than the latest sales in it: workers only publish days. */

@@ -9,14 +9,14 @@ import { groupBy } from '../domain/batches.js'
 import { CURRENCIES, type Currency } from '../domain/money.js'
 import { countSettled } from '../reports/status.js'
 import { addKpis, DAY_SECONDS, kpiName, listKey } from './kpis.js'
-import { execute, type FiguresStore, type Mark, markKey, nameIn, readMark } from './store.js'
+import { ensureId, execute, type FiguresStore, type Mark, markKey, readMark } from './store.js'
 import { BOARD_KINDS, type BoardKind, salesSince, type Total, totalsOf } from './totals.js'
 
 /** If more orders were settled since the last publication, a rebuild is cheaper. */
-const MOST_CHANGES = 200_000
+const MAX_CHANGES = 200_000
 
 /** Each failed attempt means that another process has published. After so many, it has also published what was due here. */
-const MOST_ATTEMPTS = 5
+const MAX_ATTEMPTS = 5
 
 /** Lifetime of boards that a rebuild left unfinished. */
 const UNFINISHED_SECONDS = 600
@@ -34,7 +34,7 @@ export const boardName = (kind: BoardKind, currency: Currency) => `leaderboard:$
  */
 export async function publish(store: FiguresStore, asked: readonly string[] = []): Promise<void> {
   const { redis, db, prefix, place } = store
-  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     await redis.unwatch()
     await redis.watch(markKey(prefix))
     const mark = await readMark(store)
@@ -63,7 +63,7 @@ export async function publish(store: FiguresStore, asked: readonly string[] = []
 export async function rebuildFigures(store: FiguresStore): Promise<void> {
   const { redis, db, prefix, place } = store
   await readMark(store)
-  const [databaseId, salesId] = [await nameIn(db, 'database_id'), await nameIn(db, 'sales_id')]
+  const [databaseId, salesId] = [await ensureId(db, 'database_id'), await ensureId(db, 'sales_id')]
   const progress = await readProgress(db, 0)
   const building = `${prefix}building:${randomUUID()}:`
   const boards = new Set<string>()
@@ -109,7 +109,7 @@ async function readChanges(db: Database, mark: Mark): Promise<(Progress & { sinc
   // Orders are gone: the database was restored to an earlier state, or failed orders are being retried.
   if (recent < mark.recent || (await readSetting(db, 'sales_id')) !== mark.salesId) return undefined
   const since = recent > mark.recent ? from : mark.settledAt + 1
-  return (await countSettled(db, since, progress.settledAt + 1)) > MOST_CHANGES ? undefined : { ...progress, since }
+  return (await countSettled(db, since, progress.settledAt + 1)) > MAX_CHANGES ? undefined : { ...progress, since }
 }
 
 export async function readProgress(db: Database, from: number): Promise<Progress> {

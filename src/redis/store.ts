@@ -70,7 +70,7 @@ export function parseObject(text: string | null): { readonly [name: string]: unk
 }
 
 /** The random name in the database. Sets it if there is none. */
-export function nameIn(db: Database, name: 'database_id' | 'sales_id'): Promise<string> {
+export function ensureId(db: Database, name: 'database_id' | 'sales_id'): Promise<string> {
   return inTransaction(db, async (trx) => {
     const known = await readSetting(trx, name)
     if (known !== undefined) return known

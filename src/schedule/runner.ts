@@ -1,11 +1,11 @@
 // Runs the scheduled tasks. Each has a loop of its own, so it never overlaps itself, and one that fails or hangs does not delay
 // the others.
-import { setTimeout as sleep, setImmediate as turnOfLoop } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { asError, startBackground, type Troubles } from '../background.js'
 import type { Database } from '../database/connection.js'
 import { isReplaced } from '../database/opened-file.js'
 import { MINUTE_MS } from '../domain/time.js'
-import { claimSlot, endRun, forgetOldRuns, keepRenewing, type Outcome, type Run } from './task-runs.js'
+import { claimSlot, deleteOldRuns, endRun, keepRenewing, type Outcome, type Run } from './task-runs.js'
 import type { Task } from './tasks.js'
 
 export interface Clock {
@@ -63,12 +63,12 @@ export async function runSchedule(db: Database, tasks: readonly Task[], options:
     await reading.catch(endIfFatal)
     options.onAlive()
   }
-  const beating = startBackground(beat, { pauseMs: () => ALIVE_MS })
+  const heartbeat = startBackground(beat, { pauseMs: () => ALIVE_MS })
   try {
     await Promise.all(tasks.map((task) => followTask(db, task, { ...options, signal, endIfFatal })))
     fatal.signal.throwIfAborted()
   } finally {
-    await beating.end()
+    await heartbeat.end()
   }
 }
 
@@ -79,7 +79,7 @@ async function followTask(
 ): Promise<void> {
   const troubles = options.troublesOf(task)
   /** @returns whether the slot is done, by whichever process */
-  const pass = async (slot: number) => {
+  const runSlot = async (slot: number) => {
     try {
       const claim = await claimSlot(db, task.name, slot)
       if (claim.kind === 'claimed') options.onRun(task, await runTask(db, task, claim.run))
@@ -90,17 +90,17 @@ async function followTask(
       return false
     }
   }
-  let passed: number | null = null
+  let lastDone: number | null = null
   while (!signal.aborted) {
     const now = clock.now()
     const slot = task.slots.latest(now)
-    if (slot === null || slot === passed) {
+    if (slot === null || slot === lastDone) {
       const next = task.slots.next(now) ?? Number.POSITIVE_INFINITY
       await clock.sleep(Math.min(next - now, LONGEST_SLEEP_MS), signal)
-    } else if (await pass(slot)) {
-      passed = slot
+    } else if (await runSlot(slot)) {
+      lastDone = slot
       // SQLite answers at once: without this, tasks that take longer than their slots would never let a signal in.
-      await turnOfLoop()
+      await yieldToEventLoop()
     } else {
       await clock.sleep(RETRY_MS, signal)
     }
@@ -117,7 +117,7 @@ export async function runTask(db: Database, task: Task, run: Run): Promise<TaskR
       (error: unknown) => ({ result: 'failed' as const, message: asError(error).message, error }),
     )
     await endRun(db, run, outcome)
-    await forgetOldRuns(db, task.name, task.slots.latest(run.slot) ?? run.slot)
+    await deleteOldRuns(db, task.name, task.slots.latest(run.slot) ?? run.slot)
     return { ...outcome, error, seconds: (performance.now() - began) / 1000 }
   } finally {
     await renewing.end()

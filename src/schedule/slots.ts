@@ -13,7 +13,7 @@ export function slotsOf(name: TaskName, config: Config): Slots {
 }
 
 /** The longest search: 29 February on a given weekday comes every 28 years, or after 40 years around 2100. */
-const MOST_DAYS = 41 * 366
+const MAX_DAYS = 41 * 366
 
 /**
  * A line for every hour follows real time: it has 25 hourly slots on the long day of a clock change, and 23 on the short one.
@@ -25,7 +25,7 @@ export class Slots {
   readonly #everyHour: boolean
   /** Milliseconds since midnight on a clock. */
   readonly #times: readonly number[]
-  readonly #names: (day: Day) => boolean
+  readonly #fallsOn: (day: Day) => boolean
   /** The last day that was asked for: a line with seconds has 86,400 slots. */
   #lastDay: { readonly day: Day; readonly slots: readonly number[] } | undefined
 
@@ -36,7 +36,7 @@ export class Slots {
     this.#times = hour.flatMap((h) => minute.flatMap((m) => second.map((s) => ((h * 60 + m) * 60 + s) * 1000)))
     const [anyTime = 0] = this.#times
     const task = createTask(line, () => undefined, { timezone: 'UTC' })
-    this.#names = (day) => task.match(new Date(midnightOf(day) + anyTime))
+    this.#fallsOn = (day) => task.match(new Date(midnightOf(day) + anyTime))
   }
 
   /** The last slot at or before the instant (epoch milliseconds), if there is one. */
@@ -51,8 +51,8 @@ export class Slots {
 
   #search(from: number, step: 1 | -1, pick: (slots: readonly number[]) => number | undefined): number | null {
     let day = dayAt(from, this.#timeZone)
-    for (let tries = 0; tries < MOST_DAYS; tries++, day = addDays(day, step)) {
-      if (!this.#names(day)) continue
+    for (let tries = 0; tries < MAX_DAYS; tries++, day = addDays(day, step)) {
+      if (!this.#fallsOn(day)) continue
       if (this.#lastDay?.day !== day) this.#lastDay = { day, slots: this.#slotsOn(day) }
       const slot = pick(this.#lastDay.slots)
       if (slot !== undefined) return slot

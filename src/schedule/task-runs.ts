@@ -11,7 +11,7 @@ import { DAY_MS, MINUTE_MS } from '../domain/time.js'
 const LEASE_MS = 5 * MINUTE_MS
 
 /** A slot whose process died is run once more, and then given up: its task may be what kills the process. */
-const MOST_ATTEMPTS = 2
+const MAX_ATTEMPTS = 2
 
 const KEEP_MS = 30 * DAY_MS
 
@@ -51,7 +51,7 @@ export async function claimSlot(
     if (by) return { kind: 'busy', by }
     const lease = await takeLease(trx, LEASE_MS)
     for (const dead of open) {
-      if (dead.slot === slot && dead.attempt < MOST_ATTEMPTS) {
+      if (dead.slot === slot && dead.attempt < MAX_ATTEMPTS) {
         const run = { task, slot, attempt: dead.attempt + 1, started_at }
         await writeHeld(trx, 'schedule_runs', fenceOf(dead), { ...run, ...lease })
         return { kind: 'claimed', run }
@@ -79,7 +79,7 @@ export async function endRun(db: Kysely<Schema>, run: Run, outcome: Outcome): Pr
 }
 
 /** Deletes the task's old runs except that of its latest slot, which would seem missed without it. */
-export async function forgetOldRuns(db: Database, task: string, latestSlot: number): Promise<void> {
+export async function deleteOldRuns(db: Database, task: string, latestSlot: number): Promise<void> {
   await db
     .deleteFrom('schedule_runs')
     .where('task', '=', task)

@@ -16,7 +16,7 @@ import { type Slots, slotsOf, TASK_NAMES, type TaskName } from './slots.js'
 import { readLastRun } from './task-runs.js'
 
 /** What tasks work on. */
-export interface TaskSurroundings {
+export interface TaskContext {
   readonly config: Config
   readonly db: Database
   readonly queue: Queue
@@ -34,7 +34,7 @@ export interface Task {
   run(): Promise<string>
 }
 
-const TASKS: Readonly<Record<TaskName, { description: string; run(on: TaskSurroundings): Promise<string> }>> = {
+const TASKS: Readonly<Record<TaskName, { description: string; run(context: TaskContext): Promise<string> }>> = {
   kpis: {
     description: 'compute the KPIs of the present days, and publish them in Redis',
     async run({ db, figures, config: { timeZone } }) {
@@ -73,21 +73,21 @@ const TASKS: Readonly<Record<TaskName, { description: string; run(on: TaskSurrou
   },
 }
 
-export function createTask(name: TaskName, surroundings: TaskSurroundings): Task {
-  const { config, notify } = surroundings
+export function createTask(name: TaskName, context: TaskContext): Task {
+  const { config, notify } = context
   const { description, run } = TASKS[name]
   const slots = slotsOf(name, config)
   return {
     name,
     description,
     cron: config[`schedule.${name}`],
-    slots: name === 'alarms' && notify ? aMillisecondLater(slots) : slots,
-    run: () => run(surroundings),
+    slots: name === 'alarms' && notify ? oneMillisecondLater(slots) : slots,
+    run: () => run(context),
   }
 }
 
 /** Slots for which only schedulers with a command compete: those without would run the task and call no command. */
-function aMillisecondLater(slots: Slots): Task['slots'] {
+function oneMillisecondLater(slots: Slots): Task['slots'] {
   const later = (slot: number | null) => (slot === null ? null : slot + 1)
   return { latest: (instant) => later(slots.latest(instant - 1)), next: (instant) => later(slots.next(instant - 1)) }
 }
@@ -98,11 +98,11 @@ export type ScheduledTask = Awaited<ReturnType<typeof readSchedule>>[number]
  * @param now epoch milliseconds
  * @returns `last`: the last run, by `schedule` or by `schedule run`. `next`: null for a line that never falls due.
  */
-export function readSchedule(surroundings: TaskSurroundings, now: number) {
+export function readSchedule(context: TaskContext, now: number) {
   return Promise.all(
     TASK_NAMES.map(async (task) => {
-      const { name, description, cron, slots } = createTask(task, surroundings)
-      return { name, description, cron, last: await readLastRun(surroundings.db, name), next: slots.next(now) }
+      const { name, description, cron, slots } = createTask(task, context)
+      return { name, description, cron, last: await readLastRun(context.db, name), next: slots.next(now) }
     }),
   )
 }
