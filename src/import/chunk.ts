@@ -1,4 +1,4 @@
-// Some thousand lines of a file, checked and packed for the database: what one transaction stores.
+// Collects a chunk: a few thousand checked lines, packed for the database and stored in one transaction.
 import { isUtf8 } from 'node:buffer'
 import type { RecordPosition, RecordSink } from '../csv/records.js'
 import { NOT_UTF8 } from '../csv/values.js'
@@ -9,23 +9,23 @@ import { type ColumnPositions, type OrderLine, type Rejection, readOrderLine } f
 /** A line for the rejects file. */
 export interface RejectedLine extends Omit<Rejection, 'reference'> {
   readonly line: number
-  /** As it is in the file, without its line ending. */
+  /** The text in the file, without its line ending. */
   readonly original: string
 }
 
-/** Gathers the lines of one chunk. */
+/** Collects the lines of one chunk. */
 export class ChunkBuilder implements RecordSink {
   readonly #columns: ColumnPositions
   readonly #width: number
   readonly #timeZone: string
   readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
-  /** The first bad line of each order that has one. */
+  /** The first bad line of each order that has one. None of its lines is imported. */
   readonly #rejectedOrders = new Map<string, number>()
   #lines: { readonly line: OrderLine; readonly position: RecordPosition }[] = []
   #rejected: RejectedLine[] = []
   /** The bytes that the places of the lines refer to. */
   #window: Buffer = Buffer.alloc(0)
-  /** Whether the window has bytes that are not UTF-8, or control characters. */
+  /** Whether the window contains invalid UTF-8 or control characters. */
   #suspect = false
 
   constructor(columns: ColumnPositions, width: number, timeZone: string) {
@@ -44,7 +44,7 @@ export class ChunkBuilder implements RecordSink {
     if (rejection) this.#reject(rejection, position.line, this.#originalAt(position))
   }
 
-  /** The order of such a line is known if no quote comes before its id. */
+  /** Rejects a malformed line. Its order is known if no quote precedes the id. */
   malformed(raw: Buffer, line: number, reason: string): void {
     const original = originalText(raw)
     const before = original.split(',').slice(0, this.#columns.order_id + 1)
@@ -52,7 +52,7 @@ export class ChunkBuilder implements RecordSink {
     this.#reject({ reference, column: '', reason: `the line ${reason}` }, line, original)
   }
 
-  /** The SKUs of the lines gathered. */
+  /** The SKUs of the collected lines. */
   skus(): ReadonlySet<string> {
     return new Set(this.#lines.map(({ line }) => line.sku))
   }
@@ -63,7 +63,7 @@ export class ChunkBuilder implements RecordSink {
     const bad = this.#lines.filter(({ line }) => unknown.has(line.sku))
     this.#lines = this.#lines.filter(({ line }) => !unknown.has(line.sku))
     for (const { line, position } of bad) {
-      const reason = `product_sku is "${line.sku}", which is no product (inventory.unknownSku is "reject")`
+      const reason = `product_sku is "${line.sku}", an unknown product (inventory.unknownSku is "reject")`
       this.#reject(
         { reference: line.reference, column: 'product_sku', reason },
         position.line,
@@ -72,10 +72,10 @@ export class ChunkBuilder implements RecordSink {
     }
   }
 
-  /** What was gathered; the builder is empty afterwards. Rows read = lineCount + rejected. */
+  /** Returns the collected chunk and empties the builder. Rows read = lineCount + rejected. */
   take(): { chunk: Chunk; rejected: RejectedLine[] } {
     const lines: LineRow[] = []
-    // Includes those of rejected lines, so that it does not matter where one chunk ends and the next begins.
+    // Includes those of rejected orders, so that chunk boundaries do not change the result.
     const customers = new Map<string, CustomerRow>()
     const products = new Map<string, ProductRow>()
     for (const { line, position } of this.#lines) {
@@ -116,7 +116,7 @@ export class ChunkBuilder implements RecordSink {
     return orders
   }
 
-  /** @returns why not, if the line disagrees with earlier lines of its order */
+  /** Adds the line. @returns the rejection if it disagrees with earlier lines of its order */
   #add(line: OrderLine, position: RecordPosition): Rejection | undefined {
     const { reference, total } = line
     const order = this.#orders.get(reference)
@@ -144,14 +144,14 @@ export class ChunkBuilder implements RecordSink {
     return readOrderLine(cells, this.#columns, this.#width, this.#suspect || position.multiline)
   }
 
-  /** Also costs the order its other lines. */
+  /** Rejects the line, and with it the other lines of its order. */
   #reject({ reference, column, reason }: Rejection, line: number, original: string): void {
     this.#rejected.push({ line, original, column, reason })
     if (reference && !this.#rejectedOrders.has(reference)) this.#rejectedOrders.set(reference, line)
   }
 }
 
-/** Why a sound line is not imported. */
+/** The reason for rejecting a valid line of an order with a bad line. */
 export function siblingReason(line: number): string {
   return `another line of this order was rejected (line ${line})`
 }

@@ -1,4 +1,4 @@
-// The import of one file, from its first byte to orders that workers may take.
+// Imports one file, from its first byte to orders that workers can claim.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { startBackground } from '../background.js'
@@ -31,32 +31,32 @@ import { type Report, reachVerdicts } from './verdicts.js'
 export interface ImportOptions {
   /** Absolute path, or `-`. */
   readonly file: string
-  /** The shop that the orders are from; their ids are unique within it. */
+  /** The shop that the orders come from. References are unique within it. */
   readonly source: string
   readonly resume: boolean
-  /** `abort`: the first bad line ends the import and undoes it. */
+  /** `abort`: the first bad line undoes the import. */
   readonly onError: 'skip' | 'abort'
-  /** Ends the import after the chunk that is being stored; it can be resumed. */
+  /** Stops the import after the current chunk. It can be resumed. */
   readonly signal: AbortSignal
-  /** Lines read so far, and the share of the file if its size is known. */
+  /** Called with the lines read so far, and the fraction of the file if its size is known. */
   readonly onProgress: (rows: number, fraction: number | undefined) => void
-  /** Called once if this import has to wait for another one from the same source. */
+  /** Called once if this import waits for another one from the same source. */
   readonly onWaiting: (run: ImportRun) => void
   /** Called before a chunk is stored. */
   readonly beforeChunk?: (chunk: Chunk) => Promise<void>
-  /** Where lines that are not imported go. */
+  /** Opens the file for lines that are not imported. */
   readonly openRejects: (run: ImportRun) => Rejects
 }
 
 export interface ImportOutcome {
   readonly run: ImportRun
-  /** Orders that fell due and were published. */
+  /** Orders that became due and were published. */
   readonly published: number
-  /** Why the rest was not published: the queue's server went away. Workers find these orders later by themselves. */
+  /** Why the rest was not published: the queue's server became unreachable. Workers find these orders later. */
   readonly unpublished: UserError | undefined
   /** The first few lines that were not imported. */
   readonly examples: readonly RejectedLine[]
-  /** Whether the signal ended it before the file's end. */
+  /** Whether the signal stopped it before the end of the file. */
   readonly interrupted: boolean
 }
 
@@ -77,7 +77,7 @@ export async function importOrders(context: ImportContext, options: ImportOption
     try {
       const run = await new Reading(context, started, rejects, options).toEnd()
       if (run.status === 'reading') return { run, published: 0, unpublished: undefined, examples, interrupted: true }
-      // Nothing in the file can go wrong from here on: every line is stored and judged.
+      // From here on, the file cannot cause an error: every line is stored and judged.
       return { ...(await endRun(db, queue, run)), examples, interrupted: false }
     } finally {
       rejects.close()
@@ -110,13 +110,13 @@ async function beginWhenFree(db: Kysely<Schema>, queue: Queue, options: ImportOp
   }
 }
 
-/** A run while its status is `reading`: its chunks are stored, and then judged. */
+/** A run while its status is `reading`: stores its chunks, then judges the lines that were set aside. */
 class Reading {
   readonly #db: Kysely<Schema>
   readonly #config: Config
   readonly #rejects: Rejects
   readonly #options: ImportOptions
-  /** As the last write left it. */
+  /** The run as last written. */
   #run: ImportRun
   #header: readonly string[] = []
 
@@ -128,7 +128,7 @@ class Reading {
     this.#options = options
   }
 
-  /** The run's status is still `reading` if the signal ended it. */
+  /** Returns the run. Its status is still `reading` if the signal stopped it. */
   async toEnd(): Promise<ImportRun> {
     const { file, signal } = this.#options
     const { timeZone, database, 'inventory.unknownSku': unknownSku } = this.#config
@@ -161,7 +161,7 @@ class Reading {
     onProgress(this.#run.rows, size === undefined ? undefined : cursor.offset / size)
   }
 
-  /** Stores the chunk and the cursor behind it, together or not at all. */
+  /** Stores the chunk and the cursor after it in one transaction. */
   async #store(trx: Kysely<Schema>, { chunk, rejected, cursor }: ReadChunk): Promise<ImportRun> {
     const run = this.#run
     const stored = await storeChunk(trx, chunk, {
@@ -184,7 +184,7 @@ class Reading {
     })
   }
 
-  /** Judges the lines that were set aside, and ends the reading. */
+  /** Judges the lines that were set aside, and ends the status `reading`. */
   async #judge(): Promise<void> {
     const run = this.#run
     const rejects = this.#rejects
@@ -219,14 +219,14 @@ class Reading {
     this.#run = judged
   }
 
-  /** Undoes the run. Returns the error that says why. */
+  /** Undoes the run. Returns the error with the reason. */
   async #abort(): Promise<UserError> {
     await inTransaction(this.#db, async (trx) => undoImport(trx, await updateRun(trx, this.#run, {})))
     const [first] = this.#rejects.examples
     return new UserError({
       code: 'import_aborted',
       message: `The import stopped at line ${first?.line}: ${first?.reason}. Nothing was imported.`,
-      fix: 'Correct the line and run the import again, or leave bad lines out with --on-error skip.',
+      fix: 'Correct the line and run the import again, or skip bad lines with --on-error skip.',
     })
   }
 }
@@ -234,9 +234,9 @@ class Reading {
 const RELEASE_SLICE = 10_000
 
 /**
- * Lets the import's orders fall due and publishes them, in slices, so that workers and other imports do not wait for long. If
- * the queue's server goes away, the rest falls due all the same. A run that is resumed here goes through all orders again;
- * those that fell due before stay as they are.
+ * Makes the import's orders due and publishes them, in slices, so that workers and other imports do not wait for long.
+ * If the queue's server becomes unreachable, the rest still becomes due. A resumed run goes through all orders again;
+ * those that are already due do not change.
  */
 async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun) {
   let published = 0
@@ -246,7 +246,7 @@ async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun) {
   for await (const slice of pagesOf(read, ({ id }) => id)) {
     const ids = slice.map(({ id }) => id)
     const due = await inTransaction(db, async (trx) => {
-      // Fenced: if another process has taken the run over, nothing falls due a second time.
+      // The fence: if another process has taken the run over, no order becomes due twice.
       await updateRun(trx, run, {})
       return makeDue(trx, ids, await databaseTime(trx))
     })

@@ -1,4 +1,4 @@
-// One run of an import over one file: its lease, its cursor, and how a run that was cut off is resumed or undone.
+// One run of an import: its lease, its cursor, and how an interrupted run is resumed or undone.
 import { randomUUID } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
 import { databaseTime, forUpdate, refreshStatistics, takeTurn } from '../database/engine.js'
@@ -15,21 +15,22 @@ export type ImportRun = Selectable<Schema['imports']>
 
 const LEASE_MS = 30_000
 
-/** How often a run renews its lease while it waits for its input. */
+/** How often a run renews its lease while it waits for input. */
 export const RENEW_MS = LEASE_MS / 3
 
-/** The shop and the file that a run is to import. */
+/** The shop and the file of a run. */
 interface RunInput {
   readonly source: string
   readonly file: string
 }
 
 /**
- * Begins a run, or takes over one that was cut off. One import runs at a time for each source: two would judge each other's
- * half-stored orders. Undoes all other runs that were cut off: their orders would make those of this run duplicates.
+ * Starts a run, or takes over an interrupted one. Only one import per source runs at a time: two would compare each
+ * other's partly stored orders. Undoes all other interrupted runs, whose orders would turn those of this run into
+ * duplicates.
  *
- * @returns `busy` with the run of another process that imports from the source, or `unfinished` with the run of another file,
- *   which was cut off after all its lines were stored (`releasing`): it is to be ended first
+ * @returns `busy` with the run of another process for the same source; or `unfinished` with a run of another file that
+ *   was interrupted after all its lines were stored (`releasing`), which the caller must end first
  */
 export async function beginRun(
   db: Kysely<Schema>,
@@ -38,7 +39,7 @@ export async function beginRun(
   return inTransaction(db, async (trx) => {
     await takeTurn(trx, 'turn_imports')
     const now = await databaseTime(trx)
-    // Locked, to read the cursor behind a chunk that another process is committing.
+    // Locked: if another process is committing a chunk, this reads the cursor after it.
     const open = await forUpdate(
       trx,
       trx
@@ -59,7 +60,7 @@ export async function beginRun(
   })
 }
 
-/** Inserts a run that this process holds. */
+/** Inserts a run under a lease of this process. */
 export async function insertRun(db: Kysely<Schema>, { source, file }: RunInput): Promise<ImportRun> {
   const lease = await newLease(db)
   const start = { started_at: await databaseTime(db), orders_after: await lastOrderId(db) }
@@ -71,7 +72,7 @@ export async function insertRun(db: Kysely<Schema>, { source, file }: RunInput):
 }
 
 async function takeOver(db: Kysely<Schema>, run: ImportRun): Promise<ImportRun> {
-  // In a copy of a database, new orders may have smaller ids than orders that the original had and removed.
+  // A copied database can assign ids below `orders_after`: the original had deleted its last orders.
   const orders_after = Math.min(run.orders_after, await lastOrderId(db)) as OrderId
   const lease = { ...(await newLease(db)), orders_after }
   await db.updateTable('imports').set(lease).where('id', '=', run.id).execute()
@@ -85,7 +86,7 @@ async function newLease(db: Kysely<Schema>) {
 const fenceOf = ({ id, lease_token }: ImportRun) => ({ id, lease_token })
 
 /**
- * Renews the lease and writes how far the run is, or how it ended.
+ * Renews the lease and stores the run's progress or result.
  *
  * @throws UserError if another process has taken the run over
  */
@@ -98,30 +99,31 @@ export async function updateRun(
   if (await writeHeld(db, 'imports', fenceOf(run), all)) return { ...run, ...all }
   throw new UserError({
     code: 'import_taken_over',
-    message: `Import ${run.id} was taken over by another process, since this one did not renew its lease.`,
-    fix: 'Nothing is lost: the other process goes on with it. `orderctl status` shows how far it is.',
+    message: `Another process took over import ${run.id}, because this one did not renew its lease in time.`,
+    fix: 'No data is lost: the other process continues the import. `orderctl status` shows its progress.',
   })
 }
 
-/** Lets an import that failed or was interrupted be resumed at once. If that fails, the lease runs out by itself. */
+/** Releases the lease, so that the import can be resumed at once. If this fails, the lease expires by itself. */
 export async function releaseLease(db: Kysely<Schema>, run: ImportRun): Promise<void> {
   await writeHeld(db, 'imports', fenceOf(run), RELEASED).catch(() => undefined)
 }
 
-/** Ends a run that failed before it stored a line, because of its header for instance. */
+/** Ends a run that failed before it stored a line, for example because of its header. */
 export async function endEmptyRun(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  const unbegun = { ...fenceOf(run), status: 'reading', byte_offset: 0 } as const
-  await writeHeld(db, 'imports', unbegun, { status: 'taken_back', ended_at: await databaseTime(db) })
+  const empty = { ...fenceOf(run), status: 'reading', byte_offset: 0 } as const
+  await writeHeld(db, 'imports', empty, { status: 'taken_back', ended_at: await databaseTime(db) })
 }
 
 const PAGE = 10_000
 
-/** Undoes a run whose orders no worker has seen: deletes them, their lines, and what was created for them alone. */
+/** Undoes a run whose orders are not due yet. Deletes the orders, their lines, and the names that only they use. */
 export async function undoImport(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  // Nothing has refreshed the statistics for a run that was cut off, and each page might cost a search through all orders.
-  // Other refreshes of these tables, such as at the end of an import, wait until the end of this transaction.
+  // An interrupted run has left old statistics, with which each page might scan all orders. This blocks other refreshes
+  // of these tables until the transaction ends.
   await refreshStatistics(db, 'orders', 'order_lines')
-  // By ids that are read without a lock: MySQL locks all that a delete reads, and workers hold orders behind these.
+  // Deletes by ids that were read without a lock: MySQL locks every row that a delete reads, and workers lock later
+  // orders.
   const orders = ordersOf(db, run).select('id').orderBy('id').limit(PAGE)
   const read = (after: OrderId) => orders.where('id', '>', after).execute()
   for await (const page of pagesOf(read, ({ id }) => id)) await deleteOrders(db, page)
@@ -131,7 +133,7 @@ export async function undoImport(db: Kysely<Schema>, run: ImportRun): Promise<vo
   await db.updateTable('imports').set(ended).where('id', '=', run.id).execute()
 }
 
-/** Deletes orders that no worker has seen, with their lines: they have nothing else. */
+/** Deletes orders that were never due, and their lines. Such orders have no other rows. */
 export async function deleteOrders(db: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
   await deleteByIds(db, 'order_lines', 'order_id', orders)
   await deleteByIds(db, 'orders', 'id', orders)
@@ -147,18 +149,18 @@ async function deleteByIds<Table extends keyof Schema>(
   await deletion.execute()
 }
 
-/** All orders that the run stored. A range of ids finds them, so that no index over imports is needed. */
+/** Selects the orders that the run stored. The range of ids makes an index on import_id unnecessary. */
 export function ordersOf(db: Kysely<Schema>, { id, orders_after }: ImportRun) {
   return db.selectFrom('orders').where('import_id', '=', id).where('id', '>', orders_after)
 }
 
-/** 0 if there is none. */
+/** Returns the largest order id; 0 without orders. */
 export async function lastOrderId(db: Kysely<Schema>): Promise<OrderId> {
   const last = await db.selectFrom('orders').select('id').orderBy('id', 'desc').limit(1).executeTakeFirst()
   return last?.id ?? (0 as OrderId)
 }
 
-/** @returns how many lines were set aside */
+/** Deletes the run's set-aside lines and marks. @returns the number of lines */
 export async function deleteAsides(db: Kysely<Schema>, id: ImportId): Promise<number> {
   await db.deleteFrom('import_spoiled').where('import_id', '=', id).execute()
   const { numDeletedRows } = await db.deleteFrom('import_asides').where('import_id', '=', id).executeTakeFirst()
@@ -166,10 +168,10 @@ export async function deleteAsides(db: Kysely<Schema>, id: ImportId): Promise<nu
 }
 
 /**
- * Removes customers and products that the import created and that no order of any import names, in the caller's
- * transaction. Waits for chunks of other imports that are being stored, which may name them, and blocks later ones.
+ * Deletes customers and products that the import created and no order uses, in the caller's transaction. Waits for
+ * chunks that other imports are storing, which may use them, and blocks later chunks.
  *
- * @returns how many products
+ * @returns the number of products
  */
 export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promise<number> {
   await takeTurn(db, 'turn_names')
@@ -181,13 +183,13 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
     )
     .execute()
   const created = db.selectFrom('products').select('id').where('import_id', '=', id)
-  // Reading all lines is expensive.
+  // Skips the next query if possible: it reads all lines.
   if (!(await created.limit(1).executeTakeFirst())) return 0
   const unused = await created
     .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
     .execute()
-  // Locked by their ids, since the search above would also wait for products that workers hold. A product that a person
-  // has changed meanwhile does not belong to the import any more.
+  // Locks these ids only: a lock in the query above would also wait for products that workers lock. A product that was
+  // changed manually in between no longer belongs to the import.
   const locked = await forUpdate(db, created.where(isAmong(db, 'id', packIds(unused))).orderBy('id')).execute()
   await deleteByIds(db, 'stock_adjustments', 'product_id', locked)
   await deleteByIds(db, 'products', 'id', locked)
