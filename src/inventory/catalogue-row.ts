@@ -1,4 +1,4 @@
-// One line of a catalogue -> one checked row, or the column and the reason why it is none.
+// Parses one line of a catalogue into a checked row, or returns the invalid column and the reason.
 import type { Layout } from '../csv/header.js'
 import {
   type Fault,
@@ -20,7 +20,7 @@ export type CatalogueColumn = (typeof COLUMNS)[number]
 
 export const CATALOGUE_FILE: Layout<CatalogueColumn> = { columns: COLUMNS, required: ['sku'] }
 
-/** Null where the file has no value: the product keeps its own. */
+/** A checked row. Null means that the file has no value and the product keeps its own. */
 export interface ProductRow {
   readonly line: number
   readonly sku: string
@@ -28,7 +28,7 @@ export interface ProductRow {
   /** Scaled by 10^PRICE_DECIMALS. */
   readonly unitPrice: number | null
   readonly currency: Currency | null
-  /** Units on hand afterwards. */
+  /** New number of units on hand. */
   readonly stock: number | null
 }
 
@@ -36,7 +36,7 @@ export interface RejectedRow extends Fault<CatalogueColumn> {
   readonly line: number
 }
 
-/** @param columns where each column is among the cells, -1 if it is missing */
+/** @param columns index of each column in the cells; -1 if it is missing */
 export function readProductRow(
   cells: readonly string[],
   columns: Readonly<Record<CatalogueColumn, number>>,
@@ -44,7 +44,7 @@ export function readProductRow(
   line: number,
 ): ProductRow | RejectedRow {
   if (cells.length !== width) return { line, column: '', reason: wrongWidth(cells, width) }
-  // Bytes that are not UTF-8 were read as U+FFFD.
+  // Invalid UTF-8 was decoded as U+FFFD.
   if (cells.some((cell) => cell.includes('\uFFFD'))) return { line, column: '', reason: NOT_UTF8 }
   const row = readCells(cells, columns, (value) => ({
     sku: value('sku', readId),
@@ -62,5 +62,5 @@ function unlessEmpty<Value>(read: (text: string) => Value): (text: string) => Va
 
 function readStock(text: string): number {
   const stock = readWhole(text) ?? invalid(`is "${text}", not a whole number of 0 or more`)
-  return stock > MAX_STOCK ? invalid(`is ${text}: more than ${MAX_STOCK}`) : stock
+  return stock > MAX_STOCK ? invalid(`is ${text}; the maximum is ${MAX_STOCK}`) : stock
 }
