@@ -1,5 +1,5 @@
-// Runs the scheduled tasks. Each has a loop of its own, so it never overlaps itself, and one that fails or hangs does not delay
-// the others.
+// Runs the scheduled tasks. Each task has its own loop, so it never overlaps itself, and a task that fails or hangs
+// does not delay others.
 import { setTimeout as sleep, setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { asError, startBackground, type Troubles } from '../background.js'
 import type { Database } from '../database/connection.js'
@@ -11,7 +11,7 @@ import type { Task } from './tasks.js'
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number
-  /** Ends early when the signal is aborted. */
+  /** Resolves early when the signal is aborted. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
 }
 
@@ -29,31 +29,31 @@ export interface TaskRun extends Outcome {
 
 export interface ScheduleOptions {
   readonly clock: Clock
-  /** Ends the schedule; runs in progress are finished. */
+  /** Ends the schedule after the runs in progress. */
   readonly signal: AbortSignal
   readonly onRun: (task: Task, run: TaskRun) => void
-  /** Reports when the slots of a task cannot be read, and when they can be again. */
+  /** Reports when a task's slots cannot be claimed, and when they can be again. */
   readonly troublesOf: (task: Task) => Troubles
-  /** Called every few seconds, unless the process hangs or the database neither answers nor fails. */
+  /** Called every few seconds. Stops if the process or a database query hangs. */
   readonly onAlive: () => void
 }
 
-/** Bounds each sleep, so that a clock that was set, or a machine that was suspended, is noticed. */
+/** Maximum sleep, so that clock changes and suspends are noticed. */
 const LONGEST_SLEEP_MS = MINUTE_MS
 
 const ALIVE_MS = 5000
 
-/** Pause before a slot is tried again: its task runs elsewhere, or the database did not answer. */
+/** Delay before a slot is retried because its task runs elsewhere or the database failed. */
 const RETRY_MS = 5000
 
 /**
- * Runs each task in each of its slots until the signal; of several processes, one runs a slot. After missed slots, the
- * latest one is run, once.
+ * Runs each task in each of its slots until the signal. If several processes run a schedule, one of them runs each
+ * slot. After missed slots, runs only the latest one.
  */
 export async function runSchedule(db: Database, tasks: readonly Task[], options: ScheduleOptions): Promise<void> {
   const fatal = new AbortController()
   const signal = AbortSignal.any([options.signal, fatal.signal])
-  /** Ends the schedule if the database file was replaced; a database that is away is waited for. */
+  /** Ends the schedule if the database file was replaced. Other errors are retried. */
   const endIfFatal = (error: unknown) => {
     if (isReplaced(error)) fatal.abort(error)
     return fatal.signal.aborted
@@ -78,7 +78,7 @@ async function followTask(
   { clock, signal, endIfFatal, ...options }: ScheduleOptions & { readonly endIfFatal: (error: unknown) => boolean },
 ): Promise<void> {
   const troubles = options.troublesOf(task)
-  /** @returns whether the slot is done, by whichever process */
+  /** Claims and runs the slot. @returns whether it is done, by this or another process */
   const runSlot = async (slot: number) => {
     try {
       const claim = await claimSlot(db, task.name, slot)
@@ -99,7 +99,7 @@ async function followTask(
       await clock.sleep(Math.min(next - now, LONGEST_SLEEP_MS), signal)
     } else if (await runSlot(slot)) {
       lastDone = slot
-      // SQLite answers at once: without this, tasks that take longer than their slots would never let a signal in.
+      // SQLite is synchronous, so back-to-back runs would keep the event loop from delivering a signal.
       await yieldToEventLoop()
     } else {
       await clock.sleep(RETRY_MS, signal)
@@ -107,7 +107,7 @@ async function followTask(
   }
 }
 
-/** Runs the task in a slot that was claimed, and stores how it ended. */
+/** Runs the task in a claimed slot and stores the outcome. */
 export async function runTask(db: Database, task: Task, run: Run): Promise<TaskRun> {
   const began = performance.now()
   const renewing = keepRenewing(db, run)

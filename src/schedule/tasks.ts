@@ -1,4 +1,4 @@
-// The scheduled tasks.
+// Defines the scheduled tasks and reads their state.
 import { rebuild } from '../audit/rebuild.js'
 import type { Config } from '../config/config.js'
 import type { CronLine } from '../config/values.js'
@@ -15,13 +15,13 @@ import { checkAlarms, type Notify } from './alarm-state.js'
 import { type Slots, slotsOf, TASK_NAMES, type TaskName } from './slots.js'
 import { readLastRun } from './task-runs.js'
 
-/** What tasks work on. */
+/** What tasks read and write. */
 export interface TaskContext {
   readonly config: Config
   readonly db: Database
   readonly queue: Queue
   readonly figures: Pick<PublishedFigures, 'publishKpis' | 'rebuild' | 'check'> | undefined
-  /** Called with alarms. If left out, they are only stored. */
+  /** Called with alarm changes. If omitted, changes are only stored. */
   readonly notify?: Notify | undefined
 }
 
@@ -30,33 +30,33 @@ export interface Task {
   readonly description: string
   readonly cron: CronLine
   readonly slots: Pick<Slots, 'latest' | 'next'>
-  /** @returns what was done, in a few words */
+  /** @returns a short summary of what was done */
   run(): Promise<string>
 }
 
 const TASKS: Readonly<Record<TaskName, { description: string; run(context: TaskContext): Promise<string> }>> = {
   kpis: {
-    description: 'compute the KPIs of the present days, and publish them in Redis',
+    description: 'compute recent KPIs and publish them in Redis',
     async run({ db, figures, config: { timeZone } }) {
       const now = Date.now()
       const today = dayAt(now, timeZone)
       const yesterday = addDays(today, -1)
       const { pending_orders } = await realtimeKpis(db, timeZone, now)
-      // Without Redis, shows that they can be computed.
+      // Without Redis, this only checks that the KPIs can be computed.
       for (const day of [today, yesterday]) await dailyKpis(db, timeZone, day)
       await figures?.publishKpis(now)
       return `${yesterday}, ${today}; ${groupThousands(pending_orders)} pending`
     },
   },
   leaderboards: {
-    description: 'compare the sales figures with the orders, and rebuild the boards',
+    description: 'compare sales figures with orders and rebuild the leaderboards',
     async run({ db, queue, config, figures }) {
       await rebuild(db, queue, 'leaderboard', config.timeZone, figures)
       return figures ? 'in the database and in Redis' : 'in the database'
     },
   },
   snapshots: {
-    description: 'store how many orders wait and how many were settled',
+    description: 'store queue lengths and the number of settled orders',
     async run({ db }) {
       const { waiting, active, delayed } = await takeSnapshot(db, await databaseTime(db))
       const [w, a, d] = [waiting, active, delayed].map(groupThousands)
@@ -64,11 +64,11 @@ const TASKS: Readonly<Record<TaskName, { description: string; run(context: TaskC
     },
   },
   reservations: {
-    description: 'release the stock of reservations that have expired',
+    description: 'release the stock of expired reservations',
     run: async ({ db }) => `${groupThousands(await expireReservations(db))} rolled back`,
   },
   alarms: {
-    description: 'check the thresholds, and notify which are crossed',
+    description: 'check alarm thresholds and report changes',
     run: ({ db, config, notify }) => checkAlarms(db, config, notify),
   },
 }
@@ -86,7 +86,10 @@ export function createTask(name: TaskName, context: TaskContext): Task {
   }
 }
 
-/** Slots for which only schedulers with a command compete: those without would run the task and call no command. */
+/**
+ * Shifts slots, so that only schedulers with `--exec` compete for them. One without would run the task and notify no
+ * one.
+ */
 function oneMillisecondLater(slots: Slots): Task['slots'] {
   const later = (slot: number | null) => (slot === null ? null : slot + 1)
   return { latest: (instant) => later(slots.latest(instant - 1)), next: (instant) => later(slots.next(instant - 1)) }
@@ -96,7 +99,7 @@ export type ScheduledTask = Awaited<ReturnType<typeof readSchedule>>[number]
 
 /**
  * @param now epoch milliseconds
- * @returns `last`: the last run, by `schedule` or by `schedule run`. `next`: null for a line that never falls due.
+ * @returns `last`: the last run, by `schedule` or `schedule run`; `next`: null if the cron line never matches again
  */
 export function readSchedule(context: TaskContext, now: number) {
   return Promise.all(
