@@ -78,19 +78,19 @@ export const PROMISES: readonly DataPromise[] = [
   },
   {
     name: 'stock_on_hand',
-    about: 'stock is units adjusted minus units sold',
+    about: 'stock is adjustments minus units sold',
     of: 'product',
     compare: stock('on_hand'),
   },
   {
     name: 'stock_reserved',
-    about: 'reserved stock is the units of live reservations',
+    about: 'reserved units match live reservations',
     of: 'product',
     compare: stock('reserved'),
   },
   {
     name: 'reservations',
-    about: 'orders in progress or completed have reserved their units',
+    about: 'orders have reserved exactly their units',
     of: 'order',
     compare: reservations,
   },
@@ -153,9 +153,7 @@ function lineTotals() {
     from order_lines join orders on orders.id = order_lines.order_id) as line`
 }
 
-/**
- * A completed order is captured once, or never if its total is zero. An order in payment_processing has an open intent.
- */
+/** A completed order is captured once, or never if its total is zero. A payment_processing order has an open intent. */
 function payments() {
   const count = (condition: RawBuilder<unknown>) => sql`sum(case when ${condition} then 1 else 0 end)`
   const captured = sql`payments.status = 'captured'`

@@ -1,5 +1,5 @@
-// Compares the published figures with the database, and changes nothing. Orders are settled meanwhile, so what differs is
-// compared again when workers have had time to publish.
+// Compares the published figures with the database, without changing anything. Orders are settled meanwhile, so
+// differences are compared again after workers had time to publish.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Database } from '../database/connection.js'
@@ -12,7 +12,7 @@ import { boardName, readProgress, safetyMargin } from './publish.js'
 import { type FiguresStore, parseObject, readMark } from './store.js'
 import { type BoardKind, salesSince, totalsOf } from './totals.js'
 
-/** What was compared, and the published values that differ, by their names. */
+/** The number of compared values, and the published values that differ, by name. */
 interface Comparison {
   entries: number
   readonly differing: Map<string, string>
@@ -20,7 +20,7 @@ interface Comparison {
 
 const MAX_EXAMPLES = 5
 
-/** Seconds to wait for a worker at most. It pauses five seconds after a publication, or nine times as long as that took. */
+/** Maximum wait for a worker, in seconds. A worker pauses 5 s after a publication, or nine times its duration. */
 const MAX_WAITS = 60
 
 const COMPARISONS = [
@@ -29,7 +29,7 @@ const COMPARISONS = [
   ['redis_kpis', 'KPIs', compareKpis],
 ] as const
 
-/** A value differs if it is the same wrong one at both results: what workers publish meanwhile is right. */
+/** Reports a value if it has the same difference in both comparisons. Values published in between are correct. */
 export async function checkFigures(store: FiguresStore) {
   const compareAll = async () => {
     const results: Comparison[] = []
@@ -47,12 +47,12 @@ export async function checkFigures(store: FiguresStore) {
     const differing = before.flatMap(([id, value]) => (now?.differing.get(id) === value ? [id] : []))
     const differences = differing.length
     const examples = differing.slice(0, MAX_EXAMPLES)
-    const about = `${what} in Redis are those of the database`
+    const about = `${what} in Redis match the database`
     return { name, about, ok: differences === 0, expected, actual: expected - differences, differences, examples }
   })
 }
 
-/** Waits until all that is settled now is published, unless no worker is alive to do so. */
+/** Waits until the orders settled so far are published, unless no live worker could publish them. */
 async function untilPublished(store: FiguresStore): Promise<void> {
   const { settledAt } = await readProgress(store.db, 0)
   for (let waits = 0; waits < MAX_WAITS; waits++) {
@@ -61,7 +61,7 @@ async function untilPublished(store: FiguresStore): Promise<void> {
   }
 }
 
-/** A live worker is seen every two seconds. */
+/** Returns whether a worker has sent a heartbeat recently. Workers send one every two seconds. */
 async function isWorkerAlive(db: Database): Promise<boolean> {
   const since = (await databaseTime(db)) - 10_000
   const workers = db.selectFrom('workers').select('id').where('stopped_at', 'is', null)
@@ -72,7 +72,7 @@ async function compareBoards(store: FiguresStore, kind: BoardKind): Promise<Comp
   const { redis, db, prefix } = store
   const { boards = [] } = (await readMark(store)) ?? {}
   const result: Comparison = { entries: 0, differing: new Map() }
-  // Read before the totals, so that members of new sales do not count as unknown.
+  // Counted before the totals are read, so that members of new sales do not count as unknown.
   const surplus = new Map<string, number>()
   for (const name of boards.filter((board) => board.startsWith(`leaderboard:${kind}:`))) {
     surplus.set(name, await redis.zcard(prefix + name))
@@ -96,7 +96,7 @@ async function compareBoards(store: FiguresStore, kind: BoardKind): Promise<Comp
   return result
 }
 
-/** Leaves out realtime figures, which are of a moment that has passed. */
+/** Compares the KPIs, except realtime figures, which are of a past moment. */
 async function compareKpis(store: FiguresStore): Promise<Comparison> {
   const { redis, prefix } = store
   const result: Comparison = { entries: 0, differing: new Map() }
@@ -113,7 +113,7 @@ async function compareKpis(store: FiguresStore): Promise<Comparison> {
   return result
 }
 
-/** Whether a range is older than the latest sales in it: workers only publish days. */
+/** Returns whether a range is older than its latest sales. That is correct, because workers publish only days. */
 async function isOlder({ db }: FiguresStore, name: string, generatedAt: unknown): Promise<boolean> {
   const { kind, days } = readName(name)
   if (kind !== 'range' || typeof generatedAt !== 'string') return false
