@@ -83,7 +83,7 @@ async function readStdin(block: Buffer, at: number): Promise<number> {
 const isZip = (block: Buffer) => block.toString('latin1', 0, 2) === 'PK'
 
 /** Checks a file's first block. @throws UserError if it is binary or UTF-16 */
-export function refuseUnreadable(block: Buffer, name: string): void {
+export function rejectUnreadable(block: Buffer, name: string): void {
   if ((block[0] === 0xff && block[1] === 0xfe) || (block[0] === 0xfe && block[1] === 0xff)) {
     throw usageError({
       code: 'wrong_encoding',

@@ -1,7 +1,7 @@
 // Reads a CSV file: first its header, then its records, block by block.
 import { createHash } from 'node:crypto'
 import { usageError } from '../errors.js'
-import { type ByteSource, openBytes, refuseUnreadable } from './bytes.js'
+import { type ByteSource, openBytes, rejectUnreadable } from './bytes.js'
 import { findColumns, type Header, type Layout, readHeader } from './header.js'
 import { RecordReader, type RecordSink } from './records.js'
 
@@ -27,7 +27,7 @@ export class CsvTable<Column extends string> {
   #line: number
 
   private constructor(source: ByteSource, first: Buffer, layout: Layout<Column>) {
-    refuseUnreadable(first, source.name)
+    rejectUnreadable(first, source.name)
     this.source = source
     this.#block = first
     this.header = readHeader(first, source.name)

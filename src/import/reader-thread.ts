@@ -67,15 +67,15 @@ async function openProductCheck({ unknownSku, database }: Pick<ReaderOptions, 'u
   const known = new Set<string>()
   return {
     async unknown(skus: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-      const asked = [...skus].filter((sku) => !known.has(sku)).map((sku) => ({ sku }))
-      if (asked.length === 0) return new Set()
+      const requested = [...skus].filter((sku) => !known.has(sku)).map((sku) => ({ sku }))
+      if (requested.length === 0) return new Set()
       const found = await db
-        .selectFrom(rowSource(db, 'asked', packRows({ sku: 'text' }, asked)))
-        .innerJoin('products', 'products.sku', 'asked.sku')
+        .selectFrom(rowSource(db, 'requested', packRows({ sku: 'text' }, requested)))
+        .innerJoin('products', 'products.sku', 'requested.sku')
         .select('products.sku')
         .execute()
       for (const { sku } of found) known.add(sku)
-      return new Set(asked.map(({ sku }) => sku).filter((sku) => !known.has(sku)))
+      return new Set(requested.map(({ sku }) => sku).filter((sku) => !known.has(sku)))
     },
     close: () => db.destroy(),
   }

@@ -55,7 +55,7 @@ async function readProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Pr
     db,
     db
       .selectFrom('products')
-      .where('sku', 'in', (eb) => eb.selectFrom(rowSource(db, 'asked', skus)).select('asked.sku'))
+      .where('sku', 'in', (eb) => eb.selectFrom(rowSource(db, 'requested', skus)).select('requested.sku'))
       .orderBy('id')
       .select(['sku', 'name', 'unit_price', 'currency', 'on_hand', 'reserved']),
   ).execute()

@@ -137,8 +137,8 @@ async function notifyAll(
     try {
       for (const state of pendingStates(row, now)) {
         await notify(notificationOf(row, state, alarms.get(row.name)))
-        const told = db.updateTable('alarms').set({ told: state }).where('name', '=', row.name)
-        await told.where('raised_at', '=', row.raised_at).execute()
+        const marked = db.updateTable('alarms').set({ told: state }).where('name', '=', row.name)
+        await marked.where('raised_at', '=', row.raised_at).execute()
       }
     } catch (error) {
       failures.push(`${row.name}: ${asError(error).message}`)
@@ -148,10 +148,10 @@ async function notifyAll(
   if (failures.length > 0) throw new Error(`${failures.join('; ')}; retried at the next check`)
 }
 
-function pendingStates({ told, cleared_at }: AlarmRow, now: number): Notification['state'][] {
-  if (told === 'cleared') return []
-  if (cleared_at === null) return told === null ? ['raised'] : []
-  if (told === 'raised') return ['cleared']
+function pendingStates({ told: notified, cleared_at }: AlarmRow, now: number): Notification['state'][] {
+  if (notified === 'cleared') return []
+  if (cleared_at === null) return notified === null ? ['raised'] : []
+  if (notified === 'raised') return ['cleared']
   return now - cleared_at < LATE_NOTICE_MS ? ['raised', 'cleared'] : []
 }
 

@@ -109,7 +109,7 @@ async function followTask(
 
 /** Runs the task in a claimed slot and stores the outcome. */
 export async function runTask(db: Database, task: Task, run: Run): Promise<TaskRun> {
-  const began = performance.now()
+  const startedAt = performance.now()
   const renewing = keepRenewing(db, run)
   try {
     const { error, ...outcome } = await task.run().then(
@@ -118,7 +118,7 @@ export async function runTask(db: Database, task: Task, run: Run): Promise<TaskR
     )
     await endRun(db, run, outcome)
     await deleteOldRuns(db, task.name, task.slots.latest(run.slot) ?? run.slot)
-    return { ...outcome, error, seconds: (performance.now() - began) / 1000 }
+    return { ...outcome, error, seconds: (performance.now() - startedAt) / 1000 }
   } finally {
     await renewing.end()
   }
