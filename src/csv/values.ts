@@ -47,7 +47,7 @@ const MAX_NAME_LENGTH = 255
 export const NOT_UTF8 = 'the line is not valid UTF-8; save the file as UTF-8 (in Excel: "CSV UTF-8")'
 
 export function wrongWidth(cells: readonly string[], columns: number): string {
-  return `the line has ${cells.length} values, but the header has ${columns} columns`
+  return `the line has ${cells.length} values; the header has ${columns} columns`
 }
 
 /** @param suspect false skips the search for control characters */
