@@ -23,7 +23,7 @@ export class ChunkBuilder implements RecordSink {
   readonly #rejectedOrders = new Map<string, number>()
   #lines: { readonly line: OrderLine; readonly position: RecordPosition }[] = []
   #rejected: RejectedLine[] = []
-  /** The bytes that the places of the lines refer to. */
+  /** The bytes that the positions of the lines refer to. */
   #window: Buffer = Buffer.alloc(0)
   /** Whether the window contains invalid UTF-8 or control characters. */
   #suspect = false

@@ -26,8 +26,7 @@ interface RunInput {
 
 /**
  * Starts a run, or takes over an interrupted one. Only one import per source runs at a time: two would compare each
- * other's partly stored orders. Undoes all other interrupted runs, whose orders would turn those of this run into
- * duplicates.
+ * other's partly stored orders. Undoes all other interrupted runs, so that orders of this run do not duplicate theirs.
  *
  * @returns `busy` with the run of another process for the same source; or `unfinished` with a run of another file that
  *   was interrupted after all its lines were stored (`releasing`), which the caller must end first
@@ -122,8 +121,7 @@ export async function undoImport(db: Kysely<Schema>, run: ImportRun): Promise<vo
   // An interrupted run has left old statistics, with which each page might scan all orders. This blocks other refreshes
   // of these tables until the transaction ends.
   await refreshStatistics(db, 'orders', 'order_lines')
-  // Deletes by ids that were read without a lock: MySQL locks every row that a delete reads, and workers lock later
-  // orders.
+  // Deletes by ids that were read without a lock. MySQL locks every row that a delete reads, and workers lock orders.
   const orders = ordersOf(db, run).select('id').orderBy('id').limit(PAGE)
   const read = (after: OrderId) => orders.where('id', '>', after).execute()
   for await (const page of pagesOf(read, ({ id }) => id)) await deleteOrders(db, page)

@@ -54,7 +54,7 @@ async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId }: Stor
   await db.insertInto('customers').columns(['customer_id', 'name', 'import_id']).expression(added).execute()
 }
 
-/** Adds the new products, each with a first stock adjustment. Returns their number. */
+/** Adds the new products, each with an initial stock adjustment. Returns their number. */
 async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<number> {
   const { importId, initialStock, now } = options
   const rows = db.selectFrom(rowSource(db, 'row', chunk.products))

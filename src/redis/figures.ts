@@ -1,5 +1,4 @@
-// Publishes, rebuilds and checks the figures in Redis, for workers, tasks and `rebuild`. Reports read only the
-// database.
+// Publishes, rebuilds and checks the figures in Redis. Reports do not use them: they read the database.
 import { isDatabaseError } from '../database/thrown.js'
 import type { RedisAddress } from '../servers/addresses.js'
 import { explainUnreachable } from '../servers/explain.js'

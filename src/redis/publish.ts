@@ -127,8 +127,7 @@ export async function readProgress(db: Database, from: number): Promise<Progress
 
 /**
  * Returns the window before the mark, in milliseconds, in which orders are counted again each time, and read again if
- * their number has changed. An order gets its time before it becomes visible: on a server, before its transaction waits
- * for locks.
+ * their number has changed. An order gets its time before others see it: on a server, before it waits for locks.
  */
 export function safetyMargin(db: Database): number {
   return writesAlone(db) ? 3000 : 35_000

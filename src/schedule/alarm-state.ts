@@ -56,8 +56,7 @@ export async function readScheduleAlarm(db: Database, config: Config, now: numbe
     if (!last || last.state === 'running') continue
     const lastSlot = await readLastSlot(db, task)
     const ranAt = Math.max(lastSlot ?? 0, last.startedAt)
-    // Late if a slot was due after the last run and before the grace period. The first comparison avoids a search by
-    // days.
+    // Late if a slot was due after the last run and before the grace period. The first comparison is a fast path.
     const isLate = lastSlot !== null && ranAt < longAgo && ranAt < (slotsOf(task, config).latest(longAgo) ?? ranAt)
     if (isLate) late.push({ task, lastSlot })
     else if (last.state.result === 'failed')

@@ -1,5 +1,4 @@
-// Task runs: which process ran which slot, and the outcome. Inserting the row claims the slot, so only one process runs
-// it.
+// Task runs: which process ran which slot, and the outcome. Inserting a row claims its slot for one process.
 import type { Kysely, Selectable } from 'kysely'
 import { type BackgroundTask, startBackground } from '../background.js'
 import type { Database } from '../database/connection.js'
