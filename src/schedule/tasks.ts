@@ -86,7 +86,7 @@ export function createTask(name: TaskName, context: TaskContext): Task {
   }
 }
 
-/** Shifts slots, so that only schedulers with `--exec` compete for them. Others would run the task without notifying. */
+/** Shifts slots, so that only schedulers with `--exec` compete for them. Others would run it without notifying. */
 function oneMillisecondLater(slots: Slots): Task['slots'] {
   const later = (slot: number | null) => (slot === null ? null : slot + 1)
   return { latest: (instant) => later(slots.latest(instant - 1)), next: (instant) => later(slots.next(instant - 1)) }
