@@ -1,4 +1,4 @@
-// Proves on a live database what must always hold. Reads one consistent snapshot and blocks no writer.
+// Checks the promises on a live database. Reads one consistent snapshot and does not block writers.
 import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
@@ -11,12 +11,12 @@ interface Check {
   readonly name: string
   readonly about: string
   readonly ok: boolean
-  /** The figure over all rows; the time zone's name for the check of that. */
+  /** The figure over all rows. For the time zone, its name. */
   readonly expected: number | string
   readonly actual: number | string
-  /** Rows that differ; the figures over all rows may still agree. */
+  /** Number of rows that differ, even if the figures over all rows agree. */
   readonly differences: number
-  /** Some of what differs, by the names that people use. */
+  /** Names of some rows that differ. */
   readonly examples: readonly string[]
 }
 
@@ -25,15 +25,15 @@ export interface Audit {
   readonly differences: number
 }
 
-/** Figures that are also published elsewhere: `rebuild` publishes all again, `check` compares them with the database. */
+/** A published copy of the figures. `rebuild` publishes all of them again; `check` compares them with the database. */
 export interface FiguresCopy {
   rebuild(): Promise<void>
   check(): Promise<readonly Check[]>
 }
 
-const MOST_EXAMPLES = 5
+const MAX_EXAMPLES = 5
 
-/** Counts rows of the sales figures that differ from the completed orders. */
+/** Counts the rows of sales figures that differ from the completed orders. */
 export function countSalesDifferences(db: Database): Promise<number> {
   return atOneMoment(db, async (snapshot) => {
     let differences = 0
@@ -43,7 +43,9 @@ export function countSalesDifferences(db: Database): Promise<number> {
 }
 
 /**
- * @param timeZone the one that the database's days should be in
+ * Checks every promise.
+ *
+ * @param timeZone the configured time zone, which business days should be in
  * @param copy checked after the database
  */
 export async function auditDatabase(db: Database, timeZone: string, copy?: FiguresCopy): Promise<Audit> {
@@ -59,7 +61,7 @@ export async function auditDatabase(db: Database, timeZone: string, copy?: Figur
 async function checkTimeZone(db: Database, timeZone: string): Promise<Check> {
   const stored = (await readSetting(db, 'time_zone')) ?? timeZone
   const ok = stored === timeZone
-  const about = 'the days are days of the configured time zone'
+  const about = 'business days are in the configured time zone'
   return { name: 'time_zone', about, ok, expected: timeZone, actual: stored, differences: ok ? 0 : 1, examples: [] }
 }
 
@@ -79,7 +81,7 @@ async function checkPromise(db: Database, promise: DataPromise): Promise<Check> 
   return { name, about, ok: differences === 0, ...figures, differences, examples }
 }
 
-/** Tables of the things that promises are about, and the columns that name them for people. */
+/** Subjects of promises: the table of each, and the column with the name that users know. */
 const NAMES: Record<DataPromise['of'], readonly [table: keyof Schema, column: string]> = {
   order: ['orders', 'reference'],
   product: ['products', 'sku'],
@@ -87,11 +89,11 @@ const NAMES: Record<DataPromise['of'], readonly [table: keyof Schema, column: st
   import: ['imports', 'file'],
 }
 
-/** What is not there is known by its key alone. */
+/** Returns the names of some rows that differ, or the key for a missing row. */
 async function findExamples(db: Database, promise: DataPromise): Promise<string[]> {
   const [table, column] = NAMES[promise.of]
   const differing = sql`(select distinct id from (${promise.compare(db)}) as compared
-    where differs = 1 order by id limit ${sql.lit(MOST_EXAMPLES)})`
+    where differs = 1 order by id limit ${sql.lit(MAX_EXAMPLES)})`
   const { rows } = await sql<{ readonly id: number; readonly name: string | null }>`
     select differing.id, named.${sql.ref(column)} as name from ${differing} as differing
     left join ${sql.table(table)} as named on named.id = differing.id order by differing.id`.execute(db)

@@ -1,4 +1,4 @@
-// Computes again what is derived: the audit compares it with what is stored, a rebuild stores it.
+// Recalculates derived data. The audit compares it with the stored data; a rebuild stores it.
 import type { Database } from '../database/connection.js'
 import { HOLDING_STATUSES } from '../domain/order.js'
 import { customerSales, productSales } from '../workflow/sales.js'
@@ -11,7 +11,7 @@ export function freshProductSales(db: Database) {
   return productSales(db).where('orders.status', '=', 'completed')
 }
 
-/** Each product's stock: adjustments less committed units, and the units of live reservations. */
+/** Computes each product's stock: adjustments minus committed units, and the units of live reservations. */
 export function freshStock(db: Database) {
   const adjusted = db
     .selectFrom('stock_adjustments')

@@ -1,4 +1,4 @@
-// What must always hold, each as one comparison in SQL with a row for each thing that it is about.
+// The promises: what must always hold. Each is one SQL comparison with a row per order, product, customer or import.
 import { type Expression, expressionBuilder, type RawBuilder, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
@@ -11,7 +11,7 @@ import { freshCustomerSales, freshProductSales, freshStock } from './derivations
 export interface Comparison {
   /** Key of the order, product, customer or import. */
   readonly id: number
-  /** What should be found. A promise about money counts orders or lines, so that no two currencies are added. */
+  /** Promises about money count orders or lines, so that two currencies are never added. */
   readonly expected: number
   readonly actual: number
   /** 1 or 0. */
@@ -22,7 +22,7 @@ export interface DataPromise {
   /** Stable, for scripts. */
   readonly name: string
   readonly about: string
-  /** What the ids of its comparisons are. */
+  /** The subject that the ids identify. */
   readonly of: 'order' | 'product' | 'customer' | 'import'
   compare(db: Database): RawBuilder<Comparison>
 }
@@ -30,57 +30,67 @@ export interface DataPromise {
 export const SALES_PROMISES: readonly DataPromise[] = [
   {
     name: 'customer_sales',
-    about: 'completed orders by day and customer',
+    about: 'sales by customer match completed orders',
     of: 'customer',
     compare: (db) => compareSales(freshCustomerSales(db), 'sales_by_customer', 'customer_id', 'orders'),
   },
   {
     name: 'product_sales',
-    about: 'units of completed orders by day and product',
+    about: 'sales by product match completed orders',
     of: 'product',
     compare: (db) => compareSales(freshProductSales(db), 'sales_by_product', 'product_id', 'units'),
   },
 ]
 
 export const PROMISES: readonly DataPromise[] = [
-  { name: 'references', about: 'whatever an order names or has is there', of: 'order', compare: references },
+  { name: 'references', about: 'rows that orders refer to exist', of: 'order', compare: references },
   {
     name: 'order_totals',
-    about: 'an order costs the sum of its lines',
+    about: 'order total is the sum of its lines',
     of: 'order',
-    compare: () => sql`select orders.id, ${rightIf(sql`orders.total = coalesce(sum(order_lines.total), 0)`)}
+    compare: () => sql`select orders.id, ${holdsIf(sql`orders.total = coalesce(sum(order_lines.total), 0)`)}
       from orders left join order_lines on order_lines.order_id = orders.id group by orders.id`,
   },
   {
     name: 'order_lines',
-    about: 'every order has a line',
+    about: 'every order has at least one line',
     of: 'order',
-    compare: () => sql`select id, ${rightIf(sql`exists (select 1 from order_lines where order_id = orders.id)`)}
+    compare: () => sql`select id, ${holdsIf(sql`exists (select 1 from order_lines where order_id = orders.id)`)}
       from orders`,
   },
-  { name: 'line_totals', about: 'quantity x price, rounded once, half up', of: 'order', compare: lineTotals },
-  { name: 'payments', about: 'captured once where sold, else not at all', of: 'order', compare: payments },
+  { name: 'line_totals', about: 'line total is quantity x price, rounded half up', of: 'order', compare: lineTotals },
+  { name: 'payments', about: 'completed orders are captured once, others never', of: 'order', compare: payments },
   {
     name: 'leases',
-    about: 'open orders in the queue, no settled ones',
+    about: 'orders in progress are queued, settled ones are not',
     of: 'order',
-    // Pending orders may be held back or taken from the queue. One in progress is in it, or waits for a person.
+    // Pending orders may be absent from the queue. An order in progress is in it, unless it needs review.
     compare: () => sql`select orders.id,
-      ${rightIf(sql`(${mayBeDue(expressionBuilder<Schema, 'orders'>())}) = (due_orders.order_id is not null)`)}
+      ${holdsIf(sql`(${mayBeDue(expressionBuilder<Schema, 'orders'>())}) = (due_orders.order_id is not null)`)}
       from orders left join due_orders on due_orders.order_id = orders.id where orders.status <> 'pending'`,
   },
   {
     name: 'imports',
-    about: 'every line read is accounted for',
+    about: 'every line that was read is counted once',
     of: 'import',
     compare: () =>
       equal(sql.ref('rows'), sql`imported + duplicates + conflicts + rejected`, sql`imports where status = 'finished'`),
   },
-  { name: 'stock_on_hand', about: 'units adjusted, less units sold', of: 'product', compare: stock('on_hand') },
-  { name: 'stock_reserved', about: 'units of live reservations', of: 'product', compare: stock('reserved') },
+  {
+    name: 'stock_on_hand',
+    about: 'stock is adjustments minus units sold',
+    of: 'product',
+    compare: stock('on_hand'),
+  },
+  {
+    name: 'stock_reserved',
+    about: 'reserved units match live reservations',
+    of: 'product',
+    compare: stock('reserved'),
+  },
   {
     name: 'reservations',
-    about: "an order's units, held in process, committed once sold",
+    about: 'orders have reserved exactly their units',
     of: 'order',
     compare: reservations,
   },
@@ -91,18 +101,18 @@ function differsUnless(condition: Expression<unknown>) {
   return sql`case when ${condition} then 0 else 1 end as differs`
 }
 
-/** For what is either right or not: expects 1, and finds 1 if it is right. */
-function rightIf(condition: Expression<unknown>) {
+/** For a condition: expects 1, and finds 1 if it holds. */
+function holdsIf(condition: Expression<unknown>) {
   return sql`1 as expected, case when ${condition} then 1 else 0 end as actual, ${differsUnless(condition)}`
 }
 
-/** @param rows what follows `from`; the rows have an id */
+/** Compares two expressions per row. @param rows the FROM clause; its rows have an id */
 function equal(expected: RawBuilder<unknown>, actual: RawBuilder<unknown>, rows: RawBuilder<unknown>) {
   const differs = differsUnless(sql`${expected} = ${actual}`)
   return sql<Comparison>`select id, ${expected} as expected, ${actual} as actual, ${differs} from ${rows}`
 }
 
-/** Tables, the column with the order's key, and the tables that their columns refer to. */
+/** Each table with the column that holds the order's key, and the tables that its columns refer to. */
 const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
   ['orders', 'id', { customer_id: 'customers', import_id: 'imports' }],
   ['order_lines', 'order_id', { order_id: 'orders', product_id: 'products' }],
@@ -112,8 +122,8 @@ const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, st
 ]
 
 /**
- * Foreign keys enforce this in a file, and nothing does on a server (`onServer` in database/engine.ts). Each row counts for its
- * order's key, even if that order does not exist.
+ * SQLite enforces this with foreign keys; on a server, nothing does (`onServer` in database/engine.ts). Each row counts
+ * for its order's key, even if that order does not exist.
  */
 function references() {
   const tables = REFERENCES.map(([table, key, targets]) => {
@@ -123,35 +133,35 @@ function references() {
         sql`left join ${sql.table(target)} on ${sql.ref(`${target}.id`)} = referring.${sql.ref(column)}`,
     )
     const found = targetOf.map(([, target]) => sql`${sql.ref(`${target}.id`)} is not null`)
-    return sql`select referring.${sql.ref(key)} as id, ${rightIf(sql.join(found, sql` and `))}
+    return sql`select referring.${sql.ref(key)} as id, ${holdsIf(sql.join(found, sql` and `))}
       from ${sql.table(table)} as referring ${sql.join(joins, sql` `)}`
   })
   return sql<Comparison>`${sql.join(tables, sql` union all `)}`
 }
 
-/** In whole numbers: scaled price x quantity is less than half a minor unit off, or half of one below. */
+/** In integers: the exact total is at most half a minor unit below the line's total, or less than half above it. */
 function lineTotals() {
-  // What a minor unit of the order's currency is on the scale of prices: 100 for a cent, 10,000 for a yen.
+  // One minor unit of the order's currency on the scale of prices: 100 for a cent, 10,000 for a yen.
   const minorUnits = [...groupBy(CURRENCIES, currencyDecimals)].map(([decimals, currencies]) => {
     const codes = sql.join(currencies.map((currency) => sql.lit(currency)))
     return sql`when orders.currency in (${codes}) then ${sql.lit(10 ** (PRICE_DECIMALS - decimals))}`
   })
-  const right = sql`2 * unit_price * quantity >= (2 * line.total - 1) * minor and
+  const holds = sql`2 * unit_price * quantity >= (2 * line.total - 1) * minor and
     2 * unit_price * quantity < (2 * line.total + 1) * minor`
-  return sql<Comparison>`select id, ${rightIf(right)} from (
+  return sql<Comparison>`select id, ${holdsIf(holds)} from (
     select orders.id, unit_price, quantity, order_lines.total, case ${sql.join(minorUnits, sql` `)} end as minor
     from order_lines join orders on orders.id = order_lines.order_id) as line`
 }
 
-/** A sold order's total is captured once, or never if it is zero. An order at the gateway has an open intent. */
+/** A completed order is captured once, or never if its total is zero. A payment_processing order has an open intent. */
 function payments() {
   const count = (condition: RawBuilder<unknown>) => sql`sum(case when ${condition} then 1 else 0 end)`
   const captured = sql`payments.status = 'captured'`
   const correct = sql`${captured} and payments.amount = orders.total and payments.currency = orders.currency`
   const open = sql`payments.status in ('pending', 'unknown') and payments.attempt = orders.attempt`
   const expected = sql`case when status = 'completed' and (total > 0 or captured > 0) then 1 else 0 end`
-  const right = sql`captured = ${expected} and correct = captured and (status <> 'payment_processing' or intents = 1)`
-  return sql<Comparison>`select id, ${expected} as expected, captured as actual, ${differsUnless(right)} from (
+  const holds = sql`captured = ${expected} and correct = captured and (status <> 'payment_processing' or intents = 1)`
+  return sql<Comparison>`select id, ${expected} as expected, captured as actual, ${differsUnless(holds)} from (
     select orders.id, orders.status, orders.total,
       ${count(captured)} as captured, ${count(correct)} as correct, ${count(open)} as intents
     from orders left join payments on payments.order_id = orders.id group by orders.id) as charge`
@@ -166,7 +176,7 @@ function stock(figure: 'on_hand' | 'reserved') {
     )
 }
 
-/** The units of an order's lines are held by its present attempt, and by no other. */
+/** The units of an order's lines are reserved by its current attempt only. */
 function reservations() {
   const holding = sql`orders.status in (${sql.join([...HOLDING_STATUSES, 'completed'])})`
   const units = sql`(
@@ -178,13 +188,13 @@ function reservations() {
   return equal(sql`sum(wanted)`, sql`sum(held)`, units)
 }
 
-/** Each row must be there twice, with the same figures: once computed and once stored. `counted` is what the figures count. */
+/** Each row must exist twice with the same figures: recalculated and stored. `counted` is the column that is summed. */
 function compareSales(fresh: Expression<unknown>, table: keyof Schema, key: string, counted: string) {
   const columns = sql`day, currency, ${sql.ref(key)} as id, ${sql.ref(counted)} as counted, orders, revenue`
   const sumOf = (side: 1 | -1) => sql`sum(case when side = ${sql.lit(side)} then counted else 0 end)`
   const difference = (column: string) => sql`sum(side * ${sql.ref(column)}) = 0`
-  const right = sql`count(*) = 2 and ${sql.join(['counted', 'orders', 'revenue'].map(difference), sql` and `)}`
-  return sql<Comparison>`select id, ${sumOf(1)} as expected, ${sumOf(-1)} as actual, ${differsUnless(right)} from (
+  const holds = sql`count(*) = 2 and ${sql.join(['counted', 'orders', 'revenue'].map(difference), sql` and `)}`
+  return sql<Comparison>`select id, ${sumOf(1)} as expected, ${sumOf(-1)} as actual, ${differsUnless(holds)} from (
     select ${columns}, 1 as side from ${fresh} as fresh union all
     select ${columns}, -1 as side from ${sql.table(table)}) as sales group by day, currency, id`
 }

@@ -1,4 +1,4 @@
-// Recomputes what is derived: sales figures, business days, the queue; a repair also orders' totals and products' stock.
+// Recalculates derived data: sales figures, business days and the queue. A repair also fixes order totals and stock.
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import { isAlive } from '../database/lease.js'
@@ -16,24 +16,24 @@ import type { Queue } from '../queue/queue.js'
 import { countSalesDifferences, type FiguresCopy } from './audit.js'
 import { freshCustomerSales, freshProductSales, freshStock } from './derivations.js'
 
-/** Orders to a statement. */
+/** Orders per statement. */
 const PAGE = 5000
 
 export const REBUILD_TARGETS = ['leaderboard', 'kpis', 'queue', 'all'] as const
 export type RebuildTarget = (typeof REBUILD_TARGETS)[number]
 
 /**
- * Recomputes what is derived. Leaderboards and KPIs read the same figures, so either is rebuilt with the other.
+ * Recalculates derived data. Leaderboards and KPIs read the same figures, so each is rebuilt with the other.
  *
- * @param timeZone the one that days should be in
- * @param copy of the figures, which is published again with them
- * @returns how many orders were filed under another day, and how many are in the queue again
- * @throws UserError if days are in another zone and an import runs, which files by the zone that it began with
+ * @param timeZone the configured time zone, which business days should be in
+ * @param copy published again with the figures
+ * @returns `refiled`: orders whose business day changed; `published`: orders that are in the queue again
+ * @throws UserError if the time zone changed while an import runs, which uses the old zone
  */
 export async function rebuild(db: Database, queue: Queue, what: RebuildTarget, timeZone: string, copy?: FiguresCopy) {
   const refiled = what === 'kpis' || what === 'all' ? await refileByTimeZone(db, timeZone) : 0
   if (what !== 'queue') {
-    // If the figures are right already, nothing is written and no worker waits.
+    // Correct figures are not rewritten, so workers do not wait.
     if ((await countSalesDifferences(db)) > 0) await inTransaction(db, replaceSales)
     await copy?.rebuild()
   }
@@ -44,8 +44,8 @@ export async function rebuild(db: Database, queue: Queue, what: RebuildTarget, t
 }
 
 /**
- * Repairs everything derived. What derives from nothing else stays as it is: an order without lines, a payment, a
- * reservation, and stock whose figures would be impossible.
+ * Repairs all derived data. Does not change data that cannot be derived (an order without lines, a payment, a
+ * reservation), or stock whose recalculated figures would be impossible.
  */
 export async function repair(db: Database, timeZone: string, copy?: FiguresCopy): Promise<void> {
   await refileByTimeZone(db, timeZone)
@@ -68,15 +68,15 @@ export async function repair(db: Database, timeZone: string, copy?: FiguresCopy)
 }
 
 /**
- * Files every order under its day in the time zone, if the database's days are in another one. A run that is cut off leaves
- * the old zone's name, so the next one begins again.
+ * Recalculates every order's business day if the database's days are in another time zone. An interrupted run keeps the
+ * old zone's name, so the next run starts over.
  */
 async function refileByTimeZone(db: Database, timeZone: string): Promise<number> {
   if ((await readSetting(db, 'time_zone')) === timeZone) return 0
-  await refuseWhileImporting(db)
+  await throwIfImporting(db)
   const before = await refileOrders(db, timeZone, 0 as OrderId)
   return inTransaction(db, async (trx) => {
-    await refuseWhileImporting(trx)
+    await throwIfImporting(trx)
     const since = await refileOrders(trx, timeZone, before.last)
     await trx.deleteFrom('settings').where('name', '=', 'time_zone').execute()
     await trx.insertInto('settings').values({ name: 'time_zone', value: timeZone }).execute()
@@ -88,11 +88,11 @@ async function refileByTimeZone(db: Database, timeZone: string): Promise<number>
 const idOf = ({ id }: { readonly id: OrderId }): OrderId => id
 
 /**
- * Lets orders fall due that no worker would find, except those that wait for a person or for the end of their import, and
- * removes from the queue what no worker may claim. Returns how many fell due.
+ * Makes lost orders due, which no worker would find, except those that need review or whose import has not ended.
+ * Deletes queue rows that no worker can claim. Returns the number of orders made due.
  */
 async function releaseOrders(db: Database): Promise<number> {
-  // Found without a lock, so that no worker waits, and looked at again under one.
+  // The search takes no lock, so that workers do not wait. Each page is checked again under a lock.
   for (const page of inBatches(await findStrays(db), PAGE)) {
     await inTransaction(db, async (trx) => {
       await lockInQueue(trx, page.map(idOf))
@@ -113,7 +113,7 @@ async function releaseOrders(db: Database): Promise<number> {
   for await (const page of pagesOf((after: OrderId) => lost.where('orders.id', '>', after).execute(), idOf)) {
     const ids = page.map(idOf)
     published += await inTransaction(db, async (trx) => {
-      // Another rebuild, or a retry, may be at the same orders.
+      // Another rebuild or a retry may change the same orders.
       await lockOrders(trx, ids)
       return makeDue(trx, ids, await databaseTime(trx))
     })
@@ -121,7 +121,7 @@ async function releaseOrders(db: Database): Promise<number> {
   return published
 }
 
-/** Publishes every order that is due: the queue may have lost some. */
+/** Publishes every due order again, because the queue may have lost some. */
 async function republishDue(db: Database, queue: Queue): Promise<void> {
   const due = db.selectFrom('due_orders').select('order_id as id').orderBy('order_id').limit(PAGE)
   const read = async (after: OrderId) => {
@@ -132,7 +132,7 @@ async function republishDue(db: Database, queue: Queue): Promise<void> {
 }
 
 async function repairStock(trx: Database): Promise<void> {
-  // Without the locks, this would undo what workers commit meanwhile.
+  // Without the locks, this would overwrite what workers commit meanwhile.
   await forUpdate(trx, trx.selectFrom('products').select('id').orderBy('id')).execute()
   await trx
     .updateTable('products')
@@ -144,7 +144,7 @@ async function repairStock(trx: Database): Promise<void> {
 }
 
 async function replaceSales(trx: Database): Promise<void> {
-  // Without a name, the figures get a new one at the next publication, which then replaces those of the old name.
+  // Deletes the figures' id. The next publication sets a new one and replaces the figures of the old one.
   await trx.deleteFrom('settings').where('name', '=', 'sales_id').execute()
   await trx.deleteFrom('sales_by_customer').execute()
   await trx
@@ -160,7 +160,9 @@ async function replaceSales(trx: Database): Promise<void> {
     .execute()
 }
 
-/** Files orders newer than `after`, page by page, so that other writers do not wait for long. */
+/**
+ * Recalculates the business days of orders after the id `after`, page by page, so that other writers wait only briefly.
+ */
 async function refileOrders(db: Database, timeZone: string, after: OrderId) {
   const orders = db.selectFrom('orders').select(['id', 'ordered_at', 'business_day']).orderBy('id').limit(PAGE)
   let last = after
@@ -183,15 +185,15 @@ async function refileOrders(db: Database, timeZone: string, after: OrderId) {
   return { last, moved }
 }
 
-async function refuseWhileImporting(db: Database): Promise<void> {
+async function throwIfImporting(db: Database): Promise<void> {
   const open = await db.selectFrom('imports').selectAll().where('ended_at', 'is', null).execute()
   const now = await databaseTime(db)
   const running = open.find((run) => isAlive(run, now))
   if (!running) return
   throw new UserError({
     code: 'import_running',
-    message: `The import of ${running.file} (process ${running.pid} on ${running.host}) still files orders by the old time zone.`,
-    fix: 'Let it end, then run the command again.',
+    message: `The import of ${running.file} (process ${running.pid} on ${running.host}) still uses the old time zone.`,
+    fix: 'Wait until it ends, then run the command again.',
     retryable: true,
   })
 }

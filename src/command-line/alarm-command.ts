@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { Flags } from '@oclif/core'
 import { MINUTE_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
-import { type Tell, type Telling, TellingHangs } from '../schedule/alarm-state.js'
+import { type Notification, type Notify, NotifyTimeout } from '../schedule/alarm-state.js'
 import { cleanText } from '../terminal/text.js'
 import type { Host } from './host.js'
 
@@ -27,21 +27,21 @@ export function alarmCommandOf(
   { stderr, environment, folder }: Pick<Host, 'stderr' | 'environment' | 'folder'>,
   isJson: boolean,
   timeoutMs = MINUTE_MS,
-): Tell | undefined {
+): Notify | undefined {
   if (command === undefined) return undefined
   if (command.trim() === '') {
     const fix = 'Remove it, or set a command: --exec ./notify-ops.sh'
     throw usageError({ code: 'empty_command', message: '--exec is empty.', fix })
   }
   const output = isJson ? 'ignore' : (stderr.fd ?? 'ignore')
-  return async (telling) => {
+  return async (notification) => {
     const child = spawn(command, {
       shell: true,
       // A process group of its own, to kill it with its children and to keep our Ctrl-C from it.
       detached: true,
       stdio: ['ignore', output, output],
       cwd: folder,
-      env: { ...environment, ...environmentOf(telling) },
+      env: { ...environment, ...environmentOf(notification) },
     })
     let timedOut = false
     const timer = setTimeout(() => {
@@ -49,7 +49,7 @@ export function alarmCommandOf(
       killGroup(child)
     }, timeoutMs)
     const [code, signal]: unknown[] = await once(child, 'exit').finally(() => clearTimeout(timer))
-    if (timedOut) throw new TellingHangs(`the --exec command was killed after ${timeoutMs / 1000} s`)
+    if (timedOut) throw new NotifyTimeout(`the --exec command was killed after ${timeoutMs / 1000} s`)
     if (code !== 0) throw new Error(`the --exec command ended with ${signal ?? `exit code ${code}`}`)
   }
 }
@@ -62,7 +62,7 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
-function environmentOf({ name, state, message, fix, value, threshold, since }: Telling): Record<string, string> {
+function environmentOf({ name, state, message, fix, value, threshold, since }: Notification): Record<string, string> {
   const alarm = { name, state, message: cleanText(message), fix, value: value ?? '', threshold }
   const entries = Object.entries({ ...alarm, since: new Date(since).toISOString() })
   return Object.fromEntries(entries.map(([key, text]) => [`ORDERCTL_ALARM_${key.toUpperCase()}`, String(text)]))

@@ -1,14 +1,14 @@
-// A file or standard input as blocks of bytes.
+// Reads a file or standard input in blocks of bytes.
 import { read } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { errorCode, UserError, usageError } from '../errors.js'
 
-/** Standard input, as the command line names it. */
+/** The file name that stands for standard input. */
 export const STDIN = '-'
 
-/** Bytes in a block, which is about what one transaction stores. */
+/** Size of a block in bytes. One transaction stores about one block. */
 const BLOCK_BYTES = 524_288
 
 const readDescriptor = promisify(read)
@@ -16,14 +16,14 @@ const readDescriptor = promisify(read)
 export interface ByteSource {
   /** For messages. */
   readonly name: string
-  /** Bytes in all; undefined for a pipe. */
+  /** Total size in bytes; undefined for a pipe. */
   readonly size: number | undefined
-  /** The next block, full except for the last one; undefined at the end. The caller keeps it. */
+  /** Returns the next block, or undefined at the end. Only the last block may be short. Its buffer is never reused. */
   next(): Promise<Buffer | undefined>
   close(): Promise<void>
 }
 
-/** @throws UserError if the file is missing, a folder, or not readable */
+/** @throws UserError if the file is missing, a folder, or unreadable */
 export async function openBytes(file: string): Promise<ByteSource> {
   if (file === STDIN) {
     return { name: 'standard input', size: undefined, next: () => nextBlock(readStdin), close: async () => {} }
@@ -31,17 +31,17 @@ export async function openBytes(file: string): Promise<ByteSource> {
   const handle = await open(file, 'r').catch((error: unknown) => {
     const code = errorCode(error)
     if (code === 'ENOENT') {
-      const fix = 'Check the name and the folder; `-` reads standard input.'
-      throw usageError({ code: 'file_not_found', message: `There is no file ${file}.`, fix })
+      const fix = 'Check the path, or use `-` to read standard input.'
+      throw usageError({ code: 'file_not_found', message: `${file} does not exist.`, fix })
     }
-    const fix = 'Check the permissions of the file and of its folder.'
-    throw usageError({ code: 'file_unreadable', message: `${file} cannot be read (${code}).`, fix })
+    const fix = 'Check the permissions of the file and its folder.'
+    throw usageError({ code: 'file_unreadable', message: `Cannot read ${file} (${code}).`, fix })
   })
   const stat = await handle.stat()
   if (stat.isDirectory()) {
     await handle.close()
-    const fix = 'Name one CSV file in it. Import several files one after the other.'
-    throw usageError({ code: 'file_is_folder', message: `${file} is a folder.`, fix })
+    const fix = 'Name one CSV file. Import several files one at a time.'
+    throw usageError({ code: 'file_is_folder', message: `${file} is a folder, not a file.`, fix })
   }
   return {
     name: file,
@@ -69,29 +69,32 @@ async function readStdin(block: Buffer, at: number): Promise<number> {
     } catch (error) {
       const code = errorCode(error)
       if (code === 'EOF') return 0
-      // EAGAIN: a non-blocking pipe that is empty at the moment.
+      // EAGAIN: a non-blocking pipe is currently empty.
       if (code !== 'EAGAIN') {
-        const fix = 'Pipe a file into the command, or name the file instead of `-`.'
-        throw new UserError({ code: 'stdin_unreadable', message: `Standard input cannot be read (${code}).`, fix })
+        const fix = 'Pipe a file into the command, or pass a file name instead of `-`.'
+        throw new UserError({ code: 'stdin_unreadable', message: `Cannot read standard input (${code}).`, fix })
       }
       await sleep(10)
     }
   }
 }
 
-/** Looks at a file's first bytes. @throws UserError if they are binary, or UTF-16 */
-export function refuseUnreadable(block: Buffer, name: string): void {
+/** An Excel workbook (.xlsx) is a ZIP archive. */
+const isZip = (block: Buffer) => block.toString('latin1', 0, 2) === 'PK'
+
+/** Checks a file's first block. @throws UserError if it is binary or UTF-16 */
+export function rejectUnreadable(block: Buffer, name: string): void {
   if ((block[0] === 0xff && block[1] === 0xfe) || (block[0] === 0xfe && block[1] === 0xff)) {
     throw usageError({
       code: 'wrong_encoding',
-      message: `${name} is in UTF-16, and this release reads UTF-8.`,
+      message: `${name} is encoded as UTF-16; orderctl reads UTF-8.`,
       fix: 'Save it as UTF-8 (in Excel: "CSV UTF-8"), or convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW.',
     })
   }
   if (block.includes(0)) {
     throw usageError({
       code: 'binary_file',
-      message: `${name} is a binary file, not CSV: it holds zero bytes.`,
+      message: `${name} ${isZip(block) ? 'looks like an Excel workbook' : 'is a binary file'}, not CSV.`,
       fix: 'Export it as CSV (comma-separated values) and import that file.',
     })
   }

@@ -1,27 +1,27 @@
-// The first line -> where each column is. Columns are found by name, in any order; other columns are ignored.
+// Reads the header line and finds the columns by name, in any order. Unknown columns are ignored.
 import { CsvError } from 'csv-parse'
 import { parse } from 'csv-parse/sync'
 import { nearest } from '../domain/nearest.js'
 import { type UserError, usageError } from '../errors.js'
 import { recordDelimiter } from './records.js'
 
-/** The columns that a kind of file may have, and those that it must have. */
+/** The columns that a kind of file may have and those that it must have. */
 export interface Layout<Column extends string> {
   readonly columns: readonly Column[]
-  readonly needed: readonly Column[]
+  readonly required: readonly Column[]
 }
 
 export interface Header {
   readonly cells: readonly string[]
-  /** Bytes from the file's start to the first data line. */
+  /** Offset of the first data line, in bytes. */
   readonly bytes: number
-  /** Physical lines in these bytes. */
+  /** Number of physical lines before the first data line. */
   readonly lines: number
-  /** How the file ends its lines; `\n` also stands for `\r\n`. */
+  /** The file's line ending; `\n` also stands for `\r\n`. */
   readonly lineEnding: '\n' | '\r'
 }
 
-/** Reads the first line that is not blank from a file's first block, after a byte order mark if there is one. */
+/** Reads the first non-blank line of a file's first block. Skips a byte order mark. */
 export function readHeader(first: Buffer, file: string): Header {
   const lineEnding = first.includes('\r') && !first.includes('\n') ? '\r' : '\n'
   try {
@@ -40,16 +40,16 @@ export function readHeader(first: Buffer, file: string): Header {
     if (!(error instanceof CsvError)) throw error
     throw usageError({
       code: 'bad_header',
-      message: `The first line of ${file} cannot be read as CSV: ${error.message}.`,
-      fix: 'Make it the names of the columns, separated by commas.',
+      message: `The first line of ${file} is not valid CSV: ${error.message}.`,
+      fix: 'The first line must contain the column names, separated by commas.',
     })
   }
 }
 
 /**
- * Where each column of the layout is among the cells, -1 if it is missing. Case and surrounding blanks do not matter.
+ * Returns the index of each column of the layout; -1 if it is missing. Ignores case and surrounding blanks.
  *
- * @throws UserError if a needed column is missing, or any is there twice
+ * @throws UserError if a required column is missing, or if any column appears twice
  */
 export function findColumns<Column extends string>(
   cells: readonly string[],
@@ -57,22 +57,22 @@ export function findColumns<Column extends string>(
   file: string,
 ): Record<Column, number> {
   const names = cells.map((cell) => cell.trim().toLowerCase())
-  const twice = layout.columns.find((column) => names.indexOf(column) !== names.lastIndexOf(column))
-  if (twice) {
+  const repeated = layout.columns.find((column) => names.indexOf(column) !== names.lastIndexOf(column))
+  if (repeated) {
     throw usageError({
       code: 'column_twice',
-      message: `${file} has the column ${twice} more than once.`,
-      fix: 'Remove or rename one of the two, so that it is clear which one counts.',
+      message: `${file} has more than one column named ${repeated}.`,
+      fix: 'Remove or rename all but one of them.',
     })
   }
-  const missing = layout.needed.filter((column) => !names.includes(column))
+  const missing = layout.required.filter((column) => !names.includes(column))
   if (missing.length > 0) throw missingColumns(cells, layout, missing, file)
   return Object.fromEntries(layout.columns.map((column) => [column, names.indexOf(column)])) as Record<Column, number>
 }
 
 function missingColumns(
   cells: readonly string[],
-  { columns, needed }: Layout<string>,
+  { columns, required }: Layout<string>,
   missing: readonly string[],
   file: string,
 ): UserError {
@@ -85,16 +85,16 @@ function missingColumns(
   const shown = found.map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name)).slice(0, 30)
   const isAll = missing.length === columns.length
   const lacks = isAll
-    ? 'has no header that names its columns'
-    : `lacks ${missing.length === 1 ? 'the column' : 'the columns'} ${missing.join(', ')}`
-  const optional = needed.length < columns.length ? ` Only ${needed.join(', ')} is always needed.` : ''
+    ? 'has no header with column names'
+    : `lacks the ${missing.length === 1 ? 'column' : 'columns'} ${missing.join(', ')}`
+  const optional = required.length < columns.length ? ` Only ${required.join(', ')} is required.` : ''
   return usageError({
     code: isAll ? 'no_header' : 'columns_missing',
-    message: `${file} ${lacks}. Found: ${shown.join(', ')}. Wanted: ${columns.join(', ')}.`,
+    message: `${file} ${lacks}. Found: ${shown.join(', ')}. Expected: ${columns.join(', ')}.`,
     fix:
       guesses.length > 0
-        ? `In the first line, ${guesses.join('; ')}; then run the import again.`
-        : `Give the file a first line with these names, in any order: ${columns.join(',')}.${optional}`,
+        ? `In the first line, ${guesses.join('; ')}. Then run the import again.`
+        : `Add a first line with these names, in any order: ${columns.join(',')}.${optional}`,
   })
 }
 

@@ -1,60 +1,60 @@
-// Bytes -> CSV records, each with its place in the file. csv-parse reads quotes and commas; this file counts bytes and
-// lines, and limits the damage of a broken line to that line.
+// Parses bytes into CSV records, each with its position in the file. csv-parse handles quotes and commas. This file
+// counts bytes and lines, and keeps a malformed line from affecting others.
 import type { Hash } from 'node:crypto'
 import { CsvError } from 'csv-parse'
 import { parse } from 'csv-parse/sync'
 
-export interface Place {
-  /** Its first physical line, from 1. */
+export interface RecordPosition {
+  /** The record's first physical line, from 1. */
   readonly line: number
   /** Whether a quoted value spans lines. */
   readonly multiline: boolean
-  /** Its bytes in the window, with the line ending. */
+  /** Range of its bytes in the window, including the line ending. */
   readonly start: number
   readonly end: number
 }
 
 export interface RecordSink {
-  /** @param window the bytes that the place refers to; one window for each `write` */
-  record(cells: string[], place: Place, window: Buffer): void
-  /** A line that cannot be read; `reason` completes "the line …". `raw` has only the beginning of a very long line. */
-  broken(raw: Buffer, line: number, reason: string): void
+  /** @param window the bytes that the position refers to; one window for each `write` */
+  record(cells: string[], position: RecordPosition, window: Buffer): void
+  /** Called with a line that cannot be parsed. `reason` completes "the line …". `raw` is cut after SHOWN_BYTES. */
+  malformed(raw: Buffer, line: number, reason: string): void
 }
 
 export interface RecordOptions {
-  /** With `\n`, `\r\n` ends a line too. */
+  /** `\n` includes `\r\n`. */
   readonly lineEnding: '\n' | '\r'
-  /** Bytes and line of the file at which reading begins. */
+  /** Byte offset and line number at which reading starts. */
   readonly offset: number
   readonly line: number
-  /** SHA-256 of the bytes before `offset`, to be continued. */
+  /** SHA-256 of the bytes before `offset`; the reader continues it. */
   readonly hash: Hash
-  /** Cells of a sound record. */
+  /** Number of cells in a valid record. */
   readonly width: number
 }
 
-/** Longer records are broken; this bounds the memory that a line without an end takes. */
+/** Longer records are malformed. Bounds the memory for a line that never ends. */
 const MAX_RECORD_BYTES = 1_048_576
 
-/** How much of a broken line the sink gets: all of any line that a person wrote. */
+/** How much of a malformed line the sink receives. */
 const SHOWN_BYTES = 65_536
 
 const NO_BYTES = Buffer.alloc(0)
 
 export class RecordReader {
-  /** Bytes from the file's start to the next record, and the line on which it begins. */
+  /** Byte offset and line number of the next record. */
   offset: number
   line: number
   readonly #sink: RecordSink
   readonly #options: RecordOptions
   readonly #newline: number
-  /** Unread bytes and, before `#at`, those that this call has read. */
+  /** Bytes that arrived; those before `#at` are parsed. */
   #window: Buffer = NO_BYTES
   #at = 0
   /** SHA-256 of all bytes before the window. */
   readonly #hash: Hash
-  /** A broken line that begins at `start`. Once its window is left, `hash` is that of the bytes before the line. */
-  #broken: { fault: Fault; start: number; hash: Hash | undefined; shown: Buffer; bytes: number } | undefined
+  /** The malformed line being skipped. `hash` covers the bytes before it, once its window is dropped. */
+  #malformed: { fault: Fault; start: number; hash: Hash | undefined; shown: Buffer; bytes: number } | undefined
 
   constructor(sink: RecordSink, options: RecordOptions) {
     this.#sink = sink
@@ -67,10 +67,10 @@ export class RecordReader {
 
   /** SHA-256, in hex, of all bytes before `offset`. */
   get digest(): string {
-    return (this.#broken?.hash ?? this.#hash).copy().digest('hex')
+    return (this.#malformed?.hash ?? this.#hash).copy().digest('hex')
   }
 
-  /** Passes every record whose last byte has arrived to the sink. */
+  /** Passes every complete record to the sink. */
   write(bytes: Buffer): void {
     this.#window = this.#window.length === 0 ? bytes : Buffer.concat([this.#window, bytes])
     this.#read(false)
@@ -81,66 +81,67 @@ export class RecordReader {
   }
 
   #read(isEnd: boolean): void {
-    while (this.#skipBrokenLine(isEnd)) {
+    while (this.#skipMalformedLine(isEnd)) {
       const fault = this.#parseLines(isEnd)
       if (!fault) break
-      this.#broken = { fault, start: this.#at, hash: undefined, shown: NO_BYTES, bytes: 0 }
+      this.#malformed = { fault, start: this.#at, hash: undefined, shown: NO_BYTES, bytes: 0 }
     }
-    if (this.#broken) this.#broken.hash ??= this.#hash.copy().update(this.#window.subarray(0, this.#broken.start))
+    if (this.#malformed)
+      this.#malformed.hash ??= this.#hash.copy().update(this.#window.subarray(0, this.#malformed.start))
     this.#hash.update(this.#window.subarray(0, this.#at))
     this.#window = this.#window.subarray(this.#at)
     this.#at = 0
   }
 
-  /** @returns false if the end of a broken line is still to come */
-  #skipBrokenLine(isEnd: boolean): boolean {
-    const broken = this.#broken
-    if (!broken) return true
+  /** @returns false if the end of a malformed line has not arrived yet */
+  #skipMalformedLine(isEnd: boolean): boolean {
+    const malformed = this.#malformed
+    if (!malformed) return true
     const newline = this.#window.indexOf(this.#newline, this.#at)
     const end = newline === -1 ? this.#window.length : newline + 1
-    const shown = this.#window.subarray(this.#at, Math.min(end, this.#at + SHOWN_BYTES - broken.shown.length))
-    broken.shown = Buffer.concat([broken.shown, shown])
-    broken.bytes += end - this.#at
+    const shown = this.#window.subarray(this.#at, Math.min(end, this.#at + SHOWN_BYTES - malformed.shown.length))
+    malformed.shown = Buffer.concat([malformed.shown, shown])
+    malformed.bytes += end - this.#at
     this.#at = end
     if (newline === -1 && !isEnd) return false
-    this.#broken = undefined
-    this.#sink.broken(broken.shown, this.line, reasonOf(broken.fault, broken.shown))
-    this.offset += broken.bytes
+    this.#malformed = undefined
+    this.#sink.malformed(malformed.shown, this.line, reasonOf(malformed.fault, malformed.shown))
+    this.offset += malformed.bytes
     this.line += 1
     return true
   }
 
-  /** Reads all whole lines. @returns why the record at `#at` is broken, if one is */
+  /** Parses all complete lines. @returns why the record at `#at` is malformed, if it is */
   #parseLines(isEnd: boolean): Fault | undefined {
     const end = isEnd ? this.#window.length : this.#window.lastIndexOf(this.#newline) + 1
     try {
       if (end > this.#at) parseEach(this.#window.subarray(this.#at, end), this.#options, (cells) => this.#accept(cells))
     } catch (error) {
-      if (!(error instanceof BrokenRecord || error instanceof CsvError)) throw error
+      if (!(error instanceof MalformedRecord || error instanceof CsvError)) throw error
       if (isEnd || error.code !== 'CSV_QUOTE_NOT_CLOSED') return error.code
     }
-    // The rest of the record is still to come.
+    // The rest of the record has not arrived yet.
     return this.#window.length - this.#at > MAX_RECORD_BYTES ? 'TOO_LONG' : undefined
   }
 
   #accept(cells: string[]): void {
     const { lineEnding, width } = this.#options
     const start = this.#at
-    // A line ending is in a quoted value, or ends the record.
+    // A line ending is either inside a quoted value or ends the record.
     const lines = cells.reduce(
       (count, cell) => (cell.includes(lineEnding) ? count + cell.split(lineEnding).length - 1 : count),
       1,
     )
     let end = start
     for (let line = 0; line < lines; line++) {
-      // The last line of a file may lack its line ending.
+      // The last line of a file may have no line ending.
       end = this.#window.indexOf(this.#newline, end) + 1 || this.#window.length
     }
-    if (end - start > MAX_RECORD_BYTES) throw new BrokenRecord('TOO_LONG')
+    if (end - start > MAX_RECORD_BYTES) throw new MalformedRecord('TOO_LONG')
     const isBlank = cells[0]?.trim() === '' && cells.every((cell) => cell.trim() === '')
     if (!isBlank) {
-      // A stray quote may join two lines. The second is then read again by itself.
-      if (lines > 1 && cells.length !== width) throw new BrokenRecord('STRAY_QUOTE')
+      // A misplaced quote can join two lines. The second line is then parsed again on its own.
+      if (lines > 1 && cells.length !== width) throw new MalformedRecord('MISPLACED_QUOTE')
       this.#sink.record(cells, { line: this.line, multiline: lines > 1, start, end }, this.#window)
     }
     this.#at = end
@@ -149,14 +150,14 @@ export class RecordReader {
   }
 }
 
-/** @throws CsvError at the first broken record, after the records before it were accepted */
+/** @throws CsvError at the first malformed record, after the records before it were accepted */
 function parseEach(lines: Buffer, { lineEnding }: RecordOptions, accept: (cells: string[]) => void): void {
   const options = { record_delimiter: recordDelimiter(lineEnding), relax_column_count: true }
   try {
     for (const cells of parse(lines, options)) accept(cells)
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
-    // None was accepted. With `on_record` all before the broken one are, but it makes reading slower by half.
+    // No record was accepted yet. With `on_record`, all before the fault are, but parsing is slower by half.
     const on_record = (cells: string[]) => {
       accept(cells)
       return null
@@ -169,9 +170,9 @@ export function recordDelimiter(lineEnding: RecordOptions['lineEnding']): string
   return lineEnding === '\r' ? ['\r'] : ['\r\n', '\n']
 }
 
-type Fault = CsvError['code'] | 'TOO_LONG' | 'STRAY_QUOTE'
+type Fault = CsvError['code'] | 'TOO_LONG' | 'MISPLACED_QUOTE'
 
-class BrokenRecord extends Error {
+class MalformedRecord extends Error {
   readonly code: Fault
 
   constructor(code: Fault) {
@@ -180,15 +181,15 @@ class BrokenRecord extends Error {
   }
 }
 
-/** csv-parse may have noticed the fault lines further on; the reason is about the line itself. */
+/** Describes the fault of the line itself. csv-parse may report it at a later line. */
 function reasonOf(fault: Fault, line: Buffer): string {
-  const notClosed = 'has a quote that is not closed'
+  const notClosed = 'has an unclosed quote'
   switch (fault) {
     case 'INVALID_OPENING_QUOTE':
-      return 'has a quote inside a value that is not quoted: write "5"" pipe" for 5" pipe'
+      return 'has a quote inside an unquoted value; write "5"" pipe" for 5" pipe'
     case 'CSV_INVALID_CLOSING_QUOTE':
       if (line.toString('latin1').split('"').length % 2 === 0) return notClosed
-      return 'has text behind a closing quote: write "5"" pipe" for 5" pipe'
+      return 'has text after a closing quote; write "5"" pipe" for 5" pipe'
     case 'TOO_LONG':
       return line.length < SHOWN_BYTES ? notClosed : `is longer than ${MAX_RECORD_BYTES / 1024} KiB, or ${notClosed}`
     default:

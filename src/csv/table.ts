@@ -1,33 +1,33 @@
-// A CSV file as a header and records that are read block by block.
+// Reads a CSV file: first its header, then its records, block by block.
 import { createHash } from 'node:crypto'
 import { usageError } from '../errors.js'
-import { type ByteSource, openBytes, refuseUnreadable } from './bytes.js'
+import { type ByteSource, openBytes, rejectUnreadable } from './bytes.js'
 import { findColumns, type Header, type Layout, readHeader } from './header.js'
 import { RecordReader, type RecordSink } from './records.js'
 
-/** A place between two lines of a file. */
+/** A position between two lines of a file. */
 export interface Cursor {
-  /** Bytes from the file's start. */
+  /** Offset from the start of the file, in bytes. */
   readonly offset: number
-  /** The line that begins there, from 1. */
+  /** Number of the next line, from 1. */
   readonly line: number
-  /** Digest, in hex, of all bytes before it. */
+  /** SHA-256, in hex, of all bytes before the offset. */
   readonly sha256: string
 }
 
 export class CsvTable<Column extends string> {
-  /** Where each column is among a record's cells, -1 if it is missing. */
+  /** Index of each column in a record's cells; -1 if it is missing. */
   readonly columns: Readonly<Record<Column, number>>
   readonly header: Header
   readonly source: ByteSource
   readonly #hash = createHash('sha256')
-  /** Bytes that were read from the source and not yet skipped. */
+  /** Bytes that were read from the source but not yet parsed or skipped. */
   #block: Buffer | undefined
   #offset = 0
   #line: number
 
   private constructor(source: ByteSource, first: Buffer, layout: Layout<Column>) {
-    refuseUnreadable(first, source.name)
+    rejectUnreadable(first, source.name)
     this.source = source
     this.#block = first
     this.header = readHeader(first, source.name)
@@ -35,14 +35,14 @@ export class CsvTable<Column extends string> {
       throw usageError({
         code: 'file_empty',
         message: `${source.name} is empty.`,
-        fix: `Give it a first line with the names of its columns: ${layout.columns.join(',')}.`,
+        fix: `Add a header line with the column names: ${layout.columns.join(',')}.`,
       })
     }
     this.columns = findColumns(this.header.cells, layout, source.name)
     this.#line = this.header.lines + 1
   }
 
-  /** @throws UserError if the file cannot be read, is empty or not text, or lacks columns that the layout needs */
+  /** @throws UserError if the file is unreadable, empty or not text, or lacks required columns */
   static async open<Column extends string>(file: string, layout: Layout<Column>): Promise<CsvTable<Column>> {
     const source = await openBytes(file)
     try {
@@ -53,7 +53,7 @@ export class CsvTable<Column extends string> {
     }
   }
 
-  /** Skips bytes that an earlier run has read. Returns the SHA-256, in hex, of all bytes before `offset`. */
+  /** Skips what an earlier run has read. Returns the SHA-256, in hex, of all bytes before `offset`. */
   async skipTo({ offset, line }: Pick<Cursor, 'offset' | 'line'>): Promise<string> {
     let left = offset
     while (this.#block && this.#block.length < left) {
@@ -68,7 +68,7 @@ export class CsvTable<Column extends string> {
     return this.#hash.copy().digest('hex')
   }
 
-  /** Passes the records to the sink. Yields the place that is reached after each block. */
+  /** Passes the records to the sink. Yields the cursor after each block. */
   async *read(sink: RecordSink): AsyncGenerator<Cursor, void> {
     if (this.#offset === 0) await this.skipTo({ offset: this.header.bytes, line: this.#line })
     const { lineEnding, cells } = this.header

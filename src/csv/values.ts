@@ -1,26 +1,26 @@
-// One cell's text -> one checked value. Each reader returns the value, or throws a reason that a person can act on.
+// Parses cells into checked values. Each reader returns the value, or throws a reason that users can act on.
 import { dayExists } from '../domain/business-day.js'
 import { type Currency, isCurrency, PRICE_DECIMALS } from '../domain/money.js'
 
-/** Thrown for a cell that cannot be used; `reason` completes "quantity …". */
-class Unusable extends Error {}
+/** Thrown for an invalid cell. The message completes "quantity …". */
+class InvalidCell extends Error {}
 
-export function unusable(reason: string): never {
-  throw new Unusable(reason)
+export function invalid(reason: string): never {
+  throw new InvalidCell(reason)
 }
 
-/** Why a line cannot be used. */
+/** Why a line is rejected. */
 export interface Fault<Column extends string> {
-  /** Empty if the line as a whole is at fault. */
+  /** Empty if the fault is not in one column. */
   readonly column: Column | ''
   readonly reason: string
 }
 
 /**
- * Reads a line by its columns.
+ * Reads the cells of a line by column.
  *
- * @param columns where each column is among the cells; a missing one reads as empty
- * @param build calls `value` with a reader for each column; the first cell that its reader refuses is the fault
+ * @param columns index of each column in the cells; a missing column reads as empty
+ * @param build calls `value` with a reader for each column; the first cell that its reader rejects is the fault
  */
 export function readCells<Column extends string, Line extends object>(
   cells: readonly string[],
@@ -34,7 +34,7 @@ export function readCells<Column extends string, Line extends object>(
       return read(cells[columns[column]]?.trim() ?? '')
     })
   } catch (error) {
-    if (!(error instanceof Unusable)) throw error
+    if (!(error instanceof InvalidCell)) throw error
     return { column: at, reason: `${at} ${error.message}` }
   }
 }
@@ -44,69 +44,68 @@ const MAX_PRICE = 1_000_000_000
 const MAX_ID_LENGTH = 100
 const MAX_NAME_LENGTH = 255
 
-export const NOT_UTF8 = 'the line is not UTF-8: save the file as UTF-8 (in Excel: "CSV UTF-8")'
+export const NOT_UTF8 = 'the line is not valid UTF-8; save the file as UTF-8 (in Excel: "CSV UTF-8")'
 
 export function wrongWidth(cells: readonly string[], columns: number): string {
-  return `the line has ${cells.length} values where the header names ${columns} columns`
+  return `the line has ${cells.length} values; the header has ${columns} columns`
 }
 
-/** @param suspect false if the text cannot hold control characters: it is not searched for them */
+/** @param suspect false skips the search for control characters */
 export function readId(text: string, suspect = true): string {
-  if (text === '') unusable('is empty')
+  if (text === '') invalid('is empty')
   return readText(text, MAX_ID_LENGTH, suspect, '')
 }
 
-/** Names may be empty, and may hold line breaks and tabs. */
+/** Names may be empty and may contain line breaks and tabs. */
 export function readName(text: string, suspect = true): string {
   return readText(text, MAX_NAME_LENGTH, suspect, '\t\n\r')
 }
 
 function readText(text: string, longest: number, suspect: boolean, allowed: string): string {
-  if (text.length > longest) unusable(`has ${text.length} characters: ${longest} is the most`)
+  if (text.length > longest) invalid(`has ${text.length} characters; the maximum is ${longest}`)
   if (!suspect) return text
   const control = text.match(/\p{Cc}/gu)?.find((character) => !allowed.includes(character))
   const code = control?.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')
-  return code ? unusable(`holds a control character (U+${code})`) : text
+  return code ? invalid(`contains a control character (U+${code})`) : text
 }
 
 /** A whole number from 1 to MAX_QUANTITY. */
 export function readQuantity(text: string): number {
   const quantity = readWhole(text)
   if (quantity === undefined) {
-    if (/^-\d+$/.test(text)) return unusable(`is ${text}: returns are not imported, it must be 1 or more`)
-    return unusable(`is "${text}", not a whole number`)
+    if (/^-\d+$/.test(text)) return invalid(`is ${text}; it must be 1 or more (returns are not imported)`)
+    return invalid(`is "${text}", not a whole number`)
   }
-  if (quantity < 1) return unusable('is 0: it must be 1 or more')
-  return quantity > MAX_QUANTITY ? unusable(`is ${text}: more than ${MAX_QUANTITY}`) : quantity
+  if (quantity < 1) return invalid('is 0; it must be 1 or more')
+  return quantity > MAX_QUANTITY ? invalid(`is ${text}; the maximum is ${MAX_QUANTITY}`) : quantity
 }
 
-/** Digits only, few enough to be exact; undefined for anything else. */
+/** Parses up to 15 digits, which a number holds exactly. Returns undefined for anything else. */
 export function readWhole(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
-/** A decimal with a point and up to PRICE_DECIMALS decimals, scaled by 10^PRICE_DECIMALS; never cast, never rounded. */
+/** Reads a decimal number, scaled by 10^PRICE_DECIMALS. Rejects more than PRICE_DECIMALS decimals; never rounds. */
 export function readPrice(text: string): number {
   const point = text.indexOf('.')
   const whole = readWhole(point === -1 ? text : text.slice(0, point))
   const fraction = point === -1 ? '0' : text.slice(point + 1)
   const decimals = readWhole(fraction)
-  if (whole === undefined || decimals === undefined) return unusable(explainPrice(text))
-  if (fraction.length > PRICE_DECIMALS) return unusable(`is ${text}: it has more than ${PRICE_DECIMALS} decimals`)
-  if (whole > MAX_PRICE) return unusable(`is ${text}: more than ${MAX_PRICE}`)
+  if (whole === undefined || decimals === undefined) return invalid(explainPrice(text))
+  if (fraction.length > PRICE_DECIMALS) return invalid(`is ${text}; at most ${PRICE_DECIMALS} decimals are allowed`)
+  if (whole > MAX_PRICE) return invalid(`is ${text}; the maximum is ${MAX_PRICE}`)
   return whole * 10 ** PRICE_DECIMALS + decimals * 10 ** (PRICE_DECIMALS - fraction.length)
 }
 
 function explainPrice(text: string): string {
-  if (/^-\s*[\d.]+$/.test(text)) return `is ${text}: it must not be negative`
-  if (/^[\d.,]+$/.test(text))
-    return `is "${text}": write it with a point and without thousands separators, like 1299.99`
+  if (/^-\s*[\d.]+$/.test(text)) return `is ${text}; it must not be negative`
+  if (/^[\d.,]+$/.test(text)) return `is "${text}"; use a decimal point and no thousands separators, as in 1299.99`
   return `is "${text}", not a decimal number such as 12.50`
 }
 
 export function readCurrency(text: string): Currency {
   const code = text.toUpperCase()
-  return isCurrency(code) ? code : unusable(`is "${text}", not a currency of ISO 4217 such as USD`)
+  return isCurrency(code) ? code : invalid(`is "${text}", not an ISO 4217 currency code such as USD`)
 }
 
 const ORDER_DATE =
@@ -115,25 +114,25 @@ const ORDER_DATE =
 const YEAR_10000 = Date.UTC(10_000, 0)
 
 /**
- * `YYYY-MM-DD`, `YYYY-MM-DD HH:MM:SS` (or with a T), either with an offset (`Z`, `+02:00`, `-0500`).
+ * Reads `YYYY-MM-DD` or `YYYY-MM-DD HH:MM:SS` (or with a T). A time may have an offset (`Z`, `+02:00`, `-0500`).
  *
- * @returns `2025-01-15T17:41:00` as the shop's clock showed it; with a `Z`, in UTC, where the text has an offset
+ * @returns the shop's local time, as in `2025-01-15T17:41:00`; if the text has an offset, the time in UTC with a `Z`
  */
 export function readOrderDate(text: string): string {
   const match = ORDER_DATE.exec(text)
-  if (!match) return unusable(`is "${text}": write it as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS`)
+  if (!match) return invalid(`is "${text}"; expected YYYY-MM-DD or YYYY-MM-DD HH:MM:SS`)
   const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', offset] = match
   if (year < '1900' || !dayExists(Number(year), Number(month), Number(day))) {
-    return unusable(`is "${text}": there is no such day`)
+    return invalid(`is "${text}", not a valid date`)
   }
-  if (hour > '23' || minute > '59' || second > '59') return unusable(`is "${text}": there is no such time`)
+  if (hour > '23' || minute > '59' || second > '59') return invalid(`is "${text}", not a valid time`)
   const local = `${year}-${month}-${day}T${hour}:${minute}:${second}`
   if (offset === undefined) return local
   const hours = Number(offset.slice(1, 3))
   const minutes = Number(offset.slice(3).replace(':', ''))
-  if (hours > 14 || minutes > 59) return unusable(`is "${text}": there is no such offset from UTC`)
+  if (hours > 14 || minutes > 59) return invalid(`is "${text}", not a valid UTC offset`)
   const ahead = (offset.startsWith('-') ? -1 : 1) * (hours * 60 + minutes)
   const instant = Date.parse(`${local}Z`) - ahead * 60_000
-  if (instant >= YEAR_10000) return unusable(`is "${text}": there is no such day`)
+  if (instant >= YEAR_10000) return invalid(`is "${text}", not a valid date`)
   return `${new Date(instant).toISOString().slice(0, 19)}Z`
 }

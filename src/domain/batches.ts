@@ -1,11 +1,11 @@
-/** All items in their order, `size` to a batch; the last one may be smaller. */
+/** Splits items into batches of `size`, in order. The last batch may be smaller. */
 export function inBatches<Item>(items: readonly Item[], size: number): Item[][] {
   const batches: Item[][] = []
   for (let at = 0; at < items.length; at += size) batches.push(items.slice(at, at + size))
   return batches
 }
 
-/** All items by their key, each group in their order. */
+/** Groups items by key. Each group keeps their order. */
 export function groupBy<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {
   const groups = new Map<Key, Item[]>()
   for (const item of items) {
@@ -17,5 +17,5 @@ export function groupBy<Item, Key>(items: readonly Item[], keyOf: (item: Item) =
   return groups
 }
 
-/** A limit that is never reached and that every database accepts. */
+/** A row limit that is never reached and that every database accepts. */
 export const ALL_ROWS = 2 ** 31 - 1

@@ -1,9 +1,9 @@
-// Money as whole minor units (cents, fils, yen) of one currency. Nothing here adds two currencies together.
+// Money in whole minor units (cents, fils, yen) of one currency. Amounts of two currencies are never added.
 import { data as isoCurrencies } from 'currency-codes'
 
 declare const iso4217: unique symbol
 
-/** A three-letter code that ISO 4217 lists. */
+/** A three-letter ISO 4217 code. */
 export type Currency = string & { readonly [iso4217]: true }
 
 export interface Money {
@@ -12,10 +12,10 @@ export interface Money {
   readonly minor: number
 }
 
-/** Decimals of a unit price in storage; a price may be finer than its currency (0.0025 USD a screw). */
+/** Decimals of a stored unit price. A price can be finer than its currency (0.0025 USD per screw). */
 export const PRICE_DECIMALS = 4
 
-/** The largest line total, in minor units. Nine thousand of these add up exactly. */
+/** Maximum line total in minor units. Sums of 9,000 such totals are exact. */
 export const MAX_TOTAL_MINOR = 1_000_000_000_000
 
 const decimalsByCode: ReadonlyMap<string, number> = new Map(isoCurrencies.map(({ code, digits }) => [code, digits]))
@@ -26,18 +26,18 @@ export function isCurrency(code: string): code is Currency {
 
 export const CURRENCIES: readonly Currency[] = [...decimalsByCode.keys()].filter(isCurrency)
 
-/** How many decimals the currency has: 2 for USD, 0 for JPY, 3 for BHD. */
+/** Returns the currency's number of decimals: 2 for USD, 0 for JPY, 3 for BHD. */
 export function currencyDecimals(currency: Currency): number {
   const decimals = decimalsByCode.get(currency)
-  if (decimals === undefined) throw new RangeError(`${currency} is not a currency of ISO 4217`)
+  if (decimals === undefined) throw new RangeError(`${currency} is not an ISO 4217 currency code`)
   return decimals
 }
 
 /**
- * Quantity times unit price, rounded once, half up, to minor units.
+ * Multiplies quantity and unit price. Rounds once, half up, to minor units.
  *
  * @param priceScaled the unit price times 10^PRICE_DECIMALS
- * @returns undefined if the total is beyond MAX_TOTAL_MINOR
+ * @returns undefined if the total exceeds MAX_TOTAL_MINOR
  */
 export function lineTotal(priceScaled: number, quantity: number, currency: Currency): number | undefined {
   const product = priceScaled * quantity
@@ -48,12 +48,12 @@ export function lineTotal(priceScaled: number, quantity: number, currency: Curre
   return minor <= MAX_TOTAL_MINOR ? minor : undefined
 }
 
-/** Share of an amount, rounded half up to minor units: the average of `parts` equal parts. */
+/** Divides an amount into equal parts, rounded half up to minor units. */
 export function divideMinor(minor: number, parts: number): number {
   return parts === 0 ? 0 : Number((BigInt(minor) * 2n + BigInt(parts)) / (2n * BigInt(parts)))
 }
 
-/** The amount as JSON carries it: a number with the currency's decimals, 485.96. */
+/** Returns the amount for JSON: a number with the currency's decimals, such as 485.96. */
 export function majorUnits({ currency, minor }: Money): number {
   return Number(decimalText(minor, currencyDecimals(currency)))
 }
@@ -67,12 +67,12 @@ export function amountsAsNumbers(_name: string, value: unknown): unknown {
   return isMoney(value) ? majorUnits(value) : value
 }
 
-/** The amount as a person reads it, without the currency: `12,345.60`. */
+/** Formats the amount for display, without the currency: `12,345.60`. */
 export function formatAmount({ currency, minor }: Money): string {
   return groupThousands(decimalText(minor, currencyDecimals(currency)))
 }
 
-/** A unit price as a person wrote it: at least the currency's decimals, more where it has more. */
+/** Formats a unit price with the currency's decimals, or more if the price has more. */
 export function formatPrice(priceScaled: number, currency: Currency): string {
   const [whole = '0', fraction = ''] = decimalText(priceScaled, PRICE_DECIMALS).split('.')
   const decimals = currencyDecimals(currency)
@@ -80,7 +80,7 @@ export function formatPrice(priceScaled: number, currency: Currency): string {
   return kept === '' ? whole : `${whole}.${kept}`
 }
 
-/** A whole number with a separator between thousands. */
+/** Adds thousands separators to a number. */
 export function groupThousands(digits: string | number): string {
   const [whole = '', fraction] = String(digits).split('.')
   const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, ',')

@@ -1,6 +1,7 @@
+// Suggests a correction for a mistyped word.
 import { distance } from 'fastest-levenshtein'
 
-/** The candidate that a mistyped word most likely means; undefined if none is near. */
+/** Returns the candidate most similar to a mistyped word; undefined if none is similar. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const near = candidates
     .map((candidate) => ({ candidate, edits: distance(word.toLowerCase(), candidate.toLowerCase()) }))

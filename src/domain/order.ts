@@ -1,7 +1,7 @@
-// An order's statuses and the moves between them. The database's CHECK and the diagram in docs/architecture.md are made
-// from this table; test/drift holds the three together.
+// Order statuses and the transitions between them. The database's CHECK constraint and the diagram in
+// docs/architecture.md follow this table; test/drift compares the three.
 
-/** Statuses that a worker still has to move on. */
+/** Statuses of orders that are not settled yet. */
 export const OPEN_STATUSES = ['pending', 'reserved', 'payment_processing'] as const
 
 export const ORDER_STATUSES = [...OPEN_STATUSES, 'completed', 'failed', 'rolled_back'] as const
@@ -15,7 +15,7 @@ interface Transition {
   readonly when: string
 }
 
-/** Every allowed move. `failed` never held stock; `rolled_back` held it and gave it back. */
+/** All allowed transitions. A `failed` order never reserved stock; a `rolled_back` order reserved and released it. */
 export const TRANSITIONS: readonly Transition[] = [
   { from: 'pending', to: 'reserved', by: 'worker', when: 'stock for every line' },
   { from: 'pending', to: 'failed', by: 'worker', when: 'out of stock' },
@@ -23,25 +23,25 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: 'reserved', to: 'rolled_back', by: 'worker', when: 'reservation expired' },
   { from: 'payment_processing', to: 'completed', by: 'worker', when: 'captured' },
   { from: 'payment_processing', to: 'rolled_back', by: 'worker', when: 'declined' },
-  { from: 'failed', to: 'pending', by: 'person', when: 'retried by hand' },
-  { from: 'rolled_back', to: 'pending', by: 'person', when: 'retried by hand' },
+  { from: 'failed', to: 'pending', by: 'person', when: 'retried manually' },
+  { from: 'rolled_back', to: 'pending', by: 'person', when: 'retried manually' },
 ]
 
-/** Statuses that end without a sale; a person may retry them. */
+/** Final statuses without a sale. `orderctl failed retry` retries these orders. */
 export const UNSOLD_STATUSES = ['failed', 'rolled_back'] as const satisfies readonly OrderStatus[]
 
-/** Why an order is not sold (yet). Stored with the order, so scripts may match on it. */
+/** Why an order is not completed. Stored with the order; scripts may match on it. */
 export const FAILURE_REASONS = ['out_of_stock', 'declined', 'payment_unknown', 'expired', 'poison'] as const
 export type FailureReason = (typeof FAILURE_REASONS)[number]
 
-/** Why an open order waits for a person: the gateway never answered, or its workers died or hung again and again. */
+/** Why an open order needs review: its payment outcome is unknown, or its workers died or hung repeatedly. */
 export const REVIEW_REASONS = ['payment_unknown', 'poison'] as const satisfies readonly FailureReason[]
 export type ReviewReason = (typeof REVIEW_REASONS)[number]
 
-/** Statuses in which an order holds stock: the reservations of its present attempt are live. */
+/** Statuses in which the reservations of an order's current attempt are live. */
 export const HOLDING_STATUSES = ['reserved', 'payment_processing'] as const satisfies readonly OrderStatus[]
 
-/** What became of a reservation. It follows from its order, so the two cannot disagree. */
+/** Returns the state of a reservation. It is derived from the order, so the two cannot disagree. */
 export function reservationState(order: { status: OrderStatus; attempt: number }, attempt: number) {
   if (attempt !== order.attempt) return 'released'
   if (order.status === 'completed') return 'committed'

@@ -1,6 +1,6 @@
 /**
- * Signals at the steps of a loop, so that tests wait for steps and never for seconds. Production code emits them through an
- * optional `signals` (`signals?.emit('looked')`), which only tests set.
+ * Signals at the steps of a loop, so that tests wait for steps instead of sleeping. Production code emits them through
+ * an optional `signals` (`signals?.emit(step)`), which only tests set.
  */
 export class TestSignals<Step extends string> {
   readonly #listeners = new Set<(step: Step) => void>()
@@ -9,7 +9,7 @@ export class TestSignals<Step extends string> {
     for (const listener of this.#listeners) listener(step)
   }
 
-  /** Resolves when the step was emitted `count` times from now on. */
+  /** Resolves after the step was emitted `count` more times. */
   next(step: Step, count = 1): Promise<void> {
     let left = count
     return new Promise((resolve) => {

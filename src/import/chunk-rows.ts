@@ -1,11 +1,11 @@
-// The rows that one chunk adds to each table, packed for the way to the writer and into the database.
+// The rows that one chunk adds to each table, packed for transfer to the writer thread and the database.
 import { type Columns, type PackedRows, packRows } from '../database/packed-rows.js'
 import type { Schema } from '../database/schema.js'
 
 export type CustomerRow = Readonly<Record<'customer_id' | 'name', string>>
 export type ProductRow = Readonly<Record<'sku' | 'name', string>>
 
-/** `total` is the sum of the order's lines in this chunk. */
+/** An order. `total` is the sum of its lines in this chunk. */
 export type OrderRow = Readonly<
   Pick<Schema['orders'], 'reference' | 'ordered_at' | 'business_day' | 'currency' | 'total'> & { customer_id: string }
 >
@@ -16,20 +16,20 @@ export type LineRow = Readonly<
 
 /** What one transaction stores. */
 export interface ChunkRows {
-  /** Every customer in the lines, once, as first named. */
+  /** Each customer in the lines, once, with its first name. */
   readonly customers: readonly CustomerRow[]
   readonly orders: readonly OrderRow[]
   readonly lines: readonly LineRow[]
-  /** Every product in the lines, once, as first named. */
+  /** Each product in the lines, once, with its first name. */
   readonly products: readonly ProductRow[]
-  /** Orders that a bad line costs. */
-  readonly spoiled: readonly Pick<LineRow, 'reference' | 'line_number'>[]
+  /** Orders with a bad line: none of their lines is imported. */
+  readonly rejectedOrders: readonly Pick<LineRow, 'reference' | 'line_number'>[]
 }
 
 export type Chunk = { readonly [Name in keyof ChunkRows]: PackedRows<ChunkRows[Name][number]> } & {
   readonly orderCount: number
   readonly lineCount: number
-  readonly spoiledCount: number
+  readonly rejectedOrderCount: number
 }
 
 const ORDER_COLUMNS = {
@@ -50,16 +50,16 @@ const LINE_COLUMNS = {
   total: 'integer',
 } as const satisfies Columns<LineRow>
 
-export function packChunk({ customers, orders, lines, products, spoiled }: ChunkRows): Chunk {
+export function packChunk({ customers, orders, lines, products, rejectedOrders }: ChunkRows): Chunk {
   return {
     customers: packRows({ customer_id: 'text', name: 'text' }, customers),
     orders: packRows(ORDER_COLUMNS, orders),
     lines: packLines(lines),
     products: packRows({ sku: 'text', name: 'text' }, products),
-    spoiled: packRows({ reference: 'text', line_number: 'integer' }, spoiled),
+    rejectedOrders: packRows({ reference: 'text', line_number: 'integer' }, rejectedOrders),
     orderCount: orders.length,
     lineCount: lines.length,
-    spoiledCount: spoiled.length,
+    rejectedOrderCount: rejectedOrders.length,
   }
 }
 

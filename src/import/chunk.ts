@@ -1,6 +1,6 @@
-// Some thousand lines of a file, checked and packed for the database: what one transaction stores.
+// Collects a chunk: a few thousand checked lines, packed for the database and stored in one transaction.
 import { isUtf8 } from 'node:buffer'
-import type { Place, RecordSink } from '../csv/records.js'
+import type { RecordPosition, RecordSink } from '../csv/records.js'
 import { NOT_UTF8 } from '../csv/values.js'
 import { businessDay } from '../domain/business-day.js'
 import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
@@ -9,23 +9,23 @@ import { type ColumnPositions, type OrderLine, type Rejection, readOrderLine } f
 /** A line for the rejects file. */
 export interface RejectedLine extends Omit<Rejection, 'reference'> {
   readonly line: number
-  /** As it is in the file, without its line ending. */
+  /** The text in the file, without its line ending. */
   readonly original: string
 }
 
-/** Gathers the lines of one chunk. */
+/** Collects the lines of one chunk. */
 export class ChunkBuilder implements RecordSink {
   readonly #columns: ColumnPositions
   readonly #width: number
   readonly #timeZone: string
   readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
-  /** The first bad line of each order that has one. */
-  readonly #spoiled = new Map<string, number>()
-  #lines: { readonly line: OrderLine; readonly place: Place }[] = []
+  /** The first bad line of each order that has one. None of its lines is imported. */
+  readonly #rejectedOrders = new Map<string, number>()
+  #lines: { readonly line: OrderLine; readonly position: RecordPosition }[] = []
   #rejected: RejectedLine[] = []
-  /** The bytes that the places of the lines refer to. */
+  /** The bytes that the positions of the lines refer to. */
   #window: Buffer = Buffer.alloc(0)
-  /** Whether the window has bytes that are not UTF-8, or control characters. */
+  /** Whether the window contains invalid UTF-8 or control characters. */
   #suspect = false
 
   constructor(columns: ColumnPositions, width: number, timeZone: string) {
@@ -34,25 +34,25 @@ export class ChunkBuilder implements RecordSink {
     this.#timeZone = timeZone
   }
 
-  record(cells: string[], place: Place, window: Buffer): void {
+  record(cells: string[], position: RecordPosition, window: Buffer): void {
     if (window !== this.#window) {
       this.#window = window
       this.#suspect = isSuspect(window)
     }
-    const read = this.#read(cells, place)
-    const rejection = 'reason' in read ? read : this.#add(read, place)
-    if (rejection) this.#reject(rejection, place.line, this.#originalAt(place))
+    const read = this.#read(cells, position)
+    const rejection = 'reason' in read ? read : this.#add(read, position)
+    if (rejection) this.#reject(rejection, position.line, this.#originalAt(position))
   }
 
-  /** The order of such a line is known if no quote comes before its id. */
-  broken(raw: Buffer, line: number, reason: string): void {
+  /** Rejects a malformed line. Its order is known if no quote precedes the id. */
+  malformed(raw: Buffer, line: number, reason: string): void {
     const original = originalText(raw)
     const before = original.split(',').slice(0, this.#columns.order_id + 1)
     const reference = before.some((cell) => cell.includes('"')) ? undefined : before[this.#columns.order_id]?.trim()
     this.#reject({ reference, column: '', reason: `the line ${reason}` }, line, original)
   }
 
-  /** The SKUs of the lines gathered. */
+  /** The SKUs of the collected lines. */
   skus(): ReadonlySet<string> {
     return new Set(this.#lines.map(({ line }) => line.sku))
   }
@@ -62,49 +62,53 @@ export class ChunkBuilder implements RecordSink {
     if (unknown.size === 0) return
     const bad = this.#lines.filter(({ line }) => unknown.has(line.sku))
     this.#lines = this.#lines.filter(({ line }) => !unknown.has(line.sku))
-    for (const { line, place } of bad) {
-      const reason = `product_sku is "${line.sku}", which is no product (inventory.unknownSku is "reject")`
-      this.#reject({ reference: line.reference, column: 'product_sku', reason }, place.line, this.#originalAt(place))
+    for (const { line, position } of bad) {
+      const reason = `product_sku is "${line.sku}", an unknown product (inventory.unknownSku is "reject")`
+      this.#reject(
+        { reference: line.reference, column: 'product_sku', reason },
+        position.line,
+        this.#originalAt(position),
+      )
     }
   }
 
-  /** What was gathered; the builder is empty afterwards. Rows read = lineCount + rejected. */
+  /** Returns the collected chunk and empties the builder. Rows read = lineCount + rejected. */
   take(): { chunk: Chunk; rejected: RejectedLine[] } {
     const lines: LineRow[] = []
-    // Includes those of rejected lines, so that it does not matter where one chunk ends and the next begins.
+    // Includes those of rejected orders, so that chunk boundaries do not change the result.
     const customers = new Map<string, CustomerRow>()
     const products = new Map<string, ProductRow>()
-    for (const { line, place } of this.#lines) {
+    for (const { line, position } of this.#lines) {
       const { reference, customer_id, sku, quantity, unit_price, total } = line
       if (!customers.has(customer_id)) customers.set(customer_id, { customer_id, name: line.customer_name })
       if (!products.has(sku)) products.set(sku, { sku, name: line.product_name })
-      const spoiledBy = this.#spoiled.get(reference)
-      if (spoiledBy === undefined) {
-        lines.push({ reference, line_number: place.line, sku, quantity, unit_price, total })
+      const rejectedBy = this.#rejectedOrders.get(reference)
+      if (rejectedBy === undefined) {
+        lines.push({ reference, line_number: position.line, sku, quantity, unit_price, total })
       } else {
-        const original = this.#originalAt(place)
-        this.#rejected.push({ line: place.line, original, column: '', reason: siblingReason(spoiledBy) })
+        const original = this.#originalAt(position)
+        this.#rejected.push({ line: position.line, original, column: '', reason: siblingReason(rejectedBy) })
       }
     }
     const chunk = packChunk({
       customers: [...customers.values()],
-      orders: this.#soundOrders(),
+      orders: this.#validOrders(),
       lines,
       products: [...products.values()],
-      spoiled: Array.from(this.#spoiled, ([reference, line_number]) => ({ reference, line_number })),
+      rejectedOrders: Array.from(this.#rejectedOrders, ([reference, line_number]) => ({ reference, line_number })),
     })
     const rejected = this.#rejected.sort((a, b) => a.line - b.line)
     this.#orders.clear()
-    this.#spoiled.clear()
+    this.#rejectedOrders.clear()
     this.#lines = []
     this.#rejected = []
     return { chunk, rejected }
   }
 
-  #soundOrders(): OrderRow[] {
+  #validOrders(): OrderRow[] {
     const orders: OrderRow[] = []
     for (const [reference, { first, total }] of this.#orders) {
-      if (this.#spoiled.has(reference)) continue
+      if (this.#rejectedOrders.has(reference)) continue
       const { customer_id, ordered_at, currency } = first
       const business_day = businessDay(ordered_at, this.#timeZone)
       orders.push({ reference, customer_id, ordered_at, business_day, currency, total })
@@ -112,8 +116,8 @@ export class ChunkBuilder implements RecordSink {
     return orders
   }
 
-  /** @returns why not, if the line disagrees with earlier lines of its order */
-  #add(line: OrderLine, place: Place): Rejection | undefined {
+  /** Adds the line. @returns the rejection if it disagrees with earlier lines of its order */
+  #add(line: OrderLine, position: RecordPosition): Rejection | undefined {
     const { reference, total } = line
     const order = this.#orders.get(reference)
     if (order) {
@@ -124,30 +128,30 @@ export class ChunkBuilder implements RecordSink {
         return { reference, column, reason: `${column} is "${line[differing]}", unlike line ${firstLine}` }
       }
       order.total += total
-    } else this.#orders.set(reference, { first: line, firstLine: place.line, total })
-    this.#lines.push({ line, place })
+    } else this.#orders.set(reference, { first: line, firstLine: position.line, total })
+    this.#lines.push({ line, position })
     return undefined
   }
 
-  #originalAt({ start, end }: Place): string {
+  #originalAt({ start, end }: RecordPosition): string {
     return originalText(this.#window.subarray(start, end))
   }
 
-  #read(cells: string[], place: Place): OrderLine | Rejection {
-    if (this.#suspect && !isUtf8(this.#window.subarray(place.start, place.end))) {
+  #read(cells: string[], position: RecordPosition): OrderLine | Rejection {
+    if (this.#suspect && !isUtf8(this.#window.subarray(position.start, position.end))) {
       return { reference: cells[this.#columns.order_id]?.trim(), column: '', reason: NOT_UTF8 }
     }
-    return readOrderLine(cells, this.#columns, this.#width, this.#suspect || place.multiline)
+    return readOrderLine(cells, this.#columns, this.#width, this.#suspect || position.multiline)
   }
 
-  /** Also costs the order its other lines. */
+  /** Rejects the line, and with it the other lines of its order. */
   #reject({ reference, column, reason }: Rejection, line: number, original: string): void {
     this.#rejected.push({ line, original, column, reason })
-    if (reference && !this.#spoiled.has(reference)) this.#spoiled.set(reference, line)
+    if (reference && !this.#rejectedOrders.has(reference)) this.#rejectedOrders.set(reference, line)
   }
 }
 
-/** Why a sound line is not imported. */
+/** The reason for rejecting a valid line of an order with a bad line. */
 export function siblingReason(line: number): string {
   return `another line of this order was rejected (line ${line})`
 }

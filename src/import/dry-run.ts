@@ -1,5 +1,5 @@
-// A dry run is the import itself, into a scratch database. Before each chunk it copies from the real database what the chunk
-// touches, so its figures are those of the import. The real database is only read.
+// A dry run imports into a scratch database. Before each chunk, it copies the rows that the chunk touches from the real
+// database, so its figures equal those of the import. It never writes to the real database.
 import type { Kysely } from 'kysely'
 import type { Config } from '../config/config.js'
 import { openScratchDatabase } from '../database/connection.js'
@@ -13,7 +13,7 @@ import { insertRun, updateRun } from './import-record.js'
 import { Rejects } from './rejects.js'
 import { storeChunk } from './store.js'
 
-/** @param real undefined if there is no database yet: everything is new */
+/** @param real undefined if no database exists yet: all orders are new */
 export async function dryRun(
   real: Kysely<Schema> | undefined,
   config: Config,
@@ -41,7 +41,7 @@ export async function dryRun(
   }
 }
 
-/** The real database's part of a chunk, except orders that the scratch database holds already. */
+/** Reads the rows of a chunk from the real database, except orders that the scratch database already has. */
 async function copyStored(real: Kysely<Schema>, scratch: Kysely<Schema>, chunk: Chunk, source: string): Promise<Chunk> {
   const wanted = await scratch
     .selectFrom(rowSource(scratch, 'row', chunk.orders))
@@ -69,7 +69,7 @@ async function copyStored(real: Kysely<Schema>, scratch: Kysely<Schema>, chunk: 
     .innerJoin('products', 'products.sku', 'row.sku')
     .select('products.sku')
     .execute()
-  // Names do not matter here.
+  // Names do not affect the figures.
   const skus = new Set([...products, ...lines].map(({ sku }) => sku))
   const customers = new Set(orders.map(({ customer_id }) => customer_id))
   return packChunk({
@@ -77,6 +77,6 @@ async function copyStored(real: Kysely<Schema>, scratch: Kysely<Schema>, chunk: 
     orders,
     lines,
     products: [...skus].map((sku) => ({ sku, name: sku })),
-    spoiled: [],
+    rejectedOrders: [],
   })
 }

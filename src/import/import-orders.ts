@@ -1,4 +1,4 @@
-// The import of one file, from its first byte to orders that workers may take.
+// Imports one file, from its first byte to orders that workers can claim.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import { startBackground } from '../background.js'
@@ -15,12 +15,12 @@ import type { RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
 import {
   beginRun,
-  forgetUnbegun,
+  endEmptyRun,
   type ImportRun,
   ordersOf,
   RENEW_MS,
   releaseLease,
-  takeBack,
+  undoImport,
   updateRun,
 } from './import-record.js'
 import { type ReadChunk, readInThread } from './reader.js'
@@ -31,66 +31,67 @@ import { type Report, reachVerdicts } from './verdicts.js'
 export interface ImportOptions {
   /** Absolute path, or `-`. */
   readonly file: string
-  /** The shop that the orders are from; their ids are unique within it. */
+  /** The shop that the orders come from. References are unique within it. */
   readonly source: string
   readonly resume: boolean
-  /** `abort`: the first bad line ends the import and undoes it. */
+  /** `abort`: the first bad line undoes the import. */
   readonly onError: 'skip' | 'abort'
-  /** Ends the import after the chunk that is being stored; it can be resumed. */
+  /** Stops the import after the current chunk. It can be resumed. */
   readonly signal: AbortSignal
-  /** Lines read so far, and the share of the file if its size is known. */
+  /** Called with the lines read so far, and the fraction of the file if its size is known. */
   readonly onProgress: (rows: number, fraction: number | undefined) => void
-  /** Called once if this import has to wait for another one from the same source. */
+  /** Called once if this import waits for another one from the same source. */
   readonly onWaiting: (run: ImportRun) => void
   /** Called before a chunk is stored. */
   readonly beforeChunk?: (chunk: Chunk) => Promise<void>
-  /** Where lines that are not imported go. */
+  /** Opens the file for lines that are not imported. */
   readonly openRejects: (run: ImportRun) => Rejects
 }
 
 export interface ImportOutcome {
   readonly run: ImportRun
-  /** Orders that fell due and were published. */
+  /** Orders that became due and were published. */
   readonly published: number
-  /** Why the rest was not published: the queue's server went away. Workers find these orders later by themselves. */
+  /** Why the rest was not published: the queue's server became unreachable. Workers find these orders later. */
   readonly unpublished: UserError | undefined
   /** The first few lines that were not imported. */
   readonly examples: readonly RejectedLine[]
-  /** Whether the signal ended it before the file's end. */
+  /** Whether the signal stopped it before the end of the file. */
   readonly interrupted: boolean
 }
 
-export interface ImportPlace {
+export interface ImportContext {
   readonly db: Kysely<Schema>
   readonly queue: Queue
   readonly config: Config
 }
 
-export async function importOrders(place: ImportPlace, options: ImportOptions): Promise<ImportOutcome> {
-  const { db, queue } = place
-  const begun = await beginWhenFree(db, queue, options)
+export async function importOrders(context: ImportContext, options: ImportOptions): Promise<ImportOutcome> {
+  const { db, queue } = context
+  const started = await beginWhenFree(db, queue, options)
   try {
-    if (begun.status === 'releasing') return { ...(await endRun(db, queue, begun)), examples: [], interrupted: false }
-    const rejects = options.openRejects(begun)
+    if (started.status === 'releasing')
+      return { ...(await endRun(db, queue, started)), examples: [], interrupted: false }
+    const rejects = options.openRejects(started)
     const { examples } = rejects
     try {
-      const run = await new Reading(place, begun, rejects, options).toEnd()
+      const run = await new Reading(context, started, rejects, options).toEnd()
       if (run.status === 'reading') return { run, published: 0, unpublished: undefined, examples, interrupted: true }
-      // Nothing in the file can go wrong from here on: every line is stored and judged.
+      // From here on, the file cannot cause an error: every line is stored and judged.
       return { ...(await endRun(db, queue, run)), examples, interrupted: false }
     } finally {
       rejects.close()
     }
   } finally {
-    await releaseLease(db, begun)
+    await releaseLease(db, started)
   }
 }
 
 async function beginWhenFree(db: Kysely<Schema>, queue: Queue, options: ImportOptions): Promise<ImportRun> {
   for (let waited = false; ; ) {
     const { kind, run } = await beginRun(db, options)
-    if (kind === 'begun') return run
-    if (kind === 'unended') {
+    if (kind === 'started') return run
+    if (kind === 'unfinished') {
       await endRun(db, queue, run).finally(() => releaseLease(db, run))
       continue
     }
@@ -109,17 +110,17 @@ async function beginWhenFree(db: Kysely<Schema>, queue: Queue, options: ImportOp
   }
 }
 
-/** A run while its status is `reading`: its chunks are stored, and then judged. */
+/** A run while its status is `reading`: stores its chunks, then judges the lines that were set aside. */
 class Reading {
   readonly #db: Kysely<Schema>
   readonly #config: Config
   readonly #rejects: Rejects
   readonly #options: ImportOptions
-  /** As the last write left it. */
+  /** The run as last written. */
   #run: ImportRun
   #header: readonly string[] = []
 
-  constructor({ db, config }: ImportPlace, run: ImportRun, rejects: Rejects, options: ImportOptions) {
+  constructor({ db, config }: ImportContext, run: ImportRun, rejects: Rejects, options: ImportOptions) {
     this.#db = db
     this.#config = config
     this.#run = run
@@ -127,22 +128,22 @@ class Reading {
     this.#options = options
   }
 
-  /** The run's status is still `reading` if the signal ended it. */
+  /** Returns the run. Its status is still `reading` if the signal stopped it. */
   async toEnd(): Promise<ImportRun> {
     const { file, signal } = this.#options
     const { timeZone, database, 'inventory.unknownSku': unknownSku } = this.#config
     const { byte_offset: offset, line_number: line, begun_sha256: sha256 } = this.#run
-    const begun = offset === 0 ? undefined : { offset, line, sha256 }
+    const resumeFrom = offset === 0 ? undefined : { offset, line, sha256 }
     const renewing = startBackground(() => updateRun(this.#db, this.#run, {}), { pauseMs: () => RENEW_MS })
     try {
-      for await (const read of readInThread({ file, begun, timeZone, unknownSku, database }, signal)) {
+      for await (const read of readInThread({ file, resumeFrom, timeZone, unknownSku, database }, signal)) {
         await this.#takeChunk(read)
         if (signal.aborted) break
       }
       if (!signal.aborted) await this.#judge()
       return this.#run
     } catch (error) {
-      await forgetUnbegun(this.#db, this.#run)
+      await endEmptyRun(this.#db, this.#run)
       throw error
     } finally {
       await renewing.end()
@@ -160,7 +161,7 @@ class Reading {
     onProgress(this.#run.rows, size === undefined ? undefined : cursor.offset / size)
   }
 
-  /** Stores the chunk and the cursor behind it, together or not at all. */
+  /** Stores the chunk and the cursor after it in one transaction. */
   async #store(trx: Kysely<Schema>, { chunk, rejected, cursor }: ReadChunk): Promise<ImportRun> {
     const run = this.#run
     const stored = await storeChunk(trx, chunk, {
@@ -183,7 +184,7 @@ class Reading {
     })
   }
 
-  /** Judges the lines that were set aside, and ends the reading. */
+  /** Judges the lines that were set aside, and ends the status `reading`. */
   async #judge(): Promise<void> {
     const run = this.#run
     const rejects = this.#rejects
@@ -218,14 +219,14 @@ class Reading {
     this.#run = judged
   }
 
-  /** Undoes the run. Returns the error that says why. */
+  /** Undoes the run. Returns the error with the reason. */
   async #abort(): Promise<UserError> {
-    await inTransaction(this.#db, async (trx) => takeBack(trx, await updateRun(trx, this.#run, {})))
+    await inTransaction(this.#db, async (trx) => undoImport(trx, await updateRun(trx, this.#run, {})))
     const [first] = this.#rejects.examples
     return new UserError({
       code: 'import_aborted',
       message: `The import stopped at line ${first?.line}: ${first?.reason}. Nothing was imported.`,
-      fix: 'Correct the line and run the import again, or leave bad lines out with --on-error skip.',
+      fix: 'Correct the line and run the import again, or skip bad lines with --on-error skip.',
     })
   }
 }
@@ -233,9 +234,9 @@ class Reading {
 const RELEASE_SLICE = 10_000
 
 /**
- * Lets the import's orders fall due and publishes them, in slices, so that workers and other imports do not wait for long. If
- * the queue's server goes away, the rest falls due all the same. A run that is resumed here goes through all orders again;
- * those that fell due before stay as they are.
+ * Makes the import's orders due and publishes them, in slices, so that workers and other imports do not wait for long.
+ * If the queue's server becomes unreachable, the rest still becomes due. A resumed run goes through all orders again;
+ * those that are already due do not change.
  */
 async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun) {
   let published = 0
@@ -245,7 +246,7 @@ async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun) {
   for await (const slice of pagesOf(read, ({ id }) => id)) {
     const ids = slice.map(({ id }) => id)
     const due = await inTransaction(db, async (trx) => {
-      // Fenced: if another process has taken the run over, nothing falls due a second time.
+      // The fence: if another process has taken the run over, no order becomes due twice.
       await updateRun(trx, run, {})
       return makeDue(trx, ids, await databaseTime(trx))
     })

@@ -1,7 +1,8 @@
-// One record -> one checked order line, or the column and the reason why it is none.
+// Parses one record into a checked order line, or returns the invalid column and the reason.
 import type { Layout } from '../csv/header.js'
 import {
   type Fault,
+  invalid,
   readCells,
   readCurrency,
   readId,
@@ -9,7 +10,6 @@ import {
   readOrderDate,
   readPrice,
   readQuantity,
-  unusable,
   wrongWidth,
 } from '../csv/values.js'
 import type { Schema } from '../database/schema.js'
@@ -28,22 +28,26 @@ export const COLUMNS = [
 ] as const
 export type ColumnName = (typeof COLUMNS)[number]
 
-export const ORDER_FILE: Layout<ColumnName> = { columns: COLUMNS, needed: COLUMNS }
+export const ORDER_FILE: Layout<ColumnName> = { columns: COLUMNS, required: COLUMNS }
 
-/** Where each column is among the cells of a line. */
+/** Index of each column in the cells of a line. */
 export type ColumnPositions = Readonly<Record<ColumnName, number>>
 
-/** A checked line. Its price is scaled by 10^PRICE_DECIMALS, its total is in minor units. For the date see readOrderDate. */
+/**
+ * A checked line. The price is scaled by 10^PRICE_DECIMALS, the total in minor units. For the date, see readOrderDate.
+ */
 export type OrderLine = Omit<Schema['import_asides'], 'import_id' | 'line_number'> & { readonly total: number }
 
 export interface Rejection extends Fault<ColumnName> {
-  /** The order that the line costs, if it is known. */
+  /** The order that is rejected with the line, if it is known. */
   readonly reference: string | undefined
 }
 
 /**
- * @param width cells of a sound line
- * @param suspect whether the line may hold control characters
+ * Reads one line.
+ *
+ * @param width number of cells in a valid line
+ * @param suspect whether the line may contain control characters
  */
 export function readOrderLine(
   cells: readonly string[],
@@ -65,8 +69,8 @@ export function readOrderLine(
     const unit_price = value('unit_price', readPrice)
     const currency = value('currency', readCurrency)
     const ordered_at = value('order_date', readOrderDate)
-    const tooMuch = 'times quantity is more than an order line may cost'
-    const total = value('unit_price', () => lineTotal(unit_price, quantity, currency) ?? unusable(tooMuch))
+    const tooMuch = 'times quantity exceeds the maximum line total'
+    const total = value('unit_price', () => lineTotal(unit_price, quantity, currency) ?? invalid(tooMuch))
     return {
       reference,
       customer_id,

@@ -1,5 +1,5 @@
-// The thread that reads: bytes -> records -> checked lines -> packed chunks, one for each message that it receives. Reading
-// takes as much of a core as writing does, so both run at once.
+// The reader thread: parses bytes into records, checked lines and packed chunks. Sends one chunk for each message it
+// receives. Reading uses as much CPU as writing does, so the two run in parallel.
 import { parentPort, workerData } from 'node:worker_threads'
 import { CsvTable } from '../csv/table.js'
 import { packRows } from '../database/packed-rows.js'
@@ -26,19 +26,20 @@ async function nextMessage(chunks: AsyncGenerator<ReadChunk, void>): Promise<Rea
     const next = await chunks.next()
     return next.done ? {} : { read: next.value }
   } catch (error) {
-    // An error loses its class on the way to the other thread.
+    // Errors lose their class when they are sent to another thread.
     if (!(error instanceof UserError)) throw error
     const { code, message, fix, retryable, exit } = error
     return { problem: { code, message, fix, retryable, exit } }
   }
 }
 
-async function* readChunks({ file, begun, ...options }: ReaderOptions): AsyncGenerator<ReadChunk, void> {
+async function* readChunks({ file, resumeFrom, ...options }: ReaderOptions): AsyncGenerator<ReadChunk, void> {
   const products = await openProductCheck(options)
   try {
     const table = await CsvTable.open(file, ORDER_FILE)
     try {
-      if (begun && (await table.skipTo(begun)) !== begun.sha256) throw changedFile(table.source.name, begun.offset)
+      if (resumeFrom && (await table.skipTo(resumeFrom)) !== resumeFrom.sha256)
+        throw changedFile(table.source.name, resumeFrom.offset)
       const header = table.header.cells
       const builder = new ChunkBuilder(table.columns, header.length, options.timeZone)
       for await (const cursor of table.read(builder)) {
@@ -53,28 +54,28 @@ async function* readChunks({ file, begun, ...options }: ReaderOptions): AsyncGen
   }
 }
 
-/** Finds unknown SKUs, for the policy that they cost their orders. With `create`, every SKU is accepted. */
+/** Finds the unknown SKUs, whose orders are rejected. Under the policy `create`, every SKU is accepted. */
 async function openProductCheck({ unknownSku, database }: Pick<ReaderOptions, 'unknownSku' | 'database'>) {
   if (unknownSku === 'create') return { unknown: async () => new Set<string>(), close: async () => {} }
-  // Loaded here, since an import under the usual policy needs nothing of it.
+  // Loaded on demand: imports under the default policy do not need it.
   const { connect, databaseExists } = await import('../database/connection.js')
   const { rowSource } = await import('../database/row-source.js')
   if (!(await databaseExists(database)))
     return { unknown: async (skus: ReadonlySet<string>) => skus, close: async () => {} }
   const db = await connect(database, { connections: 1 })
-  // Products are never deleted, so what is known stays so.
+  // Each SKU is looked up once.
   const known = new Set<string>()
   return {
     async unknown(skus: ReadonlySet<string>): Promise<ReadonlySet<string>> {
-      const asked = [...skus].filter((sku) => !known.has(sku)).map((sku) => ({ sku }))
-      if (asked.length === 0) return new Set()
+      const requested = [...skus].filter((sku) => !known.has(sku)).map((sku) => ({ sku }))
+      if (requested.length === 0) return new Set()
       const found = await db
-        .selectFrom(rowSource(db, 'asked', packRows({ sku: 'text' }, asked)))
-        .innerJoin('products', 'products.sku', 'asked.sku')
+        .selectFrom(rowSource(db, 'requested', packRows({ sku: 'text' }, requested)))
+        .innerJoin('products', 'products.sku', 'requested.sku')
         .select('products.sku')
         .execute()
       for (const { sku } of found) known.add(sku)
-      return new Set(asked.map(({ sku }) => sku).filter((sku) => !known.has(sku)))
+      return new Set(requested.map(({ sku }) => sku).filter((sku) => !known.has(sku)))
     },
     close: () => db.destroy(),
   }
@@ -83,7 +84,7 @@ async function openProductCheck({ unknownSku, database }: Pick<ReaderOptions, 'u
 function changedFile(name: string, offset: number): UserError {
   return new UserError({
     code: 'file_changed',
-    message: `${name} has changed in the part that was imported already (its first ${offset} bytes).`,
-    fix: 'Restore the file and run --resume again; or import the file as it is now without --resume, which undoes the interrupted import.',
+    message: `${name} has changed in the part that is already imported (its first ${offset} bytes).`,
+    fix: 'Restore the file and run --resume again. Or import the changed file without --resume, which undoes the interrupted import.',
   })
 }

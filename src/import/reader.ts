@@ -1,6 +1,6 @@
-// Runs the reading thread and gives the writer its chunks, read ahead by a few.
+// Runs the reader thread and passes its chunks to the writer, reading a few ahead.
 import { on } from 'node:events'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Config } from '../config/config.js'
 import type { Cursor } from '../csv/table.js'
@@ -10,21 +10,21 @@ import type { Chunk } from './chunk-rows.js'
 
 export interface ReaderOptions {
   readonly file: string
-  /** How far an earlier run got; undefined to begin at the beginning. */
-  readonly begun: Cursor | undefined
+  /** The cursor of an interrupted run; undefined to start at the beginning. */
+  readonly resumeFrom: Cursor | undefined
   readonly timeZone: string
   readonly unknownSku: Config['inventory.unknownSku']
   readonly database: Config['database']
 }
 
 export interface ReadChunk {
-  /** The names of the columns. */
+  /** The column names. */
   readonly header: readonly string[]
   readonly chunk: Chunk
   readonly rejected: readonly RejectedLine[]
-  /** Behind the chunk's last line. */
+  /** Position after the chunk's last line. */
   readonly cursor: Cursor
-  /** Bytes in the whole file; undefined for a pipe. */
+  /** Size of the file in bytes; undefined for a pipe. */
   readonly size: number | undefined
 }
 
@@ -34,18 +34,18 @@ export interface ReaderMessage {
   readonly problem?: Problem
 }
 
-/** Chunks that may wait for the writer. This bounds the memory. */
+/** Chunks that may wait for the writer. Bounds the memory. */
 const CHUNKS_AHEAD = 3
 
 /**
- * Reads the file in a thread of its own. Leaving the loop early ends the thread.
+ * Reads the file in a separate thread. Leaving the loop early ends the thread.
  *
- * @param signal ends it at once, even if it waits for a pipe
+ * @param signal ends the thread at once, even while it waits for a pipe
  */
 export async function* readInThread(options: ReaderOptions, signal: AbortSignal): AsyncGenerator<ReadChunk, void> {
   const thread = new Worker(new URL(import.meta.resolve('#threads/import/reader-thread')), {
     workerData: options,
-    // Lines live from one chunk to the next: a young generation of a few chunks avoids copying them.
+    // Lines live for about one chunk, so a young generation of a few chunks avoids copying them.
     resourceLimits: { maxYoungGenerationSizeMb: 64 },
   })
   try {
@@ -56,8 +56,8 @@ export async function* readInThread(options: ReaderOptions, signal: AbortSignal)
       if (!message.read) return
       yield message.read
       thread.postMessage('next')
-      // Storing a chunk in SQLite never returns to the event loop, where signals and timers wait.
-      await nextTurn()
+      // Storing a chunk in SQLite blocks the event loop, so let signals and timers run in between.
+      await yieldToEventLoop()
     }
   } catch (error) {
     if (!(signal.aborted && error instanceof Error && error.name === 'AbortError')) throw error

@@ -1,5 +1,5 @@
-// Writes the lines that are not imported to a CSV file, which a person corrects and imports. Each row is the original line,
-// followed by its line number, the column at fault, and the reason.
+// Writes the lines that are not imported to a CSV file, for correction and a new import. Each row is the original line,
+// followed by its line number, the invalid column and the reason.
 import { existsSync } from 'node:fs'
 import { join, parse, resolve } from 'node:path'
 import { stringify } from 'csv-stringify/sync'
@@ -16,11 +16,11 @@ import type { StoredLine } from './verdicts.js'
 
 const EXAMPLES = 10
 
-/** Columns that each line in the file ends with. */
+/** Columns appended to each line. */
 const ADDED = ['rejected_line', 'rejected_column', 'rejected_reason']
 
 export interface RejectsOptions {
-  /** The file that is imported, or `-`. */
+  /** The imported file, or `-`. */
   readonly input: string
   readonly database: DatabaseAddress
   /** The absolute path that the user named. */
@@ -30,31 +30,31 @@ export interface RejectsOptions {
 }
 
 export class Rejects {
-  /** Length of the file. */
+  /** Size of the file in bytes. */
   bytes = 0
-  /** The first few lines, to be shown. */
+  /** The first few lines, for display. */
   readonly examples: RejectedLine[] = []
   readonly #options: RejectsOptions | undefined
   #output: OutputFile | undefined
 
   /**
-   * @param options left out, no file is written
-   * @param begun the file of the run that is resumed, and how much of it belongs to what was stored
+   * @param options if omitted, no file is written
+   * @param previous the rejects file of the resumed run, and how many of its bytes belong to stored chunks
    */
-  constructor(options?: RejectsOptions, begun?: { readonly file: string | null; readonly bytes: number }) {
+  constructor(options?: RejectsOptions, previous?: { readonly file: string | null; readonly bytes: number }) {
     this.#options = options
-    // A file that is gone is begun again, with its header.
-    if (!options || !begun?.file || !existsSync(begun.file)) return
-    this.#output = attempt(begun.file, (path) => OutputFile.open(outputAt(path, options), begun.bytes))
+    // A deleted file is created again, with its header.
+    if (!options || !previous?.file || !existsSync(previous.file)) return
+    this.#output = attempt(previous.file, (path) => OutputFile.open(outputAt(path, options), previous.bytes))
     this.bytes = this.#output.bytes
   }
 
-  /** Null until the first line is written, or if no file is written. */
+  /** Path of the file; null until the first line is written, or if no file is written. */
   get file(): string | null {
     return this.#output?.path ?? null
   }
 
-  /** Adds lines; they are on the disk when this returns. */
+  /** Appends lines. They are on disk when this returns. */
   append(lines: readonly RejectedLine[], header: readonly string[]): void {
     if (lines.length === 0) return
     this.examples.push(...lines.slice(0, EXAMPLES - this.examples.length))
@@ -68,7 +68,7 @@ export class Rejects {
     this.bytes += Buffer.byteLength(text)
   }
 
-  /** Keeps only so many examples and bytes: the transaction that added the others is tried again. */
+  /** Truncates to so many examples and bytes, before the transaction that added the rest is retried. */
   rewind(examples: number, bytes: number): void {
     this.examples.length = examples
     const output = this.#output
@@ -100,8 +100,8 @@ function attempt<Result>(path: string, use: (path: string) => Result): Result {
     throw new UserError(
       {
         code: 'rejects_unwritable',
-        message: `The rejected lines cannot be written to ${path} (${errorCode(error)}).`,
-        fix: 'Free space or correct the permissions, or name another file with --rejects; then go on with --resume.',
+        message: `Cannot write the rejected lines to ${path} (${errorCode(error)}).`,
+        fix: 'Free disk space, correct the permissions or choose another file with --rejects. Then continue with --resume.',
         retryable: true,
       },
       { cause: error },
@@ -134,7 +134,7 @@ function isRejects(start: Buffer): boolean {
   }
 }
 
-/** `orders.csv` -> `orders.rejects.csv`, then `orders.rejects.2.csv`. */
+/** Returns `orders.rejects.csv` for `orders.csv`, then `orders.rejects.2.csv`. */
 function defaultPath(input: string, number: number): string {
   const { dir, name, ext } = parse(input === STDIN ? resolve('stdin.csv') : input)
   return join(dir, `${name}.rejects${number === 1 ? '' : `.${number}`}${ext || '.csv'}`)
@@ -142,7 +142,7 @@ function defaultPath(input: string, number: number): string {
 
 const csvLine = (cells: (string | number)[]) => stringify([cells], { eof: false })
 
-/** A stored line in the columns of the header; unknown columns are empty. */
+/** Formats a stored line in the columns of the header. Unknown columns are empty. */
 export function storedLineText(line: StoredLine, header: readonly string[]): string {
   const values: Readonly<Record<ColumnName, string | number>> = {
     ...line,

@@ -1,4 +1,4 @@
-// Stores one chunk: customers, products, orders and lines, in the caller's transaction.
+// Stores the customers, products, orders and lines of one chunk, in the caller's transaction.
 import type { InsertResult, Kysely } from 'kysely'
 import { shareTurn } from '../database/engine.js'
 import { type Columns, packIds, packRows, unpackRows } from '../database/packed-rows.js'
@@ -12,25 +12,25 @@ import type { StoredLine } from './verdicts.js'
 export interface StoreOptions {
   readonly importId: ImportId
   readonly source: string
-  /** Stock of a product that the import creates. */
+  /** Stock of products that the import creates. */
   readonly initialStock: number
   readonly now: number
 }
 
 export interface Stored {
-  /** New orders. */
+  /** Number of new orders. */
   readonly orders: number
-  /** Lines of these, and of orders that this import began before. */
+  /** Number of new lines, of these orders and of orders from earlier chunks. */
   readonly lines: number
   readonly productsCreated: number
 }
 
 /**
- * Adds the chunk's orders, held back from workers (not in `due_orders`), and its lines to orders that this import began
- * before. Sets lines aside for the end that belong to orders of earlier imports, or disagree with their order.
+ * Adds the chunk's orders, which are not due yet, and their lines. Adds lines to orders of earlier chunks. Sets aside,
+ * for the end of the import, lines that belong to an order of another import or disagree with their order.
  */
 export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<Stored> {
-  // While another import removes the names that it alone created, no chunk may begin to use them.
+  // While another import deletes its unused names, no chunk may start to use them.
   await shareTurn(db, 'turn_names')
   await addCustomers(db, chunk, options)
   const productsCreated = await addProducts(db, chunk, options)
@@ -39,9 +39,9 @@ export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: Stor
   const known = orders === chunk.orderCount ? [] : await findKnownOrders(db, chunk, options, lastBefore)
   const foreign = new Set(known.filter((order) => order.foreign === 1).map(({ reference }) => reference))
   const lines = await addLines(db, await setAside(db, chunk, foreign, options), options)
-  const begun = known.filter((order) => order.foreign === 0)
-  if (begun.length > 0) await addUpOrders(db, begun)
-  if (chunk.spoiledCount > 0) await markSpoiled(db, chunk, options)
+  const continued = known.filter((order) => order.foreign === 0)
+  if (continued.length > 0) await addUpOrders(db, continued)
+  if (chunk.rejectedOrderCount > 0) await markRejectedOrders(db, chunk, options)
   return { orders, lines, productsCreated }
 }
 
@@ -54,7 +54,7 @@ async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId }: Stor
   await db.insertInto('customers').columns(['customer_id', 'name', 'import_id']).expression(added).execute()
 }
 
-/** With a first adjustment each. Returns how many. */
+/** Adds the new products, each with an initial stock adjustment. Returns their number. */
 async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<number> {
   const { importId, initialStock, now } = options
   const rows = db.selectFrom(rowSource(db, 'row', chunk.products))
@@ -81,7 +81,7 @@ async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptio
 
 const countOf = ({ numInsertedOrUpdatedRows }: InsertResult): number => Number(numInsertedOrUpdatedRows ?? 0)
 
-/** Adds the orders that are not stored yet. Returns how many. */
+/** Adds the orders that are not stored yet. Returns their number. */
 async function addOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }: StoreOptions): Promise<number> {
   const added = db
     .selectFrom(rowSource(db, 'row', chunk.orders))
@@ -112,8 +112,8 @@ async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], { source }: S
 }
 
 /**
- * The chunk's orders that were stored before it: up to the last id that there was. `foreign` is 1 if lines of the chunk cannot
- * be added to it: it is another import's, or has another header.
+ * Finds the chunk's orders that were stored before it: ids up to `lastBefore`. `foreign` is 1 if the chunk's lines
+ * cannot be added, because the order belongs to another import or differs in customer, currency or date.
  */
 async function findKnownOrders(
   db: Kysely<Schema>,
@@ -141,10 +141,10 @@ async function findKnownOrders(
 }
 
 /**
- * Adds up all lines stored so far of orders whose lines are in several chunks. They are named by their ids: the planner does
- * not know a table that is being filled well enough to look them up by their references.
+ * Recomputes the totals of orders whose lines are in several chunks. Finds them by id: while the table is being filled,
+ * the planner's statistics are too poor for a search by reference.
  */
-async function addUpOrders(db: Kysely<Schema>, begun: readonly { readonly id: OrderId }[]): Promise<void> {
+async function addUpOrders(db: Kysely<Schema>, continued: readonly { readonly id: OrderId }[]): Promise<void> {
   await db
     .updateTable('orders')
     .set((eb) => ({
@@ -153,7 +153,7 @@ async function addUpOrders(db: Kysely<Schema>, begun: readonly { readonly id: Or
         .whereRef('order_lines.order_id', '=', 'orders.id')
         .select((sub) => sub.fn.coalesce(sub.fn.sum<number>('order_lines.total'), sub.lit(0)).as('total')),
     }))
-    .where(isAmong(db, 'id', packIds(begun)))
+    .where(isAmong(db, 'id', packIds(continued)))
     .execute()
 }
 
@@ -170,7 +170,7 @@ const ASIDE_COLUMNS = {
   unit_price: 'integer',
 } as const satisfies Columns<StoredLine>
 
-/** Keeps lines of foreign orders for the end to judge. Returns the lines that remain. */
+/** Sets aside the lines of foreign orders, to be judged at the end. Returns the remaining lines. */
 async function setAside(
   db: Kysely<Schema>,
   chunk: Chunk,
@@ -197,9 +197,9 @@ async function setAside(
   return packLines(lines.filter(({ reference }) => !foreign.has(reference)))
 }
 
-async function markSpoiled(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {
+async function markRejectedOrders(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {
   const marked = db
-    .selectFrom(rowSource(db, 'row', chunk.spoiled))
+    .selectFrom(rowSource(db, 'row', chunk.rejectedOrders))
     .leftJoin('import_spoiled', (join) =>
       join.on('import_spoiled.import_id', '=', importId).onRef('import_spoiled.reference', '=', 'row.reference'),
     )

@@ -1,38 +1,38 @@
-// The end of an import: which of the lines that were set aside are duplicates or conflicts, and which orders a bad line costs.
+// Judges set-aside lines at the end of an import: duplicates, conflicts, and orders that are rejected for a bad line.
 import { type Expression, type Kysely, type Selectable, sql } from 'kysely'
 import { packIds } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { siblingReason } from './chunk.js'
-import { deleteOrders, forgetAsides, type ImportRun, removeUnusedNames } from './import-record.js'
+import { deleteAsides, deleteOrders, type ImportRun, removeUnusedNames } from './import-record.js'
 
-/** Lines that are not imported, by kind; then lines, orders and products that had been stored and are gone. */
-const NOTHING = { duplicates: 0, conflicts: 0, rejected: 0, linesRemoved: 0, ordersRemoved: 0, productsRemoved: 0 }
+/** Lines that are not imported, by kind. Then lines, orders and products that had been stored and were removed. */
+const NO_VERDICTS = { duplicates: 0, conflicts: 0, rejected: 0, linesRemoved: 0, ordersRemoved: 0, productsRemoved: 0 }
 
-/** What was stored of a line that is not imported. */
+/** The stored values of a line that is not imported. */
 export type StoredLine = Omit<Schema['import_asides'], 'import_id'>
 
-/** Called with lines that are not imported and the reasons. */
+/** Called with lines that are not imported, and the reasons. */
 export type Report = (lines: readonly (StoredLine & { readonly reason: string })[]) => void
 
-/** Lines or orders to a statement. */
+/** Lines or orders per statement. */
 const PAGE = 5000
 
-const DISAGREES = 'customer_id, currency or order_date differ from those of the order’s lines before'
+const DISAGREES = 'customer_id, currency or order_date differs from earlier lines of the order'
 
-/** Judges what could not be judged line by line, in the caller's transaction. */
-export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, report: Report): Promise<typeof NOTHING> {
-  // A line that disagrees with an order of this very import costs that order.
-  const disagreeing = unspoiledAsides(db, run)
+/** Judges the lines that were set aside, in the caller's transaction. */
+export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, report: Report): Promise<typeof NO_VERDICTS> {
+  // An order of this import is rejected if a set-aside line disagrees with it.
+  const disagreeing = unmarkedAsides(db, run)
     .crossJoin('orders')
     .where('orders.source', '=', run.source)
     .whereRef('orders.reference', '=', 'aside.reference')
     .where('orders.import_id', '=', run.id)
     .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
-  await spoil(db, disagreeing)
-  // Lines that disagree among themselves cost their order, even if an earlier import stored it.
-  const divided = unspoiledAsides(db, run)
+  await markOrders(db, disagreeing)
+  // Set-aside lines that disagree with each other are rejected, even if an earlier import stored their order.
+  const divided = unmarkedAsides(db, run)
     .having(({ eb, fn, or }) =>
       or(
         (['customer_id', 'currency', 'ordered_at'] as const).map((column) =>
@@ -41,28 +41,28 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, report: 
       ),
     )
     .select((eb) => eb.fn.max('aside.line_number').as('line_number'))
-  await spoil(db, divided)
+  await markOrders(db, divided)
   const isAny = (table: 'import_asides' | 'import_spoiled') =>
     db.selectFrom(table).select('reference').where('import_id', '=', run.id).limit(1).executeTakeFirst()
-  if (!(await isAny('import_asides')) && !(await isAny('import_spoiled'))) return NOTHING
-  const removed = await removeSpoiledOrders(db, run, report)
-  const rejected = await dropSpoiledAsides(db, run, report, ({ line_number }, bad) =>
+  if (!(await isAny('import_asides')) && !(await isAny('import_spoiled'))) return NO_VERDICTS
+  const removed = await removeMarkedOrders(db, run, report)
+  const rejected = await dropMarkedAsides(db, run, report, ({ line_number }, bad) =>
     line_number === bad ? DISAGREES : siblingReason(bad),
   )
-  // Marked and then deleted by their marks, since MySQL locks all that a delete reads, and workers hold the stored orders.
-  const differing = unspoiledAsides(db, run)
+  // Marks first and deletes by mark: MySQL locks every row that a delete reads, and workers lock the stored orders.
+  const differing = unmarkedAsides(db, run)
     .innerJoin(differingOrders(db, run).as('differing'), 'differing.reference', 'aside.reference')
     .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
-  await spoil(db, differing)
-  const conflicts = await dropSpoiledAsides(
+  await markOrders(db, differing)
+  const conflicts = await dropMarkedAsides(
     db,
     run,
     report,
-    ({ reference }) => `conflict: order ${reference} is stored already with other content; it was left as it is`,
+    ({ reference }) => `conflict: order ${reference} is already stored with different content, which was kept`,
   )
   return {
-    // The lines that are left are stored with the same content.
-    duplicates: await forgetAsides(db, run.id),
+    // The remaining lines are already stored with the same content.
+    duplicates: await deleteAsides(db, run.id),
     conflicts,
     rejected: removed.lines + rejected,
     linesRemoved: removed.lines,
@@ -71,25 +71,25 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, report: 
   }
 }
 
-/** The orders of set-aside lines that are not marked yet. */
-function unspoiledAsides(db: Kysely<Schema>, { id }: ImportRun) {
+/** Selects the orders of set-aside lines that are not marked yet. */
+function unmarkedAsides(db: Kysely<Schema>, { id }: ImportRun) {
   return db
     .selectFrom('import_asides as aside')
-    .leftJoin('import_spoiled as spoiled', (join) =>
-      join.onRef('spoiled.import_id', '=', 'aside.import_id').onRef('spoiled.reference', '=', 'aside.reference'),
+    .leftJoin('import_spoiled as marked', (join) =>
+      join.onRef('marked.import_id', '=', 'aside.import_id').onRef('marked.reference', '=', 'aside.reference'),
     )
     .where('aside.import_id', '=', id)
-    .where('spoiled.reference', 'is', null)
+    .where('marked.reference', 'is', null)
     .groupBy(['aside.import_id', 'aside.reference'])
     .select(['aside.import_id', 'aside.reference'])
 }
 
-/** Marks orders of which no line is imported. */
-async function spoil(db: Kysely<Schema>, orders: Expression<Selectable<Schema['import_spoiled']>>): Promise<void> {
+/** Marks orders of which no line is imported, each with its bad line. */
+async function markOrders(db: Kysely<Schema>, orders: Expression<Selectable<Schema['import_spoiled']>>): Promise<void> {
   await db.insertInto('import_spoiled').columns(['import_id', 'reference', 'line_number']).expression(orders).execute()
 }
 
-/** Orders whose set-aside lines differ as a whole from the stored ones: another header, other lines, more or fewer. */
+/** Selects orders whose set-aside lines differ from the stored ones: other values, more lines or fewer. */
 function differingOrders(db: Kysely<Schema>, { id, source }: ImportRun) {
   const asides = db.selectFrom('import_asides').where('import_id', '=', id)
   const came = asides
@@ -113,18 +113,18 @@ function differingOrders(db: Kysely<Schema>, { id, source }: ImportRun) {
     .distinct()
 }
 
-/** Removes orders of which lines were stored before the bad one was read. Rejects these lines. */
-async function removeSpoiledOrders(db: Kysely<Schema>, { id, source }: ImportRun, report: Report) {
+/** Removes orders whose lines were stored before the bad line was read. Reports these lines as rejected. */
+async function removeMarkedOrders(db: Kysely<Schema>, { id, source }: ImportRun, report: Report) {
   const total = { lines: 0, orders: 0 }
   for (;;) {
     const orders = await db
-      .selectFrom('import_spoiled as spoiled')
+      .selectFrom('import_spoiled as marked')
       .crossJoin('orders')
       .where('orders.source', '=', source)
-      .whereRef('orders.reference', '=', 'spoiled.reference')
-      .where('spoiled.import_id', '=', id)
+      .whereRef('orders.reference', '=', 'marked.reference')
+      .where('marked.import_id', '=', id)
       .where('orders.import_id', '=', id)
-      .select(['orders.id', 'spoiled.line_number'])
+      .select(['orders.id', 'marked.line_number'])
       .limit(PAGE)
       .execute()
     if (orders.length === 0) return total
@@ -147,8 +147,8 @@ async function removeSpoiledOrders(db: Kysely<Schema>, { id, source }: ImportRun
   }
 }
 
-/** Reports the lines of marked orders and deletes them. Returns how many. */
-async function dropSpoiledAsides(
+/** Reports and deletes the set-aside lines of marked orders. Returns their number. */
+async function dropMarkedAsides(
   db: Kysely<Schema>,
   { id }: ImportRun,
   report: Report,
@@ -156,12 +156,12 @@ async function dropSpoiledAsides(
 ): Promise<number> {
   const asides = db
     .selectFrom('import_asides as aside')
-    .innerJoin('import_spoiled as spoiled', (join) =>
-      join.onRef('spoiled.import_id', '=', 'aside.import_id').onRef('spoiled.reference', '=', 'aside.reference'),
+    .innerJoin('import_spoiled as marked', (join) =>
+      join.onRef('marked.import_id', '=', 'aside.import_id').onRef('marked.reference', '=', 'aside.reference'),
     )
     .where('aside.import_id', '=', id)
     .selectAll('aside')
-    .select('spoiled.line_number as bad_line')
+    .select('marked.line_number as bad_line')
     .orderBy('aside.line_number')
     .limit(PAGE)
   const read = (after: number) => asides.where('aside.line_number', '>', after).execute()

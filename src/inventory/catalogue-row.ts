@@ -1,7 +1,8 @@
-// One line of a catalogue -> one checked row, or the column and the reason why it is none.
+// Parses one line of a catalogue into a checked row, or returns the invalid column and the reason.
 import type { Layout } from '../csv/header.js'
 import {
   type Fault,
+  invalid,
   NOT_UTF8,
   readCells,
   readCurrency,
@@ -9,7 +10,6 @@ import {
   readName,
   readPrice,
   readWhole,
-  unusable,
   wrongWidth,
 } from '../csv/values.js'
 import type { Currency } from '../domain/money.js'
@@ -18,9 +18,9 @@ import { MAX_STOCK } from './products.js'
 const COLUMNS = ['sku', 'name', 'price', 'currency', 'stock'] as const
 export type CatalogueColumn = (typeof COLUMNS)[number]
 
-export const CATALOGUE_FILE: Layout<CatalogueColumn> = { columns: COLUMNS, needed: ['sku'] }
+export const CATALOGUE_FILE: Layout<CatalogueColumn> = { columns: COLUMNS, required: ['sku'] }
 
-/** Null where the file has no value: the product keeps its own. */
+/** A checked row. Null means that the file has no value and the product keeps its own. */
 export interface ProductRow {
   readonly line: number
   readonly sku: string
@@ -28,7 +28,7 @@ export interface ProductRow {
   /** Scaled by 10^PRICE_DECIMALS. */
   readonly unitPrice: number | null
   readonly currency: Currency | null
-  /** Units on hand afterwards. */
+  /** New number of units on hand. */
   readonly stock: number | null
 }
 
@@ -36,7 +36,7 @@ export interface RejectedRow extends Fault<CatalogueColumn> {
   readonly line: number
 }
 
-/** @param columns where each column is among the cells, -1 if it is missing */
+/** @param columns index of each column in the cells; -1 if it is missing */
 export function readProductRow(
   cells: readonly string[],
   columns: Readonly<Record<CatalogueColumn, number>>,
@@ -44,7 +44,7 @@ export function readProductRow(
   line: number,
 ): ProductRow | RejectedRow {
   if (cells.length !== width) return { line, column: '', reason: wrongWidth(cells, width) }
-  // Bytes that are not UTF-8 were read as U+FFFD.
+  // Invalid UTF-8 was decoded as U+FFFD.
   if (cells.some((cell) => cell.includes('\uFFFD'))) return { line, column: '', reason: NOT_UTF8 }
   const row = readCells(cells, columns, (value) => ({
     sku: value('sku', readId),
@@ -61,6 +61,6 @@ function unlessEmpty<Value>(read: (text: string) => Value): (text: string) => Va
 }
 
 function readStock(text: string): number {
-  const stock = readWhole(text) ?? unusable(`is "${text}", not a whole number of 0 or more`)
-  return stock > MAX_STOCK ? unusable(`is ${text}: more than ${MAX_STOCK}`) : stock
+  const stock = readWhole(text) ?? invalid(`is "${text}", not a whole number of 0 or more`)
+  return stock > MAX_STOCK ? invalid(`is ${text}; the maximum is ${MAX_STOCK}`) : stock
 }

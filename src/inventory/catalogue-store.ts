@@ -1,4 +1,4 @@
-// A batch of catalogue rows -> products and their stock adjustments, in one transaction.
+// Stores a batch of catalogue rows as products and stock adjustments, in one transaction.
 import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { forUpdate } from '../database/engine.js'
@@ -10,7 +10,7 @@ import type { CatalogueColumn, ProductRow, RejectedRow } from './catalogue-row.j
 
 type Product = Pick<Schema['products'], 'sku' | 'name' | 'unit_price' | 'currency' | 'on_hand'> & { reserved: number }
 
-/** What a product becomes; `delta` is what its stock changes by. */
+/** A product's new values. `delta` is the change of its stock. */
 type ProductChange = Omit<Product, 'on_hand' | 'reserved'> & { readonly delta: number }
 
 const CHANGE_COLUMNS = {
@@ -21,7 +21,7 @@ const CHANGE_COLUMNS = {
   delta: 'integer',
 } as const satisfies Columns<ProductChange>
 
-/** @param rows no SKU twice */
+/** Stores the rows that are valid for their stored products. @param rows each SKU at most once */
 export function storeProducts(db: Database, rows: readonly ProductRow[]) {
   return inTransaction(db, async (trx) => {
     const products = await readProducts(trx, rows)
@@ -36,42 +36,43 @@ export function storeProducts(db: Database, rows: readonly ProductRow[]) {
       if (column) rejected.push({ line: row.line, column, reason: `${column} ${fault}` })
       else if (product) {
         kept.push(change)
-        const isOther = (['name', 'unit_price', 'currency'] as const).some((name) => change[name] !== product[name])
-        if (isOther || change.delta !== 0) updated += 1
+        const hasChanged = (['name', 'unit_price', 'currency'] as const).some((name) => change[name] !== product[name])
+        if (hasChanged || change.delta !== 0) updated += 1
       } else created.push(change)
     }
     await createProducts(trx, created)
     await updateProducts(trx, kept)
-    // A new product's first adjustment is its first stock, even if that is 0.
+    // A new product's first adjustment is its initial stock, even if that is 0.
     await recordAdjustments(trx, [...created, ...kept.filter((change) => change.delta !== 0)])
     return { created: created.length, updated, unchanged: kept.length - updated, rejected }
   })
 }
 
-/** Locked in id order, as by every transaction that changes several products. */
+/** Reads the stored products. Locks them by id, the order in which every transaction locks several products. */
 async function readProducts(db: Kysely<Schema>, rows: readonly ProductRow[]): Promise<Map<string, Product>> {
   const skus = packRows({ sku: 'text' }, rows)
   const products = await forUpdate(
     db,
     db
       .selectFrom('products')
-      .where('sku', 'in', (eb) => eb.selectFrom(rowSource(db, 'asked', skus)).select('asked.sku'))
+      .where('sku', 'in', (eb) => eb.selectFrom(rowSource(db, 'requested', skus)).select('requested.sku'))
       .orderBy('id')
       .select(['sku', 'name', 'unit_price', 'currency', 'on_hand', 'reserved']),
   ).execute()
   return new Map(products.map((product) => [product.sku, product]))
 }
 
-/** The column at fault and the reason, for what only the stored product shows. */
+/** Returns the invalid column and the reason, for faults that depend on the stored product. */
 function findFault(row: ProductRow, product: Product | undefined): [CatalogueColumn, string] | undefined {
   const { name, unitPrice, currency, stock } = row
-  if (!product && name === null) return ['name', 'is empty: a new product needs one']
-  if (unitPrice !== null && currency === null && !product?.currency) return ['currency', 'is empty: a price needs one']
+  if (!product && name === null) return ['name', 'is empty, but a new product needs a name']
+  if (unitPrice !== null && currency === null && !product?.currency)
+    return ['currency', 'is empty, but a price needs a currency']
   if (unitPrice === null && currency !== null && currency !== (product?.currency ?? null)) {
-    return ['price', `is empty: what it is in ${currency} is not known`]
+    return ['price', `is empty, but the currency changes to ${currency}`]
   }
   if (product && stock !== null && stock < product.reserved) {
-    return ['stock', `is ${stock}, less than the ${product.reserved} units that open orders hold`]
+    return ['stock', `is ${stock}, less than the ${product.reserved} units reserved by open orders`]
   }
   return undefined
 }
@@ -87,7 +88,7 @@ function changeTo({ sku, name, unitPrice, currency, stock }: ProductRow, product
   }
 }
 
-/** Columns in the order of CHANGE_COLUMNS. */
+/** Row source of the changes, with columns in the order of CHANGE_COLUMNS. */
 const changesIn = (db: Kysely<Schema>, changes: readonly ProductChange[]) =>
   rowSource(db, 'change', packRows(CHANGE_COLUMNS, changes))
 
@@ -99,7 +100,7 @@ async function createProducts(db: Kysely<Schema>, changes: readonly ProductChang
     .execute()
 }
 
-/** A product that is in the catalogue also stays when the import that created it is undone. */
+/** Updates the products. Clears import_id, so that undoing the import that created them keeps them. */
 async function updateProducts(db: Kysely<Schema>, changes: readonly ProductChange[]): Promise<void> {
   await db
     .updateTable('products')

@@ -1,4 +1,4 @@
-// A catalogue file (sku, name, price, currency, stock) -> products and their stock. A bad line costs itself alone.
+// Imports products and their stock from a catalogue file (sku, name, price, currency, stock). Bad lines are skipped.
 import type { RecordSink } from '../csv/records.js'
 import { CsvTable } from '../csv/table.js'
 import type { Database } from '../database/connection.js'
@@ -12,21 +12,21 @@ import {
 } from './catalogue-row.js'
 import { storeProducts } from './catalogue-store.js'
 
-/** Rows in one transaction. */
+/** Rows per transaction. */
 const BATCH_ROWS = 1000
 
-/** Bounds the memory that a wrong file with millions of bad lines takes. */
+/** Rejected rows that are kept. Bounds the memory for a file with millions of bad lines. */
 const MAX_LISTED = 10_000
 
-/** Reads the header. @throws UserError if the file cannot be read, is empty or not text, or has no column for the SKU */
+/** Reads the header. @throws UserError if the file is unreadable, empty or not text, or has no column `sku` */
 export function openCatalogue(file: string): Promise<CsvTable<CatalogueColumn>> {
   return CsvTable.open(file, CATALOGUE_FILE)
 }
 
 /**
- * Stores the products, one transaction for each batch. After a failure, a second run finds the stored ones unchanged.
+ * Stores the products, one transaction per batch. After a failure, run it again: stored products count as unchanged.
  *
- * @returns counts of lines (rows = created + updated + unchanged + rejected), and the first MAX_LISTED rejected ones
+ * @returns line counts (rows = created + updated + unchanged + rejected), and the first MAX_LISTED rejected rows
  */
 export async function importCatalogue(db: Database, table: CsvTable<CatalogueColumn>) {
   const result = { rows: 0, created: 0, updated: 0, unchanged: 0, rejected: 0, errors: [] as RejectedRow[] }
@@ -34,7 +34,7 @@ export async function importCatalogue(db: Database, table: CsvTable<CatalogueCol
     result.rejected += rows.length
     result.errors.push(...rows.slice(0, MAX_LISTED - result.errors.length))
   }
-  /** The line of each SKU. If there are two, it is not clear which one counts. */
+  /** Line of each SKU. A second line with the same SKU is rejected. */
   const seen = new Map<string, number>()
   let rows: ProductRow[] = []
   const sink: RecordSink = {
@@ -42,11 +42,11 @@ export async function importCatalogue(db: Database, table: CsvTable<CatalogueCol
       const row = readProductRow(cells, table.columns, table.header.cells.length, line)
       if ('reason' in row) return reject(row)
       const before = seen.get(row.sku)
-      if (before !== undefined) return reject({ line, column: 'sku', reason: `sku is the same as in line ${before}` })
+      if (before !== undefined) return reject({ line, column: 'sku', reason: `sku is already used in line ${before}` })
       seen.set(row.sku, line)
       rows.push(row)
     },
-    broken: (_raw, line, reason) => reject({ line, column: '', reason: `the line ${reason}` }),
+    malformed: (_raw, line, reason) => reject({ line, column: '', reason: `the line ${reason}` }),
   }
   try {
     for await (const _ of table.read(sink)) {

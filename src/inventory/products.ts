@@ -1,4 +1,4 @@
-// Lists products and adjusts their stock by hand. A catalogue file changes many at once: catalogue.ts.
+// Lists products and adjusts their stock manually. See catalogue.ts for changes from a file.
 import type { Transaction } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { forUpdate } from '../database/engine.js'
@@ -9,15 +9,15 @@ import { nearest } from '../domain/nearest.js'
 import { UserError, usageError } from '../errors.js'
 import { reasonIn } from '../servers/recognise.js'
 
-/** Most units of one product in stock; sums of many still fit. */
+/** Maximum units of one product in stock. Sums over many products stay exact. */
 export const MAX_STOCK = 1_000_000_000
 
 const MAX_REASON_LENGTH = 255
 
 /**
- * Lists products by SKU. `available` is on_hand less reserved; `total` also counts products beyond the limit.
+ * Lists products by SKU. `available` is on_hand minus reserved. `total` also counts products beyond the limit.
  *
- * @param low only products with so many units or fewer available, the scarcest first
+ * @param low lists only products with at most this many units available, lowest first
  */
 export function listProducts(db: Database, limit: number, low?: number) {
   return atOneMoment(db, async (trx) => {
@@ -34,10 +34,10 @@ export function listProducts(db: Database, limit: number, low?: number) {
 }
 
 /**
- * Adds units to a product's stock or takes some away, and records why.
+ * Adds units to a product's stock or removes some, and records the reason.
  *
- * @throws UserError if the product is unknown, if more would be taken than is available, or if the outcome of the commit is
- *   unknown: running it again might book it twice
+ * @throws UserError if the product is unknown, if fewer units are available than would be removed, or if the outcome of
+ *   the commit is unknown (running it again might apply the change twice)
  */
 export async function adjustStock(db: Database, sku: string, delta: number, reason: string) {
   const why = reason.trim()
@@ -45,10 +45,10 @@ export async function adjustStock(db: Database, sku: string, delta: number, reas
     throw usageError({
       code: 'bad_reason',
       message: why === '' ? 'The reason is empty.' : `The reason is longer than ${MAX_REASON_LENGTH} characters.`,
-      fix: 'Say in a few words why the stock changes: --reason "stocktake".',
+      fix: 'Give a short reason for the change: --reason "stocktake".',
     })
   }
-  const book = async (trx: Transaction<Schema>) => {
+  const record = async (trx: Transaction<Schema>) => {
     const product = await forUpdate(
       trx,
       trx.selectFrom('products').selectAll().where('sku', '=', sku),
@@ -60,11 +60,11 @@ export async function adjustStock(db: Database, sku: string, delta: number, reas
     if (after > MAX_STOCK) {
       throw new UserError({
         code: 'too_much_stock',
-        message: `${sku} would have ${groupThousands(after)} units, more than the ${groupThousands(MAX_STOCK)} that a product can have.`,
-        fix: 'Add fewer.',
+        message: `${sku} would have ${groupThousands(after)} units; the maximum is ${groupThousands(MAX_STOCK)}.`,
+        fix: 'Add fewer units.',
       })
     }
-    // Without its import, it stays when that import is undone.
+    // Clears import_id, so that undoing the import that created the product keeps it.
     await trx.updateTable('products').set({ on_hand: after, import_id: null }).where('id', '=', id).execute()
     await trx
       .insertInto('stock_adjustments')
@@ -72,17 +72,17 @@ export async function adjustStock(db: Database, sku: string, delta: number, reas
       .execute()
     return { sku, name, on_hand: after, reserved, available: after - reserved }
   }
-  return inTransactionOnce(db, book, ({ on_hand }, cause) => maybeBooked(sku, delta, on_hand, cause))
+  return inTransactionOnce(db, record, ({ on_hand }, cause) => outcomeUnknown(sku, delta, on_hand, cause))
 }
 
-/** Reads `5`, `+5` and `-5`; zero would change nothing. */
+/** Parses `5`, `+5` or `-5`. Rejects zero. */
 export function readDelta(text: string): number {
   const delta = /^[+-]?\d{1,10}$/.test(text) ? Number(text) : Number.NaN
   if (Math.abs(delta) >= 1 && Math.abs(delta) <= MAX_STOCK) return delta
   throw usageError({
     code: 'bad_delta',
-    message: `"${text}" is no change of stock.`,
-    fix: 'Write a whole number of units other than 0: 5 to add five, -5 to take five away.',
+    message: `Stock change "${text}" is invalid; expected a whole number other than 0.`,
+    fix: 'Pass 5 to add five units, or -5 to remove five.',
   })
 }
 
@@ -90,19 +90,19 @@ function notEnough(sku: string, delta: number, onHand: number, reserved: number)
   const [available, units, held, wanted] = [onHand - reserved, onHand, reserved, -delta].map(groupThousands)
   return new UserError({
     code: 'not_enough_stock',
-    message: `${sku} has ${available} units available (${units} on hand, ${held} reserved), so ${wanted} cannot be taken.`,
-    fix: `Take fewer${reserved > 0 ? ', or wait until the orders that hold the rest are settled (orderctl work --drain)' : ''}.`,
+    message: `${sku} has ${available} units available (${units} on hand, ${held} reserved), so ${wanted} cannot be removed.`,
+    fix: `Remove fewer units${reserved > 0 ? ', or settle the orders that reserve the rest first: `orderctl work --drain`' : ''}.`,
   })
 }
 
-function maybeBooked(sku: string, delta: number, after: number, cause: unknown): UserError {
+function outcomeUnknown(sku: string, delta: number, after: number, cause: unknown): UserError {
   return new UserError(
     {
       code: 'outcome_unknown',
-      message: `The connection to the database was lost while the change of ${sku} by ${groupThousands(delta)} was committed (${reasonIn(cause)}), so nobody knows whether it was booked.`,
+      message: `The connection to the database was lost while the change of ${sku} by ${groupThousands(delta)} was committed (${reasonIn(cause)}). It may or may not have been applied.`,
       fix:
-        'Running it again might book it twice. Once the server is back, check first: `orderctl products list` shows ' +
-        `${groupThousands(after)} units of ${sku} on hand with the change and ${groupThousands(after - delta)} without it, less what was sold since.`,
+        'Running it again might apply it twice. Once the server is back, check first: `orderctl products list` shows ' +
+        `${groupThousands(after)} units of ${sku} on hand with the change and ${groupThousands(after - delta)} without it, minus what was sold since.`,
     },
     { cause },
   )
@@ -114,7 +114,7 @@ async function unknownProduct(db: Database, sku: string): Promise<UserError> {
   const meant = nearest(sku, skus)
   return new UserError({
     code: 'unknown_product',
-    message: `There is no product ${sku}.${meant ? ` Did you mean ${meant}?` : ''}`,
-    fix: 'Run `orderctl products list` to see the products there are.',
+    message: `Product ${sku} does not exist.${meant ? ` Did you mean ${meant}?` : ''}`,
+    fix: 'List all products with `orderctl products list`.',
   })
 }

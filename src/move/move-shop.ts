@@ -1,4 +1,4 @@
-// Moves a shop from a file to a server: copies every table, compares counts and checksums, and audits the copy.
+// Moves a shop from a file to a server: copies every table, compares row counts and checksums, and audits the copy.
 import { randomUUID } from 'node:crypto'
 import { sql, type Transaction } from 'kysely'
 import { auditDatabase } from '../audit/audit.js'
@@ -19,22 +19,22 @@ import { WORKER_STALE_MS } from '../reports/status.js'
 import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
 import { finishTable, readTable, type Table, tablesOf, writePage } from './tables.js'
 
-/** Called before a page is copied and after it is read back; an error that it throws ends the copy. */
+/** Called before a page is copied and after it is read back. An error that it throws stops the copy. */
 type OnPage = (doing: 'Copying' | 'Comparing', table: string, rows: number) => void
 
 /**
- * Copies the shop in the file `from` into the database `to`, which is empty or holds an unfinished copy of the same file.
- * Writes nothing to the file. Other commands refuse `to` until the copy is complete.
+ * Copies the shop in the file `from` to the database `to`, which is empty or has an unfinished copy of the same file.
+ * Does not write to the file. Other commands reject `to` until the copy is complete.
  *
- * @returns the number of rows of each table, and the audit of the copy, whose differences are those of the file
+ * @returns the number of rows of each table, and the audit of the copy; its differences come from the file
  */
 export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage: OnPage) {
   const source = await openSource(from)
   try {
-    await refuseAtWork(source, from.path)
+    await throwIfInUse(source, from.path)
     const target = await openOrCreateDatabase(to)
     try {
-      await refuseAtWork(target, placeOf(to))
+      await throwIfInUse(target, placeOf(to))
       const version = await dataVersion(source)
       const tables = await tablesOf(source)
       const fenced = await claim(target, tables, from.path, placeOf(to))
@@ -42,7 +42,7 @@ export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage:
       const timeZone = await readSetting(target, 'time_zone')
       const audit = await auditDatabase(target, timeZone ?? 'UTC')
       if ((await dataVersion(source)) !== version)
-        throw again('database_changed', `${from.path} was written to while it was copied.`)
+        throw retryable('database_changed', `${from.path} was changed during the copy.`)
       await fenced((trx) => trx.deleteFrom('settings').where('name', 'in', MARKS).execute())
       return { rows, audit, timeZone }
     } finally {
@@ -51,17 +51,17 @@ export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage:
   } catch (error) {
     const code = errorCode(error) ?? ''
     if (['23505', 'ER_DUP_ENTRY'].includes(code))
-      throw again('copy_disturbed', `Something else writes to ${placeOf(to)}.`)
+      throw retryable('copy_disturbed', `Another process writes to ${placeOf(to)}.`)
     throw explainDatabaseError(error, code.startsWith('SQLITE_') ? from : to) ?? error
   } finally {
     await source.destroy()
   }
 }
 
-/** Runs a transaction in the target, which fails if another copy has claimed the target since. */
+/** Runs a transaction in the target. Throws if another copy has claimed the target since. */
 type Fenced = <Result>(act: (trx: Transaction<Schema>) => Promise<Result>) => Promise<Result>
 
-/** Settings of an unfinished copy: its file, and the process that may write to it. */
+/** Settings of an unfinished copy: its file, and the id of the copy that may write. */
 const MARKS = ['copying_from', 'copy_id'] as const
 
 async function claim(target: Database, tables: readonly Table[], path: string, place: string): Promise<Fenced> {
@@ -71,11 +71,11 @@ async function claim(target: Database, tables: readonly Table[], path: string, p
     return (await forUpdate(trx, query).executeTakeFirst())?.value
   }
   await inTransaction(target, async (trx) => {
-    const begun = await read(trx, 'copying_from')
-    if (begun && begun !== path) throw notEmpty(`${place} holds an unfinished copy of ${begun}.`)
-    for (const { name } of begun ? [] : tables) {
+    const unfinished = await read(trx, 'copying_from')
+    if (unfinished && unfinished !== path) throw notEmpty(`${place} contains an unfinished copy of ${unfinished}.`)
+    for (const { name } of unfinished ? [] : tables) {
       const { rows } = await sql`select 1 from ${sql.table(name)} limit 1`.execute(trx)
-      if (rows.length > 0) throw notEmpty(`${place} is in use: there are rows in its table ${name}.`)
+      if (rows.length > 0) throw notEmpty(`${place} is in use: its table ${name} has rows.`)
     }
     await trx.deleteFrom('settings').where('name', 'in', MARKS).execute()
     const marks = [{ name: 'copying_from', value: path } as const, { name: 'copy_id', value: id } as const]
@@ -84,7 +84,7 @@ async function claim(target: Database, tables: readonly Table[], path: string, p
   return (act) =>
     inTransaction(target, async (trx) => {
       if ((await read(trx, 'copy_id')) === id) return act(trx)
-      throw again('copy_disturbed', `Another copy into ${place} was started.`)
+      throw retryable('copy_disturbed', `Another copy into ${place} was started.`)
     })
 }
 
@@ -92,7 +92,7 @@ async function copy(snapshot: Database, target: Database, tables: readonly Table
   const copied = new Map<string, number>()
   for (const table of tables) {
     const { name } = table
-    // On another connection than the fence's, whose transaction it would commit on MySQL.
+    // Runs on a separate connection: on MySQL, TRUNCATE would commit the fence's transaction.
     await fenced(() => sql`truncate table ${sql.table(name)}`.execute(target))
     const sent = await readTable(snapshot, table, async (page) => {
       onPage('Copying', name, page.length)
@@ -101,8 +101,11 @@ async function copy(snapshot: Database, target: Database, tables: readonly Table
     await finishTable(target, table)
     const arrived = await readTable(target, table, (page) => onPage('Comparing', name, page.length))
     if (arrived.checksum !== sent.checksum) {
-      const counts = `${sent.rows} rows were copied, and it has ${arrived.rows}`
-      throw again('copy_differs', `The table ${name} is not what was copied (${counts}): something else wrote to it.`)
+      const counts = `${sent.rows} rows copied, ${arrived.rows} found`
+      throw retryable(
+        'copy_differs',
+        `Table ${name} differs from what was copied (${counts}): another process wrote to it.`,
+      )
     }
     copied.set(name, sent.rows)
   }
@@ -115,20 +118,20 @@ async function copy(snapshot: Database, target: Database, tables: readonly Table
   return copied
 }
 
-/** Changes when another connection has written to the file. */
+/** Returns a number that changes when another connection writes to the file. */
 async function dataVersion(file: Database): Promise<number | undefined> {
   const { rows } = await sql<{ data_version: number }>`pragma data_version`.execute(file)
   return rows[0]?.data_version
 }
 
-async function refuseAtWork(db: Database, place: string): Promise<void> {
+async function throwIfInUse(db: Database, place: string): Promise<void> {
   const now = await databaseTime(db)
   const workers = db.selectFrom('workers').select(['host', 'pid']).where('stopped_at', 'is', null)
   const imports = db.selectFrom('imports').select(['host', 'pid', 'lease_until']).where('ended_at', 'is', null)
   const busy =
     (await workers.where('last_seen', '>', now - WORKER_STALE_MS).executeTakeFirst()) ??
     (await imports.execute()).find((run) => isAlive(run, now))
-  if (busy) throw again('database_in_use', `Process ${busy.pid} on ${busy.host} works on ${place}.`)
+  if (busy) throw retryable('database_in_use', `Process ${busy.pid} on ${busy.host} uses ${place}.`)
 }
 
 async function openSource(from: SqliteAddress): Promise<Database> {
@@ -137,18 +140,18 @@ async function openSource(from: SqliteAddress): Promise<Database> {
   } catch (error) {
     if (!(error instanceof UserError) || ['database_outdated', 'database_newer'].includes(error.code)) throw error
     const { code, message } = error
-    const fix = 'Name the file of the old database with --from sqlite:PATH. This user must be able to read it.'
+    const fix = 'Pass the file of the old database as --from sqlite:PATH. The current user must be able to read it.'
     throw new UserError({ code, message, fix, exit: EXIT.usage }, { cause: error })
   }
 }
 
 function notEmpty(message: string): UserError {
-  const fix = 'Name an empty database in ORDERCTL_DATABASE_URL, or finish the copy that was begun there.'
+  const fix = 'Set ORDERCTL_DATABASE_URL to an empty database, or finish the copy that was started there.'
   return new UserError({ code: 'database_not_empty', message, fix })
 }
 
-function again(code: string, message: string): UserError {
-  const gone = `a killed worker counts as gone after ${WORKER_STALE_MS / 1000} seconds`
-  const fix = `Stop all workers, imports and schedules on both databases (${gone}), then run the command again.`
+function retryable(code: string, message: string): UserError {
+  const delay = `a killed worker counts as stopped after ${WORKER_STALE_MS / 1000} seconds`
+  const fix = `Stop all workers, imports and schedules on both databases (${delay}), then run the command again.`
   return new UserError({ code, message, fix, retryable: true })
 }

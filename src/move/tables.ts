@@ -1,4 +1,4 @@
-// The tables of a shop, read and written in pages.
+// Reads and writes the tables of a shop in pages.
 import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
@@ -13,13 +13,13 @@ export interface Table {
   readonly key: readonly string[]
 }
 
-/** Rows, each as its values in the order of the columns. */
+/** Rows, each as an array of values in column order. */
 type Page = readonly (readonly unknown[])[]
 
-/** Rows of a page, at most 10 MB: MariaDB takes 16 MiB a statement by default. */
+/** Rows per page, at most 10 MB in all. By default, MariaDB accepts statements of up to 16 MiB. */
 const PAGE = 1000
 
-/** The tables in a file, except workers, which belong to processes, and settings. */
+/** Lists the tables in a file, except `workers`, which belong to processes, and `settings`. */
 export async function tablesOf(file: Database): Promise<Table[]> {
   const { rows } = await sql<{ name: string; columns: string; key: string }>`
     select tables.name,
@@ -34,13 +34,13 @@ export async function tablesOf(file: Database): Promise<Table[]> {
   return rows.map(({ name, columns, key }) => ({ name, columns: JSON.parse(columns), key: JSON.parse(key) }))
 }
 
-/** Passes every row to `use`. Returns their number and the SHA-256 of all values, in the order of the key. */
+/** Passes every row to `use`, in key order. Returns the number of rows and the SHA-256 of all values. */
 export async function readTable(db: Database, { name, columns, key }: Table, use: (page: Page) => unknown) {
   const hash = createHash('sha256')
   const names = sql.join(key.map((column) => sql.ref(column)))
   let rows = 0
   for (let last: unknown[] | undefined; ; ) {
-    // MySQL finds the start of a page by the first column: it uses no index to compare the whole key.
+    // The first condition is for MySQL, which uses no index to compare several columns at once.
     const after = last ? sql`where ${sql.ref(`${key[0]}`)} >= ${last[0]} and (${names}) > (${sql.join(last)})` : sql``
     const found = await sql<Record<string, unknown>>`
       select * from ${sql.table(name)} ${after} order by ${names} limit ${sql.lit(PAGE)}`.execute(db)
@@ -60,7 +60,7 @@ export async function writePage(db: Database, { name, columns }: Table, page: Pa
   await sql`insert into ${sql.table(name)} (${names}) select ${names} from ${rows}`.execute(db)
 }
 
-/** Updates PostgreSQL's statistics and the next id. */
+/** Updates statistics and the next id on PostgreSQL. Other servers need neither. */
 export async function finishTable(db: Database, { name, key }: Table): Promise<void> {
   if (engineOf(db) !== 'postgres') return
   await sql`analyze ${sql.table(name)}`.execute(db)

@@ -1,4 +1,4 @@
-// The payment gateway, as the workflow sees it.
+// The interface to a payment gateway.
 import type { IdempotencyKey } from '../domain/ids.js'
 import type { Money } from '../domain/money.js'
 
@@ -10,14 +10,14 @@ export interface Charge {
 export type ChargeOutcome =
   | { readonly status: 'captured'; readonly reference: string }
   | { readonly status: 'declined'; readonly message: string }
-  /** The money may or may not have been taken: the same key must be asked again. */
+  /** The charge may or may not have succeeded: retry it with the same key. */
   | { readonly status: 'unknown'; readonly message: string }
 
 export interface Gateway {
   /**
-   * Takes the amount, once for each key: asked again with the same key, it gives the same answer.
+   * Charges the amount, at most once per key. A repeated call with the same key returns the same outcome.
    *
-   * @param timeoutMs when to stop waiting; without an answer by then, or with an error, the outcome is unknown
+   * @param timeoutMs time limit; after it, or after an error, the outcome is unknown
    */
   charge(charge: Charge, timeoutMs: number): Promise<ChargeOutcome>
 }

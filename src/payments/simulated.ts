@@ -1,10 +1,10 @@
-// A gateway that takes no money. Its answer is a pure function of seed and idempotency key.
+// A gateway that charges nothing. Its outcome is a pure function of seed and idempotency key.
 import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Charge, ChargeOutcome, Gateway } from './gateway.js'
 
 interface SimulatedOptions {
-  /** Share of keys that are captured, 0 to 1. */
+  /** Fraction of keys that are captured, 0 to 1. */
   readonly successRate: number
   readonly latencyMs: number
   readonly seed: string

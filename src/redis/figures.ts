@@ -1,4 +1,4 @@
-// The published figures: what workers, tasks and `rebuild` do with them. Reports only read the database.
+// Publishes, rebuilds and checks the figures in Redis. Reports do not use them: they read the database.
 import { isDatabaseError } from '../database/thrown.js'
 import type { RedisAddress } from '../servers/addresses.js'
 import { explainUnreachable } from '../servers/explain.js'
@@ -10,8 +10,8 @@ import type { FiguresStore } from './store.js'
 type FiguresOptions = Omit<FiguresStore, 'redis' | 'server'> & { readonly address: RedisAddress }
 
 /**
- * Each call opens its own connection. It throws a UserError if Redis cannot be reached, or if another database has the prefix.
- * Errors of the database are thrown as they are.
+ * The figures in Redis. Each call opens its own connection. It throws a UserError if Redis is unreachable or another
+ * database uses the prefix. Database errors are thrown unchanged.
  */
 export class PublishedFigures {
   readonly #options: FiguresOptions
@@ -20,7 +20,7 @@ export class PublishedFigures {
     this.#options = options
   }
 
-  /** Publishes what was sold since the last publication. If this fails, the next one makes up for it. */
+  /** Publishes sales since the last publication. If this fails, the next publication includes them. */
   publish(): Promise<void> {
     return this.#withRedis((store) => publish(store))
   }
@@ -45,7 +45,7 @@ export class PublishedFigures {
     const { address } = this.#options
     const { connectRedis } = await import('../servers/redis-connection.js')
     const redis = await connectRedis(address, { maxRetriesPerRequest: 0 })
-    // A new connection would not watch what the lost one watched.
+    // No reconnection: a new connection would have lost the watched keys.
     Object.assign(redis.options, { retryStrategy: () => null, reconnectOnError: null })
     try {
       return await work({ ...this.#options, redis, server: address.name })

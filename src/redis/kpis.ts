@@ -1,4 +1,4 @@
-// Publishes KPIs: the documents that `kpis --json` prints, each under a name that says which report it is.
+// Publishes KPIs: the documents that `kpis --json` prints, each under a name that identifies the report.
 import type { ChainableCommander } from 'ioredis'
 import { addDays, type Day, dayAt } from '../domain/business-day.js'
 import { amountsAsNumbers } from '../domain/money.js'
@@ -11,7 +11,7 @@ const LIFETIME_SECONDS = { daily: DAY_SECONDS, range: 3600, realtime: 300 } as c
 
 type KpiKind = keyof typeof LIFETIME_SECONDS
 
-/** A sorted set: names of the published KPIs, by when they expire (epoch milliseconds). */
+/** Key of a sorted set with the names of the published KPIs, scored by expiry (epoch milliseconds). */
 export const listKey = (prefix: string) => `${prefix}kpis:published`
 
 export function kpiName(kind: KpiKind, timeZone: string, ...days: readonly Day[]): string {
@@ -23,7 +23,7 @@ export function readName(name: string): { kind: KpiKind; days: Day[]; timeZone: 
   return { kind: (kind ?? 'realtime') as KpiKind, days: days.split(':').slice(0, -1) as Day[], timeZone }
 }
 
-/** What the task `kpis` publishes: today, yesterday, the last 7 and 30 days, the month to date, and realtime figures. */
+/** Names of the KPIs that the task `kpis` publishes: today, yesterday, last 7 and 30 days, month to date, realtime. */
 export function namesAt(now: number, timeZone: string): string[] {
   const today = dayAt(now, timeZone)
   const firsts = [addDays(today, -6), addDays(today, -29), `${today.slice(0, 7)}-01` as Day]
@@ -35,7 +35,7 @@ export function namesAt(now: number, timeZone: string): string[] {
   ]
 }
 
-/** @returns undefined for a report of another time zone */
+/** Computes the report with this name. @returns undefined if it is for another time zone */
 export async function reportOf({ db, timeZone }: FiguresStore, name: string): Promise<object | undefined> {
   const { kind, days, timeZone: zone } = readName(name)
   const [from, to] = days
@@ -45,7 +45,7 @@ export async function reportOf({ db, timeZone }: FiguresStore, name: string): Pr
   return from && to && rangeKpis(db, timeZone, from, to)
 }
 
-/** Adds commands that publish the report of each name, and delete names without one. */
+/** Adds commands that publish the report of each name, and that delete names without a report. */
 export async function addKpis(commands: ChainableCommander, store: FiguresStore, names: Iterable<string>) {
   const { prefix } = store
   for (const name of new Set(names)) {

@@ -1,5 +1,5 @@
-// Publishes what was sold since the last publication, as absolute figures: doing it twice changes nothing. Each attempt
-// watches the mark from before it reads the database until it writes, so no process replaces figures by older ones.
+// Publishes sales since the last publication. Figures are absolute, so publishing twice changes nothing. Each attempt
+// watches the mark (WATCH) from before it reads the database until it writes, so no process overwrites newer figures.
 import { randomUUID } from 'node:crypto'
 import type { ChainableCommander } from 'ioredis'
 import type { Database } from '../database/connection.js'
@@ -9,17 +9,20 @@ import { groupBy } from '../domain/batches.js'
 import { CURRENCIES, type Currency } from '../domain/money.js'
 import { countSettled } from '../reports/status.js'
 import { addKpis, DAY_SECONDS, kpiName, listKey } from './kpis.js'
-import { execute, type FiguresStore, type Mark, markKey, nameIn, readMark } from './store.js'
+import { ensureId, execute, type FiguresStore, type Mark, markKey, readMark } from './store.js'
 import { BOARD_KINDS, type BoardKind, salesSince, type Total, totalsOf } from './totals.js'
 
-/** If more orders were settled since the last publication, a rebuild is cheaper. */
-const MOST_CHANGES = 200_000
+/** If more orders were settled since the last publication, a rebuild costs less. */
+const MAX_CHANGES = 200_000
 
-/** Each failed attempt means that another process has published. After so many, it has also published what was due here. */
-const MOST_ATTEMPTS = 5
+/**
+ * A failed attempt means that another process has published. After this many, that also covered the changes due here.
+ */
+const MAX_ATTEMPTS = 5
 
-/** Lifetime of boards that a rebuild left unfinished. */
+/** Lifetime of the boards of an interrupted rebuild. */
 const UNFINISHED_SECONDS = 600
+
 const MEASURES = { customers: 'spending', products: 'units' } as const
 
 type Progress = Pick<Mark, 'settledAt' | 'recent'>
@@ -27,14 +30,14 @@ type Progress = Pick<Mark, 'settledAt' | 'recent'>
 export const boardName = (kind: BoardKind, currency: Currency) => `leaderboard:${kind}:${MEASURES[kind]}:${currency}`
 
 /**
- * Afterwards Redis has all that the database had at the call. Rebuilds the figures if Redis has lost some, or has those of
- * an earlier state of the database.
+ * Brings Redis up to the state of the database at the call. Rebuilds the figures if Redis has lost some, or if they
+ * belong to an earlier state of the database.
  *
- * @param asked names of KPIs to publish as well
+ * @param requested names of KPIs to publish as well
  */
-export async function publish(store: FiguresStore, asked: readonly string[] = []): Promise<void> {
+export async function publish(store: FiguresStore, requested: readonly string[] = []): Promise<void> {
   const { redis, db, prefix, place } = store
-  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     await redis.unwatch()
     await redis.watch(markKey(prefix))
     const mark = await readMark(store)
@@ -44,26 +47,26 @@ export async function publish(store: FiguresStore, asked: readonly string[] = []
       continue
     }
     const { since, ...progress } = changes
-    if (since > progress.settledAt && asked.length === 0) return
+    if (since > progress.settledAt && requested.length === 0) return
     const commands = redis.multi()
     const boards = new Set(mark.boards)
     for (const kind of BOARD_KINDS) {
       for await (const page of totalsOf(db, kind, since)) addScores(commands, prefix, boards, kind, page)
     }
-    await addKpis(commands, store, [...asked, ...(await daysSoldSince(store, since))])
+    await addKpis(commands, store, [...requested, ...(await daysSoldSince(store, since))])
     setMark(commands, prefix, { ...mark, place, ...progress, boards: [...boards] })
     if (await execute(commands)) return
   }
 }
 
 /**
- * Builds new boards under other names, then replaces the old ones at once, together with all KPIs that are published. What is
- * settled meanwhile is left to the next publication: progress is read before the figures.
+ * Builds new boards under temporary names, then replaces the old boards and all published KPIs in one transaction.
+ * Progress is read before the figures, so orders that are settled meanwhile are left to the next publication.
  */
 export async function rebuildFigures(store: FiguresStore): Promise<void> {
   const { redis, db, prefix, place } = store
   await readMark(store)
-  const [databaseId, salesId] = [await nameIn(db, 'database_id'), await nameIn(db, 'sales_id')]
+  const [databaseId, salesId] = [await ensureId(db, 'database_id'), await ensureId(db, 'sales_id')]
   const progress = await readProgress(db, 0)
   const building = `${prefix}building:${randomUUID()}:`
   const boards = new Set<string>()
@@ -91,25 +94,25 @@ function setMark(commands: ChainableCommander, prefix: string, mark: Mark): void
   commands.set(markKey(prefix), JSON.stringify(mark), 'EX', DAY_SECONDS)
 }
 
-/** False if a board was evicted or deleted. */
+/** Returns false if a board was evicted or deleted. */
 async function hasBoards({ redis, prefix }: FiguresStore, { boards }: Mark): Promise<boolean> {
   const keys = boards.map((name) => prefix + name)
   return keys.length === 0 || (await redis.exists(...keys)) === keys.length
 }
 
 /**
- * Finds from when on orders have to be read again. Progress is read before the figures, which are then at least as new.
+ * Finds the time from which orders must be read again. Progress is read before the figures, which are at least as new.
  *
- * @returns undefined if a rebuild is due
+ * @returns undefined if a rebuild is needed
  */
 async function readChanges(db: Database, mark: Mark): Promise<(Progress & { since: number }) | undefined> {
   const from = mark.settledAt - safetyMargin(db)
   const progress = await readProgress(db, from)
   const recent = await countSettled(db, from, mark.settledAt + 1)
-  // Orders are gone: the database was restored to an earlier state, or failed orders are being retried.
+  // Settled orders have disappeared: the database was restored to an earlier state, or failed orders are retried.
   if (recent < mark.recent || (await readSetting(db, 'sales_id')) !== mark.salesId) return undefined
   const since = recent > mark.recent ? from : mark.settledAt + 1
-  return (await countSettled(db, since, progress.settledAt + 1)) > MOST_CHANGES ? undefined : { ...progress, since }
+  return (await countSettled(db, since, progress.settledAt + 1)) > MAX_CHANGES ? undefined : { ...progress, since }
 }
 
 export async function readProgress(db: Database, from: number): Promise<Progress> {
@@ -123,8 +126,8 @@ export async function readProgress(db: Database, from: number): Promise<Progress
 }
 
 /**
- * Milliseconds before the mark in which orders are counted again each time, and read again if their number has changed. An
- * order is stamped before others see it: on a server, before its transaction has waited for locks.
+ * Returns the window before the mark, in milliseconds, in which orders are counted again each time, and read again if
+ * their number has changed. An order gets its time before others see it: on a server, before it waits for locks.
  */
 export function safetyMargin(db: Database): number {
   return writesAlone(db) ? 3000 : 35_000

@@ -1,4 +1,4 @@
-// Where figures are published, and the mark that says which state of which database they show.
+// Stores figures in Redis, with a mark that says which database and which state of it they show.
 import { randomUUID } from 'node:crypto'
 import type { ChainableCommander, Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
@@ -7,31 +7,31 @@ import { inTransaction } from '../database/transaction.js'
 import { EXIT, UserError } from '../errors.js'
 
 export interface FiguresStore {
-  /** Not shared, since a connection watches keys. */
+  /** Not shared, because WATCH belongs to a connection. */
   readonly redis: Redis
   /** Host, port and database number, for messages. */
   readonly server: string
-  /** First part of every key. */
+  /** Prefix of every key. */
   readonly prefix: string
   readonly db: Database
-  /** The database in words, without a password. */
+  /** Description of the database, without a password. */
   readonly place: string
   readonly timeZone: string
 }
 
 /**
- * Changes with the boards, so this is the key to watch. Expires: a database that has published nothing for a day gives its
- * prefix up.
+ * Describes the published figures. It changes with the boards, so it is the key to watch. It expires: a database that
+ * publishes nothing for a day gives up its prefix.
  */
 export interface Mark {
   readonly databaseId: string
-  /** The database in words. */
+  /** Description of the database. */
   readonly place: string
-  /** Names the sales figures: `rebuild` gives new figures a new name. */
+  /** Identifies the sales figures: `rebuild` gives new figures a new id. */
   readonly salesId: string
-  /** Orders settled up to here are in (epoch milliseconds). */
+  /** Orders settled up to this time are included (epoch milliseconds). */
   readonly settledAt: number
-  /** Number of orders settled shortly before that. Another number later means that some became visible late, or are gone. */
+  /** Number of orders settled shortly before. If it changes later, orders became visible late or disappeared. */
   readonly recent: number
   /** Names of the published boards. */
   readonly boards: readonly string[]
@@ -40,8 +40,8 @@ export interface Mark {
 export const markKey = (prefix: string) => `${prefix}figures:mark`
 
 /**
- * @returns undefined if there is none, or something else
- * @throws UserError if the figures are those of another database
+ * @returns undefined if there is no valid mark
+ * @throws UserError if the figures belong to another database
  */
 export async function readMark({ redis, db, prefix, server }: FiguresStore): Promise<Mark | undefined> {
   const mark = parseObject(await redis.get(markKey(prefix)))
@@ -49,8 +49,8 @@ export async function readMark({ redis, db, prefix, server }: FiguresStore): Pro
   if (mark.databaseId === (await readSetting(db, 'database_id'))) return mark
   throw new UserError({
     code: 'redis_prefix_taken',
-    message: `The figures under the prefix "${prefix}" in Redis at ${server} are those of another database: ${mark.place} (id ${mark.databaseId}).`,
-    fix: `Give each database an ORDERCTL_REDIS_PREFIX of its own. If the other one is gone: redis-cli -u redis://${server} del ${markKey(prefix)} (the mark expires a day after its last publication).`,
+    message: `The figures under the prefix "${prefix}" in Redis at ${server} belong to another database: ${mark.place} (id ${mark.databaseId}).`,
+    fix: `Set a different ORDERCTL_REDIS_PREFIX for each database. If the other database no longer exists: redis-cli -u redis://${server} del ${markKey(prefix)} (the mark expires a day after its last publication).`,
     exit: EXIT.usage,
   })
 }
@@ -60,7 +60,7 @@ function isMark(value: Partial<Mark>): value is Mark {
   return [settledAt, recent].every(Number.isSafeInteger) && typeof databaseId === 'string' && Array.isArray(boards)
 }
 
-/** @returns an empty object if the text is not one */
+/** Parses a JSON object. @returns an empty object if the text is not one */
 export function parseObject(text: string | null): { readonly [name: string]: unknown } {
   try {
     return { ...JSON.parse(text ?? '{}') }
@@ -69,8 +69,8 @@ export function parseObject(text: string | null): { readonly [name: string]: unk
   }
 }
 
-/** The random name in the database. Sets it if there is none. */
-export function nameIn(db: Database, name: 'database_id' | 'sales_id'): Promise<string> {
+/** Reads a random id from the database. Creates it if it does not exist. */
+export function ensureId(db: Database, name: 'database_id' | 'sales_id'): Promise<string> {
   return inTransaction(db, async (trx) => {
     const known = await readSetting(trx, name)
     if (known !== undefined) return known
@@ -80,10 +80,10 @@ export function nameIn(db: Database, name: 'database_id' | 'sales_id'): Promise<
   })
 }
 
-/** @returns whether the commands took effect: a watched key may have changed */
+/** Runs the commands. @returns false if nothing was written, because a watched key had changed */
 export async function execute(commands: ChainableCommander): Promise<boolean> {
   const results = await commands.exec().catch((error: unknown) => {
-    // The error of a MULTI that Redis rejects does not say which command was at fault.
+    // If Redis rejects a MULTI, its error does not say which command failed.
     const causes = error instanceof Error && 'previousErrors' in error ? error.previousErrors : undefined
     throw Array.isArray(causes) ? (causes[0] ?? error) : error
   })

@@ -1,4 +1,4 @@
-// What each customer has spent and each product has sold over all days, from the database: the scores of the boards.
+// Reads the scores of the leaderboards: the total spending of each customer and the units sold of each product.
 import { type SqlBool, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { packIds } from '../database/packed-rows.js'
@@ -10,21 +10,21 @@ import type { Currency } from '../domain/money.js'
 export const BOARD_KINDS = ['customers', 'products'] as const
 export type BoardKind = (typeof BOARD_KINDS)[number]
 
-/** What one customer or product sold in one currency. */
+/** The total of one customer or product in one currency. */
 export interface Total {
   /** The shop's own id: customer_id or SKU. */
   readonly member: string
   readonly currency: Currency
-  /** Minor units spent, or units sold. */
+  /** Spending in minor units, or units sold. */
   readonly score: number
 }
 
-/** Customers or products that are read, and written in one command, at a time: Redis serves no other client meanwhile. */
+/** Customers or products per read and per Redis command. Redis serves no other client during a command. */
 const PAGE = 1000
 
 /**
- * Totals of all customers or products, or of those with sales since a time. No transaction spans the pages, so they may be of
- * different moments.
+ * Reads the totals of all customers or products, or of those with sales since a time. No transaction spans the pages,
+ * so they may be of different moments.
  */
 export async function* totalsOf(db: Database, kind: BoardKind, settledSince?: number): AsyncGenerator<Total[], void> {
   const all = db.selectFrom(kind).select('id').orderBy('id').limit(PAGE)
@@ -44,7 +44,7 @@ export async function* totalsOf(db: Database, kind: BoardKind, settledSince?: nu
 }
 
 const BOARDS = {
-  /** From the orders, by their index on the customer: the sales by day have none. */
+  /** Reads orders by their index on the customer. The sales by day have no such index. */
   customers: {
     table: 'orders',
     where: sql`status = 'completed'`,
@@ -52,11 +52,11 @@ const BOARDS = {
     score: 'total',
     name: 'customer_id',
   },
-  /** From the sales of all days: an index on the product would cost every drain a tenth of its speed. */
+  /** Reads the sales of all days. An index on the product would slow workers down by a tenth. */
   products: { table: 'sales_by_product', where: sql`true`, key: 'product_id', score: 'units', name: 'sku' },
 }
 
-/** Completed orders, by the index on when they were settled. */
+/** Selects completed orders by the index on their settlement time. */
 export function salesSince(db: Database, settledSince: number) {
   return db.selectFrom('orders').where('orders.settled_at', '>=', settledSince).where('orders.status', '=', 'completed')
 }

@@ -3,8 +3,8 @@
 // log from shrinking.
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import { settledWithin } from '../domain/patience.js'
 import { startOf } from '../domain/time.js'
+import { settledWithin } from '../domain/timeout.js'
 import type { Queue } from '../queue/queue.js'
 import { countSettled, type Delivery, type Figure, readDelivery, statusReader } from './status.js'
 

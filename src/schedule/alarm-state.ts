@@ -1,5 +1,5 @@
-// Which alarms are raised, and which changes the command of `--exec` knows. Kept in the database, so that each change is
-// reported once, whatever the number of processes and restarts.
+// Stores which alarms are raised, and which changes `--exec` was notified of. The state is in the database, so that
+// each change is reported once across processes and restarts.
 import type { Selectable } from 'kysely'
 import { asError } from '../background.js'
 import type { Config } from '../config/config.js'
@@ -12,35 +12,35 @@ import { type Alarm, alarmOf, readAlarms } from '../reports/alarms.js'
 import { slotsOf, TASK_NAMES, type TaskName } from './slots.js'
 import { readLastRun, readLastSlot } from './task-runs.js'
 
-/** A raised alarm is cleared after this many checks in a row below its threshold, near which it may hover. */
+/** A raised alarm clears after this many consecutive checks below its threshold, so that it does not flap. */
 const QUIET_CHECKS = 2
 
-/** An alarm that was raised and cleared without a report is still reported for this long. */
-const TELL_LATE_MS = HOUR_MS
+/** How long an alarm that was raised and cleared without a notification is still reported. */
+const LATE_NOTICE_MS = HOUR_MS
 
-export interface Telling extends Pick<Alarm, 'message' | 'fix' | 'value' | 'threshold'> {
+export interface Notification extends Pick<Alarm, 'message' | 'fix' | 'value' | 'threshold'> {
   readonly name: string
   readonly state: 'raised' | 'cleared'
-  /** When it was raised, or cleared. */
+  /** When it was raised or cleared (epoch milliseconds). */
   readonly since: number
 }
 
-/** @throws Error with the reason if the command failed; the next check calls it again */
-export type Tell = (telling: Telling) => Promise<void>
+/** @throws Error with the reason if the command failed; the next check notifies again */
+export type Notify = (notification: Notification) => Promise<void>
 
-/** Ends the calls of this check: the next one would hang as well. */
-export class TellingHangs extends Error {}
+/** Ends the notifications of this check: the next one would hang as well. */
+export class NotifyTimeout extends Error {}
 
 type AlarmRow = Selectable<Schema['alarms']>
 
-/** Returns every alarm that is not turned off. */
+/** Reads every alarm that is not turned off. */
 export async function readAllAlarms(db: Database, config: Config, now: number): Promise<Alarm[]> {
   const ofSchedule = await readScheduleAlarm(db, config, now)
   return [...(await readAlarms(db, config, now)), ...(ofSchedule ? [ofSchedule] : [])]
 }
 
 /**
- * The alarm `schedule`: a task failed when it ran last, or did not run although it was due. Only a task that a `schedule`
+ * Reads the alarm `schedule`: a task's last run failed, or a due task did not run. Only a task that a `schedule`
  * process has run before can be late: if cron runs the tasks, cron decides when.
  *
  * @returns null if the alarm is turned off
@@ -56,10 +56,11 @@ export async function readScheduleAlarm(db: Database, config: Config, now: numbe
     if (!last || last.state === 'running') continue
     const lastSlot = await readLastSlot(db, task)
     const ranAt = Math.max(lastSlot ?? 0, last.startedAt)
-    // Late if a slot fell due after the last run and before the grace began. The comparison avoids a search by days.
+    // Late if a slot was due after the last run and before the grace period. The first comparison is a fast path.
     const isLate = lastSlot !== null && ranAt < longAgo && ranAt < (slotsOf(task, config).latest(longAgo) ?? ranAt)
     if (isLate) late.push({ task, lastSlot })
-    else if (last.state.result === 'failed') messages.push(`The task ${task} failed last: ${last.state.message}`)
+    else if (last.state.result === 'failed')
+      messages.push(`The last run of the task ${task} failed: ${last.state.message}`)
   }
   const value = late.length + messages.length
   if (late.length > 0) {
@@ -67,24 +68,24 @@ export async function readScheduleAlarm(db: Database, config: Config, now: numbe
     messages.unshift(`No \`schedule\` process has run ${late.map(({ task }) => task).join(', ')} since ${since}.`)
   }
   const restart =
-    'Start `orderctl schedule` again. If it is not meant to run, turn this alarm off: ORDERCTL_ALARM_LATE_TASK_SECONDS=off.'
+    'Start `orderctl schedule` again. If it should not run, turn this alarm off: ORDERCTL_ALARM_LATE_TASK_SECONDS=off.'
   return alarmOf('schedule', 1, {
     value,
-    message: messages.join(' ') || 'No task is late or failed last.',
-    fix: late.length > 0 ? restart : 'Fix what the message names, then run `orderctl schedule run TASK`.',
+    message: messages.join(' ') || 'No task is late or has failed.',
+    fix: late.length > 0 ? restart : 'Fix the problem above, then run `orderctl schedule run TASK`.',
   })
 }
 
 /**
- * Reads every alarm, stores which are raised, and reports changes to the command.
+ * Reads every alarm, stores which are raised, and notifies of changes.
  *
- * A change is stored, then reported, then marked. After a crash, the next check reports it again: no change is lost, and one
- * may be reported twice. A check without `tell` leaves the report to the next one with it.
+ * A change is stored, then reported, then marked as reported. After a crash, the next check reports it again: no change
+ * is lost, but one may be reported twice. A check without `notify` leaves the notification to the next check with it.
  *
- * @returns what was found, in a line
- * @throws Error if a report failed
+ * @returns a one-line summary
+ * @throws Error if a notification failed
  */
-export async function checkAlarms(db: Database, config: Config, tell: Tell | undefined): Promise<string> {
+export async function checkAlarms(db: Database, config: Config, notify: Notify | undefined): Promise<string> {
   const now = await databaseTime(db)
   const alarms = byName(await readAllAlarms(db, config, now))
   const before = byName(await db.selectFrom('alarms').selectAll().orderBy('name').execute())
@@ -95,7 +96,7 @@ export async function checkAlarms(db: Database, config: Config, tell: Tell | und
     const upsert = db.insertInto('alarms').values(row)
     await upsert.onConflict((conflict) => conflict.column('name').doUpdateSet(row)).execute()
   }
-  if (tell) await tellAll(db, after, alarms, tell, now)
+  if (notify) await notifyAll(db, after, alarms, notify, now)
   const found = after.flatMap((row) => describe(before.get(row.name), row) ?? [])
   return found.length === 0 ? 'none raised' : found.join('; ')
 }
@@ -111,7 +112,7 @@ function byName<Named extends { readonly name: string }>(all: readonly Named[]):
  */
 function nextRow(row: AlarmRow | undefined, alarm: Alarm | undefined, now: number): AlarmRow | undefined {
   if (alarm?.state === 'failed') {
-    // The command does not know of the end: for it, the alarm never ended.
+    // The end was not reported, so the alarm continues.
     if (row && (row.cleared_at === null || row.told === 'raised')) return { ...row, cleared_at: null, quiet_checks: 0 }
     const { name, message, value, threshold } = alarm
     const figures = { message, value: value ?? 0, threshold }
@@ -122,39 +123,39 @@ function nextRow(row: AlarmRow | undefined, alarm: Alarm | undefined, now: numbe
   return { ...row, quiet_checks, cleared_at: !alarm || quiet_checks >= QUIET_CHECKS ? now : null }
 }
 
-/** @throws Error that names each alarm whose report failed */
-async function tellAll(
+/** Notifies of all unreported changes. @throws Error that names each alarm whose notification failed */
+async function notifyAll(
   db: Database,
   rows: readonly AlarmRow[],
   alarms: ReadonlyMap<string, Alarm>,
-  tell: Tell,
+  notify: Notify,
   now: number,
 ): Promise<void> {
   const failures: string[] = []
   for (const row of rows) {
     try {
-      for (const state of untold(row, now)) {
-        await tell(tellingOf(row, state, alarms.get(row.name)))
-        const told = db.updateTable('alarms').set({ told: state }).where('name', '=', row.name)
-        await told.where('raised_at', '=', row.raised_at).execute()
+      for (const state of pendingStates(row, now)) {
+        await notify(notificationOf(row, state, alarms.get(row.name)))
+        const marked = db.updateTable('alarms').set({ told: state }).where('name', '=', row.name)
+        await marked.where('raised_at', '=', row.raised_at).execute()
       }
     } catch (error) {
       failures.push(`${row.name}: ${asError(error).message}`)
-      if (error instanceof TellingHangs) break
+      if (error instanceof NotifyTimeout) break
     }
   }
-  if (failures.length > 0) throw new Error(`${failures.join('; ')}; told again at the next check`)
+  if (failures.length > 0) throw new Error(`${failures.join('; ')}; retried at the next check`)
 }
 
-function untold({ told, cleared_at }: AlarmRow, now: number): Telling['state'][] {
-  if (told === 'cleared') return []
-  if (cleared_at === null) return told === null ? ['raised'] : []
-  if (told === 'raised') return ['cleared']
-  return now - cleared_at < TELL_LATE_MS ? ['raised', 'cleared'] : []
+function pendingStates({ told: notified, cleared_at }: AlarmRow, now: number): Notification['state'][] {
+  if (notified === 'cleared') return []
+  if (cleared_at === null) return notified === null ? ['raised'] : []
+  if (notified === 'raised') return ['cleared']
+  return now - cleared_at < LATE_NOTICE_MS ? ['raised', 'cleared'] : []
 }
 
-/** A raise has the figure that raised it, an end the figure of this check. */
-function tellingOf(row: AlarmRow, state: Telling['state'], alarm: Alarm | undefined): Telling {
+/** Builds a notification: a raised alarm has the value that raised it, a cleared alarm the value of this check. */
+function notificationOf(row: AlarmRow, state: Notification['state'], alarm: Alarm | undefined): Notification {
   const { name, raised_at, cleared_at, threshold } = row
   if (state === 'raised') {
     const { message, value } = row

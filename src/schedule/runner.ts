@@ -1,17 +1,17 @@
-// Runs the scheduled tasks. Each has a loop of its own, so it never overlaps itself, and one that fails or hangs does not delay
-// the others.
-import { setTimeout as sleep, setImmediate as turnOfLoop } from 'node:timers/promises'
+// Runs the scheduled tasks. Each task has its own loop, so it never overlaps itself, and a task that fails or hangs
+// does not delay others.
+import { setTimeout as sleep, setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { asError, startBackground, type Troubles } from '../background.js'
 import type { Database } from '../database/connection.js'
 import { isReplaced } from '../database/opened-file.js'
 import { MINUTE_MS } from '../domain/time.js'
-import { claimSlot, endRun, forgetOldRuns, keepRenewing, type Outcome, type Run } from './task-runs.js'
+import { claimSlot, deleteOldRuns, endRun, keepRenewing, type Outcome, type Run } from './task-runs.js'
 import type { Task } from './tasks.js'
 
 export interface Clock {
   /** Epoch milliseconds. */
   now(): number
-  /** Ends early when the signal is aborted. */
+  /** Resolves early when the signal is aborted. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
 }
 
@@ -29,31 +29,31 @@ export interface TaskRun extends Outcome {
 
 export interface ScheduleOptions {
   readonly clock: Clock
-  /** Ends the schedule; runs in progress are finished. */
+  /** Ends the schedule after the runs in progress. */
   readonly signal: AbortSignal
   readonly onRun: (task: Task, run: TaskRun) => void
-  /** Reports when the slots of a task cannot be read, and when they can be again. */
+  /** Reports when a task's slots cannot be claimed, and when they can be again. */
   readonly troublesOf: (task: Task) => Troubles
-  /** Called every few seconds, unless the process hangs or the database neither answers nor fails. */
+  /** Called every few seconds. Stops if the process or a database query hangs. */
   readonly onAlive: () => void
 }
 
-/** Bounds each sleep, so that a clock that was set, or a machine that was suspended, is noticed. */
+/** Maximum sleep, so that clock changes and suspends are noticed. */
 const LONGEST_SLEEP_MS = MINUTE_MS
 
 const ALIVE_MS = 5000
 
-/** Pause before a slot is tried again: its task runs elsewhere, or the database did not answer. */
+/** Delay before a slot is retried because its task runs elsewhere or the database failed. */
 const RETRY_MS = 5000
 
 /**
- * Runs each task in each of its slots until the signal; of several processes, one runs a slot. After missed slots, the
- * latest one is run, once.
+ * Runs each task in each of its slots until the signal. If several processes run a schedule, one of them runs each
+ * slot. After missed slots, runs only the latest one.
  */
 export async function runSchedule(db: Database, tasks: readonly Task[], options: ScheduleOptions): Promise<void> {
   const fatal = new AbortController()
   const signal = AbortSignal.any([options.signal, fatal.signal])
-  /** Ends the schedule if the database file was replaced; a database that is away is waited for. */
+  /** Ends the schedule if the database file was replaced. Other errors are retried. */
   const endIfFatal = (error: unknown) => {
     if (isReplaced(error)) fatal.abort(error)
     return fatal.signal.aborted
@@ -63,12 +63,12 @@ export async function runSchedule(db: Database, tasks: readonly Task[], options:
     await reading.catch(endIfFatal)
     options.onAlive()
   }
-  const beating = startBackground(beat, { pauseMs: () => ALIVE_MS })
+  const heartbeat = startBackground(beat, { pauseMs: () => ALIVE_MS })
   try {
     await Promise.all(tasks.map((task) => followTask(db, task, { ...options, signal, endIfFatal })))
     fatal.signal.throwIfAborted()
   } finally {
-    await beating.end()
+    await heartbeat.end()
   }
 }
 
@@ -78,8 +78,8 @@ async function followTask(
   { clock, signal, endIfFatal, ...options }: ScheduleOptions & { readonly endIfFatal: (error: unknown) => boolean },
 ): Promise<void> {
   const troubles = options.troublesOf(task)
-  /** @returns whether the slot is done, by whichever process */
-  const pass = async (slot: number) => {
+  /** Claims and runs the slot. @returns whether it is done, by this or another process */
+  const runSlot = async (slot: number) => {
     try {
       const claim = await claimSlot(db, task.name, slot)
       if (claim.kind === 'claimed') options.onRun(task, await runTask(db, task, claim.run))
@@ -90,26 +90,26 @@ async function followTask(
       return false
     }
   }
-  let passed: number | null = null
+  let lastDone: number | null = null
   while (!signal.aborted) {
     const now = clock.now()
     const slot = task.slots.latest(now)
-    if (slot === null || slot === passed) {
+    if (slot === null || slot === lastDone) {
       const next = task.slots.next(now) ?? Number.POSITIVE_INFINITY
       await clock.sleep(Math.min(next - now, LONGEST_SLEEP_MS), signal)
-    } else if (await pass(slot)) {
-      passed = slot
-      // SQLite answers at once: without this, tasks that take longer than their slots would never let a signal in.
-      await turnOfLoop()
+    } else if (await runSlot(slot)) {
+      lastDone = slot
+      // SQLite is synchronous, so back-to-back runs would keep the event loop from delivering a signal.
+      await yieldToEventLoop()
     } else {
       await clock.sleep(RETRY_MS, signal)
     }
   }
 }
 
-/** Runs the task in a slot that was claimed, and stores how it ended. */
+/** Runs the task in a claimed slot and stores the outcome. */
 export async function runTask(db: Database, task: Task, run: Run): Promise<TaskRun> {
-  const began = performance.now()
+  const startedAt = performance.now()
   const renewing = keepRenewing(db, run)
   try {
     const { error, ...outcome } = await task.run().then(
@@ -117,8 +117,8 @@ export async function runTask(db: Database, task: Task, run: Run): Promise<TaskR
       (error: unknown) => ({ result: 'failed' as const, message: asError(error).message, error }),
     )
     await endRun(db, run, outcome)
-    await forgetOldRuns(db, task.name, task.slots.latest(run.slot) ?? run.slot)
-    return { ...outcome, error, seconds: (performance.now() - began) / 1000 }
+    await deleteOldRuns(db, task.name, task.slots.latest(run.slot) ?? run.slot)
+    return { ...outcome, error, seconds: (performance.now() - startedAt) / 1000 }
   } finally {
     await renewing.end()
   }

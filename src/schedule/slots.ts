@@ -1,5 +1,6 @@
-// The slots of a cron line: the instants at which it falls due. node-cron reads the line and tells which days it names. The
-// instants on such a day are computed here: node-cron skips the hour that autumn repeats, and times that spring leaves out.
+// Computes the slots of a cron line: the instants at which it is due. node-cron parses the line and matches days. The
+// instants within a day are computed here, because node-cron skips the hour that a clock change repeats and the times
+// that one leaves out.
 import { createTask, parse } from 'node-cron'
 import type { Config } from '../config/config.js'
 import type { CronLine } from '../config/values.js'
@@ -12,21 +13,21 @@ export function slotsOf(name: TaskName, config: Config): Slots {
   return new Slots(config[`schedule.${name}`], config['schedule.timeZone'])
 }
 
-/** The longest search: 29 February on a given weekday comes every 28 years, or after 40 years around 2100. */
-const MOST_DAYS = 41 * 366
+/** Longest search in days: 29 February falls on a given weekday every 28 years, or after 40 years around 2100. */
+const MAX_DAYS = 41 * 366
 
 /**
- * A line for every hour follows real time: it has 25 hourly slots on the long day of a clock change, and 23 on the short one.
- * A line that names hours follows the clock: each time is one slot on each of its days. A time that the clock shows twice
- * is its first slot; a time that the clock skips is the moment of the change.
+ * A line for every hour follows elapsed time: 25 hourly slots on the long day of a clock change, 23 on the short one. A
+ * line with specific hours follows local time: each time is one slot per matching day. A repeated time uses its first
+ * occurrence; a skipped time uses the moment of the change.
  */
 export class Slots {
   readonly #timeZone: string
   readonly #everyHour: boolean
-  /** Milliseconds since midnight on a clock. */
+  /** Local times, in milliseconds since midnight. */
   readonly #times: readonly number[]
-  readonly #names: (day: Day) => boolean
-  /** The last day that was asked for: a line with seconds has 86,400 slots. */
+  readonly #fallsOn: (day: Day) => boolean
+  /** Cache of the last day: a line with seconds has up to 86,400 slots. */
   #lastDay: { readonly day: Day; readonly slots: readonly number[] } | undefined
 
   constructor(line: CronLine, timeZone: string) {
@@ -36,23 +37,23 @@ export class Slots {
     this.#times = hour.flatMap((h) => minute.flatMap((m) => second.map((s) => ((h * 60 + m) * 60 + s) * 1000)))
     const [anyTime = 0] = this.#times
     const task = createTask(line, () => undefined, { timezone: 'UTC' })
-    this.#names = (day) => task.match(new Date(midnightOf(day) + anyTime))
+    this.#fallsOn = (day) => task.match(new Date(midnightOf(day) + anyTime))
   }
 
-  /** The last slot at or before the instant (epoch milliseconds), if there is one. */
+  /** Returns the last slot at or before the instant (epoch milliseconds), or null. */
   latest(instant: number): number | null {
     return this.#search(instant, -1, (slots) => slots.findLast((slot) => slot <= instant))
   }
 
-  /** The first slot after the instant, if there is one. */
+  /** Returns the first slot after the instant, or null. */
   next(instant: number): number | null {
     return this.#search(instant, 1, (slots) => slots.find((slot) => slot > instant))
   }
 
   #search(from: number, step: 1 | -1, pick: (slots: readonly number[]) => number | undefined): number | null {
     let day = dayAt(from, this.#timeZone)
-    for (let tries = 0; tries < MOST_DAYS; tries++, day = addDays(day, step)) {
-      if (!this.#names(day)) continue
+    for (let tries = 0; tries < MAX_DAYS; tries++, day = addDays(day, step)) {
+      if (!this.#fallsOn(day)) continue
       if (this.#lastDay?.day !== day) this.#lastDay = { day, slots: this.#slotsOn(day) }
       const slot = pick(this.#lastDay.slots)
       if (slot !== undefined) return slot
@@ -71,7 +72,7 @@ export class Slots {
     return [...new Set(slots)].sort((a, b) => a - b)
   }
 
-  /** How far the clock is ahead of UTC before and after the day, and when that changes. */
+  /** Returns the offset from UTC before and after the day, and the instant of the change. */
   #offsetsOn(day: Day): { before: number; after: number; change: number } {
     let earlier = dayStart(day, this.#timeZone) - 1
     let change = dayStart(addDays(day, 1), this.#timeZone)

@@ -1,4 +1,4 @@
-// Runs of tasks: who ran which slot, and how that ended. A slot is claimed by writing its row, so one process runs it.
+// Task runs: which process ran which slot, and the outcome. Inserting a row claims its slot for one process.
 import type { Kysely, Selectable } from 'kysely'
 import { type BackgroundTask, startBackground } from '../background.js'
 import type { Database } from '../database/connection.js'
@@ -10,32 +10,32 @@ import { DAY_MS, MINUTE_MS } from '../domain/time.js'
 
 const LEASE_MS = 5 * MINUTE_MS
 
-/** A slot whose process died is run once more, and then given up: its task may be what kills the process. */
-const MOST_ATTEMPTS = 2
+/** A slot whose process died is run once more and then given up, because its task may have killed the process. */
+const MAX_ATTEMPTS = 2
 
 const KEEP_MS = 30 * DAY_MS
 
-const DIED = 'its process ended before it did'
+const DIED = 'its process died during the run'
 
 type RunRow = Selectable<Schema['schedule_runs']>
 
-/** A claimed slot. A takeover counts the attempt up, which fences the run that it took the slot from. */
+/** A claimed slot. A takeover increments the attempt, which fences the previous run. */
 export type Run = Pick<RunRow, 'task' | 'slot' | 'attempt' | 'started_at'>
 
 export interface Outcome {
   readonly result: 'done' | 'failed'
-  /** What was done, or why not. */
+  /** What was done, or why it failed. */
   readonly message: string
 }
 
 export type SlotClaim =
   | { readonly kind: 'claimed'; readonly run: Run }
-  /** The slot was run. */
+  /** The slot was already run. */
   | { readonly kind: 'taken' }
-  /** The task is running, for this slot or another one. */
+  /** The task is running, for this or another slot. */
   | { readonly kind: 'busy'; readonly by: Pick<RunRow, 'host' | 'pid'> }
 
-/** Claims the slot (epoch milliseconds), unless it was run or the task still runs. */
+/** Claims the slot (epoch milliseconds), unless it was already run or the task is still running. */
 export async function claimSlot(
   db: Database,
   task: string,
@@ -51,7 +51,7 @@ export async function claimSlot(
     if (by) return { kind: 'busy', by }
     const lease = await takeLease(trx, LEASE_MS)
     for (const dead of open) {
-      if (dead.slot === slot && dead.attempt < MOST_ATTEMPTS) {
+      if (dead.slot === slot && dead.attempt < MAX_ATTEMPTS) {
         const run = { task, slot, attempt: dead.attempt + 1, started_at }
         await writeHeld(trx, 'schedule_runs', fenceOf(dead), { ...run, ...lease })
         return { kind: 'claimed', run }
@@ -67,19 +67,19 @@ export async function claimSlot(
 
 const fenceOf = ({ task, slot, attempt }: Run) => ({ task, slot, attempt })
 
-/** Keeps the lease until the end of the task that it returns. A renewal that fails is followed by others. */
+/** Renews the lease in the background until the returned task is ended. Retries failed renewals. */
 export function keepRenewing(db: Database, run: Run): BackgroundTask {
   const renew = async () => writeHeld(db, 'schedule_runs', fenceOf(run), await renewal(db, LEASE_MS))
   return startBackground(renew, { pauseMs: () => LEASE_MS / 10 })
 }
 
-/** Writes how the run ended, unless another process has taken it over. */
+/** Stores the outcome of the run, unless another process has taken it over. */
 export async function endRun(db: Kysely<Schema>, run: Run, outcome: Outcome): Promise<void> {
   await writeHeld(db, 'schedule_runs', fenceOf(run), { ...outcome, ended_at: await databaseTime(db) })
 }
 
-/** Deletes the task's old runs except that of its latest slot, which would seem missed without it. */
-export async function forgetOldRuns(db: Database, task: string, latestSlot: number): Promise<void> {
+/** Deletes the task's old runs. Keeps that of its latest slot, which would otherwise count as missed. */
+export async function deleteOldRuns(db: Database, task: string, latestSlot: number): Promise<void> {
   await db
     .deleteFrom('schedule_runs')
     .where('task', '=', task)
@@ -94,7 +94,7 @@ export interface LastRun {
   readonly state: 'running' | Outcome
 }
 
-/** The run of the task that began last. */
+/** Returns the task's most recent run. */
 export async function readLastRun(db: Database, task: string): Promise<LastRun | undefined> {
   const run = await db
     .selectFrom('schedule_runs')
@@ -111,7 +111,7 @@ export async function readLastRun(db: Database, task: string): Promise<LastRun |
   return { startedAt, state: isRunning ? 'running' : { result: 'failed', message: DIED } }
 }
 
-/** The last slot of the task that a `schedule` process took; null if none ever did. */
+/** Returns the last slot of the task that a `schedule` process claimed; null if there is none. */
 export async function readLastSlot(db: Database, task: string): Promise<number | null> {
   const { slot } = await db
     .selectFrom('schedule_runs')

@@ -1,6 +1,6 @@
 // Destroys the sockets of a connection pool with it, also those that the pool has forgotten or whose server hangs.
 import type { Socket } from 'node:net'
-import { settledWithin } from '../domain/patience.js'
+import { settledWithin } from '../domain/timeout.js'
 
 /** The server ends a transaction whose process is silent for so long, since its locks block others. */
 export const IDLE_TRANSACTION_MS = 30_000

@@ -1,7 +1,7 @@
 // Connections to PostgreSQL, for the database and for a queue, and facts about the server.
 import { Socket } from 'node:net'
 import pg from 'pg'
-import { settledWithin } from '../domain/patience.js'
+import { settledWithin } from '../domain/timeout.js'
 import { UserError, usageError } from '../errors.js'
 import type { PostgresAddress } from './addresses.js'
 import { problemOf } from './explain.js'

@@ -8,7 +8,7 @@ import type { ImportId } from '../../src/domain/ids.js'
 import type { Currency } from '../../src/domain/money.js'
 import { EXIT } from '../../src/errors.js'
 import { packChunk } from '../../src/import/chunk-rows.js'
-import { beginRun, insertRun, removeUnusedNames, takeBack } from '../../src/import/import-record.js'
+import { beginRun, insertRun, removeUnusedNames, undoImport } from '../../src/import/import-record.js'
 import { storeChunk } from '../../src/import/store.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
 import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
@@ -25,7 +25,7 @@ describeOnServerEngines('two imports', (test) => {
       (last) => last.updateTable('imports').set({ byte_offset: 4711 }).where('id', '=', id).execute(),
       () => beginRun(shop.db, wanted),
     )
-    expect(resumed).toMatchObject({ kind: 'begun', run: { id, byte_offset: 4711 } })
+    expect(resumed).toMatchObject({ kind: 'started', run: { id, byte_offset: 4711 } })
   })
 
   test('one does not take away the customer and the product that the other names', async ({ shop }) => {
@@ -92,7 +92,7 @@ describeOnServerEngines('workers beside an import', (test) => {
     await besideInHand(
       shop,
       (worker) => worker.selectFrom('orders').select('id').where('source', '=', 'default').forUpdate().execute(),
-      () => shop.db.transaction().execute((trx) => takeBack(trx, cutOff)),
+      () => shop.db.transaction().execute((trx) => undoImport(trx, cutOff)),
     )
     expect(await shop.rows('select distinct source from orders')).toEqual([{ source: 'default' }])
     expect(await shop.value('select count(*) from orders')).toBe(MANY.length)
@@ -130,7 +130,7 @@ function storeAnOrder(db: Kysely<Schema>, importId: ImportId, source = 'till') {
     products: [{ sku: 'S-1', name: 'Widget' }],
     orders: [{ ...order, business_day: '2025-01-15' as Day, currency: 'USD' as Currency }],
     lines: [{ reference: 'A-1', line_number: 2, sku: 'S-1', quantity: 1, unit_price: 100_000, total: 1000 }],
-    spoiled: [],
+    rejectedOrders: [],
   })
   return storeChunk(db, chunk, { importId, source, initialStock: 5, now: 1 })
 }

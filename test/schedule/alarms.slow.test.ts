@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { alarmCommandOf } from '../../src/command-line/alarm-command.js'
 import { openDatabase } from '../../src/database/connection.js'
-import { checkAlarms, TellingHangs } from '../../src/schedule/alarm-state.js'
+import { checkAlarms, NotifyTimeout } from '../../src/schedule/alarm-state.js'
 import type { Running } from '../support/cli.js'
 import { test as plainTest, type Shop } from '../support/shop.js'
 import { until } from '../support/until.js'
@@ -236,7 +236,7 @@ test('a command that hangs is killed with its children', async ({ shop }) => {
   const pids = join(shop.folder, 'pids')
   const tell = commandOf(shop, `sleep 600 & echo $! > '${pids}'; wait`, 500)
   const telling = { name: 'wait', state: 'raised', message: '', fix: '', value: 1, threshold: 1, since: 0 } as const
-  await expect(tell?.(telling)).rejects.toThrow(TellingHangs)
+  await expect(tell?.(telling)).rejects.toThrow(NotifyTimeout)
   const stat = `/proc/${readFileSync(pids, 'utf8').trim()}/stat`
   // A zombie that nobody has waited for does nothing any more.
   await until(async () => (await readFile(stat, 'utf8').catch(() => ') Z ')).includes(') Z '))

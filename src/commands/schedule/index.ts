@@ -27,7 +27,7 @@ export default class Schedule extends ServiceCommand {
 
   async run() {
     const { flags } = await this.parse(Schedule)
-    const tell = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
+    const notify = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const result = { runs: 0, failed: 0 }
     const status = () => `${countOf(result.runs, 'run')}, ${result.failed} failed`
     const service = { finishes: 'the tasks in progress', waitsForServers: !flags['no-wait'] }
@@ -42,7 +42,7 @@ export default class Schedule extends ServiceCommand {
       this.note(signal.aborted ? text : `${text} – ${this.#nextText(task)}`, event)
     }
     const runTasks = async (app: App) => {
-      const tasks = TASK_NAMES.map((name) => createTask(name, { ...app, tell }))
+      const tasks = TASK_NAMES.map((name) => createTask(name, { ...app, notify }))
       this.#showStart(tasks)
       systemd.ready(status())
       const troublesOf = ({ name }: Task) =>

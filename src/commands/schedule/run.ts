@@ -32,10 +32,10 @@ export default class ScheduleRun extends BaseCommand {
       const fix = 'Omit --exec, or run `orderctl schedule run alarms --exec CMD`.'
       throw usageError({ code: 'exec_without_alarms', message, fix })
     }
-    const tell = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
+    const notify = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const run = await this.withApp(
       async (app) => {
-        const run = await runTask(app.db, createTask(name, { ...app, tell }), await claimNow(app.db, name))
+        const run = await runTask(app.db, createTask(name, { ...app, notify }), await claimNow(app.db, name))
         // An unreachable server is not a failure of the task: the same run may succeed later.
         if (explainDatabaseError(run.error, app.config.database)?.exit === EXIT.unreachable) throw run.error
         return run

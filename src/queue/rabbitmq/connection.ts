@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { hostname } from 'node:os'
 import { Connection } from 'rabbitmq-client'
-import { settledWithin } from '../../domain/patience.js'
+import { settledWithin } from '../../domain/timeout.js'
 import { EXIT, UserError } from '../../errors.js'
 import type { RabbitAddress } from '../../servers/addresses.js'
 import { explainUnreachable } from '../../servers/explain.js'
