@@ -1,7 +1,7 @@
 // One batch, from delivery to settlement: claim and reserve, charge, settle.
 import type { Kysely } from 'kysely'
 import type { Schema } from '../database/schema.js'
-import { takeRepeats } from '../database/transaction.js'
+import { takeRetryCount } from '../database/transaction.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Gateway } from '../payments/gateway.js'
 import { type ChargeOptions, chargeAll } from './charge.js'
@@ -60,5 +60,5 @@ export async function processBatch(
   const answers = await whileRenewing(db, { token, orders }, options.claim.leaseMs, charge)
   progress.signs = undefined
   const settled = await settle(db, { token }, answers, options.settle)
-  return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRepeats() }
+  return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRetryCount() }
 }

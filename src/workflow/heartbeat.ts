@@ -63,7 +63,7 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating) {
   const run = async (isLast: boolean) => {
     try {
       await beat(isLast)
-      if (!isLast) await clocks.look()
+      if (!isLast) await clocks.check()
     } catch (error) {
       if (!isReplaced(error) && errorCode(error) !== 'clocks_disagree') throw error
       beating.onFatal(error)

@@ -4,7 +4,7 @@ import { parentPort, threadId, workerData } from 'node:worker_threads'
 import { asError } from '../background.js'
 import type { Config } from '../config/config.js'
 import { connect, type Database } from '../database/connection.js'
-import { WriteTurn } from '../database/write-turn.js'
+import { WriteMutex } from '../database/write-mutex.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Problem } from '../errors.js'
 import { SimulatedGateway } from '../payments/simulated.js'
@@ -14,7 +14,7 @@ import { type BatchOptions, type BatchProgress, type BatchResult, processBatch }
 export interface ThreadOptions {
   readonly config: Config
   readonly batch: BatchOptions
-  readonly turn: SharedArrayBuffer
+  readonly mutex: SharedArrayBuffer
   /** Maximum number of connections to a database server. */
   readonly connections: number
   /** Counts the threads that are ready for work. */
@@ -40,7 +40,7 @@ export type Answered =
       readonly stack: string | undefined
     }
 
-const { config, batch, turn, connections, loaded, signMs } = workerData as ThreadOptions
+const { config, batch, mutex, connections, loaded, signMs } = workerData as ThreadOptions
 const gateway = new SimulatedGateway({
   successRate: config['payments.successRate'],
   latencyMs: config['payments.latencyMs'],
@@ -51,7 +51,7 @@ let db: Promise<Database> | undefined
 
 /** Opened once, also if several batches ask for it. After a failure, the next call tries again. */
 function connection(): Promise<Database> {
-  db ??= connect(config.database, { turn: new WriteTurn(turn), connections }).catch((error: unknown) => {
+  db ??= connect(config.database, { mutex: new WriteMutex(mutex), connections }).catch((error: unknown) => {
     db = undefined
     throw error
   })

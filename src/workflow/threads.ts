@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Piscina } from 'piscina'
 import { asError, type BackgroundTask, startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
-import { WriteTurn } from '../database/write-turn.js'
+import { WriteMutex } from '../database/write-mutex.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import type { BatchResult } from './batch.js'
@@ -38,7 +38,7 @@ export class Threads {
   readonly #config: Config
   readonly #concurrency: number
   readonly #onLost: (text: string) => void
-  readonly #turn = WriteTurn.share()
+  readonly #mutex = WriteMutex.share()
   readonly #loaded = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   readonly #watches: BackgroundTask[] = []
   /** By whether a batch has its thread to itself. That pool is opened for the first suspect: most processes have none. */
@@ -108,7 +108,7 @@ export class Threads {
           charge: { inFlight: chargesPerBatch(config, this.#concurrency), timeoutMs: config['payments.timeoutMs'] },
           settle: { attempts: config['workflow.attempts'] },
         },
-        turn: this.#turn,
+        mutex: this.#mutex,
         connections: Math.min(tasksPerThread + 1, MOST_CONNECTIONS),
         loaded: this.#loaded,
         signMs: SIGN_MS,
