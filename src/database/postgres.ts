@@ -23,7 +23,7 @@ const WHOLE_NUMBERS = new Set<number>([pg.types.builtins.INT8, pg.types.builtins
 
 /** @param connections maximum number of connections */
 export function postgresDialect(address: PostgresAddress, connections: number, sessions: Sessions): Dialect {
-  const { pool, letGo } = openPool(address, {
+  const { pool, endPool } = openPool(address, {
     connections,
     // Longer than a dead process can hold a lock.
     freeTimeoutMs: 2 * IDLE_TRANSACTION_MS,
@@ -40,7 +40,7 @@ export function postgresDialect(address: PostgresAddress, connections: number, s
       client.release(true)
     }
   }
-  const config = { pool: { connect, end: letGo } }
+  const config = { pool: { connect, end: endPool } }
   return Object.assign(new PostgresDialect(config), {
     createDriver: () => new LimitingDriver(config),
     createQueryCompiler: () => new TablesCompiler(),

@@ -1,6 +1,6 @@
 // Finds stale connections of a pool: those opened before an outage of the server. After a failover they lead to the old
 // primary, and a read-only session stays read-only, so they have to be closed.
-import { isAway } from '../servers/explain.js'
+import { isUnreachable } from '../servers/explain.js'
 import { sqlCause } from '../servers/recognise.js'
 
 export class Sessions {
@@ -16,7 +16,7 @@ export class Sessions {
    * outage.
    */
   failed(error: unknown): void {
-    if (isAway(error) && sqlCause(error) !== 'too_many_clients') this.#outages += 1
+    if (isUnreachable(error) && sqlCause(error) !== 'too_many_clients') this.#outages += 1
   }
 
   /** Whether the session was opened before the latest outage and has to be closed. */

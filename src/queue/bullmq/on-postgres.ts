@@ -36,23 +36,23 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string, lease
     driver: 'bullmq-postgres',
     name: `PostgreSQL at ${address.name}`,
     connect: async () => {
-      const { pool, letGo } = openQueuePool(address, schema, 1)
+      const { pool, endPool } = openQueuePool(address, schema, 1)
       try {
         await makeTables(pool, address, schema)
         const connection = forBullMq(pool, address)
         const jobs = new Queue(QUEUE_NAME, { ...queueOptions(EVENTS_KEPT), connection }, backendOn(connection))
         const check = () => pool.query('delete from job where false')
-        return linkTo(jobs, { check, count: () => countJobs(pool), end: letGo })
+        return linkTo(jobs, { check, count: () => countJobs(pool), end: endPool })
       } catch (error) {
-        await letGo()
+        await endPool()
         throw error
       }
     },
     startWorker: async (deliver, { concurrency }) => {
-      const { pool, letGo } = openQueuePool(address, schema, WORKER_CONNECTIONS)
+      const { pool, endPool } = openQueuePool(address, schema, WORKER_CONNECTIONS)
       const connection = forBullMq(pool, address)
       const options = { ...workerOptions(concurrency, leaseMs), connection, runRetryDelay: RETRY_MS }
-      return workerOf(new Worker(QUEUE_NAME, processorOf(deliver), options, backendOn(connection)), letGo)
+      return workerOf(new Worker(QUEUE_NAME, processorOf(deliver), options, backendOn(connection)), endPool)
     },
     explain: (error) => explainError(error instanceof ConnectionClosedError ? error.cause : error, address),
   }

@@ -10,7 +10,7 @@ import type pg from 'pg'
 import { usageError } from '../../errors.js'
 import type { PostgresAddress } from '../../servers/addresses.js'
 import { explainError } from '../../servers/explain.js'
-import { openQueuePool, readFacts, refuseUnfit, withinSeconds } from '../../servers/postgres-pool.js'
+import { openQueuePool, readFacts, refuseUnfit, withinStartLimit } from '../../servers/postgres-pool.js'
 
 /** Time limit for one migration, or for another process to apply them all. */
 const MIGRATION_TIMEOUT_MS = 60_000
@@ -40,12 +40,12 @@ async function withTables(
   schema: string,
   use: (pool: pg.Pool) => Promise<number>,
 ): Promise<QueueTables> {
-  const { pool, letGo } = openQueuePool(address, schema, 1)
+  const { pool, endPool } = openQueuePool(address, schema, 1)
   try {
     const current = await use(pool)
     return { place: `PostgreSQL at ${address.name}, schema ${schema}`, current, latest: LATEST_SCHEMA_VERSION }
   } finally {
-    await letGo()
+    await endPool()
   }
 }
 
@@ -72,7 +72,7 @@ export async function makeTables(pool: pg.Pool, address: PostgresAddress, schema
       fix: `As its owner, run: grant create on database "${database}" to "${user}"; then orderctl migrate. The right may be revoked afterwards.`,
     })
   } finally {
-    await patient.letGo()
+    await patient.endPool()
   }
   return current
 }
@@ -89,7 +89,7 @@ async function examine(pool: pg.Pool, address: PostgresAddress, schema: string) 
     return { facts, current }
   }
   try {
-    return await withinSeconds(address, look())
+    return await withinStartLimit(address, look())
   } catch (error) {
     if (!(error instanceof SchemaVersionMismatchError)) throw explainError(error, address) ?? error
     throw usageError({

@@ -55,7 +55,7 @@ export async function openRabbit(address: RabbitAddress): Promise<Connection> {
 /** @throws UserError (exit 4) if the server does not answer in time */
 export async function answered<Answer>(address: RabbitAddress, answer: Promise<Answer>): Promise<Answer> {
   if ((await settledWithin(ANSWER_TIMEOUT_MS, answer)) || (await settledWithin(READ_MS, answer))) return answer
-  throw explainUnreachable(new Error('it does not answer'), address)
+  throw explainUnreachable(new Error('timed out'), address)
 }
 
 /** Explains an error of a server that has accepted us before: it is about to start or stop, so every error passes. */
