@@ -10,8 +10,8 @@ import { inTransaction } from '../database/transaction.js'
 import { type IdempotencyKey, idempotencyKey, type OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import { OPEN_STATUSES, type OrderStatus } from '../domain/order.js'
-import { dropStrays, leaveQueue } from '../queue/due-orders.js'
-import { setAside, siftClaims } from '../queue/suspects.js'
+import { dropStrays, removeFromQueue } from '../queue/due-orders.js'
+import { setAside, splitByLostClaims } from '../queue/suspects.js'
 import { dueOrders, newToken, stillDue, takeLease } from './lease.js'
 import { type Item, type OutOfStock, reserveStock, shareStock } from './stock.js'
 
@@ -44,12 +44,12 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
   const token = newToken()
   const now = await databaseTime(db)
   // Before the transaction, which blocks every other writer of a file while it lasts.
-  const { fit, suspects, worn } = siftClaims(await findDue(db, ids, now), options.alone ?? false)
-  if (fit.length + worn.length === 0) return { token, count: 0, failed: 0, orders: [], suspects, setAside: 0 }
+  const { claimable, suspects, poison } = splitByLostClaims(await findDue(db, ids, now), options.alone ?? false)
+  if (claimable.length + poison.length === 0) return { token, count: 0, failed: 0, orders: [], suspects, setAside: 0 }
   return inTransaction(db, async (trx) => {
-    const aside = await stillDue(trx, worn, { now })
+    const aside = await stillDue(trx, poison, { now })
     await setAside(trx, aside)
-    const mine = await stillDue(trx, fit, { now })
+    const mine = await stillDue(trx, claimable, { now })
     const isOpen = ({ status }: DueOrder) => OPEN_STATUSES.some((open) => open === status)
     // No code path puts a settled order into the queue. If one did, every drain would find it again.
     const settled = mine.filter((order) => !isOpen(order))
@@ -108,7 +108,7 @@ async function failOutOfStock(trx: Kysely<Schema>, orders: readonly OutOfStock[]
     .set((eb) => ({ status: 'failed', reason: 'out_of_stock', message: eb.ref('row.message'), settled_at: now }))
     .whereRef('orders.id', '=', 'row.id')
     .execute()
-  await leaveQueue(trx, orders)
+  await removeFromQueue(trx, orders)
 }
 
 interface DueOrder extends ClaimedOrder {

@@ -10,7 +10,7 @@ import { inTransaction } from '../database/transaction.js'
 import { backoffMs } from '../domain/backoff.js'
 import { groupBy } from '../domain/batches.js'
 import type { LeaseToken } from '../domain/ids.js'
-import { leaveQueue, lockInQueue, lockOrders } from '../queue/due-orders.js'
+import { lockInQueue, lockOrders, removeFromQueue } from '../queue/due-orders.js'
 import type { Answer } from './charge.js'
 import type { ClaimedOrder } from './claim.js'
 import { heldUnder } from './lease.js'
@@ -59,7 +59,7 @@ export async function settle(
       await recordUnpaid.run(trx, { rows, status: 'declined', unanswered: 0, now })
       await markRolledBack.run(trx, { rows, now })
     }
-    await leaveQueue(trx, [...captured, ...declined])
+    await removeFromQueue(trx, [...captured, ...declined])
     if (unknown.length > 0) await postpone(trx, unknown, options, now)
     // Last, since other transactions wait for the same sales figures and the same few products.
     if (captured.length > 0) await addToSales(trx, packIds(captured))
@@ -105,7 +105,7 @@ async function postpone(
     .whereRef('due_orders.order_id', '=', 'row.id')
     .execute()
   const last = rows.filter(({ reason }) => reason !== null)
-  await leaveQueue(trx, last)
+  await removeFromQueue(trx, last)
 }
 
 /**
@@ -130,7 +130,7 @@ export async function expireReservations(db: Kysely<Schema>): Promise<number> {
       .set({ message: 'its stock was not held any longer' })
       .where(isAmong(trx, 'id', packIds(expired)))
       .execute()
-    await leaveQueue(trx, expired)
+    await removeFromQueue(trx, expired)
     await settleStock(trx, { sold: [], released: expired })
     return expired.length
   })

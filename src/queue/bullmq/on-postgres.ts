@@ -1,4 +1,4 @@
-// BullMQ on PostgreSQL.
+// The transport of batches by BullMQ on PostgreSQL.
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   ConnectionClosedError,
@@ -19,16 +19,16 @@ import type { Transport } from '../transport.js'
 import { type JobCounts, linkTo, processorOf, QUEUE_NAME, queueOptions, workerOf, workerOptions } from './bullmq.js'
 import { makeTables } from './postgres-tables.js'
 
-/** One listens for new jobs, two send statements. */
+/** One connection listens for new jobs; two send statements. */
 const WORKER_CONNECTIONS = 3
 
-/** Pause before a worker retries a statement that found the server away. */
+/** Pause before a worker retries a statement that failed because the server was unreachable. */
 const RETRY_MS = 1000
 
-/** Attempts of a statement that meets deadlocks. */
+/** Maximum number of attempts of a statement that ends in deadlocks. */
 const MOST_CONFLICTS = 5
 
-/** BullMQ keeps events, which nothing reads, and up to 256 more before it removes them. */
+/** Number of events that BullMQ keeps. Nothing reads them. It may keep up to 256 more before it removes them. */
 const EVENTS_KEPT = 100
 
 export function bullMqOnPostgres(address: PostgresAddress, schema: string, leaseMs: number): Transport {
@@ -58,7 +58,10 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string, lease
   }
 }
 
-/** BullMQ itself takes three round trips, counts no waiting jobs in a paused queue, and takes the newest for the oldest. */
+/**
+ * Counts jobs by state in one statement. BullMQ's own count takes three round trips, omits waiting jobs of a paused
+ * queue, and takes the newest job for the oldest.
+ */
 async function countJobs(pool: pg.Pool): Promise<JobCounts> {
   const { rows } = await pool.query<{ state: string; jobs: number; oldest: number }>(
     `select state, cast(count(*) as integer) as jobs, cast(min(added_at_ms) as double precision) as oldest
@@ -76,28 +79,28 @@ async function countJobs(pool: pg.Pool): Promise<JobCounts> {
   }
 }
 
-/** BullMQ's backend over our connections. */
+/** Makes BullMQ's backend use our connections. */
 function backendOn(pool: PgPool) {
   return (name: string, options: QueueBaseOptions<unknown>) =>
     new PostgresQueueBackend(new ReadyConnection(pool), name, { ...options, connection: pool })
 }
 
-/** `makeTables` has checked our schema; BullMQ would check the default one. */
+/** Skips BullMQ's check, which looks at the default schema. `makeTables` has checked ours. */
 class ReadyConnection extends PostgresConnection {
   override async waitUntilReady(): Promise<void> {}
 }
 
 /**
- * The pool as BullMQ takes it. BullMQ waits and retries only after a ConnectionClosedError; any other error would count as
- * the job's. Each statement is a transaction of its own, so one that meets a deadlock is sent again.
+ * Adapts the pool to BullMQ, which waits and retries only after a ConnectionClosedError; it would count any other error
+ * as the job's. Each statement is a transaction of its own, so one that ends in a deadlock can be sent again.
  */
 function forBullMq(pool: pg.Pool, address: PostgresAddress): PgPool {
   const rethrow = (error: unknown): never => {
-    const away = explainError(error, address)?.exit === EXIT.unreachable
-    throw away ? new ConnectionClosedError(undefined, error) : error
+    const isUnreachable = explainError(error, address)?.exit === EXIT.unreachable
+    throw isUnreachable ? new ConnectionClosedError(undefined, error) : error
   }
   const bullPool: PgPool = {
-    // pg types listeners by their event, BullMQ one by one.
+    // pg types a listener by its event; BullMQ types each listener by itself.
     connect: () => pool.connect().catch(rethrow) as ReturnType<PgPool['connect']>,
     query: (text, params) => sendAgain(() => pool.query(text, params && [...params])).catch(rethrow),
     end: () => pool.end(),
