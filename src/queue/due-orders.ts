@@ -17,17 +17,17 @@ export function mayBeDue(eb: ExpressionBuilder<Schema, 'orders'>) {
 }
 
 /** The condition for an order that needs review: it is open and has a reason. */
-export function waitsForPerson(eb: ExpressionBuilder<Schema, 'orders'>) {
+export function needsReview(eb: ExpressionBuilder<Schema, 'orders'>) {
   // Literals, since SQLite does not use the partial index for parameters.
   const reasons = REVIEW_REASONS.map((reason) => eb('orders.reason', '=', sql.lit(reason)))
   return eb.and([eb.or(reasons), eb('orders.settled_at', 'is', null)])
 }
 
 /** Counts the orders that need review, by reason. Omits reasons without orders. */
-export async function countUnresolved(db: Database): Promise<ReadonlyMap<ReviewReason, number>> {
+export async function countNeedingReview(db: Database): Promise<ReadonlyMap<ReviewReason, number>> {
   const rows = await db
     .selectFrom('orders')
-    .where(waitsForPerson)
+    .where(needsReview)
     .groupBy('reason')
     .orderBy('reason')
     .select((eb) => [sql<ReviewReason>`reason`.as('reason'), eb.fn.countAll<number>().as('orders')])

@@ -4,7 +4,7 @@ import type { Database } from '../database/connection.js'
 import { atOneMoment } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { type ReviewReason, UNSOLD_STATUSES } from '../domain/order.js'
-import { countUnresolved } from '../queue/due-orders.js'
+import { countNeedingReview } from '../queue/due-orders.js'
 import { WORKER_STALE_MS } from './status.js'
 
 export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'schedule'
@@ -121,7 +121,7 @@ const REVIEWS: Readonly<Record<ReviewReason, string>> = {
 }
 
 async function measureUnresolved(db: Database, threshold: number): Promise<Measured> {
-  const orders = [...(await countUnresolved(db))].map(([reason, count]) => ({ reason, orders: count }))
+  const orders = [...(await countNeedingReview(db))].map(([reason, count]) => ({ reason, orders: count }))
   const reasons = bracketed(orders.map(({ reason, orders }) => `${reason}: ${groupThousands(orders)}`))
   return {
     value: sum(orders),

@@ -10,7 +10,7 @@ import { atOneMoment, inTransaction } from '../database/transaction.js'
 import { ALL_ROWS, groupBy, inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { type FailureReason, UNSOLD_STATUSES } from '../domain/order.js'
-import { makeDue, waitsForPerson } from '../queue/due-orders.js'
+import { makeDue, needsReview } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 
 export interface FailureFilter {
@@ -170,7 +170,7 @@ function failures(db: Kysely<Schema>, { reason, source, since, sku }: FailureFil
 
 /** Unsold, or waiting for a person. */
 function isFailure(eb: ExpressionBuilder<Schema, 'orders'>) {
-  return eb.or([eb('orders.status', 'in', UNSOLD_STATUSES), waitsForPerson(eb)])
+  return eb.or([eb('orders.status', 'in', UNSOLD_STATUSES), needsReview(eb)])
 }
 
 /** Settled, or else last asked without an answer, or else imported. */
