@@ -97,15 +97,15 @@ export async function withdrawDue(db: Database): Promise<number> {
 }
 
 /** Deletes the queue rows, which must be locked, of those orders that no worker can claim. */
-export async function dropStrays(trx: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
-  if (orders.length > 0) await removeFromQueue(trx, await findStrays(trx, orders))
+export async function dropUnclaimable(trx: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
+  if (orders.length > 0) await removeFromQueue(trx, await findUnclaimable(trx, orders))
 }
 
 /**
  * Finds orders in the queue that no worker can claim, among `orders` or all. There are none unless the database was
  * edited.
  */
-export function findStrays(
+export function findUnclaimable(
   db: Kysely<Schema>,
   orders?: readonly { readonly id: OrderId }[],
 ): Promise<{ readonly id: OrderId }[]> {

@@ -10,7 +10,7 @@ import { inTransaction } from '../database/transaction.js'
 import { type IdempotencyKey, idempotencyKey, type OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import { OPEN_STATUSES, type OrderStatus } from '../domain/order.js'
-import { dropStrays, removeFromQueue } from '../queue/due-orders.js'
+import { dropUnclaimable, removeFromQueue } from '../queue/due-orders.js'
 import { setAside, splitByLostClaims } from '../queue/suspects.js'
 import { dueOrders, newToken, stillDue, takeLease } from './lease.js'
 import { type Item, type OutOfStock, reserveStock, shareStock } from './stock.js'
@@ -53,7 +53,7 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
     const isOpen = ({ status }: DueOrder) => OPEN_STATUSES.some((open) => open === status)
     // No code path puts a settled order into the queue. If one did, every drain would find it again.
     const settled = mine.filter((order) => !isOpen(order))
-    await dropStrays(trx, settled)
+    await dropUnclaimable(trx, settled)
     const open = mine.filter(isOpen)
     const pending = open.filter(({ status }) => status === 'pending')
     const { served, short } = await shareStock(trx, pending)
