@@ -45,7 +45,7 @@ export async function setAside(trx: Kysely<Schema>, orders: readonly { readonly 
 }
 
 /** Subtracts one lost claim from orders whose batch failed because of a database outage. */
-export async function forgiveLostClaim(
+export async function uncountLostClaim(
   db: Database,
   { ids, token }: { readonly ids: readonly OrderId[]; readonly token: LeaseToken },
 ): Promise<void> {

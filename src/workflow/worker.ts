@@ -8,7 +8,7 @@ import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
-import { countLostBatch, forgiveLostClaim } from '../queue/suspects.js'
+import { countLostBatch, uncountLostClaim } from '../queue/suspects.js'
 import { nextScale, type Scale } from './autoscale.js'
 import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
@@ -164,7 +164,7 @@ export class Worker {
     }
     await throughOutages({ db, database: config.database, signal, onNotice: onOutage }, async (worked) => {
       for (let claim = this.#interrupted[0]; claim; claim = this.#interrupted[0]) {
-        await forgiveLostClaim(db, claim)
+        await uncountLostClaim(db, claim)
         this.#interrupted.shift()
       }
       const handle = async (ids: readonly OrderId[]) => {
