@@ -17,7 +17,7 @@ import { openQueuePool } from '../../servers/postgres-pool.js'
 import { sqlCause } from '../../servers/recognise.js'
 import type { Transport } from '../transport.js'
 import { type JobCounts, linkTo, processorOf, QUEUE_NAME, queueOptions, workerOf, workerOptions } from './bullmq.js'
-import { makeTables } from './postgres-tables.js'
+import { createTables } from './postgres-tables.js'
 
 /** One connection listens for new jobs; two send statements. */
 const WORKER_CONNECTIONS = 3
@@ -38,7 +38,7 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string, lease
     connect: async () => {
       const { pool, endPool } = openQueuePool(address, schema, 1)
       try {
-        await makeTables(pool, address, schema)
+        await createTables(pool, address, schema)
         const connection = forBullMq(pool, address)
         const jobs = new Queue(QUEUE_NAME, { ...queueOptions(EVENTS_KEPT), connection }, backendOn(connection))
         const check = () => pool.query('delete from job where false')
@@ -85,7 +85,7 @@ function backendOn(pool: PgPool) {
     new PostgresQueueBackend(new ReadyConnection(pool), name, { ...options, connection: pool })
 }
 
-/** Skips BullMQ's check, which looks at the default schema. `makeTables` has checked ours. */
+/** Skips BullMQ's check, which looks at the default schema. `createTables` has checked ours. */
 class ReadyConnection extends PostgresConnection {
   override async waitUntilReady(): Promise<void> {}
 }

@@ -32,7 +32,7 @@ export function readTables(address: PostgresAddress, schema: string): Promise<Qu
 
 /** Applies the migrations of this release. Returns the state of the tables before that. */
 export function migrateTables(address: PostgresAddress, schema: string): Promise<QueueTables> {
-  return withTables(address, schema, (pool) => makeTables(pool, address, schema))
+  return withTables(address, schema, (pool) => createTables(pool, address, schema))
 }
 
 async function withTables(
@@ -55,7 +55,7 @@ async function withTables(
  * @returns the version that the tables had before
  * @throws UserError within five seconds if the server is unreachable (exit 4) or unsuitable (exit 2)
  */
-export async function makeTables(pool: pg.Pool, address: PostgresAddress, schema: string): Promise<number> {
+export async function createTables(pool: pg.Pool, address: PostgresAddress, schema: string): Promise<number> {
   const { current, facts } = await examine(pool, address, schema)
   if (current >= LATEST_SCHEMA_VERSION) return current
   const patient = openQueuePool(address, schema, 1, MIGRATION_TIMEOUT_MS)
