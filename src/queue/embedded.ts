@@ -31,7 +31,7 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
       const isPaused = await this.isPaused()
       if (!isPaused && (await due.deliver(handler))) return
       if (options.drain && (isPaused || !(await isWorkLeft(this.db)))) over.abort()
-      options.signals?.emit('looked')
+      options.signals?.emit('polled')
       await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
     }
     const loop = async (number: number): Promise<void> => {

@@ -8,8 +8,8 @@ export type DeliveryHandler = (ids: readonly OrderId[]) => Promise<number>
 
 export type ServerEvent = 'server_away' | 'server_back'
 
-/** `looked`: one round of the consumer's loop, which polls for work unless it is busy. */
-export type ConsumerStep = 'looked'
+/** `polled`: one round of the consumer's loop, which polls for work unless it is busy. */
+export type ConsumerStep = 'polled'
 
 export interface ConsumeOptions {
   /** Maximum number of batches in progress. */

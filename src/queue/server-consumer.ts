@@ -82,7 +82,7 @@ export class ServerConsumer implements Consumer {
     try {
       while (!this.#signal.aborted) {
         if (this.#isUnreachable || this.#inProgress.size < this.#concurrency) await this.#poll()
-        this.#options.signals?.emit('looked')
+        this.#options.signals?.emit('polled')
         await this.#pause()
       }
     } finally {
