@@ -35,7 +35,7 @@ export function isAmong(db: Executing, column: string, ids: readonly number[] | 
  * Keeps the planner off a column's indexes, for conditions next to one that finds rows by id. Statistics lag behind
  * columns that change with every batch, so the planner might read such an index in full.
  */
-export function besideIds(column: string): RawBuilder<number> {
+export function withoutIndex(column: string): RawBuilder<number> {
   return sql`(${sql.ref(column)} + 0)`
 }
 

@@ -2,7 +2,7 @@
 import type { InsertResult, Kysely } from 'kysely'
 import { shareTurn } from '../database/engine.js'
 import { type Columns, packIds, packRows, unpackRows } from '../database/packed-rows.js'
-import { besideIds, isAmong, rowSource } from '../database/row-source.js'
+import { isAmong, rowSource, withoutIndex } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
 import { type Chunk, packLines } from './chunk-rows.js'
@@ -126,7 +126,7 @@ async function findKnownOrders(
     .crossJoin('orders')
     .where('orders.source', '=', source)
     .whereRef('orders.reference', '=', 'row.reference')
-    .where(besideIds('orders.id'), '<=', lastBefore)
+    .where(withoutIndex('orders.id'), '<=', lastBefore)
     .innerJoin('customers', 'customers.id', 'orders.customer_id')
     .select((eb) => {
       const isForeign = eb.or([

@@ -5,7 +5,7 @@ import { startBackground } from '../background.js'
 import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
 import { packIds } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
-import { besideIds, isAmong } from '../database/row-source.js'
+import { isAmong, withoutIndex } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 
@@ -66,7 +66,7 @@ export function dueOrders(db: Kysely<Schema>, value: Parameter<{ now: number; id
   return db
     .selectFrom('due_orders')
     .where(isAmong(db, 'due_orders.order_id', value('ids')))
-    .where(besideIds('due_orders.due_at'), '<', value('now'))
+    .where(withoutIndex('due_orders.due_at'), '<', value('now'))
 }
 
 /**
