@@ -67,7 +67,7 @@ export async function inTransactionOnce<Result>(
 }
 
 /** Reads one snapshot of the database, however long that takes, without blocking writers. */
-export function atOneMoment<Result>(
+export function inSnapshot<Result>(
   db: Kysely<Schema>,
   read: (trx: Transaction<Schema>) => Promise<Result>,
 ): Promise<Result> {

@@ -1,7 +1,7 @@
 // Alarms: findings about the work. Each compares one figure with a threshold of the configuration.
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
-import { atOneMoment } from '../database/transaction.js'
+import { inSnapshot } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { type ReviewReason, UNSOLD_STATUSES } from '../domain/order.js'
 import { countNeedingReview } from '../queue/due-orders.js'
@@ -46,7 +46,7 @@ const MEASURES = [
  * @param now the database's time
  */
 export async function readAlarms(db: Database, config: Config, now: number): Promise<Alarm[]> {
-  return atOneMoment(db, async (snapshot) => {
+  return inSnapshot(db, async (snapshot) => {
     const alarms: Alarm[] = []
     for (const [name, setting, measure] of MEASURES) {
       const threshold = config[setting]

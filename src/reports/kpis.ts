@@ -1,7 +1,7 @@
 // Revenue, orders and customers by day, from the sales figures; and the figures of the moment, from the orders. A report is
 // the JSON document of its command.
 import type { Database } from '../database/connection.js'
-import { atOneMoment } from '../database/transaction.js'
+import { inSnapshot } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
 import { addDays, type Day, dayAt, dayStart } from '../domain/business-day.js'
 import { divideMinor } from '../domain/money.js'
@@ -18,7 +18,7 @@ export async function dailyKpis(db: Database, time_zone: string, date: Day) {
 
 /** Totals over the days from `from` to `to`, both counted, and every day among them that has sales. */
 export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
-  return atOneMoment(db, async (snapshot) => {
+  return inSnapshot(db, async (snapshot) => {
     const generated_at = new Date()
     const kpis = await kpisWithin(snapshot, from, to)
     const byDay = salesWithin(snapshot, from, to).select('day').groupBy('day').orderBy('day')
@@ -30,7 +30,7 @@ export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
 
 /** The work left, and what was settled on the business day of `now` (epoch milliseconds). */
 export function realtimeKpis(db: Database, time_zone: string, now: number) {
-  return atOneMoment(db, async (snapshot) => {
+  return inSnapshot(db, async (snapshot) => {
     const date = dayAt(now, time_zone)
     const orders = snapshot.selectFrom('orders').select((eb) => ['status', eb.fn.countAll<number>().as('orders')])
     const open = await orders.where('settled_at', 'is', null).groupBy('status').execute()

@@ -6,7 +6,7 @@ import { databaseTime, forUpdate } from '../database/engine.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
-import { atOneMoment, inTransaction } from '../database/transaction.js'
+import { inSnapshot, inTransaction } from '../database/transaction.js'
 import { ALL_ROWS, groupBy, inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { type FailureReason, UNSOLD_STATUSES } from '../domain/order.js'
@@ -24,7 +24,7 @@ export interface FailureFilter {
 
 /** The newest first. `total` counts all that match, also those beyond the limit. */
 export function listFailures(db: Database, filter: FailureFilter, limit = ALL_ROWS) {
-  return atOneMoment(db, async (trx) => {
+  return inSnapshot(db, async (trx) => {
     const listed = failures(trx, filter).where('orders.cleared_at', 'is', null)
     const { total } = await listed.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
     const newest = await listed
