@@ -9,7 +9,7 @@ import {
   openOrCreateDatabase,
   placeOf,
 } from './database/connection.js'
-import { agreeOnTimeZone, refusePartOfCopy } from './database/refusals.js'
+import { agreeOnTimeZone, refuseUnfinishedCopy } from './database/refusals.js'
 import { createQueue, type QueueOptions } from './queue/create-queue.js'
 import type { Queue } from './queue/queue.js'
 import type { PublishedFigures } from './redis/figures.js'
@@ -89,7 +89,7 @@ async function openApp(config: Config, options: AppOptions): Promise<App> {
 async function openShop(config: Config, options: DatabaseOptions): Promise<Database> {
   const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database)
   try {
-    await refusePartOfCopy(db)
+    await refuseUnfinishedCopy(db)
     if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
     if (options.agreeOnClock) await agreeOnClock(db)
     return db

@@ -7,7 +7,7 @@ import { readSetting, writeSetting } from './settings.js'
 /**
  * @throws UserError if the database is an unfinished copy: its figures would be wrong, and changes to it would be lost
  */
-export async function refusePartOfCopy(db: Kysely<Schema>): Promise<void> {
+export async function refuseUnfinishedCopy(db: Kysely<Schema>): Promise<void> {
   const from = await readSetting(db, 'copying_from')
   if (!from) return
   throw new UserError({

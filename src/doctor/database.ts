@@ -4,7 +4,7 @@ import type { Config } from '../config/config.js'
 import { CLOCK_TOLERANCE_MS, newestEntry } from '../database/clocks.js'
 import { type Database, databaseExists, placeOf, readMigrations } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import { refuseOtherTimeZone, refusePartOfCopy } from '../database/refusals.js'
+import { refuseOtherTimeZone, refuseUnfinishedCopy } from '../database/refusals.js'
 import { createQueue } from '../queue/create-queue.js'
 import { readOpenImports } from '../reports/status.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
@@ -26,7 +26,7 @@ export async function checkDatabase(address: DatabaseAddress): Promise<Found> {
 }
 
 export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
-  { name: 'copy', look: async (db) => (await refusePartOfCopy(db)) ?? 'none is unfinished' },
+  { name: 'copy', look: async (db) => (await refuseUnfinishedCopy(db)) ?? 'none is unfinished' },
   { name: 'time zone', look: async (db, { timeZone }) => (await refuseOtherTimeZone(db, timeZone)) ?? timeZone },
   { name: 'clock of the database', look: checkClock },
 ]
