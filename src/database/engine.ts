@@ -48,13 +48,13 @@ export function forUpdate<Tables, Table extends keyof Tables, Row>(
 type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
 
 /** Takes an exclusive lock until the end of the transaction. */
-export async function takeTurn(trx: Kysely<Schema>, name: NamedLock): Promise<void> {
+export async function takeNamedLock(trx: Kysely<Schema>, name: NamedLock): Promise<void> {
   if (writesAlone(trx)) return
   await forUpdate(trx, trx.selectFrom('settings').select('name').where('name', '=', name)).execute()
 }
 
 /** Takes a shared lock until the end of the transaction. */
-export async function shareTurn(trx: Kysely<Schema>, name: NamedLock): Promise<void> {
+export async function shareNamedLock(trx: Kysely<Schema>, name: NamedLock): Promise<void> {
   if (writesAlone(trx)) return
   await trx.selectFrom('settings').select('name').where('name', '=', name).forShare().execute()
 }

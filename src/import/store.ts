@@ -1,6 +1,6 @@
 // Stores one chunk: customers, products, orders and lines, in the caller's transaction.
 import type { InsertResult, Kysely } from 'kysely'
-import { shareTurn } from '../database/engine.js'
+import { shareNamedLock } from '../database/engine.js'
 import { type Columns, packIds, packRows, unpackRows } from '../database/packed-rows.js'
 import { isAmong, rowSource, withoutIndex } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
@@ -31,7 +31,7 @@ export interface Stored {
  */
 export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<Stored> {
   // While another import removes the names that it alone created, no chunk may begin to use them.
-  await shareTurn(db, 'turn_names')
+  await shareNamedLock(db, 'turn_names')
   await addCustomers(db, chunk, options)
   const productsCreated = await addProducts(db, chunk, options)
   const lastBefore = await lastOrderId(db)
