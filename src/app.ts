@@ -13,7 +13,7 @@ import { agreeOnTimeZone, refuseUnfinishedCopy } from './database/refusals.js'
 import { createQueue, type QueueOptions } from './queue/create-queue.js'
 import type { Queue } from './queue/queue.js'
 import type { PublishedFigures } from './redis/figures.js'
-import { onceItCan, type Waiting } from './workflow/outage.js'
+import { onceReachable, type Waiting } from './workflow/outage.js'
 
 export interface App {
   readonly config: Config
@@ -58,7 +58,7 @@ export async function withAppOnceReachable<Result>(
   use: (app: App) => Promise<Result>,
 ): Promise<Result | undefined> {
   const { waiting } = options
-  const app = await onceItCan(() => openApp(config, options), { ...config, waiting })
+  const app = await onceReachable(() => openApp(config, options), { ...config, waiting })
   return app && lend(config, app, use)
 }
 
