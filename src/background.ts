@@ -4,7 +4,7 @@ import { errorCode } from './errors.js'
 
 export type BackgroundEvent = 'retrying' | 'recovered'
 
-interface TroublesOptions {
+interface ReporterOptions {
   /** Subject of the notices: `The heartbeat`. */
   readonly subject: string
   /** Returns the error for users, or undefined if another part of the command reports it. */
@@ -16,13 +16,13 @@ interface TroublesOptions {
 const QUIET_MS = 30_000
 
 /** Reports each kind of failure once while it lasts, and once when it is over. */
-export class Troubles {
-  readonly #options: TroublesOptions
+export class FailureReporter {
+  readonly #options: ReporterOptions
   /** The kind that was reported and still lasts. */
   #reported: string | undefined
   #over: { readonly kind: string; readonly at: number } | undefined
 
-  constructor(options: TroublesOptions) {
+  constructor(options: ReporterOptions) {
     this.#options = options
   }
 
@@ -53,7 +53,7 @@ interface BackgroundOptions {
   /** The pause after a run, in milliseconds; `took` is the length of that run, 0 at the start. */
   readonly pauseMs: (took: number) => number
   /** Reports failures. Omitted if the owner of the task sees the same failures itself. */
-  readonly troubles?: Troubles
+  readonly reporter?: FailureReporter
   /** Runs once more at the end. */
   readonly lastRun?: boolean
 }
@@ -66,16 +66,16 @@ export interface BackgroundTask {
 /** Pauses and runs in turn until the end. Runs never overlap, and a failed one is followed by others. */
 export function startBackground(
   run: (isLast: boolean) => Promise<unknown>,
-  { pauseMs, troubles, lastRun = false }: BackgroundOptions,
+  { pauseMs, reporter, lastRun = false }: BackgroundOptions,
 ): BackgroundTask {
   const over = new AbortController()
   const attempt = async (isLast: boolean) => {
     const began = performance.now()
     try {
       await run(isLast)
-      troubles?.worked()
+      reporter?.worked()
     } catch (error) {
-      troubles?.failed(error)
+      reporter?.failed(error)
     }
     return performance.now() - began
   }

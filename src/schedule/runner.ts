@@ -1,7 +1,7 @@
 // Runs the scheduled tasks. Each has a loop of its own, so it never overlaps itself, and one that fails or hangs does not delay
 // the others.
 import { setTimeout as sleep, setImmediate as turnOfLoop } from 'node:timers/promises'
-import { asError, startBackground, type Troubles } from '../background.js'
+import { asError, type FailureReporter, startBackground } from '../background.js'
 import type { Database } from '../database/connection.js'
 import { isReplaced } from '../database/opened-file.js'
 import { MINUTE_MS } from '../domain/time.js'
@@ -33,7 +33,7 @@ export interface ScheduleOptions {
   readonly signal: AbortSignal
   readonly onRun: (task: Task, run: TaskRun) => void
   /** Reports when the slots of a task cannot be read, and when they can be again. */
-  readonly troublesOf: (task: Task) => Troubles
+  readonly reporterFor: (task: Task) => FailureReporter
   /** Called every few seconds, unless the process hangs or the database neither answers nor fails. */
   readonly onAlive: () => void
 }
@@ -77,16 +77,16 @@ async function followTask(
   task: Task,
   { clock, signal, endIfFatal, ...options }: ScheduleOptions & { readonly endIfFatal: (error: unknown) => boolean },
 ): Promise<void> {
-  const troubles = options.troublesOf(task)
+  const reporter = options.reporterFor(task)
   /** @returns whether the slot is done, by whichever process */
   const pass = async (slot: number) => {
     try {
       const claim = await claimSlot(db, task.name, slot)
       if (claim.kind === 'claimed') options.onRun(task, await runTask(db, task, claim.run))
-      troubles.worked()
+      reporter.worked()
       return claim.kind !== 'busy'
     } catch (error) {
-      if (!endIfFatal(error)) troubles.failed(error)
+      if (!endIfFatal(error)) reporter.failed(error)
       return false
     }
   }

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Kysely } from 'kysely'
-import { startBackground, type Troubles } from '../background.js'
+import { type FailureReporter, startBackground } from '../background.js'
 import { ClockWatch, uptimeFor } from '../database/clocks.js'
 import { databaseTime } from '../database/engine.js'
 import { isReplaced } from '../database/opened-file.js'
@@ -24,7 +24,7 @@ interface HeartbeatOptions {
   onAlive(figures: WorkFigures): void
   /** Called with the error if the worker must not continue. */
   onFatal(error: unknown): void
-  readonly troubles: Troubles
+  readonly reporter: FailureReporter
 }
 
 export type Heartbeat = Awaited<ReturnType<typeof startHeartbeat>>
@@ -72,8 +72,8 @@ export async function startHeartbeat(db: Kysely<Schema>, options: HeartbeatOptio
       if (!isLast) options.onAlive({ ...options.figures(), ordersPerSecond: last.ordersPerSecond })
     }
   }
-  const { troubles } = options
-  const { end } = startBackground(run, { pauseMs: () => HEARTBEAT_MS, troubles, lastRun: true })
+  const { reporter } = options
+  const { end } = startBackground(run, { pauseMs: () => HEARTBEAT_MS, reporter, lastRun: true })
   return { batches, stop: end }
 }
 

@@ -1,7 +1,7 @@
 // A worker process, which consumes the queue with a pool of threads. Its parts start in order and stop in reverse
 // order, and it reports everything as one stream of events.
 import type { Kysely } from 'kysely'
-import { asError, startBackground, Troubles } from '../background.js'
+import { asError, FailureReporter, startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
@@ -113,7 +113,7 @@ export class Worker {
       figures: () => ({ processed: processedOf(this.#totals), concurrency: this.#concurrency }),
       onAlive: (figures) => emit({ event: 'alive', ...figures }),
       onFatal: (error) => this.#fatal.abort(error),
-      troubles: this.#troublesOf('The heartbeat'),
+      reporter: this.#reporterFor('The heartbeat'),
     })
     this.#stops.push(this.#heartbeat.stop)
     this.#publish()
@@ -126,8 +126,8 @@ export class Worker {
     const { figures } = this.#app
     if (!figures) return
     const pauseMs = (took: number) => Math.max(PUBLISH_MS, PUBLISH_SHARE * took)
-    const troubles = this.#troublesOf('Updating Redis')
-    this.#stops.push(startBackground(() => figures.publish(), { pauseMs, troubles, lastRun: true }).end)
+    const reporter = this.#reporterFor('Updating Redis')
+    this.#stops.push(startBackground(() => figures.publish(), { pauseMs, reporter, lastRun: true }).end)
   }
 
   #limitTime(): void {
@@ -149,8 +149,8 @@ export class Worker {
       this.#consumer?.resize(to)
       this.#options.emit({ event: 'scaled', from, to })
     }
-    const troubles = this.#troublesOf('Adjusting the number of batches')
-    this.#stops.push(startBackground(follow, { pauseMs: () => SCALE_MS, troubles }).end)
+    const reporter = this.#reporterFor('Adjusting the number of batches')
+    this.#stops.push(startBackground(follow, { pauseMs: () => SCALE_MS, reporter }).end)
   }
 
   async #consume(): Promise<void> {
@@ -230,7 +230,7 @@ export class Worker {
   }
 
   /** Leaves out failures that the consumer reports itself. */
-  #troublesOf(subject: string): Troubles {
+  #reporterFor(subject: string): FailureReporter {
     const { database } = this.#app.config
     const explain = (error: unknown) => {
       const problem = explainDatabaseError(error, database)
@@ -238,7 +238,7 @@ export class Worker {
       if (isOutage && (this.#isWaiting || problem.code === 'database_unreachable')) return undefined
       return problem ?? asError(error)
     }
-    return new Troubles({ subject, explain, onNotice: (text, event) => this.#options.emit({ event, text }) })
+    return new FailureReporter({ subject, explain, onNotice: (text, event) => this.#options.emit({ event, text }) })
   }
 }
 
