@@ -156,7 +156,7 @@ function bytesToKeep(output: Output, descriptor: number, keep: number): number {
 function exists(path: string): UserError {
   return usageError({
     code: 'rejects_exists',
-    message: `--rejects would overwrite ${path}, which is not a rejects file of this import.`,
+    message: `--rejects would overwrite ${path}, which is not a rejects file.`,
     fix: 'Name another file, rename this one, or replace it with --force.',
   })
 }

@@ -85,7 +85,7 @@ function backendOn(pool: PgPool) {
     new PostgresQueueBackend(new ReadyConnection(pool), name, { ...options, connection: pool })
 }
 
-/** Skips BullMQ's check, which looks at the default schema. `createTables` has checked ours. */
+/** Skips BullMQ's check, which uses the default schema. `createTables` has checked ours. */
 class ReadyConnection extends PostgresConnection {
   override async waitUntilReady(): Promise<void> {}
 }
