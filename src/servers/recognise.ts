@@ -107,7 +107,7 @@ function sqliteFault(error: Error): Fault | undefined {
 
 /** Replies of a Redis server that is temporarily unavailable, by their first word. */
 const REPLIES: Readonly<Record<string, readonly [cause: Cause, reason: string]>> = {
-  READONLY: ['failover', 'is a read-only replica'],
+  READONLY: ['failover', 'is a replica and rejects writes'],
   // Sent to blocked clients when a primary becomes a replica.
   UNBLOCKED: ['failover', 'became a replica'],
   MASTERDOWN: ['failover', 'is a replica that has lost its primary'],
@@ -117,7 +117,7 @@ const REPLIES: Readonly<Record<string, readonly [cause: Cause, reason: string]>>
   NOREPLICAS: ['too_few_replicas', 'has too few replicas to accept writes'],
   MISCONF: ['save_failed', 'cannot save its data, so it rejects writes'],
   OOM: ['max_memory', 'has reached its maxmemory limit'],
-  BUSY: ['script_running', "is busy with another program's script"],
+  BUSY: ['script_running', 'is busy with a script of another program'],
 }
 
 /** Redis before 7.0 quotes the reply to a command within a script: `ERR Error running script (…): -READONLY You …`. */
