@@ -1,5 +1,4 @@
-// The peer of `work`: one transaction for each step of each order. It has no queue, which makes it faster than a real
-// one.
+// The peer of `work`: one transaction for each step of each order. Without a queue, it is faster than a real one.
 import { openSteps } from './steps.js'
 
 /**

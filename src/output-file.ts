@@ -51,8 +51,7 @@ export class OutputFile {
    * Opens the path for appending. Creates a regular file; an existing file must be recognised by its start, and is
    * truncated to `keep` bytes. Devices, such as /dev/null, and pipes are opened unchanged.
    *
-   * @throws UserError (exit 2) for a guarded file, an unrecognised file, a symbolic link to a regular file, and a
-   * folder
+   * @throws UserError (exit 2) for a guarded or unrecognised file, a symbolic link to a regular file, or a folder
    */
   static open(output: Output, keep = 0): OutputFile {
     const { path } = output

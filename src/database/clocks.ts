@@ -17,9 +17,8 @@ export const CLOCK_TOLERANCE_MS = 10_000
 const CHECK_MS = 200
 
 /**
- * Milliseconds since the machine was booted. All processes of a machine agree on it, whatever their clocks say, so it
- * shows how far two clocks are apart when it is stored with the time. Null on a server, where the server's clock
- * counts.
+ * Milliseconds since the machine was booted. All processes of a machine agree on it, whatever their clocks say. Stored
+ * with the time, it shows how far two clocks are apart. Null on a server, whose own clock counts.
  */
 export function uptimeFor(db: Kysely<Schema>): number | null {
   return engineOf(db) === 'sqlite' ? Math.round(uptime() * 1000) : null
@@ -37,8 +36,7 @@ export async function agreeOnClock(db: Kysely<Schema>): Promise<void> {
 
 /**
  * Compares this process's clock with the clocks of live workers. A difference counts only if the worker's next
- * heartbeat still has it. A clock change of the whole machine is in every worker's next heartbeat, so it stops none of
- * them.
+ * heartbeat still has it. A clock change of the machine is in every worker's next heartbeat, so it stops none.
  */
 export class ClockWatch {
   readonly #db: Kysely<Schema>

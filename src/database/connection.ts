@@ -14,10 +14,7 @@ import type { WriteMutex } from './write-mutex.js'
 export type Database = Kysely<Schema>
 
 interface ConnectOptions {
-  /**
-   * For a file: a mutex that the connections of a process share, so that its writers wait for each other, not for
-   * SQLite.
-   */
+  /** For a file: the mutex of the process's writers, so that they wait for each other, not for SQLite. */
   readonly mutex?: WriteMutex
   /** Maximum number of connections to a server; a file has one. The default is enough for a command. */
   readonly connections?: number

@@ -65,9 +65,9 @@ const TIME = {
 }
 
 /**
- * Reads the clock that leases use, in epoch milliseconds. It is the server's, so a host with a wrong clock cannot take
- * leases of others or keep its own too long. Processes of a SQLite file share a machine; clocks.ts ends a process whose
- * clock differs.
+ * Reads the clock that leases use, in epoch milliseconds. It is the server's clock, so a host whose clock is wrong
+ * cannot take leases of others or keep its own too long. Processes of a SQLite file share a machine, and clocks.ts ends
+ * those whose clock differs.
  */
 export async function databaseTime(db: Kysely<Schema>): Promise<number> {
   const engine = engineOf(db)
@@ -88,8 +88,7 @@ export async function refreshStatistics(db: Kysely<Schema>, ...tables: readonly 
 /**
  * Changes a table definition for servers: removes `without rowid` and foreign keys. A foreign key costs a lookup for
  * every row written (a fifth of a drain on PostgreSQL) and a lock on the referenced row, and would find nothing:
- * statements read the row that they refer to, and removeUnusedNames takes a lock. `rebuild --check` compares
- * references.
+ * statements read the row that they refer to, and removeUnusedNames takes a lock. `rebuild --check` checks them.
  */
 export function onServer({ endModifiers: _, ...table }: CreateTableNode): CreateTableNode {
   return { ...table, columns: table.columns.map(({ references: __, ...column }) => column) }

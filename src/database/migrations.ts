@@ -1,5 +1,5 @@
-// Creates and migrates the tables in numbered steps, each applied once and in order. Never edit or reorder a released
-// migration; add another.
+// Migrates the tables in numbered steps, each applied once and in order. Never edit or reorder a released one; add
+// another.
 import { type Kysely, sql } from 'kysely'
 import { UserError, usageError } from '../errors.js'
 import { engineOf } from './engine.js'

@@ -34,10 +34,7 @@ export async function refuseOtherTimeZone(db: Kysely<Schema>, timeZone: string):
   })
 }
 
-/**
- * Checks the time zone of the stored days, and stores it if none is stored yet. @throws UserError as
- * refuseOtherTimeZone
- */
+/** Like refuseOtherTimeZone, but stores the time zone if none is stored yet. */
 export async function agreeOnTimeZone(db: Kysely<Schema>, timeZone: string): Promise<void> {
   if ((await refuseOtherTimeZone(db, timeZone)) === undefined) await writeSetting(db, 'time_zone', timeZone)
 }

@@ -83,8 +83,7 @@ const READERS: Record<Engine, Reader> = {
 
 /**
  * The column types on PostgreSQL, and in MySQL's JSON_TABLE. Without a declared character set, MariaDB uses the
- * database's, and silently replaces characters that it lacks with `?`. On MySQL, long texts cost a temporary table on
- * disk.
+ * database's, and silently replaces characters that it lacks with `?`. Long texts cost MySQL a temporary table on disk.
  */
 const TYPES: Record<ColumnKind, readonly [postgres: string, mysql: string]> = {
   integer: ['bigint', 'bigint'],

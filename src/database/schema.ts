@@ -25,9 +25,7 @@ export interface Schema {
     source: string
     /** Absolute path, or `-` for standard input. */
     file: string
-    /**
-     * `reading`: lines are being read. `releasing`: all lines are stored, and orders become due. `taken_back`: undone.
-     */
+    /** `reading`: lines are being read. `releasing`: all lines are stored, orders become due. `taken_back`: undone. */
     status: 'reading' | 'releasing' | 'finished' | 'taken_back'
     /** Held by the process that writes; a process that has lost it can write nothing more. */
     lease_token: LeaseToken
@@ -56,9 +54,7 @@ export interface Schema {
     products_created: Generated<number>
   }
 
-  /**
-   * Lines to judge at the end: an earlier import has stored their order, or they disagree with the order's other lines.
-   */
+  /** Lines to judge at the end: an earlier import stored their order, or they disagree with its other lines. */
   import_asides: {
     import_id: ImportId
     line_number: number
@@ -134,10 +130,7 @@ export interface Schema {
     cleared_at: number | null
   }
 
-  /**
-   * The queue: orders that may be claimed, now or later. Other orders are settled, need review, or wait for their
-   * import.
-   */
+  /** The queue: orders that may be claimed, now or later. Others are settled, need review or wait for their import. */
   due_orders: {
     order_id: OrderId
     /** When a worker may next claim the order. While a worker holds it, this is the end of its lease. */
@@ -211,10 +204,7 @@ export interface Schema {
     stopped_at: number | null
     /** Uptime of the machine at `last_seen`; null on a server. See clocks.ts. */
     uptime_ms: number | null
-    /**
-     * Batches in the five minutes before `last_seen`, the orders they settled, and their total time from claim to
-     * settle.
-     */
+    /** Batches in the five minutes before `last_seen`, the orders they settled, and their total runtime. */
     recent_batches: Generated<number>
     recent_orders: Generated<number>
     recent_ms: Generated<number>

@@ -11,10 +11,7 @@ export class Sessions {
     this.#outagesBefore.set(session, this.#outages)
   }
 
-  /**
-   * Reports an error of a session. A full server rejects new connections but still serves the open ones, so it is no
-   * outage.
-   */
+  /** Counts outages. A full server, which rejects new connections, is not one: it still serves the open connections. */
   failed(error: unknown): void {
     if (isUnreachable(error) && sqlCause(error) !== 'too_many_clients') this.#outages += 1
   }

@@ -23,8 +23,7 @@ export function sqliteDialect(
   { path }: SqliteAddress,
   { mutex, readOnly = false }: { readonly mutex?: WriteMutex | undefined; readonly readOnly?: boolean },
 ): Dialect {
-  // The timeout limits how long a writer waits for another one. The text of `file_locked` in servers/causes.ts names
-  // it.
+  // How long a writer waits for another one. The text of `file_locked` in servers/causes.ts names this timeout.
   const file = new OpenedFile(path, { timeout: 10_000, readonly: readOnly })
   const { sqlite } = file
   // FULL: commits survive a power cut, so a payment intent is never lost after the gateway was asked.
@@ -64,8 +63,8 @@ export async function useWriteAheadLog(db: Kysely<Schema>): Promise<void> {
 }
 
 /**
- * Creates the file for its owner only (mode 0600, which SQLite copies to -wal and -shm): customers and amounts are
- * private.
+ * Creates the file for its owner only, since its data is private. SQLite copies the mode 0600 to its -wal and -shm
+ * files.
  */
 export function createPrivateFile({ path }: SqliteAddress): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })

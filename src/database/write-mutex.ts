@@ -1,10 +1,7 @@
 // A mutex for the writers among the threads of a process. SQLite admits one writer at a time, but a writer waiting for
 // SQLite sleeps up to a tenth of a second between attempts. A writer waiting for this mutex is woken.
 
-/**
- * A thread that holds the mutex this long has probably died. Going ahead is safe: SQLite's own lock still separates
- * writers.
- */
+/** A thread that holds the mutex this long has probably died. SQLite's own lock still keeps writers apart. */
 const LOCK_TIMEOUT_MS = 1000
 
 const [FREE, TAKEN] = [0, 1]

@@ -10,10 +10,7 @@ export interface QueueOptions {
   readonly allowEviction?: boolean
 }
 
-/**
- * Creates the queue without connecting. Loading a driver takes longer than most commands, so only the one used is
- * loaded.
- */
+/** Creates the queue without connecting. Drivers take longer to load than most commands take, so only one is loaded. */
 export async function createQueue(db: Database, config: Config, options: QueueOptions = {}): Promise<Queue> {
   const transport = await createTransport(db, config, options)
   if (!transport) return new EmbeddedQueue(db)

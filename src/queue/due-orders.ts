@@ -101,10 +101,7 @@ export async function dropUnclaimable(trx: Kysely<Schema>, orders: readonly { re
   if (orders.length > 0) await removeFromQueue(trx, await findUnclaimable(trx, orders))
 }
 
-/**
- * Finds orders in the queue that no worker can claim, among `orders` or all. There are none unless the database was
- * edited.
- */
+/** Finds orders in the queue that no worker can claim, among `orders` or all. No code path puts one there. */
 export function findUnclaimable(
   db: Kysely<Schema>,
   orders?: readonly { readonly id: OrderId }[],

@@ -1,5 +1,4 @@
-// Consumes batches from a server. It also polls the database for orders that the server has lost, and for the end of a
-// drain.
+// Consumes batches from a server. Also polls the database for orders that the server lost, and for the end of a drain.
 //
 // unreachable: polls come at growing intervals until one succeeds. The outage and its end are reported once each.
 // paused: the worker takes nothing until a poll finds the queue resumed.
@@ -174,8 +173,7 @@ export class ServerConsumer implements Consumer {
 
   /** Processes a delivered batch. Rejects with the handler's error, which ends the consumer. */
   async #take(ids: Batch): Promise<void> {
-    // A batch may arrive while the concurrency is lowered, or over a new connection while batches of the old one are in
-    // progress.
+    // A batch may arrive while the concurrency is lowered, or over a new connection while others are in progress.
     while (this.#inProgress.size >= this.#concurrency) await Promise.race(this.#inProgress).catch(() => undefined)
     this.#stalledSince = undefined
     this.#isQuiet = false

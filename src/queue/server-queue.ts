@@ -107,10 +107,7 @@ export class ServerQueue implements Queue {
     return link
   }
 
-  /**
-   * Sends a request. An idle link may be lost without notice, so a request that loses its link is retried once on a new
-   * one.
-   */
+  /** Sends a request. Retries it once if its link is lost, which an idle link may be without notice. */
   async #ask<Answer>(request: (link: Link) => Promise<Answer>, isRetry = false): Promise<Answer> {
     const connected = this.#connect()
     const link = await connected

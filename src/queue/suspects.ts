@@ -58,7 +58,7 @@ export async function uncountLostClaim(
 }
 
 /**
- * Counts a lost claim for orders whose batch killed its thread before claiming them. Otherwise they would be retried
+ * Counts a lost claim of orders whose batch killed its thread before the claim. They would otherwise be retried
  * forever.
  *
  * @param ranMs how long ago the thread received the batch

@@ -1,5 +1,4 @@
-// The causes of failures of a server or a database file, with the texts that users see. explain.ts fills the
-// placeholders.
+// Failures of servers and database files, with the texts that users see. explain.ts fills in the placeholders.
 import { EXIT, type ExitCode } from '../errors.js'
 
 /** One text for all servers, or one for each kind; `queue` is a queue on PostgreSQL, `database` any database server. */

@@ -53,10 +53,7 @@ const CAUSE_OF = new Map(
   (Object.keys(CODES) as Cause[]).flatMap((cause) => CODES[cause]?.match(/\S+/g)?.map((code) => [code, cause]) ?? []),
 )
 
-/**
- * Errors recognised by their message: PgBouncer gives all its errors one code, Galera uses that of an unknown
- * statement.
- */
+/** Errors without a code of their own: all of PgBouncer's have the same one, Galera's that of an unknown statement. */
 const PROXIES: readonly (readonly [RegExp, Cause])[] = [
   [/^unsupported startup parameter/, 'parameter_refused'],
   [/^no such user/, 'login_refused'],

@@ -16,8 +16,8 @@ const LONGEST_RECONNECT_PAUSE_MS = 1000
 /**
  * Connects, or fails within five seconds. Later, it reconnects after a lost connection, however long that takes. It
  * also reconnects when the server replies that it is unavailable: after a failover, the address may lead to another
- * server. Commands without a retry limit (`maxRetriesPerRequest: null`) are then sent again, so they must not be part
- * of a MULTI.
+ * server. It then resends commands without a retry limit (`maxRetriesPerRequest: null`), which must not be part of a
+ * MULTI.
  *
  * @throws UserError (exit 4) naming the server, without its password
  */

@@ -24,7 +24,7 @@ const STEP_UP = 2
 /** Measurements until a lull counts, so that the number does not follow every short change of the load. */
 const CALM_MEASUREMENTS = 5
 
-/** Returns the scale after one more measurement. Goes up at once, in steps; drops by one at a time, and only in a lull. */
+/** Returns the scale after one more measurement: up at once in steps, down one at a time and only in a lull. */
 export function nextScale({ concurrency, calmFor }: Scale, load: Load, limits: Limits): Scale {
   const wanted = wantedConcurrency(load, limits)
   if (wanted >= concurrency) return { concurrency: Math.min(wanted, concurrency + STEP_UP), calmFor: 0 }

@@ -37,9 +37,8 @@ export interface ClaimedOrder {
  * Claims due orders: new ones, and those whose lease has ended. Skips orders that another worker holds or has settled,
  * so a delivery that comes twice or late changes nothing.
  *
- * @returns the `orders` now in progress under the `token`; the `count` of claimed orders, and how many of them `failed`
- * because they were out of stock; the `suspects`, which are due and have to be claimed alone; and how many were
- * `setAside`
+ * @returns the `orders` now in progress under the `token`; the `count` of claimed orders, how many of them `failed`,
+ * being out of stock; the `suspects`, due orders to claim alone; and how many were `setAside`
  */
 export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options: ClaimOptions) {
   const token = newToken()

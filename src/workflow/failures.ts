@@ -1,5 +1,4 @@
-// Lists, retries and clears failures: failed and rolled-back orders until they are cleared, and open orders that need
-// review (REVIEW_REASONS).
+// Lists, retries and clears failures: failed and rolled-back orders, and open orders that need review (REVIEW_REASONS).
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
@@ -48,8 +47,7 @@ export interface FailureSelection extends FailureFilter {
 }
 
 /**
- * Selects the failures that the action will change. It changes exactly these, even if other orders fail in the
- * meantime.
+ * Selects the failures that the action will change. It changes exactly these, even if others fail meanwhile.
  *
  * @returns their ids in the order in which they failed, and their number for each reason, the most frequent first
  */

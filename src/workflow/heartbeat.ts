@@ -1,5 +1,4 @@
-// A worker's heartbeat: the row in the database that shows that the worker is alive. Its figures are updated every 2
-// seconds.
+// A worker's heartbeat: a row in the database with the worker's figures, updated every two seconds while it is alive.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Kysely } from 'kysely'

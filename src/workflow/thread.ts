@@ -1,5 +1,4 @@
-// The code of a worker's thread. It has its own database connections and gateway, and each task of it processes one
-// batch.
+// The code of a worker's thread. It has its own database connections and gateway. A task is a batch.
 import { setInterval } from 'node:timers'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
 import { asError } from '../background.js'

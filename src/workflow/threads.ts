@@ -130,9 +130,7 @@ export class Threads {
   #watch(pool: Pool): BackgroundTask {
     const limitMs = this.#config['workflow.batchTimeoutMs']
     const unansweredLimitMs = limitMs + this.#config['payments.timeoutMs']
-    /**
-     * For each thread, its last heartbeat and the number of checks since. A thread that is still loading has sent none.
-     */
+    /** Each thread's last heartbeat and the number of checks since. A thread that is still loading has sent none. */
     let seen = new Map<number, { missing: number; unansweredMs: number }>()
     pool.on('message', ({ threadId, unansweredMs }: ThreadHeartbeat) =>
       seen.set(threadId, { missing: 0, unansweredMs }),

@@ -52,8 +52,7 @@ function index(db: Kysely<unknown>, name: string, table: string, ...columns: str
 }
 
 /**
- * Writes a chain of `or`. For `in (…)`, SQLite searches a tree at every row, which makes an update of orders 50 %
- * slower.
+ * Writes a chain of `or`. For `in (…)`, SQLite searches a tree at every row, so an update of orders takes 50 % longer.
  */
 function oneOf(column: string, values: readonly string[]) {
   const choices = values.map((value) => sql<boolean>`${sql.ref(column)} = ${sql.lit(value)}`)
@@ -164,8 +163,7 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
   await index(db, 'orders_unresolved', 'orders', 'reason').where(oneOf('reason', REVIEW_REASONS)).execute()
   await index(db, 'orders_customer', 'orders', 'customer_id').execute()
 
-  // The queue. It is as large as the work left, not as large as `orders`, and narrow, since every batch writes it three
-  // times.
+  // The queue: as large as the work left, not as `orders`, and narrow, since every batch writes it three times.
   await create(db, 'due_orders')
     .addColumn('order_id', 'integer', (column) => column.primaryKey().references('orders.id'))
     .addColumn('due_at', 'bigint', required)

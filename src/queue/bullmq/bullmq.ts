@@ -25,7 +25,7 @@ export const queueOptions = (eventsKept: number) => ({
 const MOST_STALLS = 5
 
 /**
- * A job's lock lasts as long as the lease on its orders. A worker that lost it finishes, but the fence rejects its
+ * A job's lock lasts as long as the lease on its orders. A worker that lost it finishes, and the fence rejects its
  * results.
  */
 export function workerOptions(concurrency: number, leaseMs: number) {

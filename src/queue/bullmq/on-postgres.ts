@@ -1,4 +1,4 @@
-// The transport of batches by BullMQ on PostgreSQL.
+// The transport by BullMQ on PostgreSQL.
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   ConnectionClosedError,

@@ -20,8 +20,7 @@ const HEARTBEAT_S = 10
 /**
  * Connects, and reconnects after a lost connection.
  *
- * @throws UserError within five seconds, naming the server without its password (exit 4; exit 2 if it rejects the
- * login)
+ * @throws UserError within five seconds, naming the server without its password (exit 4; exit 2 for a rejected login)
  */
 export async function openRabbit(address: RabbitAddress): Promise<Connection> {
   const url = new URL(address.url)

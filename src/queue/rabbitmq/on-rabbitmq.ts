@@ -1,5 +1,5 @@
-// The transport of batches by RabbitMQ. Workers and links have separate connections: a server short of memory or disk
-// space stops reading from connections that publish, and acknowledgements must still get through.
+// The transport by RabbitMQ. Workers and links have separate connections: a server short of memory or disk space stops
+// reading from connections that publish, and acknowledgements must still get through.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type AsyncMessage, type Connection, type Consumer, ConsumerStatus } from 'rabbitmq-client'
 import type { Database } from '../../database/connection.js'
@@ -97,8 +97,7 @@ async function linkOver({ db, address, queues }: Context, rabbit: Connection, on
       const expiration = delayMs > 0 ? { expiration: String(Math.ceil(delayMs)) } : {}
       const envelope = { routingKey, durable: true, mandatory: true, ...expiration }
       await ask(() => Promise.all(batches.map((ids) => channel.basicPublish(envelope, { ids }))))
-      // The server returns a message without a queue before it confirms it; the event follows in the next turn of the
-      // loop.
+      // The server returns a message without a queue before it confirms it. The event follows in the next iteration.
       await nextTurn()
       if (!areQueuesDeleted) return
       // The next link creates them.
