@@ -107,7 +107,7 @@ export class ServerQueue implements Queue {
     return link
   }
 
-  /** Sends a request. Retries it once if its link is lost, which an idle link may be without notice. */
+  /** Sends a request. An idle link may be lost unnoticed, so a request whose link was lost is retried once. */
   async #ask<Answer>(request: (link: Link) => Promise<Answer>, isRetry = false): Promise<Answer> {
     const connected = this.#connect()
     const link = await connected

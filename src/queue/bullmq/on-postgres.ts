@@ -1,4 +1,4 @@
-// The transport by BullMQ on PostgreSQL.
+// A transport over BullMQ on PostgreSQL.
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   ConnectionClosedError,

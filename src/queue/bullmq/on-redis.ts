@@ -1,4 +1,4 @@
-// The transport by BullMQ on Redis. A link's commands fail quickly; a worker's wait while the server is unreachable.
+// A transport over BullMQ on Redis. A link's commands fail quickly; a worker's wait while the server is unreachable.
 import { Queue, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { RedisAddress } from '../../servers/addresses.js'

@@ -1,4 +1,4 @@
-// The transport by RabbitMQ. Workers and links have separate connections: a server short of memory or disk space stops
+// A transport over RabbitMQ. Workers and links have separate connections: a server short of memory or disk space stops
 // reading from connections that publish, and acknowledgements must still get through.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type AsyncMessage, type Connection, type Consumer, ConsumerStatus } from 'rabbitmq-client'
