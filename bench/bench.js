@@ -1,7 +1,10 @@
-// `npm run bench [-- import|work|reports|redis|engines] [--orders N]`: the speeds and the memory that docs/performance.md quotes,
-// each beside a peer in the same run, so that the ratio holds on other machines, too. `work` also drains by way of Redis
-// (`redis`: that alone), where one is: ORDERCTL_REDIS_URL, or the standard port. Its keys are removed afterwards.
-// `engines` compares every database and every queue that is there.
+// Measures the speeds and the memory that docs/performance.md quotes. Each is compared with a peer in the same run, so
+// that the ratio also holds on other machines.
+//
+// npm run bench [-- import|work|reports|redis|engines] [--orders N]
+//
+// `work` also drains over Redis if a server is reachable at ORDERCTL_REDIS_URL or the standard port; `redis` runs only
+// that. Its keys are deleted afterwards. `engines` compares all databases and queues that are reachable.
 import { spawn } from 'node:child_process'
 import { copyFileSync, createReadStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
@@ -17,7 +20,7 @@ import { processOneJobAStep } from './one-job-a-step.js'
 import { writeOrders } from './orders-file.js'
 
 const ROUNDS = 3
-/** What the peer is given: at its speed, all orders would take minutes. */
+/** Number of orders that the peer processes: at its speed, all of them would take minutes. */
 const PEER_ORDERS = 5000
 const REDIS_URL = process.env.ORDERCTL_REDIS_URL ?? 'redis://127.0.0.1:6379/9'
 const REDIS_PREFIX = `orderctl-bench-${process.pid}:`
@@ -43,7 +46,7 @@ try {
   )
   await writeOrders(file, orders)
   const table = new Table({
-    head: ['what', 'rate or time', 'wall', 'peak memory', 'beside its peer'],
+    head: ['What', 'Rate or time', 'Wall time', 'Peak memory', 'Compared with its peer'],
     style: { head: [], border: [] },
   })
   if (wanted.includes('import')) table.push(await benchImport())
@@ -62,7 +65,7 @@ try {
 
 async function enginesTable() {
   const table = new Table({
-    head: ['database, queue', 'import', 'drain', 'peak memory', 'busy while it drains', 'beside SQLite'],
+    head: ['Database, queue', 'Import', 'Drain', 'Peak memory', 'CPU time of the drain', 'Compared with SQLite'],
     style: { head: [], border: [] },
   })
   const rows = await benchEngines({
@@ -120,18 +123,18 @@ async function benchWork() {
   ]
 }
 
-async function isRedisThere() {
+async function isRedisReachable() {
   const redis = new Redis(REDIS_URL, { lazyConnect: true, retryStrategy: () => null })
   redis.on('error', () => undefined)
-  const isThere = await redis.connect().then(
+  const isReachable = await redis.connect().then(
     () => true,
     () => false,
   )
   redis.disconnect()
-  return isThere
+  return isReachable
 }
 
-async function forgetKeys() {
+async function deleteKeys() {
   const redis = new Redis(REDIS_URL)
   for await (const keys of redis.scanStream({ match: `${REDIS_PREFIX}*` })) {
     if (keys.length > 0) await redis.del(keys)
@@ -139,9 +142,11 @@ async function forgetKeys() {
   redis.disconnect()
 }
 
-/** The same drain by the embedded queue and by Redis, in turns, so that the machine's moods meet both. */
+/**
+ * Alternates the same drain over the embedded queue and over Redis, so that changes of the machine's speed affect both.
+ */
 async function benchRedis() {
-  if (!(await isRedisThere()))
+  if (!(await isRedisReachable()))
     return [['work --drain on Redis', '–', '–', '–', `no Redis at ${new URL(REDIS_URL).host}`]]
   const runs = { embedded: [], redis: [] }
   for (let round = 0; round < ROUNDS; round++) {
@@ -155,7 +160,7 @@ async function benchRedis() {
   const peerDatabase = join(folder, 'peer.sqlite')
   copyDatabase(imported, peerDatabase)
   const peer = await processOneJobAStep(peerDatabase, REDIS_URL, PEER_ORDERS)
-  await forgetKeys()
+  await deleteKeys()
   const [embedded, redis] = [fastest(runs.embedded), fastest(runs.redis)]
   const rate = redis.result.processed / redis.result.seconds
   const embeddedRate = embedded.result.processed / embedded.result.seconds
@@ -196,7 +201,7 @@ async function benchReports() {
   return rows
 }
 
-/** @returns the run with the least wall time (or `seconds`) */
+/** @returns the run with the shortest wall time (or `seconds`) */
 async function bestOf(measure) {
   const runs = []
   for (let round = 0; round < ROUNDS; round++) runs.push(await measure())
@@ -219,7 +224,7 @@ async function orderctlWith(environment, database, ...args) {
   return { ...ended, result: JSON.parse(ended.stdout) }
 }
 
-/** Runs a command to its end. Wall and processor time in seconds, peak resident memory in bytes (Linux; else 0). */
+/** Runs a command. Returns wall and CPU time in seconds, and peak resident memory in bytes (on Linux; otherwise 0). */
 function run([command, ...args], environment = {}) {
   return new Promise((resolve, reject) => {
     const began = performance.now()

@@ -1,5 +1,6 @@
-// The same file and the same drain on every database and over every queue that is there, in turns, so that the machine's
-// moods meet all of them. Each server is reached by ORDERCTL_TEST_…_URL or at its standard port; what is made is removed.
+// Compares the same import and drain on every reachable database and queue. Their rounds alternate, so that changes of
+// the machine's speed affect all of them. Servers are at ORDERCTL_TEST_…_URL or their standard port. All that the
+// benchmark creates on them is deleted.
 import { randomBytes } from 'node:crypto'
 import { cpus } from 'node:os'
 import { Redis } from 'ioredis'
@@ -13,7 +14,7 @@ const MYSQL = process.env.ORDERCTL_TEST_MYSQL_URL ?? 'mysql://root@127.0.0.1:330
 const REDIS = process.env.ORDERCTL_TEST_REDIS_URL ?? 'redis://127.0.0.1:6379/9'
 const RABBITMQ = process.env.ORDERCTL_TEST_RABBITMQ_URL ?? 'amqp://guest:guest@127.0.0.1:5672'
 
-/** A database of ours beside the one that the URL names. */
+/** Returns the URL of our own database, on the server of the given URL. */
 function ours(url) {
   const own = new URL(url)
   own.pathname = `/${name}`
@@ -24,30 +25,30 @@ const databases = [
   {
     title: 'PostgreSQL',
     url: ours(POSTGRES),
-    make: onPostgres(`create database ${name}`),
+    create: onPostgres(`create database ${name}`),
     drop: onPostgres(`drop database if exists ${name} with (force)`),
   },
   {
     title: 'MySQL',
     url: ours(MYSQL),
-    make: onMysql(`create database ${name}`),
+    create: onMysql(`create database ${name}`),
     drop: onMysql(`drop database if exists ${name}`),
   },
 ]
 
 const queues = [
-  { title: 'Redis', environment: { ORDERCTL_QUEUE_URL: REDIS, ORDERCTL_REDIS_PREFIX: `${name}:` }, drop: forgetKeys },
+  { title: 'Redis', environment: { ORDERCTL_QUEUE_URL: REDIS, ORDERCTL_REDIS_PREFIX: `${name}:` }, drop: deleteKeys },
   {
     title: 'BullMQ on PostgreSQL',
     environment: { ORDERCTL_QUEUE_URL: POSTGRES, ORDERCTL_QUEUE_SCHEMA: name },
     drop: onPostgres(`drop schema if exists ${name} cascade`),
   },
-  { title: 'RabbitMQ', environment: { ORDERCTL_QUEUE_URL: RABBITMQ, ORDERCTL_QUEUE_NAME: name }, drop: forgetQueues },
+  { title: 'RabbitMQ', environment: { ORDERCTL_QUEUE_URL: RABBITMQ, ORDERCTL_QUEUE_NAME: name }, drop: deleteQueues },
 ]
 
 /**
- * @param bench what bench.js has: the file, how many orders are in it, and how to run orderctl
- * @returns rows of: what, import, drain, processors that were busy meanwhile, beside SQLite
+ * @param bench from bench.js: the file, its number of orders, and functions to run orderctl
+ * @returns rows of: name, import, drain, peak memory, CPU time of the drain, comparison with SQLite
  */
 export async function benchEngines(bench) {
   const runs = new Map()
@@ -55,7 +56,7 @@ export async function benchEngines(bench) {
   for (let round = 0; round < bench.rounds; round++) {
     note('SQLite', await throughDatabase(bench, { ORDERCTL_DATABASE_URL: `sqlite:${bench.freshFile()}` }))
     for (const database of databases) {
-      if (!(await isThere(database.make))) continue
+      if (!(await succeeds(database.create))) continue
       try {
         note(database.title, await throughDatabase(bench, { ORDERCTL_DATABASE_URL: database.url }))
       } finally {
@@ -63,9 +64,9 @@ export async function benchEngines(bench) {
       }
     }
     for (const queue of queues) {
-      if (!(await isThere(queue.drop))) continue
+      if (!(await succeeds(queue.drop))) continue
       try {
-        note(`SQLite, by ${queue.title}`, { drain: await throughQueue(bench, queue.environment) })
+        note(`SQLite over ${queue.title}`, { drain: await throughQueue(bench, queue.environment) })
       } finally {
         await queue.drop()
       }
@@ -81,12 +82,12 @@ async function throughDatabase({ orderctl, file }, environment) {
 }
 
 async function throughQueue({ orderctl, importedCopy }, environment) {
-  const there = { ORDERCTL_DATABASE_URL: `sqlite:${importedCopy()}`, ...environment }
-  await orderctl(there, 'rebuild', 'queue')
-  return measured(() => orderctl(there, 'work', '--drain'))
+  const settings = { ORDERCTL_DATABASE_URL: `sqlite:${importedCopy()}`, ...environment }
+  await orderctl(settings, 'rebuild', 'queue')
+  return measured(() => orderctl(settings, 'work', '--drain'))
 }
 
-/** With the seconds that all processors were busy meanwhile: the client's and the server's. */
+/** Adds the CPU seconds of the whole machine during the run: the client's and the server's. */
 async function measured(act) {
   const before = busySeconds()
   const ended = await act()
@@ -114,7 +115,7 @@ function row({ orders, perSecond, megabytes }, title, { import: imported, drain 
   ]
 }
 
-async function isThere(act) {
+async function succeeds(act) {
   try {
     await act()
     return true
@@ -138,7 +139,7 @@ function onMysql(statement) {
   }
 }
 
-async function forgetKeys() {
+async function deleteKeys() {
   const redis = new Redis(REDIS, { lazyConnect: true, retryStrategy: () => null })
   redis.on('error', () => undefined)
   await redis.connect()
@@ -146,7 +147,7 @@ async function forgetKeys() {
   redis.disconnect()
 }
 
-async function forgetQueues() {
+async function deleteQueues() {
   const rabbit = new RabbitMq({ url: RABBITMQ, acquireTimeout: 2000 })
   rabbit.on('error', () => undefined)
   try {

@@ -1,5 +1,5 @@
-// The peer of `work` on Redis: the design that orderctl comes from, which has a BullMQ job for each step of each order, a
-// transaction a step, and five jobs in hand at a time.
+// The peer of `work` on Redis, the design that orderctl started from: one BullMQ job and one transaction for each step
+// of each order, with five jobs in progress at a time.
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import { openSteps } from './steps.js'
@@ -9,9 +9,9 @@ const CONCURRENCY = 5
 
 /**
  * @param {string} path a database with pending single-line orders
- * @param {string} url of the Redis
- * @param {number} count how many orders to process; their first jobs are in the queue when the clock starts
- * @returns {Promise<number>} orders a second
+ * @param {string} url of the Redis server
+ * @param {number} count how many orders to process; their first jobs are already queued when the time starts
+ * @returns {Promise<number>} orders per second
  */
 export async function processOneJobAStep(path, url, count) {
   const steps = openSteps(path)

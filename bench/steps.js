@@ -1,5 +1,5 @@
-// An order's steps as a system does them that has a job for each: a transaction a step, with prepared statements, on the
-// same tables and with the same durability as orderctl's. The peers in one-by-one.js and one-job-a-step.js are made of it.
+// The steps of an order, each as one transaction with prepared statements, on orderctl's tables and with its
+// durability. The peers in one-by-one.js and one-job-a-step.js use them.
 import SqliteDatabase from 'better-sqlite3'
 
 /** @param {string} path a database with pending single-line orders */

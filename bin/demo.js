@@ -1,5 +1,5 @@
-// The main job on sample.csv: what a new user sees first. In a folder that is thrown away afterwards, or in the database of
-// ORDERCTL_DATABASE_URL where that is on a server and holds no orders yet.
+// Runs the demo on sample.csv: import, work, reports. It uses a temporary folder, or the database in
+// ORDERCTL_DATABASE_URL if that is on a server and has no orders yet.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,7 +26,7 @@ const session = [
 
 try {
   if (database === named && countOrders() > 0) {
-    console.error('The database of ORDERCTL_DATABASE_URL holds orders. Name an empty one for the demo.')
+    console.error('The database in ORDERCTL_DATABASE_URL already has orders. Name an empty one for the demo.')
     process.exit(1)
   }
   for (const args of session) {
@@ -46,7 +46,9 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** None, too, where there are no tables yet; a server that cannot be reached is told of by the first command. */
+/**
+ * Counts the orders; 0 if there are no tables yet. If the server is unreachable, the first command of the demo says so.
+ */
 function countOrders() {
   const { status, stdout } = spawnSync(process.execPath, [binary, 'status', '--json'], {
     cwd: folder,

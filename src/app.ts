@@ -1,4 +1,4 @@
-// Opens database, queue and published figures for a command, and closes them after it.
+// Opens the database, queue and published figures for a command, and closes them when it ends.
 import { hostname } from 'node:os'
 import type { Config } from './config/config.js'
 import { agreeOnClock } from './database/clocks.js'
@@ -9,11 +9,11 @@ import {
   openOrCreateDatabase,
   placeOf,
 } from './database/connection.js'
-import { agreeOnTimeZone, refusePartOfCopy } from './database/refusals.js'
+import { agreeOnTimeZone, refuseUnfinishedCopy } from './database/refusals.js'
 import { createQueue, type QueueOptions } from './queue/create-queue.js'
 import type { Queue } from './queue/queue.js'
 import type { PublishedFigures } from './redis/figures.js'
-import { onceItCan, type Waiting } from './workflow/outage.js'
+import { onceReachable, type Waiting } from './workflow/outage.js'
 
 export interface App {
   readonly config: Config
@@ -28,29 +28,29 @@ export interface DatabaseOptions {
   readonly create?: boolean
   /** Accept a database whose days are in another time zone. */
   readonly anyTimeZone?: boolean
-  /** Refuse a clock that differs from that of live workers: for commands that write when orders fall due. */
+  /** Reject a clock that differs from that of live workers, for commands that write when orders are due. */
   readonly agreeOnClock?: boolean
 }
 
 export interface AppOptions extends DatabaseOptions, QueueOptions {
-  /** Connect to the queue at once, and not when it is first used. */
+  /** Connect to the queue at once, not when it is first used. */
   readonly connectQueue?: boolean
 }
 
-/** Opens what the configuration names, lends it to `use`, and closes it however that ends. */
+/** Opens what is configured, passes it to `use`, and closes it when `use` ends or fails. */
 export async function withApp<Result>(
   config: Config,
   options: AppOptions,
   use: (app: App) => Promise<Result>,
 ): Promise<Result> {
-  return lend(config, await openApp(config, options), use)
+  return useAndClose(config, await openApp(config, options), use)
 }
 
 /**
- * The same for commands that run until they are stopped: waits for a server that is away.
+ * Like `withApp`, for commands that run until they are stopped: waits while a server is unreachable.
  *
- * @param waiting if undefined, a server that is away is an error
- * @returns undefined if the signal came during the wait
+ * @param waiting if undefined, an unreachable server is an error
+ * @returns undefined if the signal was aborted during the wait
  */
 export async function withAppOnceReachable<Result>(
   config: Config,
@@ -58,38 +58,39 @@ export async function withAppOnceReachable<Result>(
   use: (app: App) => Promise<Result>,
 ): Promise<Result | undefined> {
   const { waiting } = options
-  const app = await onceItCan(() => openApp(config, options), { ...config, waiting })
-  return app && lend(config, app, use)
+  const app = await onceReachable(() => openApp(config, options), { ...config, waiting })
+  return app && useAndClose(config, app, use)
 }
 
-/** Lends the database alone: nothing of the queue or of Redis is loaded. */
+/** Like `withApp`, but opens only the database, without loading any code of the queue or of Redis. */
 export async function withDatabase<Result>(
   config: Config,
   options: DatabaseOptions,
   use: (db: Database) => Promise<Result>,
 ): Promise<Result> {
-  return lend(config, { db: await openShop(config, options), queue: undefined }, ({ db }) => use(db))
+  return useAndClose(config, { db: await openChecked(config, options), queue: undefined }, ({ db }) => use(db))
 }
 
 async function openApp(config: Config, options: AppOptions): Promise<App> {
-  const db = await openShop(config, options)
+  const db = await openChecked(config, options)
   let queue: Queue | undefined
   try {
     queue = await createQueue(db, config, options)
     if (options.connectQueue) await queue.connect()
     return { config, db, queue, figures: await createFigures(db, config) }
   } catch (error) {
-    // A queue that cannot be used may still have a connection, which would keep the process from ending.
+    // A queue that failed may still have a connection, which would keep the process alive.
     await queue?.close()
     await db.destroy()
     throw explainDatabaseError(error, config.database) ?? error
   }
 }
 
-async function openShop(config: Config, options: DatabaseOptions): Promise<Database> {
+/** Opens the database and checks that the command may use it. */
+async function openChecked(config: Config, options: DatabaseOptions): Promise<Database> {
   const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database)
   try {
-    await refusePartOfCopy(db)
+    await refuseUnfinishedCopy(db)
     if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
     if (options.agreeOnClock) await agreeOnClock(db)
     return db
@@ -99,7 +100,7 @@ async function openShop(config: Config, options: DatabaseOptions): Promise<Datab
   }
 }
 
-async function lend<Opened extends { readonly db: Database; readonly queue: Queue | undefined }, Result>(
+async function useAndClose<Opened extends { readonly db: Database; readonly queue: Queue | undefined }, Result>(
   { database }: Config,
   opened: Opened,
   use: (opened: Opened) => Promise<Result>,
@@ -113,7 +114,7 @@ async function lend<Opened extends { readonly db: Database; readonly queue: Queu
   }
 }
 
-/** Makes no connection yet. */
+/** Creates the publisher of figures without connecting. */
 async function createFigures(db: Database, config: Config) {
   const { redis: address, redisPrefix: prefix, timeZone, database } = config
   if (!address) return undefined

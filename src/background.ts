@@ -1,28 +1,28 @@
-// Background tasks of a command. A task that fails runs again and never ends the command.
+// Runs the background tasks of a command. A task that fails is retried and never ends the command.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errorCode } from './errors.js'
 
 export type BackgroundEvent = 'retrying' | 'recovered'
 
-interface TroublesOptions {
-  /** Subject of the notices: `The heartbeat`. */
+interface ReporterOptions {
+  /** Subject of the notices, such as `The heartbeat`. */
   readonly subject: string
   /** Returns the error for users, or undefined if another part of the command reports it. */
   readonly explain: (error: unknown) => Error | undefined
   readonly onNotice: (text: string, event: BackgroundEvent) => void
 }
 
-/** The same failure this soon after a success is not reported again. */
+/** If the same failure returns within this time after a success, it is not reported again. */
 const QUIET_MS = 30_000
 
-/** Reports each kind of failure once while it lasts, and once when it is over. */
-export class Troubles {
-  readonly #options: TroublesOptions
-  /** The kind that was reported and still lasts. */
+/** Reports a failure once while it lasts, and once when it is over. */
+export class FailureReporter {
+  readonly #options: ReporterOptions
+  /** The kind of the failure that was reported and still lasts. */
   #reported: string | undefined
   #over: { readonly kind: string; readonly at: number } | undefined
 
-  constructor(options: TroublesOptions) {
+  constructor(options: ReporterOptions) {
     this.#options = options
   }
 
@@ -34,7 +34,7 @@ export class Troubles {
     if (kind === this.#reported) return
     if (kind === this.#over?.kind && performance.now() - this.#over.at < QUIET_MS) return
     this.#reported = kind
-    onNotice(`${subject} failed: ${explained.message.replace(/\.$/, '')}. Trying again.`, 'retrying')
+    onNotice(`${subject} failed: ${explained.message.replace(/\.$/, '')}. Retrying.`, 'retrying')
   }
 
   worked(): void {
@@ -50,32 +50,32 @@ export function asError(error: unknown): Error {
 }
 
 interface BackgroundOptions {
-  /** The pause after a run, in milliseconds; `took` is the length of that run, 0 at the start. */
+  /** Returns the pause after a run, in milliseconds. `took` is the duration of that run; 0 before the first run. */
   readonly pauseMs: (took: number) => number
-  /** Reports failures. Omitted if the owner of the task sees the same failures itself. */
-  readonly troubles?: Troubles
+  /** Reports failures. Omitted if another part of the command sees the same failures. */
+  readonly reporter?: FailureReporter
   /** Runs once more at the end. */
   readonly lastRun?: boolean
 }
 
 export interface BackgroundTask {
-  /** Resolves after the current run and, if there is one, the last run. Never rejects. */
+  /** Ends the task. Resolves after the current run and, if enabled, the last run. Never rejects. */
   end(): Promise<void>
 }
 
-/** Pauses and runs in turn until the end. Runs never overlap, and a failed one is followed by others. */
+/** Alternates pauses and runs until the end. Runs never overlap, and the task continues after a failed run. */
 export function startBackground(
   run: (isLast: boolean) => Promise<unknown>,
-  { pauseMs, troubles, lastRun = false }: BackgroundOptions,
+  { pauseMs, reporter, lastRun = false }: BackgroundOptions,
 ): BackgroundTask {
   const over = new AbortController()
   const attempt = async (isLast: boolean) => {
     const began = performance.now()
     try {
       await run(isLast)
-      troubles?.worked()
+      reporter?.worked()
     } catch (error) {
-      troubles?.failed(error)
+      reporter?.failed(error)
     }
     return performance.now() - began
   }

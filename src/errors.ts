@@ -1,4 +1,4 @@
-// Errors that a user can act on. Any other error is a bug of ours and is shown as one.
+// Errors that users can act on. Any other error is a bug of ours, and is shown as one.
 
 /** Process exit codes, fixed for scripts. */
 export const EXIT = {
@@ -19,7 +19,7 @@ export interface Problem {
   readonly message: string
   /** What to do next. */
   readonly fix: string
-  /** Whether the same command may work if it is simply run again. */
+  /** Whether the same command may work if it is run again. */
   readonly retryable?: boolean
   readonly exit?: ExitCode
 }
@@ -46,7 +46,7 @@ export function usageError(problem: Omit<Problem, 'exit'>): UserError {
   return new UserError({ ...problem, exit: EXIT.usage })
 }
 
-/** The code of a failed call (`ENOENT`, `SQLITE_BUSY`); undefined if the error has none. */
+/** Returns the code of a failed call (`ENOENT`, `SQLITE_BUSY`); undefined if the error has none. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

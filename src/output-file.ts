@@ -1,4 +1,4 @@
-// The file that --rejects names. Writing it never destroys another file.
+// Writes the file that --rejects names, without ever destroying another file.
 import {
   type BigIntStats,
   closeSync,
@@ -16,26 +16,26 @@ import {
 import { basename, dirname, join, resolve } from 'node:path'
 import { errorCode, type UserError, usageError } from './errors.js'
 
-const GUARDED = { input: 'the file that is imported', database: 'a file of the database' } as const
+const GUARDED = { input: 'the file being imported', database: 'a file of the database' } as const
 
 export interface Output {
   readonly path: string
   /** Files that are never overwritten, not even with --force. `file` is a path, or 0 for stdin. */
   readonly guarded: readonly { readonly role: keyof typeof GUARDED; readonly file: string | 0 }[]
-  /** Whether a file that begins with these bytes was written for the same purpose and may be replaced. */
+  /** Whether a file that starts with these bytes was written for the same purpose and may be replaced. */
   readonly isOurs: (start: Buffer) => boolean
-  /** Replace files that are not recognised. */
+  /** Replace files that `isOurs` does not recognise. */
   readonly force: boolean
 }
 
-// Windows has neither; there, checking the path before opening it has to suffice.
+// Windows has neither flag, so there only the check before opening protects other files.
 const SAFELY = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)
 const APPEND = constants.O_RDWR | constants.O_APPEND
 
-/** An open output. Writes go to the opened file, whatever happens to its name. */
+/** An open output file. Writes go to the opened file, even if it is renamed. */
 export class OutputFile {
   readonly path: string
-  /** Its size when it was opened. */
+  /** Size of the file when it was opened. */
   readonly bytes: number
   readonly #descriptor: number
   readonly #isRegular: boolean
@@ -48,20 +48,20 @@ export class OutputFile {
   }
 
   /**
-   * Opens the path for appending. Creates a regular file, or recognises it by its start and truncates it to `keep` bytes.
-   * Devices, such as /dev/null, and pipes are written as they are.
+   * Opens the path for appending. Creates a regular file; an existing file must be recognised by its start, and is
+   * truncated to `keep` bytes. Devices, such as /dev/null, and pipes are opened unchanged.
    *
-   * @throws UserError (exit 2) for a guarded file, an unrecognised one, a symbolic link to a regular file, and a folder
+   * @throws UserError (exit 2) for a guarded or unrecognised file, a symbolic link to a regular file, or a folder
    */
   static open(output: Output, keep = 0): OutputFile {
     const { path } = output
-    const kind = judge(output)
+    const kind = kindOf(output)
     if (kind === 'none') return OutputFile.create(output) ?? OutputFile.open(output, keep)
     if (kind === 'stream') {
-      // Fails for a pipe without a reader, where a plain open would hang. Writes then wait for the reader.
+      // Fails for a pipe without a reader, where a plain open would hang. Later writes wait for the reader.
       const probe = openSync(path, constants.O_WRONLY | (constants.O_NONBLOCK ?? 0))
       try {
-        // A regular file that has just replaced the device or pipe stays as it is.
+        // Leaves a regular file alone that has just replaced the device or pipe.
         if (fstatSync(probe).isFile()) throw exists(path)
         return new OutputFile(path, openSync(path, constants.O_WRONLY | constants.O_APPEND), keep)
       } finally {
@@ -79,7 +79,7 @@ export class OutputFile {
     }
   }
 
-  /** Creates the file, readable only by the user; undefined if the name is taken. */
+  /** Creates the file, readable only by its owner. Returns undefined if the name is taken. */
   static create({ path }: Output): OutputFile | undefined {
     try {
       return new OutputFile(path, openSync(path, APPEND | constants.O_CREAT | constants.O_EXCL, 0o600), 0)
@@ -89,7 +89,7 @@ export class OutputFile {
     }
   }
 
-  /** Appends the text; it is on the disk when this returns. */
+  /** Appends the text, and syncs it to disk. */
   append(text: string): void {
     writeFileSync(this.#descriptor, text)
     if (this.#isRegular) fsyncSync(this.#descriptor)
@@ -105,9 +105,9 @@ export class OutputFile {
   }
 }
 
-/** Throws the error that `OutputFile.open` would throw, and changes nothing. */
+/** Throws the error that `OutputFile.open` would throw. Changes nothing. */
 export function refuseOutput(output: Output): void {
-  if (judge(output) !== 'file') return
+  if (kindOf(output) !== 'file') return
   const descriptor = openSync(output.path, constants.O_RDONLY | SAFELY)
   try {
     bytesToKeep(output, descriptor, 0)
@@ -116,15 +116,15 @@ export function refuseOutput(output: Output): void {
   }
 }
 
-/** What the path names, without opening it. */
-function judge(output: Output): 'none' | 'file' | 'stream' {
+/** Returns what the path names, without opening it. @throws UserError if it must not be written */
+function kindOf(output: Output): 'none' | 'file' | 'stream' {
   const { path } = output
   const target = statOf(path)
   refuseGuarded(output, target)
   if (target && !target.isFile() && !target.isFIFO() && !target.isCharacterDevice()) {
     throw usageError({
       code: 'rejects_not_a_file',
-      message: `--rejects cannot write to ${path}, which is ${target.isDirectory() ? 'a folder' : 'no file'}.`,
+      message: `--rejects cannot write to ${path}, which is ${target.isDirectory() ? 'a folder' : 'not a regular file'}.`,
       fix: 'Name a file.',
     })
   }
@@ -132,7 +132,7 @@ function judge(output: Output): 'none' | 'file' | 'stream' {
   if (itself?.isSymbolicLink() && (!target || target.isFile())) {
     throw usageError({
       code: 'rejects_is_link',
-      message: `--rejects does not write to ${path}, a symbolic link, because it would change another file.`,
+      message: `--rejects cannot write to ${path}, a symbolic link, because that would change another file.`,
       fix: 'Name the file itself, or remove the link.',
     })
   }
@@ -140,7 +140,7 @@ function judge(output: Output): 'none' | 'file' | 'stream' {
   return target.isFile() ? 'file' : 'stream'
 }
 
-/** How many of the `keep` bytes that an earlier run wrote are kept: none if the file is replaced. */
+/** Returns how many of the `keep` bytes of an earlier run to keep: 0 if the file is replaced. */
 function bytesToKeep(output: Output, descriptor: number, keep: number): number {
   const found = fstatSync(descriptor, { bigint: true })
   refuseGuarded(output, found)
@@ -155,8 +155,8 @@ function bytesToKeep(output: Output, descriptor: number, keep: number): number {
 function exists(path: string): UserError {
   return usageError({
     code: 'rejects_exists',
-    message: `--rejects would overwrite ${path}, which holds something else.`,
-    fix: 'Name another file, move this one away, or replace it with --force.',
+    message: `--rejects would overwrite ${path}, which is not a rejects file.`,
+    fix: 'Name another file, rename this one, or replace it with --force.',
   })
 }
 
@@ -168,7 +168,7 @@ function refuseGuarded({ path, guarded }: Output, found: BigIntStats | undefined
     throw usageError({
       code: `rejects_over_${role}`,
       message: `--rejects would overwrite ${path}, ${GUARDED[role]}.`,
-      fix: 'Name another file, or leave --rejects out.',
+      fix: 'Name another file, or omit --rejects.',
     })
   }
 }
@@ -178,7 +178,7 @@ function statOf(file: string | 0): BigIntStats | undefined {
   return statSync(file, { bigint: true, throwIfNoEntry: false })
 }
 
-/** The path with its folder resolved, for a file that need not exist. */
+/** Returns the path with its folder resolved. The file need not exist. */
 function placeOf(file: string | 0): string | undefined {
   if (file === 0) return undefined
   const folder = dirname(resolve(file))

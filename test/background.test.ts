@@ -1,26 +1,26 @@
 // Tasks that run beside the work of a command: whatever they throw, they go on and the process lives.
 import { expect, test } from 'vitest'
-import { asError, type BackgroundEvent, startBackground, Troubles } from '../src/background.js'
+import { asError, type BackgroundEvent, FailureReporter, startBackground } from '../src/background.js'
 import { until } from './support/until.js'
 
 function listen() {
   const notices: [event: BackgroundEvent, text: string][] = []
-  const troubles = new Troubles({
+  const reporter = new FailureReporter({
     subject: 'The test',
     explain: (error) => (String(error).includes('silent') ? undefined : asError(error)),
     onNotice: (text, event) => notices.push([event, text]),
   })
-  return { troubles, notices }
+  return { reporter, notices }
 }
 
 test('a task that fails runs again, and is reported once until it works', async () => {
-  const { troubles, notices } = listen()
+  const { reporter, notices } = listen()
   let runs = 0
   const run = async () => {
     runs += 1
     if (runs <= 3) throw new Error('no luck.')
   }
-  const task = startBackground(run, { pauseMs: () => 1, troubles })
+  const task = startBackground(run, { pauseMs: () => 1, reporter })
   await until(() => runs > 5)
   await task.end()
   expect(notices).toEqual([
@@ -60,9 +60,9 @@ test('a task never runs beside itself; its end waits for the run in progress and
 })
 
 test('a task whose last run fails ends all the same', async () => {
-  const { troubles, notices } = listen()
+  const { reporter, notices } = listen()
   const fail = () => Promise.reject(new Error('gone'))
-  await startBackground(fail, { pauseMs: () => 1_000_000, troubles, lastRun: true }).end()
+  await startBackground(fail, { pauseMs: () => 1_000_000, reporter, lastRun: true }).end()
   expect(notices).toEqual([['retrying', 'The test failed: gone. Trying again.']])
 })
 
@@ -88,10 +88,10 @@ test.for([
   { turns: ['full', '', 'full', '', 'full'], notices: ['full', ''], why: 'once if they come and go quickly' },
   { turns: ['silent', ''], notices: [], why: 'not if another part reports them' },
 ])('troubles are reported $why', ({ turns, notices: expected }) => {
-  const { troubles, notices } = listen()
+  const { reporter, notices } = listen()
   for (const kind of turns) {
-    if (kind === '') troubles.worked()
-    else troubles.failed(new Error(kind))
+    if (kind === '') reporter.worked()
+    else reporter.failed(new Error(kind))
   }
   const texts = expected.map((kind) => (kind ? `The test failed: ${kind}. Trying again.` : 'The test works again.'))
   expect(notices.map(([, text]) => text)).toEqual(texts)

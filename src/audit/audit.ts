@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
-import { atOneMoment } from '../database/transaction.js'
+import { inSnapshot } from '../database/transaction.js'
 import { type Comparison, type DataPromise, PROMISES, SALES_PROMISES } from './promises.js'
 
 interface Check {
@@ -35,7 +35,7 @@ const MAX_EXAMPLES = 5
 
 /** Counts the rows of sales figures that differ from the completed orders. */
 export function countSalesDifferences(db: Database): Promise<number> {
-  return atOneMoment(db, async (snapshot) => {
+  return inSnapshot(db, async (snapshot) => {
     let differences = 0
     for (const promise of SALES_PROMISES) differences += (await checkPromise(snapshot, promise)).differences
     return differences
@@ -49,7 +49,7 @@ export function countSalesDifferences(db: Database): Promise<number> {
  * @param copy checked after the database
  */
 export async function auditDatabase(db: Database, timeZone: string, copy?: FiguresCopy): Promise<Audit> {
-  const checks = await atOneMoment(db, async (snapshot) => {
+  const checks = await inSnapshot(db, async (snapshot) => {
     const done = [await checkTimeZone(snapshot, timeZone)]
     for (const promise of PROMISES) done.push(await checkPromise(snapshot, promise))
     return done

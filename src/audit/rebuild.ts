@@ -11,7 +11,7 @@ import { inBatches } from '../domain/batches.js'
 import { businessDay } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
-import { dropStrays, findStrays, lockInQueue, lockOrders, makeDue, mayBeDue } from '../queue/due-orders.js'
+import { dropUnclaimable, findUnclaimable, lockInQueue, lockOrders, makeDue, mayBeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { countSalesDifferences, type FiguresCopy } from './audit.js'
 import { freshCustomerSales, freshProductSales, freshStock } from './derivations.js'
@@ -93,10 +93,10 @@ const idOf = ({ id }: { readonly id: OrderId }): OrderId => id
  */
 async function releaseOrders(db: Database): Promise<number> {
   // The search takes no lock, so that workers do not wait. Each page is checked again under a lock.
-  for (const page of inBatches(await findStrays(db), PAGE)) {
+  for (const page of inBatches(await findUnclaimable(db), PAGE)) {
     await inTransaction(db, async (trx) => {
       await lockInQueue(trx, page.map(idOf))
-      await dropStrays(trx, page)
+      await dropUnclaimable(trx, page)
     })
   }
   const lost = db

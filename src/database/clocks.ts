@@ -1,5 +1,5 @@
-// Compares the clocks of the processes that share a SQLite file, since its leases use the clock of each process. A process
-// with another clock, as under faketime, would take leases that are still held, or leave due orders waiting.
+// Compares the clocks of the processes that share a SQLite file, since leases in the file use each process's own clock.
+// A process whose clock differs, as under faketime, would take leases that are still held, or leave due orders waiting.
 import { uptime } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
@@ -9,34 +9,34 @@ import { engineOf } from './engine.js'
 import type { Schema } from './schema.js'
 
 /**
- * Clocks no further apart than this agree; leases last longer. Uptimes must be as close to be compared: an older one is of
- * a dead worker, or of a container that counts its own.
+ * Largest difference at which two clocks agree; leases last longer. Clocks are compared only if the uptimes differ by
+ * no more than this: otherwise the worker is dead, or runs in a container that counts its own uptime.
  */
 export const CLOCK_TOLERANCE_MS = 10_000
 
-const LOOK_MS = 200
+const CHECK_MS = 200
 
 /**
- * Milliseconds since the machine was booted, the same in all of its processes, whatever date they have. Stored next to the
- * time, it shows how far two clocks are apart. Null on a server, whose own clock counts.
+ * Milliseconds since the machine was booted. All processes of a machine agree on it, whatever their clocks say. Stored
+ * with the time, it shows how far two clocks are apart. Null on a server, whose own clock counts.
  */
 export function uptimeFor(db: Kysely<Schema>): number | null {
   return engineOf(db) === 'sqlite' ? Math.round(uptime() * 1000) : null
 }
 
 /**
- * For processes that write when orders fall due, before they do. Returns at once unless the clock seems to differ.
+ * Call this before writing when orders fall due. Returns at once unless the clock seems to differ.
  *
  * @throws UserError if a live worker has another clock
  */
 export async function agreeOnClock(db: Kysely<Schema>): Promise<void> {
   const watch = new ClockWatch(db)
-  while (await watch.look()) await sleep(LOOK_MS)
+  while (await watch.check()) await sleep(CHECK_MS)
 }
 
 /**
- * Compares the clock with those of live workers. A difference counts once the worker has written it after it was first
- * seen, so a clock change of the whole machine, which is in every next heartbeat, stops no worker.
+ * Compares this process's clock with the clocks of live workers. A difference counts only if the worker's next
+ * heartbeat still has it. A clock change of the machine is in every worker's next heartbeat, so it stops none.
  */
 export class ClockWatch {
   readonly #db: Kysely<Schema>
@@ -51,10 +51,10 @@ export class ClockWatch {
   }
 
   /**
-   * @returns whether a clock seems to differ, so that the caller has to look again
-   * @throws UserError if it does, and this process has to end
+   * @returns whether a clock seems to differ, so that the caller has to check again
+   * @throws UserError if a clock differs and this process is the one that has to end
    */
-  async look(): Promise<boolean> {
+  async check(): Promise<boolean> {
     const workers = await this.#readLive()
     const now = Date.now()
     const up = uptime() * 1000
@@ -64,7 +64,7 @@ export class ClockWatch {
       if (Math.abs(ahead) <= CLOCK_TOLERANCE_MS) this.#differs.delete(worker.id)
       else if (since === undefined) this.#differs.set(worker.id, up)
       else if ((worker.uptime_ms ?? 0) > since && this.#hasToEnd(worker, now - up)) {
-        throw refusal(worker, ahead)
+        throw clockError(worker, ahead)
       }
     }
     return workers.some(({ id }) => this.#differs.has(id))
@@ -79,11 +79,11 @@ export class ClockWatch {
       .where('stopped_at', 'is', null)
       .where('id', '!=', this.#self?.id ?? ('' as string as WorkerId))
       .where('uptime_ms', '>=', up - CLOCK_TOLERANCE_MS)
-      .where('uptime_ms', '<=', up + LOOK_MS)
+      .where('uptime_ms', '<=', up + CHECK_MS)
       .execute()
   }
 
-  /** The worker whose clock was changed ends, or else the one that started later. One of the two always ends. */
+  /** The process whose own clock changed ends; otherwise the one that started later. Exactly one of the two ends. */
   #hasToEnd(other: { readonly id: WorkerId; readonly started_at: number }, booted: number): boolean {
     if (!this.#self || Math.abs(booted - this.#bootedAt) > CLOCK_TOLERANCE_MS) return true
     const { id, startedAt } = this.#self
@@ -91,7 +91,7 @@ export class ClockWatch {
   }
 }
 
-/** When any process last wrote something, by its own clock; 0 if none has. */
+/** When a process last wrote something, by its own clock; 0 if none has. */
 export async function newestEntry(db: Kysely<Schema>): Promise<number> {
   const entries = sql<{ at: number | null }>`
     select max(last_seen) as at from workers union all select max(started_at) from imports
@@ -100,11 +100,11 @@ export async function newestEntry(db: Kysely<Schema>): Promise<number> {
   return Math.max(...rows.map(({ at }) => at ?? 0))
 }
 
-function refusal({ pid, host }: { readonly pid: number; readonly host: string }, ahead: number): UserError {
+function clockError({ pid, host }: { readonly pid: number; readonly host: string }, ahead: number): UserError {
   const apart = `${Math.round(Math.abs(ahead) / 1000)} s ${ahead > 0 ? 'ahead of' : 'behind'}`
   return new UserError({
     code: 'clocks_disagree',
-    message: `The clock of this process (${new Date().toISOString()}) is ${apart} the clock of worker ${pid} on ${host}, which works on the same SQLite file. Leases use these clocks, so orders would be claimed twice or late.`,
-    fix: 'Compare `date -u` where each of them runs. Look for faketime (LD_PRELOAD) and preloaded modules (NODE_OPTIONS) in their environments, and for a file that two machines share; then start this one again.',
+    message: `The clock of this process (${new Date().toISOString()}) is ${apart} the clock of worker ${pid} on ${host}, which uses the same SQLite file. Leases use these clocks, so orders would be claimed twice or late.`,
+    fix: 'Compare `date -u` in both environments. Check them for faketime (LD_PRELOAD) and preloaded modules (NODE_OPTIONS), and check that two machines do not share the file. Then start this process again.',
   })
 }

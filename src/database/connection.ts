@@ -1,4 +1,4 @@
-// Opens the database that the configuration names, as Kysely.
+// Opens the configured database as a Kysely instance.
 import { existsSync, realpathSync } from 'node:fs'
 import { Kysely } from 'kysely'
 import { UserError } from '../errors.js'
@@ -9,23 +9,23 @@ import type { Schema } from './schema.js'
 import { Sessions } from './sessions.js'
 import { createPrivateFile, refuseFolder, sqliteDialect, useWriteAheadLog } from './sqlite.js'
 import { isDatabaseError, rememberingErrors } from './thrown.js'
-import type { WriteTurn } from './write-turn.js'
+import type { WriteMutex } from './write-mutex.js'
 
 export type Database = Kysely<Schema>
 
 interface ConnectOptions {
-  /** For a file: shared by the connections of a process, so that its writers wait for each other and not for SQLite. */
-  readonly turn?: WriteTurn
-  /** The most connections to a server; a file has one. By default enough for a command. */
+  /** For a file: the mutex of the process's writers, so that they wait for each other, not for SQLite. */
+  readonly mutex?: WriteMutex
+  /** Maximum number of connections to a server; a file has one. The default is enough for a command. */
   readonly connections?: number
 }
 
-/** Path of the file, or host and database, without secrets. */
+/** The path of the file, or the host and database without secrets. */
 export function placeOf(address: DatabaseAddress): string {
   return address.kind === 'sqlite' ? address.path : address.name
 }
 
-/** Files that hold the database, whether or not they exist; none for a server. */
+/** The files of the database, whether or not they exist; none for a server. */
 export function filesOf(address: DatabaseAddress): string[] {
   if (address.kind !== 'sqlite') return []
   const file = existsSync(address.path) ? realpathSync(address.path) : address.path
@@ -51,23 +51,23 @@ export async function openOrCreateDatabase(address: DatabaseAddress): Promise<Da
 
 /** Opens a database that must exist, and migrates it. */
 export async function openDatabase(address: DatabaseAddress): Promise<Database> {
-  if (!(await databaseExists(address))) throw missing(address)
+  if (!(await databaseExists(address))) throw missingDatabase(address)
   return openAndMigrate(address)
 }
 
-function missing(address: DatabaseAddress): UserError {
+function missingDatabase(address: DatabaseAddress): UserError {
   return new UserError({
     code: 'database_missing',
     message:
       address.kind === 'sqlite'
-        ? `There is no database at ${address.path} yet.`
-        : `The database ${address.name} holds nothing of orderctl yet.`,
-    fix: 'Import orders first (orderctl import FILE), which makes it, or name another one in ORDERCTL_DATABASE_URL.',
+        ? `No database exists at ${address.path} yet.`
+        : `The database ${address.name} has no orderctl tables yet.`,
+    fix: 'Import orders to create it (orderctl import FILE), or name another database in ORDERCTL_DATABASE_URL.',
   })
 }
 
 /**
- * Which migrations are applied. Changes nothing: a missing database stays missing.
+ * Reads which migrations are applied. Changes nothing: a missing database stays missing.
  *
  * @throws UserError if the database belongs to another program or to a newer release
  */
@@ -85,34 +85,34 @@ export async function readMigrations(address: DatabaseAddress): Promise<Migratio
 export async function openReadOnly(address: SqliteAddress): Promise<Database> {
   const { path } = address
   return explained(address, async () => {
-    if (!existsSync(path)) throw missing(address)
+    if (!existsSync(path)) throw missingDatabase(address)
     refuseFolder(address)
     const db = new Kysely<Schema>({ dialect: rememberingErrors(sqliteDialect(address, { readOnly: true })) })
     return destroyedOnError(db, async () => {
       if ((await migrationStates(db, path)).every(({ appliedAt }) => appliedAt !== null)) return
       throw new UserError({
         code: 'database_outdated',
-        message: `${path} is not at this release.`,
+        message: `${path} has not been migrated to this release.`,
         fix: `Migrate it first: ORDERCTL_DATABASE_URL=sqlite:${path} orderctl migrate`,
       })
     })
   })
 }
 
-/** A private database on temporary storage, deleted when it is closed. */
+/** Opens a private database on temporary storage, which is deleted when it is closed. */
 export function openScratchDatabase(): Promise<Database> {
   return openAndMigrate({ kind: 'sqlite', path: '' })
 }
 
-/** Opens without checking migrations: for the threads of a process that has checked. */
+/** Opens without checking migrations, for the threads of a process that has checked them. */
 export async function connect(
   address: DatabaseAddress,
-  { turn, connections = 4 }: ConnectOptions = {},
+  { mutex, connections = 4 }: ConnectOptions = {},
 ): Promise<Database> {
   if (address.kind === 'sqlite')
-    return new Kysely<Schema>({ dialect: rememberingErrors(sqliteDialect(address, { turn })) })
+    return new Kysely<Schema>({ dialect: rememberingErrors(sqliteDialect(address, { mutex })) })
   const sessions = new Sessions()
-  // Loading a server's client takes longer than most commands run.
+  // Loading a server's client takes longer than most commands take.
   const dialect =
     address.kind === 'postgres'
       ? (await import('./postgres.js')).postgresDialect(address, connections, sessions)
@@ -125,7 +125,7 @@ async function openAndMigrate(address: DatabaseAddress): Promise<Database> {
   return explained(address, async () => {
     const db = await connect(address)
     return destroyedOnError(db, async () => {
-      // Checks first: a file of another program stays as it is, including its journal mode.
+      // Migrates first, which checks the file: a file of another program keeps its journal mode.
       await migrate(db, placeOf(address))
       if (address.kind === 'sqlite' && address.path !== '') await useWriteAheadLog(db)
     })
@@ -149,8 +149,8 @@ function explained<Result>(address: DatabaseAddress, act: () => Promise<Result>)
 }
 
 /**
- * For users; undefined for errors that they can do nothing about. A network error counts as the database's only if a
- * database connection threw it.
+ * Explains the error to users; undefined if they can do nothing about it. A network error counts as the database's only
+ * if a database connection threw it.
  */
 export function explainDatabaseError(error: unknown, address: DatabaseAddress): UserError | undefined {
   const isOurs = error instanceof UserError || address.kind === 'sqlite' || isDatabaseError(error)

@@ -1,4 +1,4 @@
-// What differs between databases for those who write statements: row locks, whose clock counts, and what tables have.
+// Differences between the databases that code with statements has to know: row locks, the clock, and table definitions.
 import {
   type CreateTableNode,
   type DialectAdapter,
@@ -12,7 +12,7 @@ import type { Schema } from './schema.js'
 
 export type Engine = 'sqlite' | 'postgres' | 'mysql'
 
-/** For every text column on MySQL: stores all of Unicode and compares it byte by byte. */
+/** Declares a text column on MySQL, so that it stores all of Unicode and compares byte by byte. */
 export const MYSQL_TEXT = 'character set utf8mb4 collate utf8mb4_bin'
 
 /** A database, or a transaction in it. */
@@ -24,7 +24,7 @@ export function engineOf(db: Executing): Engine {
   return adapter instanceof MysqlAdapter ? 'mysql' : 'sqlite'
 }
 
-/** Whether one transaction writes at a time, so that rows need no locks. */
+/** Whether only one transaction can write at a time, so that rows need no locks. */
 export function writesAlone(db: Executing): boolean {
   return engineOf(db) === 'sqlite'
 }
@@ -44,17 +44,17 @@ export function forUpdate<Tables, Table extends keyof Tables, Row>(
   return others === 'skip' ? locked.skipLocked() : locked
 }
 
-/** Rows in `settings` that only serve as locks, for what has no row of its own yet. */
-type Turn = 'turn_imports' | 'turn_schedule' | 'turn_names'
+/** Rows of `settings` that only serve as locks, for things that have no row of their own yet. */
+type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
 
 /** Takes an exclusive lock until the end of the transaction. */
-export async function takeTurn(trx: Kysely<Schema>, name: Turn): Promise<void> {
+export async function takeNamedLock(trx: Kysely<Schema>, name: NamedLock): Promise<void> {
   if (writesAlone(trx)) return
   await forUpdate(trx, trx.selectFrom('settings').select('name').where('name', '=', name)).execute()
 }
 
 /** Takes a shared lock until the end of the transaction. */
-export async function shareTurn(trx: Kysely<Schema>, name: Turn): Promise<void> {
+export async function shareNamedLock(trx: Kysely<Schema>, name: NamedLock): Promise<void> {
   if (writesAlone(trx)) return
   await trx.selectFrom('settings').select('name').where('name', '=', name).forShare().execute()
 }
@@ -65,8 +65,9 @@ const TIME = {
 }
 
 /**
- * The clock of leases, in epoch milliseconds: the server's, so that a host with a wrong clock neither takes nor keeps the
- * leases of others. Processes of a SQLite file share a machine; clocks.ts refuses those whose clock differs.
+ * Reads the clock that leases use, in epoch milliseconds. It is the server's clock, so a host whose clock is wrong
+ * cannot take leases of others or keep its own too long. Processes of a SQLite file share a machine, and clocks.ts ends
+ * those whose clock differs.
  */
 export async function databaseTime(db: Kysely<Schema>): Promise<number> {
   const engine = engineOf(db)
@@ -76,8 +77,8 @@ export async function databaseTime(db: Kysely<Schema>): Promise<number> {
 }
 
 /**
- * Updates PostgreSQL's statistics. By itself it does so within a minute; until then it may assume that a table that an
- * import has just filled is empty, and compare every row with every id of a batch.
+ * Updates PostgreSQL's statistics, which it does itself only about once a minute. Until then, the planner may take a
+ * table that an import has just filled for empty, and compare every row with every id of a batch.
  */
 export async function refreshStatistics(db: Kysely<Schema>, ...tables: readonly (keyof Schema)[]): Promise<void> {
   if (engineOf(db) !== 'postgres') return
@@ -85,9 +86,9 @@ export async function refreshStatistics(db: Kysely<Schema>, ...tables: readonly 
 }
 
 /**
- * A table as servers have it: without `without rowid`, and without foreign keys. Each costs a lookup for every row written
- * (a fifth of a drain on PostgreSQL) and a lock on the referenced row, and would find nothing: statements read the row that
- * they refer to, and removeUnusedNames takes a turn. `rebuild --check` compares references.
+ * Changes a table definition for servers: removes `without rowid` and foreign keys. A foreign key costs a lookup for
+ * every row written (a fifth of a drain on PostgreSQL) and a lock on the referenced row, and would find nothing:
+ * statements read the row that they refer to, and removeUnusedNames takes a lock. `rebuild --check` checks them.
  */
 export function onServer({ endModifiers: _, ...table }: CreateTableNode): CreateTableNode {
   return { ...table, columns: table.columns.map(({ references: __, ...column }) => column) }

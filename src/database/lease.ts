@@ -1,5 +1,5 @@
-// A lease on a row: one process at a time works on it while it renews the lease. Its writes are fenced: they change nothing
-// once another process has taken the row over.
+// Leases on rows: one process at a time works on a row, as long as it renews the lease. Its writes are fenced, so they
+// change nothing once another process has taken the row over.
 import { hostname } from 'node:os'
 import type { Kysely, Updateable } from 'kysely'
 import { errorCode } from '../errors.js'
@@ -12,24 +12,24 @@ type LeasedTable = 'imports' | 'schedule_runs'
 interface Lease {
   readonly host: string
   readonly pid: number
-  /** Epoch milliseconds by the database's clock. A holder that has not renewed until then has lost the row. */
+  /** Epoch milliseconds by the database's clock. A holder that has not renewed the lease by then has lost the row. */
   readonly lease_until: number
 }
 
-/** Columns that make this process the holder. */
+/** Returns the columns that make this process the holder. */
 export async function takeLease(db: Kysely<Schema>, ms: number): Promise<Lease> {
   return { host: hostname(), pid: process.pid, ...(await renewal(db, ms)) }
 }
 
-/** Column that renews the lease. */
+/** Returns the column that renews the lease. */
 export async function renewal(db: Kysely<Schema>, ms: number): Promise<Pick<Lease, 'lease_until'>> {
   return { lease_until: (await databaseTime(db)) + ms }
 }
 
-/** Column that gives the row up. */
+/** The column that releases the row. */
 export const RELEASED = { lease_until: 0 } as const
 
-/** Whether the holder still works on the row. `now` is the database's time. */
+/** Whether the holder is still working on the row. `now` is the database's time. */
 export function isAlive({ host, pid, lease_until }: Lease, now: number): boolean {
   if (lease_until < now) return false
   return host !== hostname() || processExists(pid)

@@ -1,5 +1,5 @@
-// Creates and migrates the tables: numbered steps, each applied once and in order. Never edit or reorder a released one;
-// add another.
+// Migrates the tables in numbered steps, each applied once and in order. Never edit or reorder a released one; add
+// another.
 import { type Kysely, sql } from 'kysely'
 import { UserError, usageError } from '../errors.js'
 import { engineOf } from './engine.js'
@@ -10,7 +10,7 @@ const MIGRATIONS = [firstRelease]
 
 const TABLE = 'orderctl_migrations'
 
-/** Marks a SQLite file as ours ("ordc"). On a server, names the lock of the processes that migrate a database. */
+/** Marks a SQLite file as ours ("ordc"). On PostgreSQL, it is the key of the lock that a migrating process takes. */
 const APPLICATION_ID = 0x6f726463
 
 export interface MigrationState {
@@ -21,8 +21,8 @@ export interface MigrationState {
 }
 
 /**
- * Applies the missing migrations, in one process at a time. All or nothing on SQLite and PostgreSQL. MySQL commits each
- * table at once, so a first migration that was cut short starts again.
+ * Applies the missing migrations, in one process at a time. On SQLite and PostgreSQL, all are applied or none. MySQL
+ * commits each table at once, so a first migration that was interrupted starts over.
  *
  * @param place the database as users know it, without secrets
  * @throws UserError if the database belongs to another program or to a newer release
@@ -30,9 +30,9 @@ export interface MigrationState {
 export async function migrate(database: Kysely<Schema>, place: string): Promise<void> {
   const db = asMigrated(database)
   if ((await appliedCount(db, place)) === MIGRATIONS.length) return
-  await alone(db, place, async (held) => {
+  await withMigrationLock(db, place, async (held) => {
     const done = await appliedCount(held, place)
-    if (done === 0) await begin(held, place)
+    if (done === 0) await initialize(held, place)
     for (const [index, migration] of MIGRATIONS.entries()) {
       if (index < done) continue
       await migration.up(held as unknown as Kysely<unknown>)
@@ -42,33 +42,33 @@ export async function migrate(database: Kysely<Schema>, place: string): Promise<
   })
 }
 
-/** Whether it has our tables. */
+/** Whether the database has our tables. */
 export async function isMigrated(database: Kysely<Schema>): Promise<boolean> {
   const db = asMigrated(database)
   return (await isOurs(db)) && (await latest(db)) > 0
 }
 
 /**
- * Every migration of this release and when it was applied. Changes nothing.
+ * Returns every migration of this release and when it was applied. Changes nothing.
  *
  * @param database undefined if it does not exist yet
  * @throws UserError if the database belongs to another program or to a newer release
  */
 export async function migrationStates(database: Kysely<Schema> | undefined, place: string): Promise<MigrationState[]> {
   const db = database && asMigrated(database)
-  const isBegun = db && (await appliedCount(db, place)) > 0
-  const applied = isBegun ? await db.selectFrom(TABLE).selectAll().orderBy('number').execute() : []
+  const hasTables = db && (await appliedCount(db, place)) > 0
+  const applied = hasTables ? await db.selectFrom(TABLE).selectAll().orderBy('number').execute() : []
   return MIGRATIONS.map(({ name }, at) => ({ number: at + 1, name, appliedAt: applied[at]?.applied_at ?? null }))
 }
 
-/** The rest of the program does not see this table. */
+/** The schema with the table of migrations, which the rest of the program does not see. */
 type Migrated = Kysely<{ [TABLE]: { number: number; name: string; applied_at: number } }>
 
 function asMigrated(db: Kysely<Schema>): Migrated {
   return db as unknown as Migrated
 }
 
-/** The tables in the database; on PostgreSQL, in its current schema. */
+/** Returns the tables in the database; on PostgreSQL, in its current schema. */
 async function tableNames(db: Migrated): Promise<string[]> {
   const tables = await db.introspection.getTables()
   if (engineOf(db) !== 'postgres') return tables.map((table) => table.name)
@@ -78,7 +78,7 @@ async function tableNames(db: Migrated): Promise<string[]> {
 
 const LOCK_SECONDS = 60
 
-async function alone(db: Migrated, place: string, act: (held: Migrated) => Promise<void>): Promise<void> {
+async function withMigrationLock(db: Migrated, place: string, act: (held: Migrated) => Promise<void>): Promise<void> {
   const engine = engineOf(db)
   if (engine !== 'mysql') {
     return db.transaction().execute(async (trx) => {
@@ -87,7 +87,7 @@ async function alone(db: Migrated, place: string, act: (held: Migrated) => Promi
     })
   }
   return db.connection().execute(async (connection) => {
-    // A lock's name has at most 64 characters, like the database's.
+    // A lock's name has at most 64 characters, which the database's name alone may have, so the name is hashed.
     const lock = sql`concat('orderctl ', sha1(database()))`
     const taking = sql<{ taken: number | null }>`select get_lock(${lock}, ${sql.lit(LOCK_SECONDS)}) as taken`
     const { rows } = await taking.execute(connection)
@@ -107,19 +107,19 @@ async function appliedCount(db: Migrated, place: string): Promise<number> {
   if (!(await isOurs(db))) {
     const tables = await tableNames(db)
     if (tables.length === 0) return 0
-    // Another process may have created the tables since the first look.
+    // Another process may have created the tables since the first check.
     if (await isOurs(db)) return appliedCount(db, place)
     throw new UserError({
       code: 'database_not_ours',
-      message: `${place} is a database of another program: it has the tables ${tables.slice(0, 3).join(', ')} and was not made by orderctl.`,
-      fix: 'Name another one in ORDERCTL_DATABASE_URL; orderctl creates its tables there.',
+      message: `${place} belongs to another program: it has the tables ${tables.slice(0, 3).join(', ')} and was not created by orderctl.`,
+      fix: 'Name another database in ORDERCTL_DATABASE_URL; orderctl creates its tables there.',
     })
   }
   const count = await latest(db)
   if (count <= MIGRATIONS.length) return count
   throw new UserError({
     code: 'database_newer',
-    message: `${place} was written by a newer orderctl: it is at migration ${count}, this release knows ${MIGRATIONS.length}.`,
+    message: `${place} was written by a newer orderctl: it is at migration ${count}, and this release supports up to ${MIGRATIONS.length}.`,
     fix: 'Update orderctl, or restore the backup from before the update.',
   })
 }
@@ -130,19 +130,19 @@ async function latest(db: Migrated): Promise<number> {
   return row?.number ?? 0
 }
 
-/** A file has our id in its header; a server's database has our table. */
+/** A file of ours has our id in its header; a server's database has our table. */
 async function isOurs(db: Migrated): Promise<boolean> {
   if (engineOf(db) !== 'sqlite') return (await tableNames(db)).includes(TABLE)
   const { rows } = await sql<{ application_id: number }>`pragma application_id`.execute(db)
   return rows[0]?.application_id === APPLICATION_ID
 }
 
-async function begin(db: Migrated, place: string): Promise<void> {
+async function initialize(db: Migrated, place: string): Promise<void> {
   const engine = engineOf(db)
   if (engine === 'postgres') await refuseEncoding(db, place)
   if (engine === 'sqlite') await sql`pragma application_id = ${sql.lit(APPLICATION_ID)}`.execute(db)
   if (engine === 'mysql') {
-    // Left by a first migration that was cut short: nothing was ever stored in them.
+    // An interrupted first migration left these tables; nothing was ever stored in them.
     for (const table of await tableNames(db)) await db.schema.dropTable(table).execute()
   }
   await db.schema

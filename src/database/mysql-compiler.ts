@@ -1,4 +1,4 @@
-// Translates statements, which are written once as SQLite and PostgreSQL understand them, to MySQL's SQL.
+// Translates statements to MySQL's SQL. They are written once, in the SQL of SQLite and PostgreSQL.
 import {
   type AggregateFunctionNode,
   type ColumnUpdateNode,
@@ -22,7 +22,7 @@ import { MYSQL_TEXT, onServer } from './engine.js'
 export class InnoDbQueryCompiler extends MysqlQueryCompiler {
   #updated: UpdateQueryNode['table']
 
-  /** Appends text and nodes in turn. */
+  /** Appends text and nodes in the given order. */
   #write(...parts: readonly (string | OperationNode)[]): void {
     for (const part of parts) {
       if (typeof part === 'string') this.append(part)
@@ -31,8 +31,8 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
   }
 
   /**
-   * `update … from` becomes an update of several tables. Without other tables, a table of one row joins: only then does
-   * MySQL turn `in (select …)` into a join, instead of running it for every row.
+   * Translates `update … from` to an update of several tables. An update without `from` gets a second table of one row:
+   * only with one does MySQL turn `in (select …)` into a join, instead of running it for every row.
    */
   protected override visitUpdateQuery(node: UpdateQueryNode): void {
     if (!node.table || !node.updates || node.joins || node.with)
@@ -47,13 +47,13 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
     if (node.where) this.#write(' ', node.where)
   }
 
-  /** With its table, since the other tables may have a column of that name. */
+  /** Adds the table, since the other tables may have a column of that name. */
   protected override visitColumnUpdate(node: ColumnUpdateNode): void {
     if (this.#updated) this.#write(this.#updated, '.')
     super.visitColumnUpdate(node)
   }
 
-  /** As a delete from several tables, for the same reason as an update. */
+  /** Writes a delete from several tables, for the same reason as an update. */
   protected override visitDeleteQuery(node: DeleteQueryNode): void {
     this.append('delete ')
     this.compileList(node.from.froms)
@@ -61,27 +61,27 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
     if (node.where) this.#write(' ', node.where)
   }
 
-  /** `on conflict … do update` and `do nothing`. */
+  /** Translates `on conflict … do update` and `do nothing`. */
   protected override visitInsertQuery({ onConflict, ...insert }: InsertQueryNode): void {
     if (!onConflict) super.visitInsertQuery(insert)
     else if (onConflict.doNothing) super.visitInsertQuery({ ...insert, orAction: OrActionNode.create('ignore') })
     else super.visitInsertQuery({ ...insert, onDuplicateKey: OnDuplicateKeyNode.create(onConflict.updates ?? []) })
   }
 
-  /** `for share`, which MariaDB does not know. */
+  /** Translates `for share`, which MariaDB does not know. */
   protected override visitSelectModifier(node: SelectModifierNode): void {
     if (node.modifier === 'ForShare') this.append('lock in share mode')
     else super.visitSelectModifier(node)
   }
 
-  /** `excluded.x`, the value that was to be inserted. */
+  /** Translates `excluded.x`, the value that would have been inserted. */
   protected override visitReference(node: ReferenceNode): void {
     const table = node.table?.table.identifier
     if (table && IdentifierNode.is(table) && table.name === 'excluded') this.#write('values(', node.column, ')')
     else super.visitReference(node)
   }
 
-  /** `sum(x) filter (where …)` becomes `sum(case when … then x end)`. */
+  /** Translates `sum(x) filter (where …)` to `sum(case when … then x end)`. */
   protected override visitAggregateFunction({ filter, ...aggregate }: AggregateFunctionNode): void {
     const [argument] = aggregate.aggregated
     const isStar = !argument || SelectionNode.is(argument)
@@ -94,13 +94,16 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
     this.append(` engine = innodb default ${MYSQL_TEXT}`)
   }
 
-  /** States, the texts of up to 20 characters, have a fixed width: a row that grows splits its page. */
+  /** Gives states, the texts of up to 20 characters, a fixed width: a row that grows would split its page. */
   protected override visitDataType(node: DataTypeNode): void {
     const type = node.dataType === 'varchar(20)' ? 'char(20)' : node.dataType
     super.visitDataType(DataTypeNode.create(type === 'integer' ? 'bigint' : type))
   }
 
-  /** MySQL has no partial indexes. A plain one covers all rows; a unique one, a column that is null in the other rows. */
+  /**
+   * Replaces partial indexes, which MySQL lacks. A plain index covers all rows. A unique index covers a generated
+   * column that is null in the rows outside the condition.
+   */
   protected override visitCreateIndex({ where, ...index }: CreateIndexNode): void {
     const { table, name, columns: [column] = [] } = index
     if (!where || !index.unique || !table || !column) {

@@ -1,4 +1,4 @@
-// The database on MySQL 8 or MariaDB 10.11, or newer.
+// Connects to a database on MySQL 8 or newer, or on MariaDB 10.11 or newer.
 import type { Socket } from 'node:net'
 import { type Dialect, MysqlDialect, type MysqlPool } from 'kysely'
 import { createPool, type Pool, type PoolConnection } from 'mysql2'
@@ -7,12 +7,12 @@ import { CONNECT_TIMEOUT_MS, IDLE_TRANSACTION_MS, KEEP_ALIVE_MS, PoolSockets } f
 import { InnoDbQueryCompiler } from './mysql-compiler.js'
 import type { Sessions } from './sessions.js'
 
-/** @param connections at most */
+/** @param connections maximum number of connections */
 export function mysqlDialect({ url }: MysqlAddress, connections: number, sessions: Sessions): Dialect {
   const pool = createPool({
     uri: url.replace(/^mariadb:/, 'mysql:'),
     connectionLimit: connections,
-    // Closes idle connections before the server does. mysql2 does so only if maxIdle is below the limit.
+    // Closes idle connections before the server does. mysql2 does this only if maxIdle is below the limit.
     maxIdle: connections - 1,
     idleTimeout: IDLE_TRANSACTION_MS / 2,
     gracefulEnd: true,
@@ -25,9 +25,9 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number, session
   })
   const sockets = new PoolSockets()
   pool.on('connection', (connection) => {
-    // The next query gets the error of a connection that breaks while it is idle.
+    // If an idle connection breaks, the next query gets its error.
     connection.on('error', () => undefined)
-    // Missing in mysql2's types.
+    // mysql2's types lack this property.
     sockets.add((connection as unknown as { readonly stream: Socket }).stream)
     sessions.opened(connection)
   })
@@ -39,13 +39,13 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number, session
   return Object.assign(dialect, { createQueryCompiler: () => new InnoDbQueryCompiler() })
 }
 
-/** Prepares new connections. Kysely's `onCreateConnection` would leak a connection that fails there. */
+/** Prepares new connections. Kysely's `onCreateConnection` would leak a connection whose preparation fails. */
 function preparing(pool: Pool, sessions: Sessions): MysqlPool['getConnection'] {
   const prepared = new WeakSet<PoolConnection>()
   const getConnection: MysqlPool['getConnection'] = (callback) =>
     pool.getConnection((error, connection) => {
       if (error) return callback(error, connection)
-      if (sessions.isDoubtful(connection)) {
+      if (sessions.isStale(connection)) {
         connection.destroy()
         return getConnection(callback)
       }
@@ -62,22 +62,22 @@ function preparing(pool: Pool, sessions: Sessions): MysqlPool['getConnection'] {
   return getConnection
 }
 
-/** Settings that must not depend on a server's defaults. */
+/** Session settings that must not depend on a server's defaults. */
 const SETTINGS = [
   // With skip-character-set-client-handshake, a server ignores the client's charset.
   'names utf8mb4 collate utf8mb4_bin',
   'session autocommit = 1',
   "session completion_type = 'NO_CHAIN'",
   'session sql_safe_updates = 0',
-  // Refuses invalid values; `||` concatenates.
+  // Rejects invalid values, and makes `||` concatenate.
   "session sql_mode = 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
   "session time_zone = '+00:00'",
-  // Also limits idle transactions; MySQL has no limit for these alone.
+  // Also limits idle transactions, for which MySQL has no limit of their own.
   `session wait_timeout = ${IDLE_TRANSACTION_MS / 1000}`,
 ]
 
 async function prepareSession(connection: PoolConnection): Promise<void> {
-  // Read committed locks only the rows that are found.
+  // Read committed locks only the rows that a statement finds.
   for (const sql of [`set ${SETTINGS.join(', ')}`, 'set session transaction isolation level read committed']) {
     await new Promise<void>((done, failed) => {
       connection.query({ sql, timeout: CONNECT_TIMEOUT_MS }, (error) => (error ? failed(error) : done()))

@@ -1,12 +1,12 @@
-// The file of a connection, and whether its path still names it.
+// The SQLite file of a connection, with a check that its path still names the same file.
 import { statSync } from 'node:fs'
 import SqliteDatabase from 'better-sqlite3'
 import { errorCode } from '../errors.js'
 
-/** SQLite's own code for a file that was moved while open; SQLite checks that only with a rollback journal. */
+/** SQLite's code for a file that was moved while open. SQLite itself checks this only with a rollback journal. */
 const MOVED = 'SQLITE_READONLY_DBMOVED'
 
-/** Whether the error says that the path names another file, or none. No retry can succeed. */
+/** Whether the error says that the path now names another file, or none. Retries cannot succeed. */
 export function isReplaced(error: unknown): boolean {
   return [MOVED, 'database_replaced'].includes(errorCode(error) ?? '')
 }
@@ -16,21 +16,21 @@ export class OpenedFile {
   readonly #path: string
   readonly #identity: string | undefined
 
-  /** @param path empty for a private file, which has no name to lose */
+  /** @param path empty for a private file, which cannot be replaced */
   constructor(path: string, options: SqliteDatabase.Options) {
     this.#path = path
     const before = identityOf(path)
     this.sqlite = new SqliteDatabase(path, options)
     this.#identity = identityOf(path)
     if (before === undefined || before === this.#identity) return
-    // Replaced while it was opened, or copied by a layered file system that opens it for writing.
+    // The file was replaced while it was opened, or a layered file system copied it to open it for writing.
     this.sqlite.close()
     this.sqlite = new SqliteDatabase(path, options)
     this.check()
   }
 
   /**
-   * Called before each use of the connection, so that nothing is read or written once the path names another file.
+   * Checks the path before each use of the connection, so that nothing is read or written once it names another file.
    *
    * @throws SqliteError that `isReplaced` recognises
    */
@@ -40,7 +40,10 @@ export class OpenedFile {
     throw new SqliteDatabase.SqliteError(`${this.#path} was moved, removed or replaced`, MOVED)
   }
 
-  /** Copies the log into a moved file. SQLite would not, and a new file under the old name would be mixed with that log. */
+  /**
+   * Closes the file. If it was moved, first copies the write-ahead log into it: SQLite would leave the log behind, and
+   * mix it with a new file of the old name.
+   */
   close(): void {
     const { sqlite } = this
     if (sqlite.open && !sqlite.readonly && identityOf(this.#path) !== this.#identity) {

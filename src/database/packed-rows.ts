@@ -1,4 +1,4 @@
-// Rows as JSON text, which threads can send each other. The reading thread loads nothing else of the database.
+// Packs rows as JSON text, which threads can send each other. This is all of src/database that the reader thread loads.
 
 /** Integers, other numbers, text of at most 255 characters, or text of any length. */
 export type ColumnKind = 'integer' | 'real' | 'text' | 'long text'
@@ -14,7 +14,7 @@ export type Columns<Row> = { readonly [Name in keyof Row]: KindOf<Row[Name]> }
 
 export interface PackedRows<Row, Json = string> {
   readonly columns: Columns<Row>
-  /** An array for each row: SQLite reads a value from a short array twice as fast as from an object. */
+  /** One array per row: SQLite reads a value from a short array twice as fast as from an object. */
   readonly json: Json
 }
 

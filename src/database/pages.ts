@@ -1,7 +1,7 @@
 /**
- * Reads pages in the order of a key until one is empty, so that neither a statement nor the memory grows with a table.
+ * Reads pages in key order until one is empty, so that statements and memory do not grow with the table.
  *
- * @param read the next rows whose keys are greater than `after`, in the order of their keys
+ * @param read returns the next rows whose keys are greater than `after`, in key order
  */
 export async function* pagesOf<Row, Key extends number>(
   read: (after: Key) => Promise<Row[]>,

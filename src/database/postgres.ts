@@ -1,4 +1,4 @@
-// The database on PostgreSQL, 13 or newer.
+// Connects to a database on PostgreSQL 13 or newer.
 import {
   type ColumnDefinitionNode,
   CompiledQuery,
@@ -18,14 +18,14 @@ import { openPool } from '../servers/postgres-pool.js'
 import { onServer } from './engine.js'
 import type { Sessions } from './sessions.js'
 
-/** pg returns these as text, since not all of their values are JavaScript numbers: bigint, and sums of bigint. */
+/** bigint, and sums of bigint. pg returns them as text, since not every value fits a JavaScript number. */
 const WHOLE_NUMBERS = new Set<number>([pg.types.builtins.INT8, pg.types.builtins.NUMERIC])
 
-/** @param connections at most */
+/** @param connections maximum number of connections */
 export function postgresDialect(address: PostgresAddress, connections: number, sessions: Sessions): Dialect {
-  const { pool, letGo } = openPool(address, {
+  const { pool, endPool } = openPool(address, {
     connections,
-    // Longer than a process that has died holds any lock.
+    // Longer than a dead process can hold a lock.
     freeTimeoutMs: 2 * IDLE_TRANSACTION_MS,
     types: {
       getTypeParser: (type: number, format?: 'text' | 'binary') =>
@@ -36,18 +36,18 @@ export function postgresDialect(address: PostgresAddress, connections: number, s
   const connect = async () => {
     for (;;) {
       const client = await pool.connect()
-      if (!sessions.isDoubtful(client)) return client
+      if (!sessions.isStale(client)) return client
       client.release(true)
     }
   }
-  const config = { pool: { connect, end: letGo } }
+  const config = { pool: { connect, end: endPool } }
   return Object.assign(new PostgresDialect(config), {
     createDriver: () => new LimitingDriver(config),
     createQueryCompiler: () => new TablesCompiler(),
   })
 }
 
-/** Sets limits per transaction: behind a pooler, a session is shared, and settings of the session would stay with it. */
+/** Sets limits per transaction. Behind a pooler, clients share a session, and its settings would outlive the client. */
 class LimitingDriver extends PostgresDriver {
   override async beginTransaction(
     connection: DatabaseConnection,
@@ -60,8 +60,8 @@ class LimitingDriver extends PostgresDriver {
 }
 
 /**
- * How full pages are, in percent. If a row's next version fits on its page, no index changes. Orders have one such version,
- * the claim; tables of few rows that change with nearly every batch have many.
+ * How full inserts may make a page, in percent. If a row's next version fits on its page, no index changes. An order
+ * has one such version, the claim. Tables with few rows that change with nearly every batch have many.
  */
 const FILL_FACTORS: Readonly<Record<string, number>> = {
   orders: 45,
@@ -86,7 +86,7 @@ class TablesCompiler extends PostgresQueryCompiler {
     } else super.visitColumnDefinition(column)
   }
 
-  /** Texts compare byte by byte, as on every database: ties end the same way, and indexes are a third cheaper. */
+  /** Makes texts compare byte by byte, as on every database: ties sort the same way, and indexes cost a third less. */
   protected override visitDataType(node: DataTypeNode): void {
     super.visitDataType(node.dataType === 'integer' ? DataTypeNode.create('bigint') : node)
     if (/^(var)?char|^text/.test(node.dataType)) this.append(' collate "C"')

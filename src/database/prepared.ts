@@ -1,15 +1,15 @@
-// Statements that are compiled once and run for every batch: building one takes longer than running it.
+// Statements that are compiled once and run for every batch, since building a statement takes longer than running it.
 import { type Compilable, type CompiledQuery, type Expression, type Kysely, type QueryResult, sql } from 'kysely'
 import type { Schema } from './schema.js'
 
-/** Stands for a value in the statement. */
+/** Returns the placeholder of a named value in the statement. */
 export type Parameter<Values> = <Name extends keyof Values & string>(name: Name) => Expression<Values[Name]>
 
 type Build<Values, Row> = (db: Kysely<Schema>, parameter: Parameter<Values>) => Compilable<Row>
 
 export class Prepared<Values extends object, Row = unknown> {
   readonly #build: Build<Values, Row>
-  /** One for each kind of database. */
+  /** The compiled statement for each kind of database. */
   readonly #compiled = new WeakMap<object, CompiledQuery<Row>>()
 
   constructor(build: Build<Values, Row>) {

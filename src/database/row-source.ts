@@ -1,5 +1,5 @@
-// Passes the rows of a batch as one JSON parameter: the statement's text is constant, it costs one round trip, and no limit
-// on parameters applies.
+// Passes the rows of a batch as one JSON parameter. The statement's text stays constant, all rows take one round trip,
+// and limits on the number of parameters do not apply.
 import { type AliasedRawBuilder, type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
 import { type Engine, type Executing, engineOf, MYSQL_TEXT } from './engine.js'
 import type { ColumnKind, PackedRows } from './packed-rows.js'
@@ -7,7 +7,7 @@ import type { ColumnKind, PackedRows } from './packed-rows.js'
 type Json = string | Expression<string>
 
 /**
- * A table expression over the packed rows, for `from` and `join`.
+ * Returns a table expression over the packed rows, for `from` and `join`.
  *
  * @example db.selectFrom(rowSource(db, 'line', packRows({ sku: 'text', quantity: 'integer' }, lines))).select('line.sku')
  */
@@ -21,8 +21,8 @@ export function rowSource<Row, Alias extends string>(
 }
 
 /**
- * Whether a column has one of the ids, given as an array or as JSON of one. Finds rows by their ids, whatever size the
- * planner assumes for the table.
+ * Returns the condition that a column has one of the ids, given as an array or as its JSON. Finds rows by their ids,
+ * whatever size the planner assumes for the table.
  *
  * @example db.selectFrom('orders').where(isAmong(db, 'orders.id', [1, 2])).select('reference')
  */
@@ -32,10 +32,10 @@ export function isAmong(db: Executing, column: string, ids: readonly number[] | 
 }
 
 /**
- * Keeps the planner off the indexes of a column, in a condition next to one that finds rows by id. Statistics lag behind
- * columns that change with every batch, and the planner would read all of such an index.
+ * Keeps the planner off a column's indexes, for conditions next to one that finds rows by id. Statistics lag behind
+ * columns that change with every batch, so the planner might read such an index in full.
  */
-export function besideIds(column: string): RawBuilder<number> {
+export function withoutIndex(column: string): RawBuilder<number> {
   return sql`(${sql.ref(column)} + 0)`
 }
 
@@ -55,7 +55,7 @@ const READERS: Record<Engine, Reader> = {
     },
     isAmong: (column, json) => sql`${column} in (select value from json_each(${json}))`,
   },
-  // Costs half of jsonb_to_recordset over objects.
+  // Arrays cost half as much as jsonb_to_recordset over objects.
   postgres: {
     rows(columns, json) {
       const values = columns.map(({ name, kind, index }) => {
@@ -63,12 +63,12 @@ const READERS: Record<Engine, Reader> = {
       })
       return sql`(select ${sql.join(values)} from jsonb_array_elements(${json}::jsonb) as packed(value))`
     },
-    // An array: the planner turns `in (select …)` into a join and scans a table that was small when it was last analyzed,
-    // which made a drain 15 times slower.
+    // An array, since the planner turns `in (select …)` into a join, and scans a table that was small when last
+    // analyzed. That made a drain 15 times slower.
     isAmong: (column, json) =>
       sql`${column} = any(array(select id::bigint from jsonb_array_elements_text(${json}::jsonb) as packed(id)))`,
   },
-  // Without `error on error`, a text that is too long becomes null.
+  // Without `error on error`, a text that is too long would become null.
   mysql: {
     rows(columns, json) {
       const values = columns.map(({ name, kind, index }) => {
@@ -82,8 +82,8 @@ const READERS: Record<Engine, Reader> = {
 }
 
 /**
- * On PostgreSQL, and in JSON_TABLE of MySQL. Without a declared character set, MariaDB uses the database's and silently
- * replaces characters that it lacks with `?`. Long texts cost a temporary table on disk.
+ * The column types on PostgreSQL, and in MySQL's JSON_TABLE. Without a declared character set, MariaDB uses the
+ * database's, and silently replaces characters that it lacks with `?`. Long texts cost MySQL a temporary table on disk.
  */
 const TYPES: Record<ColumnKind, readonly [postgres: string, mysql: string]> = {
   integer: ['bigint', 'bigint'],

@@ -1,4 +1,4 @@
-// The tables as TypeScript sees them. The migrations create them; a name that differs there fails in test/drift.
+// The TypeScript types of the tables, which the migrations create.
 // Times are epoch milliseconds (UTC). Amounts are minor units of the row's currency. Unit prices are scaled by
 // 10^PRICE_DECIMALS. Days are YYYY-MM-DD in the business time zone.
 import type { Generated } from 'kysely'
@@ -8,39 +8,39 @@ import type { Currency } from '../domain/money.js'
 import type { FailureReason, OrderStatus, PaymentStatus } from '../domain/order.js'
 
 type Figures = 'time_zone' | 'database_id' | 'sales_id'
-/** The file that an unfinished copy is of, and the process that may write the copy. */
+/** The file that an unfinished copy was started from, and the process that may write the copy. */
 type Copying = 'copying_from' | 'copy_id'
 /** Rows that only serve as locks. */
-type Turn = 'turn_imports' | 'turn_schedule' | 'turn_names'
+type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
 
 export interface Schema {
   settings: {
-    name: 'queue_paused' | Figures | Copying | Turn
+    name: 'queue_paused' | Figures | Copying | NamedLock
     value: string
   }
 
-  /** One run over one file, with the cursor that a resumed run continues from. */
+  /** One import of a file, with the cursor from which a resumed import continues. */
   imports: {
     id: Generated<ImportId>
     source: string
     /** Absolute path, or `-` for standard input. */
     file: string
-    /** `reading`: lines are read. `releasing`: all lines are stored, orders fall due. `taken_back`: undone. */
+    /** `reading`: lines are being read. `releasing`: all lines are stored, orders become due. `taken_back`: undone. */
     status: 'reading' | 'releasing' | 'finished' | 'taken_back'
-    /** Held by the process that writes; a process that lost it may write nothing more. */
+    /** Held by the process that writes; a process that has lost it can write nothing more. */
     lease_token: LeaseToken
     lease_until: number
     host: string
     pid: number
     started_at: number
     ended_at: number | null
-    /** The newest order when the run began: all of the run's are newer. */
+    /** The newest order when the import started: all of its own orders are newer. */
     orders_after: Generated<OrderId>
-    /** Bytes of the file that the stored lines come from: the next line begins here. */
+    /** Number of bytes that the stored lines take in the file; the next line begins after them. */
     byte_offset: Generated<number>
-    /** Physical lines in these bytes. */
+    /** Number of physical lines in these bytes. */
     line_number: Generated<number>
-    /** SHA-256 of these bytes, to detect a file that was changed in between. */
+    /** SHA-256 of these bytes, to detect a file that changed before the import is resumed. */
     begun_sha256: Generated<string>
     rejects_file: string | null
     /** Length of the rejects file at the cursor. */
@@ -54,7 +54,7 @@ export interface Schema {
     products_created: Generated<number>
   }
 
-  /** Lines that cannot simply be stored: the order is from an earlier import, or the line disagrees with its order. */
+  /** Lines to judge at the end: an earlier import stored their order, or they disagree with its other lines. */
   import_asides: {
     import_id: ImportId
     line_number: number
@@ -69,11 +69,11 @@ export interface Schema {
     unit_price: number
   }
 
-  /** Orders of which no line is imported: one line is bad, or an earlier import stored the order with other content. */
+  /** Orders that are not imported: a line is rejected, or an earlier import stored the order with other content. */
   import_spoiled: {
     import_id: ImportId
     reference: string
-    /** The first bad line; for other content, the first line of the order. */
+    /** The first rejected line; for other content, the first line of the order. */
     line_number: number
   }
 
@@ -92,11 +92,11 @@ export interface Schema {
     name: string
     unit_price: number | null
     currency: Currency | null
-    /** The import that created it; null if a person did. */
+    /** The import that created the product; null if a person did. */
     import_id: ImportId | null
-    /** Units in the shop: all adjustments less all committed units. */
+    /** Units in stock: all adjustments minus all committed units. */
     on_hand: number
-    /** Units of these that live reservations hold. */
+    /** How many of these units live reservations hold. */
     reserved: Generated<number>
   }
 
@@ -120,29 +120,29 @@ export interface Schema {
     ordered_at: string
     business_day: Day
     status: Generated<OrderStatus>
-    /** Counts from 1; a retry by hand adds one, unless the last charge's outcome is unknown. */
+    /** Counts from 1; a manual retry adds one, unless the outcome of the last charge is unknown. */
     attempt: Generated<number>
     reason: FailureReason | null
     message: string | null
-    /** When it was completed, failed or rolled back. */
+    /** When the order was completed, failed or rolled back. */
     settled_at: number | null
-    /** When a person took it off the list of failures. */
+    /** When a person cleared the order from the list of failures. */
     cleared_at: number | null
   }
 
-  /** The queue: orders that may be claimed, now or later. Others wait for their import or a person, or are settled. */
+  /** The queue: orders that may be claimed, now or later. Others are settled, need review or wait for their import. */
   due_orders: {
     order_id: OrderId
-    /** When a worker may next claim the order. While one holds it: when its lease ends. */
+    /** When a worker may next claim the order. While a worker holds it, this is the end of its lease. */
     due_at: number
     lease_token: LeaseToken | null
-    /** Claims since it fell due or was postponed. While no worker holds the order, all of them failed. */
+    /** Claims since the order became due or was postponed. While no worker holds the order, all of them were lost. */
     claims: Generated<number>
   }
 
   order_lines: {
     order_id: OrderId
-    /** Where the line begins in its file. */
+    /** The line's number in its file. */
     line_number: number
     product_id: ProductId
     quantity: number
@@ -158,7 +158,7 @@ export interface Schema {
     expires_at: number
   }
 
-  /** Payment intents, written before the gateway is asked. */
+  /** Payment intents, stored before the gateway is asked. */
   payments: {
     order_id: OrderId
     attempt: number
@@ -166,7 +166,7 @@ export interface Schema {
     amount: number
     currency: Currency
     status: PaymentStatus
-    /** How often the gateway was asked without a known outcome. */
+    /** How many charges ended without a known outcome. */
     unanswered: Generated<number>
     gateway_reference: string | null
     message: string | null
@@ -174,7 +174,7 @@ export interface Schema {
     answered_at: number | null
   }
 
-  /** Completed orders by day and customer, kept in the transaction that completes them. */
+  /** Completed orders by day and customer, updated in the transaction that completes them. */
   sales_by_customer: {
     day: Day
     currency: Currency
@@ -204,11 +204,11 @@ export interface Schema {
     stopped_at: number | null
     /** Uptime of the machine at `last_seen`; null on a server. See clocks.ts. */
     uptime_ms: number | null
-    /** Batches of the five minutes before `last_seen`, the orders they settled, and their time from claimed to settled. */
+    /** Batches in the five minutes before `last_seen`, the orders they settled, and their total runtime. */
     recent_batches: Generated<number>
     recent_orders: Generated<number>
     recent_ms: Generated<number>
-    /** Percentiles of these batches' times; null if there was none. */
+    /** Percentiles of these batches' times; null if there were no batches. */
     runtime_p50_ms: number | null
     runtime_p95_ms: number | null
     runtime_p99_ms: number | null
@@ -216,30 +216,30 @@ export interface Schema {
 
   schedule_runs: {
     task: string
-    /** When it fell due; for a run by hand, when it was asked for. */
+    /** When the run was due; for a manual run, when it was requested. */
     slot: number
-    /** Counts from 1; a run whose process died is started once more. */
+    /** Counts from 1; a run whose process died is started again. */
     attempt: number
     started_at: number
     ended_at: number | null
     lease_until: number
     host: string
     pid: number
-    /** `schedule` owes a run for each slot; `schedule run` owes none. */
+    /** `schedule` owes one run for each slot; `schedule run` is extra. */
     begun_by: 'schedule' | 'schedule run'
     result: 'done' | 'failed' | null
     message: string | null
   }
 
-  /** The queue's history: what was settled in a period, and the queue at its end. */
+  /** The queue's history: the orders settled in each period, and the queue at the end of it. */
   queue_snapshots: {
-    /** End of the period before. Two snapshots of one period have the same key, so nothing is counted twice. */
+    /** End of the previous period. Two snapshots of a period would have the same key, so nothing is counted twice. */
     period_start: number
     period_end: number
     completed: number
     /** Failed and rolled back. */
     failed: number
-    /** The highest of the workers seen in the period, each as last written; null if there was no batch. */
+    /** The highest figure of any worker seen in the period, each as last written; null if there were no batches. */
     runtime_p50_ms: number | null
     runtime_p95_ms: number | null
     runtime_p99_ms: number | null
@@ -247,7 +247,7 @@ export interface Schema {
     active: number
     delayed: number
     oldest_waiting_seconds: number | null
-    /** How long the live workers would take for all waiting orders; null if none worked. */
+    /** How long the live workers would take to process all waiting orders; null if no worker processed any. */
     estimated_wait_seconds: number | null
   }
 
@@ -255,13 +255,13 @@ export interface Schema {
   alarms: {
     name: string
     raised_at: number
-    /** Null while it is raised. */
+    /** Null while the alarm is raised. */
     cleared_at: number | null
-    /** While it is raised: how many checks in a row, up to the last one, did not find it crossed. */
+    /** While the alarm is raised: how many of the latest checks in a row found the value within its threshold. */
     quiet_checks: number
-    /** What the command of --exec was last called with since the alarm was raised. */
+    /** What the command of --exec was last notified of since the alarm was raised. */
     told: 'raised' | 'cleared' | null
-    /** As found when it was raised. */
+    /** As found when the alarm was raised. */
     message: string
     value: number
     threshold: number

@@ -1,6 +1,6 @@
-// Finds connections of a pool that must be closed: those that are open when the server goes away. After a failover they
-// lead to the old primary, and a read-only session stays read-only.
-import { isAway } from '../servers/explain.js'
+// Finds stale connections of a pool: those opened before an outage of the server. After a failover they lead to the old
+// primary, and a read-only session stays read-only, so they have to be closed.
+import { isUnreachable } from '../servers/explain.js'
 import { sqlCause } from '../servers/recognise.js'
 
 export class Sessions {
@@ -11,13 +11,13 @@ export class Sessions {
     this.#outagesBefore.set(session, this.#outages)
   }
 
-  /** A server that accepts no more connections may still serve those that are open. */
+  /** Counts outages. A full server, which rejects new connections, is not one: it still serves the open connections. */
   failed(error: unknown): void {
-    if (isAway(error) && sqlCause(error) !== 'too_many_clients') this.#outages += 1
+    if (isUnreachable(error) && sqlCause(error) !== 'too_many_clients') this.#outages += 1
   }
 
-  /** Whether it was opened before the latest outage and has to be closed. */
-  isDoubtful(session: object): boolean {
+  /** Whether the session was opened before the latest outage and has to be closed. */
+  isStale(session: object): boolean {
     return this.#outagesBefore.get(session) !== this.#outages
   }
 }

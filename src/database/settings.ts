@@ -1,4 +1,4 @@
-// Values that belong to the database and not to a process.
+// Reads and writes settings that are stored in the database.
 import type { Kysely } from 'kysely'
 import type { Schema } from './schema.js'
 

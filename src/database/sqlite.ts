@@ -1,4 +1,4 @@
-// The database in one file: SQLite, with the pragmas that our guarantees rest on.
+// Opens a database in a SQLite file, with the pragmas that our guarantees depend on.
 import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,16 +17,16 @@ import { errorCode, UserError } from '../errors.js'
 import type { SqliteAddress } from '../servers/addresses.js'
 import { OpenedFile } from './opened-file.js'
 import type { Schema } from './schema.js'
-import type { WriteTurn } from './write-turn.js'
+import type { WriteMutex } from './write-mutex.js'
 
 export function sqliteDialect(
   { path }: SqliteAddress,
-  { turn, readOnly = false }: { readonly turn?: WriteTurn | undefined; readonly readOnly?: boolean },
+  { mutex, readOnly = false }: { readonly mutex?: WriteMutex | undefined; readonly readOnly?: boolean },
 ): Dialect {
-  // `file_locked` in servers/causes.ts names the timeout, which is how long a writer waits for another one.
+  // How long a writer waits for another one. The text of `file_locked` in servers/causes.ts names this timeout.
   const file = new OpenedFile(path, { timeout: 10_000, readonly: readOnly })
   const { sqlite } = file
-  // FULL: commits survive a power cut, so no payment intent is forgotten after the gateway was asked.
+  // FULL: commits survive a power cut, so a payment intent is never lost after the gateway was asked.
   sqlite.pragma('synchronous = FULL')
   sqlite.pragma('foreign_keys = ON')
   // Checkpoints are expensive; 16 MiB at a time keeps hot pages from being rewritten.
@@ -35,7 +35,7 @@ export function sqliteDialect(
   sqlite.pragma('temp_store = FILE')
   const database = cachingStatements(file)
   return Object.assign(new SqliteDialect({ database }), {
-    createDriver: () => new ImmediateSqliteDriver(database, file, turn),
+    createDriver: () => new ImmediateSqliteDriver(database, file, mutex),
   })
 }
 
@@ -49,7 +49,7 @@ export function refuseFolder({ path }: SqliteAddress): void {
   })
 }
 
-/** Readers then never wait for a writer. The switch needs exclusive access and ignores the busy timeout. */
+/** Makes readers never wait for a writer. The switch needs exclusive access and ignores the busy timeout. */
 export async function useWriteAheadLog(db: Kysely<Schema>): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {
@@ -62,7 +62,10 @@ export async function useWriteAheadLog(db: Kysely<Schema>): Promise<void> {
   }
 }
 
-/** Customers and amounts are private: mode 0600, which SQLite copies to its -wal and -shm files. */
+/**
+ * Creates the file for its owner only, since its data is private. SQLite copies the mode 0600 to its -wal and -shm
+ * files.
+ */
 export function createPrivateFile({ path }: SqliteAddress): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   closeSync(openSync(path, 'a', 0o600))
@@ -85,18 +88,18 @@ function cachingStatements(file: OpenedFile): KyselySqlite {
 }
 
 /**
- * Writers take the lock at once. With a plain `begin`, a transaction that reads before it writes fails with SQLITE_BUSY if
- * another one wrote in between, however long the busy timeout is.
+ * Makes writers take the lock at once. With a plain `begin`, a transaction that reads before it writes fails with
+ * SQLITE_BUSY if another one wrote in between, however long the busy timeout is.
  */
 class ImmediateSqliteDriver extends SqliteDriver {
   readonly #file: OpenedFile
-  readonly #turn: WriteTurn | undefined
-  #holdsTurn = false
+  readonly #mutex: WriteMutex | undefined
+  #holdsMutex = false
 
-  constructor(database: KyselySqlite, file: OpenedFile, turn: WriteTurn | undefined) {
+  constructor(database: KyselySqlite, file: OpenedFile, mutex: WriteMutex | undefined) {
     super({ database })
     this.#file = file
-    this.#turn = turn
+    this.#mutex = mutex
   }
 
   override async acquireConnection(): Promise<DatabaseConnection> {
@@ -113,36 +116,36 @@ class ImmediateSqliteDriver extends SqliteDriver {
   override async beginTransaction(connection: DatabaseConnection, settings?: TransactionSettings): Promise<void> {
     const isReading = settings?.accessMode === 'read only'
     if (!isReading) {
-      this.#turn?.take()
-      this.#holdsTurn = true
+      this.#mutex?.lock()
+      this.#holdsMutex = true
     }
     try {
       await connection.executeQuery(CompiledQuery.raw(isReading ? 'begin' : 'begin immediate'))
     } catch (error) {
-      this.#giveTurn()
+      this.#releaseMutex()
       throw error
     }
   }
 
   override async commitTransaction(connection: DatabaseConnection): Promise<void> {
-    // A failed commit is followed by a rollback, which passes the turn on.
+    // A rollback, which releases the mutex, follows a failed commit.
     await super.commitTransaction(connection)
-    this.#giveTurn()
+    this.#releaseMutex()
   }
 
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     try {
       await super.rollbackTransaction(connection)
     } catch (error) {
-      // After a full disk, SQLite has rolled back by itself; that error counts.
+      // If the disk was full, SQLite has rolled back already, and the error of the full disk is the one to report.
       if (!(error instanceof Error && error.message.includes('no transaction is active'))) throw error
     } finally {
-      this.#giveTurn()
+      this.#releaseMutex()
     }
   }
 
-  #giveTurn(): void {
-    if (this.#holdsTurn) this.#turn?.give()
-    this.#holdsTurn = false
+  #releaseMutex(): void {
+    if (this.#holdsMutex) this.#mutex?.unlock()
+    this.#holdsMutex = false
   }
 }

@@ -1,9 +1,9 @@
-// Remembers which errors a database connection threw. Network errors look alike for all servers.
+// Remembers which errors a database connection threw, since network errors look alike for all servers.
 import type { DatabaseConnection, Dialect } from 'kysely'
 
 const thrown = new WeakSet<Error>()
 
-/** Whether a database connection in this thread threw it. */
+/** Whether a database connection in this thread threw the error. */
 export function isDatabaseError(error: unknown): boolean {
   return error instanceof Error && thrown.has(error)
 }

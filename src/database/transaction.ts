@@ -1,4 +1,4 @@
-// Transactions: those that write, which run again after a conflict, and those that read a single snapshot.
+// Runs transactions that write, which are retried after a conflict, and transactions that read a single snapshot.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
 import { errorCode } from '../errors.js'
@@ -8,18 +8,18 @@ import type { Schema } from './schema.js'
 
 const MOST_TRIES = 8
 
-let repeats = 0
+let retries = 0
 
-/** How many transactions have run again in this thread since the last call. */
-export function takeRepeats(): number {
-  const taken = repeats
-  repeats = 0
+/** Returns how often this thread has retried transactions since the last call. */
+export function takeRetryCount(): number {
+  const taken = retries
+  retries = 0
   return taken
 }
 
 /**
- * Runs `act` in a transaction, and again after a conflict or a lost race to add a customer or product. All transactions
- * take their locks in one order, which avoids deadlocks: the queue, orders by id, sales figures by key, products by id.
+ * Runs `act` in a transaction. Retries it after a conflict, or after a lost race to add a customer or product. To avoid
+ * deadlocks, all transactions take locks in one order: the queue, orders by id, sales figures by key, products by id.
  *
  * @param act may run more than once, so it changes nothing but the database
  */
@@ -32,20 +32,20 @@ export async function inTransaction<Result>(
       return await db.transaction().execute(act)
     } catch (error) {
       if (tries === MOST_TRIES || !CONFLICTS.test(errorCode(error) ?? '')) throw error
-      repeats += 1
+      retries += 1
       await sleep(Math.random() * 20 * tries)
     }
   }
 }
 
-/** Serialisation failure, deadlock, lock timeout, lost race for a unique key. */
+/** Serialization failure, deadlock, lock timeout, lost race for a unique key. */
 const CONFLICTS = /^(40001|40P01|23505|ER_LOCK_DEADLOCK|ER_LOCK_WAIT_TIMEOUT|ER_CHECKREAD|ER_DUP_ENTRY)$/
 
 /**
- * For what must not be done twice. If the connection is lost during the commit, the outcome is unknown; if it is lost
- * before, nothing was stored.
+ * Runs a transaction that must not be done twice. If the connection is lost during the commit, the outcome is unknown;
+ * if it is lost earlier, nothing was stored.
  *
- * @param unknown returns the error for an unknown outcome, from the result that was being committed
+ * @param unknown makes the error for an unknown outcome from the result that was being committed
  */
 export async function inTransactionOnce<Result>(
   db: Kysely<Schema>,
@@ -66,8 +66,8 @@ export async function inTransactionOnce<Result>(
   }
 }
 
-/** Reads one snapshot, however long it takes, without blocking writers. */
-export function atOneMoment<Result>(
+/** Reads one snapshot of the database, however long that takes, without blocking writers. */
+export function inSnapshot<Result>(
   db: Kysely<Schema>,
   read: (trx: Transaction<Schema>) => Promise<Result>,
 ): Promise<Result> {

@@ -3,7 +3,7 @@ import type { Config } from '../config/config.js'
 import { CLOCK_TOLERANCE_MS, newestEntry } from '../database/clocks.js'
 import { type Database, databaseExists, placeOf, readMigrations } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import { refuseOtherTimeZone, refusePartOfCopy } from '../database/refusals.js'
+import { refuseOtherTimeZone, refuseUnfinishedCopy } from '../database/refusals.js'
 import { createQueue } from '../queue/create-queue.js'
 import { readOpenImports } from '../reports/status.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
@@ -25,7 +25,7 @@ export async function checkDatabase(address: DatabaseAddress): Promise<CheckResu
 }
 
 export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
-  { name: 'copy', run: async (db) => (await refusePartOfCopy(db)) ?? 'no unfinished copy' },
+  { name: 'copy', run: async (db) => (await refuseUnfinishedCopy(db)) ?? 'no unfinished copy' },
   { name: 'time zone', run: async (db, { timeZone }) => (await refuseOtherTimeZone(db, timeZone)) ?? timeZone },
   { name: 'clock of the database', run: checkClock },
 ]

@@ -1,6 +1,6 @@
 /**
  * Signals at the steps of a loop, so that tests wait for steps instead of sleeping. Production code emits them through
- * an optional `signals` (`signals?.emit(step)`), which only tests set.
+ * an optional `signals` (`signals?.emit('polled')`), which only tests set.
  */
 export class TestSignals<Step extends string> {
   readonly #listeners = new Set<(step: Step) => void>()

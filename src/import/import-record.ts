@@ -1,7 +1,7 @@
 // One run of an import: its lease, its cursor, and how an interrupted run is resumed or undone.
 import { randomUUID } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
-import { databaseTime, forUpdate, refreshStatistics, takeTurn } from '../database/engine.js'
+import { databaseTime, forUpdate, refreshStatistics, takeNamedLock } from '../database/engine.js'
 import { isAlive, RELEASED, renewal, takeLease, writeHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
@@ -36,7 +36,7 @@ export async function beginRun(
   input: RunInput & { readonly resume: boolean },
 ): Promise<{ readonly kind: 'started' | 'unfinished' | 'busy'; readonly run: ImportRun }> {
   return inTransaction(db, async (trx) => {
-    await takeTurn(trx, 'turn_imports')
+    await takeNamedLock(trx, 'turn_imports')
     const now = await databaseTime(trx)
     // Locked: if another process is committing a chunk, this reads the cursor after it.
     const open = await forUpdate(
@@ -172,7 +172,7 @@ export async function deleteAsides(db: Kysely<Schema>, id: ImportId): Promise<nu
  * @returns the number of products
  */
 export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promise<number> {
-  await takeTurn(db, 'turn_names')
+  await takeNamedLock(db, 'turn_names')
   await db
     .deleteFrom('customers')
     .where('import_id', '=', id)

@@ -1,8 +1,8 @@
 // Stores the customers, products, orders and lines of one chunk, in the caller's transaction.
 import type { InsertResult, Kysely } from 'kysely'
-import { shareTurn } from '../database/engine.js'
+import { shareNamedLock } from '../database/engine.js'
 import { type Columns, packIds, packRows, unpackRows } from '../database/packed-rows.js'
-import { besideIds, isAmong, rowSource } from '../database/row-source.js'
+import { isAmong, rowSource, withoutIndex } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
 import { type Chunk, packLines } from './chunk-rows.js'
@@ -31,7 +31,7 @@ export interface Stored {
  */
 export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<Stored> {
   // While another import deletes its unused names, no chunk may start to use them.
-  await shareTurn(db, 'turn_names')
+  await shareNamedLock(db, 'turn_names')
   await addCustomers(db, chunk, options)
   const productsCreated = await addProducts(db, chunk, options)
   const lastBefore = await lastOrderId(db)
@@ -126,7 +126,7 @@ async function findKnownOrders(
     .crossJoin('orders')
     .where('orders.source', '=', source)
     .whereRef('orders.reference', '=', 'row.reference')
-    .where(besideIds('orders.id'), '<=', lastBefore)
+    .where(withoutIndex('orders.id'), '<=', lastBefore)
     .innerJoin('customers', 'customers.id', 'orders.customer_id')
     .select((eb) => {
       const isForeign = eb.or([

@@ -3,7 +3,7 @@ import type { Transaction } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { forUpdate } from '../database/engine.js'
 import type { Schema } from '../database/schema.js'
-import { atOneMoment, inTransactionOnce } from '../database/transaction.js'
+import { inSnapshot, inTransactionOnce } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { nearest } from '../domain/nearest.js'
 import { UserError, usageError } from '../errors.js'
@@ -20,7 +20,7 @@ const MAX_REASON_LENGTH = 255
  * @param low lists only products with at most this many units available, lowest first
  */
 export function listProducts(db: Database, limit: number, low?: number) {
-  return atOneMoment(db, async (trx) => {
+  return inSnapshot(db, async (trx) => {
     let matching = trx.selectFrom('products')
     if (low !== undefined) matching = matching.where((eb) => eb(eb('on_hand', '-', eb.ref('reserved')), '<=', low))
     const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()

@@ -13,7 +13,7 @@ import { databaseTime, forUpdate } from '../database/engine.js'
 import { isAlive } from '../database/lease.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
-import { atOneMoment, inTransaction } from '../database/transaction.js'
+import { inSnapshot, inTransaction } from '../database/transaction.js'
 import { EXIT, errorCode, UserError } from '../errors.js'
 import { WORKER_STALE_MS } from '../reports/status.js'
 import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
@@ -38,7 +38,7 @@ export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage:
       const version = await dataVersion(source)
       const tables = await tablesOf(source)
       const fenced = await claim(target, tables, from.path, placeOf(to))
-      const rows = await atOneMoment(source, (snapshot) => copy(snapshot, target, tables, fenced, onPage))
+      const rows = await inSnapshot(source, (snapshot) => copy(snapshot, target, tables, fenced, onPage))
       const timeZone = await readSetting(target, 'time_zone')
       const audit = await auditDatabase(target, timeZone ?? 'UTC')
       if ((await dataVersion(source)) !== version)

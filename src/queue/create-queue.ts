@@ -1,4 +1,4 @@
-// The queue that the configuration names.
+// Creates the configured queue.
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { EmbeddedQueue } from './embedded.js'
@@ -6,11 +6,11 @@ import type { Queue } from './queue.js'
 import type { Transport } from './transport.js'
 
 export interface QueueOptions {
-  /** Accept a Redis that evicts keys when its memory is full. */
+  /** Accept a Redis server that evicts keys when its memory is full. */
   readonly allowEviction?: boolean
 }
 
-/** Does not connect. Drivers take longer to load than most commands take, so each is loaded where it is used. */
+/** Creates the queue without connecting. Drivers take longer to load than most commands take, so only one is loaded. */
 export async function createQueue(db: Database, config: Config, options: QueueOptions = {}): Promise<Queue> {
   const transport = await createTransport(db, config, options)
   if (!transport) return new EmbeddedQueue(db)

@@ -1,4 +1,4 @@
-// The orders that are due, in the database: what every queue delivers, and all that the embedded one has.
+// The due orders, stored in the database. Every queue delivers them, and the embedded queue has nothing else.
 import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
@@ -11,23 +11,23 @@ import type { OrderId } from '../domain/ids.js'
 import { REVIEW_REASONS, type ReviewReason } from '../domain/order.js'
 import type { QueueCounts } from './queue.js'
 
-/** An open order that does not wait for a person. */
+/** The condition for an open order that does not need review. */
 export function mayBeDue(eb: ExpressionBuilder<Schema, 'orders'>) {
   return eb.and([eb('orders.settled_at', 'is', null), eb('orders.reason', 'is', null)])
 }
 
-/** An open order has a reason only while it waits for a person. */
-export function waitsForPerson(eb: ExpressionBuilder<Schema, 'orders'>) {
-  // Literals, since SQLite does not use the partial index with parameters.
+/** The condition for an order that needs review: it is open and has a reason. */
+export function needsReview(eb: ExpressionBuilder<Schema, 'orders'>) {
+  // Literals, since SQLite does not use the partial index for parameters.
   const reasons = REVIEW_REASONS.map((reason) => eb('orders.reason', '=', sql.lit(reason)))
   return eb.and([eb.or(reasons), eb('orders.settled_at', 'is', null)])
 }
 
-/** Orders that wait for a person, by reason; reasons without orders are left out. */
-export async function countUnresolved(db: Database): Promise<ReadonlyMap<ReviewReason, number>> {
+/** Counts the orders that need review, by reason. Omits reasons without orders. */
+export async function countNeedingReview(db: Database): Promise<ReadonlyMap<ReviewReason, number>> {
   const rows = await db
     .selectFrom('orders')
-    .where(waitsForPerson)
+    .where(needsReview)
     .groupBy('reason')
     .orderBy('reason')
     .select((eb) => [sql<ReviewReason>`reason`.as('reason'), eb.fn.countAll<number>().as('orders')])
@@ -42,7 +42,7 @@ export async function lockInQueue(trx: Kysely<Schema>, ids: readonly OrderId[]):
   await forUpdate(trx, rows.orderBy('order_id').select('order_id')).execute()
 }
 
-/** Locks the orders themselves, in id order. Lock their queue rows first if both are needed. */
+/** Locks the orders' own rows, in id order. If both are needed, lock the queue rows first. */
 export async function lockOrders(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<void> {
   if (writesAlone(trx)) return
   const orders = trx.selectFrom('orders').where(isAmong(trx, 'id', ids))
@@ -50,9 +50,9 @@ export async function lockOrders(trx: Kysely<Schema>, ids: readonly OrderId[]): 
 }
 
 /**
- * Adds orders that are not in the queue. Returns how many.
+ * Adds those orders that are not in the queue. Returns how many.
  *
- * @param trx holds what keeps others from settling the orders
+ * @param trx holds the locks that keep others from settling the orders
  * @param dueAt by the database's clock (databaseTime)
  */
 export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[], dueAt: number): Promise<number> {
@@ -73,10 +73,10 @@ export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[], dueA
   return Number(due.numInsertedOrUpdatedRows ?? 0n)
 }
 
-/** Orders that are locked together. */
+/** Number of orders that are locked together. */
 const SLICE = 10_000
 
-/** Removes pending orders from the queue, due now or later; they stay pending. Returns how many. */
+/** Removes pending orders, due now or later, from the queue; they stay pending. Returns how many. */
 export async function withdrawDue(db: Database): Promise<number> {
   let withdrawn = 0
   for (let last: OrderId | undefined = 0 as OrderId; last !== undefined; ) {
@@ -87,7 +87,7 @@ export async function withdrawDue(db: Database): Promise<number> {
       // Read after locking: an order may have been claimed and postponed meanwhile.
       const among = trx.selectFrom('orders').where(isAmong(trx, 'id', packIds(locked)))
       const pending = await among.where('status', '=', 'pending').select('id').execute()
-      await leaveQueue(trx, pending)
+      await removeFromQueue(trx, pending)
       return { pending: pending.length, last: locked.at(-1)?.id }
     })
     withdrawn += slice.pending
@@ -96,13 +96,13 @@ export async function withdrawDue(db: Database): Promise<number> {
   return withdrawn
 }
 
-/** Deletes the queue rows, which are locked, of orders that no worker can claim. */
-export async function dropStrays(trx: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
-  if (orders.length > 0) await leaveQueue(trx, await findStrays(trx, orders))
+/** Deletes the queue rows, which must be locked, of those orders that no worker can claim. */
+export async function dropUnclaimable(trx: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
+  if (orders.length > 0) await removeFromQueue(trx, await findUnclaimable(trx, orders))
 }
 
-/** Orders in the queue that no worker can claim, among `orders` or all. No code path puts one there. */
-export function findStrays(
+/** Finds orders in the queue that no worker can claim, among `orders` or all. No code path puts one there. */
+export function findUnclaimable(
   db: Kysely<Schema>,
   orders?: readonly { readonly id: OrderId }[],
 ): Promise<{ readonly id: OrderId }[]> {
@@ -116,7 +116,7 @@ export function findStrays(
 }
 
 /** Deletes the orders' queue rows. */
-export async function leaveQueue(trx: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
+export async function removeFromQueue(trx: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
   if (orders.length > 0) await dropDue.run(trx, { ids: packIds(orders) })
 }
 
@@ -124,7 +124,9 @@ const dropDue = new Prepared<{ ids: string }>((db, value) =>
   db.deleteFrom('due_orders').where(isAmong(db, 'order_id', value('ids'))),
 )
 
-/** Orders that have been due for longer than `sinceMs`, oldest first: new, postponed, or of a worker that is silent. */
+/**
+ * Finds orders that have been due for longer than `sinceMs`, oldest first: new, postponed, or left by a dead worker.
+ */
 export async function findDue(db: Database, sinceMs: number, limit: number): Promise<OrderId[]> {
   const before = (await databaseTime(db)) - sinceMs
   const due = db.selectFrom('due_orders').select('order_id').where('due_at', '<', before)
@@ -142,7 +144,7 @@ async function oldestDueAt(db: Database): Promise<number | null> {
   return (await oldest.executeTakeFirstOrThrow()).due_at
 }
 
-/** Orders that are due now; counts no more than `most`. */
+/** Counts the orders that are due now, up to `most`. */
 export async function countWaiting(db: Kysely<Schema>, most: number): Promise<number> {
   const due = db
     .selectFrom('due_orders')
@@ -152,7 +154,7 @@ export async function countWaiting(db: Kysely<Schema>, most: number): Promise<nu
   return (await counted.executeTakeFirstOrThrow()).waiting
 }
 
-/** In how many milliseconds the last of the orders falls due; null if none is in the queue. */
+/** Returns the milliseconds until the last of the orders is due; null if none of them is in the queue. */
 export async function lastDueIn(db: Kysely<Schema>, ids: readonly OrderId[]): Promise<number | null> {
   const last = db.selectFrom('due_orders').select((eb) => eb.fn.max<number | null>('due_at').as('due_at'))
   const { due_at } = await last.where(isAmong(db, 'order_id', ids)).executeTakeFirstOrThrow()
@@ -179,12 +181,14 @@ export async function countDue(db: Database): Promise<QueueCounts> {
   }
 }
 
-/** Null for a time that has not come. */
+/** Returns null for a time in the future. */
 function secondsSince(dueAt: number | null, now: number): number | null {
   return dueAt === null || dueAt > now ? null : (now - dueAt) / 1000
 }
 
-/** Batches in progress, by their leases, and how long the oldest order has been due; null if none is. */
+/**
+ * Counts batches in progress by their leases, and reads how long the oldest order has been due; null if none is due.
+ */
 export async function readLeases(db: Database): Promise<{ batches: number; oldestWaitingSeconds: number | null }> {
   const now = await databaseTime(db)
   const { batches } = await db

@@ -1,4 +1,4 @@
-// The queue without a server: consumers poll the due orders in the database.
+// The embedded queue, which needs no server: consumers poll the due orders in the database.
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
@@ -16,12 +16,12 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
 
   async publish(): Promise<void> {}
 
-  /** Runs a loop for each batch that may be in progress. A loop whose number exceeds the concurrency ends. */
+  /** Runs one loop for each batch that may be in progress. A loop ends when its number exceeds the concurrency. */
   consume(handler: DeliveryHandler, options: ConsumeOptions): Consumer {
     const due = new DueOrders(this.db, options)
     const over = new AbortController()
     const signal = AbortSignal.any([options.signal, over.signal])
-    // Each sleeping loop listens.
+    // Each sleeping loop adds a listener.
     setMaxListeners(0, signal)
     const loops = new Map<number, Promise<unknown>>()
     let wanted = 0
@@ -31,7 +31,7 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
       const isPaused = await this.isPaused()
       if (!isPaused && (await due.deliver(handler))) return
       if (options.drain && (isPaused || !(await isWorkLeft(this.db)))) over.abort()
-      options.signals?.emit('looked')
+      options.signals?.emit('polled')
       await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
     }
     const loop = async (number: number): Promise<void> => {
@@ -50,7 +50,7 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
       }
     }
     const end = async () => {
-      // Loops may start while others are awaited.
+      // Loops may start while others are being awaited.
       while (loops.size > 0) await Promise.all(loops.values())
       if (failure) throw failure.error
     }
@@ -69,18 +69,20 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
   async close(): Promise<void> {}
 }
 
-/** Maximum number of batches read by one query. */
+/** Maximum number of batches that one query reads. */
 const AHEAD = 10
 
-/** Delivers due orders, oldest first, and none to two loops at the same time. */
+/** Delivers due orders, oldest first, and never the same order to two loops at a time. */
 class DueOrders {
   readonly #db: Database
   readonly #batchSize: number
   readonly #inProgress = new Set<OrderId>()
   #next: OrderId[] = []
-  /** Whether other processes claim the same orders: then each starts at a random place among the due orders. */
+  /**
+   * Whether other processes claim the same orders. If so, each process starts at a random place among the due orders.
+   */
   #isShared = false
-  #looking: Promise<void> | undefined
+  #polling: Promise<void> | undefined
 
   constructor(db: Database, { batchSize }: ConsumeOptions) {
     this.#db = db
@@ -90,17 +92,17 @@ class DueOrders {
   /** Returns false if it is time to sleep: nothing else is due, or other processes have claimed it. */
   async deliver(handler: DeliveryHandler): Promise<boolean> {
     if (this.#next.length === 0) {
-      this.#looking ??= this.#look().finally(() => {
-        this.#looking = undefined
+      this.#polling ??= this.#poll().finally(() => {
+        this.#polling = undefined
       })
-      await this.#looking
+      await this.#polling
     }
     const ids = this.#next.splice(0, this.#batchSize)
     if (ids.length === 0) return false
     for (const id of ids) this.#inProgress.add(id)
     try {
       const claimed = await handler(ids)
-      // Skips what another process has probably claimed as well.
+      // Drops the other orders, since another process has probably claimed them as well.
       this.#isShared = claimed < ids.length
       if (this.#isShared) this.#next = []
       return claimed > 0
@@ -109,7 +111,7 @@ class DueOrders {
     }
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const due = await findDue(this.#db, 0, this.#inProgress.size + AHEAD * this.#batchSize)
     const free = due.filter((id) => !this.#inProgress.has(id))
     const begin = this.#isShared ? Math.floor(Math.random() * free.length) : 0

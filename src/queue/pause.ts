@@ -2,7 +2,7 @@ import type { Database } from '../database/connection.js'
 import { readSetting, writeSetting } from '../database/settings.js'
 import type { PauseSwitch } from './queue.js'
 
-/** Pauses a queue that cannot pause by itself, in the database: it holds over restarts of everything. */
+/** Pauses a queue whose server cannot pause it. The switch is in the database, so it survives restarts. */
 export class DatabasePause implements PauseSwitch {
   protected readonly db: Database
 

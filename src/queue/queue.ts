@@ -1,32 +1,32 @@
-// The queue as the rest of the program sees it. It delivers ids of orders, and may do so twice, late or never without harm,
-// since the database holds the truth. Every driver passes test/queue/contract.ts.
+// The interface of a queue. It delivers order ids. A delivery may come twice, late or never without harm, since the
+// database is the source of truth. Every driver passes test/queue/contract.ts.
 import type { OrderId } from '../domain/ids.js'
 import type { TestSignals } from '../domain/test-signals.js'
 
-/** Processes a batch, whose orders it has to claim. Returns how many it claimed. A rejection ends the consumer. */
+/** Claims and processes the orders of a batch. Returns how many it claimed. A rejection ends the consumer. */
 export type DeliveryHandler = (ids: readonly OrderId[]) => Promise<number>
 
 export type ServerEvent = 'server_away' | 'server_back'
 
-/** `looked`: a round of the consumer's loop, which looks for work unless it is busy. */
-export type ConsumerStep = 'looked'
+/** `polled`: one round of the consumer's loop, which polls for work unless it is busy. */
+export type ConsumerStep = 'polled'
 
 export interface ConsumeOptions {
   /** Maximum number of batches in progress. */
   readonly concurrency: number
   /** Maximum number of orders in a batch. */
   readonly batchSize: number
-  /** Ends the consumer when it is aborted; batches in progress are finished. */
+  /** Ends the consumer when aborted; batches in progress are finished. */
   readonly signal: AbortSignal
-  /** End when nothing is left to deliver, now or later, or when the queue is paused. */
+  /** End when nothing is left to deliver, now or later, or the queue is paused. */
   readonly drain: boolean
-  /** Called once with a message when the queue's server is unreachable, and once when it is back. */
+  /** Called with a message once when the queue's server is unreachable, and once when it is reachable again. */
   readonly onNotice: (text: string, event: ServerEvent) => void
   readonly signals?: TestSignals<ConsumerStep>
 }
 
 export interface Consumer {
-  /** Settles when the last batch is finished; rejects with what a handler rejected with. */
+  /** Settles when the last batch is finished. Rejects with the error of a handler. */
   readonly ended: Promise<void>
   /** Changes the maximum; batches in progress are finished. */
   resize(concurrency: number): void
@@ -38,28 +38,28 @@ export interface QueueCounts {
   readonly active: number
   /** To be delivered later. */
   readonly delayed: number
-  /** Age of the oldest waiting entry; null if none waits. */
+  /** Age of the oldest waiting entry; null if none is waiting. */
   readonly oldestWaitingSeconds: number | null
 }
 
 export interface PauseSwitch {
-  /** Keeps every consumer of the queue, in every process, from taking more; holds over restarts. */
+  /** Stops all consumers of the queue, in every process, from taking more orders. Survives restarts. */
   pause(): Promise<void>
   resume(): Promise<void>
   isPaused(): Promise<boolean>
 }
 
 export interface Queue extends PauseSwitch {
-  /** As `status` shows it. */
+  /** The name that `status` shows. */
   readonly driver: string
   /**
-   * Makes sure that the queue works. Creates what it needs on its server. Cheap once it is connected.
+   * Checks that the queue works, and creates what it needs on its server. Cheap once connected.
    *
    * @throws UserError within five seconds, naming the server and what to do (exit 4; exit 2 for an unfit server)
    */
   connect(): Promise<void>
   /**
-   * Publishes orders that are due, or will be in `delayMs`. Safe to repeat, also for orders that are settled.
+   * Publishes orders that are due, or will be due in `delayMs`. Safe to repeat, even for settled orders.
    *
    * @throws UserError if the queue's server is unreachable (exit 4); idle workers find the orders in the database later
    */

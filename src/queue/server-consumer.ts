@@ -1,11 +1,11 @@
-// Takes batches from a server. Between them it looks into the database for what the server has lost, and for the end of a drain.
+// Consumes batches from a server. Also polls the database for orders that the server lost, and for the end of a drain.
 //
-// away: the server is unreachable; looks come at growing intervals until one succeeds. Reported once, as is its end.
-// paused: the worker takes nothing until a look finds the queue resumed.
-// deaf: batches wait and the worker gets none; a new worker replaces it.
+// unreachable: polls come at growing intervals until one succeeds. The outage and its end are reported once each.
+// paused: the worker takes nothing until a poll finds the queue resumed.
+// stalled: batches wait but the worker gets none; a new worker replaces it.
 //
-// Batches in progress continue in every state. The signal, the end of a drain or a failing handler ends the consumer once
-// they are finished.
+// Batches in progress continue in every state. The signal, the end of a drain or a failing handler ends the consumer
+// once they are finished.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
 import { backoffMs } from '../domain/backoff.js'
@@ -16,32 +16,32 @@ import { findDue, isWorkLeft, lastDueIn } from './due-orders.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue } from './queue.js'
 import type { Batch, Transport, TransportWorker } from './transport.js'
 
-/** The pause between looks. */
-const LOOK_MS = 200
+/** Pause between polls. */
+const POLL_MS = 200
 
-/** The longest time between looks while the server is away. */
-const LONGEST_AWAY_MS = 2000
+/** Longest pause between polls while the server is unreachable. */
+const LONGEST_POLL_MS = 2000
 
 /** Time without a delivery, while batches wait, after which the worker is replaced. */
-const DEAF_MS = 10_000
+const STALLED_MS = 10_000
 
-/** Maximum number of due orders that one look publishes again. */
+/** Maximum number of due orders that one poll publishes again. */
 const REPUBLISHED_AT_ONCE = 20_000
 
 /** Time limit for reporting the last batches to the server. */
 const CLOSE_MS = 3000
 
-interface Surroundings {
+interface Context {
   readonly queue: Queue
   readonly db: Database
   readonly transport: Transport
-  /** Time that a delivered batch may stay unclaimed. */
+  /** How long a delivered batch may stay unclaimed. */
   readonly leaseMs: number
 }
 
 export class ServerConsumer implements Consumer {
   readonly ended: Promise<void>
-  readonly #here: Surroundings
+  readonly #context: Context
   readonly #handler: DeliveryHandler
   readonly #options: ConsumeOptions
   readonly #over = new AbortController()
@@ -51,18 +51,18 @@ export class ServerConsumer implements Consumer {
   #worker: TransportWorker | undefined
   readonly #inProgress = new Set<Promise<void>>()
   #failure: { readonly error: unknown } | undefined
-  #isAway = false
-  /** Consecutive failed looks. */
-  #failedLooks = 0
+  #isUnreachable = false
+  /** Number of consecutive failed polls. */
+  #failedPolls = 0
   #isPaused = false
-  /** When a look first found batches waiting while nothing was in progress. */
-  #deafSince: number | undefined
-  /** Whether the last look found no waiting batch, and none was delivered or finished since. */
+  /** When a poll first found batches waiting while none was in progress. */
+  #stalledSince: number | undefined
+  /** Whether the last poll found no waiting batches, and none has been delivered or finished since. */
   #isQuiet = false
   #wake = () => {}
 
-  constructor(here: Surroundings, handler: DeliveryHandler, options: ConsumeOptions) {
-    this.#here = here
+  constructor(context: Context, handler: DeliveryHandler, options: ConsumeOptions) {
+    this.#context = context
     this.#handler = handler
     this.#options = options
     this.#concurrency = options.concurrency
@@ -80,9 +80,9 @@ export class ServerConsumer implements Consumer {
     this.#worker = await this.#startWorker()
     try {
       while (!this.#signal.aborted) {
-        if (this.#isAway || this.#inProgress.size < this.#concurrency) await this.#look()
-        this.#options.signals?.emit('looked')
-        await this.#rest()
+        if (this.#isUnreachable || this.#inProgress.size < this.#concurrency) await this.#poll()
+        this.#options.signals?.emit('polled')
+        await this.#pause()
       }
     } finally {
       await this.#stop(this.#worker)
@@ -90,45 +90,45 @@ export class ServerConsumer implements Consumer {
     if (this.#failure) throw this.#failure.error
   }
 
-  async #look(): Promise<void> {
+  async #poll(): Promise<void> {
     const isIdle = this.#inProgress.size === 0
-    const isLeft = await isWorkLeft(this.#here.db)
+    const isLeft = await isWorkLeft(this.#context.db)
     if (this.#options.drain && isIdle && !isLeft) this.#over.abort()
-    if (this.#signal.aborted || (!isLeft && !this.#isAway)) return
+    if (this.#signal.aborted || (!isLeft && !this.#isUnreachable)) return
     try {
-      await this.#lookAtServer(isIdle)
-      this.#failedLooks = 0
-      if (this.#isAway) this.#options.onNotice(`${this.#here.transport.name} is back.`, 'server_back')
-      this.#isAway = false
+      await this.#pollServer(isIdle)
+      this.#failedPolls = 0
+      if (this.#isUnreachable) this.#options.onNotice(`${this.#context.transport.name} is back.`, 'server_back')
+      this.#isUnreachable = false
     } catch (error) {
-      this.#failedLooks += 1
-      this.#noticeAway(error)
+      this.#failedPolls += 1
+      this.#reportUnreachable(error)
     }
   }
 
-  async #lookAtServer(isIdle: boolean): Promise<void> {
-    const { db, queue, leaseMs } = this.#here
+  async #pollServer(isIdle: boolean): Promise<void> {
+    const { db, queue, leaseMs } = this.#context
     await queue.connect()
     this.#isPaused = await queue.isPaused()
     this.#fit()
     if (this.#options.drain && isIdle && this.#isPaused) this.#over.abort()
     const { waiting, active } = await queue.counts()
     if (this.#isPaused || this.#signal.aborted) return
-    // One look may miss a batch on its way to a worker, so two in a row must find none waiting.
+    // One poll may miss a batch on its way to a worker, so two in a row must find none waiting.
     const wasQuiet = this.#isQuiet
     this.#isQuiet = waiting === 0
     if (waiting > 0) {
-      await this.#replaceDeafWorker()
+      await this.#replaceStalledWorker()
     } else if (wasQuiet) {
-      // A batch in progress may be unclaimed for as long as a lease.
+      // A batch in progress may stay unclaimed for as long as a lease.
       const isInProgress = active > 0 || this.#inProgress.size > 0
       await queue.publish(await findDue(db, isInProgress ? leaseMs : 0, REPUBLISHED_AT_ONCE))
     }
   }
 
-  /** Sleeps until the next look, or until `#wake`. */
-  async #rest(): Promise<void> {
-    const pauseMs = this.#isAway ? backoffMs(Math.max(1, this.#failedLooks), LOOK_MS, LONGEST_AWAY_MS) : LOOK_MS
+  /** Sleeps until the next poll, or until `#wake`. */
+  async #pause(): Promise<void> {
+    const pauseMs = this.#isUnreachable ? backoffMs(Math.max(1, this.#failedPolls), POLL_MS, LONGEST_POLL_MS) : POLL_MS
     const woken = new AbortController()
     this.#wake = () => woken.abort()
     if (!this.#signal.aborted) await sleep(pauseMs, undefined, woken).catch(() => undefined)
@@ -139,43 +139,43 @@ export class ServerConsumer implements Consumer {
   }
 
   #startWorker(): Promise<TransportWorker> {
-    return this.#here.transport.startWorker((ids) => this.#take(ids), {
+    return this.#context.transport.startWorker((ids) => this.#take(ids), {
       concurrency: this.#concurrency,
-      onAway: (why) => this.#noticeAway(why),
+      onUnreachable: (why) => this.#reportUnreachable(why),
     })
   }
 
-  async #replaceDeafWorker(): Promise<void> {
+  async #replaceStalledWorker(): Promise<void> {
     if (this.#inProgress.size > 0) return
-    this.#deafSince ??= Date.now()
-    if (Date.now() - this.#deafSince < DEAF_MS) return
-    this.#deafSince = undefined
-    const deaf = this.#worker
+    this.#stalledSince ??= Date.now()
+    if (Date.now() - this.#stalledSince < STALLED_MS) return
+    this.#stalledSince = undefined
+    const stalled = this.#worker
     this.#worker = await this.#startWorker()
-    if (deaf) await this.#stop(deaf)
+    if (stalled) await this.#stop(stalled)
   }
 
-  /** Finishes the batches in progress. */
+  /** Stops the worker after finishing the batches in progress. */
   async #stop(worker: TransportWorker): Promise<void> {
     const closed = worker.close()
     await Promise.allSettled(this.#inProgress)
-    await settledWithin(this.#isAway ? 0 : CLOSE_MS, closed)
+    await settledWithin(this.#isUnreachable ? 0 : CLOSE_MS, closed)
     await worker.end()
   }
 
-  /** Reports once that the server is away. @throws any other error */
-  #noticeAway(error: unknown): void {
+  /** Reports once that the server is unreachable. @throws any other error */
+  #reportUnreachable(error: unknown): void {
     if (!(error instanceof UserError && error.exit === EXIT.unreachable)) throw error
-    if (this.#isAway) return
-    this.#isAway = true
+    if (this.#isUnreachable) return
+    this.#isUnreachable = true
     this.#options.onNotice(`${error.message} Waiting for it.`, 'server_away')
   }
 
-  /** Processes a delivered batch. Rejects with what the handler rejected with, which ends the consumer. */
+  /** Processes a delivered batch. Rejects with the handler's error, which ends the consumer. */
   async #take(ids: Batch): Promise<void> {
-    // A batch may arrive while the concurrency is lowered, or over a new connection while those of the old are in progress.
+    // A batch may arrive while the concurrency is lowered, or over a new connection while others are in progress.
     while (this.#inProgress.size >= this.#concurrency) await Promise.race(this.#inProgress).catch(() => undefined)
-    this.#deafSince = undefined
+    this.#stalledSince = undefined
     this.#isQuiet = false
     const batch = this.#process(ids).finally(() => {
       this.#inProgress.delete(batch)
@@ -188,7 +188,7 @@ export class ServerConsumer implements Consumer {
 
   async #process(ids: Batch): Promise<void> {
     try {
-      // Processes with a larger batch size publish larger batches.
+      // Processes configured with a larger batch size publish larger batches.
       for (const batch of inBatches(ids, this.#options.batchSize)) {
         if (this.#signal.aborted) break
         await this.#handler(batch)
@@ -201,10 +201,10 @@ export class ServerConsumer implements Consumer {
     }
   }
 
-  /** Publishes orders that were postponed, or claimed by another worker, for when they fall due. */
+  /** Publishes orders that were postponed, or claimed by another worker, to be delivered when they are due. */
   async #deliverLater(ids: Batch): Promise<void> {
-    const dueIn = await lastDueIn(this.#here.db, ids)
-    // If the server is away, a later look finds them.
-    if (dueIn !== null) await this.#here.queue.publish(ids, Math.max(dueIn, LOOK_MS) + 1).catch(() => undefined)
+    const dueIn = await lastDueIn(this.#context.db, ids)
+    // If the server is unreachable, a later poll finds the orders.
+    if (dueIn !== null) await this.#context.queue.publish(ids, Math.max(dueIn, POLL_MS) + 1).catch(() => undefined)
   }
 }

@@ -1,5 +1,5 @@
-// A queue on a server. A message is a batch of order ids and nothing else: if the server loses it, idle workers find the
-// orders in the database.
+// A queue on a server. A message is a batch of order ids and nothing else. If the server loses it, idle workers find
+// the orders in the database.
 import type { Database } from '../database/connection.js'
 import { inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
@@ -9,7 +9,7 @@ import type { ConsumeOptions, Consumer, DeliveryHandler, PauseSwitch, Queue, Que
 import { ServerConsumer } from './server-consumer.js'
 import type { Link, Transport } from './transport.js'
 
-/** Batches sent to the server together. */
+/** Number of batches that are sent to the server together. */
 const BATCHES_AT_ONCE = 200
 
 interface ServerQueueSettings {
@@ -47,7 +47,7 @@ export class ServerQueue implements Queue {
       const problem = {
         code: 'not_published',
         message: `The orders are stored and due, but not published: ${error.message}`,
-        fix: `Nothing is lost: idle workers look for such orders. To publish them at once when ${this.#transport.name} is back: orderctl rebuild queue`,
+        fix: `No order is lost: idle workers find these orders in the database. To publish them at once when ${this.#transport.name} is back: orderctl rebuild queue`,
         retryable: true,
         exit: EXIT.unreachable,
       }
@@ -72,7 +72,7 @@ export class ServerQueue implements Queue {
     return this.#switch((pauseSwitch) => pauseSwitch.isPaused())
   }
 
-  /** Orders first, then batches: a batch that is left over finds no due order. */
+  /** Removes the orders before the batches, so a batch that is left over finds no due order. */
   async clear(): Promise<number> {
     await this.connect()
     const cleared = await withdrawDue(this.#db)
@@ -95,26 +95,26 @@ export class ServerQueue implements Queue {
     return pauseSwitch ? use(pauseSwitch) : this.#ask((link) => use(link.pauseSwitch))
   }
 
-  /** Connects once, and again after a failure or a loss. */
+  /** Connects once, and again after the connection failed or was lost. */
   #connect(): Promise<Link> {
     if (this.#link) return this.#link
-    const forget = () => {
+    const drop = () => {
       if (this.#link === link) this.#link = undefined
     }
-    const link = this.#transport.connect(forget)
-    link.catch(forget)
+    const link = this.#transport.connect(drop)
+    link.catch(drop)
     this.#link = link
     return link
   }
 
-  /** An idle link may be lost without notice, so a question that loses its link is asked once more over a new one. */
-  async #ask<Answer>(question: (link: Link) => Promise<Answer>, isAgain = false): Promise<Answer> {
+  /** Sends a request. An idle link may be lost unnoticed, so a request whose link was lost is retried once. */
+  async #ask<Answer>(request: (link: Link) => Promise<Answer>, isRetry = false): Promise<Answer> {
     const connected = this.#connect()
     const link = await connected
     try {
-      return await question(link)
+      return await request(link)
     } catch (error) {
-      if (!isAgain && this.#link !== connected) return this.#ask(question, true)
+      if (!isRetry && this.#link !== connected) return this.#ask(request, true)
       throw this.#transport.explain?.(error) ?? error
     }
   }

@@ -1,5 +1,5 @@
-// Poison orders, at which workers die or hang. Each claim of an order is counted until the order is settled or postponed. An
-// order that keeps losing its claims is first claimed alone, as a suspect, and then set aside (ADR 10).
+// Handles poison orders, which make workers die or hang. Claims of an order are counted until it is settled or
+// postponed. An order that keeps losing its claims is first claimed alone, as a suspect, and then set aside (ADR 10).
 import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
@@ -7,33 +7,33 @@ import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
-import { leaveQueue } from './due-orders.js'
+import { removeFromQueue } from './due-orders.js'
 
-/** Lost claims after which an order is claimed alone. */
+/** Number of lost claims after which an order is claimed alone. */
 const SUSPECT_AFTER = 2
 
-/** Lost claims after which an order is set aside for a person. */
+/** Number of lost claims after which an order is set aside for review. */
 const MOST_LOST_CLAIMS = 5
 
 /**
- * Splits a batch into orders to claim now, suspects to claim alone, and worn ones to set aside.
+ * Splits a batch by lost claims: orders to claim now, suspects to claim alone, and poison orders to set aside.
  *
- * @param orders with their lost claims
+ * @param orders with the number of their lost claims
  * @param alone whether the batch is a single suspect, which may be claimed
  */
-export function siftClaims<Order extends { readonly id: OrderId; readonly claims: number }>(
+export function splitByLostClaims<Order extends { readonly id: OrderId; readonly claims: number }>(
   orders: readonly Order[],
   alone: boolean,
 ) {
   const most = alone ? MOST_LOST_CLAIMS : SUSPECT_AFTER
   return {
-    fit: orders.filter(({ claims }) => claims < most),
+    claimable: orders.filter(({ claims }) => claims < most),
     suspects: orders.filter(({ claims }) => claims >= most && claims < MOST_LOST_CLAIMS).map(({ id }) => id),
-    worn: orders.filter(({ claims }) => claims >= MOST_LOST_CLAIMS),
+    poison: orders.filter(({ claims }) => claims >= MOST_LOST_CLAIMS),
   }
 }
 
-/** Removes the orders from the queue until a person retries them. Status, stock and payment intent stay as they are. */
+/** Takes the orders out of the queue until a person retries them. Status, stock and payment intent stay as they are. */
 export async function setAside(trx: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
   if (orders.length === 0) return
   await trx
@@ -41,11 +41,11 @@ export async function setAside(trx: Kysely<Schema>, orders: readonly { readonly 
     .set({ reason: 'poison', message: `its worker died or hung ${MOST_LOST_CLAIMS} times while processing it` })
     .where(isAmong(trx, 'id', packIds(orders)))
     .execute()
-  await leaveQueue(trx, orders)
+  await removeFromQueue(trx, orders)
 }
 
-/** Takes one lost claim off orders whose batch met an outage of the database. */
-export async function forgiveLostClaim(
+/** Subtracts one lost claim from orders whose batch failed because of a database outage. */
+export async function uncountLostClaim(
   db: Database,
   { ids, token }: { readonly ids: readonly OrderId[]; readonly token: LeaseToken },
 ): Promise<void> {
@@ -58,9 +58,10 @@ export async function forgiveLostClaim(
 }
 
 /**
- * Counts a claim of orders whose batch killed its thread before it claimed them. Otherwise they would be tried for ever.
+ * Counts a lost claim of orders whose batch killed its thread before the claim. They would otherwise be retried
+ * forever.
  *
- * @param ranMs how long ago the thread got the batch
+ * @param ranMs how long ago the thread received the batch
  * @param alone whether the batch was a single suspect; other batches leave suspects out
  */
 export async function countLostBatch(
@@ -73,7 +74,7 @@ export async function countLostBatch(
     .updateTable('due_orders')
     .set((eb) => ({ claims: eb('claims', '+', 1) }))
     .where(isAmong(db, 'order_id', ids))
-    // A claim since then has moved `due_at`.
+    // A later claim would have moved `due_at`.
     .where('due_at', '<', began)
     .$if(!alone, (query) => query.where('claims', '<', SUSPECT_AFTER))
     .execute()

@@ -1,10 +1,10 @@
 // Reads the alarms. Each compares one figure of the shop with a configured threshold.
 import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
-import { atOneMoment } from '../database/transaction.js'
+import { inSnapshot } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { type ReviewReason, UNSOLD_STATUSES } from '../domain/order.js'
-import { countUnresolved } from '../queue/due-orders.js'
+import { countNeedingReview } from '../queue/due-orders.js'
 import { WORKER_STALE_MS } from './status.js'
 
 export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'schedule'
@@ -46,7 +46,7 @@ const MEASURES = [
  * @param now the database's time
  */
 export async function readAlarms(db: Database, config: Config, now: number): Promise<Alarm[]> {
-  return atOneMoment(db, async (snapshot) => {
+  return inSnapshot(db, async (snapshot) => {
     const alarms: Alarm[] = []
     for (const [name, setting, measure] of MEASURES) {
       const threshold = config[setting]
@@ -120,7 +120,7 @@ const REVIEWS: Readonly<Record<ReviewReason, string>> = {
 }
 
 async function measureUnresolved(db: Database, threshold: number): Promise<Measured> {
-  const orders = [...(await countUnresolved(db))].map(([reason, count]) => ({ reason, orders: count }))
+  const orders = [...(await countNeedingReview(db))].map(([reason, count]) => ({ reason, orders: count }))
   const reasons = bracketed(orders.map(({ reason, orders }) => `${reason}: ${groupThousands(orders)}`))
   return {
     value: sum(orders),

@@ -2,7 +2,7 @@
 import type { Selectable } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
-import { atOneMoment } from '../database/transaction.js'
+import { inSnapshot } from '../database/transaction.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'
 import { DAY_MS, MINUTE_MS } from '../domain/time.js'
 import { countDue } from '../queue/due-orders.js'
@@ -12,7 +12,7 @@ export type Snapshot = Selectable<Schema['queue_snapshots']>
 
 /** The snapshots whose period ended after `since`, and a current one. Empty if nothing was settled or recorded. */
 export async function readHistory(db: Database, since: number, now: number): Promise<Snapshot[]> {
-  return atOneMoment(db, async (view) => {
+  return inSnapshot(db, async (view) => {
     const written = await view
       .selectFrom('queue_snapshots')
       .selectAll()

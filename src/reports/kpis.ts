@@ -1,6 +1,6 @@
 // KPI reports: by day from the sales figures, and realtime from the orders. A report is its command's JSON document.
 import type { Database } from '../database/connection.js'
-import { atOneMoment } from '../database/transaction.js'
+import { inSnapshot } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
 import { addDays, type Day, dayAt, dayStart } from '../domain/business-day.js'
 import { divideMinor } from '../domain/money.js'
@@ -17,7 +17,7 @@ export async function dailyKpis(db: Database, time_zone: string, date: Day) {
 
 /** Totals from `from` to `to` (inclusive), and figures of each day with sales. */
 export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
-  return atOneMoment(db, async (snapshot) => {
+  return inSnapshot(db, async (snapshot) => {
     const generated_at = new Date()
     const kpis = await kpisWithin(snapshot, from, to)
     const byDay = salesWithin(snapshot, from, to).select('day').groupBy('day').orderBy('day')
@@ -29,7 +29,7 @@ export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
 
 /** Open orders, and orders settled on the business day of `now` (epoch milliseconds). */
 export function realtimeKpis(db: Database, time_zone: string, now: number) {
-  return atOneMoment(db, async (snapshot) => {
+  return inSnapshot(db, async (snapshot) => {
     const date = dayAt(now, time_zone)
     const orders = snapshot.selectFrom('orders').select((eb) => ['status', eb.fn.countAll<number>().as('orders')])
     const open = await orders.where('settled_at', 'is', null).groupBy('status').execute()

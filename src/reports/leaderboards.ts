@@ -1,6 +1,6 @@
 // Leaderboards of customers and products, from the sales figures of one currency.
 import type { Database } from '../database/connection.js'
-import { atOneMoment } from '../database/transaction.js'
+import { inSnapshot } from '../database/transaction.js'
 import type { Day } from '../domain/business-day.js'
 import type { Currency } from '../domain/money.js'
 import { UserError } from '../errors.js'
@@ -117,7 +117,7 @@ async function inOneCurrency<Rows>(
   { currency: wanted, from = FIRST_DAY, to = LAST_DAY }: SalesChoice,
   read: (snapshot: Database, sales: Sales | undefined) => Promise<Rows>,
 ): Promise<Board<Rows>> {
-  return atOneMoment(db, async (snapshot) => {
+  return inSnapshot(db, async (snapshot) => {
     const byUse = snapshot
       .selectFrom('sales_by_customer')
       .select('currency')

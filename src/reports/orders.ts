@@ -2,7 +2,7 @@
 import type { Database } from '../database/connection.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { isAmong, rowSource } from '../database/row-source.js'
-import { atOneMoment } from '../database/transaction.js'
+import { inSnapshot } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
 import type { Day } from '../domain/business-day.js'
 import { formatPrice } from '../domain/money.js'
@@ -20,7 +20,7 @@ export interface OrderFilter {
 
 /** Newest order date first. `total` counts all matching orders, including those beyond the limit. */
 export function listOrders(db: Database, filter: OrderFilter, limit: number) {
-  return atOneMoment(db, async (trx) => {
+  return inSnapshot(db, async (trx) => {
     let matching = trx.selectFrom('orders').innerJoin('customers', 'customers.id', 'orders.customer_id')
     if (filter.status) matching = matching.where('orders.status', '=', filter.status)
     if (filter.customer !== undefined) matching = matching.where('customers.customer_id', '=', filter.customer)
@@ -88,7 +88,7 @@ export type OrderDetail = Awaited<ReturnType<typeof showOrder>>
 /** @throws UserError if the order does not exist, or exists in several sources */
 export async function showOrder(db: Database, reference: string, source?: string) {
   const ids = packIds(await findOrders(db, [reference], source))
-  return atOneMoment(db, async (trx) => {
+  return inSnapshot(db, async (trx) => {
     const { lease_token, import_id, file, started_at, ...order } = await trx
       .selectFrom('orders')
       .innerJoin('customers', 'customers.id', 'orders.customer_id')

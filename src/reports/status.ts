@@ -1,7 +1,7 @@
 // Reads the current status: queue, orders, workers, imports and recent failures.
 import type { Database } from '../database/connection.js'
 import { isAlive } from '../database/lease.js'
-import { atOneMoment } from '../database/transaction.js'
+import { inSnapshot } from '../database/transaction.js'
 import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
@@ -37,7 +37,7 @@ export type Figure<Value> = (db: Database, now: number) => Promise<Value>
 /** Reads all figures in one snapshot. */
 export async function readStatus(db: Database, queue: Queue, now: number): Promise<StatusReading> {
   const delivery = await readDelivery(queue)
-  return atOneMoment(db, async (view) => statusReader((read) => () => read(view, now))(delivery, now))
+  return inSnapshot(db, async (view) => statusReader((read) => () => read(view, now))(delivery, now))
 }
 
 /** @param through decides how each figure is read: from one snapshot, or throttled */

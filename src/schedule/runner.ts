@@ -1,7 +1,7 @@
 // Runs the scheduled tasks. Each task has its own loop, so it never overlaps itself, and a task that fails or hangs
 // does not delay others.
 import { setTimeout as sleep, setImmediate as yieldToEventLoop } from 'node:timers/promises'
-import { asError, startBackground, type Troubles } from '../background.js'
+import { asError, type FailureReporter, startBackground } from '../background.js'
 import type { Database } from '../database/connection.js'
 import { isReplaced } from '../database/opened-file.js'
 import { MINUTE_MS } from '../domain/time.js'
@@ -33,7 +33,7 @@ export interface ScheduleOptions {
   readonly signal: AbortSignal
   readonly onRun: (task: Task, run: TaskRun) => void
   /** Reports when a task's slots cannot be claimed, and when they can be again. */
-  readonly troublesOf: (task: Task) => Troubles
+  readonly reporterFor: (task: Task) => FailureReporter
   /** Called every few seconds. Stops if the process or a database query hangs. */
   readonly onAlive: () => void
 }
@@ -77,16 +77,16 @@ async function followTask(
   task: Task,
   { clock, signal, endIfFatal, ...options }: ScheduleOptions & { readonly endIfFatal: (error: unknown) => boolean },
 ): Promise<void> {
-  const troubles = options.troublesOf(task)
+  const reporter = options.reporterFor(task)
   /** Claims and runs the slot. @returns whether it is done, by this or another process */
   const runSlot = async (slot: number) => {
     try {
       const claim = await claimSlot(db, task.name, slot)
       if (claim.kind === 'claimed') options.onRun(task, await runTask(db, task, claim.run))
-      troubles.worked()
+      reporter.worked()
       return claim.kind !== 'busy'
     } catch (error) {
-      if (!endIfFatal(error)) troubles.failed(error)
+      if (!endIfFatal(error)) reporter.failed(error)
       return false
     }
   }

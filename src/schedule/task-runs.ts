@@ -2,7 +2,7 @@
 import type { Kysely, Selectable } from 'kysely'
 import { type BackgroundTask, startBackground } from '../background.js'
 import type { Database } from '../database/connection.js'
-import { databaseTime, takeTurn } from '../database/engine.js'
+import { databaseTime, takeNamedLock } from '../database/engine.js'
 import { isAlive, renewal, takeLease, writeHeld } from '../database/lease.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
@@ -43,7 +43,7 @@ export async function claimSlot(
   begun_by: RunRow['begun_by'] = 'schedule',
 ): Promise<SlotClaim> {
   return inTransaction(db, async (trx) => {
-    await takeTurn(trx, 'turn_schedule')
+    await takeNamedLock(trx, 'turn_schedule')
     const started_at = await databaseTime(trx)
     const runs = trx.selectFrom('schedule_runs').selectAll().where('task', '=', task)
     const open = await runs.where('ended_at', 'is', null).execute()

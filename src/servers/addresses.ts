@@ -1,4 +1,4 @@
-// Addresses of the database, the queue and Redis, as the configuration names them.
+// Parses the configured addresses of the database, the queue and Redis.
 import { resolve } from 'node:path'
 
 export interface SqliteAddress {
@@ -11,7 +11,7 @@ type Setting = 'ORDERCTL_DATABASE_URL' | 'ORDERCTL_QUEUE_URL' | 'ORDERCTL_REDIS_
 
 interface Server<Kind> {
   readonly kind: Kind
-  /** Includes user and password: only for the connection, never shown. */
+  /** Includes user and password: for connecting only, never shown. */
   readonly url: string
   /** Host, port and database (or virtual host), without secrets. */
   readonly name: string
@@ -34,7 +34,7 @@ export function readDatabaseAddress(text: string): DatabaseAddress {
   const path = text.startsWith('sqlite:') ? text.slice('sqlite:'.length).replace(/^\/\/(?=\/)/, '') : ''
   if (path !== '' && !path.startsWith('//')) return { kind: 'sqlite', path: resolve(path) }
   throw new Error(
-    'write sqlite:PATH, such as sqlite:/var/lib/shop/orders.sqlite, postgres://USER@HOST/DATABASE or mysql://USER@HOST/DATABASE',
+    'expected sqlite:PATH, such as sqlite:/var/lib/shop/orders.sqlite, postgres://USER@HOST/DATABASE or mysql://USER@HOST/DATABASE',
   )
 }
 
@@ -43,7 +43,7 @@ export function readQueueAddress(text: string): QueueAddress {
   const server = readServer(text, 'ORDERCTL_QUEUE_URL')
   if (server && server.kind !== 'mysql') return server
   throw new Error(
-    'write embedded, redis://HOST, rediss://HOST, postgres://HOST/DATABASE, amqp://HOST/VHOST or amqps://HOST/VHOST',
+    'expected embedded, redis://HOST, rediss://HOST, postgres://HOST/DATABASE, amqp://HOST/VHOST or amqps://HOST/VHOST',
   )
 }
 
@@ -51,7 +51,7 @@ export function readRedisAddress(text: string): RedisAddress | undefined {
   if (text === '') return undefined
   const server = readServer(text, 'ORDERCTL_REDIS_URL')
   if (server?.kind === 'redis') return server
-  throw new Error('write redis://HOST, or rediss://HOST for TLS, such as redis://127.0.0.1:6379/0')
+  throw new Error('expected redis://HOST, or rediss://HOST for TLS, such as redis://127.0.0.1:6379/0')
 }
 
 const DATABASE = /^\/[^/]+$/
@@ -59,7 +59,7 @@ const NUMBER = /^\/?\d*$/
 
 type Kind = Exclude<Address['kind'], 'sqlite'>
 
-/** By URL scheme: the kind of server, its default port, and the paths that it may have. */
+/** For each URL scheme: the kind of server, its default port, and the paths that it allows. */
 const SCHEMES: Readonly<Record<string, readonly [kind: Kind, port: number, path: RegExp]>> = {
   'postgres:': ['postgres', 5432, DATABASE],
   'postgresql:': ['postgres', 5432, DATABASE],
@@ -80,12 +80,12 @@ function readServer(text: string, setting: Setting): Exclude<Address, SqliteAddr
   return { kind, url: kind === 'postgres' ? withPlainTls(text) : text, name, setting }
 }
 
-/** pg treats these modes as verify-full, and warns at every start that this will change. */
+/** Replaces modes that pg treats as verify-full, since it warns at every start that this will change. */
 function withPlainTls(url: string): string {
   return url.replace(/(?<=[?&]sslmode=)(prefer|require|verify-ca)(?=&|$)/, 'verify-full')
 }
 
-/** Like pg, keeps a name as it is if it is not valid percent-encoding. */
+/** Decodes a name. Like pg, keeps it unchanged if it is not valid percent-encoding. */
 function decoded(path: string): string {
   try {
     return decodeURIComponent(path)

@@ -1,4 +1,4 @@
-// Connections to PostgreSQL, for the database and for a queue, and facts about the server.
+// Connection pools to PostgreSQL, for the database and for a queue, and facts about the server.
 import { Socket } from 'node:net'
 import pg from 'pg'
 import { settledWithin } from '../domain/timeout.js'
@@ -7,15 +7,15 @@ import type { PostgresAddress } from './addresses.js'
 import { problemOf } from './explain.js'
 import { CONNECT_TIMEOUT_MS, KEEP_ALIVE_MS, PoolSockets } from './pool-sockets.js'
 
-/** For all questions of a queue before the work begins. */
+/** Time limit for all queries of a queue before work begins. */
 const BEGIN_TIMEOUT_MS = 4500
 
 interface PoolOptions extends Pick<pg.PoolConfig, 'types' | 'query_timeout'> {
-  /** The most that are open at a time. */
+  /** Maximum number of open connections. */
   readonly connections: number
   /** How long to wait for a connection when all are in use. */
   readonly freeTimeoutMs?: number
-  /** The first statement on each connection, which also finds a server that hangs. */
+  /** First statement on each connection, which also detects a server that hangs. */
   readonly firstStatement?: string
 }
 
@@ -26,8 +26,8 @@ class QuickClient extends pg.Client {
 }
 
 /**
- * Connects on the first query, and reconnects after a lost connection. `letGo` ends every connection, also to a server that
- * hangs; queries on them fail.
+ * Opens a pool that connects on the first query and reconnects after a lost connection. `endPool` ends every
+ * connection, even to a server that hangs; queries on them fail.
  */
 export function openPool({ url }: PostgresAddress, options: PoolOptions) {
   const { connections, freeTimeoutMs = BEGIN_TIMEOUT_MS, firstStatement = 'select 1', ...config } = options
@@ -42,26 +42,28 @@ export function openPool({ url }: PostgresAddress, options: PoolOptions) {
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     Client: QuickClient,
     stream: () => sockets.add(new Socket()),
-    // The pool drops a connection that fails here.
+    // The pool discards a connection if this fails.
     onConnect: (client) => client.query(first),
     ...config,
   })
-  // The next query gets the error of a connection that breaks while it is idle, or between two statements.
+  // If a connection breaks while it is idle or between two statements, the next query gets its error.
   pool.on('error', () => undefined)
   pool.on('connect', (client) => client.on('error', () => undefined))
-  return { pool, letGo: () => sockets.endAfter(pool.end()) }
+  return { pool, endPool: () => sockets.endAfter(pool.end()) }
 }
 
-/** The pool of a queue, whose tables are in a schema of their own. Statements without an answer fail after `timeoutMs`. */
+/**
+ * Opens a queue's pool, whose tables are in a schema of their own. Statements without an answer fail after `timeoutMs`.
+ */
 export function openQueuePool(address: PostgresAddress, schema: string, connections: number, timeoutMs = 5000) {
   const firstStatement = `set search_path to ${schema}`
   return openPool(address, { connections, firstStatement, query_timeout: timeoutMs })
 }
 
-/** @throws UserError if the answer takes longer than a command may take to begin */
-export async function withinSeconds<Answer>(address: PostgresAddress, question: Promise<Answer>): Promise<Answer> {
+/** @throws UserError if the answer takes longer than a command may take to start */
+export async function withinStartLimit<Answer>(address: PostgresAddress, question: Promise<Answer>): Promise<Answer> {
   if (await settledWithin(BEGIN_TIMEOUT_MS, question)) return question
-  throw new UserError(problemOf({ cause: 'unreachable', reason: 'it does not answer' }, address))
+  throw new UserError(problemOf({ cause: 'unreachable', reason: 'timed out' }, address))
 }
 
 export interface PostgresFacts {
@@ -70,7 +72,7 @@ export interface PostgresFacts {
   readonly major: number
   readonly user: string
   readonly database: string
-  /** Follows another server and takes no changes. */
+  /** Whether the server replicates another one and is read-only. */
   readonly standby: boolean
 }
 
@@ -86,16 +88,18 @@ export async function readFacts(pool: pg.Pool): Promise<PostgresFacts> {
   return facts
 }
 
-/** BullMQ's functions need what came with it. */
+/** The oldest release that has what BullMQ's functions need. */
 const OLDEST_MAJOR = 13
 
-/** @throws UserError if the server cannot carry the queue (exit 2; exit 4 for a standby, which may become the primary) */
+/**
+ * @throws UserError if the server cannot carry the queue (exit 2; exit 4 for a standby, which may become the primary)
+ */
 export function refuseUnfit({ version, major, standby }: PostgresFacts, address: PostgresAddress): void {
   if (major < OLDEST_MAJOR) {
     throw usageError({
       code: 'postgres_too_old',
       message: `PostgreSQL ${version} at ${address.name} is too old: the queue needs ${OLDEST_MAJOR} or newer.`,
-      fix: 'Update it, or unset ORDERCTL_QUEUE_URL to work without a server for the queue.',
+      fix: 'Update it, or unset ORDERCTL_QUEUE_URL to use the embedded queue.',
     })
   }
   if (standby) throw new UserError(problemOf({ cause: 'read_only', reason: 'it is a standby' }, address))

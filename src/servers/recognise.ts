@@ -1,23 +1,23 @@
-// Recognises what an error of a driver means. One recogniser per driver; causes.ts says what users read about each cause.
+// Maps the errors of each driver to causes. causes.ts has the texts that users see for each cause.
 import { errorCode } from '../errors.js'
 import type { Address } from './addresses.js'
 import type { Cause } from './causes.js'
 
 export interface Fault {
   readonly cause: Cause
-  /** What the server or its client says, without a full stop. */
+  /** The message of the server or its client, without a full stop. */
   readonly reason: string
-  /** The queue on RabbitMQ that it is about. */
+  /** The queue on RabbitMQ that the fault is about. */
   readonly queue?: string
 }
 
-/** Undefined for an error that is a bug of ours, or comes from something other than this server. */
+/** Returns the fault behind an error; undefined if the error is a bug of ours or not from this server. */
 export function recognise(error: unknown, address: Address): Fault | undefined {
   if (!(error instanceof Error)) return undefined
   if (address.kind === 'sqlite') return sqliteFault(error)
   if (address.kind === 'redis') return redisFault(error)
   if (address.kind === 'amqp') return rabbitFault(error)
-  const cause = sqlCause(error) ?? (isOfCertificate(error, address.url) ? 'tls' : undefined)
+  const cause = sqlCause(error) ?? (isUnreadableCertificate(error, address.url) ? 'tls' : undefined)
   const reason = reasonIn(error)
   return cause && { cause: cause === 'unreachable' && reason === LOST ? 'connection_lost' : cause, reason }
 }
@@ -53,7 +53,7 @@ const CAUSE_OF = new Map(
   (Object.keys(CODES) as Cause[]).flatMap((cause) => CODES[cause]?.match(/\S+/g)?.map((code) => [code, cause]) ?? []),
 )
 
-/** PgBouncer gives all its errors one code, and Galera uses the code of an unknown statement. */
+/** Errors without a code of their own: all of PgBouncer's have the same one, Galera's that of an unknown statement. */
 const PROXIES: readonly (readonly [RegExp, Cause])[] = [
   [/^unsupported startup parameter/, 'parameter_refused'],
   [/^no such user/, 'login_refused'],
@@ -62,31 +62,32 @@ const PROXIES: readonly (readonly [RegExp, Cause])[] = [
   [/^WSREP has not yet prepared node/, 'unreachable'],
 ]
 
-/** Cut off during a TLS handshake, which is not a fault of TLS. */
-const CUT_OFF = /socket disconnected|read ECONNRESET|write EPIPE|socket hang up|error establishing an SSL connection/
+/** The connection was lost during a TLS handshake, which is not a fault of TLS. */
+const LOST_IN_HANDSHAKE =
+  /socket disconnected|read ECONNRESET|write EPIPE|socket hang up|error establishing an SSL connection/
 
-/** The cause of an error of PostgreSQL or MySQL, whichever of them it is from. */
+/** Returns the cause of an error of PostgreSQL or MySQL. */
 export function sqlCause(error: unknown): Cause | undefined {
   if (!(error instanceof Error)) return undefined
   const { message } = error
-  if (CUT_OFF.test(message)) return 'unreachable'
+  if (LOST_IN_HANDSHAKE.test(message)) return 'unreachable'
   const mariadb = 'errno' in error && 'sqlState' in error ? CAUSE_OF.get(`${error.errno}`) : undefined
   const cause = mariadb ?? PROXIES.find(([words]) => words.test(message))?.[1] ?? CAUSE_OF.get(errorCode(error) ?? '')
   if (cause) return cause === 'login_refused' && /pg_hba\.conf/.test(message) ? 'host_refused' : cause
-  // pg gives errors of the server a severity, mysql2 a state. The clients' own errors have neither, nor a code.
+  // In pg, errors of the server have a severity; in mysql2, a state. The clients' own errors have neither, and no code.
   if ('severity' in error || 'sqlState' in error) return undefined
   if (/SASL|SCRAM/.test(message)) return 'login_refused'
   if (/certificate|\b(SSL|TLS)\b/i.test(message)) return 'tls'
   const isNetwork = 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo')
-  return isNetwork || [LOST, SILENT, NOT_POSTGRES].includes(reasonIn(error)) ? 'unreachable' : undefined
+  return isNetwork || [LOST, TIMED_OUT, NOT_POSTGRES].includes(reasonIn(error)) ? 'unreachable' : undefined
 }
 
-/** A certificate that the URL names and that cannot be read. */
-function isOfCertificate(error: Error, url: string): boolean {
+/** Whether the error is about reading a certificate that the URL names. */
+function isUnreadableCertificate(error: Error, url: string): boolean {
   return 'path' in error && [...new URL(url).searchParams.values()].some((value) => value === error.path)
 }
 
-/** By the start of the error code; the first match counts. */
+/** Causes by the start of the error code; the first match counts. */
 const SQLITE: readonly (readonly [RegExp, Cause])[] = [
   [/^(SQLITE_READONLY_DBMOVED|database_replaced)$/, 'file_replaced'],
   [/^SQLITE_(BUSY|LOCKED)/, 'file_locked'],
@@ -101,26 +102,26 @@ function sqliteFault(error: Error): Fault | undefined {
   return cause && { cause, reason: code }
 }
 
-/** Replies of a Redis that cannot serve us now and may later, by their first word. */
+/** Replies of a Redis server that is temporarily unavailable, by their first word. */
 const REPLIES: Readonly<Record<string, readonly [cause: Cause, reason: string]>> = {
-  READONLY: ['failover', 'is a replica and takes no writes'],
-  // Ends a blocking command of a primary that becomes a replica.
+  READONLY: ['failover', 'is a replica and rejects writes'],
+  // Sent to blocked clients when a primary becomes a replica.
   UNBLOCKED: ['failover', 'became a replica'],
   MASTERDOWN: ['failover', 'is a replica that has lost its primary'],
   LOADING: ['loading', 'is still loading its data'],
   CLUSTERDOWN: ['cluster_down', 'belongs to a cluster that is down'],
   TRYAGAIN: ['cluster_down', 'is moving keys within its cluster'],
-  NOREPLICAS: ['too_few_replicas', 'has too few replicas to take writes'],
-  MISCONF: ['save_failed', 'cannot save its data, so it takes no writes'],
-  OOM: ['max_memory', 'has used all memory that maxmemory allows'],
+  NOREPLICAS: ['too_few_replicas', 'has too few replicas to accept writes'],
+  MISCONF: ['save_failed', 'cannot save its data, so it rejects writes'],
+  OOM: ['max_memory', 'has reached its maxmemory limit'],
   BUSY: ['script_running', 'is busy with a script of another program'],
 }
 
 /** Redis before 7.0 quotes the reply to a command within a script: `ERR Error running script (…): -READONLY You …`. */
 const REPLY = new RegExp(`(?:^|: -)(${Object.keys(REPLIES).join('|')}) `)
 
-/** The fault of a Redis that cannot serve us now and may later. */
-export function awayReply(error: unknown): Fault | undefined {
+/** Returns the fault of a Redis server that is temporarily unavailable; undefined for other replies. */
+export function unavailableReply(error: unknown): Fault | undefined {
   if (!(error instanceof Error && error.name === 'ReplyError')) return undefined
   const [cause, reason] = REPLIES[REPLY.exec(error.message)?.[1] ?? ''] ?? []
   return cause && reason ? { cause, reason } : undefined
@@ -129,10 +130,10 @@ export function awayReply(error: unknown): Fault | undefined {
 function redisFault(error: Error): Fault | undefined {
   const reason = reasonIn(error)
   if (/WRONGPASS|NOAUTH|NOPERM|invalid username/i.test(reason)) return { cause: 'redis_login_refused', reason }
-  if (error.name === 'ReplyError') return awayReply(error) ?? { cause: 'command_refused', reason }
-  const isAway =
-    error.name === 'MaxRetriesPerRequestError' || 'syscall' in error || reason === LOST || reason === SILENT
-  return isAway ? { cause: 'unreachable', reason } : undefined
+  if (error.name === 'ReplyError') return unavailableReply(error) ?? { cause: 'command_refused', reason }
+  const isUnreachable =
+    error.name === 'MaxRetriesPerRequestError' || 'syscall' in error || reason === LOST || reason === TIMED_OUT
+  return isUnreachable ? { cause: 'unreachable', reason } : undefined
 }
 
 function rabbitFault(error: Error): Fault | undefined {
@@ -147,34 +148,34 @@ function rabbitFault(error: Error): Fault | undefined {
     : undefined
 }
 
-const LOST = 'the connection was lost'
-const SILENT = 'it does not answer'
-const NOT_POSTGRES = 'it is not PostgreSQL'
+const LOST = 'connection lost'
+const TIMED_OUT = 'timed out'
+const NOT_POSTGRES = 'not a PostgreSQL server'
 
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/SASL|SCRAM/, 'the password is missing or wrong'],
-  [/timeout expired|timeout exceeded when trying|Query (read|inactivity) timeout|ETIMEDOUT/, SILENT],
-  [/^Socket timeout|^Command timed out|^(connection|socket|channel) .*timed out/, SILENT],
+  [/timeout expired|timeout exceeded when trying|Query (read|inactivity) timeout|ETIMEDOUT/, TIMED_OUT],
+  [/^Socket timeout|^Command timed out|^(connection|socket|channel) .*timed out/, TIMED_OUT],
   [/received invalid response/, NOT_POSTGRES],
-  [/SSL routines.*wrong version/, 'it does not speak TLS on this port'],
+  [/SSL routines.*wrong version/, 'no TLS on this port'],
   [/Connection terminated|closed state|is not queryable|Pool is closed|ECONNRESET|EPIPE/, LOST],
   [/The server closed the conn/, LOST],
   [/^Reached the max retries|^Connection is closed|^Stream isn't writeable|^Command aborted/, LOST],
   // rabbitmq-client
   [/^socket closed|^(channel|connection) (is|aborted|creation failed)/, LOST],
-  [CUT_OFF, LOST],
+  [LOST_IN_HANDSHAKE, LOST],
   [/ECONNREFUSED/, 'connection refused'],
-  [/ENOTFOUND/, 'the host name is unknown'],
+  [/ENOTFOUND/, 'unknown host name'],
 ]
 
-/** Why, in plain words and without a full stop: what the server says, or what its client means. */
+/** Returns the reason in plain words, without a full stop: the server's message, or the meaning of its client's. */
 export function reasonIn(error: unknown): string {
-  // For a host with several addresses, each has an error of its own.
+  // If the host has several addresses, each has an error of its own.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error
   const message = first instanceof Error ? first.message : String(first)
-  // rabbitmq-client puts the method before what the server says.
+  // rabbitmq-client puts the method before the server's message.
   const said = /^[A-Za-z]+: [A-Z_]+ - (.*)$/s.exec(message)?.[1]
   if (said !== undefined) return said.replace(/\. For details see the broker logfile/, '').replace(/\.$/, '')
   const [, plain] = REASONS.find(([words]) => words.test(message)) ?? []
-  return plain ?? (message.replace(/\.$/, '') || (errorCode(error) ?? 'it does not say why'))
+  return plain ?? (message.replace(/\.$/, '') || (errorCode(error) ?? 'no reason given'))
 }

@@ -1,22 +1,23 @@
-// Connections to Redis, and facts about the server.
+// Connects to Redis, and reads facts about the server.
 import { Redis, type RedisOptions } from 'ioredis'
 import { backoffMs } from '../domain/backoff.js'
 import { usageError } from '../errors.js'
 import type { RedisAddress } from './addresses.js'
 import { explainUnreachable } from './explain.js'
-import { awayReply } from './recognise.js'
+import { unavailableReply } from './recognise.js'
 import { isOlder } from './version.js'
 
-/** A server without an answer for so long is gone. */
+/** A server that does not answer for this long is unreachable. */
 const ANSWER_TIMEOUT_MS = 3000
 
 const FIRST_RECONNECT_PAUSE_MS = 100
 const LONGEST_RECONNECT_PAUSE_MS = 1000
 
 /**
- * Connects, or fails within five seconds. Later, it reconnects after a lost connection, however long that takes, and after
- * a reply that the server cannot serve us: after a failover, the same address may lead to another server. Commands without
- * a retry limit (`maxRetriesPerRequest: null`) are then sent again, so they must not be part of a MULTI.
+ * Connects, or fails within five seconds. Later, it reconnects after a lost connection, however long that takes. It
+ * also reconnects when the server replies that it is unavailable: after a failover, the address may lead to another
+ * server. It then resends commands without a retry limit (`maxRetriesPerRequest: null`), which must not be part of a
+ * MULTI.
  *
  * @throws UserError (exit 4) naming the server, without its password
  */
@@ -24,28 +25,28 @@ export async function connectRedis(
   address: RedisAddress,
   options: Pick<RedisOptions, 'maxRetriesPerRequest' | 'commandTimeout'> = {},
 ): Promise<Redis> {
-  // Values of ioredis: reconnect and send the command again, or reconnect and fail it.
-  const onAwayReply = options.maxRetriesPerRequest === null ? 2 : 1
-  let refusedAt = Number.NEGATIVE_INFINITY
+  // In ioredis, 2 reconnects and sends the command again; 1 reconnects and fails the command.
+  const onUnavailable = options.maxRetriesPerRequest === null ? 2 : 1
+  let rejectedAt = Number.NEGATIVE_INFINITY
   const redis = new Redis(address.url, {
     ...options,
     lazyConnect: true,
-    // The check would wait while the server loads its data; the first command finds that out, too.
+    // The check would wait while the server loads its data, which the first command detects as well.
     enableReadyCheck: false,
     reconnectOnError: (error) => {
-      if (!awayReply(error)) return false
-      refusedAt = performance.now()
-      return onAwayReply
+      if (!unavailableReply(error)) return false
+      rejectedAt = performance.now()
+      return onUnavailable
     },
     connectTimeout: ANSWER_TIMEOUT_MS,
-    // Reconnects if a firewall or a failover has silently dropped the connection.
+    // Reconnects if a firewall or a failover silently dropped the connection.
     socketTimeout: ANSWER_TIMEOUT_MS,
-    // For a server that hangs; the default is two seconds.
+    // Limits the wait for a server that hangs; the default is two seconds.
     disconnectTimeout: 200,
     retryStrategy: () => null,
   })
   let cause: unknown
-  // Without a listener, ioredis prints errors. Commands fail with them as well.
+  // Without a listener, ioredis would print errors. Commands fail with them as well.
   redis.on('error', (error) => {
     cause = error
   })
@@ -57,8 +58,8 @@ export async function connectRedis(
     throw explainUnreachable(cause ?? error, address)
   }
   redis.options.retryStrategy = (times) => {
-    // ioredis counts failed attempts, but an attempt succeeds if the server only refuses commands.
-    if (performance.now() - refusedAt < LONGEST_RECONNECT_PAUSE_MS) return LONGEST_RECONNECT_PAUSE_MS
+    // ioredis counts failed attempts, but an attempt succeeds even if the server then rejects every command.
+    if (performance.now() - rejectedAt < LONGEST_RECONNECT_PAUSE_MS) return LONGEST_RECONNECT_PAUSE_MS
     return backoffMs(times, FIRST_RECONNECT_PAUSE_MS, LONGEST_RECONNECT_PAUSE_MS)
   }
   return redis
@@ -67,7 +68,7 @@ export async function connectRedis(
 export interface RedisFacts {
   /** `Redis 7.0.15`, `Valkey 8.0.1`. */
   readonly product: string
-  /** The Redis version that it is compatible with: a Valkey says 7.2.4. */
+  /** The Redis version that the server is compatible with: Valkey reports 7.2.4. */
   readonly version: string
   readonly evictionPolicy: string
 }
@@ -97,7 +98,7 @@ export function refuseUnfit(facts: RedisFacts, { name }: RedisAddress, { allowEv
   if (facts.evictionPolicy !== 'noeviction' && !allowEviction) {
     throw usageError({
       code: 'redis_evicts',
-      message: `Redis at ${name} removes keys, and with them waiting orders, when its memory is full (maxmemory-policy ${facts.evictionPolicy}).`,
+      message: `Redis at ${name} evicts keys, including waiting orders, when its memory is full (maxmemory-policy ${facts.evictionPolicy}).`,
       fix: 'Run `redis-cli config set maxmemory-policy noeviction` on that server, and set it in its redis.conf. Or accept it with --allow-eviction: idle workers publish lost orders again.',
     })
   }

@@ -1,7 +1,7 @@
-// One batch, from delivery to settlement: claim and reserve, charge, settle.
+// Processes one batch from delivery to settlement: claim and reserve, charge, settle.
 import type { Kysely } from 'kysely'
 import type { Schema } from '../database/schema.js'
-import { takeRepeats } from '../database/transaction.js'
+import { takeRetryCount } from '../database/transaction.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Gateway } from '../payments/gateway.js'
 import { type ChargeOptions, chargeAll } from './charge.js'
@@ -16,9 +16,8 @@ export interface BatchOptions {
 }
 
 /**
- * What became of orders. `failed`: out of stock. `postponed`: charges without an answer; an order may count more than once.
- * `setAside`: worker after worker died or hung at them. `repeated`: transactions that were rolled back, because of a deadlock
- * for example, and repeated.
+ * The outcomes of orders. `failed`: out of stock. `postponed`: charges without an answer; an order may count more than
+ * once. `setAside`: poison orders. `repeated`: transactions, not orders, that were retried.
  */
 export const OUTCOMES = ['completed', 'failed', 'rolledBack', 'postponed', 'setAside', 'repeated'] as const
 export type Outcomes = Readonly<Record<(typeof OUTCOMES)[number], number>>
@@ -33,13 +32,13 @@ export interface BatchResult extends Outcomes {
 export interface BatchProgress {
   /** Set once the claim is committed. */
   token?: LeaseToken
-  /** While it charges: signs of life that the thread gave since the gateway's last answer. */
-  signs?: number | undefined
+  /** While the batch is charging: the thread's heartbeats since the gateway's last answer. */
+  heartbeats?: number | undefined
 }
 
 /**
- * Takes the orders that are due through the workflow. A crash between any two steps leaves orders that the next worker
- * claims when the lease ends, and charges under the same keys.
+ * Runs those orders that are due through the workflow. After a crash between any two steps, the next worker claims the
+ * orders when the lease ends, and charges them under the same keys.
  *
  * @param progress kept up to date
  */
@@ -53,12 +52,12 @@ export async function processBatch(
   const { token, count, failed, setAside, suspects, orders } = await claim(db, ids, options.claim)
   progress.token = token
   const onAnswer = () => {
-    progress.signs = 0
+    progress.heartbeats = 0
   }
   onAnswer()
   const charge = () => chargeAll(gateway, orders, options.charge, onAnswer)
   const answers = await whileRenewing(db, { token, orders }, options.claim.leaseMs, charge)
-  progress.signs = undefined
+  progress.heartbeats = undefined
   const settled = await settle(db, { token }, answers, options.settle)
-  return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRepeats() }
+  return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRetryCount() }
 }

@@ -1,11 +1,11 @@
-// Between the two transactions of a batch: asks the gateway for each order's money, once for each key.
+// Charges the orders of a batch, between its two transactions. Asks the gateway once for each idempotency key.
 import pMap from 'p-map'
 import { asError } from '../background.js'
 import type { ChargeOutcome, Gateway } from '../payments/gateway.js'
 import type { ClaimedOrder } from './claim.js'
 
 export interface ChargeOptions {
-  /** Charges open at a time. */
+  /** Maximum number of open charges. */
   readonly inFlight: number
   /** After this many milliseconds, the outcome is unknown. */
   readonly timeoutMs: number
@@ -16,7 +16,7 @@ export interface Answer {
   readonly outcome: ChargeOutcome
 }
 
-/** Never rejects: a charge that fails has an unknown outcome. */
+/** Charges all orders. Never rejects: a charge that fails has an unknown outcome. */
 export function chargeAll(
   gateway: Gateway,
   orders: readonly ClaimedOrder[],

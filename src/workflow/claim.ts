@@ -1,5 +1,5 @@
-// The first transaction of a batch: claims orders, reserves their stock, and stores what will be charged before the gateway
-// is asked.
+// Claims the orders of a batch in its first transaction: takes the lease, reserves their stock, and stores payment
+// intents before the gateway is asked.
 import { type Kysely, sql } from 'kysely'
 import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
@@ -10,10 +10,10 @@ import { inTransaction } from '../database/transaction.js'
 import { type IdempotencyKey, idempotencyKey, type OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import { OPEN_STATUSES, type OrderStatus } from '../domain/order.js'
-import { dropStrays, leaveQueue } from '../queue/due-orders.js'
-import { setAside, siftClaims } from '../queue/suspects.js'
+import { dropUnclaimable, removeFromQueue } from '../queue/due-orders.js'
+import { setAside, splitByLostClaims } from '../queue/suspects.js'
 import { dueOrders, newToken, stillDue, takeLease } from './lease.js'
-import { type Item, type OutOfStock, reserveStock, shareStock } from './stock.js'
+import { allocateStock, type Item, type OutOfStock, reserveStock } from './stock.js'
 
 export interface ClaimOptions {
   readonly leaseMs: number
@@ -29,37 +29,37 @@ export interface ClaimedOrder {
   readonly key: IdempotencyKey
   readonly currency: Currency
   readonly total: number
-  /** Units of each product; lines of the same SKU are added up. */
+  /** Units of each product; lines with the same SKU are added up. */
   readonly items: readonly Item[]
 }
 
 /**
- * Claims orders that are due: new ones, and those whose lease has ended. Passes over orders that another worker holds or has
- * settled, so a delivery that comes twice or late changes nothing.
+ * Claims due orders: new ones, and those whose lease has ended. Skips orders that another worker holds or has settled,
+ * so a delivery that comes twice or late changes nothing.
  *
- * @returns the `orders` now in progress under the `token`; `count` orders claimed, `failed` of them out of stock; `suspects`,
- * which are due and have to be claimed alone; and how many were `setAside`
+ * @returns the `orders` now in progress under the `token`; the `count` of claimed orders, how many of them `failed`,
+ * being out of stock; the `suspects`, due orders to claim alone; and how many were `setAside`
  */
 export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options: ClaimOptions) {
   const token = newToken()
   const now = await databaseTime(db)
-  // Before the transaction, which blocks every other writer of a file while it lasts.
-  const { fit, suspects, worn } = siftClaims(await findDue(db, ids, now), options.alone ?? false)
-  if (fit.length + worn.length === 0) return { token, count: 0, failed: 0, orders: [], suspects, setAside: 0 }
+  // Read before the transaction, which blocks all other writers of a file.
+  const { claimable, suspects, poison } = splitByLostClaims(await findDue(db, ids, now), options.alone ?? false)
+  if (claimable.length + poison.length === 0) return { token, count: 0, failed: 0, orders: [], suspects, setAside: 0 }
   return inTransaction(db, async (trx) => {
-    const aside = await stillDue(trx, worn, { now })
+    const aside = await stillDue(trx, poison, { now })
     await setAside(trx, aside)
-    const mine = await stillDue(trx, fit, { now })
+    const mine = await stillDue(trx, claimable, { now })
     const isOpen = ({ status }: DueOrder) => OPEN_STATUSES.some((open) => open === status)
-    // No code path puts a settled order into the queue. If one did, every drain would find it again.
+    // No code path puts a settled order into the queue. If one got there, every drain would find it again.
     const settled = mine.filter((order) => !isOpen(order))
-    await dropStrays(trx, settled)
+    await dropUnclaimable(trx, settled)
     const open = mine.filter(isOpen)
     const pending = open.filter(({ status }) => status === 'pending')
-    const { served, short } = await shareStock(trx, pending)
+    const { served, short } = await allocateStock(trx, pending)
     await failOutOfStock(trx, short, now)
     const orders = [...open.filter(({ status }) => status !== 'pending'), ...served]
-    // MySQL reads small tables whole, so even a statement about no order would wait for those of others.
+    // MySQL scans small tables in full, so even a statement that matches no order would wait for the locks of others.
     if (orders.length > 0) {
       await takeLease(trx, { token, orders }, options.leaseMs)
       await markProcessing.run(trx, { ids: packIds(orders) })
@@ -78,7 +78,7 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
   })
 }
 
-/** Returns the orders that get no stock, since others were quicker. */
+/** Stores payment intents and reserves stock. Returns the orders that get no stock because others reserved it first. */
 async function reserve(
   trx: Kysely<Schema>,
   orders: readonly ClaimedOrder[],
@@ -87,7 +87,7 @@ async function reserve(
 ): Promise<readonly OutOfStock[]> {
   if (orders.length === 0) return []
   await addIntents.run(trx, { ids: packIds(orders), now })
-  // Last, since other transactions wait for the same few products.
+  // Reserves last, since other transactions wait for the same few products.
   const late = await reserveStock(trx, orders, now + reservationTtlMs)
   if (late.length > 0) {
     await trx
@@ -108,7 +108,7 @@ async function failOutOfStock(trx: Kysely<Schema>, orders: readonly OutOfStock[]
     .set((eb) => ({ status: 'failed', reason: 'out_of_stock', message: eb.ref('row.message'), settled_at: now }))
     .whereRef('orders.id', '=', 'row.id')
     .execute()
-  await leaveQueue(trx, orders)
+  await removeFromQueue(trx, orders)
 }
 
 interface DueOrder extends ClaimedOrder {
@@ -118,8 +118,8 @@ interface DueOrder extends ClaimedOrder {
 }
 
 /**
- * In id order, in which stock is given. Objects are written out: those of the driver, and copies of them, are slow to read,
- * and made a batch take a fifth longer.
+ * Finds due orders in id order, which is the order of allocation. Builds new objects field by field: objects of the
+ * driver, and their copies, are slow to read, and made a batch take a fifth longer.
  */
 async function findDue(db: Kysely<Schema>, ids: readonly OrderId[], now: number): Promise<DueOrder[]> {
   const orders = await dueAmong.all(db, { now, ids: JSON.stringify(ids) })
@@ -158,7 +158,7 @@ const markProcessing = new Prepared<{ ids: string }>((db, value) =>
     .where(isAmong(db, 'id', value('ids'))),
 )
 
-/** With the keys of idempotencyKey(). */
+/** Stores payment intents. The keys equal those of idempotencyKey(). */
 const addIntents = new Prepared<{ ids: string; now: number }>((db, value) =>
   db
     .insertInto('payments')

@@ -1,30 +1,29 @@
-// The list of failures: failed and rolled-back orders until a person clears them, and open orders that wait for a person
-// (REVIEW_REASONS). A person lists, retries and clears them.
+// Lists, retries and clears failures: failed and rolled-back orders, and open orders that need review (REVIEW_REASONS).
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
-import { atOneMoment, inTransaction } from '../database/transaction.js'
+import { inSnapshot, inTransaction } from '../database/transaction.js'
 import { ALL_ROWS, groupBy, inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { type FailureReason, UNSOLD_STATUSES } from '../domain/order.js'
-import { makeDue, waitsForPerson } from '../queue/due-orders.js'
+import { makeDue, needsReview } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 
 export interface FailureFilter {
   readonly reason?: FailureReason | undefined
   /** Failed at this instant (epoch milliseconds) or later. */
   readonly since?: number | undefined
-  /** Orders with a line of this product. */
+  /** Only orders with a line of this product. */
   readonly sku?: string | undefined
   readonly source?: string | undefined
 }
 
-/** The newest first. `total` counts all that match, also those beyond the limit. */
+/** Lists failures, newest first. `total` counts all that match, including those beyond the limit. */
 export function listFailures(db: Database, filter: FailureFilter, limit = ALL_ROWS) {
-  return atOneMoment(db, async (trx) => {
+  return inSnapshot(db, async (trx) => {
     const listed = failures(trx, filter).where('orders.cleared_at', 'is', null)
     const { total } = await listed.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
     const newest = await listed
@@ -41,16 +40,16 @@ export function listFailures(db: Database, filter: FailureFilter, limit = ALL_RO
 export type FailureAction = 'retry' | 'clear'
 
 export interface FailureSelection extends FailureFilter {
-  /** Only these. A cleared order may be retried if it is named here. */
+  /** Only these orders. A cleared order can be retried if it is named here. */
   readonly ids?: readonly OrderId[] | undefined
   /** Maximum number of orders; the newest are chosen. */
   readonly limit?: number
 }
 
 /**
- * The failures that the action would change. It changes exactly these, whatever else fails in the meantime.
+ * Selects the failures that the action will change. It changes exactly these, even if others fail meanwhile.
  *
- * @returns their ids in the order in which they failed, and how many failed for each reason, the most frequent first
+ * @returns their ids in the order in which they failed, and their number for each reason, the most frequent first
  */
 export async function chooseFailures(db: Database, action: FailureAction, selection: FailureSelection) {
   const { ids, limit = ALL_ROWS, ...filter } = selection
@@ -69,23 +68,25 @@ export async function chooseFailures(db: Database, action: FailureAction, select
   return { ids: newest.map(({ id }) => id).reverse(), reasons: reasons.sort((a, b) => b.orders - a.orders) }
 }
 
-/** Waves of a staggered retry: each costs a statement and a message. An hour has one every 18 seconds. */
+/**
+ * Maximum number of waves of a staggered retry, since each costs a statement and a message. In an hour, one every 18 s.
+ */
 const MOST_WAVES = 200
 
 /**
- * Makes the orders due again. A failed or rolled-back order gets a new attempt, and so a new key for its charge. An order
- * whose charge has no known outcome keeps attempt and key: the gateway is asked the same question again.
+ * Makes the orders due again. A failed or rolled-back order gets a new attempt, and so a new idempotency key. An order
+ * whose charge has an unknown outcome keeps its attempt and key, so the gateway repeats its answer.
  *
- * @param ids in the order in which they are to be tried
- * @param staggerMs spreads them evenly over that time from now
- * @returns how many changed; orders that have changed since they were chosen stay as they are
+ * @param ids in the order in which they are to be retried
+ * @param staggerMs spreads the orders evenly over this time from now
+ * @returns how many orders changed; orders that have changed since they were chosen stay as they are
  */
 export async function retryFailures(db: Database, queue: Queue, ids: readonly OrderId[], staggerMs = 0) {
   const size = staggerMs === 0 ? Math.max(1, ids.length) : Math.ceil(ids.length / MOST_WAVES)
   const delayOf = (index: number) => Math.floor((staggerMs * index * size) / ids.length)
   const waves = inBatches(ids, size).map((wave, index) => ({ ids: wave, delayMs: delayOf(index) }))
   const changed = await inTransaction(db, async (trx) => {
-    // Inside the transaction: a claim that looked at an order before sees by its due_at that it changed.
+    // Read inside the transaction, so a claim that read an order earlier sees by its due_at that it changed.
     const now = await databaseTime(trx)
     const reopened = await reopen(trx, ids)
     for (const { ids, delayMs } of waves) {
@@ -94,12 +95,13 @@ export async function retryFailures(db: Database, queue: Queue, ids: readonly Or
     }
     return reopened.size
   })
-  // If this process dies here, workers find the due orders in the database. A claim takes what was due before its moment.
+  // If this process dies here, workers find the due orders in the database. A claim takes orders that were due before
+  // it started, so publish one millisecond later.
   for (const { ids, delayMs } of waves) await queue.publish(ids, delayMs > 0 ? delayMs + 1 : 0)
   return changed
 }
 
-/** Opens those of the orders that may be retried; they are not in the queue yet. Returns which they are. */
+/** Reopens those orders that may be retried, without adding them to the queue. Returns their ids. */
 async function reopen(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<ReadonlySet<OrderId>> {
   const failed = trx
     .selectFrom('orders')
@@ -144,7 +146,7 @@ export async function clearFailures(db: Database, ids: readonly OrderId[]): Prom
   return Number(cleared.numUpdatedRows)
 }
 
-/** Including those that were cleared. */
+/** Selects failures, including cleared ones. */
 function failures(db: Kysely<Schema>, { reason, source, since, sku }: FailureFilter) {
   let found = db
     .selectFrom('orders')
@@ -168,12 +170,12 @@ function failures(db: Kysely<Schema>, { reason, source, since, sku }: FailureFil
   )
 }
 
-/** Unsold, or waiting for a person. */
+/** The condition for an order that was not sold or needs review. */
 function isFailure(eb: ExpressionBuilder<Schema, 'orders'>) {
-  return eb.or([eb('orders.status', 'in', UNSOLD_STATUSES), waitsForPerson(eb)])
+  return eb.or([eb('orders.status', 'in', UNSOLD_STATUSES), needsReview(eb)])
 }
 
-/** Settled, or else last asked without an answer, or else imported. */
+/** When the order was settled; else when its last charge ended or started; else when its import started. */
 function failedAt(eb: ExpressionBuilder<Schema, 'orders' | 'payments'>) {
   const importedAt = eb.selectFrom('imports').whereRef('imports.id', '=', 'orders.import_id').select('started_at')
   return eb.fn.coalesce('orders.settled_at', 'payments.answered_at', 'payments.created_at', importedAt).$notNull()

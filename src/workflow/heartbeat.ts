@@ -1,8 +1,8 @@
-// A worker's row in the database, which shows that it is alive, and the figures that it writes there every two seconds.
+// A worker's heartbeat: a row in the database with the worker's figures, updated every two seconds while it is alive.
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Kysely } from 'kysely'
-import { startBackground, type Troubles } from '../background.js'
+import { type FailureReporter, startBackground } from '../background.js'
 import { ClockWatch, uptimeFor } from '../database/clocks.js'
 import { databaseTime } from '../database/engine.js'
 import { isReplaced } from '../database/opened-file.js'
@@ -14,34 +14,34 @@ import type { WorkFigures } from './worker-events.js'
 
 const HEARTBEAT_MS = 2000
 
-interface Beating {
+interface HeartbeatOptions {
   figures(): Omit<WorkFigures, 'ordersPerSecond'>
   /**
-   * Called after each beat, also if the database refused it: a restart would not bring the server back, and would lose the
-   * answers of open charges. Not called while the process hangs or the database does not respond.
+   * Called after each beat, even if it failed: a restart would not make the server reachable, and would lose the
+   * answers of open charges. Not called while the process hangs or the database neither answers nor fails.
    */
   onAlive(figures: WorkFigures): void
-  /** Called with the error if the worker must not go on. */
+  /** Called with the error if the worker must not continue. */
   onFatal(error: unknown): void
-  readonly troubles: Troubles
+  readonly reporter: FailureReporter
 }
 
 export type Heartbeat = Awaited<ReturnType<typeof startHeartbeat>>
 
 /**
- * Writes the row at once, and keeps it fresh.
+ * Writes the row at once, and updates it until `stop`.
  *
- * @returns `batches` for the next beat to sum up, and `stop`, which marks the row as stopped. If the database is away then,
- * the row's age shows it.
+ * @returns `batches`, which the next beat summarises, and `stop`, which marks the row as stopped. If the database is
+ * unreachable then, the row's age shows that the worker has stopped.
  */
-export async function startHeartbeat(db: Kysely<Schema>, beating: Beating) {
+export async function startHeartbeat(db: Kysely<Schema>, options: HeartbeatOptions) {
   const id = randomUUID() as string as WorkerId
   const startedAt = await databaseTime(db)
   let last = { at: startedAt, processed: 0, ordersPerSecond: 0 }
   const state = () => ({
     last_seen: last.at,
     uptime_ms: uptimeFor(db),
-    concurrency: beating.figures().concurrency,
+    concurrency: options.figures().concurrency,
     processed: last.processed,
     orders_per_second: last.ordersPerSecond,
   })
@@ -53,7 +53,7 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating) {
   const batches = new RecentBatches()
   const beat = async (isLast: boolean) => {
     const at = await databaseTime(db)
-    const { processed } = beating.figures()
+    const { processed } = options.figures()
     const perSecond = ((processed - last.processed) * 1000) / Math.max(1, at - last.at)
     last = { at, processed, ordersPerSecond: Math.round(perSecond * 10) / 10 }
     const row = { ...state(), ...batches.summary(), stopped_at: isLast ? at : null }
@@ -63,22 +63,22 @@ export async function startHeartbeat(db: Kysely<Schema>, beating: Beating) {
   const run = async (isLast: boolean) => {
     try {
       await beat(isLast)
-      if (!isLast) await clocks.look()
+      if (!isLast) await clocks.check()
     } catch (error) {
       if (!isReplaced(error) && errorCode(error) !== 'clocks_disagree') throw error
-      beating.onFatal(error)
+      options.onFatal(error)
     } finally {
-      if (!isLast) beating.onAlive({ ...beating.figures(), ordersPerSecond: last.ordersPerSecond })
+      if (!isLast) options.onAlive({ ...options.figures(), ordersPerSecond: last.ordersPerSecond })
     }
   }
-  const { troubles } = beating
-  const { end } = startBackground(run, { pauseMs: () => HEARTBEAT_MS, troubles, lastRun: true })
+  const { reporter } = options
+  const { end } = startBackground(run, { pauseMs: () => HEARTBEAT_MS, reporter, lastRun: true })
   return { batches, stop: end }
 }
 
 const WINDOW_MS = 5 * MINUTE_MS
 
-/** Bounds what a heartbeat sorts. */
+/** Limits how many batches a heartbeat sorts. */
 const MOST_BATCHES = 10_000
 
 /** A worker's latest batches. Times are by performance.now(). */
@@ -87,17 +87,17 @@ export class RecentBatches {
 
   /**
    * @param ms from claimed to settled
-   * @param orders how many the batch settled
+   * @param orders number of orders that the batch settled
    */
   add(ms: number, orders: number, endedAt = performance.now()): void {
     this.#batches.push({ ms, orders, endedAt })
   }
 
-  /** The last five minutes, or the last 10,000 batches if there were more, as columns of the table workers. */
+  /** Summarises the last five minutes, but at most the last 10,000 batches, as columns of the table `workers`. */
   summary(now = performance.now()) {
     this.#batches = this.#batches.filter(({ endedAt }) => endedAt > now - WINDOW_MS).slice(-MOST_BATCHES)
     const sorted = this.#batches.map(({ ms }) => ms).sort((a, b) => a - b)
-    // Nearest rank: the shortest runtime that at least this share of the batches does not exceed.
+    // Nearest rank: the shortest runtime that at least this share of the batches do not exceed.
     const percentile = (share: number) => sorted[Math.ceil(share * sorted.length) - 1] ?? null
     return {
       recent_batches: sorted.length,

@@ -1,11 +1,11 @@
-// The lease of a batch on its orders, in due_orders: until when it lasts, and the fence that keeps late batches out.
+// The lease of a batch on its orders, stored in due_orders, and the fence that rejects the results of late batches.
 import { randomBytes } from 'node:crypto'
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import { startBackground } from '../background.js'
 import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
 import { packIds } from '../database/packed-rows.js'
 import { type Parameter, Prepared } from '../database/prepared.js'
-import { besideIds, isAmong } from '../database/row-source.js'
+import { isAmong, withoutIndex } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 
@@ -20,12 +20,12 @@ interface Held {
   readonly orders: readonly Identified[]
 }
 
-/** 72 random bits: short, since each order in progress holds a copy. */
+/** Makes a token of 72 random bits. It is short, since each order in progress stores a copy. */
 export function newToken(): LeaseToken {
   return randomBytes(9).toString('base64url') as string as LeaseToken
 }
 
-/** Counts the claim as well: see queue/suspects.ts. */
+/** Takes the lease on the orders, and counts the claim (see queue/suspects.ts). */
 export async function takeLease(trx: Kysely<Schema>, { token, orders }: Held, leaseMs: number): Promise<void> {
   await lease.run(trx, { ids: packIds(orders), token, until: (await databaseTime(trx)) + leaseMs })
 }
@@ -37,7 +37,7 @@ const lease = new Prepared<{ ids: string; token: LeaseToken; until: number }>((d
     .where(isAmong(db, 'order_id', value('ids'))),
 )
 
-/** Renews the lease while the action lasts. Orders that were lost in the meantime stay lost. */
+/** Renews the lease until `act` ends. Orders whose lease is lost in the meantime stay lost. */
 export async function whileRenewing<Result>(
   db: Kysely<Schema>,
   { token, orders }: Held,
@@ -51,31 +51,31 @@ export async function whileRenewing<Result>(
       .where(isAmong(db, 'order_id', packIds(orders)))
       .where('lease_token', '=', token)
       .execute()
-  // If every renewal fails, the fence keeps the late settlement out.
+  // If every renewal fails, the fence rejects the late settlement.
   const renewing = startBackground(renew, { pauseMs: () => leaseMs / 3 })
   try {
     return await act()
   } finally {
-    // Before the settlement, which locks the same rows in another order.
+    // Ends before the settlement, which locks the same rows in another order.
     await renewing.end()
   }
 }
 
-/** The rows of due orders among those with the ids. */
+/** Selects the queue rows of those orders that are due. */
 export function dueOrders(db: Kysely<Schema>, value: Parameter<{ now: number; ids: string }>) {
   return db
     .selectFrom('due_orders')
     .where(isAmong(db, 'due_orders.order_id', value('ids')))
-    .where(besideIds('due_orders.due_at'), '<', value('now'))
+    .where(withoutIndex('due_orders.due_at'), '<', value('now'))
 }
 
 /**
- * Locks those of the orders that have not changed since they were looked up at `now`, and that no other transaction has
- * locked. A claim, a postponement or a retry sets due_at to its own moment or later; the other columns read never change.
+ * Locks those orders that have not changed since they were read at `now` and that no other transaction has locked. A
+ * claim, a postponement or a retry sets due_at to its own time or later; the other columns that were read never change.
  */
 export const stillDue = lockAmong<{ now: number }>(dueOrders, 'skip')
 
-/** The fence: locks the orders that the lease is still on. */
+/** The fence: locks those orders that are still under the lease. */
 export const heldUnder = lockAmong<{ token: LeaseToken }>(
   (db, value) =>
     db
@@ -85,7 +85,7 @@ export const heldUnder = lockAmong<{ token: LeaseToken }>(
   'wait',
 )
 
-/** @param others what to do about orders that another transaction has locked */
+/** @param others whether to wait for orders that another transaction has locked, or to skip them */
 function lockAmong<Values extends object>(
   query: (
     db: Kysely<Schema>,
@@ -103,7 +103,7 @@ function lockAmong<Values extends object>(
     if (orders.length === 0) return orders
     const all = { ...values, ids: packIds(orders) }
     if (writesAlone(trx)) {
-      // Fast path: it usually is all of them, and COUNT costs a third of the SELECT.
+      // Fast path: usually all orders match, and COUNT costs a third of the SELECT.
       const [row] = await count.all(trx, all)
       if (row?.count === orders.length) return orders
     }

@@ -1,5 +1,5 @@
-// Outages: a server that is away, a full disk, a database file that another process locks. They pass and lose nothing, so
-// commands that run for long wait and go on.
+// Waits through outages: an unreachable server, a full disk, a database file that another process locks. They end
+// without a change by the user and lose nothing, so long-running commands wait and then continue.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Config } from '../config/config.js'
@@ -10,28 +10,28 @@ import { backoffMs } from '../domain/backoff.js'
 import { EXIT, type UserError } from '../errors.js'
 import type { ServerEvent } from '../queue/queue.js'
 
-/** Pauses before the next attempt. */
+/** Shortest and longest pause before the next attempt. */
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 8000
 
-/** An attempt that has lasted this long has reached its server: a hanging one is found within five seconds. */
-const BACK_MS = 6000
+/** An attempt that lasts this long has reached its server, since a hanging server is found within five seconds. */
+const REACHED_MS = 6000
 
-/** An attempt that lasted this long shows that the outage before it was over. */
-const SOUND_MS = 30_000
+/** An attempt that lasted this long shows that the previous outage was over. */
+const STABLE_MS = 30_000
 
-/** Problems that pass by themselves, besides servers that are away. */
-const PASSING = new Set(['disk_full', 'database_locked'])
+/** Temporary problems in addition to unreachable servers. */
+const TEMPORARY = new Set(['disk_full', 'database_locked'])
 
-/** Over once something was written: reading works all the time. */
-const NEEDS_WRITE = new Set([...PASSING, 'database_read_only'])
+/** Problems that are over only after a write, since reads work throughout. */
+const NEEDS_WRITE = new Set([...TEMPORARY, 'database_read_only'])
 
 export interface Waiting {
   /** Ends the wait. */
   readonly signal: AbortSignal
-  /** By performance.now(): when to give up, and fail with the error of the outage. */
+  /** When to give up and fail with the error of the outage, by performance.now(). */
   readonly deadline?: number | undefined
-  /** Called once when an outage begins, and once when it is over. */
+  /** Called once when an outage starts, and once when it is over. */
   readonly onNotice: (text: string, event: ServerEvent) => void
   /** Called before each pause. */
   readonly onWaiting?: (problem: UserError) => void
@@ -39,18 +39,18 @@ export interface Waiting {
 
 interface Outages extends Waiting {
   readonly database: Config['database']
-  /** Asked after each pause. If left out, the next attempt finds out whether the outage is over. */
+  /** Queried after each pause. If undefined, the next attempt shows whether the outage is over. */
   readonly db?: Kysely<Schema>
-  /** The notice when a server is reached again. */
+  /** The notice when the server is reachable. */
   readonly reached?: string
 }
 
 /**
- * Acts, and again after each outage. Orders in progress at an outage are claimed again when their lease ends, and charged
- * under the same keys.
+ * Runs `act`, and runs it again after each outage. Orders in progress during an outage are claimed again when their
+ * lease ends, and charged under the same keys.
  *
  * @param act calls `worked` once it is clear that the outage is over
- * @returns undefined if the signal came during an outage
+ * @returns undefined if the signal was aborted during an outage
  */
 export async function throughOutages<Result>(
   { database, db, reached, signal, deadline = Number.POSITIVE_INFINITY, onNotice, onWaiting }: Outages,
@@ -59,24 +59,24 @@ export async function throughOutages<Result>(
   let pauses = 0
   let reported: UserError | undefined
   const worked = () => {
-    if (reported && !signal.aborted) onNotice(overText(reported, reached), 'server_back')
+    if (reported && !signal.aborted) onNotice(recoveryText(reported, reached), 'server_back')
     reported = undefined
   }
   for (;;) {
     const began = performance.now()
-    const working = db && setTimeout(() => reported && !NEEDS_WRITE.has(reported.code) && worked(), BACK_MS)
+    const working = db && setTimeout(() => reported && !NEEDS_WRITE.has(reported.code) && worked(), REACHED_MS)
     let problem: UserError | undefined
     try {
       const result = await act(worked)
       worked()
       return result
     } catch (error) {
-      problem = passingProblem(error, database)
+      problem = temporaryProblem(error, database)
       if (!problem) throw error
     } finally {
       clearTimeout(working)
     }
-    if (performance.now() - began > SOUND_MS) {
+    if (performance.now() - began > STABLE_MS) {
       pauses = 0
       if (reported?.exit === EXIT.unreachable) reported = undefined
     }
@@ -98,27 +98,27 @@ export async function throughOutages<Result>(
 }
 
 /**
- * Acts as soon as it can.
+ * Runs `act` as soon as the servers allow it.
  *
- * @param waiting if left out, an outage is an error
- * @returns undefined if the signal came during the wait
+ * @param waiting if undefined, an outage is an error
+ * @returns undefined if the signal was aborted during the wait
  */
-export async function onceItCan<Result>(
+export async function onceReachable<Result>(
   act: () => Promise<Result>,
   { database, waiting }: { readonly database: Config['database']; readonly waiting: Waiting | undefined },
 ): Promise<Result | undefined> {
   return waiting ? throughOutages({ ...waiting, database, reached: 'Connected.' }, act) : act()
 }
 
-/** Undefined for errors that do not pass by themselves. */
-export function passingProblem(error: unknown, database: Config['database']): UserError | undefined {
+/** Returns the problem behind an error; undefined if it is not temporary. */
+export function temporaryProblem(error: unknown, database: Config['database']): UserError | undefined {
   const problem = explainDatabaseError(error, database)
   if (!problem?.retryable) return undefined
-  return problem.exit === EXIT.unreachable || PASSING.has(problem.code) ? problem : undefined
+  return problem.exit === EXIT.unreachable || TEMPORARY.has(problem.code) ? problem : undefined
 }
 
-function overText({ code, exit }: UserError, reached: string | undefined): string {
-  if (code === 'disk_full') return 'There is space again.'
+function recoveryText({ code, exit }: UserError, reached: string | undefined): string {
+  if (code === 'disk_full') return 'Disk space is available again.'
   if (exit !== EXIT.unreachable) return 'Working again.'
   return reached ?? (code.startsWith('database_') ? 'The database is back.' : 'The queue is back.')
 }

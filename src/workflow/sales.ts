@@ -1,10 +1,10 @@
-// The sales figures by day, which KPIs and leaderboards read: how they follow from orders, and how a batch adds to them.
+// Computes the daily sales figures, which KPIs and leaderboards read, from orders, and adds those of a batch to them.
 import type { Kysely } from 'kysely'
 import { Prepared } from '../database/prepared.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 
-/** What orders add to sales_by_customer. */
+/** Selects what orders add to sales_by_customer. */
 export function customerSales(db: Kysely<Schema>) {
   return db
     .selectFrom('orders')
@@ -13,7 +13,9 @@ export function customerSales(db: Kysely<Schema>) {
     .groupBy(['business_day', 'currency', 'customer_id'])
 }
 
-/** What orders add to sales_by_product. An order that names a SKU twice counts once among the product's orders. */
+/**
+ * Selects what orders add to sales_by_product. An order with two lines of a SKU counts once in the product's orders.
+ */
 export function productSales(db: Kysely<Schema>) {
   return db
     .selectFrom('orders')
@@ -27,13 +29,13 @@ export function productSales(db: Kysely<Schema>) {
     .groupBy(['orders.business_day', 'orders.currency', 'order_lines.product_id'])
 }
 
-/** @param ids of the orders, as a JSON array; each may be added once */
+/** Adds orders to the sales figures. @param ids of the orders, as a JSON array; each order must be added only once */
 export async function addToSales(db: Kysely<Schema>, ids: string): Promise<void> {
   await addCustomerSales.run(db, { ids })
   await addProductSales.run(db, { ids })
 }
 
-// In the order of their keys: two transactions that add to the same figures then never wait for each other.
+// Both insert in key order, so two transactions that add to the same figures never deadlock.
 const addCustomerSales = new Prepared<{ ids: string }>((db, value) =>
   db
     .insertInto('sales_by_customer')

@@ -1,5 +1,5 @@
-// The second transaction of a batch: the gateway's answers become money, stock and sales figures, behind the fence of the
-// lease. And the end of orders whose reservations have expired.
+// Settles the orders of a batch in its second transaction: records the gateway's answers in payments, stock and sales
+// figures, under the fence of the lease. Also rolls back orders whose reservations have expired.
 import type { Expression, Kysely } from 'kysely'
 import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
@@ -10,25 +10,25 @@ import { inTransaction } from '../database/transaction.js'
 import { backoffMs } from '../domain/backoff.js'
 import { groupBy } from '../domain/batches.js'
 import type { LeaseToken } from '../domain/ids.js'
-import { leaveQueue, lockInQueue, lockOrders } from '../queue/due-orders.js'
+import { lockInQueue, lockOrders, removeFromQueue } from '../queue/due-orders.js'
 import type { Answer } from './charge.js'
 import type { ClaimedOrder } from './claim.js'
 import { heldUnder } from './lease.js'
 import { addToSales } from './sales.js'
-import { settleStock, type Wanting } from './stock.js'
+import { type OrderItems, settleStock } from './stock.js'
 
 export interface SettleOptions {
-  /** After this many charges without an answer, an order waits for a person. */
+  /** Number of charges without an answer after which an order needs review. */
   readonly attempts: number
 }
 
-/** Pauses before the gateway is asked again, in milliseconds. */
+/** Shortest and longest pause before a charge is retried, in milliseconds. */
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 300_000
 
 /**
- * Settles the orders that the lease is still on. Another worker that has claimed one of them asks the gateway with the same
- * key, and gets the same answer.
+ * Settles the orders that are still under our lease. If another worker has claimed an order since, it asks the gateway
+ * with the same key and gets the same answer.
  */
 export async function settle(
   db: Kysely<Schema>,
@@ -40,9 +40,9 @@ export async function settle(
   const orders = answers.map(({ order }) => order)
   return inTransaction(db, async (trx) => {
     const held = new Set(await heldUnder(trx, orders, { token }))
-    const captured: (Captured & Wanting)[] = []
-    const declined: (Unpaid & Wanting)[] = []
-    const unknown: (Unpaid & Wanting)[] = []
+    const captured: (Captured & OrderItems)[] = []
+    const declined: (Unpaid & OrderItems)[] = []
+    const unknown: (Unpaid & OrderItems)[] = []
     for (const { order, outcome } of answers) {
       if (!held.has(order)) continue
       const { id, attempt, items } = order
@@ -59,16 +59,19 @@ export async function settle(
       await recordUnpaid.run(trx, { rows, status: 'declined', unanswered: 0, now })
       await markRolledBack.run(trx, { rows, now })
     }
-    await leaveQueue(trx, [...captured, ...declined])
+    await removeFromQueue(trx, [...captured, ...declined])
     if (unknown.length > 0) await postpone(trx, unknown, options, now)
-    // Last, since other transactions wait for the same sales figures and the same few products.
+    // Written last, since other transactions wait for the same sales figures and the same few products.
     if (captured.length > 0) await addToSales(trx, packIds(captured))
     await settleStock(trx, { sold: captured, released: declined })
     return { completed: captured.length, rolledBack: declined.length, postponed: unknown.length }
   })
 }
 
-/** Stock and intent stay. The same key is asked again later or, after the last attempt, once a person retries the order. */
+/**
+ * Postpones orders whose charge has an unknown outcome. Reservation and payment intent stay. The charge is retried with
+ * the same key later or, after the last attempt, once a person retries the order.
+ */
 async function postpone(
   trx: Kysely<Schema>,
   unknown: readonly Unpaid[],
@@ -105,18 +108,18 @@ async function postpone(
     .whereRef('due_orders.order_id', '=', 'row.id')
     .execute()
   const last = rows.filter(({ reason }) => reason !== null)
-  await leaveQueue(trx, last)
+  await removeFromQueue(trx, last)
 }
 
 /**
- * Rolls back orders in `reserved` whose reservations have expired. Never orders in `payment_processing`, however old: the
- * gateway may have taken their money.
+ * Rolls back orders in `reserved` whose reservations have expired. Never rolls back orders in `payment_processing`,
+ * however old they are: the gateway may have captured their payment.
  *
- * @returns how many
+ * @returns how many orders it rolled back
  */
 export async function expireReservations(db: Kysely<Schema>): Promise<number> {
   const now = await databaseTime(db)
-  // Before the transaction, which blocks every other writer of a file while it lasts.
+  // Read before the transaction, which blocks all other writers of a file.
   const ids = (await findExpired(db, now)).map((order) => order.id)
   if (ids.length === 0) return 0
   return inTransaction(db, async (trx) => {
@@ -127,16 +130,16 @@ export async function expireReservations(db: Kysely<Schema>): Promise<number> {
     await trx
       .updateTable('orders')
       .set({ status: 'rolled_back', reason: 'expired', settled_at: now })
-      .set({ message: 'its stock was not held any longer' })
+      .set({ message: 'its stock reservation expired' })
       .where(isAmong(trx, 'id', packIds(expired)))
       .execute()
-    await leaveQueue(trx, expired)
+    await removeFromQueue(trx, expired)
     await settleStock(trx, { sold: [], released: expired })
     return expired.length
   })
 }
 
-async function findExpired(db: Kysely<Schema>, now: number): Promise<Wanting[]> {
+async function findExpired(db: Kysely<Schema>, now: number): Promise<OrderItems[]> {
   const reservations = await db
     .selectFrom('orders')
     .innerJoin('stock_reservations as reservation', (join) =>

@@ -1,4 +1,4 @@
-// What a batch does to stock: reserves it for orders, removes what was sold, or releases it.
+// Changes the stock for a batch: reserves it for orders, removes what was sold, or releases it.
 import { type Kysely, sql } from 'kysely'
 import { forUpdate, writesAlone } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
@@ -7,14 +7,14 @@ import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId, ProductId } from '../domain/ids.js'
 
-/** Units of one product that an order wants. */
+/** The units of one product in an order. */
 export interface Item {
   readonly productId: ProductId
   readonly quantity: number
 }
 
-/** An order and what it wants, each product once. */
-export interface Wanting {
+/** An order with its items, each product once. */
+export interface OrderItems {
   readonly id: OrderId
   readonly items: readonly Item[]
 }
@@ -26,17 +26,17 @@ interface Stock {
   readonly available: number
 }
 
-/** An order that gets no stock, and why: `TEA: 3 wanted, 2 available`. */
+/** An order that gets no stock, and the reason: `TEA: 3 ordered, 2 available`. */
 export interface OutOfStock {
   readonly id: OrderId
   readonly message: string
 }
 
 /**
- * Gives stock to whole orders, in the order given, while it lasts: an order gets everything that it names, or nothing and
- * leaves its share to the orders behind it.
+ * Allocates stock to orders in the given sequence. An order gets all of its items or none; if none, they stay available
+ * for the orders after it.
  */
-export function allocate<Order extends Wanting>(orders: readonly Order[], stock: readonly Stock[]) {
+export function allocate<Order extends OrderItems>(orders: readonly Order[], stock: readonly Stock[]) {
   const left = new Map(stock.map(({ id, available }) => [id, available]))
   const leftOf = (id: ProductId) => left.get(id) ?? 0
   const served: Order[] = []
@@ -46,7 +46,7 @@ export function allocate<Order extends Wanting>(orders: readonly Order[], stock:
     if (lacking) {
       const { productId, quantity } = lacking
       const sku = stock.find((product) => product.id === productId)?.sku
-      short.push({ id: order.id, message: `${sku}: ${quantity} wanted, ${leftOf(productId)} available` })
+      short.push({ id: order.id, message: `${sku}: ${quantity} ordered, ${leftOf(productId)} available` })
     } else {
       for (const { productId, quantity } of order.items) left.set(productId, leftOf(productId) - quantity)
       served.push(order)
@@ -55,19 +55,19 @@ export function allocate<Order extends Wanting>(orders: readonly Order[], stock:
   return { served, short }
 }
 
-/** Allocates the stock without a lock: on a server, reserveStock may find less. */
-export async function shareStock<Order extends Wanting>(db: Kysely<Schema>, orders: readonly Order[]) {
+/** Allocates stock without a lock; on a server, reserveStock may find less. */
+export async function allocateStock<Order extends OrderItems>(db: Kysely<Schema>, orders: readonly Order[]) {
   return allocate(orders, await stockOf.all(db, { ids: sortedIds(unitsOf(orders)) }))
 }
 
 /**
- * Reserves what the orders want, and locks the products until the end of the transaction.
+ * Reserves the items of the orders, and locks the products until the end of the transaction.
  *
- * @returns the orders that get no stock, since others were quicker
+ * @returns the orders that get no stock because other orders reserved it first
  */
 export async function reserveStock(
   db: Kysely<Schema>,
-  orders: readonly Wanting[],
+  orders: readonly OrderItems[],
   expiresAt: number,
 ): Promise<readonly OutOfStock[]> {
   await addReservations.run(db, { ids: packIds(orders), expiresAt })
@@ -80,10 +80,10 @@ export async function reserveStock(
   return short
 }
 
-/** The stock of sold orders leaves the shop; that of released ones is available again. */
+/** Removes the stock of sold orders, and makes the stock of released orders available again. */
 export async function settleStock(
   db: Kysely<Schema>,
-  { sold, released }: { readonly sold: readonly Wanting[]; readonly released: readonly Wanting[] },
+  { sold, released }: { readonly sold: readonly OrderItems[]; readonly released: readonly OrderItems[] },
 ): Promise<void> {
   const held = unitsOf([...sold, ...released])
   if (held.size === 0) return
@@ -95,7 +95,7 @@ export async function settleStock(
   await changeStock.run(db, { changes: packRows(CHANGE, changes).json })
 }
 
-function unitsOf(orders: readonly Wanting[]): Map<ProductId, number> {
+function unitsOf(orders: readonly OrderItems[]): Map<ProductId, number> {
   const units = new Map<ProductId, number>()
   for (const { items } of orders) {
     for (const { productId, quantity } of items) units.set(productId, (units.get(productId) ?? 0) + quantity)
@@ -103,14 +103,14 @@ function unitsOf(orders: readonly Wanting[]): Map<ProductId, number> {
   return units
 }
 
-/** MySQL locks rows in the order in which it finds them, and sorts afterwards. */
+/** Returns the ids sorted, since MySQL locks rows in the order in which it finds them, before it sorts. */
 function sortedIds(units: ReadonlyMap<ProductId, number>): string {
   return JSON.stringify([...units.keys()].sort((a, b) => a - b))
 }
 
 const stockOf = new Prepared<{ ids: string }, Stock>(stockAmong)
 
-/** Locked in id order, as in every transaction that changes several products. */
+/** Locks the products in id order, as every transaction that changes several products does. */
 const lockedStockOf = new Prepared<{ ids: string }, Stock>((db, value) => forUpdate(db, stockAmong(db, value)))
 
 function stockAmong(db: Kysely<Schema>, value: Parameter<{ ids: string }>) {

@@ -1,10 +1,10 @@
-// A thread of a pool: has its own connection and gateway, and takes one delivery a task.
+// The code of a worker's thread. It has its own database connections and gateway. A task is a batch.
 import { setInterval } from 'node:timers'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
 import { asError } from '../background.js'
 import type { Config } from '../config/config.js'
 import { connect, type Database } from '../database/connection.js'
-import { WriteTurn } from '../database/write-turn.js'
+import { WriteMutex } from '../database/write-mutex.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Problem } from '../errors.js'
 import { SimulatedGateway } from '../payments/simulated.js'
@@ -14,24 +14,24 @@ import { type BatchOptions, type BatchProgress, type BatchResult, processBatch }
 export interface ThreadOptions {
   readonly config: Config
   readonly batch: BatchOptions
-  readonly turn: SharedArrayBuffer
+  readonly mutex: SharedArrayBuffer
   /** Maximum number of connections to a database server. */
   readonly connections: number
   /** Counts the threads that are ready for work. */
   readonly loaded: Int32Array
-  /** Pause between two signs of life. */
-  readonly signMs: number
+  /** Pause between two heartbeats. */
+  readonly heartbeatMs: number
 }
 
-/** Sent all the time, so that a thread that hangs is found. */
-export interface SignOfLife {
+/** Sent at regular intervals, so that a thread that hangs is found. */
+export interface ThreadHeartbeat {
   readonly threadId: number
-  /** The longest time, in milliseconds, that a batch of the thread has waited for an answer from the gateway. */
-  readonly stillMs: number
+  /** The longest time, in milliseconds, that a batch of the thread has gone without an answer from the gateway. */
+  readonly unansweredMs: number
 }
 
-/** Errors that leave a thread keep only their text, so they are sent as data. Only a thread that dies rejects. */
-export type Answered =
+/** Errors keep only their text between threads, so they are sent as data. The task rejects only if the thread dies. */
+export type BatchReply =
   | { readonly result: BatchResult }
   | {
       readonly token: LeaseToken | undefined
@@ -40,7 +40,7 @@ export type Answered =
       readonly stack: string | undefined
     }
 
-const { config, batch, turn, connections, loaded, signMs } = workerData as ThreadOptions
+const { config, batch, mutex, connections, loaded, heartbeatMs } = workerData as ThreadOptions
 const gateway = new SimulatedGateway({
   successRate: config['payments.successRate'],
   latencyMs: config['payments.latencyMs'],
@@ -49,30 +49,30 @@ const gateway = new SimulatedGateway({
 const inProgress = new Set<BatchProgress>()
 let db: Promise<Database> | undefined
 
-/** Opened once, also if several batches ask for it. After a failure, the next call tries again. */
+/** Opens the database once, even if several batches ask for it. After a failure, the next call tries again. */
 function connection(): Promise<Database> {
-  db ??= connect(config.database, { turn: new WriteTurn(turn), connections }).catch((error: unknown) => {
+  db ??= connect(config.database, { mutex: new WriteMutex(mutex), connections }).catch((error: unknown) => {
     db = undefined
     throw error
   })
   return db
 }
 
-/** Counts signs, not time, which a suspended thread does not see pass. */
-function giveSign(): void {
-  for (const one of inProgress) if (one.signs !== undefined) one.signs += 1
-  const stillMs = signMs * Math.max(0, ...[...inProgress].map(({ signs = 0 }) => signs))
-  parentPort?.postMessage({ threadId, stillMs } satisfies SignOfLife)
+/** Counts heartbeats instead of time, since time also passes while a thread is suspended. */
+function sendHeartbeat(): void {
+  for (const one of inProgress) if (one.heartbeats !== undefined) one.heartbeats += 1
+  const unansweredMs = heartbeatMs * Math.max(0, ...[...inProgress].map(({ heartbeats = 0 }) => heartbeats))
+  parentPort?.postMessage({ threadId, unansweredMs } satisfies ThreadHeartbeat)
 }
 
-// A failure is reported at the first delivery: the pool does not replace a thread that dies while it loads.
+// The first delivery reports a failure. The pool would not replace a thread that dies while it loads.
 await connection().catch(() => undefined)
-// At once, since the thread may hang at its first delivery.
-giveSign()
-setInterval(giveSign, signMs).unref()
+// Sent at once, since the thread may hang at its first delivery.
+sendHeartbeat()
+setInterval(sendHeartbeat, heartbeatMs).unref()
 Atomics.add(loaded, 0, 1)
 
-export default async function run(ids: readonly OrderId[]): Promise<Answered> {
+export default async function run(ids: readonly OrderId[]): Promise<BatchReply> {
   const progress: BatchProgress = {}
   inProgress.add(progress)
   try {

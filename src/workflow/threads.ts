@@ -1,34 +1,34 @@
-// The threads of a worker process: a pool that takes batches, and a thread apart for suspects. A thread that dies or hangs is
-// replaced; its orders are claimed again when their lease ends.
+// The threads of a worker process: a pool that processes batches, and a separate thread for suspects. A thread that
+// dies or hangs is replaced, and its orders are claimed again when their lease ends.
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Piscina } from 'piscina'
 import { asError, type BackgroundTask, startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
-import { WriteTurn } from '../database/write-turn.js'
+import { WriteMutex } from '../database/write-mutex.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import type { BatchResult } from './batch.js'
-import type { Answered, SignOfLife, ThreadOptions } from './thread.js'
+import type { BatchReply, ThreadHeartbeat, ThreadOptions } from './thread.js'
 
-type Pool = Piscina<readonly OrderId[], Answered>
+type Pool = Piscina<readonly OrderId[], BatchReply>
 
 /** How long threads may take to load before the work begins without them. */
 const LOADING_MS = 5000
 
-/** How often threads give a sign of life, and how often it is checked. */
-const SIGN_MS = 500
+/** Pause between heartbeats of a thread, and between checks of them. */
+const HEARTBEAT_MS = 500
 
-/** A thread for suspects ends after this long without one. */
+/** The thread for suspects ends after this long without one. */
 const IDLE_MS = 10_000
 
 /**
- * Connections of a thread to a database server. Most batches wait for their charges, without a connection; more transactions
- * at a time would only wait for each other's locks.
+ * Maximum number of connections of a thread to a database server. Most batches wait for charges, which needs no
+ * connection. More transactions at a time would only wait for each other's locks.
  */
 const MOST_CONNECTIONS = 4
 
-/** A batch that failed in a thread that lives; `cause` says why. */
+/** The failure of a batch whose thread survived; `cause` says why. */
 export class FailedBatch extends Error {
   /** Undefined if the batch failed before its claim was committed. */
   token: LeaseToken | undefined
@@ -38,10 +38,10 @@ export class Threads {
   readonly #config: Config
   readonly #concurrency: number
   readonly #onLost: (text: string) => void
-  readonly #turn = WriteTurn.share()
+  readonly #mutex = WriteMutex.share()
   readonly #loaded = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   readonly #watches: BackgroundTask[] = []
-  /** By whether a batch has its thread to itself. That pool is opened for the first suspect: most processes have none. */
+  /** The pool for suspects (true) and the pool for other batches. The former is opened for the first suspect. */
   readonly #pools = new Map<boolean, Pool>()
 
   /** @param onLost called with a message when a thread died or hung */
@@ -65,22 +65,24 @@ export class Threads {
   }
 
   /**
+   * Processes a batch in a thread.
+   *
    * @param alone whether the batch has a thread to itself, and so may claim suspects
    * @returns undefined if the thread died or hung
    * @throws FailedBatch
    */
   async run(ids: readonly OrderId[], alone: boolean): Promise<BatchResult | undefined> {
-    const answered = await this.#pool(alone)
+    const reply = await this.#pool(alone)
       .run(ids)
       .catch((error: unknown) => {
         const orders = ids.length === 1 ? '1 order' : `${ids.length} orders`
         this.#onLost(
-          `A thread died while it processed a batch of ${orders} (${asError(error).message}). They are claimed again when their lease ends.`,
+          `A thread died while processing a batch of ${orders} (${asError(error).message}). They are claimed again when their lease ends.`,
         )
       })
-    if (!answered) return undefined
-    if ('result' in answered) return answered.result
-    const { token, problem, message, stack } = answered
+    if (!reply) return undefined
+    if ('result' in reply) return reply.result
+    const { token, problem, message, stack } = reply
     const cause = problem ? new UserError(problem) : Object.assign(new Error(message), { stack })
     throw Object.assign(new FailedBatch(message, { cause }), { token })
   }
@@ -108,13 +110,13 @@ export class Threads {
           charge: { inFlight: chargesPerBatch(config, this.#concurrency), timeoutMs: config['payments.timeoutMs'] },
           settle: { attempts: config['workflow.attempts'] },
         },
-        turn: this.#turn,
+        mutex: this.#mutex,
         connections: Math.min(tasksPerThread + 1, MOST_CONNECTIONS),
         loaded: this.#loaded,
-        signMs: SIGN_MS,
+        heartbeatMs: HEARTBEAT_MS,
       } satisfies ThreadOptions,
     })
-    // A thread that died while idle. Without a listener, it would end the process.
+    // Emitted when a thread dies while idle. Without a listener, this would end the process.
     pool.on('error', (error: unknown) => this.#onLost(`A thread died while it was idle (${asError(error).message}).`))
     this.#watches.push(this.#watch(pool))
     this.#pools.set(alone, pool)
@@ -122,36 +124,38 @@ export class Threads {
   }
 
   /**
-   * Ends threads that give no sign of life, and those with a batch that gets no answer, so that the pool replaces them.
-   * Counts the signs that failed to come while this thread was awake, so a suspended process loses no time.
+   * Ends threads that send no heartbeats, or that have a batch without an answer, so that the pool replaces them.
+   * Counts checks without a heartbeat instead of time, so a process that was suspended does not lose its threads.
    */
   #watch(pool: Pool): BackgroundTask {
     const limitMs = this.#config['workflow.batchTimeoutMs']
-    const limitStillMs = limitMs + this.#config['payments.timeoutMs']
-    /** By thread: looks since its last sign, and what that said. A thread that still loads has given none. */
-    let seen = new Map<number, { missing: number; stillMs: number }>()
-    pool.on('message', ({ threadId, stillMs }: SignOfLife) => seen.set(threadId, { missing: 0, stillMs }))
-    const look = async () => {
+    const unansweredLimitMs = limitMs + this.#config['payments.timeoutMs']
+    /** Each thread's last heartbeat and the number of checks since. A thread that is still loading has sent none. */
+    let seen = new Map<number, { missing: number; unansweredMs: number }>()
+    pool.on('message', ({ threadId, unansweredMs }: ThreadHeartbeat) =>
+      seen.set(threadId, { missing: 0, unansweredMs }),
+    )
+    const check = async () => {
       const before = seen
       seen = new Map()
       for (const thread of pool.threads) {
         const last = before.get(thread.threadId)
         if (!last) continue
-        const silentMs = last.missing * SIGN_MS
-        if (silentMs < limitMs && last.stillMs < limitStillMs) {
+        const silentMs = last.missing * HEARTBEAT_MS
+        if (silentMs < limitMs && last.unansweredMs < unansweredLimitMs) {
           seen.set(thread.threadId, { ...last, missing: last.missing + 1 })
           continue
         }
-        const seconds = Math.round(Math.max(silentMs, last.stillMs) / 1000)
-        this.#onLost(`A thread has made no progress for ${seconds} s. It is replaced.`)
+        const seconds = Math.round(Math.max(silentMs, last.unansweredMs) / 1000)
+        this.#onLost(`A thread has made no progress for ${seconds} s. Replacing it.`)
         await thread.terminate()
       }
     }
-    return startBackground(look, { pauseMs: () => SIGN_MS })
+    return startBackground(check, { pauseMs: () => HEARTBEAT_MS })
   }
 }
 
-/** Charges that one batch may have open, so that all batches together keep within the process's limit. */
+/** Returns how many charges a batch may have open, so that all batches together stay within the process's limit. */
 export function chargesPerBatch(
   config: Pick<Config, 'payments.inFlightPerWorker' | 'payments.maxInFlight'>,
   concurrency: number,

@@ -1,38 +1,38 @@
-// A worker process: consumes the queue with a pool of threads. Its parts start in order and stop in reverse, and it reports
-// everything as one stream of events.
+// A worker process, which consumes the queue with a pool of threads. Its parts start in order and stop in reverse
+// order, and it reports everything as one stream of events.
 import type { Kysely } from 'kysely'
-import { asError, startBackground, Troubles } from '../background.js'
+import { asError, FailureReporter, startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
-import { countLostBatch, forgiveLostClaim } from '../queue/suspects.js'
+import { countLostBatch, uncountLostClaim } from '../queue/suspects.js'
 import { nextScale, type Scale } from './autoscale.js'
 import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
-import { onceItCan, passingProblem, throughOutages, type Waiting } from './outage.js'
+import { onceReachable, temporaryProblem, throughOutages, type Waiting } from './outage.js'
 import { FailedBatch, Threads } from './threads.js'
 import type { Limits, WorkerEvent } from './worker-events.js'
 
 interface WorkOptions {
-  /** Batches in progress at a time: follows the backlog between the two, fixed if they are the same. */
+  /** Number of batches in progress: follows the backlog between the limits; fixed if they are equal. */
   readonly concurrency: Limits
   /** End when nothing is due or in progress. */
   readonly drain: boolean
-  /** By performance.now(): when to end. */
+  /** When to end, by performance.now(). */
   readonly deadline: number | undefined
-  /** End after this many orders; batches in progress are finished, so it may be a few more. */
+  /** End after this many orders, or a few more, since batches in progress are finished. */
   readonly maxOrders: number | undefined
   /** Ends the work; batches in progress are finished. */
   readonly signal: AbortSignal
-  /** How to wait if the work cannot begin. If left out, that is an error. */
+  /** How to wait while the work cannot start. If undefined, that is an error. */
   readonly waiting: Waiting | undefined
   readonly emit: (event: WorkerEvent) => void
 }
 
-interface Surroundings {
+interface Services {
   readonly db: Kysely<Schema>
   readonly queue: Queue
   readonly config: Config
@@ -40,25 +40,25 @@ interface Surroundings {
   readonly figures: { publish(): Promise<void> } | undefined
 }
 
-/** The pause between two publications is at least this long, and nine times as long as one takes. */
+/** The pause between two publications is at least this long, and at least nine times as long as a publication takes. */
 const PUBLISH_MS = 5000
 const PUBLISH_SHARE = 9
 
 const SCALE_MS = 1000
 
-/** Beyond this many waiting orders, more make no difference to the scale. */
+/** Orders beyond this number are not counted, since they make no difference to the scale. */
 const MOST_COUNTED = 100_000
 
 export class Worker {
-  readonly #app: Surroundings
+  readonly #app: Services
   readonly #options: WorkOptions
   readonly #limits: Limits
   readonly #maxOrders: number
   readonly #batchSize: number
   readonly #threads: Threads
-  /** Claims that met an outage, to be given back once the database answers again. */
+  /** Claims that an outage interrupted. They are uncounted once the database answers again. */
   readonly #interrupted: { readonly ids: readonly OrderId[]; readonly token: LeaseToken }[] = []
-  readonly #forgiven = new Set<OrderId>()
+  readonly #uncounted = new Set<OrderId>()
   readonly #totals = { ...NO_OUTCOMES }
   readonly #stops: (() => Promise<void> | void)[] = []
   readonly #over = new AbortController()
@@ -68,18 +68,18 @@ export class Worker {
   #heartbeat: Heartbeat | undefined
   #consumer: Consumer | undefined
   #concurrency: number
-  /** How long a batch takes: a moving average. */
+  /** How long a batch takes, in milliseconds: a moving average. */
   #batchMs: number | undefined
   #hasSuspect = false
-  /** Whether it waits for the end of an outage that it has reported. */
+  /** Whether the worker is waiting for the end of an outage that it has reported. */
   #isWaiting = false
 
-  constructor(app: Surroundings, options: WorkOptions) {
+  constructor(app: Services, options: WorkOptions) {
     const { config } = app
     const { min, max } = options.concurrency
     this.#app = app
     this.#options = options
-    // Each batch has at least one charge open, so there are no more batches than there may be charges.
+    // Each batch has at least one open charge, so the limit on charges also limits the batches.
     const most = config['payments.maxInFlight']
     this.#limits = { min: Math.min(min, most), max: Math.min(max, most) }
     this.#concurrency = this.#limits.min
@@ -89,11 +89,11 @@ export class Worker {
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
   }
 
-  /** Works until the end that the options name. @throws errors that a later attempt would meet again */
+  /** Works until an end that the options define. @throws errors that would recur in a later attempt */
   async run(): Promise<Outcomes> {
     const { emit } = this.#options
     try {
-      if (!(await onceItCan(() => this.#start(), { ...this.#app.config, ...this.#options }))) return this.#totals
+      if (!(await onceReachable(() => this.#start(), { ...this.#app.config, ...this.#options }))) return this.#totals
       this.#signal.addEventListener('abort', () => emit({ event: 'stopping' }), { once: true })
       emit({ event: 'started', ...this.#limits })
       await this.#consume()
@@ -104,7 +104,7 @@ export class Worker {
     }
   }
 
-  /** May be called again after a failure: only threads and heartbeat meet outages. */
+  /** May be called again after a failure: only starting the threads and the heartbeat can fail in an outage. */
   async #start(): Promise<true> {
     const { emit } = this.#options
     if (this.#stops.length === 0) this.#stops.push(() => this.#threads.stop())
@@ -113,7 +113,7 @@ export class Worker {
       figures: () => ({ processed: processedOf(this.#totals), concurrency: this.#concurrency }),
       onAlive: (figures) => emit({ event: 'alive', ...figures }),
       onFatal: (error) => this.#fatal.abort(error),
-      troubles: this.#troublesOf('The heartbeat'),
+      reporter: this.#reporterFor('The heartbeat'),
     })
     this.#stops.push(this.#heartbeat.stop)
     this.#publish()
@@ -126,8 +126,8 @@ export class Worker {
     const { figures } = this.#app
     if (!figures) return
     const pauseMs = (took: number) => Math.max(PUBLISH_MS, PUBLISH_SHARE * took)
-    const troubles = this.#troublesOf('Updating Redis')
-    this.#stops.push(startBackground(() => figures.publish(), { pauseMs, troubles, lastRun: true }).end)
+    const reporter = this.#reporterFor('Updating Redis')
+    this.#stops.push(startBackground(() => figures.publish(), { pauseMs, reporter, lastRun: true }).end)
   }
 
   #limitTime(): void {
@@ -149,8 +149,8 @@ export class Worker {
       this.#consumer?.resize(to)
       this.#options.emit({ event: 'scaled', from, to })
     }
-    const troubles = this.#troublesOf('Adjusting the number of batches')
-    this.#stops.push(startBackground(follow, { pauseMs: () => SCALE_MS, troubles }).end)
+    const reporter = this.#reporterFor('Adjusting the number of batches')
+    this.#stops.push(startBackground(follow, { pauseMs: () => SCALE_MS, reporter }).end)
   }
 
   async #consume(): Promise<void> {
@@ -164,7 +164,7 @@ export class Worker {
     }
     await throughOutages({ db, database: config.database, signal, onNotice: onOutage }, async (worked) => {
       for (let claim = this.#interrupted[0]; claim; claim = this.#interrupted[0]) {
-        await forgiveLostClaim(db, claim)
+        await uncountLostClaim(db, claim)
         this.#interrupted.shift()
       }
       const handle = async (ids: readonly OrderId[]) => {
@@ -180,7 +180,7 @@ export class Worker {
 
   async #handle(ids: readonly OrderId[]): Promise<number> {
     const { claimed, suspects } = await this.#take(ids, false)
-    // One suspect at a time in a process; the others come with a later delivery.
+    // A process claims one suspect at a time; the others come with a later delivery.
     if (this.#hasSuspect || suspects.length === 0) return claimed
     this.#hasSuspect = true
     try {
@@ -202,24 +202,26 @@ export class Worker {
       return result ?? { claimed: 0, suspects: [] }
     } catch (error) {
       if (!(error instanceof FailedBatch)) throw error
-      if (passingProblem(error.cause, this.#app.config.database)) this.#interrupt(ids, error.token)
-      // A claim that was committed is counted already.
+      if (temporaryProblem(error.cause, this.#app.config.database)) this.#interrupt(ids, error.token)
+      // A committed claim is already counted.
       else if (!error.token) await countLostBatch(this.#app.db, ids, run())
       throw error.cause
     }
   }
 
-  /** Gives a claim that met an outage back, but once for each order: the order may be what breaks the connection. */
+  /**
+   * Uncounts a claim that an outage interrupted, but only once per order: the order may be what breaks the connection.
+   */
   #interrupt(all: readonly OrderId[], token: LeaseToken | undefined): void {
     if (!token) return
-    const ids = all.filter((id) => !this.#forgiven.has(id))
-    for (const id of ids) this.#forgiven.add(id)
+    const ids = all.filter((id) => !this.#uncounted.has(id))
+    for (const id of ids) this.#uncounted.add(id)
     if (ids.length > 0) this.#interrupted.push({ ids, token })
   }
 
   #add(result: BatchResult, ms: number, alone: boolean): void {
     if (!alone) this.#batchMs = this.#batchMs === undefined ? ms : this.#batchMs * 0.7 + ms * 0.3
-    // Orders that another worker had claimed before are not this batch's work.
+    // A batch whose orders another worker had claimed does not count.
     if (result.claimed > 0) this.#heartbeat?.batches.add(ms, processedOf(result))
     for (const outcome of OUTCOMES) this.#totals[outcome] += result[outcome]
     const processed = processedOf(this.#totals)
@@ -227,20 +229,20 @@ export class Worker {
     if (processed >= this.#maxOrders) this.#over.abort()
   }
 
-  /** Failures that the consumer meets as well are reported there. */
-  #troublesOf(subject: string): Troubles {
+  /** Leaves out failures that the consumer reports itself. */
+  #reporterFor(subject: string): FailureReporter {
     const { database } = this.#app.config
     const explain = (error: unknown) => {
       const problem = explainDatabaseError(error, database)
-      const isOutage = problem && passingProblem(problem, database)
+      const isOutage = problem && temporaryProblem(problem, database)
       if (isOutage && (this.#isWaiting || problem.code === 'database_unreachable')) return undefined
       return problem ?? asError(error)
     }
-    return new Troubles({ subject, explain, onNotice: (text, event) => this.#options.emit({ event, text }) })
+    return new FailureReporter({ subject, explain, onNotice: (text, event) => this.#options.emit({ event, text }) })
   }
 }
 
-/** Orders that were settled. */
+/** Returns the number of settled orders. */
 export function processedOf({ completed, failed, rolledBack }: Outcomes): number {
   return completed + failed + rolledBack
 }

@@ -4,9 +4,9 @@
 import { expect } from 'vitest'
 import { rebuild } from '../../src/audit/rebuild.js'
 import type { OrderId } from '../../src/domain/ids.js'
-import { countUnresolved } from '../../src/queue/due-orders.js'
+import { countNeedingReview } from '../../src/queue/due-orders.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
-import { countLostBatch, forgiveLostClaim } from '../../src/queue/suspects.js'
+import { countLostBatch, uncountLostClaim } from '../../src/queue/suspects.js'
 import { readAlarms } from '../../src/reports/alarms.js'
 import { countOrders } from '../../src/reports/status.js'
 import { claim } from '../../src/workflow/claim.js'
@@ -57,7 +57,7 @@ describeOnEngines(
       const ids = await importing(shop, 2)
       const { token } = await claim(shop.db, ids.slice(0, 1), OPTIONS)
       const other = await claim(shop.db, ids.slice(1), OPTIONS)
-      await forgiveLostClaim(shop.db, { ids, token })
+      await uncountLostClaim(shop.db, { ids, token })
       expect(await shop.rows('select claims, lease_token from due_orders order by order_id')).toEqual([
         { claims: 0, lease_token: token },
         { claims: 1, lease_token: other.token },
@@ -85,7 +85,7 @@ describeOnEngines(
       expect(await shop.rows(`select order_id from due_orders`)).toEqual([{ order_id: sound }])
       expect(await shop.value('select sum(reserved) from products')).toBe(2)
       expect((await countOrders(shop.db, 0)).unresolved).toBe(1)
-      expect([...(await countUnresolved(shop.db))]).toEqual([['poison', 1]])
+      expect([...(await countNeedingReview(shop.db))]).toEqual([['poison', 1]])
       const alarms = await readAlarms(shop.db, shop.config(), Date.now())
       expect(alarms.find(({ name }) => name === 'unresolved')).toMatchObject({
         state: 'failed',

@@ -48,7 +48,7 @@ export function describeQueueContract(start: StartDriver): void {
     })
 
     test('to a consumer that was there first', async ({ scene }) => {
-      const looked = scene.signals.next('looked', 2)
+      const looked = scene.signals.next('polled', 2)
       scene.consume()
       await looked
       await scene.queue.publish(await scene.orders(12))
@@ -170,7 +170,7 @@ export function describeQueueContract(start: StartDriver): void {
       expect(await scene.queue.isPaused()).toBe(true)
       await until(() => scene.inProgress === 0)
       const { length } = scene.deliveries
-      await scene.signals.next('looked', 3)
+      await scene.signals.next('polled', 3)
       expect(scene.deliveries.length).toBe(length)
       expect(await scene.count('pending')).toBeGreaterThan(0)
       const other = await scene.another()

@@ -38,7 +38,7 @@ describeWithRabbitMq('RabbitMQ by itself', () => {
     const other = await scene.another()
     // The three batches in progress wait again, with the fourth.
     await until(async () => (await other.counts()).waiting === 4)
-    await scene.signals.next('looked', 2)
+    await scene.signals.next('polled', 2)
     expect(scene.mostInProgress).toBe(3)
     release()
     await drained

@@ -2,7 +2,7 @@
 
 import { describe, expect, test as plainTest } from 'vitest'
 import { explainUnreachable } from '../../src/servers/explain.js'
-import { awayReply } from '../../src/servers/recognise.js'
+import { unavailableReply } from '../../src/servers/recognise.js'
 import { refuseUnfit } from '../../src/servers/redis-connection.js'
 import { type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
 import { hasTls, type PrivateRedisOptions, startPrivateRedis } from '../support/private-redis.js'
@@ -56,7 +56,7 @@ describe('an error reply', () => {
     "NOPERM this user has no permissions to run the 'setrange' command",
     "ERR unknown command 'READONLY '",
   ])('%s does not', (text) => {
-    expect(awayReply(reply(text))).toBeUndefined()
+    expect(unavailableReply(reply(text))).toBeUndefined()
   })
 })
 

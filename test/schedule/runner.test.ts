@@ -1,7 +1,7 @@
 // The scheduler on a real database, by a clock that the test moves.
 
 import { describe, expect, test as plainTest } from 'vitest'
-import { asError, Troubles } from '../../src/background.js'
+import { asError, FailureReporter } from '../../src/background.js'
 import { readCron } from '../../src/config/values.js'
 import { DAY_MS } from '../../src/domain/time.js'
 import { runSchedule, runTask, type TaskRun } from '../../src/schedule/runner.js'
@@ -31,7 +31,8 @@ class Scene {
       clock,
       signal: over.signal,
       onRun: (task, run) => runs.push([task.name, run]),
-      troublesOf: () => new Troubles({ subject: 'Looking', explain: asError, onNotice: (text) => notices.push(text) }),
+      reporterFor: () =>
+        new FailureReporter({ subject: 'Looking', explain: asError, onNotice: (text) => notices.push(text) }),
       onAlive: () => undefined,
     })
     const stop = async () => {

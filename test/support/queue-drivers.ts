@@ -62,14 +62,14 @@ export async function onRedis(url = `${redisUrl}`): Promise<Driver> {
 
 export async function onPostgres(place = newSchema(), leaseMs = LEASE_MS): Promise<Driver> {
   const { schema, environment } = place
-  await makeTables(place)
+  await createTables(place)
   const address = postgresAddressOf(environment.ORDERCTL_QUEUE_URL)
   const transport = () => bullMqOnPostgres(address, schema, leaseMs)
   return driverAt({ transport, environment, close: () => place.drop() }, leaseMs)
 }
 
 /** Before the clock of the test begins to run: on a busy machine it may take several attempts. */
-async function makeTables({ address, schema }: TestSchema): Promise<void> {
+async function createTables({ address, schema }: TestSchema): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await migrateTables(address, schema)

@@ -135,12 +135,12 @@ describe('a worker that seems to have another clock', () => {
   test('and writes it again, is believed', ({ shop }) =>
     withWorker(shop, { age: 1000, off: FAR }, async (db, beat) => {
       const watch = new ClockWatch(db)
-      expect(await watch.look()).toBe(true)
+      expect(await watch.check()).toBe(true)
       const errors: unknown[] = []
       // Uptime has a resolution of ten milliseconds.
       await until(async () => {
         await beat(FAR)
-        await watch.look().catch((error: unknown) => errors.push(error))
+        await watch.check().catch((error: unknown) => errors.push(error))
         return errors.length > 0
       })
       expect(errors).toMatchObject([{ code: 'clocks_disagree', exit: 1 }])
@@ -149,9 +149,9 @@ describe('a worker that seems to have another clock', () => {
   test('and next writes the same as ours, took part in a change for the whole machine', ({ shop }) =>
     withWorker(shop, { age: 1000, off: -FAR }, async (db, beat) => {
       const watch = new ClockWatch(db)
-      expect(await watch.look()).toBe(true)
+      expect(await watch.check()).toBe(true)
       await beat(0)
-      expect(await watch.look()).toBe(false)
+      expect(await watch.check()).toBe(false)
     }))
 
   test('and writes no more, is left over from an earlier boot', ({ shop }) =>

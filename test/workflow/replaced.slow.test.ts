@@ -4,7 +4,7 @@ import { linkSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
-import { asError, Troubles } from '../../src/background.js'
+import { asError, FailureReporter } from '../../src/background.js'
 import { openDatabase, openOrCreateDatabase } from '../../src/database/connection.js'
 import { isReplaced } from '../../src/database/opened-file.js'
 import { startHeartbeat } from '../../src/workflow/heartbeat.js'
@@ -110,7 +110,7 @@ describe('a worker whose database file', () => {
         figures: () => ({ processed: 0, concurrency: 1 }),
         onAlive: () => undefined,
         onFatal: (error) => fatal.push(error),
-        troubles: new Troubles({ subject: 'The heartbeat', explain: asError, onNotice: () => undefined }),
+        reporter: new FailureReporter({ subject: 'The heartbeat', explain: asError, onNotice: () => undefined }),
       })
       renameSync(shop.path, join(shop.folder, 'moved.sqlite'))
       await until(() => fatal.length > 0)

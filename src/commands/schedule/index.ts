@@ -1,5 +1,5 @@
 import type { App } from '../../app.js'
-import { asError, Troubles } from '../../background.js'
+import { asError, FailureReporter } from '../../background.js'
 import { alarmCommandOf, execFlag } from '../../command-line/alarm-command.js'
 import { runEvent, runText } from '../../command-line/schedule-views.js'
 import { noWaitFlag, ServiceCommand } from '../../command-line/service-command.js'
@@ -45,14 +45,14 @@ export default class Schedule extends ServiceCommand {
       const tasks = TASK_NAMES.map((name) => createTask(name, { ...app, notify }))
       this.#showStart(tasks)
       systemd.ready(status())
-      const troublesOf = ({ name }: Task) =>
-        new Troubles({
+      const reporterFor = ({ name }: Task) =>
+        new FailureReporter({
           subject: `Task ${name}`,
           explain: (error) => explainDatabaseError(error, app.config.database) ?? asError(error),
           onNotice: (text, event) => this.note(text, { event }),
         })
       const onAlive = () => systemd.alive(status())
-      await runSchedule(app.db, tasks, { clock: systemClock, signal, onRun, troublesOf, onAlive })
+      await runSchedule(app.db, tasks, { clock: systemClock, signal, onRun, reporterFor, onAlive })
     }
     await open(runTasks, { agreeOnClock: true })
     this.logEvent(`Ended after ${status()}.`, { event: 'ended', fields: result })

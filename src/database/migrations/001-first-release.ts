@@ -1,4 +1,4 @@
-// The tables of the first release, with the rules that the database enforces. schema.ts says what each column means.
+// Creates the tables of the first release, with the rules that the database enforces. schema.ts explains the columns.
 import { type ColumnDataType, type ColumnDefinitionBuilder, type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES, REVIEW_REASONS } from '../../domain/order.js'
 
@@ -29,7 +29,7 @@ const idIn =
   (column) =>
     column.notNull().references(`${table}.id`)
 
-/** Adds columns of one type, for `$call`. */
+/** Returns a function for `$call` that adds columns of one type. */
 function add(type: ColumnDataType, rule: Rule, ...names: readonly string[]) {
   return (table: Table): Table => names.reduce((widened, name) => widened.addColumn(name, type, rule), table)
 }
@@ -42,14 +42,18 @@ function createWithId(db: Kysely<unknown>, name: string): Table {
   return create(db, name).addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
 }
 
-/** SQLite keeps such a table in the order of its key, as InnoDB always does: rows of one order lie together. */
+/**
+ * Makes SQLite store a table in the order of its key, as InnoDB always does, so that the rows of an order are adjacent.
+ */
 const clustered = sql`without rowid`
 
 function index(db: Kysely<unknown>, name: string, table: string, ...columns: string[]) {
   return db.schema.createIndex(name).on(table).columns(columns)
 }
 
-/** A chain of `or`: for `in (…)`, SQLite searches a tree at every row, which makes an update of orders 50 % slower. */
+/**
+ * Writes a chain of `or`. For `in (…)`, SQLite searches a tree at every row, so an update of orders takes 50 % longer.
+ */
 function oneOf(column: string, values: readonly string[]) {
   const choices = values.map((value) => sql<boolean>`${sql.ref(column)} = ${sql.lit(value)}`)
   return sql<boolean>`(${sql.join(choices, sql` or `)})`
@@ -155,18 +159,18 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
     .execute()
 
   await index(db, 'orders_settled_at', 'orders', 'settled_at').where(sql.ref('settled_at'), 'is not', null).execute()
-  // Few orders need review. They are read every minute, without a scan of all others.
+  // Few orders need review. This index finds them, every minute, without a scan of all orders.
   await index(db, 'orders_unresolved', 'orders', 'reason').where(oneOf('reason', REVIEW_REASONS)).execute()
   await index(db, 'orders_customer', 'orders', 'customer_id').execute()
 
-  // The queue: as large as the work left, whatever `orders` holds, and narrow, since every batch writes it three times.
+  // The queue: as large as the work left, not as `orders`, and narrow, since every batch writes it three times.
   await create(db, 'due_orders')
     .addColumn('order_id', 'integer', (column) => column.primaryKey().references('orders.id'))
     .addColumn('due_at', 'bigint', required)
     .addColumn('lease_token', 'varchar(36)')
     .addColumn('claims', 'integer', zero)
     .execute()
-  // Without the id: PostgreSQL would search all of such an index by it, if it took the table for a small one.
+  // Leaves the id out: if PostgreSQL took the table for a small one, it would search all of the index for an id.
   await index(db, 'due_orders_due_at', 'due_orders', 'due_at').execute()
 
   await create(db, 'order_lines')
@@ -207,7 +211,7 @@ async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {
     .addCheckConstraint('payments_status', oneOf('status', PAYMENT_STATUSES))
     .modifyEnd(clustered)
     .execute()
-  // The database refuses a second captured payment for an order.
+  // Prevents a second captured payment for an order.
   const captured = index(db, 'payments_captured_once', 'payments', 'order_id').unique()
   await captured.where(sql.ref('status'), '=', sql.lit('captured')).execute()
 }
@@ -261,7 +265,7 @@ async function createSchedule(db: Kysely<unknown>): Promise<void> {
     .addCheckConstraint('schedule_runs_ended', sql`(ended_at is null) = (result is null)`)
     .modifyEnd(clustered)
     .execute()
-  // A task of every minute has tens of thousands of runs.
+  // A task that runs every minute has tens of thousands of runs.
   await index(db, 'schedule_runs_started', 'schedule_runs', 'task', 'started_at').execute()
 }
 
@@ -274,7 +278,7 @@ async function createHistoryAndAlarms(db: Kysely<unknown>): Promise<void> {
     .$call(add('double precision', optional, 'oldest_waiting_seconds', 'estimated_wait_seconds'))
     .execute()
 
-  const wasTold = sql`told is null or told = 'raised' or (told = 'cleared' and cleared_at is not null)`
+  const notified = sql`told is null or told = 'raised' or (told = 'cleared' and cleared_at is not null)`
   await create(db, 'alarms')
     .addColumn('name', 'varchar(64)', key)
     .addColumn('raised_at', 'bigint', required)
@@ -283,6 +287,6 @@ async function createHistoryAndAlarms(db: Kysely<unknown>): Promise<void> {
     .addColumn('told', 'varchar(20)')
     .addColumn('message', 'text', required)
     .$call(add('double precision', required, 'value', 'threshold'))
-    .addCheckConstraint('alarms_told', wasTold)
+    .addCheckConstraint('alarms_told', notified)
     .execute()
 }

@@ -1,4 +1,4 @@
-// BullMQ as it is used on each server: a job is a batch.
+// The parts of BullMQ that Redis and PostgreSQL share. A job is a batch.
 import { createHash } from 'node:crypto'
 import type { Job, JobsOptions, Queue, Worker } from 'bullmq'
 import type { QueueCounts } from '../queue.js'
@@ -10,7 +10,7 @@ export interface Payload {
 
 export const QUEUE_NAME = 'orders'
 
-/** Retries a job twice, then drops it: its orders are still due, so a look publishes them again. */
+/** Retries a job twice, then drops it. Its orders are still due, so a later poll publishes them again. */
 export const queueOptions = (eventsKept: number) => ({
   defaultJobOptions: {
     attempts: 3,
@@ -21,17 +21,20 @@ export const queueOptions = (eventsKept: number) => ({
   streams: { events: { maxLen: eventsKept } },
 })
 
-/** Workers that may die over a job before BullMQ drops it. */
+/** Number of workers that may die while processing a job before BullMQ drops it. */
 const MOST_STALLS = 5
 
-/** A job's lock lasts as long as the lease on its orders. A worker that lost it finishes; the lease fences off its results. */
+/**
+ * A job's lock lasts as long as the lease on its orders. A worker that lost it finishes, and the fence rejects its
+ * results.
+ */
 export function workerOptions(concurrency: number, leaseMs: number) {
   return { concurrency, lockDuration: leaseMs, stalledInterval: leaseMs, maxStalledCount: MOST_STALLS }
 }
 
 export const processorOf = (deliver: Deliver) => (job: Pick<Job<Payload>, 'data'>) => deliver(job.data.ids)
 
-/** What is used of BullMQ's queue and worker, whose types differ by server. */
+/** The parts that we use of BullMQ's queue and worker, whose types differ by server. */
 type Jobs = Pick<Queue<Payload>, 'addBulk' | 'pause' | 'resume' | 'isPaused' | 'drain' | 'close'> & EmitsErrors
 type JobWorker = Pick<Worker<Payload>, 'concurrency' | 'pause' | 'close'> & EmitsErrors
 interface EmitsErrors {
@@ -39,7 +42,7 @@ interface EmitsErrors {
 }
 
 export interface JobCounts extends Pick<QueueCounts, 'waiting' | 'active' | 'delayed'> {
-  /** When the oldest waiting job was published, in epoch milliseconds; null if none waits. */
+  /** When the oldest waiting job was published, in epoch milliseconds; null if none is waiting. */
   readonly oldestAt: number | null
 }
 
@@ -50,7 +53,7 @@ interface ServerParts extends Pick<Link, 'check'> {
 }
 
 export function linkTo(jobs: Jobs, { check, count, end }: ServerParts): Link {
-  // The call that fails reports it.
+  // The call that fails reports the error.
   jobs.on('error', () => undefined)
   return {
     pauseSwitch: jobs,
@@ -70,7 +73,7 @@ export function linkTo(jobs: Jobs, { check, count, end }: ServerParts): Link {
 
 /** @param end ends the connections, even to a server that hangs */
 export function workerOf(jobs: JobWorker, end: () => Promise<void>): TransportWorker {
-  // BullMQ recovers lost connections and locks; a look reports that the server is away.
+  // BullMQ recovers from lost connections and locks. A poll reports that the server is unreachable.
   jobs.on('error', () => undefined)
   return {
     resize: (concurrency) => {
@@ -79,13 +82,15 @@ export function workerOf(jobs: JobWorker, end: () => Promise<void>): TransportWo
     close: () => jobs.pause(),
     end: async () => {
       await end()
-      // By force: calls to a server that is away may never return.
+      // Forced, since calls to an unreachable server may never return.
       await jobs.close(true)
     },
   }
 }
 
-/** The same orders at the same time have the same job id, so BullMQ stores them once. Ids must not contain a colon. */
+/**
+ * Gives the same orders at the same time the same job id, so BullMQ stores them once. Job ids must not contain a colon.
+ */
 function jobOf(ids: Batch, delayMs: number) {
   const digest = createHash('sha256').update(ids.join()).digest('hex').slice(0, 16)
   const jobId = `${ids[0]}-${ids.length}-${digest}`

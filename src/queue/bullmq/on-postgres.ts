@@ -1,4 +1,4 @@
-// BullMQ on PostgreSQL.
+// A transport over BullMQ on PostgreSQL.
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   ConnectionClosedError,
@@ -17,18 +17,18 @@ import { openQueuePool } from '../../servers/postgres-pool.js'
 import { sqlCause } from '../../servers/recognise.js'
 import type { Transport } from '../transport.js'
 import { type JobCounts, linkTo, processorOf, QUEUE_NAME, queueOptions, workerOf, workerOptions } from './bullmq.js'
-import { makeTables } from './postgres-tables.js'
+import { createTables } from './postgres-tables.js'
 
-/** One listens for new jobs, two send statements. */
+/** One connection listens for new jobs; two send statements. */
 const WORKER_CONNECTIONS = 3
 
-/** Pause before a worker retries a statement that found the server away. */
+/** Pause before a worker retries a statement that failed because the server was unreachable. */
 const RETRY_MS = 1000
 
-/** Attempts of a statement that meets deadlocks. */
+/** Maximum number of attempts of a statement that ends in deadlocks. */
 const MOST_CONFLICTS = 5
 
-/** BullMQ keeps events, which nothing reads, and up to 256 more before it removes them. */
+/** Number of events that BullMQ keeps. Nothing reads them. It may keep up to 256 more before it removes them. */
 const EVENTS_KEPT = 100
 
 export function bullMqOnPostgres(address: PostgresAddress, schema: string, leaseMs: number): Transport {
@@ -36,29 +36,32 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string, lease
     driver: 'bullmq-postgres',
     name: `PostgreSQL at ${address.name}`,
     connect: async () => {
-      const { pool, letGo } = openQueuePool(address, schema, 1)
+      const { pool, endPool } = openQueuePool(address, schema, 1)
       try {
-        await makeTables(pool, address, schema)
+        await createTables(pool, address, schema)
         const connection = forBullMq(pool, address)
         const jobs = new Queue(QUEUE_NAME, { ...queueOptions(EVENTS_KEPT), connection }, backendOn(connection))
         const check = () => pool.query('delete from job where false')
-        return linkTo(jobs, { check, count: () => countJobs(pool), end: letGo })
+        return linkTo(jobs, { check, count: () => countJobs(pool), end: endPool })
       } catch (error) {
-        await letGo()
+        await endPool()
         throw error
       }
     },
     startWorker: async (deliver, { concurrency }) => {
-      const { pool, letGo } = openQueuePool(address, schema, WORKER_CONNECTIONS)
+      const { pool, endPool } = openQueuePool(address, schema, WORKER_CONNECTIONS)
       const connection = forBullMq(pool, address)
       const options = { ...workerOptions(concurrency, leaseMs), connection, runRetryDelay: RETRY_MS }
-      return workerOf(new Worker(QUEUE_NAME, processorOf(deliver), options, backendOn(connection)), letGo)
+      return workerOf(new Worker(QUEUE_NAME, processorOf(deliver), options, backendOn(connection)), endPool)
     },
     explain: (error) => explainError(error instanceof ConnectionClosedError ? error.cause : error, address),
   }
 }
 
-/** BullMQ itself takes three round trips, counts no waiting jobs in a paused queue, and takes the newest for the oldest. */
+/**
+ * Counts jobs by state in one statement. BullMQ's own count takes three round trips, omits waiting jobs of a paused
+ * queue, and takes the newest job for the oldest.
+ */
 async function countJobs(pool: pg.Pool): Promise<JobCounts> {
   const { rows } = await pool.query<{ state: string; jobs: number; oldest: number }>(
     `select state, cast(count(*) as integer) as jobs, cast(min(added_at_ms) as double precision) as oldest
@@ -76,28 +79,28 @@ async function countJobs(pool: pg.Pool): Promise<JobCounts> {
   }
 }
 
-/** BullMQ's backend over our connections. */
+/** Makes BullMQ's backend use our connections. */
 function backendOn(pool: PgPool) {
   return (name: string, options: QueueBaseOptions<unknown>) =>
     new PostgresQueueBackend(new ReadyConnection(pool), name, { ...options, connection: pool })
 }
 
-/** `makeTables` has checked our schema; BullMQ would check the default one. */
+/** Skips BullMQ's check, which uses the default schema. `createTables` has checked ours. */
 class ReadyConnection extends PostgresConnection {
   override async waitUntilReady(): Promise<void> {}
 }
 
 /**
- * The pool as BullMQ takes it. BullMQ waits and retries only after a ConnectionClosedError; any other error would count as
- * the job's. Each statement is a transaction of its own, so one that meets a deadlock is sent again.
+ * Adapts the pool to BullMQ, which waits and retries only after a ConnectionClosedError; it would count any other error
+ * as the job's. Each statement is a transaction of its own, so one that ends in a deadlock can be sent again.
  */
 function forBullMq(pool: pg.Pool, address: PostgresAddress): PgPool {
   const rethrow = (error: unknown): never => {
-    const away = explainError(error, address)?.exit === EXIT.unreachable
-    throw away ? new ConnectionClosedError(undefined, error) : error
+    const isUnreachable = explainError(error, address)?.exit === EXIT.unreachable
+    throw isUnreachable ? new ConnectionClosedError(undefined, error) : error
   }
   const bullPool: PgPool = {
-    // pg types listeners by their event, BullMQ one by one.
+    // pg types a listener by its event; BullMQ types each listener by itself.
     connect: () => pool.connect().catch(rethrow) as ReturnType<PgPool['connect']>,
     query: (text, params) => sendAgain(() => pool.query(text, params && [...params])).catch(rethrow),
     end: () => pool.end(),

@@ -1,4 +1,4 @@
-// BullMQ on Redis. Commands of a link fail soon; those of a worker wait while the server is away.
+// A transport over BullMQ on Redis. A link's commands fail quickly; a worker's wait while the server is unreachable.
 import { Queue, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { RedisAddress } from '../../servers/addresses.js'
@@ -21,7 +21,7 @@ const COMMAND_TIMEOUT_MS = 5000
 /** Redis answers the command that waits for jobs within ten seconds. */
 const BLOCKED_TIMEOUT_MS = 15_000
 
-/** BullMQ keeps events, which nothing reads. */
+/** Number of events that BullMQ keeps. Nothing reads them. */
 const EVENTS_KEPT = 1000
 
 export function bullMqOnRedis(
@@ -37,7 +37,7 @@ export function bullMqOnRedis(
       try {
         refuseUnfit(await readFacts(redis), address, { allowEviction })
         const jobs = new Queue<Payload>(QUEUE_NAME, { ...queueOptions(EVENTS_KEPT), ...keys, connection: redis })
-        // A write that needs memory, on a key that never exists.
+        // Checks that the server accepts writes that need memory. The key never exists.
         const check = () => redis.setrange(`${keys.prefix}:${QUEUE_NAME}:none`, 0, '')
         return linkTo(jobs, { check, count: () => countJobs(jobs), end: async () => redis.disconnect() })
       } catch (error) {
@@ -61,7 +61,7 @@ async function countJobs(jobs: Queue<Payload>): Promise<JobCounts> {
   return { waiting, active, delayed, oldestAt: oldest?.timestamp ?? null }
 }
 
-/** Returns what ends the connection and the clones over which BullMQ waits for jobs. */
+/** Returns a function that ends the connection and the clones on which BullMQ waits for jobs. */
 function endWithClones(redis: Redis): () => Promise<void> {
   const connections = [redis]
   const duplicate = redis.duplicate.bind(redis)
@@ -74,7 +74,7 @@ function endWithClones(redis: Redis): () => Promise<void> {
   }
   return async () => {
     for (const connection of connections) {
-      // For good: a worker that was pausing may try to connect again.
+      // Keeps a worker that was pausing from connecting again.
       connection.options.retryStrategy = () => null
       connection.on('connect', () => connection.disconnect())
       connection.disconnect()

@@ -1,4 +1,4 @@
-// Connections to RabbitMQ, with time limits.
+// Connects to RabbitMQ, and limits how long its answers may take.
 import { once } from 'node:events'
 import { hostname } from 'node:os'
 import { Connection } from 'rabbitmq-client'
@@ -11,16 +11,16 @@ const CONNECT_TIMEOUT_MS = 3000
 const ANSWER_TIMEOUT_MS = 4000
 const CLOSE_TIMEOUT_MS = 1000
 
-/** For an answer that arrived while this process was too busy to read it. */
+/** Extra time to read an answer that arrived while this process was busy. */
 const READ_MS = 250
 
-/** A server that is silent for twice as long is gone. */
+/** A server that is silent for twice this long counts as unreachable. */
 const HEARTBEAT_S = 10
 
 /**
  * Connects, and reconnects after a lost connection.
  *
- * @throws UserError within five seconds, naming the server without its password (exit 4; exit 2 if it refuses the login)
+ * @throws UserError within five seconds, naming the server without its password (exit 4; exit 2 for a rejected login)
  */
 export async function openRabbit(address: RabbitAddress): Promise<Connection> {
   const url = new URL(address.url)
@@ -37,11 +37,11 @@ export async function openRabbit(address: RabbitAddress): Promise<Connection> {
     heartbeat: Number(url.searchParams.get('heartbeat') ?? HEARTBEAT_S),
     connectionTimeout: CONNECT_TIMEOUT_MS,
     acquireTimeout: ANSWER_TIMEOUT_MS,
-    // Milliseconds between attempts to reconnect.
+    // Shortest and longest pause between attempts to reconnect, in milliseconds.
     retryLow: 200,
     retryHigh: 5000,
   })
-  // An error without a listener would end the process.
+  // Without a listener, an error would end the process.
   rabbit.on('error', () => undefined)
   try {
     await once(rabbit, 'connection')
@@ -52,19 +52,19 @@ export async function openRabbit(address: RabbitAddress): Promise<Connection> {
   }
 }
 
-/** @throws UserError (exit 4) if the server does not answer in time */
+/** Waits for an answer. @throws UserError (exit 4) if the server does not answer in time */
 export async function answered<Answer>(address: RabbitAddress, answer: Promise<Answer>): Promise<Answer> {
   if ((await settledWithin(ANSWER_TIMEOUT_MS, answer)) || (await settledWithin(READ_MS, answer))) return answer
-  throw explainUnreachable(new Error('it does not answer'), address)
+  throw explainUnreachable(new Error('timed out'), address)
 }
 
-/** Explains an error of a server that has accepted us before: it is about to start or stop, so every error passes. */
-export function asAway(address: RabbitAddress, cause: unknown): UserError {
+/** Explains an error of a server that accepted us before. It is starting or stopping, so every error is temporary. */
+export function asUnreachable(address: RabbitAddress, cause: unknown): UserError {
   const { code, message, fix } = explainUnreachable(cause, address)
   return new UserError({ code, message, fix, retryable: true, exit: EXIT.unreachable }, { cause })
 }
 
-/** Messages in a queue; undefined if there is no such queue. */
+/** Counts the messages in a queue; undefined if the queue does not exist. */
 export async function countMessages(rabbit: Connection, address: RabbitAddress, queue: string) {
   try {
     return (await answered(address, rabbit.queueDeclare({ queue, passive: true }))).messageCount

@@ -1,5 +1,5 @@
-// RabbitMQ. A worker has a connection to itself: a server that is short of memory or disk reads nothing from connections that
-// publish, and acknowledgements must get through.
+// A transport over RabbitMQ. Workers and links have separate connections: a server short of memory or disk space stops
+// reading from connections that publish, and acknowledgements must still get through.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type AsyncMessage, type Connection, type Consumer, ConsumerStatus } from 'rabbitmq-client'
 import type { Database } from '../../database/connection.js'
@@ -9,18 +9,18 @@ import { explainUnreachable, problemOf } from '../../servers/explain.js'
 import { readLeases } from '../due-orders.js'
 import { DatabasePause } from '../pause.js'
 import type { Deliver, Link, Transport, TransportWorker } from '../transport.js'
-import { answered, asAway, closeRabbit, openRabbit } from './connection.js'
+import { answered, asUnreachable, closeRabbit, openRabbit } from './connection.js'
 import { declareQueues, ordersQueue, queuesNamed, type RabbitQueues, readIds } from './queues.js'
 
-interface Surroundings {
+interface Context {
   readonly db: Database
   readonly address: RabbitAddress
   readonly queues: RabbitQueues
 }
 
 export function onRabbitMq(db: Database, address: RabbitAddress, queueName: string): Transport {
-  const here: Surroundings = { db, address, queues: queuesNamed(queueName) }
-  /** Whether the server has accepted us before: then it refuses us only while it starts or stops. */
+  const context: Context = { db, address, queues: queuesNamed(queueName) }
+  /** Whether the server has accepted us before. If so, it rejects us only while it is starting or stopping. */
   let isKnown = false
   const open = async (): Promise<Connection> => {
     try {
@@ -28,7 +28,7 @@ export function onRabbitMq(db: Database, address: RabbitAddress, queueName: stri
       isKnown = true
       return rabbit
     } catch (error) {
-      throw isKnown ? asAway(address, error) : error
+      throw isKnown ? asUnreachable(address, error) : error
     }
   }
   return {
@@ -38,29 +38,29 @@ export function onRabbitMq(db: Database, address: RabbitAddress, queueName: stri
     connect: async (onLost) => {
       const rabbit = await open()
       try {
-        return await answered(address, linkOver(here, rabbit, onLost))
+        return await answered(address, linkOver(context, rabbit, onLost))
       } catch (error) {
         rabbit.unsafeDestroy()
         throw explainUnreachable(error, address)
       }
     },
-    startWorker: async (deliver, { concurrency, onAway }) => {
+    startWorker: async (deliver, { concurrency, onUnreachable }) => {
       const rabbit = await open()
-      rabbit.on('error', (error) => onAway(asAway(address, error)))
-      const worker = workerOver(here, rabbit, deliver)
+      rabbit.on('error', (error) => onUnreachable(asUnreachable(address, error)))
+      const worker = workerOver(context, rabbit, deliver)
       worker.resize(concurrency)
       return worker
     },
   }
 }
 
-async function linkOver({ db, address, queues }: Surroundings, rabbit: Connection, onLost: () => void): Promise<Link> {
+async function linkOver({ db, address, queues }: Context, rabbit: Connection, onLost: () => void): Promise<Link> {
   const channel = await rabbit.acquire()
   await declareQueues(channel, queues)
   await channel.confirmSelect()
-  /** Why the server reads nothing from this connection. */
+  /** Set while the server does not read from this connection: the reason. */
   let blocked: UserError | undefined
-  let areQueuesGone = false
+  let areQueuesDeleted = false
   rabbit.on('connection.blocked', (reason) => {
     blocked = new UserError(problemOf({ cause: 'blocked', reason }, address))
   })
@@ -68,21 +68,21 @@ async function linkOver({ db, address, queues }: Surroundings, rabbit: Connectio
     blocked = undefined
   })
   channel.on('basic.return', () => {
-    areQueuesGone = true
+    areQueuesDeleted = true
   })
   channel.on('close', () => {
     onLost()
-    // Later: after a lost connection, the client closes its channels before it schedules the next attempt.
+    // Deferred: after a lost connection, the client closes its channels before it schedules the next attempt.
     setImmediate(() => rabbit.unsafeDestroy())
   })
   const check = async () => {
     if (blocked) throw blocked
   }
-  /** Gives up a connection without an answer, unless it is blocked, which passes by itself. */
-  const ask = async <Answer>(question: () => Promise<Answer>): Promise<Answer> => {
+  /** Closes the connection if a request gets no answer, unless the server has blocked it, which is temporary. */
+  const ask = async <Answer>(request: () => Promise<Answer>): Promise<Answer> => {
     await check()
     try {
-      return await answered(address, question())
+      return await answered(address, request())
     } catch (error) {
       await check()
       if (channel.active) rabbit.unsafeDestroy()
@@ -97,12 +97,12 @@ async function linkOver({ db, address, queues }: Surroundings, rabbit: Connectio
       const expiration = delayMs > 0 ? { expiration: String(Math.ceil(delayMs)) } : {}
       const envelope = { routingKey, durable: true, mandatory: true, ...expiration }
       await ask(() => Promise.all(batches.map((ids) => channel.basicPublish(envelope, { ids }))))
-      // A message without a queue is returned before it is confirmed; its event comes in the next turn.
+      // The server returns a message without a queue before it confirms it. The event follows in the next iteration.
       await nextTurn()
-      if (!areQueuesGone) return
+      if (!areQueuesDeleted) return
       // The next link creates them.
       await channel.close()
-      throw explainUnreachable(new Error('its queues are gone'), address)
+      throw explainUnreachable(new Error('its queues were deleted'), address)
     },
     purge: () => ask(() => Promise.all([channel.queuePurge(queues.orders), channel.queuePurge(queues.later)])),
     counts: async () => {
@@ -116,24 +116,24 @@ async function linkOver({ db, address, queues }: Surroundings, rabbit: Connectio
 }
 
 /**
- * One consumer with a prefetch of one for each batch that may be in progress, since prefetches cannot be changed. After a
- * lost connection, each consumes again when its batch is finished.
+ * Has one consumer, with a prefetch of one, for each batch that may be in progress, since a prefetch cannot be changed.
+ * After a lost connection, each consumer resumes when its batch is finished.
  */
-function workerOver({ db, queues }: Surroundings, rabbit: Connection, deliver: Deliver): TransportWorker {
+function workerOver({ db, queues }: Context, rabbit: Connection, deliver: Deliver): TransportWorker {
   const pauseSwitch = new DatabasePause(db)
   const consumers: Consumer[] = []
   let closed: Promise<unknown> = Promise.resolve()
 
   function resize(concurrency: number): void {
     while (consumers.length < concurrency) consumers.push(consume())
-    // Each cancels before it finishes its batch, so it gets no other.
+    // Each consumer cancels before it finishes its batch, so it gets no other batch.
     const closing = consumers.splice(concurrency).map((consumer) => consumer.close().catch(() => undefined))
     closed = Promise.all([closed, ...closing])
   }
 
   function consume(): Consumer {
     const options = { queue: queues.orders, queueOptions: ordersQueue(queues), qos: { prefetchCount: 1 } }
-    // Consumers recover by themselves; the connection reports the error.
+    // Consumers recover automatically; the connection reports the error.
     return rabbit.createConsumer(options, handle).on('error', () => undefined)
   }
 
@@ -142,7 +142,7 @@ function workerOver({ db, queues }: Surroundings, rabbit: Connection, deliver: D
     if (!ids) return ConsumerStatus.DROP
     try {
       if (await pauseSwitch.isPaused()) {
-        // Cancels the consumers before the message is requeued, so that it is not delivered again at once.
+        // Cancels the consumers before the message is requeued, so it is not delivered again at once.
         resize(0)
         await nextTurn()
         return ConsumerStatus.REQUEUE
@@ -150,7 +150,7 @@ function workerOver({ db, queues }: Surroundings, rabbit: Connection, deliver: D
       await deliver(ids)
       return ConsumerStatus.ACK
     } catch {
-      // This consumer ends with the error; another one gets the batch.
+      // The error ends this consumer; another one gets the batch.
       return ConsumerStatus.REQUEUE
     }
   }

@@ -1,12 +1,12 @@
-// The queues on RabbitMQ and the contents of their messages.
+// Declares the queues on RabbitMQ and reads their messages.
 import type { Channel, Cmd, MethodParams } from 'rabbitmq-client'
 import type { OrderId } from '../../domain/ids.js'
 
 export interface RabbitQueues {
   readonly orders: string
-  /** Delayed batches; they move to `orders` when they expire. */
+  /** Delayed batches, which move to `orders` when they expire. */
   readonly later: string
-  /** Dead letters: messages that no worker could process, for people to look at. */
+  /** Dead letters: messages that no worker could process, kept for inspection. */
   readonly dead: string
 }
 
@@ -14,13 +14,13 @@ export function queuesNamed(name: string): RabbitQueues {
   return { orders: name, later: `${name}.later`, dead: `${name}.dead` }
 }
 
-/** Failed deliveries (a worker died, a connection was cut) after which a message is a dead letter. */
+/** Number of failed deliveries (a dead worker, a lost connection) after which a message becomes a dead letter. */
 const MOST_DELIVERIES = 20
 
-/** The oldest are dropped. */
+/** Maximum number of dead letters; the oldest are dropped. */
 const MOST_DEAD = 10_000
 
-/** The longest delay. A server without it for quorum queues is too old for us. */
+/** The longest delay of a batch. Servers that do not support it for quorum queues are too old for us. */
 const LONGEST_DELAY_MS = 86_400_000
 
 type Declaration = MethodParams[Cmd.QueueDeclare]
@@ -34,7 +34,7 @@ export function ordersQueue({ orders, dead }: RabbitQueues): Declaration {
   return quorumQueue(orders, { 'x-delivery-limit': MOST_DELIVERIES }, dead)
 }
 
-/** Creates the queues that are missing. Returns the numbers of waiting and of delayed batches. */
+/** Creates missing queues. Returns the numbers of waiting and delayed batches. */
 export async function declareQueues(
   channel: Pick<Channel, 'queueDeclare'>,
   queues: RabbitQueues,
@@ -47,7 +47,7 @@ export async function declareQueues(
   return { waiting: orders.messageCount, delayed: later.messageCount }
 }
 
-/** Undefined for a message of another program. */
+/** Reads the order ids of a message; undefined for a message of another program. */
 export function readIds(body: unknown): OrderId[] | undefined {
   if (typeof body !== 'object' || body === null || !('ids' in body)) return undefined
   return Array.isArray(body.ids) && body.ids.every(Number.isSafeInteger) ? body.ids : undefined
