@@ -1,4 +1,4 @@
-// Leases on rows: one process at a time works on a row, as long as it renews the lease. Its writes are fenced, so they
+// Leases on rows: one process at a time works on a row while it renews the lease. Its writes are fenced, so they
 // change nothing once another process has taken the row over.
 import { hostname } from 'node:os'
 import type { Kysely, Updateable } from 'kysely'

@@ -260,7 +260,7 @@ export interface Schema {
     /** While the alarm is raised: how many of the latest checks in a row found the value within its threshold. */
     quiet_checks: number
     /** What the command of --exec was last notified of since the alarm was raised. */
-    told: 'raised' | 'cleared' | null
+    notified: 'raised' | 'cleared' | null
     /** As found when the alarm was raised. */
     message: string
     value: number

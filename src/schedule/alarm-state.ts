@@ -113,10 +113,10 @@ function byName<Named extends { readonly name: string }>(all: readonly Named[]):
 function nextRow(row: AlarmRow | undefined, alarm: Alarm | undefined, now: number): AlarmRow | undefined {
   if (alarm?.state === 'failed') {
     // The end was not reported, so the alarm continues.
-    if (row && (row.cleared_at === null || row.told === 'raised')) return { ...row, cleared_at: null, quiet_checks: 0 }
+    if (row && (row.cleared_at === null || row.notified === 'raised')) return { ...row, cleared_at: null, quiet_checks: 0 }
     const { name, message, value, threshold } = alarm
     const figures = { message, value: value ?? 0, threshold }
-    return { name, raised_at: now, cleared_at: null, quiet_checks: 0, told: null, ...figures }
+    return { name, raised_at: now, cleared_at: null, quiet_checks: 0, notified: null, ...figures }
   }
   if (!row || row.cleared_at !== null) return row
   const quiet_checks = row.quiet_checks + 1
@@ -136,7 +136,7 @@ async function notifyAll(
     try {
       for (const state of pendingStates(row, now)) {
         await notify(notificationOf(row, state, alarms.get(row.name)))
-        const marked = db.updateTable('alarms').set({ told: state }).where('name', '=', row.name)
+        const marked = db.updateTable('alarms').set({ notified: state }).where('name', '=', row.name)
         await marked.where('raised_at', '=', row.raised_at).execute()
       }
     } catch (error) {
@@ -147,7 +147,7 @@ async function notifyAll(
   if (failures.length > 0) throw new Error(`${failures.join('; ')}; retried at the next check`)
 }
 
-function pendingStates({ told: notified, cleared_at }: AlarmRow, now: number): Notification['state'][] {
+function pendingStates({ notified, cleared_at }: AlarmRow, now: number): Notification['state'][] {
   if (notified === 'cleared') return []
   if (cleared_at === null) return notified === null ? ['raised'] : []
   if (notified === 'raised') return ['cleared']

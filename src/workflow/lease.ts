@@ -1,4 +1,4 @@
-// The lease of a batch on its orders, stored in due_orders, and the fence that rejects the results of late batches.
+// The lease of a batch on its orders, stored in due_orders, and the fence that rejects results of batches that lost it.
 import { randomBytes } from 'node:crypto'
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import { startBackground } from '../background.js'

@@ -21,7 +21,7 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
   [/\b(stand|stands|stood) still\b/i, 'stop, be idle'],
   [/\b(tell|tells|told) of\b/i, 'report'],
   [/\bsave that\b/i, 'except that'],
-  [/\b(so|as) long as\b/i, 'while'],
+  [/\bso long as\b/i, 'while'],
   [/\bmend(s|ed|ing)?\b/i, 'fix, repair'],
   [/\b(put|puts|putting) right\b/i, 'fix, repair'],
   [/\bby the clock\b/i, 'scheduled'],

@@ -278,15 +278,15 @@ async function createHistoryAndAlarms(db: Kysely<unknown>): Promise<void> {
     .$call(add('double precision', optional, 'oldest_waiting_seconds', 'estimated_wait_seconds'))
     .execute()
 
-  const notified = sql`told is null or told = 'raised' or (told = 'cleared' and cleared_at is not null)`
+  const isNotified = sql`notified is null or notified = 'raised' or (notified = 'cleared' and cleared_at is not null)`
   await create(db, 'alarms')
     .addColumn('name', 'varchar(64)', key)
     .addColumn('raised_at', 'bigint', required)
     .addColumn('cleared_at', 'bigint')
     .addColumn('quiet_checks', 'integer', required)
-    .addColumn('told', 'varchar(20)')
+    .addColumn('notified', 'varchar(20)')
     .addColumn('message', 'text', required)
     .$call(add('double precision', required, 'value', 'threshold'))
-    .addCheckConstraint('alarms_told', notified)
+    .addCheckConstraint('alarms_notified', isNotified)
     .execute()
 }
