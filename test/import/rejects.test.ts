@@ -46,8 +46,9 @@ describe.concurrent('the rejects file', () => {
 
 test('an unknown SKU costs its order if inventory.unknownSku is "reject"', async ({ shop }) => {
   await importLines(shop, line({ order: 'A-1', sku: 'S-1' }))
-  const asked = ['A-2 S-1', 'A-3 S-1', 'A-3 S-9', 'A-4 S-9'].map((pair) => pair.split(' '))
-  shop.file('more.csv', csv(...asked.map(([order, sku]) => line({ order, sku }))))
+  const [known, unknown] = [{ sku: 'S-1' }, { sku: 'S-9' }]
+  const more = [line({ order: 'A-2', ...known }), line({ order: 'A-3', ...known }), line({ order: 'A-3', ...unknown })]
+  shop.file('more.csv', csv(...more, line({ order: 'A-4', ...unknown })))
   const strict = { ORDERCTL_UNKNOWN_SKU: 'reject' }
   const dry = await shop.jsonWith(strict, 'import', 'more.csv', '--dry-run')
   const real = await shop.jsonWith(strict, 'import', 'more.csv')
