@@ -18,7 +18,7 @@ const BERLIN = { ORDERCTL_TIME_ZONE: 'Europe/Berlin' }
 describeOnServers('migrate --from', (engine) => {
   const test = testOn(engine)
 
-  test('copies every row, writes nothing to the file, and numbers go on', async ({ shop, database }) => {
+  test('copies every row without writing to the file, and work goes on in the copy', async ({ shop, database }) => {
     copyFileSync(old, shop.path)
     const server = { ...BERLIN, ...database.environment }
     // Left by a killed process: part of it is only in the write-ahead log.
@@ -43,7 +43,7 @@ describeOnServers('migrate --from', (engine) => {
     expect(rows['customers']?.filter((row) => row.includes(JSON.stringify(ODD)))).toHaveLength(2)
     await done(shop, server, ['rebuild', '--check'])
 
-    // It was paused, and is.
+    // The queue is paused as it was.
     expect(await shop.jsonWith(server, 'status')).toMatchObject({ result: { queue: { paused: true } } })
     await done(shop, server, ['queue', 'resume'])
     const latest = Number((await database.ask('select max(id) as id from orders'))[0]?.['id'])
@@ -63,13 +63,13 @@ describeOnServers('migrate --from', (engine) => {
     expect(await database.ask("select id from orders where status = 'pending'")).toEqual([])
     await done(shop, server, ['rebuild', '--check'])
 
-    // On a server no foreign keys keep a customer whose orders are there.
+    // Servers have no foreign keys, so the audit finds an order without its customer.
     await database.ask("delete from customers where customer_id = 'C-NEW'")
     const { stdout } = await done(shop, server, ['rebuild', '--check'], [6])
     expect(stdout).toMatch(/references.*N-1/)
   })
 
-  test('says how many rows it copied, what differs, and which time zone to set', async ({ shop, database }) => {
+  test('prints the copied rows, the differences, and the time zone to set', async ({ shop, database }) => {
     copyFileSync(old, shop.path)
     shop.sqlite.exec("update products set on_hand = on_hand + 1 where sku = 'S-1'")
     const args = ['migrate', '--from', `sqlite:${shop.path}`]
