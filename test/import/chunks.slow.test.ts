@@ -145,17 +145,7 @@ function expected(first: readonly Draft[], second: readonly Draft[]) {
   }
 }
 
-const sold = {
-  sku: fc.constantFrom('S-1', 'S-2', 'S-3'),
-  quantity: fc.integer({ min: 1, max: 3 }),
-  price: fc.constantFrom(10_000, 25, 99_950),
-}
-const order = fc.record({
-  customer: fc.constantFrom('C-1', 'C-2'),
-  date: fc.constantFrom('2025-01-15', '2025-01-16'),
-  lines: fc.array(fc.record(sold), { minLength: 1, maxLength: 3 }),
-  storedBefore: fc.boolean(),
-})
+const REFERENCES = ['R-0', 'R-1', 'R-2', 'R-3', 'R-4']
 const CHANGES: readonly Partial<Draft>[] = [
   { flaw: 'quantity' },
   { flaw: 'open quote' },
@@ -164,33 +154,32 @@ const CHANGES: readonly Partial<Draft>[] = [
   { quantity: 9 },
   { name: 'Other' },
 ]
-const change = fc.oneof({ weight: 12, arbitrary: fc.constant({}) }, fc.constantFrom(...CHANGES))
-const story = fc.array(order, { minLength: 1, maxLength: 5 }).chain((orders) => {
-  const lines = orders.flatMap(({ customer, date, lines, storedBefore }, index) =>
-    lines.map((sold) => {
-      const named = { reference: `R-${index}`, customer, name: `Name of ${customer}` }
-      const draft: Draft = { ...named, date, ...sold, flaw: 'none' }
-      return { draft, storedBefore }
-    }),
-  )
-  // All lines in any order, or some left out and one perhaps twice.
-  const kept = fc.oneof(
-    fc.shuffledSubarray([...lines, ...lines.slice(0, 1)]),
-    fc.shuffledSubarray(lines, { minLength: lines.length }),
-  )
-  const changes = fc.array(change, { minLength: lines.length + 1, maxLength: lines.length + 1 })
-  return fc.record({
-    earlier: fc.constant(lines.filter(({ storedBefore }) => storedBefore).map(({ draft }) => draft)),
-    file: fc
-      .tuple(kept, changes)
-      .map(([kept, changes]) => kept.map(({ draft }, index): Draft => ({ ...draft, ...changes[index] }))),
-    cuts: fc.array(fc.nat({ max: 5000 }), { maxLength: 8 }),
-  })
+const line = fc.record({
+  reference: fc.constantFrom(...REFERENCES),
+  sku: fc.constantFrom('S-1', 'S-2', 'S-3'),
+  quantity: fc.integer({ min: 1, max: 3 }),
+  price: fc.constantFrom(10_000, 25, 99_950),
+  /** What the file has otherwise than the earlier import, and how often it has the line. */
+  change: fc.oneof({ weight: 20, arbitrary: fc.constant({}) }, fc.constantFrom(...CHANGES)),
+  copies: fc.oneof({ weight: 20, arbitrary: fc.constant(1) }, fc.constantFrom(0, 2)),
 })
+const story = {
+  lines: fc.array(line, { minLength: 1, maxLength: 12 }),
+  storedBefore: fc.subarray(REFERENCES),
+  cuts: fc.array(fc.nat({ max: 5000 }), { maxLength: 8 }),
+}
 
 test('any lines, in any chunks, after any earlier import, are stored by the rules', async () => {
   await fc.assert(
-    fc.asyncProperty(story, async ({ earlier, file, cuts }) => {
+    fc.asyncProperty(fc.record(story), async ({ lines, storedBefore, cuts }) => {
+      const drafts = lines.map(({ change, copies, ...sold }) => {
+        const customer = sold.reference < 'R-3' ? 'C-1' : 'C-2'
+        const date = sold.reference < 'R-2' ? '2025-01-15' : '2025-01-16'
+        const draft: Draft = { ...sold, customer, name: `Name of ${customer}`, date, flaw: 'none' }
+        return { draft, changed: Array.from({ length: copies }, (): Draft => ({ ...draft, ...change })) }
+      })
+      const earlier = drafts.map(({ draft }) => draft).filter(({ reference }) => storedBefore.includes(reference))
+      const file = drafts.flatMap(({ changed }) => changed).reverse()
       const outcomes = []
       for (const places of [[], cuts, Array.from({ length: 40 }, (_, at) => at * 41)]) {
         const db = await openScratchDatabase()

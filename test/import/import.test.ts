@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
 import { csv, HEADER, type LineDraft, line } from '../support/lines.js'
 import {
   conflictsAndRejects,
@@ -16,7 +16,7 @@ import {
   shell,
   stored,
 } from '../support/orders-file.js'
-import { test } from '../support/shop.js'
+import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
 
 describe.concurrent('an import', () => {
@@ -188,28 +188,37 @@ describe.concurrent('a second import', () => {
   })
 })
 
+/** An import that reads from a pipe, to which the test writes. */
+async function importFromPipe(shop: Shop) {
+  const path = join(shop.folder, 'pipe')
+  const importing = shell(shop, 'mkfifo pipe; exec "$@" < pipe', 'import', '-', '--json')
+  onTestFinished(() => void importing.child.kill('SIGKILL'))
+  await until(() => existsSync(path))
+  return { ...importing, input: await open(path, 'w') }
+}
+
 test('orders fall due when their import ends, not before', async ({ shop }) => {
-  const pipe = join(shop.folder, 'pipe')
-  const slow = shell(shop, 'mkfifo pipe; exec "$@" < pipe', 'import', '-', '--json')
-  try {
-    await until(() => existsSync(pipe))
-    const input = await open(pipe, 'w')
-    const filler = [...moreThanABlock('F'), ...moreThanABlock('G')]
-    await input.write(csv(...filler))
-    await until(() => Number(shop.value('select count(*) from orders')) > 1000)
-    expect(await shop.json('work', '--drain')).toMatchObject({ code: 0, result: { processed: 0 } })
-    await input.write(`${line({ order: 'LAST' })}\n`)
-    await input.close()
-    const { code, stdout } = await slow.ended
-    const all = filler.length + 1
-    expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, rows: all, published: all })
-    expect(shop.value("select count(*) from due_orders join orders on id = order_id where status = 'pending'")).toBe(
-      all,
-    )
-  } finally {
-    slow.child.kill('SIGKILL')
-    await slow.ended
-  }
+  const { input, ended } = await importFromPipe(shop)
+  const filler = [...moreThanABlock('F'), ...moreThanABlock('G')]
+  await input.write(csv(...filler))
+  await until(() => Number(shop.value('select count(*) from orders')) > 1000)
+  expect(await shop.json('work', '--drain')).toMatchObject({ code: 0, result: { processed: 0 } })
+  await input.write(`${line({ order: 'LAST' })}\n`)
+  await input.close()
+  const { code, stdout } = await ended
+  const all = filler.length + 1
+  expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 0, rows: all, published: all })
+  expect(shop.value("select count(*) from due_orders join orders on id = order_id where status = 'pending'")).toBe(all)
+})
+
+test('Ctrl-C ends an import that waits for a silent pipe', async ({ shop }) => {
+  const { child, input, ended } = await importFromPipe(shop)
+  await input.write(csv(line()))
+  await until(() => shop.value('select count(*) from imports') === 1)
+  child.kill('SIGINT')
+  const { code, stdout } = await ended
+  await input.close()
+  expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 130, interrupted: true, published: 0 })
 })
 
 test('an import that fills the disk stops, and --resume stores the rest', async ({ shop }) => {

@@ -1,14 +1,13 @@
 // An import that is cut off, at any point and in any way, and what the next run does.
 
-import { appendFileSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { appendFileSync, copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import type { ImportResult } from '../../src/command-line/import-view.js'
 import type { Outcome } from '../support/cli.js'
 import { csv, line } from '../support/lines.js'
-import { countsOf, finishedCounts, importJson, shell, stored } from '../support/orders-file.js'
+import { countsOf, finishedCounts, importJson, stored } from '../support/orders-file.js'
 import { Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
 
@@ -194,33 +193,13 @@ describe.concurrent('--resume', () => {
   })
 })
 
-describe.concurrent('Ctrl-C', () => {
-  test('ends an import after the lines in progress; --resume goes on', async ({ newShop: shop }) => {
-    const file = prepare(shop)
-    const cut = await cutOff(shop, 'SIGINT', 0)
-    expect(cut.code).toBe(130)
-    expect(cut.stderr).toMatch(/Interrupted after [\d,]+ lines\. .*--resume/)
-    expect(shop.value('select count(*) from due_orders join orders on id = order_id where import_id = 2')).toBe(0)
-    expectSameAsUndisturbed(shop, file, await finish(shop, '--resume'))
-  })
-
-  test('ends an import that waits for a silent pipe', async ({ shop }) => {
-    const slow = shell(shop, 'mkfifo pipe; exec "$@" < pipe', 'import', '-', '--json')
-    try {
-      await until(() => existsSync(join(shop.folder, 'pipe')))
-      const input = await open(join(shop.folder, 'pipe'), 'w')
-      await input.write(csv(line()))
-      await until(() => shop.value('select count(*) from imports') === 1)
-      slow.child.kill('SIGINT')
-      const { code, stdout } = await slow.ended
-      await input.close()
-      expect(code).toBe(130)
-      expect(JSON.parse(stdout)).toMatchObject({ interrupted: true, published: 0 })
-    } finally {
-      slow.child.kill('SIGKILL')
-      await slow.ended
-    }
-  })
+test('Ctrl-C ends an import after the lines in progress; --resume goes on', async ({ newShop: shop }) => {
+  const file = prepare(shop)
+  const cut = await cutOff(shop, 'SIGINT', 0)
+  expect(cut.code).toBe(130)
+  expect(cut.stderr).toMatch(/Interrupted after [\d,]+ lines\. .*--resume/)
+  expect(shop.value('select count(*) from due_orders join orders on id = order_id where import_id = 2')).toBe(0)
+  expectSameAsUndisturbed(shop, file, await finish(shop, '--resume'))
 })
 
 test('of two imports of one file at once, one stores it and the other finds duplicates', async ({ shop }) => {

@@ -2,7 +2,7 @@
 
 import { copyFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { beforeAll, expect } from 'vitest'
+import { beforeAll, expect, onTestFinished } from 'vitest'
 import type { Running } from '../support/cli.js'
 import { describeOnServers } from '../support/database-servers.js'
 import { csv, line } from '../support/lines.js'
@@ -50,11 +50,15 @@ describeOnServers('a copy', (engine) => {
     await done(shop, database.environment, ['status'])
   }
 
-  test('that was killed cannot be used or replaced, and can be made again', async ({ shop, database }) => {
+  test.for([
+    ['SIGKILL', null, ''],
+    ['SIGINT', 130, 'Copy it again:'],
+  ] as const)('that ended by %s can only be made again', async ([signal, code, said], { shop, database }) => {
     const first = await stoppedCopy(shop, database)
     const before = hashOf(shop.path)
-    first.child.kill('SIGKILL')
-    expect(await first.ended).toMatchObject({ code: null })
+    first.child.kill(signal)
+    first.child.kill('SIGCONT')
+    expect(await first.ended).toMatchObject({ code, stderr: expect.stringContaining(said) })
     await expectUnusable(shop, database)
 
     const other = join(shop.folder, 'other.sqlite')
@@ -67,23 +71,12 @@ describeOnServers('a copy', (engine) => {
 
     const { environment } = database
     const terminal = new PseudoTerminal(shop, { columns: 120, rows: 30, environment }, ...argsOf(shop))
-    try {
-      await terminal.shows((screen) => /Copying \w+ [\d,]+ rows · [\d,]+ rows\/s/.test(screen))
-      expect(await terminal.left()).toBe(0)
-    } finally {
-      await terminal.close().catch(() => undefined)
-    }
+    onTestFinished(() => terminal.close().catch(() => undefined))
+    await terminal.shows((screen) => /Copying \w+ [\d,]+ rows · [\d,]+ rows\/s/.test(screen))
+    expect(await terminal.left()).toBe(0)
     expect(terminal.written).toMatch(/Comparing \w+ [\d,]+ rows/)
     expect(hashOf(shop.path)).toBe(before)
     await expectWhole(shop, database)
-  })
-
-  test('that was interrupted cannot be used', async ({ shop, database }) => {
-    const copying = await stoppedCopy(shop, database)
-    copying.child.kill('SIGINT')
-    copying.child.kill('SIGCONT')
-    expect(await copying.ended).toMatchObject({ code: 130, stderr: expect.stringContaining('Copy it again:') })
-    await expectUnusable(shop, database)
   })
 
   test('fails if the file is written to meanwhile, and the next one has every row', async ({ shop, database }) => {
