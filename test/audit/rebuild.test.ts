@@ -1,100 +1,79 @@
-// What is derived is written anew: sales figures, days in another time zone, the queue.
+// What a rebuild recomputes: sales figures, days in another time zone, the queue.
 
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { auditDatabase } from '../../src/audit/audit.js'
 import { rebuild } from '../../src/audit/rebuild.js'
 import { readSetting, writeSetting } from '../../src/database/settings.js'
-import type { Currency } from '../../src/domain/money.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
-import { Shop } from '../support/shop.js'
+import { NOW, type Shop, test } from '../support/shop.js'
 
-let shop: Shop
-let queue: EmbeddedQueue
-beforeEach(async () => {
-  shop = await Shop.open()
-  queue = new EmbeddedQueue(shop.db)
-  await writeSetting(shop.db, 'time_zone', 'UTC')
-})
-afterEach(() => shop.close())
+const rebuilding = ({ db }: Shop, what: Parameters<typeof rebuild>[2], timeZone = 'UTC') =>
+  rebuild(db, new EmbeddedQueue(db), what, timeZone)
 
-function orderDays() {
-  return shop.db.selectFrom('orders').select(['reference', 'business_day']).orderBy('id').execute()
-}
+const differences = async ({ db }: Shop, timeZone = 'UTC') => (await auditDatabase(db, timeZone)).differences
 
-test.each(['leaderboard', 'kpis', 'all'] as const)('%s: lost and invented sales are put right', async (what) => {
+const daysOf = (shop: Shop) => shop.sqlite.prepare('select reference, business_day from orders order by id').raw().all()
+
+test.for(['leaderboard', 'kpis', 'all'] as const)('%s corrects lost and invented sales', async (what, { shop }) => {
   shop.order('1', { status: 'completed' })
   shop.order('2', { status: 'completed', currency: 'EUR' })
-  await shop.db
-    .deleteFrom('sales_by_customer')
-    .where('currency', '=', 'USD' as Currency)
-    .execute()
-  await shop.db
-    .updateTable('sales_by_product')
-    .set({ units: 5 })
-    .where('currency', '=', 'EUR' as Currency)
-    .execute()
-  expect((await auditDatabase(shop.db, 'UTC')).differences).toBe(2)
-  expect(await rebuild(shop.db, queue, what, 'UTC')).toEqual({ refiled: 0, published: 0 })
-  expect((await auditDatabase(shop.db, 'UTC')).differences).toBe(0)
+  shop.sqlite.exec(`delete from sales_by_customer where currency = 'USD';
+    update sales_by_product set units = 5 where currency = 'EUR'`)
+  expect(await differences(shop)).toBe(2)
+  expect(await rebuilding(shop, what)).toEqual({ refiled: 0, published: 0 })
+  expect(await differences(shop)).toBe(0)
 })
 
-test('in another time zone, instants move to their day there and dates of the shop stay', async () => {
+test('in another time zone, instants move to their day there and local dates stay', async ({ shop }) => {
+  await writeSetting(shop.db, 'time_zone', 'UTC')
   // 23:30 UTC is half past midnight in Berlin, of the next day.
   shop.order('instant', { status: 'completed', at: '2025-01-15T23:30:00Z' })
   shop.order('noon', { status: 'completed', at: '2025-01-15T12:00:00Z' })
   shop.order('local', { status: 'completed', at: '2025-01-15T23:30:00' })
-  shop.order('waiting', { at: '2025-01-15T23:30:00Z' })
+  shop.order('pending', { at: '2025-01-15T23:30:00Z', dueAt: NOW })
   expect((await auditDatabase(shop.db, 'Europe/Berlin')).checks[0]).toMatchObject({ name: 'time_zone', ok: false })
 
-  expect(await rebuild(shop.db, queue, 'kpis', 'Europe/Berlin')).toEqual({ refiled: 2, published: 0 })
+  expect(await rebuilding(shop, 'kpis', 'Europe/Berlin')).toEqual({ refiled: 2, published: 0 })
 
-  expect(await orderDays()).toEqual([
-    { reference: 'instant', business_day: '2025-01-16' },
-    { reference: 'noon', business_day: '2025-01-15' },
-    { reference: 'local', business_day: '2025-01-15' },
-    { reference: 'waiting', business_day: '2025-01-16' },
+  expect(daysOf(shop)).toEqual([
+    ['instant', '2025-01-16'],
+    ['noon', '2025-01-15'],
+    ['local', '2025-01-15'],
+    ['pending', '2025-01-16'],
   ])
   expect(await readSetting(shop.db, 'time_zone')).toBe('Europe/Berlin')
-  expect((await auditDatabase(shop.db, 'Europe/Berlin')).differences).toBe(0)
+  expect(await differences(shop, 'Europe/Berlin')).toBe(0)
 })
 
-test('while an import runs, days stay in the zone that it files by', async () => {
+test('while an import runs, days stay in their time zone', async ({ shop }) => {
+  await writeSetting(shop.db, 'time_zone', 'UTC')
   shop.order('1', { at: '2025-01-15T23:30:00Z' })
   shop.import({ status: 'reading', leaseUntil: Date.now() + 60_000 })
-  await expect(rebuild(shop.db, queue, 'all', 'Europe/Berlin')).rejects.toMatchObject({ code: 'import_running' })
-  expect(await orderDays()).toEqual([{ reference: '1', business_day: '2025-01-15' }])
+  await expect(rebuilding(shop, 'all', 'Europe/Berlin')).rejects.toMatchObject({ code: 'import_running' })
+  expect(daysOf(shop)).toEqual([['1', '2025-01-15']])
   expect(await readSetting(shop.db, 'time_zone')).toBe('UTC')
 })
 
-test('an order in process that fell out of the queue is in it again, and one that is settled is not', async () => {
+test('the queue has all orders in progress that fell out of it, and no settled ones', async ({ shop }) => {
   const lost = shop.order('lost', { status: 'payment_processing' })
-  await shop.db.deleteFrom('due_orders').execute()
-  shop.unknownOrder('for a person')
-  const sold = shop.order('sold', { status: 'completed' })
-  await shop.db.insertInto('due_orders').values({ order_id: sold, due_at: 1 }).execute()
-  expect((await auditDatabase(shop.db, 'UTC')).differences).toBe(2)
+  shop.unknownOrder('needs review')
+  shop.order('sold', { status: 'completed', dueAt: NOW })
+  expect(await differences(shop)).toBe(2)
 
-  expect(await rebuild(shop.db, queue, 'queue', 'UTC')).toEqual({ refiled: 0, published: 1 })
+  expect(await rebuilding(shop, 'queue')).toEqual({ refiled: 0, published: 1 })
 
-  expect(await shop.db.selectFrom('due_orders').select('order_id').execute()).toEqual([{ order_id: lost }])
-  expect((await auditDatabase(shop.db, 'UTC')).differences).toBe(0)
+  expect(shop.rows('select order_id from due_orders')).toEqual([{ order_id: lost }])
+  expect(await differences(shop)).toBe(0)
 })
 
-test('orders taken from the queue fall due again, those of an import under way do not', async () => {
-  shop.order('cleared', { dueAt: null })
-  shop.order('due')
+test('the queue has all pending orders, except those of an unfinished import', async ({ shop }) => {
+  const cleared = shop.order('cleared', { dueAt: null })
+  const due = shop.order('due', { dueAt: NOW })
   shop.order('failed', { status: 'failed' })
-  const open = shop.import({ status: 'reading' })
-  const held = shop.order('held', { dueAt: null })
-  await shop.db.updateTable('orders').set({ import_id: open }).where('id', '=', held).execute()
+  shop.import({ source: 'unfinished', status: 'reading' })
+  shop.order('held back', { source: 'unfinished', dueAt: null })
 
-  expect(await rebuild(shop.db, queue, 'queue', 'UTC')).toEqual({ refiled: 0, published: 1 })
+  expect(await rebuilding(shop, 'queue')).toEqual({ refiled: 0, published: 1 })
 
-  const waiting = await shop.db
-    .selectFrom('due_orders')
-    .innerJoin('orders', 'orders.id', 'due_orders.order_id')
-    .select('reference')
-    .orderBy('order_id')
-    .execute()
-  expect(waiting.map(({ reference }) => reference)).toEqual(['cleared', 'due'])
+  expect(shop.rows('select order_id from due_orders order by 1')).toEqual([{ order_id: cleared }, { order_id: due }])
 })

@@ -1,11 +1,15 @@
-// A shop goes from a file to a server, and work goes on there.
+// A shop moves from a file to a server, where work goes on; and what `migrate --from` refuses.
 
 import { copyFileSync, rmSync, statSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
+import SqliteDatabase from 'better-sqlite3'
 import { beforeAll, expect } from 'vitest'
 import { describeOnServers } from '../support/database-servers.js'
 import { csv, line } from '../support/lines.js'
 import { done, hashOf, makeFile, makeOldShop, ODD, rowsOf, testOn } from '../support/move-scene.js'
+import { type Shop, test as shopTest } from '../support/shop.js'
+import { until } from '../support/until.js'
 
 let old: string
 beforeAll(async () => {
@@ -18,7 +22,7 @@ const BERLIN = { ORDERCTL_TIME_ZONE: 'Europe/Berlin' }
 describeOnServers('migrate --from', (engine) => {
   const test = testOn(engine)
 
-  test('copies every row, writes nothing to the file, and numbers go on', async ({ shop, database }) => {
+  test('copies every row without writing to the file, and work goes on in the copy', async ({ shop, database }) => {
     copyFileSync(old, shop.path)
     const server = { ...BERLIN, ...database.environment }
     // Left by a killed process: part of it is only in the write-ahead log.
@@ -34,16 +38,14 @@ describeOnServers('migrate --from', (engine) => {
     const rows = await rowsOf(shop, (statement) => shop.rows(statement))
     for (const [table, { length }] of Object.entries(rows)) expect(length, table).toBeGreaterThan(0)
     const total = Object.values(rows).reduce((sum, { length }) => sum + length, 0)
-    expect({ code, result }).toEqual({
-      code: 0,
-      result: { applied: [], current: 1, copied: { from: left, rows: total, differences: 0 } },
-    })
+    const copied = { from: left, rows: total, differences: 0 }
+    expect({ code, result }).toEqual({ code: 0, result: { applied: [], current: 1, copied } })
     expect(hashOf(left)).toBe(before)
     expect(await rowsOf(shop, database.ask)).toEqual(rows)
     expect(rows['customers']?.filter((row) => row.includes(JSON.stringify(ODD)))).toHaveLength(2)
     await done(shop, server, ['rebuild', '--check'])
 
-    // It was paused, and is.
+    // The queue is paused as it was.
     expect(await shop.jsonWith(server, 'status')).toMatchObject({ result: { queue: { paused: true } } })
     await done(shop, server, ['queue', 'resume'])
     const latest = Number((await database.ask('select max(id) as id from orders'))[0]?.['id'])
@@ -63,13 +65,13 @@ describeOnServers('migrate --from', (engine) => {
     expect(await database.ask("select id from orders where status = 'pending'")).toEqual([])
     await done(shop, server, ['rebuild', '--check'])
 
-    // On a server no foreign keys keep a customer whose orders are there.
+    // Servers have no foreign keys, so the audit finds an order without its customer.
     await database.ask("delete from customers where customer_id = 'C-NEW'")
     const { stdout } = await done(shop, server, ['rebuild', '--check'], [6])
     expect(stdout).toMatch(/references.*N-1/)
   })
 
-  test('says how many rows it copied, what differs, and which time zone to set', async ({ shop, database }) => {
+  test('prints the copied rows, the differences, and the time zone to set', async ({ shop, database }) => {
     copyFileSync(old, shop.path)
     shop.sqlite.exec("update products set on_hand = on_hand + 1 where sku = 'S-1'")
     const args = ['migrate', '--from', `sqlite:${shop.path}`]
@@ -80,5 +82,102 @@ describeOnServers('migrate --from', (engine) => {
     expect(stderr).toContain('set ORDERCTL_TIME_ZONE=Europe/Berlin')
     expect(await shop.runWith(database.environment, 'status')).toMatchObject({ code: 2 })
     await done(shop, { ...database.environment, ...BERLIN }, ['status'])
+  })
+})
+
+function migrate(shop: Shop, environment: Record<string, string>, from = `sqlite:${shop.path}`, ...flags: string[]) {
+  return shop.jsonWith(environment, 'migrate', '--from', from, ...flags)
+}
+
+function refused(exit: number, code: string, says: string, fix: string) {
+  const error = { code, message: expect.stringMatching(says), fix: expect.stringMatching(fix) }
+  return { code: exit, result: { error: expect.objectContaining(error) } }
+}
+
+const DATABASE = { ORDERCTL_DATABASE_URL: 'postgres://shop:geheim@127.0.0.1:1/shop' }
+
+shopTest.for([
+  [['sqlite:/tmp/other.sqlite'], {}, refused(2, 'bad_copy', 'is a file, too', '--from sqlite:PATH')],
+  [['postgres://shop:geheim@127.0.0.1/shop'], {}, refused(2, 'bad_copy', 'names no file', '--from sqlite:PATH')],
+  [['orders.sqlite'], DATABASE, refused(2, 'bad_copy', 'names no file', '--from sqlite:PATH')],
+  [['sqlite://host/orders'], DATABASE, refused(2, 'bad_copy', 'names no file', '--from sqlite:PATH')],
+  [[undefined, '--status'], DATABASE, refused(2, 'usage', 'status', '--help')],
+  [[undefined], DATABASE, refused(4, 'database_unreachable', '127.0.0.1:1', 'run the command')],
+] as const)('migrate --from %s is refused', async ([args, environment, refusal], { shop }) => {
+  const outcome = await migrate(shop, environment, ...args)
+  expect(outcome).toEqual(refusal)
+  expect(JSON.stringify(outcome)).not.toContain('geheim')
+})
+
+describeOnServers('migrate --from refuses', (engine) => {
+  const test = testOn(engine)
+
+  test('files that hold no shop of this release, and creates no tables', async ({ shop, database }) => {
+    await shop.migrate()
+    const [missing, notes] = ['missing', 'notes'].map((name) => `${shop.folder}/${name}.sqlite`)
+    new SqliteDatabase(notes).exec('create table notes (text)').close()
+    const text = shop.file('text.sqlite', 'this is no database, but it is longer than a header of SQLite '.repeat(100))
+    for (const [path, code, says] of [
+      [missing, 'database_missing', missing],
+      [notes, 'database_not_ours', 'another program'],
+      [text, 'database_unreadable', 'not a SQLite database'],
+      [shop.folder, 'database_is_folder', shop.folder],
+    ] as const) {
+      const refusal = refused(2, code, String(says), '--from sqlite:PATH')
+      expect(await migrate(shop, database.environment, `sqlite:${path}`)).toEqual(refusal)
+    }
+    shop.sqlite.exec('delete from orderctl_migrations')
+    const outdated = refused(1, 'database_outdated', 'not at this release', 'sqlite:.* orderctl migrate')
+    expect(await migrate(shop, database.environment)).toEqual(outdated)
+    shop.sqlite.exec("insert into orderctl_migrations values (99, 'to-come', 1)")
+    const newer = refused(1, 'database_newer', 'newer orderctl', 'Update orderctl')
+    expect(await migrate(shop, database.environment)).toEqual(newer)
+    await expect(database.ask('select id from orders')).rejects.toThrow()
+  })
+
+  test('a file or a database in use by a live worker, and a file in use by a live import', async ({
+    shop,
+    database,
+  }) => {
+    await shop.migrate()
+    await done(shop, database.environment, ['migrate'])
+    for (const [environment, place, count] of [
+      [{}, shop.path, () => Number(shop.value('select count(*) from workers'))],
+      [database.environment, `127.*${database.name}`, () => database.count('workers')],
+    ] as const) {
+      const worker = shop.start(environment, 'work')
+      await until(async () => (await count()) === 1)
+      const message = `Process ${worker.child.pid} on .* works on ${place}`
+      expect(await migrate(shop, database.environment)).toEqual(refused(1, 'database_in_use', message, 'Stop all'))
+      worker.child.kill('SIGTERM')
+      await worker.ended
+    }
+    const run = { status: 'reading', host: hostname(), leaseUntil: Date.now() + 600_000 }
+    const id = shop.import({ ...run, pid: process.pid })
+    const inUse = refused(1, 'database_in_use', `Process ${process.pid} `, 'Stop all')
+    expect(await migrate(shop, database.environment)).toEqual(inUse)
+    // No process has this number.
+    shop.sqlite.prepare('update imports set pid = ? where id = ?').run(2 ** 22 + 1, id)
+    expect(await migrate(shop, database.environment)).toMatchObject({ code: 0 })
+  })
+
+  test('a database with orders, products or history, and leaves it as it is', async ({ shop, database }) => {
+    await shop.migrate()
+    await done(shop, database.environment, ['migrate'])
+    const rows = {
+      queue_snapshots: 'insert into queue_snapshots values (0, 60000, 1, 1, null, null, null, 0, 0, 0, null, null)',
+      products: "insert into products (sku, name, on_hand) values ('S-1', 'One', 0)",
+    }
+    for (const [table, statement] of Object.entries(rows)) {
+      await database.ask(statement)
+      const refusal = refused(1, 'database_not_empty', `rows in its table ${table}`, 'Name an empty database')
+      expect(await migrate(shop, database.environment)).toEqual(refusal)
+      await database.ask(`delete from ${table}`)
+    }
+    await done(shop, database.environment, ['import', shop.file('orders.csv', csv(line()))])
+    expect(await migrate(shop, database.environment)).toMatchObject({ code: 1 })
+    await done(shop, database.environment, ['work', '--drain'])
+    const orders = await database.ask('select reference, status from orders')
+    expect(orders).toEqual([{ reference: 'A-1', status: 'completed' }])
   })
 })

@@ -1,23 +1,18 @@
-// Figures that are read again and again: at a bounded price, and without waiting for a server that does not answer.
+// Figures that are read again and again, at a bounded cost and without waiting for an unresponsive server.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, vi } from 'vitest'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { liveStatusReader, settledStepReader, throttled } from '../../src/reports/live-status.js'
-import { NOW, Shop } from '../support/shop.js'
+import { NOW, test } from '../support/shop.js'
 import { until } from '../support/until.js'
 
 const SECOND = 1000
 
 describe('a throttled figure', () => {
-  beforeEach(() => {
-    vi.useFakeTimers()
-  })
-  afterEach(() => {
-    vi.useRealTimers()
-  })
-
   test('pauses for nine times as long as reading took', async () => {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
     let reads = 0
     const read = throttled(async () => {
       vi.advanceTimersByTime(100)
@@ -30,7 +25,7 @@ describe('a throttled figure', () => {
     expect(await read()).toBe(2)
   })
 
-  test('that could not be read is read again at once', async () => {
+  test('is read again at once after an error', async () => {
     const answers = [() => Promise.reject(new Error('locked')), async () => 'read']
     const read = throttled(async () => answers.shift()?.())
     await expect(read()).rejects.toThrow('locked')
@@ -38,14 +33,8 @@ describe('a throttled figure', () => {
   })
 })
 
-describe('of a shop', () => {
-  let shop: Shop
-  beforeEach(async () => {
-    shop = await Shop.open()
-  })
-  afterEach(() => shop.close())
-
-  test('each step counts what was settled in it, sold or not, and the step that is not over is left out', async () => {
+describe('orders settled in each step of a second', () => {
+  test('are counted, sold or not, without the step that is not over', async ({ shop }) => {
     const settled = [0, 1, 999, 1000, 1001, 2500, 119_000, 119_500]
     for (const [index, ago] of settled.entries()) {
       shop.order(`${index}`, { status: index % 2 ? 'failed' : 'completed', settledAt: NOW - ago })
@@ -57,7 +46,7 @@ describe('of a shop', () => {
     expect(counts.reduce((sum, orders) => sum + orders, 0)).toBe(7)
   })
 
-  test('steps go on where they were read last, with orders that became visible late, and without any gap', async () => {
+  test('go on from the last read without a gap, with orders that became visible late', async ({ shop }) => {
     const read = settledStepReader(SECOND)
     await read(shop.db, NOW)
     shop.order('late', { status: 'completed', settledAt: NOW - 1500 })
@@ -69,28 +58,21 @@ describe('of a shop', () => {
     expect(counts.slice(-31, -29)).toEqual([1, 0])
     expect(await read(shop.db, NOW + 3600 * SECOND)).toHaveLength(500)
   })
+})
 
-  test('a server that does not answer holds up nothing', async () => {
-    shop.order('1')
-    class SilentQueue extends EmbeddedQueue {
-      override isPaused(): Promise<boolean> {
-        return new Promise(() => undefined)
-      }
+test('live status does not wait for a slow server, and shows its answer once it is there', async ({ shop }) => {
+  shop.order('1')
+  let silent = true
+  class SlowQueue extends EmbeddedQueue {
+    override async isPaused(): Promise<boolean> {
+      while (silent) await sleep(10)
+      return true
     }
-    const { status, unreachable } = await liveStatusReader(shop.db, new SilentQueue(shop.db), SECOND)()
-    expect(status).toMatchObject({ orders: { pending: 1 }, queue: { paused: null } })
-    expect(unreachable).toBeUndefined()
-  })
-
-  test('what the server says late is shown at the next refresh', async () => {
-    class SlowQueue extends EmbeddedQueue {
-      override async isPaused(): Promise<boolean> {
-        await sleep(400)
-        return true
-      }
-    }
-    const read = liveStatusReader(shop.db, new SlowQueue(shop.db), SECOND)
-    expect((await read()).status.queue.paused).toBe(null)
-    await until(async () => (await read()).status.queue.paused === true)
-  })
+  }
+  const read = liveStatusReader(shop.db, new SlowQueue(shop.db), SECOND)
+  const { status, unreachable } = await read()
+  expect(status).toMatchObject({ orders: { pending: 1 }, queue: { paused: null } })
+  expect(unreachable).toBeUndefined()
+  silent = false
+  await until(async () => (await read()).status.queue.paused === true)
 })
