@@ -13,21 +13,18 @@ import { trickyText } from '../support/any-text.js'
 
 const NOW = Date.parse('2026-03-04T12:00:00Z')
 
-/** How many there are of each, and what each of them is called, counts and happened when. */
-interface Draft {
-  readonly workers?: number
-  readonly stale?: number
-  readonly imports?: number
-  readonly failures?: number
-  readonly tasks?: number
-  readonly alarms?: readonly AlarmName[]
-  readonly transport?: boolean
-  readonly trouble?: boolean
-  readonly text?: string
-  readonly count?: number
-  readonly at?: number
-  readonly settled?: readonly number[]
-}
+const ALARMS: AlarmName[] = ['wait', 'failure_rate', 'unresolved', 'stale_workers', 'low_stock', 'schedule']
+const count = fc.oneof(fc.nat(20), fc.nat(2_000_000_000))
+
+/** How many there are of each, and the name, figure and time that all of them have. */
+const anyDraft = fc.record({
+  ...{ workers: fc.nat(30), stale: fc.nat(3), imports: fc.nat(3), failures: fc.nat(5), tasks: fc.nat(6) },
+  ...{ alarms: fc.subarray(ALARMS), transport: fc.boolean(), trouble: fc.boolean() },
+  ...{ text: trickyText, count, at: fc.integer({ min: NOW - 1e9, max: NOW + 1e9 }) },
+  settled: fc.array(count, { maxLength: 400 }),
+})
+
+type Draft = Partial<typeof anyDraft extends fc.Arbitrary<infer Value> ? Value : never>
 
 function model(draft: Draft): StatusModel {
   const { workers = 0, stale = 0, text, count = 12, at = NOW, transport = false, trouble = false } = draft
@@ -72,14 +69,6 @@ function model(draft: Draft): StatusModel {
   }
 }
 
-const ALARM_NAMES: AlarmName[] = ['wait', 'failure_rate', 'unresolved', 'stale_workers', 'low_stock', 'schedule']
-const count = fc.oneof(fc.nat(20), fc.nat(2_000_000_000))
-const anyDraft = fc.record({
-  ...{ workers: fc.nat(30), stale: fc.nat(3), imports: fc.nat(3), failures: fc.nat(5), tasks: fc.nat(6) },
-  ...{ alarms: fc.subarray(ALARM_NAMES), transport: fc.boolean(), trouble: fc.boolean() },
-  ...{ text: trickyText, count, at: fc.integer({ min: NOW - 1e9, max: NOW + 1e9 }) },
-  settled: fc.array(count, { maxLength: 400 }),
-})
 const anySize = (columns: number, rows: number) =>
   fc.record({ columns: fc.integer({ min: columns, max: 300 }), rows: fc.integer({ min: rows, max: 80 }) })
 
