@@ -1,8 +1,10 @@
-// `failed retry` and `failed clear`: which orders they change, and what they show before.
+// `failed retry` and `failed clear`: which orders they change, what they show before, and what a retried order keeps.
 
 import { describe, expect } from 'vitest'
+import { importing } from '../support/drain.js'
 import { answerAtTerminal } from '../support/pseudo-terminal.js'
-import { type Shop, test } from '../support/shop.js'
+import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
+import { HOUR, type Shop, test } from '../support/shop.js'
 
 const fail = (shop: Shop, reference: string, draft = {}) => shop.order(reference, { status: 'failed', ...draft })
 const decline = (shop: Shop, reference: string) =>
@@ -92,6 +94,116 @@ describe.concurrent('failed retry', () => {
     expect(selected.result).toMatchObject({ matched: 1, changed: 1 })
     expect(shop.value("select source from orders where status = 'pending'")).toBe('shop-b')
   })
+})
+
+/** Failed in the order 2, 4, 1, 3; order 4 needs review. */
+function fourFailures(shop: Shop): void {
+  const now = Date.now()
+  shop.order('1', { status: 'failed', settledAt: now - 2 * HOUR })
+  shop.order('2', { status: 'rolled_back', settledAt: now - 4 * HOUR })
+  shop.order('3', { status: 'rolled_back', reason: 'expired', settledAt: now - HOUR })
+  shop.unknownOrder('4', now - 3 * HOUR)
+}
+
+/** Pairs of an order and when it falls due. */
+const dueTimes = (shop: Shop) =>
+  shop.sqlite
+    .prepare('select reference, due_at from due_orders join orders on id = order_id order by due_at, id')
+    .raw()
+    .all() as [reference: string, dueAt: number][]
+
+const stagger = (shop: Shop, time: string, environment = {}) =>
+  shop.runWith(environment, 'failed', 'retry', '--all', '--yes', '--stagger', time)
+
+describe.concurrent('failed retry --stagger', () => {
+  test('spreads due times evenly, in the order in which the orders failed', async ({ shop }) => {
+    fourFailures(shop)
+    const before = Date.now()
+    const { code, stdout } = await stagger(shop, '10m')
+    const after = Date.now()
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^4 orders .*10 min/)
+    const [first = 0, ...rest] = dueTimes(shop).map(([, dueAt]) => dueAt)
+    expect([first >= before, first <= after]).toEqual([true, true])
+    expect(rest.map((dueAt) => (dueAt - first) / 60_000)).toEqual([2.5, 5, 7.5])
+    expect(dueTimes(shop).map(([reference]) => reference)).toEqual(['2', '4', '1', '3'])
+    const { result } = await shop.json('status')
+    expect(result).toMatchObject({ queue: { waiting: 1, active: 0, delayed: 3 } })
+  })
+
+  test('spreads many orders in waves of the same size, the last one before the time is over', async ({ shop }) => {
+    const numbers = [...Array(450).keys()]
+    shop.sqlite.transaction(() => {
+      for (const n of numbers) shop.order(`${n}`, { status: 'rolled_back', settledAt: 1000 + n })
+    })()
+    await stagger(shop, '2h')
+    const due = dueTimes(shop)
+    const first = due[0]?.[1] ?? 0
+    // 450 orders in at most 200 waves: three at a time, every 48 seconds.
+    expect(due.map(([reference, dueAt]) => [Number(reference), dueAt - first])).toEqual(
+      numbers.map((n) => [n, Math.floor(n / 3) * 48_000]),
+    )
+  })
+
+  test('a worker charges no order before it is due, and all of them in the end', async ({ shop }) => {
+    fourFailures(shop)
+    await stagger(shop, '3s')
+    const due = new Map(dueTimes(shop))
+    const { code } = await shop.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
+    expect(code).toBe(0)
+    expect(shop.value("select count(*) from orders where status = 'completed'")).toBe(4)
+    const captured = shop.rows(
+      `select reference, coalesce(answered_at, created_at) as at from payments join orders on orders.id = order_id
+       where payments.status = 'captured'`,
+    ) as { reference: string; at: number }[]
+    expect(captured).toHaveLength(4)
+    for (const { reference, at } of captured) expect(at).toBeGreaterThan(due.get(reference) ?? Number.NaN)
+  })
+})
+
+describeWithRedis(
+  'failed retry --stagger with Redis',
+  () => {
+    test('publishes each wave for the time when it falls due', async ({ shop, onTestFinished }) => {
+      const prefix = randomPrefix()
+      onTestFinished(async () => void (await removeKeys(redisUrl ?? '', prefix)))
+      const environment = { ORDERCTL_QUEUE_URL: redisUrl ?? '', ORDERCTL_REDIS_PREFIX: prefix }
+      fourFailures(shop)
+      expect((await stagger(shop, '1h', environment)).code).toBe(0)
+      const { result } = await shop.jsonWith(environment, 'status')
+      expect(result).toMatchObject({
+        queue: { driver: 'bullmq', waiting: 1, delayed: 3, transport: { unit: 'batches', waiting: 1, delayed: 3 } },
+      })
+    })
+
+    test('loses no order if Redis is unreachable: all fall due in the database', async ({ shop }) => {
+      fourFailures(shop)
+      const retried = await stagger(shop, '2s', { ORDERCTL_QUEUE_URL: 'redis://127.0.0.1:1' })
+      expect(retried).toMatchObject({ code: 4, stderr: expect.stringContaining('Nothing is lost') })
+      const { result } = await shop.jsonWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
+      expect(result).toMatchObject({ processed: 4, completed: 4 })
+    })
+  },
+  { concurrent: true },
+)
+
+test('a retried order keeps each attempt with its payment and its reservation', async ({ newShop: shop }) => {
+  const workedOrder = async (successRate: string) => {
+    const { code, stderr } = await shop.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: successRate }, 'work', '--drain')
+    expect(code, stderr).toBe(0)
+    return (await shop.json('orders', 'show', 'A-1')).result
+  }
+  await importing(shop, 1, {})
+  const payments = [{ attempt: 1, idempotency_key: 'default:A-1:1', status: 'declined' }]
+  const reservations = [{ attempt: 1, quantity: 1, state: 'released' }]
+  expect(await workedOrder('0')).toMatchObject({ status: 'rolled_back', attempts: 1, payments, reservations })
+
+  await shop.run('failed', 'retry', 'A-1')
+  payments.push({ attempt: 2, idempotency_key: 'default:A-1:2', status: 'captured' })
+  reservations.push({ attempt: 2, quantity: 1, state: 'committed' })
+  expect(await workedOrder('1')).toMatchObject({ status: 'completed', attempts: 2, payments, reservations })
+  const { stdout } = await shop.run('orders', 'show', 'A-1')
+  expect(stdout).toMatch(/default:A-1:1 +│ +declined[\s\S]*default:A-1:2 +│ +captured/)
 })
 
 test('failed clear takes orders off the list and keeps them; those that need review stay on it', async ({ shop }) => {

@@ -21,12 +21,6 @@ async function history(shop: Shop): Promise<HistoryResult> {
   return result as HistoryResult
 }
 
-interface Worked {
-  readonly completed: number
-  readonly rolled_back: number
-  readonly seconds: number
-}
-
 describe.concurrent('status --history', () => {
   test('sums the orders of two workers, with the runtimes of their batches', async ({ newShop: shop }) => {
     await importing(shop, 200, {})
@@ -34,7 +28,7 @@ describe.concurrent('status --history', () => {
     // Enough orders for both: a batch that is finished may exceed the limit.
     const some = ['work', '--concurrency', '1', '--max-orders', '50']
     const both = await Promise.all([shop.startJson(SLOW, ...some), shop.startJson(SLOW, ...some)])
-    const worked = both.map(({ result }) => result as Worked)
+    const worked = both.map(({ result }) => result as Record<'completed' | 'rolled_back' | 'seconds', number>)
     expect(worked.map((one) => one.completed + one.rolled_back >= 50)).toEqual([true, true])
     const { queue, history: rows } = await history(shop)
     expect(queue).toBe('embedded')

@@ -92,16 +92,8 @@ kpis          in 1 h      2 min ago     done: 3 pending
 `.trim()
 
 /** Alarms have their fix, and the schedule stands on the right. */
-const AT_120 = new RegExp(
-  [
-    /^orderctl status .{90,} q leaves\n! Alarm unresolved: .*\n {2}.*failed retry/,
-    /\nQUEUE +ORDERS +SCHEDULE +next +result\n.*kpis.*/,
-    /\nSETTLED (.*\n){15} +0 ┤ .*\n\nWORKERS 2, .*/,
-    /\nLATEST FAILURES (.*\n){2}none-left .*$/,
-  ]
-    .map(({ source }) => source)
-    .join('[\\s\\S]*'),
-)
+const AT_120 =
+  /^orderctl status .{90,} q leaves\n! .*\n {2}.*failed retry[\s\S]*\nQUEUE +ORDERS +SCHEDULE +next +result\n[\s\S]*\nnone-left/
 
 /** Only what fits: the alarms without their fixes, the queue and the first of the orders. */
 const AT_40 = /^orderctl status .*(\n! Alarm .{31}…){3}\nQUEUE\n(.{29}\n){5}ORDERS\n.{29}$/
@@ -139,9 +131,7 @@ describe.concurrent('the screen', () => {
     expect(view.screen).not.toContain('No worker')
     expect(view.screen).not.toContain('! Alarm')
     shop.sqlite.prepare('update workers set last_seen = ?').run(Date.now() - MINUTE)
-    await soon(() => expect(view.screen).toMatch(/^WORKERS 1, 1 stale/m))
-    expect(view.screen).toMatch(/^STALE 33333333/m)
-    await soon(() => expect(view.screen).toMatch(/^! Alarm stale_workers: .*\n {2}Read its log/m))
+    await soon(() => expect(view.screen).toMatch(/^! Alarm stale_workers: .*\n {2}[\s\S]*^STALE 33333333/m))
     shop.sqlite.prepare('update workers set last_seen = ?').run(Date.now())
     await soon(() => expect(view.screen).not.toContain('! Alarm'))
     shop.sqlite.exec("insert into settings values ('queue_paused', 'yes')")

@@ -102,16 +102,6 @@ describe.concurrent('schedule --exec', () => {
     expect(said.match(/low_stock cleared/g)).toHaveLength(1)
   })
 
-  test('notifies of alarms that a schedule without a command found', async ({ low: shop }) => {
-    const silent = shop.start(ONCE, 'schedule')
-    await silent.saw('low_stock raised')
-    expect(shop.rows('select told from alarms')).toEqual([{ told: null }])
-    const notifying = shop.start(ONCE, 'schedule', '--exec', append(shop))
-    await until(() => notified(shop).length > 0)
-    await stop(silent, notifying)
-    expect(notified(shop)).toEqual([RAISED])
-  })
-
   test('does not notify of slots that were missed while no schedule ran', async ({ shop }) => {
     const first = shop.start(ONCE, 'schedule')
     await Promise.all([first.saw('alarms done'), first.saw('kpis done')])

@@ -96,28 +96,6 @@ function lasting(cron: string) {
 }
 
 describe('slots', () => {
-  test.for([
-    // From midnight in Berlin until just before seven.
-    ['2026-03-28T23:00:00Z', '2026-03-29T04:59:00Z', 6],
-    ['2026-10-24T22:00:00Z', '2026-10-25T05:59:00Z', 8],
-  ] as const)(
-    'follow real hours in two schedulers when the clocks change: from %s to %s',
-    async ([start, end, hours], { scene }) => {
-      const clock = new FakeClock(start)
-      let [hourly, nightly] = [0, 0]
-      const tasks = () => [
-        task(HOURLY, () => `${++hourly}`, 'hourly', 'Europe/Berlin'),
-        task('30 2 * * *', () => `${++nightly}`, 'nightly', 'Europe/Berlin'),
-      ]
-      for (const _ of [1, 2]) scene.start(clock, ...tasks())
-      await clock.settled(4)
-      // The missed slot of the day before.
-      expect(nightly).toBe(1)
-      await clock.moveTo(end, 4)
-      expect([hourly, nightly]).toEqual([hours, 2])
-    },
-  )
-
   test('that were missed are made up for by one run, that of the latest', async ({ scene }) => {
     const clock = new FakeClock('2026-01-01T09:00:00Z')
     const first = scene.start(clock, task(HOURLY))
