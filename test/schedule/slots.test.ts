@@ -27,24 +27,14 @@ function slotsOnDays(line: string, timeZone: string, from: string, to: string): 
 test.each([
   ['every half hour, in spring', '*/30 * * * *', 'Europe/Berlin', '03-29 00:30, 03-29 01:00, 03-29 01:30'],
   ['every half hour, in autumn', '*/30 * * * *', 'Europe/Berlin', '10-25 00:00, 10-25 00:30, 10-25 01:00, 10-25 01:30'],
-  [
-    'steps, at a change by half an hour',
-    '*/20 * * * *',
-    'Australia/Lord_Howe',
-    '04-04 14:40, 04-04 15:10, 04-04 15:30',
-  ],
+  ['a half-hour change', '*/20 * * * *', 'Australia/Lord_Howe', '04-04 14:40, 04-04 15:10, 04-04 15:30'],
   ['a repeated time, once, the first', '30 2 * * *', 'Europe/Berlin', '10-24 00:30, 10-25 00:30, 10-26 01:30'],
   ['a repeated time in the south', '30 2 * * *', 'Australia/Sydney', '04-03 15:30, 04-04 15:30, 04-05 16:30'],
   ['a skipped time, once, at the change', '30 2 * * *', 'Europe/Berlin', '03-28 01:30, 03-29 01:00, 03-30 00:30'],
   ['a skipped time in the south', '30 2 * * *', 'Australia/Sydney', '10-02 16:30, 10-03 16:00, 10-04 15:30'],
   ['a change at midnight', '30 0 * * *', 'Africa/Cairo', '04-22 22:30, 04-23 22:00, 04-24 21:30'],
   ['a change to midnight', '15 23 * * *', 'America/Nuuk', '03-28 01:15, 03-29 01:00, 03-30 00:15'],
-  [
-    'a change that skips one of several hours',
-    '30 */2 * * *',
-    'Europe/Berlin',
-    '03-28 23:30, 03-29 01:00, 03-29 02:30',
-  ],
+  ['one of several hours skipped', '30 */2 * * *', 'Europe/Berlin', '03-28 23:30, 03-29 01:00, 03-29 02:30'],
   ['both a day of the month and a weekday', '0 0 13 * 5', 'UTC', '02-13 00:00, 03-13 00:00, 11-13 00:00'],
 ])('%s: %s in %s has the slots %s', (_, line, timeZone, times) => {
   const expected = times.split(', ').map((time) => Date.parse(`2026-${time.replace(' ', 'T')}Z`))
