@@ -1,4 +1,4 @@
-// Tasks that run beside the work of a command: whatever they throw, they go on and the process lives.
+// Background tasks of a command: whatever they throw, they run again and the process lives.
 import { expect, test } from 'vitest'
 import { asError, type BackgroundEvent, FailureReporter, startBackground } from '../src/background.js'
 import { until } from './support/until.js'
@@ -29,7 +29,7 @@ test('a task that fails runs again, and is reported once until it works', async 
   ])
 })
 
-test('a task never runs beside itself; its end waits for the run in progress and the last one', async () => {
+test('a task never runs twice at a time; its end waits for the run in progress and the last one', async () => {
   const runs: { readonly isLast: boolean; readonly end: () => void }[] = []
   let running = 0
   let most = 0
@@ -52,21 +52,18 @@ test('a task never runs beside itself; its end waits for the run in progress and
   expect(isOver).toBe(false)
   runs[2]?.end()
   await ended
-  expect({ running, most, last: runs.map(({ isLast }) => isLast) }).toEqual({
-    running: 0,
-    most: 1,
-    last: [false, false, true],
-  })
+  expect([running, most]).toEqual([0, 1])
+  expect(runs.map(({ isLast }) => isLast)).toEqual([false, false, true])
 })
 
-test('a task whose last run fails ends all the same', async () => {
+test('a task whose last run fails still ends', async () => {
   const { reporter, notices } = listen()
   const fail = () => Promise.reject(new Error('gone'))
   await startBackground(fail, { pauseMs: () => 1_000_000, reporter, lastRun: true }).end()
   expect(notices).toEqual([['retrying', 'The test failed: gone. Trying again.']])
 })
 
-test('a task pauses for a time that follows the length of its runs', async () => {
+test('a task may pause longer after longer runs', async () => {
   const took: number[] = []
   const run = async () => {
     const began = performance.now()
@@ -84,12 +81,12 @@ test('a task pauses for a time that follows the length of its runs', async () =>
 })
 
 test.for([
-  { turns: ['one', 'one', 'two', 'two', 'one'], notices: ['one', 'two', 'one'], why: 'once for each kind' },
-  { turns: ['full', '', 'full', '', 'full'], notices: ['full', ''], why: 'once if they come and go quickly' },
-  { turns: ['silent', ''], notices: [], why: 'not if another part reports them' },
-])('troubles are reported $why', ({ turns, notices: expected }) => {
+  { kinds: ['one', 'one', 'two', 'two', 'one'], notices: ['one', 'two', 'one'], why: 'once for each kind' },
+  { kinds: ['full', '', 'full', '', 'full'], notices: ['full', ''], why: 'once if they come and go quickly' },
+  { kinds: ['silent', ''], notices: [], why: 'not if another part reports them' },
+])('failures are reported $why', ({ kinds, notices: expected }) => {
   const { reporter, notices } = listen()
-  for (const kind of turns) {
+  for (const kind of kinds) {
     if (kind === '') reporter.worked()
     else reporter.failed(new Error(kind))
   }

@@ -1,3 +1,4 @@
+// Which words the shells propose, by what was typed so far.
 import { resolve } from 'node:path'
 import { Config } from '@oclif/core'
 import { describe, expect, test } from 'vitest'
@@ -17,23 +18,18 @@ const PROPOSALS: readonly (readonly [line: string, words: string])[] = [
   ['failed list --reason = de', 'declined'],
   ['failed list --reason =', 'declined expired out_of_stock payment_unknown poison'],
   ['failed list --reason declined --sou', '--source'],
-  ['failed list --reason=declined --sou', '--source'],
   // A value that looks like a command.
   ['failed list --source failed --rea', '--reason'],
   ['--json failed', ''],
-  ['orders list --status ro', 'rolled_back'],
-  ['status --format ', 'prom table'],
   ['import --on-error ', 'abort skip'],
-  // A command and a topic at once.
+  // Both a command and a topic.
   ['schedule ', 'list run'],
   ['schedule run ', 'alarms kpis leaderboards reservations snapshots'],
-  ['rebuild l', 'leaderboard'],
   ['rebuild all --ch', '--check'],
-  ['autocomplete ', 'bash fish zsh'],
   // Hidden.
   ['comple', ''],
   ['--he', '--help'],
-  // Anything may stand here, and it is not a file.
+  // Any text but a file.
   ['failed list --source o', ''],
   ['orders show o', ''],
   ['orders show --', '--help --json --log-format --source'],
@@ -46,12 +42,12 @@ const PROPOSALS: readonly (readonly [line: string, words: string])[] = [
 ]
 
 describe('completion', () => {
-  test.each(PROPOSALS)('orderctl %s', (line, expected) => {
+  test.each(PROPOSALS)('orderctl %s proposes %s', (line, expected) => {
     const words = propose(config, line.split(' ')).map((text) => text.replace(/\t.*/, ''))
     expect(words.sort().join(' ')).toBe(expected)
   })
 
-  test('proposes every flag of every command, and describes it in a line', () => {
+  test('proposes every flag of every command, with a description of one line', () => {
     for (const { id, flags } of config.commands.filter(({ hidden }) => !hidden)) {
       const lines = propose(config, [...id.split(':'), '--'])
       const names = lines.map((line) => /^--(\S+)\t\w.*$/.exec(line)?.[1])
@@ -60,7 +56,7 @@ describe('completion', () => {
   })
 
   test('describes topics and commands', () => {
-    expect(propose(config, ['que'])).toEqual(['queue\tpause, resume or empty the queue'])
-    expect(propose(config, ['kpis', 'd'])).toEqual(['daily\tShow revenue, orders and customers of one day'])
+    expect(propose(config, ['que'])).toEqual([expect.stringMatching(/^queue\t\w.*$/)])
+    expect(propose(config, ['kpis', 'd'])).toEqual([expect.stringMatching(/^daily\t\w.*$/)])
   })
 })

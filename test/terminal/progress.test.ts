@@ -1,4 +1,4 @@
-// Progress shows how far the work is on a terminal, and is silent everywhere else.
+// Progress is shown on a terminal and nowhere else.
 import { clearLine, cursorTo, moveCursor } from 'node:readline'
 import { Writable } from 'node:stream'
 import { stripVTControlCharacters } from 'node:util'
@@ -19,10 +19,9 @@ class Terminal extends Writable {
   readonly cursorTo = (x: number) => cursorTo(this, x)
   readonly clearLine = () => clearLine(this, 0)
   readonly moveCursor = (x: number, y: number) => moveCursor(this, x, y)
-
   readonly isTTY: boolean
 
-  constructor(isTTY = true) {
+  constructor(isTTY: boolean) {
     super()
     this.isTTY = isTTY
   }
@@ -43,8 +42,8 @@ describe('progressLine', () => {
   const { fraction: _, ...unknown } = importing
   const bar = 'Importing ████████▎             41%  41,000 lines · 5,000 lines/s'
   test.each<[string, ProgressState, number, string]>([
-    ['with a fraction: bar, share, count, speed and time left', importing, 80, `${bar} · 12 s left`],
-    ['without one: a counter', unknown, 80, 'Importing 41,000 lines · 5,000 lines/s'],
+    ['has a bar, share, count, speed and time left', importing, 80, `${bar} · 12 s left`],
+    ['is a counter without a fraction', unknown, 80, 'Importing 41,000 lines · 5,000 lines/s'],
     ['drops parts from the right', importing, 70, bar],
     ['drops all parts', importing, 30, 'Importing'],
     ['cuts the last one', importing, 6, 'Impor…'],
@@ -59,11 +58,11 @@ describe('progressLine', () => {
     [{ fraction: -1 }, / 0% /],
     [{ fraction: Number.NaN }, / 0% /],
     [{ fraction: 1.2 }, / 100% /],
-  ])('with %j has no time left and a share between the ends', (change, line) => {
+  ])('with %j shows no time left, and a share from 0 to 100 %%', (change, line) => {
     expect(progressLine({ ...importing, ...change }, 80)).toMatch(line)
   })
 
-  test('is one clean line, never wider than asked for', () => {
+  test('is one line without control characters, never wider than asked for', () => {
     const state = fc.record({
       doing: anyText,
       unit: fc.constantFrom('lines', 'orders'),
@@ -99,9 +98,13 @@ describe('startProgress', () => {
     expect(stream.written).toBe('')
   })
 
-  test('draws from the first update on, in update itself, ten times a second at most', () => {
-    const stream = new Terminal()
-    const progress = startProgress({ stream, environment: {}, silent: false })
+  function startOnTerminal() {
+    const stream = new Terminal(true)
+    return { stream, progress: startProgress({ stream, environment: {}, silent: false }) }
+  }
+
+  test('draws from the first update on, at most ten times a second', () => {
+    const { stream, progress } = startOnTerminal()
     expect(stream.written).toBe('')
     for (let ms = 0; ms < 1_000; ms += 1) {
       progress.update({ doing: 'Importing', unit: 'lines', done: ms, perSecond: 1 })
@@ -113,22 +116,14 @@ describe('startProgress', () => {
     expect(stream.frames.at(-1)).toContain('Importing 900 lines')
   })
 
-  test('keeps to the width of the terminal, also after it was made narrower', () => {
-    const stream = new Terminal()
-    const progress = startProgress({ stream, environment: {}, silent: false })
+  test('fits the terminal, also after it got narrower; stop restores the cursor and ends drawing', () => {
+    const { stream, progress } = startOnTerminal()
     for (const columns of [80, 60, 20]) {
       stream.columns = columns
       progress.update(importing)
       vi.advanceTimersByTime(100)
       expect(stringWidth(stream.frames.at(-1) ?? '')).toBeLessThan(columns)
     }
-    progress.stop()
-  })
-
-  test('gives the cursor back, and draws nothing afterwards', () => {
-    const stream = new Terminal()
-    const progress = startProgress({ stream, environment: {}, silent: false })
-    progress.update(importing)
     progress.stop()
     expect(stream.written.endsWith(SHOW_CURSOR)).toBe(true)
     const written = stream.written

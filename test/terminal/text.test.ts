@@ -1,4 +1,4 @@
-// Text fit to print, and numbers and times in words.
+// Text that is safe to print, and numbers and times in words.
 import fc from 'fast-check'
 import stringWidth from 'string-width'
 import { describe, expect, test } from 'vitest'
@@ -16,11 +16,11 @@ describe('cleanText', () => {
     ['half \ud83d a pair', 'half \ufffd a pair'],
     ['not yet\u2065 assigned\ufff0', 'not yet assigned'],
     ['Zoë 界 ก็ 🪴', 'Zoë 界 ก็ 🪴'],
-  ])('%j prints as %j', (text, clean) => {
+  ])('prints %j as %j', (text, clean) => {
     expect(cleanText(text)).toBe(clean)
   })
 
-  test('leaves no control character, and nothing to do a second time', () => {
+  test('leaves no control character, and changes nothing the second time', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const clean = cleanText(text)
@@ -32,14 +32,14 @@ describe('cleanText', () => {
 })
 
 describe('cutText and padText', () => {
-  test('a wide character that does not fit whole is left out', () => {
+  test('drop a wide character that does not fit', () => {
     expect(cutText('界界界', 4)).toBe('界…')
     expect(cutText('界界', 4)).toBe('界界')
     expect(cutText('e\u0301e\u0301e\u0301', 2)).toBe('e\u0301…')
     expect(cutText('abc', 0)).toBe('')
   })
 
-  test('give exactly the width together', () => {
+  test('together give exactly the width', () => {
     fc.assert(
       fc.property(trickyText.map(cleanText), fc.nat(20), (text, width) => {
         expect(stringWidth(padText(cutText(text, width), width))).toBe(width)
@@ -48,15 +48,8 @@ describe('cutText and padText', () => {
   })
 })
 
-test.each([
-  [0, '0 orders'],
-  [1, '1 order'],
-  [12_345, '12,345 orders'],
-])('%d counts as %s', (count, text) => {
-  expect(countOf(count, 'order')).toBe(text)
-})
-
-test('an irregular plural is given', () => {
+test('countOf has plurals, also irregular ones', () => {
+  expect([0, 1, 12_345].map((count) => countOf(count, 'order'))).toEqual(['0 orders', '1 order', '12,345 orders'])
   expect(countOf(2, 'entry', 'entries')).toBe('2 entries')
 })
 
@@ -72,7 +65,7 @@ test.each([
   [7_500, '2 h 5 min'],
   [3_605, '1 h'],
   [180_000, '2 d 2 h'],
-])('%d seconds last %s', (seconds, text) => {
+])('%d seconds are %s', (seconds, text) => {
   expect(duration(seconds)).toBe(text)
 })
 
@@ -81,18 +74,16 @@ test.each([
   [-60_000, 'just now'],
   [1_900, '1 s ago'],
   [12_000, '12 s ago'],
-])('%d ms back was %s', (back, text) => {
+])('%d ms ago is %s', (back, text) => {
   expect(ago(1_700_000_000_000 - back, 1_700_000_000_000)).toBe(text)
 })
 
-describe('escapeJson', () => {
-  test('prints no control, break or invisible character, and says the same', () => {
-    fc.assert(
-      fc.property(fc.record({ text: anyText }), (value) => {
-        const json = escapeJson(JSON.stringify(value))
-        expect(JSON.parse(json)).toEqual(value)
-        expect(cleanText(json)).toBe(json)
-      }),
-    )
-  })
+test('escapeJson keeps the value, without control, break or invisible characters', () => {
+  fc.assert(
+    fc.property(fc.record({ text: anyText }), (value) => {
+      const json = escapeJson(JSON.stringify(value))
+      expect(JSON.parse(json)).toEqual(value)
+      expect(cleanText(json)).toBe(json)
+    }),
+  )
 })
