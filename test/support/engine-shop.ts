@@ -5,7 +5,7 @@ import { expect, test as plainTest } from 'vitest'
 import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
 import type { Engine } from '../../src/database/engine.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
-import { Cli } from './cli.js'
+import { Cli, opened } from './cli.js'
 import { describeOnServers, makeDatabase, type ServerEngine } from './database-servers.js'
 import { describeUnless, type SuiteOptions } from './servers.js'
 import { expectAuditClean } from './shop.js'
@@ -21,20 +21,20 @@ export class EngineShop extends Cli {
     this.databaseUrl = url ?? `sqlite:${this.folder}/orders.sqlite`
   }
 
-  /** A shop whose database has its tables, and no rows. */
+  /** A shop whose database has its tables. */
   static async open(engine: Engine): Promise<EngineShop> {
     const shop = await EngineShop.openEmpty(engine)
     await shop.migrate()
     return shop
   }
 
-  /** A shop with a database that nobody has used yet. */
+  /** A shop whose database is empty. */
   static async openEmpty(engine: Engine, nameSuffix = ''): Promise<EngineShop> {
     if (engine === 'sqlite') return new EngineShop(engine, undefined)
     return new EngineShop(engine, await makeDatabase(engine, { suffix: nameSuffix }))
   }
 
-  /** A shop with a database that is there already; it gets its tables. */
+  /** A shop on an existing database, which gets its tables. */
   static async at(engine: ServerEngine, url: string): Promise<EngineShop> {
     const shop = new EngineShop(engine, url)
     await shop.migrate()
@@ -45,7 +45,6 @@ export class EngineShop extends Cli {
     this.#db = await openOrCreateDatabase(readDatabaseAddress(this.databaseUrl))
   }
 
-  /** The database over connections of the test's own. */
   get db(): Database {
     if (!this.#db) throw new Error('the database has no tables yet')
     return this.#db
@@ -62,7 +61,6 @@ export class EngineShop extends Cli {
     return Object.values((await this.rows(query))[0] ?? {})[0]
   }
 
-  /** How many orders have each status. */
   async statuses(): Promise<Record<string, number>> {
     const counted = await this.rows('select status, count(*) as orders from orders group by status')
     return Object.fromEntries(counted.map(({ status, orders }) => [String(status), Number(orders)]))
@@ -86,23 +84,13 @@ export class EngineShop extends Cli {
 
 function testOn(engine: Engine) {
   return plainTest.extend<{ shop: EngineShop; newShop: EngineShop }>({
-    // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-    shop: async ({}, use) => {
-      const shop = await EngineShop.open(engine)
-      await use(shop)
-      await shop.close()
-    },
-    // biome-ignore lint/correctness/noEmptyPattern: as above.
-    newShop: async ({}, use) => {
-      const shop = await EngineShop.openEmpty(engine)
-      await use(shop)
-      await shop.close()
-    },
+    shop: opened(() => EngineShop.open(engine)),
+    newShop: opened(() => EngineShop.openEmpty(engine)),
   })
 }
 
-/** Tests with a shop of their own on the engine. */
-export type EngineTest = ReturnType<typeof testOn>
+/** Tests with a shop of their own. */
+type EngineTest = ReturnType<typeof testOn>
 
 /** The same tests on a SQLite file, PostgreSQL, and MySQL or MariaDB. */
 export function describeOnEngines(
@@ -114,7 +102,6 @@ export function describeOnEngines(
   describeOnServerEngines(name, body, options)
 }
 
-/** On the servers alone. */
 export function describeOnServerEngines(
   name: string,
   body: (test: EngineTest, engine: ServerEngine) => void,

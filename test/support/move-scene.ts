@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test as plainTest } from 'vitest'
 import { askServer } from './ask-server.js'
+import { opened } from './cli.js'
 import { makeDatabase, type ServerEngine } from './database-servers.js'
 import { csv, line } from './lines.js'
 import { Shop } from './shop.js'
@@ -148,13 +149,8 @@ export async function rowsOf(shop: Shop, ask: (statement: string) => Promise<Row
 /** The old shop's folder, and an empty database on a server that it is to go to. */
 export function testOn(engine: ServerEngine) {
   return plainTest.extend<{ shop: Shop; database: ServerDatabase }>({
+    shop: opened(() => new Shop()),
     // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-    shop: async ({}, use) => {
-      const shop = new Shop()
-      await use(shop)
-      await shop.close()
-    },
-    // biome-ignore lint/correctness/noEmptyPattern: as above.
     database: async ({}, use) => {
       await use(await newDatabase(engine))
     },

@@ -7,7 +7,7 @@ import { type Database, openOrCreateDatabase } from '../../src/database/connecti
 import type { CustomerId, ImportId, OrderId, ProductId } from '../../src/domain/ids.js'
 import type { FailureReason, OrderStatus } from '../../src/domain/order.js'
 import type { Snapshot } from '../../src/reports/history.js'
-import { Cli } from './cli.js'
+import { Cli, opened } from './cli.js'
 
 export const NOW = Date.parse('2025-01-20T12:00:00Z')
 export const HOUR = 3_600_000
@@ -25,7 +25,7 @@ export interface OrderDraft {
   readonly day?: string
   /** SKU, quantity and the unit price in cents. */
   readonly lines?: readonly (readonly [sku: string, quantity: number, cents: number])[]
-  /** When the order may be claimed; null for one that is in no queue. */
+  /** When the order may be claimed; null if it is in no queue. */
   readonly dueAt?: number | null
   readonly leaseToken?: string
   readonly settledAt?: number
@@ -33,7 +33,7 @@ export interface OrderDraft {
   readonly payment?: { readonly status: string; readonly unanswered?: number; readonly answeredAt?: number }
 }
 
-/** Checks what `orderctl rebuild --check` checks: every promise is kept. */
+/** Expects what `orderctl rebuild --check` checks. */
 export async function expectAuditClean(db: Database): Promise<void> {
   const { checks } = await auditDatabase(db, 'UTC')
   expect(checks.filter((check) => !check.ok || check.differences > 0)).toEqual([])
@@ -63,13 +63,12 @@ export class Shop extends Cli {
     this.#db ??= await openOrCreateDatabase({ kind: 'sqlite', path: this.path })
   }
 
-  /** The database as our code sees it. */
   get db(): Database {
     if (!this.#db) throw new Error('the database has no tables yet')
     return this.#db
   }
 
-  /** The database as another program sees it. */
+  /** A connection of another program. */
   get sqlite(): SqliteDatabase.Database {
     this.#sqlite ??= new SqliteDatabase(this.path)
     return this.#sqlite
@@ -77,10 +76,8 @@ export class Shop extends Cli {
 
   /** The first column of the first row. */
   value(query: string, ...values: unknown[]): unknown {
-    return this.sqlite
-      .prepare(query)
-      .pluck()
-      .get(...values)
+    const row = this.sqlite.prepare<unknown[], Record<string, unknown>>(query).get(...values)
+    return Object.values(row ?? {})[0]
   }
 
   rows(query: string, ...values: unknown[]): unknown[] {
@@ -141,7 +138,7 @@ export class Shop extends Cli {
     return id
   }
 
-  /** An order whose charge was never answered, so that it needs review. */
+  /** An order whose charge was never answered. */
   unknownOrder(reference: string, answeredAt = NOW): OrderId {
     return this.order(reference, {
       status: 'payment_processing',
@@ -173,13 +170,13 @@ export class Shop extends Cli {
     this.#insert('workers', { ...process, ...work, last_seen: lastSeen, stopped_at: stoppedAt, ...recent })
   }
 
-  /** The period that ended then. By default nothing was settled in it, and nothing waited. */
+  /** By default, nothing was settled in the period and nothing waited. */
   snapshot(start: number, end: number, figures: Partial<Snapshot> = {}): void {
     const nothing = { completed: 0, failed: 0, waiting: 0, active: 0, delayed: 0 }
     this.#insert('queue_snapshots', { period_start: start, period_end: end, ...nothing, ...figures })
   }
 
-  /** An import of three lines by a process of another host. */
+  /** An import of three lines by a process on another host. */
   import({
     source = 'default',
     file = '/data/sample.csv',
@@ -195,7 +192,6 @@ export class Shop extends Cli {
     })
   }
 
-  /** The order and its row in the queue. */
   row(reference: string): Record<string, unknown> {
     const query = 'select * from orders left join due_orders on order_id = id where reference = ?'
     return this.sqlite.prepare<[string], Record<string, unknown>>(query).get(reference) ?? {}
@@ -257,21 +253,11 @@ export class Shop extends Cli {
   }
 }
 
-/** Orders of the tests' shops: two widgets for 25.00 USD, settled just now, in no queue. */
+/** Two widgets for 25.00 USD, settled just now, in no queue. */
 const ORDERS: OrderDraft = { lines: [['WIDGET-1', 2, 1250]], settledAt: Date.now(), dueAt: null }
 
-/** Tests with a shop of their own: `shop` has its tables, `newShop` has no database yet. */
+/** Tests with a shop of their own; `newShop` has no database yet. */
 export const test = plainTest.extend<{ shop: Shop; newShop: Shop }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  shop: async ({}, use) => {
-    const shop = await Shop.open(ORDERS)
-    await use(shop)
-    await shop.close()
-  },
-  // biome-ignore lint/correctness/noEmptyPattern: as above.
-  newShop: async ({}, use) => {
-    const shop = new Shop(ORDERS)
-    await use(shop)
-    await shop.close()
-  },
+  shop: opened(() => Shop.open(ORDERS)),
+  newShop: opened(() => new Shop(ORDERS)),
 })
