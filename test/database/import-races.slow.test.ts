@@ -13,14 +13,14 @@ import { storeChunk } from '../../src/import/store.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
 import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
-import { besideInHand, whileInHand } from '../support/locks.js'
+import { withoutWaiting, whileLocked } from '../support/locks.js'
 
 describeOnServerEngines('two imports', (test) => {
   test('one whose process died goes on behind the chunk that was being committed then', async ({ shop }) => {
     const wanted = { source: 'web', file: '/orders.csv', resume: true }
     const { id } = await insertRun(shop.db, wanted)
     await shop.rows(`update imports set pid = ${NO_PROCESS}`)
-    const resumed = await whileInHand(
+    const resumed = await whileLocked(
       shop,
       (last) => last.updateTable('imports').set({ byte_offset: 4711 }).where('id', '=', id).execute(),
       () => beginRun(shop.db, wanted),
@@ -30,7 +30,7 @@ describeOnServerEngines('two imports', (test) => {
 
   test('one does not take away the customer and the product that the other names', async ({ shop }) => {
     const { first, second } = await withNamesOfNoOrder(shop)
-    const removed = await whileInHand(
+    const removed = await whileLocked(
       shop,
       (storing) => storeAnOrder(storing, second),
       () => shop.db.transaction().execute((removing) => removeUnusedNames(removing, first)),
@@ -41,7 +41,7 @@ describeOnServerEngines('two imports', (test) => {
 
   test('one adds the customer and the product anew that the other takes away', async ({ shop }) => {
     const { first, second } = await withNamesOfNoOrder(shop)
-    const stored = await whileInHand(
+    const stored = await whileLocked(
       shop,
       async (removing) => expect(await removeUnusedNames(removing, first)).toBe(1),
       () => shop.db.transaction().execute((storing) => storeAnOrder(storing, second)),
@@ -60,7 +60,7 @@ describeOnServerEngines('workers beside an import', (test) => {
       line({ order: 'A-3' }),
     )
     const file = shop.file('again.csv', again)
-    const { code, stderr } = await besideInHand(shop, takeInHand, () => shop.runWith({}, 'import', file))
+    const { code, stderr } = await withoutWaiting(shop, takeInHand, () => shop.runWith({}, 'import', file))
     expect(code, stderr).toBe(EXIT.partly)
     expect(await shop.rows('select imported, duplicates, conflicts from imports where id = 2')).toEqual([
       { imported: 1, duplicates: 1, conflicts: 1 },
@@ -73,7 +73,7 @@ describeOnServerEngines('workers beside an import', (test) => {
     await shop.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
     const run = await insertRun(shop.db, { source: 'default', file: '/again.csv' })
     await storeAnOrder(shop.db, run.id, 'default')
-    const { code, stderr } = await besideInHand(
+    const { code, stderr } = await withoutWaiting(
       shop,
       async (ending) => {
         const verdicts = await reachVerdicts(ending, run, () => {})
@@ -89,7 +89,7 @@ describeOnServerEngines('workers beside an import', (test) => {
     const cutOff = await insertRun(shop.db, { source: 'till', file: '/till.csv' })
     await storeAnOrder(shop.db, cutOff.id)
     await shop.importing(csv(...MANY))
-    await besideInHand(
+    await withoutWaiting(
       shop,
       (worker) => worker.selectFrom('orders').select('id').where('source', '=', 'default').forUpdate().execute(),
       () => shop.db.transaction().execute((trx) => takeBack(trx, cutOff)),

@@ -10,7 +10,7 @@ import { claim } from '../../src/workflow/claim.js'
 import { retryFailures } from '../../src/workflow/failures.js'
 import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
-import { whileInHand } from '../support/locks.js'
+import { whileLocked } from '../support/locks.js'
 
 const ORDERS = ['A-1', 'A-2', 'A-3']
 const LEASE = { leaseMs: 60_000, reservationTtlMs: 60_000 }
@@ -25,7 +25,7 @@ describeOnServerEngines('the queue beside another transaction', (test) => {
   test('what is just being claimed, or put off by the gateway, is not taken from it', async ({ shop }) => {
     await importing(shop)
     const [claimed, putOff] = (await idsOf(shop)) as [OrderId, OrderId]
-    const withdrawn = await whileInHand(
+    const withdrawn = await whileLocked(
       shop,
       async (trx) => {
         const until = { due_at: Date.now() + 60_000 }
@@ -48,7 +48,7 @@ describeOnServerEngines('the queue beside another transaction', (test) => {
     await importing(shop)
     const ids = await idsOf(shop)
     await withdrawDue(shop.db)
-    const second = await whileInHand(
+    const second = await whileLocked(
       shop,
       async (trx) => {
         await trx.selectFrom('orders').select('id').orderBy('id').forUpdate().execute()
@@ -73,7 +73,7 @@ describeOnServerEngines('the queue beside another transaction', (test) => {
     const ids = await idsOf(shop)
     await shop.runWith({}, 'work', '--drain')
     expect(await shop.statuses()).toEqual({ failed: 3 })
-    const second = await whileInHand(
+    const second = await whileLocked(
       shop,
       async (trx) => {
         const again = { status: 'pending', attempt: 2, reason: null, message: null, settled_at: null } as const

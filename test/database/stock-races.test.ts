@@ -12,24 +12,24 @@ import { adjustStock } from '../../src/inventory/products.js'
 import { expireReservations } from '../../src/workflow/settle.js'
 import { describeOnServerEngines } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
-import { whileInHand } from '../support/locks.js'
+import { whileLocked } from '../support/locks.js'
 
 describeOnServerEngines('beside another transaction', (test) => {
   test('stock that is adjusted, or set by a catalogue, counts what was sold meanwhile', async ({ shop }) => {
     await shop.importing(csv(line({ quantity: 2 })), { ORDERCTL_INITIAL_STOCK: '100' })
     // 100 - 10 = 90, and 5 more; then 95 - 10 = 85, and what makes it 50.
-    const adjusted = await whileInHand(shop, sellTen, () => adjustStock(shop.db, 'S-1', 5, 'found'))
+    const adjusted = await whileLocked(shop, sellTen, () => adjustStock(shop.db, 'S-1', 5, 'found'))
     expect(adjusted).toMatchObject({ on_hand: 95 })
     expect(await shop.value('select on_hand from products')).toBe(95)
     const row = { line: 2, sku: 'S-1', name: null, unitPrice: null, currency: null, stock: 50 }
-    await whileInHand(shop, sellTen, () => storeProducts(shop.db, [row]))
+    await whileLocked(shop, sellTen, () => storeProducts(shop.db, [row]))
     expect(await shop.value('select on_hand from products')).toBe(50)
     await shop.expectAuditClean()
   })
 
   test('a repair leaves what was sold meanwhile sold', async ({ shop }) => {
     await shop.importing(csv(line()), { ORDERCTL_INITIAL_STOCK: '100' })
-    await whileInHand(shop, sellTen, () => repair(shop.db, 'UTC'))
+    await whileLocked(shop, sellTen, () => repair(shop.db, 'UTC'))
     expect(await shop.value('select on_hand from products')).toBe(90)
     await shop.expectAuditClean()
   })
@@ -39,7 +39,7 @@ describeOnServerEngines('beside another transaction', (test) => {
     await shop.rows("update orders set status = 'reserved' where reference = 'A-1'")
     await shop.rows('insert into stock_reservations values (1, 1, 1, 3, 1)')
     await shop.rows('update products set reserved = 3')
-    const second = await whileInHand(
+    const second = await whileLocked(
       shop,
       async (first) => {
         const expired = { status: 'rolled_back', reason: 'expired', settled_at: 1 } as const
@@ -59,7 +59,7 @@ describeOnServerEngines('beside another transaction', (test) => {
 
   test('a setting that two processes write first is written', async ({ shop }) => {
     const value = 'yes'
-    await whileInHand(
+    await whileLocked(
       shop,
       (first) => first.insertInto('settings').values({ name: 'queue_paused', value: 'no' }).execute(),
       () => writeSetting(shop.db, 'queue_paused', value),

@@ -1,5 +1,4 @@
-// A shop that publishes figures in Redis, under a prefix of the test's own.
-
+// A shop that publishes figures in Redis, under a prefix of its own.
 import { Redis } from 'ioredis'
 import { type Database, openDatabase } from '../../src/database/connection.js'
 import { PublishedFigures } from '../../src/redis/figures.js'
@@ -12,7 +11,7 @@ export class FiguresShop {
   readonly shop: Shop
   readonly prefix: string
   readonly url: string
-  /** As another program sees what is published. */
+  /** A connection of another program. */
   readonly redis: Redis
   readonly figures: PublishedFigures
   readonly #closing: (() => Promise<unknown>)[] = []
@@ -26,7 +25,7 @@ export class FiguresShop {
     this.figures = this.figuresOf(shop.db)
   }
 
-  /** @param prefix of another shop, to meet it there */
+  /** @param prefix of another shop, to share it */
   static async open(url = redisUrl ?? '', prefix = randomPrefix()): Promise<FiguresShop> {
     return new FiguresShop(await Shop.open(), url, prefix)
   }
@@ -37,7 +36,7 @@ export class FiguresShop {
     return new PublishedFigures({ db, address, timeZone: 'UTC', prefix: this.prefix, place: this.shop.path })
   }
 
-  /** Another process's connection to a database, the shop's where none is named. */
+  /** Another process's connection to a database. */
   async connection(path = this.shop.path): Promise<Database> {
     const db = await openDatabase({ kind: 'sqlite', path })
     this.#closing.push(() => db.destroy())
@@ -52,11 +51,10 @@ export class FiguresShop {
     return this.prefix + name
   }
 
-  /** Members of `customers:spending:USD` and the like, with their scores, by their names. */
+  /** The members of a board such as `customers:spending:USD`, with their scores. */
   async board(name: string): Promise<Record<string, number>> {
     const flat = await this.redis.zrange(this.key(`leaderboard:${name}`), '0', '-1', 'WITHSCORES')
-    const pairs = flat.flatMap((member, at) => (at % 2 === 0 ? [[member, Number(flat[at + 1])] as const] : []))
-    return Object.fromEntries(pairs.sort(([one], [other]) => (one < other ? -1 : 1)))
+    return Object.fromEntries(flat.flatMap((member, at) => (at % 2 === 0 ? [[member, Number(flat[at + 1])]] : [])))
   }
 
   async kpi(name: string): Promise<unknown> {
@@ -76,7 +74,7 @@ export class FiguresShop {
   }
 }
 
-/** The connection, with something that happens right after its first read of the table. */
+/** The same connection, on which something happens right after the first read of the table. */
 export function whenFirstRead(db: Database, table: string, happens: () => Promise<unknown>): Database {
   let read = false
   const watched = new WeakSet<object>()

@@ -33,6 +33,13 @@ export interface OrderDraft {
   readonly payment?: { readonly status: string; readonly unanswered?: number; readonly answeredAt?: number }
 }
 
+/** What the gateway has answered for an order with this status. */
+const PAYMENTS: Partial<Record<OrderStatus, { readonly status: string }>> = {
+  completed: { status: 'captured' },
+  rolled_back: { status: 'declined' },
+  payment_processing: { status: 'pending' },
+}
+
 /** Expects what `orderctl rebuild --check` checks. */
 export async function expectAuditClean(db: Database): Promise<void> {
   const { checks } = await auditDatabase(db, 'UTC')
@@ -129,10 +136,7 @@ export class Shop extends Cli {
       this.#insert('order_lines', { ...line, quantity, unit_price: cents * 100, total: quantity * cents })
     })
     if (status !== 'pending' && status !== 'failed') this.#reserve(id, attempt, status)
-    const outcome = { completed: 'captured', rolled_back: 'declined', payment_processing: 'pending' }[
-      status as 'completed'
-    ]
-    const payment = draft.payment ?? (outcome && { status: outcome })
+    const payment = draft.payment ?? PAYMENTS[status]
     if (payment) this.#pay(id, `${source}:${reference}:${attempt}`, payment)
     if (status === 'completed') this.#sell(id)
     return id
@@ -193,8 +197,8 @@ export class Shop extends Cli {
   }
 
   row(reference: string): Record<string, unknown> {
-    const query = 'select * from orders left join due_orders on order_id = id where reference = ?'
-    return this.sqlite.prepare<[string], Record<string, unknown>>(query).get(reference) ?? {}
+    const [row] = this.rows('select * from orders left join due_orders on order_id = id where reference = ?', reference)
+    return (row ?? {}) as Record<string, unknown>
   }
 
   #importOf(source: string): ImportId {
@@ -204,52 +208,47 @@ export class Shop extends Cli {
   #reserve(id: OrderId, attempt: number, status: OrderStatus): void {
     const units = 'select product_id, sum(quantity) as units from order_lines where order_id = :id group by product_id'
     const change = { completed: 'on_hand = on_hand - units', rolled_back: 'reserved = reserved' }[status as 'completed']
-    this.sqlite
-      .prepare(
-        `insert into stock_reservations (order_id, attempt, product_id, quantity, expires_at)
-         select :id, :attempt, product_id, units, :until from (${units})`,
-      )
-      .run({ id, attempt, until: NOW + 900_000 })
-    this.sqlite
-      .prepare(
-        `update products set ${change ?? 'reserved = reserved + units'} from (${units}) where product_id = products.id`,
-      )
-      .run({ id })
+    const reservation = `insert into stock_reservations (order_id, attempt, product_id, quantity, expires_at)
+      select :id, :attempt, product_id, units, :until from (${units})`
+    this.#change(reservation, { id, attempt, until: NOW + 900_000 })
+    const movement = change ?? 'reserved = reserved + units'
+    this.#change(`update products set ${movement} from (${units}) where product_id = products.id`, { id })
   }
 
   #pay(id: OrderId, key: string, { status, unanswered = 0, answeredAt }: NonNullable<OrderDraft['payment']>): void {
-    this.sqlite
-      .prepare(
-        `insert into payments (order_id, attempt, idempotency_key, amount, currency, status, unanswered,
-           gateway_reference, created_at, answered_at)
-         select id, attempt, ?, total, currency, ?, ?, 'ref-1', ?, ? from orders where id = ?`,
-      )
-      .run(key, status, unanswered, NOW, answeredAt ?? null, id)
+    this.#change(
+      `insert into payments (order_id, attempt, idempotency_key, amount, currency, status, unanswered,
+         gateway_reference, created_at, answered_at)
+       select id, attempt, :key, total, currency, :status, :unanswered, 'ref-1', :now, :answeredAt
+       from orders where id = :id`,
+      { id, key, status, unanswered, now: NOW, answeredAt: answeredAt ?? null },
+    )
   }
 
   #sell(id: OrderId): void {
-    this.sqlite
-      .prepare(
-        `insert into sales_by_customer select business_day, currency, customer_id, 1, total from orders where id = ?
-         on conflict do update set orders = orders + 1, revenue = revenue + excluded.revenue`,
-      )
-      .run(id)
-    this.sqlite
-      .prepare(
-        `insert into sales_by_product (day, currency, product_id, orders, units, revenue)
-         select business_day, currency, product_id, 1, sum(quantity), sum(order_lines.total)
-         from orders join order_lines on order_id = orders.id where orders.id = ? group by product_id
-         on conflict do update set orders = orders + 1, units = units + excluded.units, revenue = revenue + excluded.revenue`,
-      )
-      .run(id)
+    this.#change(
+      `insert into sales_by_customer select business_day, currency, customer_id, 1, total from orders where id = :id
+       on conflict do update set orders = orders + 1, revenue = revenue + excluded.revenue`,
+      { id },
+    )
+    this.#change(
+      `insert into sales_by_product (day, currency, product_id, orders, units, revenue)
+       select business_day, currency, product_id, 1, sum(quantity), sum(order_lines.total)
+       from orders join order_lines on order_id = orders.id where orders.id = :id group by product_id
+       on conflict do update set orders = orders + 1, units = units + excluded.units, revenue = revenue + excluded.revenue`,
+      { id },
+    )
   }
 
   #insert<Id extends number>(table: string, row: Record<string, unknown>): Id {
     const names = Object.keys(row)
-    const { lastInsertRowid } = this.sqlite
-      .prepare(`insert into ${table} (${names.join(', ')}) values (${names.map(() => '?').join(', ')})`)
-      .run(...Object.values(row))
-    return Number(lastInsertRowid) as Id
+    const values = names.map((name) => `:${name}`)
+    return this.#change(`insert into ${table} (${names.join(', ')}) values (${values.join(', ')})`, row) as Id
+  }
+
+  /** @returns the id of the last new row */
+  #change(statement: string, values: Record<string, unknown>): number {
+    return Number(this.sqlite.prepare(statement).run(values).lastInsertRowid)
   }
 }
 
