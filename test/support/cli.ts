@@ -3,7 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { expect } from 'vitest'
+import { auditDatabase } from '../../src/audit/audit.js'
 import { type Config, loadConfig } from '../../src/config/config.js'
+import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
+import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { type Outcome, runInProcess } from './in-process.js'
 import { until } from './until.js'
 
@@ -24,10 +28,18 @@ function parseJson({ code, stdout, stderr }: Outcome): { code: number | null; re
   return { code, result: JSON.parse(stdout) }
 }
 
+/** Expects what `orderctl rebuild --check` checks. */
+export async function expectAuditClean(db: Database): Promise<void> {
+  const { checks } = await auditDatabase(db, 'UTC')
+  expect(checks.filter((check) => !check.ok || check.differences > 0)).toEqual([])
+  expect(checks.length).toBeGreaterThan(10)
+}
+
 /** Runs commands in the folder, on the database that the subclass names. */
 export abstract class Cli {
   readonly folder = mkdtempSync(join(tmpdir(), 'orderctl-test-'))
   readonly #running = new Map<string, ChildProcess>()
+  #db: Database | undefined
 
   abstract readonly databaseUrl: string
 
@@ -40,6 +52,21 @@ export abstract class Cli {
       XDG_DATA_HOME: this.folder,
       ORDERCTL_DATABASE_URL: this.databaseUrl,
     }
+  }
+
+  /** Creates the tables, unless they exist. */
+  async migrate(): Promise<void> {
+    this.#db ??= await openOrCreateDatabase(readDatabaseAddress(this.databaseUrl))
+  }
+
+  get db(): Database {
+    if (!this.#db) throw new Error('the database has no tables yet')
+    return this.#db
+  }
+
+  async expectAuditClean(): Promise<void> {
+    await this.migrate()
+    await expectAuditClean(this.db)
   }
 
   /** The configuration that the binary would read here. @throws UserError for an invalid value */
@@ -123,8 +150,9 @@ export abstract class Cli {
     return { child, ended, saw }
   }
 
-  /** Kills what still runs, and removes the folder. @throws if the test left a process running */
-  protected end(): void {
+  /** Removes everything. @throws if the test left a process running, which is killed */
+  async close(): Promise<void> {
+    await this.#db?.destroy()
     const left = [...this.#running].filter(([, { exitCode, signalCode }]) => exitCode === null && signalCode === null)
     for (const [, child] of left) child.kill('SIGKILL')
     rmSync(this.folder, { recursive: true, force: true })

@@ -2,20 +2,16 @@
 
 import { sql } from 'kysely'
 import { expect, test as plainTest } from 'vitest'
-import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
 import type { Engine } from '../../src/database/engine.js'
-import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { Cli, opened } from './cli.js'
 import { describeOnServers, makeDatabase, type ServerEngine } from './database-servers.js'
 import { describeUnless, type SuiteOptions } from './servers.js'
-import { expectAuditClean } from './shop.js'
 
 export class EngineShop extends Cli {
   readonly engine: Engine
   override readonly databaseUrl: string
-  #db: Database | undefined
 
-  private constructor(engine: Engine, url: string | undefined) {
+  private constructor(engine: Engine, url?: string) {
     super()
     this.engine = engine
     this.databaseUrl = url ?? `sqlite:${this.folder}/orders.sqlite`
@@ -30,7 +26,7 @@ export class EngineShop extends Cli {
 
   /** A shop whose database is empty. */
   static async openEmpty(engine: Engine, nameSuffix = ''): Promise<EngineShop> {
-    if (engine === 'sqlite') return new EngineShop(engine, undefined)
+    if (engine === 'sqlite') return new EngineShop(engine)
     return new EngineShop(engine, await makeDatabase(engine, { suffix: nameSuffix }))
   }
 
@@ -39,15 +35,6 @@ export class EngineShop extends Cli {
     const shop = new EngineShop(engine, url)
     await shop.migrate()
     return shop
-  }
-
-  async migrate(): Promise<void> {
-    this.#db = await openOrCreateDatabase(readDatabaseAddress(this.databaseUrl))
-  }
-
-  get db(): Database {
-    if (!this.#db) throw new Error('the database has no tables yet')
-    return this.#db
   }
 
   /** The statement must be one that all databases under test know. */
@@ -66,19 +53,10 @@ export class EngineShop extends Cli {
     return Object.fromEntries(counted.map(({ status, orders }) => [String(status), Number(orders)]))
   }
 
-  /** Imports the text as a file. @throws where the exit code is not 0 */
+  /** Imports the text as a file. @throws unless the exit code is 0 */
   async importing(content: string, environment: Record<string, string> = {}, ...flags: string[]): Promise<void> {
     const { code, stderr } = await this.runWith(environment, 'import', this.file('orders.csv', content), ...flags)
     expect(code, stderr).toBe(0)
-  }
-
-  expectAuditClean(): Promise<void> {
-    return expectAuditClean(this.db)
-  }
-
-  async close(): Promise<void> {
-    await this.#db?.destroy()
-    this.end()
   }
 }
 

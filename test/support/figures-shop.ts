@@ -1,6 +1,6 @@
 // A shop that publishes figures in Redis, under a prefix of its own.
 import { Redis } from 'ioredis'
-import { type Database, openDatabase } from '../../src/database/connection.js'
+import type { Database } from '../../src/database/connection.js'
 import { PublishedFigures } from '../../src/redis/figures.js'
 import { addressOf, randomPrefix, redisUrl, removeKeys } from './redis.js'
 import { type OrderDraft, Shop } from './shop.js'
@@ -14,7 +14,6 @@ export class FiguresShop {
   /** A connection of another program. */
   readonly redis: Redis
   readonly figures: PublishedFigures
-  readonly #closing: (() => Promise<unknown>)[] = []
 
   private constructor(shop: Shop, url: string, prefix: string) {
     this.shop = shop
@@ -37,10 +36,8 @@ export class FiguresShop {
   }
 
   /** Another process's connection to a database. */
-  async connection(path = this.shop.path): Promise<Database> {
-    const db = await openDatabase({ kind: 'sqlite', path })
-    this.#closing.push(() => db.destroy())
-    return db
+  connection(path?: string): Promise<Database> {
+    return this.shop.connection(path)
   }
 
   sell(reference: string, customer: string, minor: number, wish: OrderDraft = {}) {
@@ -67,7 +64,6 @@ export class FiguresShop {
   }
 
   async close(): Promise<void> {
-    for (const close of this.#closing) await close()
     this.redis.disconnect()
     await this.shop.close()
     if (this.url === redisUrl) await removeKeys(this.url, this.prefix)

@@ -3,7 +3,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { auditDatabase } from '../../src/audit/audit.js'
-import { type Database, openDatabase } from '../../src/database/connection.js'
+import type { Database } from '../../src/database/connection.js'
 import type { OrderId } from '../../src/domain/ids.js'
 import type { OrderStatus } from '../../src/domain/order.js'
 import { TestSignals } from '../../src/domain/test-signals.js'
@@ -42,7 +42,7 @@ export class Scene {
   chargeMs = 0
   #gate = Promise.resolve()
   #release = () => {}
-  readonly #others: { readonly db: Database; readonly queue: Queue }[] = []
+  readonly #queues: Queue[]
   readonly #stop = new AbortController()
   readonly #consumers: Consumer[] = []
 
@@ -50,6 +50,7 @@ export class Scene {
     this.shop = shop
     this.driver = driver
     this.queue = driver.open(shop.db)
+    this.#queues = [this.queue]
   }
 
   static async open(start: StartDriver): Promise<Scene> {
@@ -64,11 +65,7 @@ export class Scene {
   async close(): Promise<void> {
     this.#release()
     await this.stop().catch(() => undefined)
-    await this.queue.close()
-    for (const { db, queue } of this.#others) {
-      await queue.close()
-      await db.destroy()
-    }
+    for (const queue of this.#queues) await queue.close()
     await this.driver.close()
     await this.shop.close()
   }
@@ -86,9 +83,8 @@ export class Scene {
 
   /** The same queue over another connection, as another process has it. */
   async another(): Promise<Queue> {
-    const db = await openDatabase({ kind: 'sqlite', path: this.shop.path })
-    const queue = this.driver.open(db)
-    this.#others.push({ db, queue })
+    const queue = this.driver.open(await this.shop.connection())
+    this.#queues.push(queue)
     return queue
   }
 

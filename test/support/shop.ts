@@ -1,13 +1,14 @@
 // A shop on a SQLite file: the command line in its folder, and rows as the workflow would have left them.
 import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
-import { expect, test as plainTest } from 'vitest'
-import { auditDatabase } from '../../src/audit/audit.js'
-import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
+import { test as plainTest } from 'vitest'
+import { type Database, openDatabase } from '../../src/database/connection.js'
 import type { CustomerId, ImportId, OrderId, ProductId } from '../../src/domain/ids.js'
 import type { FailureReason, OrderStatus } from '../../src/domain/order.js'
 import type { Snapshot } from '../../src/reports/history.js'
 import { Cli, opened } from './cli.js'
+
+export { expectAuditClean } from './cli.js'
 
 export const NOW = Date.parse('2025-01-20T12:00:00Z')
 export const HOUR = 3_600_000
@@ -40,18 +41,11 @@ const PAYMENTS: Partial<Record<OrderStatus, { readonly status: string }>> = {
   payment_processing: { status: 'pending' },
 }
 
-/** Expects what `orderctl rebuild --check` checks. */
-export async function expectAuditClean(db: Database): Promise<void> {
-  const { checks } = await auditDatabase(db, 'UTC')
-  expect(checks.filter((check) => !check.ok || check.differences > 0)).toEqual([])
-  expect(checks.length).toBeGreaterThan(10)
-}
-
 export class Shop extends Cli {
   readonly path = join(this.folder, 'orders.sqlite')
   override readonly databaseUrl = `sqlite:${this.path}`
   #sqlite: SqliteDatabase.Database | undefined
-  #db: Database | undefined
+  readonly #connections: Database[] = []
   readonly #defaults: OrderDraft
 
   /** A shop whose database has its tables. @param defaults of its orders */
@@ -64,15 +58,6 @@ export class Shop extends Cli {
   constructor(defaults: OrderDraft = {}) {
     super()
     this.#defaults = defaults
-  }
-
-  async migrate(): Promise<void> {
-    this.#db ??= await openOrCreateDatabase({ kind: 'sqlite', path: this.path })
-  }
-
-  get db(): Database {
-    if (!this.#db) throw new Error('the database has no tables yet')
-    return this.#db
   }
 
   /** A connection of another program. */
@@ -91,15 +76,17 @@ export class Shop extends Cli {
     return this.sqlite.prepare(query).all(...values)
   }
 
-  async expectAuditClean(): Promise<void> {
-    await this.migrate()
-    await expectAuditClean(this.db)
+  /** Another process's connection, which ends with the shop. */
+  async connection(path = this.path): Promise<Database> {
+    const db = await openDatabase({ kind: 'sqlite', path })
+    this.#connections.push(db)
+    return db
   }
 
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     this.#sqlite?.close()
-    await this.#db?.destroy()
-    this.end()
+    for (const db of this.#connections) await db.destroy()
+    await super.close()
   }
 
   /** An order of one widget in the state that its status says, with queue row, stock, payment and sales to match. */
