@@ -13,7 +13,7 @@ import { storeChunk } from '../../src/import/store.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
 import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
-import { withoutWaiting, whileLocked } from '../support/locks.js'
+import { whileLocked, withoutWaiting } from '../support/locks.js'
 
 describeOnServerEngines('two imports', (test) => {
   test('one whose process died goes on behind the chunk that was being committed then', async ({ shop }) => {

@@ -1,4 +1,4 @@
-// Errors of the network look the same whatever server they are from: who threw one decides whose it is.
+// Network errors look the same for every server, so we note which ones the database's driver has thrown.
 
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
@@ -9,7 +9,7 @@ import { describeOnEngines } from '../support/engine-shop.js'
 import { freePort } from '../support/private-process.js'
 
 describe.each(['postgres', 'mysql'])('a refused connection to %s', (engine) => {
-  test('is explained as one of the database, and the same error of another server is not', async () => {
+  test('is explained as an error of the database, unlike the same error of another server', async () => {
     const address = readDatabaseAddress(`${engine}://user@127.0.0.1:${await freePort()}/shop`)
     const db = await connect(address)
     const error: unknown = await sql`select 1`.execute(db).catch((thrown: unknown) => thrown)
@@ -25,7 +25,7 @@ describe.each(['postgres', 'mysql'])('a refused connection to %s', (engine) => {
 })
 
 describeOnEngines('errors', (engineTest) => {
-  engineTest('of a statement and of a transaction are known to be thrown by the database', async ({ shop }) => {
+  engineTest('of statements and transactions are the database’s, unlike our own in a transaction', async ({ shop }) => {
     const statement = shop.rows('select nothing from nowhere')
     const transaction = shop.db.transaction().execute((trx) => sql`select nothing from nowhere`.execute(trx))
     for (const failing of [statement, transaction]) {

@@ -81,7 +81,7 @@ class PrivateServer {
     this.database = name
   }
 
-  urlWith(parts: Partial<Pick<URL, 'username' | 'password' | 'pathname'>> = {}): string {
+  urlWith(parts: Partial<URL> = {}): string {
     const url = new URL(`${this.engine}://${USER}:${PASSWORD}@127.0.0.1:${this.port}/${this.database}`)
     return Object.assign(url, parts).href
   }
