@@ -29,13 +29,11 @@ export class FiguresShop {
     return new FiguresShop(await Shop.open(), url, prefix)
   }
 
-  /** As another process publishes them. */
   figuresOf(db: Database): PublishedFigures {
     const address = addressOf(this.url)
     return new PublishedFigures({ db, address, timeZone: 'UTC', prefix: this.prefix, place: this.shop.path })
   }
 
-  /** Another process's connection to a database. */
   connection(path?: string): Promise<Database> {
     return this.shop.connection(path)
   }
