@@ -1,4 +1,4 @@
-// Imports on a server that meet each other, or workers, in the middle of their transactions.
+// Imports whose transactions overlap with those of other imports, or of workers.
 
 import type { Kysely, Transaction } from 'kysely'
 import { expect } from 'vitest'
@@ -15,8 +15,8 @@ import { describeOnServerEngines, type EngineShop } from '../support/engine-shop
 import { csv, line } from '../support/lines.js'
 import { whileLocked, withoutWaiting } from '../support/locks.js'
 
-describeOnServerEngines('two imports', (test) => {
-  test('one whose process died goes on behind the chunk that was being committed then', async ({ shop }) => {
+describeOnServerEngines('an import', (test) => {
+  test('that is resumed continues after the chunk that its killed process was committing', async ({ shop }) => {
     const wanted = { source: 'web', file: '/orders.csv', resume: true }
     const { id } = await insertRun(shop.db, wanted)
     await shop.rows(`update imports set pid = ${NO_PROCESS}`)
@@ -28,7 +28,7 @@ describeOnServerEngines('two imports', (test) => {
     expect(resumed).toMatchObject({ kind: 'begun', run: { id, byte_offset: 4711 } })
   })
 
-  test('one does not take away the customer and the product that the other names', async ({ shop }) => {
+  test('that ends keeps the customer and the product that another one is using', async ({ shop }) => {
     const { first, second } = await withNamesOfNoOrder(shop)
     const removed = await whileLocked(
       shop,
@@ -39,7 +39,7 @@ describeOnServerEngines('two imports', (test) => {
     await expectOneWholeOrder(shop)
   })
 
-  test('one adds the customer and the product anew that the other takes away', async ({ shop }) => {
+  test('adds the customer and the product that another one is removing', async ({ shop }) => {
     const { first, second } = await withNamesOfNoOrder(shop)
     const stored = await whileLocked(
       shop,
@@ -51,8 +51,8 @@ describeOnServerEngines('two imports', (test) => {
   })
 })
 
-describeOnServerEngines('workers beside an import', (test) => {
-  test('do not keep its end waiting, whatever they have in hand', async ({ shop }) => {
+describeOnServerEngines('workers and an import', (test) => {
+  test('in progress do not delay its end', async ({ shop }) => {
     await shop.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' }), ...MANY))
     const again = csv(
       line({ order: 'A-1' }),
@@ -60,7 +60,7 @@ describeOnServerEngines('workers beside an import', (test) => {
       line({ order: 'A-3' }),
     )
     const file = shop.file('again.csv', again)
-    const { code, stderr } = await withoutWaiting(shop, takeInHand, () => shop.runWith({}, 'import', file))
+    const { code, stderr } = await withoutWaiting(shop, lockAsClaim, () => shop.runWith({}, 'import', file))
     expect(code, stderr).toBe(EXIT.partly)
     expect(await shop.rows('select imported, duplicates, conflicts from imports where id = 2')).toEqual([
       { imported: 1, duplicates: 1, conflicts: 1 },
@@ -69,7 +69,7 @@ describeOnServerEngines('workers beside an import', (test) => {
     await shop.expectAuditClean()
   })
 
-  test('are not kept waiting by its end', async ({ shop }) => {
+  test('are not delayed by its end', async ({ shop }) => {
     await shop.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
     const run = await insertRun(shop.db, { source: 'default', file: '/again.csv' })
     await storeAnOrder(shop.db, run.id, 'default')
@@ -85,7 +85,7 @@ describeOnServerEngines('workers beside an import', (test) => {
     expect(await shop.statuses()).toEqual({ completed: 2 })
   })
 
-  test('do not keep one waiting that takes back what another left half done', async ({ shop }) => {
+  test('in progress do not delay the undo of an unfinished import', async ({ shop }) => {
     const cutOff = await insertRun(shop.db, { source: 'till', file: '/till.csv' })
     await storeAnOrder(shop.db, cutOff.id)
     await shop.importing(csv(...MANY))
@@ -104,7 +104,7 @@ describeOnServerEngines('workers beside an import', (test) => {
 const MANY = Array.from({ length: 300 }, (_, n) => line({ order: `M-${n}`, sku: `M-${n}` }))
 
 /** All that a claim locks of all orders there are. */
-async function takeInHand(worker: Transaction<Schema>): Promise<void> {
+async function lockAsClaim(worker: Transaction<Schema>): Promise<void> {
   for (const table of ['due_orders', 'orders', 'products'] as const) {
     await worker.selectFrom(table).selectAll().forUpdate().execute()
   }

@@ -111,20 +111,15 @@ export abstract class Cli {
 
   /** Starts the binary; `input` goes to its standard input. */
   startWithInput(input: string | Buffer, environment: Record<string, string>, ...args: string[]): Running {
-    return this.#spawn(input, environment, process.execPath, [BINARY, ...args])
+    return this.#spawn(process.execPath, [BINARY, ...args], environment, input)
   }
 
   /** Starts the binary from a script of bash, as "$@". */
   startInShell(script: string, ...args: string[]): Running {
-    return this.#spawn('', {}, 'bash', ['-c', script, 'bash', process.execPath, BINARY, ...args])
+    return this.#spawn('bash', ['-c', script, 'bash', process.execPath, BINARY, ...args])
   }
 
-  #spawn(
-    input: string | Buffer,
-    environment: Record<string, string>,
-    program: string,
-    args: readonly string[],
-  ): Running {
+  #spawn(program: string, args: readonly string[], environment = {}, input: string | Buffer = ''): Running {
     const child = spawn(program, args, { cwd: this.folder, env: { ...this.environment, ...environment } })
     const name = `${args.join(' ')} (pid ${child.pid})`
     this.#running.set(name, child)

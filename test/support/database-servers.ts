@@ -14,23 +14,14 @@ const servers = inject('databaseServers')
 const PRODUCTS = { postgres: 'PostgreSQL', mysql: 'MySQL or MariaDB' }
 
 /** Skipped if there is no server. In CI, it then fails. */
-export function describeOnServer(
-  engine: ServerEngine,
-  name: string,
-  body: () => void,
-  options: SuiteOptions = {},
-): void {
+export function describeOnServer(engine: ServerEngine, name: string, body: () => void, options?: SuiteOptions): void {
   const product = servers[engine]?.product ?? PRODUCTS[engine]
   const reason = servers[engine] ? undefined : `no ${product} server was found`
   describeUnless(reason, `${product}: ${name}`, body, options)
 }
 
 /** Once for each server engine. */
-export function describeOnServers(
-  name: string,
-  body: (engine: ServerEngine) => void,
-  options: SuiteOptions = {},
-): void {
+export function describeOnServers(name: string, body: (engine: ServerEngine) => void, options?: SuiteOptions): void {
   for (const engine of SERVER_ENGINES) describeOnServer(engine, name, () => body(engine), options)
 }
 
@@ -45,10 +36,7 @@ export async function makeDatabase(engine: ServerEngine, { suffix = '', how = HO
 }
 
 /** The server's URL with other parts. */
-export function urlWith(
-  engine: ServerEngine,
-  parts: Partial<Pick<URL, 'username' | 'password' | 'hostname' | 'port' | 'pathname'>>,
-): string {
+export function urlWith(engine: ServerEngine, parts: Partial<URL>): string {
   const server = servers[engine]
   if (!server) throw new Error(`there is no ${PRODUCTS[engine]} server`)
   return Object.assign(new URL(server.url), parts).href

@@ -68,22 +68,14 @@ function testOn(engine: Engine) {
 }
 
 /** Tests with a shop of their own. */
-type EngineTest = ReturnType<typeof testOn>
+type Body<E extends Engine> = (test: ReturnType<typeof testOn>, engine: E) => void
 
 /** The same tests on a SQLite file, PostgreSQL, and MySQL or MariaDB. */
-export function describeOnEngines(
-  name: string,
-  body: (test: EngineTest, engine: Engine) => void,
-  options: SuiteOptions = {},
-): void {
+export function describeOnEngines(name: string, body: Body<Engine>, options?: SuiteOptions): void {
   describeUnless(undefined, `SQLite: ${name}`, () => body(testOn('sqlite'), 'sqlite'), options)
   describeOnServerEngines(name, body, options)
 }
 
-export function describeOnServerEngines(
-  name: string,
-  body: (test: EngineTest, engine: ServerEngine) => void,
-  options: SuiteOptions = {},
-): void {
+export function describeOnServerEngines(name: string, body: Body<ServerEngine>, options?: SuiteOptions): void {
   describeOnServers(name, (engine) => body(testOn(engine), engine), options)
 }

@@ -1,4 +1,4 @@
-// A PgBouncer of a test's own before a PostgreSQL.
+// A PgBouncer in front of a PostgreSQL, for one test.
 import { spawnSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

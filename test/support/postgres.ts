@@ -7,7 +7,7 @@ import { describeUnless, type SuiteOptions } from './servers.js'
 
 export const postgresUrl: string | undefined = inject('databaseServers').postgres?.url
 
-export function describeWithPostgres(name: string, body: () => void, options: SuiteOptions = {}): void {
+export function describeWithPostgres(name: string, body: () => void, options?: SuiteOptions): void {
   describeUnless(postgresUrl === undefined ? 'no PostgreSQL server was found' : undefined, name, body, options)
 }
 

@@ -9,7 +9,7 @@ import { describeUnless, type SuiteOptions } from './servers.js'
 
 const foundUrl: string | undefined = inject('rabbitUrl') ?? undefined
 
-export function describeWithRabbitMq(name: string, body: () => void, options: SuiteOptions = {}): void {
+export function describeWithRabbitMq(name: string, body: () => void, options?: SuiteOptions): void {
   describeUnless(foundUrl === undefined ? 'no RabbitMQ server was found' : undefined, name, body, options)
 }
 
@@ -20,7 +20,7 @@ export function rabbitUrl(): string {
 }
 
 /** The server's URL with other parts. */
-export function rabbitUrlWith(change: Partial<Pick<URL, 'hostname' | 'port' | 'pathname' | 'password'>>): string {
+export function rabbitUrlWith(change: Partial<URL>): string {
   return Object.assign(new URL(rabbitUrl()), change).href
 }
 

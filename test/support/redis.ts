@@ -11,13 +11,13 @@ export { startPrivateRedis } from './private-redis.js'
 
 export const redisUrl: string | undefined = inject('redisUrl') ?? undefined
 
-export function describeWithRedis(name: string, body: () => void, options: SuiteOptions = {}): void {
+export function describeWithRedis(name: string, body: () => void, options?: SuiteOptions): void {
   const reason = redisUrl === undefined ? 'no Redis server was found or could be started' : undefined
   describeUnless(reason, name, body, options)
 }
 
 /** For tests that start servers of their own. */
-export function describeWithPrivateRedis(name: string, body: () => void, options: SuiteOptions = {}): void {
+export function describeWithPrivateRedis(name: string, body: () => void, options?: SuiteOptions): void {
   describeUnless(hasRedisServer() ? undefined : 'there is no redis-server on the PATH', name, body, options)
 }
 
