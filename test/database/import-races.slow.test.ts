@@ -19,7 +19,7 @@ describeOnServerEngines('an import', (test) => {
   test('that is resumed continues after the chunk that its killed process was committing', async ({ shop }) => {
     const wanted = { source: 'web', file: '/orders.csv', resume: true }
     const { id } = await insertRun(shop.db, wanted)
-    await shop.rows(`update imports set pid = ${NO_PROCESS}`)
+    await shop.rows(`update imports set pid = ${2 ** 30}`)
     const resumed = await whileLocked(
       shop,
       (last) => last.updateTable('imports').set({ byte_offset: 4711 }).where('id', '=', id).execute(),
@@ -54,12 +54,8 @@ describeOnServerEngines('an import', (test) => {
 describeOnServerEngines('workers and an import', (test) => {
   test('in progress do not delay its end', async ({ shop }) => {
     await shop.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' }), ...MANY))
-    const again = csv(
-      line({ order: 'A-1' }),
-      line({ order: 'A-2', customer: 'C-2', sku: 'S-2' }),
-      line({ order: 'A-3' }),
-    )
-    const file = shop.file('again.csv', again)
+    const again = [{ order: 'A-1' }, { order: 'A-2', customer: 'C-2', sku: 'S-2' }, { order: 'A-3' }]
+    const file = shop.file('again.csv', csv(...again.map(line)))
     const { code, stderr } = await withoutWaiting(shop, lockAsClaim, () => shop.runWith({}, 'import', file))
     expect(code, stderr).toBe(EXIT.partly)
     expect(await shop.rows('select imported, duplicates, conflicts from imports where id = 2')).toEqual([
@@ -100,20 +96,17 @@ describeOnServerEngines('workers and an import', (test) => {
   })
 })
 
-/** So many orders and products that MySQL looks them up by their ids; of a handful it reads, and locks, all there are. */
+/** So many that MySQL looks them up by their ids. Of a few rows, it reads and locks the whole table. */
 const MANY = Array.from({ length: 300 }, (_, n) => line({ order: `M-${n}`, sku: `M-${n}` }))
 
-/** All that a claim locks of all orders there are. */
+/** Locks what a claim of every order locks. */
 async function lockAsClaim(worker: Transaction<Schema>): Promise<void> {
   for (const table of ['due_orders', 'orders', 'products'] as const) {
     await worker.selectFrom(table).selectAll().forUpdate().execute()
   }
 }
 
-/** More than a process can be numbered. */
-const NO_PROCESS = 2 ** 30
-
-/** A customer and a product that the first import created for an order that is gone again. */
+/** A customer and a product that the first import created for an order that was removed. */
 async function withNamesOfNoOrder(shop: EngineShop) {
   const { id: first } = await insertRun(shop.db, { source: 'web', file: '/web.csv' })
   const { id: second } = await insertRun(shop.db, { source: 'till', file: '/till.csv' })

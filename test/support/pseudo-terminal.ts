@@ -28,7 +28,7 @@ interface TerminalOptions {
 
 export class PseudoTerminal {
   readonly ended: Promise<number>
-  /** Everything that was written to it, with escape sequences. */
+  /** Everything written to it, with escape sequences. */
   written = ''
   readonly #shop: Shop
   readonly #terminal: Headless.Terminal

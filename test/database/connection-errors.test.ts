@@ -5,8 +5,9 @@ import { describe, expect, test } from 'vitest'
 import { connect, explainDatabaseError } from '../../src/database/connection.js'
 import { isDatabaseError } from '../../src/database/thrown.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
-import { describeOnEngines } from '../support/engine-shop.js'
+import { describeOnEngines, describeOnServerEngines } from '../support/engine-shop.js'
 import { freePort } from '../support/private-process.js'
+import { CutProxy } from '../support/proxy.js'
 
 describe.each(['postgres', 'mysql'])('a refused connection to %s', (engine) => {
   test('is explained as an error of the database, unlike the same error of another server', async () => {
@@ -31,10 +32,27 @@ describeOnEngines('errors', (engineTest) => {
     for (const failing of [statement, transaction]) {
       expect(isDatabaseError(await failing.catch((thrown: unknown) => thrown))).toBe(true)
     }
-    const ours = await shop.db
-      .transaction()
-      .execute(() => Promise.reject(new Error('ours')))
-      .catch((thrown: unknown) => thrown)
-    expect(isDatabaseError(ours)).toBe(false)
+    const ours = shop.db.transaction().execute(() => Promise.reject(new Error('ours')))
+    expect(isDatabaseError(await ours.catch((thrown: unknown) => thrown))).toBe(false)
   })
+})
+
+/** The statement that prepares a connection. */
+const FIRST = { postgres: /select 1\0/, mysql: /set session/ } as const
+
+describeOnServerEngines('a connection that is lost at its first statement', (engineTest, engine) => {
+  for (const loss of ['reset', 'end'] as const) {
+    for (const when of ['before', 'after'] as const) {
+      engineTest(`fails one statement and leaves the pool (${loss} ${when} it)`, async ({ shop, onTestFinished }) => {
+        const proxy = await CutProxy.cutting(engine, shop.databaseUrl, { at: FIRST[engine], when, loss })
+        onTestFinished(() => proxy.close())
+        const db = await connect(readDatabaseAddress(proxy.url), { connections: 1 })
+        const one = sql<{ one: number }>`select 1 as one`
+        await expect(one.execute(db)).rejects.toThrow()
+        expect(proxy.hasCut).toBe(true)
+        expect((await one.execute(db)).rows).toEqual([{ one: 1 }])
+        await db.destroy()
+      })
+    }
+  }
 })
