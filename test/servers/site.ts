@@ -20,11 +20,11 @@ const LIMIT_MS = 90_000
 
 type Environment = Record<string, string>
 
-/** Where the command's server is, and how the command is told. */
+/** A server, and the settings that lead the command to it. */
 interface Target {
   readonly shop: EngineShop
   readonly url: string
-  readonly named: (url: string) => Environment
+  readonly settings: (url: string) => Environment
   readonly drop?: () => Promise<unknown>
 }
 
@@ -48,29 +48,14 @@ function databaseRole(engine: 'postgres' | 'mysql', rest: Pick<Role, 'name' | 'o
     protocol: engine,
     open: async () => {
       const shop = await EngineShop.open(engine)
-      return { shop, url: shop.databaseUrl, named: (url) => ({ ORDERCTL_DATABASE_URL: url }) }
+      return { shop, url: shop.databaseUrl, settings: (url) => ({ ORDERCTL_DATABASE_URL: url }) }
     },
   }
 }
 
-/** A queue of a shop on SQLite. `makeQueue` returns its URL, its other settings, and what deletes it. */
-function queueRole(
-  rest: Omit<Role, 'open'>,
-  makeQueue: () => Promise<{ url: string; settings: Environment; drop: () => Promise<unknown> }>,
-): Role {
-  return {
-    ...rest,
-    open: async () => {
-      const { url, settings, drop } = await makeQueue()
-      const isRedis = rest.protocol === 'redis'
-      const named = (at: string) => ({
-        ...settings,
-        ORDERCTL_QUEUE_URL: at,
-        ...(isRedis && { ORDERCTL_REDIS_URL: at }),
-      })
-      return { shop: await EngineShop.open('sqlite'), url, named, drop }
-    },
-  }
+/** A queue of a shop on SQLite. */
+function queueRole(rest: Omit<Role, 'open'>, openQueue: () => Promise<Omit<Target, 'shop'>>): Role {
+  return { ...rest, open: async () => ({ shop: await EngineShop.open('sqlite'), ...(await openQueue()) }) }
 }
 
 export const ROLES: readonly Role[] = [
@@ -78,16 +63,22 @@ export const ROLES: readonly Role[] = [
   databaseRole('mysql', { name: 'MySQL', openingMessages: 7, goodbye: /^.\0{3}.$/s }),
   queueRole({ name: 'Redis queue and reports', protocol: 'redis', openingMessages: 10 }, async () => {
     const prefix = randomPrefix()
-    const url = `${redisUrl}`
-    return { url, settings: { ORDERCTL_REDIS_PREFIX: prefix }, drop: () => removeKeys(url, prefix) }
+    const settings = (at: string) => ({
+      ORDERCTL_QUEUE_URL: at,
+      ORDERCTL_REDIS_URL: at,
+      ORDERCTL_REDIS_PREFIX: prefix,
+    })
+    return { url: `${redisUrl}`, settings, drop: () => removeKeys(`${redisUrl}`, prefix) }
   }),
   queueRole({ name: 'PostgreSQL queue', protocol: 'postgres', openingMessages: 25 }, async () => {
     const { schema, drop } = newSchema()
-    return { url: `${postgresUrl}`, settings: { ORDERCTL_QUEUE_SCHEMA: schema }, drop }
+    const settings = (at: string) => ({ ORDERCTL_QUEUE_URL: at, ORDERCTL_QUEUE_SCHEMA: schema })
+    return { url: `${postgresUrl}`, settings, drop }
   }),
   queueRole({ name: 'RabbitMQ queue', protocol: 'amqp', openingMessages: 17 }, async () => {
     const queues = await makeQueues()
-    return { url: rabbitUrl(), settings: { ORDERCTL_QUEUE_NAME: queues }, drop: () => deleteQueues(queues) }
+    const settings = (at: string) => ({ ORDERCTL_QUEUE_URL: at, ORDERCTL_QUEUE_NAME: queues })
+    return { url: rabbitUrl(), settings, drop: () => deleteQueues(queues) }
   }),
 ]
 
@@ -113,7 +104,7 @@ export class Site {
 
   static async open(role: Role): Promise<Site> {
     const target = await role.open()
-    const environment = { ...SETTINGS, ...target.named(target.url) }
+    const environment = { ...SETTINGS, ...target.settings(target.url) }
     const { shop } = target
     const queue = await createQueue(shop.db, shop.config(environment))
     const site = new Site(role, target, queue)
@@ -126,13 +117,13 @@ export class Site {
 
   /** Runs the binary without the proxy. */
   run(...args: string[]): Promise<Outcome> {
-    return this.shop.runWith({ ...SETTINGS, ...this.#target.named(this.#target.url) }, ...args)
+    return this.shop.runWith({ ...SETTINGS, ...this.#target.settings(this.#target.url) }, ...args)
   }
 
   /** Runs the binary through the proxy, and kills it if it does not end. */
   async runCut(args: readonly string[], cut?: CutPoint) {
     const proxy = await CutProxy.cutting(this.#role.protocol, this.#target.url, cut)
-    const running = this.shop.start({ ...SETTINGS, ...this.#target.named(proxy.url) }, ...args)
+    const running = this.shop.start({ ...SETTINGS, ...this.#target.settings(proxy.url) }, ...args)
     let hung = false
     const limit = setTimeout(() => {
       hung = true

@@ -10,6 +10,7 @@ import { TestSignals } from '../../src/domain/test-signals.js'
 import type { ChargeOutcome, Gateway } from '../../src/payments/gateway.js'
 import type { ConsumeOptions, Consumer, ConsumerStep, DeliveryHandler, Queue } from '../../src/queue/queue.js'
 import { processBatch } from '../../src/workflow/batch.js'
+import type { Running } from './cli.js'
 import { Shop } from './shop.js'
 
 export const BATCH_SIZE = 5
@@ -43,6 +44,7 @@ export class Scene {
   #gate = Promise.resolve()
   #release = () => {}
   readonly #queues: Queue[]
+  readonly #processes: Running[] = []
   readonly #stop = new AbortController()
   readonly #consumers: Consumer[] = []
 
@@ -66,6 +68,10 @@ export class Scene {
     this.#release()
     await this.stop().catch(() => undefined)
     for (const queue of this.#queues) await queue.close()
+    for (const { child, ended } of this.#processes) {
+      child.kill('SIGKILL')
+      await ended
+    }
     await this.driver.close()
     await this.shop.close()
   }
@@ -131,7 +137,9 @@ export class Scene {
 
   #start(environment: Record<string, string>, args: readonly string[]) {
     const lease = { ORDERCTL_BATCH_SIZE: String(BATCH_SIZE), ORDERCTL_LEASE_MS: String(LEASE_MS) }
-    return this.shop.start({ ...lease, ...this.driver.environment, ...environment }, ...args)
+    const process = this.shop.start({ ...lease, ...this.driver.environment, ...environment }, ...args)
+    this.#processes.push(process)
+    return process
   }
 
   async count(status: OrderStatus): Promise<number> {
