@@ -5,7 +5,7 @@ import { defineConfig } from 'vitest/config'
 const SLOW = 'test/**/*.slow.test.ts'
 
 const onServers = {
-  globalSetup: ['test/support/find-redis.ts', 'test/support/find-rabbitmq.ts', 'test/support/find-database-servers.ts'],
+  globalSetup: ['test/support/find-servers.ts'],
   // A limit against hangs: tests wait for events, on a machine of any speed.
   testTimeout: 300_000,
   hookTimeout: 300_000,

@@ -1,27 +1,18 @@
 // A drain on a database server that a test disturbs.
 
 import { expect } from 'vitest'
+import { SLOW as SLOWER } from '../support/drain.js'
 import type { EngineShop } from '../support/engine-shop.js'
-import { csv, line } from '../support/lines.js'
 
-/** Every charge is captured, slowly enough that a test can step in; leases end soon. */
-export const SLOW = {
-  ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
-  ORDERCTL_PAYMENT_LATENCY_MS: '150',
-  ORDERCTL_BATCH_SIZE: '20',
-  ORDERCTL_LEASE_MS: '1500',
-}
+export { singles } from '../support/drain.js'
 
-/** Orders of one unit each, on seven products. */
-export function singles(count: number): string {
-  return csv(...Array.from({ length: count }, (_, index) => line({ order: `A-${index}`, sku: `S-${index % 7}` })))
-}
+export const SLOW = { ...SLOWER, ORDERCTL_PAYMENT_LATENCY_MS: '150', ORDERCTL_LEASE_MS: '1500' }
 
 export async function completed(shop: EngineShop): Promise<number> {
-  return Number(await shop.value("select count(*) from orders where status = 'completed'"))
+  return (await shop.statuses())['completed'] ?? 0
 }
 
-export async function inHand(shop: EngineShop): Promise<number> {
+export async function inProgress(shop: EngineShop): Promise<number> {
   return Number(await shop.value('select count(*) from due_orders where lease_token is not null'))
 }
 
@@ -32,7 +23,6 @@ export async function expectEachChargedOnce(shop: EngineShop, orders: number): P
   await shop.expectAuditClean()
 }
 
-/** That it waited, and went on, and said each once. */
 export function expectToldOnce(stderr: string, ...notices: readonly string[]): void {
   for (const notice of notices) expect(stderr.split(notice).length - 1, notice).toBe(1)
 }

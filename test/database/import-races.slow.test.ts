@@ -1,4 +1,4 @@
-// Imports on a server that meet each other, or workers, in the middle of their transactions.
+// Imports whose transactions overlap with those of other imports, or of workers.
 
 import type { Kysely, Transaction } from 'kysely'
 import { expect } from 'vitest'
@@ -13,14 +13,14 @@ import { storeChunk } from '../../src/import/store.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
 import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
-import { besideInHand, whileInHand } from '../support/locks.js'
+import { whileLocked, withoutWaiting } from '../support/locks.js'
 
-describeOnServerEngines('two imports', (test) => {
-  test('one whose process died goes on behind the chunk that was being committed then', async ({ shop }) => {
+describeOnServerEngines('an import', (test) => {
+  test('that is resumed continues after the chunk that its killed process was committing', async ({ shop }) => {
     const wanted = { source: 'web', file: '/orders.csv', resume: true }
     const { id } = await insertRun(shop.db, wanted)
-    await shop.rows(`update imports set pid = ${NO_PROCESS}`)
-    const resumed = await whileInHand(
+    await shop.rows(`update imports set pid = ${2 ** 30}`)
+    const resumed = await whileLocked(
       shop,
       (last) => last.updateTable('imports').set({ byte_offset: 4711 }).where('id', '=', id).execute(),
       () => beginRun(shop.db, wanted),
@@ -28,9 +28,9 @@ describeOnServerEngines('two imports', (test) => {
     expect(resumed).toMatchObject({ kind: 'started', run: { id, byte_offset: 4711 } })
   })
 
-  test('one does not take away the customer and the product that the other names', async ({ shop }) => {
+  test('that ends keeps the customer and the product that another one is using', async ({ shop }) => {
     const { first, second } = await withNamesOfNoOrder(shop)
-    const removed = await whileInHand(
+    const removed = await whileLocked(
       shop,
       (storing) => storeAnOrder(storing, second),
       () => shop.db.transaction().execute((removing) => removeUnusedNames(removing, first)),
@@ -39,9 +39,9 @@ describeOnServerEngines('two imports', (test) => {
     await expectOneWholeOrder(shop)
   })
 
-  test('one adds the customer and the product anew that the other takes away', async ({ shop }) => {
+  test('adds the customer and the product that another one is removing', async ({ shop }) => {
     const { first, second } = await withNamesOfNoOrder(shop)
-    const stored = await whileInHand(
+    const stored = await whileLocked(
       shop,
       async (removing) => expect(await removeUnusedNames(removing, first)).toBe(1),
       () => shop.db.transaction().execute((storing) => storeAnOrder(storing, second)),
@@ -51,16 +51,12 @@ describeOnServerEngines('two imports', (test) => {
   })
 })
 
-describeOnServerEngines('workers beside an import', (test) => {
-  test('do not keep its end waiting, whatever they have in hand', async ({ shop }) => {
+describeOnServerEngines('workers and an import', (test) => {
+  test('in progress do not delay its end', async ({ shop }) => {
     await shop.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' }), ...MANY))
-    const again = csv(
-      line({ order: 'A-1' }),
-      line({ order: 'A-2', customer: 'C-2', sku: 'S-2' }),
-      line({ order: 'A-3' }),
-    )
-    const file = shop.file('again.csv', again)
-    const { code, stderr } = await besideInHand(shop, takeInHand, () => shop.runWith({}, 'import', file))
+    const again = [{ order: 'A-1' }, { order: 'A-2', customer: 'C-2', sku: 'S-2' }, { order: 'A-3' }]
+    const file = shop.file('again.csv', csv(...again.map(line)))
+    const { code, stderr } = await withoutWaiting(shop, lockAsClaim, () => shop.runWith({}, 'import', file))
     expect(code, stderr).toBe(EXIT.partly)
     expect(await shop.rows('select imported, duplicates, conflicts from imports where id = 2')).toEqual([
       { imported: 1, duplicates: 1, conflicts: 1 },
@@ -69,11 +65,11 @@ describeOnServerEngines('workers beside an import', (test) => {
     await shop.expectAuditClean()
   })
 
-  test('are not kept waiting by its end', async ({ shop }) => {
+  test('are not delayed by its end', async ({ shop }) => {
     await shop.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
     const run = await insertRun(shop.db, { source: 'default', file: '/again.csv' })
     await storeAnOrder(shop.db, run.id, 'default')
-    const { code, stderr } = await besideInHand(
+    const { code, stderr } = await withoutWaiting(
       shop,
       async (ending) => {
         const verdicts = await reachVerdicts(ending, run, () => {})
@@ -85,11 +81,11 @@ describeOnServerEngines('workers beside an import', (test) => {
     expect(await shop.statuses()).toEqual({ completed: 2 })
   })
 
-  test('do not keep one waiting that takes back what another left half done', async ({ shop }) => {
+  test('in progress do not delay the undo of an unfinished import', async ({ shop }) => {
     const cutOff = await insertRun(shop.db, { source: 'till', file: '/till.csv' })
     await storeAnOrder(shop.db, cutOff.id)
     await shop.importing(csv(...MANY))
-    await besideInHand(
+    await withoutWaiting(
       shop,
       (worker) => worker.selectFrom('orders').select('id').where('source', '=', 'default').forUpdate().execute(),
       () => shop.db.transaction().execute((trx) => undoImport(trx, cutOff)),
@@ -100,20 +96,17 @@ describeOnServerEngines('workers beside an import', (test) => {
   })
 })
 
-/** So many orders and products that MySQL looks them up by their ids; of a handful it reads, and locks, all there are. */
+/** So many that MySQL looks them up by their ids. Of a few rows, it reads and locks the whole table. */
 const MANY = Array.from({ length: 300 }, (_, n) => line({ order: `M-${n}`, sku: `M-${n}` }))
 
-/** All that a claim locks of all orders there are. */
-async function takeInHand(worker: Transaction<Schema>): Promise<void> {
+/** Locks what a claim of every order locks. */
+async function lockAsClaim(worker: Transaction<Schema>): Promise<void> {
   for (const table of ['due_orders', 'orders', 'products'] as const) {
     await worker.selectFrom(table).selectAll().forUpdate().execute()
   }
 }
 
-/** More than a process can be numbered. */
-const NO_PROCESS = 2 ** 30
-
-/** A customer and a product that the first import created for an order that is gone again. */
+/** A customer and a product that the first import created for an order that was removed. */
 async function withNamesOfNoOrder(shop: EngineShop) {
   const { id: first } = await insertRun(shop.db, { source: 'web', file: '/web.csv' })
   const { id: second } = await insertRun(shop.db, { source: 'till', file: '/till.csv' })

@@ -1,4 +1,4 @@
-// A pooler before PostgreSQL, which lends its sessions to several clients.
+// A pooler in front of PostgreSQL, which shares its sessions among clients.
 
 import { expect } from 'vitest'
 import { refused } from '../queue/refused.js'
@@ -10,8 +10,7 @@ import { askPostgres, newSchema, postgresUrl } from '../support/postgres.js'
 import { describeUnless } from '../support/servers.js'
 import { test } from '../support/shop.js'
 
-const missing = hasPgBouncer() ? undefined : 'there is no pgbouncer on the PATH'
-const reason = postgresUrl === undefined ? 'no PostgreSQL server was found' : missing
+const isMissing = postgresUrl === undefined || !hasPgBouncer()
 
 const ORDERS = 300
 
@@ -20,17 +19,19 @@ const orders = () => csv(...Array.from({ length: ORDERS }, (_, index) => line({ 
 const SETTINGS =
   "select current_setting('default_transaction_isolation') as isolation, current_setting('idle_in_transaction_session_timeout') as idle"
 
+const SELLING = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1', ORDERCTL_BATCH_SIZE: '20' }
+
 describeUnless(
-  reason,
+  isMissing ? 'there is no PostgreSQL server, or no pgbouncer on the PATH' : undefined,
   'PgBouncer',
   () => {
     const modes: readonly [PoolMode, number][] = [
-      // Fewer than the clients have connections, so each session goes from hand to hand.
+      // Fewer sessions than the clients have connections, so sessions change clients.
       ['transaction', 3],
       ['session', 40],
     ]
     test.for(modes)(
-      'in %s mode carries the database, and its sessions keep nothing of ours',
+      'in %s mode carries the database, and its sessions keep none of our settings',
       async ([mode, sessions], { onTestFinished }) => {
         const direct = await makeDatabase('postgres')
         await askPostgres(
@@ -40,20 +41,14 @@ describeUnless(
         onTestFinished(pooler.close)
         const shop = await EngineShop.at('postgres', pooler.url)
         onTestFinished(() => shop.close())
-        const selling = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1', ORDERCTL_BATCH_SIZE: '20' }
-        await shop.importing(orders(), selling)
-        const workers = await Promise.all([1, 2].map(() => shop.runWith(selling, 'work', '--drain')))
-        expect(
-          workers.map(({ code }) => code),
-          workers.map(({ stderr }) => stderr).join(),
-        ).toEqual([0, 0])
+        await shop.importing(orders(), SELLING)
+        const workers = await Promise.all([1, 2].map(() => shop.runWith(SELLING, 'work', '--drain')))
+        for (const { code, stderr } of workers) expect(code, stderr).toBe(0)
         expect(await shop.statuses()).toEqual({ completed: ORDERS })
         await shop.expectAuditClean()
         expect((await shop.run('status')).code).toBe(0)
         const kept = await Promise.all(Array.from({ length: sessions }, () => askPostgres(SETTINGS, pooler.url)))
-        expect(new Set(kept.flat().map((row) => JSON.stringify(row)))).toEqual(
-          new Set([JSON.stringify({ isolation: 'repeatable read', idle: '0' })]),
-        )
+        for (const row of kept.flat()) expect(row).toEqual({ isolation: 'repeatable read', idle: '0' })
       },
     )
 
@@ -61,17 +56,14 @@ describeUnless(
       const pooler = await startPgBouncer(`${postgresUrl}`, 'session', 40)
       onTestFinished(pooler.close)
       const queue = newSchema(pooler.url)
-      const selling = { ...queue.environment, ORDERCTL_PAYMENT_SUCCESS_RATE: '1', ORDERCTL_BATCH_SIZE: '20' }
-      try {
-        expect(await shop.runWith(selling, 'import', shop.file('orders.csv', orders()))).toMatchObject({ code: 0 })
-        expect(await shop.runWith(selling, 'work', '--drain')).toMatchObject({ code: 0 })
-        expect(shop.value("select count(*) from orders where status = 'completed'")).toBe(ORDERS)
-      } finally {
-        await queue.drop()
-      }
+      onTestFinished(queue.drop)
+      const selling = { ...SELLING, ...queue.environment }
+      expect(await shop.runWith(selling, 'import', shop.file('orders.csv', orders()))).toMatchObject({ code: 0 })
+      expect(await shop.runWith(selling, 'work', '--drain')).toMatchObject({ code: 0 })
+      expect(shop.value("select count(*) from orders where status = 'completed'")).toBe(ORDERS)
     })
 
-    test('that refuses a setting of the URL is told so, with the setting to change', async ({
+    test('that refuses a parameter of the URL: the error names PgBouncer’s setting for it', async ({
       shop,
       onTestFinished,
     }) => {

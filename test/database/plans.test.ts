@@ -1,4 +1,4 @@
-// How servers find rows by their ids where they are wrong about how many the table holds: a batch must never read all of it.
+// A batch must never read the whole queue, even if the server's statistics are wrong.
 
 import { CompiledQuery } from 'kysely'
 import { expect } from 'vitest'
@@ -8,28 +8,22 @@ import { describeOnServerEngines, type EngineShop } from '../support/engine-shop
 
 const ROWS = 20_000
 
-describeOnServerEngines('a queue that was small when the server last looked', (test) => {
-  test('is searched by ids, not read', async ({ shop }) => {
+describeOnServerEngines('a queue that was small when the server last analyzed it', (test) => {
+  test('is searched by the primary key', async ({ shop }) => {
     await fill(shop, 1, ROWS)
-    // One is left at the very end, so the table keeps its pages and is taken to hold one row.
-    await shop.db
-      .deleteFrom('due_orders')
-      .where('order_id', '<', ROWS as OrderId)
-      .execute()
+    // The last row stays, so the table keeps its pages, and its statistics say one row.
+    await shop.rows(`delete from due_orders where order_id < ${ROWS}`)
     await shop.rows(shop.engine === 'postgres' ? 'vacuum analyze due_orders' : 'analyze table due_orders')
     await fill(shop, ROWS + 1, 2 * ROWS)
 
     const ids = Array.from({ length: 2000 }, (_, index) => ROWS + 1 + index)
-    const searched = shop.db
-      .selectFrom('due_orders')
-      .where(isAmong(shop.db, 'order_id', ids))
-      .select('due_at')
-    const changed = shop.db
-      .updateTable('due_orders')
-      .set({ due_at: 2 })
-      .where(isAmong(shop.db, 'order_id', ids))
-    const dropped = shop.db.deleteFrom('due_orders').where(isAmong(shop.db, 'order_id', ids))
-    for (const statement of [searched, changed, dropped]) await expectByKey(shop, statement.compile())
+    const isOurs = isAmong(shop.db, 'order_id', ids)
+    const statements = [
+      shop.db.selectFrom('due_orders').where(isOurs).select('due_at'),
+      shop.db.updateTable('due_orders').set({ due_at: 2 }).where(isOurs),
+      shop.db.deleteFrom('due_orders').where(isOurs),
+    ]
+    for (const statement of statements) await expectByKey(shop, statement.compile())
   })
 })
 

@@ -1,5 +1,5 @@
-// The tables as each database has them, and who may make them. The dumps beside this file show what a change of a migration
-// comes to on each; `npx vitest run test/database/schema.test.ts --update` writes them anew.
+// The tables on each database, and who creates them. `npx vitest run test/database/schema.test.ts --update` writes the dumps
+// next to this file again, which show what a migration changes on each database.
 
 import { sql } from 'kysely'
 import { expect } from 'vitest'
@@ -15,24 +15,24 @@ import { until } from '../support/until.js'
 describeOnEngines(
   'the tables',
   (test, engine) => {
-    test('are those of the dump', async ({ shop, expect }) => {
+    test('match the dump', async ({ shop, expect }) => {
       const parts = await Promise.all(DUMPS[engine].map((query) => shop.rows(query)))
-      const lines = parts.map((rows) => rows.map(lineOf).sort(byLetters))
+      const lines = parts.map((rows) => rows.map(lineOf).sort())
       await expect(`${lines.flat().join('\n')}\n`).toMatchFileSnapshot(`schema.${engine}.txt`)
     })
 
-    test('are not made in a database of another program, which stays as it is', async ({ newShop: shop }) => {
+    test('are not created in a database of another program, which stays unchanged', async ({ newShop: shop }) => {
       await askServer(shop.databaseUrl, 'create table posts (id int)')
-      const { code, result } = await shop.json('import', shop.file('orders.csv', csv(line())))
-      expect({ code, result }).toMatchObject({ code: 1, result: { error: { code: 'database_not_ours' } } })
-      expect((result as { error: { message: string } }).error.message).toContain('posts')
+      const error = { code: 'database_not_ours', message: expect.stringContaining('posts') }
+      const refused = await shop.json('import', shop.file('orders.csv', csv(line())))
+      expect(refused).toMatchObject({ code: 1, result: { error } })
       expect(await tables(shop)).toEqual(['posts'])
     })
 
-    test('of a newer release are left alone', async ({ shop }) => {
+    test('of a newer release are not changed', async ({ shop }) => {
       await shop.rows("insert into orderctl_migrations (number, name, applied_at) values (99, 'of the future', 1)")
-      const { code, result } = await shop.json('import', shop.file('orders.csv', csv(line())))
-      expect({ code, result }).toMatchObject({ code: 1, result: { error: { code: 'database_newer' } } })
+      const refused = await shop.json('import', shop.file('orders.csv', csv(line())))
+      expect(refused).toMatchObject({ code: 1, result: { error: { code: 'database_newer' } } })
       expect(await shop.value('select count(*) from imports')).toBe(0)
     })
   },
@@ -40,7 +40,7 @@ describeOnEngines(
 )
 
 describeOnServerEngines('a migration', (test, engine) => {
-  test('by four processes at once is done by one', async ({ newShop: shop }) => {
+  test('by four processes at once runs once', async ({ newShop: shop }) => {
     const ended = await Promise.all([1, 2, 3, 4].map(() => shop.start({}, 'migrate').ended))
     for (const { code, stderr } of ended) expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(await askServer(shop.databaseUrl, 'select number, name from orderctl_migrations')).toEqual([
@@ -50,7 +50,7 @@ describeOnServerEngines('a migration', (test, engine) => {
     expect(turns).toEqual([{ name: 'turn_imports' }, { name: 'turn_names' }, { name: 'turn_schedule' }])
   })
 
-  test('works where the database’s name is as long as it may be', async () => {
+  test('works in a database with the longest possible name', async () => {
     // 63 letters on PostgreSQL, 64 on MySQL; the name without suffix has 33.
     const shop = await EngineShop.openEmpty(engine, 'x'.repeat(30))
     expect(new URL(shop.databaseUrl).pathname.length).toBe(64)
@@ -58,7 +58,7 @@ describeOnServerEngines('a migration', (test, engine) => {
     await shop.close()
   })
 
-  test('waits for one that is under way elsewhere', async ({ newShop: shop }) => {
+  test('waits for one of another process', async ({ newShop: shop }) => {
     const { take, waiting, give } = LOCKS[engine]
     const other = await connect(readDatabaseAddress(shop.databaseUrl), { connections: 1 })
     const migration = await other.connection().execute(async (holder) => {
@@ -75,11 +75,10 @@ describeOnServerEngines('a migration', (test, engine) => {
   })
 
   if (engine === 'mysql') {
-    test('that was cut short is begun anew', async ({ shop }) => {
-      // What a process leaves that dies after some tables: they are there, and the step is not written down.
+    test('that was cut short starts again', async ({ shop }) => {
+      // As after a kill: some tables exist, and the migration is not recorded.
       await shop.rows('delete from orderctl_migrations')
-      for (const table of ['queue_snapshots', 'schedule_runs', 'sales_by_product'])
-        await shop.rows(`drop table ${table}`)
+      await shop.rows('drop table queue_snapshots, schedule_runs, sales_by_product')
       await shop.rows('alter table orders drop column cleared_at')
       expect(await shop.json('status')).toMatchObject({ code: 1, result: { error: { code: 'database_missing' } } })
       await shop.importing(csv(line()))
@@ -90,7 +89,7 @@ describeOnServerEngines('a migration', (test, engine) => {
   }
 })
 
-/** The lock that a migration is done under. */
+/** The lock that a migration holds. */
 const LOCKS: Record<ServerEngine, { readonly take: string; readonly waiting: string; readonly give: string }> = {
   postgres: {
     take: `select pg_advisory_lock(${0x6f726463})`,
@@ -119,9 +118,6 @@ const lineOf = (row: object) =>
     .filter((value) => value !== null && value !== '')
     .join(' ')
 
-const byLetters = (one: string, other: string) => (one < other ? -1 : 1)
-
-/** Rows of a line each: tables and columns, indexes, constraints. */
 const DUMPS: Record<Engine, readonly string[]> = {
   sqlite: [
     `select 'column', t.name as t, c.name as c, c.type, case when c."notnull" then 'not null' else '' end, coalesce(c.dflt_value, '')

@@ -30,7 +30,8 @@ class Scene {
       clock,
       signal: over.signal,
       onRun: (task, run) => runs.push([task.name, run]),
-      reporterFor: () => new FailureReporter({ subject: 'Polling', explain: asError, onNotice: (text) => notices.push(text) }),
+      reporterFor: () =>
+        new FailureReporter({ subject: 'Polling', explain: asError, onNotice: (text) => notices.push(text) }),
       onAlive: () => undefined,
     })
     const stop = async () => {

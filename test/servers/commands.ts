@@ -1,4 +1,4 @@
-// The commands whose connections are cut: what each needs before it runs, and what must hold after it.
+// The commands whose connections are cut: what prepares each, and what its exit code promises.
 
 import { expect } from 'vitest'
 import type { Outcome } from '../support/cli.js'
@@ -6,9 +6,8 @@ import { ORDERS, type Site } from './site.js'
 
 export interface CutCommand {
   readonly name: string
-  /** Only with the connection to the database. */
   readonly databaseOnly?: boolean
-  /** What it must say with exit 1; without this, exit 1 is a fault. */
+  /** Its output when it exits with 1. Without this, exit 1 is a fault. */
   readonly mayFail?: RegExp
   /** Gives the command something to do. */
   prepare(site: Site): Promise<PreparedCommand>
@@ -25,12 +24,12 @@ export const COMMANDS: readonly CutCommand[] = [
   plain('kpis', 'daily', '--date', '2025-01-15'),
   plain('leaderboard', 'customers'),
   plain('rebuild', '--check'),
-  // Reports a server that is away or slow, and then exits with 1.
+  // Reports an unreachable server, and then exits with 1.
   { ...plain('doctor'), mayFail: /Next: / },
   plain('schedule', 'run', 'kpis'),
   plain('queue', 'pause'),
   plain('queue', 'resume'),
-  { name: 'products adjust', mayFail: /nobody knows whether it was booked/, prepare: adjusting },
+  { name: 'products adjust', mayFail: /booked/, prepare: adjusting },
   { name: 'queue clear', prepare: (site) => withQueued(site, 'queue', 'clear', '--yes') },
   {
     name: 'failed retry',
@@ -52,14 +51,13 @@ function plain(...args: string[]): CutCommand {
   return { name: args.slice(0, 2).join(' '), prepare: async () => ({ args }) }
 }
 
-/** The orders wait in the queue. */
 async function withQueued(site: Site, ...args: string[]): Promise<PreparedCommand> {
   await site.drain()
   await site.retry()
   return { args }
 }
 
-/** Exit 0: it is booked. Exit 4: it is not, so the same command may be run again. */
+/** Exit 0: the change is booked. Exit 4: it is not, so the command can be retried. */
 async function adjusting(site: Site): Promise<PreparedCommand> {
   const inStock = () => site.shop.value("select on_hand from products where sku = 'S-1'")
   const before = Number(await inStock())

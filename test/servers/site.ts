@@ -1,4 +1,4 @@
-// A shop for cut-point tests. The command under test reaches one of its servers through a proxy; the test does not.
+// A shop for cut-point tests. The command under test reaches one of its servers through a proxy.
 
 import { expect } from 'vitest'
 import { rebuild } from '../../src/audit/rebuild.js'
@@ -15,16 +15,16 @@ import { type CutPoint, CutProxy } from '../support/proxy.js'
 import { deleteQueues, makeQueues, rabbitUrl } from '../support/rabbitmq.js'
 import { randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
 
-/** For a command that has lost its server: more than the sum of its time limits, on a busy machine. */
+/** More than the sum of a command's time limits, on a busy machine. */
 const LIMIT_MS = 90_000
 
 type Environment = Record<string, string>
 
-/** A server, what names it, and what removes our things from it. */
+/** A server, and the settings that lead the command to it. */
 interface Target {
   readonly shop: EngineShop
   readonly url: string
-  readonly named: (url: string) => Environment
+  readonly settings: (url: string) => Environment
   readonly drop?: () => Promise<unknown>
 }
 
@@ -32,95 +32,79 @@ interface Target {
 export interface Role {
   readonly name: string
   readonly protocol: Protocol
-  /** Messages in which a connection is made and prepared, before the command's own. */
+  /** Messages that open a connection, before the command's own. */
   readonly openingMessages: number
   /**
-   * The message that a connection to the database ends with; undefined for a queue. Statements on the database have no time
-   * limit, since a large one takes as long as it takes; every other question has one.
+   * The last message of a connection to the database; undefined for a queue. Statements on the database have no time limit,
+   * since a large one takes as long as it takes; all other requests have one.
    */
   readonly goodbye?: RegExp
   open(): Promise<Target>
 }
 
-const onDatabase = (engine: 'postgres' | 'mysql') => async () => {
-  const shop = await EngineShop.open(engine)
-  return { shop, url: shop.databaseUrl, named: (url: string) => ({ ORDERCTL_DATABASE_URL: url }) }
+function databaseRole(engine: 'postgres' | 'mysql', rest: Pick<Role, 'name' | 'openingMessages' | 'goodbye'>): Role {
+  return {
+    ...rest,
+    protocol: engine,
+    open: async () => {
+      const shop = await EngineShop.open(engine)
+      return { shop, url: shop.databaseUrl, settings: (url) => ({ ORDERCTL_DATABASE_URL: url }) }
+    },
+  }
 }
 
-const onQueue = (makeTarget: () => Promise<Omit<Target, 'shop'>>) => async () => ({
-  shop: await EngineShop.open('sqlite'),
-  ...(await makeTarget()),
-})
+/** A queue of a shop on SQLite. */
+function queueRole(rest: Omit<Role, 'open'>, openQueue: () => Promise<Omit<Target, 'shop'>>): Role {
+  return { ...rest, open: async () => ({ shop: await EngineShop.open('sqlite'), ...(await openQueue()) }) }
+}
 
 export const ROLES: readonly Role[] = [
-  {
-    name: 'PostgreSQL',
-    protocol: 'postgres',
-    openingMessages: 20,
-    goodbye: /^X\0{3}.$/,
-    open: onDatabase('postgres'),
-  },
-  { name: 'MySQL', protocol: 'mysql', openingMessages: 7, goodbye: /^.\0{3}.$/s, open: onDatabase('mysql') },
-  {
-    name: 'Redis queue and reports',
-    protocol: 'redis',
-    openingMessages: 10,
-    open: onQueue(async () => {
-      const prefix = randomPrefix()
-      const named = (url: string) => ({
-        ORDERCTL_QUEUE_URL: url,
-        ORDERCTL_REDIS_URL: url,
-        ORDERCTL_REDIS_PREFIX: prefix,
-      })
-      return { url: `${redisUrl}`, named, drop: () => removeKeys(`${redisUrl}`, prefix) }
-    }),
-  },
-  {
-    name: 'PostgreSQL queue',
-    protocol: 'postgres',
-    openingMessages: 25,
-    open: onQueue(async () => {
-      const { schema, drop } = newSchema()
-      const named = (url: string) => ({ ORDERCTL_QUEUE_URL: url, ORDERCTL_QUEUE_SCHEMA: schema })
-      return { url: `${postgresUrl}`, named, drop }
-    }),
-  },
-  {
-    name: 'RabbitMQ queue',
-    protocol: 'amqp',
-    openingMessages: 17,
-    open: onQueue(async () => {
-      const queues = await makeQueues()
-      const named = (url: string) => ({ ORDERCTL_QUEUE_URL: url, ORDERCTL_QUEUE_NAME: queues })
-      return { url: rabbitUrl(), named, drop: () => deleteQueues(queues) }
-    }),
-  },
+  databaseRole('postgres', { name: 'PostgreSQL', openingMessages: 20, goodbye: /^X\0{3}.$/ }),
+  databaseRole('mysql', { name: 'MySQL', openingMessages: 7, goodbye: /^.\0{3}.$/s }),
+  queueRole({ name: 'Redis queue and reports', protocol: 'redis', openingMessages: 10 }, async () => {
+    const prefix = randomPrefix()
+    const settings = (at: string) => ({
+      ORDERCTL_QUEUE_URL: at,
+      ORDERCTL_REDIS_URL: at,
+      ORDERCTL_REDIS_PREFIX: prefix,
+    })
+    return { url: `${redisUrl}`, settings, drop: () => removeKeys(`${redisUrl}`, prefix) }
+  }),
+  queueRole({ name: 'PostgreSQL queue', protocol: 'postgres', openingMessages: 25 }, async () => {
+    const { schema, drop } = newSchema()
+    const settings = (at: string) => ({ ORDERCTL_QUEUE_URL: at, ORDERCTL_QUEUE_SCHEMA: schema })
+    return { url: `${postgresUrl}`, settings, drop }
+  }),
+  queueRole({ name: 'RabbitMQ queue', protocol: 'amqp', openingMessages: 17 }, async () => {
+    const queues = await makeQueues()
+    const settings = (at: string) => ({ ORDERCTL_QUEUE_URL: at, ORDERCTL_QUEUE_NAME: queues })
+    return { url: rabbitUrl(), settings, drop: () => deleteQueues(queues) }
+  }),
 ]
 
-/** A gateway that declines, so that the same orders can be retried again and again. Leases of dead workers end soon. */
+/** Charges are declined, so that the same orders can be retried again. */
 const SETTINGS: Environment = { ORDERCTL_PAYMENT_SUCCESS_RATE: '0', ORDERCTL_LEASE_MS: '1000', CI: '1' }
 
-/** Orders that preparations put into one state or another. */
 export const ORDERS = ['A-1', 'A-2', 'A-3']
 
 export class Site {
-  readonly role: Role
   readonly shop: EngineShop
   readonly queue: Queue
+  readonly #role: Role
   readonly #target: Target
   #files = 0
   #importMessages: number | undefined
 
   private constructor(role: Role, target: Target, queue: Queue) {
-    this.role = role
     this.shop = target.shop
     this.queue = queue
+    this.#role = role
     this.#target = target
   }
 
   static async open(role: Role): Promise<Site> {
     const target = await role.open()
-    const environment = { ...SETTINGS, ...target.named(target.url) }
+    const environment = { ...SETTINGS, ...target.settings(target.url) }
     const { shop } = target
     const queue = await createQueue(shop.db, shop.config(environment))
     const site = new Site(role, target, queue)
@@ -133,13 +117,13 @@ export class Site {
 
   /** Runs the binary without the proxy. */
   run(...args: string[]): Promise<Outcome> {
-    return this.shop.runWith({ ...SETTINGS, ...this.#target.named(this.#target.url) }, ...args)
+    return this.shop.runWith({ ...SETTINGS, ...this.#target.settings(this.#target.url) }, ...args)
   }
 
   /** Runs the binary through the proxy, and kills it if it does not end. */
   async runCut(args: readonly string[], cut?: CutPoint) {
-    const proxy = await CutProxy.cutting(this.role.protocol, this.#target.url, cut)
-    const running = this.shop.start({ ...SETTINGS, ...this.#target.named(proxy.url) }, ...args)
+    const proxy = await CutProxy.cutting(this.#role.protocol, this.#target.url, cut)
+    const running = this.shop.start({ ...SETTINGS, ...this.#target.settings(proxy.url) }, ...args)
     let hung = false
     const limit = setTimeout(() => {
       hung = true
@@ -167,20 +151,18 @@ export class Site {
     return file
   }
 
-  /** Of a file that newFile() made. */
   async countOrders(file: string): Promise<number> {
     const [, number] = /orders-(\d+)/.exec(file) ?? []
     return Number(await this.shop.value(`select count(*) from orders where reference like 'F-${number}-%'`))
   }
 
-  /** Works until nothing is left, also what is not in the queue: every order is then sold, or declined. */
+  /** Settles every order, also those that are not in the queue. */
   async drain(): Promise<void> {
     await this.queue.resume()
     await rebuild(this.shop.db, this.queue, 'queue', 'UTC')
     expect(await this.run('work', '--drain')).toMatchObject({ code: 0 })
   }
 
-  /** Puts the orders back into the queue. */
   async retry(): Promise<void> {
     const orders = await findOrders(this.shop.db, ORDERS, 'default')
     const { ids } = await chooseFailures(this.shop.db, 'retry', { ids: orders.map(({ id }) => id) })

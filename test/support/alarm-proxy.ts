@@ -1,13 +1,12 @@
-// A RabbitMQ that runs out of memory, for clients of the proxy: it blocks a connection at its next message, says so, and
-// reads nothing more from it until the alarm is over.
+// Makes RabbitMQ seem to run out of memory: at its next message, a connection is told that it is blocked, and nothing more is
+// read from it until the alarm is over.
 import type { Socket } from 'node:net'
-import type { Side } from './framing.js'
-import { type Pair, TcpProxy } from './proxy.js'
+import { type Message, type Pair, TcpProxy } from './proxy.js'
 
-/** Class and method of `basic.publish`. */
-const PUBLISH = Buffer.from([0, 60, 0, 40])
+/** The class and the method. */
+const BASIC_PUBLISH = Buffer.from([0, 60, 0, 40])
 
-/** A server with an alarm expects no heartbeats from a connection that it has blocked; the real server does. */
+/** The real server expects heartbeats from a connection that it does not know to be blocked. */
 const HEARTBEAT = Buffer.from([8, 0, 0, 0, 0, 0, 0, 0xce])
 const HEARTBEAT_MS = 3000
 
@@ -22,7 +21,7 @@ export class AlarmProxy extends TcpProxy {
     return new AlarmProxy(url).listen()
   }
 
-  /** Connections that are blocked. */
+  /** The number of blocked connections. */
   get blocked(): number {
     return this.#held.filter(({ pair }) => !pair.near.destroyed).length
   }
@@ -46,8 +45,8 @@ export class AlarmProxy extends TcpProxy {
     super.close()
   }
 
-  protected override pass(data: Buffer, side: Side, pair: Pair, to: Socket): void {
-    if (side === 'server' || !this.#isRaised || !data.includes(PUBLISH)) {
+  protected override pass(data: Buffer, { side }: Message, pair: Pair, to: Socket): void {
+    if (side === 'server' || !this.#isRaised || !data.includes(BASIC_PUBLISH)) {
       to.write(data)
       return
     }

@@ -3,34 +3,46 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { expect } from 'vitest'
+import { auditDatabase } from '../../src/audit/audit.js'
 import { type Config, loadConfig } from '../../src/config/config.js'
+import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
+import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { type Outcome, runInProcess } from './in-process.js'
+import { until } from './until.js'
 
 export type { Outcome }
 
 export const BINARY = resolve(import.meta.dirname, '../../bin/run.js')
 
-/** A run of the binary that the test goes on beside. */
+/** A process that runs while the test goes on. */
 export interface Running {
   readonly child: ChildProcess
   readonly ended: Promise<Outcome>
-  /** Resolves once stderr or stdout holds the text; rejects when the process ends without. */
+  /** Resolves once stderr or stdout holds the text; rejects when the process ends without it. */
   saw(text: string): Promise<void>
 }
 
 function parseJson({ code, stdout, stderr }: Outcome): { code: number | null; result: unknown } {
-  if (stderr !== '') throw new Error(`--json said something on stderr: ${stderr}`)
+  if (stderr !== '') throw new Error(`--json wrote to stderr: ${stderr}`)
   return { code, result: JSON.parse(stdout) }
+}
+
+/** Expects what `orderctl rebuild --check` checks. */
+export async function expectAuditClean(db: Database): Promise<void> {
+  const { checks } = await auditDatabase(db, 'UTC')
+  expect(checks.filter((check) => !check.ok || check.differences > 0)).toEqual([])
+  expect(checks.length).toBeGreaterThan(10)
 }
 
 /** Runs commands in the folder, on the database that the subclass names. */
 export abstract class Cli {
   readonly folder = mkdtempSync(join(tmpdir(), 'orderctl-test-'))
   readonly #running = new Map<string, ChildProcess>()
+  #db: Database | undefined
 
   abstract readonly databaseUrl: string
 
-  /** What the binary is to know of the world. */
   get environment(): Record<string, string> {
     const { PATH = '' } = process.env
     return {
@@ -42,7 +54,22 @@ export abstract class Cli {
     }
   }
 
-  /** What the binary would be told here. @throws UserError where a value cannot be meant */
+  /** Creates the tables, unless they exist. */
+  async migrate(): Promise<void> {
+    this.#db ??= await openOrCreateDatabase(readDatabaseAddress(this.databaseUrl))
+  }
+
+  get db(): Database {
+    if (!this.#db) throw new Error('the database has no tables yet')
+    return this.#db
+  }
+
+  async expectAuditClean(): Promise<void> {
+    await this.migrate()
+    await expectAuditClean(this.db)
+  }
+
+  /** The configuration that the binary would read here. @throws UserError for an invalid value */
   config(environment: Record<string, string> = {}): Config {
     const folders = { working: this.folder, user: this.folder, data: this.folder }
     return loadConfig({ ...this.environment, ...environment }, folders).config
@@ -64,8 +91,8 @@ export abstract class Cli {
     return (await runInProcess(args, options)) ?? (await this.start(environment, ...args).ended)
   }
 
-  /** Runs with --json: all of stdout must be one document, and nothing else may be said. */
-  async json(...args: string[]): Promise<{ code: number | null; result: unknown }> {
+  /** Runs with --json. @throws unless stdout is one document and stderr is empty */
+  json(...args: string[]) {
     return this.jsonWith({}, ...args)
   }
 
@@ -73,58 +100,67 @@ export abstract class Cli {
     return parseJson(await this.runWith(environment, ...args, '--json'))
   }
 
-  /** The same in a process of its own, for tests in which several are at work at once. */
+  /** The same in a process of its own, for tests that run several at once. */
   async startJson(environment: Record<string, string>, ...args: string[]) {
     return parseJson(await this.start(environment, ...args, '--json').ended)
   }
 
-  /** Starts the binary; `input` goes to its standard input, which is empty otherwise. */
   start(environment: Record<string, string>, ...args: string[]): Running {
     return this.startWithInput('', environment, ...args)
   }
 
+  /** Starts the binary; `input` goes to its standard input. */
   startWithInput(input: string | Buffer, environment: Record<string, string>, ...args: string[]): Running {
-    const child = spawn(process.execPath, [BINARY, ...args], {
-      cwd: this.folder,
-      env: { ...this.environment, ...environment },
-    })
-    const name = `orderctl ${args.join(' ')} (pid ${child.pid})`
+    return this.#spawn(process.execPath, [BINARY, ...args], environment, input)
+  }
+
+  /** Starts the binary from a script of bash, as "$@". */
+  startInShell(script: string, ...args: string[]): Running {
+    return this.#spawn('bash', ['-c', script, 'bash', process.execPath, BINARY, ...args])
+  }
+
+  #spawn(program: string, args: readonly string[], environment = {}, input: string | Buffer = ''): Running {
+    const child = spawn(program, args, { cwd: this.folder, env: { ...this.environment, ...environment } })
+    const name = `${args.join(' ')} (pid ${child.pid})`
     this.#running.set(name, child)
-    let stdout = ''
-    let stderr = ''
-    const watchers = new Set<() => void>()
-    child.stdout.on('data', (data) => {
-      stdout += data
-      for (const look of watchers) look()
-    })
-    child.stderr.on('data', (data) => {
-      stderr += data
-      for (const look of watchers) look()
-    })
+    const output = { stdout: '', stderr: '' }
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream].on('data', (data) => {
+        output[stream] += data
+      })
+    }
     child.stdin.on('error', () => undefined)
     child.stdin.end(input)
     const ended = new Promise<Outcome>((done) => {
       child.on('close', (code) => {
         this.#running.delete(name)
-        done({ code, stdout, stderr })
+        done({ code, ...output })
       })
     })
-    const saw = (text: string) =>
-      new Promise<void>((found, missing) => {
-        const look = () => {
-          if (`${stdout}${stderr}`.includes(text)) found()
-        }
-        watchers.add(look)
-        look()
-        void ended.then(() => missing(new Error(`${name} ended without saying "${text}": ${stdout}${stderr}`)))
-      })
+    const saw = async (text: string) => {
+      const isThere = () => `${output.stdout}${output.stderr}`.includes(text)
+      await until(() => isThere() || !this.#running.has(name))
+      if (!isThere()) throw new Error(`${name} ended without "${text}": ${output.stdout}${output.stderr}`)
+    }
     return { child, ended, saw }
   }
 
-  /** Removes everything. @throws where something that the test started still runs, which is killed */
-  protected end(): void {
-    for (const child of this.#running.values()) child.kill('SIGKILL')
+  /** Removes everything. @throws if the test left a process running, which is killed */
+  async close(): Promise<void> {
+    await this.#db?.destroy()
+    const left = [...this.#running].filter(([, { exitCode, signalCode }]) => exitCode === null && signalCode === null)
+    for (const [, child] of left) child.kill('SIGKILL')
     rmSync(this.folder, { recursive: true, force: true })
-    if (this.#running.size > 0) throw new Error(`left running: ${[...this.#running.keys()].join(', ')}`)
+    if (left.length > 0) throw new Error(`left running: ${left.map(([name]) => name).join(', ')}`)
+  }
+}
+
+/** A fixture that is opened before a test and closed after it. */
+export function opened<Thing extends { close(): Promise<void> }>(open: () => Thing | Promise<Thing>) {
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
+  return async ({}, use: (thing: Thing) => Promise<void>) => {
+    const thing = await open()
+    await use(thing)
+    await thing.close()
   }
 }

@@ -1,12 +1,11 @@
-// What tests of a drain have in common, whatever happens to it on the way.
-
+// What tests of a drain have in common.
 import { expect } from 'vitest'
 import { csv, line } from './lines.js'
 import type { Shop } from './shop.js'
 
 export type Environment = Record<string, string>
 
-/** Every charge is captured, slowly enough that a test can step in; leases and locks end soon. */
+/** Every charge is captured, slowly enough that a test can interfere; leases and locks end soon. */
 export const SLOW: Environment = {
   ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
   ORDERCTL_PAYMENT_LATENCY_MS: '400',
@@ -24,7 +23,6 @@ export async function importing(shop: Shop, count: number, environment: Environm
   expect(code, stderr).toBe(0)
 }
 
-/** How many orders have each status. */
 export function statuses(shop: Shop): Record<string, number> {
   const counts = shop.sqlite.prepare('select status, count(*) from orders group by status').raw().all()
   return Object.fromEntries(counts as [string, number][])
@@ -35,7 +33,6 @@ export const completed = (shop: Shop) => statuses(shop)['completed'] ?? 0
 export const inHand = (shop: Shop) =>
   shop.value('select count(*) from due_orders where lease_token is not null') as number
 
-/** Every order is settled and paid once, and all that is kept about them agrees. */
 export async function expectSoldOnce(shop: Shop, count: number): Promise<void> {
   expect(shop.rows('select status, count(*) as orders from orders group by status')).toEqual([
     { status: 'completed', orders: count },

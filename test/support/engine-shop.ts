@@ -2,53 +2,39 @@
 
 import { sql } from 'kysely'
 import { expect, test as plainTest } from 'vitest'
-import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
 import type { Engine } from '../../src/database/engine.js'
-import { readDatabaseAddress } from '../../src/servers/addresses.js'
-import { Cli } from './cli.js'
+import { Cli, opened } from './cli.js'
 import { describeOnServers, makeDatabase, type ServerEngine } from './database-servers.js'
 import { describeUnless, type SuiteOptions } from './servers.js'
-import { expectAuditClean } from './shop.js'
 
 export class EngineShop extends Cli {
   readonly engine: Engine
   override readonly databaseUrl: string
-  #db: Database | undefined
 
-  private constructor(engine: Engine, url: string | undefined) {
+  private constructor(engine: Engine, url?: string) {
     super()
     this.engine = engine
     this.databaseUrl = url ?? `sqlite:${this.folder}/orders.sqlite`
   }
 
-  /** A shop whose database has its tables, and no rows. */
+  /** A shop whose database has its tables. */
   static async open(engine: Engine): Promise<EngineShop> {
     const shop = await EngineShop.openEmpty(engine)
     await shop.migrate()
     return shop
   }
 
-  /** A shop with a database that nobody has used yet. */
+  /** A shop whose database is empty. */
   static async openEmpty(engine: Engine, nameSuffix = ''): Promise<EngineShop> {
-    if (engine === 'sqlite') return new EngineShop(engine, undefined)
+    if (engine === 'sqlite') return new EngineShop(engine)
     return new EngineShop(engine, await makeDatabase(engine, { suffix: nameSuffix }))
   }
 
-  /** A shop with a database that is there already; it gets its tables. */
+  /** A shop on an existing database, which gets its tables. */
   static async at(engine: ServerEngine, url: string): Promise<EngineShop> {
     const shop = new EngineShop(engine, url)
     await shop.migrate()
     return shop
-  }
-
-  async migrate(): Promise<void> {
-    this.#db = await openOrCreateDatabase(readDatabaseAddress(this.databaseUrl))
-  }
-
-  /** The database over connections of the test's own. */
-  get db(): Database {
-    if (!this.#db) throw new Error('the database has no tables yet')
-    return this.#db
   }
 
   /** The statement must be one that all databases under test know. */
@@ -62,63 +48,34 @@ export class EngineShop extends Cli {
     return Object.values((await this.rows(query))[0] ?? {})[0]
   }
 
-  /** How many orders have each status. */
   async statuses(): Promise<Record<string, number>> {
     const counted = await this.rows('select status, count(*) as orders from orders group by status')
     return Object.fromEntries(counted.map(({ status, orders }) => [String(status), Number(orders)]))
   }
 
-  /** Imports the text as a file. @throws where the exit code is not 0 */
+  /** Imports the text as a file. @throws unless the exit code is 0 */
   async importing(content: string, environment: Record<string, string> = {}, ...flags: string[]): Promise<void> {
     const { code, stderr } = await this.runWith(environment, 'import', this.file('orders.csv', content), ...flags)
     expect(code, stderr).toBe(0)
-  }
-
-  expectAuditClean(): Promise<void> {
-    return expectAuditClean(this.db)
-  }
-
-  async close(): Promise<void> {
-    await this.#db?.destroy()
-    this.end()
   }
 }
 
 function testOn(engine: Engine) {
   return plainTest.extend<{ shop: EngineShop; newShop: EngineShop }>({
-    // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-    shop: async ({}, use) => {
-      const shop = await EngineShop.open(engine)
-      await use(shop)
-      await shop.close()
-    },
-    // biome-ignore lint/correctness/noEmptyPattern: as above.
-    newShop: async ({}, use) => {
-      const shop = await EngineShop.openEmpty(engine)
-      await use(shop)
-      await shop.close()
-    },
+    shop: opened(() => EngineShop.open(engine)),
+    newShop: opened(() => EngineShop.openEmpty(engine)),
   })
 }
 
-/** Tests with a shop of their own on the engine. */
-export type EngineTest = ReturnType<typeof testOn>
+/** Tests with a shop of their own. */
+type Body<E extends Engine> = (test: ReturnType<typeof testOn>, engine: E) => void
 
 /** The same tests on a SQLite file, PostgreSQL, and MySQL or MariaDB. */
-export function describeOnEngines(
-  name: string,
-  body: (test: EngineTest, engine: Engine) => void,
-  options: SuiteOptions = {},
-): void {
+export function describeOnEngines(name: string, body: Body<Engine>, options?: SuiteOptions): void {
   describeUnless(undefined, `SQLite: ${name}`, () => body(testOn('sqlite'), 'sqlite'), options)
   describeOnServerEngines(name, body, options)
 }
 
-/** On the servers alone. */
-export function describeOnServerEngines(
-  name: string,
-  body: (test: EngineTest, engine: ServerEngine) => void,
-  options: SuiteOptions = {},
-): void {
+export function describeOnServerEngines(name: string, body: Body<ServerEngine>, options?: SuiteOptions): void {
   describeOnServers(name, (engine) => body(testOn(engine), engine), options)
 }

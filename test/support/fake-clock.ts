@@ -1,15 +1,10 @@
-// A clock that stands still until the test moves it on.
+// A clock that stops until the test moves it.
 import type { Clock } from '../../src/schedule/runner.js'
 import { until } from './until.js'
 
-interface Sleeper {
-  readonly until: number
-  wake(): void
-}
-
 export class FakeClock implements Clock {
   #now: number
-  readonly #sleepers = new Set<Sleeper>()
+  readonly #sleepers = new Set<{ readonly until: number; wake(): void }>()
 
   constructor(start: string) {
     this.#now = Date.parse(start)
@@ -33,30 +28,32 @@ export class FakeClock implements Clock {
     })
   }
 
-  /** Resolves when this many sleep: everything that can happen at this time has happened. */
+  /** Resolves when this many sleep: nothing more happens at this time. */
   async settled(sleepers: number): Promise<void> {
     await until(() => this.#sleepers.size === sleepers)
   }
 
-  /** Moves on to the time, waking each sleeper at its own, and waits until this many sleep again. */
+  /** Moves on, waking each sleeper at its time, until this many sleep again. */
   async moveTo(time: string, sleepers: number): Promise<void> {
     const end = Date.parse(time)
     await this.settled(sleepers)
     for (;;) {
       const next = Math.min(...[...this.#sleepers].map((sleeper) => sleeper.until))
       if (next > end) break
-      this.#now = next
-      for (const sleeper of [...this.#sleepers]) if (sleeper.until <= next) sleeper.wake()
-      await this.settled(sleepers)
+      await this.#wake(next, next, sleepers)
     }
     this.#now = end
   }
 
-  /** The clock leaps, as that of a machine that was suspended: sleepers find out when they wake. */
+  /** Wakes all sleepers at this time, like a machine that was suspended. */
   async leapTo(time: string, sleepers: number): Promise<void> {
     await this.settled(sleepers)
-    this.#now = Date.parse(time)
-    for (const sleeper of [...this.#sleepers]) sleeper.wake()
+    await this.#wake(Date.parse(time), Number.POSITIVE_INFINITY, sleepers)
+  }
+
+  async #wake(now: number, due: number, sleepers: number): Promise<void> {
+    this.#now = now
+    for (const sleeper of [...this.#sleepers]) if (sleeper.until <= due) sleeper.wake()
     await this.settled(sleepers)
   }
 }

@@ -1,7 +1,6 @@
-// A shop that publishes figures in Redis, under a prefix of the test's own.
-
+// A shop that publishes figures in Redis, under a prefix of its own.
 import { Redis } from 'ioredis'
-import { type Database, openDatabase } from '../../src/database/connection.js'
+import type { Database } from '../../src/database/connection.js'
 import { PublishedFigures } from '../../src/redis/figures.js'
 import { addressOf, randomPrefix, redisUrl, removeKeys } from './redis.js'
 import { type OrderDraft, Shop } from './shop.js'
@@ -12,10 +11,9 @@ export class FiguresShop {
   readonly shop: Shop
   readonly prefix: string
   readonly url: string
-  /** As another program sees what is published. */
+  /** A connection of another program. */
   readonly redis: Redis
   readonly figures: PublishedFigures
-  readonly #closing: (() => Promise<unknown>)[] = []
 
   private constructor(shop: Shop, url: string, prefix: string) {
     this.shop = shop
@@ -26,22 +24,18 @@ export class FiguresShop {
     this.figures = this.figuresOf(shop.db)
   }
 
-  /** @param prefix of another shop, to meet it there */
+  /** @param prefix of another shop, to share it */
   static async open(url = redisUrl ?? '', prefix = randomPrefix()): Promise<FiguresShop> {
     return new FiguresShop(await Shop.open(), url, prefix)
   }
 
-  /** As another process publishes them. */
   figuresOf(db: Database): PublishedFigures {
     const address = addressOf(this.url)
     return new PublishedFigures({ db, address, timeZone: 'UTC', prefix: this.prefix, place: this.shop.path })
   }
 
-  /** Another process's connection to a database, the shop's where none is named. */
-  async connection(path = this.shop.path): Promise<Database> {
-    const db = await openDatabase({ kind: 'sqlite', path })
-    this.#closing.push(() => db.destroy())
-    return db
+  connection(path?: string): Promise<Database> {
+    return this.shop.connection(path)
   }
 
   sell(reference: string, customer: string, minor: number, wish: OrderDraft = {}) {
@@ -52,11 +46,10 @@ export class FiguresShop {
     return this.prefix + name
   }
 
-  /** Members of `customers:spending:USD` and the like, with their scores, by their names. */
+  /** The members of a board such as `customers:spending:USD`, with their scores. */
   async board(name: string): Promise<Record<string, number>> {
     const flat = await this.redis.zrange(this.key(`leaderboard:${name}`), '0', '-1', 'WITHSCORES')
-    const pairs = flat.flatMap((member, at) => (at % 2 === 0 ? [[member, Number(flat[at + 1])] as const] : []))
-    return Object.fromEntries(pairs.sort(([one], [other]) => (one < other ? -1 : 1)))
+    return Object.fromEntries(flat.flatMap((member, at) => (at % 2 === 0 ? [[member, Number(flat[at + 1])]] : [])))
   }
 
   async kpi(name: string): Promise<unknown> {
@@ -69,14 +62,13 @@ export class FiguresShop {
   }
 
   async close(): Promise<void> {
-    for (const close of this.#closing) await close()
     this.redis.disconnect()
     await this.shop.close()
     if (this.url === redisUrl) await removeKeys(this.url, this.prefix)
   }
 }
 
-/** The connection, with something that happens right after its first read of the table. */
+/** The same connection, on which something happens right after the first read of the table. */
 export function whenFirstRead(db: Database, table: string, happens: () => Promise<unknown>): Database {
   let read = false
   const watched = new WeakSet<object>()

@@ -1,10 +1,9 @@
-// Two orders whose ids are the same once letters are lost that a Latin character set lacks.
-
+// Two orders whose ids are equal if a database loses the letters that a Latin character set lacks.
 import { expect } from 'vitest'
 import type { EngineShop } from './engine-shop.js'
 import { csv, line } from './lines.js'
 
-/** Imports and settles one, then the other, then imports both again. The database must be empty, with its tables. */
+/** Imports and settles one, then the other, then imports both again, into an empty database. */
 export async function expectKeptApart(shop: EngineShop): Promise<void> {
   const lineOf = (who: string, price: string) =>
     line({ order: `${who}-1`, customer: who, name: `${who} 😀`, sku: `${who}/s`, product: `${who}品`, price })
@@ -24,9 +23,7 @@ export async function expectKeptApart(shop: EngineShop): Promise<void> {
       { order_id: '李-1', customer_id: '李', customer_name: '李 😀', status: 'completed', total: 10 },
     ],
   })
-  expect((await shop.json('orders', 'show', '李-1')).result).toMatchObject({
-    total: 10,
-    lines: [{ sku: '李/s', name: '李品' }],
-  })
+  const shown = (await shop.json('orders', 'show', '李-1')).result
+  expect(shown).toMatchObject({ total: 10, lines: [{ sku: '李/s', name: '李品' }] })
   await shop.expectAuditClean()
 }

@@ -1,4 +1,4 @@
-// A shop in a file in which everything has happened that a copy may meet, and the database that it is copied to.
+// A shop in a file with everything that a copy must handle, and the database that it is copied to.
 
 import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, mkdtempSync, readFileSync } from 'node:fs'
@@ -6,14 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test as plainTest } from 'vitest'
 import { askServer } from './ask-server.js'
+import { opened } from './cli.js'
 import { makeDatabase, type ServerEngine } from './database-servers.js'
 import { csv, line } from './lines.js'
 import { Shop } from './shop.js'
 
-/** Quotes, backslashes, what templates and patterns are made of, letters of four bytes, and control characters. */
+/** Quotes, backslashes, placeholders, wildcards, letters of four bytes, and control characters. */
 export const ODD = `O'Hara "Ännä" \\ \\n %_ $1 ? {} 😀 \u0001\u001b[31m\u007f\t\u2028 end`
 
-/** @returns the path of a file that is made once, to be copied for each test */
+/** @returns the path of a database that is made once, to be copied for each test */
 export async function makeFile(make: (shop: Shop) => Promise<void>): Promise<string> {
   const path = join(mkdtempSync(join(tmpdir(), 'orderctl-move-')), 'made.sqlite')
   const shop = new Shop()
@@ -27,7 +28,7 @@ export async function makeFile(make: (shop: Shop) => Promise<void>): Promise<str
   }
 }
 
-/** @throws where the binary does not leave with one of the codes */
+/** Expects one of the exit codes. */
 export async function done(shop: Shop, environment: Record<string, string>, args: string[], codes = [0]) {
   const outcome = await shop.runWith(environment, ...args)
   expect(codes, `orderctl ${args.join(' ')}: ${outcome.stderr}${outcome.stdout}`).toContain(outcome.code)
@@ -51,7 +52,7 @@ export async function makeOldShop(shop: Shop): Promise<void> {
   await done(shop, { ...zone, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, ['work', '--drain'])
   await done(shop, zone, ['products', 'adjust', 'S-1', '+25', '--reason', `it's "odd" \\ 😀`])
   for (const task of ['snapshots', 'kpis', 'alarms']) await done(shop, zone, ['schedule', 'run', task], [0, 1])
-  // These wait. The second run stores nothing new: duplicates, and an order that differs from before.
+  // These stay pending. The second import finds only duplicates, and a conflict.
   const orderLines = csv(
     ...Array.from({ length: 30 }, (_, index) => line({ order: `P-${index}`, sku: `S-${index % 5}` })),
   )
@@ -63,7 +64,7 @@ export async function makeOldShop(shop: Shop): Promise<void> {
   await done(shop, zone, ['rebuild', '--check'])
 }
 
-/** A charge without an answer, an import that was cut off, history of long ago, and odd texts everywhere. */
+/** A charge without an answer, an unfinished import, old history, and odd texts. */
 function addWhatNoCommandLeaves({ sqlite: db }: Shop): void {
   db.exec(`
     update orders set status = 'payment_processing', reason = 'payment_unknown' where reference = 'P-1';
@@ -98,7 +99,6 @@ function addWhatNoCommandLeaves({ sqlite: db }: Shop): void {
     aside.run(at + 2, reference, 'C-2', ODD, '2025-01-15T10:00:00Z', 'JPY', 'S-2', ODD, 9007199254740991, 12345)
 }
 
-/** Of the file and its write-ahead log. */
 export function hashOf(databasePath: string): string {
   const files = [databasePath, `${databasePath}-wal`].filter((path) => existsSync(path))
   return files.map((path) => createHash('sha256').update(readFileSync(path)).digest('hex')).join()
@@ -112,7 +112,7 @@ export interface ServerDatabase {
   readonly url: string
   readonly environment: { readonly ORDERCTL_DATABASE_URL: string }
   ask(statement: string): Promise<Row[]>
-  /** 0 before the table is there. */
+  /** 0 if there is no such table. */
   count(table: string): Promise<number>
 }
 
@@ -120,17 +120,11 @@ export async function newDatabase(engine: ServerEngine): Promise<ServerDatabase>
   const url = await makeDatabase(engine)
   const ask = (statement: string) => askServer(url, statement)
   const count = async (table: string) => Number((await ask(`select count(*) as n from ${table}`))[0]?.['n'])
-  return {
-    engine,
-    url,
-    name: new URL(url).pathname.slice(1),
-    environment: { ORDERCTL_DATABASE_URL: url },
-    ask,
-    count: (table) => count(table).catch(() => 0),
-  }
+  const [name, environment] = [new URL(url).pathname.slice(1), { ORDERCTL_DATABASE_URL: url }]
+  return { engine, url, name, environment, ask, count: (table) => count(table).catch(() => 0) }
 }
 
-/** Of each table that is copied, its rows as text, sorted: numbers are what their digits say, whatever a driver reads. */
+/** The rows of each table that is copied, as sorted text: drivers differ in the types of numbers. */
 export async function rowsOf(shop: Shop, ask: (statement: string) => Promise<Row[]> | unknown[]) {
   const tables = shop.rows(`select t.name as "table", group_concat('t.' || c.name) as columns
     from sqlite_master as t join pragma_table_info(t.name) as c where t.type = 'table' and t.name not like 'sqlite_%'
@@ -145,16 +139,10 @@ export async function rowsOf(shop: Shop, ask: (statement: string) => Promise<Row
   return rows
 }
 
-/** The old shop's folder, and an empty database on a server that it is to go to. */
 export function testOn(engine: ServerEngine) {
   return plainTest.extend<{ shop: Shop; database: ServerDatabase }>({
+    shop: opened(() => new Shop()),
     // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-    shop: async ({}, use) => {
-      const shop = new Shop()
-      await use(shop)
-      await shop.close()
-    },
-    // biome-ignore lint/correctness/noEmptyPattern: as above.
     database: async ({}, use) => {
       await use(await newDatabase(engine))
     },

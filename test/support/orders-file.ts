@@ -1,21 +1,17 @@
-// What the tests of the import share: files of any length, what an import tells, and all that the database then holds.
+// What the tests of the import share: long files, what an import reports, and everything that it stores.
 
-import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { parse } from 'csv-parse/sync'
 import { expect } from 'vitest'
 import type { ImportResult } from '../../src/command-line/import-view.js'
-import type { Cli, Outcome } from './cli.js'
+import type { Cli, Running } from './cli.js'
 import { csv, line } from './lines.js'
 import type { Shop } from './shop.js'
 
-const BINARY = resolve(import.meta.dirname, '../../bin/run.js')
-
-/** What one transaction stores; the reader hands the file over in blocks of so many bytes. */
+/** Bytes that the reader hands over at once; one transaction stores them. */
 const BLOCK_BYTES = 524_288
 
-/** Sound one-line orders of a shop beside the story, long enough to fill more than a block of the file. */
+/** One-line orders that fill more than a block of a file. */
 export function moreThanABlock(name: string): string[] {
   const product = 'x'.repeat(250)
   const width = line({ order: `${name}-0000`, sku: 'FILLER', product }).length
@@ -29,12 +25,11 @@ export async function importJson(shop: Cli, ...args: string[]): Promise<{ code: 
   return { code, told: result as ImportResult }
 }
 
-/** Imports a file of these lines. */
 export function importLines(shop: Shop, ...lines: string[]) {
   return importJson(shop, shop.file('orders.csv', csv(...lines)))
 }
 
-/** The counts alone: what a dry run must tell just as well. */
+/** The figures that a dry run reports, too. */
 export function countsOf(told: ImportResult) {
   const { rows, orders, imported, duplicates, conflicts, rejected, products_created, published } = told
   return { rows, orders, imported, duplicates, conflicts, rejected, products_created, published }
@@ -50,16 +45,12 @@ export function readRejects(path: string): Record<string, string>[] {
 
 /** Orders as [reference, customer, total in minor units, currency], in the order of their ids. */
 export function orders(shop: Shop, where = 'true'): unknown[] {
-  return shop.sqlite
-    .prepare(
-      `select reference, customers.customer_id, total, currency from orders
-       join customers on customers.id = orders.customer_id where ${where} order by orders.id`,
-    )
-    .raw()
-    .all()
+  const query = `select reference, customers.customer_id, total, currency from orders
+    join customers on customers.id = orders.customer_id where ${where} order by orders.id`
+  return shop.sqlite.prepare(query).raw().all()
 }
 
-/** Everything that an import stores, by the names that people know: no ids, no times. */
+/** Everything that an import stores, without ids and times. */
 export function stored(shop: Shop) {
   return {
     orders: shop.rows(
@@ -92,43 +83,17 @@ export function finishedCounts(shop: Shop, file: string) {
   )
 }
 
-/** Every row of every table but that of the imports themselves. */
+/** Every row of every table but `imports`. */
 export function everyRow(shop: Shop): Record<string, unknown[]> {
-  const tables = shop.sqlite
-    .prepare("select name from sqlite_master where type = 'table' and name not like 'sqlite_%' and name <> 'imports'")
-    .pluck()
-    .all()
+  const query = `select name from sqlite_master
+    where type = 'table' and name not like 'sqlite_%' and name <> 'imports'`
+  const tables = shop.sqlite.prepare(query).pluck().all()
   return Object.fromEntries(tables.map((table) => [String(table), shop.rows(`select * from "${table}"`)]))
 }
 
-/** The binary under a shell, for what only a shell can arrange. The script runs it as "$@". */
-export function shell(
-  shop: Shop,
-  script: string,
-  ...args: string[]
-): { readonly child: ChildProcess; readonly ended: Promise<Outcome> } {
-  const { PATH = '' } = process.env
-  const child = spawn('bash', ['-c', script, 'bash', process.execPath, BINARY, ...args], {
-    cwd: shop.folder,
-    env: {
-      PATH,
-      HOME: shop.folder,
-      XDG_CONFIG_HOME: shop.folder,
-      XDG_DATA_HOME: shop.folder,
-      ORDERCTL_DATABASE_URL: `sqlite:${shop.path}`,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let stdout = ''
-  let stderr = ''
-  child.stdout.on('data', (data) => {
-    stdout += data
-  })
-  child.stderr.on('data', (data) => {
-    stderr += data
-  })
-  const ended = new Promise<Outcome>((done) => child.on('close', (code) => done({ code, stdout, stderr })))
-  return { child, ended }
+/** The binary under bash, for what only a shell can arrange. The script runs it as "$@". */
+export function shell(shop: Shop, script: string, ...args: string[]): Running {
+  return shop.startInShell(script, ...args)
 }
 
 /** What became of each order of a file: `imported`, or the column and the reason of its lines. */

@@ -1,6 +1,8 @@
-// A drain of 2,000 sound orders and one at which each worker dies or hangs.
+// A drain of 2,000 orders and one at which each worker dies or hangs.
 
 import { expect } from 'vitest'
+import type { Outcome } from './cli.js'
+import type { Environment } from './drain.js'
 import type { EngineShop } from './engine-shop.js'
 import { csv, line } from './lines.js'
 import { type Act, scriptedGateway } from './scripted-gateway.js'
@@ -8,8 +10,6 @@ import { type Act, scriptedGateway } from './scripted-gateway.js'
 const SOUND = 2000
 /** In the third batch of 500. */
 const POISON = 'A-1234'
-
-type Environment = Record<string, string>
 
 const SELLING: Environment = {
   ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
@@ -22,22 +22,18 @@ export async function importPoisoned(shop: EngineShop, environment: Environment 
   await shop.importing(csv(...orders), { ...SELLING, ...environment, ORDERCTL_INITIAL_STOCK: '1000' })
 }
 
-/** Drains as one process after the other, as a service manager would. Returns how each ended. */
-export async function drainPoisoned(
-  shop: EngineShop,
-  kind: Act,
-  environment: Environment = {},
-): Promise<{ code: number | null; stderr: string }[]> {
+/** Restarts the drain like a service manager, until it is not killed. @returns how each process ended */
+export async function drainPoisoned(shop: EngineShop, kind: Act, environment: Environment = {}): Promise<Outcome[]> {
   const [id] = await shop.rows(`select id from orders where reference = '${POISON}'`)
   const order = kind === 'claiming' || kind === 'settling' ? `${id?.['id']}` : POISON
   const poisoned = { ...SELLING, ...environment, ...scriptedGateway({ [order]: kind }) }
-  const runs: { code: number | null; stderr: string }[] = []
+  const runs: Outcome[] = []
   do runs.push(await shop.runWith(poisoned, 'work', '--drain'))
   while (runs.at(-1)?.code === null && runs.length < 20)
   return runs
 }
 
-/** All others are sold, and it has kept its stock and its intent. */
+/** All others are completed, and it keeps its reservation and its payment intent. */
 export async function expectOnlyPoisonLeft(shop: EngineShop, status = 'payment_processing'): Promise<void> {
   expect(await shop.statuses()).toEqual({ completed: SOUND, [status]: 1 })
   expect(await shop.rows(`select status, attempt, reason, message from orders where reference = '${POISON}'`)).toEqual([
@@ -50,7 +46,7 @@ export async function expectOnlyPoisonLeft(shop: EngineShop, status = 'payment_p
   await shop.expectAuditClean()
 }
 
-/** A person retries it, after what it died of is mended: under the same key, if it may have been charged. */
+/** Retries it without the fault: under the same key, if it may have been charged. */
 export async function expectSoldWhenRetried(shop: EngineShop, environment: Environment = {}): Promise<void> {
   const listed = await shop.jsonWith(environment, 'failed', 'list', '--reason', 'poison')
   expect(listed).toMatchObject({ code: 0, result: { total: 1, orders: [{ order_id: POISON, reason: 'poison' }] } })

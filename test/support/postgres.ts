@@ -1,31 +1,28 @@
-// Tests on a real PostgreSQL. They share the server that test/support/find-database-servers.ts has found, so each has a schema of its
-// own there.
+// Tests on the PostgreSQL that find-servers.ts has found, which they share: each has a schema of its own.
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { inject } from 'vitest'
 import { type PostgresAddress, readQueueAddress } from '../../src/servers/addresses.js'
 import { describeUnless, type SuiteOptions } from './servers.js'
 
-/** Named by ORDERCTL_TEST_POSTGRES_URL, or found at the standard port; undefined where there is none. */
 export const postgresUrl: string | undefined = inject('databaseServers').postgres?.url
 
-/** Skipped where there is no server; in CI, that is a failure. */
-export function describeWithPostgres(name: string, body: () => void, options: SuiteOptions = {}): void {
+export function describeWithPostgres(name: string, body: () => void, options?: SuiteOptions): void {
   describeUnless(postgresUrl === undefined ? 'no PostgreSQL server was found' : undefined, name, body, options)
 }
 
-/** A schema of a test's own, for the queue. */
+/** A schema for the queue. */
 export interface TestSchema {
   readonly schema: string
   readonly address: PostgresAddress
-  /** For processes that are to use it. */
+  /** Makes a process use it. */
   readonly environment: { readonly ORDERCTL_QUEUE_URL: string; readonly ORDERCTL_QUEUE_SCHEMA: string }
-  /** Asks where its tables are; rows as objects. */
+  /** Runs a statement in the schema. */
   ask(query: string): Promise<Record<string, unknown>[]>
   drop(): Promise<void>
 }
 
-/** Makes a name, and no schema: that is the queue's to do. */
+/** Chooses a name. The queue creates the schema. */
 export function newSchema(url = `${postgresUrl}`): TestSchema {
   const schema = randomName()
   return {

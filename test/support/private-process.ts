@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-export interface Command {
+interface Command {
   readonly binary: string
   readonly args: readonly string[]
   /** What it logs when it is ready. */
@@ -21,7 +21,7 @@ export class PrivateProcess {
     this.folder = mkdtempSync(join(tmpdir(), `orderctl-${name}-`))
   }
 
-  /** Does nothing if it is running. */
+  /** Does nothing if it is running; cleans up if it fails. */
   async start({ binary, args, ready, options }: Command): Promise<void> {
     if (this.#child) return
     const child = spawn(binary, args, { cwd: this.folder, ...options, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -36,6 +36,9 @@ export class PrivateProcess {
       }
       child.on('error', failed)
       child.on('exit', () => failed(new Error(`${binary} ended: ${log}`)))
+    }).catch(async (error: unknown) => {
+      await this.close()
+      throw error
     })
   }
 

@@ -6,13 +6,12 @@ import { freePort, PrivateProcess } from './private-process.js'
 export interface PrivateRedisOptions {
   readonly password?: string
   readonly maxmemoryPolicy?: string
-  /** Keeps its data when it is stopped. */
+  /** Keeps its data when it stops. */
   readonly durable?: boolean
   /** Accepts only TLS. `certificate` is its own authority. */
   readonly tls?: boolean
 }
 
-/** Empty at first. */
 export class PrivateRedis {
   readonly port: number
   readonly url: string
@@ -31,19 +30,14 @@ export class PrivateRedis {
   }
 
   start(): Promise<void> {
-    return this.#process.start({
-      binary: 'redis-server',
-      args: this.#arguments(),
-      ready: 'Ready to accept connections',
-    })
+    const args = this.#arguments()
+    return this.#process.start({ binary: 'redis-server', args, ready: 'Ready to accept connections' })
   }
 
-  /** Loses its data, unless it is durable. */
   stop(): Promise<void> {
     return this.#process.stop('SIGCONT', 'SIGTERM')
   }
 
-  /** Connections stay open without an answer, until it goes on. */
   hang(): void {
     this.#process.signal('SIGSTOP')
   }
@@ -72,22 +66,18 @@ export class PrivateRedis {
 
 export async function startPrivateRedis(options: PrivateRedisOptions = {}): Promise<PrivateRedis> {
   const server = new PrivateRedis(await freePort(), options)
-  await server.start().catch(async (error: unknown) => {
-    await server.close()
-    throw error
-  })
+  await server.start()
   return server
 }
 
-/** Whether a `redis-server` is on the PATH. */
 export function hasRedisServer(): boolean {
   return spawnSync('redis-server', ['--version']).status === 0
 }
 
-/** Whether a TLS server can be started: with openssl for its certificate, and a Redis that was built for TLS. */
+/** Whether there is openssl, and a Redis that was built with TLS. */
 export function hasTls(): boolean {
   if (spawnSync('openssl', ['version']).status !== 0) return false
-  // It stops at the first directive that it does not know.
+  // Redis stops at the first directive that it does not know.
   const { stderr } = spawnSync('redis-server', ['--tls-port', '0', '--no-such-directive', 'yes'], { encoding: 'utf8' })
   return stderr.includes('no-such-directive')
 }

@@ -1,9 +1,9 @@
-// Database servers of a test's own, which it may kill and start again, with passwords that count.
+// Database servers of a test's own, which it may kill and start again. They check passwords.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { afterAll, beforeAll, test as plainTest } from 'vitest'
+import { afterAll, test as plainTest } from 'vitest'
 import { PASSWORD } from '../queue/refused.js'
 import { askServer } from './ask-server.js'
 import type { ServerEngine } from './database-servers.js'
@@ -13,25 +13,18 @@ import { describeUnless } from './servers.js'
 
 const USER = 'orderctl'
 
-/** The two programs of a kind of server. */
-interface Binaries {
-  /** Creates its files. */
-  readonly maker: string
-  readonly server: string
-}
-
 /** How a kind of server is created and started. */
 interface Kind {
   readonly engine: ServerEngine
-  /** As the program calls it. */
   readonly product: string
-  readonly binaries: Binaries | undefined
+  readonly binaries: readonly [maker: string, server: string] | undefined
   /** One that exists from the start. */
   readonly firstDatabase: string
+  /** What the server logs once it is ready. */
   readonly ready: string
   /** Prepares the folder, and returns the arguments of the program that creates the server's files there. */
   make(folder: string): string[]
-  /** Once its files are there. */
+  /** Changes the files that were created. */
   made?(folder: string): void
   args(folder: string, port: number): string[]
   readonly setup: readonly string[]
@@ -43,13 +36,13 @@ class PrivateServer {
   readonly port: number
   /** The latest one. */
   database = 'shop'
-  readonly #kind: Kind & { readonly binaries: Binaries }
+  readonly #kind: Kind
   readonly #process = new PrivateProcess('server')
   /** Neither server runs as root. */
   readonly #account = unprivileged()
   #databases = 0
 
-  private constructor(kind: Kind & { readonly binaries: Binaries }, port: number) {
+  private constructor(kind: Kind, port: number) {
     this.engine = kind.engine
     this.product = kind.product
     this.#kind = kind
@@ -57,20 +50,18 @@ class PrivateServer {
   }
 
   /**
-   * With an empty database `empty`, and users: `reader` may create nothing in `empty`, `stranger` may not
-   * come from here, `lonely` has one connection, `hasty` no time; what `standby` begins is read-only, on MySQL once the
-   * server is.
+   * Has an empty database `empty`, and users: `reader` may create nothing in `empty`; `stranger` may not log in from this
+   * host; `lonely` has one connection; statements of `hasty` time out at once; transactions of `standby` are read-only,
+   * on MySQL once the server is.
    */
   static async open(kind: Kind): Promise<PrivateServer> {
-    const { binaries } = kind
-    if (!binaries) throw new Error(`${kind.product} is not installed`)
-    const server = new PrivateServer({ ...kind, binaries }, await freePort())
+    const server = new PrivateServer(kind, await freePort())
     const { folder } = server.#process
     try {
       const { uid, gid } = server.#account
       if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid)
       chmodSync(folder, 0o700)
-      execFileSync(binaries.maker, kind.make(folder), { ...server.#account, cwd: folder, stdio: 'pipe' })
+      execFileSync(`${kind.binaries?.[0]}`, kind.make(folder), { ...server.#account, cwd: folder, stdio: 'pipe' })
       kind.made?.(folder)
       await server.start()
       const first = server.urlWith({ pathname: kind.firstDatabase })
@@ -82,7 +73,7 @@ class PrivateServer {
     }
   }
 
-  /** Empty, and the one that URLs then name. */
+  /** Creates an empty database, which URLs name from then on. */
   async makeDatabase(): Promise<void> {
     this.#databases += 1
     const name = `shop${this.#databases}`
@@ -90,21 +81,20 @@ class PrivateServer {
     this.database = name
   }
 
-  urlWith(parts: Partial<Pick<URL, 'username' | 'password' | 'pathname'>> = {}): string {
+  urlWith(parts: Partial<URL> = {}): string {
     const url = new URL(`${this.engine}://${USER}:${PASSWORD}@127.0.0.1:${this.port}/${this.database}`)
     return Object.assign(url, parts).href
   }
 
-  /** Also after a kill: what was committed is there again. Does nothing if it is running. */
   start(): Promise<void> {
     const { binaries, ready } = this.#kind
     const args = this.#kind.args(this.#process.folder, this.port)
-    return this.#process.start({ binary: binaries.server, args, ready, options: this.#account })
+    return this.#process.start({ binary: `${binaries?.[1]}`, args, ready, options: this.#account })
   }
 
   /** Like a crash. */
   kill(): Promise<void> {
-    // At SIGQUIT, PostgreSQL's parent process takes its children with it, and nobody waits for anything.
+    // At SIGQUIT, PostgreSQL ends its children and waits for nothing.
     return this.#process.stop(this.engine === 'postgres' ? 'SIGQUIT' : 'SIGKILL')
   }
 
@@ -114,10 +104,10 @@ class PrivateServer {
   }
 }
 
-/** Makes files small, which is faster. */
+/** Small files are created faster. */
 const SMALL = ['--innodb-log-file-size=4M', '--innodb-buffer-pool-size=16M']
 
-/** Defaults that a server may have. No session may depend on them. */
+/** Defaults that a server may have, and that no session of ours may depend on. */
 const UNUSUAL_POSTGRES = [
   ...['client_encoding=LATIN1', 'standard_conforming_strings=off', 'timezone=Asia/Kolkata', 'DateStyle=SQL,DMY'],
   ...['default_transaction_isolation=serializable', 'transform_null_equals=on'],
@@ -194,7 +184,7 @@ const KINDS: readonly Kind[] = [
 ]
 
 /** On the PATH, or where packages put them; undefined if one is missing. */
-function findBinaries(...names: [maker: string, server: string]): Binaries | undefined {
+function findBinaries(...names: [maker: string, server: string]): Kind['binaries'] {
   const versions = '/usr/lib/postgresql'
   const ofVersions = existsSync(versions) ? readdirSync(versions).sort((a, b) => Number(b) - Number(a)) : []
   const folders = [
@@ -203,7 +193,7 @@ function findBinaries(...names: [maker: string, server: string]): Binaries | und
     '/usr/sbin',
   ]
   const [maker, server] = names.map((name) => folders.map((folder) => join(folder, name)).find(existsSync))
-  return maker && server ? { maker, server } : undefined
+  return maker && server ? [maker, server] : undefined
 }
 
 /** For root, an account that exists on every system. */
@@ -213,12 +203,13 @@ function unprivileged(): { readonly uid?: number; readonly gid?: number } {
   return { uid: number('-u'), gid: number('-g') }
 }
 
-function testOn(kind: Kind, server: () => PrivateServer) {
+function testOn(kind: Kind, open: () => Promise<PrivateServer>) {
   return plainTest.extend<{ server: PrivateServer; shop: EngineShop }>({
     // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
     server: async ({}, use) => {
-      await server().start()
-      await use(server())
+      const server = await open()
+      await server.start()
+      await use(server)
     },
     shop: async ({ server }, use) => {
       await server.makeDatabase()
@@ -229,24 +220,21 @@ function testOn(kind: Kind, server: () => PrivateServer) {
   })
 }
 
-/** Once for each kind of server. The tests share one and run in turn. */
+/** Once for each kind of server. The tests share one server and run one after the other. */
 export function describeOnPrivateServers(
   name: string,
   body: (test: ReturnType<typeof testOn>, engine: ServerEngine) => void,
 ): void {
   for (const kind of KINDS) {
-    const missing = kind.binaries ? undefined : `${kind.product} is not installed here, so none can be started`
+    const missing = kind.binaries ? undefined : `${kind.product} is not installed`
     describeUnless(missing, `${kind.product} of its own: ${name}`, () => {
-      let server: PrivateServer | undefined
-      beforeAll(async () => {
-        server = await PrivateServer.open(kind)
-      })
-      afterAll(() => server?.close())
-      const opened = () => {
-        if (!server) throw new Error('the server could not be started')
+      let server: Promise<PrivateServer> | undefined
+      const open = () => {
+        server ??= PrivateServer.open(kind)
         return server
       }
-      body(testOn(kind, opened), kind.engine)
+      afterAll(async () => (await server)?.close())
+      body(testOn(kind, open), kind.engine)
     })
   }
 }

@@ -1,4 +1,4 @@
-// A network between a program and its server, which a test can stop, hang, redirect, or cut at a message.
+// A proxy between a program and its server, which a test can stop, hang, redirect, or cut at a message.
 import { createConnection, createServer, type Server, type Socket } from 'node:net'
 import { type Protocol, type Side, splitter } from './framing.js'
 
@@ -7,14 +7,16 @@ const PORTS: Record<string, number> = { postgres: 5432, mysql: 3306, redis: 6379
 /**
  * How a connection is lost.
  * - `reset`: the client gets RST.
- * - `end`: the client gets FIN, and RST when it sends something all the same.
- * - `silence`: nothing arrives any more, in either direction, and neither end is told.
+ * - `end`: the client gets FIN, and RST if it sends anything.
+ * - `silence`: neither end is told, and nothing arrives any more.
  */
 export type Loss = 'reset' | 'end' | 'silence'
 
-/** The two halves of one connection: to the client, and to the server. */
+/** The two halves of a connection. */
 export class Pair {
+  /** To the client. */
   readonly near: Socket
+  /** To the server. */
   readonly far: Socket
   isLost = false
 
@@ -41,7 +43,6 @@ export class Pair {
   }
 }
 
-/** An end of one side is passed on, or withheld. */
 const HALF_OPEN = { allowHalfOpen: true }
 
 export class TcpProxy {
@@ -51,10 +52,9 @@ export class TcpProxy {
   readonly #pairs = new Set<Pair>()
   #hangs = false
   #drops = false
-  /** Connections that were asked for, whatever happened to them. */
+  /** Connections that clients have opened. */
   attempts = 0
 
-  /** @param url of the server */
   static open(url: string): Promise<TcpProxy> {
     return new TcpProxy(url).listen()
   }
@@ -66,7 +66,6 @@ export class TcpProxy {
     this.#server = createServer(HALF_OPEN, (near) => this.#connect(near))
   }
 
-  /** Listens on a free port, or again on its own after `stop`. */
   async listen(port = 0): Promise<this> {
     await new Promise<void>((ready) => this.#server.listen(port, '127.0.0.1', ready))
     return this
@@ -89,20 +88,20 @@ export class TcpProxy {
     for (const { sockets } of this.#pairs) for (const socket of sockets) socket.pause()
   }
 
-  /** Ends every connection, and new ones as soon as they are made, like a server that is starting. */
+  /** Ends every connection, and new ones at once, like a server that is starting. */
   drop(): void {
     this.#drops = true
     this.cut()
   }
 
-  /** Passes on what has arrived in the meantime, and everything after it. */
+  /** Ends `hang` and `drop`. */
   goOn(): void {
     this.#hangs = false
     this.#drops = false
     for (const { sockets } of this.#pairs) for (const socket of sockets) socket.resume()
   }
 
-  /** Cuts every connection and refuses new ones. Returns what starts it again, on the same port. */
+  /** Ends every connection and refuses new ones. @returns what starts the proxy again, on the same port */
   async stop(): Promise<() => Promise<void>> {
     const { port } = this
     const closed = new Promise((done) => this.#server.close(done))
@@ -113,17 +112,17 @@ export class TcpProxy {
     }
   }
 
-  /** Leads new connections to another port; open ones stay. */
+  /** Leads new connections to another port. */
   leadTo(port: number): void {
     this.#target = { ...this.#target, port }
   }
 
-  /** Loses the open connections without telling either end. New ones work. */
+  /** Loses the open connections in silence. New ones work. */
   loseConnections(): void {
     for (const pair of this.#pairs) pair.lose('silence')
   }
 
-  /** Ends the open connections; both ends are told. New ones work. */
+  /** Ends the open connections. New ones work. */
   cut(): void {
     for (const { sockets } of this.#pairs) for (const socket of sockets) socket.destroy()
   }
@@ -147,21 +146,27 @@ export class TcpProxy {
       socket.on('error', () => undefined)
       socket.on('close', () => near.destroyed && far.destroyed && this.#pairs.delete(pair))
     }
-    this.relay('client', pair)
-    this.relay('server', pair)
+    this.#relay('client', pair)
+    this.#relay('server', pair)
     if (this.#hangs) for (const socket of pair.sockets) socket.pause()
   }
 
   /** Passes on what one side sends. */
-  protected relay(side: Side, pair: Pair): void {
+  #relay(side: Side, pair: Pair): void {
     const [from, to] = side === 'client' ? [pair.near, pair.far] : [pair.far, pair.near]
+    const split = this.splitter(side)
+    const connection = this.attempts
     from.on('data', (data) => {
-      if (!pair.isLost) this.pass(data, side, pair, to)
+      for (const part of split(data)) if (!pair.isLost) this.pass(part, { side, connection }, pair, to)
     })
     from.on('end', () => pair.isLost || to.end())
   }
 
-  protected pass(data: Buffer, _side: Side, _pair: Pair, to: Socket): void {
+  protected splitter(_side: Side): (data: Buffer) => Buffer[] {
+    return (data) => [data]
+  }
+
+  protected pass(data: Buffer, _from: Message, _pair: Pair, to: Socket): void {
     to.write(data)
   }
 }
@@ -178,15 +183,15 @@ export interface Message {
   readonly connection: number
 }
 
-/** Knows where messages end, counts them, and loses the connection at one of them. */
+/** Counts messages, and loses the connection at one of them. */
 export class CutProxy extends TcpProxy {
   readonly #protocol: Protocol
   readonly #cut: CutPoint | undefined
   readonly messages: Message[] = []
-  /** Whether the connection was lost. Only one is. */
+  /** Whether a connection was lost. At most one is. */
   hasCut = false
 
-  /** @param cut only counts messages if it is left out */
+  /** @param cut without it, messages are only counted */
   static cutting(protocol: Protocol, url: string, cut?: CutPoint): Promise<CutProxy> {
     return new CutProxy(protocol, url, cut).listen()
   }
@@ -197,21 +202,12 @@ export class CutProxy extends TcpProxy {
     this.#cut = cut
   }
 
-  protected override relay(side: Side, pair: Pair): void {
-    const connection = this.attempts
-    const split = splitter(this.#protocol, side)
-    const [from, to] = side === 'client' ? [pair.near, pair.far] : [pair.far, pair.near]
-    from.on('data', (data) => {
-      for (const message of split(data)) {
-        if (pair.isLost) return
-        this.messages.push({ side, connection })
-        this.pass(message, side, pair, to)
-      }
-    })
-    from.on('end', () => pair.isLost || to.end())
+  protected override splitter(side: Side): (data: Buffer) => Buffer[] {
+    return splitter(this.#protocol, side)
   }
 
-  protected override pass(message: Buffer, _side: Side, pair: Pair, to: Socket): void {
+  protected override pass(message: Buffer, from: Message, pair: Pair, to: Socket): void {
+    this.messages.push(from)
     const cut = this.#cutFor(message)
     if (!cut) to.write(message)
     else if (cut.when === 'before') pair.lose(cut.loss)

@@ -7,14 +7,12 @@ import { type IPty, spawn } from '@lydell/node-pty'
 import Headless from '@xterm/headless'
 import { BINARY } from './cli.js'
 import type { Shop } from './shop.js'
-
-/** Machines are slow and busy. */
-const PATIENCE_MS = 30_000
+import { until } from './until.js'
 
 const SHOW_CURSOR = '\u001b[?25h'
 const HIDE_CURSOR = '\u001b[?25l'
 
-// The shell notes the terminal's modes before and after, and where the terminal and the process are.
+// The shell writes down the terminal's modes before and after, the terminal's device, and the id of the process.
 const SCRIPT = `tty >tty; stty -g >modes-before
 sh -c 'echo $$ >pid; exec "$@"' sh "$@"
 code=$?
@@ -30,12 +28,12 @@ interface TerminalOptions {
 
 export class PseudoTerminal {
   readonly ended: Promise<number>
+  /** Everything written to it, with escape sequences. */
+  written = ''
   readonly #shop: Shop
   readonly #terminal: Headless.Terminal
   readonly #pty: IPty
-  readonly #watchers = new Set<() => void>()
-  #written = ''
-  #isOver = false
+  #hasEnded = false
 
   constructor(shop: Shop, { columns, rows, environment = {} }: TerminalOptions, ...args: string[]) {
     this.#shop = shop
@@ -48,20 +46,18 @@ export class PseudoTerminal {
       env: { ...shop.environment, ...environment },
     })
     this.#pty.onData((data) => {
-      this.#written += data
-      this.#terminal.write(data, () => {
-        for (const look of this.#watchers) look()
-      })
+      this.written += data
+      this.#terminal.write(data)
     })
     this.ended = new Promise((done) => {
       this.#pty.onExit(({ exitCode }) => {
-        this.#isOver = true
+        this.#hasEnded = true
         done(exitCode)
       })
     })
   }
 
-  /** What is on the screen, without the spaces at the ends of lines. */
+  /** What the screen shows, without the spaces at the ends of lines. */
   get screen(): string {
     const buffer = this.#terminal.buffer.active
     const lines = Array.from({ length: this.#terminal.rows }, (_, row) =>
@@ -73,36 +69,30 @@ export class PseudoTerminal {
     return lines.join('\n').trimEnd()
   }
 
-  /** Whether programs may draw all over it, which ordinary output does not. */
   get isAlternate(): boolean {
     return this.#terminal.buffer.active.type === 'alternate'
   }
 
   get showsCursor(): boolean {
-    return this.#written.lastIndexOf(SHOW_CURSOR) >= this.#written.lastIndexOf(HIDE_CURSOR)
+    return this.written.lastIndexOf(SHOW_CURSOR) >= this.written.lastIndexOf(HIDE_CURSOR)
   }
 
   get wrapsLines(): boolean {
     return this.#terminal.modes.wraparoundMode
   }
 
-  /** All that was written to it, as it came. */
-  get written(): string {
-    return this.#written
-  }
-
-  /** Whether keys go to the program one by one, without what the terminal makes of them. */
+  /** Whether each key goes to the program at once, without line editing. */
   get isRaw(): boolean {
     const modes = execFileSync('sh', ['-c', `stty -a <${this.#read('tty')}`]).toString()
     return modes.includes('-icanon')
   }
 
-  /** The modes as the shell found them before and after. */
+  /** The terminal's modes before and after the binary ran. */
   get modes(): { before: string; after: string } {
     return { before: this.#read('modes-before'), after: this.#read('modes-after') }
   }
 
-  /** Of the binary. */
+  /** The id of the binary's process. */
   get pid(): number {
     return Number(this.#read('pid'))
   }
@@ -116,32 +106,23 @@ export class PseudoTerminal {
     this.#pty.resize(columns, rows)
   }
 
-  /** Resolves once the screen is as wanted. */
   async shows(wanted: (screen: string) => boolean): Promise<void> {
-    await new Promise<void>((found, missing) => {
-      const timer = setTimeout(() => missing(new Error(`never seen; the screen is:\n${this.screen}`)), PATIENCE_MS)
-      const look = () => {
-        if (!wanted(this.screen)) return
-        clearTimeout(timer)
-        this.#watchers.delete(look)
-        found()
-      }
-      this.#watchers.add(look)
-      look()
+    await until(() => wanted(this.screen)).catch((error: unknown) => {
+      throw new Error(`the screen is:\n${this.screen}`, { cause: error })
     })
   }
 
-  /** Waits for the shell's last word. */
+  /** The exit code, once the shell has shown it. */
   async left(): Promise<number> {
     const code = await this.ended
     await this.shows((screen) => screen.includes(`left with ${code}`))
     return code
   }
 
-  /** @throws where the binary still runs, which is killed */
+  /** @throws if the binary still runs, which is killed */
   async close(): Promise<void> {
-    if (this.#isOver) return
-    // Shell and binary are one group. A binary that is stopped does not go when its terminal does.
+    if (this.#hasEnded) return
+    // Shell and binary are one group. A stopped binary does not end when its terminal does.
     process.kill(-this.#pty.pid, 'SIGKILL')
     await this.ended
     throw new Error('left running in the terminal')
@@ -152,21 +133,10 @@ export class PseudoTerminal {
   }
 }
 
-/** Runs a command in a terminal, and answers when it asks. */
-export function answerAtTerminal(
-  shop: Shop,
-  answer: string,
-  ...args: string[]
-): Promise<{ code: number; screen: string }> {
-  const env = { ...shop.environment, NO_COLOR: '1', TERM: 'xterm' }
-  const terminal = spawn(process.execPath, [BINARY, ...args], { cols: 120, cwd: shop.folder, env })
-  let screen = ''
-  let answered = false
-  terminal.onData((text) => {
-    screen += text
-    if (answered || !screen.includes('[y/N]')) return
-    answered = true
-    terminal.write(`${answer}\r`)
-  })
-  return new Promise((ended) => terminal.onExit(({ exitCode }) => ended({ code: exitCode, screen })))
+/** Runs a command in a terminal, and answers its question. */
+export async function answerAtTerminal(shop: Shop, answer: string, ...args: string[]) {
+  const terminal = new PseudoTerminal(shop, { columns: 120, rows: 40, environment: { NO_COLOR: '1' } }, ...args)
+  await terminal.shows((screen) => screen.includes('[y/N]'))
+  terminal.type(`${answer}\r`)
+  return { code: await terminal.left(), screen: terminal.screen }
 }

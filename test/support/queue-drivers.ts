@@ -1,4 +1,4 @@
-// Queues of a test's own on each server, as the contract wants a driver.
+// Queues on each server, as drivers of the contract.
 import { Redis } from 'ioredis'
 import type { Database } from '../../src/database/connection.js'
 import { UserError } from '../../src/errors.js'
@@ -17,17 +17,17 @@ import { deleteQueues, makeQueues, rabbitAddressOf, rabbitUrl, withChannel } fro
 import { addressOf, randomPrefix, redisUrl, removeKeys } from './redis.js'
 import { until } from './until.js'
 
-/** A driver on a server that the test may ill-treat. */
+/** A driver whose server the test may stop. */
 export interface FragileDriver extends Driver {
-  /** As notices name the server. */
+  /** The server's name in notices. */
   readonly name: string
   stop(): Promise<void>
   start(): Promise<void>
   hang(): void
   goOn(): void
-  /** Loses every job. */
+  /** Deletes every job. */
   forget(): Promise<unknown>
-  /** The same queue by a way on which connections can be lost without either end being told. */
+  /** Another way to the queue, on which connections can be lost in silence. */
   openLossyWay(): Promise<LossyWay>
 }
 
@@ -68,7 +68,7 @@ export async function onPostgres(place = newSchema(), leaseMs = LEASE_MS): Promi
   return driverAt({ transport, environment, close: () => place.drop() }, leaseMs)
 }
 
-/** Before the clock of the test begins to run: on a busy machine it may take several attempts. */
+/** Before the test begins, since a busy machine may need several attempts. */
 async function createTables({ address, schema }: TestSchema): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -103,10 +103,7 @@ export async function onFragileRedis(options: PrivateRedisOptions = {}): Promise
       await redis.flushall()
       redis.disconnect()
     },
-    openLossyWay: async () => {
-      const proxy = await TcpProxy.open(server.url)
-      return lossy(proxy, {})
-    },
+    openLossyWay: async () => lossy(await TcpProxy.open(server.url), {}),
     close: () => server.close(),
   }
 }
@@ -115,7 +112,7 @@ export async function onFragilePostgres(leaseMs = LEASE_MS) {
   const proxy = await TcpProxy.open(`${postgresUrl}`)
   const place = newSchema(proxy.url)
   const forget = () =>
-    // The worker's own statements lock jobs in another order: a delete that loses a deadlock to them is tried again.
+    // The worker locks jobs in another order: retry a delete that loses a deadlock to it.
     until(() =>
       place.ask('delete from job').then(
         () => true,
@@ -137,7 +134,7 @@ export async function onFragileRabbitMq() {
   return behind(proxy, rabbitUrl(), driver)
 }
 
-/** A driver on a server that others use: the way to it is taken away, and not the server. */
+/** A driver behind a proxy, for a server that other tests use. */
 function behind(
   proxy: TcpProxy,
   url: string,

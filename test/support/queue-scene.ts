@@ -1,31 +1,29 @@
-// A shop with orders on a queue, and a process that works on it: what the contract of queues is tested on.
+// A shop with orders on a queue, on which the contract of queues is tested.
 
-import { spawn } from 'node:child_process'
-import { resolve } from 'node:path'
+import type { ChildProcess } from 'node:child_process'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { auditDatabase } from '../../src/audit/audit.js'
-import { type Database, openDatabase } from '../../src/database/connection.js'
+import type { Database } from '../../src/database/connection.js'
 import type { OrderId } from '../../src/domain/ids.js'
 import type { OrderStatus } from '../../src/domain/order.js'
 import { TestSignals } from '../../src/domain/test-signals.js'
 import type { ChargeOutcome, Gateway } from '../../src/payments/gateway.js'
 import type { ConsumeOptions, Consumer, ConsumerStep, DeliveryHandler, Queue } from '../../src/queue/queue.js'
 import { processBatch } from '../../src/workflow/batch.js'
+import type { Running } from './cli.js'
 import { Shop } from './shop.js'
 
-/** Orders in a delivery. */
 export const BATCH_SIZE = 5
 
-/** Short, since tests wait for leases of the dead to end. */
+/** Short, since tests wait for leases of killed workers to end. */
 export const LEASE_MS = 1000
 
 /** A driver, and the server under it, for one test. */
 export interface Driver {
-  /** A queue as a process of its own would open it. */
   open(db: Database): Queue
-  /** What configures a process to use the same queue. */
+  /** Makes a process use the same queue. */
   readonly environment: Record<string, string>
-  /** So many waiting orders, as `counts` counts them. */
+  /** What `counts` makes of this many orders. */
   counted(orders: number): number
   close(): Promise<void>
 }
@@ -36,9 +34,7 @@ export class Scene {
   readonly shop: Shop
   readonly driver: Driver
   readonly queue: Queue
-  /** Of its consumers. */
   readonly signals = new TestSignals<ConsumerStep>()
-  /** Deliveries in the order in which they came. */
   readonly deliveries: (readonly OrderId[])[] = []
   firstDeliveryAt = Number.NaN
   inProgress = 0
@@ -47,7 +43,8 @@ export class Scene {
   chargeMs = 0
   #gate = Promise.resolve()
   #release = () => {}
-  readonly #others: { readonly db: Database; readonly queue: Queue }[] = []
+  readonly #queues: Queue[]
+  readonly #processes: Running[] = []
   readonly #stop = new AbortController()
   readonly #consumers: Consumer[] = []
 
@@ -55,13 +52,13 @@ export class Scene {
     this.shop = shop
     this.driver = driver
     this.queue = driver.open(shop.db)
+    this.#queues = [this.queue]
   }
 
   static async open(start: StartDriver): Promise<Scene> {
     return new Scene(await Shop.open(), await start())
   }
 
-  /** Ends the consumers. */
   async stop(): Promise<void> {
     this.#stop.abort()
     await Promise.all(this.#consumers.map((consumer) => consumer.ended))
@@ -70,35 +67,34 @@ export class Scene {
   async close(): Promise<void> {
     this.#release()
     await this.stop().catch(() => undefined)
-    await this.queue.close()
-    for (const { db, queue } of this.#others) {
-      await queue.close()
-      await db.destroy()
+    for (const queue of this.#queues) await queue.close()
+    for (const { child, ended } of this.#processes) {
+      child.kill('SIGKILL')
+      await ended
     }
     await this.driver.close()
     await this.shop.close()
   }
 
-  /** Due orders of one unit each; nobody has told the queue of them. */
+  /** Due orders of one unit each, which are not published. */
   async orders(count: number): Promise<OrderId[]> {
     const ids: OrderId[] = []
     for (let number = 1; number <= count; number++) {
       ids.push(this.shop.order(`A-${ids.length + 1}`))
-      // SQLite answers at once, so without a pause other tests would not hear of their servers for seconds.
+      // SQLite answers synchronously: without a pause, other tests would not hear from their servers for seconds.
       await nextTurn()
     }
     return ids
   }
 
-  /** The same queue from another connection, as another process has it. */
+  /** The same queue over another connection, as another process has it. */
   async another(): Promise<Queue> {
-    const db = await openDatabase({ kind: 'sqlite', path: this.shop.path })
-    const queue = this.driver.open(db)
-    this.#others.push({ db, queue })
+    const queue = this.driver.open(await this.shop.connection())
+    this.#queues.push(queue)
     return queue
   }
 
-  /** Takes orders through the workflow, unless the handler is another; the queue is the test's own, likewise. */
+  /** By default, processes orders through the workflow. */
   consume(
     options: Partial<ConsumeOptions> = {},
     { queue = this.queue, handler = (ids) => this.#handle(ids) }: { queue?: Queue; handler?: DeliveryHandler } = {},
@@ -117,12 +113,11 @@ export class Scene {
     return consumer
   }
 
-  /** Consumes until nothing is left. */
   async drain(options: Partial<ConsumeOptions> = {}): Promise<void> {
     await this.consume({ drain: true, ...options }).ended
   }
 
-  /** Keeps deliveries in hand until the returned function is called. */
+  /** Keeps deliveries in progress until the returned function is called. */
   hold(): () => void {
     this.#gate = new Promise((open) => {
       this.#release = open
@@ -130,35 +125,25 @@ export class Scene {
     return this.#release
   }
 
-  /** The real binary on the same database and queue. */
-  startProcess(environment: Record<string, string>, ...args: string[]) {
-    return spawn(process.execPath, [BINARY, ...args], {
-      env: {
-        PATH: process.env['PATH'],
-        HOME: resolve(this.shop.path, '..'),
-        ORDERCTL_DATABASE_URL: `sqlite:${this.shop.path}`,
-        ORDERCTL_BATCH_SIZE: String(BATCH_SIZE),
-        ORDERCTL_LEASE_MS: String(LEASE_MS),
-        ...this.driver.environment,
-        ...environment,
-      },
-      stdio: 'ignore',
-    })
+  /** Starts the binary on the same database and queue. */
+  startProcess(environment: Record<string, string>, ...args: string[]): ChildProcess {
+    return this.#start(environment, args).child
   }
 
   async runProcess(...args: string[]): Promise<void> {
-    const child = this.startProcess({}, ...args)
-    const code = await new Promise((ended) => child.on('exit', ended))
-    if (code !== 0) throw new Error(`orderctl ${args.join(' ')} ended with ${code}`)
+    const { code, stderr } = await this.#start({}, args).ended
+    if (code !== 0) throw new Error(`orderctl ${args.join(' ')} ended with ${code}: ${stderr}`)
+  }
+
+  #start(environment: Record<string, string>, args: readonly string[]) {
+    const lease = { ORDERCTL_BATCH_SIZE: String(BATCH_SIZE), ORDERCTL_LEASE_MS: String(LEASE_MS) }
+    const process = this.shop.start({ ...lease, ...this.driver.environment, ...environment }, ...args)
+    this.#processes.push(process)
+    return process
   }
 
   async count(status: OrderStatus): Promise<number> {
-    const { count } = await this.shop.db
-      .selectFrom('orders')
-      .where('status', '=', status)
-      .select((eb) => eb.fn.countAll<number>().as('count'))
-      .executeTakeFirstOrThrow()
-    return count
+    return Number(this.shop.value('select count(*) from orders where status = ?', status))
   }
 
   async differences(): Promise<number> {
@@ -191,5 +176,3 @@ export class Scene {
     },
   }
 }
-
-const BINARY = resolve(import.meta.dirname, '../../bin/run.js')

@@ -1,36 +1,32 @@
-// Tests on a real RabbitMQ. They share the server that test/support/find-rabbitmq.ts has found, so each names queues of its own and
-// deletes them; a server that goes away is played by a proxy before it.
-
+// Tests on the RabbitMQ that find-servers.ts has found, which they share: each names queues of its own and deletes them. A proxy
+// makes the server unreachable for one test.
 import { randomBytes } from 'node:crypto'
 import { type Channel, Connection } from 'rabbitmq-client'
 import { inject } from 'vitest'
 import { declareQueues, queuesNamed } from '../../src/queue/rabbitmq/queues.js'
-import type { RabbitAddress } from '../../src/servers/addresses.js'
-import { readQueueAddress } from '../../src/servers/addresses.js'
+import { type RabbitAddress, readQueueAddress } from '../../src/servers/addresses.js'
 import { describeUnless, type SuiteOptions } from './servers.js'
 
-/** Named by ORDERCTL_TEST_RABBITMQ_URL, or found at the standard port; undefined where there is none. */
 const foundUrl: string | undefined = inject('rabbitUrl') ?? undefined
 
-/** Skipped where there is no server; in CI, that is a failure. */
-export function describeWithRabbitMq(name: string, body: () => void, options: SuiteOptions = {}): void {
+export function describeWithRabbitMq(name: string, body: () => void, options?: SuiteOptions): void {
   describeUnless(foundUrl === undefined ? 'no RabbitMQ server was found' : undefined, name, body, options)
 }
 
-/** For tests that run, so there is one. */
+/** @throws if there is no server: for tests that run */
 export function rabbitUrl(): string {
   if (foundUrl === undefined) throw new Error('there is no RabbitMQ server')
   return foundUrl
 }
 
-/** The same server and virtual host behind another port of this machine, or for another user. */
-export function rabbitUrlWith(change: Partial<Pick<URL, 'hostname' | 'port' | 'pathname' | 'password'>>): string {
+/** The server's URL with other parts. */
+export function rabbitUrlWith(change: Partial<URL>): string {
   return Object.assign(new URL(rabbitUrl()), change).href
 }
 
 /**
- * The name of queues of one test, on a server that others use: `test-5f0c…`. They are made before the test, which is then
- * not held up by a busy server: it answers to nobody before its disk has a new queue.
+ * Declares the queues of one test, and returns their name. A busy server answers only once a new queue is on its disk; this
+ * way, the test itself need not wait for it.
  */
 export async function makeQueues(): Promise<string> {
   const name = `test-${randomBytes(6).toString('hex')}`
@@ -44,7 +40,6 @@ export function rabbitAddressOf(url: string): RabbitAddress {
   return address
 }
 
-/** A channel of the test's own, as another program would have it. */
 export async function withChannel<Result>(use: (channel: Channel) => Promise<Result>): Promise<Result> {
   const rabbit = new Connection(rabbitUrl())
   rabbit.on('error', () => undefined)

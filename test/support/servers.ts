@@ -5,14 +5,9 @@ export interface SuiteOptions {
   readonly concurrent?: boolean
 }
 
-/** Skipped for a reason; in CI, that is a failure. */
-export function describeUnless(
-  reason: string | undefined,
-  name: string,
-  body: () => void,
-  options: SuiteOptions = {},
-): void {
-  if (reason === undefined) describe(name, options, body)
+/** Skipped for a reason. In CI, it then fails. */
+export function describeUnless(reason: string | undefined, name: string, body: () => void, options?: SuiteOptions) {
+  if (reason === undefined) describe(name, options ?? {}, body)
   else if (process.env['CI']) {
     test(name, () => {
       throw new Error(`${reason}, and in CI these tests must run`)

@@ -1,13 +1,14 @@
 // A shop on a SQLite file: the command line in its folder, and rows as the workflow would have left them.
 import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
-import { expect, test as plainTest } from 'vitest'
-import { auditDatabase } from '../../src/audit/audit.js'
-import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
+import { test as plainTest } from 'vitest'
+import { type Database, openDatabase } from '../../src/database/connection.js'
 import type { CustomerId, ImportId, OrderId, ProductId } from '../../src/domain/ids.js'
 import type { FailureReason, OrderStatus } from '../../src/domain/order.js'
 import type { Snapshot } from '../../src/reports/history.js'
-import { Cli } from './cli.js'
+import { Cli, opened } from './cli.js'
+
+export { expectAuditClean } from './cli.js'
 
 export const NOW = Date.parse('2025-01-20T12:00:00Z')
 export const HOUR = 3_600_000
@@ -25,7 +26,7 @@ export interface OrderDraft {
   readonly day?: string
   /** SKU, quantity and the unit price in cents. */
   readonly lines?: readonly (readonly [sku: string, quantity: number, cents: number])[]
-  /** When the order may be claimed; null for one that is in no queue. */
+  /** When the order may be claimed; null if it is in no queue. */
   readonly dueAt?: number | null
   readonly leaseToken?: string
   readonly settledAt?: number
@@ -33,18 +34,18 @@ export interface OrderDraft {
   readonly payment?: { readonly status: string; readonly unanswered?: number; readonly answeredAt?: number }
 }
 
-/** Checks what `orderctl rebuild --check` checks: every promise is kept. */
-export async function expectAuditClean(db: Database): Promise<void> {
-  const { checks } = await auditDatabase(db, 'UTC')
-  expect(checks.filter((check) => !check.ok || check.differences > 0)).toEqual([])
-  expect(checks.length).toBeGreaterThan(10)
+/** What the gateway has answered for an order with this status. */
+const PAYMENTS: Partial<Record<OrderStatus, { readonly status: string }>> = {
+  completed: { status: 'captured' },
+  rolled_back: { status: 'declined' },
+  payment_processing: { status: 'pending' },
 }
 
 export class Shop extends Cli {
   readonly path = join(this.folder, 'orders.sqlite')
   override readonly databaseUrl = `sqlite:${this.path}`
   #sqlite: SqliteDatabase.Database | undefined
-  #db: Database | undefined
+  readonly #connections: Database[] = []
   readonly #defaults: OrderDraft
 
   /** A shop whose database has its tables. @param defaults of its orders */
@@ -59,17 +60,7 @@ export class Shop extends Cli {
     this.#defaults = defaults
   }
 
-  async migrate(): Promise<void> {
-    this.#db ??= await openOrCreateDatabase({ kind: 'sqlite', path: this.path })
-  }
-
-  /** The database as our code sees it. */
-  get db(): Database {
-    if (!this.#db) throw new Error('the database has no tables yet')
-    return this.#db
-  }
-
-  /** The database as another program sees it. */
+  /** A connection of another program. */
   get sqlite(): SqliteDatabase.Database {
     this.#sqlite ??= new SqliteDatabase(this.path)
     return this.#sqlite
@@ -77,25 +68,25 @@ export class Shop extends Cli {
 
   /** The first column of the first row. */
   value(query: string, ...values: unknown[]): unknown {
-    return this.sqlite
-      .prepare(query)
-      .pluck()
-      .get(...values)
+    const row = this.sqlite.prepare<unknown[], Record<string, unknown>>(query).get(...values)
+    return Object.values(row ?? {})[0]
   }
 
   rows(query: string, ...values: unknown[]): unknown[] {
     return this.sqlite.prepare(query).all(...values)
   }
 
-  async expectAuditClean(): Promise<void> {
-    await this.migrate()
-    await expectAuditClean(this.db)
+  /** Another process's connection, which ends with the shop. */
+  async connection(path = this.path): Promise<Database> {
+    const db = await openDatabase({ kind: 'sqlite', path })
+    this.#connections.push(db)
+    return db
   }
 
-  async close(): Promise<void> {
+  override async close(): Promise<void> {
     this.#sqlite?.close()
-    await this.#db?.destroy()
-    this.end()
+    for (const db of this.#connections) await db.destroy()
+    await super.close()
   }
 
   /** An order of one widget in the state that its status says, with queue row, stock, payment and sales to match. */
@@ -132,16 +123,13 @@ export class Shop extends Cli {
       this.#insert('order_lines', { ...line, quantity, unit_price: cents * 100, total: quantity * cents })
     })
     if (status !== 'pending' && status !== 'failed') this.#reserve(id, attempt, status)
-    const outcome = { completed: 'captured', rolled_back: 'declined', payment_processing: 'pending' }[
-      status as 'completed'
-    ]
-    const payment = draft.payment ?? (outcome && { status: outcome })
+    const payment = draft.payment ?? PAYMENTS[status]
     if (payment) this.#pay(id, `${source}:${reference}:${attempt}`, payment)
     if (status === 'completed') this.#sell(id)
     return id
   }
 
-  /** An order whose charge was never answered, so that it needs review. */
+  /** An order whose charge was never answered. */
   unknownOrder(reference: string, answeredAt = NOW): OrderId {
     return this.order(reference, {
       status: 'payment_processing',
@@ -173,13 +161,13 @@ export class Shop extends Cli {
     this.#insert('workers', { ...process, ...work, last_seen: lastSeen, stopped_at: stoppedAt, ...recent })
   }
 
-  /** The period that ended then. By default nothing was settled in it, and nothing waited. */
+  /** By default, nothing was settled in the period and nothing waited. */
   snapshot(start: number, end: number, figures: Partial<Snapshot> = {}): void {
     const nothing = { completed: 0, failed: 0, waiting: 0, active: 0, delayed: 0 }
     this.#insert('queue_snapshots', { period_start: start, period_end: end, ...nothing, ...figures })
   }
 
-  /** An import of three lines by a process of another host. */
+  /** An import of three lines by a process on another host. */
   import({
     source = 'default',
     file = '/data/sample.csv',
@@ -195,10 +183,9 @@ export class Shop extends Cli {
     })
   }
 
-  /** The order and its row in the queue. */
   row(reference: string): Record<string, unknown> {
-    const query = 'select * from orders left join due_orders on order_id = id where reference = ?'
-    return this.sqlite.prepare<[string], Record<string, unknown>>(query).get(reference) ?? {}
+    const [row] = this.rows('select * from orders left join due_orders on order_id = id where reference = ?', reference)
+    return (row ?? {}) as Record<string, unknown>
   }
 
   #importOf(source: string): ImportId {
@@ -208,70 +195,55 @@ export class Shop extends Cli {
   #reserve(id: OrderId, attempt: number, status: OrderStatus): void {
     const units = 'select product_id, sum(quantity) as units from order_lines where order_id = :id group by product_id'
     const change = { completed: 'on_hand = on_hand - units', rolled_back: 'reserved = reserved' }[status as 'completed']
-    this.sqlite
-      .prepare(
-        `insert into stock_reservations (order_id, attempt, product_id, quantity, expires_at)
-         select :id, :attempt, product_id, units, :until from (${units})`,
-      )
-      .run({ id, attempt, until: NOW + 900_000 })
-    this.sqlite
-      .prepare(
-        `update products set ${change ?? 'reserved = reserved + units'} from (${units}) where product_id = products.id`,
-      )
-      .run({ id })
+    const reservation = `insert into stock_reservations (order_id, attempt, product_id, quantity, expires_at)
+      select :id, :attempt, product_id, units, :until from (${units})`
+    this.#change(reservation, { id, attempt, until: NOW + 900_000 })
+    const movement = change ?? 'reserved = reserved + units'
+    this.#change(`update products set ${movement} from (${units}) where product_id = products.id`, { id })
   }
 
   #pay(id: OrderId, key: string, { status, unanswered = 0, answeredAt }: NonNullable<OrderDraft['payment']>): void {
-    this.sqlite
-      .prepare(
-        `insert into payments (order_id, attempt, idempotency_key, amount, currency, status, unanswered,
-           gateway_reference, created_at, answered_at)
-         select id, attempt, ?, total, currency, ?, ?, 'ref-1', ?, ? from orders where id = ?`,
-      )
-      .run(key, status, unanswered, NOW, answeredAt ?? null, id)
+    this.#change(
+      `insert into payments (order_id, attempt, idempotency_key, amount, currency, status, unanswered,
+         gateway_reference, created_at, answered_at)
+       select id, attempt, :key, total, currency, :status, :unanswered, 'ref-1', :now, :answeredAt
+       from orders where id = :id`,
+      { id, key, status, unanswered, now: NOW, answeredAt: answeredAt ?? null },
+    )
   }
 
   #sell(id: OrderId): void {
-    this.sqlite
-      .prepare(
-        `insert into sales_by_customer select business_day, currency, customer_id, 1, total from orders where id = ?
-         on conflict do update set orders = orders + 1, revenue = revenue + excluded.revenue`,
-      )
-      .run(id)
-    this.sqlite
-      .prepare(
-        `insert into sales_by_product (day, currency, product_id, orders, units, revenue)
-         select business_day, currency, product_id, 1, sum(quantity), sum(order_lines.total)
-         from orders join order_lines on order_id = orders.id where orders.id = ? group by product_id
-         on conflict do update set orders = orders + 1, units = units + excluded.units, revenue = revenue + excluded.revenue`,
-      )
-      .run(id)
+    this.#change(
+      `insert into sales_by_customer select business_day, currency, customer_id, 1, total from orders where id = :id
+       on conflict do update set orders = orders + 1, revenue = revenue + excluded.revenue`,
+      { id },
+    )
+    this.#change(
+      `insert into sales_by_product (day, currency, product_id, orders, units, revenue)
+       select business_day, currency, product_id, 1, sum(quantity), sum(order_lines.total)
+       from orders join order_lines on order_id = orders.id where orders.id = :id group by product_id
+       on conflict do update set orders = orders + 1, units = units + excluded.units, revenue = revenue + excluded.revenue`,
+      { id },
+    )
   }
 
   #insert<Id extends number>(table: string, row: Record<string, unknown>): Id {
     const names = Object.keys(row)
-    const { lastInsertRowid } = this.sqlite
-      .prepare(`insert into ${table} (${names.join(', ')}) values (${names.map(() => '?').join(', ')})`)
-      .run(...Object.values(row))
-    return Number(lastInsertRowid) as Id
+    const values = names.map((name) => `:${name}`)
+    return this.#change(`insert into ${table} (${names.join(', ')}) values (${values.join(', ')})`, row) as Id
+  }
+
+  /** @returns the id of the last new row */
+  #change(statement: string, values: Record<string, unknown>): number {
+    return Number(this.sqlite.prepare(statement).run(values).lastInsertRowid)
   }
 }
 
-/** Orders of the tests' shops: two widgets for 25.00 USD, settled just now, in no queue. */
+/** Two widgets for 25.00 USD, settled just now, in no queue. */
 const ORDERS: OrderDraft = { lines: [['WIDGET-1', 2, 1250]], settledAt: Date.now(), dueAt: null }
 
-/** Tests with a shop of their own: `shop` has its tables, `newShop` has no database yet. */
+/** Tests with a shop of their own; `newShop` has no database yet. */
 export const test = plainTest.extend<{ shop: Shop; newShop: Shop }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  shop: async ({}, use) => {
-    const shop = await Shop.open(ORDERS)
-    await use(shop)
-    await shop.close()
-  },
-  // biome-ignore lint/correctness/noEmptyPattern: as above.
-  newShop: async ({}, use) => {
-    const shop = new Shop(ORDERS)
-    await use(shop)
-    await shop.close()
-  },
+  shop: opened(() => Shop.open(ORDERS)),
+  newShop: opened(() => new Shop(ORDERS)),
 })

@@ -1,7 +1,6 @@
+// Slow imports, for tests that act between two of its transactions.
 import type { EngineShop } from './engine-shop.js'
-// For tests that step in between two transactions of an import.
 
-/** Makes every chunk take a while, so that what a test does after one comes before the next on any machine. */
 export async function slowChunks(shop: EngineShop, seconds = 0.2): Promise<void> {
   const count = `select count(*) from (with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${seconds * 7_500_000})
     select n from numbers)`
@@ -19,7 +18,6 @@ export async function slowChunks(shop: EngineShop, seconds = 0.2): Promise<void>
   for (const statement of statements[shop.engine]) await shop.rows(statement)
 }
 
-/** Nothing is slow any more. */
 export async function quickChunks(shop: EngineShop): Promise<void> {
   await shop.rows(shop.engine === 'postgres' ? 'drop trigger slow on imports' : 'drop trigger slow')
 }

@@ -1,10 +1,10 @@
 // Waiting for what other processes and servers do.
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** A limit against hangs alone. Shorter than a test's own, so that the failure names what was waited for. */
+/** Shorter than the time limit of tests, so that the failure names the condition. */
 const PATIENCE_MS = 240_000
 
-/** Resolves as soon as the condition holds. @throws with its text where it never does */
+/** Resolves as soon as the condition holds. @throws with its text after a time limit */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS
   while (!(await holds())) {
