@@ -10,15 +10,6 @@ describeWithRabbitMq('RabbitMQ', () => describeQueueContract(() => onRabbitMq())
 describeWithRabbitMq('RabbitMQ and its server', () => describeClosing(onFragileRabbitMq), { concurrent: true })
 
 describeWithRabbitMq('RabbitMQ by itself', () => {
-  test('delivers orders when they fall due, without polling the database', async ({ onTestFinished }) => {
-    const scene = await Scene.open(() => onRabbitMq())
-    onTestFinished(() => scene.close())
-    await scene.queue.publish(await scene.orders(7), 500)
-    // For a moment, the message is in neither queue.
-    await until(async () => (await scene.queue.counts()).waiting === scene.driver.counted(7))
-    expect(await scene.queue.counts()).toMatchObject({ delayed: 0 })
-  })
-
   test('after a lost connection, delivers nothing until batches in progress are finished', async ({
     onTestFinished,
   }) => {
