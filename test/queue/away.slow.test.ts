@@ -20,31 +20,21 @@ describeWithPrivateRedis('an outage of Redis', () => describeOutages(() => onFra
 describeWithPostgres('an outage of PostgreSQL', () => describeOutages(onFragilePostgres), concurrent)
 describeWithRabbitMq('an outage of RabbitMQ', () => describeOutages(onFragileRabbitMq), concurrent)
 
-describeWithPrivateRedis(
-  'BullMQ on Redis',
-  () => {
-    test('a drain finds the jobs that Redis kept on its disk over a restart', async ({ shop, onTestFinished }) => {
-      const server = await onFragileRedis({ durable: true })
-      onTestFinished(() => server.close())
-      await drainOverOutage(shop, server, 'stop')
-    })
-
-    test('replaces a worker of BullMQ that sleeps while batches wait', async ({ onTestFinished }) => {
-      const run = vi.spyOn(Worker.prototype, 'run').mockResolvedValueOnce(undefined)
-      onTestFinished(() => run.mockRestore())
-      const scene = await Scene.open(() => onFragileRedis())
-      onTestFinished(() => scene.close())
-      await scene.queue.publish(await scene.orders(12))
-      await scene.drain()
-      expect(run).toHaveBeenCalledTimes(2)
-      expect(await scene.count('completed')).toBe(12)
-    })
-  },
-  concurrent,
-)
+describeWithPrivateRedis('BullMQ on Redis', () => {
+  test('a worker of BullMQ that sleeps while batches wait is replaced', async ({ onTestFinished }) => {
+    const run = vi.spyOn(Worker.prototype, 'run').mockResolvedValueOnce(undefined)
+    onTestFinished(() => run.mockRestore())
+    const scene = await Scene.open(() => onFragileRedis())
+    onTestFinished(() => scene.close())
+    await scene.queue.publish(await scene.orders(12))
+    await scene.drain()
+    expect(run).toHaveBeenCalledTimes(2)
+    expect(await scene.count('completed')).toBe(12)
+  })
+})
 
 describeWithPostgres('BullMQ on PostgreSQL', () => {
-  test('retries, with pauses, to complete a job while the server starts', async ({ onTestFinished }) => {
+  test('a job that is completed while the server starts is retried, with pauses', async ({ onTestFinished }) => {
     // The lease is so long that no other worker takes the job over.
     const driver = await onFragilePostgres(600_000)
     const scene = await Scene.open(async () => driver)
@@ -90,8 +80,20 @@ function describeOutages(start: () => Promise<FragileDriver>): void {
   })
 
   for (const takeAway of ['stop', 'hang'] as const) {
-    fragileTest(`a drain waits after a ${takeAway} of the server, and goes on`, async ({ shop, server }) => {
-      await drainOverOutage(shop, server, takeAway)
+    fragileTest(`a drain waits after a ${takeAway} of the server, and goes on`, async ({ shop, server, slow }) => {
+      const worker = await startWorker(shop, slow, '--drain')
+      await server[takeAway]()
+      await worker.saw(`Cannot reach ${server.name}`)
+      // Other commands do without the server.
+      const { result } = await shop.jsonWith(slow, 'status')
+      expect(result).toMatchObject({ queue: { transport: null } })
+      expect(completed(shop)).toBeLessThan(500)
+      await (takeAway === 'stop' ? server.start() : server.goOn())
+      const { code, stderr } = await worker.ended
+      expect(code, stderr).toBe(0)
+      expect(stderr.match(/Waiting for it\./g)).toHaveLength(1)
+      expect(stderr).toContain(`${server.name} is back.`)
+      await expectSoldOnce(shop, 500)
     })
 
     fragileTest(
@@ -157,21 +159,4 @@ async function startWorker(shop: Shop, slow: Environment, ...flags: string[]) {
   const worker = shop.start(slow, 'work', ...flags)
   await until(() => completed(shop) > 0)
   return worker
-}
-
-async function drainOverOutage(shop: Shop, server: FragileDriver, takeAway: 'stop' | 'hang'): Promise<void> {
-  const slow = { ...SLOW, ...server.environment }
-  const worker = await startWorker(shop, slow, '--drain')
-  await server[takeAway]()
-  await worker.saw(`Cannot reach ${server.name}`)
-  // Other commands do without the server.
-  const { result } = await shop.jsonWith(slow, 'status')
-  expect(result).toMatchObject({ queue: { transport: null } })
-  expect(completed(shop)).toBeLessThan(500)
-  await (takeAway === 'stop' ? server.start() : server.goOn())
-  const { code, stderr } = await worker.ended
-  expect(code, stderr).toBe(0)
-  expect(stderr.match(/Waiting for it\./g)).toHaveLength(1)
-  expect(stderr).toContain(`${server.name} is back.`)
-  await expectSoldOnce(shop, 500)
 }

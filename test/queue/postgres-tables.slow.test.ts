@@ -86,11 +86,9 @@ describeWithPostgres(
       onTestFinished(drop)
       const shop = await Shop.open()
       onTestFinished(() => shop.close())
-      const transport = () => bullMqOnPostgres(address, schema, 1000)
-      const queues = Array.from(
-        { length: 6 },
-        () => new ServerQueue(shop.db, transport(), { batchSize: 5, leaseMs: 1000 }),
-      )
+      const open = () =>
+        new ServerQueue(shop.db, bullMqOnPostgres(address, schema, 1000), { batchSize: 5, leaseMs: 1000 })
+      const queues = Array.from({ length: 6 }, open)
       await Promise.all(queues.map((queue) => queue.connect()))
       for (const queue of queues) await queue.close()
       const [made] = await ask('select count(*)::int as made, max(version) as latest from migration')

@@ -25,42 +25,35 @@ const test = placeTest.extend<{ server: PrivateRedis; admin: Redis }>({
   },
 })
 
-interface State {
-  readonly reply: string
-  readonly told: string
-  enter(admin: Redis): Promise<unknown>
-  leave(admin: Redis): Promise<unknown>
-}
-
-const STATES: readonly State[] = [
+const STATES = [
   {
     reply: 'READONLY',
     told: 'is a replica and takes no writes',
-    enter: (admin) => admin.replicaof('127.0.0.1', 1),
-    leave: (admin) => admin.replicaof('NO', 'ONE'),
+    enter: (admin: Redis) => admin.replicaof('127.0.0.1', 1),
+    leave: (admin: Redis) => admin.replicaof('NO', 'ONE'),
   },
   {
     reply: 'OOM',
     told: 'has used all memory that maxmemory allows',
-    enter: (admin) => admin.config('SET', 'maxmemory', '1'),
-    leave: (admin) => admin.config('SET', 'maxmemory', '0'),
+    enter: (admin: Redis) => admin.config('SET', 'maxmemory', '1'),
+    leave: (admin: Redis) => admin.config('SET', 'maxmemory', '0'),
   },
   {
     reply: 'NOREPLICAS',
     told: 'has too few replicas to take writes',
-    enter: (admin) => admin.config('SET', 'min-replicas-to-write', '1'),
-    leave: (admin) => admin.config('SET', 'min-replicas-to-write', '0'),
+    enter: (admin: Redis) => admin.config('SET', 'min-replicas-to-write', '1'),
+    leave: (admin: Redis) => admin.config('SET', 'min-replicas-to-write', '0'),
   },
   {
     reply: 'MISCONF',
     told: 'cannot save its data, so it takes no writes',
-    enter: async (admin) => {
+    enter: async (admin: Redis) => {
       mkdirSync(await dumpOf(admin))
       await admin.config('SET', 'save', '3600 1000000')
       await admin.bgsave()
       await until(async () => (await admin.info('persistence')).includes('rdb_last_bgsave_status:err'))
     },
-    leave: async (admin) => {
+    leave: async (admin: Redis) => {
       rmdirSync(await dumpOf(admin))
       await admin.bgsave()
     },
@@ -68,14 +61,14 @@ const STATES: readonly State[] = [
   {
     reply: 'BUSY',
     told: 'is busy with a script of another program',
-    enter: async (admin) => {
+    enter: async (admin: Redis) => {
       await admin.config('SET', 'lua-time-limit', '1')
       const other = admin.duplicate()
       // Fails when the script is killed.
       void other.eval('while true do end', 0).catch(() => other.disconnect())
       await until(async () => (await admin.ping().catch(String)).includes('BUSY'))
     },
-    leave: (admin) => admin.script('KILL'),
+    leave: (admin: Redis) => admin.script('KILL'),
   },
 ]
 
