@@ -175,7 +175,7 @@ function describeWork<Q extends Pick<Driver, 'environment' | 'close'>>(
     await shop.run('migrate')
     const start = (batchSize: string) =>
       shop.start({ ...selling, ORDERCTL_BATCH_SIZE: batchSize }, 'work', '--concurrency', '5')
-    const [killed, other] = [start('20'), start('15')]
+    const [killed, other] = [start('20'), start('19')]
     await until(() => shop.value('select count(*) from workers') === 2)
     await importing(shop, 600, selling)
     // More than one of them may hold.
