@@ -19,7 +19,7 @@ describeOnEngines('figures in Redis', (test) => {
     }
     const { code, result } = await shop.jsonWith(environment, 'rebuild', '--check')
     expect(code).toBe(0)
-    const customers = expect.objectContaining({ name: 'redis_customers', expected: 1, actual: 1 })
+    const customers = expect.objectContaining({ name: 'redis_customers', expected: 25, actual: 25 })
     expect(result).toMatchObject({ differences: 0, checks: expect.arrayContaining([customers]) })
     await removeKeys(`${redisUrl}`, prefix)
   })

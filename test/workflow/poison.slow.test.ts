@@ -6,8 +6,8 @@ import { drainPoisoned, expectOnlyPoisonLeft, expectSoldWhenRetried, importPoiso
 
 const MINUTES = 10 * 60_000
 
-describe('a poison order among 2,000 others', () => {
-  test('is set aside after it has killed its process five times', { timeout: MINUTES }, async ({ onTestFinished }) => {
+describe('a poison order among 2,000 others', { timeout: MINUTES }, () => {
+  test('is set aside after it has killed its process five times', async ({ onTestFinished }) => {
     const shop = await EngineShop.open('sqlite')
     onTestFinished(() => shop.close())
     await importPoisoned(shop)
@@ -27,7 +27,6 @@ describe('a poison order among 2,000 others', () => {
     ['never gets an answer in', 'hanging', 'A thread has made no progress for', 'payment_processing'],
   ] as const)(
     'is set aside if it %s its thread, and the process continues',
-    { timeout: MINUTES },
     async ([, kind, notice, status], { onTestFinished }) => {
       const shop = await EngineShop.open('sqlite')
       onTestFinished(() => shop.close())
