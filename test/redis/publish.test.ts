@@ -86,7 +86,7 @@ describeWithRedis('publishing figures', () => {
   test.each([
     ...['figures:mark', `leaderboard:${SPENDING}`, 'everything'].map((lost) => ({ lost, mark: undefined })),
     ...['yesterday', '[]', 'null', '{"databaseId":1}'].map((mark) => ({ lost: 'nothing', mark })),
-  ])('publishes everything again if $lost is lost and the mark is $mark', async ({ lost, mark }) => {
+  ])('publishes everything again (lost: $lost, spoiled mark: $mark)', async ({ lost, mark }) => {
     const settledAt = Date.now() - 10_000
     await at.sell('1', 'ann', 1000, { settledAt })
     await at.sell('2', 'eve', 2000, { settledAt })
