@@ -1,12 +1,11 @@
-// Servers that cannot be reached, or that refuse us: what users are told, within seconds and without passwords.
+// Servers that cannot be reached or refuse the login: the error comes within seconds and shows no password.
 
 import { describe, expect, test as plainTest } from 'vitest'
 import { readQueueName, readSchema } from '../../src/config/values.js'
-import { queuesNamed } from '../../src/queue/rabbitmq/queues.js'
 import { readQueueAddress } from '../../src/servers/addresses.js'
 import { explainError } from '../../src/servers/explain.js'
 import { urlWith } from '../support/database-servers.js'
-import { type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
+import { type Environment, expectSoldOnce, SLOW, singles } from '../support/drain.js'
 import { askPostgres, describeWithPostgres, postgresUrl, randomName } from '../support/postgres.js'
 import { freePort } from '../support/private-process.js'
 import {
@@ -34,54 +33,53 @@ describe.each(SERVERS)('a $server that cannot be reached', ({ server, scheme, pa
   const code = `${server.toLowerCase().replace('postgresql', 'postgres')}_unreachable`
   const urlAt = (port: number) => `${scheme}://shop:${PASSWORD}@127.0.0.1:${port}${path}`
 
-  test.concurrent('is named with what to do if its port is closed', async ({ shop }) => {
+  test.concurrent('is named with a fix, and status does without it, if its port is closed', async ({ shop }) => {
     const port = await freePort()
+    const environment = at(urlAt(port))
     const file = shop.file('orders.csv', singles(3))
-    const { codes, stderr, error } = await refused(shop, at(urlAt(port)), 'import', file)
+    const { codes, stderr, error } = await refused(shop, environment, 'import', file)
     expect(codes).toEqual([4, 4])
     expect(stderr).toContain(`Cannot reach ${server} at 127.0.0.1:${port}${path}`)
     expect(error).toMatchObject({ code, retryable: true, message: expect.stringContaining('connection refused') })
     expect(error['fix']).toContain(fix)
     expect(error['fix']).toContain('ORDERCTL_QUEUE_URL')
-  })
 
-  test.concurrent('is given up if it takes connections and never answers', async ({ shop, onTestFinished }) => {
-    await shop.run('import', shop.file('orders.csv', singles(3)))
-    const deaf = await listenDeaf()
-    onTestFinished(() => deaf.close())
-    const { codes, stderr, error } = await refused(shop, at(urlAt(deaf.port)), 'work', '--drain')
-    expect(codes).toEqual([4, 4])
-    expect(stderr).toContain(`127.0.0.1:${deaf.port}`)
-    expect(error).toMatchObject({ code, retryable: true, message: expect.stringContaining('it does not answer') })
-  })
-
-  test.concurrent('does not keep status from counting the orders, nor config from its answer', async ({ shop }) => {
-    const url = urlAt(await freePort())
-    await shop.run('import', shop.file('orders.csv', singles(3)))
-    const { code: exit, result } = await shop.jsonWith(at(url), 'status')
-    expect(exit).toBe(0)
-    expect(result).toMatchObject({ queue: { driver, waiting: 3, transport: null } })
-    const configured = await shop.runWith(at(url), 'config')
+    await shop.run('import', file)
+    const status = await shop.jsonWith(environment, 'status')
+    expect(status).toMatchObject({ code: 0, result: { queue: { driver, waiting: 3, transport: null } } })
+    const configured = await shop.runWith(environment, 'config')
     expect(configured.stdout).toContain(`${scheme}://shop:***@127.0.0.1`)
     expect(configured.stdout + configured.stderr).not.toContain(PASSWORD)
   })
+
+  test.concurrent('is given up if it accepts connections and never answers', async ({ shop, onTestFinished }) => {
+    await shop.run('migrate')
+    const silent = await listenDeaf()
+    onTestFinished(silent.close)
+    const { codes, stderr, error } = await refused(shop, at(urlAt(silent.port)), 'work', '--drain')
+    expect(codes).toEqual([4, 4])
+    expect(stderr).toContain(`127.0.0.1:${silent.port}`)
+    expect(error).toMatchObject({ code, retryable: true, message: expect.stringContaining('it does not answer') })
+  })
 })
 
-test('a RabbitMQ that cannot be reached does not keep a pause from being set', async ({ shop }) => {
-  await shop.run('import', shop.file('orders.csv', singles(3)))
-  const away = at(`amqp://127.0.0.1:${await freePort()}`)
-  expect(await shop.jsonWith(away, 'queue', 'pause')).toMatchObject({ code: 0, result: { paused: true } })
+test('sets a pause while RabbitMQ cannot be reached', async ({ shop }) => {
+  await shop.run('migrate')
+  const unreachable = at(`amqp://127.0.0.1:${await freePort()}`)
+  expect(await shop.jsonWith(unreachable, 'queue', 'pause')).toMatchObject({ code: 0, result: { paused: true } })
 })
 
-describe('the address of a queue', () => {
+describe('settings of the queue', () => {
   plainTest.each([
-    ['amqp://127.0.0.1', '127.0.0.1:5672'],
-    ['amqp://u:p@queue.example:5673/', 'queue.example:5673'],
-    ['amqp://u:p@queue.example/shop%20eu', 'queue.example:5672/shop%20eu'],
-    ['amqps://u:p@queue.example/shop', 'queue.example:5671/shop'],
-    ['postgresql://u:p@db.example/shop%20two', 'db.example:5432/shop two'],
-  ])('%s is shown as %s', (url, name) => {
-    expect(readQueueAddress(url)).toMatchObject({ name })
+    ['amqp://127.0.0.1', { name: '127.0.0.1:5672' }],
+    ['amqp://u:p@queue.example:5673/', { name: 'queue.example:5673' }],
+    ['amqp://u:p@queue.example/shop%20eu', { name: 'queue.example:5672/shop%20eu' }],
+    ['amqps://u:p@queue.example/shop', { name: 'queue.example:5671/shop' }],
+    ['postgresql://u:p@db.example/shop%20two', { name: 'db.example:5432/shop two' }],
+    // Checks the certificate where TLS is required.
+    ['postgresql://db.example/shop?sslmode=require', { url: 'postgresql://db.example/shop?sslmode=verify-full' }],
+  ])('read the address %s as %j', (url, address) => {
+    expect(readQueueAddress(url)).toMatchObject(address)
   })
 
   plainTest.each([
@@ -92,25 +90,18 @@ describe('the address of a queue', () => {
     ['postgresql:///orders', 'postgres://HOST/DATABASE'],
     ['postgres://127.0.0.1/a/b', 'postgres://HOST/DATABASE'],
     ['mysql://127.0.0.1/orders', 'postgres://HOST/DATABASE'],
-  ])('%s is refused', (url, fix) => {
+  ])('refuse the address %s', (url, fix) => {
     expect(() => readQueueAddress(url)).toThrow(fix)
   })
 
-  plainTest('asks a PostgreSQL for a certificate where TLS is required', () => {
-    const address = { kind: 'postgres', url: 'postgresql://db.example/shop?sslmode=verify-full' }
-    expect(readQueueAddress('postgresql://db.example/shop?sslmode=require')).toMatchObject(address)
+  plainTest.each(['', 'amq.orders', 'a b', 'ä', 'x'.repeat(65)])('refuse %j as the name of a queue', (name) => {
+    expect(() => readQueueName(name)).toThrow('use letters')
   })
 
-  plainTest.each(['', 'amq.orders', 'a b', 'ä', 'x'.repeat(65)])('a queue is not called "%s"', (text) => {
-    expect(() => readQueueName(text)).toThrow('use letters')
+  const SCHEMAS = ['public', 'pg_temp', 'Shop', 'a-b', 'x; drop table orders', 'x'.repeat(64)]
+  plainTest.each(SCHEMAS)('refuse %j as the name of a schema', (schema) => {
+    expect(() => readSchema(schema)).toThrow('small letters')
   })
-
-  plainTest.each(['public', 'pg_temp', 'Shop', 'a-b', 'x; drop table orders', 'x'.repeat(64)])(
-    'a schema is not called %j',
-    (schema) => {
-      expect(() => readSchema(schema)).toThrow('small letters')
-    },
-  )
 })
 
 interface Refusal {
@@ -125,7 +116,7 @@ interface Refusal {
 const refuses = (refusals: readonly Refusal[]) =>
   test.concurrent.for(refusals)('refuses $why', async ({ url, code, message = '', fix }, { shop, skip }) => {
     const refusing = await url()
-    if (refusing === undefined) return skip('this server does not')
+    if (refusing === undefined) return skip('this server accepts it')
     const { codes, error } = await refused(shop, at(refusing), 'import', shop.file('orders.csv', singles(3)))
     expect(codes).toEqual([2, 2])
     expect(error).toMatchObject({ code, retryable: false, message: expect.stringMatching(message) })
@@ -135,19 +126,19 @@ const refuses = (refusals: readonly Refusal[]) =>
 describeWithPostgres('a PostgreSQL', () => {
   refuses([
     {
-      why: 'a user that it does not know',
+      why: 'an unknown user',
       url: async () => urlWith('postgres', { username: randomName(), password: PASSWORD }),
       code: 'postgres_refused',
       fix: 'postgres://USER:PASSWORD@HOST/DATABASE',
     },
     {
-      why: 'a database that it does not have',
+      why: 'a missing database',
       url: async () => urlWith('postgres', { pathname: 'no_such_database' }),
       code: 'postgres_database_missing',
       fix: 'create database no_such_database',
     },
     {
-      why: 'TLS',
+      why: 'TLS that it does not offer',
       url: async () => {
         const [tls] = await askPostgres('show ssl')
         return tls?.['ssl'] === 'off' ? `${postgresUrl}?sslmode=require` : undefined
@@ -160,9 +151,9 @@ describeWithPostgres('a PostgreSQL', () => {
 
 plainTest('a RabbitMQ whose quorum queues have no time to live is too old', () => {
   const text = "QueueDeclare: PRECONDITION_FAILED - invalid arg 'x-message-ttl' for queue 'orders.later' in vhost '/'"
+  const message = 'RabbitMQ at 127.0.0.1:5672 is too old: orderctl needs 3.10 or newer.'
   const problem = explainError(new Error(text), rabbitAddressOf('amqp://127.0.0.1'))
-  expect(problem).toMatchObject({ code: 'rabbitmq_too_old', exit: 2 })
-  expect(problem?.message).toBe('RabbitMQ at 127.0.0.1:5672 is too old: orderctl needs 3.10 or newer.')
+  expect(problem).toMatchObject({ code: 'rabbitmq_too_old', exit: 2, message })
 })
 
 describeWithRabbitMq('a RabbitMQ', () => {
@@ -176,7 +167,7 @@ describeWithRabbitMq('a RabbitMQ', () => {
       fix,
     },
     {
-      why: 'a virtual host that it does not have',
+      why: 'a missing virtual host',
       url: async () => rabbitUrlWith({ pathname: '/no-such-vhost' }),
       code: 'rabbitmq_refused',
       message: '/no-such-vhost .*vhost no-such-vhost not found',
@@ -184,36 +175,26 @@ describeWithRabbitMq('a RabbitMQ', () => {
     },
   ])
 
-  test('has a queue of that name that is set up otherwise: it is not used as it is', async ({
+  test('refuses a queue that is declared differently, and creates its queues once that one is deleted', async ({
     shop,
     onTestFinished,
   }) => {
     const name = await makeQueues()
     onTestFinished(() => deleteQueues(name))
     const environment = { ...at(rabbitUrl()), ORDERCTL_QUEUE_NAME: name }
-    await withChannel(async (channel) => {
-      await channel.queueDelete(name)
-      await channel.queueDeclare({ queue: name, durable: true })
-    })
-    const file = shop.file('orders.csv', singles(3))
+    await deleteQueues(name)
+    await withChannel((channel) => channel.queueDeclare({ queue: name, durable: true }))
+    const file = shop.file('orders.csv', singles(40))
     const { codes, error } = await refused(shop, environment, 'import', file)
     expect(codes).toEqual([2, 2])
     expect(error).toMatchObject({ code: 'rabbitmq_queue_differs', retryable: false })
     expect(error['message']).toContain(`a queue "${name}"`)
     expect(error['fix']).toContain(`rabbitmqctl delete_queue ${name}`)
 
-    // As it says.
     await withChannel((channel) => channel.queueDelete(name))
     expect(await shop.runWith(environment, 'import', file)).toMatchObject({ code: 0 })
+    expect(await messagesIn(name)).toBe(2)
     expect(await shop.runWith(environment, 'work', '--drain')).toMatchObject({ code: 0 })
-    await expectSoldOnce(shop, 3)
-  })
-
-  test('has no queues yet: the first command makes them', async ({ shop, onTestFinished }) => {
-    const name = await makeQueues()
-    await deleteQueues(name)
-    onTestFinished(() => deleteQueues(name))
-    await importing(shop, 40, { ...at(rabbitUrl()), ORDERCTL_QUEUE_NAME: name })
-    expect(await messagesIn(queuesNamed(name).orders)).toBe(2)
+    await expectSoldOnce(shop, 40)
   })
 })

@@ -14,7 +14,7 @@ const driver: Driver = {
 describe.concurrent('the embedded queue', () => {
   describeQueueContract(async () => driver)
 
-  test('hands out no order twice at a time, also before it is claimed', async () => {
+  test('delivers no order twice at a time, even before it is claimed', async () => {
     const scene = await Scene.open(async () => driver)
     const ids = await scene.orders(12 * BATCH_SIZE)
     const seen: number[] = []

@@ -1,11 +1,12 @@
-// A server that cannot be had, or should not be: what a command says of it.
+// What a command prints if a server cannot be used, or must not be.
 
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { expect } from 'vitest'
 import type { Cli } from '../support/cli.js'
 import type { Environment } from '../support/drain.js'
 
-/** Of every server that asks for one in the tests; nobody may ever see it. */
+/** Of every server of the tests that needs one. No command may print it. */
 export const PASSWORD = 'tr0ub4dor'
 
 /** Runs without and with --json: neither may hang (the test's limit ends it) or show the password. */
@@ -18,19 +19,15 @@ export async function refused(shop: Cli, environment: Environment, ...args: stri
   return { codes: [plain.code, json.code], stderr: plain.stderr, error }
 }
 
-/** A server that takes connections and never says anything. */
-export function listenDeaf(): Promise<{ port: number; close: () => void }> {
-  const server = createServer()
-  const sockets = new Set<{ destroy(): void }>()
-  server.on('connection', (socket) => sockets.add(socket))
-  return new Promise((ready) => {
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      const close = () => {
-        for (const socket of sockets) socket.destroy()
-        server.close()
-      }
-      ready({ port, close })
-    })
-  })
+/** A server that accepts connections and never sends anything. */
+export async function listenDeaf(): Promise<{ port: number; close: () => void }> {
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => sockets.add(socket)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const close = () => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  }
+  const { port } = server.address() as AddressInfo
+  return { port, close }
 }

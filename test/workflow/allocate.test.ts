@@ -1,4 +1,4 @@
-// The decision who gets stock, as properties: nothing is given twice, orders are whole, and none waits for nothing.
+// Which orders get stock, as a property.
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { OrderId, ProductId } from '../../src/domain/ids.js'
@@ -18,14 +18,10 @@ const batch = fc
   .map((orders) => orders.sort((a, b) => a.id - b.id))
 const stock = fc.array(fc.nat(20), { minLength: 5, maxLength: 5 })
 
-test('an allocation is what going through the orders one by one gives', () => {
+test('an allocation serves each order in full or not at all, in the order of their ids', () => {
   fc.assert(
     fc.property(batch, stock, (orders, units) => {
-      const stock = units.map((available, index) => ({
-        id: (index + 1) as ProductId,
-        sku: `S-${index + 1}`,
-        available,
-      }))
+      const stock = units.map((available, index) => ({ id: (index + 1) as ProductId, sku: `S-${index}`, available }))
       const { served, short } = allocate(orders, stock)
 
       const left = [...units]
@@ -38,9 +34,7 @@ test('an allocation is what going through the orders one by one gives', () => {
         left.splice(0, left.length, ...after)
       }
       expect(served.map((order) => order.id)).toEqual(winners)
-      expect(short.map((order) => order.id)).toEqual(
-        orders.map((order) => order.id).filter((id) => !winners.includes(id)),
-      )
+      expect(short.map((order) => order.id)).toEqual(orders.map(({ id }) => id).filter((id) => !winners.includes(id)))
     }),
   )
 })

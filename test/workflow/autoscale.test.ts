@@ -1,4 +1,4 @@
-// How many batches a worker has in hand, as properties and as a table of scenarios worked out by hand.
+// How many batches a worker has in progress, as properties and as scenarios worked out by hand.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Load, nextScale, type Scale, wantedConcurrency } from '../../src/workflow/autoscale.js'
@@ -12,7 +12,7 @@ const load: fc.Arbitrary<Load> = fc.record({
 })
 const HORIZON = { min: 5, max: 20 }
 
-/** The concurrency after each look. */
+/** The concurrency after each poll. */
 function follow(loads: readonly Load[], within = HORIZON): number[] {
   let scale: Scale = { concurrency: within.min, calmFor: 0 }
   return loads.map((seen) => {
@@ -24,7 +24,7 @@ function follow(loads: readonly Load[], within = HORIZON): number[] {
 const times = <Item>(count: number, item: Item): Item[] => Array.from({ length: count }, () => item)
 
 describe('whatever the load', () => {
-  test('it stays within its limits, goes up by two at the most and down by one', () => {
+  test('it stays within its limits, and goes up by at most two and down by one', () => {
     fc.assert(
       fc.property(limits, fc.array(load, { maxLength: 60 }), (within, loads) => {
         let before = within.min
@@ -39,7 +39,7 @@ describe('whatever the load', () => {
     )
   })
 
-  test('it settles under a load that stays, and then does not move', () => {
+  test('it settles under a constant load and then stays', () => {
     fc.assert(
       fc.property(limits, fc.array(load, { maxLength: 60 }), load, (within, loads, lasting) => {
         const settled = follow([...loads, ...times(120, lasting)], within).slice(-20)
@@ -48,7 +48,7 @@ describe('whatever the load', () => {
     )
   })
 
-  test('more work never asks for fewer, and never for more than there are batches', () => {
+  test('more waiting batches never lower it, and it never exceeds their number', () => {
     fc.assert(
       fc.property(limits, load, fc.nat(1000), (within, less, more) => {
         const wanted = wantedConcurrency(less, within)
@@ -61,28 +61,25 @@ describe('whatever the load', () => {
 
 // The backlog should be gone in two seconds: batches waiting x seconds for one / 2.
 test.each([
-  { waiting: 0, batchMs: 1250, wanted: 5, why: 'nothing to do' },
-  { waiting: 400, batchMs: undefined, wanted: 5, why: 'no batch was timed yet' },
-  { waiting: 10, batchMs: 1000, wanted: 5, why: '10 x 1 s / 2 s = 5' },
+  { waiting: 400, batchMs: undefined, wanted: 5, why: 'no batch has ended yet' },
   { waiting: 13, batchMs: 1250, wanted: 9, why: '13 x 1.25 s / 2 s = 8.1' },
-  { waiting: 400, batchMs: 1250, wanted: 20, why: '250 would be needed, 20 is the most' },
-  { waiting: 7, batchMs: 60_000, wanted: 7, why: 'there are but 7 batches' },
+  { waiting: 400, batchMs: 1250, wanted: 20, why: '250 would be needed, 20 is the maximum' },
+  { waiting: 7, batchMs: 60_000, wanted: 7, why: 'there are only 7 batches' },
   { waiting: 200, batchMs: 40, wanted: 5, why: 'fast batches: 200 x 40 ms / 2 s = 4' },
-])('$waiting batches of $batchMs ms: $wanted, since $why', ({ wanted, ...seen }) => {
+])('$waiting batches of $batchMs ms want $wanted at a time: $why', ({ wanted, ...seen }) => {
   expect(wantedConcurrency(seen, HORIZON)).toBe(wanted)
 })
 
-test('a backlog that stands takes it from 5 to 20 in eight looks', () => {
-  expect(follow(times(9, { waiting: 400, batchMs: 1250 }))).toEqual([7, 9, 11, 13, 15, 17, 19, 20, 20])
+test('a backlog raises it from 5 to 20 in eight polls; after five quiet ones it goes down by one at a time', () => {
+  const busy = times(9, { waiting: 400, batchMs: 1250 })
+  const quiet = times(21, { waiting: 0, batchMs: 1250 })
+  expect(follow([...busy, ...quiet])).toEqual([
+    ...[7, 9, 11, 13, 15, 17, 19, 20, 20],
+    ...[20, 20, 20, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 5, 5],
+  ])
 })
 
-test('after a backlog it waits for five quiet looks and goes down one at a time', () => {
-  const busy = times(3, { waiting: 400, batchMs: 1250 })
-  const quiet = times(12, { waiting: 0, batchMs: 1250 })
-  expect(follow([...busy, ...quiet])).toEqual([7, 9, 11, 11, 11, 11, 11, 10, 9, 8, 7, 6, 5, 5, 5])
-})
-
-test('a load that comes and goes does not make it go up and down', () => {
+test('an alternating load does not make it go up and down', () => {
   const waves = times(30, [
     { waiting: 20, batchMs: 1000 },
     { waiting: 0, batchMs: 1000 },

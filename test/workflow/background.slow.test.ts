@@ -1,4 +1,4 @@
-// What runs beside the batches of a worker fails: the worker says so once, lives, and says when it works again.
+// Failures of a worker's background tasks.
 
 import { expect } from 'vitest'
 import type { Running } from '../support/cli.js'
@@ -7,15 +7,17 @@ import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../suppor
 import { test } from '../support/shop.js'
 import { until } from '../support/until.js'
 
-async function expectEndsWell({ child, ended }: Running, toldOnce: string): Promise<string> {
+const REDIS_URL = redisUrl ?? ''
+
+async function expectEndsWell({ child, ended }: Running, reportedOnce: string): Promise<string> {
   child.kill('SIGTERM')
   const { code, stderr } = await ended
   expect(code, stderr).toBe(130)
-  expect(stderr.split(toldOnce)).toHaveLength(2)
+  expect(stderr.split(reportedOnce)).toHaveLength(2)
   return stderr
 }
 
-test('a heartbeat that the database refuses does not end the worker', async ({ shop }) => {
+test('a worker reports a failed heartbeat once, and continues', async ({ shop }) => {
   await shop.run('migrate')
   const worker = shop.start({}, 'work')
   await until(() => shop.value('select count(*) from workers') === 1)
@@ -27,28 +29,27 @@ test('a heartbeat that the database refuses does not end the worker', async ({ s
   expect(shop.value('select count(*) from workers where stopped_at is not null')).toBe(1)
 })
 
-describeWithRedis('updating Redis', () => {
-  test('fails by an error of the database: the worker lives, and tries again', async ({ shop }) => {
+describeWithRedis('a worker reports once that it cannot update Redis, and continues', () => {
+  test('if the database fails', async ({ shop }) => {
     const prefix = randomPrefix()
     await shop.run('migrate')
-    // Read when Redis is filled for the first time; a worker without orders reads it for nothing else.
+    // A worker without orders reads this table only to fill Redis for the first time.
     shop.sqlite.exec('alter table customers rename to elsewhere')
-    const worker = shop.start({ ORDERCTL_REDIS_URL: redisUrl ?? '', ORDERCTL_REDIS_PREFIX: prefix }, 'work')
+    const worker = shop.start({ ORDERCTL_REDIS_URL: REDIS_URL, ORDERCTL_REDIS_PREFIX: prefix }, 'work')
     await worker.saw('Updating Redis failed: no such table: customers. Trying again.')
     shop.sqlite.exec('alter table elsewhere rename to customers')
     await worker.saw('Updating Redis works again.')
     await expectEndsWell(worker, 'Updating Redis failed')
-    expect(await removeKeys(redisUrl ?? '', prefix)).not.toEqual([])
+    expect(await removeKeys(REDIS_URL, prefix)).not.toEqual([])
   })
 
-  test('is refused where another database publishes: the worker says so once, and lives', async ({ shop }) => {
-    const prefix = randomPrefix()
+  test('if another database publishes under the same prefix', async ({ shop }) => {
+    const other = await FiguresShop.open()
     await shop.run('migrate')
-    const other = await FiguresShop.open(redisUrl ?? '', prefix)
     await other.sell('1', 'ann', 1000)
     await other.figures.publish()
-    const worker = shop.start({ ORDERCTL_REDIS_URL: redisUrl ?? '', ORDERCTL_REDIS_PREFIX: prefix }, 'work')
-    await worker.saw(`Updating Redis failed: The figures under the prefix "${prefix}" in Redis at`)
+    const worker = shop.start({ ORDERCTL_REDIS_URL: REDIS_URL, ORDERCTL_REDIS_PREFIX: other.prefix }, 'work')
+    await worker.saw(`Updating Redis failed: The figures under the prefix "${other.prefix}" in Redis at`)
     expect(await expectEndsWell(worker, 'Updating Redis failed')).toContain(other.shop.path)
     expect(await other.board('customers:spending:USD')).toEqual({ ann: 1000 })
     await other.close()

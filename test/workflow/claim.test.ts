@@ -1,10 +1,11 @@
-// Claims that cross: what one batch has looked up, another claims before the first can.
+// Claims that cross: one batch reads orders that another claims before the first one can.
 
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Database } from '../../src/database/connection.js'
+import { openDatabase } from '../../src/database/connection.js'
 import type { OrderId } from '../../src/domain/ids.js'
 import { claim } from '../../src/workflow/claim.js'
 import { settle } from '../../src/workflow/settle.js'
+import { whenFirstRead } from '../support/figures-shop.js'
 import { Shop } from '../support/shop.js'
 
 const OPTIONS = { leaseMs: 30_000, reservationTtlMs: 900_000 }
@@ -20,29 +21,14 @@ beforeEach(async () => {
 
 afterEach(() => shop.close())
 
-/** The database as a batch sees it to whom something happens between its look and its transaction. */
-function meanwhile(db: Database, happens: () => Promise<unknown>): Database {
-  const transaction = () => ({
-    execute: async (body: Parameters<ReturnType<Database['transaction']>['execute']>[0]) => {
-      await happens()
-      return db.transaction().execute(body)
-    },
-  })
-  return new Proxy(db, {
-    get: (target, name) => {
-      if (name === 'transaction') return transaction
-      const value = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
+/** A claim during which something happens after it first reads the due orders, and before its transaction. */
+async function claimWith(happens: () => Promise<unknown>) {
+  const db = await openDatabase({ kind: 'sqlite', path: shop.path })
+  return claim(whenFirstRead(db, 'due_orders', happens), ids, OPTIONS).finally(() => db.destroy())
 }
 
-test('a claim passes over orders that another batch has claimed since it looked', async () => {
-  const late = await claim(
-    meanwhile(shop.db, () => claim(shop.db, ids.slice(0, 2), OPTIONS)),
-    ids,
-    OPTIONS,
-  )
+test('a claim skips orders that another batch has claimed after it read them', async () => {
+  const late = await claimWith(() => claim(shop.db, ids.slice(0, 2), OPTIONS))
 
   expect(late.count).toBe(1)
   expect(late.orders.map((order) => order.id)).toEqual(ids.slice(2))
@@ -52,13 +38,12 @@ test('a claim passes over orders that another batch has claimed since it looked'
   expect(payments.map((payment) => payment.order_id)).toEqual(ids)
 })
 
-test('a claim passes over an order that was settled and retried by hand since it looked', async () => {
+test('a claim skips an order that was settled and retried by hand after it read it', async () => {
   const first = ids[0] as OrderId
-  const retried = async () => {
+  const late = await claimWith(async () => {
     await shop.db.updateTable('orders').set({ attempt: 2 }).where('id', '=', first).execute()
     await shop.db.updateTable('due_orders').set({ due_at: Date.now() }).where('order_id', '=', first).execute()
-  }
-  const late = await claim(meanwhile(shop.db, retried), ids, OPTIONS)
+  })
 
   expect(late.orders.map(({ id, key }) => [id, key])).toEqual([
     [ids[1], 'default:A-2:1'],
@@ -66,7 +51,7 @@ test('a claim passes over an order that was settled and retried by hand since it
   ])
 })
 
-test('a batch settles only what its lease is still on', async () => {
+test('a batch settles only the orders that its lease still holds', async () => {
   const first = await claim(shop.db, ids, OPTIONS)
   // The lease of one of them has run out, and another worker has it.
   await shop.db.updateTable('due_orders').set({ due_at: 1 }).where('order_id', 'in', ids.slice(1, 2)).execute()

@@ -1,9 +1,8 @@
-// Leases in a SQLite file go by the clock of each process: a process whose clock is not that of the others does not work.
+// Leases in a SQLite file go by the clock of each process, so a process with another clock does not work.
 
 import { uptime } from 'node:os'
 import { describe, expect } from 'vitest'
-import { agreeOnClock, ClockWatch } from '../../src/database/clocks.js'
-import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
+import { agreeOnClock } from '../../src/database/clocks.js'
 import type { WorkerId } from '../../src/domain/ids.js'
 import type { Outcome } from '../support/cli.js'
 import { importing } from '../support/drain.js'
@@ -12,7 +11,7 @@ import { clockToBeShifted, shiftedClock } from '../support/shifted-clock.js'
 import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
 
-/** Orders stay in hand for as long as a test looks. */
+/** Charges last longer than a test needs to start another process. */
 const LONG_CHARGES = {
   ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
   ORDERCTL_PAYMENT_LATENCY_MS: '5000',
@@ -28,8 +27,8 @@ function expectRefused({ code, stderr }: Outcome, how: string): void {
 
 const liveWorkers = (shop: Shop) => Number(shop.value('select count(*) from workers where stopped_at is null'))
 
-describe('beside a live worker', () => {
-  test('a process whose clock is ten minutes off takes nothing and ends, whether ahead or behind', async ({ shop }) => {
+describe('with a live worker', () => {
+  test('a process whose clock is ten minutes ahead or behind claims nothing and ends', async ({ shop }) => {
     await importing(shop, 100, {})
     shop.sqlite.exec(`create table takings (order_id integer);
       create trigger takes after update on due_orders
@@ -46,7 +45,7 @@ describe('beside a live worker', () => {
     await shop.expectAuditClean()
   })
 
-  test('imports, schedules and retries with another clock end, too; what only reads does not', async ({ shop }) => {
+  test('imports, schedules and retries with another clock end, and reports do not', async ({ shop }) => {
     await importing(shop, 100, {})
     await shop.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '0' }, 'work', '--drain')
     const worker = shop.start({}, 'work')
@@ -64,7 +63,7 @@ describe('beside a live worker', () => {
     expect((await worker.ended).code).toBe(130)
   })
 
-  test('a worker whose clock is set ends; the other goes on', async ({ shop }) => {
+  test('a worker whose clock is set to another time ends, and the other goes on', async ({ shop }) => {
     await importing(shop, 100, {})
     const sound = shop.start({}, 'work')
     await until(() => liveWorkers(shop) === 1)
@@ -77,7 +76,7 @@ describe('beside a live worker', () => {
     expect((await sound.ended).code).toBe(130)
   })
 
-  test('and set together with it, both go on, and a third begins', async ({ shop }) => {
+  test('two workers whose clocks are set together go on, and a third one starts', async ({ shop }) => {
     await importing(shop, 100, {})
     const workers = [1, 2].map(() => shop.start(clockToBeShifted(10), 'work'))
     await until(() => liveWorkers(shop) === 2)
@@ -87,7 +86,7 @@ describe('beside a live worker', () => {
     expect(third.code, third.stderr).toBe(0)
     await until(() => (shop.value('select min(last_seen) from workers where stopped_at is null') as number) > step)
     const before = shop.value('select max(uptime_ms) from workers') as number
-    // Each has looked at the other's new clock twice.
+    // Each has read the other's new clock twice.
     await until(
       () => (shop.value('select min(uptime_ms) from workers where stopped_at is null') as number) > before + 4000,
     )
@@ -98,65 +97,23 @@ describe('beside a live worker', () => {
   })
 })
 
-test('a worker alone, whose clock is behind what was written down, says that orders wait', async ({ shop }) => {
+test('a worker whose clock is behind the newest due time says that orders wait', async ({ shop }) => {
   shop.file('orders.csv', csv(line()))
   await shop.runWith(shiftedClock(10), 'import', 'orders.csv')
   const { stderr } = await shop.run('work', '--max-runtime', '1s')
   expect(stderr).toMatch(/The clock is \d+ min .*behind the newest entry/)
 })
 
-describe('a worker that seems to have another clock', () => {
-  const FAR = 600_000
-
-  /** @param age how long ago the worker was seen; @param off by how much its clock differs */
-  async function withWorker(
-    shop: Shop,
-    { age, off }: { age: number; off: number },
-    use: (db: Database, beat: (off: number) => Promise<unknown>) => Promise<void>,
-  ): Promise<void> {
-    const db = await openOrCreateDatabase({ kind: 'sqlite', path: shop.path })
-    const at = (age: number, off: number) => ({
-      last_seen: Date.now() - age + off,
-      uptime_ms: Math.round(uptime() * 1000) - age,
-    })
-    const row = { host: 'shop', pid: 7, concurrency: 1, processed: 0, orders_per_second: 0, started_at: 0 }
-    const id = 'w' as string as WorkerId
-    try {
-      await db
-        .insertInto('workers')
-        .values({ ...row, id, ...at(age, off) })
-        .execute()
-      await use(db, (off) => db.updateTable('workers').set(at(0, off)).where('id', '=', id).execute())
-    } finally {
-      await db.destroy()
-    }
-  }
-
-  test('and writes it again, is believed', ({ shop }) =>
-    withWorker(shop, { age: 1000, off: FAR }, async (db, beat) => {
-      const watch = new ClockWatch(db)
-      expect(await watch.check()).toBe(true)
-      const errors: unknown[] = []
-      // Uptime has a resolution of ten milliseconds.
-      await until(async () => {
-        await beat(FAR)
-        await watch.check().catch((error: unknown) => errors.push(error))
-        return errors.length > 0
-      })
-      expect(errors).toMatchObject([{ code: 'clocks_disagree', exit: 1 }])
-    }))
-
-  test('and next writes the same as ours, took part in a change for the whole machine', ({ shop }) =>
-    withWorker(shop, { age: 1000, off: -FAR }, async (db, beat) => {
-      const watch = new ClockWatch(db)
-      expect(await watch.check()).toBe(true)
-      await beat(0)
-      expect(await watch.check()).toBe(false)
-    }))
-
-  test('and writes no more, is left over from an earlier boot', ({ shop }) =>
-    withWorker(shop, { age: 8000, off: FAR }, (db) => agreeOnClock(db)))
-
-  test('but whose machine has been up for longer or shorter, is on another', ({ shop }) =>
-    withWorker(shop, { age: -600_000, off: FAR }, (db) => agreeOnClock(db)))
+test.for([
+  { why: 'that was left by an earlier boot', age: 8000 },
+  { why: 'whose machine has another uptime', age: -600_000 },
+])('ignores the clock of a worker $why', async ({ age }, { shop }) => {
+  await shop.migrate()
+  const row = { host: 'shop', pid: 7, concurrency: 1, processed: 0, orders_per_second: 0, started_at: 0 }
+  const seen = { last_seen: Date.now() - age + 600_000, uptime_ms: Math.round(uptime() * 1000) - age }
+  await shop.db
+    .insertInto('workers')
+    .values({ ...row, ...seen, id: 'w' as string as WorkerId })
+    .execute()
+  await agreeOnClock(shop.db)
 })

@@ -1,4 +1,4 @@
-// A disk that is full while a worker is at work. It is a small file system of the test's own in memory.
+// A disk that becomes full while a worker runs.
 
 import { spawnSync } from 'node:child_process'
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
-import { csv, line } from '../support/lines.js'
-import { test } from '../support/shop.js'
+import { singles } from '../support/drain.js'
+import { test as placeTest } from '../support/shop.js'
 import { until } from '../support/until.js'
 
-/** A worker takes 20 at a time here, so the disk is full long before they are all done. */
+/** So many that the disk is full before all are settled. */
 const ORDERS = 2500
 
 const WORKING = {
@@ -22,77 +22,66 @@ const WORKING = {
 
 const QUICK = { ORDERCTL_PAYMENT_LATENCY_MS: '0', ORDERCTL_BATCH_SIZE: '500' }
 
-const timesIn = (text: string, part: string) => text.split(part).length - 1
-
-/** A file system of 64 MB, or why there cannot be one. */
+/** A file system of 64 MB in memory. */
 class SmallDisk {
   readonly folder = mkdtempSync(join(tmpdir(), 'orderctl-disk-'))
-  readonly ballast = join(this.folder, 'ballast')
+  readonly #ballast = join(this.folder, 'ballast')
+  readonly #mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', this.folder])
 
-  static whyNot(): string | undefined {
-    const disk = new SmallDisk()
-    try {
-      const { status, error } = disk.#mount()
-      return status === 0 ? undefined : (error?.message ?? 'this user may not mount a file system')
-    } finally {
-      disk.close()
-    }
-  }
-
-  static open(): SmallDisk {
-    const disk = new SmallDisk()
-    disk.#mount()
-    return disk
+  /** Why this user cannot mount it; undefined if it is mounted. */
+  get whyNot(): string | undefined {
+    const { status, error } = this.#mounted
+    return status === 0 ? undefined : (error?.message ?? 'this user may not mount a file system')
   }
 
   /** Leaves not a byte. */
   fill(): void {
-    const file = openSync(this.ballast, 'w')
-    try {
-      for (let size = 1 << 20; size >= 1; ) {
-        try {
-          writeSync(file, Buffer.alloc(size))
-        } catch {
-          size /= 2
-        }
+    const file = openSync(this.#ballast, 'w')
+    for (let size = 1 << 20; size >= 1; ) {
+      try {
+        writeSync(file, Buffer.alloc(size))
+      } catch {
+        size /= 2
       }
-    } finally {
-      closeSync(file)
     }
+    closeSync(file)
   }
 
   makeRoom(): void {
-    rmSync(this.ballast)
+    rmSync(this.#ballast)
   }
 
   close(): void {
     spawnSync('umount', ['--lazy', this.folder])
     rmSync(this.folder, { recursive: true, force: true })
   }
-
-  #mount() {
-    return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', this.folder])
-  }
 }
 
-const whyNot = SmallDisk.whyNot()
+const test = placeTest.extend<{ disk: SmallDisk; path: string }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
+  disk: async ({}, use) => {
+    const disk = new SmallDisk()
+    await use(disk)
+    disk.close()
+  },
+  path: ({ disk }, use) => use(join(disk.folder, 'orders.sqlite')),
+})
+
+const probe = new SmallDisk()
+const { whyNot } = probe
+probe.close()
 
 describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, { timeout: 180_000 }, () => {
   test('is waited for by a worker, which holds no lock meanwhile and goes on when there is space', async ({
     shop,
+    disk,
+    path,
     onTestFinished,
   }) => {
-    const disk = SmallDisk.open()
-    onTestFinished(() => disk.close())
-    const path = join(disk.folder, 'orders.sqlite')
     const environment = { ...WORKING, ORDERCTL_DATABASE_URL: `sqlite:${path}` }
-    const orders = Array.from({ length: ORDERS }, (_, index) => line({ order: `A-${index}`, sku: `S-${index % 7}` }))
-    await shop.runWith(
-      { ...environment, ORDERCTL_INITIAL_STOCK: '10000' },
-      'import',
-      shop.file('o.csv', csv(...orders)),
-    )
-    const db = new SqliteDatabase(path, { timeout: 0 })
+    const stocked = { ...environment, ORDERCTL_INITIAL_STOCK: '10000' }
+    await shop.runWith(stocked, 'import', shop.file('orders.csv', singles(ORDERS)))
+    const db = new SqliteDatabase(path, { timeout: 60_000 })
     onTestFinished(() => {
       db.close()
     })
@@ -103,8 +92,8 @@ describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, { timeout:
     disk.fill()
     await worker.saw('Waiting for space.')
     expect(completed()).toBeLessThan(ORDERS)
-    // Others can write as soon as there is space, so no transaction is left open.
-    await until(() => takesWriter(db))
+    // The worker leaves no transaction open: another connection gets the lock for writers.
+    db.exec('begin immediate; rollback')
 
     disk.makeRoom()
     await worker.saw('There is space again.')
@@ -114,17 +103,16 @@ describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, { timeout:
     expect(await shop.runWith({ ...environment, ...QUICK }, 'work', '--drain')).toMatchObject({ code: 0 })
     expect(completed()).toBe(ORDERS)
     expect(stderr).toContain(`${path} could not be written (SQLITE_FULL): the disk is full or failing.`)
-    expect(timesIn(stderr, 'Waiting for space.')).toBe(timesIn(stderr, 'There is space again.'))
-    expect(timesIn(stderr, 'Waiting for space.')).toBeLessThanOrEqual(2)
+    const waits = stderr.match(/Waiting for space\./g)?.length
+    expect(waits).toBe(stderr.match(/There is space again\./g)?.length)
+    expect(waits).toBeLessThanOrEqual(2)
     expect(db.prepare("select count(*) from payments where status = 'captured'").pluck().get()).toBe(ORDERS)
     const { code: audited, stdout } = await shop.runWith(environment, 'rebuild', '--check')
     expect(audited, stdout).toBe(0)
   })
 
-  test('is waited for by a worker that starts, until SIGTERM', async ({ shop, onTestFinished }) => {
-    const disk = SmallDisk.open()
-    onTestFinished(() => disk.close())
-    const environment = { ORDERCTL_DATABASE_URL: `sqlite:${join(disk.folder, 'orders.sqlite')}` }
+  test('is waited for by a worker that starts, until SIGTERM', async ({ shop, disk, path }) => {
+    const environment = { ORDERCTL_DATABASE_URL: `sqlite:${path}` }
     await shop.runWith(environment, 'migrate')
     disk.fill()
     expect(await shop.runWith(environment, 'work', '--no-wait')).toMatchObject({ code: 1 })
@@ -139,12 +127,3 @@ describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, { timeout:
     expect(code, stderr).toBe(130)
   })
 })
-
-function takesWriter(db: SqliteDatabase.Database): boolean {
-  try {
-    db.exec('begin immediate; rollback')
-    return true
-  } catch {
-    return false
-  }
-}

@@ -1,22 +1,15 @@
-// One order among many at which workers die or hang: the others are sold, and it is set aside after five times.
+// One order among many at which workers die or hang: the others are settled, and it is set aside after five attempts.
 
-import { describe, expect, test as plainTest } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { EngineShop } from '../support/engine-shop.js'
 import { drainPoisoned, expectOnlyPoisonLeft, expectSoldWhenRetried, importPoisoned } from '../support/poisoned.js'
 
-const test = plainTest.extend<{ shop: EngineShop }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  shop: async ({}, use) => {
-    const shop = await EngineShop.open('sqlite')
-    await use(shop)
-    await shop.close()
-  },
-})
-
 const MINUTES = 10 * 60_000
 
-describe('a poison order among 2,000 others', () => {
-  test('that kills its process is set aside after five deaths', { timeout: MINUTES }, async ({ shop }) => {
+describe('a poison order among 2,000 others', { timeout: MINUTES }, () => {
+  test('is set aside after it has killed its process five times', async ({ onTestFinished }) => {
+    const shop = await EngineShop.open('sqlite')
+    onTestFinished(() => shop.close())
     await importPoisoned(shop)
     const runs = await drainPoisoned(shop, 'killing')
     expect(runs.map(({ code }) => code)).toEqual([null, null, null, null, null, 3])
@@ -33,9 +26,10 @@ describe('a poison order among 2,000 others', () => {
     ['keeps busy', 'looping', 'A thread has made no progress for', 'payment_processing'],
     ['never gets an answer in', 'hanging', 'A thread has made no progress for', 'payment_processing'],
   ] as const)(
-    'that %s its thread costs threads, and not the process',
-    { timeout: MINUTES },
-    async ([, kind, notice, status], { shop }) => {
+    'is set aside if it %s its thread, and the process continues',
+    async ([, kind, notice, status], { onTestFinished }) => {
+      const shop = await EngineShop.open('sqlite')
+      onTestFinished(() => shop.close())
       await importPoisoned(shop)
       const impatient = { ORDERCTL_BATCH_TIMEOUT_MS: '5000', ORDERCTL_PAYMENT_TIMEOUT_MS: '1000' }
       const [run, ...others] = await drainPoisoned(shop, kind, impatient)

@@ -1,21 +1,15 @@
-// `orderctl work` as its users meet it: who gets the stock, when it ends, and how. All figures are worked out by hand; what
-// it makes of money and failures is in test/database/workflow.test.ts, on every database alike.
+// `orderctl work`: who gets the stock, and when it ends. All figures are worked out by hand. Money and failures are tested on
+// every database in test/database/workflow.test.ts.
 
 import { describe, expect } from 'vitest'
 import { TRANSITIONS } from '../../src/domain/order.js'
 import { importing, SLOW, statuses } from '../support/drain.js'
 import { csv, line } from '../support/lines.js'
 import { scriptedGateway } from '../support/scripted-gateway.js'
-import { type Shop, test } from '../support/shop.js'
+import { test } from '../support/shop.js'
 import { until } from '../support/until.js'
 
 const ALL_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
-
-async function importingFile(shop: Shop, content: string, initialStock: number): Promise<void> {
-  const environment = { ORDERCTL_INITIAL_STOCK: `${initialStock}` }
-  const { code, stderr } = await shop.runWith(environment, 'import', shop.file('orders.csv', content))
-  expect(code, stderr).toBe(0)
-}
 
 /** Orders A-1 … A-n of one unit each. */
 function ordersOf(count: number, skuOf: (index: number) => string): string {
@@ -23,9 +17,12 @@ function ordersOf(count: number, skuOf: (index: number) => string): string {
 }
 
 describe.concurrent('a drain', () => {
-  test('gives stock of one to one of 200 orders, with two workers at it', async ({ shop }) => {
-    const file = ordersOf(200, () => 'RARE')
-    await importingFile(shop, file, 1)
+  test('by two workers sells a stock of one to one of 200 orders', async ({ shop }) => {
+    const file = shop.file(
+      'orders.csv',
+      ordersOf(200, () => 'RARE'),
+    )
+    await shop.runWith({ ORDERCTL_INITIAL_STOCK: '1' }, 'import', file)
     const workers = { ...ALL_CAPTURED, ORDERCTL_BATCH_SIZE: '7' }
     await Promise.all([1, 2].map(() => shop.start(workers, 'work', '--drain').ended))
     expect(statuses(shop)).toEqual({ completed: 1, failed: 199 })
@@ -34,27 +31,10 @@ describe.concurrent('a drain', () => {
     await shop.expectAuditClean()
   })
 
-  test('reserves whole orders or nothing of them', async ({ shop }) => {
-    const file = csv(
-      line({ order: 'A-1', sku: 'X', quantity: 6 }),
-      line({ order: 'A-2', sku: 'X', quantity: 3 }),
-      line({ order: 'A-2', sku: 'Y', quantity: 11 }),
-      line({ order: 'A-3', sku: 'X', quantity: 4 }),
-    )
-    await importingFile(shop, file, 10)
-    await shop.runWith(ALL_CAPTURED, 'work', '--drain')
-    expect(shop.rows('select reference, status, message from orders order by id')).toEqual([
-      { reference: 'A-1', status: 'completed', message: null },
-      { reference: 'A-2', status: 'failed', message: 'Y: 11 wanted, 10 available' },
-      { reference: 'A-3', status: 'completed', message: null },
-    ])
-    await shop.expectAuditClean()
-  })
-
-  test('moves orders along allowed transitions alone', async ({ shop }) => {
+  test('moves orders along allowed transitions only', async ({ shop }) => {
     // 20 orders with stock, 10 of which are declined, and 20 for which there are 12 units.
-    const file = ordersOf(40, (index) => (index < 20 ? 'PLENTY' : 'RARE'))
-    await importingFile(shop, file, 12)
+    const orders = ordersOf(40, (index) => (index < 20 ? 'PLENTY' : 'RARE'))
+    await shop.runWith({ ORDERCTL_INITIAL_STOCK: '12' }, 'import', shop.file('orders.csv', orders))
     shop.sqlite.exec(`
       update products set on_hand = 20 where sku = 'PLENTY';
       update stock_adjustments set delta = 20 where product_id = (select id from products where sku = 'PLENTY');
@@ -75,18 +55,6 @@ describe.concurrent('a drain', () => {
     await shop.expectAuditClean()
   })
 
-  test('ends at once on a paused queue, says so, and goes on when it is resumed', async ({ shop }) => {
-    await importing(shop, 3, {})
-    await shop.run('queue', 'pause')
-    const paused = await shop.runWith(ALL_CAPTURED, 'work', '--drain')
-    expect(paused.code).toBe(1)
-    expect(paused.stderr).toContain('queue resume')
-    expect(statuses(shop)).toEqual({ pending: 3 })
-    await shop.run('queue', 'resume')
-    await shop.runWith(ALL_CAPTURED, 'work', '--drain')
-    expect(statuses(shop)).toEqual({ completed: 3 })
-  })
-
   test('stops after --max-orders and after --max-runtime', async ({ shop }) => {
     await importing(shop, 100, {})
     const tens = { ...ALL_CAPTURED, ORDERCTL_BATCH_SIZE: '10' }
@@ -97,7 +65,7 @@ describe.concurrent('a drain', () => {
     expect(shop.value('select count(*) from due_orders where lease_token is not null')).toBe(0)
   })
 
-  test('takes more batches while a backlog stands, within the limits given', async ({ shop }) => {
+  test('takes more batches at a time while there is a backlog, within the given limits', async ({ shop }) => {
     // 250 batches of 400 ms each: far more than five at a time clear in two seconds.
     await importing(shop, 5000, {})
     const worker = shop.start(SLOW, 'work', '--drain', '--max-concurrency', '9')
