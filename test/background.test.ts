@@ -24,7 +24,7 @@ test('a task that fails runs again, and is reported once until it works', async 
   await until(() => runs > 5)
   await task.end()
   expect(notices).toEqual([
-    ['retrying', 'The test failed: no luck. Trying again.'],
+    ['retrying', 'The test failed: no luck. Retrying.'],
     ['recovered', 'The test works again.'],
   ])
 })
@@ -60,7 +60,7 @@ test('a task whose last run fails still ends', async () => {
   const { reporter, notices } = listen()
   const fail = () => Promise.reject(new Error('gone'))
   await startBackground(fail, { pauseMs: () => 1_000_000, reporter, lastRun: true }).end()
-  expect(notices).toEqual([['retrying', 'The test failed: gone. Trying again.']])
+  expect(notices).toEqual([['retrying', 'The test failed: gone. Retrying.']])
 })
 
 test('a task may pause longer after longer runs', async () => {
@@ -90,6 +90,6 @@ test.for([
     if (kind === '') reporter.worked()
     else reporter.failed(new Error(kind))
   }
-  const texts = expected.map((kind) => (kind ? `The test failed: ${kind}. Trying again.` : 'The test works again.'))
+  const texts = expected.map((kind) => (kind ? `The test failed: ${kind}. Retrying.` : 'The test works again.'))
   expect(notices.map(([, text]) => text)).toEqual(texts)
 })

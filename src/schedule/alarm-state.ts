@@ -113,7 +113,8 @@ function byName<Named extends { readonly name: string }>(all: readonly Named[]):
 function nextRow(row: AlarmRow | undefined, alarm: Alarm | undefined, now: number): AlarmRow | undefined {
   if (alarm?.state === 'failed') {
     // The end was not reported, so the alarm continues.
-    if (row && (row.cleared_at === null || row.notified === 'raised')) return { ...row, cleared_at: null, quiet_checks: 0 }
+    if (row && (row.cleared_at === null || row.notified === 'raised'))
+      return { ...row, cleared_at: null, quiet_checks: 0 }
     const { name, message, value, threshold } = alarm
     const figures = { message, value: value ?? 0, threshold }
     return { name, raised_at: now, cleared_at: null, quiet_checks: 0, notified: null, ...figures }

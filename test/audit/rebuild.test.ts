@@ -66,7 +66,7 @@ test('the queue has all orders in progress that fell out of it, and no settled o
   expect(await differences(shop)).toBe(0)
 })
 
-test('the queue has all pending orders, except those of an unfinished import', async ({ shop }) => {
+test('the queue has all Pending orders, except those of an unfinished import', async ({ shop }) => {
   const cleared = shop.order('cleared', { dueAt: null })
   const due = shop.order('due', { dueAt: NOW })
   shop.order('failed', { status: 'failed' })

@@ -21,7 +21,7 @@ describe('a duration', () => {
 
   const bad = ['', '0', '0ms', 's', '1.5h', '-1s', '1 s', '1S', '1d', '1w', '1min', '597h', '2147483648ms', MANY]
   test.for(bad)('cannot be "%s"', (text) => {
-    expect(() => readDuration('stagger', text)).toThrow(`--stagger is "${text}"`)
+    expect(() => readDuration('stagger', text)).toThrow(`--stagger "${text}"`)
   })
 })
 

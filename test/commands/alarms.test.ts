@@ -76,7 +76,7 @@ test.for([
   ['ORDERCTL_ALARM_LOW_STOCK', 'on'],
 ] as const)('%s=%s is rejected', ([name, value], { newShop: shop }) => {
   expect(() => shop.config({ [name]: value })).toThrow(
-    expect.objectContaining({ exit: 2, message: expect.stringMatching(`${name} is "${value}".*, or off`) }),
+    expect.objectContaining({ exit: 2, message: expect.stringMatching(`${name} "${value}".*, or off`) }),
   )
 })
 

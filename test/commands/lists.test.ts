@@ -107,7 +107,7 @@ describe.concurrent('lists', () => {
     await shop.run('rebuild', 'leaderboard')
     const range = ['kpis', 'range', '--from', '2025-01-01', '--to', '2025-01-31']
     const csv =
-      'date,currency,revenue,orders,average order,customers\n2025-01-15,USD,25,1,25,1\n2025-01-16,USD,25,1,25,1\n'
+      'date,currency,revenue,orders,average order value,customers\n2025-01-15,USD,25,1,25,1\n2025-01-16,USD,25,1,25,1\n'
     expect(await shop.run(...range, '--csv')).toEqual({ code: 0, stdout: csv, stderr: '' })
     const { stdout } = await shop.run(...range)
     expect(stdout).toMatch(/USD +│ +50\.00 │ +2 │[\s\S]*2025-01-16 │ USD[\s\S]*\n2025-01-15 +█/)

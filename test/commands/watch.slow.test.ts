@@ -67,8 +67,8 @@ function fillShop(shop: Shop): void {
 const AT_80 = `
 orderctl status · embedded queue              2026-03-04 12:00:00 UTC · q leaves
 ! Alarm unresolved: Orders that need review: 1 (payment_unknown: 1); the alarm …
-! Alarm stale_workers: Workers that have gone silent without an end: process 81…
-! Alarm schedule: The task snapshots failed last: the disk is full
+! Alarm stale_workers: Workers without a heartbeat: process 81…
+! Alarm schedule: The last run of the task snapshots failed: the disk is full
 QUEUE                              ORDERS
 waiting                       3    pending                       3
 in progress                   1    reserved                      0
@@ -80,7 +80,7 @@ SETTLED  1 orders/s · last minute 7 · 5 min 2/min · 1 h 0/min · each column 
        10 ┤
           │                                                                  ▂
         0 ┤                                                           ▂      █▂
-WORKERS 2, 1 stale  last seen      orders/s  batches  host                   pid
+WORKERS 2, 1 stale  Last seen      Orders/s  Batches  Host                   PID
 STALE 22222222      5 min ago             0        5  web-2.example.com      815
 11111111            4 s ago        12,345.6        5  web-1.example.com     4711
 LATEST FAILURES     reason        when          message

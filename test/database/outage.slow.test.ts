@@ -126,11 +126,11 @@ describeOnPrivateServers('a server', (test, engine) => {
     await promote()
     const worker = await startDrain(shop, at(server.urlWith({ username: 'standby' })))
     for (const statement of DEMOTE[engine]) await askServer(server.urlWith(), statement)
-    await worker.saw('takes no changes')
+    await worker.saw('is read-only')
     await promote()
     const { code, stderr } = await worker.ended
     expect(code, stderr).toBe(0)
-    expectToldOnce(stderr, 'takes no changes', 'The database is back')
+    expectToldOnce(stderr, 'is read-only', 'The database is back')
     await expectEachChargedOnce(shop, ORDERS)
   })
 })

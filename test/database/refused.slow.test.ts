@@ -42,12 +42,16 @@ describeOnPrivateServers('a server refuses', (test, engine) => {
   const tls = { search: isPostgres ? '?sslmode=require' : '?ssl={}' }
 
   const refusals: readonly [what: string, parts: Partial<URL>, refusal: Refusal][] = [
-    ['a user without a password', { password: '' }, [2, LOGIN, /refused the login/, LOGIN_FIX]],
-    ['a wrong password', { password: 'w7ong' }, [2, LOGIN, /refused the login/, LOGIN_FIX]],
-    ['an unknown user', { username: 'ghost' }, [2, LOGIN, /refused the login.*ghost/, LOGIN_FIX]],
-    ['a login from this host', { username: 'stranger' }, [2, LOGIN, /refused .*stranger/, hostFix]],
+    ['a user without a password', { password: '' }, [2, LOGIN, /rejected the login/, LOGIN_FIX]],
+    ['a wrong password', { password: 'w7ong' }, [2, LOGIN, /rejected the login/, LOGIN_FIX]],
+    ['an unknown user', { username: 'ghost' }, [2, LOGIN, /rejected the login.*ghost/, LOGIN_FIX]],
+    ['a login from this host', { username: 'stranger' }, [2, LOGIN, /rejected .*stranger/, hostFix]],
     ['a missing database', { pathname: 'none' }, [2, 'database_missing', /no such database/, 'create database none']],
-    ['TLS, or has no trusted certificate', tls, [2, 'database_tls', /TLS handshake .* failed/, 'to go without TLS']],
+    [
+      'TLS, or has no trusted certificate',
+      tls,
+      [2, 'database_tls', /TLS handshake .* failed/, 'to connect without TLS'],
+    ],
   ]
   for (const [what, parts, refusal] of refusals) {
     test(what, ({ server, shop }) => expectRefused(shop, server.urlWith(parts), refusal, 'status'))
@@ -86,7 +90,7 @@ describeOnPrivateServers('a server refuses', (test, engine) => {
         await askServer(server.urlWith(), 'set global read_only = off')
       })
     }
-    const readOnly: Refusal = [4, 'database_read_only', /takes no changes/, 'the primary in ORDERCTL_DATABASE_URL']
+    const readOnly: Refusal = [4, 'database_read_only', /is read-only/, 'the primary in ORDERCTL_DATABASE_URL']
     const adjusting = ['products', 'adjust', 'S-1', '1', '--reason', 'found']
     await expectRefused(shop, server.urlWith({ username: 'standby' }), readOnly, ...adjusting)
   })
@@ -117,7 +121,7 @@ describe.concurrent.each(['postgres', 'mysql'])('on %s, status exits with 4', (k
 
   test('if the server accepts connections and never answers', async ({ shop }) => {
     const deaf = await listenDeaf()
-    await expectUnreachable(shop, `127.0.0.1:${deaf.port}`, 'it does not answer).').finally(deaf.close)
+    await expectUnreachable(shop, `127.0.0.1:${deaf.port}`, 'timed out).').finally(deaf.close)
   })
 })
 

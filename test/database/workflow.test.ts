@@ -42,7 +42,7 @@ describeOnEngines(
         Object.entries(stock).map(([sku, on_hand]) => ({ sku, on_hand, reserved: 0 })),
       )
       expect(await shop.rows("select status, reason, message from orders where reference = 'SHORT'")).toEqual([
-        { status: 'failed', reason: 'out_of_stock', message: 'X: 6 wanted, 5 available' },
+        { status: 'failed', reason: 'out_of_stock', message: 'X: 6 ordered, 5 available' },
       ])
       const [kpis, customers, products] = await Promise.all([
         shop.json('kpis', 'daily', '--date', '2025-01-15'),

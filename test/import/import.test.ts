@@ -73,7 +73,7 @@ describe.concurrent('an import', () => {
     const { code, stdout, stderr } = await shop.run('import', 'orders.csv')
     expect(code).toBe(0)
     expect(stdout).toMatch(/lines read +│ +4 │/)
-    expect(stdout).toMatch(/lines imported +│ +4 │/)
+    expect(stdout).toMatch(/Imported +│ +4 │/)
     expect(stdout).toMatch(/new orders +│ +3 │/)
     expect(stderr).toMatch(/orderctl work --drain\n$/)
   })
@@ -171,7 +171,7 @@ describe.concurrent('a second import', () => {
     expect({ code, ...told }).toMatchObject({ code: 3, ...counts })
     const rejects = conflictsAndRejects(told)
     expect(rejects.map((row) => row['rejected_line'])).toEqual(changed.map((_, index) => String(index + 8)))
-    for (const row of rejects) expect(row['rejected_reason']).toMatch(`order ${row['order_id']} is stored already`)
+    for (const row of rejects) expect(row['rejected_reason']).toMatch(`order ${row['order_id']} is already stored`)
     // Customers and products that only the conflicts name are not kept.
     expect(stored(shop)).toEqual(before)
   })

@@ -20,7 +20,7 @@ function rejectedLines(told: ImportResult) {
 }
 
 const sibling = (number: number) => `another line of this order was rejected (line ${number})`
-const NOT_CLOSED = 'the line has a quote that is not closed'
+const NOT_CLOSED = 'the line has an unclosed quote'
 
 describe.concurrent('a line that is not a CSV record', () => {
   test('is rejected alone: open quotes, text behind quotes, too few and too many cells', async ({ shop }) => {
@@ -44,8 +44,8 @@ describe.concurrent('a line that is not a CSV record', () => {
       `${lines[1]},3,,${NOT_CLOSED}`,
       expect.stringContaining(`${lines[3]},5,,"the line has text behind a closing quote`),
       expect.stringContaining(`${lines[5]},7,,"the line has a quote inside a value that is not quoted`),
-      `${lines[7]},9,,the line has 3 values where the header names 9 columns`,
-      `${lines[8]},10,,the line has 10 values where the header names 9 columns`,
+      `${lines[7]},9,,the line has 3 values; the header has 9 columns`,
+      `${lines[8]},10,,the line has 10 values; the header has 9 columns`,
     ])
     // Imported again as they are, the rejects are rejected again.
     const again = await importJson(shop, String(told.rejects_file))
@@ -132,7 +132,7 @@ describe.concurrent('an order is rejected', () => {
     )
     const imported = filler.length + 2
     expect(told).toMatchObject({ rows: filler.length + 14, imported, rejected: 12, conflicts: 0, products_created: 2 })
-    const zero = 'quantity is 0: it must be 1 or more'
+    const zero = 'quantity is 0; it must be 1 or more'
     const differs = expect.stringContaining('order_date differ')
     expect(rejectedLines(told)).toEqual([
       ['NEAR', 2, sibling(3)],

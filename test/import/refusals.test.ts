@@ -12,7 +12,7 @@ type Says = string | RegExp
 
 const FILES: readonly (readonly [name: string, content: string | Buffer, code: string, says: Says, fix: string])[] = [
   ['is empty', '', 'file_empty', /orders\.csv is empty/, HEADER],
-  ['is binary', Buffer.from('PK\x03\x04\0\0'), 'binary_file', /orders\.csv is a binary file/, 'CSV'],
+  ['is binary', Buffer.from('PK\x03\x04\0\0'), 'binary_file', /orders\.csv looks like an Excel workbook/, 'CSV'],
   ['is UTF-16', Buffer.from(`\uFEFF${csv(line())}`, 'utf16le'), 'wrong_encoding', /UTF-16/, 'UTF-8'],
   ['is UTF-16 without a mark', Buffer.from(csv(line()), 'utf16le'), 'binary_file', 'zero bytes', 'CSV'],
   ['has an unknown header', 'a,b\n1,2\n', 'no_header', /orders\.csv .*Found: a, b\. Wanted: order_id, cu/, HEADER],
@@ -32,7 +32,7 @@ const FILES: readonly (readonly [name: string, content: string | Buffer, code: s
     'order_id,',
   ],
   ['has a column twice', `${HEADER},Currency\n`, 'column_twice', 'column currency more', 'Remove or rename'],
-  ['has a header that is not CSV', `"order_id" x,${HEADER}\n`, 'bad_header', 'first line', 'names of the columns'],
+  ['has a header that is not CSV', `"order_id" x,${HEADER}\n`, 'bad_header', 'first line', 'column names'],
 ]
 
 describe.concurrent('refuses a file that', () => {
@@ -53,7 +53,7 @@ describe.concurrent('refuses a file that', () => {
 })
 
 const COMMAND_LINES: readonly (readonly [args: string, code: string, says: Says, fix: string])[] = [
-  ['missing.csv', 'file_not_found', /missing\.csv/, 'Check the name'],
+  ['missing.csv', 'file_not_found', /missing\.csv/, 'Check the path'],
   ['.', 'file_is_folder', 'is a folder', 'one CSV file'],
   ['-', 'file_empty', 'standard input is empty', HEADER],
   ['', 'usage', 'file', '--help'],
@@ -74,22 +74,23 @@ describe.concurrent('refuses a setting', () => {
     expect.objectContaining({ exit: 2, code, message: expect.stringMatching(says), fix: expect.stringContaining(fix) })
   const postgres = { ORDERCTL_DATABASE_URL: 'postgres://shop@db/orders' }
   const variables: readonly [environment: Record<string, string>, says: RegExp, fix: string][] = [
-    [{ ORDERCTL_UNKNOWN_SKU: 'ignore' }, /ORDERCTL_UNKNOWN_SKU is "ignore".*create and reject/, 'Correct it'],
-    [{ ORDERCTL_BATCH_SIZE: 'many' }, /ORDERCTL_BATCH_SIZE is "many"/, 'the default, 500.'],
-    [{ ORDERCTL_BATCH_SIZE: 'many', ...postgres }, /ORDERCTL_BATCH_SIZE is "many"/, 'the default, 2000.'],
-    [{ ORDERCTL_INITIAL_STOCK: '1e3' }, /ORDERCTL_INITIAL_STOCK is "1e3".*whole number from 0/, 'Correct it'],
-    [{ ORDERCTL_TIME_ZONE: 'Berlin' }, /ORDERCTL_TIME_ZONE is "Berlin".*Europe\/Berlin/, 'Correct it'],
+    [{ ORDERCTL_UNKNOWN_SKU: 'ignore' }, /ORDERCTL_UNKNOWN_SKU "ignore".*create or reject/, 'Fix it'],
+    [{ ORDERCTL_BATCH_SIZE: 'many' }, /ORDERCTL_BATCH_SIZE "many"/, 'the default .500..'],
+    [{ ORDERCTL_BATCH_SIZE: 'many', ...postgres }, /ORDERCTL_BATCH_SIZE "many"/, 'the default .2000..'],
+    [{ ORDERCTL_INITIAL_STOCK: '1e3' }, /ORDERCTL_INITIAL_STOCK "1e3".*integer from 0/, 'Correct it'],
+    [{ ORDERCTL_TIME_ZONE: 'Berlin' }, /ORDERCTL_TIME_ZONE "Berlin".*Europe\/Berlin/, 'Correct it'],
   ]
   test.for(variables)('of %o', ([environment, says, fix], { shop }) => {
     expect(() => shop.config(environment)).toThrow(refusal(code, says, fix))
   })
 
-  const meant = /orderctl\.config\.json has the key "inventory\.unknwonSku".*Did you mean "inventory\.unknownSku"/
+  const meant =
+    /Unknown setting "inventory\.unknwonSku" in .*orderctl\.config\.json.*Did you mean "inventory\.unknownSku"/
   const files: readonly [content: string, code: string, says: RegExp, fix: string][] = [
-    ['{"inventory": {"unknwonSku": "reject"}}', 'unknown_key', meant, 'Correct or remove'],
+    ['{"inventory": {"unknwonSku": "reject"}}', 'unknown_key', meant, 'Fix or remove'],
     ['{timeZone: UTC}', code, /Cannot read .*orderctl\.config\.json/, 'JSON object'],
-    ['[]', code, /orderctl\.config\.json holds no JSON object/, 'JSON object'],
-    ['{"inventory": {"initialStock": -5}}', code, /initialStock in .*\.json is "-5"/, 'Correct it'],
+    ['[]', code, /orderctl\.config\.json does not contain a JSON object/, 'JSON object'],
+    ['{"inventory": {"initialStock": -5}}', code, /initialStock in .*\.json "-5"/, 'Correct it'],
   ]
   test.for(files)('in a configuration file of %s', ([content, code, says, fix], { shop }) => {
     shop.file('orderctl.config.json', content)
@@ -97,7 +98,7 @@ describe.concurrent('refuses a setting', () => {
   })
 
   test('before it creates a database, and without showing a password', async ({ newShop: shop }) => {
-    const says = /^(?!.*secret).*ORDERCTL_DATABASE_URL is "oracle:\/\/shop:\*\*\*@db/s
+    const says = /^(?!.*secret).*ORDERCTL_DATABASE_URL "oracle:\/\/shop:\*\*\*@db/s
     const environment = { ORDERCTL_DATABASE_URL: 'oracle://shop:secret@db/orders' }
     await expectRefusal(shop, ['orders.csv'], { code, says, fix: 'Correct it', environment })
     expect(existsSync(shop.path)).toBe(false)

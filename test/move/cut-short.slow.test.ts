@@ -83,7 +83,7 @@ describeOnServers('a copy', (engine) => {
     const copying = await stoppedCopy(shop, database)
     shop.sqlite.exec("update customers set name = 'Anna' where id = 17")
     copying.child.kill('SIGCONT')
-    const stderr = expect.stringContaining('was written to while it was copied')
+    const stderr = expect.stringContaining('was changed during the copy')
     expect(await copying.ended).toMatchObject({ code: 1, stderr })
     await expectUnusable(shop, database)
     await done(shop, database.environment, argsOf(shop))

@@ -78,7 +78,7 @@ describeOnServers('migrate --from', (engine) => {
     const { stdout, stderr } = await done(shop, database.environment, args)
     expect(stdout).toMatch(new RegExp(`│ orders +│ +${shop.value('select count(*) from orders')} │`))
     expect(stderr).toMatch(/ rows copied and compared\. Next: orderctl rebuild queue/)
-    expect(stderr).toContain('As in the file, 1 difference.')
+    expect(stderr).toContain('The file already had, 1 difference.')
     expect(stderr).toContain('set ORDERCTL_TIME_ZONE=Europe/Berlin')
     expect(await shop.runWith(database.environment, 'status')).toMatchObject({ code: 2 })
     await done(shop, { ...database.environment, ...BERLIN }, ['status'])

@@ -81,7 +81,7 @@ describeWithRabbitMq(
       const imported = await shop.runWith(alarmed, 'import', shop.file('more.csv', singles(60)))
       expect(imported.code, imported.stderr).toBe(4)
       expect(imported.stderr).toContain('The orders are stored and due')
-      const alarm = `RabbitMQ at 127.0.0.1:${proxy.port} takes no messages: low on memory.`
+      const alarm = `RabbitMQ at 127.0.0.1:${proxy.port} accepts no messages: low on memory.`
       expect(imported.stderr).toContain(alarm)
       await until(() => proxy.blocked > 0)
       await worker.saw(`${alarm} Waiting for it.`)

@@ -68,7 +68,7 @@ describeWithPrivateRedis(
       for (const wrong of [url.replace(`:${PASSWORD}@`, ''), url.replace(PASSWORD, `not-${PASSWORD}`)]) {
         const { codes, stderr, error } = await refused(shop, at(wrong), 'work', '--drain')
         expect(codes).toEqual([4, 4])
-        expect(stderr).toContain('refused the login')
+        expect(stderr).toContain('rejected the login')
         expect(error).toMatchObject({ code: 'redis_refused', retryable: false })
         expect(error['fix']).toContain('redis://USER:PASSWORD@HOST')
       }

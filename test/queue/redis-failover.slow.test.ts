@@ -28,25 +28,25 @@ const test = placeTest.extend<{ server: PrivateRedis; admin: Redis }>({
 const STATES = [
   {
     reply: 'READONLY',
-    told: 'is a replica and takes no writes',
+    told: 'is a replica and rejects writes',
     enter: (admin: Redis) => admin.replicaof('127.0.0.1', 1),
     leave: (admin: Redis) => admin.replicaof('NO', 'ONE'),
   },
   {
     reply: 'OOM',
-    told: 'has used all memory that maxmemory allows',
+    told: 'has reached its maxmemory limit',
     enter: (admin: Redis) => admin.config('SET', 'maxmemory', '1'),
     leave: (admin: Redis) => admin.config('SET', 'maxmemory', '0'),
   },
   {
     reply: 'NOREPLICAS',
-    told: 'has too few replicas to take writes',
+    told: 'has too few replicas to accept writes',
     enter: (admin: Redis) => admin.config('SET', 'min-replicas-to-write', '1'),
     leave: (admin: Redis) => admin.config('SET', 'min-replicas-to-write', '0'),
   },
   {
     reply: 'MISCONF',
-    told: 'cannot save its data, so it takes no writes',
+    told: 'cannot save its data, so it rejects writes',
     enter: async (admin: Redis) => {
       mkdirSync(await dumpOf(admin))
       await admin.config('SET', 'save', '3600 1000000')

@@ -36,8 +36,8 @@ describeWithPrivateRedis('publishing during an outage', () => {
   })
 
   test.each([
-    ['has used all memory that maxmemory allows', ['CONFIG', 'SET', 'maxmemory', '1']],
-    ['is a replica and takes no writes', ['REPLICAOF', '127.0.0.1', '1']],
+    ['has reached its maxmemory limit', ['CONFIG', 'SET', 'maxmemory', '1']],
+    ['is a replica and rejects writes', ['REPLICAOF', '127.0.0.1', '1']],
   ])('fails if Redis %s', async (reason, [command = '', ...args]) => {
     await at.figures.publish()
     await at.redis.call(command, ...args)

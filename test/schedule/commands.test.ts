@@ -46,7 +46,7 @@ test.for([
   ['0 * * *', '5 or 6 fields'],
   ['0 0 31 2 *', 'impossible'],
 ] as const)('the cron line %s is rejected', ([cron, said], { newShop: shop }) => {
-  const message = expect.stringContaining(`ORDERCTL_SCHEDULE_KPIS is "${cron}"`)
+  const message = expect.stringContaining(`ORDERCTL_SCHEDULE_KPIS "${cron}"`)
   const read = () => shop.config({ ORDERCTL_SCHEDULE_KPIS: cron })
   expect(read).toThrow(expect.objectContaining({ exit: 2, message }))
   expect(read).toThrow(said)

@@ -155,7 +155,7 @@ test('a database that fails is reported once, polled again, and reported when it
   scene.shop.sqlite.exec('alter table schedule_runs rename to elsewhere')
   const { runs, notices } = scene.start(clock, task(HOURLY))
   await clock.moveTo('2026-01-01T09:00:16Z', 1)
-  expect(notices).toEqual(['Polling failed: no such table: schedule_runs. Trying again.'])
+  expect(notices).toEqual(['Polling failed: no such table: schedule_runs. Retrying.'])
   scene.shop.sqlite.exec('alter table elsewhere rename to schedule_runs')
   await clock.moveTo('2026-01-01T09:00:26Z', 1)
   expect(runs).toHaveLength(1)

@@ -25,7 +25,7 @@ export const COMMANDS: readonly CutCommand[] = [
   plain('leaderboard', 'customers'),
   plain('rebuild', '--check'),
   // Reports an unreachable server, and then exits with 1.
-  { ...plain('doctor'), mayFail: /Next: / },
+  { ...plain('doctor'), mayFail: /Fix: / },
   plain('schedule', 'run', 'kpis'),
   plain('queue', 'pause'),
   plain('queue', 'resume'),

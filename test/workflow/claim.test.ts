@@ -38,7 +38,7 @@ test('a claim skips orders that another batch has claimed after it read them', a
   expect(payments.map((payment) => payment.order_id)).toEqual(ids)
 })
 
-test('a claim skips an order that was settled and retried by hand after it read it', async () => {
+test('a claim skips an order that was settled and retried manually after it read it', async () => {
   const first = ids[0] as OrderId
   const late = await claimWith(async () => {
     await shop.db.updateTable('orders').set({ attempt: 2 }).where('id', '=', first).execute()

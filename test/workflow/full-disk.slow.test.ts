@@ -96,7 +96,7 @@ describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, { timeout:
     db.exec('begin immediate; rollback')
 
     disk.makeRoom()
-    await worker.saw('There is space again.')
+    await worker.saw('Disk space is available again.')
     worker.child.kill('SIGTERM')
     const { code, stderr } = await worker.ended
     expect(code, stderr).toBe(130)
@@ -121,7 +121,7 @@ describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, { timeout:
     stopped.child.kill('SIGTERM')
     expect((await stopped.ended).code).toBe(130)
     disk.makeRoom()
-    await goingOn.saw('There is space again.')
+    await goingOn.saw('Disk space is available again.')
     goingOn.child.kill('SIGTERM')
     const { code, stderr } = await goingOn.ended
     expect(code, stderr).toBe(130)
