@@ -9,7 +9,9 @@ type Json = string | Expression<string>
 /**
  * Returns a table expression over the packed rows, for `from` and `join`.
  *
- * @example db.selectFrom(rowSource(db, 'line', packRows({ sku: 'text', quantity: 'integer' }, lines))).select('line.sku')
+ * @example
+ * const source = rowSource(db, 'line', packRows({ sku: 'text', quantity: 'integer' }, lines))
+ * db.selectFrom(source).select('line.sku')
  */
 export function rowSource<Row, Alias extends string>(
   db: Executing,

@@ -30,8 +30,8 @@ export function renderTable(table: Table, screen: Screen): string {
 }
 
 /**
- * The lines of the table, within `width` columns. The last column wraps if it is flexible; other columns are cut. If even the
- * narrowest table is too wide, each row becomes a block of `heading: value` lines.
+ * The lines of the table, within `width` columns. The last column wraps if it is flexible; other columns are cut. If
+ * even the narrowest table is too wide, each row becomes a block of `heading: value` lines.
  *
  * @param width undefined if lines must not be cut
  */

@@ -15,8 +15,8 @@ afterEach(() => shop.close())
 
 /**
  * Sold: 1001 (2 WIDGET at 10.00 and 1 GADGET at 5.00, in USD), 1002 (WIDGET twice on its lines, 1 + 3, in EUR) and
- * 1003, which is free. In progress: 1004 with 7 WIDGET reserved, 1005 with 1 GADGET at the gateway. Not sold: 1006, 1007.
- * Pending: 1008.
+ * 1003, which is free. In progress: 1004 with 7 WIDGET reserved, 1005 with 1 GADGET at the gateway. Not sold: 1006,
+ * 1007. Pending: 1008.
  */
 async function everyStatus() {
   const widget = (quantity: number) => ['WIDGET', quantity, 1000] as const

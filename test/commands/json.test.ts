@@ -1,5 +1,5 @@
-// docs/json.md against what every command prints with --json. `npx vitest run test/commands/json.test.ts --update` adds and
-// removes fields in the file; the meaning of a new one is written there by hand.
+// docs/json.md against what every command prints with --json. `npx vitest run test/commands/json.test.ts --update` adds
+// and removes fields in the file; the meaning of a new one is written there by hand.
 import { readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect } from 'vitest'

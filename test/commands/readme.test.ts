@@ -1,5 +1,5 @@
-// The sessions of the README, run as they stand there. `npx vitest run test/commands/readme.test.ts --update` writes what the
-// commands print into it.
+// The sessions of the README, run as they stand there. `npx vitest run test/commands/readme.test.ts --update` writes
+// what the commands print into it.
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect } from 'vitest'

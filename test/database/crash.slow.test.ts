@@ -1,4 +1,5 @@
-// Workers on a server that die, stop, or have a wrong clock: another worker processes their orders, and charges each once.
+// Workers on a server that die, stop, or have a wrong clock: another worker processes their orders, and charges each
+// once.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'

@@ -1,5 +1,5 @@
-// What an import stores, on every database: duplicates, and what remains after a kill or an undo. All figures are computed by
-// hand; names.test.ts is about texts.
+// What an import stores, on every database: duplicates, and what remains after a kill or an undo. All figures are
+// computed by hand; names.test.ts is about texts.
 
 import { readFileSync } from 'node:fs'
 import { expect } from 'vitest'

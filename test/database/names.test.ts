@@ -1,4 +1,5 @@
-// Ids and names in every script, on every database: each letter is kept, and ids that differ in one letter are different.
+// Ids and names in every script, on every database: each letter is kept, and ids that differ in one letter are
+// different.
 
 import { expect } from 'vitest'
 import { askServer } from '../support/ask-server.js'
@@ -15,7 +16,10 @@ const NEIGHBOURS = [
   ...['😀-1', '😁-1', '👩‍👧', '👩👧', '\ue000', '𝒶-1', '😀'.repeat(50)],
 ]
 
-/** Names that a reader, driver or database could change. The last two have the greatest length, in letters of 3 and 4 bytes. */
+/**
+ * Names that a reader, driver or database could change. The last two have the greatest length, in letters of 3 and 4
+ * bytes.
+ */
 const TEXTS = [
   ...['O\'Neill "Bob" \\ Co', 'back\\', '😀👩‍👩‍👧 𝒳', 'straße', 'STRASSE', 'ça', 'c\u0327a', '%_;--', '{"a":[1]}'],
   ...['two\nlines\tand a tab', '龘'.repeat(255), '😀'.repeat(127)],

@@ -1,4 +1,5 @@
-// Changes of the queue while another transaction holds the same orders: each waits, and acts on what the other has committed.
+// Changes of the queue while another transaction holds the same orders: each waits, and acts on what the other has
+// committed.
 
 import { expect } from 'vitest'
 import { rebuild } from '../../src/audit/rebuild.js'

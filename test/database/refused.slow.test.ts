@@ -1,4 +1,5 @@
-// Database servers with unusual settings, and servers that refuse: the error says what to do, and never shows a password.
+// Database servers with unusual settings, and servers that refuse: the error says what to do, and never shows a
+// password.
 
 import { describe, expect } from 'vitest'
 import { connect } from '../../src/database/connection.js'

@@ -1,5 +1,5 @@
-// The tables on each database, and who creates them. `npx vitest run test/database/schema.test.ts --update` writes the dumps
-// next to this file again, which show what a migration changes on each database.
+// The tables on each database, and who creates them. `npx vitest run test/database/schema.test.ts --update` writes the
+// dumps next to this file again, which show what a migration changes on each database.
 
 import { sql } from 'kysely'
 import { expect } from 'vitest'

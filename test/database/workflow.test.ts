@@ -13,9 +13,9 @@ describeOnEngines(
   'a drain',
   (test) => {
     test('updates stock, payments, KPIs and leaderboards', async ({ shop }) => {
-      // 3 x 19.99 + 1 x 0.05 = 60.02; A-2: 2 x 0.0025 = 0.005, rounded half up to 0.01; B-1: 3 x 10.5 JPY = 31.5 -> 32.
-      // SHORT needs 6 of X, of which A-1 and B-1 leave 5, so it reserves no Y either. Customers who spent the same are ranked
-      // by their number of orders, then by the bytes of their ids.
+      // 3 x 19.99 + 1 x 0.05 = 60.02; A-2: 2 x 0.0025 = 0.005, rounded half up to 0.01; B-1: 3 x 10.5 JPY = 31.5
+      // -> 32. SHORT needs 6 of X, of which A-1 and B-1 leave 5, so it reserves no Y either. Customers who spent the
+      // same are ranked by their number of orders, then by the bytes of their ids.
       const twin = (order: string, customer: string, price: string) => line({ order, customer, sku: 'TWIN', price })
       await shop.importing(
         csv(

@@ -1,5 +1,5 @@
-// What is written in two places must agree: the manifest, the lists in the docs, the diagram, the CHECK constraints and the
-// table types. Each failure shows the text that belongs there.
+// What is written in two places must agree: the manifest, the lists in the docs, the diagram, the CHECK constraints and
+// the table types. Each failure shows the text that belongs there.
 import { readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'

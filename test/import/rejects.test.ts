@@ -1,5 +1,5 @@
-// Lines that are not imported: how they are written down, corrected and imported again, and that --rejects overwrites no
-// other file of the user.
+// Lines that are not imported: how they are written down, corrected and imported again, and that --rejects overwrites
+// no other file of the user.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, linkSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'

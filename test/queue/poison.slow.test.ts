@@ -1,5 +1,5 @@
-// A poison order over servers that deliver: what they drop after some deaths of workers is published again, so that the order
-// is claimed five times, and others in its messages are sold.
+// A poison order over servers that deliver: what they drop after some deaths of workers is published again, so that the
+// order is claimed five times, and others in its messages are sold.
 
 import { expect, test } from 'vitest'
 import { describeOnServer, type ServerEngine } from '../support/database-servers.js'

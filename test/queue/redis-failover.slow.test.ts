@@ -1,4 +1,5 @@
-// A Redis that answers but takes no commands: after a failover, or for want of memory, disk or replicas. That is an outage.
+// A Redis that answers but takes no commands: after a failover, or for want of memory, disk or replicas. That is an
+// outage.
 
 import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'

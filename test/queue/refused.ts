@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import type { Cli } from '../support/cli.js'
 import type { Environment } from '../support/drain.js'
 
-/** Of every server of the tests that needs one. No command may print it. */
+/** The password of all test servers that need one. No command may print it. */
 export const PASSWORD = 'tr0ub4dor'
 
 /** Runs without and with --json: neither may hang (the test's limit ends it) or show the password. */

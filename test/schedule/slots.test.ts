@@ -1,5 +1,6 @@
-// When a cron line falls due. Changes of the clock, in UTC: Berlin goes forward on 2026-03-29 at 01:00 (02:00 becomes 03:00)
-// and back on 2026-10-25 at 01:00 (03:00 becomes 02:00); Sydney back on 2026-04-04 at 16:00, forward on 2026-10-03 at 16:00.
+// When a cron line falls due. Changes of the clock, in UTC: Berlin goes forward on 2026-03-29 at 01:00 (02:00 becomes
+// 03:00) and back on 2026-10-25 at 01:00 (03:00 becomes 02:00); Sydney back on 2026-04-04 at 16:00, forward on
+// 2026-10-03 at 16:00.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readCron } from '../../src/config/values.js'
@@ -22,8 +23,8 @@ function slotsOnDays(line: string, timeZone: string, from: string, to: string): 
   return found
 }
 
-// Lord Howe goes back from 02:00 (+11:00) to 01:30 (+10:30), at 15:00 UTC. Cairo goes from 2026-04-24 00:00 to 01:00, at 22:00
-// UTC; Nuuk from 2026-03-28 23:00 to 2026-03-29 00:00, at 01:00.
+// Lord Howe goes back from 02:00 (+11:00) to 01:30 (+10:30), at 15:00 UTC. Cairo goes from 2026-04-24 00:00 to 01:00,
+// at 22:00 UTC; Nuuk from 2026-03-28 23:00 to 2026-03-29 00:00, at 01:00.
 test.each([
   ['every half hour, in spring', '*/30 * * * *', 'Europe/Berlin', '03-29 00:30, 03-29 01:00, 03-29 01:30'],
   ['every half hour, in autumn', '*/30 * * * *', 'Europe/Berlin', '10-25 00:00, 10-25 00:30, 10-25 01:00, 10-25 01:30'],

@@ -1,5 +1,5 @@
-// Loses the connection of every command to each server, at each message: the command ends, says why, and leaves the shop sound.
-// ORDERCTL_TEST_ALL_CUTS=1 cuts at every message, which takes an hour. By default, a sample is cut.
+// Loses the connection of every command to each server, at each message: the command ends, says why, and leaves the
+// shop sound. ORDERCTL_TEST_ALL_CUTS=1 cuts at every message, which takes an hour. By default, a sample is cut.
 import { availableParallelism } from 'node:os'
 import { expect, test } from 'vitest'
 import { auditDatabase } from '../../src/audit/audit.js'
@@ -85,7 +85,7 @@ function choosePoints(role: Role, messages: readonly Message[], command: number)
   return [...new Set([...spread, ...told.slice(-LAST)]), ...silent]
 }
 
-/** Of consecutive messages from the same side, such as rows, the first two and the last. */
+/** The first two and the last of consecutive messages from the same side, such as rows. */
 function distinctMessages(messages: readonly Message[]): number[] {
   const isSame = (one: Message, other: Message | undefined) =>
     other !== undefined && other.side === one.side && other.connection === one.connection

@@ -35,8 +35,8 @@ export interface Role {
   /** Messages that open a connection, before the command's own. */
   readonly openingMessages: number
   /**
-   * The last message of a connection to the database; undefined for a queue. Statements on the database have no time limit,
-   * since a large one takes as long as it takes; all other requests have one.
+   * The last message of a connection to the database; undefined for a queue. Statements on the database have no time
+   * limit, since a large one takes as long as it takes; all other requests have one.
    */
   readonly goodbye?: RegExp
   open(): Promise<Target>

@@ -1,5 +1,5 @@
-// Makes RabbitMQ seem to run out of memory: at its next message, a connection is told that it is blocked, and nothing more is
-// read from it until the alarm is over.
+// Makes RabbitMQ seem to run out of memory: at its next message, a connection is told that it is blocked, and nothing
+// more is read from it until the alarm is over.
 import type { Socket } from 'node:net'
 import { type Message, type Pair, TcpProxy } from './proxy.js'
 

@@ -1,4 +1,5 @@
-// The command line in a temporary folder with a database of its own. A process that a test leaves running fails that test.
+// The command line in a temporary folder with a database of its own. A process that a test leaves running fails that
+// test.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
-// Runs a command of the built CLI inside the test's process, with streams, environment and folder of its own. Starting the
-// binary costs a third of a second of a core, so tests start it only where the process is their subject: signals, exits,
-// pipes, terminals.
+// Runs a command of the built CLI inside the test's process, with streams, environment and folder of its own. Starting
+// the binary costs a third of a second of a core, so tests start it only where the process is their subject: signals,
+// exits, pipes, terminals.
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { Config } from '@oclif/core'
@@ -25,7 +25,10 @@ let loading: Promise<Config> | undefined
 /** The last run in each folder. Two on one SQLite file would block each other: SQLite waits without the event loop. */
 const lastRuns = new Map<string, Promise<unknown>>()
 
-/** Undefined for what only a start of the binary does: help, unknown commands, standard input, variables that Node reads. */
+/**
+ * Undefined for what only a start of the binary does: help, unknown commands, standard input, variables that Node
+ * reads.
+ */
 export async function runInProcess(args: readonly string[], options: RunOptions): Promise<Outcome | undefined> {
   loading ??= Config.load({ root: ROOT })
   const config = await loading

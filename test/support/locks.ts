@@ -7,7 +7,9 @@ import { until } from './until.js'
 
 type First = (trx: Transaction<Schema>) => Promise<unknown>
 
-/** Runs `second` while the first transaction is open, which commits once the second waits for it. @throws if it does not */
+/**
+ * Runs `second` while the first transaction is open, which commits once the second waits for it. @throws if it does not
+ */
 export async function whileLocked<Result>(shop: EngineShop, first: First, second: () => Promise<Result>) {
   const { result, hasWaited } = await raceTransactions(shop, first, second)
   if (!hasWaited) throw new Error('it did not wait for the other transaction')

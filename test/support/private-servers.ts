@@ -50,9 +50,9 @@ class PrivateServer {
   }
 
   /**
-   * Has an empty database `empty`, and users: `reader` may create nothing in `empty`; `stranger` may not log in from this
-   * host; `lonely` has one connection; statements of `hasty` time out at once; transactions of `standby` are read-only,
-   * on MySQL once the server is.
+   * Has an empty database `empty`, and users: `reader` may create nothing in `empty`; `stranger` may not log in from
+   * this host; `lonely` has one connection; statements of `hasty` time out at once; transactions of `standby` are
+   * read-only, on MySQL once the server is.
    */
   static async open(kind: Kind): Promise<PrivateServer> {
     const server = new PrivateServer(kind, await freePort())

@@ -172,7 +172,9 @@ export class TcpProxy {
 }
 
 export interface CutPoint {
-  /** The message of this number, counted from 1 over all connections and both directions; or the first with this text. */
+  /**
+   * The message of this number, counted from 1 over all connections and both directions; or the first with this text.
+   */
   readonly at: number | RegExp
   readonly when: 'before' | 'after'
   readonly loss: Loss

@@ -1,5 +1,5 @@
-// Tests on the RabbitMQ that find-servers.ts has found, which they share: each names queues of its own and deletes them. A proxy
-// makes the server unreachable for one test.
+// Tests on the RabbitMQ that find-servers.ts has found, which they share: each names queues of its own and deletes
+// them. A proxy makes the server unreachable for one test.
 import { randomBytes } from 'node:crypto'
 import { type Channel, Connection } from 'rabbitmq-client'
 import { inject } from 'vitest'
@@ -25,8 +25,8 @@ export function rabbitUrlWith(change: Partial<URL>): string {
 }
 
 /**
- * Declares the queues of one test, and returns their name. A busy server answers only once a new queue is on its disk; this
- * way, the test itself need not wait for it.
+ * Declares the queues of one test, and returns their name. A busy server answers only once a new queue is on its disk;
+ * this way, the test itself need not wait for it.
  */
 export async function makeQueues(): Promise<string> {
   const name = `test-${randomBytes(6).toString('hex')}`

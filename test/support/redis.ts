@@ -1,5 +1,5 @@
-// Tests on the Redis that find-servers.ts has found, which they share: each has a prefix of its own. What must not be done to a
-// server that others use is done to a private one.
+// Tests on the Redis that find-servers.ts has found, which they share: each has a prefix of its own. What must not be
+// done to a server that others use is done to a private one.
 import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { inject } from 'vitest'

@@ -1,5 +1,5 @@
-// `orderctl work`: who gets the stock, and when it ends. All figures are worked out by hand. Money and failures are tested on
-// every database in test/database/workflow.test.ts.
+// `orderctl work`: who gets the stock, and when it ends. All figures are worked out by hand. Money and failures are
+// tested on every database in test/database/workflow.test.ts.
 
 import { describe, expect } from 'vitest'
 import { TRANSITIONS } from '../../src/domain/order.js'

@@ -1,6 +1,6 @@
-// For a binary in which TEST_ORDERS, a JSON object by order reference, says what becomes of an order when it is charged. All
-// others are captured. With `claiming` and `settling`, the thread ends within the transaction of a file's database; these
-// orders are named by their ids.
+// For a binary in which TEST_ORDERS, a JSON object by order reference, says what becomes of an order when it is
+// charged. All others are captured. With `claiming` and `settling`, the thread ends within the transaction of a file's
+// database; these orders are named by their ids.
 import { isMainThread } from 'node:worker_threads'
 import SqliteDatabase from 'better-sqlite3'
 import { SimulatedGateway } from '../../../dist/payments/simulated.js'
