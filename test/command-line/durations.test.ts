@@ -40,6 +40,6 @@ describe('--since', () => {
   })
 
   test.for(['', '90', '90ms', '1.5h', '-1d', '1y', '2026-02-30', '1000000w', MANY])('cannot be "%s"', (text) => {
-    expect(() => readSince(text, 'UTC', NOW)).toThrow(`--since is "${text}"`)
+    expect(() => readSince(text, 'UTC', NOW)).toThrow(`--since "${text}"`)
   })
 })

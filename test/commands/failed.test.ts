@@ -18,7 +18,7 @@ describe.concurrent('failed retry', () => {
     const dry = ['failed', 'retry', '--all', '--dry-run']
     const text = await shop.run(...dry, '--stagger', '90s')
     const { result } = await shop.json(...dry)
-    const table = /declined +│ +3 │[\s\S]*out_of_stock +│ +2 │[\s\S]*payment_unknown +│ +1 │/
+    const table = /declined +3\nout_of_stock +2\npayment_unknown +1\n/
     expect(text).toMatchObject({ code: 0, stdout: expect.stringMatching(table), stderr: '' })
     expect(text.stdout).toMatch(/ 6 orders, .*1 min 30 s/)
     const declined = { reason: 'declined', orders: 3 }
@@ -66,7 +66,7 @@ describe.concurrent('failed retry', () => {
   test('asks below the preview, and changes nothing unless the answer is yes', async ({ shop }) => {
     decline(shop, '1001')
     const refused = await answerAtTerminal(shop, 'n', 'failed', 'retry', '--all')
-    expect(refused.screen).toMatch(/declined +│ +1 │[\s\S]*\[y\/N\]/)
+    expect(refused.screen).toMatch(/declined +1\b[\s\S]*\[y\/N\]/)
     expect(refused.code).toBe(1)
     expect(shop.row('1001')).toMatchObject({ status: 'rolled_back', attempt: 2 })
     expect((await answerAtTerminal(shop, 'y', 'failed', 'retry', '--all')).code).toBe(0)
@@ -80,10 +80,10 @@ describe.concurrent('failed retry', () => {
     for (const [selection, code, said] of [
       [[], 2, '--all'],
       [['--all'], 2, '--yes'],
-      [['--all', '1002'], 2, 'Leave out one'],
+      [['--all', '1002'], 2, 'Remove one'],
       [['1002', '4711'], 1, '4711'],
       [['1001'], 2, 'default, shop-b'],
-      [['--all', '--yes', '--stagger', '10d'], 2, '--stagger is "10d"'],
+      [['--all', '--yes', '--stagger', '10d'], 2, '--stagger "10d"'],
     ] as const) {
       const refused = await shop.run('failed', 'retry', ...selection)
       expect(refused).toMatchObject({ code, stderr: expect.stringContaining(said) })
@@ -179,7 +179,7 @@ describeWithRedis(
     test('loses no order if Redis is unreachable: all fall due in the database', async ({ shop }) => {
       fourFailures(shop)
       const retried = await stagger(shop, '2s', { ORDERCTL_QUEUE_URL: 'redis://127.0.0.1:1' })
-      expect(retried).toMatchObject({ code: 4, stderr: expect.stringContaining('Nothing is lost') })
+      expect(retried).toMatchObject({ code: 4, stderr: expect.stringContaining('No order is lost') })
       const { result } = await shop.jsonWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
       expect(result).toMatchObject({ processed: 4, completed: 4 })
     })
@@ -203,7 +203,7 @@ test('a retried order keeps each attempt with its payment and its reservation', 
   reservations.push({ attempt: 2, quantity: 1, state: 'committed' })
   expect(await workedOrder('1')).toMatchObject({ status: 'completed', attempts: 2, payments, reservations })
   const { stdout } = await shop.run('orders', 'show', 'A-1')
-  expect(stdout).toMatch(/default:A-1:1 +│ +declined[\s\S]*default:A-1:2 +│ +captured/)
+  expect(stdout).toMatch(/default:A-1:1 +declined[\s\S]*default:A-1:2 +captured/)
 })
 
 test('failed clear takes orders off the list and keeps them; those that need review stay on it', async ({ shop }) => {

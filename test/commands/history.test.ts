@@ -87,7 +87,7 @@ describe.concurrent('status --history', () => {
     }
     const { code, stdout } = await shop.runWith({ ORDERCTL_TIME_ZONE: 'UTC' }, 'status', '--history')
     expect(code).toBe(0)
-    expect(stdout).toMatch(/ embedded.* UTC.*\n.* 5 min .* 100:\n█[\s\S]*\(10%\).*300\/310\/320 ms.*3 min\/45 s/)
+    expect(stdout).toMatch(/ embedded.* UTC.*\n.*5 min .* 100\):\n█[\s\S]*\(10%\).*300\/310\/320 ms.*3 min\/45 s/)
     expect(stdout.split('\n').length).toBeLessThanOrEqual(28)
     for (const row of stdout.split('\n')) expect(row.length).toBeLessThanOrEqual(80)
 

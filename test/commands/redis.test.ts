@@ -48,7 +48,7 @@ describeWithRedis(
 
       await removeKeys(url, prefix)
       const emptied = await shop.runWith(environment, 'status')
-      expect(emptied.stderr).toMatch(/no batches for the 3 waiting orders/)
+      expect(emptied.stderr).toMatch(/no batches for 3 waiting orders/)
     })
 
     test('status and doctor show a pause that is stored in Redis, and doctor the server itself', async ({

@@ -42,8 +42,8 @@ describe.concurrent('a line that is not a CSV record', () => {
     expect(orders(shop).map((row) => (row as string[])[0])).toEqual(imported)
     expect(rejectedRows(told)).toEqual([
       `${lines[1]},3,,${NOT_CLOSED}`,
-      expect.stringContaining(`${lines[3]},5,,"the line has text behind a closing quote`),
-      expect.stringContaining(`${lines[5]},7,,"the line has a quote inside a value that is not quoted`),
+      expect.stringContaining(`${lines[3]},5,,"the line has text after a closing quote`),
+      expect.stringContaining(`${lines[5]},7,,"the line has a quote inside an unquoted value`),
       `${lines[7]},9,,the line has 3 values; the header has 9 columns`,
       `${lines[8]},10,,the line has 10 values; the header has 9 columns`,
     ])
@@ -54,7 +54,7 @@ describe.concurrent('a line that is not a CSV record', () => {
 
   test.for([
     ['"Ann', NOT_CLOSED],
-    ['"Ann" x', '"the line has text behind'],
+    ['"Ann" x', '"the line has text after'],
   ] as const)('costs the other lines of its order: %s', async ([name, reason], { shop }) => {
     const [first, last] = [line({ order: 'A-1', name: 'Annabel' }), line({ order: 'A-1', sku: 'S-2' })]
     const bad = line({ order: 'A-1', name })
@@ -70,7 +70,7 @@ describe.concurrent('a line that is not a CSV record', () => {
     const drafts = [{ order: 'A-1', name: 'Zoë' }, { order: 'A-2', name: 'M?ller' }, { order: 'A-3' }]
     const file = Buffer.from(csv(...drafts.map((draft) => line(draft))))
     file[file.indexOf('?')] = 0xfc
-    const notUtf8 = expect.stringContaining('not UTF-8')
+    const notUtf8 = expect.stringContaining('not valid UTF-8')
     expect(await fates(shop, file)).toMatchObject({ 'A-1': 'imported', 'A-2': notUtf8, 'A-3': 'imported' })
     expect(shop.rows('select distinct name from customers')).toEqual([{ name: 'Zoë' }])
   })

@@ -14,8 +14,8 @@ const FILES: readonly (readonly [name: string, content: string | Buffer, code: s
   ['is empty', '', 'file_empty', /orders\.csv is empty/, HEADER],
   ['is binary', Buffer.from('PK\x03\x04\0\0'), 'binary_file', /orders\.csv looks like an Excel workbook/, 'CSV'],
   ['is UTF-16', Buffer.from(`\uFEFF${csv(line())}`, 'utf16le'), 'wrong_encoding', /UTF-16/, 'UTF-8'],
-  ['is UTF-16 without a mark', Buffer.from(csv(line()), 'utf16le'), 'binary_file', 'zero bytes', 'CSV'],
-  ['has an unknown header', 'a,b\n1,2\n', 'no_header', /orders\.csv .*Found: a, b\. Wanted: order_id, cu/, HEADER],
+  ['is UTF-16 without a mark', Buffer.from(csv(line()), 'utf16le'), 'binary_file', 'a binary file', 'CSV'],
+  ['has an unknown header', 'a,b\n1,2\n', 'no_header', /orders\.csv .*Found: a, b\. Expected: order_id, cu/, HEADER],
   ['has no header', `${line()}\n`, 'no_header', /Found: A-1, C-1, Ann/, 'first line with these names'],
   [
     'misspells two columns',
@@ -31,7 +31,7 @@ const FILES: readonly (readonly [name: string, content: string | Buffer, code: s
     /lacks the column currency\. Found: .*market/,
     'order_id,',
   ],
-  ['has a column twice', `${HEADER},Currency\n`, 'column_twice', 'column currency more', 'Remove or rename'],
+  ['has a column twice', `${HEADER},Currency\n`, 'column_twice', 'more than one column named currency', 'Remove or rename'],
   ['has a header that is not CSV', `"order_id" x,${HEADER}\n`, 'bad_header', 'first line', 'column names'],
 ]
 
@@ -60,8 +60,8 @@ const COMMAND_LINES: readonly (readonly [args: string, code: string, says: Says,
   ['orders.csv --on-error stop', 'usage', /skip.*abort/s, '--help'],
   ['orders.csv --dry-rum', 'usage', 'dry-rum', '--help'],
   ['orders.csv --dry-run --resume', 'usage', 'dry-run', '--help'],
-  ['orders.csv --source a:b', 'bad_source', '--source is "a:b"', 'letters, digits'],
-  [`orders.csv --source ${'x'.repeat(65)}`, 'bad_source', '--source is "xxx', 'letters, digits'],
+  ['orders.csv --source a:b', 'bad_source', '--source "a:b"', 'letters, digits'],
+  [`orders.csv --source ${'x'.repeat(65)}`, 'bad_source', '--source "xxx', 'letters, digits'],
 ]
 
 test.concurrent.for(COMMAND_LINES)('refuses the arguments "%s"', ([args, code, says, fix], { shop }) =>
@@ -75,10 +75,10 @@ describe.concurrent('refuses a setting', () => {
   const postgres = { ORDERCTL_DATABASE_URL: 'postgres://shop@db/orders' }
   const variables: readonly [environment: Record<string, string>, says: RegExp, fix: string][] = [
     [{ ORDERCTL_UNKNOWN_SKU: 'ignore' }, /ORDERCTL_UNKNOWN_SKU "ignore".*create or reject/, 'Fix it'],
-    [{ ORDERCTL_BATCH_SIZE: 'many' }, /ORDERCTL_BATCH_SIZE "many"/, 'the default .500..'],
-    [{ ORDERCTL_BATCH_SIZE: 'many', ...postgres }, /ORDERCTL_BATCH_SIZE "many"/, 'the default .2000..'],
-    [{ ORDERCTL_INITIAL_STOCK: '1e3' }, /ORDERCTL_INITIAL_STOCK "1e3".*integer from 0/, 'Correct it'],
-    [{ ORDERCTL_TIME_ZONE: 'Berlin' }, /ORDERCTL_TIME_ZONE "Berlin".*Europe\/Berlin/, 'Correct it'],
+    [{ ORDERCTL_BATCH_SIZE: 'many' }, /ORDERCTL_BATCH_SIZE "many"/, '(500)'],
+    [{ ORDERCTL_BATCH_SIZE: 'many', ...postgres }, /ORDERCTL_BATCH_SIZE "many"/, '(2000)'],
+    [{ ORDERCTL_INITIAL_STOCK: '1e3' }, /ORDERCTL_INITIAL_STOCK "1e3".*integer from 0/, 'Fix it'],
+    [{ ORDERCTL_TIME_ZONE: 'Berlin' }, /ORDERCTL_TIME_ZONE "Berlin".*Europe\/Berlin/, 'Fix it'],
   ]
   test.for(variables)('of %o', ([environment, says, fix], { shop }) => {
     expect(() => shop.config(environment)).toThrow(refusal(code, says, fix))
@@ -90,7 +90,7 @@ describe.concurrent('refuses a setting', () => {
     ['{"inventory": {"unknwonSku": "reject"}}', 'unknown_key', meant, 'Fix or remove'],
     ['{timeZone: UTC}', code, /Cannot read .*orderctl\.config\.json/, 'JSON object'],
     ['[]', code, /orderctl\.config\.json does not contain a JSON object/, 'JSON object'],
-    ['{"inventory": {"initialStock": -5}}', code, /initialStock in .*\.json "-5"/, 'Correct it'],
+    ['{"inventory": {"initialStock": -5}}', code, /initialStock in .*\.json "-5"/, 'Fix it'],
   ]
   test.for(files)('in a configuration file of %s', ([content, code, says, fix], { shop }) => {
     shop.file('orderctl.config.json', content)
@@ -100,7 +100,7 @@ describe.concurrent('refuses a setting', () => {
   test('before it creates a database, and without showing a password', async ({ newShop: shop }) => {
     const says = /^(?!.*secret).*ORDERCTL_DATABASE_URL "oracle:\/\/shop:\*\*\*@db/s
     const environment = { ORDERCTL_DATABASE_URL: 'oracle://shop:secret@db/orders' }
-    await expectRefusal(shop, ['orders.csv'], { code, says, fix: 'Correct it', environment })
+    await expectRefusal(shop, ['orders.csv'], { code, says, fix: 'Fix it', environment })
     expect(existsSync(shop.path)).toBe(false)
   })
 })

@@ -74,8 +74,8 @@ const IMPORTED: readonly LineDraft[] = [
 ]
 
 const NO_PRICE = 'not a decimal number such as 12.50'
-const POINT = 'write it with a point and without thousands separators, like 1299.99'
-const NO_DATE = 'write it as YYYY-MM-DD or YYYY-MM-DD HH:MM:SS'
+const POINT = 'use a decimal point and no thousands separators, as in 1299.99'
+const NO_DATE = 'expected YYYY-MM-DD or YYYY-MM-DD HH:MM:SS'
 
 const REJECTED: readonly (readonly [draft: LineDraft, reason: string])[] = [
   [{ order: '' }, 'order_id is empty'],
@@ -87,8 +87,8 @@ const REJECTED: readonly (readonly [draft: LineDraft, reason: string])[] = [
   [{ quantity: '1e3' }, 'quantity is "1e3", not a whole number'],
   [{ quantity: '1000001' }, 'quantity is 1000001; the maximum is 1000000'],
   [{ price: '' }, `unit_price is "", ${NO_PRICE}`],
-  [{ price: '"1,299.99"' }, `unit_price is "1,299.99": ${POINT}`],
-  [{ price: '"12,50"' }, `unit_price is "12,50": ${POINT}`],
+  [{ price: '"1,299.99"' }, `unit_price is "1,299.99"; ${POINT}`],
+  [{ price: '"12,50"' }, `unit_price is "12,50"; ${POINT}`],
   [{ price: '-1' }, 'unit_price is -1; it must not be negative'],
   [{ price: 'NaN' }, `unit_price is "NaN", ${NO_PRICE}`],
   [{ price: '1.00001' }, 'unit_price is 1.00001; at most 4 decimals are allowed'],
@@ -96,8 +96,8 @@ const REJECTED: readonly (readonly [draft: LineDraft, reason: string])[] = [
   [{ price: '1000000000', quantity: 1000000 }, 'unit_price times quantity exceeds the maximum line total'],
   [{ currency: '' }, 'currency is "", not an ISO 4217 currency code such as USD'],
   [{ currency: 'XYZ' }, 'currency is "XYZ", not an ISO 4217 currency code such as USD'],
-  [{ date: '' }, `order_date is "": ${NO_DATE}`],
-  [{ date: '15/01/2025' }, `order_date is "15/01/2025": ${NO_DATE}`],
+  [{ date: '' }, `order_date is ""; ${NO_DATE}`],
+  [{ date: '15/01/2025' }, `order_date is "15/01/2025"; ${NO_DATE}`],
   [{ date: '2025-02-29' }, 'order_date is "2025-02-29", not a valid date'],
   [{ date: '2025-01-15 25:00:00' }, 'order_date is "2025-01-15 25:00:00", not a valid time'],
   [{ date: '2025-01-15 10:00:00 +15:00' }, 'order_date is "2025-01-15 10:00:00 +15:00", not a valid UTC offset'],

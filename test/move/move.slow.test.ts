@@ -76,7 +76,7 @@ describeOnServers('migrate --from', (engine) => {
     shop.sqlite.exec("update products set on_hand = on_hand + 1 where sku = 'S-1'")
     const args = ['migrate', '--from', `sqlite:${shop.path}`]
     const { stdout, stderr } = await done(shop, database.environment, args)
-    expect(stdout).toMatch(new RegExp(`│ orders +│ +${shop.value('select count(*) from orders')} │`))
+    expect(stdout).toMatch(new RegExp(`orders +${shop.value('select count(*) from orders')}\n`))
     expect(stderr).toMatch(/ rows copied and compared\. Next: orderctl rebuild queue/)
     expect(stderr).toContain('The file already had, 1 difference.')
     expect(stderr).toContain('set ORDERCTL_TIME_ZONE=Europe/Berlin')

@@ -40,7 +40,7 @@ describe('history', () => {
     const last = { completed: 40, failed: 10, waiting: 3, estimated_wait_seconds: 45 }
     shop.snapshot(NOW - 5 * MINUTE_MS, NOW, { ...last, ...runtimes(10, 20, 30.4) })
     const history = await readHistory(shop.db, NOW - 2 * HOUR, NOW)
-    expect(historyChart(history, NOW - 2 * HOUR, 100)).toMatch(/5 min a column, at most 10:\n█ {10}█ $/)
+    expect(historyChart(history, NOW - 2 * HOUR, 100)).toMatch(/5 min per column, highest 10\):\n█ {10}█ $/)
     const noon = ['12:00', '40', '10 (20%)', '10/20/30 ms', '3', '–/45 s']
     expect(historyTable(history, 10, 'UTC').rows).toEqual([
       ['11:00', '50', '0', null, '0', '–/–'],

@@ -27,7 +27,7 @@ describe.concurrent('the end of a worker', () => {
     const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(early)}`
     const { code, stdout } = await shop.runWith({ ...ALL_CAPTURED, NODE_OPTIONS }, 'work', '--max-runtime', '5s')
     expect(code).toBe(130)
-    expect(stdout).toMatch(/processed\s+│\s+0 /)
+    expect(stdout).toMatch(/Processed +0\n/)
     expect(statuses(shop)).toEqual({ pending: 5 })
   })
 
