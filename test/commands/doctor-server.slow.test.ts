@@ -35,7 +35,7 @@ describeOnServers('doctor', (engine) => {
       [10, 'behind'],
       [-10, 'ahead of'],
     ] as const) {
-      const apart = new RegExp(`(599|600)\\.\\d s ${side} this clock`)
+      const apart = new RegExp(`(599|600)\\.\\d s ${side} the local clock`)
       expect(await failuresOf(shop, { ...database.environment, ...shiftedClock(minutes) })).toEqual([
         failure('clock of the database', apart, /timedatectl/),
       ])

@@ -137,7 +137,7 @@ describeOnPrivateServers('a server', (test, engine) => {
 
 /** The error that a trigger on `orders` raises, and the worker's notices. */
 const REFUSALS = [
-  ['a full disk', ['53100', 1114], 'has no space left', 'Waiting for space', 'There is space again'],
+  ['a full disk', ['53100', 1114], 'has no space left', 'Waiting for space', 'Disk space is available again'],
   ['too little memory', ['53200', 1041], 'is out of memory', 'Waiting for it', 'The database is back'],
   ['a limit', ['53400', 1203], 'has reached a limit', 'Waiting for it', 'The database is back'],
 ] as const

@@ -97,10 +97,10 @@ function refused(exit: number, code: string, says: string, fix: string) {
 const DATABASE = { ORDERCTL_DATABASE_URL: 'postgres://shop:geheim@127.0.0.1:1/shop' }
 
 shopTest.for([
-  [['sqlite:/tmp/other.sqlite'], {}, refused(2, 'bad_copy', 'is a file, too', '--from sqlite:PATH')],
-  [['postgres://shop:geheim@127.0.0.1/shop'], {}, refused(2, 'bad_copy', 'names no file', '--from sqlite:PATH')],
-  [['orders.sqlite'], DATABASE, refused(2, 'bad_copy', 'names no file', '--from sqlite:PATH')],
-  [['sqlite://host/orders'], DATABASE, refused(2, 'bad_copy', 'names no file', '--from sqlite:PATH')],
+  [['sqlite:/tmp/other.sqlite'], {}, refused(2, 'bad_copy', 'Cannot copy to a file', '--from sqlite:PATH')],
+  [['postgres://shop:geheim@127.0.0.1/shop'], {}, refused(2, 'bad_copy', 'not a SQLite database', '--from sqlite:PATH')],
+  [['orders.sqlite'], DATABASE, refused(2, 'bad_copy', 'not a SQLite database', '--from sqlite:PATH')],
+  [['sqlite://host/orders'], DATABASE, refused(2, 'bad_copy', 'not a SQLite database', '--from sqlite:PATH')],
   [[undefined, '--status'], DATABASE, refused(2, 'usage', 'status', '--help')],
   [[undefined], DATABASE, refused(4, 'database_unreachable', '127.0.0.1:1', 'run the command')],
 ] as const)('migrate --from %s is refused', async ([args, environment, refusal], { shop }) => {
@@ -127,7 +127,7 @@ describeOnServers('migrate --from refuses', (engine) => {
       expect(await migrate(shop, database.environment, `sqlite:${path}`)).toEqual(refusal)
     }
     shop.sqlite.exec('delete from orderctl_migrations')
-    const outdated = refused(1, 'database_outdated', 'not at this release', 'sqlite:.* orderctl migrate')
+    const outdated = refused(1, 'database_outdated', 'not been migrated to this release', 'sqlite:.* orderctl migrate')
     expect(await migrate(shop, database.environment)).toEqual(outdated)
     shop.sqlite.exec("insert into orderctl_migrations values (99, 'to-come', 1)")
     const newer = refused(1, 'database_newer', 'newer orderctl', 'Update orderctl')
@@ -147,7 +147,7 @@ describeOnServers('migrate --from refuses', (engine) => {
     ] as const) {
       const worker = shop.start(environment, 'work')
       await until(async () => (await count()) === 1)
-      const message = `Process ${worker.child.pid} on .* works on ${place}`
+      const message = `Process ${worker.child.pid} on .* uses ${place}`
       expect(await migrate(shop, database.environment)).toEqual(refused(1, 'database_in_use', message, 'Stop all'))
       worker.child.kill('SIGTERM')
       await worker.ended
@@ -170,7 +170,7 @@ describeOnServers('migrate --from refuses', (engine) => {
     }
     for (const [table, statement] of Object.entries(rows)) {
       await database.ask(statement)
-      const refusal = refused(1, 'database_not_empty', `rows in its table ${table}`, 'Name an empty database')
+      const refusal = refused(1, 'database_not_empty', `its table ${table} has rows`, 'an empty database')
       expect(await migrate(shop, database.environment)).toEqual(refusal)
       await database.ask(`delete from ${table}`)
     }

@@ -102,9 +102,9 @@ describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, { timeout:
     expect(code, stderr).toBe(130)
     expect(await shop.runWith({ ...environment, ...QUICK }, 'work', '--drain')).toMatchObject({ code: 0 })
     expect(completed()).toBe(ORDERS)
-    expect(stderr).toContain(`${path} could not be written (SQLITE_FULL): the disk is full or failing.`)
+    expect(stderr).toContain(`Cannot write to ${path} (SQLITE_FULL): the disk is full or failing.`)
     const waits = stderr.match(/Waiting for space\./g)?.length
-    expect(waits).toBe(stderr.match(/There is space again\./g)?.length)
+    expect(waits).toBe(stderr.match(/Disk space is available again\./g)?.length)
     expect(waits).toBeLessThanOrEqual(2)
     expect(db.prepare("select count(*) from payments where status = 'captured'").pluck().get()).toBe(ORDERS)
     const { code: audited, stdout } = await shop.runWith(environment, 'rebuild', '--check')
