@@ -20,7 +20,7 @@ import { whileLocked } from '../support/locks.js'
 
 const CATALOGUE = { line: 2, sku: 'S-1', name: null, unitPrice: null, currency: null, stock: 50 }
 
-describeOnServerEngines('while another transaction is open', (test) => {
+describeOnServerEngines('changes of the same rows', (test) => {
   test.for([
     { what: 'an adjustment', change: ({ db }: EngineShop) => adjustStock(db, 'S-1', 5, 'found'), stock: 95 },
     { what: 'a catalogue', change: ({ db }: EngineShop) => storeProducts(db, [CATALOGUE]), stock: 50 },
@@ -32,7 +32,7 @@ describeOnServerEngines('while another transaction is open', (test) => {
       await sql`insert into stock_adjustments (product_id, delta, reason, adjusted_at)
         select id, -10, 'sold', 1 from products`.execute(trx)
     }
-    await whileLocked(shop, sellTen, () => change(shop))
+    await whileLocked<unknown>(shop, sellTen, () => change(shop))
     expect(await shop.value('select on_hand from products')).toBe(stock)
     await shop.expectAuditClean()
   })
@@ -122,10 +122,8 @@ describeOnServerEngines('while another transaction is open', (test) => {
     expect(await dueIds(shop)).toEqual(ids)
     await shop.expectAuditClean()
   })
-})
 
-describeOnServerEngines('a claim', (test) => {
-  test('removes an order that has been settled from the queue', async ({ shop }) => {
+  test('a claim removes an order that was settled before from the queue', async ({ shop }) => {
     const [first, settled, last] = await importing(shop)
     await shop.rows(`update orders set status = 'failed', settled_at = 1 where id = ${settled}`)
     const claimed = await claim(shop.db, [first, settled, last], { leaseMs: 60_000, reservationTtlMs: 60_000 })
