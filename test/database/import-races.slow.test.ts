@@ -11,7 +11,7 @@ import { packChunk } from '../../src/import/chunk-rows.js'
 import { beginRun, insertRun, removeUnusedNames, undoImport } from '../../src/import/import-record.js'
 import { storeChunk } from '../../src/import/store.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
-import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
+import { describeOnServerEngines } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 import { whileLocked, withoutWaiting } from '../support/locks.js'
 
@@ -28,26 +28,35 @@ describeOnServerEngines('an import', (test) => {
     expect(resumed).toMatchObject({ kind: 'started', run: { id, byte_offset: 4711 } })
   })
 
-  test('that ends keeps the customer and the product that another one is using', async ({ shop }) => {
-    const { first, second } = await withNamesOfNoOrder(shop)
-    const removed = await whileLocked(
-      shop,
-      (storing) => storeAnOrder(storing, second),
-      () => shop.db.transaction().execute((removing) => removeUnusedNames(removing, first)),
-    )
-    expect(removed).toBe(0)
-    await expectOneWholeOrder(shop)
-  })
+  type TwoImports = readonly [first: ImportId, second: ImportId]
+  const removing = (trx: Transaction<Schema>, [first]: TwoImports) => removeUnusedNames(trx, first)
+  const storing = (trx: Transaction<Schema>, [, second]: TwoImports) => storeAnOrder(trx, second)
+  const stored = { orders: 1, lines: 1, productsCreated: 1 }
 
-  test('adds the customer and the product that another one is removing', async ({ shop }) => {
-    const { first, second } = await withNamesOfNoOrder(shop)
-    const stored = await whileLocked(
+  test.for([
+    ['that ends keeps the customer and the product that another one is using', storing, removing, 0],
+    ['adds the customer and the product that another one is removing', removing, storing, stored],
+  ] as const)('%s', async ([, one, other, result], { shop }) => {
+    const { id: first } = await insertRun(shop.db, { source: 'web', file: '/web.csv' })
+    const { id: second } = await insertRun(shop.db, { source: 'till', file: '/till.csv' })
+    // The first created a customer and a product for an order that was removed.
+    await storeAnOrder(shop.db, first, 'web')
+    await shop.db.deleteFrom('order_lines').execute()
+    await shop.db.deleteFrom('orders').execute()
+    const returned = await whileLocked<unknown>(
       shop,
-      async (removing) => expect(await removeUnusedNames(removing, first)).toBe(1),
-      () => shop.db.transaction().execute((storing) => storeAnOrder(storing, second)),
+      (trx) => one(trx, [first, second]),
+      () => shop.db.transaction().execute<unknown>((trx) => other(trx, [first, second])),
     )
-    expect(stored).toEqual({ orders: 1, lines: 1, productsCreated: 1 })
-    await expectOneWholeOrder(shop)
+    expect(returned).toEqual(result)
+    const whole = await shop.rows(
+      `select reference, customers.customer_id, sku, delta from orders
+       join customers on customers.id = orders.customer_id
+       join order_lines on order_lines.order_id = orders.id
+       join products on products.id = order_lines.product_id
+       join stock_adjustments on stock_adjustments.product_id = products.id`,
+    )
+    expect(whole).toEqual([{ reference: 'A-1', customer_id: 'C-1', sku: 'S-1', delta: 5 }])
   })
 })
 
@@ -106,16 +115,6 @@ async function lockAsClaim(worker: Transaction<Schema>): Promise<void> {
   }
 }
 
-/** A customer and a product that the first import created for an order that was removed. */
-async function withNamesOfNoOrder(shop: EngineShop) {
-  const { id: first } = await insertRun(shop.db, { source: 'web', file: '/web.csv' })
-  const { id: second } = await insertRun(shop.db, { source: 'till', file: '/till.csv' })
-  await storeAnOrder(shop.db, first, 'web')
-  await shop.db.deleteFrom('order_lines').execute()
-  await shop.db.deleteFrom('orders').execute()
-  return { first, second }
-}
-
 function storeAnOrder(db: Kysely<Schema>, importId: ImportId, source = 'till') {
   const order = { reference: 'A-1', customer_id: 'C-1', ordered_at: '2025-01-15T10:00:00', total: 1000 }
   const chunk = packChunk({
@@ -126,15 +125,4 @@ function storeAnOrder(db: Kysely<Schema>, importId: ImportId, source = 'till') {
     rejectedOrders: [],
   })
   return storeChunk(db, chunk, { importId, source, initialStock: 5, now: 1 })
-}
-
-async function expectOneWholeOrder(shop: EngineShop): Promise<void> {
-  const whole = await shop.rows(
-    `select reference, customers.customer_id, sku, delta from orders
-     join customers on customers.id = orders.customer_id
-     join order_lines on order_lines.order_id = orders.id
-     join products on products.id = order_lines.product_id
-     join stock_adjustments on stock_adjustments.product_id = products.id`,
-  )
-  expect(whole).toEqual([{ reference: 'A-1', customer_id: 'C-1', sku: 'S-1', delta: 5 }])
 }

@@ -5,7 +5,6 @@ import { expect } from 'vitest'
 import { askServer } from '../support/ask-server.js'
 import { describeOnServer, makeDatabase } from '../support/database-servers.js'
 import { describeOnEngines, EngineShop } from '../support/engine-shop.js'
-import { expectKeptApart } from '../support/foreign-ids.js'
 import { csv, line } from '../support/lines.js'
 import { test as plainTest } from '../support/shop.js'
 
@@ -28,10 +27,6 @@ const TEXTS = [
 describeOnEngines(
   'ids and names',
   (test) => {
-    test('are kept apart if a Latin character set lacks their letters', async ({ shop }) => {
-      await expectKeptApart(shop)
-    })
-
     test('are compared and sorted by their bytes', async ({ shop }) => {
       const lines = NEIGHBOURS.map((id) => line({ order: id, customer: id, name: `${id} ${id}`, sku: id, product: id }))
       const all = { rows: lines.length, rejected: 0, conflicts: 0 }
@@ -96,11 +91,9 @@ describeOnServer('postgres', 'a database', () => {
     const url = await makeDatabase('postgres', { how }).catch(() => skip('the server has no ICU (PostgreSQL 15)'))
     const shop = await EngineShop.at('postgres', url)
     try {
-      await expectKeptApart(shop)
       await shop.importing(csv(...['b', 'a', 'B', 'á'].map((sku) => line({ order: sku, customer: sku, sku }))))
       const { result } = await shop.json('products', 'list', '--limit', 'all')
-      const skus = ['B', 'a', 'b', 'á', '李/s', '雷/s']
-      expect(result).toMatchObject({ products: skus.map((sku) => ({ sku })) })
+      expect(result).toMatchObject({ products: ['B', 'a', 'b', 'á'].map((sku) => ({ sku })) })
     } finally {
       await shop.close()
     }

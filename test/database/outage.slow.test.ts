@@ -1,4 +1,4 @@
-// Servers that are unreachable or read-only for a while, during a drain or an import.
+// Servers that are unreachable or read-only for a while, during a drain or a commit.
 
 import { sql } from 'kysely'
 import { expect } from 'vitest'
@@ -6,10 +6,8 @@ import { askServer } from '../support/ask-server.js'
 import type { ServerEngine } from '../support/database-servers.js'
 import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
-import { importJson } from '../support/orders-file.js'
 import { describeOnPrivateServers } from '../support/private-servers.js'
-import { CutProxy, TcpProxy } from '../support/proxy.js'
-import { quickChunks, slowChunks } from '../support/slow-chunks.js'
+import { CutProxy } from '../support/proxy.js'
 import { until } from '../support/until.js'
 import { completed, expectEachChargedOnce, expectToldOnce, SLOW, singles } from './drains.js'
 
@@ -25,31 +23,6 @@ async function startDrain(shop: EngineShop, environment: Record<string, string> 
 
 const at = (url: string) => ({ ORDERCTL_DATABASE_URL: url })
 const UNREACHABLE = { error: { code: 'database_unreachable', retryable: true } }
-
-describeOnServerEngines(
-  'an import',
-  (test) => {
-    test('whose connections are cut ends with 4, and --resume stores the rest', async ({ shop }) => {
-      const lines = Array.from({ length: 9000 }, (_, index) => line({ order: `B-${index}`, product: 'ü'.repeat(120) }))
-      shop.file('orders.csv', csv(...lines))
-      await slowChunks(shop, 1.5)
-      const proxy = await TcpProxy.open(shop.databaseUrl)
-      const cut = shop.start(at(proxy.url), 'import', 'orders.csv', '--json')
-      await until(async () => Number(await shop.value('select count(*) from orders')) > 0)
-      proxy.cut()
-      const { code, stdout } = await cut.ended
-      proxy.close()
-      expect(code).toBe(4)
-      expect(JSON.parse(stdout)).toMatchObject(UNREACHABLE)
-      await quickChunks(shop)
-      const { told } = await importJson(shop, 'orders.csv', '--resume')
-      expect(told).toMatchObject({ rows: 9000, orders: 9000, imported: 9000, duplicates: 0, rejected: 0 })
-      expect(await shop.value('select count(*) from order_lines')).toBe(9000)
-      await shop.expectAuditClean()
-    })
-  },
-  { concurrent: true },
-)
 
 describeOnServerEngines('a transaction', (test, engine) => {
   test('of a stopped process has a time limit', async ({ shop }) => {

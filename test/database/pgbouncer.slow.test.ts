@@ -14,25 +14,21 @@ const isMissing = postgresUrl === undefined || !hasPgBouncer()
 
 const ORDERS = 300
 
-const orders = () => csv(...Array.from({ length: ORDERS }, (_, index) => line({ order: `A-${index}` })))
-
 const SETTINGS =
   "select current_setting('default_transaction_isolation') as isolation, current_setting('idle_in_transaction_session_timeout') as idle"
-
-const SELLING = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1', ORDERCTL_BATCH_SIZE: '20' }
 
 describeUnless(
   isMissing ? 'there is no PostgreSQL server, or no pgbouncer on the PATH' : undefined,
   'PgBouncer',
   () => {
-    const modes: readonly [PoolMode, number][] = [
+    const modes: readonly [PoolMode, number, carries: string][] = [
       // Fewer sessions than the clients have connections, so sessions change clients.
-      ['transaction', 3],
-      ['session', 40],
+      ['transaction', 3, 'the database'],
+      ['session', 40, 'the database and the queue'],
     ]
     test.for(modes)(
-      'in %s mode carries the database, and its sessions keep none of our settings',
-      async ([mode, sessions], { onTestFinished }) => {
+      'in %s mode with %i sessions carries %s, and its sessions keep none of our settings',
+      async ([mode, sessions, carries], { onTestFinished }) => {
         const direct = await makeDatabase('postgres')
         await askPostgres(
           `alter database "${new URL(direct).pathname.slice(1)}" set default_transaction_isolation = 'repeatable read'`,
@@ -41,8 +37,11 @@ describeUnless(
         onTestFinished(pooler.close)
         const shop = await EngineShop.at('postgres', pooler.url)
         onTestFinished(() => shop.close())
-        await shop.importing(orders(), SELLING)
-        const workers = await Promise.all([1, 2].map(() => shop.runWith(SELLING, 'work', '--drain')))
+        const queue = carries.includes('queue') ? newSchema(pooler.url).environment : {}
+        const selling = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1', ORDERCTL_BATCH_SIZE: '20', ...queue }
+        const orders = Array.from({ length: ORDERS }, (_, index) => line({ order: `A-${index}` }))
+        await shop.importing(csv(...orders), selling)
+        const workers = await Promise.all([1, 2].map(() => shop.runWith(selling, 'work', '--drain')))
         for (const { code, stderr } of workers) expect(code, stderr).toBe(0)
         expect(await shop.statuses()).toEqual({ completed: ORDERS })
         await shop.expectAuditClean()
@@ -51,17 +50,6 @@ describeUnless(
         for (const row of kept.flat()) expect(row).toEqual({ isolation: 'repeatable read', idle: '0' })
       },
     )
-
-    test('in session mode carries the queue', async ({ shop, onTestFinished }) => {
-      const pooler = await startPgBouncer(`${postgresUrl}`, 'session', 40)
-      onTestFinished(pooler.close)
-      const queue = newSchema(pooler.url)
-      onTestFinished(queue.drop)
-      const selling = { ...SELLING, ...queue.environment }
-      expect(await shop.runWith(selling, 'import', shop.file('orders.csv', orders()))).toMatchObject({ code: 0 })
-      expect(await shop.runWith(selling, 'work', '--drain')).toMatchObject({ code: 0 })
-      expect(shop.value("select count(*) from orders where status = 'completed'")).toBe(ORDERS)
-    })
 
     test('that refuses a parameter of the URL: the error names PgBouncer’s setting for it', async ({
       shop,

@@ -1,9 +1,7 @@
 // What a worker does with stock, money and failures, on every database. All figures are computed by hand.
 
 import { expect } from 'vitest'
-import { EmbeddedQueue } from '../../src/queue/embedded.js'
-import { chooseFailures, retryFailures } from '../../src/workflow/failures.js'
-import { describeOnEngines, type EngineShop } from '../support/engine-shop.js'
+import { describeOnEngines } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 
 const ALL_CAPTURED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
@@ -90,7 +88,7 @@ describeOnEngines(
       ])
       expect(await shop.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 4, reserved: 0 }])
 
-      await retryAll(shop)
+      await shop.run('failed', 'retry', '--all', '--yes')
       await shop.runWith(ALL_CAPTURED, 'work', '--drain')
       const payments = await shop.rows('select idempotency_key, status from payments order by order_id, attempt')
       expect(payments).toEqual([
@@ -120,7 +118,7 @@ describeOnEngines(
       expect(await shop.value('select sum(reserved) from products')).toBe(3)
       await shop.expectAuditClean()
 
-      await retryAll(shop)
+      await shop.run('failed', 'retry', '--all', '--yes')
       await shop.runWith(ALL_CAPTURED, 'work', '--drain')
       expect(await shop.statuses()).toEqual({ completed: 3 })
       expect(await shop.value('select count(*) from payments')).toBe(3)
@@ -129,8 +127,3 @@ describeOnEngines(
   },
   { concurrent: true },
 )
-
-async function retryAll({ db }: EngineShop): Promise<void> {
-  const { ids } = await chooseFailures(db, 'retry', {})
-  await retryFailures(db, new EmbeddedQueue(db), ids)
-}

@@ -15,7 +15,7 @@ import {
 import { test as placeTest } from '../support/shop.js'
 import { until } from '../support/until.js'
 
-const test = placeTest.extend<{ queueName: string; slow: Environment; proxy: AlarmProxy; alarmed: Environment }>({
+const test = placeTest.extend<{ queueName: string; slow: Environment }>({
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
   queueName: async ({}, use) => {
     const queueName = await makeQueues()
@@ -23,13 +23,6 @@ const test = placeTest.extend<{ queueName: string; slow: Environment; proxy: Ala
     await deleteQueues(queueName)
   },
   slow: ({ queueName }, use) => use({ ...SLOW, ORDERCTL_QUEUE_URL: rabbitUrl(), ORDERCTL_QUEUE_NAME: queueName }),
-  // biome-ignore lint/correctness/noEmptyPattern: as above
-  proxy: async ({}, use) => {
-    const proxy = await AlarmProxy.open(rabbitUrl())
-    await use(proxy)
-    proxy.close()
-  },
-  alarmed: ({ slow, proxy }, use) => use({ ...slow, ORDERCTL_QUEUE_URL: proxy.url }),
 })
 
 describeWithRabbitMq(
@@ -70,10 +63,12 @@ describeWithRabbitMq(
 
     test('under an alarm, an import stores its orders, and a worker publishes them later', async ({
       shop,
-      proxy,
       slow,
-      alarmed,
+      onTestFinished,
     }) => {
+      const proxy = await AlarmProxy.open(rabbitUrl())
+      onTestFinished(() => proxy.close())
+      const alarmed = { ...slow, ORDERCTL_QUEUE_URL: proxy.url }
       await importing(shop, 40, alarmed)
       const worker = shop.start(alarmed, 'work')
       await until(() => completed(shop) === 40)

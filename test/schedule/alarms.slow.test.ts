@@ -11,15 +11,10 @@ import { type Shop, test as shopTest } from '../support/shop.js'
 import { until } from '../support/until.js'
 
 const WATCHED = { ORDERCTL_ALARM_LOW_STOCK: '5' }
+const OTHER_TASKS = ['KPIS', 'LEADERBOARDS', 'SNAPSHOTS', 'RESERVATIONS']
+const AT_NIGHT = Object.fromEntries(OTHER_TASKS.map((task) => [`ORDERCTL_SCHEDULE_${task}`, '0 0 * * *']))
 /** Alarms are checked at the start and every five seconds; other tasks run once at the start, and then at night. */
-const OFTEN = {
-  ...WATCHED,
-  ORDERCTL_SCHEDULE_KPIS: '0 0 * * *',
-  ORDERCTL_SCHEDULE_LEADERBOARDS: '0 0 * * *',
-  ORDERCTL_SCHEDULE_SNAPSHOTS: '0 0 * * *',
-  ORDERCTL_SCHEDULE_RESERVATIONS: '0 0 * * *',
-  ORDERCTL_SCHEDULE_ALARMS: '*/5 * * * * *',
-}
+const OFTEN = { ...WATCHED, ...AT_NIGHT, ORDERCTL_SCHEDULE_ALARMS: '*/5 * * * * *' }
 /** Alarms are checked at the start and every minute. */
 const ONCE = { ...OFTEN, ORDERCTL_SCHEDULE_ALARMS: '* * * * *' }
 

@@ -34,37 +34,24 @@ const screen = (width?: number): Screen => ({ isTerminal: false, hasColour: fals
 
 describe('renderTable', () => {
   test('aligns its columns, and cuts the flexible one first', () => {
-    expect(renderTable(orders, screen(27))).toBe(
-      [
-        'order  customer       total',
-        '─────  ──────────  ────────',
-        '1001   Ada Lovel…    485.96',
-        '1002   山田太郎 …         7',
-        '1003   –           1,299.00',
-      ].join('\n'),
-    )
+    expect(renderTable(orders, screen(27)).split('\n')).toEqual([
+      'order  customer       total',
+      '─────  ──────────  ────────',
+      '1001   Ada Lovel…    485.96',
+      '1002   山田太郎 …         7',
+      '1003   –           1,299.00',
+    ])
+    const table: Table = { columns: orders.columns, rows: [['order-100000001', 'Ada Lovelace', '1']] }
+    expect(renderTable(table, screen(28))).toContain('order-1000…  Ada Lov…      1')
   })
 
   test('wraps the last column if it is flexible', () => {
     const columns = [{ heading: 'order' }, { heading: 'message', flexible: true }]
-    const rows = [
-      ['1001', { text: 'declined by the simulated gateway', ink: 'bad' } as const],
-      ['1002', 'short'],
-    ]
-    expect(renderTable({ columns, rows }, screen(24))).toBe(
-      [
-        'order  message',
-        '─────  ─────────────────',
-        '1001   declined by the',
-        '       simulated gateway',
-        '1002   short',
-      ].join('\n'),
-    )
-  })
-
-  test('cuts the others when the flexible one cannot get narrower', () => {
-    const table: Table = { columns: orders.columns, rows: [['order-100000001', 'Ada Lovelace', '1']] }
-    expect(renderTable(table, screen(28))).toContain('order-1000…  Ada Lov…      1')
+    const rows = [['1001', { text: 'declined by the simulated gateway', ink: 'bad' } as const]]
+    expect(renderTable({ columns, rows }, screen(24)).split('\n').slice(2)).toEqual([
+      '1001   declined by the',
+      '       simulated gateway',
+    ])
   })
 
   test('writes one block per row if no table fits', () => {
