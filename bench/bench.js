@@ -11,7 +11,6 @@ import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import Table from 'cli-table3'
 import { Parser } from 'csv-parse'
 import { Redis } from 'ioredis'
 import { benchEngines } from './engines.js'
@@ -45,10 +44,7 @@ try {
     `${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.version}; ${orders} orders, best of ${ROUNDS}`,
   )
   await writeOrders(file, orders)
-  const table = new Table({
-    head: ['What', 'Rate or time', 'Wall time', 'Peak memory', 'Compared with its peer'],
-    style: { head: [], border: [] },
-  })
+  const table = []
   if (wanted.includes('import')) table.push(await benchImport())
   else await orderctl(imported, 'import', file)
   if (wanted.includes('work') || wanted.includes('reports')) {
@@ -57,17 +53,20 @@ try {
   }
   if (wanted.includes('reports')) table.push(...(await benchReports()))
   if (wanted.includes('work') || wanted.includes('redis')) table.push(...(await benchRedis()))
-  if (table.length > 0) console.log(table.toString())
+  const head = ['What', 'Rate or time', 'Wall time', 'Peak memory', 'Compared with its peer']
+  if (table.length > 0) console.log(markdown([head, ...table]))
   if (wanted.includes('engines')) console.log(await enginesTable())
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }
 
+/** The rows as a Markdown table, for the docs. */
+function markdown([head, ...rows]) {
+  return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+}
+
 async function enginesTable() {
-  const table = new Table({
-    head: ['Database, queue', 'Import', 'Drain', 'Peak memory', 'CPU time of the drain', 'Compared with SQLite'],
-    style: { head: [], border: [] },
-  })
+  const head = ['Database, queue', 'Import', 'Drain', 'Peak memory', 'CPU time of the drain', 'Compared with SQLite']
   const rows = await benchEngines({
     rounds: ROUNDS,
     file,
@@ -85,8 +84,7 @@ async function enginesTable() {
     orderctl: (environment, ...args) =>
       orderctlWith({ ORDERCTL_REDIS_URL: '', ORDERCTL_QUEUE_URL: '', ...environment }, drained, ...args),
   })
-  table.push(...rows)
-  return table.toString()
+  return markdown([head, ...rows])
 }
 
 async function benchImport() {

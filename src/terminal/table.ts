@@ -35,7 +35,7 @@ export function renderTable(table: Table, screen: Screen): string {
  *
  * @param width undefined if lines must not be cut
  */
-export function tableLines({ columns, rows }: Table, width = Number.POSITIVE_INFINITY): Line[] {
+function tableLines({ columns, rows }: Table, width = Number.POSITIVE_INFINITY): Line[] {
   const headings = columns.map(({ heading }) => part(heading, 'bold'))
   const cells = rows.map((row) => headings.map((_, index) => cellPart(row[index] ?? null)))
   const widths = columnWidths(columns, [headings, ...cells], width)

@@ -116,7 +116,7 @@ export interface ServerDatabase {
   count(table: string): Promise<number>
 }
 
-export async function newDatabase(engine: ServerEngine): Promise<ServerDatabase> {
+async function newDatabase(engine: ServerEngine): Promise<ServerDatabase> {
   const url = await makeDatabase(engine)
   const ask = (statement: string) => askServer(url, statement)
   const count = async (table: string) => Number((await ask(`select count(*) as n from ${table}`))[0]?.['n'])
