@@ -211,7 +211,8 @@ export abstract class BaseCommand extends Command {
     const { code, message, fix, retryable, exit } = describeProblem(error)
     this.host.exitCode = exit
     const stack = this.host.environment['DEBUG'] ? error.stack : undefined
-    if (this.jsonEnabled()) this.logJson({ error: { code, message, fix, retryable } })
+    const problem = { error: { code, message, fix, retryable } }
+    if (this.jsonEnabled()) this.host.stderr.write(`${JSON.stringify(problem, null, 2)}\n`)
     else if (this.#logFormat === 'json') {
       const fields = { error: { code, message, fix, retryable, stack }, exit_code: exit }
       this.note(message, { event: 'failed', fields })

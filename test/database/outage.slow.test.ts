@@ -37,10 +37,10 @@ describeOnServerEngines(
       const cut = shop.start(at(proxy.url), 'import', 'orders.csv', '--json')
       await until(async () => Number(await shop.value('select count(*) from orders')) > 0)
       proxy.cut()
-      const { code, stdout } = await cut.ended
+      const { code, stderr } = await cut.ended
       proxy.close()
       expect(code).toBe(4)
-      expect(JSON.parse(stdout)).toMatchObject(UNREACHABLE)
+      expect(JSON.parse(stderr)).toMatchObject(UNREACHABLE)
       await quickChunks(shop)
       const { told } = await importJson(shop, 'orders.csv', '--resume')
       expect(told).toMatchObject({ rows: 9000, orders: 9000, imported: 9000, duplicates: 0, rejected: 0 })
