@@ -19,6 +19,8 @@ import { LOG_FORMATS, type LogEvent, type LogFormat, logFormatIn, logLine, logPr
 export const csvFlag = Flags.boolean({ description: 'print the table as CSV', exclusive: ['json'] })
 
 interface ListOptions {
+  /** The zone of the instants [default: that of the business day]. */
+  readonly timeZone?: string
   readonly csv?: boolean
   /** Number of rows, including those not shown. */
   readonly total?: number
@@ -130,9 +132,9 @@ export abstract class BaseCommand extends Command {
   protected showList<Self extends Row<Self>>(
     columns: readonly Column<Self>[],
     rows: readonly Self[],
-    { csv = false, total = rows.length, empty }: ListOptions = {},
+    { csv = false, total = rows.length, empty, timeZone = this.settings.timeZone }: ListOptions = {},
   ): void {
-    if (rows.length > 0 || csv) this.showTable(tableOf(columns, rows, csv), { csv })
+    if (rows.length > 0 || csv) this.showTable(tableOf(columns, rows, { csv, timeZone }), { csv })
     if (rows.length === 0 && empty) this.note(empty)
     const [shown, all] = [rows.length, total].map(groupThousands)
     if (rows.length < total) this.note(`Showing ${shown} of ${all}. Show all with: --limit all`)
@@ -209,7 +211,8 @@ export abstract class BaseCommand extends Command {
     const { code, message, fix, retryable, exit } = describeProblem(error)
     this.host.exitCode = exit
     const stack = this.host.environment['DEBUG'] ? error.stack : undefined
-    if (this.jsonEnabled()) this.logJson({ error: { code, message, fix, retryable } })
+    const problem = { error: { code, message, fix, retryable } }
+    if (this.jsonEnabled()) this.host.stderr.write(`${JSON.stringify(problem, null, 2)}\n`)
     else if (this.#logFormat === 'json') {
       const fields = { error: { code, message, fix, retryable, stack }, exit_code: exit }
       this.note(message, { event: 'failed', fields })

@@ -20,8 +20,8 @@ export function requireTerminal({ stdin, stderr }: Streams, change: string, isJs
   })
 }
 
-/** @throws UserError unless the answer is yes; Ctrl-D counts as no */
-export async function confirm({ stdin, stderr }: Streams, question: string): Promise<void> {
+/** @returns whether the answer is yes; Ctrl-D counts as no. @throws UserError on Ctrl-C */
+export async function confirm({ stdin, stderr }: Streams, question: string): Promise<boolean> {
   const reader = createInterface({ input: stdin, output: stderr })
   const answer = await new Promise<string | undefined>((resolve, reject) => {
     reader.once('close', () => resolve(undefined))
@@ -29,12 +29,8 @@ export async function confirm({ stdin, stderr }: Streams, question: string): Pro
     reader.once('SIGINT', () => reject(new UserError({ code: 'interrupted', message, fix, exit: EXIT.interrupted })))
     reader.question(`${question} [y/N] `, resolve)
   }).finally(() => reader.close())
-  if (/^y(es)?$/i.test(answer?.trim() ?? '')) return
+  if (/^y(es)?$/i.test(answer?.trim() ?? '')) return true
   // After Ctrl-D, the cursor is still on the line of the question.
-  if (answer === undefined) stderr.write('\n')
-  throw new UserError({
-    code: 'not_confirmed',
-    message: 'Not confirmed; nothing was changed.',
-    fix: 'Run the command again and answer y, or add --yes.',
-  })
+  stderr.write(`${answer === undefined ? '\n' : ''}Nothing was changed.\n`)
+  return false
 }

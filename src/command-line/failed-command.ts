@@ -75,9 +75,10 @@ export abstract class FailedCommand extends BaseCommand {
         }
         if (ids.length === 0) this.note(`No orders to ${action}. List failed orders: orderctl failed list`)
         else this.#preview(reasons, `${countOf(ids.length, 'order')}${change.manner ?? ''}`, action, dryRun)
-        if (ids.length === 0 || dryRun) return { matched: ids.length, changed: 0, reasons }
-        if (needsConfirmation)
-          await confirm(this.host, `${action === 'retry' ? 'Retry' : 'Clear'} ${countOf(ids.length, 'order')}?`)
+        const question = `${action === 'retry' ? 'Retry' : 'Clear'} ${countOf(ids.length, 'order')}?`
+        if (ids.length === 0 || dryRun || (needsConfirmation && !(await confirm(this.host, question)))) {
+          return { matched: ids.length, changed: 0, reasons }
+        }
         const changed = await change.apply(app, ids)
         this.print(`${countOf(changed, 'order')} ${change.outcome}`)
         return { matched: ids.length, changed, reasons }

@@ -3,7 +3,7 @@ import type { Kpis } from '../reports/kpis.js'
 import type { Column } from './list.js'
 
 export const KPI_COLUMNS: readonly Column<Kpis>[] = [
-  'currency',
+  { key: 'currency', csvOnly: true },
   { key: 'total_revenue', heading: 'revenue' },
   { key: 'order_count', heading: 'orders' },
   { key: 'average_order_value', heading: 'average order value' },

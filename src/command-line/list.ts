@@ -1,9 +1,11 @@
 // Turns rows, as JSON shows them, into tables or CSV. Columns are data.
+import { clockAt } from '../domain/business-day.js'
 import { formatAmount, groupThousands, isMoney, type Money, majorUnits } from '../domain/money.js'
+import type { Part } from '../terminal/line.js'
 import type { Cell, Table, Column as TableColumn } from '../terminal/table.js'
 import { capitalized } from '../terminal/text.js'
 
-/** Numbers and amounts are right-aligned, with grouped digits in tables and plain in CSV. */
+/** Numbers and amounts are right-aligned, with grouped digits and the currency in tables, plain in CSV. */
 export type Value = string | number | boolean | null | Money | Date | readonly string[]
 
 /** An object or a tuple of values. */
@@ -11,39 +13,58 @@ export type Row<Self> = { readonly [Key in keyof Self]: Value }
 
 type Key<Self> = keyof Self & string
 
+interface Looks<Self> extends Pick<TableColumn, 'align' | 'dropOrder' | 'flexible' | 'minWidth'> {
+  /** What a table shows in place of the value. */
+  readonly shown?: (row: Self) => Value | Part
+  /** Tables leave it out: they show it in another column, or it says nothing to a person. */
+  readonly csvOnly?: boolean
+  /** Tables leave it out if all rows have the same value. */
+  readonly varies?: boolean
+}
+
 /**
  * A property of the row, or a value computed from it. The heading is the property's name unless given. Tables start
  * it with a capital; CSV does not, since scripts read it.
  */
 export type Column<Self> =
   | Key<Self>
-  | (Pick<TableColumn, 'align' | 'flexible'> &
+  | (Looks<Self> &
       (
         | { readonly key: Key<Self>; readonly heading?: string }
         | { readonly heading: string; readonly value: (row: Self) => Value }
       ))
 
+interface TableOptions {
+  readonly csv?: boolean
+  /** The zone of the instants in tables; CSV has UTC. */
+  readonly timeZone?: string
+}
+
 export function tableOf<Self extends Row<Self>>(
   list: readonly Column<Self>[],
   rows: readonly Self[],
-  csv = false,
+  { csv = false, timeZone = 'UTC' }: TableOptions = {},
 ): Table {
-  const columns = list.map((column) => {
-    const given = typeof column === 'string' ? { key: column } : column
-    if (!('key' in given)) return given
-    return { heading: given.key.replaceAll('_', ' '), value: (row: Self) => row[given.key], ...given }
+  const columns = list.map(withValue).filter(({ csvOnly, varies, value }) => {
+    const isConstant = () => new Set(rows.map((row) => String(value(row)))).size < 2
+    return csv || !(csvOnly || (varies && isConstant()))
   })
-  const headingOf = (heading: string) => (csv ? heading : capitalized(heading))
-  const values = rows.map((row) => columns.map(({ value }) => value(row)))
+  const values = rows.map((row) => columns.map(({ value, shown }) => (shown && !csv ? shown(row) : value(row))))
   const isNumeric = (value: unknown) => typeof value === 'number' || isMoney(value)
   return {
-    columns: columns.map(({ heading, flexible = false, align }, index) => ({
-      heading: headingOf(heading),
-      flexible,
+    columns: columns.map(({ heading, align, ...shape }, index) => ({
+      heading: csv ? heading : capitalized(heading),
+      ...shape,
       align: align ?? (values.some((row) => isNumeric(row[index])) ? 'right' : 'left'),
     })),
-    rows: values.map((row) => row.map((value) => cellOf(value, csv))),
+    rows: values.map((row) => row.map((value) => (csv ? csvCell(value) : tableCell(value, timeZone)))),
   }
+}
+
+function withValue<Self extends Row<Self>>(column: Column<Self>) {
+  const given = typeof column === 'string' ? { key: column } : column
+  if (!('key' in given)) return given
+  return { heading: given.key.replaceAll('_', ' '), value: (row: Self): Value => row[given.key], ...given }
 }
 
 /** Columns for rows of a name and a value. */
@@ -54,10 +75,21 @@ export function pairs(name: string, value: string): readonly Column<readonly [st
   ]
 }
 
-function cellOf(value: Value, csv: boolean): Cell {
-  if (typeof value === 'number') return csv ? value : groupThousands(value)
-  if (isMoney(value)) return csv ? majorUnits(value) : formatAmount(value)
-  if (value instanceof Date) return value.toISOString()
-  if (value === null || typeof value === 'string') return value
-  return typeof value === 'boolean' ? String(value) : value.join(', ')
+function tableCell(value: Value | Part, timeZone: string): Cell {
+  if (typeof value === 'number') return groupThousands(value)
+  if (isMoney(value)) return `${formatAmount(value)} ${value.currency}`
+  if (value instanceof Date) return clockAt(value.getTime(), timeZone).slice(0, 'YYYY-MM-DD HH:MM'.length)
+  return textCell(value)
 }
+
+function csvCell(value: Value | Part): Cell {
+  if (isMoney(value)) return majorUnits(value)
+  return value instanceof Date ? value.toISOString() : textCell(value)
+}
+
+function textCell(value: Exclude<Value, Money | Date> | Part): Cell {
+  if (typeof value === 'boolean') return String(value)
+  return isList(value) ? value.join(', ') : value
+}
+
+const isList = (value: unknown): value is readonly string[] => Array.isArray(value)

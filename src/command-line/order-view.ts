@@ -1,45 +1,53 @@
 // An order as tables: details, lines, reservations and payments.
-import { currencyDecimals, formatAmount, PRICE_DECIMALS } from '../domain/money.js'
+import { clockAt } from '../domain/business-day.js'
+import { currencyDecimals, PRICE_DECIMALS } from '../domain/money.js'
 import type { OrderDetail } from '../reports/orders.js'
 import type { Table } from '../terminal/table.js'
 import { pairs, tableOf, type Value } from './list.js'
+import { orderDateLabel, STATUS_LABELS } from './status-words.js'
 
-export function orderTables(order: OrderDetail): Table[] {
+/** @param timeZone of the instants */
+export function orderTables(order: OrderDetail, timeZone: string): Table[] {
   const reserved = { key: 'sku', heading: 'reserved sku' } as const
-  const reservations = tableOf(['attempt', reserved, 'quantity', 'state', 'expires_at'], order.reservations)
+  const reservations = tableOf(['attempt', reserved, 'quantity', 'state', 'expires_at'], order.reservations, {
+    timeZone,
+  })
   const payments = tableOf(
     [
-      'idempotency_key',
-      ...(['status', 'amount', 'gateway_reference', 'unanswered'] as const),
-      { key: 'asked_at', heading: 'requested at' },
-      'answered_at',
+      { key: 'idempotency_key', minWidth: 24 },
+      ...(['status', 'amount'] as const),
+      { key: 'gateway_reference', dropOrder: 3 },
+      { key: 'unanswered', varies: true },
+      { key: 'asked_at', heading: 'requested at', dropOrder: 1 },
+      { key: 'answered_at', dropOrder: 2 },
       { key: 'message', flexible: true },
     ],
     order.payments,
+    { timeZone },
   )
-  return [detailsOf(order), linesOf(order), reservations, payments].filter(({ rows }) => rows.length > 0)
+  return [detailsOf(order, timeZone), linesOf(order), reservations, payments].filter(({ rows }) => rows.length > 0)
 }
 
-function detailsOf(order: OrderDetail): Table {
+function detailsOf(order: OrderDetail, timeZone: string): Table {
   const { started_at, id, file, line } = order.import
   const rows: (readonly [string, Value])[] = [
-    ['Status', order.status],
+    ['Status', STATUS_LABELS[order.status]],
     ['Reason', order.reason],
     ['Message', order.message],
     ['Attempts', String(order.attempts)],
     ['Customer', `${order.customer_id} ${order.customer_name}`],
-    ['Total', `${formatAmount(order.total)} ${order.currency}`],
-    ['Order date', order.order_date],
+    ['Total', order.total],
+    ['Order date', orderDateLabel(order)],
     ['Business day', order.business_day],
     [order.claimed ? 'Claimed until' : 'Due at', order.due_at],
     ['Settled at', order.settled_at],
     ['Cleared at', order.cleared_at],
     ['Source', order.source],
-    ['Import', `${id}, started ${started_at.toISOString()}`],
+    ['Import', `${id}, started ${clockAt(started_at.getTime(), timeZone)}`],
     ['File', `${file}, line ${line ?? '–'}`],
   ]
   const known = rows.filter(([, value]) => value !== null)
-  const { columns, rows: details } = tableOf(pairs('Order', ''), known)
+  const { columns, rows: details } = tableOf(pairs('Order', ''), known, { timeZone })
   // tableOf would capitalize the id.
   return { columns: columns.with(1, { heading: order.order_id, flexible: true }), rows: details }
 }

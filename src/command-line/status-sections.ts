@@ -1,12 +1,13 @@
 // The sections of the status as data. `status` prints them as tables; the live view draws them on one screen.
 import { groupThousands } from '../domain/money.js'
-import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
+import { ORDER_STATUSES } from '../domain/order.js'
 import { MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import type { Status, StatusReading } from '../reports/status.js'
 import type { ScheduledTask } from '../schedule/tasks.js'
 import { type Ink, type Line, part } from '../terminal/line.js'
 import type { Cell, Column, Table } from '../terminal/table.js'
 import { ago, capitalized, duration } from '../terminal/text.js'
+import { STATUS_INKS, STATUS_LABELS } from './status-words.js'
 
 export interface Figure {
   /** In lower case, as in CSV. Tables and the live view start it with a capital. */
@@ -39,17 +40,6 @@ export function queueFigures({ queue }: Status): Figure[] {
   return [...figures, count(`${transport.unit} in ${driver}`, transport.waiting + transport.active + transport.delayed)]
 }
 
-const STATUS_LABELS: Readonly<Record<OrderStatus, string>> = {
-  pending: 'pending',
-  reserved: 'reserved',
-  payment_processing: 'processing',
-  completed: 'completed',
-  failed: 'failed',
-  rolled_back: 'rolled back',
-}
-
-const STATUS_INKS: Partial<Record<OrderStatus, Ink>> = { completed: 'good', failed: 'warning', rolled_back: 'warning' }
-
 export function orderFigures({ orders }: Status): Figure[] {
   return ORDER_STATUSES.map((status) =>
     count(STATUS_LABELS[status], orders[status], orders[status] > 0 ? STATUS_INKS[status] : undefined),
@@ -61,7 +51,7 @@ export function figuresTable(status: Status, csv: boolean): Table {
   const figures = [
     ...queueFigures(status),
     ...orderFigures(status).map((figure) => ({ ...figure, label: `orders ${figure.label}` })),
-    count('needs review', unresolved),
+    count('needs review', unresolved, unresolved > 0 ? 'warning' : undefined),
     count('settled in the last minute', throughput.orders_per_minute),
     count('per minute (5-minute average)', throughput.orders_per_minute_5m),
     count('per minute (1-hour average)', throughput.orders_per_minute_1h),
@@ -71,7 +61,7 @@ export function figuresTable(status: Status, csv: boolean): Table {
     columns: [{ heading: labelOf('figure') }, { heading: labelOf('value'), align: 'right' }],
     rows: [
       [labelOf('queue'), `${queue.driver}${queue.paused ? ', paused' : ''}`],
-      ...figures.map(({ label, value, text }) => [labelOf(label), csv ? value : text]),
+      ...figures.map(({ label, value, text, ink }) => [labelOf(label), csv ? value : text && part(text, ink)]),
     ],
   }
 }
@@ -110,7 +100,7 @@ function section<Row>(
 }
 
 export function sectionTable({ columns, rows }: Section): Table {
-  return { columns, rows: rows.map((line) => line.map(({ text }) => text)) }
+  return { columns, rows }
 }
 
 const since = (time: string | null, at: number) => (time === null ? '–' : ago(Date.parse(time), at))

@@ -1,7 +1,10 @@
 import { BaseCommand } from '../command-line/base-command.js'
 import { type Examination, examine } from '../doctor/examine.js'
 import { EXIT } from '../errors.js'
-import { cleanText, padText } from '../terminal/text.js'
+import type { Finding } from '../reports/alarms.js'
+import { part } from '../terminal/line.js'
+import type { Cell } from '../terminal/table.js'
+import { countOf } from '../terminal/text.js'
 
 export type DoctorResult = Awaited<ReturnType<Doctor['run']>>
 
@@ -28,18 +31,23 @@ export default class Doctor extends BaseCommand {
   }
 
   #show({ setup, work }: Examination): void {
-    const findings = [...setup, ...work]
-    const width = Math.max(...findings.map(({ name }) => name.length))
-    const say = (label: string, name: string, text: string) =>
-      this.print(cleanText(`${padText(label, 8)} ${padText(name, width)} ${text}`))
-    for (const { name, message, fix } of findings.filter(({ state }) => state === 'failed')) {
-      say('FAILED', name, message)
-      this.print(`         Fix: ${cleanText(`${fix}`)}`)
-    }
-    for (const { name, message } of findings.filter(({ state }) => state === 'skipped')) say('skipped', name, message)
-    for (const { name, message } of setup.filter(({ state }) => state === 'ok')) say('ok', name, message)
+    const of = (findings: readonly Finding[], state: Finding['state']) => findings.filter((one) => one.state === state)
     // Names only: `status` shows the figures.
-    const passed = work.filter(({ state }) => state === 'ok').map(({ name }) => name)
-    if (passed.length > 0) say('ok', 'work', passed.join(', '))
+    const passed = of(work, 'ok').map(({ name }) => name)
+    const failures = of([...setup, ...work], 'failed')
+    const rows: Cell[][] = [
+      ...failures.flatMap(({ name, message, fix }) => [
+        [part('FAILED', 'bad'), name, message],
+        ['', '', part(`Fix: ${fix}`, 'bold')],
+      ]),
+      ...of([...setup, ...work], 'skipped').map(({ name, message }) => [part('skipped', 'dim'), name, message]),
+      ...of(setup, 'ok').map(({ name, message }) => [part('ok', 'good'), name, message]),
+      ...(passed.length > 0 ? [[part('ok', 'good'), 'work', passed.join(', ')]] : []),
+    ]
+    this.showTable({
+      columns: [{ heading: 'Result' }, { heading: 'Check' }, { heading: 'Found', flexible: true }],
+      rows,
+    })
+    this.note(failures.length === 0 ? 'Nothing to do.' : `${countOf(failures.length, 'check')} failed.`)
   }
 }

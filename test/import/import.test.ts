@@ -227,9 +227,9 @@ test('an import that fills the disk stops, and --resume stores the rest', async 
   // The largest file that a process may write, in KiB, stands in for the disk.
   const limited = 'trap "" XFSZ; ulimit -f 600; exec "$@"'
   const full = await shell(shop, limited, 'import', 'orders.csv', '--json').ended
-  expect(full).toMatchObject({ code: 1, stderr: '' })
+  expect(full).toMatchObject({ code: 1, stdout: '' })
   const message = expect.stringContaining(shop.path)
-  expect(JSON.parse(full.stdout)).toMatchObject({ error: { code: 'disk_full', message, retryable: true } })
+  expect(JSON.parse(full.stderr)).toMatchObject({ error: { code: 'disk_full', message, retryable: true } })
   expect(shop.value('select count(*) from due_orders')).toBe(0)
 
   const count = filler.length

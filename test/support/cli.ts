@@ -25,8 +25,9 @@ export interface Running {
 }
 
 function parseJson({ code, stdout, stderr }: Outcome): { code: number | null; result: unknown } {
-  if (stderr !== '') throw new Error(`--json wrote to stderr: ${stderr}`)
-  return { code, result: JSON.parse(stdout) }
+  // A failure is a document on stderr.
+  if (stderr !== '' && stdout !== '') throw new Error(`--json wrote to stdout and stderr: ${stderr}`)
+  return { code, result: JSON.parse(stdout || stderr) }
 }
 
 /** Expects what `orderctl rebuild --check` checks. */

@@ -62,9 +62,9 @@ describeOnServerEngines(
         expect(code, stderr).toBe(130)
         expect(stderr).not.toContain('Finishing')
       }
-      const { code, stdout } = await limited.ended
+      const { code, stderr } = await limited.ended
       expect(code).toBe(4)
-      expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'database_unreachable', retryable: true } })
+      expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'database_unreachable', retryable: true } })
     })
   },
   { concurrent: true },

@@ -1,6 +1,7 @@
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { FAILURE_FILTER_FLAGS, failureFilter } from '../../command-line/failed-command.js'
 import { limitFlag } from '../../command-line/selection-flags.js'
+import { statusPart } from '../../command-line/status-words.js'
 import { listFailures } from '../../workflow/failures.js'
 
 export default class FailedList extends BaseCommand {
@@ -21,8 +22,8 @@ export default class FailedList extends BaseCommand {
     this.showList(
       [
         { key: 'order_id', heading: 'order' },
-        'source',
-        'status',
+        { key: 'source', varies: true },
+        { key: 'status', shown: statusPart },
         'reason',
         'attempts',
         'failed_at',

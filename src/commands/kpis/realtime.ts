@@ -24,7 +24,7 @@ export default class KpisRealtime extends BaseCommand {
       heading: 'figure',
       value: ({ figure }: { figure: string }) => (flags.csv ? figure : capitalized(figure)),
     }
-    this.showList([label, 'value', 'currency'], figures, flags)
+    this.showList([label, 'value', { key: 'currency', csvOnly: true }], figures, flags)
     return report
   }
 }

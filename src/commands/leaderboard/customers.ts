@@ -23,7 +23,11 @@ export default class LeaderboardCustomers extends LeaderboardCommand {
     const choice = readChoice(flags)
     const board = await this.withDatabase((db) => topCustomers(db, choice, flags.limit))
     const about = this.showBoard(
-      ['rank', ...CUSTOMER_COLUMNS, { heading: 'currency', value: ({ total_spent }) => total_spent.currency }],
+      [
+        'rank',
+        ...CUSTOMER_COLUMNS,
+        { heading: 'currency', value: ({ total_spent }) => total_spent.currency, csvOnly: true },
+      ],
       board,
       flags.csv,
     )

@@ -24,7 +24,7 @@ export default class LeaderboardProducts extends LeaderboardCommand {
         { key: 'units_sold', heading: 'units' },
         { key: 'order_count', heading: 'orders' },
         { key: 'total_revenue', heading: 'revenue' },
-        { heading: 'currency', value: ({ total_revenue }) => total_revenue.currency },
+        { heading: 'currency', value: ({ total_revenue }) => total_revenue.currency, csvOnly: true },
       ],
       board,
       flags.csv,

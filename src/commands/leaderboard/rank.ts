@@ -23,7 +23,7 @@ export default class LeaderboardRank extends LeaderboardCommand {
     const board = await this.withDatabase((db) => rankCustomer(db, choice, args.CUSTOMER_ID))
     const standing = { ...board.rows, currency: board.currency }
     const about = this.showBoard(
-      ['rank', 'of', ...CUSTOMER_COLUMNS, 'currency'],
+      ['rank', 'of', ...CUSTOMER_COLUMNS, { key: 'currency', csvOnly: true }],
       { ...board, rows: standing.rank !== null || flags.csv ? [standing] : [] },
       flags.csv,
       `${args.CUSTOMER_ID} has no completed orders`,

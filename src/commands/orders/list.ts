@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { limitFlag, readId, readSince, sinceFlag, sourceFlag } from '../../command-line/selection-flags.js'
+import { orderDateLabel, statusPart } from '../../command-line/status-words.js'
 import { dayAt } from '../../domain/business-day.js'
 import { ORDER_STATUSES } from '../../domain/order.js'
 import { listOrders } from '../../reports/orders.js'
@@ -31,14 +32,14 @@ export default class OrdersList extends BaseCommand {
     this.showList(
       [
         { key: 'order_id', heading: 'order' },
-        'source',
-        'order_date',
-        'status',
+        { key: 'source', varies: true },
+        { key: 'order_date', shown: orderDateLabel },
+        { key: 'status', shown: statusPart },
         'reason',
         { key: 'customer_id', heading: 'customer' },
         { key: 'customer_name', heading: 'name', flexible: true },
         'total',
-        'currency',
+        { key: 'currency', csvOnly: true },
       ],
       orders,
       { csv: flags.csv, total, empty },

@@ -16,7 +16,8 @@ export default class QueueClear extends BaseCommand {
     return this.withApp(async ({ db, queue }) => {
       if (!flags.yes) {
         const { waiting, delayed } = await countDue(db)
-        await confirm(this.host, `Remove ${countOf(waiting + delayed, 'waiting order')} from the queue?`)
+        const question = `Remove ${countOf(waiting + delayed, 'waiting order')} from the queue?`
+        if (!(await confirm(this.host, question))) return { cleared: 0 }
       }
       const cleared = await queue.clear()
       this.print(

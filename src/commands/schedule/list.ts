@@ -1,5 +1,4 @@
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
-import { clockAt } from '../../domain/business-day.js'
 import type { LastRun } from '../../schedule/task-runs.js'
 import { readSchedule } from '../../schedule/tasks.js'
 
@@ -13,7 +12,6 @@ export default class ScheduleList extends BaseCommand {
   async run() {
     const { flags } = await this.parse(ScheduleList)
     const time_zone = this.settings['schedule.timeZone']
-    const clock = (instant: Date | null) => instant && clockAt(instant.getTime(), time_zone)
     const tasks = (await this.withApp((app) => readSchedule(app, Date.now()))).map(({ last, next, ...task }) => ({
       ...task,
       time_zone,
@@ -25,13 +23,13 @@ export default class ScheduleList extends BaseCommand {
       [
         { key: 'name', heading: 'task' },
         'cron',
-        { heading: 'last run', value: ({ last_run }) => clock(last_run) },
+        'last_run',
         { key: 'last_result', heading: 'result', flexible: true },
-        { heading: `next run (${time_zone})`, value: ({ next_run }) => clock(next_run) },
+        { key: 'next_run', heading: `next run (${time_zone})` },
         { key: 'description', flexible: true },
       ],
       tasks,
-      flags,
+      { ...flags, timeZone: time_zone },
     )
     return { tasks }
   }
