@@ -190,7 +190,7 @@ describeWithPrivateRedis('the screen with Redis', () => {
     await server.start()
     await soon(() => expect(view.screen).toMatch(/^batches in bullmq +0 /m))
     expect(view.screen).not.toContain('! Redis')
-    server.hang()
+    server.signal('SIGSTOP')
     shop.order('another', { dueAt: Date.now() })
     await soon(() => expect(view.screen).toMatch(/waiting +2 /))
     await soon(() => expect(view.screen).toContain(`! Cannot reach Redis at 127.0.0.1:${server.port}`))

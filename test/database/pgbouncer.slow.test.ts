@@ -1,30 +1,36 @@
 // A pooler in front of PostgreSQL, which shares its sessions among clients.
 
+import pg from 'pg'
 import { expect } from 'vitest'
 import { refused } from '../queue/refused.js'
-import { makeDatabase } from '../support/database-servers.js'
+import { askServer } from '../support/ask-server.js'
 import { EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 import { hasPgBouncer, type PoolMode, startPgBouncer } from '../support/pgbouncer.js'
-import { askPostgres, newSchema, postgresUrl } from '../support/postgres.js'
-import { describeUnless } from '../support/servers.js'
+import { newSchema } from '../support/postgres.js'
+import { describeUnless, describeWith, makeDatabase, serverUrl } from '../support/servers.js'
 import { test } from '../support/shop.js'
-
-const isMissing = postgresUrl === undefined || !hasPgBouncer()
 
 const ORDERS = 300
 
 const orders = () => csv(...Array.from({ length: ORDERS }, (_, index) => line({ order: `A-${index}` })))
 
-const SETTINGS =
-  "select current_setting('default_transaction_isolation') as isolation, current_setting('idle_in_transaction_session_timeout') as idle"
+/** Without the settings of a connection of ours. */
+async function settingsAt(url: string): Promise<unknown[]> {
+  const client = new pg.Client(url)
+  await client.connect()
+  const { rows } = await client.query(`select current_setting('default_transaction_isolation') as isolation,
+    current_setting('idle_in_transaction_session_timeout') as idle`)
+  await client.end()
+  return rows
+}
 
 const SELLING = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1', ORDERCTL_BATCH_SIZE: '20' }
 
-describeUnless(
-  isMissing ? 'there is no PostgreSQL server, or no pgbouncer on the PATH' : undefined,
-  'PgBouncer',
-  () => {
+const missing = hasPgBouncer() ? undefined : 'there is no pgbouncer on the PATH'
+
+describeWith('postgres', 'a pooler', () => {
+  describeUnless(missing, 'PgBouncer', () => {
     const modes: readonly [PoolMode, number][] = [
       // Fewer sessions than the clients have connections, so sessions change clients.
       ['transaction', 3],
@@ -34,7 +40,8 @@ describeUnless(
       'in %s mode carries the database, and its sessions keep none of our settings',
       async ([mode, sessions], { onTestFinished }) => {
         const direct = await makeDatabase('postgres')
-        await askPostgres(
+        await askServer(
+          serverUrl('postgres'),
           `alter database "${new URL(direct).pathname.slice(1)}" set default_transaction_isolation = 'repeatable read'`,
         )
         const pooler = await startPgBouncer(direct, mode, sessions)
@@ -47,13 +54,13 @@ describeUnless(
         expect(await shop.statuses()).toEqual({ completed: ORDERS })
         await shop.expectAuditClean()
         expect((await shop.run('status')).code).toBe(0)
-        const kept = await Promise.all(Array.from({ length: sessions }, () => askPostgres(SETTINGS, pooler.url)))
-        for (const row of kept.flat()) expect(row).toEqual({ isolation: 'repeatable read', idle: '0' })
+        const kept = await Promise.all(Array.from({ length: sessions }, () => settingsAt(pooler.url)))
+        for (const rows of kept) expect(rows).toEqual([{ isolation: 'repeatable read', idle: '0' }])
       },
     )
 
     test('in session mode carries the queue', async ({ shop, onTestFinished }) => {
-      const pooler = await startPgBouncer(`${postgresUrl}`, 'session', 40)
+      const pooler = await startPgBouncer(serverUrl('postgres'), 'session', 40)
       onTestFinished(pooler.close)
       const queue = newSchema(pooler.url)
       onTestFinished(queue.drop)
@@ -67,7 +74,7 @@ describeUnless(
       shop,
       onTestFinished,
     }) => {
-      const pooler = await startPgBouncer(`${postgresUrl}`, 'transaction', 3)
+      const pooler = await startPgBouncer(serverUrl('postgres'), 'transaction', 3)
       onTestFinished(pooler.close)
       const environment = { ORDERCTL_DATABASE_URL: `${pooler.url}?statement_timeout=60000` }
       const { codes, error } = await refused(shop, environment, 'status')
@@ -78,6 +85,5 @@ describeUnless(
         fix: expect.stringContaining('ignore_startup_parameters'),
       })
     })
-  },
-  { concurrent: false },
-)
+  })
+})

@@ -3,15 +3,10 @@
 import { expect } from 'vitest'
 import { queuesNamed } from '../../src/queue/rabbitmq/queues.js'
 import { AlarmProxy } from '../support/alarm-proxy.js'
+import { opened } from '../support/cli.js'
 import { completed, type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
-import {
-  deleteQueues,
-  describeWithRabbitMq,
-  makeQueues,
-  messagesIn,
-  rabbitUrl,
-  withChannel,
-} from '../support/rabbitmq.js'
+import { deleteQueues, makeQueues, messagesIn, withChannel } from '../support/rabbitmq.js'
+import { describeWith, serverUrl } from '../support/servers.js'
 import { test as placeTest } from '../support/shop.js'
 import { until } from '../support/until.js'
 
@@ -22,17 +17,14 @@ const test = placeTest.extend<{ queueName: string; slow: Environment; proxy: Ala
     await use(queueName)
     await deleteQueues(queueName)
   },
-  slow: ({ queueName }, use) => use({ ...SLOW, ORDERCTL_QUEUE_URL: rabbitUrl(), ORDERCTL_QUEUE_NAME: queueName }),
-  // biome-ignore lint/correctness/noEmptyPattern: as above
-  proxy: async ({}, use) => {
-    const proxy = await AlarmProxy.open(rabbitUrl())
-    await use(proxy)
-    proxy.close()
-  },
+  slow: ({ queueName }, use) =>
+    use({ ...SLOW, ORDERCTL_QUEUE_URL: serverUrl('rabbitmq'), ORDERCTL_QUEUE_NAME: queueName }),
+  proxy: opened(() => AlarmProxy.open(serverUrl('rabbitmq'))),
   alarmed: ({ slow, proxy }, use) => use({ ...slow, ORDERCTL_QUEUE_URL: proxy.url }),
 })
 
-describeWithRabbitMq(
+describeWith(
+  'rabbitmq',
   'RabbitMQ',
   () => {
     test('a drain recreates queues that were deleted, and goes on', async ({ shop, queueName, slow }) => {

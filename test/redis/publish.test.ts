@@ -6,10 +6,10 @@ import { rebuild } from '../../src/audit/rebuild.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { retryFailures } from '../../src/workflow/failures.js'
 import { FiguresShop, SPENDING, whenFirstRead } from '../support/figures-shop.js'
-import { describeWithRedis } from '../support/redis.js'
+import { describeWith } from '../support/servers.js'
 import { NOW } from '../support/shop.js'
 
-describeWithRedis('publishing figures', () => {
+describeWith('redis', 'publishing figures', () => {
   let at: FiguresShop
   beforeEach(async () => {
     at = await FiguresShop.open()

@@ -157,7 +157,7 @@ export abstract class Cli {
 }
 
 /** A fixture that is opened before a test and closed after it. */
-export function opened<Thing extends { close(): Promise<void> }>(open: () => Thing | Promise<Thing>) {
+export function opened<Thing extends { close(): unknown }>(open: () => Thing | Promise<Thing>) {
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
   return async ({}, use: (thing: Thing) => Promise<void>) => {
     const thing = await open()

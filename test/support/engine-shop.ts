@@ -4,8 +4,7 @@ import { sql } from 'kysely'
 import { expect, test as plainTest } from 'vitest'
 import type { Engine } from '../../src/database/engine.js'
 import { Cli, opened } from './cli.js'
-import { describeOnServers, makeDatabase, type ServerEngine } from './database-servers.js'
-import { describeUnless, type SuiteOptions } from './servers.js'
+import { describeOnServers, describeUnless, makeDatabase, type ServerEngine, type SuiteOptions } from './servers.js'
 
 export class EngineShop extends Cli {
   readonly engine: Engine

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { expect, test as plainTest } from 'vitest'
 import { askServer } from './ask-server.js'
 import { opened } from './cli.js'
-import { makeDatabase, type ServerEngine } from './database-servers.js'
 import { csv, line } from './lines.js'
+import { makeDatabase, type ServerEngine } from './servers.js'
 import { Shop } from './shop.js'
 
 /** Quotes, backslashes, placeholders, wildcards, letters of four bytes, and control characters. */

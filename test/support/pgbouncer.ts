@@ -13,11 +13,11 @@ export function hasPgBouncer(): boolean {
 /** @param sessions number of sessions on the server, which the clients share */
 export async function startPgBouncer(databaseUrl: string, mode: PoolMode, sessions: number) {
   const port = await freePort()
-  const server = new PrivateProcess('pgbouncer')
+  const server = new PrivateProcess('listening on 127.0.0.1', (folder) => ['pgbouncer', join(folder, 'settings.ini')])
   chmodSync(server.folder, 0o755)
-  const settings = join(server.folder, 'pgbouncer.ini')
-  writeFileSync(settings, settingsOf(new URL(databaseUrl), port, mode, sessions), { mode: 0o644 })
-  await server.start({ binary: 'pgbouncer', args: [settings], ready: 'listening on 127.0.0.1' })
+  const settings = settingsOf(new URL(databaseUrl), port, mode, sessions)
+  writeFileSync(join(server.folder, 'settings.ini'), settings, { mode: 0o644 })
+  await server.start()
   const url = Object.assign(new URL(databaseUrl), { hostname: '127.0.0.1', port: String(port) }).href
   return { url, close: () => server.close() }
 }

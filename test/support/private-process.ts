@@ -5,33 +5,32 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-interface Command {
-  readonly binary: string
-  readonly args: readonly string[]
-  /** What it logs when it is ready. */
-  readonly ready: string
-  readonly options?: SpawnOptions
-}
-
 export class PrivateProcess {
-  readonly folder: string
+  readonly folder = mkdtempSync(join(tmpdir(), 'orderctl-server-'))
+  readonly #ready: string
+  readonly #command: (folder: string) => readonly string[]
+  readonly #options: SpawnOptions
   #child: ChildProcess | undefined
 
-  constructor(name: string) {
-    this.folder = mkdtempSync(join(tmpdir(), `orderctl-${name}-`))
+  /** @param ready what it logs when it is ready */
+  constructor(ready: string, command: (folder: string) => readonly string[], options: SpawnOptions = {}) {
+    this.#ready = ready
+    this.#command = command
+    this.#options = options
   }
 
   /** Does nothing if it is running; cleans up if it fails. */
-  async start({ binary, args, ready, options }: Command): Promise<void> {
+  async start(): Promise<void> {
     if (this.#child) return
-    const child = spawn(binary, args, { cwd: this.folder, ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+    const [binary = '', ...args] = this.#command(this.folder)
+    const child = spawn(binary, args, { cwd: this.folder, ...this.#options, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     let log = ''
     await new Promise<void>((done, failed) => {
       for (const output of [child.stdout, child.stderr]) {
         output?.on('data', (data) => {
           log += data
-          if (log.includes(ready)) done()
+          if (log.includes(this.#ready)) done()
         })
       }
       child.on('error', failed)
@@ -43,7 +42,7 @@ export class PrivateProcess {
   }
 
   /** Sends signals, one after the other, and waits for its end. */
-  async stop(...signals: readonly NodeJS.Signals[]): Promise<void> {
+  async stop(signals: readonly NodeJS.Signals[] = ['SIGCONT', 'SIGTERM']): Promise<void> {
     const child = this.#child
     this.#child = undefined
     if (!child || child.exitCode !== null || child.pid === undefined) return
@@ -57,7 +56,7 @@ export class PrivateProcess {
   }
 
   async close(): Promise<void> {
-    await this.stop('SIGCONT', 'SIGKILL')
+    await this.stop(['SIGCONT', 'SIGKILL'])
     rmSync(this.folder, { recursive: true, force: true })
   }
 }
