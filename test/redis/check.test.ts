@@ -136,7 +136,7 @@ describeWith('redis', 'rebuilding and checking published figures', () => {
 
   test('a check finds no difference while a worker publishes', async () => {
     await sellSome()
-    const worker = at.figuresOf(await at.connection())
+    const worker = at.figuresOf(await at.shop.connection())
     await at.redis.zadd(board(), 9_000_000, 'ann', 9, 'ghost')
     let working = true
     const work = (async () => {

@@ -35,10 +35,6 @@ export class FiguresShop {
     return new PublishedFigures({ db, address, timeZone: 'UTC', prefix: this.prefix, place: this.shop.path })
   }
 
-  connection(path?: string): Promise<Database> {
-    return this.shop.connection(path)
-  }
-
   sell(reference: string, customer: string, minor: number, wish: OrderDraft = {}) {
     return this.shop.order(reference, { status: 'completed', customer, lines: [['W', 1, minor]], ...wish })
   }
