@@ -11,7 +11,7 @@ import { CutProxy, TcpProxy } from '../support/proxy.js'
 import type { ServerEngine } from '../support/servers.js'
 import { quickChunks, slowChunks } from '../support/slow-chunks.js'
 import { until } from '../support/until.js'
-import { completed, expectEachChargedOnce, expectToldOnce, SLOW, singles } from './drains.js'
+import { completed, expectSoldOnce, expectToldOnce, SLOW, singles } from './drains.js'
 
 const ORDERS = 300
 
@@ -65,7 +65,7 @@ describeOnServerEngines('a transaction', (test, engine) => {
     }) => {
       await shop.importing(csv(line({ sku: 'S-1' })), { ORDERCTL_INITIAL_STOCK: '100' })
       const commit = { at: /\bcommit\b/, when, loss: 'reset' } as const
-      const proxy = await CutProxy.cutting(engine, shop.databaseUrl, commit)
+      const proxy = await new CutProxy(engine, shop.databaseUrl, commit).listen()
       const adjusting = ['products', 'adjust', 'S-1', '50', '--reason', 'delivery']
       const adjusted = await shop.jsonWith(at(proxy.url), ...adjusting).finally(() => proxy.close())
       const fix = expect.stringMatching(/products list.* 150 units of S-1 .* 100 /)
@@ -105,7 +105,7 @@ describeOnPrivateServers('a server', (test, engine) => {
     expect(code, stderr).toBe(0)
     expect(stderr).toContain(`${server.product} at 127.0.0.1:${server.port}/`)
     expectToldOnce(stderr, 'Waiting for it', 'The database is back')
-    await expectEachChargedOnce(shop, ORDERS)
+    await expectSoldOnce(shop, ORDERS)
   })
 
   test('that stays unreachable does not keep a worker from ending at SIGTERM', async ({ server, shop }) => {
@@ -131,7 +131,7 @@ describeOnPrivateServers('a server', (test, engine) => {
     const { code, stderr } = await worker.ended
     expect(code, stderr).toBe(0)
     expectToldOnce(stderr, 'is read-only', 'The database is back')
-    await expectEachChargedOnce(shop, ORDERS)
+    await expectSoldOnce(shop, ORDERS)
   })
 })
 
@@ -161,7 +161,7 @@ describeOnServerEngines(
         const { code, stderr } = await worker.ended
         expect(code, stderr).toBe(0)
         expectToldOnce(stderr, wait, back)
-        await expectEachChargedOnce(shop, ORDERS)
+        await expectSoldOnce(shop, ORDERS)
       })
     }
   },

@@ -1,13 +1,16 @@
 // A pooler in front of PostgreSQL, which shares its sessions among clients.
 
+import { spawnSync } from 'node:child_process'
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import pg from 'pg'
 import { expect } from 'vitest'
 import { refused } from '../queue/refused.js'
 import { askServer } from '../support/ask-server.js'
 import { EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
-import { hasPgBouncer, type PoolMode, startPgBouncer } from '../support/pgbouncer.js'
 import { newSchema } from '../support/postgres.js'
+import { freePort, PrivateProcess } from '../support/private-process.js'
 import { describeUnless, describeWith, makeDatabase, serverUrl } from '../support/servers.js'
 import { test } from '../support/shop.js'
 
@@ -25,9 +28,40 @@ async function settingsAt(url: string): Promise<unknown[]> {
   return rows
 }
 
+type PoolMode = 'transaction' | 'session'
+
 const SELLING = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1', ORDERCTL_BATCH_SIZE: '20' }
 
-const missing = hasPgBouncer() ? undefined : 'there is no pgbouncer on the PATH'
+/** @param sessions number of sessions on the server, which the clients share */
+async function startPgBouncer(databaseUrl: string, mode: PoolMode, sessions: number) {
+  const port = await freePort()
+  const server = new PrivateProcess('listening on 127.0.0.1', (folder) => ['pgbouncer', join(folder, 'settings.ini')])
+  chmodSync(server.folder, 0o755)
+  const settings = settingsOf(new URL(databaseUrl), port, mode, sessions)
+  writeFileSync(join(server.folder, 'settings.ini'), settings, { mode: 0o644 })
+  await server.start()
+  const url = Object.assign(new URL(databaseUrl), { hostname: '127.0.0.1', port: String(port) }).href
+  return { url, close: () => server.close() }
+}
+
+function settingsOf(server: URL, own: number, mode: PoolMode, sessions: number): string {
+  const { hostname, port, username, password } = server
+  const user = `user=${username}${password && ` password=${decodeURIComponent(password)}`}`
+  return `[databases]
+* = host=${hostname} port=${port || 5432} ${user}
+
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${own}
+unix_socket_dir =
+auth_type = any
+pool_mode = ${mode}
+default_pool_size = ${sessions}
+${process.getuid?.() === 0 ? 'user = nobody' : ''}
+`
+}
+
+const missing = spawnSync('pgbouncer', ['--version']).status === 0 ? undefined : 'there is no pgbouncer on the PATH'
 
 describeWith('postgres', 'a pooler', () => {
   describeUnless(missing, 'PgBouncer', () => {

@@ -31,7 +31,13 @@ const FILES: readonly (readonly [name: string, content: string | Buffer, code: s
     /lacks the column currency\. Found: .*market/,
     'order_id,',
   ],
-  ['has a column twice', `${HEADER},Currency\n`, 'column_twice', 'more than one column named currency', 'Remove or rename'],
+  [
+    'has a column twice',
+    `${HEADER},Currency\n`,
+    'column_twice',
+    'more than one column named currency',
+    'Remove or rename',
+  ],
   ['has a header that is not CSV', `"order_id" x,${HEADER}\n`, 'bad_header', 'first line', 'column names'],
 ]
 

@@ -4,8 +4,8 @@ import { connect } from '../../src/database/connection.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { FiguresShop, SPENDING } from '../support/figures-shop.js'
 import { freePort } from '../support/private-process.js'
-import type { PrivateRedis } from '../support/private-redis.js'
-import { describeWithPrivateRedis, startPrivateRedis } from '../support/redis.js'
+import { type PrivateRedis, startPrivateRedis } from '../support/private-redis.js'
+import { describeWithPrivateRedis } from '../support/redis.js'
 
 describeWithPrivateRedis('publishing during an outage', () => {
   let server: PrivateRedis

@@ -99,7 +99,7 @@ export class Site {
   /** Runs the binary through the proxy, and kills it if it does not end. */
   async runCut(args: readonly string[], cut?: CutPoint) {
     const urls = Object.entries(this.#environment).filter(([name]) => name.endsWith('_URL'))
-    const proxy = await CutProxy.cutting(this.#protocol, `${urls[0]?.[1]}`, cut)
+    const proxy = await new CutProxy(this.#protocol, `${urls[0]?.[1]}`, cut).listen()
     const cutting = Object.fromEntries(urls.map(([name]) => [name, proxy.url]))
     const running = this.shop.start({ ...this.#environment, ...cutting }, ...args)
     let hung = false

@@ -1,7 +1,6 @@
 // Runs once before all tests: finds the servers for them, says which engines they run on, and at the end removes the
 // databases that they made.
 import { once } from 'node:events'
-import SqliteDatabase from 'better-sqlite3'
 import { Redis } from 'ioredis'
 import { Connection } from 'rabbitmq-client'
 import type { TestProject } from 'vitest/node'
@@ -49,7 +48,7 @@ export default async function findServers(project: TestProject): Promise<() => P
   const engines = Object.entries(servers).map(
     ([name, server]) => server?.product ?? `no ${name} (${variableFor(name)} names one)`,
   )
-  console.log(`Tests run on: ${[sqliteProduct(), ...engines].join(', ')}.`)
+  console.log(`Tests run on: SQLite, ${engines.join(', ')}.`)
   return async () => {
     for (const server of [postgres, mysql]) if (server) await removeDatabases(server.url, databasePrefix)
     await privateRedis?.close()
@@ -76,13 +75,6 @@ async function databaseProduct(url: string): Promise<string> {
   const version = String(row?.['version'])
   if (version.startsWith('PostgreSQL')) return version.split(' ').slice(0, 2).join(' ')
   return `${version.includes('MariaDB') ? 'MariaDB' : 'MySQL'} ${version.split('-')[0]}`
-}
-
-function sqliteProduct(): string {
-  const db = new SqliteDatabase(':memory:')
-  const version = db.prepare('select sqlite_version()').pluck().get()
-  db.close()
-  return `SQLite ${version}`
 }
 
 /** The queue does not run on a Redis that may evict keys. */

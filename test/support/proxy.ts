@@ -56,11 +56,11 @@ export class TcpProxy {
   /** Connections that clients have opened. */
   attempts = 0
 
-  static open(url: string): Promise<TcpProxy> {
-    return new TcpProxy(url).listen()
+  static open<Proxy extends TcpProxy>(this: new (url: string) => Proxy, url: string): Promise<Proxy> {
+    return new this(url).listen()
   }
 
-  protected constructor(url: string) {
+  constructor(url: string) {
     this.#url = new URL(url)
     const { hostname, port, protocol } = this.#url
     this.#target = { host: hostname, port: Number(port) || (PORTS[protocol.slice(0, -1)] ?? 0) }
@@ -192,11 +192,7 @@ export class CutProxy extends TcpProxy {
   hasCut = false
 
   /** @param cut without it, messages are only counted */
-  static cutting(protocol: Protocol, url: string, cut?: CutPoint): Promise<CutProxy> {
-    return new CutProxy(protocol, url, cut).listen()
-  }
-
-  private constructor(protocol: Protocol, url: string, cut: CutPoint | undefined) {
+  constructor(protocol: Protocol, url: string, cut?: CutPoint) {
     super(url)
     this.#protocol = protocol
     this.#cut = cut

@@ -51,20 +51,19 @@ export async function onPostgres(url = serverUrl('postgres'), leaseMs = LEASE_MS
   const place = newSchema(url)
   await createTables(place)
   // The worker locks jobs in another order: retry a delete that loses a deadlock to it.
-  const forget = async () => {
-    try {
-      await place.ask('delete from job')
-      return true
-    } catch (error) {
-      if ((error as { code?: string }).code === '40P01') return false
-      throw error
-    }
-  }
+  const deleted = () =>
+    place.ask('delete from job').then(
+      () => true,
+      (error) => {
+        if (error.code !== '40P01') throw error
+        return false
+      },
+    )
   return {
     ...place,
     ...onServer(() => bullMqOnPostgres(place.address, place.schema, leaseMs), leaseMs),
     name: `PostgreSQL at ${place.address.name}`,
-    forget: () => until(forget),
+    forget: () => until(deleted),
     close: place.drop,
   }
 }

@@ -3,8 +3,6 @@ import { Redis } from 'ioredis'
 import { hasRedisServer } from './private-redis.js'
 import { describeUnless, randomName, type SuiteOptions, serverUrl } from './servers.js'
 
-export { startPrivateRedis } from './private-redis.js'
-
 /** For tests that start servers of their own. */
 export function describeWithPrivateRedis(name: string, body: () => void, options?: SuiteOptions): void {
   describeUnless(hasRedisServer() ? undefined : 'there is no redis-server on the PATH', name, body, options)
