@@ -129,7 +129,7 @@ function describeOutages(start: () => Promise<FragileDriver>): void {
       await pipe.close()
       const { code, stdout, stderr } = await running.ended
       expect(code).toBe(4)
-      expect(stdout).toMatch(/new orders\s.*199/)
+      expect(stdout).toMatch(/New orders +199/)
       expect(stderr).toContain('The orders are stored and due')
       expect(stderr).toContain(`Cannot reach ${server.name}`)
       expect(stderr).toContain('orderctl rebuild queue')

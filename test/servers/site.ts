@@ -1,12 +1,7 @@
 // A shop for cut-point tests. The command under test reaches one of its servers through a proxy.
 
 import { expect } from 'vitest'
-import { rebuild } from '../../src/audit/rebuild.js'
 import type { Engine } from '../../src/database/engine.js'
-import { createQueue } from '../../src/queue/create-queue.js'
-import type { Queue } from '../../src/queue/queue.js'
-import { findOrders } from '../../src/reports/orders.js'
-import { chooseFailures, retryFailures } from '../../src/workflow/failures.js'
 import type { Outcome } from '../support/cli.js'
 import { EngineShop } from '../support/engine-shop.js'
 import type { Protocol } from '../support/framing.js'
@@ -62,7 +57,6 @@ export const ORDERS = ['A-1', 'A-2', 'A-3']
 
 export class Site {
   readonly shop: EngineShop
-  readonly queue: Queue
   readonly #protocol: Protocol
   /** The settings that lead a command to the server. */
   readonly #environment: Environment
@@ -70,9 +64,8 @@ export class Site {
   #files = 0
   #importMessages: number | undefined
 
-  private constructor(role: Role, shop: EngineShop, queue: Queue, environment: Environment, queued?: Queued) {
+  private constructor(role: Role, shop: EngineShop, environment: Environment, queued?: Queued) {
     this.shop = shop
-    this.queue = queue
     this.#protocol = role.protocol
     this.#environment = environment
     this.#closeQueue = queued?.close
@@ -82,8 +75,7 @@ export class Site {
     const shop = await EngineShop.open(role.engine)
     const queued = await role.start?.()
     const environment = { ...SETTINGS, ...(queued?.environment ?? { ORDERCTL_DATABASE_URL: shop.databaseUrl }) }
-    const queue = await createQueue(shop.db, shop.config(environment))
-    const site = new Site(role, shop, queue, environment, queued)
+    const site = new Site(role, shop, environment, queued)
     await shop.importing(csv(line({ order: 'S-1' }), line({ order: 'S-2' })), environment)
     const sold = await shop.runWith({ ...environment, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
     if (sold.code !== 0) throw new Error(sold.stderr)
@@ -136,19 +128,11 @@ export class Site {
 
   /** Settles every order, also those that are not in the queue. */
   async drain(): Promise<void> {
-    await this.queue.resume()
-    await rebuild(this.shop.db, this.queue, 'queue', 'UTC')
-    expect(await this.run('work', '--drain')).toMatchObject({ code: 0 })
-  }
-
-  async retry(): Promise<void> {
-    const orders = await findOrders(this.shop.db, ORDERS, 'default')
-    const { ids } = await chooseFailures(this.shop.db, 'retry', { ids: orders.map(({ id }) => id) })
-    await retryFailures(this.shop.db, this.queue, ids)
+    for (const command of ['queue resume', 'rebuild queue', 'work --drain'])
+      expect(await this.run(...command.split(' ')), command).toMatchObject({ code: 0 })
   }
 
   async close(): Promise<void> {
-    await this.queue.close()
     await this.shop.close()
     await this.#closeQueue?.()
   }
