@@ -86,12 +86,12 @@ describe('settings of the queue', () => {
   })
 
   plainTest.each(['', 'amq.orders', 'a b', 'ä', 'x'.repeat(65)])('refuse %j as the name of a queue', (name) => {
-    expect(() => readQueueName(name)).toThrow('use letters')
+    expect(() => readQueueName(name)).toThrow('letters, digits')
   })
 
   const SCHEMAS = ['public', 'pg_temp', 'Shop', 'a-b', 'x; drop table orders', 'x'.repeat(64)]
   plainTest.each(SCHEMAS)('refuse %j as the name of a schema', (schema) => {
-    expect(() => readSchema(schema)).toThrow('small letters')
+    expect(() => readSchema(schema)).toThrow('lowercase letters')
   })
 })
 
