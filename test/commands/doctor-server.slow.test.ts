@@ -1,9 +1,9 @@
 // doctor on a database server. Faults are made in a database of the test's own, never on the server.
 import { describe, expect, test as plainTest } from 'vitest'
 import { judgeDurability } from '../../src/doctor/database-server.js'
-import { describeOnServer, describeOnServers } from '../support/database-servers.js'
 import { checksOf, failure, failuresOf } from '../support/doctor.js'
 import { done, testOn } from '../support/move-scene.js'
+import { describeOnServers, describeWith } from '../support/servers.js'
 import { shiftedClock } from '../support/shifted-clock.js'
 
 describeOnServers('doctor', (engine) => {
@@ -43,7 +43,7 @@ describeOnServers('doctor', (engine) => {
   })
 })
 
-describeOnServer('postgres', 'doctor', () => {
+describeWith('postgres', 'doctor', () => {
   const test = testOn('postgres')
 
   test('finds a database that is not durable or is read-only', async ({ shop, database }) => {

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { describe, expect } from 'vitest'
 import { checksOf, failure, failuresOf } from '../support/doctor.js'
-import { describeWithRedis, redisUrl } from '../support/redis.js'
+import { describeWith, serverUrl } from '../support/servers.js'
 import { shiftedClock } from '../support/shifted-clock.js'
 import { HOUR, test } from '../support/shop.js'
 
@@ -106,9 +106,9 @@ describe.concurrent('doctor', () => {
   })
 })
 
-describeWithRedis('doctor', () => {
+describeWith('redis', 'doctor', () => {
   test('finds a Redis whose clock differs', async ({ shop }) => {
-    const environment = { ORDERCTL_REDIS_URL: `${redisUrl}`, ORDERCTL_QUEUE_URL: 'embedded', ...shiftedClock(60) }
+    const environment = { ORDERCTL_REDIS_URL: serverUrl('redis'), ORDERCTL_QUEUE_URL: 'embedded', ...shiftedClock(60) }
     expect(await failuresOf(shop, environment)).toEqual([failure('redis', /3[56]\d\d\.\d s behind/, /timedatectl/)])
   })
 })

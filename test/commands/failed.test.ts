@@ -3,7 +3,8 @@
 import { describe, expect } from 'vitest'
 import { importing } from '../support/drain.js'
 import { answerAtTerminal } from '../support/pseudo-terminal.js'
-import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
+import { randomPrefix, removeKeys } from '../support/redis.js'
+import { describeWith, serverUrl } from '../support/servers.js'
 import { HOUR, type Shop, test } from '../support/shop.js'
 
 const fail = (shop: Shop, reference: string, draft = {}) => shop.order(reference, { status: 'failed', ...draft })
@@ -161,13 +162,14 @@ describe.concurrent('failed retry --stagger', () => {
   })
 })
 
-describeWithRedis(
+describeWith(
+  'redis',
   'failed retry --stagger with Redis',
   () => {
     test('publishes each wave for the time when it falls due', async ({ shop, onTestFinished }) => {
       const prefix = randomPrefix()
-      onTestFinished(async () => void (await removeKeys(redisUrl ?? '', prefix)))
-      const environment = { ORDERCTL_QUEUE_URL: redisUrl ?? '', ORDERCTL_REDIS_PREFIX: prefix }
+      onTestFinished(async () => void (await removeKeys(prefix)))
+      const environment = { ORDERCTL_QUEUE_URL: serverUrl('redis'), ORDERCTL_REDIS_PREFIX: prefix }
       fourFailures(shop)
       expect((await stagger(shop, '1h', environment)).code).toBe(0)
       const { result } = await shop.jsonWith(environment, 'status')

@@ -3,7 +3,8 @@
 import { Redis } from 'ioredis'
 import { expect, type TestContext } from 'vitest'
 import { checksOf, failure } from '../support/doctor.js'
-import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
+import { randomPrefix, removeKeys } from '../support/redis.js'
+import { describeWith, serverUrl } from '../support/servers.js'
 import { test } from '../support/shop.js'
 
 const UNREACHABLE = { ORDERCTL_REDIS_URL: 'redis://shop:geheim@127.0.0.1:1/3' }
@@ -11,19 +12,20 @@ const UNREACHABLE = { ORDERCTL_REDIS_URL: 'redis://shop:geheim@127.0.0.1:1/3' }
 /** @param onTestFinished of the test itself: tests here run side by side */
 function withRedis(onTestFinished: TestContext['onTestFinished']) {
   const prefix = randomPrefix()
-  const url = `${redisUrl}`
-  onTestFinished(async () => void (await removeKeys(url, prefix)))
+  const url = serverUrl('redis')
+  onTestFinished(async () => void (await removeKeys(prefix)))
   return { environment: { ORDERCTL_REDIS_URL: url, ORDERCTL_REDIS_PREFIX: prefix }, prefix, url }
 }
 
-describeWithRedis(
+describeWith(
+  'redis',
   'Redis',
   () => {
     test('status counts orders in the database and batches in Redis, and reports batches that Redis lost', async ({
       shop,
       onTestFinished,
     }) => {
-      const { environment, prefix, url } = withRedis(onTestFinished)
+      const { environment, prefix } = withRedis(onTestFinished)
       for (const reference of ['1001', '1002', '1003']) shop.order(reference, { dueAt: 1 })
       shop.order('1004', { status: 'failed', settledAt: 1 })
       await shop.runWith({ ...environment, ORDERCTL_BATCH_SIZE: '2' }, 'rebuild', 'queue')
@@ -46,7 +48,7 @@ describeWithRedis(
       )
       expect((await shop.runWith(environment, 'status', '--format', 'prom', '--csv')).code).toBe(2)
 
-      await removeKeys(url, prefix)
+      await removeKeys(prefix)
       const emptied = await shop.runWith(environment, 'status')
       expect(emptied.stderr).toMatch(/no batches for 3 waiting orders/)
     })

@@ -4,8 +4,9 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, vi } from 'vitest'
+import { startPrivateRedis } from '../support/private-redis.js'
 import { PseudoTerminal } from '../support/pseudo-terminal.js'
-import { describeWithPrivateRedis, startPrivateRedis } from '../support/redis.js'
+import { describeWithPrivateRedis } from '../support/redis.js'
 import { type Shop, test as shopTest } from '../support/shop.js'
 
 const NOW = Date.parse('2026-03-04T12:00:00Z')
@@ -198,7 +199,7 @@ describeWithPrivateRedis('the screen with Redis', () => {
     await server.start()
     await soon(() => expect(view.screen).toMatch(/^Batches in bullmq +0 /m))
     expect(view.screen).not.toContain('! Redis')
-    server.hang()
+    server.signal('SIGSTOP')
     shop.order('another', { dueAt: Date.now() })
     await soon(() => expect(view.screen).toMatch(/Waiting +2 /))
     await soon(() => expect(view.screen).toContain(`! Cannot reach Redis at 127.0.0.1:${server.port}`))

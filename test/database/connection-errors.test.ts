@@ -44,7 +44,7 @@ describeOnServerEngines('a connection that is lost at its first statement', (eng
   for (const loss of ['reset', 'end'] as const) {
     for (const when of ['before', 'after'] as const) {
       engineTest(`fails one statement and leaves the pool (${loss} ${when} it)`, async ({ shop, onTestFinished }) => {
-        const proxy = await CutProxy.cutting(engine, shop.databaseUrl, { at: FIRST[engine], when, loss })
+        const proxy = await new CutProxy(engine, shop.databaseUrl, { at: FIRST[engine], when, loss }).listen()
         onTestFinished(() => proxy.close())
         const db = await connect(readDatabaseAddress(proxy.url), { connections: 1 })
         const one = sql<{ one: number }>`select 1 as one`

@@ -6,7 +6,7 @@ import { expect } from 'vitest'
 import { describeOnServerEngines } from '../support/engine-shop.js'
 import { shiftedClock } from '../support/shifted-clock.js'
 import { until } from '../support/until.js'
-import { expectEachChargedOnce, inProgress, SLOW, singles } from './drains.js'
+import { expectSoldOnce, inProgress, SLOW, singles } from './drains.js'
 
 /** A claimed batch is charged for so long that no transaction is open when a test stops the worker. */
 const LONG_CHARGES = { ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '1000' }
@@ -49,7 +49,7 @@ describeOnServerEngines(
       expect({ code, result: JSON.parse(stdout) }).toMatchObject({ code: 0, result: { processed: claimed } })
       ahead.child.kill('SIGTERM')
       await ahead.ended
-      await expectEachChargedOnce(shop, 400)
+      await expectSoldOnce(shop, 400)
     })
 
     test('that is killed in mid-drain, its clock ten minutes ahead, loses its orders to another', async ({ shop }) => {
@@ -61,7 +61,7 @@ describeOnServerEngines(
       expect(await inProgress(shop)).toBeGreaterThan(0)
       const behind = await shop.runWith({ ...SLOW, ...shiftedClock(-10) }, 'work', '--drain', '--max-runtime', '60s')
       expect(behind.code).toBe(0)
-      await expectEachChargedOnce(shop, 100)
+      await expectSoldOnce(shop, 100)
     })
   },
   { concurrent: true },

@@ -13,7 +13,7 @@ import { storeChunk } from '../../src/import/store.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
 import { describeOnServerEngines } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
-import { whileLocked, withoutWaiting } from '../support/locks.js'
+import { whileLocked } from '../support/locks.js'
 
 describeOnServerEngines('an import', (test) => {
   test('that is resumed continues after the chunk that its killed process was committing', async ({ shop }) => {
@@ -65,7 +65,9 @@ describeOnServerEngines('workers and an import', (test) => {
     await shop.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' }), ...MANY))
     const again = [{ order: 'A-1' }, { order: 'A-2', customer: 'C-2', sku: 'S-2' }, { order: 'A-3' }]
     const file = shop.file('again.csv', csv(...again.map(line)))
-    const { code, stderr } = await withoutWaiting(shop, lockAsClaim, () => shop.runWith({}, 'import', file))
+    const { code, stderr } = await whileLocked(shop, lockAsClaim, () => shop.runWith({}, 'import', file), {
+      waits: false,
+    })
     expect(code, stderr).toBe(EXIT.partly)
     expect(await shop.rows('select imported, duplicates, conflicts from imports where id = 2')).toEqual([
       { imported: 1, duplicates: 1, conflicts: 1 },
@@ -78,13 +80,14 @@ describeOnServerEngines('workers and an import', (test) => {
     await shop.importing(csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
     const run = await insertRun(shop.db, { source: 'default', file: '/again.csv' })
     await storeAnOrder(shop.db, run.id, 'default')
-    const { code, stderr } = await withoutWaiting(
+    const { code, stderr } = await whileLocked(
       shop,
       async (ending) => {
         const verdicts = await reachVerdicts(ending, run, () => {})
         expect(verdicts).toMatchObject({ duplicates: 1, conflicts: 0, rejected: 0 })
       },
       () => shop.runWith({}, 'work', '--drain'),
+      { waits: false },
     )
     expect(code, stderr).toBe(0)
     expect(await shop.statuses()).toEqual({ completed: 2 })
@@ -94,10 +97,11 @@ describeOnServerEngines('workers and an import', (test) => {
     const cutOff = await insertRun(shop.db, { source: 'till', file: '/till.csv' })
     await storeAnOrder(shop.db, cutOff.id)
     await shop.importing(csv(...MANY))
-    await withoutWaiting(
+    await whileLocked(
       shop,
       (worker) => worker.selectFrom('orders').select('id').where('source', '=', 'default').forUpdate().execute(),
       () => shop.db.transaction().execute((trx) => undoImport(trx, cutOff)),
+      { waits: false },
     )
     expect(await shop.rows('select distinct source from orders')).toEqual([{ source: 'default' }])
     expect(await shop.value('select count(*) from orders')).toBe(MANY.length)

@@ -3,9 +3,9 @@
 
 import { expect } from 'vitest'
 import { askServer } from '../support/ask-server.js'
-import { describeOnServer, makeDatabase } from '../support/database-servers.js'
 import { describeOnEngines, EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
+import { describeWith, makeDatabase } from '../support/servers.js'
 import { test as plainTest } from '../support/shop.js'
 
 /** For each of these, some collation takes it for another one. */
@@ -85,7 +85,7 @@ describeOnEngines(
   { concurrent: true },
 )
 
-describeOnServer('postgres', 'a database', () => {
+describeWith('postgres', 'a database', () => {
   plainTest('with a collation of a language still sorts by bytes', async ({ skip }) => {
     const how = "template template0 encoding UTF8 locale_provider icu icu_locale 'en-US'"
     const url = await makeDatabase('postgres', { how }).catch(() => skip('the server has no ICU (PostgreSQL 15)'))

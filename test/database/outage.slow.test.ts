@@ -3,13 +3,13 @@
 import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { askServer } from '../support/ask-server.js'
-import type { ServerEngine } from '../support/database-servers.js'
 import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 import { describeOnPrivateServers } from '../support/private-servers.js'
 import { CutProxy } from '../support/proxy.js'
+import type { ServerEngine } from '../support/servers.js'
 import { until } from '../support/until.js'
-import { completed, expectEachChargedOnce, expectToldOnce, SLOW, singles } from './drains.js'
+import { completed, expectSoldOnce, expectToldOnce, SLOW, singles } from './drains.js'
 
 const ORDERS = 300
 
@@ -38,7 +38,7 @@ describeOnServerEngines('a transaction', (test, engine) => {
     }) => {
       await shop.importing(csv(line({ sku: 'S-1' })), { ORDERCTL_INITIAL_STOCK: '100' })
       const commit = { at: /\bcommit\b/, when, loss: 'reset' } as const
-      const proxy = await CutProxy.cutting(engine, shop.databaseUrl, commit)
+      const proxy = await new CutProxy(engine, shop.databaseUrl, commit).listen()
       const adjusting = ['products', 'adjust', 'S-1', '50', '--reason', 'delivery']
       const adjusted = await shop.jsonWith(at(proxy.url), ...adjusting).finally(() => proxy.close())
       const fix = expect.stringMatching(/products list.* 150 units of S-1 .* 100 /)
@@ -78,7 +78,7 @@ describeOnPrivateServers('a server', (test, engine) => {
     expect(code, stderr).toBe(0)
     expect(stderr).toContain(`${server.product} at 127.0.0.1:${server.port}/`)
     expectToldOnce(stderr, 'Waiting for it', 'The database is back')
-    await expectEachChargedOnce(shop, ORDERS)
+    await expectSoldOnce(shop, ORDERS)
   })
 
   test('that stays unreachable does not keep a worker from ending at SIGTERM', async ({ server, shop }) => {
@@ -104,7 +104,7 @@ describeOnPrivateServers('a server', (test, engine) => {
     const { code, stderr } = await worker.ended
     expect(code, stderr).toBe(0)
     expectToldOnce(stderr, 'is read-only', 'The database is back')
-    await expectEachChargedOnce(shop, ORDERS)
+    await expectSoldOnce(shop, ORDERS)
   })
 })
 
@@ -134,7 +134,7 @@ describeOnServerEngines(
         const { code, stderr } = await worker.ended
         expect(code, stderr).toBe(0)
         expectToldOnce(stderr, wait, back)
-        await expectEachChargedOnce(shop, ORDERS)
+        await expectSoldOnce(shop, ORDERS)
       })
     }
   },

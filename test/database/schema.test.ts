@@ -7,9 +7,9 @@ import { connect } from '../../src/database/connection.js'
 import type { Engine } from '../../src/database/engine.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { askServer } from '../support/ask-server.js'
-import type { ServerEngine } from '../support/database-servers.js'
 import { describeOnEngines, describeOnServerEngines, EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
+import type { ServerEngine } from '../support/servers.js'
 import { until } from '../support/until.js'
 
 describeOnEngines(

@@ -5,9 +5,9 @@ import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { beforeAll, expect } from 'vitest'
-import { describeOnServers } from '../support/database-servers.js'
 import { csv, line } from '../support/lines.js'
 import { done, hashOf, makeFile, makeOldShop, ODD, rowsOf, testOn } from '../support/move-scene.js'
+import { describeOnServers } from '../support/servers.js'
 import { type Shop, test as shopTest } from '../support/shop.js'
 import { until } from '../support/until.js'
 
@@ -98,7 +98,11 @@ const DATABASE = { ORDERCTL_DATABASE_URL: 'postgres://shop:geheim@127.0.0.1:1/sh
 
 shopTest.for([
   [['sqlite:/tmp/other.sqlite'], {}, refused(2, 'bad_copy', 'Cannot copy to a file', '--from sqlite:PATH')],
-  [['postgres://shop:geheim@127.0.0.1/shop'], {}, refused(2, 'bad_copy', 'not a SQLite database', '--from sqlite:PATH')],
+  [
+    ['postgres://shop:geheim@127.0.0.1/shop'],
+    {},
+    refused(2, 'bad_copy', 'not a SQLite database', '--from sqlite:PATH'),
+  ],
   [['orders.sqlite'], DATABASE, refused(2, 'bad_copy', 'not a SQLite database', '--from sqlite:PATH')],
   [['sqlite://host/orders'], DATABASE, refused(2, 'bad_copy', 'not a SQLite database', '--from sqlite:PATH')],
   [[undefined, '--status'], DATABASE, refused(2, 'usage', 'status', '--help')],

@@ -5,26 +5,25 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Worker } from 'bullmq'
 import { expect, vi } from 'vitest'
+import { opened } from '../support/cli.js'
 import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles } from '../support/drain.js'
-import { describeWithPostgres } from '../support/postgres.js'
 import { type FragileDriver, onFragilePostgres, onFragileRabbitMq, onFragileRedis } from '../support/queue-drivers.js'
 import { BATCH_SIZE, Scene } from '../support/queue-scene.js'
-import { describeWithRabbitMq } from '../support/rabbitmq.js'
-import { describeWithPrivateRedis } from '../support/redis.js'
+import { describeWith } from '../support/servers.js'
 import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
 
 const concurrent = { concurrent: true }
 
-describeWithPrivateRedis('an outage of Redis', () => describeOutages(() => onFragileRedis()), concurrent)
-describeWithPostgres('an outage of PostgreSQL', () => describeOutages(onFragilePostgres), concurrent)
-describeWithRabbitMq('an outage of RabbitMQ', () => describeOutages(onFragileRabbitMq), concurrent)
+describeWith('redis', 'an outage of Redis', () => describeOutages(onFragileRedis), concurrent)
+describeWith('postgres', 'an outage of PostgreSQL', () => describeOutages(() => onFragilePostgres()), concurrent)
+describeWith('rabbitmq', 'an outage of RabbitMQ', () => describeOutages(onFragileRabbitMq), concurrent)
 
-describeWithPrivateRedis('BullMQ on Redis', () => {
+describeWith('redis', 'BullMQ on Redis', () => {
   test('a worker of BullMQ that sleeps while batches wait is replaced', async ({ onTestFinished }) => {
     const run = vi.spyOn(Worker.prototype, 'run').mockResolvedValueOnce(undefined)
     onTestFinished(() => run.mockRestore())
-    const scene = await Scene.open(() => onFragileRedis())
+    const scene = await Scene.open(onFragileRedis)
     onTestFinished(() => scene.close())
     await scene.queue.publish(await scene.orders(12))
     await scene.drain()
@@ -33,7 +32,7 @@ describeWithPrivateRedis('BullMQ on Redis', () => {
   })
 })
 
-describeWithPostgres('BullMQ on PostgreSQL', () => {
+describeWith('postgres', 'BullMQ on PostgreSQL', () => {
   test('a job that is completed while the server starts is retried, with pauses', async ({ onTestFinished }) => {
     // The lease is so long that no other worker takes the job over.
     const driver = await onFragilePostgres(600_000)
@@ -51,22 +50,17 @@ describeWithPostgres('BullMQ on PostgreSQL', () => {
     await until(async () => (await scene.count('completed')) === BATCH_SIZE)
     await until(() => driver.proxy.attempts >= 10)
     expect(performance.now() - began).toBeGreaterThan(200)
-    const active = async () => (await driver.place.ask("select from job where state = 'active'")).length
+    const active = async () => (await driver.ask("select from job where state = 'active'")).length
     expect(await active()).toBe(1)
 
-    driver.proxy.goOn()
+    await driver.proxy.goOn()
     await until(async () => (await active()) === 0)
   })
 })
 
 function describeOutages(start: () => Promise<FragileDriver>): void {
   const fragileTest = test.extend<{ server: FragileDriver; slow: Environment }>({
-    // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-    server: async ({}, use) => {
-      const server = await start()
-      await use(server)
-      await server.close()
-    },
+    server: opened(start),
     slow: async ({ server }, use) => use({ ...SLOW, ...server.environment }),
   })
 
@@ -82,13 +76,13 @@ function describeOutages(start: () => Promise<FragileDriver>): void {
   for (const takeAway of ['stop', 'hang'] as const) {
     fragileTest(`a drain waits after a ${takeAway} of the server, and goes on`, async ({ shop, server, slow }) => {
       const worker = await startWorker(shop, slow, '--drain')
-      await server[takeAway]()
+      await server.proxy[takeAway]()
       await worker.saw(`Cannot reach ${server.name}`)
       // Other commands do without the server.
       const { result } = await shop.jsonWith(slow, 'status')
       expect(result).toMatchObject({ queue: { transport: null } })
       expect(completed(shop)).toBeLessThan(500)
-      await (takeAway === 'stop' ? server.start() : server.goOn())
+      await server.proxy.goOn()
       const { code, stderr } = await worker.ended
       expect(code, stderr).toBe(0)
       expect(stderr.match(/Waiting for it\./g)).toHaveLength(1)
@@ -100,7 +94,7 @@ function describeOutages(start: () => Promise<FragileDriver>): void {
       `a worker that waits after a ${takeAway} of the server ends on SIGTERM`,
       async ({ shop, server, slow }) => {
         const worker = await startWorker(shop, slow)
-        await server[takeAway]()
+        await server.proxy[takeAway]()
         await worker.saw('Waiting for it.')
         worker.child.kill('SIGTERM')
         expect((await worker.ended).code).toBe(130)
@@ -110,19 +104,14 @@ function describeOutages(start: () => Promise<FragileDriver>): void {
   }
 
   fragileTest('a worker whose connections are lost silently still takes new orders', async ({ shop, server, slow }) => {
-    const way = await server.openLossyWay()
     await importing(shop, 20, slow)
-    const worker = shop.start({ ...SLOW, ...way.environment }, 'work')
-    try {
-      await until(() => completed(shop) === 20)
-      way.loseConnections()
-      await importing(shop, 40, slow)
-      await until(() => completed(shop) === 40)
-    } finally {
-      worker.child.kill('SIGTERM')
-      await worker.ended
-      way.close()
-    }
+    const worker = shop.start(slow, 'work')
+    await until(() => completed(shop) === 20)
+    server.proxy.loseConnections()
+    await importing(shop, 40, slow)
+    await until(() => completed(shop) === 40)
+    worker.child.kill('SIGTERM')
+    await worker.ended
     await expectSoldOnce(shop, 40)
   })
 
@@ -135,18 +124,18 @@ function describeOutages(start: () => Promise<FragileDriver>): void {
       const running = shop.start(slow, 'import', file)
       // Opens once the import opens its file, which it does when it has connected.
       const pipe = await open(file, 'w')
-      await server.stop()
+      await server.proxy.stop()
       await pipe.writeFile(singles(200))
       await pipe.close()
       const { code, stdout, stderr } = await running.ended
       expect(code).toBe(4)
-      expect(stdout).toMatch(/new orders\s.*199/)
+      expect(stdout).toMatch(/New orders +199/)
       expect(stderr).toContain('The orders are stored and due')
       expect(stderr).toContain(`Cannot reach ${server.name}`)
       expect(stderr).toContain('orderctl rebuild queue')
       expect(stderr).not.toContain('No new orders')
 
-      await server.start()
+      await server.proxy.goOn()
       expect(await shop.runWith(slow, 'work', '--drain')).toMatchObject({ code: 0 })
       await expectSoldOnce(shop, 200)
     },

@@ -4,20 +4,11 @@ import { describe, expect, test as plainTest } from 'vitest'
 import { readQueueName, readSchema } from '../../src/config/values.js'
 import { readQueueAddress } from '../../src/servers/addresses.js'
 import { explainError } from '../../src/servers/explain.js'
-import { urlWith } from '../support/database-servers.js'
+import { askServer } from '../support/ask-server.js'
 import { type Environment, expectSoldOnce, SLOW, singles } from '../support/drain.js'
-import { askPostgres, describeWithPostgres, postgresUrl, randomName } from '../support/postgres.js'
 import { freePort } from '../support/private-process.js'
-import {
-  deleteQueues,
-  describeWithRabbitMq,
-  makeQueues,
-  messagesIn,
-  rabbitAddressOf,
-  rabbitUrl,
-  rabbitUrlWith,
-  withChannel,
-} from '../support/rabbitmq.js'
+import { deleteQueues, makeQueues, messagesIn, withChannel } from '../support/rabbitmq.js'
+import { addressOf, describeWith, randomName, serverUrl } from '../support/servers.js'
 import { test } from '../support/shop.js'
 import { listenDeaf, PASSWORD, refused } from './refused.js'
 
@@ -95,7 +86,7 @@ describe('settings of the queue', () => {
   })
 
   plainTest.each(['', 'amq.orders', 'a b', 'ä', 'x'.repeat(65)])('refuse %j as the name of a queue', (name) => {
-    expect(() => readQueueName(name)).toThrow('letters')
+    expect(() => readQueueName(name)).toThrow('letters, digits')
   })
 
   const SCHEMAS = ['public', 'pg_temp', 'Shop', 'a-b', 'x; drop table orders', 'x'.repeat(64)]
@@ -123,25 +114,25 @@ const refuses = (refusals: readonly Refusal[]) =>
     expect(error['fix']).toContain(fix)
   })
 
-describeWithPostgres('a PostgreSQL', () => {
+describeWith('postgres', 'a PostgreSQL', () => {
   refuses([
     {
       why: 'an unknown user',
-      url: async () => urlWith('postgres', { username: randomName(), password: PASSWORD }),
+      url: async () => serverUrl('postgres', { username: randomName(), password: PASSWORD }),
       code: 'postgres_refused',
       fix: 'postgres://USER:PASSWORD@HOST/DATABASE',
     },
     {
       why: 'a missing database',
-      url: async () => urlWith('postgres', { pathname: 'no_such_database' }),
+      url: async () => serverUrl('postgres', { pathname: 'no_such_database' }),
       code: 'postgres_database_missing',
       fix: 'create database no_such_database',
     },
     {
       why: 'TLS that it does not offer',
       url: async () => {
-        const [tls] = await askPostgres('show ssl')
-        return tls?.['ssl'] === 'off' ? `${postgresUrl}?sslmode=require` : undefined
+        const [tls] = await askServer(serverUrl('postgres'), 'show ssl')
+        return tls?.['ssl'] === 'off' ? serverUrl('postgres', { search: '?sslmode=require' }) : undefined
       },
       code: 'postgres_tls',
       fix: 'sslmode',
@@ -152,23 +143,23 @@ describeWithPostgres('a PostgreSQL', () => {
 plainTest('a RabbitMQ whose quorum queues have no time to live is too old', () => {
   const text = "QueueDeclare: PRECONDITION_FAILED - invalid arg 'x-message-ttl' for queue 'orders.later' in vhost '/'"
   const message = 'RabbitMQ at 127.0.0.1:5672 is too old: orderctl needs 3.10 or newer.'
-  const problem = explainError(new Error(text), rabbitAddressOf('amqp://127.0.0.1'))
+  const problem = explainError(new Error(text), addressOf('amqp', 'amqp://127.0.0.1'))
   expect(problem).toMatchObject({ code: 'rabbitmq_too_old', exit: 2, message })
 })
 
-describeWithRabbitMq('a RabbitMQ', () => {
+describeWith('rabbitmq', 'a RabbitMQ', () => {
   const fix = 'amqp://USER:PASSWORD@HOST/VHOST'
   refuses([
     {
       why: 'a wrong password',
-      url: async () => rabbitUrlWith({ password: PASSWORD }),
+      url: async () => serverUrl('rabbitmq', { password: PASSWORD }),
       code: 'rabbitmq_refused',
       message: 'rejected the login: Login was refused',
       fix,
     },
     {
       why: 'a missing virtual host',
-      url: async () => rabbitUrlWith({ pathname: '/no-such-vhost' }),
+      url: async () => serverUrl('rabbitmq', { pathname: '/no-such-vhost' }),
       code: 'rabbitmq_refused',
       message: '/no-such-vhost .*vhost no-such-vhost not found',
       fix,
@@ -181,7 +172,7 @@ describeWithRabbitMq('a RabbitMQ', () => {
   }) => {
     const name = await makeQueues()
     onTestFinished(() => deleteQueues(name))
-    const environment = { ...at(rabbitUrl()), ORDERCTL_QUEUE_NAME: name }
+    const environment = { ...at(serverUrl('rabbitmq')), ORDERCTL_QUEUE_NAME: name }
     await deleteQueues(name)
     await withChannel((channel) => channel.queueDeclare({ queue: name, durable: true }))
     const file = shop.file('orders.csv', singles(40))

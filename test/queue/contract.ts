@@ -1,27 +1,20 @@
 // What every queue must do: one suite over the port, which each driver passes on a real database.
 import { describe, expect, test as plainTest } from 'vitest'
 import { makeDue } from '../../src/queue/due-orders.js'
+import { opened } from '../support/cli.js'
 import type { FragileDriver } from '../support/queue-drivers.js'
 import { BATCH_SIZE, Scene, type StartDriver } from '../support/queue-scene.js'
 import { until } from '../support/until.js'
 
 const EMPTY = { waiting: 0, active: 0, delayed: 0, oldestWaitingSeconds: null }
 
-const testOn = (start: StartDriver) =>
-  plainTest.extend<{ scene: Scene }>({
-    // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-    scene: async ({}, use) => {
-      const scene = await Scene.open(start)
-      await use(scene)
-      await scene.close()
-    },
-  })
+const testOn = (start: StartDriver) => plainTest.extend<{ scene: Scene }>({ scene: opened(() => Scene.open(start)) })
 
 /** Each order was claimed once in this process and is completed, and the audit is clean. */
 export async function expectSettledOnce(scene: Scene, orders: number): Promise<void> {
   expect(scene.claimed).toBe(orders)
   expect(await scene.count('completed')).toBe(orders)
-  expect(await scene.differences()).toBe(0)
+  await scene.shop.expectAuditClean()
 }
 
 /** What needs the driver alone; the rest is below. */
@@ -119,7 +112,8 @@ export function describeQueueContract(start: StartDriver): void {
     scene.chargeMs = 60
     scene.consume()
     await until(() => scene.deliveries.length >= 2)
-    await scene.runProcess('queue', 'pause')
+    const { code } = await scene.shop.start(scene.driver.environment, 'queue', 'pause').ended
+    expect(code).toBe(0)
     expect(await scene.queue.isPaused()).toBe(true)
     await until(() => scene.inProgress === 0)
     const { length } = scene.deliveries
@@ -199,7 +193,7 @@ export function describeClosing(start: () => Promise<FragileDriver>): void {
   describe.each(['stop', 'hang'] as const)('closes after a %s of its server', (takeAway) => {
     test('with nothing in progress', async ({ scene }) => {
       await scene.queue.publish(await scene.orders(3))
-      await (scene.driver as FragileDriver)[takeAway]()
+      await (scene.driver as FragileDriver).proxy[takeAway]()
       await scene.queue.close()
     })
 
@@ -209,7 +203,7 @@ export function describeClosing(start: () => Promise<FragileDriver>): void {
       const stop = new AbortController()
       const consumer = scene.consume({ concurrency: 1, signal: stop.signal })
       await until(() => scene.inProgress === 1)
-      await (scene.driver as FragileDriver)[takeAway]()
+      await (scene.driver as FragileDriver).proxy[takeAway]()
       stop.abort()
       release()
       await consumer.ended

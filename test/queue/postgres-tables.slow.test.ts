@@ -4,30 +4,25 @@ import { expect, test as plainTest } from 'vitest'
 import { bullMqOnPostgres } from '../../src/queue/bullmq/on-postgres.js'
 import { ServerQueue } from '../../src/queue/server-queue.js'
 import { type PostgresFacts, refuseUnfit } from '../../src/servers/postgres-pool.js'
-import { urlWith } from '../support/database-servers.js'
+import { askServer } from '../support/ask-server.js'
 import { expectSoldOnce, SLOW, singles } from '../support/drain.js'
-import {
-  addressOf,
-  askPostgres,
-  describeWithPostgres,
-  newSchema,
-  postgresUrl,
-  randomName,
-} from '../support/postgres.js'
+import { newSchema } from '../support/postgres.js'
+import { addressOf, describeWith, randomName, serverUrl } from '../support/servers.js'
 import { Shop, test } from '../support/shop.js'
 import { PASSWORD, refused } from './refused.js'
 
 plainTest('PostgreSQL is unfit if it is older than 13 or a standby', () => {
   const fit: PostgresFacts = { version: '13.0', major: 13, user: 'shop', database: 'orders', standby: false }
   const check = (facts: Partial<PostgresFacts>) => () =>
-    refuseUnfit({ ...fit, ...facts }, addressOf('postgres://127.0.0.1/orders'))
+    refuseUnfit({ ...fit, ...facts }, addressOf('postgres', 'postgres://127.0.0.1/orders'))
   expect(check({})).not.toThrow()
   expect(check({ version: '12.22', major: 12 })).toThrow('PostgreSQL 12.22 at 127.0.0.1:5432/orders is too old')
   expect(check({ version: '12.22', major: 12 })).toThrow(expect.objectContaining({ code: 'postgres_too_old', exit: 2 }))
   expect(check({ standby: true })).toThrow(expect.objectContaining({ code: 'postgres_read_only', exit: 4 }))
 })
 
-describeWithPostgres(
+describeWith(
+  'postgres',
   'the tables of the queue',
   () => {
     test('are created by migrate, and checked by doctor', async ({ shop, onTestFinished }) => {
@@ -55,15 +50,18 @@ describeWithPostgres(
       onTestFinished,
       skip,
     }) => {
-      const [rights] = await askPostgres('select rolcreaterole as fit from pg_roles where rolname = current_user')
+      const [rights] = await askServer(
+        serverUrl('postgres'),
+        'select rolcreaterole as fit from pg_roles where rolname = current_user',
+      )
       skip(rights?.['fit'] !== true, 'the user of the tests may not create users')
       const user = randomName()
-      const database = new URL(`${postgresUrl}`).pathname.slice(1)
-      await askPostgres(`create role ${user} login password '${PASSWORD}'`)
+      const database = new URL(serverUrl('postgres')).pathname.slice(1)
+      await askServer(serverUrl('postgres'), `create role ${user} login password '${PASSWORD}'`)
       onTestFinished(async () => {
-        await askPostgres(`drop owned by ${user} cascade; drop role ${user}`)
+        await askServer(serverUrl('postgres'), `drop owned by ${user} cascade`, `drop role ${user}`)
       })
-      const { environment } = newSchema(urlWith('postgres', { username: user, password: PASSWORD }))
+      const { environment } = newSchema(serverUrl('postgres', { username: user, password: PASSWORD }))
       const file = shop.file('orders.csv', singles(40))
 
       const { codes, error } = await refused(shop, environment, 'import', file)
@@ -72,9 +70,9 @@ describeWithPostgres(
       const grant = `grant create on database "${database}" to "${user}"`
       expect(error['fix']).toContain(grant)
 
-      await askPostgres(grant)
+      await askServer(serverUrl('postgres'), grant)
       expect(await shop.runWith(environment, 'migrate')).toMatchObject({ code: 0 })
-      await askPostgres(`revoke create on database "${database}" from "${user}"`)
+      await askServer(serverUrl('postgres'), `revoke create on database "${database}" from "${user}"`)
       const selling = { ...SLOW, ...environment }
       expect(await shop.runWith(selling, 'import', file)).toMatchObject({ code: 0 })
       expect(await shop.runWith(selling, 'work', '--drain')).toMatchObject({ code: 0 })

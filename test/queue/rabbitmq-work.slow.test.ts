@@ -1,19 +1,64 @@
 // What only a RabbitMQ does to `import` and `work`: deleted queues, dead letters, and alarms that block publishers.
 
+import type { Socket } from 'node:net'
 import { expect } from 'vitest'
 import { queuesNamed } from '../../src/queue/rabbitmq/queues.js'
-import { AlarmProxy } from '../support/alarm-proxy.js'
+import {} from '../support/cli.js'
 import { completed, type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
-import {
-  deleteQueues,
-  describeWithRabbitMq,
-  makeQueues,
-  messagesIn,
-  rabbitUrl,
-  withChannel,
-} from '../support/rabbitmq.js'
+import { type Message, type Pair, TcpProxy } from '../support/proxy.js'
+import { deleteQueues, makeQueues, messagesIn, withChannel } from '../support/rabbitmq.js'
+import { describeWith, serverUrl } from '../support/servers.js'
 import { test as placeTest } from '../support/shop.js'
 import { until } from '../support/until.js'
+
+/** The class and the method. */
+const BASIC_PUBLISH = Buffer.from([0, 60, 0, 40])
+
+/**
+ * Makes RabbitMQ seem to run out of memory: at its next message, a connection is told that it is blocked, and nothing
+ * more is read from it until the alarm is over.
+ */
+class AlarmProxy extends TcpProxy {
+  readonly #held: { readonly pair: Pair; readonly data: Buffer }[] = []
+  #isRaised = false
+
+  /** The number of blocked connections. */
+  get blocked(): number {
+    return this.#held.filter(({ pair }) => !pair.near.destroyed).length
+  }
+
+  raise(): void {
+    this.#isRaised = true
+  }
+
+  clear(): void {
+    this.#isRaised = false
+    for (const { pair, data } of this.#held.splice(0)) {
+      if (pair.near.destroyed) continue
+      pair.near.write(connectionFrame(61))
+      pair.far.write(data)
+      pair.near.resume()
+    }
+  }
+
+  protected override pass(data: Buffer, { side }: Message, pair: Pair, to: Socket): void {
+    if (side === 'server' || !this.#isRaised || !data.includes(BASIC_PUBLISH)) {
+      to.write(data)
+      return
+    }
+    pair.near.pause()
+    this.#held.push({ pair, data })
+    pair.near.write(connectionFrame(60, 'low on memory'))
+  }
+}
+
+/** A method of the class `connection` on the wire: 60 is `blocked`, with a reason, and 61 is `unblocked`. */
+function connectionFrame(method: number, text?: string): Buffer {
+  const reason = text === undefined ? [] : [text.length, ...Buffer.from(text)]
+  const payload = Buffer.from([0, 10, 0, method, ...reason])
+  const head = Buffer.from([1, 0, 0, 0, 0, 0, payload.length])
+  return Buffer.concat([head, payload, Buffer.from([0xce])])
+}
 
 const test = placeTest.extend<{ queueName: string; slow: Environment }>({
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
@@ -22,10 +67,12 @@ const test = placeTest.extend<{ queueName: string; slow: Environment }>({
     await use(queueName)
     await deleteQueues(queueName)
   },
-  slow: ({ queueName }, use) => use({ ...SLOW, ORDERCTL_QUEUE_URL: rabbitUrl(), ORDERCTL_QUEUE_NAME: queueName }),
+  slow: ({ queueName }, use) =>
+    use({ ...SLOW, ORDERCTL_QUEUE_URL: serverUrl('rabbitmq'), ORDERCTL_QUEUE_NAME: queueName }),
 })
 
-describeWithRabbitMq(
+describeWith(
+  'rabbitmq',
   'RabbitMQ',
   () => {
     test('a drain recreates queues that were deleted, and goes on', async ({ shop, queueName, slow }) => {
@@ -66,7 +113,8 @@ describeWithRabbitMq(
       slow,
       onTestFinished,
     }) => {
-      const proxy = await AlarmProxy.open(rabbitUrl())
+      // The server would miss the heartbeats of a blocked connection, of which the proxy reads nothing.
+      const proxy = await AlarmProxy.open(serverUrl('rabbitmq', { search: '?heartbeat=300' }))
       onTestFinished(() => proxy.close())
       const alarmed = { ...slow, ORDERCTL_QUEUE_URL: proxy.url }
       await importing(shop, 40, alarmed)

@@ -2,14 +2,14 @@
 import { expect, test } from 'vitest'
 import { onFragileRabbitMq, onRabbitMq } from '../support/queue-drivers.js'
 import { BATCH_SIZE, Scene } from '../support/queue-scene.js'
-import { describeWithRabbitMq } from '../support/rabbitmq.js'
+import { describeWith } from '../support/servers.js'
 import { until } from '../support/until.js'
 import { describeClosing, describeQueueContract, expectSettledOnce } from './contract.js'
 
-describeWithRabbitMq('RabbitMQ', () => describeQueueContract(() => onRabbitMq()), { concurrent: true })
-describeWithRabbitMq('RabbitMQ and its server', () => describeClosing(onFragileRabbitMq), { concurrent: true })
+describeWith('rabbitmq', 'RabbitMQ', () => describeQueueContract(() => onRabbitMq()), { concurrent: true })
+describeWith('rabbitmq', 'RabbitMQ and its server', () => describeClosing(onFragileRabbitMq), { concurrent: true })
 
-describeWithRabbitMq('RabbitMQ by itself', () => {
+describeWith('rabbitmq', 'RabbitMQ by itself', () => {
   test('after a lost connection, delivers nothing until batches in progress are finished', async ({
     onTestFinished,
   }) => {

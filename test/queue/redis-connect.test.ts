@@ -1,12 +1,16 @@
 // Redis servers that refuse the login or are unfit: the error comes within seconds and shows no password.
 
+import { execFileSync, spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { describe, expect, test as plainTest } from 'vitest'
 import { explainUnreachable } from '../../src/servers/explain.js'
 import { unavailableReply } from '../../src/servers/recognise.js'
 import { refuseUnfit } from '../../src/servers/redis-connection.js'
 import { type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
-import { hasTls, type PrivateRedis, type PrivateRedisOptions, startPrivateRedis } from '../support/private-redis.js'
-import { addressOf, describeWithPrivateRedis } from '../support/redis.js'
+import { freePort } from '../support/private-process.js'
+import { startPrivateRedis } from '../support/private-redis.js'
+import { describeWithPrivateRedis } from '../support/redis.js'
+import { addressOf } from '../support/servers.js'
 import { test as placeTest } from '../support/shop.js'
 import { PASSWORD, refused } from './refused.js'
 
@@ -25,7 +29,7 @@ describe('an error reply', () => {
     ['CLUSTERDOWN The cluster is down', /belongs to a cluster that is down/],
     ['TRYAGAIN Multiple keys request during rehashing of slot', /is moving keys/],
   ])('%s means that Redis is unavailable', (text, says) => {
-    const problem = explainUnreachable(reply(text), addressOf('redis://shop:6379'))
+    const problem = explainUnreachable(reply(text), addressOf('redis', 'redis://shop:6379'))
     expect(problem).toMatchObject({ code: 'redis_unavailable', exit: 4, retryable: true })
     expect(problem.message).toMatch(says)
   })
@@ -43,27 +47,45 @@ describe('an error reply', () => {
 plainTest('Redis is too old before 6.2', () => {
   const check = (version: string) => () => {
     const facts = { product: `Redis ${version}`, version, evictionPolicy: 'noeviction' }
-    refuseUnfit(facts, addressOf('redis://127.0.0.1:6379'), { allowEviction: false })
+    refuseUnfit(facts, addressOf('redis', 'redis://127.0.0.1:6379'), { allowEviction: false })
   }
   expect(check('6.0.16')).toThrow(expect.objectContaining({ code: 'redis_too_old', exit: 2 }))
   expect(check('6.0.16')).toThrow('Redis 6.0.16 at 127.0.0.1:6379 is too old')
   expect(check('6.2.0')).not.toThrow()
 })
 
+/** Whether there is openssl, and a Redis that was built with TLS. */
+function hasTls(): boolean {
+  if (spawnSync('openssl', ['version']).status !== 0) return false
+  // Redis stops at the first directive that it does not know.
+  const { stderr } = spawnSync('redis-server', ['--tls-port', '0', '--no-such-directive', 'yes'], { encoding: 'utf8' })
+  return stderr.includes('no-such-directive')
+}
+
+/** The certificate is its own authority. */
+function makeCertificate(folder: string) {
+  const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')]
+  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2']
+  const made = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', key]
+  execFileSync('openssl', ['req', '-x509', ...made, '-out', certificate, ...subject], { stdio: 'ignore' })
+  const settings = ['--tls-auth-clients', 'no', '--tls-cert-file', certificate, '--tls-key-file', key]
+  return { certificate, settings }
+}
+
 describeWithPrivateRedis(
   'a Redis',
   () => {
-    const test = placeTest.extend<{ start: (options: PrivateRedisOptions) => Promise<PrivateRedis> }>({
+    const test = placeTest.extend<{ start: (...settings: string[]) => Promise<number> }>({
       start: ({ onTestFinished }, use) =>
-        use(async (options) => {
-          const server = await startPrivateRedis(options)
+        use(async (...settings) => {
+          const server = await startPrivateRedis(...settings)
           onTestFinished(() => server.close())
-          return server
+          return server.port
         }),
     })
 
     test('refuses a wrong password and none, with a fix', async ({ shop, start }) => {
-      const { url } = await start({ password: PASSWORD })
+      const url = `redis://:${PASSWORD}@127.0.0.1:${await start('--requirepass', PASSWORD)}`
       await importing(shop, 40, at(url))
       for (const wrong of [url.replace(`:${PASSWORD}@`, ''), url.replace(PASSWORD, `not-${PASSWORD}`)]) {
         const { codes, stderr, error } = await refused(shop, at(wrong), 'work', '--drain')
@@ -78,7 +100,10 @@ describeWithPrivateRedis(
 
     test('is used over TLS if its certificate is trusted', async ({ shop, start, skip }) => {
       skip(!hasTls(), 'there is no openssl, or redis-server was built without TLS')
-      const { url, certificate } = await start({ tls: true, password: PASSWORD })
+      const port = `${await freePort()}`
+      const { certificate, settings } = makeCertificate(shop.folder)
+      await start('--requirepass', PASSWORD, '--port', '0', '--tls-port', port, ...settings)
+      const url = `rediss://:${PASSWORD}@127.0.0.1:${port}`
       const trusting = { ...at(url), NODE_EXTRA_CA_CERTS: certificate }
       await importing(shop, 40, trusting)
       expect(await shop.runWith(trusting, 'work', '--drain')).toMatchObject({ code: 0 })
@@ -90,7 +115,7 @@ describeWithPrivateRedis(
     })
 
     test('that evicts keys is refused, unless that is allowed', async ({ shop, start }) => {
-      const { url } = await start({ maxmemoryPolicy: 'allkeys-lru' })
+      const url = `redis://127.0.0.1:${await start('--maxmemory-policy', 'allkeys-lru')}`
       const file = shop.file('orders.csv', singles(40))
       const { codes, error } = await refused(shop, at(url), 'import', file)
       expect(codes).toEqual([2, 2])

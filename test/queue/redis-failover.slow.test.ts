@@ -5,6 +5,7 @@ import { mkdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect } from 'vitest'
+import { opened } from '../support/cli.js'
 import { completed, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
 import { type PrivateRedis, startPrivateRedis } from '../support/private-redis.js'
 import { TcpProxy } from '../support/proxy.js'
@@ -13,12 +14,7 @@ import { test as placeTest } from '../support/shop.js'
 import { until } from '../support/until.js'
 
 const test = placeTest.extend<{ server: PrivateRedis; admin: Redis }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  server: async ({}, use) => {
-    const server = await startPrivateRedis()
-    await use(server)
-    await server.close()
-  },
+  server: opened(() => startPrivateRedis()),
   admin: async ({ server }, use) => {
     const admin = new Redis(server.url, { enableReadyCheck: false, retryStrategy: () => null })
     await use(admin)

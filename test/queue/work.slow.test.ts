@@ -3,12 +3,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { queuesNamed } from '../../src/queue/rabbitmq/queues.js'
+import { opened } from '../support/cli.js'
 import { completed, type Environment, expectSoldOnce, importing, inHand, SLOW, singles } from '../support/drain.js'
-import { describeWithPostgres, newSchema, type TestSchema } from '../support/postgres.js'
+import type { TestSchema } from '../support/postgres.js'
 import { onPostgres, onRabbitMq, onRedis } from '../support/queue-drivers.js'
 import type { Driver } from '../support/queue-scene.js'
-import { describeWithRabbitMq, messagesIn } from '../support/rabbitmq.js'
-import { describeWithRedis, redisUrl, removeKeys } from '../support/redis.js'
+import { messagesIn } from '../support/rabbitmq.js'
+import { removeKeys } from '../support/redis.js'
+import { describeWith } from '../support/servers.js'
 import { test as placeTest, Shop } from '../support/shop.js'
 import { until } from '../support/until.js'
 
@@ -21,13 +23,14 @@ const messagesLeft = async ({ environment }: Driver) => {
   const queues = Object.values(queuesNamed(`${environment['ORDERCTL_QUEUE_NAME']}`))
   return (await Promise.all(queues.map(messagesIn))).filter((messages) => messages > 0)
 }
-describeWithRabbitMq('RabbitMQ', () => describeWork('rabbitmq', onRabbitMq, messagesLeft), concurrent)
+describeWith('rabbitmq', 'RabbitMQ', () => describeWork('rabbitmq', onRabbitMq, messagesLeft), concurrent)
 
-describeWithRedis(
+describeWith(
+  'redis',
   'BullMQ on Redis',
   () => {
     const test = describeWork('bullmq', onRedis, async ({ environment }) => {
-      const keys = await removeKeys(`${redisUrl}`, `${environment['ORDERCTL_REDIS_PREFIX']}`)
+      const keys = await removeKeys(environment.ORDERCTL_REDIS_PREFIX)
       expect(keys).not.toEqual([])
       return keys.filter((key) => !/:bull:orders:(meta|id|events|stalled-check|marker)$/.test(key))
     })
@@ -56,11 +59,6 @@ describeWithRedis(
   concurrent,
 )
 
-async function onSchema() {
-  const schema = newSchema()
-  return { ...(await onPostgres(schema)), ...schema }
-}
-
 /** Rows in each table of the queue that has any. */
 async function rowsOf({ ask, schema }: TestSchema): Promise<Record<string, number>> {
   const tables = await ask(
@@ -73,10 +71,11 @@ async function rowsOf({ ask, schema }: TestSchema): Promise<Record<string, numbe
   return Object.fromEntries(counted.filter(([, rows]) => rows > 0))
 }
 
-describeWithPostgres(
+describeWith(
+  'postgres',
   'BullMQ on PostgreSQL',
   () => {
-    const test = describeWork('bullmq-postgres', onSchema, ({ ask }) => ask('select from job'))
+    const test = describeWork('bullmq-postgres', onPostgres, ({ ask }) => ask('select from job'))
 
     test('a drain leaves nothing behind that grows', async ({ shop, queue, selling }) => {
       const small = { ...selling, ...PATIENT, ORDERCTL_BATCH_SIZE: '1', ORDERCTL_PAYMENT_LATENCY_MS: '0' }
@@ -111,14 +110,15 @@ describeWithPostgres(
     test('orders are published and settled despite deadlocks on the server', async ({ shop, queue, selling }) => {
       await shop.runWith(selling, 'migrate')
       // A sequence counts outside of transactions: two of ten statements that touch jobs fail with a deadlock.
-      await queue.ask(`
-        create sequence attempts;
-        create function deadlock() returns trigger language plpgsql set search_path from current as $$
+      await queue.ask(
+        'create sequence attempts',
+        `create function deadlock() returns trigger language plpgsql set search_path from current as $$
           begin
             if nextval('attempts') % 10 < 2 then raise 'deadlock detected' using errcode = '40P01'; end if;
             return new;
-          end $$;
-        create trigger deadlock before insert or update on job for each statement execute function deadlock()`)
+          end $$`,
+        'create trigger deadlock before insert or update on job for each statement execute function deadlock()',
+      )
       await importing(shop, 90, selling)
       expect(await rowsOf(queue)).toMatchObject({ job: 5 })
       const { code, stderr } = await shop.runWith(selling, 'work', '--drain')
@@ -146,12 +146,7 @@ function describeWork<Q extends Pick<Driver, 'environment' | 'close'>>(
   leftBehind: (queue: Q) => Promise<readonly unknown[]>,
 ) {
   const test = placeTest.extend<{ queue: Q; selling: Environment }>({
-    // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-    queue: async ({}, use) => {
-      const queue = await open()
-      await use(queue)
-      await queue.close()
-    },
+    queue: opened(open),
     selling: async ({ queue }, use) => use({ ...SLOW, ...queue.environment }),
   })
 

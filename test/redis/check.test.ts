@@ -8,14 +8,14 @@ import type { Day } from '../../src/domain/business-day.js'
 import { amountsAsNumbers } from '../../src/domain/money.js'
 import { rangeKpis } from '../../src/reports/kpis.js'
 import { FiguresShop, SPENDING } from '../support/figures-shop.js'
-import { describeWithRedis } from '../support/redis.js'
+import { describeWith } from '../support/servers.js'
 import { NOW } from '../support/shop.js'
 
 const DAILY = 'kpis:daily:2025-01-15:UTC'
 const [FIRST, LAST] = ['2025-01-14', '2025-01-20'] as [Day, Day]
 const RANGE = `kpis:range:${FIRST}:${LAST}:UTC`
 
-describeWithRedis('rebuilding and checking published figures', () => {
+describeWith('redis', 'rebuilding and checking published figures', () => {
   let at: FiguresShop
   beforeEach(async () => {
     at = await FiguresShop.open()
@@ -136,7 +136,7 @@ describeWithRedis('rebuilding and checking published figures', () => {
 
   test('a check finds no difference while a worker publishes', async () => {
     await sellSome()
-    const worker = at.figuresOf(await at.connection())
+    const worker = at.figuresOf(await at.shop.connection())
     await at.redis.zadd(board(), 9_000_000, 'ann', 9, 'ghost')
     let working = true
     const work = (async () => {

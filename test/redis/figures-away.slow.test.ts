@@ -4,8 +4,8 @@ import { connect } from '../../src/database/connection.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { FiguresShop, SPENDING } from '../support/figures-shop.js'
 import { freePort } from '../support/private-process.js'
-import type { PrivateRedis } from '../support/private-redis.js'
-import { describeWithPrivateRedis, startPrivateRedis } from '../support/redis.js'
+import { type PrivateRedis, startPrivateRedis } from '../support/private-redis.js'
+import { describeWithPrivateRedis } from '../support/redis.js'
 
 describeWithPrivateRedis('publishing during an outage', () => {
   let server: PrivateRedis
@@ -22,10 +22,10 @@ describeWithPrivateRedis('publishing during an outage', () => {
 
   test('fails for each outage with its reason, and fills a Redis that is empty after it', async () => {
     await at.figures.publish()
-    server.hang()
+    server.signal('SIGSTOP')
     const unreachable = { code: 'redis_unreachable', exit: 4, retryable: true }
     await expect(at.figures.publish()).rejects.toMatchObject(unreachable)
-    server.goOn()
+    server.signal('SIGCONT')
     await server.stop()
     for (const act of ['publish', 'rebuild', 'check'] as const) {
       await expect(at.figures[act]()).rejects.toMatchObject(unreachable)

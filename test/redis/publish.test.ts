@@ -6,10 +6,10 @@ import { rebuild } from '../../src/audit/rebuild.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { retryFailures } from '../../src/workflow/failures.js'
 import { FiguresShop, SPENDING, whenFirstRead } from '../support/figures-shop.js'
-import { describeWithRedis } from '../support/redis.js'
+import { describeWith } from '../support/servers.js'
 import { NOW } from '../support/shop.js'
 
-describeWithRedis('publishing figures', () => {
+describeWith('redis', 'publishing figures', () => {
   let at: FiguresShop
   beforeEach(async () => {
     at = await FiguresShop.open()
@@ -61,7 +61,7 @@ describeWithRedis('publishing figures', () => {
       await at.figures.publish()
       expect(await at.board(SPENDING)).toEqual({ ann: 1750 })
     }
-    await at.figuresOf(whenFirstRead(await at.connection(), 'order_lines', meanwhile)).publish()
+    await at.figuresOf(whenFirstRead(await at.shop.connection(), 'order_lines', meanwhile)).publish()
     expect(await at.board(SPENDING)).toEqual({ ann: 1750 })
     expect(await at.kpi('figures:mark')).toMatchObject(later(20))
   })
@@ -69,7 +69,7 @@ describeWithRedis('publishing figures', () => {
   test('a rebuild also publishes what is settled meanwhile', async () => {
     await at.sell('1', 'ann', 1000)
     const meanwhile = async () => at.sell('2', 'ann', 500, later(10))
-    await at.figuresOf(whenFirstRead(await at.connection(), 'sales_by_product', meanwhile)).rebuild()
+    await at.figuresOf(whenFirstRead(await at.shop.connection(), 'sales_by_product', meanwhile)).rebuild()
     expect(await at.board(SPENDING)).toEqual({ ann: 1500 })
   })
 
@@ -134,7 +134,7 @@ describeWithRedis('publishing figures', () => {
     await sql`vacuum into ${backup}`.execute(at.shop.db)
     await at.sell('2', 'eve', 9000, later(60))
     await at.figures.publish()
-    await at.figuresOf(await at.connection(backup)).publish()
+    await at.figuresOf(await at.shop.connection(backup)).publish()
     expect(await at.board(SPENDING)).toEqual({ ann: 1000 })
   })
 
@@ -149,7 +149,7 @@ describeWithRedis('publishing figures', () => {
   })
 
   test('three processes that publish at once leave the figures of the database', async () => {
-    const others = await Promise.all([1, 2, 3].map(async () => at.figuresOf(await at.connection())))
+    const others = await Promise.all([1, 2, 3].map(async () => at.figuresOf(await at.shop.connection())))
     await at.figures.publish()
     for (let order = 0; order < 20; order++) {
       await at.sell(String(order), `c-${order % 3}`, 100, { settledAt: NOW + order })

@@ -6,7 +6,7 @@ import type { PublishedFigures } from '../../src/redis/figures.js'
 import type { TaskName } from '../../src/schedule/slots.js'
 import { createTask } from '../../src/schedule/tasks.js'
 import { FiguresShop } from '../support/figures-shop.js'
-import { describeWithRedis } from '../support/redis.js'
+import { describeWith } from '../support/servers.js'
 import { NOW, type Shop, test } from '../support/shop.js'
 
 function run(shop: Shop, name: TaskName, figures?: PublishedFigures): Promise<string> {
@@ -60,8 +60,8 @@ test('kpis fails if a figure cannot be computed', async ({ shop }) => {
   await expect(run(shop, 'kpis')).rejects.toThrow('no such table')
 })
 
-describeWithRedis('tasks with Redis', () => {
-  test('kpis publishes KPIs; leaderboards corrects sales and boards and leaves the KPIs', async () => {
+describeWith('redis', 'tasks with Redis', () => {
+  test('kpis publishes KPIs; leaderboards corrects the boards and leaves the KPIs', async () => {
     const at = await FiguresShop.open()
     await at.sell('A', 'ann', 1000)
     const kinds = async () =>

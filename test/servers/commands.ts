@@ -53,7 +53,7 @@ function plain(...args: string[]): CutCommand {
 
 async function withQueued(site: Site, ...args: string[]): Promise<PreparedCommand> {
   await site.drain()
-  await site.retry()
+  expect(await site.run('failed', 'retry', ...ORDERS, '--yes')).toMatchObject({ code: 0 })
   return { args }
 }
 

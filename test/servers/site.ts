@@ -1,36 +1,26 @@
 // A shop for cut-point tests. The command under test reaches one of its servers through a proxy.
 
 import { expect } from 'vitest'
-import { rebuild } from '../../src/audit/rebuild.js'
-import { createQueue } from '../../src/queue/create-queue.js'
-import type { Queue } from '../../src/queue/queue.js'
-import { findOrders } from '../../src/reports/orders.js'
-import { chooseFailures, retryFailures } from '../../src/workflow/failures.js'
+import type { Engine } from '../../src/database/engine.js'
 import type { Outcome } from '../support/cli.js'
 import { EngineShop } from '../support/engine-shop.js'
 import type { Protocol } from '../support/framing.js'
 import { csv, line } from '../support/lines.js'
-import { newSchema, postgresUrl } from '../support/postgres.js'
 import { type CutPoint, CutProxy } from '../support/proxy.js'
-import { deleteQueues, makeQueues, rabbitUrl } from '../support/rabbitmq.js'
-import { randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
+import { onPostgres, onRabbitMq, onRedis } from '../support/queue-drivers.js'
+import type { Driver } from '../support/queue-scene.js'
+import { serverUrl } from '../support/servers.js'
 
 /** More than the sum of a command's time limits, on a busy machine. */
 const LIMIT_MS = 90_000
 
 type Environment = Record<string, string>
 
-/** A server, and the settings that lead the command to it. */
-interface Target {
-  readonly shop: EngineShop
-  readonly url: string
-  readonly settings: (url: string) => Environment
-  readonly drop?: () => Promise<unknown>
-}
-
 /** One server, by what it is used for. */
 export interface Role {
   readonly name: string
+  /** The shop's database. */
+  readonly engine: Engine
   readonly protocol: Protocol
   /** Messages that open a connection, before the command's own. */
   readonly openingMessages: number
@@ -39,47 +29,25 @@ export interface Role {
    * limit, since a large one takes as long as it takes; all other requests have one.
    */
   readonly goodbye?: RegExp
-  open(): Promise<Target>
+  /** Makes a queue on the server. */
+  start?(): Promise<Queued>
 }
 
-function databaseRole(engine: 'postgres' | 'mysql', rest: Pick<Role, 'name' | 'openingMessages' | 'goodbye'>): Role {
-  return {
-    ...rest,
-    protocol: engine,
-    open: async () => {
-      const shop = await EngineShop.open(engine)
-      return { shop, url: shop.databaseUrl, settings: (url) => ({ ORDERCTL_DATABASE_URL: url }) }
-    },
-  }
+type Queued = Pick<Driver, 'environment' | 'close'>
+
+async function queueAndReports(): Promise<Queued> {
+  const { environment, close } = await onRedis()
+  return { environment: { ...environment, ORDERCTL_REDIS_URL: serverUrl('redis') }, close }
 }
 
-/** A queue of a shop on SQLite. */
-function queueRole(rest: Omit<Role, 'open'>, openQueue: () => Promise<Omit<Target, 'shop'>>): Role {
-  return { ...rest, open: async () => ({ shop: await EngineShop.open('sqlite'), ...(await openQueue()) }) }
-}
+const queue = { engine: 'sqlite' } as const
 
 export const ROLES: readonly Role[] = [
-  databaseRole('postgres', { name: 'PostgreSQL', openingMessages: 20, goodbye: /^X\0{3}.$/ }),
-  databaseRole('mysql', { name: 'MySQL', openingMessages: 7, goodbye: /^.\0{3}.$/s }),
-  queueRole({ name: 'Redis queue and reports', protocol: 'redis', openingMessages: 10 }, async () => {
-    const prefix = randomPrefix()
-    const settings = (at: string) => ({
-      ORDERCTL_QUEUE_URL: at,
-      ORDERCTL_REDIS_URL: at,
-      ORDERCTL_REDIS_PREFIX: prefix,
-    })
-    return { url: `${redisUrl}`, settings, drop: () => removeKeys(`${redisUrl}`, prefix) }
-  }),
-  queueRole({ name: 'PostgreSQL queue', protocol: 'postgres', openingMessages: 25 }, async () => {
-    const { schema, drop } = newSchema()
-    const settings = (at: string) => ({ ORDERCTL_QUEUE_URL: at, ORDERCTL_QUEUE_SCHEMA: schema })
-    return { url: `${postgresUrl}`, settings, drop }
-  }),
-  queueRole({ name: 'RabbitMQ queue', protocol: 'amqp', openingMessages: 17 }, async () => {
-    const queues = await makeQueues()
-    const settings = (at: string) => ({ ORDERCTL_QUEUE_URL: at, ORDERCTL_QUEUE_NAME: queues })
-    return { url: rabbitUrl(), settings, drop: () => deleteQueues(queues) }
-  }),
+  { name: 'PostgreSQL', engine: 'postgres', protocol: 'postgres', openingMessages: 20, goodbye: /^X\0{3}.$/ },
+  { name: 'MySQL', engine: 'mysql', protocol: 'mysql', openingMessages: 7, goodbye: /^.\0{3}.$/s },
+  { name: 'Redis queue and reports', ...queue, protocol: 'redis', openingMessages: 10, start: queueAndReports },
+  { name: 'PostgreSQL queue', ...queue, protocol: 'postgres', openingMessages: 25, start: () => onPostgres() },
+  { name: 'RabbitMQ queue', ...queue, protocol: 'amqp', openingMessages: 17, start: () => onRabbitMq() },
 ]
 
 /** Charges are declined, so that the same orders can be retried again. */
@@ -89,25 +57,25 @@ export const ORDERS = ['A-1', 'A-2', 'A-3']
 
 export class Site {
   readonly shop: EngineShop
-  readonly queue: Queue
-  readonly #role: Role
-  readonly #target: Target
+  readonly #protocol: Protocol
+  /** The settings that lead a command to the server. */
+  readonly #environment: Environment
+  readonly #closeQueue: Queued['close'] | undefined
   #files = 0
   #importMessages: number | undefined
 
-  private constructor(role: Role, target: Target, queue: Queue) {
-    this.shop = target.shop
-    this.queue = queue
-    this.#role = role
-    this.#target = target
+  private constructor(role: Role, shop: EngineShop, environment: Environment, queued?: Queued) {
+    this.shop = shop
+    this.#protocol = role.protocol
+    this.#environment = environment
+    this.#closeQueue = queued?.close
   }
 
   static async open(role: Role): Promise<Site> {
-    const target = await role.open()
-    const environment = { ...SETTINGS, ...target.settings(target.url) }
-    const { shop } = target
-    const queue = await createQueue(shop.db, shop.config(environment))
-    const site = new Site(role, target, queue)
+    const shop = await EngineShop.open(role.engine)
+    const queued = await role.start?.()
+    const environment = { ...SETTINGS, ...(queued?.environment ?? { ORDERCTL_DATABASE_URL: shop.databaseUrl }) }
+    const site = new Site(role, shop, environment, queued)
     await shop.importing(csv(line({ order: 'S-1' }), line({ order: 'S-2' })), environment)
     const sold = await shop.runWith({ ...environment, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
     if (sold.code !== 0) throw new Error(sold.stderr)
@@ -117,13 +85,15 @@ export class Site {
 
   /** Runs the binary without the proxy. */
   run(...args: string[]): Promise<Outcome> {
-    return this.shop.runWith({ ...SETTINGS, ...this.#target.settings(this.#target.url) }, ...args)
+    return this.shop.runWith(this.#environment, ...args)
   }
 
   /** Runs the binary through the proxy, and kills it if it does not end. */
   async runCut(args: readonly string[], cut?: CutPoint) {
-    const proxy = await CutProxy.cutting(this.#role.protocol, this.#target.url, cut)
-    const running = this.shop.start({ ...SETTINGS, ...this.#target.settings(proxy.url) }, ...args)
+    const urls = Object.entries(this.#environment).filter(([name]) => name.endsWith('_URL'))
+    const proxy = await new CutProxy(this.#protocol, `${urls[0]?.[1]}`, cut).listen()
+    const cutting = Object.fromEntries(urls.map(([name]) => [name, proxy.url]))
+    const running = this.shop.start({ ...this.#environment, ...cutting }, ...args)
     let hung = false
     const limit = setTimeout(() => {
       hung = true
@@ -158,20 +128,12 @@ export class Site {
 
   /** Settles every order, also those that are not in the queue. */
   async drain(): Promise<void> {
-    await this.queue.resume()
-    await rebuild(this.shop.db, this.queue, 'queue', 'UTC')
-    expect(await this.run('work', '--drain')).toMatchObject({ code: 0 })
-  }
-
-  async retry(): Promise<void> {
-    const orders = await findOrders(this.shop.db, ORDERS, 'default')
-    const { ids } = await chooseFailures(this.shop.db, 'retry', { ids: orders.map(({ id }) => id) })
-    await retryFailures(this.shop.db, this.queue, ids)
+    for (const command of ['queue resume', 'rebuild queue', 'work --drain'])
+      expect(await this.run(...command.split(' ')), command).toMatchObject({ code: 0 })
   }
 
   async close(): Promise<void> {
-    await this.queue.close()
     await this.shop.close()
-    await this.#target.drop?.()
+    await this.#closeQueue?.()
   }
 }

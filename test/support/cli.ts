@@ -93,6 +93,12 @@ export abstract class Cli {
     return (await runInProcess(args, options)) ?? (await this.start(environment, ...args).ended)
   }
 
+  /** Imports the text as a file. @throws unless the exit code is 0 */
+  async importing(content: string, environment: Record<string, string> = {}, ...flags: string[]): Promise<void> {
+    const { code, stderr } = await this.runWith(environment, 'import', this.file('orders.csv', content), ...flags)
+    expect(code, stderr).toBe(0)
+  }
+
   /** Runs with --json. @throws unless stdout is one document and stderr is empty */
   json(...args: string[]) {
     return this.jsonWith({}, ...args)
@@ -158,7 +164,7 @@ export abstract class Cli {
 }
 
 /** A fixture that is opened before a test and closed after it. */
-export function opened<Thing extends { close(): Promise<void> }>(open: () => Thing | Promise<Thing>) {
+export function opened<Thing extends { close(): unknown }>(open: () => Thing | Promise<Thing>) {
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
   return async ({}, use: (thing: Thing) => Promise<void>) => {
     const thing = await open()

@@ -1,5 +1,6 @@
 // What tests of a drain have in common.
 import { expect } from 'vitest'
+import type { EngineShop } from './engine-shop.js'
 import { csv, line } from './lines.js'
 import type { Shop } from './shop.js'
 
@@ -19,8 +20,7 @@ export function singles(count: number): string {
 }
 
 export async function importing(shop: Shop, count: number, environment: Environment): Promise<void> {
-  const { code, stderr } = await shop.runWith(environment, 'import', shop.file('orders.csv', singles(count)))
-  expect(code, stderr).toBe(0)
+  await shop.importing(singles(count), environment)
 }
 
 export function statuses(shop: Shop): Record<string, number> {
@@ -33,13 +33,13 @@ export const completed = (shop: Shop) => statuses(shop)['completed'] ?? 0
 export const inHand = (shop: Shop) =>
   shop.value('select count(*) from due_orders where lease_token is not null') as number
 
-export async function expectSoldOnce(shop: Shop, count: number): Promise<void> {
-  expect(shop.rows('select status, count(*) as orders from orders group by status')).toEqual([
+export async function expectSoldOnce(shop: Shop | EngineShop, count: number): Promise<void> {
+  expect(await shop.rows('select status, count(*) as orders from orders group by status')).toEqual([
     { status: 'completed', orders: count },
   ])
-  expect(shop.rows('select status, count(*) as payments from payments group by status')).toEqual([
+  expect(await shop.rows('select status, count(*) as payments from payments group by status')).toEqual([
     { status: 'captured', payments: count },
   ])
-  expect(shop.value('select sum(orders) from sales_by_customer')).toBe(count)
+  expect(await shop.value('select sum(orders) from sales_by_customer')).toBe(count)
   await shop.expectAuditClean()
 }

@@ -1,11 +1,10 @@
 // A shop on any of the databases, so that one test covers them all.
 
 import { sql } from 'kysely'
-import { expect, test as plainTest } from 'vitest'
+import { test as plainTest } from 'vitest'
 import type { Engine } from '../../src/database/engine.js'
 import { Cli, opened } from './cli.js'
-import { describeOnServers, makeDatabase, type ServerEngine } from './database-servers.js'
-import { describeUnless, type SuiteOptions } from './servers.js'
+import { describeOnServers, describeUnless, makeDatabase, type ServerEngine, type SuiteOptions } from './servers.js'
 
 export class EngineShop extends Cli {
   readonly engine: Engine
@@ -51,12 +50,6 @@ export class EngineShop extends Cli {
   async statuses(): Promise<Record<string, number>> {
     const counted = await this.rows('select status, count(*) as orders from orders group by status')
     return Object.fromEntries(counted.map(({ status, orders }) => [String(status), Number(orders)]))
-  }
-
-  /** Imports the text as a file. @throws unless the exit code is 0 */
-  async importing(content: string, environment: Record<string, string> = {}, ...flags: string[]): Promise<void> {
-    const { code, stderr } = await this.runWith(environment, 'import', this.file('orders.csv', content), ...flags)
-    expect(code, stderr).toBe(0)
   }
 }
 

@@ -2,7 +2,8 @@
 import { Redis } from 'ioredis'
 import type { Database } from '../../src/database/connection.js'
 import { PublishedFigures } from '../../src/redis/figures.js'
-import { addressOf, randomPrefix, redisUrl, removeKeys } from './redis.js'
+import { randomPrefix, removeKeys } from './redis.js'
+import { addressOf, serverUrl } from './servers.js'
 import { type OrderDraft, Shop } from './shop.js'
 
 export const SPENDING = 'customers:spending:USD'
@@ -25,17 +26,13 @@ export class FiguresShop {
   }
 
   /** @param prefix of another shop, to share it */
-  static async open(url = redisUrl ?? '', prefix = randomPrefix()): Promise<FiguresShop> {
+  static async open(url = serverUrl('redis'), prefix = randomPrefix()): Promise<FiguresShop> {
     return new FiguresShop(await Shop.open(), url, prefix)
   }
 
   figuresOf(db: Database): PublishedFigures {
-    const address = addressOf(this.url)
+    const address = addressOf('redis', this.url)
     return new PublishedFigures({ db, address, timeZone: 'UTC', prefix: this.prefix, place: this.shop.path })
-  }
-
-  connection(path?: string): Promise<Database> {
-    return this.shop.connection(path)
   }
 
   sell(reference: string, customer: string, minor: number, wish: OrderDraft = {}) {
@@ -64,7 +61,7 @@ export class FiguresShop {
   async close(): Promise<void> {
     this.redis.disconnect()
     await this.shop.close()
-    if (this.url === redisUrl) await removeKeys(this.url, this.prefix)
+    await removeKeys(this.prefix)
   }
 }
 

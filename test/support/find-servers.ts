@@ -1,12 +1,12 @@
 // Runs once before all tests: finds the servers for them, says which engines they run on, and at the end removes the
 // databases that they made.
 import { once } from 'node:events'
-import SqliteDatabase from 'better-sqlite3'
 import { Redis } from 'ioredis'
 import { Connection } from 'rabbitmq-client'
 import type { TestProject } from 'vitest/node'
 import { askServer } from './ask-server.js'
 import { hasRedisServer, startPrivateRedis } from './private-redis.js'
+import type { ServerName } from './servers.js'
 
 /** A server on which tests may create databases. */
 export interface FoundServer {
@@ -17,17 +17,15 @@ export interface FoundServer {
 }
 
 declare module 'vitest' {
-  /** Null where there is no server. */
   interface ProvidedContext {
-    databaseServers: { readonly postgres: FoundServer | null; readonly mysql: FoundServer | null }
+    /** Null where there is no server. */
+    servers: Readonly<Record<ServerName, FoundServer | null>>
     /** The names of the databases that this run creates begin with it. */
     databasePrefix: string
-    redisUrl: string | null
-    rabbitUrl: string | null
   }
 }
 
-const STANDARD_URLS = {
+const STANDARD_URLS: Record<ServerName, readonly string[]> = {
   postgres: ['postgres://root@127.0.0.1:5432/test', 'postgres://postgres@127.0.0.1:5432/test'],
   mysql: ['mysql://root@127.0.0.1:3306/test'],
   redis: ['redis://127.0.0.1:6379'],
@@ -35,7 +33,7 @@ const STANDARD_URLS = {
 }
 
 export default async function findServers(project: TestProject): Promise<() => Promise<void>> {
-  const [postgres, mysql, foundRedis, rabbit] = await Promise.all([
+  const [postgres, mysql, foundRedis, rabbitmq] = await Promise.all([
     find('postgres', databaseProduct),
     find('mysql', databaseProduct),
     find('redis', redisProduct),
@@ -43,15 +41,14 @@ export default async function findServers(project: TestProject): Promise<() => P
   ])
   const privateRedis = foundRedis === null && hasRedisServer() ? await startPrivateRedis() : undefined
   const redis = privateRedis ? { url: privateRedis.url, product: 'Redis' } : foundRedis
+  const servers = { postgres, mysql, redis, rabbitmq }
   const databasePrefix = `orderctl_test_${Date.now().toString(36)}_`
-  project.provide('databaseServers', { postgres, mysql })
+  project.provide('servers', servers)
   project.provide('databasePrefix', databasePrefix)
-  project.provide('redisUrl', redis?.url ?? null)
-  project.provide('rabbitUrl', rabbit?.url ?? null)
-  const engines = Object.entries({ postgres, mysql, redis, rabbitmq: rabbit }).map(
+  const engines = Object.entries(servers).map(
     ([name, server]) => server?.product ?? `no ${name} (${variableFor(name)} names one)`,
   )
-  console.log(`Tests run on: ${[sqliteProduct(), ...engines].join(', ')}.`)
+  console.log(`Tests run on: SQLite, ${engines.join(', ')}.`)
   return async () => {
     for (const server of [postgres, mysql]) if (server) await removeDatabases(server.url, databasePrefix)
     await privateRedis?.close()
@@ -61,10 +58,7 @@ export default async function findServers(project: TestProject): Promise<() => P
 const variableFor = (server: string) => `ORDERCTL_TEST_${server.toUpperCase()}_URL`
 
 /** @param productAt rejects where there is no such server */
-async function find(
-  server: keyof typeof STANDARD_URLS,
-  productAt: (url: string) => Promise<string>,
-): Promise<FoundServer | null> {
+async function find(server: ServerName, productAt: (url: string) => Promise<string>): Promise<FoundServer | null> {
   const named = process.env[variableFor(server)]
   // A server that was asked for must be there.
   if (named) return { url: named, product: await productAt(named) }
@@ -81,13 +75,6 @@ async function databaseProduct(url: string): Promise<string> {
   const version = String(row?.['version'])
   if (version.startsWith('PostgreSQL')) return version.split(' ').slice(0, 2).join(' ')
   return `${version.includes('MariaDB') ? 'MariaDB' : 'MySQL'} ${version.split('-')[0]}`
-}
-
-function sqliteProduct(): string {
-  const db = new SqliteDatabase(':memory:')
-  const version = db.prepare('select sqlite_version()').pluck().get()
-  db.close()
-  return `SQLite ${version}`
 }
 
 /** The queue does not run on a Redis that may evict keys. */

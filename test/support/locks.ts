@@ -8,22 +8,16 @@ import { until } from './until.js'
 type First = (trx: Transaction<Schema>) => Promise<unknown>
 
 /**
- * Runs `second` while the first transaction is open, which commits once the second waits for it. @throws if it does not
+ * Runs `second` while the first transaction is open, which commits once the second waits for it or has ended.
+ *
+ * @throws unless it waits, or does not, as expected
  */
-export async function whileLocked<Result>(shop: EngineShop, first: First, second: () => Promise<Result>) {
-  const { result, hasWaited } = await raceTransactions(shop, first, second)
-  if (!hasWaited) throw new Error('it did not wait for the other transaction')
-  return result
-}
-
-/** Runs `second` while the first transaction is open. @throws if it waits for the first */
-export async function withoutWaiting<Result>(shop: EngineShop, first: First, second: () => Promise<Result>) {
-  const { result, hasWaited } = await raceTransactions(shop, first, second)
-  if (hasWaited) throw new Error('it waited for the other transaction')
-  return result
-}
-
-async function raceTransactions<Result>(shop: EngineShop, first: First, second: () => Promise<Result>) {
+export async function whileLocked<Result>(
+  shop: EngineShop,
+  first: First,
+  second: () => Promise<Result>,
+  { waits = true } = {},
+) {
   let hasEnded = false
   const { running, hasWaited } = await shop.db.transaction().execute(async (trx) => {
     await first(trx)
@@ -35,7 +29,9 @@ async function raceTransactions<Result>(shop: EngineShop, first: First, second: 
     await until(async () => hasEnded || (await someoneWaits(shop)))
     return { running, hasWaited: !hasEnded }
   })
-  return { result: await running, hasWaited }
+  const result = await running
+  if (hasWaited !== waits) throw new Error(`it ${waits ? 'did not wait' : 'waited'} for the other transaction`)
+  return result
 }
 
 /** Whether a transaction in the shop's database waits for a lock of another. */

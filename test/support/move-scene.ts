@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { expect, test as plainTest } from 'vitest'
 import { askServer } from './ask-server.js'
 import { opened } from './cli.js'
-import { makeDatabase, type ServerEngine } from './database-servers.js'
 import { csv, line } from './lines.js'
+import { makeDatabase, type ServerEngine } from './servers.js'
 import { Shop } from './shop.js'
 
 /** Quotes, backslashes, placeholders, wildcards, letters of four bytes, and control characters. */
@@ -106,22 +106,19 @@ export function hashOf(databasePath: string): string {
 
 type Row = Record<string, unknown>
 
-export interface ServerDatabase {
-  readonly engine: ServerEngine
-  readonly name: string
-  readonly url: string
-  readonly environment: { readonly ORDERCTL_DATABASE_URL: string }
-  ask(statement: string): Promise<Row[]>
-  /** 0 if there is no such table. */
-  count(table: string): Promise<number>
-}
+export type ServerDatabase = Awaited<ReturnType<typeof newDatabase>>
 
-async function newDatabase(engine: ServerEngine): Promise<ServerDatabase> {
+async function newDatabase(engine: ServerEngine) {
   const url = await makeDatabase(engine)
-  const ask = (statement: string) => askServer(url, statement)
-  const count = async (table: string) => Number((await ask(`select count(*) as n from ${table}`))[0]?.['n'])
-  const [name, environment] = [new URL(url).pathname.slice(1), { ORDERCTL_DATABASE_URL: url }]
-  return { engine, url, name, environment, ask, count: (table) => count(table).catch(() => 0) }
+  const ask = (statement: string): Promise<Row[]> => askServer(url, statement)
+  const counted = async (table: string) => Number((await ask(`select count(*) as n from ${table}`))[0]?.['n'])
+  return {
+    name: new URL(url).pathname.slice(1),
+    environment: { ORDERCTL_DATABASE_URL: url },
+    ask,
+    /** 0 if there is no such table. */
+    count: (table: string) => counted(table).catch(() => 0),
+  }
 }
 
 /** The rows of each table that is copied, as sorted text: drivers differ in the types of numbers. */

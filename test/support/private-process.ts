@@ -1,37 +1,37 @@
 // A server process of a test's own, with a folder for its files.
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-interface Command {
-  readonly binary: string
-  readonly args: readonly string[]
-  /** What it logs when it is ready. */
-  readonly ready: string
-  readonly options?: SpawnOptions
-}
-
 export class PrivateProcess {
-  readonly folder: string
+  readonly folder = mkdtempSync(join(tmpdir(), 'orderctl-server-'))
+  readonly #ready: string
+  readonly #command: (folder: string) => readonly string[]
+  readonly #options: SpawnOptions
   #child: ChildProcess | undefined
 
-  constructor(name: string) {
-    this.folder = mkdtempSync(join(tmpdir(), `orderctl-${name}-`))
+  /** @param ready what it logs when it is ready */
+  constructor(ready: string, command: (folder: string) => readonly string[], options: SpawnOptions = {}) {
+    this.#ready = ready
+    this.#command = command
+    this.#options = options
   }
 
   /** Does nothing if it is running; cleans up if it fails. */
-  async start({ binary, args, ready, options }: Command): Promise<void> {
+  async start(): Promise<void> {
     if (this.#child) return
-    const child = spawn(binary, args, { cwd: this.folder, ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+    const [binary = '', ...args] = this.#command(this.folder)
+    const child = spawn(binary, args, { cwd: this.folder, ...this.#options, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
     let log = ''
     await new Promise<void>((done, failed) => {
       for (const output of [child.stdout, child.stderr]) {
         output?.on('data', (data) => {
           log += data
-          if (log.includes(ready)) done()
+          if (log.includes(this.#ready)) done()
         })
       }
       child.on('error', failed)
@@ -43,7 +43,7 @@ export class PrivateProcess {
   }
 
   /** Sends signals, one after the other, and waits for its end. */
-  async stop(...signals: readonly NodeJS.Signals[]): Promise<void> {
+  async stop(signals: readonly NodeJS.Signals[] = ['SIGCONT', 'SIGTERM']): Promise<void> {
     const child = this.#child
     this.#child = undefined
     if (!child || child.exitCode !== null || child.pid === undefined) return
@@ -57,18 +57,16 @@ export class PrivateProcess {
   }
 
   async close(): Promise<void> {
-    await this.stop('SIGCONT', 'SIGKILL')
+    await this.stop(['SIGCONT', 'SIGKILL'])
     rmSync(this.folder, { recursive: true, force: true })
   }
 }
 
-export function freePort(): Promise<number> {
-  return new Promise((found, failed) => {
-    const server = createServer()
-    server.on('error', failed)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      server.close(() => (address && typeof address === 'object' ? found(address.port) : failed(new Error('no port'))))
-    })
-  })
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
 }

@@ -1,31 +1,33 @@
 // Database servers of a test's own, which it may kill and start again. They check passwords.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { afterAll, test as plainTest } from 'vitest'
+import { beforeAll, test as plainTest, type TestAPI } from 'vitest'
 import { PASSWORD } from '../queue/refused.js'
 import { askServer } from './ask-server.js'
-import type { ServerEngine } from './database-servers.js'
 import { EngineShop } from './engine-shop.js'
 import { freePort, PrivateProcess } from './private-process.js'
-import { describeUnless } from './servers.js'
+import { describeUnless, type ServerEngine } from './servers.js'
 
 const USER = 'orderctl'
+
+/** Neither server runs as root: for root, an account that exists on every system. */
+const ACCOUNT = process.getuid?.() === 0 ? { uid: idOfNobody('-u'), gid: idOfNobody('-g') } : undefined
+
+function idOfNobody(flag: string): number {
+  return Number(spawnSync('id', [flag, 'nobody'], { encoding: 'utf8' }).stdout)
+}
 
 /** How a kind of server is created and started. */
 interface Kind {
   readonly engine: ServerEngine
   readonly product: string
   readonly binaries: readonly [maker: string, server: string] | undefined
-  /** One that exists from the start. */
-  readonly firstDatabase: string
   /** What the server logs once it is ready. */
   readonly ready: string
   /** Prepares the folder, and returns the arguments of the program that creates the server's files there. */
   make(folder: string): string[]
-  /** Changes the files that were created. */
-  made?(folder: string): void
   args(folder: string, port: number): string[]
   readonly setup: readonly string[]
 }
@@ -34,19 +36,15 @@ class PrivateServer {
   readonly engine: ServerEngine
   readonly product: string
   readonly port: number
-  /** The latest one. */
-  database = 'shop'
-  readonly #kind: Kind
-  readonly #process = new PrivateProcess('server')
-  /** Neither server runs as root. */
-  readonly #account = unprivileged()
+  readonly #process: PrivateProcess
   #databases = 0
 
-  private constructor(kind: Kind, port: number) {
-    this.engine = kind.engine
-    this.product = kind.product
-    this.#kind = kind
+  private constructor({ engine, product, binaries, ready, args }: Kind, port: number) {
+    this.engine = engine
+    this.product = product
     this.port = port
+    const command = (folder: string) => [`${binaries?.[1]}`, ...args(folder, port)]
+    this.#process = new PrivateProcess(ready, command, ACCOUNT)
   }
 
   /**
@@ -58,14 +56,11 @@ class PrivateServer {
     const server = new PrivateServer(kind, await freePort())
     const { folder } = server.#process
     try {
-      const { uid, gid } = server.#account
-      if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid)
+      if (ACCOUNT) chownSync(folder, ACCOUNT.uid, ACCOUNT.gid)
       chmodSync(folder, 0o700)
-      execFileSync(`${kind.binaries?.[0]}`, kind.make(folder), { ...server.#account, cwd: folder, stdio: 'pipe' })
-      kind.made?.(folder)
+      execFileSync(`${kind.binaries?.[0]}`, kind.make(folder), { ...ACCOUNT, cwd: folder, stdio: 'pipe' })
       await server.start()
-      const first = server.urlWith({ pathname: kind.firstDatabase })
-      for (const statement of kind.setup) await askServer(first, statement)
+      await server.#ask(...kind.setup)
       return server
     } catch (error) {
       await server.close()
@@ -73,29 +68,30 @@ class PrivateServer {
     }
   }
 
+  /** Over the database that exists from the start. */
+  async #ask(...statements: string[]): Promise<void> {
+    await askServer(this.urlWith({ pathname: this.engine }), ...statements)
+  }
+
   /** Creates an empty database, which URLs name from then on. */
   async makeDatabase(): Promise<void> {
     this.#databases += 1
-    const name = `shop${this.#databases}`
-    await askServer(this.urlWith({ pathname: this.#kind.firstDatabase }), `create database ${name}`)
-    this.database = name
+    await this.#ask(`create database shop${this.#databases}`)
   }
 
   urlWith(parts: Partial<URL> = {}): string {
-    const url = new URL(`${this.engine}://${USER}:${PASSWORD}@127.0.0.1:${this.port}/${this.database}`)
+    const url = new URL(`${this.engine}://${USER}:${PASSWORD}@127.0.0.1:${this.port}/shop${this.#databases}`)
     return Object.assign(url, parts).href
   }
 
   start(): Promise<void> {
-    const { binaries, ready } = this.#kind
-    const args = this.#kind.args(this.#process.folder, this.port)
-    return this.#process.start({ binary: `${binaries?.[1]}`, args, ready, options: this.#account })
+    return this.#process.start()
   }
 
   /** Like a crash. */
   kill(): Promise<void> {
     // At SIGQUIT, PostgreSQL ends its children and waits for nothing.
-    return this.#process.stop(this.engine === 'postgres' ? 'SIGQUIT' : 'SIGKILL')
+    return this.#process.stop([this.engine === 'postgres' ? 'SIGQUIT' : 'SIGKILL'])
   }
 
   async close(): Promise<void> {
@@ -123,21 +119,19 @@ const KINDS: readonly Kind[] = [
     engine: 'postgres',
     product: 'PostgreSQL',
     binaries: findBinaries('initdb', 'postgres'),
-    firstDatabase: 'postgres',
     ready: 'ready to accept connections',
     make(folder) {
       const password = join(folder, 'password')
       writeFileSync(password, PASSWORD, { mode: 0o644 })
+      const rules = 'host all stranger all reject\nhost all all all scram-sha-256\n'
+      writeFileSync(join(folder, 'rules'), rules, { mode: 0o644 })
       const access = ['--auth', 'scram-sha-256', '--username', USER, '--pwfile', password]
       return ['--pgdata', join(folder, 'data'), ...access, '--encoding', 'UTF8', '--no-locale', '--no-sync']
     },
-    made(folder) {
-      const rules = join(folder, 'data', 'pg_hba.conf')
-      writeFileSync(rules, `host all stranger all reject\n${readFileSync(rules, 'utf8')}`)
-    },
     args(folder, port) {
       const listening = ['-h', '127.0.0.1', '-p', String(port), '-k', folder]
-      return ['-D', join(folder, 'data'), ...listening, ...UNUSUAL_POSTGRES.flatMap((setting) => ['-c', setting])]
+      const settings = [`hba_file=${join(folder, 'rules')}`, ...UNUSUAL_POSTGRES]
+      return ['-D', join(folder, 'data'), ...listening, ...settings.flatMap((setting) => ['-c', setting])]
     },
     setup: [
       'create database empty',
@@ -154,12 +148,10 @@ const KINDS: readonly Kind[] = [
     engine: 'mysql',
     product: 'MySQL',
     binaries: findBinaries('mariadb-install-db', 'mariadbd'),
-    firstDatabase: 'shop',
     ready: 'ready for connections',
     make(folder) {
       // Runs at every start.
-      const first = `create database if not exists shop;
-         create user if not exists ${USER} identified by '${PASSWORD}';
+      const first = `create user if not exists ${USER} identified by '${PASSWORD}';
          grant all on *.* to ${USER} with grant option;`
       writeFileSync(join(folder, 'first.sql'), first, { mode: 0o644 })
       return ['--no-defaults', `--datadir=${join(folder, 'data')}`, `--tmpdir=${folder}`, '--skip-test-db', ...SMALL]
@@ -196,45 +188,33 @@ function findBinaries(...names: [maker: string, server: string]): Kind['binaries
   return maker && server ? [maker, server] : undefined
 }
 
-/** For root, an account that exists on every system. */
-function unprivileged(): { readonly uid?: number; readonly gid?: number } {
-  if (process.getuid?.() !== 0) return {}
-  const number = (flag: string) => Number(spawnSync('id', [flag, 'nobody'], { encoding: 'utf8' }).stdout)
-  return { uid: number('-u'), gid: number('-g') }
-}
-
-function testOn(kind: Kind, open: () => Promise<PrivateServer>) {
-  return plainTest.extend<{ server: PrivateServer; shop: EngineShop }>({
-    // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-    server: async ({}, use) => {
-      const server = await open()
-      await server.start()
-      await use(server)
-    },
-    shop: async ({ server }, use) => {
-      await server.makeDatabase()
-      const shop = await EngineShop.at(kind.engine, server.urlWith())
-      await use(shop)
-      await shop.close()
-    },
-  })
-}
-
 /** Once for each kind of server. The tests share one server and run one after the other. */
 export function describeOnPrivateServers(
   name: string,
-  body: (test: ReturnType<typeof testOn>, engine: ServerEngine) => void,
+  body: (test: TestAPI<{ server: PrivateServer; shop: EngineShop }>, engine: ServerEngine) => void,
 ): void {
   for (const kind of KINDS) {
     const missing = kind.binaries ? undefined : `${kind.product} is not installed`
     describeUnless(missing, `${kind.product} of its own: ${name}`, () => {
-      let server: Promise<PrivateServer> | undefined
-      const open = () => {
-        server ??= PrivateServer.open(kind)
-        return server
-      }
-      afterAll(async () => (await server)?.close())
-      body(testOn(kind, open), kind.engine)
+      let running: PrivateServer
+      beforeAll(async () => {
+        running = await PrivateServer.open(kind)
+        return () => running.close()
+      })
+      const test = plainTest.extend<{ server: PrivateServer; shop: EngineShop }>({
+        // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
+        server: async ({}, use) => {
+          await running.start()
+          await use(running)
+        },
+        shop: async ({ server }, use) => {
+          await server.makeDatabase()
+          const shop = await EngineShop.at(kind.engine, server.urlWith())
+          await use(shop)
+          await shop.close()
+        },
+      })
+      body(test, kind.engine)
     })
   }
 }

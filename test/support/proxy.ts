@@ -1,5 +1,5 @@
 // A proxy between a program and its server, which a test can stop, hang, redirect, or cut at a message.
-import { createConnection, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createConnection, createServer, type Server, type Socket } from 'node:net'
 import { type Protocol, type Side, splitter } from './framing.js'
 
 const PORTS: Record<string, number> = { postgres: 5432, mysql: 3306, redis: 6379, amqp: 5672 }
@@ -50,31 +50,32 @@ export class TcpProxy {
   readonly #url: URL
   #target: { readonly host: string; readonly port: number }
   readonly #pairs = new Set<Pair>()
+  #port = 0
   #hangs = false
   #drops = false
   /** Connections that clients have opened. */
   attempts = 0
 
-  static open(url: string): Promise<TcpProxy> {
-    return new TcpProxy(url).listen()
+  static open<Proxy extends TcpProxy>(this: new (url: string) => Proxy, url: string): Promise<Proxy> {
+    return new this(url).listen()
   }
 
-  protected constructor(url: string) {
+  constructor(url: string) {
     this.#url = new URL(url)
     const { hostname, port, protocol } = this.#url
     this.#target = { host: hostname, port: Number(port) || (PORTS[protocol.slice(0, -1)] ?? 0) }
     this.#server = createServer(HALF_OPEN, (near) => this.#connect(near))
   }
 
-  async listen(port = 0): Promise<this> {
-    await new Promise<void>((ready) => this.#server.listen(port, '127.0.0.1', ready))
+  /** On the same port as before. */
+  async listen(): Promise<this> {
+    await new Promise<void>((ready) => this.#server.listen(this.#port, '127.0.0.1', ready))
+    this.#port = (this.#server.address() as AddressInfo).port
     return this
   }
 
   get port(): number {
-    const address = this.#server.address()
-    if (!address || typeof address === 'string') throw new Error('the proxy is closed')
-    return address.port
+    return this.#port
   }
 
   /** The server's URL through the proxy. */
@@ -94,22 +95,19 @@ export class TcpProxy {
     this.cut()
   }
 
-  /** Ends `hang` and `drop`. */
-  goOn(): void {
-    this.#hangs = false
-    this.#drops = false
-    for (const { sockets } of this.#pairs) for (const socket of sockets) socket.resume()
-  }
-
-  /** Ends every connection and refuses new ones. @returns what starts the proxy again, on the same port */
-  async stop(): Promise<() => Promise<void>> {
-    const { port } = this
+  /** Ends every connection and refuses new ones. */
+  async stop(): Promise<void> {
     const closed = new Promise((done) => this.#server.close(done))
     this.cut()
     await closed
-    return async () => {
-      await this.listen(port)
-    }
+  }
+
+  /** Ends `hang`, `drop` and `stop`. */
+  async goOn(): Promise<void> {
+    this.#hangs = false
+    this.#drops = false
+    for (const { sockets } of this.#pairs) for (const socket of sockets) socket.resume()
+    if (!this.#server.listening) await this.listen()
   }
 
   /** Leads new connections to another port. */
@@ -194,11 +192,7 @@ export class CutProxy extends TcpProxy {
   hasCut = false
 
   /** @param cut without it, messages are only counted */
-  static cutting(protocol: Protocol, url: string, cut?: CutPoint): Promise<CutProxy> {
-    return new CutProxy(protocol, url, cut).listen()
-  }
-
-  private constructor(protocol: Protocol, url: string, cut: CutPoint | undefined) {
+  constructor(protocol: Protocol, url: string, cut?: CutPoint) {
     super(url)
     this.#protocol = protocol
     this.#cut = cut

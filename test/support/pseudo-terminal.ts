@@ -24,6 +24,8 @@ interface TerminalOptions {
   readonly columns: number
   readonly rows: number
   readonly environment?: Record<string, string>
+  /** What is started in place of the binary. */
+  readonly program?: readonly string[]
 }
 
 export class PseudoTerminal {
@@ -35,10 +37,11 @@ export class PseudoTerminal {
   readonly #pty: IPty
   #hasEnded = false
 
-  constructor(shop: Shop, { columns, rows, environment = {} }: TerminalOptions, ...args: string[]) {
+  constructor(shop: Shop, options: TerminalOptions, ...args: string[]) {
+    const { columns, rows, environment = {}, program = [process.execPath, BINARY] } = options
     this.#shop = shop
     this.#terminal = new Headless.Terminal({ cols: columns, rows, allowProposedApi: true })
-    this.#pty = spawn('sh', ['-c', SCRIPT, 'sh', process.execPath, BINARY, ...args], {
+    this.#pty = spawn('sh', ['-c', SCRIPT, 'sh', ...program, ...args], {
       name: 'xterm-256color',
       cols: columns,
       rows,
@@ -49,6 +52,7 @@ export class PseudoTerminal {
       this.written += data
       this.#terminal.write(data)
     })
+    this.#terminal.onData((answer) => this.#pty.write(answer))
     this.ended = new Promise((done) => {
       this.#pty.onExit(({ exitCode }) => {
         this.#hasEnded = true
@@ -59,14 +63,14 @@ export class PseudoTerminal {
 
   /** What the screen shows, without the spaces at the ends of lines. */
   get screen(): string {
-    const buffer = this.#terminal.buffer.active
-    const lines = Array.from({ length: this.#terminal.rows }, (_, row) =>
-      buffer
-        .getLine(buffer.viewportY + row)
-        ?.translateToString(true)
-        .trimEnd(),
-    )
-    return lines.join('\n').trimEnd()
+    return Array.from({ length: this.#terminal.rows }, (_, row) => this.#lineAt(row))
+      .join('\n')
+      .trimEnd()
+  }
+
+  /** The line with the cursor. */
+  get line(): string {
+    return this.#lineAt(this.#terminal.buffer.active.cursorY)
   }
 
   get isAlternate(): boolean {
@@ -126,6 +130,12 @@ export class PseudoTerminal {
     process.kill(-this.#pty.pid, 'SIGKILL')
     await this.ended
     throw new Error('left running in the terminal')
+  }
+
+  #lineAt(row: number): string {
+    const { active } = this.#terminal.buffer
+    const line = active.getLine(active.viewportY + row)
+    return (line?.translateToString(true) ?? '').trimEnd()
   }
 
   #read(file: string): string {

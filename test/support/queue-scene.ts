@@ -1,8 +1,6 @@
 // A shop with orders on a queue, on which the contract of queues is tested.
 
-import type { ChildProcess } from 'node:child_process'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
-import { auditDatabase } from '../../src/audit/audit.js'
 import type { Database } from '../../src/database/connection.js'
 import type { OrderId } from '../../src/domain/ids.js'
 import type { OrderStatus } from '../../src/domain/order.js'
@@ -10,7 +8,6 @@ import { TestSignals } from '../../src/domain/test-signals.js'
 import type { ChargeOutcome, Gateway } from '../../src/payments/gateway.js'
 import type { ConsumeOptions, Consumer, ConsumerStep, DeliveryHandler, Queue } from '../../src/queue/queue.js'
 import { processBatch } from '../../src/workflow/batch.js'
-import type { Running } from './cli.js'
 import { Shop } from './shop.js'
 
 export const BATCH_SIZE = 5
@@ -44,7 +41,6 @@ export class Scene {
   #gate = Promise.resolve()
   #release = () => {}
   readonly #queues: Queue[]
-  readonly #processes: Running[] = []
   readonly #stop = new AbortController()
   readonly #consumers: Consumer[] = []
 
@@ -68,10 +64,6 @@ export class Scene {
     this.#release()
     await this.stop().catch(() => undefined)
     for (const queue of this.#queues) await queue.close()
-    for (const { child, ended } of this.#processes) {
-      child.kill('SIGKILL')
-      await ended
-    }
     await this.driver.close()
     await this.shop.close()
   }
@@ -125,29 +117,8 @@ export class Scene {
     return this.#release
   }
 
-  /** Starts the binary on the same database and queue. */
-  startProcess(environment: Record<string, string>, ...args: string[]): ChildProcess {
-    return this.#start(environment, args).child
-  }
-
-  async runProcess(...args: string[]): Promise<void> {
-    const { code, stderr } = await this.#start({}, args).ended
-    if (code !== 0) throw new Error(`orderctl ${args.join(' ')} ended with ${code}: ${stderr}`)
-  }
-
-  #start(environment: Record<string, string>, args: readonly string[]) {
-    const lease = { ORDERCTL_BATCH_SIZE: String(BATCH_SIZE), ORDERCTL_LEASE_MS: String(LEASE_MS) }
-    const process = this.shop.start({ ...lease, ...this.driver.environment, ...environment }, ...args)
-    this.#processes.push(process)
-    return process
-  }
-
   async count(status: OrderStatus): Promise<number> {
     return Number(this.shop.value('select count(*) from orders where status = ?', status))
-  }
-
-  async differences(): Promise<number> {
-    return (await auditDatabase(this.shop.db, 'UTC')).differences
   }
 
   async #handle(ids: readonly OrderId[]): Promise<number> {

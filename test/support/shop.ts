@@ -8,8 +8,6 @@ import type { FailureReason, OrderStatus } from '../../src/domain/order.js'
 import type { Snapshot } from '../../src/reports/history.js'
 import { Cli, opened } from './cli.js'
 
-export { expectAuditClean } from './cli.js'
-
 export const NOW = Date.parse('2025-01-20T12:00:00Z')
 export const HOUR = 3_600_000
 

@@ -3,11 +3,10 @@
 import { expect } from 'vitest'
 import type { Running } from '../support/cli.js'
 import { FiguresShop } from '../support/figures-shop.js'
-import { describeWithRedis, randomPrefix, redisUrl, removeKeys } from '../support/redis.js'
+import { randomPrefix, removeKeys } from '../support/redis.js'
+import { describeWith, serverUrl } from '../support/servers.js'
 import { test } from '../support/shop.js'
 import { until } from '../support/until.js'
-
-const REDIS_URL = redisUrl ?? ''
 
 async function expectEndsWell({ child, ended }: Running, reportedOnce: string): Promise<string> {
   child.kill('SIGTERM')
@@ -29,18 +28,18 @@ test('a worker reports a failed heartbeat once, and continues', async ({ shop })
   expect(shop.value('select count(*) from workers where stopped_at is not null')).toBe(1)
 })
 
-describeWithRedis('a worker reports once that it cannot update Redis, and continues', () => {
+describeWith('redis', 'a worker reports once that it cannot update Redis, and continues', () => {
   test('if the database fails', async ({ shop }) => {
     const prefix = randomPrefix()
     await shop.run('migrate')
     // A worker without orders reads this table only to fill Redis for the first time.
     shop.sqlite.exec('alter table customers rename to elsewhere')
-    const worker = shop.start({ ORDERCTL_REDIS_URL: REDIS_URL, ORDERCTL_REDIS_PREFIX: prefix }, 'work')
+    const worker = shop.start({ ORDERCTL_REDIS_URL: serverUrl('redis'), ORDERCTL_REDIS_PREFIX: prefix }, 'work')
     await worker.saw('Updating Redis failed: no such table: customers. Retrying.')
     shop.sqlite.exec('alter table elsewhere rename to customers')
     await worker.saw('Updating Redis works again.')
     await expectEndsWell(worker, 'Updating Redis failed')
-    expect(await removeKeys(REDIS_URL, prefix)).not.toEqual([])
+    expect(await removeKeys(prefix)).not.toEqual([])
   })
 
   test('if another database publishes under the same prefix', async ({ shop }) => {
@@ -48,7 +47,7 @@ describeWithRedis('a worker reports once that it cannot update Redis, and contin
     await shop.run('migrate')
     await other.sell('1', 'ann', 1000)
     await other.figures.publish()
-    const worker = shop.start({ ORDERCTL_REDIS_URL: REDIS_URL, ORDERCTL_REDIS_PREFIX: other.prefix }, 'work')
+    const worker = shop.start({ ORDERCTL_REDIS_URL: serverUrl('redis'), ORDERCTL_REDIS_PREFIX: other.prefix }, 'work')
     await worker.saw(`Updating Redis failed: The figures under the prefix "${other.prefix}" in Redis at`)
     expect(await expectEndsWell(worker, 'Updating Redis failed')).toContain(other.shop.path)
     expect(await other.board('customers:spending:USD')).toEqual({ ann: 1000 })

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
 import { openDatabase } from '../../src/database/connection.js'
-import type { Outcome, Running } from '../support/cli.js'
+import { expectAuditClean, type Outcome, type Running } from '../support/cli.js'
 import { SLOW, singles } from '../support/drain.js'
-import { expectAuditClean, type Shop, test } from '../support/shop.js'
+import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
 
 async function makeShop(shop: Shop, path: string, orders: string): Promise<void> {

@@ -5,16 +5,18 @@ import { completed, importing, SLOW } from '../support/drain.js'
 import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 import { freePort } from '../support/private-process.js'
+import { startPrivateRedis } from '../support/private-redis.js'
 import { TcpProxy } from '../support/proxy.js'
-import { describeWithPrivateRedis, startPrivateRedis } from '../support/redis.js'
+import { onFragileRedis } from '../support/queue-drivers.js'
+import { describeWithPrivateRedis } from '../support/redis.js'
 import { test as onSqlite } from '../support/shop.js'
 import { until } from '../support/until.js'
 
-/** The shop's server behind a port that is closed. Returns what opens it. */
+/** The shop's server behind a port that is closed. */
 async function closedPortOf(shop: EngineShop) {
   const proxy = await TcpProxy.open(shop.databaseUrl)
-  const { url, port } = proxy
-  return { environment: { ORDERCTL_DATABASE_URL: url }, port, open: await proxy.stop(), proxy }
+  await proxy.stop()
+  return { environment: { ORDERCTL_DATABASE_URL: proxy.url }, proxy }
 }
 
 describeOnServerEngines(
@@ -29,17 +31,17 @@ describeOnServerEngines(
       },
     ])('is waited for by $command, which then does its work', async ({ command, done }, { shop }) => {
       await shop.importing(csv(line()))
-      const { environment, port, open, proxy } = await closedPortOf(shop)
+      const { environment, proxy } = await closedPortOf(shop)
       const service = shop.start({ ...environment, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, command)
       await service.saw('Waiting for it.')
-      await open()
+      await proxy.goOn()
       await service.saw('Connected.')
       await until(() => done(shop))
       service.child.kill('SIGTERM')
       const { code, stderr } = await service.ended
       proxy.close()
       expect(code, stderr).toBe(130)
-      expect(stderr).toContain(`${engine === 'postgres' ? 'PostgreSQL' : 'MySQL'} at 127.0.0.1:${port}/`)
+      expect(stderr).toContain(`${engine === 'postgres' ? 'PostgreSQL' : 'MySQL'} at 127.0.0.1:${proxy.port}/`)
       expect(stderr.match(/Waiting for it\.|Connected\./g)).toEqual(['Waiting for it.', 'Connected.'])
     })
 
@@ -72,14 +74,13 @@ describeOnServerEngines(
 
 describeWithPrivateRedis('the Redis of a queue', () => {
   onSqlite('is waited for if it is unreachable at the start', async ({ shop, onTestFinished }) => {
-    const server = await startPrivateRedis({ durable: true })
-    onTestFinished(() => server.close())
-    const environment = { ...SLOW, ORDERCTL_QUEUE_URL: server.url }
-    await importing(shop, 3, environment)
-    await server.stop()
-    const worker = shop.start(environment, 'work')
-    await worker.saw(`Cannot reach Redis at 127.0.0.1:${server.port}`)
-    await server.start()
+    const { environment, name, proxy, close } = await onFragileRedis()
+    onTestFinished(close)
+    await importing(shop, 3, { ...SLOW, ...environment })
+    await proxy.stop()
+    const worker = shop.start({ ...SLOW, ...environment }, 'work')
+    await worker.saw(`Cannot reach ${name}`)
+    await proxy.goOn()
     await worker.saw('Connected.')
     await until(() => completed(shop) === 3)
     worker.child.kill('SIGTERM')
@@ -89,14 +90,13 @@ describeWithPrivateRedis('the Redis of a queue', () => {
   })
 
   onSqlite.for([
-    { why: 'is unfit', options: { maxmemoryPolicy: 'allkeys-lru' }, code: 2 },
-    { why: 'refuses the login', options: { password: 'other' }, code: 4 },
-  ])('is not waited for if it $why', async ({ options, code }, { shop, onTestFinished }) => {
-    const server = await startPrivateRedis(options)
+    { why: 'is unfit', setting: ['--maxmemory-policy', 'allkeys-lru'], code: 2 },
+    { why: 'refuses the login', setting: ['--requirepass', 'other'], code: 4 },
+  ])('is not waited for if it $why', async ({ setting, code }, { shop, onTestFinished }) => {
+    const server = await startPrivateRedis(...setting)
     onTestFinished(() => server.close())
     await shop.run('migrate')
-    const environment = { ORDERCTL_QUEUE_URL: `redis://127.0.0.1:${server.port}` }
-    expect(await shop.runWith(environment, 'work')).toMatchObject({ code })
+    expect(await shop.runWith({ ORDERCTL_QUEUE_URL: server.url }, 'work')).toMatchObject({ code })
   })
 })
 
