@@ -3,7 +3,6 @@
 import type { Socket } from 'node:net'
 import { expect } from 'vitest'
 import { queuesNamed } from '../../src/queue/rabbitmq/queues.js'
-import {} from '../support/cli.js'
 import { completed, type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
 import { type Message, type Pair, TcpProxy } from '../support/proxy.js'
 import { deleteQueues, makeQueues, messagesIn, withChannel } from '../support/rabbitmq.js'
