@@ -14,7 +14,7 @@ export async function refused(shop: Cli, environment: Environment, ...args: stri
   const plain = await shop.runWith(environment, ...args)
   const json = await shop.runWith(environment, ...args, '--json')
   for (const { stdout, stderr } of [plain, json]) expect(`${stdout}${stderr}`).not.toContain(PASSWORD)
-  expect(json.stderr).toBe('')
+  expect(json.stdout).toBe('')
   const { error } = JSON.parse(json.stderr) as { error: Record<string, unknown> }
   return { codes: [plain.code, json.code], stderr: plain.stderr, error }
 }
