@@ -78,8 +78,8 @@ describeOnServers('migrate --from', (engine) => {
     const { stdout, stderr } = await done(shop, database.environment, args)
     expect(stdout).toMatch(new RegExp(`orders +${shop.value('select count(*) from orders')}\n`))
     expect(stderr).toMatch(/ rows copied and compared\. Next: orderctl rebuild queue/)
-    expect(stderr).toContain('The file already had, 1 difference.')
-    expect(stderr).toContain('set ORDERCTL_TIME_ZONE=Europe/Berlin')
+    expect(stderr).toContain('The file already had 1 difference.')
+    expect(stderr).toContain('Set ORDERCTL_TIME_ZONE=Europe/Berlin')
     expect(await shop.runWith(database.environment, 'status')).toMatchObject({ code: 2 })
     await done(shop, { ...database.environment, ...BERLIN }, ['status'])
   })
@@ -97,14 +97,14 @@ function refused(exit: number, code: string, says: string, fix: string) {
 const DATABASE = { ORDERCTL_DATABASE_URL: 'postgres://shop:geheim@127.0.0.1:1/shop' }
 
 shopTest.for([
-  [['sqlite:/tmp/other.sqlite'], {}, refused(2, 'bad_copy', 'Cannot copy to a file', '--from sqlite:PATH')],
+  [['sqlite:/tmp/other.sqlite'], {}, refused(2, 'bad_copy', 'Cannot copy to a file', 'sqlite:PATH')],
   [
     ['postgres://shop:geheim@127.0.0.1/shop'],
     {},
-    refused(2, 'bad_copy', 'not a SQLite database', '--from sqlite:PATH'),
+    refused(2, 'bad_copy', 'not a SQLite database', 'sqlite:PATH'),
   ],
-  [['orders.sqlite'], DATABASE, refused(2, 'bad_copy', 'not a SQLite database', '--from sqlite:PATH')],
-  [['sqlite://host/orders'], DATABASE, refused(2, 'bad_copy', 'not a SQLite database', '--from sqlite:PATH')],
+  [['orders.sqlite'], DATABASE, refused(2, 'bad_copy', 'not a SQLite database', 'sqlite:PATH')],
+  [['sqlite://host/orders'], DATABASE, refused(2, 'bad_copy', 'not a SQLite database', 'sqlite:PATH')],
   [[undefined, '--status'], DATABASE, refused(2, 'usage', 'status', '--help')],
   [[undefined], DATABASE, refused(4, 'database_unreachable', '127.0.0.1:1', 'run the command')],
 ] as const)('migrate --from %s is refused', async ([args, environment, refusal], { shop }) => {
@@ -127,7 +127,7 @@ describeOnServers('migrate --from refuses', (engine) => {
       [text, 'database_unreadable', 'not a SQLite database'],
       [shop.folder, 'database_is_folder', shop.folder],
     ] as const) {
-      const refusal = refused(2, code, String(says), '--from sqlite:PATH')
+      const refusal = refused(2, code, String(says), 'sqlite:PATH')
       expect(await migrate(shop, database.environment, `sqlite:${path}`)).toEqual(refusal)
     }
     shop.sqlite.exec('delete from orderctl_migrations')
