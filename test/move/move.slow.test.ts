@@ -98,11 +98,7 @@ const DATABASE = { ORDERCTL_DATABASE_URL: 'postgres://shop:geheim@127.0.0.1:1/sh
 
 shopTest.for([
   [['sqlite:/tmp/other.sqlite'], {}, refused(2, 'bad_copy', 'Cannot copy to a file', 'sqlite:PATH')],
-  [
-    ['postgres://shop:geheim@127.0.0.1/shop'],
-    {},
-    refused(2, 'bad_copy', 'not a SQLite database', 'sqlite:PATH'),
-  ],
+  [['postgres://shop:geheim@127.0.0.1/shop'], {}, refused(2, 'bad_copy', 'not a SQLite database', 'sqlite:PATH')],
   [['orders.sqlite'], DATABASE, refused(2, 'bad_copy', 'not a SQLite database', 'sqlite:PATH')],
   [['sqlite://host/orders'], DATABASE, refused(2, 'bad_copy', 'not a SQLite database', 'sqlite:PATH')],
   [[undefined, '--status'], DATABASE, refused(2, 'usage', 'status', '--help')],

@@ -123,7 +123,9 @@ describe.concurrent('schedule run alarms', () => {
 
   test('notifies of the raise and then of the end if both were found without a command', async ({ low: shop }) => {
     await checks(shop, [5, 6, 6])
-    expect(shop.rows('select notified, cleared_at > 0 as cleared from alarms')).toEqual([{ notified: null, cleared: 1 }])
+    expect(shop.rows('select notified, cleared_at > 0 as cleared from alarms')).toEqual([
+      { notified: null, cleared: 1 },
+    ])
     await checks(shop, [6, 6], append(shop))
     expect(notified(shop)).toEqual([RAISED, CLEARED])
   })
