@@ -13,7 +13,7 @@ describe('a poison order among 2,000 others', { timeout: MINUTES }, () => {
     await importPoisoned(shop)
     const runs = await drainPoisoned(shop, 'killing')
     expect(runs.map(({ code }) => code)).toEqual([null, null, null, null, null, 3])
-    expect(runs[5]?.stderr).toContain('Set aside 1 order')
+    expect(runs[5]?.stderr).toContain('1 order set aside')
     await expectOnlyPoisonLeft(shop)
     await expectSoldWhenRetried(shop)
   })
@@ -35,7 +35,7 @@ describe('a poison order among 2,000 others', { timeout: MINUTES }, () => {
       const [run, ...others] = await drainPoisoned(shop, kind, impatient)
       expect(others).toEqual([])
       expect(run).toMatchObject({ code: 3, stderr: expect.stringContaining(notice) })
-      expect(run?.stderr).toContain('Set aside 1 order')
+      expect(run?.stderr).toContain('1 order set aside')
       await expectOnlyPoisonLeft(shop, status)
       await expectSoldWhenRetried(shop)
     },
