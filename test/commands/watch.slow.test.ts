@@ -133,7 +133,7 @@ describe.concurrent('the screen', () => {
     expect(view.screen).toMatch(/No workers .*orderctl work/)
     expect(view.screen).toMatch(/0 ┤$/m)
     shop.worker('33333333', Date.now(), null, { host: 'here' })
-    for (const number of [1, 2, 3]) shop.order(`sold-${number}`, { status: 'completed' })
+    for (const number of [1, 2, 3]) shop.order(`sold-${number}`, { status: 'completed', settledAt: Date.now() })
     await soon(() => expect(view.screen).toMatch(/Completed +3\n/))
     await soon(() => expect(view.screen).toMatch(/0 ┤.*[▁▂▃▄▅▆▇█]/m))
     await soon(() => expect(view.screen).toMatch(/^33333333 .* here /m))

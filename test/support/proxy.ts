@@ -35,11 +35,17 @@ export class Pair {
     this.isLost = true
     if (loss === 'silence') return
     this.far.end()
-    if (loss === 'reset') this.near.resetAndDestroy()
+    if (loss === 'reset') this.#reset()
     else {
       this.near.end()
-      this.near.on('data', () => this.near.resetAndDestroy())
+      this.near.on('data', () => this.#reset())
     }
+  }
+
+  /** In mid-shutdown, a reset fails and would leave the socket open. */
+  #reset(): void {
+    if (this.near.writableEnded && !this.near.writableFinished) this.near.destroy()
+    else this.near.resetAndDestroy()
   }
 }
 
@@ -126,7 +132,7 @@ export class TcpProxy {
   }
 
   close(): void {
-    this.cut()
+    this.drop()
     this.#server.close()
   }
 
