@@ -9,7 +9,7 @@ import {
   openOrCreateDatabase,
   placeOf,
 } from './database/connection.js'
-import { agreeOnTimeZone, refuseUnfinishedCopy } from './database/refusals.js'
+import { agreeOnTimeZone, refuseOtherTimeZone, refuseUnfinishedCopy } from './database/refusals.js'
 import { createQueue, type QueueOptions } from './queue/create-queue.js'
 import type { Queue } from './queue/queue.js'
 import type { PublishedFigures } from './redis/figures.js'
@@ -91,7 +91,9 @@ async function openChecked(config: Config, options: DatabaseOptions): Promise<Da
   const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database)
   try {
     await refuseUnfinishedCopy(db)
-    if (!options.anyTimeZone) await agreeOnTimeZone(db, config.timeZone)
+    // Only a command that adds orders decides on the time zone.
+    const agree = options.create ? agreeOnTimeZone : refuseOtherTimeZone
+    if (!options.anyTimeZone) await agree(db, config.timeZone)
     if (options.agreeOnClock) await agreeOnClock(db)
     return db
   } catch (error) {

@@ -5,6 +5,7 @@ import { UserError } from '../errors.js'
 import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
 import { explainError } from '../servers/explain.js'
 import { isMigrated, type MigrationState, migrate, migrationStates } from './migrations.js'
+import { isReadOnly } from './opened-file.js'
 import type { Schema } from './schema.js'
 import { Sessions } from './sessions.js'
 import { createPrivateFile, refuseFolder, sqliteDialect, useWriteAheadLog } from './sqlite.js'
@@ -127,7 +128,7 @@ async function openAndMigrate(address: DatabaseAddress): Promise<Database> {
     return destroyedOnError(db, async () => {
       // Migrates first, which checks the file: a file of another program keeps its journal mode.
       await migrate(db, placeOf(address))
-      if (address.kind === 'sqlite' && address.path !== '') await useWriteAheadLog(db)
+      if (address.kind === 'sqlite' && address.path !== '' && !isReadOnly(address.path)) await useWriteAheadLog(db)
     })
   })
 }

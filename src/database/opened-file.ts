@@ -1,7 +1,20 @@
 // The SQLite file of a connection, with a check that its path still names the same file.
-import { statSync } from 'node:fs'
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
-import { errorCode } from '../errors.js'
+import { errorCode, UserError } from '../errors.js'
 
 /** SQLite's code for a file that was moved while open. SQLite itself checks this only with a rollback journal. */
 const MOVED = 'SQLITE_READONLY_DBMOVED'
@@ -20,12 +33,12 @@ export class OpenedFile {
   constructor(path: string, options: SqliteDatabase.Options) {
     this.#path = path
     const before = identityOf(path)
-    this.sqlite = new SqliteDatabase(path, options)
+    this.sqlite = openFile(path, options)
     this.#identity = identityOf(path)
     if (before === undefined || before === this.#identity) return
     // The file was replaced while it was opened, or a layered file system copied it to open it for writing.
     this.sqlite.close()
-    this.sqlite = new SqliteDatabase(path, options)
+    this.sqlite = openFile(path, options)
     this.check()
   }
 
@@ -55,6 +68,61 @@ export class OpenedFile {
     }
     sqlite.close()
   }
+}
+
+/** Whether this process may not write the file, or not create the -wal and -shm files beside it. */
+export function isReadOnly(path: string): boolean {
+  return path !== '' && sizeOf(path) > 0 && !(isWritable(path) && isWritable(dirname(path)))
+}
+
+function openFile(path: string, options: SqliteDatabase.Options): SqliteDatabase.Database {
+  if (!isReadOnly(path)) return new SqliteDatabase(path, options)
+  // SQLite reads a write-ahead log through the -shm file of the processes that write it.
+  if (sizeOf(`${path}-shm`) > 0) return new SqliteDatabase(path, options)
+  if (sizeOf(`${path}-wal`) === 0) return openCopy(path)
+  throw new UserError({
+    code: 'database_needs_recovery',
+    message: `${path} is read-only here, and ${path}-wal holds changes that are not in it yet.`,
+    fix: 'Run `orderctl status` once as a user who may write both, which moves the changes into the file. Or copy both files, and name the copy in ORDERCTL_DATABASE_URL.',
+  })
+}
+
+/** Bytes of the file's header that say whether it has a write-ahead log (2) or not (1). */
+const JOURNAL_MODE_BYTES = { at: 18, none: Buffer.from([1, 1]) }
+
+/**
+ * Opens a private copy. SQLite would open the file itself only as `immutable`, which better-sqlite3 cannot ask for. The
+ * copy is deleted at once, and lasts as long as it is open.
+ */
+function openCopy(path: string): SqliteDatabase.Database {
+  const folder = mkdtempSync(join(tmpdir(), 'orderctl-'))
+  try {
+    const copy = join(folder, 'copy.sqlite')
+    copyFileSync(path, copy, constants.COPYFILE_FICLONE)
+    chmodSync(copy, 0o600)
+    const file = openSync(copy, 'r+')
+    writeSync(file, JOURNAL_MODE_BYTES.none, 0, 2, JOURNAL_MODE_BYTES.at)
+    closeSync(file)
+    const sqlite = new SqliteDatabase(copy, { readonly: true })
+    // SQLite opens the file at the first read.
+    sqlite.pragma('schema_version')
+    return sqlite
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
 function identityOf(path: string): string | undefined {

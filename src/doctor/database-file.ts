@@ -22,7 +22,7 @@ async function checkPermissions(path: string): Promise<CheckResult> {
     await access(folder, constants.W_OK)
   } catch {
     return {
-      message: `No permission to write ${path} or its folder.`,
+      message: `No permission to write ${path} or its folder: reports work, imports and workers do not.`,
       fix: `Change the owner: chown -R "$USER" "${folder}".`,
     }
   }
