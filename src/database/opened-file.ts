@@ -70,7 +70,7 @@ export class OpenedFile {
   }
 }
 
-/** Whether this process may not write the file, or not create the -wal and -shm files beside it. */
+/** Whether this process may not write the file, or not create the -wal and -shm files next to it. */
 export function isReadOnly(path: string): boolean {
   return path !== '' && sizeOf(path) > 0 && !(isWritable(path) && isWritable(dirname(path)))
 }
