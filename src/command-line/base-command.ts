@@ -4,16 +4,26 @@ import { Command, type Config as CommandConfig, Errors, Flags } from '@oclif/cor
 import { type App, type AppOptions, type DatabaseOptions, withApp, withDatabase } from '../app.js'
 import { type Config, type LoadedConfig, loadConfig, type SettingKey } from '../config/config.js'
 import type { Database } from '../database/connection.js'
+import { type Statistics, statistics } from '../database/statistics.js'
 import { amountsAsNumbers, groupThousands } from '../domain/money.js'
 import { nearest } from '../domain/nearest.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
 import type { Progress } from '../terminal/progress.js'
 import { asciiOf, type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
-import { cleanText } from '../terminal/text.js'
+import { cleanText, countOf, cutText } from '../terminal/text.js'
 import { type Host, processHost } from './host.js'
 import { type Column, type Row, tableOf } from './list.js'
-import { LOG_FORMATS, type LogEvent, type LogFormat, logFormatIn, logLine, logProgress } from './log.js'
+import {
+  isLogged,
+  LOG_FORMATS,
+  type LogEvent,
+  type LogFormat,
+  type LogLevel,
+  logFormatIn,
+  logLine,
+  logProgress,
+} from './log.js'
 
 /** For every command that prints a table. */
 export const csvFlag = Flags.boolean({ description: 'print the table as CSV', exclusive: ['json'] })
@@ -35,6 +45,10 @@ export abstract class BaseCommand extends Command {
       description: 'format of notes and errors on stderr: text, or one JSON object per line [default: text]',
       helpGroup: 'GLOBAL',
       exclusive: ['json'],
+    }),
+    verbose: Flags.boolean({
+      description: 'print how many statements the database ran, their time, and connections and retries',
+      helpGroup: 'GLOBAL',
     }),
   }
 
@@ -102,9 +116,18 @@ export abstract class BaseCommand extends Command {
     }
   }
 
+  get #logLevel(): LogLevel {
+    if (this.argv.includes('--verbose')) return 'debug'
+    try {
+      return this.settings.logLevel
+    } catch {
+      return 'info'
+    }
+  }
+
   /** Writes a line to stderr: text, or an event of the JSON log. Silent under --json. */
   protected note(text: string, event: LogEvent = { event: 'note' }): void {
-    if (this.jsonEnabled()) return
+    if (this.jsonEnabled() || !isLogged(event, this.#logLevel)) return
     const shown = this.stderrScreen.isAscii ? asciiOf(text) : text
     this.host.stderr.write(`${this.#logFormat === 'json' ? logLine(text, event) : shown}\n`)
   }
@@ -175,11 +198,6 @@ export abstract class BaseCommand extends Command {
   override async init(): Promise<void> {
     await super.init()
     process.once('beforeExit', this.#failUnfinished)
-    // Programs such as `head` close the pipe early.
-    this.host.stdout.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error
-      this.host.exit(EXIT.done)
-    })
     if (this.#logFormat === 'json')
       this.host.onWarning((message) => this.note(message, { event: 'note', level: 'warn' }))
   }
@@ -187,6 +205,18 @@ export abstract class BaseCommand extends Command {
   override async finally(error: Error | undefined): Promise<void> {
     process.removeListener('beforeExit', this.#failUnfinished)
     await super.finally(error)
+    this.#showStatistics()
+  }
+
+  #showStatistics(): void {
+    const event = {
+      event: 'statistics',
+      fields: { ...statistics, milliseconds: Math.round(statistics.milliseconds) },
+    } as const
+    if (!isLogged(event, this.#logLevel)) return
+    const text = describeStatistics(statistics)
+    if (this.jsonEnabled()) this.host.stderr.write(`${logLine(text, event)}\n`)
+    else this.note(text, event)
   }
 
   /** Reports that the event loop is empty before the command is done. Node would exit with 13 and no message. */
@@ -223,6 +253,20 @@ export abstract class BaseCommand extends Command {
   override logJson(json: unknown): void {
     this.host.stdout.write(`${JSON.stringify(json, amountsAsNumbers, 2)}\n`)
   }
+}
+
+/** `Database: 34 statements in 0.21 s, …` */
+function describeStatistics({ statements, milliseconds, slowest, connections, retries }: Statistics): string {
+  const seconds = (time: number) => `${(time / 1000).toFixed(2)} s`
+  const counts = [
+    `${countOf(statements, 'statement')} in ${seconds(milliseconds)}`,
+    `${countOf(connections, 'connection')} opened`,
+    `${countOf(retries, 'transaction')} retried`,
+  ]
+  const longest = slowest
+    ? `\nSlowest, ${seconds(slowest.milliseconds)}: ${cutText(slowest.sql.replace(/\s+/g, ' '), 200)}`
+    : ''
+  return `Database: ${counts.join(', ')}.${longest}`
 }
 
 function describeProblem(error: unknown): UserError {

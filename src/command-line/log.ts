@@ -24,14 +24,19 @@ export const EVENTS = {
   interrupted: 'Ctrl-C or SIGTERM was received; work in progress is finished first',
   ended: 'the command finished: the fields that it prints under `--json`',
   failed: 'the command failed: `error` as under `--json`, `exit_code`',
+  statistics:
+    'with --verbose, at the end: `statements` of the main thread, their `milliseconds`, the `slowest`, `connections`, `retries`',
   note: 'a note or warning, often with a next step',
 } as const
 type EventName = keyof typeof EVENTS
 
-type Level = 'info' | 'warn' | 'error'
+/** In ascending order. */
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** Levels of the events other than `info`. */
-const LEVELS: Partial<Record<EventName, Level>> = {
+const LEVELS: Partial<Record<EventName, LogLevel>> = {
+  statistics: 'debug',
   thread_lost: 'warn',
   server_away: 'warn',
   line_rejected: 'warn',
@@ -43,15 +48,24 @@ const LEVELS: Partial<Record<EventName, Level>> = {
 export interface LogEvent {
   readonly event: EventName
   /** Overrides the event's default level. */
-  readonly level?: Level
+  readonly level?: LogLevel
   /** Additional fields. Names that every line has are reserved. */
   readonly fields?: Readonly<Record<string, unknown>> & {
     readonly [Reserved in 'time' | 'level' | 'event' | 'message']?: never
   }
 }
 
+/** Whether a log of this lowest level has the event. */
+export function isLogged({ event, level = levelOf(event) }: LogEvent, lowest: LogLevel): boolean {
+  return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(lowest)
+}
+
+function levelOf(event: EventName): LogLevel {
+  return LEVELS[event] ?? 'info'
+}
+
 /** `{"time":"2026-03-04T05:06:07.890Z","level":"info","event":"scaled","message":"…","from":5,"to":10}` */
-export function logLine(text: string, { event, level = LEVELS[event] ?? 'info', fields }: LogEvent): string {
+export function logLine(text: string, { event, level = levelOf(event), fields }: LogEvent): string {
   const entry = { time: new Date().toISOString(), level, event, message: cleanText(text), ...fields }
   return escapeJson(JSON.stringify(entry))
 }

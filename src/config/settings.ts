@@ -126,6 +126,11 @@ export const SETTINGS = {
     'alarm `schedule`: delay of a task, in seconds, or off; also raised if the last run of a task failed',
     orOff(integer(60, 30 * DAY_SECONDS)),
   ),
+  logLevel: setting(
+    'info',
+    'lowest level of notes on stderr: debug, info, warn or error; debug is --verbose',
+    oneOf('debug', 'info', 'warn', 'error'),
+  ),
   logFormat: setting('text', 'format of notes and errors on stderr: text or json', oneOf('text', 'json')),
 } as const
 

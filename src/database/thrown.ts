@@ -1,5 +1,7 @@
-// Remembers which errors a database connection threw, since network errors look alike for all servers.
+// Remembers which errors a database connection threw, since network errors look alike for all servers. Also counts its
+// statements.
 import type { DatabaseConnection, Dialect } from 'kysely'
+import { countStatement, statistics } from './statistics.js'
 
 const thrown = new WeakSet<Error>()
 
@@ -33,9 +35,17 @@ export function rememberingErrors(dialect: Dialect, onError: (error: unknown) =>
       const connection = await remembering(acquire)
       if (connections.has(connection)) return connection
       connections.add(connection)
+      statistics.connections += 1
       // Every statement goes through here, `begin` and `commit` included.
       const execute = connection.executeQuery.bind(connection)
-      connection.executeQuery = (query) => remembering(() => execute(query))
+      connection.executeQuery = async (query) => {
+        const asked = performance.now()
+        try {
+          return await remembering(() => execute(query))
+        } finally {
+          countStatement(query.sql, performance.now() - asked)
+        }
+      }
       return connection
     }
     return driver

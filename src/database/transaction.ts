@@ -5,6 +5,7 @@ import { errorCode } from '../errors.js'
 import { sqlCause } from '../servers/recognise.js'
 import { engineOf } from './engine.js'
 import type { Schema } from './schema.js'
+import { statistics } from './statistics.js'
 
 const MOST_TRIES = 8
 
@@ -33,6 +34,7 @@ export async function inTransaction<Result>(
     } catch (error) {
       if (tries === MOST_TRIES || !CONFLICTS.test(errorCode(error) ?? '')) throw error
       retries += 1
+      statistics.retries += 1
       await sleep(Math.random() * 20 * tries)
     }
   }
