@@ -24,8 +24,7 @@ export const EVENTS = {
   interrupted: 'Ctrl-C or SIGTERM was received; work in progress is finished first',
   ended: 'the command finished: the fields that it prints under `--json`',
   failed: 'the command failed: `error` as under `--json`, `exit_code`',
-  statistics:
-    'with --verbose, at the end: `statements` of the main thread, their `milliseconds`, the `slowest`, `connections`, `retries`',
+  statistics: 'with --verbose: `statements`, `milliseconds`, `slowest`, `connections`, `retries` of the main thread',
   note: 'a note or warning, often with a next step',
 } as const
 type EventName = keyof typeof EVENTS
