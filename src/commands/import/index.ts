@@ -1,17 +1,17 @@
 import { Args, Flags } from '@oclif/core'
-import type { App } from '../app.js'
-import { BaseCommand } from '../command-line/base-command.js'
-import { type ImportResult, importNotes, importResult, importTable } from '../command-line/import-view.js'
-import { allowEvictionFlag } from '../command-line/selection-flags.js'
-import { STDIN } from '../csv/bytes.js'
-import { databaseExists } from '../database/connection.js'
-import { EXIT, usageError } from '../errors.js'
-import { dryRun } from '../import/dry-run.js'
-import { type ImportOptions, type ImportOutcome, importOrders } from '../import/import-orders.js'
-import { Rejects, type RejectsOptions, refuseRejects } from '../import/rejects.js'
-import { cleanText } from '../terminal/text.js'
+import type { App } from '../../app.js'
+import { BaseCommand } from '../../command-line/base-command.js'
+import { type ImportResult, importNotes, importResult, importTable } from '../../command-line/import-view.js'
+import { allowEvictionFlag } from '../../command-line/selection-flags.js'
+import { STDIN } from '../../csv/bytes.js'
+import { databaseExists } from '../../database/connection.js'
+import { EXIT, usageError } from '../../errors.js'
+import { dryRun } from '../../import/dry-run.js'
+import { type ImportOptions, type ImportOutcome, importOrders } from '../../import/import-orders.js'
+import { Rejects, type RejectsOptions, refuseRejects } from '../../import/rejects.js'
+import { cleanText } from '../../terminal/text.js'
 
-type ReadOptions = Omit<ImportOptions, 'openRejects' | 'resume'>
+type ReadOptions = Omit<ImportOptions, 'openRejects' | 'resume' | 'discard'>
 
 export default class Import extends BaseCommand {
   static override summary = 'Import orders from a CSV file'
@@ -37,7 +37,7 @@ export default class Import extends BaseCommand {
     }),
     'dry-run': Flags.boolean({
       description: 'check the file and show the result, without writing anything',
-      exclusive: ['resume'],
+      exclusive: ['resume', 'discard'],
     }),
     'on-error': Flags.option({ options: ['skip', 'abort'] as const })({
       description: 'on an invalid line, skip the order, or abort and undo the import',
@@ -48,7 +48,8 @@ export default class Import extends BaseCommand {
       description: 'overwrite the rejects file, but never the input or the database',
     }),
     'allow-eviction': allowEvictionFlag,
-    resume: Flags.boolean({ description: 'continue an interrupted import of this file' }),
+    resume: Flags.boolean({ description: 'continue an interrupted import of this file', exclusive: ['discard'] }),
+    discard: Flags.boolean({ description: 'undo an interrupted import of the source, then import this file' }),
   }
 
   async run() {
@@ -86,11 +87,14 @@ export default class Import extends BaseCommand {
     try {
       const outcome = flags['dry-run']
         ? await this.#dryRun(options)
-        : await this.withApp((app) => this.#import(app, { ...options, resume: flags.resume }, rejects), {
-            create: true,
-            agreeOnClock: true,
-            allowEviction: flags['allow-eviction'],
-          })
+        : await this.withApp(
+            (app) => this.#import(app, { ...options, resume: flags.resume, discard: flags.discard }, rejects),
+            {
+              create: true,
+              agreeOnClock: true,
+              allowEviction: flags['allow-eviction'],
+            },
+          )
       progress.stop()
       const seconds = Math.round(performance.now() - began) / 1000
       return this.#show(outcome, importResult(outcome, { file, seconds, dry_run: flags['dry-run'] ?? false }))
