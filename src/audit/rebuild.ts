@@ -2,7 +2,7 @@
 import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate, shareNamedLock } from '../database/engine.js'
-import { isAlive } from '../database/lease.js'
+import { isHeld } from '../database/lease.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
 import { isAmong, rowSource } from '../database/row-source.js'
@@ -195,7 +195,7 @@ async function refileOrders(db: Database, timeZone: string, after: OrderId) {
 async function throwIfImporting(db: Database): Promise<void> {
   const open = await db.selectFrom('imports').selectAll().where('ended_at', 'is', null).execute()
   const now = await databaseTime(db)
-  const running = open.find((run) => isAlive(run, now))
+  const running = open.find((run) => isHeld(run, now))
   if (!running) return
   throw new UserError({
     code: 'import_running',

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
 import { databaseTime, forUpdate, takeNamedLock } from '../database/engine.js'
-import { isAlive, RELEASED, renewal, takeLease, writeHeld } from '../database/lease.js'
+import { isHeld, RELEASED, renewal, takeLease, writeHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
@@ -15,7 +15,11 @@ import { capitalized, countOf } from '../terminal/text.js'
 
 export type ImportRun = Selectable<Schema['imports']>
 
-const LEASE_MS = 30_000
+/** How long the lease of a killed process delays the next import of its source. */
+const LEASE_MS = 15_000
+
+/** What is known of a run whose lease is held. */
+export const RUNNING = `is running, or its process was killed less than ${LEASE_MS / 1000} s ago`
 
 /** How often a run renews its lease while it waits for input. */
 export const RENEW_MS = LEASE_MS / 3
@@ -61,7 +65,7 @@ export async function beginRun(
         .where('ended_at', 'is', null)
         .orderBy('id', 'desc'),
     ).execute()
-    const alive = open.find((run) => isAlive(run, now))
+    const alive = open.find((run) => isHeld(run, now))
     if (alive) return { kind: 'busy', run: alive }
     const unfinished = input.discard ? undefined : open.find((run) => run.status === 'releasing')
     if (unfinished)

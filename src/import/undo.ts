@@ -2,7 +2,7 @@
 import type { Kysely } from 'kysely'
 import { startBackground } from '../background.js'
 import { databaseTime, forUpdate, refreshStatistics, takeNamedLock } from '../database/engine.js'
-import { isAlive } from '../database/lease.js'
+import { isHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
@@ -19,6 +19,7 @@ import {
   type ImportRun,
   ordersOf,
   RENEW_MS,
+  RUNNING,
   releaseLease,
   removeUnusedNames,
   takeOver,
@@ -70,10 +71,10 @@ async function readUndoable(db: Kysely<Schema>, id: ImportId): Promise<ImportRun
   const run = await forUpdate(db, db.selectFrom('imports').selectAll().where('id', '=', id)).executeTakeFirst()
   const fix = 'List imports with `orderctl import list`.'
   if (!run) throw new UserError({ code: 'unknown_import', message: `No such import: ${id}.`, fix })
-  if (run.ended_at !== null || !isAlive(run, await databaseTime(db))) return run
+  if (run.ended_at !== null || !isHeld(run, await databaseTime(db))) return run
   throw new UserError({
     code: 'import_running',
-    message: `The import of ${run.file} is running (process ${run.pid} on ${run.host}).`,
+    message: `The import of ${run.file} ${RUNNING} (process ${run.pid} on ${run.host}).`,
     fix: 'Wait until it ends, or interrupt it with Ctrl-C, then run the command again.',
     retryable: true,
   })

@@ -1,7 +1,7 @@
 // Lists imports. Rows have the names of the JSON output.
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
-import { isAlive } from '../database/lease.js'
+import { isHeld } from '../database/lease.js'
 import { inSnapshot } from '../database/transaction.js'
 
 /** Newest first. `total` counts all imports, including those beyond the limit. */
@@ -15,7 +15,7 @@ export function listImports(db: Database, limit: number) {
       import_id: String(run.id),
       file: run.file,
       source: run.source,
-      state: stateOf(run.status, isAlive(run, now)),
+      state: stateOf(run.status, isHeld(run, now)),
       /** Lines stored so far. */
       rows: run.rows,
       orders: run.orders,

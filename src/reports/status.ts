@@ -1,6 +1,6 @@
 // Reads the current status: queue, orders, workers, imports and recent failures.
 import type { Database } from '../database/connection.js'
-import { isAlive } from '../database/lease.js'
+import { isHeld } from '../database/lease.js'
 import { inSnapshot } from '../database/transaction.js'
 import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'
 import { resumeCommand } from '../domain/shell.js'
@@ -179,7 +179,7 @@ export async function readOpenImports(db: Database, now: number) {
     ...{ file: run.file, status: run.status, rows: run.rows },
     started_at: new Date(run.started_at).toISOString(),
     /** Its process has died, or has not renewed its lease. */
-    abandoned: !isAlive(run, now),
+    abandoned: !isHeld(run, now),
     /** The command that finishes an abandoned import. */
     resume: run.status === 'undoing' ? `orderctl import undo ${run.id}` : resumeCommand(run),
   }))

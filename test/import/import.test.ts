@@ -232,6 +232,7 @@ test('an import that fills the disk stops, and --resume stores the rest', async 
   expect(JSON.parse(full.stderr)).toMatchObject({ error: { code: 'disk_full', message, retryable: true } })
   expect(shop.value('select count(*) from due_orders')).toBe(0)
 
+  await shop.endLeases()
   const count = filler.length
   const { told } = await importJson(shop, 'orders.csv', '--resume')
   expect(told).toMatchObject({ rows: count, imported: count, published: count })

@@ -94,7 +94,9 @@ async function cutOff(shop: Shop, signal: NodeJS.Signals, lines: number, ...flag
   })
   await until(() => over || linesRead(shop) > lines)
   child.kill(signal)
-  return ended
+  const outcome = await ended
+  await shop.endLeases()
+  return outcome
 }
 
 function expectSameAsUndisturbed(shop: Shop, file: string, outcome: Outcome): void {

@@ -1,4 +1,5 @@
 // An unfinished import, its ways out, and the undo of an import.
+import { hostname } from 'node:os'
 import { describe, expect, onTestFinished } from 'vitest'
 import type { ImportId, LeaseToken } from '../../src/domain/ids.js'
 import { undoImport } from '../../src/import/undo.js'
@@ -92,6 +93,22 @@ describe('an interrupted import', () => {
     expect(shop.rows('select reference from orders')).toEqual([{ reference: 'N-1' }])
     expect(shop.rows('select status from imports')).toEqual([{ status: 'undone' }, { status: 'finished' }])
     await shop.expectAuditClean()
+  })
+
+  test('that runs in another container with the same host name is waited for', async ({ shop }) => {
+    await interrupted(shop)
+    // No process here has this number.
+    const held = shop.sqlite.prepare('update imports set host = ?, pid = ?, lease_until = ?')
+    held.run(hostname(), 2 ** 30, Date.now() + 600_000)
+    const { saw, ended } = shop.start({}, 'import', 'next.csv', '--discard')
+    await saw(
+      'Waiting, because imports from one source run one at a time: the import of ' +
+        `${shop.folder}/big.csv is running, or its process was killed less than 15 s ago (process ${2 ** 30} on ${hostname()}).`,
+    )
+    expect(shop.value('select count(*) from orders')).toBe(2)
+    await shop.endLeases()
+    expect(await ended).toMatchObject({ code: 0 })
+    expect(shop.rows('select status from imports')).toEqual([{ status: 'undone' }, { status: 'finished' }])
   })
 
   test('does not concern other sources, nor a run that stored nothing', async ({ shop }) => {

@@ -8,6 +8,7 @@ import { databaseExists } from '../../database/connection.js'
 import { EXIT, usageError } from '../../errors.js'
 import { dryRun } from '../../import/dry-run.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from '../../import/import-orders.js'
+import { RUNNING } from '../../import/import-record.js'
 import { Rejects, type RejectsOptions, refuseRejects } from '../../import/rejects.js'
 import { cleanText } from '../../terminal/text.js'
 
@@ -71,8 +72,10 @@ export default class Import extends BaseCommand {
       signal: this.listenForInterruption(
         () => 'Finishing the lines in progress. Press Ctrl-C again to exit immediately.',
       ),
-      onWaiting: ({ file, pid }) => {
-        const text = `Waiting for process ${pid} to import ${cleanText(file)}: imports from one source run one at a time.`
+      onWaiting: ({ file, pid, host }) => {
+        const text =
+          `Waiting, because imports from one source run one at a time: the import of ${cleanText(file)} ${RUNNING} ` +
+          `(process ${pid} on ${cleanText(host)}).`
         this.note(text, { event: 'waiting', fields: { file, pid } })
       },
       onProgress: (done, fraction) => {
