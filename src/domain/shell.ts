@@ -2,6 +2,11 @@
 
 /** Returns the command that continues an interrupted import. */
 export function resumeCommand({ file, source }: { readonly file: string; readonly source: string }): string {
-  const quoted = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
-  return `orderctl import ${quoted}${source === 'default' ? '' : ` --source ${source}`} --resume`
+  return resumeAllCommand([file], source)
+}
+
+/** Returns the command that continues the import of several files, of which the first was interrupted. */
+export function resumeAllCommand(files: readonly string[], source: string): string {
+  const quoted = files.map((file) => (/^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`))
+  return `orderctl import ${quoted.join(' ')}${source === 'default' ? '' : ` --source ${source}`} --resume`
 }

@@ -47,7 +47,7 @@ export interface ImportOutcome {
   readonly published: number
   /** Why the rest was not published: the queue's server became unreachable. Workers find these orders later. */
   readonly unpublished: UserError | undefined
-  /** The first few lines that were not imported. */
+  /** The first 1,000 lines that were not imported. */
   readonly examples: readonly RejectedLine[]
   /** Whether the signal stopped it before the end of the file. */
   readonly interrupted: boolean
