@@ -1,10 +1,12 @@
 // Recalculates derived data: sales figures, business days and the queue. A repair also fixes order totals and stock.
+import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
-import { databaseTime, forUpdate } from '../database/engine.js'
-import { isAlive } from '../database/lease.js'
-import { packRows } from '../database/packed-rows.js'
+import { databaseTime, forUpdate, shareNamedLock } from '../database/engine.js'
+import { isHeld } from '../database/lease.js'
+import { packIds, packRows } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
-import { rowSource } from '../database/row-source.js'
+import { isAmong, rowSource } from '../database/row-source.js'
+import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
 import { inTransaction } from '../database/transaction.js'
 import { inBatches } from '../domain/batches.js'
@@ -99,23 +101,28 @@ async function releaseOrders(db: Database): Promise<number> {
       await dropUnclaimable(trx, page)
     })
   }
-  const lost = db
-    .selectFrom('orders')
-    .innerJoin('imports', 'imports.id', 'orders.import_id')
-    .leftJoin('due_orders', 'due_orders.order_id', 'orders.id')
-    .select('orders.id')
-    .where(mayBeDue)
-    .where('due_orders.order_id', 'is', null)
-    .where('imports.status', '=', 'finished')
-    .orderBy('orders.id')
-    .limit(PAGE)
+  const lost = (from: Kysely<Schema>) =>
+    from
+      .selectFrom('orders')
+      .innerJoin('imports', 'imports.id', 'orders.import_id')
+      .leftJoin('due_orders', 'due_orders.order_id', 'orders.id')
+      .select('orders.id')
+      .where(mayBeDue)
+      .where('due_orders.order_id', 'is', null)
+      .where('imports.status', '=', 'finished')
+      .orderBy('orders.id')
+      .limit(PAGE)
   let published = 0
-  for await (const page of pagesOf((after: OrderId) => lost.where('orders.id', '>', after).execute(), idOf)) {
+  for await (const page of pagesOf((after: OrderId) => lost(db).where('orders.id', '>', after).execute(), idOf)) {
     const ids = page.map(idOf)
     published += await inTransaction(db, async (trx) => {
-      // Another rebuild or a retry may change the same orders.
+      // No undo of an import may start meanwhile. Another rebuild or a retry may change the same orders.
+      await shareNamedLock(trx, 'turn_imports')
       await lockOrders(trx, ids)
-      return makeDue(trx, ids, await databaseTime(trx))
+      const kept = await lost(trx)
+        .where(isAmong(trx, 'orders.id', packIds(page)))
+        .execute()
+      return makeDue(trx, kept.map(idOf), await databaseTime(trx))
     })
   }
   return published
@@ -188,7 +195,7 @@ async function refileOrders(db: Database, timeZone: string, after: OrderId) {
 async function throwIfImporting(db: Database): Promise<void> {
   const open = await db.selectFrom('imports').selectAll().where('ended_at', 'is', null).execute()
   const now = await databaseTime(db)
-  const running = open.find((run) => isAlive(run, now))
+  const running = open.find((run) => isHeld(run, now))
   if (!running) return
   throw new UserError({
     code: 'import_running',

@@ -24,7 +24,10 @@ export function propose(
   const id = words.join(':')
   const below = rest.length > 0 ? [] : wordsBelow(id === '' ? '' : `${id}:`, summaries)
   const command = commands.find((candidate) => candidate.id === id)
-  return proposalsFor(command, below, rest, typed).filter((text) => text === FILES || text.startsWith(typed))
+  const proposals = proposalsFor(command, below, rest, typed)
+  const fitting = proposals.filter((text) => text !== FILES && text.startsWith(typed))
+  // A shell proposes either files or words: after `import`, words only if one fits what is typed.
+  return proposals.includes(FILES) && (typed === '' || fitting.length === 0) ? [FILES] : fitting
 }
 
 function proposalsFor(

@@ -9,15 +9,23 @@ import type { LogEvent } from './log.js'
 
 export type ImportResult = ReturnType<typeof importResult>
 
-export function importResult(
-  { run, published, interrupted }: ImportOutcome,
-  { file, seconds, dry_run }: { readonly file: string; readonly seconds: number; readonly dry_run: boolean },
-) {
+interface Shown {
+  readonly file: string
+  /** As configured, without the password. */
+  readonly database: string
+  readonly seconds: number
+  readonly dry_run: boolean
+}
+
+export function importResult({ run, published, interrupted, examples }: ImportOutcome, shown: Shown) {
   const { source, rows, orders, imported, duplicates, conflicts, rejected, products_created, rejects_file } = run
   // imported, duplicates, conflicts and rejected count lines and add up to rows. The other counts are of new rows.
   const counts = { rows, orders, imported, duplicates, conflicts, rejected, products_created, published }
+  const { file, database, seconds, dry_run } = shown
   const import_id = dry_run ? null : String(run.id)
-  return { import_id, file, source, ...counts, seconds, rejects_file, dry_run, interrupted }
+  // An import writes them to the rejects file.
+  const rejections = dry_run ? examples.map(({ line, column, reason }) => ({ line, column, reason })) : null
+  return { import_id, file, source, database, ...counts, seconds, rejects_file, rejections, dry_run, interrupted }
 }
 
 export function importTable(result: ImportResult): Table {
@@ -34,32 +42,51 @@ export function importTable(result: ImportResult): Table {
 
 type Note = readonly [text: string, event?: LogEvent]
 
-export function importNotes({ examples, unpublished }: ImportOutcome, result: ImportResult): Note[] {
-  const notes = examples.map(({ line, reason }): Note => {
+/** Number of lines that were not imported of which the reason is shown. */
+const SHOWN = 10
+
+/** The lines that were not imported, and what to do. @param prefix names the file, if there are several */
+export function rejectionNotes({ examples }: ImportOutcome, result: ImportResult, prefix = ''): Note[] {
+  const notes = examples.slice(0, SHOWN).map(({ line, reason }): Note => {
     const fields = { line, reason: cleanText(reason) }
-    return [`line ${line}: ${fields.reason}`, { event: 'line_rejected', fields }]
+    return [`${prefix}line ${line}: ${fields.reason}`, { event: 'line_rejected', fields }]
   })
   const { rejected, conflicts, rejects_file } = result
-  const hidden = rejected + conflicts - examples.length
+  const hidden = rejected + conflicts - notes.length
   if (hidden > 0) notes.push([`… and ${countOf(hidden, 'more line')}.`])
   if (rejects_file) {
     const lines = countOf(rejected + conflicts, 'line')
     const text = `${lines} not imported. Fix them in ${rejects_file}, then import that file.`
     notes.push([text, { event: 'note', level: 'warn' }])
   }
-  const level = result.interrupted || unpublished ? 'warn' : 'info'
-  return [...notes, [endOf(result, unpublished), { event: 'ended', level, fields: result }]]
+  return notes
 }
 
-function endOf(
-  { rows, seconds, interrupted, dry_run, published }: ImportResult,
-  unpublished?: Error & { fix: string },
-) {
+/** @param place of the database, without a password */
+export function endNote(
+  { unpublished }: ImportOutcome,
+  result: ImportResult,
+  place: string,
+): readonly [text: string, event: LogEvent] {
+  const level = result.interrupted || unpublished ? 'warn' : 'info'
+  const where = placeText(place, result.source)
+  return [endText(result, where, unpublished), { event: 'ended', level, fields: result }]
+}
+
+export const placeText = (place: string, source: string) => `${cleanText(place)} (source ${source})`
+
+function endText(result: ImportResult, where: string, unpublished?: Error & { fix: string }): string {
+  const { import_id, rows, orders, seconds, interrupted, dry_run, published } = result
   if (interrupted) {
-    return `Interrupted after ${countOf(rows, 'line')}. To continue, run the same command with --resume.`
+    const after = `Interrupted after ${countOf(rows, 'line')}.`
+    if (dry_run) return `${after} Nothing was written.`
+    const undo = `To take it back: orderctl import undo ${import_id}`
+    return `${after} To continue, run the same command with --resume. ${undo} (stored in ${where})`
   }
-  const took = `${duration(seconds)} (${groupThousands(Math.round(rows / seconds))} lines/s)`
-  if (unpublished) return `Finished in ${took}, but: ${unpublished.message}\n${unpublished.fix}`
-  if (dry_run) return `Finished in ${took}. Nothing was written.`
-  return published > 0 ? `Finished in ${took}. Next: orderctl work --drain` : `Finished in ${took}. No new orders.`
+  const took = `in ${duration(seconds)} (${groupThousands(Math.round(rows / seconds))} lines/s)`
+  const counted = orders === 0 ? 'no new orders' : countOf(orders, 'order')
+  if (dry_run) return `Checked ${took}: ${counted} for ${where}. Nothing was written.`
+  const done = `Done: ${counted} into ${where} ${took}`
+  if (unpublished) return `${done}, but: ${unpublished.message}\n${unpublished.fix}`
+  return published > 0 ? `${done}. Next: orderctl work --drain` : `${done}.`
 }

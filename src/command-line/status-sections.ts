@@ -135,7 +135,9 @@ export function importSection({ status: { imports } }: StatusReading): Section {
     [
       column('File', ({ file }) => file, { flexible: true, minWidth: 18 }),
       column('Rows', ({ rows }) => groupThousands(rows), { align: 'right', minWidth: 9 }),
-      column('State', ({ abandoned }) => (abandoned ? 'interrupted' : 'running')),
+      column('State', ({ abandoned, status }) =>
+        abandoned ? 'interrupted' : status === 'undoing' ? 'undoing' : 'running',
+      ),
       column('Continue with', (run) => (run.abandoned ? run.resume : '–'), {
         flexible: true,
         minWidth: 10,

@@ -2,7 +2,6 @@
 // change nothing once another process has taken the row over.
 import { hostname } from 'node:os'
 import type { Kysely, Updateable } from 'kysely'
-import { errorCode } from '../errors.js'
 import { databaseTime } from './engine.js'
 import type { Schema } from './schema.js'
 
@@ -10,6 +9,7 @@ import type { Schema } from './schema.js'
 type LeasedTable = 'imports' | 'schedule_runs'
 
 interface Lease {
+  /** For messages only. */
   readonly host: string
   readonly pid: number
   /** Epoch milliseconds by the database's clock. A holder that has not renewed the lease by then has lost the row. */
@@ -29,19 +29,12 @@ export async function renewal(db: Kysely<Schema>, ms: number): Promise<Pick<Leas
 /** The column that releases the row. */
 export const RELEASED = { lease_until: 0 } as const
 
-/** Whether the holder is still working on the row. `now` is the database's time. */
-export function isAlive({ host, pid, lease_until }: Lease, now: number): boolean {
-  if (lease_until < now) return false
-  return host !== hostname() || processExists(pid)
-}
-
-function processExists(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return errorCode(error) === 'EPERM'
-  }
+/**
+ * Whether a process may still be working on the row: one is, or one ended less than a lease ago without releasing it.
+ * Process ids are not compared, because two containers may have the same host name. `now` is the database's time.
+ */
+export function isHeld({ lease_until }: Pick<Lease, 'lease_until'>, now: number): boolean {
+  return lease_until >= now
 }
 
 /**

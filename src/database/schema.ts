@@ -25,8 +25,8 @@ export interface Schema {
     source: string
     /** Absolute path, or `-` for standard input. */
     file: string
-    /** `reading`: lines are being read. `releasing`: all lines are stored, orders become due. `taken_back`: undone. */
-    status: 'reading' | 'releasing' | 'finished' | 'taken_back'
+    /** `reading`: lines are being read. `releasing`: all are stored, orders become due. `undoing`: being undone. */
+    status: 'reading' | 'releasing' | 'finished' | 'undoing' | 'undone'
     /** Held by the process that writes; a process that has lost it can write nothing more. */
     lease_token: LeaseToken
     lease_until: number

@@ -4,36 +4,29 @@ import type { Kysely } from 'kysely'
 import { startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
 import { databaseTime, refreshStatistics } from '../database/engine.js'
-import { pagesOf } from '../database/pages.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
-import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'
-import { makeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import type { RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
 import {
+  type BeginOptions,
   beginRun,
   endEmptyRun,
   type ImportRun,
-  ordersOf,
   RENEW_MS,
   releaseLease,
-  undoImport,
   updateRun,
 } from './import-record.js'
 import { type ReadChunk, readInThread } from './reader.js'
 import { type Rejects, storedLineText } from './rejects.js'
+import { endRun } from './release.js'
 import { storeChunk } from './store.js'
+import { undoRun, usedError } from './undo.js'
 import { type Report, reachVerdicts } from './verdicts.js'
 
-export interface ImportOptions {
-  /** Absolute path, or `-`. */
-  readonly file: string
-  /** The shop that the orders come from. References are unique within it. */
-  readonly source: string
-  readonly resume: boolean
+export interface ImportOptions extends BeginOptions {
   /** `abort`: the first bad line undoes the import. */
   readonly onError: 'skip' | 'abort'
   /** Stops the import after the current chunk. It can be resumed. */
@@ -54,7 +47,7 @@ export interface ImportOutcome {
   readonly published: number
   /** Why the rest was not published: the queue's server became unreachable. Workers find these orders later. */
   readonly unpublished: UserError | undefined
-  /** The first few lines that were not imported. */
+  /** The first 1,000 lines that were not imported. */
   readonly examples: readonly RejectedLine[]
   /** Whether the signal stopped it before the end of the file. */
   readonly interrupted: boolean
@@ -68,7 +61,7 @@ export interface ImportContext {
 
 export async function importOrders(context: ImportContext, options: ImportOptions): Promise<ImportOutcome> {
   const { db, queue } = context
-  const started = await beginWhenFree(db, queue, options)
+  const started = await beginWhenFree(context, options)
   try {
     if (started.status === 'releasing')
       return { ...(await endRun(db, queue, started)), examples: [], interrupted: false }
@@ -87,12 +80,17 @@ export async function importOrders(context: ImportContext, options: ImportOption
   }
 }
 
-async function beginWhenFree(db: Kysely<Schema>, queue: Queue, options: ImportOptions): Promise<ImportRun> {
+async function beginWhenFree({ db, queue, config }: ImportContext, options: ImportOptions): Promise<ImportRun> {
   for (let waited = false; ; ) {
-    const { kind, run } = await beginRun(db, options)
+    const { kind, run } = await beginRun(db, options, config.timeZone)
     if (kind === 'started') return run
     if (kind === 'unfinished') {
       await endRun(db, queue, run).finally(() => releaseLease(db, run))
+      continue
+    }
+    if (kind === 'discarded') {
+      const { total } = await undoRun(db, queue, run).finally(() => releaseLease(db, run))
+      if (total > 0) throw usedError(run, total)
       continue
     }
     if (!waited) options.onWaiting(run)
@@ -113,6 +111,7 @@ async function beginWhenFree(db: Kysely<Schema>, queue: Queue, options: ImportOp
 /** A run while its status is `reading`: stores its chunks, then judges the lines that were set aside. */
 class Reading {
   readonly #db: Kysely<Schema>
+  readonly #queue: Queue
   readonly #config: Config
   readonly #rejects: Rejects
   readonly #options: ImportOptions
@@ -120,8 +119,9 @@ class Reading {
   #run: ImportRun
   #header: readonly string[] = []
 
-  constructor({ db, config }: ImportContext, run: ImportRun, rejects: Rejects, options: ImportOptions) {
+  constructor({ db, queue, config }: ImportContext, run: ImportRun, rejects: Rejects, options: ImportOptions) {
     this.#db = db
+    this.#queue = queue
     this.#config = config
     this.#run = run
     this.#rejects = rejects
@@ -170,6 +170,7 @@ class Reading {
       initialStock: this.#config['inventory.initialStock'],
       now: await databaseTime(trx),
     })
+    if (this.#config['inventory.unknownSku'] === 'reject' && stored.productsCreated > 0) throw productsRemoved()
     return updateRun(trx, run, {
       byte_offset: cursor.offset,
       line_number: cursor.line,
@@ -221,7 +222,7 @@ class Reading {
 
   /** Undoes the run. Returns the error with the reason. */
   async #abort(): Promise<UserError> {
-    await inTransaction(this.#db, async (trx) => undoImport(trx, await updateRun(trx, this.#run, {})))
+    await undoRun(this.#db, this.#queue, await updateRun(this.#db, this.#run, { status: 'undoing' }))
     const [first] = this.#rejects.examples
     return new UserError({
       code: 'import_aborted',
@@ -231,34 +232,12 @@ class Reading {
   }
 }
 
-const RELEASE_SLICE = 10_000
-
-/**
- * Makes the import's orders due and publishes them, in slices, so that workers and other imports do not wait for long.
- * If the queue's server becomes unreachable, the rest still becomes due. A resumed run goes through all orders again;
- * those that are already due do not change.
- */
-async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun) {
-  let published = 0
-  let unpublished: UserError | undefined
-  const pending = ordersOf(db, run).select('id').where('status', '=', 'pending').orderBy('id').limit(RELEASE_SLICE)
-  const read = (after: OrderId) => pending.where('id', '>', after).execute()
-  for await (const slice of pagesOf(read, ({ id }) => id)) {
-    const ids = slice.map(({ id }) => id)
-    const due = await inTransaction(db, async (trx) => {
-      // The fence: if another process has taken the run over, no order becomes due twice.
-      await updateRun(trx, run, {})
-      return makeDue(trx, ids, await databaseTime(trx))
-    })
-    if (unpublished) continue
-    try {
-      await queue.publish(ids)
-      published += due
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error
-      unpublished = error
-    }
-  }
-  const ended = await updateRun(db, run, { status: 'finished', ended_at: await databaseTime(db) })
-  return { run: ended, published, unpublished }
+/** The reader looks each product up once, and the undo of another import deletes the products that only it uses. */
+function productsRemoved(): UserError {
+  return new UserError({
+    code: 'products_removed',
+    message: 'The undo of another import deleted products that this file uses.',
+    fix: 'Add the products, or not, then continue with --resume. The orders of unknown products are rejected.',
+    retryable: true,
+  })
 }

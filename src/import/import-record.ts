@@ -1,40 +1,57 @@
 // One run of an import: its lease, its cursor, and how an interrupted run is resumed or undone.
 import { randomUUID } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
-import { databaseTime, forUpdate, refreshStatistics, takeNamedLock } from '../database/engine.js'
-import { isAlive, RELEASED, renewal, takeLease, writeHeld } from '../database/lease.js'
+import { databaseTime, forUpdate, takeNamedLock } from '../database/engine.js'
+import { isHeld, RELEASED, renewal, takeLease, writeHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
-import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
+import { clockAt } from '../domain/business-day.js'
 import type { ImportId, LeaseToken, OrderId } from '../domain/ids.js'
-import { UserError } from '../errors.js'
+import { resumeCommand } from '../domain/shell.js'
+import { UserError, usageError } from '../errors.js'
+import { capitalized, countOf } from '../terminal/text.js'
 
 export type ImportRun = Selectable<Schema['imports']>
 
-const LEASE_MS = 30_000
+/** How long the lease of a killed process delays the next import of its source. */
+const LEASE_MS = 15_000
+
+/** What is known of a run whose lease is held. */
+export const RUNNING = `is running, or its process was killed less than ${LEASE_MS / 1000} s ago`
 
 /** How often a run renews its lease while it waits for input. */
 export const RENEW_MS = LEASE_MS / 3
 
-/** The shop and the file of a run. */
 interface RunInput {
+  /** The shop that the orders come from. References are unique within it. */
   readonly source: string
+  /** Absolute path, or `-`. */
   readonly file: string
+}
+
+export interface BeginOptions extends RunInput {
+  /** Continue an interrupted run of this file. */
+  readonly resume: boolean
+  /** Undo an interrupted run instead of refusing to start. */
+  readonly discard: boolean
 }
 
 /**
  * Starts a run, or takes over an interrupted one. Only one import per source runs at a time: two would compare each
- * other's partly stored orders. Undoes all other interrupted runs, so that orders of this run do not duplicate theirs.
+ * other's partly stored orders.
  *
- * @returns `busy` with the run of another process for the same source; or `unfinished` with a run of another file that
- *   was interrupted after all its lines were stored (`releasing`), which the caller must end first
+ * @returns `busy` with the run of another process for the same source; `unfinished` with a run of another file that was
+ *   interrupted after all its lines were stored (`releasing`), which the caller must end first; or `discarded` with a
+ *   run that the caller must undo first
+ * @throws UserError if there is an interrupted run that `input` neither resumes nor discards
  */
 export async function beginRun(
   db: Kysely<Schema>,
-  input: RunInput & { readonly resume: boolean },
-): Promise<{ readonly kind: 'started' | 'unfinished' | 'busy'; readonly run: ImportRun }> {
+  input: BeginOptions,
+  timeZone: string,
+): Promise<{ readonly kind: 'started' | 'unfinished' | 'discarded' | 'busy'; readonly run: ImportRun }> {
   return inTransaction(db, async (trx) => {
     await takeNamedLock(trx, 'turn_imports')
     const now = await databaseTime(trx)
@@ -48,13 +65,18 @@ export async function beginRun(
         .where('ended_at', 'is', null)
         .orderBy('id', 'desc'),
     ).execute()
-    const alive = open.find((run) => isAlive(run, now))
+    const alive = open.find((run) => isHeld(run, now))
     if (alive) return { kind: 'busy', run: alive }
-    const unfinished = open.find((run) => run.status === 'releasing')
+    const unfinished = input.discard ? undefined : open.find((run) => run.status === 'releasing')
     if (unfinished)
       return { kind: unfinished.file === input.file ? 'started' : 'unfinished', run: await takeOver(trx, unfinished) }
-    const resumed = input.resume ? open.find((run) => run.file === input.file) : undefined
-    for (const run of open) if (run !== resumed) await undoImport(trx, run)
+    const filled = open.filter((run) => !isEmpty(run))
+    for (const run of open.filter(isEmpty)) await endEmptyRun(trx, run)
+    const isResumed = (run: ImportRun) => input.resume && run.status === 'reading' && run.file === input.file
+    const resumed = filled.find(isResumed)
+    const left = filled.find((run) => run !== resumed)
+    if (left && !input.discard) throw unfinishedError(left, input, timeZone)
+    if (left) return { kind: 'discarded', run: await takeOver(trx, left, { status: 'undoing', ended_at: null }) }
     return { kind: 'started', run: resumed ? await takeOver(trx, resumed) : await insertRun(trx, input) }
   })
 }
@@ -70,12 +92,40 @@ export async function insertRun(db: Kysely<Schema>, { source, file }: RunInput):
   return db.selectFrom('imports').selectAll().where('lease_token', '=', lease.lease_token).executeTakeFirstOrThrow()
 }
 
-async function takeOver(db: Kysely<Schema>, run: ImportRun): Promise<ImportRun> {
+/** Whether the run was interrupted before it stored a line. */
+function isEmpty({ status, byte_offset }: ImportRun): boolean {
+  return status === 'reading' && byte_offset === 0
+}
+
+function unfinishedError(run: ImportRun, { source, file }: RunInput, timeZone: string): UserError {
+  const { id, status, rows } = run
+  const place = source === 'default' ? '' : ` into the source ${source}`
+  const since = `${clockAt(run.started_at, timeZone)} ${timeZone}`
+  const state = status === 'undoing' ? 'being undone, but that was interrupted' : 'unfinished'
+  const choices = [
+    ...(status === 'reading' ? [`continue it with \`${resumeCommand(run)}\``] : []),
+    `take it back with \`orderctl import undo ${id}\``,
+    'take it back and import this file with --discard',
+  ]
+  const last = run.file === file ? '' : ', or import this file under another --source'
+  return usageError({
+    code: 'import_unfinished',
+    message: `The import of ${run.file}${place} is ${state}: ${countOf(rows, 'line')} stored, started at ${since} (import ${id}).`,
+    fix: `${capitalized(choices.join(', '))}${last}.`,
+  })
+}
+
+/** Makes this process the holder of the run. */
+export async function takeOver(
+  db: Kysely<Schema>,
+  run: ImportRun,
+  changes: Partial<Pick<ImportRun, 'status' | 'ended_at'>> = {},
+): Promise<ImportRun> {
   // A copied database can assign ids below `orders_after`: the original had deleted its last orders.
   const orders_after = Math.min(run.orders_after, await lastOrderId(db)) as OrderId
-  const lease = { ...(await newLease(db)), orders_after }
-  await db.updateTable('imports').set(lease).where('id', '=', run.id).execute()
-  return { ...run, ...lease }
+  const all = { ...(await newLease(db)), orders_after, ...changes }
+  await db.updateTable('imports').set(all).where('id', '=', run.id).execute()
+  return { ...run, ...all }
 }
 
 async function newLease(db: Kysely<Schema>) {
@@ -111,27 +161,10 @@ export async function releaseLease(db: Kysely<Schema>, run: ImportRun): Promise<
 /** Ends a run that failed before it stored a line, for example because of its header. */
 export async function endEmptyRun(db: Kysely<Schema>, run: ImportRun): Promise<void> {
   const empty = { ...fenceOf(run), status: 'reading', byte_offset: 0 } as const
-  await writeHeld(db, 'imports', empty, { status: 'taken_back', ended_at: await databaseTime(db) })
+  await writeHeld(db, 'imports', empty, { status: 'undone', ended_at: await databaseTime(db) })
 }
 
-const PAGE = 10_000
-
-/** Undoes a run whose orders are not due yet. Deletes the orders, their lines, and the names that only they use. */
-export async function undoImport(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  // An interrupted run has left old statistics, with which each page might scan all orders. This blocks other refreshes
-  // of these tables until the transaction ends.
-  await refreshStatistics(db, 'orders', 'order_lines')
-  // Deletes by ids that were read without a lock. MySQL locks every row that a delete reads, and workers lock orders.
-  const orders = ordersOf(db, run).select('id').orderBy('id').limit(PAGE)
-  const read = (after: OrderId) => orders.where('id', '>', after).execute()
-  for await (const page of pagesOf(read, ({ id }) => id)) await deleteOrders(db, page)
-  await removeUnusedNames(db, run.id)
-  await deleteAsides(db, run.id)
-  const ended = { status: 'taken_back', ended_at: await databaseTime(db) } as const
-  await db.updateTable('imports').set(ended).where('id', '=', run.id).execute()
-}
-
-/** Deletes orders that were never due, and their lines. Such orders have no other rows. */
+/** Deletes orders that were never claimed and are not in the queue, and their lines. Such orders have no other rows. */
 export async function deleteOrders(db: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
   await deleteByIds(db, 'order_lines', 'order_id', orders)
   await deleteByIds(db, 'orders', 'id', orders)

@@ -85,6 +85,6 @@ function changedFile(name: string, offset: number): UserError {
   return new UserError({
     code: 'file_changed',
     message: `${name} has changed in the part that is already imported (its first ${offset} bytes).`,
-    fix: 'Restore the file and run --resume again. Or import the changed file without --resume, which undoes the interrupted import.',
+    fix: 'Restore the file and run --resume again. Or import the changed file with --discard, which undoes the interrupted import.',
   })
 }

@@ -14,7 +14,7 @@ import type { RejectedLine } from './chunk.js'
 import { COLUMNS, type ColumnName } from './order-line.js'
 import type { StoredLine } from './verdicts.js'
 
-const EXAMPLES = 10
+const EXAMPLES = 1000
 
 /** Columns appended to each line. */
 const ADDED = ['rejected_line', 'rejected_column', 'rejected_reason']
@@ -32,7 +32,7 @@ export interface RejectsOptions {
 export class Rejects {
   /** Size of the file in bytes. */
   bytes = 0
-  /** The first few lines, for display. */
+  /** The first 1,000 lines, for display. */
   readonly examples: RejectedLine[] = []
   readonly #options: RejectsOptions | undefined
   #output: OutputFile | undefined

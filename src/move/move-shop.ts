@@ -10,7 +10,7 @@ import {
   placeOf,
 } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
-import { isAlive } from '../database/lease.js'
+import { isHeld } from '../database/lease.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
 import { inSnapshot, inTransaction } from '../database/transaction.js'
@@ -130,7 +130,7 @@ async function throwIfInUse(db: Database, place: string): Promise<void> {
   const imports = db.selectFrom('imports').select(['host', 'pid', 'lease_until']).where('ended_at', 'is', null)
   const busy =
     (await workers.where('last_seen', '>', now - WORKER_STALE_MS).executeTakeFirst()) ??
-    (await imports.execute()).find((run) => isAlive(run, now))
+    (await imports.execute()).find((run) => isHeld(run, now))
   if (busy) throw retryable('database_in_use', `Process ${busy.pid} on ${busy.host} uses ${place}.`)
 }
 

@@ -1,8 +1,9 @@
 // Reads the current status: queue, orders, workers, imports and recent failures.
 import type { Database } from '../database/connection.js'
-import { isAlive } from '../database/lease.js'
+import { isHeld } from '../database/lease.js'
 import { inSnapshot } from '../database/transaction.js'
 import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'
+import { resumeCommand } from '../domain/shell.js'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
 import { countDue } from '../queue/due-orders.js'
@@ -170,23 +171,18 @@ export async function readWorkers(db: Database, now: number) {
 export async function readOpenImports(db: Database, now: number) {
   const imports = await db
     .selectFrom('imports')
-    .select(['source', 'file', 'status', 'rows', 'started_at', 'lease_until', 'host', 'pid'])
-    .where('status', 'in', ['reading', 'releasing'])
+    .select(['id', 'source', 'file', 'status', 'rows', 'started_at', 'lease_until', 'host', 'pid'])
+    .where('ended_at', 'is', null)
     .orderBy('id')
     .execute()
   return imports.map((run) => ({
     ...{ file: run.file, status: run.status, rows: run.rows },
     started_at: new Date(run.started_at).toISOString(),
     /** Its process has died, or has not renewed its lease. */
-    abandoned: !isAlive(run, now),
+    abandoned: !isHeld(run, now),
     /** The command that finishes an abandoned import. */
-    resume: resumeCommand(run),
+    resume: run.status === 'undoing' ? `orderctl import undo ${run.id}` : resumeCommand(run),
   }))
-}
-
-function resumeCommand({ file, source }: { readonly file: string; readonly source: string }): string {
-  const quoted = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
-  return `orderctl import ${quoted}${source === 'default' ? '' : ` --source ${source}`} --resume`
 }
 
 async function readFailures(db: Database) {

@@ -3,12 +3,12 @@ import type { Kysely, Selectable } from 'kysely'
 import { type BackgroundTask, startBackground } from '../background.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime, takeNamedLock } from '../database/engine.js'
-import { isAlive, renewal, takeLease, writeHeld } from '../database/lease.js'
+import { isHeld, renewal, takeLease, writeHeld } from '../database/lease.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { DAY_MS, MINUTE_MS } from '../domain/time.js'
 
-const LEASE_MS = 5 * MINUTE_MS
+const LEASE_MS = MINUTE_MS
 
 /** A slot whose process died is run once more and then given up, because its task may have killed the process. */
 const MAX_ATTEMPTS = 2
@@ -47,7 +47,7 @@ export async function claimSlot(
     const started_at = await databaseTime(trx)
     const runs = trx.selectFrom('schedule_runs').selectAll().where('task', '=', task)
     const open = await runs.where('ended_at', 'is', null).execute()
-    const by = open.find((run) => isAlive(run, started_at))
+    const by = open.find((run) => isHeld(run, started_at))
     if (by) return { kind: 'busy', by }
     const lease = await takeLease(trx, LEASE_MS)
     for (const dead of open) {
@@ -107,7 +107,7 @@ export async function readLastRun(db: Database, task: string): Promise<LastRun |
   if (!run) return undefined
   const { started_at: startedAt, result, message } = run
   if (result) return { startedAt, state: { result, message: message ?? '' } }
-  const isRunning = isAlive(run, await databaseTime(db))
+  const isRunning = isHeld(run, await databaseTime(db))
   return { startedAt, state: isRunning ? 'running' : { result: 'failed', message: DIED } }
 }
 

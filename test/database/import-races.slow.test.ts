@@ -8,22 +8,24 @@ import type { ImportId } from '../../src/domain/ids.js'
 import type { Currency } from '../../src/domain/money.js'
 import { EXIT } from '../../src/errors.js'
 import { packChunk } from '../../src/import/chunk-rows.js'
-import { beginRun, insertRun, removeUnusedNames, undoImport } from '../../src/import/import-record.js'
+import { beginRun, insertRun, removeUnusedNames } from '../../src/import/import-record.js'
 import { storeChunk } from '../../src/import/store.js'
+import { undoImport } from '../../src/import/undo.js'
 import { reachVerdicts } from '../../src/import/verdicts.js'
+import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { describeOnServerEngines } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 import { whileLocked } from '../support/locks.js'
 
 describeOnServerEngines('an import', (test) => {
   test('that is resumed continues after the chunk that its killed process was committing', async ({ shop }) => {
-    const wanted = { source: 'web', file: '/orders.csv', resume: true }
+    const wanted = { source: 'web', file: '/orders.csv', resume: true, discard: false }
     const { id } = await insertRun(shop.db, wanted)
-    await shop.rows(`update imports set pid = ${2 ** 30}`)
+    await shop.rows('update imports set lease_until = 0, byte_offset = 1')
     const resumed = await whileLocked(
       shop,
       (last) => last.updateTable('imports').set({ byte_offset: 4711 }).where('id', '=', id).execute(),
-      () => beginRun(shop.db, wanted),
+      () => beginRun(shop.db, wanted, 'UTC'),
     )
     expect(resumed).toMatchObject({ kind: 'started', run: { id, byte_offset: 4711 } })
   })
@@ -96,11 +98,12 @@ describeOnServerEngines('workers and an import', (test) => {
   test('in progress do not delay the undo of an unfinished import', async ({ shop }) => {
     const cutOff = await insertRun(shop.db, { source: 'till', file: '/till.csv' })
     await storeAnOrder(shop.db, cutOff.id)
+    await shop.rows('update imports set lease_until = 0')
     await shop.importing(csv(...MANY))
     await whileLocked(
       shop,
       (worker) => worker.selectFrom('orders').select('id').where('source', '=', 'default').forUpdate().execute(),
-      () => shop.db.transaction().execute((trx) => undoImport(trx, cutOff)),
+      () => undoImport(shop.db, new EmbeddedQueue(shop.db), cutOff.id),
       { waits: false },
     )
     expect(await shop.rows('select distinct source from orders')).toEqual([{ source: 'default' }])

@@ -62,6 +62,7 @@ describeOnEngines(
         await until(async () => child.exitCode !== null || (await linesRead(shop)) > before)
         child.kill('SIGKILL')
         expect(await ended).toMatchObject({ code: null })
+        await shop.endLeases()
       }
       await quickChunks(shop)
       const { told } = await importJson(shop, 'orders.csv', '--resume')

@@ -60,8 +60,17 @@ describe.concurrent('--dry-run', () => {
     expect(code).toBe(3)
     expect(stdout).toContain('Would import')
     expect(stderr).toContain(`line ${FILLER.length + 9}: quantity is 0`)
-    expect(stderr).toContain('Nothing was written')
+    expect(stderr).toMatch(
+      /\nChecked in .*: 1,\d+ orders for .*orders\.sqlite \(source default\)\. Nothing was written\.\n$/,
+    )
     const dry = await importJson(shop, 'mixed.csv', '--dry-run')
+    const shown = stderr.split('\n').filter((text) => text.startsWith('line '))
+    expect(dry.told.rejections?.map(({ line, reason }) => `line ${line}: ${reason}`)).toEqual(shown)
+    expect(dry.told.rejections).toContainEqual({
+      line: FILLER.length + 9,
+      column: 'quantity',
+      reason: 'quantity is 0; it must be 1 or more',
+    })
     expect(readdirSync(shop.folder)).toEqual(['mixed.csv'])
     const real = await importJson(shop, 'mixed.csv')
     expect(countsOf(dry.told)).toEqual(countsOf(real.told))

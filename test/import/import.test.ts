@@ -38,6 +38,7 @@ describe.concurrent('an import', () => {
         import_id: '1',
         file: path,
         source: 'default',
+        database: shop.databaseUrl,
         rows: 4,
         orders: 3,
         imported: 4,
@@ -48,6 +49,7 @@ describe.concurrent('an import', () => {
         published: 3,
         seconds: expect.any(Number),
         rejects_file: null,
+        rejections: null,
         dry_run: false,
         interrupted: false,
       },
@@ -75,14 +77,17 @@ describe.concurrent('an import', () => {
     expect(stdout).toMatch(/Lines read +4\n/)
     expect(stdout).toMatch(/Imported +4\n/)
     expect(stdout).toMatch(/New orders +3\n/)
-    expect(stderr).toMatch(/orderctl work --drain\n$/)
+    expect(stderr).toMatch(/^Done: 3 orders into .* \(source default\) in .*\. Next: orderctl work --drain\n$/)
+    expect(stderr).toContain(` into ${shop.path} (`)
   })
 
   test.for([`${HEADER}\n`, HEADER])('of a header alone succeeds without orders: %j', async (header, { shop }) => {
     shop.file('orders.csv', header)
     const { code, told } = await importJson(shop, 'orders.csv')
     expect({ code, ...told }).toMatchObject({ code: 0, rows: 0, orders: 0, published: 0 })
-    expect((await shop.run('import', 'orders.csv')).stderr).toContain('No new orders.')
+    expect((await shop.run('import', 'orders.csv')).stderr).toMatch(
+      /^Done: no new orders into .* \(source default\) in .*\.\n$/,
+    )
   })
 
   test('joins lines of one order, next to each other and blocks apart', async ({ shop }) => {
@@ -232,6 +237,7 @@ test('an import that fills the disk stops, and --resume stores the rest', async 
   expect(JSON.parse(full.stderr)).toMatchObject({ error: { code: 'disk_full', message, retryable: true } })
   expect(shop.value('select count(*) from due_orders')).toBe(0)
 
+  await shop.endLeases()
   const count = filler.length
   const { told } = await importJson(shop, 'orders.csv', '--resume')
   expect(told).toMatchObject({ rows: count, imported: count, published: count })

@@ -134,6 +134,7 @@ describe.concurrent('schedule run alarms', () => {
     const killing = `${append(shop)}; kill -9 $PPID`
     const killed = shop.start(WATCHED, 'schedule', 'run', 'alarms', '--exec', killing)
     expect(await killed.ended).toMatchObject({ code: null })
+    await shop.endLeases()
     expect(notified(shop)).toEqual([RAISED])
     expect((await runOnce(shop, append(shop))).code).toBe(0)
     await check(shop, append(shop))

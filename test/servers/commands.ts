@@ -74,6 +74,7 @@ async function importing(site: Site, file: string, ...flags: string[]): Promise<
   return {
     args: ['import', file, ...flags],
     verify: async ({ code }) => {
+      await site.shop.endLeases()
       if (code !== 0) expect(await site.run('import', file, '--resume')).toMatchObject({ code: 0 })
       expect(await site.countOrders(file)).toBe(2)
     },

@@ -99,6 +99,7 @@ function distinctMessages(messages: readonly Message[]): number[] {
 async function cutOnce(site: Site, { command, point }: Job): Promise<string[]> {
   const where = `${command.name}, ${point.loss} ${point.when} message ${point.at}`
   try {
+    await site.shop.endLeases()
     await site.run('queue', 'resume')
     const { args, verify } = await command.prepare(site)
     const run = await site.runCut(args, point)

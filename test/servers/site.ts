@@ -118,6 +118,7 @@ export class Site {
     const file = this.newFile()
     const at = Math.floor(this.#importMessages * 0.7)
     await this.runCut(['import', file], { at, when: 'after', loss: 'reset' })
+    await this.shop.endLeases()
     return file
   }
 

@@ -77,6 +77,13 @@ export abstract class Cli {
     return loadConfig({ ...this.environment, ...environment }, folders).config
   }
 
+  /** Lets the leases of killed imports, undos and scheduled tasks run out, which takes up to a minute otherwise. */
+  async endLeases(): Promise<void> {
+    await this.migrate()
+    for (const table of ['imports', 'schedule_runs'] as const)
+      await this.db.updateTable(table).set({ lease_until: 0 }).where('ended_at', 'is', null).execute()
+  }
+
   file(name: string, content: string | Buffer): string {
     const path = join(this.folder, name)
     writeFileSync(path, content)

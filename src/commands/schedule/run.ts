@@ -63,8 +63,8 @@ async function claimNow(db: Database, name: TaskName): Promise<Run> {
     if (claim.kind === 'taken') continue
     throw new UserError({
       code: 'task_running',
-      message: `The task ${name} is already running (process ${claim.by.pid} on ${claim.by.host}).`,
-      fix: 'Wait until it has finished, then run the command again.',
+      message: `The task ${name} is running, or its process was killed less than a minute ago (process ${claim.by.pid} on ${claim.by.host}).`,
+      fix: 'Wait until it has finished, or a minute after it was killed, then run the command again.',
       retryable: true,
     })
   }

@@ -80,7 +80,7 @@ async function createImports(db: Kysely<unknown>): Promise<void> {
     .addColumn('rejects_file', 'text')
     .$call(add('bigint', zero, 'orders_after', 'byte_offset', 'line_number', 'rejects_bytes', 'rows', 'orders'))
     .$call(add('bigint', zero, 'imported', 'duplicates', 'conflicts', 'rejected', 'products_created'))
-    .addCheckConstraint('imports_status', oneOf('status', ['reading', 'releasing', 'finished', 'taken_back']))
+    .addCheckConstraint('imports_status', oneOf('status', ['reading', 'releasing', 'finished', 'undoing', 'undone']))
     .addCheckConstraint(
       'imports_rows_add_up',
       sql`status <> 'finished' or ${sql.ref('rows')} = imported + duplicates + conflicts + rejected`,

@@ -1,0 +1,134 @@
+// The result of importing several files. Each file is an import of its own.
+import { basename } from 'node:path'
+import { groupThousands } from '../domain/money.js'
+import { resumeAllCommand } from '../domain/shell.js'
+import { EXIT, type ExitCode, UserError } from '../errors.js'
+import type { ImportOutcome } from '../import/import-orders.js'
+import type { Table } from '../terminal/table.js'
+import { cleanText, countOf, duration } from '../terminal/text.js'
+import { type ImportResult, placeText } from './import-view.js'
+import { tableOf } from './list.js'
+
+interface FileReport {
+  readonly file: string
+  readonly state: 'finished' | 'interrupted' | 'failed' | 'not started'
+  readonly exit: ExitCode
+  readonly result?: ImportResult
+  readonly error?: UserError
+}
+
+export interface EachOptions {
+  readonly importOne: (file: string, index: number) => Promise<{ outcome: ImportOutcome; result: ImportResult }>
+  /** No further file is started once it is aborted. */
+  readonly signal: AbortSignal
+  /** Returns the error for users, if there is one. */
+  readonly explain: (error: unknown) => unknown
+}
+
+/** Imports the files in order. A file that fails does not stop the others. */
+export async function importEach(files: readonly string[], options: EachOptions): Promise<FileReport[]> {
+  const { importOne, signal, explain } = options
+  const reports: FileReport[] = []
+  for (const [index, file] of files.entries()) {
+    if (signal.aborted) {
+      reports.push({ file, state: 'not started', exit: EXIT.interrupted })
+      continue
+    }
+    try {
+      const { outcome, result } = await importOne(file, index)
+      const state = result.interrupted ? 'interrupted' : 'finished'
+      reports.push({ file, state, result, exit: exitCodeOf(outcome, result) })
+    } catch (cause) {
+      const error = explain(cause)
+      if (!(error instanceof UserError)) throw cause
+      const state = error.exit === EXIT.interrupted ? 'not started' : 'failed'
+      reports.push({ file, state, error, exit: error.exit })
+    }
+  }
+  return reports
+}
+
+export function exitCodeOf(
+  { unpublished }: ImportOutcome,
+  { interrupted, rejected, conflicts }: ImportResult,
+): ExitCode {
+  if (interrupted) return EXIT.interrupted
+  if (unpublished) return EXIT.unreachable
+  return rejected + conflicts > 0 ? EXIT.partly : EXIT.done
+}
+
+/** From the mildest. */
+const SEVERITY: readonly ExitCode[] = [
+  EXIT.done,
+  EXIT.partly,
+  EXIT.failed,
+  EXIT.usage,
+  EXIT.unreachable,
+  EXIT.interrupted,
+]
+
+export function worstExitCode(reports: readonly FileReport[]): ExitCode {
+  return reports.reduce<ExitCode>(
+    (worst, { exit }) => (SEVERITY.indexOf(exit) > SEVERITY.indexOf(worst) ? exit : worst),
+    EXIT.done,
+  )
+}
+
+const TOTALS = [
+  ...(['rows', 'orders', 'imported', 'duplicates', 'conflicts', 'rejected', 'products_created'] as const),
+  'published' as const,
+]
+
+/** The document of --json. */
+export function summaryResult(reports: readonly FileReport[]) {
+  const imports = reports.map(({ file, state, result, error }) => {
+    const problem = error && { code: error.code, message: error.message, fix: error.fix, retryable: error.retryable }
+    return { ...(result ?? { file }), state, error: problem ?? null }
+  })
+  const sum = (name: (typeof TOTALS)[number]) => reports.reduce((total, { result }) => total + (result?.[name] ?? 0), 0)
+  const totals = Object.fromEntries(TOTALS.map((name) => [name, sum(name)])) as Record<(typeof TOTALS)[number], number>
+  return { imports, totals }
+}
+
+export function summaryTable(reports: readonly FileReport[]): Table {
+  const counts = (of?: Partial<ImportResult>) => ({
+    ...{ orders: of?.orders ?? null, duplicates: of?.duplicates ?? null },
+    ...{ conflicts: of?.conflicts ?? null, rejected: of?.rejected ?? null },
+  })
+  const rows = reports.map(({ file, state, result }) => ({ file: basename(file), ...counts(result), state }))
+  const total = { file: 'Total', ...counts(summaryResult(reports).totals), state: '' }
+  return tableOf(
+    [{ key: 'file', flexible: true }, 'orders', 'duplicates', 'conflicts', 'rejected', 'state'],
+    [...rows, total],
+  )
+}
+
+interface SummaryPlace {
+  readonly place: string
+  readonly source: string
+  readonly seconds: number
+  readonly dry_run: boolean
+}
+
+export function summaryText(reports: readonly FileReport[], { place, source, seconds, dry_run }: SummaryPlace): string {
+  const { totals } = summaryResult(reports)
+  const failed = reports.filter(({ state }) => state === 'failed').length
+  const left = reports.filter(({ state }) => state === 'interrupted' || state === 'not started')
+  const orders = `${countOf(totals.orders, 'order')} from ${countOf(reports.length - failed - left.length, 'file')}`
+  const pace = `in ${duration(seconds)} (${groupThousands(Math.round(totals.rows / seconds))} lines/s)`
+  const done = `${dry_run ? 'Checked' : 'Done'}: ${orders} ${dry_run ? 'for' : 'into'} ${placeText(place, source)} ${pace}.`
+  const ends = [
+    failed > 0 ? ` ${countOf(failed, 'file')} failed.` : '',
+    dry_run ? ' Nothing was written.' : '',
+    left.length > 0 && !dry_run
+      ? ` Interrupted. To continue: ${cleanText(
+          resumeAllCommand(
+            left.map(({ file }) => file),
+            source,
+          ),
+        )}`
+      : '',
+    left.length === 0 && !dry_run && totals.published > 0 ? ' Next: orderctl work --drain' : '',
+  ]
+  return done + ends.join('')
+}

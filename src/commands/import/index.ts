@@ -1,0 +1,213 @@
+import { basename } from 'node:path'
+import { Args, Flags, type Interfaces } from '@oclif/core'
+import { BaseCommand } from '../../command-line/base-command.js'
+import {
+  type EachOptions,
+  exitCodeOf,
+  importEach,
+  summaryResult,
+  summaryTable,
+  summaryText,
+  worstExitCode,
+} from '../../command-line/import-summary.js'
+import {
+  endNote,
+  type ImportResult,
+  importResult,
+  importTable,
+  rejectionNotes,
+} from '../../command-line/import-view.js'
+import { allowEvictionFlag } from '../../command-line/selection-flags.js'
+import { STDIN } from '../../csv/bytes.js'
+import { type Database, databaseExists, explainDatabaseError, placeOf } from '../../database/connection.js'
+import { usageError } from '../../errors.js'
+import { dryRun } from '../../import/dry-run.js'
+import { type ImportOptions, type ImportOutcome, importOrders } from '../../import/import-orders.js'
+import { type ImportRun, RUNNING } from '../../import/import-record.js'
+import { Rejects, type RejectsOptions, refuseRejects } from '../../import/rejects.js'
+import { cleanText } from '../../terminal/text.js'
+
+type ImportFlags = Interfaces.InferredFlags<typeof Import.flags>
+
+/** Imports or checks one file. */
+type ImportFile = (
+  options: Omit<ImportOptions, 'openRejects'>,
+  openRejects: ImportOptions['openRejects'],
+) => Promise<ImportOutcome>
+
+interface FileOptions {
+  readonly flags: ImportFlags
+  readonly signal: AbortSignal
+  readonly importFile: ImportFile
+  /** Position of the file on the command line. */
+  readonly index: number
+}
+
+export default class Import extends BaseCommand {
+  static override summary = 'Import orders from a CSV file'
+  static override description =
+    'Columns are matched by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, ' +
+    'unit_price, currency, order_date. Lines with the same order_id form one order. If any line of an order is ' +
+    'invalid, the order is not imported and its lines are written to the rejects file with the reason. Workers can ' +
+    'claim the orders once the entire file is stored. Each of several files is an import of its own, in the given order; --dry-run checks each on its own.'
+  static override examples = [
+    'orderctl import orders.csv',
+    'orderctl import orders.csv --dry-run',
+    'orderctl import orders.csv --resume',
+    'orderctl import exports/*.csv',
+    'zcat orders.csv.gz | orderctl import - --source webshop',
+  ]
+  static override args = {
+    file: Args.string({ required: true, multiple: true, description: 'CSV files, or - for standard input' }),
+  }
+  static override flags = {
+    source: Flags.string({
+      description: 'shop that the orders come from; order ids are unique within a source',
+      helpValue: 'NAME',
+      default: 'default',
+    }),
+    'dry-run': Flags.boolean({
+      description: 'check the file and show the result, without writing anything',
+      exclusive: ['resume', 'discard'],
+    }),
+    'on-error': Flags.option({ options: ['skip', 'abort'] as const })({
+      description: 'on an invalid line, skip the order, or abort and undo the import',
+      default: 'skip',
+    }),
+    rejects: Flags.string({ description: 'file for rejected lines [default: FILE.rejects.csv]', helpValue: 'FILE' }),
+    force: Flags.boolean({
+      description: 'overwrite the rejects file, but never the input or the database',
+    }),
+    'allow-eviction': allowEvictionFlag,
+    resume: Flags.boolean({ description: 'continue an interrupted import of this file', exclusive: ['discard'] }),
+    discard: Flags.boolean({ description: 'undo an interrupted import of the source, then import this file' }),
+  }
+
+  async run() {
+    const { args, flags } = await this.parse(Import)
+    const files = args.file.map((file) => (file === STDIN ? STDIN : this.path(file)))
+    const [file, ...more] = files
+    if (more.length > 0 && flags.rejects !== undefined) {
+      const message = '--rejects names one file, but there are several to import.'
+      throw usageError({
+        code: 'rejects_for_several',
+        message,
+        fix: 'Omit --rejects: each file gets a file of its own.',
+      })
+    }
+    readSource(flags.source)
+    for (const file of files) refuseRejects(this.#rejectsOf(file, flags))
+    const signal = this.listenForInterruption(
+      () => 'Finishing the lines in progress. Press Ctrl-C again to exit immediately.',
+    )
+    return this.#open(flags, async (importFile) => {
+      const importOne = (file: string, index: number) => this.#importOne(file, { flags, signal, importFile, index })
+      if (file !== undefined && more.length === 0) return this.#show(await importOne(file, 0))
+      return this.#importAll(files, flags, { importOne, signal })
+    })
+  }
+
+  /** Opens what the import or the dry run needs. */
+  async #open<Result>(flags: ImportFlags, use: (importFile: ImportFile) => Promise<Result>): Promise<Result> {
+    if (flags['dry-run']) {
+      const check = (db?: Database) => use((options) => dryRun(db, this.settings, options))
+      return (await databaseExists(this.settings.database)) ? this.withApp(({ db }) => check(db)) : check()
+    }
+    return this.withApp(
+      async (app) => {
+        // If the queue is unreachable, fails before storing anything.
+        await app.queue.connect()
+        return use((options, openRejects) => importOrders(app, { ...options, openRejects }))
+      },
+      { create: true, agreeOnClock: true, allowEviction: flags['allow-eviction'] },
+    )
+  }
+
+  async #importOne(file: string, { flags, signal, importFile, index }: FileOptions) {
+    const { source } = flags
+    const began = performance.now()
+    const progress = await this.startProgress()
+    this.logEvent(`Importing ${file}.`, {
+      event: 'started',
+      fields: { file, source, database: this.shownSetting('database'), pid: process.pid },
+    })
+    try {
+      const options: Omit<ImportOptions, 'openRejects'> = {
+        ...{ file, source, signal, onError: flags['on-error'], resume: flags.resume },
+        // A file that fails is not discarded for the next one.
+        discard: flags.discard && index === 0,
+        onWaiting: (run) => this.#noteWaiting(run),
+        onProgress: (done, fraction) => {
+          const perSecond = (done * 1000) / (performance.now() - began)
+          progress.update({ doing: 'Importing', unit: 'lines', done, fraction, perSecond })
+        },
+      }
+      const outcome = await importFile(options, ({ rejects_file: file, rejects_bytes: bytes }) =>
+        options.onError === 'abort'
+          ? new Rejects()
+          : new Rejects(this.#rejectsOf(options.file, flags), { file, bytes }),
+      )
+      const seconds = Math.round(performance.now() - began) / 1000
+      const shown = { file, database: this.shownSetting('database'), seconds, dry_run: flags['dry-run'] ?? false }
+      return { outcome, result: importResult(outcome, shown) }
+    } finally {
+      progress.stop()
+    }
+  }
+
+  async #importAll(
+    files: readonly string[],
+    { source, 'dry-run': dry_run }: ImportFlags,
+    { importOne, signal }: Pick<EachOptions, 'importOne' | 'signal'>,
+  ) {
+    const { database } = this.settings
+    const began = performance.now()
+    const reports = await importEach(files, {
+      signal,
+      explain: (error) => explainDatabaseError(error, database) ?? error,
+      importOne: async (file, index) => {
+        const imported = await importOne(file, index)
+        const { outcome, result } = imported
+        for (const note of rejectionNotes(outcome, result, `${cleanText(basename(file))}, `)) this.note(...note)
+        this.logEvent(...endNote(outcome, result, placeOf(database)))
+        return imported
+      },
+    })
+    this.showTable(summaryTable(reports))
+    for (const { file, error } of reports) {
+      if (!error) continue
+      const text = `${cleanText(basename(file))} failed: ${cleanText(error.message)}\n${cleanText(error.fix)}`
+      this.note(text, { event: 'note', level: 'error' })
+    }
+    const seconds = Math.round(performance.now() - began) / 1000
+    this.note(summaryText(reports, { place: placeOf(database), source, seconds, dry_run }))
+    this.setExitCode(worstExitCode(reports))
+    return summaryResult(reports)
+  }
+
+  #rejectsOf(file: string, { rejects, force }: ImportFlags): RejectsOptions {
+    return { input: file, database: this.settings.database, wanted: rejects && this.path(rejects), force }
+  }
+
+  #noteWaiting({ file, pid, host }: ImportRun): void {
+    const text =
+      `Waiting, because imports from one source run one at a time: the import of ${cleanText(file)} ${RUNNING} ` +
+      `(process ${pid} on ${cleanText(host)}).`
+    this.note(text, { event: 'waiting', fields: { file, pid } })
+  }
+
+  #show({ outcome, result }: { readonly outcome: ImportOutcome; readonly result: ImportResult }): ImportResult {
+    this.showTable(importTable(result))
+    for (const note of rejectionNotes(outcome, result)) this.note(...note)
+    this.note(...endNote(outcome, result, placeOf(this.settings.database)))
+    this.setExitCode(exitCodeOf(outcome, result))
+    return result
+  }
+}
+
+function readSource(text: string): string {
+  // Idempotency keys start with the source and a colon.
+  if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return text
+  const fix = 'Use 1 to 64 letters, digits, ".", "_" and "-".'
+  throw usageError({ code: 'bad_source', message: `--source "${text}" is not a valid source name.`, fix })
+}
