@@ -43,6 +43,9 @@ export default class Import extends BaseCommand {
       description: 'on an invalid line, skip the order, or abort and undo the import',
       default: 'skip',
     }),
+    'any-date': Flags.boolean({
+      description: 'accept order dates before 1970 and more than a year ahead',
+    }),
     rejects: Flags.string({ description: 'file for rejected lines [default: FILE.rejects.csv]', helpValue: 'FILE' }),
     force: Flags.boolean({
       description: 'overwrite the rejects file, but never the input or the database',
@@ -67,6 +70,7 @@ export default class Import extends BaseCommand {
       file,
       source: readSource(flags.source),
       onError: flags['on-error'],
+      anyDate: flags['any-date'],
       signal: this.listenForInterruption(
         () => 'Finishing the lines in progress. Press Ctrl-C again to exit immediately.',
       ),

@@ -1,6 +1,6 @@
 // Parses cells into checked values. Each reader returns the value, or throws a reason that users can act on.
 import { dayExists } from '../domain/business-day.js'
-import { type Currency, isCurrency, PRICE_DECIMALS } from '../domain/money.js'
+import { type Currency, isChargeable, isCurrency, PRICE_DECIMALS } from '../domain/money.js'
 
 /** Thrown for an invalid cell. The message completes "quantity …". */
 class InvalidCell extends Error {}
@@ -105,13 +105,30 @@ function explainPrice(text: string): string {
 
 export function readCurrency(text: string): Currency {
   const code = text.toUpperCase()
-  return isCurrency(code) ? code : invalid(`is "${text}", not an ISO 4217 currency code such as USD`)
+  if (!isCurrency(code)) return invalid(`is "${text}", not an ISO 4217 currency code such as USD`)
+  return isChargeable(code) ? code : invalid(`is "${text}", a code for a metal, a fund or a test: it cannot be charged`)
 }
 
 const ORDER_DATE =
   /^(\d{4})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?: ?(Z|z|[+-]\d{2}(?::?\d{2})?))?)?$/
 
 const YEAR_10000 = Date.UTC(10_000, 0)
+
+const FIRST_YEAR = '1970'
+
+/**
+ * Returns a reader that rejects dates before 1970 and after `latest`, which are nearly always typing errors.
+ *
+ * @param latest the last date accepted, as readOrderDate returns it
+ */
+export function readOrderDateUntil(latest: string): (text: string) => string {
+  return (text) => {
+    const date = readOrderDate(text)
+    if (date >= FIRST_YEAR && date <= latest) return date
+    const why = date < FIRST_YEAR ? `before ${FIRST_YEAR}` : 'more than a year ahead'
+    return invalid(`is "${text}", ${why}; import it with --any-date if it is right`)
+  }
+}
 
 /**
  * Reads `YYYY-MM-DD` or `YYYY-MM-DD HH:MM:SS` (or with a T). A time may have an offset (`Z`, `+02:00`, `-0500`).

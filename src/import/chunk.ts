@@ -1,7 +1,7 @@
 // Collects a chunk: a few thousand checked lines, packed for the database and stored in one transaction.
 import { isUtf8 } from 'node:buffer'
 import type { RecordPosition, RecordSink } from '../csv/records.js'
-import { NOT_UTF8 } from '../csv/values.js'
+import { NOT_UTF8, readOrderDate, readOrderDateUntil } from '../csv/values.js'
 import { businessDay } from '../domain/business-day.js'
 import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
 import { type ColumnPositions, type OrderLine, type Rejection, readOrderLine } from './order-line.js'
@@ -13,11 +13,18 @@ export interface RejectedLine extends Omit<Rejection, 'reference'> {
   readonly original: string
 }
 
+export interface ChunkOptions {
+  readonly timeZone: string
+  /** Accept order dates before 1970 and more than a year ahead. */
+  readonly anyDate: boolean
+}
+
 /** Collects the lines of one chunk. */
 export class ChunkBuilder implements RecordSink {
   readonly #columns: ColumnPositions
   readonly #width: number
   readonly #timeZone: string
+  readonly #readDate: (text: string) => string
   readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
   /** The first bad line of each order that has one. None of its lines is imported. */
   readonly #rejectedOrders = new Map<string, number>()
@@ -28,10 +35,11 @@ export class ChunkBuilder implements RecordSink {
   /** Whether the window contains invalid UTF-8 or control characters. */
   #suspect = false
 
-  constructor(columns: ColumnPositions, width: number, timeZone: string) {
+  constructor(columns: ColumnPositions, width: number, { timeZone, anyDate }: ChunkOptions) {
     this.#columns = columns
     this.#width = width
     this.#timeZone = timeZone
+    this.#readDate = anyDate ? readOrderDate : readOrderDateUntil(aYearFrom(new Date()))
   }
 
   record(cells: string[], position: RecordPosition, window: Buffer): void {
@@ -141,7 +149,7 @@ export class ChunkBuilder implements RecordSink {
     if (this.#suspect && !isUtf8(this.#window.subarray(position.start, position.end))) {
       return { reference: cells[this.#columns.order_id]?.trim(), column: '', reason: NOT_UTF8 }
     }
-    return readOrderLine(cells, this.#columns, this.#width, this.#suspect || position.multiline)
+    return readOrderLine(cells, this.#columns, this.#width, this.#suspect || position.multiline, this.#readDate)
   }
 
   /** Rejects the line, and with it the other lines of its order. */
@@ -154,6 +162,12 @@ export class ChunkBuilder implements RecordSink {
 /** The reason for rejecting a valid line of an order with a bad line. */
 export function siblingReason(line: number): string {
   return `another line of this order was rejected (line ${line})`
+}
+
+function aYearFrom(now: Date): string {
+  const then = new Date(now)
+  then.setUTCFullYear(now.getUTCFullYear() + 1)
+  return then.toISOString().slice(0, 'YYYY-MM-DDTHH:MM:SS'.length)
 }
 
 function isSuspect(window: Buffer): boolean {

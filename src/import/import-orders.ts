@@ -36,6 +36,8 @@ export interface ImportOptions {
   readonly resume: boolean
   /** `abort`: the first bad line undoes the import. */
   readonly onError: 'skip' | 'abort'
+  /** Accept order dates before 1970 and more than a year ahead. */
+  readonly anyDate: boolean
   /** Stops the import after the current chunk. It can be resumed. */
   readonly signal: AbortSignal
   /** Called with the lines read so far, and the fraction of the file if its size is known. */
@@ -130,13 +132,13 @@ class Reading {
 
   /** Returns the run. Its status is still `reading` if the signal stopped it. */
   async toEnd(): Promise<ImportRun> {
-    const { file, signal } = this.#options
+    const { file, anyDate, signal } = this.#options
     const { timeZone, database, 'inventory.unknownSku': unknownSku } = this.#config
     const { byte_offset: offset, line_number: line, begun_sha256: sha256 } = this.#run
     const resumeFrom = offset === 0 ? undefined : { offset, line, sha256 }
     const renewing = startBackground(() => updateRun(this.#db, this.#run, {}), { pauseMs: () => RENEW_MS })
     try {
-      for await (const read of readInThread({ file, resumeFrom, timeZone, unknownSku, database }, signal)) {
+      for await (const read of readInThread({ file, resumeFrom, timeZone, anyDate, unknownSku, database }, signal)) {
         await this.#takeChunk(read)
         if (signal.aborted) break
       }

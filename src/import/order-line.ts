@@ -7,7 +7,6 @@ import {
   readCurrency,
   readId,
   readName,
-  readOrderDate,
   readPrice,
   readQuantity,
   wrongWidth,
@@ -48,12 +47,14 @@ export interface Rejection extends Fault<ColumnName> {
  *
  * @param width number of cells in a valid line
  * @param suspect whether the line may contain control characters
+ * @param readDate readOrderDate, or a stricter reader
  */
 export function readOrderLine(
   cells: readonly string[],
   columns: ColumnPositions,
   width: number,
   suspect: boolean,
+  readDate: (text: string) => string,
 ): OrderLine | Rejection {
   const reference = cells[columns.order_id]?.trim() || undefined
   if (cells.length !== width) return { reference, column: '', reason: wrongWidth(cells, width) }
@@ -68,7 +69,7 @@ export function readOrderLine(
     const quantity = value('quantity', readQuantity)
     const unit_price = value('unit_price', readPrice)
     const currency = value('currency', readCurrency)
-    const ordered_at = value('order_date', readOrderDate)
+    const ordered_at = value('order_date', readDate)
     const tooMuch = 'times quantity exceeds the maximum line total'
     const total = value('unit_price', () => lineTotal(unit_price, quantity, currency) ?? invalid(tooMuch))
     return {

@@ -41,7 +41,7 @@ async function* readChunks({ file, resumeFrom, ...options }: ReaderOptions): Asy
       if (resumeFrom && (await table.skipTo(resumeFrom)) !== resumeFrom.sha256)
         throw changedFile(table.source.name, resumeFrom.offset)
       const header = table.header.cells
-      const builder = new ChunkBuilder(table.columns, header.length, options.timeZone)
+      const builder = new ChunkBuilder(table.columns, header.length, options)
       for await (const cursor of table.read(builder)) {
         builder.rejectProducts(await products.unknown(builder.skus()))
         yield { header, ...builder.take(), cursor, size: table.source.size }

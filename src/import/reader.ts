@@ -5,14 +5,13 @@ import { Worker } from 'node:worker_threads'
 import type { Config } from '../config/config.js'
 import type { Cursor } from '../csv/table.js'
 import { type Problem, UserError } from '../errors.js'
-import type { RejectedLine } from './chunk.js'
+import type { ChunkOptions, RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
 
-export interface ReaderOptions {
+export interface ReaderOptions extends ChunkOptions {
   readonly file: string
   /** The cursor of an interrupted run; undefined to start at the beginning. */
   readonly resumeFrom: Cursor | undefined
-  readonly timeZone: string
   readonly unknownSku: Config['inventory.unknownSku']
   readonly database: Config['database']
 }
