@@ -34,7 +34,7 @@ export function importTable(result: ImportResult): Table {
 
 type Note = readonly [text: string, event?: LogEvent]
 
-export function importNotes({ examples, unpublished }: ImportOutcome, result: ImportResult): Note[] {
+export function importNotes({ examples, unpublished, input }: ImportOutcome, result: ImportResult): Note[] {
   const notes = examples.map(({ line, reason }): Note => {
     const fields = { line, reason: cleanText(reason) }
     return [`line ${line}: ${fields.reason}`, { event: 'line_rejected', fields }]
@@ -47,6 +47,7 @@ export function importNotes({ examples, unpublished }: ImportOutcome, result: Im
     const text = `${lines} not imported. Fix them in ${rejects_file}, then import that file.`
     notes.push([text, { event: 'note', level: 'warn' }])
   }
+  if (input === 'removed') notes.push([`Nothing is left to fix: removed ${cleanText(result.file)}.`])
   const level = result.interrupted || unpublished ? 'warn' : 'info'
   return [...notes, [endOf(result, unpublished), { event: 'ended', level, fields: result }]]
 }

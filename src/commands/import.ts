@@ -19,7 +19,8 @@ export default class Import extends BaseCommand {
     'Columns are matched by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, ' +
     'unit_price, currency, order_date. Lines with the same order_id form one order. If any line of an order is ' +
     'invalid, the order is not imported and its lines are written to the rejects file with the reason. Workers can ' +
-    'claim the orders once the entire file is stored.'
+    'claim the orders once the entire file is stored. Fix the lines in the rejects file and import it: lines that are ' +
+    'still invalid go back to it, and it is removed when none is left.'
   static override examples = [
     'orderctl import orders.csv',
     'orderctl import orders.csv --dry-run',

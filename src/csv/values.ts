@@ -10,32 +10,52 @@ export function invalid(reason: string): never {
 }
 
 /** Why a line is rejected. */
-export interface Fault<Column extends string> {
-  /** Empty if the fault is not in one column. */
-  readonly column: Column | ''
+export interface Fault {
+  /** The invalid columns, separated by commas; empty if the fault is in none of them. */
+  readonly column: string
+  /** All reasons, separated by semicolons. */
   readonly reason: string
 }
+
+/** A reader for each column. */
+export type Readers<Values> = { readonly [Column in keyof Values]: (text: string) => Values[Column] }
 
 /**
  * Reads the cells of a line by column.
  *
  * @param columns index of each column in the cells; a missing column reads as empty
- * @param build calls `value` with a reader for each column; the first cell that its reader rejects is the fault
+ * @param build calls `value` for each column
+ * @returns what `build` returns, or the faults of all cells that their readers reject
  */
-export function readCells<Column extends string, Line extends object>(
+export function readCells<Values extends object, Line extends object>(
   cells: readonly string[],
-  columns: Readonly<Record<Column, number>>,
-  build: (value: <Value>(column: Column, read: (text: string) => Value) => Value) => Line,
-): Line | Fault<Column> {
-  let at: Column | '' = ''
+  columns: Readonly<Record<keyof Values, number>>,
+  readers: Readers<Values>,
+  build: (value: <Column extends keyof Values>(column: Column) => Values[Column]) => Line,
+): Line | Fault {
+  const read = <Column extends keyof Values>(column: Column) => readers[column](cells[columns[column]]?.trim() ?? '')
   try {
-    return build((column, read) => {
-      at = column
-      return read(cells[columns[column]]?.trim() ?? '')
-    })
+    return build(read)
   } catch (error) {
     if (!(error instanceof InvalidCell)) throw error
-    return { column: at, reason: `${at} ${error.message}` }
+    return joinFaults(Object.keys(readers).flatMap((column) => faultIn(column, () => read(column as keyof Values))))
+  }
+}
+
+export function joinFaults(faults: readonly Fault[]): Fault {
+  return {
+    column: faults.map(({ column }) => column).join(', '),
+    reason: faults.map(({ reason }) => reason).join('; '),
+  }
+}
+
+function faultIn(column: string, read: () => unknown): Fault[] {
+  try {
+    read()
+    return []
+  } catch (error) {
+    if (!(error instanceof InvalidCell)) throw error
+    return [{ column, reason: `${column} ${error.message}` }]
   }
 }
 

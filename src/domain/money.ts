@@ -28,7 +28,7 @@ export function isCurrency(code: string): code is Currency {
   return decimalsByCode.has(code)
 }
 
-/** The other codes that start with X are metals, units of account and codes for tests: nothing that a gateway charges. */
+/** Other codes that start with X are metals, units of account and test codes: nothing that a gateway charges. */
 const CHARGEABLE_X = ['XAF', 'XCD', 'XCG', 'XOF', 'XPF']
 
 export function isChargeable(currency: Currency): boolean {

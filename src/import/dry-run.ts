@@ -17,7 +17,7 @@ import { storeChunk } from './store.js'
 export async function dryRun(
   real: Kysely<Schema> | undefined,
   config: Config,
-  options: Omit<ImportOptions, 'openRejects' | 'beforeChunk' | 'resume'>,
+  options: Omit<ImportOptions, 'openRejects' | 'beforeChunk' | 'resume' | 'dry'>,
 ): Promise<ImportOutcome> {
   const { source } = options
   const scratch = await openScratchDatabase()
@@ -30,6 +30,7 @@ export async function dryRun(
       {
         ...options,
         resume: false,
+        dry: true,
         openRejects: () => new Rejects(),
         beforeChunk: async (chunk) => {
           if (real) await storeChunk(scratch, await copyStored(real, scratch, chunk, source), stored)

@@ -24,7 +24,7 @@ import {
   updateRun,
 } from './import-record.js'
 import { type ReadChunk, readInThread } from './reader.js'
-import { type Rejects, storedLineText } from './rejects.js'
+import { type Rejects, replaceInput, storedLineText } from './rejects.js'
 import { storeChunk } from './store.js'
 import { type Report, reachVerdicts } from './verdicts.js'
 
@@ -46,6 +46,8 @@ export interface ImportOptions {
   readonly onWaiting: (run: ImportRun) => void
   /** Called before a chunk is stored. */
   readonly beforeChunk?: (chunk: Chunk) => Promise<void>
+  /** Whether no file may change. */
+  readonly dry?: boolean
   /** Opens the file for lines that are not imported. */
   readonly openRejects: (run: ImportRun) => Rejects
 }
@@ -58,6 +60,8 @@ export interface ImportOutcome {
   readonly unpublished: UserError | undefined
   /** The first few lines that were not imported. */
   readonly examples: readonly RejectedLine[]
+  /** What became of an imported rejects file. */
+  readonly input?: ReturnType<typeof replaceInput>
   /** Whether the signal stopped it before the end of the file. */
   readonly interrupted: boolean
 }
@@ -73,14 +77,14 @@ export async function importOrders(context: ImportContext, options: ImportOption
   const started = await beginWhenFree(db, queue, options)
   try {
     if (started.status === 'releasing')
-      return { ...(await endRun(db, queue, started)), examples: [], interrupted: false }
+      return { ...(await endAndReplace(context, started, options)), examples: [], interrupted: false }
     const rejects = options.openRejects(started)
     const { examples } = rejects
     try {
       const run = await new Reading(context, started, rejects, options).toEnd()
       if (run.status === 'reading') return { run, published: 0, unpublished: undefined, examples, interrupted: true }
       // From here on, the file cannot cause an error: every line is stored and judged.
-      return { ...(await endRun(db, queue, run)), examples, interrupted: false }
+      return { ...(await endAndReplace(context, run, options)), examples, interrupted: false }
     } finally {
       rejects.close()
     }
@@ -231,6 +235,17 @@ class Reading {
       fix: 'Correct the line and run the import again, or skip bad lines with --on-error skip.',
     })
   }
+}
+
+/** Ends the run. Then replaces an imported rejects file with the lines that are rejected again. */
+async function endAndReplace({ db, queue }: ImportContext, run: ImportRun, { dry }: ImportOptions) {
+  const ended = await endRun(db, queue, run)
+  if (dry) return ended
+  const input = replaceInput(ended.run)
+  if (input !== 'replaced') return { ...ended, input }
+  const { id, file } = ended.run
+  await db.updateTable('imports').set({ rejects_file: file }).where('id', '=', id).execute()
+  return { ...ended, input, run: { ...ended.run, rejects_file: file } }
 }
 
 const RELEASE_SLICE = 10_000

@@ -17,7 +17,7 @@ export interface ReaderOptions extends ChunkOptions {
 }
 
 export interface ReadChunk {
-  /** The column names. */
+  /** The column names, without those of an earlier rejects file. */
   readonly header: readonly string[]
   readonly chunk: Chunk
   readonly rejected: readonly RejectedLine[]
