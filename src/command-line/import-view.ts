@@ -46,7 +46,7 @@ type Note = readonly [text: string, event?: LogEvent]
 const SHOWN = 10
 
 /** The lines that were not imported, and what to do. @param prefix names the file, if there are several */
-export function rejectionNotes({ examples }: ImportOutcome, result: ImportResult, prefix = ''): Note[] {
+export function rejectionNotes({ examples, input }: ImportOutcome, result: ImportResult, prefix = ''): Note[] {
   const notes = examples.slice(0, SHOWN).map(({ line, reason }): Note => {
     const fields = { line, reason: cleanText(reason) }
     return [`${prefix}line ${line}: ${fields.reason}`, { event: 'line_rejected', fields }]
@@ -59,6 +59,7 @@ export function rejectionNotes({ examples }: ImportOutcome, result: ImportResult
     const text = `${lines} not imported. Fix them in ${rejects_file}, then import that file.`
     notes.push([text, { event: 'note', level: 'warn' }])
   }
+  if (input === 'removed') notes.push([`Nothing is left to fix: removed ${cleanText(result.file)}.`])
   return notes
 }
 

@@ -1,6 +1,6 @@
 // Parses cells into checked values. Each reader returns the value, or throws a reason that users can act on.
 import { dayExists } from '../domain/business-day.js'
-import { type Currency, isCurrency, PRICE_DECIMALS } from '../domain/money.js'
+import { type Currency, isChargeable, isCurrency, PRICE_DECIMALS } from '../domain/money.js'
 
 /** Thrown for an invalid cell. The message completes "quantity …". */
 class InvalidCell extends Error {}
@@ -10,32 +10,52 @@ export function invalid(reason: string): never {
 }
 
 /** Why a line is rejected. */
-export interface Fault<Column extends string> {
-  /** Empty if the fault is not in one column. */
-  readonly column: Column | ''
+export interface Fault {
+  /** The invalid columns, separated by commas; empty if the fault is in none of them. */
+  readonly column: string
+  /** All reasons, separated by semicolons. */
   readonly reason: string
 }
+
+/** A reader for each column. */
+export type Readers<Values> = { readonly [Column in keyof Values]: (text: string) => Values[Column] }
 
 /**
  * Reads the cells of a line by column.
  *
  * @param columns index of each column in the cells; a missing column reads as empty
- * @param build calls `value` with a reader for each column; the first cell that its reader rejects is the fault
+ * @param build calls `value` for each column
+ * @returns what `build` returns, or the faults of all cells that their readers reject
  */
-export function readCells<Column extends string, Line extends object>(
+export function readCells<Values extends object, Line extends object>(
   cells: readonly string[],
-  columns: Readonly<Record<Column, number>>,
-  build: (value: <Value>(column: Column, read: (text: string) => Value) => Value) => Line,
-): Line | Fault<Column> {
-  let at: Column | '' = ''
+  columns: Readonly<Record<keyof Values, number>>,
+  readers: Readers<Values>,
+  build: (value: <Column extends keyof Values>(column: Column) => Values[Column]) => Line,
+): Line | Fault {
+  const read = <Column extends keyof Values>(column: Column) => readers[column](cells[columns[column]]?.trim() ?? '')
   try {
-    return build((column, read) => {
-      at = column
-      return read(cells[columns[column]]?.trim() ?? '')
-    })
+    return build(read)
   } catch (error) {
     if (!(error instanceof InvalidCell)) throw error
-    return { column: at, reason: `${at} ${error.message}` }
+    return joinFaults(Object.keys(readers).flatMap((column) => faultIn(column, () => read(column as keyof Values))))
+  }
+}
+
+export function joinFaults(faults: readonly Fault[]): Fault {
+  return {
+    column: faults.map(({ column }) => column).join(', '),
+    reason: faults.map(({ reason }) => reason).join('; '),
+  }
+}
+
+function faultIn(column: string, read: () => unknown): Fault[] {
+  try {
+    read()
+    return []
+  } catch (error) {
+    if (!(error instanceof InvalidCell)) throw error
+    return [{ column, reason: `${column} ${error.message}` }]
   }
 }
 
@@ -105,13 +125,30 @@ function explainPrice(text: string): string {
 
 export function readCurrency(text: string): Currency {
   const code = text.toUpperCase()
-  return isCurrency(code) ? code : invalid(`is "${text}", not an ISO 4217 currency code such as USD`)
+  if (!isCurrency(code)) return invalid(`is "${text}", not an ISO 4217 currency code such as USD`)
+  return isChargeable(code) ? code : invalid(`is "${text}", a code for a metal, a fund or a test: it cannot be charged`)
 }
 
 const ORDER_DATE =
   /^(\d{4})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?: ?(Z|z|[+-]\d{2}(?::?\d{2})?))?)?$/
 
 const YEAR_10000 = Date.UTC(10_000, 0)
+
+const FIRST_YEAR = '1970'
+
+/**
+ * Returns a reader that rejects dates before 1970 and after `latest`, which are nearly always typing errors.
+ *
+ * @param latest the last date accepted, as readOrderDate returns it
+ */
+export function readOrderDateUntil(latest: string): (text: string) => string {
+  return (text) => {
+    const date = readOrderDate(text)
+    if (date >= FIRST_YEAR && date <= latest) return date
+    const why = date < FIRST_YEAR ? `before ${FIRST_YEAR}` : 'more than a year ahead'
+    return invalid(`is "${text}", ${why}; import it with --any-date if it is right`)
+  }
+}
 
 /**
  * Reads `YYYY-MM-DD` or `YYYY-MM-DD HH:MM:SS` (or with a T). A time may have an offset (`Z`, `+02:00`, `-0500`).

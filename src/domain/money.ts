@@ -18,10 +18,21 @@ export const PRICE_DECIMALS = 4
 /** Maximum line total in minor units. Sums of 9,000 such totals are exact. */
 export const MAX_TOTAL_MINOR = 1_000_000_000_000
 
-const decimalsByCode: ReadonlyMap<string, number> = new Map(isoCurrencies.map(({ code, digits }) => [code, digits]))
+const decimalsByCode: ReadonlyMap<string, number> = new Map([
+  ...isoCurrencies.map(({ code, digits }) => [code, digits] as const),
+  // The guilder of Curaçao since 2025, which the package does not know yet.
+  ['XCG', 2] as const,
+])
 
 export function isCurrency(code: string): code is Currency {
   return decimalsByCode.has(code)
+}
+
+/** Other codes that start with X are metals, units of account and test codes: nothing that a gateway charges. */
+const CHARGEABLE_X = ['XAF', 'XCD', 'XCG', 'XOF', 'XPF']
+
+export function isChargeable(currency: Currency): boolean {
+  return !currency.startsWith('X') || CHARGEABLE_X.includes(currency)
 }
 
 export const CURRENCIES: readonly Currency[] = [...decimalsByCode.keys()].filter(isCurrency)

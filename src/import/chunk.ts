@@ -1,16 +1,30 @@
 // Collects a chunk: a few thousand checked lines, packed for the database and stored in one transaction.
 import { isUtf8 } from 'node:buffer'
 import type { RecordPosition, RecordSink } from '../csv/records.js'
-import { NOT_UTF8 } from '../csv/values.js'
+import { joinFaults, NOT_UTF8, readOrderDate, readOrderDateUntil } from '../csv/values.js'
 import { businessDay } from '../domain/business-day.js'
 import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
-import { type ColumnPositions, type OrderLine, type Rejection, readOrderLine } from './order-line.js'
+import {
+  type ColumnPositions,
+  type LineReaders,
+  lineReaders,
+  type OrderLine,
+  type Rejection,
+  readOrderLine,
+} from './order-line.js'
+import { withoutRejectColumns } from './reject-columns.js'
 
 /** A line for the rejects file. */
 export interface RejectedLine extends Omit<Rejection, 'reference'> {
   readonly line: number
-  /** The text in the file, without its line ending. */
+  /** The text in the file, without its line ending and without the values of an earlier rejects file. */
   readonly original: string
+}
+
+export interface ChunkOptions {
+  readonly timeZone: string
+  /** Accept order dates before 1970 and more than a year ahead. */
+  readonly anyDate: boolean
 }
 
 /** Collects the lines of one chunk. */
@@ -18,6 +32,9 @@ export class ChunkBuilder implements RecordSink {
   readonly #columns: ColumnPositions
   readonly #width: number
   readonly #timeZone: string
+  readonly #readers: LineReaders
+  readonly #suspectReaders: LineReaders
+  readonly #cleanOriginal: (original: string) => string
   readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
   /** The first bad line of each order that has one. None of its lines is imported. */
   readonly #rejectedOrders = new Map<string, number>()
@@ -28,10 +45,14 @@ export class ChunkBuilder implements RecordSink {
   /** Whether the window contains invalid UTF-8 or control characters. */
   #suspect = false
 
-  constructor(columns: ColumnPositions, width: number, timeZone: string) {
+  constructor(columns: ColumnPositions, header: readonly string[], { timeZone, anyDate }: ChunkOptions) {
     this.#columns = columns
-    this.#width = width
+    this.#width = header.length
     this.#timeZone = timeZone
+    const readDate = anyDate ? readOrderDate : readOrderDateUntil(aYearFrom(new Date()))
+    this.#readers = lineReaders(false, readDate)
+    this.#suspectReaders = lineReaders(true, readDate)
+    this.#cleanOriginal = withoutRejectColumns(header)
   }
 
   record(cells: string[], position: RecordPosition, window: Buffer): void {
@@ -86,7 +107,7 @@ export class ChunkBuilder implements RecordSink {
       if (rejectedBy === undefined) {
         lines.push({ reference, line_number: position.line, sku, quantity, unit_price, total })
       } else {
-        const original = this.#originalAt(position)
+        const original = this.#cleanOriginal(this.#originalAt(position))
         this.#rejected.push({ line: position.line, original, column: '', reason: siblingReason(rejectedBy) })
       }
     }
@@ -122,10 +143,15 @@ export class ChunkBuilder implements RecordSink {
     const order = this.#orders.get(reference)
     if (order) {
       const { first, firstLine } = order
-      const differing = (['customer_id', 'currency', 'ordered_at'] as const).find((name) => first[name] !== line[name])
-      if (differing) {
-        const column = differing === 'ordered_at' ? 'order_date' : differing
-        return { reference, column, reason: `${column} is "${line[differing]}", unlike line ${firstLine}` }
+      const differing = (['customer_id', 'currency', 'ordered_at'] as const).filter(
+        (name) => first[name] !== line[name],
+      )
+      if (differing.length > 0) {
+        const faults = differing.map((name) => {
+          const column = name === 'ordered_at' ? 'order_date' : name
+          return { column, reason: `${column} is "${line[name]}", unlike line ${firstLine}` }
+        })
+        return { reference, ...joinFaults(faults) }
       }
       order.total += total
     } else this.#orders.set(reference, { first: line, firstLine: position.line, total })
@@ -141,12 +167,13 @@ export class ChunkBuilder implements RecordSink {
     if (this.#suspect && !isUtf8(this.#window.subarray(position.start, position.end))) {
       return { reference: cells[this.#columns.order_id]?.trim(), column: '', reason: NOT_UTF8 }
     }
-    return readOrderLine(cells, this.#columns, this.#width, this.#suspect || position.multiline)
+    const readers = this.#suspect || position.multiline ? this.#suspectReaders : this.#readers
+    return readOrderLine(cells, this.#columns, this.#width, readers)
   }
 
   /** Rejects the line, and with it the other lines of its order. */
   #reject({ reference, column, reason }: Rejection, line: number, original: string): void {
-    this.#rejected.push({ line, original, column, reason })
+    this.#rejected.push({ line, original: this.#cleanOriginal(original), column, reason })
     if (reference && !this.#rejectedOrders.has(reference)) this.#rejectedOrders.set(reference, line)
   }
 }
@@ -154,6 +181,12 @@ export class ChunkBuilder implements RecordSink {
 /** The reason for rejecting a valid line of an order with a bad line. */
 export function siblingReason(line: number): string {
   return `another line of this order was rejected (line ${line})`
+}
+
+function aYearFrom(now: Date): string {
+  const then = new Date(now)
+  then.setUTCFullYear(now.getUTCFullYear() + 1)
+  return then.toISOString().slice(0, 'YYYY-MM-DDTHH:MM:SS'.length)
 }
 
 function isSuspect(window: Buffer): boolean {

@@ -17,7 +17,7 @@ import { storeChunk } from './store.js'
 export async function dryRun(
   real: Kysely<Schema> | undefined,
   config: Config,
-  options: Omit<ImportOptions, 'openRejects' | 'beforeChunk' | 'resume' | 'discard'>,
+  options: Omit<ImportOptions, 'openRejects' | 'beforeChunk' | 'resume' | 'discard' | 'dry'>,
 ): Promise<ImportOutcome> {
   const { source } = options
   const scratch = await openScratchDatabase()
@@ -31,6 +31,7 @@ export async function dryRun(
         ...options,
         resume: false,
         discard: false,
+        dry: true,
         openRejects: () => new Rejects(),
         beforeChunk: async (chunk) => {
           if (real) await storeChunk(scratch, await copyStored(real, scratch, chunk, source), stored)

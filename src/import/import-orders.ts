@@ -20,7 +20,7 @@ import {
   updateRun,
 } from './import-record.js'
 import { type ReadChunk, readInThread } from './reader.js'
-import { type Rejects, storedLineText } from './rejects.js'
+import { type Rejects, replaceInput, storedLineText } from './rejects.js'
 import { endRun } from './release.js'
 import { storeChunk } from './store.js'
 import { undoRun, usedError } from './undo.js'
@@ -29,6 +29,8 @@ import { type Report, reachVerdicts } from './verdicts.js'
 export interface ImportOptions extends BeginOptions {
   /** `abort`: the first bad line undoes the import. */
   readonly onError: 'skip' | 'abort'
+  /** Accept order dates before 1970 and more than a year ahead. */
+  readonly anyDate: boolean
   /** Stops the import after the current chunk. It can be resumed. */
   readonly signal: AbortSignal
   /** Called with the lines read so far, and the fraction of the file if its size is known. */
@@ -37,6 +39,8 @@ export interface ImportOptions extends BeginOptions {
   readonly onWaiting: (run: ImportRun) => void
   /** Called before a chunk is stored. */
   readonly beforeChunk?: (chunk: Chunk) => Promise<void>
+  /** Whether no file may change. */
+  readonly dry?: boolean
   /** Opens the file for lines that are not imported. */
   readonly openRejects: (run: ImportRun) => Rejects
 }
@@ -49,6 +53,8 @@ export interface ImportOutcome {
   readonly unpublished: UserError | undefined
   /** The first 1,000 lines that were not imported. */
   readonly examples: readonly RejectedLine[]
+  /** What became of an imported rejects file. */
+  readonly input?: ReturnType<typeof replaceInput>
   /** Whether the signal stopped it before the end of the file. */
   readonly interrupted: boolean
 }
@@ -60,18 +66,18 @@ export interface ImportContext {
 }
 
 export async function importOrders(context: ImportContext, options: ImportOptions): Promise<ImportOutcome> {
-  const { db, queue } = context
+  const { db } = context
   const started = await beginWhenFree(context, options)
   try {
     if (started.status === 'releasing')
-      return { ...(await endRun(db, queue, started)), examples: [], interrupted: false }
+      return { ...(await endAndReplace(context, started, options)), examples: [], interrupted: false }
     const rejects = options.openRejects(started)
     const { examples } = rejects
     try {
       const run = await new Reading(context, started, rejects, options).toEnd()
       if (run.status === 'reading') return { run, published: 0, unpublished: undefined, examples, interrupted: true }
       // From here on, the file cannot cause an error: every line is stored and judged.
-      return { ...(await endRun(db, queue, run)), examples, interrupted: false }
+      return { ...(await endAndReplace(context, run, options)), examples, interrupted: false }
     } finally {
       rejects.close()
     }
@@ -80,12 +86,13 @@ export async function importOrders(context: ImportContext, options: ImportOption
   }
 }
 
-async function beginWhenFree({ db, queue, config }: ImportContext, options: ImportOptions): Promise<ImportRun> {
+async function beginWhenFree(context: ImportContext, options: ImportOptions): Promise<ImportRun> {
+  const { db, queue, config } = context
   for (let waited = false; ; ) {
     const { kind, run } = await beginRun(db, options, config.timeZone)
     if (kind === 'started') return run
     if (kind === 'unfinished') {
-      await endRun(db, queue, run).finally(() => releaseLease(db, run))
+      await endAndReplace(context, run, options).finally(() => releaseLease(db, run))
       continue
     }
     if (kind === 'discarded') {
@@ -130,13 +137,13 @@ class Reading {
 
   /** Returns the run. Its status is still `reading` if the signal stopped it. */
   async toEnd(): Promise<ImportRun> {
-    const { file, signal } = this.#options
+    const { file, anyDate, signal } = this.#options
     const { timeZone, database, 'inventory.unknownSku': unknownSku } = this.#config
     const { byte_offset: offset, line_number: line, begun_sha256: sha256 } = this.#run
     const resumeFrom = offset === 0 ? undefined : { offset, line, sha256 }
     const renewing = startBackground(() => updateRun(this.#db, this.#run, {}), { pauseMs: () => RENEW_MS })
     try {
-      for await (const read of readInThread({ file, resumeFrom, timeZone, unknownSku, database }, signal)) {
+      for await (const read of readInThread({ file, resumeFrom, timeZone, anyDate, unknownSku, database }, signal)) {
         await this.#takeChunk(read)
         if (signal.aborted) break
       }
@@ -230,6 +237,17 @@ class Reading {
       fix: 'Correct the line and run the import again, or skip bad lines with --on-error skip.',
     })
   }
+}
+
+/** Ends the run. Then replaces an imported rejects file with the lines that are rejected again. */
+async function endAndReplace({ db, queue }: ImportContext, run: ImportRun, { dry }: ImportOptions) {
+  const ended = await endRun(db, queue, run)
+  if (dry) return ended
+  const input = replaceInput(ended.run)
+  if (input !== 'replaced') return { ...ended, input }
+  const { id, file } = ended.run
+  await db.updateTable('imports').set({ rejects_file: file }).where('id', '=', id).execute()
+  return { ...ended, input, run: { ...ended.run, rejects_file: file } }
 }
 
 /** The reader looks each product up once, and the undo of another import deletes the products that only it uses. */

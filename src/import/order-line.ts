@@ -1,13 +1,11 @@
-// Parses one record into a checked order line, or returns the invalid column and the reason.
+// Parses one record into a checked order line, or returns the invalid columns and the reasons.
 import type { Layout } from '../csv/header.js'
 import {
   type Fault,
-  invalid,
   readCells,
   readCurrency,
   readId,
   readName,
-  readOrderDate,
   readPrice,
   readQuantity,
   wrongWidth,
@@ -38,39 +36,61 @@ export type ColumnPositions = Readonly<Record<ColumnName, number>>
  */
 export type OrderLine = Omit<Schema['import_asides'], 'import_id' | 'line_number'> & { readonly total: number }
 
-export interface Rejection extends Fault<ColumnName> {
+export interface Rejection extends Fault {
   /** The order that is rejected with the line, if it is known. */
   readonly reference: string | undefined
 }
+
+/** A reader for each column. */
+export type LineReaders = ReturnType<typeof lineReaders>
+
+/**
+ * @param suspect whether the lines may contain control characters
+ * @param readDate readOrderDate, or a stricter reader
+ */
+export function lineReaders(suspect: boolean, readDate: (text: string) => string) {
+  const id = (text: string) => readId(text, suspect)
+  const name = (text: string) => readName(text, suspect)
+  return {
+    order_id: id,
+    customer_id: id,
+    customer_name: name,
+    product_sku: id,
+    product_name: name,
+    quantity: readQuantity,
+    unit_price: readPrice,
+    currency: readCurrency,
+    order_date: readDate,
+  } satisfies Record<ColumnName, unknown>
+}
+
+const TOO_MUCH: Fault = { column: 'unit_price', reason: 'unit_price times quantity exceeds the maximum line total' }
 
 /**
  * Reads one line.
  *
  * @param width number of cells in a valid line
- * @param suspect whether the line may contain control characters
  */
 export function readOrderLine(
   cells: readonly string[],
   columns: ColumnPositions,
   width: number,
-  suspect: boolean,
+  readers: LineReaders,
 ): OrderLine | Rejection {
   const reference = cells[columns.order_id]?.trim() || undefined
   if (cells.length !== width) return { reference, column: '', reason: wrongWidth(cells, width) }
-  const id = (text: string) => readId(text, suspect)
-  const name = (text: string) => readName(text, suspect)
-  const line = readCells(cells, columns, (value): OrderLine => {
-    const reference = value('order_id', id)
-    const customer_id = value('customer_id', id)
-    const customer_name = value('customer_name', name) || customer_id
-    const sku = value('product_sku', id)
-    const product_name = value('product_name', name) || sku
-    const quantity = value('quantity', readQuantity)
-    const unit_price = value('unit_price', readPrice)
-    const currency = value('currency', readCurrency)
-    const ordered_at = value('order_date', readOrderDate)
-    const tooMuch = 'times quantity exceeds the maximum line total'
-    const total = value('unit_price', () => lineTotal(unit_price, quantity, currency) ?? invalid(tooMuch))
+  const line = readCells(cells, columns, readers, (value): OrderLine | Fault => {
+    const reference = value('order_id')
+    const customer_id = value('customer_id')
+    const customer_name = value('customer_name') || customer_id
+    const sku = value('product_sku')
+    const product_name = value('product_name') || sku
+    const quantity = value('quantity')
+    const unit_price = value('unit_price')
+    const currency = value('currency')
+    const ordered_at = value('order_date')
+    const total = lineTotal(unit_price, quantity, currency)
+    if (total === undefined) return TOO_MUCH
     return {
       reference,
       customer_id,

@@ -7,6 +7,7 @@ import { UserError } from '../errors.js'
 import { ChunkBuilder } from './chunk.js'
 import { ORDER_FILE } from './order-line.js'
 import type { ReadChunk, ReaderMessage, ReaderOptions } from './reader.js'
+import { isRejectColumn } from './reject-columns.js'
 
 if (parentPort) {
   const port = parentPort
@@ -40,8 +41,8 @@ async function* readChunks({ file, resumeFrom, ...options }: ReaderOptions): Asy
     try {
       if (resumeFrom && (await table.skipTo(resumeFrom)) !== resumeFrom.sha256)
         throw changedFile(table.source.name, resumeFrom.offset)
-      const header = table.header.cells
-      const builder = new ChunkBuilder(table.columns, header.length, options.timeZone)
+      const builder = new ChunkBuilder(table.columns, table.header.cells, options)
+      const header = table.header.cells.filter((name) => !isRejectColumn(name))
       for await (const cursor of table.read(builder)) {
         builder.rejectProducts(await products.unknown(builder.skus()))
         yield { header, ...builder.take(), cursor, size: table.source.size }

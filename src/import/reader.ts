@@ -5,20 +5,19 @@ import { Worker } from 'node:worker_threads'
 import type { Config } from '../config/config.js'
 import type { Cursor } from '../csv/table.js'
 import { type Problem, UserError } from '../errors.js'
-import type { RejectedLine } from './chunk.js'
+import type { ChunkOptions, RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
 
-export interface ReaderOptions {
+export interface ReaderOptions extends ChunkOptions {
   readonly file: string
   /** The cursor of an interrupted run; undefined to start at the beginning. */
   readonly resumeFrom: Cursor | undefined
-  readonly timeZone: string
   readonly unknownSku: Config['inventory.unknownSku']
   readonly database: Config['database']
 }
 
 export interface ReadChunk {
-  /** The column names. */
+  /** The column names, without those of an earlier rejects file. */
   readonly header: readonly string[]
   readonly chunk: Chunk
   readonly rejected: readonly RejectedLine[]

@@ -1,8 +1,8 @@
 // Writes the lines that are not imported to a CSV file, for correction and a new import. Each row is the original line,
-// followed by its line number, the invalid column and the reason.
-import { existsSync } from 'node:fs'
+// followed by its line number, the invalid columns and the reasons.
+import { createHash } from 'node:crypto'
+import { existsSync, lstatSync, readFileSync, renameSync, unlinkSync } from 'node:fs'
 import { join, parse, resolve } from 'node:path'
-import { stringify } from 'csv-stringify/sync'
 import { STDIN } from '../csv/bytes.js'
 import { readHeader } from '../csv/header.js'
 import { filesOf } from '../database/connection.js'
@@ -11,13 +11,12 @@ import { errorCode, UserError } from '../errors.js'
 import { type Output, OutputFile, refuseOutput } from '../output-file.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
 import type { RejectedLine } from './chunk.js'
+import type { ImportRun } from './import-record.js'
 import { COLUMNS, type ColumnName } from './order-line.js'
+import { csvLine, REJECT_COLUMNS } from './reject-columns.js'
 import type { StoredLine } from './verdicts.js'
 
 const EXAMPLES = 1000
-
-/** Columns appended to each line. */
-const ADDED = ['rejected_line', 'rejected_column', 'rejected_reason']
 
 export interface RejectsOptions {
   /** The imported file, or `-`. */
@@ -60,7 +59,7 @@ export class Rejects {
     this.examples.push(...lines.slice(0, EXAMPLES - this.examples.length))
     if (!this.#options) return
     const rows = lines.map(({ line, original, column, reason }) => `${original},${csvLine([line, column, reason])}`)
-    if (this.bytes === 0) rows.unshift(csvLine([...header, ...ADDED]))
+    if (this.bytes === 0) rows.unshift(csvLine([...header, ...REJECT_COLUMNS]))
     const text = `${rows.join('\n')}\n`
     this.#output ??= create(this.#options)
     const output = this.#output
@@ -128,19 +127,54 @@ function outputAt(path: string, { input, database, force }: RejectsOptions): Out
 
 function isRejects(start: Buffer): boolean {
   try {
-    return readHeader(start, '').cells.slice(-ADDED.length).join() === ADDED.join()
+    return readHeader(start, '').cells.slice(-REJECT_COLUMNS.length).join() === REJECT_COLUMNS.join()
   } catch {
     return false
   }
 }
 
-/** Returns `orders.rejects.csv` for `orders.csv`, then `orders.rejects.2.csv`. */
+const GENERATED = /\.rejects(\.\d+)?$/
+
+/** Returns `orders.rejects.csv` for `orders.csv` and for its rejects files, then `orders.rejects.2.csv`. */
 function defaultPath(input: string, number: number): string {
   const { dir, name, ext } = parse(input === STDIN ? resolve('stdin.csv') : input)
-  return join(dir, `${name}.rejects${number === 1 ? '' : `.${number}`}${ext || '.csv'}`)
+  return join(dir, `${name.replace(GENERATED, '')}.rejects${number === 1 ? '' : `.${number}`}${ext || '.csv'}`)
 }
 
-const csvLine = (cells: (string | number)[]) => stringify([cells], { eof: false })
+/**
+ * After the import of a generated rejects file: replaces it with the lines that are rejected again, or removes it if
+ * there are none. Leaves a file that has changed since it was read, since the changes would be lost.
+ *
+ * @param run a finished run. If the process dies before this call, both files remain
+ */
+export function replaceInput(run: ImportRun): 'replaced' | 'removed' | 'kept' {
+  const { file, rejects_file } = run
+  try {
+    if (!GENERATED.test(parse(file).name) || !lstatSync(file).isFile() || !isAsRead(run)) return 'kept'
+    if (run.rejected + run.conflicts === 0) {
+      unlinkSync(file)
+      return 'removed'
+    }
+    if (!rejects_file || !isDefaultPath(rejects_file, file)) return 'kept'
+    renameSync(rejects_file, file)
+    return 'replaced'
+  } catch (error) {
+    // The import has succeeded, and no line is lost.
+    if (errorCode(error)) return 'kept'
+    throw error
+  }
+}
+
+function isAsRead({ file, byte_offset, begun_sha256 }: ImportRun): boolean {
+  const content = readFileSync(file)
+  const isSame = content.length === byte_offset && createHash('sha256').update(content).digest('hex') === begun_sha256
+  return isSame && isRejects(content)
+}
+
+function isDefaultPath(path: string, input: string): boolean {
+  const [, number] = /\.rejects\.(\d+)$/.exec(parse(path).name) ?? []
+  return path === defaultPath(input, Number(number ?? 1))
+}
 
 /** Formats a stored line in the columns of the header. Unknown columns are empty. */
 export function storedLineText(line: StoredLine, header: readonly string[]): string {

@@ -1,4 +1,4 @@
-// Parses one line of a catalogue into a checked row, or returns the invalid column and the reason.
+// Parses one line of a catalogue into a checked row, or returns the invalid columns and the reasons.
 import type { Layout } from '../csv/header.js'
 import {
   type Fault,
@@ -32,8 +32,16 @@ export interface ProductRow {
   readonly stock: number | null
 }
 
-export interface RejectedRow extends Fault<CatalogueColumn> {
+export interface RejectedRow extends Fault {
   readonly line: number
+}
+
+const READERS = {
+  sku: (text: string) => readId(text),
+  name: unlessEmpty(readName),
+  price: unlessEmpty(readPrice),
+  currency: unlessEmpty(readCurrency),
+  stock: unlessEmpty(readStock),
 }
 
 /** @param columns index of each column in the cells; -1 if it is missing */
@@ -46,12 +54,12 @@ export function readProductRow(
   if (cells.length !== width) return { line, column: '', reason: wrongWidth(cells, width) }
   // Invalid UTF-8 was decoded as U+FFFD.
   if (cells.some((cell) => cell.includes('\uFFFD'))) return { line, column: '', reason: NOT_UTF8 }
-  const row = readCells(cells, columns, (value) => ({
-    sku: value('sku', readId),
-    name: value('name', unlessEmpty(readName)),
-    unitPrice: value('price', unlessEmpty(readPrice)),
-    currency: value('currency', unlessEmpty(readCurrency)),
-    stock: value('stock', unlessEmpty(readStock)),
+  const row = readCells(cells, columns, READERS, (value) => ({
+    sku: value('sku'),
+    name: value('name'),
+    unitPrice: value('price'),
+    currency: value('currency'),
+    stock: value('stock'),
   }))
   return { line, ...row }
 }

@@ -36,7 +36,10 @@ function text({ reference, customer, name, date, sku, quantity, price, flaw }: D
 async function importLines(db: Database, drafts: readonly Draft[], cuts: readonly number[]) {
   const bytes = Buffer.from(drafts.map(text).join(''))
   const run = await insertRun(db, { source: 'default', file: 'orders.csv' })
-  const builder = new ChunkBuilder(findColumns(COLUMNS, ORDER_FILE, 'orders.csv'), COLUMNS.length, 'UTC')
+  const builder = new ChunkBuilder(findColumns(COLUMNS, ORDER_FILE, 'orders.csv'), COLUMNS, {
+    timeZone: 'UTC',
+    anyDate: true,
+  })
   const start = { offset: 0, line: 2, hash: createHash('sha256') }
   const reader = new RecordReader(builder, { lineEnding: '\n', width: COLUMNS.length, ...start })
   const notImported: number[] = []

@@ -2,7 +2,17 @@
 // no other file of the user.
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, linkSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { csv, HEADER, line } from '../support/lines.js'
@@ -35,7 +45,6 @@ describe.concurrent('the rejects file', () => {
     const second = await importJson(shop, rejects)
     expect(second).toMatchObject({ code: 0, told: { rows: 2, orders: 1, imported: 2, rejected: 0 } })
     expect(orders(shop, "reference = 'A-1'")).toEqual([['A-1', 'C-1', 2000, 'USD']])
-    expect((await importJson(shop, rejects)).told).toMatchObject({ duplicates: 2, conflicts: 0 })
   })
 
   test('never overwrites another file, and only its owner can read it', async ({ shop }) => {
@@ -44,6 +53,97 @@ describe.concurrent('the rejects file', () => {
     expect(told.rejects_file).toBe(join(shop.folder, 'orders.rejects.2.csv'))
     expect(readFileSync(mine, 'utf8')).toBe('corrected by hand')
     expect(statSync(String(told.rejects_file)).mode & 0o777).toBe(0o600)
+  })
+})
+
+describe.concurrent('a rejects file that is imported', () => {
+  const bad = line({ order: 'A-1', name: '"Smith, ""Ann"""', quantity: 'two', price: '"1,5"', currency: 'XYZ' })
+  const HEAD = `${HEADER},rejected_line,rejected_column,rejected_reason`
+  const files = (shop: Shop) => readdirSync(shop.folder).filter((name) => name.endsWith('.csv'))
+  const fix = (shop: Shop, from: string, to: string) => {
+    const path = join(shop.folder, 'orders.rejects.csv')
+    const text = readFileSync(path, 'utf8')
+    expect(text).toContain(from)
+    writeFileSync(path, text.replace(from, to))
+  }
+
+  test('names every error of a line, keeps its name while lines are left, and is then removed', async ({ shop }) => {
+    const open = line({ order: 'A-2', name: '"Bob' })
+    await importLines(shop, bad, open, 'A-3,C-1')
+    const read = () => readFileSync(join(shop.folder, 'orders.rejects.csv'), 'utf8')
+    const price = 'unit_price is ""1,5""; use a decimal point and no thousands separators, as in 1299.99'
+    const currency = 'currency is ""XYZ"", not an ISO 4217 currency code such as USD'
+    expect(read()).toBe(`${HEAD}
+${bad},2,"quantity, unit_price, currency","quantity is ""two"", not a whole number; ${price}; ${currency}"
+${open},3,,the line has an unclosed quote
+A-3,C-1,4,,the line has 2 values; the header has 9 columns
+`)
+
+    fix(shop, ',two,', ',2,')
+    const first = await importJson(shop, 'orders.rejects.csv')
+    const rejects_file = join(shop.folder, 'orders.rejects.csv')
+    expect(first).toMatchObject({ code: 3, told: { rows: 3, rejected: 3, rejects_file } })
+    const halfFixed = bad.replace('two', '2')
+    expect(read()).toBe(`${HEAD}
+${halfFixed},2,"unit_price, currency","${price}; ${currency}"
+${open},3,,the line has an unclosed quote
+A-3,C-1,4,,the line has 5 values; the header has 12 columns
+`)
+
+    fix(shop, '"1,5",XYZ', '1.5,EUR')
+    fix(shop, '"Bob', 'Bob')
+    const second = await importJson(shop, 'orders.rejects.csv')
+    expect(second).toMatchObject({ code: 3, told: { rows: 3, imported: 2, rejected: 1, rejects_file } })
+    expect(readRejects(rejects_file)).toMatchObject([{ order_id: 'A-3' }])
+
+    fix(shop, 'A-3,C-1', line({ order: 'A-3' }))
+    expect(files(shop)).toEqual(['orders.csv', 'orders.rejects.csv'])
+    const { code, stderr } = await shop.run('import', 'orders.rejects.csv')
+    expect({ code, files: files(shop) }).toEqual({ code: 0, files: ['orders.csv'] })
+    expect(stderr).toContain(`Nothing is left to fix: removed ${rejects_file}.\n`)
+    expect(orders(shop)).toEqual([
+      ['A-1', 'C-1', 300, 'EUR'],
+      ['A-2', 'C-1', 1000, 'USD'],
+      ['A-3', 'C-1', 1000, 'USD'],
+    ])
+  })
+
+  test('may have its columns in another order', async ({ shop }) => {
+    shop.file('moved.csv', `rejected_reason,rejected_line,${HEADER}\n"x, y",3,${bad}\n`)
+    await importJson(shop, 'moved.csv')
+    const text = readFileSync(join(shop.folder, 'moved.rejects.csv'), 'utf8')
+    expect(text).toMatch(`${HEAD}\n${bad},2,"quantity, unit_price, currency",`)
+  })
+
+  test('stays under --dry-run, and with --rejects', async ({ shop }) => {
+    await importLines(shop, bad)
+    const before = readFileSync(join(shop.folder, 'orders.rejects.csv'), 'utf8')
+    await importJson(shop, 'orders.rejects.csv', '--dry-run')
+    const { told } = await importJson(shop, 'orders.rejects.csv', '--rejects', 'other.csv')
+    expect(told.rejects_file).toBe(join(shop.folder, 'other.csv'))
+    expect(readFileSync(join(shop.folder, 'orders.rejects.csv'), 'utf8')).toBe(before)
+    fix(shop, 'two,"1,5",XYZ', '2,1.5,EUR')
+    await importJson(shop, 'orders.rejects.csv', '--dry-run')
+    expect(files(shop)).toEqual(['orders.csv', 'orders.rejects.csv', 'other.csv'])
+  })
+
+  test.for([
+    ['is replaced by the next import after a crash at the end', false],
+    ['is kept if it was edited after a crash at the end', true],
+  ] as const)('%s', async ([, edited], { shop }) => {
+    await importLines(shop, bad, line({ order: 'A-2', quantity: 'x' }))
+    fix(shop, ',x,', ',1,')
+    shop.sqlite.exec(`create trigger stop before update of status on imports when new.status = 'finished'
+      begin select raise(abort, 'cut off'); end`)
+    expect((await shop.run('import', 'orders.rejects.csv')).code).toBe(1)
+    expect(files(shop)).toEqual(['orders.csv', 'orders.rejects.2.csv', 'orders.rejects.csv'])
+    shop.sqlite.exec('drop trigger stop')
+    if (edited) fix(shop, 'two', '2')
+    const { told } = await importJson(shop, 'orders.rejects.csv')
+    const left = edited ? 'orders.rejects.2.csv' : 'orders.rejects.csv'
+    expect(told).toMatchObject({ imported: 1, rejected: 1, rejects_file: join(shop.folder, left) })
+    expect(files(shop)).toEqual(edited ? ['orders.csv', left, 'orders.rejects.csv'] : ['orders.csv', left])
+    expect(readRejects(join(shop.folder, left))).toMatchObject([{ order_id: 'A-1' }])
   })
 })
 

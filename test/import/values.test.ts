@@ -61,6 +61,9 @@ test('a name may span lines; the lines after it keep their numbers', async ({ sh
   expect(shop.rows('select line_number from order_lines')).toEqual([{ line_number: 2 }, { line_number: 5 }])
 })
 
+/** The day so many days from now. */
+const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10)
+
 const IMPORTED: readonly LineDraft[] = [
   { name: '' },
   { name: 'Ann\tSmith' },
@@ -70,8 +73,13 @@ const IMPORTED: readonly LineDraft[] = [
   { price: '1.0001' },
   { price: '0' },
   { date: '2024-02-29' },
+  { date: '1970-01-01' },
+  { date: inDays(364) },
+  ...['XAF', 'XCD', 'XCG', 'XOF', 'XPF'].map((currency) => ({ currency })),
   { customer: 'i'.repeat(100) },
 ]
+
+const LATE = inDays(367)
 
 const NO_PRICE = 'not a decimal number such as 12.50'
 const POINT = 'use a decimal point and no thousands separators, as in 1299.99'
@@ -96,12 +104,17 @@ const REJECTED: readonly (readonly [draft: LineDraft, reason: string])[] = [
   [{ price: '1000000000', quantity: 1000000 }, 'unit_price times quantity exceeds the maximum line total'],
   [{ currency: '' }, 'currency is "", not an ISO 4217 currency code such as USD'],
   [{ currency: 'XYZ' }, 'currency is "XYZ", not an ISO 4217 currency code such as USD'],
+  [{ currency: 'xau' }, 'currency is "xau", a code for a metal, a fund or a test: it cannot be charged'],
+  [{ currency: 'XTS' }, 'currency is "XTS", a code for a metal, a fund or a test: it cannot be charged'],
+  [{ currency: 'XXX' }, 'currency is "XXX", a code for a metal, a fund or a test: it cannot be charged'],
   [{ date: '' }, `order_date is ""; ${NO_DATE}`],
   [{ date: '15/01/2025' }, `order_date is "15/01/2025"; ${NO_DATE}`],
   [{ date: '2025-02-29' }, 'order_date is "2025-02-29", not a valid date'],
   [{ date: '2025-01-15 25:00:00' }, 'order_date is "2025-01-15 25:00:00", not a valid time'],
   [{ date: '2025-01-15 10:00:00 +15:00' }, 'order_date is "2025-01-15 10:00:00 +15:00", not a valid UTC offset'],
   [{ date: '9999-12-31T23:00:00-05:00' }, 'order_date is "9999-12-31T23:00:00-05:00", not a valid date'],
+  [{ date: '1969-12-31' }, 'order_date is "1969-12-31", before 1970; import it with --any-date if it is right'],
+  [{ date: LATE }, `order_date is "${LATE}", more than a year ahead; import it with --any-date if it is right`],
   [{ customer: 'i'.repeat(101) }, 'customer_id has 101 characters; the maximum is 100'],
   [{ sku: 'i'.repeat(101) }, 'product_sku has 101 characters; the maximum is 100'],
   [{ name: 'n'.repeat(256) }, 'customer_name has 256 characters; the maximum is 255'],
@@ -123,6 +136,18 @@ describe.concurrent('values', () => {
     expect(await fates(shop, csv(...lines))).toEqual(expected)
     expect(shop.rows("select name from customers where customer_id = 'C-0'")).toEqual([{ name: 'C-0' }])
     expect(shop.value("select quantity from order_lines join orders on id = order_id where reference = 'A-4'")).toBe(7)
+  })
+
+  test('of any date are imported with --any-date', async ({ shop }) => {
+    shop.file('orders.csv', csv(line({ order: 'A-1', date: '1969-12-31' }), line({ order: 'A-2', date: LATE })))
+    const { told } = await importJson(shop, 'orders.csv')
+    expect(told).toMatchObject({ imported: 0, rejected: 2 })
+    const { code } = await importJson(shop, 'orders.csv', '--any-date')
+    expect(code).toBe(0)
+    expect(shop.rows('select business_day from orders order by id')).toEqual([
+      { business_day: '1969-12-31' },
+      { business_day: LATE },
+    ])
   })
 
   test.for(['A\x7f', 'A\u0085', 'A\r1'])(

@@ -49,7 +49,8 @@ export default class Import extends BaseCommand {
     'Columns are matched by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, ' +
     'unit_price, currency, order_date. Lines with the same order_id form one order. If any line of an order is ' +
     'invalid, the order is not imported and its lines are written to the rejects file with the reason. Workers can ' +
-    'claim the orders once the entire file is stored. Each of several files is an import of its own, in the given order; --dry-run checks each on its own.'
+    'claim the orders once the entire file is stored. Fix the lines in the rejects file and import it: lines that are ' +
+    'still invalid go back to it, and it is removed when none is left. Each of several files is an import of its own, in the given order; --dry-run checks each on its own.'
   static override examples = [
     'orderctl import orders.csv',
     'orderctl import orders.csv --dry-run',
@@ -73,6 +74,9 @@ export default class Import extends BaseCommand {
     'on-error': Flags.option({ options: ['skip', 'abort'] as const })({
       description: 'on an invalid line, skip the order, or abort and undo the import',
       default: 'skip',
+    }),
+    'any-date': Flags.boolean({
+      description: 'accept order dates before 1970 and more than a year ahead',
     }),
     rejects: Flags.string({ description: 'file for rejected lines [default: FILE.rejects.csv]', helpValue: 'FILE' }),
     force: Flags.boolean({
@@ -133,7 +137,7 @@ export default class Import extends BaseCommand {
     })
     try {
       const options: Omit<ImportOptions, 'openRejects'> = {
-        ...{ file, source, signal, onError: flags['on-error'], resume: flags.resume },
+        ...{ file, source, signal, onError: flags['on-error'], anyDate: flags['any-date'], resume: flags.resume },
         // A file that fails is not discarded for the next one.
         discard: flags.discard && index === 0,
         onWaiting: (run) => this.#noteWaiting(run),
