@@ -19,6 +19,7 @@ import type { Alarm } from '../reports/alarms.js'
 import { readHistory } from '../reports/history.js'
 import { readStatus, type Status, type StatusReading } from '../reports/status.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
+import { part } from '../terminal/line.js'
 import { renderMetrics } from '../terminal/prometheus.js'
 import { countOf } from '../terminal/text.js'
 
@@ -98,7 +99,13 @@ export default class StatusCommand extends BaseCommand {
     if (alarms.length > 0 && !csv) {
       this.print('\nAlarms')
       const shown = alarms.map(({ name, message }) => ({ alarm: name, message }))
-      this.showList(['alarm', { key: 'message', flexible: true }], shown)
+      this.showList(
+        [
+          { key: 'alarm', shown: alarmPart },
+          { key: 'message', flexible: true },
+        ],
+        shown,
+      )
     }
     for (const { name, fix } of alarms) this.note(`Alarm ${name}: ${fix}`)
     if (ORDER_STATUSES.every((name) => status.orders[name] === 0)) {
@@ -161,4 +168,8 @@ export default class StatusCommand extends BaseCommand {
         : `Orders are counted in the database. ${driver} counts ${unit}, which may lag behind or include repeats.`,
     )
   }
+}
+
+function alarmPart({ alarm }: { readonly alarm: string }) {
+  return part(alarm, 'bad')
 }

@@ -71,7 +71,7 @@ describe.concurrent('lists', () => {
     shop.order('=1+1')
     shop.sqlite.exec("update orders set total = 123456, currency = 'USD'")
     const [table, csv] = [await shop.run('orders', 'list'), await shop.run('orders', 'list', '--csv')]
-    expect(table.stdout).toMatch(/ Total\n.*\n=1\+1 {3}2025-01-15 10:00 .* 1,234\.56 USD\n/)
+    expect(table.stdout).toMatch(/ Total\n.*\n=1\+1 {3}15 Jan 2025 10:00 .* 1,234\.56 USD\n/)
     expect(csv.stdout.split('\n').slice(0, 2)).toEqual([
       'order,source,order date,status,reason,customer,name,total,currency',
       "'=1+1,default,2025-01-15T10:00:00,pending,,C-1,Name of C-1,1234.56,USD",
@@ -91,7 +91,7 @@ describe.concurrent('lists', () => {
       expect(result).toMatchObject({ total: 31, [rows]: { length: 30 } })
       const csv = await shop.run(name, 'list', '--csv')
       expect(csv.stdout.trim().split('\n')).toHaveLength(31)
-      expect(csv.stderr).toMatch(/30 of 31.*--limit all/)
+      expect(csv.stderr).toBe('30 of 31. All: --limit all\n')
       const all = await shop.run(name, 'list', '--csv', '--limit', 'all')
       expect(all.stdout.trim().split('\n')).toHaveLength(32)
       expect(all.stderr).toBe('')
