@@ -96,9 +96,23 @@ describe.concurrent('lists', () => {
       expect(all.stdout.trim().split('\n')).toHaveLength(32)
       expect(all.stderr).toBe('')
     }
+    shop.sqlite.exec(`with recursive n (i) as (select 1 union all select i + 1 from n where i < 1173)
+      insert into products (sku, name, on_hand, reserved, unit_price, currency)
+      select 'N-' || i, 'Cup', 1, 0, 100, 'USD' from n`)
+    const table = await shop.run('products', 'list', '--low', '100000')
+    expect(table.stdout.trim().split('\n')).toHaveLength(32)
+    expect(table.stderr).toBe('30 of 1,204. All: --limit all\n')
     for (const limit of ['0', '-1', 'some']) {
       expect(await shop.run('orders', 'list', `--limit=${limit}`)).toMatchObject({ code: 2 })
     }
+  })
+
+  test('status stops at 30 workers and says how many there are', async ({ shop }) => {
+    for (let n = 0; n < 31; n++) shop.worker(`worker-${n}`, Date.now())
+    const { stdout, stderr } = await shop.run('status')
+    expect(stdout.match(/^worker-/gm)).toHaveLength(30)
+    expect(stderr).toContain('30 of 31. All: orderctl status --json\n')
+    expect((await shop.json('status')).result).toMatchObject({ workers: { length: 31 } })
   })
 
   test('reports have the days of a range, and the same customers in the leaderboard and by rank', async ({ shop }) => {

@@ -83,6 +83,13 @@ describe('screens', () => {
     `)
   })
 
+  test('lists stop at 30 rows on a terminal too', async ({ shop }) => {
+    for (let n = 0; n < 31; n++) shop.order(`${n}`)
+    const lines = (await screenOf(shop, 80, {}, 'orders', 'list')).trimEnd().split('\n')
+    expect(lines).toHaveLength(33)
+    expect(lines.at(-1)).toBe('30 of 31. All: --limit all')
+  })
+
   test('times are in the zone of the shop', async ({ shop }) => {
     shop.order('1001', { status: 'failed', at: '2025-01-19T23:30:00Z', settledAt: NOW - 13 * HOUR })
     const berlin = { ORDERCTL_TIME_ZONE: 'Europe/Berlin' }
