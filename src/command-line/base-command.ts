@@ -160,7 +160,7 @@ export abstract class BaseCommand extends Command {
     if (rows.length > 0 || csv) this.showTable(tableOf(columns, rows, { csv, timeZone }), { csv })
     if (rows.length === 0 && empty) this.note(empty)
     const [shown, all] = [rows.length, total].map(groupThousands)
-    if (rows.length < total) this.note(`Showing ${shown} of ${all}. Show all with: --limit all`)
+    if (rows.length < total) this.note(`${shown} of ${all}. All: --limit all`)
   }
 
   /** Prints a line. Silent under --json. */

@@ -1,11 +1,11 @@
 // Turns rows, as JSON shows them, into tables or CSV. Columns are data.
-import { clockAt } from '../domain/business-day.js'
+import { clockAt, shortClock } from '../domain/business-day.js'
 import { formatAmount, groupThousands, isMoney, type Money, majorUnits } from '../domain/money.js'
 import type { Part } from '../terminal/line.js'
 import type { Cell, Table, Column as TableColumn } from '../terminal/table.js'
 import { capitalized } from '../terminal/text.js'
 
-/** Numbers and amounts are right-aligned, with grouped digits and the currency in tables, plain in CSV. */
+/** Numbers, amounts and instants are right-aligned. Tables group digits, add the currency and shorten times. */
 export type Value = string | number | boolean | null | Money | Date | readonly string[]
 
 /** An object or a tuple of values. */
@@ -50,14 +50,17 @@ export function tableOf<Self extends Row<Self>>(
     return csv || !(csvOnly || (varies && isConstant()))
   })
   const values = rows.map((row) => columns.map(({ value, shown }) => (shown && !csv ? shown(row) : value(row))))
-  const isNumeric = (value: unknown) => typeof value === 'number' || isMoney(value)
+  const isRight = (value: unknown) => typeof value === 'number' || isMoney(value) || value instanceof Date
+  const clock = (instant: number) => clockAt(instant, timeZone)
+  const now = clock(Date.now())
+  const timeOf = (instant: Date) => shortClock(clock(instant.getTime()), now)
   return {
     columns: columns.map(({ heading, align, ...shape }, index) => ({
       heading: csv ? heading : capitalized(heading),
       ...shape,
-      align: align ?? (values.some((row) => isNumeric(row[index])) ? 'right' : 'left'),
+      align: align ?? (values.some((row) => isRight(row[index])) ? 'right' : 'left'),
     })),
-    rows: values.map((row) => row.map((value) => (csv ? csvCell(value) : tableCell(value, timeZone)))),
+    rows: values.map((row) => row.map((value) => (csv ? csvCell(value) : tableCell(value, timeOf)))),
   }
 }
 
@@ -75,10 +78,10 @@ export function pairs(name: string, value: string): readonly Column<readonly [st
   ]
 }
 
-function tableCell(value: Value | Part, timeZone: string): Cell {
+function tableCell(value: Value | Part, timeOf: (instant: Date) => string): Cell {
   if (typeof value === 'number') return groupThousands(value)
   if (isMoney(value)) return `${formatAmount(value)} ${value.currency}`
-  if (value instanceof Date) return clockAt(value.getTime(), timeZone).slice(0, 'YYYY-MM-DD HH:MM'.length)
+  if (value instanceof Date) return timeOf(value)
   return textCell(value)
 }
 

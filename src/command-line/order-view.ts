@@ -1,10 +1,9 @@
 // An order as tables: details, lines, reservations and payments.
-import { clockAt } from '../domain/business-day.js'
 import { currencyDecimals, PRICE_DECIMALS } from '../domain/money.js'
 import type { OrderDetail } from '../reports/orders.js'
 import type { Table } from '../terminal/table.js'
 import { pairs, tableOf, type Value } from './list.js'
-import { orderDateLabel, STATUS_LABELS } from './status-words.js'
+import { orderDateIn, STATUS_LABELS } from './status-words.js'
 
 /** @param timeZone of the instants */
 export function orderTables(order: OrderDetail, timeZone: string): Table[] {
@@ -37,13 +36,14 @@ function detailsOf(order: OrderDetail, timeZone: string): Table {
     ['Attempts', String(order.attempts)],
     ['Customer', `${order.customer_id} ${order.customer_name}`],
     ['Total', order.total],
-    ['Order date', orderDateLabel(order)],
+    ['Order date', orderDateIn(timeZone)(order)],
     ['Business day', order.business_day],
     [order.claimed ? 'Claimed until' : 'Due at', order.due_at],
     ['Settled at', order.settled_at],
     ['Cleared at', order.cleared_at],
     ['Source', order.source],
-    ['Import', `${id}, started ${clockAt(started_at.getTime(), timeZone)}`],
+    ['Imported at', started_at],
+    ['Import', id],
     ['File', `${file}, line ${line ?? '–'}`],
   ]
   const known = rows.filter(([, value]) => value !== null)

@@ -1,4 +1,5 @@
 // The status and the date of an order as tables show them.
+import { clockAt, shortClock } from '../domain/business-day.js'
 import type { OrderStatus } from '../domain/order.js'
 import { type Ink, type Part, part } from '../terminal/line.js'
 
@@ -22,7 +23,9 @@ export function statusPart({ status }: { readonly status: OrderStatus }): Part {
   return part(STATUS_LABELS[status], STATUS_INKS[status])
 }
 
-/** Shown in place of the order date of a row: `2025-01-15T17:41:00` -> `2025-01-15 17:41`. */
-export function orderDateLabel({ order_date }: { readonly order_date: string }): string {
-  return order_date.replace('T', ' ').slice(0, 'YYYY-MM-DD HH:MM'.length)
+/** Returns what is shown in place of the order date of a row. A date without `Z` is the shop's local time. */
+export function orderDateIn(timeZone: string) {
+  const now = clockAt(Date.now(), timeZone)
+  return ({ order_date }: { readonly order_date: string }) =>
+    shortClock(order_date.endsWith('Z') ? clockAt(Date.parse(order_date), timeZone) : order_date.replace('T', ' '), now)
 }

@@ -1,4 +1,5 @@
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
+import { part } from '../terminal/line.js'
 
 export default class ConfigCommand extends BaseCommand {
   static override summary = 'Show every setting and where its value comes from'
@@ -14,14 +15,19 @@ export default class ConfigCommand extends BaseCommand {
     this.showList(
       [
         'key',
-        { key: 'value', flexible: true },
-        { key: 'origin', heading: 'from', flexible: true },
+        { key: 'value', flexible: true, minWidth: 28, shown: ({ value }) => value || null },
+        { key: 'origin', heading: 'from', flexible: true, minWidth: 21, shown: originPart },
         { key: 'environment', dropOrder: 1 },
-        { key: 'about', heading: 'what it is', flexible: true, dropOrder: 2 },
+        { key: 'about', heading: 'what it is', flexible: true, minWidth: 30, dropOrder: 2 },
       ],
       settings,
       flags,
     )
     return { settings }
   }
+}
+
+/** What somebody has set stands out. */
+function originPart({ origin }: { readonly origin: string }) {
+  return part(origin, origin === 'default' ? 'dim' : 'plain')
 }

@@ -1,5 +1,6 @@
 import { BaseCommand } from '../command-line/base-command.js'
 import { type Examination, examine } from '../doctor/examine.js'
+import { groupBy } from '../domain/batches.js'
 import { EXIT } from '../errors.js'
 import type { Finding } from '../reports/alarms.js'
 import { part } from '../terminal/line.js'
@@ -18,7 +19,7 @@ export default class Doctor extends BaseCommand {
     await this.parse(Doctor)
     const examination = await examine(() => this.loadedConfig, this.host.environment)
     this.#show(examination)
-    const checks = [...examination.setup, ...examination.work].map(({ name, state, message, fix }) => ({
+    const checks = [...examination.setup, ...examination.contents].map(({ name, state, message, fix }) => ({
       name,
       ok: state !== 'failed',
       skipped: state === 'skipped',
@@ -30,19 +31,19 @@ export default class Doctor extends BaseCommand {
     return { ok, checks }
   }
 
-  #show({ setup, work }: Examination): void {
+  #show({ setup, contents }: Examination): void {
     const of = (findings: readonly Finding[], state: Finding['state']) => findings.filter((one) => one.state === state)
-    // Names only: `status` shows the figures.
-    const passed = of(work, 'ok').map(({ name }) => name)
-    const failures = of([...setup, ...work], 'failed')
+    const all = [...setup, ...contents]
+    const [failures, passed] = [of(all, 'failed'), of(contents, 'ok')]
+    const skipped = groupBy(of(all, 'skipped'), ({ message }) => message)
     const rows: Cell[][] = [
       ...failures.flatMap(({ name, message, fix }) => [
         [part('FAILED', 'bad'), name, message],
         ['', '', part(`Fix: ${fix}`, 'bold')],
       ]),
-      ...of([...setup, ...work], 'skipped').map(({ name, message }) => [part('skipped', 'dim'), name, message]),
+      ...[...skipped].map(([cause, findings]) => [part('skipped', 'dim'), ...summaryOf(findings, `: ${cause}`)]),
       ...of(setup, 'ok').map(({ name, message }) => [part('ok', 'good'), name, message]),
-      ...(passed.length > 0 ? [[part('ok', 'good'), 'work', passed.join(', ')]] : []),
+      ...(passed.length > 0 ? [[part('ok', 'good'), ...summaryOf(passed)]] : []),
     ]
     this.showTable({
       columns: [{ heading: 'Result' }, { heading: 'Check' }, { heading: 'Found', flexible: true }],
@@ -50,4 +51,9 @@ export default class Doctor extends BaseCommand {
     })
     this.note(failures.length === 0 ? 'Nothing to do.' : `${countOf(failures.length, 'check')} failed.`)
   }
+}
+
+/** Names only: --json has what each check found, and `status` has the figures. */
+function summaryOf(findings: readonly Finding[], end = ''): Cell[] {
+  return [countOf(findings.length, 'check'), findings.map(({ name }) => name).join(', ') + end]
 }

@@ -6,7 +6,7 @@ import { readMigrations } from '../database/connection.js'
 import { EXIT, UserError, usageError } from '../errors.js'
 import { moveShop } from '../move/move-shop.js'
 import { type DatabaseAddress, readDatabaseAddress, type SqliteAddress } from '../servers/addresses.js'
-import { countOf, isoTime } from '../terminal/text.js'
+import { countOf } from '../terminal/text.js'
 
 export default class Migrate extends BaseCommand {
   static override summary = 'Apply database migrations'
@@ -43,7 +43,11 @@ export default class Migrate extends BaseCommand {
 
   async #showStatus() {
     const states = await readMigrations(this.settings.database)
-    const migrations = states.map(({ number, name, appliedAt }) => ({ number, name, applied_at: isoTime(appliedAt) }))
+    const migrations = states.map(({ number, name, appliedAt }) => ({
+      number,
+      name,
+      applied_at: appliedAt === null ? null : new Date(appliedAt),
+    }))
     const name = { key: 'name', heading: 'migration', flexible: true } as const
     this.showList([{ key: 'number', heading: '' }, name, 'applied_at'], migrations)
     const current = migrations.filter(({ applied_at }) => applied_at !== null).length

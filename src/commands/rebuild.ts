@@ -6,20 +6,31 @@ import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import type { Column } from '../command-line/list.js'
 import { groupThousands } from '../domain/money.js'
 import { EXIT } from '../errors.js'
+import { part } from '../terminal/line.js'
 import { countOf } from '../terminal/text.js'
 
 const CHECK_COLUMNS: readonly Column<Audit['checks'][number]>[] = [
   { key: 'name', heading: 'check' },
-  { heading: 'result', value: ({ ok, differences }) => (ok ? 'ok' : `${groupThousands(differences)} differ`) },
+  {
+    heading: 'result',
+    value: resultOf,
+    shown: (check) => part(resultOf(check), check.ok ? 'good' : 'bad'),
+  },
   'expected',
   'actual',
   { key: 'about', heading: 'promise', flexible: true },
   {
     heading: 'examples',
+    varies: true,
+    flexible: true,
     value: ({ examples, differences }) =>
       examples.length === 0 ? null : examples.join(', ') + (differences > examples.length ? ', …' : ''),
   },
 ]
+
+function resultOf({ ok, differences }: Audit['checks'][number]): string {
+  return ok ? 'ok' : `${groupThousands(differences)} differ`
+}
 
 export default class Rebuild extends BaseCommand {
   static override summary = 'Recalculate derived data and check the database'

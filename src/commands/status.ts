@@ -13,17 +13,21 @@ import {
 } from '../command-line/status-sections.js'
 import { watchInLines, watchOnScreen } from '../command-line/watch.js'
 import { databaseTime } from '../database/engine.js'
+import { groupThousands } from '../domain/money.js'
 import { ORDER_STATUSES } from '../domain/order.js'
 import { EXIT } from '../errors.js'
 import type { Alarm } from '../reports/alarms.js'
 import { readHistory } from '../reports/history.js'
 import { readStatus, type Status, type StatusReading } from '../reports/status.js'
 import { readAllAlarms } from '../schedule/alarm-state.js'
+import { part } from '../terminal/line.js'
 import { renderMetrics } from '../terminal/prometheus.js'
 import { countOf } from '../terminal/text.js'
 
 /** Maximum width of the history chart. */
 const MAX_CHART_WIDTH = 100
+/** Maximum number of workers, imports and failures in text. */
+const MAX_ROWS = 30
 
 export default class StatusCommand extends BaseCommand {
   static override summary = 'Show the queue, orders, workers and alarms'
@@ -91,14 +95,23 @@ export default class StatusCommand extends BaseCommand {
     this.showTable(figuresTable(status, csv), { csv })
     const sections = [workerSection(reading), importSection(reading), failureSection(reading)]
     for (const section of csv ? [] : sections.filter(({ rows }) => rows.length > 0)) {
-      this.print(`\n${section.name}${section.note}`)
-      this.showTable(sectionTable(section))
+      const { name, note, rows } = section
+      this.print(`\n${name}${note}`)
+      this.showTable(sectionTable({ ...section, rows: rows.slice(0, MAX_ROWS) }))
+      if (rows.length > MAX_ROWS)
+        this.note(`${MAX_ROWS} of ${groupThousands(rows.length)}. All: orderctl status --json`)
     }
     const { alarms, notes } = nextSteps(status, crossed)
     if (alarms.length > 0 && !csv) {
       this.print('\nAlarms')
       const shown = alarms.map(({ name, message }) => ({ alarm: name, message }))
-      this.showList(['alarm', { key: 'message', flexible: true }], shown)
+      this.showList(
+        [
+          { key: 'alarm', shown: alarmPart },
+          { key: 'message', flexible: true },
+        ],
+        shown,
+      )
     }
     for (const { name, fix } of alarms) this.note(`Alarm ${name}: ${fix}`)
     if (ORDER_STATUSES.every((name) => status.orders[name] === 0)) {
@@ -161,4 +174,8 @@ export default class StatusCommand extends BaseCommand {
         : `Orders are counted in the database. ${driver} counts ${unit}, which may lag behind or include repeats.`,
     )
   }
+}
+
+function alarmPart({ alarm }: { readonly alarm: string }) {
+  return part(alarm, 'bad')
 }

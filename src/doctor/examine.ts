@@ -17,8 +17,8 @@ import { QUEUE_SERVER, serverChecks } from './servers.js'
 export interface Examination {
   /** Installation, configuration, servers and database. A check comes before those that depend on it. */
   readonly setup: readonly Finding[]
-  /** Queue, imports and alarms. */
-  readonly work: readonly Finding[]
+  /** Checks of what is in the database, such as its clock, queue, imports and alarms. */
+  readonly contents: readonly Finding[]
 }
 
 /**
@@ -38,7 +38,7 @@ export async function examine(loadConfig: () => LoadedConfig, environment: NodeJ
   ]
   if (!loaded) {
     const rest = ['servers', 'database', 'work'].map((name) => skip(name, 'configuration'))
-    return { setup: [...setup, ...rest], work: [] }
+    return { setup: [...setup, ...rest], contents: [] }
   }
   const { config } = loaded
   const address = config.database
@@ -51,10 +51,12 @@ export async function examine(loadConfig: () => LoadedConfig, environment: NodeJ
     db ? examineOne({ name, run: () => run(db, config) }, address) : skip(name, 'database')
   try {
     const checks = address.kind === 'sqlite' ? fileChecks(address) : DATABASE_SERVER_CHECKS
-    for (const check of [...checks, ...DATABASE_CHECKS]) setup.push(await examineIn(check))
-    const queue = isQueueUnreachable ? skip(QUEUE_CHECK.name, QUEUE_SERVER) : await examineIn(QUEUE_CHECK)
-    const alarms = db ? await examineAlarms(db, config) : [skip('alarms', 'database')]
-    return { setup, work: [queue, await examineIn(IMPORTS_CHECK), ...alarms] }
+    const contents: Finding[] = []
+    for (const check of [...checks, ...DATABASE_CHECKS]) contents.push(await examineIn(check))
+    contents.push(isQueueUnreachable ? skip(QUEUE_CHECK.name, QUEUE_SERVER) : await examineIn(QUEUE_CHECK))
+    contents.push(await examineIn(IMPORTS_CHECK))
+    contents.push(...(db ? await examineAlarms(db, config) : [skip('alarms', 'database')]))
+    return { setup, contents }
   } finally {
     await db?.destroy()
   }

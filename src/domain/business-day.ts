@@ -38,6 +38,21 @@ export function clockAt(instant: number, timeZone: string): string {
   return format.format(instant)
 }
 
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+
+/**
+ * Shortens a local time, seen at another one: `14:03` the same day, `28 Nov 14:03` the same year, else
+ * `28 Nov 2025 14:03`.
+ *
+ * @param clock formatted as by `clockAt`, as is `now`
+ */
+export function shortClock(clock: string, now: string): string {
+  const [day = '', time = ''] = clock.slice(0, 'YYYY-MM-DD HH:MM'.length).split(' ')
+  if (day === now.slice(0, day.length)) return time
+  const [year = '', month, date] = day.split('-')
+  return `${Number(date)} ${MONTHS[Number(month) - 1]} ${now.startsWith(year) ? '' : `${year} `}${time}`
+}
+
 /**
  * Returns the business day of a stored order date. With a `Z`, the date is an instant and is converted to the time
  * zone. Without, it is the shop's local time, and its day is used as is.

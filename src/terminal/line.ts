@@ -2,6 +2,7 @@
 import stringWidth from 'string-width'
 import { cleanText, cutText } from './text.js'
 
+/** The palette of all output. Headings are bold, and what matters less is dim. */
 const INKS = {
   plain: ['', ''],
   bold: ['\u001b[1m', '\u001b[22m'],
@@ -43,7 +44,9 @@ export function cutLine(line: Line, width: number): Line {
     if (room > 0) parts.push({ text: full.slice(0, room), ink })
     room -= full.length
   }
-  return kept === '' ? [] : [...parts, { text: '…', ink: parts.at(-1)?.ink ?? 'plain' }]
+  if (kept === '') return []
+  const { text: end, ink }: Part = parts.pop() ?? part('')
+  return [...parts, { text: `${end}…`, ink }]
 }
 
 /** Pads or cuts the line to exactly `width` columns. */

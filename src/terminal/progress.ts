@@ -3,13 +3,13 @@ import ora from 'ora'
 import stringWidth from 'string-width'
 import { groupThousands } from '../domain/money.js'
 import { blockBar } from './chart.js'
-import { type Output, screenOf } from './screen.js'
-import { cleanText, cutText, duration, padText } from './text.js'
+import { asciiOf, type Output, screenOf } from './screen.js'
+import { cleanText, countOf, cutText, duration, padText } from './text.js'
 
 export interface ProgressState {
   /** The activity: `Importing`. */
   readonly doing: string
-  /** The unit of `done`: `lines`. */
+  /** The unit of `done`, in the plural: `lines`. */
   readonly unit: string
   readonly done: number
   /** The completed share from 0 to 1, if known. */
@@ -39,18 +39,21 @@ export function startProgress({
   readonly environment: NodeJS.ProcessEnv
   readonly silent: boolean
 }): Progress {
-  if (silent || !screenOf(stream, environment).isTerminal) return { update() {}, stop() {} }
+  const { isTerminal, isAscii } = screenOf(stream, environment)
+  if (silent || !isTerminal) return { update() {}, stop() {} }
   let latest: ProgressState | undefined
   let drawnAt = 0
   let stopped = false
   const line = () => {
     drawnAt = Date.now()
     const width = screenOf(stream, environment).width ?? 0
-    return latest ? progressLine(latest, width - SPINNER_WIDTH) : ''
+    const text = latest ? progressLine(latest, width - SPINNER_WIDTH) : ''
+    return isAscii ? asciiOf(text) : text
   }
   // With discardStdin, ora would set raw mode, where Ctrl-C sends no signal.
   const options = { isEnabled: true, discardStdin: false, color: false, interval: REDRAW_MS } as const
-  const spinner = ora({ ...options, stream, suffixText: line })
+  const frames = isAscii ? ({ spinner: 'line' } as const) : {}
+  const spinner = ora({ ...options, ...frames, stream, suffixText: line })
   return {
     update(state) {
       if (stopped) return
@@ -69,7 +72,7 @@ export function startProgress({
 /** Joins as many parts as fit the width, most important first. */
 export function progressLine(state: ProgressState, width: number): string {
   const { fraction } = state
-  const count = `${groupThousands(state.done)} ${state.unit}`
+  const count = countOf(state.done, state.unit.replace(/s$/, ''), state.unit)
   const rate = ` · ${groupThousands(Math.round(state.perSecond))} ${state.unit}/s`
   const parts =
     fraction === undefined ? [` ${count}`, rate] : [gauge(fraction), `  ${count}`, rate, timeLeft(state, fraction)]

@@ -19,7 +19,8 @@ export type Output = NodeJS.WritableStream &
 /** Treats a terminal that reports 0 columns as a pipe 80 columns wide; ora would clear its lines forever. */
 export function screenOf(stream: Pick<Output, 'isTTY' | 'columns'>, environment: NodeJS.ProcessEnv): Screen {
   const { NO_COLOR, CI, TERM, LC_ALL, LC_CTYPE, LANG } = environment
-  const isAscii = TERM === 'dumb' || /^(C|POSIX)$/.test(LC_ALL || LC_CTYPE || LANG || '')
+  const locale = LC_ALL || LC_CTYPE || LANG
+  const isAscii = TERM === 'dumb' || (locale !== undefined && locale !== '' && !/utf-?8/i.test(locale))
   if (!stream.isTTY) return { isTerminal: false, hasColour: false, isAscii, width: undefined }
   const isTerminal = !CI && TERM !== 'dumb' && stream.columns !== 0
   return { isTerminal, hasColour: isTerminal && !NO_COLOR, isAscii, width: stream.columns || 80 }
@@ -27,8 +28,8 @@ export function screenOf(stream: Pick<Output, 'isTTY' | 'columns'>, environment:
 
 /** The line as the screen can show it. */
 export function drawLine(line: Line, { hasColour, isAscii }: Screen): string {
-  const text = hasColour ? inkLine(line) : lineText(line)
-  return isAscii ? asciiOf(text) : text
+  const shown = isAscii ? line.map(({ text, ink }) => ({ text: asciiOf(text), ink })) : line
+  return hasColour ? inkLine(shown) : lineText(shown)
 }
 
 const ASCII: readonly (readonly [RegExp, string])[] = [
@@ -36,12 +37,13 @@ const ASCII: readonly (readonly [RegExp, string])[] = [
   [/[│┤]/g, '|'],
   [/[█▇▆▅▉▊▋▌]/g, '#'],
   [/[▁▂▃▄▍▎▏]/g, '.'],
-  [/…/g, '~'],
+  // At the end of a cell, the dots replace the last two letters, so that columns keep their width.
+  [/[ -~]{2}…(?= |$)|…/gm, '...'],
   [/·/g, '-'],
   [/’/g, "'"],
 ]
 
-/** The text with ASCII in place of our own symbols, one for one. */
+/** The text with ASCII in place of our own symbols, no wider than before where text was cut. */
 export function asciiOf(text: string): string {
   return ASCII.reduce((changed, [symbol, letter]) => changed.replace(symbol, letter), text)
 }

@@ -30,10 +30,10 @@ export function renderTable(table: Table, screen: Screen): string {
 }
 
 /**
- * The lines of the table, within `width` columns. The last column wraps if it is flexible; other columns are cut. If
- * even the narrowest table is too wide, each row becomes a block of `heading: value` lines.
+ * The lines of the table, within `width` columns. Text that does not fit its column wraps. If even the narrowest table
+ * is too wide, each row becomes a block of `heading: value` lines.
  *
- * @param width undefined if lines must not be cut
+ * @param width undefined if lines must not wrap
  */
 function tableLines({ columns, rows }: Table, width = Number.POSITIVE_INFINITY): Line[] {
   const headings = columns.map(({ heading }) => part(heading, 'bold'))
@@ -41,9 +41,7 @@ function tableLines({ columns, rows }: Table, width = Number.POSITIVE_INFINITY):
   const widths = columnWidths(columns, [headings, ...cells], width)
   if (lengthOf(widths) > width) return blockLines(headings, cells, width)
   const rule = headings.map((_, index) => part('─'.repeat(widths.get(index) ?? 0), 'dim'))
-  const [last, lastWidth] = [...widths].at(-1) ?? [0, 0]
-  const wrapped = columns[last]?.flexible ? cells.flatMap((row) => wrapCell(row, last, lastWidth)) : cells
-  return [headings, rule, ...wrapped].map((row) => rowLine(columns, widths, row))
+  return [headings, rule, ...cells].flatMap((row) => wrapRow(row, widths)).map((row) => rowLine(columns, widths, row))
 }
 
 /** The width of each column that is shown, by its index. */
@@ -81,19 +79,29 @@ function cellPart(cell: Cell): Part {
   return typeof cell === 'object' ? cell : part(String(cell))
 }
 
-/** The row as one or more rows, of which the later ones continue its cell at the index. */
-function wrapCell(row: readonly Part[], index: number, width: number): (readonly Part[])[] {
-  const { text = '', ink }: Partial<Part> = row[index] ?? {}
-  if (stringWidth(text) <= width) return [row]
-  const lines = wrapAnsi(text, width, { hard: true }).split('\n')
-  return lines.map((line, number) =>
-    row.map((cell, at) => (at === index ? part(line, ink) : number === 0 ? cell : part(''))),
+/** The row as one or more rows, of which the later ones continue cells that are wider than their columns. */
+function wrapRow(row: Line, widths: ReadonlyMap<number, number>): Line[] {
+  const isTooWide = ([index, width]: readonly [number, number]) => stringWidth(row[index]?.text ?? '') > width
+  const tooWide = [...widths].filter(isTooWide)
+  if (tooWide.length === 0) return [row]
+  const wrapped = new Map(tooWide.map(([index, width]) => [index, wrapText(row[index]?.text ?? '', width)]))
+  const height = Math.max(...[...wrapped.values()].map(({ length }) => length))
+  return Array.from({ length: height }, (_, number) =>
+    row.map((cell, index) => {
+      const text = (wrapped.get(index) ?? [cell.text])[number]
+      return text === undefined ? part('') : part(text, cell.ink)
+    }),
   )
 }
+
+const wrapText = (text: string, width: number) => wrapAnsi(text, width, { hard: true }).split('\n')
 
 function blockLines(headings: readonly Part[], rows: readonly (readonly Part[])[], width: number): Line[] {
   return rows.flatMap((row, number) => [
     ...(number === 0 ? [] : [[]]),
-    ...row.map((cell, index): Line => [part(cutText(`${headings[index]?.text}: ${cell.text}`, width), cell.ink)]),
+    ...row.flatMap((cell, index): Line[] =>
+      // Cut, since a wide character does not fit a single column.
+      wrapText(`${headings[index]?.text}: ${cell.text}`, width).map((line) => [part(cutText(line, width), cell.ink)]),
+    ),
   ])
 }

@@ -8,12 +8,18 @@ import { shiftedClock } from '../support/shifted-clock.js'
 import { HOUR, test } from '../support/shop.js'
 
 describe.concurrent('doctor', () => {
-  test('passes on a sound database, with one line for all checks of the work', async ({ shop }) => {
+  test('is short on a new database: what it looked at, and that there is nothing to do', async ({ shop }) => {
     expect(await shop.json('doctor')).toMatchObject({ code: 0, result: { ok: true } })
     const { code, stdout, stderr } = await shop.run('doctor')
     expect(code).toBe(0)
-    expect(stdout).toMatch(/\nok +work +queue, imports, wait, failure_rate, unresolved, stale_workers, schedule\n$/)
-    expect(stdout).not.toMatch(/FAILED|skipped|Fix/)
+    const names = 'permissions, integrity, copy, time zone, clock of the database, queue, imports, wait, failure_rate'
+    expect(stdout.split('\n').slice(2)).toEqual([
+      expect.stringMatching(/^ok +sqlite +SQLite 3\.\S+ on Node\.js /),
+      expect.stringMatching(/^ok +configuration +\d+ settings, 1 changed$/),
+      `ok      database       ${shop.path}`,
+      `ok      12 checks      ${names}, unresolved, stale_workers, schedule`,
+      '',
+    ])
     expect(stderr).toBe('Nothing to do.\n')
   })
 
@@ -23,14 +29,11 @@ describe.concurrent('doctor', () => {
     const { code, stdout } = await shop.runWith({ ORDERCTL_BACH_SIZE: '5' }, 'doctor')
     expect(code).toBe(1)
     const lines = stdout.trimEnd().split('\n')
-    const skipped = ['permissions', 'integrity', 'copy', 'time', 'clock', 'queue', 'imports', 'alarms']
     expect(lines.slice(2).map((line) => line.split(/ +/, 2).join(' '))).toEqual([
-      ...['FAILED configuration', ' Fix:', 'FAILED database', ' Fix:'],
-      ...skipped.map((name) => `skipped ${name}`),
-      'ok sqlite',
+      ...['FAILED configuration', ' Fix:', 'FAILED database', ' Fix:', 'skipped 8', 'ok sqlite'],
     ])
     expect(lines[5]).toContain('orderctl import FILE')
-    expect(lines[6]).toMatch(/^skipped +permissions +.*"database"/)
+    expect(lines[6]).toMatch(/8 checks +permissions, .*, alarms: not checked because "database" failed$/)
     expect(existsSync(shop.path)).toBe(false)
   })
 

@@ -71,7 +71,7 @@ describe.concurrent('lists', () => {
     shop.order('=1+1')
     shop.sqlite.exec("update orders set total = 123456, currency = 'USD'")
     const [table, csv] = [await shop.run('orders', 'list'), await shop.run('orders', 'list', '--csv')]
-    expect(table.stdout).toMatch(/ Total\n.*\n=1\+1 {3}2025-01-15 10:00 .* 1,234\.56 USD\n/)
+    expect(table.stdout).toMatch(/ Total\n.*\n=1\+1 {3}15 Jan 2025 10:00 .* 1,234\.56 USD\n/)
     expect(csv.stdout.split('\n').slice(0, 2)).toEqual([
       'order,source,order date,status,reason,customer,name,total,currency',
       "'=1+1,default,2025-01-15T10:00:00,pending,,C-1,Name of C-1,1234.56,USD",
@@ -91,14 +91,28 @@ describe.concurrent('lists', () => {
       expect(result).toMatchObject({ total: 31, [rows]: { length: 30 } })
       const csv = await shop.run(name, 'list', '--csv')
       expect(csv.stdout.trim().split('\n')).toHaveLength(31)
-      expect(csv.stderr).toMatch(/30 of 31.*--limit all/)
+      expect(csv.stderr).toBe('30 of 31. All: --limit all\n')
       const all = await shop.run(name, 'list', '--csv', '--limit', 'all')
       expect(all.stdout.trim().split('\n')).toHaveLength(32)
       expect(all.stderr).toBe('')
     }
+    shop.sqlite.exec(`with recursive n (i) as (select 1 union all select i + 1 from n where i < 1173)
+      insert into products (sku, name, on_hand, reserved, unit_price, currency)
+      select 'N-' || i, 'Cup', 1, 0, 100, 'USD' from n`)
+    const table = await shop.run('products', 'list', '--low', '100000')
+    expect(table.stdout.trim().split('\n')).toHaveLength(32)
+    expect(table.stderr).toBe('30 of 1,204. All: --limit all\n')
     for (const limit of ['0', '-1', 'some']) {
       expect(await shop.run('orders', 'list', `--limit=${limit}`)).toMatchObject({ code: 2 })
     }
+  })
+
+  test('status stops at 30 workers and says how many there are', async ({ shop }) => {
+    for (let n = 0; n < 31; n++) shop.worker(`worker-${n}`, Date.now())
+    const { stdout, stderr } = await shop.run('status')
+    expect(stdout.match(/^worker-/gm)).toHaveLength(30)
+    expect(stderr).toContain('30 of 31. All: orderctl status --json\n')
+    expect((await shop.json('status')).result).toMatchObject({ workers: { length: 31 } })
   })
 
   test('reports have the days of a range, and the same customers in the leaderboard and by rank', async ({ shop }) => {

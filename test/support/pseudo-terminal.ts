@@ -42,7 +42,7 @@ export class PseudoTerminal {
     this.#shop = shop
     this.#terminal = new Headless.Terminal({ cols: columns, rows, allowProposedApi: true })
     this.#pty = spawn('sh', ['-c', SCRIPT, 'sh', ...program, ...args], {
-      name: 'xterm-256color',
+      name: environment['TERM'] ?? 'xterm-256color',
       cols: columns,
       rows,
       cwd: shop.folder,

@@ -3,7 +3,8 @@ import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
 import stringWidth from 'string-width'
 import { describe, expect, test } from 'vitest'
-import { type Screen, screenOf } from '../../src/terminal/screen.js'
+import { fitLine, part } from '../../src/terminal/line.js'
+import { asciiOf, drawLine, type Screen, screenOf } from '../../src/terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../../src/terminal/table.js'
 import { cleanText } from '../../src/terminal/text.js'
 import { anyText, trickyText } from '../support/any-text.js'
@@ -33,30 +34,27 @@ const lineWidths = (text: string) => text.split('\n').map((line) => stringWidth(
 const screen = (width?: number): Screen => ({ isTerminal: false, hasColour: false, isAscii: false, width })
 
 describe('renderTable', () => {
-  test('aligns its columns, and cuts the flexible one first', () => {
+  test('aligns its columns, and wraps the flexible one first', () => {
     expect(renderTable(orders, screen(27)).split('\n')).toEqual([
       'order  customer       total',
       '─────  ──────────  ────────',
-      '1001   Ada Lovel…    485.96',
-      '1002   山田太郎 …         7',
+      '1001   Ada           485.96',
+      '       Lovelace',
+      '       of London',
+      '1002   山田太郎           7',
+      '       🪴',
       '1003   –           1,299.00',
     ])
     const table: Table = { columns: orders.columns, rows: [['order-100000001', 'Ada Lovelace', '1']] }
-    expect(renderTable(table, screen(28))).toContain('order-1000…  Ada Lov…      1')
-  })
-
-  test('wraps the last column if it is flexible', () => {
-    const columns = [{ heading: 'order' }, { heading: 'message', flexible: true }]
-    const rows = [['1001', { text: 'declined by the simulated gateway', ink: 'bad' } as const]]
-    expect(renderTable({ columns, rows }, screen(24)).split('\n').slice(2)).toEqual([
-      '1001   declined by the',
-      '       simulated gateway',
+    expect(renderTable(table, screen(28)).split('\n').slice(2)).toEqual([
+      'order-10000  Ada           1',
+      '0001         Lovelace',
     ])
   })
 
   test('writes one block per row if no table fits', () => {
     expect(renderTable({ ...orders, rows: orders.rows.slice(0, 2) }, screen(18))).toBe(
-      'order: 1001\ncustomer: Ada Lov…\ntotal: 485.96\n\norder: 1002\ncustomer: 山田太…\ntotal: 7',
+      'order: 1001\ncustomer: Ada\nLovelace of London\ntotal: 485.96\n\norder: 1002\ncustomer: 山田太郎\n🪴\ntotal: 7',
     )
   })
 
@@ -89,6 +87,18 @@ describe('renderTable', () => {
     expect(renderTable(table, screenOf(terminal, {}))).toContain('\u001b[31mfailed\u001b[39m')
     expect(renderTable(table, screenOf(terminal, { NO_COLOR: '1' }))).toBe('status\n──────\nfailed\n–')
     expect(renderTable(table, screenOf(terminal, { NO_COLOR: '1', LC_ALL: 'C' }))).toBe('status\n------\nfailed\n-')
+    for (const environment of [{ LC_ALL: 'POSIX', LANG: 'en_US.UTF-8' }, { LC_CTYPE: 'en_US' }, { TERM: 'dumb' }]) {
+      expect(screenOf(terminal, environment), JSON.stringify(environment)).toMatchObject({ isAscii: true })
+    }
+    for (const environment of [{ LC_CTYPE: 'UTF-8', LANG: 'C' }, { LC_ALL: '', LANG: 'C.utf8' }, {}]) {
+      expect(screenOf(terminal, environment), JSON.stringify(environment)).toMatchObject({ isAscii: false })
+    }
+  })
+
+  test('ends a cut cell with dots in a C locale, and keeps its width', () => {
+    const ascii = { ...screen(), isAscii: true }
+    expect(drawLine(fitLine([part('Harbour'), part(' Hotels')], 10), ascii)).toBe('Harbour...')
+    expect(asciiOf('… and 3 more lines.')).toBe('... and 3 more lines.')
   })
 })
 

@@ -25,7 +25,7 @@ export default class FailedList extends BaseCommand {
         { key: 'source', varies: true },
         { key: 'status', shown: statusPart },
         'reason',
-        'attempts',
+        { key: 'attempts', varies: true },
         'failed_at',
         { key: 'message', flexible: true },
       ],

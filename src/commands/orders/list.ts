@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { limitFlag, readId, readSince, sinceFlag, sourceFlag } from '../../command-line/selection-flags.js'
-import { orderDateLabel, statusPart } from '../../command-line/status-words.js'
+import { orderDateIn, statusPart } from '../../command-line/status-words.js'
 import { dayAt } from '../../domain/business-day.js'
 import { ORDER_STATUSES } from '../../domain/order.js'
 import { listOrders } from '../../reports/orders.js'
@@ -33,11 +33,11 @@ export default class OrdersList extends BaseCommand {
       [
         { key: 'order_id', heading: 'order' },
         { key: 'source', varies: true },
-        { key: 'order_date', shown: orderDateLabel },
+        { key: 'order_date', shown: orderDateIn(timeZone), align: 'right' },
         { key: 'status', shown: statusPart },
-        'reason',
+        { key: 'reason', varies: true, dropOrder: 1 },
         { key: 'customer_id', heading: 'customer' },
-        { key: 'customer_name', heading: 'name', flexible: true },
+        { key: 'customer_name', heading: 'name', flexible: true, minWidth: 16 },
         'total',
         { key: 'currency', csvOnly: true },
       ],

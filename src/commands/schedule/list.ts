@@ -1,6 +1,7 @@
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import type { LastRun } from '../../schedule/task-runs.js'
 import { readSchedule } from '../../schedule/tasks.js'
+import { part } from '../../terminal/line.js'
 
 export default class ScheduleList extends BaseCommand {
   static override summary = 'List scheduled tasks with their last and next runs'
@@ -24,15 +25,19 @@ export default class ScheduleList extends BaseCommand {
         { key: 'name', heading: 'task' },
         'cron',
         'last_run',
-        { key: 'last_result', heading: 'result', flexible: true },
+        { key: 'last_result', heading: 'result', flexible: true, shown: resultPart },
         { key: 'next_run', heading: `next run (${time_zone})` },
-        { key: 'description', flexible: true },
+        { key: 'description', flexible: true, minWidth: 30, dropOrder: 1 },
       ],
       tasks,
       { ...flags, timeZone: time_zone },
     )
     return { tasks }
   }
+}
+
+function resultPart({ last_result }: { readonly last_result: string | null }) {
+  return last_result && part(last_result, last_result.startsWith('failed') ? 'bad' : 'good')
 }
 
 /** `done`, `failed: …` or `running`. */
