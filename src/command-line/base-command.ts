@@ -4,6 +4,7 @@ import { Command, type Config as CommandConfig, Errors, Flags } from '@oclif/cor
 import { type App, type AppOptions, type DatabaseOptions, withApp, withDatabase } from '../app.js'
 import { type Config, type LoadedConfig, loadConfig, type SettingKey } from '../config/config.js'
 import type { Database } from '../database/connection.js'
+import { type Day, dayAt } from '../domain/business-day.js'
 import { amountsAsNumbers, groupThousands } from '../domain/money.js'
 import { nearest } from '../domain/nearest.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
@@ -67,6 +68,11 @@ export abstract class BaseCommand extends Command {
 
   protected get settings(): Config {
     return this.loadedConfig.config
+  }
+
+  /** The current business day. */
+  protected get today(): Day {
+    return dayAt(Date.now(), this.settings.timeZone)
   }
 
   protected get stdoutScreen(): Screen {

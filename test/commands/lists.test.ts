@@ -105,7 +105,7 @@ describe.concurrent('lists', () => {
     shop.order('1', { status: 'completed', day: '2025-01-15' })
     shop.order('2', { status: 'completed', day: '2025-01-16', customer: 'C-2' })
     await shop.run('rebuild', 'leaderboard')
-    const range = ['kpis', 'range', '--from', '2025-01-01', '--to', '2025-01-31']
+    const range = ['kpis', 'range', '--from', '2025-01-15', '--to', '2025-01-16']
     const csv =
       'date,currency,revenue,orders,average order value,customers\n2025-01-15,USD,25,1,25,1\n2025-01-16,USD,25,1,25,1\n'
     expect(await shop.run(...range, '--csv')).toEqual({ code: 0, stdout: csv, stderr: '' })

@@ -1,30 +1,32 @@
-import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { KPI_COLUMNS } from '../../command-line/kpi-columns.js'
+import { PERIOD_FLAGS } from '../../command-line/selection-flags.js'
 import { formatAmount } from '../../domain/money.js'
+import { usageError } from '../../errors.js'
 import { rangeKpis } from '../../reports/kpis.js'
-import { readRange } from '../../reports/read-query.js'
+import { readPeriod } from '../../reports/read-query.js'
 import { barChart } from '../../terminal/chart.js'
 
 export default class KpisRange extends BaseCommand {
   static override summary = 'Show revenue, orders and customers for a range of days'
   static override description =
-    'The range includes both days. A customer who bought on several days counts once in the total. --csv prints only ' +
-    'the rows by day.'
+    'The range includes both days. Days without sales are listed with zeros. A customer who bought on several days ' +
+    'counts once in the total. --csv prints only the rows by day.'
   static override examples = [
-    'orderctl kpis range --from 2025-01-01 --to 2025-01-31',
-    'orderctl kpis range --from 2025-01-01 --to 2025-01-31 --csv > january.csv',
+    'orderctl kpis range --last 4w',
+    'orderctl kpis range --from monday',
+    'orderctl kpis range --month 2026-03 --csv > march.csv',
   ]
   static override flags = {
-    from: Flags.string({ description: 'first day', helpValue: 'YYYY-MM-DD', required: true }),
-    to: Flags.string({ description: 'last day (inclusive)', helpValue: 'YYYY-MM-DD', required: true }),
+    ...PERIOD_FLAGS,
     csv: csvFlag,
   }
 
   async run() {
     const { flags } = await this.parse(KpisRange)
     const { timeZone } = this.settings
-    const { from, to } = readRange(flags.from, flags.to)
+    const { from, to } = readPeriod(flags, this.today)
+    if (!from || !to) throw noPeriod()
     const report = await this.withDatabase((db) => rangeKpis(db, timeZone, from, to))
     const days = report.days.flatMap(({ date, kpis }) => kpis.map((ofDay) => ({ date, ...ofDay })))
     const showsTotals = days.length > 0 && !flags.csv
@@ -43,4 +45,12 @@ export default class KpisRange extends BaseCommand {
     }
     return report
   }
+}
+
+function noPeriod() {
+  return usageError({
+    code: 'no_period',
+    message: 'No first day specified.',
+    fix: 'Add --last 7d, --month 2026-03, or --from DAY (until today, or --to DAY).',
+  })
 }
