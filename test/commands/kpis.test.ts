@@ -1,8 +1,9 @@
 // KPI reports as people ask for them: days and periods in words, and days without sales.
 
 import { describe, expect } from 'vitest'
+import { PseudoTerminal } from '../support/pseudo-terminal.js'
 import { frozenClock } from '../support/shifted-clock.js'
-import { test } from '../support/shop.js'
+import { type Shop, test } from '../support/shop.js'
 
 /** A Monday in UTC, and still Sunday in Los Angeles. */
 const MONDAY = frozenClock('2025-01-20T02:00:00Z')
@@ -99,3 +100,60 @@ test('leaderboards read the same periods, and --since the same days', async ({ s
   const list = await shop.jsonWith(MONDAY, 'orders', 'list', '--since', 'sunday')
   expect(list.result).toMatchObject({ total: 1, orders: [{ order_id: '2' }] })
 })
+
+describe('kpis range in a terminal', () => {
+  test('shows 28 days with bars and the totals on one screen of 80 columns and 40 lines', async ({ shop }) => {
+    for (const day of ['03', '04', '14', '28']) {
+      const quantity = Number(day)
+      shop.order(day, { status: 'completed', day: `2025-02-${day}`, lines: [['WIDGET-1', quantity, 1250]] })
+    }
+    const screen = await screenOf(shop, 80, 'kpis', 'range', '--month', '2025-02')
+    const between = (first: string, last: string) => screen.slice(screen.indexOf(first), screen.indexOf(last)).trimEnd()
+    expect(between('2025-02-01 to', '2025-02-06')).toMatchInlineSnapshot(`
+      "2025-02-01 to 2025-02-28, UTC, USD
+      Date           Revenue                    Orders  Average order value  Customers
+      ──────────  ──────────  ────────────────  ──────  ───────────────────  ─────────
+      2025-02-01    0.00 USD                         0             0.00 USD          0
+      2025-02-02    0.00 USD                         0             0.00 USD          0
+      2025-02-03   37.50 USD  █▊                     1            37.50 USD          1
+      2025-02-04   50.00 USD  ██▎                    1            50.00 USD          1
+      2025-02-05    0.00 USD                         0             0.00 USD          0"
+    `)
+    expect(between('2025-02-27', 'left with')).toMatchInlineSnapshot(`
+      "2025-02-27    0.00 USD                         0             0.00 USD          0
+      2025-02-28  350.00 USD  ████████████████       1           350.00 USD          1
+      Total       612.50 USD                         4           153.13 USD          1"
+    `)
+    const wide = await screenOf(shop, 120, 'kpis', 'range', '--month', '2025-02')
+    expect(wide).toContain(`2025-02-28  350.00 USD  ${'█'.repeat(40)} `)
+  })
+
+  test('shows a table for each currency', async ({ shop }) => {
+    shop.order('1', { status: 'completed', day: '2025-02-01' })
+    shop.order('2', { status: 'completed', day: '2025-02-02', currency: 'EUR', customer: 'C-2' })
+    const { stdout } = await shop.run('kpis', 'range', '--from', '2025-02-01', '--to', '2025-02-02')
+    expect(stdout).toMatchInlineSnapshot(`
+      "2025-02-01 to 2025-02-02, UTC, EUR
+      Date          Revenue                     Orders  Average order value  Customers
+      ──────────  ─────────  ─────────────────  ──────  ───────────────────  ─────────
+      2025-02-01   0.00 EUR                          0             0.00 EUR          0
+      2025-02-02  25.00 EUR  █████████████████       1            25.00 EUR          1
+      Total       25.00 EUR                          1            25.00 EUR          1
+
+      2025-02-01 to 2025-02-02, UTC, USD
+      Date          Revenue                     Orders  Average order value  Customers
+      ──────────  ─────────  ─────────────────  ──────  ───────────────────  ─────────
+      2025-02-01  25.00 USD  █████████████████       1            25.00 USD          1
+      2025-02-02   0.00 USD                          0             0.00 USD          0
+      Total       25.00 USD                          1            25.00 USD          1
+      "
+    `)
+  })
+})
+
+/** The screen of 40 lines after the command. */
+async function screenOf(shop: Shop, columns: number, ...command: string[]): Promise<string> {
+  const terminal = new PseudoTerminal(shop, { columns, rows: 40 }, ...command)
+  expect(await terminal.left()).toBe(0)
+  return terminal.screen
+}

@@ -110,7 +110,7 @@ describe.concurrent('lists', () => {
       'date,currency,revenue,orders,average order value,customers\n2025-01-15,USD,25,1,25,1\n2025-01-16,USD,25,1,25,1\n'
     expect(await shop.run(...range, '--csv')).toEqual({ code: 0, stdout: csv, stderr: '' })
     const { stdout } = await shop.run(...range)
-    expect(stdout).toMatch(/50\.00 USD +2 [\s\S]*2025-01-16 .*USD[\s\S]*\n2025-01-15 +█/)
+    expect(stdout).toMatch(/\n2025-01-15 +25\.00 USD +█+ +1 [\s\S]*\nTotal +50\.00 USD +2 /)
 
     const board = await shop.run('leaderboard', 'customers', '--csv')
     expect(board.stdout).toBe(

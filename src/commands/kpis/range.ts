@@ -1,17 +1,15 @@
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
-import { KPI_COLUMNS } from '../../command-line/kpi-columns.js'
+import { DAY_COLUMNS, rangeTable } from '../../command-line/kpi-columns.js'
 import { PERIOD_FLAGS } from '../../command-line/selection-flags.js'
-import { formatAmount } from '../../domain/money.js'
 import { usageError } from '../../errors.js'
 import { rangeKpis } from '../../reports/kpis.js'
 import { readPeriod } from '../../reports/read-query.js'
-import { barChart } from '../../terminal/chart.js'
 
 export default class KpisRange extends BaseCommand {
   static override summary = 'Show revenue, orders and customers for a range of days'
   static override description =
     'The range includes both days. Days without sales are listed with zeros. A customer who bought on several days ' +
-    'counts once in the total. --csv prints only the rows by day.'
+    'counts once in the total. --csv prints the rows by day, without totals.'
   static override examples = [
     'orderctl kpis range --last 4w',
     'orderctl kpis range --from monday',
@@ -29,19 +27,14 @@ export default class KpisRange extends BaseCommand {
     if (!from || !to) throw noPeriod()
     const report = await this.withDatabase((db) => rangeKpis(db, timeZone, from, to))
     const days = report.days.flatMap(({ date, kpis }) => kpis.map((ofDay) => ({ date, ...ofDay })))
-    const showsTotals = days.length > 0 && !flags.csv
-    if (showsTotals) {
-      this.print(`${from} to ${to}, ${timeZone}`)
-      this.showList(KPI_COLUMNS, report.kpis)
-      this.print('\nBy day')
-    }
     const empty = `No completed orders from ${from} to ${to} (${timeZone}). See orders in progress: orderctl status`
-    this.showList(['date', ...KPI_COLUMNS], days, { csv: flags.csv, empty })
-    for (const { currency } of showsTotals ? report.kpis : []) {
-      const bars = days
-        .filter((day) => day.currency === currency)
-        .map(({ date: label, total_revenue: sum }) => ({ label, value: sum.minor, text: formatAmount(sum) }))
-      this.print(`\nRevenue by day, ${currency}\n${barChart(bars, this.stdoutScreen.width)}`)
+    if (flags.csv || days.length === 0) this.showList(DAY_COLUMNS, days, { csv: flags.csv, empty })
+    else {
+      for (const [index, totals] of report.kpis.entries()) {
+        this.print(`${index > 0 ? '\n' : ''}${from} to ${to}, ${timeZone}, ${totals.currency}`)
+        const ofCurrency = days.filter((day) => day.currency === totals.currency)
+        this.showTable(rangeTable(ofCurrency, totals, this.stdoutScreen))
+      }
     }
     return report
   }
