@@ -7,7 +7,7 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
 import { countDue } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
-import { isoTime, tenths } from '../terminal/text.js'
+import { isoTime, shellWord, tenths } from '../terminal/text.js'
 
 /** A worker without a heartbeat for this long is no longer listed. */
 const WORKER_GONE_MS = 10 * MINUTE_MS
@@ -184,9 +184,8 @@ export async function readOpenImports(db: Database, now: number) {
   }))
 }
 
-function resumeCommand({ file, source }: { readonly file: string; readonly source: string }): string {
-  const quoted = /^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`
-  return `orderctl import ${quoted}${source === 'default' ? '' : ` --source ${source}`} --resume`
+export function resumeCommand({ file, source }: { readonly file: string; readonly source: string }): string {
+  return `orderctl import ${shellWord(file)}${source === 'default' ? '' : ` --source ${source}`} --resume`
 }
 
 async function readFailures(db: Database) {

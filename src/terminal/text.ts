@@ -46,6 +46,11 @@ export function capitalized(label: string): string {
   return label.replace(/\bsku\b/, 'SKU').replace(/^[a-z](?!\d)/, (letter) => letter.toUpperCase())
 }
 
+/** The text as one word of a shell command, in quotes if it needs them. */
+export function shellWord(text: string): string {
+  return /^[\w./][\w./-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
+
 /** `1 order`, `12,345 orders`. */
 export function countOf(count: number, one: string, many = `${one}s`): string {
   return `${groupThousands(count)} ${count === 1 ? one : many}`

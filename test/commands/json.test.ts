@@ -66,6 +66,7 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
   await run('leaderboard rank', 'C-1')
   for (const id of ['D-1', 'F-1', 'F-3', 'C-1']) await run('orders show', id)
   for (const list of ['orders list', 'failed list', 'products list']) await run(list)
+  await run('orders search', 'F')
   await run('failed retry', 'F-2')
   await run('failed clear', 'F-1', '--yes')
   await run('orders show', 'F-1')
