@@ -5,6 +5,7 @@ import { type App, type AppOptions, type DatabaseOptions, withApp, withDatabase 
 import { type Config, type LoadedConfig, loadConfig, type SettingKey } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { type Statistics, statistics } from '../database/statistics.js'
+import { type Day, dayAt } from '../domain/business-day.js'
 import { amountsAsNumbers, groupThousands } from '../domain/money.js'
 import { nearest } from '../domain/nearest.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
@@ -81,6 +82,11 @@ export abstract class BaseCommand extends Command {
 
   protected get settings(): Config {
     return this.loadedConfig.config
+  }
+
+  /** The current business day. */
+  protected get today(): Day {
+    return dayAt(Date.now(), this.settings.timeZone)
   }
 
   protected get stdoutScreen(): Screen {

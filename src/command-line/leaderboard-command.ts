@@ -4,14 +4,14 @@ import type { Board, SalesChoice } from '../reports/leaderboards.js'
 import { readCurrency, readPeriod } from '../reports/read-query.js'
 import { BaseCommand, csvFlag } from './base-command.js'
 import type { Column, Row } from './list.js'
+import { PERIOD_FLAGS } from './selection-flags.js'
 
 export const LEADERBOARD_FLAGS = {
   currency: Flags.string({
     description: 'currency of the sales [default: the one with the most orders]',
     helpValue: 'CODE',
   }),
-  from: Flags.string({ description: 'first day', helpValue: 'YYYY-MM-DD' }),
-  to: Flags.string({ description: 'last day (inclusive)', helpValue: 'YYYY-MM-DD' }),
+  ...PERIOD_FLAGS,
   csv: csvFlag,
 }
 
@@ -22,11 +22,11 @@ export const CUSTOMER_COLUMNS = [
   { key: 'total_spent', heading: 'spent' },
 ] as const
 
-export function readChoice({ currency, from, to }: Interfaces.InferredFlags<typeof LEADERBOARD_FLAGS>): SalesChoice {
-  return { currency: readCurrency(currency), ...readPeriod(from, to) }
-}
-
 export abstract class LeaderboardCommand extends BaseCommand {
+  protected readChoice({ currency, ...period }: Interfaces.InferredFlags<typeof LEADERBOARD_FLAGS>): SalesChoice {
+    return { currency: readCurrency(currency), ...readPeriod(period, this.today) }
+  }
+
   /** Prints the board and returns the JSON fields that describe it. */
   protected showBoard<Entry extends Row<Entry>>(
     columns: readonly Column<Entry>[],

@@ -1,7 +1,7 @@
 // Flags shared by several commands, and the readers of their values.
 import { Errors, Flags } from '@oclif/core'
 import { ALL_ROWS } from '../domain/batches.js'
-import { dayStart, parseDay } from '../domain/business-day.js'
+import { dayAt, dayNamed, dayStart } from '../domain/business-day.js'
 import { WEEK_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
 import type { Output } from '../terminal/screen.js'
@@ -11,9 +11,21 @@ import { readLength } from './durations.js'
 export const readId = async (text: string): Promise<string> => text.trim()
 
 export const sinceFlag = Flags.string({
-  description: 'start: a day (YYYY-MM-DD), or an age such as 90m, 24h or 7d',
+  description: 'start: a day (2026-03-04, yesterday, monday), or an age such as 90m, 24h or 7d',
   helpValue: 'DAY|TIME',
 })
+
+/** For every report and list about a period of days. See readPeriod. */
+export const PERIOD_FLAGS = {
+  from: Flags.string({ description: 'first day: 2026-03-04, yesterday, monday (the latest)', helpValue: 'DAY' }),
+  to: Flags.string({ description: 'last day (inclusive) [default: today, with --from]', helpValue: 'DAY' }),
+  month: Flags.string({ description: 'a month', helpValue: 'YYYY-MM', exclusive: ['from', 'to', 'last'] }),
+  last: Flags.string({
+    description: 'days or weeks up to today, such as 7d or 4w',
+    helpValue: 'TIME',
+    exclusive: ['from', 'to'],
+  }),
+}
 
 export const sourceFlag = Flags.string({ description: 'only orders of this source', helpValue: 'NAME', parse: readId })
 
@@ -40,7 +52,7 @@ export const limitFlag = Flags.custom<number>({
  * @throws UserError (exit 2)
  */
 export function readSince(text: string, timeZone: string, now = Date.now()): number {
-  const day = parseDay(text)
+  const day = dayNamed(text, dayAt(now, timeZone))
   if (day) return dayStart(day, timeZone)
   const length = readLength(text, ['s', 'm', 'h', 'd', 'w'])
   // Limit of JavaScript dates.
@@ -48,7 +60,7 @@ export function readSince(text: string, timeZone: string, now = Date.now()): num
     throw usageError({
       code: 'bad_since',
       message: `--since "${text}" is invalid; expected a day or an age.`,
-      fix: 'Use a day (YYYY-MM-DD), or an age such as 90m, 24h or 7d.',
+      fix: 'Use a day (2026-03-04, yesterday, monday), or an age such as 90m, 24h or 7d.',
     })
   }
   return now - length

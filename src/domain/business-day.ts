@@ -14,6 +14,28 @@ export function parseDay(text: string): Day | undefined {
   return dayExists(Number(year), Number(month), Number(day)) ? (text as Day) : undefined
 }
 
+const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday']
+
+/**
+ * Reads a day as people say it: `2026-03-04`, `today`, `yesterday`, or a weekday (`monday`, `mon`), which is the latest
+ * one up to today. Ignores case. Returns undefined for other text.
+ */
+export function dayNamed(text: string, today: Day): Day | undefined {
+  const word = text.trim().toLowerCase()
+  if (word === 'today') return today
+  if (word === 'yesterday') return addDays(today, -1)
+  const weekday = WEEKDAYS.findIndex((name) => name === word || name.slice(0, 3) === word)
+  if (weekday < 0) return parseDay(word)
+  return addDays(today, -((new Date(today).getUTCDay() - weekday + 7) % 7))
+}
+
+/** Reads a month, `2026-03`, as its first and last day. Returns undefined for other text. */
+export function monthNamed(text: string): { from: Day; to: Day } | undefined {
+  const dayOf = (number: string) => parseDay(`${text.trim()}-${number}`)
+  const [from, to] = [dayOf('01'), dayOf('31') ?? dayOf('30') ?? dayOf('29') ?? dayOf('28')]
+  return from && to && { from, to }
+}
+
 export function dayExists(year: number, month: number, day: number): boolean {
   if (!(month >= 1 && month <= 12 && day >= 1)) return false
   const isLeap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
@@ -79,6 +101,12 @@ export function dayStart(day: Day, timeZone: string): number {
 /** Returns the day `count` days later, or earlier if `count` is negative. */
 export function addDays(day: Day, count: number): Day {
   return new Date(Date.parse(`${day}T00:00:00Z`) + count * DAY_MS).toISOString().slice(0, 10) as Day
+}
+
+/** Returns every day from `from` to `to`, both included. */
+export function daysFrom(from: Day, to: Day): Day[] {
+  const count = Math.round((Date.parse(to) - Date.parse(from)) / DAY_MS) + 1
+  return Array.from({ length: Math.max(0, count) }, (_, index) => addDays(from, index))
 }
 
 export function isTimeZone(name: string): boolean {

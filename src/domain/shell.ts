@@ -7,6 +7,10 @@ export function resumeCommand({ file, source }: { readonly file: string; readonl
 
 /** Returns the command that continues the import of several files, of which the first was interrupted. */
 export function resumeAllCommand(files: readonly string[], source: string): string {
-  const quoted = files.map((file) => (/^[\w./-]+$/.test(file) ? file : `'${file.replaceAll("'", "'\\''")}'`))
-  return `orderctl import ${quoted.join(' ')}${source === 'default' ? '' : ` --source ${source}`} --resume`
+  return `orderctl import ${files.map(shellWord).join(' ')}${source === 'default' ? '' : ` --source ${source}`} --resume`
+}
+
+/** The text as one word of a shell command, in quotes if it needs them. */
+export function shellWord(text: string): string {
+  return /^[\w./][\w./-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -2,7 +2,7 @@
 import type { Database } from '../database/connection.js'
 import { inSnapshot } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
-import { addDays, type Day, dayAt, dayStart } from '../domain/business-day.js'
+import { addDays, type Day, dayAt, dayStart, daysFrom } from '../domain/business-day.js'
 import { divideMinor } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
 
@@ -15,14 +15,28 @@ export async function dailyKpis(db: Database, time_zone: string, date: Day) {
   return { date, time_zone, generated_at, kpis: await kpisWithin(db, date, date) }
 }
 
-/** Totals from `from` to `to` (inclusive), and figures of each day with sales. */
+/** Maximum length of a range, in days, that lists days without sales. */
+const MAX_LISTED_DAYS = 3660
+
+/**
+ * Totals from `from` to `to` (inclusive), and figures of each day. A day without sales has zeros for each currency of
+ * the range; ranges of more than ten years leave such days out.
+ */
 export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
   return inSnapshot(db, async (snapshot) => {
     const generated_at = new Date()
     const kpis = await kpisWithin(snapshot, from, to)
     const byDay = salesWithin(snapshot, from, to).select('day').groupBy('day').orderBy('day')
     const figures = await byDay.orderBy('currency').execute()
-    const days = [...groupBy(figures, ({ day }) => day)].map(([date, rows]) => ({ date, kpis: rows.map(kpisOf) }))
+    const sold = groupBy(figures, ({ day }) => day)
+    const listed = addDays(from, MAX_LISTED_DAYS) > to ? daysFrom(from, to) : [...sold.keys()]
+    const days = listed.map((date) => ({
+      date,
+      kpis: kpis.map(({ currency }) => {
+        const row = sold.get(date)?.find((figures) => figures.currency === currency)
+        return kpisOf(row ?? { currency, revenue: 0, order_count: 0, unique_customers: 0 })
+      }),
+    }))
     return { from, to, time_zone, generated_at, kpis, days }
   })
 }

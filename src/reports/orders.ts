@@ -1,5 +1,7 @@
 // Lists orders, and reads one in full. Rows have the names of the JSON output.
+import { type SqlBool, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import { inSnapshot } from '../database/transaction.js'
@@ -8,24 +10,26 @@ import type { Day } from '../domain/business-day.js'
 import { formatPrice } from '../domain/money.js'
 import { type OrderStatus, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
+import { nextStep } from './next-step.js'
 
 export interface OrderFilter {
   readonly status?: OrderStatus | undefined
   /** The customer_id of the order file. */
   readonly customer?: string | undefined
-  /** First day, by order date. */
-  readonly since?: Day | undefined
+  /** Only orders with a line of this product. */
+  readonly sku?: string | undefined
+  /** First and last day, by order date. */
+  readonly from?: Day | undefined
+  readonly to?: Day | undefined
   readonly source?: string | undefined
+  /** What a person searches for. See ordersWith. */
+  readonly text?: string | undefined
 }
 
 /** Newest order date first. `total` counts all matching orders, including those beyond the limit. */
 export function listOrders(db: Database, filter: OrderFilter, limit: number) {
   return inSnapshot(db, async (trx) => {
-    let matching = trx.selectFrom('orders').innerJoin('customers', 'customers.id', 'orders.customer_id')
-    if (filter.status) matching = matching.where('orders.status', '=', filter.status)
-    if (filter.customer !== undefined) matching = matching.where('customers.customer_id', '=', filter.customer)
-    if (filter.since) matching = matching.where('orders.business_day', '>=', filter.since)
-    if (filter.source !== undefined) matching = matching.where('orders.source', '=', filter.source)
+    const matching = await matchingOrders(trx, filter)
     const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
     const newest = await matching
       .select(['orders.reference as order_id', 'orders.source', 'orders.ordered_at as order_date'])
@@ -41,17 +45,83 @@ export function listOrders(db: Database, filter: OrderFilter, limit: number) {
   })
 }
 
+async function matchingOrders(db: Database, { status, customer, sku, from, to, source, text }: OrderFilter) {
+  let matching = db.selectFrom('orders').innerJoin('customers', 'customers.id', 'orders.customer_id')
+  if (status) matching = matching.where('orders.status', '=', status)
+  if (customer !== undefined) matching = matching.where('customers.customer_id', '=', customer)
+  if (from) matching = matching.where('orders.business_day', '>=', from)
+  if (to) matching = matching.where('orders.business_day', '<=', to)
+  if (source !== undefined) matching = matching.where('orders.source', '=', source)
+  if (sku !== undefined) {
+    const withSku = ordersOf(db).where('products.sku', '=', sku)
+    matching = matching.where('orders.id', 'in', withSku)
+  }
+  if (text === undefined) return matching
+  const found = ordersWith(db, text, source === undefined ? await sourcesOf(db) : [source])
+  return matching.innerJoin(found.as('found'), 'found.id', 'orders.id')
+}
+
+/**
+ * Selects the ids of the orders whose reference starts with the text, or whose customer id, customer name or a SKU
+ * contains it. Ignores the case of ASCII letters in these, and finds references as typed, in capitals and in lowercase.
+ */
+function ordersWith(db: Database, text: string, sources: readonly string[]) {
+  const prefixes = [...new Set([text, text.toUpperCase(), text.toLowerCase()])]
+  const ofCustomers = db
+    .selectFrom('orders')
+    .innerJoin('customers', 'customers.id', 'orders.customer_id')
+    .select('orders.id')
+    .where((eb) => eb.or([contains('customers.name', text), contains('customers.customer_id', text)]))
+  return db
+    .selectFrom('orders')
+    .select('orders.id')
+    .where((eb) =>
+      eb.or(
+        // A range for each source can use the unique index on (source, reference).
+        sources.flatMap((source) =>
+          prefixes.map((prefix) =>
+            eb.and([
+              eb('orders.source', '=', source),
+              eb('orders.reference', '>=', prefix),
+              eb('orders.reference', '<=', `${prefix}\u{10FFFF}`),
+            ]),
+          ),
+        ),
+      ),
+    )
+    .union(ofCustomers)
+    .union(ordersOf(db).where(contains('products.sku', text)))
+}
+
+/** Selects the id of the order of each line. */
+function ordersOf(db: Database) {
+  return db
+    .selectFrom('order_lines')
+    .innerJoin('products', 'products.id', 'order_lines.product_id')
+    .select('order_lines.order_id as id')
+}
+
+/** Databases lower ASCII letters only, so also compares the text as typed. */
+function contains(column: string, text: string) {
+  const [lower, typed] = [text.toLowerCase(), text].map((part) => `%${part.replace(/[!%_]/g, '!$&')}%`)
+  return sql<SqlBool>`(lower(${sql.ref(column)}) like ${lower} escape '!' or ${sql.ref(column)} like ${typed} escape '!')`
+}
+
+/** Returns the few sources. A condition on each makes the unique index on (source, reference) usable. */
+async function sourcesOf(db: Database): Promise<string[]> {
+  const imports = await db.selectFrom('imports').select('source').distinct().execute()
+  return imports.map(({ source }) => source)
+}
+
 /**
  * Finds orders by their references.
  *
  * @throws UserError that names the missing orders, or an order that several sources have (exit 2)
  */
 export async function findOrders(db: Database, references: readonly string[], source?: string) {
-  // Listing the few sources makes the unique index on (source, reference) usable.
-  const imports =
-    source === undefined ? await db.selectFrom('imports').select('source').distinct().execute() : [{ source }]
+  const sources = source === undefined ? await sourcesOf(db) : [source]
   const wanted = [...new Set(references)]
-  const pairs = imports.flatMap((run) => wanted.map((reference) => ({ source: run.source, reference })))
+  const pairs = sources.flatMap((one) => wanted.map((reference) => ({ source: one, reference })))
   const found = await db
     .selectFrom(rowSource(db, 'wanted', packRows({ source: 'text', reference: 'text' }, pairs)))
     .innerJoin('orders', (join) =>
@@ -82,14 +152,14 @@ export async function findOrders(db: Database, references: readonly string[], so
   return found
 }
 
-/** One order with its lines, reservations, payments and import. */
+/** One order with its lines, reservations, payments and import, and what happens next. */
 export type OrderDetail = Awaited<ReturnType<typeof showOrder>>
 
 /** @throws UserError if the order does not exist, or exists in several sources */
 export async function showOrder(db: Database, reference: string, source?: string) {
   const ids = packIds(await findOrders(db, [reference], source))
   return inSnapshot(db, async (trx) => {
-    const { lease_token, import_id, file, started_at, ...order } = await trx
+    const { lease_token, import_id, file, started_at, import_status, ...order } = await trx
       .selectFrom('orders')
       .innerJoin('customers', 'customers.id', 'orders.customer_id')
       .innerJoin('imports', 'imports.id', 'orders.import_id')
@@ -98,7 +168,7 @@ export async function showOrder(db: Database, reference: string, source?: string
       .select(['orders.attempt as attempts', 'customers.customer_id', 'customers.name as customer_name'])
       .select(['orders.currency', 'orders.total', 'orders.ordered_at as order_date', 'orders.business_day'])
       .select(['due_orders.lease_token', 'due_orders.due_at', 'orders.settled_at', 'orders.cleared_at'])
-      .select(['imports.id as import_id', 'imports.file', 'imports.started_at'])
+      .select(['imports.id as import_id', 'imports.file', 'imports.started_at', 'imports.status as import_status'])
       .where(isAmong(trx, 'orders.id', ids))
       .executeTakeFirstOrThrow()
     const lines = await trx
@@ -124,10 +194,12 @@ export async function showOrder(db: Database, reference: string, source?: string
       .orderBy('attempt')
       .execute()
     const { currency } = order
+    const claimed = lease_token !== null
+    const isImported = import_status === 'finished'
     return {
       ...order,
       total: { currency, minor: order.total },
-      claimed: lease_token !== null,
+      claimed,
       /** When a worker may claim the order; for a claimed order, the end of its lease. */
       due_at: instantOf(order.due_at),
       settled_at: instantOf(order.settled_at),
@@ -145,6 +217,8 @@ export async function showOrder(db: Database, reference: string, source?: string
         return { ...payment, ...instants, amount: { currency: payment.currency, minor: payment.amount } }
       }),
       import: { id: String(import_id), file, line: lines[0]?.line ?? null, started_at: new Date(started_at) },
+      /** What happens next, or what a person can do. */
+      next: nextStep({ ...order, claimed, file, isImported }, await databaseTime(trx)),
     }
   })
 }

@@ -1,34 +1,9 @@
-// Charts of block characters: horizontal bars, and columns over time.
-import stringWidth from 'string-width'
+// Charts of block characters: bars in a table, and columns over time.
 import { groupThousands } from '../domain/money.js'
 import { type Line, part } from './line.js'
-import { cleanText, cutText, padText } from './text.js'
-
-export interface Bar {
-  readonly label: string
-  readonly value: number
-  /** The formatted value. */
-  readonly text: string
-}
+import { padText } from './text.js'
 
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉']
-
-/** One line per bar, with the label left and the text right. The largest value fills the available width. */
-export function barChart(bars: readonly Bar[], width = 80): string {
-  const lines = bars.map((bar) => ({ label: cleanText(bar.label), text: cleanText(bar.text), value: bar.value }))
-  const widest = (texts: readonly string[]) => texts.reduce((most, text) => Math.max(most, stringWidth(text)), 0)
-  const labelWidth = Math.min(widest(lines.map((line) => line.label)), Math.floor(width / 3))
-  const textWidth = widest(lines.map((line) => line.text))
-  const barWidth = Math.max(0, width - labelWidth - textWidth - 2)
-  const largest = lines.reduce((most, line) => Math.max(most, line.value), 0)
-  return lines
-    .map(({ label, text, value }) => {
-      const bar = padText(blockBar(largest > 0 ? value / largest : 0, barWidth), barWidth)
-      const left = padText(cutText(label, labelWidth), labelWidth)
-      return cutText(`${left} ${bar} ${padText(text, textWidth, 'right')}`, width)
-    })
-    .join('\n')
-}
 
 /** A bar of up to `width` columns, in eighths of a column. Any value above zero is visible. */
 export function blockBar(fraction: number, width: number): string {

@@ -34,6 +34,7 @@ describe('--since', () => {
     ['2w', '2026-02-18T12:00:00.000Z'],
     ['0s', '2026-03-04T12:00:00.000Z'],
     ['2026-03-01', '2026-03-01T00:00:00.000Z'],
+    ['yesterday', '2026-03-03T00:00:00.000Z'],
     ['999999w', '-017140-11-03T12:00:00.000Z'],
   ] as const)('%s is %s', ([text, instant]) => {
     expect(new Date(readSince(text, 'UTC', NOW)).toISOString()).toBe(instant)

@@ -70,6 +70,7 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
   for (const id of ['D-1', 'F-1', 'F-3', 'C-1']) await run('orders show', id)
   await run('import undo', '1', '--dry-run')
   for (const list of ['import list', 'orders list', 'failed list', 'products list']) await run(list)
+  await run('orders search', 'F')
   await run('failed retry', 'F-2')
   await run('failed clear', 'F-1', '--yes')
   await run('orders show', 'F-1')

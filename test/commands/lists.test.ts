@@ -15,14 +15,18 @@ async function ids(shop: Shop, ...command: string[]) {
 }
 
 describe.concurrent('lists', () => {
-  test('orders come by newest order date, filtered by status, customer, day and source', async ({ shop }) => {
+  test('orders come by newest order date, filtered by status, customer, product, day and source', async ({ shop }) => {
     shop.order('1', { day: '2025-01-10' })
     shop.order('2', { day: '2025-03-01', customer: 'C-2', status: 'completed' })
-    shop.order('3', { day: '2025-02-01', source: 'shop-b' })
+    shop.order('3', { day: '2025-02-01', source: 'shop-b', lines: [['A', 1, 1250]] })
     const list = (...filter: string[]) => ids(shop, 'orders', 'list', ...filter)
     expect(await list('--limit', '2')).toEqual([3, '2', '3'])
     expect(await list('--customer', 'C-1', '--since', '2025-02-01')).toEqual([1, '3'])
     expect(await list('--source', 'shop-b', '--status', 'pending')).toEqual([1, '3'])
+    expect(await list('--sku', 'WIDGET-1', '--from', '2025-01-11')).toEqual([1, '2'])
+    expect(await list('--from', '2025-01-10', '--to', '2025-02-01')).toEqual([2, '3', '1'])
+    expect(await list('--month', '2025-03')).toEqual([1, '2'])
+    expect(await shop.run('orders', 'list', '--since', '7d', '--last', '7d')).toMatchObject({ code: 2 })
   })
 
   test('failures are orders that failed or need review, the newest first, without cleared ones', async ({ shop }) => {
@@ -119,12 +123,12 @@ describe.concurrent('lists', () => {
     shop.order('1', { status: 'completed', day: '2025-01-15' })
     shop.order('2', { status: 'completed', day: '2025-01-16', customer: 'C-2' })
     await shop.run('rebuild', 'leaderboard')
-    const range = ['kpis', 'range', '--from', '2025-01-01', '--to', '2025-01-31']
+    const range = ['kpis', 'range', '--from', '2025-01-15', '--to', '2025-01-16']
     const csv =
       'date,currency,revenue,orders,average order value,customers\n2025-01-15,USD,25,1,25,1\n2025-01-16,USD,25,1,25,1\n'
     expect(await shop.run(...range, '--csv')).toEqual({ code: 0, stdout: csv, stderr: '' })
     const { stdout } = await shop.run(...range)
-    expect(stdout).toMatch(/50\.00 USD +2 [\s\S]*2025-01-16 .*USD[\s\S]*\n2025-01-15 +█/)
+    expect(stdout).toMatch(/\n2025-01-15 +25\.00 USD +█+ +1 [\s\S]*\nTotal +50\.00 USD +2 /)
 
     const board = await shop.run('leaderboard', 'customers', '--csv')
     expect(board.stdout).toBe(

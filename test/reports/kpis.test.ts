@@ -49,7 +49,12 @@ test('a day and a range have figures for each currency, and only completed order
     expect(figures((await dailyKpis(shop.db, 'UTC', day as string as Day)).kpis), day).toEqual(expected)
   }
   const range = await rangeKpis(shop.db, 'UTC', '2025-01-14' as Day, '2025-01-17' as Day)
-  expect(range.days.map((day) => [day.date, figures(day.kpis)])).toEqual(days)
+  const none = (currency: string) => [currency, 0, 0, 0, 0]
+  expect(range.days.map((day) => [day.date, figures(day.kpis)])).toEqual([
+    ['2025-01-14', [none('EUR'), none('USD')]],
+    days[0],
+    ...days.slice(1).map(([day, usd]) => [day, [none('EUR'), ...usd]]),
+  ])
   // USD 17.51 + 4.00 + 1.00 = 22.51 in 5 orders of A, B, C, who count once each; on average 4.502 = 4.50.
   expect(figures(range.kpis)).toEqual([
     ['EUR', 700, 1, 700, 1],
@@ -60,7 +65,7 @@ test('a day and a range have figures for each currency, and only completed order
 test('an empty database has no figures', async ({ shop }) => {
   expect(await rangeKpis(shop.db, 'UTC', '2025-01-01' as Day, '2025-01-31' as Day)).toMatchObject({
     kpis: [],
-    days: [],
+    days: { length: 31 },
   })
   const realtime = await realtimeKpis(shop.db, 'UTC', Date.now())
   expect(realtime).toMatchObject({ pending_orders: 0, completed_today: 0, revenue_today: [] })

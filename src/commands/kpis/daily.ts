@@ -1,27 +1,39 @@
-import { Flags } from '@oclif/core'
+import { Args, Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { KPI_COLUMNS } from '../../command-line/kpi-columns.js'
-import { dayAt } from '../../domain/business-day.js'
+import { usageError } from '../../errors.js'
 import { dailyKpis } from '../../reports/kpis.js'
 import { readDay } from '../../reports/read-query.js'
 
 export default class KpisDaily extends BaseCommand {
   static override summary = 'Show revenue, orders and customers for one day'
   static override description = 'Counts completed orders by order date in the business time zone, per currency.'
-  static override examples = ['orderctl kpis daily', 'orderctl kpis daily --date 2025-01-15']
+  static override examples = ['orderctl kpis daily yesterday', 'orderctl kpis daily --date 2026-03-04']
+  static override args = {
+    day: Args.string({ description: 'same as --date', ignoreStdin: true }),
+  }
   static override flags = {
-    date: Flags.string({ description: 'day to report [default: today]', helpValue: 'YYYY-MM-DD' }),
+    date: Flags.string({
+      description: 'day: today, yesterday, monday (the latest) or 2026-03-04 [default: today]',
+      helpValue: 'DAY',
+    }),
     csv: csvFlag,
   }
 
   async run() {
-    const { flags } = await this.parse(KpisDaily)
+    const { args, flags } = await this.parse(KpisDaily)
     const { timeZone } = this.settings
-    const date = flags.date === undefined ? dayAt(Date.now(), timeZone) : readDay('--date', flags.date)
+    if (args.day !== undefined && flags.date !== undefined) throw twoDays(args.day, flags.date)
+    const date = readDay(args.day === undefined ? '--date' : 'DAY', args.day ?? flags.date ?? 'today', this.today)
     const report = await this.withDatabase((db) => dailyKpis(db, timeZone, date))
     const empty = `No completed orders on ${date} (${timeZone}). See orders in progress: orderctl status`
     const columns = [{ heading: 'date', value: () => date }, ...KPI_COLUMNS]
     this.showList(columns, report.kpis, { csv: flags.csv, empty })
     return report
   }
+}
+
+function twoDays(day: string, date: string) {
+  const message = `Two days specified: ${day} and --date ${date}.`
+  return usageError({ code: 'unclear_choice', message, fix: 'Remove one of them.' })
 }

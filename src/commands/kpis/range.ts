@@ -1,46 +1,49 @@
-import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
-import { KPI_COLUMNS } from '../../command-line/kpi-columns.js'
-import { formatAmount } from '../../domain/money.js'
+import { DAY_COLUMNS, rangeTable } from '../../command-line/kpi-columns.js'
+import { PERIOD_FLAGS } from '../../command-line/selection-flags.js'
+import { usageError } from '../../errors.js'
 import { rangeKpis } from '../../reports/kpis.js'
-import { readRange } from '../../reports/read-query.js'
-import { barChart } from '../../terminal/chart.js'
+import { readPeriod } from '../../reports/read-query.js'
 
 export default class KpisRange extends BaseCommand {
   static override summary = 'Show revenue, orders and customers for a range of days'
   static override description =
-    'The range includes both days. A customer who bought on several days counts once in the total. --csv prints only ' +
-    'the rows by day.'
+    'The range includes both days. Days without sales are listed with zeros. A customer who bought on several days ' +
+    'counts once in the total. --csv prints the rows by day, without totals.'
   static override examples = [
-    'orderctl kpis range --from 2025-01-01 --to 2025-01-31',
-    'orderctl kpis range --from 2025-01-01 --to 2025-01-31 --csv > january.csv',
+    'orderctl kpis range --last 4w',
+    'orderctl kpis range --from monday',
+    'orderctl kpis range --month 2026-03 --csv > march.csv',
   ]
   static override flags = {
-    from: Flags.string({ description: 'first day', helpValue: 'YYYY-MM-DD', required: true }),
-    to: Flags.string({ description: 'last day (inclusive)', helpValue: 'YYYY-MM-DD', required: true }),
+    ...PERIOD_FLAGS,
     csv: csvFlag,
   }
 
   async run() {
     const { flags } = await this.parse(KpisRange)
     const { timeZone } = this.settings
-    const { from, to } = readRange(flags.from, flags.to)
+    const { from, to } = readPeriod(flags, this.today)
+    if (!from || !to) throw noPeriod()
     const report = await this.withDatabase((db) => rangeKpis(db, timeZone, from, to))
     const days = report.days.flatMap(({ date, kpis }) => kpis.map((ofDay) => ({ date, ...ofDay })))
-    const showsTotals = days.length > 0 && !flags.csv
-    if (showsTotals) {
-      this.print(`${from} to ${to}, ${timeZone}`)
-      this.showList(KPI_COLUMNS, report.kpis)
-      this.print('\nBy day')
-    }
     const empty = `No completed orders from ${from} to ${to} (${timeZone}). See orders in progress: orderctl status`
-    this.showList(['date', ...KPI_COLUMNS], days, { csv: flags.csv, empty })
-    for (const { currency } of showsTotals ? report.kpis : []) {
-      const bars = days
-        .filter((day) => day.currency === currency)
-        .map(({ date: label, total_revenue: sum }) => ({ label, value: sum.minor, text: formatAmount(sum) }))
-      this.print(`\nRevenue by day, ${currency}\n${barChart(bars, this.stdoutScreen.width)}`)
+    if (flags.csv || days.length === 0) this.showList(DAY_COLUMNS, days, { csv: flags.csv, empty })
+    else {
+      for (const [index, totals] of report.kpis.entries()) {
+        this.print(`${index > 0 ? '\n' : ''}${from} to ${to}, ${timeZone}, ${totals.currency}`)
+        const ofCurrency = days.filter((day) => day.currency === totals.currency)
+        this.showTable(rangeTable(ofCurrency, totals, this.stdoutScreen))
+      }
     }
     return report
   }
+}
+
+function noPeriod() {
+  return usageError({
+    code: 'no_period',
+    message: 'No first day specified.',
+    fix: 'Add --last 7d, --month 2026-03, or --from DAY (until today, or --to DAY).',
+  })
 }

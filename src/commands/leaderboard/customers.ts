@@ -1,9 +1,4 @@
-import {
-  CUSTOMER_COLUMNS,
-  LEADERBOARD_FLAGS,
-  LeaderboardCommand,
-  readChoice,
-} from '../../command-line/leaderboard-command.js'
+import { CUSTOMER_COLUMNS, LEADERBOARD_FLAGS, LeaderboardCommand } from '../../command-line/leaderboard-command.js'
 import { limitFlag } from '../../command-line/selection-flags.js'
 import { topCustomers } from '../../reports/leaderboards.js'
 
@@ -14,13 +9,13 @@ export default class LeaderboardCustomers extends LeaderboardCommand {
     'customer id.'
   static override examples = [
     'orderctl leaderboard customers --limit 20',
-    'orderctl leaderboard customers --currency EUR --from 2025-01-01 --to 2025-01-31',
+    'orderctl leaderboard customers --currency EUR --month 2026-03',
   ]
   static override flags = { limit: limitFlag({ default: 10 }), ...LEADERBOARD_FLAGS }
 
   async run() {
     const { flags } = await this.parse(LeaderboardCustomers)
-    const choice = readChoice(flags)
+    const choice = this.readChoice(flags)
     const board = await this.withDatabase((db) => topCustomers(db, choice, flags.limit))
     const about = this.showBoard(
       [

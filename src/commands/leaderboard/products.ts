@@ -1,4 +1,4 @@
-import { LEADERBOARD_FLAGS, LeaderboardCommand, readChoice } from '../../command-line/leaderboard-command.js'
+import { LEADERBOARD_FLAGS, LeaderboardCommand } from '../../command-line/leaderboard-command.js'
 import { limitFlag } from '../../command-line/selection-flags.js'
 import { topProducts } from '../../reports/leaderboards.js'
 
@@ -8,13 +8,13 @@ export default class LeaderboardProducts extends LeaderboardCommand {
     'Ranks products by units sold in completed orders in one currency. Ties are ranked by SKU.'
   static override examples = [
     'orderctl leaderboard products --limit 20',
-    'orderctl leaderboard products --from 2025-01-01 --csv > products.csv',
+    'orderctl leaderboard products --last 4w --csv > products.csv',
   ]
   static override flags = { limit: limitFlag({ default: 10 }), ...LEADERBOARD_FLAGS }
 
   async run() {
     const { flags } = await this.parse(LeaderboardProducts)
-    const choice = readChoice(flags)
+    const choice = this.readChoice(flags)
     const board = await this.withDatabase((db) => topProducts(db, choice, flags.limit))
     const about = this.showBoard(
       [

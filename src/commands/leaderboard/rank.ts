@@ -1,10 +1,5 @@
 import { Args } from '@oclif/core'
-import {
-  CUSTOMER_COLUMNS,
-  LEADERBOARD_FLAGS,
-  LeaderboardCommand,
-  readChoice,
-} from '../../command-line/leaderboard-command.js'
+import { CUSTOMER_COLUMNS, LEADERBOARD_FLAGS, LeaderboardCommand } from '../../command-line/leaderboard-command.js'
 import { readId } from '../../command-line/selection-flags.js'
 import { rankCustomer } from '../../reports/leaderboards.js'
 
@@ -19,7 +14,7 @@ export default class LeaderboardRank extends LeaderboardCommand {
 
   async run() {
     const { args, flags } = await this.parse(LeaderboardRank)
-    const choice = readChoice(flags)
+    const choice = this.readChoice(flags)
     const board = await this.withDatabase((db) => rankCustomer(db, choice, args.CUSTOMER_ID))
     const standing = { ...board.rows, currency: board.currency }
     const about = this.showBoard(

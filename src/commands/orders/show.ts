@@ -6,7 +6,7 @@ import { showOrder } from '../../reports/orders.js'
 
 export default class OrdersShow extends BaseCommand {
   static override summary = 'Show an order in full'
-  static override description = 'Shows its status, lines, reservations, payments and import.'
+  static override description = 'Shows its status, lines, reservations, payments and import, and what happens next.'
   static override examples = ['orderctl orders show 1001', 'orderctl orders show 1001 --source shop-b']
   static override args = {
     id: Args.string({ description: 'order id', required: true, ignoreStdin: true, parse: readId }),
@@ -17,6 +17,7 @@ export default class OrdersShow extends BaseCommand {
     const { args, flags } = await this.parse(OrdersShow)
     const order = await this.withDatabase((db) => showOrder(db, args.id, flags.source))
     for (const table of orderTables(order, this.settings.timeZone)) this.showTable(table)
+    this.print(`Next: ${order.next}`)
     return order
   }
 }
