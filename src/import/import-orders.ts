@@ -9,7 +9,7 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'
-import { makeDue } from '../queue/due-orders.js'
+import { dueAtOnce, makeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import type { RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
@@ -248,7 +248,7 @@ async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun) {
     const due = await inTransaction(db, async (trx) => {
       // The fence: if another process has taken the run over, no order becomes due twice.
       await updateRun(trx, run, {})
-      return makeDue(trx, ids, await databaseTime(trx))
+      return makeDue(trx, ids, dueAtOnce(await databaseTime(trx)))
     })
     if (unpublished) continue
     try {

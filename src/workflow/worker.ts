@@ -21,6 +21,8 @@ interface WorkOptions {
   readonly concurrency: Limits
   /** End when nothing is due or in progress. */
   readonly drain: boolean
+  /** With `drain`, wait for the orders that are due later. */
+  readonly waitsForLater: boolean
   /** When to end, by performance.now(). */
   readonly deadline: number | undefined
   /** End after this many orders, or a few more, since batches in progress are finished. */
@@ -155,7 +157,7 @@ export class Worker {
 
   async #consume(): Promise<void> {
     const { db, queue, config } = this.#app
-    const { drain, emit } = this.#options
+    const { drain, waitsForLater, emit } = this.#options
     const signal = this.#signal
     const onNotice: Waiting['onNotice'] = (text, event) => emit({ event, text })
     const onOutage: Waiting['onNotice'] = (text, event) => {
@@ -173,7 +175,7 @@ export class Worker {
         return claimed
       }
       const [batchSize, concurrency] = [this.#batchSize, this.#concurrency]
-      this.#consumer = queue.consume(handle, { drain, batchSize, signal, concurrency, onNotice })
+      this.#consumer = queue.consume(handle, { drain, waitsForLater, batchSize, signal, concurrency, onNotice })
       return this.#consumer.ended
     })
   }
