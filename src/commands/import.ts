@@ -67,9 +67,7 @@ export default class Import extends BaseCommand {
       file,
       source: readSource(flags.source),
       onError: flags['on-error'],
-      signal: this.listenForInterruption(
-        () => 'Finishing the lines in progress. Press Ctrl-C again to exit immediately.',
-      ),
+      signal: this.listenForInterruption(() => 'Finishing the lines in progress. Ctrl-C again ends at once.'),
       onWaiting: ({ file, pid }) => {
         const text = `Waiting for process ${pid} to import ${cleanText(file)}: imports from one source run one at a time.`
         this.note(text, { event: 'waiting', fields: { file, pid } })

@@ -4,6 +4,7 @@ import { pairs } from '../command-line/list.js'
 import { allowEvictionFlag } from '../command-line/selection-flags.js'
 import { noWaitFlag, ServiceCommand } from '../command-line/service-command.js'
 import type { ServiceManager } from '../command-line/service-manager.js'
+import { type ProgressEvent, WorkProgress } from '../command-line/work-progress.js'
 import { CLOCK_TOLERANCE_MS, newestEntry } from '../database/clocks.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
@@ -12,7 +13,6 @@ import { groupThousands } from '../domain/money.js'
 import { EXIT, UserError, usageError } from '../errors.js'
 import { countDueLater } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
-import type { Progress } from '../terminal/progress.js'
 import { countOf, duration, isoTime } from '../terminal/text.js'
 import { NO_OUTCOMES, type Outcomes } from '../workflow/batch.js'
 import { countUnanswered } from '../workflow/failures.js'
@@ -73,18 +73,31 @@ export default class Work extends ServiceCommand {
     const deadline = maxRuntime === undefined ? undefined : began + readDuration('max-runtime', maxRuntime)
     // Cron often starts drains, so waiting ones would pile up.
     const waitsForServers = !flags['no-wait'] && !drain
-    const service = { finishes: 'the batches in progress', waitsForServers, deadline }
-    const { signal, systemd, waiting, open } = this.startService(service)
+    let worker: Worker | undefined
+    const inProgress = () => worker?.inProgress ?? 0
+    const { signal, systemd, waiting, open } = this.startService({
+      finishes: () => (inProgress() > 0 ? `${countOf(inProgress(), 'order')} in progress` : undefined),
+      leaves: () => this.#leavingText(inProgress()),
+      ...{ waitsForServers, deadline },
+    })
     const progress = await this.startProgress()
+    const reportsBacklog = this.stderrScreen.isTerminal && !this.jsonEnabled()
     const seconds = () => (performance.now() - began) / 1000
-    const emit = (event: WorkerEvent) => this.#follow(event, progress, systemd, seconds())
-    const options = { concurrency, drain, waitsForLater, deadline, maxOrders, signal, waiting, emit }
+    const view = new WorkProgress(drain)
+    const emit = (event: WorkerEvent) => {
+      if (event.event === 'progress' || event.event === 'backlog')
+        progress.update(view.next(event, { seconds: seconds(), inProgress: inProgress() }))
+      else this.#follow(event, systemd)
+    }
+    const limits = { concurrency, deadline, maxOrders }
+    const options = { ...limits, drain, waitsForLater, signal, waiting, reportsBacklog, emit }
     try {
       const result = await open(
         async (app) => {
           await this.#noteIfBehind(app.db)
           const since = await databaseTime(app.db)
-          const totals = await new Worker(app, options).run()
+          worker = new Worker(app, options)
+          const totals = await worker.run()
           progress.stop()
           // In an outage, a stopped worker must not wait for the database.
           const left = signal.aborted ? NOTHING_LEFT : await readLeft(app.db, since)
@@ -103,15 +116,18 @@ export default class Work extends ServiceCommand {
     }
   }
 
-  #follow(event: WorkerEvent, progress: Progress, systemd: ServiceManager, seconds: number) {
+  #leavingText(orders: number): string | undefined {
+    if (orders === 0) return undefined
+    const count = orders === 1 ? '1 order is retried after its' : `${countOf(orders, 'order')} are retried after their`
+    const lease = duration(this.settings['workflow.leaseMs'] / 1000)
+    return `Ended. ${count} lease (${lease}) and never charged twice.`
+  }
+
+  #follow(event: Exclude<WorkerEvent, ProgressEvent>, systemd: ServiceManager) {
     switch (event.event) {
       case 'started':
         this.#logStart(event)
         return systemd.ready('no orders processed yet')
-      case 'progress': {
-        const done = event.processed
-        return progress.update({ doing: 'Working', unit: 'orders', done, perSecond: done / seconds })
-      }
       case 'scaled': {
         const { from, to } = event
         return this.logEvent(`Concurrent batches: ${from} -> ${to}.`, { event: 'scaled', fields: { from, to } })
