@@ -13,8 +13,17 @@ import { inBatches } from '../domain/batches.js'
 import { businessDay } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
-import { dropUnclaimable, findUnclaimable, lockInQueue, lockOrders, makeDue, mayBeDue } from '../queue/due-orders.js'
+import {
+  dropUnclaimable,
+  dueAtOnce,
+  findUnclaimable,
+  lockInQueue,
+  lockOrders,
+  makeDue,
+  mayBeDue,
+} from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
+import { LONGEST_PAUSE_MS } from '../workflow/settle.js'
 import { countSalesDifferences, type FiguresCopy } from './audit.js'
 import { freshCustomerSales, freshProductSales, freshStock } from './derivations.js'
 
@@ -40,7 +49,7 @@ export async function rebuild(db: Database, queue: Queue, what: RebuildTarget, t
     await copy?.rebuild()
   }
   if (what === 'leaderboard' || what === 'kpis') return { refiled, published: 0 }
-  const published = await releaseOrders(db)
+  const published = (await hastenRetries(db)) + (await releaseOrders(db))
   await republishDue(db, queue)
   return { refiled, published }
 }
@@ -89,6 +98,20 @@ async function refileByTimeZone(db: Database, timeZone: string): Promise<number>
 
 const idOf = ({ id }: { readonly id: OrderId }): OrderId => id
 
+/** Makes charges due that a clock which was ahead postponed for longer than any retry waits. Returns how many. */
+async function hastenRetries(db: Database): Promise<number> {
+  const now = await databaseTime(db)
+  const hastened = await db
+    .updateTable('due_orders')
+    .set({ due_at: dueAtOnce(now) })
+    .where('lease_token', 'is', null)
+    .where('due_at', '>', now + LONGEST_PAUSE_MS)
+    // A person may retry orders as late as they like, which resets the count.
+    .where('order_id', 'in', db.selectFrom('payments').where('unanswered', '>', 0).select('order_id'))
+    .executeTakeFirst()
+  return Number(hastened.numUpdatedRows)
+}
+
 /**
  * Makes lost orders due, which no worker would find, except those that need review or whose import has not ended.
  * Deletes queue rows that no worker can claim. Returns the number of orders made due.
@@ -122,7 +145,7 @@ async function releaseOrders(db: Database): Promise<number> {
       const kept = await lost(trx)
         .where(isAmong(trx, 'orders.id', packIds(page)))
         .execute()
-      return makeDue(trx, kept.map(idOf), await databaseTime(trx))
+      return makeDue(trx, kept.map(idOf), dueAtOnce(await databaseTime(trx)))
     })
   }
   return published

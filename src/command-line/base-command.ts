@@ -188,14 +188,19 @@ export abstract class BaseCommand extends Command {
    * Returns a signal that the first Ctrl-C or SIGTERM aborts. A second one ends the process at once.
    *
    * @param finishing returns the note to print at the first one
+   * @param leaving returns the note to print at the second one
    */
-  protected listenForInterruption(finishing: () => string | undefined = () => undefined): AbortSignal {
+  protected listenForInterruption(
+    finishing: () => string | undefined = () => undefined,
+    leaving: () => string | undefined = () => undefined,
+  ): AbortSignal {
     const controller = new AbortController()
     const onSignal = () => {
-      if (controller.signal.aborted) this.host.exit(EXIT.interrupted)
-      controller.abort()
-      const text = finishing()
+      const isSecond = controller.signal.aborted
+      const text = (isSecond ? leaving : finishing)()
       if (text) this.note(text, { event: 'interrupted' })
+      if (isSecond) this.host.exit(EXIT.interrupted)
+      controller.abort()
     }
     this.host.onInterrupt(onSignal)
     return controller.signal

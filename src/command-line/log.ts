@@ -98,7 +98,7 @@ export function logProgress(log: (text: string, event: LogEvent) => void): Progr
   }, PROGRESS_MS)
   return {
     update(state) {
-      latest = state
+      if (typeof state !== 'string') latest = state
     },
     stop: () => clearInterval(timer),
   }

@@ -10,8 +10,10 @@ export const noWaitFlag = Flags.boolean({
 })
 
 interface ServiceOptions {
-  /** What is finished after the first Ctrl-C or SIGTERM: `the tasks in progress`. */
-  readonly finishes: string
+  /** Returns what is finished after the first Ctrl-C or SIGTERM, such as `the tasks in progress`. */
+  readonly finishes: () => string | undefined
+  /** Returns what a second one leaves behind. */
+  readonly leaves?: () => string | undefined
   /** Whether to wait for a server that is unreachable at the start. */
   readonly waitsForServers: boolean
   /** End of the wait, by performance.now(). */
@@ -23,11 +25,12 @@ export abstract class ServiceCommand extends BaseCommand {
    * @returns a signal that the first Ctrl-C or SIGTERM aborts, and `open`, which calls `use` once the servers are
    * reachable, or returns undefined if the signal came first
    */
-  protected startService({ finishes, waitsForServers, deadline }: ServiceOptions) {
+  protected startService({ finishes, leaves, waitsForServers, deadline }: ServiceOptions) {
     const systemd = new ServiceManager(this.host.environment, (text) => this.noteWarning(text))
-    const signal = this.listenForInterruption(() =>
-      systemd.isReady ? `Finishing ${finishes}. Press Ctrl-C again to exit immediately.` : undefined,
-    )
+    const signal = this.listenForInterruption(() => {
+      const inProgress = systemd.isReady ? finishes() : undefined
+      return inProgress && `Finishing ${inProgress}. Ctrl-C again ends at once.`
+    }, leaves)
     const waiting: Waiting = {
       signal,
       deadline,

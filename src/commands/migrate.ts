@@ -67,9 +67,7 @@ export default class Migrate extends BaseCommand {
 
   async #copyFrom(from: SqliteAddress) {
     const progress = await this.startProgress()
-    const signal = this.listenForInterruption(
-      () => 'Finishing the rows in progress. Press Ctrl-C again to exit immediately.',
-    )
+    const signal = this.listenForInterruption(() => 'Finishing the rows in progress. Ctrl-C again ends at once.')
     const began = performance.now()
     let done = 0
     const move = await moveShop(from, this.settings.database, (doing, table, rows) => {

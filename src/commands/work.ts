@@ -4,15 +4,18 @@ import { pairs } from '../command-line/list.js'
 import { allowEvictionFlag } from '../command-line/selection-flags.js'
 import { noWaitFlag, ServiceCommand } from '../command-line/service-command.js'
 import type { ServiceManager } from '../command-line/service-manager.js'
+import { type ProgressEvent, WorkProgress } from '../command-line/work-progress.js'
 import { CLOCK_TOLERANCE_MS, newestEntry } from '../database/clocks.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
+import { clockAt, dayAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
 import { EXIT, UserError, usageError } from '../errors.js'
+import { countDueLater } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
-import type { Progress } from '../terminal/progress.js'
-import { countOf, duration } from '../terminal/text.js'
+import { countOf, duration, isoTime } from '../terminal/text.js'
 import { NO_OUTCOMES, type Outcomes } from '../workflow/batch.js'
+import { countUnanswered } from '../workflow/failures.js'
 import { processedOf, Worker } from '../workflow/worker.js'
 import type { Limits, WorkerEvent } from '../workflow/worker-events.js'
 
@@ -28,6 +31,7 @@ export default class Work extends ServiceCommand {
   static override examples = [
     'orderctl work',
     'orderctl work --drain',
+    'orderctl work --drain --wait',
     'orderctl work --concurrency 10 --max-runtime 1h',
   ]
   static override flags = {
@@ -48,6 +52,10 @@ export default class Work extends ServiceCommand {
       ...batches,
     }),
     drain: Flags.boolean({ description: 'exit when no orders are due or in progress' }),
+    wait: Flags.boolean({
+      description: 'with --drain, also wait for orders that are due later, such as retries',
+      dependsOn: ['drain'],
+    }),
     'max-runtime': Flags.string({
       description: 'exit after this time, including waits: 90s, 15m, 8h, or a number of seconds',
       helpValue: 'TIME',
@@ -59,46 +67,67 @@ export default class Work extends ServiceCommand {
 
   async run() {
     const { flags } = await this.parse(Work)
-    const { drain, 'max-orders': maxOrders, 'max-runtime': maxRuntime } = flags
+    const { drain, wait: waitsForLater, 'max-orders': maxOrders, 'max-runtime': maxRuntime } = flags
     const concurrency = limitsOf(flags)
     const began = performance.now()
     const deadline = maxRuntime === undefined ? undefined : began + readDuration('max-runtime', maxRuntime)
     // Cron often starts drains, so waiting ones would pile up.
     const waitsForServers = !flags['no-wait'] && !drain
-    const service = { finishes: 'the batches in progress', waitsForServers, deadline }
-    const { signal, systemd, waiting, open } = this.startService(service)
+    let worker: Worker | undefined
+    const inProgress = () => worker?.inProgress ?? 0
+    const { signal, systemd, waiting, open } = this.startService({
+      finishes: () => (inProgress() > 0 ? `${countOf(inProgress(), 'order')} in progress` : undefined),
+      leaves: () => this.#leavingText(inProgress()),
+      ...{ waitsForServers, deadline },
+    })
     const progress = await this.startProgress()
+    const reportsBacklog = this.stderrScreen.isTerminal && !this.jsonEnabled()
     const seconds = () => (performance.now() - began) / 1000
-    const emit = (event: WorkerEvent) => this.#follow(event, progress, systemd, seconds())
-    const options = { concurrency, drain, deadline, maxOrders, signal, waiting, emit }
+    const view = new WorkProgress(drain)
+    const emit = (event: WorkerEvent) => {
+      if (event.event === 'progress' || event.event === 'backlog')
+        progress.update(view.next(event, { seconds: seconds(), inProgress: inProgress() }))
+      else this.#follow(event, systemd)
+    }
+    const limits = { concurrency, deadline, maxOrders }
+    const options = { ...limits, drain, waitsForLater, signal, waiting, reportsBacklog, emit }
     try {
       const result = await open(
         async (app) => {
           await this.#noteIfBehind(app.db)
-          const totals = await new Worker(app, options).run()
+          const since = await databaseTime(app.db)
+          worker = new Worker(app, options)
+          const totals = await worker.run()
           progress.stop()
+          // In an outage, a stopped worker must not wait for the database.
+          const left = signal.aborted ? NOTHING_LEFT : await readLeft(app.db, since)
           if (!signal.aborted) await this.#noteIfPaused(app.queue, drain)
-          return this.#show(totals, seconds())
+          const result = this.#show(totals, left, seconds())
+          if (drain && !signal.aborted) this.#noteDueLater(left)
+          return result
         },
         { allowEviction: flags['allow-eviction'], agreeOnClock: true, connectQueue: true },
       )
       if (signal.aborted) this.setExitCode(EXIT.interrupted)
-      return result ?? this.#show(NO_OUTCOMES, seconds())
+      return result ?? this.#show(NO_OUTCOMES, NOTHING_LEFT, seconds())
     } finally {
       progress.stop()
       await systemd.flush()
     }
   }
 
-  #follow(event: WorkerEvent, progress: Progress, systemd: ServiceManager, seconds: number) {
+  #leavingText(orders: number): string | undefined {
+    if (orders === 0) return undefined
+    const count = orders === 1 ? '1 order is retried after its' : `${countOf(orders, 'order')} are retried after their`
+    const lease = duration(this.settings['workflow.leaseMs'] / 1000)
+    return `Ended. ${count} lease (${lease}) and never charged twice.`
+  }
+
+  #follow(event: Exclude<WorkerEvent, ProgressEvent>, systemd: ServiceManager) {
     switch (event.event) {
       case 'started':
         this.#logStart(event)
         return systemd.ready('no orders processed yet')
-      case 'progress': {
-        const done = event.processed
-        return progress.update({ doing: 'Working', unit: 'orders', done, perSecond: done / seconds })
-      }
       case 'scaled': {
         const { from, to } = event
         return this.logEvent(`Concurrent batches: ${from} -> ${to}.`, { event: 'scaled', fields: { from, to } })
@@ -123,13 +152,26 @@ export default class Work extends ServiceCommand {
     })
   }
 
-  /** If the clock was ahead when orders were stored, they are not due yet. */
+  #noteDueLater({ dueLater, nextDueAt, now }: Left): void {
+    if (nextDueAt === null) return
+    const { timeZone } = this.settings
+    const [day, time] = clockAt(nextDueAt, timeZone).split(' ')
+    const at = day === dayAt(now, timeZone) ? time : `${day} ${time}`
+    const soon = duration(Math.ceil((nextDueAt - now) / 1000))
+    const next =
+      dueLater === 1
+        ? `1 order is due later, at ${at}`
+        : `${countOf(dueLater, 'order')} are due later; the next at ${at}`
+    this.note(`${next} (in ${soon}). Wait for ${dueLater === 1 ? 'it' : 'them'}: orderctl work --drain --wait`)
+  }
+
+  /** If the clock was ahead when leases and retries were stored, they end later than they should. */
   async #noteIfBehind(db: Database): Promise<void> {
     const behind = (await newestEntry(db)) - (await databaseTime(db))
     if (behind <= CLOCK_TOLERANCE_MS) return
     const late = duration(behind / 1000)
     this.noteWarning(
-      `The clock is ${late} behind the newest entry in the database, so orders may start that late. Set the clock, then run \`orderctl doctor\`.`,
+      `The clock is ${late} behind the newest entry in the database, so retries may start that late. Set the clock, then run \`orderctl doctor\`.`,
     )
   }
 
@@ -144,35 +186,63 @@ export default class Work extends ServiceCommand {
     if (drain) this.setExitCode(EXIT.failed)
   }
 
-  #show(totals: Outcomes, seconds: number) {
-    const { completed, failed, rolledBack, postponed, setAside, repeated } = totals
+  #show(totals: Outcomes, { scheduled, needReview, dueLater, nextDueAt }: Left, seconds: number) {
+    const { completed, failed, rolledBack, setAside, repeated } = totals
     const processed = processedOf(totals)
     const result = {
-      ...{ processed, completed, failed, rolled_back: rolledBack, postponed, set_aside: setAside },
+      ...{ processed, completed, failed, rolled_back: rolledBack, postponed: scheduled },
+      ...{ needs_review: needReview + setAside, set_aside: setAside },
+      ...{ due_later: dueLater, next_due_at: isoTime(nextDueAt) },
       repeated_transactions: repeated,
       seconds: Math.round(seconds * 1000) / 1000,
       orders_per_second: Math.round(processed / seconds),
     }
+    const unsettled: [string, number][] = [
+      ['Scheduled for retry', scheduled],
+      ['Needs review', result.needs_review],
+    ]
     this.showList(pairs('Orders', 'Count'), [
       ['Completed', completed],
       ['Failed (out of stock)', failed],
       ['Rolled back (declined)', rolledBack],
       ['Processed', processed],
+      ...unsettled.filter(([, orders]) => orders > 0),
     ])
     const rate = groupThousands(result.orders_per_second)
     this.note(`Finished in ${duration(seconds)} (${rate} orders/s).`, { event: 'ended', fields: result })
-    if (postponed > 0) {
-      const charges = countOf(postponed, 'charge')
-      this.noteWarning(`The gateway did not answer ${charges}. See: orderctl failed list --reason payment_unknown`)
+    this.#noteUnsettled(scheduled, needReview, setAside)
+    if (failed + rolledBack > 0) this.note('See the failures: orderctl failed list')
+    return result
+  }
+
+  #noteUnsettled(scheduled: number, needReview: number, setAside: number): void {
+    if (scheduled > 0) {
+      const orders = countOf(scheduled, 'order')
+      this.noteWarning(`The gateway did not answer for ${orders} yet. They are charged again later with the same key.`)
+    }
+    if (needReview > 0) {
+      const orders = countOf(needReview, 'order')
+      this.noteWarning(
+        `The payment of ${orders} is unknown after every attempt. See: orderctl failed list --reason payment_unknown`,
+      )
     }
     if (setAside > 0) {
       const orders = countOf(setAside, 'order')
       this.noteWarning(`${orders} set aside: workers died or hung 5 times. See: orderctl failed list --reason poison`)
-      this.setExitCode(EXIT.partly)
     }
-    if (failed + rolledBack > 0) this.note('See the failures: orderctl failed list')
-    return result
+    if (scheduled + needReview + setAside > 0) this.setExitCode(EXIT.partly)
   }
+}
+
+/** What a worker leaves behind: orders without an answer from the gateway, and orders that are due later. */
+type Left = Awaited<ReturnType<typeof readLeft>>
+
+const NOTHING_LEFT: Left = { scheduled: 0, needReview: 0, dueLater: 0, nextDueAt: null, now: 0 }
+
+/** @param since when the worker started, by the database's clock */
+async function readLeft(db: Database, since: number) {
+  const { orders: dueLater, next: nextDueAt } = await countDueLater(db)
+  return { ...(await countUnanswered(db, since)), dueLater, nextDueAt, now: await databaseTime(db) }
 }
 
 function limitsOf(flags: Record<'concurrency' | 'min-concurrency' | 'max-concurrency', number | undefined>): Limits {

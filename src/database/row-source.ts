@@ -28,9 +28,13 @@ export function rowSource<Row, Alias extends string>(
  *
  * @example db.selectFrom('orders').where(isAmong(db, 'orders.id', [1, 2])).select('reference')
  */
-export function isAmong(db: Executing, column: string, ids: readonly number[] | Json): RawBuilder<SqlBool> {
+export function isAmong(
+  db: Executing,
+  column: string | RawBuilder<number>,
+  ids: readonly number[] | Json,
+): RawBuilder<SqlBool> {
   const json = typeof ids === 'string' || 'toOperationNode' in ids ? ids : JSON.stringify(ids)
-  return READERS[engineOf(db)].isAmong(sql.ref(column), json)
+  return READERS[engineOf(db)].isAmong(typeof column === 'string' ? sql.ref(column) : column, json)
 }
 
 /**

@@ -133,7 +133,10 @@ export interface Schema {
   /** The queue: orders that may be claimed, now or later. Others are settled, need review or wait for their import. */
   due_orders: {
     order_id: OrderId
-    /** When a worker may next claim the order. While a worker holds it, this is the end of its lease. */
+    /**
+     * When a worker may next claim the order. While a worker holds it, this is the end of its lease. Negative if the
+     * order is due at once (see dueAtOnce).
+     */
     due_at: number
     lease_token: LeaseToken | null
     /** Claims since the order became due or was postponed. While no worker holds the order, all of them were lost. */

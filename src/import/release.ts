@@ -6,7 +6,7 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
-import { makeDue } from '../queue/due-orders.js'
+import { dueAtOnce, makeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { type ImportRun, ordersOf, updateRun } from './import-record.js'
 
@@ -27,7 +27,7 @@ export async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun) {
     const due = await inTransaction(db, async (trx) => {
       // The fence: if another process has taken the run over, no order becomes due twice.
       await updateRun(trx, run, {})
-      return makeDue(trx, ids, await databaseTime(trx))
+      return makeDue(trx, ids, dueAtOnce(await databaseTime(trx)))
     })
     if (unpublished) continue
     try {

@@ -11,6 +11,22 @@ import type { OrderId } from '../domain/ids.js'
 import { REVIEW_REASONS, type ReviewReason } from '../domain/order.js'
 import type { QueueCounts } from './queue.js'
 
+/**
+ * Added to the due time of an order that is due at once, which makes it negative. Such an order is due by every clock,
+ * also if the process that stored it had a clock that was ahead. Its due time still says since when it has waited.
+ */
+const AT_ONCE = -(10 ** 15)
+
+/** Returns the `due_at` of an order that is due at once, whatever the clock says. @param now epoch milliseconds */
+export function dueAtOnce(now: number): number {
+  return now + AT_ONCE
+}
+
+/** Returns the time from which an order with this `due_at` may be claimed, in epoch milliseconds. */
+export function dueTime(dueAt: number): number {
+  return dueAt < 0 ? dueAt - AT_ONCE : dueAt
+}
+
 /** The condition for an open order that does not need review. */
 export function mayBeDue(eb: ExpressionBuilder<Schema, 'orders'>) {
   return eb.and([eb('orders.settled_at', 'is', null), eb('orders.reason', 'is', null)])
@@ -53,7 +69,7 @@ export async function lockOrders(trx: Kysely<Schema>, ids: readonly OrderId[]): 
  * Adds those orders that are not in the queue. Returns how many.
  *
  * @param trx holds the locks that keep others from settling the orders
- * @param dueAt by the database's clock (databaseTime)
+ * @param dueAt by the database's clock (databaseTime), or dueAtOnce()
  */
 export async function makeDue(trx: Kysely<Schema>, ids: readonly OrderId[], dueAt: number): Promise<number> {
   const due = await trx
@@ -125,23 +141,50 @@ const dropDue = new Prepared<{ ids: string }>((db, value) =>
 )
 
 /**
- * Finds orders that have been due for longer than `sinceMs`, oldest first: new, postponed, or left by a dead worker.
+ * Finds orders that have been due for longer than `sinceMs`: first those with a due time, which are postponed or were
+ * left by a dead worker, then those due at once; each oldest first. Many new orders therefore delay no retry.
  */
 export async function findDue(db: Database, sinceMs: number, limit: number): Promise<OrderId[]> {
   const before = (await databaseTime(db)) - sinceMs
-  const due = db.selectFrom('due_orders').select('order_id').where('due_at', '<', before)
-  const rows = await due.orderBy('due_at').orderBy('order_id').limit(limit).execute()
-  return rows.map((row) => row.order_id)
+  const oldest = db.selectFrom('due_orders').select('order_id').orderBy('due_at').orderBy('order_id')
+  const timed = await oldest.where('due_at', '>=', 0).where('due_at', '<', before).limit(limit).execute()
+  // The clock that stored them may be ahead, so it counts only where it makes the difference.
+  const latest = sinceMs > 0 ? dueAtOnce(before) : 0
+  const rest = limit - timed.length
+  const atOnce = rest > 0 ? await oldest.where('due_at', '<', latest).limit(rest).execute() : []
+  return [...timed, ...atOnce].map((row) => row.order_id)
 }
 
 /** Whether any order is due, in progress, or postponed. */
 export async function isWorkLeft(db: Database): Promise<boolean> {
-  return (await oldestDueAt(db)) !== null
+  return (await db.selectFrom('due_orders').select('order_id').limit(1).executeTakeFirst()) !== undefined
 }
 
-async function oldestDueAt(db: Database): Promise<number | null> {
+/** Whether any order is due now or in progress, in this process or another. */
+export async function isWorkDue(db: Database): Promise<boolean> {
+  const now = await databaseTime(db)
+  const rows = db.selectFrom('due_orders').select('order_id').limit(1)
+  const due = await rows.where('due_at', '<=', now).executeTakeFirst()
+  return (due ?? (await rows.where('lease_token', 'is not', null).executeTakeFirst())) !== undefined
+}
+
+/** Counts the orders that are due later, and reads when the next of them is due, in epoch milliseconds. */
+export async function countDueLater(db: Database): Promise<{ readonly orders: number; readonly next: number | null }> {
+  return db
+    .selectFrom('due_orders')
+    .where('due_at', '>', await databaseTime(db))
+    .where('lease_token', 'is', null)
+    .select((eb) => [eb.fn.countAll<number>().as('orders'), eb.fn.min<number | null>('due_at').as('next')])
+    .executeTakeFirstOrThrow()
+}
+
+/** Reads how many seconds the oldest order has been due, at the time `now`; null if none is due. */
+export async function readOldestWait(db: Database, now: number): Promise<number | null> {
   const oldest = db.selectFrom('due_orders').select((eb) => eb.fn.min<number | null>('due_at').as('due_at'))
-  return (await oldest.executeTakeFirstOrThrow()).due_at
+  const atOnce = await oldest.where('due_at', '<', 0).executeTakeFirstOrThrow()
+  const timed = await oldest.where('due_at', '>=', 0).where('due_at', '<=', now).executeTakeFirstOrThrow()
+  const times = [atOnce.due_at, timed.due_at].filter((dueAt) => dueAt !== null).map(dueTime)
+  return times.length === 0 ? null : Math.max(0, now - Math.min(...times)) / 1000
 }
 
 /** Counts the orders that are due now, up to `most`. */
@@ -169,7 +212,6 @@ export async function countDue(db: Database): Promise<QueueCounts> {
       eb.fn.countAll<number>().filterWhere('due_at', '<=', now).as('waiting'),
       eb.fn.countAll<number>().filterWhere('due_at', '>', now).filterWhere('lease_token', 'is not', null).as('active'),
       eb.fn.countAll<number>().filterWhere('due_at', '>', now).filterWhere('lease_token', 'is', null).as('delayed'),
-      eb.fn.min<number | null>('due_at').as('oldest'),
     ])
     .executeTakeFirstOrThrow()
   return {
@@ -177,13 +219,8 @@ export async function countDue(db: Database): Promise<QueueCounts> {
     waiting: open.waiting,
     active: open.active,
     delayed: open.delayed,
-    oldestWaitingSeconds: secondsSince(open.oldest, now),
+    oldestWaitingSeconds: await readOldestWait(db, now),
   }
-}
-
-/** Returns null for a time in the future. */
-function secondsSince(dueAt: number | null, now: number): number | null {
-  return dueAt === null || dueAt > now ? null : (now - dueAt) / 1000
 }
 
 /**
@@ -196,5 +233,5 @@ export async function readLeases(db: Database): Promise<{ batches: number; oldes
     .select((eb) => eb.fn.count<number>('lease_token').distinct().as('batches'))
     .where('due_at', '>', now)
     .executeTakeFirstOrThrow()
-  return { batches, oldestWaitingSeconds: secondsSince(await oldestDueAt(db), now) }
+  return { batches, oldestWaitingSeconds: await readOldestWait(db, now) }
 }

@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Database } from '../database/connection.js'
 import type { OrderId } from '../domain/ids.js'
-import { countDue, findDue, isWorkLeft, withdrawDue } from './due-orders.js'
+import { countDue, findDue, isWorkDue, isWorkLeft, withdrawDue } from './due-orders.js'
 import { DatabasePause } from './pause.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue, QueueCounts } from './queue.js'
 
@@ -30,7 +30,8 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
     const step = async (): Promise<void> => {
       const isPaused = await this.isPaused()
       if (!isPaused && (await due.deliver(handler))) return
-      if (options.drain && (isPaused || !(await isWorkLeft(this.db)))) over.abort()
+      const isLeft = options.waitsForLater ? isWorkLeft : isWorkDue
+      if (options.drain && (isPaused || !(await isLeft(this.db)))) over.abort()
       options.signals?.emit('polled')
       await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
     }

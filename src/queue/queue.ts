@@ -18,8 +18,10 @@ export interface ConsumeOptions {
   readonly batchSize: number
   /** Ends the consumer when aborted; batches in progress are finished. */
   readonly signal: AbortSignal
-  /** End when nothing is left to deliver, now or later, or the queue is paused. */
+  /** End when no order is due or in progress, or the queue is paused. */
   readonly drain: boolean
+  /** Drain the orders that are due later as well. */
+  readonly waitsForLater?: boolean
   /** Called with a message once when the queue's server is unreachable, and once when it is reachable again. */
   readonly onNotice: (text: string, event: ServerEvent) => void
   readonly signals?: TestSignals<ConsumerStep>

@@ -12,7 +12,7 @@ import { backoffMs } from '../domain/backoff.js'
 import { inBatches } from '../domain/batches.js'
 import { settledWithin } from '../domain/timeout.js'
 import { EXIT, UserError } from '../errors.js'
-import { findDue, isWorkLeft, lastDueIn } from './due-orders.js'
+import { findDue, isWorkDue, isWorkLeft, lastDueIn } from './due-orders.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, Queue } from './queue.js'
 import type { Batch, Transport, TransportWorker } from './transport.js'
 
@@ -92,8 +92,10 @@ export class ServerConsumer implements Consumer {
 
   async #poll(): Promise<void> {
     const isIdle = this.#inProgress.size === 0
-    const isLeft = await isWorkLeft(this.#context.db)
-    if (this.#options.drain && isIdle && !isLeft) this.#over.abort()
+    const { db } = this.#context
+    const { drain, waitsForLater } = this.#options
+    const isLeft = await isWorkLeft(db)
+    if (drain && isIdle && !(isLeft && (waitsForLater || (await isWorkDue(db))))) this.#over.abort()
     if (this.#signal.aborted || (!isLeft && !this.#isUnreachable)) return
     try {
       await this.#pollServer(isIdle)

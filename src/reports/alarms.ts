@@ -4,7 +4,7 @@ import type { Database } from '../database/connection.js'
 import { inSnapshot } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { type ReviewReason, UNSOLD_STATUSES } from '../domain/order.js'
-import { countNeedingReview } from '../queue/due-orders.js'
+import { countNeedingReview, readOldestWait } from '../queue/due-orders.js'
 import { WORKER_STALE_MS } from './status.js'
 
 export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'schedule'
@@ -64,12 +64,8 @@ export function alarmOf(name: AlarmName, threshold: number, measured: Measured):
 }
 
 async function measureWait(db: Database, threshold: number, now: number): Promise<Measured> {
-  const { oldest } = await db
-    .selectFrom('due_orders')
-    .select((eb) => eb.fn.min<number | null>('due_at').as('oldest'))
-    .where('due_at', '<=', now)
-    .executeTakeFirstOrThrow()
-  const value = oldest === null ? 0 : (now - oldest) / 1000
+  const oldest = await readOldestWait(db, now)
+  const value = oldest ?? 0
   const waited = `The oldest due order has waited for ${span(value)} (threshold ${span(threshold)}).`
   return {
     value,

@@ -10,6 +10,7 @@ import type { Day } from '../domain/business-day.js'
 import { formatPrice } from '../domain/money.js'
 import { type OrderStatus, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
+import { dueTime } from '../queue/due-orders.js'
 import { nextStep } from './next-step.js'
 
 export interface OrderFilter {
@@ -201,7 +202,7 @@ export async function showOrder(db: Database, reference: string, source?: string
       total: { currency, minor: order.total },
       claimed,
       /** When a worker may claim the order; for a claimed order, the end of its lease. */
-      due_at: instantOf(order.due_at),
+      due_at: order.due_at === null ? null : new Date(dueTime(order.due_at)),
       settled_at: instantOf(order.settled_at),
       cleared_at: instantOf(order.cleared_at),
       lines: lines.map((line) => {

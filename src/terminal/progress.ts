@@ -18,8 +18,8 @@ export interface ProgressState {
 }
 
 export interface Progress {
-  /** Cheap enough to call for every item. */
-  update(state: ProgressState): void
+  /** Shows the state, or a line of text. Cheap enough to call for every item. */
+  update(state: ProgressState | string): void
   /** Clears the line and restores the cursor. The process stays alive until then. Later updates draw nothing. */
   stop(): void
 }
@@ -41,7 +41,7 @@ export function startProgress({
 }): Progress {
   const { isTerminal, isAscii } = screenOf(stream, environment)
   if (silent || !isTerminal) return { update() {}, stop() {} }
-  let latest: ProgressState | undefined
+  let latest: ProgressState | string | undefined
   let drawnAt = 0
   let stopped = false
   const line = () => {
@@ -70,7 +70,8 @@ export function startProgress({
 }
 
 /** Joins as many parts as fit the width, most important first. */
-export function progressLine(state: ProgressState, width: number): string {
+export function progressLine(state: ProgressState | string, width: number): string {
+  if (typeof state === 'string') return cutText(cleanText(state), width)
   const { fraction } = state
   const count = countOf(state.done, state.unit.replace(/s$/, ''), state.unit)
   const rate = ` · ${groupThousands(Math.round(state.perSecond))} ${state.unit}/s`

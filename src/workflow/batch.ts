@@ -17,7 +17,8 @@ export interface BatchOptions {
 
 /**
  * The outcomes of orders. `failed`: out of stock. `postponed`: charges without an answer; an order may count more than
- * once. `setAside`: poison orders. `repeated`: transactions, not orders, that were retried.
+ * once (countUnanswered counts orders). `setAside`: poison orders. `repeated`: transactions, not orders, that were
+ * retried.
  */
 export const OUTCOMES = ['completed', 'failed', 'rolledBack', 'postponed', 'setAside', 'repeated'] as const
 export type Outcomes = Readonly<Record<(typeof OUTCOMES)[number], number>>

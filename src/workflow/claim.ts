@@ -47,9 +47,9 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
   const { claimable, suspects, poison } = splitByLostClaims(await findDue(db, ids, now), options.alone ?? false)
   if (claimable.length + poison.length === 0) return { token, count: 0, failed: 0, orders: [], suspects, setAside: 0 }
   return inTransaction(db, async (trx) => {
-    const aside = await stillDue(trx, poison, { now })
+    const aside = await stillDue(trx, poison)
     await setAside(trx, aside)
-    const mine = await stillDue(trx, claimable, { now })
+    const mine = await stillDue(trx, claimable)
     const isOpen = ({ status }: DueOrder) => OPEN_STATUSES.some((open) => open === status)
     // No code path puts a settled order into the queue. If one got there, every drain would find it again.
     const settled = mine.filter((order) => !isOpen(order))
@@ -113,6 +113,7 @@ async function failOutOfStock(trx: Kysely<Schema>, orders: readonly OutOfStock[]
 
 interface DueOrder extends ClaimedOrder {
   readonly status: OrderStatus
+  readonly dueAt: number
   /** Lost claims. */
   readonly claims: number
 }
@@ -126,9 +127,9 @@ async function findDue(db: Kysely<Schema>, ids: readonly OrderId[], now: number)
   const itemsOf = new Map<OrderId, Item[]>(orders.map(({ id }) => [id, []]))
   for (const { orderId, productId, quantity } of await itemsAmong.all(db, { ids: packIds(orders) }))
     itemsOf.get(orderId)?.push({ productId, quantity })
-  return orders.map(({ id, status, claims, attempt, source, reference, currency, total }) => {
+  return orders.map(({ id, status, dueAt, claims, attempt, source, reference, currency, total }) => {
     const key = idempotencyKey(source, reference, attempt)
-    return { id, status, claims, attempt, key, currency, total, items: itemsOf.get(id) ?? [] }
+    return { id, status, dueAt, claims, attempt, key, currency, total, items: itemsOf.get(id) ?? [] }
   })
 }
 
@@ -139,7 +140,7 @@ const dueAmong = new Prepared<{ now: number; ids: string }, DueRow>((db, value) 
     .innerJoin('orders', 'orders.id', 'due_orders.order_id')
     .orderBy('orders.id')
     .select(['orders.id', 'orders.status', 'orders.attempt', 'orders.source', 'orders.reference'])
-    .select(['orders.currency', 'orders.total', 'due_orders.claims']),
+    .select(['orders.currency', 'orders.total', 'due_orders.claims', 'due_orders.due_at as dueAt']),
 )
 
 const itemsAmong = new Prepared<{ ids: string }, Item & { readonly orderId: OrderId }>((db, value) =>

@@ -9,7 +9,7 @@ import { inSnapshot, inTransaction } from '../database/transaction.js'
 import { ALL_ROWS, groupBy, inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { type FailureReason, UNSOLD_STATUSES } from '../domain/order.js'
-import { makeDue, needsReview } from '../queue/due-orders.js'
+import { dueAtOnce, makeDue, needsReview } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 
 export interface FailureFilter {
@@ -35,6 +35,28 @@ export function listFailures(db: Database, filter: FailureFilter, limit = ALL_RO
       .execute()
     return { total, orders: newest.map((order) => ({ ...order, failed_at: new Date(order.failed_at) })) }
   })
+}
+
+/**
+ * Counts the orders whose charge has had no answer since `since` (epoch milliseconds): those scheduled for a retry, and
+ * those that need review because the retries are used up.
+ */
+export async function countUnanswered(db: Database, since: number) {
+  const charged = db
+    .selectFrom('orders')
+    .innerJoin('payments', (join) =>
+      join.onRef('payments.order_id', '=', 'orders.id').onRef('payments.attempt', '=', 'orders.attempt'),
+    )
+    .where('payments.status', '=', 'unknown')
+    .where('payments.answered_at', '>=', since)
+    .select((eb) => eb.fn.countAll<number>().as('orders'))
+  const scheduled = charged
+    .innerJoin('due_orders', 'due_orders.order_id', 'orders.id')
+    .where('due_orders.lease_token', 'is', null)
+  return {
+    scheduled: (await scheduled.executeTakeFirstOrThrow()).orders,
+    needReview: (await charged.where(needsReview).executeTakeFirstOrThrow()).orders,
+  }
 }
 
 export type FailureAction = 'retry' | 'clear'
@@ -86,12 +108,11 @@ export async function retryFailures(db: Database, queue: Queue, ids: readonly Or
   const delayOf = (index: number) => Math.floor((staggerMs * index * size) / ids.length)
   const waves = inBatches(ids, size).map((wave, index) => ({ ids: wave, delayMs: delayOf(index) }))
   const changed = await inTransaction(db, async (trx) => {
-    // Read inside the transaction, so a claim that read an order earlier sees by its due_at that it changed.
     const now = await databaseTime(trx)
     const reopened = await reopen(trx, ids)
     for (const { ids, delayMs } of waves) {
       const due = ids.filter((id) => reopened.has(id))
-      await makeDue(trx, due, now + delayMs)
+      await makeDue(trx, due, staggerMs > 0 ? now + delayMs : dueAtOnce(now))
     }
     return reopened.size
   })

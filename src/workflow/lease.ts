@@ -70,10 +70,25 @@ export function dueOrders(db: Kysely<Schema>, value: Parameter<{ now: number; id
 }
 
 /**
- * Locks those orders that have not changed since they were read at `now` and that no other transaction has locked. A
- * claim, a postponement or a retry sets due_at to its own time or later; the other columns that were read never change.
+ * Locks those orders that have not changed since they were read and that no other transaction has locked. A claim, a
+ * postponement or a retry sets due_at to a time of its own; the other columns that were read never change.
  */
-export const stillDue = lockAmong<{ now: number }>(dueOrders, 'skip')
+export async function stillDue<Order extends Identified & { readonly dueAt: number }>(
+  trx: Kysely<Schema>,
+  orders: readonly Order[],
+): Promise<readonly Order[]> {
+  // An import makes many orders due at the same time, so this list is short.
+  return dueAtTimes(trx, orders, { times: JSON.stringify([...new Set(orders.map(({ dueAt }) => dueAt))]) })
+}
+
+const dueAtTimes = lockAmong<{ times: string }>(
+  (db, value) =>
+    db
+      .selectFrom('due_orders')
+      .where(isAmong(db, 'order_id', value('ids')))
+      .where(isAmong(db, withoutIndex('due_at'), value('times'))),
+  'skip',
+)
 
 /** The fence: locks those orders that are still under the lease. */
 export const heldUnder = lockAmong<{ token: LeaseToken }>(

@@ -24,7 +24,7 @@ export interface SettleOptions {
 
 /** Shortest and longest pause before a charge is retried, in milliseconds. */
 const FIRST_PAUSE_MS = 1000
-const LONGEST_PAUSE_MS = 300_000
+export const LONGEST_PAUSE_MS = 300_000
 
 /**
  * Settles the orders that are still under our lease. If another worker has claimed an order since, it asks the gateway

@@ -6,7 +6,7 @@ import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
-import { countWaiting } from '../queue/due-orders.js'
+import { countDue, countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
 import { countLostBatch, uncountLostClaim } from '../queue/suspects.js'
 import { nextScale, type Scale } from './autoscale.js'
@@ -21,6 +21,8 @@ interface WorkOptions {
   readonly concurrency: Limits
   /** End when nothing is due or in progress. */
   readonly drain: boolean
+  /** With `drain`, wait for the orders that are due later. */
+  readonly waitsForLater: boolean
   /** When to end, by performance.now(). */
   readonly deadline: number | undefined
   /** End after this many orders, or a few more, since batches in progress are finished. */
@@ -29,6 +31,8 @@ interface WorkOptions {
   readonly signal: AbortSignal
   /** How to wait while the work cannot start. If undefined, that is an error. */
   readonly waiting: Waiting | undefined
+  /** Whether to report the backlog. */
+  readonly reportsBacklog: boolean
   readonly emit: (event: WorkerEvent) => void
 }
 
@@ -46,6 +50,10 @@ const PUBLISH_SHARE = 9
 
 const SCALE_MS = 1000
 
+/** The pause between two counts of the backlog is at least this long, and at least 19 times as long as a count. */
+const BACKLOG_MS = 1000
+const BACKLOG_SHARE = 19
+
 /** Orders beyond this number are not counted, since they make no difference to the scale. */
 const MOST_COUNTED = 100_000
 
@@ -59,6 +67,7 @@ export class Worker {
   /** Claims that an outage interrupted. They are uncounted once the database answers again. */
   readonly #interrupted: { readonly ids: readonly OrderId[]; readonly token: LeaseToken }[] = []
   readonly #uncounted = new Set<OrderId>()
+  #inProgress = 0
   readonly #totals = { ...NO_OUTCOMES }
   readonly #stops: (() => Promise<void> | void)[] = []
   readonly #over = new AbortController()
@@ -87,6 +96,11 @@ export class Worker {
     this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders)
     this.#threads = new Threads(config, this.#limits.max, (text) => options.emit({ event: 'thread_lost', text }))
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
+  }
+
+  /** Number of orders that this process is processing. */
+  get inProgress(): number {
+    return this.#inProgress
   }
 
   /** Works until an end that the options define. @throws errors that would recur in a later attempt */
@@ -119,6 +133,7 @@ export class Worker {
     this.#publish()
     this.#limitTime()
     if (this.#limits.min < this.#limits.max) this.#followBacklog()
+    if (this.#options.reportsBacklog) this.#reportBacklog()
     return true
   }
 
@@ -153,9 +168,19 @@ export class Worker {
     this.#stops.push(startBackground(follow, { pauseMs: () => SCALE_MS, reporter }).end)
   }
 
+  #reportBacklog(): void {
+    const report = async () => {
+      const { waiting, active, delayed } = await countDue(this.#app.db)
+      this.#options.emit({ event: 'backlog', due: waiting, inProgress: active, dueLater: delayed })
+    }
+    const reporter = this.#reporterFor('Counting the due orders')
+    const pauseMs = (took: number) => Math.max(BACKLOG_MS, BACKLOG_SHARE * took)
+    this.#stops.push(startBackground(report, { pauseMs, reporter }).end)
+  }
+
   async #consume(): Promise<void> {
     const { db, queue, config } = this.#app
-    const { drain, emit } = this.#options
+    const { drain, waitsForLater, emit } = this.#options
     const signal = this.#signal
     const onNotice: Waiting['onNotice'] = (text, event) => emit({ event, text })
     const onOutage: Waiting['onNotice'] = (text, event) => {
@@ -173,7 +198,7 @@ export class Worker {
         return claimed
       }
       const [batchSize, concurrency] = [this.#batchSize, this.#concurrency]
-      this.#consumer = queue.consume(handle, { drain, batchSize, signal, concurrency, onNotice })
+      this.#consumer = queue.consume(handle, { drain, waitsForLater, batchSize, signal, concurrency, onNotice })
       return this.#consumer.ended
     })
   }
@@ -194,6 +219,7 @@ export class Worker {
 
   async #take(ids: readonly OrderId[], alone: boolean): Promise<Pick<BatchResult, 'claimed' | 'suspects'>> {
     const began = performance.now()
+    this.#inProgress += ids.length
     const run = () => ({ alone, ranMs: performance.now() - began })
     try {
       const result = await this.#threads.run(ids, alone)
@@ -206,6 +232,8 @@ export class Worker {
       // A committed claim is already counted.
       else if (!error.token) await countLostBatch(this.#app.db, ids, run())
       throw error.cause
+    } finally {
+      this.#inProgress -= ids.length
     }
   }
 

@@ -85,6 +85,8 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
   shop.sqlite.exec("update products set reserved = reserved + 1 where sku = 'S-1'")
   await run('rebuild', '--check')
   await run('doctor')
+  shop.order('L-1', { status: 'pending', dueAt: now + HOUR })
+  await run('work', '--drain')
   await run('autocomplete', 'bash')
   return commands
 }

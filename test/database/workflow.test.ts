@@ -105,9 +105,9 @@ describeOnEngines(
     }) => {
       await shop.importing(csv(...['A-1', 'A-2', 'A-3'].map((order) => line({ order }))))
       const mute = { ORDERCTL_PAYMENT_LATENCY_MS: '500', ORDERCTL_PAYMENT_TIMEOUT_MS: '20', ORDERCTL_ATTEMPTS: '2' }
-      expect(await shop.jsonWith(mute, 'work', '--drain')).toMatchObject({
-        code: 0,
-        result: { processed: 0, postponed: 6 },
+      expect(await shop.jsonWith(mute, 'work', '--drain', '--wait')).toMatchObject({
+        code: 3,
+        result: { processed: 0, postponed: 0, needs_review: 3 },
       })
       expect(
         await shop.rows('select status, reason, due_at from orders left join due_orders on order_id = id'),

@@ -15,7 +15,7 @@ describe.concurrent('the end of a worker', () => {
     worker.child.kill('SIGTERM')
     const { code, stderr } = await worker.ended
     expect(code).toBe(130)
-    expect(stderr).toContain('Finishing the batches in progress')
+    expect(stderr).toMatch(/^Finishing \d+ orders in progress\. Ctrl-C again ends at once\.$/m)
     expect(inHand(shop)).toBe(0)
     expect(statuses(shop)).toMatchObject({ pending: expect.any(Number), completed: expect.any(Number) })
     await shop.expectAuditClean()
@@ -36,7 +36,7 @@ describe.concurrent('the end of a worker', () => {
     const worker = shop.start({ ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '3000' }, 'work', '--drain')
     await until(() => inHand(shop) > 0)
     worker.child.kill('SIGINT')
-    await worker.saw('Finishing the batches in progress')
+    await worker.saw('Finishing 60 orders in progress')
     worker.child.kill('SIGINT')
     expect((await worker.ended).code).toBe(130)
     await shop.runWith({ ...SLOW, ORDERCTL_PAYMENT_LATENCY_MS: '0' }, 'work', '--drain')

@@ -101,9 +101,7 @@ export default class Import extends BaseCommand {
     }
     readSource(flags.source)
     for (const file of files) refuseRejects(this.#rejectsOf(file, flags))
-    const signal = this.listenForInterruption(
-      () => 'Finishing the lines in progress. Press Ctrl-C again to exit immediately.',
-    )
+    const signal = this.listenForInterruption(() => 'Finishing the lines in progress. Ctrl-C again ends at once.')
     return this.#open(flags, async (importFile) => {
       const importOne = (file: string, index: number) => this.#importOne(file, { flags, signal, importFile, index })
       if (file !== undefined && more.length === 0) return this.#show(await importOne(file, 0))

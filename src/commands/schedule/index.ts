@@ -30,7 +30,7 @@ export default class Schedule extends ServiceCommand {
     const notify = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const result = { runs: 0, failed: 0 }
     const status = () => `${countOf(result.runs, 'run')}, ${result.failed} failed`
-    const service = { finishes: 'the tasks in progress', waitsForServers: !flags['no-wait'] }
+    const service = { finishes: () => 'the tasks in progress', waitsForServers: !flags['no-wait'] }
     const { signal, systemd, open } = this.startService(service)
     signal.addEventListener('abort', () => systemd.stopping())
     const onRun = (task: Task, run: TaskRun) => {
