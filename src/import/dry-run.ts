@@ -13,6 +13,8 @@ import { insertRun, updateRun } from './import-record.js'
 import { Rejects } from './rejects.js'
 import { storeChunk } from './store.js'
 
+const UNFINISHED = ['reading', 'undoing'] as const
+
 /** @param real undefined if no database exists yet: all orders are new */
 export async function dryRun(
   real: Kysely<Schema> | undefined,
@@ -56,6 +58,9 @@ async function copyStored(real: Kysely<Schema>, scratch: Kysely<Schema>, chunk: 
     .crossJoin('orders')
     .where('orders.source', '=', source)
     .whereRef('orders.reference', '=', 'row.reference')
+    .innerJoin('imports', 'imports.id', 'orders.import_id')
+    // An interrupted import does not count: it is resumed or undone first.
+    .where('imports.status', 'not in', UNFINISHED)
   const orders = await stored
     .innerJoin('customers', 'customers.id', 'orders.customer_id')
     .select(['orders.reference', 'customers.customer_id', 'orders.ordered_at', 'orders.business_day'])
@@ -69,6 +74,13 @@ async function copyStored(real: Kysely<Schema>, scratch: Kysely<Schema>, chunk: 
   const products = await real
     .selectFrom(rowSource(real, 'row', chunk.products))
     .innerJoin('products', 'products.sku', 'row.sku')
+    .leftJoin('imports', (join) =>
+      join
+        .onRef('imports.id', '=', 'products.import_id')
+        .on('imports.source', '=', source)
+        .on('imports.status', 'in', UNFINISHED),
+    )
+    .where('imports.id', 'is', null)
     .select('products.sku')
     .execute()
   // Names do not affect the figures.

@@ -90,7 +90,7 @@ export async function undoRun(db: Kysely<Schema>, queue: Queue, run: ImportRun):
   const renewing = startBackground(() => updateRun(db, run, {}), { pauseMs: () => RENEW_MS })
   try {
     // An interrupted run has left old statistics, with which each page might scan all orders.
-    await refreshStatistics(db, 'orders', 'order_lines')
+    await refreshStatistics(db, 'orders', 'order_lines', 'due_orders')
     await withdrawOrders(db, run)
     // No order is in the queue any more, except those that were claimed first, so this cannot change.
     const used = await readUsedOrders(db, run)

@@ -7,7 +7,7 @@ import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { describeOnEngines, describeOnServerEngines } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 import { whileLocked } from '../support/locks.js'
-import { everyRow, importJson } from '../support/orders-file.js'
+import { countsOf, everyRow, importJson } from '../support/orders-file.js'
 import { answerAtTerminal, PseudoTerminal } from '../support/pseudo-terminal.js'
 import { onRedis } from '../support/queue-drivers.js'
 import { describeWith } from '../support/servers.js'
@@ -46,6 +46,14 @@ describe('an interrupted import', () => {
       result: { error: { code: 'import_unfinished' } },
     })
     expect(everyRow(shop)).toEqual(before)
+  })
+
+  test('does not count in a dry run, whose figures are those of --discard', async ({ shop }) => {
+    await interrupted(shop)
+    const dry = await importJson(shop, 'big.csv', '--dry-run')
+    expect(dry.told).toMatchObject({ orders: 2, duplicates: 0, products_created: 2 })
+    const real = await importJson(shop, 'big.csv', '--discard')
+    expect(countsOf(dry.told)).toEqual(countsOf(real.told))
   })
 
   test('is listed', async ({ shop }) => {

@@ -99,7 +99,7 @@ export default class Import extends BaseCommand {
         fix: 'Omit --rejects: each file gets a file of its own.',
       })
     }
-    readSource(flags.source)
+    requireSource(flags.source)
     for (const file of files) refuseRejects(this.#rejectsOf(file, flags))
     const signal = this.listenForInterruption(() => 'Finishing the lines in progress. Ctrl-C again ends at once.')
     return this.#open(flags, async (importFile) => {
@@ -207,9 +207,9 @@ export default class Import extends BaseCommand {
   }
 }
 
-function readSource(text: string): string {
+function requireSource(text: string): void {
   // Idempotency keys start with the source and a colon.
-  if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return text
+  if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return
   const fix = 'Use 1 to 64 letters, digits, ".", "_" and "-".'
   throw usageError({ code: 'bad_source', message: `--source "${text}" is not a valid source name.`, fix })
 }
