@@ -119,12 +119,12 @@ export function workerSection({ status: { workers }, at }: StatusReading): Secti
         minWidth: 9,
         dropOrder: 2,
       }),
-      column('Batches', ({ concurrency }) => String(concurrency), { align: 'right', dropOrder: 3 }),
+      column('Batches', ({ concurrency }) => groupThousands(concurrency), { align: 'right', dropOrder: 3 }),
       column('Host', ({ host }) => host, { flexible: true, minWidth: 8, dropOrder: 1 }),
       column('PID', ({ pid }) => String(pid), { align: 'right', minWidth: 7, dropOrder: 4 }),
     ],
     ({ stale }) => (stale ? 'bad' : 'plain'),
-    ` ${workers.length}${stale > 0 ? `, ${stale} stale` : ''}`,
+    ` ${groupThousands(workers.length)}${stale > 0 ? `, ${groupThousands(stale)} stale` : ''}`,
   )
 }
 

@@ -142,7 +142,7 @@ describe('screens', () => {
     const settings = { columns: 80, rows: 20, environment: { NO_COLOR: '1' } }
     const terminal = new PseudoTerminal(shop, settings, 'work', '--drain')
     expect(await terminal.left()).toBe(0)
-    expect(terminal.written).toContain('Working')
+    expect(terminal.written).toContain('Working 1 order ')
     // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes of colours
     expect(terminal.written).not.toMatch(/\u001b\[\d+m/)
   })
