@@ -99,8 +99,9 @@ function section<Row>(
   return { name, note, columns, rows: lines }
 }
 
+/** Without the least widths, which only keep the columns of the live view in place. */
 export function sectionTable({ columns, rows }: Section): Table {
-  return { columns, rows }
+  return { columns: columns.map(({ minWidth: _, ...column }) => column), rows }
 }
 
 const since = (time: string | null, at: number) => (time === null ? '–' : ago(Date.parse(time), at))
