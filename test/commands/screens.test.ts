@@ -206,6 +206,19 @@ describe('screens', () => {
     }
   })
 
+  test('NO_COLOR keeps the live view, and a C locale gets it in ASCII', async ({ shop }) => {
+    shop.order('1001')
+    const environment = { NO_COLOR: '1', LC_ALL: 'C' }
+    const terminal = new PseudoTerminal(shop, { columns: 80, rows: 24, environment }, 'status', '--watch')
+    await terminal.shows((screen) => /^SCHEDULE .*\nkpis /m.test(screen))
+    expect(terminal.isAlternate).toBe(true)
+    expect(terminal.screen).toMatch(/^orderctl status - embedded queue .* - q to quit\n\p{ASCII}*$/u)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes of colours
+    expect(terminal.written).not.toMatch(/\u001b\[\d+m/)
+    terminal.type('q')
+    expect(await terminal.left()).toBe(0)
+  })
+
   test('NO_COLOR keeps progress', async ({ shop }) => {
     shop.order('1001', { dueAt: NOW })
     const settings = { columns: 80, rows: 20, environment: { NO_COLOR: '1' } }
