@@ -25,12 +25,12 @@ export async function confirm({ stdin, stderr }: Streams, question: string): Pro
   const reader = createInterface({ input: stdin, output: stderr })
   const answer = await new Promise<string | undefined>((resolve, reject) => {
     reader.once('close', () => resolve(undefined))
-    const [message, fix] = ['Interrupted; nothing was changed.', 'Run the command again when you are ready.']
+    const [message, fix] = ['Interrupted; nothing changed.', 'Run the command again when you are ready.']
     reader.once('SIGINT', () => reject(new UserError({ code: 'interrupted', message, fix, exit: EXIT.interrupted })))
     reader.question(`${question} [y/N] `, resolve)
   }).finally(() => reader.close())
   if (/^y(es)?$/i.test(answer?.trim() ?? '')) return true
   // After Ctrl-D, the cursor is still on the line of the question.
-  stderr.write(`${answer === undefined ? '\n' : ''}Nothing was changed.\n`)
+  stderr.write(`${answer === undefined ? '\n' : ''}Nothing changed.\n`)
   return false
 }

@@ -92,7 +92,7 @@ export abstract class FailedCommand extends BaseCommand {
     const table = tableOf(['reason', 'orders'], reasons)
     if (dryRun) {
       this.showTable(table)
-      this.print(`Would ${action} ${orders}. Nothing was changed.`)
+      this.print(`Would ${action} ${orders}. Nothing changed.`)
     } else {
       this.note(renderTable(table, this.stderrScreen))
       this.note(`To ${action}: ${orders}.`)

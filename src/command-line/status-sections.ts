@@ -99,8 +99,9 @@ function section<Row>(
   return { name, note, columns, rows: lines }
 }
 
+/** Without the least widths, which only keep the columns of the live view in place. */
 export function sectionTable({ columns, rows }: Section): Table {
-  return { columns, rows }
+  return { columns: columns.map(({ minWidth: _, ...column }) => column), rows }
 }
 
 const since = (time: string | null, at: number) => (time === null ? '–' : ago(Date.parse(time), at))
@@ -119,12 +120,12 @@ export function workerSection({ status: { workers }, at }: StatusReading): Secti
         minWidth: 9,
         dropOrder: 2,
       }),
-      column('Batches', ({ concurrency }) => String(concurrency), { align: 'right', dropOrder: 3 }),
+      column('Batches', ({ concurrency }) => groupThousands(concurrency), { align: 'right', dropOrder: 3 }),
       column('Host', ({ host }) => host, { flexible: true, minWidth: 8, dropOrder: 1 }),
       column('PID', ({ pid }) => String(pid), { align: 'right', minWidth: 7, dropOrder: 4 }),
     ],
     ({ stale }) => (stale ? 'bad' : 'plain'),
-    ` ${workers.length}${stale > 0 ? `, ${stale} stale` : ''}`,
+    ` ${groupThousands(workers.length)}${stale > 0 ? `, ${groupThousands(stale)} stale` : ''}`,
   )
 }
 

@@ -22,6 +22,7 @@ import { readStatus, type Status, type StatusReading } from '../reports/status.j
 import { readAllAlarms } from '../schedule/alarm-state.js'
 import { part } from '../terminal/line.js'
 import { renderMetrics } from '../terminal/prometheus.js'
+import { drawLine } from '../terminal/screen.js'
 import { countOf } from '../terminal/text.js'
 
 /** Maximum width of the history chart. */
@@ -96,14 +97,14 @@ export default class StatusCommand extends BaseCommand {
     const sections = [workerSection(reading), importSection(reading), failureSection(reading)]
     for (const section of csv ? [] : sections.filter(({ rows }) => rows.length > 0)) {
       const { name, note, rows } = section
-      this.print(`\n${name}${note}`)
+      this.print(`\n${drawLine([part(name, 'bold'), part(note)], this.stdoutScreen)}`)
       this.showTable(sectionTable({ ...section, rows: rows.slice(0, MAX_ROWS) }))
       if (rows.length > MAX_ROWS)
         this.note(`${MAX_ROWS} of ${groupThousands(rows.length)}. All: orderctl status --json`)
     }
     const { alarms, notes } = nextSteps(status, crossed)
     if (alarms.length > 0 && !csv) {
-      this.print('\nAlarms')
+      this.print(`\n${drawLine([part('Alarms', 'bold')], this.stdoutScreen)}`)
       const shown = alarms.map(({ name, message }) => ({ alarm: name, message }))
       this.showList(
         [

@@ -1,6 +1,7 @@
 // Parses cells into checked values. Each reader returns the value, or throws a reason that users can act on.
 import { dayExists } from '../domain/business-day.js'
 import { type Currency, isChargeable, isCurrency, PRICE_DECIMALS } from '../domain/money.js'
+import { countOf } from '../terminal/text.js'
 
 /** Thrown for an invalid cell. The message completes "quantity …". */
 class InvalidCell extends Error {}
@@ -67,7 +68,7 @@ const MAX_NAME_LENGTH = 255
 export const NOT_UTF8 = 'the line is not valid UTF-8; save the file as UTF-8 (in Excel: "CSV UTF-8")'
 
 export function wrongWidth(cells: readonly string[], columns: number): string {
-  return `the line has ${cells.length} values; the header has ${columns} columns`
+  return `the line has ${countOf(cells.length, 'value')}; the header has ${countOf(columns, 'column')}`
 }
 
 /** @param suspect false skips the search for control characters */
@@ -82,7 +83,7 @@ export function readName(text: string, suspect = true): string {
 }
 
 function readText(text: string, longest: number, suspect: boolean, allowed: string): string {
-  if (text.length > longest) invalid(`has ${text.length} characters; the maximum is ${longest}`)
+  if (text.length > longest) invalid(`has ${countOf(text.length, 'character')}; the maximum is ${longest}`)
   if (!suspect) return text
   const control = text.match(/\p{Cc}/gu)?.find((character) => !allowed.includes(character))
   const code = control?.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')

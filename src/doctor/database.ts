@@ -7,6 +7,7 @@ import { refuseOtherTimeZone, refuseUnfinishedCopy } from '../database/refusals.
 import { createQueue } from '../queue/create-queue.js'
 import { readOpenImports } from '../reports/status.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
+import { countOf } from '../terminal/text.js'
 import { type CheckResult, checkClockOf, type DatabaseCheck, seconds } from './check.js'
 
 /** @throws UserError if the database belongs to another program or a newer release, or cannot be read */
@@ -21,7 +22,10 @@ export async function checkDatabase(address: DatabaseAddress): Promise<CheckResu
   const migrations = await readMigrations(address)
   const pending = migrations.filter(({ appliedAt }) => appliedAt === null).length
   if (pending === 0) return place
-  return { message: `${pending} of ${migrations.length} migrations are not applied.`, fix: 'Run `orderctl migrate`.' }
+  return {
+    message: `${countOf(pending, 'migration is', 'migrations are')} not applied.`,
+    fix: 'Run `orderctl migrate`.',
+  }
 }
 
 export const DATABASE_CHECKS: readonly DatabaseCheck[] = [

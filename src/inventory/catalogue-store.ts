@@ -6,6 +6,7 @@ import { type Columns, packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
+import { countOf } from '../terminal/text.js'
 import type { CatalogueColumn, ProductRow, RejectedRow } from './catalogue-row.js'
 
 type Product = Pick<Schema['products'], 'sku' | 'name' | 'unit_price' | 'currency' | 'on_hand'> & { reserved: number }
@@ -72,7 +73,7 @@ function findFault(row: ProductRow, product: Product | undefined): [CatalogueCol
     return ['price', `is empty, but the currency changes to ${currency}`]
   }
   if (product && stock !== null && stock < product.reserved) {
-    return ['stock', `is ${stock}, less than the ${product.reserved} units reserved by open orders`]
+    return ['stock', `is ${stock}, less than the ${countOf(product.reserved, 'unit')} reserved by open orders`]
   }
   return undefined
 }

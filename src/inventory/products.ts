@@ -8,6 +8,7 @@ import { groupThousands } from '../domain/money.js'
 import { nearest } from '../domain/nearest.js'
 import { UserError, usageError } from '../errors.js'
 import { reasonIn } from '../servers/recognise.js'
+import { countOf } from '../terminal/text.js'
 
 /** Maximum units of one product in stock. Sums over many products stay exact. */
 export const MAX_STOCK = 1_000_000_000
@@ -60,7 +61,7 @@ export async function adjustStock(db: Database, sku: string, delta: number, reas
     if (after > MAX_STOCK) {
       throw new UserError({
         code: 'too_much_stock',
-        message: `${sku} would have ${groupThousands(after)} units; the maximum is ${groupThousands(MAX_STOCK)}.`,
+        message: `${sku} would have ${countOf(after, 'unit')}; the maximum is ${groupThousands(MAX_STOCK)}.`,
         fix: 'Add fewer units.',
       })
     }
@@ -87,10 +88,10 @@ export function readDelta(text: string): number {
 }
 
 function notEnough(sku: string, delta: number, onHand: number, reserved: number): UserError {
-  const [available, units, held, wanted] = [onHand - reserved, onHand, reserved, -delta].map(groupThousands)
+  const [units, held, wanted] = [onHand, reserved, -delta].map(groupThousands)
   return new UserError({
     code: 'not_enough_stock',
-    message: `${sku} has ${available} units available (${units} on hand, ${held} reserved), so ${wanted} cannot be removed.`,
+    message: `${sku} has ${countOf(onHand - reserved, 'unit')} available (${units} on hand, ${held} reserved), so ${wanted} cannot be removed.`,
     fix: `Remove fewer units${reserved > 0 ? ', or settle the orders that reserve the rest first: `orderctl work --drain`' : ''}.`,
   })
 }
@@ -102,7 +103,7 @@ function outcomeUnknown(sku: string, delta: number, after: number, cause: unknow
       message: `The connection to the database was lost while the change of ${sku} by ${groupThousands(delta)} was committed (${reasonIn(cause)}). It may or may not have been applied.`,
       fix:
         'Running it again might apply it twice. Once the server is back, check first: `orderctl products list` shows ' +
-        `${groupThousands(after)} units of ${sku} on hand with the change and ${groupThousands(after - delta)} without it, minus what was sold since.`,
+        `${countOf(after, 'unit')} of ${sku} on hand with the change and ${groupThousands(after - delta)} without it, minus what was sold since.`,
     },
     { cause },
   )

@@ -14,9 +14,11 @@ import { isHeld } from '../database/lease.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
 import { inSnapshot, inTransaction } from '../database/transaction.js'
+import { groupThousands } from '../domain/money.js'
 import { EXIT, errorCode, UserError } from '../errors.js'
 import { WORKER_STALE_MS } from '../reports/status.js'
 import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
+import { countOf } from '../terminal/text.js'
 import { finishTable, readTable, type Table, tablesOf, writePage } from './tables.js'
 
 /** Called before a page is copied and after it is read back. An error that it throws stops the copy. */
@@ -101,7 +103,7 @@ async function copy(snapshot: Database, target: Database, tables: readonly Table
     await finishTable(target, table)
     const arrived = await readTable(target, table, (page) => onPage('Comparing', name, page.length))
     if (arrived.checksum !== sent.checksum) {
-      const counts = `${sent.rows} rows copied, ${arrived.rows} found`
+      const counts = `${countOf(sent.rows, 'row')} copied, ${groupThousands(arrived.rows)} found`
       throw retryable(
         'copy_differs',
         `Table ${name} differs from what was copied (${counts}): another process wrote to it.`,

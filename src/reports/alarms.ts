@@ -5,6 +5,7 @@ import { inSnapshot } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { type ReviewReason, UNSOLD_STATUSES } from '../domain/order.js'
 import { countNeedingReview, readOldestWait } from '../queue/due-orders.js'
+import { countOf } from '../terminal/text.js'
 import { WORKER_STALE_MS } from './status.js'
 
 export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'schedule'
@@ -104,7 +105,7 @@ async function measureFailures(db: Database, threshold: number, now: number, con
     return { value: null, message, fix }
   }
   const reasons = bracketed(unsold.map(({ reason, orders }) => `${groupThousands(orders)} ${reason ?? 'unknown'}`))
-  const share = `${groupThousands(failed)} of the last ${groupThousands(all)} orders settled within ${span(window)}`
+  const share = `${groupThousands(failed)} of the last ${countOf(all, 'order')} settled within ${span(window)}`
   const limit = `threshold ${Number((threshold * 100).toFixed(1))} %`
   return { value: failed / all, message: `${share} failed or were rolled back${reasons}; ${limit}.`, fix }
 }

@@ -7,7 +7,7 @@ import { isAmong, rowSource } from '../database/row-source.js'
 import { inSnapshot } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
 import type { Day } from '../domain/business-day.js'
-import { formatPrice } from '../domain/money.js'
+import { formatPrice, groupThousands } from '../domain/money.js'
 import { type OrderStatus, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
 import { dueTime } from '../queue/due-orders.js'
@@ -133,7 +133,7 @@ export async function findOrders(db: Database, references: readonly string[], so
   const byReference = groupBy(found, (order) => order.reference)
   const missing = wanted.filter((reference) => !byReference.has(reference))
   if (missing.length > 0) {
-    const more = missing.length > 10 ? ` and ${missing.length - 10} more` : ''
+    const more = missing.length > 10 ? ` and ${groupThousands(missing.length - 10)} more` : ''
     const place = source === undefined ? '' : ` in the source ${source}`
     throw new UserError({
       code: 'unknown_order',

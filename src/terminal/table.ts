@@ -41,7 +41,10 @@ function tableLines({ columns, rows }: Table, width = Number.POSITIVE_INFINITY):
   const widths = columnWidths(columns, [headings, ...cells], width)
   if (lengthOf(widths) > width) return blockLines(headings, cells, width)
   const rule = headings.map((_, index) => part('─'.repeat(widths.get(index) ?? 0), 'dim'))
-  return [headings, rule, ...cells].flatMap((row) => wrapRow(row, widths)).map((row) => rowLine(columns, widths, row))
+  const lines = [headings, rule, ...cells]
+  // Without a limit, each column is as wide as its text, and a long list need not be measured again.
+  const wrapped = width === Number.POSITIVE_INFINITY ? lines : lines.flatMap((row) => wrapRow(row, widths))
+  return wrapped.map((row) => rowLine(columns, widths, row))
 }
 
 /** The width of each column that is shown, by its index. */

@@ -8,6 +8,7 @@ import type { Config } from '../config/config.js'
 import { WriteMutex } from '../database/write-mutex.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
+import { countOf } from '../terminal/text.js'
 import type { BatchResult } from './batch.js'
 import type { BatchReply, ThreadHeartbeat, ThreadOptions } from './thread.js'
 
@@ -75,9 +76,8 @@ export class Threads {
     const reply = await this.#pool(alone)
       .run(ids)
       .catch((error: unknown) => {
-        const orders = ids.length === 1 ? '1 order' : `${ids.length} orders`
         this.#onLost(
-          `A thread died while processing a batch of ${orders} (${asError(error).message}). They are claimed again when their lease ends.`,
+          `A thread died while processing a batch of ${countOf(ids.length, 'order')} (${asError(error).message}). They are claimed again when their lease ends.`,
         )
       })
     if (!reply) return undefined

@@ -1,6 +1,7 @@
 // `queue pause`, `queue resume` and `queue clear`.
 
 import { describe, expect } from 'vitest'
+import { answerAtTerminal } from '../support/pseudo-terminal.js'
 import { test } from '../support/shop.js'
 
 describe.concurrent('queue', () => {
@@ -20,6 +21,11 @@ describe.concurrent('queue', () => {
     shop.order('1003', { status: 'payment_processing', dueAt: 1, leaseToken: 'worker' })
     const unasked = await shop.run('queue', 'clear')
     expect(unasked).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('--yes') })
+    expect(shop.row('1001')).toMatchObject({ due_at: 1 })
+
+    const refused = await answerAtTerminal(shop, 'n', 'queue', 'clear')
+    expect(refused.code).toBe(0)
+    expect(refused.screen).toMatch(/^Remove .* \[y\/N\] n\nNothing changed\.$/m)
     expect(shop.row('1001')).toMatchObject({ due_at: 1 })
 
     const { code, stdout } = await shop.run('queue', 'clear', '--yes')

@@ -83,6 +83,75 @@ describe('screens', () => {
     `)
   })
 
+  test('status at 80 columns: failures in full', async ({ shop }) => {
+    sell(shop)
+    shop.worker('worker-1', NOW - 2000)
+    shop.unknownOrder('1004', NOW - 30 * MINUTE)
+    expect(await screenOf(shop, 80, {}, 'status')).toMatchInlineSnapshot(`
+      "Figure                            Value
+      ─────────────────────────────  ────────
+      Queue                          embedded
+      Waiting                               0
+      In progress                           0
+      Due later                             0
+      Oldest waiting                        –
+      Estimated time left                 0 s
+      Orders pending                        0
+      Orders reserved                       0
+      Orders processing                     1
+      Orders completed                      1
+      Orders failed                         1
+      Orders rolled back                    1
+      Needs review                          1
+      Settled in the last minute            0
+      Per minute (5-minute average)         0
+      Per minute (1-hour average)           0
+
+      Workers 1
+      Worker    Last seen  Orders/s  Batches  Host    PID
+      ────────  ─────────  ────────  ───────  ──────  ───
+      worker-1  2 s ago         2.5        5  shop-1   42
+
+      Latest failures
+      Order  Reason        When        Message
+      ─────  ────────────  ──────────  ───────────────────────────────────────────
+      1001   out_of_stock  21 min ago  WIDGET-1: 2 ordered, 0 available
+      1002   declined      13 h ago    declined by the gateway: insufficient funds
+
+      Alarms
+      Alarm       Message
+      ──────────  ─────────────────────────────────────────────────────────────
+      unresolved  Orders that need review: 1 (payment_unknown: 1); threshold 1.
+      Alarm unresolved: Retry the charges with \`orderctl failed retry --reason payment
+      _unknown\`.
+      "
+    `)
+  })
+
+  test('schedule list at 80 and 120 columns: descriptions only where they have room', async ({ shop }) => {
+    expect(await screenOf(shop, 80, {}, 'schedule', 'list')).toMatchInlineSnapshot(`
+      "Task          Cron          Last run  Result  Next run (UTC)
+      ────────────  ────────────  ────────  ──────  ──────────────
+      kpis          0 * * * *     –         –                13:00
+      leaderboards  */30 * * * *  –         –                12:30
+      snapshots     */5 * * * *   –         –                12:05
+      reservations  */5 * * * *   –         –                12:05
+      alarms        * * * * *     –         –                12:01
+      "
+    `)
+    expect(await screenOf(shop, 120, {}, 'schedule', 'list')).toMatchInlineSnapshot(`
+      "Task          Cron          Last run  Result  Next run (UTC)  Description
+      ────────────  ────────────  ────────  ──────  ──────────────  ──────────────────────────────────────────────────────────
+      kpis          0 * * * *     –         –                13:00  compute recent KPIs and publish them in Redis
+      leaderboards  */30 * * * *  –         –                12:30  compare sales figures with orders and rebuild the
+                                                                    leaderboards
+      snapshots     */5 * * * *   –         –                12:05  store queue lengths and the number of settled orders
+      reservations  */5 * * * *   –         –                12:05  release the stock of expired reservations
+      alarms        * * * * *     –         –                12:01  check alarm thresholds and report changes
+      "
+    `)
+  })
+
   test('lists stop at 30 rows on a terminal too', async ({ shop }) => {
     for (let n = 0; n < 31; n++) shop.order(`${n}`)
     const lines = (await screenOf(shop, 80, {}, 'orders', 'list')).trimEnd().split('\n')
@@ -137,12 +206,25 @@ describe('screens', () => {
     }
   })
 
+  test('NO_COLOR keeps the live view, and a C locale gets it in ASCII', async ({ shop }) => {
+    shop.order('1001')
+    const environment = { NO_COLOR: '1', LC_ALL: 'C' }
+    const terminal = new PseudoTerminal(shop, { columns: 80, rows: 24, environment }, 'status', '--watch')
+    await terminal.shows((screen) => /^SCHEDULE .*\nkpis /m.test(screen))
+    expect(terminal.isAlternate).toBe(true)
+    expect(terminal.screen).toMatch(/^orderctl status - embedded queue .* - q to quit\n\p{ASCII}*$/u)
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes of colours
+    expect(terminal.written).not.toMatch(/\u001b\[\d+m/)
+    terminal.type('q')
+    expect(await terminal.left()).toBe(0)
+  })
+
   test('NO_COLOR keeps progress', async ({ shop }) => {
     shop.order('1001', { dueAt: NOW })
     const settings = { columns: 80, rows: 20, environment: { NO_COLOR: '1' } }
     const terminal = new PseudoTerminal(shop, settings, 'work', '--drain')
     expect(await terminal.left()).toBe(0)
-    expect(terminal.written).toContain('Working')
+    expect(terminal.written).toContain('Working 1 order ')
     // biome-ignore lint/suspicious/noControlCharactersInRegex: escape codes of colours
     expect(terminal.written).not.toMatch(/\u001b\[\d+m/)
   })

@@ -1,6 +1,7 @@
 import { Args } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { STDIN } from '../../csv/bytes.js'
+import { groupThousands } from '../../domain/money.js'
 import { EXIT } from '../../errors.js'
 import { importCatalogue, openCatalogue } from '../../inventory/catalogue.js'
 import { cleanText, countOf } from '../../terminal/text.js'
@@ -26,9 +27,8 @@ export default class ProductsImport extends BaseCommand {
     const { rows, created, updated, unchanged, rejected, errors } = result
     for (const { line, reason } of errors.slice(0, MAX_SHOWN)) this.note(`line ${line}: ${cleanText(reason)}`)
     if (rejected > MAX_SHOWN) this.note(`and ${countOf(rejected - MAX_SHOWN, 'more line')} (--json lists them)`)
-    this.print(
-      `${countOf(rows, 'line')}: ${created} created, ${updated} updated, ${unchanged} unchanged, ${rejected} rejected.`,
-    )
+    const [made, changed, same, bad] = [created, updated, unchanged, rejected].map(groupThousands)
+    this.print(`${countOf(rows, 'line')}: ${made} created, ${changed} updated, ${same} unchanged, ${bad} rejected.`)
     if (rows === 0) this.note('The file has a header but no products.')
     if (rejected > 0) {
       this.note('Fix the rejected lines and import the file again. Lines already imported will be unchanged.')

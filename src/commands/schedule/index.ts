@@ -5,6 +5,7 @@ import { runEvent, runText } from '../../command-line/schedule-views.js'
 import { noWaitFlag, ServiceCommand } from '../../command-line/service-command.js'
 import { explainDatabaseError } from '../../database/connection.js'
 import { clockAt } from '../../domain/business-day.js'
+import { groupThousands } from '../../domain/money.js'
 import { EXIT } from '../../errors.js'
 import { runSchedule, systemClock, type TaskRun } from '../../schedule/runner.js'
 import { TASK_NAMES } from '../../schedule/slots.js'
@@ -29,7 +30,7 @@ export default class Schedule extends ServiceCommand {
     const { flags } = await this.parse(Schedule)
     const notify = alarmCommandOf(flags.exec, this.host, this.jsonEnabled())
     const result = { runs: 0, failed: 0 }
-    const status = () => `${countOf(result.runs, 'run')}, ${result.failed} failed`
+    const status = () => `${countOf(result.runs, 'run')}, ${groupThousands(result.failed)} failed`
     const service = { finishes: () => 'the tasks in progress', waitsForServers: !flags['no-wait'] }
     const { signal, systemd, open } = this.startService(service)
     signal.addEventListener('abort', () => systemd.stopping())
