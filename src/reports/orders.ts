@@ -10,6 +10,7 @@ import type { Day } from '../domain/business-day.js'
 import { formatPrice } from '../domain/money.js'
 import { type OrderStatus, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
+import { actionsOn } from './actions.js'
 import { nextStep } from './next-step.js'
 
 export interface OrderFilter {
@@ -217,6 +218,8 @@ export async function showOrder(db: Database, reference: string, source?: string
         return { ...payment, ...instants, amount: { currency: payment.currency, minor: payment.amount } }
       }),
       import: { id: String(import_id), file, line: lines[0]?.line ?? null, started_at: new Date(started_at) },
+      /** What people changed about it. */
+      actions: await actionsOn(trx, ids),
       /** What happens next, or what a person can do. */
       next: nextStep({ ...order, claimed, file, isImported }, await databaseTime(trx)),
     }
