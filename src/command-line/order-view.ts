@@ -1,4 +1,4 @@
-// An order as tables: details, lines, reservations and payments.
+// An order as tables: details, lines, reservations, payments, and what people changed.
 import { currencyDecimals, PRICE_DECIMALS } from '../domain/money.js'
 import type { OrderDetail } from '../reports/orders.js'
 import type { Table } from '../terminal/table.js'
@@ -24,7 +24,14 @@ export function orderTables(order: OrderDetail, timeZone: string): Table[] {
     order.payments,
     { timeZone },
   )
-  return [detailsOf(order, timeZone), linesOf(order), reservations, payments].filter(({ rows }) => rows.length > 0)
+  const actions = tableOf(
+    ['at', 'command', { key: 'os_user', heading: 'user' }, 'host', 'reason', { key: 'details', flexible: true }],
+    order.actions,
+    { timeZone },
+  )
+  return [detailsOf(order, timeZone), linesOf(order), reservations, payments, actions].filter(
+    ({ rows }) => rows.length > 0,
+  )
 }
 
 function detailsOf(order: OrderDetail, timeZone: string): Table {

@@ -57,7 +57,7 @@ export default class StatusCommand extends BaseCommand {
       exclusive: ['format'],
     }),
     since: Flags.string({
-      description: 'start of the history: a day (YYYY-MM-DD), or an age such as 90m, 24h or 7d [default: 6h]',
+      description: 'start of the history: a day (2026-03-04, monday), or an age such as 90m, 24h or 7d [default: 6h]',
       helpValue: 'DAY|TIME',
       dependsOn: ['history'],
     }),

@@ -269,4 +269,26 @@ export interface Schema {
     value: number
     threshold: number
   }
+
+  /** The audit log: what people changed with a command. See actions.ts. */
+  actions: {
+    /** A UUID. */
+    id: string
+    at: number
+    command: string
+    /** A SKU, an order, or a number of orders. */
+    subject: string
+    /** As the person gave it. */
+    reason: string | null
+    os_user: string
+    host: string
+    /** Figures of the change. */
+    details: string | null
+  }
+
+  /** The orders that an action changed. */
+  action_orders: {
+    order_id: OrderId
+    action_id: string
+  }
 }

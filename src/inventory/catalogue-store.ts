@@ -1,5 +1,6 @@
 // Stores a batch of catalogue rows as products and stock adjustments, in one transaction.
 import type { Kysely } from 'kysely'
+import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
 import { forUpdate } from '../database/engine.js'
 import { type Columns, packRows } from '../database/packed-rows.js'
@@ -45,6 +46,11 @@ export function storeProducts(db: Database, rows: readonly ProductRow[]) {
     await updateProducts(trx, kept)
     // A new product's first adjustment is its initial stock, even if that is 0.
     await recordAdjustments(trx, [...created, ...kept.filter((change) => change.delta !== 0)])
+    const changed = created.length + updated
+    const details = `${created.length} created, ${updated} updated`
+    if (changed > 0) {
+      await recordAction(trx, { command: 'products import', subject: countOf(changed, 'product'), details })
+    }
     return { created: created.length, updated, unchanged: kept.length - updated, rejected }
   })
 }

@@ -1,9 +1,10 @@
 // Lists products and adjusts their stock manually. See catalogue.ts for changes from a file.
 import type { Transaction } from 'kysely'
+import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
 import { forUpdate } from '../database/engine.js'
 import type { Schema } from '../database/schema.js'
-import { inSnapshot, inTransactionOnce } from '../database/transaction.js'
+import { inSnapshot, inTransaction, inTransactionOnce } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { nearest } from '../domain/nearest.js'
 import { UserError, usageError } from '../errors.js'
@@ -34,13 +35,18 @@ export function listProducts(db: Database, limit: number, low?: number) {
   })
 }
 
+/** Units to add or remove, or the units that a count found. */
+export type StockChange = { readonly delta: number } | { readonly onHand: number }
+
 /**
- * Adds units to a product's stock or removes some, and records the reason.
+ * Adds units to a product's stock, removes some, or sets what a count found, and records who did it and why. Records
+ * nothing if the stock stays as it is.
  *
- * @throws UserError if the product is unknown, if fewer units are available than would be removed, or if the outcome of
- *   the commit is unknown (running it again might apply the change twice)
+ * @returns the stock after the change; `delta` is the number of units added
+ * @throws UserError if the product is unknown, if reserved units would be removed, or if the outcome of the commit of a
+ *   `delta` is unknown (running it again might apply the change twice)
  */
-export async function adjustStock(db: Database, sku: string, delta: number, reason: string) {
+export async function adjustStock(db: Database, sku: string, change: StockChange, reason: string) {
   const why = reason.trim()
   if (why === '' || why.length > MAX_REASON_LENGTH) {
     throw usageError({
@@ -56,6 +62,7 @@ export async function adjustStock(db: Database, sku: string, delta: number, reas
     ).executeTakeFirst()
     if (!product) throw await unknownProduct(trx, sku)
     const { id, name, on_hand, reserved } = product
+    const delta = 'delta' in change ? change.delta : change.onHand - on_hand
     const after = on_hand + delta
     if (after < reserved) throw notEnough(sku, delta, on_hand, reserved)
     if (after > MAX_STOCK) {
@@ -67,13 +74,21 @@ export async function adjustStock(db: Database, sku: string, delta: number, reas
     }
     // Clears import_id, so that undoing the import that created the product keeps it.
     await trx.updateTable('products').set({ on_hand: after, import_id: null }).where('id', '=', id).execute()
-    await trx
-      .insertInto('stock_adjustments')
-      .values({ product_id: id, delta, reason: why, adjusted_at: Date.now() })
-      .execute()
-    return { sku, name, on_hand: after, reserved, available: after - reserved }
+    if (delta !== 0) {
+      const adjustment = { product_id: id, delta, reason: why, adjusted_at: Date.now() }
+      await trx.insertInto('stock_adjustments').values(adjustment).execute()
+      const details = `${signed(delta)}, ${groupThousands(after)} on hand`
+      await recordAction(trx, { command: 'products adjust', subject: sku, reason: why, details })
+    }
+    return { sku, name, delta, on_hand: after, reserved, available: after - reserved }
   }
-  return inTransactionOnce(db, record, ({ on_hand }, cause) => outcomeUnknown(sku, delta, on_hand, cause))
+  // After a lost connection, a count can be set again.
+  if ('onHand' in change) return inTransaction(db, record)
+  return inTransactionOnce(db, record, ({ on_hand }, cause) => outcomeUnknown(sku, change.delta, on_hand, cause))
+}
+
+function signed(delta: number): string {
+  return `${delta > 0 ? '+' : ''}${groupThousands(delta)}`
 }
 
 /** Parses `5`, `+5` or `-5`. Rejects zero. */
@@ -84,6 +99,17 @@ export function readDelta(text: string): number {
     code: 'bad_delta',
     message: `Stock change "${text}" is invalid; expected a whole number other than 0.`,
     fix: 'Pass 5 to add five units, or -5 to remove five.',
+  })
+}
+
+/** Parses the result of a count, from 0. */
+export function readCount(text: string): number {
+  const units = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+  if (units <= MAX_STOCK) return units
+  throw usageError({
+    code: 'bad_count',
+    message: `--set "${text}" is invalid; expected a whole number from 0 to ${groupThousands(MAX_STOCK)}.`,
+    fix: 'Pass the number of units that you counted, including reserved ones.',
   })
 }
 

@@ -61,10 +61,10 @@ export async function writePage(db: Database, { name, columns }: Table, page: Pa
 }
 
 /** Updates statistics and the next id on PostgreSQL. Other servers need neither. */
-export async function finishTable(db: Database, { name, key }: Table): Promise<void> {
+export async function finishTable(db: Database, { name, key, columns }: Table): Promise<void> {
   if (engineOf(db) !== 'postgres') return
   await sql`analyze ${sql.table(name)}`.execute(db)
-  if (key.join() !== 'id') return
+  if (key.join() !== 'id' || columns['id'] !== 'integer') return
   const next = sql`(select coalesce(max(id), 0) + 1 from ${sql.table(name)})`
   await sql`select setval(pg_get_serial_sequence(${name}, 'id'), ${next}, false)`.execute(db)
 }

@@ -11,6 +11,7 @@ import { formatPrice, groupThousands } from '../domain/money.js'
 import { type OrderStatus, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
 import { dueTime } from '../queue/due-orders.js'
+import { actionsOn } from './actions.js'
 import { nextStep } from './next-step.js'
 
 export interface OrderFilter {
@@ -218,6 +219,8 @@ export async function showOrder(db: Database, reference: string, source?: string
         return { ...payment, ...instants, amount: { currency: payment.currency, minor: payment.amount } }
       }),
       import: { id: String(import_id), file, line: lines[0]?.line ?? null, started_at: new Date(started_at) },
+      /** What people changed about it. */
+      actions: await actionsOn(trx, ids),
       /** What happens next, or what a person can do. */
       next: nextStep({ ...order, claimed, file, isImported }, await databaseTime(trx)),
     }

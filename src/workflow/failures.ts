@@ -1,5 +1,6 @@
 // Lists, retries and clears failures: failed and rolled-back orders, and open orders that need review (REVIEW_REASONS).
 import type { ExpressionBuilder, Kysely } from 'kysely'
+import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import { packIds } from '../database/packed-rows.js'
@@ -11,6 +12,7 @@ import type { OrderId } from '../domain/ids.js'
 import { type FailureReason, UNSOLD_STATUSES } from '../domain/order.js'
 import { dueAtOnce, makeDue, needsReview } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
+import { duration } from '../terminal/text.js'
 
 export interface FailureFilter {
   readonly reason?: FailureReason | undefined
@@ -24,9 +26,8 @@ export interface FailureFilter {
 /** Lists failures, newest first. `total` counts all that match, including those beyond the limit. */
 export function listFailures(db: Database, filter: FailureFilter, limit = ALL_ROWS) {
   return inSnapshot(db, async (trx) => {
-    const listed = failures(trx, filter).where('orders.cleared_at', 'is', null)
-    const { total } = await listed.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
-    const newest = await listed
+    const total = await countFailures(trx, filter)
+    const newest = await listed(trx, filter)
       .select(['orders.reference as order_id', 'orders.source', 'orders.status', 'orders.reason'])
       .select((eb) => ['orders.attempt as attempts', failedAt(eb).as('failed_at'), 'orders.message'])
       .orderBy('failed_at', 'desc')
@@ -57,6 +58,12 @@ export async function countUnanswered(db: Database, since: number) {
     scheduled: (await scheduled.executeTakeFirstOrThrow()).orders,
     needReview: (await charged.where(needsReview).executeTakeFirstOrThrow()).orders,
   }
+}
+
+/** Counts the failures that listFailures lists without a limit. */
+export async function countFailures(db: Database, filter: FailureFilter): Promise<number> {
+  const counted = listed(db, filter).select((eb) => eb.fn.countAll<number>().as('total'))
+  return (await counted.executeTakeFirstOrThrow()).total
 }
 
 export type FailureAction = 'retry' | 'clear'
@@ -114,6 +121,8 @@ export async function retryFailures(db: Database, queue: Queue, ids: readonly Or
       const due = ids.filter((id) => reopened.has(id))
       await makeDue(trx, due, staggerMs > 0 ? now + delayMs : dueAtOnce(now))
     }
+    const details = staggerMs > 0 ? `spread over ${duration(staggerMs / 1000)}` : undefined
+    if (reopened.size > 0) await recordAction(trx, { command: 'failed retry', details }, [...reopened])
     return reopened.size
   })
   // If this process dies here, workers find the due orders in the database. A claim takes orders that were due before
@@ -156,15 +165,29 @@ async function reopen(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<Rea
  *
  * @returns how many changed; orders that were retried or cleared since they were chosen stay as they are
  */
-export async function clearFailures(db: Database, ids: readonly OrderId[]): Promise<number> {
-  const cleared = await db
-    .updateTable('orders')
-    .set({ cleared_at: await databaseTime(db) })
-    .where(isAmong(db, 'id', ids))
-    .where('status', 'in', UNSOLD_STATUSES)
-    .where('cleared_at', 'is', null)
-    .executeTakeFirst()
-  return Number(cleared.numUpdatedRows)
+export function clearFailures(db: Database, chosen: readonly OrderId[]): Promise<number> {
+  return inTransaction(db, async (trx) => {
+    const unsold = trx
+      .selectFrom('orders')
+      .where(isAmong(trx, 'id', chosen))
+      .where('status', 'in', UNSOLD_STATUSES)
+      .where('cleared_at', 'is', null)
+    const locked = await forUpdate(trx, unsold.orderBy('id').select('id')).execute()
+    const ids = locked.map(({ id }) => id)
+    if (ids.length === 0) return 0
+    await trx
+      .updateTable('orders')
+      .set({ cleared_at: await databaseTime(trx) })
+      .where(isAmong(trx, 'id', ids))
+      .execute()
+    await recordAction(trx, { command: 'failed clear' }, ids)
+    return ids.length
+  })
+}
+
+/** Selects failures that no person has cleared. */
+function listed(db: Kysely<Schema>, filter: FailureFilter) {
+  return failures(db, filter).where('orders.cleared_at', 'is', null)
 }
 
 /** Selects failures, including cleared ones. */

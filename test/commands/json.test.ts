@@ -74,11 +74,18 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
   await run('failed retry', 'F-2')
   await run('failed clear', 'F-1', '--yes')
   await run('orders show', 'F-1')
+  shop.sqlite.exec("update actions set reason = 'as agreed by phone' where subject = 'F-2'")
+  await run('orders show', 'F-2')
   await run(
     'products import',
     shop.file('products.csv', 'sku,name,price,currency,stock\nS-1,Cup,1.00,USD,5\nS-2,Cup,?,USD,5\n'),
   )
   await run('products adjust', 'S-1', '+1', '--reason', 'found')
+  shop.order('F-4', { status: 'failed', lines: [['S-1', 1, 100]] })
+  await run('products adjust', 'S-1', '--set', '50', '--reason', 'found')
+  await run('failed retry', 'F-4', '--stagger', '10m')
+  await run('orders show', 'F-4')
+  await run('audit log')
   for (const change of ['pause', 'resume']) await run(`queue ${change}`)
   await run('queue clear', '--yes')
   await run('rebuild')

@@ -28,6 +28,52 @@ describe.concurrent('products adjust', () => {
     ])
   })
 
+  test('sets what a count found; the same count again changes and records nothing', async ({ shop }) => {
+    shop.product('WIDGET-1', { onHand: 1010, reserved: 2 })
+    const count = ['products', 'adjust', 'WIDGET-1', '--set', '7', '--reason', 'stocktake']
+    expect((await shop.json(...count)).result).toMatchObject({ delta: -1003, on_hand: 7, available: 5 })
+    const again = await shop.run(...count)
+    expect(again.stdout).toBe('WIDGET-1: 7 units on hand (unchanged), 2 reserved, 5 available.\n')
+    expect(adjustments(shop, 'WIDGET-1').slice(1)).toEqual([{ delta: -1003, reason: 'stocktake' }])
+    expect(shop.rows('select command, subject, reason, details from actions')).toEqual([
+      { command: 'products adjust', subject: 'WIDGET-1', reason: 'stocktake', details: '-1,003, 7 on hand' },
+    ])
+    const low = await shop.json('products', 'adjust', 'WIDGET-1', '--set', '1', '--reason', 'x')
+    expect(low).toMatchObject({ code: 1, result: { error: { code: 'not_enough_stock' } } })
+  })
+
+  test('takes either units or a count', async ({ shop }) => {
+    for (const [args, code] of [
+      [[], 'nothing_chosen'],
+      [['5', '--set', '5'], 'unclear_choice'],
+      [['--set', '-1'], 'bad_count'],
+      [['--set', 'many'], 'bad_count'],
+    ] as const) {
+      const refused = await shop.json('products', 'adjust', 'WIDGET-1', ...args, '--reason', 'x')
+      expect(refused, code).toMatchObject({ code: 2, result: { error: { code } } })
+    }
+  })
+
+  test('says how many orders failed for lack of the product, and how to retry them', async ({ shop }) => {
+    shop.order('1', { status: 'failed' })
+    shop.order('2', { status: 'failed' })
+    shop.order('3', { status: 'failed', clearedAt: 1 })
+    shop.order('4', { status: 'failed', lines: [['OTHER', 1, 100]] })
+    shop.order('5', { status: 'rolled_back' })
+    const restock = await shop.run('products', 'adjust', 'WIDGET-1', '5', '--reason', 'delivery')
+    const retry = 'orderctl failed retry --reason out_of_stock --sku WIDGET-1'
+    expect(restock).toEqual({
+      code: 0,
+      stdout: 'WIDGET-1: 1,005 units on hand, 0 reserved, 1,005 available.\n',
+      stderr: `2 orders with WIDGET-1 failed out of stock. Retry: ${retry}\n`,
+    })
+    const removed = await shop.json('products', 'adjust', 'WIDGET-1', '-5', '--reason', 'broken')
+    expect(removed.result).toMatchObject({ delta: -5, out_of_stock_orders: 2, retry: null })
+    expect(await shop.run(...retry.split(' ').slice(1), '--yes')).toMatchObject({ code: 0 })
+    const more = await shop.json('products', 'adjust', 'WIDGET-1', '--set', '2000', '--reason', 'stocktake')
+    expect(more.result).toMatchObject({ delta: 1000, out_of_stock_orders: 0, retry: null })
+  })
+
   test('refuses to take more than is available, and suggests the product that was meant', async ({ shop }) => {
     shop.product('WIDGET-1', { onHand: 1010, reserved: 1009 })
     const many = await shop.run('products', 'adjust', 'WIDGET-1', '-3', '--reason', 'x')
@@ -56,6 +102,9 @@ describe.concurrent('products import', () => {
     ])
     expect(adjustments(newShop, 'A')).toEqual([{ delta: 10, reason: 'products import' }])
     expect(adjustments(newShop, 'B')).toEqual([{ delta: 0, reason: 'products import' }])
+    expect(newShop.rows('select command, subject, details from actions')).toEqual([
+      { command: 'products import', subject: '2 products', details: '2 created, 0 updated' },
+    ])
   })
 
   test('sets stock by the difference, and never below what orders reserve', async ({ shop }) => {

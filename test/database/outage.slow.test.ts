@@ -51,6 +51,19 @@ describeOnServerEngines('a transaction', (test, engine) => {
       expect(await shop.value('select count(*) from stock_adjustments')).toBe(when === 'before' ? 1 : 2)
     })
   }
+
+  test('that sets a count can be repeated after the connection is lost at the commit', async ({ shop }) => {
+    await shop.importing(csv(line({ sku: 'S-1' })), { ORDERCTL_INITIAL_STOCK: '100' })
+    const commit = { at: /\bcommit\b/, when: 'after', loss: 'reset' } as const
+    const proxy = await new CutProxy(engine, shop.databaseUrl, commit).listen()
+    const counting = ['products', 'adjust', 'S-1', '--set', '150', '--reason', 'stocktake']
+    const lost = await shop.jsonWith(at(proxy.url), ...counting).finally(() => proxy.close())
+    expect(lost).toMatchObject({ code: 4, result: UNREACHABLE })
+    await until(async () => (await shop.value("select on_hand from products where sku = 'S-1'")) === 150)
+    expect(await shop.json(...counting)).toMatchObject({ code: 0, result: { delta: 0, on_hand: 150 } })
+    expect(await shop.value('select count(*) from stock_adjustments')).toBe(2)
+    expect(await shop.value('select count(*) from actions')).toBe(1)
+  })
 })
 
 /** Makes new sessions of the user `standby` read-only, and ends open ones. */

@@ -22,7 +22,7 @@ const CATALOGUE = { line: 2, sku: 'S-1', name: null, unitPrice: null, currency: 
 
 describeOnServerEngines('changes of the same rows', (test) => {
   test.for([
-    { what: 'an adjustment', change: ({ db }: EngineShop) => adjustStock(db, 'S-1', 5, 'found'), stock: 95 },
+    { what: 'an adjustment', change: ({ db }: EngineShop) => adjustStock(db, 'S-1', { delta: 5 }, 'found'), stock: 95 },
     { what: 'a catalogue', change: ({ db }: EngineShop) => storeProducts(db, [CATALOGUE]), stock: 50 },
     { what: 'a repair', change: ({ db }: EngineShop) => repair(db, 'UTC'), stock: 90 },
   ])('$what counts what is sold meanwhile', async ({ change, stock }, { shop }) => {

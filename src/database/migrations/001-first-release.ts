@@ -14,6 +14,7 @@ export const firstRelease = {
     await createWorkers(db)
     await createSchedule(db)
     await createHistoryAndAlarms(db)
+    await createActions(db)
   },
 }
 
@@ -288,5 +289,25 @@ async function createHistoryAndAlarms(db: Kysely<unknown>): Promise<void> {
     .addColumn('message', 'text', required)
     .$call(add('double precision', required, 'value', 'threshold'))
     .addCheckConstraint('alarms_notified', isNotified)
+    .execute()
+}
+
+async function createActions(db: Kysely<unknown>): Promise<void> {
+  await create(db, 'actions')
+    .addColumn('id', 'varchar(36)', key)
+    .addColumn('at', 'bigint', required)
+    .addColumn('command', 'varchar(64)', required)
+    .addColumn('subject', 'varchar(255)', required)
+    .addColumn('reason', 'varchar(255)')
+    .$call(add('varchar(255)', required, 'os_user', 'host'))
+    .addColumn('details', 'text')
+    .execute()
+  await index(db, 'actions_at', 'actions', 'at').execute()
+
+  await create(db, 'action_orders')
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .addColumn('action_id', 'varchar(36)', idIn('actions'))
+    .addPrimaryKeyConstraint('action_orders_key', ['order_id', 'action_id'])
+    .modifyEnd(clustered)
     .execute()
 }
