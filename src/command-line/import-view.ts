@@ -79,10 +79,10 @@ export const placeText = (place: string, source: string) => `${cleanText(place)}
 function endText(result: ImportResult, where: string, unpublished?: Error & { fix: string }): string {
   const { import_id, rows, orders, seconds, interrupted, dry_run, published } = result
   if (interrupted) {
-    const after = `Interrupted after ${countOf(rows, 'line')}.`
-    if (dry_run) return `${after} Nothing was written.`
-    const undo = `To take it back: orderctl import undo ${import_id}`
-    return `${after} To continue, run the same command with --resume. ${undo} (stored in ${where})`
+    const after = `Interrupted after ${countOf(rows, 'line')}`
+    if (dry_run) return `${after}. Nothing was written.`
+    const next = `To continue, run the same command with --resume. To take it back: orderctl import undo ${import_id}`
+    return `${after}, stored in ${where}. ${next}`
   }
   const took = `in ${duration(seconds)} (${groupThousands(Math.round(rows / seconds))} lines/s)`
   const counted = orders === 0 ? 'no new orders' : countOf(orders, 'order')

@@ -1,7 +1,6 @@
 // Imports one file, from its first byte to orders that workers can claim.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
-import { startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
 import { databaseTime, refreshStatistics } from '../database/engine.js'
 import type { Schema } from '../database/schema.js'
@@ -10,15 +9,7 @@ import { EXIT, UserError } from '../errors.js'
 import type { Queue } from '../queue/queue.js'
 import type { RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
-import {
-  type BeginOptions,
-  beginRun,
-  endEmptyRun,
-  type ImportRun,
-  RENEW_MS,
-  releaseLease,
-  updateRun,
-} from './import-record.js'
+import { type BeginOptions, beginRun, endEmptyRun, type ImportRun, updateRun, whileHeld } from './import-record.js'
 import { type ReadChunk, readInThread } from './reader.js'
 import { type Rejects, replaceInput, storedLineText } from './rejects.js'
 import { endRun } from './release.js'
@@ -68,7 +59,7 @@ export interface ImportContext {
 export async function importOrders(context: ImportContext, options: ImportOptions): Promise<ImportOutcome> {
   const { db } = context
   const started = await beginWhenFree(context, options)
-  try {
+  return whileHeld(db, started, async () => {
     if (started.status === 'releasing')
       return { ...(await endAndReplace(context, started, options)), examples: [], interrupted: false }
     const rejects = options.openRejects(started)
@@ -81,9 +72,7 @@ export async function importOrders(context: ImportContext, options: ImportOption
     } finally {
       rejects.close()
     }
-  } finally {
-    await releaseLease(db, started)
-  }
+  })
 }
 
 async function beginWhenFree(context: ImportContext, options: ImportOptions): Promise<ImportRun> {
@@ -92,11 +81,11 @@ async function beginWhenFree(context: ImportContext, options: ImportOptions): Pr
     const { kind, run } = await beginRun(db, options, config.timeZone)
     if (kind === 'started') return run
     if (kind === 'unfinished') {
-      await endAndReplace(context, run, options).finally(() => releaseLease(db, run))
+      await whileHeld(db, run, () => endAndReplace(context, run, options))
       continue
     }
     if (kind === 'discarded') {
-      const { total } = await undoRun(db, queue, run).finally(() => releaseLease(db, run))
+      const { total } = await whileHeld(db, run, () => undoRun(db, queue, run))
       if (total > 0) throw usedError(run, total)
       continue
     }
@@ -141,7 +130,6 @@ class Reading {
     const { timeZone, database, 'inventory.unknownSku': unknownSku } = this.#config
     const { byte_offset: offset, line_number: line, begun_sha256: sha256 } = this.#run
     const resumeFrom = offset === 0 ? undefined : { offset, line, sha256 }
-    const renewing = startBackground(() => updateRun(this.#db, this.#run, {}), { pauseMs: () => RENEW_MS })
     try {
       for await (const read of readInThread({ file, resumeFrom, timeZone, anyDate, unknownSku, database }, signal)) {
         await this.#takeChunk(read)
@@ -152,8 +140,6 @@ class Reading {
     } catch (error) {
       await endEmptyRun(this.#db, this.#run)
       throw error
-    } finally {
-      await renewing.end()
     }
   }
 

@@ -1,6 +1,7 @@
 // One run of an import: its lease, its cursor, and how an interrupted run is resumed or undone.
 import { randomUUID } from 'node:crypto'
 import type { Kysely, Selectable } from 'kysely'
+import { startBackground } from '../background.js'
 import { databaseTime, forUpdate, takeNamedLock } from '../database/engine.js'
 import { isHeld, RELEASED, renewal, takeLease, writeHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
@@ -20,9 +21,6 @@ const LEASE_MS = 15_000
 
 /** What is known of a run whose lease is held. */
 export const RUNNING = `is running, or its process was killed less than ${LEASE_MS / 1000} s ago`
-
-/** How often a run renews its lease while it waits for input. */
-export const RENEW_MS = LEASE_MS / 3
 
 interface RunInput {
   /** The shop that the orders come from. References are unique within it. */
@@ -153,9 +151,20 @@ export async function updateRun(
   })
 }
 
-/** Releases the lease, so that the import can be resumed at once. If this fails, the lease expires by itself. */
-export async function releaseLease(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  await writeHeld(db, 'imports', fenceOf(run), RELEASED).catch(() => undefined)
+/** Renews the lease of the run until `act` ends, then releases it, so that the import can be resumed at once. */
+export async function whileHeld<Result>(
+  db: Kysely<Schema>,
+  run: ImportRun,
+  act: () => Promise<Result>,
+): Promise<Result> {
+  const renewing = startBackground(() => updateRun(db, run, {}), { pauseMs: () => LEASE_MS / 3 })
+  try {
+    return await act()
+  } finally {
+    await renewing.end()
+    // If this fails, the lease ends by itself.
+    await writeHeld(db, 'imports', fenceOf(run), RELEASED).catch(() => undefined)
+  }
 }
 
 /** Ends a run that failed before it stored a line, for example because of its header. */

@@ -1,6 +1,5 @@
 // Undoes an import whose orders no worker has claimed and no one has changed.
 import type { Kysely } from 'kysely'
-import { startBackground } from '../background.js'
 import { databaseTime, forUpdate, refreshStatistics, takeNamedLock } from '../database/engine.js'
 import { isHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
@@ -18,12 +17,11 @@ import {
   deleteOrders,
   type ImportRun,
   ordersOf,
-  RENEW_MS,
   RUNNING,
-  releaseLease,
   removeUnusedNames,
   takeOver,
   updateRun,
+  whileHeld,
 } from './import-record.js'
 import { endRun } from './release.js'
 
@@ -57,7 +55,7 @@ export async function undoImport(db: Kysely<Schema>, queue: Queue, id: ImportId)
     await takeNamedLock(trx, 'turn_imports')
     return takeOver(trx, await readUndoable(trx, id), { status: 'undoing', ended_at: null })
   })
-  const used = await undoRun(db, queue, taken).finally(() => releaseLease(db, taken))
+  const used = await whileHeld(db, taken, () => undoRun(db, queue, taken))
   return { run: outcome.run, used }
 }
 
@@ -87,19 +85,14 @@ async function readUndoable(db: Kysely<Schema>, id: ImportId): Promise<ImportRun
  * @throws UserError if another process has taken the run over
  */
 export async function undoRun(db: Kysely<Schema>, queue: Queue, run: ImportRun): Promise<UsedOrders> {
-  const renewing = startBackground(() => updateRun(db, run, {}), { pauseMs: () => RENEW_MS })
-  try {
-    // An interrupted run has left old statistics, with which each page might scan all orders.
-    await refreshStatistics(db, 'orders', 'order_lines', 'due_orders')
-    await withdrawOrders(db, run)
-    // No order is in the queue any more, except those that were claimed first, so this cannot change.
-    const used = await readUsedOrders(db, run)
-    if (used.total > 0) await endRun(db, queue, await updateRun(db, run, { status: 'releasing' }))
-    else await deleteRun(db, run)
-    return used
-  } finally {
-    await renewing.end()
-  }
+  // An interrupted run has left old statistics, with which each page might scan all orders.
+  await refreshStatistics(db, 'orders', 'order_lines', 'due_orders')
+  await withdrawOrders(db, run)
+  // No order is in the queue any more, except those that were claimed first, so this cannot change.
+  const used = await readUsedOrders(db, run)
+  if (used.total > 0) await endRun(db, queue, await updateRun(db, run, { status: 'releasing' }))
+  else await deleteRun(db, run)
+  return used
 }
 
 /** Removes the run's orders from the queue, except claimed ones. */

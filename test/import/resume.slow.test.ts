@@ -191,7 +191,7 @@ test('Ctrl-C ends an import after the lines in progress; --resume goes on', asyn
   const file = prepare(shop)
   const cut = await cutOff(shop, 'SIGINT', 0)
   expect(cut.code).toBe(130)
-  expect(cut.stderr).toMatch(/Interrupted after [\d,]+ lines\. .*--resume/)
+  expect(cut.stderr).toMatch(/Interrupted after [\d,]+ lines, stored in .*--resume.* orderctl import undo 2\n/)
   expect(shop.value('select count(*) from due_orders join orders on id = order_id where import_id = 2')).toBe(0)
   expectSameAsUndisturbed(shop, file, await finish(shop, '--resume'))
 })
