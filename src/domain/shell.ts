@@ -12,5 +12,5 @@ export function resumeAllCommand(files: readonly string[], source: string): stri
 
 /** The text as one word of a shell command, in quotes if it needs them. */
 export function shellWord(text: string): string {
-  return /^[\w./][\w./-]*$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+  return /^(-|[\w./][\w./-]*)$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

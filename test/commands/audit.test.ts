@@ -36,7 +36,7 @@ describe('audit log', () => {
     })
     const some = await shop.run('audit', 'log', '--limit', '1', '--csv')
     expect(some.stdout).toMatch(/^at,command,subject,user,host,reason,details\n[^\n]*,failed clear,4,[^\n]*\n$/)
-    expect(some.stderr).toBe('Showing 1 of 4. Show all with: --limit all\n')
+    expect(some.stderr).toBe('1 of 4. All: --limit all\n')
   })
 
   test('shows the changes of an order with the order', async ({ shop }) => {

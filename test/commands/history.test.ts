@@ -112,7 +112,7 @@ describe.concurrent('status --history', () => {
 
   test.for([
     [['--since', '6h'], '--history'],
-    [['--history', '--since', 'yesterday'], '--since "yesterday"'],
+    [['--history', '--since', 'lately'], '--since "lately"'],
     [['--history', '--format', 'prom'], '--format'],
   ] as const)('status %s is wrong usage', async ([args, said], { shop }) => {
     expect(await shop.run('status', ...args)).toMatchObject({ code: 2, stderr: expect.stringContaining(said) })

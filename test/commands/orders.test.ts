@@ -123,7 +123,7 @@ describe('orders search', () => {
       shop.order(`T-10${day}`, { status: 'completed', day: `2025-02-${day}`, customer: 'C-113' })
     }
     const found = await shop.run('orders', 'search', 'name of c-113', '--limit', '2')
-    expect(found.stderr).toBe('Showing 2 of 3. Show all with: --limit all\n')
+    expect(found.stderr).toBe('2 of 3. All: --limit all\n')
     expect(found.stdout).toMatchInlineSnapshot(`
       "Order   Order date        Status     Reason  Customer  Name               Total
       ──────  ────────────────  ─────────  ──────  ────────  ─────────────  ─────────
