@@ -29,7 +29,7 @@ export const COMMANDS: readonly CutCommand[] = [
   plain('schedule', 'run', 'kpis'),
   plain('queue', 'pause'),
   plain('queue', 'resume'),
-  { name: 'products adjust', mayFail: /booked/, prepare: adjusting },
+  { name: 'products adjust', mayFail: /may or may not have been applied/, prepare: adjusting },
   { name: 'queue clear', prepare: (site) => withQueued(site, 'queue', 'clear', '--yes') },
   {
     name: 'failed retry',
