@@ -1,7 +1,6 @@
 #!/usr/bin/env node
-// The entry point of `orderctl`. oclif finds the command and handles its errors.
+// The entry point of `orderctl`.
 import module from 'node:module'
-import { execute } from '@oclif/core'
 
 // Node 22.8 and newer cache compiled code between runs, which halves the start-up time.
 module.enableCompileCache?.()
@@ -9,4 +8,5 @@ module.enableCompileCache?.()
 // Stack traces are shown only if DEBUG is set. Source maps make them name lines of src/.
 if (process.env['DEBUG']) process.setSourceMapsEnabled(true)
 
-await execute({ dir: import.meta.url })
+const { main } = await import('../dist/command-line/main.js')
+await main(import.meta.url)

@@ -1,16 +1,15 @@
 // The base class of all commands: configuration, output, interruption, and errors with a fix.
 import { resolve } from 'node:path'
-import { Command, type Config as CommandConfig, Errors, Flags } from '@oclif/core'
+import { Command, type Config as CommandConfig, Flags } from '@oclif/core'
 import { type App, type AppOptions, type DatabaseOptions, withApp, withDatabase } from '../app.js'
 import { type Config, type LoadedConfig, loadConfig, type SettingKey } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { amountsAsNumbers, groupThousands } from '../domain/money.js'
-import { nearest } from '../domain/nearest.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
 import type { Progress } from '../terminal/progress.js'
 import { asciiOf, type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
-import { cleanText } from '../terminal/text.js'
+import { describeProblem, problemJson, problemText } from './failure.js'
 import { type Host, processHost } from './host.js'
 import { type Column, type Row, tableOf } from './list.js'
 import { LOG_FORMATS, type LogEvent, type LogFormat, logFormatIn, logLine, logProgress } from './log.js'
@@ -208,36 +207,23 @@ export abstract class BaseCommand extends Command {
   }
 
   #report(error: Error): void {
-    const { code, message, fix, retryable, exit } = describeProblem(error)
+    const { baseFlags, flags } = this.ctor
+    const problem = describeProblem(error, {
+      flags: ['json', ...Object.keys({ ...baseFlags, ...flags })],
+      command: this.id?.replaceAll(':', ' ') ?? '',
+    })
+    const { code, message, fix, retryable, exit } = problem
     this.host.exitCode = exit
     const stack = this.host.environment['DEBUG'] ? error.stack : undefined
-    const problem = { error: { code, message, fix, retryable } }
-    if (this.jsonEnabled()) this.host.stderr.write(`${JSON.stringify(problem, null, 2)}\n`)
+    if (this.jsonEnabled()) this.host.stderr.write(problemJson(problem))
     else if (this.#logFormat === 'json') {
       const fields = { error: { code, message, fix, retryable, stack }, exit_code: exit }
       this.note(message, { event: 'failed', fields })
-    } else this.host.stderr.write(`Error: ${cleanText(message)}\n${cleanText(fix)}\n${stack ? `${stack}\n` : ''}`)
+    } else this.host.stderr.write(problemText(problem, stack))
   }
 
   /** Skips oclif's colouring, which parses the document again: a long list would take minutes and gigabytes. */
   override logJson(json: unknown): void {
     this.host.stdout.write(`${JSON.stringify(json, amountsAsNumbers, 2)}\n`)
   }
-}
-
-function describeProblem(error: unknown): UserError {
-  if (error instanceof UserError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  if (error instanceof Errors.CLIError) {
-    const [, word, options] = /^Expected (?:--[\w-]+=)?(.*) to be one of: (.*)$/m.exec(message) ?? []
-    const meant = word && options && nearest(word, options.split(', '))
-    return new UserError({
-      code: 'usage',
-      message: message.replace(/\s*See more help with --help$/, '').replace(/\s+/g, ' '),
-      fix: `${meant ? `Did you mean "${meant}"? ` : ''}See the usage with --help.`,
-      exit: error.oclif.exit === EXIT.usage ? EXIT.usage : EXIT.failed,
-    })
-  }
-  const fix = 'Committed data is safe. This is a bug: run the command again with DEBUG=* and report the output.'
-  return new UserError({ code: 'internal', message: `Unexpected error: ${message}`, fix }, { cause: error })
 }
