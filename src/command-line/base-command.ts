@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import { Command, type Config as CommandConfig, Flags } from '@oclif/core'
 import { type App, type AppOptions, type DatabaseOptions, withApp, withDatabase } from '../app.js'
-import { type Config, type LoadedConfig, loadConfig, type SettingKey } from '../config/config.js'
+import { type Config, isUnknownName, type LoadedConfig, loadConfig, type SettingKey } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { amountsAsNumbers, groupThousands } from '../domain/money.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
@@ -38,6 +38,8 @@ export abstract class BaseCommand extends Command {
   }
 
   protected host = processHost
+  /** Whether a mistyped setting stops the command. */
+  protected readonly readsSettings: boolean = true
   #loaded: LoadedConfig | undefined
 
   /** Runs the command in the given host instead of its process. */
@@ -88,6 +90,16 @@ export abstract class BaseCommand extends Command {
   /** The setting's value as text, with passwords masked. */
   protected shownSetting(key: SettingKey): string {
     return this.loadedConfig.settings.find((setting) => setting.key === key)?.value ?? ''
+  }
+
+  /** Invalid values are reported where they are read; a mistyped name would be ignored. */
+  #refuseUnknownNames(): LoadedConfig | undefined {
+    try {
+      return this.loadedConfig
+    } catch (error) {
+      if (isUnknownName(error)) throw error
+      return undefined
+    }
   }
 
   get #logFormat(): LogFormat {
@@ -181,6 +193,7 @@ export abstract class BaseCommand extends Command {
     })
     if (this.#logFormat === 'json')
       this.host.onWarning((message) => this.note(message, { event: 'note', level: 'warn' }))
+    if (this.readsSettings) this.#refuseUnknownNames()
   }
 
   override async finally(error: Error | undefined): Promise<void> {

@@ -1,4 +1,5 @@
 // What a person sees after a typo: in a command, a flag or a value.
+import { existsSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { test } from '../support/shop.js'
 
@@ -66,5 +67,38 @@ describe.concurrent('after a typo', () => {
         retryable: false,
       },
     })
+  })
+})
+
+describe.concurrent('a mistyped setting', () => {
+  const typo = { ORDERCTL_DATABSE_URL: 'sqlite:other', ORDERCTL_TIMEZONE: 'Europe/Berlin' }
+  const screen = `Error: Unknown setting in the environment: ORDERCTL_DATABSE_URL, ORDERCTL_TIMEZONE.
+Rename ORDERCTL_DATABSE_URL to ORDERCTL_DATABASE_URL, ORDERCTL_TIMEZONE to ORDERCTL_TIME_ZONE, or unset it.
+`
+  test.for(['status', 'config', 'doctor', 'import orders.csv', 'work --drain'])(
+    'in the environment stops "%s"',
+    async (args, { newShop: shop }) => {
+      expect(await shop.runWith(typo, ...args.split(' '))).toEqual({ code: 2, stdout: '', stderr: screen })
+      expect(existsSync(shop.path)).toBe(false)
+    },
+  )
+
+  test.for(['status', 'config', 'doctor'])('in the file stops "%s"', async (command, { newShop: shop }) => {
+    shop.file('orderctl.config.json', '{"inventory": {"unknwonSku": "reject"}}')
+    expect(await shop.json(command)).toMatchObject({
+      code: 2,
+      result: {
+        error: { code: 'unknown_key', message: expect.stringMatching(/Did you mean "inventory\.unknownSku"/) },
+      },
+    })
+  })
+
+  test('does not stop help, the version and completion', async ({ newShop: shop }) => {
+    for (const args of [['--help'], ['--version'], ['status', '--help'], ['autocomplete', 'bash']])
+      expect(await shop.runWith(typo, ...args)).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('is no name that only starts like ours', async ({ shop }) => {
+    expect((await shop.runWith({ ORDERCTL_SERVICE_HOST: '10.0.0.1' }, 'status')).code).toBe(0)
   })
 })
