@@ -6,14 +6,20 @@ const VERSION_FLAGS = ['-v', '--version']
 
 /** @param url of a file of the package */
 export async function main(url: string, argv = process.argv.slice(2)): Promise<void> {
-  const [first = '', ...rest] = argv
   try {
-    await run(VERSION_FLAGS.includes(first) ? ['version', ...rest] : argv, url)
+    await run(normalize(argv), url)
     await flush()
   } catch (error) {
     if (error instanceof Errors.ExitError) process.exit(error.oclif.exit)
     await fail(error, argv, url)
   }
+}
+
+/** `help X` is `X --help`, and `--version` is the command `version`, which knows --json. */
+function normalize(argv: string[]): string[] {
+  const [first = '', ...rest] = argv
+  if (VERSION_FLAGS.includes(first)) return ['version', ...rest]
+  return first === 'help' ? [...rest, '--help'] : argv
 }
 
 /** Commands report their own errors. Reports those of oclif around them, such as an unknown command. */
