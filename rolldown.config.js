@@ -11,6 +11,8 @@ const commands = readdirSync('src/commands', { recursive: true, encoding: 'utf8'
 )
 const entries = [
   ...commands.map((file) => `commands/${file.replaceAll('\\', '/').slice(0, -'.ts'.length)}`),
+  'command-line/help',
+  'command-line/main',
   'import/reader-thread',
   'workflow/thread',
   // Tests replace its answers.

@@ -1,18 +1,17 @@
 // The base class of all commands: configuration, output, interruption, and errors with a fix.
 import { resolve } from 'node:path'
-import { Command, type Config as CommandConfig, Errors, Flags } from '@oclif/core'
+import { Command, type Config as CommandConfig, Flags } from '@oclif/core'
 import { type App, type AppOptions, type DatabaseOptions, withApp, withDatabase } from '../app.js'
-import { type Config, type LoadedConfig, loadConfig, type SettingKey } from '../config/config.js'
+import { type Config, isUnknownName, type LoadedConfig, loadConfig, type SettingKey } from '../config/config.js'
 import type { Database } from '../database/connection.js'
-import { type Statistics, statistics } from '../database/statistics.js'
+import { describeStatistics, statistics } from '../database/statistics.js'
 import { type Day, dayAt } from '../domain/business-day.js'
 import { amountsAsNumbers, groupThousands } from '../domain/money.js'
-import { nearest } from '../domain/nearest.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
 import type { Progress } from '../terminal/progress.js'
 import { asciiOf, type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
-import { cleanText, countOf, cutText } from '../terminal/text.js'
+import { describeProblem, problemJson, problemText } from './failure.js'
 import { type Host, processHost } from './host.js'
 import { type Column, type Row, tableOf } from './list.js'
 import {
@@ -54,6 +53,8 @@ export abstract class BaseCommand extends Command {
   }
 
   protected host = processHost
+  /** Whether a mistyped setting stops the command. */
+  protected readonly readsSettings: boolean = true
   #loaded: LoadedConfig | undefined
 
   /** Runs the command in the given host instead of its process. */
@@ -109,6 +110,16 @@ export abstract class BaseCommand extends Command {
   /** The setting's value as text, with passwords masked. */
   protected shownSetting(key: SettingKey): string {
     return this.loadedConfig.settings.find((setting) => setting.key === key)?.value ?? ''
+  }
+
+  /** Invalid values are reported where they are read; a mistyped name would be ignored. */
+  #refuseUnknownNames(): LoadedConfig | undefined {
+    try {
+      return this.loadedConfig
+    } catch (error) {
+      if (isUnknownName(error)) throw error
+      return undefined
+    }
   }
 
   get #logFormat(): LogFormat {
@@ -211,6 +222,7 @@ export abstract class BaseCommand extends Command {
     process.once('beforeExit', this.#failUnfinished)
     if (this.#logFormat === 'json')
       this.host.onWarning((message) => this.note(message, { event: 'note', level: 'warn' }))
+    if (this.readsSettings) this.#refuseUnknownNames()
   }
 
   override async finally(error: Error | undefined): Promise<void> {
@@ -249,50 +261,23 @@ export abstract class BaseCommand extends Command {
   }
 
   #report(error: Error): void {
-    const { code, message, fix, retryable, exit } = describeProblem(error)
+    const { baseFlags, flags } = this.ctor
+    const problem = describeProblem(error, {
+      flags: ['json', ...Object.keys({ ...baseFlags, ...flags })],
+      command: this.id?.replaceAll(':', ' ') ?? '',
+    })
+    const { code, message, fix, retryable, exit } = problem
     this.host.exitCode = exit
     const stack = this.host.environment['DEBUG'] ? error.stack : undefined
-    const problem = { error: { code, message, fix, retryable } }
-    if (this.jsonEnabled()) this.host.stderr.write(`${JSON.stringify(problem, null, 2)}\n`)
+    if (this.jsonEnabled()) this.host.stderr.write(problemJson(problem))
     else if (this.#logFormat === 'json') {
       const fields = { error: { code, message, fix, retryable, stack }, exit_code: exit }
       this.note(message, { event: 'failed', fields })
-    } else this.host.stderr.write(`Error: ${cleanText(message)}\n${cleanText(fix)}\n${stack ? `${stack}\n` : ''}`)
+    } else this.host.stderr.write(problemText(problem, stack))
   }
 
   /** Skips oclif's colouring, which parses the document again: a long list would take minutes and gigabytes. */
   override logJson(json: unknown): void {
     this.host.stdout.write(`${JSON.stringify(json, amountsAsNumbers, 2)}\n`)
   }
-}
-
-/** `Database: 34 statements in 0.21 s, …` */
-function describeStatistics({ statements, milliseconds, slowest, connections, retries }: Statistics): string {
-  const seconds = (time: number) => `${(time / 1000).toFixed(2)} s`
-  const counts = [
-    `${countOf(statements, 'statement')} in ${seconds(milliseconds)}`,
-    `${countOf(connections, 'connection')} opened`,
-    `${countOf(retries, 'transaction')} retried`,
-  ]
-  const longest = slowest
-    ? `\nSlowest, ${seconds(slowest.milliseconds)}: ${cutText(slowest.sql.replace(/\s+/g, ' '), 200)}`
-    : ''
-  return `Database: ${counts.join(', ')}.${longest}`
-}
-
-function describeProblem(error: unknown): UserError {
-  if (error instanceof UserError) return error
-  const message = error instanceof Error ? error.message : String(error)
-  if (error instanceof Errors.CLIError) {
-    const [, word, options] = /^Expected (?:--[\w-]+=)?(.*) to be one of: (.*)$/m.exec(message) ?? []
-    const meant = word && options && nearest(word, options.split(', '))
-    return new UserError({
-      code: 'usage',
-      message: message.replace(/\s*See more help with --help$/, '').replace(/\s+/g, ' '),
-      fix: `${meant ? `Did you mean "${meant}"? ` : ''}See the usage with --help.`,
-      exit: error.oclif.exit === EXIT.usage ? EXIT.usage : EXIT.failed,
-    })
-  }
-  const fix = 'Committed data is safe. This is a bug: run the command again with DEBUG=* and report the output.'
-  return new UserError({ code: 'internal', message: `Unexpected error: ${message}`, fix }, { cause: error })
 }

@@ -2,6 +2,7 @@
 import { Errors, Flags } from '@oclif/core'
 import { ALL_ROWS } from '../domain/batches.js'
 import { dayAt, dayNamed, dayStart } from '../domain/business-day.js'
+import { groupThousands } from '../domain/money.js'
 import { WEEK_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
 import type { Output } from '../terminal/screen.js'
@@ -34,15 +35,29 @@ export const allowEvictionFlag = Flags.boolean({
   default: false,
 })
 
+const LARGEST = 999_999_999
+
+/** @throws CLIError that completes "--flag " */
+function readWhole(text: string, min: number, max: number, kind = 'a whole number'): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (value >= min && value <= max) return value
+  throw new Errors.CLIError(`must be ${kind} from ${groupThousands(min)} to ${groupThousands(max)}; got ${text}`)
+}
+
+/** A whole number from `min` to `max`, which is 999,999,999 unless given. */
+export const integerFlag = Flags.custom<number, { readonly min: number; readonly max?: number }>({
+  helpValue: 'N',
+  parse: async (text, _, { min, max = LARGEST }) => readWhole(text, min, max),
+})
+
 /** Requires a default: a number, or ALL_ROWS. */
 export const limitFlag = Flags.custom<number>({
   description: 'maximum number of rows',
   helpValue: 'N|all',
   defaultHelp: async ({ options: { default: rows } }) => (rows === ALL_ROWS ? 'all' : String(rows)),
   parse: async (text) => {
-    const rows = text === 'all' ? ALL_ROWS : /^\d{1,9}$/.test(text) ? Number(text) : 0
-    if (rows > 0) return rows
-    throw new Errors.CLIError(`Expected "all" or a number from 1 to 999999999 but received: ${text}`)
+    if (text === 'all') return ALL_ROWS
+    return readWhole(text, 1, LARGEST, 'all or a whole number')
   },
 })
 

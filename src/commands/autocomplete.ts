@@ -22,6 +22,8 @@ zsh: add this line to ~/.zshrc before compinit: fpath=(~/.zfunc $fpath)`
     shell: Args.option({ options: SHELLS })({ required: true, description: 'shell to complete in' }),
   }
 
+  protected override readonly readsSettings = false
+
   async run(): Promise<{ shell: Shell; script: string }> {
     const { shell } = (await this.parse(Autocomplete)).args
     const script = SCRIPTS[shell]

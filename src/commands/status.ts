@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../command-line/base-command.js'
 import { historyChart, historyCsv, historyResult, historyTable } from '../command-line/history-views.js'
 import { nextSteps } from '../command-line/next-steps.js'
-import { readSince, visibleRows } from '../command-line/selection-flags.js'
+import { integerFlag, readSince, visibleRows } from '../command-line/selection-flags.js'
 import { alarmsJson, statusLine, statusMetrics } from '../command-line/status-metrics.js'
 import {
   failureSection,
@@ -66,7 +66,7 @@ export default class StatusCommand extends BaseCommand {
       description: 'show a live view, or a line at each refresh without a terminal',
       exclusive: ['history', 'alarms', 'format', 'json', 'csv'],
     }),
-    interval: Flags.integer({
+    interval: integerFlag({
       description: 'seconds between refreshes of the live view [default: 1]',
       helpValue: 'SECONDS',
       min: 1,

@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core'
 import { readDuration } from '../command-line/durations.js'
 import { pairs } from '../command-line/list.js'
-import { allowEvictionFlag } from '../command-line/selection-flags.js'
+import { allowEvictionFlag, integerFlag } from '../command-line/selection-flags.js'
 import { noWaitFlag, ServiceCommand } from '../command-line/service-command.js'
 import type { ServiceManager } from '../command-line/service-manager.js'
 import { type ProgressEvent, WorkProgress } from '../command-line/work-progress.js'
@@ -35,18 +35,18 @@ export default class Work extends ServiceCommand {
     'orderctl work --concurrency 10 --max-runtime 1h',
   ]
   static override flags = {
-    concurrency: Flags.integer({
+    concurrency: integerFlag({
       description: 'fixed number of concurrent batches',
       helpValue: 'N',
       ...batches,
       exclusive: ['min-concurrency', 'max-concurrency'],
     }),
-    'min-concurrency': Flags.integer({
+    'min-concurrency': integerFlag({
       description: 'minimum number of concurrent batches [default: 5, or --max-concurrency if lower]',
       helpValue: 'N',
       ...batches,
     }),
-    'max-concurrency': Flags.integer({
+    'max-concurrency': integerFlag({
       description: 'maximum number of concurrent batches [default: 20, or --min-concurrency if higher]',
       helpValue: 'N',
       ...batches,
@@ -62,7 +62,7 @@ export default class Work extends ServiceCommand {
     }),
     'no-wait': noWaitFlag,
     'allow-eviction': allowEvictionFlag,
-    'max-orders': Flags.integer({ description: 'exit after about this many orders', helpValue: 'N', min: 1 }),
+    'max-orders': integerFlag({ description: 'exit after about this many orders', helpValue: 'N', min: 1 }),
   }
 
   async run() {

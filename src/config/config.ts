@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nearest } from '../domain/nearest.js'
-import { errorCode, type UserError, usageError } from '../errors.js'
+import { errorCode, UserError, usageError } from '../errors.js'
 import { SETTINGS } from './settings.js'
 
 export type SettingKey = keyof typeof SETTINGS
@@ -34,6 +34,7 @@ const CONFIG_FILE = 'orderctl.config.json'
  * @throws UserError (exit 2) that names the value, its origin and what is expected
  */
 export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolders): LoadedConfig {
+  refuseMisspelt(environment)
   const files = [...new Set([folders.working, folders.user])].map((folder) => readConfigFile(join(folder, CONFIG_FILE)))
   const config: { -readonly [Key in SettingKey]?: unknown } = {}
   const settings = SETTING_KEYS.map((key) => {
@@ -50,6 +51,32 @@ export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolder
     return { key, value: maskPassword(text), origin, environment: variable, about: SETTINGS[key].about }
   })
   return { config: config as Config, settings }
+}
+
+/** Whether a name is unknown, rather than a value invalid: then no command may run. */
+export function isUnknownName(error: unknown): boolean {
+  return error instanceof UserError && (error.code === 'unknown_setting' || error.code === 'unknown_key')
+}
+
+/** Names of environment variables that start like ours but are no settings. Kubernetes sets some beside a service. */
+export function foreignVariables(environment: NodeJS.ProcessEnv): string[] {
+  const known = SETTING_KEYS.map(environmentName)
+  return Object.keys(environment).filter((name) => name.startsWith('ORDERCTL_') && !known.includes(name))
+}
+
+/** Throws for a name within two letters of a setting, which would be ignored in silence. */
+function refuseMisspelt(environment: NodeJS.ProcessEnv): void {
+  const known = SETTING_KEYS.map(environmentName)
+  const misspelt = foreignVariables(environment).flatMap((name) => {
+    const meant = nearest(name, known, 2)
+    return meant ? [{ name, meant }] : []
+  })
+  if (misspelt.length === 0) return
+  throw usageError({
+    code: 'unknown_setting',
+    message: `Unknown setting in the environment: ${misspelt.map(({ name }) => name).join(', ')}.`,
+    fix: `Rename ${misspelt.map(({ name, meant }) => `${name} to ${meant}`).join(', ')}, or unset it.`,
+  })
 }
 
 /** `payments.latencyMs` is ORDERCTL_PAYMENT_LATENCY_MS, `workflow.leaseMs` ORDERCTL_LEASE_MS. */

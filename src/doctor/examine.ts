@@ -11,7 +11,7 @@ import type { Check, DatabaseCheck, Problem } from './check.js'
 import { checkDatabase, DATABASE_CHECKS, IMPORTS_CHECK, QUEUE_CHECK } from './database.js'
 import { fileChecks } from './database-file.js'
 import { DATABASE_SERVER_CHECKS } from './database-server.js'
-import { checkConfiguration, checkSqlite } from './installation.js'
+import { checkConfiguration, checkEnvironment, checkSqlite } from './installation.js'
 import { QUEUE_SERVER, serverChecks } from './servers.js'
 
 export interface Examination {
@@ -30,11 +30,12 @@ export async function examine(loadConfig: () => LoadedConfig, environment: NodeJ
   let loaded: LoadedConfig | undefined
   const readConfiguration = () => {
     loaded = loadConfig()
-    return checkConfiguration(loaded, environment)
+    return checkConfiguration(loaded)
   }
   const setup = [
     await examineOne({ name: 'sqlite', run: checkSqlite }),
     await examineOne({ name: 'configuration', run: readConfiguration }),
+    await examineOne({ name: 'environment', run: () => checkEnvironment(environment) }),
   ]
   if (!loaded) {
     const rest = ['servers', 'database', 'work'].map((name) => skip(name, 'configuration'))

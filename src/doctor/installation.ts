@@ -1,8 +1,7 @@
 // Checks of the SQLite module and of the configuration.
 import SqliteDatabase from 'better-sqlite3'
-import { distance } from 'fastest-levenshtein'
 import { asError } from '../background.js'
-import type { LoadedConfig } from '../config/config.js'
+import { foreignVariables, type LoadedConfig } from '../config/config.js'
 import type { CheckResult } from './check.js'
 
 /** The native module works only with the Node.js release and platform that it was compiled for. */
@@ -20,21 +19,13 @@ export function checkSqlite(): CheckResult {
   }
 }
 
-/** Finds environment variables that are ignored because their names are misspelt. */
-export function checkConfiguration({ settings }: LoadedConfig, environment: NodeJS.ProcessEnv): CheckResult {
-  const known = settings.map((setting) => setting.environment)
-  const misspelt = Object.keys(environment)
-    .filter((name) => name.startsWith('ORDERCTL_') && !known.includes(name))
-    .flatMap((name) => {
-      // Without underscores, ORDERCTL_TIMEZONE equals ORDERCTL_TIME_ZONE.
-      const meant = known.find((setting) => distance(name.replaceAll('_', ''), setting.replaceAll('_', '')) <= 2)
-      return meant ? [{ name, meant }] : []
-    })
-  if (misspelt.length === 0) {
-    return `${settings.length} settings, ${settings.filter(({ origin }) => origin !== 'default').length} changed`
-  }
-  return {
-    message: `Unknown settings in the environment: ${misspelt.map(({ name }) => name).join(', ')}.`,
-    fix: `Rename ${misspelt.map(({ name, meant }) => `${name} to ${meant}`).join(', ')}.`,
-  }
+/** Variables with the name of no setting stop every command before it starts, if they look like a typo. */
+export function checkConfiguration({ settings }: LoadedConfig): CheckResult {
+  return `${settings.length} settings, ${settings.filter(({ origin }) => origin !== 'default').length} changed`
+}
+
+/** Lists variables that look like ours and are ignored. */
+export function checkEnvironment(environment: NodeJS.ProcessEnv): CheckResult {
+  const foreign = foreignVariables(environment)
+  return foreign.length === 0 ? 'no other ORDERCTL_ variables' : `ignored: ${foreign.sort().join(', ')}`
 }

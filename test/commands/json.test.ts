@@ -25,6 +25,7 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
     collect(fields, (await shop.json(...command.split(' '), ...args)).result)
   }
 
+  await run('version')
   await run('migrate --status')
   await run('migrate')
   await run('migrate --status')

@@ -40,6 +40,14 @@ test('oclif.manifest.json has the commands (`npm run build`), and the README lis
   expect(section('README.md', 'commands')).toBe(rows.join('\n'))
 })
 
+test('every command has two examples', () => {
+  const commands: Record<string, { hidden?: boolean; examples?: string[] }> = JSON.parse(
+    read('oclif.manifest.json'),
+  ).commands
+  const short = Object.entries(commands).filter(([, { hidden, examples = [] }]) => !hidden && examples.length < 2)
+  expect(short.map(([id]) => id)).toEqual([])
+})
+
 test('docs/configuration.md lists every setting', () => {
   const { settings } = loadConfig({}, { working: tmpdir(), user: tmpdir(), data: 'DATA' })
   const defaults = new Map([

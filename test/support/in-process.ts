@@ -54,7 +54,8 @@ interface Runnable {
 
 function needsProcess(args: readonly string[], { environment }: RunOptions): boolean {
   return (
-    args.includes('--help') || args.includes('-') || Object.keys(environment).some((name) => name.startsWith('NODE_'))
+    ['--help', '-h', '-'].some((word) => args.includes(word)) ||
+    Object.keys(environment).some((name) => name.startsWith('NODE_'))
   )
 }
 

@@ -6,7 +6,7 @@ export default class KpisRealtime extends BaseCommand {
   static override summary = "Show open orders and today's results"
   static override description =
     'Today is the current day in the business time zone. Orders count on the day they were settled.'
-  static override examples = ['orderctl kpis realtime']
+  static override examples = ['orderctl kpis realtime', 'orderctl kpis realtime --json']
   static override flags = { csv: csvFlag }
 
   async run() {

@@ -1,6 +1,5 @@
-import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
-import { limitFlag } from '../../command-line/selection-flags.js'
+import { integerFlag, limitFlag } from '../../command-line/selection-flags.js'
 import { listProducts } from '../../inventory/products.js'
 
 export default class ProductsList extends BaseCommand {
@@ -13,7 +12,7 @@ export default class ProductsList extends BaseCommand {
     'orderctl products list --limit all --csv > stock.csv',
   ]
   static override flags = {
-    low: Flags.integer({
+    low: integerFlag({
       description: 'only products with N or fewer available units, lowest first',
       min: 0,
       helpValue: 'N',

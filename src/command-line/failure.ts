@@ -1,0 +1,90 @@
+// Turns any error into a message and a fix, and writes it to stderr: as text, an event of the log, or JSON.
+import { Errors } from '@oclif/core'
+import { nearest, nearlyIdentical } from '../domain/nearest.js'
+import { EXIT, UserError, usageError } from '../errors.js'
+import { cleanText } from '../terminal/text.js'
+
+/** What a wrong command line could have meant. */
+export interface Known {
+  /** Without the dashes. */
+  readonly flags: readonly string[]
+  /** The command's words, such as `orders list`. */
+  readonly command?: string
+}
+
+/** @returns the error itself if it is a UserError; oclif's are reworded, others are bugs */
+export function describeProblem(error: unknown, known: Known = { flags: [] }): UserError {
+  if (error instanceof UserError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof Errors.CLIError) {
+    const usage = describeUsage(message.replace(/\s*See more help with --help$/, ''), known)
+    const fix = [usage.meant && `Did you mean "${usage.meant}"?`, `See: orderctl ${known.command ?? ''} --help`]
+    return new UserError({
+      code: 'usage',
+      message: usage.message,
+      fix: fix.filter(Boolean).join(' ').replace(/ {2,}/g, ' '),
+      exit: error.oclif.exit === EXIT.usage ? EXIT.usage : EXIT.failed,
+    })
+  }
+  const fix = 'Committed data is safe. This is a bug: run the command again with DEBUG=* and report the output.'
+  return new UserError({ code: 'internal', message: `Unexpected error: ${message}`, fix }, { cause: error })
+}
+
+interface Usage {
+  readonly message: string
+  readonly meant?: string | undefined
+}
+
+/** oclif tells its errors apart by their texts only. */
+function describeUsage(text: string, { flags }: Known): Usage {
+  const [, unknown] = /^Nonexistent flags?: ([^\s,]+)/.exec(text) ?? []
+  if (unknown) {
+    const near = nearest(unknown.replace(/^-+/, ''), flags)
+    return { message: `Unknown flag ${unknown}.`, meant: near && `--${near}` }
+  }
+  const [, name = 'The argument', word = '', options = ''] =
+    /^Expected (?:(--[\w-]+)=)?(.*) to be one of: (.*)$/m.exec(text) ?? []
+  if (options !== '') {
+    return {
+      message: `${name} must be one of ${options}; got ${word}`,
+      meant: nearlyIdentical(word, options.split(', ')),
+    }
+  }
+  const [, flag, other] = /--([\w-]+)(?:=.*)? cannot also be provided when using --([\w-]+)/.exec(text) ?? []
+  if (flag) return { message: `--${flag} cannot be used with --${other}.` }
+  return { message: text.replace(/^Parsing (--[\w-]+) \n\t/, '$1 ').replace(/\s+/g, ' ') }
+}
+
+/** The error that `--json` prints. */
+export function problemJson({ code, message, fix, retryable }: UserError): string {
+  return `${JSON.stringify({ error: { code, message, fix, retryable } }, null, 2)}\n`
+}
+
+/** The error as text for people. */
+export function problemText({ message, fix }: UserError, stack = ''): string {
+  return `Error: ${cleanText(message)}\n${cleanText(fix)}\n${stack && `${stack}\n`}`
+}
+
+/**
+ * The error for words that are no command.
+ *
+ * @param words of the command line, before its first flag
+ * @param commands the words of every command and topic
+ */
+export function unknownCommand(words: readonly string[], commands: readonly string[]): UserError {
+  const typed = words.slice(0, Math.max(1, ...commands.map((command) => command.split(' ').length)))
+  const meant = typed
+    .map((_, index) => typed.slice(0, typed.length - index).join(' '))
+    .map((text) =>
+      nearest(
+        text,
+        commands.filter((command) => command !== text),
+      ),
+    )
+    .find((command) => command !== undefined)
+  return usageError({
+    code: 'unknown_command',
+    message: `Unknown command "${cleanText(typed.join(' '))}".`,
+    fix: `${meant ? `Did you mean "orderctl ${meant}"? ` : ''}List the commands with: orderctl help`,
+  })
+}

@@ -1,0 +1,197 @@
+// What a person sees after a typo: in a command, a flag or a value.
+import { existsSync } from 'node:fs'
+import { describe, expect } from 'vitest'
+import { test } from '../support/shop.js'
+
+const SCREENS: readonly (readonly [args: string, screen: string])[] = [
+  [
+    'ordres list',
+    `Error: Unknown command "ordres list".
+Did you mean "orderctl orders list"? List the commands with: orderctl help
+`,
+  ],
+  [
+    'leaderbord',
+    `Error: Unknown command "leaderbord".
+Did you mean "orderctl leaderboard"? List the commands with: orderctl help
+`,
+  ],
+  ['xyzzy', 'Error: Unknown command "xyzzy".\nList the commands with: orderctl help\n'],
+  [
+    'orders list --staus failed',
+    `Error: Unknown flag --staus.
+Did you mean "--status"? See: orderctl orders list --help
+`,
+  ],
+  [
+    'orders list --limit abc',
+    `Error: --limit must be all or a whole number from 1 to 999,999,999; got abc
+See: orderctl orders list --help
+`,
+  ],
+  [
+    'work --concurrency 0',
+    'Error: --concurrency must be a whole number from 1 to 1,000; got 0\nSee: orderctl work --help\n',
+  ],
+  [
+    'orders list --status pendng',
+    `Error: --status must be one of pending, reserved, payment_processing, completed, failed, rolled_back; got pendng
+Did you mean "pending"? See: orderctl orders list --help
+`,
+  ],
+  [
+    'orders list --status done',
+    `Error: --status must be one of pending, reserved, payment_processing, completed, failed, rolled_back; got done
+See: orderctl orders list --help
+`,
+  ],
+  [
+    'import orders.csv --dry-run --resume',
+    'Error: --resume cannot be used with --dry-run.\nSee: orderctl import --help\n',
+  ],
+]
+
+const ROOT_HELP = `Import CSV orders, charge them and update stock
+
+USAGE
+  $ orderctl COMMAND [flags]
+
+EXAMPLES
+  $ orderctl import orders.csv        Store the orders of a CSV file
+  $ orderctl work --drain             Charge them and settle them, then exit
+  $ orderctl kpis daily               Show what was sold
+
+FIRST STEP
+  $ orderctl import orders.csv --dry-run    Check a file; writes nothing
+
+ORDERS IN
+  import    Import orders from a CSV file
+  orders    List and show orders
+  products  Import, list and adjust products
+
+WORK
+  work    Process orders: reserve stock, charge and settle
+  queue   Pause, resume or empty the queue
+  failed  List, retry or clear failed orders
+
+REPORTS
+  status       Show the queue, orders, workers and alarms
+  kpis         Show revenue, orders and customers by day
+  leaderboard  Show top customers and products
+
+KEEP IT RUNNING
+  schedule      Run and list scheduled tasks
+  rebuild       Recalculate derived data and check the database
+  migrate       Apply database migrations
+  doctor        Check the installation, servers, database and queue
+  config        Show every setting and where its value comes from
+  autocomplete  Print a shell completion script
+  version       Show the version
+
+Help on a command: orderctl help COMMAND
+`
+
+const PAUSE_HELP = `Stop workers from claiming orders
+
+USAGE
+  $ orderctl queue pause [flags]
+
+GLOBAL FLAGS
+  --json                 Format output as json.
+  --log-format=<option>  format of notes and errors on stderr: text, or one JSON
+                         object per line [default: text]
+                         <options: text|json>
+
+DESCRIPTION
+  Workers finish the batches in progress. The queue stays paused until "queue
+  resume", even after a restart.
+
+EXAMPLES
+  $ orderctl queue pause
+
+  $ orderctl queue pause --json
+
+`
+
+describe.concurrent('after a typo', () => {
+  test.for(SCREENS)('"%s" shows what was meant', async ([args, screen], { newShop: shop }) => {
+    expect(await shop.run(...args.split(' '))).toEqual({ code: 2, stdout: '', stderr: screen })
+  })
+
+  test('an unknown command is JSON on stderr with --json', async ({ newShop: shop }) => {
+    const outcome = await shop.run('ordres', 'list', '--json')
+    expect(outcome).toMatchObject({ code: 2, stdout: '' })
+    expect(JSON.parse(outcome.stderr)).toEqual({
+      error: {
+        code: 'unknown_command',
+        message: 'Unknown command "ordres list".',
+        fix: 'Did you mean "orderctl orders list"? List the commands with: orderctl help',
+        retryable: false,
+      },
+    })
+  })
+})
+
+describe.concurrent('a mistyped setting', () => {
+  const typo = { ORDERCTL_DATABSE_URL: 'sqlite:other', ORDERCTL_TIMEZONE: 'Europe/Berlin' }
+  const screen = `Error: Unknown setting in the environment: ORDERCTL_DATABSE_URL, ORDERCTL_TIMEZONE.
+Rename ORDERCTL_DATABSE_URL to ORDERCTL_DATABASE_URL, ORDERCTL_TIMEZONE to ORDERCTL_TIME_ZONE, or unset it.
+`
+  test.for(['status', 'config', 'doctor', 'import orders.csv', 'work --drain'])(
+    'in the environment stops "%s"',
+    async (args, { newShop: shop }) => {
+      expect(await shop.runWith(typo, ...args.split(' '))).toEqual({ code: 2, stdout: '', stderr: screen })
+      expect(existsSync(shop.path)).toBe(false)
+    },
+  )
+
+  test.for(['status', 'config', 'doctor'])('in the file stops "%s"', async (command, { newShop: shop }) => {
+    shop.file('orderctl.config.json', '{"inventory": {"unknwonSku": "reject"}}')
+    expect(await shop.json(command)).toMatchObject({
+      code: 2,
+      result: {
+        error: { code: 'unknown_key', message: expect.stringMatching(/Did you mean "inventory\.unknownSku"/) },
+      },
+    })
+  })
+
+  test('does not stop help, the version and completion', async ({ newShop: shop }) => {
+    for (const args of [['--help'], ['--version'], ['status', '--help'], ['autocomplete', 'bash']])
+      expect(await shop.runWith(typo, ...args)).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('is no name that only starts like ours', async ({ shop }) => {
+    expect((await shop.runWith({ ORDERCTL_SERVICE_HOST: '10.0.0.1' }, 'status')).code).toBe(0)
+  })
+})
+
+describe.concurrent('help', () => {
+  test('of orderctl starts with examples and groups commands by what people do', async ({ newShop: shop }) => {
+    const { stdout } = await shop.run('help')
+    expect(stdout).toBe(ROOT_HELP)
+    for (const args of [[], ['--help'], ['-h']]) expect(await shop.run(...args)).toMatchObject({ code: 0, stdout })
+  })
+
+  test('of a topic and a command is the same in each form', async ({ newShop: shop }) => {
+    for (const words of [['orders'], ['queue', 'pause']]) {
+      const help = await shop.run('help', ...words)
+      expect(help).toMatchObject({ code: 0, stderr: '' })
+      for (const flag of ['--help', '-h']) expect(await shop.run(...words, flag)).toEqual(help)
+    }
+    expect((await shop.run('help', 'queue', 'pause')).stdout).toBe(PAUSE_HELP)
+    expect(await shop.run('help', 'ordres')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('orderctl orders"'),
+    })
+  })
+
+  test('the version has one form for people and one for scripts', async ({ newShop: shop }) => {
+    const version = await shop.run('version')
+    expect(version).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^orderctl \d+\.\d+\.\d+ \(Node\.js .*\)\n$/),
+    })
+    for (const flag of ['-v', '--version']) expect(await shop.run(flag)).toEqual(version)
+    expect(await shop.json('--version')).toEqual(await shop.json('version'))
+  })
+})
