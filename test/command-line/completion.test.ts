@@ -32,7 +32,7 @@ const PROPOSALS: readonly (readonly [line: string, words: string])[] = [
   // Any text but a file.
   ['failed list --source o', ''],
   ['orders show o', ''],
-  ['orders show --', '--help --json --log-format --source'],
+  ['orders show --', '--help --json --log-format --source --verbose'],
   ['orders show -- --', ''],
   ['import ', ':files'],
   ['import o', ':files'],

@@ -61,25 +61,24 @@ describe('audit log', () => {
       return terminal.screen
     }
     expect(await screenAt(80, 'audit', 'log')).toMatchInlineSnapshot(`
-      "At                Command          Subject   User  Reason         Details
-      ────────────────  ───────────────  ────────  ────  ─────────────  ──────────────
-      2026-01-01 00:01  products adjust  WIDGET-1  maya  delivery 4711  +50, 1,050 on
-                                                                        hand
-      2026-01-01 00:00  failed retry     T-1001    maya  –              –
+      "         At  Command          Subject   User  Reason         Details
+      ───────────  ───────────────  ────────  ────  ─────────────  ──────────────────
+      1 Jan 00:01  products adjust  WIDGET-1  maya  delivery 4711  +50, 1,050 on hand
+      1 Jan 00:00  failed retry     T-1001    maya  –              –
       left with 0"
     `)
     expect(await screenAt(120, 'audit', 'log')).toMatchInlineSnapshot(`
-      "At                Command          Subject   User  Reason         Details
-      ────────────────  ───────────────  ────────  ────  ─────────────  ──────────────────
-      2026-01-01 00:01  products adjust  WIDGET-1  maya  delivery 4711  +50, 1,050 on hand
-      2026-01-01 00:00  failed retry     T-1001    maya  –              –
+      "         At  Command          Subject   User  Reason         Details
+      ───────────  ───────────────  ────────  ────  ─────────────  ──────────────────
+      1 Jan 00:01  products adjust  WIDGET-1  maya  delivery 4711  +50, 1,050 on hand
+      1 Jan 00:00  failed retry     T-1001    maya  –              –
       left with 0"
     `)
     const show = await screenAt(80, 'orders', 'show', 'T-1001')
-    expect(show.slice(show.indexOf('At '))).toMatchInlineSnapshot(`
-      "At                Command       User  Host    Reason  Details
-      ────────────────  ────────────  ────  ──────  ──────  ───────
-      2026-01-01 00:00  failed retry  maya  shop-1  –       –
+    expect(show.slice(show.search(/^ *At /m))).toMatchInlineSnapshot(`
+      "         At  Command       User  Host    Reason  Details
+      ───────────  ────────────  ────  ──────  ──────  ───────
+      1 Jan 00:00  failed retry  maya  shop-1  –       –
       Next: A worker reserves stock and charges it: orderctl work
       left with 0"
     `)

@@ -125,10 +125,10 @@ describe('orders search', () => {
     const found = await shop.run('orders', 'search', 'name of c-113', '--limit', '2')
     expect(found.stderr).toBe('2 of 3. All: --limit all\n')
     expect(found.stdout).toMatchInlineSnapshot(`
-      "Order   Order date        Status     Reason  Customer  Name               Total
-      ──────  ────────────────  ─────────  ──────  ────────  ─────────────  ─────────
-      T-1003  2025-01-15 10:00  completed  –       C-113     Name of C-113  25.00 USD
-      T-1002  2025-01-15 10:00  completed  –       C-113     Name of C-113  25.00 USD
+      "Order          Order date  Status     Customer  Name                  Total
+      ──────  ─────────────────  ─────────  ────────  ────────────────  ─────────
+      T-1003  15 Jan 2025 10:00  completed  C-113     Name of C-113     25.00 USD
+      T-1002  15 Jan 2025 10:00  completed  C-113     Name of C-113     25.00 USD
       "
     `)
     const none = await shop.run('orders', 'search', 'nothing')
@@ -142,9 +142,9 @@ describe('orders search', () => {
     const terminal = new PseudoTerminal(shop, { columns: 80, rows: 10 }, 'orders', 'search', 't-1')
     expect(await terminal.left()).toBe(0)
     expect(terminal.screen).toMatchInlineSnapshot(`
-      "Order   Order date        Status  Reason        Customer  Name             Total
-      ──────  ────────────────  ──────  ────────────  ────────  ───────────  ─────────
-      T-1001  2025-01-15 10:00  failed  out_of_stock  C-113     Name of C-…  25.00 USD
+      "Order          Order date  Status  Customer  Name                  Total
+      ──────  ─────────────────  ──────  ────────  ────────────────  ─────────
+      T-1001  15 Jan 2025 10:00  failed  C-113     Name of C-113     25.00 USD
       left with 0"
     `)
   })

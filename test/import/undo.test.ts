@@ -70,16 +70,16 @@ describe('an interrupted import', () => {
       screens.push(terminal.screen)
     }
     expect(screens.join('\n\n')).toMatchInlineSnapshot(`
-      "ID  File                Source   State        Orders  Started           By
-      ──  ──────────────────  ───────  ───────────  ──────  ────────────────  ───────
-       2  web-orders.csv      web      finished          1  2026-01-01 00:00  till:42
-       1  default-orders.csv  default  interrupted       2  2026-01-01 00:00  till:42
+      "ID  File                Source   State        Orders      Started  By
+      ──  ──────────────────  ───────  ───────────  ──────  ───────────  ───────
+       2  web-orders.csv      web      finished          1  1 Jan 00:00  till:42
+       1  default-orders.csv  default  interrupted       2  1 Jan 00:00  till:42
       left with 0
 
-      ID  File                Source   State        Orders  Started           By
-      ──  ──────────────────  ───────  ───────────  ──────  ────────────────  ───────
-       2  web-orders.csv      web      finished          1  2026-01-01 00:00  till:42
-       1  default-orders.csv  default  interrupted       2  2026-01-01 00:00  till:42
+      ID  File                Source   State        Orders      Started  By
+      ──  ──────────────────  ───────  ───────────  ──────  ───────────  ───────
+       2  web-orders.csv      web      finished          1  1 Jan 00:00  till:42
+       1  default-orders.csv  default  interrupted       2  1 Jan 00:00  till:42
       left with 0"
     `)
     const { result } = await shop.json('import', 'list', '--limit', '1')
@@ -136,7 +136,7 @@ describe('import undo', () => {
     const refused = await answerAtTerminal(shop, 'n', 'import', 'undo', '1')
     expect(plain(shop, refused.screen)).toMatchInlineSnapshot(`
       "Delete 2 orders from /shop/big.csv? [y/N] n
-      Nothing was changed.
+      Nothing changed.
       left with 0"
     `)
     expect(shop.value('select count(*) from orders')).toBe(2)
