@@ -4,6 +4,7 @@ import type { Board, SalesChoice } from '../reports/leaderboards.js'
 import { readCurrency, readPeriod } from '../reports/read-query.js'
 import { BaseCommand, csvFlag } from './base-command.js'
 import type { Column, Row } from './list.js'
+import { sourceFlag } from './selection-flags.js'
 
 export const LEADERBOARD_FLAGS = {
   currency: Flags.string({
@@ -12,18 +13,25 @@ export const LEADERBOARD_FLAGS = {
   }),
   from: Flags.string({ description: 'first day', helpValue: 'YYYY-MM-DD' }),
   to: Flags.string({ description: 'last day (inclusive)', helpValue: 'YYYY-MM-DD' }),
+  source: sourceFlag,
   csv: csvFlag,
 }
 
 export const CUSTOMER_COLUMNS = [
+  { key: 'source', varies: true },
   { key: 'customer_id', heading: 'customer' },
   { key: 'customer_name', heading: 'name', flexible: true },
   { key: 'order_count', heading: 'orders' },
   { key: 'total_spent', heading: 'spent' },
 ] as const
 
-export function readChoice({ currency, from, to }: Interfaces.InferredFlags<typeof LEADERBOARD_FLAGS>): SalesChoice {
-  return { currency: readCurrency(currency), ...readPeriod(from, to) }
+export function readChoice({
+  currency,
+  from,
+  to,
+  source,
+}: Interfaces.InferredFlags<typeof LEADERBOARD_FLAGS>): SalesChoice {
+  return { currency: readCurrency(currency), ...readPeriod(from, to), source }
 }
 
 export abstract class LeaderboardCommand extends BaseCommand {

@@ -5,22 +5,23 @@ import { groupBy } from '../domain/batches.js'
 import { addDays, type Day, dayAt, dayStart } from '../domain/business-day.js'
 import { divideMinor } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
+import { customersOf } from './leaderboards.js'
 
 /** Figures of completed orders in one currency. */
 export type Kpis = ReturnType<typeof kpisOf>
 
 /** Figures of one business day, by order date. */
-export async function dailyKpis(db: Database, time_zone: string, date: Day) {
+export async function dailyKpis(db: Database, time_zone: string, date: Day, source?: string) {
   const generated_at = new Date()
-  return { date, time_zone, generated_at, kpis: await kpisWithin(db, date, date) }
+  return { date, time_zone, generated_at, kpis: await kpisWithin(db, date, date, source) }
 }
 
 /** Totals from `from` to `to` (inclusive), and figures of each day with sales. */
-export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
+export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day, source?: string) {
   return inSnapshot(db, async (snapshot) => {
     const generated_at = new Date()
-    const kpis = await kpisWithin(snapshot, from, to)
-    const byDay = salesWithin(snapshot, from, to).select('day').groupBy('day').orderBy('day')
+    const kpis = await kpisWithin(snapshot, from, to, source)
+    const byDay = salesWithin(snapshot, from, to, source).select('day').groupBy('day').orderBy('day')
     const figures = await byDay.orderBy('currency').execute()
     const days = [...groupBy(figures, ({ day }) => day)].map(([date, rows]) => ({ date, kpis: rows.map(kpisOf) }))
     return { from, to, time_zone, generated_at, kpis, days }
@@ -28,10 +29,13 @@ export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
 }
 
 /** Open orders, and orders settled on the business day of `now` (epoch milliseconds). */
-export function realtimeKpis(db: Database, time_zone: string, now: number) {
+export function realtimeKpis(db: Database, time_zone: string, now: number, source?: string) {
   return inSnapshot(db, async (snapshot) => {
     const date = dayAt(now, time_zone)
-    const orders = snapshot.selectFrom('orders').select((eb) => ['status', eb.fn.countAll<number>().as('orders')])
+    const orders = snapshot
+      .selectFrom('orders')
+      .$if(source !== undefined, (query) => query.where('source', '=', source ?? ''))
+      .select((eb) => ['status', eb.fn.countAll<number>().as('orders')])
     const open = await orders.where('settled_at', 'is', null).groupBy('status').execute()
     const settled = await orders
       .select((eb) => ['currency', eb.fn.sum<number>('total').as('amount')])
@@ -60,12 +64,12 @@ function ordersIn(counts: readonly { status: OrderStatus; orders: number }[], ..
 }
 
 /** One entry per currency with sales, sorted by code. */
-async function kpisWithin(db: Database, from: Day, to: Day) {
-  const figures = await salesWithin(db, from, to).orderBy('currency').execute()
+async function kpisWithin(db: Database, from: Day, to: Day, source?: string) {
+  const figures = await salesWithin(db, from, to, source).orderBy('currency').execute()
   return figures.map(kpisOf)
 }
 
-function salesWithin(db: Database, from: Day, to: Day) {
+function salesWithin(db: Database, from: Day, to: Day, source?: string) {
   return db
     .selectFrom('sales_by_customer')
     .select((eb) => [
@@ -76,6 +80,7 @@ function salesWithin(db: Database, from: Day, to: Day) {
     ])
     .where('day', '>=', from)
     .where('day', '<=', to)
+    .$if(source !== undefined, (query) => query.where('customer_id', 'in', customersOf(db, source ?? '')))
     .groupBy('currency')
 }
 

@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { KPI_COLUMNS } from '../../command-line/kpi-columns.js'
+import { sourceFlag } from '../../command-line/selection-flags.js'
 import { dayAt } from '../../domain/business-day.js'
 import { dailyKpis } from '../../reports/kpis.js'
 import { readDay } from '../../reports/read-query.js'
@@ -11,6 +12,7 @@ export default class KpisDaily extends BaseCommand {
   static override examples = ['orderctl kpis daily', 'orderctl kpis daily --date 2025-01-15']
   static override flags = {
     date: Flags.string({ description: 'day to report [default: today]', helpValue: 'YYYY-MM-DD' }),
+    source: sourceFlag,
     csv: csvFlag,
   }
 
@@ -18,7 +20,7 @@ export default class KpisDaily extends BaseCommand {
     const { flags } = await this.parse(KpisDaily)
     const { timeZone } = this.settings
     const date = flags.date === undefined ? dayAt(Date.now(), timeZone) : readDay('--date', flags.date)
-    const report = await this.withDatabase((db) => dailyKpis(db, timeZone, date))
+    const report = await this.withDatabase((db) => dailyKpis(db, timeZone, date, flags.source))
     const empty = `No completed orders on ${date} (${timeZone}). See orders in progress: orderctl status`
     const columns = [{ heading: 'date', value: () => date }, ...KPI_COLUMNS]
     this.showList(columns, report.kpis, { csv: flags.csv, empty })

@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { KPI_COLUMNS } from '../../command-line/kpi-columns.js'
+import { sourceFlag } from '../../command-line/selection-flags.js'
 import { formatAmount } from '../../domain/money.js'
 import { rangeKpis } from '../../reports/kpis.js'
 import { readRange } from '../../reports/read-query.js'
@@ -18,6 +19,7 @@ export default class KpisRange extends BaseCommand {
   static override flags = {
     from: Flags.string({ description: 'first day', helpValue: 'YYYY-MM-DD', required: true }),
     to: Flags.string({ description: 'last day (inclusive)', helpValue: 'YYYY-MM-DD', required: true }),
+    source: sourceFlag,
     csv: csvFlag,
   }
 
@@ -25,7 +27,7 @@ export default class KpisRange extends BaseCommand {
     const { flags } = await this.parse(KpisRange)
     const { timeZone } = this.settings
     const { from, to } = readRange(flags.from, flags.to)
-    const report = await this.withDatabase((db) => rangeKpis(db, timeZone, from, to))
+    const report = await this.withDatabase((db) => rangeKpis(db, timeZone, from, to, flags.source))
     const days = report.days.flatMap(({ date, kpis }) => kpis.map((ofDay) => ({ date, ...ofDay })))
     const showsTotals = days.length > 0 && !flags.csv
     if (showsTotals) {
