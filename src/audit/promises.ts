@@ -113,8 +113,9 @@ function equal(expected: RawBuilder<unknown>, actual: RawBuilder<unknown>, rows:
 }
 
 /** Each table with the column that holds the order's key, and the tables that its columns refer to. */
-const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
-  ['orders', 'id', { customer_id: 'customers', import_id: 'imports' }],
+const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, string>>, RawBuilder<unknown>?])[] = [
+  // A customer belongs to one source.
+  ['orders', 'id', { customer_id: 'customers', import_id: 'imports' }, sql`customers.source = referring.source`],
   ['order_lines', 'order_id', { order_id: 'orders', product_id: 'products' }],
   ['stock_reservations', 'order_id', { order_id: 'orders', product_id: 'products' }],
   ['payments', 'order_id', { order_id: 'orders' }],
@@ -126,13 +127,14 @@ const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, st
  * for its order's key, even if that order does not exist.
  */
 function references() {
-  const tables = REFERENCES.map(([table, key, targets]) => {
+  const tables = REFERENCES.map(([table, key, targets, condition]) => {
     const targetOf = Object.entries(targets)
     const joins = targetOf.map(
       ([column, target]) =>
         sql`left join ${sql.table(target)} on ${sql.ref(`${target}.id`)} = referring.${sql.ref(column)}`,
     )
     const found = targetOf.map(([, target]) => sql`${sql.ref(`${target}.id`)} is not null`)
+    if (condition) found.push(condition)
     return sql`select referring.${sql.ref(key)} as id, ${holdsIf(sql.join(found, sql` and `))}
       from ${sql.table(table)} as referring ${sql.join(joins, sql` `)}`
   })

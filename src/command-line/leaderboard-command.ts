@@ -4,7 +4,7 @@ import type { Board, SalesChoice } from '../reports/leaderboards.js'
 import { readCurrency, readPeriod } from '../reports/read-query.js'
 import { BaseCommand, csvFlag } from './base-command.js'
 import type { Column, Row } from './list.js'
-import { PERIOD_FLAGS } from './selection-flags.js'
+import { PERIOD_FLAGS, sourceFlag } from './selection-flags.js'
 
 export const LEADERBOARD_FLAGS = {
   currency: Flags.string({
@@ -12,10 +12,12 @@ export const LEADERBOARD_FLAGS = {
     helpValue: 'CODE',
   }),
   ...PERIOD_FLAGS,
+  source: sourceFlag,
   csv: csvFlag,
 }
 
 export const CUSTOMER_COLUMNS = [
+  { key: 'source', varies: true },
   { key: 'customer_id', heading: 'customer' },
   { key: 'customer_name', heading: 'name', flexible: true },
   { key: 'order_count', heading: 'orders' },
@@ -23,8 +25,12 @@ export const CUSTOMER_COLUMNS = [
 ] as const
 
 export abstract class LeaderboardCommand extends BaseCommand {
-  protected readChoice({ currency, ...period }: Interfaces.InferredFlags<typeof LEADERBOARD_FLAGS>): SalesChoice {
-    return { currency: readCurrency(currency), ...readPeriod(period, this.today) }
+  protected readChoice({
+    currency,
+    source,
+    ...period
+  }: Interfaces.InferredFlags<typeof LEADERBOARD_FLAGS>): SalesChoice {
+    return { currency: readCurrency(currency), source, ...readPeriod(period, this.today) }
   }
 
   /** Prints the board and returns the JSON fields that describe it. */

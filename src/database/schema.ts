@@ -79,8 +79,11 @@ export interface Schema {
 
   customers: {
     id: Generated<CustomerId>
+    /** The shop of the customer. The same id in another source is another customer. */
+    source: string
     /** The shop's id of the customer. */
     customer_id: string
+    /** As the last import named the customer. */
     name: string
     /** The import that first named the customer. */
     import_id: ImportId

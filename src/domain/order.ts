@@ -50,3 +50,6 @@ export function reservationState(order: { status: OrderStatus; attempt: number }
 
 export const PAYMENT_STATUSES = ['pending', 'captured', 'declined', 'unknown'] as const
 export type PaymentStatus = (typeof PAYMENT_STATUSES)[number]
+
+/** The source of imports without `--source`. */
+export const DEFAULT_SOURCE = 'default'

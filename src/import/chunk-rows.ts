@@ -16,7 +16,7 @@ export type LineRow = Readonly<
 
 /** What one transaction stores. */
 export interface ChunkRows {
-  /** Each customer in the lines, once, with its first name. */
+  /** Each customer in the lines, once, with its last name. */
   readonly customers: readonly CustomerRow[]
   readonly orders: readonly OrderRow[]
   readonly lines: readonly LineRow[]
@@ -27,6 +27,7 @@ export interface ChunkRows {
 }
 
 export type Chunk = { readonly [Name in keyof ChunkRows]: PackedRows<ChunkRows[Name][number]> } & {
+  readonly customerCount: number
   readonly orderCount: number
   readonly lineCount: number
   readonly rejectedOrderCount: number
@@ -57,6 +58,7 @@ export function packChunk({ customers, orders, lines, products, rejectedOrders }
     lines: packLines(lines),
     products: packRows({ sku: 'text', name: 'text' }, products),
     rejectedOrders: packRows({ reference: 'text', line_number: 'integer' }, rejectedOrders),
+    customerCount: customers.length,
     orderCount: orders.length,
     lineCount: lines.length,
     rejectedOrderCount: rejectedOrders.length,

@@ -101,7 +101,9 @@ export class ChunkBuilder implements RecordSink {
     const products = new Map<string, ProductRow>()
     for (const { line, position } of this.#lines) {
       const { reference, customer_id, sku, quantity, unit_price, total } = line
-      if (!customers.has(customer_id)) customers.set(customer_id, { customer_id, name: line.customer_name })
+      // A line without a name has the id in its place, which replaces no name.
+      const name = line.customer_name
+      if (name !== customer_id || !customers.has(customer_id)) customers.set(customer_id, { customer_id, name })
       if (!products.has(sku)) products.set(sku, { sku, name: line.product_name })
       const rejectedBy = this.#rejectedOrders.get(reference)
       if (rejectedBy === undefined) {

@@ -45,13 +45,33 @@ export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: Stor
   return { orders, lines, productsCreated }
 }
 
-async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {
-  const added = db
-    .selectFrom(rowSource(db, 'row', chunk.customers))
-    .leftJoin('customers', 'customers.customer_id', 'row.customer_id')
+/** Adds the source's new customers, and renames the known ones. No other import writes customers of this source. */
+async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId, source }: StoreOptions): Promise<void> {
+  const rows = db.selectFrom(rowSource(db, 'row', chunk.customers))
+  const added = rows
+    .leftJoin('customers', (join) =>
+      join.onRef('customers.customer_id', '=', 'row.customer_id').on('customers.source', '=', source),
+    )
     .where('customers.id', 'is', null)
-    .select((eb) => ['row.customer_id', 'row.name', eb.val(importId).as('import_id')])
-  await db.insertInto('customers').columns(['customer_id', 'name', 'import_id']).expression(added).execute()
+    .select((eb) => [eb.val(source).as('source'), 'row.customer_id', 'row.name', eb.val(importId).as('import_id')])
+  const customers = db.insertInto('customers').columns(['source', 'customer_id', 'name', 'import_id'])
+  if (countOf(await customers.expression(added).executeTakeFirstOrThrow()) === chunk.customerCount) return
+  const renamed = await rows
+    .crossJoin('customers')
+    .whereRef('customers.customer_id', '=', 'row.customer_id')
+    .where('customers.source', '=', source)
+    .whereRef('customers.name', '!=', 'row.name')
+    // A line without a name has the id in its place.
+    .whereRef('row.name', '!=', 'row.customer_id')
+    .select(['customers.id', 'row.name'])
+    .execute()
+  if (renamed.length === 0) return
+  await db
+    .updateTable('customers')
+    .from(rowSource(db, 'row', packRows({ id: 'integer', name: 'text' }, renamed)))
+    .set((eb) => ({ name: eb.ref('row.name') }))
+    .whereRef('customers.id', '=', 'row.id')
+    .execute()
 }
 
 /** Adds the new products, each with an initial stock adjustment. Returns their number. */
@@ -85,7 +105,9 @@ const countOf = ({ numInsertedOrUpdatedRows }: InsertResult): number => Number(n
 async function addOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }: StoreOptions): Promise<number> {
   const added = db
     .selectFrom(rowSource(db, 'row', chunk.orders))
-    .innerJoin('customers', 'customers.customer_id', 'row.customer_id')
+    .innerJoin('customers', (join) =>
+      join.onRef('customers.customer_id', '=', 'row.customer_id').on('customers.source', '=', source),
+    )
     .leftJoin('orders', (join) => join.on('orders.source', '=', source).onRef('orders.reference', '=', 'row.reference'))
     .where('orders.id', 'is', null)
     .select((eb) => [eb.val(importId).as('import_id'), eb.val(source).as('source'), 'row.reference', 'customers.id'])

@@ -6,13 +6,14 @@ import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
 import { inBatches } from '../domain/batches.js'
 import type { Currency } from '../domain/money.js'
+import { DEFAULT_SOURCE } from '../domain/order.js'
 
 export const BOARD_KINDS = ['customers', 'products'] as const
 export type BoardKind = (typeof BOARD_KINDS)[number]
 
 /** The total of one customer or product in one currency. */
 export interface Total {
-  /** The shop's own id: customer_id or SKU. */
+  /** The SKU, or the customer's id, with its source before it (`shop-b:17`) unless that is the default one. */
   readonly member: string
   readonly currency: Currency
   /** Spending in minor units, or units sold. */
@@ -35,7 +36,7 @@ export async function* totalsOf(db: Database, kind: BoardKind, settledSince?: nu
       : inBatches(await findSoldSince(db, kind, settledSince), PAGE)
   for await (const page of pages) {
     const { table, where, key, score, name } = BOARDS[kind]
-    const { rows: totals } = await sql<Total>`select named.${sql.ref(name)} as member, totals.currency, score from (
+    const { rows: totals } = await sql<Total>`select ${name} as member, totals.currency, score from (
       select ${sql.ref(key)} as id, currency, sum(${sql.ref(score)}) as score from ${sql.table(table)}
       where ${where} and ${isAmong(db, key, packIds(page))} group by ${sql.ref(key)}, currency) as totals
       join ${sql.table(kind)} as named on named.id = totals.id`.execute(db)
@@ -50,10 +51,11 @@ const BOARDS = {
     where: sql`status = 'completed'`,
     key: 'customer_id',
     score: 'total',
-    name: 'customer_id',
+    name: sql`case when named.source = ${sql.lit(DEFAULT_SOURCE)} then named.customer_id
+      else named.source || ':' || named.customer_id end`,
   },
   /** Reads the sales of all days. An index on the product would slow workers down by a tenth. */
-  products: { table: 'sales_by_product', where: sql`true`, key: 'product_id', score: 'units', name: 'sku' },
+  products: { table: 'sales_by_product', where: sql`true`, key: 'product_id', score: 'units', name: sql`named.sku` },
 }
 
 /** Selects completed orders by the index on their settlement time. */

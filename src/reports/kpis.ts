@@ -5,14 +5,15 @@ import { groupBy } from '../domain/batches.js'
 import { addDays, type Day, dayAt, dayStart, daysFrom } from '../domain/business-day.js'
 import { divideMinor } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
+import { customersOf } from './leaderboards.js'
 
 /** Figures of completed orders in one currency. */
 export type Kpis = ReturnType<typeof kpisOf>
 
 /** Figures of one business day, by order date. */
-export async function dailyKpis(db: Database, time_zone: string, date: Day) {
+export async function dailyKpis(db: Database, time_zone: string, date: Day, source?: string) {
   const generated_at = new Date()
-  return { date, time_zone, generated_at, kpis: await kpisWithin(db, date, date) }
+  return { date, time_zone, generated_at, kpis: await kpisWithin(db, date, date, source) }
 }
 
 /** Maximum length of a range, in days, that lists days without sales. */
@@ -22,11 +23,11 @@ const MAX_LISTED_DAYS = 3660
  * Totals from `from` to `to` (inclusive), and figures of each day. A day without sales has zeros for each currency of
  * the range; ranges of more than ten years leave such days out.
  */
-export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
+export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day, source?: string) {
   return inSnapshot(db, async (snapshot) => {
     const generated_at = new Date()
-    const kpis = await kpisWithin(snapshot, from, to)
-    const byDay = salesWithin(snapshot, from, to).select('day').groupBy('day').orderBy('day')
+    const kpis = await kpisWithin(snapshot, from, to, source)
+    const byDay = salesWithin(snapshot, from, to, source).select('day').groupBy('day').orderBy('day')
     const figures = await byDay.orderBy('currency').execute()
     const sold = groupBy(figures, ({ day }) => day)
     const listed = addDays(from, MAX_LISTED_DAYS) > to ? daysFrom(from, to) : [...sold.keys()]
@@ -42,10 +43,13 @@ export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day) {
 }
 
 /** Open orders, and orders settled on the business day of `now` (epoch milliseconds). */
-export function realtimeKpis(db: Database, time_zone: string, now: number) {
+export function realtimeKpis(db: Database, time_zone: string, now: number, source?: string) {
   return inSnapshot(db, async (snapshot) => {
     const date = dayAt(now, time_zone)
-    const orders = snapshot.selectFrom('orders').select((eb) => ['status', eb.fn.countAll<number>().as('orders')])
+    const orders = snapshot
+      .selectFrom('orders')
+      .$if(source !== undefined, (query) => query.where('source', '=', source ?? ''))
+      .select((eb) => ['status', eb.fn.countAll<number>().as('orders')])
     const open = await orders.where('settled_at', 'is', null).groupBy('status').execute()
     const settled = await orders
       .select((eb) => ['currency', eb.fn.sum<number>('total').as('amount')])
@@ -74,12 +78,12 @@ function ordersIn(counts: readonly { status: OrderStatus; orders: number }[], ..
 }
 
 /** One entry per currency with sales, sorted by code. */
-async function kpisWithin(db: Database, from: Day, to: Day) {
-  const figures = await salesWithin(db, from, to).orderBy('currency').execute()
+async function kpisWithin(db: Database, from: Day, to: Day, source?: string) {
+  const figures = await salesWithin(db, from, to, source).orderBy('currency').execute()
   return figures.map(kpisOf)
 }
 
-function salesWithin(db: Database, from: Day, to: Day) {
+function salesWithin(db: Database, from: Day, to: Day, source?: string) {
   return db
     .selectFrom('sales_by_customer')
     .select((eb) => [
@@ -90,6 +94,7 @@ function salesWithin(db: Database, from: Day, to: Day) {
     ])
     .where('day', '>=', from)
     .where('day', '<=', to)
+    .$if(source !== undefined, (query) => query.where('customer_id', 'in', customersOf(db, source ?? '')))
     .groupBy('currency')
 }
 

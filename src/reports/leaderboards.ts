@@ -1,9 +1,12 @@
 // Leaderboards of customers and products, from the sales figures of one currency.
+import { type Selectable, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
+import type { Schema } from '../database/schema.js'
 import { inSnapshot } from '../database/transaction.js'
 import type { Day } from '../domain/business-day.js'
 import type { Currency } from '../domain/money.js'
-import { UserError } from '../errors.js'
+import { UserError, usageError } from '../errors.js'
+import { productSales } from '../workflow/sales.js'
 
 /** An inclusive range of days. An undefined end leaves it open. */
 export interface Period {
@@ -14,13 +17,15 @@ export interface Period {
 export interface SalesChoice extends Period {
   /** If undefined, the currency with the most completed orders in the period. */
   readonly currency: Currency | undefined
+  /** Only sales of this source. */
+  readonly source?: string | undefined
 }
 
 /** Bounds of an open period. */
 const FIRST_DAY = '0000-01-01' as Day
 const LAST_DAY = '9999-12-31' as Day
 
-type Sales = { readonly [Name in keyof SalesChoice]: NonNullable<SalesChoice[Name]> }
+type Sales = { readonly [Name in keyof Period]: Day } & Pick<SalesChoice, 'source'> & { readonly currency: Currency }
 
 export interface Board<Rows> {
   /** Null if none was requested and nothing was sold. */
@@ -31,7 +36,7 @@ export interface Board<Rows> {
   readonly rows: Rows
 }
 
-/** Ranked by revenue, then number of orders, then customer_id. */
+/** Ranked by revenue, then number of orders, then customer_id and source. */
 export function topCustomers(db: Database, choice: SalesChoice, limit: number) {
   return inOneCurrency(db, choice, async (snapshot, sales) => {
     if (!sales) return []
@@ -39,6 +44,7 @@ export function topCustomers(db: Database, choice: SalesChoice, limit: number) {
       .orderBy('sales.revenue', 'desc')
       .orderBy('sales.orders', 'desc')
       .orderBy('customers.customer_id')
+      .orderBy('customers.source')
       .limit(limit)
       .execute()
     return top.map(({ revenue, ...customer }, index) => {
@@ -51,8 +57,7 @@ export function topCustomers(db: Database, choice: SalesChoice, limit: number) {
 export function topProducts(db: Database, choice: SalesChoice, limit: number) {
   return inOneCurrency(db, choice, async (snapshot, sales) => {
     if (!sales) return []
-    const sums = snapshot
-      .selectFrom('sales_by_product')
+    const sums = salesByProduct(snapshot, sales.source)
       .select((eb) => ['product_id', eb.fn.sum<number>('units').as('units')])
       .select((eb) => [eb.fn.sum<number>('orders').as('orders'), eb.fn.sum<number>('revenue').as('revenue')])
       .where('currency', '=', sales.currency)
@@ -76,32 +81,29 @@ export function topProducts(db: Database, choice: SalesChoice, limit: number) {
 /**
  * Ranks one customer among all with completed orders. The rank is null if the customer has none that match.
  *
- * @throws UserError if the customer does not exist
+ * @throws UserError if the customer does not exist, or exists in several sources
  */
 export function rankCustomer(db: Database, choice: SalesChoice, customer_id: string) {
   return inOneCurrency(db, choice, async (snapshot, sales) => {
-    const customers = snapshot.selectFrom('customers').select('name').where('customer_id', '=', customer_id)
-    const known = await customers.executeTakeFirst()
-    if (!known) {
-      throw new UserError({
-        code: 'customer_unknown',
-        message: `Unknown customer "${customer_id}".`,
-        fix: 'Use a customer_id from the imported file. List customers with `orderctl leaderboard customers`.',
-      })
-    }
-    const customer = { customer_id, customer_name: known.name }
+    const { source, customer_name } = await findCustomer(snapshot, customer_id, choice.source)
+    const customer = { source, customer_id, customer_name }
     if (!sales) return { rank: null, of: 0, ...customer, order_count: 0, total_spent: 0 }
     const all = customerSales(snapshot, sales)
-    const own = await all.where('customers.customer_id', '=', customer_id).executeTakeFirst()
+    const own = await all
+      .where('customers.customer_id', '=', customer_id)
+      .where('customers.source', '=', source)
+      .executeTakeFirst()
     const { revenue, order_count } = own ?? { revenue: 0, order_count: 0 }
     const { of, ahead } = await snapshot
       .selectFrom(all.as('other'))
       .select((eb) => {
         const isTied = eb('other.revenue', '=', revenue)
+        const isLevel = eb.and([isTied, eb('other.order_count', '=', order_count)])
         const isAhead = eb.or([
           eb('other.revenue', '>', revenue),
           eb.and([isTied, eb('other.order_count', '>', order_count)]),
-          eb.and([isTied, eb('other.order_count', '=', order_count), eb('other.customer_id', '<', customer_id)]),
+          eb.and([isLevel, eb('other.customer_id', '<', customer_id)]),
+          eb.and([isLevel, eb('other.customer_id', '=', customer_id), eb('other.source', '<', source)]),
         ])
         const count = eb.fn.countAll<number>().as('of')
         return [count, eb.fn.count<number>(eb.case().when(isAhead).then(1).end()).as('ahead')]
@@ -112,9 +114,35 @@ export function rankCustomer(db: Database, choice: SalesChoice, customer_id: str
   })
 }
 
+async function findCustomer(db: Database, customer_id: string, source: string | undefined) {
+  const customers = await db
+    .selectFrom('customers')
+    .select(['source', 'name as customer_name'])
+    .where('customer_id', '=', customer_id)
+    .$if(source !== undefined, (query) => query.where('source', '=', source ?? ''))
+    .orderBy('source')
+    .execute()
+  const [found, other] = customers
+  if (!found) {
+    throw new UserError({
+      code: 'customer_unknown',
+      message: `Unknown customer "${customer_id}"${source === undefined ? '' : ` in the source ${source}`}.`,
+      fix: 'Use a customer_id from the imported file. List customers with `orderctl leaderboard customers`.',
+    })
+  }
+  if (other) {
+    throw usageError({
+      code: 'ambiguous_customer',
+      message: `Customer ${customer_id} exists in several sources: ${customers.map((one) => one.source).join(', ')}.`,
+      fix: `Specify one: --source ${found.source}.`,
+    })
+  }
+  return found
+}
+
 async function inOneCurrency<Rows>(
   db: Database,
-  { currency: wanted, from = FIRST_DAY, to = LAST_DAY }: SalesChoice,
+  { currency: wanted, from = FIRST_DAY, to = LAST_DAY, source }: SalesChoice,
   read: (snapshot: Database, sales: Sales | undefined) => Promise<Rows>,
 ): Promise<Board<Rows>> {
   return inSnapshot(db, async (snapshot) => {
@@ -123,17 +151,33 @@ async function inOneCurrency<Rows>(
       .select('currency')
       .where('day', '>=', from)
       .where('day', '<=', to)
+      .$if(source !== undefined, (query) => query.where('customer_id', 'in', customersOf(snapshot, source ?? '')))
       .groupBy('currency')
       .orderBy((eb) => eb.fn.sum('orders'), 'desc')
       .orderBy('currency')
     const [currency = null, ...others] = wanted ? [wanted] : (await byUse.execute()).map((row) => row.currency)
-    const rows = await read(snapshot, currency ? { currency, from, to } : undefined)
+    const rows = await read(snapshot, currency ? { currency, from, to, source } : undefined)
     return { currency, otherCurrencies: others, generated_at: new Date(), rows }
   })
 }
 
+/** Selects the ids of the source's customers. */
+export function customersOf(db: Database, source: string) {
+  return db.selectFrom('customers').where('source', '=', source).select('id')
+}
+
+/** The sales by product of all sources as stored, or of one source, which takes reading its orders. */
+function salesByProduct(db: Database, source: string | undefined) {
+  const ofSource = productSales(db)
+    .where('orders.status', '=', 'completed')
+    .where('orders.source', '=', source ?? '')
+  const sales = source === undefined ? sql.table('sales_by_product') : ofSource
+  return db.selectFrom(sql<Selectable<Schema['sales_by_product']>>`${sales}`.as('by_day'))
+}
+
 /** One row per customer with completed orders. */
 function customerSales(db: Database, sales: Sales) {
+  const { source } = sales
   const sums = db
     .selectFrom('sales_by_customer')
     .select((eb) => ['customer_id', eb.fn.sum<number>('orders').as('orders')])
@@ -141,9 +185,11 @@ function customerSales(db: Database, sales: Sales) {
     .where('currency', '=', sales.currency)
     .where('day', '>=', sales.from)
     .where('day', '<=', sales.to)
+    .$if(source !== undefined, (query) => query.where('customer_id', 'in', customersOf(db, source ?? '')))
     .groupBy('customer_id')
   return db
     .selectFrom(sums.as('sales'))
     .innerJoin('customers', 'customers.id', 'sales.customer_id')
-    .select(['customers.customer_id', 'customers.name as customer_name', 'sales.orders as order_count', 'revenue'])
+    .select(['customers.source', 'customers.customer_id', 'customers.name as customer_name'])
+    .select(['sales.orders as order_count', 'revenue'])
 }

@@ -16,6 +16,7 @@ describe.concurrent('doctor', () => {
     expect(stdout.split('\n').slice(2)).toEqual([
       expect.stringMatching(/^ok +sqlite +SQLite 3\.\S+ on Node\.js /),
       expect.stringMatching(/^ok +configuration +\d+ settings, 1 changed$/),
+      'ok      environment    no other ORDERCTL_ variables',
       `ok      database       ${shop.path}`,
       `ok      12 checks      ${names}, unresolved, stale_workers, schedule`,
       '',

@@ -132,10 +132,18 @@ describe.concurrent('lists', () => {
 
     const board = await shop.run('leaderboard', 'customers', '--csv')
     expect(board.stdout).toBe(
-      'rank,customer,name,orders,spent,currency\n1,C-1,Name of C-1,1,25,USD\n2,C-2,Name of C-2,1,25,USD\n',
+      'rank,source,customer,name,orders,spent,currency\n1,default,C-1,Name of C-1,1,25,USD\n2,default,C-2,Name of C-2,1,25,USD\n',
     )
     expect((await shop.json('leaderboard', 'rank', 'C-2')).result).toEqual({
-      ...{ rank: 2, of: 2, customer_id: 'C-2', customer_name: 'Name of C-2', order_count: 1, total_spent: 25 },
+      ...{
+        rank: 2,
+        of: 2,
+        source: 'default',
+        customer_id: 'C-2',
+        customer_name: 'Name of C-2',
+        order_count: 1,
+        total_spent: 25,
+      },
       ...{ currency: 'USD', generated_at: expect.any(String) },
     })
   })

@@ -11,7 +11,7 @@ const NAME = '"Smith, ""Ann"""'
 const PLAIN = csv(
   line({ order: 'A-1', name: NAME }),
   line({ order: 'A-1', name: NAME, sku: 'S-2' }),
-  line({ order: 'A-2', product: 'Größe L 😀' }),
+  line({ order: 'A-2', name: NAME, product: 'Größe L 😀' }),
 )
 const otherHeader = HEADER.toUpperCase().replace('ORDER_DATE', ' Order_Date ')
 const reordered = parse(PLAIN.replace(HEADER, otherHeader)).map((cells: string[]) => [
@@ -33,7 +33,8 @@ const SHAPES: Readonly<Record<string, string>> = {
 test('line endings, blanks, quotes and the order of columns make no difference', async ({ shop }) => {
   const storedOf = (source: string) => ({
     orders: shop.rows(
-      'select reference, customer_id, currency, total, ordered_at from orders where source = ? order by reference',
+      `select reference, customers.customer_id, currency, total, ordered_at from orders
+       join customers on customers.id = orders.customer_id where orders.source = ? order by reference`,
       source,
     ),
     lines: shop.rows(
@@ -50,14 +51,17 @@ test('line endings, blanks, quotes and the order of columns make no difference',
   const piped = await shop.startWithInput(PLAIN, {}, 'import', '-', '--source', 'piped', '--json').ended
   expect(JSON.parse(piped.stdout)).toMatchObject({ file: '-', rows: 3, orders: 2, imported: 3 })
   expect(storedOf('piped')).toEqual(storedOf('plain'))
-  expect(shop.rows('select name from customers')).toEqual([{ name: 'Smith, "Ann"' }])
+  expect(shop.rows('select distinct name from customers')).toEqual([{ name: 'Smith, "Ann"' }])
   expect(shop.rows('select name from products order by sku')).toEqual([{ name: 'Widget' }, { name: 'Widget' }])
 })
 
 test('a name may span lines; the lines after it keep their numbers', async ({ shop }) => {
-  shop.file('orders.csv', csv(line({ order: 'A-1', name: '"Ann\nMarie\r\nSmith"' }), line({ order: 'A-2' })))
+  shop.file(
+    'orders.csv',
+    csv(line({ order: 'A-1', name: '"Ann\nMarie\r\nSmith"' }), line({ order: 'A-2', customer: 'C-2' })),
+  )
   expect((await importJson(shop, 'orders.csv')).told).toMatchObject({ rows: 2, imported: 2 })
-  expect(shop.value('select name from customers')).toBe('Ann\nMarie\r\nSmith')
+  expect(shop.value("select name from customers where customer_id = 'C-1'")).toBe('Ann\nMarie\r\nSmith')
   expect(shop.rows('select line_number from order_lines')).toEqual([{ line_number: 2 }, { line_number: 5 }])
 })
 

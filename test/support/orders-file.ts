@@ -54,10 +54,10 @@ export function orders(shop: Shop, where = 'true'): unknown[] {
 export function stored(shop: Shop) {
   return {
     orders: shop.rows(
-      `select source, reference, customers.customer_id, currency, total, ordered_at, business_day, status,
+      `select orders.source, reference, customers.customer_id, currency, total, ordered_at, business_day, status,
          due_at is not null as due
        from orders join customers on customers.id = orders.customer_id left join due_orders on order_id = orders.id
-       order by source, reference`,
+       order by orders.source, reference`,
     ),
     lines: shop.rows(
       `select source, reference, line_number, sku, quantity, order_lines.unit_price, order_lines.total

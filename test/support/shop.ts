@@ -138,9 +138,9 @@ export class Shop extends Cli {
   }
 
   customer(customer: string, source = 'default'): CustomerId {
-    const known = this.value('select id from customers where customer_id = ?', customer)
+    const known = this.value('select id from customers where customer_id = ? and source = ?', customer, source)
     if (known !== undefined) return known as CustomerId
-    const row = { customer_id: customer, name: `Name of ${customer}`, import_id: this.#importOf(source) }
+    const row = { source, customer_id: customer, name: `Name of ${customer}`, import_id: this.#importOf(source) }
     return this.#insert<CustomerId>('customers', row)
   }
 

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { KPI_COLUMNS } from '../../command-line/kpi-columns.js'
+import { sourceFlag } from '../../command-line/selection-flags.js'
 import { usageError } from '../../errors.js'
 import { dailyKpis } from '../../reports/kpis.js'
 import { readDay } from '../../reports/read-query.js'
@@ -17,6 +18,7 @@ export default class KpisDaily extends BaseCommand {
       description: 'day: today, yesterday, monday (the latest) or 2026-03-04 [default: today]',
       helpValue: 'DAY',
     }),
+    source: sourceFlag,
     csv: csvFlag,
   }
 
@@ -25,7 +27,7 @@ export default class KpisDaily extends BaseCommand {
     const { timeZone } = this.settings
     if (args.day !== undefined && flags.date !== undefined) throw twoDays(args.day, flags.date)
     const date = readDay(args.day === undefined ? '--date' : 'DAY', args.day ?? flags.date ?? 'today', this.today)
-    const report = await this.withDatabase((db) => dailyKpis(db, timeZone, date))
+    const report = await this.withDatabase((db) => dailyKpis(db, timeZone, date, flags.source))
     const empty = `No completed orders on ${date} (${timeZone}). See orders in progress: orderctl status`
     const columns = [{ heading: 'date', value: () => date }, ...KPI_COLUMNS]
     this.showList(columns, report.kpis, { csv: flags.csv, empty })

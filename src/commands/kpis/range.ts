@@ -1,6 +1,6 @@
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { DAY_COLUMNS, rangeTable } from '../../command-line/kpi-columns.js'
-import { PERIOD_FLAGS } from '../../command-line/selection-flags.js'
+import { PERIOD_FLAGS, sourceFlag } from '../../command-line/selection-flags.js'
 import { usageError } from '../../errors.js'
 import { rangeKpis } from '../../reports/kpis.js'
 import { readPeriod } from '../../reports/read-query.js'
@@ -17,6 +17,7 @@ export default class KpisRange extends BaseCommand {
   ]
   static override flags = {
     ...PERIOD_FLAGS,
+    source: sourceFlag,
     csv: csvFlag,
   }
 
@@ -25,7 +26,7 @@ export default class KpisRange extends BaseCommand {
     const { timeZone } = this.settings
     const { from, to } = readPeriod(flags, this.today)
     if (!from || !to) throw noPeriod()
-    const report = await this.withDatabase((db) => rangeKpis(db, timeZone, from, to))
+    const report = await this.withDatabase((db) => rangeKpis(db, timeZone, from, to, flags.source))
     const days = report.days.flatMap(({ date, kpis }) => kpis.map((ofDay) => ({ date, ...ofDay })))
     const empty = `No completed orders from ${from} to ${to} (${timeZone}). See orders in progress: orderctl status`
     if (flags.csv || days.length === 0) this.showList(DAY_COLUMNS, days, { csv: flags.csv, empty })

@@ -1,4 +1,5 @@
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
+import { sourceFlag } from '../../command-line/selection-flags.js'
 import { realtimeKpis } from '../../reports/kpis.js'
 import { capitalized } from '../../terminal/text.js'
 
@@ -7,11 +8,11 @@ export default class KpisRealtime extends BaseCommand {
   static override description =
     'Today is the current day in the business time zone. Orders count on the day they were settled.'
   static override examples = ['orderctl kpis realtime', 'orderctl kpis realtime --json']
-  static override flags = { csv: csvFlag }
+  static override flags = { source: sourceFlag, csv: csvFlag }
 
   async run() {
     const { flags } = await this.parse(KpisRealtime)
-    const report = await this.withDatabase((db) => realtimeKpis(db, this.settings.timeZone, Date.now()))
+    const report = await this.withDatabase((db) => realtimeKpis(db, this.settings.timeZone, Date.now(), flags.source))
     const count = (figure: string, value: number) => ({ figure, value, currency: null })
     const figures = [
       count('pending orders', report.pending_orders),

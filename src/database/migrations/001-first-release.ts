@@ -113,9 +113,11 @@ async function createImports(db: Kysely<unknown>): Promise<void> {
 
 async function createCustomersAndProducts(db: Kysely<unknown>): Promise<void> {
   await createWithId(db, 'customers')
-    .addColumn('customer_id', 'varchar(100)', (column) => column.notNull().unique())
+    .addColumn('source', 'varchar(64)', required)
+    .addColumn('customer_id', 'varchar(100)', required)
     .addColumn('name', 'varchar(255)', required)
     .addColumn('import_id', 'integer', idIn('imports'))
+    .addUniqueConstraint('customers_customer', ['customer_id', 'source'])
     .execute()
 
   await createWithId(db, 'products')
