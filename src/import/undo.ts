@@ -1,5 +1,6 @@
 // Undoes an import whose orders no worker has claimed and no one has changed.
 import type { Kysely } from 'kysely'
+import { recordAction } from '../database/actions.js'
 import { databaseTime, forUpdate, refreshStatistics, takeNamedLock } from '../database/engine.js'
 import { isHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
@@ -124,6 +125,7 @@ async function deleteRun(db: Kysely<Schema>, run: ImportRun): Promise<void> {
     await updateRun(trx, run, { status: 'undone', ended_at: await databaseTime(trx) })
     await removeUnusedNames(trx, run.id)
     await deleteAsides(trx, run.id)
+    await recordAction(trx, { command: 'import undo', subject: String(run.id), details: run.file })
   })
 }
 

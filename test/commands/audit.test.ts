@@ -49,6 +49,13 @@ describe('audit log', () => {
     expect((await shop.json('orders', 'show', '3')).result).toMatchObject({ actions: [] })
   })
 
+  test('lists the undo of an import', async ({ shop }) => {
+    await shop.importing(csv(line()))
+    await shop.run('import', 'undo', '1', '--yes')
+    const { actions } = await logOf(shop)
+    expect(actions).toMatchObject([{ command: 'import undo', subject: '1', details: `${shop.folder}/orders.csv` }])
+  })
+
   test('fits terminals of 80 and 120 columns', async ({ shop }) => {
     shop.order('T-1001', { status: 'failed', settledAt: Date.now() - HOUR })
     await shop.run('failed', 'retry', 'T-1001')
