@@ -25,6 +25,7 @@ export default class Import extends BaseCommand {
     'orderctl import orders.csv',
     'orderctl import orders.csv --dry-run',
     'orderctl import orders.csv --resume',
+    'orderctl import corrected.csv --update',
     'zcat orders.csv.gz | orderctl import - --source webshop',
   ]
   static override args = {
@@ -46,6 +47,9 @@ export default class Import extends BaseCommand {
     }),
     'any-date': Flags.boolean({
       description: 'accept order dates before 1970 and more than a year ahead',
+    }),
+    update: Flags.boolean({
+      description: 'apply the file to stored orders with other content, if they are pending',
     }),
     rejects: Flags.string({ description: 'file for rejected lines [default: FILE.rejects.csv]', helpValue: 'FILE' }),
     force: Flags.boolean({
@@ -72,6 +76,7 @@ export default class Import extends BaseCommand {
       source: readSource(flags.source),
       onError: flags['on-error'],
       anyDate: flags['any-date'],
+      update: flags.update,
       signal: this.listenForInterruption(
         () => 'Finishing the lines in progress. Press Ctrl-C again to exit immediately.',
       ),

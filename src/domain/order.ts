@@ -1,6 +1,8 @@
 // Order statuses and the transitions between them. The database's CHECK constraint and the diagram in
 // docs/architecture.md follow this table; test/drift compares the three.
 
+import type { Currency } from './money.js'
+
 /** Statuses of orders that are not settled yet. */
 export const OPEN_STATUSES = ['pending', 'reserved', 'payment_processing'] as const
 
@@ -50,3 +52,21 @@ export function reservationState(order: { status: OrderStatus; attempt: number }
 
 export const PAYMENT_STATUSES = ['pending', 'captured', 'declined', 'unknown'] as const
 export type PaymentStatus = (typeof PAYMENT_STATUSES)[number]
+
+/** The content of an order, as it is stored or as a file has it. */
+export interface OrderVersion {
+  readonly customer_id: string
+  readonly ordered_at: string
+  readonly currency: Currency
+  /** Minor units. */
+  readonly total: number
+  readonly lines: readonly {
+    readonly line_number: number
+    readonly sku: string
+    readonly quantity: number
+    /** Scaled by 10^PRICE_DECIMALS. */
+    readonly unit_price: number
+    /** Minor units. */
+    readonly total: number
+  }[]
+}

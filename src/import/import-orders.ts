@@ -4,10 +4,8 @@ import type { Kysely } from 'kysely'
 import { startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
 import { databaseTime, refreshStatistics } from '../database/engine.js'
-import { pagesOf } from '../database/pages.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
-import type { OrderId } from '../domain/ids.js'
 import { EXIT, UserError } from '../errors.js'
 import { makeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
@@ -17,7 +15,7 @@ import {
   beginRun,
   endEmptyRun,
   type ImportRun,
-  ordersOf,
+  ordersToRelease,
   RENEW_MS,
   releaseLease,
   undoImport,
@@ -26,7 +24,7 @@ import {
 import { type ReadChunk, readInThread } from './reader.js'
 import { type Rejects, replaceInput, storedLineText } from './rejects.js'
 import { storeChunk } from './store.js'
-import { type Report, reachVerdicts } from './verdicts.js'
+import { type Report, reachVerdicts, type Verdicts } from './verdicts.js'
 
 export interface ImportOptions {
   /** Absolute path, or `-`. */
@@ -46,6 +44,8 @@ export interface ImportOptions {
   readonly onWaiting: (run: ImportRun) => void
   /** Called before a chunk is stored. */
   readonly beforeChunk?: (chunk: Chunk) => Promise<void>
+  /** Apply the file's version of stored orders that are pending. */
+  readonly update: boolean
   /** Whether no file may change. */
   readonly dry?: boolean
   /** Opens the file for lines that are not imported. */
@@ -60,6 +60,8 @@ export interface ImportOutcome {
   readonly unpublished: UserError | undefined
   /** The first few lines that were not imported. */
   readonly examples: readonly RejectedLine[]
+  /** The first conflicting orders. */
+  readonly conflicts: Verdicts['examples']
   /** What became of an imported rejects file. */
   readonly input?: ReturnType<typeof replaceInput>
   /** Whether the signal stopped it before the end of the file. */
@@ -77,14 +79,17 @@ export async function importOrders(context: ImportContext, options: ImportOption
   const started = await beginWhenFree(db, queue, options)
   try {
     if (started.status === 'releasing')
-      return { ...(await endAndReplace(context, started, options)), examples: [], interrupted: false }
+      return { ...(await endAndReplace(context, started, options)), examples: [], conflicts: [], interrupted: false }
     const rejects = options.openRejects(started)
     const { examples } = rejects
     try {
-      const run = await new Reading(context, started, rejects, options).toEnd()
-      if (run.status === 'reading') return { run, published: 0, unpublished: undefined, examples, interrupted: true }
+      const reading = new Reading(context, started, rejects, options)
+      const run = await reading.toEnd()
+      const conflicts = reading.conflicts
+      if (run.status === 'reading')
+        return { run, published: 0, unpublished: undefined, examples, conflicts, interrupted: true }
       // From here on, the file cannot cause an error: every line is stored and judged.
-      return { ...(await endAndReplace(context, run, options)), examples, interrupted: false }
+      return { ...(await endAndReplace(context, run, options)), examples, conflicts, interrupted: false }
     } finally {
       rejects.close()
     }
@@ -125,6 +130,8 @@ class Reading {
   /** The run as last written. */
   #run: ImportRun
   #header: readonly string[] = []
+  /** The first conflicting orders, once the lines are judged. */
+  conflicts: Verdicts['examples'] = []
 
   constructor({ db, config }: ImportContext, run: ImportRun, rejects: Rejects, options: ImportOptions) {
     this.#db = db
@@ -195,19 +202,22 @@ class Reading {
     const run = this.#run
     const rejects = this.#rejects
     const [examples, bytes] = [rejects.examples.length, rejects.bytes]
-    const report: Report = (lines) =>
-      rejects.append(
-        lines.map((line) => {
-          const original = storedLineText(line, this.#header)
-          return { line: line.line_number, original, column: '', reason: line.reason }
-        }),
-        this.#header,
-      )
+    const rejectedLines = (lines: Parameters<Report>[0]) =>
+      lines.map((line) => {
+        const original = storedLineText(line, this.#header)
+        return { line: line.line_number, original, column: '', reason: line.reason }
+      })
+    const report: Report = (lines) => rejects.append(rejectedLines(lines), this.#header)
+    const write: Report = (lines) => rejects.write(rejectedLines(lines), this.#header)
+    const reportConflicts = rejects.isWritten ? write : undefined
+    const { update } = this.#options
+    const options = { update, timeZone: this.#config.timeZone, report, reportConflicts }
     const filled = ['customers', 'products', 'orders', 'order_lines', 'import_asides', 'import_spoiled'] as const
     await refreshStatistics(this.#db, ...filled)
     const judged = await inTransaction(this.#db, async (trx) => {
       rejects.rewind(examples, bytes)
-      const verdicts = await reachVerdicts(trx, run, report)
+      const verdicts = await reachVerdicts(trx, run, options)
+      this.conflicts = verdicts.examples
       if (this.#options.onError === 'abort' && verdicts.rejected > 0) return undefined
       return updateRun(trx, run, {
         status: 'releasing',
@@ -216,6 +226,7 @@ class Reading {
         orders: run.orders - verdicts.ordersRemoved,
         imported: run.imported - verdicts.linesRemoved,
         duplicates: verdicts.duplicates,
+        updated: verdicts.updated,
         conflicts: verdicts.conflicts,
         rejected: run.rejected + verdicts.rejected,
         products_created: run.products_created - verdicts.productsRemoved,
@@ -248,8 +259,6 @@ async function endAndReplace({ db, queue }: ImportContext, run: ImportRun, { dry
   return { ...ended, input, run: { ...ended.run, rejects_file: file } }
 }
 
-const RELEASE_SLICE = 10_000
-
 /**
  * Makes the import's orders due and publishes them, in slices, so that workers and other imports do not wait for long.
  * If the queue's server becomes unreachable, the rest still becomes due. A resumed run goes through all orders again;
@@ -258,9 +267,7 @@ const RELEASE_SLICE = 10_000
 async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun) {
   let published = 0
   let unpublished: UserError | undefined
-  const pending = ordersOf(db, run).select('id').where('status', '=', 'pending').orderBy('id').limit(RELEASE_SLICE)
-  const read = (after: OrderId) => pending.where('id', '>', after).execute()
-  for await (const slice of pagesOf(read, ({ id }) => id)) {
+  for await (const slice of ordersToRelease(db, run)) {
     const ids = slice.map(({ id }) => id)
     const due = await inTransaction(db, async (trx) => {
       // The fence: if another process has taken the run over, no order becomes due twice.

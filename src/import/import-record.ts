@@ -131,8 +131,9 @@ export async function undoImport(db: Kysely<Schema>, run: ImportRun): Promise<vo
   await db.updateTable('imports').set(ended).where('id', '=', run.id).execute()
 }
 
-/** Deletes orders that were never due, and their lines. Such orders have no other rows. */
+/** Deletes orders that no worker has claimed, with their lines and recorded changes. Such orders have no other rows. */
 export async function deleteOrders(db: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
+  await deleteByIds(db, 'order_changes', 'order_id', orders)
   await deleteByIds(db, 'order_lines', 'order_id', orders)
   await deleteByIds(db, 'orders', 'id', orders)
 }
@@ -148,8 +149,21 @@ async function deleteByIds<Table extends keyof Schema>(
 }
 
 /** Selects the orders that the run stored. The range of ids makes an index on import_id unnecessary. */
-export function ordersOf(db: Kysely<Schema>, { id, orders_after }: ImportRun) {
+function ordersOf(db: Kysely<Schema>, { id, orders_after }: ImportRun) {
   return db.selectFrom('orders').where('import_id', '=', id).where('id', '>', orders_after)
+}
+
+/** Yields the pending orders that the run has stored, and those that it has updated, in slices. */
+export async function* ordersToRelease(db: Kysely<Schema>, run: ImportRun) {
+  const changes = db.selectFrom('order_changes').where('import_id', '=', run.id).select('order_id')
+  const updated = db.selectFrom('orders').where('id', 'in', changes)
+  for (const orders of run.updated > 0 ? [ordersOf(db, run), updated] : [ordersOf(db, run)]) {
+    const pending = orders.select('id').where('status', '=', 'pending').orderBy('id').limit(PAGE)
+    yield* pagesOf(
+      (after: OrderId) => pending.where('id', '>', after).execute(),
+      ({ id }) => id,
+    )
+  }
 }
 
 /** Returns the largest order id; 0 without orders. */
