@@ -74,7 +74,11 @@ export const PROMISES: readonly DataPromise[] = [
     about: 'every line that was read is counted once',
     of: 'import',
     compare: () =>
-      equal(sql.ref('rows'), sql`imported + duplicates + conflicts + rejected`, sql`imports where status = 'finished'`),
+      equal(
+        sql.ref('rows'),
+        sql`imported + updated + duplicates + conflicts + rejected`,
+        sql`imports where status = 'finished'`,
+      ),
   },
   {
     name: 'stock_on_hand',
@@ -120,6 +124,7 @@ const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, st
   ['stock_reservations', 'order_id', { order_id: 'orders', product_id: 'products' }],
   ['payments', 'order_id', { order_id: 'orders' }],
   ['due_orders', 'order_id', { order_id: 'orders' }],
+  ['order_changes', 'order_id', { order_id: 'orders', import_id: 'imports' }],
 ]
 
 /**

@@ -1,11 +1,14 @@
 // The result of an import: JSON, table, rejected lines, and the next step.
 
 import { groupThousands } from '../domain/money.js'
+import { shellWord } from '../domain/shell.js'
+import { type Conflict, differenceText } from '../import/conflicts.js'
 import type { ImportOutcome } from '../import/import-orders.js'
 import type { Table } from '../terminal/table.js'
 import { cleanText, countOf, duration } from '../terminal/text.js'
 import { pairs, tableOf } from './list.js'
 import type { LogEvent } from './log.js'
+import { STATUS_LABELS } from './status-words.js'
 
 export type ImportResult = ReturnType<typeof importResult>
 
@@ -17,21 +20,27 @@ interface Shown {
   readonly dry_run: boolean
 }
 
-export function importResult({ run, published, interrupted, examples }: ImportOutcome, shown: Shown) {
-  const { source, rows, orders, imported, duplicates, conflicts, rejected, products_created, rejects_file } = run
-  // imported, duplicates, conflicts and rejected count lines and add up to rows. The other counts are of new rows.
-  const counts = { rows, orders, imported, duplicates, conflicts, rejected, products_created, published }
+export function importResult(
+  { run, published, interrupted, examples, conflicts: conflicting_orders }: ImportOutcome,
+  shown: Shown,
+) {
+  const { source, rows, orders, imported, updated, duplicates, conflicts, rejected, products_created, rejects_file } =
+    run
+  // imported, updated, duplicates, conflicts and rejected count lines and add up to rows. The others are new rows.
+  const counts = { rows, orders, imported, updated, duplicates, conflicts, rejected, products_created, published }
   const { file, database, seconds, dry_run } = shown
   const import_id = dry_run ? null : String(run.id)
   // An import writes them to the rejects file.
   const rejections = dry_run ? examples.map(({ line, column, reason }) => ({ line, column, reason })) : null
-  return { import_id, file, source, database, ...counts, seconds, rejects_file, rejections, dry_run, interrupted }
+  const lists = { rejects_file, rejections, conflicting_orders }
+  return { import_id, file, source, database, ...counts, seconds, ...lists, dry_run, interrupted }
 }
 
 export function importTable(result: ImportResult): Table {
   return tableOf(pairs(result.dry_run ? 'Would import' : 'Import', 'Count'), [
     ['Lines read', result.rows],
     ['Imported', result.imported],
+    ...(result.updated > 0 ? [['Updated', result.updated] as const] : []),
     ['Duplicate', result.duplicates],
     ['Conflicting', result.conflicts],
     ['Rejected', result.rejected],
@@ -51,16 +60,42 @@ export function rejectionNotes({ examples, input }: ImportOutcome, result: Impor
     const fields = { line, reason: cleanText(reason) }
     return [`${prefix}line ${line}: ${fields.reason}`, { event: 'line_rejected', fields }]
   })
-  const { rejected, conflicts, rejects_file } = result
-  const hidden = rejected + conflicts - notes.length
+  const { rejected, rejects_file } = result
+  const hidden = rejected - notes.length
   if (hidden > 0) notes.push([`… and ${countOf(hidden, 'more line')}.`])
-  if (rejects_file) {
-    const lines = countOf(rejected + conflicts, 'line')
-    const text = `${lines} not imported. Fix them in ${rejects_file}, then import that file.`
+  if (rejects_file && rejected > 0) {
+    const text = `${countOf(rejected, 'line')} not imported. Fix them in ${rejects_file}, then import that file.`
     notes.push([text, { event: 'note', level: 'warn' }])
   }
+  notes.push(...conflictNotes(result))
   if (input === 'removed') notes.push([`Nothing is left to fix: removed ${cleanText(result.file)}.`])
   return notes
+}
+
+/** Conflicts that are shown in full. */
+const SHOWN_CONFLICTS = 5
+
+function conflictNotes({ conflicts, conflicting_orders, rejects_file, file, source, dry_run }: ImportResult): Note[] {
+  if (conflicts === 0) return []
+  const shown = conflicting_orders.slice(0, SHOWN_CONFLICTS)
+  const lines = countOf(conflicts, 'line')
+  const isSome = conflicting_orders.length > SHOWN_CONFLICTS
+  const all = rejects_file && !dry_run ? ` All of them are in ${rejects_file}.` : ''
+  const total = `${lines} differ from stored orders, which were kept.${isSome ? ` These are the first ${SHOWN_CONFLICTS} orders.` : ''}${all}`
+  const command = `orderctl import ${shellWord(rejects_file ?? file)}${source === 'default' ? '' : ` --source ${source}`} --update`
+  const next = conflicting_orders.some(({ status }) => status === 'pending')
+    ? `To apply the file to orders that are still pending: ${cleanText(command)}`
+    : 'Only pending orders can be updated.'
+  return [
+    ...shown.map((conflict): Note => [conflictText(conflict), { event: 'conflict', fields: { ...conflict } }]),
+    [total, { event: 'note', level: 'warn' }],
+    [next],
+  ]
+}
+
+function conflictText({ order_id, line, status, differences }: Conflict): string {
+  const head = `line ${line}: order ${cleanText(order_id)} is stored with other content (${STATUS_LABELS[status]}):`
+  return [head, ...differences.map((difference) => `  ${cleanText(differenceText(difference))}`)].join('\n')
 }
 
 /** @param place of the database, without a password */

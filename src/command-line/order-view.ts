@@ -1,5 +1,6 @@
 // An order as tables: details, lines, reservations, payments, and what people changed.
-import { currencyDecimals, PRICE_DECIMALS } from '../domain/money.js'
+import { clockAt } from '../domain/business-day.js'
+import { currencyDecimals, formatAmount, PRICE_DECIMALS } from '../domain/money.js'
 import type { OrderDetail } from '../reports/orders.js'
 import type { Table } from '../terminal/table.js'
 import { pairs, tableOf, type Value } from './list.js'
@@ -48,15 +49,23 @@ function detailsOf(order: OrderDetail, timeZone: string): Table {
     [order.claimed ? 'Claimed until' : 'Due at', order.due_at],
     ['Settled at', order.settled_at],
     ['Cleared at', order.cleared_at],
+    ...order.changes.map((change) => ['Changed', changeText(change, timeZone)] as const),
     ['Source', order.source],
     ['Imported at', started_at],
     ['Import', id],
-    ['File', `${file}, line ${line ?? '–'}`],
+    ['File', line === null ? file : `${file}, line ${line}`],
   ]
   const known = rows.filter(([, value]) => value !== null)
   const { columns, rows: details } = tableOf(pairs('Order', ''), known, { timeZone })
   // tableOf would capitalize the id.
   return { columns: columns.with(1, { heading: order.order_id, flexible: true }), rows: details }
+}
+
+function changeText({ changed_at, changed_by, import_id, before }: OrderDetail['changes'][number], timeZone: string) {
+  const { total, lines } = before
+  const items = lines.map(({ sku, quantity, unit_price }) => `${quantity} x ${sku} at ${unit_price}`).join(', ')
+  const who = `${clockAt(changed_at.getTime(), timeZone)} by ${changed_by}, import ${import_id}`
+  return `${who}; before: ${formatAmount(total)} ${total.currency}, customer ${before.customer_id}, ${items}`
 }
 
 function linesOf({ lines, currency }: OrderDetail): Table {

@@ -1,7 +1,7 @@
 // Records who changed orders or stock, and why: the audit log.
 import { randomUUID } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
-import type { Transaction } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { OrderId } from '../domain/ids.js'
 import { countOf } from '../terminal/text.js'
 import { databaseTime } from './engine.js'
@@ -26,7 +26,7 @@ export interface Action {
  * @param orders the orders that changed; `orders show` lists the action for each
  */
 export async function recordAction(
-  trx: Transaction<Schema>,
+  trx: Kysely<Schema>,
   { command, subject, reason, details }: Action,
   orders: readonly OrderId[] = [],
 ): Promise<void> {
@@ -46,7 +46,7 @@ export async function recordAction(
   await trx.insertInto('action_orders').columns(['order_id', 'action_id']).expression(changed).execute()
 }
 
-async function nameOf(trx: Transaction<Schema>, orders: readonly OrderId[]): Promise<string> {
+async function nameOf(trx: Kysely<Schema>, orders: readonly OrderId[]): Promise<string> {
   if (orders.length !== 1) return countOf(orders.length, 'order')
   const named = trx
     .selectFrom('orders')
@@ -56,7 +56,7 @@ async function nameOf(trx: Transaction<Schema>, orders: readonly OrderId[]): Pro
 }
 
 /** A container may run with a user id that has no name. */
-function userName(): string {
+export function userName(): string {
   try {
     return userInfo().username
   } catch {

@@ -49,6 +49,8 @@ export interface Schema {
     orders: Generated<number>
     imported: Generated<number>
     duplicates: Generated<number>
+    /** Lines of stored orders that were replaced (`--update`). */
+    updated: Generated<number>
     conflicts: Generated<number>
     rejected: Generated<number>
     products_created: Generated<number>
@@ -154,6 +156,17 @@ export interface Schema {
     quantity: number
     unit_price: number
     total: number
+  }
+
+  /** Orders that `import --update` has replaced. */
+  order_changes: {
+    import_id: ImportId
+    order_id: OrderId
+    changed_at: number
+    /** The user and host, as in `ann@till-2`. */
+    changed_by: string
+    /** The order before the change, as JSON (OrderVersion). */
+    previous: string
   }
 
   stock_reservations: {

@@ -1,6 +1,8 @@
 // Order statuses and the transitions between them. The database's CHECK constraint and the diagram in
 // docs/architecture.md follow this table; test/drift compares the three.
 
+import type { Currency } from './money.js'
+
 /** Statuses of orders that are not settled yet. */
 export const OPEN_STATUSES = ['pending', 'reserved', 'payment_processing'] as const
 
@@ -53,3 +55,21 @@ export type PaymentStatus = (typeof PAYMENT_STATUSES)[number]
 
 /** The source of imports without `--source`. */
 export const DEFAULT_SOURCE = 'default'
+
+/** The content of an order, as it is stored or as a file has it. */
+export interface OrderVersion {
+  readonly customer_id: string
+  readonly ordered_at: string
+  readonly currency: Currency
+  /** Minor units. */
+  readonly total: number
+  readonly lines: readonly {
+    readonly line_number: number
+    readonly sku: string
+    readonly quantity: number
+    /** Scaled by 10^PRICE_DECIMALS. */
+    readonly unit_price: number
+    /** Minor units. */
+    readonly total: number
+  }[]
+}

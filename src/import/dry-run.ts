@@ -36,7 +36,9 @@ export async function dryRun(
         dry: true,
         openRejects: () => new Rejects(),
         beforeChunk: async (chunk) => {
-          if (real) await storeChunk(scratch, await copyStored(real, scratch, chunk, source), stored)
+          if (!real) return
+          await storeChunk(scratch, await copyStored(real, scratch, chunk, source), stored)
+          await copyStatuses(real, scratch, chunk, source)
         },
       },
     )
@@ -93,4 +95,29 @@ async function copyStored(real: Kysely<Schema>, scratch: Kysely<Schema>, chunk: 
     products: [...skus].map((sku) => ({ sku, name: sku })),
     rejectedOrders: [],
   })
+}
+
+/** Only pending orders can be updated. */
+async function copyStatuses(
+  real: Kysely<Schema>,
+  scratch: Kysely<Schema>,
+  chunk: Chunk,
+  source: string,
+): Promise<void> {
+  const orders = await real
+    .selectFrom(rowSource(real, 'row', chunk.orders))
+    .crossJoin('orders')
+    .where('orders.source', '=', source)
+    .whereRef('orders.reference', '=', 'row.reference')
+    .where('orders.status', '!=', 'pending')
+    .select(['orders.reference', 'orders.status', 'orders.settled_at'])
+    .execute()
+  const columns = { reference: 'text', status: 'text', settled_at: 'integer' } as const
+  await scratch
+    .updateTable('orders')
+    .from(rowSource(scratch, 'row', packRows(columns, orders)))
+    .set((eb) => ({ status: eb.ref('row.status'), settled_at: eb.ref('row.settled_at') }))
+    .whereRef('orders.reference', '=', 'row.reference')
+    .where('orders.source', '=', source)
+    .execute()
 }

@@ -15,7 +15,7 @@ import { type Rejects, replaceInput, storedLineText } from './rejects.js'
 import { endRun } from './release.js'
 import { storeChunk } from './store.js'
 import { undoRun, usedError } from './undo.js'
-import { type Report, reachVerdicts } from './verdicts.js'
+import { type Report, reachVerdicts, type Verdicts } from './verdicts.js'
 
 export interface ImportOptions extends BeginOptions {
   /** `abort`: the first bad line undoes the import. */
@@ -30,6 +30,8 @@ export interface ImportOptions extends BeginOptions {
   readonly onWaiting: (run: ImportRun) => void
   /** Called before a chunk is stored. */
   readonly beforeChunk?: (chunk: Chunk) => Promise<void>
+  /** Apply the file's version of stored orders that are pending. */
+  readonly update: boolean
   /** Whether no file may change. */
   readonly dry?: boolean
   /** Opens the file for lines that are not imported. */
@@ -44,6 +46,8 @@ export interface ImportOutcome {
   readonly unpublished: UserError | undefined
   /** The first 1,000 lines that were not imported. */
   readonly examples: readonly RejectedLine[]
+  /** The first conflicting orders. */
+  readonly conflicts: Verdicts['examples']
   /** What became of an imported rejects file. */
   readonly input?: ReturnType<typeof replaceInput>
   /** Whether the signal stopped it before the end of the file. */
@@ -61,14 +65,17 @@ export async function importOrders(context: ImportContext, options: ImportOption
   const started = await beginWhenFree(context, options)
   return whileHeld(db, started, async () => {
     if (started.status === 'releasing')
-      return { ...(await endAndReplace(context, started, options)), examples: [], interrupted: false }
+      return { ...(await endAndReplace(context, started, options)), examples: [], conflicts: [], interrupted: false }
     const rejects = options.openRejects(started)
     const { examples } = rejects
     try {
-      const run = await new Reading(context, started, rejects, options).toEnd()
-      if (run.status === 'reading') return { run, published: 0, unpublished: undefined, examples, interrupted: true }
+      const reading = new Reading(context, started, rejects, options)
+      const run = await reading.toEnd()
+      const conflicts = reading.conflicts
+      if (run.status === 'reading')
+        return { run, published: 0, unpublished: undefined, examples, conflicts, interrupted: true }
       // From here on, the file cannot cause an error: every line is stored and judged.
-      return { ...(await endAndReplace(context, run, options)), examples, interrupted: false }
+      return { ...(await endAndReplace(context, run, options)), examples, conflicts, interrupted: false }
     } finally {
       rejects.close()
     }
@@ -114,6 +121,8 @@ class Reading {
   /** The run as last written. */
   #run: ImportRun
   #header: readonly string[] = []
+  /** The first conflicting orders, once the lines are judged. */
+  conflicts: Verdicts['examples'] = []
 
   constructor({ db, queue, config }: ImportContext, run: ImportRun, rejects: Rejects, options: ImportOptions) {
     this.#db = db
@@ -183,19 +192,22 @@ class Reading {
     const run = this.#run
     const rejects = this.#rejects
     const [examples, bytes] = [rejects.examples.length, rejects.bytes]
-    const report: Report = (lines) =>
-      rejects.append(
-        lines.map((line) => {
-          const original = storedLineText(line, this.#header)
-          return { line: line.line_number, original, column: '', reason: line.reason }
-        }),
-        this.#header,
-      )
+    const rejectedLines = (lines: Parameters<Report>[0]) =>
+      lines.map((line) => {
+        const original = storedLineText(line, this.#header)
+        return { line: line.line_number, original, column: '', reason: line.reason }
+      })
+    const report: Report = (lines) => rejects.append(rejectedLines(lines), this.#header)
+    const write: Report = (lines) => rejects.write(rejectedLines(lines), this.#header)
+    const reportConflicts = rejects.isWritten ? write : undefined
+    const { update } = this.#options
+    const options = { update, timeZone: this.#config.timeZone, report, reportConflicts }
     const filled = ['customers', 'products', 'orders', 'order_lines', 'import_asides', 'import_spoiled'] as const
     await refreshStatistics(this.#db, ...filled)
     const judged = await inTransaction(this.#db, async (trx) => {
       rejects.rewind(examples, bytes)
-      const verdicts = await reachVerdicts(trx, run, report)
+      const verdicts = await reachVerdicts(trx, run, options)
+      this.conflicts = verdicts.examples
       if (this.#options.onError === 'abort' && verdicts.rejected > 0) return undefined
       return updateRun(trx, run, {
         status: 'releasing',
@@ -204,6 +216,7 @@ class Reading {
         orders: run.orders - verdicts.ordersRemoved,
         imported: run.imported - verdicts.linesRemoved,
         duplicates: verdicts.duplicates,
+        updated: verdicts.updated,
         conflicts: verdicts.conflicts,
         rejected: run.rejected + verdicts.rejected,
         products_created: run.products_created - verdicts.productsRemoved,

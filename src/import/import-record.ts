@@ -5,6 +5,7 @@ import { startBackground } from '../background.js'
 import { databaseTime, forUpdate, takeNamedLock } from '../database/engine.js'
 import { isHeld, RELEASED, renewal, takeLease, writeHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
+import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
@@ -173,8 +174,9 @@ export async function endEmptyRun(db: Kysely<Schema>, run: ImportRun): Promise<v
   await writeHeld(db, 'imports', empty, { status: 'undone', ended_at: await databaseTime(db) })
 }
 
-/** Deletes orders that were never claimed and are not in the queue, and their lines. Such orders have no other rows. */
+/** Deletes orders that no worker has claimed, with their lines and recorded changes. Such orders have no other rows. */
 export async function deleteOrders(db: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
+  await deleteByIds(db, 'order_changes', 'order_id', orders)
   await deleteByIds(db, 'order_lines', 'order_id', orders)
   await deleteByIds(db, 'orders', 'id', orders)
 }
@@ -192,6 +194,21 @@ async function deleteByIds<Table extends keyof Schema>(
 /** Selects the orders that the run stored. The range of ids makes an index on import_id unnecessary. */
 export function ordersOf(db: Kysely<Schema>, { id, orders_after }: ImportRun) {
   return db.selectFrom('orders').where('import_id', '=', id).where('id', '>', orders_after)
+}
+
+const RELEASE_SLICE = 10_000
+
+/** Yields the pending orders that the run has stored, and those that it has updated, in slices. */
+export async function* ordersToRelease(db: Kysely<Schema>, run: ImportRun) {
+  const changes = db.selectFrom('order_changes').where('import_id', '=', run.id).select('order_id')
+  const updated = db.selectFrom('orders').where('id', 'in', changes)
+  for (const orders of run.updated > 0 ? [ordersOf(db, run), updated] : [ordersOf(db, run)]) {
+    const pending = orders.select('id').where('status', '=', 'pending').orderBy('id').limit(RELEASE_SLICE)
+    yield* pagesOf(
+      (after: OrderId) => pending.where('id', '>', after).execute(),
+      ({ id }) => id,
+    )
+  }
 }
 
 /** Returns the largest order id; 0 without orders. */

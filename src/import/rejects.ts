@@ -11,10 +11,10 @@ import { errorCode, UserError } from '../errors.js'
 import { type Output, OutputFile, refuseOutput } from '../output-file.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
 import type { RejectedLine } from './chunk.js'
+import type { StoredLine } from './conflicts.js'
 import type { ImportRun } from './import-record.js'
 import { COLUMNS, type ColumnName } from './order-line.js'
 import { csvLine, REJECT_COLUMNS } from './reject-columns.js'
-import type { StoredLine } from './verdicts.js'
 
 const EXAMPLES = 1000
 
@@ -53,10 +53,20 @@ export class Rejects {
     return this.#output?.path ?? null
   }
 
-  /** Appends lines. They are on disk when this returns. */
+  /** Whether lines are written to a file. */
+  get isWritten(): boolean {
+    return this.#options !== undefined
+  }
+
+  /** Appends lines and keeps the first as examples. They are on disk when this returns. */
   append(lines: readonly RejectedLine[], header: readonly string[]): void {
-    if (lines.length === 0) return
     this.examples.push(...lines.slice(0, EXAMPLES - this.examples.length))
+    this.write(lines, header)
+  }
+
+  /** Appends lines that are no examples. */
+  write(lines: readonly RejectedLine[], header: readonly string[]): void {
+    if (lines.length === 0) return
     if (!this.#options) return
     const rows = lines.map(({ line, original, column, reason }) => `${original},${csvLine([line, column, reason])}`)
     if (this.bytes === 0) rows.unshift(csvLine([...header, ...REJECT_COLUMNS]))

@@ -1,16 +1,12 @@
 // Ends an import: makes its orders due and publishes them.
 import type { Kysely } from 'kysely'
 import { databaseTime } from '../database/engine.js'
-import { pagesOf } from '../database/pages.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
-import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import { dueAtOnce, makeDue } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
-import { type ImportRun, ordersOf, updateRun } from './import-record.js'
-
-const RELEASE_SLICE = 10_000
+import { type ImportRun, ordersToRelease, updateRun } from './import-record.js'
 
 /**
  * Makes the import's orders due and publishes them, in slices, so that workers and other imports do not wait for long.
@@ -20,9 +16,7 @@ const RELEASE_SLICE = 10_000
 export async function endRun(db: Kysely<Schema>, queue: Queue, run: ImportRun) {
   let published = 0
   let unpublished: UserError | undefined
-  const pending = ordersOf(db, run).select('id').where('status', '=', 'pending').orderBy('id').limit(RELEASE_SLICE)
-  const read = (after: OrderId) => pending.where('id', '>', after).execute()
-  for await (const slice of pagesOf(read, ({ id }) => id)) {
+  for await (const slice of ordersToRelease(db, run)) {
     const ids = slice.map(({ id }) => id)
     const due = await inTransaction(db, async (trx) => {
       // The fence: if another process has taken the run over, no order becomes due twice.

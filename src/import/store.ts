@@ -6,8 +6,8 @@ import { isAmong, rowSource, withoutIndex } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
 import { type Chunk, packLines } from './chunk-rows.js'
+import type { StoredLine } from './conflicts.js'
 import { lastOrderId } from './import-record.js'
-import type { StoredLine } from './verdicts.js'
 
 export interface StoreOptions {
   readonly importId: ImportId

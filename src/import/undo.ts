@@ -129,18 +129,14 @@ async function deleteRun(db: Kysely<Schema>, run: ImportRun): Promise<void> {
   })
 }
 
-/** Reads the run's orders that were claimed, settled or retried. */
+/**
+ * Reads the run's orders that were claimed, settled, retried or updated. If the run updated orders of other imports,
+ * reads those.
+ */
 async function readUsedOrders(db: Kysely<Schema>, run: ImportRun) {
-  const used = ordersOf(db, run)
-    .leftJoin('due_orders', 'due_orders.order_id', 'orders.id')
-    .where(({ eb, or }) =>
-      or([
-        eb('orders.status', '!=', 'pending'),
-        eb('orders.attempt', '>', 1),
-        eb('due_orders.lease_token', 'is not', null),
-        eb('due_orders.claims', '>', 0),
-      ]),
-    )
+  const changes = db.selectFrom('order_changes').select('order_id')
+  const updated = db.selectFrom('orders').where('orders.id', 'in', changes.where('import_id', '=', run.id))
+  const used = run.updated > 0 ? updated : usedOrders(db, run)
   const { total } = await used.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
   const orders = await used
     .select(['orders.reference as order_id', 'orders.status', 'orders.attempt as attempts'])
@@ -150,10 +146,24 @@ async function readUsedOrders(db: Kysely<Schema>, run: ImportRun) {
   return { total, orders }
 }
 
+function usedOrders(db: Kysely<Schema>, run: ImportRun) {
+  return ordersOf(db, run)
+    .leftJoin('due_orders', 'due_orders.order_id', 'orders.id')
+    .where(({ eb, or, exists, selectFrom }) =>
+      or([
+        exists(selectFrom('order_changes').whereRef('order_id', '=', 'orders.id').select('order_id')),
+        eb('orders.status', '!=', 'pending'),
+        eb('orders.attempt', '>', 1),
+        eb('due_orders.lease_token', 'is not', null),
+        eb('due_orders.claims', '>', 0),
+      ]),
+    )
+}
+
 export function usedError({ id, file }: ImportRun, orders: number): UserError {
   return new UserError({
     code: 'import_used',
-    message: `Cannot undo the import of ${file}: ${countOf(orders, 'order was', 'orders were')} processed already.`,
+    message: `Cannot undo the import of ${file}: ${countOf(orders, 'order was', 'orders were')} processed or changed already.`,
     fix: `See them with \`orderctl import undo ${id} --dry-run\`. To import this file all the same, omit --discard.`,
   })
 }

@@ -5,16 +5,49 @@ import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { siblingReason } from './chunk.js'
+import { type Conflict, conflictOf, contestedOrders, differenceText, type StoredLine } from './conflicts.js'
 import { deleteAsides, deleteOrders, type ImportRun, removeUnusedNames } from './import-record.js'
+import { updateOrders } from './update-orders.js'
 
-/** Lines that are not imported, by kind. Then lines, orders and products that had been stored and were removed. */
-const NO_VERDICTS = { duplicates: 0, conflicts: 0, rejected: 0, linesRemoved: 0, ordersRemoved: 0, productsRemoved: 0 }
+export interface Verdicts {
+  /** Lines that are not imported, by kind. */
+  readonly duplicates: number
+  readonly updated: number
+  readonly conflicts: number
+  readonly rejected: number
+  /** Lines, orders and products that had been stored and were removed. */
+  readonly linesRemoved: number
+  readonly ordersRemoved: number
+  readonly productsRemoved: number
+  /** The first few conflicting orders. */
+  readonly examples: readonly Conflict[]
+}
 
-/** The stored values of a line that is not imported. */
-export type StoredLine = Omit<Schema['import_asides'], 'import_id'>
+const NO_VERDICTS: Verdicts = {
+  duplicates: 0,
+  updated: 0,
+  conflicts: 0,
+  rejected: 0,
+  linesRemoved: 0,
+  ordersRemoved: 0,
+  productsRemoved: 0,
+  examples: [],
+}
 
-/** Called with lines that are not imported, and the reasons. */
+export interface VerdictOptions {
+  /** Apply the file's version of stored orders that are pending. */
+  readonly update: boolean
+  readonly timeZone: string
+  /** Called with rejected lines, and the reasons. */
+  readonly report: Report
+  /** Called with the lines of each conflict. If undefined, only the examples are explained, which is faster. */
+  readonly reportConflicts: Report | undefined
+}
+
 export type Report = (lines: readonly (StoredLine & { readonly reason: string })[]) => void
+
+/** Conflicts that are returned as examples: as many as lists show. */
+const EXAMPLES = 30
 
 /** Lines or orders per statement. */
 const PAGE = 5000
@@ -22,7 +55,8 @@ const PAGE = 5000
 const DISAGREES = 'customer_id, currency or order_date differs from earlier lines of the order'
 
 /** Judges the lines that were set aside, in the caller's transaction. */
-export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, report: Report): Promise<typeof NO_VERDICTS> {
+export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options: VerdictOptions): Promise<Verdicts> {
+  const { report } = options
   // An order of this import is rejected if a set-aside line disagrees with it.
   const disagreeing = unmarkedAsides(db, run)
     .crossJoin('orders')
@@ -54,16 +88,15 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, report: 
     .innerJoin(differingOrders(db, run).as('differing'), 'differing.reference', 'aside.reference')
     .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
   await markOrders(db, differing)
-  const conflicts = await dropMarkedAsides(
-    db,
-    run,
-    report,
-    ({ reference }) => `conflict: order ${reference} is already stored with different content, which was kept`,
-  )
+  const updated = options.update ? await updateOrders(db, run, options.timeZone) : 0
+  const examples = await explainConflicts(db, run, options.reportConflicts)
+  const conflicts = await deleteMarkedAsides(db, run)
   return {
     // The remaining lines are already stored with the same content.
     duplicates: await deleteAsides(db, run.id),
+    updated,
     conflicts,
+    examples,
     rejected: removed.lines + rejected,
     linesRemoved: removed.lines,
     ordersRemoved: removed.orders,
@@ -150,7 +183,7 @@ async function removeMarkedOrders(db: Kysely<Schema>, { id, source }: ImportRun,
 /** Reports and deletes the set-aside lines of marked orders. Returns their number. */
 async function dropMarkedAsides(
   db: Kysely<Schema>,
-  { id }: ImportRun,
+  run: ImportRun,
   report: Report,
   reasonOf: (line: StoredLine, badLine: number) => string,
 ): Promise<number> {
@@ -159,7 +192,7 @@ async function dropMarkedAsides(
     .innerJoin('import_spoiled as marked', (join) =>
       join.onRef('marked.import_id', '=', 'aside.import_id').onRef('marked.reference', '=', 'aside.reference'),
     )
-    .where('aside.import_id', '=', id)
+    .where('aside.import_id', '=', run.id)
     .selectAll('aside')
     .select('marked.line_number as bad_line')
     .orderBy('aside.line_number')
@@ -170,12 +203,43 @@ async function dropMarkedAsides(
     report(lines.map((line) => ({ ...line, reason: reasonOf(line, line.bad_line) })))
     dropped += lines.length
   }
-  await db
+  await deleteMarkedAsides(db, run)
+  return dropped
+}
+
+/** Reports the lines of each conflict, and returns the first conflicts. */
+async function explainConflicts(
+  db: Kysely<Schema>,
+  run: ImportRun,
+  report: Report | undefined,
+): Promise<readonly Conflict[]> {
+  const examples: Conflict[] = []
+  for await (const page of contestedOrders(db, run)) {
+    const conflicts = page.map((order) => ({ ...conflictOf(order), lines: order.lines }))
+    examples.push(...conflicts.slice(0, EXAMPLES - examples.length).map(({ lines: _, ...conflict }) => conflict))
+    if (!report) break
+    report(
+      conflicts.flatMap(({ lines, ...conflict }) => {
+        const reason = conflictReason(conflict)
+        return lines.map((line) => ({ ...line, reason }))
+      }),
+    )
+  }
+  return examples
+}
+
+function conflictReason({ order_id, status, differences }: Conflict): string {
+  const kept = `conflict: order ${order_id} is already stored with other content (status ${status}), which was kept`
+  return [kept, ...differences.map(differenceText)].join('; ')
+}
+
+async function deleteMarkedAsides(db: Kysely<Schema>, { id }: ImportRun): Promise<number> {
+  const { numDeletedRows } = await db
     .deleteFrom('import_asides')
     .where('import_id', '=', id)
     .where('reference', 'in', (eb) =>
       eb.selectFrom('import_spoiled').where('import_id', '=', id).select('import_spoiled.reference'),
     )
-    .execute()
-  return dropped
+    .executeTakeFirst()
+  return Number(numDeletedRows)
 }

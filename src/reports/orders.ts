@@ -8,7 +8,7 @@ import { inSnapshot } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
 import type { Day } from '../domain/business-day.js'
 import { formatPrice, groupThousands } from '../domain/money.js'
-import { type OrderStatus, reservationState } from '../domain/order.js'
+import { type OrderStatus, type OrderVersion, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
 import { dueTime } from '../queue/due-orders.js'
 import { actionsOn } from './actions.js'
@@ -195,6 +195,15 @@ export async function showOrder(db: Database, reference: string, source?: string
       .where(isAmong(trx, 'order_id', ids))
       .orderBy('attempt')
       .execute()
+    const changes = await trx
+      .selectFrom('order_changes')
+      .innerJoin('imports', 'imports.id', 'order_changes.import_id')
+      .select(['order_changes.changed_at', 'order_changes.changed_by', 'imports.id', 'imports.file'])
+      .select('order_changes.previous')
+      .where(isAmong(trx, 'order_changes.order_id', ids))
+      .orderBy('order_changes.changed_at')
+      .orderBy('imports.id')
+      .execute()
     const { currency } = order
     const claimed = lease_token !== null
     const isImported = import_status === 'finished'
@@ -218,13 +227,41 @@ export async function showOrder(db: Database, reference: string, source?: string
         const instants = { asked_at: new Date(payment.asked_at), answered_at: instantOf(payment.answered_at) }
         return { ...payment, ...instants, amount: { currency: payment.currency, minor: payment.amount } }
       }),
-      import: { id: String(import_id), file, line: lines[0]?.line ?? null, started_at: new Date(started_at) },
+      changes: changes.map(({ id, changed_at, changed_by, file, previous }) => {
+        const change = { changed_at: new Date(changed_at), changed_by, import_id: String(id), file }
+        return { ...change, before: readVersion(previous) }
+      }),
+      import: {
+        id: String(import_id),
+        file,
+        // The lines of a changed order are from the file of the change.
+        line: changes.length > 0 ? null : (lines[0]?.line ?? null),
+        started_at: new Date(started_at),
+      },
       /** What people changed about it. */
       actions: await actionsOn(trx, ids),
       /** What happens next, or what a person can do. */
       next: nextStep({ ...order, claimed, file, isImported }, await databaseTime(trx)),
     }
   })
+}
+
+/** Reads an order as it was before a change. */
+function readVersion(json: string) {
+  const { customer_id, ordered_at, currency, total, lines } = JSON.parse(json) as OrderVersion
+  return {
+    customer_id,
+    order_date: ordered_at,
+    currency,
+    total: { currency, minor: total },
+    lines: lines.map(({ line_number, sku, quantity, unit_price, total }) => ({
+      line: line_number,
+      sku,
+      quantity,
+      unit_price: Number(formatPrice(unit_price, currency)),
+      total: { currency, minor: total },
+    })),
+  }
 }
 
 function instantOf(epochMs: number | null): Date | null {

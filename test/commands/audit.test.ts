@@ -53,7 +53,9 @@ describe('audit log', () => {
     await shop.importing(csv(line()))
     await shop.run('import', 'undo', '1', '--yes')
     const { result } = await shop.json('audit', 'log')
-    expect(result).toMatchObject({ actions: [{ command: 'import undo', subject: '1', details: `${shop.folder}/orders.csv` }] })
+    expect(result).toMatchObject({
+      actions: [{ command: 'import undo', subject: '1', details: `${shop.folder}/orders.csv` }],
+    })
   })
 
   test('fits terminals of 80 and 120 columns', async ({ shop }) => {

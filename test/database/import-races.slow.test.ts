@@ -85,7 +85,12 @@ describeOnServerEngines('workers and an import', (test) => {
     const { code, stderr } = await whileLocked(
       shop,
       async (ending) => {
-        const verdicts = await reachVerdicts(ending, run, () => {})
+        const verdicts = await reachVerdicts(ending, run, {
+          update: false,
+          timeZone: 'UTC',
+          report: () => {},
+          reportConflicts: undefined,
+        })
         expect(verdicts).toMatchObject({ duplicates: 1, conflicts: 0, rejected: 0 })
       },
       () => shop.runWith({}, 'work', '--drain'),

@@ -11,7 +11,7 @@ import { ChunkBuilder } from '../../src/import/chunk.js'
 import { insertRun, updateRun } from '../../src/import/import-record.js'
 import { COLUMNS, ORDER_FILE } from '../../src/import/order-line.js'
 import { storeChunk } from '../../src/import/store.js'
-import { reachVerdicts } from '../../src/import/verdicts.js'
+import { type Report, reachVerdicts } from '../../src/import/verdicts.js'
 
 interface Draft {
   readonly reference: string
@@ -62,9 +62,9 @@ async function importLines(db: Database, drafts: readonly Draft[], cuts: readonl
   }
   reader.end()
   await store()
-  const verdicts = await reachVerdicts(db, run, (lines) => {
-    notImported.push(...lines.map(({ line_number }) => line_number))
-  })
+  const report: Report = (lines) => void notImported.push(...lines.map(({ line_number }) => line_number))
+  const options = { update: false, timeZone: 'UTC', report, reportConflicts: report }
+  const verdicts = await reachVerdicts(db, run, options)
   await updateRun(db, run, { status: 'finished', ended_at: 0 })
 
   const read = async (query: RawBuilder<unknown>) => (await query.execute(db)).rows

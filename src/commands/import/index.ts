@@ -56,6 +56,7 @@ export default class Import extends BaseCommand {
     'orderctl import orders.csv --dry-run',
     'orderctl import orders.csv --resume',
     'orderctl import exports/*.csv',
+    'orderctl import corrected.csv --update',
     'zcat orders.csv.gz | orderctl import - --source webshop',
   ]
   static override args = {
@@ -77,6 +78,9 @@ export default class Import extends BaseCommand {
     }),
     'any-date': Flags.boolean({
       description: 'accept order dates before 1970 and more than a year ahead',
+    }),
+    update: Flags.boolean({
+      description: 'apply the file to stored orders with other content, if they are pending',
     }),
     rejects: Flags.string({ description: 'file for rejected lines [default: FILE.rejects.csv]', helpValue: 'FILE' }),
     force: Flags.boolean({
@@ -135,7 +139,15 @@ export default class Import extends BaseCommand {
     })
     try {
       const options: Omit<ImportOptions, 'openRejects'> = {
-        ...{ file, source, signal, onError: flags['on-error'], anyDate: flags['any-date'], resume: flags.resume },
+        ...{
+          file,
+          source,
+          signal,
+          onError: flags['on-error'],
+          anyDate: flags['any-date'],
+          update: flags.update,
+          resume: flags.resume,
+        },
         // A file that fails is not discarded for the next one.
         discard: flags.discard && index === 0,
         onWaiting: (run) => this.#noteWaiting(run),

@@ -80,11 +80,11 @@ async function createImports(db: Kysely<unknown>): Promise<void> {
     .addColumn('begun_sha256', 'varchar(64)', (column) => column.notNull().defaultTo(''))
     .addColumn('rejects_file', 'text')
     .$call(add('bigint', zero, 'orders_after', 'byte_offset', 'line_number', 'rejects_bytes', 'rows', 'orders'))
-    .$call(add('bigint', zero, 'imported', 'duplicates', 'conflicts', 'rejected', 'products_created'))
+    .$call(add('bigint', zero, 'imported', 'updated', 'duplicates', 'conflicts', 'rejected', 'products_created'))
     .addCheckConstraint('imports_status', oneOf('status', ['reading', 'releasing', 'finished', 'undoing', 'undone']))
     .addCheckConstraint(
       'imports_rows_add_up',
-      sql`status <> 'finished' or ${sql.ref('rows')} = imported + duplicates + conflicts + rejected`,
+      sql`status <> 'finished' or ${sql.ref('rows')} = imported + updated + duplicates + conflicts + rejected`,
     )
     .execute()
 
@@ -101,6 +101,7 @@ async function createImports(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('import_asides_key', ['import_id', 'line_number'])
     .modifyEnd(clustered)
     .execute()
+  await index(db, 'import_asides_reference', 'import_asides', 'reference').execute()
 
   await create(db, 'import_spoiled')
     .addColumn('import_id', 'integer', idIn('imports'))
@@ -185,6 +186,17 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
     .addCheckConstraint('order_lines_quantity', sql`quantity > 0`)
     .modifyEnd(clustered)
     .execute()
+
+  await create(db, 'order_changes')
+    .addColumn('import_id', 'integer', idIn('imports'))
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .addColumn('changed_at', 'bigint', required)
+    .addColumn('changed_by', 'varchar(255)', required)
+    .addColumn('previous', 'text', required)
+    .addPrimaryKeyConstraint('order_changes_key', ['import_id', 'order_id'])
+    .modifyEnd(clustered)
+    .execute()
+  await index(db, 'order_changes_order', 'order_changes', 'order_id').execute()
 }
 
 async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {

@@ -1,0 +1,147 @@
+// Conflicts: orders of the file that are stored with other content. Reads both versions, a page of orders at a
+// time, and compares them.
+import type { Kysely } from 'kysely'
+import { packRows } from '../database/packed-rows.js'
+import { pagesOf } from '../database/pages.js'
+import { rowSource, withoutIndex } from '../database/row-source.js'
+import type { Schema } from '../database/schema.js'
+import { groupBy } from '../domain/batches.js'
+import type { OrderId } from '../domain/ids.js'
+import { formatAmount, formatPrice, lineTotal } from '../domain/money.js'
+import type { OrderStatus, OrderVersion } from '../domain/order.js'
+import type { ImportRun } from './import-record.js'
+
+/** A line that was set aside for the end of the import. */
+export type StoredLine = Omit<Schema['import_asides'], 'import_id'>
+
+/** Both versions of an order. */
+export interface Contested {
+  readonly reference: string
+  readonly id: OrderId
+  readonly status: OrderStatus
+  readonly stored: OrderVersion
+  readonly file: OrderVersion
+  /** The file's lines. */
+  readonly lines: readonly StoredLine[]
+}
+
+/** One field, or the lines of one SKU, in both versions. Null if a version has no such line. */
+export interface Difference {
+  readonly field: 'customer_id' | 'order_date' | 'currency' | 'total' | 'line'
+  readonly sku: string | null
+  readonly stored: string | null
+  readonly file: string | null
+}
+
+/** A conflict as JSON shows it. */
+export interface Conflict {
+  readonly order_id: string
+  /** The order's first line in the file. */
+  readonly line: number
+  readonly status: OrderStatus
+  readonly differences: readonly Difference[]
+}
+
+/** Orders that are read together. */
+const PAGE = 2000
+
+/** Reads the orders that are marked as differing, in pages, by their first line in the file. */
+export async function* contestedOrders(db: Kysely<Schema>, run: ImportRun): AsyncGenerator<Contested[], void> {
+  // Scans the lines by their key. A scan for each page or order would take time quadratic in the conflicts.
+  const firstLines = db
+    .selectFrom('import_asides as aside')
+    .innerJoin('import_spoiled as marked', (join) =>
+      join.onRef('marked.import_id', '=', 'aside.import_id').onRef('marked.reference', '=', 'aside.reference'),
+    )
+    .where('aside.import_id', '=', run.id)
+    .whereRef('aside.line_number', '=', 'marked.line_number')
+    .select(['aside.reference', 'aside.line_number'])
+    .orderBy('aside.line_number')
+    .limit(PAGE)
+  const read = (after: number) => firstLines.where('aside.line_number', '>', after).execute()
+  for await (const page of pagesOf(read, (first) => first.line_number)) yield readBoth(db, run, page)
+}
+
+async function readBoth(
+  db: Kysely<Schema>,
+  { id, source }: ImportRun,
+  orders: readonly Pick<StoredLine, 'reference'>[],
+): Promise<Contested[]> {
+  const wanted = rowSource(db, 'wanted', packRows({ reference: 'text' }, orders))
+  const asides = await db
+    .selectFrom(wanted)
+    .crossJoin('import_asides as aside')
+    .where(withoutIndex('aside.import_id'), '=', id)
+    .whereRef('aside.reference', '=', 'wanted.reference')
+    .selectAll('aside')
+    .execute()
+  // Sorted here, and kept off the key: SQLite would otherwise scan all lines for each order.
+  asides.sort((a, b) => a.line_number - b.line_number)
+  const stored = await db
+    .selectFrom(wanted)
+    .crossJoin('orders')
+    .where('orders.source', '=', source)
+    .whereRef('orders.reference', '=', 'wanted.reference')
+    .innerJoin('customers', 'customers.id', 'orders.customer_id')
+    .innerJoin('order_lines as line', 'line.order_id', 'orders.id')
+    .innerJoin('products', 'products.id', 'line.product_id')
+    .orderBy('line.line_number')
+    .select(['orders.reference', 'orders.id', 'orders.status', 'orders.ordered_at', 'orders.currency'])
+    .select(['customers.customer_id', 'products.sku', 'line.line_number', 'line.quantity', 'line.unit_price'])
+    .execute()
+  const linesOf = groupBy(asides, ({ reference }) => reference)
+  const storedOf = groupBy(stored, ({ reference }) => reference)
+  return orders.flatMap(({ reference }) => {
+    const [lines, before] = [linesOf.get(reference) ?? [], storedOf.get(reference) ?? []]
+    const [first, firstStored] = [lines[0], before[0]]
+    if (!first || !firstStored) return []
+    const versions = { stored: versionOf(firstStored, before), file: versionOf(first, lines) }
+    return [{ reference, id: firstStored.id, status: firstStored.status, ...versions, lines }]
+  })
+}
+
+type OrderColumns = Pick<StoredLine, 'customer_id' | 'ordered_at' | 'currency'>
+
+function versionOf(
+  { customer_id, ordered_at, currency }: OrderColumns,
+  rows: readonly Omit<OrderVersion['lines'][number], 'total'>[],
+): OrderVersion {
+  const lines = rows.map(({ line_number, sku, quantity, unit_price }) => {
+    // The reader has rejected lines whose total is too large.
+    return { line_number, sku, quantity, unit_price, total: lineTotal(unit_price, quantity, currency) ?? 0 }
+  })
+  return { customer_id, ordered_at, currency, total: lines.reduce((sum, { total }) => sum + total, 0), lines }
+}
+
+export function conflictOf({ reference, status, stored, file, lines }: Contested): Conflict {
+  const ofOrder = FIELDS.map(([field, read]) => ({ field, sku: null, stored: read(stored), file: read(file) }))
+  const [before, after] = [itemsOf(stored), itemsOf(file)]
+  const ofLines = [...new Set([...before.keys(), ...after.keys()])].map((sku) => {
+    return { field: 'line' as const, sku, stored: before.get(sku) ?? null, file: after.get(sku) ?? null }
+  })
+  const differences = [...ofOrder, ...ofLines].filter((both) => both.stored !== both.file)
+  return { order_id: reference, line: lines[0]?.line_number ?? 0, status, differences }
+}
+
+const FIELDS = [
+  ['customer_id', (order: OrderVersion) => order.customer_id],
+  ['order_date', (order: OrderVersion) => order.ordered_at.replace('T', ' ')],
+  ['currency', (order: OrderVersion) => order.currency],
+  ['total', ({ currency, total }: OrderVersion) => `${formatAmount({ currency, minor: total })} ${currency}`],
+] as const
+
+/** Quantity and price of each SKU, as in `2 x 9.50`; several lines as in `1 x 9.00 + 2 x 9.50`. */
+function itemsOf({ currency, lines }: OrderVersion): Map<string, string> {
+  const bySku = groupBy(lines, ({ sku }) => sku)
+  return new Map(
+    Array.from(bySku, ([sku, items]) => {
+      const texts = items.map(({ quantity, unit_price }) => `${quantity} x ${formatPrice(unit_price, currency)}`)
+      return [sku, texts.sort().join(' + ')]
+    }),
+  )
+}
+
+/** Describes the difference, as in `total: stored 10.00 USD, file 20.00 USD`. */
+export function differenceText({ field, sku, stored, file }: Difference): string {
+  return `${sku ?? field}: stored ${stored ?? 'none'}, file ${file ?? 'none'}`
+}
