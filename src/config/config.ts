@@ -58,7 +58,7 @@ export function isUnknownName(error: unknown): boolean {
   return error instanceof UserError && (error.code === 'unknown_setting' || error.code === 'unknown_key')
 }
 
-/** Names of environment variables that start like ours but are no settings. Kubernetes sets some beside a service. */
+/** Names of environment variables that start like ours but are no settings. Kubernetes sets some for a service. */
 export function foreignVariables(environment: NodeJS.ProcessEnv): string[] {
   const known = SETTING_KEYS.map(environmentName)
   return Object.keys(environment).filter((name) => name.startsWith('ORDERCTL_') && !known.includes(name))

@@ -111,6 +111,9 @@ EXAMPLES
 
   $ orderctl queue pause --json
 
+JSON FIELDS
+  Pick some with --json=FIELD,…: paused
+
 `
 
 describe.concurrent('after a typo', () => {
@@ -193,5 +196,70 @@ describe.concurrent('help', () => {
     })
     for (const flag of ['-v', '--version']) expect(await shop.run(flag)).toEqual(version)
     expect(await shop.json('--version')).toEqual(await shop.json('version'))
+  })
+})
+
+describe.concurrent('--json FIELDS', () => {
+  test('picks fields of each row of a list', async ({ shop }) => {
+    shop.order('1')
+    shop.order('2', { status: 'failed' })
+    const result = { total: 2, orders: expect.arrayContaining([{ order_id: '2', status: 'failed' }]) }
+    for (const args of [['--json=order_id,status'], ['--json', 'order_id,status']]) {
+      const { code, stdout } = await shop.run('orders', 'list', ...args)
+      expect({ code, result: JSON.parse(stdout) }).toEqual({ code: 0, result })
+    }
+  })
+
+  test('picks fields of a document, and leaves an argument after --json alone', async ({ shop }) => {
+    shop.order('1')
+    const { stdout } = await shop.run('orders', 'show', '--json=order_id,status', '1')
+    expect(JSON.parse(stdout)).toEqual({ order_id: '1', status: 'pending' })
+    expect(JSON.parse((await shop.run('orders', 'show', '--json', '1')).stdout)).toMatchObject({
+      order_id: '1',
+      total: 25,
+    })
+  })
+
+  test('refuses an unknown field and lists the known ones, before anything runs', async ({ newShop: shop }) => {
+    const { code, stdout, stderr } = await shop.run('products', 'list', '--json=sku,nmae')
+    expect({ code, stdout, error: JSON.parse(stderr) }).toEqual({
+      code: 2,
+      stdout: '',
+      error: {
+        error: {
+          code: 'unknown_field',
+          message: 'Unknown JSON field "nmae". Did you mean "name"?',
+          fix: 'Fields: sku, name, on_hand, reserved, available.',
+          retryable: false,
+        },
+      },
+    })
+    const help = await shop.run('products', 'list', '--help')
+    expect(help.stdout).toContain(
+      'JSON FIELDS\n  Pick some with --json=FIELD,…: sku, name, on_hand, reserved, available\n',
+    )
+  })
+})
+
+describe.concurrent('stdout', () => {
+  test.for(['config', 'config --json', 'help', 'autocomplete bash'])(
+    'on a full disk is a plain error of "%s"',
+    async (args, { newShop: shop }) => {
+      const { code, stderr } = await shop.startInShell('"$@" > /dev/full', ...args.split(' ')).ended
+      expect(code).toBe(1)
+      const message = 'Cannot write to stdout: ENOSPC: no space left on device, write.'
+      if (args.includes('--json')) expect(JSON.parse(stderr).error).toMatchObject({ code: 'output_failed', message })
+      else
+        expect(stderr).toMatch(
+          /^Error: Cannot write to stdout: ENOSPC: no space left on device, write\.\nFree disk.*\n$/,
+        )
+    },
+  )
+
+  test('closed by a reader ends the command silently', async ({ newShop: shop }) => {
+    // The reader is gone before the command writes.
+    const script = 'exec 3> >(exec true); wait $!; "$@" >&3; echo "code $?"'
+    for (const args of [['config'], ['help']])
+      expect(await shop.startInShell(script, ...args).ended).toEqual({ code: 0, stdout: 'code 0\n', stderr: '' })
   })
 })
