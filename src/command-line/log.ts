@@ -1,4 +1,5 @@
 // The log on stderr: lines of text, or one JSON object per event.
+import { LOG_LEVELS } from '../config/settings.js'
 import { groupThousands } from '../domain/money.js'
 import type { Progress, ProgressState } from '../terminal/progress.js'
 import { cleanText, escapeJson } from '../terminal/text.js'
@@ -28,16 +29,24 @@ export const EVENTS = {
 } as const
 type EventName = keyof typeof EVENTS
 
-type Level = 'info' | 'warn' | 'error'
+type Level = (typeof LOG_LEVELS)[number]
 
 /** Levels of the events other than `info`. */
 const LEVELS: Partial<Record<EventName, Level>> = {
   thread_lost: 'warn',
   server_away: 'warn',
+  // As loud as the outage: a log of warnings alone would never show its end.
+  server_back: 'warn',
+  recovered: 'warn',
   line_rejected: 'warn',
   retrying: 'warn',
   run_failed: 'error',
   failed: 'error',
+}
+
+/** Whether the event is at least as severe as the lowest level that is logged. */
+export function isLogged({ event, level = LEVELS[event] ?? 'info' }: LogEvent, lowest: Level): boolean {
+  return LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf(lowest)
 }
 
 export interface LogEvent {

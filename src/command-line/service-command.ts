@@ -3,6 +3,7 @@ import { Flags } from '@oclif/core'
 import { type App, type AppOptions, withAppOnceReachable } from '../app.js'
 import type { Waiting } from '../workflow/outage.js'
 import { BaseCommand } from './base-command.js'
+import { isLogged, type LogEvent } from './log.js'
 import { ServiceManager } from './service-manager.js'
 
 export const noWaitFlag = Flags.boolean({
@@ -38,6 +39,11 @@ export abstract class ServiceCommand extends BaseCommand {
     const open = <Result>(use: (app: App) => Promise<Result>, options: AppOptions) =>
       withAppOnceReachable(this.settings, { ...options, waiting: wait }, use)
     return { signal, systemd, waiting: wait, open }
+  }
+
+  protected override note(text: string, event: LogEvent = { event: 'note' }): void {
+    // An error is logged even if the settings are invalid.
+    if (isLogged(event, 'error') || isLogged(event, this.settings.logLevel)) super.note(text, event)
   }
 
   /** Writes a note that needs action, at level `warn`. */

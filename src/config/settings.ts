@@ -17,6 +17,9 @@ import {
 const DAY_SECONDS = 86_400
 const BILLION = 1_000_000_000
 
+/** Most severe first. */
+export const LOG_LEVELS = ['error', 'warn', 'info'] as const
+
 /** Defaults that depend on other settings or on folders are in `fallbackOf` (config.ts). */
 export const SETTINGS = {
   database: setting(
@@ -126,6 +129,7 @@ export const SETTINGS = {
     'alarm `schedule`: delay of a task, in seconds, or off; also raised if the last run of a task failed',
     orOff(integer(60, 30 * DAY_SECONDS)),
   ),
+  logLevel: setting('info', 'least severe notes of work and schedule: error, warn or info', oneOf(...LOG_LEVELS)),
   logFormat: setting('text', 'format of notes and errors on stderr: text or json', oneOf('text', 'json')),
 } as const
 

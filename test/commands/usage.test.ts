@@ -20,34 +20,34 @@ Did you mean "orderctl leaderboard"? List the commands with: orderctl help
   [
     'orders list --staus failed',
     `Error: Unknown flag --staus.
-Did you mean "--status"? See: orderctl orders list --help
+Did you mean "--status"? For the usage, run orderctl orders list --help.
 `,
   ],
   [
     'orders list --limit abc',
     `Error: --limit must be all or a whole number from 1 to 999,999,999; got abc
-See: orderctl orders list --help
+For the usage, run orderctl orders list --help.
 `,
   ],
   [
     'work --concurrency 0',
-    'Error: --concurrency must be a whole number from 1 to 1,000; got 0\nSee: orderctl work --help\n',
+    'Error: --concurrency must be a whole number from 1 to 1,000; got 0\nFor the usage, run orderctl work --help.\n',
   ],
   [
     'orders list --status pendng',
     `Error: --status must be one of pending, reserved, payment_processing, completed, failed, rolled_back; got pendng
-Did you mean "pending"? See: orderctl orders list --help
+Did you mean "pending"? For the usage, run orderctl orders list --help.
 `,
   ],
   [
     'orders list --status done',
     `Error: --status must be one of pending, reserved, payment_processing, completed, failed, rolled_back; got done
-See: orderctl orders list --help
+For the usage, run orderctl orders list --help.
 `,
   ],
   [
     'import orders.csv --dry-run --resume',
-    'Error: --resume cannot be used with --dry-run.\nSee: orderctl import --help\n',
+    'Error: --resume cannot be used with --dry-run.\nFor the usage, run orderctl import --help.\n',
   ],
 ]
 
