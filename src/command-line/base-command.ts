@@ -13,6 +13,7 @@ import { asciiOf, type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
 import { describeProblem, problemJson, problemText } from './failure.js'
 import { type Host, processHost } from './host.js'
+import { jsonFieldsOf, pickFields, refuseUnknownFields, takeFields } from './json-fields.js'
 import { type Column, type Row, tableOf } from './list.js'
 import {
   isLogged,
@@ -56,6 +57,7 @@ export abstract class BaseCommand extends Command {
   /** Whether a mistyped setting stops the command. */
   protected readonly readsSettings: boolean = true
   #loaded: LoadedConfig | undefined
+  #jsonFields: readonly string[] | undefined
 
   /** Runs the command in the given host instead of its process. */
   static async runIn(
@@ -219,10 +221,28 @@ export abstract class BaseCommand extends Command {
 
   override async init(): Promise<void> {
     await super.init()
+    this.#takeJsonFields()
     process.once('beforeExit', this.#failUnfinished)
     if (this.#logFormat === 'json')
       this.host.onWarning((message) => this.note(message, { event: 'note', level: 'warn' }))
     if (this.readsSettings) this.#refuseUnknownNames()
+  }
+
+  /** Leaves a plain --json to oclif. */
+  #takeJsonFields(): void {
+    const known = jsonFieldsOf(this.#words)?.names ?? []
+    const { argv, fields } = takeFields(this.argv, known)
+    this.argv = argv
+    this.#jsonFields = fields
+    if (fields) refuseUnknownFields(fields, known)
+  }
+
+  get #words(): string {
+    return this.id?.replaceAll(':', ' ') ?? ''
+  }
+
+  protected override toSuccessJson(result: unknown): unknown {
+    return this.#jsonFields ? pickFields(result, this.#jsonFields, jsonFieldsOf(this.#words)?.rows) : result
   }
 
   override async finally(error: Error | undefined): Promise<void> {
@@ -264,7 +284,7 @@ export abstract class BaseCommand extends Command {
     const { baseFlags, flags } = this.ctor
     const problem = describeProblem(error, {
       flags: ['json', ...Object.keys({ ...baseFlags, ...flags })],
-      command: this.id?.replaceAll(':', ' ') ?? '',
+      command: this.#words,
     })
     const { code, message, fix, retryable, exit } = problem
     this.host.exitCode = exit

@@ -18,7 +18,10 @@ export function describeProblem(error: unknown, known: Known = { flags: [] }): U
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof Errors.CLIError) {
     const usage = describeUsage(message.replace(/\s*See more help with --help$/, ''), known)
-    const fix = [usage.meant && `Did you mean "${usage.meant}"?`, `See: orderctl ${known.command ?? ''} --help`]
+    const fix = [
+      usage.meant && `Did you mean "${usage.meant}"?`,
+      `For the usage, run orderctl ${known.command ?? ''} --help.`,
+    ]
     return new UserError({
       code: 'usage',
       message: usage.message,

@@ -1,5 +1,6 @@
 // The help: a first screen by what people do, and short usage lines.
 import { CommandHelp, Help } from '@oclif/core'
+import { jsonFieldsOf } from './json-fields.js'
 
 /** First words of commands. Those missing here are shown in the last group. */
 const GROUPS: readonly (readonly [heading: string, words: readonly string[]])[] = [
@@ -25,6 +26,12 @@ class ShortHelp extends CommandHelp {
       .filter(({ hidden }) => !hidden)
       .map((arg) => this.arg(arg))
     return [id, ...words, ...(Object.keys(flags ?? {}).length > 0 ? ['[flags]'] : [])].join(' ')
+  }
+
+  protected override sections() {
+    const fields = jsonFieldsOf(this.command.id.replaceAll(':', ' '))
+    const names = fields && this.wrap(`Pick some with --json=FIELD,…: ${fields.names.join(', ')}`)
+    return [...super.sections(), { header: 'JSON FIELDS', generate: () => names }]
   }
 
   /** oclif starts it with the summary, which is the first line of the help already. */

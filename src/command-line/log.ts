@@ -39,6 +39,9 @@ const LEVELS: Partial<Record<EventName, LogLevel>> = {
   statistics: 'debug',
   thread_lost: 'warn',
   server_away: 'warn',
+  // As loud as the outage: a log of warnings alone would never show its end.
+  server_back: 'warn',
+  recovered: 'warn',
   line_rejected: 'warn',
   conflict: 'warn',
   retrying: 'warn',

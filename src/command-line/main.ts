@@ -1,13 +1,13 @@
 // Runs a command line in the process. Imports little, since completion starts it at each press of Tab.
 import { fileURLToPath } from 'node:url'
 import { Config, Errors, flush, run } from '@oclif/core'
-import { UserError } from '../errors.js'
+import { EXIT, UserError } from '../errors.js'
 
 const VERSION_FLAGS = ['-v', '--version']
 
 /** @param url of a file of the package */
 export async function main(url: string, argv = process.argv.slice(2)): Promise<void> {
-  watchOutput(argv, url)
+  guardOutput(argv)
   try {
     await run(normalize(argv), url)
     await flush()
@@ -15,24 +15,6 @@ export async function main(url: string, argv = process.argv.slice(2)): Promise<v
     if (error instanceof Errors.ExitError) process.exit(error.oclif.exit)
     await fail(error, argv, url)
   }
-}
-
-/** Reports a full stdout, also for help. oclif's own listener would throw and print a stack trace. */
-function watchOutput(argv: readonly string[], url: string): void {
-  // A worker goes on if its log cannot be written.
-  process.stderr.on('error', () => undefined)
-  process.stdout.removeAllListeners('error')
-  process.stdout.on('error', async ({ code, message }: NodeJS.ErrnoException) => {
-    // Programs such as `head` close the pipe early.
-    if (code === 'EPIPE') process.exit()
-    const error = new UserError({
-      code: 'output_failed',
-      message: `Cannot write the output (${message}).`,
-      fix: 'Free space, or write the output to another place. What the command has changed stays changed.',
-    })
-    await fail(error, argv, url)
-    process.exit()
-  })
 }
 
 /** `help X` is `X --help`, and `--version` is the command `version`, which knows --json. */
@@ -44,13 +26,38 @@ function normalize(argv: string[]): string[] {
 
 /** Commands report their own errors. Reports those of oclif around them, such as an unknown command. */
 async function fail(error: unknown, argv: readonly string[], url: string): Promise<void> {
-  const { describeProblem, problemJson, problemText, unknownCommand } = await import('./failure.js')
+  const { describeProblem, unknownCommand } = await import('./failure.js')
   const isUnknown = error instanceof Errors.CLIError && /^command .* not found\.?$/i.test(error.message)
   const problem = isUnknown ? unknownCommand(wordsOf(argv), await commandWords(url)) : describeProblem(error)
+  await report(problem, argv, error)
+}
+
+async function report(problem: UserError, argv: readonly string[], error: unknown): Promise<void> {
+  const { problemJson, problemText } = await import('./failure.js')
   const stack = process.env['DEBUG'] && error instanceof Error ? error.stack : undefined
   const isJson = argv.some((word) => word === '--json' || word.startsWith('--json='))
   process.exitCode = problem.exit
   process.stderr.write(isJson ? problemJson(problem) : problemText(problem, stack))
+}
+
+/** Ends the process if stdout fails. oclif's own listener throws, which prints a stack trace. */
+function guardOutput(argv: readonly string[]): void {
+  process.stdout.removeAllListeners('error')
+  process.stdout.once('error', async (error: NodeJS.ErrnoException) => {
+    // Each further write fails too.
+    process.stdout.on('error', () => undefined)
+    // Programs such as `head` close the pipe early.
+    if (error.code === 'EPIPE') process.exit(EXIT.done)
+    const problem = new UserError({
+      code: 'output_failed',
+      message: `Cannot write to stdout: ${error.message}.`,
+      fix: 'Free disk space or write elsewhere, then run the command again. Committed data is safe.',
+    })
+    await report(problem, argv, error)
+    process.exit()
+  })
+  // A worker goes on if its log cannot be written.
+  process.stderr.on('error', () => undefined)
 }
 
 function wordsOf(argv: readonly string[]): string[] {

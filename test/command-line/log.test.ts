@@ -25,6 +25,14 @@ function entries(stderr: string): Entry[] {
     })
 }
 
+test('ORDERCTL_LOG_LEVEL hides notes of work below it, in both formats', async ({ shop }) => {
+  for (const format of [{}, JSON_LOG]) {
+    const quiet = await shop.runWith({ ...format, ORDERCTL_LOG_LEVEL: 'warn' }, 'work', '--drain')
+    expect(quiet).toMatchObject({ code: 0, stderr: '' })
+    expect((await shop.runWith(format, 'work', '--drain')).stderr).toContain('Finished in')
+  }
+})
+
 describe.concurrent('the JSON log', () => {
   test('of an import has its start, each rejected line, and the totals', async ({ newShop: shop }) => {
     const file = shop.file('orders.csv', csv(line({ order: 'A-1' }), line({ order: 'A-2', quantity: 0 })))

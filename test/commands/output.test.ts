@@ -10,7 +10,7 @@ describe.concurrent('stdout', () => {
       const { code, stderr } = await shop.startInShell('exec "$@" > /dev/full', ...args.split(' ')).ended
       expect({ code, stderr }).toEqual({
         code: 1,
-        stderr: expect.stringMatching(/Error: Cannot write .*ENOSPC.*\n.*\n$/),
+        stderr: expect.stringMatching(/Error: Cannot write to stdout: ENOSPC.*\n.*\n$/),
       })
     })
 

@@ -20,34 +20,34 @@ Did you mean "orderctl leaderboard"? List the commands with: orderctl help
   [
     'orders list --staus failed',
     `Error: Unknown flag --staus.
-Did you mean "--status"? See: orderctl orders list --help
+Did you mean "--status"? For the usage, run orderctl orders list --help.
 `,
   ],
   [
     'orders list --limit abc',
     `Error: --limit must be all or a whole number from 1 to 999,999,999; got abc
-See: orderctl orders list --help
+For the usage, run orderctl orders list --help.
 `,
   ],
   [
     'work --concurrency 0',
-    'Error: --concurrency must be a whole number from 1 to 1,000; got 0\nSee: orderctl work --help\n',
+    'Error: --concurrency must be a whole number from 1 to 1,000; got 0\nFor the usage, run orderctl work --help.\n',
   ],
   [
     'orders list --status pendng',
     `Error: --status must be one of pending, reserved, payment_processing, completed, failed, rolled_back; got pendng
-Did you mean "pending"? See: orderctl orders list --help
+Did you mean "pending"? For the usage, run orderctl orders list --help.
 `,
   ],
   [
     'orders list --status done',
     `Error: --status must be one of pending, reserved, payment_processing, completed, failed, rolled_back; got done
-See: orderctl orders list --help
+For the usage, run orderctl orders list --help.
 `,
   ],
   [
     'import orders.csv --dry-run --resume',
-    'Error: --resume cannot be used with --dry-run.\nSee: orderctl import --help\n',
+    'Error: --resume cannot be used with --dry-run.\nFor the usage, run orderctl import --help.\n',
   ],
 ]
 
@@ -110,6 +110,9 @@ EXAMPLES
   $ orderctl queue pause
 
   $ orderctl queue pause --json
+
+JSON FIELDS
+  Pick some with --json=FIELD,…: paused
 
 `
 
@@ -193,5 +196,47 @@ describe.concurrent('help', () => {
     })
     for (const flag of ['-v', '--version']) expect(await shop.run(flag)).toEqual(version)
     expect(await shop.json('--version')).toEqual(await shop.json('version'))
+  })
+})
+
+describe.concurrent('--json FIELDS', () => {
+  test('picks fields of each row of a list', async ({ shop }) => {
+    shop.order('1')
+    shop.order('2', { status: 'failed' })
+    const result = { total: 2, orders: expect.arrayContaining([{ order_id: '2', status: 'failed' }]) }
+    for (const args of [['--json=order_id,status'], ['--json', 'order_id,status']]) {
+      const { code, stdout } = await shop.run('orders', 'list', ...args)
+      expect({ code, result: JSON.parse(stdout) }).toEqual({ code: 0, result })
+    }
+  })
+
+  test('picks fields of a document, and leaves an argument after --json alone', async ({ shop }) => {
+    shop.order('1')
+    const { stdout } = await shop.run('orders', 'show', '--json=order_id,status', '1')
+    expect(JSON.parse(stdout)).toEqual({ order_id: '1', status: 'pending' })
+    expect(JSON.parse((await shop.run('orders', 'show', '--json', '1')).stdout)).toMatchObject({
+      order_id: '1',
+      total: 25,
+    })
+  })
+
+  test('refuses an unknown field and lists the known ones, before anything runs', async ({ newShop: shop }) => {
+    const { code, stdout, stderr } = await shop.run('products', 'list', '--json=sku,nmae')
+    expect({ code, stdout, error: JSON.parse(stderr) }).toEqual({
+      code: 2,
+      stdout: '',
+      error: {
+        error: {
+          code: 'unknown_field',
+          message: 'Unknown JSON field "nmae". Did you mean "name"?',
+          fix: 'Fields: sku, name, on_hand, reserved, available.',
+          retryable: false,
+        },
+      },
+    })
+    const help = await shop.run('products', 'list', '--help')
+    expect(help.stdout).toContain(
+      'JSON FIELDS\n  Pick some with --json=FIELD,…: sku, name, on_hand, reserved, available\n',
+    )
   })
 })
