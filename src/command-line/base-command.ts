@@ -252,14 +252,10 @@ export abstract class BaseCommand extends Command {
   }
 
   #showStatistics(): void {
-    const event = {
-      event: 'statistics',
-      fields: { ...statistics, milliseconds: Math.round(statistics.milliseconds) },
-    } as const
-    if (!isLogged(event, this.#logLevel)) return
-    const text = describeStatistics(statistics)
-    if (this.jsonEnabled()) this.host.stderr.write(`${logLine(text, event)}\n`)
-    else this.note(text, event)
+    const fields = { ...statistics, milliseconds: Math.round(statistics.milliseconds) }
+    const [text, event] = [describeStatistics(statistics), { event: 'statistics', fields } as const]
+    if (!this.jsonEnabled()) this.note(text, event)
+    else if (isLogged(event, this.#logLevel)) this.host.stderr.write(`${logLine(text, event)}\n`)
   }
 
   /** Reports that the event loop is empty before the command is done. Node would exit with 13 and no message. */
