@@ -42,7 +42,7 @@ interface Usage {
 function describeUsage(text: string, { flags }: Known): Usage {
   const [, unknown] = /^Nonexistent flags?: ([^\s,]+)/.exec(text) ?? []
   if (unknown) {
-    const near = nearest(unknown.replace(/^-+/, ''), flags)
+    const near = nearlyIdentical(unknown.replace(/^-+/, ''), flags)
     return { message: `Unknown flag ${unknown}.`, meant: near && `--${near}` }
   }
   const [, name = 'The argument', word = '', options = ''] =

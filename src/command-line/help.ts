@@ -6,12 +6,12 @@ import { jsonFieldsOf } from './json-fields.js'
 const GROUPS: readonly (readonly [heading: string, words: readonly string[]])[] = [
   ['ORDERS IN', ['import', 'orders', 'products']],
   ['WORK', ['work', 'queue', 'failed']],
-  ['REPORTS', ['status', 'kpis', 'leaderboard']],
+  ['REPORTS', ['status', 'kpis', 'leaderboard', 'audit']],
   ['KEEP IT RUNNING', ['schedule', 'rebuild', 'migrate', 'doctor', 'config', 'autocomplete', 'version']],
 ]
 
 const START = `EXAMPLES
-  $ orderctl import orders.csv        Store the orders of a CSV file
+  $ orderctl import orders.csv        Import the orders of a CSV file
   $ orderctl work --drain             Charge them and settle them, then exit
   $ orderctl kpis daily               Show what was sold
 

@@ -103,7 +103,7 @@ describe.concurrent('the JSON log', () => {
     expect(outcome).toEqual({ code: exit, stdout: '' })
     const [entry, ...others] = entries(stderr)
     expect(others).toEqual([])
-    const error = { code, message: entry?.['message'], fix: expect.stringMatching(/--help$/), retryable: false }
+    const error = { code, message: entry?.['message'], fix: expect.stringMatching(/\.$/), retryable: false }
     expect(entry).toMatchObject({ level: 'error', event: 'failed', exit_code: exit })
     expect(entry?.['error']).toEqual(error)
   })

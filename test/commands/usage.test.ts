@@ -57,7 +57,7 @@ USAGE
   $ orderctl COMMAND [flags]
 
 EXAMPLES
-  $ orderctl import orders.csv        Store the orders of a CSV file
+  $ orderctl import orders.csv        Import the orders of a CSV file
   $ orderctl work --drain             Charge them and settle them, then exit
   $ orderctl kpis daily               Show what was sold
 
@@ -65,8 +65,8 @@ FIRST STEP
   $ orderctl import orders.csv --dry-run    Check a file; writes nothing
 
 ORDERS IN
-  import    Import orders from a CSV file
-  orders    List and show orders
+  import    Import orders, list and undo imports
+  orders    List, search and show orders
   products  Import, list and adjust products
 
 WORK
@@ -78,6 +78,7 @@ REPORTS
   status       Show the queue, orders, workers and alarms
   kpis         Show revenue, orders and customers by day
   leaderboard  Show top customers and products
+  audit        List what people changed
 
 KEEP IT RUNNING
   schedule      Run and list scheduled tasks
@@ -101,6 +102,8 @@ GLOBAL FLAGS
   --log-format=<option>  format of notes and errors on stderr: text, or one JSON
                          object per line [default: text]
                          <options: text|json>
+  --verbose              print how many statements the database ran, their time,
+                         and connections and retries
 
 DESCRIPTION
   Workers finish the batches in progress. The queue stays paused until "queue
