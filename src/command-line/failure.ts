@@ -75,19 +75,16 @@ export function problemText({ message, fix }: UserError, stack = ''): string {
  * @param commands the words of every command and topic
  */
 export function unknownCommand(words: readonly string[], commands: readonly string[]): UserError {
-  const typed = words.slice(0, Math.max(1, ...commands.map((command) => command.split(' ').length)))
-  const meant = typed
-    .map((_, index) => typed.slice(0, typed.length - index).join(' '))
-    .map((text) =>
-      nearest(
-        text,
-        commands.filter((command) => command !== text),
-      ),
-    )
-    .find((command) => command !== undefined)
+  const longest = Math.max(1, ...commands.map((command) => command.split(' ').length))
+  const typed = words.slice(0, longest).map((_, index, all) => all.slice(0, all.length - index).join(' '))
+  const guesses = typed.map((text) => {
+    const others = commands.filter((command) => command !== text)
+    return { text, meant: nearest(text, others) }
+  })
+  const { text = '', meant } = guesses.find((guess) => guess.meant !== undefined) ?? guesses[0] ?? {}
   return usageError({
     code: 'unknown_command',
-    message: `Unknown command "${cleanText(typed.join(' '))}".`,
+    message: `Unknown command "${cleanText(text)}".`,
     fix: `${meant ? `Did you mean "orderctl ${meant}"? ` : ''}List the commands with: orderctl help`,
   })
 }

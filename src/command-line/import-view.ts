@@ -81,7 +81,7 @@ function conflictNotes({ conflicts, conflicting_orders, rejects_file, file, sour
   const lines = countOf(conflicts, 'line')
   const isSome = conflicting_orders.length > SHOWN_CONFLICTS
   const all = rejects_file && !dry_run ? ` All of them are in ${rejects_file}.` : ''
-  const total = `${lines} differ from stored orders, which were kept.${isSome ? ` These are the first ${SHOWN_CONFLICTS} orders.` : ''}${all}`
+  const total = `${lines} ${conflicts === 1 ? 'differs' : 'differ'} from stored orders, which were kept.${isSome ? ` These are the first ${SHOWN_CONFLICTS} orders.` : ''}${all}`
   const command = `orderctl import ${shellWord(rejects_file ?? file)}${source === 'default' ? '' : ` --source ${source}`} --update`
   const next = conflicting_orders.some(({ status }) => status === 'pending')
     ? `To apply the file to orders that are still pending: ${cleanText(command)}`
@@ -112,7 +112,7 @@ export function endNote(
 export const placeText = (place: string, source: string) => `${cleanText(place)} (source ${source})`
 
 function endText(result: ImportResult, where: string, unpublished?: Error & { fix: string }): string {
-  const { import_id, rows, orders, seconds, interrupted, dry_run, published } = result
+  const { import_id, rows, orders, updated, seconds, interrupted, dry_run, published } = result
   if (interrupted) {
     const after = `Interrupted after ${countOf(rows, 'line')}`
     if (dry_run) return `${after}. Nothing was written.`
@@ -120,7 +120,8 @@ function endText(result: ImportResult, where: string, unpublished?: Error & { fi
     return `${after}, stored in ${where}. ${next}`
   }
   const took = `in ${duration(seconds)} (${groupThousands(Math.round(rows / seconds))} lines/s)`
-  const counted = orders === 0 ? 'no new orders' : countOf(orders, 'order')
+  const changed = updated > 0 ? ` and ${countOf(updated, 'updated line')}` : ''
+  const counted = (orders === 0 ? 'no new orders' : countOf(orders, 'order')) + changed
   if (dry_run) return `Checked ${took}: ${counted} for ${where}. Nothing was written.`
   const done = `Done: ${counted} into ${where} ${took}`
   if (unpublished) return `${done}, but: ${unpublished.message}\n${unpublished.fix}`

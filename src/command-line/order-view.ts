@@ -1,6 +1,6 @@
 // An order as tables: details, lines, reservations, payments, and what people changed.
 import { clockAt } from '../domain/business-day.js'
-import { currencyDecimals, formatAmount, PRICE_DECIMALS } from '../domain/money.js'
+import { type Currency, currencyDecimals, formatAmount, PRICE_DECIMALS } from '../domain/money.js'
 import type { OrderDetail } from '../reports/orders.js'
 import type { Table } from '../terminal/table.js'
 import { pairs, tableOf, type Value } from './list.js'
@@ -63,14 +63,20 @@ function detailsOf(order: OrderDetail, timeZone: string): Table {
 
 function changeText({ changed_at, changed_by, import_id, before }: OrderDetail['changes'][number], timeZone: string) {
   const { total, lines } = before
-  const items = lines.map(({ sku, quantity, unit_price }) => `${quantity} x ${sku} at ${unit_price}`).join(', ')
+  const items = lines
+    .map(({ sku, quantity, unit_price }) => `${quantity} x ${sku} at ${priceText(unit_price, total.currency)}`)
+    .join(', ')
   const who = `${clockAt(changed_at.getTime(), timeZone)} by ${changed_by}, import ${import_id}`
   return `${who}; before: ${formatAmount(total)} ${total.currency}, customer ${before.customer_id}, ${items}`
 }
 
-function linesOf({ lines, currency }: OrderDetail): Table {
+function priceText(price: number, currency: Currency): string {
   const decimals = { minimumFractionDigits: currencyDecimals(currency), maximumFractionDigits: PRICE_DECIMALS }
-  const price = (line: OrderDetail['lines'][number]) => line.unit_price.toLocaleString('en', decimals)
+  return price.toLocaleString('en', decimals)
+}
+
+function linesOf({ lines, currency }: OrderDetail): Table {
+  const price = (line: OrderDetail['lines'][number]) => priceText(line.unit_price, currency)
   const unitPrice = { heading: 'unit price', value: price, align: 'right' } as const
   return tableOf(['line', 'sku', { key: 'name', flexible: true }, 'quantity', unitPrice, 'total'], lines)
 }

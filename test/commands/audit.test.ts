@@ -88,6 +88,7 @@ describe('audit log', () => {
       "         At  Command       User  Host    Reason  Details
       ───────────  ────────────  ────  ──────  ──────  ───────
       1 Jan 00:00  failed retry  maya  shop-1  –       –
+
       Next: A worker reserves stock and charges it: orderctl work
       left with 0"
     `)

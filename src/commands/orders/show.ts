@@ -16,7 +16,10 @@ export default class OrdersShow extends BaseCommand {
   async run() {
     const { args, flags } = await this.parse(OrdersShow)
     const order = await this.withDatabase((db) => showOrder(db, args.id, flags.source))
-    for (const table of orderTables(order, this.settings.timeZone)) this.showTable(table)
+    for (const table of orderTables(order, this.settings.timeZone)) {
+      this.showTable(table)
+      this.print('')
+    }
     this.print(`Next: ${order.next}`)
     return order
   }
