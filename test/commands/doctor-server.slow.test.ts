@@ -17,7 +17,7 @@ describeOnServers('doctor', (engine) => {
     expect(await failuresOf(shop, database.environment)).toEqual([])
     const details = new Map((await checksOf(shop, database.environment)).map(({ name, detail }) => [name, detail]))
     expect([...details.keys()]).toEqual([
-      ...['sqlite', 'configuration', 'database', 'database server', 'durability'],
+      ...['sqlite', 'configuration', 'environment', 'database', 'database server', 'durability'],
       ...['copy', 'time zone', 'clock of the database', 'queue', 'imports'],
       ...['wait', 'failure_rate', 'unresolved', 'stale_workers', 'schedule'],
     ])

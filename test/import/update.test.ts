@@ -92,7 +92,9 @@ describe.concurrent('--update', () => {
       changes: [{ import_id: '3', before: { total: 20, lines: [{ sku: 'S-1', quantity: 1 }, { sku: 'S-2' }] } }],
     })
     const { stdout } = await shop.run('orders', 'show', 'A-1')
-    expect(stdout.replaceAll(/\s+/g, ' ')).toContain('before: 20.00 USD, customer C-1, 1 x S-1 at 10.00, 1 x S-2 at 10.00')
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'before: 20.00 USD, customer C-1, 1 x S-1 at 10.00, 1 x S-2 at 10.00',
+    )
     expect(await shop.json('work', '--drain')).toMatchObject({ result: { processed: 3 } })
     expect(shop.value("select amount from payments where idempotency_key = 'default:A-1:1'")).toBe(2250)
     await shop.expectAuditClean()

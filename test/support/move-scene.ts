@@ -52,13 +52,14 @@ export async function makeOldShop(shop: Shop): Promise<void> {
   await done(shop, { ...zone, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, ['work', '--drain'])
   await done(shop, zone, ['products', 'adjust', 'S-1', '+25', '--reason', `it's "odd" \\ 😀`])
   for (const task of ['snapshots', 'kpis', 'alarms']) await done(shop, zone, ['schedule', 'run', task], [0, 1])
-  // These stay pending. The second import finds only duplicates, and a conflict.
+  // These stay pending. The second import finds only duplicates, and a conflict, which the third applies.
   const orderLines = csv(
     ...Array.from({ length: 30 }, (_, index) => line({ order: `P-${index}`, sku: `S-${index % 5}` })),
   )
   await done(shop, stock, ['import', shop.file('shop.csv', orderLines), '--source', 'shop'])
   const other = orderLines.replace('P-7,C-1,Ann,S-2,Widget,1', 'P-7,C-1,Ann,S-2,Widget,2')
   await done(shop, stock, ['import', shop.file('shop.csv', other), '--source', 'shop'], [3])
+  await done(shop, stock, ['import', shop.file('shop.csv', other), '--source', 'shop', '--update'])
   await done(shop, zone, ['failed', 'clear', '--limit', '1', '--reason', 'declined', '--yes'])
   addWhatNoCommandLeaves(shop)
   await done(shop, zone, ['rebuild', '--check'])
