@@ -73,7 +73,7 @@ describeOnEngines(
       expect(await shop.value('select count(*) from due_orders')).toBe(ORDERS - 4 + 3)
       expect(await shop.value('select sum(total) from orders where import_id > 1')).toBe((LINES - 8) * 1000)
       const references = conflictsAndRejects(told).map((row) => row['order_id'])
-      expect(references).toEqual(['O-9', 'O-9', 'O-1', 'O-2', 'O-1', 'O-2'])
+      expect(references).toEqual(['O-9', 'O-9', 'O-1', 'O-1', 'O-2', 'O-2'])
       await shop.expectAuditClean()
     })
 
