@@ -37,6 +37,8 @@ export class ChunkBuilder implements RecordSink {
   readonly #cleanOriginal: (original: string) => string
   readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
   /** The first bad line of each order that has one. None of its lines is imported. */
+  /** With the latest names. Includes customers of rejected orders, so that chunk boundaries do not change the result. */
+  readonly #customers = new Map<string, CustomerRow>()
   readonly #rejectedOrders = new Map<string, number>()
   #lines: { readonly line: OrderLine; readonly position: RecordPosition }[] = []
   #rejected: RejectedLine[] = []
@@ -96,14 +98,9 @@ export class ChunkBuilder implements RecordSink {
   /** Returns the collected chunk and empties the builder. Rows read = lineCount + rejected. */
   take(): { chunk: Chunk; rejected: RejectedLine[] } {
     const lines: LineRow[] = []
-    // Includes those of rejected orders, so that chunk boundaries do not change the result.
-    const customers = new Map<string, CustomerRow>()
     const products = new Map<string, ProductRow>()
     for (const { line, position } of this.#lines) {
-      const { reference, customer_id, sku, quantity, unit_price, total } = line
-      // A line without a name has the id in its place, which replaces no name.
-      const name = line.customer_name
-      if (name !== customer_id || !customers.has(customer_id)) customers.set(customer_id, { customer_id, name })
+      const { reference, sku, quantity, unit_price, total } = line
       if (!products.has(sku)) products.set(sku, { sku, name: line.product_name })
       const rejectedBy = this.#rejectedOrders.get(reference)
       if (rejectedBy === undefined) {
@@ -114,7 +111,7 @@ export class ChunkBuilder implements RecordSink {
       }
     }
     const chunk = packChunk({
-      customers: [...customers.values()],
+      customers: [...this.#customers.values()],
       orders: this.#validOrders(),
       lines,
       products: [...products.values()],
@@ -122,6 +119,7 @@ export class ChunkBuilder implements RecordSink {
     })
     const rejected = this.#rejected.sort((a, b) => a.line - b.line)
     this.#orders.clear()
+    this.#customers.clear()
     this.#rejectedOrders.clear()
     this.#lines = []
     this.#rejected = []
@@ -141,7 +139,10 @@ export class ChunkBuilder implements RecordSink {
 
   /** Adds the line. @returns the rejection if it disagrees with earlier lines of its order */
   #add(line: OrderLine, position: RecordPosition): Rejection | undefined {
-    const { reference, total } = line
+    const { reference, total, customer_id, customer_name: name } = line
+    // A line without a name has the id in its place, which replaces no name.
+    if (name !== customer_id || !this.#customers.has(customer_id))
+      this.#customers.set(customer_id, { customer_id, name })
     const order = this.#orders.get(reference)
     if (order) {
       const { first, firstLine } = order
