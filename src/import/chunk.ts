@@ -37,7 +37,7 @@ export class ChunkBuilder implements RecordSink {
   readonly #cleanOriginal: (original: string) => string
   readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
   /** The first bad line of each order that has one. None of its lines is imported. */
-  /** With the latest names. Includes customers of rejected orders, so that chunk boundaries do not change the result. */
+  /** With the latest names. Includes customers of rejected orders, so that chunk boundaries change no result. */
   readonly #customers = new Map<string, CustomerRow>()
   readonly #rejectedOrders = new Map<string, number>()
   #lines: { readonly line: OrderLine; readonly position: RecordPosition }[] = []
