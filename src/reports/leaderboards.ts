@@ -125,7 +125,7 @@ async function findCustomer(db: Database, customer_id: string, source: string | 
   const [found, other] = customers
   if (!found) {
     throw new UserError({
-      code: 'customer_unknown',
+      code: 'unknown_customer',
       message: `Unknown customer "${customer_id}"${source === undefined ? '' : ` in the source ${source}`}.`,
       fix: 'Use a customer_id from the imported file. List customers with `orderctl leaderboard customers`.',
     })

@@ -10,6 +10,7 @@ import { EVENTS } from '../../src/command-line/log.js'
 import { loadConfig } from '../../src/config/config.js'
 import { openScratchDatabase } from '../../src/database/connection.js'
 import { ORDER_STATUSES, PAYMENT_STATUSES, TRANSITIONS } from '../../src/domain/order.js'
+import { CAUSES } from '../../src/servers/causes.js'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
@@ -66,6 +67,23 @@ test('docs/configuration.md lists every setting', () => {
 test('docs/deploy.md lists every event of the log', () => {
   const rows = Object.entries(EVENTS).map(([event, about]) => `| \`${event}\` | ${about} |`)
   expect(section('docs/deploy.md', 'events')).toBe(['| event | what it tells |', '| --- | --- |', ...rows].join('\n'))
+})
+
+test('docs/json.md lists every error code', () => {
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    /\.ts$/.test(file),
+  )
+  const literals = files.flatMap((file) => [
+    ...read(join('src', file)).matchAll(/\b(?:code: |retryable\()'([a-z_]+)'/g),
+  ])
+  const causes = Object.entries(CAUSES).flatMap(([cause, entry]) => {
+    const code = 'code' in entry ? entry.code : `{prefix}_${cause}`
+    return typeof code === 'string' ? [code] : Object.values(code)
+  })
+  const codes = [...literals.map(([, code]) => `${code}`), ...causes.map((code) => code.replace('{prefix}', '…'))]
+  const [, listed = ''] = read('docs/json.md').split('## Errors\n')
+  expect(codes.filter((code) => !listed.includes(`\`${code}\``))).toEqual([])
+  expect(codes.length).toBeGreaterThan(100)
 })
 
 test('the diagram in docs/architecture.md shows every transition', () => {

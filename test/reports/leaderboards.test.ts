@@ -69,7 +69,7 @@ test('a customer without sales has no rank; an unknown customer is an error', as
   expect(await rank(shop, 'waiting')).toMatchObject({ currency: null, rows: { rank: null, of: 0, total_spent: 0 } })
   sellToLevelCustomers(shop)
   expect((await rank(shop, 'waiting')).rows).toMatchObject({ rank: null, of: 4, total_spent: { minor: 0 } })
-  await expect(rank(shop, 'nobody')).rejects.toMatchObject({ code: 'customer_unknown' })
+  await expect(rank(shop, 'nobody')).rejects.toMatchObject({ code: 'unknown_customer' })
 })
 
 test('products rank by units, then SKU; an order that names one twice counts once', async ({ shop }) => {
