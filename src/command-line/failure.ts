@@ -1,5 +1,6 @@
 // Turns any error into a message and a fix, and writes it to stderr: as text, an event of the log, or JSON.
 import { Errors } from '@oclif/core'
+import { InexactAmount } from '../domain/money.js'
 import { nearest, nearlyIdentical } from '../domain/nearest.js'
 import { EXIT, UserError, usageError } from '../errors.js'
 import { cleanText } from '../terminal/text.js'
@@ -15,6 +16,13 @@ export interface Known {
 /** @returns the error itself if it is a UserError; oclif's are reworded, others are bugs */
 export function describeProblem(error: unknown, known: Known = { flags: [] }): UserError {
   if (error instanceof UserError) return error
+  if (error instanceof InexactAmount) {
+    return new UserError({
+      code: 'amount_too_large',
+      message: 'An amount is too large to be shown exactly: 2^53 minor units or more.',
+      fix: 'Choose a shorter period, or a single source or customer.',
+    })
+  }
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof Errors.CLIError) {
     const usage = describeUsage(message.replace(/\s*See more help with --help$/, ''), known)

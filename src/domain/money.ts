@@ -98,7 +98,11 @@ export function groupThousands(digits: string | number): string {
   return fraction === undefined ? grouped : `${grouped}.${fraction}`
 }
 
+/** Thrown for an amount that a number cannot hold exactly: 2^53 minor units or more. */
+export class InexactAmount extends RangeError {}
+
 function decimalText(scaled: number, decimals: number): string {
+  if (!Number.isSafeInteger(scaled)) throw new InexactAmount(`${scaled} is not exact`)
   if (decimals === 0) return String(scaled)
   const digits = String(Math.abs(scaled)).padStart(decimals + 1, '0')
   const sign = scaled < 0 ? '-' : ''

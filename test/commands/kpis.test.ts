@@ -37,6 +37,23 @@ describe.concurrent('kpis daily', () => {
   })
 })
 
+test('an amount that a number cannot hold exactly is an error, never rounded', async ({ shop }) => {
+  shop.order('1', { status: 'completed', lines: [['WIDGET-1', 1, 100]] })
+  await shop.run('rebuild', 'kpis')
+  const report = (minor: bigint) => {
+    shop.sqlite.prepare('update sales_by_customer set revenue = ?').run(minor)
+    return shop.run('leaderboard', 'customers', '--json')
+  }
+  const [largest] = JSON.parse((await report(2n ** 53n - 1n)).stdout).customers
+  expect(Math.round(largest.total_spent * 100)).toBe(2 ** 53 - 1)
+  const { code, stdout, stderr } = await report(2n ** 53n + 1n)
+  expect({ code, stdout, error: JSON.parse(stderr).error }).toMatchObject({
+    code: 1,
+    stdout: '',
+    error: { code: 'amount_too_large' },
+  })
+})
+
 describe.concurrent('kpis range', () => {
   test('reads periods in words; --from lasts until today', async ({ shop }) => {
     for (const [flags, from, to] of [
