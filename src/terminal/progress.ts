@@ -76,7 +76,7 @@ export function progressLine(state: ProgressState | string, width: number): stri
   const count = countOf(state.done, state.unit.replace(/s$/, ''), state.unit)
   const rate = ` · ${groupThousands(Math.round(state.perSecond))} ${state.unit}/s`
   const parts =
-    fraction === undefined ? [` ${count}`, rate] : [gauge(fraction), `  ${count}`, rate, timeLeft(state, fraction)]
+    fraction === undefined ? [` ${count}`, rate] : [gauge(fraction), `  ${count}`, timeLeft(state, fraction), rate]
   let line = cutText(cleanText(state.doing), width)
   for (const part of parts) {
     if (stringWidth(line + part) > width) break

@@ -66,7 +66,7 @@ describe.each([80, 120])('at %i columns', (columns) => {
     await importing(shop, 160, {})
     const terminal = openWork(columns, {}, '--drain', '--concurrency', '2')
     await terminal.shows((screen) => /\d+ s left/.test(screen))
-    const shown = /Working .{20} +\d+% {2}[\d,]+ orders · \d+ orders\/s · .* left/
+    const shown = /Working .{20} +\d+% {2}[\d,]+ orders · .* left · \d+ orders\/s/
     expect(terminal.screen).toMatch(shown)
     expect(await terminal.left()).toBe(0)
     expect(steady(terminal.screen)).toMatchInlineSnapshot(`

@@ -40,9 +40,9 @@ const importing: ProgressState = { doing: 'Importing', unit: 'lines', done: 41_0
 
 describe('progressLine', () => {
   const { fraction: _, ...unknown } = importing
-  const bar = 'Importing ████████▎             41%  41,000 lines · 5,000 lines/s'
+  const bar = 'Importing ████████▎             41%  41,000 lines · 12 s left'
   test.each<[string, ProgressState, number, string]>([
-    ['has a bar, share, count, speed and time left', importing, 80, `${bar} · 12 s left`],
+    ['has a bar, share, count, speed and time left', importing, 80, `${bar} · 5,000 lines/s`],
     ['is a counter without a fraction', unknown, 80, 'Importing 41,000 lines · 5,000 lines/s'],
     ['drops parts from the right', importing, 70, bar],
     ['drops all parts', importing, 30, 'Importing'],
