@@ -61,6 +61,13 @@ function describeUsage(text: string, { flags }: Known): Usage {
       meant: nearlyIdentical(word, options.split(', ')),
     }
   }
+  const [, missing] = /^Missing \d+ required args?:\s+([\s\S]+)/.exec(text) ?? []
+  if (missing) {
+    const names = missing.split('\n').map((row) => row.trim().split(/\s/)[0]?.toUpperCase())
+    return { message: `Missing ${names.join(' and ')}.` }
+  }
+  const [, required] = /Missing required flag (\S+)/.exec(text) ?? []
+  if (required) return { message: `Missing --${required}.` }
   const [, flag, other] = /--([\w-]+)(?:=.*)? cannot also be provided when using --([\w-]+)/.exec(text) ?? []
   if (flag) return { message: `--${flag} cannot be used with --${other}.` }
   return { message: text.replace(/^Parsing (--[\w-]+) \n\t/, '$1 ').replace(/\s+/g, ' ') }
@@ -85,6 +92,15 @@ export function problemText({ message, fix }: UserError, stack = ''): string {
 export function unknownCommand(words: readonly string[], commands: readonly string[]): UserError {
   const longest = Math.max(1, ...commands.map((command) => command.split(' ').length))
   const typed = words.slice(0, longest).map((_, index, all) => all.slice(0, all.length - index).join(' '))
+  const command = typed.find((text) => commands.includes(text) && !commands.some((one) => one.startsWith(`${text} `)))
+  if (command !== undefined) {
+    const rest = words.slice(command.split(' ').length)
+    return usageError({
+      code: 'usage',
+      message: `Unexpected argument${rest.length > 1 ? 's' : ''}: ${cleanText(rest.join(', '))}`,
+      fix: `For the usage, run orderctl ${command} --help.`,
+    })
+  }
   const guesses = typed.map((text) => {
     const others = commands.filter((command) => command !== text)
     return { text, meant: nearest(text, others) }

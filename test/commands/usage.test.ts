@@ -45,6 +45,9 @@ Did you mean "pending"? For the usage, run orderctl orders list --help.
 For the usage, run orderctl orders list --help.
 `,
   ],
+  ['orders show', 'Error: Missing ID.\nFor the usage, run orderctl orders show --help.\n'],
+  ['products adjust X 1', 'Error: Missing --reason.\nFor the usage, run orderctl products adjust --help.\n'],
+  ['orders list all', 'Error: Unexpected argument: all\nFor the usage, run orderctl orders list --help.\n'],
   [
     'import orders.csv --dry-run --resume',
     'Error: --resume cannot be used with --dry-run.\nFor the usage, run orderctl import --help.\n',
