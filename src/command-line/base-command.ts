@@ -42,6 +42,7 @@ interface ListOptions {
 export abstract class BaseCommand extends Command {
   static override enableJsonFlag = true
   static override baseFlags = {
+    json: Flags.boolean({ description: 'print one JSON document; --json=FIELD,… picks fields', helpGroup: 'GLOBAL' }),
     'log-format': Flags.option({ options: LOG_FORMATS })({
       description: 'format of notes and errors on stderr: text, or one JSON object per line [default: text]',
       helpGroup: 'GLOBAL',
@@ -231,10 +232,8 @@ export abstract class BaseCommand extends Command {
   /** Leaves a plain --json to oclif. */
   #takeJsonFields(): void {
     const known = jsonFieldsOf(this.#words)?.names ?? []
-    const { argv, fields } = takeFields(this.argv, known)
-    this.argv = argv
-    this.#jsonFields = fields
-    if (fields) refuseUnknownFields(fields, known)
+    ;({ argv: this.argv, fields: this.#jsonFields } = takeFields(this.argv, known))
+    if (this.#jsonFields) refuseUnknownFields(this.#jsonFields, known)
   }
 
   get #words(): string {

@@ -101,7 +101,7 @@ USAGE
   $ orderctl queue pause [flags]
 
 GLOBAL FLAGS
-  --json                 Format output as json.
+  --json                 print one JSON document; --json=FIELD,… picks fields
   --log-format=<option>  format of notes and errors on stderr: text, or one JSON
                          object per line [default: text]
                          <options: text|json>
