@@ -116,12 +116,11 @@ export abstract class BaseCommand extends Command {
   }
 
   /** Invalid values are reported where they are read; a mistyped name would be ignored. */
-  #refuseUnknownNames(): LoadedConfig | undefined {
+  #refuseUnknownNames(): void {
     try {
-      return this.loadedConfig
+      this.loadedConfig
     } catch (error) {
       if (isUnknownName(error)) throw error
-      return undefined
     }
   }
 

@@ -1,4 +1,4 @@
-// Turns any error into a message and a fix, and writes it to stderr: as text, an event of the log, or JSON.
+// Turns any error into a message and a fix, as text or JSON.
 import { Errors } from '@oclif/core'
 import { InexactAmount } from '../domain/money.js'
 import { nearest, nearlyIdentical } from '../domain/nearest.js'

@@ -1,7 +1,7 @@
 // The result of importing several files. Each file is an import of its own.
 import { basename } from 'node:path'
 import { groupThousands } from '../domain/money.js'
-import { resumeAllCommand } from '../domain/shell.js'
+import { importCommand } from '../domain/shell.js'
 import { EXIT, type ExitCode, UserError } from '../errors.js'
 import type { ImportOutcome } from '../import/import-orders.js'
 import type { Table } from '../terminal/table.js'
@@ -122,9 +122,10 @@ export function summaryText(reports: readonly FileReport[], { place, source, sec
     dry_run ? ' Nothing was written.' : '',
     left.length > 0 && !dry_run
       ? ` Interrupted. To continue: ${cleanText(
-          resumeAllCommand(
+          importCommand(
             left.map(({ file }) => file),
             source,
+            '--resume',
           ),
         )}`
       : '',

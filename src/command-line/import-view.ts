@@ -1,7 +1,7 @@
 // The result of an import: JSON, table, rejected lines, and the next step.
 
 import { groupThousands } from '../domain/money.js'
-import { shellWord } from '../domain/shell.js'
+import { importCommand } from '../domain/shell.js'
 import { type Conflict, differenceText } from '../import/conflicts.js'
 import type { ImportOutcome } from '../import/import-orders.js'
 import type { Table } from '../terminal/table.js'
@@ -82,7 +82,7 @@ function conflictNotes({ conflicts, conflicting_orders, rejects_file, file, sour
   const isSome = conflicting_orders.length > SHOWN_CONFLICTS
   const all = rejects_file && !dry_run ? ` All of them are in ${rejects_file}.` : ''
   const total = `${lines} ${conflicts === 1 ? 'differs' : 'differ'} from stored orders, which were kept.${isSome ? ` These are the first ${SHOWN_CONFLICTS} orders.` : ''}${all}`
-  const command = `orderctl import ${shellWord(rejects_file ?? file)}${source === 'default' ? '' : ` --source ${source}`} --update`
+  const command = importCommand([rejects_file ?? file], source, '--update')
   const next = conflicting_orders.some(({ status }) => status === 'pending')
     ? `To apply the file to orders that are still pending: ${cleanText(command)}`
     : 'Only pending orders can be updated.'

@@ -1,13 +1,18 @@
 // Commands that a person can copy into a shell.
+import { DEFAULT_SOURCE } from './order.js'
 
 /** Returns the command that continues an interrupted import. */
 export function resumeCommand({ file, source }: { readonly file: string; readonly source: string }): string {
-  return resumeAllCommand([file], source)
+  return importCommand([file], source, '--resume')
 }
 
-/** Returns the command that continues the import of several files, of which the first was interrupted. */
-export function resumeAllCommand(files: readonly string[], source: string): string {
-  return `orderctl import ${files.map(shellWord).join(' ')}${source === 'default' ? '' : ` --source ${source}`} --resume`
+export function importCommand(files: readonly string[], source: string, flag: '--resume' | '--update'): string {
+  return `orderctl import ${files.map(shellWord).join(' ')}${sourceArgument(source)} ${flag}`
+}
+
+/** ` --source web`; empty for the default source. */
+export function sourceArgument(source: string): string {
+  return source === DEFAULT_SOURCE ? '' : ` --source ${shellWord(source)}`
 }
 
 /** The text as one word of a shell command, in quotes if it needs them. */

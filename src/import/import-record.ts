@@ -11,6 +11,7 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { clockAt } from '../domain/business-day.js'
 import type { ImportId, LeaseToken, OrderId } from '../domain/ids.js'
+import { DEFAULT_SOURCE } from '../domain/order.js'
 import { resumeCommand } from '../domain/shell.js'
 import { UserError, usageError } from '../errors.js'
 import { capitalized, countOf } from '../terminal/text.js'
@@ -98,7 +99,7 @@ function isEmpty({ status, byte_offset }: ImportRun): boolean {
 
 function unfinishedError(run: ImportRun, { source, file }: RunInput, timeZone: string): UserError {
   const { id, status, rows } = run
-  const place = source === 'default' ? '' : ` into the source ${source}`
+  const place = source === DEFAULT_SOURCE ? '' : ` into the source ${source}`
   const since = `${clockAt(run.started_at, timeZone)} ${timeZone}`
   const state = status === 'undoing' ? 'being undone, but that was interrupted' : 'unfinished'
   const choices = [

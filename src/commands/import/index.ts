@@ -20,6 +20,7 @@ import {
 import { allowEvictionFlag } from '../../command-line/selection-flags.js'
 import { STDIN } from '../../csv/bytes.js'
 import { type Database, databaseExists, explainDatabaseError, placeOf } from '../../database/connection.js'
+import { DEFAULT_SOURCE } from '../../domain/order.js'
 import { usageError } from '../../errors.js'
 import { dryRun } from '../../import/dry-run.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from '../../import/import-orders.js'
@@ -66,7 +67,7 @@ export default class Import extends BaseCommand {
     source: Flags.string({
       description: 'shop that the orders come from; order ids are unique within a source',
       helpValue: 'NAME',
-      default: 'default',
+      default: DEFAULT_SOURCE,
     }),
     'dry-run': Flags.boolean({
       description: 'check the file and show the result, without writing anything',
