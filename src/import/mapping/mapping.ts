@@ -1,0 +1,76 @@
+// A mapping: how the columns of an order file become the fields of order lines. Presets are mappings, `import inspect
+// --save-map` writes one, and `import --map` reads one. All parts but the columns may be left out: the file settles them.
+import type { DateOrder } from '../../csv/dates.js'
+import type { DecimalMark } from '../../csv/numbers.js'
+
+/** The fields of an order line, in the order in which lists show them. */
+export const FIELDS = [
+  'order_id',
+  'customer_id',
+  'customer_name',
+  'product_sku',
+  'product_name',
+  'quantity',
+  'unit_price',
+  'line_total',
+  'currency',
+  'order_date',
+] as const
+export type Field = (typeof FIELDS)[number]
+
+/**
+ * Columns of each field, by name; case, accents, blanks and punctuation do not matter. The first one with a value
+ * counts; for `order_date`, all of them together, separated by a blank (a date and a time). A column that the file does
+ * not have is ignored.
+ *
+ * Without `customer_id` or with an empty one, the customer is the guest of the source. Without `product_sku`, a SKU is
+ * made from the name of the product. `line_total` is the total of the line, and takes the place of `unit_price`.
+ */
+export type FieldColumns = { readonly [Name in Field]?: readonly string[] }
+
+/** A line is skipped if its cell in the column is one of `is`, starts with `startsWith`, or is filled or blank. */
+export type SkipRule = { readonly reason: string; readonly column: string } & (
+  | { readonly is: readonly string[] }
+  | { readonly startsWith: string }
+  | { readonly cell: 'filled' | 'blank' }
+)
+
+export interface Mapping {
+  /** Name of the preset, or null for columns found by the names of their fields. */
+  readonly preset: string | null
+  readonly columns: FieldColumns
+  /** As in `windows-1252`. */
+  readonly encoding?: string | undefined
+  readonly delimiter?: ',' | ';' | '\t' | '|' | undefined
+  /** False: a quote is a character like any other. */
+  readonly quotes?: boolean | undefined
+  /** The decimal mark of all amounts and quantities. */
+  readonly decimal?: DecimalMark | undefined
+  /** The order of day, month and year in dates that have only numbers. */
+  readonly dateOrder?: DateOrder | undefined
+  /** ISO 4217 code of amounts that name no currency. */
+  readonly currency?: string | undefined
+  /** Values of `customer_id` that stand for none, such as 0. */
+  readonly noCustomer?: readonly string[] | undefined
+  /** False: an empty `customer_id` is an error. */
+  readonly guests?: boolean | undefined
+  /** Whether a line with the order id of the line before it inherits the fields of the order that it leaves blank. */
+  readonly continued?: boolean | undefined
+  /** Rules in the order in which they are tried. */
+  readonly skip?: readonly SkipRule[] | undefined
+  /** Lines that start with one of these texts end the table: they are skipped. */
+  readonly footers?: readonly string[] | undefined
+  /**
+   * Several items on a line: each column whose name starts with `prefix` holds one, as in `name:Tea|sku:T-1`. Its parts
+   * are columns named for the item, as in `item.sku`.
+   */
+  readonly items?: { readonly prefix: string; readonly separator: string; readonly assigns: string } | undefined
+}
+
+/** What a person said about the file: flags, or the configuration of the source. Overrides what the file suggests. */
+export type Answers = Pick<Mapping, 'encoding' | 'delimiter' | 'decimal' | 'dateOrder' | 'currency'> & {
+  /** The column that identifies the customer. */
+  readonly customer?: string | undefined
+  /** A preset or a mapping that the file must have. */
+  readonly mapping?: Mapping | undefined
+}
