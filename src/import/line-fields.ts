@@ -42,6 +42,9 @@ export interface FieldOptions {
   readonly latest: string | undefined
 }
 
+/** What the SKU of a product that has none starts with. */
+export const MADE_FROM_NAME = 'name:'
+
 /** The customer of lines that name none. */
 export const GUEST = 'guest'
 
@@ -122,7 +125,7 @@ function notANumber(text: string, decimal: DecimalMark | undefined): never {
 }
 
 /** A product without a SKU gets one from its name, which no SKU of the shop has. */
-const skuOfName = (name: string) => shortened(`name:${name.normalize('NFC').replace(/\s+/g, ' ')}`)
+const skuOfName = (name: string) => shortened(`${MADE_FROM_NAME}${name.normalize('NFC').replace(/\s+/g, ' ')}`)
 
 const MAX_ID = 100
 

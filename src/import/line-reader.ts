@@ -230,7 +230,7 @@ function itemSplitter(header: readonly string[], { items, columns }: Mapping) {
 }
 
 /** Columns of the parts of an item start with it, as in `item.sku`. */
-const ITEM = 'item.'
+export const ITEM = 'item.'
 
 /** A value may contain the sign that ends its key. */
 function keyAndValue(part: string, assigns: string): readonly [string, string] {
