@@ -1,27 +1,17 @@
 // The systems whose exports are read as they are. A preset is a mapping and the names of columns that identify it.
 import { nearest } from '../../domain/nearest.js'
 import { usageError } from '../../errors.js'
-import type { Mapping } from './mapping.js'
 import { findName } from './names.js'
 import { amazon } from './presets/amazon.js'
 import { ebay } from './presets/ebay.js'
 import { etsy } from './presets/etsy.js'
 import { onlineRetail } from './presets/online-retail.js'
 import { orderctl } from './presets/orderctl.js'
+import type { Preset } from './presets/preset.js'
 import { shopify } from './presets/shopify.js'
 import { square } from './presets/square.js'
 import { superstore } from './presets/superstore.js'
 import { woocommerce } from './presets/woocommerce.js'
-
-export interface Preset {
-  readonly name: string
-  /** What it reads, for lists. */
-  readonly reads: string
-  /** A file is the system's if it has all columns of one of these headers. */
-  readonly headers: readonly (readonly string[])[]
-  /** Columns that a file does not have are ignored, so one mapping serves all headers. */
-  readonly mapping: Mapping
-}
 
 export const PRESETS: readonly Preset[] = [
   orderctl,

@@ -1,6 +1,6 @@
 // eBay: orders report of Seller Hub. `Sold For` is for one unit. Above the items of an order with several stands a line
 // that sums them up: it has no item number. The report ends with the number of records and the seller.
-import type { Preset } from '../presets.js'
+import type { Preset } from './preset.js'
 
 export const ebay: Preset = {
   name: 'ebay',

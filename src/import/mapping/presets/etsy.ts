@@ -1,5 +1,5 @@
 // Etsy: sold order items. Dates are month first in every country.
-import type { Preset } from '../presets.js'
+import type { Preset } from './preset.js'
 
 export const etsy: Preset = {
   name: 'etsy',

@@ -1,5 +1,5 @@
 // Online Retail and Online Retail II (UCI). The number of a cancelled invoice starts with C.
-import type { Preset } from '../presets.js'
+import type { Preset } from './preset.js'
 
 export const onlineRetail: Preset = {
   name: 'online-retail',

@@ -1,5 +1,5 @@
 // The nine columns that orderctl has always read.
-import type { Preset } from '../presets.js'
+import type { Preset } from './preset.js'
 
 export const orderctl: Preset = {
   name: 'orderctl',

@@ -1,5 +1,5 @@
 // Shopify: Orders > Export. An order has a line per item; only its first line has the fields of the order.
-import type { Preset } from '../presets.js'
+import type { Preset } from './preset.js'
 
 export const shopify: Preset = {
   name: 'shopify',

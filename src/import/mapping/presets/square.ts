@@ -1,6 +1,6 @@
 // Square: item sales detail. `Gross Sales` is the total of the line before discounts. A refund may name the transaction
 // of the sale.
-import type { Preset } from '../presets.js'
+import type { Preset } from './preset.js'
 
 export const square: Preset = {
   name: 'square',

@@ -1,6 +1,6 @@
 // Superstore: Tableau's sample and the BI exports that copy its columns. `Sales` is the total of the line, and its
 // discount is already deducted.
-import type { Preset } from '../presets.js'
+import type { Preset } from './preset.js'
 
 export const superstore: Preset = {
   name: 'superstore',

@@ -1,6 +1,6 @@
 // WooCommerce, by its export plugins: a line per item, or a line per order with its items packed into `line_item_1` and
 // so on (WebToffee). A line's total is before coupons: `sub_total`, where the file has it.
-import type { Preset } from '../presets.js'
+import type { Preset } from './preset.js'
 
 export const woocommerce: Preset = {
   name: 'woocommerce',
