@@ -69,6 +69,8 @@ export class ChunkBuilder implements RecordSink {
     if (rejection) this.#reject(rejection, position.line, this.#originalAt(position))
   }
 
+  blank(): void {}
+
   /** Rejects a malformed line. Its order is known if no quote precedes the id. */
   malformed(raw: Buffer, line: number, reason: string): void {
     const original = originalText(raw)
