@@ -3,7 +3,7 @@ import { formatAmount, formatPrice } from '../domain/money.js'
 import type { StoredLine } from './conflicts.js'
 import { GUEST, MADE_FROM_NAME } from './line-fields.js'
 import { ITEM } from './line-reader.js'
-import { positionsOf } from './mapping/column-names.js'
+import { findNames } from './mapping/names.js'
 import { type Field, FIELDS, type Mapping } from './mapping/mapping.js'
 import { csvLine } from './reject-columns.js'
 import type { FileLayout } from './reader.js'
@@ -14,7 +14,7 @@ export function storedLineText(line: StoredLine, { header, mapping, dialect }: F
   const parts: string[] = []
   for (const field of FIELDS) {
     const value = valueOf(line, field, mapping)
-    const [position] = positionsOf(header, mapping.columns[field])
+    const [position] = findNames(header, mapping.columns[field])
     if (position !== undefined) cells[position] = value
     const part = mapping.columns[field]?.find((name) => name.startsWith(ITEM))
     if (part && mapping.items) parts.push(`${part.slice(ITEM.length)}${mapping.items.assigns}${value}`)
