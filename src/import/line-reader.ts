@@ -3,8 +3,8 @@ import { InvalidCell } from '../csv/invalid.js'
 import { type Fault, joinFaults, minorTotal, readCurrency, wrongWidth } from '../csv/values.js'
 import { type Currency, lineTotal } from '../domain/money.js'
 import { type FieldOptions, GUEST, type LineFields, lineFields } from './line-fields.js'
-import { findNames, normalName } from './mapping/names.js'
 import { FIELDS, type Field, type Mapping, type SkipRule } from './mapping/mapping.js'
+import { findNames, normalName } from './mapping/names.js'
 import type { LineFate, OrderLine, Rejection, Skipped } from './order-line.js'
 
 /** What a line can inherit from the line before it. */
@@ -182,9 +182,12 @@ export class LineReader {
       for (const [position, cell] of this.carried.cells) if (!cells[position]?.trim()) cells[position] = cell
     }
     const filled = this.#inherited.map((position) => [position, cells[position] ?? ''] as const)
-    this.carried = { reference, cells: filled.filter(([, cell]) => cell !== '') }
+    this.carried = { reference, cells: filled.filter(([, cell]) => cell !== '' && cell.length <= MAX_CARRIED) }
   }
 }
+
+/** Longer cells are no valid values of an order's fields. */
+const MAX_CARRIED = 1000
 
 /** Words for a total, as normalName gives them. */
 const TOTALS = new Set(
