@@ -146,15 +146,18 @@ function references() {
   return sql<Comparison>`${sql.join(tables, sql` union all `)}`
 }
 
-/** In integers: the exact total is at most half a minor unit below the line's total, or less than half above it. */
+/**
+ * In integers: the exact total is at most half a minor unit below the line's total, or less than half above it. A line
+ * without a unit price has the total of its file.
+ */
 function lineTotals() {
   // One minor unit of the order's currency on the scale of prices: 100 for a cent, 10,000 for a yen.
   const minorUnits = [...groupBy(CURRENCIES, currencyDecimals)].map(([decimals, currencies]) => {
     const codes = sql.join(currencies.map((currency) => sql.lit(currency)))
     return sql`when orders.currency in (${codes}) then ${sql.lit(10 ** (PRICE_DECIMALS - decimals))}`
   })
-  const holds = sql`2 * unit_price * quantity >= (2 * line.total - 1) * minor and
-    2 * unit_price * quantity < (2 * line.total + 1) * minor`
+  const holds = sql`unit_price is null or (2 * unit_price * quantity >= (2 * line.total - 1) * minor and
+    2 * unit_price * quantity < (2 * line.total + 1) * minor)`
   return sql<Comparison>`select id, ${holdsIf(holds)} from (
     select orders.id, unit_price, quantity, order_lines.total, case ${sql.join(minorUnits, sql` `)} end as minor
     from order_lines join orders on orders.id = order_lines.order_id) as line`

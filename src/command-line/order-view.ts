@@ -64,7 +64,11 @@ function detailsOf(order: OrderDetail, timeZone: string): Table {
 function changeText({ changed_at, changed_by, import_id, before }: OrderDetail['changes'][number], timeZone: string) {
   const { total, lines } = before
   const items = lines
-    .map(({ sku, quantity, unit_price }) => `${quantity} x ${sku} at ${priceText(unit_price, total.currency)}`)
+    .map(({ sku, quantity, unit_price: price, total: { currency, minor } }) =>
+      price === null
+        ? `${quantity} x ${sku} for ${formatAmount({ currency, minor })}`
+        : `${quantity} x ${sku} at ${priceText(price, currency)}`,
+    )
     .join(', ')
   const who = `${clockAt(changed_at.getTime(), timeZone)} by ${changed_by}, import ${import_id}`
   return `${who}; before: ${formatAmount(total)} ${total.currency}, customer ${before.customer_id}, ${items}`
@@ -76,7 +80,8 @@ function priceText(price: number, currency: Currency): string {
 }
 
 function linesOf({ lines, currency }: OrderDetail): Table {
-  const price = (line: OrderDetail['lines'][number]) => priceText(line.unit_price, currency)
+  const price = ({ unit_price }: OrderDetail['lines'][number]) =>
+    unit_price === null ? null : priceText(unit_price, currency)
   const unitPrice = { heading: 'unit price', value: price, align: 'right' } as const
   return tableOf(['line', 'sku', { key: 'name', flexible: true }, 'quantity', unitPrice, 'total'], lines)
 }

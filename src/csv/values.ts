@@ -1,14 +1,16 @@
 // Parses cells into checked values. Each reader returns the value, or throws a reason that users can act on.
-import { dayExists } from '../domain/business-day.js'
-import { type Currency, isChargeable, isCurrency, PRICE_DECIMALS } from '../domain/money.js'
+import {
+  type Currency,
+  currencyDecimals,
+  isChargeable,
+  isCurrency,
+  MAX_TOTAL_MINOR,
+  PRICE_DECIMALS,
+} from '../domain/money.js'
 import { countOf } from '../terminal/text.js'
-
-/** Thrown for an invalid cell. The message completes "quantity …". */
-class InvalidCell extends Error {}
-
-export function invalid(reason: string): never {
-  throw new InvalidCell(reason)
-}
+import { currencyNamed } from './currency-signs.js'
+import { type DateOrder, readDate } from './dates.js'
+import { InvalidCell, invalid } from './invalid.js'
 
 /** Why a line is rejected. */
 export interface Fault {
@@ -74,6 +76,7 @@ export function wrongWidth(cells: readonly string[], columns: number): string {
 /** @param suspect false skips the search for control characters */
 export function readId(text: string, suspect = true): string {
   if (text === '') invalid('is empty')
+  if (isDamagedId(text)) invalid(damagedReason(text))
   return readText(text, MAX_ID_LENGTH, suspect, '')
 }
 
@@ -90,15 +93,17 @@ function readText(text: string, longest: number, suspect: boolean, allowed: stri
   return code ? invalid(`contains a control character (U+${code})`) : text
 }
 
-/** A whole number from 1 to MAX_QUANTITY. */
-export function readQuantity(text: string): number {
-  const quantity = readWhole(text)
-  if (quantity === undefined) {
-    if (/^-\d+$/.test(text)) return invalid(`is ${text}; it must be 1 or more (returns are not imported)`)
-    return invalid(`is "${text}", not a whole number`)
-  }
+/**
+ * Reads a quantity from 1 to MAX_QUANTITY.
+ *
+ * @param digits as `readNumber` returns them
+ */
+export function readQuantity(digits: string): number {
+  const quantity = wholeNumber(digits)
+  if (quantity === undefined) return invalid(`is "${digits}", not a whole number`)
+  if (quantity < 0) return invalid(`is ${digits}; it must be 1 or more (returns are not imported)`)
   if (quantity < 1) return invalid('is 0; it must be 1 or more')
-  return quantity > MAX_QUANTITY ? invalid(`is ${text}; the maximum is ${MAX_QUANTITY}`) : quantity
+  return quantity > MAX_QUANTITY ? invalid(`is ${digits}; the maximum is ${MAX_QUANTITY}`) : quantity
 }
 
 /** Parses up to 15 digits, which a number holds exactly. Returns undefined for anything else. */
@@ -106,16 +111,36 @@ export function readWhole(text: string): number | undefined {
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined
 }
 
-/** Reads a decimal number, scaled by 10^PRICE_DECIMALS. Rejects more than PRICE_DECIMALS decimals; never rounds. */
-export function readPrice(text: string): number {
-  const point = text.indexOf('.')
-  const whole = readWhole(point === -1 ? text : text.slice(0, point))
-  const fraction = point === -1 ? '0' : text.slice(point + 1)
+/** Parses a whole number with a sign or with zeros for decimals, as in `-2` and `2.0`. Returns undefined for `1.5`. */
+export function wholeNumber(digits: string): number | undefined {
+  const whole = readWhole(digits)
+  if (whole !== undefined) return whole
+  const [, sign, unsigned = ''] = /^(-?)(\d{1,15})(?:\.0+)?$/.exec(digits) ?? []
+  return sign === undefined ? undefined : Number(unsigned) * (sign === '-' && /[1-9]/.test(unsigned) ? -1 : 1)
+}
+
+/**
+ * Reads a price, scaled by 10^PRICE_DECIMALS. Never rounds: rejects more than PRICE_DECIMALS decimals, except zeros.
+ *
+ * @param digits as `readNumber` returns them
+ */
+export function readPrice(digits: string): number {
+  const point = digits.indexOf('.')
+  const whole = readWhole(point === -1 ? digits : digits.slice(0, point))
+  let fraction = point === -1 ? '0' : digits.slice(point + 1)
+  if (fraction.length > PRICE_DECIMALS) fraction = withoutTrailingZeros(fraction)
   const decimals = readWhole(fraction)
-  if (whole === undefined || decimals === undefined) return invalid(explainPrice(text))
-  if (fraction.length > PRICE_DECIMALS) return invalid(`is ${text}; at most ${PRICE_DECIMALS} decimals are allowed`)
-  if (whole > MAX_PRICE) return invalid(`is ${text}; the maximum is ${MAX_PRICE}`)
+  if (whole === undefined || decimals === undefined) return invalid(explainPrice(digits))
+  if (fraction.length > PRICE_DECIMALS) return invalid(`is ${digits}; at most ${PRICE_DECIMALS} decimals are allowed`)
+  if (whole > MAX_PRICE) return invalid(`is ${digits}; the maximum is ${MAX_PRICE}`)
   return whole * 10 ** PRICE_DECIMALS + decimals * 10 ** (PRICE_DECIMALS - fraction.length)
+}
+
+/** Databases export prices with six decimals and more, as in `12.500000`. */
+function withoutTrailingZeros(fraction: string): string {
+  let end = fraction.length
+  while (end > PRICE_DECIMALS && fraction[end - 1] === '0') end--
+  return fraction.slice(0, end)
 }
 
 function explainPrice(text: string): string {
@@ -124,53 +149,54 @@ function explainPrice(text: string): string {
   return `is "${text}", not a decimal number such as 12.50`
 }
 
-export function readCurrency(text: string): Currency {
-  const code = text.toUpperCase()
-  if (!isCurrency(code)) return invalid(`is "${text}", not an ISO 4217 currency code such as USD`)
-  return isChargeable(code) ? code : invalid(`is "${text}", a code for a metal, a fund or a test: it cannot be charged`)
+/**
+ * Reads the total of a line in minor units. Exact for any number of decimals; rounds once, half up.
+ *
+ * @param digits as `readNumber` returns them
+ */
+export function minorTotal(digits: string, currency: Currency): number {
+  const [, whole, fraction = ''] = /^0*(\d+)(?:\.(\d+))?$/.exec(digits) ?? []
+  if (whole === undefined) return invalid(explainPrice(digits))
+  const decimals = currencyDecimals(currency)
+  const kept = `${whole}${fraction.slice(0, decimals).padEnd(decimals, '0')}`
+  const minor = (readWhole(kept) ?? Number.POSITIVE_INFINITY) + (fraction.charAt(decimals) >= '5' ? 1 : 0)
+  return minor > MAX_TOTAL_MINOR ? invalid(`is ${digits}; it exceeds the maximum line total`) : minor
 }
 
-const ORDER_DATE =
-  /^(\d{4})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?: ?(Z|z|[+-]\d{2}(?::?\d{2})?))?)?$/
+/** Reads an ISO 4217 code in upper or lower case, a sign such as `€`, or a name such as `Euro`. */
+export function readCurrency(text: string): Currency {
+  const code = text.toUpperCase()
+  const currency = isCurrency(code) ? code : currencyNamed(text)
+  if (!currency) return invalid(`is "${text}", not an ISO 4217 currency code such as USD`)
+  return isChargeable(currency)
+    ? currency
+    : invalid(`is "${text}", a code for a metal, a fund or a test: it cannot be charged`)
+}
 
-const YEAR_10000 = Date.UTC(10_000, 0)
+const DAMAGED_ID = /^\d+(?:[.,]\d+)?E\+\d+$/i
+
+/** Whether a spreadsheet has replaced an id of many digits by a rounded number, as in `6.20012E+12`. */
+export function isDamagedId(text: string): boolean {
+  return text.includes('+') && DAMAGED_ID.test(text)
+}
+
+/** Completes "order_id …". */
+export function damagedReason(text: string): string {
+  return `is "${text}", which a spreadsheet has rounded; export the file again and import it without opening it there`
+}
 
 const FIRST_YEAR = '1970'
 
 /**
  * Returns a reader that rejects dates before 1970 and after `latest`, which are nearly always typing errors.
  *
- * @param latest the last date accepted, as readOrderDate returns it
+ * @param latest the last date accepted, as readDate returns it
  */
-export function readOrderDateUntil(latest: string): (text: string) => string {
+export function readOrderDateUntil(latest: string, order?: DateOrder): (text: string) => string {
   return (text) => {
-    const date = readOrderDate(text)
+    const date = readDate(text, order)
     if (date >= FIRST_YEAR && date <= latest) return date
     const why = date < FIRST_YEAR ? `before ${FIRST_YEAR}` : 'more than a year ahead'
     return invalid(`is "${text}", ${why}; import it with --any-date if it is right`)
   }
-}
-
-/**
- * Reads `YYYY-MM-DD` or `YYYY-MM-DD HH:MM:SS` (or with a T). A time may have an offset (`Z`, `+02:00`, `-0500`).
- *
- * @returns the shop's local time, as in `2025-01-15T17:41:00`; if the text has an offset, the time in UTC with a `Z`
- */
-export function readOrderDate(text: string): string {
-  const match = ORDER_DATE.exec(text)
-  if (!match) return invalid(`is "${text}"; expected YYYY-MM-DD or YYYY-MM-DD HH:MM:SS`)
-  const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', offset] = match
-  if (year < '1900' || !dayExists(Number(year), Number(month), Number(day))) {
-    return invalid(`is "${text}", not a valid date`)
-  }
-  if (hour > '23' || minute > '59' || second > '59') return invalid(`is "${text}", not a valid time`)
-  const local = `${year}-${month}-${day}T${hour}:${minute}:${second}`
-  if (offset === undefined) return local
-  const hours = Number(offset.slice(1, 3))
-  const minutes = Number(offset.slice(3).replace(':', ''))
-  if (hours > 14 || minutes > 59) return invalid(`is "${text}", not a valid UTC offset`)
-  const ahead = (offset.startsWith('-') ? -1 : 1) * (hours * 60 + minutes)
-  const instant = Date.parse(`${local}Z`) - ahead * 60_000
-  if (instant >= YEAR_10000) return invalid(`is "${text}", not a valid date`)
-  return `${new Date(instant).toISOString().slice(0, 19)}Z`
 }

@@ -36,7 +36,7 @@ export interface Schema {
     ended_at: number | null
     /** The newest order when the import started: all of its own orders are newer. */
     orders_after: Generated<OrderId>
-    /** Number of bytes that the stored lines take in the file; the next line begins after them. */
+    /** Number of bytes that the stored lines take in the content (see Cursor); the next line begins after them. */
     byte_offset: Generated<number>
     /** Number of physical lines in these bytes. */
     line_number: Generated<number>
@@ -45,6 +45,15 @@ export interface Schema {
     rejects_file: string | null
     /** Length of the rejects file at the cursor. */
     rejects_bytes: Generated<number>
+    /** How the file is read, as JSON (Mapping); null until a chunk is stored. A resumed import keeps it. */
+    mapping: string | null
+    /** What the next line may continue, as JSON (Carried). */
+    carried: string | null
+    /** Number of skipped lines by reason, as JSON. */
+    skip_reasons: string | null
+    /** Range of business days of the orders read. */
+    first_day: Day | null
+    last_day: Day | null
     rows: Generated<number>
     orders: Generated<number>
     imported: Generated<number>
@@ -53,6 +62,8 @@ export interface Schema {
     updated: Generated<number>
     conflicts: Generated<number>
     rejected: Generated<number>
+    /** Lines that are no sales, such as cancelled orders, returns and footers. */
+    skipped: Generated<number>
     products_created: Generated<number>
   }
 
@@ -68,7 +79,8 @@ export interface Schema {
     sku: string
     product_name: string
     quantity: number
-    unit_price: number
+    unit_price: number | null
+    total: number
   }
 
   /** Orders that are not imported: a line is rejected, or an earlier import stored the order with other content. */
@@ -150,11 +162,12 @@ export interface Schema {
 
   order_lines: {
     order_id: OrderId
-    /** The line's number in its file. */
+    /** The line's number in its file. If a line of the file has several items, each counts as a line. */
     line_number: number
     product_id: ProductId
     quantity: number
-    unit_price: number
+    /** Null if the file has only the total of the line. */
+    unit_price: number | null
     total: number
   }
 

@@ -67,8 +67,8 @@ export interface OrderVersion {
     readonly line_number: number
     readonly sku: string
     readonly quantity: number
-    /** Scaled by 10^PRICE_DECIMALS. */
-    readonly unit_price: number
+    /** Scaled by 10^PRICE_DECIMALS; null if the file has only the total of the line. */
+    readonly unit_price: number | null
     /** Minor units. */
     readonly total: number
   }[]

@@ -1,7 +1,8 @@
 // Collects a chunk: a few thousand checked lines, packed for the database and stored in one transaction.
 import { isUtf8 } from 'node:buffer'
+import { readDate } from '../csv/dates.js'
 import type { RecordPosition, RecordSink } from '../csv/records.js'
-import { joinFaults, NOT_UTF8, readOrderDate, readOrderDateUntil } from '../csv/values.js'
+import { joinFaults, NOT_UTF8, readOrderDateUntil } from '../csv/values.js'
 import { businessDay } from '../domain/business-day.js'
 import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
 import {
@@ -51,9 +52,10 @@ export class ChunkBuilder implements RecordSink {
     this.#columns = columns
     this.#width = header.length
     this.#timeZone = timeZone
-    const readDate = anyDate ? readOrderDate : readOrderDateUntil(aYearFrom(new Date()))
-    this.#readers = lineReaders(false, readDate)
-    this.#suspectReaders = lineReaders(true, readDate)
+    const readAnyDate = (text: string) => readDate(text, undefined)
+    const read = anyDate ? readAnyDate : readOrderDateUntil(aYearFrom(new Date()))
+    this.#readers = lineReaders(false, read)
+    this.#suspectReaders = lineReaders(true, read)
     this.#cleanOriginal = withoutRejectColumns(header)
   }
 

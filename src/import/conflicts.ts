@@ -7,7 +7,7 @@ import { rowSource, withoutIndex } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { groupBy } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
-import { formatAmount, formatPrice, lineTotal } from '../domain/money.js'
+import { formatAmount, formatPrice } from '../domain/money.js'
 import type { OrderStatus, OrderVersion } from '../domain/order.js'
 import type { ImportRun } from './import-record.js'
 
@@ -88,6 +88,7 @@ async function readBoth(
     .orderBy('line.line_number')
     .select(['orders.reference', 'orders.id', 'orders.status', 'orders.ordered_at', 'orders.currency'])
     .select(['customers.customer_id', 'products.sku', 'line.line_number', 'line.quantity', 'line.unit_price'])
+    .select('line.total')
     .execute()
   const linesOf = groupBy(asides, ({ reference }) => reference)
   const storedOf = groupBy(stored, ({ reference }) => reference)
@@ -104,11 +105,10 @@ type OrderColumns = Pick<StoredLine, 'customer_id' | 'ordered_at' | 'currency'>
 
 function versionOf(
   { customer_id, ordered_at, currency }: OrderColumns,
-  rows: readonly Omit<OrderVersion['lines'][number], 'total'>[],
+  rows: readonly OrderVersion['lines'][number][],
 ): OrderVersion {
-  const lines = rows.map(({ line_number, sku, quantity, unit_price }) => {
-    // The reader has rejected lines whose total is too large.
-    return { line_number, sku, quantity, unit_price, total: lineTotal(unit_price, quantity, currency) ?? 0 }
+  const lines = rows.map(({ line_number, sku, quantity, unit_price, total }) => {
+    return { line_number, sku, quantity, unit_price, total }
   })
   return { customer_id, ordered_at, currency, total: lines.reduce((sum, { total }) => sum + total, 0), lines }
 }
@@ -130,12 +130,19 @@ const FIELDS = [
   ['total', ({ currency, total }: OrderVersion) => `${formatAmount({ currency, minor: total })} ${currency}`],
 ] as const
 
-/** Quantity and price of each SKU, as in `2 x 9.50`; several lines as in `1 x 9.00 + 2 x 9.50`. */
+/**
+ * Quantity and price of each SKU, as in `2 x 9.50`, or `2 for 19.00` if only the total is known; several lines as in
+ * `1 x 9.00 + 2 x 9.50`.
+ */
 function itemsOf({ currency, lines }: OrderVersion): Map<string, string> {
   const bySku = groupBy(lines, ({ sku }) => sku)
   return new Map(
     Array.from(bySku, ([sku, items]) => {
-      const texts = items.map(({ quantity, unit_price }) => `${quantity} x ${formatPrice(unit_price, currency)}`)
+      const texts = items.map(({ quantity, unit_price, total }) =>
+        unit_price === null
+          ? `${quantity} for ${formatAmount({ currency, minor: total })}`
+          : `${quantity} x ${formatPrice(unit_price, currency)}`,
+      )
       return [sku, texts.sort().join(' + ')]
     }),
   )

@@ -32,7 +32,7 @@ export const ORDER_FILE: Layout<ColumnName> = { columns: COLUMNS, required: COLU
 export type ColumnPositions = Readonly<Record<ColumnName, number>>
 
 /**
- * A checked line. The price is scaled by 10^PRICE_DECIMALS, the total in minor units. For the date, see readOrderDate.
+ * A checked line. The price is scaled by 10^PRICE_DECIMALS, the total in minor units. For the date, see readDate.
  */
 export type OrderLine = Omit<Schema['import_asides'], 'import_id' | 'line_number'> & { readonly total: number }
 
@@ -46,7 +46,7 @@ export type LineReaders = ReturnType<typeof lineReaders>
 
 /**
  * @param suspect whether the lines may contain control characters
- * @param readDate readOrderDate, or a stricter reader
+ * @param readDate the reader of `order_date`
  */
 export function lineReaders(suspect: boolean, readDate: (text: string) => string) {
   const id = (text: string) => readId(text, suspect)

@@ -135,7 +135,7 @@ async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], { source }: S
 
 /**
  * Finds the chunk's orders that were stored before it: ids up to `lastBefore`. `foreign` is 1 if the chunk's lines
- * cannot be added, because the order belongs to another import or differs in customer, currency or date.
+ * cannot be added, because the order belongs to another import or differs in customer or currency.
  */
 async function findKnownOrders(
   db: Kysely<Schema>,
@@ -155,7 +155,6 @@ async function findKnownOrders(
         eb('orders.import_id', '!=', importId),
         eb('customers.customer_id', '!=', eb.ref('row.customer_id')),
         eb('orders.currency', '!=', eb.ref('row.currency')),
-        eb('orders.ordered_at', '!=', eb.ref('row.ordered_at')),
       ])
       return ['orders.id', 'row.reference', eb.case().when(isForeign).then(1).else(0).end().as('foreign')]
     })
@@ -190,6 +189,7 @@ const ASIDE_COLUMNS = {
   product_name: 'text',
   quantity: 'integer',
   unit_price: 'integer',
+  total: 'integer',
 } as const satisfies Columns<StoredLine>
 
 /** Sets aside the lines of foreign orders, to be judged at the end. Returns the remaining lines. */

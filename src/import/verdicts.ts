@@ -1,8 +1,8 @@
 // Judges set-aside lines at the end of an import: duplicates, conflicts, and orders that are rejected for a bad line.
 import { type Expression, type Kysely, type Selectable, sql } from 'kysely'
-import { packIds } from '../database/packed-rows.js'
+import { packIds, packRows } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
-import { isAmong } from '../database/row-source.js'
+import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { siblingReason } from './chunk.js'
 import { type Conflict, conflictOf, contestedOrders, differenceText, type StoredLine } from './conflicts.js'
@@ -52,7 +52,7 @@ const EXAMPLES = 30
 /** Lines or orders per statement. */
 const PAGE = 5000
 
-const DISAGREES = 'customer_id, currency or order_date differs from earlier lines of the order'
+const DISAGREES = 'customer_id or currency differs from earlier lines of the order'
 
 /** Judges the lines that were set aside, in the caller's transaction. */
 export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options: VerdictOptions): Promise<Verdicts> {
@@ -69,7 +69,7 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options:
   const divided = unmarkedAsides(db, run)
     .having(({ eb, fn, or }) =>
       or(
-        (['customer_id', 'currency', 'ordered_at'] as const).map((column) =>
+        (['customer_id', 'currency'] as const).map((column) =>
           eb(fn.min(`aside.${column}`), '!=', fn.max(`aside.${column}`)),
         ),
       ),
@@ -83,6 +83,7 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options:
   const rejected = await dropMarkedAsides(db, run, report, ({ line_number }, bad) =>
     line_number === bad ? DISAGREES : siblingReason(bad),
   )
+  await alignDates(db, run)
   // Marks first and deletes by mark: MySQL locks every row that a delete reads, and workers lock the stored orders.
   const differing = unmarkedAsides(db, run)
     .innerJoin(differingOrders(db, run).as('differing'), 'differing.reference', 'aside.reference')
@@ -102,6 +103,28 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options:
     ordersRemoved: removed.orders,
     productsRemoved: await removeUnusedNames(db, run.id),
   }
+}
+
+/** Gives the set-aside lines of an order the date of its first line, which dates the order. */
+async function alignDates(db: Kysely<Schema>, run: ImportRun): Promise<void> {
+  const firstLines = unmarkedAsides(db, run)
+    .having(({ eb, fn }) => eb(fn.min('aside.ordered_at'), '!=', fn.max('aside.ordered_at')))
+    .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
+  const dated = await db
+    .selectFrom(firstLines.as('first'))
+    .innerJoin('import_asides as line', (join) =>
+      join.onRef('line.import_id', '=', 'first.import_id').onRef('line.line_number', '=', 'first.line_number'),
+    )
+    .select(['line.reference', 'line.ordered_at'])
+    .execute()
+  if (dated.length === 0) return
+  await db
+    .updateTable('import_asides')
+    .from(rowSource(db, 'row', packRows({ reference: 'text', ordered_at: 'text' }, dated)))
+    .set((eb) => ({ ordered_at: eb.ref('row.ordered_at') }))
+    .whereRef('import_asides.reference', '=', 'row.reference')
+    .where('import_asides.import_id', '=', run.id)
+    .execute()
 }
 
 /** Selects the orders of set-aside lines that are not marked yet. */
@@ -126,7 +149,7 @@ async function markOrders(db: Kysely<Schema>, orders: Expression<Selectable<Sche
 function differingOrders(db: Kysely<Schema>, { id, source }: ImportRun) {
   const asides = db.selectFrom('import_asides').where('import_id', '=', id)
   const came = asides
-    .select(['reference', 'customer_id', 'currency', 'ordered_at', 'sku', 'quantity', 'unit_price'])
+    .select(['reference', 'customer_id', 'currency', 'ordered_at', 'sku', 'quantity', 'unit_price', 'total'])
     .select(sql<number>`1`.as('count'))
   const stored = db
     .selectFrom(asides.select('reference').distinct().as('known'))
@@ -137,10 +160,10 @@ function differingOrders(db: Kysely<Schema>, { id, source }: ImportRun) {
     .innerJoin('order_lines as line', 'line.order_id', 'orders.id')
     .innerJoin('products', 'products.id', 'line.product_id')
     .select(['known.reference', 'customers.customer_id', 'orders.currency', 'orders.ordered_at'])
-    .select(['products.sku', 'line.quantity', 'line.unit_price', sql<number>`-1`.as('count')])
+    .select(['products.sku', 'line.quantity', 'line.unit_price', 'line.total', sql<number>`-1`.as('count')])
   return db
     .selectFrom(came.unionAll(stored).as('both'))
-    .groupBy(['reference', 'customer_id', 'currency', 'ordered_at', 'sku', 'quantity', 'unit_price'])
+    .groupBy(['reference', 'customer_id', 'currency', 'ordered_at', 'sku', 'quantity', 'unit_price', 'total'])
     .having((eb) => eb.fn.sum('count'), '!=', 0)
     .select('reference')
     .distinct()
@@ -169,7 +192,8 @@ async function removeMarkedOrders(db: Kysely<Schema>, { id, source }: ImportRun,
       .innerJoin('products', 'products.id', 'line.product_id')
       .where(isAmong(db, 'line.order_id', packIds(orders)))
       .orderBy('line.line_number')
-      .select(['line.order_id', 'line.line_number', 'line.quantity', 'line.unit_price', 'orders.reference'])
+      .select(['line.order_id', 'line.line_number', 'line.quantity', 'line.unit_price', 'line.total'])
+      .select('orders.reference')
       .select(['orders.ordered_at', 'orders.currency', 'customers.customer_id', 'customers.name as customer_name'])
       .select(['products.sku', 'products.name as product_name'])
       .execute()

@@ -1,8 +1,8 @@
 // Parses one line of a catalogue into a checked row, or returns the invalid columns and the reasons.
 import type { Layout } from '../csv/header.js'
+import { invalid } from '../csv/invalid.js'
 import {
   type Fault,
-  invalid,
   NOT_UTF8,
   readCells,
   readCurrency,

@@ -7,7 +7,7 @@ import { isAmong, rowSource } from '../database/row-source.js'
 import { inSnapshot } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
 import type { Day } from '../domain/business-day.js'
-import { formatPrice, groupThousands } from '../domain/money.js'
+import { type Currency, formatPrice, groupThousands } from '../domain/money.js'
 import { type OrderStatus, type OrderVersion, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
 import { dueTime } from '../queue/due-orders.js'
@@ -216,7 +216,7 @@ export async function showOrder(db: Database, reference: string, source?: string
       settled_at: instantOf(order.settled_at),
       cleared_at: instantOf(order.cleared_at),
       lines: lines.map((line) => {
-        const unit_price = Number(formatPrice(line.unit_price, currency))
+        const unit_price = priceNumber(line.unit_price, currency)
         return { ...line, unit_price, total: { currency, minor: line.total } }
       }),
       reservations: reservations.map((held) => {
@@ -258,10 +258,15 @@ function readVersion(json: string) {
       line: line_number,
       sku,
       quantity,
-      unit_price: Number(formatPrice(unit_price, currency)),
+      unit_price: priceNumber(unit_price, currency),
       total: { currency, minor: total },
     })),
   }
+}
+
+/** Null for a line of which only the total is known. */
+function priceNumber(scaled: number | null, currency: Currency): number | null {
+  return scaled === null ? null : Number(formatPrice(scaled, currency))
 }
 
 function instantOf(epochMs: number | null): Date | null {

@@ -5,8 +5,9 @@ import { parse } from 'csv-parse/sync'
 import { stringify } from 'csv-stringify/sync'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { readDate } from '../../src/csv/dates.js'
 import { RecordReader } from '../../src/csv/records.js'
-import { MAX_QUANTITY, readOrderDate, readPrice, readQuantity } from '../../src/csv/values.js'
+import { MAX_QUANTITY, readPrice, readQuantity } from '../../src/csv/values.js'
 
 /** A record with its cells, or a broken line with the reason. */
 interface Seen {
@@ -175,8 +176,8 @@ describe('values', () => {
           const inUtc = new Date(instant - east).toISOString()
           const sound = exists && Number(hours) <= 14 && Number(minutes) <= 59 && !inUtc.startsWith('+')
           const text = `${local.replace('T', between)}${shift ? `${sign}${hours}${colon}${minutes}` : ''}`
-          if (!sound) expect(() => readOrderDate(text)).toThrow()
-          else expect(readOrderDate(text)).toBe(shift ? inUtc.replace('.000', '') : local)
+          if (!sound) expect(() => readDate(text, undefined)).toThrow()
+          else expect(readDate(text, undefined)).toBe(shift ? inUtc.replace('.000', '') : local)
         },
       ),
       {

@@ -79,12 +79,15 @@ async function createImports(db: Kysely<unknown>): Promise<void> {
     .addColumn('ended_at', 'bigint')
     .addColumn('begun_sha256', 'varchar(64)', (column) => column.notNull().defaultTo(''))
     .addColumn('rejects_file', 'text')
+    .$call(add('text', optional, 'mapping', 'carried', 'skip_reasons'))
+    .$call(add('char(10)', optional, 'first_day', 'last_day'))
     .$call(add('bigint', zero, 'orders_after', 'byte_offset', 'line_number', 'rejects_bytes', 'rows', 'orders'))
-    .$call(add('bigint', zero, 'imported', 'updated', 'duplicates', 'conflicts', 'rejected', 'products_created'))
+    .$call(add('bigint', zero, 'imported', 'updated', 'duplicates', 'conflicts', 'rejected', 'skipped'))
+    .$call(add('bigint', zero, 'products_created'))
     .addCheckConstraint('imports_status', oneOf('status', ['reading', 'releasing', 'finished', 'undoing', 'undone']))
     .addCheckConstraint(
       'imports_rows_add_up',
-      sql`status <> 'finished' or ${sql.ref('rows')} = imported + updated + duplicates + conflicts + rejected`,
+      sql`status <> 'finished' or ${sql.ref('rows')} = imported + updated + duplicates + conflicts + rejected + skipped`,
     )
     .execute()
 
@@ -97,7 +100,8 @@ async function createImports(db: Kysely<unknown>): Promise<void> {
     .addColumn('currency', 'char(3)', required)
     .addColumn('sku', 'varchar(100)', required)
     .addColumn('product_name', 'varchar(255)', required)
-    .$call(add('bigint', required, 'quantity', 'unit_price'))
+    .$call(add('bigint', required, 'quantity', 'total'))
+    .addColumn('unit_price', 'bigint')
     .addPrimaryKeyConstraint('import_asides_key', ['import_id', 'line_number'])
     .modifyEnd(clustered)
     .execute()
@@ -181,7 +185,8 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
     .addColumn('order_id', 'integer', idIn('orders'))
     .addColumn('line_number', 'bigint', required)
     .addColumn('product_id', 'integer', idIn('products'))
-    .$call(add('bigint', required, 'quantity', 'unit_price', 'total'))
+    .$call(add('bigint', required, 'quantity', 'total'))
+    .addColumn('unit_price', 'bigint')
     .addPrimaryKeyConstraint('order_lines_key', ['order_id', 'line_number'])
     .addCheckConstraint('order_lines_quantity', sql`quantity > 0`)
     .modifyEnd(clustered)
