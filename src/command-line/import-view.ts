@@ -23,13 +23,19 @@ interface Shown {
 }
 
 export function importResult(
-  { run, published, interrupted, examples, conflicts: conflicting_orders, skipped: reasons, read }: ImportOutcome,
+  {
+    run,
+    published,
+    interrupted,
+    examples,
+    conflicts: conflicting_orders,
+    skipped: skipped_reasons,
+    read,
+  }: ImportOutcome,
   shown: Shown,
 ) {
-  const { source, rows, orders, imported, updated, duplicates, conflicts, rejected, products_created, rejects_file } =
-    run
-  const skipped_reasons = reasons ?? {}
-  const skipped = Object.values(skipped_reasons).reduce((sum, lines) => sum + lines, 0)
+  const { source, rows, orders, imported, updated, duplicates, conflicts, rejected, skipped } = run
+  const { products_created, rejects_file } = run
   // imported, updated, duplicates, conflicts, rejected and skipped count lines and add up to rows. The others are new
   // rows.
   const lines = { imported, updated, duplicates, conflicts, rejected, skipped, skipped_reasons }

@@ -61,7 +61,7 @@ export interface ImportOutcome {
   /** Whether the signal stopped it before the end of the file. */
   readonly interrupted: boolean
   /** Lines that were skipped, by reason. */
-  readonly skipped?: Readonly<Record<string, number>>
+  readonly skipped: Readonly<Record<string, number>>
   /** Undefined for a run whose lines were all read before. */
   readonly read?: FileRead
 }
@@ -88,7 +88,13 @@ export async function importOrders(context: ImportContext, options: ImportOption
   const started = await beginWhenFree(context, options)
   return whileHeld(db, started, async () => {
     if (started.status === 'releasing')
-      return { ...(await endAndReplace(context, started, options)), examples: [], conflicts: [], interrupted: false }
+      return {
+        ...(await endAndReplace(context, started, options)),
+        examples: [],
+        conflicts: [],
+        interrupted: false,
+        skipped: {},
+      }
     const rejects = options.openRejects(started)
     const { examples } = rejects
     try {
@@ -96,9 +102,9 @@ export async function importOrders(context: ImportContext, options: ImportOption
       const run = await reading.toEnd()
       const conflicts = reading.conflicts
       if (run.status === 'reading')
-        return { run, published: 0, unpublished: undefined, examples, conflicts, interrupted: true }
+        return { run, published: 0, unpublished: undefined, examples, conflicts, interrupted: true, skipped: {} }
       // From here on, the file cannot cause an error: every line is stored and judged.
-      return { ...(await endAndReplace(context, run, options)), examples, conflicts, interrupted: false }
+      return { ...(await endAndReplace(context, run, options)), examples, conflicts, interrupted: false, skipped: {} }
     } finally {
       rejects.close()
     }
