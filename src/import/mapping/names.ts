@@ -1,0 +1,57 @@
+// Names of columns, compared as people read them: case, accents, blanks, underscores and punctuation do not matter.
+
+/** Abbreviations and signs for a number, as in `Order #`, `Bestell-Nr.` and `Nº de pedido`. */
+const NUMBER_WORDS = new Set(['#', 'no', 'nr', 'nro', 'num', 'n', 'numero', 'nummer', 'number'])
+
+/** The same at the end of a compound, as in `bestellnummer` and `orderno`. */
+const NUMBER_ENDING = /(?<=.)(nummer|numero|number|num|nr|no)$/
+
+/** Articles and prepositions: `fecha del pedido` is `fecha pedido`. */
+const PARTICLES = new Set([
+  'de',
+  'del',
+  'della',
+  'dell',
+  'des',
+  'du',
+  'd',
+  'do',
+  'da',
+  'di',
+  'of',
+  'the',
+  'van',
+  'la',
+  'le',
+  'l',
+])
+
+/** Returns the form in which two names are equal: `Order No.`, `orderNumber` and `ORDER #` become `ordernumber`. */
+export function normalName(name: string): string {
+  const words = wordsOf(name).map((word) => (NUMBER_WORDS.has(word) ? 'number' : word))
+  const kept = words.filter((word) => !PARTICLES.has(word))
+  return (kept.length > 0 ? kept : words).join('').replace(NUMBER_ENDING, 'number')
+}
+
+function wordsOf(name: string): string[] {
+  const plain = name
+    .replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2')
+    .replaceAll('º', 'o ')
+    .replaceAll('°', ' ')
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replaceAll('ß', 'ss')
+    .toLowerCase()
+  return plain.match(/[\p{L}\p{N}]+|#/gu) ?? []
+}
+
+/**
+ * Returns the index of a column: the one with exactly this name, else the first one whose name reads the same; -1 if
+ * there is none.
+ */
+export function findName(cells: readonly string[], name: string): number {
+  const exact = cells.findIndex((cell) => cell.trim() === name.trim())
+  if (exact >= 0) return exact
+  const normal = normalName(name)
+  return normal === '' ? -1 : cells.findIndex((cell) => normalName(cell) === normal)
+}

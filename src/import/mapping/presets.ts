@@ -1,0 +1,58 @@
+// The systems whose exports are read as they are. A preset is a mapping and the names of columns that identify it.
+import { nearest } from '../../domain/nearest.js'
+import { usageError } from '../../errors.js'
+import { findName } from './names.js'
+import { amazon } from './presets/amazon.js'
+import { ebay } from './presets/ebay.js'
+import { etsy } from './presets/etsy.js'
+import { onlineRetail } from './presets/online-retail.js'
+import { orderctl } from './presets/orderctl.js'
+import type { Preset } from './presets/preset.js'
+import { shopify } from './presets/shopify.js'
+import { square } from './presets/square.js'
+import { superstore } from './presets/superstore.js'
+import { woocommerce } from './presets/woocommerce.js'
+
+export const PRESETS: readonly Preset[] = [
+  orderctl,
+  shopify,
+  woocommerce,
+  amazon,
+  ebay,
+  etsy,
+  square,
+  superstore,
+  onlineRetail,
+]
+
+/** Returns the preset whose header has most columns, all of them present; undefined if none has. */
+export function presetOf(cells: readonly string[]): Preset | undefined {
+  return mostSpecific(PRESETS, cells, ({ headers }) => headers)
+}
+
+/** Returns the candidate with the longest of the headers that the cells have in full; undefined if there is none. */
+export function mostSpecific<Candidate>(
+  candidates: readonly Candidate[],
+  cells: readonly string[],
+  headersOf: (candidate: Candidate) => readonly (readonly string[])[],
+): Candidate | undefined {
+  const found = candidates.flatMap((candidate) =>
+    headersOf(candidate)
+      .filter((header) => header.every((name) => findName(cells, name) >= 0))
+      .map((header) => ({ candidate, columns: header.length })),
+  )
+  return found.sort((one, other) => other.columns - one.columns)[0]?.candidate
+}
+
+/** @throws UserError if there is no such preset */
+export function presetNamed(name: string): Preset {
+  const preset = PRESETS.find((preset) => preset.name === name.toLowerCase())
+  if (preset) return preset
+  const names = PRESETS.map((preset) => preset.name)
+  const likely = nearest(name, names)
+  throw usageError({
+    code: 'unknown_preset',
+    message: `There is no preset ${name}.${likely ? ` Did you mean ${likely}?` : ''}`,
+    fix: `Use one of ${names.join(', ')}, or name a mapping file.`,
+  })
+}

@@ -1,0 +1,32 @@
+// WooCommerce, by its export plugins: a line per item, or a line per order with its items packed into `line_item_1` and
+// so on (WebToffee). A line's total is before coupons: `sub_total`, where the file has it.
+import type { Preset } from './preset.js'
+
+export const woocommerce: Preset = {
+  name: 'woocommerce',
+  reads: 'WooCommerce, order export plugins',
+  headers: [
+    ['order_number', 'order_currency', 'quantity', 'item_total'],
+    ['order_number', 'order_currency', 'line_item_1'],
+  ],
+  mapping: {
+    preset: 'woocommerce',
+    columns: {
+      order_id: ['order_number'],
+      customer_id: ['customer_id', 'customer_email', 'billing_email'],
+      product_sku: ['sku', 'item.sku'],
+      product_name: ['product_name', 'item.name'],
+      quantity: ['quantity', 'item.quantity'],
+      line_total: ['item_total', 'item.sub_total'],
+      currency: ['order_currency'],
+      order_date: ['order_date'],
+    },
+    noCustomer: ['0'],
+    skip: [
+      { reason: 'cancelled', column: 'status', is: ['cancelled', 'wc-cancelled'] },
+      { reason: 'refunded', column: 'status', is: ['refunded', 'wc-refunded'] },
+      { reason: 'failed', column: 'status', is: ['failed', 'wc-failed'] },
+    ],
+    items: { prefix: 'line_item_', separator: '|', assigns: ':' },
+  },
+}
