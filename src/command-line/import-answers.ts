@@ -48,7 +48,7 @@ export const ANSWER_FLAGS = {
 type AnswerFlags = Partial<Interfaces.InferredFlags<typeof ANSWER_FLAGS>>
 
 /**
- * Flags take precedence over the configuration of the source.
+ * Flags take precedence over the configuration of the source. A mapping with a point or a slash in its name is a file.
  *
  * @param pathOf resolves a path against the working folder
  */
@@ -65,7 +65,7 @@ export async function answersOf(
     encoding: flags.encoding ?? configured.encoding,
     delimiter: flags.delimiter ?? configured.delimiter,
     customer: flags.customer ?? configured.customer,
-    mapping: map === undefined ? undefined : await readMapping(map, pathOf),
+    mapping: map === undefined ? undefined : await readMapping(/[./\\]/.test(map) ? pathOf(map) : map),
   }
 }
 

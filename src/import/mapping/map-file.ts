@@ -1,10 +1,11 @@
-// Placeholder until branch `map` is merged.
+// Placeholder until branch `map` has it.
 import type { Mapping } from './mapping.js'
+import { presetNamed } from './presets.js'
 
-export async function readMapping(_fileOrPreset: string, _pathOf: (text: string) => string): Promise<Mapping> {
-  throw new Error('not built')
+export async function readMapping(fileOrPreset: string): Promise<Mapping> {
+  return presetNamed(fileOrPreset).mapping
 }
 
-export function mappingText(_mapping: Mapping): string {
-  throw new Error('not built')
+export function mappingText(mapping: Mapping): string {
+  return `${JSON.stringify(mapping, null, 2)}\n`
 }
