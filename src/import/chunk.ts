@@ -1,18 +1,13 @@
 // Collects a chunk: a few thousand checked lines, packed for the database and stored in one transaction.
 import { isUtf8 } from 'node:buffer'
-import { readDate } from '../csv/dates.js'
+import type { Dialect } from '../csv/dialect.js'
 import type { RecordPosition, RecordSink } from '../csv/records.js'
-import { joinFaults, NOT_UTF8, readOrderDateUntil } from '../csv/values.js'
-import { businessDay } from '../domain/business-day.js'
+import { joinFaults, NOT_UTF8 } from '../csv/values.js'
+import { businessDay, type Day } from '../domain/business-day.js'
 import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
-import {
-  type ColumnPositions,
-  type LineReaders,
-  lineReaders,
-  type OrderLine,
-  type Rejection,
-  readOrderLine,
-} from './order-line.js'
+import { type Carried, LineReader } from './line-reader.js'
+import type { Mapping } from './mapping/mapping.js'
+import type { LineFate, OrderLine, Rejection } from './order-line.js'
 import { withoutRejectColumns } from './reject-columns.js'
 
 /** A line for the rejects file. */
@@ -28,35 +23,66 @@ export interface ChunkOptions {
   readonly anyDate: boolean
 }
 
+/** How the file is read, and where an interrupted import of it stopped. */
+export interface ChunkSource {
+  readonly header: readonly string[]
+  readonly mapping: Mapping
+  readonly dialect: Dialect
+  readonly carried: CarriedLines | undefined
+}
+
+/** What the next chunk must know of the lines before it. */
+export interface CarriedLines {
+  readonly order: Carried | undefined
+  /** How many more items than lines the file had so far. */
+  readonly extraItems: number
+}
+
+/** A line with its place. `number` counts each item of a line. */
+interface PlacedLine {
+  readonly line: OrderLine
+  readonly number: number
+  readonly position: RecordPosition
+}
+
+/** What a chunk brings. Lines read = lines of the chunk + rejected + skipped. */
+export interface ChunkContent {
+  readonly chunk: Chunk
+  readonly rejected: readonly RejectedLine[]
+  /** Number of skipped lines by reason. */
+  readonly skipped: Readonly<Record<string, number>>
+  readonly carried: CarriedLines
+  /** The first and the last business day of its orders. */
+  readonly days: { readonly first: Day; readonly last: Day } | undefined
+}
+
 /** Collects the lines of one chunk. */
 export class ChunkBuilder implements RecordSink {
-  readonly #columns: ColumnPositions
-  readonly #width: number
+  readonly #reader: LineReader
+  readonly #delimiter: string
   readonly #timeZone: string
-  readonly #readers: LineReaders
-  readonly #suspectReaders: LineReaders
   readonly #cleanOriginal: (original: string) => string
   readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
-  /** The first bad line of each order that has one. None of its lines is imported. */
   /** With the latest names. Includes customers of rejected orders, so that chunk boundaries change no result. */
   readonly #customers = new Map<string, CustomerRow>()
+  /** The first bad line of each order that has one. None of its lines is imported. */
   readonly #rejectedOrders = new Map<string, number>()
-  #lines: { readonly line: OrderLine; readonly position: RecordPosition }[] = []
+  readonly #skipped = new Map<string, number>()
+  #extraItems: number
+  #lines: PlacedLine[] = []
   #rejected: RejectedLine[] = []
   /** The bytes that the positions of the lines refer to. */
   #window: Buffer = Buffer.alloc(0)
   /** Whether the window contains invalid UTF-8 or control characters. */
   #suspect = false
 
-  constructor(columns: ColumnPositions, header: readonly string[], { timeZone, anyDate }: ChunkOptions) {
-    this.#columns = columns
-    this.#width = header.length
+  constructor({ header, mapping, dialect, carried }: ChunkSource, { timeZone, anyDate }: ChunkOptions) {
+    this.#reader = new LineReader(header, mapping, { latest: anyDate ? undefined : aYearFrom(new Date()) })
+    this.#reader.carried = carried?.order
+    this.#extraItems = carried?.extraItems ?? 0
+    this.#delimiter = dialect.delimiter
     this.#timeZone = timeZone
-    const readAnyDate = (text: string) => readDate(text, undefined)
-    const read = anyDate ? readAnyDate : readOrderDateUntil(aYearFrom(new Date()))
-    this.#readers = lineReaders(false, read)
-    this.#suspectReaders = lineReaders(true, read)
-    this.#cleanOriginal = withoutRejectColumns(header)
+    this.#cleanOriginal = withoutRejectColumns(header, dialect)
   }
 
   record(cells: string[], position: RecordPosition, window: Buffer): void {
@@ -64,16 +90,28 @@ export class ChunkBuilder implements RecordSink {
       this.#window = window
       this.#suspect = isSuspect(window)
     }
-    const read = this.#read(cells, position)
-    const rejection = 'reason' in read ? read : this.#add(read, position)
-    if (rejection) this.#reject(rejection, position.line, this.#originalAt(position))
+    const fates = this.#read(cells, position)
+    for (const [index, fate] of fates.entries()) {
+      if ('skipped' in fate) this.#skip(fate.skipped)
+      else {
+        const number = position.line + this.#extraItems + index
+        const rejection = 'reason' in fate ? fate : this.#add({ line: fate, number, position })
+        if (rejection) this.#reject(rejection, position.line, this.#originalAt(position))
+      }
+    }
+    this.#extraItems += fates.length - 1
+  }
+
+  blank(): void {
+    this.#skip('blank')
   }
 
   /** Rejects a malformed line. Its order is known if no quote precedes the id. */
   malformed(raw: Buffer, line: number, reason: string): void {
     const original = originalText(raw)
-    const before = original.split(',').slice(0, this.#columns.order_id + 1)
-    const reference = before.some((cell) => cell.includes('"')) ? undefined : before[this.#columns.order_id]?.trim()
+    const cells = original.split(this.#delimiter)
+    const quoted = cells.findIndex((cell) => cell.includes('"'))
+    const reference = this.#reader.referenceOf(quoted === -1 ? cells : cells.slice(0, quoted))
     this.#reject({ reference, column: '', reason: `the line ${reason}` }, line, original)
   }
 
@@ -97,35 +135,36 @@ export class ChunkBuilder implements RecordSink {
     }
   }
 
-  /** Returns the collected chunk and empties the builder. Rows read = lineCount + rejected. */
-  take(): { chunk: Chunk; rejected: RejectedLine[] } {
+  /** Returns the collected chunk and empties the builder. */
+  take(): ChunkContent {
     const lines: LineRow[] = []
     const products = new Map<string, ProductRow>()
-    for (const { line, position } of this.#lines) {
+    for (const { line, number, position } of this.#lines) {
       const { reference, sku, quantity, unit_price, total } = line
       if (!products.has(sku)) products.set(sku, { sku, name: line.product_name })
       const rejectedBy = this.#rejectedOrders.get(reference)
       if (rejectedBy === undefined) {
-        lines.push({ reference, line_number: position.line, sku, quantity, unit_price, total })
+        lines.push({ reference, line_number: number, sku, quantity, unit_price, total })
       } else {
         const original = this.#cleanOriginal(this.#originalAt(position))
         this.#rejected.push({ line: position.line, original, column: '', reason: siblingReason(rejectedBy) })
       }
     }
+    const orders = this.#validOrders()
     const chunk = packChunk({
       customers: [...this.#customers.values()],
-      orders: this.#validOrders(),
+      orders,
       lines,
       products: [...products.values()],
       rejectedOrders: Array.from(this.#rejectedOrders, ([reference, line_number]) => ({ reference, line_number })),
     })
     const rejected = this.#rejected.sort((a, b) => a.line - b.line)
-    this.#orders.clear()
-    this.#customers.clear()
-    this.#rejectedOrders.clear()
+    const skipped = Object.fromEntries(this.#skipped)
+    const carried = { order: this.#reader.carried, extraItems: this.#extraItems }
+    for (const collected of [this.#orders, this.#customers, this.#rejectedOrders, this.#skipped]) collected.clear()
     this.#lines = []
     this.#rejected = []
-    return { chunk, rejected }
+    return { chunk, rejected, skipped, carried, days: daysOf(orders) }
   }
 
   #validOrders(): OrderRow[] {
@@ -140,7 +179,8 @@ export class ChunkBuilder implements RecordSink {
   }
 
   /** Adds the line. @returns the rejection if it disagrees with earlier lines of its order */
-  #add(line: OrderLine, position: RecordPosition): Rejection | undefined {
+  #add(placed: PlacedLine): Rejection | undefined {
+    const { line, position } = placed
     const { reference, total, customer_id, customer_name: name } = line
     // A line without a name has the id in its place, which replaces no name.
     if (name !== customer_id || !this.#customers.has(customer_id))
@@ -148,19 +188,17 @@ export class ChunkBuilder implements RecordSink {
     const order = this.#orders.get(reference)
     if (order) {
       const { first, firstLine } = order
-      const differing = (['customer_id', 'currency', 'ordered_at'] as const).filter(
-        (name) => first[name] !== line[name],
-      )
+      const differing = (['customer_id', 'currency'] as const).filter((name) => first[name] !== line[name])
       if (differing.length > 0) {
-        const faults = differing.map((name) => {
-          const column = name === 'ordered_at' ? 'order_date' : name
-          return { column, reason: `${column} is "${line[name]}", unlike line ${firstLine}` }
+        const faults = differing.map((field) => {
+          const column = this.#reader.nameOf(field)
+          return { column, reason: `${column} is "${line[field]}", but "${first[field]}" in line ${firstLine}` }
         })
         return { reference, ...joinFaults(faults) }
       }
       order.total += total
     } else this.#orders.set(reference, { first: line, firstLine: position.line, total })
-    this.#lines.push({ line, position })
+    this.#lines.push(placed)
     return undefined
   }
 
@@ -168,12 +206,15 @@ export class ChunkBuilder implements RecordSink {
     return originalText(this.#window.subarray(start, end))
   }
 
-  #read(cells: string[], position: RecordPosition): OrderLine | Rejection {
+  #read(cells: string[], position: RecordPosition): readonly LineFate[] {
     if (this.#suspect && !isUtf8(this.#window.subarray(position.start, position.end))) {
-      return { reference: cells[this.#columns.order_id]?.trim(), column: '', reason: NOT_UTF8 }
+      return [{ reference: this.#reader.referenceOf(cells), column: '', reason: NOT_UTF8 }]
     }
-    const readers = this.#suspect || position.multiline ? this.#suspectReaders : this.#readers
-    return readOrderLine(cells, this.#columns, this.#width, readers)
+    return this.#reader.read(cells, this.#suspect || position.multiline)
+  }
+
+  #skip(reason: string): void {
+    this.#skipped.set(reason, (this.#skipped.get(reason) ?? 0) + 1)
   }
 
   /** Rejects the line, and with it the other lines of its order. */
@@ -181,6 +222,15 @@ export class ChunkBuilder implements RecordSink {
     this.#rejected.push({ line, original: this.#cleanOriginal(original), column, reason })
     if (reference && !this.#rejectedOrders.has(reference)) this.#rejectedOrders.set(reference, line)
   }
+}
+
+function daysOf(orders: readonly OrderRow[]): ChunkContent['days'] {
+  let [first, last] = [orders[0]?.business_day, orders[0]?.business_day]
+  for (const { business_day: day } of orders) {
+    if (!first || day < first) first = day
+    if (!last || day > last) last = day
+  }
+  return first && last && { first, last }
 }
 
 /** The reason for rejecting a valid line of an order with a bad line. */

@@ -1,0 +1,133 @@
+// The readers of the fields of a line: each takes the cells of a record and returns a checked value, or throws a reason.
+import { createHash } from 'node:crypto'
+import { readDate } from '../csv/dates.js'
+import { invalid } from '../csv/invalid.js'
+import { type DecimalMark, readNumber, type WrittenNumber } from '../csv/numbers.js'
+import {
+  readCurrency,
+  readId,
+  readName,
+  readOrderDateUntil,
+  readPrice,
+  readQuantity,
+  wholeNumber,
+} from '../csv/values.js'
+import type { Currency } from '../domain/money.js'
+import { positionsOf } from './mapping/column-names.js'
+import type { Field, Mapping } from './mapping/mapping.js'
+
+type Cells = readonly string[]
+type Read<Value> = (cells: Cells) => Value
+
+/** The value of each field of a line. */
+export interface LineFields {
+  readonly order_id: Read<string>
+  readonly customer_id: Read<string>
+  readonly customer_name: Read<string>
+  readonly product_sku: Read<string>
+  readonly product_name: Read<string>
+  /** Negative for a return. */
+  readonly quantity: Read<number>
+  /** The price of a unit, scaled by 10^PRICE_DECIMALS; null if the file has only the total of the line. */
+  readonly amount: Read<{ readonly written: WrittenNumber; readonly unitPrice: number | null }>
+  /** Undefined if the column is missing or empty. */
+  readonly currency: Read<Currency | undefined>
+  readonly order_date: Read<string>
+}
+
+export interface FieldOptions {
+  /** Whether the lines may contain control characters. */
+  readonly suspect: boolean
+  /** The last order date that is accepted; undefined accepts any. */
+  readonly latest: string | undefined
+}
+
+/** The customer of lines that name none. */
+export const GUEST = 'guest'
+
+export function lineFields(header: readonly string[], mapping: Mapping, { suspect, latest }: FieldOptions): LineFields {
+  const { decimal, dateOrder, noCustomer = [], guests = true, columns } = mapping
+  const text = (field: Field) => firstFilled(positionsOf(header, columns[field]))
+  const [order, sku, product, quantity, currency] = (
+    ['order_id', 'product_sku', 'product_name', 'quantity', 'currency'] as const
+  ).map(text) as [Read<string>, Read<string>, Read<string>, Read<string>, Read<string>]
+  const customer = firstFilled(positionsOf(header, columns.customer_id), noCustomer)
+  const name = text('customer_name')
+  const hasPrice = positionsOf(header, columns.unit_price).length > 0
+  const price = text(hasPrice ? 'unit_price' : 'line_total')
+  const date = joined(positionsOf(header, columns.order_date))
+  const parseDate =
+    latest === undefined ? (value: string) => readDate(value, dateOrder) : readOrderDateUntil(latest, dateOrder)
+  return {
+    order_id: (cells) => readId(order(cells), suspect),
+    customer_id(cells) {
+      const id = customer(cells)
+      return id === '' && guests ? GUEST : readId(shortened(id), suspect)
+    },
+    customer_name: (cells) => readName(name(cells), suspect),
+    product_sku(cells) {
+      const id = sku(cells)
+      if (id !== '') return readId(id, suspect)
+      const described = product(cells)
+      return described === '' ? invalid('is empty') : readId(skuOfName(described), suspect)
+    },
+    product_name: (cells) => readName(product(cells), suspect),
+    quantity: (cells) => readUnits(quantity(cells), decimal),
+    amount(cells) {
+      const value = price(cells)
+      const written = readNumber(value, decimal) ?? notANumber(value, decimal)
+      return { written, unitPrice: hasPrice ? readPrice(written.digits) : null }
+    },
+    currency(cells) {
+      const code = currency(cells)
+      return code === '' ? undefined : readCurrency(code)
+    },
+    order_date: (cells) => parseDate(date(cells)),
+  }
+}
+
+/** @param none values that stand for an empty cell */
+function firstFilled(positions: readonly number[], none: readonly string[] = []): Read<string> {
+  const [first = -1, ...others] = positions
+  if (others.length === 0 && none.length === 0) return (cells) => cells[first]?.trim() ?? ''
+  return (cells) => {
+    for (const position of positions) {
+      const cell = cells[position]?.trim()
+      if (cell && !none.includes(cell)) return cell
+    }
+    return ''
+  }
+}
+
+function joined(positions: readonly number[]): Read<string> {
+  if (positions.length < 2) return firstFilled(positions)
+  return (cells) =>
+    positions
+      .map((position) => cells[position]?.trim() ?? '')
+      .join(' ')
+      .trim()
+}
+
+function readUnits(text: string, decimal: DecimalMark | undefined): number {
+  const digits = readNumber(text, decimal)?.digits
+  if (digits === undefined) return invalid(text === '' ? 'is empty' : `is "${text}", not a whole number`)
+  const whole = wholeNumber(digits)
+  return whole !== undefined && whole < 0 ? whole : readQuantity(digits)
+}
+
+function notANumber(text: string, decimal: DecimalMark | undefined): never {
+  if (text === '') return invalid('is empty')
+  const mark = decimal ? ` with a decimal ${decimal}` : ''
+  return invalid(`is "${text}", not a number${mark} such as ${decimal === 'comma' ? '12,50' : '12.50'}`)
+}
+
+/** A product without a SKU gets one from its name, which no SKU of the shop has. */
+const skuOfName = (name: string) => shortened(`name:${name.normalize('NFC').replace(/\s+/g, ' ')}`)
+
+const MAX_ID = 100
+
+/** Names can be longer than ids: the end of a long one becomes a hash. */
+function shortened(text: string): string {
+  if (text.length <= MAX_ID) return text
+  return `${text.slice(0, MAX_ID - 17)}~${createHash('sha256').update(text).digest('hex').slice(0, 16)}`
+}

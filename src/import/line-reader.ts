@@ -1,0 +1,239 @@
+// Turns the records of a file into order lines by its mapping.
+import { InvalidCell } from '../csv/invalid.js'
+import { type Fault, joinFaults, minorTotal, readCurrency, wrongWidth } from '../csv/values.js'
+import { type Currency, lineTotal } from '../domain/money.js'
+import { type FieldOptions, GUEST, type LineFields, lineFields } from './line-fields.js'
+import { nameKey, positionsOf } from './mapping/column-names.js'
+import { FIELDS, type Field, type Mapping, type SkipRule } from './mapping/mapping.js'
+import type { LineFate, OrderLine, Rejection, Skipped } from './order-line.js'
+
+/** What a line can inherit from the line before it. */
+export interface Carried {
+  readonly reference: string
+  /** The fields of its order, by position. */
+  readonly cells: readonly (readonly [position: number, cell: string])[]
+}
+
+type Test = (cells: readonly string[]) => boolean
+
+/** The fields that lines 2..n of an order may leave blank. */
+const ORDER_FIELDS = ['customer_id', 'customer_name', 'currency', 'order_date'] as const satisfies readonly Field[]
+
+export class LineReader {
+  /** The last line, if lines can continue it. */
+  carried: Carried | undefined
+  readonly #header: readonly string[]
+  readonly #mapping: Mapping
+  readonly #fields: LineFields
+  readonly #suspectFields: LineFields
+  readonly #rules: readonly (readonly [reason: string, test: Test])[]
+  readonly #inherited: readonly number[]
+  /** Position of the first column of each field. */
+  readonly #position: Readonly<Partial<Record<Field, number>>>
+  readonly #items: ReturnType<typeof itemSplitter>
+  readonly #fallbackCurrency: Currency | undefined
+
+  constructor(header: readonly string[], mapping: Mapping, { latest }: Pick<FieldOptions, 'latest'>) {
+    this.#mapping = mapping
+    this.#fallbackCurrency = mapping.currency === undefined ? undefined : readCurrency(mapping.currency)
+    this.#items = itemSplitter(header, mapping)
+    this.#header = this.#items ? [...header, ...this.#items.names] : header
+    this.#fields = lineFields(this.#header, mapping, { suspect: false, latest })
+    this.#suspectFields = lineFields(this.#header, mapping, { suspect: true, latest })
+    this.#rules = (mapping.skip ?? []).flatMap((rule) => {
+      const [position] = positionsOf(header, [rule.column])
+      return position === undefined ? [] : [[rule.reason, testOf(rule, position)] as const]
+    })
+    this.#position = Object.fromEntries(
+      FIELDS.map((field) => [field, positionsOf(this.#header, mapping.columns[field])[0]]),
+    )
+    const inherited = ORDER_FIELDS.flatMap((field) => positionsOf(header, mapping.columns[field]))
+    const tested = positionsOf(
+      header,
+      mapping.skip?.map(({ column }) => column),
+    )
+    this.#inherited = mapping.continued ? [...new Set([...inherited, ...tested])] : []
+  }
+
+  /** Reads one record, which may hold several items. */
+  read(cells: string[], suspect: boolean): readonly LineFate[] {
+    const { length } = this.#header
+    if (cells.length > length && cells.slice(length).some((cell) => cell.trim() !== '')) {
+      return [{ reference: this.referenceOf(cells), column: '', reason: wrongWidth(cells, length) }]
+    }
+    const reason = this.#endOfTable(cells)
+    if (reason) return [{ skipped: reason }]
+    if (this.#inherited.length > 0) this.#inherit(cells)
+    if (!this.#items) return [this.#readLine(cells, suspect)]
+    const items = this.#items.split(cells)
+    if (items.length > 0) return items.map((item) => this.#readLine(item, suspect))
+    return [{ reference: this.referenceOf(cells), column: '', reason: 'the line has no items' }]
+  }
+
+  /** The order id, for lines that cannot be read. */
+  referenceOf(cells: readonly string[]): string | undefined {
+    return cells[this.#position.order_id ?? -1]?.trim() || undefined
+  }
+
+  #readLine(cells: readonly string[], suspect: boolean): LineFate {
+    for (const [reason, test] of this.#rules) if (test(cells)) return { skipped: reason }
+    const fields = suspect ? this.#suspectFields : this.#fields
+    try {
+      return this.#build(cells, fields)
+    } catch (error) {
+      if (!(error instanceof InvalidCell)) throw error
+      return this.#total(cells) ?? { reference: this.referenceOf(cells), ...this.#faults(cells, fields, error) }
+    }
+  }
+
+  /** @throws InvalidCell */
+  #build(cells: readonly string[], fields: LineFields): OrderLine | Rejection | Skipped {
+    const quantity = fields.quantity(cells)
+    if (quantity < 0) return { skipped: 'return' }
+    const reference = fields.order_id(cells)
+    const customer_id = fields.customer_id(cells)
+    const customer_name = fields.customer_name(cells) || (customer_id === GUEST ? 'Guest' : customer_id)
+    const sku = fields.product_sku(cells)
+    const product_name = fields.product_name(cells) || sku
+    const { written, unitPrice: unit_price } = fields.amount(cells)
+    const currency = fields.currency(cells) ?? written.currency ?? this.#fallbackCurrency
+    const ordered_at = fields.order_date(cells)
+    const amount = this.nameOf(unit_price === null ? 'line_total' : 'unit_price')
+    if (currency === undefined) {
+      return { reference, column: amount, reason: `${amount} names no currency; set it with --currency` }
+    }
+    if (written.currency !== undefined && written.currency !== currency) {
+      return {
+        reference,
+        column: amount,
+        reason: `${amount} is in ${written.currency}, but the line is in ${currency}`,
+      }
+    }
+    const total = unit_price === null ? minorTotal(written.digits, currency) : lineTotal(unit_price, quantity, currency)
+    if (total === undefined) {
+      return { reference, column: amount, reason: `${amount} times quantity exceeds the maximum line total` }
+    }
+    return {
+      reference,
+      customer_id,
+      customer_name,
+      sku,
+      product_name,
+      quantity,
+      unit_price,
+      currency,
+      ordered_at,
+      total,
+    }
+  }
+
+  /** All fields of the line that cannot be read. */
+  #faults(cells: readonly string[], fields: LineFields, first: InvalidCell): Fault {
+    const amount = this.#mapping.columns.unit_price ? 'unit_price' : 'line_total'
+    const faults = (Object.keys(fields) as (keyof LineFields)[]).flatMap((field): Fault[] => {
+      const column = this.nameOf(field === 'amount' ? amount : field)
+      const reason = reasonOf(() => fields[field](cells))
+      return reason === undefined ? [] : [{ column, reason: `${column} ${reason}` }]
+    })
+    // A total that is too large is only known with its currency.
+    return joinFaults(
+      faults.length > 0 ? faults : [{ column: this.nameOf(amount), reason: `${this.nameOf(amount)} ${first.message}` }],
+    )
+  }
+
+  /** The name of the field's column in the file. */
+  nameOf(field: Field): string {
+    return this.#header[this.#position[field] ?? -1]?.trim() || field
+  }
+
+  /** Whether the line repeats the header or ends the table. */
+  #endOfTable(cells: readonly string[]): string | undefined {
+    const [order = 0] = [this.#position.order_id]
+    const header = this.#header
+    if (
+      cells[order]?.trim() === header[order]?.trim() &&
+      header.every((name, at) => (cells[at] ?? '').trim() === name.trim())
+    )
+      return 'repeated header'
+    const { footers = [] } = this.#mapping
+    if (footers.length === 0) return undefined
+    const filled = cells
+      .map((cell) => cell.trim())
+      .filter((cell) => cell !== '')
+      .slice(0, 2)
+    return filled.some((cell) => footers.some((text) => cell.startsWith(text))) ? 'footer' : undefined
+  }
+
+  /** A line below the table that cannot be read as an order: a total, or a sentence. */
+  #total(cells: readonly string[]): Skipped | undefined {
+    const filled = cells.map((cell) => cell.trim()).filter((cell) => cell !== '')
+    const [first = ''] = filled
+    const isBlank = (field: Field) => (cells[this.#position[field] ?? -1] ?? '').trim() === ''
+    if (TOTALS.has(nameKey(first)) && (isBlank('order_date') || isBlank('quantity'))) return { skipped: 'total' }
+    const isSentence = filled.length === 1 && first === cells[0]?.trim() && /\S\s+\S/.test(first)
+    return isSentence && this.#header.length > 2 ? { skipped: 'footer' } : undefined
+  }
+
+  /** Fills in what the line leaves blank and the line before it, of the same order, says. */
+  #inherit(cells: string[]): void {
+    const reference = this.referenceOf(cells)
+    if (reference === undefined) return
+    if (reference === this.carried?.reference) {
+      for (const [position, cell] of this.carried.cells) if (!cells[position]?.trim()) cells[position] = cell
+    }
+    const filled = this.#inherited.map((position) => [position, cells[position] ?? ''] as const)
+    this.carried = { reference, cells: filled.filter(([, cell]) => cell !== '') }
+  }
+}
+
+/** Words for a total, as nameKey gives them. */
+const TOTALS = new Set(
+  ['total', 'totals', 'grand total', 'subtotal', 'sum', 'summe', 'gesamt', 'gesamtsumme', 'zwischensumme', 'somme']
+    .concat(['total général', 'sous-total', 'suma', 'soma', 'total geral', 'totale', 'somma', 'totaal', 'subtotaal'])
+    .map(nameKey),
+)
+
+function reasonOf(read: () => unknown): string | undefined {
+  try {
+    read()
+    return undefined
+  } catch (error) {
+    if (error instanceof InvalidCell) return error.message
+    throw error
+  }
+}
+
+function testOf(rule: SkipRule, position: number): Test {
+  const cellOf = (cells: readonly string[]) => cells[position]?.trim() ?? ''
+  if ('cell' in rule) return (cells) => (cellOf(cells) === '') === (rule.cell === 'blank')
+  if ('startsWith' in rule) return (cells) => cellOf(cells).startsWith(rule.startsWith)
+  const values = new Set(rule.is.map((value) => value.toLowerCase()))
+  return (cells) => values.has(cellOf(cells).toLowerCase())
+}
+
+/** Splits a record with several items into one record for each, with the parts of the item in columns of their own. */
+function itemSplitter(header: readonly string[], { items, columns }: Mapping) {
+  if (!items) return undefined
+  const { prefix, separator, assigns } = items
+  const positions = header.flatMap((name, at) => (name.trim().startsWith(prefix) ? [at] : []))
+  const names = Object.values(columns).flatMap((list) => list.filter((name) => name.startsWith(ITEM)))
+  const split = (cells: readonly string[]): string[][] =>
+    positions.flatMap((position) => {
+      const item = cells[position]?.trim()
+      if (!item) return []
+      const parts = new Map(item.split(separator).map((part) => keyAndValue(part, assigns)))
+      return [
+        [...header.map((_, at) => cells[at] ?? ''), ...names.map((name) => parts.get(name.slice(ITEM.length)) ?? '')],
+      ]
+    })
+  return { names, split }
+}
+
+/** Columns of the parts of an item start with it, as in `item.sku`. */
+const ITEM = 'item.'
+
+/** A value may contain the sign that ends its key. */
+function keyAndValue(part: string, assigns: string): readonly [string, string] {
+  const at = part.indexOf(assigns)
+  return at === -1 ? [part.trim(), ''] : [part.slice(0, at).trim(), part.slice(at + assigns.length)]
+}
