@@ -9,7 +9,7 @@ import { errorCode, UserError, usageError } from '../errors.js'
 export const STDIN = '-'
 
 /** Size of a block in bytes. One transaction stores about one block. */
-const BLOCK_BYTES = 524_288
+export const BLOCK_BYTES = 524_288
 
 const readDescriptor = promisify(read)
 
@@ -76,26 +76,5 @@ async function readStdin(block: Buffer, at: number): Promise<number> {
       }
       await sleep(10)
     }
-  }
-}
-
-/** An Excel workbook (.xlsx) is a ZIP archive. */
-const isZip = (block: Buffer) => block.toString('latin1', 0, 2) === 'PK'
-
-/** Checks a file's first block. @throws UserError if it is binary or UTF-16 */
-export function rejectUnreadable(block: Buffer, name: string): void {
-  if ((block[0] === 0xff && block[1] === 0xfe) || (block[0] === 0xfe && block[1] === 0xff)) {
-    throw usageError({
-      code: 'wrong_encoding',
-      message: `${name} is encoded as UTF-16; orderctl reads UTF-8.`,
-      fix: 'Save it as UTF-8 (in Excel: "CSV UTF-8"), or convert it: iconv -f UTF-16 -t UTF-8 FILE > NEW.',
-    })
-  }
-  if (block.includes(0)) {
-    throw usageError({
-      code: 'binary_file',
-      message: `${name} ${isZip(block) ? 'looks like an Excel workbook' : 'is a binary file'}, not CSV.`,
-      fix: 'Export it as CSV (comma-separated values) and import that file.',
-    })
   }
 }

@@ -1,9 +1,7 @@
-// Reads the header line and finds the columns by name, in any order. Unknown columns are ignored.
-import { CsvError } from 'csv-parse'
-import { parse } from 'csv-parse/sync'
+// Finds the header line and, in it, the columns by name, in any order. Unknown columns are ignored.
 import { nearest } from '../domain/nearest.js'
 import { type UserError, usageError } from '../errors.js'
-import { recordDelimiter } from './records.js'
+import { DELIMITERS, type Dialect, detectLineEnding, type Row, readRows, readSeparatorLine } from './dialect.js'
 
 /** The columns that a kind of file may have and those that it must have. */
 export interface Layout<Column extends string> {
@@ -11,40 +9,31 @@ export interface Layout<Column extends string> {
   readonly required: readonly Column[]
 }
 
-export interface Header {
-  readonly cells: readonly string[]
-  /** Offset of the first data line, in bytes. */
-  readonly bytes: number
-  /** Number of physical lines before the first data line. */
-  readonly lines: number
-  /** The file's line ending; `\n` also stands for `\r\n`. */
-  readonly lineEnding: '\n' | '\r'
+/** How many lines before the header may be blank. */
+const BLANK_LINES = 100
+
+/**
+ * Reads the first line with a value from the start of a file, with the delimiter that shows most of the columns.
+ *
+ * @returns no header if all lines are blank
+ */
+export function findHeader(
+  text: Buffer,
+  columns: readonly string[],
+): { readonly dialect: Dialect; readonly header: Row | undefined } {
+  const separator = readSeparatorLine(text)
+  const lineEnding = detectLineEnding(text)
+  const readings = (separator ? [separator.delimiter] : DELIMITERS).map((delimiter) => {
+    const dialect: Dialect = { delimiter, quotes: true, lineEnding }
+    const rows = readRows(text, dialect, { from: separator?.rest, limit: BLANK_LINES })
+    const header = rows.find(({ cells }) => cells.some((cell) => cell.trim() !== ''))
+    const names = namesIn(header?.cells ?? [])
+    return { dialect, header, found: columns.filter((column) => names.includes(column)).length }
+  })
+  return readings.reduce((best, reading) => (reading.found > best.found ? reading : best))
 }
 
-/** Reads the first non-blank line of a file's first block. Skips a byte order mark. */
-export function readHeader(first: Buffer, file: string): Header {
-  const lineEnding = first.includes('\r') && !first.includes('\n') ? '\r' : '\n'
-  try {
-    const [header] = parse(first, {
-      bom: true,
-      to: 1,
-      info: true,
-      relax_column_count: true,
-      skip_records_with_empty_values: true,
-      record_delimiter: recordDelimiter(lineEnding),
-    }) as unknown as { record: string[]; info: { bytes: number } }[]
-    const bytes = header?.info.bytes ?? first.length
-    const lines = first.subarray(0, bytes).toString('latin1').split(lineEnding).length - 1
-    return { cells: header?.record ?? [], bytes, lines, lineEnding }
-  } catch (error) {
-    if (!(error instanceof CsvError)) throw error
-    throw usageError({
-      code: 'bad_header',
-      message: `The first line of ${file} is not valid CSV: ${error.message}.`,
-      fix: 'The first line must contain the column names, separated by commas.',
-    })
-  }
-}
+const namesIn = (cells: readonly string[]) => cells.map((cell) => cell.trim().toLowerCase())
 
 /**
  * Returns the index of each column of the layout; -1 if it is missing. Ignores case and surrounding blanks.
@@ -56,7 +45,7 @@ export function findColumns<Column extends string>(
   layout: Layout<Column>,
   file: string,
 ): Record<Column, number> {
-  const names = cells.map((cell) => cell.trim().toLowerCase())
+  const names = namesIn(cells)
   const repeated = layout.columns.find((column) => names.indexOf(column) !== names.lastIndexOf(column))
   if (repeated) {
     throw usageError({

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, lstatSync, readFileSync, renameSync, unlinkSync } from 'node:fs'
 import { join, parse, resolve } from 'node:path'
 import { STDIN } from '../csv/bytes.js'
-import { readHeader } from '../csv/header.js'
+import { findHeader } from '../csv/header.js'
 import { filesOf } from '../database/connection.js'
 import { formatPrice } from '../domain/money.js'
 import { errorCode, UserError } from '../errors.js'
@@ -136,11 +136,8 @@ function outputAt(path: string, { input, database, force }: RejectsOptions): Out
 }
 
 function isRejects(start: Buffer): boolean {
-  try {
-    return readHeader(start, '').cells.slice(-REJECT_COLUMNS.length).join() === REJECT_COLUMNS.join()
-  } catch {
-    return false
-  }
+  const names = findHeader(start, REJECT_COLUMNS).header?.cells ?? []
+  return names.slice(-REJECT_COLUMNS.length).join() === REJECT_COLUMNS.join()
 }
 
 const GENERATED = /\.rejects(\.\d+)?$/

@@ -46,6 +46,7 @@ export async function importCatalogue(db: Database, table: CsvTable<CatalogueCol
       seen.set(row.sku, line)
       rows.push(row)
     },
+    blank: () => {},
     malformed: (_raw, line, reason) => reject({ line, column: '', reason: `the line ${reason}` }),
   }
   try {

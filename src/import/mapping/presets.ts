@@ -1,7 +1,7 @@
 // The systems whose exports are read as they are. A preset is a mapping and the names of columns that identify it.
 import { nearest } from '../../domain/nearest.js'
 import { usageError } from '../../errors.js'
-import { findName } from './names.js'
+import { normalName } from './names.js'
 import { amazon } from './presets/amazon.js'
 import { ebay } from './presets/ebay.js'
 import { etsy } from './presets/etsy.js'
@@ -25,20 +25,18 @@ export const PRESETS: readonly Preset[] = [
   onlineRetail,
 ]
 
-/** Returns the preset whose header has most columns, all of them present; undefined if none has. */
-export function presetOf(cells: readonly string[]): Preset | undefined {
-  return mostSpecific(PRESETS, cells, ({ headers }) => headers)
-}
-
-/** Returns the candidate with the longest of the headers that the cells have in full; undefined if there is none. */
-export function mostSpecific<Candidate>(
+/**
+ * Returns the candidate with the longest of the headers whose names are all present; undefined if there is none.
+ *
+ * @param names as `normalName` returns them
+ */
+export function mostSpecific<Candidate extends Pick<Preset, 'headers'>>(
   candidates: readonly Candidate[],
-  cells: readonly string[],
-  headersOf: (candidate: Candidate) => readonly (readonly string[])[],
+  names: ReadonlySet<string>,
 ): Candidate | undefined {
   const found = candidates.flatMap((candidate) =>
-    headersOf(candidate)
-      .filter((header) => header.every((name) => findName(cells, name) >= 0))
+    candidate.headers
+      .filter((header) => header.every((name) => names.has(normalName(name))))
       .map((header) => ({ candidate, columns: header.length })),
   )
   return found.sort((one, other) => other.columns - one.columns)[0]?.candidate

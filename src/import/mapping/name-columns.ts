@@ -1,0 +1,85 @@
+// Finds the meaning of columns by their names.
+import { currenciesOf } from '../../csv/currency-signs.js'
+import type { Currency } from '../../domain/money.js'
+import { normalName } from './names.js'
+import { type Meaning, SYNONYMS } from './synonyms.js'
+
+export interface NamedColumn {
+  /** Its index in the header. */
+  readonly index: number
+  readonly name: string
+  /** Position of the name among those of its meaning: the lowest is the most specific. */
+  readonly rank: number
+  /** The currency in the name, as in `Price (EUR)`. */
+  readonly currency: Currency | undefined
+}
+
+/** The columns of each meaning, the most specific first. */
+export type NamedColumns = { readonly [Name in Meaning]?: readonly NamedColumn[] }
+
+/** Only amounts can have a currency in their name. */
+const AMOUNTS: readonly Meaning[] = ['unit_price', 'line_total', 'any_total']
+
+/** Longer cells are text, and no names. */
+const MAX_NAME = 80
+
+let meanings: ReadonlyMap<string, { meaning: Meaning; rank: number }> | undefined
+
+function indexSynonyms() {
+  const index = new Map<string, { meaning: Meaning; rank: number }>()
+  for (const [meaning, list] of Object.entries(SYNONYMS) as [Meaning, string][]) {
+    for (const [rank, name] of list.split(',').entries()) {
+      const normal = normalName(name)
+      if (!index.has(normal)) index.set(normal, { meaning, rank })
+    }
+  }
+  return index
+}
+
+export function nameColumns(cells: readonly string[]): NamedColumns {
+  const found: { [Name in Meaning]?: NamedColumn[] } = {}
+  for (const [index, cell] of cells.entries()) {
+    const known = meaningOf(cell)
+    if (known) (found[known.meaning] ??= []).push({ index, name: cell.trim(), ...known })
+  }
+  for (const columns of Object.values(found)) columns.sort((one, other) => one.rank - other.rank)
+  return found
+}
+
+function meaningOf(name: string) {
+  if (name.length > MAX_NAME || name.trim() === '') return undefined
+  meanings ??= indexSynonyms()
+  const known = meanings.get(normalName(name))
+  if (known) return { ...known, currency: undefined }
+  const { rest, currency } = splitCurrency(name.trim()) ?? {}
+  const amount = rest === undefined ? undefined : meanings.get(normalName(rest))
+  // `Price` is more specific than `Price USD`.
+  return amount && AMOUNTS.includes(amount.meaning)
+    ? { meaning: amount.meaning, rank: amount.rank + 0.5, currency }
+    : undefined
+}
+
+/** Codes that are also words of a name, as in `Price all`. */
+const WORDS = ['all', 'cup', 'gel', 'pen', 'top', 'try']
+
+/** In brackets, after `in`, or a word at either end. The first group or the third is the name without it. */
+const CURRENCY_IN_NAME = [
+  /^(.+?)\s*[([{]\s*(?:in )?([^()[\]{}]+?)\s*[)\]}]$/i,
+  /^(.+?)[\s_]+(?:in|en|em)[\s_]+(\S+)$/i,
+  /^(.+?)[\s_-]+([a-z]{3}|\P{L}{1,3})$/iu,
+  /^(.+?\p{L})([^\p{L}\p{N}\s_().:#]+)$/u,
+]
+
+/** Splits `Price (EUR)`, `Total in USD`, `unit_price_eur`, `Preis €`. A sign of several currencies names none. */
+function splitCurrency(name: string): { rest: string; currency: Currency | undefined } | undefined {
+  for (const [at, pattern] of CURRENCY_IN_NAME.entries()) {
+    const [, rest, sign] = pattern.exec(name) ?? []
+    if (rest === undefined || sign === undefined) continue
+    const currencies = currenciesOf(sign)
+    const isWord = at >= 2 && WORDS.includes(sign.toLowerCase())
+    if (currencies.length > 0 && !isWord) {
+      return { rest, currency: currencies.length === 1 ? currencies[0] : undefined }
+    }
+  }
+  return undefined
+}
