@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { Errors, Flags, type Interfaces } from '@oclif/core'
 import { DATE_FORMATS, DECIMALS, readCurrencyCode, readDelimiter, type SourceSettings } from '../config/sources.js'
 import { STDIN } from '../csv/bytes.js'
+import { DEFAULT_SOURCE } from '../domain/order.js'
 import { importCommand, shellWord } from '../domain/shell.js'
 import { type UserError, usageError } from '../errors.js'
 import { readMapping } from '../import/mapping/map-file.js'
@@ -19,6 +20,20 @@ function checked<Value>(read: (text: string) => Value) {
       throw new Errors.CLIError(`"${text}" is invalid; ${error instanceof Error ? error.message : error}`)
     }
   }
+}
+
+export const sourceOfImport = Flags.string({
+  description: 'shop that the orders come from; order ids are unique within a source',
+  helpValue: 'NAME',
+  default: DEFAULT_SOURCE,
+})
+
+/** @throws UserError (exit 2) */
+export function requireSource(text: string): void {
+  // Idempotency keys start with the source and a colon.
+  if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return
+  const fix = 'Use 1 to 64 letters, digits, ".", "_" and "-".'
+  throw usageError({ code: 'bad_source', message: `--source "${text}" is not a valid source name.`, fix })
 }
 
 /** For every command that reads an order file. */

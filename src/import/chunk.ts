@@ -106,8 +106,6 @@ export class ChunkBuilder implements RecordSink {
     this.#skip('blank')
   }
 
-  blank(): void {}
-
   /** Rejects a malformed line. Its order is known if no quote precedes the id. */
   malformed(raw: Buffer, line: number, reason: string): void {
     const original = originalText(raw)

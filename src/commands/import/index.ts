@@ -1,7 +1,15 @@
 import { basename } from 'node:path'
 import { Args, Flags, type Interfaces } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
-import { ANSWER_FLAGS, type Asking, answersOf, flagsGiven, questionsError } from '../../command-line/import-answers.js'
+import {
+  ANSWER_FLAGS,
+  type Asking,
+  answersOf,
+  flagsGiven,
+  questionsError,
+  requireSource,
+  sourceOfImport,
+} from '../../command-line/import-answers.js'
 import {
   type EachOptions,
   exitCodeOf,
@@ -23,7 +31,6 @@ import {
 import { allowEvictionFlag } from '../../command-line/selection-flags.js'
 import { STDIN } from '../../csv/bytes.js'
 import { type Database, databaseExists, explainDatabaseError, placeOf } from '../../database/connection.js'
-import { DEFAULT_SOURCE } from '../../domain/order.js'
 import { usageError } from '../../errors.js'
 import { dryRun } from '../../import/dry-run.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from '../../import/import-orders.js'
@@ -72,11 +79,7 @@ export default class Import extends BaseCommand {
     file: Args.string({ required: true, multiple: true, description: 'CSV files, or - for standard input' }),
   }
   static override flags = {
-    source: Flags.string({
-      description: 'shop that the orders come from; order ids are unique within a source',
-      helpValue: 'NAME',
-      default: DEFAULT_SOURCE,
-    }),
+    source: sourceOfImport,
     'dry-run': Flags.boolean({
       description: 'check the file and show the result, without writing anything',
       exclusive: ['resume', 'discard'],
@@ -251,11 +254,4 @@ export default class Import extends BaseCommand {
     this.setExitCode(exitCodeOf(outcome, result))
     return result
   }
-}
-
-function requireSource(text: string): void {
-  // Idempotency keys start with the source and a colon.
-  if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return
-  const fix = 'Use 1 to 64 letters, digits, ".", "_" and "-".'
-  throw usageError({ code: 'bad_source', message: `--source "${text}" is not a valid source name.`, fix })
 }
