@@ -43,6 +43,8 @@ interface PlacedLine {
   readonly line: OrderLine
   readonly number: number
   readonly position: RecordPosition
+  /** Number of cells that the line lacks. */
+  readonly missing: number
 }
 
 /** What a chunk brings. Lines read = lines of the chunk + rejected + skipped. */
@@ -60,6 +62,7 @@ export interface ChunkContent {
 export class ChunkBuilder implements RecordSink {
   readonly #reader: LineReader
   readonly #delimiter: string
+  readonly #width: number
   readonly #timeZone: string
   readonly #cleanOriginal: (original: string) => string
   readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
@@ -81,6 +84,7 @@ export class ChunkBuilder implements RecordSink {
     this.#reader.carried = carried?.order
     this.#extraItems = carried?.extraItems ?? 0
     this.#delimiter = dialect.delimiter
+    this.#width = header.length
     this.#timeZone = timeZone
     this.#cleanOriginal = withoutRejectColumns(header, dialect)
   }
@@ -90,13 +94,14 @@ export class ChunkBuilder implements RecordSink {
       this.#window = window
       this.#suspect = isSuspect(window)
     }
+    const missing = Math.max(0, this.#width - cells.length)
     const fates = this.#read(cells, position)
     for (const [index, fate] of fates.entries()) {
       if ('skipped' in fate) this.#skip(fate.skipped)
       else {
         const number = position.line + this.#extraItems + index
-        const rejection = 'reason' in fate ? fate : this.#add({ line: fate, number, position })
-        if (rejection) this.#reject(rejection, position.line, this.#originalAt(position))
+        const rejection = 'reason' in fate ? fate : this.#add({ line: fate, number, position, missing })
+        if (rejection) this.#reject(rejection, position.line, this.#originalAt(position, missing))
       }
     }
     this.#extraItems += fates.length - 1
@@ -125,12 +130,12 @@ export class ChunkBuilder implements RecordSink {
     if (unknown.size === 0) return
     const bad = this.#lines.filter(({ line }) => unknown.has(line.sku))
     this.#lines = this.#lines.filter(({ line }) => !unknown.has(line.sku))
-    for (const { line, position } of bad) {
+    for (const { line, position, missing } of bad) {
       const reason = `product_sku is "${line.sku}", an unknown product (inventory.unknownSku is "reject")`
       this.#reject(
         { reference: line.reference, column: 'product_sku', reason },
         position.line,
-        this.#originalAt(position),
+        this.#originalAt(position, missing),
       )
     }
   }
@@ -139,14 +144,14 @@ export class ChunkBuilder implements RecordSink {
   take(): ChunkContent {
     const lines: LineRow[] = []
     const products = new Map<string, ProductRow>()
-    for (const { line, number, position } of this.#lines) {
+    for (const { line, number, position, missing } of this.#lines) {
       const { reference, sku, quantity, unit_price, total } = line
       if (!products.has(sku)) products.set(sku, { sku, name: line.product_name })
       const rejectedBy = this.#rejectedOrders.get(reference)
       if (rejectedBy === undefined) {
         lines.push({ reference, line_number: number, sku, quantity, unit_price, total })
       } else {
-        const original = this.#cleanOriginal(this.#originalAt(position))
+        const original = this.#cleanOriginal(this.#originalAt(position, missing))
         this.#rejected.push({ line: position.line, original, column: '', reason: siblingReason(rejectedBy) })
       }
     }
@@ -202,8 +207,9 @@ export class ChunkBuilder implements RecordSink {
     return undefined
   }
 
-  #originalAt({ start, end }: RecordPosition): string {
-    return originalText(this.#window.subarray(start, end))
+  /** With all its cells, so that values can be added behind them. */
+  #originalAt({ start, end }: RecordPosition, missing: number): string {
+    return originalText(this.#window.subarray(start, end)) + this.#delimiter.repeat(missing)
   }
 
   #read(cells: string[], position: RecordPosition): readonly LineFate[] {

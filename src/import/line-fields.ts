@@ -13,7 +13,7 @@ import {
   wholeNumber,
 } from '../csv/values.js'
 import type { Currency } from '../domain/money.js'
-import { positionsOf } from './mapping/column-names.js'
+import { findNames } from './mapping/names.js'
 import type { Field, Mapping } from './mapping/mapping.js'
 
 type Cells = readonly string[]
@@ -42,20 +42,23 @@ export interface FieldOptions {
   readonly latest: string | undefined
 }
 
+/** What the SKU of a product that has none starts with. */
+export const MADE_FROM_NAME = 'name:'
+
 /** The customer of lines that name none. */
 export const GUEST = 'guest'
 
 export function lineFields(header: readonly string[], mapping: Mapping, { suspect, latest }: FieldOptions): LineFields {
   const { decimal, dateOrder, noCustomer = [], guests = true, columns } = mapping
-  const text = (field: Field) => firstFilled(positionsOf(header, columns[field]))
+  const text = (field: Field) => firstFilled(findNames(header, columns[field]))
   const [order, sku, product, quantity, currency] = (
     ['order_id', 'product_sku', 'product_name', 'quantity', 'currency'] as const
   ).map(text) as [Read<string>, Read<string>, Read<string>, Read<string>, Read<string>]
-  const customer = firstFilled(positionsOf(header, columns.customer_id), noCustomer)
+  const customer = firstFilled(findNames(header, columns.customer_id), noCustomer)
   const name = text('customer_name')
-  const hasPrice = positionsOf(header, columns.unit_price).length > 0
+  const hasPrice = findNames(header, columns.unit_price).length > 0
   const price = text(hasPrice ? 'unit_price' : 'line_total')
-  const date = joined(positionsOf(header, columns.order_date))
+  const date = joined(findNames(header, columns.order_date))
   const parseDate =
     latest === undefined ? (value: string) => readDate(value, dateOrder) : readOrderDateUntil(latest, dateOrder)
   return {
@@ -122,7 +125,7 @@ function notANumber(text: string, decimal: DecimalMark | undefined): never {
 }
 
 /** A product without a SKU gets one from its name, which no SKU of the shop has. */
-const skuOfName = (name: string) => shortened(`name:${name.normalize('NFC').replace(/\s+/g, ' ')}`)
+const skuOfName = (name: string) => shortened(`${MADE_FROM_NAME}${name.normalize('NFC').replace(/\s+/g, ' ')}`)
 
 const MAX_ID = 100
 

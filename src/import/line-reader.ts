@@ -3,7 +3,7 @@ import { InvalidCell } from '../csv/invalid.js'
 import { type Fault, joinFaults, minorTotal, readCurrency, wrongWidth } from '../csv/values.js'
 import { type Currency, lineTotal } from '../domain/money.js'
 import { type FieldOptions, GUEST, type LineFields, lineFields } from './line-fields.js'
-import { nameKey, positionsOf } from './mapping/column-names.js'
+import { findNames, normalName } from './mapping/names.js'
 import { FIELDS, type Field, type Mapping, type SkipRule } from './mapping/mapping.js'
 import type { LineFate, OrderLine, Rejection, Skipped } from './order-line.js'
 
@@ -41,14 +41,14 @@ export class LineReader {
     this.#fields = lineFields(this.#header, mapping, { suspect: false, latest })
     this.#suspectFields = lineFields(this.#header, mapping, { suspect: true, latest })
     this.#rules = (mapping.skip ?? []).flatMap((rule) => {
-      const [position] = positionsOf(header, [rule.column])
+      const [position] = findNames(header, [rule.column])
       return position === undefined ? [] : [[rule.reason, testOf(rule, position)] as const]
     })
     this.#position = Object.fromEntries(
-      FIELDS.map((field) => [field, positionsOf(this.#header, mapping.columns[field])[0]]),
+      FIELDS.map((field) => [field, findNames(this.#header, mapping.columns[field])[0]]),
     )
-    const inherited = ORDER_FIELDS.flatMap((field) => positionsOf(header, mapping.columns[field]))
-    const tested = positionsOf(
+    const inherited = ORDER_FIELDS.flatMap((field) => findNames(header, mapping.columns[field]))
+    const tested = findNames(
       header,
       mapping.skip?.map(({ column }) => column),
     )
@@ -169,7 +169,7 @@ export class LineReader {
     const filled = cells.map((cell) => cell.trim()).filter((cell) => cell !== '')
     const [first = ''] = filled
     const isBlank = (field: Field) => (cells[this.#position[field] ?? -1] ?? '').trim() === ''
-    if (TOTALS.has(nameKey(first)) && (isBlank('order_date') || isBlank('quantity'))) return { skipped: 'total' }
+    if (TOTALS.has(normalName(first)) && (isBlank('order_date') || isBlank('quantity'))) return { skipped: 'total' }
     const isSentence = filled.length === 1 && first === cells[0]?.trim() && /\S\s+\S/.test(first)
     return isSentence && this.#header.length > 2 ? { skipped: 'footer' } : undefined
   }
@@ -186,11 +186,11 @@ export class LineReader {
   }
 }
 
-/** Words for a total, as nameKey gives them. */
+/** Words for a total, as normalName gives them. */
 const TOTALS = new Set(
   ['total', 'totals', 'grand total', 'subtotal', 'sum', 'summe', 'gesamt', 'gesamtsumme', 'zwischensumme', 'somme']
     .concat(['total général', 'sous-total', 'suma', 'soma', 'total geral', 'totale', 'somma', 'totaal', 'subtotaal'])
-    .map(nameKey),
+    .map(normalName),
 )
 
 function reasonOf(read: () => unknown): string | undefined {
@@ -230,7 +230,7 @@ function itemSplitter(header: readonly string[], { items, columns }: Mapping) {
 }
 
 /** Columns of the parts of an item start with it, as in `item.sku`. */
-const ITEM = 'item.'
+export const ITEM = 'item.'
 
 /** A value may contain the sign that ends its key. */
 function keyAndValue(part: string, assigns: string): readonly [string, string] {

@@ -1,12 +1,13 @@
 // The reader thread: parses bytes into records, checked lines and packed chunks. Sends one chunk for each message it
 // receives. Reading uses as much CPU as writing does, so the two run in parallel.
 import { parentPort, workerData } from 'node:worker_threads'
+import { openContent } from '../csv/content.js'
 import { CsvTable } from '../csv/table.js'
 import { packRows } from '../database/packed-rows.js'
 import { UserError } from '../errors.js'
 import { ChunkBuilder } from './chunk.js'
-import { ORDER_FILE } from './order-line.js'
-import type { ReadChunk, ReaderMessage, ReaderOptions } from './reader.js'
+import { understand } from './mapping/understand.js'
+import { OpenQuestions, type ReadChunk, type ReaderMessage, type ReaderOptions } from './reader.js'
 import { isRejectColumn } from './reject-columns.js'
 
 if (parentPort) {
@@ -28,27 +29,34 @@ async function nextMessage(chunks: AsyncGenerator<ReadChunk, void>): Promise<Rea
     return next.done ? {} : { read: next.value }
   } catch (error) {
     // Errors lose their class when they are sent to another thread.
+    if (error instanceof OpenQuestions) return { questions: error.questions }
     if (!(error instanceof UserError)) throw error
     const { code, message, fix, retryable, exit } = error
     return { problem: { code, message, fix, retryable, exit } }
   }
 }
 
-async function* readChunks({ file, resumeFrom, ...options }: ReaderOptions): AsyncGenerator<ReadChunk, void> {
+async function* readChunks({ file, answers, resumeFrom, ...options }: ReaderOptions): AsyncGenerator<ReadChunk, void> {
   const products = await openProductCheck(options)
   try {
-    const table = await CsvTable.open(file, ORDER_FILE)
+    const content = await openContent(file, answers)
     try {
+      const { mapping, dialect, header, questions } = await understand(content, answers)
+      if (questions.length > 0) throw new OpenQuestions(questions)
+      const table = CsvTable.over(content, dialect, header)
       if (resumeFrom && (await table.skipTo(resumeFrom)) !== resumeFrom.sha256)
-        throw changedFile(table.source.name, resumeFrom.offset)
-      const builder = new ChunkBuilder(table.columns, table.header.cells, options)
-      const header = table.header.cells.filter((name) => !isRejectColumn(name))
+        throw changedFile(content.name, resumeFrom.offset)
+      const builder = new ChunkBuilder(
+        { header: header.cells, mapping, dialect, carried: resumeFrom?.carried },
+        options,
+      )
+      const layout = { header: header.cells.filter((name) => !isRejectColumn(name)), mapping, dialect }
       for await (const cursor of table.read(builder)) {
         builder.rejectProducts(await products.unknown(builder.skus()))
-        yield { header, ...builder.take(), cursor, size: table.source.size }
+        yield { layout, ...builder.take(), cursor, fraction: content.fraction }
       }
     } finally {
-      await table.source.close()
+      await content.close()
     }
   } finally {
     await products.close()

@@ -1,8 +1,7 @@
 // The columns that a rejects file adds to each line, and how they are removed when that file is imported.
-import { CsvError } from 'csv-parse'
-import { parse } from 'csv-parse/sync'
 import { stringify } from 'csv-stringify/sync'
-import { COLUMNS } from './order-line.js'
+import type { Dialect } from '../csv/dialect.js'
+import { readRows } from '../csv/dialect.js'
 
 export const REJECT_COLUMNS = ['rejected_line', 'rejected_column', 'rejected_reason']
 
@@ -10,29 +9,31 @@ export function isRejectColumn(name: string): boolean {
   return REJECT_COLUMNS.includes(name.trim().toLowerCase())
 }
 
-/** Formats one line, without a line ending. */
-export const csvLine = (cells: readonly (string | number)[]) => stringify([[...cells]], { eof: false })
-
-const NAMES = `(?:${COLUMNS.join('|')})`
-/** The added values at the end of a line that is not valid CSV. */
-const VALUES = new RegExp(`,\\d+,(?:"?${NAMES}(?:, ${NAMES})*"?)?,(?:"(?:[^"]|"")*"|[^",]*)$`)
-
-/** Returns a function that removes the values of an earlier round from the text of a line. */
-export function withoutRejectColumns(header: readonly string[]): (original: string) => string {
-  if (!header.some(isRejectColumn)) return (original) => original
-  return (original) => {
-    const cells = cellsOf(original)
-    return cells?.length === header.length
-      ? csvLine(cells.filter((_, index) => !isRejectColumn(header[index] ?? '')))
-      : original.replace(VALUES, '')
-  }
+/** Formats one line, without a line ending. Without quotes, a delimiter in a cell becomes a blank. */
+export function csvLine(cells: readonly (string | number)[], { delimiter, quotes }: Dialect): string {
+  if (quotes) return stringify([[...cells]], { eof: false, delimiter })
+  return cells.map((cell) => String(cell).replace(/[\t\r\n]/g, ' ').replaceAll(delimiter, ' ')).join(delimiter)
 }
 
-function cellsOf(line: string): string[] | undefined {
-  try {
-    return (parse(line, { relax_column_count: true }) as string[][])[0]
-  } catch (error) {
-    if (error instanceof CsvError) return undefined
-    throw error
+/** Whether a file starts with the header of a rejects file. */
+export function isRejectsHeader(start: Buffer): boolean {
+  return /^[^\r\n]*rejected_line([,;|\t])rejected_column\1rejected_reason\r?\n/.test(start.toString('utf8'))
+}
+
+/** Returns a function that removes the values of an earlier round from the text of a line. */
+export function withoutRejectColumns(header: readonly string[], dialect: Dialect): (original: string) => string {
+  if (!header.some(isRejectColumn)) return (original) => original
+  const { delimiter } = dialect
+  const cell = `(?:"(?:[^"]|"")*"|[^"${delimiter}]*)`
+  /** The added values at the end of a line that is not valid CSV. */
+  const values = new RegExp(`[${delimiter}]\\d+[${delimiter}]${cell}[${delimiter}]${cell}$`)
+  return (original) => {
+    const [row, more] = readRows(Buffer.from(original), dialect, { limit: 2 })
+    return row && !more && row.cells.length === header.length
+      ? csvLine(
+          row.cells.filter((_, index) => !isRejectColumn(header[index] ?? '')),
+          dialect,
+        )
+      : original.replace(values, '')
   }
 }

@@ -4,17 +4,14 @@ import { createHash } from 'node:crypto'
 import { existsSync, lstatSync, readFileSync, renameSync, unlinkSync } from 'node:fs'
 import { join, parse, resolve } from 'node:path'
 import { STDIN } from '../csv/bytes.js'
-import { findHeader } from '../csv/header.js'
 import { filesOf } from '../database/connection.js'
-import { formatPrice } from '../domain/money.js'
 import { errorCode, UserError } from '../errors.js'
 import { type Output, OutputFile, refuseOutput } from '../output-file.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
 import type { RejectedLine } from './chunk.js'
-import type { StoredLine } from './conflicts.js'
 import type { ImportRun } from './import-record.js'
-import { COLUMNS, type ColumnName } from './order-line.js'
-import { csvLine, REJECT_COLUMNS } from './reject-columns.js'
+import type { FileLayout } from './reader.js'
+import { csvLine, isRejectsHeader, REJECT_COLUMNS } from './reject-columns.js'
 
 const EXAMPLES = 1000
 
@@ -59,17 +56,21 @@ export class Rejects {
   }
 
   /** Appends lines and keeps the first as examples. They are on disk when this returns. */
-  append(lines: readonly RejectedLine[], header: readonly string[]): void {
+  append(lines: readonly RejectedLine[], layout: FileLayout): void {
     this.examples.push(...lines.slice(0, EXAMPLES - this.examples.length))
-    this.write(lines, header)
+    this.write(lines, layout)
   }
 
   /** Appends lines that are no examples. */
-  write(lines: readonly RejectedLine[], header: readonly string[]): void {
+  write(lines: readonly RejectedLine[], { header, dialect }: FileLayout): void {
     if (lines.length === 0) return
     if (!this.#options) return
-    const rows = lines.map(({ line, original, column, reason }) => `${original},${csvLine([line, column, reason])}`)
-    if (this.bytes === 0) rows.unshift(csvLine([...header, ...REJECT_COLUMNS]))
+    // The items of one line are rejected together.
+    const first = lines.filter(({ line, original }, at) => line !== lines[at - 1]?.line || original !== lines[at - 1]?.original)
+    const rows = first.map(
+      ({ line, original, column, reason }) => `${original}${dialect.delimiter}${csvLine([line, column, reason], dialect)}`,
+    )
+    if (this.bytes === 0) rows.unshift(csvLine([...header, ...REJECT_COLUMNS], dialect))
     const text = `${rows.join('\n')}\n`
     this.#output ??= create(this.#options)
     const output = this.#output
@@ -130,21 +131,18 @@ function outputAt(path: string, { input, database, force }: RejectsOptions): Out
       { role: 'input', file: input === STDIN ? 0 : input },
       ...filesOf(database).map((file) => ({ role: 'database', file }) as const),
     ],
-    isOurs: isRejects,
+    isOurs: isRejectsHeader,
     force,
   }
 }
 
-function isRejects(start: Buffer): boolean {
-  const names = findHeader(start, REJECT_COLUMNS).header?.cells ?? []
-  return names.slice(-REJECT_COLUMNS.length).join() === REJECT_COLUMNS.join()
-}
-
 const GENERATED = /\.rejects(\.\d+)?$/
 
-/** Returns `orders.rejects.csv` for `orders.csv` and for its rejects files, then `orders.rejects.2.csv`. */
+/**
+ * Returns `orders.rejects.csv` for `orders.csv`, `orders.csv.gz` and its rejects files, then `orders.rejects.2.csv`.
+ */
 function defaultPath(input: string, number: number): string {
-  const { dir, name, ext } = parse(input === STDIN ? resolve('stdin.csv') : input)
+  const { dir, name, ext } = parse(input === STDIN ? resolve('stdin.csv') : input.replace(/(?<=.)\.(?:gz|zst)$/, ''))
   return join(dir, `${name.replace(GENERATED, '')}.rejects${number === 1 ? '' : `.${number}`}${ext || '.csv'}`)
 }
 
@@ -173,25 +171,15 @@ export function replaceInput(run: ImportRun): 'replaced' | 'removed' | 'kept' {
 }
 
 function isAsRead({ file, byte_offset, begun_sha256 }: ImportRun): boolean {
-  const content = readFileSync(file)
+  const bytes = readFileSync(file)
+  const content = bytes.subarray(bytes.indexOf(BYTE_ORDER_MARK) === 0 ? BYTE_ORDER_MARK.length : 0)
   const isSame = content.length === byte_offset && createHash('sha256').update(content).digest('hex') === begun_sha256
-  return isSame && isRejects(content)
+  return isSame && isRejectsHeader(content)
 }
+
+const BYTE_ORDER_MARK = Buffer.from('\uFEFF')
 
 function isDefaultPath(path: string, input: string): boolean {
   const [, number] = /\.rejects\.(\d+)$/.exec(parse(path).name) ?? []
   return path === defaultPath(input, Number(number ?? 1))
-}
-
-/** Formats a stored line in the columns of the header. Unknown columns are empty. */
-export function storedLineText(line: StoredLine, header: readonly string[]): string {
-  const values: Readonly<Record<ColumnName, string | number>> = {
-    ...line,
-    order_id: line.reference,
-    product_sku: line.sku,
-    unit_price: formatPrice(line.unit_price, line.currency),
-    order_date: line.ordered_at.replace('T', ' '),
-  }
-  const columns = header.map((name) => COLUMNS.find((column) => column === name.trim().toLowerCase()))
-  return csvLine(columns.map((column) => (column ? values[column] : '')))
 }

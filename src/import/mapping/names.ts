@@ -45,6 +45,11 @@ function wordsOf(name: string): string[] {
   return plain.match(/[\p{L}\p{N}]+|#/gu) ?? []
 }
 
+/** Returns the indexes of the columns that the file has. */
+export function findNames(cells: readonly string[], names: readonly string[] = []): number[] {
+  return names.map((name) => findName(cells, name)).filter((index) => index >= 0)
+}
+
 /**
  * Returns the index of a column: the one with exactly this name, else the first one whose name reads the same; -1 if
  * there is none.

@@ -1,0 +1,59 @@
+// Formats a stored line in the columns of its file, so that an import of the text reads the same line.
+import { formatAmount, formatPrice } from '../domain/money.js'
+import type { StoredLine } from './conflicts.js'
+import { GUEST, MADE_FROM_NAME } from './line-fields.js'
+import { ITEM } from './line-reader.js'
+import { findNames } from './mapping/names.js'
+import { type Field, FIELDS, type Mapping } from './mapping/mapping.js'
+import { csvLine } from './reject-columns.js'
+import type { FileLayout } from './reader.js'
+
+/** Columns without a field are empty. */
+export function storedLineText(line: StoredLine, { header, mapping, dialect }: FileLayout): string {
+  const cells: string[] = header.map(() => '')
+  const parts: string[] = []
+  for (const field of FIELDS) {
+    const value = valueOf(line, field, mapping)
+    const [position] = findNames(header, mapping.columns[field])
+    if (position !== undefined) cells[position] = value
+    const part = mapping.columns[field]?.find((name) => name.startsWith(ITEM))
+    if (part && mapping.items) parts.push(`${part.slice(ITEM.length)}${mapping.items.assigns}${value}`)
+  }
+  const { items } = mapping
+  const position = items ? header.findIndex((name) => name.trim().startsWith(items.prefix)) : -1
+  if (items && position >= 0) cells[position] = parts.join(items.separator)
+  return csvLine(cells, dialect)
+}
+
+function valueOf(line: StoredLine, field: Field, mapping: Mapping): string {
+  switch (field) {
+    case 'order_id':
+      return line.reference
+    case 'customer_id':
+      return line.customer_id === GUEST && mapping.guests !== false ? '' : line.customer_id
+    case 'customer_name':
+      return line.customer_name
+    case 'product_sku':
+      return line.sku.startsWith(MADE_FROM_NAME) ? '' : line.sku
+    case 'product_name':
+      return line.product_name
+    case 'quantity':
+      return String(line.quantity)
+    case 'unit_price':
+      return line.unit_price === null ? '' : amountText(formatPrice(line.unit_price, line.currency), line, mapping)
+    case 'line_total': {
+      const total = formatAmount({ currency: line.currency, minor: line.total }).replaceAll(',', '')
+      return amountText(total, line, mapping)
+    }
+    case 'currency':
+      return line.currency
+    case 'order_date':
+      return line.ordered_at.replace('T', ' ')
+  }
+}
+
+/** The currency stands with the amount, unless it has a column or the whole file has it. */
+function amountText(digits: string, { currency }: StoredLine, mapping: Mapping): string {
+  const text = mapping.decimal === 'comma' ? digits.replace('.', ',') : digits
+  return mapping.columns.currency || mapping.currency === currency ? text : `${text} ${currency}`
+}
