@@ -75,8 +75,8 @@ export function worstExitCode(reports: readonly FileReport[]): ExitCode {
 }
 
 const TOTALS = [
-  ...(['rows', 'orders', 'imported', 'duplicates', 'conflicts', 'rejected', 'products_created'] as const),
-  'published' as const,
+  ...(['rows', 'orders', 'imported', 'updated', 'duplicates', 'conflicts', 'rejected', 'skipped'] as const),
+  ...(['products_created', 'published'] as const),
 ]
 
 /** The document of --json. */
@@ -93,12 +93,14 @@ export function summaryResult(reports: readonly FileReport[]) {
 export function summaryTable(reports: readonly FileReport[]): Table {
   const counts = (of?: Partial<ImportResult>) => ({
     ...{ orders: of?.orders ?? null, duplicates: of?.duplicates ?? null },
-    ...{ conflicts: of?.conflicts ?? null, rejected: of?.rejected ?? null },
+    ...{ conflicts: of?.conflicts ?? null, rejected: of?.rejected ?? null, skipped: of?.skipped ?? null },
   })
   const rows = reports.map(({ file, state, result }) => ({ file: basename(file), ...counts(result), state }))
-  const total = { file: 'Total', ...counts(summaryResult(reports).totals), state: '' }
+  const { totals } = summaryResult(reports)
+  const total = { file: 'Total', ...counts(totals), state: '' }
+  const skipped = totals.skipped > 0 ? (['skipped'] as const) : []
   return tableOf(
-    [{ key: 'file', flexible: true }, 'orders', 'duplicates', 'conflicts', 'rejected', 'state'],
+    [{ key: 'file', flexible: true }, 'orders', 'duplicates', 'conflicts', 'rejected', ...skipped, 'state'],
     [...rows, total],
   )
 }
@@ -108,9 +110,14 @@ interface SummaryPlace {
   readonly source: string
   readonly seconds: number
   readonly dry_run: boolean
+  /** As text for a shell. */
+  readonly flags: readonly string[]
 }
 
-export function summaryText(reports: readonly FileReport[], { place, source, seconds, dry_run }: SummaryPlace): string {
+export function summaryText(
+  reports: readonly FileReport[],
+  { place, source, seconds, dry_run, flags }: SummaryPlace,
+): string {
   const { totals } = summaryResult(reports)
   const failed = reports.filter(({ state }) => state === 'failed').length
   const left = reports.filter(({ state }) => state === 'interrupted' || state === 'not started')
@@ -124,7 +131,7 @@ export function summaryText(reports: readonly FileReport[], { place, source, sec
       ? ` Interrupted. To continue: ${cleanText(
           importCommand(
             left.map(({ file }) => file),
-            source,
+            ...flags,
             '--resume',
           ),
         )}`

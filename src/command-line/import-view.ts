@@ -1,8 +1,11 @@
 // The result of an import: JSON, table, rejected lines, and the next step.
 
+import type { DateOrder } from '../csv/dates.js'
+import type { Delimiter } from '../csv/dialect.js'
 import { groupThousands } from '../domain/money.js'
 import { importCommand } from '../domain/shell.js'
 import { type Conflict, differenceText } from '../import/conflicts.js'
+import type { FileRead } from '../import/file-read.js'
 import type { ImportOutcome } from '../import/import-orders.js'
 import type { Table } from '../terminal/table.js'
 import { cleanText, countOf, duration } from '../terminal/text.js'
@@ -21,19 +24,22 @@ interface Shown {
 }
 
 export function importResult(
-  { run, published, interrupted, examples, conflicts: conflicting_orders }: ImportOutcome,
+  { run, published, interrupted, examples, conflicts: conflicting_orders, read }: ImportOutcome,
   shown: Shown,
 ) {
-  const { source, rows, orders, imported, updated, duplicates, conflicts, rejected, products_created, rejects_file } =
-    run
-  // imported, updated, duplicates, conflicts and rejected count lines and add up to rows. The others are new rows.
-  const counts = { rows, orders, imported, updated, duplicates, conflicts, rejected, products_created, published }
+  const { source, rows, orders, imported, updated, duplicates, conflicts, rejected, skipped } = run
+  const { products_created, rejects_file } = run
+  // imported, updated, duplicates, conflicts, rejected and skipped count lines and add up to rows. The others are new
+  // rows.
+  const lines = { imported, updated, duplicates, conflicts, rejected, skipped, skipped_reasons: read?.skipped ?? {} }
+  const counts = { rows, orders, ...lines, products_created, published }
+  const mapping = read?.mapping.preset ?? null
   const { file, database, seconds, dry_run } = shown
   const import_id = dry_run ? null : String(run.id)
   // An import writes them to the rejects file.
   const rejections = dry_run ? examples.map(({ line, column, reason }) => ({ line, column, reason })) : null
   const lists = { rejects_file, rejections, conflicting_orders }
-  return { import_id, file, source, database, ...counts, seconds, ...lists, dry_run, interrupted }
+  return { import_id, file, source, database, mapping, ...counts, seconds, ...lists, dry_run, interrupted }
 }
 
 export function importTable(result: ImportResult): Table {
@@ -44,6 +50,9 @@ export function importTable(result: ImportResult): Table {
     ['Duplicate', result.duplicates],
     ['Conflicting', result.conflicts],
     ['Rejected', result.rejected],
+    ...Object.entries(result.skipped_reasons).map(
+      ([reason, lines]) => [`Skipped (${cleanText(reason)})`, lines] as const,
+    ),
     ['New orders', result.orders],
     ['New products', result.products_created],
   ])
@@ -54,35 +63,54 @@ type Note = readonly [text: string, event?: LogEvent]
 /** Number of lines that were not imported of which the reason is shown. */
 const SHOWN = 10
 
-/** The lines that were not imported, and what to do. @param prefix names the file, if there are several */
-export function rejectionNotes({ examples, input }: ImportOutcome, result: ImportResult, prefix = ''): Note[] {
+/**
+ * The lines that were not imported, and what to do.
+ *
+ * @param flags of this import that the next one needs too, as text for a shell
+ * @param prefix names the file, if there are several
+ */
+export function rejectionNotes(
+  { examples, input, read }: ImportOutcome,
+  result: ImportResult,
+  { flags: given, prefix = '' }: { readonly flags: readonly string[]; readonly prefix?: string },
+): Note[] {
   const notes = examples.slice(0, SHOWN).map(({ line, reason }): Note => {
     const fields = { line, reason: cleanText(reason) }
     return [`${prefix}line ${line}: ${fields.reason}`, { event: 'line_rejected', fields }]
   })
   const { rejected, rejects_file } = result
+  const flags = isRecoded(read)
+    ? [...given.filter((flag) => !flag.startsWith('--encoding ')), '--encoding utf-8']
+    : given
   const hidden = rejected - notes.length
   if (hidden > 0) notes.push([`… and ${countOf(hidden, 'more line')}.`])
   if (rejects_file && rejected > 0) {
-    const text = `${countOf(rejected, 'line')} not imported. Fix them in ${rejects_file}, then import that file.`
+    const command = cleanText(importCommand([rejects_file], ...flags))
+    const text = `${countOf(rejected, 'line')} not imported. Fix them in ${cleanText(rejects_file)}, then: ${command}`
     notes.push([text, { event: 'note', level: 'warn' }])
   }
-  notes.push(...conflictNotes(result))
+  notes.push(...conflictNotes(result, flags))
   if (input === 'removed') notes.push([`Nothing is left to fix: removed ${cleanText(result.file)}.`])
   return notes
 }
 
+/** Whether the rejects file, which is UTF-8, has another encoding than the file. */
+const isRecoded = (read: FileRead | undefined) => read !== undefined && read.encoding !== 'utf-8'
+
 /** Conflicts that are shown in full. */
 const SHOWN_CONFLICTS = 5
 
-function conflictNotes({ conflicts, conflicting_orders, rejects_file, file, source, dry_run }: ImportResult): Note[] {
+function conflictNotes(
+  { conflicts, conflicting_orders, rejects_file, file, dry_run }: ImportResult,
+  flags: readonly string[],
+): Note[] {
   if (conflicts === 0) return []
   const shown = conflicting_orders.slice(0, SHOWN_CONFLICTS)
   const lines = countOf(conflicts, 'line')
   const isSome = conflicting_orders.length > SHOWN_CONFLICTS
   const all = rejects_file && !dry_run ? ` All of them are in ${rejects_file}.` : ''
   const total = `${lines} ${conflicts === 1 ? 'differs' : 'differ'} from stored orders, which were kept.${isSome ? ` These are the first ${SHOWN_CONFLICTS} orders.` : ''}${all}`
-  const command = importCommand([rejects_file ?? file], source, '--update')
+  const command = importCommand([rejects_file ?? file], ...flags.filter((flag) => flag !== '--update'), '--update')
   const next = conflicting_orders.some(({ status }) => status === 'pending')
     ? `To apply the file to orders that are still pending: ${cleanText(command)}`
     : 'Only pending orders can be updated.'
@@ -126,4 +154,53 @@ function endText(result: ImportResult, where: string, unpublished?: Error & { fi
   const done = `Done: ${counted} into ${where} ${took}`
   if (unpublished) return `${done}, but: ${unpublished.message}\n${unpublished.fix}`
   return published > 0 ? `${done}. Next: orderctl work --drain` : `${done}.`
+}
+
+const DELIMITER_NAMES: Readonly<Record<Delimiter, string>> = {
+  ',': 'comma',
+  ';': 'semicolon',
+  '|': 'pipe',
+  '\t': 'tab',
+}
+
+export const delimiterName = (delimiter: Delimiter) => DELIMITER_NAMES[delimiter]
+
+/** `utf-8` as people write it. */
+export const encodingName = (encoding: string) => encoding.replace(/^utf/i, 'UTF')
+
+export const DATE_ORDER_NAMES: Readonly<Record<DateOrder, string>> = {
+  dmy: 'day first',
+  mdy: 'month first',
+  ymd: 'year first',
+}
+
+/** `shopify, UTF-8, comma, USD, 2026-03-01..31`: how the file was read. */
+export function readText({ mapping, dialect, encoding, compression, currencies, firstDay, lastDay }: FileRead): string {
+  const { preset, decimal, dateOrder } = mapping
+  return [
+    preset ?? 'columns by name',
+    ...(compression ? [compression] : []),
+    encodingName(encoding),
+    delimiterName(dialect.delimiter),
+    ...(decimal === 'comma' ? ['decimal comma'] : []),
+    ...(dateOrder ? [DATE_ORDER_NAMES[dateOrder]] : []),
+    ...currencies,
+    ...(firstDay && lastDay ? [dayRange(firstDay, lastDay)] : []),
+  ].join(', ')
+}
+
+/** The same for the log. */
+export function readFields({ mapping, dialect, encoding, currencies, firstDay, lastDay }: FileRead) {
+  const { preset, decimal = null, dateOrder: date_order = null } = mapping
+  const days = { first_day: firstDay, last_day: lastDay }
+  return { mapping: preset, encoding, delimiter: dialect.delimiter, decimal, date_order, currencies, ...days }
+}
+
+/** `2026-03-01..31`: the last day without the year and month that it has in common with the first. */
+function dayRange(first: string, last: string): string {
+  if (first === last) return first
+  const [year, month] = ['YYYY-'.length, 'YYYY-MM-'.length].map(
+    (length) => first.slice(0, length) === last.slice(0, length),
+  )
+  return `${first}..${last.slice(month ? 'YYYY-MM-'.length : year ? 'YYYY-'.length : 0)}`
 }

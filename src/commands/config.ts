@@ -5,7 +5,7 @@ export default class ConfigCommand extends BaseCommand {
   static override summary = 'Show every setting and where its value comes from'
   static override description =
     'Environment variables take precedence over orderctl.config.json in the working folder, then the same file in ' +
-    'your configuration folder, then the defaults. Passwords are masked.'
+    'your configuration folder, then the defaults. Only a file has settings of a source. Passwords are masked.'
   static override examples = ['orderctl config', 'orderctl config --json']
   static override flags = { csv: csvFlag }
 

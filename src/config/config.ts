@@ -4,18 +4,28 @@ import { join } from 'node:path'
 import { nearest } from '../domain/nearest.js'
 import { errorCode, UserError, usageError } from '../errors.js'
 import { SETTINGS } from './settings.js'
+import { SOURCE_KEYS, type SourceKey, type SourceSettings } from './sources.js'
 
 export type SettingKey = keyof typeof SETTINGS
-export type Config = { readonly [Key in SettingKey]: ReturnType<(typeof SETTINGS)[Key]['read']> }
+export type Config = { readonly [Key in SettingKey]: ReturnType<(typeof SETTINGS)[Key]['read']> } & {
+  /** By the name of the source. */
+  readonly sources: ReadonlyMap<string, SourceSettings>
+}
 
 const SETTING_KEYS = Object.keys(SETTINGS) as SettingKey[]
+const SOURCE_KEY_NAMES = Object.keys(SOURCE_KEYS) as SourceKey[]
 
 export interface LoadedConfig {
   readonly config: Config
-  /** The rows of `orderctl config`. `origin` is `default`, the name of the environment variable, or the file's path. */
-  readonly settings: readonly (Readonly<Record<'value' | 'origin' | 'environment' | 'about', string>> & {
-    readonly key: SettingKey
-  })[]
+  readonly settings: readonly ShownSetting[]
+}
+
+/**
+ * A row of `orderctl config`. `origin` is `default`, the name of the environment variable, or the file's path. Settings
+ * of a source have no variable.
+ */
+export type ShownSetting = Readonly<Record<'key' | 'value' | 'origin' | 'about', string>> & {
+  readonly environment: string | null
 }
 
 export interface ConfigFolders {
@@ -47,10 +57,28 @@ export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolder
     const { text = fallback, origin } = origins.find((candidate) => candidate.text !== undefined) ?? {
       origin: 'default',
     }
-    config[key] = readValue(key, text, origin, fallback)
+    config[key] = readValue(key, SETTINGS[key].read, { text: text.trim(), origin, fallback })
     return { key, value: maskPassword(text), origin, environment: variable, about: SETTINGS[key].about }
   })
-  return { config: config as Config, settings }
+  const { sources, rows } = readSources(files)
+  return { config: { ...(config as Omit<Config, 'sources'>), sources }, settings: [...settings, ...rows] }
+}
+
+/** Reads `sources.NAME.KEY`. The first file that has a key counts. */
+function readSources(files: readonly ConfigFile[]) {
+  const sources = new Map<string, SourceSettings>()
+  const rows: ShownSetting[] = []
+  for (const { path, sources: written } of files) {
+    for (const { source, key, text } of written) {
+      const settings = sources.get(source)
+      if (settings?.[key] !== undefined) continue
+      const name = `sources.${source}.${key}`
+      const value = readValue(name, SOURCE_KEYS[key].read, { text, origin: path, fallback: '' })
+      sources.set(source, { ...settings, [key]: value })
+      rows.push({ key: name, value: text, origin: path, environment: null, about: SOURCE_KEYS[key].about })
+    }
+  }
+  return { sources, rows }
 }
 
 /** Whether a name is unknown, rather than a value invalid: then no command may run. */
@@ -106,11 +134,17 @@ export function maskPassword(text: string): string {
   return text.replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@').replace(/([?&]\w*pass\w*=)[^&\s"']*/gi, '$1***')
 }
 
-function readValue(key: SettingKey, text: string, origin: string, fallback: string): unknown {
+interface WrittenValue {
+  readonly text: string
+  readonly origin: string
+  readonly fallback: string
+}
+
+function readValue(key: string, read: (text: string) => unknown, { text, origin, fallback }: WrittenValue): unknown {
   try {
-    return SETTINGS[key].read(text.trim())
+    return read(text)
   } catch (error) {
-    const name = origin === environmentName(key) ? origin : `${key} in ${origin}`
+    const name = origin.startsWith('ORDERCTL_') ? origin : `${key} in ${origin}`
     throw usageError({
       code: 'bad_configuration',
       message: `${name} "${maskPassword(text)}" is invalid; ${error instanceof Error ? error.message : error}.`,
@@ -119,7 +153,13 @@ function readValue(key: SettingKey, text: string, origin: string, fallback: stri
   }
 }
 
-function readConfigFile(path: string) {
+interface ConfigFile {
+  readonly path: string
+  readonly values: ReadonlyMap<string, string>
+  readonly sources: readonly { readonly source: string; readonly key: SourceKey; readonly text: string }[]
+}
+
+function readConfigFile(path: string): ConfigFile {
   let parsed: unknown = {}
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'))
@@ -128,7 +168,21 @@ function readConfigFile(path: string) {
       throw notAnObject(`Cannot read ${path}: ${error instanceof Error ? error.message : error}.`)
     }
   }
-  return { path, values: flatten(parsed, path, '') }
+  const { sources = {}, ...rest } = objectIn(parsed, path, '')
+  const written = Object.entries(objectIn(sources, path, 'sources')).flatMap(([source, inner]) => {
+    const prefix = `sources.${source}`
+    return Object.entries(objectIn(inner, path, prefix)).map(([name, value]) => {
+      const key = SOURCE_KEY_NAMES.find((known) => known === name)
+      if (key === undefined)
+        throw unknownKey(
+          `${prefix}.${name}`,
+          path,
+          SOURCE_KEY_NAMES.map((known) => `${prefix}.${known}`),
+        )
+      return { source, key, text: textOf(value) }
+    })
+  })
+  return { path, values: flatten(rest, path, ''), sources: written }
 }
 
 function notAnObject(message: string): UserError {
@@ -136,26 +190,34 @@ function notAnObject(message: string): UserError {
   return usageError({ code: 'bad_configuration', message, fix })
 }
 
+function objectIn(value: unknown, path: string, key: string): Readonly<Record<string, unknown>> {
+  if (isObject(value)) return value
+  throw notAnObject(`${path} does not contain a JSON object${key && ` at ${key}`}.`)
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
+
 /** Turns `{payments: {seed: "a"}}` into `payments.seed` → `a`. Throws a UserError for an unknown key. */
 function flatten(value: unknown, path: string, prefix: string): Map<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw notAnObject(`${path} does not contain a JSON object${prefix === '' ? '' : ` at ${prefix}`}.`)
-  }
   const values = new Map<string, string>()
-  for (const [name, inner] of Object.entries(value)) {
+  for (const [name, inner] of Object.entries(objectIn(value, path, prefix))) {
     const key = prefix === '' ? name : `${prefix}.${name}`
-    if (SETTING_KEYS.some((known) => known === key)) {
-      values.set(key, typeof inner === 'string' ? inner : JSON.stringify(inner))
-    } else if (SETTING_KEYS.some((known) => known.startsWith(`${key}.`))) {
+    if (SETTING_KEYS.some((known) => known === key)) values.set(key, textOf(inner))
+    else if (SETTING_KEYS.some((known) => known.startsWith(`${key}.`))) {
       for (const entry of flatten(inner, path, key)) values.set(...entry)
-    } else {
-      const meant = nearest(key, SETTING_KEYS)
-      throw usageError({
-        code: 'unknown_key',
-        message: `Unknown setting "${key}" in ${path}.${meant ? ` Did you mean "${meant}"?` : ''}`,
-        fix: `Fix or remove it. Settings: ${SETTING_KEYS.join(', ')}.`,
-      })
-    }
+    } else throw unknownKey(key, path, [...SETTING_KEYS, 'sources'])
   }
   return values
+}
+
+function unknownKey(key: string, path: string, known: readonly string[]): UserError {
+  const meant = nearest(key, known)
+  return usageError({
+    code: 'unknown_key',
+    message: `Unknown setting "${key}" in ${path}.${meant ? ` Did you mean "${meant}"?` : ''}`,
+    fix: `Fix or remove it. Settings: ${known.join(', ')}.`,
+  })
 }

@@ -3,16 +3,17 @@ import { DEFAULT_SOURCE } from './order.js'
 
 /** Returns the command that continues an interrupted import. */
 export function resumeCommand({ file, source }: { readonly file: string; readonly source: string }): string {
-  return importCommand([file], source, '--resume')
+  return importCommand([file], ...sourceFlag(source), '--resume')
 }
 
-export function importCommand(files: readonly string[], source: string, flag: '--resume' | '--update'): string {
-  return `orderctl import ${files.map(shellWord).join(' ')}${sourceArgument(source)} ${flag}`
+/** @param flags each as text for a shell, as in `--source web` */
+export function importCommand(files: readonly string[], ...flags: readonly string[]): string {
+  return ['orderctl import', ...files.map(shellWord), ...flags].join(' ')
 }
 
-/** ` --source web`; empty for the default source. */
-export function sourceArgument(source: string): string {
-  return source === DEFAULT_SOURCE ? '' : ` --source ${shellWord(source)}`
+/** The flag, unless it is the default source. */
+export function sourceFlag(source: string): string[] {
+  return source === DEFAULT_SOURCE ? [] : [`--source ${shellWord(source)}`]
 }
 
 /** The text as one word of a shell command, in quotes if it needs them. */

@@ -1,6 +1,6 @@
 // What happens next to an order, or what a person can do for it.
 import type { FailureReason, OrderStatus } from '../domain/order.js'
-import { resumeCommand, shellWord, sourceArgument } from '../domain/shell.js'
+import { resumeCommand, shellWord, sourceFlag } from '../domain/shell.js'
 import { duration } from '../terminal/text.js'
 
 export interface OrderState {
@@ -47,5 +47,5 @@ function openStep({ due_at, claimed, isImported, ...order }: OrderState, now: nu
 }
 
 function nameOf({ order_id, source }: OrderState): string {
-  return shellWord(order_id) + sourceArgument(source)
+  return [shellWord(order_id), ...sourceFlag(source)].join(' ')
 }

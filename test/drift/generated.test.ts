@@ -8,6 +8,7 @@ import { sql } from 'kysely'
 import { expect, test } from 'vitest'
 import { EVENTS } from '../../src/command-line/log.js'
 import { loadConfig } from '../../src/config/config.js'
+import { SOURCE_KEYS } from '../../src/config/sources.js'
 import { openScratchDatabase } from '../../src/database/connection.js'
 import { ORDER_STATUSES, PAYMENT_STATUSES, TRANSITIONS } from '../../src/domain/order.js'
 import { CAUSES } from '../../src/servers/causes.js'
@@ -62,6 +63,15 @@ test('docs/configuration.md lists every setting', () => {
   )
   const table = ['| key | environment | default | what it is |', '| --- | --- | --- | --- |', ...rows]
   expect(section('docs/configuration.md', 'configuration')).toBe(table.join('\n'))
+})
+
+test('docs/configuration.md lists every key of a source, with its flag', () => {
+  const rows = Object.entries(SOURCE_KEYS).map(([key, { about }]) => {
+    const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+    return `| \`${key}\` | \`${flag}\` | ${about.replace('|', '&#124;')} |`
+  })
+  const table = ['| key | flag | what it is |', '| --- | --- | --- |', ...rows]
+  expect(section('docs/configuration.md', 'sources')).toBe(table.join('\n'))
 })
 
 test('docs/deploy.md lists every event of the log', () => {

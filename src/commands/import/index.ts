@@ -2,6 +2,15 @@ import { basename } from 'node:path'
 import { Args, Flags, type Interfaces } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import {
+  ANSWER_FLAGS,
+  type Asking,
+  answersOf,
+  flagsGiven,
+  questionsError,
+  requireSource,
+  sourceOfImport,
+} from '../../command-line/import-answers.js'
+import {
   type EachOptions,
   exitCodeOf,
   importEach,
@@ -15,16 +24,19 @@ import {
   type ImportResult,
   importResult,
   importTable,
+  readFields,
+  readText,
   rejectionNotes,
 } from '../../command-line/import-view.js'
 import { allowEvictionFlag } from '../../command-line/selection-flags.js'
 import { STDIN } from '../../csv/bytes.js'
 import { type Database, databaseExists, explainDatabaseError, placeOf } from '../../database/connection.js'
-import { DEFAULT_SOURCE } from '../../domain/order.js'
 import { usageError } from '../../errors.js'
 import { dryRun } from '../../import/dry-run.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from '../../import/import-orders.js'
 import { type ImportRun, RUNNING } from '../../import/import-record.js'
+import type { Answers } from '../../import/mapping/mapping.js'
+import { OpenQuestions } from '../../import/reader.js'
 import { Rejects, type RejectsOptions, refuseRejects } from '../../import/rejects.js'
 import { cleanText } from '../../terminal/text.js'
 
@@ -42,7 +54,11 @@ interface FileOptions {
   readonly importFile: ImportFile
   /** Position of the file on the command line. */
   readonly index: number
+  readonly asking: Asking
 }
+
+/** Flags that the import of the rejected lines does not need. */
+const NOT_REPEATED = ['dry-run', 'rejects', 'force', 'resume', 'discard']
 
 export default class Import extends BaseCommand {
   static override summary = 'Import orders from a CSV file'
@@ -64,11 +80,7 @@ export default class Import extends BaseCommand {
     file: Args.string({ required: true, multiple: true, description: 'CSV files, or - for standard input' }),
   }
   static override flags = {
-    source: Flags.string({
-      description: 'shop that the orders come from; order ids are unique within a source',
-      helpValue: 'NAME',
-      default: DEFAULT_SOURCE,
-    }),
+    source: sourceOfImport,
     'dry-run': Flags.boolean({
       description: 'check the file and show the result, without writing anything',
       exclusive: ['resume', 'discard'],
@@ -90,10 +102,15 @@ export default class Import extends BaseCommand {
     'allow-eviction': allowEvictionFlag,
     resume: Flags.boolean({ description: 'continue an interrupted import of this file', exclusive: ['discard'] }),
     discard: Flags.boolean({ description: 'undo an interrupted import of the source, then import this file' }),
+    ...ANSWER_FLAGS,
   }
 
+  #answers: Answers = {}
+  /** For commands that continue what this one began. */
+  #flagsGiven: readonly string[] = []
+
   async run() {
-    const { args, flags } = await this.parse(Import)
+    const { args, flags, raw } = await this.parse(Import)
     const files = args.file.map((file) => (file === STDIN ? STDIN : this.path(file)))
     const [file, ...more] = files
     if (more.length > 0 && flags.rejects !== undefined) {
@@ -105,10 +122,19 @@ export default class Import extends BaseCommand {
       })
     }
     requireSource(flags.source)
+    const configured = this.settings.sources.get(flags.source)
+    this.#answers = await answersOf(flags, configured, (path) => this.path(path))
+    this.#flagsGiven = flagsGiven(raw, NOT_REPEATED)
+    const askingFor = (index: number): Asking => ({
+      file: args.file[index] ?? STDIN,
+      source: flags.source,
+      flags: flagsGiven(raw),
+    })
     for (const file of files) refuseRejects(this.#rejectsOf(file, flags))
     const signal = this.listenForInterruption(() => 'Finishing the lines in progress. Ctrl-C again ends at once.')
     return this.#open(flags, async (importFile) => {
-      const importOne = (file: string, index: number) => this.#importOne(file, { flags, signal, importFile, index })
+      const importOne = (file: string, index: number) =>
+        this.#importOne(file, { flags, signal, importFile, index, asking: askingFor(index) })
       if (file !== undefined && more.length === 0) return this.#show(await importOne(file, 0))
       return this.#importAll(files, flags, { importOne, signal })
     })
@@ -130,7 +156,7 @@ export default class Import extends BaseCommand {
     )
   }
 
-  async #importOne(file: string, { flags, signal, importFile, index }: FileOptions) {
+  async #importOne(file: string, { flags, signal, importFile, index, asking }: FileOptions) {
     const { source } = flags
     const began = performance.now()
     const progress = await this.startProgress()
@@ -151,6 +177,7 @@ export default class Import extends BaseCommand {
         },
         // A file that fails is not discarded for the next one.
         discard: flags.discard && index === 0,
+        answers: this.#answers,
         onWaiting: (run) => this.#noteWaiting(run),
         onProgress: (done, fraction) => {
           const perSecond = (done * 1000) / (performance.now() - began)
@@ -165,6 +192,8 @@ export default class Import extends BaseCommand {
       const seconds = Math.round(performance.now() - began) / 1000
       const shown = { file, database: this.shownSetting('database'), seconds, dry_run: flags['dry-run'] ?? false }
       return { outcome, result: importResult(outcome, shown) }
+    } catch (error) {
+      throw error instanceof OpenQuestions ? questionsError(error.questions, asking) : error
     } finally {
       progress.stop()
     }
@@ -183,7 +212,7 @@ export default class Import extends BaseCommand {
       importOne: async (file, index) => {
         const imported = await importOne(file, index)
         const { outcome, result } = imported
-        for (const note of rejectionNotes(outcome, result, `${cleanText(basename(file))}, `)) this.note(...note)
+        this.#showNotes(outcome, result, `${cleanText(basename(file))}, `)
         this.logEvent(...endNote(outcome, result, placeOf(database)))
         return imported
       },
@@ -195,7 +224,7 @@ export default class Import extends BaseCommand {
       this.note(text, { event: 'note', level: 'error' })
     }
     const seconds = Math.round(performance.now() - began) / 1000
-    this.note(summaryText(reports, { place: placeOf(database), source, seconds, dry_run }))
+    this.note(summaryText(reports, { place: placeOf(database), source, seconds, dry_run, flags: this.#flagsGiven }))
     this.setExitCode(worstExitCode(reports))
     return summaryResult(reports)
   }
@@ -211,18 +240,18 @@ export default class Import extends BaseCommand {
     this.note(text, { event: 'waiting', fields: { file, pid } })
   }
 
+  /** @param prefix names the file, if there are several */
+  #showNotes(outcome: ImportOutcome, result: ImportResult, prefix = ''): void {
+    const { read } = outcome
+    if (read) this.note(`${prefix}${cleanText(readText(read))}`, { event: 'understood', fields: readFields(read) })
+    for (const note of rejectionNotes(outcome, result, { flags: this.#flagsGiven, prefix })) this.note(...note)
+  }
+
   #show({ outcome, result }: { readonly outcome: ImportOutcome; readonly result: ImportResult }): ImportResult {
     this.showTable(importTable(result))
-    for (const note of rejectionNotes(outcome, result)) this.note(...note)
+    this.#showNotes(outcome, result)
     this.note(...endNote(outcome, result, placeOf(this.settings.database)))
     this.setExitCode(exitCodeOf(outcome, result))
     return result
   }
-}
-
-function requireSource(text: string): void {
-  // Idempotency keys start with the source and a colon.
-  if (/^[A-Za-z0-9._-]{1,64}$/.test(text)) return
-  const fix = 'Use 1 to 64 letters, digits, ".", "_" and "-".'
-  throw usageError({ code: 'bad_source', message: `--source "${text}" is not a valid source name.`, fix })
 }

@@ -1,0 +1,113 @@
+import { Args, Flags } from '@oclif/core'
+import { BaseCommand } from '../../command-line/base-command.js'
+import {
+  ANSWER_FLAGS,
+  type Asking,
+  answersOf,
+  answerText,
+  flagsGiven,
+  requireSource,
+  sourceOfImport,
+} from '../../command-line/import-answers.js'
+import {
+  columnsTable,
+  factsTable,
+  type Inspected,
+  inspectResult,
+  ordersTable,
+  sampleText,
+  unusedText,
+} from '../../command-line/import-inspect-view.js'
+import { STDIN } from '../../csv/bytes.js'
+import { openContent } from '../../csv/content.js'
+import { importCommand } from '../../domain/shell.js'
+import { EXIT } from '../../errors.js'
+import { readSample } from '../../import/inspect.js'
+import type { Answers } from '../../import/mapping/mapping.js'
+import { understand } from '../../import/mapping/understand.js'
+import { saveMapping } from '../../import/save-mapping.js'
+import { cleanText } from '../../terminal/text.js'
+
+/** Rejected lines that are shown. */
+const SHOWN = 5
+
+export default class ImportInspect extends BaseCommand {
+  static override summary = 'Show how an order file would be read'
+  static override description =
+    'Shows the encoding, the delimiter, the field of each column with the reason, the first orders as they would be ' +
+    'stored, and what would be skipped or rejected. Reads the start of the file, writes nothing and needs no database. ' +
+    'Exit code 2 if the import would ask something.'
+  static override examples = [
+    'orderctl import inspect orders.csv',
+    'orderctl import inspect orders.csv --date-format dmy --currency EUR',
+    'orderctl import inspect orders.csv --save-map shop.json',
+  ]
+  static override args = {
+    file: Args.string({ required: true, ignoreStdin: true, description: 'order file, or - for standard input' }),
+  }
+  static override flags = {
+    source: sourceOfImport,
+    'any-date': Flags.boolean({ description: 'accept order dates before 1970 and more than a year ahead' }),
+    ...ANSWER_FLAGS,
+    'save-map': Flags.string({ description: 'file to write the mapping to, for "import --map"', helpValue: 'FILE' }),
+    force: Flags.boolean({ description: 'overwrite the file of --save-map', dependsOn: ['save-map'] }),
+  }
+
+  async run() {
+    const { args, flags, raw } = await this.parse(ImportInspect)
+    requireSource(flags.source)
+    const pathOf = (text: string) => this.path(text)
+    const answers = await answersOf(flags, this.settings.sources.get(flags.source), pathOf)
+    const file = args.file === STDIN ? STDIN : this.path(args.file)
+    const inspected = await this.#inspect(file, answers, flags['any-date'])
+    this.#show(inspected)
+    const saved = flags['save-map'] === undefined ? null : this.path(flags['save-map'])
+    if (saved !== null) {
+      saveMapping(saved, inspected.understood.mapping, { force: flags.force, input: file })
+      this.note(`The mapping is in ${cleanText(saved)}.`)
+    }
+    this.#showNext(inspected, {
+      file: args.file,
+      source: flags.source,
+      flags: flagsGiven(raw, ['save-map', 'force', ...(saved === null ? [] : ['map'])]),
+    })
+    return { ...inspectResult(inspected), saved }
+  }
+
+  async #inspect(file: string, answers: Answers, anyDate: boolean): Promise<Inspected> {
+    const content = await openContent(file, answers)
+    try {
+      const understood = await understand(content, answers)
+      const { timeZone } = this.settings
+      const isClear = understood.questions.length === 0
+      const sample = isClear ? await readSample(content, understood, { timeZone, anyDate }) : undefined
+      return { file, content, understood, sample }
+    } finally {
+      await content.close()
+    }
+  }
+
+  #show(inspected: Inspected): void {
+    const { sample } = inspected
+    this.showTable(factsTable(inspected))
+    this.print('')
+    this.showTable(columnsTable(inspected))
+    const unused = unusedText(inspected)
+    if (unused !== undefined) this.print(unused)
+    if (!sample) return
+    this.print('')
+    if (sample.first.length > 0) this.showTable(ordersTable(sample, this.settings.timeZone))
+    this.print(sampleText(sample))
+    for (const { line, reason } of sample.rejected.slice(0, SHOWN)) this.print(`line ${line}: ${cleanText(reason)}`)
+  }
+
+  #showNext({ understood: { questions } }: Inspected, asking: Asking): void {
+    if (questions.length === 0) {
+      this.note(`To import it: ${cleanText(importCommand([asking.file], ...asking.flags))}`)
+      return
+    }
+    const text = [...questions.map(({ text }) => text), answerText(questions, asking)].map(cleanText).join('\n')
+    this.note(text, { event: 'note', level: 'error' })
+    this.setExitCode(EXIT.usage)
+  }
+}

@@ -1,0 +1,41 @@
+// Writes the file of --save-map.
+import { statSync, writeFileSync } from 'node:fs'
+import { STDIN } from '../csv/bytes.js'
+import { errorCode, usageError } from '../errors.js'
+import { mappingText } from './mapping/map-file.js'
+import type { Mapping } from './mapping/mapping.js'
+
+export interface SaveOptions {
+  /** Replace an existing file, but never the input. */
+  readonly force: boolean
+  /** The file that was inspected, or `-`. */
+  readonly input: string
+}
+
+/** @throws UserError (exit 2) if the file exists or cannot be written */
+export function saveMapping(path: string, mapping: Mapping, { force, input }: SaveOptions): void {
+  if (input !== STDIN && isSameFile(path, input)) {
+    throw usageError({
+      code: 'map_over_input',
+      message: `--save-map would overwrite ${path}, the file being inspected.`,
+      fix: 'Name another file.',
+    })
+  }
+  try {
+    writeFileSync(path, mappingText(mapping), { flag: force ? 'w' : 'wx' })
+  } catch (error) {
+    const code = errorCode(error)
+    if (code === undefined) throw error
+    const exists = code === 'EEXIST'
+    throw usageError({
+      code: exists ? 'map_exists' : 'map_unwritable',
+      message: exists ? `${path} exists already.` : `Cannot write the mapping to ${path} (${code}).`,
+      fix: exists ? 'Name another file, or replace it with --force.' : 'Name a file in a folder that can be written.',
+    })
+  }
+}
+
+function isSameFile(path: string, other: string): boolean {
+  const [one, two] = [path, other].map((file) => statSync(file, { bigint: true, throwIfNoEntry: false }))
+  return one !== undefined && two !== undefined && one.dev === two.dev && one.ino === two.ino
+}

@@ -1,0 +1,131 @@
+// What a person says about an order file: flags, or the configuration of its source.
+import { describe, expect } from 'vitest'
+import { questionsError } from '../../src/command-line/import-answers.js'
+import { readText } from '../../src/command-line/import-view.js'
+import type { FileRead } from '../../src/import/import-orders.js'
+import type { Question } from '../../src/import/mapping/understand.js'
+import { csv, line } from '../support/lines.js'
+import { test } from '../support/shop.js'
+
+const CONFIG = 'orderctl.config.json'
+
+describe.concurrent('the configuration of a source', () => {
+  test('is listed by config, key by key, with its file', async ({ newShop: shop }) => {
+    const webshop = { currency: 'eur', dateFormat: 'dmy', decimal: 'comma', delimiter: 'tab', customer: 'E-Mail' }
+    shop.file(CONFIG, JSON.stringify({ sources: { 'web.shop': webshop } }))
+    const { code, result } = await shop.json('config')
+    const { settings } = result as { settings: { key: string }[] }
+    expect(code).toBe(0)
+    expect(settings.filter(({ key }) => key.startsWith('sources.'))).toEqual(
+      Object.entries(webshop).map(([key, value]) => ({
+        ...{ key: `sources.web.shop.${key}`, value, environment: null },
+        ...{ origin: expect.stringContaining(CONFIG), about: expect.any(String) },
+      })),
+    )
+  })
+
+  test.for([
+    [{ web: { curency: 'EUR' } }, 'unknown_key', 'Did you mean "sources.web.currency"?'],
+    [{ web: 'EUR' }, 'bad_configuration', 'does not contain a JSON object at sources.web'],
+    [{ web: { currency: 'EURO' } }, 'bad_configuration', 'expected an ISO 4217 code'],
+    [{ web: { dateFormat: 'european' } }, 'bad_configuration', 'expected dmy or mdy or ymd'],
+    [{ web: { delimiter: '::' } }, 'bad_configuration', 'expected , ; | or tab'],
+    [{ web: { map: '' } }, 'bad_configuration', 'expected a text that is not empty'],
+  ] as const)('is refused if it is wrong: %j', async ([sources, code, text], { newShop: shop }) => {
+    shop.file(CONFIG, JSON.stringify({ sources }))
+    const { code: exit, stderr } = await shop.run('config', '--json')
+    const { error } = JSON.parse(stderr)
+    expect({ exit, code: error.code }).toEqual({ exit: 2, code })
+    expect(error.message).toContain(text)
+  })
+})
+
+const DATES: Question = {
+  flag: '--date-format',
+  column: 'Date',
+  text: 'Date can be day first or month first: line 2 has 03/04/2025.',
+  answers: ['--date-format dmy', '--date-format mdy'],
+}
+const CURRENCY: Question = {
+  flag: '--currency',
+  column: null,
+  text: 'No column names the currency.',
+  answers: ['--currency EUR'],
+}
+
+describe('an import that must ask', () => {
+  test('names every reason in one error, and a command that can be pasted', () => {
+    const asking = { file: "Anna's orders.csv", source: 'web', flags: ['--source web', '--date-format mdy'] }
+    const { exit, code, message, fix } = questionsError([DATES, CURRENCY], asking)
+    expect({ exit, code }).toEqual({ exit: 2, code: 'file_ambiguous' })
+    expect(message).toBe(`Anna's orders.csv was not imported. ${DATES.text} ${CURRENCY.text}`)
+    expect(fix).toBe(
+      'Choose --date-format dmy or mdy (dmy is day first, mdy month first, ymd year first); ' +
+        '--currency (the ISO 4217 code of the amounts). For all files of this source, set ' +
+        'sources.web.dateFormat and sources.web.currency in orderctl.config.json. For example: ' +
+        "orderctl import 'Anna'\\''s orders.csv' --source web --date-format dmy --currency EUR",
+    )
+  })
+
+  test('asks once for two columns with the same question', () => {
+    const shipped = { ...DATES, column: 'Shipped', text: 'Shipped can be either: line 3 has 01/02/2025.' }
+    const { message, fix } = questionsError([DATES, shipped], { file: '-', source: 'default', flags: [] })
+    expect(message).toBe(`Standard input was not imported. ${DATES.text} ${shipped.text}`)
+    expect(fix).toMatch(/For example: orderctl import - --date-format dmy$/)
+    expect(fix.match(/sources\.default\.dateFormat/g)).toHaveLength(1)
+  })
+})
+
+describe('the line about what was read', () => {
+  const read: FileRead = {
+    mapping: { preset: 'shopify', columns: {}, decimal: 'point' },
+    dialect: { delimiter: ',', quotes: true, lineEnding: '\n' },
+    encoding: 'utf-8',
+    compression: null,
+    currencies: ['USD'],
+    firstDay: '2026-03-01',
+    lastDay: '2026-03-31',
+  }
+
+  const cases: [Partial<FileRead>, string][] = [
+    [{}, 'shopify, UTF-8, comma, USD, 2026-03-01..31'],
+    [{ lastDay: '2026-03-01' }, 'shopify, UTF-8, comma, USD, 2026-03-01'],
+    [{ lastDay: '2026-04-02' }, 'shopify, UTF-8, comma, USD, 2026-03-01..04-02'],
+    [{ lastDay: '2027-03-01' }, 'shopify, UTF-8, comma, USD, 2026-03-01..2027-03-01'],
+    [{ currencies: ['EUR', 'USD'] }, 'shopify, UTF-8, comma, EUR, USD, 2026-03-01..31'],
+    [{ currencies: [], firstDay: null, lastDay: null }, 'shopify, UTF-8, comma'],
+    [
+      {
+        mapping: { preset: null, columns: {}, decimal: 'comma', dateOrder: 'dmy' },
+        dialect: { ...read.dialect, delimiter: ';' },
+        ...{ encoding: 'windows-1252', compression: 'gzip', currencies: ['EUR'] },
+      },
+      'columns by name, gzip, windows-1252, semicolon, decimal comma, day first, EUR, 2026-03-01..31',
+    ],
+  ]
+  test.for(cases)('names what differs from file to file: %j', ([change, text]) => {
+    expect(readText({ ...read, ...change })).toBe(text)
+  })
+})
+
+describe.concurrent('a flag about the file', () => {
+  test.for([
+    [['--currency', 'EURO'], '--currency "EURO" is invalid; expected an ISO 4217 code, such as EUR'],
+    [['--delimiter', '::'], '--delimiter "::" is invalid; expected , ; | or tab'],
+    [['--date-format', 'european'], '--date-format must be one of dmy, mdy, ymd'],
+    [['--decimal', 'dot'], '--decimal must be one of comma, point'],
+  ] as const)('is checked before anything is read: %j', async ([flags, text], { shop }) => {
+    const { code, stderr } = await shop.run('import', 'missing.csv', ...flags)
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(text) })
+  })
+
+  test('is repeated in the command for the rejected lines, quoted for a shell', async ({ newShop: shop }) => {
+    shop.file('orders.csv', csv(line(), line({ order: 'A-2', quantity: 'two' })))
+    const flags = ['--currency', 'eur', '--delimiter', ',', '--any-date', '--source', 'web', '--force']
+    const { code, stderr } = await shop.run('import', 'orders.csv', ...flags)
+    expect(code).toBe(3)
+    expect(stderr).toMatch(
+      /then: orderctl import \S*orders\.rejects\.csv --currency eur --delimiter ',' --any-date --source web\n/,
+    )
+  })
+})
