@@ -127,9 +127,9 @@ class FolderWatch {
     // The next scan imports it from the start.
     if (isLeftBehind && undone) return
     if (problem.code === 'import_unfinished') throw problem
-    const ending = { folder: 'failed', rejects: null, report: () => failureReport(problem) } as const
-    const places = await this.#finish(claim, ending)
-    if (places) onFailed(places.file, problem)
+    const report = ({ file }: Places) => failureReport(moved(problem, claim.path, file))
+    const places = await this.#finish(claim, { folder: 'failed', rejects: null, report })
+    if (places) onFailed(places.file, moved(problem, claim.path, places.file))
   }
 
   /** Undoes what a failed import has stored. Its orders were never due. Returns whether there was anything. */
@@ -181,6 +181,13 @@ class FolderWatch {
   async #pause(ms: number): Promise<void> {
     await sleep(ms, undefined, { signal: this.#options.signal }).catch(() => undefined)
   }
+}
+
+/** Returns the problem with the path where the file is now. */
+function moved(problem: UserError, from: string, to: string): UserError {
+  const { code, retryable, exit } = problem
+  const [message, fix] = [problem.message, problem.fix].map((text) => text.replaceAll(from, to))
+  return new UserError({ code, message: message ?? '', fix: fix ?? '', retryable, exit })
 }
 
 /** Lets lists of imports show where the files are now. */

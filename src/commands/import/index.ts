@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { Args, Flags, type Interfaces } from '@oclif/core'
-import { readDuration } from '../../command-line/durations.js'
+import type { App } from '../../app.js'
 import {
   type EachOptions,
   exitCodeOf,
@@ -17,13 +17,12 @@ import {
   importTable,
   rejectionNotes,
 } from '../../command-line/import-view.js'
-import { openInbox, runWatch } from '../../command-line/import-watch.js'
 import { allowEvictionFlag } from '../../command-line/selection-flags.js'
-import { ServiceCommand } from '../../command-line/service-command.js'
+import { WatchingCommand, watchFlags } from '../../command-line/watching-command.js'
 import { STDIN } from '../../csv/bytes.js'
 import { type Database, databaseExists, explainDatabaseError, placeOf } from '../../database/connection.js'
 import { DEFAULT_SOURCE } from '../../domain/order.js'
-import { EXIT, usageError } from '../../errors.js'
+import { usageError } from '../../errors.js'
 import { dryRun } from '../../import/dry-run.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from '../../import/import-orders.js'
 import { type ImportRun, RUNNING } from '../../import/import-record.js'
@@ -46,7 +45,7 @@ interface FileOptions {
   readonly index: number
 }
 
-export default class Import extends ServiceCommand {
+export default class Import extends WatchingCommand {
   static override summary = 'Import orders from a CSV file'
   static override description =
     'Columns are matched by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, ' +
@@ -93,15 +92,7 @@ export default class Import extends ServiceCommand {
     'allow-eviction': allowEvictionFlag,
     resume: Flags.boolean({ description: 'continue an interrupted import of this file', exclusive: ['discard'] }),
     discard: Flags.boolean({ description: 'undo an interrupted import of the source, then import this file' }),
-    watch: Flags.boolean({
-      description: 'import files as they appear in the folder FILE, until stopped; move them to done/ or failed/ in it',
-      exclusive: ['dry-run', 'rejects', 'force', 'resume', 'discard'],
-    }),
-    settle: Flags.string({
-      description: 'with --watch, time that a file must be unchanged before it is imported',
-      helpValue: 'TIME',
-      default: '5s',
-    }),
+    ...watchFlags,
   }
 
   async run() {
@@ -117,7 +108,12 @@ export default class Import extends ServiceCommand {
       })
     }
     requireSource(flags.source)
-    if (flags.watch) return this.#watch(files, flags)
+    if (flags.watch) {
+      const options = { flags: { ...flags, resume: true }, index: 0 }
+      return this.watchFolder(files, flags, ({ app, file, signal }) =>
+        this.#importOne(file, { ...options, signal, importFile: importerOf(app) }),
+      )
+    }
     for (const file of files) refuseRejects(this.#rejectsOf(file, flags))
     const signal = this.listenForInterruption(() => 'Finishing the lines in progress. Ctrl-C again ends at once.')
     return this.#open(flags, async (importFile) => {
@@ -125,35 +121,6 @@ export default class Import extends ServiceCommand {
       if (file !== undefined && more.length === 0) return this.#show(await importOne(file, 0))
       return this.#importAll(files, flags, { importOne, signal })
     })
-  }
-
-  async #watch([folder = '', ...more]: readonly string[], flags: ImportFlags) {
-    if (more.length > 0) {
-      const message = '--watch takes one folder.'
-      throw usageError({ code: 'several_folders', message, fix: 'Start a command for each folder.' })
-    }
-    const settleMs = readDuration('settle', flags.settle)
-    const { signal, systemd, open } = this.startService({
-      finishes: () => 'the lines in progress',
-      waitsForServers: true,
-    })
-    const note = this.note.bind(this)
-    const inbox = await openInbox({ folder, settleMs, note })
-    const result = await open(
-      (app) => {
-        const importFile: ImportFile = (options, openRejects) => importOrders(app, { ...options, openRejects })
-        const file = { flags: { ...flags, resume: true }, signal, importFile, index: 0 }
-        const importOne = (path: string) => this.#importOne(path, file)
-        return runWatch(app, inbox, { folder, settleMs, source: flags.source, signal, systemd, importOne, note })
-      },
-      { create: true, agreeOnClock: true, connectQueue: true, allowEviction: flags['allow-eviction'] },
-    )
-    const { done, partly, failed } = result ?? { done: 0, partly: 0, failed: 0 }
-    const fields = { done, partly, failed }
-    this.note(`Ended after ${done} imported and ${failed} failed files.`, { event: 'ended', fields })
-    await systemd.flush()
-    this.setExitCode(EXIT.interrupted)
-    return fields
   }
 
   /** Opens what the import or the dry run needs. */
@@ -166,7 +133,7 @@ export default class Import extends ServiceCommand {
       async (app) => {
         // If the queue is unreachable, fails before storing anything.
         await app.queue.connect()
-        return use((options, openRejects) => importOrders(app, { ...options, openRejects }))
+        return use(importerOf(app))
       },
       { create: true, agreeOnClock: true, allowEviction: flags['allow-eviction'] },
     )
@@ -260,6 +227,10 @@ export default class Import extends ServiceCommand {
     this.setExitCode(exitCodeOf(outcome, result))
     return result
   }
+}
+
+function importerOf(app: App): ImportFile {
+  return (options, openRejects) => importOrders(app, { ...options, openRejects })
 }
 
 function requireSource(text: string): void {
