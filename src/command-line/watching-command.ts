@@ -27,15 +27,15 @@ export const watchFlags = {
     exclusive: ['dry-run', 'rejects', 'force', 'resume', 'discard'],
   }),
   settle: Flags.string({
-    description: 'with --watch, time that a file must be unchanged before it is imported',
+    description: 'with --watch, time that a file must be unchanged before it is imported [default: 5s]',
     helpValue: 'TIME',
-    default: '5s',
+    dependsOn: ['watch'],
   }),
 }
 
 interface WatchFlags {
   readonly source: string
-  readonly settle: string
+  readonly settle?: string | undefined
   readonly 'allow-eviction': boolean
 }
 
@@ -61,7 +61,7 @@ export abstract class WatchingCommand extends ServiceCommand {
       throw usageError({ code: 'several_folders', message, fix: 'Start a command for each folder.' })
     }
     const inbox = await Inbox.open(folder, {
-      settleMs: readDuration('settle', flags.settle),
+      settleMs: readSettle(flags),
       onLeft: (name, reason) => this.noteWarning(`Left ${cleanText(name)} where it is: ${reason}.`),
     })
     const { signal, systemd, open } = this.startService({
@@ -84,7 +84,7 @@ export abstract class WatchingCommand extends ServiceCommand {
     { db, queue, ...app }: App,
     { inbox, flags, importOne, signal, systemd }: Service & { inbox: Inbox; flags: WatchFlags; importOne: ImportOne },
   ): Promise<void> {
-    const { source, settle } = flags
+    const { source } = flags
     const { database } = app.config
     signal.addEventListener('abort', () => systemd.stopping())
     this.note(`Watching ${cleanText(inbox.path)} for files to import.`, {
@@ -98,7 +98,7 @@ export abstract class WatchingCommand extends ServiceCommand {
     try {
       await watchFolder({
         ...{ inbox, source, db, queue, signal, database },
-        pollMs: Math.min(Math.max(readDuration('settle', settle), SHORTEST_POLL_MS), SECOND_MS),
+        pollMs: Math.min(Math.max(readSettle(flags), SHORTEST_POLL_MS), SECOND_MS),
         importFile: (file) => this.#import(() => importOne({ app: { db, queue, ...app }, file, signal })),
         describe: (error) => describeProblem(explainDatabaseError(error, database) ?? error),
         failureReport: problemJson,
@@ -142,4 +142,8 @@ export abstract class WatchingCommand extends ServiceCommand {
     const fields = { file, error: { code, message, fix, retryable } }
     this.note(`${cleanText(message)} Moved to ${cleanText(file)}.\n${cleanText(fix)}`, { event: 'file_failed', fields })
   }
+}
+
+function readSettle({ settle = '5s' }: WatchFlags): number {
+  return readDuration('settle', settle)
 }

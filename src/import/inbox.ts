@@ -1,8 +1,8 @@
 // The folder that `import --watch` reads: which files are complete, which process imports one, and where it goes then.
 //
-// A file is claimed by a rename into a folder of its own, importing/NAME/NAME, so exactly one process claims it, a new
-// file may arrive under the same name, and an interrupted import finds it again. The folder importing/NAME also reserves
-// the name in done/ and failed/. Only our user can write there, so a checked file cannot be replaced by a link.
+// A file is claimed by a rename to importing/NAME/NAME. So exactly one process claims it, a new file may arrive under
+// the same name, and an interrupted import finds it again. The folder importing/NAME reserves the name in done/ and
+// failed/. Only our user can write to it, so a file that was checked cannot be replaced by a link before it is opened.
 import { type BigIntStats, constants } from 'node:fs'
 import { copyFile, link, lstat, mkdir, open, readdir, realpath, rename, rm, rmdir, unlink } from 'node:fs/promises'
 import { join, parse } from 'node:path'
