@@ -59,11 +59,12 @@ function namesOf(
 function onlyColumn(columns: readonly NamedColumn[] = [], file: string): NamedColumn | undefined {
   const [first, second] = columns
   if (first && second && first.rank === second.rank) {
-    const names =
-      first.name === second.name ? `columns named ${first.name}` : `column for ${first.name}: ${second.name}`
+    const isSame = first.name === second.name
     throw usageError({
       code: 'column_twice',
-      message: `${file} has ${first.name === second.name ? 'two' : 'another'} ${names}.`,
+      message: isSame
+        ? `${file} has more than one column named ${first.name}.`
+        : `${file} has two columns that mean the same: ${first.name} and ${second.name}.`,
       fix: 'Remove or rename all but one of them.',
     })
   }

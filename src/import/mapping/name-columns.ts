@@ -2,7 +2,7 @@
 import { currenciesOf } from '../../csv/currency-signs.js'
 import type { Currency } from '../../domain/money.js'
 import { joinWords, normalName, wordsOf } from './names.js'
-import { ITEM_MEANINGS, ITEM_WORDS, type Meaning, SYNONYMS } from './synonyms.js'
+import { ITEM_MEANINGS, ITEM_WORDS, MEANINGS, type Meaning, SYNONYMS } from './synonyms.js'
 
 export interface NamedColumn {
   /** Its index in the header. */
@@ -27,8 +27,8 @@ let meanings: ReadonlyMap<string, { meaning: Meaning; rank: number }> | undefine
 
 function indexSynonyms() {
   const index = new Map<string, { meaning: Meaning; rank: number }>()
-  for (const [meaning, list] of Object.entries(SYNONYMS) as [Meaning, string][]) {
-    for (const [rank, name] of list.split(',').entries()) {
+  for (const meaning of MEANINGS) {
+    for (const [rank, name] of SYNONYMS[meaning].split(',').entries()) {
       const normal = normalName(name)
       if (!index.has(normal)) index.set(normal, { meaning, rank })
     }

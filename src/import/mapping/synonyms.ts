@@ -79,8 +79,8 @@ export const SYNONYMS = {
     id prodotto, id articolo, ean, ean code, ean13, gtin, upc, isbn, barcode, mpn
   `,
   product_name: `
-    product name, product title, item name, item title, lineitem name, line item name, line item title, lineitem title, article name, product, item,
-    lineitem, line item, line item description, product description, item description, line description, material description, article description,
+    product name, product title, item name, item title, lineitem name, line item name, line item title, lineitem title, article name, material description, product, item,
+    lineitem, line item, line item description, product description, item description, line description, article description,
     item name and description, product service, product or service, title, listing title, offer title, description, article, product line, product label, line item label, item label, label, product category, product type, item type,
     produktname, produktbezeichnung, produkttitel, artikelname, artikelbezeichnung, artikelbeschreibung, produktbeschreibung,
     positionsbezeichnung, artikeltext, produkt, artikel, bezeichnung, beschreibung, titel,
@@ -196,6 +196,25 @@ export const SYNONYMS = {
 } as const satisfies Readonly<Record<string, string>>
 
 export type Meaning = keyof typeof SYNONYMS
+
+export const MEANINGS: readonly Meaning[] = [
+  'order_id',
+  'customer_key',
+  'customer_email',
+  'customer_name',
+  'product_sku',
+  'product_name',
+  'quantity',
+  'unit_price',
+  'line_total',
+  'any_total',
+  'currency',
+  'order_date',
+  'time',
+  'status',
+  'cancelled_at',
+  'kind',
+]
 
 /** Words of a status that mean a line is not sold. Compared as the values of all skip rules are. */
 export const CANCELLED = [
