@@ -30,7 +30,7 @@ describe.concurrent('a line that is not a CSV record', () => {
       line({ order: 'A-3' }),
       line({ order: 'A-4', name: '"Ann" Smith' }),
       line({ order: 'A-5', name: '"Smith, Bob"' }),
-      line({ order: 'A-6', product: '5" pipe' }),
+      line({ order: 'A-6', sku: 'S-6', product: '5" pipe' }),
       line({ order: 'A-7' }),
       'A-8',
       `${line({ order: 'A-9' })},more`,
