@@ -115,6 +115,8 @@ const UNDEFINED = [0x81, 0x8d, 0x8f, 0x90, 0x9d]
 
 /** Quotes, dashes, `…`, `€` and `™`. */
 const PUNCTUATION = [0x80, 0x85, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x99]
+/** Those of them that do not occur between two letters, where DOS code pages have letters. */
+const BETWEEN_WORDS = [0x80, 0x91, 0x93, 0x94, 0x95]
 
 /**
  * Letters outside ASCII are rare in the languages of windows-1252 and most are in one range, unlike letters of Cyrillic,
@@ -124,13 +126,17 @@ function isWindows1252(sample: Buffer, { invalid }: ByteCounts): boolean {
   if (UNDEFINED.some((byte) => sample.includes(byte))) return false
   let run = 0
   let unusual = 0
-  for (const byte of sample) {
+  for (const [at, byte] of sample.entries()) {
     run = byte >= 0xc0 ? run + 1 : 0
     if (run === 3) return false
-    if (byte >= 0x80 && byte < 0xa0 && !PUNCTUATION.includes(byte)) unusual++
+    if (byte < 0x80 || byte >= 0xa0) continue
+    const isInWord = isLetter(sample[at - 1]) && isLetter(sample[at + 1])
+    if (!PUNCTUATION.includes(byte) || (isInWord && BETWEEN_WORDS.includes(byte))) unusual++
   }
   return unusual * 2 <= invalid
 }
+
+const isLetter = (byte = 0) => (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a)
 
 /** Decodes blocks into UTF-8. */
 export async function* decode(blocks: AsyncIterable<Buffer>, encoding: string): AsyncGenerator<Buffer, void> {
