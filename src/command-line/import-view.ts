@@ -2,10 +2,12 @@
 
 import type { DateOrder } from '../csv/dates.js'
 import type { Delimiter } from '../csv/dialect.js'
+import { UTF8 } from '../csv/encoding.js'
 import { groupThousands } from '../domain/money.js'
 import { importCommand } from '../domain/shell.js'
 import { type Conflict, differenceText } from '../import/conflicts.js'
-import type { FileRead, ImportOutcome } from '../import/import-orders.js'
+import type { FileRead } from '../import/file-read.js'
+import type { ImportOutcome } from '../import/import-orders.js'
 import type { Table } from '../terminal/table.js'
 import { cleanText, countOf, duration } from '../terminal/text.js'
 import { pairs, tableOf } from './list.js'
@@ -102,7 +104,7 @@ export function rejectionNotes(
 }
 
 /** Whether the rejects file, which is UTF-8, has another encoding than the file. */
-const isRecoded = (read: FileRead | undefined) => read !== undefined && read.encoding !== 'utf-8'
+const isRecoded = (read: FileRead | undefined) => (read?.mapping.encoding ?? UTF8) !== UTF8
 
 /** Conflicts that are shown in full. */
 const SHOWN_CONFLICTS = 5
@@ -182,11 +184,10 @@ export const DATE_ORDER_NAMES: Readonly<Record<DateOrder, string>> = {
 }
 
 /** `shopify, UTF-8, comma, USD, 2026-03-01..31`: how the file was read. */
-export function readText({ mapping, dialect, encoding, compression, currencies, firstDay, lastDay }: FileRead): string {
-  const { preset, decimal, dateOrder } = mapping
+export function readText({ mapping, dialect, currencies, firstDay, lastDay }: FileRead): string {
+  const { preset, encoding = UTF8, decimal, dateOrder } = mapping
   return [
     preset ?? 'columns by name',
-    ...(compression ? [compression] : []),
     encodingName(encoding),
     delimiterName(dialect.delimiter),
     ...(decimal === 'comma' ? ['decimal comma'] : []),
@@ -197,8 +198,8 @@ export function readText({ mapping, dialect, encoding, compression, currencies, 
 }
 
 /** The same for the log. */
-export function readFields({ mapping, dialect, encoding, currencies, firstDay, lastDay }: FileRead) {
-  const { preset, decimal = null, dateOrder: date_order = null } = mapping
+export function readFields({ mapping, dialect, currencies, firstDay, lastDay }: FileRead) {
+  const { preset, encoding = UTF8, decimal = null, dateOrder: date_order = null } = mapping
   const days = { first_day: firstDay, last_day: lastDay }
   return { mapping: preset, encoding, delimiter: dialect.delimiter, decimal, date_order, currencies, ...days }
 }

@@ -2,8 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
 import type { Config } from '../config/config.js'
-import type { Content } from '../csv/content.js'
-import type { Dialect } from '../csv/dialect.js'
 import { databaseTime, refreshStatistics } from '../database/engine.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
@@ -11,9 +9,9 @@ import { EXIT, UserError } from '../errors.js'
 import type { Queue } from '../queue/queue.js'
 import type { RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
+import type { FileRead } from './file-read.js'
 import { type BeginOptions, beginRun, endEmptyRun, type ImportRun, updateRun, whileHeld } from './import-record.js'
-import type { Answers, Mapping } from './mapping/mapping.js'
-import type { Understood } from './mapping/understand.js'
+import type { Answers } from './mapping/mapping.js'
 import { type ReadChunk, readInThread } from './reader.js'
 import { type Rejects, replaceInput, storedLineText } from './rejects.js'
 import { endRun } from './release.js'
@@ -42,8 +40,6 @@ export interface ImportOptions extends BeginOptions {
   readonly openRejects: (run: ImportRun) => Rejects
   /** What a person said about the file. */
   readonly answers?: Answers
-  /** Called before anything is stored. Throws if there are questions. */
-  readonly onUnderstood?: (understood: Understood) => void
 }
 
 export interface ImportOutcome {
@@ -64,17 +60,6 @@ export interface ImportOutcome {
   readonly skipped: Readonly<Record<string, number>>
   /** Undefined for a run whose lines were all read before. */
   readonly read?: FileRead
-}
-
-/** What was read, and how. */
-export interface FileRead extends Pick<Content, 'encoding' | 'compression'> {
-  readonly mapping: Mapping
-  readonly dialect: Dialect
-  /** Of the imported orders. */
-  readonly currencies: readonly string[]
-  /** First and last business day of the imported orders; null if there are none. */
-  readonly firstDay: string | null
-  readonly lastDay: string | null
 }
 
 export interface ImportContext {

@@ -13,8 +13,8 @@ import {
   wholeNumber,
 } from '../csv/values.js'
 import type { Currency } from '../domain/money.js'
-import { findNames } from './mapping/names.js'
 import type { Field, Mapping } from './mapping/mapping.js'
+import { findNames } from './mapping/names.js'
 
 type Cells = readonly string[]
 type Read<Value> = (cells: Cells) => Value

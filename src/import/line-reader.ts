@@ -3,8 +3,8 @@ import { InvalidCell } from '../csv/invalid.js'
 import { type Fault, joinFaults, minorTotal, readCurrency, wrongWidth } from '../csv/values.js'
 import { type Currency, lineTotal } from '../domain/money.js'
 import { type FieldOptions, GUEST, type LineFields, lineFields } from './line-fields.js'
-import { findNames, normalName } from './mapping/names.js'
 import { FIELDS, type Field, type Mapping, type SkipRule } from './mapping/mapping.js'
+import { findNames, normalName } from './mapping/names.js'
 import type { LineFate, OrderLine, Rejection, Skipped } from './order-line.js'
 
 /** What a line can inherit from the line before it. */

@@ -12,7 +12,13 @@ export function isRejectColumn(name: string): boolean {
 /** Formats one line, without a line ending. Without quotes, a delimiter in a cell becomes a blank. */
 export function csvLine(cells: readonly (string | number)[], { delimiter, quotes }: Dialect): string {
   if (quotes) return stringify([[...cells]], { eof: false, delimiter })
-  return cells.map((cell) => String(cell).replace(/[\t\r\n]/g, ' ').replaceAll(delimiter, ' ')).join(delimiter)
+  return cells
+    .map((cell) =>
+      String(cell)
+        .replace(/[\t\r\n]/g, ' ')
+        .replaceAll(delimiter, ' '),
+    )
+    .join(delimiter)
 }
 
 /** Whether a file starts with the header of a rejects file. */

@@ -66,9 +66,12 @@ export class Rejects {
     if (lines.length === 0) return
     if (!this.#options) return
     // The items of one line are rejected together.
-    const first = lines.filter(({ line, original }, at) => line !== lines[at - 1]?.line || original !== lines[at - 1]?.original)
+    const first = lines.filter(
+      ({ line, original }, at) => line !== lines[at - 1]?.line || original !== lines[at - 1]?.original,
+    )
     const rows = first.map(
-      ({ line, original, column, reason }) => `${original}${dialect.delimiter}${csvLine([line, column, reason], dialect)}`,
+      ({ line, original, column, reason }) =>
+        `${original}${dialect.delimiter}${csvLine([line, column, reason], dialect)}`,
     )
     if (this.bytes === 0) rows.unshift(csvLine([...header, ...REJECT_COLUMNS], dialect))
     const text = `${rows.join('\n')}\n`

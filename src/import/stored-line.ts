@@ -3,10 +3,10 @@ import { formatAmount, formatPrice } from '../domain/money.js'
 import type { StoredLine } from './conflicts.js'
 import { GUEST, MADE_FROM_NAME } from './line-fields.js'
 import { ITEM } from './line-reader.js'
+import { FIELDS, type Field, type Mapping } from './mapping/mapping.js'
 import { findNames } from './mapping/names.js'
-import { type Field, FIELDS, type Mapping } from './mapping/mapping.js'
-import { csvLine } from './reject-columns.js'
 import type { FileLayout } from './reader.js'
+import { csvLine } from './reject-columns.js'
 
 /** Columns without a field are empty. */
 export function storedLineText(line: StoredLine, { header, mapping, dialect }: FileLayout): string {

@@ -2,7 +2,7 @@
 import { describe, expect } from 'vitest'
 import { questionsError } from '../../src/command-line/import-answers.js'
 import { readText } from '../../src/command-line/import-view.js'
-import type { FileRead } from '../../src/import/import-orders.js'
+import type { FileRead } from '../../src/import/file-read.js'
 import type { Question } from '../../src/import/mapping/understand.js'
 import { csv, line } from '../support/lines.js'
 import { test } from '../support/shop.js'
@@ -80,8 +80,6 @@ describe('the line about what was read', () => {
   const read: FileRead = {
     mapping: { preset: 'shopify', columns: {}, decimal: 'point' },
     dialect: { delimiter: ',', quotes: true, lineEnding: '\n' },
-    encoding: 'utf-8',
-    compression: null,
     currencies: ['USD'],
     firstDay: '2026-03-01',
     lastDay: '2026-03-31',
@@ -96,11 +94,11 @@ describe('the line about what was read', () => {
     [{ currencies: [], firstDay: null, lastDay: null }, 'shopify, UTF-8, comma'],
     [
       {
-        mapping: { preset: null, columns: {}, decimal: 'comma', dateOrder: 'dmy' },
+        mapping: { preset: null, columns: {}, encoding: 'windows-1252', decimal: 'comma', dateOrder: 'dmy' },
         dialect: { ...read.dialect, delimiter: ';' },
-        ...{ encoding: 'windows-1252', compression: 'gzip', currencies: ['EUR'] },
+        currencies: ['EUR'],
       },
-      'columns by name, gzip, windows-1252, semicolon, decimal comma, day first, EUR, 2026-03-01..31',
+      'columns by name, windows-1252, semicolon, decimal comma, day first, EUR, 2026-03-01..31',
     ],
   ]
   test.for(cases)('names what differs from file to file: %j', ([change, text]) => {

@@ -36,6 +36,7 @@ import { dryRun } from '../../import/dry-run.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from '../../import/import-orders.js'
 import { type ImportRun, RUNNING } from '../../import/import-record.js'
 import type { Answers } from '../../import/mapping/mapping.js'
+import { OpenQuestions } from '../../import/reader.js'
 import { Rejects, type RejectsOptions, refuseRejects } from '../../import/rejects.js'
 import { cleanText } from '../../terminal/text.js'
 
@@ -177,9 +178,6 @@ export default class Import extends BaseCommand {
         // A file that fails is not discarded for the next one.
         discard: flags.discard && index === 0,
         answers: this.#answers,
-        onUnderstood: ({ questions }) => {
-          if (questions.length > 0) throw questionsError(questions, asking)
-        },
         onWaiting: (run) => this.#noteWaiting(run),
         onProgress: (done, fraction) => {
           const perSecond = (done * 1000) / (performance.now() - began)
@@ -194,6 +192,8 @@ export default class Import extends BaseCommand {
       const seconds = Math.round(performance.now() - began) / 1000
       const shown = { file, database: this.shownSetting('database'), seconds, dry_run: flags['dry-run'] ?? false }
       return { outcome, result: importResult(outcome, shown) }
+    } catch (error) {
+      throw error instanceof OpenQuestions ? questionsError(error.questions, asking) : error
     } finally {
       progress.stop()
     }
