@@ -6,8 +6,9 @@ import { UTF8 } from '../csv/encoding.js'
 import { groupThousands } from '../domain/money.js'
 import { importCommand } from '../domain/shell.js'
 import { type Conflict, differenceText } from '../import/conflicts.js'
-import type { FileRead } from '../import/file-read.js'
-import type { ImportOutcome } from '../import/import-orders.js'
+import { type ImportOutcome, skipReasons } from '../import/import-orders.js'
+import type { ImportRun } from '../import/import-record.js'
+import type { Mapping } from '../import/mapping/mapping.js'
 import type { Table } from '../terminal/table.js'
 import { cleanText, countOf, duration } from '../terminal/text.js'
 import { pairs, tableOf } from './list.js'
@@ -25,24 +26,16 @@ interface Shown {
 }
 
 export function importResult(
-  {
-    run,
-    published,
-    interrupted,
-    examples,
-    conflicts: conflicting_orders,
-    skipped: skipped_reasons,
-    read,
-  }: ImportOutcome,
+  { run, published, interrupted, examples, conflicts: conflicting_orders }: ImportOutcome,
   shown: Shown,
 ) {
   const { source, rows, orders, imported, updated, duplicates, conflicts, rejected, skipped } = run
   const { products_created, rejects_file } = run
   // imported, updated, duplicates, conflicts, rejected and skipped count lines and add up to rows. The others are new
   // rows.
-  const lines = { imported, updated, duplicates, conflicts, rejected, skipped, skipped_reasons }
+  const lines = { imported, updated, duplicates, conflicts, rejected, skipped, skipped_reasons: skipReasons(run) }
   const counts = { rows, orders, ...lines, products_created, published }
-  const mapping = read?.mapping.preset ?? null
+  const mapping = mappingOf(run)?.preset ?? null
   const { file, database, seconds, dry_run } = shown
   const import_id = dry_run ? null : String(run.id)
   // An import writes them to the rejects file.
@@ -79,7 +72,7 @@ const SHOWN = 10
  * @param prefix names the file, if there are several
  */
 export function rejectionNotes(
-  { examples, input, read }: ImportOutcome,
+  { run, examples, input }: ImportOutcome,
   result: ImportResult,
   { flags: given, prefix = '' }: { readonly flags: readonly string[]; readonly prefix?: string },
 ): Note[] {
@@ -88,7 +81,7 @@ export function rejectionNotes(
     return [`${prefix}line ${line}: ${fields.reason}`, { event: 'line_rejected', fields }]
   })
   const { rejected, rejects_file } = result
-  const flags = isRecoded(read)
+  const flags = isRecoded(run)
     ? [...given.filter((flag) => !flag.startsWith('--encoding ')), '--encoding utf-8']
     : given
   const hidden = rejected - notes.length
@@ -104,7 +97,7 @@ export function rejectionNotes(
 }
 
 /** Whether the rejects file, which is UTF-8, has another encoding than the file. */
-const isRecoded = (read: FileRead | undefined) => (read?.mapping.encoding ?? UTF8) !== UTF8
+const isRecoded = (run: ImportRun) => (mappingOf(run)?.encoding ?? UTF8) !== UTF8
 
 /** Conflicts that are shown in full. */
 const SHOWN_CONFLICTS = 5
@@ -183,25 +176,32 @@ export const DATE_ORDER_NAMES: Readonly<Record<DateOrder, string>> = {
   ymd: 'year first',
 }
 
-/** `shopify, UTF-8, comma, USD, 2026-03-01..31`: how the file was read. */
-export function readText({ mapping, dialect, currencies, firstDay, lastDay }: FileRead): string {
-  const { preset, encoding = UTF8, decimal, dateOrder } = mapping
-  return [
-    preset ?? 'columns by name',
-    encodingName(encoding),
-    delimiterName(dialect.delimiter),
-    ...(decimal === 'comma' ? ['decimal comma'] : []),
-    ...(dateOrder ? [DATE_ORDER_NAMES[dateOrder]] : []),
-    ...currencies,
-    ...(firstDay && lastDay ? [dayRange(firstDay, lastDay)] : []),
-  ].join(', ')
+/** How the file was read; null if no line was. */
+function mappingOf({ mapping }: Pick<ImportRun, 'mapping'>): Mapping | null {
+  return mapping === null ? null : JSON.parse(mapping)
 }
 
-/** The same for the log. */
-export function readFields({ mapping, dialect, currencies, firstDay, lastDay }: FileRead) {
-  const { preset, encoding = UTF8, decimal = null, dateOrder: date_order = null } = mapping
-  const days = { first_day: firstDay, last_day: lastDay }
-  return { mapping: preset, encoding, delimiter: dialect.delimiter, decimal, date_order, currencies, ...days }
+interface Understood extends Pick<ImportOutcome, 'currencies'> {
+  readonly run: Pick<ImportRun, 'mapping' | 'first_day' | 'last_day'>
+}
+
+/** `shopify, UTF-8, comma, USD, 2026-03-01..31`: how the file was read, and what. Undefined if no line was. */
+export function understoodNote({ run, currencies }: Understood, prefix = ''): Note | undefined {
+  const mapping = mappingOf(run)
+  if (!mapping) return undefined
+  const { preset, encoding = UTF8, delimiter = ',', decimal = null, dateOrder: date_order = null } = mapping
+  const { first_day, last_day } = run
+  const parts = [
+    preset ?? 'columns by name',
+    encodingName(encoding),
+    delimiterName(delimiter),
+    ...(decimal === 'comma' ? ['decimal comma'] : []),
+    ...(date_order ? [DATE_ORDER_NAMES[date_order]] : []),
+    ...currencies,
+    ...(first_day && last_day ? [dayRange(first_day, last_day)] : []),
+  ]
+  const fields = { mapping: preset, encoding, delimiter, decimal, date_order, currencies, first_day, last_day }
+  return [prefix + cleanText(parts.join(', ')), { event: 'understood', fields }]
 }
 
 /** `2026-03-01..31`: the last day without the year and month that it has in common with the first. */

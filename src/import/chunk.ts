@@ -56,6 +56,7 @@ export interface ChunkContent {
   readonly carried: CarriedLines
   /** The first and the last business day of its orders. */
   readonly days: { readonly first: Day; readonly last: Day } | undefined
+  readonly currencies: readonly string[]
 }
 
 /** Collects the lines of one chunk. */
@@ -169,7 +170,8 @@ export class ChunkBuilder implements RecordSink {
     for (const collected of [this.#orders, this.#customers, this.#rejectedOrders, this.#skipped]) collected.clear()
     this.#lines = []
     this.#rejected = []
-    return { chunk, rejected, skipped, carried, days: daysOf(orders) }
+    const currencies = [...new Set(orders.map(({ currency }) => currency))]
+    return { chunk, rejected, skipped, carried, days: daysOf(orders), currencies }
   }
 
   #validOrders(): OrderRow[] {

@@ -7,19 +7,21 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { EXIT, UserError } from '../errors.js'
 import type { Queue } from '../queue/queue.js'
-import type { RejectedLine } from './chunk.js'
+import type { CarriedLines, RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
-import type { FileRead } from './file-read.js'
 import { type BeginOptions, beginRun, endEmptyRun, type ImportRun, updateRun, whileHeld } from './import-record.js'
-import type { Answers } from './mapping/mapping.js'
-import { type ReadChunk, readInThread } from './reader.js'
-import { type Rejects, replaceInput, storedLineText } from './rejects.js'
+import type { Answers, Mapping } from './mapping/mapping.js'
+import { type FileLayout, type ReadChunk, type ReaderOptions, readInThread } from './reader.js'
+import { type Rejects, replaceInput } from './rejects.js'
 import { endRun } from './release.js'
 import { storeChunk } from './store.js'
+import { storedLineText } from './stored-line.js'
 import { undoRun, usedError } from './undo.js'
 import { type Report, reachVerdicts, type Verdicts } from './verdicts.js'
 
 export interface ImportOptions extends BeginOptions {
+  /** How to read the file. A resumed import keeps its mapping. */
+  readonly answers: Answers
   /** `abort`: the first bad line undoes the import. */
   readonly onError: 'skip' | 'abort'
   /** Accept order dates before 1970 and more than a year ahead. */
@@ -38,8 +40,6 @@ export interface ImportOptions extends BeginOptions {
   readonly dry?: boolean
   /** Opens the file for lines that are not imported. */
   readonly openRejects: (run: ImportRun) => Rejects
-  /** What a person said about the file. */
-  readonly answers?: Answers
 }
 
 export interface ImportOutcome {
@@ -54,13 +54,13 @@ export interface ImportOutcome {
   readonly conflicts: Verdicts['examples']
   /** What became of an imported rejects file. */
   readonly input?: ReturnType<typeof replaceInput>
+  /** Currencies of the orders that this process read. */
+  readonly currencies: readonly string[]
   /** Whether the signal stopped it before the end of the file. */
   readonly interrupted: boolean
-  /** Lines that were skipped, by reason. */
-  readonly skipped: Readonly<Record<string, number>>
-  /** Undefined for a run whose lines were all read before. */
-  readonly read?: FileRead
 }
+
+const NOTHING_READ = { examples: [], conflicts: [], currencies: [], interrupted: false } as const
 
 export interface ImportContext {
   readonly db: Kysely<Schema>
@@ -72,24 +72,16 @@ export async function importOrders(context: ImportContext, options: ImportOption
   const { db } = context
   const started = await beginWhenFree(context, options)
   return whileHeld(db, started, async () => {
-    if (started.status === 'releasing')
-      return {
-        ...(await endAndReplace(context, started, options)),
-        examples: [],
-        conflicts: [],
-        interrupted: false,
-        skipped: {},
-      }
+    if (started.status === 'releasing') return { ...(await endAndReplace(context, started, options)), ...NOTHING_READ }
     const rejects = options.openRejects(started)
     const { examples } = rejects
     try {
       const reading = new Reading(context, started, rejects, options)
       const run = await reading.toEnd()
-      const conflicts = reading.conflicts
-      if (run.status === 'reading')
-        return { run, published: 0, unpublished: undefined, examples, conflicts, interrupted: true, skipped: {} }
+      const read = { examples, conflicts: reading.conflicts, currencies: [...reading.currencies].sort() }
+      if (run.status === 'reading') return { run, published: 0, unpublished: undefined, ...read, interrupted: true }
       // From here on, the file cannot cause an error: every line is stored and judged.
-      return { ...(await endAndReplace(context, run, options)), examples, conflicts, interrupted: false, skipped: {} }
+      return { ...(await endAndReplace(context, run, options)), ...read, interrupted: false }
     } finally {
       rejects.close()
     }
@@ -134,9 +126,10 @@ class Reading {
   readonly #options: ImportOptions
   /** The run as last written. */
   #run: ImportRun
-  #header: readonly string[] = []
+  #layout: FileLayout | undefined
   /** The first conflicting orders, once the lines are judged. */
   conflicts: Verdicts['examples'] = []
+  readonly currencies = new Set<string>()
 
   constructor({ db, queue, config }: ImportContext, run: ImportRun, rejects: Rejects, options: ImportOptions) {
     this.#db = db
@@ -151,10 +144,9 @@ class Reading {
   async toEnd(): Promise<ImportRun> {
     const { file, anyDate, signal } = this.#options
     const { timeZone, database, 'inventory.unknownSku': unknownSku } = this.#config
-    const { byte_offset: offset, line_number: line, begun_sha256: sha256 } = this.#run
-    const resumeFrom = offset === 0 ? undefined : { offset, line, sha256 }
+    const start = { answers: this.#options.answers, ...resumedFrom(this.#run) }
     try {
-      for await (const read of readInThread({ file, resumeFrom, timeZone, anyDate, unknownSku, database }, signal)) {
+      for await (const read of readInThread({ file, ...start, timeZone, anyDate, unknownSku, database }, signal)) {
         await this.#takeChunk(read)
         if (signal.aborted) break
       }
@@ -168,18 +160,20 @@ class Reading {
 
   async #takeChunk(read: ReadChunk): Promise<void> {
     const { beforeChunk, onError, onProgress } = this.#options
-    const { cursor, size } = read
-    this.#header = read.header
+    this.#layout = read.layout
     await beforeChunk?.(read.chunk)
-    this.#rejects.append(read.rejected, read.header)
+    this.#rejects.append(read.rejected, read.layout)
     if (onError === 'abort' && this.#rejects.examples.length > 0) throw await this.#abort()
     this.#run = await inTransaction(this.#db, (trx) => this.#store(trx, read))
-    onProgress(this.#run.rows, size === undefined ? undefined : cursor.offset / size)
+    for (const currency of read.currencies) this.currencies.add(currency)
+    onProgress(this.#run.rows, read.fraction)
   }
 
   /** Stores the chunk and the cursor after it in one transaction. */
-  async #store(trx: Kysely<Schema>, { chunk, rejected, cursor }: ReadChunk): Promise<ImportRun> {
+  async #store(trx: Kysely<Schema>, read: ReadChunk): Promise<ImportRun> {
     const run = this.#run
+    const { chunk, rejected, cursor, layout, carried } = read
+    const skipped = Object.values(read.skipped).reduce((sum, count) => sum + count, 0)
     const stored = await storeChunk(trx, chunk, {
       importId: run.id,
       source: run.source,
@@ -193,7 +187,12 @@ class Reading {
       begun_sha256: cursor.sha256,
       rejects_file: this.#rejects.file,
       rejects_bytes: this.#rejects.bytes,
-      rows: run.rows + chunk.lineCount + rejected.length,
+      mapping: JSON.stringify(layout.mapping),
+      carried: JSON.stringify(carried),
+      ...withDays(run, read.days),
+      rows: run.rows + chunk.lineCount + rejected.length + skipped,
+      skipped: run.skipped + skipped,
+      skip_reasons: JSON.stringify(addCounts(skipReasons(run), read.skipped)),
       orders: run.orders + stored.orders,
       imported: run.imported + stored.lines,
       rejected: run.rejected + rejected.length,
@@ -206,13 +205,15 @@ class Reading {
     const run = this.#run
     const rejects = this.#rejects
     const [examples, bytes] = [rejects.examples.length, rejects.bytes]
+    const layout = this.#layout
+    if (!layout) throw new Error('judged before a chunk was read')
     const rejectedLines = (lines: Parameters<Report>[0]) =>
       lines.map((line) => {
-        const original = storedLineText(line, this.#header)
+        const original = storedLineText(line, layout)
         return { line: line.line_number, original, column: '', reason: line.reason }
       })
-    const report: Report = (lines) => rejects.append(rejectedLines(lines), this.#header)
-    const write: Report = (lines) => rejects.write(rejectedLines(lines), this.#header)
+    const report: Report = (lines) => rejects.append(rejectedLines(lines), layout)
+    const write: Report = (lines) => rejects.write(rejectedLines(lines), layout)
     const reportConflicts = rejects.isWritten ? write : undefined
     const { update } = this.#options
     const options = { update, timeZone: this.#config.timeZone, report, reportConflicts }
@@ -249,6 +250,34 @@ class Reading {
       message: `The import stopped at line ${first?.line}: ${first?.reason}. Nothing was imported.`,
       fix: 'Correct the line and run the import again, or skip bad lines with --on-error skip.',
     })
+  }
+}
+
+/** Where an interrupted run continues, with the mapping that it had. */
+function resumedFrom(run: ImportRun): Partial<Pick<ReaderOptions, 'answers'>> & Pick<ReaderOptions, 'resumeFrom'> {
+  const { byte_offset: offset, line_number: line, begun_sha256: sha256, mapping, carried } = run
+  if (offset === 0 || mapping === null || carried === null) return { resumeFrom: undefined }
+  const answers: Mapping = JSON.parse(mapping)
+  const lines: CarriedLines = JSON.parse(carried)
+  return { answers: { ...answers, mapping: answers }, resumeFrom: { offset, line, sha256, carried: lines } }
+}
+
+/** Number of skipped lines by reason. */
+export function skipReasons({ skip_reasons }: Pick<ImportRun, 'skip_reasons'>): Readonly<Record<string, number>> {
+  return skip_reasons === null ? {} : JSON.parse(skip_reasons)
+}
+
+function addCounts(one: Readonly<Record<string, number>>, other: Readonly<Record<string, number>>) {
+  const sums = { ...one }
+  for (const [name, count] of Object.entries(other)) sums[name] = (sums[name] ?? 0) + count
+  return sums
+}
+
+function withDays({ first_day, last_day }: ImportRun, days: ReadChunk['days']) {
+  if (!days) return {}
+  return {
+    first_day: first_day && first_day < days.first ? first_day : days.first,
+    last_day: last_day && last_day > days.last ? last_day : days.last,
   }
 }
 

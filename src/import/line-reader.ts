@@ -182,9 +182,12 @@ export class LineReader {
       for (const [position, cell] of this.carried.cells) if (!cells[position]?.trim()) cells[position] = cell
     }
     const filled = this.#inherited.map((position) => [position, cells[position] ?? ''] as const)
-    this.carried = { reference, cells: filled.filter(([, cell]) => cell !== '') }
+    this.carried = { reference, cells: filled.filter(([, cell]) => cell !== '' && cell.length <= MAX_CARRIED) }
   }
 }
+
+/** Longer cells are no valid values of an order's fields. */
+const MAX_CARRIED = 1000
 
 /** Words for a total, as normalName gives them. */
 const TOTALS = new Set(

@@ -24,9 +24,8 @@ import {
   type ImportResult,
   importResult,
   importTable,
-  readFields,
-  readText,
   rejectionNotes,
+  understoodNote,
 } from '../../command-line/import-view.js'
 import { allowEvictionFlag } from '../../command-line/selection-flags.js'
 import { STDIN } from '../../csv/bytes.js'
@@ -242,8 +241,8 @@ export default class Import extends BaseCommand {
 
   /** @param prefix names the file, if there are several */
   #showNotes(outcome: ImportOutcome, result: ImportResult, prefix = ''): void {
-    const { read } = outcome
-    if (read) this.note(`${prefix}${cleanText(readText(read))}`, { event: 'understood', fields: readFields(read) })
+    const understood = understoodNote(outcome, prefix)
+    if (understood) this.note(...understood)
     for (const note of rejectionNotes(outcome, result, { flags: this.#flagsGiven, prefix })) this.note(...note)
   }
 
