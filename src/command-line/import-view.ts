@@ -2,13 +2,11 @@
 
 import type { DateOrder } from '../csv/dates.js'
 import type { Delimiter } from '../csv/dialect.js'
-import { UTF8 } from '../csv/encoding.js'
 import { groupThousands } from '../domain/money.js'
 import { importCommand } from '../domain/shell.js'
 import { type Conflict, differenceText } from '../import/conflicts.js'
-import { type ImportOutcome, skipReasons } from '../import/import-orders.js'
-import type { ImportRun } from '../import/import-record.js'
-import type { Mapping } from '../import/mapping/mapping.js'
+import type { FileRead } from '../import/file-read.js'
+import type { ImportOutcome } from '../import/import-orders.js'
 import type { Table } from '../terminal/table.js'
 import { cleanText, countOf, duration } from '../terminal/text.js'
 import { pairs, tableOf } from './list.js'
@@ -26,16 +24,16 @@ interface Shown {
 }
 
 export function importResult(
-  { run, published, interrupted, examples, conflicts: conflicting_orders }: ImportOutcome,
+  { run, published, interrupted, examples, conflicts: conflicting_orders, read }: ImportOutcome,
   shown: Shown,
 ) {
   const { source, rows, orders, imported, updated, duplicates, conflicts, rejected, skipped } = run
   const { products_created, rejects_file } = run
   // imported, updated, duplicates, conflicts, rejected and skipped count lines and add up to rows. The others are new
   // rows.
-  const lines = { imported, updated, duplicates, conflicts, rejected, skipped, skipped_reasons: skipReasons(run) }
+  const lines = { imported, updated, duplicates, conflicts, rejected, skipped, skipped_reasons: read?.skipped ?? {} }
   const counts = { rows, orders, ...lines, products_created, published }
-  const mapping = mappingOf(run)?.preset ?? null
+  const mapping = read?.mapping.preset ?? null
   const { file, database, seconds, dry_run } = shown
   const import_id = dry_run ? null : String(run.id)
   // An import writes them to the rejects file.
@@ -72,7 +70,7 @@ const SHOWN = 10
  * @param prefix names the file, if there are several
  */
 export function rejectionNotes(
-  { run, examples, input }: ImportOutcome,
+  { examples, input, read }: ImportOutcome,
   result: ImportResult,
   { flags: given, prefix = '' }: { readonly flags: readonly string[]; readonly prefix?: string },
 ): Note[] {
@@ -81,7 +79,7 @@ export function rejectionNotes(
     return [`${prefix}line ${line}: ${fields.reason}`, { event: 'line_rejected', fields }]
   })
   const { rejected, rejects_file } = result
-  const flags = isRecoded(run)
+  const flags = isRecoded(read)
     ? [...given.filter((flag) => !flag.startsWith('--encoding ')), '--encoding utf-8']
     : given
   const hidden = rejected - notes.length
@@ -97,7 +95,7 @@ export function rejectionNotes(
 }
 
 /** Whether the rejects file, which is UTF-8, has another encoding than the file. */
-const isRecoded = (run: ImportRun) => (mappingOf(run)?.encoding ?? UTF8) !== UTF8
+const isRecoded = (read: FileRead | undefined) => read !== undefined && read.encoding !== 'utf-8'
 
 /** Conflicts that are shown in full. */
 const SHOWN_CONFLICTS = 5
@@ -176,31 +174,22 @@ export const DATE_ORDER_NAMES: Readonly<Record<DateOrder, string>> = {
   ymd: 'year first',
 }
 
-/** How the file was read; null if no line was. */
-function mappingOf({ mapping }: Pick<ImportRun, 'mapping'>): Mapping | null {
-  return mapping === null ? null : JSON.parse(mapping)
-}
-
-interface Understood extends Pick<ImportOutcome, 'currencies'> {
-  readonly run: Pick<ImportRun, 'mapping' | 'first_day' | 'last_day'>
-}
-
-/** `shopify, UTF-8, comma, USD, 2026-03-01..31`: how the file was read, and what. Undefined if no line was. */
-export function understoodNote({ run, currencies }: Understood, prefix = ''): Note | undefined {
-  const mapping = mappingOf(run)
-  if (!mapping) return undefined
-  const { preset, encoding = UTF8, delimiter = ',', decimal = null, dateOrder: date_order = null } = mapping
-  const { first_day, last_day } = run
+/** `shopify, UTF-8, comma, USD, 2026-03-01..31`: how the file was read, and what. */
+export function readNote(read: FileRead, prefix = ''): Note {
+  const { mapping, dialect, encoding, compression, currencies, firstDay, lastDay } = read
+  const { preset, decimal = null, dateOrder = null } = mapping
   const parts = [
     preset ?? 'columns by name',
+    ...(compression ? [compression] : []),
     encodingName(encoding),
-    delimiterName(delimiter),
+    delimiterName(dialect.delimiter),
     ...(decimal === 'comma' ? ['decimal comma'] : []),
-    ...(date_order ? [DATE_ORDER_NAMES[date_order]] : []),
+    ...(dateOrder ? [DATE_ORDER_NAMES[dateOrder]] : []),
     ...currencies,
-    ...(first_day && last_day ? [dayRange(first_day, last_day)] : []),
+    ...(firstDay && lastDay ? [dayRange(firstDay, lastDay)] : []),
   ]
-  const fields = { mapping: preset, encoding, delimiter, decimal, date_order, currencies, first_day, last_day }
+  const how = { mapping: preset, encoding, compression, delimiter: dialect.delimiter, decimal, date_order: dateOrder }
+  const fields = { ...how, currencies, first_day: firstDay, last_day: lastDay }
   return [prefix + cleanText(parts.join(', ')), { event: 'understood', fields }]
 }
 

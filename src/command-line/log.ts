@@ -16,7 +16,7 @@ export const EVENTS = {
   server_back: 'the server is reachable again, or the disk has space again',
   waiting: 'an import waits for another one from the same source: its `file` and `pid`',
   understood:
-    'how a file was read: `mapping`, `encoding`, `delimiter`, `decimal`, `date_order`, `currencies`, `first_day`, `last_day`',
+    'how a file was read: `mapping`, `encoding`, `compression`, `delimiter`, `decimal`, `date_order`, `currencies`, `first_day`, `last_day`',
   line_rejected: 'one of the first lines that were not imported: `line`, `reason`',
   next_run: 'the next run of a scheduled `task`: `next_run`',
   run_done: 'a `task` succeeded: `detail`, `seconds`, `next_run`',

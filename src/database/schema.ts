@@ -45,15 +45,10 @@ export interface Schema {
     rejects_file: string | null
     /** Length of the rejects file at the cursor. */
     rejects_bytes: Generated<number>
-    /** How the file is read, as JSON (Mapping); null until a chunk is stored. A resumed import keeps it. */
-    mapping: string | null
-    /** What the next line may continue, as JSON (Carried). */
-    carried: string | null
-    /** Number of skipped lines by reason, as JSON. */
-    skip_reasons: string | null
-    /** Range of business days of the orders read. */
-    first_day: Day | null
-    last_day: Day | null
+    /** How the file is read, as JSON (FileLayout); null until a chunk is stored. A resumed import keeps it. */
+    layout: string | null
+    /** What was read so far, as JSON (ReaderState). */
+    reader_state: string | null
     rows: Generated<number>
     orders: Generated<number>
     imported: Generated<number>

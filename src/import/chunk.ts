@@ -3,9 +3,10 @@ import { isUtf8 } from 'node:buffer'
 import type { Dialect } from '../csv/dialect.js'
 import type { RecordPosition, RecordSink } from '../csv/records.js'
 import { joinFaults, NOT_UTF8 } from '../csv/values.js'
-import { businessDay, type Day } from '../domain/business-day.js'
+import { businessDay } from '../domain/business-day.js'
 import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
-import { type Carried, LineReader } from './line-reader.js'
+import type { ReaderState } from './file-read.js'
+import { LineReader } from './line-reader.js'
 import type { Mapping } from './mapping/mapping.js'
 import type { LineFate, OrderLine, Rejection } from './order-line.js'
 import { withoutRejectColumns } from './reject-columns.js'
@@ -28,14 +29,7 @@ export interface ChunkSource {
   readonly header: readonly string[]
   readonly mapping: Mapping
   readonly dialect: Dialect
-  readonly carried: CarriedLines | undefined
-}
-
-/** What the next chunk must know of the lines before it. */
-export interface CarriedLines {
-  readonly order: Carried | undefined
-  /** How many more items than lines the file had so far. */
-  readonly extraItems: number
+  readonly state: ReaderState
 }
 
 /** A line with its place. `number` counts each item of a line. */
@@ -51,12 +45,9 @@ interface PlacedLine {
 export interface ChunkContent {
   readonly chunk: Chunk
   readonly rejected: readonly RejectedLine[]
-  /** Number of skipped lines by reason. */
-  readonly skipped: Readonly<Record<string, number>>
-  readonly carried: CarriedLines
-  /** The first and the last business day of its orders. */
-  readonly days: { readonly first: Day; readonly last: Day } | undefined
-  readonly currencies: readonly string[]
+  readonly skippedCount: number
+  /** After its last line. */
+  readonly state: ReaderState
 }
 
 /** Collects the lines of one chunk. */
@@ -71,7 +62,8 @@ export class ChunkBuilder implements RecordSink {
   readonly #customers = new Map<string, CustomerRow>()
   /** The first bad line of each order that has one. None of its lines is imported. */
   readonly #rejectedOrders = new Map<string, number>()
-  readonly #skipped = new Map<string, number>()
+  #skippedCount = 0
+  #state: ReaderState
   #extraItems: number
   #lines: PlacedLine[] = []
   #rejected: RejectedLine[] = []
@@ -80,10 +72,11 @@ export class ChunkBuilder implements RecordSink {
   /** Whether the window contains invalid UTF-8 or control characters. */
   #suspect = false
 
-  constructor({ header, mapping, dialect, carried }: ChunkSource, { timeZone, anyDate }: ChunkOptions) {
+  constructor({ header, mapping, dialect, state }: ChunkSource, { timeZone, anyDate }: ChunkOptions) {
     this.#reader = new LineReader(header, mapping, { latest: anyDate ? undefined : aYearFrom(new Date()) })
-    this.#reader.carried = carried?.order
-    this.#extraItems = carried?.extraItems ?? 0
+    this.#reader.carried = state.order
+    this.#state = state
+    this.#extraItems = state.extraItems
     this.#delimiter = dialect.delimiter
     this.#width = header.length
     this.#timeZone = timeZone
@@ -165,13 +158,13 @@ export class ChunkBuilder implements RecordSink {
       rejectedOrders: Array.from(this.#rejectedOrders, ([reference, line_number]) => ({ reference, line_number })),
     })
     const rejected = this.#rejected.sort((a, b) => a.line - b.line)
-    const skipped = Object.fromEntries(this.#skipped)
-    const carried = { order: this.#reader.carried, extraItems: this.#extraItems }
-    for (const collected of [this.#orders, this.#customers, this.#rejectedOrders, this.#skipped]) collected.clear()
+    const skippedCount = this.#skippedCount
+    this.#state = { ...seen(this.#state, orders), order: this.#reader.carried, extraItems: this.#extraItems }
+    for (const collected of [this.#orders, this.#customers, this.#rejectedOrders]) collected.clear()
+    this.#skippedCount = 0
     this.#lines = []
     this.#rejected = []
-    const currencies = [...new Set(orders.map(({ currency }) => currency))]
-    return { chunk, rejected, skipped, carried, days: daysOf(orders), currencies }
+    return { chunk, rejected, skippedCount, state: this.#state }
   }
 
   #validOrders(): OrderRow[] {
@@ -222,7 +215,9 @@ export class ChunkBuilder implements RecordSink {
   }
 
   #skip(reason: string): void {
-    this.#skipped.set(reason, (this.#skipped.get(reason) ?? 0) + 1)
+    const { skipped } = this.#state
+    this.#state = { ...this.#state, skipped: { ...skipped, [reason]: (skipped[reason] ?? 0) + 1 } }
+    this.#skippedCount++
   }
 
   /** Rejects the line, and with it the other lines of its order. */
@@ -232,13 +227,16 @@ export class ChunkBuilder implements RecordSink {
   }
 }
 
-function daysOf(orders: readonly OrderRow[]): ChunkContent['days'] {
-  let [first, last] = [orders[0]?.business_day, orders[0]?.business_day]
-  for (const { business_day: day } of orders) {
-    if (!first || day < first) first = day
-    if (!last || day > last) last = day
+/** Adds the days and currencies of the orders. */
+function seen(state: ReaderState, orders: readonly OrderRow[]): ReaderState {
+  let { firstDay, lastDay } = state
+  const currencies = new Set(state.currencies)
+  for (const { business_day: day, currency } of orders) {
+    if (firstDay === null || day < firstDay) firstDay = day
+    if (lastDay === null || day > lastDay) lastDay = day
+    currencies.add(currency)
   }
-  return first && last && { first, last }
+  return { ...state, currencies: [...currencies], firstDay, lastDay }
 }
 
 /** The reason for rejecting a valid line of an order with a bad line. */

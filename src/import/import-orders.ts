@@ -7,11 +7,12 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { EXIT, UserError } from '../errors.js'
 import type { Queue } from '../queue/queue.js'
-import type { CarriedLines, RejectedLine } from './chunk.js'
+import type { RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
+import { type FileLayout, type FileRead, fileRead, keptOf, resumePoint } from './file-read.js'
 import { type BeginOptions, beginRun, endEmptyRun, type ImportRun, updateRun, whileHeld } from './import-record.js'
-import type { Answers, Mapping } from './mapping/mapping.js'
-import { type FileLayout, type ReadChunk, type ReaderOptions, readInThread } from './reader.js'
+import type { Answers } from './mapping/mapping.js'
+import { type ReadChunk, readInThread } from './reader.js'
 import { type Rejects, replaceInput } from './rejects.js'
 import { endRun } from './release.js'
 import { storeChunk } from './store.js'
@@ -54,13 +55,11 @@ export interface ImportOutcome {
   readonly conflicts: Verdicts['examples']
   /** What became of an imported rejects file. */
   readonly input?: ReturnType<typeof replaceInput>
-  /** Currencies of the orders that this process read. */
-  readonly currencies: readonly string[]
   /** Whether the signal stopped it before the end of the file. */
   readonly interrupted: boolean
+  /** What was read, and how; undefined if nothing was. */
+  readonly read: FileRead | undefined
 }
-
-const NOTHING_READ = { examples: [], conflicts: [], currencies: [], interrupted: false } as const
 
 export interface ImportContext {
   readonly db: Kysely<Schema>
@@ -72,16 +71,26 @@ export async function importOrders(context: ImportContext, options: ImportOption
   const { db } = context
   const started = await beginWhenFree(context, options)
   return whileHeld(db, started, async () => {
-    if (started.status === 'releasing') return { ...(await endAndReplace(context, started, options)), ...NOTHING_READ }
+    if (started.status === 'releasing')
+      return { ...(await endAndReplace(context, started, options)), examples: [], conflicts: [], interrupted: false }
     const rejects = options.openRejects(started)
     const { examples } = rejects
     try {
       const reading = new Reading(context, started, rejects, options)
       const run = await reading.toEnd()
-      const read = { examples, conflicts: reading.conflicts, currencies: [...reading.currencies].sort() }
-      if (run.status === 'reading') return { run, published: 0, unpublished: undefined, ...read, interrupted: true }
+      const conflicts = reading.conflicts
+      if (run.status === 'reading')
+        return {
+          run,
+          published: 0,
+          unpublished: undefined,
+          examples,
+          conflicts,
+          interrupted: true,
+          read: fileRead(run),
+        }
       // From here on, the file cannot cause an error: every line is stored and judged.
-      return { ...(await endAndReplace(context, run, options)), ...read, interrupted: false }
+      return { ...(await endAndReplace(context, run, options)), examples, conflicts, interrupted: false }
     } finally {
       rejects.close()
     }
@@ -129,7 +138,6 @@ class Reading {
   #layout: FileLayout | undefined
   /** The first conflicting orders, once the lines are judged. */
   conflicts: Verdicts['examples'] = []
-  readonly currencies = new Set<string>()
 
   constructor({ db, queue, config }: ImportContext, run: ImportRun, rejects: Rejects, options: ImportOptions) {
     this.#db = db
@@ -144,9 +152,10 @@ class Reading {
   async toEnd(): Promise<ImportRun> {
     const { file, anyDate, signal } = this.#options
     const { timeZone, database, 'inventory.unknownSku': unknownSku } = this.#config
-    const start = { answers: this.#options.answers, ...resumedFrom(this.#run) }
+    const { from: resumeFrom, answers = this.#options.answers } = resumePoint(this.#run) ?? {}
+    const options = { file, answers, resumeFrom, timeZone, anyDate, unknownSku, database }
     try {
-      for await (const read of readInThread({ file, ...start, timeZone, anyDate, unknownSku, database }, signal)) {
+      for await (const read of readInThread(options, signal)) {
         await this.#takeChunk(read)
         if (signal.aborted) break
       }
@@ -165,15 +174,13 @@ class Reading {
     this.#rejects.append(read.rejected, read.layout)
     if (onError === 'abort' && this.#rejects.examples.length > 0) throw await this.#abort()
     this.#run = await inTransaction(this.#db, (trx) => this.#store(trx, read))
-    for (const currency of read.currencies) this.currencies.add(currency)
     onProgress(this.#run.rows, read.fraction)
   }
 
   /** Stores the chunk and the cursor after it in one transaction. */
   async #store(trx: Kysely<Schema>, read: ReadChunk): Promise<ImportRun> {
     const run = this.#run
-    const { chunk, rejected, cursor, layout, carried } = read
-    const skipped = Object.values(read.skipped).reduce((sum, count) => sum + count, 0)
+    const { chunk, rejected, skippedCount: skipped, cursor } = read
     const stored = await storeChunk(trx, chunk, {
       importId: run.id,
       source: run.source,
@@ -187,12 +194,9 @@ class Reading {
       begun_sha256: cursor.sha256,
       rejects_file: this.#rejects.file,
       rejects_bytes: this.#rejects.bytes,
-      mapping: JSON.stringify(layout.mapping),
-      carried: JSON.stringify(carried),
-      ...withDays(run, read.days),
+      ...keptOf(read.layout, read.state),
       rows: run.rows + chunk.lineCount + rejected.length + skipped,
       skipped: run.skipped + skipped,
-      skip_reasons: JSON.stringify(addCounts(skipReasons(run), read.skipped)),
       orders: run.orders + stored.orders,
       imported: run.imported + stored.lines,
       rejected: run.rejected + rejected.length,
@@ -253,37 +257,9 @@ class Reading {
   }
 }
 
-/** Where an interrupted run continues, with the mapping that it had. */
-function resumedFrom(run: ImportRun): Partial<Pick<ReaderOptions, 'answers'>> & Pick<ReaderOptions, 'resumeFrom'> {
-  const { byte_offset: offset, line_number: line, begun_sha256: sha256, mapping, carried } = run
-  if (offset === 0 || mapping === null || carried === null) return { resumeFrom: undefined }
-  const answers: Mapping = JSON.parse(mapping)
-  const lines: CarriedLines = JSON.parse(carried)
-  return { answers: { ...answers, mapping: answers }, resumeFrom: { offset, line, sha256, carried: lines } }
-}
-
-/** Number of skipped lines by reason. */
-export function skipReasons({ skip_reasons }: Pick<ImportRun, 'skip_reasons'>): Readonly<Record<string, number>> {
-  return skip_reasons === null ? {} : JSON.parse(skip_reasons)
-}
-
-function addCounts(one: Readonly<Record<string, number>>, other: Readonly<Record<string, number>>) {
-  const sums = { ...one }
-  for (const [name, count] of Object.entries(other)) sums[name] = (sums[name] ?? 0) + count
-  return sums
-}
-
-function withDays({ first_day, last_day }: ImportRun, days: ReadChunk['days']) {
-  if (!days) return {}
-  return {
-    first_day: first_day && first_day < days.first ? first_day : days.first,
-    last_day: last_day && last_day > days.last ? last_day : days.last,
-  }
-}
-
 /** Ends the run. Then replaces an imported rejects file with the lines that are rejected again. */
 async function endAndReplace({ db, queue }: ImportContext, run: ImportRun, { dry }: ImportOptions) {
-  const ended = await endRun(db, queue, run)
+  const ended = { ...(await endRun(db, queue, run)), read: fileRead(run) }
   if (dry) return ended
   const input = replaceInput(ended.run)
   if (input !== 'replaced') return { ...ended, input }

@@ -6,6 +6,7 @@ import { groupBy } from '../domain/batches.js'
 import { formatPrice, type Money } from '../domain/money.js'
 import { ChunkBuilder, type ChunkOptions, type RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
+import { NOTHING_READ } from './file-read.js'
 import type { Understood } from './mapping/understand.js'
 
 export interface SampleOrder {
@@ -52,16 +53,16 @@ export async function readSample(
   { header, mapping, dialect }: Understood,
   options: ChunkOptions,
 ): Promise<Sample> {
-  const builder = new ChunkBuilder({ header: header.cells, mapping, dialect, carried: undefined }, options)
+  const builder = new ChunkBuilder({ header: header.cells, mapping, dialect, state: NOTHING_READ }, options)
   let isComplete = false
   for await (const _ of CsvTable.over(content, dialect, header).read(builder)) {
     isComplete = (await content.peek(1)).length === 0
     // Another round reads the last line, if it has no line ending.
     if (!isComplete) break
   }
-  const { chunk, rejected, skipped } = builder.take()
-  const rows = chunk.lineCount + rejected.length + Object.values(skipped).reduce((sum, lines) => sum + lines, 0)
-  const counts = { rows, isComplete, orders: chunk.orderCount, imported: chunk.lineCount, skipped }
+  const { chunk, rejected, skippedCount, state } = builder.take()
+  const rows = chunk.lineCount + rejected.length + skippedCount
+  const counts = { rows, isComplete, orders: chunk.orderCount, imported: chunk.lineCount, skipped: state.skipped }
   const examples = rejected.map(({ line, column, reason }) => ({ line, column, reason }))
   return { ...counts, rejected: examples, first: firstOrders(chunk) }
 }

@@ -6,6 +6,7 @@ import { CsvTable } from '../csv/table.js'
 import { packRows } from '../database/packed-rows.js'
 import { UserError } from '../errors.js'
 import { ChunkBuilder } from './chunk.js'
+import { NOTHING_READ } from './file-read.js'
 import { understand } from './mapping/understand.js'
 import { OpenQuestions, type ReadChunk, type ReaderMessage, type ReaderOptions } from './reader.js'
 import { isRejectColumn } from './reject-columns.js'
@@ -47,10 +48,12 @@ async function* readChunks({ file, answers, resumeFrom, ...options }: ReaderOpti
       if (resumeFrom && (await table.skipTo(resumeFrom)) !== resumeFrom.sha256)
         throw changedFile(content.name, resumeFrom.offset)
       const builder = new ChunkBuilder(
-        { header: header.cells, mapping, dialect, carried: resumeFrom?.carried },
+        { header: header.cells, mapping, dialect, state: resumeFrom?.state ?? NOTHING_READ },
         options,
       )
-      const layout = { header: header.cells.filter((name) => !isRejectColumn(name)), mapping, dialect }
+      const { encoding, compression } = content
+      const names = header.cells.filter((name) => !isRejectColumn(name))
+      const layout = { header: names, mapping, dialect, encoding, compression }
       for await (const cursor of table.read(builder)) {
         builder.rejectProducts(await products.unknown(builder.skus()))
         yield { layout, ...builder.take(), cursor, fraction: content.fraction }

@@ -3,11 +3,11 @@ import { on } from 'node:events'
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Config } from '../config/config.js'
-import type { Dialect } from '../csv/dialect.js'
 import type { Cursor } from '../csv/table.js'
 import { type Problem, UserError } from '../errors.js'
-import type { CarriedLines, ChunkContent, ChunkOptions } from './chunk.js'
-import type { Answers, Mapping } from './mapping/mapping.js'
+import type { ChunkContent, ChunkOptions } from './chunk.js'
+import type { FileLayout, ResumePoint } from './file-read.js'
+import type { Answers } from './mapping/mapping.js'
 import type { Question } from './mapping/understand.js'
 
 export interface ReaderOptions extends ChunkOptions {
@@ -15,17 +15,9 @@ export interface ReaderOptions extends ChunkOptions {
   /** What is known of the file. A resumed run keeps its mapping. */
   readonly answers: Answers
   /** Where an interrupted run continues; undefined to start at the beginning. */
-  readonly resumeFrom: (Cursor & { readonly carried: CarriedLines | undefined }) | undefined
+  readonly resumeFrom: ResumePoint | undefined
   readonly unknownSku: Config['inventory.unknownSku']
   readonly database: Config['database']
-}
-
-/** How a file is laid out. */
-export interface FileLayout {
-  /** The column names, without those of an earlier rejects file. */
-  readonly header: readonly string[]
-  readonly mapping: Mapping
-  readonly dialect: Dialect
 }
 
 export interface ReadChunk extends ChunkContent {

@@ -9,8 +9,8 @@ import { errorCode, UserError } from '../errors.js'
 import { type Output, OutputFile, refuseOutput } from '../output-file.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
 import type { RejectedLine } from './chunk.js'
+import type { FileLayout } from './file-read.js'
 import type { ImportRun } from './import-record.js'
-import type { FileLayout } from './reader.js'
 import { csvLine, isRejectsHeader, REJECT_COLUMNS } from './reject-columns.js'
 
 const EXAMPLES = 1000

@@ -1,11 +1,11 @@
 // Formats a stored line in the columns of its file, so that an import of the text reads the same line.
 import { formatAmount, formatPrice } from '../domain/money.js'
 import type { StoredLine } from './conflicts.js'
+import type { FileLayout } from './file-read.js'
 import { GUEST, MADE_FROM_NAME } from './line-fields.js'
 import { ITEM } from './line-reader.js'
 import { FIELDS, type Field, type Mapping } from './mapping/mapping.js'
 import { findNames } from './mapping/names.js'
-import type { FileLayout } from './reader.js'
 import { csvLine } from './reject-columns.js'
 
 /** Columns without a field are empty. */

@@ -1,9 +1,10 @@
 // What a person says about an order file: flags, or the configuration of its source.
 import { describe, expect } from 'vitest'
 import { questionsError } from '../../src/command-line/import-answers.js'
-import { understoodNote } from '../../src/command-line/import-view.js'
+import { readNote } from '../../src/command-line/import-view.js'
 import { parseDay } from '../../src/domain/business-day.js'
-import type { Mapping } from '../../src/import/mapping/mapping.js'
+import type { Currency } from '../../src/domain/money.js'
+import type { FileRead } from '../../src/import/file-read.js'
 import type { Question } from '../../src/import/mapping/understand.js'
 import { csv, line } from '../support/lines.js'
 import { test } from '../support/shop.js'
@@ -77,27 +78,34 @@ describe('an import that must ask', () => {
   })
 })
 
+const [EUR, USD] = ['EUR', 'USD'] as Currency[] as [Currency, Currency]
+const day = (text: string) => parseDay(text) ?? null
+
 describe('the line about what was read', () => {
-  const shopify: Mapping = { preset: 'shopify', columns: {}, encoding: 'utf-8', delimiter: ',', decimal: 'point' }
-  const german: Mapping = {
-    preset: null,
-    columns: {},
-    ...{ encoding: 'windows-1252', delimiter: ';', decimal: 'comma', dateOrder: 'dmy' },
+  const shopify: FileRead = {
+    mapping: { preset: 'shopify', columns: {}, decimal: 'point' },
+    dialect: { delimiter: ',', quotes: true, lineEnding: '\n' },
+    ...{ encoding: 'utf-8', compression: null, currencies: [USD], skipped: {} },
+    ...{ firstDay: day('2026-03-01'), lastDay: day('2026-03-31') },
   }
-  const march = ['2026-03-01', '2026-03-31']
-  const cases: [Mapping, currencies: string[], days: string[], text: string][] = [
-    [shopify, ['USD'], march, 'shopify, UTF-8, comma, USD, 2026-03-01..31'],
-    [shopify, ['USD'], ['2026-03-01', '2026-03-01'], 'shopify, UTF-8, comma, USD, 2026-03-01'],
-    [shopify, ['USD'], ['2026-03-01', '2026-04-02'], 'shopify, UTF-8, comma, USD, 2026-03-01..04-02'],
-    [shopify, ['USD'], ['2026-03-01', '2027-03-01'], 'shopify, UTF-8, comma, USD, 2026-03-01..2027-03-01'],
-    [shopify, ['EUR', 'USD'], march, 'shopify, UTF-8, comma, EUR, USD, 2026-03-01..31'],
-    [shopify, [], [], 'shopify, UTF-8, comma'],
-    [german, ['EUR'], march, 'columns by name, windows-1252, semicolon, decimal comma, day first, EUR, 2026-03-01..31'],
+  const cases: [Partial<FileRead>, string][] = [
+    [{}, 'shopify, UTF-8, comma, USD, 2026-03-01..31'],
+    [{ lastDay: day('2026-03-01') }, 'shopify, UTF-8, comma, USD, 2026-03-01'],
+    [{ lastDay: day('2026-04-02') }, 'shopify, UTF-8, comma, USD, 2026-03-01..04-02'],
+    [{ lastDay: day('2027-03-01') }, 'shopify, UTF-8, comma, USD, 2026-03-01..2027-03-01'],
+    [{ currencies: [EUR, USD] }, 'shopify, UTF-8, comma, EUR, USD, 2026-03-01..31'],
+    [{ currencies: [], firstDay: null, lastDay: null }, 'shopify, UTF-8, comma'],
+    [
+      {
+        mapping: { preset: null, columns: {}, decimal: 'comma', dateOrder: 'dmy' },
+        dialect: { delimiter: ';', quotes: true, lineEnding: '\n' },
+        ...{ encoding: 'windows-1252', compression: 'gzip', currencies: [EUR] },
+      },
+      'columns by name, gzip, windows-1252, semicolon, decimal comma, day first, EUR, 2026-03-01..31',
+    ],
   ]
-  test.for(cases)('names what differs from file to file: %#', ([mapping, currencies, [first, last], text]) => {
-    const days = { first_day: parseDay(first ?? '') ?? null, last_day: parseDay(last ?? '') ?? null }
-    const [shown] = understoodNote({ run: { mapping: JSON.stringify(mapping), ...days }, currencies }) ?? []
-    expect(shown).toBe(text)
+  test.for(cases)('names what differs from file to file: %#', ([change, text]) => {
+    expect(readNote({ ...shopify, ...change })[0]).toBe(text)
   })
 })
 

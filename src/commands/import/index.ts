@@ -24,8 +24,8 @@ import {
   type ImportResult,
   importResult,
   importTable,
+  readNote,
   rejectionNotes,
-  understoodNote,
 } from '../../command-line/import-view.js'
 import { allowEvictionFlag } from '../../command-line/selection-flags.js'
 import { STDIN } from '../../csv/bytes.js'
@@ -241,8 +241,7 @@ export default class Import extends BaseCommand {
 
   /** @param prefix names the file, if there are several */
   #showNotes(outcome: ImportOutcome, result: ImportResult, prefix = ''): void {
-    const understood = understoodNote(outcome, prefix)
-    if (understood) this.note(...understood)
+    if (outcome.read) this.note(...readNote(outcome.read, prefix))
     for (const note of rejectionNotes(outcome, result, { flags: this.#flagsGiven, prefix })) this.note(...note)
   }
 

@@ -40,7 +40,9 @@ export function nameColumns(cells: readonly string[]): NamedColumns {
   const found: { [Name in Meaning]?: NamedColumn[] } = {}
   for (const [index, cell] of cells.entries()) {
     const known = meaningOf(cell)
-    if (known) (found[known.meaning] ??= []).push({ index, name: cell.trim(), ...known })
+    if (!known) continue
+    const { meaning, rank, currency } = known
+    found[meaning] = [...(found[meaning] ?? []), { index, name: cell.trim(), rank, currency }]
   }
   for (const columns of Object.values(found)) columns.sort((one, other) => one.rank - other.rank)
   return found

@@ -1,47 +1,103 @@
 // Finds out what an order file means: its dialect, its header, the field of each column, and the marks and orders of its
 // numbers and dates. Nothing is guessed: what the file does not settle becomes a question.
 import type { Content } from '../../csv/content.js'
-import type { Dialect, Row } from '../../csv/dialect.js'
-import type { Answers, Field, Mapping } from './mapping.js'
+import { type Dialect, type Row, type RowPosition, readRows } from '../../csv/dialect.js'
+import { ColumnSamples, describeColumns } from './describe.js'
+import { type FoundHeader, findHeader } from './find-header.js'
+import type { Answers, Mapping } from './mapping.js'
+import { type MappingByNames, mappingByNames } from './mapping-by-names.js'
+import { emptyFile, missingColumns, missingFields } from './missing.js'
+import { looksLike, notOrdersError } from './not-orders.js'
+import { resolveMapping, withCustomer } from './resolve.js'
+import { Settler } from './settle.js'
+import type { Question, Understood } from './understood.js'
 
-/** What is known of one column. */
-export interface ColumnUse {
-  readonly name: string
-  readonly field: Field | null
-  /** The first three different values. */
-  readonly samples: readonly string[]
-  /** Why it has the field or none, as in `preset shopify`, `means quantity`, `decimal comma: line 4 has 8,9`. */
-  readonly why: string
-}
+export type { ColumnUse, Question, Understood } from './understood.js'
 
-/** What the file does not settle. */
-export interface Question {
-  /** As in `--currency`. */
-  readonly flag: string
-  /** Name of the column; null if there is none. */
-  readonly column: string | null
-  /** A sentence with the reason, as in `order_date can be day first or month first: line 2 has 03/04/2025.` */
-  readonly text: string
-  /** The flags that answer it, as in `--date-format dmy`. */
-  readonly answers: readonly string[]
-}
+/** How much of a file is searched for its header, in bytes. */
+const HEAD_BYTES = 524_288
 
-export interface Understood {
-  /** With all parts that the file or the answers settle. */
-  readonly mapping: Mapping
-  readonly dialect: Dialect
-  /** `header.end` is the offset of the first data line. */
-  readonly header: Row
-  readonly columns: readonly ColumnUse[]
-  /** If there are any, the file cannot be imported. */
-  readonly questions: readonly Question[]
-}
+/** How much of a file is read first, and at most, to settle how to read it. */
+const SAMPLE_BYTES = 8_388_608
+const MAX_SAMPLE_BYTES = 268_435_456
+
+/** Lines that show what the columns hold. */
+const FIRST_LINES = 1_000
 
 /**
  * Reads the start of the file, and more of it while a question is open. Leaves the content at its first byte.
  *
  * @throws UserError if no header is found, if a field is missing, or if this is no file of orders
  */
-export async function understand(_content: Content, _answers: Answers): Promise<Understood> {
-  throw new Error('not built')
+export async function understand(content: Content, answers: Answers): Promise<Understood> {
+  const file = content.name
+  const head = await content.peek(HEAD_BYTES)
+  const found = findHeader(head, answers, file)
+  if (!found) throw emptyFile(file)
+  const { row, dialect } = found
+  const first = readRows(head, dialect, { from: row, limit: FIRST_LINES })
+  const { mapping: draft, unclearTotal } = draftMapping(found, first, answers, file)
+  const missing = missingFields(draft.columns)
+  if (missing.length > 0 && !(unclearTotal && missing.join() === 'unit_price')) {
+    const other = looksLike(
+      row.cells,
+      found.named,
+      first.map(({ cells }) => cells),
+    )
+    throw other && !answers.mapping ? notOrdersError(other, file) : missingColumns(found, draft.columns, file)
+  }
+  const settler = new Settler(row.cells, draft, answers, file)
+  const samples = new ColumnSamples(row.cells.length)
+  await readSample(content, dialect, row, (rows) => {
+    settler.add(rows)
+    samples.add(rows)
+    return settler.isOpen
+  })
+  const { decimal, dateOrder, currency, questions, why } = settler.result()
+  const { encoding } = content
+  const mapping: Mapping = { ...draft, encoding, ...dialectOf(dialect), decimal, dateOrder, currency }
+  return {
+    mapping,
+    dialect,
+    header: row,
+    columns: describeColumns(found, mapping, samples, why),
+    questions: [...(unclearTotal ? [totalQuestion(unclearTotal.name)] : []), ...questions],
+  }
+}
+
+const dialectOf = ({ delimiter, quotes }: Dialect) => ({ delimiter, quotes })
+
+function draftMapping(found: FoundHeader, rows: readonly Row[], answers: Answers, file: string): MappingByNames {
+  const { row, named, mapping } = found
+  const { mapping: draft, unclearTotal } = mapping
+    ? { mapping: resolveMapping(mapping, row.cells, file), unclearTotal: undefined }
+    : mappingByNames(row, named, rows, file)
+  return { mapping: withCustomer(draft, answers.customer, row.cells, file), unclearTotal }
+}
+
+/** Reads further while `isOpen` returns true. A row that is cut by the end of the sample is read with the next one. */
+async function readSample(
+  content: Content,
+  dialect: Dialect,
+  header: RowPosition,
+  isOpen: (rows: readonly Row[]) => boolean,
+): Promise<void> {
+  let from = header
+  for (let size = SAMPLE_BYTES; ; size *= 2) {
+    const text = await content.peek(size)
+    const isAll = text.length < size
+    const rows = readRows(text, dialect, { from, limit: Number.POSITIVE_INFINITY })
+    const whole = isAll ? rows : rows.slice(0, -1)
+    from = whole.at(-1) ?? from
+    if (!isOpen(whole) || isAll || size >= MAX_SAMPLE_BYTES) return
+  }
+}
+
+function totalQuestion(name: string): Question {
+  return {
+    flag: '--map',
+    column: name,
+    text: `${name} can be the total of each line or of the whole order, and no column has the price of an item. If it is the total of the line, save the mapping with \`orderctl import inspect FILE --save-map map.json\`, add "line_total": ["${name}"] to its columns, and import with --map map.json.`,
+    answers: ['--map FILE'],
+  }
 }

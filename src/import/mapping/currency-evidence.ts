@@ -1,0 +1,49 @@
+// Whether each sampled line names its currency: in a column of its own, or by a sign in its price.
+import { readNumber } from '../../csv/numbers.js'
+import type { Mapping } from './mapping.js'
+import { findName } from './names.js'
+import type { Question } from './understood.js'
+
+export class CurrencyEvidence {
+  readonly #columns: readonly { readonly name: string; readonly index: number }[]
+  readonly #prices: readonly { readonly name: string; readonly index: number }[]
+  readonly #continued: boolean
+  #order = ''
+  /** The first line that names no currency. */
+  #lacking: { readonly line: number; readonly price: string; readonly column: string } | undefined
+
+  constructor(header: readonly string[], { columns, continued = false }: Mapping) {
+    const find = (names: readonly string[] = []) => names.map((name) => ({ name, index: findName(header, name) }))
+    this.#columns = find(columns.currency)
+    this.#prices = find([...(columns.unit_price ?? []), ...(columns.line_total ?? [])])
+    this.#continued = continued
+  }
+
+  add(cells: readonly string[], orderId: string, line: number): void {
+    const isFirst = orderId !== this.#order
+    this.#order = orderId
+    if (this.#lacking || (this.#continued && !isFirst && this.#columns.length > 0)) return
+    if (this.#columns.some(({ index }) => (cells[index] ?? '').trim() !== '')) return
+    const priced = this.#prices.find(({ index }) => (cells[index] ?? '').trim() !== '')
+    // A line without a price will be rejected.
+    if (!priced) return
+    const price = (cells[priced.index] ?? '').trim()
+    if (!namesCurrency(price)) this.#lacking = { line, price, column: priced.name }
+  }
+
+  questions(): readonly Question[] {
+    if (!this.#lacking) return []
+    const { line, price, column } = this.#lacking
+    const [named] = this.#columns
+    const text = named
+      ? `${named.name} is blank in line ${line}.`
+      : /^[-+(]*\d.*\d\)?$|^\d$/.test(price)
+        ? `Nothing names the currency of ${column}: line ${line} has ${price}.`
+        : `${column} does not say which currency it is: line ${line} has ${price}.`
+    return [{ flag: '--currency', column: named?.name ?? column, text, answers: ['--currency CODE'] }]
+  }
+}
+
+function namesCurrency(price: string): boolean {
+  return (readNumber(price, 'point')?.currency ?? readNumber(price, 'comma')?.currency) !== undefined
+}

@@ -1,0 +1,84 @@
+// What is said of each column: its field, a few of its values, and why.
+import type { Row } from '../../csv/dialect.js'
+import type { FoundHeader } from './find-header.js'
+import { FIELDS, type Field, type Mapping } from './mapping.js'
+import { isItem } from './records.js'
+import type { Meaning } from './synonyms.js'
+import type { ColumnUse } from './understood.js'
+
+const SAMPLES = 3
+
+/** Collects the first different values of each column. */
+export class ColumnSamples {
+  readonly #values: string[][]
+  /** Columns that have not enough values yet. */
+  #open: number[]
+
+  constructor(columns: number) {
+    this.#values = Array.from({ length: columns }, () => [])
+    this.#open = [...this.#values.keys()]
+  }
+
+  add(rows: readonly Row[]): void {
+    // A column may hold fewer different values than that, so not all rows are searched.
+    for (const { cells } of rows.slice(0, 10_000)) {
+      for (const column of this.#open) this.#addValue(column, (cells[column] ?? '').trim())
+    }
+    this.#open = []
+  }
+
+  #addValue(column: number, value: string): void {
+    const values = this.#values[column]
+    if (!values || value === '' || values.includes(value)) return
+    values.push(value)
+    if (values.length === SAMPLES) this.#open = this.#open.filter((other) => other !== column)
+  }
+
+  of(column: number): readonly string[] {
+    return this.#values[column] ?? []
+  }
+}
+
+/** @param evidence what settled something, by the name of the column */
+export function describeColumns(
+  { row, mapping: given, named }: FoundHeader,
+  mapping: Mapping,
+  samples: ColumnSamples,
+  evidence: ReadonlyMap<string, string>,
+): ColumnUse[] {
+  const meanings = meaningsOf(named)
+  return row.cells.flatMap((cell, index) => {
+    const name = cell.trim()
+    if (name === '') return []
+    const field = fieldOf(name, mapping)
+    const source = given ? sourceOf(mapping) : `means ${wordsOf(meanings.get(index))}`
+    const reason = field ? [source, evidence.get(name)] : [whyNone(name, mapping, meanings.get(index))]
+    return [{ name, field, samples: samples.of(index), why: reason.filter((part) => part !== undefined).join('; ') }]
+  })
+}
+
+const sourceOf = ({ preset }: Mapping) => (preset === null ? 'mapping' : `preset ${preset}`)
+
+/** The field in which the column comes first: an e-mail address may stand in for an id. */
+function fieldOf(name: string, { columns }: Mapping): Field | null {
+  const first = FIELDS.findLast((field) => columns[field]?.[0] === name)
+  return first ?? FIELDS.find((field) => columns[field]?.includes(name)) ?? null
+}
+
+function whyNone(name: string, { items, skip = [] }: Mapping, meaning: Meaning | undefined): string {
+  if (items && isItem(name, items.prefix)) return 'holds an item'
+  const reasons = skip.filter((rule) => rule.column === name).map(({ reason }) => reason)
+  if (reasons.length > 0) return `skips lines: ${[...new Set(reasons)].join(', ')}`
+  if (meaning === 'any_total') return 'may be the total of the order'
+  return meaning ? `another column is the ${wordsOf(meaning)}` : 'not used'
+}
+
+function meaningsOf(named: FoundHeader['named']): ReadonlyMap<number, Meaning> {
+  const found = Object.entries(named) as [Meaning, NonNullable<FoundHeader['named'][Meaning]>][]
+  return new Map(found.flatMap(([meaning, columns]) => columns.map(({ index }) => [index, meaning] as const)))
+}
+
+const WORDS: Partial<Record<Meaning, string>> = { customer_key: 'customer id', any_total: 'line total' }
+
+const wordsOf = (meaning: Meaning | undefined) =>
+  meaning === undefined ? 'nothing' : (WORDS[meaning] ?? meaning.replaceAll('_', ' '))

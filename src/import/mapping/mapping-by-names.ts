@@ -1,0 +1,107 @@
+// Makes a mapping of columns that are named for their fields.
+import type { Row } from '../../csv/dialect.js'
+import { usageError } from '../../errors.js'
+import type { FieldColumns, Mapping, SkipRule } from './mapping.js'
+import type { NamedColumn, NamedColumns } from './name-columns.js'
+import { hasPaymentColumns } from './not-orders.js'
+import { CANCELLED, TOTAL_WORDS } from './synonyms.js'
+
+export interface MappingByNames {
+  readonly mapping: Mapping
+  /** A column that may be the total of a line or of a whole order, and nothing says which. */
+  readonly unclearTotal: NamedColumn | undefined
+}
+
+/** @param rows some of the records */
+export function mappingByNames(header: Row, named: NamedColumns, rows: readonly Row[], file: string): MappingByNames {
+  const one = (columns: readonly NamedColumn[] | undefined) => onlyColumn(columns, file)
+  const orderId = one(named.order_id)
+  const name = one(named.customer_name)
+  const unitPrice = one(named.unit_price)
+  const explicit = unitPrice ? undefined : one(named.line_total)
+  const unclear = unitPrice || explicit || hasPaymentColumns(header.cells) ? [] : (named.any_total ?? [])
+  const proven = orderId && unclear.find((column) => isLineTotal(rows, orderId.index, column.index))
+  const total = explicit ?? proven
+  const columns = {
+    order_id: orderId,
+    customer_id: [one(named.customer_key), one(named.customer_email), name],
+    customer_name: name,
+    product_sku: one(named.product_sku),
+    product_name: one(named.product_name),
+    quantity: one(named.quantity),
+    unit_price: unitPrice,
+    line_total: total,
+    currency: one(named.currency),
+    order_date: dateColumns(named, rows, file),
+  }
+  const currency = (unitPrice ?? total)?.currency
+  const mapping: Mapping = {
+    preset: null,
+    columns: namesOf(columns),
+    ...(currency && { currency }),
+    continued: true,
+    skip: [...totalRules(orderId), ...(named.status ?? []).map(cancelledRule)],
+  }
+  return { mapping, unclearTotal: total ? undefined : unclear[0] }
+}
+
+function namesOf(
+  columns: Record<string, NamedColumn | readonly (NamedColumn | undefined)[] | undefined>,
+): FieldColumns {
+  const names = Object.entries(columns).map(([field, found]) => {
+    const list = [found].flat().flatMap((column) => (column ? [column.name] : []))
+    return [field, list] as const
+  })
+  return Object.fromEntries(names.filter(([, list]) => list.length > 0))
+}
+
+/** @throws UserError if two columns have the most specific name */
+function onlyColumn(columns: readonly NamedColumn[] = [], file: string): NamedColumn | undefined {
+  const [first, second] = columns
+  if (first && second && first.rank === second.rank) {
+    const names =
+      first.name === second.name ? `columns named ${first.name}` : `column for ${first.name}: ${second.name}`
+    throw usageError({
+      code: 'column_twice',
+      message: `${file} has ${first.name === second.name ? 'two' : 'another'} ${names}.`,
+      fix: 'Remove or rename all but one of them.',
+    })
+  }
+  return first
+}
+
+const IS_TIME = /^\d{1,2}[:.h]\d{2}/
+
+/** The date, with the time of another column if the date has none. */
+function dateColumns(named: NamedColumns, rows: readonly Row[], file: string): (NamedColumn | undefined)[] {
+  const date = onlyColumn(named.order_date, file)
+  const time = named.time?.[0]
+  if (!time) return [date]
+  const holdsTimes = rows.some(({ cells }) => IS_TIME.test((cells[time.index] ?? '').trim()))
+  if (!date) return holdsTimes ? [] : [time]
+  const hasTime = rows.some(({ cells }) => /\d[T ,]+\d{1,2}[:.h]\d{2}/.test(cells[date.index] ?? ''))
+  return holdsTimes && !hasTime ? [date, time] : [date]
+}
+
+/**
+ * A column is the total of each line if some order has two lines with different values, and no order has the same value
+ * on all of its lines. An order's own total is repeated or stands on one of its lines.
+ */
+function isLineTotal(rows: readonly Row[], orderId: number, total: number): boolean {
+  const totals = new Map<string, string[]>()
+  for (const { cells } of rows) {
+    const id = (cells[orderId] ?? '').trim()
+    if (id !== '') totals.set(id, [...(totals.get(id) ?? []), (cells[total] ?? '').trim()])
+  }
+  const several = [...totals.values()].filter((values) => values.length > 1)
+  return several.length > 0 && several.every((values) => new Set(values).size > 1 && !values.includes(''))
+}
+
+function cancelledRule({ name }: NamedColumn): SkipRule {
+  return { reason: 'cancelled', column: name, is: CANCELLED }
+}
+
+/** A sum at the end of a table has a word for it where others have their order id. */
+function totalRules(orderId: NamedColumn | undefined): SkipRule[] {
+  return orderId ? [{ reason: 'total', column: orderId.name, is: TOTAL_WORDS }] : []
+}

@@ -1,0 +1,66 @@
+// What a file lacks to be an order file, in words.
+import { nearest } from '../../domain/nearest.js'
+import { type UserError, usageError } from '../../errors.js'
+import type { FoundHeader } from './find-header.js'
+import { FIELDS, type Field, type FieldColumns } from './mapping.js'
+import { orderctl } from './presets/orderctl.js'
+
+const NINE = FIELDS.filter((field) => orderctl.mapping.columns[field])
+
+/** Each with the fields of which one must be there. */
+const REQUIRED: readonly (readonly Field[])[] = [
+  ['order_id'],
+  ['product_sku', 'product_name'],
+  ['quantity'],
+  ['unit_price', 'line_total'],
+  ['order_date'],
+]
+
+/** Returns the fields without a column that each line needs. */
+export function missingFields(columns: FieldColumns): Field[] {
+  return REQUIRED.flatMap((fields) => (fields.some((field) => columns[field]) ? [] : fields.slice(0, 1)))
+}
+
+export function emptyFile(file: string): UserError {
+  return usageError({
+    code: 'file_empty',
+    message: `${file} is empty.`,
+    fix: `Add a header line with the column names: ${NINE.join(',')}.`,
+  })
+}
+
+export function missingColumns(found: FoundHeader, columns: FieldColumns, file: string): UserError {
+  const missing = missingFields(columns)
+  const cells = found.row.cells.map((cell) => cell.trim()).filter((cell) => cell !== '')
+  const isNone = missing.length >= REQUIRED.length - 1 && found.mapping === undefined
+  const shown = cells.map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name)).slice(0, 30)
+  const line = found.row.line > 1 ? ` in line ${found.row.line}` : ''
+  const lacks = isNone
+    ? 'has no header with column names'
+    : `lacks the ${missing.length === 1 ? 'column' : 'columns'} ${missing.join(', ')}`
+  return usageError({
+    code: isNone ? 'no_header' : 'columns_missing',
+    message: `${file} ${lacks}. Found${line}: ${shown.join(', ')}. Expected: ${NINE.join(', ')}.`,
+    fix: found.mapping ? fixOfMapping(found.mapping, missing) : fixOfNames(missing, cells, columns),
+  })
+}
+
+function fixOfMapping({ preset, columns }: NonNullable<FoundHeader['mapping']>, missing: readonly Field[]): string {
+  const names = missing.map((field) => `${field} (${columns[field]?.join(' or ') ?? 'no column is named for it'})`)
+  const whose = preset === null ? 'The mapping' : `The preset ${preset}`
+  return `${whose} needs ${names.join(', ')}. Export the file again with ${missing.length === 1 ? 'it' : 'them'}, or use another mapping: --map FILE.`
+}
+
+function fixOfNames(missing: readonly Field[], cells: readonly string[], columns: FieldColumns): string {
+  const used = Object.values(columns).flat()
+  const others = cells.filter((name) => !used.includes(name))
+  const guesses = missing.flatMap((field) => {
+    const likely = nearest(field, others) ?? others.find((name) => lettersOf(name) === lettersOf(field))
+    return likely ? [`rename "${likely}" to ${field}`] : []
+  })
+  return guesses.length > 0
+    ? `In the header, ${guesses.join('; ')}. Then run the import again.`
+    : `Add a first line with these names, in any order: ${NINE.join(',')}. Usual names for them are recognised, such as "Order number", "SKU", "Qty" and "Price"; --map FILE names any others.`
+}
+
+const lettersOf = (name: string) => name.toLowerCase().replace(/[^a-z]/g, '')

@@ -1,0 +1,62 @@
+// Fits a mapping to the header of a file.
+import { usageError } from '../../errors.js'
+import type { FieldColumns, Mapping } from './mapping.js'
+import { findName, normalName } from './names.js'
+import { isItem, unfolded } from './records.js'
+
+/** Keeps the columns that the file has, by the names that it has for them. */
+export function resolveMapping(mapping: Mapping, header: readonly string[], file: string): Mapping {
+  const { items, skip, ...rest } = mapping
+  const hasItems = items !== undefined && header.some((name) => isItem(name, items.prefix))
+  const names = hasItems ? unfolded(header, mapping).header : header
+  const columns: FieldColumns = Object.fromEntries(
+    Object.entries(mapping.columns)
+      .map(([field, list]) => [field, list.flatMap((name) => nameIn(names, name, file))] as const)
+      .filter(([, list]) => list.length > 0),
+  )
+  return {
+    ...rest,
+    columns,
+    ...(skip && {
+      skip: skip.flatMap((rule) => nameIn(names, rule.column, file).map((column) => ({ ...rule, column }))),
+    }),
+    ...(hasItems && { items }),
+  }
+}
+
+/** @returns the name in the header; empty if there is none */
+function nameIn(header: readonly string[], name: string, file: string): string[] {
+  const index = findName(header, name)
+  if (index < 0) return []
+  const found = header[index]?.trim() ?? name
+  if (header.some((other, at) => at !== index && other.trim() === found)) {
+    throw usageError({
+      code: 'column_twice',
+      message: `${file} has more than one column named ${found}.`,
+      fix: 'Remove or rename all but one of them.',
+    })
+  }
+  return [found]
+}
+
+/** @throws UserError if the file has no such column */
+export function withCustomer(
+  mapping: Mapping,
+  customer: string | undefined,
+  header: readonly string[],
+  file: string,
+): Mapping {
+  if (customer === undefined) return mapping
+  const [name] = nameIn(header, customer, file)
+  if (name === undefined || normalName(name) === '') {
+    throw usageError({
+      code: 'unknown_column',
+      message: `${file} has no column ${customer} to identify customers by.`,
+      fix: `Use one of its columns with --customer: ${header
+        .map((cell) => cell.trim())
+        .filter((cell) => cell !== '')
+        .join(', ')}.`,
+    })
+  }
+  return { ...mapping, columns: { ...mapping.columns, customer_id: [name] } }
+}
