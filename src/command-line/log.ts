@@ -8,7 +8,8 @@ export type LogFormat = (typeof LOG_FORMATS)[number]
 
 /** Names and fields of the events. Stable, since scripts read them. */
 export const EVENTS = {
-  started: 'an import, a worker or the scheduler started: `database`, `pid`, and `queue`, `file` or `tasks`',
+  started:
+    'an import, a worker, the scheduler or the watch of a folder started: `database`, `pid`, and `queue`, `file`, `tasks` or `folder`',
   progress: 'every ten seconds if anything was done: total `orders` or `lines`, and the rate in these ten seconds',
   scaled: 'the number of concurrent batches of a worker changed: `from`, `to`',
   thread_lost: 'a worker thread died or hung; its orders are claimed again when their lease ends',
@@ -18,6 +19,8 @@ export const EVENTS = {
   understood:
     'how a file was read: `mapping`, `encoding`, `compression`, `delimiter`, `decimal`, `date_order`, `currencies`, `first_day`, `last_day`',
   line_rejected: 'one of the first lines that were not imported: `line`, `reason`',
+  file_done: 'a watched file was imported and is in done/: the fields of `import` under `--json`, `exit_code`',
+  file_failed: 'a watched file was refused or failed and is in failed/: `file`, `error` as under `--json`',
   next_run: 'the next run of a scheduled `task`: `next_run`',
   run_done: 'a `task` succeeded: `detail`, `seconds`, `next_run`',
   run_failed: 'a `task` failed: the same fields',
@@ -49,6 +52,7 @@ const LEVELS: Partial<Record<EventName, LogLevel>> = {
   retrying: 'warn',
   run_failed: 'error',
   failed: 'error',
+  file_failed: 'error',
 }
 
 export interface LogEvent {

@@ -63,13 +63,23 @@ const ZONES: Readonly<Record<string, number>> = {
 
 const OFFSET = /^(UTC|GMT)? ?([+-])(\d{1,2})(?::?(\d{2}))?$/
 
+/** Offsets that were read. A file has few, and their grammar bounds them. */
+const offsets = new Map<string, number>()
+
 /**
  * Reads `Z`, `CET`, `+02:00`, `-0500` and `UTC+2`.
  *
  * @returns minutes ahead of UTC; undefined if the text is no known zone
  */
 export function zoneOffset(text: string): number | undefined {
-  const zone = text.toUpperCase()
+  const known = offsets.get(text)
+  if (known !== undefined) return known
+  const offset = parseZone(text.toUpperCase())
+  if (offset !== undefined) offsets.set(text, offset)
+  return offset
+}
+
+function parseZone(zone: string): number | undefined {
   const named = ZONES[zone]
   if (named !== undefined) return named * 60
   const [, , sign, hours, minutes = '0'] = OFFSET.exec(zone) ?? []

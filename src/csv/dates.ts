@@ -56,9 +56,14 @@ function isReal(year: number, month: number, day: number): boolean {
 
 function inZone(local: string, zone: string | undefined, text: string): string {
   if (zone === undefined) return local
-  const ahead = zoneOffset(zone) ?? invalid(`is "${text}", not a valid UTC offset`)
+  const ahead = zoneOffset(zone) ?? invalid(explainZone(text, zone))
   const instant = Date.parse(`${local}Z`) - ahead * 60_000
   return instant < YEAR_10000 ? inUtc(instant) : invalid(`is "${text}", not a valid date`)
+}
+
+function explainZone(text: string, zone: string): string {
+  if (/\d/.test(zone)) return `is "${text}", not a valid UTC offset`
+  return `is "${text}", in an unknown time zone; use an offset such as +01:00`
 }
 
 function inUtc(instant: number): string {
@@ -104,9 +109,10 @@ function splitTime(text: string): { readonly date: string; readonly time: RegExp
   return { date: /^\d+[-/.]\d+[-/.]\d+$/.test(date) ? date : withoutWeekday(date.replace(JOINS, '')), time }
 }
 
+/** What is left must still be a date: the `Mar` of `Mar 14, 2025` is a month, and a weekday in Spanish. */
 function withoutWeekday(date: string): string {
-  const [, word, rest] = /^([\p{L}\p{M}-]+)(?:\.?,? |\.?,)(.+)$/u.exec(date) ?? []
-  return word && rest && isWeekday(word) ? rest.trimStart() : date
+  const [, word, rest = ''] = /^([\p{L}\p{M}-]+)(?:\.?,? |\.?,)(.+)$/u.exec(date) ?? []
+  return word && (/\p{L}/u.test(rest) || NUMBERS.test(rest)) && isWeekday(word) ? rest : date
 }
 
 function readTime(time: RegExpExecArray, text: string): string {
@@ -119,7 +125,7 @@ function readTime(time: RegExpExecArray, text: string): string {
 }
 
 /** A date of three numbers with the same mark between them. */
-const NUMBERS = /^(\d{1,4})([-/.]) ?(\d{1,2})\2 ?(\d{1,4})\.?$/
+const NUMBERS = /^(\d{4}|\d{1,2})([-/.]) ?(\d{1,2})\2 ?(\d{4}|\d{1,2})\.?$/
 
 const PLACES: Readonly<Record<DateOrder, string>> = { dmy: 'day', mdy: 'month', ymd: 'year' }
 
@@ -169,7 +175,7 @@ function inOrder(numbers: RegExpExecArray, order: DateOrder): CalendarDate | und
     const isLong = first.length === 4 && third.length <= 2
     return isShort || isLong ? { year: yearOf(first), month: Number(second), day: Number(third) } : undefined
   }
-  if (first.length > 2 || (third.length !== 2 && third.length !== 4)) return undefined
+  if (first.length > 2 || third.length < 2) return undefined
   const [day, month] = order === 'dmy' ? [first, second] : [second, first]
   return { year: yearOf(third), month: Number(month), day: Number(day) }
 }

@@ -57,8 +57,10 @@ export function readNumber(text: string, mark: DecimalMark | undefined): Written
 
 const POINT = 46
 const COMMA = 44
-const DIGIT_0 = 48
-const DIGIT_9 = 57
+
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57
+}
 
 /**
  * Fast path for most cells: digits with at most one mark between them.
@@ -69,7 +71,7 @@ function plainMark(text: string, mark: number): number | undefined {
   let at = -1
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index)
-    if (code >= DIGIT_0 && code <= DIGIT_9) continue
+    if (isDigit(code)) continue
     if (code !== mark || at !== -1 || index === 0) return undefined
     at = index
   }
@@ -82,12 +84,6 @@ function readEither(text: string): WrittenNumber | undefined {
   return point ?? comma
 }
 
-/**
- * What precedes the digits, the digits with their marks, and what follows. A mark in front of the first digit belongs to
- * the number in `$.50`, and to the sign in `Rs.50`.
- */
-const PARTS = /^(\D*?)((?<![\p{L}/])[.,]\d+|\d(?:[\d.,'’ \u00a0\u202f\u2009]*\d)?)(\D*)$/u
-
 /** Groups of three digits with one kind of mark between them, or Indian groups; then the decimals. */
 const DIGITS: Readonly<Record<DecimalMark, RegExp>> = {
   point: /^(?:\d+|[1-9]\d{0,2}([,'’ \u00a0\u202f\u2009])\d{3}(?:\1\d{3})*|[1-9]\d?(?:,\d{2})+,\d{3})?(?:\.\d+)?$/,
@@ -96,19 +92,32 @@ const DIGITS: Readonly<Record<DecimalMark, RegExp>> = {
 
 function readWritten(text: string, mark: DecimalMark): WrittenNumber | undefined {
   if (text.length > MAX_LENGTH) return undefined
-  const [, before = '', marked = '', after = ''] = PARTS.exec(text) ?? []
-  if (!DIGITS[mark].test(marked) || marked === '') return undefined
+  const { before, marked, after } = splitAtDigits(text)
+  if (marked === '' || !DIGITS[mark].test(marked)) return undefined
   const sign = readSign(before.trim(), after.trim())
-  const currency = sign && readCurrencies(sign.before, sign.after)
+  const currency = readCurrencies(sign.before, sign.after)
   if (!currency) return undefined
-  const point = mark === 'point' ? '.' : ','
-  const [whole = '', decimals] = marked.split(point).map((part) => part.replace(/\D/g, ''))
-  const digits = decimals === undefined ? whole : `${whole || '0'}.${decimals}`
+  const point = marked.indexOf(mark === 'point' ? '.' : ',')
+  const whole = (point === -1 ? marked : marked.slice(0, point)).replace(/\D/g, '')
+  const digits = point === -1 ? whole : `${whole || '0'}.${marked.slice(point + 1)}`
   return { digits: sign.negative && /[1-9]/.test(digits) ? `-${digits}` : digits, currency: currency.named }
 }
 
+/** Splits the text at its first and last digit. A mark before the first one belongs to it in `$.50`, not in `Rs.50`. */
+function splitAtDigits(text: string) {
+  let start = 0
+  while (start < text.length && !isDigit(text.charCodeAt(start))) start++
+  let end = text.length
+  while (end > start && !isDigit(text.charCodeAt(end - 1))) end--
+  if (start > 0 && /(?<![\p{L}/])[.,]$/u.test(text.slice(0, start))) start--
+  return { before: text.slice(0, start), marked: text.slice(start, end), after: text.slice(end) }
+}
+
+const SIGNS = /[-+()\u2212]/
+
 /** Finds one sign outside or inside the currency: `-$5`, `$-5`, `5-`, `5- €`, `(5)`, `$(5)`. */
 function readSign(before: string, after: string) {
+  if (!SIGNS.test(before) && !SIGNS.test(after)) return { negative: false, before, after }
   const [open, close] = [atEdge(before, '('), atEdge(after, ')')]
   if (open !== undefined && close !== undefined) return { negative: true, before: open, after: close }
   for (const minus of ['-', '\u2212']) {
@@ -128,7 +137,7 @@ function atEdge(text: string, character: string): string | undefined {
 /** @returns undefined if a text is no currency, or if the two disagree */
 function readCurrencies(before: string, after: string): { readonly named: Currency | undefined } | undefined {
   if (before === '' && after === '') return { named: undefined }
-  const [first, second] = [before, after].filter((text) => text !== '').map(currenciesOf)
-  const [only, ...others] = second ? bothOf(first, second) : (first ?? [])
-  return only && { named: others.length === 0 ? only : undefined }
+  const some = currenciesOf(before || after)
+  const [only, second] = before && after ? bothOf(some, currenciesOf(after)) : some
+  return only && { named: second ? undefined : only }
 }

@@ -108,7 +108,14 @@ export function readQuantity(digits: string): number {
 
 /** Parses up to 15 digits, which a number holds exactly. Returns undefined for anything else. */
 export function readWhole(text: string): number | undefined {
-  return /^\d{1,15}$/.test(text) ? Number(text) : undefined
+  if (text === '' || text.length > 15) return undefined
+  let number = 0
+  for (let index = 0; index < text.length; index++) {
+    const digit = text.charCodeAt(index) - 48
+    if (digit < 0 || digit > 9) return undefined
+    number = number * 10 + digit
+  }
+  return number
 }
 
 /** Parses a whole number with a sign or with zeros for decimals, as in `-2` and `2.0`. Returns undefined for `1.5`. */

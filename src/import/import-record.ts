@@ -253,3 +253,15 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
   await deleteByIds(db, 'products', 'id', locked)
   return locked.length
 }
+
+/** Returns the runs of the source that have not ended, and whether a process may still be working on one. */
+export async function readOpenRuns(db: Kysely<Schema>, source: string) {
+  const runs = await db
+    .selectFrom('imports')
+    .selectAll()
+    .where('source', '=', source)
+    .where('ended_at', 'is', null)
+    .execute()
+  const now = await databaseTime(db)
+  return { runs, isBusy: runs.some((run) => isHeld(run, now)) }
+}

@@ -22,7 +22,8 @@ const ORDER_FIELDS = ['customer_id', 'customer_name', 'currency', 'order_date'] 
 export class LineReader {
   /** The last line, if lines can continue it. */
   carried: Carried | undefined
-  readonly #header: readonly string[]
+  /** The names of all cells, with those of the parts of an item at the end. */
+  readonly header: readonly string[]
   readonly #mapping: Mapping
   readonly #fields: LineFields
   readonly #suspectFields: LineFields
@@ -37,15 +38,15 @@ export class LineReader {
     this.#mapping = mapping
     this.#fallbackCurrency = mapping.currency === undefined ? undefined : readCurrency(mapping.currency)
     this.#items = itemSplitter(header, mapping)
-    this.#header = this.#items ? [...header, ...this.#items.names] : header
-    this.#fields = lineFields(this.#header, mapping, { suspect: false, latest })
-    this.#suspectFields = lineFields(this.#header, mapping, { suspect: true, latest })
+    this.header = this.#items ? [...header, ...this.#items.names] : header
+    this.#fields = lineFields(this.header, mapping, { suspect: false, latest })
+    this.#suspectFields = lineFields(this.header, mapping, { suspect: true, latest })
     this.#rules = (mapping.skip ?? []).flatMap((rule) => {
       const [position] = findNames(header, [rule.column])
       return position === undefined ? [] : [[rule.reason, testOf(rule, position)] as const]
     })
     this.#position = Object.fromEntries(
-      FIELDS.map((field) => [field, findNames(this.#header, mapping.columns[field])[0]]),
+      FIELDS.map((field) => [field, findNames(this.header, mapping.columns[field])[0]]),
     )
     const inherited = ORDER_FIELDS.flatMap((field) => findNames(header, mapping.columns[field]))
     const tested = findNames(
@@ -57,7 +58,7 @@ export class LineReader {
 
   /** Reads one record, which may hold several items. */
   read(cells: string[], suspect: boolean): readonly LineFate[] {
-    const { length } = this.#header
+    const { length } = this.header
     if (cells.length > length && cells.slice(length).some((cell) => cell.trim() !== '')) {
       return [{ reference: this.referenceOf(cells), column: '', reason: wrongWidth(cells, length) }]
     }
@@ -68,6 +69,13 @@ export class LineReader {
     const items = this.#items.split(cells)
     if (items.length > 0) return items.map((item) => this.#readLine(item, suspect))
     return [{ reference: this.referenceOf(cells), column: '', reason: 'the line has no items' }]
+  }
+
+  /** Returns a record for each item of a line that is not skipped, as `header` names its cells. */
+  salesOf(cells: string[]): readonly (readonly string[])[] {
+    if (this.#endOfTable(cells)) return []
+    if (this.#inherited.length > 0) this.#inherit(cells)
+    return (this.#items?.split(cells) ?? [cells]).filter((item) => !this.#rules.some(([, test]) => test(item)))
   }
 
   /** The order id, for lines that cannot be read. */
@@ -143,13 +151,13 @@ export class LineReader {
 
   /** The name of the field's column in the file. */
   nameOf(field: Field): string {
-    return this.#header[this.#position[field] ?? -1]?.trim() || field
+    return this.header[this.#position[field] ?? -1]?.trim() || field
   }
 
   /** Whether the line repeats the header or ends the table. */
   #endOfTable(cells: readonly string[]): string | undefined {
     const [order = 0] = [this.#position.order_id]
-    const header = this.#header
+    const header = this.header
     if (
       cells[order]?.trim() === header[order]?.trim() &&
       header.every((name, at) => (cells[at] ?? '').trim() === name.trim())
@@ -171,7 +179,7 @@ export class LineReader {
     const isBlank = (field: Field) => (cells[this.#position[field] ?? -1] ?? '').trim() === ''
     if (TOTALS.has(normalName(first)) && (isBlank('order_date') || isBlank('quantity'))) return { skipped: 'total' }
     const isSentence = filled.length === 1 && first === cells[0]?.trim() && /\S\s+\S/.test(first)
-    return isSentence && this.#header.length > 2 ? { skipped: 'footer' } : undefined
+    return isSentence && this.header.length > 2 ? { skipped: 'footer' } : undefined
   }
 
   /** Fills in what the line leaves blank and the line before it, of the same order, says. */

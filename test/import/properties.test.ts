@@ -133,10 +133,10 @@ describe('values', () => {
   })
   const decimal = fc.stringMatching(/^[0-9]{1,10}(\.[0-9]{1,5})?$/)
 
-  test('a price is nothing but digits with up to four decimals, read exactly', () => {
+  test('a price is nothing but digits with up to four decimals and zeros, read exactly', () => {
     fc.assert(
       fc.property(fc.oneof(nearlyANumber, decimal), (text) => {
-        const [, whole = '', fraction = ''] = /^([0-9]+)(?:\.([0-9]{1,4}))?$/.exec(text) ?? []
+        const [, whole = '', fraction = ''] = /^([0-9]+)(?:\.([0-9]{1,4})0*)?$/.exec(text) ?? []
         if (whole === '' || BigInt(whole) > 1_000_000_000n) expect(() => readPrice(text)).toThrow()
         else expect(readPrice(text)).toBe(Number(`${whole}${fraction.padEnd(4, '0')}`))
       }),
@@ -144,11 +144,12 @@ describe('values', () => {
     )
   })
 
-  test('a quantity is nothing but digits, from 1 to a million', () => {
+  test('a quantity is nothing but digits and zeros for decimals, from 1 to a million', () => {
     fc.assert(
       fc.property(fc.oneof(nearlyANumber, fc.nat({ max: 3_000_000 }).map(String)), (text) => {
-        const value = /^[0-9]{1,15}$/.test(text) ? BigInt(text) : 0n
-        if (value >= 1n && value <= BigInt(MAX_QUANTITY)) expect(readQuantity(text)).toBe(Number(value))
+        const [, digits = '0'] = /^([0-9]{1,15})(?:\.0+)?$/.exec(text) ?? []
+        const value = BigInt(digits)
+        if (value >= 1n && value <= BigInt(MAX_QUANTITY)) expect(readQuantity(text)).toBe(Number(digits))
         else expect(() => readQuantity(text)).toThrow()
       }),
       { numRuns: 5000 },

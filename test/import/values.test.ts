@@ -112,7 +112,7 @@ const REJECTED: readonly (readonly [draft: LineDraft, reason: string])[] = [
   [{ currency: 'XTS' }, 'currency is "XTS", a code for a metal, a fund or a test: it cannot be charged'],
   [{ currency: 'XXX' }, 'currency is "XXX", a code for a metal, a fund or a test: it cannot be charged'],
   [{ date: '' }, `order_date is ""; ${NO_DATE}`],
-  [{ date: '15/01/2025' }, `order_date is "15/01/2025"; ${NO_DATE}`],
+  [{ date: 'today' }, `order_date is "today"; ${NO_DATE}`],
   [{ date: '2025-02-29' }, 'order_date is "2025-02-29", not a valid date'],
   [{ date: '2025-01-15 25:00:00' }, 'order_date is "2025-01-15 25:00:00", not a valid time'],
   [{ date: '2025-01-15 10:00:00 +15:00' }, 'order_date is "2025-01-15 10:00:00 +15:00", not a valid UTC offset'],

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { Args, Flags, type Interfaces } from '@oclif/core'
-import { BaseCommand } from '../../command-line/base-command.js'
+import type { App } from '../../app.js'
 import {
   ANSWER_FLAGS,
   type Asking,
@@ -28,6 +28,7 @@ import {
   rejectionNotes,
 } from '../../command-line/import-view.js'
 import { allowEvictionFlag } from '../../command-line/selection-flags.js'
+import { WatchingCommand, watchFlags } from '../../command-line/watching-command.js'
 import { STDIN } from '../../csv/bytes.js'
 import { type Database, databaseExists, explainDatabaseError, placeOf } from '../../database/connection.js'
 import { usageError } from '../../errors.js'
@@ -59,7 +60,7 @@ interface FileOptions {
 /** Flags that the import of the rejected lines does not need. */
 const NOT_REPEATED = ['dry-run', 'rejects', 'force', 'resume', 'discard']
 
-export default class Import extends BaseCommand {
+export default class Import extends WatchingCommand {
   static override summary = 'Import orders from a CSV file'
   static override description =
     'Columns are matched by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, ' +
@@ -74,6 +75,7 @@ export default class Import extends BaseCommand {
     'orderctl import exports/*.csv',
     'orderctl import corrected.csv --update',
     'zcat orders.csv.gz | orderctl import - --source webshop',
+    'orderctl import --watch /srv/orders --source webshop',
   ]
   static override args = {
     file: Args.string({ required: true, multiple: true, description: 'CSV files, or - for standard input' }),
@@ -102,6 +104,7 @@ export default class Import extends BaseCommand {
     resume: Flags.boolean({ description: 'continue an interrupted import of this file', exclusive: ['discard'] }),
     discard: Flags.boolean({ description: 'undo an interrupted import of the source, then import this file' }),
     ...ANSWER_FLAGS,
+    ...watchFlags,
   }
 
   #answers: Answers = {}
@@ -124,16 +127,18 @@ export default class Import extends BaseCommand {
     const configured = this.settings.sources.get(flags.source)
     this.#answers = await answersOf(flags, configured, (path) => this.path(path))
     this.#flagsGiven = flagsGiven(raw, NOT_REPEATED)
-    const askingFor = (index: number): Asking => ({
-      file: args.file[index] ?? STDIN,
-      source: flags.source,
-      flags: flagsGiven(raw),
-    })
+    const askingFor = (file: string): Asking => ({ file, source: flags.source, flags: flagsGiven(raw) })
+    if (flags.watch) {
+      const options = { flags: { ...flags, resume: true }, index: 0 }
+      return this.watchFolder(files, flags, ({ app, file, signal }) =>
+        this.#importOne(file, { ...options, signal, importFile: importerOf(app), asking: askingFor(file) }),
+      )
+    }
     for (const file of files) refuseRejects(this.#rejectsOf(file, flags))
     const signal = this.listenForInterruption(() => 'Finishing the lines in progress. Ctrl-C again ends at once.')
     return this.#open(flags, async (importFile) => {
       const importOne = (file: string, index: number) =>
-        this.#importOne(file, { flags, signal, importFile, index, asking: askingFor(index) })
+        this.#importOne(file, { flags, signal, importFile, index, asking: askingFor(args.file[index] ?? STDIN) })
       if (file !== undefined && more.length === 0) return this.#show(await importOne(file, 0))
       return this.#importAll(files, flags, { importOne, signal })
     })
@@ -149,7 +154,7 @@ export default class Import extends BaseCommand {
       async (app) => {
         // If the queue is unreachable, fails before storing anything.
         await app.queue.connect()
-        return use((options, openRejects) => importOrders(app, { ...options, openRejects }))
+        return use(importerOf(app))
       },
       { create: true, agreeOnClock: true, allowEviction: flags['allow-eviction'] },
     )
@@ -252,4 +257,8 @@ export default class Import extends BaseCommand {
     this.setExitCode(exitCodeOf(outcome, result))
     return result
   }
+}
+
+function importerOf(app: App): ImportFile {
+  return (options, openRejects) => importOrders(app, { ...options, openRejects })
 }

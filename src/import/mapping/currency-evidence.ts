@@ -7,22 +7,17 @@ import type { Question } from './understood.js'
 export class CurrencyEvidence {
   readonly #columns: readonly { readonly name: string; readonly index: number }[]
   readonly #prices: readonly { readonly name: string; readonly index: number }[]
-  readonly #continued: boolean
-  #order = ''
   /** The first line that names no currency. */
   #lacking: { readonly line: number; readonly price: string; readonly column: string } | undefined
 
-  constructor(header: readonly string[], { columns, continued = false }: Mapping) {
+  constructor(header: readonly string[], { columns }: Mapping) {
     const find = (names: readonly string[] = []) => names.map((name) => ({ name, index: findName(header, name) }))
     this.#columns = find(columns.currency)
     this.#prices = find([...(columns.unit_price ?? []), ...(columns.line_total ?? [])])
-    this.#continued = continued
   }
 
-  add(cells: readonly string[], orderId: string, line: number): void {
-    const isFirst = orderId !== this.#order
-    this.#order = orderId
-    if (this.#lacking || (this.#continued && !isFirst && this.#columns.length > 0)) return
+  add(cells: readonly string[], line: number): void {
+    if (this.#lacking) return
     if (this.#columns.some(({ index }) => (cells[index] ?? '').trim() !== '')) return
     const priced = this.#prices.find(({ index }) => (cells[index] ?? '').trim() !== '')
     // A line without a price will be rejected.

@@ -2,7 +2,7 @@
 import type { Row } from '../../csv/dialect.js'
 import type { FoundHeader } from './find-header.js'
 import { FIELDS, type Field, type Mapping } from './mapping.js'
-import { isItem } from './records.js'
+import { isItem } from './resolve.js'
 import type { Meaning } from './synonyms.js'
 import type { ColumnUse } from './understood.js'
 

@@ -4,7 +4,7 @@ import { usageError } from '../../errors.js'
 import type { FieldColumns, Mapping, SkipRule } from './mapping.js'
 import type { NamedColumn, NamedColumns } from './name-columns.js'
 import { hasPaymentColumns } from './not-orders.js'
-import { CANCELLED, TOTAL_WORDS } from './synonyms.js'
+import { CANCELLED } from './synonyms.js'
 
 export interface MappingByNames {
   readonly mapping: Mapping
@@ -40,7 +40,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     columns: namesOf(columns),
     ...(currency && { currency }),
     continued: true,
-    skip: [...totalRules(orderId), ...(named.status ?? []).map(cancelledRule)],
+    skip: (named.status ?? []).map(cancelledRule),
   }
   return { mapping, unclearTotal: total ? undefined : unclear[0] }
 }
@@ -99,9 +99,4 @@ function isLineTotal(rows: readonly Row[], orderId: number, total: number): bool
 
 function cancelledRule({ name }: NamedColumn): SkipRule {
   return { reason: 'cancelled', column: name, is: CANCELLED }
-}
-
-/** A sum at the end of a table has a word for it where others have their order id. */
-function totalRules(orderId: NamedColumn | undefined): SkipRule[] {
-  return orderId ? [{ reason: 'total', column: orderId.name, is: TOTAL_WORDS }] : []
 }

@@ -1,6 +1,6 @@
 // The systems whose exports are read as they are. A preset is a mapping and the names of columns that identify it.
 import { nearest } from '../../domain/nearest.js'
-import { usageError } from '../../errors.js'
+import { type UserError, usageError } from '../../errors.js'
 import { normalName } from './names.js'
 import { amazon } from './presets/amazon.js'
 import { ebay } from './presets/ebay.js'
@@ -45,10 +45,14 @@ export function mostSpecific<Candidate extends Pick<Preset, 'headers'>>(
 /** @throws UserError if there is no such preset */
 export function presetNamed(name: string): Preset {
   const preset = PRESETS.find((preset) => preset.name === name.toLowerCase())
-  if (preset) return preset
+  if (!preset) throw unknownPreset(name)
+  return preset
+}
+
+export function unknownPreset(name: string): UserError {
   const names = PRESETS.map((preset) => preset.name)
   const likely = nearest(name, names)
-  throw usageError({
+  return usageError({
     code: 'unknown_preset',
     message: `There is no preset ${name}.${likely ? ` Did you mean ${likely}?` : ''}`,
     fix: `Use one of ${names.join(', ')}, or name a mapping file.`,

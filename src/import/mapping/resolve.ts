@@ -1,14 +1,15 @@
 // Fits a mapping to the header of a file.
 import { usageError } from '../../errors.js'
+import { ITEM } from '../line-reader.js'
 import type { FieldColumns, Mapping } from './mapping.js'
 import { findName, normalName } from './names.js'
-import { isItem, unfolded } from './records.js'
 
 /** Keeps the columns that the file has, by the names that it has for them. */
 export function resolveMapping(mapping: Mapping, header: readonly string[], file: string): Mapping {
   const { items, skip, ...rest } = mapping
   const hasItems = items !== undefined && header.some((name) => isItem(name, items.prefix))
-  const names = hasItems ? unfolded(header, mapping).header : header
+  const parts = Object.values(mapping.columns).flatMap((list) => list.filter((name) => name.startsWith(ITEM)))
+  const names = hasItems ? [...header, ...new Set(parts)] : header
   const columns: FieldColumns = Object.fromEntries(
     Object.entries(mapping.columns)
       .map(([field, list]) => [field, list.flatMap((name) => nameIn(names, name, file))] as const)
@@ -59,4 +60,9 @@ export function withCustomer(
     })
   }
   return { ...mapping, columns: { ...mapping.columns, customer_id: [name] } }
+}
+
+/** Whether a column holds a packed item, as in `line_item_12`. */
+export function isItem(name: string, prefix: string): boolean {
+  return name.trim().startsWith(prefix) && /^\d+$/.test(name.trim().slice(prefix.length))
 }

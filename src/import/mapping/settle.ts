@@ -6,10 +6,10 @@ import type { Sample, Verdict } from '../../csv/evidence.js'
 import { DecimalEvidence, type DecimalMark } from '../../csv/numbers.js'
 import { damagedReason, isDamagedId } from '../../csv/values.js'
 import { usageError } from '../../errors.js'
+import { LineReader } from '../line-reader.js'
 import { CurrencyEvidence } from './currency-evidence.js'
 import type { Answers, Mapping } from './mapping.js'
 import { findName } from './names.js'
-import { skipping, unfolded } from './records.js'
 import type { Question } from './understood.js'
 
 /** One number column and what its values say. */
@@ -32,8 +32,7 @@ export class Settler {
   readonly #mapping: Mapping
   readonly #answers: Answers
   readonly #file: string
-  readonly #unfolded
-  readonly #skipReason
+  readonly #reader: LineReader
   readonly #numbers: readonly NumberColumn[]
   readonly #dates: readonly number[]
   readonly #dateEvidence = new DateEvidence()
@@ -45,9 +44,8 @@ export class Settler {
     this.#mapping = mapping
     this.#answers = answers
     this.#file = file
-    this.#unfolded = unfolded(header, mapping)
-    const names = this.#unfolded.header
-    this.#skipReason = skipping(names, mapping)
+    this.#reader = new LineReader(header, mapping, { latest: undefined })
+    const names = this.#reader.header
     const { quantity = [], unit_price = [], line_total = [], order_date = [], order_id = [] } = mapping.columns
     const indexOf = (name: string) => findName(names, name)
     this.#numbers = [...unit_price, ...line_total, ...quantity].map((name) => {
@@ -61,9 +59,7 @@ export class Settler {
   /** @throws UserError if a spreadsheet has damaged the order ids */
   add(rows: readonly Row[]): void {
     for (const { cells, line } of rows) {
-      for (const record of this.#unfolded.unfold(cells)) {
-        if (this.#skipReason(record) === undefined) this.#addRecord(record, line)
-      }
+      for (const record of this.#reader.salesOf([...cells])) this.#addRecord(record, line)
     }
   }
 
@@ -75,10 +71,10 @@ export class Settler {
     for (const { index, evidence } of this.#numbers) evidence.add((cells[index] ?? '').trim(), line)
     const [date = -1, ...times] = this.#dates
     const text = (cells[date] ?? '').trim()
-    if (text !== '') {
-      this.#dateEvidence.add(times.reduce((text, index) => `${text} ${(cells[index] ?? '').trim()}`, text).trim(), line)
-    }
-    this.#currency.add(cells, orderId, line)
+    // A total below the table has no date.
+    if (text === '') return
+    this.#dateEvidence.add(times.reduce((text, index) => `${text} ${(cells[index] ?? '').trim()}`, text).trim(), line)
+    this.#currency.add(cells, line)
   }
 
   #damaged(orderId: string, line: number) {

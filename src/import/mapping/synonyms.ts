@@ -211,23 +211,3 @@ export const CANCELLED = [
   'cancellato',
   'geannuleerd',
 ] as const
-
-/** What the last line of a table shows where its others have an order id. */
-export const TOTAL_WORDS = [
-  'total',
-  'totals',
-  'grand total',
-  'sum',
-  'summe',
-  'gesamt',
-  'gesamtsumme',
-  'somme',
-  'totaux',
-  'total général',
-  'suma',
-  'total general',
-  'soma',
-  'total geral',
-  'totale',
-  'totaal',
-] as const

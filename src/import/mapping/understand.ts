@@ -17,8 +17,11 @@ export type { ColumnUse, Question, Understood } from './understood.js'
 /** How much of a file is searched for its header, in bytes. */
 const HEAD_BYTES = 524_288
 
-/** How much of a file is read first, and at most, to settle how to read it. */
-const SAMPLE_BYTES = 8_388_608
+/**
+ * How much of a file is read first, and at most, to settle how to read it. The first part is about 10,000 lines: more
+ * would be felt in each import, and lines that contradict what is settled are rejected later.
+ */
+const SAMPLE_BYTES = 1_048_576
 const MAX_SAMPLE_BYTES = 268_435_456
 
 /** Lines that show what the columns hold. */
