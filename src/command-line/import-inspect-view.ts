@@ -10,6 +10,7 @@ import type { Table } from '../terminal/table.js'
 import { cleanText, countOf, cutText } from '../terminal/text.js'
 import { DATE_ORDER_NAMES, delimiterName, encodingName } from './import-view.js'
 import { pairs, tableOf } from './list.js'
+import { priceText } from './order-view.js'
 
 export interface Inspected {
   readonly file: string
@@ -46,9 +47,12 @@ function sampleResult({ rows, isComplete: complete, orders, imported, skipped, r
 /** Rejected lines under --json. */
 const REJECTIONS = 1000
 
-export function factsTable({ file, content, understood: { mapping, dialect, header } }: Inspected): Table {
+export function factsTable({ file, content, understood }: Inspected): Table {
+  const { mapping, dialect, header } = understood
   const { preset, decimal, dateOrder, currency } = mapping
-  return tableOf(pairs('File', cleanText(basename(file))), [
+  const unused = unusedText(understood)
+  return tableOf(pairs('Read as', ''), [
+    ['File', cleanText(basename(file))],
     ...(content.compression ? [['Compression', content.compression] as const] : []),
     ['Encoding', encodingName(content.encoding)],
     ['Delimiter', delimiterName(dialect.delimiter)],
@@ -57,11 +61,12 @@ export function factsTable({ file, content, understood: { mapping, dialect, head
     ...(decimal ? [['Decimal mark', decimal] as const] : []),
     ...(dateOrder ? [['Dates', DATE_ORDER_NAMES[dateOrder]] as const] : []),
     ...(currency ? [['Currency', currency] as const] : []),
+    ...(unused ? [['Not used', unused] as const] : []),
   ])
 }
 
 /** Width of a sample value. Longer ones are cut. */
-const SAMPLE_WIDTH = 24
+const SAMPLE_WIDTH = 30
 
 /** Columns that are read, in the order of their fields; then columns that skip lines. */
 export function columnsTable({ understood }: Inspected): Table {
@@ -90,14 +95,14 @@ const samplesText = (samples: readonly string[]) =>
 /** Columns without a use that are named. */
 const UNUSED_SHOWN = 8
 
-/** `Not used: Email, Phone and 60 more columns`; undefined if all columns are used. */
-export function unusedText({ understood }: Inspected): string | undefined {
+/** `Email, Phone and 60 more columns`; undefined if all columns are used. */
+function unusedText(understood: Understood): string | undefined {
   const used = new Set(usedColumns(understood))
   const unused = understood.columns.filter((column) => !used.has(column) && column.name.trim() !== '')
   if (unused.length === 0) return undefined
   const shown = unused.slice(0, UNUSED_SHOWN).map(({ name }) => cleanText(name))
   const hidden = unused.length - shown.length
-  return `Not used: ${shown.join(', ')}${hidden > 0 ? ` and ${countOf(hidden, 'more column')} (see --json)` : ''}`
+  return `${shown.join(', ')}${hidden > 0 ? ` and ${countOf(hidden, 'more column')} (see --json)` : ''}`
 }
 
 export function ordersTable({ first }: Sample, timeZone: string): Table {
@@ -110,12 +115,16 @@ export function ordersTable({ first }: Sample, timeZone: string): Table {
       { key: 'sku', flexible: true, minWidth: 8, shown: ({ sku }) => cleanText(sku) },
       { key: 'name', heading: 'product', flexible: true, minWidth: 10, shown: ({ name }) => cleanText(name) },
       'quantity',
-      { key: 'unit_price', dropOrder: 2 },
-      'total',
+      { key: 'unit_price', align: 'right', dropOrder: 2, shown: unitPrice },
+      { key: 'total', heading: 'line total' },
     ],
     rows,
     { timeZone },
   )
+}
+
+function unitPrice({ unit_price, total: { currency } }: SampleOrder['lines'][number]) {
+  return unit_price === null ? null : priceText(unit_price, currency)
 }
 
 function orderCells({ order_id, order_date, customer_id, customer_name }: Omit<SampleOrder, 'lines'>) {
@@ -123,13 +132,14 @@ function orderCells({ order_id, order_date, customer_id, customer_name }: Omit<S
   return { order: cleanText(order_id), date: order_date.replace('T', ' '), customer: cleanText(customer) }
 }
 
-/** `In the first 1,204 lines: 311 orders from 1,100 lines; skipped: 80 cancelled, 4 refunded; 20 lines rejected.` */
+/** `The first 1,204 lines: 1,100 to import as 311 orders; 84 skipped (80 cancelled, 4 refunded); 20 rejected.` */
 export function sampleText({ rows, isComplete, orders, imported, skipped, rejected }: Sample): string {
-  const where = isComplete ? `In ${countOf(rows, 'line')}` : `In the first ${countOf(rows, 'line')}`
   const reasons = Object.entries(skipped).map(([reason, lines]) => `${groupThousands(lines)} ${cleanText(reason)}`)
+  const skippedLines = Object.values(skipped).reduce((sum, lines) => sum + lines, 0)
+  const read = isComplete ? `The file has ${countOf(rows, 'line')}` : `The first ${groupThousands(rows)} lines`
   return [
-    `${where}: ${countOf(orders, 'order')} from ${countOf(imported, 'line')}`,
-    ...(reasons.length > 0 ? [`skipped: ${reasons.join(', ')}`] : []),
-    `${rejected.length === 0 ? 'no line' : countOf(rejected.length, 'line')} rejected.`,
+    `${read}: ${groupThousands(imported)} to import as ${countOf(orders, 'order')}`,
+    `${groupThousands(skippedLines)} skipped${reasons.length > 0 ? ` (${reasons.join(', ')})` : ''}`,
+    `${groupThousands(rejected.length)} rejected.`,
   ].join('; ')
 }

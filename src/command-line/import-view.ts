@@ -174,10 +174,11 @@ export const DATE_ORDER_NAMES: Readonly<Record<DateOrder, string>> = {
   ymd: 'year first',
 }
 
-/** `shopify, UTF-8, comma, USD, 2026-03-01..31`: how the file was read. */
-export function readText({ mapping, dialect, encoding, compression, currencies, firstDay, lastDay }: FileRead): string {
-  const { preset, decimal, dateOrder } = mapping
-  return [
+/** `shopify, UTF-8, comma, USD, 2026-03-01..31`: how the file was read, and what. */
+export function readNote(read: FileRead, prefix = ''): Note {
+  const { mapping, dialect, encoding, compression, currencies, firstDay, lastDay } = read
+  const { preset, decimal = null, dateOrder = null } = mapping
+  const parts = [
     preset ?? 'columns by name',
     ...(compression ? [compression] : []),
     encodingName(encoding),
@@ -186,14 +187,10 @@ export function readText({ mapping, dialect, encoding, compression, currencies, 
     ...(dateOrder ? [DATE_ORDER_NAMES[dateOrder]] : []),
     ...currencies,
     ...(firstDay && lastDay ? [dayRange(firstDay, lastDay)] : []),
-  ].join(', ')
-}
-
-/** The same for the log. */
-export function readFields({ mapping, dialect, encoding, currencies, firstDay, lastDay }: FileRead) {
-  const { preset, decimal = null, dateOrder: date_order = null } = mapping
-  const days = { first_day: firstDay, last_day: lastDay }
-  return { mapping: preset, encoding, delimiter: dialect.delimiter, decimal, date_order, currencies, ...days }
+  ]
+  const how = { mapping: preset, encoding, compression, delimiter: dialect.delimiter, decimal, date_order: dateOrder }
+  const fields = { ...how, currencies, first_day: firstDay, last_day: lastDay }
+  return [prefix + cleanText(parts.join(', ')), { event: 'understood', fields }]
 }
 
 /** `2026-03-01..31`: the last day without the year and month that it has in common with the first. */

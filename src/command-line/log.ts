@@ -17,7 +17,7 @@ export const EVENTS = {
   server_back: 'the server is reachable again, or the disk has space again',
   waiting: 'an import waits for another one from the same source: its `file` and `pid`',
   understood:
-    'how a file was read: `mapping`, `encoding`, `delimiter`, `decimal`, `date_order`, `currencies`, `first_day`, `last_day`',
+    'how a file was read: `mapping`, `encoding`, `compression`, `delimiter`, `decimal`, `date_order`, `currencies`, `first_day`, `last_day`',
   line_rejected: 'one of the first lines that were not imported: `line`, `reason`',
   file_done: 'a watched file was imported and is in done/: the fields of `import` under `--json`, `exit_code`',
   file_failed: 'a watched file was refused or failed and is in failed/: `file`, `error` as under `--json`',

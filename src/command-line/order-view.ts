@@ -74,7 +74,7 @@ function changeText({ changed_at, changed_by, import_id, before }: OrderDetail['
   return `${who}; before: ${formatAmount(total)} ${total.currency}, customer ${before.customer_id}, ${items}`
 }
 
-function priceText(price: number, currency: Currency): string {
+export function priceText(price: number, currency: Currency): string {
   const decimals = { minimumFractionDigits: currencyDecimals(currency), maximumFractionDigits: PRICE_DECIMALS }
   return price.toLocaleString('en', decimals)
 }

@@ -1,8 +1,10 @@
 // What a person says about an order file: flags, or the configuration of its source.
 import { describe, expect } from 'vitest'
 import { questionsError } from '../../src/command-line/import-answers.js'
-import { readText } from '../../src/command-line/import-view.js'
-import type { FileRead } from '../../src/import/import-orders.js'
+import { readNote } from '../../src/command-line/import-view.js'
+import { parseDay } from '../../src/domain/business-day.js'
+import type { Currency } from '../../src/domain/money.js'
+import type { FileRead } from '../../src/import/file-read.js'
 import type { Question } from '../../src/import/mapping/understand.js'
 import { csv, line } from '../support/lines.js'
 import { test } from '../support/shop.js'
@@ -76,35 +78,34 @@ describe('an import that must ask', () => {
   })
 })
 
+const [EUR, USD] = ['EUR', 'USD'] as Currency[] as [Currency, Currency]
+const day = (text: string) => parseDay(text) ?? null
+
 describe('the line about what was read', () => {
-  const read: FileRead = {
+  const shopify: FileRead = {
     mapping: { preset: 'shopify', columns: {}, decimal: 'point' },
     dialect: { delimiter: ',', quotes: true, lineEnding: '\n' },
-    encoding: 'utf-8',
-    compression: null,
-    currencies: ['USD'],
-    firstDay: '2026-03-01',
-    lastDay: '2026-03-31',
+    ...{ encoding: 'utf-8', compression: null, currencies: [USD], skipped: {} },
+    ...{ firstDay: day('2026-03-01'), lastDay: day('2026-03-31') },
   }
-
   const cases: [Partial<FileRead>, string][] = [
     [{}, 'shopify, UTF-8, comma, USD, 2026-03-01..31'],
-    [{ lastDay: '2026-03-01' }, 'shopify, UTF-8, comma, USD, 2026-03-01'],
-    [{ lastDay: '2026-04-02' }, 'shopify, UTF-8, comma, USD, 2026-03-01..04-02'],
-    [{ lastDay: '2027-03-01' }, 'shopify, UTF-8, comma, USD, 2026-03-01..2027-03-01'],
-    [{ currencies: ['EUR', 'USD'] }, 'shopify, UTF-8, comma, EUR, USD, 2026-03-01..31'],
+    [{ lastDay: day('2026-03-01') }, 'shopify, UTF-8, comma, USD, 2026-03-01'],
+    [{ lastDay: day('2026-04-02') }, 'shopify, UTF-8, comma, USD, 2026-03-01..04-02'],
+    [{ lastDay: day('2027-03-01') }, 'shopify, UTF-8, comma, USD, 2026-03-01..2027-03-01'],
+    [{ currencies: [EUR, USD] }, 'shopify, UTF-8, comma, EUR, USD, 2026-03-01..31'],
     [{ currencies: [], firstDay: null, lastDay: null }, 'shopify, UTF-8, comma'],
     [
       {
         mapping: { preset: null, columns: {}, decimal: 'comma', dateOrder: 'dmy' },
-        dialect: { ...read.dialect, delimiter: ';' },
-        ...{ encoding: 'windows-1252', compression: 'gzip', currencies: ['EUR'] },
+        dialect: { delimiter: ';', quotes: true, lineEnding: '\n' },
+        ...{ encoding: 'windows-1252', compression: 'gzip', currencies: [EUR] },
       },
       'columns by name, gzip, windows-1252, semicolon, decimal comma, day first, EUR, 2026-03-01..31',
     ],
   ]
-  test.for(cases)('names what differs from file to file: %j', ([change, text]) => {
-    expect(readText({ ...read, ...change })).toBe(text)
+  test.for(cases)('names what differs from file to file: %#', ([change, text]) => {
+    expect(readNote({ ...shopify, ...change })[0]).toBe(text)
   })
 })
 

@@ -24,8 +24,7 @@ import {
   type ImportResult,
   importResult,
   importTable,
-  readFields,
-  readText,
+  readNote,
   rejectionNotes,
 } from '../../command-line/import-view.js'
 import { allowEvictionFlag } from '../../command-line/selection-flags.js'
@@ -247,8 +246,7 @@ export default class Import extends WatchingCommand {
 
   /** @param prefix names the file, if there are several */
   #showNotes(outcome: ImportOutcome, result: ImportResult, prefix = ''): void {
-    const { read } = outcome
-    if (read) this.note(`${prefix}${cleanText(readText(read))}`, { event: 'understood', fields: readFields(read) })
+    if (outcome.read) this.note(...readNote(outcome.read, prefix))
     for (const note of rejectionNotes(outcome, result, { flags: this.#flagsGiven, prefix })) this.note(...note)
   }
 

@@ -16,11 +16,10 @@ import {
   inspectResult,
   ordersTable,
   sampleText,
-  unusedText,
 } from '../../command-line/import-inspect-view.js'
 import { STDIN } from '../../csv/bytes.js'
 import { openContent } from '../../csv/content.js'
-import { importCommand } from '../../domain/shell.js'
+import { importCommand, shellWord } from '../../domain/shell.js'
 import { EXIT } from '../../errors.js'
 import { readSample } from '../../import/inspect.js'
 import type { Answers } from '../../import/mapping/mapping.js'
@@ -61,16 +60,15 @@ export default class ImportInspect extends BaseCommand {
     const file = args.file === STDIN ? STDIN : this.path(args.file)
     const inspected = await this.#inspect(file, answers, flags['any-date'])
     this.#show(inspected)
-    const saved = flags['save-map'] === undefined ? null : this.path(flags['save-map'])
+    const map = flags['save-map']
+    const saved = map === undefined ? null : this.path(map)
     if (saved !== null) {
       saveMapping(saved, inspected.understood.mapping, { force: flags.force, input: file })
       this.note(`The mapping is in ${cleanText(saved)}.`)
     }
-    this.#showNext(inspected, {
-      file: args.file,
-      source: flags.source,
-      flags: flagsGiven(raw, ['save-map', 'force', ...(saved === null ? [] : ['map'])]),
-    })
+    const given = flagsGiven(raw, ['save-map', 'force', ...(map === undefined ? [] : ['map'])])
+    const kept = map === undefined ? given : [...given, `--map ${shellWord(map)}`]
+    this.#showNext(inspected, { file: args.file, source: flags.source, flags: kept })
     return { ...inspectResult(inspected), saved }
   }
 
@@ -92,8 +90,6 @@ export default class ImportInspect extends BaseCommand {
     this.showTable(factsTable(inspected))
     this.print('')
     this.showTable(columnsTable(inspected))
-    const unused = unusedText(inspected)
-    if (unused !== undefined) this.print(unused)
     if (!sample) return
     this.print('')
     if (sample.first.length > 0) this.showTable(ordersTable(sample, this.settings.timeZone))
