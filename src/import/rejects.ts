@@ -173,7 +173,9 @@ export function replaceInput(run: ImportRun): 'replaced' | 'removed' | 'kept' {
 }
 
 function isAsRead({ file, byte_offset, begun_sha256 }: ImportRun): boolean {
-  const content = readFileSync(file)
+  const bytes = readFileSync(file)
+  // The cursor of an import does not count a byte order mark.
+  const content = bytes.subarray(bytes.toString('utf8', 0, 3) === '\uFEFF' ? 3 : 0)
   const isSame = content.length === byte_offset && createHash('sha256').update(content).digest('hex') === begun_sha256
   return isSame && isRejects(content)
 }
