@@ -85,7 +85,10 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
       const code = currency(cells)
       return code === '' ? undefined : readCurrency(code)
     },
-    order_date: (cells) => parseDate(date(cells)),
+    order_date(cells) {
+      const value = date(cells)
+      return value === '' ? invalid('is empty') : parseDate(value)
+    },
   }
 }
 
