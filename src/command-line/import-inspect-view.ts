@@ -18,6 +18,8 @@ export interface Inspected {
   readonly understood: Understood
   /** Undefined if there are questions. */
   readonly sample: Sample | undefined
+  /** Whether there are questions that the rest of the file may settle. */
+  readonly isCut: boolean
 }
 
 /** The document of --json. */
