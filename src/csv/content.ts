@@ -26,7 +26,7 @@ export async function openContent(
   file: string,
   { encoding }: { readonly encoding?: string | undefined } = {},
 ): Promise<Content> {
-  const wanted = encoding === undefined ? undefined : knownEncoding(encoding)
+  const wanted = encoding === undefined ? undefined : await knownEncoding(encoding)
   const source = await openBytes(file)
   try {
     return await contentOf(source, wanted)
@@ -50,8 +50,10 @@ async function contentOf(source: ByteSource, wanted: string | undefined): Promis
   const plain = compression ? raw.map((blocks) => inBlocks(decompress(blocks, compression, name))) : raw
   refuseWorkbook(await plain.peek(BLOCK_BYTES), name)
 
-  const sample = wanted ? undefined : await plain.peek(EVIDENCE_BYTES)
-  const encoding = wanted ?? (sample ? detectEncoding(sample, sample.length < EVIDENCE_BYTES, name) : UTF8)
+  // A pipe may stay open: its first block must do.
+  const evidence = size === undefined ? BLOCK_BYTES : EVIDENCE_BYTES
+  const sample = await plain.peek(wanted ? 0 : evidence)
+  const encoding = wanted ?? detectEncoding(sample, sample.length < evidence, name)
   const decoded = encoding === UTF8 ? plain : plain.map((blocks) => inBlocks(decode(blocks, encoding)))
   const content = decoded.map(withoutMark)
   if ((await content.peek(1)).includes(0)) throw binary(name)

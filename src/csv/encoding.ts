@@ -1,9 +1,11 @@
 // Finds the encoding of a text by its bytes, decodes it, and names bytes that do not fit.
 import { isUtf8 } from 'node:buffer'
-import iconv from 'iconv-lite'
 import { usageError } from '../errors.js'
 
 export const UTF8 = 'utf-8'
+
+/** Loaded on demand: most files are UTF-8. */
+const loadIconv = () => import('iconv-lite')
 
 /** Encodings that iconv-lite knows but that are none of text. */
 const NOT_OF_TEXT = ['base64', 'hex']
@@ -15,9 +17,10 @@ const FIX =
   'Name its encoding, as in --encoding windows-1251 or --encoding shift_jis. Or save it as UTF-8 (in Excel: "CSV UTF-8").'
 
 /** @returns the name as messages show it. @throws UserError if iconv-lite does not know it */
-export function knownEncoding(wanted: string): string {
+export async function knownEncoding(wanted: string): Promise<string> {
   const name = wanted.trim().toLowerCase()
   if (/^utf-?8$/.test(name)) return UTF8
+  const { default: iconv } = await loadIconv()
   if (iconv.encodingExists(name) && !NOT_OF_TEXT.includes(name)) return name
   throw usageError({
     code: 'unknown_encoding',
@@ -27,7 +30,7 @@ export function knownEncoding(wanted: string): string {
 }
 
 /**
- * @param sample the first EVIDENCE_BYTES of a file, or all of it
+ * @param sample the first bytes of a file, at best EVIDENCE_BYTES
  * @param isWhole whether the sample is the whole file
  * @throws UserError if it is neither UTF-8 nor UTF-16, and windows-1252 is not plausible
  */
@@ -112,6 +115,8 @@ const UNDEFINED = [0x81, 0x8d, 0x8f, 0x90, 0x9d]
 
 /** Quotes, dashes, `…`, `€` and `™`. */
 const PUNCTUATION = [0x80, 0x85, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x99]
+/** Those of them that do not occur between two letters, where DOS code pages have letters. */
+const BETWEEN_WORDS = [0x80, 0x91, 0x93, 0x94, 0x95]
 
 /**
  * Letters outside ASCII are rare in the languages of windows-1252 and most are in one range, unlike letters of Cyrillic,
@@ -121,16 +126,21 @@ function isWindows1252(sample: Buffer, { invalid }: ByteCounts): boolean {
   if (UNDEFINED.some((byte) => sample.includes(byte))) return false
   let run = 0
   let unusual = 0
-  for (const byte of sample) {
+  for (const [at, byte] of sample.entries()) {
     run = byte >= 0xc0 ? run + 1 : 0
     if (run === 3) return false
-    if (byte >= 0x80 && byte < 0xa0 && !PUNCTUATION.includes(byte)) unusual++
+    if (byte < 0x80 || byte >= 0xa0) continue
+    const isInWord = isLetter(sample[at - 1]) && isLetter(sample[at + 1])
+    if (!PUNCTUATION.includes(byte) || (isInWord && BETWEEN_WORDS.includes(byte))) unusual++
   }
   return unusual * 2 <= invalid
 }
 
+const isLetter = (byte = 0) => (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a)
+
 /** Decodes blocks into UTF-8. */
 export async function* decode(blocks: AsyncIterable<Buffer>, encoding: string): AsyncGenerator<Buffer, void> {
+  const { default: iconv } = await loadIconv()
   const decoder = iconv.getDecoder(encoding)
   /** The first half of a character that a block cuts. */
   let half = ''

@@ -41,7 +41,8 @@ async function importLines(db: Database, drafts: readonly Draft[], cuts: readonl
     anyDate: true,
   })
   const start = { offset: 0, line: 2, hash: createHash('sha256') }
-  const reader = new RecordReader(builder, { lineEnding: '\n', width: COLUMNS.length, ...start })
+  const dialect = { delimiter: ',', quotes: true, lineEnding: '\n' } as const
+  const reader = new RecordReader(builder, { dialect, width: COLUMNS.length, ...start })
   const notImported: number[] = []
   const counts = { rows: 0, orders: 0, imported: 0, rejected: 0, products_created: 0 }
   const store = async () => {

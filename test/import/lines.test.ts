@@ -23,38 +23,37 @@ const sibling = (number: number) => `another line of this order was rejected (li
 const NOT_CLOSED = 'the line has an unclosed quote'
 
 describe.concurrent('a line that is not a CSV record', () => {
-  test('is rejected alone: open quotes, text behind quotes, too few and too many cells', async ({ shop }) => {
+  test('is rejected alone: an open quote, too few and too many cells; misplaced quotes are text', async ({ shop }) => {
     const lines = [
       line({ order: 'A-1' }),
       line({ order: 'A-2', name: '"Ann' }),
       line({ order: 'A-3' }),
       line({ order: 'A-4', name: '"Ann" Smith' }),
       line({ order: 'A-5', name: '"Smith, Bob"' }),
-      line({ order: 'A-6', product: '5" pipe' }),
+      line({ order: 'A-6', sku: 'S-6', product: '5" pipe' }),
       line({ order: 'A-7' }),
       'A-8',
       `${line({ order: 'A-9' })},more`,
       line({ order: 'A-10' }),
     ]
     const { code, told } = await importLines(shop, ...lines)
-    expect({ code, ...told }).toMatchObject({ code: 3, rows: 10, imported: 5, rejected: 5 })
-    const imported = ['A-1', 'A-3', 'A-5', 'A-7', 'A-10']
+    expect({ code, ...told }).toMatchObject({ code: 3, rows: 10, imported: 7, rejected: 3 })
+    const imported = ['A-1', 'A-3', 'A-4', 'A-5', 'A-6', 'A-7', 'A-10']
     expect(orders(shop).map((row) => (row as string[])[0])).toEqual(imported)
     expect(rejectedRows(told)).toEqual([
       `${lines[1]},3,,${NOT_CLOSED}`,
-      expect.stringContaining(`${lines[3]},5,,"the line has text after a closing quote`),
-      expect.stringContaining(`${lines[5]},7,,"the line has a quote inside an unquoted value`),
       `${lines[7]},9,,the line has 1 value; the header has 9 columns`,
       `${lines[8]},10,,the line has 10 values; the header has 9 columns`,
     ])
     // Imported again as they are, the rejects are rejected again.
     const again = await importJson(shop, String(told.rejects_file))
-    expect(again).toMatchObject({ code: 3, told: { rows: 5, imported: 0, rejected: 5 } })
+    expect(again).toMatchObject({ code: 3, told: { rows: 3, imported: 0, rejected: 3 } })
+    expect(shop.rows("select name from products where name like '%pipe'")).toEqual([{ name: '5" pipe' }])
   })
 
   test.for([
     ['"Ann', NOT_CLOSED],
-    ['"Ann" x', '"the line has text after'],
+    ['A\rnn', 'the line contains a lone carriage return (CR)'],
   ] as const)('costs the other lines of its order: %s', async ([name, reason], { shop }) => {
     const annabel = { order: 'A-1', customer: 'C-2', name: 'Annabel' }
     const [first, last] = [line(annabel), line({ ...annabel, sku: 'S-2' })]

@@ -34,10 +34,17 @@ function read(pieces: readonly Buffer[], lineEnding: '\n' | '\r', width: number)
         windows.add(window)
         seen.push({ cells, line, start: reader.offset, bytes: window.toString('latin1', start, end) })
       },
+      blank: () => {},
       malformed: (raw, line, reason) =>
         seen.push({ reason, line, start: reader.offset, bytes: raw.toString('latin1') }),
     },
-    { lineEnding, width, offset: 0, line: 1, hash: createHash('sha256') },
+    {
+      dialect: { delimiter: ',', quotes: true, lineEnding },
+      width,
+      offset: 0,
+      line: 1,
+      hash: createHash('sha256'),
+    },
   )
   for (const piece of pieces) {
     windows.clear()

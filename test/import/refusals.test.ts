@@ -2,6 +2,7 @@
 
 import { chmodSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { describe, expect } from 'vitest'
 import { csv, HEADER, line } from '../support/lines.js'
 import { importJson, stored } from '../support/orders-file.js'
@@ -12,9 +13,23 @@ type Says = string | RegExp
 
 const FILES: readonly (readonly [name: string, content: string | Buffer, code: string, says: Says, fix: string])[] = [
   ['is empty', '', 'file_empty', /orders\.csv is empty/, HEADER],
-  ['is binary', Buffer.from('PK\x03\x04\0\0'), 'binary_file', /orders\.csv looks like an Excel workbook/, 'CSV'],
-  ['is UTF-16', Buffer.from(`\uFEFF${csv(line())}`, 'utf16le'), 'wrong_encoding', /UTF-16/, 'UTF-8'],
-  ['is UTF-16 without a mark', Buffer.from(csv(line()), 'utf16le'), 'binary_file', 'a binary file', 'CSV'],
+  [
+    'is a workbook',
+    Buffer.from('PK\x03\x04\0\0xl/workbook.xml'),
+    'workbook',
+    /orders\.csv is an Excel workbook/,
+    'CSV UTF-8',
+  ],
+  ['is a ZIP archive', Buffer.from('PK\x03\x04\0\0orders.csv'), 'zip_archive', 'a ZIP archive', 'Unpack'],
+  ['is binary', Buffer.from('\x7fELF\x02\x01\0\0'), 'binary_file', 'a binary file', 'CSV'],
+  [
+    'is Cyrillic',
+    Buffer.from('\xcf\xf0\xe8\xe2\xe5\xf2\n', 'latin1'),
+    'wrong_encoding',
+    /line 1 has byte 0xCF/,
+    '--encoding',
+  ],
+  ['is half an archive', gzipSync(csv(line())).subarray(0, 60), 'archive_damaged', /gzip .* ends too early/, 'again'],
   ['has an unknown header', 'a,b\n1,2\n', 'no_header', /orders\.csv .*Found: a, b\. Expected: order_id, cu/, HEADER],
   ['has no header', `${line()}\n`, 'no_header', /Found: A-1, C-1, Ann/, 'first line with these names'],
   [
@@ -38,7 +53,13 @@ const FILES: readonly (readonly [name: string, content: string | Buffer, code: s
     'more than one column named currency',
     'Remove or rename',
   ],
-  ['has a header that is not CSV', `"order_id" x,${HEADER}\n`, 'bad_header', 'first line', 'column names'],
+  [
+    'has text after a quote in its header',
+    `"order_id" x,${HEADER.slice(9)}\n`,
+    'columns_missing',
+    'order_id x',
+    'order_id',
+  ],
 ]
 
 describe.concurrent('refuses a file that', () => {
