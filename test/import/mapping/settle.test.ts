@@ -106,7 +106,7 @@ describe('asks for the currency', () => {
     ['a line continues an order that names it', [{}, { currency: '' }]],
     [
       'only a line without an order id or a date lacks it',
-      [{}, { order: '', currency: '' }, { date: '', currency: '' }],
+      [{}, { order: '', currency: '' }, { order: '2', date: '', currency: '' }],
     ],
   ]
   test.for(NAMED)('not if %s', async ([, lines]) => {
