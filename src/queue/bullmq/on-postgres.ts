@@ -111,10 +111,10 @@ function forBullMq(pool: pg.Pool, address: PostgresAddress): PgPool {
 }
 
 /**
- * Sends a statement and its parameters as one message, so the server commits it without waiting for another. pg sends
- * five, and the server commits at the last. If the connection fell silent before that, the server would keep the locks
- * until TCP gives up, after hours: neither `statement_timeout` nor `idle_in_transaction_session_timeout` applies
- * there. Meanwhile, every worker would ask in a tight loop for the jobs that nobody can claim.
+ * Sends a statement and its parameters as one message, which the server commits by itself. pg would send five, and the
+ * server commits after the last. A connection that fell silent after the fourth would keep its locks until TCP gives
+ * up, possibly after hours, since no time limit of PostgreSQL 16 or older applies there. Meanwhile, BullMQ's workers
+ * would poll without a pause for a job that they cannot lock.
  */
 async function queryInOneMessage(pool: pg.Pool, text: string, params: readonly unknown[] = []) {
   if (params.length === 0) return pool.query(text)
