@@ -65,7 +65,8 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
     order_id: (cells) => readId(order(cells), suspect),
     customer_id(cells) {
       const id = customer(cells)
-      return id === '' && guests ? GUEST : readId(shortened(id), suspect)
+      if (!guests) return readId(id, suspect)
+      return id === '' ? GUEST : readId(shortened(id), suspect)
     },
     customer_name: (cells) => readName(name(cells), suspect),
     product_sku(cells) {
