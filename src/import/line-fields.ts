@@ -65,7 +65,8 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
     order_id: (cells) => readId(order(cells), suspect),
     customer_id(cells) {
       const id = customer(cells)
-      return id === '' && guests ? GUEST : readId(shortened(id), suspect)
+      if (!guests) return readId(id, suspect)
+      return id === '' ? GUEST : readId(shortened(id), suspect)
     },
     customer_name: (cells) => readName(name(cells), suspect),
     product_sku(cells) {
@@ -85,7 +86,10 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
       const code = currency(cells)
       return code === '' ? undefined : readCurrency(code)
     },
-    order_date: (cells) => parseDate(date(cells)),
+    order_date(cells) {
+      const value = date(cells)
+      return value === '' ? invalid('is empty') : parseDate(value)
+    },
   }
 }
 
@@ -112,10 +116,13 @@ function joined(positions: readonly number[]): Read<string> {
 }
 
 function readUnits(text: string, decimal: DecimalMark | undefined): number {
-  const digits = readNumber(text, decimal)?.digits
-  if (digits === undefined) return invalid(text === '' ? 'is empty' : `is "${text}", not a whole number`)
-  const whole = wholeNumber(digits)
-  return whole !== undefined && whole < 0 ? whole : readQuantity(digits)
+  const written = readNumber(text, decimal)
+  // `5 km` is no number of units, although KM is a currency.
+  if (!written || written.currency !== undefined) {
+    return invalid(text === '' ? 'is empty' : `is "${text}", not a whole number`)
+  }
+  const whole = wholeNumber(written.digits)
+  return whole !== undefined && whole < 0 ? whole : readQuantity(written.digits)
 }
 
 function notANumber(text: string, decimal: DecimalMark | undefined): never {
