@@ -299,6 +299,19 @@ describe('a file', () => {
     expect(filesIn(shop, 'done')).toEqual(['a.csv', 'a.csv.report.json'])
   })
 
+  test('whose rejects file cannot be written stays, and this is reported once', async ({ shop }) => {
+    drop(shop, 'a.csv', 'one')
+    let attempts = 0
+    const { notices } = await watchWith(shop, async () => {
+      attempts += 1
+      const full = { code: 'rejects_unwritable', message: `Attempt ${attempts}.`, fix: 'Free space.', retryable: true }
+      if (attempts < 3) throw new UserError(full)
+      return imported
+    })
+    expect(notices).toEqual(['retrying', 'recovered'])
+    expect(filesIn(shop, 'done')).toEqual(['a.csv', 'a.csv.report.json'])
+  })
+
   test('that crashes the import goes to failed/', async ({ shop }) => {
     drop(shop, 'a.csv', 'one')
     const { failed } = await watchWith(shop, () => Promise.reject(new TypeError('a bug')))
