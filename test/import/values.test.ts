@@ -105,6 +105,7 @@ const REJECTED: readonly (readonly [draft: LineDraft, reason: string])[] = [
   [{ price: '1.00001' }, 'unit_price is 1.00001; at most 4 decimals are allowed'],
   [{ price: '1000000001' }, 'unit_price is 1000000001; the maximum is 1000000000'],
   [{ price: '1000000000', quantity: 1000000 }, 'unit_price times quantity exceeds the maximum line total'],
+  [{ currency: '' }, 'unit_price names no currency; set it with --currency'],
   [{ currency: 'XYZ' }, 'currency is "XYZ", not an ISO 4217 currency code such as USD'],
   [{ currency: 'xau' }, 'currency is "xau", a code for a metal, a fund or a test: it cannot be charged'],
   [{ currency: 'XTS' }, 'currency is "XTS", a code for a metal, a fund or a test: it cannot be charged'],
