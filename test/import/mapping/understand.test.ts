@@ -347,6 +347,14 @@ describe('a total', () => {
     expect(questions).toEqual([expect.objectContaining(QUESTION)])
   })
 
+  test('is asked about if two columns can be it', async () => {
+    const text =
+      'Order,Item,Qty,Subtotal,Total,Date,Currency\nA,Tea,2,9,9.90,2025-03-14,EUR\nA,Cup,1,12,13.20,2025-03-14,EUR\n'
+    const { mapping, questions } = await understandText(text)
+    expect(mapping.columns.line_total).toBe(undefined)
+    expect(questions).toMatchObject([{ flag: '--map', text: expect.stringContaining('Total and Subtotal') }])
+  })
+
   test('counts for nothing next to a unit price', async () => {
     const { mapping } = await understandText('Order,Product,Qty,Line total,Price,Date\nA,Tea,2,9,4.50,2025-03-14\n')
     expect(mapping.columns).toMatchObject({ unit_price: ['Price'] })
@@ -424,6 +432,15 @@ describe('refuses', () => {
       'not_orders',
       /all items of an order/,
     ],
+    [
+      'items with their quantities in one cell',
+      'Order,Date,Items\n1,2025-03-14,"SKU: A, Qty: 2"\n',
+      'not_orders',
+      /Items/,
+    ],
+    ['a summary by product', 'Product,SKU,Quantity sold,Net sales,Orders\nTea,T,12,54,9\n', 'not_orders', /by product/],
+    ['a list of products', 'SKU,Title,Price,Stock\nT,Tea,4.50,12\n', 'not_orders', /list of products/],
+    ['a list of customers', 'Customer ID,Email,Total spent\n1,a@b.de,35\n', 'not_orders', /list of customers/],
     [
       'a Shopify export without prices',
       'Name,Lineitem name,Lineitem quantity,Created at\n',
