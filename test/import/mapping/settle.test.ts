@@ -93,7 +93,7 @@ describe('asks for the date order', () => {
 
 describe('asks for the currency', () => {
   const NONE: readonly (readonly [why: string, lines: Line[], says: string])[] = [
-    ['a line names none', [{}, { order: '2', currency: '' }], 'Currency is blank in line 3.'],
+    ['no line names one', [{ currency: '' }, { order: '2', currency: '' }], 'Currency is blank in line 2.'],
     ['a sign names several', [{ currency: '', price: '$5.00' }], 'Currency is blank in line 2.'],
   ]
   test.for(NONE)('if %s', async ([, lines, text]) => {
