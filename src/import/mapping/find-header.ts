@@ -47,7 +47,7 @@ export function findHeader(text: Buffer, answers: Answers, file: string): FoundH
 }
 
 type Known = (typeof NOT_ORDERS)[number] | Preset
-/** Of equal headers, the refusal counts. */
+/** The refusals come first: of two headers of the same length, the first one counts. */
 const KNOWN: readonly Known[] = [...NOT_ORDERS, ...PRESETS]
 
 /** Delimiters of another dialect are no text. */

@@ -1,5 +1,5 @@
-// Finds out what an order file means: its dialect, its header, the field of each column, and the marks and orders of its
-// numbers and dates. Nothing is guessed: what the file does not settle becomes a question.
+// Finds out what an order file means: its dialect, its header, the field of each column, and the marks and orders of
+// its numbers and dates. Nothing is guessed: what the file does not settle becomes a question.
 import type { Content } from '../../csv/content.js'
 import { type Dialect, type Row, type RowPosition, readRows } from '../../csv/dialect.js'
 import { ColumnSamples, describeColumns } from './describe.js'

@@ -68,7 +68,7 @@ const AMAZON = {
 }
 const WOO = { order_id: ['order_number'], currency: ['order_currency'], order_date: ['order_date'] }
 
-/** What truth.py takes from each file, and the mark and order that its traps name. */
+/** The columns that the totals of each file are computed from, and the mark and order that its traps name. */
 const FILES: readonly (readonly [file: string, preset: string | null, how: string, columns: FieldColumns])[] = [
   ['ours_semicolon_decimal_comma.csv', 'orderctl', '; comma dmy', NINE],
   ['ours_tab.tsv', 'orderctl', '\t point -', NINE],
