@@ -1,8 +1,10 @@
 // Order files of real systems and of systems without a preset: which columns mean what, what is asked, what is refused.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { openContent } from '../../../src/csv/content.js'
+import { UserError } from '../../../src/errors.js'
 import type { Answers, FieldColumns } from '../../../src/import/mapping/mapping.js'
 import { presetNamed } from '../../../src/import/mapping/presets.js'
 import { understand } from '../../../src/import/mapping/understand.js'
@@ -456,4 +458,29 @@ describe('refuses', () => {
     const { mapping } = await understandText('Order,SKU,Qty,Price,Date,Note,Note,,\n')
     expect(mapping.columns.order_id).toEqual(['Order'])
   })
+})
+
+test('a damaged file is understood or refused, never a crash', async () => {
+  const texts = ENTRIES.filter(({ file }) => !/\.(gz|xlsx)$/.test(file)).map(({ file }) => {
+    return readFileSync(join(FOLDER, file), 'latin1').slice(0, 4_000)
+  })
+  const text = fc.constantFrom(...texts)
+  const edit = fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    cut: fc.integer({ min: 0, max: 40 }),
+    put: fc.constantFrom('', ',', ';', '\t', '"', '\n', '\r', '|', 'item.', 'Order', '[{"', '\u00e9', '9'.repeat(50)),
+  })
+  await fc.assert(
+    fc.asyncProperty(text, fc.array(edit, { minLength: 1, maxLength: 8 }), async (text, edits) => {
+      const damaged = edits.reduce((text, { at, cut, put }) => {
+        const start = Math.floor(at * text.length)
+        return text.slice(0, start) + put + text.slice(start + cut)
+      }, text)
+      const outcome = await understandText(damaged).catch((error: unknown) => error)
+      expect(
+        outcome instanceof UserError || (outcome !== null && typeof outcome === 'object' && 'mapping' in outcome),
+      ).toBe(true)
+    }),
+    { numRuns: 300 },
+  )
 })
