@@ -8,8 +8,8 @@ import { CANCELLED, RETURNS } from './synonyms.js'
 
 export interface MappingByNames {
   readonly mapping: Mapping
-  /** A column that may be the total of a line or of a whole order, and nothing says which. */
-  readonly unclearTotal: NamedColumn | undefined
+  /** Columns that may be the total of a line, and nothing says which of them is, if any. */
+  readonly unclearTotals: readonly NamedColumn[]
 }
 
 /** @param rows some of the records */
@@ -20,8 +20,8 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
   const unitPrice = one(named.unit_price)
   const explicit = unitPrice ? undefined : one(named.line_total)
   const unclear = unitPrice || explicit || hasPaymentColumns(header.cells) ? [] : (named.any_total ?? [])
-  const proven = orderId && unclear.find((column) => isLineTotal(rows, orderId.index, column.index))
-  const total = explicit ?? proven
+  const proven = orderId ? unclear.filter((column) => isLineTotal(rows, orderId.index, column.index)) : []
+  const total = explicit ?? (areSame(rows, proven) ? proven[0] : undefined)
   const columns = {
     order_id: orderId,
     customer_id: [one(named.customer_key), one(named.customer_email), name],
@@ -42,7 +42,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     continued: true,
     skip: skipRules(named),
   }
-  return { mapping, unclearTotal: total ? undefined : unclear[0] }
+  return { mapping, unclearTotals: total ? [] : proven.length > 0 ? proven : unclear.slice(0, 1) }
 }
 
 function namesOf(
@@ -82,6 +82,11 @@ function dateColumns(named: NamedColumns, rows: readonly Row[], file: string): (
   if (!date) return holdsTimes ? [] : [time]
   const hasTime = rows.some(({ cells }) => /\d[T ,]+\d{1,2}[:.h]\d{2}/.test(cells[date.index] ?? ''))
   return holdsTimes && !hasTime ? [date, time] : [date]
+}
+
+/** Whether the columns have the same values: a total before and one after tax differ. */
+function areSame(rows: readonly Row[], [first, ...others]: readonly NamedColumn[]): boolean {
+  return others.every(({ index }) => rows.every(({ cells }) => cells[index] === cells[first?.index ?? index]))
 }
 
 /**
