@@ -40,9 +40,12 @@ describe.concurrent('a line that is not a CSV record', () => {
     expect({ code, ...told }).toMatchObject({ code: 3, rows: 10, imported: 7, rejected: 3 })
     const imported = ['A-1', 'A-3', 'A-4', 'A-5', 'A-6', 'A-7', 'A-10']
     expect(orders(shop).map((row) => (row as string[])[0])).toEqual(imported)
+    const missing = ['customer_id', 'product_sku', 'quantity', 'unit_price', 'order_date']
+      .map((column) => `${column} is empty`)
+      .join('; ')
     expect(rejectedRows(told)).toEqual([
       `${lines[1]},3,,${NOT_CLOSED}`,
-      `${lines[7]},9,,the line has 1 value; the header has 9 columns`,
+      `A-8,,,,,,,,,9,"customer_id, product_sku, quantity, unit_price, order_date",${missing}`,
       `${lines[8]},10,,the line has 10 values; the header has 9 columns`,
     ])
     // Imported again as they are, the rejects are rejected again.

@@ -71,7 +71,7 @@ describe.concurrent('a rejects file that is imported', () => {
     const open = line({ order: 'A-2', name: '"Bob' })
     await importLines(shop, bad, open, 'A-3,C-1')
     const read = () => readFileSync(join(shop.folder, 'orders.rejects.csv'), 'utf8')
-    const price = 'unit_price is ""free"", not a number such as 12.50'
+    const price = 'unit_price is ""free"", not a number with a decimal point such as 12.50'
     const short = 'A-3,C-1,,,,,,,'
     const names = ['product_sku', 'quantity', 'unit_price', 'order_date']
     const empty = `"${names.join(', ')}",${names.map((name) => `${name} is empty`).join('; ')}`

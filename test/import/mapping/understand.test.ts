@@ -367,7 +367,7 @@ describe('answers', () => {
     const mapping = { preset: null, columns: { ...NINE, order_id: ['Ship Date'] } }
     await expect(understandFile('superstore.csv', { mapping })).rejects.toMatchObject({
       code: 'columns_missing',
-      message: expect.stringContaining('lacks the column unit_price'),
+      message: expect.stringContaining('that the mapping needs: "unit_price".'),
     })
     const shopify = await understandFile('shopify_full.csv', { mapping: presetNamed('shopify').mapping })
     expect(shopify.mapping.columns).toEqual((await understandFile('shopify_full.csv')).mapping.columns)
@@ -428,7 +428,7 @@ describe('refuses', () => {
       'a Shopify export without prices',
       'Name,Lineitem name,Lineitem quantity,Created at\n',
       'columns_missing',
-      /unit_price/,
+      /the preset shopify needs: "Lineitem price"/,
     ],
   ]
   test.for(REFUSED)('%s', async ([, text, code, says]) => {
