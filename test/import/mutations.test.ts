@@ -4,12 +4,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
+import { openScratchDatabase } from '../../src/database/connection.js'
 import { unpackRows } from '../../src/database/packed-rows.js'
 import { currencyDecimals } from '../../src/domain/money.js'
 import type { Answers } from '../../src/import/mapping/mapping.js'
 import { type FileContent, importBytes } from '../support/import-bytes.js'
 import { anyChange } from '../support/mutate.js'
+import { storeChunks } from '../support/store-chunks.js'
 import { readStrictly, type StrictRecord } from '../support/strict-csv.js'
 
 const FOLDER = join(import.meta.dirname, '../formats')
@@ -45,12 +47,16 @@ const mutated = fc.record({
   changes: fc.array(anyChange, { minLength: 1, maxLength: 4 }),
   answers: fc.constantFrom(...ANSWERS),
   blockBytes: fc.constantFrom(97, 1000, 524_288),
+  stores: fc.nat({ max: 9 }).map((number) => number === 0),
 })
+
+const db = await openScratchDatabase()
+afterAll(() => db.destroy())
 
 test('10,000 mutated files: no crash, no hang, counts add up', async () => {
   const seen = { refused: 0, asked: 0, read: 0, counted: 0, lines: 0 }
   await fc.assert(
-    fc.asyncProperty(mutated, async ({ base, changes, answers, blockBytes }) => {
+    fc.asyncProperty(mutated, async ({ base, changes, answers, blockBytes, stores }) => {
       const bytes = changes.reduce<Buffer>((bytes, { apply }) => apply(bytes), base.bytes)
       const outcome = await importBytes(bytes, {
         answers,
@@ -64,6 +70,7 @@ test('10,000 mutated files: no crash, no hang, counts add up', async () => {
         const records = expectedRecords(outcome)
         checkCounts(outcome, records)
         const lines = checkTotals(outcome, records)
+        if (stores) await checkStored(outcome)
         seen.counted += records ? 1 : 0
         seen.lines += lines
       }
@@ -127,6 +134,29 @@ function checkTotals({ chunks, understood }: FileContent, records: StrictRecord[
     expect([...sums]).toEqual([...orders.values()].map(({ reference, total }) => [reference, total]))
   }
   return found
+}
+
+let files = 0
+
+async function checkStored({ chunks }: FileContent): Promise<void> {
+  const source = `file-${files++}`
+  const { counts } = await storeChunks(db, source, chunks)
+  const { rows, imported, duplicates, conflicts, rejected, skipped } = counts
+  expect([imported + rejected + skipped, duplicates, conflicts]).toEqual([rows, 0, 0])
+  const stored = await db
+    .selectFrom('orders')
+    .innerJoin('order_lines as line', 'line.order_id', 'orders.id')
+    .where('orders.source', '=', source)
+    .select(['orders.id', 'orders.total', 'reference', 'line_number', 'quantity', 'line.total as line_total'])
+    .execute()
+  const read = new Map(chunks.flatMap(({ chunk }) => unpackRows(chunk.lines).map((line) => [line.line_number, line])))
+  const sums = new Map<string, number>()
+  for (const { reference, line_number, quantity, line_total } of stored) {
+    expect(read.get(line_number)).toMatchObject({ reference, quantity, total: line_total })
+    sums.set(reference, (sums.get(reference) ?? 0) + line_total)
+  }
+  for (const { reference, total } of stored) expect(total).toBe(sums.get(reference))
+  expect([stored.length, sums.size]).toEqual([counts.imported, counts.orders])
 }
 
 /** Half up. */
