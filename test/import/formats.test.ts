@@ -57,7 +57,9 @@ async function totalsOf(shop: Shop, file: string, flags: readonly string[]): Pro
   return {
     ...figures,
     rows,
-    sums_rounded_per_line: Object.fromEntries(sums.map(({ currency, minor }) => [currency, amountText(minor, currency)])),
+    sums_rounded_per_line: Object.fromEntries(
+      sums.map(({ currency, minor }) => [currency, amountText(minor, currency)]),
+    ),
     orders_by_day: Object.fromEntries(days.map(({ day, orders }) => [day, orders])),
     skipped: { count: skipped, reasons: skipped_reasons },
     rejected: { count: rejected },
