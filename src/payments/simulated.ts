@@ -1,7 +1,8 @@
 // A gateway that charges nothing. Its outcome is a pure function of seed and idempotency key.
 import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Charge, ChargeOutcome, Gateway } from './gateway.js'
+import type { IdempotencyKey } from '../domain/ids.js'
+import type { Charge, ChargeOutcome, Gateway, LookUp, Refund, RefundOutcome } from './gateway.js'
 
 interface SimulatedOptions {
   /** Fraction of keys that are captured, 0 to 1. */
@@ -18,10 +19,34 @@ export class SimulatedGateway implements Gateway {
   }
 
   async charge({ key }: Charge, timeoutMs: number): Promise<ChargeOutcome> {
-    const { latencyMs, seed, successRate } = this.#options
+    const late = await this.#wait(timeoutMs)
+    return late ?? this.#outcomeOf(key)
+  }
+
+  /** A simulated charge needs no record: its key determines the outcome. */
+  async lookUpCharge(key: IdempotencyKey, timeoutMs: number): Promise<LookUp<ChargeOutcome>> {
+    const late = await this.#wait(timeoutMs)
+    return late ?? this.#outcomeOf(key)
+  }
+
+  async refund({ key }: Refund, timeoutMs: number): Promise<RefundOutcome> {
+    const late = await this.#wait(timeoutMs)
+    return late ?? { status: 'refunded', reference: `sim_${hash('sha256', key).slice(0, 20)}` }
+  }
+
+  async lookUpRefund(): Promise<LookUp<RefundOutcome>> {
+    return { status: 'unsupported' }
+  }
+
+  async #wait(timeoutMs: number) {
+    const { latencyMs } = this.#options
     if (latencyMs > 0) await sleep(Math.min(latencyMs, timeoutMs))
-    if (latencyMs > timeoutMs)
-      return { status: 'unknown', message: `the gateway did not answer within ${timeoutMs} ms` }
+    if (latencyMs <= timeoutMs) return undefined
+    return { status: 'unknown', message: `the gateway did not answer within ${timeoutMs} ms` } as const
+  }
+
+  #outcomeOf(key: IdempotencyKey): ChargeOutcome {
+    const { seed, successRate } = this.#options
     const digest = hash('sha256', `${seed}\n${key}`)
     return Number.parseInt(digest.slice(0, 8), 16) / 2 ** 32 < successRate
       ? { status: 'captured', reference: `sim_${digest.slice(8, 28)}` }
