@@ -15,7 +15,7 @@ export interface Charge {
   readonly key: IdempotencyKey
   readonly amount: Money
   /** For the provider's records. */
-  readonly order: { readonly source: string; readonly reference: string; readonly customer: string }
+  readonly order?: { readonly source: string; readonly reference: string; readonly customer: string }
 }
 
 export type ChargeOutcome =
