@@ -90,8 +90,7 @@ export default class Migrate extends BaseCommand {
         const current = (await readMigrations(database)).length
         const effect = 'Pending orders will be charged under new keys, even if another database has charged them.'
         this.note(`${placeOf(database)} is shop ${before}. ${effect}`)
-        if (!yes && !(await confirm(this.host, 'Give the database a new shop?')))
-          return { applied: [], current, shop: before, previous_shop: null, open_charges: 0 }
+        if (!yes && !(await confirm(this.host, 'Give the database a new shop?'))) return undefined
         const { shop, previous, openCharges } = await renewShop(db, database)
         this.print(`The shop is now ${shop}, was ${previous}.`)
         if (openCharges > 0) this.note(`${countOf(openCharges, 'open charge')} will be asked under the old keys.`)

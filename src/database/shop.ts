@@ -47,11 +47,11 @@ export async function confirmHome(db: Kysely<Schema>, address: DatabaseAddress):
 
 /**
  * Whether the database is where its identity was confirmed. If not, it was copied, moved or restored elsewhere, which
- * look alike. A copy of all files of a server, such as a disk snapshot, cannot be told from its original.
+ * look alike. A copy of all files of a server, such as a disk snapshot, looks like its original.
  *
  * @returns undefined if it is, else both places
  */
-export async function findStray(db: Kysely<Schema>, address: DatabaseAddress) {
+export async function findRelocation(db: Kysely<Schema>, address: DatabaseAddress) {
   const confirmed: Partial<Home> = JSON.parse((await readSetting(db, 'shop_home')) ?? '{}')
   const { place, object } = await homeOf(db, address)
   if (confirmed.place === place || confirmed.object === object) return undefined
@@ -79,10 +79,10 @@ export function renewShop(db: Kysely<Schema>, address: DatabaseAddress) {
 export function keepShop(db: Kysely<Schema>, address: DatabaseAddress): Promise<ShopId> {
   return inTransaction(db, async (trx) => {
     const shop = await readShop(trx)
-    const stray = await findStray(trx, address)
+    const moved = await findRelocation(trx, address)
     await confirmHome(trx, address)
-    const details = stray && `was ${stray.confirmed}`
-    if (stray) await recordAction(trx, { command: 'migrate --keep-shop', subject: shop, details })
+    const details = moved && `was ${moved.confirmed}`
+    if (moved) await recordAction(trx, { command: 'migrate --keep-shop', subject: shop, details })
     return shop
   })
 }

@@ -13,7 +13,7 @@ export type ImportId = Id<number, 'import'>
 export type LeaseToken = Id<string, 'lease'>
 export type WorkerId = Id<string, 'worker'>
 
-/** Identifies a database among all that ask the same gateway. Random, of 12 letters and digits. See database/shop.ts. */
+/** Identifies a database among all that ask the same gateway: 12 random letters and digits. See database/shop.ts. */
 export type ShopId = Id<string, 'shop'>
 
 /** Identifies one attempt to charge one order, or one refund. The gateway returns the same outcome for the same key. */

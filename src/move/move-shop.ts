@@ -13,7 +13,7 @@ import { databaseTime, forUpdate } from '../database/engine.js'
 import { isHeld } from '../database/lease.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
-import { confirmHome, findStray } from '../database/shop.js'
+import { confirmHome, findRelocation } from '../database/shop.js'
 import { inSnapshot, inTransaction } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { EXIT, errorCode, UserError } from '../errors.js'
@@ -43,7 +43,7 @@ export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage:
       const fenced = await claim(target, tables, from.path, placeOf(to))
       const rows = await inSnapshot(source, (snapshot) => copy(snapshot, target, tables, fenced, onPage))
       // A file that is itself a copy stays one on the server, and `doctor` warns about it.
-      if (!(await findStray(source, from))) await fenced((trx) => confirmHome(trx, to))
+      if (!(await findRelocation(source, from))) await fenced((trx) => confirmHome(trx, to))
       const timeZone = await readSetting(target, 'time_zone')
       const audit = await auditDatabase(target, timeZone ?? 'UTC')
       if ((await dataVersion(source)) !== version)
