@@ -25,8 +25,9 @@ export interface FileContent {
 
 interface ReadOptions {
   readonly answers?: Answers
-  /** A chunk has the lines that end in its block. */
   readonly blockBytes?: number
+  /** Whether all lines are in one chunk. Otherwise, a chunk has the lines that end in its block. */
+  readonly oneChunk?: boolean
 }
 
 const MORE_THAN_ANY_FILE = 2 ** 30
@@ -41,7 +42,10 @@ export async function importBytes(bytes: Buffer, options: ReadOptions = {}): Pro
   }
 }
 
-async function read(bytes: Buffer, { answers = {}, blockBytes = bytes.length }: ReadOptions): Promise<Outcome> {
+async function read(
+  bytes: Buffer,
+  { answers = {}, blockBytes = bytes.length, oneChunk = false }: ReadOptions,
+): Promise<Outcome> {
   const content = await contentOf(sourceOf(bytes, blockBytes), answers.encoding)
   try {
     const understood = await understand(content, answers)
@@ -52,7 +56,10 @@ async function read(bytes: Buffer, { answers = {}, blockBytes = bytes.length }: 
     const builder = new ChunkBuilder(source, { timeZone: 'UTC', anyDate: true })
     const chunks: ChunkContent[] = []
     let cursor: Cursor = { offset: 0, line: 1, sha256: '' }
-    for await (cursor of CsvTable.over(content, dialect, header).read(builder)) chunks.push(builder.take())
+    for await (cursor of CsvTable.over(content, dialect, header).read(builder)) {
+      if (!oneChunk) chunks.push(builder.take())
+    }
+    if (oneChunk) chunks.push(builder.take())
     return { kind: 'read', text, understood, chunks, cursor }
   } finally {
     await content.close()
