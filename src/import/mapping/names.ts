@@ -6,7 +6,7 @@ const NUMBER_WORDS = new Set(['#', 'no', 'nr', 'nro', 'num', 'n', 'numero', 'num
 /** The same at the end of a compound, as in `bestellnummer` and `orderno`. */
 const NUMBER_ENDING = /(?<=.)(nummer|numero|number|num|nr|no)$/
 
-/** Articles and prepositions: `fecha del pedido` is `fecha pedido`. */
+/** Articles and prepositions: `fecha del pedido` is `fecha pedido`. At the end of a name they count: `commandé le`. */
 const PARTICLES = new Set([
   'de',
   'del',
@@ -29,8 +29,8 @@ const PARTICLES = new Set([
 /** Returns the form in which two names are equal: `Order No.`, `orderNumber` and `ORDER #` become `ordernumber`. */
 export function normalName(name: string): string {
   const words = wordsOf(name).map((word) => (NUMBER_WORDS.has(word) ? 'number' : word))
-  const kept = words.filter((word) => !PARTICLES.has(word))
-  return (kept.length > 0 ? kept : words).join('').replace(NUMBER_ENDING, 'number')
+  const kept = words.filter((word, at) => at === words.length - 1 || !PARTICLES.has(word))
+  return kept.join('').replace(NUMBER_ENDING, 'number')
 }
 
 function wordsOf(name: string): string[] {
