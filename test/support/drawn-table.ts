@@ -78,7 +78,8 @@ function styled(name: string, style: string): string {
     case 'kebab':
       return words.join('-')
     case 'camel':
-      return [first, ...others.map(capital)].join('')
+      // As programs write names, which have letters only.
+      return /^[a-z ]+$/.test(name) ? [first, ...others.map(capital)].join('') : name
     default:
       return name
   }
@@ -126,13 +127,19 @@ type DrawnLine = DrawnOrder['lines'][number]
 
 export const referenceOf = (index: number) => `#${1001 + index}`
 
-/** The table without what its format cannot express: smaller units of time, more decimals. */
+/**
+ * The table without what its format cannot express: smaller units of time, more decimals. Dates that start with a year
+ * of two digits are written as in `25-03-14` or `25.03.14`.
+ */
 export function expressible(table: DrawnTable): DrawnTable {
   const { dateFormat, numberFormat } = table
   const unit = dateFormat.time === 'none' ? 86_400_000 : dateFormat.time === 'seconds' ? 1000 : 60_000
   const step = 10 ** (4 - numberFormat.decimals)
+  const isShort = dateFormat.order === 'ymd' && dateFormat.shortYear
+  const separator = isShort && dateFormat.separator === '/' ? '-' : dateFormat.separator
   return {
     ...table,
+    dateFormat: { ...dateFormat, separator, padded: isShort || dateFormat.padded },
     orders: table.orders.map(({ time, lines, ...order }) => ({
       ...order,
       time: new Date(Math.floor(time.getTime() / unit) * unit),
