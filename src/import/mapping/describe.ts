@@ -3,7 +3,7 @@ import type { Row } from '../../csv/dialect.js'
 import type { FoundHeader } from './find-header.js'
 import { FIELDS, type Field, type Mapping } from './mapping.js'
 import { isItem } from './resolve.js'
-import type { Meaning } from './synonyms.js'
+import { MEANINGS, type Meaning } from './synonyms.js'
 import type { ColumnUse } from './understood.js'
 
 const SAMPLES = 3
@@ -51,8 +51,8 @@ export function describeColumns(
     const name = cell.trim()
     if (name === '') return []
     const field = fieldOf(name, mapping)
-    const source = given ? sourceOf(mapping) : `means ${wordsOf(meanings.get(index))}`
-    const reason = field ? [source, evidence.get(name)] : [whyNone(name, mapping, meanings.get(index))]
+    const source = given ? sourceOf(mapping) : sourceOfName(meanings.get(index))
+    const reason = field ? [source, evidence.get(name)] : [whyNone(name, mapping, meanings.get(index)?.meaning)]
     return [{ name, field, samples: samples.of(index), why: reason.filter((part) => part !== undefined).join('; ') }]
   })
 }
@@ -73,12 +73,25 @@ function whyNone(name: string, { items, skip = [] }: Mapping, meaning: Meaning |
   return meaning ? `another column is the ${wordsOf(meaning)}` : 'not used'
 }
 
-function meaningsOf(named: FoundHeader['named']): ReadonlyMap<number, Meaning> {
-  const found = Object.entries(named) as [Meaning, NonNullable<FoundHeader['named'][Meaning]>][]
-  return new Map(found.flatMap(([meaning, columns]) => columns.map(({ index }) => [index, meaning] as const)))
+function sourceOfName(named: Named | undefined): string {
+  if (!named) return 'set with --customer'
+  const { meaning, currency } = named
+  const total = meaning === 'any_total' ? ': it differs between the lines of each order' : ''
+  return `means ${wordsOf(meaning)}${total}${currency ? ` in ${currency}` : ''}`
 }
 
-const WORDS: Partial<Record<Meaning, string>> = { customer_key: 'customer id', any_total: 'line total' }
+interface Named {
+  readonly meaning: Meaning
+  readonly currency: string | undefined
+}
 
-const wordsOf = (meaning: Meaning | undefined) =>
-  meaning === undefined ? 'nothing' : (WORDS[meaning] ?? meaning.replaceAll('_', ' '))
+function meaningsOf(named: NamedColumns): ReadonlyMap<number, Named> {
+  const found = MEANINGS.flatMap((meaning) =>
+    (named[meaning] ?? []).map(({ index, currency }) => [index, { meaning, currency }] as const),
+  )
+  return new Map(found)
+}
+
+const WORDS: Partial<Record<Meaning, string>> = { customer_key: 'customer id', any_total: 'line total', kind: 'type' }
+
+const wordsOf = (meaning: Meaning) => WORDS[meaning] ?? meaning.replaceAll('_', ' ')

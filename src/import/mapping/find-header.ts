@@ -1,5 +1,13 @@
 // Finds the header of an order file: the delimiter, the line, and what its columns say about the file.
-import { DELIMITERS, type Dialect, detectLineEnding, type Row, readRows, readSeparatorLine } from '../../csv/dialect.js'
+import {
+  DELIMITERS,
+  type Delimiter,
+  type Dialect,
+  detectLineEnding,
+  type Row,
+  readRows,
+  readSeparatorLine,
+} from '../../csv/dialect.js'
 import type { Answers, Mapping } from './mapping.js'
 import { type NamedColumns, nameColumns } from './name-columns.js'
 import { findName, normalName } from './names.js'
@@ -28,7 +36,8 @@ export interface FoundHeader {
  */
 export function findHeader(text: Buffer, answers: Answers, file: string): FoundHeader | undefined {
   const candidates = [...candidatesOf(text, answers)]
-  if (answers.mapping) return best(candidates.map((candidate) => ofMapping(candidate, answers.mapping ?? NO_MAPPING)))
+  const { mapping } = answers
+  if (mapping) return best(candidates.map((candidate) => ofMapping(candidate, mapping)))
   for (const candidate of candidates) {
     const known = mostSpecific<Known>(KNOWN, namesIn(candidate.row))
     if (known && 'why' in known) throw notOrdersError(known, file)
@@ -36,8 +45,6 @@ export function findHeader(text: Buffer, answers: Answers, file: string): FoundH
   }
   return best(candidates.map(ofNames))
 }
-
-const NO_MAPPING: Mapping = { preset: null, columns: {} }
 
 type Known = (typeof NOT_ORDERS)[number] | Preset
 /** Of equal headers, the refusal counts. */
@@ -50,9 +57,8 @@ function* candidatesOf(text: Buffer, { delimiter, mapping }: Answers): Generator
   const lineEnding = detectLineEnding(text)
   const separator = readSeparatorLine(text)
   const only = delimiter ?? mapping?.delimiter ?? separator?.delimiter
-  const quotes = mapping?.quotes ?? true
   for (const delimiter of only ? [only] : DELIMITERS) {
-    const dialect = { delimiter, quotes, lineEnding }
+    const dialect = { delimiter, quotes: hasQuotes(mapping, delimiter), lineEnding }
     for (const row of readRows(text, dialect, { from: separator?.rest, limit: HEADER_LINES })) {
       if (row.cells.some((cell) => cell.trim() !== '')) yield { dialect, row }
     }
@@ -61,9 +67,16 @@ function* candidatesOf(text: Buffer, { delimiter, mapping }: Answers): Generator
 
 const namesIn = ({ cells }: Row): ReadonlySet<string> => new Set(cells.map(normalName))
 
-/** A preset whose quotes are characters means the system's own files, with tabs: a spreadsheet saves others. */
+/**
+ * A preset whose quotes are ordinary characters means the files that the system writes, with tabs. A spreadsheet that
+ * has saved them with commas has quoted cells.
+ */
+function hasQuotes(mapping: Mapping | undefined, delimiter: Delimiter): boolean {
+  return mapping?.quotes !== false || (mapping.delimiter === undefined && delimiter !== '\t')
+}
+
 function ofPreset({ dialect, row }: Candidate, { mapping }: Preset): FoundHeader {
-  const quotes = dialect.delimiter === '\t' ? (mapping.quotes ?? true) : true
+  const quotes = hasQuotes(mapping, dialect.delimiter)
   return { dialect: { ...dialect, quotes }, row, mapping, named: {}, fields: Number.POSITIVE_INFINITY }
 }
 

@@ -4,7 +4,7 @@ import { usageError } from '../../errors.js'
 import type { FieldColumns, Mapping, SkipRule } from './mapping.js'
 import type { NamedColumn, NamedColumns } from './name-columns.js'
 import { hasPaymentColumns } from './not-orders.js'
-import { CANCELLED } from './synonyms.js'
+import { CANCELLED, RETURNS } from './synonyms.js'
 
 export interface MappingByNames {
   readonly mapping: Mapping
@@ -40,7 +40,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     columns: namesOf(columns),
     ...(currency && { currency }),
     continued: true,
-    skip: (named.status ?? []).map(cancelledRule),
+    skip: skipRules(named),
   }
   return { mapping, unclearTotal: total ? undefined : unclear[0] }
 }
@@ -59,11 +59,12 @@ function namesOf(
 function onlyColumn(columns: readonly NamedColumn[] = [], file: string): NamedColumn | undefined {
   const [first, second] = columns
   if (first && second && first.rank === second.rank) {
-    const names =
-      first.name === second.name ? `columns named ${first.name}` : `column for ${first.name}: ${second.name}`
+    const isSame = first.name === second.name
     throw usageError({
       code: 'column_twice',
-      message: `${file} has ${first.name === second.name ? 'two' : 'another'} ${names}.`,
+      message: isSame
+        ? `${file} has more than one column named ${first.name}.`
+        : `${file} has two columns that mean the same: ${first.name} and ${second.name}.`,
       fix: 'Remove or rename all but one of them.',
     })
   }
@@ -97,6 +98,11 @@ function isLineTotal(rows: readonly Row[], orderId: number, total: number): bool
   return several.length > 0 && several.every((values) => new Set(values).size > 1 && !values.includes(''))
 }
 
-function cancelledRule({ name }: NamedColumn): SkipRule {
-  return { reason: 'cancelled', column: name, is: CANCELLED }
+/** Lines that are not sold: what the columns of a file without a preset can say about them. */
+function skipRules({ cancelled_at = [], status = [], kind = [] }: NamedColumns): SkipRule[] {
+  return [
+    ...cancelled_at.map(({ name }) => ({ reason: 'cancelled', column: name, cell: 'filled' as const })),
+    ...status.map(({ name }) => ({ reason: 'cancelled', column: name, is: CANCELLED })),
+    ...kind.map(({ name }) => ({ reason: 'return', column: name, is: RETURNS })),
+  ]
 }

@@ -1,8 +1,8 @@
 // Finds the meaning of columns by their names.
 import { currenciesOf } from '../../csv/currency-signs.js'
 import type { Currency } from '../../domain/money.js'
-import { normalName } from './names.js'
-import { type Meaning, SYNONYMS } from './synonyms.js'
+import { joinWords, normalName, wordsOf } from './names.js'
+import { ITEM_MEANINGS, ITEM_WORDS, MEANINGS, type Meaning, SYNONYMS } from './synonyms.js'
 
 export interface NamedColumn {
   /** Its index in the header. */
@@ -27,8 +27,8 @@ let meanings: ReadonlyMap<string, { meaning: Meaning; rank: number }> | undefine
 
 function indexSynonyms() {
   const index = new Map<string, { meaning: Meaning; rank: number }>()
-  for (const [meaning, list] of Object.entries(SYNONYMS) as [Meaning, string][]) {
-    for (const [rank, name] of list.split(',').entries()) {
+  for (const meaning of MEANINGS) {
+    for (const [rank, name] of SYNONYMS[meaning].split(',').entries()) {
       const normal = normalName(name)
       if (!index.has(normal)) index.set(normal, { meaning, rank })
     }
@@ -53,12 +53,27 @@ function meaningOf(name: string) {
   meanings ??= indexSynonyms()
   const known = meanings.get(normalName(name))
   if (known) return { ...known, currency: undefined }
+  const part = meaningOfPart(name)
+  if (part) return { ...part, currency: undefined }
   const { rest, currency } = splitCurrency(name.trim()) ?? {}
-  const amount = rest === undefined ? undefined : meanings.get(normalName(rest))
+  const amount = rest === undefined ? undefined : (meanings.get(normalName(rest)) ?? meaningOfPart(rest))
   // `Price` is more specific than `Price USD`.
   return amount && AMOUNTS.includes(amount.meaning)
-    ? { meaning: amount.meaning, rank: amount.rank + 0.5, currency }
+    ? { meaning: amount.meaning, rank: amount.rank + 0.25, currency }
     : undefined
+}
+
+const itemWords = new Set(ITEM_WORDS.split(',').map(normalName))
+
+/** As in `Order Lines/Quantity`. A column of such a name is less specific than one of the name itself. */
+function meaningOfPart(name: string) {
+  const words = wordsOf(name)
+  for (const count of [2, 1]) {
+    if (!itemWords.has(joinWords(words.slice(0, count)))) continue
+    const known = meanings?.get(joinWords(words.slice(count)))
+    if (known && ITEM_MEANINGS.includes(known.meaning)) return { ...known, rank: known.rank + 0.5 }
+  }
+  return undefined
 }
 
 /** Codes that are also words of a name, as in `Price all`. */

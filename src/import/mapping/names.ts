@@ -28,12 +28,18 @@ const PARTICLES = new Set([
 
 /** Returns the form in which two names are equal: `Order No.`, `orderNumber` and `ORDER #` become `ordernumber`. */
 export function normalName(name: string): string {
-  const words = wordsOf(name).map((word) => (NUMBER_WORDS.has(word) ? 'number' : word))
+  return joinWords(wordsOf(name))
+}
+
+/** As `normalName` for the words of a name. */
+export function joinWords(all: readonly string[]): string {
+  const words = all.map((word) => (NUMBER_WORDS.has(word) ? 'number' : word))
   const kept = words.filter((word) => !PARTICLES.has(word))
   return (kept.length > 0 ? kept : words).join('').replace(NUMBER_ENDING, 'number')
 }
 
-function wordsOf(name: string): string[] {
+/** The words of a name in lower case, without accents. */
+export function wordsOf(name: string): string[] {
   const plain = name
     .replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2')
     .replaceAll('º', 'o ')
@@ -42,7 +48,7 @@ function wordsOf(name: string): string[] {
     .replace(/\p{M}/gu, '')
     .replaceAll('ß', 'ss')
     .toLowerCase()
-  return plain.match(/[\p{L}\p{N}]+|#/gu) ?? []
+  return plain.match(/[\p{L}\p{N}]+|[#\p{Sc}]/gu) ?? []
 }
 
 /** Returns the indexes of the columns that the file has. */

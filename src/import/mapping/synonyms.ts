@@ -10,7 +10,7 @@
 export const SYNONYMS = {
   order_id: `
     order number, order id, order code, order reference, order ref, order name, sales order number, sales order id, sales order,
-    sales document, sales document number, web order number, increment id, order increment id, shop order number,
+    sales document, sales document number, web order number, increment id, order increment id, id order, purchase id, shop order number,
     bestellnummer, bestell nr, bestell id, auftragsnummer, auftrags nr, auftrags id, bestellung, auftrag,
     numéro de commande, n° commande, commande n°, référence commande, référence de la commande, id commande,
     identifiant commande, commande,
@@ -33,18 +33,18 @@ export const SYNONYMS = {
   `,
   customer_key: `
     customer id, customer number, customer code, customer ref, customer reference, customer key, customer account, client id, client number,
-    client code, buyer id, buyer user id, user id, member id, account number, account id, shopper id,
+    client code, buyer id, buyer user id, user id, member id, account number, account id, shopper id, id customer, id client,
     sold to party, sold to, debtor number,
     kundennummer, kunden nr, kunden id, kdnr, kd nr, debitorennummer, debitor, käufer id,
     numéro client, n° client, client n°, id client, code client, identifiant client,
     número de cliente, nº cliente, id de cliente, código de cliente, id comprador, código do cliente, id do comprador,
     numero cliente, id cliente, codice cliente,
     klantnummer, klant nr, klant id, klantcode,
-    buyer username, username, user name, käufername ebay
+    buyer username, username, user name, buyer login, login, buyer nickname, käufername ebay
   `,
   customer_email: `
     customer email, customer email address, customer e-mail, customer e-mail address, client email, buyer email, buyer e-mail,
-    buyer email address, billing email, billing email address, contact email, user email, order email, shopper email,
+    buyer email address, billing email, billing email address, contact email, user email, order email, shopper email, purchase email, purchaser email,
     email customer, email billing, email address, e-mail address, email, e-mail, mail,
     kunden email, kunden e-mail, e-mail kunde, email kunde, e-mail adresse, emailadresse, käufer email, käufer e-mail, kundenmail,
     email client, e-mail client, adresse e-mail, adresse email, adresse mail, courriel, email acheteur,
@@ -68,20 +68,20 @@ export const SYNONYMS = {
   product_sku: `
     sku, product sku, item sku, variant sku, lineitem sku, line item sku, seller sku, merchant sku, offer sku, article sku,
     product code, item code, stock code, article code, item number, item no, article number, product number, material number, material code,
-    part number, product reference, product ref, item reference, material, custom label, custom label sku, model number, style number,
+    part number, product reference, inventory item code, référence vendeur, sku vendeur, product ref, item reference, material, custom label, custom label sku, model number, style number,
     artikelnummer, artikel nr, art nr, artnr, artikelcode, produktnummer, produkt nr, produktcode, materialnummer, bestandseinheit,
     référence produit, référence article, référence du produit, réf produit, réf article, code article, code produit, sku produit,
     código de producto, código de artículo, código del producto, referencia del producto, referencia de producto, código sku,
     código do produto, referência do produto, código do item, ref produto,
     codice articolo, codice prodotto, riferimento prodotto, cod articolo,
     productcode, artikel code, productnummer, product nr,
-    product id, variant id, article id, asin, produkt id, artikel id, id produit, id article, id del producto, id producto, id do produto,
+    product id, variant id, article id, asin, id product, sku id, offer id, listing sku, variation number, variation id, produkt id, artikel id, id produit, id article, id del producto, id producto, id do produto,
     id prodotto, id articolo, ean, ean code, ean13, gtin, upc, isbn, barcode, mpn
   `,
   product_name: `
-    product name, product title, item name, item title, lineitem name, line item name, line item title, lineitem title, article name, product, item,
-    lineitem, line item, line item description, product description, item description, line description, material description, article description,
-    item name and description, product service, product or service, title, listing title, offer title, description, article, product line,
+    product name, product title, item name, item title, lineitem name, line item name, line item title, lineitem title, article name, material description, product, item,
+    lineitem, line item, line item description, product description, item description, line description, article description,
+    item name and description, product service, product or service, title, listing title, offer title, description, article, product line, product label, line item label, item label, label, product category, product type, item type,
     produktname, produktbezeichnung, produkttitel, artikelname, artikelbezeichnung, artikelbeschreibung, produktbeschreibung,
     positionsbezeichnung, artikeltext, produkt, artikel, bezeichnung, beschreibung, titel,
     nom du produit, nom produit, nom de l'article, nom article, libellé produit, libellé article, désignation article, désignation produit,
@@ -109,11 +109,11 @@ export const SYNONYMS = {
     unit price excl vat, unit price excluding tax, unit price without tax, unit price gross, gross unit price, unit price incl tax,
     unit price tax incl, unit price inc tax, unit price inc vat, unit price incl vat, unit price including tax,
     lineitem price, line item price, product price, item price, item selling price, selling price, sale price, sales price, sold price, sold for,
-    variant price, article price, price, rate, unit rate, net price, price net, price excl tax, price tax excl, price ex tax, price ex vat,
+    variant price, article price, price, sku unit original price, rate, unit rate, net price, price net, price excl tax, price tax excl, price ex tax, price ex vat,
     price excl vat, item price excl tax, product price tax excl, gross price, price gross, price incl tax, price tax incl, price inc tax,
     price inc vat, price incl vat, item price incl tax, product price tax incl,
     einzelpreis, stückpreis, preis pro stück, preis je stück, preis pro einheit, preis je einheit, einheitspreis, einzelpreis netto,
-    netto einzelpreis, einzelpreis brutto, brutto einzelpreis, artikelpreis, produktpreis, verkaufspreis, vk preis, vk, preis, nettopreis,
+    netto einzelpreis, einzelpreis brutto, brutto einzelpreis, artikelpreis, produktpreis, verkaufspreis, vk netto, vk brutto, vk preis, vk, preis, nettopreis,
     preis netto, bruttopreis, preis brutto, e preis,
     prix unitaire, prix unitaire ht, prix ht unitaire, pu ht, p.u. ht, prix unitaire ttc, pu ttc, p.u. ttc, pu, p.u., prix à l'unité,
     prix de vente, prix produit, prix article, prix, prix ht, prix ttc,
@@ -158,12 +158,12 @@ export const SYNONYMS = {
     purchase date, purchased at, purchased on, date of purchase, purchase point, date purchased, sale date, sales date, date of sale, date sold,
     sold at, sold on,
     bestelldatum, bestellt am, bestellzeitpunkt, auftragsdatum, kaufdatum, gekauft am, verkaufsdatum, verkauft am,
-    date de commande, date commande, date de la commande, commandé le, date d'achat, date de vente,
+    date de commande, date commande, date de la commande, date d'achat, date de vente,
     fecha de pedido, fecha del pedido, fecha pedido, fecha de orden, fecha de compra, fecha de venta,
     data do pedido, data da encomenda, data da compra, data da venda, data de venda,
     data ordine, data dell'ordine, data di acquisto, data acquisto, data vendita,
     besteldatum, orderdatum, aankoopdatum, verkoopdatum, besteld op,
-    created at, date created, created date, created on, creation date, date creation, created, date add, date added,
+    created at, date created, created date, created on, creation date, date creation, created, date add, date added, created time, creation time, time created, ts created,
     erstellt am, erstellungsdatum, angelegt am, date de création, créé le, fecha de creación, creado el, data de criação, criado em,
     data creazione, creato il, aangemaakt op, aanmaakdatum,
     invoice date, date of invoice, rechnungsdatum, date de facture, date facture, date de facturation, fecha de factura, fecha factura,
@@ -183,9 +183,38 @@ export const SYNONYMS = {
     estado del pedido, estado de la orden, estado, status do pedido, estado do pedido, situação, situação do pedido,
     stato ordine, stato dell'ordine, stato, orderstatus, bestelstatus, status bestelling
   `,
+  cancelled_at: `
+    cancelled at, canceled at, cancelled on, canceled on, cancelled date, canceled date, cancellation date, date cancelled, date canceled,
+    storniert am, stornodatum, stornierungsdatum, annulé le, date d'annulation, cancelado el, fecha de cancelación, cancelado em,
+    data de cancelamento, annullato il, data annullamento, geannuleerd op, annuleringsdatum
+  `,
+  kind: `
+    receipt type, event type, transaction type, sale type, line type, document type, record type, type,
+    belegart, vorgangsart, transaktionsart, type de transaction, type de document, tipo de transacción, tipo de documento, tipo de transação,
+    tipo transazione, tipo documento, transactietype, soort, typ, tipo
+  `,
 } as const satisfies Readonly<Record<string, string>>
 
 export type Meaning = keyof typeof SYNONYMS
+
+export const MEANINGS: readonly Meaning[] = [
+  'order_id',
+  'customer_key',
+  'customer_email',
+  'customer_name',
+  'product_sku',
+  'product_name',
+  'quantity',
+  'unit_price',
+  'line_total',
+  'any_total',
+  'currency',
+  'order_date',
+  'time',
+  'status',
+  'cancelled_at',
+  'kind',
+]
 
 /** Words of a status that mean a line is not sold. Compared as the values of all skip rules are. */
 export const CANCELLED = [
@@ -211,3 +240,42 @@ export const CANCELLED = [
   'cancellato',
   'geannuleerd',
 ] as const
+
+/** Kinds of a line that give money back. */
+export const RETURNS = [
+  'refund',
+  'return',
+  'credit note',
+  'erstattung',
+  'rückerstattung',
+  'rückgabe',
+  'retoure',
+  'gutschrift',
+  'remboursement',
+  'retour',
+  'avoir',
+  'devolución',
+  'reembolso',
+  'nota de crédito',
+  'devolução',
+  'rimborso',
+  'reso',
+  'nota di credito',
+  'terugbetaling',
+  'creditnota',
+] as const
+
+/** Words in front of the name of a part of a line, as in `Order Lines/Quantity` and `line_items.sku`. */
+export const ITEM_WORDS =
+  'order lines, order line, order items, order item, sale lines, invoice lines, invoice line, line items, line item, lineitem, lineitems, lines, line, items, item, products, product, positionen, position, artikel, produkt, article, articles, produit, producto, produto, prodotto, articolo, artículo, regel'
+
+/** What the name of such a part can mean. The rest belongs to the order, or to nothing: a line's id is no order id. */
+export const ITEM_MEANINGS: readonly Meaning[] = [
+  'product_sku',
+  'product_name',
+  'quantity',
+  'unit_price',
+  'any_total',
+  'currency',
+  'status',
+]
