@@ -18,6 +18,8 @@ export interface Inspected {
   readonly understood: Understood
   /** Undefined if there are questions. */
   readonly sample: Sample | undefined
+  /** Whether there are questions that the rest of the file may settle. */
+  readonly isCut: boolean
 }
 
 /** The document of --json. */
@@ -41,7 +43,8 @@ export function inspectResult({ file, content, understood, sample }: Inspected) 
 function sampleResult({ rows, isComplete: complete, orders, imported, skipped, rejected, first }: Sample) {
   const skipped_lines = Object.values(skipped).reduce((sum, lines) => sum + lines, 0)
   const counts = { rows, complete, orders, imported, skipped: skipped_lines, skipped_reasons: skipped }
-  return { ...counts, rejected: rejected.length, rejections: rejected.slice(0, REJECTIONS), first_orders: first }
+  const first_orders = first.map((order) => ({ ...order, currency: order.total.currency }))
+  return { ...counts, rejected: rejected.length, rejections: rejected.slice(0, REJECTIONS), first_orders }
 }
 
 /** Rejected lines under --json. */

@@ -130,7 +130,8 @@ export abstract class WatchingCommand extends ServiceCommand {
     const exit_code = exitCodeOf(outcome, result)
     this.#files.done += 1
     if (exit_code === EXIT.partly) this.#files.partly += 1
-    for (const note of rejectionNotes(outcome, result, { flags: [], prefix: `${cleanText(basename(result.file))}, ` })) this.note(...note)
+    for (const note of rejectionNotes(outcome, result, { flags: [], prefix: `${cleanText(basename(result.file))}, ` }))
+      this.note(...note)
     const orders = result.orders === 0 ? 'no new orders' : countOf(result.orders, 'order')
     const unpublished = outcome.unpublished ? ` ${outcome.unpublished.message}` : ''
     const text = `Imported ${cleanText(result.file)}: ${orders}.${unpublished}`

@@ -1,9 +1,9 @@
 // Checks of a SQLite database file.
 import { statSync } from 'node:fs'
-import { access, constants } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
+import { isReadOnly } from '../database/opened-file.js'
 import type { SqliteAddress } from '../servers/addresses.js'
 import type { CheckResult, DatabaseCheck } from './check.js'
 
@@ -16,14 +16,10 @@ export function fileChecks({ path }: SqliteAddress): DatabaseCheck[] {
 
 /** The file holds customers and amounts, so only its owner may read it. */
 async function checkPermissions(path: string): Promise<CheckResult> {
-  const folder = dirname(path)
-  try {
-    await access(path, constants.R_OK | constants.W_OK)
-    await access(folder, constants.W_OK)
-  } catch {
+  if (isReadOnly(path)) {
     return {
       message: `No permission to write ${path} or its folder: reports work, imports and workers do not.`,
-      fix: `Change the owner: chown -R "$USER" "${folder}".`,
+      fix: `Change the owner: chown -R "$USER" "${dirname(path)}".`,
     }
   }
   if (process.platform === 'win32') return 'inherited from the folder'

@@ -65,7 +65,8 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
     order_id: (cells) => readId(order(cells), suspect),
     customer_id(cells) {
       const id = customer(cells)
-      return id === '' && guests ? GUEST : readId(shortened(id), suspect)
+      if (!guests) return readId(id, suspect)
+      return id === '' ? GUEST : readId(shortened(id), suspect)
     },
     customer_name: (cells) => readName(name(cells), suspect),
     product_sku(cells) {
@@ -85,7 +86,10 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
       const code = currency(cells)
       return code === '' ? undefined : readCurrency(code)
     },
-    order_date: (cells) => parseDate(date(cells)),
+    order_date(cells) {
+      const value = date(cells)
+      return value === '' ? invalid('is empty') : parseDate(value)
+    },
   }
 }
 

@@ -1,7 +1,7 @@
 // The columns that a rejects file adds to each line, and how they are removed when that file is imported.
 import { stringify } from 'csv-stringify/sync'
 import type { Dialect } from '../csv/dialect.js'
-import { readRows } from '../csv/dialect.js'
+import { Splitter } from '../csv/splitter.js'
 
 export const REJECT_COLUMNS = ['rejected_line', 'rejected_column', 'rejected_reason']
 
@@ -33,11 +33,15 @@ export function withoutRejectColumns(header: readonly string[], dialect: Dialect
   const cell = `(?:"(?:[^"]|"")*"|[^"${delimiter}]*)`
   /** The added values at the end of a line that is not valid CSV. */
   const values = new RegExp(`[${delimiter}]\\d+[${delimiter}]${cell}[${delimiter}]${cell}$`)
+  const kept = header.map((name) => !isRejectColumn(name))
+  const splitter = new Splitter(dialect, { width: header.length, longest: Number.POSITIVE_INFINITY })
   return (original) => {
-    const [row, more] = readRows(Buffer.from(original), dialect, { limit: 2 })
-    return row && !more && row.cells.length === header.length
+    const bytes = Buffer.from(original)
+    const cells = splitter.split(bytes, 0, true)
+    const isRecord = Array.isArray(cells) && cells.length === header.length && splitter.end === bytes.length
+    return isRecord
       ? csvLine(
-          row.cells.filter((_, index) => !isRejectColumn(header[index] ?? '')),
+          cells.filter((_, index) => kept[index]),
           dialect,
         )
       : original.replace(values, '')

@@ -175,12 +175,11 @@ export function replaceInput(run: ImportRun): 'replaced' | 'removed' | 'kept' {
 
 function isAsRead({ file, byte_offset, begun_sha256 }: ImportRun): boolean {
   const bytes = readFileSync(file)
-  const content = bytes.subarray(bytes.indexOf(BYTE_ORDER_MARK) === 0 ? BYTE_ORDER_MARK.length : 0)
+  // The cursor of an import does not count a byte order mark.
+  const content = bytes.subarray(bytes.toString('utf8', 0, 3) === '\uFEFF' ? 3 : 0)
   const isSame = content.length === byte_offset && createHash('sha256').update(content).digest('hex') === begun_sha256
   return isSame && isRejectsHeader(content)
 }
-
-const BYTE_ORDER_MARK = Buffer.from('\uFEFF')
 
 function isDefaultPath(path: string, input: string): boolean {
   const [, number] = /\.rejects\.(\d+)$/.exec(parse(path).name) ?? []

@@ -66,21 +66,22 @@ export async function watchFolder(options: WatchOptions): Promise<void> {
 class FolderWatch {
   readonly #options: WatchOptions
   readonly #reporter: FailureReporter
+  /** Failures since a file was moved. */
+  #failures = 0
 
   constructor(options: WatchOptions) {
     this.#options = options
     this.#reporter = new FailureReporter({
       subject: `The watch of ${options.inbox.path}`,
-      explain: (error) => (error instanceof UserError ? new Error(`${error.message} ${error.fix}`) : asError(error)),
+      explain: (error) => (error instanceof UserError ? withFix(error) : asError(error)),
       onNotice: options.onRetry,
     })
   }
 
   async run(): Promise<void> {
-    const { signal, pollMs } = this.#options
-    for (let failures = 0; !signal.aborted; ) {
-      failures = (await this.#attempt(() => this.#importAll())) ? 0 : failures + 1
-      await this.#pause(failures === 0 ? pollMs : backoffMs(failures, SECOND_MS, LONGEST_PAUSE_MS))
+    while (!this.#options.signal.aborted) {
+      await this.#attempt(() => this.#importAll())
+      await this.#pause()
     }
   }
 
@@ -93,6 +94,7 @@ class FolderWatch {
       const open = claims === 0 ? undefined : await this.#throughOutages(() => readOpenRuns(db, source))
       if (open?.isBusy) return inbox.restartClaims()
       const name = names[0]
+      if (claims === 0) this.#worked()
       // Another process may just have claimed the first file: its turn is before the next one.
       if (!ready && (claims > 0 || name === undefined)) return
       const claim = ready ?? (await inbox.claim(name ?? ''))
@@ -144,27 +146,33 @@ class FolderWatch {
   async #finish(claim: Claim, ending: Ending): Promise<Places | undefined> {
     const { inbox, signal } = this.#options
     let places: Places | undefined
-    for (let failures = 1; !signal.aborted; failures++) {
+    while (!signal.aborted) {
       const isDone = await this.#attempt(async () => {
         places = await inbox.finish(claim, ending)
       })
       if (isDone) break
-      await this.#pause(backoffMs(failures, SECOND_MS, LONGEST_PAUSE_MS))
+      await this.#pause()
     }
+    this.#worked()
     return places
   }
 
-  /** Reports a failure, once while it lasts. Returns whether it worked. */
+  /** Reports a failure, once while it lasts. Returns whether there was none. */
   async #attempt(act: () => Promise<void>): Promise<boolean> {
     try {
       await act()
-      this.#reporter.worked()
       return true
     } catch (error) {
       if (error instanceof DatabaseFailure) throw error.problem
+      this.#failures += 1
       this.#reporter.failed(error)
       return false
     }
+  }
+
+  #worked(): void {
+    this.#failures = 0
+    this.#reporter.worked()
   }
 
   /** Waits while a server is unreachable. Returns undefined if the signal is aborted meanwhile. */
@@ -178,9 +186,16 @@ class FolderWatch {
     }
   }
 
-  async #pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#options.signal }).catch(() => undefined)
+  async #pause(): Promise<void> {
+    const { signal, pollMs } = this.#options
+    const ms = this.#failures === 0 ? pollMs : backoffMs(this.#failures, SECOND_MS, LONGEST_PAUSE_MS)
+    await sleep(ms, undefined, { signal }).catch(() => undefined)
   }
+}
+
+/** The log has one text for each problem. */
+function withFix({ code, message, fix }: UserError): UserError {
+  return new UserError({ code, message: `${message} ${fix}`, fix })
 }
 
 /** Returns the problem with the path where the file is now. */

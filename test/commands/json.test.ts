@@ -15,6 +15,9 @@ const FIELDS = join(ROOT, 'src/command-line/json-fields.json')
 /** Fields of a list's document other than its rows. */
 const AROUND_ROWS = ['total', 'ok', 'currency', 'generated_at']
 
+/** An object with a count for each reason. */
+const BY_REASON = /(^|\.)skipped_reasons$/
+
 /** `schedule` runs until it is stopped, and `complete` serves the shell. */
 const WITHOUT_DOCUMENT = ['complete', 'schedule']
 
@@ -41,6 +44,22 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
   const lines = ['1', '2', '3'].map((order) => line({ order, date: '2025-01-15' }))
   await run('import', shop.file('orders.csv', csv(...lines, line({ order: '4', quantity: 'two' }))))
   await run('import', shop.file('again.csv', csv(line({ order: '1', quantity: 2, sku: 'new' }))), '--dry-run')
+  await run('import presets')
+  for (const file of [
+    'amazon_all_orders.txt',
+    'ambiguous_dates.csv',
+    'ours_semicolon_decimal_comma.csv',
+    'ours.csv.gz',
+  ])
+    await run('import inspect', join(ROOT, 'test/formats', file))
+  await run(
+    'import inspect',
+    shop.file('rejected.csv', csv(line({ order: '5', quantity: 'two' }))),
+    '--currency',
+    'USD',
+  )
+  await run('import inspect', shop.file('saved.csv', csv(line({ price: '10' }))), '--save-map', 'saved.json')
+  await run('import', join(ROOT, 'test/formats/generic_items.csv'), '--dry-run')
   const mistake = shop.file('mistake.csv', csv(line({ order: 'M-1' })))
   await shop.run('import', mistake, '--source', 'mistake')
   await run('import undo', '2', '--yes')
@@ -111,7 +130,7 @@ function collect(fields: Fields, value: unknown, path = ''): void {
   const type = isArray ? 'array' : value === null ? 'null' : typeof value
   if (path !== '') fields.set(path, (fields.get(path) ?? new Set()).add(type))
   if (isArray) for (const item of value) collect(fields, item, `${path}[]`)
-  else if (value !== null && typeof value === 'object')
+  else if (value !== null && typeof value === 'object' && !BY_REASON.test(path))
     for (const [key, part] of Object.entries(value)) collect(fields, part, path === '' ? key : `${path}.${key}`)
 }
 

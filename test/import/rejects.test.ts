@@ -57,7 +57,7 @@ describe.concurrent('the rejects file', () => {
 })
 
 describe.concurrent('a rejects file that is imported', () => {
-  const bad = line({ order: 'A-1', name: '"Smith, ""Ann"""', quantity: 'two', price: '"1,5"', currency: 'XYZ' })
+  const bad = line({ order: 'A-1', name: '"Smith, ""Ann"""', quantity: 'two', price: 'free', currency: 'XYZ' })
   const HEAD = `${HEADER},rejected_line,rejected_column,rejected_reason`
   const files = (shop: Shop) => readdirSync(shop.folder).filter((name) => name.endsWith('.csv'))
   const fix = (shop: Shop, from: string, to: string) => {
@@ -71,12 +71,15 @@ describe.concurrent('a rejects file that is imported', () => {
     const open = line({ order: 'A-2', name: '"Bob' })
     await importLines(shop, bad, open, 'A-3,C-1')
     const read = () => readFileSync(join(shop.folder, 'orders.rejects.csv'), 'utf8')
-    const price = 'unit_price is ""1,5""; use a decimal point and no thousands separators, as in 1299.99'
+    const price = 'unit_price is ""free"", not a number with a decimal point such as 12.50'
+    const short = 'A-3,C-1,,,,,,,'
+    const names = ['product_sku', 'quantity', 'unit_price', 'order_date']
+    const empty = `"${names.join(', ')}",${names.map((name) => `${name} is empty`).join('; ')}`
     const currency = 'currency is ""XYZ"", not an ISO 4217 currency code such as USD'
     expect(read()).toBe(`${HEAD}
 ${bad},2,"quantity, unit_price, currency","quantity is ""two"", not a whole number; ${price}; ${currency}"
 ${open},3,,the line has an unclosed quote
-A-3,C-1,4,,the line has 2 values; the header has 9 columns
+${short},4,${empty}
 `)
 
     fix(shop, ',two,', ',2,')
@@ -87,16 +90,16 @@ A-3,C-1,4,,the line has 2 values; the header has 9 columns
     expect(read()).toBe(`${HEAD}
 ${halfFixed},2,"unit_price, currency","${price}; ${currency}"
 ${open},3,,the line has an unclosed quote
-A-3,C-1,4,,the line has 5 values; the header has 12 columns
+${short},4,${empty}
 `)
 
-    fix(shop, '"1,5",XYZ', '1.5,EUR')
+    fix(shop, 'free,XYZ', '1.5,EUR')
     fix(shop, '"Bob', 'Bob')
     const second = await importJson(shop, 'orders.rejects.csv')
     expect(second).toMatchObject({ code: 3, told: { rows: 3, imported: 2, rejected: 1, rejects_file } })
     expect(readRejects(rejects_file)).toMatchObject([{ order_id: 'A-3' }])
 
-    fix(shop, 'A-3,C-1', line({ order: 'A-3' }))
+    fix(shop, short, line({ order: 'A-3' }))
     expect(files(shop)).toEqual(['orders.csv', 'orders.rejects.csv'])
     const { code, stderr } = await shop.run('import', 'orders.rejects.csv')
     expect({ code, files: files(shop) }).toEqual({ code: 0, files: ['orders.csv'] })
@@ -122,7 +125,7 @@ A-3,C-1,4,,the line has 5 values; the header has 12 columns
     const { told } = await importJson(shop, 'orders.rejects.csv', '--rejects', 'other.csv')
     expect(told.rejects_file).toBe(join(shop.folder, 'other.csv'))
     expect(readFileSync(join(shop.folder, 'orders.rejects.csv'), 'utf8')).toBe(before)
-    fix(shop, 'two,"1,5",XYZ', '2,1.5,EUR')
+    fix(shop, 'two,free,XYZ', '2,1.5,EUR')
     await importJson(shop, 'orders.rejects.csv', '--dry-run')
     expect(files(shop)).toEqual(['orders.csv', 'orders.rejects.csv', 'other.csv'])
   })

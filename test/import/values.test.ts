@@ -45,7 +45,10 @@ test('line endings, blanks, quotes and the order of columns make no difference',
   })
   for (const [source, text] of Object.entries(SHAPES)) {
     const { code, told } = await importJson(shop, shop.file(`${source}.csv`, text), '--source', source)
-    expect({ source, code, ...countsOf(told) }).toMatchObject({ source, code: 0, rows: 3, orders: 2, imported: 3 })
+    // Three blank lines follow each of the four lines of the text.
+    const rows = source === 'blanks' ? 15 : 3
+    expect({ source, code, ...countsOf(told) }).toMatchObject({ source, code: 0, rows, orders: 2, imported: 3 })
+    expect(told.skipped_reasons).toEqual(source === 'blanks' ? { blank: 12 } : {})
     expect(storedOf(source), source).toEqual(storedOf('plain'))
   }
   const piped = await shop.startWithInput(PLAIN, {}, 'import', '-', '--source', 'piped', '--json').ended
@@ -85,33 +88,29 @@ const IMPORTED: readonly LineDraft[] = [
 
 const LATE = inDays(367)
 
-const NO_PRICE = 'not a decimal number such as 12.50'
-const POINT = 'use a decimal point and no thousands separators, as in 1299.99'
+const NO_PRICE = 'not a number with a decimal point such as 12.50'
 const NO_DATE = 'expected YYYY-MM-DD or YYYY-MM-DD HH:MM:SS'
 
 const REJECTED: readonly (readonly [draft: LineDraft, reason: string])[] = [
   [{ order: '' }, 'order_id is empty'],
   [{ customer: ' ' }, 'customer_id is empty'],
-  [{ sku: '' }, 'product_sku is empty'],
-  [{ quantity: '' }, 'quantity is "", not a whole number'],
+  [{ sku: '', product: '' }, 'product_sku is empty'],
+  [{ quantity: '' }, 'quantity is empty'],
   [{ quantity: 0 }, 'quantity is 0; it must be 1 or more'],
-  [{ quantity: -1 }, 'quantity is -1; it must be 1 or more (returns are not imported)'],
   [{ quantity: '1e3' }, 'quantity is "1e3", not a whole number'],
   [{ quantity: '1000001' }, 'quantity is 1000001; the maximum is 1000000'],
-  [{ price: '' }, `unit_price is "", ${NO_PRICE}`],
-  [{ price: '"1,299.99"' }, `unit_price is "1,299.99"; ${POINT}`],
-  [{ price: '"12,50"' }, `unit_price is "12,50"; ${POINT}`],
+  [{ price: '' }, 'unit_price is empty'],
   [{ price: '-1' }, 'unit_price is -1; it must not be negative'],
   [{ price: 'NaN' }, `unit_price is "NaN", ${NO_PRICE}`],
   [{ price: '1.00001' }, 'unit_price is 1.00001; at most 4 decimals are allowed'],
   [{ price: '1000000001' }, 'unit_price is 1000000001; the maximum is 1000000000'],
   [{ price: '1000000000', quantity: 1000000 }, 'unit_price times quantity exceeds the maximum line total'],
-  [{ currency: '' }, 'currency is "", not an ISO 4217 currency code such as USD'],
+  [{ currency: '' }, 'unit_price names no currency; set it with --currency'],
   [{ currency: 'XYZ' }, 'currency is "XYZ", not an ISO 4217 currency code such as USD'],
   [{ currency: 'xau' }, 'currency is "xau", a code for a metal, a fund or a test: it cannot be charged'],
   [{ currency: 'XTS' }, 'currency is "XTS", a code for a metal, a fund or a test: it cannot be charged'],
   [{ currency: 'XXX' }, 'currency is "XXX", a code for a metal, a fund or a test: it cannot be charged'],
-  [{ date: '' }, `order_date is ""; ${NO_DATE}`],
+  [{ date: '' }, 'order_date is empty'],
   [{ date: 'today' }, `order_date is "today"; ${NO_DATE}`],
   [{ date: '2025-02-29' }, 'order_date is "2025-02-29", not a valid date'],
   [{ date: '2025-01-15 25:00:00' }, 'order_date is "2025-01-15 25:00:00", not a valid time'],

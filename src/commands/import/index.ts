@@ -63,18 +63,23 @@ const NOT_REPEATED = ['dry-run', 'rejects', 'force', 'resume', 'discard']
 export default class Import extends WatchingCommand {
   static override summary = 'Import orders from a CSV file'
   static override description =
-    'Columns are matched by name: order_id, customer_id, customer_name, product_sku, product_name, quantity, ' +
-    'unit_price, currency, order_date. Lines with the same order_id form one order. If any line of an order is ' +
-    'invalid, the order is not imported and its lines are written to the rejects file with the reason. Workers can ' +
-    'claim the orders once the entire file is stored. Fix the lines in the rejects file and import it: lines that are ' +
-    'still invalid go back to it, and it is removed when none is left. Each of several files is an import of its own, in the given order; --dry-run checks each on its own.'
+    'Reads exports of well-known shops (see "orderctl import presets"), and other files with a line per item by the ' +
+    'names of their columns. Encoding, delimiter, decimal mark and date order are found out; "orderctl import inspect ' +
+    'FILE" shows how. What a file leaves open must be answered by a flag, or in the configuration of the source: ' +
+    'nothing is guessed. Lines with the same order id form one order. If any line of an order is invalid, the order is ' +
+    'not imported and its lines are written to the rejects file with the reason. Fix them there and import that file: ' +
+    'lines that are still invalid go back to it, and it is removed when none is left. Cancelled orders and returns are ' +
+    'skipped and counted. Workers can claim the orders once the entire file is stored. Each of several files is an ' +
+    'import of its own, in the given order; --dry-run checks each on its own.'
   static override examples = [
     'orderctl import orders.csv',
     'orderctl import orders.csv --dry-run',
+    'orderctl import orders.csv --currency EUR --date-format dmy',
+    'orderctl import orders.csv --map shop.json --source webshop',
     'orderctl import orders.csv --resume',
     'orderctl import exports/*.csv',
     'orderctl import corrected.csv --update',
-    'zcat orders.csv.gz | orderctl import - --source webshop',
+    'shop-export | orderctl import - --source webshop',
     'orderctl import --watch /srv/orders --source webshop',
   ]
   static override args = {

@@ -27,6 +27,9 @@ import { understand } from '../../import/mapping/understand.js'
 import { saveMapping } from '../../import/save-mapping.js'
 import { cleanText } from '../../terminal/text.js'
 
+/** How much of a file is read while a question is open. An import reads more, but takes longer. */
+const MOST_BYTES = 4_194_304
+
 /** Rejected lines that are shown. */
 const SHOWN = 5
 
@@ -75,11 +78,12 @@ export default class ImportInspect extends BaseCommand {
   async #inspect(file: string, answers: Answers, anyDate: boolean): Promise<Inspected> {
     const content = await openContent(file, answers)
     try {
-      const understood = await understand(content, answers)
+      const understood = await understand(content, answers, MOST_BYTES)
       const { timeZone } = this.settings
       const isClear = understood.questions.length === 0
       const sample = isClear ? await readSample(content, understood, { timeZone, anyDate }) : undefined
-      return { file, content, understood, sample }
+      const isCut = !isClear && (await content.peek(MOST_BYTES + 1)).length > MOST_BYTES
+      return { file, content, understood, sample, isCut }
     } finally {
       await content.close()
     }
@@ -97,12 +101,14 @@ export default class ImportInspect extends BaseCommand {
     for (const { line, reason } of sample.rejected.slice(0, SHOWN)) this.print(`line ${line}: ${cleanText(reason)}`)
   }
 
-  #showNext({ understood: { questions } }: Inspected, asking: Asking): void {
+  #showNext({ understood: { questions }, isCut }: Inspected, asking: Asking): void {
     if (questions.length === 0) {
       this.note(`To import it: ${cleanText(importCommand([asking.file], ...asking.flags))}`)
       return
     }
-    const text = [...questions.map(({ text }) => text), answerText(questions, asking)].map(cleanText).join('\n')
+    const reasons = questions.map(({ text }) => text)
+    const searched = isCut ? ['Only the first 4 MiB were read. The import looks further before it asks.'] : []
+    const text = [...reasons, ...searched, answerText(questions, asking)].map(cleanText).join('\n')
     this.note(text, { event: 'note', level: 'error' })
     this.setExitCode(EXIT.usage)
   }

@@ -1,4 +1,5 @@
-// Whether each sampled line names its currency: in a column of its own, or by a sign in its price.
+// Whether the sampled lines name their currency: in a column of its own, or by a sign in the price. If only some do, the
+// others are rejected.
 import { readNumber } from '../../csv/numbers.js'
 import type { Mapping } from './mapping.js'
 import { findName } from './names.js'
@@ -7,6 +8,7 @@ import type { Question } from './understood.js'
 export class CurrencyEvidence {
   readonly #columns: readonly { readonly name: string; readonly index: number }[]
   readonly #prices: readonly { readonly name: string; readonly index: number }[]
+  #isNamed = false
   /** The first line that names no currency. */
   #lacking: { readonly line: number; readonly price: string; readonly column: string } | undefined
 
@@ -17,17 +19,21 @@ export class CurrencyEvidence {
   }
 
   add(cells: readonly string[], line: number): void {
-    if (this.#lacking) return
-    if (this.#columns.some(({ index }) => (cells[index] ?? '').trim() !== '')) return
+    if (this.#isNamed) return
+    if (this.#columns.some(({ index }) => (cells[index] ?? '').trim() !== '')) {
+      this.#isNamed = true
+      return
+    }
     const priced = this.#prices.find(({ index }) => (cells[index] ?? '').trim() !== '')
     // A line without a price will be rejected.
     if (!priced) return
     const price = (cells[priced.index] ?? '').trim()
-    if (!namesCurrency(price)) this.#lacking = { line, price, column: priced.name }
+    if (namesCurrency(price)) this.#isNamed = true
+    else this.#lacking ??= { line, price, column: priced.name }
   }
 
   questions(): readonly Question[] {
-    if (!this.#lacking) return []
+    if (this.#isNamed || !this.#lacking) return []
     const { line, price, column } = this.#lacking
     const [named] = this.#columns
     const text = named

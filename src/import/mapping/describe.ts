@@ -2,6 +2,7 @@
 import type { Row } from '../../csv/dialect.js'
 import type { FoundHeader } from './find-header.js'
 import { FIELDS, type Field, type Mapping } from './mapping.js'
+import type { NamedColumns } from './name-columns.js'
 import { isItem } from './resolve.js'
 import { MEANINGS, type Meaning } from './synonyms.js'
 import type { ColumnUse } from './understood.js'

@@ -50,6 +50,9 @@ type Known = (typeof NOT_ORDERS)[number] | Preset
 /** Of equal headers, the refusal counts. */
 const KNOWN: readonly Known[] = [...NOT_ORDERS, ...PRESETS]
 
+/** Delimiters of another dialect are no text. */
+const HAS_TEXT = /[^\s,;|]/
+
 type Candidate = Pick<FoundHeader, 'dialect' | 'row'>
 
 /** A separator line or an answer decides the delimiter; a separator line is no candidate itself. */
@@ -60,7 +63,7 @@ function* candidatesOf(text: Buffer, { delimiter, mapping }: Answers): Generator
   for (const delimiter of only ? [only] : DELIMITERS) {
     const dialect = { delimiter, quotes: hasQuotes(mapping, delimiter), lineEnding }
     for (const row of readRows(text, dialect, { from: separator?.rest, limit: HEADER_LINES })) {
-      if (row.cells.some((cell) => cell.trim() !== '')) yield { dialect, row }
+      if (row.cells.some((cell) => HAS_TEXT.test(cell))) yield { dialect, row }
     }
   }
 }

@@ -2,7 +2,7 @@
 import { nearest } from '../../domain/nearest.js'
 import { type UserError, usageError } from '../../errors.js'
 import type { FoundHeader } from './find-header.js'
-import { FIELDS, type Field, type FieldColumns } from './mapping.js'
+import { FIELDS, type Field, type FieldColumns, type Mapping } from './mapping.js'
 import { orderctl } from './presets/orderctl.js'
 
 const NINE = FIELDS.filter((field) => orderctl.mapping.columns[field])
@@ -29,26 +29,38 @@ export function emptyFile(file: string): UserError {
   })
 }
 
+/** @param columns those that the file has, by field */
 export function missingColumns(found: FoundHeader, columns: FieldColumns, file: string): UserError {
+  const { row, mapping } = found
   const missing = missingFields(columns)
-  const cells = found.row.cells.map((cell) => cell.trim()).filter((cell) => cell !== '')
-  const isNone = missing.length >= REQUIRED.length - 1 && found.mapping === undefined
+  const cells = row.cells.map((cell) => cell.trim()).filter((cell) => cell !== '')
   const shown = cells.map((name) => (name.length > 40 ? `${name.slice(0, 40)}…` : name)).slice(0, 30)
-  const line = found.row.line > 1 ? ` in line ${found.row.line}` : ''
+  const present = `Found${row.line > 1 ? ` in line ${row.line}` : ''}: ${shown.join(', ')}.`
+  if (mapping) return unlikeMapping(mapping, missing, present, file)
+  const isNone = missing.length >= REQUIRED.length - 1
   const lacks = isNone
     ? 'has no header with column names'
     : `lacks the ${missing.length === 1 ? 'column' : 'columns'} ${missing.join(', ')}`
   return usageError({
     code: isNone ? 'no_header' : 'columns_missing',
-    message: `${file} ${lacks}. Found${line}: ${shown.join(', ')}. Expected: ${NINE.join(', ')}.`,
-    fix: found.mapping ? fixOfMapping(found.mapping, missing) : fixOfNames(missing, cells, columns),
+    message: `${file} ${lacks}. ${present} Expected: ${NINE.join(', ')}.`,
+    fix: fixOfNames(missing, cells, columns),
   })
 }
 
-function fixOfMapping({ preset, columns }: NonNullable<FoundHeader['mapping']>, missing: readonly Field[]): string {
-  const names = missing.map((field) => `${field} (${columns[field]?.join(' or ') ?? 'no column is named for it'})`)
-  const whose = preset === null ? 'The mapping' : `The preset ${preset}`
-  return `${whose} needs ${names.join(', ')}. Export the file again with ${missing.length === 1 ? 'it' : 'them'}, or use another mapping: --map FILE.`
+function unlikeMapping(
+  { preset, columns }: Mapping,
+  missing: readonly Field[],
+  present: string,
+  file: string,
+): UserError {
+  const names = missing.map((field) => columns[field]?.map((name) => `"${name}"`).join(' or ') ?? `any for ${field}`)
+  const whose = preset === null ? 'the mapping' : `the preset ${preset}`
+  return usageError({
+    code: 'columns_missing',
+    message: `${file} lacks columns that ${whose} needs: ${names.join(', ')}. ${present}`,
+    fix: 'Export the file again with them, or use another mapping: --map FILE.',
+  })
 }
 
 function fixOfNames(missing: readonly Field[], cells: readonly string[], columns: FieldColumns): string {

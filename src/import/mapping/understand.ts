@@ -30,9 +30,10 @@ const FIRST_LINES = 1_000
 /**
  * Reads the start of the file, and more of it while a question is open. Leaves the content at its first byte.
  *
+ * @param most bytes to read; at least SAMPLE_BYTES are
  * @throws UserError if no header is found, if a field is missing, or if this is no file of orders
  */
-export async function understand(content: Content, answers: Answers): Promise<Understood> {
+export async function understand(content: Content, answers: Answers, most = MAX_SAMPLE_BYTES): Promise<Understood> {
   const file = content.name
   const head = await content.peek(HEAD_BYTES)
   const found = findHeader(head, answers, file)
@@ -51,11 +52,12 @@ export async function understand(content: Content, answers: Answers): Promise<Un
   }
   const settler = new Settler(row.cells, draft, answers, file)
   const samples = new ColumnSamples(row.cells.length)
-  await readSample(content, dialect, row, (rows) => {
+  const isOpen = (rows: readonly Row[]) => {
     settler.add(rows)
     samples.add(rows)
     return settler.isOpen
-  })
+  }
+  await readSample(content, { dialect, from: row, most, isOpen })
   const { decimal, dateOrder, currency, questions, why } = settler.result()
   const { encoding } = content
   const mapping: Mapping = { ...draft, encoding, ...dialectOf(dialect), decimal, dateOrder, currency }
@@ -78,21 +80,23 @@ function draftMapping(found: FoundHeader, rows: readonly Row[], answers: Answers
   return { mapping: withCustomer(draft, answers.customer, row.cells, file), unclearTotal }
 }
 
+interface SampleOptions {
+  readonly dialect: Dialect
+  readonly from: RowPosition
+  readonly most: number
+  readonly isOpen: (rows: readonly Row[]) => boolean
+}
+
 /** Reads further while `isOpen` returns true. A row that is cut by the end of the sample is read with the next one. */
-async function readSample(
-  content: Content,
-  dialect: Dialect,
-  header: RowPosition,
-  isOpen: (rows: readonly Row[]) => boolean,
-): Promise<void> {
-  let from = header
+async function readSample(content: Content, { dialect, most, isOpen, ...start }: SampleOptions): Promise<void> {
+  let { from } = start
   for (let size = SAMPLE_BYTES; ; size *= 2) {
     const text = await content.peek(size)
     const isAll = text.length < size
     const rows = readRows(text, dialect, { from, limit: Number.POSITIVE_INFINITY })
     const whole = isAll ? rows : rows.slice(0, -1)
     from = whole.at(-1) ?? from
-    if (!isOpen(whole) || isAll || size >= MAX_SAMPLE_BYTES) return
+    if (!isOpen(whole) || isAll || size >= most) return
   }
 }
 

@@ -9,7 +9,7 @@ import {
   type QueueBaseOptions,
   Worker,
 } from 'bullmq'
-import type pg from 'pg'
+import pg from 'pg'
 import { EXIT } from '../../errors.js'
 import type { PostgresAddress } from '../../servers/addresses.js'
 import { explainError } from '../../servers/explain.js'
@@ -102,12 +102,37 @@ function forBullMq(pool: pg.Pool, address: PostgresAddress): PgPool {
   const bullPool: PgPool = {
     // pg types a listener by its event; BullMQ types each listener by itself.
     connect: () => pool.connect().catch(rethrow) as ReturnType<PgPool['connect']>,
-    query: (text, params) => sendAgain(() => pool.query(text, params && [...params])).catch(rethrow),
+    query: (text, params) => sendAgain(() => queryInOneMessage(pool, text, params)).catch(rethrow),
     end: () => pool.end(),
     on: () => bullPool,
     removeAllListeners: () => bullPool,
   }
   return bullPool
+}
+
+/**
+ * Sends a statement and its parameters as one message, which the server commits by itself. pg would send five, and the
+ * server commits after the last. A connection that fell silent after the fourth would keep its locks until TCP gives
+ * up, possibly after hours, since no time limit of PostgreSQL 16 or older applies there. Meanwhile, BullMQ's workers
+ * would poll without a pause for a job that they cannot lock.
+ */
+async function queryInOneMessage(pool: pg.Pool, text: string, params: readonly unknown[] = []) {
+  if (params.length === 0) return pool.query(text)
+  // A statement that failed may have left its plan behind.
+  const prepare = `deallocate all; prepare statement as ${text.replace(/;\s*$/, '')}`
+  // For several statements, pg returns an array, which its types do not say.
+  const results = [await pool.query(`${prepare}\n; execute statement (${params.map(literal).join()})`)].flat()
+  const result = results.at(-1)
+  if (!result) throw new Error('PostgreSQL returned no result')
+  return result
+}
+
+/** The server converts a quoted literal to the parameter's type. */
+function literal(value: unknown): string {
+  if (value === null || value === undefined) return 'null'
+  if (!Array.isArray(value)) return pg.escapeLiteral(String(value))
+  const elements = value.map((element) => `"${String(element).replace(/["\\]/g, '\\$&')}"`)
+  return pg.escapeLiteral(`{${elements.join()}}`)
 }
 
 async function sendAgain<Answer>(send: () => Promise<Answer>): Promise<Answer> {
