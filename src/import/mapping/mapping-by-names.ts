@@ -1,10 +1,12 @@
 // Makes a mapping of columns that are named for their fields.
 import type { Row } from '../../csv/dialect.js'
 import { usageError } from '../../errors.js'
-import type { FieldColumns, Mapping, SkipRule } from './mapping.js'
+import { LineReader } from '../line-reader.js'
+import { isLineTotal, totalLikePrice } from './line-totals.js'
+import type { FieldColumns, Mapping } from './mapping.js'
 import type { NamedColumn, NamedColumns } from './name-columns.js'
 import { hasPaymentColumns } from './not-orders.js'
-import { CANCELLED, RETURNS } from './synonyms.js'
+import { skipRules } from './not-sold.js'
 
 export interface MappingByNames {
   readonly mapping: Mapping
@@ -17,10 +19,16 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
   const one = (columns: readonly NamedColumn[] | undefined) => onlyColumn(columns, file)
   const orderId = one(named.order_id)
   const name = one(named.customer_name)
-  const unitPrice = one(named.unit_price)
-  const explicit = unitPrice ? undefined : one(named.line_total)
+  const quantity = one(named.quantity)
+  const skip = skipRules(named)
+  const sold = soldRows(header, skip, rows)
+  const price = one(named.unit_price)
+  const totals = [...(named.line_total ?? []), ...(named.any_total ?? [])]
+  const isTotal = price && quantity && totalLikePrice(sold, quantity, price, totals) !== undefined
+  const unitPrice = isTotal ? undefined : price
+  const explicit = isTotal ? price : unitPrice ? undefined : one(named.line_total)
   const unclear = unitPrice || explicit || hasPaymentColumns(header.cells) ? [] : (named.any_total ?? [])
-  const proven = orderId && unclear.find((column) => isLineTotal(rows, orderId.index, column.index))
+  const proven = orderId && unclear.find((column) => isLineTotal(sold, header.cells, orderId, column))
   const total = explicit ?? proven
   const columns = {
     order_id: orderId,
@@ -28,7 +36,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     customer_name: name,
     product_sku: one(named.product_sku),
     product_name: one(named.product_name),
-    quantity: one(named.quantity),
+    quantity,
     unit_price: unitPrice,
     line_total: total,
     currency: one(named.currency),
@@ -40,9 +48,15 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     columns: namesOf(columns),
     ...(currency && { currency }),
     continued: true,
-    skip: skipRules(named),
+    skip,
   }
   return { mapping, unclearTotal: total ? undefined : unclear[0] }
+}
+
+/** The cells of lines that no rule skips. */
+function soldRows({ cells }: Row, skip: Mapping['skip'], rows: readonly Row[]): (readonly string[])[] {
+  const reader = new LineReader(cells, { preset: null, columns: {}, skip }, { latest: undefined })
+  return rows.flatMap(({ cells }) => reader.salesOf([...cells]))
 }
 
 function namesOf(
@@ -82,27 +96,4 @@ function dateColumns(named: NamedColumns, rows: readonly Row[], file: string): (
   if (!date) return holdsTimes ? [] : [time]
   const hasTime = rows.some(({ cells }) => /\d[T ,]+\d{1,2}[:.h]\d{2}/.test(cells[date.index] ?? ''))
   return holdsTimes && !hasTime ? [date, time] : [date]
-}
-
-/**
- * A column is the total of each line if some order has two lines with different values, and no order has the same value
- * on all of its lines. An order's own total is repeated or stands on one of its lines.
- */
-function isLineTotal(rows: readonly Row[], orderId: number, total: number): boolean {
-  const totals = new Map<string, string[]>()
-  for (const { cells } of rows) {
-    const id = (cells[orderId] ?? '').trim()
-    if (id !== '') totals.set(id, [...(totals.get(id) ?? []), (cells[total] ?? '').trim()])
-  }
-  const several = [...totals.values()].filter((values) => values.length > 1)
-  return several.length > 0 && several.every((values) => new Set(values).size > 1 && !values.includes(''))
-}
-
-/** Lines that are not sold: what the columns of a file without a preset can say about them. */
-function skipRules({ cancelled_at = [], status = [], kind = [] }: NamedColumns): SkipRule[] {
-  return [
-    ...cancelled_at.map(({ name }) => ({ reason: 'cancelled', column: name, cell: 'filled' as const })),
-    ...status.map(({ name }) => ({ reason: 'cancelled', column: name, is: CANCELLED })),
-    ...kind.map(({ name }) => ({ reason: 'return', column: name, is: RETURNS })),
-  ]
 }

@@ -171,7 +171,7 @@ export function looksLike(
   if (folded >= 0) {
     return {
       what: 'a list of orders with their items packed into one cell',
-      why: `its column ${header[folded]?.trim()} holds all items of an order, without their prices`,
+      why: `its column ${header[folded]?.trim()} holds all items of an order`,
       instead: 'Export a line per item, with a column each for product, quantity and price, and import that file.',
     }
   }
@@ -197,5 +197,7 @@ export function hasPaymentColumns(header: readonly string[]): boolean {
 
 const isJson = (cell = '') => /^\s*(\[\s*\{|\{\s*['"])/.test(cell)
 
-/** As in `2× Starter, 1× Basket` and `2 x Tea; 1 x Cup`: several items, or one with the sign `×`. */
-const isFolded = (cell = '') => /^\s*\d+\s*(×|x\s.+[,;|\n]\s*\d+\s*x\s)/i.test(cell)
+/** As in `2× Starter, 1× Basket` and `2 x Tea; 1 x Cup`: several items, or one with the sign `×`. Or as in `Qty: 2`. */
+const isFolded = (cell = '') =>
+  /^\s*\d+\s*(×|x\s.+[,;|\n]\s*\d+\s*x\s)/i.test(cell) ||
+  /\b(qty|quantity|menge|quantité|cantidad)\s*[:=]\s*\d/i.test(cell)
