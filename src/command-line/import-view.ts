@@ -72,7 +72,7 @@ const SHOWN = 10
 export function rejectionNotes(
   { examples, input, read }: ImportOutcome,
   result: ImportResult,
-  { flags: given, prefix = '' }: { readonly flags: readonly string[]; readonly prefix?: string },
+  { flags: given, prefix = '' }: { readonly flags: readonly string[]; readonly prefix?: string | undefined },
 ): Note[] {
   const notes = examples.slice(0, SHOWN).map(({ line, reason }): Note => {
     const fields = { line, reason: cleanText(reason) }

@@ -51,6 +51,8 @@ interface Service {
 }
 
 export abstract class WatchingCommand extends ServiceCommand {
+  /** For commands that continue what this one began, each as text for a shell. */
+  protected flagsGiven: readonly string[] = []
   readonly #files = { done: 0, partly: 0, failed: 0 }
   #isImporting = false
 
@@ -130,7 +132,10 @@ export abstract class WatchingCommand extends ServiceCommand {
     const exit_code = exitCodeOf(outcome, result)
     this.#files.done += 1
     if (exit_code === EXIT.partly) this.#files.partly += 1
-    for (const note of rejectionNotes(outcome, result, { flags: [], prefix: `${cleanText(basename(result.file))}, ` }))
+    for (const note of rejectionNotes(outcome, result, {
+      flags: this.flagsGiven,
+      prefix: `${cleanText(basename(result.file))}, `,
+    }))
       this.note(...note)
     const orders = result.orders === 0 ? 'no new orders' : countOf(result.orders, 'order')
     const unpublished = outcome.unpublished ? ` ${outcome.unpublished.message}` : ''

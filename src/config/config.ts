@@ -24,7 +24,7 @@ export interface LoadedConfig {
  * A row of `orderctl config`. `origin` is `default`, the name of the environment variable, or the file's path. Settings
  * of a source have no variable.
  */
-export type ShownSetting = Readonly<Record<'key' | 'value' | 'origin' | 'about', string>> & {
+type ShownSetting = Readonly<Record<'key' | 'value' | 'origin' | 'about', string>> & {
   readonly environment: string | null
 }
 

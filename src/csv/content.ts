@@ -36,7 +36,8 @@ export async function openContent(
   }
 }
 
-async function contentOf(source: ByteSource, wanted: string | undefined): Promise<Content> {
+/** Reads the source, which it closes with the content. @param wanted as `knownEncoding` returns it */
+export async function contentOf(source: ByteSource, wanted?: string): Promise<Content> {
   const { name, size } = source
   let bytesRead = 0
   async function* read() {

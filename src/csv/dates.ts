@@ -16,6 +16,7 @@ export class DateEvidence {
   readonly #evidence = new Evidence(ORDERS)
 
   add(text: string, line: number): void {
+    if (text.length > MAX_LENGTH) return
     const numbers = NUMBERS.exec(splitTime(text).date)
     if (!numbers || startsWithYear(numbers)) return
     const readings = readingsOf(numbers)
@@ -29,6 +30,9 @@ export class DateEvidence {
     return this.#evidence.verdict()
   }
 }
+
+/** Longer texts are no dates. Bounds the work for a cell of megabytes. */
+const MAX_LENGTH = 100
 
 const ISO =
   /^(\d{4})([-/.])(\d{2})\2(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?: ?(Z|z|[+-]\d{2}(?::?\d{2})?))?)?$/
@@ -77,6 +81,7 @@ interface CalendarDate {
 }
 
 function readWritten(text: string, order: DateOrder | undefined): string {
+  if (text.length > MAX_LENGTH) return invalid(`has ${text.length} characters; expected a date such as YYYY-MM-DD`)
   const { date, time } = splitTime(text)
   const day = readNumbers(date, order, text) ?? readNamed(date) ?? readCompact(date)
   if (!day) return time ? invalid(explainDate(text)) : readDigits(text)

@@ -25,7 +25,7 @@ export interface Row {
 /** A position between two rows. */
 export type RowPosition = Pick<Row, 'end' | 'nextLine'>
 
-export const START: RowPosition = { end: 0, nextLine: 1 }
+const START: RowPosition = { end: 0, nextLine: 1 }
 
 /** Bounds the search for a closing quote, in bytes, so that text with many misplaced quotes is read in linear time. */
 const LONGEST_ROW = 65_536

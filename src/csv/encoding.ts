@@ -119,8 +119,8 @@ const PUNCTUATION = [0x80, 0x85, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x99]
 const BETWEEN_WORDS = [0x80, 0x91, 0x93, 0x94, 0x95]
 
 /**
- * Letters outside ASCII are rare in the languages of windows-1252 and most are in one range, unlike letters of Cyrillic,
- * Greek and Asian encodings, and those of Mac and DOS code pages.
+ * Letters outside ASCII are rare in the languages of windows-1252 and most are in one range. Those of Cyrillic, Greek
+ * and Asian encodings are frequent, and those of Mac and DOS code pages are elsewhere.
  */
 function isWindows1252(sample: Buffer, { invalid }: ByteCounts): boolean {
   if (UNDEFINED.some((byte) => sample.includes(byte))) return false
@@ -155,8 +155,8 @@ export async function* decode(blocks: AsyncIterable<Buffer>, encoding: string): 
 }
 
 /**
- * Describes the first byte of a line that is not valid in the encoding of the file, as in `byte 0xE9 at column 31 is not
- * UTF-8`. Columns are characters, counted from 1.
+ * Describes the first byte of a line that is not valid in the encoding of the file, as in `byte 0xE9 at column 31 is
+ * not UTF-8`. Columns are characters, counted from 1.
  *
  * @param line as the content has it, in UTF-8; a character that could not be decoded is U+FFFD
  * @returns undefined if there is none

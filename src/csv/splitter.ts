@@ -1,6 +1,6 @@
-// Splits a record into cells, reading quotes as Excel and Python's csv module do: a quote opens a cell only as its first
-// character, `""` in a quoted cell is a quote, and text after a closing quote belongs to the cell. csv-parse rejects such
-// quotes or keeps them in the cell.
+// Splits a record into cells. Reads quotes as Excel and Python's csv module do: a quote opens a cell only as its first
+// character, `""` in a quoted cell is a quote, and text after a closing quote belongs to the cell. csv-parse rejects
+// such quotes or keeps them in the cell.
 
 /** Why a record is malformed. */
 export type RecordFault = 'UNCLOSED_QUOTE' | 'TOO_LONG' | 'LONE_LINE_END'
@@ -20,7 +20,7 @@ interface Bounds {
 }
 
 export class Splitter {
-  /** Of the last record: offset of its end, with the line ending, and its number of physical lines. */
+  /** Offset of the end of the last record, with its line ending, and its number of physical lines. */
   end = 0
   lines = 1
   readonly #dialect: Marks

@@ -63,6 +63,7 @@ export class ChunkBuilder implements RecordSink {
   /** The first bad line of each order that has one. None of its lines is imported. */
   readonly #rejectedOrders = new Map<string, number>()
   #skippedCount = 0
+  readonly #skippedByReason: Record<string, number>
   #state: ReaderState
   #extraItems: number
   #lines: PlacedLine[] = []
@@ -76,6 +77,7 @@ export class ChunkBuilder implements RecordSink {
     this.#reader = new LineReader(header, mapping, { latest: anyDate ? undefined : aYearFrom(new Date()) })
     this.#reader.carried = state.order
     this.#state = state
+    this.#skippedByReason = { ...state.skipped }
     this.#extraItems = state.extraItems
     this.#delimiter = dialect.delimiter
     this.#width = header.length
@@ -159,7 +161,8 @@ export class ChunkBuilder implements RecordSink {
     })
     const rejected = this.#rejected.sort((a, b) => a.line - b.line)
     const skippedCount = this.#skippedCount
-    this.#state = { ...seen(this.#state, orders), order: this.#reader.carried, extraItems: this.#extraItems }
+    const [order, extraItems, skipped] = [this.#reader.carried, this.#extraItems, { ...this.#skippedByReason }]
+    this.#state = { ...seen(this.#state, orders), order, extraItems, skipped }
     for (const collected of [this.#orders, this.#customers, this.#rejectedOrders]) collected.clear()
     this.#skippedCount = 0
     this.#lines = []
@@ -215,8 +218,7 @@ export class ChunkBuilder implements RecordSink {
   }
 
   #skip(reason: string): void {
-    const { skipped } = this.#state
-    this.#state = { ...this.#state, skipped: { ...skipped, [reason]: (skipped[reason] ?? 0) + 1 } }
+    this.#skippedByReason[reason] = (this.#skippedByReason[reason] ?? 0) + 1
     this.#skippedCount++
   }
 

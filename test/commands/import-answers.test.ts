@@ -1,4 +1,6 @@
 // What a person says about an order file: flags, or the configuration of its source.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { questionsError } from '../../src/command-line/import-answers.js'
 import { readNote } from '../../src/command-line/import-view.js'
@@ -129,4 +131,92 @@ describe.concurrent('a flag about the file', () => {
       /then: orderctl import \S*orders\.rejects\.csv --currency eur --delimiter ',' --any-date --source web\n/,
     )
   })
+})
+
+/** Says neither its currency nor the order of its dates. */
+const OPEN = 'order_id,product_name,quantity,unit_price,order_date,buyer\nA-1,Tea,2,4.50,03/04/2025,Ann\n'
+
+describe.concurrent('an import of a file that leaves questions open', () => {
+  test('stores nothing, and the flags of its error answer', async ({ newShop: shop }) => {
+    shop.file('orders.csv', OPEN)
+    const { code, result } = await shop.json('import', 'orders.csv', '--source', 'web')
+    const { error } = result as { error: { code: string; message: string; fix: string } }
+    expect({ code, error: error.code }).toEqual({ code: 2, error: 'file_ambiguous' })
+    expect(error.message).toMatch(/^orders\.csv was not imported\. /)
+    expect(error.message).toMatch(/order_date .*line 2 has 03\/04\/2025/)
+    expect(error.message).toMatch(/currency/)
+    expect(shop.value('select count(*) from orders')).toBe(0)
+    expect(error.fix).toMatch(/orderctl import orders\.csv --source web (--date-format dmy|--currency \w+)/)
+    const flags = ['--source', 'web', '--currency', 'EUR', '--date-format', 'dmy', '--customer', 'buyer']
+    expect(await shop.json('import', 'orders.csv', ...flags)).toMatchObject({ code: 0, result: { orders: 1 } })
+    expect(shop.rows('select reference, currency, total, business_day from orders')).toEqual([
+      { reference: 'A-1', currency: 'EUR', total: 900, business_day: '2025-04-03' },
+    ])
+    expect(shop.rows('select customer_id from customers')).toEqual([{ customer_id: 'Ann' }])
+  })
+
+  test('needs no flags if the configuration of its source answers, and a flag overrides it', async ({
+    newShop: shop,
+  }) => {
+    shop.file(CONFIG, JSON.stringify({ sources: { web: { currency: 'EUR', dateFormat: 'dmy' } } }))
+    shop.file('orders.csv', OPEN)
+    expect(await shop.json('import', 'orders.csv', '--source', 'web')).toMatchObject({ code: 0, result: { orders: 1 } })
+    expect((await shop.run('import', 'orders.csv', '--source', 'other')).code).toBe(2)
+    const flags = ['--currency', 'CHF', '--date-format', 'mdy', '--dry-run']
+    const { stderr } = await shop.run('import', 'orders.csv', '--source', 'web', ...flags)
+    expect(stderr).toMatch(/^columns by name, UTF-8, comma, month first, CHF, 2025-03-04$/m)
+  })
+
+  test('does not stop the other files', async ({ newShop: shop }) => {
+    shop.file('open.csv', OPEN)
+    shop.file('orders.csv', csv(line()))
+    const { code, result } = await shop.json('import', 'open.csv', 'orders.csv')
+    expect({ code, result }).toMatchObject({
+      code: 2,
+      result: {
+        imports: [
+          { state: 'failed', error: { code: 'file_ambiguous' } },
+          { state: 'finished', orders: 1 },
+        ],
+        totals: { rows: 1, imported: 1, updated: 0, skipped: 0, orders: 1 },
+      },
+    })
+  })
+})
+
+describe.concurrent('skipped lines', () => {
+  const FILE = 'order_id,item,qty,price,date,status\nA-1,Tea,1,€ 4.50,2025-03-04,paid\n'
+  const text = `${FILE}A-2,Tea,1,€ 4.50,2025-03-04,cancelled\nA-3,Tea,-1,€ 4.50,2025-03-04,paid\n\n`
+
+  test('are counted by reason, in the table and under --json', async ({ newShop: shop }) => {
+    shop.file('orders.csv', text)
+    const { code, stdout } = await shop.run('import', 'orders.csv', '--dry-run')
+    expect(code).toBe(0)
+    for (const reason of ['blank', 'cancelled', 'return'])
+      expect(stdout).toMatch(new RegExp(`^Skipped \\(${reason}\\) +1$`, 'm'))
+    const skipped = { skipped: 3, skipped_reasons: { blank: 1, cancelled: 1, return: 1 } }
+    const { result } = await shop.json('import', 'orders.csv')
+    expect(result).toMatchObject({ mapping: null, rows: 4, imported: 1, rejected: 0, ...skipped })
+  })
+
+  test('are summed up for several files', async ({ newShop: shop }) => {
+    shop.file('a.csv', text)
+    shop.file('b.csv', text.replaceAll('A-', 'B-'))
+    const { stdout } = await shop.run('import', 'a.csv', 'b.csv', '--dry-run')
+    expect(stdout).toMatch(/^File +Orders +Duplicates +Conflicts +Rejected +Skipped +State$/m)
+    expect(stdout).toMatch(/^Total +2 +0 +0 +0 +6$/m)
+  })
+})
+
+test('the command for rejected lines reads them as UTF-8, whatever the encoding of the file', async ({
+  newShop: shop,
+}) => {
+  shop.file('orders.csv', Buffer.from(csv(line({ name: 'Jörg', quantity: 'two' }), line({ order: 'A-2' })), 'latin1'))
+  const { stderr } = await shop.run('import', 'orders.csv', '--encoding', 'windows-1252')
+  const [, command = ''] = /then: orderctl (import .*)$/m.exec(stderr) ?? []
+  expect(command).toMatch(/orders\.rejects\.csv --encoding utf-8$/)
+  const rejects = join(shop.folder, 'orders.rejects.csv')
+  writeFileSync(rejects, readFileSync(rejects, 'utf8').replace(',two,', ',2,'))
+  expect(await shop.json(...command.split(' '))).toMatchObject({ code: 0, result: { orders: 1 } })
+  expect(shop.rows("select name from customers where name like 'J%'")).toEqual([{ name: 'Jörg' }])
 })

@@ -9,6 +9,7 @@ import { readSample } from '../../src/import/inspect.js'
 import { understand } from '../../src/import/mapping/understand.js'
 import { renderTable } from '../../src/terminal/table.js'
 import { csv, line } from '../support/lines.js'
+import { moreThanABlock } from '../support/orders-file.js'
 import { type Shop, test } from '../support/shop.js'
 
 const FORMATS = resolve(import.meta.dirname, '../formats')
@@ -74,6 +75,22 @@ describe.concurrent('import inspect', () => {
     const { result } = await shop.json('import', 'inspect', 'orders.csv')
     const rejections = bad.map((_, index) => ({ line: index + 3, column: 'quantity', reason: expect.any(String) }))
     expect(result).toMatchObject({ sample: { rejected: 7, rejections } })
+  })
+
+  test('reads a last line without a line ending', async ({ newShop: shop }) => {
+    shop.file('orders.csv', csv(line(), line({ order: 'A-2' })).trimEnd())
+    const { result } = await shop.json('import', 'inspect', 'orders.csv')
+    expect(result).toMatchObject({ sample: { rows: 2, complete: true, orders: 2 } })
+  })
+
+  test('reads the start of a long file only, and says so', async ({ newShop: shop }) => {
+    const lines = moreThanABlock('L')
+    shop.file('orders.csv', csv(...lines))
+    const { code, stdout } = await shop.run('import', 'inspect', 'orders.csv')
+    expect(code).toBe(0)
+    const [, rows = '', orders] = /^The first ([\d,]+) lines: [\d,]+ to import as ([\d,]+) orders; /m.exec(stdout) ?? []
+    expect(orders).toBe(rows)
+    expect(Number(rows.replace(',', ''))).toBeLessThan(lines.length)
   })
 
   test('shows columns whose values skip lines, and folds the others', async ({ newShop: shop }) => {

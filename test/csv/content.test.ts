@@ -119,13 +119,20 @@ describe('an archive', () => {
   test('of zstd is read, with all its frames', async () => {
     const expected = { text: TEXT.repeat(3), encoding: 'utf-8', compression: 'zstd' }
     const skippable = Buffer.from('502a4d1802000000abcd', 'hex')
-    expect(await read(Buffer.concat([ZSTD, skippable, ZSTD, ZSTD]))).toMatchObject(expected)
+    expect(await read(Buffer.concat([skippable, ZSTD, skippable, ZSTD, ZSTD]))).toMatchObject(expected)
   })
 
   test('of 64 MB of one letter is read in blocks of half a megabyte', async () => {
     const { blocks } = await read(gzipSync(Buffer.alloc(64_000_000, 'x')))
     expect(Math.max(...blocks.map(({ length }) => length))).toBeLessThan(1_048_576)
     expect(blocks.reduce((sum, { length }) => sum + length, 0)).toBe(64_000_000)
+  })
+
+  test('is read in whole blocks, however it is compressed', async () => {
+    const noise = Array.from({ length: 200_000 }, (_, index) => (index * 2_654_435_761) % 4_294_967_296).join()
+    const { blocks, text } = await read(gzipSync(noise))
+    expect(text).toBe(noise)
+    expect(blocks.slice(0, -1).every(({ length }) => length >= 524_288)).toBe(true)
   })
 
   test.for([

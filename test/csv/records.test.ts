@@ -39,6 +39,7 @@ describe('a quote', () => {
     ['is not closed', 'a,"x,c\nd,e,f\ng,h,i\n'],
     ['is closed by one that opens a later cell', 'a,"x,c\nd,e,f\n"g",h,i\n'],
     ['is closed by the mark of inches', 'a,"x,c\nd,e,f\ng,5",i,j\n'],
+    ['is closed on a later line, whose values are too few', 'a,"x,c\nd,e,f\ng,h"\n'],
     ['is closed on a later line, whose values are too many', 'a,"x,c\nd,e,f\ng",h,i,j\n'],
   ] as const)('that %s costs its own line only', ([, text]) => {
     const [bad, second, ...others] = readRecords([text], COMMA, 3)

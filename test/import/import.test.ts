@@ -39,7 +39,7 @@ describe.concurrent('an import', () => {
         file: path,
         source: 'default',
         database: shop.databaseUrl,
-        mapping: null,
+        mapping: 'orderctl',
         rows: 4,
         orders: 3,
         imported: 4,
@@ -82,7 +82,9 @@ describe.concurrent('an import', () => {
     expect(stdout).toMatch(/Lines read +4\n/)
     expect(stdout).toMatch(/Imported +4\n/)
     expect(stdout).toMatch(/New orders +3\n/)
-    expect(stderr).toMatch(/^Done: 3 orders into .* \(source default\) in .*\. Next: orderctl work --drain\n$/)
+    expect(stderr).toMatch(
+      /^orderctl, UTF-8, comma, USD, EUR, 2025-01-15\.\.16\nDone: 3 orders into .* \(source default\) in .*\. Next: orderctl work --drain\n$/,
+    )
     expect(stderr).toContain(` into ${shop.path} (`)
   })
 
@@ -91,7 +93,7 @@ describe.concurrent('an import', () => {
     const { code, told } = await importJson(shop, 'orders.csv')
     expect({ code, ...told }).toMatchObject({ code: 0, rows: 0, orders: 0, published: 0 })
     expect((await shop.run('import', 'orders.csv')).stderr).toMatch(
-      /^Done: no new orders into .* \(source default\) in .*\.\n$/,
+      /^orderctl, UTF-8, comma\nDone: no new orders into .* \(source default\) in .*\.\n$/,
     )
   })
 

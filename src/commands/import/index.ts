@@ -57,8 +57,10 @@ interface FileOptions {
   readonly asking: Asking
 }
 
+const WATCHING = Object.keys(watchFlags)
+
 /** Flags that the import of the rejected lines does not need. */
-const NOT_REPEATED = ['dry-run', 'rejects', 'force', 'resume', 'discard']
+const NOT_REPEATED = [...WATCHING, 'dry-run', 'rejects', 'force', 'resume', 'discard']
 
 export default class Import extends WatchingCommand {
   static override summary = 'Import orders from a CSV file'
@@ -113,8 +115,6 @@ export default class Import extends WatchingCommand {
   }
 
   #answers: Answers = {}
-  /** For commands that continue what this one began. */
-  #flagsGiven: readonly string[] = []
 
   async run() {
     const { args, flags, raw } = await this.parse(Import)
@@ -131,8 +131,8 @@ export default class Import extends WatchingCommand {
     requireSource(flags.source)
     const configured = this.settings.sources.get(flags.source)
     this.#answers = await answersOf(flags, configured, (path) => this.path(path))
-    this.#flagsGiven = flagsGiven(raw, NOT_REPEATED)
-    const askingFor = (file: string): Asking => ({ file, source: flags.source, flags: flagsGiven(raw) })
+    this.flagsGiven = flagsGiven(raw, NOT_REPEATED)
+    const askingFor = (file: string): Asking => ({ file, source: flags.source, flags: flagsGiven(raw, WATCHING) })
     if (flags.watch) {
       const options = { flags: { ...flags, resume: true }, index: 0 }
       return this.watchFolder(files, flags, ({ app, file, signal }) =>
@@ -221,7 +221,7 @@ export default class Import extends WatchingCommand {
       importOne: async (file, index) => {
         const imported = await importOne(file, index)
         const { outcome, result } = imported
-        this.#showNotes(outcome, result, `${cleanText(basename(file))}, `)
+        this.#showNotes(outcome, result, cleanText(basename(file)))
         this.logEvent(...endNote(outcome, result, placeOf(database)))
         return imported
       },
@@ -233,7 +233,7 @@ export default class Import extends WatchingCommand {
       this.note(text, { event: 'note', level: 'error' })
     }
     const seconds = Math.round(performance.now() - began) / 1000
-    this.note(summaryText(reports, { place: placeOf(database), source, seconds, dry_run, flags: this.#flagsGiven }))
+    this.note(summaryText(reports, { place: placeOf(database), source, seconds, dry_run, flags: this.flagsGiven }))
     this.setExitCode(worstExitCode(reports))
     return summaryResult(reports)
   }
@@ -249,10 +249,11 @@ export default class Import extends WatchingCommand {
     this.note(text, { event: 'waiting', fields: { file, pid } })
   }
 
-  /** @param prefix names the file, if there are several */
-  #showNotes(outcome: ImportOutcome, result: ImportResult, prefix = ''): void {
-    if (outcome.read) this.note(...readNote(outcome.read, prefix))
-    for (const note of rejectionNotes(outcome, result, { flags: this.#flagsGiven, prefix })) this.note(...note)
+  /** @param file its name, if there are several */
+  #showNotes(outcome: ImportOutcome, result: ImportResult, file?: string): void {
+    if (outcome.read) this.note(...readNote(outcome.read, file && `${file}: `))
+    const prefix = file && `${file}, `
+    for (const note of rejectionNotes(outcome, result, { flags: this.flagsGiven, prefix })) this.note(...note)
   }
 
   #show({ outcome, result }: { readonly outcome: ImportOutcome; readonly result: ImportResult }): ImportResult {

@@ -1,5 +1,5 @@
-// Whether the sampled lines name their currency: in a column of its own, or by a sign in the price. If only some do, the
-// others are rejected.
+// Whether the sampled lines name their currency: in a column of its own, or by a sign in the price. If only some do,
+// the others are rejected.
 import { readNumber } from '../../csv/numbers.js'
 import type { Mapping } from './mapping.js'
 import { findName } from './names.js'

@@ -47,7 +47,7 @@ export function findHeader(text: Buffer, answers: Answers, file: string): FoundH
 }
 
 type Known = (typeof NOT_ORDERS)[number] | Preset
-/** Of equal headers, the refusal counts. */
+/** The refusals come first: of two headers of the same length, the first one counts. */
 const KNOWN: readonly Known[] = [...NOT_ORDERS, ...PRESETS]
 
 /** Delimiters of another dialect are no text. */
@@ -68,7 +68,11 @@ function* candidatesOf(text: Buffer, { delimiter, mapping }: Answers): Generator
   }
 }
 
-const namesIn = ({ cells }: Row): ReadonlySet<string> => new Set(cells.map(normalName))
+/** Longer cells are no names. */
+const MAX_NAME = 100
+
+const namesIn = ({ cells }: Row): ReadonlySet<string> =>
+  new Set(cells.filter((cell) => cell.length <= MAX_NAME).map(normalName))
 
 /**
  * A preset whose quotes are ordinary characters means the files that the system writes, with tabs. A spreadsheet that

@@ -1,7 +1,7 @@
 // Whether a column of amounts is the total of each line, the price of a unit, or the total of the order.
 import { readNumber } from '../../csv/numbers.js'
 import type { NamedColumn } from './name-columns.js'
-import { wordsOf } from './names.js'
+import { normalName, wordsOf } from './names.js'
 
 type Rows = readonly (readonly string[])[]
 
@@ -50,4 +50,21 @@ export function totalLikePrice(
   })
   if (several.length === 0) return undefined
   return totals.find((total) => several.every((cells) => cellOf(cells, total) === cellOf(cells, price)))
+}
+
+/** Names of a total to which neither taxes nor shipping are added. */
+const BEFORE_CHARGES = new Set(
+  `subtotal, sub total, total excl tax, total net, net amount, zwischensumme, nettobetrag, nettowert, sous-total, total ht, montant ht,
+  subtotale, subtotaal`
+    .split(',')
+    .map(normalName),
+)
+
+/** @returns the total before charges, or the first one if all are the same; undefined if they differ */
+export function onlyTotal(rows: Rows, totals: readonly NamedColumn[]): NamedColumn | undefined {
+  const [before, second] = totals.filter(({ name }) => BEFORE_CHARGES.has(normalName(name)))
+  if (before && !second) return before
+  const [first, ...others] = totals
+  const areSame = others.every((other) => rows.every((cells) => first && cellOf(cells, other) === cellOf(cells, first)))
+  return areSame ? first : undefined
 }

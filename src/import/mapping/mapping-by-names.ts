@@ -2,7 +2,7 @@
 import type { Row } from '../../csv/dialect.js'
 import { usageError } from '../../errors.js'
 import { LineReader } from '../line-reader.js'
-import { isLineTotal, totalLikePrice } from './line-totals.js'
+import { isLineTotal, onlyTotal, totalLikePrice } from './line-totals.js'
 import type { FieldColumns, Mapping } from './mapping.js'
 import type { NamedColumn, NamedColumns } from './name-columns.js'
 import { hasPaymentColumns } from './not-orders.js'
@@ -10,8 +10,8 @@ import { skipRules } from './not-sold.js'
 
 export interface MappingByNames {
   readonly mapping: Mapping
-  /** A column that may be the total of a line or of a whole order, and nothing says which. */
-  readonly unclearTotal: NamedColumn | undefined
+  /** Columns that may be the total of a line, and nothing says which of them is, if any. */
+  readonly unclearTotals: readonly NamedColumn[]
 }
 
 /** @param rows some of the records */
@@ -28,8 +28,8 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
   const unitPrice = isTotal ? undefined : price
   const explicit = isTotal ? price : unitPrice ? undefined : one(named.line_total)
   const unclear = unitPrice || explicit || hasPaymentColumns(header.cells) ? [] : (named.any_total ?? [])
-  const proven = orderId && unclear.find((column) => isLineTotal(sold, header.cells, orderId, column))
-  const total = explicit ?? proven
+  const proven = orderId ? unclear.filter((column) => isLineTotal(sold, header.cells, orderId, column)) : []
+  const total = explicit ?? onlyTotal(sold, proven)
   const columns = {
     order_id: orderId,
     customer_id: [one(named.customer_key), one(named.customer_email), name],
@@ -50,7 +50,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     continued: true,
     skip,
   }
-  return { mapping, unclearTotal: total ? undefined : unclear[0] }
+  return { mapping, unclearTotals: total ? [] : proven.length > 0 ? proven : unclear.slice(0, 1) }
 }
 
 /** The cells of lines that no rule skips. */

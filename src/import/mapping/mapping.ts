@@ -1,5 +1,6 @@
 // A mapping: how the columns of an order file become the fields of order lines. Presets are mappings, `import inspect
-// --save-map` writes one, and `import --map` reads one. All parts but the columns may be left out: the file settles them.
+// --save-map` writes one, and `import --map` reads one. All parts but the columns may be left out: the file settles
+// them.
 import type { DateOrder } from '../../csv/dates.js'
 import type { DecimalMark } from '../../csv/numbers.js'
 
@@ -28,7 +29,10 @@ export type Field = (typeof FIELDS)[number]
  */
 export type FieldColumns = { readonly [Name in Field]?: readonly string[] }
 
-/** A line is skipped if its cell in the column is one of `is`, starts with `startsWith`, or is filled or blank. */
+/**
+ * A line is skipped if its cell in the column is one of `is` (case does not matter), starts with `startsWith`, or is
+ * filled or blank.
+ */
 export type SkipRule = { readonly reason: string; readonly column: string } & (
   | { readonly is: readonly string[] }
   | { readonly startsWith: string }

@@ -187,6 +187,23 @@ export function looksLike(
       instead: 'Export the items of the orders, with a line per item, and import that file.',
     }
   }
+  return listWithoutOrders(named, hasProducts)
+}
+
+const EXPORT_ORDERS = 'Export the orders, with a line per item, and import that file.'
+
+function listWithoutOrders(named: NamedColumns, hasProducts: boolean): Omit<NotOrders, 'headers'> | undefined {
+  if (named.order_id || (named.order_date && named.quantity)) return undefined
+  if (hasProducts && (named.quantity || named.any_total) && !named.unit_price) {
+    return { what: 'a summary by product', why: 'it has no orders', instead: EXPORT_ORDERS }
+  }
+  if (hasProducts && named.unit_price && !named.quantity) {
+    const instead = `${EXPORT_ORDERS} \`orderctl products import\` reads products.`
+    return { what: 'a list of products', why: 'it has no orders and quantities', instead }
+  }
+  if ((named.customer_key || named.customer_email) && !hasProducts && !named.quantity) {
+    return { what: 'a list of customers', why: 'it has no orders and products', instead: EXPORT_ORDERS }
+  }
   return undefined
 }
 
@@ -197,7 +214,6 @@ export function hasPaymentColumns(header: readonly string[]): boolean {
 
 const isJson = (cell = '') => /^\s*(\[\s*\{|\{\s*['"])/.test(cell)
 
-/** As in `2× Starter, 1× Basket` and `2 x Tea; 1 x Cup`: several items, or one with the sign `×`. Or as in `Qty: 2`. */
+/** As in `2× Starter, 1× Basket`, `2 x Tea; 1 x Cup` and `Product SKU: T-1, Product Qty: 2`. */
 const isFolded = (cell = '') =>
-  /^\s*\d+\s*(×|x\s.+[,;|\n]\s*\d+\s*x\s)/i.test(cell) ||
-  /\b(qty|quantity|menge|quantité|cantidad)\s*[:=]\s*\d/i.test(cell)
+  /^\s*\d+\s*(×|x\s.+[,;|\n]\s*\d+\s*x\s)|\b(qty|quantity|menge|cantidad|quantité)\s*[:=]\s*\d/i.test(cell)

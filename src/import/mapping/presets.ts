@@ -36,10 +36,21 @@ export function mostSpecific<Candidate extends Pick<Preset, 'headers'>>(
 ): Candidate | undefined {
   const found = candidates.flatMap((candidate) =>
     candidate.headers
-      .filter((header) => header.every((name) => names.has(normalName(name))))
+      .filter((header) => header.every((name) => names.has(normalKnown(name))))
       .map((header) => ({ candidate, columns: header.length })),
   )
   return found.sort((one, other) => other.columns - one.columns)[0]?.candidate
+}
+
+/** The names of presets are compared with each line that may be a header. */
+const normalNames = new Map<string, string>()
+
+function normalKnown(name: string): string {
+  const known = normalNames.get(name)
+  if (known !== undefined) return known
+  const normal = normalName(name)
+  normalNames.set(name, normal)
+  return normal
 }
 
 /** @throws UserError if there is no such preset */

@@ -88,12 +88,10 @@ export class Settler {
   /** Whether more lines may answer a question. */
   get isOpen(): boolean {
     const { decimal, dateOrder } = { ...this.#mapping, ...given(this.#answers) }
-    const isSettled = this.#numbers.some(({ evidence }) => evidence.verdict().kind === 'settled')
-    const hasOpen = this.#numbers.some(({ evidence }) => evidence.verdict().kind === 'open')
-    return (
-      (decimal === undefined && hasOpen && !isSettled) ||
-      (dateOrder === undefined && this.#dateEvidence.verdict().kind === 'open')
-    )
+    const kinds = this.#numbers.map(({ evidence }) => evidence.verdict().kind)
+    const isMarkOpen = kinds.includes('open') && !kinds.includes('settled') && !kinds.includes('contradiction')
+    const isOrderOpen = this.#dateEvidence.verdict().kind === 'open'
+    return (decimal === undefined && isMarkOpen) || (dateOrder === undefined && isOrderOpen)
   }
 
   result(): Settled {

@@ -68,7 +68,7 @@ export const SYNONYMS = {
   product_sku: `
     sku, product sku, item sku, variant sku, lineitem sku, line item sku, custom sku, seller sku, merchant sku, offer sku, article sku,
     product code, item code, stock code, article code, item number, item no, article number, product number, material number, material code,
-    part number, product reference, inventory item code, référence vendeur, sku vendeur, product ref, item reference, material, custom label, custom label sku, model number, style number,
+    part number, product reference, inventory item code, référence vendeur, sku vendeur, sku offre, product ref, item reference, material, custom label, custom label sku, model number, style number,
     artikelnummer, artikel nr, art nr, artnr, artikelcode, produktnummer, produkt nr, produktcode, materialnummer, bestandseinheit,
     référence produit, référence article, référence du produit, réf produit, réf article, code article, code produit, sku produit,
     código de producto, código de artículo, código del producto, referencia del producto, referencia de producto, código sku,

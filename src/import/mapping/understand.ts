@@ -1,5 +1,5 @@
-// Finds out what an order file means: its dialect, its header, the field of each column, and the marks and orders of its
-// numbers and dates. Nothing is guessed: what the file does not settle becomes a question.
+// Finds out what an order file means: its dialect, its header, the field of each column, and the marks and orders of
+// its numbers and dates. Nothing is guessed: what the file does not settle becomes a question.
 import type { Content } from '../../csv/content.js'
 import { type Dialect, type Row, type RowPosition, readRows } from '../../csv/dialect.js'
 import { ColumnSamples, describeColumns } from './describe.js'
@@ -40,9 +40,9 @@ export async function understand(content: Content, answers: Answers, most = MAX_
   if (!found) throw emptyFile(file)
   const { row, dialect } = found
   const first = readRows(head, dialect, { from: row, limit: FIRST_LINES })
-  const { mapping: draft, unclearTotal } = draftMapping(found, first, answers, file)
+  const { mapping: draft, unclearTotals } = draftMapping(found, first, answers, file)
   const missing = missingFields(draft.columns)
-  if (missing.length > 0 && !(unclearTotal && missing.join() === 'unit_price')) {
+  if (missing.length > 0 && !(unclearTotals.length > 0 && missing.join() === 'unit_price')) {
     const other = looksLike(
       row.cells,
       found.named,
@@ -66,7 +66,7 @@ export async function understand(content: Content, answers: Answers, most = MAX_
     dialect,
     header: row,
     columns: describeColumns(found, mapping, samples, why),
-    questions: [...(unclearTotal ? [totalQuestion(unclearTotal.name)] : []), ...questions],
+    questions: [...totalQuestions(unclearTotals.map(({ name }) => name)), ...questions],
   }
 }
 
@@ -74,10 +74,10 @@ const dialectOf = ({ delimiter, quotes }: Dialect) => ({ delimiter, quotes })
 
 function draftMapping(found: FoundHeader, rows: readonly Row[], answers: Answers, file: string): MappingByNames {
   const { row, named, mapping } = found
-  const { mapping: draft, unclearTotal } = mapping
-    ? { mapping: resolveMapping(mapping, row.cells, file), unclearTotal: undefined }
+  const { mapping: draft, unclearTotals } = mapping
+    ? { mapping: resolveMapping(mapping, row.cells, file), unclearTotals: [] }
     : mappingByNames(row, named, rows, file)
-  return { mapping: withCustomer(draft, answers.customer, row.cells, file), unclearTotal }
+  return { mapping: withCustomer(draft, answers.customer, row.cells, file), unclearTotals }
 }
 
 interface SampleOptions {
@@ -100,11 +100,13 @@ async function readSample(content: Content, { dialect, most, isOpen, ...start }:
   }
 }
 
-function totalQuestion(name: string): Question {
-  return {
-    flag: '--map',
-    column: name,
-    text: `${name} can be the total of each line or of the whole order, and no column has the price of an item. If it is the total of the line, save the mapping with \`orderctl import inspect FILE --save-map map.json\`, add "line_total": ["${name}"] to its columns, and import with --map map.json.`,
-    answers: ['--map FILE'],
-  }
+function totalQuestions([name, other]: readonly string[]): Question[] {
+  if (name === undefined) return []
+  const unclear =
+    other === undefined
+      ? `${name} can be the total of each line or of the whole order`
+      : `${name} and ${other} can both be the total of each line`
+  const how = `save the mapping with \`orderctl import inspect FILE --save-map map.json\`, add "line_total": ["${name}"] to its columns, and import with --map map.json`
+  const text = `${unclear}, and no column has the price of an item. If ${name} is the total of the line before tax and shipping, ${how}.`
+  return [{ flag: '--map', column: name, text, answers: ['--map FILE'] }]
 }

@@ -105,9 +105,13 @@ describe('asks for the currency', () => {
     ['the price has its sign', [{ currency: '', price: '5,00 €' }, { price: '6,00' }]],
     ['a line continues an order that names it', [{}, { currency: '' }]],
     [
-      'only a line without an order id or a date lacks it',
-      [{}, { order: '', currency: '' }, { order: '2', date: '', currency: '' }],
+      'only lines without an order id or a date lack it',
+      [
+        { order: '', currency: '' },
+        { date: '', currency: '' },
+      ],
     ],
+    ['only some lines lack it', [{}, { order: '2', currency: '' }]],
   ]
   test.for(NAMED)('not if %s', async ([, lines]) => {
     expect(await asks(...lines)).toEqual([])

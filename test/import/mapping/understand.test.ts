@@ -1,8 +1,10 @@
 // Order files of real systems and of systems without a preset: which columns mean what, what is asked, what is refused.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { openContent } from '../../../src/csv/content.js'
+import { UserError } from '../../../src/errors.js'
 import type { Answers, FieldColumns } from '../../../src/import/mapping/mapping.js'
 import { presetNamed } from '../../../src/import/mapping/presets.js'
 import { understand } from '../../../src/import/mapping/understand.js'
@@ -68,7 +70,7 @@ const AMAZON = {
 }
 const WOO = { order_id: ['order_number'], currency: ['order_currency'], order_date: ['order_date'] }
 
-/** What truth.py takes from each file, and the mark and order that its traps name. */
+/** The columns that the totals of each file are computed from, and the mark and order that its traps name. */
 const FILES: readonly (readonly [file: string, preset: string | null, how: string, columns: FieldColumns])[] = [
   ['ours_semicolon_decimal_comma.csv', 'orderctl', '; comma dmy', NINE],
   ['ours_tab.tsv', 'orderctl', '\t point -', NINE],
@@ -371,6 +373,16 @@ describe('a total', () => {
     expect(other.mapping.columns).toMatchObject({ unit_price: ['Price'] })
   })
 
+  test('is asked about if two columns can be it', async () => {
+    const text =
+      'Order,Item,Qty,Amount,Total,Date,Currency\nA,Tea,2,9,9.90,2025-03-14,EUR\nA,Cup,1,12,13.20,2025-03-14,EUR\n'
+    const { mapping, questions } = await understandText(text)
+    expect(mapping.columns.line_total).toBe(undefined)
+    expect(questions).toMatchObject([{ flag: '--map', text: expect.stringContaining('Amount and Total') }])
+    const before = await understandText(text.replace('Amount', 'Subtotal'))
+    expect(before.mapping.columns.line_total).toEqual(['Subtotal'])
+  })
+
   test('counts for nothing next to a unit price', async () => {
     const { mapping } = await understandText('Order,Product,Qty,Line total,Price,Date\nA,Tea,2,9,4.50,2025-03-14\n')
     expect(mapping.columns).toMatchObject({ unit_price: ['Price'] })
@@ -449,6 +461,15 @@ describe('refuses', () => {
       /all items of an order/,
     ],
     [
+      'items with their quantities in one cell',
+      'Order,Date,Items\n1,2025-03-14,"SKU: A, Qty: 2"\n',
+      'not_orders',
+      /Items/,
+    ],
+    ['a summary by product', 'Product,SKU,Quantity sold,Net sales,Orders\nTea,T,12,54,9\n', 'not_orders', /by product/],
+    ['a list of products', 'SKU,Title,Price,Stock\nT,Tea,4.50,12\n', 'not_orders', /list of products/],
+    ['a list of customers', 'Customer ID,Email,Total spent\n1,a@b.de,35\n', 'not_orders', /list of customers/],
+    [
       'a Shopify export without prices',
       'Name,Lineitem name,Lineitem quantity,Created at\n',
       'columns_missing',
@@ -463,4 +484,29 @@ describe('refuses', () => {
     const { mapping } = await understandText('Order,SKU,Qty,Price,Date,Note,Note,,\n')
     expect(mapping.columns.order_id).toEqual(['Order'])
   })
+})
+
+test('a damaged file is understood or refused, never a crash', async () => {
+  const texts = ENTRIES.filter(({ file }) => !/\.(gz|xlsx)$/.test(file)).map(({ file }) => {
+    return readFileSync(join(FOLDER, file), 'latin1').slice(0, 4_000)
+  })
+  const text = fc.constantFrom(...texts)
+  const edit = fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    cut: fc.integer({ min: 0, max: 40 }),
+    put: fc.constantFrom('', ',', ';', '\t', '"', '\n', '\r', '|', 'item.', 'Order', '[{"', '\u00e9', '9'.repeat(50)),
+  })
+  await fc.assert(
+    fc.asyncProperty(text, fc.array(edit, { minLength: 1, maxLength: 8 }), async (text, edits) => {
+      const damaged = edits.reduce((text, { at, cut, put }) => {
+        const start = Math.floor(at * text.length)
+        return text.slice(0, start) + put + text.slice(start + cut)
+      }, text)
+      const outcome = await understandText(damaged).catch((error: unknown) => error)
+      expect(
+        outcome instanceof UserError || (outcome !== null && typeof outcome === 'object' && 'mapping' in outcome),
+      ).toBe(true)
+    }),
+    { numRuns: 300 },
+  )
 })

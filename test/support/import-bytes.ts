@@ -1,0 +1,74 @@
+// Runs the parts of an import on bytes in memory: read, understand, check lines.
+import type { ByteSource } from '../../src/csv/bytes.js'
+import { contentOf } from '../../src/csv/content.js'
+import { CsvTable, type Cursor } from '../../src/csv/table.js'
+import { UserError } from '../../src/errors.js'
+import { ChunkBuilder, type ChunkContent } from '../../src/import/chunk.js'
+import { NOTHING_READ } from '../../src/import/file-read.js'
+import type { Answers } from '../../src/import/mapping/mapping.js'
+import { type Question, type Understood, understand } from '../../src/import/mapping/understand.js'
+
+export type Outcome =
+  | { readonly kind: 'refused'; readonly error: UserError }
+  | { readonly kind: 'asked'; readonly questions: readonly Question[] }
+  | ({ readonly kind: 'read' } & FileContent)
+
+export interface FileContent {
+  /** The whole file as UTF-8. */
+  readonly text: Buffer
+  readonly understood: Understood
+  /** One for each block. */
+  readonly chunks: readonly ChunkContent[]
+  /** After the last chunk. */
+  readonly cursor: Cursor
+}
+
+interface ReadOptions {
+  readonly answers?: Answers
+  /** A chunk has the lines that end in its block. */
+  readonly blockBytes?: number
+}
+
+const MORE_THAN_ANY_FILE = 2 ** 30
+
+/** Errors other than a UserError are thrown. */
+export async function importBytes(bytes: Buffer, options: ReadOptions = {}): Promise<Outcome> {
+  try {
+    return await read(bytes, options)
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return { kind: 'refused', error }
+  }
+}
+
+async function read(bytes: Buffer, { answers = {}, blockBytes = bytes.length }: ReadOptions): Promise<Outcome> {
+  const content = await contentOf(sourceOf(bytes, blockBytes), answers.encoding)
+  try {
+    const understood = await understand(content, answers)
+    const { header, mapping, dialect, questions } = understood
+    if (questions.length > 0) return { kind: 'asked', questions }
+    const text = await content.peek(MORE_THAN_ANY_FILE)
+    const source = { header: header.cells, mapping, dialect, state: NOTHING_READ }
+    const builder = new ChunkBuilder(source, { timeZone: 'UTC', anyDate: true })
+    const chunks: ChunkContent[] = []
+    let cursor: Cursor = { offset: 0, line: 1, sha256: '' }
+    for await (cursor of CsvTable.over(content, dialect, header).read(builder)) chunks.push(builder.take())
+    return { kind: 'read', text, understood, chunks, cursor }
+  } finally {
+    await content.close()
+  }
+}
+
+function sourceOf(bytes: Buffer, blockBytes: number): ByteSource {
+  let at = 0
+  return {
+    name: 'orders.csv',
+    size: bytes.length,
+    async next() {
+      const block = bytes.subarray(at, at + blockBytes)
+      at += block.length
+      return block.length === 0 ? undefined : block
+    },
+    async close() {},
+  }
+}
