@@ -5,6 +5,7 @@ import { LineReader } from '../line-reader.js'
 import { isLineTotal, onlyTotal, totalLikePrice } from './line-totals.js'
 import type { FieldColumns, Mapping } from './mapping.js'
 import type { NamedColumn, NamedColumns } from './name-columns.js'
+import { normalName } from './names.js'
 import { hasPaymentColumns } from './not-orders.js'
 import { skipRules } from './not-sold.js'
 
@@ -17,7 +18,7 @@ export interface MappingByNames {
 /** @param rows some of the records */
 export function mappingByNames(header: Row, named: NamedColumns, rows: readonly Row[], file: string): MappingByNames {
   const one = (columns: readonly NamedColumn[] | undefined) => onlyColumn(columns, file)
-  const orderId = one(named.order_id)
+  const orderId = withoutLineNumbers(one(named.order_id), rows)
   const name = one(named.customer_name)
   const quantity = one(named.quantity)
   const skip = skipRules(named)
@@ -47,10 +48,21 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     preset: null,
     columns: namesOf(columns),
     ...(currency && { currency }),
+    noCustomer: NO_CUSTOMER,
     continued: true,
     skip,
   }
   return { mapping, unclearTotals: total ? [] : proven.length > 0 ? proven : unclear.slice(0, 1) }
+}
+
+/** What databases and shops write for a guest. */
+const NO_CUSTOMER = ['0', 'NULL', 'null', 'N/A', 'n/a', 'NaN', 'nan', 'None', '-']
+
+/** `No.` can be the number of the order or of the line: 1, 2, 3. */
+function withoutLineNumbers(column: NamedColumn | undefined, rows: readonly Row[]): NamedColumn | undefined {
+  if (column === undefined || normalName(column.name) !== 'number') return column
+  const counts = rows.every(({ cells }, at) => (cells[column.index] ?? '').trim() === String(at + 1))
+  return counts ? undefined : column
 }
 
 /** The cells of lines that no rule skips. */

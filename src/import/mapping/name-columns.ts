@@ -51,6 +51,9 @@ export function nameColumns(cells: readonly string[]): NamedColumns {
 function meaningOf(name: string) {
   if (name.length > MAX_NAME || name.trim() === '') return undefined
   meanings ??= indexSynonyms()
+  // `Line price` is that of the line, `Line: Price` that of a unit in it.
+  const priced = PART.test(name) ? meaningOfPart(name) : undefined
+  if (priced?.meaning === 'unit_price') return { ...priced, currency: undefined }
   const known = meanings.get(normalName(name)) ?? meanings.get(normalName(name.replace(IN_UTC, '')))
   if (known) return { ...known, currency: undefined }
   const part = meaningOfPart(name)
@@ -62,6 +65,9 @@ function meaningOf(name: string) {
     ? { meaning: amount.meaning, rank: amount.rank + 0.25, currency }
     : undefined
 }
+
+/** A name of two parts, as in `Line: Price`, `line_items.price` and `Order Lines/Price`. */
+const PART = /[\p{L}\p{N}] ?[:/.] ?\p{L}/u
 
 /** As in `Created (UTC)`. */
 const IN_UTC = /[\s_(]+(?:utc|gmt)\)?$/i

@@ -10,6 +10,7 @@
 export const SYNONYMS = {
   order_id: `
     order number, order id, order code, order reference, order ref, order name, sales order number, sales order id, sales order,
+    sale order number, sale order id, sale order,
     sales document, sales document number, order key, verkaufsbeleg, web order number, increment id, order increment id, id order, purchase id, shop order number,
     bestellnummer, bestell nr, bestell id, auftragsnummer, auftrags nr, auftrags id, bestellung, auftrag,
     numéro de commande, n° commande, commande n°, référence commande, référence de la commande, id commande,
@@ -55,7 +56,7 @@ export const SYNONYMS = {
   `,
   customer_name: `
     customer name, customer full name, client name, buyer name, buyer full name, billing name, billing full name, bill to name, contact name,
-    full name, name customer, account name, member name, shopper name, sold to name,
+    full name, name customer, account name, member name, shopper name, sold to name, retailer name,
     kundenname, name des kunden, name kunde, käufer name, käufername, rechnungsname,
     nom du client, nom client, nom de l'acheteur, nom complet, nom de facturation,
     nombre del cliente, nombre cliente, nombre del comprador, nombre completo, razón social,
@@ -117,7 +118,7 @@ export const SYNONYMS = {
     netto einzelpreis, einzelpreis brutto, brutto einzelpreis, artikelpreis, produktpreis, verkaufspreis, vk netto, vk brutto, vk preis, vk, preis, nettopreis,
     preis netto, bruttopreis, preis brutto, e preis,
     prix unitaire, prix unitaire ht, prix ht unitaire, pu ht, p.u. ht, prix unitaire ttc, pu ttc, p.u. ttc, pu, p.u., prix à l'unité,
-    prix de vente, prix produit, prix article, prix, prix ht, prix ttc,
+    prix de vente, prix de vente ht, prix de vente ttc, prix produit, prix article, prix, prix ht, prix ttc,
     precio unitario, precio por unidad, precio unitario neto, importe unitario, precio unitario de venta de la publicación, precio de venta,
     precio del producto, precio, precio unidad, precio neto, pvp,
     preço unitário, preço por unidade, valor unitário, preço unitário de venda do anúncio, preço de venda, preço do produto, preço,
