@@ -1,5 +1,6 @@
 // What `import inspect` shows: how a file is read, its columns, the first orders, and what would not be imported.
 import { basename } from 'node:path'
+import { STDIN } from '../csv/bytes.js'
 import type { Content } from '../csv/content.js'
 import { groupThousands } from '../domain/money.js'
 import type { Sample, SampleOrder } from '../import/inspect.js'
@@ -55,7 +56,7 @@ export function factsTable({ file, content, understood }: Inspected): Table {
   const { preset, decimal, dateOrder, currency } = mapping
   const unused = unusedText(understood)
   return tableOf(pairs('Read as', ''), [
-    ['File', cleanText(basename(file))],
+    ['File', file === STDIN ? 'standard input' : cleanText(basename(file))],
     ...(content.compression ? [['Compression', content.compression] as const] : []),
     ['Encoding', encodingName(content.encoding)],
     ['Delimiter', delimiterName(dialect.delimiter)],

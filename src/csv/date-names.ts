@@ -3,7 +3,7 @@
 const LOCALES = ['en', 'en-GB', 'de', 'de-AT', 'fr', 'es', 'pt', 'it', 'nl']
 
 /** Lower case, without accents, and without the full stop of an abbreviation. */
-export function plainName(name: string): string {
+function plainName(name: string): string {
   return name.normalize('NFD').replace(/\p{M}/gu, '').toLowerCase().replace(/\.$/, '')
 }
 

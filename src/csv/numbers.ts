@@ -43,8 +43,8 @@ export class DecimalEvidence {
  * Reads a number with a sign, thousands marks and a currency, as in `-1,299.99`, `(3.00)`, `AU $3,000.00` and
  * `1 299,99 €`. Marks that do not fit are never corrected.
  *
- * @param mark undefined for a column without evidence: only numbers that read the same with both marks, or that fit only
- *   one of them, are read
+ * @param mark undefined for a column without evidence: only numbers are read that have the same value with both marks,
+ *   or that fit only one of them
  * @returns undefined if the text is no such number
  */
 export function readNumber(text: string, mark: DecimalMark | undefined): WrittenNumber | undefined {

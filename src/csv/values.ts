@@ -67,8 +67,6 @@ const MAX_PRICE = 1_000_000_000
 const MAX_ID_LENGTH = 100
 const MAX_NAME_LENGTH = 255
 
-export const NOT_UTF8 = 'the line is not valid UTF-8; save the file as UTF-8 (in Excel: "CSV UTF-8")'
-
 export function wrongWidth(cells: readonly string[], columns: number): string {
   return `the line has ${countOf(cells.length, 'value')}; the header has ${countOf(columns, 'column')}`
 }

@@ -1,8 +1,10 @@
 // Collects a chunk: a few thousand checked lines, packed for the database and stored in one transaction.
 import { isUtf8 } from 'node:buffer'
+import type { Content } from '../csv/content.js'
 import type { Dialect } from '../csv/dialect.js'
+import { findInvalid } from '../csv/encoding.js'
 import type { RecordPosition, RecordSink } from '../csv/records.js'
-import { joinFaults, NOT_UTF8 } from '../csv/values.js'
+import { joinFaults } from '../csv/values.js'
 import { businessDay } from '../domain/business-day.js'
 import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
 import type { ReaderState } from './file-read.js'
@@ -25,7 +27,7 @@ export interface ChunkOptions {
 }
 
 /** How the file is read, and where an interrupted import of it stopped. */
-export interface ChunkSource {
+export interface ChunkSource extends Pick<Content, 'encoding'> {
   readonly header: readonly string[]
   readonly mapping: Mapping
   readonly dialect: Dialect
@@ -54,6 +56,7 @@ export interface ChunkContent {
 export class ChunkBuilder implements RecordSink {
   readonly #reader: LineReader
   readonly #delimiter: string
+  readonly #encoding: string
   readonly #width: number
   readonly #timeZone: string
   readonly #cleanOriginal: (original: string) => string
@@ -73,13 +76,14 @@ export class ChunkBuilder implements RecordSink {
   /** Whether the window contains invalid UTF-8 or control characters. */
   #suspect = false
 
-  constructor({ header, mapping, dialect, state }: ChunkSource, { timeZone, anyDate }: ChunkOptions) {
+  constructor({ header, mapping, dialect, encoding, state }: ChunkSource, { timeZone, anyDate }: ChunkOptions) {
     this.#reader = new LineReader(header, mapping, { latest: anyDate ? undefined : aYearFrom(new Date()) })
     this.#reader.carried = state.order
     this.#state = state
     this.#skippedByReason = { ...state.skipped }
     this.#extraItems = state.extraItems
     this.#delimiter = dialect.delimiter
+    this.#encoding = encoding
     this.#width = header.length
     this.#timeZone = timeZone
     this.#cleanOriginal = withoutRejectColumns(header, dialect)
@@ -88,7 +92,7 @@ export class ChunkBuilder implements RecordSink {
   record(cells: string[], position: RecordPosition, window: Buffer): void {
     if (window !== this.#window) {
       this.#window = window
-      this.#suspect = isSuspect(window)
+      this.#suspect = isSuspect(window, this.#delimiter)
     }
     const missing = Math.max(0, this.#width - cells.length)
     const fates = this.#read(cells, position)
@@ -211,8 +215,12 @@ export class ChunkBuilder implements RecordSink {
   }
 
   #read(cells: string[], position: RecordPosition): readonly LineFate[] {
-    if (this.#suspect && !isUtf8(this.#window.subarray(position.start, position.end))) {
-      return [{ reference: this.#reader.referenceOf(cells), column: '', reason: NOT_UTF8 }]
+    const invalid = this.#suspect
+      ? findInvalid(this.#window.subarray(position.start, position.end), this.#encoding)
+      : undefined
+    if (invalid) {
+      const reason = `${invalid}; convert the file to UTF-8, or name its encoding with --encoding`
+      return [{ reference: this.#reader.referenceOf(cells), column: '', reason }]
     }
     return this.#reader.read(cells, this.#suspect || position.multiline)
   }
@@ -252,13 +260,17 @@ function aYearFrom(now: Date): string {
   return then.toISOString().slice(0, 'YYYY-MM-DDTHH:MM:SS'.length)
 }
 
-function isSuspect(window: Buffer): boolean {
+/** Whether the text has control characters, apart from line ends and delimiters, or characters that are not valid. */
+function isSuspect(window: Buffer, delimiter: string): boolean {
+  // In quotes, a tab can be part of a cell.
+  const hasTabs = delimiter === '\t' && !window.includes('"')
   for (let at = 0; at < window.length; at++) {
     const byte = window[at] ?? 0
-    if (byte < 0x20 && byte !== 0x0a && !(byte === 0x0d && window[at + 1] === 0x0a)) return true
+    if (byte < 0x20 && byte !== 0x0a && !(byte === 0x0d && window[at + 1] === 0x0a) && !(byte === 0x09 && hasTabs))
+      return true
     if (byte === 0x7f || (byte === 0xc2 && (window[at + 1] ?? 0) < 0xa0)) return true
   }
-  return !isUtf8(window)
+  return window.includes('\uFFFD') || !isUtf8(window)
 }
 
 function originalText(raw: Buffer): string {

@@ -24,7 +24,7 @@ export interface ReaderState {
   readonly extraItems: number
   /** Number of skipped lines by reason. */
   readonly skipped: Readonly<Record<string, number>>
-  /** Of the orders, duplicates included. Null without orders. */
+  /** Currencies and business days of the orders, duplicates included. */
   readonly currencies: readonly Currency[]
   readonly firstDay: Day | null
   readonly lastDay: Day | null

@@ -53,7 +53,9 @@ export async function readSample(
   { header, mapping, dialect }: Understood,
   options: ChunkOptions,
 ): Promise<Sample> {
-  const builder = new ChunkBuilder({ header: header.cells, mapping, dialect, state: NOTHING_READ }, options)
+  const { encoding } = content
+  const source = { header: header.cells, mapping, dialect, encoding, state: NOTHING_READ }
+  const builder = new ChunkBuilder(source, options)
   let isComplete = false
   for await (const _ of CsvTable.over(content, dialect, header).read(builder)) {
     isComplete = (await content.peek(1)).length === 0

@@ -1,4 +1,4 @@
-// The readers of the fields of a line: each takes the cells of a record and returns a checked value, or throws a reason.
+// Readers of the fields of a line. Each takes the cells of a record and returns a checked value, or throws a reason.
 import { createHash } from 'node:crypto'
 import { readDate } from '../csv/dates.js'
 import { invalid } from '../csv/invalid.js'

@@ -47,11 +47,9 @@ async function* readChunks({ file, answers, resumeFrom, ...options }: ReaderOpti
       const table = CsvTable.over(content, dialect, header)
       if (resumeFrom && (await table.skipTo(resumeFrom)) !== resumeFrom.sha256)
         throw changedFile(content.name, resumeFrom.offset)
-      const builder = new ChunkBuilder(
-        { header: header.cells, mapping, dialect, state: resumeFrom?.state ?? NOTHING_READ },
-        options,
-      )
       const { encoding, compression } = content
+      const state = resumeFrom?.state ?? NOTHING_READ
+      const builder = new ChunkBuilder({ header: header.cells, mapping, dialect, encoding, state }, options)
       const names = header.cells.filter((name) => !isRejectColumn(name))
       const layout = { header: names, mapping, dialect, encoding, compression }
       for await (const cursor of table.read(builder)) {

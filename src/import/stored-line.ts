@@ -13,7 +13,7 @@ export function storedLineText(line: StoredLine, { header, mapping, dialect }: F
   const cells: string[] = header.map(() => '')
   const parts: string[] = []
   for (const field of FIELDS) {
-    const value = valueOf(line, field, mapping)
+    const value = textOf(line, field, mapping)
     const [position] = findNames(header, mapping.columns[field])
     if (position !== undefined) cells[position] = value
     const part = mapping.columns[field]?.find((name) => name.startsWith(ITEM))
@@ -25,7 +25,7 @@ export function storedLineText(line: StoredLine, { header, mapping, dialect }: F
   return csvLine(cells, dialect)
 }
 
-function valueOf(line: StoredLine, field: Field, mapping: Mapping): string {
+function textOf(line: StoredLine, field: Field, mapping: Mapping): string {
   switch (field) {
     case 'order_id':
       return line.reference

@@ -3,7 +3,6 @@ import type { Layout } from '../csv/header.js'
 import { invalid } from '../csv/invalid.js'
 import {
   type Fault,
-  NOT_UTF8,
   readCells,
   readCurrency,
   readId,
@@ -43,6 +42,8 @@ const READERS = {
   currency: unlessEmpty(readCurrency),
   stock: unlessEmpty(readStock),
 }
+
+const NOT_UTF8 = 'the line is not valid UTF-8; save the file as UTF-8 (in Excel: "CSV UTF-8")'
 
 /** @param columns index of each column in the cells; -1 if it is missing */
 export function readProductRow(

@@ -41,6 +41,14 @@ describe.concurrent('the JSON log', () => {
     expect(stdout).toMatch(/Lines read +2\n/)
     expect(entries(stderr)).toMatchObject([
       { level: 'info', event: 'started', file, source: 'default', database: shop.databaseUrl },
+      {
+        level: 'info',
+        event: 'understood',
+        mapping: 'orderctl',
+        encoding: 'utf-8',
+        delimiter: ',',
+        currencies: ['USD'],
+      },
       { level: 'warn', event: 'line_rejected', line: 3, reason: expect.stringContaining('quantity') },
       { level: 'warn', event: 'note' },
       { event: 'ended', rows: 2, imported: 1, rejected: 1, orders: 1, interrupted: false },

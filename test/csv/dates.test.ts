@@ -1,4 +1,4 @@
-// Dates are read as they are written, or rejected with a reason; a column's order of day and month is settled by evidence.
+// Dates are read as they are written, or rejected with a reason. Evidence settles the order of day and month.
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'

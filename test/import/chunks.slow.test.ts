@@ -41,7 +41,7 @@ function text({ reference, customer, name, date, sku, quantity, price, flaw }: D
 async function importLines(db: Database, drafts: readonly Draft[], cuts: readonly number[]) {
   const bytes = Buffer.from(drafts.map(text).join(''))
   const builder = new ChunkBuilder(
-    { header: COLUMNS, mapping: MAPPING, dialect: DIALECT, state: NOTHING_READ },
+    { header: COLUMNS, mapping: MAPPING, dialect: DIALECT, encoding: 'utf-8', state: NOTHING_READ },
     { timeZone: 'UTC', anyDate: true },
   )
   const start = { offset: 0, line: 2, hash: createHash('sha256') }

@@ -1,5 +1,5 @@
-// Files in the layouts of real systems (test/formats) give the orders and totals of their manifest, which another program
-// has computed from them; what no file may make orderctl guess is asked for; and what is no order file is refused.
+// Files in the layouts of real systems (test/formats) give the orders and totals of their manifest, which another
+// program has computed from them. What a file leaves open is asked for, and what is no order file is refused.
 import { copyFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
@@ -57,7 +57,9 @@ async function totalsOf(shop: Shop, file: string, flags: readonly string[]): Pro
   return {
     ...figures,
     rows,
-    sums_rounded_per_line: Object.fromEntries(sums.map(({ currency, minor }) => [currency, amountText(minor, currency)])),
+    sums_rounded_per_line: Object.fromEntries(
+      sums.map(({ currency, minor }) => [currency, amountText(minor, currency)]),
+    ),
     orders_by_day: Object.fromEntries(days.map(({ day, orders }) => [day, orders])),
     skipped: { count: skipped, reasons: skipped_reasons },
     rejected: { count: rejected },

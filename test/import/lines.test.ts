@@ -77,7 +77,7 @@ describe.concurrent('a line that is not a CSV record', () => {
     ]
     const file = Buffer.from(csv(...drafts.map((draft) => line(draft))))
     file[file.indexOf('?')] = 0xfc
-    const notUtf8 = expect.stringContaining('not valid UTF-8')
+    const notUtf8 = expect.stringContaining('byte 0xFC at column 10 is not UTF-8; convert the file')
     expect(await fates(shop, file)).toMatchObject({ 'A-1': 'imported', 'A-2': notUtf8, 'A-3': 'imported' })
     expect(shop.rows('select distinct name from customers')).toEqual([{ name: 'Zoë' }])
   })

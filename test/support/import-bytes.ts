@@ -48,7 +48,8 @@ async function read(bytes: Buffer, { answers = {}, blockBytes = bytes.length }: 
     const { header, mapping, dialect, questions } = understood
     if (questions.length > 0) return { kind: 'asked', questions }
     const text = await content.peek(MORE_THAN_ANY_FILE)
-    const source = { header: header.cells, mapping, dialect, state: NOTHING_READ }
+    const { encoding } = content
+    const source = { header: header.cells, mapping, dialect, encoding, state: NOTHING_READ }
     const builder = new ChunkBuilder(source, { timeZone: 'UTC', anyDate: true })
     const chunks: ChunkContent[] = []
     let cursor: Cursor = { offset: 0, line: 1, sha256: '' }

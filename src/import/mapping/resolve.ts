@@ -30,7 +30,7 @@ function nameIn(header: readonly string[], name: string, file: string): string[]
   const index = findName(header, name)
   if (index < 0) return []
   const found = header[index]?.trim() ?? name
-  if (header.some((other, at) => at !== index && other.trim() === found)) {
+  if (header.some((other, at) => at !== index && other.trim().toLowerCase() === found.toLowerCase())) {
     throw usageError({
       code: 'column_twice',
       message: `${file} has more than one column named ${found}.`,
