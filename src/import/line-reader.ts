@@ -1,5 +1,6 @@
 // Turns the records of a file into order lines by its mapping.
 import { InvalidCell } from '../csv/invalid.js'
+import { readNumber } from '../csv/numbers.js'
 import { type Fault, joinFaults, minorTotal, readCurrency, wrongWidth } from '../csv/values.js'
 import { type Currency, lineTotal } from '../domain/money.js'
 import { type FieldOptions, GUEST, type LineFields, lineFields } from './line-fields.js'
@@ -99,7 +100,13 @@ export class LineReader {
       return this.#build(cells, fields)
     } catch (error) {
       if (!(error instanceof InvalidCell)) throw error
-      return this.#total(cells) ?? { reference: this.referenceOf(cells), ...this.#faults(cells, fields, error) }
+      return (
+        this.#total(cells) ??
+        this.#nothingSold(cells, fields) ?? {
+          reference: this.referenceOf(cells),
+          ...this.#faults(cells, fields, error),
+        }
+      )
     }
   }
 
@@ -206,6 +213,19 @@ export class LineReader {
     if (cells.some((cell) => TOTALS.has(normalName(cell)))) return undefined
     cells[order_id] = this.carried.reference
     return this.carried.reference
+  }
+
+  /** A line without units or with a negative amount: an item that was removed, a discount or a refund. */
+  #nothingSold(cells: readonly string[], fields: LineFields): Skipped | undefined {
+    // The nine columns have no such lines.
+    if (this.#mapping.preset === 'orderctl') return undefined
+    const textOf = (field: Field) => (cells[this.#position[field] ?? -1] ?? '').trim()
+    const { decimal } = this.#mapping
+    const units = readNumber(textOf('quantity'), decimal)
+    if (units && Number(units.digits) === 0) return { skipped: 'no units' }
+    const amount = readNumber(textOf(this.#position.unit_price === undefined ? 'line_total' : 'unit_price'), decimal)
+    const isNegative = amount?.digits.startsWith('-') && reasonOf(() => fields.quantity(cells)) === undefined
+    return isNegative ? { skipped: 'negative amount' } : undefined
   }
 
   /** Fills in what the line leaves blank and the line before it, of the same order, says. */

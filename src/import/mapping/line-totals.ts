@@ -54,7 +54,7 @@ export function totalLikePrice(
 
 /** Names of a total to which neither taxes nor shipping are added. */
 const BEFORE_CHARGES = new Set(
-  `subtotal, sub total, total excl tax, total net, net amount, zwischensumme, nettobetrag, nettowert, sous-total, total ht, montant ht,
+  `subtotal, sub total, total excl tax, total net, zwischensumme, nettobetrag, nettowert, sous-total, total ht, montant ht,
   subtotale, subtotaal`
     .split(',')
     .map(normalName),

@@ -30,6 +30,7 @@ const KINDS: Words = {
     spedizione, spese di spedizione, verzending, verzendkosten`,
   discount: `discount, discounts, coupon, voucher, promotion, order discount, rabatt, gutschein, remise, réduction, bon de réduction,
     descuento, cupón, desconto, cupom, sconto, buono sconto, korting, kortingscode`,
+  payment: 'payment, zahlung, paiement, pago, pagamento, betaling',
   fee: 'fee, fees, surcharge, payment fee, handling fee, gebühr, zuschlag, frais, cargo, recargo, taxa, commissione, toeslag',
   tax: 'tax, taxes, sales tax, vat, steuer, mwst, mehrwertsteuer, umsatzsteuer, taxe, tva, impuesto, iva, imposto, btw',
 }

@@ -41,7 +41,7 @@ export const SYNONYMS = {
     número de cliente, nº cliente, id de cliente, código de cliente, id comprador, código do cliente, id do comprador,
     numero cliente, id cliente, codice cliente,
     klantnummer, klant nr, klant id, klantcode,
-    buyer username, username, user name, buyer login, login, buyer nickname, käufername ebay
+    buyer username, username buyer, username, user name, buyer login, login, buyer nickname, käufername ebay
   `,
   customer_email: `
     customer email, customer email address, customer e-mail, customer e-mail address, client email, buyer email, buyer e-mail,
@@ -69,7 +69,7 @@ export const SYNONYMS = {
   product_sku: `
     sku, product sku, item sku, variant sku, lineitem sku, line item sku, custom sku, seller sku, merchant sku, offer sku, article sku,
     product code, item code, stock code, article code, item number, item no, article number, product number, material number, material code,
-    part number, product reference, inventory item code, référence vendeur, sku vendeur, sku offre, product ref, item reference, material, custom label, custom label sku, model number, style number,
+    part number, product reference, inventory item code, référence vendeur, sku vendeur, sku offre, product ref, item reference, material, custom label, custom label sku, model number, style number, sku reference number,
     artikelnummer, artikel nr, art nr, artnr, artikelcode, produktnummer, produkt nr, produktcode, materialnummer, bestandseinheit,
     référence produit, référence article, référence du produit, réf produit, réf article, code article, code produit, sku produit,
     código de producto, código de artículo, código del producto, referencia del producto, referencia de producto, código sku,
@@ -111,7 +111,7 @@ export const SYNONYMS = {
     unit price excl vat, unit price excluding tax, unit price without tax, unit price gross, gross unit price, unit price incl tax,
     unit price tax incl, unit price inc tax, unit price inc vat, unit price incl vat, unit price including tax,
     lineitem price, line item price, product price, item price, item selling price, selling price, sale price, sales price, sold price, sold for,
-    variant price, article price, price, sku unit original price, price unit, wholesale price, rate, unit rate, net price, price net, price excl tax, price tax excl, price ex tax, price ex vat,
+    variant price, article price, price, sku unit original price, price unit, wholesale price, deal price, rate, unit rate, net price, price net, price excl tax, price tax excl, price ex tax, price ex vat,
     price excl vat, item price excl tax, product price tax excl, gross price, price gross, price incl tax, price tax incl, price inc tax,
     price inc vat, price incl vat, item price incl tax, product price tax incl,
     einzelpreis, stückpreis, preis pro stück, preis je stück, preis pro einheit, preis je einheit, einheitspreis, einzelpreis netto,
@@ -127,8 +127,8 @@ export const SYNONYMS = {
     prijs incl btw
   `,
   line_total: `
-    item revenue, line revenue, line total, lineitem total, line item total, item total, row total, order line total, extended price, extended amount, line amount, line price,
-    line value, line sum, line subtotal, line item subtotal, item subtotal, row subtotal, line net amount, item gross sales, gross sales,
+    item revenue, line revenue, item subtotal, line subtotal, line item subtotal, row subtotal, line total, lineitem total, line item total, item total, row total, order line total, extended price, extended amount, line amount, line price,
+    line value, line sum, line net amount, item gross sales, gross sales,
     product sales, line total net, row total excl tax, line total excl tax, item total excl tax, line total tax excl, total price tax excl,
     positionssumme, zeilensumme, positionsbetrag, zeilenbetrag, positionspreis, positionswert, zeilenpreis, gesamtpreis position,
     positionsgesamt, summe position, bruttoumsatz, bruttoverkäufe,

@@ -18,6 +18,14 @@ async function fatesOf(text: string): Promise<readonly string[]> {
   )
 }
 
+async function customersOf(text: string): Promise<readonly string[]> {
+  const { header, mapping, dialect } = await understandText(text)
+  const reader = new LineReader(header.cells, mapping, { latest: undefined })
+  const rows = readRows(Buffer.from(text), dialect, { from: header, limit: 100 })
+  const fates = rows.flatMap(({ cells }) => reader.read([...cells], false))
+  return fates.map((fate) => ('customer_id' in fate ? fate.customer_id : 'none'))
+}
+
 const HEAD = 'Order,Date,SKU,Product,Qty,Price,Currency'
 
 test.for([
@@ -65,6 +73,23 @@ test('each line of an order has its own cancellation date, if the rest of the or
 test('a line of notes below the header is skipped, and asks for no currency', async () => {
   const note = 'Number of the order,When it was placed,Id,Name,How many,Price of one,'
   expect(await fatesOf(`${HEAD}\n${note}\n1,2025-03-14,A,Tea,2,4.5,EUR\n`)).toEqual(['note', '1 A 2'])
+})
+
+test('a line without units or with a negative amount costs no other line', async () => {
+  const text = `${HEAD}\n1,2025-03-14,A,Tea,2,4.5,EUR\n1,2025-03-14,B,Cup,0,3,EUR\n1,2025-03-14,,Thank you,1,-2.50,EUR\n`
+  expect(await fatesOf(text)).toEqual(['1 A 2', 'no units', 'negative amount'])
+})
+
+test('quantities such as 2.0 and 3 pcs are whole, next to prices with decimal commas', async () => {
+  const text =
+    'Order;Date;SKU;Qty;Price\n1;2025-03-14;A;2.0;4,50 €\n1;2025-03-14;B;3 pcs;1,20 €\n1;2025-03-14;C;2 km;1 €\n'
+  expect(await fatesOf(text)).toEqual(['1 A 2', '1 B 3', 'rejected'])
+})
+
+test('0 and NULL are no customers', async () => {
+  const text =
+    'Order,Date,Customer ID,Email,SKU,Qty,Price,Currency\n1,2025-03-14,0,a@x.com,A,1,2,EUR\n2,2025-03-14,NULL,,A,1,2,EUR\n'
+  expect(await customersOf(text)).toEqual(['a@x.com', 'guest'])
 })
 
 test('shipping in the place of a product is skipped', async () => {

@@ -314,6 +314,30 @@ describe('a file without a preset', () => {
     )
   })
 
+  test.for([
+    'Item,Qty,Price,Item2,Qty2,Price2',
+    'Item 1,Qty 1,Price 1,Item 2,Qty 2,Price 2',
+    'Item,Qty,Price,Item.1,Qty.1',
+  ])('is refused if a line has several items: %s', async (items) => {
+    await expect(understandText(`Order,Date,${items}\n1,2025-03-14,Tea,1,2,Cup,1,3\n`)).rejects.toMatchObject({
+      code: 'not_orders',
+      message: expect.stringContaining('several items on a line'),
+    })
+  })
+
+  test('has no order ids in a column that counts its lines', async () => {
+    const text = 'No.,Date,SKU,Qty,Price,Currency\n1,2025-03-14,A,1,2,EUR\n2,2025-03-14,B,1,2,EUR\n'
+    await expect(understandText(text)).rejects.toMatchObject({ code: 'columns_missing' })
+    expect((await understandText(text.replace('\n2,', '\n1,'))).mapping.columns.order_id).toEqual(['No.'])
+  })
+
+  test('has the price of a unit in a part of a line, and the total in a line price', async () => {
+    const parts = await understandText('Order,Date,Line: SKU,Line: Quantity,Line: Price\n1,2025-03-14,A,1,2\n')
+    expect(parts.mapping.columns.unit_price).toEqual(['Line: Price'])
+    const line = await understandText('Order,Date,SKU,Quantity,Line price\n1,2025-03-14,A,1,2\n')
+    expect(line.mapping.columns.line_total).toEqual(['Line price'])
+  })
+
   test('takes the most specific column for each field', async () => {
     const { mapping } = await understandText('id,invoice id,order id,date,order date,title,sku,qty,price,unit price\n')
     const { order_id, order_date, unit_price } = mapping.columns
