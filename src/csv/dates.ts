@@ -99,10 +99,10 @@ function twoDigits(number: number): string {
 
 /** Hour, minute, second, the A of AM, and the zone. */
 const TIME =
-  /(?:[T ]|^)(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?: ?([ap])\.? ?m\.?)?(?: uhr)?(?: ?((?:utc|gmt)? ?[+-]\d{1,2}(?::?\d{2})?|[a-z]{1,4}))?(?: \([^()]*\))?$/i
+  /(?:[T ]|^)(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?: ?([ap])\.? ?m\.?)?(?: (?:uhr|hs\.?|hrs\.?))?(?: ?((?:utc|gmt)? ?[+-]\d{1,2}(?::?\d{2})?|[a-z]{1,4}))?(?: \([^()]*\))?$/i
 
 /** Words between a date and a time, as in `14 mars 2025 à 10:30`. */
-const JOINS = /(?:,| at| um| om| à| às| alle| a las)+$/i
+const JOINS = /(?:,| -| at| um| om| à| às| alle| a las)+$/i
 
 const OTHER_BLANKS = /[^\S ]| {2}/
 

@@ -118,8 +118,14 @@ function joined(positions: readonly number[]): Read<string> {
       .trim()
 }
 
+/** Words for units behind a number, as in `2 pcs` and `1 Stk.`, or a sign for times, as in `2x`. */
+const UNITS = /(?<=\d) ?(?:x|×|pcs?|pieces?|units?|ea|each|stk|stück|st|unités?|uds?|unidades?|pz|pezzi|stuks?)\.?$/i
+
+/** A whole number with either decimal mark, as in `2.0` next to prices such as `4,50`. */
+const ZERO_DECIMALS = /(?<=^-?\d+)[.,]00?$/
+
 function readUnits(text: string, decimal: DecimalMark | undefined): number {
-  const written = readNumber(text, decimal)
+  const written = readNumber(text, decimal) ?? readNumber(text.replace(UNITS, '').replace(ZERO_DECIMALS, ''), decimal)
   // `5 km` is no number of units, although KM is a currency.
   if (!written || written.currency !== undefined) {
     return invalid(text === '' ? 'is empty' : `is "${text}", not a whole number`)
