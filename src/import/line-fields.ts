@@ -55,7 +55,7 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
     ['order_id', 'product_sku', 'product_name', 'quantity', 'currency'] as const
   ).map(text) as [Read<string>, Read<string>, Read<string>, Read<string>, Read<string>]
   const customer = firstFilled(findNames(header, columns.customer_id), noCustomer)
-  const name = text('customer_name')
+  const name = joined(findNames(header, columns.customer_name))
   const hasPrice = findNames(header, columns.unit_price).length > 0
   const price = text(hasPrice ? 'unit_price' : 'line_total')
   const date = joined(findNames(header, columns.order_date))
@@ -64,8 +64,9 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
   return {
     order_id: (cells) => readId(order(cells), suspect),
     customer_id(cells) {
-      const id = customer(cells)
-      if (!guests) return readId(id, suspect)
+      const given = customer(cells)
+      if (!guests) return readId(given, suspect)
+      const id = given || name(cells)
       return id === '' ? GUEST : readId(shortened(id), suspect)
     },
     customer_name: (cells) => readName(name(cells), suspect),
