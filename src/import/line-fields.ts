@@ -55,8 +55,7 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
     ['order_id', 'product_sku', 'product_name', 'quantity', 'currency'] as const
   ).map(text) as [Read<string>, Read<string>, Read<string>, Read<string>, Read<string>]
   const customer = firstFilled(findNames(header, columns.customer_id), noCustomer)
-  const name = text('customer_name')
-  const canBeName = columns.customer_name?.some((column) => columns.customer_id?.includes(column))
+  const name = joined(findNames(header, columns.customer_name))
   const hasPrice = findNames(header, columns.unit_price).length > 0
   const price = text(hasPrice ? 'unit_price' : 'line_total')
   const date = joined(findNames(header, columns.order_date))
@@ -65,11 +64,13 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
   return {
     order_id: (cells) => readId(order(cells), suspect),
     customer_id(cells) {
-      const id = customer(cells)
-      if (!guests) return readId(id, suspect)
+      const given = customer(cells)
+      if (!guests) return readId(given, suspect)
+      const named = name(cells)
+      const id = given || named
       if (id === '') return GUEST
       // A name may have line breaks.
-      return readId(shortened(canBeName && id === name(cells) ? onOneLine(id) : id), suspect)
+      return readId(shortened(id === named ? onOneLine(id) : id), suspect)
     },
     customer_name: (cells) => readName(name(cells), suspect),
     product_sku(cells) {

@@ -120,7 +120,10 @@ function checkTotals({ chunks, understood }: FileContent, records: StrictRecord[
         const text = (mapping.columns[field] ?? [])
           .map((name) => cells[header.cells.findIndex((cell) => cell.trim() === name)]?.trim())
           .find((cell) => cell)
-        return text === undefined ? undefined : readPlainly(text, mapping.decimal)
+        if (text === undefined) return undefined
+        // 2.0 is two units with either mark.
+        const plain = field === 'quantity' ? text.replace(/^(\d+)[.,]00?$/, '$1') : text
+        return readPlainly(plain, mapping.decimal)
       }
       expect([numberIn('quantity')]).toEqual([{ digits: BigInt(quantity), decimals: 0 }])
       if (unit_price === null) {

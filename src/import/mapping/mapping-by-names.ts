@@ -34,7 +34,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
   const columns = {
     order_id: orderId,
     customer_id: [one(named.customer_key), one(named.customer_email), name],
-    customer_name: name,
+    customer_name: name ? [name] : [one(named.first_name), one(named.last_name)],
     product_sku: one(named.product_sku),
     product_name: one(named.product_name),
     quantity,

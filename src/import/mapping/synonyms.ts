@@ -66,6 +66,14 @@ export const SYNONYMS = {
     customer, client, buyer, shopper, bill to, customer company, company name,
     kunde, käufer, acheteur, cliente, comprador, acquirente, klant, koper
   `,
+  first_name: `
+    first name, customer first name, billing first name, first name billing, buyer first name, vorname, prénom, primer nombre, primeiro nome,
+    voornaam
+  `,
+  last_name: `
+    last name, surname, family name, customer last name, billing last name, last name billing, buyer last name, nachname, familienname,
+    nom de famille, apellido, apellidos, sobrenome, cognome, achternaam
+  `,
   product_sku: `
     sku, product sku, item sku, variant sku, lineitem sku, line item sku, custom sku, seller sku, merchant sku, offer sku, article sku,
     product code, item code, stock code, article code, item number, item no, article number, product number, material number, material code,
@@ -214,6 +222,8 @@ export const MEANINGS: readonly Meaning[] = [
   'customer_key',
   'customer_email',
   'customer_name',
+  'first_name',
+  'last_name',
   'product_sku',
   'product_name',
   'quantity',

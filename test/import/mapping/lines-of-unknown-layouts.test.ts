@@ -86,6 +86,14 @@ test('quantities such as 2.0 and 3 pcs are whole, next to prices with decimal co
   expect(await fatesOf(text)).toEqual(['1 A 2', '1 B 3', 'rejected'])
 })
 
+test('a first and a last name identify a customer, unless there is an id or an e-mail address', async () => {
+  const text = (more: string, value: string) =>
+    `Order,Date,First name,Last name,SKU,Qty,Price,Currency${more}\n1,2025-03-14,Ann,Lee,A,1,2,EUR${value}\n`
+  expect(await customersOf(text('', ''))).toEqual(['Ann Lee'])
+  expect(await customersOf(text(',Email', ',a@x.com'))).toEqual(['a@x.com'])
+  expect(await customersOf(text(',Email', ','))).toEqual(['Ann Lee'])
+})
+
 test('0 and NULL are no customers', async () => {
   const text =
     'Order,Date,Customer ID,Email,SKU,Qty,Price,Currency\n1,2025-03-14,0,a@x.com,A,1,2,EUR\n2,2025-03-14,NULL,,A,1,2,EUR\n'

@@ -15,6 +15,7 @@ export const woocommerce: Preset = {
     columns: {
       order_id: ['order_number'],
       customer_id: ['customer_id', 'customer_email', 'billing_email', 'Email (Billing)'],
+      customer_name: ['First Name (Billing)', 'Last Name (Billing)'],
       product_sku: ['sku', 'item.sku'],
       product_name: ['product_name', 'item.name', 'Item Name'],
       quantity: ['quantity', 'item.quantity', 'Quantity (- Refund)'],
