@@ -2,10 +2,11 @@
 import { Args, Flags, type Interfaces } from '@oclif/core'
 import type { App } from '../app.js'
 import { openBytes, STDIN } from '../csv/bytes.js'
-import { EXIT, type Problem, UserError, usageError } from '../errors.js'
+import { EXIT, UserError, usageError } from '../errors.js'
 import { findOrders } from '../reports/orders.js'
 import { renderTable } from '../terminal/table.js'
 import { capitalized, countOf } from '../terminal/text.js'
+import type { Refusal } from '../workflow/order-state.js'
 import { BaseCommand } from './base-command.js'
 import { confirm, requireTerminal } from './confirmation.js'
 import { type Column, type Row, tableOf } from './list.js'
@@ -24,9 +25,6 @@ export const ORDER_CHANGE_FLAGS = {
 }
 
 type ChangeFlags = Interfaces.InferredFlags<typeof ORDER_CHANGE_FLAGS>
-
-/** Why an order stays as it is. */
-export type Refusal = Pick<Problem, 'code' | 'message' | 'fix' | 'retryable'>
 
 /** A named order, as findOrders returns it. */
 export type NamedOrder = Awaited<ReturnType<typeof findOrders>>[number]

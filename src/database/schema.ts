@@ -11,7 +11,7 @@ type Figures = 'time_zone' | 'database_id' | 'sales_id'
 /** The file that an unfinished copy was started from, and the process that may write the copy. */
 type Copying = 'copying_from' | 'copy_id'
 /** Rows that only serve as locks. */
-type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
+type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names' | 'turn_references'
 
 export interface Schema {
   settings: {
