@@ -19,7 +19,7 @@ export const ORDER_CHANGE_ARGS = {
 export const ORDER_CHANGE_FLAGS = {
   'from-file': Flags.string({ description: 'file with an order id per line; - for standard input', helpValue: 'FILE' }),
   source: sourceFlag,
-  reason: Flags.string({ description: 'why, for the audit log', parse: readReason }),
+  reason: Flags.string({ description: 'why, for the audit log', helpValue: 'TEXT', parse: readReason }),
   'dry-run': Flags.boolean({ description: 'show what would change, without changing anything' }),
   yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }),
 }
