@@ -13,7 +13,7 @@ type Shop = 'shop' | 'shop_home'
 /** The file that an unfinished copy was started from, and the process that may write the copy. */
 type Copying = 'copying_from' | 'copy_id'
 /** Rows that only serve as locks. */
-type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
+type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names' | 'turn_references'
 
 export interface Schema {
   settings: {

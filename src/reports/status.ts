@@ -7,7 +7,7 @@ import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from 
 import { resumeCommand } from '../domain/shell.js'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
-import { countDue } from '../queue/due-orders.js'
+import { countDue, isNotCancelled } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 import { isoTime, tenths } from '../terminal/text.js'
 
@@ -78,7 +78,7 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
       workers,
       /** Imports that have not ended. */
       imports: await read.imports(),
-      /** Newest first, without cleared ones. */
+      /** Newest first, without cleared and cancelled ones. */
       recent_failures: orders.failed + orders.rolled_back > 0 ? await read.failures() : [],
     }
     return { status, at, countedAt, runtimes, unreachable }
@@ -196,6 +196,7 @@ async function readFailures(db: Database) {
     .where('status', 'in', ['failed', 'rolled_back'])
     .where('settled_at', 'is not', null)
     .where('cleared_at', 'is', null)
+    .where(isNotCancelled)
     .orderBy('settled_at', 'desc')
     .orderBy('id', 'desc')
     .limit(RECENT_FAILURES)
