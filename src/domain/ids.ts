@@ -23,3 +23,8 @@ export type IdempotencyKey = Id<string, 'idempotency key'>
 export function idempotencyKey(source: string, reference: string, attempt: number): IdempotencyKey {
   return `${source}:${reference}:${attempt}` as IdempotencyKey
 }
+
+/** Returns the key of an order's refund. @param charge the key of the captured charge @param number from 1 */
+export function refundKey(charge: IdempotencyKey, number: number): IdempotencyKey {
+  return `${charge}:refund:${number}` as IdempotencyKey
+}
