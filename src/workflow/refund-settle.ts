@@ -46,15 +46,15 @@ interface Unaskable {
  * Settles those refunds that are still under the lease. If another process has claimed a refund since, it asks with the
  * same key and gets the same answer.
  *
- * @returns how many refunds it settled or postponed
+ * @returns these refunds
  */
 export async function settleRefunds(
   db: Kysely<Schema>,
   token: LeaseToken,
   answers: readonly RefundAnswer[],
   options: SettleRefundOptions,
-): Promise<number> {
-  if (answers.length === 0) return 0
+): Promise<readonly SettledRefund[]> {
+  if (answers.length === 0) return []
   const all = packIds(answers.map(({ refund }) => refund))
   return inTransaction(db, async (trx) => {
     const underLease = trx
@@ -85,7 +85,7 @@ export async function settleRefunds(
       packIds(settled.filter(({ status, restock }) => status === 'refunded' && restock === 1)),
       now,
     )
-    return settled.length
+    return settled
   })
 }
 
@@ -99,7 +99,8 @@ const COLUMNS = {
   due_at: 'integer',
 } as const
 
-type Settled = Pick<Selectable<Schema['refunds']>, Exclude<keyof typeof COLUMNS, 'id'> | 'restock'> &
+/** A refund after an answer. It needs review if its status is `unknown` and it is never due. */
+export type SettledRefund = Pick<Selectable<Schema['refunds']>, Exclude<keyof typeof COLUMNS, 'id'> | 'restock'> &
   Pick<ClaimedRefund, 'id'>
 
 /** The columns of a refund after an answer. */
@@ -107,7 +108,7 @@ function changeOf(
   { refund, outcome }: RefundAnswer,
   now: number,
   { attempts, timeZone }: SettleRefundOptions,
-): Settled {
+): SettledRefund {
   const { id, restock, unanswered } = refund
   const settled = { id, restock, unanswered, gateway_reference: null, message: null, day: null, due_at: null }
   if (outcome.status === 'refunded') {

@@ -3,6 +3,7 @@
 import type { Kysely } from 'kysely'
 import pMap from 'p-map'
 import { asError, startBackground } from '../background.js'
+import type { Config } from '../config/config.js'
 import { recordAction } from '../database/actions.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
@@ -15,7 +16,13 @@ import { HOUR_MS } from '../domain/time.js'
 import type { Gateway, LookUp, RefundOutcome } from '../payments/gateway.js'
 import { lockOrders } from '../queue/due-orders.js'
 import { newToken } from './lease.js'
-import { type ClaimedRefund, type RefundAnswer, type SettleRefundOptions, settleRefunds } from './refund-settle.js'
+import {
+  type ClaimedRefund,
+  type RefundAnswer,
+  type SettledRefund,
+  type SettleRefundOptions,
+  settleRefunds,
+} from './refund-settle.js'
 import { amountText, judgeRefund, type RefundRequest, readRefundable } from './refundable.js'
 
 export interface RefundOptions extends SettleRefundOptions {
@@ -97,7 +104,7 @@ export async function finishDueRefunds(db: Kysely<Schema>, gateway: Gateway, opt
   for (;;) {
     const token = await claimDue(db, options)
     if (!token) return finished
-    finished += await finishRefunds(db, gateway, token, options)
+    finished += (await finishRefunds(db, gateway, token, options)).length
   }
 }
 
@@ -127,13 +134,13 @@ async function claimDue(db: Kysely<Schema>, { leaseMs }: RefundOptions): Promise
   return claimed > 0 ? token : undefined
 }
 
-/** Asks the gateway for the refunds under the lease, and settles them. Returns how many were settled or postponed. */
+/** Asks the gateway for the refunds under the lease, and settles those that are still under it. Returns these. */
 export async function finishRefunds(
   db: Kysely<Schema>,
   gateway: Gateway,
   token: LeaseToken,
   options: RefundOptions,
-): Promise<number> {
+): Promise<readonly SettledRefund[]> {
   const refunds = await readClaimed(db, token)
   const now = await databaseTime(db)
   const renew = async () =>
@@ -185,5 +192,15 @@ async function askFor(
     return await gateway.refund({ key, charge, amount: { currency, minor: amount } }, timeoutMs)
   } catch (error) {
     return { status: 'unknown', message: asError(error).message }
+  }
+}
+
+export function refundOptionsOf(config: Config): RefundOptions {
+  return {
+    leaseMs: config['workflow.leaseMs'],
+    inFlight: config['payments.maxInFlight'],
+    timeoutMs: config['payments.timeoutMs'],
+    attempts: config['workflow.attempts'],
+    timeZone: config.timeZone,
   }
 }

@@ -88,7 +88,7 @@ export function amountText(amount: Money): string {
   return `${formatAmount(amount)} ${amount.currency}`
 }
 
-function commandFor(command: string, { reference, source }: Refundable): string {
+export function commandFor(command: string, { reference, source }: Refundable): string {
   return ['orderctl orders', command, shellWord(reference), ...sourceFlag(source)].join(' ')
 }
 
