@@ -2,6 +2,7 @@
 import type { FailureReason, OrderStatus } from '../domain/order.js'
 import { resumeCommand, shellWord, sourceFlag } from '../domain/shell.js'
 import { duration } from '../terminal/text.js'
+import type { RefundState } from './refunds.js'
 
 export interface OrderState {
   readonly order_id: string
@@ -15,13 +16,15 @@ export interface OrderState {
   /** Its import: the file, and whether all lines were imported. */
   readonly file: string
   readonly isImported: boolean
+  /** State of its last refund; undefined without refunds. */
+  readonly refund: RefundState | undefined
 }
 
 /** A sentence. @param now by the database's clock */
 export function nextStep(order: OrderState, now: number): string {
   const { status, reason, cleared_at } = order
   const retry = `orderctl failed retry ${nameOf(order)}`
-  if (status === 'completed') return 'Nothing. The order is complete.'
+  if (status === 'completed') return refundStep(order)
   if (cleared_at !== null) return `Nothing, since it was cleared. To retry it anyway: ${retry}`
   if (status === 'failed' && reason === 'out_of_stock') {
     return `Restock what is short (orderctl products adjust SKU UNITS --reason TEXT), then retry the order: ${retry}`
@@ -32,6 +35,14 @@ export function nextStep(order: OrderState, now: number): string {
   if (reason === 'payment_unknown') return `Ask the gateway again for the outcome of the same charge: ${retry}`
   if (reason === 'poison') return `Find out why workers died or hung (see the message), then retry it: ${retry}`
   return openStep(order, now)
+}
+
+function refundStep({ refund, ...order }: OrderState): string {
+  const again = `orderctl orders refund ${nameOf(order)}`
+  if (refund === 'review') return `Ask the gateway again for the outcome of the same refund: ${again}`
+  if (refund === 'pending' || refund === 'unknown')
+    return 'A worker or the scheduler finishes its refund: orderctl work'
+  return 'Nothing. The order is complete.'
 }
 
 function openStep({ due_at, claimed, isImported, ...order }: OrderState, now: number): string {
@@ -46,6 +57,6 @@ function openStep({ due_at, claimed, isImported, ...order }: OrderState, now: nu
   return 'A worker reserves stock and charges it: orderctl work'
 }
 
-function nameOf({ order_id, source }: OrderState): string {
+function nameOf({ order_id, source }: Pick<OrderState, 'order_id' | 'source'>): string {
   return [shellWord(order_id), ...sourceFlag(source)].join(' ')
 }
