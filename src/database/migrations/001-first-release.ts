@@ -271,6 +271,9 @@ async function createRefunds(db: Kysely<unknown>): Promise<void> {
   const open = index(db, 'refunds_open_once', 'refunds', 'order_id').unique()
   await open.where(oneOf('status', OPEN_REFUND_STATUSES)).execute()
   await index(db, 'refunds_due_at', 'refunds', 'due_at').where(sql.ref('due_at'), 'is not', null).execute()
+  // Figures in Redis follow the answers, and sum up customers page by page.
+  await index(db, 'refunds_answered_at', 'refunds', 'answered_at').execute()
+  await index(db, 'refunds_customer', 'refunds', 'customer_id').execute()
   // Has all that a report reads.
   await index(db, 'refunds_day', 'refunds', 'day', 'currency', 'customer_id', 'amount').execute()
 }
