@@ -36,6 +36,11 @@ export interface RefundOptions extends SettleRefundOptions {
 /** Gateways forget keys (Stripe after 24 hours), and would then refund again. An older refund is looked up first. */
 const KEY_LIFETIME_MS = 24 * HOUR_MS
 
+const INTENT = [
+  ...(['order_id', 'number', 'customer_id', 'idempotency_key', 'amount', 'currency', 'status', 'restock'] as const),
+  ...(['created_at', 'lease_token', 'due_at'] as const),
+] as const
+
 /** Refunds per transaction. */
 const PAGE = 500
 
@@ -69,8 +74,7 @@ export async function beginRefunds(
     if (rows.length > 0)
       await trx
         .insertInto('refunds')
-        .columns(['order_id', 'number', 'customer_id', 'idempotency_key', 'amount', 'currency', 'status', 'restock'])
-        .columns(['created_at', 'lease_token', 'due_at'])
+        .columns(INTENT)
         .expression((eb) =>
           eb
             .selectFrom(rowSource(trx, 'row', packRows(columns, rows)))
