@@ -30,13 +30,13 @@ export class SimulatedGateway implements Gateway {
     return late ?? this.#outcomeOf(key)
   }
 
-  async refund({ key }: Refund, timeoutMs: number): Promise<RefundOutcome> {
+  async refund({ key }: Pick<Refund, 'key'>, timeoutMs: number): Promise<RefundOutcome> {
     const late = await this.#wait(timeoutMs)
     return late ?? { status: 'refunded', reference: `sim_${hash('sha256', key).slice(0, 20)}` }
   }
 
-  async lookUpRefund(): Promise<LookUp<RefundOutcome>> {
-    return { status: 'unsupported' }
+  lookUpRefund(key: IdempotencyKey, timeoutMs: number): Promise<LookUp<RefundOutcome>> {
+    return this.refund({ key }, timeoutMs)
   }
 
   async #wait(timeoutMs: number) {

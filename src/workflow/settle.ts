@@ -25,7 +25,7 @@ export interface SettleOptions {
 }
 
 /** Shortest and longest pause before a charge is retried, in milliseconds. */
-const FIRST_PAUSE_MS = 1000
+export const FIRST_PAUSE_MS = 1000
 export const LONGEST_PAUSE_MS = 300_000
 
 /**

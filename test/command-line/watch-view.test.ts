@@ -53,6 +53,7 @@ function model(draft: Draft): StatusModel {
       },
       orders: { pending: count, reserved: 0, payment_processing: 0, completed: 7, failed: count, rolled_back: count },
       unresolved: 0,
+      refunds_to_review: 0,
       throughput: { orders_per_minute: count, orders_per_minute_5m: count, orders_per_minute_1h: count },
       workers: list(workers, (index) => ({
         ...{ id: (text ?? `worker-${index}`) as string as WorkerId, host: text ?? 'here', pid: index, concurrency: 5 },
