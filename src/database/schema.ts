@@ -229,6 +229,8 @@ export interface Schema {
     processed: number
     orders_per_second: number
     stopped_at: number | null
+    /** Why the worker claims nothing; null if it does. */
+    waiting_for: string | null
     /** Uptime of the machine at `last_seen`; null on a server. See clocks.ts. */
     uptime_ms: number | null
     /** Batches in the five minutes before `last_seen`, the orders they settled, and their total runtime. */

@@ -24,7 +24,7 @@ export class SimulatedGateway implements Gateway {
   }
 
   /** A simulated charge needs no record: its key determines the outcome. */
-  async lookUpCharge(key: IdempotencyKey, timeoutMs: number): Promise<LookUp<ChargeOutcome>> {
+  async lookUpCharge({ key }: Charge, timeoutMs: number): Promise<LookUp<ChargeOutcome>> {
     const late = await this.#wait(timeoutMs)
     return late ?? this.#outcomeOf(key)
   }

@@ -153,7 +153,7 @@ async function measureThroughput(db: Database, now: number) {
 export async function readWorkers(db: Database, now: number) {
   const workers = await db
     .selectFrom('workers')
-    .select(['id', 'host', 'pid', 'concurrency', 'orders_per_second', 'started_at', 'last_seen'])
+    .select(['id', 'host', 'pid', 'concurrency', 'orders_per_second', 'started_at', 'last_seen', 'waiting_for'])
     .where('stopped_at', 'is', null)
     .where('last_seen', '>', now - WORKER_GONE_MS)
     .orderBy('started_at')

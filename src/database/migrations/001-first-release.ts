@@ -261,6 +261,7 @@ async function createWorkers(db: Kysely<unknown>): Promise<void> {
     .$call(add('bigint', required, 'started_at', 'last_seen', 'processed'))
     .addColumn('orders_per_second', 'double precision', required)
     .$call(add('bigint', optional, 'stopped_at', 'uptime_ms'))
+    .addColumn('waiting_for', 'text')
     .$call(add('bigint', zero, 'recent_batches', 'recent_orders'))
     .addColumn('recent_ms', 'double precision', zero)
     .$call(add('double precision', optional, ...PERCENTILES))
