@@ -201,6 +201,12 @@ export interface Schema {
     answered_at: number | null
   }
 
+  /** The order of each reference that a gateway outside this process gave to a capture. See workflow/references.ts. */
+  payment_references: {
+    reference: string
+    order_id: OrderId
+  }
+
   /** Completed orders by day and customer, updated in the transaction that completes them. */
   sales_by_customer: {
     day: Day

@@ -161,6 +161,8 @@ export async function readWorkers(db: Database, now: number) {
     .execute()
   return workers.map((worker) => ({
     ...worker,
+    /** Why the worker claims no orders, such as a payment gateway that is unreachable; null if it does. */
+    waiting_for: worker.waiting_for,
     started_at: new Date(worker.started_at).toISOString(),
     last_seen: new Date(worker.last_seen).toISOString(),
     /** No heartbeat for 30 seconds. */

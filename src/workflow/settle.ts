@@ -9,18 +9,21 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { backoffMs } from '../domain/backoff.js'
 import { groupBy } from '../domain/batches.js'
-import type { LeaseToken } from '../domain/ids.js'
+import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Unknown } from '../payments/gateway.js'
 import { lockInQueue, lockOrders, removeFromQueue } from '../queue/due-orders.js'
 import type { Answer } from './charge.js'
 import type { ClaimedOrder } from './claim.js'
 import { heldUnder } from './lease.js'
+import { takeReferences } from './references.js'
 import { addToSales } from './sales.js'
 import { type OrderItems, settleStock } from './stock.js'
 
 export interface SettleOptions {
   /** Number of charges without an answer after which an order needs review. */
   readonly attempts: number
+  /** Whether to refuse captures under the reference of another order. */
+  readonly checksReferences?: boolean
 }
 
 /** Shortest and longest pause before a charge is retried, in milliseconds. */
@@ -41,6 +44,8 @@ export async function settle(
   const orders = answers.map(({ order }) => order)
   return inTransaction(db, async (trx) => {
     const held = new Set(await heldUnder(trx, orders, { token }))
+    const isHeld = ({ order }: Answer) => held.has(order)
+    const taken = options.checksReferences ? await findTaken(trx, answers.filter(isHeld)) : undefined
     const captured: (Captured & OrderItems)[] = []
     const declined: (Unpaid & OrderItems)[] = []
     const unknown: Postponed[] = []
@@ -48,7 +53,8 @@ export async function settle(
     for (const { order, outcome } of answers) {
       if (!held.has(order)) continue
       const { id, attempt, items } = order
-      if (outcome.status === 'captured') captured.push({ id, attempt, items, reference: outcome.reference })
+      if (taken?.has(id)) unknown.push({ id, attempt, needsReview: true, message: REFERENCE_TAKEN })
+      else if (outcome.status === 'captured') captured.push({ id, attempt, items, reference: outcome.reference })
       else if (outcome.status === 'declined') declined.push({ id, attempt, items, message: outcome.message })
       else if (outcome.notAsked) notAsked.push({ id, retryAfterMs: outcome.retryAfterMs })
       else unknown.push({ id, attempt, ...outcome })
@@ -71,6 +77,16 @@ export async function settle(
     await settleStock(trx, { sold: captured, released: declined })
     return { completed: captured.length, rolledBack: declined.length, postponed: unknown.length }
   })
+}
+
+const REFERENCE_TAKEN = 'the gateway reported this charge under the reference of another order'
+
+function findTaken(trx: Kysely<Schema>, answers: readonly Answer[]): Promise<ReadonlySet<OrderId>> {
+  const charged = answers.filter(({ order }) => order.total > 0)
+  const captures = charged.flatMap(({ order: { id }, outcome }) =>
+    outcome.status === 'captured' ? [{ id, reference: outcome.reference }] : [],
+  )
+  return takeReferences(trx, captures)
 }
 
 /**

@@ -133,7 +133,7 @@ export class Threads {
             timeoutMs: config['payments.timeoutMs'],
             keyLifetimeMs: isHttp ? config['payments.keyLifetimeHours'] * HOUR_MS : undefined,
           },
-          settle: { attempts: config['workflow.attempts'] },
+          settle: { attempts: config['workflow.attempts'], checksReferences: isHttp },
           isGatewayShared: this.#gateway !== undefined,
         },
         mutex: this.#mutex,

@@ -10,6 +10,7 @@ export const firstRelease = {
     await createCustomersAndProducts(db)
     await createOrders(db)
     await createStockAndPayments(db)
+    await createPaymentReferences(db)
     await createSales(db)
     await createWorkers(db)
     await createSchedule(db)
@@ -233,6 +234,14 @@ async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {
   // Prevents a second captured payment for an order.
   const captured = index(db, 'payments_captured_once', 'payments', 'order_id').unique()
   await captured.where(sql.ref('status'), '=', sql.lit('captured')).execute()
+}
+
+async function createPaymentReferences(db: Kysely<unknown>): Promise<void> {
+  await create(db, 'payment_references')
+    .addColumn('reference', 'varchar(255)', key)
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .modifyEnd(clustered)
+    .execute()
 }
 
 async function createSales(db: Kysely<unknown>): Promise<void> {

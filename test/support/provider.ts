@@ -1,0 +1,94 @@
+// The example provider (examples/gateway.mjs) as a process of a test's own, with its ledger.
+import { existsSync, readFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { expect } from 'vitest'
+import { freePort, PrivateProcess } from './private-process.js'
+import type { Shop } from './shop.js'
+
+const PROGRAM = resolve(import.meta.dirname, '../../examples/gateway.mjs')
+
+export interface Entry {
+  readonly type: 'charge' | 'refund'
+  readonly key: string
+  readonly amount: number
+  readonly currency: string
+  readonly status: 'captured' | 'declined' | 'refunded'
+  readonly reference?: string
+  readonly source?: string
+  readonly order?: string
+  readonly customer?: string
+}
+
+export class Provider {
+  readonly port: number
+  readonly #process: PrivateProcess
+  #options: readonly string[] = []
+
+  private constructor(port: number) {
+    this.port = port
+    const command = (folder: string) => [
+      ...[process.execPath, PROGRAM, '--port', String(port), '--ledger', join(folder, 'ledger.jsonl')],
+      ...this.#options,
+    ]
+    this.#process = new PrivateProcess('Listening', command)
+  }
+
+  /** Starts a provider that captures everything at once, unless the options say otherwise. */
+  static async start(...options: string[]): Promise<Provider> {
+    const provider = await Provider.reserve()
+    await provider.restart(...options)
+    return provider
+  }
+
+  /** A provider that is not started. */
+  static async reserve(): Promise<Provider> {
+    return new Provider(await freePort())
+  }
+
+  /** Starts it again with other options; the ledger stays. */
+  async restart(...options: string[]): Promise<void> {
+    await this.stop()
+    this.#options = options
+    await this.#process.start()
+  }
+
+  async stop(): Promise<void> {
+    await this.#process.stop()
+  }
+
+  async close(): Promise<void> {
+    await this.#process.close()
+  }
+
+  get url(): string {
+    return `${this.#options.includes('--tls-cert') ? 'https' : 'http'}://127.0.0.1:${this.port}`
+  }
+
+  /** Makes a command charge here. */
+  get environment(): Record<string, string> {
+    return { ORDERCTL_PAYMENT_GATEWAY: this.url }
+  }
+
+  get entries(): Entry[] {
+    const file = join(this.#process.folder, 'ledger.jsonl')
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+    return text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Entry)
+  }
+
+  /** Expects that the provider captured what our payments say, and each key once. */
+  expectLedgerEqualsPayments(shop: Pick<Shop, 'rows'>): void {
+    const ours = shop.rows(
+      `select idempotency_key as key, amount, currency, gateway_reference as reference from payments
+       where status = 'captured' and amount > 0 order by idempotency_key`,
+    )
+    const theirs = this.entries
+      .filter(({ status }) => status === 'captured')
+      .map(({ key, amount, currency, reference }) => ({ key, amount, currency, reference }))
+      .sort((one, other) => (one.key < other.key ? -1 : 1))
+    expect(theirs).toEqual(ours)
+    expect(new Set(theirs.map(({ key }) => key)).size).toBe(theirs.length)
+  }
+}
