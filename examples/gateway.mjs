@@ -47,6 +47,7 @@ if (values.help) {
 const entries = { charge: new Map(), refund: new Map() }
 /** Keys of requests that have not ended. */
 const open = new Set()
+let mostOpen = 0
 const refunded = new Map()
 const ledger = openLedger(values.ledger)
 
@@ -140,7 +141,7 @@ async function handle(request, response) {
     return send(401, { error: 'no token' })
   const [, what, name] = new URL(request.url, 'http://gateway').pathname.split('/')
   const type = { charges: 'charge', refunds: 'refund' }[what]
-  if (what === 'health') return send(200, { status: 'ok' })
+  if (what === 'health') return send(200, { status: 'ok', most_open: mostOpen })
   if (!type) return send(404, { error: 'no such page' })
   if (request.method === 'GET') {
     if (values['no-look-up']) return send(501, { error: 'cannot look up' })
@@ -159,6 +160,7 @@ async function handle(request, response) {
   if (drops && happens('before', 0.5)) return request.socket.destroy()
   if (open.has(key)) return send(409, { error: 'in progress' })
   open.add(key)
+  mostOpen = Math.max(mostOpen, open.size)
   try {
     if (Number(values.latency) > 0) await sleep(Number(values.latency))
     const entry = entries[type].get(key) ?? record(decide(type, key, body))

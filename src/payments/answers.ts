@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { IdempotencyKey } from '../domain/ids.js'
 import type { Money } from '../domain/money.js'
-import type { ChargeOutcome, RefundOutcome, Unknown } from './gateway.js'
+import { type ChargeOutcome, type RefundOutcome, type Unknown, unknown } from './gateway.js'
 
 /** As long as the column payments.gateway_reference. */
 const REFERENCE = z.string().trim().min(1).max(255)
@@ -70,12 +70,8 @@ function unsuccessful(answer: z.infer<typeof pending> | z.infer<typeof declined>
   return { status: 'declined', message: shortened(message ? `${reason}: ${message}` : reason) } as const
 }
 
-export function unknown(message: string): Unknown {
-  return { status: 'unknown', message }
-}
-
 /** Texts of a gateway end up in tables and logs. */
-export function shortened(text: string): string {
+function shortened(text: string): string {
   return text
     .replace(/\p{Cc}+/gu, ' ')
     .trim()

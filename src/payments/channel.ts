@@ -2,8 +2,7 @@
 // them, so the threads share its budget, breaker and connections.
 import type { MessagePort } from 'node:worker_threads'
 import { asError } from '../background.js'
-import { unknown } from './answers.js'
-import type { Charge, ChargeOutcome, ChargingGateway, LookUp } from './gateway.js'
+import { type Charge, type ChargeOutcome, type ChargingGateway, type LookUp, unknown } from './gateway.js'
 
 type CallName = keyof ChargingGateway
 

@@ -16,6 +16,10 @@ export interface Unknown {
   readonly needsReview?: true
 }
 
+export function unknown(message: string): Unknown {
+  return { status: 'unknown', message }
+}
+
 export interface Charge {
   readonly key: IdempotencyKey
   readonly amount: Money

@@ -7,8 +7,7 @@ import { asError } from '../background.js'
 import { backoffMs } from '../domain/backoff.js'
 import { MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
-import { unknown } from './answers.js'
-import type { Charge, Gateway, OpenGateway, Refund, Unknown } from './gateway.js'
+import { type Charge, type Gateway, type OpenGateway, type Refund, type Unknown, unknown } from './gateway.js'
 
 export interface GuardOptions {
   /** Maximum number of open calls. */

@@ -5,8 +5,17 @@ import { asError } from '../background.js'
 import type { IdempotencyKey } from '../domain/ids.js'
 import { HOUR_MS, SECOND_MS } from '../domain/time.js'
 import { EXIT, errorCode, UserError, usageError } from '../errors.js'
-import { readCharge, readRefund, unknown } from './answers.js'
-import type { Charge, ChargeOutcome, Gateway, LookUp, Refund, RefundOutcome, Unknown } from './gateway.js'
+import { readCharge, readRefund } from './answers.js'
+import {
+  type Charge,
+  type ChargeOutcome,
+  type Gateway,
+  type LookUp,
+  type Refund,
+  type RefundOutcome,
+  type Unknown,
+  unknown,
+} from './gateway.js'
 
 export interface HttpOptions {
   /** Without a slash at the end. */

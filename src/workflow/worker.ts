@@ -194,7 +194,9 @@ export class Worker {
       onNotice(text, event)
     }
     await throughOutages({ db, database: config.database, signal, onNotice: onOutage }, async (worked) => {
+      const wasAway = gateway?.trouble !== undefined
       await gateway?.check()
+      if (wasAway) worked()
       for (let claim = this.#interrupted[0]; claim; claim = this.#interrupted[0]) {
         await uncountLostClaim(db, claim)
         this.#interrupted.shift()
