@@ -232,6 +232,12 @@ export interface Schema {
     lease_token: LeaseToken | null
   }
 
+  /** The order of each reference that a gateway outside this process gave to a capture. See workflow/references.ts. */
+  payment_references: {
+    reference: string
+    order_id: OrderId
+  }
+
   /** Completed orders by day and customer, updated in the transaction that completes them. */
   sales_by_customer: {
     day: Day
@@ -260,6 +266,8 @@ export interface Schema {
     processed: number
     orders_per_second: number
     stopped_at: number | null
+    /** Why the worker claims nothing; null if it does. */
+    waiting_for: string | null
     /** Uptime of the machine at `last_seen`; null on a server. See clocks.ts. */
     uptime_ms: number | null
     /** Batches in the five minutes before `last_seen`, the orders they settled, and their total runtime. */

@@ -116,9 +116,9 @@ function changeOf(
   }
   const { message } = outcome
   if (outcome.status === 'declined') return { ...settled, status: 'declined', message }
-  if (outcome.status === 'unaskable') return { ...settled, status: 'unknown', message }
-  const failures = unanswered + 1
+  if (outcome.status === 'unaskable' || outcome.needsReview) return { ...settled, status: 'unknown', message }
+  const failures = unanswered + (outcome.notAsked ? 0 : 1)
   const pause = Math.max(backoffMs(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), outcome.retryAfterMs ?? 0)
-  const due_at = failures >= attempts ? null : now + pause
+  const due_at = failures >= attempts && !outcome.notAsked ? null : now + pause
   return { ...settled, status: 'unknown', message, unanswered: failures, due_at }
 }

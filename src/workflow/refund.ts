@@ -31,10 +31,9 @@ export interface RefundOptions extends SettleRefundOptions {
   readonly inFlight: number
   /** After this many milliseconds, the outcome is unknown. */
   readonly timeoutMs: number
+  /** Gateways forget keys, and would then refund again. An older refund is looked up first. */
+  readonly keyLifetimeMs: number
 }
-
-/** Gateways forget keys (Stripe after 24 hours), and would then refund again. An older refund is looked up first. */
-const KEY_LIFETIME_MS = 24 * HOUR_MS
 
 const INTENT = [
   ...(['order_id', 'number', 'customer_id', 'idempotency_key', 'amount', 'currency', 'status', 'restock'] as const),
@@ -181,19 +180,20 @@ async function askFor(
   gateway: Gateway,
   { key, amount, currency, createdAt, chargeKey, chargeReference }: ClaimedRefund,
   now: number,
-  { timeoutMs }: RefundOptions,
+  { timeoutMs, keyLifetimeMs }: RefundOptions,
 ): Promise<RefundAnswer['outcome']> {
+  const charge = { key: chargeKey, reference: chargeReference }
+  const refund = { key, charge, amount: { currency, minor: amount } }
   try {
-    if (now - createdAt >= KEY_LIFETIME_MS) {
-      const found: LookUp<RefundOutcome> = await gateway.lookUpRefund(key, timeoutMs)
+    if (now - createdAt >= keyLifetimeMs) {
+      const found: LookUp<RefundOutcome> = await gateway.lookUpRefund(refund, timeoutMs)
       if (found.status === 'unsupported') {
         const message = 'the gateway may have forgotten the key of this refund, and cannot look it up'
         return { status: 'unaskable', message }
       }
       if (found.status !== 'none') return found
     }
-    const charge = { key: chargeKey, reference: chargeReference }
-    return await gateway.refund({ key, charge, amount: { currency, minor: amount } }, timeoutMs)
+    return await gateway.refund(refund, timeoutMs)
   } catch (error) {
     return { status: 'unknown', message: asError(error).message }
   }
@@ -204,6 +204,7 @@ export function refundOptionsOf(config: Config): RefundOptions {
     leaseMs: config['workflow.leaseMs'],
     inFlight: config['payments.maxInFlight'],
     timeoutMs: config['payments.timeoutMs'],
+    keyLifetimeMs: config['payments.keyLifetimeHours'] * HOUR_MS,
     attempts: config['workflow.attempts'],
     timeZone: config.timeZone,
   }

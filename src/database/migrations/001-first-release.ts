@@ -18,6 +18,7 @@ export const firstRelease = {
     await createOrders(db)
     await createStockAndPayments(db)
     await createRefunds(db)
+    await createPaymentReferences(db)
     await createSales(db)
     await createWorkers(db)
     await createSchedule(db)
@@ -278,6 +279,14 @@ async function createRefunds(db: Kysely<unknown>): Promise<void> {
   await index(db, 'refunds_day', 'refunds', 'day', 'currency', 'customer_id', 'amount').execute()
 }
 
+async function createPaymentReferences(db: Kysely<unknown>): Promise<void> {
+  await create(db, 'payment_references')
+    .addColumn('reference', 'varchar(255)', key)
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .modifyEnd(clustered)
+    .execute()
+}
+
 async function createSales(db: Kysely<unknown>): Promise<void> {
   for (const [of, figures] of [
     ['customer', ['orders', 'revenue']],
@@ -304,6 +313,7 @@ async function createWorkers(db: Kysely<unknown>): Promise<void> {
     .$call(add('bigint', required, 'started_at', 'last_seen', 'processed'))
     .addColumn('orders_per_second', 'double precision', required)
     .$call(add('bigint', optional, 'stopped_at', 'uptime_ms'))
+    .addColumn('waiting_for', 'text')
     .$call(add('bigint', zero, 'recent_batches', 'recent_orders'))
     .addColumn('recent_ms', 'double precision', zero)
     .$call(add('double precision', optional, ...PERCENTILES))
