@@ -56,6 +56,7 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
   ).map(text) as [Read<string>, Read<string>, Read<string>, Read<string>, Read<string>]
   const customer = firstFilled(findNames(header, columns.customer_id), noCustomer)
   const name = joined(findNames(header, columns.customer_name))
+  const canBeName = columns.customer_name?.some((column) => columns.customer_id?.includes(column))
   const hasPrice = findNames(header, columns.unit_price).length > 0
   const price = text(hasPrice ? 'unit_price' : 'line_total')
   const date = joined(findNames(header, columns.order_date))
@@ -67,7 +68,10 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
       const given = customer(cells)
       if (!guests) return readId(given, suspect)
       const id = given || name(cells)
-      return id === '' ? GUEST : readId(shortened(id), suspect)
+      if (id === '') return GUEST
+      // A name may have line breaks.
+      const isName = given === '' || (canBeName && id === name(cells))
+      return readId(shortened(isName ? onOneLine(id) : id), suspect)
     },
     customer_name: (cells) => readName(name(cells), suspect),
     product_sku(cells) {
@@ -139,7 +143,9 @@ function notANumber(text: string, decimal: DecimalMark | undefined): never {
 }
 
 /** A product without a SKU gets one from its name, which no SKU of the shop has. */
-const skuOfName = (name: string) => shortened(`${MADE_FROM_NAME}${name.normalize('NFC').replace(/\s+/g, ' ')}`)
+const skuOfName = (name: string) => shortened(`${MADE_FROM_NAME}${onOneLine(name.normalize('NFC'))}`)
+
+const onOneLine = (text: string) => text.replace(/\s+/g, ' ')
 
 const MAX_ID = 100
 
