@@ -68,7 +68,8 @@ export class LineReader {
   read(cells: string[], suspect: boolean): readonly LineFate[] {
     const { length } = this.header
     if (cells.length > length && cells.slice(length).some((cell) => cell.trim() !== '')) {
-      return [{ reference: this.referenceOf(cells), column: '', reason: wrongWidth(cells, length) }]
+      const reference = this.referenceOf(cells) ?? this.#continued(cells)
+      return [{ reference, column: '', reason: wrongWidth(cells, length) }]
     }
     const reason = this.#endOfTable(cells)
     if (reason) return [{ skipped: reason }]
