@@ -56,7 +56,6 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
   ).map(text) as [Read<string>, Read<string>, Read<string>, Read<string>, Read<string>]
   const customer = firstFilled(findNames(header, columns.customer_id), noCustomer)
   const name = joined(findNames(header, columns.customer_name))
-  const canBeName = columns.customer_name?.some((column) => columns.customer_id?.includes(column))
   const hasPrice = findNames(header, columns.unit_price).length > 0
   const price = text(hasPrice ? 'unit_price' : 'line_total')
   const date = joined(findNames(header, columns.order_date))
@@ -67,11 +66,11 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
     customer_id(cells) {
       const given = customer(cells)
       if (!guests) return readId(given, suspect)
-      const id = given || name(cells)
+      const named = name(cells)
+      const id = given || named
       if (id === '') return GUEST
       // A name may have line breaks.
-      const isName = given === '' || (canBeName && id === name(cells))
-      return readId(shortened(isName ? onOneLine(id) : id), suspect)
+      return readId(shortened(id === named ? onOneLine(id) : id), suspect)
     },
     customer_name: (cells) => readName(name(cells), suspect),
     product_sku(cells) {

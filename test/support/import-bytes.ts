@@ -1,6 +1,7 @@
 // Runs the parts of an import on bytes in memory: read, understand, check lines.
 import type { ByteSource } from '../../src/csv/bytes.js'
 import { type Content, contentOf } from '../../src/csv/content.js'
+import type { RecordPosition } from '../../src/csv/records.js'
 import { CsvTable, type Cursor } from '../../src/csv/table.js'
 import { UserError } from '../../src/errors.js'
 import { ChunkBuilder, type ChunkContent } from '../../src/import/chunk.js'
@@ -19,8 +20,19 @@ export interface FileContent {
   readonly understood: Understood
   /** One for each piece. */
   readonly chunks: readonly ChunkContent[]
+  /** Whether a record spans lines. */
+  readonly hasLongRecords: boolean
   /** After the last chunk. */
   readonly cursor: Cursor
+}
+
+class WatchedBuilder extends ChunkBuilder {
+  hasLongRecords = false
+
+  override record(cells: string[], position: RecordPosition, window: Buffer): void {
+    this.hasLongRecords ||= position.multiline
+    super.record(cells, position, window)
+  }
 }
 
 interface ReadOptions {
@@ -54,14 +66,14 @@ async function read(
     const text = await content.peek(MORE_THAN_ANY_FILE)
     const { encoding } = content
     const source = { header: header.cells, mapping, dialect, encoding, state: NOTHING_READ }
-    const builder = new ChunkBuilder(source, { timeZone: 'UTC', anyDate: true })
+    const builder = new WatchedBuilder(source, { timeZone: 'UTC', anyDate: true })
     const chunks: ChunkContent[] = []
     let cursor: Cursor = { offset: 0, line: 1, sha256: '' }
     for await (cursor of CsvTable.over(inPieces(content, pieceBytes), dialect, header).read(builder)) {
       if (!oneChunk) chunks.push(builder.take())
     }
     if (oneChunk) chunks.push(builder.take())
-    return { kind: 'read', text, understood, chunks, cursor }
+    return { kind: 'read', text, understood, chunks, cursor, hasLongRecords: builder.hasLongRecords }
   } finally {
     await content.close()
   }
