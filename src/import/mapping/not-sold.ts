@@ -4,20 +4,16 @@ import type { NamedColumn, NamedColumns } from './name-columns.js'
 
 type Words = Readonly<Record<string, string>>
 
-/** Status of a line or an order. Part of an order may be refunded: that is still a sale. */
+/**
+ * Status of a line or an order. Other words (refunded, failed, returned) mean different things in different shops: a preset
+ * or a mapping says which of them is no sale.
+ */
 const STATUSES: Words = {
   cancelled: `cancelled, canceled, cancel, order cancelled, order canceled, cancelled by customer, cancelled by buyer, cancelled by seller,
     canceled by customer, canceled by buyer, canceled by seller, deleted, storniert, storno, abgebrochen, annulliert, annulé, annulée,
     annule, annulee, cancelado, cancelada, pedido cancelado, venta cancelada, cancelada por el comprador, cancelada por el vendedor,
     cancelado pelo comprador, cancelada pelo comprador, cancelado pelo vendedor, anulado, anulada, annullato, annullata, cancellato,
     geannuleerd, anulowane, anulowano`,
-  voided: 'void, voided',
-  refunded: `refunded, fully refunded, erstattet, rückerstattet, remboursé, remboursée, reembolsado, reembolsada, rimborsato, rimborsata,
-    terugbetaald`,
-  failed:
-    'failed, payment failed, declined, payment declined, fehlgeschlagen, échoué, échouée, fallido, fallida, fallito, mislukt',
-  return:
-    'returned, retourniert, zurückgesendet, retourné, retournée, devuelto, devuelta, devolvido, devolvida, reso, geretourneerd',
 }
 
 /** Kind of a line or of an order. */
@@ -58,7 +54,6 @@ export function skipRules(named: NamedColumns, differs: (column: NamedColumn) =>
   return [
     ...namesOf('cancelled_at').map((column) => ({ reason: 'cancelled', column, cell: 'filled' as const })),
     ...namesOf('is_cancelled').map((column) => ({ reason: 'cancelled', column, is: YES })),
-    ...namesOf('is_refunded').map((column) => ({ reason: 'refunded', column, is: YES })),
     ...namesOf('status').flatMap((column) => valueRules(column, STATUSES)),
     ...namesOf('kind').flatMap((column) => valueRules(column, RETURNS)),
     ...(named.kind ?? []).filter(differs).flatMap(({ name }) => valueRules(name, LINE_KINDS)),

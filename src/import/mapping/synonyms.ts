@@ -203,10 +203,6 @@ export const SYNONYMS = {
     void, voided, is void, cancelled, canceled, is cancelled, is canceled, storniert, storno, annulée, cancelado, cancelada, anulado,
     annullato, geannuleerd
   `,
-  is_refunded: `
-    refunded, fully refunded, is refunded, returned, is returned, is return, erstattet, retourniert, remboursé, reembolsado, rimborsato,
-    terugbetaald
-  `,
   kind: `
     receipt type, event type, transaction type, sale type, line type, line item type, document type, record type, type,
     positionstyp, positionsart, type de ligne, tipo de línea, tipo riga, regeltype,
@@ -236,7 +232,6 @@ export const MEANINGS: readonly Meaning[] = [
   'status',
   'cancelled_at',
   'is_cancelled',
-  'is_refunded',
   'kind',
 ]
 
