@@ -5,8 +5,8 @@ import type { NamedColumn, NamedColumns } from './name-columns.js'
 type Words = Readonly<Record<string, string>>
 
 /**
- * Status of a line or an order. Other words (refunded, failed, returned) mean different things in different shops: a preset
- * or a mapping says which of them is no sale.
+ * Status of a line or an order. Other words (refunded, failed, returned) mean different things in different shops: a
+ * preset or a mapping says which of them is no sale.
  */
 const STATUSES: Words = {
   cancelled: `cancelled, canceled, cancel, order cancelled, order canceled, cancelled by customer, cancelled by buyer, cancelled by seller,
