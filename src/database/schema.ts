@@ -12,10 +12,12 @@ type Figures = 'time_zone' | 'database_id' | 'sales_id'
 type Copying = 'copying_from' | 'copy_id'
 /** Rows that only serve as locks. */
 type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
+/** End of the last export of settled orders. See settlement-time.ts. */
+type Exported = 'settled_until'
 
 export interface Schema {
   settings: {
-    name: 'queue_paused' | Figures | Copying | NamedLock
+    name: 'queue_paused' | Figures | Copying | NamedLock | Exported
     value: string
   }
 

@@ -6,6 +6,7 @@ import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { settlementTime } from '../database/settlement-time.js'
 import { inTransaction } from '../database/transaction.js'
 import { type IdempotencyKey, idempotencyKey, type OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
@@ -56,8 +57,10 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
     await dropUnclaimable(trx, settled)
     const open = mine.filter(isOpen)
     const pending = open.filter(({ status }) => status === 'pending')
+    // Read before products are locked, although only orders out of stock use it.
+    const settledAt = await settlementTime(trx)
     const { served, short } = await allocateStock(trx, pending)
-    await failOutOfStock(trx, short, now)
+    await failOutOfStock(trx, short, settledAt)
     const orders = [...open.filter(({ status }) => status !== 'pending'), ...served]
     // MySQL scans small tables in full, so even a statement that matches no order would wait for the locks of others.
     if (orders.length > 0) {
@@ -65,7 +68,7 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
       await markProcessing.run(trx, { ids: packIds(orders) })
     }
     const late = await reserve(trx, served, now, options)
-    await failOutOfStock(trx, late, now)
+    await failOutOfStock(trx, late, settledAt)
     const missed = new Set(late.map(({ id }) => id))
     return {
       token,
@@ -100,12 +103,12 @@ async function reserve(
   return late
 }
 
-async function failOutOfStock(trx: Kysely<Schema>, orders: readonly OutOfStock[], now: number): Promise<void> {
+async function failOutOfStock(trx: Kysely<Schema>, orders: readonly OutOfStock[], settledAt: number): Promise<void> {
   if (orders.length === 0) return
   await trx
     .updateTable('orders')
     .from(rowSource(trx, 'row', packRows({ id: 'integer', message: 'long text' }, orders)))
-    .set((eb) => ({ status: 'failed', reason: 'out_of_stock', message: eb.ref('row.message'), settled_at: now }))
+    .set((eb) => ({ status: 'failed', reason: 'out_of_stock', message: eb.ref('row.message'), settled_at: settledAt }))
     .whereRef('orders.id', '=', 'row.id')
     .execute()
   await removeFromQueue(trx, orders)

@@ -6,6 +6,7 @@ import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { settlementTime } from '../database/settlement-time.js'
 import { inTransaction } from '../database/transaction.js'
 import { backoffMs } from '../domain/backoff.js'
 import { groupBy } from '../domain/batches.js'
@@ -49,7 +50,7 @@ export async function settle(
       if (outcome.status === 'captured') captured.push({ id, attempt, items, reference: outcome.reference })
       else (outcome.status === 'declined' ? declined : unknown).push({ id, attempt, items, message: outcome.message })
     }
-    const now = await databaseTime(trx)
+    const now = await settlementTime(trx)
     if (captured.length > 0) {
       await recordCaptures.run(trx, { rows: packRows(CAPTURED, captured).json, now })
       await markCompleted.run(trx, { ids: packIds(captured), now })
@@ -129,7 +130,7 @@ export async function expireReservations(db: Kysely<Schema>): Promise<number> {
     const expired = (await findExpired(trx, now)).filter((order) => locked.has(order.id))
     await trx
       .updateTable('orders')
-      .set({ status: 'rolled_back', reason: 'expired', settled_at: now })
+      .set({ status: 'rolled_back', reason: 'expired', settled_at: await settlementTime(trx) })
       .set({ message: 'its stock reservation expired' })
       .where(isAmong(trx, 'id', packIds(expired)))
       .execute()
