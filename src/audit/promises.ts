@@ -124,6 +124,7 @@ const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, st
   ['stock_reservations', 'order_id', { order_id: 'orders', product_id: 'products' }],
   ['payments', 'order_id', { order_id: 'orders' }],
   ['due_orders', 'order_id', { order_id: 'orders' }],
+  ['events', 'order_id', { order_id: 'orders' }],
   ['order_changes', 'order_id', { order_id: 'orders', import_id: 'imports' }],
 ]
 

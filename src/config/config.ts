@@ -58,7 +58,13 @@ export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolder
       origin: 'default',
     }
     config[key] = readValue(key, SETTINGS[key].read, { text: text.trim(), origin, fallback })
-    return { key, value: maskPassword(text), origin, environment: variable, about: SETTINGS[key].about }
+    return {
+      key,
+      value: isSecret(key) && text ? '***' : maskPassword(text),
+      origin,
+      environment: variable,
+      about: SETTINGS[key].about,
+    }
   })
   const { sources, rows } = readSources(files)
   return { config: { ...(config as Omit<Config, 'sources'>), sources }, settings: [...settings, ...rows] }
@@ -129,6 +135,11 @@ function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Con
   return SETTINGS[key].fallback
 }
 
+/** Whether the value must never be shown. */
+function isSecret(key: string): boolean {
+  return key === 'notify.secret'
+}
+
 /** Replaces passwords in URLs with `***`: before the last `@`, and in the query. */
 export function maskPassword(text: string): string {
   return text.replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@').replace(/([?&]\w*pass\w*=)[^&\s"']*/gi, '$1***')
@@ -147,7 +158,7 @@ function readValue(key: string, read: (text: string) => unknown, { text, origin,
     const name = origin.startsWith('ORDERCTL_') ? origin : `${key} in ${origin}`
     throw usageError({
       code: 'bad_configuration',
-      message: `${name} "${maskPassword(text)}" is invalid; ${error instanceof Error ? error.message : error}.`,
+      message: `${name} "${isSecret(key) ? '***' : maskPassword(text)}" is invalid; ${error instanceof Error ? error.message : error}.`,
       fix: `Fix it, or remove it to use the default${fallback && ` (${maskPassword(fallback)})`}.`,
     })
   }

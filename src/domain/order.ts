@@ -53,6 +53,10 @@ export function reservationState(order: { status: OrderStatus; attempt: number }
 export const PAYMENT_STATUSES = ['pending', 'captured', 'declined', 'unknown'] as const
 export type PaymentStatus = (typeof PAYMENT_STATUSES)[number]
 
+/** What a notification may say about an order. */
+export const EVENT_KINDS = ['completed', 'failed', 'rolled_back', 'refunded', 'cancelled', 'needs_review'] as const
+export type EventKind = (typeof EVENT_KINDS)[number]
+
 /** The source of imports without `--source`. */
 export const DEFAULT_SOURCE = 'default'
 

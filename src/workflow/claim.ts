@@ -11,6 +11,7 @@ import { inTransaction } from '../database/transaction.js'
 import { type IdempotencyKey, idempotencyKey, type OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import { OPEN_STATUSES, type OrderStatus } from '../domain/order.js'
+import { recordEvents } from '../notify/events.js'
 import { dropUnclaimable, removeFromQueue } from '../queue/due-orders.js'
 import { setAside, splitByLostClaims } from '../queue/suspects.js'
 import { dueOrders, newToken, stillDue, takeLease } from './lease.js'
@@ -50,6 +51,7 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
   return inTransaction(db, async (trx) => {
     const aside = await stillDue(trx, poison)
     await setAside(trx, aside)
+    await recordEvents(trx, aside, 'needs_review')
     const mine = await stillDue(trx, claimable)
     const isOpen = ({ status }: DueOrder) => OPEN_STATUSES.some((open) => open === status)
     // No code path puts a settled order into the queue. If one got there, every drain would find it again.
@@ -112,6 +114,7 @@ async function failOutOfStock(trx: Kysely<Schema>, orders: readonly OutOfStock[]
     .whereRef('orders.id', '=', 'row.id')
     .execute()
   await removeFromQueue(trx, orders)
+  await recordEvents(trx, orders, 'failed')
 }
 
 interface DueOrder extends ClaimedOrder {

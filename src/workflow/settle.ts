@@ -11,6 +11,7 @@ import { inTransaction } from '../database/transaction.js'
 import { backoffMs } from '../domain/backoff.js'
 import { groupBy } from '../domain/batches.js'
 import type { LeaseToken } from '../domain/ids.js'
+import { recordEvents } from '../notify/events.js'
 import { lockInQueue, lockOrders, removeFromQueue } from '../queue/due-orders.js'
 import type { Answer } from './charge.js'
 import type { ClaimedOrder } from './claim.js'
@@ -61,6 +62,8 @@ export async function settle(
       await markRolledBack.run(trx, { rows, now })
     }
     await removeFromQueue(trx, [...captured, ...declined])
+    await recordEvents(trx, captured, 'completed')
+    await recordEvents(trx, declined, 'rolled_back')
     if (unknown.length > 0) await postpone(trx, unknown, options, now)
     // Written last, since other transactions wait for the same sales figures and the same few products.
     if (captured.length > 0) await addToSales(trx, packIds(captured))
@@ -110,6 +113,7 @@ async function postpone(
     .execute()
   const last = rows.filter(({ reason }) => reason !== null)
   await removeFromQueue(trx, last)
+  await recordEvents(trx, last, 'needs_review')
 }
 
 /**
@@ -135,6 +139,7 @@ export async function expireReservations(db: Kysely<Schema>): Promise<number> {
       .where(isAmong(trx, 'id', packIds(expired)))
       .execute()
     await removeFromQueue(trx, expired)
+    await recordEvents(trx, expired, 'rolled_back')
     await settleStock(trx, { sold: [], released: expired })
     return expired.length
   })

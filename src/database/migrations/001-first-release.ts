@@ -1,6 +1,6 @@
 // Creates the tables of the first release, with the rules that the database enforces. schema.ts explains the columns.
 import { type ColumnDataType, type ColumnDefinitionBuilder, type CreateTableBuilder, type Kysely, sql } from 'kysely'
-import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES, REVIEW_REASONS } from '../../domain/order.js'
+import { EVENT_KINDS, OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES, REVIEW_REASONS } from '../../domain/order.js'
 
 export const firstRelease = {
   name: 'first-release',
@@ -15,6 +15,7 @@ export const firstRelease = {
     await createSchedule(db)
     await createHistoryAndAlarms(db)
     await createActions(db)
+    await createEvents(db)
   },
 }
 
@@ -328,4 +329,28 @@ async function createActions(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('action_orders_key', ['order_id', 'action_id'])
     .modifyEnd(clustered)
     .execute()
+}
+
+async function createEvents(db: Kysely<unknown>): Promise<void> {
+  await create(db, 'events')
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .addColumn('destination', 'varchar(10)', required)
+    .addColumn('number', 'integer', required)
+    .$call(add('varchar(20)', required, 'token', 'kind'))
+    .addColumn('attempt', 'integer', required)
+    .addColumn('reason', 'varchar(20)')
+    .addColumn('message', 'text')
+    .$call(add('bigint', required, 'occurred_at', 'amount'))
+    .addColumn('reference', 'varchar(255)')
+    .addColumn('state', 'varchar(10)', required)
+    .addColumn('next_at', 'bigint', required)
+    .addColumn('lease_token', 'varchar(36)')
+    .addColumn('deliveries', 'integer', zero)
+    .addColumn('error', 'text')
+    .addPrimaryKeyConstraint('events_key', ['order_id', 'destination', 'number'])
+    .addCheckConstraint('events_kind', oneOf('kind', EVENT_KINDS))
+    .addCheckConstraint('events_state', oneOf('state', ['waiting', 'delivered']))
+    .modifyEnd(clustered)
+    .execute()
+  await index(db, 'events_next', 'events', 'state', 'destination', 'next_at').execute()
 }
