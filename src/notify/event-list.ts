@@ -60,22 +60,25 @@ export function listEvents(db: Database, { state, order, source }: EventFilter, 
 /** Limits the search for the oldest event. The queue is in the order of delivery, so it is among the first. */
 const FIRST_WAITING = 1000
 
-/** Returns the oldest event that waits for one of the destinations. */
+/** Limits the search for the reason. Events that were sent in vain are the last in the queue. */
+const LAST_WAITING = 10
+
+/** Returns since when the oldest event waits for one of the destinations, and why a delivery failed lately. */
 export async function readOldestEvent(db: Kysely<Schema>, destinations: readonly DestinationName[]) {
-  const found = await Promise.all(
-    destinations.map((destination) => {
-      const first = db
-        .selectFrom('events')
-        .where('state', '=', 'waiting')
-        .where('destination', '=', destination)
-        .orderBy('next_at')
-        .limit(FIRST_WAITING)
-        .select(['occurred_at', 'error', 'destination'])
-        .as('first')
-      return db.selectFrom(first).selectAll().orderBy('occurred_at').limit(1).executeTakeFirst()
-    }),
-  )
-  return found.flatMap((event) => event ?? []).sort((a, b) => a.occurred_at - b.occurred_at)[0]
+  const found = await Promise.all(destinations.map((destination) => readOldestFor(db, destination)))
+  return found.flatMap((oldest) => oldest ?? []).sort((a, b) => a.since - b.since)[0]
+}
+
+async function readOldestFor(db: Kysely<Schema>, destination: DestinationName) {
+  const waiting = db.selectFrom('events').where('state', '=', 'waiting').where('destination', '=', destination)
+  const first = waiting.orderBy('next_at').limit(FIRST_WAITING).select('occurred_at').as('first')
+  const { since } = await db
+    .selectFrom(first)
+    .select((eb) => eb.fn.min<number | null>('occurred_at').as('since'))
+    .executeTakeFirstOrThrow()
+  if (since === null) return undefined
+  const last = await waiting.orderBy('next_at', 'desc').limit(LAST_WAITING).select('error').execute()
+  return { destination, since, error: last.find(({ error }) => error !== null)?.error ?? null }
 }
 
 /**

@@ -175,7 +175,7 @@ async function measureStock(db: Database, threshold: number): Promise<Measured> 
 
 async function measureNotifications(db: Database, threshold: number, now: number, config: Config): Promise<Measured> {
   const oldest = await readOldestEvent(db, destinationsIn(config))
-  const value = oldest ? Math.max(0, (now - oldest.occurred_at) / 1000) : 0
+  const value = oldest ? Math.max(0, (now - oldest.since) / 1000) : 0
   const problem = oldest?.error ? `: ${cleanText(oldest.error)}` : ''
   const waited = `The oldest event has waited for ${span(value)} to be delivered to the ${oldest?.destination} (threshold ${span(threshold)})${problem}.`
   return {

@@ -14,7 +14,7 @@ export default class NotifyRetry extends BaseCommand {
   static override args = {
     id: Args.string({ description: 'ids of the events', multiple: true, ignoreStdin: true, parse: readId }),
   }
-  static override flags = { all: Flags.boolean({ description: 'all events that wait' }) }
+  static override flags = { all: Flags.boolean({ description: 'all events that wait', default: false }) }
 
   async run() {
     const { args, flags } = await this.parse(NotifyRetry)
