@@ -1,8 +1,11 @@
-// Measures whether the other threads of the process keep the processors busy.
-import { availableParallelism } from 'node:os'
+// Measures whether batches need the processors, so that delivering events would slow them down.
+import { availableParallelism, loadavg } from 'node:os'
 
 /** Share of the processors that other threads use while the process counts as busy. */
 const BUSY = 0.5
+
+/** The same on a machine that other programs keep busy, where no process gets as much. */
+const BUSY_AMONG_OTHERS = 0.05
 
 export class CpuLoad {
   #began = now()
@@ -19,7 +22,10 @@ export class CpuLoad {
     this.#ended = now()
     const { wall, cpu, main } = this.#ended
     const others = cpu - last.cpu - (main - last.main)
-    return { computedMs: main - this.#began.main, isBusy: others > BUSY * availableParallelism() * (wall - last.wall) }
+    const processors = availableParallelism()
+    const [load = 0] = loadavg()
+    const share = others / (processors * (wall - last.wall))
+    return { computedMs: main - this.#began.main, isBusy: share > (load > processors ? BUSY_AMONG_OTHERS : BUSY) }
   }
 }
 

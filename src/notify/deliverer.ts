@@ -35,7 +35,7 @@ const ROUNDS_PER_CLAIM = 10
 const DOWN_AFTER = 5
 
 /** While batches keep the processors busy, the pause is this many times as long as what a round computes. */
-const BUSY_SHARE = 19
+const BUSY_SHARE = 39
 
 /** How long the last round of a process may last. */
 const LAST_ROUND_MS = 10_000
