@@ -8,7 +8,7 @@ import { WriteMutex } from '../database/write-mutex.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Problem } from '../errors.js'
 import { recordingEvents } from '../notify/events.js'
-import { SimulatedGateway } from '../payments/simulated.js'
+import { createGateway } from '../payments/create-gateway.js'
 import { problemIn } from '../servers/explain.js'
 import { type BatchOptions, type BatchProgress, type BatchResult, processBatch } from './batch.js'
 
@@ -42,11 +42,7 @@ export type BatchReply =
     }
 
 const { config, batch, mutex, connections, loaded, heartbeatMs } = workerData as ThreadOptions
-const gateway = new SimulatedGateway({
-  successRate: config['payments.successRate'],
-  latencyMs: config['payments.latencyMs'],
-  seed: config['payments.seed'],
-})
+const gateway = createGateway(config)
 const inProgress = new Set<BatchProgress>()
 let db: Promise<Database> | undefined
 

@@ -6,6 +6,7 @@ import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
+import { createGateway } from '../payments/create-gateway.js'
 import { countDue, countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
 import { countLostBatch, uncountLostClaim } from '../queue/suspects.js'
@@ -13,6 +14,7 @@ import { nextScale, type Scale } from './autoscale.js'
 import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
 import { onceReachable, temporaryProblem, throughOutages, type Waiting } from './outage.js'
+import { finishDueRefunds, refundOptionsOf } from './refund.js'
 import { FailedBatch, Threads } from './threads.js'
 import type { Limits, WorkerEvent } from './worker-events.js'
 
@@ -47,6 +49,9 @@ interface Services {
 /** The pause between two publications is at least this long, and at least nine times as long as a publication takes. */
 const PUBLISH_MS = 5000
 const PUBLISH_SHARE = 9
+
+/** Pause between two searches for refunds to finish. */
+const REFUND_MS = 2000
 
 const SCALE_MS = 1000
 
@@ -131,6 +136,7 @@ export class Worker {
     })
     this.#stops.push(this.#heartbeat.stop)
     this.#publish()
+    this.#finishRefunds()
     this.#limitTime()
     if (this.#limits.min < this.#limits.max) this.#followBacklog()
     if (this.#options.reportsBacklog) this.#reportBacklog()
@@ -143,6 +149,15 @@ export class Worker {
     const pauseMs = (took: number) => Math.max(PUBLISH_MS, PUBLISH_SHARE * took)
     const reporter = this.#reporterFor('Updating Redis')
     this.#stops.push(startBackground(() => figures.publish(), { pauseMs, reporter, lastRun: true }).end)
+  }
+
+  /** Finishes refunds whose process died, or whose outcome is unknown. */
+  #finishRefunds(): void {
+    const { db, config } = this.#app
+    const gateway = createGateway(config)
+    const finish = () => finishDueRefunds(db, gateway, refundOptionsOf(config))
+    const reporter = this.#reporterFor('Finishing refunds')
+    this.#stops.push(startBackground(finish, { pauseMs: () => REFUND_MS, reporter, lastRun: true }).end)
   }
 
   #limitTime(): void {

@@ -123,6 +123,31 @@ describeOnEngines('notifications', (engineTest) => {
     ])
   })
 
+  test('say what people did: refunds, cancelled orders and resolved charges', async ({ shop, receiver }) => {
+    const { environment } = receiver
+    await shop.importing(csv(line({ order: 'A-1', quantity: 2 })))
+    await shop.runWith({ ...ALL_CAPTURED, ...environment }, 'work', '--drain')
+    await shop.runWith(environment, 'orders', 'refund', 'A-1', '--amount', '7.50', '--yes')
+    await shop.importing(csv(line({ order: 'B-1' }), line({ order: 'B-2' })))
+    const cancelled = await shop.runWith(environment, 'orders', 'cancel', 'B-1', '--reason', 'sold in store')
+    expect(cancelled.code, cancelled.stderr).toBe(0)
+    const unanswered = { ORDERCTL_ATTEMPTS: '1', ORDERCTL_PAYMENT_TIMEOUT_MS: '1', ORDERCTL_PAYMENT_LATENCY_MS: '2000' }
+    await shop.runWith({ ...environment, ...unanswered }, 'work', '--drain')
+    const resolved = await shop.runWith(environment, 'failed', 'resolve', 'B-2', '--not-charged', '--yes')
+    expect(resolved.code, resolved.stderr).toBe(0)
+    await shop.runWith(environment, 'work', '--drain')
+    const eventsOf = (order: string) => receiver.received.filter(({ data }) => data.order_id === order)
+    expect(eventsOf('A-1')).toMatchObject([
+      { type: 'order.completed', data: { amount: 20 } },
+      { type: 'order.refunded', data: { amount: 7.5, refund_reference: expect.stringMatching(/./) } },
+    ])
+    expect(eventsOf('B-1')).toMatchObject([
+      { type: 'order.cancelled', data: { reason: 'cancelled', message: 'sold in store' } },
+    ])
+    expect(eventsOf('B-2').map(({ type }) => type)).toEqual(['order.needs_review', 'order.rolled_back'])
+    expect((await shop.run('orders', 'export')).stdout.split('\n').map((row) => row.slice(0, 3))).toContain('B-1')
+  })
+
   test('are not recorded without a destination, and are deleted some time after delivery', async ({
     shop,
     receiver,
