@@ -4,11 +4,13 @@ import type { Database } from '../database/connection.js'
 import { inSnapshot } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { type ReviewReason, UNSOLD_STATUSES } from '../domain/order.js'
-import { countNeedingReview, readOldestWait } from '../queue/due-orders.js'
-import { countOf } from '../terminal/text.js'
+import { readOldestEvent } from '../notify/event-list.js'
+import { destinationsIn } from '../notify/events.js'
+import { countNeedingReview, isNotCancelled, readOldestWait } from '../queue/due-orders.js'
+import { cleanText, countOf } from '../terminal/text.js'
 import { WORKER_STALE_MS } from './status.js'
 
-export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'schedule'
+export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'notify' | 'schedule'
 
 /** The result of an alarm or of a `doctor` check. */
 export interface Finding {
@@ -39,6 +41,7 @@ const MEASURES = [
   ['unresolved', 'alarms.unresolvedOrders', measureUnresolved],
   ['stale_workers', 'alarms.staleWorkers', measureStaleWorkers],
   ['low_stock', 'alarms.lowStock', measureStock],
+  ['notify', 'alarms.notifySeconds', measureNotifications],
 ] as const
 
 /**
@@ -78,7 +81,10 @@ async function measureWait(db: Database, threshold: number, now: number): Promis
 /** Limits the query to the latest orders, since a drain may settle millions within the window. */
 const MAX_SETTLED = 10_000
 
-/** Counts declined orders too: a broken gateway, for example with an expired key, declines everything. */
+/**
+ * Counts declined orders too: a broken gateway, for example with an expired key, declines everything. Leaves out orders
+ * that people cancelled.
+ */
 async function measureFailures(db: Database, threshold: number, now: number, config: Config): Promise<Measured> {
   const window = config['alarms.failureWindowSeconds']
   const minimum = config['alarms.failureLeastOrders']
@@ -87,6 +93,7 @@ async function measureFailures(db: Database, threshold: number, now: number, con
     .select(['status', 'reason'])
     .where('settled_at', '>', now - window * 1000)
     .where('settled_at', '<=', now)
+    .where(isNotCancelled)
     .orderBy('settled_at', 'desc')
     .limit(MAX_SETTLED)
     .as('latest')
@@ -111,7 +118,8 @@ async function measureFailures(db: Database, threshold: number, now: number, con
 }
 
 const REVIEWS: Readonly<Record<ReviewReason, string>> = {
-  payment_unknown: 'Retry the charges with `orderctl failed retry --reason payment_unknown`.',
+  payment_unknown:
+    'Retry the charges with `orderctl failed retry --reason payment_unknown`, or state what the provider shows with `orderctl failed resolve`.',
   poison:
     'List the orders with `orderctl failed list --reason poison` and find the cause in the worker logs. Then run `orderctl failed retry --reason poison`.',
 }
@@ -167,6 +175,18 @@ async function measureStock(db: Database, threshold: number): Promise<Measured> 
     value: scarcest[0]?.available ?? null,
     message: named.length === 0 ? `No products with ${units}.` : low,
     fix: `List them with \`orderctl products list --low ${threshold}\`. Record deliveries with \`orderctl products adjust SKU UNITS --reason delivery\`.`,
+  }
+}
+
+async function measureNotifications(db: Database, threshold: number, now: number, config: Config): Promise<Measured> {
+  const oldest = await readOldestEvent(db, destinationsIn(config))
+  const value = oldest ? Math.max(0, (now - oldest.since) / 1000) : 0
+  const problem = oldest?.error ? `: ${cleanText(oldest.error)}` : ''
+  const waited = `The oldest event has waited for ${span(value)} to be delivered to the ${oldest?.destination} (threshold ${span(threshold)})${problem}.`
+  return {
+    value,
+    message: oldest ? waited : 'No events wait to be delivered.',
+    fix: 'See `orderctl notify list --state waiting`. Fix the receiver, check it with `orderctl notify test`, then run `orderctl notify retry --all`.',
   }
 }
 

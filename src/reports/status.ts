@@ -7,9 +7,10 @@ import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from 
 import { resumeCommand } from '../domain/shell.js'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
-import { countDue } from '../queue/due-orders.js'
+import { countDue, isNotCancelled } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 import { isoTime, tenths } from '../terminal/text.js'
+import { countRefundsToReview } from './refunds.js'
 
 /** A worker without a heartbeat for this long is no longer listed. */
 const WORKER_GONE_MS = 10 * MINUTE_MS
@@ -53,6 +54,7 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
     pace: through((db, now) => readPace(db, now)),
     imports: through(readOpenImports),
     failures: through(readFailures),
+    refundsToReview: through(countRefundsToReview),
   }
   /** @param at epoch milliseconds */
   return async ({ unreachable, driver, paused, transport }: Delivery, at: number) => {
@@ -74,11 +76,13 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
       orders,
       /** Open orders that need review: payment_unknown and poison. */
       unresolved,
+      /** Refunds of completed orders that need review. */
+      refunds_to_review: await read.refundsToReview(),
       throughput: await read.throughput(),
       workers,
       /** Imports that have not ended. */
       imports: await read.imports(),
-      /** Newest first, without cleared ones. */
+      /** Newest first, without cleared and cancelled ones. */
       recent_failures: orders.failed + orders.rolled_back > 0 ? await read.failures() : [],
     }
     return { status, at, countedAt, runtimes, unreachable }
@@ -157,7 +161,7 @@ async function measureThroughput(db: Database, now: number) {
 export async function readWorkers(db: Database, now: number) {
   const workers = await db
     .selectFrom('workers')
-    .select(['id', 'host', 'pid', 'concurrency', 'orders_per_second', 'started_at', 'last_seen'])
+    .select(['id', 'host', 'pid', 'concurrency', 'orders_per_second', 'started_at', 'last_seen', 'waiting_for'])
     .where('stopped_at', 'is', null)
     .where('last_seen', '>', now - WORKER_GONE_MS)
     .orderBy('started_at')
@@ -165,6 +169,8 @@ export async function readWorkers(db: Database, now: number) {
     .execute()
   return workers.map((worker) => ({
     ...worker,
+    /** Why the worker claims no orders, such as a payment gateway that is unreachable; null if it does. */
+    waiting_for: worker.waiting_for,
     started_at: new Date(worker.started_at).toISOString(),
     last_seen: new Date(worker.last_seen).toISOString(),
     /** No heartbeat for 30 seconds. */
@@ -196,6 +202,7 @@ async function readFailures(db: Database) {
     .where('status', 'in', ['failed', 'rolled_back'])
     .where('settled_at', 'is not', null)
     .where('cleared_at', 'is', null)
+    .where(isNotCancelled)
     .orderBy('settled_at', 'desc')
     .orderBy('id', 'desc')
     .limit(RECENT_FAILURES)
