@@ -173,11 +173,11 @@ describe('a key', () => {
   })
 
   plainTest('of a refund is never that of a charge, whatever the reference', () => {
-    expect(refundKey(one, 'default', 'A', 1)).toBe('0123456789ab:default:A:refund-1')
-    for (const reference of ['A:refund', 'A:refund-1', 'A'])
+    expect(refundKey(idempotencyKey(one, 'default', 'A', 1), 1)).toBe('0123456789ab:default:A:1:refund-1')
+    for (const reference of ['A:1:refund', 'A:1:refund-1', 'A'])
       for (const attempt of [1, 2]) {
         const key = idempotencyKey(one, 'default', reference, attempt)
-        expect([1, 2].map((number) => refundKey(one, 'default', 'A', number))).not.toContain(key)
+        expect([1, 2].map((number) => refundKey(idempotencyKey(one, 'default', 'A', 1), number))).not.toContain(key)
       }
   })
 })
