@@ -108,6 +108,7 @@ export const SETTINGS = {
   ),
   'schedule.snapshots': setting('*/5 * * * *', 'cron expression for storing queue snapshots', readCron),
   'schedule.reservations': setting('*/5 * * * *', 'cron expression for releasing expired reservations', readCron),
+  'schedule.refunds': setting('* * * * *', 'cron expression for finishing refunds with an unknown outcome', readCron),
   'schedule.alarms': setting('* * * * *', 'cron expression for checking alarms', readCron),
   'schedule.timeZone': setting('UTC', 'time zone of the cron expressions; default is `timeZone`', readTimeZone),
   'alarms.waitSeconds': setting(

@@ -5,17 +5,19 @@ import type { Generated } from 'kysely'
 import type { Day } from '../domain/business-day.js'
 import type { CustomerId, IdempotencyKey, ImportId, LeaseToken, OrderId, ProductId, WorkerId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
-import type { FailureReason, OrderStatus, PaymentStatus } from '../domain/order.js'
+import type { FailureReason, OrderStatus, PaymentStatus, RefundStatus } from '../domain/order.js'
 
-type Figures = 'time_zone' | 'database_id' | 'sales_id'
+type Figures = 'time_zone' | 'sales_id'
+/** The identity of the database, and where it was confirmed, as JSON. See shop.ts. */
+type Shop = 'shop' | 'shop_home'
 /** The file that an unfinished copy was started from, and the process that may write the copy. */
 type Copying = 'copying_from' | 'copy_id'
 /** Rows that only serve as locks. */
-type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
+type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names' | 'turn_references'
 
 export interface Schema {
   settings: {
-    name: 'queue_paused' | Figures | Copying | NamedLock
+    name: 'queue_paused' | Figures | Shop | Copying | NamedLock
     value: string
   }
 
@@ -205,6 +207,35 @@ export interface Schema {
   payment_references: {
     reference: string
     order_id: OrderId
+  }
+
+  /** Refunds, stored before the gateway is asked. The index on their day is what KPIs and leaderboards read. */
+  refunds: {
+    order_id: OrderId
+    /** Counts from 1 for each order, and is part of the key. */
+    number: number
+    /** The customer of the order, for reports by customer. */
+    customer_id: CustomerId
+    idempotency_key: IdempotencyKey
+    amount: number
+    currency: Currency
+    status: RefundStatus
+    /** 1 if the order's units go back into stock once the amount is refunded; else 0. */
+    restock: number
+    /** How many requests ended without a known outcome since a person last asked. */
+    unanswered: Generated<number>
+    gateway_reference: string | null
+    message: string | null
+    created_at: number
+    answered_at: number | null
+    /** The business day on which the amount was refunded; null until then. */
+    day: Day | null
+    /**
+     * When a process may ask the gateway; while one does, the end of its lease. Null for a refund that is settled or
+     * needs review.
+     */
+    due_at: number | null
+    lease_token: LeaseToken | null
   }
 
   /** Completed orders by day and customer, updated in the transaction that completes them. */

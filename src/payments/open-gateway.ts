@@ -1,24 +1,19 @@
 // Opens the gateway that the configuration names.
 import type { Config } from '../config/config.js'
 import { usageError } from '../errors.js'
-import type { ChargingGateway, OpenGateway } from './gateway.js'
+import type { Charge, ChargingGateway, Gateway, OpenGateway, Refund } from './gateway.js'
 import { SimulatedGateway } from './simulated.js'
 
 export type PaymentConfig = Pick<Config, Extract<keyof Config, `payments.${string}`>>
 
 /** Whether answers take time. If so, the gateway is shared by all threads of a process, with one budget of calls. */
-function isShared(config: PaymentConfig): boolean {
+export function isShared(config: PaymentConfig): boolean {
   return config['payments.gateway'] !== 'simulated' || config['payments.latencyMs'] > 0
 }
 
 /** The gateway of a thread, if it needs not be shared: answers cost no message to another thread. */
 export function ownGateway(config: PaymentConfig): ChargingGateway | undefined {
   return isShared(config) ? undefined : simulated(config)
-}
-
-/** Opens the gateway that all threads of this process share; undefined if each has its own. */
-export async function openSharedGateway(config: PaymentConfig): Promise<OpenGateway | undefined> {
-  return isShared(config) ? openGateway(config) : undefined
 }
 
 /**
@@ -28,20 +23,13 @@ export async function openSharedGateway(config: PaymentConfig): Promise<OpenGate
  */
 export async function openGateway(config: PaymentConfig): Promise<OpenGateway> {
   const limits = { maxInFlight: config['payments.maxInFlight'], perSecond: config['payments.ratePerSecond'] }
+  const url = config['payments.gateway']
+  if (!isShared(config)) return new AlwaysOpen(simulated(config), (call) => call())
   // Loaded only if used: these packages take longer to load than most commands run.
   const { Budget, GuardedGateway } = await import('./guard.js')
-  const url = config['payments.gateway']
   if (url === 'simulated') {
-    const [gateway, budget] = [simulated(config), new Budget(limits)]
-    return {
-      trouble: undefined,
-      charge: (charge, timeoutMs) => budget.run(() => gateway.charge(charge, timeoutMs)),
-      lookUpCharge: (charge, timeoutMs) => budget.run(() => gateway.lookUpCharge(charge, timeoutMs)),
-      refund: (refund, timeoutMs) => budget.run(() => gateway.refund(refund, timeoutMs)),
-      lookUpRefund: () => gateway.lookUpRefund(),
-      check: async () => undefined,
-      close: async () => undefined,
-    }
+    const budget = new Budget(limits)
+    return new AlwaysOpen(simulated(config), (call) => budget.run(call))
   }
   refusePlainHttp(url, config['payments.allowHttp'])
   const { HttpGateway, readSecretFile } = await import('./http.js')
@@ -54,6 +42,38 @@ export async function openGateway(config: PaymentConfig): Promise<OpenGateway> {
     connections: limits.maxInFlight,
   })
   return new GuardedGateway(gateway, timeoutMs, limits)
+}
+
+/** A gateway in this process, which is never in trouble. */
+class AlwaysOpen implements OpenGateway {
+  readonly trouble = undefined
+  readonly #gateway: Gateway
+  readonly #limited: <Result>(call: () => Promise<Result>) => Promise<Result>
+
+  constructor(gateway: Gateway, limited: <Result>(call: () => Promise<Result>) => Promise<Result>) {
+    this.#gateway = gateway
+    this.#limited = limited
+  }
+
+  charge(charge: Charge, timeoutMs: number) {
+    return this.#limited(() => this.#gateway.charge(charge, timeoutMs))
+  }
+
+  lookUpCharge(charge: Charge, timeoutMs: number) {
+    return this.#limited(() => this.#gateway.lookUpCharge(charge, timeoutMs))
+  }
+
+  refund(refund: Refund, timeoutMs: number) {
+    return this.#limited(() => this.#gateway.refund(refund, timeoutMs))
+  }
+
+  lookUpRefund(refund: Refund, timeoutMs: number) {
+    return this.#limited(() => this.#gateway.lookUpRefund(refund, timeoutMs))
+  }
+
+  async check(): Promise<void> {}
+
+  async close(): Promise<void> {}
 }
 
 function simulated(config: PaymentConfig): SimulatedGateway {

@@ -1,14 +1,16 @@
 // Reads the current status: queue, orders, workers, imports and recent failures.
 import type { Database } from '../database/connection.js'
 import { isHeld } from '../database/lease.js'
+import { readShop } from '../database/shop.js'
 import { inSnapshot } from '../database/transaction.js'
 import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'
 import { resumeCommand } from '../domain/shell.js'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
-import { countDue } from '../queue/due-orders.js'
+import { countDue, isNotCancelled } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 import { isoTime, tenths } from '../terminal/text.js'
+import { countRefundsToReview } from './refunds.js'
 
 /** A worker without a heartbeat for this long is no longer listed. */
 const WORKER_GONE_MS = 10 * MINUTE_MS
@@ -44,6 +46,7 @@ export async function readStatus(db: Database, queue: Queue, now: number): Promi
 /** @param through decides how each figure is read: from one snapshot, or throttled */
 export function statusReader(through: <Value>(read: Figure<Value>) => () => Promise<Value>) {
   const read = {
+    shop: through(readShop),
     counts: through(countOrders),
     due: through(countDue),
     throughput: through(measureThroughput),
@@ -51,6 +54,7 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
     pace: through((db, now) => readPace(db, now)),
     imports: through(readOpenImports),
     failures: through(readFailures),
+    refundsToReview: through(countRefundsToReview),
   }
   /** @param at epoch milliseconds */
   return async ({ unreachable, driver, paused, transport }: Delivery, at: number) => {
@@ -60,6 +64,8 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
     const { runtimes, ...pace } = await read.pace()
     const estimate = estimateWait(due.waiting, workers, pace)
     const status = {
+      /** The identity of the database. */
+      shop: await read.shop(),
       queue: {
         ...{ driver, paused },
         ...countsOf(due),
@@ -70,11 +76,13 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
       orders,
       /** Open orders that need review: payment_unknown and poison. */
       unresolved,
+      /** Refunds of completed orders that need review. */
+      refunds_to_review: await read.refundsToReview(),
       throughput: await read.throughput(),
       workers,
       /** Imports that have not ended. */
       imports: await read.imports(),
-      /** Newest first, without cleared ones. */
+      /** Newest first, without cleared and cancelled ones. */
       recent_failures: orders.failed + orders.rolled_back > 0 ? await read.failures() : [],
     }
     return { status, at, countedAt, runtimes, unreachable }
@@ -194,6 +202,7 @@ async function readFailures(db: Database) {
     .where('status', 'in', ['failed', 'rolled_back'])
     .where('settled_at', 'is not', null)
     .where('cleared_at', 'is', null)
+    .where(isNotCancelled)
     .orderBy('settled_at', 'desc')
     .orderBy('id', 'desc')
     .limit(RECENT_FAILURES)

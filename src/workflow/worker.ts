@@ -7,6 +7,7 @@ import { explainDatabaseError } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { OpenGateway } from '../payments/gateway.js'
+import { isShared } from '../payments/open-gateway.js'
 import { countDue, countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
 import { countLostBatch, uncountLostClaim } from '../queue/suspects.js'
@@ -14,6 +15,7 @@ import { nextScale, type Scale } from './autoscale.js'
 import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
 import { onceReachable, temporaryProblem, throughOutages, type Waiting } from './outage.js'
+import { finishDueRefunds, refundOptionsOf } from './refund.js'
 import { FailedBatch, Threads } from './threads.js'
 import type { Limits, WorkerEvent } from './worker-events.js'
 
@@ -41,8 +43,8 @@ interface Services {
   readonly db: Kysely<Schema>
   readonly queue: Queue
   readonly config: Config
-  /** Undefined if each thread has its own. Closed when the work ends. */
-  readonly gateway: OpenGateway | undefined
+  /** Closed when the work ends. */
+  readonly gateway: OpenGateway
   /** Figures in Redis that follow the database. */
   readonly figures: { publish(): Promise<void> } | undefined
 }
@@ -50,6 +52,9 @@ interface Services {
 /** The pause between two publications is at least this long, and at least nine times as long as a publication takes. */
 const PUBLISH_MS = 5000
 const PUBLISH_SHARE = 9
+
+/** Pause between two searches for refunds to finish. */
+const REFUND_MS = 2000
 
 const SCALE_MS = 1000
 
@@ -96,7 +101,7 @@ export class Worker {
     this.#maxOrders = options.maxOrders ?? Number.POSITIVE_INFINITY
     this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders, ordersPerBatch(config, max))
     const onLost = (text: string) => options.emit({ event: 'thread_lost', text })
-    this.#threads = new Threads(config, { concurrency: max, gateway }, onLost)
+    this.#threads = new Threads(config, { concurrency: max, gateway: isShared(config) ? gateway : undefined }, onLost)
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
   }
 
@@ -111,7 +116,7 @@ export class Worker {
     try {
       if (!(await onceReachable(() => this.#start(), { ...this.#app.config, ...this.#options }))) return this.#totals
       // Others wait for the gateway below.
-      if (!this.#options.waiting) await this.#app.gateway?.check()
+      if (!this.#options.waiting) await this.#app.gateway.check()
       this.#signal.addEventListener('abort', () => emit({ event: 'stopping' }), { once: true })
       emit({ event: 'started', ...this.#limits })
       await this.#consume()
@@ -119,7 +124,7 @@ export class Worker {
       return this.#totals
     } finally {
       for (const stop of this.#stops.reverse()) await stop()
-      await this.#app.gateway?.close()
+      await this.#app.gateway.close()
     }
   }
 
@@ -130,13 +135,14 @@ export class Worker {
     await this.#threads.start()
     this.#heartbeat = await startHeartbeat(this.#app.db, {
       figures: () => ({ processed: processedOf(this.#totals), concurrency: this.#concurrency }),
-      waitingFor: () => this.#app.gateway?.trouble?.message,
+      waitingFor: () => this.#app.gateway.trouble?.message,
       onAlive: (figures) => emit({ event: 'alive', ...figures }),
       onFatal: (error) => this.#fatal.abort(error),
       reporter: this.#reporterFor('The heartbeat'),
     })
     this.#stops.push(this.#heartbeat.stop)
     this.#publish()
+    this.#finishRefunds()
     this.#limitTime()
     if (this.#limits.min < this.#limits.max) this.#followBacklog()
     if (this.#options.reportsBacklog) this.#reportBacklog()
@@ -149,6 +155,14 @@ export class Worker {
     const pauseMs = (took: number) => Math.max(PUBLISH_MS, PUBLISH_SHARE * took)
     const reporter = this.#reporterFor('Updating Redis')
     this.#stops.push(startBackground(() => figures.publish(), { pauseMs, reporter, lastRun: true }).end)
+  }
+
+  /** Finishes refunds whose process died, or whose outcome is unknown. */
+  #finishRefunds(): void {
+    const { db, config, gateway } = this.#app
+    const finish = () => finishDueRefunds(db, gateway, refundOptionsOf(config))
+    const reporter = this.#reporterFor('Finishing refunds')
+    this.#stops.push(startBackground(finish, { pauseMs: () => REFUND_MS, reporter, lastRun: true }).end)
   }
 
   #limitTime(): void {
@@ -194,15 +208,15 @@ export class Worker {
       onNotice(text, event)
     }
     await throughOutages({ db, database: config.database, signal, onNotice: onOutage }, async (worked) => {
-      const wasAway = gateway?.trouble !== undefined
-      await gateway?.check()
+      const wasAway = gateway.trouble !== undefined
+      await gateway.check()
       if (wasAway) worked()
       for (let claim = this.#interrupted[0]; claim; claim = this.#interrupted[0]) {
         await uncountLostClaim(db, claim)
         this.#interrupted.shift()
       }
       const handle = async (ids: readonly OrderId[]) => {
-        if (gateway?.trouble) throw gateway.trouble
+        if (gateway.trouble) throw gateway.trouble
         const claimed = await this.#handle(ids)
         if (claimed > 0) worked()
         return claimed

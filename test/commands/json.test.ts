@@ -13,7 +13,7 @@ const FILE = join(ROOT, 'docs/json.md')
 const FIELDS = join(ROOT, 'src/command-line/json-fields.json')
 
 /** Fields of a list's document other than its rows. */
-const AROUND_ROWS = ['total', 'ok', 'currency', 'generated_at']
+const AROUND_ROWS = ['total', 'ok', 'currency', 'generated_at', 'shop']
 
 /** An object with a count for each reason. */
 const BY_REASON = /(^|\.)skipped_reasons$/
@@ -35,9 +35,12 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
   }
 
   await run('version')
+  await run('config')
   await run('migrate --status')
   await run('migrate')
   await run('migrate --status')
+  await run('migrate --keep-shop')
+  await run('migrate --new-shop', '--yes')
   for (const command of ['status', 'leaderboard customers', 'kpis realtime', 'config', 'schedule list'])
     await run(command)
   await run('doctor')
@@ -84,6 +87,11 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
     recent_ms: 800,
     ...{ runtime_p50_ms: 100, runtime_p95_ms: 200, runtime_p99_ms: 300 },
   })
+  shop.refund('C-1', 100, { status: 'declined' })
+  shop.sqlite.exec("update refunds set gateway_reference = null, answered_at = null, message = 'card closed'")
+  await run('orders refund', 'C-1', '--amount', '5')
+  await run('orders refund', 'C-1', 'P-1')
+  await run('orders refunds')
   await run('status')
   for (const task of ['snapshots', 'kpis']) await run('schedule run', task)
   await run('schedule list')

@@ -1,6 +1,6 @@
 // What every gateway does. The same tests run against the simulated gateway and, over HTTP, the example provider.
 import { describe, expect, test } from 'vitest'
-import { type IdempotencyKey, idempotencyKey } from '../../src/domain/ids.js'
+import { type IdempotencyKey, idempotencyKey, type ShopId } from '../../src/domain/ids.js'
 import type { Currency, Money } from '../../src/domain/money.js'
 import type { Charge, Refund } from '../../src/payments/gateway.js'
 import { openGateway } from '../../src/payments/open-gateway.js'
@@ -12,7 +12,7 @@ class Configured extends Cli {
 }
 
 const amount = (minor: number, currency = 'USD'): Money => ({ minor, currency: currency as Currency })
-const key = (name: string): IdempotencyKey => idempotencyKey('default', name, 1)
+const key = (name: string): IdempotencyKey => idempotencyKey('shop' as ShopId, 'default', name, 1)
 const charge = (name: string, minor = 1250): Charge => ({
   key: key(name),
   amount: amount(minor),
