@@ -33,7 +33,7 @@ export async function openGateway(config: PaymentConfig): Promise<OpenGateway> {
   }
   refusePlainHttp(url, config['payments.allowHttp'])
   const { HttpGateway, readSecretFile } = await import('./http.js')
-  const { 'payments.tokenFile': tokenFile, 'payments.caFile': caFile, 'payments.timeoutMs': timeoutMs } = config
+  const { 'payments.tokenFile': tokenFile, 'payments.caFile': caFile } = config
   const token = tokenFile ? readSecretFile(tokenFile, 'ORDERCTL_PAYMENT_TOKEN_FILE') : config['payments.token']
   const gateway = new HttpGateway({
     url,
@@ -41,7 +41,7 @@ export async function openGateway(config: PaymentConfig): Promise<OpenGateway> {
     ca: caFile ? readSecretFile(caFile, 'ORDERCTL_PAYMENT_CA_FILE') : undefined,
     connections: limits.maxInFlight,
   })
-  return new GuardedGateway(gateway, timeoutMs, limits)
+  return new GuardedGateway(gateway, limits)
 }
 
 /** A gateway in this process, which is never in trouble. */

@@ -11,7 +11,7 @@ import { isShared } from '../payments/open-gateway.js'
 import { countDue, countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
 import { countLostBatch, uncountLostClaim } from '../queue/suspects.js'
-import { nextScale, type Scale } from './autoscale.js'
+import { nextScale, ordersPerBatch, type Scale } from './autoscale.js'
 import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
 import { onceReachable, temporaryProblem, throughOutages, type Waiting } from './outage.js'
@@ -99,7 +99,7 @@ export class Worker {
     this.#limits = { min, max }
     this.#concurrency = this.#limits.min
     this.#maxOrders = options.maxOrders ?? Number.POSITIVE_INFINITY
-    this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders, ordersPerBatch(config, max))
+    this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders, ordersPerBatch(config['payments.ratePerSecond'], max))
     const onLost = (text: string) => options.emit({ event: 'thread_lost', text })
     this.#threads = new Threads(config, { concurrency: max, gateway: isShared(config) ? gateway : undefined }, onLost)
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
@@ -292,15 +292,6 @@ export class Worker {
     }
     return new FailureReporter({ subject, explain, onNotice: (text, event) => this.#options.emit({ event, text }) })
   }
-}
-
-/** How long the orders in progress may wait for a rate limit, in seconds. */
-const MOST_SECONDS = 10
-
-/** Returns how many orders a batch may have, so that a rate limit does not keep more in progress than it can charge. */
-function ordersPerBatch(config: Config, batches: number): number {
-  const perSecond = config['payments.ratePerSecond'] ?? Number.POSITIVE_INFINITY
-  return Math.max(1, Math.ceil((perSecond * MOST_SECONDS) / batches))
 }
 
 /** Returns the number of settled orders. */
