@@ -79,7 +79,7 @@ export class GuardedGateway implements OpenGateway {
   #hasWorked = false
   /** Aborted when trouble begins, so that calls that wait for the budget end. */
   #trust = newTrust()
-  /** Of the trouble that the breaker found: when it may end, when the last one ended, and how many came in a row. */
+  /** When the trouble that the breaker found may end, when the last one ended, and how many came in a row. */
   #openUntil = 0
   #closedAt = Number.NEGATIVE_INFINITY
   #opened = 0

@@ -99,7 +99,11 @@ export class Worker {
     this.#limits = { min, max }
     this.#concurrency = this.#limits.min
     this.#maxOrders = options.maxOrders ?? Number.POSITIVE_INFINITY
-    this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders, ordersPerBatch(config['payments.ratePerSecond'], max))
+    this.#batchSize = Math.min(
+      config['workflow.batchSize'],
+      this.#maxOrders,
+      ordersPerBatch(config['payments.ratePerSecond'], max),
+    )
     const onLost = (text: string) => options.emit({ event: 'thread_lost', text })
     this.#threads = new Threads(config, { concurrency: max, gateway: isShared(config) ? gateway : undefined }, onLost)
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
