@@ -1,19 +1,24 @@
 // Opens the gateway that the configuration names.
 import type { Config } from '../config/config.js'
 import { usageError } from '../errors.js'
-import type { Charge, ChargingGateway, Gateway, OpenGateway, Refund } from './gateway.js'
+import type { Gateway, OpenGateway } from './gateway.js'
 import { SimulatedGateway } from './simulated.js'
 
 export type PaymentConfig = Pick<Config, Extract<keyof Config, `payments.${string}`>>
 
 /** Whether answers take time. If so, the gateway is shared by all threads of a process, with one budget of calls. */
-export function isShared(config: PaymentConfig): boolean {
+function isShared(config: PaymentConfig): boolean {
   return config['payments.gateway'] !== 'simulated' || config['payments.latencyMs'] > 0
 }
 
 /** The gateway of a thread, if it needs not be shared: answers cost no message to another thread. */
-export function ownGateway(config: PaymentConfig): ChargingGateway | undefined {
+export function ownGateway(config: PaymentConfig): Gateway | undefined {
   return isShared(config) ? undefined : simulated(config)
+}
+
+/** Opens the gateway that all threads of this process share; undefined if each has its own. */
+export async function openSharedGateway(config: PaymentConfig): Promise<OpenGateway | undefined> {
+  return isShared(config) ? openGateway(config) : undefined
 }
 
 /**
@@ -23,13 +28,20 @@ export function ownGateway(config: PaymentConfig): ChargingGateway | undefined {
  */
 export async function openGateway(config: PaymentConfig): Promise<OpenGateway> {
   const limits = { maxInFlight: config['payments.maxInFlight'], perSecond: config['payments.ratePerSecond'] }
-  const url = config['payments.gateway']
-  if (!isShared(config)) return new AlwaysOpen(simulated(config), (call) => call())
   // Loaded only if used: these packages take longer to load than most commands run.
   const { Budget, GuardedGateway } = await import('./guard.js')
+  const url = config['payments.gateway']
   if (url === 'simulated') {
-    const budget = new Budget(limits)
-    return new AlwaysOpen(simulated(config), (call) => budget.run(call))
+    const [gateway, budget] = [simulated(config), new Budget(limits)]
+    return {
+      trouble: undefined,
+      charge: (charge, timeoutMs) => budget.run(() => gateway.charge(charge, timeoutMs)),
+      lookUpCharge: (charge, timeoutMs) => budget.run(() => gateway.lookUpCharge(charge, timeoutMs)),
+      refund: (refund, timeoutMs) => budget.run(() => gateway.refund(refund, timeoutMs)),
+      lookUpRefund: (refund, timeoutMs) => budget.run(() => gateway.lookUpRefund(refund, timeoutMs)),
+      check: async () => undefined,
+      close: async () => undefined,
+    }
   }
   refusePlainHttp(url, config['payments.allowHttp'])
   const { HttpGateway, readSecretFile } = await import('./http.js')
@@ -44,36 +56,25 @@ export async function openGateway(config: PaymentConfig): Promise<OpenGateway> {
   return new GuardedGateway(gateway, limits)
 }
 
-/** A gateway in this process, which is never in trouble. */
-class AlwaysOpen implements OpenGateway {
-  readonly trouble = undefined
-  readonly #gateway: Gateway
-  readonly #limited: <Result>(call: () => Promise<Result>) => Promise<Result>
-
-  constructor(gateway: Gateway, limited: <Result>(call: () => Promise<Result>) => Promise<Result>) {
-    this.#gateway = gateway
-    this.#limited = limited
+/**
+ * Opens the gateway for one task.
+ *
+ * @param checks whether to fail before the task begins if the gateway cannot be used
+ */
+export async function withGateway<Result>(
+  config: PaymentConfig,
+  use: (gateway: Gateway) => Promise<Result>,
+  { checks = false }: { readonly checks?: boolean } = {},
+): Promise<Result> {
+  const own = ownGateway(config)
+  if (own) return use(own)
+  const gateway = await openGateway(config)
+  try {
+    if (checks) await gateway.check()
+    return await use(gateway)
+  } finally {
+    await gateway.close()
   }
-
-  charge(charge: Charge, timeoutMs: number) {
-    return this.#limited(() => this.#gateway.charge(charge, timeoutMs))
-  }
-
-  lookUpCharge(charge: Charge, timeoutMs: number) {
-    return this.#limited(() => this.#gateway.lookUpCharge(charge, timeoutMs))
-  }
-
-  refund(refund: Refund, timeoutMs: number) {
-    return this.#limited(() => this.#gateway.refund(refund, timeoutMs))
-  }
-
-  lookUpRefund(refund: Refund, timeoutMs: number) {
-    return this.#limited(() => this.#gateway.lookUpRefund(refund, timeoutMs))
-  }
-
-  async check(): Promise<void> {}
-
-  async close(): Promise<void> {}
 }
 
 function simulated(config: PaymentConfig): SimulatedGateway {

@@ -6,7 +6,8 @@ import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { addDays, dayAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
-import { openGateway } from '../payments/open-gateway.js'
+import type { Gateway } from '../payments/gateway.js'
+import { withGateway } from '../payments/open-gateway.js'
 import type { Queue } from '../queue/queue.js'
 import type { PublishedFigures } from '../redis/figures.js'
 import { takeSnapshot } from '../reports/history.js'
@@ -72,9 +73,8 @@ const TASKS: Readonly<Record<TaskName, { description: string; run(context: TaskC
   refunds: {
     description: 'finish refunds whose outcome is not known',
     run: async ({ db, config }) => {
-      const gateway = await openGateway(config)
-      const finishing = finishDueRefunds(db, gateway, refundOptionsOf(config))
-      const count = await finishing.finally(() => gateway.close())
+      const finish = (gateway: Gateway) => finishDueRefunds(db, gateway, refundOptionsOf(config))
+      const count = await withGateway(config, finish)
       return `${groupThousands(count)} asked for`
     },
   },

@@ -10,6 +10,7 @@ import { backoffMs } from '../domain/backoff.js'
 import { dayAt } from '../domain/business-day.js'
 import type { IdempotencyKey, LeaseToken, OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
+import { recordEvents } from '../notify/events.js'
 import type { RefundOutcome } from '../payments/gateway.js'
 import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from './settle.js'
 import { returnStock } from './stock.js'
@@ -64,7 +65,8 @@ export async function settleRefunds(
     const locked = await forUpdate(trx, underLease.orderBy('order_id').select('order_id as id')).execute()
     const held = new Set(locked.map(({ id }) => id))
     const now = await databaseTime(trx)
-    const settled = answers.filter(({ refund }) => held.has(refund.id)).map((answer) => changeOf(answer, now, options))
+    const known = answers.filter(({ refund }) => held.has(refund.id))
+    const settled = known.map((answer) => changeOf(answer, now, options))
     await trx
       .updateTable('refunds')
       .from(rowSource(trx, 'row', packRows(COLUMNS, settled)))
@@ -85,6 +87,7 @@ export async function settleRefunds(
       packIds(settled.filter(({ status, restock }) => status === 'refunded' && restock === 1)),
       now,
     )
+    await recordEvents(trx, known.flatMap(refundedBy), 'refunded')
     return settled
   })
 }
@@ -103,6 +106,11 @@ const COLUMNS = {
 export type SettledRefund = Pick<Selectable<Schema['refunds']>, Exclude<keyof typeof COLUMNS, 'id'> | 'restock'> &
   Pick<ClaimedRefund, 'id'>
 
+/** The order, as recordEvents takes it, if the amount was refunded. */
+function refundedBy({ refund: { id, amount }, outcome }: RefundAnswer) {
+  return outcome.status === 'refunded' ? [{ id, refund: { amount, reference: outcome.reference } }] : []
+}
+
 /** The columns of a refund after an answer. */
 function changeOf(
   { refund, outcome }: RefundAnswer,
@@ -116,9 +124,9 @@ function changeOf(
   }
   const { message } = outcome
   if (outcome.status === 'declined') return { ...settled, status: 'declined', message }
-  if (outcome.status === 'unaskable') return { ...settled, status: 'unknown', message }
-  const failures = outcome.notAsked ? unanswered : unanswered + 1
-  const pause = Math.max(backoffMs(Math.max(1, failures), FIRST_PAUSE_MS, LONGEST_PAUSE_MS), outcome.retryAfterMs ?? 0)
-  const due_at = failures >= attempts ? null : now + pause
+  if (outcome.status === 'unaskable' || outcome.needsReview) return { ...settled, status: 'unknown', message }
+  const failures = unanswered + (outcome.notAsked ? 0 : 1)
+  const pause = Math.max(backoffMs(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), outcome.retryAfterMs ?? 0)
+  const due_at = failures >= attempts && !outcome.notAsked ? null : now + pause
   return { ...settled, status: 'unknown', message, unanswered: failures, due_at }
 }

@@ -7,12 +7,12 @@ import { explainDatabaseError } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { OpenGateway } from '../payments/gateway.js'
-import { isShared } from '../payments/open-gateway.js'
+import { ownGateway } from '../payments/open-gateway.js'
 import { countDue, countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
 import { countLostBatch, uncountLostClaim } from '../queue/suspects.js'
 import { nextScale, ordersPerBatch, type Scale } from './autoscale.js'
-import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
+import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes, processedOf } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
 import { onceReachable, temporaryProblem, throughOutages, type Waiting } from './outage.js'
 import { finishDueRefunds, refundOptionsOf } from './refund.js'
@@ -43,8 +43,8 @@ interface Services {
   readonly db: Kysely<Schema>
   readonly queue: Queue
   readonly config: Config
-  /** Closed when the work ends. */
-  readonly gateway: OpenGateway
+  /** Undefined if each thread has its own. Closed when the work ends. */
+  readonly gateway: OpenGateway | undefined
   /** Figures in Redis that follow the database. */
   readonly figures: { publish(): Promise<void> } | undefined
 }
@@ -105,7 +105,7 @@ export class Worker {
       ordersPerBatch(config['payments.ratePerSecond'], max),
     )
     const onLost = (text: string) => options.emit({ event: 'thread_lost', text })
-    this.#threads = new Threads(config, { concurrency: max, gateway: isShared(config) ? gateway : undefined }, onLost)
+    this.#threads = new Threads(config, { concurrency: max, gateway }, onLost)
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
   }
 
@@ -119,8 +119,8 @@ export class Worker {
     const { emit } = this.#options
     try {
       if (!(await onceReachable(() => this.#start(), { ...this.#app.config, ...this.#options }))) return this.#totals
-      // Others wait for the gateway below.
-      if (!this.#options.waiting) await this.#app.gateway.check()
+
+      if (!this.#options.waiting) await this.#app.gateway?.check()
       this.#signal.addEventListener('abort', () => emit({ event: 'stopping' }), { once: true })
       emit({ event: 'started', ...this.#limits })
       await this.#consume()
@@ -128,7 +128,7 @@ export class Worker {
       return this.#totals
     } finally {
       for (const stop of this.#stops.reverse()) await stop()
-      await this.#app.gateway.close()
+      await this.#app.gateway?.close()
     }
   }
 
@@ -139,7 +139,7 @@ export class Worker {
     await this.#threads.start()
     this.#heartbeat = await startHeartbeat(this.#app.db, {
       figures: () => ({ processed: processedOf(this.#totals), concurrency: this.#concurrency }),
-      waitingFor: () => this.#app.gateway.trouble?.message,
+      waitingFor: () => this.#app.gateway?.trouble?.message,
       onAlive: (figures) => emit({ event: 'alive', ...figures }),
       onFatal: (error) => this.#fatal.abort(error),
       reporter: this.#reporterFor('The heartbeat'),
@@ -163,7 +163,9 @@ export class Worker {
 
   /** Finishes refunds whose process died, or whose outcome is unknown. */
   #finishRefunds(): void {
-    const { db, config, gateway } = this.#app
+    const { db, config } = this.#app
+    const gateway = this.#app.gateway ?? ownGateway(config)
+    if (!gateway) return
     const finish = () => finishDueRefunds(db, gateway, refundOptionsOf(config))
     const reporter = this.#reporterFor('Finishing refunds')
     this.#stops.push(startBackground(finish, { pauseMs: () => REFUND_MS, reporter, lastRun: true }).end)
@@ -212,15 +214,15 @@ export class Worker {
       onNotice(text, event)
     }
     await throughOutages({ db, database: config.database, signal, onNotice: onOutage }, async (worked) => {
-      const wasAway = gateway.trouble !== undefined
-      await gateway.check()
+      const wasAway = gateway?.trouble !== undefined
+      await gateway?.check()
       if (wasAway) worked()
       for (let claim = this.#interrupted[0]; claim; claim = this.#interrupted[0]) {
         await uncountLostClaim(db, claim)
         this.#interrupted.shift()
       }
       const handle = async (ids: readonly OrderId[]) => {
-        if (gateway.trouble) throw gateway.trouble
+        if (gateway?.trouble) throw gateway.trouble
         const claimed = await this.#handle(ids)
         if (claimed > 0) worked()
         return claimed
@@ -296,9 +298,4 @@ export class Worker {
     }
     return new FailureReporter({ subject, explain, onNotice: (text, event) => this.#options.emit({ event, text }) })
   }
-}
-
-/** Returns the number of settled orders. */
-export function processedOf({ completed, failed, rolledBack }: Outcomes): number {
-  return completed + failed + rolledBack
 }

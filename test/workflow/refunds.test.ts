@@ -11,8 +11,10 @@ import { describeOnEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 import { scriptedRefunds } from '../support/scripted-gateway.js'
 
-const LIMITS = { leaseMs: 30_000, inFlight: 10, timeoutMs: 1000, attempts: 3, keyLifetimeMs: 24 * 3_600_000 }
-const OPTIONS: RefundOptions = { ...LIMITS, timeZone: 'UTC' }
+const OPTIONS: RefundOptions = {
+  ...{ leaseMs: 30_000, inFlight: 10, timeoutMs: 1000, keyLifetimeMs: 86_400_000 },
+  ...{ attempts: 3, timeZone: 'UTC' },
+}
 const ALL = { restock: false, isDryRun: false }
 const REFUNDED: RefundOutcome = { status: 'refunded', reference: 'r-1' }
 const LOST: RefundOutcome = { status: 'unknown', message: 'a time-out' }

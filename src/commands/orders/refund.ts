@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core'
 import { ORDER_CHANGE_ARGS, ORDER_CHANGE_FLAGS, OrderChangeCommand } from '../../command-line/order-change-command.js'
 import type { OrderId } from '../../domain/ids.js'
 import { usageError } from '../../errors.js'
-import { openGateway } from '../../payments/open-gateway.js'
+import { withGateway } from '../../payments/open-gateway.js'
 import { refundOptionsOf } from '../../workflow/refund.js'
 import { refundOrders } from '../../workflow/refund-orders.js'
 
@@ -34,14 +34,14 @@ export default class OrdersRefund extends OrderChangeCommand {
       columns: ['amount', { key: 'currency', csvOnly: true }, { key: 'gateway_reference', varies: true }],
       async apply({ db, config }, orders, isDryRun) {
         if (amount !== undefined && orders.length > 1) throw severalOrders()
-        const gateway = await openGateway(config)
         const ids = orders.map(({ id }) => id)
         const request = { amount, restock, reason, isDryRun }
-        // An outage or wrong credentials end the command before a refund is stored.
-        const refunding = (isDryRun ? Promise.resolve() : gateway.check()).then(() =>
-          refundOrders(db, gateway, ids, request, refundOptionsOf(config)),
+        const results = await withGateway(
+          config,
+          (gateway) => refundOrders(db, gateway, ids, request, refundOptionsOf(config)),
+          // An outage or wrong credentials end the command before a refund is stored.
+          { checks: !isDryRun },
         )
-        const results = await refunding.finally(() => gateway.close())
         return orders.map((order) => ({ order, ...resultIn(results, order.id) }))
       },
     })
