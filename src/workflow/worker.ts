@@ -93,10 +93,9 @@ export class Worker {
 
   constructor(app: Services, options: WorkOptions) {
     const { config, gateway } = app
-    const { min, max } = options.concurrency
     this.#app = app
     this.#options = options
-    this.#limits = { min, max }
+    this.#limits = options.concurrency
     this.#concurrency = this.#limits.min
     this.#maxOrders = options.maxOrders ?? Number.POSITIVE_INFINITY
     this.#batchSize = Math.min(
@@ -105,7 +104,7 @@ export class Worker {
       ordersPerBatch(config['payments.ratePerSecond'], max),
     )
     const onLost = (text: string) => options.emit({ event: 'thread_lost', text })
-    this.#threads = new Threads(config, { concurrency: max, gateway }, onLost)
+    this.#threads = new Threads(config, { concurrency: this.#limits.max, gateway }, onLost)
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
   }
 
