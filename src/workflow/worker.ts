@@ -98,11 +98,8 @@ export class Worker {
     this.#limits = options.concurrency
     this.#concurrency = this.#limits.min
     this.#maxOrders = options.maxOrders ?? Number.POSITIVE_INFINITY
-    this.#batchSize = Math.min(
-      config['workflow.batchSize'],
-      this.#maxOrders,
-      ordersPerBatch(config['payments.ratePerSecond'], max),
-    )
+    const most = ordersPerBatch(config['payments.ratePerSecond'], this.#limits.max)
+    this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders, most)
     const onLost = (text: string) => options.emit({ event: 'thread_lost', text })
     this.#threads = new Threads(config, { concurrency: this.#limits.max, gateway }, onLost)
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
