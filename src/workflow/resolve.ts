@@ -10,6 +10,7 @@ import { settlementTime } from '../database/settlement-time.js'
 import type { OrderId } from '../domain/ids.js'
 import { orderWords } from '../domain/shell.js'
 import { changeOrders, isHeldByWorker, type OrderState, type Refusal, refuseSettled, withItems } from './order-state.js'
+import { takeReferences } from './references.js'
 import { book } from './settle.js'
 
 interface Resolution {
@@ -58,6 +59,7 @@ async function settleResolved(
     captured === undefined
       ? { captured: [], declined: settled.map((order) => ({ ...order, message })) }
       : { captured: settled.map((order) => ({ ...order, reference: captured })), declined: [] }
+  await takeReferences(trx, outcomes.captured)
   await book(trx, outcomes, await settlementTime(trx))
   const details = captured === undefined ? 'not charged' : `captured as ${captured}`
   await recordAction(
