@@ -1,5 +1,5 @@
 // Shared by the commands that change orders named by a person: ids, a file of ids, preview, confirmation and outcomes.
-import { Args, Flags, type Interfaces } from '@oclif/core'
+import { Args, Errors, Flags, type Interfaces } from '@oclif/core'
 import type { App } from '../app.js'
 import { openBytes, STDIN } from '../csv/bytes.js'
 import { EXIT, UserError, usageError } from '../errors.js'
@@ -40,7 +40,7 @@ export interface ChangedOrder<Figures> {
 interface OrderChange<Figures> {
   /** The imperative, such as `cancel`. */
   readonly verb: string
-  /** What became of a changed order, such as `cancelled`. */
+  /** What became of a changed order, such as `cancelled`. Scripts read it with underscores. */
   readonly done: string
   /** Whether to ask also if the orders were named on the command line. */
   readonly alwaysConfirm?: boolean
@@ -139,7 +139,12 @@ interface OutcomeRow {
 
 function rowOf<Figures>({ order, refusal }: ChangedOrder<Figures>, { done }: OrderChange<Figures>): OutcomeRow {
   const message = refusal ? `${refusal.message} ${refusal.fix}` : null
-  return { order_id: order.reference, source: order.source, result: refusal?.code ?? done, message }
+  return {
+    order_id: order.reference,
+    source: order.source,
+    result: refusal?.code ?? done.replaceAll(' ', '_'),
+    message,
+  }
 }
 
 /** @param count how many orders have changed */
@@ -148,17 +153,15 @@ function resultOf<Figures>(changed: readonly ChangedOrder<Figures>[], change: Or
   return { matched: changed.length, changed: count, orders }
 }
 
-async function readReason(text: string): Promise<string> {
-  const reason = text.trim()
-  if (reason === '' || reason.length > MAX_REASON) {
-    const message = reason === '' ? '--reason is empty.' : `--reason has more than ${MAX_REASON} characters.`
-    throw usageError({ code: 'bad_reason', message, fix: 'Give a short reason, such as --reason "customer called".' })
-  }
-  return reason
-}
-
 /** Width of the column in the audit log. */
 const MAX_REASON = 255
+
+/** @throws CLIError that completes "--reason " */
+async function readReason(text: string): Promise<string> {
+  const reason = text.trim()
+  if (reason !== '' && reason.length <= MAX_REASON) return reason
+  throw new Errors.CLIError(`must be a text of 1 to ${MAX_REASON} characters`)
+}
 
 /** Reads the lines of a file, without blanks. */
 async function readLines(file: string): Promise<readonly string[]> {

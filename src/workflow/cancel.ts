@@ -18,8 +18,8 @@ interface ChangeOptions {
 }
 
 /**
- * Cancels the orders. A pending order becomes `failed`; one in progress becomes `rolled_back` and releases its stock. An
- * order is never cancelled once the gateway may have been asked to charge it.
+ * Cancels the orders. A pending order becomes `failed`; one in progress becomes `rolled_back` and releases its stock.
+ * Never cancels an order once the gateway may have been asked to charge it.
  *
  * @returns for each order that is not cancelled, why
  */

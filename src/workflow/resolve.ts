@@ -12,7 +12,7 @@ import { changeOrders, isHeldByWorker, type OrderState, type Refusal, refuseSett
 import { book } from './settle.js'
 
 interface Resolution {
-  /** The gateway's reference of the captured charge; undefined if nothing was charged. Given for a single order only. */
+  /** The gateway's reference of the captured charge of the only order; undefined if nothing was charged. */
   readonly captured?: string | undefined
   /** As the person gave it. */
   readonly reason?: string | undefined

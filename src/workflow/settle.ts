@@ -1,6 +1,5 @@
 // Settles the orders of a batch in its second transaction: records the gateway's answers in payments, stock and sales
-// figures, under the fence of the lease. Also rolls back orders whose reservations have expired, and books outcomes that
-// a person states.
+// figures, under the fence of the lease. Also rolls back orders whose reservations have expired.
 import type { Expression, Kysely } from 'kysely'
 import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'

@@ -105,8 +105,8 @@ describe.concurrent('orders cancel', () => {
       [['--from-file', 'missing.txt'], 2, 'does not exist'],
       [['1002', '4711'], 1, '4711'],
       [['1001'], 2, 'default, shop-b'],
-      [['1002', '--reason', ' '], 2, '--reason is empty'],
-      [['1002', '--reason', 'x'.repeat(256)], 2, 'more than 255'],
+      [['1002', '--reason', ' '], 2, '--reason must be a text of 1 to 255'],
+      [['1002', '--reason', 'x'.repeat(256)], 2, '--reason must be a text of 1 to 255'],
     ] as const) {
       const { code: exit, stderr } = await shop.run('orders', 'cancel', ...args)
       expect([exit, stderr]).toEqual([code, expect.stringContaining(said)])

@@ -39,7 +39,7 @@ describe.concurrent('failed resolve', () => {
     const { code, result } = await shop.json('failed', 'resolve', '1001', '1002', '1003', '1004', '--not-charged')
     expect(code).toBe(0)
     const orders = ['1001', '1002', '1003', '1004'].map((order_id) => {
-      return { order_id, source: 'default', result: 'rolled back', message: null }
+      return { order_id, source: 'default', result: 'rolled_back', message: null }
     })
     expect(result).toEqual({ matched: 4, changed: 4, orders })
     expect(shop.row('1002')).toMatchObject({
