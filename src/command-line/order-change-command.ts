@@ -27,7 +27,7 @@ export const ORDER_CHANGE_FLAGS = {
 type ChangeFlags = Interfaces.InferredFlags<typeof ORDER_CHANGE_FLAGS>
 
 /** A named order, as findOrders returns it. */
-export type NamedOrder = Awaited<ReturnType<typeof findOrders>>[number]
+type NamedOrder = Awaited<ReturnType<typeof findOrders>>[number]
 
 export interface ChangedOrder<Figures> {
   readonly order: NamedOrder

@@ -1,6 +1,7 @@
 // Reads the current status: queue, orders, workers, imports and recent failures.
 import type { Database } from '../database/connection.js'
 import { isHeld } from '../database/lease.js'
+import { readShop } from '../database/shop.js'
 import { inSnapshot } from '../database/transaction.js'
 import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'
 import { resumeCommand } from '../domain/shell.js'
@@ -44,6 +45,7 @@ export async function readStatus(db: Database, queue: Queue, now: number): Promi
 /** @param through decides how each figure is read: from one snapshot, or throttled */
 export function statusReader(through: <Value>(read: Figure<Value>) => () => Promise<Value>) {
   const read = {
+    shop: through(readShop),
     counts: through(countOrders),
     due: through(countDue),
     throughput: through(measureThroughput),
@@ -60,6 +62,8 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
     const { runtimes, ...pace } = await read.pace()
     const estimate = estimateWait(due.waiting, workers, pace)
     const status = {
+      /** The identity of the database. */
+      shop: await read.shop(),
       queue: {
         ...{ driver, paused },
         ...countsOf(due),
