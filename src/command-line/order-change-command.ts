@@ -66,7 +66,7 @@ export abstract class OrderChangeCommand extends BaseCommand {
     const isAsked = (change.alwaysConfirm === true || file !== undefined) && !flags.yes && !isDryRun
     // Standard input that holds the ids cannot hold the answer.
     if (isAsked) requireTerminal(this.host, this.#command, this.jsonEnabled() || file === STDIN)
-    return this.withApp(async (app) => {
+    const run = async (app: App) => {
       const named = await findOrders(app.db, references, flags.source)
       const place = new Map(references.map((reference, index) => [reference, index]))
       const orders = named.sort((a, b) => (place.get(a.reference) ?? 0) - (place.get(b.reference) ?? 0))
@@ -77,9 +77,10 @@ export abstract class OrderChangeCommand extends BaseCommand {
         const question = `${capitalized(change.verb)} ${countOf(count, 'order')}?`
         if (count > 0 && !(await confirm(this.host, question))) return resultOf(preview, change, 0)
       }
-      const changed = await change.apply(app, orders, isDryRun)
-      return this.#report(changed, change, isDryRun)
-    })
+      return this.#report(await change.apply(app, orders, isDryRun), change, isDryRun)
+    }
+    // Another clock would take the lease of a live worker for one that has ended.
+    return this.withApp(run, { agreeOnClock: true })
   }
 
   get #command(): string {
