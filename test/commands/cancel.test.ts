@@ -140,6 +140,10 @@ describe.concurrent('orders cancel', () => {
     const { result } = await shop.json('status')
     expect(result).toMatchObject({ orders: { failed: 3 }, recent_failures: [{ order_id: '2' }] })
     expect((await shop.json('kpis', 'realtime')).result).toMatchObject({ completed_today: 1, failed_today: 1 })
+    // A snapshot leaves the latest orders to the next one.
+    shop.sqlite.exec('update orders set settled_at = settled_at - 300000')
+    await shop.run('schedule', 'run', 'snapshots')
+    expect(shop.rows('select completed, failed from queue_snapshots')).toEqual([{ completed: 1, failed: 1 }])
     const minimum = { ORDERCTL_ALARM_FAILURE_LEAST_ORDERS: '1', ORDERCTL_ALARM_FAILURE_RATE: '0.6' }
     const alarms = await shop.runWith(minimum, 'status', '--alarms')
     expect(`${alarms.stdout}${alarms.stderr}`).not.toContain('were rolled back')
