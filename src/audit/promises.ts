@@ -60,6 +60,7 @@ export const PROMISES: readonly DataPromise[] = [
   },
   { name: 'line_totals', about: 'line total is quantity x price, rounded half up', of: 'order', compare: lineTotals },
   { name: 'payments', about: 'completed orders are captured once, others never', of: 'order', compare: payments },
+  { name: 'refunds', about: 'refunds do not exceed the payment', of: 'order', compare: refunds },
   {
     name: 'leases',
     about: 'orders in progress are queued, settled ones are not',
@@ -123,6 +124,13 @@ const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, st
   ['order_lines', 'order_id', { order_id: 'orders', product_id: 'products' }],
   ['stock_reservations', 'order_id', { order_id: 'orders', product_id: 'products' }],
   ['payments', 'order_id', { order_id: 'orders' }],
+  // Reports by customer read the customer of the refund.
+  [
+    'refunds',
+    'order_id',
+    { order_id: 'orders', customer_id: 'customers' },
+    sql`orders.customer_id = referring.customer_id`,
+  ],
   ['due_orders', 'order_id', { order_id: 'orders' }],
   ['order_changes', 'order_id', { order_id: 'orders', import_id: 'imports' }],
 ]
@@ -179,6 +187,16 @@ function payments() {
     select orders.id, orders.status, orders.total,
       ${count(captured)} as captured, ${count(correct)} as correct, ${count(open)} as intents
     from orders left join payments on payments.order_id = orders.id group by orders.id) as charge`
+}
+
+/** All refunds of an order but the declined ones, in its currency, are at most its captured payment. */
+function refunds() {
+  const holds = sql`amount <= coalesce(captured, 0) and currencies = 1 and refunds.currency = payments.currency`
+  return sql<Comparison>`select refunds.id, ${holdsIf(holds)} from (
+    select order_id as id, sum(case when status = 'declined' then 0 else amount end) as amount,
+      min(currency) as currency, count(distinct currency) as currencies from refunds group by order_id) as refunds
+    left join (select order_id, amount as captured, currency from payments where status = 'captured') as payments
+    on payments.order_id = refunds.id`
 }
 
 function stock(figure: 'on_hand' | 'reserved') {

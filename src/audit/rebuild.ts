@@ -10,7 +10,7 @@ import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
 import { inTransaction } from '../database/transaction.js'
 import { inBatches } from '../domain/batches.js'
-import { businessDay } from '../domain/business-day.js'
+import { businessDay, dayAt } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import {
@@ -91,6 +91,7 @@ async function refileByTimeZone(db: Database, timeZone: string): Promise<number>
     const since = await refileOrders(trx, timeZone, before.last)
     await trx.deleteFrom('settings').where('name', '=', 'time_zone').execute()
     await trx.insertInto('settings').values({ name: 'time_zone', value: timeZone }).execute()
+    await refileRefunds(trx, timeZone)
     await replaceSales(trx)
     return before.moved + since.moved
   })
@@ -213,6 +214,21 @@ async function refileOrders(db: Database, timeZone: string, after: OrderId) {
     moved += filed.length
   }
   return { last, moved }
+}
+
+/** Recalculates the days on which amounts were refunded. */
+async function refileRefunds(trx: Database, timeZone: string): Promise<void> {
+  const refunds = trx.selectFrom('refunds').select(['order_id as id', 'number', 'day', 'answered_at'])
+  const filed = (await refunds.where('day', 'is not', null).execute())
+    .map((refund) => ({ ...refund, day: dayAt(refund.answered_at ?? 0, timeZone), before: refund.day }))
+    .filter(({ day, before }) => day !== before)
+  await trx
+    .updateTable('refunds')
+    .from(rowSource(trx, 'filed', packRows({ id: 'integer', number: 'integer', day: 'text' }, filed)))
+    .set((eb) => ({ day: eb.ref('filed.day') }))
+    .whereRef('refunds.order_id', '=', 'filed.id')
+    .whereRef('refunds.number', '=', 'filed.number')
+    .execute()
 }
 
 async function throwIfImporting(db: Database): Promise<void> {

@@ -7,19 +7,25 @@ import type { Screen } from '../terminal/screen.js'
 import { renderTable, type Table } from '../terminal/table.js'
 import { type Column, tableOf } from './list.js'
 
-export const KPI_COLUMNS: readonly Column<Kpis>[] = [
-  { key: 'currency', csvOnly: true },
-  { key: 'total_revenue', heading: 'revenue' },
-  { key: 'order_count', heading: 'orders' },
-  { key: 'average_order_value', heading: 'average order value' },
-  { key: 'unique_customers', heading: 'customers' },
-]
+/** Tables without refunds leave out the refunds and the net revenue. */
+export function kpiColumns(rows: readonly Kpis[]): readonly Column<Kpis>[] {
+  const csvOnly = rows.every(({ refunds }) => refunds.minor === 0)
+  return [
+    { key: 'currency', csvOnly: true },
+    { key: 'total_revenue', heading: 'revenue' },
+    { key: 'refunds', csvOnly },
+    { key: 'net_revenue', csvOnly },
+    { key: 'order_count', heading: 'orders' },
+    { key: 'average_order_value', heading: 'average order value' },
+    { key: 'unique_customers', heading: 'customers' },
+  ]
+}
 
 interface DayKpis extends Kpis {
   readonly date: string
 }
 
-export const DAY_COLUMNS: readonly Column<DayKpis>[] = ['date', ...KPI_COLUMNS]
+export const dayColumns = (days: readonly DayKpis[]): readonly Column<DayKpis>[] => ['date', ...kpiColumns(days)]
 
 /** Columns that a bar may take; a longer one is no easier to read. */
 const MAX_BAR_WIDTH = 40
@@ -27,7 +33,7 @@ const MAX_BAR_WIDTH = 40
 /** One row per day, with a bar of its revenue that fills the screen's width, and the totals last. In one currency. */
 export function rangeTable(days: readonly DayKpis[], totals: Kpis, { width = 80, ...screen }: Screen): Table {
   const rows = [...days, { ...totals, date: 'Total' }]
-  const table = tableOf(DAY_COLUMNS, rows)
+  const table = tableOf(dayColumns(rows), rows)
   const [headings = ''] = renderTable(table, { ...screen, hasColour: false, width: undefined }).split('\n')
   const barWidth = Math.min(MAX_BAR_WIDTH, width - stringWidth(headings) - 2)
   if (barWidth < 1) return table

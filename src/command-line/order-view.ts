@@ -1,10 +1,20 @@
-// An order as tables: details, lines, reservations, payments, and what people changed.
+// An order as tables: details, lines, reservations, payments, refunds, and what people changed.
 import { clockAt } from '../domain/business-day.js'
 import { type Currency, currencyDecimals, formatAmount, PRICE_DECIMALS } from '../domain/money.js'
 import type { OrderDetail } from '../reports/orders.js'
 import type { Table } from '../terminal/table.js'
 import { pairs, tableOf, type Value } from './list.js'
 import { orderDateIn, STATUS_LABELS } from './status-words.js'
+
+/** Columns that `orders show` and `orders refunds` share. */
+export const REFUND_COLUMNS = [
+  { key: 'restock', varies: true },
+  { key: 'gateway_reference', dropOrder: 3 },
+  { key: 'unanswered', varies: true },
+  { key: 'asked_at', heading: 'requested at', dropOrder: 1 },
+  { key: 'answered_at', dropOrder: 2 },
+  { key: 'message', flexible: true, varies: true },
+] as const
 
 /** @param timeZone of the instants */
 export function orderTables(order: OrderDetail, timeZone: string): Table[] {
@@ -25,12 +35,13 @@ export function orderTables(order: OrderDetail, timeZone: string): Table[] {
     order.payments,
     { timeZone },
   )
+  const refunds = tableOf(['refund', 'status', 'amount', ...REFUND_COLUMNS], order.refunds, { timeZone })
   const actions = tableOf(
     ['at', 'command', { key: 'os_user', heading: 'user' }, 'host', 'reason', { key: 'details', flexible: true }],
     order.actions,
     { timeZone },
   )
-  return [detailsOf(order, timeZone), linesOf(order), reservations, payments, actions].filter(
+  return [detailsOf(order, timeZone), linesOf(order), reservations, payments, refunds, actions].filter(
     ({ rows }) => rows.length > 0,
   )
 }

@@ -5,7 +5,7 @@ import type { Generated } from 'kysely'
 import type { Day } from '../domain/business-day.js'
 import type { CustomerId, IdempotencyKey, ImportId, LeaseToken, OrderId, ProductId, WorkerId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
-import type { FailureReason, OrderStatus, PaymentStatus } from '../domain/order.js'
+import type { FailureReason, OrderStatus, PaymentStatus, RefundStatus } from '../domain/order.js'
 
 type Figures = 'time_zone' | 'sales_id'
 /** The identity of the database, and where it was confirmed, as JSON. See shop.ts. */
@@ -13,7 +13,7 @@ type Shop = 'shop' | 'shop_home'
 /** The file that an unfinished copy was started from, and the process that may write the copy. */
 type Copying = 'copying_from' | 'copy_id'
 /** Rows that only serve as locks. */
-type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names' | 'turn_references'
+type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
 
 export interface Schema {
   settings: {
@@ -203,6 +203,41 @@ export interface Schema {
     answered_at: number | null
   }
 
+  /** Refunds, stored before the gateway is asked. The index on their day is what KPIs and leaderboards read. */
+  refunds: {
+    order_id: OrderId
+    /** Counts from 1 for each order, and is part of the key. */
+    number: number
+    /** The customer of the order, for reports by customer. */
+    customer_id: CustomerId
+    idempotency_key: IdempotencyKey
+    amount: number
+    currency: Currency
+    status: RefundStatus
+    /** 1 if the order's units go back into stock once the amount is refunded; else 0. */
+    restock: number
+    /** How many requests ended without a known outcome since a person last asked. */
+    unanswered: Generated<number>
+    gateway_reference: string | null
+    message: string | null
+    created_at: number
+    answered_at: number | null
+    /** The business day on which the amount was refunded; null until then. */
+    day: Day | null
+    /**
+     * When a process may ask the gateway; while one does, the end of its lease. Null for a refund that is settled or
+     * needs review.
+     */
+    due_at: number | null
+    lease_token: LeaseToken | null
+  }
+
+  /** The order of each reference that a gateway outside this process gave to a capture. See workflow/references.ts. */
+  payment_references: {
+    reference: string
+    order_id: OrderId
+  }
+
   /** Completed orders by day and customer, updated in the transaction that completes them. */
   sales_by_customer: {
     day: Day
@@ -231,6 +266,8 @@ export interface Schema {
     processed: number
     orders_per_second: number
     stopped_at: number | null
+    /** Why the worker claims nothing; null if it does. */
+    waiting_for: string | null
     /** Uptime of the machine at `last_seen`; null on a server. See clocks.ts. */
     uptime_ms: number | null
     /** Batches in the five minutes before `last_seen`, the orders they settled, and their total runtime. */

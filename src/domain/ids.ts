@@ -21,21 +21,18 @@ export type IdempotencyKey = Id<string, 'idempotency key'>
 
 /**
  * Returns the key of an attempt to charge. Neither a shop nor a source has a colon, so keys are unique. The longest has
- * 189 characters, and that of a refund 196.
+ * 189 characters, and that of a refund 200.
  */
 export function idempotencyKey(shop: ShopId, source: string, reference: string, attempt: number): IdempotencyKey {
   return `${shop}:${source}:${reference}:${attempt}` as IdempotencyKey
 }
 
-/**
- * Returns the key of the order's refund with this number, counted from 1. The last part of the key is no number, so it
- * is never the key of a charge, whatever the reference ends in.
- */
-export function refundKey(shop: ShopId, source: string, reference: string, number: number): IdempotencyKey {
-  return `${shop}:${source}:${reference}:refund-${number}` as IdempotencyKey
-}
-
 /** Returns the key without its shop: the same for the same order in each database. */
 export function withoutShop(key: IdempotencyKey): string {
   return key.slice(key.indexOf(':') + 1)
+}
+
+/** Returns the key of an order's refund. @param charge the key of the captured charge @param number from 1 */
+export function refundKey(charge: IdempotencyKey, number: number): IdempotencyKey {
+  return `${charge}:refund:${number}` as IdempotencyKey
 }

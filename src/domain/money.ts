@@ -69,6 +69,14 @@ export function majorUnits({ currency, minor }: Money): number {
   return Number(decimalText(minor, currencyDecimals(currency)))
 }
 
+/** Reads an amount as a person types it, such as `12.50`. @returns undefined if it is no amount of the currency */
+export function readAmount(text: string, currency: Currency): Money | undefined {
+  const [, whole, fraction = ''] = /^(\d{1,13})(?:\.(\d+))?$/.exec(text) ?? []
+  const decimals = currencyDecimals(currency)
+  if (whole === undefined || fraction.length > decimals) return undefined
+  return { currency, minor: Number(whole + fraction.padEnd(decimals, '0')) }
+}
+
 export function isMoney(value: unknown): value is Money {
   return typeof value === 'object' && value !== null && 'minor' in value && 'currency' in value
 }

@@ -63,6 +63,11 @@ export function reservationState(order: { status: OrderStatus; attempt: number }
 export const PAYMENT_STATUSES = ['pending', 'captured', 'declined', 'unknown'] as const
 export type PaymentStatus = (typeof PAYMENT_STATUSES)[number]
 
+/** Statuses of refunds whose outcome is not known. An order has at most one such refund. */
+export const OPEN_REFUND_STATUSES = ['pending', 'unknown'] as const
+export const REFUND_STATUSES = [...OPEN_REFUND_STATUSES, 'refunded', 'declined'] as const
+export type RefundStatus = (typeof REFUND_STATUSES)[number]
+
 /** The source of imports without `--source`. */
 export const DEFAULT_SOURCE = 'default'
 

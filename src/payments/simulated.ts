@@ -25,18 +25,18 @@ export class SimulatedGateway implements Gateway {
   }
 
   /** A simulated charge needs no record: its key determines the outcome. */
-  async lookUpCharge(key: IdempotencyKey, timeoutMs: number): Promise<LookUp<ChargeOutcome>> {
+  async lookUpCharge({ key }: Charge, timeoutMs: number): Promise<LookUp<ChargeOutcome>> {
     const late = await this.#wait(timeoutMs)
     return late ?? this.#outcomeOf(key)
   }
 
-  async refund({ key }: Refund, timeoutMs: number): Promise<RefundOutcome> {
+  async refund({ key }: Pick<Refund, 'key'>, timeoutMs: number): Promise<RefundOutcome> {
     const late = await this.#wait(timeoutMs)
     return late ?? { status: 'refunded', reference: `sim_${hash('sha256', key).slice(0, 20)}` }
   }
 
-  async lookUpRefund(): Promise<LookUp<RefundOutcome>> {
-    return { status: 'unsupported' }
+  lookUpRefund(refund: Pick<Refund, 'key'>, timeoutMs: number): Promise<LookUp<RefundOutcome>> {
+    return this.refund(refund, timeoutMs)
   }
 
   async #wait(timeoutMs: number) {

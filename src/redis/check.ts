@@ -10,7 +10,7 @@ import { amountsAsNumbers } from '../domain/money.js'
 import { listKey, readName, reportOf } from './kpis.js'
 import { boardName, readProgress, safetyMargin } from './publish.js'
 import { type FiguresStore, parseObject, readMark } from './store.js'
-import { type BoardKind, salesSince, totalsOf } from './totals.js'
+import { type BoardKind, refundsSince, salesSince, totalsOf } from './totals.js'
 
 /** The number of compared values, and the published values that differ, by name. */
 interface Comparison {
@@ -113,14 +113,16 @@ async function compareKpis(store: FiguresStore): Promise<Comparison> {
   return result
 }
 
-/** Returns whether a range is older than its latest sales. That is correct, because workers publish only days. */
+/** Returns whether a range is older than its latest sales or refunds. That is correct, because workers publish only days. */
 async function isOlder({ db }: FiguresStore, name: string, generatedAt: unknown): Promise<boolean> {
   const { kind, days } = readName(name)
   if (kind !== 'range' || typeof generatedAt !== 'string') return false
   const [from, to] = days as [Day, Day]
-  const sales = salesSince(db, Date.parse(generatedAt) - safetyMargin(db))
-    .select('id')
-    .limit(1)
-  const inRange = sales.where('business_day', '>=', from).where('business_day', '<=', to)
-  return (await inRange.executeTakeFirst()) !== undefined
+  const since = Date.parse(generatedAt) - safetyMargin(db)
+  const sales = salesSince(db, since).where('business_day', '>=', from).where('business_day', '<=', to)
+  const refunds = refundsSince(db, since).where('day', '>=', from).where('day', '<=', to)
+  return (
+    ((await sales.select('id').executeTakeFirst()) ?? (await refunds.select('order_id as id').executeTakeFirst())) !==
+    undefined
+  )
 }

@@ -1,4 +1,4 @@
-// Publishes sales since the last publication. Figures are absolute, so publishing twice changes nothing. Each attempt
+// Publishes sales and refunds since the last publication. Figures are absolute, so publishing twice changes nothing. Each attempt
 // watches the mark (WATCH) from before it reads the database until it writes, so no process overwrites newer figures.
 import { randomUUID } from 'node:crypto'
 import type { ChainableCommander } from 'ioredis'
@@ -7,11 +7,20 @@ import { writesAlone } from '../database/engine.js'
 import { readSetting } from '../database/settings.js'
 import { readShop } from '../database/shop.js'
 import { groupBy } from '../domain/batches.js'
+import type { Day } from '../domain/business-day.js'
 import { CURRENCIES, type Currency } from '../domain/money.js'
-import { countSettled } from '../reports/status.js'
 import { addKpis, DAY_SECONDS, kpiName, listKey } from './kpis.js'
 import { ensureSalesId, execute, type FiguresStore, type Mark, markKey, readMark } from './store.js'
-import { BOARD_KINDS, type BoardKind, salesSince, type Total, totalsOf } from './totals.js'
+import {
+  BOARD_KINDS,
+  type BoardKind,
+  countChanges,
+  readLastChange,
+  refundsSince,
+  salesSince,
+  type Total,
+  totalsOf,
+} from './totals.js'
 
 /** If more orders were settled since the last publication, a rebuild costs less. */
 const MAX_CHANGES = 200_000
@@ -109,21 +118,16 @@ async function hasBoards({ redis, prefix }: FiguresStore, { boards }: Mark): Pro
 async function readChanges(db: Database, mark: Mark): Promise<(Progress & { since: number }) | undefined> {
   const from = mark.settledAt - safetyMargin(db)
   const progress = await readProgress(db, from)
-  const recent = await countSettled(db, from, mark.settledAt + 1)
+  const recent = await countChanges(db, from, mark.settledAt + 1)
   // Settled orders have disappeared: the database was restored to an earlier state, or failed orders are retried.
   if (recent < mark.recent || (await readSetting(db, 'sales_id')) !== mark.salesId) return undefined
   const since = recent > mark.recent ? from : mark.settledAt + 1
-  return (await countSettled(db, since, progress.settledAt + 1)) > MAX_CHANGES ? undefined : { ...progress, since }
+  return (await countChanges(db, since, progress.settledAt + 1)) > MAX_CHANGES ? undefined : { ...progress, since }
 }
 
 export async function readProgress(db: Database, from: number): Promise<Progress> {
-  const { latest } = await db
-    .selectFrom('orders')
-    .select((eb) => eb.fn.max<number | null>('settled_at').as('latest'))
-    .where('settled_at', '>=', from)
-    .executeTakeFirstOrThrow()
-  const settledAt = latest ?? 0
-  return { settledAt, recent: await countSettled(db, settledAt - safetyMargin(db), settledAt + 1) }
+  const settledAt = await readLastChange(db, from)
+  return { settledAt, recent: await countChanges(db, settledAt - safetyMargin(db), settledAt + 1) }
 }
 
 /**
@@ -135,7 +139,11 @@ export function safetyMargin(db: Database): number {
 }
 
 async function daysSoldSince({ db, timeZone }: FiguresStore, since: number): Promise<string[]> {
-  const days = await salesSince(db, since).select('business_day as day').distinct().execute()
+  const refunded = refundsSince(db, since).where('day', 'is not', null).select('day')
+  const days = await salesSince(db, since)
+    .select('business_day as day')
+    .union(refunded.$narrowType<{ day: Day }>())
+    .execute()
   return days.map(({ day }) => kpiName('daily', timeZone, day))
 }
 

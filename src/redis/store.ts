@@ -31,9 +31,9 @@ export interface Mark {
   readonly place: string
   /** Identifies the sales figures: `rebuild` gives new figures a new id. */
   readonly salesId: string
-  /** Orders settled up to this time are included (epoch milliseconds). */
+  /** Orders settled and amounts refunded up to this time are included (epoch milliseconds). */
   readonly settledAt: number
-  /** Number of orders settled shortly before. If it changes later, orders became visible late or disappeared. */
+  /** Number of such changes shortly before. If it changes later, some became visible late or disappeared. */
   readonly recent: number
   /** Names of the published boards. */
   readonly boards: readonly string[]

@@ -1,17 +1,18 @@
-// KPI reports: by day from the sales figures, and realtime from the orders. A report is its command's JSON document.
+// KPI reports: by day from the sales figures and refunds, and realtime from the orders. A report is its command's JSON
+// document. Sales count on the day of the order, refunds on the day on which they were refunded.
 import type { Database } from '../database/connection.js'
 import { inSnapshot } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
 import { addDays, type Day, dayAt, dayStart, daysFrom } from '../domain/business-day.js'
-import { divideMinor } from '../domain/money.js'
+import { type Currency, divideMinor } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
 import { isNotCancelled } from '../queue/due-orders.js'
 import { customersOf } from './leaderboards.js'
 
-/** Figures of completed orders in one currency. */
+/** Figures of completed orders and of refunds in one currency. */
 export type Kpis = ReturnType<typeof kpisOf>
 
-/** Figures of one business day, by order date. */
+/** Figures of one business day. */
 export async function dailyKpis(db: Database, time_zone: string, date: Day, source?: string) {
   const generated_at = new Date()
   return { date, time_zone, generated_at, kpis: await kpisWithin(db, date, date, source) }
@@ -28,16 +29,17 @@ export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day, s
   return inSnapshot(db, async (snapshot) => {
     const generated_at = new Date()
     const kpis = await kpisWithin(snapshot, from, to, source)
-    const byDay = salesWithin(snapshot, from, to, source).select('day').groupBy('day').orderBy('day')
-    const figures = await byDay.orderBy('currency').execute()
-    const sold = groupBy(figures, ({ day }) => day)
-    const listed = addDays(from, MAX_LISTED_DAYS) > to ? daysFrom(from, to) : [...sold.keys()]
+    const sales = await salesWithin(snapshot, from, to, source).select('day').groupBy('day').execute()
+    const refunds = await refundsWithin(snapshot, from, to, source).select('day').groupBy('day').execute()
+    const [sold, refunded] = [groupBy(sales, ({ day }) => day), groupBy(refunds, ({ day }) => day)]
+    const listed =
+      addDays(from, MAX_LISTED_DAYS) > to
+        ? daysFrom(from, to)
+        : [...new Set([...sold.keys(), ...refunded.keys()])].filter((day) => day !== null).sort()
+    const currencies = kpis.map(({ currency }) => currency)
     const days = listed.map((date) => ({
       date,
-      kpis: kpis.map(({ currency }) => {
-        const row = sold.get(date)?.find((figures) => figures.currency === currency)
-        return kpisOf(row ?? { currency, revenue: 0, order_count: 0, unique_customers: 0 })
-      }),
+      kpis: kpisIn(currencies, sold.get(date) ?? [], refunded.get(date) ?? []),
     }))
     return { from, to, time_zone, generated_at, kpis, days }
   })
@@ -60,6 +62,11 @@ export function realtimeKpis(db: Database, time_zone: string, now: number, sourc
       .groupBy(['status', 'currency'])
       .orderBy('currency')
       .execute()
+    const completed = settled.filter(({ status }) => status === 'completed')
+    const refunded = await refundsWithin(snapshot, date, date, source).orderBy('currency').execute()
+    const refundOf = (currency: Currency) => refunded.find((row) => row.currency === currency)?.refunds ?? 0
+    const revenueOf = (currency: Currency) => completed.find((row) => row.currency === currency)?.amount ?? 0
+    const net = currenciesOf(completed, refunded)
     return {
       date,
       time_zone,
@@ -68,9 +75,9 @@ export function realtimeKpis(db: Database, time_zone: string, now: number, sourc
       processing_orders: ordersIn(open, 'reserved', 'payment_processing'),
       completed_today: ordersIn(settled, 'completed'),
       failed_today: ordersIn(settled, 'failed', 'rolled_back'),
-      revenue_today: settled
-        .filter(({ status }) => status === 'completed')
-        .map(({ currency, amount }) => ({ currency, amount: { currency, minor: amount } })),
+      revenue_today: completed.map(({ currency, amount }) => amountIn(currency, amount)),
+      refunds_today: refunded.map(({ currency, refunds }) => amountIn(currency, refunds)),
+      net_revenue_today: net.map((currency) => amountIn(currency, revenueOf(currency) - refundOf(currency))),
     }
   })
 }
@@ -79,10 +86,28 @@ function ordersIn(counts: readonly { status: OrderStatus; orders: number }[], ..
   return counts.reduce((sum, { status, orders }) => (statuses.includes(status) ? sum + orders : sum), 0)
 }
 
-/** One entry per currency with sales, sorted by code. */
+function amountIn(currency: Currency, minor: number) {
+  return { currency, amount: { currency, minor } }
+}
+
+/** One entry per currency with sales or refunds, sorted by code. */
 async function kpisWithin(db: Database, from: Day, to: Day, source?: string) {
-  const figures = await salesWithin(db, from, to, source).orderBy('currency').execute()
-  return figures.map(kpisOf)
+  const sales = await salesWithin(db, from, to, source).execute()
+  const refunds = await refundsWithin(db, from, to, source).execute()
+  return kpisIn(currenciesOf(sales, refunds), sales, refunds)
+}
+
+function currenciesOf(...rows: readonly (readonly { readonly currency: Currency }[])[]): Currency[] {
+  return [...new Set(rows.flat().map(({ currency }) => currency))].sort()
+}
+
+function kpisIn(currencies: readonly Currency[], sales: readonly SalesFigures[], refunds: readonly RefundFigures[]) {
+  const ofCurrency = currencies.map((currency) => ({
+    ...{ currency, revenue: 0, order_count: 0, unique_customers: 0, refunds: 0 },
+    ...sales.find((row) => row.currency === currency),
+    ...refunds.find((row) => row.currency === currency),
+  }))
+  return ofCurrency.map(kpisOf)
 }
 
 function salesWithin(db: Database, from: Day, to: Day, source?: string) {
@@ -100,12 +125,26 @@ function salesWithin(db: Database, from: Day, to: Day, source?: string) {
     .groupBy('currency')
 }
 
+/** Sums up refunds by an index that has all of their figures. */
+function refundsWithin(db: Database, from: Day, to: Day, source?: string) {
+  return db
+    .selectFrom('refunds')
+    .select((eb) => ['currency', eb.fn.sum<number>('amount').as('refunds')])
+    .where('day', '>=', from)
+    .where('day', '<=', to)
+    .$if(source !== undefined, (query) => query.where('customer_id', 'in', customersOf(db, source ?? '')))
+    .groupBy('currency')
+}
+
+type RefundFigures = Awaited<ReturnType<ReturnType<typeof refundsWithin>['executeTakeFirstOrThrow']>>
 type SalesFigures = Awaited<ReturnType<ReturnType<typeof salesWithin>['executeTakeFirstOrThrow']>>
 
-function kpisOf({ currency, revenue, order_count, unique_customers }: SalesFigures) {
+function kpisOf({ currency, revenue, refunds, order_count, unique_customers }: SalesFigures & RefundFigures) {
   return {
     currency,
     total_revenue: { currency, minor: revenue },
+    refunds: { currency, minor: refunds },
+    net_revenue: { currency, minor: revenue - refunds },
     order_count,
     average_order_value: { currency, minor: divideMinor(revenue, order_count) },
     /** Counts a customer who buys on several days once. */

@@ -1,4 +1,5 @@
-// Leaderboards of customers and products, from the sales figures of one currency.
+// Leaderboards of customers and products, from the sales figures of one currency. Customers rank by what they spent,
+// less what was refunded to them. A refund is for an order, not for products, so these stay gross.
 import { type Selectable, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
@@ -36,19 +37,19 @@ export interface Board<Rows> {
   readonly rows: Rows
 }
 
-/** Ranked by revenue, then number of orders, then customer_id and source. */
+/** Ranked by net spending, then number of orders, then customer_id and source. */
 export function topCustomers(db: Database, choice: SalesChoice, limit: number) {
   return inOneCurrency(db, choice, async (snapshot, sales) => {
     if (!sales) return []
     const top = await customerSales(snapshot, sales)
-      .orderBy('sales.revenue', 'desc')
+      .orderBy('spent', 'desc')
       .orderBy('sales.orders', 'desc')
       .orderBy('customers.customer_id')
       .orderBy('customers.source')
       .limit(limit)
       .execute()
-    return top.map(({ revenue, ...customer }, index) => {
-      return { rank: index + 1, ...customer, total_spent: { currency: sales.currency, minor: revenue } }
+    return top.map(({ spent, ...customer }, index) => {
+      return { rank: index + 1, ...customer, total_spent: { currency: sales.currency, minor: spent } }
     })
   })
 }
@@ -93,14 +94,14 @@ export function rankCustomer(db: Database, choice: SalesChoice, customer_id: str
       .where('customers.customer_id', '=', customer_id)
       .where('customers.source', '=', source)
       .executeTakeFirst()
-    const { revenue, order_count } = own ?? { revenue: 0, order_count: 0 }
+    const { spent, order_count } = own ?? { spent: 0, order_count: 0 }
     const { of, ahead } = await snapshot
       .selectFrom(all.as('other'))
       .select((eb) => {
-        const isTied = eb('other.revenue', '=', revenue)
+        const isTied = eb('other.spent', '=', spent)
         const isLevel = eb.and([isTied, eb('other.order_count', '=', order_count)])
         const isAhead = eb.or([
-          eb('other.revenue', '>', revenue),
+          eb('other.spent', '>', spent),
           eb.and([isTied, eb('other.order_count', '>', order_count)]),
           eb.and([isLevel, eb('other.customer_id', '<', customer_id)]),
           eb.and([isLevel, eb('other.customer_id', '=', customer_id), eb('other.source', '<', source)]),
@@ -109,7 +110,7 @@ export function rankCustomer(db: Database, choice: SalesChoice, customer_id: str
         return [count, eb.fn.count<number>(eb.case().when(isAhead).then(1).end()).as('ahead')]
       })
       .executeTakeFirstOrThrow()
-    const total_spent = { currency: sales.currency, minor: revenue }
+    const total_spent = { currency: sales.currency, minor: spent }
     return { rank: own ? ahead + 1 : null, of, ...customer, order_count, total_spent }
   })
 }
@@ -175,7 +176,7 @@ function salesByProduct(db: Database, source: string | undefined) {
   return db.selectFrom(sql<Selectable<Schema['sales_by_product']>>`${sales}`.as('by_day'))
 }
 
-/** One row per customer with completed orders. */
+/** One row per customer with completed orders in the period. `spent` is their revenue minus the period's refunds. */
 function customerSales(db: Database, sales: Sales) {
   const { source } = sales
   const sums = db
@@ -187,9 +188,20 @@ function customerSales(db: Database, sales: Sales) {
     .where('day', '<=', sales.to)
     .$if(source !== undefined, (query) => query.where('customer_id', 'in', customersOf(db, source ?? '')))
     .groupBy('customer_id')
+  const refunds = db
+    .selectFrom('refunds')
+    .select((eb) => ['customer_id', eb.fn.sum<number>('amount').as('amount')])
+    .where('currency', '=', sales.currency)
+    .where('day', '>=', sales.from)
+    .where('day', '<=', sales.to)
+    .groupBy('customer_id')
   return db
     .selectFrom(sums.as('sales'))
     .innerJoin('customers', 'customers.id', 'sales.customer_id')
+    .leftJoin(refunds.as('refunded'), 'refunded.customer_id', 'sales.customer_id')
     .select(['customers.source', 'customers.customer_id', 'customers.name as customer_name'])
-    .select(['sales.orders as order_count', 'revenue'])
+    .select((eb) => [
+      'sales.orders as order_count',
+      eb('sales.revenue', '-', eb.fn.coalesce('refunded.amount', eb.lit(0))).as('spent'),
+    ])
 }

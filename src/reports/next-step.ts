@@ -2,6 +2,7 @@
 import type { FailureReason, OrderStatus } from '../domain/order.js'
 import { orderWords, resumeCommand } from '../domain/shell.js'
 import { duration } from '../terminal/text.js'
+import type { RefundState } from './refunds.js'
 
 export interface OrderState {
   readonly order_id: string
@@ -15,6 +16,8 @@ export interface OrderState {
   /** Its import: the file, and whether all lines were imported. */
   readonly file: string
   readonly isImported: boolean
+  /** State of its last refund; undefined without refunds. */
+  readonly refund: RefundState | undefined
 }
 
 /** A sentence. @param now by the database's clock */
@@ -22,7 +25,7 @@ export function nextStep(order: OrderState, now: number): string {
   const { status, reason, cleared_at } = order
   const name = orderWords({ reference: order.order_id, source: order.source })
   const retry = `orderctl failed retry ${name}`
-  if (status === 'completed') return 'Nothing. The order is complete.'
+  if (status === 'completed') return refundStep(order)
   if (reason === 'cancelled') return `Nothing, since it was cancelled. To process it after all: ${retry}`
   if (cleared_at !== null) return `Nothing, since it was cleared. To retry it anyway: ${retry}`
   if (status === 'failed' && reason === 'out_of_stock') {
@@ -37,6 +40,14 @@ export function nextStep(order: OrderState, now: number): string {
   }
   if (reason === 'poison') return `Find out why workers died or hung (see the message), then retry it: ${retry}`
   return openStep(order, now)
+}
+
+function refundStep({ refund, ...order }: OrderState): string {
+  const again = `orderctl orders refund ${orderWords({ reference: order.order_id, source: order.source })}`
+  if (refund === 'review') return `Ask the gateway again for the outcome of the same refund: ${again}`
+  if (refund === 'pending' || refund === 'unknown')
+    return 'A worker or the scheduler finishes its refund: orderctl work'
+  return 'Nothing. The order is complete.'
 }
 
 function openStep({ due_at, claimed, isImported, ...order }: OrderState, now: number): string {

@@ -13,6 +13,7 @@ import { UserError, usageError } from '../errors.js'
 import { dueTime } from '../queue/due-orders.js'
 import { actionsOn } from './actions.js'
 import { nextStep } from './next-step.js'
+import { refundsOf } from './refunds.js'
 
 export interface OrderFilter {
   readonly status?: OrderStatus | undefined
@@ -154,7 +155,7 @@ export async function findOrders(db: Database, references: readonly string[], so
   return found
 }
 
-/** One order with its lines, reservations, payments and import, and what happens next. */
+/** One order with its lines, reservations, payments, refunds and import, and what happens next. */
 export type OrderDetail = Awaited<ReturnType<typeof showOrder>>
 
 /** @throws UserError if the order does not exist, or exists in several sources */
@@ -195,6 +196,7 @@ export async function showOrder(db: Database, reference: string, source?: string
       .where(isAmong(trx, 'order_id', ids))
       .orderBy('attempt')
       .execute()
+    const refunds = await refundsOf(trx, ids)
     const changes = await trx
       .selectFrom('order_changes')
       .innerJoin('imports', 'imports.id', 'order_changes.import_id')
@@ -227,6 +229,7 @@ export async function showOrder(db: Database, reference: string, source?: string
         const instants = { asked_at: new Date(payment.asked_at), answered_at: instantOf(payment.answered_at) }
         return { ...payment, ...instants, amount: { currency: payment.currency, minor: payment.amount } }
       }),
+      refunds,
       changes: changes.map(({ id, changed_at, changed_by, file, previous }) => {
         const change = { changed_at: new Date(changed_at), changed_by, import_id: String(id), file }
         return { ...change, before: readVersion(previous) }
@@ -241,7 +244,7 @@ export async function showOrder(db: Database, reference: string, source?: string
       /** What people changed about it. */
       actions: await actionsOn(trx, ids),
       /** What happens next, or what a person can do. */
-      next: nextStep({ ...order, claimed, file, isImported }, await databaseTime(trx)),
+      next: nextStep({ ...order, claimed, file, isImported, refund: refunds.at(-1)?.status }, await databaseTime(trx)),
     }
   })
 }

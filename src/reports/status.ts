@@ -10,6 +10,7 @@ import { UserError } from '../errors.js'
 import { countDue, isNotCancelled } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 import { isoTime, tenths } from '../terminal/text.js'
+import { countRefundsToReview } from './refunds.js'
 
 /** A worker without a heartbeat for this long is no longer listed. */
 const WORKER_GONE_MS = 10 * MINUTE_MS
@@ -53,6 +54,7 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
     pace: through((db, now) => readPace(db, now)),
     imports: through(readOpenImports),
     failures: through(readFailures),
+    refundsToReview: through(countRefundsToReview),
   }
   /** @param at epoch milliseconds */
   return async ({ unreachable, driver, paused, transport }: Delivery, at: number) => {
@@ -74,6 +76,8 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
       orders,
       /** Open orders that need review: payment_unknown and poison. */
       unresolved,
+      /** Refunds of completed orders that need review. */
+      refunds_to_review: await read.refundsToReview(),
       throughput: await read.throughput(),
       workers,
       /** Imports that have not ended. */
@@ -157,7 +161,7 @@ async function measureThroughput(db: Database, now: number) {
 export async function readWorkers(db: Database, now: number) {
   const workers = await db
     .selectFrom('workers')
-    .select(['id', 'host', 'pid', 'concurrency', 'orders_per_second', 'started_at', 'last_seen'])
+    .select(['id', 'host', 'pid', 'concurrency', 'orders_per_second', 'started_at', 'last_seen', 'waiting_for'])
     .where('stopped_at', 'is', null)
     .where('last_seen', '>', now - WORKER_GONE_MS)
     .orderBy('started_at')
@@ -165,6 +169,8 @@ export async function readWorkers(db: Database, now: number) {
     .execute()
   return workers.map((worker) => ({
     ...worker,
+    /** Why the worker claims no orders, such as a payment gateway that is unreachable; null if it does. */
+    waiting_for: worker.waiting_for,
     started_at: new Date(worker.started_at).toISOString(),
     last_seen: new Date(worker.last_seen).toISOString(),
     /** No heartbeat for 30 seconds. */

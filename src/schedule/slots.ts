@@ -6,7 +6,7 @@ import type { Config } from '../config/config.js'
 import type { CronLine } from '../config/values.js'
 import { addDays, clockAt, type Day, dayAt, dayStart } from '../domain/business-day.js'
 
-export const TASK_NAMES = ['kpis', 'leaderboards', 'snapshots', 'reservations', 'alarms'] as const
+export const TASK_NAMES = ['kpis', 'leaderboards', 'snapshots', 'reservations', 'refunds', 'alarms'] as const
 export type TaskName = (typeof TASK_NAMES)[number]
 
 export function slotsOf(name: TaskName, config: Config): Slots {

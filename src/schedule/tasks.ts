@@ -6,10 +6,13 @@ import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { addDays, dayAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
+import type { Gateway } from '../payments/gateway.js'
+import { withGateway } from '../payments/open-gateway.js'
 import type { Queue } from '../queue/queue.js'
 import type { PublishedFigures } from '../redis/figures.js'
 import { takeSnapshot } from '../reports/history.js'
 import { dailyKpis, realtimeKpis } from '../reports/kpis.js'
+import { finishDueRefunds, refundOptionsOf } from '../workflow/refund.js'
 import { expireReservations } from '../workflow/settle.js'
 import { checkAlarms, type Notify } from './alarm-state.js'
 import { type Slots, slotsOf, TASK_NAMES, type TaskName } from './slots.js'
@@ -66,6 +69,14 @@ const TASKS: Readonly<Record<TaskName, { description: string; run(context: TaskC
   reservations: {
     description: 'release the stock of expired reservations',
     run: async ({ db }) => `${groupThousands(await expireReservations(db))} rolled back`,
+  },
+  refunds: {
+    description: 'finish refunds whose outcome is not known',
+    run: async ({ db, config }) => {
+      const finish = (gateway: Gateway) => finishDueRefunds(db, gateway, refundOptionsOf(config))
+      const count = await withGateway(config, finish)
+      return `${groupThousands(count)} asked for`
+    },
   },
   alarms: {
     description: 'check alarm thresholds and report changes',

@@ -95,6 +95,31 @@ export async function settleStock(
   await changeStock.run(db, { changes: packRows(CHANGE, changes).json })
 }
 
+/** Puts the units of completed orders back into stock, as adjustments. @param ids of the orders, as a JSON array */
+export async function returnStock(db: Kysely<Schema>, ids: string, now: number): Promise<void> {
+  if (ids === '[]') return
+  const returned = db
+    .selectFrom('order_lines')
+    .innerJoin('orders', 'orders.id', 'order_lines.order_id')
+    .where(isAmong(db, 'order_lines.order_id', ids))
+    .groupBy(['order_lines.order_id', 'orders.reference', 'order_lines.product_id'])
+    .select((eb) => ['order_lines.product_id', eb.fn.sum<number>('order_lines.quantity').as('delta')])
+    .select((eb) => [sql<string>`'refund of order ' || orders.reference`.as('reason'), eb.val(now).as('adjusted_at')])
+  await db
+    .insertInto('stock_adjustments')
+    .columns(['product_id', 'delta', 'reason', 'adjusted_at'])
+    .expression(returned)
+    .execute()
+  const units = await db
+    .selectFrom(returned.as('returned'))
+    .groupBy('product_id')
+    .select((eb) => ['product_id', eb.fn.sum<number>('delta').as('on_hand'), eb.lit(0).as('reserved')])
+    .execute()
+  const products = new Map(units.map(({ product_id, on_hand }) => [product_id, on_hand]))
+  if (!writesAlone(db)) await lockedStockOf.all(db, { ids: sortedIds(products) })
+  await changeStock.run(db, { changes: packRows(CHANGE, units).json })
+}
+
 function unitsOf(orders: readonly OrderItems[]): Map<ProductId, number> {
   const units = new Map<ProductId, number>()
   for (const { items } of orders) {

@@ -6,6 +6,8 @@ import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
+import type { OpenGateway } from '../payments/gateway.js'
+import { ownGateway } from '../payments/open-gateway.js'
 import { countDue, countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
 import { countLostBatch, uncountLostClaim } from '../queue/suspects.js'
@@ -13,6 +15,7 @@ import { nextScale, type Scale } from './autoscale.js'
 import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
 import { onceReachable, temporaryProblem, throughOutages, type Waiting } from './outage.js'
+import { finishDueRefunds, refundOptionsOf } from './refund.js'
 import { FailedBatch, Threads } from './threads.js'
 import type { Limits, WorkerEvent } from './worker-events.js'
 
@@ -40,6 +43,8 @@ interface Services {
   readonly db: Kysely<Schema>
   readonly queue: Queue
   readonly config: Config
+  /** Undefined if each thread has its own. Closed when the work ends. */
+  readonly gateway: OpenGateway | undefined
   /** Figures in Redis that follow the database. */
   readonly figures: { publish(): Promise<void> } | undefined
 }
@@ -47,6 +52,9 @@ interface Services {
 /** The pause between two publications is at least this long, and at least nine times as long as a publication takes. */
 const PUBLISH_MS = 5000
 const PUBLISH_SHARE = 9
+
+/** Pause between two searches for refunds to finish. */
+const REFUND_MS = 2000
 
 const SCALE_MS = 1000
 
@@ -84,17 +92,16 @@ export class Worker {
   #isWaiting = false
 
   constructor(app: Services, options: WorkOptions) {
-    const { config } = app
+    const { config, gateway } = app
     const { min, max } = options.concurrency
     this.#app = app
     this.#options = options
-    // Each batch has at least one open charge, so the limit on charges also limits the batches.
-    const most = config['payments.maxInFlight']
-    this.#limits = { min: Math.min(min, most), max: Math.min(max, most) }
+    this.#limits = { min, max }
     this.#concurrency = this.#limits.min
     this.#maxOrders = options.maxOrders ?? Number.POSITIVE_INFINITY
-    this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders)
-    this.#threads = new Threads(config, this.#limits.max, (text) => options.emit({ event: 'thread_lost', text }))
+    this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders, ordersPerBatch(config, max))
+    const onLost = (text: string) => options.emit({ event: 'thread_lost', text })
+    this.#threads = new Threads(config, { concurrency: max, gateway }, onLost)
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
   }
 
@@ -108,6 +115,8 @@ export class Worker {
     const { emit } = this.#options
     try {
       if (!(await onceReachable(() => this.#start(), { ...this.#app.config, ...this.#options }))) return this.#totals
+      // Others wait for the gateway below.
+      if (!this.#options.waiting) await this.#app.gateway?.check()
       this.#signal.addEventListener('abort', () => emit({ event: 'stopping' }), { once: true })
       emit({ event: 'started', ...this.#limits })
       await this.#consume()
@@ -115,6 +124,7 @@ export class Worker {
       return this.#totals
     } finally {
       for (const stop of this.#stops.reverse()) await stop()
+      await this.#app.gateway?.close()
     }
   }
 
@@ -125,12 +135,14 @@ export class Worker {
     await this.#threads.start()
     this.#heartbeat = await startHeartbeat(this.#app.db, {
       figures: () => ({ processed: processedOf(this.#totals), concurrency: this.#concurrency }),
+      waitingFor: () => this.#app.gateway?.trouble?.message,
       onAlive: (figures) => emit({ event: 'alive', ...figures }),
       onFatal: (error) => this.#fatal.abort(error),
       reporter: this.#reporterFor('The heartbeat'),
     })
     this.#stops.push(this.#heartbeat.stop)
     this.#publish()
+    this.#finishRefunds()
     this.#limitTime()
     if (this.#limits.min < this.#limits.max) this.#followBacklog()
     if (this.#options.reportsBacklog) this.#reportBacklog()
@@ -143,6 +155,16 @@ export class Worker {
     const pauseMs = (took: number) => Math.max(PUBLISH_MS, PUBLISH_SHARE * took)
     const reporter = this.#reporterFor('Updating Redis')
     this.#stops.push(startBackground(() => figures.publish(), { pauseMs, reporter, lastRun: true }).end)
+  }
+
+  /** Finishes refunds whose process died, or whose outcome is unknown. */
+  #finishRefunds(): void {
+    const { db, config } = this.#app
+    const gateway = this.#app.gateway ?? ownGateway(config)
+    if (!gateway) return
+    const finish = () => finishDueRefunds(db, gateway, refundOptionsOf(config))
+    const reporter = this.#reporterFor('Finishing refunds')
+    this.#stops.push(startBackground(finish, { pauseMs: () => REFUND_MS, reporter, lastRun: true }).end)
   }
 
   #limitTime(): void {
@@ -179,7 +201,7 @@ export class Worker {
   }
 
   async #consume(): Promise<void> {
-    const { db, queue, config } = this.#app
+    const { db, queue, config, gateway } = this.#app
     const { drain, waitsForLater, emit } = this.#options
     const signal = this.#signal
     const onNotice: Waiting['onNotice'] = (text, event) => emit({ event, text })
@@ -188,11 +210,15 @@ export class Worker {
       onNotice(text, event)
     }
     await throughOutages({ db, database: config.database, signal, onNotice: onOutage }, async (worked) => {
+      const wasAway = gateway?.trouble !== undefined
+      await gateway?.check()
+      if (wasAway) worked()
       for (let claim = this.#interrupted[0]; claim; claim = this.#interrupted[0]) {
         await uncountLostClaim(db, claim)
         this.#interrupted.shift()
       }
       const handle = async (ids: readonly OrderId[]) => {
+        if (gateway?.trouble) throw gateway.trouble
         const claimed = await this.#handle(ids)
         if (claimed > 0) worked()
         return claimed
@@ -268,6 +294,15 @@ export class Worker {
     }
     return new FailureReporter({ subject, explain, onNotice: (text, event) => this.#options.emit({ event, text }) })
   }
+}
+
+/** How long the orders in progress may wait for a rate limit, in seconds. */
+const MOST_SECONDS = 10
+
+/** Returns how many orders a batch may have, so that a rate limit does not keep more in progress than it can charge. */
+function ordersPerBatch(config: Config, batches: number): number {
+  const perSecond = config['payments.ratePerSecond'] ?? Number.POSITIVE_INFINITY
+  return Math.max(1, Math.ceil((perSecond * MOST_SECONDS) / batches))
 }
 
 /** Returns the number of settled orders. */

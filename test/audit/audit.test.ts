@@ -28,6 +28,8 @@ async function everyStatus() {
   shop.order('1006', { status: 'failed' })
   shop.order('1007', { status: 'rolled_back' })
   shop.order('1008')
+  shop.refund('1001', 2000)
+  shop.refund('1001', 9999, { status: 'declined' })
 }
 
 const id = (reference: string) => `(select id from orders where reference = '${reference}')`
@@ -55,13 +57,15 @@ test('a sound database keeps every promise', async () => {
   expect(differences).toBe(0)
   expect(Object.fromEntries(checks.map((check) => [check.name, [check.ok, check.expected, check.actual]]))).toEqual({
     time_zone: [true, 'UTC', 'UTC'],
-    // Eight orders with ten lines, seven reservations and five payments; three are in the queue.
-    references: [true, 33, 33],
+    // Eight orders with ten lines, seven reservations, five payments and two refunds; three are in the queue.
+    references: [true, 35, 35],
     order_totals: [true, 8, 8],
     order_lines: [true, 8, 8],
     line_totals: [true, 10, 10],
     // 1001 and 1002; the free 1003 is captured as well, which may be.
     payments: [true, 3, 3],
+    // 1001, refunded in part.
+    refunds: [true, 1, 1],
     // Five settled, two in progress.
     leases: [true, 7, 7],
     imports: [true, 3, 3],
@@ -136,6 +140,15 @@ const LEFT: Breaches = {
   'a line total that is not price times quantity': [
     `update order_lines set total = 1001 where order_id = ${id('1008')}; ${total('1008', '1001')}`,
     ['line_totals', 1, '1008'],
+  ],
+  'more refunded than paid, with an unknown outcome': [
+    `update refunds set amount = 501, status = 'unknown' where status = 'declined'`,
+    ['refunds', 1, '1001'],
+  ],
+  'a refund in another currency': [`update refunds set currency = 'EUR'`, ['refunds', 1, '1001']],
+  'a refund to another customer': [
+    `update refunds set customer_id = (select id from customers where customer_id = 'B') where status = 'refunded'`,
+    ['references', 1, '1001'],
   ],
   'a sold order without its payment': [payment('1001', `status = 'declined'`), ['payments', 1, '1001']],
   'a payment in another currency': [payment('1001', `currency = 'EUR'`), ['payments', 1, '1001']],

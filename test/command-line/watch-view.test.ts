@@ -53,10 +53,12 @@ function model(draft: Draft): StatusModel {
       },
       orders: { pending: count, reserved: 0, payment_processing: 0, completed: 7, failed: count, rolled_back: count },
       unresolved: 0,
+      refunds_to_review: 0,
       throughput: { orders_per_minute: count, orders_per_minute_5m: count, orders_per_minute_1h: count },
       workers: list(workers, (index) => ({
         ...{ id: (text ?? `worker-${index}`) as string as WorkerId, host: text ?? 'here', pid: index, concurrency: 5 },
         ...{ orders_per_second: count, started_at: time, last_seen: time, stale: index >= workers - stale },
+        waiting_for: null,
       })),
       imports: list(draft.imports, (index) => ({
         ...{ file: text ?? 'orders.csv', status: 'reading' as const, rows: count, started_at: time },

@@ -87,6 +87,11 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
     recent_ms: 800,
     ...{ runtime_p50_ms: 100, runtime_p95_ms: 200, runtime_p99_ms: 300 },
   })
+  shop.refund('C-1', 100, { status: 'declined' })
+  shop.sqlite.exec("update refunds set gateway_reference = null, answered_at = null, message = 'card closed'")
+  await run('orders refund', 'C-1', '--amount', '5')
+  await run('orders refund', 'C-1', 'P-1')
+  await run('orders refunds')
   await run('status')
   for (const task of ['snapshots', 'kpis']) await run('schedule run', task)
   await run('schedule list')

@@ -48,9 +48,38 @@ describeWith('redis', 'publishing figures', () => {
       date: '2025-01-16',
       time_zone: 'UTC',
       generated_at: expect.any(String),
-      kpis: [{ currency: 'USD', total_revenue: 5, order_count: 1, average_order_value: 5, unique_customers: 1 }],
+      kpis: [
+        {
+          currency: 'USD',
+          ...{ total_revenue: 5, refunds: 0, net_revenue: 5 },
+          order_count: 1,
+          average_order_value: 5,
+          unique_customers: 1,
+        },
+      ],
     })
     expect(await at.redis.ttl(at.key(name))).toBeGreaterThan(86_000)
+  })
+
+  test('subtracts refunds made since, and publishes the KPIs of their days', async () => {
+    await sellFirst()
+    await at.sell('2', 'joe', 500)
+    const dayAfter = { answeredAt: NOW + 86_400_000 }
+    at.shop.refund('1', 250, dayAfter)
+    at.shop.refund('1', 100, { ...dayAfter, status: 'declined' })
+    await at.figures.publish()
+    expect(await at.board(SPENDING)).toEqual({ ann: 750, joe: 500 })
+    const none = { total_revenue: 0, order_count: 0, average_order_value: 0, unique_customers: 0 }
+    expect(await at.kpi('kpis:daily:2025-01-21:UTC')).toMatchObject({
+      kpis: [{ currency: 'USD', ...none, refunds: 2.5, net_revenue: -2.5 }],
+    })
+    // Answered before the last change that was published, but committed later.
+    at.shop.refund('2', 200, { answeredAt: dayAfter.answeredAt - 1000 })
+    await at.figures.publish()
+    expect(await at.board(SPENDING)).toEqual({ ann: 750, joe: 300 })
+    await at.figures.rebuild()
+    expect(await at.board(SPENDING)).toEqual({ ann: 750, joe: 300 })
+    expect((await at.figures.check()).flatMap(({ examples }) => examples)).toEqual([])
   })
 
   test('a publication that read older figures than another one reverts nothing', async () => {

@@ -149,6 +149,17 @@ export class Shop extends Cli {
     })
   }
 
+  /** A refund of a completed order. @param answeredAt its day is the refund's */
+  refund(reference: string, minor: number, { answeredAt = NOW, status = 'refunded' } = {}): void {
+    const [order] = this.rows('select id, customer_id, currency from orders where reference = ?', reference)
+    const { id, ...of } = order as { id: OrderId; customer_id: number; currency: string }
+    const number = Number(this.value('select count(*) + 1 from refunds where order_id = ?', id))
+    const day = status === 'refunded' ? new Date(answeredAt).toISOString().slice(0, 10) : null
+    const intent = { order_id: id, number, ...of, idempotency_key: `${reference}:refund:${number}`, amount: minor }
+    const times = { created_at: answeredAt, answered_at: answeredAt }
+    this.#insert('refunds', { ...intent, status, restock: 0, gateway_reference: 'back-1', day, ...times })
+  }
+
   customer(customer: string, source = 'default'): CustomerId {
     const known = this.value('select id from customers where customer_id = ? and source = ?', customer, source)
     if (known !== undefined) return known as CustomerId

@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core'
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
-import { KPI_COLUMNS } from '../../command-line/kpi-columns.js'
+import { kpiColumns } from '../../command-line/kpi-columns.js'
 import { sourceFlag } from '../../command-line/selection-flags.js'
 import { usageError } from '../../errors.js'
 import { dailyKpis } from '../../reports/kpis.js'
@@ -8,7 +8,9 @@ import { readDay } from '../../reports/read-query.js'
 
 export default class KpisDaily extends BaseCommand {
   static override summary = 'Show revenue, orders and customers for one day'
-  static override description = 'Counts completed orders by order date in the business time zone, per currency.'
+  static override description =
+    'Counts completed orders by order date, and refunds by the day of the refund, in the business time zone and per ' +
+    'currency. Net revenue is revenue minus refunds.'
   static override examples = ['orderctl kpis daily yesterday', 'orderctl kpis daily --date 2026-03-04']
   static override args = {
     day: Args.string({ description: 'same as --date', ignoreStdin: true }),
@@ -29,7 +31,7 @@ export default class KpisDaily extends BaseCommand {
     const date = readDay(args.day === undefined ? '--date' : 'DAY', args.day ?? flags.date ?? 'today', this.today)
     const report = await this.withDatabase((db) => dailyKpis(db, timeZone, date, flags.source))
     const empty = `No completed orders on ${date} (${timeZone}). See orders in progress: orderctl status`
-    const columns = [{ heading: 'date', value: () => date }, ...KPI_COLUMNS]
+    const columns = [{ heading: 'date', value: () => date }, ...kpiColumns(report.kpis)]
     this.showList(columns, report.kpis, { csv: flags.csv, empty })
     return report
   }

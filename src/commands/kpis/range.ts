@@ -1,5 +1,5 @@
 import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
-import { DAY_COLUMNS, rangeTable } from '../../command-line/kpi-columns.js'
+import { dayColumns, rangeTable } from '../../command-line/kpi-columns.js'
 import { PERIOD_FLAGS, sourceFlag } from '../../command-line/selection-flags.js'
 import { usageError } from '../../errors.js'
 import { rangeKpis } from '../../reports/kpis.js'
@@ -9,7 +9,7 @@ export default class KpisRange extends BaseCommand {
   static override summary = 'Show revenue, orders and customers for a range of days'
   static override description =
     'The range includes both days. Days without sales are listed with zeros. A customer who bought on several days ' +
-    'counts once in the total. --csv prints the rows by day, without totals.'
+    'counts once in the total. Refunds count on the day of the refund. --csv prints the rows by day, without totals.'
   static override examples = [
     'orderctl kpis range --last 4w',
     'orderctl kpis range --from monday',
@@ -29,7 +29,7 @@ export default class KpisRange extends BaseCommand {
     const report = await this.withDatabase((db) => rangeKpis(db, timeZone, from, to, flags.source))
     const days = report.days.flatMap(({ date, kpis }) => kpis.map((ofDay) => ({ date, ...ofDay })))
     const empty = `No completed orders from ${from} to ${to} (${timeZone}). See orders in progress: orderctl status`
-    if (flags.csv || days.length === 0) this.showList(DAY_COLUMNS, days, { csv: flags.csv, empty })
+    if (flags.csv || days.length === 0) this.showList(dayColumns(days), days, { csv: flags.csv, empty })
     else {
       for (const [index, totals] of report.kpis.entries()) {
         this.print(`${index > 0 ? '\n' : ''}${from} to ${to}, ${timeZone}, ${totals.currency}`)

@@ -3,10 +3,10 @@ import { limitFlag } from '../../command-line/selection-flags.js'
 import { topCustomers } from '../../reports/leaderboards.js'
 
 export default class LeaderboardCustomers extends LeaderboardCommand {
-  static override summary = 'Show the top customers by revenue'
+  static override summary = 'Show the top customers by net spending'
   static override description =
-    'Ranks customers by revenue from completed orders in one currency. Ties are ranked by number of orders, then by ' +
-    'customer id.'
+    'Ranks customers by revenue from completed orders, minus refunds of the period, in one currency. Ties are ranked ' +
+    'by number of orders, then by customer id.'
   static override examples = [
     'orderctl leaderboard customers --limit 20',
     'orderctl leaderboard customers --currency EUR --month 2026-03',

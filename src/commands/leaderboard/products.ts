@@ -5,7 +5,8 @@ import { topProducts } from '../../reports/leaderboards.js'
 export default class LeaderboardProducts extends LeaderboardCommand {
   static override summary = 'Show the top products by units sold'
   static override description =
-    'Ranks products by units sold in completed orders in one currency. Ties are ranked by SKU.'
+    'Ranks products by units sold in completed orders in one currency. Ties are ranked by SKU. Refunds ' +
+    'are not subtracted, since they are for orders.'
   static override examples = [
     'orderctl leaderboard products --limit 20',
     'orderctl leaderboard products --last 4w --csv > products.csv',

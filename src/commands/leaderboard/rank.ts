@@ -4,7 +4,7 @@ import { readId } from '../../command-line/selection-flags.js'
 import { rankCustomer } from '../../reports/leaderboards.js'
 
 export default class LeaderboardRank extends LeaderboardCommand {
-  static override summary = "Show a customer's rank by revenue"
+  static override summary = "Show a customer's rank by net spending"
   static override description = 'Shows the same rank as "leaderboard customers" with the same flags.'
   static override examples = ['orderctl leaderboard rank C-1001', 'orderctl leaderboard rank C-1001 --currency EUR']
   static override args = {

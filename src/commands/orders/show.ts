@@ -6,7 +6,8 @@ import { showOrder } from '../../reports/orders.js'
 
 export default class OrdersShow extends BaseCommand {
   static override summary = 'Show an order in full'
-  static override description = 'Shows its status, lines, reservations, payments and import, and what happens next.'
+  static override description =
+    'Shows its status, lines, reservations, payments, refunds and import, and what happens next.'
   static override examples = ['orderctl orders show 1001', 'orderctl orders show 1001 --source shop-b']
   static override args = {
     id: Args.string({ description: 'order id', required: true, ignoreStdin: true, parse: readId }),

@@ -1,6 +1,13 @@
 // Creates the tables of the first release, with the rules that the database enforces. schema.ts explains the columns.
 import { type ColumnDataType, type ColumnDefinitionBuilder, type CreateTableBuilder, type Kysely, sql } from 'kysely'
-import { OPEN_STATUSES, ORDER_STATUSES, PAYMENT_STATUSES, REVIEW_REASONS } from '../../domain/order.js'
+import {
+  OPEN_REFUND_STATUSES,
+  OPEN_STATUSES,
+  ORDER_STATUSES,
+  PAYMENT_STATUSES,
+  REFUND_STATUSES,
+  REVIEW_REASONS,
+} from '../../domain/order.js'
 
 export const firstRelease = {
   name: 'first-release',
@@ -10,6 +17,8 @@ export const firstRelease = {
     await createCustomersAndProducts(db)
     await createOrders(db)
     await createStockAndPayments(db)
+    await createRefunds(db)
+    await createPaymentReferences(db)
     await createSales(db)
     await createWorkers(db)
     await createSchedule(db)
@@ -62,7 +71,7 @@ function oneOf(column: string, values: readonly string[]) {
 
 async function createSettings(db: Kysely<unknown>): Promise<void> {
   await create(db, 'settings').addColumn('name', 'varchar(64)', key).addColumn('value', 'text', required).execute()
-  const turns = sql`('turn_imports', ''), ('turn_schedule', ''), ('turn_names', ''), ('turn_references', '')`
+  const turns = sql`('turn_imports', ''), ('turn_schedule', ''), ('turn_names', '')`
   await sql`insert into settings (name, value) values ${turns}`.execute(db)
 }
 
@@ -235,6 +244,49 @@ async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {
   await captured.where(sql.ref('status'), '=', sql.lit('captured')).execute()
 }
 
+async function createRefunds(db: Kysely<unknown>): Promise<void> {
+  await create(db, 'refunds')
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .addColumn('number', 'integer', required)
+    .addColumn('customer_id', 'integer', idIn('customers'))
+    .addColumn('idempotency_key', 'varchar(255)', required)
+    .addColumn('amount', 'bigint', required)
+    .addColumn('currency', 'char(3)', required)
+    .addColumn('status', 'varchar(20)', required)
+    .addColumn('restock', 'integer', required)
+    .addColumn('unanswered', 'integer', zero)
+    .addColumn('gateway_reference', 'varchar(255)')
+    .addColumn('message', 'text')
+    .addColumn('created_at', 'bigint', required)
+    .$call(add('bigint', optional, 'answered_at', 'due_at'))
+    .addColumn('day', 'char(10)')
+    .addColumn('lease_token', 'varchar(36)')
+    .addPrimaryKeyConstraint('refunds_key', ['order_id', 'number'])
+    .addCheckConstraint('refunds_amount', sql`amount > 0`)
+    .addCheckConstraint('refunds_status', oneOf('status', REFUND_STATUSES))
+    .addCheckConstraint('refunds_day', sql`(day is null) = (status <> 'refunded')`)
+    .addCheckConstraint('refunds_due', sql`due_at is null or ${oneOf('status', OPEN_REFUND_STATUSES)}`)
+    .modifyEnd(clustered)
+    .execute()
+  // Prevents a second refund of an order before the outcome of the first is known.
+  const open = index(db, 'refunds_open_once', 'refunds', 'order_id').unique()
+  await open.where(oneOf('status', OPEN_REFUND_STATUSES)).execute()
+  await index(db, 'refunds_due_at', 'refunds', 'due_at').where(sql.ref('due_at'), 'is not', null).execute()
+  // Figures in Redis follow the answers, and sum up customers page by page.
+  await index(db, 'refunds_answered_at', 'refunds', 'answered_at').execute()
+  await index(db, 'refunds_customer', 'refunds', 'customer_id').execute()
+  // Has all that a report reads.
+  await index(db, 'refunds_day', 'refunds', 'day', 'currency', 'customer_id', 'amount').execute()
+}
+
+async function createPaymentReferences(db: Kysely<unknown>): Promise<void> {
+  await create(db, 'payment_references')
+    .addColumn('reference', 'varchar(255)', key)
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .modifyEnd(clustered)
+    .execute()
+}
+
 async function createSales(db: Kysely<unknown>): Promise<void> {
   for (const [of, figures] of [
     ['customer', ['orders', 'revenue']],
@@ -261,6 +313,7 @@ async function createWorkers(db: Kysely<unknown>): Promise<void> {
     .$call(add('bigint', required, 'started_at', 'last_seen', 'processed'))
     .addColumn('orders_per_second', 'double precision', required)
     .$call(add('bigint', optional, 'stopped_at', 'uptime_ms'))
+    .addColumn('waiting_for', 'text')
     .$call(add('bigint', zero, 'recent_batches', 'recent_orders'))
     .addColumn('recent_ms', 'double precision', zero)
     .$call(add('double precision', optional, ...PERCENTILES))

@@ -1,0 +1,211 @@
+// Refunds captured payments. Each refund is stored before the gateway is asked, and asked for under its own key. A
+// process asks for a refund under a lease; if it dies, another one asks again with the same key.
+import type { Kysely } from 'kysely'
+import pMap from 'p-map'
+import { asError, startBackground } from '../background.js'
+import type { Config } from '../config/config.js'
+import { recordAction } from '../database/actions.js'
+import { databaseTime, forUpdate } from '../database/engine.js'
+import { packIds, packRows } from '../database/packed-rows.js'
+import { isAmong, rowSource } from '../database/row-source.js'
+import type { Schema } from '../database/schema.js'
+import { inTransaction } from '../database/transaction.js'
+import { type LeaseToken, type OrderId, refundKey } from '../domain/ids.js'
+import { OPEN_REFUND_STATUSES } from '../domain/order.js'
+import { HOUR_MS } from '../domain/time.js'
+import type { Gateway, LookUp, RefundOutcome } from '../payments/gateway.js'
+import { lockOrders } from '../queue/due-orders.js'
+import { newToken } from './lease.js'
+import {
+  type ClaimedRefund,
+  type RefundAnswer,
+  type SettledRefund,
+  type SettleRefundOptions,
+  settleRefunds,
+} from './refund-settle.js'
+import { amountText, judgeRefund, type RefundRequest, readRefundable } from './refundable.js'
+
+export interface RefundOptions extends SettleRefundOptions {
+  readonly leaseMs: number
+  /** Maximum number of open requests. */
+  readonly inFlight: number
+  /** After this many milliseconds, the outcome is unknown. */
+  readonly timeoutMs: number
+  /** Gateways forget keys, and would then refund again. An older refund is looked up first. */
+  readonly keyLifetimeMs: number
+}
+
+const INTENT = [
+  ...(['order_id', 'number', 'customer_id', 'idempotency_key', 'amount', 'currency', 'status', 'restock'] as const),
+  ...(['created_at', 'lease_token', 'due_at'] as const),
+] as const
+
+/** Refunds per transaction. */
+const PAGE = 500
+
+/**
+ * Stores a refund for each order that allows one, or takes over its unfinished refund, and takes the lease.
+ *
+ * @returns the verdict on each order, in id order; `token`, for finishing what was begun
+ */
+export async function beginRefunds(
+  db: Kysely<Schema>,
+  ids: readonly OrderId[],
+  request: RefundRequest & { readonly reason?: string | undefined },
+  { leaseMs }: Pick<RefundOptions, 'leaseMs'>,
+) {
+  const token = newToken()
+  const verdicts = await inTransaction(db, async (trx) => {
+    await lockOrders(trx, ids)
+    const now = await databaseTime(trx)
+    const judged = (await readRefundable(trx, ids)).map((order) => ({
+      order,
+      verdict: judgeRefund(order, request, now),
+    }))
+    const held = { lease_token: token, due_at: now + leaseMs }
+    const begun = judged.flatMap(({ order, verdict }) => {
+      if (verdict.kind !== 'begin' || order.chargeKey === null) return []
+      const number = order.count + 1
+      return [{ ...order, number, key: refundKey(order.chargeKey, number), amount: verdict.amount }]
+    })
+    const rows = begun.map(({ id, number, key, amount }) => ({ id, number, key, amount: amount.minor }))
+    const columns = { id: 'integer', number: 'integer', key: 'text', amount: 'integer' } as const
+    if (rows.length > 0)
+      await trx
+        .insertInto('refunds')
+        .columns(INTENT)
+        .expression((eb) =>
+          eb
+            .selectFrom(rowSource(trx, 'row', packRows(columns, rows)))
+            .innerJoin('orders', 'orders.id', 'row.id')
+            .select(['orders.id', 'row.number', 'orders.customer_id', 'row.key', 'row.amount', 'orders.currency'])
+            .select([eb.val('pending' as const).as('status'), eb.lit(request.restock ? 1 : 0).as('restock')])
+            .select([eb.val(now).as('created_at'), eb.val(token).as('lease_token'), eb.val(held.due_at).as('due_at')]),
+        )
+        .execute()
+    const resumed = judged.filter(({ verdict }) => verdict.kind === 'finish').map(({ order }) => order)
+    await trx
+      .updateTable('refunds')
+      .set({ ...held, unanswered: 0 })
+      .where(isAmong(trx, 'order_id', packIds(resumed)))
+      .where('status', 'in', OPEN_REFUND_STATUSES)
+      .execute()
+    const changed = [...begun, ...resumed].map(({ id }) => id)
+    if (changed.length > 0) {
+      const [only] = begun
+      const details = begun.length === 1 && only ? amountText(only.amount) : undefined
+      await recordAction(trx, { command: 'orders refund', reason: request.reason, details }, changed)
+    }
+    return judged
+  })
+  return { token, verdicts }
+}
+
+/** Finishes every refund that is due: new ones whose process died, and those with an unknown outcome. Returns how many. */
+export async function finishDueRefunds(db: Kysely<Schema>, gateway: Gateway, options: RefundOptions): Promise<number> {
+  let finished = 0
+  for (;;) {
+    const token = await claimDue(db, options)
+    if (!token) return finished
+    finished += (await finishRefunds(db, gateway, token, options)).length
+  }
+}
+
+/** Takes the lease on refunds that are due. @returns undefined if there are none */
+async function claimDue(db: Kysely<Schema>, { leaseMs }: RefundOptions): Promise<LeaseToken | undefined> {
+  const dueBy = (now: number) =>
+    db.selectFrom('refunds').where('due_at', '<=', now).select('order_id as id').limit(PAGE)
+  // Read before the transaction, which blocks all other writers of a file.
+  const due = await dueBy(await databaseTime(db)).execute()
+  if (due.length === 0) return undefined
+  const token = newToken()
+  const claimed = await inTransaction(db, async (trx) => {
+    const now = await databaseTime(trx)
+    const rows = trx
+      .selectFrom('refunds')
+      .where(isAmong(trx, 'order_id', packIds(due)))
+      .where('due_at', '<=', now)
+    const locked = await forUpdate(trx, rows.orderBy('order_id').select('order_id as id'), 'skip').execute()
+    await trx
+      .updateTable('refunds')
+      .set({ lease_token: token, due_at: now + leaseMs })
+      .where(isAmong(trx, 'order_id', packIds(locked)))
+      .where('due_at', '<=', now)
+      .execute()
+    return locked.length
+  })
+  return claimed > 0 ? token : undefined
+}
+
+/** Asks the gateway for the refunds under the lease, and settles those that are still under it. Returns these. */
+export async function finishRefunds(
+  db: Kysely<Schema>,
+  gateway: Gateway,
+  token: LeaseToken,
+  options: RefundOptions,
+): Promise<readonly SettledRefund[]> {
+  const refunds = await readClaimed(db, token)
+  const now = await databaseTime(db)
+  const renew = async () =>
+    db
+      .updateTable('refunds')
+      .set({ due_at: (await databaseTime(db)) + options.leaseMs })
+      .where(isAmong(db, 'order_id', packIds(refunds)))
+      .where('lease_token', '=', token)
+      .execute()
+  // If every renewal fails, the fence rejects the late settlement.
+  const renewing = startBackground(renew, { pauseMs: () => options.leaseMs / 3 })
+  const ask = async (refund: ClaimedRefund) => ({ refund, outcome: await askFor(gateway, refund, now, options) })
+  const answers = await pMap(refunds, ask, { concurrency: options.inFlight }).finally(() => renewing.end())
+  return settleRefunds(db, token, answers, options)
+}
+
+function readClaimed(db: Kysely<Schema>, token: LeaseToken): Promise<ClaimedRefund[]> {
+  return db
+    .selectFrom('refunds')
+    .innerJoin('payments', 'payments.order_id', 'refunds.order_id')
+    .where('payments.status', '=', 'captured')
+    .where('refunds.due_at', 'is not', null)
+    .where('refunds.lease_token', '=', token)
+    .orderBy('refunds.order_id')
+    .select(['refunds.order_id as id', 'refunds.idempotency_key as key', 'refunds.amount', 'refunds.currency'])
+    .select(['refunds.created_at as createdAt', 'refunds.unanswered', 'refunds.restock'])
+    .select(['payments.idempotency_key as chargeKey'])
+    .select((eb) => eb.fn.coalesce('payments.gateway_reference', eb.val('')).as('chargeReference'))
+    .execute()
+}
+
+/** Never rejects: a request that fails has an unknown outcome. */
+async function askFor(
+  gateway: Gateway,
+  { key, amount, currency, createdAt, chargeKey, chargeReference }: ClaimedRefund,
+  now: number,
+  { timeoutMs, keyLifetimeMs }: RefundOptions,
+): Promise<RefundAnswer['outcome']> {
+  const charge = { key: chargeKey, reference: chargeReference }
+  const refund = { key, charge, amount: { currency, minor: amount } }
+  try {
+    if (now - createdAt >= keyLifetimeMs) {
+      const found: LookUp<RefundOutcome> = await gateway.lookUpRefund(refund, timeoutMs)
+      if (found.status === 'unsupported') {
+        const message = 'the gateway may have forgotten the key of this refund, and cannot look it up'
+        return { status: 'unaskable', message }
+      }
+      if (found.status !== 'none') return found
+    }
+    return await gateway.refund(refund, timeoutMs)
+  } catch (error) {
+    return { status: 'unknown', message: asError(error).message }
+  }
+}
+
+export function refundOptionsOf(config: Config): RefundOptions {
+  return {
+    leaseMs: config['workflow.leaseMs'],
+    inFlight: config['payments.maxInFlight'],
+    timeoutMs: config['payments.timeoutMs'],
+    keyLifetimeMs: config['payments.keyLifetimeHours'] * HOUR_MS,
+    attempts: config['workflow.attempts'],
+    timeZone: config.timeZone,
+  }
+}

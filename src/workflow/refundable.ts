@@ -1,0 +1,159 @@
+// What can be refunded of an order, and why not.
+import { type Kysely, sql } from 'kysely'
+import { isAmong } from '../database/row-source.js'
+import type { Schema } from '../database/schema.js'
+import type { OrderId } from '../domain/ids.js'
+import { type Currency, formatAmount, type Money, readAmount } from '../domain/money.js'
+import { OPEN_REFUND_STATUSES } from '../domain/order.js'
+import { shellWord, sourceFlag } from '../domain/shell.js'
+import { EXIT, type Problem } from '../errors.js'
+
+export interface RefundRequest {
+  /** As typed, in the currency of the order. If undefined, all that is left. */
+  readonly amount?: string | undefined
+  /** Whether the order's units go back into stock. */
+  readonly restock: boolean
+}
+
+/** `finish` asks again for the refund whose outcome is not known, under the same key. */
+export type Verdict =
+  | { readonly kind: 'begin' | 'finish'; readonly amount: Money }
+  | { readonly kind: 'refused'; readonly problem: Problem }
+
+/** An order with its captured payment and its refunds. */
+export type Refundable = Awaited<ReturnType<typeof readRefundable>>[number]
+
+/** Reads orders in id order. */
+export function readRefundable(db: Kysely<Schema>, ids: readonly OrderId[]) {
+  const refunds = db
+    .selectFrom('refunds')
+    .where(isAmong(db, 'order_id', ids))
+    .groupBy('order_id')
+    .select((eb) => {
+      const isOpen = eb('status', 'in', OPEN_REFUND_STATUSES)
+      return [
+        'order_id',
+        eb.fn.countAll<number>().as('count'),
+        eb.fn.sum<number | null>('amount').filterWhere('status', '<>', 'declined').as('taken'),
+        eb.fn.sum<number | null>('amount').filterWhere(isOpen).as('open'),
+        eb.fn.sum<number | null>('restock').filterWhere(isOpen).as('openRestock'),
+        // One process holds the lease of the open refund; its end is due_at.
+        eb.fn.max<number | null>('due_at').filterWhere('lease_token', 'is not', null).as('heldUntil'),
+      ]
+    })
+  return db
+    .selectFrom('orders')
+    .leftJoin('payments', (join) =>
+      join.onRef('payments.order_id', '=', 'orders.id').on('payments.status', '=', sql.lit('captured')),
+    )
+    .leftJoin(refunds.as('refunded'), 'refunded.order_id', 'orders.id')
+    .where(isAmong(db, 'orders.id', ids))
+    .orderBy('orders.id')
+    .select(['orders.id', 'orders.reference', 'orders.source', 'orders.status', 'orders.customer_id'])
+    .select(['orders.currency', 'payments.idempotency_key as chargeKey'])
+    .select((eb) => [
+      eb.fn.coalesce('payments.amount', eb.lit(0)).as('captured'),
+      eb.fn.coalesce('refunded.count', eb.lit(0)).as('count'),
+      eb.fn.coalesce('refunded.taken', eb.lit(0)).as('taken'),
+      'refunded.open',
+      'refunded.openRestock',
+      'refunded.heldUntil',
+    ])
+    .execute()
+}
+
+/** Decides what a request does to an order. @param now by the database's clock */
+export function judgeRefund(order: Refundable, request: RefundRequest, now: number): Verdict {
+  const { currency, captured, taken, open } = order
+  if (order.status !== 'completed') return refuse(notCompleted(order))
+  const left = { currency, minor: captured - taken }
+  const wanted = request.amount === undefined ? undefined : readAmount(request.amount, currency)
+  if (request.amount !== undefined && !wanted?.minor) return refuse(badAmount(request.amount, currency))
+  if (open !== null) {
+    const differs = (wanted && wanted.minor !== open) || (request.restock && !order.openRestock)
+    if (differs || (order.heldUntil ?? 0) > now) return refuse(unfinished(order, { currency, minor: open }, now))
+    return { kind: 'finish', amount: { currency, minor: open } }
+  }
+  if (left.minor === 0) return refuse(nothingLeft(order))
+  const amount = wanted ?? left
+  if (amount.minor > left.minor) return refuse(tooMuch(order, amount, left))
+  if (request.restock && amount.minor < left.minor) return refuse(partialRestock(left))
+  return { kind: 'begin', amount }
+}
+
+const refuse = (problem: Problem): Verdict => ({ kind: 'refused', problem })
+
+/** Formats the amount with its currency: `12.50 USD`. */
+export function amountText(amount: Money): string {
+  return `${formatAmount(amount)} ${amount.currency}`
+}
+
+export function commandFor(command: string, { reference, source }: Refundable): string {
+  return ['orderctl orders', command, shellWord(reference), ...sourceFlag(source)].join(' ')
+}
+
+function notCompleted(order: Refundable): Problem {
+  return {
+    code: 'order_not_completed',
+    message: `Order ${order.reference} is not completed (${order.status}), so nothing was paid.`,
+    fix: `See what happens to it next: ${commandFor('show', order)}`,
+  }
+}
+
+function badAmount(text: string, currency: Currency): Problem {
+  const example = formatAmount({ currency, minor: 1250 })
+  return {
+    code: 'bad_amount',
+    message: `Amount "${text}" is not an amount in ${currency}.`,
+    fix: `Use digits and a decimal point, such as --amount ${example}.`,
+    exit: EXIT.usage,
+  }
+}
+
+function unfinished(order: Refundable, amount: Money, now: number): Problem {
+  const subject = `Refund ${order.count} of order ${order.reference} (${amountText(amount)})`
+  if ((order.heldUntil ?? 0) > now) {
+    return {
+      code: 'refund_in_progress',
+      message: `${subject} is in progress in another process.`,
+      fix: `See its outcome: ${commandFor('show', order)}`,
+      retryable: true,
+    }
+  }
+  return {
+    code: 'refund_unfinished',
+    message: `${subject} is not finished: its outcome is unknown.`,
+    fix: `Finish it first: ${commandFor('refund', order)}`,
+  }
+}
+
+function nothingLeft(order: Refundable): Problem {
+  const { reference, currency, captured, taken } = order
+  return {
+    code: 'nothing_to_refund',
+    message:
+      taken === 0
+        ? `Nothing was paid for order ${reference}.`
+        : `Order ${reference} is already refunded: ${amountText({ currency, minor: captured })}.`,
+    fix: `See its payments and refunds: ${commandFor('show', order)}`,
+  }
+}
+
+function tooMuch(order: Refundable, amount: Money, left: Money): Problem {
+  const paid = `${amountText({ ...left, minor: order.captured })} paid`
+  const refunded = order.taken === 0 ? '' : `, ${amountText({ ...left, minor: order.taken })} refunded`
+  return {
+    code: 'refund_too_large',
+    message: `${amountText(amount)} is more than is left of order ${order.reference} (${paid}${refunded}).`,
+    fix: `Refund at most ${formatAmount(left)}, or leave out --amount to refund all that is left.`,
+  }
+}
+
+function partialRestock(left: Money): Problem {
+  return {
+    code: 'partial_restock',
+    message: '--restock puts all units of an order back into stock, so it needs a refund of all that is left.',
+    fix: `Leave out --amount (${amountText(left)}), or adjust the stock with orderctl products adjust.`,
+    exit: EXIT.usage,
+  }
+}

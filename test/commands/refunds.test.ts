@@ -1,0 +1,125 @@
+// `orders refund` and `orders refunds`: what a person types and sees.
+import { describe, expect } from 'vitest'
+import { scriptedRefunds } from '../support/scripted-gateway.js'
+import { test } from '../support/shop.js'
+
+/** Order 1001 of two widgets for 25.00 USD. */
+const SOLD = { status: 'completed' } as const
+
+describe.concurrent('orders refund', () => {
+  test('refunds a part, then the rest with the units, and records who did it and why', async ({ shop }) => {
+    shop.order('1001', SOLD)
+    const part = await shop.run('orders', 'refund', '1001', '--amount', '12.5', '--reason', 'scratched')
+    expect(part).toMatchObject({ code: 0, stderr: '' })
+    expect(part.stdout).toMatch(/1001 +refunded +12\.50 USD/)
+    const rest = await shop.json('orders', 'refund', '1001', '--restock')
+    expect(rest).toEqual({
+      code: 0,
+      result: {
+        matched: 1,
+        changed: 1,
+        orders: [
+          {
+            ...{ order_id: '1001', source: 'default', result: 'refunded', message: null },
+            ...{ amount: 12.5, currency: 'USD', gateway_reference: expect.stringMatching(/^sim_/) },
+          },
+        ],
+      },
+    })
+    expect(shop.value('select on_hand from products')).toBe(1000)
+    expect(shop.row('1001')).toMatchObject({ status: 'completed' })
+    expect((await shop.json('orders', 'show', '1001')).result).toMatchObject({
+      refunds: [
+        { refund: 1, idempotency_key: 'default:1001:1:refund:1', status: 'refunded', amount: 12.5, restock: false },
+        { refund: 2, idempotency_key: 'default:1001:1:refund:2', status: 'refunded', amount: 12.5, restock: true },
+      ],
+      actions: [
+        { command: 'orders refund', reason: 'scratched', details: '12.50 USD' },
+        { command: 'orders refund', reason: null, details: '12.50 USD' },
+      ],
+      next: 'Nothing. The order is complete.',
+    })
+    expect((await shop.run('orders', 'show', '1001')).stdout).toContain('back')
+    await shop.expectAuditClean()
+  })
+
+  test('refuses with what to do next, and stores nothing', async ({ shop }) => {
+    shop.order('1001', SOLD)
+    shop.order('2001')
+    shop.order('3001', { ...SOLD, lines: [['GIFT', 1, 0]] })
+    shop.order('4001', { ...SOLD, currency: 'JPY', lines: [['W', 1, 500]] })
+    for (const [ids, flags, code, error, fix] of [
+      ['1001', '--amount 25.01', 1, 'refund_too_large', 'at most 25.00'],
+      ['1001', '--amount 12.505', 2, 'bad_amount', '12.50'],
+      ['1001', '--amount 0', 2, 'bad_amount', '12.50'],
+      ['1001', '--amount 1,5', 2, 'bad_amount', '12.50'],
+      ['4001', '--amount 12.5', 2, 'bad_amount', '1,250'],
+      ['1001', '--amount 5 --restock', 2, 'partial_restock', 'products adjust'],
+      ['1001 4001', '--amount 5', 2, 'unclear_choice', 'one order'],
+      ['2001', '', 1, 'order_not_completed', 'orders show 2001'],
+      ['3001', '', 1, 'nothing_to_refund', 'orders show 3001'],
+      ['9001', '', 1, 'unknown_order', 'orders list'],
+    ] as const) {
+      const args = [...ids.split(' '), ...flags.split(' ').filter((flag) => flag !== '')]
+      const { result, code: exit } = await shop.json('orders', 'refund', ...args)
+      expect({ exit, result }, args.join(' ')).toMatchObject({ exit: code, result: { error: { code: error } } })
+      expect((result as { error: { fix: string } }).error.fix).toContain(fix)
+    }
+    expect(shop.value('select count(*) from refunds')).toBe(0)
+    expect(shop.value('select count(*) from actions')).toBe(0)
+  })
+
+  test('refunds those of several orders that it can, and says why not the others', async ({ shop }) => {
+    shop.order('1001', SOLD)
+    shop.order('1002')
+    const file = shop.file('returns.txt', '1001\n1002\n')
+    const dry = await shop.json('orders', 'refund', '--from-file', file, '--dry-run')
+    expect(dry).toMatchObject({
+      code: 3,
+      result: { matched: 2, changed: 0, orders: [{ amount: 25 }, { amount: null }] },
+    })
+    expect(shop.value('select count(*) from refunds')).toBe(0)
+    const { code, stdout } = await shop.run('orders', 'refund', '--from-file', file, '--yes')
+    expect(code).toBe(3)
+    expect(stdout).toMatch(/1001 +refunded +25\.00 USD/)
+    expect(stdout).toMatch(/1002 +order_not_completed/)
+  })
+
+  test('shows why the gateway declined, and where an unknown outcome is found', async ({ shop }) => {
+    shop.order('1001', SOLD)
+    const ledger = shop.file('ledger', '')
+    const asking = ['orders', 'refund', '1001', '--restock']
+    const declining = scriptedRefunds({ ledger, outcome: { status: 'declined', message: 'card closed' } })
+    const declined = await shop.runWith(declining, ...asking)
+    expect(declined).toMatchObject({ code: 1, stderr: expect.stringContaining('card closed') })
+
+    const losing = scriptedRefunds({ ledger, outcome: { status: 'unknown', message: 'a time-out' } })
+    const unknown = await shop.jsonWith({ ...losing, ORDERCTL_ATTEMPTS: '1' }, ...asking)
+    expect(unknown).toMatchObject({ code: 1, result: { error: { code: 'refund_unknown', retryable: true } } })
+    expect((await shop.json('status')).result).toMatchObject({ refunds_to_review: 1 })
+    expect((await shop.run('status')).stdout).toContain('orderctl orders refunds --status review')
+    expect((await shop.run('orders', 'refunds', '--status', 'review')).stdout).toMatch(/1001 .*25\.00 USD .*a time-out/)
+    expect((await shop.run('orders', 'show', '1001')).stdout).toContain('Next: Ask the gateway again')
+
+    const again = await shop.run('orders', 'refund', '1001')
+    expect(again.stdout).toMatch(/1001 +refunded +25\.00 USD/)
+    expect(shop.value('select on_hand from products')).toBe(1000)
+    expect((await shop.json('orders', 'refunds')).result).toMatchObject({
+      total: 2,
+      refunds: [{ status: 'refunded' }, { status: 'declined', message: 'card closed' }],
+    })
+  })
+})
+
+describe.concurrent('refunds in KPIs', () => {
+  test('have columns in tables only if there are some, and always in CSV', async ({ shop }) => {
+    shop.order('1001', { ...SOLD, at: '2025-01-15T10:00:00' })
+    const daily = (...flags: string[]) => shop.run('kpis', 'daily', '2025-01-15', ...flags)
+    expect((await daily()).stdout).not.toContain('Net revenue')
+    expect((await daily('--csv')).stdout).toContain('date,currency,revenue,refunds,net revenue,orders')
+    shop.refund('1001', 1000, { answeredAt: Date.parse('2025-01-15T12:00:00Z') })
+    expect((await daily()).stdout).toMatch(/25\.00 USD +10\.00 USD +15\.00 USD/)
+    const range = await shop.run('kpis', 'range', '--from', '2025-01-15', '--to', '2025-01-16')
+    expect(range.stdout).toMatch(/Total .*25\.00 USD .*10\.00 USD +15\.00 USD/)
+  })
+})
