@@ -197,6 +197,8 @@ export interface Schema {
     status: PaymentStatus
     /** How many charges ended without a known outcome. */
     unanswered: Generated<number>
+    /** 1 if no gateway was asked for it. See workflow/never-asked.ts. */
+    never_asked: Generated<number>
     gateway_reference: string | null
     message: string | null
     created_at: number

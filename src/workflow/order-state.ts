@@ -79,7 +79,7 @@ async function readStates(db: Kysely<Schema>, ids: readonly OrderId[]) {
     .where(isAmong(db, 'orders.id', ids))
     .select(['orders.id', 'orders.reference', 'orders.source', 'orders.status', 'orders.reason', 'orders.attempt'])
     .select(['due_orders.due_at as dueAt', 'due_orders.lease_token as leaseToken'])
-    .select(['payments.status as payment', 'payments.amount'])
+    .select(['payments.status as payment', 'payments.amount', 'payments.never_asked as neverAsked'])
     .select((eb) => {
       const unfinished = eb.selectFrom('imports').whereRef('imports.source', '=', 'orders.source')
       return unfinished.where('ended_at', 'is', null).select(eb.fn.countAll<number>().as('imports')).as('openImports')

@@ -16,6 +16,7 @@ import { lockInQueue, lockOrders, removeFromQueue } from '../queue/due-orders.js
 import type { Answer } from './charge.js'
 import type { ClaimedOrder } from './claim.js'
 import { heldUnder } from './lease.js'
+import { markNeverAsked } from './never-asked.js'
 import { takeReferences } from './references.js'
 import { addToSales } from './sales.js'
 import { type OrderItems, settleStock } from './stock.js'
@@ -37,7 +38,7 @@ export const LONGEST_PAUSE_MS = 300_000
  */
 export async function settle(
   db: Kysely<Schema>,
-  { token }: { readonly token: LeaseToken },
+  { token, askedBefore }: { readonly token: LeaseToken; readonly askedBefore: ReadonlySet<OrderId> },
   answers: readonly Answer[],
   options: SettleOptions,
 ) {
@@ -63,6 +64,10 @@ export async function settle(
     const now = await databaseTime(trx)
     if (unknown.length > 0) await postpone(trx, unknown, options, now)
     if (notAsked.length > 0) await defer(trx, notAsked, now)
+    await markNeverAsked(
+      trx,
+      notAsked.filter(({ id }) => !askedBefore.has(id)),
+    )
     await book(trx, { captured, declined }, now)
     return { completed: captured.length, rolledBack: declined.length, postponed: unknown.length }
   })

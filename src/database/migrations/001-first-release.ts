@@ -231,6 +231,7 @@ async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {
     .addColumn('currency', 'char(3)', required)
     .addColumn('status', 'varchar(20)', required)
     .addColumn('unanswered', 'integer', zero)
+    .addColumn('never_asked', 'integer', zero)
     .addColumn('gateway_reference', 'varchar(255)')
     .addColumn('message', 'text')
     .addColumn('created_at', 'bigint', required)
