@@ -15,6 +15,8 @@ import {
   readSchema,
   readTimeZone,
   readToken,
+  readWebhookSecret,
+  readWebhookUrl,
 } from './values.js'
 
 const DAY_SECONDS = 86_400
@@ -142,11 +144,30 @@ export const SETTINGS = {
     'alarm `low_stock`: number of available units of a product, or off',
     orOff(integer(0, BILLION)),
   ),
+  'alarms.notifySeconds': setting(
+    '900',
+    'alarm `notify`: age of the oldest event that was not delivered, in seconds, or off',
+    orOff(integer(1, 30 * DAY_SECONDS)),
+  ),
   'alarms.lateTaskSeconds': setting(
     '600',
     'alarm `schedule`: delay of a task, in seconds, or off; also raised if the last run of a task failed',
     orOff(integer(60, 30 * DAY_SECONDS)),
   ),
+  'notify.url': setting('', 'webhook that gets the events of orders: https://HOST/PATH', readWebhookUrl),
+  'notify.secret': setting('', 'secret that signs webhooks: whsec_ and base64', readWebhookSecret, 'secret'),
+  'notify.secretFile': setting('', 'file with the secret that signs webhooks', (text) => text || null),
+  'notify.command': setting(
+    '',
+    'shell command that gets each event of an order as JSON on standard input',
+    (text) => text || null,
+  ),
+  'notify.maxInFlight': setting(
+    '20',
+    'maximum number of open deliveries per process and destination',
+    integer(1, 1000),
+  ),
+  'notify.keepDays': setting('30', 'days for which delivered events are kept', integer(1, 3650)),
   logLevel: setting(
     'info',
     'lowest level of notes on stderr: debug, info, warn or error; debug is --verbose',

@@ -91,3 +91,19 @@ export function readToken(text: string): string {
 export function readPath(text: string): string {
   return text === '' ? '' : resolve(text)
 }
+
+/** Rejects user and password, which would end up in logs: the signature proves who sends. */
+export function readWebhookUrl(text: string): string | null {
+  if (text === '') return null
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return url.href
+  throw new Error('expected https://HOST/PATH or http://HOST/PATH, without user and password')
+}
+
+/** Returns the key. Standard Webhooks asks for 24 to 64 bytes. */
+export function readWebhookSecret(text: string): Buffer | null {
+  if (text === '') return null
+  const key = Buffer.from(text.replace(/^whsec_/, ''), 'base64')
+  if (/^whsec_[A-Za-z0-9+/]+=*$/.test(text) && key.length >= 24 && key.length <= 64) return key
+  throw new Error('expected whsec_ and the base64 of 24 to 64 random bytes, such as from: openssl rand -base64 32')
+}

@@ -6,11 +6,13 @@ import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { settlementTime } from '../database/settlement-time.js'
 import { inTransaction } from '../database/transaction.js'
 import { backoffMs } from '../domain/backoff.js'
 import { groupBy } from '../domain/batches.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { FailureReason } from '../domain/order.js'
+import { recordEvents } from '../notify/events.js'
 import type { Unknown } from '../payments/gateway.js'
 import { lockInQueue, lockOrders, removeFromQueue } from '../queue/due-orders.js'
 import type { Answer } from './charge.js'
@@ -61,7 +63,7 @@ export async function settle(
       else if (outcome.notAsked) notAsked.push({ id, retryAfterMs: outcome.retryAfterMs })
       else unknown.push({ id, attempt, ...outcome })
     }
-    const now = await databaseTime(trx)
+    const now = await settlementTime(trx)
     if (unknown.length > 0) await postpone(trx, unknown, options, now)
     if (notAsked.length > 0) await defer(trx, notAsked, now)
     await markNeverAsked(
@@ -87,6 +89,7 @@ function findTaken(trx: Kysely<Schema>, answers: readonly Answer[]): Promise<Rea
  * Completes orders whose charge is captured, and rolls back those whose charge is declined. The caller holds the locks
  * of their queue rows, and of the orders if no worker had the lease.
  *
+ * @param now see settlementTime
  * @param reason why they are rolled back
  */
 export async function book(
@@ -105,6 +108,8 @@ export async function book(
     await markRolledBack.run(trx, { rows, reason, now })
   }
   await removeFromQueue(trx, [...captured, ...declined])
+  await recordEvents(trx, captured, 'completed')
+  await recordEvents(trx, declined, reason === 'cancelled' ? 'cancelled' : 'rolled_back')
   // Written last, since other transactions wait for the same sales figures and the same few products.
   if (captured.length > 0) await addToSales(trx, packIds(captured))
   await settleStock(trx, { sold: captured, released: declined })
@@ -157,6 +162,7 @@ async function postpone(
     .execute()
   const last = rows.filter(({ reason }) => reason !== null)
   await removeFromQueue(trx, last)
+  await recordEvents(trx, last, 'needs_review')
 }
 
 /** Returns orders to the queue whose charge was not asked for. Order, reservation and payment intent stay. */
@@ -188,11 +194,12 @@ export async function expireReservations(db: Kysely<Schema>): Promise<number> {
     const expired = (await findExpired(trx, now)).filter((order) => locked.has(order.id))
     await trx
       .updateTable('orders')
-      .set({ status: 'rolled_back', reason: 'expired', settled_at: now })
+      .set({ status: 'rolled_back', reason: 'expired', settled_at: await settlementTime(trx) })
       .set({ message: 'its stock reservation expired' })
       .where(isAmong(trx, 'id', packIds(expired)))
       .execute()
     await removeFromQueue(trx, expired)
+    await recordEvents(trx, expired, 'rolled_back')
     await settleStock(trx, { sold: [], released: expired })
     return expired.length
   })

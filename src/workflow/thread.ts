@@ -7,6 +7,7 @@ import { connect, type Database } from '../database/connection.js'
 import { WriteMutex } from '../database/write-mutex.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Problem } from '../errors.js'
+import { recordingEvents } from '../notify/events.js'
 import { GatewayChannel } from '../payments/channel.js'
 import { ownGateway } from '../payments/open-gateway.js'
 import { problemIn } from '../servers/explain.js'
@@ -54,10 +55,12 @@ let db: Promise<Database> | undefined
 
 /** Opens the database once, even if several batches ask for it. After a failure, the next call tries again. */
 function connection(): Promise<Database> {
-  db ??= connect(config.database, { mutex: new WriteMutex(mutex), connections }).catch((error: unknown) => {
-    db = undefined
-    throw error
-  })
+  db ??= connect(config.database, { mutex: new WriteMutex(mutex), connections })
+    .then((opened) => recordingEvents(opened, config))
+    .catch((error: unknown) => {
+      db = undefined
+      throw error
+    })
   return db
 }
 

@@ -1,6 +1,7 @@
 // Creates the tables of the first release, with the rules that the database enforces. schema.ts explains the columns.
 import { type ColumnDataType, type ColumnDefinitionBuilder, type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import {
+  EVENT_KINDS,
   OPEN_REFUND_STATUSES,
   OPEN_STATUSES,
   ORDER_STATUSES,
@@ -24,6 +25,7 @@ export const firstRelease = {
     await createSchedule(db)
     await createHistoryAndAlarms(db)
     await createActions(db)
+    await createEvents(db)
   },
 }
 
@@ -72,7 +74,7 @@ function oneOf(column: string, values: readonly string[]) {
 async function createSettings(db: Kysely<unknown>): Promise<void> {
   await create(db, 'settings').addColumn('name', 'varchar(64)', key).addColumn('value', 'text', required).execute()
   const turns = sql`('turn_imports', ''), ('turn_schedule', ''), ('turn_names', '')`
-  await sql`insert into settings (name, value) values ${turns}`.execute(db)
+  await sql`insert into settings (name, value) values ${turns}, ('settled_until', '0')`.execute(db)
 }
 
 async function createImports(db: Kysely<unknown>): Promise<void> {
@@ -382,4 +384,28 @@ async function createActions(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('action_orders_key', ['order_id', 'action_id'])
     .modifyEnd(clustered)
     .execute()
+}
+
+async function createEvents(db: Kysely<unknown>): Promise<void> {
+  await create(db, 'events')
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .addColumn('destination', 'varchar(10)', required)
+    .addColumn('number', 'integer', required)
+    .$call(add('varchar(20)', required, 'token', 'kind'))
+    .addColumn('attempt', 'integer', required)
+    .addColumn('reason', 'varchar(20)')
+    .addColumn('message', 'text')
+    .$call(add('bigint', required, 'occurred_at', 'amount'))
+    .addColumn('reference', 'varchar(255)')
+    .addColumn('state', 'varchar(10)', required)
+    .addColumn('next_at', 'bigint', required)
+    .addColumn('lease_token', 'varchar(36)')
+    .addColumn('deliveries', 'integer', zero)
+    .addColumn('error', 'text')
+    .addPrimaryKeyConstraint('events_key', ['order_id', 'destination', 'number'])
+    .addCheckConstraint('events_kind', oneOf('kind', EVENT_KINDS))
+    .addCheckConstraint('events_state', oneOf('state', ['waiting', 'delivered']))
+    .modifyEnd(clustered)
+    .execute()
+  await index(db, 'events_next', 'events', 'state', 'destination', 'next_at').execute()
 }
