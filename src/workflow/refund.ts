@@ -102,7 +102,7 @@ export async function beginRefunds(
   return { token, verdicts }
 }
 
-/** Finishes every refund that is due: new ones whose process died, and those with an unknown outcome. Returns how many. */
+/** Finishes every due refund: those whose process died, and those with an unknown outcome. Returns how many. */
 export async function finishDueRefunds(db: Kysely<Schema>, gateway: Gateway, options: RefundOptions): Promise<number> {
   let finished = 0
   for (;;) {
