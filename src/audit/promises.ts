@@ -171,14 +171,18 @@ function lineTotals() {
     from order_lines join orders on orders.id = order_lines.order_id) as line`
 }
 
-/** A completed order is captured once, or never if its total is zero. A payment_processing order has an open intent. */
+/**
+ * A completed order is captured once, or never if its total is zero. A payment_processing order has an open intent; no
+ * other has, so a cancelled order is never charged later.
+ */
 function payments() {
   const count = (condition: RawBuilder<unknown>) => sql`sum(case when ${condition} then 1 else 0 end)`
   const captured = sql`payments.status = 'captured'`
   const correct = sql`${captured} and payments.amount = orders.total and payments.currency = orders.currency`
   const open = sql`payments.status in ('pending', 'unknown') and payments.attempt = orders.attempt`
   const expected = sql`case when status = 'completed' and (total > 0 or captured > 0) then 1 else 0 end`
-  const holds = sql`captured = ${expected} and correct = captured and (status <> 'payment_processing' or intents = 1)`
+  const intended = sql`case when status = 'payment_processing' then 1 else 0 end`
+  const holds = sql`captured = ${expected} and correct = captured and intents = ${intended}`
   return sql<Comparison>`select id, ${expected} as expected, captured as actual, ${differsUnless(holds)} from (
     select orders.id, orders.status, orders.total,
       ${count(captured)} as captured, ${count(correct)} as correct, ${count(open)} as intents

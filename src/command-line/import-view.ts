@@ -32,7 +32,7 @@ export function importResult(
   // imported, updated, duplicates, conflicts, rejected and skipped count lines and add up to rows. The others are new
   // rows.
   const lines = { imported, updated, duplicates, conflicts, rejected, skipped, skipped_reasons: read?.skipped ?? {} }
-  const counts = { rows, orders, ...lines, products_created, published }
+  const counts = { rows, orders, ...lines, without_sku: read?.withoutSku ?? 0, products_created, published }
   const mapping = read?.mapping.preset ?? null
   const { file, database, seconds, dry_run } = shown
   const import_id = dry_run ? null : String(run.id)
@@ -55,6 +55,7 @@ export function importTable(result: ImportResult): Table {
     ),
     ['New orders', result.orders],
     ['New products', result.products_created],
+    ...(result.without_sku > 0 ? [['Lines without a SKU (made from the name)', result.without_sku] as const] : []),
   ])
 }
 
@@ -79,9 +80,7 @@ export function rejectionNotes(
     return [`${prefix}line ${line}: ${fields.reason}`, { event: 'line_rejected', fields }]
   })
   const { rejected, rejects_file } = result
-  const flags = isRecoded(read)
-    ? [...given.filter((flag) => !flag.startsWith('--encoding ')), '--encoding utf-8']
-    : given
+  const flags = flagsForRejects(given, read)
   const hidden = rejected - notes.length
   if (hidden > 0) notes.push([`… and ${countOf(hidden, 'more line')}.`])
   if (rejects_file && rejected > 0) {
@@ -94,8 +93,18 @@ export function rejectionNotes(
   return notes
 }
 
-/** Whether the rejects file, which is UTF-8, has another encoding than the file. */
-const isRecoded = (read: FileRead | undefined) => read !== undefined && read.encoding !== 'utf-8'
+/** A few lines may lack the evidence of the whole file, and the rejects file is UTF-8. */
+function flagsForRejects(given: readonly string[], read: FileRead | undefined): string[] {
+  if (!read) return [...given]
+  const { encoding, mapping } = read
+  const settled = [
+    ...(encoding === 'utf-8' ? [] : ['--encoding utf-8']),
+    ...(mapping.decimal === 'comma' ? ['--decimal comma'] : []),
+    ...(mapping.dateOrder ? [`--date-format ${mapping.dateOrder}`] : []),
+  ]
+  const names = settled.map((flag) => flag.split(' ', 1)[0])
+  return [...given.filter((flag) => !names.includes(flag.split(' ', 1)[0])), ...settled]
+}
 
 /** Conflicts that are shown in full. */
 const SHOWN_CONFLICTS = 5

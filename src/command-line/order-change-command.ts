@@ -2,10 +2,11 @@
 import { Args, Flags, type Interfaces } from '@oclif/core'
 import type { App } from '../app.js'
 import { openBytes, STDIN } from '../csv/bytes.js'
-import { EXIT, type Problem, UserError, usageError } from '../errors.js'
+import { EXIT, UserError, usageError } from '../errors.js'
 import { findOrders } from '../reports/orders.js'
 import { renderTable } from '../terminal/table.js'
 import { capitalized, countOf } from '../terminal/text.js'
+import type { Refusal } from '../workflow/order-state.js'
 import { BaseCommand } from './base-command.js'
 import { confirm, requireTerminal } from './confirmation.js'
 import { type Column, type Row, tableOf } from './list.js'
@@ -18,15 +19,12 @@ export const ORDER_CHANGE_ARGS = {
 export const ORDER_CHANGE_FLAGS = {
   'from-file': Flags.string({ description: 'file with an order id per line; - for standard input', helpValue: 'FILE' }),
   source: sourceFlag,
-  reason: Flags.string({ description: 'why, for the audit log', parse: readReason }),
+  reason: Flags.string({ description: 'why, for the audit log', helpValue: 'TEXT', parse: readReason }),
   'dry-run': Flags.boolean({ description: 'show what would change, without changing anything' }),
   yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }),
 }
 
 type ChangeFlags = Interfaces.InferredFlags<typeof ORDER_CHANGE_FLAGS>
-
-/** Why an order stays as it is. */
-export type Refusal = Pick<Problem, 'code' | 'message' | 'fix' | 'retryable'>
 
 /** A named order, as findOrders returns it. */
 export type NamedOrder = Awaited<ReturnType<typeof findOrders>>[number]

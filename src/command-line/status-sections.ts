@@ -62,6 +62,7 @@ export function figuresTable(status: Status, csv: boolean): Table {
     rows: [
       [labelOf('queue'), `${queue.driver}${queue.paused ? ', paused' : ''}`],
       ...figures.map(({ label, value, text, ink }) => [labelOf(label), csv ? value : text && part(text, ink)]),
+      [labelOf('shop'), status.shop],
     ],
   }
 }

@@ -1,8 +1,10 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
+import { confirm, requireTerminal } from '../command-line/confirmation.js'
 import { pairs } from '../command-line/list.js'
 import { maskPassword } from '../config/config.js'
-import { readMigrations } from '../database/connection.js'
+import { placeOf, readMigrations } from '../database/connection.js'
+import { keepShop, readShop, renewShop } from '../database/shop.js'
 import { EXIT, UserError, usageError } from '../errors.js'
 import { moveShop } from '../move/move-shop.js'
 import { type DatabaseAddress, readDatabaseAddress, type SqliteAddress } from '../servers/addresses.js'
@@ -12,11 +14,14 @@ export default class Migrate extends BaseCommand {
   static override summary = 'Apply database migrations'
   static override description =
     'Creates the database if it is missing, and the queue tables if the queue is on PostgreSQL. Other commands do this ' +
-    'too. --from copies a SQLite database to a server.'
+    'too. --from copies a SQLite database to a server. Every database has a random identity, its shop, which starts ' +
+    'the idempotency keys of its charges. A copy has the shop of the original: --new-shop gives it another one, so ' +
+    'that it never charges as the original. Open charges keep their keys.'
   static override examples = [
     'orderctl migrate',
     'orderctl migrate --status',
     'orderctl migrate --from sqlite:./orders.sqlite',
+    'orderctl migrate --new-shop',
   ]
   static override flags = {
     from: Flags.string({
@@ -24,11 +29,22 @@ export default class Migrate extends BaseCommand {
       helpValue: 'sqlite:PATH',
       exclusive: ['status'],
     }),
+    'new-shop': Flags.boolean({
+      description: 'give this copy of a database its own shop',
+      exclusive: ['from', 'status'],
+    }),
+    'keep-shop': Flags.boolean({
+      description: 'confirm the shop of a database that was moved or restored',
+      exclusive: ['from', 'status', 'new-shop'],
+    }),
+    yes: Flags.boolean({ char: 'y', description: 'skip the confirmation', dependsOn: ['new-shop'] }),
     status: Flags.boolean({ description: 'list the migrations without applying them' }),
   }
 
   async run() {
     const { flags } = await this.parse(Migrate)
+    if (flags['new-shop']) return this.#renewShop(flags.yes)
+    if (flags['keep-shop']) return this.#keepShop()
     if (flags.from !== undefined) return this.#copyFrom(readSource(flags.from, this.settings.database))
     const result = flags.status ? await this.#showStatus() : await this.#migrate()
     const { queue, queueSchema } = this.settings
@@ -63,6 +79,32 @@ export default class Migrate extends BaseCommand {
     const all = `The database is at migration ${before.length}.`
     this.print(applied.length === 0 ? `Up to date. ${all}` : `Applied ${applied.join(', ')}. ${all}`)
     return { applied, current: before.length }
+  }
+
+  async #renewShop(yes: boolean) {
+    const { database } = this.settings
+    if (!yes) requireTerminal(this.host, 'A new shop', this.jsonEnabled())
+    return this.withDatabase(
+      async (db) => {
+        const before = await readShop(db)
+        const current = (await readMigrations(database)).length
+        const effect = 'Pending orders will be charged under new keys, even if another database has charged them.'
+        this.note(`${placeOf(database)} is shop ${before}. ${effect}`)
+        if (!yes && !(await confirm(this.host, 'Give the database a new shop?'))) return undefined
+        const { shop, previous, openCharges } = await renewShop(db, database)
+        this.print(`The shop is now ${shop}, was ${previous}.`)
+        if (openCharges > 0) this.note(`${countOf(openCharges, 'open charge')} will be asked under the old keys.`)
+        return { applied: [], current, shop, previous_shop: previous, open_charges: openCharges }
+      },
+      { anyTimeZone: true },
+    )
+  }
+
+  async #keepShop() {
+    const { database } = this.settings
+    const shop = await this.withDatabase((db) => keepShop(db, database), { anyTimeZone: true })
+    this.print(`Confirmed the shop ${shop} for ${placeOf(database)}.`)
+    return { applied: [], current: (await readMigrations(database)).length, shop }
   }
 
   async #copyFrom(from: SqliteAddress) {

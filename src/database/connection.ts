@@ -1,6 +1,7 @@
 // Opens the configured database as a Kysely instance.
 import { existsSync, realpathSync } from 'node:fs'
 import { Kysely } from 'kysely'
+import type { ShopId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
 import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
 import { explainError } from '../servers/explain.js'
@@ -8,6 +9,7 @@ import { isMigrated, type MigrationState, migrate, migrationStates } from './mig
 import { isReadOnly } from './opened-file.js'
 import type { Schema } from './schema.js'
 import { Sessions } from './sessions.js'
+import { createShop, readShop } from './shop.js'
 import { createPrivateFile, refuseFolder, sqliteDialect, useWriteAheadLog } from './sqlite.js'
 import { isDatabaseError, rememberingErrors } from './thrown.js'
 import type { WriteMutex } from './write-mutex.js'
@@ -82,6 +84,16 @@ export async function readMigrations(address: DatabaseAddress): Promise<Migratio
   })
 }
 
+/** Reads the identity of the database. Changes nothing. @returns undefined if the database does not exist yet */
+export async function readShopAt(address: DatabaseAddress): Promise<ShopId | undefined> {
+  const isMigrated = (await readMigrations(address)).every(({ appliedAt }) => appliedAt !== null)
+  if (!isMigrated) return undefined
+  return explained(address, async () => {
+    const db = await connect(address, { connections: 1 })
+    return readShop(db).finally(() => db.destroy())
+  })
+}
+
 /** Opens a file without writing to it, not even migrations. */
 export async function openReadOnly(address: SqliteAddress): Promise<Database> {
   const { path } = address
@@ -127,7 +139,7 @@ async function openAndMigrate(address: DatabaseAddress): Promise<Database> {
     const db = await connect(address)
     return destroyedOnError(db, async () => {
       // Migrates first, which checks the file: a file of another program keeps its journal mode.
-      await migrate(db, placeOf(address))
+      await migrate(db, placeOf(address), (held) => createShop(held, address))
       if (address.kind === 'sqlite' && address.path !== '' && !isReadOnly(address.path)) await useWriteAheadLog(db)
     })
   })

@@ -25,9 +25,14 @@ export interface MigrationState {
  * commits each table at once, so a first migration that was interrupted starts over.
  *
  * @param place the database as users know it, without secrets
+ * @param onCreated fills new tables, before they count as complete
  * @throws UserError if the database belongs to another program or to a newer release
  */
-export async function migrate(database: Kysely<Schema>, place: string): Promise<void> {
+export async function migrate(
+  database: Kysely<Schema>,
+  place: string,
+  onCreated: (held: Kysely<Schema>) => Promise<void>,
+): Promise<void> {
   const db = asMigrated(database)
   if ((await appliedCount(db, place)) === MIGRATIONS.length) return
   await withMigrationLock(db, place, async (held) => {
@@ -36,6 +41,7 @@ export async function migrate(database: Kysely<Schema>, place: string): Promise<
     for (const [index, migration] of MIGRATIONS.entries()) {
       if (index < done) continue
       await migration.up(held as unknown as Kysely<unknown>)
+      if (index === 0) await onCreated(held as unknown as Kysely<Schema>)
       const row = { number: index + 1, name: migration.name, applied_at: Date.now() }
       await held.insertInto(TABLE).values(row).execute()
     }

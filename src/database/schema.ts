@@ -7,15 +7,17 @@ import type { CustomerId, IdempotencyKey, ImportId, LeaseToken, OrderId, Product
 import type { Currency } from '../domain/money.js'
 import type { FailureReason, OrderStatus, PaymentStatus, RefundStatus } from '../domain/order.js'
 
-type Figures = 'time_zone' | 'database_id' | 'sales_id'
+type Figures = 'time_zone' | 'sales_id'
+/** The identity of the database, and where it was confirmed, as JSON. See shop.ts. */
+type Shop = 'shop' | 'shop_home'
 /** The file that an unfinished copy was started from, and the process that may write the copy. */
 type Copying = 'copying_from' | 'copy_id'
 /** Rows that only serve as locks. */
-type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
+type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names' | 'turn_references'
 
 export interface Schema {
   settings: {
-    name: 'queue_paused' | Figures | Copying | NamedLock
+    name: 'queue_paused' | Figures | Shop | Copying | NamedLock
     value: string
   }
 

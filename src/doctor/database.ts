@@ -4,6 +4,7 @@ import { CLOCK_TOLERANCE_MS, newestEntry } from '../database/clocks.js'
 import { type Database, databaseExists, placeOf, readMigrations } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { refuseOtherTimeZone, refuseUnfinishedCopy } from '../database/refusals.js'
+import { findRelocation, readShop } from '../database/shop.js'
 import { createQueue } from '../queue/create-queue.js'
 import { readOpenImports } from '../reports/status.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
@@ -32,9 +33,21 @@ export const DATABASE_CHECKS: readonly DatabaseCheck[] = [
   { name: 'copy', run: async (db) => (await refuseUnfinishedCopy(db)) ?? 'no unfinished copy' },
   { name: 'time zone', run: async (db, { timeZone }) => (await refuseOtherTimeZone(db, timeZone)) ?? timeZone },
   { name: 'clock of the database', run: checkClock },
+  { name: 'shop', run: checkShop },
 ]
 export const QUEUE_CHECK: DatabaseCheck = { name: 'queue', run: checkQueue }
 export const IMPORTS_CHECK: DatabaseCheck = { name: 'imports', run: checkImports }
+
+/** A copy, such as a staging system, would charge under the keys of the original. */
+async function checkShop(db: Database, config: Config): Promise<CheckResult> {
+  const shop = await readShop(db)
+  const moved = await findRelocation(db, config.database)
+  if (!moved) return shop
+  return {
+    message: `Shop ${shop} was confirmed as ${moved.confirmed}, but this database is ${moved.place}. If both are in use, they charge under the same keys: one customer pays, and the orders of both complete.`,
+    fix: 'Run `orderctl migrate --new-shop` if this is a copy. Run `orderctl migrate --keep-shop` if it was moved or restored and replaces the original.',
+  }
+}
 
 /** Leases use the database server's clock; retries and reports use the local clock. */
 async function checkClock(db: Database): Promise<CheckResult> {

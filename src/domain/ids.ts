@@ -13,15 +13,23 @@ export type ImportId = Id<number, 'import'>
 export type LeaseToken = Id<string, 'lease'>
 export type WorkerId = Id<string, 'worker'>
 
-/** Identifies one attempt to charge one order. The gateway always returns the same outcome for the same key. */
+/** Identifies a database among all that ask the same gateway: 12 random letters and digits. See database/shop.ts. */
+export type ShopId = Id<string, 'shop'>
+
+/** Identifies one attempt to charge one order, or one refund. The gateway returns the same outcome for the same key. */
 export type IdempotencyKey = Id<string, 'idempotency key'>
 
 /**
- * Returns the key of an attempt. It contains the order's source and reference instead of a database id, so an order
- * that is imported again into a new database is still charged once. A source has no colon, so keys are unique.
+ * Returns the key of an attempt to charge. Neither a shop nor a source has a colon, so keys are unique. The longest has
+ * 189 characters, and that of a refund 200.
  */
-export function idempotencyKey(source: string, reference: string, attempt: number): IdempotencyKey {
-  return `${source}:${reference}:${attempt}` as IdempotencyKey
+export function idempotencyKey(shop: ShopId, source: string, reference: string, attempt: number): IdempotencyKey {
+  return `${shop}:${source}:${reference}:${attempt}` as IdempotencyKey
+}
+
+/** Returns the key without its shop: the same for the same order in each database. */
+export function withoutShop(key: IdempotencyKey): string {
+  return key.slice(key.indexOf(':') + 1)
 }
 
 /** Returns the key of an order's refund. @param charge the key of the captured charge @param number from 1 */

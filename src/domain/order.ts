@@ -12,7 +12,7 @@ export type OrderStatus = (typeof ORDER_STATUSES)[number]
 interface Transition {
   readonly from: OrderStatus
   readonly to: OrderStatus
-  /** `worker`: a step of the workflow. `person`: `orderctl failed retry`. */
+  /** `worker`: a step of the workflow. `person`: a command, such as `orderctl failed retry`. */
   readonly by: 'worker' | 'person'
   readonly when: string
 }
@@ -21,10 +21,13 @@ interface Transition {
 export const TRANSITIONS: readonly Transition[] = [
   { from: 'pending', to: 'reserved', by: 'worker', when: 'stock for every line' },
   { from: 'pending', to: 'failed', by: 'worker', when: 'out of stock' },
+  { from: 'pending', to: 'failed', by: 'person', when: 'cancelled' },
   { from: 'reserved', to: 'payment_processing', by: 'worker', when: 'payment intent written' },
   { from: 'reserved', to: 'rolled_back', by: 'worker', when: 'reservation expired' },
   { from: 'payment_processing', to: 'completed', by: 'worker', when: 'captured' },
   { from: 'payment_processing', to: 'rolled_back', by: 'worker', when: 'declined' },
+  { from: 'payment_processing', to: 'completed', by: 'person', when: 'resolved as captured' },
+  { from: 'payment_processing', to: 'rolled_back', by: 'person', when: 'resolved as not charged, or cancelled' },
   { from: 'failed', to: 'pending', by: 'person', when: 'retried manually' },
   { from: 'rolled_back', to: 'pending', by: 'person', when: 'retried manually' },
 ]
@@ -33,7 +36,14 @@ export const TRANSITIONS: readonly Transition[] = [
 export const UNSOLD_STATUSES = ['failed', 'rolled_back'] as const satisfies readonly OrderStatus[]
 
 /** Why an order is not completed. Stored with the order; scripts may match on it. */
-export const FAILURE_REASONS = ['out_of_stock', 'declined', 'payment_unknown', 'expired', 'poison'] as const
+export const FAILURE_REASONS = [
+  'out_of_stock',
+  'declined',
+  'payment_unknown',
+  'expired',
+  'poison',
+  'cancelled',
+] as const
 export type FailureReason = (typeof FAILURE_REASONS)[number]
 
 /** Why an open order needs review: its payment outcome is unknown, or its workers died or hung repeatedly. */

@@ -16,6 +16,11 @@ export function sourceFlag(source: string): string[] {
   return source === DEFAULT_SOURCE ? [] : [`--source ${shellWord(source)}`]
 }
 
+/** The arguments that name an order. */
+export function orderWords(order: { readonly reference: string; readonly source: string }): string {
+  return [shellWord(order.reference), ...sourceFlag(order.source)].join(' ')
+}
+
 /** The text as one word of a shell command, in quotes if it needs them. */
 export function shellWord(text: string): string {
   return /^(-|[\w./][\w./-]*)$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`

@@ -8,6 +8,7 @@ import { joinFaults } from '../csv/values.js'
 import { businessDay } from '../domain/business-day.js'
 import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
 import type { ReaderState } from './file-read.js'
+import { MADE_FROM_NAME } from './line-fields.js'
 import { LineReader } from './line-reader.js'
 import type { Mapping } from './mapping/mapping.js'
 import type { LineFate, OrderLine, Rejection } from './order-line.js'
@@ -166,7 +167,8 @@ export class ChunkBuilder implements RecordSink {
     const rejected = this.#rejected.sort((a, b) => a.line - b.line)
     const skippedCount = this.#skippedCount
     const [order, extraItems, skipped] = [this.#reader.carried, this.#extraItems, { ...this.#skippedByReason }]
-    this.#state = { ...seen(this.#state, orders), order, extraItems, skipped }
+    const withoutSku = this.#state.withoutSku + lines.filter(({ sku }) => sku.startsWith(MADE_FROM_NAME)).length
+    this.#state = { ...seen(this.#state, orders), order, extraItems, skipped, withoutSku }
     for (const collected of [this.#orders, this.#customers, this.#rejectedOrders]) collected.clear()
     this.#skippedCount = 0
     this.#lines = []

@@ -24,6 +24,8 @@ export interface ReaderState {
   readonly extraItems: number
   /** Number of skipped lines by reason. */
   readonly skipped: Readonly<Record<string, number>>
+  /** Number of lines whose SKU is made from the name of the product. */
+  readonly withoutSku: number
   /** Currencies and business days of the orders, duplicates included. */
   readonly currencies: readonly Currency[]
   readonly firstDay: Day | null
@@ -34,6 +36,7 @@ export const NOTHING_READ: ReaderState = {
   order: undefined,
   extraItems: 0,
   skipped: {},
+  withoutSku: 0,
   currencies: [],
   firstDay: null,
   lastDay: null,

@@ -55,7 +55,7 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
     ['order_id', 'product_sku', 'product_name', 'quantity', 'currency'] as const
   ).map(text) as [Read<string>, Read<string>, Read<string>, Read<string>, Read<string>]
   const customer = firstFilled(findNames(header, columns.customer_id), noCustomer)
-  const name = text('customer_name')
+  const name = joined(findNames(header, columns.customer_name))
   const hasPrice = findNames(header, columns.unit_price).length > 0
   const price = text(hasPrice ? 'unit_price' : 'line_total')
   const date = joined(findNames(header, columns.order_date))
@@ -64,9 +64,13 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
   return {
     order_id: (cells) => readId(order(cells), suspect),
     customer_id(cells) {
-      const id = customer(cells)
-      if (!guests) return readId(id, suspect)
-      return id === '' ? GUEST : readId(shortened(id), suspect)
+      const given = customer(cells)
+      if (!guests) return readId(given, suspect)
+      const named = name(cells)
+      const id = given || named
+      if (id === '') return GUEST
+      // A name may have line breaks.
+      return readId(shortened(id === named ? onOneLine(id) : id), suspect)
     },
     customer_name: (cells) => readName(name(cells), suspect),
     product_sku(cells) {
@@ -115,8 +119,14 @@ function joined(positions: readonly number[]): Read<string> {
       .trim()
 }
 
+/** Words for units behind a number, as in `2 pcs` and `1 Stk.`, or a sign for times, as in `2x`. */
+const UNITS = /(?<=\d) ?(?:x|×|pcs?|pieces?|units?|ea|each|stk|stück|st|unités?|uds?|unidades?|pz|pezzi|stuks?)\.?$/i
+
+/** A whole number with either decimal mark, as in `2.0` next to prices such as `4,50`. */
+const ZERO_DECIMALS = /(?<=^-?\d+)[.,]00?$/
+
 function readUnits(text: string, decimal: DecimalMark | undefined): number {
-  const written = readNumber(text, decimal)
+  const written = readNumber(text, decimal) ?? readNumber(text.replace(UNITS, '').replace(ZERO_DECIMALS, ''), decimal)
   // `5 km` is no number of units, although KM is a currency.
   if (!written || written.currency !== undefined) {
     return invalid(text === '' ? 'is empty' : `is "${text}", not a whole number`)
@@ -132,7 +142,9 @@ function notANumber(text: string, decimal: DecimalMark | undefined): never {
 }
 
 /** A product without a SKU gets one from its name, which no SKU of the shop has. */
-const skuOfName = (name: string) => shortened(`${MADE_FROM_NAME}${name.normalize('NFC').replace(/\s+/g, ' ')}`)
+const skuOfName = (name: string) => shortened(`${MADE_FROM_NAME}${onOneLine(name.normalize('NFC'))}`)
+
+const onOneLine = (text: string) => text.replace(/\s+/g, ' ')
 
 const MAX_ID = 100
 

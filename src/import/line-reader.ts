@@ -1,11 +1,13 @@
 // Turns the records of a file into order lines by its mapping.
 import { InvalidCell } from '../csv/invalid.js'
+import { readNumber } from '../csv/numbers.js'
 import { type Fault, joinFaults, minorTotal, readCurrency, wrongWidth } from '../csv/values.js'
 import { type Currency, lineTotal } from '../domain/money.js'
 import { type FieldOptions, GUEST, type LineFields, lineFields } from './line-fields.js'
-import { FIELDS, type Field, type Mapping, type SkipRule } from './mapping/mapping.js'
+import { FIELDS, type Field, type Mapping } from './mapping/mapping.js'
 import { findNames, normalName } from './mapping/names.js'
 import type { LineFate, OrderLine, Rejection, Skipped } from './order-line.js'
+import { type SkipTest, skipTests } from './skip-rules.js'
 
 /** What a line can inherit from the line before it. */
 export interface Carried {
@@ -13,8 +15,6 @@ export interface Carried {
   /** The fields of its order, by position. */
   readonly cells: readonly (readonly [position: number, cell: string])[]
 }
-
-type Test = (cells: readonly string[]) => boolean
 
 /** The fields that lines 2..n of an order may leave blank. */
 const ORDER_FIELDS = ['customer_id', 'customer_name', 'currency', 'order_date'] as const satisfies readonly Field[]
@@ -27,8 +27,11 @@ export class LineReader {
   readonly #mapping: Mapping
   readonly #fields: LineFields
   readonly #suspectFields: LineFields
-  readonly #rules: readonly (readonly [reason: string, test: Test])[]
+  readonly #skipTests: readonly SkipTest[]
   readonly #inherited: readonly number[]
+  readonly #orderFields: readonly number[]
+  /** Columns that skip a line if they are filled. */
+  readonly #cancelledAt: readonly number[]
   /** Position of the first column of each field. */
   readonly #position: Readonly<Partial<Record<Field, number>>>
   readonly #items: ReturnType<typeof itemSplitter>
@@ -41,19 +44,21 @@ export class LineReader {
     this.header = this.#items ? [...header, ...this.#items.names] : header
     this.#fields = lineFields(this.header, mapping, { suspect: false, latest })
     this.#suspectFields = lineFields(this.header, mapping, { suspect: true, latest })
-    this.#rules = (mapping.skip ?? []).flatMap((rule) => {
-      const [position] = findNames(header, [rule.column])
-      return position === undefined ? [] : [[rule.reason, testOf(rule, position)] as const]
-    })
+    this.#skipTests = skipTests(header, mapping.skip)
     this.#position = Object.fromEntries(
       FIELDS.map((field) => [field, findNames(this.header, mapping.columns[field])[0]]),
     )
-    const inherited = ORDER_FIELDS.flatMap((field) => findNames(header, mapping.columns[field]))
+    this.#orderFields = ORDER_FIELDS.flatMap((field) => findNames(header, mapping.columns[field]))
+    const filled = mapping.skip?.filter((rule) => 'cell' in rule && rule.cell === 'filled')
+    this.#cancelledAt = findNames(
+      header,
+      filled?.map(({ column }) => column),
+    )
     const tested = findNames(
       header,
       mapping.skip?.map(({ column }) => column),
     )
-    this.#inherited = mapping.continued ? [...new Set([...inherited, ...tested])] : []
+    this.#inherited = mapping.continued ? [...new Set([...this.#orderFields, ...tested])] : []
   }
 
   /** Reads one record, which may hold several items. */
@@ -75,7 +80,9 @@ export class LineReader {
   salesOf(cells: string[]): readonly (readonly string[])[] {
     if (this.#endOfTable(cells)) return []
     if (this.#inherited.length > 0) this.#inherit(cells)
-    return (this.#items?.split(cells) ?? [cells]).filter((item) => !this.#rules.some(([, test]) => test(item)))
+    return (this.#items?.split(cells) ?? [cells]).filter(
+      (item) => !this.#skipTests.some((test) => test(item) !== undefined),
+    )
   }
 
   /** The order id, for lines that cannot be read. */
@@ -84,13 +91,22 @@ export class LineReader {
   }
 
   #readLine(cells: readonly string[], suspect: boolean): LineFate {
-    for (const [reason, test] of this.#rules) if (test(cells)) return { skipped: reason }
+    for (const test of this.#skipTests) {
+      const skipped = test(cells)
+      if (skipped !== undefined) return { skipped }
+    }
     const fields = suspect ? this.#suspectFields : this.#fields
     try {
       return this.#build(cells, fields)
     } catch (error) {
       if (!(error instanceof InvalidCell)) throw error
-      return this.#total(cells) ?? { reference: this.referenceOf(cells), ...this.#faults(cells, fields, error) }
+      return (
+        this.#total(cells) ??
+        this.#nothingSold(cells, fields) ?? {
+          reference: this.referenceOf(cells),
+          ...this.#faults(cells, fields, error),
+        }
+      )
     }
   }
 
@@ -172,22 +188,55 @@ export class LineReader {
     return filled.some((cell) => footers.some((text) => cell.startsWith(text))) ? 'footer' : undefined
   }
 
-  /** A line below the table that cannot be read as an order: a total, or a sentence. */
+  /** A line that cannot be read as an order: a total, a sentence, or a note on each column below the header. */
   #total(cells: readonly string[]): Skipped | undefined {
     const filled = cells.map((cell) => cell.trim()).filter((cell) => cell !== '')
     const [first = ''] = filled
     const isBlank = (field: Field) => (cells[this.#position[field] ?? -1] ?? '').trim() === ''
     if (TOTALS.has(normalName(first)) && (isBlank('order_date') || isBlank('quantity'))) return { skipped: 'total' }
+    const isText = (field: Field) => /^\D+$/.test((cells[this.#position[field] ?? -1] ?? '').trim())
+    if (isText('quantity') && isText('order_date')) return { skipped: 'note' }
     const isSentence = filled.length === 1 && first === cells[0]?.trim() && /\S\s+\S/.test(first)
     return isSentence && this.header.length > 2 ? { skipped: 'footer' } : undefined
   }
 
+  /**
+   * Recognises a line that leaves all fields of its order blank, the order id included, but has an item.
+   *
+   * @returns the order id of the line before it, which the line now has as well
+   */
+  #continued(cells: string[]): string | undefined {
+    const { order_id, product_sku = -1, product_name = -1, quantity = -1 } = this.#position
+    const isFilled = (position: number) => (cells[position] ?? '').trim() !== ''
+    if (!this.carried || order_id === undefined || this.#orderFields.some(isFilled)) return undefined
+    if (!isFilled(quantity) || !(isFilled(product_sku) || isFilled(product_name))) return undefined
+    if (cells.some((cell) => TOTALS.has(normalName(cell)))) return undefined
+    cells[order_id] = this.carried.reference
+    return this.carried.reference
+  }
+
+  /** A line without units or with a negative amount: an item that was removed, a discount or a refund. */
+  #nothingSold(cells: readonly string[], fields: LineFields): Skipped | undefined {
+    // The nine columns have no such lines.
+    if (this.#mapping.preset === 'orderctl') return undefined
+    const textOf = (field: Field) => (cells[this.#position[field] ?? -1] ?? '').trim()
+    const { decimal } = this.#mapping
+    const units = readNumber(textOf('quantity'), decimal)
+    if (units && Number(units.digits) === 0) return { skipped: 'no units' }
+    const amount = readNumber(textOf(this.#position.unit_price === undefined ? 'line_total' : 'unit_price'), decimal)
+    const isNegative = amount?.digits.startsWith('-') && reasonOf(() => fields.quantity(cells)) === undefined
+    return isNegative ? { skipped: 'negative amount' } : undefined
+  }
+
   /** Fills in what the line leaves blank and the line before it, of the same order, says. */
   #inherit(cells: string[]): void {
-    const reference = this.referenceOf(cells)
+    const reference = this.referenceOf(cells) ?? this.#continued(cells)
     if (reference === undefined) return
     if (reference === this.carried?.reference) {
-      for (const [position, cell] of this.carried.cells) if (!cells[position]?.trim()) cells[position] = cell
+      const blank = this.carried.cells.filter(([position]) => !cells[position]?.trim())
+      // A single blank cancellation date is that of a line which is not cancelled, where each line has its own.
+      const isOwn = blank.length === 1 && this.#cancelledAt.includes(blank[0]?.[0] ?? -1)
+      if (!isOwn) for (const [position, cell] of blank) cells[position] = cell
     }
     const filled = this.#inherited.map((position) => [position, cells[position] ?? ''] as const)
     this.carried = { reference, cells: filled.filter(([, cell]) => cell !== '' && cell.length <= MAX_CARRIED) }
@@ -212,14 +261,6 @@ function reasonOf(read: () => unknown): string | undefined {
     if (error instanceof InvalidCell) return error.message
     throw error
   }
-}
-
-function testOf(rule: SkipRule, position: number): Test {
-  const cellOf = (cells: readonly string[]) => cells[position]?.trim() ?? ''
-  if ('cell' in rule) return (cells) => (cellOf(cells) === '') === (rule.cell === 'blank')
-  if ('startsWith' in rule) return (cells) => cellOf(cells).startsWith(rule.startsWith)
-  const values = new Set(rule.is.map((value) => value.toLowerCase()))
-  return (cells) => values.has(cellOf(cells).toLowerCase())
 }
 
 /** Splits a record with several items into one record for each, with the parts of the item in columns of their own. */

@@ -32,7 +32,7 @@ function textOf(line: StoredLine, field: Field, mapping: Mapping): string {
     case 'customer_id':
       return line.customer_id === GUEST && mapping.guests !== false ? '' : line.customer_id
     case 'customer_name':
-      return line.customer_name
+      return line.customer_id === GUEST && mapping.guests !== false ? '' : line.customer_name
     case 'product_sku':
       return line.sku.startsWith(MADE_FROM_NAME) ? '' : line.sku
     case 'product_name':

@@ -52,7 +52,10 @@ const EXAMPLES = 30
 /** Lines or orders per statement. */
 const PAGE = 5000
 
-const DISAGREES = 'customer_id or currency differs from earlier lines of the order'
+/** What all lines of an order must have in common. */
+const IN_COMMON = ['customer_id', 'currency'] as const
+
+type InCommon = Readonly<Record<(typeof IN_COMMON)[number], string>>
 
 /** Judges the lines that were set aside, in the caller's transaction. */
 export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options: VerdictOptions): Promise<Verdicts> {
@@ -68,21 +71,19 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options:
   // Set-aside lines that disagree with each other are rejected, even if an earlier import stored their order.
   const divided = unmarkedAsides(db, run)
     .having(({ eb, fn, or }) =>
-      or(
-        (['customer_id', 'currency'] as const).map((column) =>
-          eb(fn.min(`aside.${column}`), '!=', fn.max(`aside.${column}`)),
-        ),
-      ),
+      or(IN_COMMON.map((column) => eb(fn.min(`aside.${column}`), '!=', fn.max(`aside.${column}`)))),
     )
     .select((eb) => eb.fn.max('aside.line_number').as('line_number'))
   await markOrders(db, divided)
   const isAny = (table: 'import_asides' | 'import_spoiled') =>
     db.selectFrom(table).select('reference').where('import_id', '=', run.id).limit(1).executeTakeFirst()
   if (!(await isAny('import_asides')) && !(await isAny('import_spoiled'))) return NO_VERDICTS
+  const earlier = await earlierValues(db, run)
   const removed = await removeMarkedOrders(db, run, report)
-  const rejected = await dropMarkedAsides(db, run, report, ({ line_number }, bad) =>
-    line_number === bad ? DISAGREES : siblingReason(bad),
-  )
+  const rejected = await dropMarkedAsides(db, run, report, (line, bad) => {
+    const before = earlier.get(line.reference)
+    return line.line_number === bad && before ? disagreement(line, before) : siblingReason(bad)
+  })
   await alignDates(db, run)
   // Marks first and deletes by mark: MySQL locks every row that a delete reads, and workers lock the stored orders.
   const differing = unmarkedAsides(db, run)
@@ -103,6 +104,32 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options:
     ordersRemoved: removed.orders,
     productsRemoved: await removeUnusedNames(db, run.id),
   }
+}
+
+/** What the first line of each marked order says. */
+async function earlierValues(db: Kysely<Schema>, run: ImportRun): Promise<ReadonlyMap<string, InCommon>> {
+  const marked = db.selectFrom('import_spoiled as marked').where('marked.import_id', '=', run.id)
+  const firstAsides = await marked
+    .innerJoin('import_asides as aside', (join) =>
+      join.onRef('aside.import_id', '=', 'marked.import_id').onRef('aside.reference', '=', 'marked.reference'),
+    )
+    .select(['aside.reference', 'aside.customer_id', 'aside.currency'])
+    .orderBy('aside.line_number', 'desc')
+    .execute()
+  const stored = await marked
+    .crossJoin('orders')
+    .where('orders.source', '=', run.source)
+    .whereRef('orders.reference', '=', 'marked.reference')
+    .where('orders.import_id', '=', run.id)
+    .innerJoin('customers', 'customers.id', 'orders.customer_id')
+    .select(['orders.reference', 'customers.customer_id', 'orders.currency'])
+    .execute()
+  return new Map([...firstAsides, ...stored].map((line) => [line.reference, line]))
+}
+
+function disagreement(line: InCommon, before: InCommon): string {
+  const differing = IN_COMMON.filter((column) => line[column] !== before[column])
+  return differing.map((column) => `${column} is "${line[column]}", but "${before[column]}" before`).join('; ')
 }
 
 /** Gives the set-aside lines of an order the date of its first line, which dates the order. */

@@ -39,6 +39,11 @@ export function needsReview(eb: ExpressionBuilder<Schema, 'orders'>) {
   return eb.and([eb.or(reasons), eb('orders.settled_at', 'is', null)])
 }
 
+/** The condition for an order that no person has cancelled. A cancelled order is no failure of shop or gateway. */
+export function isNotCancelled(eb: ExpressionBuilder<Schema, 'orders'>) {
+  return eb.or([eb('orders.reason', 'is', null), eb('orders.reason', '!=', 'cancelled')])
+}
+
 /** Counts the orders that need review, by reason. Omits reasons without orders. */
 export async function countNeedingReview(db: Database): Promise<ReadonlyMap<ReviewReason, number>> {
   const rows = await db

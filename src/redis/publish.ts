@@ -6,11 +6,12 @@ import type { ChainableCommander } from 'ioredis'
 import type { Database } from '../database/connection.js'
 import { writesAlone } from '../database/engine.js'
 import { readSetting } from '../database/settings.js'
+import { readShop } from '../database/shop.js'
 import { groupBy } from '../domain/batches.js'
 import type { Day } from '../domain/business-day.js'
 import { CURRENCIES, type Currency } from '../domain/money.js'
 import { addKpis, DAY_SECONDS, kpiName, listKey } from './kpis.js'
-import { ensureId, execute, type FiguresStore, type Mark, markKey, readMark } from './store.js'
+import { ensureSalesId, execute, type FiguresStore, type Mark, markKey, readMark } from './store.js'
 import {
   BOARD_KINDS,
   type BoardKind,
@@ -76,7 +77,7 @@ export async function publish(store: FiguresStore, requested: readonly string[] 
 export async function rebuildFigures(store: FiguresStore): Promise<void> {
   const { redis, db, prefix, place } = store
   await readMark(store)
-  const [databaseId, salesId] = [await ensureId(db, 'database_id'), await ensureId(db, 'sales_id')]
+  const [shop, salesId] = [await readShop(db), await ensureSalesId(db)]
   const progress = await readProgress(db, 0)
   const building = `${prefix}building:${randomUUID()}:`
   const boards = new Set<string>()
@@ -95,7 +96,7 @@ export async function rebuildFigures(store: FiguresStore): Promise<void> {
   }
   const sold = await daysSoldSince(store, Date.now() - DAY_SECONDS * 1000)
   await addKpis(commands, store, [...(await redis.zrange(listKey(prefix), '0', '-1')), ...sold])
-  setMark(commands, prefix, { databaseId, place, salesId, ...progress, boards: [...boards] })
+  setMark(commands, prefix, { shop, place, salesId, ...progress, boards: [...boards] })
   await redis.unwatch()
   await execute(commands)
 }

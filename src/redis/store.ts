@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { ChainableCommander, Redis } from 'ioredis'
 import type { Database } from '../database/connection.js'
 import { readSetting } from '../database/settings.js'
+import { readShop } from '../database/shop.js'
 import { inTransaction } from '../database/transaction.js'
 import { EXIT, UserError } from '../errors.js'
 
@@ -24,7 +25,8 @@ export interface FiguresStore {
  * publishes nothing for a day gives up its prefix.
  */
 export interface Mark {
-  readonly databaseId: string
+  /** The identity of the database. */
+  readonly shop: string
   /** Description of the database. */
   readonly place: string
   /** Identifies the sales figures: `rebuild` gives new figures a new id. */
@@ -46,18 +48,18 @@ export const markKey = (prefix: string) => `${prefix}figures:mark`
 export async function readMark({ redis, db, prefix, server }: FiguresStore): Promise<Mark | undefined> {
   const mark = parseObject(await redis.get(markKey(prefix)))
   if (!isMark(mark)) return undefined
-  if (mark.databaseId === (await readSetting(db, 'database_id'))) return mark
+  if (mark.shop === (await readShop(db))) return mark
   throw new UserError({
     code: 'redis_prefix_taken',
-    message: `The figures under the prefix "${prefix}" in Redis at ${server} belong to another database: ${mark.place} (id ${mark.databaseId}).`,
+    message: `The figures under the prefix "${prefix}" in Redis at ${server} belong to another database: ${mark.place} (shop ${mark.shop}).`,
     fix: `Set a different ORDERCTL_REDIS_PREFIX for each database. If the other database no longer exists: redis-cli -u redis://${server} del ${markKey(prefix)} (the mark expires a day after its last publication).`,
     exit: EXIT.usage,
   })
 }
 
 function isMark(value: Partial<Mark>): value is Mark {
-  const { databaseId, boards, settledAt, recent } = value
-  return [settledAt, recent].every(Number.isSafeInteger) && typeof databaseId === 'string' && Array.isArray(boards)
+  const { shop, boards, settledAt, recent } = value
+  return [settledAt, recent].every(Number.isSafeInteger) && typeof shop === 'string' && Array.isArray(boards)
 }
 
 /** Parses a JSON object. @returns an empty object if the text is not one */
@@ -69,13 +71,13 @@ export function parseObject(text: string | null): { readonly [name: string]: unk
   }
 }
 
-/** Reads a random id from the database. Creates it if it does not exist. */
-export function ensureId(db: Database, name: 'database_id' | 'sales_id'): Promise<string> {
+/** Reads the random id of the sales figures. Creates it if it does not exist. */
+export function ensureSalesId(db: Database): Promise<string> {
   return inTransaction(db, async (trx) => {
-    const known = await readSetting(trx, name)
+    const known = await readSetting(trx, 'sales_id')
     if (known !== undefined) return known
     const value = randomUUID()
-    await trx.insertInto('settings').values({ name, value }).execute()
+    await trx.insertInto('settings').values({ name: 'sales_id', value }).execute()
     return value
   })
 }

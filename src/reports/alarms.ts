@@ -4,7 +4,7 @@ import type { Database } from '../database/connection.js'
 import { inSnapshot } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { type ReviewReason, UNSOLD_STATUSES } from '../domain/order.js'
-import { countNeedingReview, readOldestWait } from '../queue/due-orders.js'
+import { countNeedingReview, isNotCancelled, readOldestWait } from '../queue/due-orders.js'
 import { countOf } from '../terminal/text.js'
 import { WORKER_STALE_MS } from './status.js'
 
@@ -78,7 +78,10 @@ async function measureWait(db: Database, threshold: number, now: number): Promis
 /** Limits the query to the latest orders, since a drain may settle millions within the window. */
 const MAX_SETTLED = 10_000
 
-/** Counts declined orders too: a broken gateway, for example with an expired key, declines everything. */
+/**
+ * Counts declined orders too: a broken gateway, for example with an expired key, declines everything. Leaves out orders
+ * that people cancelled.
+ */
 async function measureFailures(db: Database, threshold: number, now: number, config: Config): Promise<Measured> {
   const window = config['alarms.failureWindowSeconds']
   const minimum = config['alarms.failureLeastOrders']
@@ -87,6 +90,7 @@ async function measureFailures(db: Database, threshold: number, now: number, con
     .select(['status', 'reason'])
     .where('settled_at', '>', now - window * 1000)
     .where('settled_at', '<=', now)
+    .where(isNotCancelled)
     .orderBy('settled_at', 'desc')
     .limit(MAX_SETTLED)
     .as('latest')
@@ -111,7 +115,8 @@ async function measureFailures(db: Database, threshold: number, now: number, con
 }
 
 const REVIEWS: Readonly<Record<ReviewReason, string>> = {
-  payment_unknown: 'Retry the charges with `orderctl failed retry --reason payment_unknown`.',
+  payment_unknown:
+    'Retry the charges with `orderctl failed retry --reason payment_unknown`, or state what the provider shows with `orderctl failed resolve`.',
   poison:
     'List the orders with `orderctl failed list --reason poison` and find the cause in the worker logs. Then run `orderctl failed retry --reason poison`.',
 }

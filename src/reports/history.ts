@@ -5,7 +5,7 @@ import type { Schema } from '../database/schema.js'
 import { inSnapshot } from '../database/transaction.js'
 import { UNSOLD_STATUSES } from '../domain/order.js'
 import { DAY_MS, MINUTE_MS } from '../domain/time.js'
-import { countDue } from '../queue/due-orders.js'
+import { countDue, isNotCancelled } from '../queue/due-orders.js'
 import { estimateWait, readPace, readWorkers } from './status.js'
 
 export type Snapshot = Selectable<Schema['queue_snapshots']>
@@ -40,7 +40,7 @@ async function measure(
     .select((eb) => [
       eb.fn.min<number | null>('settled_at').as('first'),
       eb.fn.countAll<number>().filterWhere('status', '=', 'completed').as('completed'),
-      eb.fn.countAll<number>().filterWhere('status', 'in', UNSOLD_STATUSES).as('failed'),
+      eb.fn.countAll<number>().filterWhere('status', 'in', UNSOLD_STATUSES).filterWhere(isNotCancelled).as('failed'),
     ])
     .where('settled_at', '>=', continues ? last : since)
     .where('settled_at', '<', until)

@@ -6,6 +6,7 @@ import { groupBy } from '../domain/batches.js'
 import { addDays, type Day, dayAt, dayStart, daysFrom } from '../domain/business-day.js'
 import { type Currency, divideMinor } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
+import { isNotCancelled } from '../queue/due-orders.js'
 import { customersOf } from './leaderboards.js'
 
 /** Figures of completed orders and of refunds in one currency. */
@@ -57,6 +58,7 @@ export function realtimeKpis(db: Database, time_zone: string, now: number, sourc
       .select((eb) => ['currency', eb.fn.sum<number>('total').as('amount')])
       .where('settled_at', '>=', dayStart(date, time_zone))
       .where('settled_at', '<', dayStart(addDays(date, 1), time_zone))
+      .where(isNotCancelled)
       .groupBy(['status', 'currency'])
       .orderBy('currency')
       .execute()

@@ -1,6 +1,6 @@
 // What happens next to an order, or what a person can do for it.
 import type { FailureReason, OrderStatus } from '../domain/order.js'
-import { resumeCommand, shellWord, sourceFlag } from '../domain/shell.js'
+import { orderWords, resumeCommand } from '../domain/shell.js'
 import { duration } from '../terminal/text.js'
 import type { RefundState } from './refunds.js'
 
@@ -23,22 +23,27 @@ export interface OrderState {
 /** A sentence. @param now by the database's clock */
 export function nextStep(order: OrderState, now: number): string {
   const { status, reason, cleared_at } = order
-  const retry = `orderctl failed retry ${nameOf(order)}`
+  const name = orderWords({ reference: order.order_id, source: order.source })
+  const retry = `orderctl failed retry ${name}`
   if (status === 'completed') return refundStep(order)
+  if (reason === 'cancelled') return `Nothing, since it was cancelled. To process it after all: ${retry}`
   if (cleared_at !== null) return `Nothing, since it was cleared. To retry it anyway: ${retry}`
   if (status === 'failed' && reason === 'out_of_stock') {
     return `Restock what is short (orderctl products adjust SKU UNITS --reason TEXT), then retry the order: ${retry}`
   }
   if (status === 'failed' || status === 'rolled_back') {
-    return `Remove it from the failures (orderctl failed clear ${nameOf(order)}), or retry it: ${retry}`
+    return `Remove it from the failures (orderctl failed clear ${name}), or retry it: ${retry}`
   }
-  if (reason === 'payment_unknown') return `Ask the gateway again for the outcome of the same charge: ${retry}`
+  if (reason === 'payment_unknown') {
+    const resolve = `orderctl failed resolve ${name} --captured REFERENCE, or --not-charged`
+    return `Ask the gateway again for the outcome of the same charge: ${retry}. Or state what its dashboard shows: ${resolve}`
+  }
   if (reason === 'poison') return `Find out why workers died or hung (see the message), then retry it: ${retry}`
   return openStep(order, now)
 }
 
 function refundStep({ refund, ...order }: OrderState): string {
-  const again = `orderctl orders refund ${nameOf(order)}`
+  const again = `orderctl orders refund ${orderWords({ reference: order.order_id, source: order.source })}`
   if (refund === 'review') return `Ask the gateway again for the outcome of the same refund: ${again}`
   if (refund === 'pending' || refund === 'unknown')
     return 'A worker or the scheduler finishes its refund: orderctl work'
@@ -55,8 +60,4 @@ function openStep({ due_at, claimed, isImported, ...order }: OrderState, now: nu
   if (claimed) return 'Its worker has stopped. Another one continues: orderctl work'
   if (due_at > now) return `A worker processes it when it is due, in ${wait}: orderctl work`
   return 'A worker reserves stock and charges it: orderctl work'
-}
-
-function nameOf({ order_id, source }: Pick<OrderState, 'order_id' | 'source'>): string {
-  return [shellWord(order_id), ...sourceFlag(source)].join(' ')
 }

@@ -1,12 +1,13 @@
 // Reads the current status: queue, orders, workers, imports and recent failures.
 import type { Database } from '../database/connection.js'
 import { isHeld } from '../database/lease.js'
+import { readShop } from '../database/shop.js'
 import { inSnapshot } from '../database/transaction.js'
 import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'
 import { resumeCommand } from '../domain/shell.js'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
-import { countDue } from '../queue/due-orders.js'
+import { countDue, isNotCancelled } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 import { isoTime, tenths } from '../terminal/text.js'
 import { countRefundsToReview } from './refunds.js'
@@ -45,6 +46,7 @@ export async function readStatus(db: Database, queue: Queue, now: number): Promi
 /** @param through decides how each figure is read: from one snapshot, or throttled */
 export function statusReader(through: <Value>(read: Figure<Value>) => () => Promise<Value>) {
   const read = {
+    shop: through(readShop),
     counts: through(countOrders),
     due: through(countDue),
     throughput: through(measureThroughput),
@@ -62,6 +64,8 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
     const { runtimes, ...pace } = await read.pace()
     const estimate = estimateWait(due.waiting, workers, pace)
     const status = {
+      /** The identity of the database. */
+      shop: await read.shop(),
       queue: {
         ...{ driver, paused },
         ...countsOf(due),
@@ -78,7 +82,7 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
       workers,
       /** Imports that have not ended. */
       imports: await read.imports(),
-      /** Newest first, without cleared ones. */
+      /** Newest first, without cleared and cancelled ones. */
       recent_failures: orders.failed + orders.rolled_back > 0 ? await read.failures() : [],
     }
     return { status, at, countedAt, runtimes, unreachable }
@@ -196,6 +200,7 @@ async function readFailures(db: Database) {
     .where('status', 'in', ['failed', 'rolled_back'])
     .where('settled_at', 'is not', null)
     .where('cleared_at', 'is', null)
+    .where(isNotCancelled)
     .orderBy('settled_at', 'desc')
     .orderBy('id', 'desc')
     .limit(RECENT_FAILURES)

@@ -1,13 +1,13 @@
 // Claims the orders of a batch in its first transaction: takes the lease, reserves their stock, and stores payment
 // intents before the gateway is asked.
-import { type Kysely, sql } from 'kysely'
+import { type Expression, type Kysely, sql } from 'kysely'
 import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
-import { type IdempotencyKey, idempotencyKey, type OrderId } from '../domain/ids.js'
+import { type IdempotencyKey, idempotencyKey, type OrderId, type ShopId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import { OPEN_STATUSES, type OrderStatus } from '../domain/order.js'
 import { dropUnclaimable, removeFromQueue } from '../queue/due-orders.js'
@@ -81,12 +81,13 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
 /** Stores payment intents and reserves stock. Returns the orders that get no stock because others reserved it first. */
 async function reserve(
   trx: Kysely<Schema>,
-  orders: readonly ClaimedOrder[],
+  orders: readonly DueOrder[],
   now: number,
   { reservationTtlMs }: ClaimOptions,
 ): Promise<readonly OutOfStock[]> {
-  if (orders.length === 0) return []
-  await addIntents.run(trx, { ids: packIds(orders), now })
+  const [first] = orders
+  if (!first) return []
+  await addIntents.run(trx, { ids: packIds(orders), shop: first.shop, now })
   // Reserves last, since other transactions wait for the same few products.
   const late = await reserveStock(trx, orders, now + reservationTtlMs)
   if (late.length > 0) {
@@ -116,6 +117,8 @@ interface DueOrder extends ClaimedOrder {
   readonly dueAt: number
   /** Lost claims. */
   readonly claims: number
+  /** The identity of the database, the same for all orders of a batch. */
+  readonly shop: ShopId
 }
 
 /**
@@ -127,10 +130,20 @@ async function findDue(db: Kysely<Schema>, ids: readonly OrderId[], now: number)
   const itemsOf = new Map<OrderId, Item[]>(orders.map(({ id }) => [id, []]))
   for (const { orderId, productId, quantity } of await itemsAmong.all(db, { ids: packIds(orders) }))
     itemsOf.get(orderId)?.push({ productId, quantity })
-  return orders.map(({ id, status, dueAt, claims, attempt, source, reference, currency, total }) => {
-    const key = idempotencyKey(source, reference, attempt)
-    return { id, status, dueAt, claims, attempt, key, currency, total, items: itemsOf.get(id) ?? [] }
+  const keyOf = await storedKeys(
+    db,
+    orders.filter(({ status }) => status !== 'pending'),
+  )
+  return orders.map(({ id, status, dueAt, claims, attempt, shop, source, reference, currency, total }) => {
+    const key = keyOf.get(id) ?? idempotencyKey(shop, source, reference, attempt)
+    return { id, status, dueAt, claims, attempt, shop, key, currency, total, items: itemsOf.get(id) ?? [] }
   })
+}
+
+/** Reads the keys of open intents. The shop may have had another identity when they were stored. */
+async function storedKeys(db: Kysely<Schema>, inProgress: readonly { readonly id: OrderId }[]) {
+  const intents = inProgress.length > 0 ? await intentsAmong.all(db, { ids: packIds(inProgress) }) : []
+  return new Map(intents.map(({ id, key }) => [id, key]))
 }
 
 type DueRow = Omit<DueOrder, 'key' | 'items'> & { readonly source: string; readonly reference: string }
@@ -140,7 +153,21 @@ const dueAmong = new Prepared<{ now: number; ids: string }, DueRow>((db, value) 
     .innerJoin('orders', 'orders.id', 'due_orders.order_id')
     .orderBy('orders.id')
     .select(['orders.id', 'orders.status', 'orders.attempt', 'orders.source', 'orders.reference'])
-    .select(['orders.currency', 'orders.total', 'due_orders.claims', 'due_orders.due_at as dueAt']),
+    .select(['orders.currency', 'orders.total', 'due_orders.claims', 'due_orders.due_at as dueAt'])
+    // Read for each batch, since a running worker must follow `migrate --new-shop`. This way it costs no round trip.
+    .select(({ selectFrom }) => selectFrom('settings').select('value').where('name', '=', sql.lit('shop')).as('shop'))
+    .$narrowType<{ shop: ShopId }>(),
+)
+
+const intentsAmong = new Prepared<{ ids: string }, { readonly id: OrderId; readonly key: IdempotencyKey }>(
+  (db, value) =>
+    db
+      .selectFrom('payments')
+      .innerJoin('orders', (join) =>
+        join.onRef('orders.id', '=', 'payments.order_id').onRef('orders.attempt', '=', 'payments.attempt'),
+      )
+      .where(isAmong(db, 'payments.order_id', value('ids')))
+      .select(['orders.id', 'payments.idempotency_key as key']),
 )
 
 const itemsAmong = new Prepared<{ ids: string }, Item & { readonly orderId: OrderId }>((db, value) =>
@@ -159,8 +186,12 @@ const markProcessing = new Prepared<{ ids: string }>((db, value) =>
     .where(isAmong(db, 'id', value('ids'))),
 )
 
+function keyOf(shop: Expression<ShopId>) {
+  return sql<IdempotencyKey>`${shop} || ':' || source || ':' || reference || ':' || attempt`
+}
+
 /** Stores payment intents. The keys equal those of idempotencyKey(). */
-const addIntents = new Prepared<{ ids: string; now: number }>((db, value) =>
+const addIntents = new Prepared<{ ids: string; shop: ShopId; now: number }>((db, value) =>
   db
     .insertInto('payments')
     .columns(['order_id', 'attempt', 'idempotency_key', 'amount', 'currency', 'status', 'created_at'])
@@ -168,7 +199,7 @@ const addIntents = new Prepared<{ ids: string; now: number }>((db, value) =>
       eb
         .selectFrom('orders')
         .where(isAmong(db, 'id', value('ids')))
-        .select(['id', 'attempt', sql<IdempotencyKey>`source || ':' || reference || ':' || attempt`.as('key')])
+        .select(['id', 'attempt', keyOf(value('shop')).as('key')])
         .select(['total', 'currency', eb.val('pending').as('status'), sql<number>`${value('now')}`.as('created_at')]),
     ),
 )

@@ -1,4 +1,5 @@
 // Lists, retries and clears failures: failed and rolled-back orders, and open orders that need review (REVIEW_REASONS).
+// Cancelled orders are failures only if they are named, or asked for by their reason.
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
@@ -10,7 +11,7 @@ import { inSnapshot, inTransaction } from '../database/transaction.js'
 import { ALL_ROWS, groupBy, inBatches } from '../domain/batches.js'
 import type { OrderId } from '../domain/ids.js'
 import { type FailureReason, UNSOLD_STATUSES } from '../domain/order.js'
-import { dueAtOnce, makeDue, needsReview } from '../queue/due-orders.js'
+import { dueAtOnce, isNotCancelled, makeDue, needsReview } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { duration } from '../terminal/text.js'
 
@@ -69,7 +70,7 @@ export async function countFailures(db: Database, filter: FailureFilter): Promis
 export type FailureAction = 'retry' | 'clear'
 
 export interface FailureSelection extends FailureFilter {
-  /** Only these orders. A cleared order can be retried if it is named here. */
+  /** Only these orders. A cleared or cancelled order can be retried if it is named here. */
   readonly ids?: readonly OrderId[] | undefined
   /** Maximum number of orders; the newest are chosen. */
   readonly limit?: number
@@ -84,6 +85,7 @@ export async function chooseFailures(db: Database, action: FailureAction, select
   const { ids, limit = ALL_ROWS, ...filter } = selection
   let chosen = failures(db, filter)
   if (ids) chosen = chosen.where(isAmong(db, 'orders.id', ids))
+  else if (filter.reason === undefined) chosen = chosen.where(isNotCancelled)
   if (!ids || action === 'clear') chosen = chosen.where('orders.cleared_at', 'is', null)
   if (action === 'clear') chosen = chosen.where('orders.status', 'in', UNSOLD_STATUSES)
   const newest = await chosen
@@ -187,10 +189,11 @@ export function clearFailures(db: Database, chosen: readonly OrderId[]): Promise
 
 /** Selects failures that no person has cleared. */
 function listed(db: Kysely<Schema>, filter: FailureFilter) {
-  return failures(db, filter).where('orders.cleared_at', 'is', null)
+  const found = failures(db, filter).where('orders.cleared_at', 'is', null)
+  return filter.reason === undefined ? found.where(isNotCancelled) : found
 }
 
-/** Selects failures, including cleared ones. */
+/** Selects failures, including cleared and cancelled ones. */
 function failures(db: Kysely<Schema>, { reason, source, since, sku }: FailureFilter) {
   let found = db
     .selectFrom('orders')

@@ -1,5 +1,6 @@
 // Settles the orders of a batch in its second transaction: records the gateway's answers in payments, stock and sales
-// figures, under the fence of the lease. Also rolls back orders whose reservations have expired.
+// figures, under the fence of the lease. Also rolls back orders whose reservations have expired, and books outcomes that
+// a person states.
 import type { Expression, Kysely } from 'kysely'
 import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
@@ -10,6 +11,7 @@ import { inTransaction } from '../database/transaction.js'
 import { backoffMs } from '../domain/backoff.js'
 import { groupBy } from '../domain/batches.js'
 import type { LeaseToken } from '../domain/ids.js'
+import type { FailureReason } from '../domain/order.js'
 import { lockInQueue, lockOrders, removeFromQueue } from '../queue/due-orders.js'
 import type { Answer } from './charge.js'
 import type { ClaimedOrder } from './claim.js'
@@ -50,22 +52,42 @@ export async function settle(
       else (outcome.status === 'declined' ? declined : unknown).push({ id, attempt, items, message: outcome.message })
     }
     const now = await databaseTime(trx)
-    if (captured.length > 0) {
-      await recordCaptures.run(trx, { rows: packRows(CAPTURED, captured).json, now })
-      await markCompleted.run(trx, { ids: packIds(captured), now })
-    }
-    if (declined.length > 0) {
-      const rows = packRows(UNPAID, declined).json
-      await recordUnpaid.run(trx, { rows, status: 'declined', unanswered: 0, now })
-      await markRolledBack.run(trx, { rows, now })
-    }
-    await removeFromQueue(trx, [...captured, ...declined])
     if (unknown.length > 0) await postpone(trx, unknown, options, now)
-    // Written last, since other transactions wait for the same sales figures and the same few products.
-    if (captured.length > 0) await addToSales(trx, packIds(captured))
-    await settleStock(trx, { sold: captured, released: declined })
+    await book(trx, { captured, declined }, now)
     return { completed: captured.length, rolledBack: declined.length, postponed: unknown.length }
   })
+}
+
+/**
+ * Completes orders whose charge is captured, and rolls back those whose charge is declined. The caller holds the locks
+ * of their queue rows, and of the orders if no worker had the lease.
+ *
+ * @param reason why they are rolled back
+ */
+export async function book(
+  trx: Kysely<Schema>,
+  { captured, declined }: Outcomes,
+  now: number,
+  reason: 'declined' | 'cancelled' = 'declined',
+): Promise<void> {
+  if (captured.length > 0) {
+    await recordCaptures.run(trx, { rows: packRows(CAPTURED, captured).json, now })
+    await markCompleted.run(trx, { ids: packIds(captured), now })
+  }
+  if (declined.length > 0) {
+    const rows = packRows(UNPAID, declined).json
+    await recordUnpaid.run(trx, { rows, status: 'declined', unanswered: 0, now })
+    await markRolledBack.run(trx, { rows, reason, now })
+  }
+  await removeFromQueue(trx, [...captured, ...declined])
+  // Written last, since other transactions wait for the same sales figures and the same few products.
+  if (captured.length > 0) await addToSales(trx, packIds(captured))
+  await settleStock(trx, { sold: captured, released: declined })
+}
+
+interface Outcomes {
+  readonly captured: readonly (Captured & OrderItems)[]
+  readonly declined: readonly (Unpaid & OrderItems)[]
 }
 
 /**
@@ -193,11 +215,11 @@ const markCompleted = new Prepared<{ ids: string; now: number }>((db, value) =>
     .where(isAmong(db, 'id', value('ids'))),
 )
 
-const markRolledBack = new Prepared<{ rows: string; now: number }>((db, value) =>
+const markRolledBack = new Prepared<{ rows: string; reason: FailureReason; now: number }>((db, value) =>
   db
     .updateTable('orders')
     .from(unpaid(db, value('rows')))
     .set((eb) => ({ message: eb.ref('row.message') }))
-    .set({ status: 'rolled_back', reason: 'declined', settled_at: value('now') })
+    .set({ status: 'rolled_back', reason: value('reason'), settled_at: value('now') })
     .whereRef('orders.id', '=', 'row.id'),
 )

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import type { StatusModel } from '../../src/command-line/status-model.js'
 import { watchView } from '../../src/command-line/watch-view.js'
 import type { CronLine } from '../../src/config/values.js'
-import type { WorkerId } from '../../src/domain/ids.js'
+import type { ShopId, WorkerId } from '../../src/domain/ids.js'
 import { UserError } from '../../src/errors.js'
 import type { AlarmName } from '../../src/reports/alarms.js'
 import { lineText } from '../../src/terminal/line.js'
@@ -46,6 +46,7 @@ function model(draft: Draft): StatusModel {
       fix: text ?? `Bring ${name} down.`,
     })),
     status: {
+      shop: '0123456789ab' as ShopId,
       queue: {
         ...{ driver: text ?? 'embedded', paused: transport, ...counts, estimated_wait_seconds: count },
         transport: transport ? { unit: 'batches', ...counts } : null,

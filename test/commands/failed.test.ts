@@ -201,12 +201,12 @@ test('a retried order keeps each attempt with its payment and its reservation', 
     return (await shop.json('orders', 'show', 'A-1')).result
   }
   await importing(shop, 1, {})
-  const payments = [{ attempt: 1, idempotency_key: 'default:A-1:1', status: 'declined' }]
+  const payments = [{ attempt: 1, idempotency_key: `${shop.identity}:default:A-1:1`, status: 'declined' }]
   const reservations = [{ attempt: 1, quantity: 1, state: 'released' }]
   expect(await workedOrder('0')).toMatchObject({ status: 'rolled_back', attempts: 1, payments, reservations })
 
   await shop.run('failed', 'retry', 'A-1')
-  payments.push({ attempt: 2, idempotency_key: 'default:A-1:2', status: 'captured' })
+  payments.push({ attempt: 2, idempotency_key: `${shop.identity}:default:A-1:2`, status: 'captured' })
   reservations.push({ attempt: 2, quantity: 1, state: 'committed' })
   expect(await workedOrder('1')).toMatchObject({ status: 'completed', attempts: 2, payments, reservations })
   const { stdout } = await shop.run('orders', 'show', 'A-1')

@@ -87,7 +87,7 @@ describe('the line about what was read', () => {
   const shopify: FileRead = {
     mapping: { preset: 'shopify', columns: {}, decimal: 'point' },
     dialect: { delimiter: ',', quotes: true, lineEnding: '\n' },
-    ...{ encoding: 'utf-8', compression: null, currencies: [USD], skipped: {} },
+    ...{ encoding: 'utf-8', compression: null, currencies: [USD], skipped: {}, withoutSku: 0 },
     ...{ firstDay: day('2026-03-01'), lastDay: day('2026-03-31') },
   }
   const cases: [Partial<FileRead>, string][] = [

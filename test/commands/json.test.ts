@@ -13,7 +13,7 @@ const FILE = join(ROOT, 'docs/json.md')
 const FIELDS = join(ROOT, 'src/command-line/json-fields.json')
 
 /** Fields of a list's document other than its rows. */
-const AROUND_ROWS = ['total', 'ok', 'currency', 'generated_at']
+const AROUND_ROWS = ['total', 'ok', 'currency', 'generated_at', 'shop']
 
 /** An object with a count for each reason. */
 const BY_REASON = /(^|\.)skipped_reasons$/
@@ -35,9 +35,12 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
   }
 
   await run('version')
+  await run('config')
   await run('migrate --status')
   await run('migrate')
   await run('migrate --status')
+  await run('migrate --keep-shop')
+  await run('migrate --new-shop', '--yes')
   for (const command of ['status', 'leaderboard customers', 'kpis realtime', 'config', 'schedule list'])
     await run(command)
   await run('doctor')

@@ -14,7 +14,12 @@ describe.concurrent('orders show', () => {
       settledAt: 2000,
       payment: { status: 'declined', answeredAt: 2000 },
     })
-    const payment = { idempotency_key: 'default:1001:1', status: 'declined', amount: 25, gateway_reference: 'ref-1' }
+    const payment = {
+      idempotency_key: `${shop.identity}:default:1001:1`,
+      status: 'declined',
+      amount: 25,
+      gateway_reference: 'ref-1',
+    }
     expect(await shop.json('orders', 'show', '1001')).toMatchObject({
       code: 0,
       result: {

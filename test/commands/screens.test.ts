@@ -85,27 +85,29 @@ describe('screens', () => {
 
   test('status at 80 columns: failures in full', async ({ shop }) => {
     sell(shop)
+    shop.sqlite.exec("update settings set value = 'k7q2m9x4t1ab' where name = 'shop'")
     shop.worker('worker-1', NOW - 2000)
     shop.unknownOrder('1004', NOW - 30 * MINUTE)
     expect(await screenOf(shop, 80, {}, 'status')).toMatchInlineSnapshot(`
-      "Figure                            Value
-      ─────────────────────────────  ────────
-      Queue                          embedded
-      Waiting                               0
-      In progress                           0
-      Due later                             0
-      Oldest waiting                        –
-      Estimated time left                 0 s
-      Orders pending                        0
-      Orders reserved                       0
-      Orders processing                     1
-      Orders completed                      1
-      Orders failed                         1
-      Orders rolled back                    1
-      Needs review                          1
-      Settled in the last minute            0
-      Per minute (5-minute average)         0
-      Per minute (1-hour average)           0
+      "Figure                                Value
+      ─────────────────────────────  ────────────
+      Queue                              embedded
+      Waiting                                   0
+      In progress                               0
+      Due later                                 0
+      Oldest waiting                            –
+      Estimated time left                     0 s
+      Orders pending                            0
+      Orders reserved                           0
+      Orders processing                         1
+      Orders completed                          1
+      Orders failed                             1
+      Orders rolled back                        1
+      Needs review                              1
+      Settled in the last minute                0
+      Per minute (5-minute average)             0
+      Per minute (1-hour average)               0
+      Shop                           k7q2m9x4t1ab
 
       Workers 1
       Worker    Last seen  Orders/s  Batches  Host    PID

@@ -222,6 +222,12 @@ function verdictOf(values: readonly string[]) {
   return evidence.verdict()
 }
 
+test('a text of more than 100 characters is no date and no evidence', () => {
+  const long = `13/02/2025${' at'.repeat(31)}`
+  expect(() => readDate(long, 'dmy')).toThrow('has 103 characters')
+  expect(verdictOf([long]).kind).toBe('irrelevant')
+})
+
 describe('the order of a column of dates', () => {
   test.each<readonly [text: string, reading: DateOrder]>([
     ['14.03.2025 08:00', 'dmy'],

@@ -1,6 +1,7 @@
 // What a worker does with stock, money and failures, on every database. All figures are computed by hand.
 
 import { expect } from 'vitest'
+import { readShop } from '../../src/database/shop.js'
 import { describeOnEngines } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 
@@ -91,10 +92,11 @@ describeOnEngines(
       await shop.run('failed', 'retry', '--all', '--yes')
       await shop.runWith(ALL_CAPTURED, 'work', '--drain')
       const payments = await shop.rows('select idempotency_key, status from payments order by order_id, attempt')
+      const identity = await readShop(shop.db)
       expect(payments).toEqual([
-        { idempotency_key: 'default:A-1:1', status: 'declined' },
-        { idempotency_key: 'default:A-1:2', status: 'captured' },
-        { idempotency_key: 'default:FREE:1', status: 'captured' },
+        { idempotency_key: `${identity}:default:A-1:1`, status: 'declined' },
+        { idempotency_key: `${identity}:default:A-1:2`, status: 'captured' },
+        { idempotency_key: `${identity}:default:FREE:1`, status: 'captured' },
       ])
       expect(await shop.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 3, reserved: 0 }])
       await shop.expectAuditClean()

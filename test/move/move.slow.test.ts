@@ -4,8 +4,9 @@ import { copyFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { beforeAll, expect } from 'vitest'
+import { failuresOf } from '../support/doctor.js'
 import { csv, line } from '../support/lines.js'
-import { done, hashOf, makeFile, makeOldShop, ODD, rowsOf, testOn } from '../support/move-scene.js'
+import { done, hashOf, makeFile, makeOldShop, newDatabase, ODD, rowsOf, testOn } from '../support/move-scene.js'
 import { describeOnServers } from '../support/servers.js'
 import { type Shop, test as shopTest } from '../support/shop.js'
 import { until } from '../support/until.js'
@@ -68,6 +69,23 @@ describeOnServers('migrate --from', (engine) => {
     await database.ask("delete from customers where customer_id = 'C-NEW'")
     const { stdout } = await done(shop, server, ['rebuild', '--check'], [6])
     expect(stdout).toMatch(/references.*N-1/)
+  })
+
+  test('keeps the identity; a file that is a copy of another stays one', async ({ shop, database }) => {
+    await shop.migrate()
+    const { environment } = database
+    await done(shop, environment, ['migrate', '--from', `sqlite:${shop.path}`])
+    expect(await shop.jsonWith(environment, 'config')).toMatchObject({ result: { shop: shop.identity } })
+    expect(await failuresOf(shop, environment)).toEqual([])
+
+    const copy = join(shop.folder, 'copy.sqlite')
+    shop.sqlite.exec(`vacuum into '${copy}'`)
+    const { environment: second } = await newDatabase(engine)
+    await done(shop, second, ['migrate', '--from', `sqlite:${copy}`])
+    expect(await failuresOf(shop, second)).toMatchObject([{ name: 'shop' }])
+    await done(shop, second, ['migrate', '--new-shop', '--yes'])
+    expect(await failuresOf(shop, second)).toEqual([])
+    expect(await failuresOf(shop, environment)).toEqual([])
   })
 
   test('prints the copied rows, the differences, and the time zone to set', async ({ shop, database }) => {

@@ -114,7 +114,7 @@ describeWith('redis', 'publishing figures', () => {
 
   test.each([
     ...['figures:mark', `leaderboard:${SPENDING}`, 'everything'].map((lost) => ({ lost, mark: undefined })),
-    ...['yesterday', '[]', 'null', '{"databaseId":1}'].map((mark) => ({ lost: 'nothing', mark })),
+    ...['yesterday', '[]', 'null', '{"shop":1}'].map((mark) => ({ lost: 'nothing', mark })),
   ])('publishes everything again (lost: $lost, spoiled mark: $mark)', async ({ lost, mark }) => {
     const settledAt = Date.now() - 10_000
     await at.sell('1', 'ann', 1000, { settledAt })
@@ -138,10 +138,10 @@ describeWith('redis', 'publishing figures', () => {
     await at.sell('1', 'ann', 1000)
     await other.sell('1', 'eve', 70, { currency: 'EUR' })
     await at.figures.publish()
-    const { databaseId } = (await at.kpi('figures:mark')) as { databaseId: string }
+    const { identity } = at.shop
     const refused = {
       code: 'redis_prefix_taken',
-      message: expect.stringMatching(`prefix "${at.prefix}" in Redis at .* ${at.shop.path} \\(id ${databaseId}\\)`),
+      message: expect.stringMatching(`prefix "${at.prefix}" in Redis at .* ${at.shop.path} \\(shop ${identity}\\)`),
     }
     for (const act of ['publish', 'rebuild', 'check'] as const) {
       await expect(other.figures[act]()).rejects.toMatchObject(refused)

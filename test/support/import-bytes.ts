@@ -1,6 +1,7 @@
 // Runs the parts of an import on bytes in memory: read, understand, check lines.
 import type { ByteSource } from '../../src/csv/bytes.js'
-import { contentOf } from '../../src/csv/content.js'
+import { type Content, contentOf } from '../../src/csv/content.js'
+import type { RecordPosition } from '../../src/csv/records.js'
 import { CsvTable, type Cursor } from '../../src/csv/table.js'
 import { UserError } from '../../src/errors.js'
 import { ChunkBuilder, type ChunkContent } from '../../src/import/chunk.js'
@@ -17,16 +18,28 @@ export interface FileContent {
   /** The whole file as UTF-8. */
   readonly text: Buffer
   readonly understood: Understood
-  /** One for each block. */
+  /** One for each piece. */
   readonly chunks: readonly ChunkContent[]
+  /** Whether a record spans lines. */
+  readonly hasLongRecords: boolean
   /** After the last chunk. */
   readonly cursor: Cursor
 }
 
+class WatchedBuilder extends ChunkBuilder {
+  hasLongRecords = false
+
+  override record(cells: string[], position: RecordPosition, window: Buffer): void {
+    this.hasLongRecords ||= position.multiline
+    super.record(cells, position, window)
+  }
+}
+
 interface ReadOptions {
   readonly answers?: Answers
-  /** A chunk has the lines that end in its block. */
-  readonly blockBytes?: number
+  readonly pieceBytes?: number
+  /** Whether all lines are in one chunk. Otherwise, a chunk has the lines that end in its piece. */
+  readonly oneChunk?: boolean
 }
 
 const MORE_THAN_ANY_FILE = 2 ** 30
@@ -41,8 +54,11 @@ export async function importBytes(bytes: Buffer, options: ReadOptions = {}): Pro
   }
 }
 
-async function read(bytes: Buffer, { answers = {}, blockBytes = bytes.length }: ReadOptions): Promise<Outcome> {
-  const content = await contentOf(sourceOf(bytes, blockBytes), answers.encoding)
+async function read(
+  bytes: Buffer,
+  { answers = {}, pieceBytes = Number.POSITIVE_INFINITY, oneChunk = false }: ReadOptions,
+): Promise<Outcome> {
+  const content = await contentOf(sourceOf(bytes), answers.encoding)
   try {
     const understood = await understand(content, answers)
     const { header, mapping, dialect, questions } = understood
@@ -50,26 +66,43 @@ async function read(bytes: Buffer, { answers = {}, blockBytes = bytes.length }: 
     const text = await content.peek(MORE_THAN_ANY_FILE)
     const { encoding } = content
     const source = { header: header.cells, mapping, dialect, encoding, state: NOTHING_READ }
-    const builder = new ChunkBuilder(source, { timeZone: 'UTC', anyDate: true })
+    const builder = new WatchedBuilder(source, { timeZone: 'UTC', anyDate: true })
     const chunks: ChunkContent[] = []
     let cursor: Cursor = { offset: 0, line: 1, sha256: '' }
-    for await (cursor of CsvTable.over(content, dialect, header).read(builder)) chunks.push(builder.take())
-    return { kind: 'read', text, understood, chunks, cursor }
+    for await (cursor of CsvTable.over(inPieces(content, pieceBytes), dialect, header).read(builder)) {
+      if (!oneChunk) chunks.push(builder.take())
+    }
+    if (oneChunk) chunks.push(builder.take())
+    return { kind: 'read', text, understood, chunks, cursor, hasLongRecords: builder.hasLongRecords }
   } finally {
     await content.close()
   }
 }
 
-function sourceOf(bytes: Buffer, blockBytes: number): ByteSource {
-  let at = 0
+function sourceOf(bytes: Buffer): ByteSource {
+  let block: Buffer | undefined = bytes.length === 0 ? undefined : bytes
   return {
     name: 'orders.csv',
     size: bytes.length,
     async next() {
-      const block = bytes.subarray(at, at + blockBytes)
-      at += block.length
-      return block.length === 0 ? undefined : block
+      const next = block
+      block = undefined
+      return next
     },
     async close() {},
+  }
+}
+
+/** Cuts the blocks of the content. */
+function inPieces(content: Content, pieceBytes: number): Content {
+  let block: Buffer = Buffer.alloc(0)
+  return {
+    ...content,
+    async next() {
+      if (block.length === 0) block = (await content.next()) ?? block
+      const piece = block.subarray(0, pieceBytes)
+      block = block.subarray(piece.length)
+      return piece.length === 0 ? undefined : piece
+    },
   }
 }

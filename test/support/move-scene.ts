@@ -95,7 +95,7 @@ function addWhatNoCommandLeaves({ sqlite: db }: Shop): void {
   set("update schedule_runs set message = ? where task = 'kpis'")
   set("update alarms set message = ? where name = 'odd'")
   set("update imports set file = ? where source = 'cut'")
-  const aside = db.prepare('insert into import_asides select max(id), ?, ?, ?, ?, ?, ?, ?, ?, ?, ? from imports')
+  const aside = db.prepare('insert into import_asides select max(id), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null from imports')
   for (const [at, reference] of ['a', 'B', 'Ä', '😀', `it's \\`].entries())
     aside.run(at + 2, reference, 'C-2', ODD, '2025-01-15T10:00:00Z', 'JPY', 'S-2', ODD, 9007199254740991, 12345)
 }
@@ -109,7 +109,7 @@ type Row = Record<string, unknown>
 
 export type ServerDatabase = Awaited<ReturnType<typeof newDatabase>>
 
-async function newDatabase(engine: ServerEngine) {
+export async function newDatabase(engine: ServerEngine) {
   const url = await makeDatabase(engine)
   const ask = (statement: string): Promise<Row[]> => askServer(url, statement)
   const counted = async (table: string) => Number((await ask(`select count(*) as n from ${table}`))[0]?.['n'])

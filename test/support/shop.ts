@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { test as plainTest } from 'vitest'
 import { type Database, openDatabase } from '../../src/database/connection.js'
-import type { CustomerId, ImportId, OrderId, ProductId } from '../../src/domain/ids.js'
+import {
+  type CustomerId,
+  type ImportId,
+  idempotencyKey,
+  type OrderId,
+  type ProductId,
+  type ShopId,
+} from '../../src/domain/ids.js'
 import type { FailureReason, OrderStatus } from '../../src/domain/order.js'
 import type { Snapshot } from '../../src/reports/history.js'
 import { Cli, opened } from './cli.js'
@@ -64,6 +71,11 @@ export class Shop extends Cli {
     return this.#sqlite
   }
 
+  /** Starts the idempotency keys. */
+  get identity(): ShopId {
+    return this.value("select value from settings where name = 'shop'") as ShopId
+  }
+
   /** The first column of the first row. */
   value(query: string, ...values: unknown[]): unknown {
     const row = this.sqlite.prepare<unknown[], Record<string, unknown>>(query).get(...values)
@@ -122,7 +134,7 @@ export class Shop extends Cli {
     })
     if (status !== 'pending' && status !== 'failed') this.#reserve(id, attempt, status)
     const payment = draft.payment ?? PAYMENTS[status]
-    if (payment) this.#pay(id, `${source}:${reference}:${attempt}`, payment)
+    if (payment) this.#pay(id, idempotencyKey(this.identity, source, reference, attempt), payment)
     if (status === 'completed') this.#sell(id)
     return id
   }

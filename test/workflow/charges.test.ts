@@ -1,14 +1,15 @@
 // Charges in flight: the limit of a worker, and that of the process over all its workers.
 import { setImmediate as turnOfLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { type IdempotencyKey, idempotencyKey, type OrderId } from '../../src/domain/ids.js'
+import { type IdempotencyKey, idempotencyKey, type OrderId, type ShopId } from '../../src/domain/ids.js'
 import type { Currency } from '../../src/domain/money.js'
 import type { Charge, ChargeOutcome } from '../../src/payments/gateway.js'
 import { SimulatedGateway } from '../../src/payments/simulated.js'
 import { chargeAll } from '../../src/workflow/charge.js'
 import { chargesPerBatch } from '../../src/workflow/threads.js'
 
-const key = (number: number): IdempotencyKey => idempotencyKey('default', `A-${number}`, 1)
+const SHOP = '0123456789ab' as ShopId
+const key = (number: number): IdempotencyKey => idempotencyKey(SHOP, 'default', `A-${number}`, 1)
 const orders = (count: number) =>
   Array.from({ length: count }, (_, index) => ({
     id: index as OrderId,

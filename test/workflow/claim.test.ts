@@ -46,8 +46,8 @@ test('a claim skips an order that was settled and retried manually after it read
   })
 
   expect(late.orders.map(({ id, key }) => [id, key])).toEqual([
-    [ids[1], 'default:A-2:1'],
-    [ids[2], 'default:A-3:1'],
+    [ids[1], `${shop.identity}:default:A-2:1`],
+    [ids[2], `${shop.identity}:default:A-3:1`],
   ])
 })
 

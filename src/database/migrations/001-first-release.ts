@@ -70,7 +70,7 @@ function oneOf(column: string, values: readonly string[]) {
 
 async function createSettings(db: Kysely<unknown>): Promise<void> {
   await create(db, 'settings').addColumn('name', 'varchar(64)', key).addColumn('value', 'text', required).execute()
-  const turns = sql`('turn_imports', ''), ('turn_schedule', ''), ('turn_names', '')`
+  const turns = sql`('turn_imports', ''), ('turn_schedule', ''), ('turn_names', ''), ('turn_references', '')`
   await sql`insert into settings (name, value) values ${turns}`.execute(db)
 }
 

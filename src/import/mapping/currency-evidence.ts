@@ -25,9 +25,9 @@ export class CurrencyEvidence {
       return
     }
     const priced = this.#prices.find(({ index }) => (cells[index] ?? '').trim() !== '')
+    const price = priced ? (cells[priced.index] ?? '').trim() : ''
     // A line without a price will be rejected.
-    if (!priced) return
-    const price = (cells[priced.index] ?? '').trim()
+    if (!priced || !/\d/.test(price)) return
     if (namesCurrency(price)) this.#isNamed = true
     else this.#lacking ??= { line, price, column: priced.name }
   }

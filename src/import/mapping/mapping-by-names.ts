@@ -1,10 +1,13 @@
 // Makes a mapping of columns that are named for their fields.
 import type { Row } from '../../csv/dialect.js'
 import { usageError } from '../../errors.js'
-import type { FieldColumns, Mapping, SkipRule } from './mapping.js'
+import { LineReader } from '../line-reader.js'
+import { isLineTotal, onlyTotal, totalLikePrice } from './line-totals.js'
+import type { FieldColumns, Mapping } from './mapping.js'
 import type { NamedColumn, NamedColumns } from './name-columns.js'
+import { normalName } from './names.js'
 import { hasPaymentColumns } from './not-orders.js'
-import { CANCELLED, RETURNS } from './synonyms.js'
+import { skipRules } from './not-sold.js'
 
 export interface MappingByNames {
   readonly mapping: Mapping
@@ -15,20 +18,26 @@ export interface MappingByNames {
 /** @param rows some of the records */
 export function mappingByNames(header: Row, named: NamedColumns, rows: readonly Row[], file: string): MappingByNames {
   const one = (columns: readonly NamedColumn[] | undefined) => onlyColumn(columns, file)
-  const orderId = one(named.order_id)
+  const orderId = withoutLineNumbers(one(named.order_id), rows)
   const name = one(named.customer_name)
-  const unitPrice = one(named.unit_price)
-  const explicit = unitPrice ? undefined : one(named.line_total)
+  const quantity = one(named.quantity)
+  const skip = skipRules(named)
+  const sold = soldRows(header, skip, rows)
+  const price = one(named.unit_price)
+  const totals = [...(named.line_total ?? []), ...(named.any_total ?? [])]
+  const isTotal = price && quantity && totalLikePrice(sold, quantity, price, totals) !== undefined
+  const unitPrice = isTotal ? undefined : price
+  const explicit = isTotal ? price : unitPrice ? undefined : one(named.line_total)
   const unclear = unitPrice || explicit || hasPaymentColumns(header.cells) ? [] : (named.any_total ?? [])
-  const proven = orderId ? unclear.filter((column) => isLineTotal(rows, orderId.index, column.index)) : []
-  const total = explicit ?? (areSame(rows, proven) ? proven[0] : undefined)
+  const proven = orderId ? unclear.filter((column) => isLineTotal(sold, header.cells, orderId, column)) : []
+  const total = explicit ?? onlyTotal(sold, proven)
   const columns = {
     order_id: orderId,
     customer_id: [one(named.customer_key), one(named.customer_email), name],
-    customer_name: name,
+    customer_name: name ? [name] : [one(named.first_name), one(named.last_name)],
     product_sku: one(named.product_sku),
     product_name: one(named.product_name),
-    quantity: one(named.quantity),
+    quantity,
     unit_price: unitPrice,
     line_total: total,
     currency: one(named.currency),
@@ -39,10 +48,27 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     preset: null,
     columns: namesOf(columns),
     ...(currency && { currency }),
+    noCustomer: NO_CUSTOMER,
     continued: true,
-    skip: skipRules(named),
+    skip,
   }
   return { mapping, unclearTotals: total ? [] : proven.length > 0 ? proven : unclear.slice(0, 1) }
+}
+
+/** What databases and shops write for a guest. */
+const NO_CUSTOMER = ['0', 'NULL', 'null', 'N/A', 'n/a', 'NaN', 'nan', 'None', '-']
+
+/** `No.` can be the number of the order or of the line: 1, 2, 3. */
+function withoutLineNumbers(column: NamedColumn | undefined, rows: readonly Row[]): NamedColumn | undefined {
+  if (column === undefined || normalName(column.name) !== 'number') return column
+  const counts = rows.every(({ cells }, at) => (cells[column.index] ?? '').trim() === String(at + 1))
+  return counts ? undefined : column
+}
+
+/** The cells of lines that no rule skips. */
+function soldRows({ cells }: Row, skip: Mapping['skip'], rows: readonly Row[]): (readonly string[])[] {
+  const reader = new LineReader(cells, { preset: null, columns: {}, skip }, { latest: undefined })
+  return rows.flatMap(({ cells }) => reader.salesOf([...cells]))
 }
 
 function namesOf(
@@ -82,32 +108,4 @@ function dateColumns(named: NamedColumns, rows: readonly Row[], file: string): (
   if (!date) return holdsTimes ? [] : [time]
   const hasTime = rows.some(({ cells }) => /\d[T ,]+\d{1,2}[:.h]\d{2}/.test(cells[date.index] ?? ''))
   return holdsTimes && !hasTime ? [date, time] : [date]
-}
-
-/** Whether the columns have the same values: a total before and one after tax differ. */
-function areSame(rows: readonly Row[], [first, ...others]: readonly NamedColumn[]): boolean {
-  return others.every(({ index }) => rows.every(({ cells }) => cells[index] === cells[first?.index ?? index]))
-}
-
-/**
- * A column is the total of each line if some order has two lines with different values, and no order has the same value
- * on all of its lines. An order's own total is repeated or stands on one of its lines.
- */
-function isLineTotal(rows: readonly Row[], orderId: number, total: number): boolean {
-  const totals = new Map<string, string[]>()
-  for (const { cells } of rows) {
-    const id = (cells[orderId] ?? '').trim()
-    if (id !== '') totals.set(id, [...(totals.get(id) ?? []), (cells[total] ?? '').trim()])
-  }
-  const several = [...totals.values()].filter((values) => values.length > 1)
-  return several.length > 0 && several.every((values) => new Set(values).size > 1 && !values.includes(''))
-}
-
-/** Lines that are not sold: what the columns of a file without a preset can say about them. */
-function skipRules({ cancelled_at = [], status = [], kind = [] }: NamedColumns): SkipRule[] {
-  return [
-    ...cancelled_at.map(({ name }) => ({ reason: 'cancelled', column: name, cell: 'filled' as const })),
-    ...status.map(({ name }) => ({ reason: 'cancelled', column: name, is: CANCELLED })),
-    ...kind.map(({ name }) => ({ reason: 'return', column: name, is: RETURNS })),
-  ]
 }

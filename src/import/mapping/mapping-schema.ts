@@ -14,7 +14,7 @@ export const mappingSchema = z
     columns: z
       .partialRecord(z.enum(FIELDS), z.array(column).min(1))
       .describe(
-        'Columns of each field. The first one with a value counts; the columns of order_date are joined. Case, accents, blanks and punctuation do not matter.',
+        'Columns of each field. The first one with a value counts; the columns of order_date and of customer_name are joined. Case, accents, blanks and punctuation do not matter.',
       ),
     encoding: z.string().optional().describe('As in windows-1252'),
     delimiter: z.enum(DELIMITERS).optional(),

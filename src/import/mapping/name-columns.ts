@@ -51,7 +51,10 @@ export function nameColumns(cells: readonly string[]): NamedColumns {
 function meaningOf(name: string) {
   if (name.length > MAX_NAME || name.trim() === '') return undefined
   meanings ??= indexSynonyms()
-  const known = meanings.get(normalName(name))
+  // `Line price` is that of the line, `Line: Price` that of a unit in it.
+  const priced = PART.test(name) ? meaningOfPart(name) : undefined
+  if (priced?.meaning === 'unit_price') return { ...priced, currency: undefined }
+  const known = meanings.get(normalName(name)) ?? meanings.get(normalName(name.replace(IN_UTC, '')))
   if (known) return { ...known, currency: undefined }
   const part = meaningOfPart(name)
   if (part) return { ...part, currency: undefined }
@@ -63,6 +66,12 @@ function meaningOf(name: string) {
     : undefined
 }
 
+/** A name of two parts, as in `Line: Price`, `line_items.price` and `Order Lines/Price`. */
+const PART = /[\p{L}\p{N}] ?[:/.] ?\p{L}/u
+
+/** As in `Created (UTC)`. */
+const IN_UTC = /[\s_(]+(?:utc|gmt)\)?$/i
+
 const itemWords = new Set(ITEM_WORDS.split(',').map(normalName))
 
 /** As in `Order Lines/Quantity`. A column of such a name is less specific than one of the name itself. */
@@ -70,7 +79,8 @@ function meaningOfPart(name: string) {
   const words = wordsOf(name)
   for (const count of [2, 1]) {
     if (!itemWords.has(joinWords(words.slice(0, count)))) continue
-    const known = meanings?.get(joinWords(words.slice(count)))
+    const rest = joinWords(words.slice(count))
+    const known = meanings?.get(rest === 'name' ? 'productname' : rest)
     if (known && ITEM_MEANINGS.includes(known.meaning)) return { ...known, rank: known.rank + 0.5 }
   }
   return undefined

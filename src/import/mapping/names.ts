@@ -6,7 +6,7 @@ const NUMBER_WORDS = new Set(['#', 'no', 'nr', 'nro', 'num', 'n', 'numero', 'num
 /** The same at the end of a compound, as in `bestellnummer` and `orderno`. */
 const NUMBER_ENDING = /(?<=.)(nummer|numero|number|num|nr|no)$/
 
-/** Articles and prepositions: `fecha del pedido` is `fecha pedido`. */
+/** Articles and prepositions: `fecha del pedido` is `fecha pedido`. At the end of a name they count: `commandé le`. */
 const PARTICLES = new Set([
   'de',
   'del',
@@ -34,8 +34,8 @@ export function normalName(name: string): string {
 /** As `normalName` for the words of a name. */
 export function joinWords(all: readonly string[]): string {
   const words = all.map((word) => (NUMBER_WORDS.has(word) ? 'number' : word))
-  const kept = words.filter((word) => !PARTICLES.has(word))
-  return (kept.length > 0 ? kept : words).join('').replace(NUMBER_ENDING, 'number')
+  const kept = words.filter((word, at) => at === words.length - 1 || !PARTICLES.has(word))
+  return kept.join('').replace(NUMBER_ENDING, 'number')
 }
 
 /** The words of a name in lower case, without accents. */

@@ -11,6 +11,7 @@ import type { Preset } from './presets/preset.js'
 import { shopify } from './presets/shopify.js'
 import { square } from './presets/square.js'
 import { superstore } from './presets/superstore.js'
+import { toast } from './presets/toast.js'
 import { woocommerce } from './presets/woocommerce.js'
 
 export const PRESETS: readonly Preset[] = [
@@ -21,6 +22,7 @@ export const PRESETS: readonly Preset[] = [
   ebay,
   etsy,
   square,
+  toast,
   superstore,
   onlineRetail,
 ]

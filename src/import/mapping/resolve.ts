@@ -12,7 +12,7 @@ export function resolveMapping(mapping: Mapping, header: readonly string[], file
   const names = hasItems ? [...header, ...new Set(parts)] : header
   const columns: FieldColumns = Object.fromEntries(
     Object.entries(mapping.columns)
-      .map(([field, list]) => [field, list.flatMap((name) => nameIn(names, name, file))] as const)
+      .map(([field, list]) => [field, [...new Set(list.flatMap((name) => nameIn(names, name, file)))]] as const)
       .filter(([, list]) => list.length > 0),
   )
   return {

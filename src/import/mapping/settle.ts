@@ -17,7 +17,11 @@ interface NumberColumn {
   readonly name: string
   readonly index: number
   readonly evidence: DecimalEvidence
+  /** Whether it has only values such as `2.0`: they are whole numbers with either mark, and count if nothing else does. */
+  readonly isWhole: boolean
 }
+
+const ZERO_DECIMALS = /^-?\d+[.,]00?$/
 
 export interface Settled {
   readonly decimal: DecimalMark | undefined
@@ -34,6 +38,7 @@ export class Settler {
   readonly #file: string
   readonly #reader: LineReader
   readonly #numbers: readonly NumberColumn[]
+  readonly #quantities: readonly number[]
   readonly #dates: readonly number[]
   readonly #dateEvidence = new DateEvidence()
   readonly #orderIds: readonly number[]
@@ -48,9 +53,14 @@ export class Settler {
     const names = this.#reader.header
     const { quantity = [], unit_price = [], line_total = [], order_date = [], order_id = [] } = mapping.columns
     const indexOf = (name: string) => findName(names, name)
-    this.#numbers = [...unit_price, ...line_total, ...quantity].map((name) => {
-      return { name, index: indexOf(name), evidence: new DecimalEvidence() }
-    })
+    const numberColumn = (isWhole: boolean) => (name: string) => {
+      return { name, index: indexOf(name), evidence: new DecimalEvidence(), isWhole }
+    }
+    this.#numbers = [
+      ...[...unit_price, ...line_total, ...quantity].map(numberColumn(false)),
+      ...quantity.map(numberColumn(true)),
+    ]
+    this.#quantities = quantity.map(indexOf)
     this.#dates = order_date.map(indexOf)
     this.#orderIds = order_id.map(indexOf)
     this.#currency = new CurrencyEvidence(names, mapping)
@@ -68,7 +78,11 @@ export class Settler {
     // Such a line is blank, a total or a footer, or it will be rejected.
     if (orderId === undefined) return
     if (isDamagedId(orderId)) throw this.#damaged(orderId, line)
-    for (const { index, evidence } of this.#numbers) evidence.add((cells[index] ?? '').trim(), line)
+    for (const { index, evidence, isWhole } of this.#numbers) {
+      const text = (cells[index] ?? '').trim()
+      const hasZeros = this.#quantities.includes(index) && ZERO_DECIMALS.test(text)
+      if (hasZeros === isWhole) evidence.add(text, line)
+    }
     const [date = -1, ...times] = this.#dates
     const text = (cells[date] ?? '').trim()
     // A total below the table has no date.
@@ -122,7 +136,10 @@ function settleDecimal(
   why: Map<string, string>,
 ): DecimalMark | undefined {
   const answers = ['--decimal comma', '--decimal point']
-  const verdicts = columns.map(({ name, evidence }) => ({ name, verdict: evidence.verdict() }))
+  const hasOther = columns.some(({ evidence, isWhole }) => !isWhole && evidence.verdict().kind === 'settled')
+  const verdicts = columns
+    .filter(({ isWhole }) => !(isWhole && hasOther))
+    .map(({ name, evidence }) => ({ name, verdict: evidence.verdict() }))
   const settled: { name: string; verdict: SettledBy<DecimalMark> }[] = []
   for (const { name, verdict } of verdicts) {
     if (verdict.kind === 'settled') {

@@ -8,6 +8,7 @@ import type { Answers, Mapping } from './mapping.js'
 import { type MappingByNames, mappingByNames } from './mapping-by-names.js'
 import { emptyFile, missingColumns, missingFields } from './missing.js'
 import { looksLike, notOrdersError } from './not-orders.js'
+import { refuseNumberedItems } from './numbered-items.js'
 import { resolveMapping, withCustomer } from './resolve.js'
 import { Settler } from './settle.js'
 import type { Question, Understood } from './understood.js'
@@ -39,6 +40,7 @@ export async function understand(content: Content, answers: Answers, most = MAX_
   const found = findHeader(head, answers, file)
   if (!found) throw emptyFile(file)
   const { row, dialect } = found
+  refuseNumberedItems(found, file)
   const first = readRows(head, dialect, { from: row, limit: FIRST_LINES })
   const { mapping: draft, unclearTotals } = draftMapping(found, first, answers, file)
   const missing = missingFields(draft.columns)

@@ -47,8 +47,8 @@ describe('asks for the decimal mark', () => {
   })
 
   test('if two columns contradict each other', async () => {
-    const text = 'Price has a decimal comma (line 2 has 1,25), and Qty a decimal point (line 3 has 2.0).'
-    expect(await asks({ price: '1,25' }, { quantity: '2.0' })).toEqual([{ flag: '--decimal', column: 'Price', text }])
+    const text = 'Price has a decimal comma (line 2 has 1,25), and Qty a decimal point (line 3 has 2.5).'
+    expect(await asks({ price: '1,25' }, { quantity: '2.5' })).toEqual([{ flag: '--decimal', column: 'Price', text }])
   })
 
   test('not if one column settles it for another', async () => {

@@ -278,7 +278,7 @@ describe('a file without a preset', () => {
     ['a Portuguese shop', 'Nº do Pedido;Data do pedido;Nome do cliente;Código do produto;Produto;Qtd;Preço unitário'],
   ] as const)('is understood if it is like that of %s', async ([, header]) => {
     const delimiter = header.includes(';') ? ';' : ','
-    const line = header.split(delimiter).map((name) => (/dat|fecha|created/i.test(name) ? '2025-03-14' : '12'))
+    const line = header.split(delimiter).map((name) => (/dat|fecha|created/i.test(name) ? '2025-03-14' : '1'))
     const { mapping } = await understandText(`${header}\n${line.join(delimiter)}\n`)
     const { order_id, product_sku, product_name, quantity, unit_price, order_date } = mapping.columns
     expect([order_id, product_sku ?? product_name, quantity, unit_price, order_date]).not.toContain(undefined)
@@ -308,11 +308,34 @@ describe('a file without a preset', () => {
     const { mapping } = await understandText(
       'Order ID,Date,SKU,Qty,Price,Status,Cancelled at,Receipt type\n1,2025-03-14,A,1,2,,,\n',
     )
-    expect(mapping.skip?.map(({ reason, column }) => `${reason}: ${column}`)).toEqual([
-      'cancelled: Cancelled at',
-      'cancelled: Status',
-      'return: Receipt type',
-    ])
+    const rules = mapping.skip?.map(({ reason, column }) => `${reason}: ${column}`)
+    expect(rules).toEqual(
+      expect.arrayContaining(['cancelled: Cancelled at', 'cancelled: Status', 'return: Receipt type']),
+    )
+  })
+
+  test.for([
+    'Item,Qty,Price,Item2,Qty2,Price2',
+    'Item 1,Qty 1,Price 1,Item 2,Qty 2,Price 2',
+    'Item,Qty,Price,Item.1,Qty.1',
+  ])('is refused if a line has several items: %s', async (items) => {
+    await expect(understandText(`Order,Date,${items}\n1,2025-03-14,Tea,1,2,Cup,1,3\n`)).rejects.toMatchObject({
+      code: 'not_orders',
+      message: expect.stringContaining('several items on a line'),
+    })
+  })
+
+  test('has no order ids in a column that counts its lines', async () => {
+    const text = 'No.,Date,SKU,Qty,Price,Currency\n1,2025-03-14,A,1,2,EUR\n2,2025-03-14,B,1,2,EUR\n'
+    await expect(understandText(text)).rejects.toMatchObject({ code: 'columns_missing' })
+    expect((await understandText(text.replace('\n2,', '\n1,'))).mapping.columns.order_id).toEqual(['No.'])
+  })
+
+  test('has the price of a unit in a part of a line, and the total in a line price', async () => {
+    const parts = await understandText('Order,Date,Line: SKU,Line: Quantity,Line: Price\n1,2025-03-14,A,1,2\n')
+    expect(parts.mapping.columns.unit_price).toEqual(['Line: Price'])
+    const line = await understandText('Order,Date,SKU,Quantity,Line price\n1,2025-03-14,A,1,2\n')
+    expect(line.mapping.columns.line_total).toEqual(['Line price'])
   })
 
   test('takes the most specific column for each field', async () => {
@@ -340,21 +363,48 @@ describe('a total', () => {
 
   test.for([
     ['it repeats on the lines of an order', 'A,Tea,2,9,2025-03-14,EUR\nA,Cup,1,9,2025-03-14,EUR\n'],
-    ['one order of several repeats it', 'A,Tea,2,9,D,EUR\nA,Cup,1,8,D,EUR\nB,Tea,2,7,D,EUR\nB,Cup,1,7,D,EUR\n'],
+    [
+      'most orders repeat it',
+      'A,Tea,2,9,D,EUR\nA,Cup,1,8,D,EUR\nB,Tea,2,7,D,EUR\nB,Cup,1,7,D,EUR\nC,T,1,2,D,EUR\nC,U,1,2,D,EUR\n',
+    ],
     ['it stands on the first line of an order only', 'A,Tea,2,9,2025-03-14,EUR\nA,Cup,1,,2025-03-14,EUR\n'],
-    ['each order has one line', 'A,Tea,2,9,2025-03-14,EUR\nB,Cup,1,12.50,2025-03-14,EUR\n'],
   ] as const)('is asked about if %s', async ([, lines]) => {
     const { mapping, questions } = await understandText(file(lines))
     expect(mapping.columns.line_total).toBe(undefined)
     expect(questions).toEqual([expect.objectContaining(QUESTION)])
   })
 
+  test.for([
+    ['nothing else is charged', '', ['Total']],
+    ['another column has shipping', ',Shipping cost', undefined],
+    ['another column has taxes', ',Tax 5%', undefined],
+  ] as const)(
+    'of orders with one line is that of the line only if nothing else is charged: %s',
+    async ([, more, columns]) => {
+      const { mapping } = await understandText(
+        `Order,Product,Qty,Total,Date,Currency${more}\nA,Tea,2,9,2025-03-14,EUR,1\nB,Cup,1,12.50,2025-03-14,EUR,1\n`,
+      )
+      expect(mapping.columns.line_total).toEqual(columns)
+    },
+  )
+
+  test('that equals the price of several units shows that the price is the total of the line', async () => {
+    const head = 'Order,Product,Qty,Price,Subtotal,Date,Currency'
+    const same = await understandText(`${head}\nA,Tea,2,9,9,2025-03-14,EUR\nB,Cup,1,5,5,2025-03-14,EUR\n`)
+    expect(same.mapping.columns).toMatchObject({ line_total: ['Price'] })
+    expect(same.mapping.columns.unit_price).toBe(undefined)
+    const other = await understandText(`${head}\nA,Tea,2,9,18,2025-03-14,EUR\nB,Cup,3,5,5,2025-03-14,EUR\n`)
+    expect(other.mapping.columns).toMatchObject({ unit_price: ['Price'] })
+  })
+
   test('is asked about if two columns can be it', async () => {
     const text =
-      'Order,Item,Qty,Subtotal,Total,Date,Currency\nA,Tea,2,9,9.90,2025-03-14,EUR\nA,Cup,1,12,13.20,2025-03-14,EUR\n'
+      'Order,Item,Qty,Amount,Total,Date,Currency\nA,Tea,2,9,9.90,2025-03-14,EUR\nA,Cup,1,12,13.20,2025-03-14,EUR\n'
     const { mapping, questions } = await understandText(text)
     expect(mapping.columns.line_total).toBe(undefined)
-    expect(questions).toMatchObject([{ flag: '--map', text: expect.stringContaining('Total and Subtotal') }])
+    expect(questions).toMatchObject([{ flag: '--map', text: expect.stringContaining('Amount and Total') }])
+    const before = await understandText(text.replace('Amount', 'Subtotal'))
+    expect(before.mapping.columns.line_total).toEqual(['Subtotal'])
   })
 
   test('counts for nothing next to a unit price', async () => {

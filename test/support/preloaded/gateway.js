@@ -41,7 +41,7 @@ function endDuring(pattern, id) {
 if (!isMainThread) {
   const acts = JSON.parse(process.env['TEST_ORDERS'] ?? '{}')
   SimulatedGateway.prototype.charge = async ({ key }) => {
-    const [, reference] = key.split(':')
+    const [, , reference] = key.split(':')
     return (await CHARGES[acts[reference]]?.()) ?? { status: 'captured', reference: 'paid' }
   }
   for (const [id, act] of Object.entries(acts)) if (act in STATEMENTS) endDuring(STATEMENTS[act], id)

@@ -1,13 +1,14 @@
-// Amazon: the reports All Orders and New Orders. `item-price` is the total of the line. A pending order is not paid,
+// Amazon: the reports All Orders, New Orders and Amazon Fulfilled Shipments. `item-price` is the total of the line. A pending order is not paid,
 // and often has no price yet. Quotes are ordinary characters: an inch mark ends no cell.
 import type { Preset } from './preset.js'
 
 export const amazon: Preset = {
   name: 'amazon',
-  reads: 'Amazon, reports All Orders and New Orders',
+  reads: 'Amazon, reports All Orders, New Orders, Fulfilled Shipments',
   headers: [
     ['amazon-order-id', 'purchase-date', 'quantity', 'item-price'],
     ['order-id', 'order-item-id', 'purchase-date', 'quantity-purchased', 'item-price'],
+    ['amazon-order-id', 'shipment-item-id', 'purchase-date', 'quantity-shipped', 'item-price'],
   ],
   mapping: {
     preset: 'amazon',
@@ -17,7 +18,7 @@ export const amazon: Preset = {
       customer_name: ['buyer-name'],
       product_sku: ['sku'],
       product_name: ['product-name'],
-      quantity: ['quantity', 'quantity-purchased'],
+      quantity: ['quantity', 'quantity-purchased', 'quantity-shipped'],
       line_total: ['item-price'],
       currency: ['currency'],
       order_date: ['purchase-date'],

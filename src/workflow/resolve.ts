@@ -1,0 +1,103 @@
+// `failed resolve`: settles orders whose charge has an unknown outcome, as a person saw it at the payment provider.
+import type { Kysely } from 'kysely'
+import { recordAction } from '../database/actions.js'
+import type { Database } from '../database/connection.js'
+import { takeNamedLock } from '../database/engine.js'
+import { packIds } from '../database/packed-rows.js'
+import { isAmong } from '../database/row-source.js'
+import type { Schema } from '../database/schema.js'
+import type { OrderId } from '../domain/ids.js'
+import { orderWords } from '../domain/shell.js'
+import { changeOrders, isHeldByWorker, type OrderState, type Refusal, refuseSettled, withItems } from './order-state.js'
+import { book } from './settle.js'
+
+interface Resolution {
+  /** The gateway's reference of the captured charge; undefined if nothing was charged. Given for a single order only. */
+  readonly captured?: string | undefined
+  /** As the person gave it. */
+  readonly reason?: string | undefined
+  readonly isDryRun?: boolean
+}
+
+/**
+ * Completes the order as a captured charge does, or rolls the orders back as declined ones. An order that a worker
+ * holds, or that was settled since, stays as it is.
+ *
+ * @returns for each order that is not resolved, why
+ */
+export function resolveOrders(
+  db: Database,
+  ids: readonly OrderId[],
+  resolution: Resolution,
+): Promise<ReadonlyMap<OrderId, Refusal>> {
+  const { captured, isDryRun = false } = resolution
+  const change = {
+    judge: async (trx: Kysely<Schema>, order: OrderState, now: number) =>
+      refusalOf(order, now) ?? (captured === undefined ? undefined : await refuseReference(trx, captured)),
+    apply: (trx: Kysely<Schema>, orders: readonly OrderState[], now: number) =>
+      settleResolved(trx, orders, resolution, now),
+  }
+  // Two people may name the same reference for different orders.
+  const begin = (trx: Kysely<Schema>) => takeNamedLock(trx, 'turn_references')
+  return changeOrders(db, ids, captured === undefined ? change : { ...change, begin }, isDryRun)
+}
+
+async function settleResolved(
+  trx: Kysely<Schema>,
+  orders: readonly OrderState[],
+  { captured, reason }: Resolution,
+  now: number,
+): Promise<void> {
+  await trx
+    .updateTable('orders')
+    .set({ reason: null, message: null })
+    .where(isAmong(trx, 'id', packIds(orders)))
+    .execute()
+  const message = ['resolved as not charged', ...(reason === undefined ? [] : [reason])].join(': ')
+  const settled = (await withItems(trx, orders)).map(({ id, attempt, items }) => ({ id, attempt, items }))
+  const outcomes =
+    captured === undefined
+      ? { captured: [], declined: settled.map((order) => ({ ...order, message })) }
+      : { captured: settled.map((order) => ({ ...order, reference: captured })), declined: [] }
+  await book(trx, outcomes, now)
+  const details = captured === undefined ? 'not charged' : `captured as ${captured}`
+  await recordAction(
+    trx,
+    { command: 'failed resolve', reason, details },
+    orders.map(({ id }) => id),
+  )
+}
+
+/** Refuses a reference that another payment has. */
+async function refuseReference(trx: Kysely<Schema>, captured: string): Promise<Refusal | undefined> {
+  const other = await trx
+    .selectFrom('payments')
+    .innerJoin('orders', 'orders.id', 'payments.order_id')
+    .where('payments.gateway_reference', '=', captured)
+    .where('payments.status', '=', 'captured')
+    .select('orders.reference')
+    .limit(1)
+    .executeTakeFirst()
+  if (!other) return undefined
+  const message = `The reference ${captured} belongs to the payment of order ${other.reference} already.`
+  return { code: 'reference_used', message, fix: "Compare order and amount in the provider's dashboard." }
+}
+
+function refusalOf(order: OrderState, now: number): Refusal | undefined {
+  const { reference, payment } = order
+  const name = orderWords(order)
+  const settled = refuseSettled(order, `See its payment with: orderctl orders show ${name}`)
+  if (settled) return settled
+  if (isHeldByWorker(order, now)) {
+    const message = `A worker is charging order ${reference} right now.`
+    return {
+      code: 'being_charged',
+      message,
+      fix: `Wait for its outcome: orderctl orders show ${name}`,
+      retryable: true,
+    }
+  }
+  if (payment !== null) return undefined
+  const next = `Cancel it (orderctl orders cancel ${name}), or see how it continues: orderctl orders show ${name}`
+  return { code: 'not_charged_yet', message: `Order ${reference} has not been charged yet.`, fix: next }
+}

@@ -1,0 +1,131 @@
+// Files in other layouts than orderctl's own: rejected and conflicting lines come back in the layout of their file, and
+// an interrupted import continues in the middle of an order.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { describe, expect } from 'vitest'
+import { importJson, moreThanABlock, orders } from '../support/orders-file.js'
+import { type Shop, test } from '../support/shop.js'
+
+const GERMAN = 'Bestellnummer;Kunde;Artikelnummer;Bezeichnung;Menge;Einzelpreis;Währung;Datum'
+const german = (...lines: readonly string[]) => `${[GERMAN, ...lines].join('\n')}\n`
+
+const lines = (shop: Shop) =>
+  shop.rows(`select reference, sku, quantity, order_lines.unit_price, order_lines.total from order_lines
+    join orders on orders.id = order_id join products on products.id = product_id order by reference, line_number`)
+
+describe.concurrent('a German file', () => {
+  const good = 'B-1;Änne Groß;T-1;Tee;2;1.249,50;EUR;14.03.2025 08:00'
+  const bad = 'B-2;Jörg Müßig;T-1;Tee;zwei;8,90;EUR;03.04.2025 09:05'
+
+  test('has its rejected lines written as they were, and read with what the whole file has shown', async ({ shop }) => {
+    shop.file('orders.csv', Buffer.from(german(good, bad), 'latin1'))
+    const { code, stderr } = await shop.run('import', 'orders.csv')
+    expect(code).toBe(3)
+    const rejects = `${shop.folder}/orders.rejects.csv`
+    // 03.04.2025 alone does not say that the day comes first.
+    const again = `orderctl import ${rejects} --encoding utf-8 --decimal comma --date-format dmy`
+    expect(stderr).toContain(again)
+    const text = readFileSync(rejects, 'utf8')
+    expect(text).toBe(`${GERMAN};rejected_line;rejected_column;rejected_reason
+${bad};3;Menge;"Menge is ""zwei"", not a whole number"
+`)
+    writeFileSync(rejects, text.replace('zwei', '2'))
+    const flags = again.split(' ').slice(3)
+    expect(await importJson(shop, 'orders.rejects.csv', ...flags)).toMatchObject({ code: 0, told: { imported: 1 } })
+    expect(orders(shop)).toEqual([
+      ['B-1', 'Änne Groß', 249_900, 'EUR'],
+      ['B-2', 'Jörg Müßig', 1780, 'EUR'],
+    ])
+    expect(shop.value("select ordered_at from orders where reference = 'B-2'")).toBe('2025-04-03T09:05:00')
+  })
+
+  test('has its conflicts written so that --update applies them', async ({ shop }) => {
+    await importJson(shop, shop.file('orders.csv', german(good, bad.replace('zwei', '2'))))
+    shop.file('changed.csv', german(good, bad.replace('zwei', '3')))
+    const { told } = await importJson(shop, 'changed.csv')
+    expect(told).toMatchObject({ duplicates: 1, conflicts: 1 })
+    const flags = ['--decimal', 'comma', '--date-format', 'dmy', '--update']
+    const { told: updated } = await importJson(shop, String(told.rejects_file), ...flags)
+    expect(updated).toMatchObject({ rows: 1, updated: 1, conflicts: 0 })
+    expect(orders(shop, "reference = 'B-2'")).toEqual([['B-2', 'Jörg Müßig', 2670, 'EUR']])
+  })
+})
+
+describe.concurrent('a file with totals of lines', () => {
+  const file = (total: string) =>
+    `order number,sku,quantity,line total,currency,order date\nW-1,A-1,3,${total},GBP,2025-05-02\nW-1,B-1,1,0.125,GBP,2025-05-02\n`
+
+  test('keeps each total exactly, and is a duplicate of itself', async ({ shop }) => {
+    await importJson(shop, shop.file('orders.csv', file('20.00')))
+    expect(lines(shop)).toEqual([
+      { reference: 'W-1', sku: 'A-1', quantity: 3, unit_price: null, total: 2000 },
+      { reference: 'W-1', sku: 'B-1', quantity: 1, unit_price: null, total: 13 },
+    ])
+    const { told } = await importJson(shop, 'orders.csv')
+    expect(told).toMatchObject({ duplicates: 2, conflicts: 0 })
+    expect((await shop.json('rebuild', '--check')).code).toBe(0)
+    const { result } = await shop.json('orders', 'show', 'W-1')
+    expect(result).toMatchObject({ lines: [{ quantity: 3, unit_price: null, total: 20 }, {}] })
+  })
+
+  test('conflicts if a total changes, and shows both', async ({ shop }) => {
+    await importJson(shop, shop.file('orders.csv', file('20.00')))
+    shop.file('orders.csv', file('21.00'))
+    const { told } = await importJson(shop, 'orders.csv')
+    expect(told.conflicting_orders[0]?.differences).toContainEqual({
+      field: 'line',
+      sku: 'A-1',
+      stored: '3 for 20.00',
+      file: '3 for 21.00',
+    })
+    const { told: updated } = await importJson(shop, String(told.rejects_file), '--update')
+    expect(updated).toMatchObject({ updated: 2, conflicts: 0 })
+    expect(orders(shop)).toEqual([['W-1', 'guest', 2113, 'GBP']])
+  })
+})
+
+const HEADER =
+  'Name,Email,Financial Status,Currency,Created at,Lineitem quantity,Lineitem name,Lineitem price,Cancelled at'
+
+test('an interrupted import of a Shopify file continues in the middle of an order', async ({ shop }) => {
+  // One order of many lines, which is longer than a block: only its first line has the fields of the order.
+  const count = moreThanABlock('F').length * 2
+  const first = '#1,ann@example.com,paid,USD,2025-01-14 19:40:05 -0500,1,'
+  const name = 'n'.repeat(250)
+  const rows = Array.from({ length: count }, (_, index) => `${index === 0 ? first : '#1,,,,,1,'}${name}${index},1.00,`)
+  const text = `${[HEADER, ...rows].join('\n')}\n`
+  shop.file('orders.csv', text)
+  // Stops when the first chunk is stored.
+  shop.sqlite.exec(`create trigger stop before update of byte_offset on imports when old.byte_offset > 0
+    begin select raise(abort, 'stopped'); end`)
+  expect((await shop.run('import', 'orders.csv')).code).not.toBe(0)
+  shop.sqlite.exec('drop trigger stop')
+  const before = Number(shop.value('select count(*) from order_lines'))
+  expect(before).toBeGreaterThan(0)
+  expect(before).toBeLessThan(count)
+  await shop.endLeases()
+  const { code, told } = await importJson(shop, 'orders.csv', '--resume')
+  expect({ code, ...told }).toMatchObject({ code: 0, rows: count, orders: 1, imported: count, rejected: 0 })
+  expect(orders(shop)).toEqual([['#1', 'ann@example.com', count * 100, 'USD']])
+  expect(shop.value('select ordered_at from orders')).toBe('2025-01-15T00:40:05Z')
+})
+
+test('an order of several items on a line is one line in the rejects file, and counts each item', async ({ shop }) => {
+  const item = (sku: string, quantity: string) => `name:Tea|sku:${sku}|quantity:${quantity}|sub_total:10.00`
+  const head =
+    'order_id,order_number,order_date,status,order_currency,customer_id,billing_email,line_item_1,line_item_2,line_item_3'
+  const order = (number: string, quantity: string) =>
+    `${number},${number},2025-06-11 14:03:27,completed,AUD,0,bo@example.com,${item('A', '1')},${item('B', quantity)},`
+  shop.file('orders.csv', `${[head, order('1', '2'), order('2', 'many')].join('\n')}\n`)
+  const { told } = await importJson(shop, 'orders.csv')
+  expect(told).toMatchObject({ mapping: 'woocommerce', rows: 4, imported: 2, rejected: 2 })
+  const rejects = String(told.rejects_file)
+  expect(readFileSync(rejects, 'utf8').split('\n')).toHaveLength(3)
+  writeFileSync(rejects, readFileSync(rejects, 'utf8').replace('many', '3'))
+  expect((await importJson(shop, rejects)).told).toMatchObject({ rows: 2, imported: 2, rejected: 0 })
+  expect(shop.rows('select line_number from order_lines order by order_id, line_number')).toEqual([
+    { line_number: 2 },
+    { line_number: 3 },
+    { line_number: 2 },
+    { line_number: 3 },
+  ])
+})
