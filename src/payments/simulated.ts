@@ -1,8 +1,7 @@
-// A gateway that charges nothing. Its outcome is a pure function of the seed and the order: it leaves the shop out of
-// the idempotency key, so that each new database gives the same example.
+// A gateway that charges nothing. Its outcome is a pure function of seed and idempotency key.
 import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type IdempotencyKey, withoutShop } from '../domain/ids.js'
+import type { IdempotencyKey } from '../domain/ids.js'
 import type { Charge, ChargeOutcome, Gateway, LookUp, Refund, RefundOutcome } from './gateway.js'
 
 interface SimulatedOptions {
@@ -25,18 +24,18 @@ export class SimulatedGateway implements Gateway {
   }
 
   /** A simulated charge needs no record: its key determines the outcome. */
-  async lookUpCharge(key: IdempotencyKey, timeoutMs: number): Promise<LookUp<ChargeOutcome>> {
+  async lookUpCharge({ key }: Charge, timeoutMs: number): Promise<LookUp<ChargeOutcome>> {
     const late = await this.#wait(timeoutMs)
     return late ?? this.#outcomeOf(key)
   }
 
-  async refund({ key }: Pick<Refund, 'key'>, timeoutMs: number): Promise<RefundOutcome> {
+  async refund({ key }: Refund, timeoutMs: number): Promise<RefundOutcome> {
     const late = await this.#wait(timeoutMs)
     return late ?? { status: 'refunded', reference: `sim_${hash('sha256', key).slice(0, 20)}` }
   }
 
-  lookUpRefund(key: IdempotencyKey, timeoutMs: number): Promise<LookUp<RefundOutcome>> {
-    return this.refund({ key }, timeoutMs)
+  lookUpRefund(refund: Refund, timeoutMs: number): Promise<LookUp<RefundOutcome>> {
+    return this.refund(refund, timeoutMs)
   }
 
   async #wait(timeoutMs: number) {
@@ -48,7 +47,7 @@ export class SimulatedGateway implements Gateway {
 
   #outcomeOf(key: IdempotencyKey): ChargeOutcome {
     const { seed, successRate } = this.#options
-    const digest = hash('sha256', `${seed}\n${withoutShop(key)}`)
+    const digest = hash('sha256', `${seed}\n${key}`)
     return Number.parseInt(digest.slice(0, 8), 16) / 2 ** 32 < successRate
       ? { status: 'captured', reference: `sim_${digest.slice(8, 28)}` }
       : { status: 'declined', message: 'declined by the simulated gateway' }

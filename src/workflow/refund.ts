@@ -13,16 +13,10 @@ import { inTransaction } from '../database/transaction.js'
 import { type LeaseToken, type OrderId, refundKey } from '../domain/ids.js'
 import { OPEN_REFUND_STATUSES } from '../domain/order.js'
 import { HOUR_MS } from '../domain/time.js'
-import type { Gateway, LookUp, RefundOutcome } from '../payments/gateway.js'
+import type { Gateway, Refund, RefundOutcome } from '../payments/gateway.js'
 import { lockOrders } from '../queue/due-orders.js'
 import { newToken } from './lease.js'
-import {
-  type ClaimedRefund,
-  type RefundAnswer,
-  type SettledRefund,
-  type SettleRefundOptions,
-  settleRefunds,
-} from './refund-settle.js'
+import { type ClaimedRefund, type SettledRefund, type SettleRefundOptions, settleRefunds } from './refund-settle.js'
 import { amountText, judgeRefund, type RefundRequest, readRefundable } from './refundable.js'
 
 export interface RefundOptions extends SettleRefundOptions {
@@ -31,10 +25,12 @@ export interface RefundOptions extends SettleRefundOptions {
   readonly inFlight: number
   /** After this many milliseconds, the outcome is unknown. */
   readonly timeoutMs: number
+  /** How long gateways remember a key; later, they would refund again. Older refunds are looked up first. */
+  readonly keyLifetimeMs: number
 }
 
-/** Gateways forget keys (Stripe after 24 hours), and would then refund again. An older refund is looked up first. */
-const KEY_LIFETIME_MS = 24 * HOUR_MS
+/** Passes a gateway to `use`. */
+type UseGateway = <Result>(use: (gateway: Gateway) => Promise<Result>) => Promise<Result>
 
 const INTENT = [
   ...(['order_id', 'number', 'customer_id', 'idempotency_key', 'amount', 'currency', 'status', 'restock'] as const),
@@ -103,12 +99,16 @@ export async function beginRefunds(
 }
 
 /** Finishes every due refund: those whose process died, and those with an unknown outcome. Returns how many. */
-export async function finishDueRefunds(db: Kysely<Schema>, gateway: Gateway, options: RefundOptions): Promise<number> {
+export async function finishDueRefunds(
+  db: Kysely<Schema>,
+  useGateway: UseGateway,
+  options: RefundOptions,
+): Promise<number> {
   let finished = 0
   for (;;) {
     const token = await claimDue(db, options)
     if (!token) return finished
-    finished += (await finishRefunds(db, gateway, token, options)).length
+    finished += (await useGateway((gateway) => finishRefunds(db, gateway, token, options))).length
   }
 }
 
@@ -181,19 +181,17 @@ async function askFor(
   gateway: Gateway,
   { key, amount, currency, createdAt, chargeKey, chargeReference }: ClaimedRefund,
   now: number,
-  { timeoutMs }: RefundOptions,
-): Promise<RefundAnswer['outcome']> {
+  { timeoutMs, keyLifetimeMs }: RefundOptions,
+): Promise<RefundOutcome> {
+  const charge = { key: chargeKey, reference: chargeReference }
+  const refund: Refund = { key, charge, amount: { currency, minor: amount } }
   try {
-    if (now - createdAt >= KEY_LIFETIME_MS) {
-      const found: LookUp<RefundOutcome> = await gateway.lookUpRefund(key, timeoutMs)
-      if (found.status === 'unsupported') {
-        const message = 'the gateway may have forgotten the key of this refund, and cannot look it up'
-        return { status: 'unaskable', message }
-      }
-      if (found.status !== 'none') return found
-    }
-    const charge = { key: chargeKey, reference: chargeReference }
-    return await gateway.refund({ key, charge, amount: { currency, minor: amount } }, timeoutMs)
+    if (now - createdAt < keyLifetimeMs) return await gateway.refund(refund, timeoutMs)
+    const found = await gateway.lookUpRefund(refund, timeoutMs)
+    if (found.status === 'none') return await gateway.refund(refund, timeoutMs)
+    if (found.status !== 'unsupported') return found
+    const message = 'the gateway may have forgotten this refund, and cannot look it up'
+    return { status: 'unknown', message, needsReview: true }
   } catch (error) {
     return { status: 'unknown', message: asError(error).message }
   }
@@ -204,6 +202,7 @@ export function refundOptionsOf(config: Config): RefundOptions {
     leaseMs: config['workflow.leaseMs'],
     inFlight: config['payments.maxInFlight'],
     timeoutMs: config['payments.timeoutMs'],
+    keyLifetimeMs: 24 * HOUR_MS,
     attempts: config['workflow.attempts'],
     timeZone: config.timeZone,
   }

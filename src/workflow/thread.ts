@@ -7,7 +7,7 @@ import { connect, type Database } from '../database/connection.js'
 import { WriteMutex } from '../database/write-mutex.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Problem } from '../errors.js'
-import { createGateway } from '../payments/create-gateway.js'
+import { SimulatedGateway } from '../payments/simulated.js'
 import { problemIn } from '../servers/explain.js'
 import { type BatchOptions, type BatchProgress, type BatchResult, processBatch } from './batch.js'
 
@@ -41,7 +41,11 @@ export type BatchReply =
     }
 
 const { config, batch, mutex, connections, loaded, heartbeatMs } = workerData as ThreadOptions
-const gateway = createGateway(config)
+const gateway = new SimulatedGateway({
+  successRate: config['payments.successRate'],
+  latencyMs: config['payments.latencyMs'],
+  seed: config['payments.seed'],
+})
 const inProgress = new Set<BatchProgress>()
 let db: Promise<Database> | undefined
 

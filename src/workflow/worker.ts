@@ -6,7 +6,7 @@ import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
-import { createGateway } from '../payments/create-gateway.js'
+import { withGateway } from '../payments/with-gateway.js'
 import { countDue, countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
 import { countLostBatch, uncountLostClaim } from '../queue/suspects.js'
@@ -154,8 +154,7 @@ export class Worker {
   /** Finishes refunds whose process died, or whose outcome is unknown. */
   #finishRefunds(): void {
     const { db, config } = this.#app
-    const gateway = createGateway(config)
-    const finish = () => finishDueRefunds(db, gateway, refundOptionsOf(config))
+    const finish = () => finishDueRefunds(db, (use) => withGateway(config, use), refundOptionsOf(config))
     const reporter = this.#reporterFor('Finishing refunds')
     this.#stops.push(startBackground(finish, { pauseMs: () => REFUND_MS, reporter, lastRun: true }).end)
   }

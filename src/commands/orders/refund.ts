@@ -2,7 +2,7 @@ import { Flags } from '@oclif/core'
 import { ORDER_CHANGE_ARGS, ORDER_CHANGE_FLAGS, OrderChangeCommand } from '../../command-line/order-change-command.js'
 import type { OrderId } from '../../domain/ids.js'
 import { usageError } from '../../errors.js'
-import { createGateway } from '../../payments/create-gateway.js'
+import { withGateway } from '../../payments/with-gateway.js'
 import { refundOptionsOf } from '../../workflow/refund.js'
 import { refundOrders } from '../../workflow/refund-orders.js'
 
@@ -34,10 +34,10 @@ export default class OrdersRefund extends OrderChangeCommand {
       columns: ['amount', { key: 'currency', csvOnly: true }, { key: 'gateway_reference', varies: true }],
       async apply({ db, config }, orders, isDryRun) {
         if (amount !== undefined && orders.length > 1) throw severalOrders()
-        const gateway = createGateway(config)
         const ids = orders.map(({ id }) => id)
         const request = { amount, restock, reason, isDryRun }
-        const results = await refundOrders(db, gateway, ids, request, refundOptionsOf(config))
+        const options = refundOptionsOf(config)
+        const results = await withGateway(config, (gateway) => refundOrders(db, gateway, ids, request, options))
         return orders.map((order) => ({ order, ...resultIn(results, order.id) }))
       },
     })
