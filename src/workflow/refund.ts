@@ -17,7 +17,7 @@ import type { Gateway, Refund, RefundOutcome } from '../payments/gateway.js'
 import { lockOrders } from '../queue/due-orders.js'
 import { newToken } from './lease.js'
 import { type ClaimedRefund, type SettledRefund, type SettleRefundOptions, settleRefunds } from './refund-settle.js'
-import { amountText, judgeRefund, type RefundRequest, readRefundable } from './refundable.js'
+import { amountText, judgeRefund, type RefundRequest, readRefundable, type Stated } from './refundable.js'
 
 export interface RefundOptions extends SettleRefundOptions {
   readonly leaseMs: number
@@ -90,7 +90,8 @@ export async function beginRefunds(
     const changed = [...begun, ...resumed].map(({ id }) => id)
     if (changed.length > 0) {
       const [only] = begun
-      const details = begun.length === 1 && only ? amountText(only.amount) : undefined
+      const amount = begun.length === 1 && only ? amountText(only.amount) : undefined
+      const details = request.stated ? `stated as ${request.stated.status}` : amount
       await recordAction(trx, { command: 'orders refund', reason: request.reason, details }, changed)
     }
     return judged
@@ -159,6 +160,17 @@ export async function finishRefunds(
   const ask = async (refund: ClaimedRefund) => ({ refund, outcome: await askFor(gateway, refund, now, options) })
   const answers = await pMap(refunds, ask, { concurrency: options.inFlight }).finally(() => renewing.end())
   return settleRefunds(db, token, answers, options)
+}
+
+/** Settles the refunds under the lease as a person states. Returns those that are still under it. */
+export async function settleAsStated(db: Kysely<Schema>, token: LeaseToken, outcome: Stated, options: RefundOptions) {
+  const refunds = await readClaimed(db, token)
+  return settleRefunds(
+    db,
+    token,
+    refunds.map((refund) => ({ refund, outcome })),
+    options,
+  )
 }
 
 function readClaimed(db: Kysely<Schema>, token: LeaseToken): Promise<ClaimedRefund[]> {

@@ -111,6 +111,42 @@ describe.concurrent('orders refund', () => {
   })
 })
 
+describe.concurrent('a refund that the gateway cannot explain', () => {
+  const losing = (ledger: string) => ({
+    ...scriptedRefunds({ ledger, outcome: { status: 'unknown', message: 'a time-out' } }),
+    ORDERCTL_ATTEMPTS: '1',
+  })
+
+  test('is settled as a person states, with its units', async ({ shop }) => {
+    shop.order('1001', SOLD)
+    const early = await shop.json('orders', 'refund', '1001', '--refunded', 're_1')
+    expect(early).toMatchObject({ code: 1, result: { error: { code: 'no_open_refund' } } })
+    await shop.runWith(losing(shop.file('ledger', '')), 'orders', 'refund', '1001', '--restock')
+    const { stdout } = await shop.run('orders', 'refund', '1001', '--refunded', 're_1', '--reason', 'dashboard')
+    expect(stdout).toMatch(/1001 +refunded +25\.00 USD +re_1|1001 +refunded +25\.00 USD/)
+    expect(shop.rows('select status, gateway_reference as ref from refunds')).toEqual([
+      { status: 'refunded', ref: 're_1' },
+    ])
+    expect(shop.value('select on_hand from products')).toBe(1000)
+    const log = (await shop.json('audit', 'log')).result
+    expect(log).toMatchObject({ actions: [{ details: 'stated as refunded', reason: 'dashboard' }, {}] })
+    await shop.expectAuditClean()
+  })
+
+  test('frees its amount if a person states that it was not made', async ({ shop }) => {
+    shop.order('1001', SOLD)
+    await shop.runWith(losing(shop.file('ledger', '')), 'orders', 'refund', '1001', '--restock')
+    const stated = await shop.json('orders', 'refund', '1001', '--not-refunded')
+    expect(stated).toMatchObject({ code: 0, result: { changed: 1, orders: [{ result: 'not refunded', amount: 25 }] } })
+    expect(shop.value('select on_hand from products')).toBe(998)
+    expect((await shop.json('orders', 'refund', '1001')).result).toMatchObject({ changed: 1 })
+    expect(shop.rows('select number, status from refunds')).toEqual([
+      { number: 1, status: 'declined' },
+      { number: 2, status: 'refunded' },
+    ])
+  })
+})
+
 describe.concurrent('refunds in KPIs', () => {
   test('have columns in tables only if there are some, and always in CSV', async ({ shop }) => {
     shop.order('1001', { ...SOLD, at: '2025-01-15T10:00:00' })
