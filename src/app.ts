@@ -10,6 +10,7 @@ import {
   placeOf,
 } from './database/connection.js'
 import { agreeOnTimeZone, refuseOtherTimeZone, refuseUnfinishedCopy } from './database/refusals.js'
+import { recordingEvents } from './notify/events.js'
 import { createQueue, type QueueOptions } from './queue/create-queue.js'
 import type { Queue } from './queue/queue.js'
 import type { PublishedFigures } from './redis/figures.js'
@@ -95,7 +96,7 @@ async function openChecked(config: Config, options: DatabaseOptions): Promise<Da
     const agree = options.create ? agreeOnTimeZone : refuseOtherTimeZone
     if (!options.anyTimeZone) await agree(db, config.timeZone)
     if (options.agreeOnClock) await agreeOnClock(db)
-    return db
+    return recordingEvents(db, config)
   } catch (error) {
     await db.destroy()
     throw explainDatabaseError(error, config.database) ?? error

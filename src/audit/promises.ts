@@ -132,6 +132,7 @@ const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, st
     sql`orders.customer_id = referring.customer_id`,
   ],
   ['due_orders', 'order_id', { order_id: 'orders' }],
+  ['events', 'order_id', { order_id: 'orders' }],
   ['order_changes', 'order_id', { order_id: 'orders', import_id: 'imports' }],
 ]
 

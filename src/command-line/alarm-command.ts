@@ -1,9 +1,9 @@
 // Runs the --exec command when an alarm is raised or cleared.
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { Flags } from '@oclif/core'
+import { asError } from '../background.js'
 import { MINUTE_MS } from '../domain/time.js'
 import { usageError } from '../errors.js'
+import { CommandTimeout, runCommand } from '../notify/command.js'
 import { type Notification, type Notify, NotifyTimeout } from '../schedule/alarm-state.js'
 import { cleanText } from '../terminal/text.js'
 import type { Host } from './host.js'
@@ -35,30 +35,13 @@ export function alarmCommandOf(
   }
   const output = isJson ? 'ignore' : (stderr.fd ?? 'ignore')
   return async (notification) => {
-    const child = spawn(command, {
-      shell: true,
-      // A process group of its own, to kill it with its children and to keep our Ctrl-C from it.
-      detached: true,
-      stdio: ['ignore', output, output],
-      cwd: folder,
-      env: { ...environment, ...environmentOf(notification) },
-    })
-    let timedOut = false
-    const timer = setTimeout(() => {
-      timedOut = true
-      killGroup(child)
-    }, timeoutMs)
-    const [code, signal]: unknown[] = await once(child, 'exit').finally(() => clearTimeout(timer))
-    if (timedOut) throw new NotifyTimeout(`the --exec command was killed after ${timeoutMs / 1000} s`)
-    if (code !== 0) throw new Error(`the --exec command ended with ${signal ?? `exit code ${code}`}`)
-  }
-}
-
-function killGroup({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
-  } catch {
-    // The group has already ended.
+    const env = { ...environment, ...environmentOf(notification) }
+    try {
+      await runCommand(command, { env, cwd: folder, output, timeoutMs })
+    } catch (error) {
+      const message = `the --exec command ${asError(error).message}`
+      throw error instanceof CommandTimeout ? new NotifyTimeout(message) : new Error(message)
+    }
   }
 }
 

@@ -1,6 +1,10 @@
 // Base class of `work` and `schedule`: interruption, systemd, and waiting for unreachable servers at the start.
 import { Flags } from '@oclif/core'
 import { type App, type AppOptions, withAppOnceReachable } from '../app.js'
+import { asError, FailureReporter } from '../background.js'
+import { explainDatabaseError } from '../database/connection.js'
+import { Deliverer } from '../notify/deliverer.js'
+import { openDestinations } from '../notify/open-destinations.js'
 import type { Waiting } from '../workflow/outage.js'
 import { BaseCommand } from './base-command.js'
 import { ServiceManager } from './service-manager.js'
@@ -39,8 +43,29 @@ export abstract class ServiceCommand extends BaseCommand {
     }
     const wait = waitsForServers ? waiting : undefined
     const open = <Result>(use: (app: App) => Promise<Result>, options: AppOptions) =>
-      withAppOnceReachable(this.settings, { ...options, waiting: wait }, use)
+      withAppOnceReachable(this.settings, { ...options, waiting: wait }, (app) =>
+        this.#whileDelivering(app, signal, () => use(app)),
+      )
     return { signal, systemd, waiting: wait, open }
+  }
+
+  /** Delivers events to the configured destinations while `act` runs. */
+  async #whileDelivering<Result>({ db, config }: App, signal: AbortSignal, act: () => Promise<Result>) {
+    const destinations = await openDestinations(config, this.host.environment)
+    const deliveries = destinations.map((destination) => {
+      const reporter = new FailureReporter({
+        subject: `Notifying ${destination.place}`,
+        explain: (error) => explainDatabaseError(error, config.database) ?? asError(error),
+        onNotice: (text, event) => this.note(text, { event }),
+      })
+      return new Deliverer({ db, config, destination, signal, reporter }).start()
+    })
+    try {
+      return await act()
+    } finally {
+      await Promise.all(deliveries.map((delivery) => delivery.end()))
+      await Promise.all(destinations.map((destination) => destination.close()))
+    }
   }
 
   /** Writes a note that needs action, at level `warn`. */

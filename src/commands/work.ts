@@ -11,6 +11,7 @@ import { databaseTime } from '../database/engine.js'
 import { clockAt, dayAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
 import { EXIT, UserError, usageError } from '../errors.js'
+import { openSharedGateway } from '../payments/open-gateway.js'
 import { countDueLater } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { countOf, duration, isoTime } from '../terminal/text.js'
@@ -96,7 +97,7 @@ export default class Work extends ServiceCommand {
         async (app) => {
           await this.#noteIfBehind(app.db)
           const since = await databaseTime(app.db)
-          worker = new Worker(app, options)
+          worker = new Worker({ ...app, gateway: await openSharedGateway(app.config) }, options)
           const totals = await worker.run()
           progress.stop()
           // In an outage, a stopped worker must not wait for the database.

@@ -58,7 +58,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolder
       origin: 'default',
     }
     config[key] = readValue(key, SETTINGS[key].read, { text: text.trim(), origin, fallback })
-    return { key, value: maskPassword(text), origin, environment: variable, about: SETTINGS[key].about }
+    return { key, value: shown(key, text), origin, environment: variable, about: SETTINGS[key].about }
   })
   const { sources, rows } = readSources(files)
   return { config: { ...(config as Omit<Config, 'sources'>), sources }, settings: [...settings, ...rows] }
@@ -129,6 +129,12 @@ function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Con
   return SETTINGS[key].fallback
 }
 
+/** Returns the text of a value without secrets. */
+function shown(key: string, text: string): string {
+  const isSecret = SETTING_KEYS.some((known) => known === key && SETTINGS[known].isSecret)
+  return isSecret && text !== '' ? '***' : maskPassword(text)
+}
+
 /** Replaces passwords in URLs with `***`: before the last `@`, and in the query. */
 export function maskPassword(text: string): string {
   return text.replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@').replace(/([?&]\w*pass\w*=)[^&\s"']*/gi, '$1***')
@@ -147,7 +153,7 @@ function readValue(key: string, read: (text: string) => unknown, { text, origin,
     const name = origin.startsWith('ORDERCTL_') ? origin : `${key} in ${origin}`
     throw usageError({
       code: 'bad_configuration',
-      message: `${name} "${maskPassword(text)}" is invalid; ${error instanceof Error ? error.message : error}.`,
+      message: `${name} "${shown(key, text)}" is invalid; ${error instanceof Error ? error.message : error}.`,
       fix: `Fix it, or remove it to use the default${fallback && ` (${maskPassword(fallback)})`}.`,
     })
   }

@@ -5,7 +5,7 @@ import type { Generated } from 'kysely'
 import type { Day } from '../domain/business-day.js'
 import type { CustomerId, IdempotencyKey, ImportId, LeaseToken, OrderId, ProductId, WorkerId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
-import type { FailureReason, OrderStatus, PaymentStatus, RefundStatus } from '../domain/order.js'
+import type { EventKind, FailureReason, OrderStatus, PaymentStatus, RefundStatus } from '../domain/order.js'
 
 type Figures = 'time_zone' | 'sales_id'
 /** The identity of the database, and where it was confirmed, as JSON. See shop.ts. */
@@ -14,10 +14,12 @@ type Shop = 'shop' | 'shop_home'
 type Copying = 'copying_from' | 'copy_id'
 /** Rows that only serve as locks. */
 type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names' | 'turn_references'
+/** End of the last export of settled orders. See settlement-time.ts. */
+type Exported = 'settled_until'
 
 export interface Schema {
   settings: {
-    name: 'queue_paused' | Figures | Shop | Copying | NamedLock
+    name: 'queue_paused' | Figures | Shop | Copying | NamedLock | Exported
     value: string
   }
 
@@ -203,6 +205,33 @@ export interface Schema {
     answered_at: number | null
   }
 
+  /** What happened to orders, for notifications: one row for each event and destination. See src/notify. */
+  events: {
+    order_id: OrderId
+    destination: 'url' | 'command'
+    /** The order in which the events of an order are delivered. */
+    number: number
+    /** Together with the order's id, the id that receivers see. */
+    token: string
+    kind: EventKind
+    attempt: number
+    reason: FailureReason | null
+    message: string | null
+    occurred_at: number
+    /** The order's total, or the refund's amount. */
+    amount: number
+    /** The gateway's reference of a refund. */
+    reference: string | null
+    state: 'waiting' | 'delivered'
+    /** When it may be sent; while a process sends it, the end of its lease. Once delivered: the time of delivery. */
+    next_at: number
+    lease_token: LeaseToken | null
+    /** How often it was sent, as far as is known. */
+    deliveries: Generated<number>
+    /** Why the last delivery failed. */
+    error: string | null
+  }
+
   /** Refunds, stored before the gateway is asked. The index on their day is what KPIs and leaderboards read. */
   refunds: {
     order_id: OrderId
@@ -230,6 +259,12 @@ export interface Schema {
      */
     due_at: number | null
     lease_token: LeaseToken | null
+  }
+
+  /** The order of each reference that a gateway outside this process gave to a capture. See workflow/references.ts. */
+  payment_references: {
+    reference: string
+    order_id: OrderId
   }
 
   /** Completed orders by day and customer, updated in the transaction that completes them. */
@@ -260,6 +295,8 @@ export interface Schema {
     processed: number
     orders_per_second: number
     stopped_at: number | null
+    /** Why the worker claims nothing; null if it does. */
+    waiting_for: string | null
     /** Uptime of the machine at `last_seen`; null on a server. See clocks.ts. */
     uptime_ms: number | null
     /** Batches in the five minutes before `last_seen`, the orders they settled, and their total runtime. */

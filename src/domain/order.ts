@@ -63,6 +63,10 @@ export function reservationState(order: { status: OrderStatus; attempt: number }
 export const PAYMENT_STATUSES = ['pending', 'captured', 'declined', 'unknown'] as const
 export type PaymentStatus = (typeof PAYMENT_STATUSES)[number]
 
+/** What a notification may say about an order. */
+export const EVENT_KINDS = ['completed', 'failed', 'rolled_back', 'refunded', 'cancelled', 'needs_review'] as const
+export type EventKind = (typeof EVENT_KINDS)[number]
+
 /** Statuses of refunds whose outcome is not known. An order has at most one such refund. */
 export const OPEN_REFUND_STATUSES = ['pending', 'unknown'] as const
 export const REFUND_STATUSES = [...OPEN_REFUND_STATUSES, 'refunded', 'declined'] as const

@@ -1,7 +1,8 @@
-// A gateway that charges nothing. Its outcome is a pure function of seed and idempotency key.
+// A gateway that charges nothing. Its outcome is a pure function of the seed and the order: it leaves the shop out of
+// the idempotency key, so that each new database gives the same example.
 import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { IdempotencyKey } from '../domain/ids.js'
+import { type IdempotencyKey, withoutShop } from '../domain/ids.js'
 import type { Charge, ChargeOutcome, Gateway, LookUp, Refund, RefundOutcome } from './gateway.js'
 
 interface SimulatedOptions {
@@ -29,12 +30,12 @@ export class SimulatedGateway implements Gateway {
     return late ?? this.#outcomeOf(key)
   }
 
-  async refund({ key }: Refund, timeoutMs: number): Promise<RefundOutcome> {
+  async refund({ key }: Pick<Refund, 'key'>, timeoutMs: number): Promise<RefundOutcome> {
     const late = await this.#wait(timeoutMs)
     return late ?? { status: 'refunded', reference: `sim_${hash('sha256', key).slice(0, 20)}` }
   }
 
-  lookUpRefund(refund: Refund, timeoutMs: number): Promise<LookUp<RefundOutcome>> {
+  lookUpRefund(refund: Pick<Refund, 'key'>, timeoutMs: number): Promise<LookUp<RefundOutcome>> {
     return this.refund(refund, timeoutMs)
   }
 
@@ -47,7 +48,7 @@ export class SimulatedGateway implements Gateway {
 
   #outcomeOf(key: IdempotencyKey): ChargeOutcome {
     const { seed, successRate } = this.#options
-    const digest = hash('sha256', `${seed}\n${key}`)
+    const digest = hash('sha256', `${seed}\n${withoutShop(key)}`)
     return Number.parseInt(digest.slice(0, 8), 16) / 2 ** 32 < successRate
       ? { status: 'captured', reference: `sim_${digest.slice(8, 28)}` }
       : { status: 'declined', message: 'declined by the simulated gateway' }

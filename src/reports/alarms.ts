@@ -4,11 +4,13 @@ import type { Database } from '../database/connection.js'
 import { inSnapshot } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { type ReviewReason, UNSOLD_STATUSES } from '../domain/order.js'
+import { readOldestEvent } from '../notify/event-list.js'
+import { destinationsIn } from '../notify/events.js'
 import { countNeedingReview, isNotCancelled, readOldestWait } from '../queue/due-orders.js'
-import { countOf } from '../terminal/text.js'
+import { cleanText, countOf } from '../terminal/text.js'
 import { WORKER_STALE_MS } from './status.js'
 
-export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'schedule'
+export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'notify' | 'schedule'
 
 /** The result of an alarm or of a `doctor` check. */
 export interface Finding {
@@ -39,6 +41,7 @@ const MEASURES = [
   ['unresolved', 'alarms.unresolvedOrders', measureUnresolved],
   ['stale_workers', 'alarms.staleWorkers', measureStaleWorkers],
   ['low_stock', 'alarms.lowStock', measureStock],
+  ['notify', 'alarms.notifySeconds', measureNotifications],
 ] as const
 
 /**
@@ -172,6 +175,18 @@ async function measureStock(db: Database, threshold: number): Promise<Measured> 
     value: scarcest[0]?.available ?? null,
     message: named.length === 0 ? `No products with ${units}.` : low,
     fix: `List them with \`orderctl products list --low ${threshold}\`. Record deliveries with \`orderctl products adjust SKU UNITS --reason delivery\`.`,
+  }
+}
+
+async function measureNotifications(db: Database, threshold: number, now: number, config: Config): Promise<Measured> {
+  const oldest = await readOldestEvent(db, destinationsIn(config))
+  const value = oldest ? Math.max(0, (now - oldest.since) / 1000) : 0
+  const problem = oldest?.error ? `: ${cleanText(oldest.error)}` : ''
+  const waited = `The oldest event has waited for ${span(value)} to be delivered to the ${oldest?.destination} (threshold ${span(threshold)})${problem}.`
+  return {
+    value,
+    message: oldest ? waited : 'No events wait to be delivered.',
+    fix: 'See `orderctl notify list --state waiting`. Fix the receiver, check it with `orderctl notify test`, then run `orderctl notify retry --all`.',
   }
 }
 

@@ -68,9 +68,10 @@ export function rowLine(columns: readonly Column[], widths: ReadonlyMap<number, 
   return line
 }
 
-/** CSV with a header line, without a final newline. Escapes text that a spreadsheet would run as a formula. */
-export function renderCsv(table: Table): string {
-  const lines: (readonly Cell[])[] = [table.columns.map((column) => column.heading), ...table.rows]
+/** CSV without a final newline. Escapes text that a spreadsheet would run as a formula. */
+export function renderCsv(table: Table, { header = true } = {}): string {
+  const headings = table.columns.map((column) => column.heading)
+  const lines: (readonly Cell[])[] = [...(header ? [headings] : []), ...table.rows]
   const clean = lines.map((cells) =>
     cells.map((cell) => (cell === null || typeof cell === 'number' ? cell : cellPart(cell).text)),
   )

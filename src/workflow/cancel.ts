@@ -5,8 +5,10 @@ import type { Database } from '../database/connection.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { settlementTime } from '../database/settlement-time.js'
 import type { OrderId } from '../domain/ids.js'
 import { orderWords } from '../domain/shell.js'
+import { recordEvents } from '../notify/events.js'
 import { removeFromQueue } from '../queue/due-orders.js'
 import { changeOrders, isHeldByWorker, type OrderState, type Refusal, refuseSettled, withItems } from './order-state.js'
 import { book } from './settle.js'
@@ -29,16 +31,16 @@ export function cancelOrders(
   { reason, isDryRun = false }: ChangeOptions = {},
 ): Promise<ReadonlyMap<OrderId, Refusal>> {
   const judge = (_: Kysely<Schema>, order: OrderState, now: number) => refusalOf(order, now)
-  const apply = (trx: Kysely<Schema>, orders: readonly OrderState[], now: number) =>
-    settleCancelled(trx, orders, { reason, now })
+  const apply = (trx: Kysely<Schema>, orders: readonly OrderState[]) => settleCancelled(trx, orders, reason)
   return changeOrders(db, ids, { judge, apply }, isDryRun)
 }
 
 async function settleCancelled(
   trx: Kysely<Schema>,
   orders: readonly OrderState[],
-  { reason, now }: { readonly reason: string | undefined; readonly now: number },
+  reason: string | undefined,
 ): Promise<void> {
+  const now = await settlementTime(trx)
   const message = reason ?? 'cancelled before it was charged'
   const pending = orders.filter(({ status }) => status === 'pending')
   if (pending.length > 0) {
@@ -48,6 +50,7 @@ async function settleCancelled(
       .where(isAmong(trx, 'id', packIds(pending)))
       .execute()
     await removeFromQueue(trx, pending)
+    await recordEvents(trx, pending, 'cancelled')
   }
   const begun = await withItems(
     trx,

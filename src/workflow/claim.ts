@@ -6,10 +6,12 @@ import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { settlementTime } from '../database/settlement-time.js'
 import { inTransaction } from '../database/transaction.js'
 import { type IdempotencyKey, idempotencyKey, type OrderId, type ShopId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import { OPEN_STATUSES, type OrderStatus } from '../domain/order.js'
+import { recordEvents } from '../notify/events.js'
 import { dropUnclaimable, removeFromQueue } from '../queue/due-orders.js'
 import { setAside, splitByLostClaims } from '../queue/suspects.js'
 import { dueOrders, newToken, stillDue, takeLease } from './lease.js'
@@ -49,6 +51,7 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
   return inTransaction(db, async (trx) => {
     const aside = await stillDue(trx, poison)
     await setAside(trx, aside)
+    await recordEvents(trx, aside, 'needs_review')
     const mine = await stillDue(trx, claimable)
     const isOpen = ({ status }: DueOrder) => OPEN_STATUSES.some((open) => open === status)
     // No code path puts a settled order into the queue. If one got there, every drain would find it again.
@@ -56,8 +59,10 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
     await dropUnclaimable(trx, settled)
     const open = mine.filter(isOpen)
     const pending = open.filter(({ status }) => status === 'pending')
+    // Read before products are locked, although only orders out of stock use it.
+    const settledAt = await settlementTime(trx)
     const { served, short } = await allocateStock(trx, pending)
-    await failOutOfStock(trx, short, now)
+    await failOutOfStock(trx, short, settledAt)
     const orders = [...open.filter(({ status }) => status !== 'pending'), ...served]
     // MySQL scans small tables in full, so even a statement that matches no order would wait for the locks of others.
     if (orders.length > 0) {
@@ -65,7 +70,7 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
       await markProcessing.run(trx, { ids: packIds(orders) })
     }
     const late = await reserve(trx, served, now, options)
-    await failOutOfStock(trx, late, now)
+    await failOutOfStock(trx, late, settledAt)
     const missed = new Set(late.map(({ id }) => id))
     return {
       token,
@@ -101,15 +106,16 @@ async function reserve(
   return late
 }
 
-async function failOutOfStock(trx: Kysely<Schema>, orders: readonly OutOfStock[], now: number): Promise<void> {
+async function failOutOfStock(trx: Kysely<Schema>, orders: readonly OutOfStock[], settledAt: number): Promise<void> {
   if (orders.length === 0) return
   await trx
     .updateTable('orders')
     .from(rowSource(trx, 'row', packRows({ id: 'integer', message: 'long text' }, orders)))
-    .set((eb) => ({ status: 'failed', reason: 'out_of_stock', message: eb.ref('row.message'), settled_at: now }))
+    .set((eb) => ({ status: 'failed', reason: 'out_of_stock', message: eb.ref('row.message'), settled_at: settledAt }))
     .whereRef('orders.id', '=', 'row.id')
     .execute()
   await removeFromQueue(trx, orders)
+  await recordEvents(trx, orders, 'failed')
 }
 
 interface DueOrder extends ClaimedOrder {

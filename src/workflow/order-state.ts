@@ -25,7 +25,7 @@ interface Change {
   /** @returns why the order stays as it is @param now by the database's clock */
   judge(trx: Kysely<Schema>, order: OrderState, now: number): Refusal | undefined | Promise<Refusal | undefined>
   /** Changes the orders that are not refused. Not called in a dry run. */
-  apply(trx: Kysely<Schema>, orders: readonly OrderState[], now: number): Promise<void>
+  apply(trx: Kysely<Schema>, orders: readonly OrderState[]): Promise<void>
 }
 
 /** Orders per transaction. */
@@ -55,7 +55,7 @@ export async function changeOrders(
         if (refusal) refusals.set(order.id, refusal)
       }
       const open = orders.filter(({ id }) => !refusals.has(id))
-      if (!isDryRun && open.length > 0) await change.apply(trx, open, now)
+      if (!isDryRun && open.length > 0) await change.apply(trx, open)
       return refusals
     }
     const refusals = await (isDryRun ? inSnapshot(db, judgeAndChange) : inTransaction(db, judgeAndChange))

@@ -10,6 +10,7 @@ import { backoffMs } from '../domain/backoff.js'
 import { dayAt } from '../domain/business-day.js'
 import type { IdempotencyKey, LeaseToken, OrderId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
+import { recordEvents } from '../notify/events.js'
 import type { RefundOutcome } from '../payments/gateway.js'
 import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from './settle.js'
 import { returnStock } from './stock.js'
@@ -58,7 +59,8 @@ export async function settleRefunds(
     const locked = await forUpdate(trx, underLease.orderBy('order_id').select('order_id as id')).execute()
     const held = new Set(locked.map(({ id }) => id))
     const now = await databaseTime(trx)
-    const settled = answers.filter(({ refund }) => held.has(refund.id)).map((answer) => changeOf(answer, now, options))
+    const known = answers.filter(({ refund }) => held.has(refund.id))
+    const settled = known.map((answer) => changeOf(answer, now, options))
     await trx
       .updateTable('refunds')
       .from(rowSource(trx, 'row', packRows(COLUMNS, settled)))
@@ -79,6 +81,7 @@ export async function settleRefunds(
       packIds(settled.filter(({ status, restock }) => status === 'refunded' && restock === 1)),
       now,
     )
+    await recordEvents(trx, known.flatMap(refundedBy), 'refunded')
     return settled
   })
 }
@@ -96,6 +99,11 @@ const COLUMNS = {
 /** A refund after an answer. It needs review if its status is `unknown` and it is never due. */
 export type SettledRefund = Pick<Selectable<Schema['refunds']>, Exclude<keyof typeof COLUMNS, 'id'> | 'restock'> &
   Pick<ClaimedRefund, 'id'>
+
+/** The order, as recordEvents takes it, if the amount was refunded. */
+function refundedBy({ refund: { id, amount }, outcome }: RefundAnswer) {
+  return outcome.status === 'refunded' ? [{ id, refund: { amount, reference: outcome.reference } }] : []
+}
 
 /** The columns of a refund after an answer. */
 function changeOf(

@@ -214,7 +214,7 @@ export function refundOptionsOf(config: Config): RefundOptions {
     leaseMs: config['workflow.leaseMs'],
     inFlight: config['payments.maxInFlight'],
     timeoutMs: config['payments.timeoutMs'],
-    keyLifetimeMs: 24 * HOUR_MS,
+    keyLifetimeMs: config['payments.keyLifetimeHours'] * HOUR_MS,
     attempts: config['workflow.attempts'],
     timeZone: config.timeZone,
   }

@@ -6,6 +6,7 @@ import { takeNamedLock } from '../database/engine.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { settlementTime } from '../database/settlement-time.js'
 import type { OrderId } from '../domain/ids.js'
 import { orderWords } from '../domain/shell.js'
 import { changeOrders, isHeldByWorker, type OrderState, type Refusal, refuseSettled, withItems } from './order-state.js'
@@ -34,8 +35,7 @@ export function resolveOrders(
   const change = {
     judge: async (trx: Kysely<Schema>, order: OrderState, now: number) =>
       refusalOf(order, now) ?? (captured === undefined ? undefined : await refuseReference(trx, captured)),
-    apply: (trx: Kysely<Schema>, orders: readonly OrderState[], now: number) =>
-      settleResolved(trx, orders, resolution, now),
+    apply: (trx: Kysely<Schema>, orders: readonly OrderState[]) => settleResolved(trx, orders, resolution),
   }
   // Two people may name the same reference for different orders.
   const begin = (trx: Kysely<Schema>) => takeNamedLock(trx, 'turn_references')
@@ -46,7 +46,6 @@ async function settleResolved(
   trx: Kysely<Schema>,
   orders: readonly OrderState[],
   { captured, reason }: Resolution,
-  now: number,
 ): Promise<void> {
   await trx
     .updateTable('orders')
@@ -59,7 +58,7 @@ async function settleResolved(
     captured === undefined
       ? { captured: [], declined: settled.map((order) => ({ ...order, message })) }
       : { captured: settled.map((order) => ({ ...order, reference: captured })), declined: [] }
-  await book(trx, outcomes, now)
+  await book(trx, outcomes, await settlementTime(trx))
   const details = captured === undefined ? 'not charged' : `captured as ${captured}`
   await recordAction(
     trx,

@@ -7,21 +7,27 @@ import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { settlementTime } from '../database/settlement-time.js'
 import { inTransaction } from '../database/transaction.js'
 import { backoffMs } from '../domain/backoff.js'
 import { groupBy } from '../domain/batches.js'
-import type { LeaseToken } from '../domain/ids.js'
+import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { FailureReason } from '../domain/order.js'
+import { recordEvents } from '../notify/events.js'
+import type { Unknown } from '../payments/gateway.js'
 import { lockInQueue, lockOrders, removeFromQueue } from '../queue/due-orders.js'
 import type { Answer } from './charge.js'
 import type { ClaimedOrder } from './claim.js'
 import { heldUnder } from './lease.js'
+import { takeReferences } from './references.js'
 import { addToSales } from './sales.js'
 import { type OrderItems, settleStock } from './stock.js'
 
 export interface SettleOptions {
   /** Number of charges without an answer after which an order needs review. */
   readonly attempts: number
+  /** Whether to refuse captures under the reference of another order. */
+  readonly checksReferences?: boolean
 }
 
 /** Shortest and longest pause before a charge is retried, in milliseconds. */
@@ -42,26 +48,44 @@ export async function settle(
   const orders = answers.map(({ order }) => order)
   return inTransaction(db, async (trx) => {
     const held = new Set(await heldUnder(trx, orders, { token }))
+    const isHeld = ({ order }: Answer) => held.has(order)
+    const taken = options.checksReferences ? await findTaken(trx, answers.filter(isHeld)) : undefined
     const captured: (Captured & OrderItems)[] = []
     const declined: (Unpaid & OrderItems)[] = []
-    const unknown: (Unpaid & OrderItems)[] = []
+    const unknown: Postponed[] = []
+    const notAsked: Deferred[] = []
     for (const { order, outcome } of answers) {
       if (!held.has(order)) continue
       const { id, attempt, items } = order
-      if (outcome.status === 'captured') captured.push({ id, attempt, items, reference: outcome.reference })
-      else (outcome.status === 'declined' ? declined : unknown).push({ id, attempt, items, message: outcome.message })
+      if (taken?.has(id)) unknown.push({ id, attempt, needsReview: true, message: REFERENCE_TAKEN })
+      else if (outcome.status === 'captured') captured.push({ id, attempt, items, reference: outcome.reference })
+      else if (outcome.status === 'declined') declined.push({ id, attempt, items, message: outcome.message })
+      else if (outcome.notAsked) notAsked.push({ id, retryAfterMs: outcome.retryAfterMs })
+      else unknown.push({ id, attempt, ...outcome })
     }
-    const now = await databaseTime(trx)
+    const now = await settlementTime(trx)
     if (unknown.length > 0) await postpone(trx, unknown, options, now)
+    if (notAsked.length > 0) await defer(trx, notAsked, now)
     await book(trx, { captured, declined }, now)
     return { completed: captured.length, rolledBack: declined.length, postponed: unknown.length }
   })
+}
+
+const REFERENCE_TAKEN = 'the gateway reported this charge under the reference of another order'
+
+function findTaken(trx: Kysely<Schema>, answers: readonly Answer[]): Promise<ReadonlySet<OrderId>> {
+  const charged = answers.filter(({ order }) => order.total > 0)
+  const captures = charged.flatMap(({ order: { id }, outcome }) =>
+    outcome.status === 'captured' ? [{ id, reference: outcome.reference }] : [],
+  )
+  return takeReferences(trx, captures)
 }
 
 /**
  * Completes orders whose charge is captured, and rolls back those whose charge is declined. The caller holds the locks
  * of their queue rows, and of the orders if no worker had the lease.
  *
+ * @param now see settlementTime
  * @param reason why they are rolled back
  */
 export async function book(
@@ -80,6 +104,8 @@ export async function book(
     await markRolledBack.run(trx, { rows, reason, now })
   }
   await removeFromQueue(trx, [...captured, ...declined])
+  await recordEvents(trx, captured, 'completed')
+  await recordEvents(trx, declined, reason === 'cancelled' ? 'cancelled' : 'rolled_back')
   // Written last, since other transactions wait for the same sales figures and the same few products.
   if (captured.length > 0) await addToSales(trx, packIds(captured))
   await settleStock(trx, { sold: captured, released: declined })
@@ -96,7 +122,7 @@ interface Outcomes {
  */
 async function postpone(
   trx: Kysely<Schema>,
-  unknown: readonly Unpaid[],
+  unknown: readonly Postponed[],
   { attempts }: SettleOptions,
   now: number,
 ): Promise<void> {
@@ -109,12 +135,13 @@ async function postpone(
     .where(isAmong(trx, 'payments.order_id', packIds(unknown)))
     .select(['payments.order_id as id', 'payments.unanswered', 'payments.message'])
     .execute()
-  const rows = payments.map(({ id, unanswered, message }) => ({
-    id,
-    due_at: now + backoffMs(unanswered, FIRST_PAUSE_MS, LONGEST_PAUSE_MS),
-    reason: unanswered >= attempts ? ('payment_unknown' as const) : null,
-    message,
-  }))
+  const wishes = new Map(unknown.map((order) => [order.id, order]))
+  const rows = payments.map(({ id, unanswered, message }) => {
+    const { retryAfterMs = 0, needsReview = false } = wishes.get(id) ?? {}
+    const pauseMs = Math.max(backoffMs(unanswered, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), retryAfterMs)
+    const isLast = needsReview || unanswered >= attempts
+    return { id, due_at: now + pauseMs, reason: isLast ? ('payment_unknown' as const) : null, message }
+  })
   const columns = { id: 'integer', due_at: 'integer', reason: 'text', message: 'long text' } as const
   const postponed = rowSource(trx, 'row', packRows(columns, rows))
   await trx
@@ -131,6 +158,18 @@ async function postpone(
     .execute()
   const last = rows.filter(({ reason }) => reason !== null)
   await removeFromQueue(trx, last)
+  await recordEvents(trx, last, 'needs_review')
+}
+
+/** Returns orders to the queue whose charge was not asked for. Order, reservation and payment intent stay. */
+async function defer(trx: Kysely<Schema>, orders: readonly Deferred[], now: number): Promise<void> {
+  const rows = orders.map(({ id, retryAfterMs = 0 }) => ({ id, due_at: now + retryAfterMs }))
+  await trx
+    .updateTable('due_orders')
+    .from(rowSource(trx, 'row', packRows({ id: 'integer', due_at: 'integer' }, rows)))
+    .set((eb) => ({ lease_token: null, due_at: eb.ref('row.due_at'), claims: 0 }))
+    .whereRef('due_orders.order_id', '=', 'row.id')
+    .execute()
 }
 
 /**
@@ -151,11 +190,12 @@ export async function expireReservations(db: Kysely<Schema>): Promise<number> {
     const expired = (await findExpired(trx, now)).filter((order) => locked.has(order.id))
     await trx
       .updateTable('orders')
-      .set({ status: 'rolled_back', reason: 'expired', settled_at: now })
+      .set({ status: 'rolled_back', reason: 'expired', settled_at: await settlementTime(trx) })
       .set({ message: 'its stock reservation expired' })
       .where(isAmong(trx, 'id', packIds(expired)))
       .execute()
     await removeFromQueue(trx, expired)
+    await recordEvents(trx, expired, 'rolled_back')
     await settleStock(trx, { sold: [], released: expired })
     return expired.length
   })
@@ -176,6 +216,8 @@ async function findExpired(db: Kysely<Schema>, now: number): Promise<OrderItems[
 
 type Captured = Pick<ClaimedOrder, 'id' | 'attempt'> & { readonly reference: string }
 type Unpaid = Pick<ClaimedOrder, 'id' | 'attempt'> & { readonly message: string }
+type Postponed = Unpaid & Pick<Unknown, 'retryAfterMs' | 'needsReview'>
+type Deferred = Pick<ClaimedOrder, 'id'> & Pick<Unknown, 'retryAfterMs'>
 
 const CAPTURED = { id: 'integer', attempt: 'integer', reference: 'text' } as const
 const UNPAID = { id: 'integer', attempt: 'integer', message: 'long text' } as const

@@ -30,7 +30,7 @@ async function keysAsked(shop: EngineShop, ids: readonly OrderId[], outcome?: Ch
     return outcome ?? { status: 'captured', reference: key }
   }
   const unused = () => Promise.reject(new Error('not used here'))
-  await processBatch(shop.db, { charge, lookUpCharge: unused, refund: unused, lookUpRefund: unused }, ids, OPTIONS)
+  await processBatch(shop.db, { charge, lookUpCharge: unused }, ids, OPTIONS)
   return keys.sort()
 }
 

@@ -12,7 +12,7 @@ const LAYERS = [
   ['servers'],
   ['config'],
   ['database'],
-  ['csv', 'payments', 'queue'],
+  ['csv', 'notify', 'payments', 'queue'],
   ['workflow'],
   ['import', 'inventory', 'reports'],
   ['audit', 'redis'],

@@ -3,7 +3,7 @@ import { ORDER_CHANGE_ARGS, ORDER_CHANGE_FLAGS, OrderChangeCommand } from '../..
 import { readId } from '../../command-line/selection-flags.js'
 import type { OrderId } from '../../domain/ids.js'
 import { usageError } from '../../errors.js'
-import { withGateway } from '../../payments/with-gateway.js'
+import { withGateway } from '../../payments/open-gateway.js'
 import { refundOptionsOf } from '../../workflow/refund.js'
 import { refundOrders } from '../../workflow/refund-orders.js'
 import type { Stated } from '../../workflow/refundable.js'

@@ -1,6 +1,7 @@
 // Creates the tables of the first release, with the rules that the database enforces. schema.ts explains the columns.
 import { type ColumnDataType, type ColumnDefinitionBuilder, type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import {
+  EVENT_KINDS,
   OPEN_REFUND_STATUSES,
   OPEN_STATUSES,
   ORDER_STATUSES,
@@ -18,11 +19,13 @@ export const firstRelease = {
     await createOrders(db)
     await createStockAndPayments(db)
     await createRefunds(db)
+    await createPaymentReferences(db)
     await createSales(db)
     await createWorkers(db)
     await createSchedule(db)
     await createHistoryAndAlarms(db)
     await createActions(db)
+    await createEvents(db)
   },
 }
 
@@ -71,7 +74,7 @@ function oneOf(column: string, values: readonly string[]) {
 async function createSettings(db: Kysely<unknown>): Promise<void> {
   await create(db, 'settings').addColumn('name', 'varchar(64)', key).addColumn('value', 'text', required).execute()
   const turns = sql`('turn_imports', ''), ('turn_schedule', ''), ('turn_names', ''), ('turn_references', '')`
-  await sql`insert into settings (name, value) values ${turns}`.execute(db)
+  await sql`insert into settings (name, value) values ${turns}, ('settled_until', '0')`.execute(db)
 }
 
 async function createImports(db: Kysely<unknown>): Promise<void> {
@@ -278,6 +281,14 @@ async function createRefunds(db: Kysely<unknown>): Promise<void> {
   await index(db, 'refunds_day', 'refunds', 'day', 'currency', 'customer_id', 'amount').execute()
 }
 
+async function createPaymentReferences(db: Kysely<unknown>): Promise<void> {
+  await create(db, 'payment_references')
+    .addColumn('reference', 'varchar(255)', key)
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .modifyEnd(clustered)
+    .execute()
+}
+
 async function createSales(db: Kysely<unknown>): Promise<void> {
   for (const [of, figures] of [
     ['customer', ['orders', 'revenue']],
@@ -304,6 +315,7 @@ async function createWorkers(db: Kysely<unknown>): Promise<void> {
     .$call(add('bigint', required, 'started_at', 'last_seen', 'processed'))
     .addColumn('orders_per_second', 'double precision', required)
     .$call(add('bigint', optional, 'stopped_at', 'uptime_ms'))
+    .addColumn('waiting_for', 'text')
     .$call(add('bigint', zero, 'recent_batches', 'recent_orders'))
     .addColumn('recent_ms', 'double precision', zero)
     .$call(add('double precision', optional, ...PERCENTILES))
@@ -371,4 +383,28 @@ async function createActions(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('action_orders_key', ['order_id', 'action_id'])
     .modifyEnd(clustered)
     .execute()
+}
+
+async function createEvents(db: Kysely<unknown>): Promise<void> {
+  await create(db, 'events')
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .addColumn('destination', 'varchar(10)', required)
+    .addColumn('number', 'integer', required)
+    .$call(add('varchar(20)', required, 'token', 'kind'))
+    .addColumn('attempt', 'integer', required)
+    .addColumn('reason', 'varchar(20)')
+    .addColumn('message', 'text')
+    .$call(add('bigint', required, 'occurred_at', 'amount'))
+    .addColumn('reference', 'varchar(255)')
+    .addColumn('state', 'varchar(10)', required)
+    .addColumn('next_at', 'bigint', required)
+    .addColumn('lease_token', 'varchar(36)')
+    .addColumn('deliveries', 'integer', zero)
+    .addColumn('error', 'text')
+    .addPrimaryKeyConstraint('events_key', ['order_id', 'destination', 'number'])
+    .addCheckConstraint('events_kind', oneOf('kind', EVENT_KINDS))
+    .addCheckConstraint('events_state', oneOf('state', ['waiting', 'delivered']))
+    .modifyEnd(clustered)
+    .execute()
+  await index(db, 'events_next', 'events', 'state', 'destination', 'next_at').execute()
 }

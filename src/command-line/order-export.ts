@@ -1,0 +1,80 @@
+// The parts of `orders export`: where it starts, how rows are written, and the file that keeps its cursor.
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { amountsAsNumbers } from '../domain/money.js'
+import { errorCode, usageError } from '../errors.js'
+import { type Cursor, cursorAt, cursorText, type ExportedOrder, readCursor } from '../reports/export.js'
+import type { Output } from '../terminal/screen.js'
+import { renderCsv } from '../terminal/table.js'
+import { type Column, tableOf } from './list.js'
+import { readSince } from './selection-flags.js'
+
+const COLUMNS: readonly Column<ExportedOrder>[] = [
+  ...(['order_id', 'source', 'order_date', 'customer_id', 'status', 'reason', 'message', 'settled_at'] as const),
+  ...(['attempts', 'total', 'captured', 'currency', 'payment_reference', 'cursor'] as const),
+].map((key) => ({ key, heading: key }))
+
+/** Returns where the export starts: the cursor in the file, else what the flag says, else before all orders. */
+export function startOf(since: string | undefined, cursorFile: string | undefined, timeZone: string): Cursor {
+  const kept = cursorFile === undefined ? undefined : readCursorFile(cursorFile)
+  if (kept) return kept
+  return since === undefined ? cursorAt(0) : (readCursor(since) ?? cursorAt(readSince(since, timeZone)))
+}
+
+function readCursorFile(path: string): Cursor | undefined {
+  try {
+    const text = readFileSync(path, 'utf8').trim()
+    const cursor = readCursor(text)
+    if (cursor || text === '') return cursor
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+  throw usageError({
+    code: 'not_a_cursor',
+    message: `${path} does not contain a cursor of an export.`,
+    fix: 'Name another file. A file that does not exist is created.',
+  })
+}
+
+/** Replaces the file, so that it has the old cursor or the new one, also after a power cut. */
+export function writeCursorFile(path: string, cursor: Cursor): void {
+  const draft = `${path}.${process.pid}.tmp`
+  const descriptor = openSync(draft, 'w', 0o600)
+  try {
+    writeSync(descriptor, `${cursorText(cursor)}\n`)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  renameSync(draft, path)
+}
+
+/** Writes rows as CSV, or as JSON with one order in each line. Waits for a slow reader, so that memory stays flat. */
+export class RowWriter {
+  readonly #output: Output
+  readonly #format: 'csv' | 'json'
+  #hasHeader = false
+
+  constructor(output: Output, format: 'csv' | 'json') {
+    this.#output = output
+    this.#format = format
+  }
+
+  async write(rows: readonly ExportedOrder[]): Promise<void> {
+    if (this.#format === 'json') {
+      const lines = rows.map((row) => `${JSON.stringify(row, amountsAsNumbers)}\n`)
+      return this.#send(lines.join(''))
+    }
+    if (this.#hasHeader && rows.length === 0) return
+    const header = !this.#hasHeader
+    this.#hasHeader = true
+    await this.#send(`${renderCsv(tableOf(COLUMNS, rows, { csv: true }), { header })}\n`)
+  }
+
+  /** Resolves once the text was passed to the system. */
+  #send(text: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#output.write(text, (error) => (error ? reject(error) : resolve()))
+    })
+  }
+}

@@ -1,0 +1,141 @@
+// Delivers events while a worker or scheduler runs. Any number of processes may do so: a lease keeps them apart.
+import pMap from 'p-map'
+import { type BackgroundTask, type FailureReporter, startBackground } from '../background.js'
+import type { Config } from '../config/config.js'
+import type { Database } from '../database/connection.js'
+import { backoffMs } from '../domain/backoff.js'
+import { DAY_MS, HOUR_MS } from '../domain/time.js'
+import { CpuLoad } from './cpu-load.js'
+import { type Delivery, type Destination, SEND_MS } from './destination.js'
+import { messageOf } from './message.js'
+import {
+  type ClaimedEvent,
+  claimEvents,
+  type FailedEvent,
+  markDelivered,
+  postponeEvents,
+  pruneEvents,
+} from './outbox.js'
+
+/** Pause while no event waits. */
+const IDLE_MS = 1000
+
+/** Shortest and longest pause between attempts while the destination is down. */
+const FIRST_PAUSE_MS = 1000
+const LONGEST_PAUSE_MS = 60_000
+
+/** No delivery starts later than this after its claim, so that it ends before the lease. */
+const ROUND_MS = 20_000
+const LEASE_MS = ROUND_MS + 3 * SEND_MS
+
+/** Events of a round for each delivery in flight. A crash repeats at most this many. */
+const ROUNDS_PER_CLAIM = 10
+
+/** Failures in a row after which a destination counts as down: the rest of the round is not sent. */
+const DOWN_AFTER = 5
+
+/** While batches keep the processors busy, the pause is this many times as long as what a round computes. */
+const BUSY_SHARE = 39
+
+/** How long the last round of a process may last. */
+const LAST_ROUND_MS = 10_000
+
+export interface DelivererOptions {
+  readonly db: Database
+  readonly config: Config
+  readonly destination: Destination
+  /** No delivery starts after this is aborted. */
+  readonly signal: AbortSignal
+  readonly reporter: FailureReporter
+}
+
+/** The destination did not take an event. */
+class NotDelivered extends Error {}
+
+/** Delivers the events of one destination until the end. */
+export class Deliverer {
+  readonly #options: DelivererOptions
+  readonly #load = new CpuLoad()
+  /** Rounds in a row in which nothing was delivered. */
+  #failedRounds = 0
+  #pauseMs = 0
+  #prunedAt = 0
+
+  constructor(options: DelivererOptions) {
+    this.#options = options
+  }
+
+  start(): BackgroundTask {
+    const { reporter } = this.#options
+    const run = (isLast: boolean) => (isLast ? this.#deliverLast() : this.#round())
+    return startBackground(run, { pauseMs: () => this.#pauseMs, reporter, lastRun: true })
+  }
+
+  /** Delivers what waits before the process ends, for example after a drain, unless the destination is down. */
+  async #deliverLast(): Promise<void> {
+    const began = performance.now()
+    while (performance.now() - began < LAST_ROUND_MS && this.#failedRounds === 0) {
+      if ((await this.#round(LAST_ROUND_MS)) === 0) return
+    }
+  }
+
+  /** @returns how many events were delivered. @throws NotDelivered if none was */
+  async #round(limitMs = ROUND_MS): Promise<number> {
+    const { db, config, destination, signal } = this.#options
+    this.#pauseMs = Math.max(IDLE_MS, this.#pauseMs)
+    if (signal.aborted) return 0
+    this.#load.begin()
+    const most = config['notify.maxInFlight'] * ROUNDS_PER_CLAIM
+    const claim = await claimEvents(db, destination.name, this.#failedRounds > 0 ? 1 : most, LEASE_MS)
+    const { sent, failed, unsent, retryAfterMs } = await this.#send(claim.events, limitMs)
+    await markDelivered(db, claim, sent)
+    await postponeEvents(db, claim, failed, unsent)
+    await this.#prune()
+    const [failure] = failed
+    this.#failedRounds = failure && sent.length === 0 ? this.#failedRounds + 1 : 0
+    this.#pauseMs = Math.max(this.#pauseAfter(claim.events.length === most), retryAfterMs)
+    if (failure && sent.length === 0) throw new NotDelivered(failure.error)
+    return sent.length
+  }
+
+  #pauseAfter(hasMore: boolean): number {
+    if (this.#failedRounds > 0) return backoffMs(this.#failedRounds, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
+    const { computedMs, isBusy } = this.#load.end()
+    const idleMs = hasMore ? 0 : IDLE_MS
+    return isBusy ? Math.max(idleMs, BUSY_SHARE * computedMs) : idleMs
+  }
+
+  async #send(events: readonly ClaimedEvent[], limitMs: number) {
+    const { config, destination, signal } = this.#options
+    const began = performance.now()
+    const sent: ClaimedEvent[] = []
+    const failed: FailedEvent[] = []
+    const unsent: ClaimedEvent[] = []
+    let failures = 0
+    let retryAfterMs = 0
+    const record = (event: ClaimedEvent, delivery: Delivery) => {
+      failures = delivery.delivered ? 0 : failures + 1
+      if (delivery.delivered) return sent.push(event)
+      retryAfterMs = Math.max(retryAfterMs, delivery.retryAfterMs ?? 0)
+      return failed.push({ ...keyOf(event), deliveries: event.deliveries, error: delivery.error })
+    }
+    const sendOne = async (event: ClaimedEvent) => {
+      const isOver = signal.aborted || failures >= DOWN_AFTER || performance.now() - began > limitMs
+      if (isOver) unsent.push(event)
+      else record(event, await destination.send(messageOf(event)))
+    }
+    await pMap(events, sendOne, { concurrency: config['notify.maxInFlight'] })
+    return { sent, failed, unsent, retryAfterMs }
+  }
+
+  async #prune(): Promise<void> {
+    const { db, config, destination } = this.#options
+    if (performance.now() - this.#prunedAt < HOUR_MS && this.#prunedAt > 0) return
+    this.#prunedAt = performance.now()
+    await pruneEvents(db, destination.name, config['notify.keepDays'] * DAY_MS)
+  }
+}
+
+function keyOf({ order_id, destination, number }: ClaimedEvent) {
+  return { order_id, destination, number }
+}
