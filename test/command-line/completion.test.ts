@@ -24,7 +24,7 @@ const PROPOSALS: readonly (readonly [line: string, words: string])[] = [
   ['import --on-error ', 'abort skip'],
   // Both a command and a topic.
   ['schedule ', 'list run'],
-  ['schedule run ', 'alarms kpis leaderboards reservations snapshots'],
+  ['schedule run ', 'alarms kpis leaderboards refunds reservations snapshots'],
   ['rebuild all --ch', '--check'],
   // Hidden.
   ['comple', ''],
