@@ -1,5 +1,5 @@
 // Records what happened to orders, for the notifications. The row is written in the transaction of the change itself,
-// so neither is stored without the other (ADR 21).
+// so neither is stored without the other (ADR 26).
 
 import { randomBytes } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
