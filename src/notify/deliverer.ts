@@ -34,8 +34,8 @@ const ROUNDS_PER_CLAIM = 10
 /** Failures in a row after which a destination counts as down: the rest of the round is not sent. */
 const DOWN_AFTER = 5
 
-/** Events of a round, one a second, while the processors are busy: about 2 % of two processors. */
-const BUSY_EVENTS = 200
+/** Events of a round, one a second, while the processors are busy: about 1 % of two processors. */
+const BUSY_EVENTS = 100
 
 /** How long the last round of a process may last. */
 const LAST_ROUND_MS = 10_000

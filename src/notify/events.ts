@@ -12,7 +12,7 @@ import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
 import type { EventKind } from '../domain/order.js'
 
-export const DESTINATIONS = ['url', 'command'] as const
+const DESTINATIONS = ['url', 'command'] as const
 export type DestinationName = (typeof DESTINATIONS)[number]
 
 type Destined = Pick<Config, 'notify.url' | 'notify.command'>
