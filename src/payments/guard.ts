@@ -23,6 +23,9 @@ const BREAKER = { threshold: 0.5, size: 100, minimumNumberOfCalls: 20 }
 const FIRST_OPEN_MS = 500
 const LONGEST_OPEN_MS = 30 * SECOND_MS
 
+/** Time limit of a check. */
+const CHECK_MS = 5 * SECOND_MS
+
 /** Longest pause of all calls after HTTP 429. */
 const LONGEST_PAUSE_MS = 30 * SECOND_MS
 
@@ -70,22 +73,19 @@ function paceOf(perSecond: number) {
 
 export class GuardedGateway implements OpenGateway {
   readonly #gateway: Watched
-  readonly #timeoutMs: number
   readonly #budget: Budget
   #breaker: CircuitBreakerPolicy
   #trouble: UserError | undefined
   #hasWorked = false
   /** Aborted when trouble begins, so that calls that wait for the budget end. */
   #trust = newTrust()
-  /** Of the trouble that the breaker found: when it may end, when the last one ended, and how many came in a row. */
+  /** When the trouble that the breaker found may end, when the last one ended, and how many came in a row. */
   #openUntil = 0
   #closedAt = Number.NEGATIVE_INFINITY
   #opened = 0
 
-  /** @param timeoutMs time limit of a check */
-  constructor(gateway: Watched, timeoutMs: number, options: GuardOptions) {
+  constructor(gateway: Watched, options: GuardOptions) {
     this.#gateway = gateway
-    this.#timeoutMs = timeoutMs
     this.#budget = new Budget(options)
     this.#breaker = this.#newBreaker()
   }
@@ -113,7 +113,7 @@ export class GuardedGateway implements OpenGateway {
   async check(): Promise<void> {
     if (this.#trouble && performance.now() < this.#openUntil) throw this.#trouble
     try {
-      await this.#gateway.health(this.#timeoutMs)
+      await this.#gateway.health(CHECK_MS)
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       // A gateway that has worked is at the right address, but may be missing behind its proxy for a while.

@@ -27,6 +27,11 @@ export const OUTCOMES = ['completed', 'failed', 'rolledBack', 'postponed', 'setA
 export type Outcomes = Readonly<Record<(typeof OUTCOMES)[number], number>>
 export const NO_OUTCOMES: Outcomes = { completed: 0, failed: 0, rolledBack: 0, postponed: 0, setAside: 0, repeated: 0 }
 
+/** Returns the number of settled orders. */
+export function processedOf({ completed, failed, rolledBack }: Outcomes): number {
+  return completed + failed + rolledBack
+}
+
 export interface BatchResult extends Outcomes {
   readonly claimed: number
   /** Due orders that have to be claimed alone. */

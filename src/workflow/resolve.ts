@@ -55,6 +55,7 @@ async function settleResolved(
     captured === undefined
       ? { captured: [], declined: settled.map((order) => ({ ...order, message })) }
       : { captured: settled.map((order) => ({ ...order, reference: captured })), declined: [] }
+  await takeReferences(trx, outcomes.captured)
   await book(trx, outcomes, await settlementTime(trx))
   const details = captured === undefined ? 'not charged' : `captured as ${captured}`
   await recordAction(

@@ -30,8 +30,20 @@ describe.concurrent('orders refund', () => {
     expect(shop.row('1001')).toMatchObject({ status: 'completed' })
     expect((await shop.json('orders', 'show', '1001')).result).toMatchObject({
       refunds: [
-        { refund: 1, idempotency_key: 'default:1001:1:refund:1', status: 'refunded', amount: 12.5, restock: false },
-        { refund: 2, idempotency_key: 'default:1001:1:refund:2', status: 'refunded', amount: 12.5, restock: true },
+        {
+          refund: 1,
+          idempotency_key: `${shop.identity}:default:1001:1:refund-1`,
+          status: 'refunded',
+          amount: 12.5,
+          restock: false,
+        },
+        {
+          refund: 2,
+          idempotency_key: `${shop.identity}:default:1001:1:refund-2`,
+          status: 'refunded',
+          amount: 12.5,
+          restock: true,
+        },
       ],
       actions: [
         { command: 'orders refund', reason: 'scratched', details: '12.50 USD' },

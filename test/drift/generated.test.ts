@@ -56,6 +56,9 @@ test('docs/configuration.md lists every setting', () => {
     ['database', 'a SQLite file in your data folder'],
     ['redis', 'none'],
     ['redisPrefix', 'none'],
+    ['payments.token', 'none'],
+    ['payments.tokenFile', 'none'],
+    ['payments.caFile', 'none'],
   ])
   const rows = settings.map(
     ({ key, environment, value, about }) =>

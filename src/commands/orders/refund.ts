@@ -36,8 +36,11 @@ export default class OrdersRefund extends OrderChangeCommand {
         if (amount !== undefined && orders.length > 1) throw severalOrders()
         const ids = orders.map(({ id }) => id)
         const request = { amount, restock, reason, isDryRun }
-        const results = await withGateway(config, (gateway) =>
-          refundOrders(db, gateway, ids, request, refundOptionsOf(config)),
+        const results = await withGateway(
+          config,
+          (gateway) => refundOrders(db, gateway, ids, request, refundOptionsOf(config)),
+          // An outage or wrong credentials end the command before a refund is stored.
+          { checks: !isDryRun },
         )
         return orders.map((order) => ({ order, ...resultIn(results, order.id) }))
       },
