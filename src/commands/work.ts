@@ -15,9 +15,9 @@ import { openSharedGateway } from '../payments/open-gateway.js'
 import { countDueLater } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { countOf, duration, isoTime } from '../terminal/text.js'
-import { NO_OUTCOMES, type Outcomes } from '../workflow/batch.js'
+import { NO_OUTCOMES, type Outcomes, processedOf } from '../workflow/batch.js'
 import { countUnanswered } from '../workflow/failures.js'
-import { processedOf, Worker } from '../workflow/worker.js'
+import { Worker } from '../workflow/worker.js'
 import type { Limits, WorkerEvent } from '../workflow/worker-events.js'
 
 const batches = { min: 1, max: 1000 }

@@ -42,7 +42,7 @@ export const SETTINGS = {
   'payments.gateway': setting('simulated', 'payment gateway: simulated, or an https:// URL', readGateway),
   'payments.token': setting('', 'token for the gateway; better in a file', readToken, 'secret'),
   'payments.tokenFile': setting('', 'file that holds the token for the gateway', readPath),
-  'payments.caFile': setting('', 'file of the certificates to trust in place of the system’s, as PEM', readPath),
+  'payments.caFile': setting('', 'file of the certificates to trust, as PEM; default are those of Node', readPath),
   'payments.allowHttp': setting(
     'no',
     'whether the gateway may use http:// on another host: yes or no',

@@ -1,5 +1,5 @@
 // Shares one gateway among everything in a process: one budget of calls, one rate limit and one circuit breaker
-// (ADR 21). While the gateway is in trouble, calls end at once and ask nothing.
+// (ADR 24). While the gateway is in trouble, calls end at once and ask nothing.
 import { setMaxListeners } from 'node:events'
 import { type CircuitBreakerPolicy, CountBreaker, circuitBreaker, handleWhenResult } from 'cockatiel'
 import PQueue from 'p-queue'
@@ -22,6 +22,9 @@ const BREAKER = { threshold: 0.5, size: 100, minimumNumberOfCalls: 20 }
 /** How long the circuit stays open although the gateway says that it is well: longer each time in a row. */
 const FIRST_OPEN_MS = 500
 const LONGEST_OPEN_MS = 30 * SECOND_MS
+
+/** Time limit of a check. */
+const CHECK_MS = 5 * SECOND_MS
 
 /** Longest pause of all calls after HTTP 429. */
 const LONGEST_PAUSE_MS = 30 * SECOND_MS
@@ -70,22 +73,19 @@ function paceOf(perSecond: number) {
 
 export class GuardedGateway implements OpenGateway {
   readonly #gateway: Watched
-  readonly #timeoutMs: number
   readonly #budget: Budget
   #breaker: CircuitBreakerPolicy
   #trouble: UserError | undefined
   #hasWorked = false
   /** Aborted when trouble begins, so that calls that wait for the budget end. */
   #trust = newTrust()
-  /** Of the trouble that the breaker found: when it may end, when the last one ended, and how many came in a row. */
+  /** When the trouble that the breaker found may end, when the last one ended, and how many came in a row. */
   #openUntil = 0
   #closedAt = Number.NEGATIVE_INFINITY
   #opened = 0
 
-  /** @param timeoutMs time limit of a check */
-  constructor(gateway: Watched, timeoutMs: number, options: GuardOptions) {
+  constructor(gateway: Watched, options: GuardOptions) {
     this.#gateway = gateway
-    this.#timeoutMs = timeoutMs
     this.#budget = new Budget(options)
     this.#breaker = this.#newBreaker()
   }
@@ -113,7 +113,7 @@ export class GuardedGateway implements OpenGateway {
   async check(): Promise<void> {
     if (this.#trouble && performance.now() < this.#openUntil) throw this.#trouble
     try {
-      await this.#gateway.health(this.#timeoutMs)
+      await this.#gateway.health(CHECK_MS)
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       // A gateway that has worked is at the right address, but may be missing behind its proxy for a while.

@@ -45,7 +45,7 @@ export async function openGateway(config: PaymentConfig): Promise<OpenGateway> {
   }
   refusePlainHttp(url, config['payments.allowHttp'])
   const { HttpGateway, readSecretFile } = await import('./http.js')
-  const { 'payments.tokenFile': tokenFile, 'payments.caFile': caFile, 'payments.timeoutMs': timeoutMs } = config
+  const { 'payments.tokenFile': tokenFile, 'payments.caFile': caFile } = config
   const token = tokenFile ? readSecretFile(tokenFile, 'ORDERCTL_PAYMENT_TOKEN_FILE') : config['payments.token']
   const gateway = new HttpGateway({
     url,
@@ -53,18 +53,24 @@ export async function openGateway(config: PaymentConfig): Promise<OpenGateway> {
     ca: caFile ? readSecretFile(caFile, 'ORDERCTL_PAYMENT_CA_FILE') : undefined,
     connections: limits.maxInFlight,
   })
-  return new GuardedGateway(gateway, timeoutMs, limits)
+  return new GuardedGateway(gateway, limits)
 }
 
-/** Opens the gateway for one task. */
+/**
+ * Opens the gateway for one task.
+ *
+ * @param checks whether to fail before the task begins if the gateway cannot be used
+ */
 export async function withGateway<Result>(
   config: PaymentConfig,
   use: (gateway: Gateway) => Promise<Result>,
+  { checks = false }: { readonly checks?: boolean } = {},
 ): Promise<Result> {
   const own = ownGateway(config)
   if (own) return use(own)
   const gateway = await openGateway(config)
   try {
+    if (checks) await gateway.check()
     return await use(gateway)
   } finally {
     await gateway.close()

@@ -5,7 +5,7 @@ import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
 import { type Currency, formatAmount, type Money, readAmount } from '../domain/money.js'
 import { OPEN_REFUND_STATUSES } from '../domain/order.js'
-import { shellWord, sourceFlag } from '../domain/shell.js'
+import { orderWords } from '../domain/shell.js'
 import { EXIT, type Problem } from '../errors.js'
 import type { RefundOutcome } from '../payments/gateway.js'
 
@@ -95,7 +95,7 @@ export function amountText(amount: Money): string {
 }
 
 export function commandFor(command: string, { reference, source }: Refundable): string {
-  return ['orderctl orders', command, shellWord(reference), ...sourceFlag(source)].join(' ')
+  return `orderctl orders ${command} ${orderWords({ reference, source })}`
 }
 
 function notCompleted(order: Refundable): Problem {

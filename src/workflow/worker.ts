@@ -11,8 +11,8 @@ import { ownGateway } from '../payments/open-gateway.js'
 import { countDue, countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
 import { countLostBatch, uncountLostClaim } from '../queue/suspects.js'
-import { nextScale, type Scale } from './autoscale.js'
-import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
+import { nextScale, ordersPerBatch, type Scale } from './autoscale.js'
+import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes, processedOf } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
 import { onceReachable, temporaryProblem, throughOutages, type Waiting } from './outage.js'
 import { finishDueRefunds, refundOptionsOf } from './refund.js'
@@ -93,15 +93,15 @@ export class Worker {
 
   constructor(app: Services, options: WorkOptions) {
     const { config, gateway } = app
-    const { min, max } = options.concurrency
     this.#app = app
     this.#options = options
-    this.#limits = { min, max }
+    this.#limits = options.concurrency
     this.#concurrency = this.#limits.min
     this.#maxOrders = options.maxOrders ?? Number.POSITIVE_INFINITY
-    this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders, ordersPerBatch(config, max))
+    const most = ordersPerBatch(config['payments.ratePerSecond'], this.#limits.max)
+    this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders, most)
     const onLost = (text: string) => options.emit({ event: 'thread_lost', text })
-    this.#threads = new Threads(config, { concurrency: max, gateway }, onLost)
+    this.#threads = new Threads(config, { concurrency: this.#limits.max, gateway }, onLost)
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
   }
 
@@ -115,7 +115,7 @@ export class Worker {
     const { emit } = this.#options
     try {
       if (!(await onceReachable(() => this.#start(), { ...this.#app.config, ...this.#options }))) return this.#totals
-      // Others wait for the gateway below.
+
       if (!this.#options.waiting) await this.#app.gateway?.check()
       this.#signal.addEventListener('abort', () => emit({ event: 'stopping' }), { once: true })
       emit({ event: 'started', ...this.#limits })
@@ -294,18 +294,4 @@ export class Worker {
     }
     return new FailureReporter({ subject, explain, onNotice: (text, event) => this.#options.emit({ event, text }) })
   }
-}
-
-/** How long the orders in progress may wait for a rate limit, in seconds. */
-const MOST_SECONDS = 10
-
-/** Returns how many orders a batch may have, so that a rate limit does not keep more in progress than it can charge. */
-function ordersPerBatch(config: Config, batches: number): number {
-  const perSecond = config['payments.ratePerSecond'] ?? Number.POSITIVE_INFINITY
-  return Math.max(1, Math.ceil((perSecond * MOST_SECONDS) / batches))
-}
-
-/** Returns the number of settled orders. */
-export function processedOf({ completed, failed, rolledBack }: Outcomes): number {
-  return completed + failed + rolledBack
 }

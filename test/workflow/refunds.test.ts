@@ -56,11 +56,11 @@ describeOnEngines('refunds', (test) => {
     const [charge] = await shop.rows('select idempotency_key as charge_key, gateway_reference as ref from payments')
     expect(requests).toEqual([
       {
-        key: `${charge?.['charge_key']}:refund:1`,
+        key: `${charge?.['charge_key']}:refund-1`,
         charge: { key: charge?.['charge_key'], reference: charge?.['ref'] },
         amount: { currency: 'USD', minor: 725 },
       },
-      expect.objectContaining({ key: `${charge?.['charge_key']}:refund:2`, amount: { currency: 'USD', minor: 2275 } }),
+      expect.objectContaining({ key: `${charge?.['charge_key']}:refund-2`, amount: { currency: 'USD', minor: 2275 } }),
     ])
     await shop.expectAuditClean()
   })
@@ -75,7 +75,7 @@ describeOnEngines('refunds', (test) => {
     })
     expect(await shop.value('select on_hand from products')).toBe(7)
     expect((await refundOrders(shop.db, gateway, [id], ALL, OPTIONS)).get(id)?.amount?.minor).toBe(3000)
-    expect(requests.map(({ key }) => key.slice(-9))).toEqual([':refund:1', ':refund:2'])
+    expect(requests.map(({ key }) => key.slice(-9))).toEqual([':refund-1', ':refund-2'])
     expect(await shop.rows('select number, status, message from refunds order by number')).toEqual([
       { number: 1, status: 'declined', message: 'account closed' },
       { number: 2, status: 'refunded', message: null },

@@ -9,7 +9,7 @@ export default class NotifyTest extends BaseCommand {
   static override description =
     'Sends an event of type orderctl.test to notify.url and notify.command, signed like any other, and shows whether ' +
     'it was delivered. Nothing is stored. Exits with code 1 if a delivery failed.'
-  static override examples = ['orderctl notify test']
+  static override examples = ['orderctl notify test', 'ORDERCTL_NOTIFY_COMMAND=cat orderctl notify test --json']
 
   async run() {
     const destinations = await openDestinations(this.settings, this.host.environment)

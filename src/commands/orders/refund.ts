@@ -53,7 +53,12 @@ export default class OrdersRefund extends OrderChangeCommand {
         const ids = orders.map(({ id }) => id)
         const request = { amount, restock, reason, stated, isDryRun }
         const options = refundOptionsOf(config)
-        const results = await withGateway(config, (gateway) => refundOrders(db, gateway, ids, request, options))
+        const results = await withGateway(
+          config,
+          (gateway) => refundOrders(db, gateway, ids, request, options),
+          // An outage or wrong credentials end the command before a refund is stored.
+          { checks: !isDryRun && stated === undefined },
+        )
         return orders.map((order) => ({ order, ...resultIn(results, order.id) }))
       },
     })
