@@ -13,7 +13,7 @@ type Shop = 'shop' | 'shop_home'
 /** The file that an unfinished copy was started from, and the process that may write the copy. */
 type Copying = 'copying_from' | 'copy_id'
 /** Rows that only serve as locks. */
-type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names' | 'turn_references'
+type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
 /** End of the last export of settled orders. See settlement-time.ts. */
 type Exported = 'settled_until'
 
@@ -199,6 +199,8 @@ export interface Schema {
     status: PaymentStatus
     /** How many charges ended without a known outcome. */
     unanswered: Generated<number>
+    /** 1 if no gateway was asked for it. See workflow/never-asked.ts. */
+    never_asked: Generated<number>
     gateway_reference: string | null
     message: string | null
     created_at: number

@@ -175,7 +175,7 @@ export async function endEmptyRun(db: Kysely<Schema>, run: ImportRun): Promise<v
   await writeHeld(db, 'imports', empty, { status: 'undone', ended_at: await databaseTime(db) })
 }
 
-/** Deletes orders that no worker has claimed, with their lines, recorded changes and events. They have no other rows. */
+/** Deletes orders that no worker has claimed, with their lines, changes and events. Such orders have no other rows. */
 export async function deleteOrders(db: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
   await deleteByIds(db, 'order_changes', 'order_id', orders)
   await deleteByIds(db, 'events', 'order_id', orders)

@@ -5,7 +5,6 @@ import type { Config } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { backoffMs } from '../domain/backoff.js'
 import { DAY_MS, HOUR_MS } from '../domain/time.js'
-import { CpuLoad } from './cpu-load.js'
 import { type Delivery, type Destination, SEND_MS } from './destination.js'
 import { messageOf } from './message.js'
 import {
@@ -16,6 +15,7 @@ import {
   postponeEvents,
   pruneEvents,
 } from './outbox.js'
+import { Processors } from './processors.js'
 
 /** Pause while no event waits. */
 const IDLE_MS = 1000
@@ -34,8 +34,8 @@ const ROUNDS_PER_CLAIM = 10
 /** Failures in a row after which a destination counts as down: the rest of the round is not sent. */
 const DOWN_AFTER = 5
 
-/** While batches keep the processors busy, the pause is this many times as long as what a round computes. */
-const BUSY_SHARE = 39
+/** Events of a round, one a second, while the processors are busy: about 1 % of two processors. */
+const BUSY_EVENTS = 100
 
 /** How long the last round of a process may last. */
 const LAST_ROUND_MS = 10_000
@@ -55,7 +55,8 @@ class NotDelivered extends Error {}
 /** Delivers the events of one destination until the end. */
 export class Deliverer {
   readonly #options: DelivererOptions
-  readonly #load = new CpuLoad()
+  readonly #processors = new Processors()
+  #isBusy = false
   /** Rounds in a row in which nothing was delivered. */
   #failedRounds = 0
   #pauseMs = 0
@@ -74,6 +75,7 @@ export class Deliverer {
   /** Delivers what waits before the process ends, for example after a drain, unless the destination is down. */
   async #deliverLast(): Promise<void> {
     const began = performance.now()
+    this.#isBusy = false
     while (performance.now() - began < LAST_ROUND_MS && this.#failedRounds === 0) {
       if ((await this.#round(LAST_ROUND_MS)) === 0) return
     }
@@ -81,12 +83,11 @@ export class Deliverer {
 
   /** @returns how many events were delivered. @throws NotDelivered if none was */
   async #round(limitMs = ROUND_MS): Promise<number> {
-    const { db, config, destination, signal } = this.#options
+    const { db, destination, signal } = this.#options
     this.#pauseMs = Math.max(IDLE_MS, this.#pauseMs)
     if (signal.aborted) return 0
-    this.#load.begin()
-    const most = config['notify.maxInFlight'] * ROUNDS_PER_CLAIM
-    const claim = await claimEvents(db, destination.name, this.#failedRounds > 0 ? 1 : most, LEASE_MS)
+    const most = this.#mostEvents()
+    const claim = await claimEvents(db, destination.name, most, LEASE_MS)
     const { sent, failed, unsent, retryAfterMs } = await this.#send(claim.events, limitMs)
     await markDelivered(db, claim, sent)
     await postponeEvents(db, claim, failed, unsent)
@@ -100,9 +101,15 @@ export class Deliverer {
 
   #pauseAfter(hasMore: boolean): number {
     if (this.#failedRounds > 0) return backoffMs(this.#failedRounds, FIRST_PAUSE_MS, LONGEST_PAUSE_MS)
-    const { computedMs, isBusy } = this.#load.end()
-    const idleMs = hasMore ? 0 : IDLE_MS
-    return isBusy ? Math.max(idleMs, BUSY_SHARE * computedMs) : idleMs
+    this.#isBusy = this.#processors.wereBusy()
+    return hasMore && !this.#isBusy ? 0 : IDLE_MS
+  }
+
+  /** One while the destination is down; few while batches need the processors. */
+  #mostEvents(): number {
+    if (this.#failedRounds > 0) return 1
+    const most = this.#options.config['notify.maxInFlight'] * ROUNDS_PER_CLAIM
+    return this.#isBusy ? Math.min(most, BUSY_EVENTS) : most
   }
 
   async #send(events: readonly ClaimedEvent[], limitMs: number) {

@@ -1,5 +1,5 @@
 // Records what happened to orders, for the notifications. The row is written in the transaction of the change itself,
-// so neither is stored without the other (ADR 21).
+// so neither is stored without the other (ADR 26).
 
 import { randomBytes } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
@@ -12,7 +12,7 @@ import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
 import type { EventKind } from '../domain/order.js'
 
-export const DESTINATIONS = ['url', 'command'] as const
+const DESTINATIONS = ['url', 'command'] as const
 export type DestinationName = (typeof DESTINATIONS)[number]
 
 type Destined = Pick<Config, 'notify.url' | 'notify.command'>

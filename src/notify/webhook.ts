@@ -57,7 +57,7 @@ export class Webhook implements Destination {
 }
 
 /** Returns the signature, with its version. */
-export function sign(key: Uint8Array, id: string, timestamp: number, body: string): string {
+function sign(key: Uint8Array, id: string, timestamp: number, body: string): string {
   return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`
 }
 

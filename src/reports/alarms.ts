@@ -45,7 +45,8 @@ const MEASURES = [
 ] as const
 
 /**
- * Reads the enabled alarms in one snapshot. The alarm `schedule` is in schedule/alarm-state.ts.
+ * Reads the enabled alarms in one snapshot; `notify` only if a destination is configured. The alarm `schedule` is in
+ * schedule/alarm-state.ts.
  *
  * @param now the database's time
  */
@@ -54,7 +55,7 @@ export async function readAlarms(db: Database, config: Config, now: number): Pro
     const alarms: Alarm[] = []
     for (const [name, setting, measure] of MEASURES) {
       const threshold = config[setting]
-      if (threshold === null) continue
+      if (threshold === null || (name === 'notify' && destinationsIn(config).length === 0)) continue
       alarms.push(alarmOf(name, threshold, await measure(snapshot, threshold, now, config)))
     }
     return alarms

@@ -46,7 +46,7 @@ export async function readStatus(db: Database, queue: Queue, now: number): Promi
 /** @param through decides how each figure is read: from one snapshot, or throttled */
 export function statusReader(through: <Value>(read: Figure<Value>) => () => Promise<Value>) {
   const read = {
-    shop: through(readShop),
+    shop: through((db) => readShop(db)),
     counts: through(countOrders),
     due: through(countDue),
     throughput: through(measureThroughput),

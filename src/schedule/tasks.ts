@@ -6,7 +6,6 @@ import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { addDays, dayAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
-import type { Gateway } from '../payments/gateway.js'
 import { withGateway } from '../payments/open-gateway.js'
 import type { Queue } from '../queue/queue.js'
 import type { PublishedFigures } from '../redis/figures.js'
@@ -73,8 +72,7 @@ const TASKS: Readonly<Record<TaskName, { description: string; run(context: TaskC
   refunds: {
     description: 'finish refunds whose outcome is not known',
     run: async ({ db, config }) => {
-      const finish = (gateway: Gateway) => finishDueRefunds(db, gateway, refundOptionsOf(config))
-      const count = await withGateway(config, finish)
+      const count = await finishDueRefunds(db, (use) => withGateway(config, use), refundOptionsOf(config))
       return `${groupThousands(count)} asked for`
     },
   },

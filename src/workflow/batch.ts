@@ -58,7 +58,7 @@ export async function processBatch(
   options: BatchOptions,
   progress: BatchProgress = {},
 ): Promise<BatchResult> {
-  const { token, count, failed, setAside, suspects, orders } = await claim(db, ids, options.claim)
+  const { token, count, failed, setAside, suspects, orders, askedBefore } = await claim(db, ids, options.claim)
   progress.token = token
   const { keyLifetimeMs } = options.charge
   const details = keyLifetimeMs === undefined ? undefined : await readChargeDetails(db, orders, keyLifetimeMs)
@@ -69,6 +69,6 @@ export async function processBatch(
   const charge = () => chargeAll(gateway, orders, options.charge, { details, onAnswer })
   const answers = await whileRenewing(db, { token, orders }, options.claim.leaseMs, charge)
   progress.heartbeats = undefined
-  const settled = await settle(db, { token }, answers, options.settle)
+  const settled = await settle(db, { token, askedBefore }, answers, options.settle)
   return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRetryCount() }
 }

@@ -1,6 +1,5 @@
 // Settles the orders of a batch in its second transaction: records the gateway's answers in payments, stock and sales
-// figures, under the fence of the lease. Also rolls back orders whose reservations have expired, and books outcomes that
-// a person states.
+// figures, under the fence of the lease. Also rolls back orders whose reservations have expired.
 import type { Expression, Kysely } from 'kysely'
 import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
@@ -19,6 +18,7 @@ import { lockInQueue, lockOrders, removeFromQueue } from '../queue/due-orders.js
 import type { Answer } from './charge.js'
 import type { ClaimedOrder } from './claim.js'
 import { heldUnder } from './lease.js'
+import { markNeverAsked } from './never-asked.js'
 import { takeReferences } from './references.js'
 import { addToSales } from './sales.js'
 import { type OrderItems, settleStock } from './stock.js'
@@ -40,7 +40,7 @@ export const LONGEST_PAUSE_MS = 300_000
  */
 export async function settle(
   db: Kysely<Schema>,
-  { token }: { readonly token: LeaseToken },
+  { token, askedBefore }: { readonly token: LeaseToken; readonly askedBefore: ReadonlySet<OrderId> },
   answers: readonly Answer[],
   options: SettleOptions,
 ) {
@@ -66,6 +66,10 @@ export async function settle(
     const now = await settlementTime(trx)
     if (unknown.length > 0) await postpone(trx, unknown, options, now)
     if (notAsked.length > 0) await defer(trx, notAsked, now)
+    await markNeverAsked(
+      trx,
+      notAsked.filter(({ id }) => !askedBefore.has(id)),
+    )
     await book(trx, { captured, declined }, now)
     return { completed: captured.length, rolledBack: declined.length, postponed: unknown.length }
   })

@@ -5,11 +5,11 @@ import { testMessage } from '../../notify/message.js'
 import { openDestinations } from '../../notify/open-destinations.js'
 
 export default class NotifyTest extends BaseCommand {
-  static override summary = 'Send a test event to the configured destinations'
+  static override summary = 'Send a test event'
   static override description =
     'Sends an event of type orderctl.test to notify.url and notify.command, signed like any other, and shows whether ' +
     'it was delivered. Nothing is stored. Exits with code 1 if a delivery failed.'
-  static override examples = ['orderctl notify test']
+  static override examples = ['orderctl notify test', 'ORDERCTL_NOTIFY_COMMAND=cat orderctl notify test --json']
 
   async run() {
     const destinations = await openDestinations(this.settings, this.host.environment)

@@ -73,7 +73,7 @@ function oneOf(column: string, values: readonly string[]) {
 
 async function createSettings(db: Kysely<unknown>): Promise<void> {
   await create(db, 'settings').addColumn('name', 'varchar(64)', key).addColumn('value', 'text', required).execute()
-  const turns = sql`('turn_imports', ''), ('turn_schedule', ''), ('turn_names', ''), ('turn_references', '')`
+  const turns = sql`('turn_imports', ''), ('turn_schedule', ''), ('turn_names', '')`
   await sql`insert into settings (name, value) values ${turns}, ('settled_until', '0')`.execute(db)
 }
 
@@ -233,6 +233,7 @@ async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {
     .addColumn('currency', 'char(3)', required)
     .addColumn('status', 'varchar(20)', required)
     .addColumn('unanswered', 'integer', zero)
+    .addColumn('never_asked', 'integer', zero)
     .addColumn('gateway_reference', 'varchar(255)')
     .addColumn('message', 'text')
     .addColumn('created_at', 'bigint', required)
