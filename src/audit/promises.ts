@@ -124,6 +124,7 @@ const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, st
   ['order_lines', 'order_id', { order_id: 'orders', product_id: 'products' }],
   ['stock_reservations', 'order_id', { order_id: 'orders', product_id: 'products' }],
   ['payments', 'order_id', { order_id: 'orders' }],
+  ['payment_references', 'order_id', { order_id: 'orders' }],
   // Reports by customer read the customer of the refund.
   [
     'refunds',

@@ -13,11 +13,13 @@ export function nextSteps(
 ) {
   const hasNoWorkers = queue.waiting > 0 && workers.every((worker) => worker.stale)
   const idle = hasNoWorkers ? 'No workers are running. Start one with: orderctl work' : undefined
-  const halt = queue.paused ? 'The queue is paused. Resume it with: orderctl queue resume' : idle
+  const waiting = workers.find(({ stale, waiting_for }) => !stale && waiting_for !== null)
+  const blocked = waiting ? `Workers claim no orders: ${waiting.waiting_for}` : idle
+  const halt = queue.paused ? 'The queue is paused. Resume it with: orderctl queue resume' : blocked
   const isCrossed = (wanted: Alarm['name']) => crossed.some(({ name }) => name === wanted)
   const notes: string[] = []
   // The alarm `stale_workers` already says to start a worker.
-  if (halt && !isCrossed('wait') && (queue.paused || !isCrossed('stale_workers'))) notes.push(halt)
+  if (halt && !isCrossed('wait') && (queue.paused || waiting || !isCrossed('stale_workers'))) notes.push(halt)
   if (unresolved > 0 && !isCrossed('unresolved')) {
     const reasons = 'orderctl failed list --reason payment_unknown, or --reason poison'
     notes.push(`${countOf(unresolved, 'order needs', 'orders need')} review. See: ${reasons}`)

@@ -1,5 +1,5 @@
 // Shared by the commands that change orders named by a person: ids, a file of ids, preview, confirmation and outcomes.
-import { Args, Flags, type Interfaces } from '@oclif/core'
+import { Args, Errors, Flags, type Interfaces } from '@oclif/core'
 import type { App } from '../app.js'
 import { openBytes, STDIN } from '../csv/bytes.js'
 import { EXIT, UserError, usageError } from '../errors.js'
@@ -27,7 +27,7 @@ export const ORDER_CHANGE_FLAGS = {
 type ChangeFlags = Interfaces.InferredFlags<typeof ORDER_CHANGE_FLAGS>
 
 /** A named order, as findOrders returns it. */
-export type NamedOrder = Awaited<ReturnType<typeof findOrders>>[number]
+type NamedOrder = Awaited<ReturnType<typeof findOrders>>[number]
 
 export interface ChangedOrder<Figures> {
   readonly order: NamedOrder
@@ -40,7 +40,7 @@ export interface ChangedOrder<Figures> {
 interface OrderChange<Figures> {
   /** The imperative, such as `cancel`. */
   readonly verb: string
-  /** What became of a changed order, such as `cancelled`. */
+  /** What became of a changed order, such as `cancelled`. Scripts read it with underscores. */
   readonly done: string
   /** Whether to ask also if the orders were named on the command line. */
   readonly alwaysConfirm?: boolean
@@ -66,7 +66,7 @@ export abstract class OrderChangeCommand extends BaseCommand {
     const isAsked = (change.alwaysConfirm === true || file !== undefined) && !flags.yes && !isDryRun
     // Standard input that holds the ids cannot hold the answer.
     if (isAsked) requireTerminal(this.host, this.#command, this.jsonEnabled() || file === STDIN)
-    return this.withApp(async (app) => {
+    const run = async (app: App) => {
       const named = await findOrders(app.db, references, flags.source)
       const place = new Map(references.map((reference, index) => [reference, index]))
       const orders = named.sort((a, b) => (place.get(a.reference) ?? 0) - (place.get(b.reference) ?? 0))
@@ -77,9 +77,10 @@ export abstract class OrderChangeCommand extends BaseCommand {
         const question = `${capitalized(change.verb)} ${countOf(count, 'order')}?`
         if (count > 0 && !(await confirm(this.host, question))) return resultOf(preview, change, 0)
       }
-      const changed = await change.apply(app, orders, isDryRun)
-      return this.#report(changed, change, isDryRun)
-    })
+      return this.#report(await change.apply(app, orders, isDryRun), change, isDryRun)
+    }
+    // Another clock would take the lease of a live worker for one that has ended.
+    return this.withApp(run, { agreeOnClock: true })
   }
 
   get #command(): string {
@@ -139,7 +140,12 @@ interface OutcomeRow {
 
 function rowOf<Figures>({ order, refusal }: ChangedOrder<Figures>, { done }: OrderChange<Figures>): OutcomeRow {
   const message = refusal ? `${refusal.message} ${refusal.fix}` : null
-  return { order_id: order.reference, source: order.source, result: refusal?.code ?? done, message }
+  return {
+    order_id: order.reference,
+    source: order.source,
+    result: refusal?.code ?? done.replaceAll(' ', '_'),
+    message,
+  }
 }
 
 /** @param count how many orders have changed */
@@ -148,17 +154,15 @@ function resultOf<Figures>(changed: readonly ChangedOrder<Figures>[], change: Or
   return { matched: changed.length, changed: count, orders }
 }
 
-async function readReason(text: string): Promise<string> {
-  const reason = text.trim()
-  if (reason === '' || reason.length > MAX_REASON) {
-    const message = reason === '' ? '--reason is empty.' : `--reason has more than ${MAX_REASON} characters.`
-    throw usageError({ code: 'bad_reason', message, fix: 'Give a short reason, such as --reason "customer called".' })
-  }
-  return reason
-}
-
 /** Width of the column in the audit log. */
 const MAX_REASON = 255
+
+/** @throws CLIError that completes "--reason " */
+async function readReason(text: string): Promise<string> {
+  const reason = text.trim()
+  if (reason !== '' && reason.length <= MAX_REASON) return reason
+  throw new Errors.CLIError(`must be a text of 1 to ${MAX_REASON} characters`)
+}
 
 /** Reads the lines of a file, without blanks. */
 async function readLines(file: string): Promise<readonly string[]> {

@@ -13,7 +13,7 @@ export const REFUND_COLUMNS = [
   { key: 'unanswered', varies: true },
   { key: 'asked_at', heading: 'requested at', dropOrder: 1 },
   { key: 'answered_at', dropOrder: 2 },
-  { key: 'message', flexible: true, varies: true },
+  { key: 'message', flexible: true },
 ] as const
 
 /** @param timeZone of the instants */

@@ -114,7 +114,7 @@ export function workerSection({ status: { workers }, at }: StatusReading): Secti
     // Stale workers first, since a short screen cuts off the end of the list.
     workers.toSorted((a, b) => Number(b.stale) - Number(a.stale)),
     [
-      column('Worker', ({ stale, id }) => `${stale ? 'STALE ' : ''}${id.slice(0, 8)}`, { minWidth: 18 }),
+      column('Worker', (worker) => `${stateOf(worker)}${worker.id.slice(0, 8)}`, { minWidth: 18 }),
       column('Last seen', ({ last_seen }) => since(last_seen, at), { minWidth: 12 }),
       column('Orders/s', (worker) => groupThousands(worker.orders_per_second), {
         align: 'right',
@@ -125,9 +125,14 @@ export function workerSection({ status: { workers }, at }: StatusReading): Secti
       column('Host', ({ host }) => host, { flexible: true, minWidth: 8, dropOrder: 1 }),
       column('PID', ({ pid }) => String(pid), { align: 'right', minWidth: 7, dropOrder: 4 }),
     ],
-    ({ stale }) => (stale ? 'bad' : 'plain'),
+    ({ stale, waiting_for }) => (stale ? 'bad' : waiting_for === null ? 'plain' : 'warning'),
     ` ${groupThousands(workers.length)}${stale > 0 ? `, ${groupThousands(stale)} stale` : ''}`,
   )
+}
+
+function stateOf({ stale, waiting_for }: Status['workers'][number]): string {
+  if (stale) return 'STALE '
+  return waiting_for === null ? '' : 'WAITING '
 }
 
 export function importSection({ status: { imports } }: StatusReading): Section {

@@ -11,12 +11,13 @@ import { databaseTime } from '../database/engine.js'
 import { clockAt, dayAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
 import { EXIT, UserError, usageError } from '../errors.js'
+import { openSharedGateway } from '../payments/open-gateway.js'
 import { countDueLater } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { countOf, duration, isoTime } from '../terminal/text.js'
-import { NO_OUTCOMES, type Outcomes } from '../workflow/batch.js'
+import { NO_OUTCOMES, type Outcomes, processedOf } from '../workflow/batch.js'
 import { countUnanswered } from '../workflow/failures.js'
-import { processedOf, Worker } from '../workflow/worker.js'
+import { Worker } from '../workflow/worker.js'
 import type { Limits, WorkerEvent } from '../workflow/worker-events.js'
 
 const batches = { min: 1, max: 1000 }
@@ -96,7 +97,7 @@ export default class Work extends ServiceCommand {
         async (app) => {
           await this.#noteIfBehind(app.db)
           const since = await databaseTime(app.db)
-          worker = new Worker(app, options)
+          worker = new Worker({ ...app, gateway: await openSharedGateway(app.config) }, options)
           const totals = await worker.run()
           progress.stop()
           // In an outage, a stopped worker must not wait for the database.

@@ -58,13 +58,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolder
       origin: 'default',
     }
     config[key] = readValue(key, SETTINGS[key].read, { text: text.trim(), origin, fallback })
-    return {
-      key,
-      value: isSecret(key) && text ? '***' : maskPassword(text),
-      origin,
-      environment: variable,
-      about: SETTINGS[key].about,
-    }
+    return { key, value: shown(key, text), origin, environment: variable, about: SETTINGS[key].about }
   })
   const { sources, rows } = readSources(files)
   return { config: { ...(config as Omit<Config, 'sources'>), sources }, settings: [...settings, ...rows] }
@@ -135,9 +129,10 @@ function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Con
   return SETTINGS[key].fallback
 }
 
-/** Whether the value must never be shown. */
-function isSecret(key: string): boolean {
-  return key === 'notify.secret'
+/** Returns the text of a value without secrets. */
+function shown(key: string, text: string): string {
+  const isSecret = SETTING_KEYS.some((known) => known === key && SETTINGS[known].isSecret)
+  return isSecret && text !== '' ? '***' : maskPassword(text)
 }
 
 /** Replaces passwords in URLs with `***`: before the last `@`, and in the query. */
@@ -158,7 +153,7 @@ function readValue(key: string, read: (text: string) => unknown, { text, origin,
     const name = origin.startsWith('ORDERCTL_') ? origin : `${key} in ${origin}`
     throw usageError({
       code: 'bad_configuration',
-      message: `${name} "${isSecret(key) ? '***' : maskPassword(text)}" is invalid; ${error instanceof Error ? error.message : error}.`,
+      message: `${name} "${shown(key, text)}" is invalid; ${error instanceof Error ? error.message : error}.`,
       fix: `Fix it, or remove it to use the default${fallback && ` (${maskPassword(fallback)})`}.`,
     })
   }

@@ -8,10 +8,13 @@ import {
   oneOf,
   orOff,
   readCron,
+  readGateway,
+  readPath,
   readPrefix,
   readQueueName,
   readSchema,
   readTimeZone,
+  readToken,
   readWebhookSecret,
   readWebhookUrl,
 } from './values.js'
@@ -36,7 +39,15 @@ export const SETTINGS = {
   queueSchema: setting('bullmq', 'schema of a queue on PostgreSQL', readSchema),
   queueName: setting('orders', 'name of a queue on RabbitMQ', readQueueName),
   timeZone: setting('UTC', 'time zone of the business day', readTimeZone),
-  'payments.gateway': setting('simulated', 'payment gateway: simulated', oneOf('simulated')),
+  'payments.gateway': setting('simulated', 'payment gateway: simulated, or an https:// URL', readGateway),
+  'payments.token': setting('', 'token for the gateway; better in a file', readToken, 'secret'),
+  'payments.tokenFile': setting('', 'file that holds the token for the gateway', readPath),
+  'payments.caFile': setting('', 'file of the certificates to trust, as PEM; default are those of Node', readPath),
+  'payments.allowHttp': setting(
+    'no',
+    'whether the gateway may use http:// on another host: yes or no',
+    oneOf('yes', 'no'),
+  ),
   'payments.successRate': setting('0.9', 'share of charges that the simulated gateway captures', number(0, 1)),
   'payments.latencyMs': setting('0', 'response time of the simulated gateway, in milliseconds', integer(0, HOUR_MS)),
   'payments.seed': setting(
@@ -44,8 +55,17 @@ export const SETTINGS = {
     'seed that determines which charges the simulated gateway captures',
     (text) => text,
   ),
-  'payments.inFlightPerWorker': setting('20', 'maximum number of open charges per batch', integer(1, 10_000)),
-  'payments.maxInFlight': setting('1000', 'maximum number of open charges per process', integer(1, 100_000)),
+  'payments.maxInFlight': setting('100', 'maximum number of open charges per process', integer(1, 10_000)),
+  'payments.ratePerSecond': setting(
+    'off',
+    'maximum number of charges per second and process, or off',
+    orOff(number(0.01, 100_000)),
+  ),
+  'payments.keyLifetimeHours': setting(
+    '24',
+    'how long the gateway remembers an idempotency key, in hours; older charges are looked up before they are asked again',
+    integer(1, 10_000),
+  ),
   'payments.timeoutMs': setting(
     '10000',
     'timeout of a charge, in milliseconds; then its outcome is unknown',
@@ -135,7 +155,7 @@ export const SETTINGS = {
     orOff(integer(60, 30 * DAY_SECONDS)),
   ),
   'notify.url': setting('', 'webhook that gets the events of orders: https://HOST/PATH', readWebhookUrl),
-  'notify.secret': setting('', 'secret that signs webhooks: whsec_ and base64 (never shown)', readWebhookSecret),
+  'notify.secret': setting('', 'secret that signs webhooks: whsec_ and base64', readWebhookSecret, 'secret'),
   'notify.secretFile': setting('', 'file with the secret that signs webhooks', (text) => text || null),
   'notify.command': setting(
     '',
@@ -156,6 +176,7 @@ export const SETTINGS = {
   logFormat: setting('text', 'format of notes and errors on stderr: text or json', oneOf('text', 'json')),
 } as const
 
-function setting<Value>(fallback: string, about: string, read: (text: string) => Value) {
-  return { fallback, about, read }
+/** @param secret whether the value is never shown */
+function setting<Value>(fallback: string, about: string, read: (text: string) => Value, secret?: 'secret') {
+  return { fallback, about, read, isSecret: secret !== undefined }
 }

@@ -1,4 +1,5 @@
 // Readers that turn a setting's text into its value. Each throws an Error whose message completes "… is invalid; ".
+import { resolve } from 'node:path'
 import { validateDetailed } from 'node-cron'
 import { isTimeZone } from '../domain/business-day.js'
 
@@ -67,6 +68,28 @@ export function readCron(text: string): CronLine {
   if (valid) return text as string as CronLine
   const problem = errors.map(({ message }) => message).join('; ')
   throw new Error(`${problem}; expected minute, hour, day, month and weekday, such as */5 * * * *`)
+}
+
+/** Reads `simulated`, or the URL of a gateway, which is returned without a slash at the end. */
+export function readGateway(text: string): string {
+  if (text === 'simulated') return text
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (!url || !/^https?:$/.test(url.protocol)) throw new Error('expected simulated, or a URL that begins with https://')
+  if (url.username !== '' || url.password !== '')
+    throw new Error('expected a URL without user and password; set ORDERCTL_PAYMENT_TOKEN_FILE instead')
+  if (url.search !== '' || url.hash !== '') throw new Error('expected a URL without ? and #')
+  return url.href.replace(/\/+$/, '')
+}
+
+/** A header holds no spaces at its ends, and no line breaks. */
+export function readToken(text: string): string {
+  if (/^[\x21-\x7e]*$/.test(text)) return text
+  throw new Error('expected printable characters of ASCII without spaces')
+}
+
+/** Returns an absolute path; an empty text means no file. */
+export function readPath(text: string): string {
+  return text === '' ? '' : resolve(text)
 }
 
 /** Rejects user and password, which would end up in logs: the signature proves who sends. */

@@ -45,7 +45,7 @@ export function forUpdate<Tables, Table extends keyof Tables, Row>(
 }
 
 /** Rows of `settings` that only serve as locks, for things that have no row of their own yet. */
-type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names' | 'turn_references'
+type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
 
 /** Takes an exclusive lock until the end of the transaction. */
 export async function takeNamedLock(trx: Kysely<Schema>, name: NamedLock): Promise<void> {

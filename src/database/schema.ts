@@ -13,7 +13,7 @@ type Shop = 'shop' | 'shop_home'
 /** The file that an unfinished copy was started from, and the process that may write the copy. */
 type Copying = 'copying_from' | 'copy_id'
 /** Rows that only serve as locks. */
-type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names' | 'turn_references'
+type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
 /** End of the last export of settled orders. See settlement-time.ts. */
 type Exported = 'settled_until'
 
@@ -199,6 +199,8 @@ export interface Schema {
     status: PaymentStatus
     /** How many charges ended without a known outcome. */
     unanswered: Generated<number>
+    /** 1 if no gateway was asked for it. See workflow/never-asked.ts. */
+    never_asked: Generated<number>
     gateway_reference: string | null
     message: string | null
     created_at: number
@@ -261,6 +263,12 @@ export interface Schema {
     lease_token: LeaseToken | null
   }
 
+  /** The order of each reference that a gateway outside this process gave to a capture. See workflow/references.ts. */
+  payment_references: {
+    reference: string
+    order_id: OrderId
+  }
+
   /** Completed orders by day and customer, updated in the transaction that completes them. */
   sales_by_customer: {
     day: Day
@@ -289,6 +297,8 @@ export interface Schema {
     processed: number
     orders_per_second: number
     stopped_at: number | null
+    /** Why the worker claims nothing; null if it does. */
+    waiting_for: string | null
     /** Uptime of the machine at `last_seen`; null on a server. See clocks.ts. */
     uptime_ms: number | null
     /** Batches in the five minutes before `last_seen`, the orders they settled, and their total runtime. */

@@ -7,7 +7,7 @@ import { type Kysely, sql } from 'kysely'
 import type { ShopId } from '../domain/ids.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
 import { recordAction } from './actions.js'
-import { engineOf } from './engine.js'
+import { engineOf, forUpdate } from './engine.js'
 import type { Schema } from './schema.js'
 import { readSetting, writeSetting } from './settings.js'
 import { inTransaction } from './transaction.js'
@@ -29,9 +29,10 @@ function newShopId(): ShopId {
   return [...randomBytes(LENGTH)].map((byte) => ALPHABET.charAt(byte % ALPHABET.length)).join('') as ShopId
 }
 
-export async function readShop(db: Kysely<Schema>): Promise<ShopId> {
+/** @param lock whether to keep others from changing it until the end of the transaction */
+export async function readShop(db: Kysely<Schema>, { lock = false } = {}): Promise<ShopId> {
   const row = db.selectFrom('settings').select('value').where('name', '=', 'shop')
-  return (await row.executeTakeFirstOrThrow()).value as ShopId
+  return (await (lock ? forUpdate(db, row) : row).executeTakeFirstOrThrow()).value as ShopId
 }
 
 /** Gives a new database its identity, while its tables are created. */
@@ -65,7 +66,7 @@ export async function findRelocation(db: Kysely<Schema>, address: DatabaseAddres
  */
 export function renewShop(db: Kysely<Schema>, address: DatabaseAddress) {
   return inTransaction(db, async (trx) => {
-    const [previous, shop] = [await readShop(trx), newShopId()]
+    const [previous, shop] = [await readShop(trx, { lock: true }), newShopId()]
     await writeSetting(trx, 'shop', shop)
     await confirmHome(trx, address)
     const open = trx.selectFrom('payments').where('status', 'in', ['pending', 'unknown'])

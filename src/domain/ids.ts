@@ -32,7 +32,14 @@ export function withoutShop(key: IdempotencyKey): string {
   return key.slice(key.indexOf(':') + 1)
 }
 
-/** Returns the key of an order's refund. @param charge the key of the captured charge @param number from 1 */
+/**
+ * Returns the key of an order's refund. Its last part is no number, so it is never the key of a charge, whatever the
+ * reference ends in. A copy of a database with a shop of its own asks for the refund of the original's charge under the
+ * same key as the original.
+ *
+ * @param charge the stored key of the captured charge
+ * @param number from 1
+ */
 export function refundKey(charge: IdempotencyKey, number: number): IdempotencyKey {
-  return `${charge}:refund:${number}` as IdempotencyKey
+  return `${charge}:refund-${number}` as IdempotencyKey
 }

@@ -12,7 +12,7 @@ export function importCommand(files: readonly string[], ...flags: readonly strin
 }
 
 /** The flag, unless it is the default source. */
-export function sourceFlag(source: string): string[] {
+function sourceFlag(source: string): string[] {
   return source === DEFAULT_SOURCE ? [] : [`--source ${shellWord(source)}`]
 }
 

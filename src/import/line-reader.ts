@@ -30,6 +30,7 @@ export class LineReader {
   readonly #skipTests: readonly SkipTest[]
   readonly #inherited: readonly number[]
   readonly #orderFields: readonly number[]
+  readonly #amounts: readonly number[]
   /** Columns that skip a line if they are filled. */
   readonly #cancelledAt: readonly number[]
   /** Position of the first column of each field. */
@@ -49,6 +50,8 @@ export class LineReader {
       FIELDS.map((field) => [field, findNames(this.header, mapping.columns[field])[0]]),
     )
     this.#orderFields = ORDER_FIELDS.flatMap((field) => findNames(header, mapping.columns[field]))
+    const { unit_price = [], line_total = [] } = mapping.columns
+    this.#amounts = findNames(this.header, [...unit_price, ...line_total])
     const filled = mapping.skip?.filter((rule) => 'cell' in rule && rule.cell === 'filled')
     this.#cancelledAt = findNames(
       header,
@@ -65,7 +68,8 @@ export class LineReader {
   read(cells: string[], suspect: boolean): readonly LineFate[] {
     const { length } = this.header
     if (cells.length > length && cells.slice(length).some((cell) => cell.trim() !== '')) {
-      return [{ reference: this.referenceOf(cells), column: '', reason: wrongWidth(cells, length) }]
+      const reference = this.referenceOf(cells) ?? this.#continued(cells)
+      return [{ reference, column: '', reason: wrongWidth(cells, length) }]
     }
     const reason = this.#endOfTable(cells)
     if (reason) return [{ skipped: reason }]
@@ -209,7 +213,8 @@ export class LineReader {
     const { order_id, product_sku = -1, product_name = -1, quantity = -1 } = this.#position
     const isFilled = (position: number) => (cells[position] ?? '').trim() !== ''
     if (!this.carried || order_id === undefined || this.#orderFields.some(isFilled)) return undefined
-    if (!isFilled(quantity) || !(isFilled(product_sku) || isFilled(product_name))) return undefined
+    if (!this.#amounts.some(isFilled) || !isFilled(quantity) || !(isFilled(product_sku) || isFilled(product_name)))
+      return undefined
     if (cells.some((cell) => TOTALS.has(normalName(cell)))) return undefined
     cells[order_id] = this.carried.reference
     return this.carried.reference

@@ -1,6 +1,7 @@
 // The interface to a payment gateway.
 import type { IdempotencyKey } from '../domain/ids.js'
 import type { Money } from '../domain/money.js'
+import type { UserError } from '../errors.js'
 
 /** Why an outcome is unknown, and when it may be asked again. */
 export interface Unknown {
@@ -9,6 +10,14 @@ export interface Unknown {
   readonly message: string
   /** As the provider asks (`Retry-After`), in milliseconds. */
   readonly retryAfterMs?: number | undefined
+  /** The gateway cannot have charged anything (unreachable, rate limit), so the call is not counted as an attempt. */
+  readonly notAsked?: true
+  /** Asking again may charge twice: a person has to find out what became of the charge. */
+  readonly needsReview?: true
+}
+
+export function unknown(message: string): Unknown {
+  return { status: 'unknown', message }
 }
 
 export interface Charge {
@@ -38,6 +47,9 @@ export type RefundOutcome =
 /** `none`: the gateway knows no such key. `unsupported`: it cannot look keys up. */
 export type LookUp<Outcome> = Outcome | { readonly status: 'none' } | { readonly status: 'unsupported' }
 
+/** What a batch needs of a gateway. */
+export type ChargingGateway = Pick<Gateway, 'charge' | 'lookUpCharge'>
+
 export interface Gateway {
   /**
    * Charges the amount, at most once per key. A repeated call with the same key returns the same outcome.
@@ -46,8 +58,22 @@ export interface Gateway {
    */
   charge(charge: Charge, timeoutMs: number): Promise<ChargeOutcome>
   /** What became of a charge. Needed for keys that the gateway may have forgotten. */
-  lookUpCharge(key: IdempotencyKey, timeoutMs: number): Promise<LookUp<ChargeOutcome>>
+  lookUpCharge(charge: Charge, timeoutMs: number): Promise<LookUp<ChargeOutcome>>
   /** Gives back a part of a captured charge, at most once per key. */
   refund(refund: Refund, timeoutMs: number): Promise<RefundOutcome>
-  lookUpRefund(key: IdempotencyKey, timeoutMs: number): Promise<LookUp<RefundOutcome>>
+  lookUpRefund(refund: Refund, timeoutMs: number): Promise<LookUp<RefundOutcome>>
+}
+
+/** A gateway that is shared by everything in a process that charges or refunds. */
+export interface OpenGateway extends Gateway {
+  /** Why the gateway cannot be used now; undefined if it can. Calls then ask nothing and end at once. */
+  readonly trouble: UserError | undefined
+  /**
+   * Asks the gateway whether it can be used. Ends the trouble if so.
+   *
+   * @throws UserError: exit 4 while the gateway is unavailable, exit 2 if a setting is wrong
+   */
+  check(): Promise<void>
+  /** Closes the connections. */
+  close(): Promise<void>
 }

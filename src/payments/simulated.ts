@@ -25,7 +25,7 @@ export class SimulatedGateway implements Gateway {
   }
 
   /** A simulated charge needs no record: its key determines the outcome. */
-  async lookUpCharge(key: IdempotencyKey, timeoutMs: number): Promise<LookUp<ChargeOutcome>> {
+  async lookUpCharge({ key }: Charge, timeoutMs: number): Promise<LookUp<ChargeOutcome>> {
     const late = await this.#wait(timeoutMs)
     return late ?? this.#outcomeOf(key)
   }
@@ -35,8 +35,8 @@ export class SimulatedGateway implements Gateway {
     return late ?? { status: 'refunded', reference: `sim_${hash('sha256', key).slice(0, 20)}` }
   }
 
-  lookUpRefund(key: IdempotencyKey, timeoutMs: number): Promise<LookUp<RefundOutcome>> {
-    return this.refund({ key }, timeoutMs)
+  lookUpRefund(refund: Pick<Refund, 'key'>, timeoutMs: number): Promise<LookUp<RefundOutcome>> {
+    return this.refund(refund, timeoutMs)
   }
 
   async #wait(timeoutMs: number) {

@@ -113,7 +113,7 @@ async function compareKpis(store: FiguresStore): Promise<Comparison> {
   return result
 }
 
-/** Returns whether a range is older than its latest sales or refunds. That is correct, because workers publish only days. */
+/** Returns whether a range is older than its latest changes. That is correct, because workers publish only days. */
 async function isOlder({ db }: FiguresStore, name: string, generatedAt: unknown): Promise<boolean> {
   const { kind, days } = readName(name)
   if (kind !== 'range' || typeof generatedAt !== 'string') return false

@@ -1,5 +1,6 @@
-// Publishes sales and refunds since the last publication. Figures are absolute, so publishing twice changes nothing. Each attempt
-// watches the mark (WATCH) from before it reads the database until it writes, so no process overwrites newer figures.
+// Publishes sales and refunds since the last publication. Figures are absolute, so publishing twice changes nothing.
+// Each attempt watches the mark (WATCH) from before it reads the database until it writes, so no process overwrites
+// newer figures.
 import { randomUUID } from 'node:crypto'
 import type { ChainableCommander } from 'ioredis'
 import type { Database } from '../database/connection.js'

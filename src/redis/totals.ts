@@ -25,8 +25,8 @@ export interface Total {
 const PAGE = 1000
 
 /**
- * Reads the totals of all customers or products, or of those with sales or refunds since a time. No transaction spans the pages,
- * so they may be of different moments.
+ * Reads the totals of all customers or products, or of those with sales or refunds since a time. No transaction spans
+ * the pages, so they may be of different moments.
  */
 export async function* totalsOf(db: Database, kind: BoardKind, settledSince?: number): AsyncGenerator<Total[], void> {
   const all = db.selectFrom(kind).select('id').orderBy('id').limit(PAGE)
@@ -61,7 +61,8 @@ const BOARDS = {
   /** Reads the sales of all days. An index on the product would slow workers down by a tenth. */
   products: {
     figures: (among: Among) => sql`
-      select product_id as id, currency, units as score from sales_by_product where ${among('product_id')}`,
+      select product_id as id, currency, units as score from ${sql.table('sales_by_product')}
+      where ${among('product_id')}`,
     name: sql`named.sku`,
   },
 }

@@ -45,7 +45,8 @@ const MEASURES = [
 ] as const
 
 /**
- * Reads the enabled alarms in one snapshot; `notify` only if a destination is configured. The alarm `schedule` is in schedule/alarm-state.ts.
+ * Reads the enabled alarms in one snapshot; `notify` only if a destination is configured. The alarm `schedule` is in
+ * schedule/alarm-state.ts.
  *
  * @param now the database's time
  */

@@ -46,7 +46,7 @@ export async function readStatus(db: Database, queue: Queue, now: number): Promi
 /** @param through decides how each figure is read: from one snapshot, or throttled */
 export function statusReader(through: <Value>(read: Figure<Value>) => () => Promise<Value>) {
   const read = {
-    shop: through(readShop),
+    shop: through((db) => readShop(db)),
     counts: through(countOrders),
     due: through(countDue),
     throughput: through(measureThroughput),
@@ -161,7 +161,7 @@ async function measureThroughput(db: Database, now: number) {
 export async function readWorkers(db: Database, now: number) {
   const workers = await db
     .selectFrom('workers')
-    .select(['id', 'host', 'pid', 'concurrency', 'orders_per_second', 'started_at', 'last_seen'])
+    .select(['id', 'host', 'pid', 'concurrency', 'orders_per_second', 'started_at', 'last_seen', 'waiting_for'])
     .where('stopped_at', 'is', null)
     .where('last_seen', '>', now - WORKER_GONE_MS)
     .orderBy('started_at')
@@ -169,6 +169,8 @@ export async function readWorkers(db: Database, now: number) {
     .execute()
   return workers.map((worker) => ({
     ...worker,
+    /** Why the worker claims no orders, such as a payment gateway that is unreachable; null if it does. */
+    waiting_for: worker.waiting_for,
     started_at: new Date(worker.started_at).toISOString(),
     last_seen: new Date(worker.last_seen).toISOString(),
     /** No heartbeat for 30 seconds. */

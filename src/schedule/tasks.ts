@@ -6,7 +6,7 @@ import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { addDays, dayAt } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
-import { createGateway } from '../payments/create-gateway.js'
+import { withGateway } from '../payments/open-gateway.js'
 import type { Queue } from '../queue/queue.js'
 import type { PublishedFigures } from '../redis/figures.js'
 import { takeSnapshot } from '../reports/history.js'
@@ -72,7 +72,7 @@ const TASKS: Readonly<Record<TaskName, { description: string; run(context: TaskC
   refunds: {
     description: 'finish refunds whose outcome is not known',
     run: async ({ db, config }) => {
-      const count = await finishDueRefunds(db, createGateway(config), refundOptionsOf(config))
+      const count = await finishDueRefunds(db, (use) => withGateway(config, use), refundOptionsOf(config))
       return `${groupThousands(count)} asked for`
     },
   },

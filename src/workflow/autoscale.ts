@@ -38,3 +38,11 @@ export function wantedConcurrency({ waiting, batchMs = 0 }: Load, { min, max }: 
   const inTime = Math.ceil((waiting * batchMs) / CLEAR_WITHIN_MS)
   return Math.max(min, Math.min(inTime, waiting, max))
 }
+
+/** How long the orders in progress may wait for a rate limit, in seconds. */
+const MOST_SECONDS = 10
+
+/** Returns the most orders of a batch at which a rate limit keeps no more in progress than it soon allows to charge. */
+export function ordersPerBatch(perSecond: number | null, batches: number): number {
+  return perSecond === null ? Number.POSITIVE_INFINITY : Math.max(1, Math.ceil((perSecond * MOST_SECONDS) / batches))
+}

@@ -3,8 +3,9 @@ import type { Kysely } from 'kysely'
 import type { Schema } from '../database/schema.js'
 import { takeRetryCount } from '../database/transaction.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
-import type { Gateway } from '../payments/gateway.js'
+import type { ChargingGateway } from '../payments/gateway.js'
 import { type ChargeOptions, chargeAll } from './charge.js'
+import { readChargeDetails } from './charge-details.js'
 import { type ClaimOptions, claim } from './claim.js'
 import { whileRenewing } from './lease.js'
 import { type SettleOptions, settle } from './settle.js'
@@ -13,6 +14,8 @@ export interface BatchOptions {
   readonly claim: ClaimOptions
   readonly charge: ChargeOptions
   readonly settle: SettleOptions
+  /** Whether charges wait for those of other batches, so that a long wait is no sign of a thread that hangs. */
+  readonly isGatewayShared?: boolean
 }
 
 /**
@@ -23,6 +26,11 @@ export interface BatchOptions {
 export const OUTCOMES = ['completed', 'failed', 'rolledBack', 'postponed', 'setAside', 'repeated'] as const
 export type Outcomes = Readonly<Record<(typeof OUTCOMES)[number], number>>
 export const NO_OUTCOMES: Outcomes = { completed: 0, failed: 0, rolledBack: 0, postponed: 0, setAside: 0, repeated: 0 }
+
+/** Returns the number of settled orders. */
+export function processedOf({ completed, failed, rolledBack }: Outcomes): number {
+  return completed + failed + rolledBack
+}
 
 export interface BatchResult extends Outcomes {
   readonly claimed: number
@@ -45,20 +53,22 @@ export interface BatchProgress {
  */
 export async function processBatch(
   db: Kysely<Schema>,
-  gateway: Gateway,
+  gateway: ChargingGateway,
   ids: readonly OrderId[],
   options: BatchOptions,
   progress: BatchProgress = {},
 ): Promise<BatchResult> {
-  const { token, count, failed, setAside, suspects, orders } = await claim(db, ids, options.claim)
+  const { token, count, failed, setAside, suspects, orders, askedBefore } = await claim(db, ids, options.claim)
   progress.token = token
+  const { keyLifetimeMs } = options.charge
+  const details = keyLifetimeMs === undefined ? undefined : await readChargeDetails(db, orders, keyLifetimeMs)
   const onAnswer = () => {
-    progress.heartbeats = 0
+    if (!options.isGatewayShared) progress.heartbeats = 0
   }
   onAnswer()
-  const charge = () => chargeAll(gateway, orders, options.charge, onAnswer)
+  const charge = () => chargeAll(gateway, orders, options.charge, { details, onAnswer })
   const answers = await whileRenewing(db, { token, orders }, options.claim.leaseMs, charge)
   progress.heartbeats = undefined
-  const settled = await settle(db, { token }, answers, options.settle)
+  const settled = await settle(db, { token, askedBefore }, answers, options.settle)
   return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRetryCount() }
 }

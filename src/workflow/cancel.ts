@@ -20,8 +20,8 @@ interface ChangeOptions {
 }
 
 /**
- * Cancels the orders. A pending order becomes `failed`; one in progress becomes `rolled_back` and releases its stock. An
- * order is never cancelled once the gateway may have been asked to charge it.
+ * Cancels the orders. A pending order becomes `failed`; one in progress becomes `rolled_back` and releases its stock.
+ * Never cancels an order once the gateway may have been asked to charge it.
  *
  * @returns for each order that is not cancelled, why
  */
@@ -67,10 +67,11 @@ async function settleCancelled(
 
 /**
  * A payment intent says that a worker may have asked the gateway, even if it died since: nothing is stored between the
- * intent and the request. Only orders that are free of charge are never asked for.
+ * intent and the request. Exceptions are orders that are free of charge, and those whose workers said that they did not
+ * ask.
  */
 function refusalOf(order: OrderState, now: number): Refusal | undefined {
-  const { reference, source, status, reason, payment, amount, openImports, dueAt } = order
+  const { reference, source, status, reason, payment, amount, neverAsked, openImports, dueAt } = order
   const name = orderWords(order)
   const refund = `orderctl orders refund ${name}`
   const settled = refuseSettled(order, `Refund it: ${refund}`)
@@ -82,7 +83,7 @@ function refusalOf(order: OrderState, now: number): Refusal | undefined {
     const fix = 'Finish or undo that import first. See it with: orderctl import list'
     return { code: 'import_unfinished', message, fix, retryable: true }
   }
-  if (payment === null || amount === 0) return undefined
+  if (payment === null || amount === 0 || neverAsked === 1) return undefined
   if (isHeldByWorker(order, now)) {
     const message = `Order ${reference} is being charged right now.`
     return { code: 'being_charged', message, fix: `Refund it once it is completed: ${refund}` }

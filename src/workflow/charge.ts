@@ -1,7 +1,8 @@
 // Charges the orders of a batch, between its two transactions. Asks the gateway once for each idempotency key.
 import pMap from 'p-map'
 import { asError } from '../background.js'
-import type { ChargeOutcome, Gateway } from '../payments/gateway.js'
+import type { OrderId } from '../domain/ids.js'
+import type { Charge, ChargeOutcome, ChargingGateway } from '../payments/gateway.js'
 import type { ClaimedOrder } from './claim.js'
 
 export interface ChargeOptions {
@@ -9,6 +10,18 @@ export interface ChargeOptions {
   readonly inFlight: number
   /** After this many milliseconds, the outcome is unknown. */
   readonly timeoutMs: number
+  /**
+   * How long the gateway remembers a key, in milliseconds. Undefined if it never forgets one and needs no details of
+   * orders.
+   */
+  readonly keyLifetimeMs?: number | undefined
+}
+
+/** What a gateway outside this process needs to know of a charge. */
+export interface ChargeDetails {
+  readonly order: NonNullable<Charge['order']>
+  /** Whether the gateway may have forgotten the key. */
+  readonly isOld: boolean
 }
 
 export interface Answer {
@@ -18,23 +31,34 @@ export interface Answer {
 
 /** Charges all orders. Never rejects: a charge that fails has an unknown outcome. */
 export function chargeAll(
-  gateway: Gateway,
+  gateway: ChargingGateway,
   orders: readonly ClaimedOrder[],
   { inFlight, timeoutMs }: ChargeOptions,
-  onAnswer?: () => void,
+  { details, onAnswer }: { details?: ReadonlyMap<OrderId, ChargeDetails> | undefined; onAnswer?: () => void } = {},
 ): Promise<Answer[]> {
   const charge = async (order: ClaimedOrder): Promise<Answer> => {
-    const outcome = await chargeOne(gateway, order, timeoutMs)
+    const outcome = await chargeOne(gateway, order, details?.get(order.id), timeoutMs)
     onAnswer?.()
     return { order, outcome }
   }
   return pMap(orders, charge, { concurrency: inFlight })
 }
 
-async function chargeOne(gateway: Gateway, order: ClaimedOrder, timeoutMs: number): Promise<ChargeOutcome> {
-  if (order.total === 0) return { status: 'captured', reference: 'free of charge' }
+async function chargeOne(
+  gateway: ChargingGateway,
+  { key, currency, total }: ClaimedOrder,
+  details: ChargeDetails | undefined,
+  timeoutMs: number,
+): Promise<ChargeOutcome> {
+  if (total === 0) return { status: 'captured', reference: 'free of charge' }
+  const charge: Charge = { key, amount: { currency, minor: total }, ...(details && { order: details.order }) }
   try {
-    return await gateway.charge({ key: order.key, amount: { currency: order.currency, minor: order.total } }, timeoutMs)
+    if (!details?.isOld) return await gateway.charge(charge, timeoutMs)
+    const found = await gateway.lookUpCharge(charge, timeoutMs)
+    if (found.status === 'none') return await gateway.charge(charge, timeoutMs)
+    if (found.status !== 'unsupported') return found
+    const message = 'the gateway may have forgotten this charge, and cannot look it up'
+    return { status: 'unknown', message, needsReview: true }
   } catch (error) {
     return { status: 'unknown', message: asError(error).message }
   }

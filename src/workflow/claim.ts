@@ -15,6 +15,7 @@ import { recordEvents } from '../notify/events.js'
 import { dropUnclaimable, removeFromQueue } from '../queue/due-orders.js'
 import { setAside, splitByLostClaims } from '../queue/suspects.js'
 import { dueOrders, newToken, stillDue, takeLease } from './lease.js'
+import { takeMarks } from './never-asked.js'
 import { allocateStock, type Item, type OutOfStock, reserveStock } from './stock.js'
 
 export interface ClaimOptions {
@@ -40,14 +41,16 @@ export interface ClaimedOrder {
  * so a delivery that comes twice or late changes nothing.
  *
  * @returns the `orders` now in progress under the `token`; the `count` of claimed orders, how many of them `failed`,
- * being out of stock; the `suspects`, due orders to claim alone; and how many were `setAside`
+ * being out of stock; the `suspects`, due orders to claim alone; how many were `setAside`; and the orders that an
+ * earlier worker may have `askedBefore`
  */
 export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options: ClaimOptions) {
   const token = newToken()
   const now = await databaseTime(db)
   // Read before the transaction, which blocks all other writers of a file.
   const { claimable, suspects, poison } = splitByLostClaims(await findDue(db, ids, now), options.alone ?? false)
-  if (claimable.length + poison.length === 0) return { token, count: 0, failed: 0, orders: [], suspects, setAside: 0 }
+  const nothing = { token, count: 0, failed: 0, orders: [], suspects, setAside: 0, askedBefore: new Set<OrderId>() }
+  if (claimable.length + poison.length === 0) return nothing
   return inTransaction(db, async (trx) => {
     const aside = await stillDue(trx, poison)
     await setAside(trx, aside)
@@ -63,12 +66,14 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
     const settledAt = await settlementTime(trx)
     const { served, short } = await allocateStock(trx, pending)
     await failOutOfStock(trx, short, settledAt)
-    const orders = [...open.filter(({ status }) => status !== 'pending'), ...served]
+    const again = open.filter(({ status }) => status !== 'pending')
+    const orders = [...again, ...served]
     // MySQL scans small tables in full, so even a statement that matches no order would wait for the locks of others.
     if (orders.length > 0) {
       await takeLease(trx, { token, orders }, options.leaseMs)
       await markProcessing.run(trx, { ids: packIds(orders) })
     }
+    const askedBefore = await takeMarks(trx, again)
     const late = await reserve(trx, served, now, options)
     await failOutOfStock(trx, late, settledAt)
     const missed = new Set(late.map(({ id }) => id))
@@ -79,6 +84,7 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
       orders: orders.filter(({ id }) => !missed.has(id)),
       suspects,
       setAside: aside.length,
+      askedBefore,
     }
   })
 }

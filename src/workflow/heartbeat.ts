@@ -16,6 +16,8 @@ const HEARTBEAT_MS = 2000
 
 interface HeartbeatOptions {
   figures(): Omit<WorkFigures, 'ordersPerSecond'>
+  /** Why the worker claims nothing; undefined if it does. */
+  waitingFor(): string | undefined
   /**
    * Called after each beat, even if it failed: a restart would not make the server reachable, and would lose the
    * answers of open charges. Not called while the process hangs or the database neither answers nor fails.
@@ -44,6 +46,7 @@ export async function startHeartbeat(db: Kysely<Schema>, options: HeartbeatOptio
     concurrency: options.figures().concurrency,
     processed: last.processed,
     orders_per_second: last.ordersPerSecond,
+    waiting_for: options.waitingFor() ?? null,
   })
   const worker = { id, host: hostname(), pid: process.pid, started_at: startedAt }
   await db

@@ -20,8 +20,6 @@ export type Refusal = Pick<Problem, 'code' | 'message' | 'fix' | 'retryable'>
 export type OrderState = Awaited<ReturnType<typeof readStates>>[number]
 
 interface Change {
-  /** Takes a lock that the change needs before those of the orders. Not called in a dry run. */
-  begin?(trx: Kysely<Schema>): Promise<void>
   /** @returns why the order stays as it is @param now by the database's clock */
   judge(trx: Kysely<Schema>, order: OrderState, now: number): Refusal | undefined | Promise<Refusal | undefined>
   /** Changes the orders that are not refused. Not called in a dry run. */
@@ -46,7 +44,6 @@ export async function changeOrders(
   const refused = new Map<OrderId, Refusal>()
   for (const page of inBatches(ids, PAGE)) {
     const judgeAndChange = async (trx: Kysely<Schema>) => {
-      if (!isDryRun) await change.begin?.(trx)
       const orders = await (isDryRun ? readStates : lockStates)(trx, page)
       const now = await databaseTime(trx)
       const refusals = new Map<OrderId, Refusal>()
@@ -82,7 +79,7 @@ async function readStates(db: Kysely<Schema>, ids: readonly OrderId[]) {
     .where(isAmong(db, 'orders.id', ids))
     .select(['orders.id', 'orders.reference', 'orders.source', 'orders.status', 'orders.reason', 'orders.attempt'])
     .select(['due_orders.due_at as dueAt', 'due_orders.lease_token as leaseToken'])
-    .select(['payments.status as payment', 'payments.amount'])
+    .select(['payments.status as payment', 'payments.amount', 'payments.never_asked as neverAsked'])
     .select((eb) => {
       const unfinished = eb.selectFrom('imports').whereRef('imports.source', '=', 'orders.source')
       return unfinished.where('ended_at', 'is', null).select(eb.fn.countAll<number>().as('imports')).as('openImports')

@@ -120,5 +120,6 @@ export function temporaryProblem(error: unknown, database: Config['database']): 
 function recoveryText({ code, exit }: UserError, reached: string | undefined): string {
   if (code === 'disk_full') return 'Disk space is available again.'
   if (exit !== EXIT.unreachable) return 'Working again.'
+  if (code.startsWith('gateway_')) return 'The payment gateway is back.'
   return reached ?? (code.startsWith('database_') ? 'The database is back.' : 'The queue is back.')
 }

@@ -6,7 +6,7 @@ import type { OrderId } from '../domain/ids.js'
 import type { Money } from '../domain/money.js'
 import type { Problem } from '../errors.js'
 import type { Gateway } from '../payments/gateway.js'
-import { beginRefunds, finishRefunds, type RefundOptions } from './refund.js'
+import { beginRefunds, finishRefunds, type RefundOptions, settleAsStated } from './refund.js'
 import type { SettledRefund } from './refund-settle.js'
 import {
   amountText,
@@ -52,12 +52,17 @@ export async function refundOrders(
     )
   }
   const { token, verdicts } = await beginRefunds(db, ids, request, options)
-  const settled = await finishRefunds(db, gateway, token, options)
+  const { stated } = request
+  const settled = stated
+    ? await settleAsStated(db, token, stated, options)
+    : await finishRefunds(db, gateway, token, options)
   const settledOf = new Map(settled.map((refund) => [refund.id, refund]))
   return new Map(
     verdicts.map(({ order, verdict }) => {
       if (verdict.kind === 'refused') return [order.id, { refusal: verdict.problem }]
-      return [order.id, resultOf(order, verdict.amount, settledOf.get(order.id))]
+      const refund = settledOf.get(order.id)
+      if (refund && stated) return [order.id, { amount: verdict.amount, gateway_reference: refund.gateway_reference }]
+      return [order.id, resultOf(order, verdict.amount, refund)]
     }),
   )
 }

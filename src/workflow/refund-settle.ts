@@ -35,13 +35,7 @@ export interface ClaimedRefund {
   readonly chargeReference: string
 }
 
-export type RefundAnswer = { readonly refund: ClaimedRefund; readonly outcome: RefundOutcome | Unaskable }
-
-/** The gateway may have forgotten the key, and cannot say what became of it. */
-interface Unaskable {
-  readonly status: 'unaskable'
-  readonly message: string
-}
+export type RefundAnswer = { readonly refund: ClaimedRefund; readonly outcome: RefundOutcome }
 
 /**
  * Settles those refunds that are still under the lease. If another process has claimed a refund since, it asks with the
@@ -124,9 +118,8 @@ function changeOf(
   }
   const { message } = outcome
   if (outcome.status === 'declined') return { ...settled, status: 'declined', message }
-  if (outcome.status === 'unaskable') return { ...settled, status: 'unknown', message }
-  const failures = unanswered + 1
-  const pause = Math.max(backoffMs(failures, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), outcome.retryAfterMs ?? 0)
-  const due_at = failures >= attempts ? null : now + pause
+  const failures = unanswered + (outcome.notAsked ? 0 : 1)
+  const pause = Math.max(backoffMs(unanswered + 1, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), outcome.retryAfterMs ?? 0)
+  const due_at = outcome.needsReview || failures >= attempts ? null : now + pause
   return { ...settled, status: 'unknown', message, unanswered: failures, due_at }
 }

@@ -13,17 +13,11 @@ import { inTransaction } from '../database/transaction.js'
 import { type LeaseToken, type OrderId, refundKey } from '../domain/ids.js'
 import { OPEN_REFUND_STATUSES } from '../domain/order.js'
 import { HOUR_MS } from '../domain/time.js'
-import type { Gateway, LookUp, RefundOutcome } from '../payments/gateway.js'
+import type { Gateway, Refund, RefundOutcome } from '../payments/gateway.js'
 import { lockOrders } from '../queue/due-orders.js'
 import { newToken } from './lease.js'
-import {
-  type ClaimedRefund,
-  type RefundAnswer,
-  type SettledRefund,
-  type SettleRefundOptions,
-  settleRefunds,
-} from './refund-settle.js'
-import { amountText, judgeRefund, type RefundRequest, readRefundable } from './refundable.js'
+import { type ClaimedRefund, type SettledRefund, type SettleRefundOptions, settleRefunds } from './refund-settle.js'
+import { amountText, judgeRefund, type RefundRequest, readRefundable, type Stated } from './refundable.js'
 
 export interface RefundOptions extends SettleRefundOptions {
   readonly leaseMs: number
@@ -31,10 +25,12 @@ export interface RefundOptions extends SettleRefundOptions {
   readonly inFlight: number
   /** After this many milliseconds, the outcome is unknown. */
   readonly timeoutMs: number
+  /** How long gateways remember a key; later, they would refund again. Older refunds are looked up first. */
+  readonly keyLifetimeMs: number
 }
 
-/** Gateways forget keys (Stripe after 24 hours), and would then refund again. An older refund is looked up first. */
-const KEY_LIFETIME_MS = 24 * HOUR_MS
+/** Passes a gateway to `use`. */
+type UseGateway = <Result>(use: (gateway: Gateway) => Promise<Result>) => Promise<Result>
 
 const INTENT = [
   ...(['order_id', 'number', 'customer_id', 'idempotency_key', 'amount', 'currency', 'status', 'restock'] as const),
@@ -94,7 +90,8 @@ export async function beginRefunds(
     const changed = [...begun, ...resumed].map(({ id }) => id)
     if (changed.length > 0) {
       const [only] = begun
-      const details = begun.length === 1 && only ? amountText(only.amount) : undefined
+      const amount = begun.length === 1 && only ? amountText(only.amount) : undefined
+      const details = request.stated ? `stated as ${request.stated.status}` : amount
       await recordAction(trx, { command: 'orders refund', reason: request.reason, details }, changed)
     }
     return judged
@@ -102,13 +99,17 @@ export async function beginRefunds(
   return { token, verdicts }
 }
 
-/** Finishes every refund that is due: new ones whose process died, and those with an unknown outcome. Returns how many. */
-export async function finishDueRefunds(db: Kysely<Schema>, gateway: Gateway, options: RefundOptions): Promise<number> {
+/** Finishes every due refund: those whose process died, and those with an unknown outcome. Returns how many. */
+export async function finishDueRefunds(
+  db: Kysely<Schema>,
+  useGateway: UseGateway,
+  options: RefundOptions,
+): Promise<number> {
   let finished = 0
   for (;;) {
     const token = await claimDue(db, options)
     if (!token) return finished
-    finished += (await finishRefunds(db, gateway, token, options)).length
+    finished += (await useGateway((gateway) => finishRefunds(db, gateway, token, options))).length
   }
 }
 
@@ -161,6 +162,17 @@ export async function finishRefunds(
   return settleRefunds(db, token, answers, options)
 }
 
+/** Settles the refunds under the lease as a person states. Returns those that are still under it. */
+export async function settleAsStated(db: Kysely<Schema>, token: LeaseToken, outcome: Stated, options: RefundOptions) {
+  const refunds = await readClaimed(db, token)
+  return settleRefunds(
+    db,
+    token,
+    refunds.map((refund) => ({ refund, outcome })),
+    options,
+  )
+}
+
 function readClaimed(db: Kysely<Schema>, token: LeaseToken): Promise<ClaimedRefund[]> {
   return db
     .selectFrom('refunds')
@@ -181,19 +193,17 @@ async function askFor(
   gateway: Gateway,
   { key, amount, currency, createdAt, chargeKey, chargeReference }: ClaimedRefund,
   now: number,
-  { timeoutMs }: RefundOptions,
-): Promise<RefundAnswer['outcome']> {
+  { timeoutMs, keyLifetimeMs }: RefundOptions,
+): Promise<RefundOutcome> {
+  const charge = { key: chargeKey, reference: chargeReference }
+  const refund: Refund = { key, charge, amount: { currency, minor: amount } }
   try {
-    if (now - createdAt >= KEY_LIFETIME_MS) {
-      const found: LookUp<RefundOutcome> = await gateway.lookUpRefund(key, timeoutMs)
-      if (found.status === 'unsupported') {
-        const message = 'the gateway may have forgotten the key of this refund, and cannot look it up'
-        return { status: 'unaskable', message }
-      }
-      if (found.status !== 'none') return found
-    }
-    const charge = { key: chargeKey, reference: chargeReference }
-    return await gateway.refund({ key, charge, amount: { currency, minor: amount } }, timeoutMs)
+    if (now - createdAt < keyLifetimeMs) return await gateway.refund(refund, timeoutMs)
+    const found = await gateway.lookUpRefund(refund, timeoutMs)
+    if (found.status === 'none') return await gateway.refund(refund, timeoutMs)
+    if (found.status !== 'unsupported') return found
+    const message = 'the gateway may have forgotten this refund, and cannot look it up'
+    return { status: 'unknown', message, needsReview: true }
   } catch (error) {
     return { status: 'unknown', message: asError(error).message }
   }
@@ -204,6 +214,7 @@ export function refundOptionsOf(config: Config): RefundOptions {
     leaseMs: config['workflow.leaseMs'],
     inFlight: config['payments.maxInFlight'],
     timeoutMs: config['payments.timeoutMs'],
+    keyLifetimeMs: config['payments.keyLifetimeHours'] * HOUR_MS,
     attempts: config['workflow.attempts'],
     timeZone: config.timeZone,
   }

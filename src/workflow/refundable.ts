@@ -5,15 +5,20 @@ import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
 import { type Currency, formatAmount, type Money, readAmount } from '../domain/money.js'
 import { OPEN_REFUND_STATUSES } from '../domain/order.js'
-import { shellWord, sourceFlag } from '../domain/shell.js'
+import { orderWords } from '../domain/shell.js'
 import { EXIT, type Problem } from '../errors.js'
+import type { RefundOutcome } from '../payments/gateway.js'
 
 export interface RefundRequest {
   /** As typed, in the currency of the order. If undefined, all that is left. */
   readonly amount?: string | undefined
   /** Whether the order's units go back into stock. */
   readonly restock: boolean
+  /** What the provider's dashboard shows of the refund with an unknown outcome. No other refund changes then. */
+  readonly stated?: Stated | undefined
 }
+
+export type Stated = Extract<RefundOutcome, { readonly status: 'refunded' | 'declined' }>
 
 /** `finish` asks again for the refund whose outcome is not known, under the same key. */
 export type Verdict =
@@ -74,6 +79,7 @@ export function judgeRefund(order: Refundable, request: RefundRequest, now: numb
     if (differs || (order.heldUntil ?? 0) > now) return refuse(unfinished(order, { currency, minor: open }, now))
     return { kind: 'finish', amount: { currency, minor: open } }
   }
+  if (request.stated) return refuse(nothingOpen(order))
   if (left.minor === 0) return refuse(nothingLeft(order))
   const amount = wanted ?? left
   if (amount.minor > left.minor) return refuse(tooMuch(order, amount, left))
@@ -89,7 +95,7 @@ export function amountText(amount: Money): string {
 }
 
 export function commandFor(command: string, { reference, source }: Refundable): string {
-  return ['orderctl orders', command, shellWord(reference), ...sourceFlag(source)].join(' ')
+  return `orderctl orders ${command} ${orderWords({ reference, source })}`
 }
 
 function notCompleted(order: Refundable): Problem {
@@ -124,6 +130,14 @@ function unfinished(order: Refundable, amount: Money, now: number): Problem {
     code: 'refund_unfinished',
     message: `${subject} is not finished: its outcome is unknown.`,
     fix: `Finish it first: ${commandFor('refund', order)}`,
+  }
+}
+
+function nothingOpen(order: Refundable): Problem {
+  return {
+    code: 'no_open_refund',
+    message: `Order ${order.reference} has no refund with an unknown outcome.`,
+    fix: `See its refunds: ${commandFor('show', order)}`,
   }
 }
 

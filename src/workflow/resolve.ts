@@ -2,7 +2,6 @@
 import type { Kysely } from 'kysely'
 import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
-import { takeNamedLock } from '../database/engine.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
@@ -10,10 +9,11 @@ import { settlementTime } from '../database/settlement-time.js'
 import type { OrderId } from '../domain/ids.js'
 import { orderWords } from '../domain/shell.js'
 import { changeOrders, isHeldByWorker, type OrderState, type Refusal, refuseSettled, withItems } from './order-state.js'
+import { takeReferences } from './references.js'
 import { book } from './settle.js'
 
 interface Resolution {
-  /** The gateway's reference of the captured charge; undefined if nothing was charged. Given for a single order only. */
+  /** The gateway's reference of the captured charge of the only order; undefined if nothing was charged. */
   readonly captured?: string | undefined
   /** As the person gave it. */
   readonly reason?: string | undefined
@@ -32,14 +32,11 @@ export function resolveOrders(
   resolution: Resolution,
 ): Promise<ReadonlyMap<OrderId, Refusal>> {
   const { captured, isDryRun = false } = resolution
-  const change = {
-    judge: async (trx: Kysely<Schema>, order: OrderState, now: number) =>
-      refusalOf(order, now) ?? (captured === undefined ? undefined : await refuseReference(trx, captured)),
-    apply: (trx: Kysely<Schema>, orders: readonly OrderState[]) => settleResolved(trx, orders, resolution),
-  }
-  // Two people may name the same reference for different orders.
-  const begin = (trx: Kysely<Schema>) => takeNamedLock(trx, 'turn_references')
-  return changeOrders(db, ids, captured === undefined ? change : { ...change, begin }, isDryRun)
+  const judge = async (trx: Kysely<Schema>, order: OrderState, now: number) =>
+    refusalOf(order, now) ??
+    (captured === undefined ? undefined : await refuseReference(trx, order, captured, isDryRun))
+  const apply = (trx: Kysely<Schema>, orders: readonly OrderState[]) => settleResolved(trx, orders, resolution)
+  return changeOrders(db, ids, { judge, apply }, isDryRun)
 }
 
 async function settleResolved(
@@ -58,6 +55,7 @@ async function settleResolved(
     captured === undefined
       ? { captured: [], declined: settled.map((order) => ({ ...order, message })) }
       : { captured: settled.map((order) => ({ ...order, reference: captured })), declined: [] }
+  await takeReferences(trx, outcomes.captured)
   await book(trx, outcomes, await settlementTime(trx))
   const details = captured === undefined ? 'not charged' : `captured as ${captured}`
   await recordAction(
@@ -67,18 +65,23 @@ async function settleResolved(
   )
 }
 
-/** Refuses a reference that another payment has. */
-async function refuseReference(trx: Kysely<Schema>, captured: string): Promise<Refusal | undefined> {
-  const other = await trx
+/** Refuses a reference that another payment has. If two people name it for two orders, the second one waits. */
+async function refuseReference(
+  trx: Kysely<Schema>,
+  { id }: OrderState,
+  captured: string,
+  isDryRun: boolean,
+): Promise<Refusal | undefined> {
+  const paid = trx
     .selectFrom('payments')
     .innerJoin('orders', 'orders.id', 'payments.order_id')
     .where('payments.gateway_reference', '=', captured)
     .where('payments.status', '=', 'captured')
     .select('orders.reference')
     .limit(1)
-    .executeTakeFirst()
-  if (!other) return undefined
-  const message = `The reference ${captured} belongs to the payment of order ${other.reference} already.`
+  const other = await paid.executeTakeFirst()
+  if (!other && (isDryRun || !(await takeReferences(trx, [{ id, reference: captured }])).has(id))) return undefined
+  const message = `The reference ${captured} belongs to the payment of ${other ? `order ${other.reference}` : 'another order'} already.`
   return { code: 'reference_used', message, fix: "Compare order and amount in the provider's dashboard." }
 }
 

@@ -1,6 +1,5 @@
 // Settles the orders of a batch in its second transaction: records the gateway's answers in payments, stock and sales
-// figures, under the fence of the lease. Also rolls back orders whose reservations have expired, and books outcomes that
-// a person states.
+// figures, under the fence of the lease. Also rolls back orders whose reservations have expired.
 import type { Expression, Kysely } from 'kysely'
 import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
@@ -11,19 +10,24 @@ import { settlementTime } from '../database/settlement-time.js'
 import { inTransaction } from '../database/transaction.js'
 import { backoffMs } from '../domain/backoff.js'
 import { groupBy } from '../domain/batches.js'
-import type { LeaseToken } from '../domain/ids.js'
+import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { FailureReason } from '../domain/order.js'
 import { recordEvents } from '../notify/events.js'
+import type { Unknown } from '../payments/gateway.js'
 import { lockInQueue, lockOrders, removeFromQueue } from '../queue/due-orders.js'
 import type { Answer } from './charge.js'
 import type { ClaimedOrder } from './claim.js'
 import { heldUnder } from './lease.js'
+import { markNeverAsked } from './never-asked.js'
+import { takeReferences } from './references.js'
 import { addToSales } from './sales.js'
 import { type OrderItems, settleStock } from './stock.js'
 
 export interface SettleOptions {
   /** Number of charges without an answer after which an order needs review. */
   readonly attempts: number
+  /** Whether to refuse captures under the reference of another order. */
+  readonly checksReferences?: boolean
 }
 
 /** Shortest and longest pause before a charge is retried, in milliseconds. */
@@ -36,7 +40,7 @@ export const LONGEST_PAUSE_MS = 300_000
  */
 export async function settle(
   db: Kysely<Schema>,
-  { token }: { readonly token: LeaseToken },
+  { token, askedBefore }: { readonly token: LeaseToken; readonly askedBefore: ReadonlySet<OrderId> },
   answers: readonly Answer[],
   options: SettleOptions,
 ) {
@@ -44,20 +48,41 @@ export async function settle(
   const orders = answers.map(({ order }) => order)
   return inTransaction(db, async (trx) => {
     const held = new Set(await heldUnder(trx, orders, { token }))
+    const isHeld = ({ order }: Answer) => held.has(order)
+    const taken = options.checksReferences ? await findTaken(trx, answers.filter(isHeld)) : undefined
     const captured: (Captured & OrderItems)[] = []
     const declined: (Unpaid & OrderItems)[] = []
-    const unknown: (Unpaid & OrderItems)[] = []
+    const unknown: Postponed[] = []
+    const notAsked: Deferred[] = []
     for (const { order, outcome } of answers) {
       if (!held.has(order)) continue
       const { id, attempt, items } = order
-      if (outcome.status === 'captured') captured.push({ id, attempt, items, reference: outcome.reference })
-      else (outcome.status === 'declined' ? declined : unknown).push({ id, attempt, items, message: outcome.message })
+      if (taken?.has(id)) unknown.push({ id, attempt, needsReview: true, message: REFERENCE_TAKEN })
+      else if (outcome.status === 'captured') captured.push({ id, attempt, items, reference: outcome.reference })
+      else if (outcome.status === 'declined') declined.push({ id, attempt, items, message: outcome.message })
+      else if (outcome.notAsked) notAsked.push({ id, retryAfterMs: outcome.retryAfterMs })
+      else unknown.push({ id, attempt, ...outcome })
     }
     const now = await settlementTime(trx)
     if (unknown.length > 0) await postpone(trx, unknown, options, now)
+    if (notAsked.length > 0) await defer(trx, notAsked, now)
+    await markNeverAsked(
+      trx,
+      notAsked.filter(({ id }) => !askedBefore.has(id)),
+    )
     await book(trx, { captured, declined }, now)
     return { completed: captured.length, rolledBack: declined.length, postponed: unknown.length }
   })
+}
+
+const REFERENCE_TAKEN = 'the gateway reported this charge under the reference of another order'
+
+function findTaken(trx: Kysely<Schema>, answers: readonly Answer[]): Promise<ReadonlySet<OrderId>> {
+  const charged = answers.filter(({ order }) => order.total > 0)
+  const captures = charged.flatMap(({ order: { id }, outcome }) =>
+    outcome.status === 'captured' ? [{ id, reference: outcome.reference }] : [],
+  )
+  return takeReferences(trx, captures)
 }
 
 /**
@@ -101,7 +126,7 @@ interface Outcomes {
  */
 async function postpone(
   trx: Kysely<Schema>,
-  unknown: readonly Unpaid[],
+  unknown: readonly Postponed[],
   { attempts }: SettleOptions,
   now: number,
 ): Promise<void> {
@@ -114,12 +139,13 @@ async function postpone(
     .where(isAmong(trx, 'payments.order_id', packIds(unknown)))
     .select(['payments.order_id as id', 'payments.unanswered', 'payments.message'])
     .execute()
-  const rows = payments.map(({ id, unanswered, message }) => ({
-    id,
-    due_at: now + backoffMs(unanswered, FIRST_PAUSE_MS, LONGEST_PAUSE_MS),
-    reason: unanswered >= attempts ? ('payment_unknown' as const) : null,
-    message,
-  }))
+  const wishes = new Map(unknown.map((order) => [order.id, order]))
+  const rows = payments.map(({ id, unanswered, message }) => {
+    const { retryAfterMs = 0, needsReview = false } = wishes.get(id) ?? {}
+    const pauseMs = Math.max(backoffMs(unanswered, FIRST_PAUSE_MS, LONGEST_PAUSE_MS), retryAfterMs)
+    const isLast = needsReview || unanswered >= attempts
+    return { id, due_at: now + pauseMs, reason: isLast ? ('payment_unknown' as const) : null, message }
+  })
   const columns = { id: 'integer', due_at: 'integer', reason: 'text', message: 'long text' } as const
   const postponed = rowSource(trx, 'row', packRows(columns, rows))
   await trx
@@ -137,6 +163,17 @@ async function postpone(
   const last = rows.filter(({ reason }) => reason !== null)
   await removeFromQueue(trx, last)
   await recordEvents(trx, last, 'needs_review')
+}
+
+/** Returns orders to the queue whose charge was not asked for. Order, reservation and payment intent stay. */
+async function defer(trx: Kysely<Schema>, orders: readonly Deferred[], now: number): Promise<void> {
+  const rows = orders.map(({ id, retryAfterMs = 0 }) => ({ id, due_at: now + retryAfterMs }))
+  await trx
+    .updateTable('due_orders')
+    .from(rowSource(trx, 'row', packRows({ id: 'integer', due_at: 'integer' }, rows)))
+    .set((eb) => ({ lease_token: null, due_at: eb.ref('row.due_at'), claims: 0 }))
+    .whereRef('due_orders.order_id', '=', 'row.id')
+    .execute()
 }
 
 /**
@@ -183,6 +220,8 @@ async function findExpired(db: Kysely<Schema>, now: number): Promise<OrderItems[
 
 type Captured = Pick<ClaimedOrder, 'id' | 'attempt'> & { readonly reference: string }
 type Unpaid = Pick<ClaimedOrder, 'id' | 'attempt'> & { readonly message: string }
+type Postponed = Unpaid & Pick<Unknown, 'retryAfterMs' | 'needsReview'>
+type Deferred = Pick<ClaimedOrder, 'id'> & Pick<Unknown, 'retryAfterMs'>
 
 const CAPTURED = { id: 'integer', attempt: 'integer', reference: 'text' } as const
 const UNPAID = { id: 'integer', attempt: 'integer', message: 'long text' } as const

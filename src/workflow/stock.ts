@@ -108,7 +108,7 @@ export async function returnStock(db: Kysely<Schema>, ids: string, now: number):
   await db
     .insertInto('stock_adjustments')
     .columns(['product_id', 'delta', 'reason', 'adjusted_at'])
-    .expression(returned)
+    .expression(returned.orderBy('order_lines.order_id').orderBy('order_lines.product_id'))
     .execute()
   const units = await db
     .selectFrom(returned.as('returned'))

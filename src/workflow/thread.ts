@@ -1,6 +1,6 @@
 // The code of a worker's thread. It has its own database connections and gateway. A task is a batch.
 import { setInterval } from 'node:timers'
-import { parentPort, threadId, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, threadId, workerData } from 'node:worker_threads'
 import { asError } from '../background.js'
 import type { Config } from '../config/config.js'
 import { connect, type Database } from '../database/connection.js'
@@ -8,7 +8,8 @@ import { WriteMutex } from '../database/write-mutex.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { Problem } from '../errors.js'
 import { recordingEvents } from '../notify/events.js'
-import { createGateway } from '../payments/create-gateway.js'
+import { GatewayChannel } from '../payments/channel.js'
+import { ownGateway } from '../payments/open-gateway.js'
 import { problemIn } from '../servers/explain.js'
 import { type BatchOptions, type BatchProgress, type BatchResult, processBatch } from './batch.js'
 
@@ -31,6 +32,12 @@ export interface ThreadHeartbeat {
   readonly unansweredMs: number
 }
 
+export interface ThreadTask {
+  readonly ids: readonly OrderId[]
+  /** Leads to the gateway of the process; undefined if each thread has its own. */
+  readonly port: MessagePort | undefined
+}
+
 /** Errors keep only their text between threads, so they are sent as data. The task rejects only if the thread dies. */
 export type BatchReply =
   | { readonly result: BatchResult }
@@ -42,7 +49,7 @@ export type BatchReply =
     }
 
 const { config, batch, mutex, connections, loaded, heartbeatMs } = workerData as ThreadOptions
-const gateway = createGateway(config)
+const gateway = ownGateway(config)
 const inProgress = new Set<BatchProgress>()
 let db: Promise<Database> | undefined
 
@@ -71,15 +78,19 @@ sendHeartbeat()
 setInterval(sendHeartbeat, heartbeatMs).unref()
 Atomics.add(loaded, 0, 1)
 
-export default async function run(ids: readonly OrderId[]): Promise<BatchReply> {
+export default async function run({ ids, port }: ThreadTask): Promise<BatchReply> {
   const progress: BatchProgress = {}
   inProgress.add(progress)
+  const channel = port && new GatewayChannel(port)
+  const charging = channel ?? gateway
   try {
-    return { result: await processBatch(await connection(), gateway, ids, batch, progress) }
+    if (!charging) throw new TypeError('a batch without a gateway')
+    return { result: await processBatch(await connection(), charging, ids, batch, progress) }
   } catch (error) {
     const { message, stack } = asError(error)
     return { token: progress.token, problem: problemIn(error, config.database), message, stack }
   } finally {
+    channel?.close()
     inProgress.delete(progress)
   }
 }

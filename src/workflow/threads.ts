@@ -2,17 +2,21 @@
 // dies or hangs is replaced, and its orders are claimed again when their lease ends.
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { MessageChannel } from 'node:worker_threads'
 import { Piscina } from 'piscina'
 import { asError, type BackgroundTask, startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
 import { WriteMutex } from '../database/write-mutex.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
+import { HOUR_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
+import { serveGateway } from '../payments/channel.js'
+import type { ChargingGateway } from '../payments/gateway.js'
 import { countOf } from '../terminal/text.js'
 import type { BatchResult } from './batch.js'
-import type { BatchReply, ThreadHeartbeat, ThreadOptions } from './thread.js'
+import type { BatchReply, ThreadHeartbeat, ThreadOptions, ThreadTask } from './thread.js'
 
-type Pool = Piscina<readonly OrderId[], BatchReply>
+type Pool = Piscina<ThreadTask, BatchReply>
 
 /** How long threads may take to load before the work begins without them. */
 const LOADING_MS = 5000
@@ -38,6 +42,8 @@ export class FailedBatch extends Error {
 export class Threads {
   readonly #config: Config
   readonly #concurrency: number
+  /** Serves all threads; undefined if each has its own. */
+  readonly #gateway: ChargingGateway | undefined
   readonly #onLost: (text: string) => void
   readonly #mutex = WriteMutex.share()
   readonly #loaded = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
@@ -46,9 +52,14 @@ export class Threads {
   readonly #pools = new Map<boolean, Pool>()
 
   /** @param onLost called with a message when a thread died or hung */
-  constructor(config: Config, concurrency: number, onLost: (text: string) => void) {
+  constructor(
+    config: Config,
+    { concurrency, gateway }: { concurrency: number; gateway: ChargingGateway | undefined },
+    onLost: (text: string) => void,
+  ) {
     this.#config = config
     this.#concurrency = concurrency
+    this.#gateway = gateway
     this.#onLost = onLost
   }
 
@@ -73,8 +84,9 @@ export class Threads {
    * @throws FailedBatch
    */
   async run(ids: readonly OrderId[], alone: boolean): Promise<BatchResult | undefined> {
+    const port = this.#openPort()
     const reply = await this.#pool(alone)
-      .run(ids)
+      .run({ ids, port }, { transferList: port ? [port] : [] })
       .catch((error: unknown) => {
         this.#onLost(
           `A thread died while processing a batch of ${countOf(ids.length, 'order')} (${asError(error).message}). They are claimed again when their lease ends.`,
@@ -87,10 +99,19 @@ export class Threads {
     throw Object.assign(new FailedBatch(message, { cause }), { token })
   }
 
+  /** Returns the end of a channel to the gateway, for one batch. It closes when the batch ends or its thread dies. */
+  #openPort(): ThreadTask['port'] {
+    if (!this.#gateway) return undefined
+    const { port1, port2 } = new MessageChannel()
+    serveGateway(port1, this.#gateway)
+    return port2
+  }
+
   #pool(alone: boolean): Pool {
     const opened = this.#pools.get(alone)
     if (opened) return opened
     const config = this.#config
+    const isHttp = config['payments.gateway'] !== 'simulated'
     const threads = alone ? 1 : Math.min(availableParallelism(), this.#concurrency)
     const tasksPerThread = alone ? 1 : Math.ceil(this.#concurrency / threads)
     const pool: Pool = new Piscina({
@@ -107,8 +128,13 @@ export class Threads {
         config,
         batch: {
           claim: { leaseMs: config['workflow.leaseMs'], reservationTtlMs: config['workflow.reservationTtlMs'], alone },
-          charge: { inFlight: chargesPerBatch(config, this.#concurrency), timeoutMs: config['payments.timeoutMs'] },
-          settle: { attempts: config['workflow.attempts'] },
+          charge: {
+            inFlight: config['payments.maxInFlight'],
+            timeoutMs: config['payments.timeoutMs'],
+            keyLifetimeMs: isHttp ? config['payments.keyLifetimeHours'] * HOUR_MS : undefined,
+          },
+          settle: { attempts: config['workflow.attempts'], checksReferences: isHttp },
+          isGatewayShared: this.#gateway !== undefined,
         },
         mutex: this.#mutex,
         connections: Math.min(tasksPerThread + 1, MOST_CONNECTIONS),
@@ -153,13 +179,4 @@ export class Threads {
     }
     return startBackground(check, { pauseMs: () => HEARTBEAT_MS })
   }
-}
-
-/** Returns how many charges a batch may have open, so that all batches together stay within the process's limit. */
-export function chargesPerBatch(
-  config: Pick<Config, 'payments.inFlightPerWorker' | 'payments.maxInFlight'>,
-  concurrency: number,
-): number {
-  const share = Math.floor(config['payments.maxInFlight'] / concurrency)
-  return Math.max(1, Math.min(config['payments.inFlightPerWorker'], share))
 }

@@ -6,12 +6,13 @@ import type { Config } from '../config/config.js'
 import { explainDatabaseError } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
-import { createGateway } from '../payments/create-gateway.js'
+import type { OpenGateway } from '../payments/gateway.js'
+import { ownGateway } from '../payments/open-gateway.js'
 import { countDue, countWaiting } from '../queue/due-orders.js'
 import type { Consumer, Queue } from '../queue/queue.js'
 import { countLostBatch, uncountLostClaim } from '../queue/suspects.js'
-import { nextScale, type Scale } from './autoscale.js'
-import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes } from './batch.js'
+import { nextScale, ordersPerBatch, type Scale } from './autoscale.js'
+import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes, processedOf } from './batch.js'
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
 import { onceReachable, temporaryProblem, throughOutages, type Waiting } from './outage.js'
 import { finishDueRefunds, refundOptionsOf } from './refund.js'
@@ -42,6 +43,8 @@ interface Services {
   readonly db: Kysely<Schema>
   readonly queue: Queue
   readonly config: Config
+  /** Undefined if each thread has its own. Closed when the work ends. */
+  readonly gateway: OpenGateway | undefined
   /** Figures in Redis that follow the database. */
   readonly figures: { publish(): Promise<void> } | undefined
 }
@@ -89,17 +92,16 @@ export class Worker {
   #isWaiting = false
 
   constructor(app: Services, options: WorkOptions) {
-    const { config } = app
-    const { min, max } = options.concurrency
+    const { config, gateway } = app
     this.#app = app
     this.#options = options
-    // Each batch has at least one open charge, so the limit on charges also limits the batches.
-    const most = config['payments.maxInFlight']
-    this.#limits = { min: Math.min(min, most), max: Math.min(max, most) }
+    this.#limits = options.concurrency
     this.#concurrency = this.#limits.min
     this.#maxOrders = options.maxOrders ?? Number.POSITIVE_INFINITY
-    this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders)
-    this.#threads = new Threads(config, this.#limits.max, (text) => options.emit({ event: 'thread_lost', text }))
+    const most = ordersPerBatch(config['payments.ratePerSecond'], this.#limits.max)
+    this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders, most)
+    const onLost = (text: string) => options.emit({ event: 'thread_lost', text })
+    this.#threads = new Threads(config, { concurrency: this.#limits.max, gateway }, onLost)
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
   }
 
@@ -113,6 +115,8 @@ export class Worker {
     const { emit } = this.#options
     try {
       if (!(await onceReachable(() => this.#start(), { ...this.#app.config, ...this.#options }))) return this.#totals
+
+      if (!this.#options.waiting) await this.#app.gateway?.check()
       this.#signal.addEventListener('abort', () => emit({ event: 'stopping' }), { once: true })
       emit({ event: 'started', ...this.#limits })
       await this.#consume()
@@ -120,6 +124,7 @@ export class Worker {
       return this.#totals
     } finally {
       for (const stop of this.#stops.reverse()) await stop()
+      await this.#app.gateway?.close()
     }
   }
 
@@ -130,6 +135,7 @@ export class Worker {
     await this.#threads.start()
     this.#heartbeat = await startHeartbeat(this.#app.db, {
       figures: () => ({ processed: processedOf(this.#totals), concurrency: this.#concurrency }),
+      waitingFor: () => this.#app.gateway?.trouble?.message,
       onAlive: (figures) => emit({ event: 'alive', ...figures }),
       onFatal: (error) => this.#fatal.abort(error),
       reporter: this.#reporterFor('The heartbeat'),
@@ -154,8 +160,9 @@ export class Worker {
   /** Finishes refunds whose process died, or whose outcome is unknown. */
   #finishRefunds(): void {
     const { db, config } = this.#app
-    const gateway = createGateway(config)
-    const finish = () => finishDueRefunds(db, gateway, refundOptionsOf(config))
+    const gateway = this.#app.gateway ?? ownGateway(config)
+    if (!gateway) return
+    const finish = () => finishDueRefunds(db, (use) => use(gateway), refundOptionsOf(config))
     const reporter = this.#reporterFor('Finishing refunds')
     this.#stops.push(startBackground(finish, { pauseMs: () => REFUND_MS, reporter, lastRun: true }).end)
   }
@@ -194,7 +201,7 @@ export class Worker {
   }
 
   async #consume(): Promise<void> {
-    const { db, queue, config } = this.#app
+    const { db, queue, config, gateway } = this.#app
     const { drain, waitsForLater, emit } = this.#options
     const signal = this.#signal
     const onNotice: Waiting['onNotice'] = (text, event) => emit({ event, text })
@@ -203,11 +210,15 @@ export class Worker {
       onNotice(text, event)
     }
     await throughOutages({ db, database: config.database, signal, onNotice: onOutage }, async (worked) => {
+      const wasAway = gateway?.trouble !== undefined
+      await gateway?.check()
+      if (wasAway) worked()
       for (let claim = this.#interrupted[0]; claim; claim = this.#interrupted[0]) {
         await uncountLostClaim(db, claim)
         this.#interrupted.shift()
       }
       const handle = async (ids: readonly OrderId[]) => {
+        if (gateway?.trouble) throw gateway.trouble
         const claimed = await this.#handle(ids)
         if (claimed > 0) worked()
         return claimed
@@ -283,9 +294,4 @@ export class Worker {
     }
     return new FailureReporter({ subject, explain, onNotice: (text, event) => this.#options.emit({ event, text }) })
   }
-}
-
-/** Returns the number of settled orders. */
-export function processedOf({ completed, failed, rolledBack }: Outcomes): number {
-  return completed + failed + rolledBack
 }

@@ -150,12 +150,21 @@ const LEFT: Breaches = {
     `update refunds set customer_id = (select id from customers where customer_id = 'B') where status = 'refunded'`,
     ['references', 1, '1001'],
   ],
-  'a sold order without its payment': [payment('1001', `status = 'declined'`), ['payments', 1, '1001']],
-  'a payment in another currency': [payment('1001', `currency = 'EUR'`), ['payments', 1, '1001']],
+  'a sold order without its payment': [
+    payment('1001', `status = 'declined'`),
+    ['payments', 1, '1001'],
+    ['refunds', 1, '1001'],
+  ],
+  'a payment in another currency': [
+    payment('1001', `currency = 'EUR'`),
+    ['payments', 1, '1001'],
+    ['refunds', 1, '1001'],
+  ],
   'money kept for an order that was rolled back': [payment('1007', `status = 'captured'`), ['payments', 1, '1007']],
+  'an open intent of an order that was rolled back': [payment('1007', `status = 'pending'`), ['payments', 1, '1007']],
   'a second captured payment': [
     `drop index payments_captured_once;
-     insert into payments select order_id, 2, 'default:1001:2', amount, currency, status, 0, null, null, 0, 0
+     insert into payments select order_id, 2, 'default:1001:2', amount, currency, status, 0, 0, null, null, 0, 0
        from payments where order_id = ${id('1001')}`,
     ['payments', 1, '1001'],
   ],

@@ -9,14 +9,14 @@ const config = await Config.load({ root: resolve(import.meta.dirname, '../..') }
 /** What is typed after `orderctl`, and the words that are proposed, sorted. */
 const PROPOSALS: readonly (readonly [line: string, words: string])[] = [
   ['fai', 'failed'],
-  ['failed ', 'clear list retry'],
-  ['failed re', 'retry'],
+  ['failed ', 'clear list resolve retry'],
+  ['failed re', 'resolve retry'],
   ['failed list --s', '--since --sku --source'],
-  ['failed list --reason ', 'declined expired out_of_stock payment_unknown poison'],
+  ['failed list --reason ', 'cancelled declined expired out_of_stock payment_unknown poison'],
   ['failed list --reason=de', '--reason=declined'],
-  ['failed list --reason = ', 'declined expired out_of_stock payment_unknown poison'],
+  ['failed list --reason = ', 'cancelled declined expired out_of_stock payment_unknown poison'],
   ['failed list --reason = de', 'declined'],
-  ['failed list --reason =', 'declined expired out_of_stock payment_unknown poison'],
+  ['failed list --reason =', 'cancelled declined expired out_of_stock payment_unknown poison'],
   ['failed list --reason declined --sou', '--source'],
   // A value that looks like a command.
   ['failed list --source failed --rea', '--reason'],
@@ -24,7 +24,7 @@ const PROPOSALS: readonly (readonly [line: string, words: string])[] = [
   ['import --on-error ', 'abort skip'],
   // Both a command and a topic.
   ['schedule ', 'list run'],
-  ['schedule run ', 'alarms kpis leaderboards reservations snapshots'],
+  ['schedule run ', 'alarms kpis leaderboards refunds reservations snapshots'],
   ['rebuild all --ch', '--check'],
   // Hidden.
   ['comple', ''],

@@ -58,6 +58,7 @@ function model(draft: Draft): StatusModel {
       workers: list(workers, (index) => ({
         ...{ id: (text ?? `worker-${index}`) as string as WorkerId, host: text ?? 'here', pid: index, concurrency: 5 },
         ...{ orders_per_second: count, started_at: time, last_seen: time, stale: index >= workers - stale },
+        waiting_for: null,
       })),
       imports: list(draft.imports, (index) => ({
         ...{ file: text ?? 'orders.csv', status: 'reading' as const, rows: count, started_at: time },

@@ -11,7 +11,7 @@ import { type Shop, test } from '../support/shop.js'
 
 /** What is typed, with Tab, and the command line after it. */
 const LINES: readonly (readonly [keys: string, expected: string])[] = [
-  ['orderctl fai\tre\t', 'orderctl failed retry'],
+  ['orderctl fai\tret\t', 'orderctl failed retry'],
   ['orderctl failed list --reas\t', 'orderctl failed list --reason'],
   ['orderctl failed list --reason de\t', 'orderctl failed list --reason declined'],
   ['orderctl failed list --reason=de\t', 'orderctl failed list --reason=declined'],

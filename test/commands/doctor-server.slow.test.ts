@@ -18,8 +18,8 @@ describeOnServers('doctor', (engine) => {
     const details = new Map((await checksOf(shop, database.environment)).map(({ name, detail }) => [name, detail]))
     expect([...details.keys()]).toEqual([
       ...['sqlite', 'configuration', 'environment', 'database', 'database server', 'durability'],
-      ...['copy', 'time zone', 'clock of the database', 'queue', 'imports'],
-      ...['wait', 'failure_rate', 'unresolved', 'stale_workers', 'schedule'],
+      ...['copy', 'time zone', 'clock of the database', 'shop', 'queue', 'imports'],
+      ...['wait', 'failure_rate', 'unresolved', 'stale_workers', 'notify', 'schedule'],
     ])
     expect(details.get('database server')).toMatch(/^(PostgreSQL|MySQL|MariaDB) \d+\.[\d.]+$/)
     expect(details.get('durability')).toMatch(

@@ -125,7 +125,7 @@ describe.concurrent('lists', () => {
     await shop.run('rebuild', 'leaderboard')
     const range = ['kpis', 'range', '--from', '2025-01-15', '--to', '2025-01-16']
     const csv =
-      'date,currency,revenue,orders,average order value,customers\n2025-01-15,USD,25,1,25,1\n2025-01-16,USD,25,1,25,1\n'
+      'date,currency,revenue,refunds,net revenue,orders,average order value,customers\n2025-01-15,USD,25,0,25,1,25,1\n2025-01-16,USD,25,0,25,1,25,1\n'
     expect(await shop.run(...range, '--csv')).toEqual({ code: 0, stdout: csv, stderr: '' })
     const { stdout } = await shop.run(...range)
     expect(stdout).toMatch(/\n2025-01-15 +25\.00 USD +█+ +1 [\s\S]*\nTotal +50\.00 USD +2 /)

@@ -71,7 +71,7 @@ describe.concurrent('orders show ends with the next step', () => {
     )
     expect(await next(shop, '4')).toMatch(/^Next: Nothing, since it was cleared\./)
     expect(await next(shop, '5')).toBe(
-      'Next: Ask the gateway again for the outcome of the same charge: orderctl failed retry 5',
+      'Next: Ask the gateway again for the outcome of the same charge: orderctl failed retry 5. Or state what its dashboard shows: orderctl failed resolve 5 --captured REFERENCE, or --not-charged',
     )
   })
 

@@ -30,8 +30,20 @@ describe.concurrent('orders refund', () => {
     expect(shop.row('1001')).toMatchObject({ status: 'completed' })
     expect((await shop.json('orders', 'show', '1001')).result).toMatchObject({
       refunds: [
-        { refund: 1, idempotency_key: 'default:1001:1:refund:1', status: 'refunded', amount: 12.5, restock: false },
-        { refund: 2, idempotency_key: 'default:1001:1:refund:2', status: 'refunded', amount: 12.5, restock: true },
+        {
+          refund: 1,
+          idempotency_key: `${shop.identity}:default:1001:1:refund-1`,
+          status: 'refunded',
+          amount: 12.5,
+          restock: false,
+        },
+        {
+          refund: 2,
+          idempotency_key: `${shop.identity}:default:1001:1:refund-2`,
+          status: 'refunded',
+          amount: 12.5,
+          restock: true,
+        },
       ],
       actions: [
         { command: 'orders refund', reason: 'scratched', details: '12.50 USD' },
@@ -39,7 +51,7 @@ describe.concurrent('orders refund', () => {
       ],
       next: 'Nothing. The order is complete.',
     })
-    expect((await shop.run('orders', 'show', '1001')).stdout).toContain('back')
+    expect((await shop.run('orders', 'show', '1001')).stdout).toMatch(/2 +refunded +12\.50 USD +true +sim_/)
     await shop.expectAuditClean()
   })
 
@@ -97,7 +109,7 @@ describe.concurrent('orders refund', () => {
     const unknown = await shop.jsonWith({ ...losing, ORDERCTL_ATTEMPTS: '1' }, ...asking)
     expect(unknown).toMatchObject({ code: 1, result: { error: { code: 'refund_unknown', retryable: true } } })
     expect((await shop.json('status')).result).toMatchObject({ refunds_to_review: 1 })
-    expect((await shop.run('status')).stdout).toContain('orderctl orders refunds --status review')
+    expect((await shop.run('status')).stderr).toContain('orderctl orders refunds --status review')
     expect((await shop.run('orders', 'refunds', '--status', 'review')).stdout).toMatch(/1001 .*25\.00 USD .*a time-out/)
     expect((await shop.run('orders', 'show', '1001')).stdout).toContain('Next: Ask the gateway again')
 
@@ -108,6 +120,42 @@ describe.concurrent('orders refund', () => {
       total: 2,
       refunds: [{ status: 'refunded' }, { status: 'declined', message: 'card closed' }],
     })
+  })
+})
+
+describe.concurrent('a refund that the gateway cannot explain', () => {
+  const losing = (ledger: string) => ({
+    ...scriptedRefunds({ ledger, outcome: { status: 'unknown', message: 'a time-out' } }),
+    ORDERCTL_ATTEMPTS: '1',
+  })
+
+  test('is settled as a person states, with its units', async ({ shop }) => {
+    shop.order('1001', SOLD)
+    const early = await shop.json('orders', 'refund', '1001', '--refunded', 're_1')
+    expect(early).toMatchObject({ code: 1, result: { error: { code: 'no_open_refund' } } })
+    await shop.runWith(losing(shop.file('ledger', '')), 'orders', 'refund', '1001', '--restock')
+    const { stdout } = await shop.run('orders', 'refund', '1001', '--refunded', 're_1', '--reason', 'dashboard')
+    expect(stdout).toMatch(/1001 +refunded +25\.00 USD +re_1|1001 +refunded +25\.00 USD/)
+    expect(shop.rows('select status, gateway_reference as ref from refunds')).toEqual([
+      { status: 'refunded', ref: 're_1' },
+    ])
+    expect(shop.value('select on_hand from products')).toBe(1000)
+    const log = (await shop.json('audit', 'log')).result
+    expect(log).toMatchObject({ actions: [{ details: 'stated as refunded', reason: 'dashboard' }, {}] })
+    await shop.expectAuditClean()
+  })
+
+  test('frees its amount if a person states that it was not made', async ({ shop }) => {
+    shop.order('1001', SOLD)
+    await shop.runWith(losing(shop.file('ledger', '')), 'orders', 'refund', '1001', '--restock')
+    const stated = await shop.json('orders', 'refund', '1001', '--not-refunded')
+    expect(stated).toMatchObject({ code: 0, result: { changed: 1, orders: [{ result: 'not refunded', amount: 25 }] } })
+    expect(shop.value('select on_hand from products')).toBe(998)
+    expect((await shop.json('orders', 'refund', '1001')).result).toMatchObject({ changed: 1 })
+    expect(shop.rows('select number, status from refunds')).toEqual([
+      { number: 1, status: 'declined' },
+      { number: 2, status: 'refunded' },
+    ])
   })
 })
 

@@ -138,6 +138,7 @@ describe('screens', () => {
       leaderboards  */30 * * * *  –         –                12:30
       snapshots     */5 * * * *   –         –                12:05
       reservations  */5 * * * *   –         –                12:05
+      refunds       * * * * *     –         –                12:01
       alarms        * * * * *     –         –                12:01
       "
     `)
@@ -149,6 +150,7 @@ describe('screens', () => {
                                                                     leaderboards
       snapshots     */5 * * * *   –         –                12:05  store queue lengths and the number of settled orders
       reservations  */5 * * * *   –         –                12:05  release the stock of expired reservations
+      refunds       * * * * *     –         –                12:01  finish refunds whose outcome is not known
       alarms        * * * * *     –         –                12:01  check alarm thresholds and report changes
       "
     `)

@@ -3,11 +3,13 @@
 
 import { chmodSync, copyFileSync, existsSync, mkdirSync, renameSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { describe, expect } from 'vitest'
+import { describe, expect, test as plainTest } from 'vitest'
 import { openOrCreateDatabase } from '../../src/database/connection.js'
 import { findRelocation, readShop } from '../../src/database/shop.js'
-import type { OrderId } from '../../src/domain/ids.js'
+import { idempotencyKey, type OrderId, refundKey, type ShopId } from '../../src/domain/ids.js'
+import type { Currency } from '../../src/domain/money.js'
 import type { ChargeOutcome, Gateway } from '../../src/payments/gateway.js'
+import { SimulatedGateway } from '../../src/payments/simulated.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { processBatch } from '../../src/workflow/batch.js'
 import { claim } from '../../src/workflow/claim.js'
@@ -30,7 +32,7 @@ async function keysAsked(shop: EngineShop, ids: readonly OrderId[], outcome?: Ch
     return outcome ?? { status: 'captured', reference: key }
   }
   const unused = () => Promise.reject(new Error('not used here'))
-  await processBatch(shop.db, { charge, lookUpCharge: unused, refund: unused, lookUpRefund: unused }, ids, OPTIONS)
+  await processBatch(shop.db, { charge, lookUpCharge: unused }, ids, OPTIONS)
   return keys.sort()
 }
 
@@ -153,6 +155,30 @@ describeOnEngines('the identity of a database', (test) => {
     expect(await keysAsked(shop, [first, second, third])).toEqual(all)
     expect(await shop.rows("select status from payments where status <> 'captured'")).toEqual([])
     await shop.expectAuditClean()
+  })
+})
+
+describe('a key', () => {
+  const [one, two] = ['0123456789ab', 'zyxwvtsrqpnm'] as [ShopId, ShopId]
+
+  plainTest('has the same simulated outcome in each shop, so that examples can be repeated', async () => {
+    const gateway = new SimulatedGateway({ successRate: 0.5, latencyMs: 0, seed: 'test' })
+    const amount = { currency: 'USD' as Currency, minor: 100 }
+    const outcomes = async (shop: ShopId) => {
+      const keys = Array.from({ length: 20 }, (_, index) => idempotencyKey(shop, 'default', `A-${index}`, 1))
+      return Promise.all(keys.map((key) => gateway.charge({ key, amount }, 1000)))
+    }
+    expect(await outcomes(one)).toEqual(await outcomes(two))
+    expect(new Set((await outcomes(one)).map(({ status }) => status)).size).toBe(2)
+  })
+
+  plainTest('of a refund is never that of a charge, whatever the reference', () => {
+    expect(refundKey(idempotencyKey(one, 'default', 'A', 1), 1)).toBe('0123456789ab:default:A:1:refund-1')
+    for (const reference of ['A:1:refund', 'A:1:refund-1', 'A'])
+      for (const attempt of [1, 2]) {
+        const key = idempotencyKey(one, 'default', reference, attempt)
+        expect([1, 2].map((number) => refundKey(idempotencyKey(one, 'default', 'A', 1), number))).not.toContain(key)
+      }
   })
 })
 

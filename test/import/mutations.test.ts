@@ -1,5 +1,5 @@
 // Damaged files: whatever happens to a file, an import ends with a reason, with questions, or with counts that add up.
-// A failure prints the file, its changes, a seed and a path: to replay it, add the last two to the options of fc.assert.
+// A failure prints the file, its changes, a seed and a path, which replay it as options of fc.assert.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -43,8 +43,15 @@ const FILES: readonly (readonly [name: string, content: string | Buffer, code: s
     'lacks a column',
     csv(line()).replace(',order_date', ',market'),
     'columns_missing',
-    /lacks the column order_date\. Found: .*market/,
-    'order_id,',
+    /lacks the column order_date\. Found: .*market.*Expected: order_id,/,
+    'rename the column that holds it to order_date, or add one',
+  ],
+  [
+    'lacks quantities',
+    csv(line()).replace(',quantity', ',number'),
+    'columns_missing',
+    /lacks the column quantity/,
+    'If each line is a single unit',
   ],
   ['has a column twice', `${HEADER},Currency\n`, 'column_twice', 'more than one column named', 'Remove or rename'],
   [

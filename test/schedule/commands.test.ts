@@ -5,7 +5,7 @@ import { describe, expect } from 'vitest'
 import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
 
-const TASKS = ['kpis', 'leaderboards', 'snapshots', 'reservations', 'alarms']
+const TASKS = ['kpis', 'leaderboards', 'snapshots', 'reservations', 'refunds', 'alarms']
 
 /** 29 February alone: the latest slots are years ago and the next ones far ahead. */
 const ALL_SELDOM = Object.fromEntries(TASKS.map((task) => [`ORDERCTL_SCHEDULE_${task.toUpperCase()}`, '0 0 29 2 *']))
@@ -28,6 +28,7 @@ describe.concurrent('schedule list', () => {
           ['leaderboards', '*/30 * * * *', /:[03]0:00.000Z$/],
           ['snapshots', '*/5 * * * *', /:\d[05]:00.000Z$/],
           ['reservations', '*/5 * * * *', /:\d[05]:00.000Z$/],
+          ['refunds', '* * * * *', /:00.000Z$/],
           ['alarms', '* * * * *', /:00.000Z$/],
         ] as const
       ).map(([name, cron, next]) => ({ ...about, name, cron, next_run: expect.stringMatching(next) })),
@@ -60,7 +61,7 @@ describe.concurrent('schedule run', () => {
       const result = { task, result: 'done', message: expect.any(String), seconds: expect.any(Number) }
       expect(await shop.json('schedule', 'run', task)).toEqual({ code: 0, result })
     }
-    expect((await listed(shop)).map((task) => task.last_result)).toEqual(Array(5).fill('done'))
+    expect((await listed(shop)).map((task) => task.last_result)).toEqual(TASKS.map(() => 'done'))
     expect(shop.value('select waiting from queue_snapshots')).toBe(1)
 
     shop.sqlite.exec('drop table queue_snapshots')

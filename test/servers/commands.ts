@@ -38,6 +38,7 @@ export const COMMANDS: readonly CutCommand[] = [
       return { args: ['failed', 'retry', ...ORDERS, '--yes'] }
     },
   },
+  { name: 'orders cancel', prepare: (site) => withQueued(site, 'orders', 'cancel', ...ORDERS) },
   { name: 'import', prepare: (site) => importing(site, site.newFile()) },
   {
     name: 'import --resume',

@@ -5,7 +5,7 @@ import type { Database } from '../../src/database/connection.js'
 import type { OrderId } from '../../src/domain/ids.js'
 import type { OrderStatus } from '../../src/domain/order.js'
 import { TestSignals } from '../../src/domain/test-signals.js'
-import type { ChargeOutcome, Gateway } from '../../src/payments/gateway.js'
+import type { ChargeOutcome, ChargingGateway } from '../../src/payments/gateway.js'
 import type { ConsumeOptions, Consumer, ConsumerStep, DeliveryHandler, Queue } from '../../src/queue/queue.js'
 import { processBatch } from '../../src/workflow/batch.js'
 import { Shop } from './shop.js'
@@ -139,11 +139,12 @@ export class Scene {
     }
   }
 
-  readonly #gateway: Gateway = {
+  readonly #gateway: ChargingGateway = {
     charge: async ({ key }): Promise<ChargeOutcome> => {
       if (this.chargeMs > 0) await sleep(this.chargeMs)
       await this.#gate
       return { status: 'captured', reference: key }
     },
+    lookUpCharge: async () => ({ status: 'unsupported' }),
   }
 }

@@ -155,7 +155,7 @@ export class Shop extends Cli {
     const { id, ...of } = order as { id: OrderId; customer_id: number; currency: string }
     const number = Number(this.value('select count(*) + 1 from refunds where order_id = ?', id))
     const day = status === 'refunded' ? new Date(answeredAt).toISOString().slice(0, 10) : null
-    const intent = { order_id: id, number, ...of, idempotency_key: `${reference}:refund:${number}`, amount: minor }
+    const intent = { order_id: id, number, ...of, idempotency_key: `${reference}:refund-${number}`, amount: minor }
     const times = { created_at: answeredAt, answered_at: answeredAt }
     this.#insert('refunds', { ...intent, status, restock: 0, gateway_reference: 'back-1', day, ...times })
   }

@@ -4,7 +4,7 @@ import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { inBatches } from '../../src/domain/batches.js'
 import type { LeaseToken, OrderId } from '../../src/domain/ids.js'
-import type { Gateway } from '../../src/payments/gateway.js'
+import type { ChargeOutcome, Gateway } from '../../src/payments/gateway.js'
 import { processBatch } from '../../src/workflow/batch.js'
 import { cancelOrders } from '../../src/workflow/cancel.js'
 import { claim } from '../../src/workflow/claim.js'
@@ -17,14 +17,20 @@ import { whileLocked } from '../support/locks.js'
 const CLAIM = { leaseMs: 60_000, reservationTtlMs: 900_000 }
 const OPTIONS = { claim: CLAIM, charge: { inFlight: 20, timeoutMs: 60_000 }, settle: { attempts: 1 } }
 
+const ANSWERS = {
+  captured: (reference: string) => ({ status: 'captured', reference }),
+  unknown: () => ({ status: 'unknown', message: 'silence' }),
+  notAsked: () => ({ status: 'unknown', message: 'the gateway is unreachable', notAsked: true }),
+} satisfies Record<string, (reference: string) => ChargeOutcome>
+
 /** Answers every charge one turn of the event loop later, and remembers the keys. */
-function gatewayOf(charged: string[], outcome: 'captured' | 'unknown' = 'captured'): Gateway {
+function gatewayOf(charged: string[], outcome: keyof typeof ANSWERS = 'captured'): Gateway {
   const unused = () => Promise.reject(new Error('no test asks for it'))
   return {
     charge: async ({ key }) => {
       charged.push(key)
       await turnOfLoop()
-      return outcome === 'captured' ? { status: 'captured', reference: key } : { status: 'unknown', message: 'silence' }
+      return ANSWERS[outcome](key)
     },
     lookUpCharge: unused,
     refund: unused,
@@ -148,6 +154,47 @@ describeOnEngines('races of a person with a worker', (test) => {
     expect(await settle(shop.db, batch, answers, { attempts: 1 })).toMatchObject({ completed: 0 })
     expect(await shop.rows('select on_hand, reserved from products')).toEqual(before)
     await shop.expectAuditClean()
+  })
+})
+
+describeOnEngines('an order in progress whose gateway was unreachable', (test) => {
+  const makeDue = (shop: EngineShop) => shop.rows('update due_orders set due_at = 1')
+  const work = (shop: EngineShop, ids: readonly OrderId[], outcome: 'unknown' | 'notAsked') =>
+    processBatch(shop.db, gatewayOf([], outcome), ids, OPTIONS)
+
+  test('is cancelled, and releases its stock, if no worker has asked for its charge', async ({ shop }) => {
+    const ids = await importing(shop, 3)
+    for (let outage = 0; outage < 2; outage++) {
+      await makeDue(shop)
+      await work(shop, ids, 'notAsked')
+    }
+    expect(await shop.value('select sum(reserved) from products')).toBe(3)
+    expect(await cancelOrders(shop.db, ids, { reason: 'too slow' })).toEqual(new Map())
+    expect(await shop.rows('select distinct status, reason, message from orders')).toEqual([
+      { status: 'rolled_back', reason: 'cancelled', message: 'too slow' },
+    ])
+    expect(await shop.value('select sum(reserved) from products')).toBe(0)
+    await shop.expectAuditClean()
+  })
+
+  test('is not cancelled if a worker died that may have asked, or one has asked', async ({ shop }) => {
+    const ids = await importing(shop, 2)
+    const [died, asked] = ids as [OrderId, OrderId]
+    await claim(shop.db, [died], CLAIM)
+    await work(shop, [asked], 'notAsked')
+    await makeDue(shop)
+    await work(shop, [asked], 'unknown')
+    await work(shop, [died], 'notAsked')
+    const refused = await cancelOrders(shop.db, ids)
+    expect(ids.map((id) => refused.get(id)?.code)).toEqual(['charge_unknown', 'charge_unknown'])
+  })
+
+  test('is not cancelled while another worker holds it', async ({ shop }) => {
+    const ids = await importing(shop, 1)
+    await work(shop, ids, 'notAsked')
+    await makeDue(shop)
+    await claim(shop.db, ids, CLAIM)
+    expect([...(await cancelOrders(shop.db, ids)).values()]).toMatchObject([{ code: 'being_charged' }])
   })
 })
 

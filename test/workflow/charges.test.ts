@@ -1,4 +1,4 @@
-// Charges in flight: the limit of a worker, and that of the process over all its workers.
+// Charges in flight within a batch.
 import { setImmediate as turnOfLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type IdempotencyKey, idempotencyKey, type OrderId, type ShopId } from '../../src/domain/ids.js'
@@ -6,7 +6,6 @@ import type { Currency } from '../../src/domain/money.js'
 import type { Charge, ChargeOutcome } from '../../src/payments/gateway.js'
 import { SimulatedGateway } from '../../src/payments/simulated.js'
 import { chargeAll } from '../../src/workflow/charge.js'
-import { chargesPerBatch } from '../../src/workflow/threads.js'
 
 const SHOP = '0123456789ab' as ShopId
 const key = (number: number): IdempotencyKey => idempotencyKey(SHOP, 'default', `A-${number}`, 1)
@@ -20,15 +19,6 @@ const orders = (count: number) =>
     items: [],
   }))
 
-test.each([
-  { own: 20, process: 1000, share: 20 },
-  { own: 20, process: 50, share: 10 },
-  { own: 20, process: 5, share: 1 },
-])('limits 5 batches with $own charges each to $process in all: $share each', ({ own, process, share }) => {
-  const config = { 'payments.inFlightPerWorker': own, 'payments.maxInFlight': process }
-  expect(chargesPerBatch(config, 5)).toBe(share)
-})
-
 test('never has more charges open than the limit, and asks for each key once', async () => {
   let open = 0
   let most = 0
@@ -41,6 +31,7 @@ test('never has more charges open than the limit, and asks for each key once', a
       open--
       return { status: 'captured', reference: key }
     },
+    lookUpCharge: async () => ({ status: 'unsupported' as const }),
   }
   const answers = await chargeAll(gateway, orders(100), { inFlight: 7, timeoutMs: 1000 })
   expect(most).toBe(7)
@@ -52,7 +43,8 @@ test('never has more charges open than the limit, and asks for each key once', a
 })
 
 test('a gateway that fails leaves the outcome unknown', async () => {
-  const gateway = { charge: () => Promise.reject(new Error('503 from the gateway')) }
+  const fail = () => Promise.reject(new Error('503 from the gateway'))
+  const gateway = { charge: fail, lookUpCharge: fail }
   const [answer] = await chargeAll(gateway, orders(1), { inFlight: 1, timeoutMs: 1000 })
   expect(answer?.outcome).toEqual({ status: 'unknown', message: '503 from the gateway' })
 })

@@ -11,7 +11,16 @@ import { describeOnEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 import { scriptedRefunds } from '../support/scripted-gateway.js'
 
-const OPTIONS: RefundOptions = { leaseMs: 30_000, inFlight: 10, timeoutMs: 1000, attempts: 3, timeZone: 'UTC' }
+const HOUR_MS = 3_600_000
+const DAY_MS = 86_400_000
+const OPTIONS: RefundOptions = {
+  leaseMs: 30_000,
+  inFlight: 10,
+  timeoutMs: 1000,
+  attempts: 3,
+  timeZone: 'UTC',
+  keyLifetimeMs: DAY_MS,
+}
 const ALL = { restock: false, isDryRun: false }
 const REFUNDED: RefundOutcome = { status: 'refunded', reference: 'r-1' }
 const LOST: RefundOutcome = { status: 'unknown', message: 'a time-out' }
@@ -47,11 +56,11 @@ describeOnEngines('refunds', (test) => {
     const [charge] = await shop.rows('select idempotency_key as charge_key, gateway_reference as ref from payments')
     expect(requests).toEqual([
       {
-        key: `${charge?.['charge_key']}:refund:1`,
+        key: `${charge?.['charge_key']}:refund-1`,
         charge: { key: charge?.['charge_key'], reference: charge?.['ref'] },
         amount: { currency: 'USD', minor: 725 },
       },
-      expect.objectContaining({ key: `${charge?.['charge_key']}:refund:2`, amount: { currency: 'USD', minor: 2275 } }),
+      expect.objectContaining({ key: `${charge?.['charge_key']}:refund-2`, amount: { currency: 'USD', minor: 2275 } }),
     ])
     await shop.expectAuditClean()
   })
@@ -66,7 +75,7 @@ describeOnEngines('refunds', (test) => {
     })
     expect(await shop.value('select on_hand from products')).toBe(7)
     expect((await refundOrders(shop.db, gateway, [id], ALL, OPTIONS)).get(id)?.amount?.minor).toBe(3000)
-    expect(requests.map(({ key }) => key.slice(-9))).toEqual([':refund:1', ':refund:2'])
+    expect(requests.map(({ key }) => key.slice(-9))).toEqual([':refund-1', ':refund-2'])
     expect(await shop.rows('select number, status, message from refunds order by number')).toEqual([
       { number: 1, status: 'declined', message: 'account closed' },
       { number: 2, status: 'refunded', message: null },
@@ -81,10 +90,10 @@ describeOnEngines('refunds', (test) => {
     const other = await refundOrders(shop.db, gateway, [id], { ...ALL, amount: '10' }, OPTIONS)
     expect(other.get(id)?.refusal).toMatchObject({ code: 'refund_unfinished' })
     // Nothing is due before the pause is over.
-    expect(await finishDueRefunds(shop.db, gateway, OPTIONS)).toBe(0)
+    expect(await finishDueRefunds(shop.db, (use) => use(gateway), OPTIONS)).toBe(0)
     for (let round = 0; round < 2; round++) {
       await shop.db.updateTable('refunds').set({ due_at: 1 }).execute()
-      expect(await finishDueRefunds(shop.db, gateway, OPTIONS)).toBe(1)
+      expect(await finishDueRefunds(shop.db, (use) => use(gateway), OPTIONS)).toBe(1)
     }
     expect(new Set(requests.map(({ key }) => key)).size).toBe(1)
     expect(requests.length).toBe(3)
@@ -99,11 +108,21 @@ describeOnEngines('refunds', (test) => {
     const impatient = { ...OPTIONS, attempts: 1 }
     await refundOrders(shop.db, gateway, [id], ALL, impatient)
     expect(await shop.rows('select status, due_at from refunds')).toEqual([{ status: 'unknown', due_at: null }])
-    expect(await finishDueRefunds(shop.db, gateway, impatient)).toBe(0)
+    expect(await finishDueRefunds(shop.db, (use) => use(gateway), impatient)).toBe(0)
     const still = await refundOrders(shop.db, gateway, [id], ALL, impatient)
     expect(still.get(id)?.refusal?.fix).toContain('orderctl orders refund A-0')
     expect((await refundOrders(shop.db, gateway, [id], ALL, impatient)).get(id)?.gateway_reference).toBe('r-1')
     expect(new Set(requests.map(({ key }) => key)).size).toBe(1)
+  })
+
+  test('that the gateway refused to take are asked for later, and do not use up the attempts', async ({ shop }) => {
+    const [id] = await selling(shop)
+    const { gateway } = gatewayOf({ ...LOST, notAsked: true, retryAfterMs: HOUR_MS })
+    const began = Date.now()
+    await refundOrders(shop.db, gateway, [id], ALL, { ...OPTIONS, attempts: 1 })
+    const [refund] = await shop.rows('select status, unanswered, due_at from refunds')
+    expect(refund).toMatchObject({ status: 'unknown', unanswered: 0 })
+    expect(refund?.['due_at']).toBeGreaterThanOrEqual(began + HOUR_MS - 1000)
   })
 
   test('older than a day are looked up, and asked for only if the gateway knows no such key', async ({ shop }) => {
@@ -112,10 +131,10 @@ describeOnEngines('refunds', (test) => {
     await refundOrders(shop.db, gateway, ids, ALL, OPTIONS)
     await shop.db
       .updateTable('refunds')
-      .set({ due_at: 1, created_at: Date.now() - 25 * 3_600_000 })
+      .set({ due_at: 1, created_at: Date.now() - 25 * HOUR_MS })
       .execute()
     found.push({ status: 'unsupported' }, { status: 'refunded', reference: 'long ago' }, { status: 'none' })
-    expect(await finishDueRefunds(shop.db, gateway, OPTIONS)).toBe(3)
+    expect(await finishDueRefunds(shop.db, (use) => use(gateway), OPTIONS)).toBe(3)
     expect(await shop.rows('select status, gateway_reference as ref, due_at from refunds order by order_id')).toEqual([
       { status: 'unknown', ref: null, due_at: null },
       { status: 'refunded', ref: 'long ago', due_at: null },
@@ -132,7 +151,7 @@ describeOnEngines('refunds', (test) => {
       ...gateway,
       async refund() {
         await shop.db.updateTable('refunds').set({ due_at: 1 }).execute()
-        other = await finishDueRefunds(shop.db, gateway, OPTIONS)
+        other = await finishDueRefunds(shop.db, (use) => use(gateway), OPTIONS)
         return LOST
       },
     }

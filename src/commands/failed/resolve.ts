@@ -8,10 +8,10 @@ import { resolveOrders } from '../../workflow/resolve.js'
 const MAX_REFERENCE = 255
 
 export default class FailedResolve extends OrderChangeCommand {
-  static override summary = 'State whether orders with an unknown payment were charged'
+  static override summary = 'Settle orders whose payment outcome is unknown'
   static override description =
     "Look the charge up in the payment provider's dashboard first. --captured completes the order, as a worker does. " +
-    '--not-charged rolls the orders back and releases their stock; a retry then charges them anew. Orders that a worker ' +
+    '--not-charged rolls the orders back and releases their stock; a retry then charges them again. Orders that a worker ' +
     'is processing, or that are settled, stay as they are.'
   static override examples = [
     'orderctl failed resolve 1001 --captured ch_3PqX',

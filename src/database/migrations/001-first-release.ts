@@ -19,6 +19,7 @@ export const firstRelease = {
     await createOrders(db)
     await createStockAndPayments(db)
     await createRefunds(db)
+    await createPaymentReferences(db)
     await createSales(db)
     await createWorkers(db)
     await createSchedule(db)
@@ -72,7 +73,7 @@ function oneOf(column: string, values: readonly string[]) {
 
 async function createSettings(db: Kysely<unknown>): Promise<void> {
   await create(db, 'settings').addColumn('name', 'varchar(64)', key).addColumn('value', 'text', required).execute()
-  const turns = sql`('turn_imports', ''), ('turn_schedule', ''), ('turn_names', ''), ('turn_references', '')`
+  const turns = sql`('turn_imports', ''), ('turn_schedule', ''), ('turn_names', '')`
   await sql`insert into settings (name, value) values ${turns}, ('settled_until', '0')`.execute(db)
 }
 
@@ -232,6 +233,7 @@ async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {
     .addColumn('currency', 'char(3)', required)
     .addColumn('status', 'varchar(20)', required)
     .addColumn('unanswered', 'integer', zero)
+    .addColumn('never_asked', 'integer', zero)
     .addColumn('gateway_reference', 'varchar(255)')
     .addColumn('message', 'text')
     .addColumn('created_at', 'bigint', required)
@@ -280,6 +282,14 @@ async function createRefunds(db: Kysely<unknown>): Promise<void> {
   await index(db, 'refunds_day', 'refunds', 'day', 'currency', 'customer_id', 'amount').execute()
 }
 
+async function createPaymentReferences(db: Kysely<unknown>): Promise<void> {
+  await create(db, 'payment_references')
+    .addColumn('reference', 'varchar(255)', key)
+    .addColumn('order_id', 'integer', idIn('orders'))
+    .modifyEnd(clustered)
+    .execute()
+}
+
 async function createSales(db: Kysely<unknown>): Promise<void> {
   for (const [of, figures] of [
     ['customer', ['orders', 'revenue']],
@@ -306,6 +316,7 @@ async function createWorkers(db: Kysely<unknown>): Promise<void> {
     .$call(add('bigint', required, 'started_at', 'last_seen', 'processed'))
     .addColumn('orders_per_second', 'double precision', required)
     .$call(add('bigint', optional, 'stopped_at', 'uptime_ms'))
+    .addColumn('waiting_for', 'text')
     .$call(add('bigint', zero, 'recent_batches', 'recent_orders'))
     .addColumn('recent_ms', 'double precision', zero)
     .$call(add('double precision', optional, ...PERCENTILES))

@@ -52,7 +52,7 @@ export function describeColumns(
     const name = cell.trim()
     if (name === '') return []
     const field = fieldOf(name, mapping)
-    const source = given ? sourceOf(mapping) : sourceOfName(meanings.get(index))
+    const source = given ? sourceOf(mapping) : sourceOfName(meanings.get(index), field)
     const reason = field ? [source, evidence.get(name)] : [whyNone(name, mapping, meanings.get(index)?.meaning)]
     return [{ name, field, samples: samples.of(index), why: reason.filter((part) => part !== undefined).join('; ') }]
   })
@@ -74,10 +74,12 @@ function whyNone(name: string, { items, skip = [] }: Mapping, meaning: Meaning |
   return meaning ? `another column is the ${wordsOf(meaning)}` : 'not used'
 }
 
-function sourceOfName(named: Named | undefined): string {
+function sourceOfName(named: Named | undefined, field: Field | null): string {
   if (!named) return 'set with --customer'
   const { meaning, currency } = named
-  const total = meaning === 'any_total' ? ': it differs between the lines of each order' : ''
+  if (meaning === 'unit_price' && field === 'line_total')
+    return 'means price: a total equals it on lines with several units'
+  const total = meaning === 'any_total' ? ': it is not that of the whole order' : ''
   return `means ${wordsOf(meaning)}${total}${currency ? ` in ${currency}` : ''}`
 }
 

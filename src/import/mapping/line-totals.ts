@@ -22,15 +22,22 @@ const CHARGES = new Set(
  * @param rows lines that are sold
  */
 export function isLineTotal(rows: Rows, header: readonly string[], orderId: NamedColumn, total: NamedColumn): boolean {
-  const totals = new Map<string, string[]>()
-  for (const cells of rows) {
-    const id = cellOf(cells, orderId)
-    if (id !== '') totals.set(id, [...(totals.get(id) ?? []), cellOf(cells, total)])
-  }
-  const several = [...totals.values()].filter((values) => values.length > 1)
+  const several = valuesByOrder(rows, orderId, total).filter((values) => values.length > 1)
   if (several.length === 0) return !header.some((name) => wordsOf(name).some((word) => CHARGES.has(word)))
   const different = several.filter((values) => new Set(values).size > 1)
   return different.length * 2 >= several.length && !several.some((values) => values.includes(''))
+}
+
+/** The values of a column on the lines of each order. */
+export function valuesByOrder(rows: Rows, orderId: NamedColumn, column: NamedColumn): string[][] {
+  const orders = new Map<string, string[]>()
+  for (const cells of rows) {
+    const id = cellOf(cells, orderId)
+    const values = orders.get(id)
+    if (values) values.push(cellOf(cells, column))
+    else if (id !== '') orders.set(id, [cellOf(cells, column)])
+  }
+  return [...orders.values()]
 }
 
 /**

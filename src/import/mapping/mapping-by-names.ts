@@ -2,7 +2,7 @@
 import type { Row } from '../../csv/dialect.js'
 import { usageError } from '../../errors.js'
 import { LineReader } from '../line-reader.js'
-import { isLineTotal, onlyTotal, totalLikePrice } from './line-totals.js'
+import { isLineTotal, onlyTotal, totalLikePrice, valuesByOrder } from './line-totals.js'
 import type { FieldColumns, Mapping } from './mapping.js'
 import type { NamedColumn, NamedColumns } from './name-columns.js'
 import { normalName } from './names.js'
@@ -21,7 +21,10 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
   const orderId = withoutLineNumbers(one(named.order_id), rows)
   const name = one(named.customer_name)
   const quantity = one(named.quantity)
-  const skip = skipRules(named)
+  const cells = rows.map(({ cells }) => cells)
+  const skip = skipRules(named, (column) =>
+    (orderId ? valuesByOrder(cells, orderId, column) : []).some((values) => new Set(values).size > 1),
+  )
   const sold = soldRows(header, skip, rows)
   const price = one(named.unit_price)
   const totals = [...(named.line_total ?? []), ...(named.any_total ?? [])]

@@ -21,11 +21,11 @@ export type Field = (typeof FIELDS)[number]
 
 /**
  * Columns of each field, by name; case, accents, blanks and punctuation do not matter. The first one with a value
- * counts; for `order_date` and `customer_name`, all of them together, separated by a blank (a date and a time). A column that the file does
- * not have is ignored.
+ * counts; for `order_date` and `customer_name`, all of them together, separated by a blank (a date and a time). Columns
+ * that the file does not have are ignored.
  *
- * Without `customer_id` or with an empty one, the name identifies the customer; without any, it is the guest of the source. Without `product_sku`, a SKU is
- * made from the name of the product. `line_total` is the total of the line, and takes the place of `unit_price`.
+ * Without a `customer_id`, the name identifies the customer; without both, it is the guest of the source. Without a
+ * `product_sku`, one is made from the name of the product. `line_total` takes the place of `unit_price`.
  */
 export type FieldColumns = { readonly [Name in Field]?: readonly string[] }
 

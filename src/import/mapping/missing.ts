@@ -39,7 +39,7 @@ export function missingColumns(found: FoundHeader, columns: FieldColumns, file: 
   if (mapping) return unlikeMapping(mapping, missing, present, file)
   const isNone = missing.length >= REQUIRED.length - 1
   const lacks = isNone
-    ? 'has no header with column names'
+    ? 'has no header that names the columns of orders'
     : `lacks the ${missing.length === 1 ? 'column' : 'columns'} ${missing.join(', ')}`
   return usageError({
     code: isNone ? 'no_header' : 'columns_missing',
@@ -72,7 +72,19 @@ function fixOfNames(missing: readonly Field[], cells: readonly string[], columns
   })
   return guesses.length > 0
     ? `In the header, ${guesses.join('; ')}. Then run the import again.`
-    : `Add a first line with these names, in any order: ${NINE.join(',')}. Usual names for them are recognised, such as "Order number", "SKU", "Qty" and "Price"; --map FILE names any others.`
+    : `${whatToName(missing)} Usual names for them are recognised, such as "Order number", "SKU", "Qty" and "Price"; --map FILE names any others.`
+}
+
+function whatToName(missing: readonly Field[]): string {
+  if (missing.length >= REQUIRED.length - 1)
+    return `Add a first line with these names, in any order: ${NINE.join(',')}.`
+  const rename =
+    missing.length === 1
+      ? `In the header, rename the column that holds it to ${missing[0]}, or add one.`
+      : `In the header, rename the columns that hold them to ${missing.join(', ')}, or add them.`
+  return missing.join() === 'quantity'
+    ? `${rename} If each line is a single unit, add a column quantity with 1 on each line.`
+    : rename
 }
 
 const lettersOf = (name: string) => name.toLowerCase().replace(/[^a-z]/g, '')

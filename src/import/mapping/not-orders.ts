@@ -125,6 +125,7 @@ const PAYMENT_NAMES = new Set(
     'fee, fees, processing fee, processing fees, transaction fee, transaction fees, payment fee, selling fees, commission, commissions',
     'commission amount, fee amount, net, net total, net payout, payout, payout id, payout date, payout amount, payout status, settlement id',
     'settlement date, settlement amount, amount type, amount description, balance, balance impact, card last4, card last 4, available on',
+    'psp reference, iban, bic, account balance, verwendungszweck, buchungstag, buchungstext, wertstellung, gegenkonto',
     'gebühr, gebühren, provision, auszahlung, auszahlungsbetrag, auszahlungsdatum, guthaben, frais, versement, date versement',
     'comisión, comisiones, tarifa, liquidación, comissão, taxa, commissione, commissioni, accredito, kosten, uitbetaling',
   ]
@@ -136,7 +137,7 @@ const PAYMENT_NAMES = new Set(
 /** Names of the total of an order, which its items do not have. */
 const ORDER_TOTAL_NAMES = new Set(
   [
-    'order total, order amount, order value, order subtotal, grand total, total paid, amount paid, total order, order total amount, total paid real',
+    'order total, order amount, order value, order subtotal, grand total, grand total base, grand total purchased, total paid, amount paid, total order, order total amount, total paid real',
     'bestellsumme, bestellwert, auftragssumme, auftragswert, rechnungsbetrag, rechnungssumme, total commande, montant commande, total payé',
     'total pedido, total del pedido, importe total del pedido, total do pedido, valor do pedido, totale ordine, importo ordine',
     'ordertotaal, orderbedrag, totaal bestelling, invoice total, invoice amount, total facture, totale fattura',

@@ -17,7 +17,7 @@ interface NumberColumn {
   readonly name: string
   readonly index: number
   readonly evidence: DecimalEvidence
-  /** Whether it has only values such as `2.0`: they are whole numbers with either mark, and count if nothing else does. */
+  /** Whether it has only values such as `2.0`, whole numbers with either mark. They count if nothing else does. */
   readonly isWhole: boolean
 }
 

@@ -105,7 +105,7 @@ export const SYNONYMS = {
     quantity, qty, item quantity, item qty, product quantity, product qty, lineitem quantity, lineitem qty, line item quantity, line quantity,
     line qty, order quantity, order qty, quantity ordered, qty ordered, ordered quantity, ordered qty, quantity purchased, qty purchased,
     quantity sold, qty sold, units sold, units ordered, units, number of units, unit quantity, sales quantity, pieces, pcs, quantity units,
-    transaction quantity, transaction qty, product uom qty,
+    transaction quantity, transaction qty, product uom qty, net quantity,
     menge, anzahl, stückzahl, stück, stk, bestellmenge, bestellte menge, artikelmenge, auftragsmenge, artikelanzahl, verkaufte menge,
     quantité, qté, quantité commandée, quantité produit, qté commandée, quantité vendue, quantités, qtés, nombre d'unités,
     cantidad, cant, unidades, uds, cantidad pedida, cantidad vendida, número de unidades,
@@ -180,7 +180,7 @@ export const SYNONYMS = {
     data da fatura, data fattura, factuurdatum,
     receipt date, document date, belegdatum, posting date, buchungsdatum, transaction date, transaction datetime, transaction time stamp,
     transaktionsdatum, date de transaction, fecha de transacción, data da transação, data transazione, transactiedatum,
-    date, datum, fecha, data, date time, datetime, timestamp, date heure, fecha y hora, data e hora, data ora, zeitpunkt
+    date, datum, fecha, data, date time, datetime, timestamp, date heure, fecha y hora, data e hora, data ora, zeitpunkt, day
   `,
   time: `
     time, order time, purchase time, sale time, time of sale, transaction time, invoice time, uhrzeit, zeit, bestellzeit, bestelluhrzeit,
@@ -202,10 +202,6 @@ export const SYNONYMS = {
   is_cancelled: `
     void, voided, is void, cancelled, canceled, is cancelled, is canceled, storniert, storno, annulée, cancelado, cancelada, anulado,
     annullato, geannuleerd
-  `,
-  is_refunded: `
-    refunded, fully refunded, is refunded, returned, is returned, is return, erstattet, retourniert, remboursé, reembolsado, rimborsato,
-    terugbetaald
   `,
   kind: `
     receipt type, event type, transaction type, sale type, line type, line item type, document type, record type, type,
@@ -236,7 +232,6 @@ export const MEANINGS: readonly Meaning[] = [
   'status',
   'cancelled_at',
   'is_cancelled',
-  'is_refunded',
   'kind',
 ]
 

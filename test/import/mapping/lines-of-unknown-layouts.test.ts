@@ -29,22 +29,35 @@ async function customersOf(text: string): Promise<readonly string[]> {
 const HEAD = 'Order,Date,SKU,Product,Qty,Price,Currency'
 
 test.for([
-  ['Status', 'Refunded', 'refunded'],
   ['Payment status', 'CANCELLED', 'cancelled'],
-  ['Invoice Status', 'Void', 'voided'],
-  ['Order status', 'Returned', 'return'],
   ['Bestellstatus', 'Storniert', 'cancelled'],
   ['Estado', 'Cancelada por el comprador', 'cancelled'],
   ['Void?', 'true', 'cancelled'],
-  ['Refunded', 'Yes', 'refunded'],
   ['Cancelled Time', '2025-03-15', 'cancelled'],
-  ['Line type', 'Shipping', 'shipping'],
-  ['Positionstyp', 'Versandposition', 'shipping'],
-  ['OrderItemType', 'shippingCosts', 'shipping'],
   ['Type', 'Sales credit note', 'return'],
 ] as const)('a line whose %s is "%s" is skipped as %s', async ([column, value, reason]) => {
   const text = `${HEAD},${column}\n1,2025-03-14,A,Tea,2,4.5,EUR,\n2,2025-03-14,A,Tea,2,4.5,EUR,${value}\n`
   expect(await fatesOf(text)).toEqual(['1 A 2', reason])
+})
+
+test.for([
+  ['Line type', 'Shipping', 'shipping'],
+  ['Positionstyp', 'Versandposition', 'shipping'],
+  ['OrderItemType', 'shippingCosts', 'shipping'],
+  ['Type', 'Delivery', 'shipping'],
+  ['Type', 'Tax', 'tax'],
+] as const)('a line whose %s is "%s", unlike that of its order, is skipped as %s', async ([column, value, reason]) => {
+  const lines = `1,2025-03-14,A,Tea,2,4.5,EUR,Item\n1,2025-03-14,B,DHL,1,4.5,EUR,${value}\n`
+  expect(await fatesOf(`${HEAD},${column}\n${lines}`)).toEqual(['1 A 2', reason])
+})
+
+test('orders of the type Delivery are sold', async () => {
+  const lines = [
+    '1,2025-03-14,A,Tea,2,4.5,EUR,Delivery',
+    '1,2025-03-14,B,Cup,1,4.5,EUR,Delivery',
+    '2,2025-03-14,A,Tea,1,4.5,EUR,Pickup',
+  ]
+  expect(await fatesOf(`${HEAD},Type\n${lines.join('\n')}\n`)).toEqual(['1 A 2', '1 B 1', '2 A 1'])
 })
 
 test.for([

@@ -1,5 +1,5 @@
-// Amazon: the reports All Orders, New Orders and Amazon Fulfilled Shipments. `item-price` is the total of the line. A pending order is not paid,
-// and often has no price yet. Quotes are ordinary characters: an inch mark ends no cell.
+// Amazon: the reports All Orders, New Orders and Amazon Fulfilled Shipments. `item-price` is the total of the line. A
+// pending order is not paid, and often has no price yet. Quotes are ordinary characters: an inch mark ends no cell.
 import type { Preset } from './preset.js'
 
 export const amazon: Preset = {

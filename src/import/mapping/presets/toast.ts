@@ -1,5 +1,5 @@
-// Toast: the report Item Selection Details. `Gross Price` is the total of the line, before discounts. `Order #` starts again
-// each day; `Order Id` does not.
+// Toast: the report Item Selection Details. `Gross Price` is the total of the line, before discounts. `Order #` starts
+// again each day; `Order Id` does not.
 import type { Preset } from './preset.js'
 
 export const toast: Preset = {

@@ -1,0 +1,79 @@
+// The answers of a gateway over HTTP, checked once. Anything that is not the answer to what was asked is unknown.
+import { z } from 'zod'
+import type { IdempotencyKey } from '../domain/ids.js'
+import type { Money } from '../domain/money.js'
+import { type ChargeOutcome, type RefundOutcome, type Unknown, unknown } from './gateway.js'
+
+/** As long as the column payments.gateway_reference. */
+const REFERENCE = z.string().trim().min(1).max(255)
+
+const asked = { key: z.string(), amount: z.int(), currency: z.string() }
+const declined = z.object({
+  status: z.literal('declined'),
+  ...asked,
+  reason: z.string().trim().min(1),
+  message: z.string().optional(),
+})
+const pending = z.object({ status: z.literal('pending'), ...asked })
+const CHARGE = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('captured'), ...asked, reference: REFERENCE }),
+  declined,
+  pending,
+])
+const REFUND = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('refunded'), ...asked, reference: REFERENCE }),
+  declined,
+  pending,
+])
+
+interface Asked {
+  readonly key: IdempotencyKey
+  readonly amount: Money
+}
+
+export function readCharge(body: unknown, request: Asked): ChargeOutcome {
+  const answer = read(CHARGE, body, request)
+  return answer.status === 'captured' ? { status: 'captured', reference: answer.reference } : unsuccessful(answer)
+}
+
+export function readRefund(body: unknown, request: Asked): RefundOutcome {
+  const answer = read(REFUND, body, request)
+  return answer.status === 'refunded' ? { status: 'refunded', reference: answer.reference } : unsuccessful(answer)
+}
+
+/** Returns the answer if it is one to this request. */
+function read<Answer extends z.infer<typeof pending> | z.infer<typeof declined> | Succeeded>(
+  shape: z.ZodType<Answer>,
+  body: unknown,
+  { key, amount }: Asked,
+): Answer | Unknown {
+  const { data, error } = shape.safeParse(body)
+  if (error) {
+    const [issue] = error.issues
+    return unknown(`the gateway sent no valid answer (${issue?.path.join('.') || 'body'}: ${issue?.message})`)
+  }
+  if (data.key !== key) return unknown(`the gateway answered for the key ${shortened(data.key)}`)
+  if (data.amount === amount.minor && data.currency === amount.currency) return data
+  const [given, expected] = [`${data.amount} ${shortened(data.currency)}`, `${amount.minor} ${amount.currency}`]
+  return unknown(`the gateway answered for ${given} in place of ${expected} (minor units)`)
+}
+
+interface Succeeded extends Omit<z.infer<typeof pending>, 'status'> {
+  readonly status: 'captured' | 'refunded'
+  readonly reference: string
+}
+
+function unsuccessful(answer: z.infer<typeof pending> | z.infer<typeof declined> | Unknown) {
+  if (answer.status === 'unknown') return answer
+  if (answer.status === 'pending') return unknown('the gateway has not finished the request')
+  const { reason, message } = answer
+  return { status: 'declined', message: shortened(message ? `${reason}: ${message}` : reason) } as const
+}
+
+/** Texts of a gateway end up in tables and logs. */
+function shortened(text: string): string {
+  return text
+    .replace(/\p{Cc}+/gu, ' ')
+    .trim()
+    .slice(0, 500)
+}

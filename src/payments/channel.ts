@@ -1,0 +1,63 @@
+// A gateway for a batch in another thread: calls and answers are messages. The process that opened the gateway serves
+// them, so the threads share its budget, breaker and connections.
+import type { MessagePort } from 'node:worker_threads'
+import { asError } from '../background.js'
+import { type Charge, type ChargeOutcome, type ChargingGateway, type LookUp, unknown } from './gateway.js'
+
+type CallName = keyof ChargingGateway
+
+interface CallMessage {
+  readonly id: number
+  readonly name: CallName
+  readonly charge: Charge
+  readonly timeoutMs: number
+}
+
+interface AnswerMessage {
+  readonly id: number
+  readonly outcome: LookUp<ChargeOutcome>
+}
+
+/** Answers the calls of a batch until it closes its end of the channel, or its thread dies. */
+export function serveGateway(port: MessagePort, gateway: ChargingGateway): void {
+  port.on('message', async ({ id, name, charge, timeoutMs }: CallMessage) => {
+    const failed = (error: unknown) => unknown(asError(error).message)
+    const outcome = await gateway[name](charge, timeoutMs).catch(failed)
+    port.postMessage({ id, outcome } satisfies AnswerMessage)
+  })
+}
+
+/** The batch's end of the channel. Close it after the last call. */
+export class GatewayChannel implements ChargingGateway {
+  readonly #port: MessagePort
+  readonly #waiting = new Map<number, (outcome: LookUp<ChargeOutcome>) => void>()
+  #calls = 0
+
+  constructor(port: MessagePort) {
+    this.#port = port
+    port.on('message', ({ id, outcome }: AnswerMessage) => {
+      this.#waiting.get(id)?.(outcome)
+      this.#waiting.delete(id)
+    })
+  }
+
+  charge(charge: Charge, timeoutMs: number): Promise<ChargeOutcome> {
+    return this.#call('charge', charge, timeoutMs) as Promise<ChargeOutcome>
+  }
+
+  lookUpCharge(charge: Charge, timeoutMs: number): Promise<LookUp<ChargeOutcome>> {
+    return this.#call('lookUpCharge', charge, timeoutMs)
+  }
+
+  close(): void {
+    this.#port.close()
+  }
+
+  #call(name: CallName, charge: Charge, timeoutMs: number): Promise<LookUp<ChargeOutcome>> {
+    const id = this.#calls++
+    return new Promise((answer) => {
+      this.#waiting.set(id, answer)
+      this.#port.postMessage({ id, name, charge, timeoutMs } satisfies CallMessage)
+    })
+  }
+}

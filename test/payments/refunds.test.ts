@@ -1,0 +1,80 @@
+// Refunds over HTTP, by a provider that loses requests and answers: its ledger has each refund once, as ours.
+import { describe, expect } from 'vitest'
+import { singles } from '../support/drain.js'
+import { Provider } from '../support/provider.js'
+import { type Shop, test as shopTest } from '../support/shop.js'
+
+const test = shopTest.extend<{ provider: Provider }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
+  provider: async ({}, use) => {
+    const provider = await Provider.start()
+    await use(provider)
+    await provider.close()
+  },
+})
+
+const PATIENT = { ORDERCTL_ATTEMPTS: '100' }
+
+/** Completed orders A-1, A-2, … of 10.00 USD each. */
+async function selling(shop: Shop, provider: Provider, count: number) {
+  await shop.importing(singles(count))
+  expect((await shop.runWith(provider.environment, 'work', '--drain')).code).toBe(0)
+  return Array.from({ length: count }, (_, index) => `A-${index + 1}`)
+}
+
+/** Asks for what is open until nothing is, without the pauses. */
+async function finish(shop: Shop, environment: Record<string, string>) {
+  for (let round = 0; shop.value('select count(*) from refunds where due_at is not null') !== 0; round++) {
+    expect(round).toBeLessThan(50)
+    shop.sqlite.exec('update refunds set due_at = 1 where due_at is not null')
+    const task = await shop.runWith({ ...environment, ...PATIENT }, 'schedule', 'run', 'refunds')
+    expect(task.code, task.stderr).toBe(0)
+  }
+}
+
+function expectLedgerEqualsRefunds(shop: Shop, provider: Provider) {
+  const ours = shop.rows("select idempotency_key, amount, gateway_reference from refunds where status = 'refunded'")
+  const theirs = provider.entries.filter(({ status }) => status === 'refunded')
+  expect(theirs.map(({ key, amount, reference }) => [key, amount, reference].map(String)).sort()).toEqual(
+    ours.map((row) => Object.values(row as object).map(String)).sort(),
+  )
+  expect(new Set(theirs.map(({ key }) => key)).size).toBe(theirs.length)
+}
+
+describe('refunds over HTTP', { timeout: 60_000 }, () => {
+  test('by a provider that drops requests and answers are made once', async ({ shop, provider }) => {
+    const ids = await selling(shop, provider, 40)
+    await provider.restart('--drop', '0.2', '--drop-after', '0.3', '--error', '0.1')
+    const asking = ['orders', 'refund', '--restock', '--yes', '--from-file', shop.file('ids.txt', ids.join('\n'))]
+    const { code } = await shop.runWith({ ...provider.environment, ...PATIENT }, ...asking)
+    expect(code).not.toBe(0)
+    await provider.restart('--drop-after', '0.2')
+    await finish(shop, provider.environment)
+    expect(shop.value("select count(*) from refunds where status = 'refunded'")).toBe(40)
+    expectLedgerEqualsRefunds(shop, provider)
+    await shop.expectAuditClean()
+  })
+
+  test('by a provider that is away are stored, and made once it is back', async ({ shop, provider }) => {
+    await selling(shop, provider, 1)
+    await provider.stop()
+    const away = await shop.jsonWith(provider.environment, 'orders', 'refund', 'A-1', '--amount', '4')
+    expect(away).toMatchObject({ code: 1, result: { error: { code: 'refund_unknown', retryable: true } } })
+    expect(shop.rows('select status, unanswered from refunds')).toEqual([{ status: 'unknown', unanswered: 0 }])
+    await provider.restart()
+    await finish(shop, provider.environment)
+    expect(shop.rows('select status, amount from refunds')).toEqual([{ status: 'refunded', amount: 400 }])
+    expectLedgerEqualsRefunds(shop, provider)
+  })
+
+  test('that were made in the dashboard are declined with the reason of the provider', async ({ shop, provider }) => {
+    await selling(shop, provider, 1)
+    await shop.runWith(provider.environment, 'orders', 'refund', 'A-1', '--amount', '4')
+    // Another program has refunded the rest, so the provider has less than our payments say.
+    shop.sqlite.exec('update refunds set amount = 1')
+    const declined = await shop.jsonWith(provider.environment, 'orders', 'refund', 'A-1', '--amount', '8')
+    expect(declined).toMatchObject({ code: 1, result: { error: { code: 'refund_declined' } } })
+    expect(shop.value("select count(*) from refunds where status = 'declined'")).toBe(1)
+    expect(provider.entries.filter(({ status }) => status === 'refunded').length).toBe(1)
+  })
+})
