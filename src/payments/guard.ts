@@ -1,5 +1,5 @@
 // Shares one gateway among everything in a process: one budget of calls, one rate limit and one circuit breaker
-// (ADR 21). While the gateway is in trouble, calls end at once and ask nothing.
+// (ADR 24). While the gateway is in trouble, calls end at once and ask nothing.
 import { setMaxListeners } from 'node:events'
 import { type CircuitBreakerPolicy, CountBreaker, circuitBreaker, handleWhenResult } from 'cockatiel'
 import PQueue from 'p-queue'

@@ -11,7 +11,7 @@ interface Identified {
 }
 
 /**
- * Takes the marks off orders that are claimed again. If the worker dies from now on, its charge may have been asked for.
+ * Takes the marks off orders that are claimed again. If the worker dies now, its charge may have been asked for.
  *
  * @returns the orders without a mark: an earlier worker may have asked
  */

@@ -92,7 +92,7 @@ const COLUMNS = [
 const names = fc.record(
   Object.fromEntries(COLUMNS.map((meaning) => [meaning, nameOf(meaning)])) as Record<Column, fc.Arbitrary<string>>,
 )
-export type Column = (typeof COLUMNS)[number]
+type Column = (typeof COLUMNS)[number]
 
 export const drawnTable = fc.record({
   orders: fc.array(order, { minLength: 1, maxLength: 4 }),
@@ -162,7 +162,7 @@ export function dateText(time: Date, { order, separator, shortYear, padded }: Dr
   return [...order].map((part) => parts[part]).join(separator)
 }
 
-export function timeText(time: Date, { time: format, offset }: DrawnTable['dateFormat']): string {
+function timeText(time: Date, { time: format, offset }: DrawnTable['dateFormat']): string {
   const [hour, minute, second] = [time.getUTCHours(), time.getUTCMinutes(), time.getUTCSeconds()].map((number) =>
     String(number).padStart(2, '0'),
   )

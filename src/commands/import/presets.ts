@@ -2,7 +2,7 @@ import { BaseCommand, csvFlag } from '../../command-line/base-command.js'
 import { PRESETS } from '../../import/mapping/presets.js'
 
 export default class ImportPresets extends BaseCommand {
-  static override summary = 'List the exports that are recognised by their columns'
+  static override summary = 'List the exports that are recognised'
   static override description =
     'The import recognises these exports by their columns. It finds the columns of any other file by their names. ' +
     'Lines with a reason for skipping are counted, but not imported.'
