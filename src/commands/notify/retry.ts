@@ -6,7 +6,7 @@ import { retryEvents } from '../../notify/event-list.js'
 import { countOf } from '../../terminal/text.js'
 
 export default class NotifyRetry extends BaseCommand {
-  static override summary = 'Send notifications again'
+  static override summary = 'Send events again'
   static override description =
     'Makes events due now. A worker or scheduler sends them, each under the same id as before. A named event is also ' +
     'sent if it was delivered already.'

@@ -9,7 +9,7 @@ import { countOf } from '../../terminal/text.js'
 export default class OrdersExport extends BaseCommand {
   static override summary = 'Export settled orders'
   static override description =
-    'Prints completed, failed and rolled-back orders in the order in which they were settled, with the outcome, the reason, the amounts and the ' +
+    'Prints the orders in the order in which they were settled, with the outcome, the reason, the amounts and the ' +
     'payment reference. Each row has a cursor. An export that starts after the cursor of the last row misses no order: ' +
     'an order that is retried and settled again appears again, as it is then. With --cursor-file, the next export ' +
     'continues by itself. If an export is interrupted, its file keeps the old cursor, so rows may come twice. ' +
