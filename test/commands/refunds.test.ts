@@ -149,7 +149,7 @@ describe.concurrent('a refund that the gateway cannot explain', () => {
     shop.order('1001', SOLD)
     await shop.runWith(losing(shop.file('ledger', '')), 'orders', 'refund', '1001', '--restock')
     const stated = await shop.json('orders', 'refund', '1001', '--not-refunded')
-    expect(stated).toMatchObject({ code: 0, result: { changed: 1, orders: [{ result: 'not refunded', amount: 25 }] } })
+    expect(stated).toMatchObject({ code: 0, result: { changed: 1, orders: [{ result: 'not_refunded', amount: 25 }] } })
     expect(shop.value('select on_hand from products')).toBe(998)
     expect((await shop.json('orders', 'refund', '1001')).result).toMatchObject({ changed: 1 })
     expect(shop.rows('select number, status from refunds')).toEqual([
