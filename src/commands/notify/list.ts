@@ -4,11 +4,7 @@ import { limitFlag, readId, sourceFlag } from '../../command-line/selection-flag
 import { EVENT_STATES, listEvents } from '../../notify/event-list.js'
 
 export default class NotifyList extends BaseCommand {
-<<<<<<< HEAD
   static override summary = 'List notifications, newest first'
-=======
-  static override summary = 'List events and their deliveries, newest first'
->>>>>>> p5
   static override description =
     'Events are recorded while notify.url or notify.command is set. Delivered events are kept for notify.keepDays.'
   static override examples = ['orderctl notify list --state waiting', 'orderctl notify list --order 1001']

@@ -5,11 +5,7 @@ import { testMessage } from '../../notify/message.js'
 import { openDestinations } from '../../notify/open-destinations.js'
 
 export default class NotifyTest extends BaseCommand {
-<<<<<<< HEAD
   static override summary = 'Send a test notification'
-=======
-  static override summary = 'Send a test event'
->>>>>>> p5
   static override description =
     'Sends an event of type orderctl.test to notify.url and notify.command, signed like any other, and shows whether ' +
     'it was delivered. Nothing is stored. Exits with code 1 if a delivery failed.'
