@@ -19,7 +19,7 @@ describe.concurrent('doctor', () => {
       expect.stringMatching(/^ok +configuration +\d+ settings, 1 changed$/),
       'ok      environment    no other ORDERCTL_ variables',
       `ok      database       ${shop.path}`,
-      `ok      14 checks      ${names}, unresolved, stale_workers, notify, schedule`,
+      `ok      13 checks      ${names}, unresolved, stale_workers, schedule`,
       '',
     ])
     expect(stderr).toBe('Nothing to do.\n')

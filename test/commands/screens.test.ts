@@ -125,7 +125,7 @@ describe('screens', () => {
       ──────────  ─────────────────────────────────────────────────────────────
       unresolved  Orders that need review: 1 (payment_unknown: 1); threshold 1.
       Alarm unresolved: Retry the charges with \`orderctl failed retry --reason payment
-      _unknown\`.
+      _unknown\`, or state what the provider shows with \`orderctl failed resolve\`.
       "
     `)
   })

@@ -69,13 +69,13 @@ FIRST STEP
 
 ORDERS IN
   import    Import orders, list and undo imports
-  orders    List, search and show orders
+  orders    List, show, cancel, refund and export orders
   products  Import, list and adjust products
 
 WORK
   work    Process orders: reserve stock, charge and settle
   queue   Pause, resume or empty the queue
-  failed  List, retry or clear failed orders
+  failed  List, retry, resolve or clear failed orders
 
 REPORTS
   status       Show the queue, orders, workers and alarms
@@ -85,6 +85,7 @@ REPORTS
 
 KEEP IT RUNNING
   schedule      Run and list scheduled tasks
+  notify        List, repeat and test events of orders
   rebuild       Recalculate derived data and check the database
   migrate       Apply database migrations
   doctor        Check the installation, servers, database and queue

@@ -49,6 +49,7 @@ describe.concurrent('an import', () => {
         rejected: 0,
         skipped: 0,
         skipped_reasons: {},
+        without_sku: 0,
         products_created: 2,
         published: 3,
         seconds: expect.any(Number),

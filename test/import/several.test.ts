@@ -41,7 +41,7 @@ describe('several files', () => {
       tuesday.csv, line 4: quantity is 0; it must be 1 or more
       1 line not imported. Fix them in /shop/tuesday.rejects.csv, then: orderctl import /shop/tuesday.rejects.csv
       thursday.csv: orderctl, UTF-8, comma, USD, 2025-01-15
-      wednesday.csv failed: /shop/wednesday.csv has no header with column names. Found: not, orders. Expected: order_id, customer_id, customer_name, product_sku, product_name, quantity, unit_price, currency, order_date.
+      wednesday.csv failed: /shop/wednesday.csv has no header that names the columns of orders. Found: not, orders. Expected: order_id, customer_id, customer_name, product_sku, product_name, quantity, unit_price, currency, order_date.
       Add a first line with these names, in any order: order_id,customer_id,customer_name,product_sku,product_name,quantity,unit_price,currency,order_date. Usual names for them are recognised, such as "Order number", "SKU", "Qty" and "Price"; --map FILE names any others.
       Done: 4 orders from 3 files into /shop/orders.sqlite (source default) in 1 s (5 lines/s). 1 file failed. Next: orderctl work --drain
       "

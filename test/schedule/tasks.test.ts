@@ -84,7 +84,7 @@ describeWith('redis', 'tasks with Redis', () => {
     const other = await FiguresShop.open(at.url, at.prefix)
     await at.figures.publish()
     for (const name of ['kpis', 'leaderboards'] as const) {
-      await expect(run(other.shop, name, other.figures)).rejects.toThrow(`another database: ${at.shop.path} (id `)
+      await expect(run(other.shop, name, other.figures)).rejects.toThrow(`another database: ${at.shop.path} (shop `)
     }
     await other.close()
     await at.close()
