@@ -142,7 +142,7 @@ describe.concurrent('import inspect', () => {
     expect(await first('--date-format', 'dmy')).toEqual([0, '2025-04-03T10:15:00'])
   })
 
-  test('refuses a file that is no order file as the import does', async ({ newShop: shop }) => {
+  test('refuses a file that is not an order file as the import does', async ({ newShop: shop }) => {
     const { code, stdout, stderr } = await shop.run('import', 'inspect', take(shop, 'stripe_payments.csv'))
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toContain('Stripe payments export')

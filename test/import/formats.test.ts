@@ -1,5 +1,5 @@
 // Files in the layouts of real systems (test/formats) give the orders and totals of their manifest, which another
-// program has computed from them. What a file leaves open is asked for, and what is no order file is refused.
+// program has computed from them. What a file leaves open is asked for, and what is not an order file is refused.
 import { copyFileSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'

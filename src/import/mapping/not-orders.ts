@@ -114,7 +114,7 @@ export const NOT_ORDERS: readonly NotOrders[] = [
 export function notOrdersError({ what, why, instead }: Omit<NotOrders, 'headers'>, file: string): UserError {
   return usageError({
     code: 'not_orders',
-    message: `${file} is no order file. This is ${what}: ${why}.`,
+    message: `${file} is not an order file. This is ${what}: ${why}.`,
     fix: instead,
   })
 }
