@@ -58,6 +58,7 @@ export async function processBatch(
   options: BatchOptions,
   progress: BatchProgress = {},
 ): Promise<BatchResult> {
+  const since = performance.now()
   const { token, count, failed, setAside, suspects, orders, askedBefore } = await claim(db, ids, options.claim)
   progress.token = token
   const { keyLifetimeMs } = options.charge
@@ -66,8 +67,10 @@ export async function processBatch(
     if (!options.isGatewayShared) progress.heartbeats = 0
   }
   onAnswer()
-  const charge = () => chargeAll(gateway, orders, options.charge, { details, onAnswer })
-  const answers = await whileRenewing(db, { token, orders }, options.claim.leaseMs, charge)
+  const lease = { token, orders, leaseMs: options.claim.leaseMs, since }
+  const answers = await whileRenewing(db, lease, (isHeld) =>
+    chargeAll(gateway, orders, options.charge, { details, isHeld, onAnswer }),
+  )
   progress.heartbeats = undefined
   const settled = await settle(db, { token, askedBefore }, answers, options.settle)
   return { claimed: count, failed, setAside, suspects, ...settled, repeated: takeRetryCount() }

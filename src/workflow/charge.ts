@@ -29,20 +29,29 @@ export interface Answer {
   readonly outcome: ChargeOutcome
 }
 
+interface Charging {
+  readonly details?: ReadonlyMap<OrderId, ChargeDetails> | undefined
+  /** Whether the lease still holds. Without it, a person may have settled an order in the meantime. */
+  readonly isHeld?: () => boolean
+  readonly onAnswer?: () => void
+}
+
 /** Charges all orders. Never rejects: a charge that fails has an unknown outcome. */
 export function chargeAll(
   gateway: ChargingGateway,
   orders: readonly ClaimedOrder[],
   { inFlight, timeoutMs }: ChargeOptions,
-  { details, onAnswer }: { details?: ReadonlyMap<OrderId, ChargeDetails> | undefined; onAnswer?: () => void } = {},
+  { details, isHeld = () => true, onAnswer }: Charging = {},
 ): Promise<Answer[]> {
   const charge = async (order: ClaimedOrder): Promise<Answer> => {
-    const outcome = await chargeOne(gateway, order, details?.get(order.id), timeoutMs)
+    const outcome = isHeld() ? await chargeOne(gateway, order, details?.get(order.id), timeoutMs) : LATE
     onAnswer?.()
     return { order, outcome }
   }
   return pMap(orders, charge, { concurrency: inFlight })
 }
+
+const LATE: ChargeOutcome = { status: 'unknown', message: 'the lease ended before the charge', notAsked: true }
 
 async function chargeOne(
   gateway: ChargingGateway,

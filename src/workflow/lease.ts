@@ -37,24 +37,37 @@ const lease = new Prepared<{ ids: string; token: LeaseToken; until: number }>((d
     .where(isAmong(db, 'order_id', value('ids'))),
 )
 
-/** Renews the lease until `act` ends. Orders whose lease is lost in the meantime stay lost. */
+export interface Lease extends Held {
+  readonly leaseMs: number
+  /** When the lease was asked for, by `performance.now()`. */
+  readonly since: number
+}
+
+/**
+ * Renews the lease until `act` ends. Orders whose lease is lost in the meantime stay lost.
+ *
+ * @param act gets a function that returns false once the lease may have ended, as after the process was suspended
+ */
 export async function whileRenewing<Result>(
   db: Kysely<Schema>,
-  { token, orders }: Held,
-  leaseMs: number,
-  act: () => Promise<Result>,
+  { token, orders, leaseMs, since }: Lease,
+  act: (isHeld: () => boolean) => Promise<Result>,
 ): Promise<Result> {
-  const renew = async () =>
-    db
+  let until = since + leaseMs
+  const renew = async () => {
+    const asked = performance.now()
+    await db
       .updateTable('due_orders')
       .set({ due_at: (await databaseTime(db)) + leaseMs })
       .where(isAmong(db, 'order_id', packIds(orders)))
       .where('lease_token', '=', token)
       .execute()
+    until = asked + leaseMs
+  }
   // If every renewal fails, the fence rejects the late settlement.
   const renewing = startBackground(renew, { pauseMs: () => leaseMs / 3 })
   try {
-    return await act()
+    return await act(() => performance.now() < until)
   } finally {
     // Ends before the settlement, which locks the same rows in another order.
     await renewing.end()

@@ -49,6 +49,22 @@ test('a gateway that fails leaves the outcome unknown', async () => {
   expect(answer?.outcome).toEqual({ status: 'unknown', message: '503 from the gateway' })
 })
 
+test('once the lease may have ended, nothing more is asked for', async () => {
+  const asked: string[] = []
+  const gateway = {
+    async charge({ key }: Charge): Promise<ChargeOutcome> {
+      asked.push(key)
+      return { status: 'captured', reference: key }
+    },
+    lookUpCharge: async () => ({ status: 'unsupported' as const }),
+  }
+  const isHeld = () => asked.length < 2
+  const answers = await chargeAll(gateway, orders(4), { inFlight: 1, timeoutMs: 1000 }, { isHeld })
+  expect(asked).toEqual([key(0), key(1)])
+  const late = expect.objectContaining({ status: 'unknown', notAsked: true })
+  expect(answers.slice(2).map(({ outcome }) => outcome)).toEqual([late, late])
+})
+
 test('the simulated gateway gives a key one answer, and captures its share of keys', async () => {
   const gateway = new SimulatedGateway({ successRate: 0.9, latencyMs: 0, seed: 'test' })
   const amount = { currency: 'USD' as Currency, minor: 100 }
