@@ -98,6 +98,15 @@ function addWhatNoCommandLeaves({ sqlite: db }: Shop): void {
   const aside = db.prepare('insert into import_asides select max(id), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, null from imports')
   for (const [at, reference] of ['a', 'B', 'Ä', '😀', `it's \\`].entries())
     aside.run(at + 2, reference, 'C-2', ODD, '2025-01-15T10:00:00Z', 'JPY', 'S-2', ODD, 9007199254740991, 12345)
+  set(
+    `insert into events (order_id, destination, number, token, kind, attempt, message, occurred_at, amount, state, next_at)
+     select min(id), 'url', 1, 'token', 'completed', 1, ?, 1, 2, 'waiting', 3 from orders`,
+  )
+  db.exec("insert into payment_references (reference, order_id) select 'ch_1', min(id) from orders")
+  set(
+    `insert into refunds (order_id, number, customer_id, idempotency_key, amount, currency, status, restock, message, created_at)
+     select id, 1, customer_id, 'a key', 1, currency, 'declined', 0, ?, 1 from orders where status = 'completed' limit 1`,
+  )
 }
 
 export function hashOf(databasePath: string): string {
