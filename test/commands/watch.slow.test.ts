@@ -89,7 +89,7 @@ LATEST FAILURES     Reason        When          Message
 none-left           out_of_stock  4 min ago     WIDGET-1: 2 wanted, 1 left
 SCHEDULE      Next run    Last run      Result
 kpis          in 1 h      2 min ago     done: 3 pending
-… 4 more
+… 5 more
 `.trim()
 
 /** Alarms have their fix, and the schedule stands on the right. */
