@@ -196,11 +196,13 @@ describe('two watchers of one folder', () => {
       drop(shop, name, csv(...lines, line({ order: `${name}-bad`, quantity: 0 })))
     }
     const both = [watch(shop), watch(shop)]
-    await until(() => names.every((name) => isThere(shop, `done/${name}`)) && filesIn(shop, 'importing').length === 0)
+    // A watcher that loses the claim of a file may have reserved its name: the file then gets the next one, `07.2.csv`.
+    const imported = () => filesIn(shop, 'done').filter((name) => /^\d\d(\.\d)?\.csv$/.test(name))
+    await until(() => imported().length === 20 && filesIn(shop, 'importing').length === 0)
     for (const running of both) await stop(running)
-    const expected = names.flatMap((name) => [name, `${name}.report.json`, name.replace('.csv', '.rejects.csv')])
-    expect(filesIn(shop, 'done')).toEqual(expected.sort())
-    expect(names.map((name) => report(shop, `done/${name}`).imported)).toEqual(names.map(() => 50))
+    expect(imported().map((name) => `${name.slice(0, 2)}.csv`)).toEqual(names)
+    expect(imported().map((name) => report(shop, `done/${name}`).imported)).toEqual(names.map(() => 50))
+    expect(filesIn(shop, 'done')).toHaveLength(60)
     expect(shop.rows('select count(*) as orders, sum(total) as total from orders')).toEqual([
       { orders: 1000, total: 1000 * 250 },
     ])
