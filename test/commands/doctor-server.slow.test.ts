@@ -19,7 +19,7 @@ describeOnServers('doctor', (engine) => {
     expect([...details.keys()]).toEqual([
       ...['sqlite', 'configuration', 'environment', 'database', 'database server', 'durability'],
       ...['copy', 'time zone', 'clock of the database', 'shop', 'queue', 'imports'],
-      ...['wait', 'failure_rate', 'unresolved', 'stale_workers', 'notify', 'schedule'],
+      ...['wait', 'failure_rate', 'unresolved', 'stale_workers', 'schedule'],
     ])
     expect(details.get('database server')).toMatch(/^(PostgreSQL|MySQL|MariaDB) \d+\.[\d.]+$/)
     expect(details.get('durability')).toMatch(
