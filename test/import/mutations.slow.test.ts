@@ -1,5 +1,5 @@
 // Damaged files: whatever happens to a file, an import ends with a reason, with questions, or with counts that add up.
-// The files are the same in each run; SEED=2 draws others. A failure prints the file, its changes and a path, which
+// The files are the same in each run; SEED=3 draws others. A failure prints the file, its changes and a path, which
 // replays it as an option of fc.assert.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -76,7 +76,7 @@ test('10,000 mutated files: no crash, no hang, counts add up', async () => {
         expect(await storeAndCheck(outcome)).toEqual(await storeAndCheck(whole))
       }
     }),
-    { seed: Number(process.env['SEED'] ?? 1), numRuns: 10_000 },
+    { seed: Number(process.env['SEED'] ?? 2), numRuns: 10_000 },
   )
 })
 
