@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto'
 import { Agent, type Dispatcher, request } from 'undici'
 import { asError } from '../background.js'
+import { LONGEST_WAIT_MS, readRetryAfter } from '../domain/retry-after.js'
 import { errorCode } from '../errors.js'
 import { cleanText, cutText } from '../terminal/text.js'
 import { type Delivery, type Destination, SEND_MS } from './destination.js'
@@ -9,9 +10,6 @@ import type { Message } from './message.js'
 
 /** How much of an answer is read, in characters. */
 const MOST_READ = 1000
-
-/** The longest pause that a receiver may ask for. */
-const LONGEST_PAUSE_MS = 3_600_000
 
 export class Webhook implements Destination {
   readonly name = 'url'
@@ -75,15 +73,8 @@ async function deliveryOf({ statusCode, headers, body }: Dispatcher.ResponseData
   const said = cutText(cleanText(text).trim(), 200)
   const meaning = statusCode === 410 ? ' (gone: the receiver wants no more events)' : ''
   const error = `HTTP ${statusCode}${meaning}${said && `: ${said}`}`
-  const retryAfterMs = statusCode === 410 ? LONGEST_PAUSE_MS : retryAfter(headers['retry-after'])
+  const retryAfterMs = statusCode === 410 ? LONGEST_WAIT_MS : readRetryAfter(headers['retry-after'], Date.now())
   return { delivered: false, error, retryAfterMs }
-}
-
-/** Reads `Retry-After`: seconds, or a date. */
-function retryAfter(value: string | string[] | undefined): number | undefined {
-  const text = String(value ?? '')
-  const ms = /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), LONGEST_PAUSE_MS)
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { Agent, type Dispatcher, request } from 'undici'
 import { asError } from '../background.js'
 import type { IdempotencyKey } from '../domain/ids.js'
-import { HOUR_MS, SECOND_MS } from '../domain/time.js'
+import { readRetryAfter } from '../domain/retry-after.js'
+import { SECOND_MS } from '../domain/time.js'
 import { EXIT, errorCode, UserError, usageError } from '../errors.js'
 import { readCharge, readRefund } from './answers.js'
 import {
@@ -31,9 +32,6 @@ const CONNECT_MS = 5000
 
 /** Longer answers are not read. */
 const MOST_BYTES = 65_536
-
-/** Longest wait that a gateway can ask for. */
-const LONGEST_WAIT_MS = HOUR_MS
 
 /** After HTTP 429 without a `Retry-After`. */
 const RATE_LIMIT_MS = SECOND_MS
@@ -199,12 +197,9 @@ function isNone(body: unknown): boolean {
   return typeof body === 'object' && body !== null && 'status' in body && body.status === 'none'
 }
 
-/** Reads `Retry-After`: seconds, or a date by the gateway's clock, which `Date` shows. */
+/** A date in `Retry-After` is by the gateway's clock, which `Date` shows. */
 function waitFrom(headers: Dispatcher.ResponseData['headers']): number | undefined {
-  const text = String(headers['retry-after'] ?? '')
-  const now = Date.parse(String(headers['date'] ?? '')) || Date.now()
-  const ms = /^\d+$/.test(text) ? Number(text) * SECOND_MS : Date.parse(text) - now
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), LONGEST_WAIT_MS)
+  return readRetryAfter(headers['retry-after'], Date.parse(String(headers['date'] ?? '')) || Date.now())
 }
 
 function isTls(error: unknown): boolean {

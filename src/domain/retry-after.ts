@@ -1,0 +1,16 @@
+import { HOUR_MS, SECOND_MS } from './time.js'
+
+/** The longest pause that a server may ask for. */
+export const LONGEST_WAIT_MS = HOUR_MS
+
+/**
+ * Reads the HTTP header `Retry-After`: seconds, or a date.
+ *
+ * @param now the time that a date is compared with, in epoch milliseconds
+ * @returns milliseconds, at most LONGEST_WAIT_MS; undefined without a valid value
+ */
+export function readRetryAfter(header: string | string[] | undefined, now: number): number | undefined {
+  const text = String(header ?? '')
+  const ms = /^\d+$/.test(text) ? Number(text) * SECOND_MS : Date.parse(text) - now
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), LONGEST_WAIT_MS)
+}
