@@ -51,9 +51,8 @@ export const GUEST = 'guest'
 export function lineFields(header: readonly string[], mapping: Mapping, { suspect, latest }: FieldOptions): LineFields {
   const { decimal, dateOrder, noCustomer = [], guests = true, columns } = mapping
   const text = (field: Field) => firstFilled(findNames(header, columns[field]))
-  const [order, sku, product, quantity, currency] = (
-    ['order_id', 'product_sku', 'product_name', 'quantity', 'currency'] as const
-  ).map(text) as [Read<string>, Read<string>, Read<string>, Read<string>, Read<string>]
+  const [order, sku, product] = [text('order_id'), text('product_sku'), text('product_name')]
+  const [quantity, currency] = [text('quantity'), text('currency')]
   const customer = firstFilled(findNames(header, columns.customer_id), noCustomer)
   const name = joined(findNames(header, columns.customer_name))
   const hasPrice = findNames(header, columns.unit_price).length > 0

@@ -126,11 +126,12 @@ export class LineReader {
     const { written, unitPrice: unit_price } = fields.amount(cells)
     const currency = fields.currency(cells) ?? written.currency ?? this.#fallbackCurrency
     const ordered_at = fields.order_date(cells)
-    const amount = this.nameOf(unit_price === null ? 'line_total' : 'unit_price')
     if (currency === undefined) {
+      const amount = this.nameOf(this.#amountField)
       return { reference, column: amount, reason: `${amount} names no currency; set it with --currency` }
     }
     if (written.currency !== undefined && written.currency !== currency) {
+      const amount = this.nameOf(this.#amountField)
       return {
         reference,
         column: amount,
@@ -139,6 +140,7 @@ export class LineReader {
     }
     const total = unit_price === null ? minorTotal(written.digits, currency) : lineTotal(unit_price, quantity, currency)
     if (total === undefined) {
+      const amount = this.nameOf(this.#amountField)
       return { reference, column: amount, reason: `${amount} times quantity exceeds the maximum line total` }
     }
     return {
@@ -157,16 +159,19 @@ export class LineReader {
 
   /** All fields of the line that cannot be read. */
   #faults(cells: readonly string[], fields: LineFields, first: InvalidCell): Fault {
-    const amount = this.#mapping.columns.unit_price ? 'unit_price' : 'line_total'
     const faults = (Object.keys(fields) as (keyof LineFields)[]).flatMap((field): Fault[] => {
-      const column = this.nameOf(field === 'amount' ? amount : field)
+      const column = this.nameOf(field === 'amount' ? this.#amountField : field)
       const reason = reasonOf(() => fields[field](cells))
       return reason === undefined ? [] : [{ column, reason: `${column} ${reason}` }]
     })
     // A total that is too large is only known with its currency.
-    return joinFaults(
-      faults.length > 0 ? faults : [{ column: this.nameOf(amount), reason: `${this.nameOf(amount)} ${first.message}` }],
-    )
+    const amount = this.nameOf(this.#amountField)
+    return joinFaults(faults.length > 0 ? faults : [{ column: amount, reason: `${amount} ${first.message}` }])
+  }
+
+  /** The price of a unit counts, if the file has it. */
+  get #amountField(): 'unit_price' | 'line_total' {
+    return this.#position.unit_price === undefined ? 'line_total' : 'unit_price'
   }
 
   /** The name of the field's column in the file. */
@@ -228,7 +233,7 @@ export class LineReader {
     const { decimal } = this.#mapping
     const units = readNumber(textOf('quantity'), decimal)
     if (units && Number(units.digits) === 0) return { skipped: 'no units' }
-    const amount = readNumber(textOf(this.#position.unit_price === undefined ? 'line_total' : 'unit_price'), decimal)
+    const amount = readNumber(textOf(this.#amountField), decimal)
     const isNegative = amount?.digits.startsWith('-') && reasonOf(() => fields.quantity(cells)) === undefined
     return isNegative ? { skipped: 'negative amount' } : undefined
   }

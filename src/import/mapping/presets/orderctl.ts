@@ -1,35 +1,16 @@
-// The nine columns that orderctl has always read.
+// The nine columns that orderctl has always read, named for their fields.
+import { FIELDS } from '../mapping.js'
 import type { Preset } from './preset.js'
+
+const COLUMNS = FIELDS.filter((field) => field !== 'line_total')
 
 export const orderctl: Preset = {
   name: 'orderctl',
   reads: 'the nine columns of orderctl',
-  headers: [
-    [
-      'order_id',
-      'customer_id',
-      'customer_name',
-      'product_sku',
-      'product_name',
-      'quantity',
-      'unit_price',
-      'currency',
-      'order_date',
-    ],
-  ],
+  headers: [COLUMNS],
   mapping: {
     preset: 'orderctl',
-    columns: {
-      order_id: ['order_id'],
-      customer_id: ['customer_id'],
-      customer_name: ['customer_name'],
-      product_sku: ['product_sku'],
-      product_name: ['product_name'],
-      quantity: ['quantity'],
-      unit_price: ['unit_price'],
-      currency: ['currency'],
-      order_date: ['order_date'],
-    },
+    columns: Object.fromEntries(COLUMNS.map((field) => [field, [field]])),
     guests: false,
   },
 }
