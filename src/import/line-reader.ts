@@ -3,6 +3,7 @@ import { InvalidCell } from '../csv/invalid.js'
 import { readNumber } from '../csv/numbers.js'
 import { type Fault, joinFaults, minorTotal, readCurrency, wrongWidth } from '../csv/values.js'
 import { type Currency, lineTotal } from '../domain/money.js'
+import { itemSplitter } from './items.js'
 import { type FieldOptions, GUEST, type LineFields, lineFields } from './line-fields.js'
 import { FIELDS, type Field, type Mapping } from './mapping/mapping.js'
 import { findNames, normalName } from './mapping/names.js'
@@ -271,31 +272,4 @@ function reasonOf(read: () => unknown): string | undefined {
     if (error instanceof InvalidCell) return error.message
     throw error
   }
-}
-
-/** Splits a record with several items into one record for each, with the parts of the item in columns of their own. */
-function itemSplitter(header: readonly string[], { items, columns }: Mapping) {
-  if (!items) return undefined
-  const { prefix, separator, assigns } = items
-  const positions = header.flatMap((name, at) => (name.trim().startsWith(prefix) ? [at] : []))
-  const names = Object.values(columns).flatMap((list) => list.filter((name) => name.startsWith(ITEM)))
-  const split = (cells: readonly string[]): string[][] =>
-    positions.flatMap((position) => {
-      const item = cells[position]?.trim()
-      if (!item) return []
-      const parts = new Map(item.split(separator).map((part) => keyAndValue(part, assigns)))
-      return [
-        [...header.map((_, at) => cells[at] ?? ''), ...names.map((name) => parts.get(name.slice(ITEM.length)) ?? '')],
-      ]
-    })
-  return { names, split }
-}
-
-/** Columns of the parts of an item start with it, as in `item.sku`. */
-export const ITEM = 'item.'
-
-/** A value may contain the sign that ends its key. */
-function keyAndValue(part: string, assigns: string): readonly [string, string] {
-  const at = part.indexOf(assigns)
-  return at === -1 ? [part.trim(), ''] : [part.slice(0, at).trim(), part.slice(at + assigns.length)]
 }

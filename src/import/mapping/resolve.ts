@@ -1,6 +1,6 @@
 // Fits a mapping to the header of a file.
 import { usageError } from '../../errors.js'
-import { ITEM } from '../line-reader.js'
+import { ITEM } from '../items.js'
 import type { FieldColumns, Mapping } from './mapping.js'
 import { findName, normalName } from './names.js'
 
