@@ -58,8 +58,8 @@ export async function processBatch(
   options: BatchOptions,
   progress: BatchProgress = {},
 ): Promise<BatchResult> {
-  const since = performance.now()
-  const { token, count, failed, setAside, suspects, orders, askedBefore } = await claim(db, ids, options.claim)
+  const claimed = await claim(db, ids, options.claim)
+  const { token, since, count, failed, setAside, suspects, orders, askedBefore } = claimed
   progress.token = token
   const { keyLifetimeMs } = options.charge
   const details = keyLifetimeMs === undefined ? undefined : await readChargeDetails(db, orders, keyLifetimeMs)

@@ -40,17 +40,17 @@ export interface ClaimedOrder {
  * Claims due orders: new ones, and those whose lease has ended. Skips orders that another worker holds or has settled,
  * so a delivery that comes twice or late changes nothing.
  *
- * @returns the `orders` now in progress under the `token`; the `count` of claimed orders, how many of them `failed`,
- * being out of stock; the `suspects`, due orders to claim alone; how many were `setAside`; and the orders that an
- * earlier worker may have `askedBefore`
+ * @returns the `orders` now in progress under the `token`, and when their lease was taken (`since`, by
+ * `performance.now()`); the `count` of claimed orders, how many of them `failed`, being out of stock; the `suspects`,
+ * due orders to claim alone; how many were `setAside`; and the orders that an earlier worker may have `askedBefore`
  */
 export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options: ClaimOptions) {
   const token = newToken()
   const now = await databaseTime(db)
   // Read before the transaction, which blocks all other writers of a file.
   const { claimable, suspects, poison } = splitByLostClaims(await findDue(db, ids, now), options.alone ?? false)
-  const nothing = { token, count: 0, failed: 0, orders: [], suspects, setAside: 0, askedBefore: new Set<OrderId>() }
-  if (claimable.length + poison.length === 0) return nothing
+  const none = { since: 0, orders: [], count: 0, failed: 0, setAside: 0, askedBefore: new Set<OrderId>() }
+  if (claimable.length + poison.length === 0) return { token, suspects, ...none }
   return inTransaction(db, async (trx) => {
     const aside = await stillDue(trx, poison)
     await setAside(trx, aside)
@@ -68,6 +68,8 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
     await failOutOfStock(trx, short, settledAt)
     const again = open.filter(({ status }) => status !== 'pending')
     const orders = [...again, ...served]
+    // Not before: the transaction may have waited for another writer.
+    const since = performance.now()
     // MySQL scans small tables in full, so even a statement that matches no order would wait for the locks of others.
     if (orders.length > 0) {
       await takeLease(trx, { token, orders }, options.leaseMs)
@@ -79,6 +81,7 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
     const missed = new Set(late.map(({ id }) => id))
     return {
       token,
+      since,
       count: open.length,
       failed: short.length + late.length,
       orders: orders.filter(({ id }) => !missed.has(id)),

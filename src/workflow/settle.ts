@@ -165,13 +165,16 @@ async function postpone(
   await recordEvents(trx, last, 'needs_review')
 }
 
-/** Returns orders to the queue whose charge was not asked for. Order, reservation and payment intent stay. */
+/**
+ * Returns orders to the queue whose charge was not asked for. Order, reservation and payment intent stay. Takes back the
+ * claim's count, and no earlier one: these orders are neither settled nor answered.
+ */
 async function defer(trx: Kysely<Schema>, orders: readonly Deferred[], now: number): Promise<void> {
   const rows = orders.map(({ id, retryAfterMs = 0 }) => ({ id, due_at: now + retryAfterMs }))
   await trx
     .updateTable('due_orders')
     .from(rowSource(trx, 'row', packRows({ id: 'integer', due_at: 'integer' }, rows)))
-    .set((eb) => ({ lease_token: null, due_at: eb.ref('row.due_at'), claims: 0 }))
+    .set((eb) => ({ lease_token: null, due_at: eb.ref('row.due_at'), claims: eb('claims', '-', 1) }))
     .whereRef('due_orders.order_id', '=', 'row.id')
     .execute()
 }
