@@ -18,11 +18,15 @@ interface AnswerMessage {
   readonly outcome: LookUp<ChargeOutcome>
 }
 
-/** Answers the calls of a batch until it closes its end of the channel, or its thread dies. */
-export function serveGateway(port: MessagePort, gateway: ChargingGateway): void {
+/**
+ * Answers the calls of a batch until it closes its end of the channel, or its thread dies.
+ *
+ * @param turn of the batch. If batches took turns, all would end together, and no call would be open while they settle.
+ */
+export function serveGateway(port: MessagePort, gateway: ChargingGateway, turn: number): void {
   port.on('message', async ({ id, name, charge, timeoutMs }: CallMessage) => {
     const failed = (error: unknown) => unknown(asError(error).message)
-    const outcome = await gateway[name](charge, timeoutMs).catch(failed)
+    const outcome = await gateway[name](charge, timeoutMs, turn).catch(failed)
     port.postMessage({ id, outcome } satisfies AnswerMessage)
   })
 }

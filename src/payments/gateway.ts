@@ -55,10 +55,11 @@ export interface Gateway {
    * Charges the amount, at most once per key. A repeated call with the same key returns the same outcome.
    *
    * @param timeoutMs time limit; after it, or after an error, the outcome is unknown
+   * @param turn if calls have to wait for each other, those with a lower number come first
    */
-  charge(charge: Charge, timeoutMs: number): Promise<ChargeOutcome>
+  charge(charge: Charge, timeoutMs: number, turn?: number): Promise<ChargeOutcome>
   /** What became of a charge. Needed for keys that the gateway may have forgotten. */
-  lookUpCharge(charge: Charge, timeoutMs: number): Promise<LookUp<ChargeOutcome>>
+  lookUpCharge(charge: Charge, timeoutMs: number, turn?: number): Promise<LookUp<ChargeOutcome>>
   /** Gives back a part of a captured charge, at most once per key. */
   refund(refund: Refund, timeoutMs: number): Promise<RefundOutcome>
   lookUpRefund(refund: Refund, timeoutMs: number): Promise<LookUp<RefundOutcome>>

@@ -1,6 +1,5 @@
 // Shares one gateway among everything in a process: one budget of calls, one rate limit and one circuit breaker
 // (ADR 24). While the gateway is in trouble, calls end at once and ask nothing.
-import { setMaxListeners } from 'node:events'
 import { type CircuitBreakerPolicy, CountBreaker, circuitBreaker, handleWhenResult } from 'cockatiel'
 import PQueue from 'p-queue'
 import { asError } from '../background.js'
@@ -46,8 +45,14 @@ export class Budget {
     this.#queue = new PQueue({ concurrency: maxInFlight, ...(perSecond === null ? {} : paceOf(perSecond)) })
   }
 
-  run<Result>(call: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
-    return this.#queue.add(call, signal && { signal })
+  /** @param turn calls with a lower number start first */
+  run<Result>(call: () => Promise<Result>, turn = 0): Promise<Result> {
+    return this.#queue.add(call, { priority: -turn })
+  }
+
+  /** Forgets the calls that wait: their promises stay open. */
+  clear(): void {
+    this.#queue.clear()
   }
 
   /** Starts no calls for this long. */
@@ -77,8 +82,8 @@ export class GuardedGateway implements OpenGateway {
   #breaker: CircuitBreakerPolicy
   #trouble: UserError | undefined
   #hasWorked = false
-  /** Aborted when trouble begins, so that calls that wait for the budget end. */
-  #trust = newTrust()
+  /** Ends the calls that wait for the budget. */
+  readonly #waiting = new Set<() => void>()
   /** When the trouble that the breaker found may end, when the last one ended, and how many came in a row. */
   #openUntil = 0
   #closedAt = Number.NEGATIVE_INFINITY
@@ -94,12 +99,12 @@ export class GuardedGateway implements OpenGateway {
     return this.#trouble
   }
 
-  charge(charge: Charge, timeoutMs: number) {
-    return this.#call(() => this.#gateway.charge(charge, timeoutMs))
+  charge(charge: Charge, timeoutMs: number, turn?: number) {
+    return this.#call(() => this.#gateway.charge(charge, timeoutMs), turn)
   }
 
-  lookUpCharge(charge: Charge, timeoutMs: number) {
-    return this.#call(() => this.#gateway.lookUpCharge(charge, timeoutMs))
+  lookUpCharge(charge: Charge, timeoutMs: number, turn?: number) {
+    return this.#call(() => this.#gateway.lookUpCharge(charge, timeoutMs), turn)
   }
 
   refund(refund: Refund, timeoutMs: number) {
@@ -125,7 +130,6 @@ export class GuardedGateway implements OpenGateway {
     this.#hasWorked = true
     if (!this.#trouble) return
     this.#trouble = undefined
-    this.#trust = newTrust()
     this.#closedAt = performance.now()
     // A new one, since calls that began before must not count.
     this.#breaker = this.#newBreaker()
@@ -136,19 +140,16 @@ export class GuardedGateway implements OpenGateway {
     return this.#gateway.close()
   }
 
-  async #call<Outcome extends { readonly status: string }>(ask: () => Promise<Outcome>): Promise<Outcome | Unknown> {
-    const { signal } = this.#trust
-    let asking: Promise<Outcome | Unknown> | undefined
-    const start = () => {
-      asking = this.#ask(ask)
-      return asking
-    }
-    try {
-      return await this.#budget.run(start, signal)
-    } catch {
-      // Trouble began: a call that is open may still have an outcome.
-      return asking ?? this.#notAsked()
-    }
+  #call<Outcome extends { readonly status: string }>(ask: () => Promise<Outcome>, turn?: number) {
+    return new Promise<Outcome | Unknown>((answer, fail) => {
+      const end = () => answer(this.#notAsked())
+      const start = async () => {
+        this.#waiting.delete(end)
+        answer(await this.#ask(ask))
+      }
+      this.#waiting.add(end)
+      this.#budget.run(start, turn).catch(fail)
+    })
   }
 
   async #ask<Outcome extends { readonly status: string }>(ask: () => Promise<Outcome>): Promise<Outcome | Unknown> {
@@ -186,15 +187,10 @@ export class GuardedGateway implements OpenGateway {
 
   #begin(trouble: UserError): void {
     this.#trouble = trouble
-    this.#trust.abort(trouble)
+    this.#budget.clear()
+    for (const end of this.#waiting) end()
+    this.#waiting.clear()
   }
-}
-
-function newTrust(): AbortController {
-  const trust = new AbortController()
-  // Each waiting call adds a listener.
-  setMaxListeners(0, trust.signal)
-  return trust
 }
 
 function isUnknown(outcome: unknown): outcome is Unknown {

@@ -35,8 +35,8 @@ export async function openGateway(config: PaymentConfig): Promise<OpenGateway> {
     const [gateway, budget] = [simulated(config), new Budget(limits)]
     return {
       trouble: undefined,
-      charge: (charge, timeoutMs) => budget.run(() => gateway.charge(charge, timeoutMs)),
-      lookUpCharge: (charge, timeoutMs) => budget.run(() => gateway.lookUpCharge(charge, timeoutMs)),
+      charge: (charge, timeoutMs, turn) => budget.run(() => gateway.charge(charge, timeoutMs), turn),
+      lookUpCharge: (charge, timeoutMs, turn) => budget.run(() => gateway.lookUpCharge(charge, timeoutMs), turn),
       refund: (refund, timeoutMs) => budget.run(() => gateway.refund(refund, timeoutMs)),
       lookUpRefund: (refund, timeoutMs) => budget.run(() => gateway.lookUpRefund(refund, timeoutMs)),
       check: async () => undefined,

@@ -44,6 +44,7 @@ export class Threads {
   readonly #concurrency: number
   /** Serves all threads; undefined if each has its own. */
   readonly #gateway: ChargingGateway | undefined
+  #turns = 1
   readonly #onLost: (text: string) => void
   readonly #mutex = WriteMutex.share()
   readonly #loaded = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
@@ -103,7 +104,7 @@ export class Threads {
   #openPort(): ThreadTask['port'] {
     if (!this.#gateway) return undefined
     const { port1, port2 } = new MessageChannel()
-    serveGateway(port1, this.#gateway)
+    serveGateway(port1, this.#gateway, this.#turns++)
     return port2
   }
 
