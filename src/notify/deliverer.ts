@@ -56,7 +56,8 @@ class NotDelivered extends Error {}
 export class Deliverer {
   readonly #options: DelivererOptions
   readonly #processors = new Processors()
-  #isBusy = false
+  /** Assumed until it is measured, so that a drain is not slowed down while it begins. */
+  #isBusy = true
   /** Rounds in a row in which nothing was delivered. */
   #failedRounds = 0
   #pauseMs = 0

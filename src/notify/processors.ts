@@ -2,7 +2,7 @@
 import { cpus } from 'node:os'
 
 /** A machine that is idle for a smaller share of the time is busy. */
-const LEAST_IDLE = 0.1
+const LEAST_IDLE = 0.4
 
 export class Processors {
   #last = times()

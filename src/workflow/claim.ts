@@ -7,6 +7,7 @@ import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { settlementTime } from '../database/settlement-time.js'
+import { readShop } from '../database/shop.js'
 import { inTransaction } from '../database/transaction.js'
 import { type IdempotencyKey, idempotencyKey, type OrderId, type ShopId } from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
@@ -142,14 +143,17 @@ interface DueOrder extends ClaimedOrder {
  */
 async function findDue(db: Kysely<Schema>, ids: readonly OrderId[], now: number): Promise<DueOrder[]> {
   const orders = await dueAmong.all(db, { now, ids: JSON.stringify(ids) })
+  if (orders.length === 0) return []
+  const inProgress = orders.filter(({ status }) => status !== 'pending')
+  // The identity is read for each batch, since a running worker must follow `migrate --new-shop`.
+  const [items, keyOf, shop] = await Promise.all([
+    itemsAmong.all(db, { ids: packIds(orders) }),
+    storedKeys(db, inProgress),
+    readShop(db),
+  ])
   const itemsOf = new Map<OrderId, Item[]>(orders.map(({ id }) => [id, []]))
-  for (const { orderId, productId, quantity } of await itemsAmong.all(db, { ids: packIds(orders) }))
-    itemsOf.get(orderId)?.push({ productId, quantity })
-  const keyOf = await storedKeys(
-    db,
-    orders.filter(({ status }) => status !== 'pending'),
-  )
-  return orders.map(({ id, status, dueAt, claims, attempt, shop, source, reference, currency, total }) => {
+  for (const { orderId, productId, quantity } of items) itemsOf.get(orderId)?.push({ productId, quantity })
+  return orders.map(({ id, status, dueAt, claims, attempt, source, reference, currency, total }) => {
     const key = keyOf.get(id) ?? idempotencyKey(shop, source, reference, attempt)
     return { id, status, dueAt, claims, attempt, shop, key, currency, total, items: itemsOf.get(id) ?? [] }
   })
@@ -161,17 +165,14 @@ async function storedKeys(db: Kysely<Schema>, inProgress: readonly { readonly id
   return new Map(intents.map(({ id, key }) => [id, key]))
 }
 
-type DueRow = Omit<DueOrder, 'key' | 'items'> & { readonly source: string; readonly reference: string }
+type DueRow = Omit<DueOrder, 'shop' | 'key' | 'items'> & { readonly source: string; readonly reference: string }
 
 const dueAmong = new Prepared<{ now: number; ids: string }, DueRow>((db, value) =>
   dueOrders(db, value)
     .innerJoin('orders', 'orders.id', 'due_orders.order_id')
     .orderBy('orders.id')
     .select(['orders.id', 'orders.status', 'orders.attempt', 'orders.source', 'orders.reference'])
-    .select(['orders.currency', 'orders.total', 'due_orders.claims', 'due_orders.due_at as dueAt'])
-    // Read for each batch, since a running worker must follow `migrate --new-shop`. This way it costs no round trip.
-    .select(({ selectFrom }) => selectFrom('settings').select('value').where('name', '=', sql.lit('shop')).as('shop'))
-    .$narrowType<{ shop: ShopId }>(),
+    .select(['orders.currency', 'orders.total', 'due_orders.claims', 'due_orders.due_at as dueAt']),
 )
 
 const intentsAmong = new Prepared<{ ids: string }, { readonly id: OrderId; readonly key: IdempotencyKey }>(

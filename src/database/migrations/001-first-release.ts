@@ -405,7 +405,6 @@ async function createEvents(db: Kysely<unknown>): Promise<void> {
     .addPrimaryKeyConstraint('events_key', ['order_id', 'destination', 'number'])
     .addCheckConstraint('events_kind', oneOf('kind', EVENT_KINDS))
     .addCheckConstraint('events_state', oneOf('state', ['waiting', 'delivered']))
-    .modifyEnd(clustered)
     .execute()
   await index(db, 'events_next', 'events', 'state', 'destination', 'next_at').execute()
 }
