@@ -16,7 +16,8 @@ const environment = { ...process.env, ORDERCTL_DATABASE_URL: database }
 
 const session = [
   ['import', sample],
-  ['work', '--drain'],
+  // A gateway over HTTP may leave payments to be asked again.
+  ['work', '--drain', '--wait'],
   ['kpis', 'daily', '--date', '2026-03-04'],
   ['kpis', 'range', '--from', '2026-03-02', '--to', '2026-03-08'],
   ['leaderboard', 'customers', '--limit', '5'],
