@@ -67,7 +67,7 @@ async function planJobs(role: Role, [site]: readonly Site[]): Promise<Job[]> {
 }
 
 /** Cuts of a sample for each command: spread over its messages, and the last ones. */
-const SPREAD = 6
+const SPREAD = 3
 const LAST = 2
 
 /** Every loss at every message; in a sample, different ones for each command. */
