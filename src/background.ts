@@ -63,7 +63,11 @@ export interface BackgroundTask {
   end(): Promise<void>
 }
 
-/** Alternates pauses and runs until the end. Runs never overlap, and the task continues after a failed run. */
+/**
+ * Alternates pauses and runs until the end. Runs never overlap, and the task continues after a failed run.
+ *
+ * @param run returns false if it does not show whether an earlier failure is over
+ */
 export function startBackground(
   run: (isLast: boolean) => Promise<unknown>,
   { pauseMs, reporter, lastRun = false }: BackgroundOptions,
@@ -72,8 +76,7 @@ export function startBackground(
   const attempt = async (isLast: boolean) => {
     const began = performance.now()
     try {
-      await run(isLast)
-      reporter?.worked()
+      if ((await run(isLast)) !== false) reporter?.worked()
     } catch (error) {
       reporter?.failed(error)
     }

@@ -24,7 +24,7 @@ export function nextSteps(
     const reasons = 'orderctl failed list --reason payment_unknown, or --reason poison'
     notes.push(`${countOf(unresolved, 'order needs', 'orders need')} review. See: ${reasons}`)
   }
-  if (refunds > 0) {
+  if (refunds > 0 && !isCrossed('unresolved')) {
     const see = 'orderctl orders refunds --status review'
     notes.push(`The outcome of ${countOf(refunds, 'refund')} is unknown. See: ${see}`)
   }

@@ -10,7 +10,8 @@ import { readSince } from './selection-flags.js'
 
 const COLUMNS: readonly Column<ExportedOrder>[] = [
   ...(['order_id', 'source', 'order_date', 'customer_id', 'status', 'reason', 'message', 'settled_at'] as const),
-  ...(['attempts', 'total', 'captured', 'currency', 'payment_reference', 'cursor'] as const),
+  ...(['attempts', 'total', 'captured', 'refunded', 'net', 'currency'] as const),
+  ...(['payment_reference', 'cursor'] as const),
 ].map((key) => ({ key, heading: key }))
 
 /** Returns where the export starts: the cursor in the file, else what the flag says, else before all orders. */

@@ -58,6 +58,7 @@ export function statusMetrics({ status, runtimes }: StatusReading, alarms: reado
     ),
     gauge('orders', 'Orders by status.', by('status', orders)),
     gauge('orders_unresolved', 'Open orders that need review (payment_unknown, poison).', only(unresolved)),
+    gauge('refunds_to_review', 'Refunds with an unknown outcome that need review.', only(status.refunds_to_review)),
     gauge('settled_orders_per_minute', 'Orders settled per minute, averaged over the window.', by('window', paces)),
     gauge(
       'batch_runtime_seconds',

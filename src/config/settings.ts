@@ -131,7 +131,7 @@ export const SETTINGS = {
   ),
   'alarms.unresolvedOrders': setting(
     '1',
-    'alarm `unresolved`: number of orders that need review (payment_unknown, poison), or off',
+    'alarm `unresolved`: number of orders that need review (payment_unknown, poison) or whose refund does, or off',
     orOff(integer(1, BILLION)),
   ),
   'alarms.staleWorkers': setting(

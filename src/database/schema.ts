@@ -217,7 +217,8 @@ export interface Schema {
     token: string
     kind: EventKind
     attempt: number
-    reason: FailureReason | null
+    /** The order's. `refund_unknown`: its refund needs review. */
+    reason: FailureReason | 'refund_unknown' | null
     message: string | null
     occurred_at: number
     /** The order's total, or the refund's amount. */

@@ -13,6 +13,7 @@ import { fileChecks } from './database-file.js'
 import { DATABASE_SERVER_CHECKS } from './database-server.js'
 import { checkConfiguration, checkEnvironment, checkSqlite } from './installation.js'
 import { QUEUE_SERVER, serverChecks } from './servers.js'
+import { serviceChecks } from './services.js'
 
 export interface Examination {
   /** Installation, configuration, servers and database. A check comes before those that depend on it. */
@@ -43,7 +44,8 @@ export async function examine(loadConfig: () => LoadedConfig, environment: NodeJ
   }
   const { config } = loaded
   const address = config.database
-  setup.push(...(await Promise.all(serverChecks(config).map((check) => examineOne(check)))))
+  const servers = [...serverChecks(config), ...serviceChecks(config)]
+  setup.push(...(await Promise.all(servers.map((check) => examineOne(check)))))
   const isQueueUnreachable = setup.some(({ name, state }) => name === QUEUE_SERVER && state === 'failed')
   const database = await examineOne({ name: 'database', run: () => checkDatabase(address) }, address)
   setup.push(database)

@@ -58,7 +58,7 @@ export class Deliverer {
   readonly #processors = new Processors()
   /** Assumed until it is measured, so that a drain is not slowed down while it begins. */
   #isBusy = true
-  /** Rounds in a row in which nothing was delivered. */
+  /** Rounds with failures since the last delivery. */
   #failedRounds = 0
   #pauseMs = 0
   #prunedAt = 0
@@ -69,7 +69,10 @@ export class Deliverer {
 
   start(): BackgroundTask {
     const { reporter } = this.#options
-    const run = (isLast: boolean) => (isLast ? this.#deliverLast() : this.#round())
+    const run = async (isLast: boolean) => {
+      await (isLast ? this.#deliverLast() : this.#round())
+      return this.#failedRounds === 0
+    }
     return startBackground(run, { pauseMs: () => this.#pauseMs, reporter, lastRun: true })
   }
 
@@ -94,7 +97,8 @@ export class Deliverer {
     await postponeEvents(db, claim, failed, unsent)
     await this.#prune()
     const [failure] = failed
-    this.#failedRounds = failure && sent.length === 0 ? this.#failedRounds + 1 : 0
+    if (sent.length > 0) this.#failedRounds = 0
+    else if (failure) this.#failedRounds += 1
     this.#pauseMs = Math.max(this.#pauseAfter(claim.events.length === most), retryAfterMs)
     if (failure && sent.length === 0) throw new NotDelivered(failure.error)
     return sent.length

@@ -35,8 +35,17 @@ export function recordingEvents<Connection extends Executing>(db: Connection, co
 /** An order to which something happened. */
 interface Changed {
   readonly id: OrderId
-  /** For a refund: its amount, in minor units, and the gateway's reference. */
-  readonly refund?: { readonly amount: number; readonly reference: string }
+  readonly refund?: RefundChange
+}
+
+/** What the event of a refund says in place of what it says of the order. */
+interface RefundChange {
+  /** Minor units. */
+  readonly amount: number
+  /** The gateway's; null unless it was refunded. */
+  readonly reference: string | null
+  readonly reason: 'refund_unknown' | null
+  readonly message: string | null
 }
 
 /**
@@ -57,9 +66,15 @@ export async function recordEvents(trx: Kysely<Schema>, orders: readonly Changed
   }
 }
 
-type Refund = Pick<Changed, 'id'> & NonNullable<Changed['refund']>
+type Refund = Pick<Changed, 'id'> & RefundChange
 
-const REFUND = { id: 'integer', amount: 'integer', reference: 'text' } as const
+const REFUND = {
+  id: 'integer',
+  amount: 'integer',
+  reference: 'text',
+  reason: 'text',
+  message: 'long text',
+} as const
 
 interface Event {
   readonly kind: EventKind
@@ -69,8 +84,8 @@ interface Event {
 }
 
 const COLUMNS = [
-  ...(['order_id', 'destination', 'number', 'token', 'kind', 'attempt', 'reason', 'message'] as const),
-  ...(['occurred_at', 'next_at', 'state', 'amount', 'reference'] as const),
+  ...(['order_id', 'destination', 'number', 'token', 'kind', 'attempt', 'occurred_at'] as const),
+  ...(['next_at', 'state', 'amount', 'reference', 'reason', 'message'] as const),
 ] as const
 
 const addEvents = new Prepared<Event & { ids: string }>((db, value) =>
@@ -80,7 +95,10 @@ const addEvents = new Prepared<Event & { ids: string }>((db, value) =>
     .expression(
       changed(db, value)
         .where(isAmong(db, 'orders.id', value('ids')))
-        .select((eb) => ['orders.total as amount', eb.val(null).as('reference')]),
+        .select((eb) => [
+          ...(['orders.total as amount', eb.val(null).as('reference')] as const),
+          ...(['orders.reason', 'orders.message'] as const),
+        ]),
     ),
 )
 
@@ -91,7 +109,7 @@ const addRefunds = new Prepared<Event & { rows: string }>((db, value) =>
     .expression(
       changed(db, value)
         .innerJoin(rowSource<Refund, 'row'>(db, 'row', { columns: REFUND, json: value('rows') }), 'row.id', 'orders.id')
-        .select(['row.amount', 'row.reference']),
+        .select(['row.amount', 'row.reference', 'row.reason', 'row.message']),
     ),
 )
 
@@ -115,8 +133,6 @@ function changed(db: Kysely<Schema>, value: Parameter<Event>) {
     sql<string>`${value('token')}`.as('token'),
     sql<EventKind>`${value('kind')}`.as('kind'),
     'orders.attempt',
-    'orders.reason',
-    'orders.message',
     sql<number>`${value('at')}`.as('occurred_at'),
     sql<number>`${value('at')}`.as('next_at'),
     sql<'waiting'>`'waiting'`.as('state'),

@@ -12,12 +12,17 @@ export async function openDestinations(config: Config, environment: NodeJS.Proce
   return Promise.all(
     destinationsIn(config).map(async (name) => {
       if (name === 'command') return new CommandDestination(config['notify.command'] ?? '', environment)
-      const key = readKey(config)
-      // The HTTP client is loaded only if it is used.
-      const { Webhook } = await import('./webhook.js')
-      return new Webhook(config['notify.url'] ?? '', key, config['notify.maxInFlight'])
+      return openWebhook(config)
     }),
   )
+}
+
+/** Opens notify.url, which must be set. @throws UserError (exit 2) if the secret is missing */
+export async function openWebhook(config: Config) {
+  const key = readKey(config)
+  // The HTTP client is loaded only if it is used.
+  const { Webhook } = await import('./webhook.js')
+  return new Webhook(config['notify.url'] ?? '', key, config['notify.maxInFlight'])
 }
 
 function readKey(config: Config): Uint8Array {

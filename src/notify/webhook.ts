@@ -1,6 +1,6 @@
 // Sends events to a URL, signed as Standard Webhooks specifies (https://www.standardwebhooks.com).
 import { createHmac } from 'node:crypto'
-import { Agent, type Dispatcher, request } from 'undici'
+import { Agent, buildConnector, type Dispatcher, request } from 'undici'
 import { asError } from '../background.js'
 import { LONGEST_WAIT_MS, readRetryAfter } from '../domain/retry-after.js'
 import { errorCode } from '../errors.js'
@@ -47,6 +47,19 @@ export class Webhook implements Destination {
       const isTimeout = name === 'TimeoutError'
       return { delivered: false, error: isTimeout ? `no answer within ${SEND_MS / 1000} s` : reasonOf(error, message) }
     }
+  }
+
+  /** Connects as a delivery does, and sends no request. Returns the problem, or undefined if there is none. */
+  connect(): Promise<string | undefined> {
+    const { host, hostname, protocol, port } = new URL(this.#url)
+    const connector = buildConnector({ timeout: SEND_MS })
+    return new Promise((resolve) => {
+      // IPv6 addresses are in brackets only in a URL.
+      connector({ host, hostname: hostname.replace(/^\[|\]$/g, ''), protocol, port }, (error, socket) => {
+        socket?.destroy()
+        resolve(error ? reasonOf(error, error.message) : undefined)
+      })
+    })
   }
 
   async close(): Promise<void> {

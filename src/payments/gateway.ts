@@ -72,9 +72,10 @@ export interface OpenGateway extends Gateway {
   /**
    * Asks the gateway whether it can be used. Ends the trouble if so.
    *
+   * @returns its time in epoch milliseconds, rounded down to seconds; undefined if it does not tell
    * @throws UserError: exit 4 while the gateway is unavailable, exit 2 if a setting is wrong
    */
-  check(): Promise<void>
+  check(): Promise<number | undefined>
   /** Closes the connections. */
   close(): Promise<void>
 }

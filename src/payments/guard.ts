@@ -29,8 +29,8 @@ const CHECK_MS = 5 * SECOND_MS
 const LONGEST_PAUSE_MS = 30 * SECOND_MS
 
 interface Watched extends Gateway {
-  /** @throws UserError */
-  health(timeoutMs: number): Promise<void>
+  /** @returns its time. @throws UserError */
+  health(timeoutMs: number): Promise<number | undefined>
   unavailable(reason: string): UserError
   close(): Promise<void>
 }
@@ -115,10 +115,11 @@ export class GuardedGateway implements OpenGateway {
     return this.#call(() => this.#gateway.lookUpRefund(refund, timeoutMs))
   }
 
-  async check(): Promise<void> {
+  async check(): Promise<number | undefined> {
     if (this.#trouble && performance.now() < this.#openUntil) throw this.#trouble
+    let time: number | undefined
     try {
-      await this.#gateway.health(CHECK_MS)
+      time = await this.#gateway.health(CHECK_MS)
     } catch (error) {
       if (!(error instanceof UserError)) throw error
       // A gateway that has worked is at the right address, but may be missing behind its proxy for a while.
@@ -128,11 +129,12 @@ export class GuardedGateway implements OpenGateway {
       throw trouble
     }
     this.#hasWorked = true
-    if (!this.#trouble) return
+    if (!this.#trouble) return time
     this.#trouble = undefined
     this.#closedAt = performance.now()
     // A new one, since calls that began before must not count.
     this.#breaker = this.#newBreaker()
+    return time
   }
 
   close(): Promise<void> {

@@ -80,8 +80,8 @@ export class HttpGateway implements Gateway {
     return this.#lookUp(`/refunds/${encodeURIComponent(refund.key)}`, timeoutMs, (answer) => readRefund(answer, refund))
   }
 
-  /** @throws UserError unless the gateway answers that it is well */
-  async health(timeoutMs: number): Promise<void> {
+  /** @returns its time, in epoch milliseconds. @throws UserError unless the gateway answers that it is well */
+  async health(timeoutMs: number): Promise<number | undefined> {
     const answer = await this.#ask({ method: 'GET', path: '/health' }, timeoutMs)
     if (answer.status === 404) {
       throw usageError({
@@ -91,6 +91,7 @@ export class HttpGateway implements Gateway {
       })
     }
     if (answer.status !== 200) throw this.unavailable(answer.problem)
+    return answer.time
   }
 
   /** The error while the gateway can be reached but does not work. */
@@ -136,7 +137,7 @@ export class HttpGateway implements Gateway {
       if (wasNotSent(error)) throw this.#unreachable(error)
       const { name, message } = asError(error)
       const problem = name === 'TimeoutError' ? `the gateway did not answer within ${timeoutMs} ms` : message
-      return { status: 0, body: undefined, problem: problem || 'the connection was lost', retryAfterMs: undefined }
+      return { status: 0, body: undefined, problem: problem || 'the connection was lost', ...NO_HEADERS }
     }
   }
 
@@ -173,13 +174,17 @@ interface Reply {
   /** What to say if this is not the answer that was needed. */
   readonly problem: string
   readonly retryAfterMs: number | undefined
+  /** By the gateway's clock, in epoch milliseconds. */
+  readonly time: number | undefined
 }
+
+const NO_HEADERS = { retryAfterMs: undefined, time: undefined }
 
 function replyOf({ statusCode, headers }: Dispatcher.ResponseData, text: string): Reply {
   const said = {
     status: statusCode,
     problem: `the gateway answered HTTP ${statusCode}`,
-    retryAfterMs: waitFrom(headers),
+    ...timesIn(headers),
   }
   try {
     return { ...said, body: JSON.parse(text) }
@@ -198,8 +203,9 @@ function isNone(body: unknown): boolean {
 }
 
 /** A date in `Retry-After` is by the gateway's clock, which `Date` shows. */
-function waitFrom(headers: Dispatcher.ResponseData['headers']): number | undefined {
-  return readRetryAfter(headers['retry-after'], Date.parse(String(headers['date'] ?? '')) || Date.now())
+function timesIn(headers: Dispatcher.ResponseData['headers']): Pick<Reply, 'retryAfterMs' | 'time'> {
+  const time = Date.parse(String(headers['date'] ?? '')) || undefined
+  return { time, retryAfterMs: readRetryAfter(headers['retry-after'], time ?? Date.now()) }
 }
 
 function isTls(error: unknown): boolean {

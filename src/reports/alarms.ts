@@ -8,6 +8,7 @@ import { readOldestEvent } from '../notify/event-list.js'
 import { destinationsIn } from '../notify/events.js'
 import { countNeedingReview, isNotCancelled, readOldestWait } from '../queue/due-orders.js'
 import { cleanText, countOf } from '../terminal/text.js'
+import { countRefundsToReview } from './refunds.js'
 import { WORKER_STALE_MS } from './status.js'
 
 export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'notify' | 'schedule'
@@ -118,15 +119,20 @@ async function measureFailures(db: Database, threshold: number, now: number, con
   return { value: failed / all, message: `${share} failed or were rolled back${reasons}; ${limit}.`, fix }
 }
 
-const REVIEWS: Readonly<Record<ReviewReason, string>> = {
+const REVIEWS: Readonly<Record<ReviewReason | 'refund_unknown', string>> = {
   payment_unknown:
     'Retry the charges with `orderctl failed retry --reason payment_unknown`, or state what the provider shows with `orderctl failed resolve`.',
   poison:
     'List the orders with `orderctl failed list --reason poison` and find the cause in the worker logs. Then run `orderctl failed retry --reason poison`.',
+  refund_unknown:
+    "List the refunds with `orderctl orders refunds --status review`, and look them up in the gateway's dashboard. Then ask again with `orderctl orders refund`, or state what it shows.",
 }
 
+/** An order has at most one refund that needs review. */
 async function measureUnresolved(db: Database, threshold: number): Promise<Measured> {
-  const orders = [...(await countNeedingReview(db))].map(([reason, count]) => ({ reason, orders: count }))
+  const refunds = await countRefundsToReview(db)
+  const counts = [...(await countNeedingReview(db)), ...(refunds > 0 ? [['refund_unknown', refunds] as const] : [])]
+  const orders = counts.map(([reason, count]) => ({ reason, orders: count }))
   const reasons = bracketed(orders.map(({ reason, orders }) => `${reason}: ${groupThousands(orders)}`))
   return {
     value: sum(orders),

@@ -88,6 +88,14 @@ async function readPage(db: Database, { after, until, source, size }: PageOption
     .select(['orders.message', 'orders.settled_at', 'orders.attempt as attempts', 'orders.ordered_at as order_date'])
     .select(['customers.customer_id', 'orders.total', 'orders.currency'])
     .select(['payments.amount as captured', 'payments.gateway_reference as payment_reference'])
+    .select((eb) =>
+      eb
+        .selectFrom('refunds')
+        .whereRef('refunds.order_id', '=', 'orders.id')
+        .where('refunds.status', '=', 'refunded')
+        .select((inner) => inner.fn.sum<number | null>('refunds.amount').as('refunded'))
+        .as('refunded'),
+    )
     // The first condition is for MySQL, which uses no index to compare several columns at once.
     .where('orders.settled_at', '>=', after.settledAt)
     .where(sql<boolean>`(orders.settled_at, orders.id) > (${after.settledAt}, ${after.id})`)
@@ -98,14 +106,18 @@ async function readPage(db: Database, { after, until, source, size }: PageOption
     .limit(size)
     .$narrowType<{ settled_at: number }>()
     .execute()
-  return rows.map(({ id, settled_at, total, captured, ...order }) => {
+  return rows.map(({ id, settled_at, total, captured, refunded, ...order }) => {
     const { currency } = order
+    const paid = (amount: (captured: number) => number) =>
+      captured === null ? null : { currency, minor: amount(captured) }
     return {
       ...order,
       settled_at: new Date(settled_at),
       total: { currency, minor: total },
-      /** Null if no payment was captured. */
-      captured: captured === null ? null : { currency, minor: captured },
+      /** Null if no payment was captured, as are the next two. */
+      captured: paid((all) => all),
+      refunded: paid(() => refunded ?? 0),
+      net: paid((all) => all - (refunded ?? 0)),
       cursor: cursorText({ settledAt: settled_at, id }),
     }
   })

@@ -82,6 +82,8 @@ export async function settleRefunds(
       now,
     )
     await recordEvents(trx, known.flatMap(refundedBy), 'refunded')
+    const toReview = settled.filter(({ status, due_at }) => status === 'unknown' && due_at === null)
+    await recordEvents(trx, toReview.map(reviewOf), 'needs_review')
     return settled
   })
 }
@@ -97,12 +99,20 @@ const COLUMNS = {
 } as const
 
 /** A refund after an answer. It needs review if its status is `unknown` and it is never due. */
-export type SettledRefund = Pick<Selectable<Schema['refunds']>, Exclude<keyof typeof COLUMNS, 'id'> | 'restock'> &
+export type SettledRefund = Pick<
+  Selectable<Schema['refunds']>,
+  Exclude<keyof typeof COLUMNS, 'id'> | 'restock' | 'amount'
+> &
   Pick<ClaimedRefund, 'id'>
 
 /** The order, as recordEvents takes it, if the amount was refunded. */
 function refundedBy({ refund: { id, amount }, outcome }: RefundAnswer) {
-  return outcome.status === 'refunded' ? [{ id, refund: { amount, reference: outcome.reference } }] : []
+  if (outcome.status !== 'refunded') return []
+  return [{ id, refund: { amount, reference: outcome.reference, reason: null, message: null } }]
+}
+
+function reviewOf({ id, amount, message }: SettledRefund) {
+  return { id, refund: { amount, reference: null, reason: 'refund_unknown', message } } as const
 }
 
 /** The columns of a refund after an answer. */
@@ -111,8 +121,8 @@ function changeOf(
   now: number,
   { attempts, timeZone }: SettleRefundOptions,
 ): SettledRefund {
-  const { id, restock, unanswered } = refund
-  const settled = { id, restock, unanswered, gateway_reference: null, message: null, day: null, due_at: null }
+  const { id, amount, restock, unanswered } = refund
+  const settled = { id, amount, restock, unanswered, gateway_reference: null, message: null, day: null, due_at: null }
   if (outcome.status === 'refunded') {
     return { ...settled, status: 'refunded', gateway_reference: outcome.reference, day: dayAt(now, timeZone) }
   }

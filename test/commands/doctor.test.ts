@@ -3,6 +3,8 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { checksOf, failure, failuresOf } from '../support/doctor.js'
+import { Provider } from '../support/provider.js'
+import { Receiver } from '../support/receiver.js'
 import { describeWith, serverUrl } from '../support/servers.js'
 import { shiftedClock } from '../support/shifted-clock.js'
 import { HOUR, test } from '../support/shop.js'
@@ -113,6 +115,46 @@ describe.concurrent('doctor', () => {
       failure('queue server', /^Cannot reach Redis at 127\.0\.0\.1:1/, /^Start it/),
       { name: 'queue', ok: true, skipped: true, detail: expect.stringContaining('"queue server"'), fix: null },
     ])
+  })
+})
+
+describe('doctor on the payment gateway and the webhook', () => {
+  test('finds what would stop charges, and charges nothing', async ({ shop }) => {
+    const provider = await Provider.start('--token', 'right')
+    try {
+      const right = { ...provider.environment, ORDERCTL_PAYMENT_TOKEN: 'right' }
+      const [found] = (await checksOf(shop, right)).filter(({ name }) => name === 'payment gateway')
+      expect(found).toMatchObject({ ok: true, detail: expect.stringMatching(/^http.*, clocks \d\.\d s apart$/) })
+      const fails = async (environment: Record<string, string>, detail: RegExp, fix: RegExp) =>
+        expect(await failuresOf(shop, environment)).toEqual([failure('payment gateway', detail, fix)])
+      await fails({ ...right, ...shiftedClock(60) }, /3[56]\d\d\.\d s behind/, /timedatectl/)
+      await fails({ ...right, ORDERCTL_PAYMENT_TOKEN: 'wrong' }, /rejected the credentials/, /PAYMENT_TOKEN/)
+      const tls = { ...right, ORDERCTL_PAYMENT_GATEWAY: provider.url.replace('http:', 'https:') }
+      await fails(tls, /^Cannot reach/, /certificate/)
+      await provider.stop()
+      await fails(right, /^Cannot reach the payment gateway/, /^Start it/)
+      expect(provider.entries).toEqual([])
+    } finally {
+      await provider.close()
+    }
+  })
+
+  test('finds a webhook that is away or has no secret, and sends no event', async ({ shop }) => {
+    const receiver = await Receiver.open()
+    try {
+      expect(await failuresOf(shop, receiver.environment)).toEqual([])
+      const keyless = { ...receiver.environment, ORDERCTL_NOTIFY_SECRET: '' }
+      expect(await failuresOf(shop, keyless)).toEqual([failure('webhook', /no secret/, /openssl/)])
+      const short = { ...keyless, ORDERCTL_NOTIFY_SECRET_FILE: shop.file('secret', 'whsec_AAAA') }
+      expect(await failuresOf(shop, short)).toEqual([failure('webhook', /24 to 64 random bytes/, /Correct the file/)])
+      await receiver.down()
+      expect(await failuresOf(shop, receiver.environment)).toEqual([
+        failure('webhook', /^Cannot reach 127\.0\.0\.1:\d+.*connection refused/, /notify test/),
+      ])
+      expect([receiver.received, receiver.invalid]).toEqual([[], []])
+    } finally {
+      await receiver.close()
+    }
   })
 })
 

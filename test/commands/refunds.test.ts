@@ -106,8 +106,12 @@ describe.concurrent('orders refund', () => {
     expect(declined).toMatchObject({ code: 1, stderr: expect.stringContaining('card closed') })
 
     const losing = scriptedRefunds({ ledger, outcome: { status: 'unknown', message: 'a time-out' } })
-    const unknown = await shop.jsonWith({ ...losing, ORDERCTL_ATTEMPTS: '1' }, ...asking)
+    const notified = { ...losing, ORDERCTL_NOTIFY_COMMAND: 'true', ORDERCTL_ATTEMPTS: '1' }
+    const unknown = await shop.jsonWith(notified, ...asking)
     expect(unknown).toMatchObject({ code: 1, result: { error: { code: 'refund_unknown', retryable: true } } })
+    expect(shop.rows('select kind, amount, reference, reason, message from events')).toEqual([
+      { kind: 'needs_review', amount: 2500, reference: null, reason: 'refund_unknown', message: 'a time-out' },
+    ])
     expect((await shop.json('status')).result).toMatchObject({ refunds_to_review: 1 })
     expect((await shop.run('status')).stderr).toContain('orderctl orders refunds --status review')
     expect((await shop.run('orders', 'refunds', '--status', 'review')).stdout).toMatch(/1001 .*25\.00 USD .*a time-out/)

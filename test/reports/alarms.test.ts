@@ -69,6 +69,24 @@ test('unresolved counts orders that need review, until they are retried', async 
   expect(await alarm(shop, 'unresolved', { UNRESOLVED_ORDERS: '2' })).toMatchObject({ state: 'ok' })
 })
 
+test('unresolved counts refunds that no process asks for again', async ({ shop }) => {
+  for (const [reference, due] of [
+    ['ASKED', NOW],
+    ['GIVEN-UP', null],
+  ] as const) {
+    shop.order(reference, { status: 'completed' })
+    shop.refund(reference, 500, { status: 'unknown' })
+    const ofOrder = '(select id from orders where reference = ?)'
+    shop.sqlite.prepare(`update refunds set due_at = ? where order_id = ${ofOrder}`).run(due, reference)
+  }
+  shop.unknownOrder('UNKNOWN')
+  expect(await alarm(shop, 'unresolved')).toMatchObject({
+    ...{ state: 'failed', value: 2 },
+    message: expect.stringContaining('(payment_unknown: 1, refund_unknown: 1)'),
+    fix: expect.stringContaining('orderctl orders refunds --status review'),
+  })
+})
+
 test('stale_workers counts workers without a heartbeat for 30 s that have not ended', async ({ shop }) => {
   shop.worker('fresh', NOW - 29 * SECOND_MS)
   shop.worker('ended', NOW - 10 * MINUTE_MS, NOW - 10 * MINUTE_MS)

@@ -107,6 +107,26 @@ test('customers rank by what they spent less the refunds of the period; products
   ])
 })
 
+test('an export has what was refunded of each order, and the net', async ({ shop }) => {
+  selling(shop)
+  shop.order('5', { status: 'failed', settledAt: at('15') })
+  const { stdout } = await shop.run('orders', 'export')
+  const [header = '', ...rows] = stdout
+    .trim()
+    .split('\n')
+    .map((row) => row.split(','))
+  const figures = rows.map((row) =>
+    ['order_id', 'captured', 'refunded', 'net'].map((name) => row[header.indexOf(name)]),
+  )
+  expect(figures).toEqual([
+    ['1', '10', '4', '6'],
+    ['2', '3', '3', '0'],
+    ['3', '8', '0', '8'],
+    ['4', '5', '0.5', '4.5'],
+    ['5', '', '', ''],
+  ])
+})
+
 test('another time zone moves refunds to its days', async ({ shop }) => {
   shop.order('1', { status: 'completed' })
   shop.refund('1', 700, { answeredAt: Date.parse('2025-01-20T02:00:00Z') })
@@ -139,6 +159,12 @@ describeOnEngines('refunds in reports', (test) => {
       net_revenue_today: [{ amount: 16.5 }],
     })
     expect((await shop.json('status')).result).toMatchObject({ refunds_to_review: 0 })
+    expect((await shop.json('orders', 'export')).result).toMatchObject({
+      orders: [
+        { order_id: 'A-1', captured: 10, refunded: 2.5, net: 7.5 },
+        { order_id: 'A-2', captured: 9, refunded: 0, net: 9 },
+      ],
+    })
     expect((await shop.json('orders', 'refunds')).result).toMatchObject({
       total: 1,
       refunds: [{ order_id: 'A-1', refund: 1, status: 'refunded', amount: 2.5, restock: false }],
