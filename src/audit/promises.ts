@@ -77,7 +77,7 @@ export const PROMISES: readonly DataPromise[] = [
     compare: () =>
       equal(
         sql.ref('rows'),
-        sql`imported + updated + duplicates + conflicts + rejected`,
+        sql`imported + updated + duplicates + conflicts + rejected + skipped`,
         sql`imports where status = 'finished'`,
       ),
   },

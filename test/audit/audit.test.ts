@@ -52,6 +52,11 @@ async function failures() {
   return failed.map(({ name, differences, examples }) => [name, differences, ...examples])
 }
 
+test('skipped lines are counted as read', async () => {
+  await run('update imports set rows = 5, skipped = 2')
+  expect(await failures()).toEqual([])
+})
+
 test('a sound database keeps every promise', async () => {
   const { checks, differences } = await auditDatabase(shop.db, 'UTC')
   expect(differences).toBe(0)
