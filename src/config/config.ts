@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nearest } from '../domain/nearest.js'
 import { errorCode, UserError, usageError } from '../errors.js'
+import { refuseUnencrypted } from './encryption.js'
 import { SETTINGS } from './settings.js'
 import { SOURCE_KEYS, type SourceKey, type SourceSettings } from './sources.js'
 
@@ -61,7 +62,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv, folders: ConfigFolder
     return { key, value: shown(key, text), origin, environment: variable, about: SETTINGS[key].about }
   })
   const { sources, rows } = readSources(files)
-  return { config: { ...(config as Omit<Config, 'sources'>), sources }, settings: [...settings, ...rows] }
+  const loaded = { ...(config as Omit<Config, 'sources'>), sources }
+  refuseUnencrypted(loaded)
+  return { config: loaded, settings: [...settings, ...rows] }
 }
 
 /** Reads `sources.NAME.KEY`. The first file that has a key counts. */

@@ -38,6 +38,11 @@ export const SETTINGS = {
   ),
   queueSchema: setting('bullmq', 'schema of a queue on PostgreSQL', readSchema),
   queueName: setting('orders', 'name of a queue on RabbitMQ', readQueueName),
+  allowUnencrypted: setting(
+    'no',
+    'whether Redis, RabbitMQ and webhooks on other hosts may be used without TLS: yes or no',
+    oneOf('yes', 'no'),
+  ),
   timeZone: setting('UTC', 'time zone of the business day', readTimeZone),
   'payments.gateway': setting('simulated', 'payment gateway: simulated, or an https:// URL', readGateway),
   'payments.token': setting('', 'token for the gateway; better in a file', readToken, 'secret'),

@@ -6,6 +6,7 @@ import type { IdempotencyKey } from '../domain/ids.js'
 import { readRetryAfter } from '../domain/retry-after.js'
 import { SECOND_MS } from '../domain/time.js'
 import { EXIT, errorCode, UserError, usageError } from '../errors.js'
+import { isUntrusted } from '../servers/recognise.js'
 import { readCharge, readRefund } from './answers.js'
 import {
   type Charge,
@@ -209,7 +210,7 @@ function timesIn(headers: Dispatcher.ResponseData['headers']): Pick<Reply, 'retr
 }
 
 function isTls(error: unknown): boolean {
-  return /CERT|TLS|SSL|^EPROTO$|^DEPTH_ZERO|^UNABLE_TO_/.test(errorCode(error) ?? '')
+  return isUntrusted(error) || /TLS|SSL|^EPROTO$/.test(errorCode(error) ?? '')
 }
 
 /** Whether the request cannot have been sent, since there was no connection. */

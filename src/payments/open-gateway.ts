@@ -1,6 +1,7 @@
 // Opens the gateway that the configuration names.
 import type { Config } from '../config/config.js'
 import { usageError } from '../errors.js'
+import { isLocalHost } from '../servers/addresses.js'
 import type { Gateway, OpenGateway } from './gateway.js'
 import { SimulatedGateway } from './simulated.js'
 
@@ -85,10 +86,8 @@ function simulated(config: PaymentConfig): SimulatedGateway {
   })
 }
 
-const LOOPBACK = /^http:\/\/(localhost|127(\.\d+){3}|\[::1\])(:|\/|$)/
-
 function refusePlainHttp(url: string, allowed: 'yes' | 'no'): void {
-  if (url.startsWith('https:') || LOOPBACK.test(url) || allowed === 'yes') return
+  if (url.startsWith('https:') || isLocalHost(new URL(url).hostname) || allowed === 'yes') return
   throw usageError({
     code: 'gateway_not_encrypted',
     message: `The payment gateway ${url} uses HTTP, so others on the network could read and change charges.`,

@@ -75,14 +75,46 @@ function readServer(text: string, setting: Setting): Exclude<Address, SqliteAddr
   const url = URL.canParse(text) ? new URL(text) : undefined
   const [kind, port, allowed] = SCHEMES[url?.protocol ?? ''] ?? []
   if (!url || !kind || url.hostname === '' || !allowed?.test(url.pathname)) return undefined
+  // pg prefers the parameter.
+  const host = (kind === 'postgres' && url.searchParams.get('host')) || url.hostname
   const path = allowed === DATABASE ? decoded(url.pathname) : url.pathname.replace(/^\/$/, '')
-  const name = `${url.hostname}:${url.port || port}${path}`
-  return { kind, url: kind === 'postgres' ? withPlainTls(text) : text, name, setting }
+  const name = `${host}:${url.port || port}${path}`
+  if (kind === 'postgres') return { kind, url: withPostgresTls(text, url, host), name, setting }
+  return { kind, url: kind === 'mysql' ? withMysqlTls(text, url) : text, name, setting }
 }
 
-/** Replaces modes that pg treats as verify-full, since it warns at every start that this will change. */
-function withPlainTls(url: string): string {
-  return url.replace(/(?<=[?&]sslmode=)(prefer|require|verify-ca)(?=&|$)/, 'verify-full')
+/** Whether only this host can read what is sent to the host: it is a loopback address or a Unix socket. */
+export function isLocalHost(host: string): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\]|(\/|%2f).*)$/i.test(host)
+}
+
+/** Adds TLS to the address of another host, unless it says otherwise (`sslmode=disable`). */
+function withPostgresTls(text: string, { searchParams }: URL, host: string): string {
+  // pg treats these modes as verify-full, and warns at every start that this will change.
+  const url = text.replace(/(?<=[?&]sslmode=)(prefer|require|verify-ca)(?=&|$)/, 'verify-full')
+  if (isLocalHost(host) || [...searchParams].some(([key, value]) => key.startsWith('ssl') && value !== '')) return url
+  return `${url}${url.includes('?') ? '&' : '?'}sslmode=verify-full`
+}
+
+/** The same (`ssl=false`). mysql2 by itself would accept a certificate for any host name. */
+function withMysqlTls(text: string, url: URL): string {
+  const written = url.searchParams.get('ssl')
+  if (written === null && isLocalHost(url.hostname)) return text
+  const options = tlsOptions(written ?? 'true')
+  if (!options) return text
+  url.searchParams.set('ssl', JSON.stringify({ verifyIdentity: options['rejectUnauthorized'] !== false, ...options }))
+  return url.href
+}
+
+/** Returns undefined for `false`, and for the name of a profile of mysql2. */
+function tlsOptions(text: string): Readonly<Record<string, unknown>> | undefined {
+  if (text === 'true') return {}
+  try {
+    const options: unknown = JSON.parse(text)
+    return typeof options === 'object' && options !== null ? { ...options } : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** Decodes a name. Like pg, keeps it unchanged if it is not valid percent-encoding. */

@@ -52,6 +52,10 @@ export const CAUSES = {
       mysql: `${START} If it fails at the same place again, set max_allowed_packet on the server to 16M.`,
     },
   },
+  certificate: {
+    ...UNREACHABLE,
+    fix: 'Name the certificate to trust (NODE_EXTRA_CA_CERTS=FILE in the environment), or renew that of the server. It must be for the host in {setting}.',
+  },
   too_many_clients: {
     code: '{prefix}_full_of_clients',
     message: '{server} has reached a limit: {reason}.',
@@ -95,9 +99,9 @@ export const CAUSES = {
     message: 'TLS handshake with {server} failed: {reason}.',
     fix: {
       postgres:
-        'In {setting}, name the certificate to trust (?sslmode=verify-full&sslrootcert=FILE), trust any (?sslmode=no-verify), or omit sslmode to connect without TLS.',
+        'In {setting}, name the certificate to trust (?sslmode=verify-full&sslrootcert=FILE), trust any (?sslmode=no-verify), or connect without TLS (?sslmode=disable). Both let others on the network read everything.',
       mysql:
-        'Name the certificate to trust (NODE_EXTRA_CA_CERTS=FILE in the environment); or, in {setting}, trust any (?ssl={"rejectUnauthorized":false}), or omit ssl to connect without TLS.',
+        'Name the certificate to trust (NODE_EXTRA_CA_CERTS=FILE in the environment); or, in {setting}, trust any (?ssl={"rejectUnauthorized":false}), or connect without TLS (?ssl=false). Both let others on the network read everything.',
     },
     ...MISCONFIGURED,
   },

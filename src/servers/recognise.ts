@@ -127,8 +127,14 @@ export function unavailableReply(error: unknown): Fault | undefined {
   return cause && reason ? { cause, reason } : undefined
 }
 
+/** Whether the certificate of a server is not trusted, has expired, or is for another host. */
+export function isUntrusted(error: unknown): boolean {
+  return /CERT|^DEPTH_ZERO|^UNABLE_TO_/.test(errorCode(error) ?? '')
+}
+
 function redisFault(error: Error): Fault | undefined {
   const reason = reasonIn(error)
+  if (isUntrusted(error)) return { cause: 'certificate', reason }
   if (/WRONGPASS|NOAUTH|NOPERM|invalid username/i.test(reason)) return { cause: 'redis_login_refused', reason }
   if (error.name === 'ReplyError') return unavailableReply(error) ?? { cause: 'command_refused', reason }
   const isUnreachable =
@@ -137,6 +143,7 @@ function redisFault(error: Error): Fault | undefined {
 }
 
 function rabbitFault(error: Error): Fault | undefined {
+  if (isUntrusted(error)) return { cause: 'certificate', reason: reasonIn(error) }
   const text = `${errorCode(error) ?? ''} ${error.message}`
   if (/PRECONDITION[-_]FAILED/.test(text) && /inequivalent/.test(text)) {
     return { cause: 'queue_differs', reason: reasonIn(error), queue: /for queue '([^']+)'/.exec(text)?.[1] ?? 'queue' }

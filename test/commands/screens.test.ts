@@ -171,7 +171,7 @@ describe('screens', () => {
   })
 
   test('config at 80 columns: values and where they come from, in full', async ({ shop }) => {
-    const redis = { ORDERCTL_REDIS_URL: 'redis://cache-1.internal.example.com:6379/3' }
+    const redis = { ORDERCTL_REDIS_URL: 'rediss://cache-1.internal.example.com:6379/3' }
     const screen = await screenOf(shop, 80, redis, 'config')
     expect(screen.split('\n').slice(0, 2)).toMatchInlineSnapshot(`
       [
@@ -181,11 +181,11 @@ describe('screens', () => {
     `)
     expect(screen.slice(screen.indexOf('\nredis'), screen.indexOf('\nqueueSchema'))).toMatchInlineSnapshot(`
       "
-      redis                        redis://cache-1.internal.exa  ORDERCTL_REDIS_URL
-                                   mple.com:6379/3
+      redis                        rediss://cache-1.internal.ex  ORDERCTL_REDIS_URL
+                                   ample.com:6379/3
       redisPrefix                  –                             default
-      queue                        redis://cache-1.internal.exa  default
-                                   mple.com:6379/3"
+      queue                        rediss://cache-1.internal.ex  default
+                                   ample.com:6379/3"
     `)
   })
 

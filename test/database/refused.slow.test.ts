@@ -48,11 +48,7 @@ describeOnPrivateServers('a server refuses', (test, engine) => {
     ['an unknown user', { username: 'ghost' }, [2, LOGIN, /rejected the login.*ghost/, LOGIN_FIX]],
     ['a login from this host', { username: 'stranger' }, [2, LOGIN, /rejected .*stranger/, hostFix]],
     ['a missing database', { pathname: 'none' }, [2, 'database_missing', /no such database/, 'create database none']],
-    [
-      'TLS, or has no trusted certificate',
-      tls,
-      [2, 'database_tls', /TLS handshake .* failed/, 'to connect without TLS'],
-    ],
+    ['TLS, or has no trusted certificate', tls, [2, 'database_tls', /TLS handshake .* failed/, 'connect without TLS']],
   ]
   for (const [what, parts, refusal] of refusals) {
     test(what, ({ server, shop }) => expectRefused(shop, server.urlWith(parts), refusal, 'status'))
