@@ -23,8 +23,7 @@ export interface Lost {
 }
 
 export interface Replaced {
-  /** The lock ends when it is closed. */
-  readonly db: Database
+  readonly unlock: () => Promise<void>
   /** Undefined if the database cannot be read, which is one reason to restore it. */
   readonly lost: Lost | undefined
   /** Why it cannot be read. If it is damaged, it may have a log, and may not be locked. */
@@ -39,23 +38,22 @@ export interface Replaced {
  * @throws UserError if another process has it open, or seems to be alive; if it belongs to another shop or program
  */
 export async function lockReplaced(address: SqliteAddress, shop: string, since: number): Promise<Replaced> {
-  const db = await connect(address)
+  let db: Database | undefined
+  const unlock = async () => db?.destroy()
   try {
-    try {
-      await lock(db, address)
-      const states = await migrationStates(db, address.path)
-      if (states.every(({ appliedAt }) => appliedAt === null))
-        return { db, lost: undefined, unreadable: `${address.path} has no tables.` }
-      await refuseUse(db, address, shop)
-      return { db, lost: await readLost(db, since), unreadable: undefined }
-    } catch (error) {
-      const explained = explainError(error, address)
-      if (explained?.code !== 'database_newer' && explained?.code !== 'database_unreadable') throw explained ?? error
-      return { db, lost: undefined, unreadable: explained.message }
-    }
+    db = await connect(address)
+    await lock(db, address)
+    const states = await migrationStates(db, address.path)
+    if (states.every(({ appliedAt }) => appliedAt === null))
+      return { unlock, lost: undefined, unreadable: `${address.path} has no tables.` }
+    await refuseUse(db, address, shop)
+    return { unlock, lost: await readLost(db, since), unreadable: undefined }
   } catch (error) {
-    await db.destroy()
-    throw error
+    const explained = explainError(error, address)
+    if (explained?.code === 'database_newer' || explained?.code === 'database_unreadable')
+      return { unlock, lost: undefined, unreadable: explained.message }
+    await unlock()
+    throw explained ?? error
   }
 }
 

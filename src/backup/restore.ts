@@ -119,7 +119,7 @@ export async function restore(
     removePartial(partial)
     throw explainWriting(error, path) ?? error
   } finally {
-    await replaced?.db.destroy()
+    await replaced?.unlock()
   }
 }
 
