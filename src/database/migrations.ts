@@ -11,7 +11,7 @@ const MIGRATIONS = [firstRelease]
 const TABLE = 'orderctl_migrations'
 
 /** Marks a SQLite file as ours ("ordc"). On PostgreSQL, it is the key of the lock that a migrating process takes. */
-const APPLICATION_ID = 0x6f726463
+export const APPLICATION_ID = 0x6f726463
 
 export interface MigrationState {
   readonly number: number

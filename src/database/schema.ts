@@ -16,10 +16,12 @@ type Copying = 'copying_from' | 'copy_id'
 type NamedLock = 'turn_imports' | 'turn_schedule' | 'turn_names'
 /** End of the last export of settled orders. See settlement-time.ts. */
 type Exported = 'settled_until'
+/** See backups.ts. */
+type Backup = 'last_backup' | 'backup_taken' | 'restored'
 
 export interface Schema {
   settings: {
-    name: 'queue_paused' | Figures | Shop | Copying | NamedLock | Exported
+    name: 'queue_paused' | Figures | Shop | Copying | NamedLock | Exported | Backup
     value: string
   }
 

@@ -1,16 +1,20 @@
 // Checks of a SQLite database file.
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { sql } from 'kysely'
+import { readLastBackup } from '../database/backups.js'
 import type { Database } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
+import { findDamage } from '../database/integrity.js'
 import { isReadOnly } from '../database/opened-file.js'
 import type { SqliteAddress } from '../servers/addresses.js'
+import { ago } from '../terminal/text.js'
 import type { CheckResult, DatabaseCheck } from './check.js'
 
 export function fileChecks({ path }: SqliteAddress): DatabaseCheck[] {
   return [
     { name: 'permissions', run: () => checkPermissions(path) },
     { name: 'integrity', run: checkIntegrity },
+    { name: 'backup', run: checkBackup },
   ]
 }
 
@@ -33,14 +37,17 @@ async function checkPermissions(path: string): Promise<CheckResult> {
 }
 
 async function checkIntegrity(db: Database): Promise<CheckResult> {
-  const { rows } = await sql<{ fault: string }>`
-    select quick_check as fault from pragma_quick_check where quick_check <> 'ok'
-    union all
-    select distinct 'rows of ' || "table" || ' refer to missing rows of ' || parent from pragma_foreign_key_check
-    limit 10`.execute(db)
-  if (rows.length === 0) return 'quick_check and foreign_key_check passed'
+  const damage = await findDamage(db)
+  if (damage.length === 0) return 'quick_check and foreign_key_check passed'
   return {
-    message: rows.map(({ fault }) => fault).join('; '),
-    fix: 'Stop all orderctl processes, keep a copy of the file, and restore the last good backup.',
+    message: damage.join('; '),
+    fix: 'Stop all orderctl processes and restore the last good backup: orderctl restore FILE --replace',
   }
+}
+
+/** Says when the last backup was made. The alarm `backup` says whether that is too long ago. */
+async function checkBackup(db: Database): Promise<CheckResult> {
+  const last = await readLastBackup(db)
+  if (!last) return 'none yet; `orderctl backup FILE` makes one'
+  return `${ago(last.taken_at, await databaseTime(db))}: ${last.file}`
 }

@@ -9,17 +9,17 @@ import {
   openReadOnly,
   placeOf,
 } from '../database/connection.js'
-import { databaseTime, forUpdate } from '../database/engine.js'
-import { isHeld } from '../database/lease.js'
+import { forUpdate } from '../database/engine.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
 import { confirmHome, findRelocation } from '../database/shop.js'
 import { inSnapshot, inTransaction } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { EXIT, errorCode, UserError } from '../errors.js'
+import { findUser } from '../reports/in-use.js'
 import { WORKER_STALE_MS } from '../reports/status.js'
 import type { DatabaseAddress, SqliteAddress } from '../servers/addresses.js'
-import { countOf } from '../terminal/text.js'
+import { capitalized, countOf } from '../terminal/text.js'
 import { finishTable, readTable, type Table, tablesOf, writePage } from './tables.js'
 
 /** Called before a page is copied and after it is read back. An error that it throws stops the copy. */
@@ -130,13 +130,8 @@ async function dataVersion(file: Database): Promise<number | undefined> {
 }
 
 async function throwIfInUse(db: Database, place: string): Promise<void> {
-  const now = await databaseTime(db)
-  const workers = db.selectFrom('workers').select(['host', 'pid']).where('stopped_at', 'is', null)
-  const imports = db.selectFrom('imports').select(['host', 'pid', 'lease_until']).where('ended_at', 'is', null)
-  const busy =
-    (await workers.where('last_seen', '>', now - WORKER_STALE_MS).executeTakeFirst()) ??
-    (await imports.execute()).find((run) => isHeld(run, now))
-  if (busy) throw retryable('database_in_use', `Process ${busy.pid} on ${busy.host} uses ${place}.`)
+  const user = await findUser(db)
+  if (user) throw retryable('database_in_use', `${capitalized(user)} uses ${place}.`)
 }
 
 async function openSource(from: SqliteAddress): Promise<Database> {

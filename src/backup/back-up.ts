@@ -1,0 +1,66 @@
+// Makes a checked backup of a SQLite database while workers run.
+import { renameSync, statSync } from 'node:fs'
+import { auditDatabase } from '../audit/audit.js'
+import { writeLastBackup } from '../database/backups.js'
+import { type Database, filesOf } from '../database/connection.js'
+import { databaseTime } from '../database/engine.js'
+import { readSetting } from '../database/settings.js'
+import { readShop } from '../database/shop.js'
+import type { SqliteAddress } from '../servers/addresses.js'
+import {
+  copyDatabase,
+  explainWriting,
+  openCopy,
+  partialOf,
+  removeAbandoned,
+  removePartial,
+  syncToDisk,
+} from './copy.js'
+import { pathOf, readTarget, refuseTarget, rotate } from './target.js'
+
+/**
+ * Copies the database under a temporary name, checks the copy, and renames it. A crash leaves the earlier backups, and
+ * at most a `.partial` file that a later backup removes.
+ *
+ * A copy whose figures differ from its orders is kept, since it may be all that is left. But it replaces and removes
+ * nothing, and does not count as a good backup.
+ *
+ * @param keep number of backups to keep, each with its time in its name
+ * @throws UserError if the copy is damaged, or cannot be written
+ */
+export async function backUp(db: Database, address: SqliteAddress, file: string, keep: number | undefined) {
+  const target = readTarget(file, address.path, keep)
+  const shop = await readShop(db)
+  const takenAt = await databaseTime(db)
+  const path = pathOf(target, target.isDated ? takenAt : undefined)
+  const files = filesOf(address)
+  const partial = partialOf(pathOf(target))
+  try {
+    refuseTarget(path, files, shop)
+    removeAbandoned(pathOf(target))
+    await copyDatabase(address.path, partial, takenAt)
+    const { orders, differences } = await checkCopy(partial)
+    const isGood = differences === 0
+    const final = isGood ? path : pathOf(target, takenAt)
+    refuseTarget(final, files, shop)
+    renameSync(partial, final)
+    syncToDisk(target.folder)
+    if (isGood) await writeLastBackup(db, { taken_at: takenAt, file: final })
+    const removed = isGood && keep !== undefined ? rotate(target, shop, keep) : []
+    return { file: final, bytes: statSync(final).size, orders, takenAt, differences, removed }
+  } catch (error) {
+    removePartial(partial)
+    throw explainWriting(error, path) ?? error
+  }
+}
+
+async function checkCopy(path: string): Promise<{ orders: number; differences: number }> {
+  const copy = await openCopy(path, 'The database')
+  try {
+    const { differences } = await auditDatabase(copy, (await readSetting(copy, 'time_zone')) ?? 'UTC')
+    const counted = copy.selectFrom('orders').select((eb) => eb.fn.countAll<number>().as('orders'))
+    return { orders: (await counted.executeTakeFirstOrThrow()).orders, differences }
+  } finally {
+    await copy.destroy()
+  }
+}
