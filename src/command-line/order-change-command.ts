@@ -42,8 +42,6 @@ interface OrderChange<Figures> {
   readonly verb: string
   /** What became of a changed order, such as `cancelled`. Scripts read it with underscores. */
   readonly done: string
-  /** Whether to ask also if the orders were named on the command line. */
-  readonly alwaysConfirm?: boolean
   /** Columns of the figures. */
   readonly columns?: readonly Column<Figures>[]
   /** Changes what it can, and returns every order. In a dry run, finds out the same and changes nothing. */
@@ -52,18 +50,19 @@ interface OrderChange<Figures> {
 
 export abstract class OrderChangeCommand extends BaseCommand {
   /**
-   * Changes the named orders. Shows a preview and asks first if they come from a file, or if the change says so.
+   * Changes the named orders. Shows a preview and asks first if they come from a file: ids on the command line are
+   * explicit enough.
    *
+   * @param references as namedOrders returns them
    * @throws UserError if the only order is refused; with several, the exit code is 3, or 1 if all are refused
    */
   protected async changeOrders<Figures extends Row<Figures>>(
-    ids: readonly string[],
+    references: readonly string[],
     flags: ChangeFlags,
     change: OrderChange<Figures>,
   ) {
     const { 'from-file': file, 'dry-run': isDryRun } = flags
-    const references = await this.#readReferences(ids, file)
-    const isAsked = (change.alwaysConfirm === true || file !== undefined) && !flags.yes && !isDryRun
+    const isAsked = file !== undefined && !flags.yes && !isDryRun
     // Standard input that holds the ids cannot hold the answer.
     if (isAsked) requireTerminal(this.host, this.#command, this.jsonEnabled() || file === STDIN)
     const run = async (app: App) => {
@@ -87,7 +86,8 @@ export abstract class OrderChangeCommand extends BaseCommand {
     return `orderctl ${this.id?.replaceAll(':', ' ')}`
   }
 
-  async #readReferences(ids: readonly string[], file: string | undefined): Promise<readonly string[]> {
+  /** Returns the ids, or the lines of the file, each once. @throws UserError (exit 2) if there are none */
+  protected async namedOrders(ids: readonly string[] = [], file?: string): Promise<readonly string[]> {
     if (ids.length > 0 && file !== undefined) {
       const message = 'Order ids and --from-file exclude each other.'
       throw usageError({ code: 'unclear_choice', message, fix: 'Remove one of them.' })

@@ -29,7 +29,7 @@ function gauge(name: string, help: string, samples: readonly Sample[]): Metric {
 }
 
 export function statusMetrics({ status, runtimes }: StatusReading, alarms: readonly Alarm[]): Metric[] {
-  const { queue, orders, unresolved, throughput, workers } = status
+  const { queue, orders, cancelled, unresolved, throughput, workers } = status
   const { transport, paused } = queue
   const states = (counts: typeof transport | typeof queue) =>
     by('state', { waiting: counts?.waiting, active: counts?.active, delayed: counts?.delayed })
@@ -57,6 +57,7 @@ export function statusMetrics({ status, runtimes }: StatusReading, alarms: reado
       states(transport),
     ),
     gauge('orders', 'Orders by status.', by('status', orders)),
+    gauge('orders_cancelled', 'Failed orders that people have cancelled.', only(cancelled)),
     gauge('orders_unresolved', 'Open orders that need review (payment_unknown, poison).', only(unresolved)),
     gauge('refunds_to_review', 'Refunds with an unknown outcome that need review.', only(status.refunds_to_review)),
     gauge('settled_orders_per_minute', 'Orders settled per minute, averaged over the window.', by('window', paces)),

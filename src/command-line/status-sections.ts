@@ -40,10 +40,13 @@ export function queueFigures({ queue }: Status): Figure[] {
   return [...figures, count(`${transport.unit} in ${driver}`, transport.waiting + transport.active + transport.delayed)]
 }
 
-export function orderFigures({ orders }: Status): Figure[] {
-  return ORDER_STATUSES.map((status) =>
-    count(STATUS_LABELS[status], orders[status], orders[status] > 0 ? STATUS_INKS[status] : undefined),
-  )
+/** Orders by status, with the cancelled ones apart from the failed ones. */
+export function orderFigures({ orders, cancelled }: Status): Figure[] {
+  const figures = ORDER_STATUSES.map((status) => {
+    const value = orders[status] - (status === 'failed' ? cancelled : 0)
+    return count(STATUS_LABELS[status], value, value > 0 ? STATUS_INKS[status] : undefined)
+  })
+  return cancelled > 0 ? [...figures, count('cancelled', cancelled)] : figures
 }
 
 export function figuresTable(status: Status, csv: boolean): Table {

@@ -58,7 +58,7 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
   }
   /** @param at epoch milliseconds */
   return async ({ unreachable, driver, paused, transport }: Delivery, at: number) => {
-    const { countedAt, orders, unresolved } = await read.counts()
+    const { countedAt, orders, cancelled, unresolved } = await read.counts()
     const due = await read.due()
     const workers = await read.workers()
     const { runtimes, ...pace } = await read.pace()
@@ -74,6 +74,8 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
         transport,
       },
       orders,
+      /** The failed orders that people have cancelled. */
+      cancelled,
       /** Open orders that need review: payment_unknown and poison. */
       unresolved,
       /** Refunds of completed orders that need review. */
@@ -113,13 +115,15 @@ export async function countOrders(db: Database, now: number) {
       'status',
       eb.fn.countAll<number>().as('orders'),
       eb.fn.countAll<number>().filterWhere('reason', 'in', REVIEW_REASONS).as('unresolved'),
+      eb.fn.countAll<number>().filterWhere('reason', '=', 'cancelled').as('cancelled'),
     ])
     .groupBy('status')
     .execute()
   const counts = new Map(rows.map((row) => [row.status, row]))
   const orders = Object.fromEntries(ORDER_STATUSES.map((status) => [status, counts.get(status)?.orders ?? 0]))
   const unresolved = OPEN_STATUSES.reduce((sum, status) => sum + (counts.get(status)?.unresolved ?? 0), 0)
-  return { countedAt: now, orders: orders as Record<OrderStatus, number>, unresolved }
+  const cancelled = counts.get('failed')?.cancelled ?? 0
+  return { countedAt: now, orders: orders as Record<OrderStatus, number>, cancelled, unresolved }
 }
 
 /** Counts orders settled at or after `from` and before `until` (epoch milliseconds). Reads a range of an index. */

@@ -13,15 +13,15 @@ import { takeReferences } from './references.js'
 import { book } from './settle.js'
 
 interface Resolution {
-  /** The gateway's reference of the captured charge of the only order; undefined if nothing was charged. */
-  readonly captured?: string | undefined
+  /** The gateway's reference of the captured charge of each order; undefined if nothing was charged. */
+  readonly captured?: ReadonlyMap<OrderId, string> | undefined
   /** As the person gave it. */
   readonly reason?: string | undefined
   readonly isDryRun?: boolean
 }
 
 /**
- * Completes the order as a captured charge does, or rolls the orders back as declined ones. An order that a worker
+ * Completes the orders as captured charges do, or rolls the orders back as declined ones. An order that a worker
  * holds, or that was settled since, stays as it is.
  *
  * @returns for each order that is not resolved, why
@@ -32,9 +32,10 @@ export function resolveOrders(
   resolution: Resolution,
 ): Promise<ReadonlyMap<OrderId, Refusal>> {
   const { captured, isDryRun = false } = resolution
-  const judge = async (trx: Kysely<Schema>, order: OrderState, now: number) =>
-    refusalOf(order, now) ??
-    (captured === undefined ? undefined : await refuseReference(trx, order, captured, isDryRun))
+  const judge = async (trx: Kysely<Schema>, order: OrderState, now: number) => {
+    const charge = captured?.get(order.id)
+    return refusalOf(order, now) ?? (charge === undefined ? undefined : refuseReference(trx, order, charge, isDryRun))
+  }
   const apply = (trx: Kysely<Schema>, orders: readonly OrderState[]) => settleResolved(trx, orders, resolution)
   return changeOrders(db, ids, { judge, apply }, isDryRun)
 }
@@ -54,15 +55,14 @@ async function settleResolved(
   const outcomes =
     captured === undefined
       ? { captured: [], declined: settled.map((order) => ({ ...order, message })) }
-      : { captured: settled.map((order) => ({ ...order, reference: captured })), declined: [] }
+      : { captured: settled.map((order) => ({ ...order, reference: captured.get(order.id) ?? '' })), declined: [] }
   await takeReferences(trx, outcomes.captured)
   await book(trx, outcomes, await settlementTime(trx))
-  const details = captured === undefined ? 'not charged' : `captured as ${captured}`
-  await recordAction(
-    trx,
-    { command: 'failed resolve', reason, details },
-    orders.map(({ id }) => id),
-  )
+  const action = { command: 'failed resolve', reason } as const
+  for (const { id, reference } of outcomes.captured)
+    await recordAction(trx, { ...action, details: `captured as ${reference}` }, [id])
+  const declined = outcomes.declined.map(({ id }) => id)
+  if (declined.length > 0) await recordAction(trx, { ...action, details: 'not charged' }, declined)
 }
 
 /** Refuses a reference that another payment has. If two people name it for two orders, the second one waits. */

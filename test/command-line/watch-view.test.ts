@@ -52,6 +52,7 @@ function model(draft: Draft): StatusModel {
         transport: transport ? { unit: 'batches', ...counts } : null,
       },
       orders: { pending: count, reserved: 0, payment_processing: 0, completed: 7, failed: count, rolled_back: count },
+      cancelled: 0,
       unresolved: 0,
       refunds_to_review: 0,
       throughput: { orders_per_minute: count, orders_per_minute_5m: count, orders_per_minute_1h: count },

@@ -138,7 +138,8 @@ describe.concurrent('orders cancel', () => {
     const byReason = await shop.json('failed', 'list', '--reason', 'cancelled')
     expect(byReason.result).toMatchObject({ total: 2 })
     const { result } = await shop.json('status')
-    expect(result).toMatchObject({ orders: { failed: 3 }, recent_failures: [{ order_id: '2' }] })
+    expect(result).toMatchObject({ orders: { failed: 3 }, cancelled: 2, recent_failures: [{ order_id: '2' }] })
+    expect((await shop.run('status', '--csv')).stdout).toMatch(/orders failed,1\n[\s\S]*orders cancelled,2\n/)
     expect((await shop.json('kpis', 'realtime')).result).toMatchObject({ completed_today: 1, failed_today: 1 })
     // A snapshot leaves the latest orders to the next one.
     shop.sqlite.exec('update orders set settled_at = settled_at - 300000')

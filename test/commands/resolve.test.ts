@@ -28,6 +28,29 @@ describe.concurrent('failed resolve', () => {
     await shop.expectAuditClean()
   })
 
+  test('--from-file completes orders, each with the reference of its own charge', async ({ shop }) => {
+    for (const reference of ['1001', 'B 7,5', '1003']) shop.unknownOrder(reference)
+    const file = shop.file('captured.csv', '1001, ch_1\r\nB 7,5,ch_2\n')
+    const silent = await shop.run('failed', 'resolve', '--from-file', file)
+    expect(silent).toMatchObject({ code: 2, stderr: expect.stringContaining('--yes') })
+    const dry = await shop.json('failed', 'resolve', '--from-file', file, '--dry-run')
+    expect(dry).toMatchObject({ code: 0, result: { matched: 2, changed: 0 } })
+    const done = await shop.json('failed', 'resolve', '--from-file', file, '--yes', '--reason', 'dashboard')
+    expect(done).toMatchObject({ code: 0, result: { matched: 2, changed: 2, orders: [{ result: 'completed' }, {}] } })
+    const paid = `select reference, gateway_reference as charge from orders join payments on order_id = id
+      where payments.status = 'captured'`
+    expect(shop.rows(paid)).toEqual([
+      { reference: '1001', charge: 'ch_1' },
+      { reference: 'B 7,5', charge: 'ch_2' },
+    ])
+    const log = shop.rows('select subject, details, reason from actions order by subject')
+    expect(log).toEqual([
+      { subject: '1001', details: 'captured as ch_1', reason: 'dashboard' },
+      { subject: 'B 7,5', details: 'captured as ch_2', reason: 'dashboard' },
+    ])
+    await shop.expectAuditClean()
+  })
+
   test('--not-charged rolls orders back and releases their stock; a retry has a new key', async ({ shop }) => {
     shop.unknownOrder('1001')
     // Postponed: its charge would be retried in an hour.
@@ -117,7 +140,10 @@ describe.concurrent('failed resolve', () => {
     for (const [args, said] of [
       [['1001'], '--captured REFERENCE or --not-charged'],
       [['1001', '--captured', 'ch_1', '--not-charged'], '--not-charged'],
-      [['1001', '1002', '--captured', 'ch_1'], 'one at a time'],
+      [['1001', '1002', '--captured', 'ch_1'], 'Several orders need --from-file'],
+      [['--from-file', shop.file('bare.csv', '1001,ch_1\n1002'), '--yes'], 'of the charge of order 1002'],
+      [['--from-file', shop.file('same.csv', '1001,ch_1\n1002,ch_1'), '--yes'], 'ch_1 is named twice'],
+      [['--from-file', shop.file('two.csv', '1001,ch_1\n1001,ch_2'), '--yes'], '1001 is named twice'],
       [['--from-file', 'ids.txt', '--captured', 'ch_1'], '--from-file'],
       [['1001', '--captured', ' '], 'cannot be the reference'],
       [['1001', '--captured', 'x'.repeat(256)], 'cannot be the reference'],

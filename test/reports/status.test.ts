@@ -13,6 +13,7 @@ describe('status', () => {
     expect(await statusOf(shop)).toMatchObject({
       queue: { driver: 'embedded', paused: false, waiting: 0, active: 0, delayed: 0, oldest_waiting_seconds: null },
       orders: { pending: 0, reserved: 0, payment_processing: 0, completed: 0, failed: 0, rolled_back: 0 },
+      cancelled: 0,
       unresolved: 0,
       throughput: { orders_per_minute: 0, orders_per_minute_5m: 0, orders_per_minute_1h: 0 },
       workers: [],
@@ -29,6 +30,7 @@ describe('status', () => {
     shop.order('5', { status: 'completed' })
     expect(await statusOf(shop)).toMatchObject({
       orders: { pending: 2, reserved: 0, payment_processing: 2, completed: 1, failed: 0, rolled_back: 0 },
+      cancelled: 0,
       unresolved: 1,
     })
   })

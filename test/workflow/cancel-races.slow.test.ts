@@ -116,7 +116,7 @@ describeOnEngines('races of a person with a worker', (test) => {
     await processBatch(shop.db, gatewayOf([], 'unknown'), ids, OPTIONS)
     const outcomes = await Promise.all(
       ids.flatMap((id) => [
-        resolveOrders(shop.db, [id], { captured: `ch_${id}` }),
+        resolveOrders(shop.db, [id], { captured: new Map([[id, `ch_${id}`]]) }),
         resolveOrders(shop.db, [id], { reason: 'not in the dashboard' }),
       ]),
     )
@@ -132,7 +132,8 @@ describeOnEngines('races of a person with a worker', (test) => {
   test('a reference that two people name for two orders completes one of them', async ({ shop }) => {
     const ids = await importing(shop, 2)
     await processBatch(shop.db, gatewayOf([], 'unknown'), ids, OPTIONS)
-    const outcomes = await Promise.all(ids.map((id) => resolveOrders(shop.db, [id], { captured: 'ch_1' })))
+    const resolve = (id: OrderId) => resolveOrders(shop.db, [id], { captured: new Map([[id, 'ch_1']]) })
+    const outcomes = await Promise.all(ids.map(resolve))
     expect(outcomes.flatMap((refused) => [...refused.values()].map(({ code }) => code))).toEqual(['reference_used'])
     expect(await shop.statuses()).toEqual({ completed: 1, payment_processing: 1 })
   })

@@ -16,7 +16,7 @@ export default class OrdersCancel extends OrderChangeCommand {
 
   async run() {
     const { args, flags } = await this.parse(OrdersCancel)
-    return this.changeOrders(args.id ?? [], flags, {
+    return this.changeOrders(await this.namedOrders(args.id, flags['from-file']), flags, {
       verb: 'cancel',
       done: 'cancelled',
       apply: async ({ db }, orders, isDryRun) => {

@@ -43,7 +43,7 @@ export default class OrdersRefund extends OrderChangeCommand {
     const { args, flags } = await this.parse(OrdersRefund)
     const { amount, restock, reason } = flags
     const stated = statedIn(flags.refunded, flags['not-refunded'])
-    return this.changeOrders(args.id ?? [], flags, {
+    return this.changeOrders(await this.namedOrders(args.id, flags['from-file']), flags, {
       verb: 'refund',
       done: stated?.status === 'declined' ? 'not refunded' : 'refunded',
       columns: ['amount', { key: 'currency', csvOnly: true }, { key: 'gateway_reference', varies: true }],
