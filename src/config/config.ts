@@ -141,7 +141,9 @@ function shown(key: string, text: string): string {
 
 /** Replaces passwords in URLs with `***`: before the last `@`, and in the query. */
 export function maskPassword(text: string): string {
-  return text.replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@').replace(/([?&]\w*pass\w*=)[^&\s"']*/gi, '$1***')
+  return text
+    .replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@')
+    .replace(/([?&][\w-]*(?:pass|secret|token|api_?key|sig)[\w-]*=)[^&\s"']*/gi, '$1***')
 }
 
 interface WrittenValue {
