@@ -5,8 +5,12 @@ import module from 'node:module'
 // Node 22.8 and newer cache compiled code between runs, which halves the start-up time.
 module.enableCompileCache?.()
 
-// Stack traces are shown only if DEBUG is set. Source maps make them name lines of src/.
-if (process.env['DEBUG']) process.setSourceMapsEnabled(true)
+if (process.env['DEBUG']) {
+  // Stack traces are shown. Source maps make them name lines of src/.
+  process.setSourceMapsEnabled(true)
+  // Bug reports contain the output of DEBUG=*, and ioredis would add the password of Redis.
+  process.env['DEBUG'] += ',-ioredis:*'
+}
 
 const { main } = await import('../dist/command-line/main.js')
 await main(import.meta.url)

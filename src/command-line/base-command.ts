@@ -11,6 +11,7 @@ import { EXIT, type ExitCode, UserError } from '../errors.js'
 import type { Progress } from '../terminal/progress.js'
 import { asciiOf, type Screen, screenOf } from '../terminal/screen.js'
 import { renderCsv, renderTable, type Table } from '../terminal/table.js'
+import { escapeJson } from '../terminal/text.js'
 import { describeProblem, problemJson, problemText } from './failure.js'
 import { type Host, processHost } from './host.js'
 import { jsonFieldsOf, pickFields, refuseUnknownFields, takeFields } from './json-fields.js'
@@ -292,6 +293,6 @@ export abstract class BaseCommand extends Command {
 
   /** Skips oclif's colouring, which parses the document again: a long list would take minutes and gigabytes. */
   override logJson(json: unknown): void {
-    this.host.stdout.write(`${JSON.stringify(json, amountsAsNumbers, 2)}\n`)
+    this.host.stdout.write(`${escapeJson(JSON.stringify(json, amountsAsNumbers, 2))}\n`)
   }
 }

@@ -3,7 +3,7 @@ import { Errors } from '@oclif/core'
 import { InexactAmount } from '../domain/money.js'
 import { nearest, nearlyIdentical } from '../domain/nearest.js'
 import { EXIT, UserError, usageError } from '../errors.js'
-import { cleanText } from '../terminal/text.js'
+import { cleanText, escapeJson } from '../terminal/text.js'
 
 /** What a wrong command line could have meant. */
 export interface Known {
@@ -75,7 +75,7 @@ function describeUsage(text: string, { flags }: Known): Usage {
 
 /** The error that `--json` prints. */
 export function problemJson({ code, message, fix, retryable }: UserError): string {
-  return `${JSON.stringify({ error: { code, message, fix, retryable } }, null, 2)}\n`
+  return `${escapeJson(JSON.stringify({ error: { code, message, fix, retryable } }, null, 2))}\n`
 }
 
 /** The error as text for people. */

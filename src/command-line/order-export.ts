@@ -5,6 +5,7 @@ import { errorCode, usageError } from '../errors.js'
 import { type Cursor, cursorAt, cursorText, type ExportedOrder, readCursor } from '../reports/export.js'
 import type { Output } from '../terminal/screen.js'
 import { renderCsv } from '../terminal/table.js'
+import { escapeJson } from '../terminal/text.js'
 import { type Column, tableOf } from './list.js'
 import { readSince } from './selection-flags.js'
 
@@ -63,7 +64,7 @@ export class RowWriter {
 
   async write(rows: readonly ExportedOrder[]): Promise<void> {
     if (this.#format === 'json') {
-      const lines = rows.map((row) => `${JSON.stringify(row, amountsAsNumbers)}\n`)
+      const lines = rows.map((row) => `${escapeJson(JSON.stringify(row, amountsAsNumbers))}\n`)
       return this.#send(lines.join(''))
     }
     if (this.#hasHeader && rows.length === 0) return

@@ -1,11 +1,12 @@
 // Loads the configuration and records where each value comes from. Values are parsed once, here.
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { asError } from '../background.js'
 import { nearest } from '../domain/nearest.js'
 import { errorCode, UserError, usageError } from '../errors.js'
 import { refuseUnencrypted } from './encryption.js'
 import { SETTINGS } from './settings.js'
 import { SOURCE_KEYS, type SourceKey, type SourceSettings } from './sources.js'
+import { readTrustedFile } from './trusted-file.js'
 
 export type SettingKey = keyof typeof SETTINGS
 export type Config = { readonly [Key in SettingKey]: ReturnType<(typeof SETTINGS)[Key]['read']> } & {
@@ -140,7 +141,9 @@ function shown(key: string, text: string): string {
 
 /** Replaces passwords in URLs with `***`: before the last `@`, and in the query. */
 export function maskPassword(text: string): string {
-  return text.replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@').replace(/([?&]\w*pass\w*=)[^&\s"']*/gi, '$1***')
+  return text
+    .replace(/(:\/\/[^/\s:@]*:)\S*@/g, '$1***@')
+    .replace(/([?&][\w-]*(?:pass|secret|token|api_?key|sig)[\w-]*=)[^&\s"']*/gi, '$1***')
 }
 
 interface WrittenValue {
@@ -171,10 +174,11 @@ interface ConfigFile {
 function readConfigFile(path: string): ConfigFile {
   let parsed: unknown = {}
   try {
-    parsed = JSON.parse(readFileSync(path, 'utf8'))
+    parsed = JSON.parse(readTrustedFile(path))
   } catch (error) {
+    if (error instanceof UserError) throw error
     if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') {
-      throw notAnObject(`Cannot read ${path}: ${error instanceof Error ? error.message : error}.`)
+      throw notAnObject(`Cannot read ${path}: ${reasonOf(error)}.`)
     }
   }
   const { sources = {}, ...rest } = objectIn(parsed, path, '')
@@ -192,6 +196,14 @@ function readConfigFile(path: string): ConfigFile {
     })
   })
   return { path, values: flatten(rest, path, ''), sources: written }
+}
+
+/** The message about invalid JSON quotes what is around the fault, which may be a password. */
+function reasonOf(error: unknown): string {
+  const { message, name } = asError(error)
+  return name === 'SyntaxError'
+    ? `it is not valid JSON ${/at position \d+|at end/.exec(message)?.[0] ?? ''}`.trim()
+    : message
 }
 
 function notAnObject(message: string): UserError {

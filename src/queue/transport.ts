@@ -8,6 +8,12 @@ export type Batch = readonly OrderId[]
 /** Processes a delivered batch. Rejects if the batch has to be delivered again. */
 export type Deliver = (ids: Batch) => Promise<void>
 
+/** Reads a batch that a server delivers; undefined for one of another program, which may write to the same server. */
+export function readBatch(payload: unknown): Batch | undefined {
+  if (typeof payload !== 'object' || payload === null || !('ids' in payload)) return undefined
+  return Array.isArray(payload.ids) && payload.ids.every(Number.isSafeInteger) ? payload.ids : undefined
+}
+
 export interface Transport {
   readonly driver: string
   /** `Redis at 127.0.0.1:6379`, without a password. */

@@ -15,11 +15,14 @@ export function cleanText(text: string): string {
   return text.replace(BREAKS, ' ').replace(INVISIBLE, '').replace(LONE_SURROGATE, '\uFFFD')
 }
 
-/** Escapes the same characters in a JSON document. */
+/** The characters of BREAKS and INVISIBLE that JSON.stringify leaves in a text. */
+const RAW_IN_JSON = /[\u007F-\u009F\u2028\u2029\uFFF9-\uFFFB]|(?=[\p{Cf}\p{Cn}])\p{Default_Ignorable_Code_Point}/gu
+
+/** Escapes the same characters in a JSON document, which keeps its values and its line breaks between them. */
 export function escapeJson(json: string): string {
-  const escaped = (text: string) =>
-    text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  return json.replace(BREAKS, escaped).replace(INVISIBLE, escaped)
+  return json.replace(RAW_IN_JSON, (text) =>
+    text.replace(/[\s\S]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  )
 }
 
 /** Cuts the text to at most `width` columns, ending with an ellipsis. Never splits a visible character. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Job, JobsOptions, Queue, Worker } from 'bullmq'
 import type { QueueCounts } from '../queue.js'
-import type { Batch, Deliver, Link, TransportWorker } from '../transport.js'
+import { type Batch, type Deliver, type Link, readBatch, type TransportWorker } from '../transport.js'
 
 export interface Payload {
   readonly ids: Batch
@@ -32,7 +32,11 @@ export function workerOptions(concurrency: number, leaseMs: number) {
   return { concurrency, lockDuration: leaseMs, stalledInterval: leaseMs, maxStalledCount: MOST_STALLS }
 }
 
-export const processorOf = (deliver: Deliver) => (job: Pick<Job<Payload>, 'data'>) => deliver(job.data.ids)
+/** Drops jobs that are no batch. */
+export const processorOf = (deliver: Deliver) => async (job: Pick<Job, 'data'>) => {
+  const batch = readBatch(job.data)
+  if (batch) await deliver(batch)
+}
 
 /** The parts that we use of BullMQ's queue and worker, whose types differ by server. */
 type Jobs = Pick<Queue<Payload>, 'addBulk' | 'pause' | 'resume' | 'isPaused' | 'drain' | 'close'> & EmitsErrors

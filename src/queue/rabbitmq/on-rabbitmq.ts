@@ -8,9 +8,9 @@ import type { RabbitAddress } from '../../servers/addresses.js'
 import { explainUnreachable, problemOf } from '../../servers/explain.js'
 import { readLeases } from '../due-orders.js'
 import { DatabasePause } from '../pause.js'
-import type { Deliver, Link, Transport, TransportWorker } from '../transport.js'
+import { type Deliver, type Link, readBatch, type Transport, type TransportWorker } from '../transport.js'
 import { answered, asUnreachable, closeRabbit, openRabbit } from './connection.js'
-import { declareQueues, ordersQueue, queuesNamed, type RabbitQueues, readIds } from './queues.js'
+import { declareQueues, ordersQueue, queuesNamed, type RabbitQueues } from './queues.js'
 
 interface Context {
   readonly db: Database
@@ -138,7 +138,7 @@ function workerOver({ db, queues }: Context, rabbit: Connection, deliver: Delive
   }
 
   async function handle({ body }: AsyncMessage): Promise<ConsumerStatus> {
-    const ids = readIds(body)
+    const ids = readBatch(body)
     if (!ids) return ConsumerStatus.DROP
     try {
       if (await pauseSwitch.isPaused()) {

@@ -1,6 +1,5 @@
-// Declares the queues on RabbitMQ and reads their messages.
+// Declares the queues on RabbitMQ.
 import type { Channel, Cmd, MethodParams } from 'rabbitmq-client'
-import type { OrderId } from '../../domain/ids.js'
 
 export interface RabbitQueues {
   readonly orders: string
@@ -45,10 +44,4 @@ export async function declareQueues(
     channel.queueDeclare(quorumQueue(queues.dead, { 'x-max-length': MOST_DEAD })),
   ])
   return { waiting: orders.messageCount, delayed: later.messageCount }
-}
-
-/** Reads the order ids of a message; undefined for a message of another program. */
-export function readIds(body: unknown): OrderId[] | undefined {
-  if (typeof body !== 'object' || body === null || !('ids' in body)) return undefined
-  return Array.isArray(body.ids) && body.ids.every(Number.isSafeInteger) ? body.ids : undefined
 }
