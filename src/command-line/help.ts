@@ -7,7 +7,10 @@ const GROUPS: readonly (readonly [heading: string, words: readonly string[]])[] 
   ['ORDERS IN', ['import', 'orders', 'products']],
   ['WORK', ['work', 'queue', 'failed']],
   ['REPORTS', ['status', 'kpis', 'leaderboard', 'audit']],
-  ['KEEP IT RUNNING', ['schedule', 'notify', 'rebuild', 'migrate', 'doctor', 'config', 'autocomplete', 'version']],
+  [
+    'KEEP IT RUNNING',
+    ['schedule', 'notify', 'rebuild', 'backup', 'restore', 'migrate', 'doctor', 'config', 'autocomplete', 'version'],
+  ],
 ]
 
 const START = `EXAMPLES

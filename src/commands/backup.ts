@@ -1,3 +1,4 @@
+import { isAbsolute, join } from 'node:path'
 import { Args, Flags } from '@oclif/core'
 import { backUp } from '../backup/back-up.js'
 import { requireFile } from '../backup/file-only.js'
@@ -6,7 +7,7 @@ import { EXIT } from '../errors.js'
 import { countOf, duration, tenths } from '../terminal/text.js'
 
 export default class Backup extends BaseCommand {
-  static override summary = 'Back up the SQLite database while workers run'
+  static override summary = 'Back up a SQLite database'
   static override description =
     'Copies one moment of the database, checks the structure of the copy and every promise of "rebuild --check", and ' +
     'then gives it its name. No worker waits. An earlier backup of FILE is replaced only by a good one; no other file ' +
@@ -27,17 +28,21 @@ export default class Backup extends BaseCommand {
     const { args, flags } = await this.parse(Backup)
     const address = requireFile(this.settings.database, 'backup')
     const began = performance.now()
-    const made = await this.withDatabase((db) => backUp(db, address, args.file, flags.keep), { anyTimeZone: true })
+    // Keeps the slash at the end of a folder that does not exist.
+    const given = isAbsolute(args.file) || args.file === '-' ? args.file : join(this.host.folder, args.file)
+    const made = await this.withDatabase((db) => backUp(db, address, given, flags.keep), { anyTimeZone: true })
     const { file, bytes, orders, takenAt, differences, removed } = made
     const seconds = tenths((performance.now() - began) / 1000)
-    this.print(`${file}: ${countOf(orders, 'order')}, ${megabytes(bytes)}, checked in ${duration(seconds)}.`)
+    this.print(`${file}: ${countOf(orders, 'order')}, ${megabytes(bytes)}, copied and checked in ${duration(seconds)}.`)
     if (removed.length > 0) this.note(`${countOf(removed.length, 'older backup')} removed.`)
     if (differences > 0) {
       this.setExitCode(EXIT.difference)
       this.note(`The database has ${countOf(differences, 'difference')}. List: orderctl rebuild --check`)
     }
     const times = { taken_at: new Date(takenAt), checked_at: new Date() }
-    return { file, bytes, orders, differences, seconds, ...times, removed }
+    const result = { file, bytes, orders, differences, seconds, ...times, removed }
+    this.logEvent(`Backed up to ${file}.`, { event: 'ended', fields: result })
+    return result
   }
 }
 

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import { Args, Flags } from '@oclif/core'
 import { requireFile } from '../backup/file-only.js'
 import type { Lost, Replaced } from '../backup/replaced.js'
@@ -10,7 +9,7 @@ import { EXIT } from '../errors.js'
 import { ago, countOf, isoTime, tenths } from '../terminal/text.js'
 
 export default class Restore extends BaseCommand {
-  static override summary = 'Restore the SQLite database from a backup'
+  static override summary = 'Restore a backup'
   static override description =
     'Checks the backup and puts it in the place of the database, which no process may use. The replaced database is ' +
     'kept next to it. A crash leaves either of them. The restored database has the identity of the original: charges ' +
@@ -20,12 +19,7 @@ export default class Restore extends BaseCommand {
     'orderctl restore /mnt/backups/orders.2026-03-04T021500Z.sqlite --replace',
   ]
   static override args = {
-    file: Args.string({
-      description: 'backup',
-      required: true,
-      ignoreStdin: true,
-      parse: async (file) => resolve(file),
-    }),
+    file: Args.string({ description: 'backup', required: true, ignoreStdin: true }),
   }
   static override flags = {
     replace: Flags.boolean({ description: 'replace the existing database, and keep it under another name' }),
@@ -36,8 +30,9 @@ export default class Restore extends BaseCommand {
     const { args, flags } = await this.parse(Restore)
     const address = requireFile(this.settings.database, 'restore')
     const began = performance.now()
-    const backup = await examineBackup(args.file, address)
-    if (!flags.replace) refuseReplacing(address, args.file)
+    const file = this.path(args.file)
+    const backup = await examineBackup(file, address)
+    if (!flags.replace) refuseReplacing(address, file)
     else if (!flags.yes) requireTerminal(this.host, 'Replacing the database', this.jsonEnabled())
     const isConfirmed = async (replaced: Replaced) => {
       this.#showLost(backup, replaced)
@@ -51,7 +46,7 @@ export default class Restore extends BaseCommand {
     await this.#showNext(differences, await isRelocated(address), lost)
     const seconds = tenths((performance.now() - began) / 1000)
     const taken_at = new Date(backup.takenAt)
-    return { file: args.file, database: address.path, taken_at, orders, differences, replaced: kept, lost, seconds }
+    return { file, database: address.path, taken_at, orders, differences, replaced: kept, lost, seconds }
   }
 
   #showLost({ takenAt }: Backup, { lost, unreadable }: Replaced): void {

@@ -154,6 +154,11 @@ export const SETTINGS = {
     'alarm `notify`: age of the oldest event that was not delivered, in seconds, or off',
     orOff(integer(1, 30 * DAY_SECONDS)),
   ),
+  'alarms.backupAgeHours': setting(
+    'off',
+    'alarm `backup`: hours since the last backup of a SQLite file, or off',
+    orOff(integer(1, 10_000)),
+  ),
   'alarms.lateTaskSeconds': setting(
     '600',
     'alarm `schedule`: delay of a task, in seconds, or off; also raised if the last run of a task failed',

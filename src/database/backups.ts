@@ -1,5 +1,6 @@
 // What a SQLite database knows of its backups. Each is a setting, as JSON.
 import type { Kysely } from 'kysely'
+import { DAY_MS } from '../domain/time.js'
 import type { Schema } from './schema.js'
 import { readSetting, writeSetting } from './settings.js'
 
@@ -23,14 +24,18 @@ export function writeLastBackup(db: Kysely<Schema>, backup: LastBackup): Promise
   return writeSetting(db, 'last_backup', JSON.stringify(backup))
 }
 
-/**
- * Returns when the database was last restored, and when that backup was taken. What was charged and refunded in between
- * is not in the database, but the gateway may know it under the same keys.
- */
-export async function readRestored(db: Kysely<Schema>): Promise<Restored | undefined> {
-  return JSON.parse((await readSetting(db, 'restored')) ?? 'null') ?? undefined
-}
-
 export function writeRestored(db: Kysely<Schema>, restored: Restored): Promise<void> {
   return writeSetting(db, 'restored', JSON.stringify(restored))
+}
+
+/**
+ * Returns a function that says since when the gateway may know a key, from when its intent was stored and the date of
+ * its order. A restore loses the intents since the backup. Orders dated later than the restore have none of these; a
+ * day allows for time zones.
+ */
+export async function readFirstUse(db: Kysely<Schema>): Promise<(intentAt: number, orderedAt: string) => number> {
+  const restored: Restored | null = JSON.parse((await readSetting(db, 'restored')) ?? 'null')
+  if (!restored) return (intentAt) => intentAt
+  const dayAfter = new Date(restored.at + DAY_MS).toISOString().slice(0, 19)
+  return (intentAt, orderedAt) => (orderedAt < dayAfter ? Math.min(intentAt, restored.taken_at) : intentAt)
 }

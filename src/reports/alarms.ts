@@ -1,9 +1,11 @@
 // Reads the alarms. Each compares one figure of the shop with a configured threshold.
 import type { Config } from '../config/config.js'
+import { readLastBackup } from '../database/backups.js'
 import type { Database } from '../database/connection.js'
 import { inSnapshot } from '../database/transaction.js'
 import { groupThousands } from '../domain/money.js'
 import { type ReviewReason, UNSOLD_STATUSES } from '../domain/order.js'
+import { HOUR_MS } from '../domain/time.js'
 import { readOldestEvent } from '../notify/event-list.js'
 import { destinationsIn } from '../notify/events.js'
 import { countNeedingReview, isNotCancelled, readOldestWait } from '../queue/due-orders.js'
@@ -11,7 +13,15 @@ import { cleanText, countOf } from '../terminal/text.js'
 import { countRefundsToReview } from './refunds.js'
 import { WORKER_STALE_MS } from './status.js'
 
-export type AlarmName = 'wait' | 'failure_rate' | 'unresolved' | 'stale_workers' | 'low_stock' | 'notify' | 'schedule'
+export type AlarmName =
+  | 'wait'
+  | 'failure_rate'
+  | 'unresolved'
+  | 'stale_workers'
+  | 'low_stock'
+  | 'notify'
+  | 'backup'
+  | 'schedule'
 
 /** The result of an alarm or of a `doctor` check. */
 export interface Finding {
@@ -43,11 +53,18 @@ const MEASURES = [
   ['stale_workers', 'alarms.staleWorkers', measureStaleWorkers],
   ['low_stock', 'alarms.lowStock', measureStock],
   ['notify', 'alarms.notifySeconds', measureNotifications],
+  ['backup', 'alarms.backupAgeHours', measureBackup],
 ] as const
 
+/** Whether the alarm has something to measure. Databases on servers do not know their backups. */
+function applies(name: AlarmName, config: Config): boolean {
+  if (name === 'backup') return config.database.kind === 'sqlite'
+  return name !== 'notify' || destinationsIn(config).length > 0
+}
+
 /**
- * Reads the enabled alarms in one snapshot; `notify` only if a destination is configured. The alarm `schedule` is in
- * schedule/alarm-state.ts.
+ * Reads the enabled alarms in one snapshot; `notify` only if a destination is configured, `backup` only of a file. The
+ * alarm `schedule` is in schedule/alarm-state.ts.
  *
  * @param now the database's time
  */
@@ -56,7 +73,7 @@ export async function readAlarms(db: Database, config: Config, now: number): Pro
     const alarms: Alarm[] = []
     for (const [name, setting, measure] of MEASURES) {
       const threshold = config[setting]
-      if (threshold === null || (name === 'notify' && destinationsIn(config).length === 0)) continue
+      if (threshold === null || !applies(name, config)) continue
       alarms.push(alarmOf(name, threshold, await measure(snapshot, threshold, now, config)))
     }
     return alarms
@@ -194,6 +211,22 @@ async function measureNotifications(db: Database, threshold: number, now: number
     value,
     message: oldest ? waited : 'No events wait to be delivered.',
     fix: 'See `orderctl notify list --state waiting`. Fix the receiver, check it with `orderctl notify test`, then run `orderctl notify retry --all`.',
+  }
+}
+
+/** Counts from the first import if there is no backup yet: before that, there was nothing to lose. */
+async function measureBackup(db: Database, threshold: number, now: number): Promise<Measured> {
+  const last = await readLastBackup(db)
+  const first = db.selectFrom('imports').select((eb) => eb.fn.min<number | null>('started_at').as('at'))
+  const since = last?.taken_at ?? (await first.executeTakeFirst())?.at ?? null
+  const limit = `threshold ${groupThousands(threshold)} h`
+  const age = since === null ? 0 : Math.max(0, now - since)
+  const none =
+    since === null ? 'Nothing to back up.' : `No backup since the first import, ${span(age / 1000)} ago; ${limit}.`
+  return {
+    value: since === null ? null : age / HOUR_MS,
+    message: last ? `The last backup was taken ${span(age / 1000)} ago: ${last.file}; ${limit}.` : none,
+    fix: 'Run `orderctl backup FILE`. If a timer makes the backups, see its log: `journalctl -u orderctl-backup`.',
   }
 }
 

@@ -28,7 +28,8 @@ export interface ClaimedRefund {
   readonly key: IdempotencyKey
   readonly amount: number
   readonly currency: Currency
-  readonly createdAt: number
+  /** Since when the gateway may know the key. */
+  readonly usedSince: number
   readonly unanswered: number
   readonly restock: number
   readonly chargeKey: IdempotencyKey

@@ -5,6 +5,7 @@ import pMap from 'p-map'
 import { asError, startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
 import { recordAction } from '../database/actions.js'
+import { readFirstUse } from '../database/backups.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { isAmong, rowSource } from '../database/row-source.js'
@@ -173,32 +174,35 @@ export async function settleAsStated(db: Kysely<Schema>, token: LeaseToken, outc
   )
 }
 
-function readClaimed(db: Kysely<Schema>, token: LeaseToken): Promise<ClaimedRefund[]> {
-  return db
+async function readClaimed(db: Kysely<Schema>, token: LeaseToken): Promise<ClaimedRefund[]> {
+  const firstUse = await readFirstUse(db)
+  const refunds = await db
     .selectFrom('refunds')
     .innerJoin('payments', 'payments.order_id', 'refunds.order_id')
+    .innerJoin('orders', 'orders.id', 'refunds.order_id')
     .where('payments.status', '=', 'captured')
     .where('refunds.due_at', 'is not', null)
     .where('refunds.lease_token', '=', token)
     .orderBy('refunds.order_id')
     .select(['refunds.order_id as id', 'refunds.idempotency_key as key', 'refunds.amount', 'refunds.currency'])
     .select(['refunds.created_at as createdAt', 'refunds.unanswered', 'refunds.restock'])
-    .select(['payments.idempotency_key as chargeKey'])
+    .select(['payments.idempotency_key as chargeKey', 'orders.ordered_at as orderedAt'])
     .select((eb) => eb.fn.coalesce('payments.gateway_reference', eb.val('')).as('chargeReference'))
     .execute()
+  return refunds.map((refund) => ({ ...refund, usedSince: firstUse(refund.createdAt, refund.orderedAt) }))
 }
 
 /** Never rejects: a request that fails has an unknown outcome. */
 async function askFor(
   gateway: Gateway,
-  { key, amount, currency, createdAt, chargeKey, chargeReference }: ClaimedRefund,
+  { key, amount, currency, usedSince, chargeKey, chargeReference }: ClaimedRefund,
   now: number,
   { timeoutMs, keyLifetimeMs }: RefundOptions,
 ): Promise<RefundOutcome> {
   const charge = { key: chargeKey, reference: chargeReference }
   const refund: Refund = { key, charge, amount: { currency, minor: amount } }
   try {
-    if (now - createdAt < keyLifetimeMs) return await gateway.refund(refund, timeoutMs)
+    if (now - usedSince < keyLifetimeMs) return await gateway.refund(refund, timeoutMs)
     const found = await gateway.lookUpRefund(refund, timeoutMs)
     if (found.status === 'none') return await gateway.refund(refund, timeoutMs)
     if (found.status !== 'unsupported') return found

@@ -15,13 +15,13 @@ describe.concurrent('doctor', () => {
     const { code, stdout, stderr } = await shop.run('doctor')
     expect(code).toBe(0)
     const names =
-      'permissions, integrity, copy, time zone, clock of the database, shop, queue, imports, wait, failure_rate'
+      'permissions, integrity, backup, copy, time zone, clock of the database, shop, queue, imports, wait, failure_rate'
     expect(stdout.split('\n').slice(2)).toEqual([
       expect.stringMatching(/^ok +sqlite +SQLite 3\.\S+ on Node\.js /),
       expect.stringMatching(/^ok +configuration +\d+ settings, 1 changed$/),
       'ok      environment    no other ORDERCTL_ variables',
       `ok      database       ${shop.path}`,
-      `ok      13 checks      ${names}, unresolved, stale_workers, schedule`,
+      `ok      14 checks      ${names}, unresolved, stale_workers, schedule`,
       '',
     ])
     expect(stderr).toBe('Nothing to do.\n')
@@ -34,10 +34,10 @@ describe.concurrent('doctor', () => {
     expect(code).toBe(1)
     const lines = stdout.trimEnd().split('\n')
     expect(lines.slice(2).map((line) => line.split(/ +/, 2).join(' '))).toEqual([
-      ...['FAILED database', ' Fix:', 'skipped 9', 'ok sqlite', 'ok configuration', 'ok environment'],
+      ...['FAILED database', ' Fix:', 'skipped 10', 'ok sqlite', 'ok configuration', 'ok environment'],
     ])
     expect(lines[3]).toContain('orderctl import FILE')
-    expect(lines[4]).toMatch(/9 checks +permissions, .*, alarms: not checked because "database" failed$/)
+    expect(lines[4]).toMatch(/10 checks +permissions, .*, alarms: not checked because "database" failed$/)
     expect(existsSync(shop.path)).toBe(false)
   })
 

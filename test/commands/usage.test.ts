@@ -87,6 +87,8 @@ KEEP IT RUNNING
   schedule      Run and list scheduled tasks
   notify        List, repeat and test events of orders
   rebuild       Recalculate derived data and check the database
+  backup        Back up a SQLite database
+  restore       Restore a backup
   migrate       Apply database migrations
   doctor        Check the installation, servers, database and queue
   config        Show every setting and where its value comes from

@@ -16,7 +16,7 @@ const LAYERS = [
   ['workflow'],
   ['import', 'inventory', 'reports'],
   ['audit', 'redis'],
-  ['schedule', 'move'],
+  ['schedule', 'move', 'backup'],
   ['doctor'],
   ['app.ts'],
   ['command-line'],
