@@ -22,6 +22,8 @@ export default defineConfig({
     projects: [
       { test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/drift/**', SLOW], ...onServers } },
       { test: { name: 'slow', include: [SLOW], ...onServers } },
+      // Not a test of orderctl, but of its tests: `npm run mutants`.
+      { test: { name: 'mutants', include: ['test/mutants/run-mutants.ts'], testTimeout: 300_000, maxConcurrency: 2 } },
       // Also part of `npm run check`: what is generated or said twice must agree.
       { test: { name: 'drift', include: ['test/drift/**/*.test.ts'], testTimeout: 60_000 } },
     ],
