@@ -228,8 +228,7 @@ export class LineReader {
 
   /** A line without units or with a negative amount: an item that was removed, a discount or a refund. */
   #nothingSold(cells: readonly string[], fields: LineFields): Skipped | undefined {
-    // The nine columns have no such lines.
-    if (this.#mapping.preset === 'orderctl') return undefined
+    if (this.#mapping.unsold === false) return undefined
     const textOf = (field: Field) => (cells[this.#position[field] ?? -1] ?? '').trim()
     const { decimal } = this.#mapping
     const units = readNumber(textOf('quantity'), decimal)

@@ -123,6 +123,21 @@ describeOnServerEngines('changes of the same rows', (test) => {
     await shop.expectAuditClean()
   })
 
+  test('a claim gets the units that another one leaves', async ({ shop }) => {
+    const ids = await importing(shop, '3')
+    const claimed = await whileLocked(
+      shop,
+      (trx) => trx.updateTable('products').set({ reserved: 2 }).execute(),
+      () => claim(shop.db, ids, { leaseMs: 60_000, reservationTtlMs: 60_000 }),
+    )
+    expect(claimed).toMatchObject({ count: 3, failed: 2, orders: [{ id: ids[0] }] })
+    expect(await shop.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 3, reserved: 3 }])
+    expect(await shop.rows("select message from orders where status = 'failed'")).toEqual(
+      Array(2).fill({ message: 'S-1: 1 ordered, 0 available' }),
+    )
+    expect(await shop.value('select count(*) from payments')).toBe(1)
+  })
+
   test('a claim removes an order that was settled before from the queue', async ({ shop }) => {
     const [first, settled, last] = await importing(shop)
     await shop.rows(`update orders set status = 'failed', settled_at = 1 where id = ${settled}`)

@@ -172,6 +172,15 @@ describe('a key', () => {
     expect(new Set((await outcomes(one)).map(({ status }) => status)).size).toBe(2)
   })
 
+  plainTest('is another one for each shop, source, order and attempt', () => {
+    const keys = [one, two].flatMap((shop) =>
+      ['web', 'till'].flatMap((source) =>
+        ['A-1', 'A-2'].flatMap((order) => [1, 2].map((attempt) => idempotencyKey(shop, source, order, attempt))),
+      ),
+    )
+    expect(new Set(keys).size).toBe(16)
+  })
+
   plainTest('of a refund is never that of a charge, whatever the reference', () => {
     expect(refundKey(idempotencyKey(one, 'default', 'A', 1), 1)).toBe('0123456789ab:default:A:1:refund-1')
     for (const reference of ['A:1:refund', 'A:1:refund-1', 'A'])

@@ -234,6 +234,18 @@ test('Ctrl-C ends an import that waits for a silent pipe', async ({ shop }) => {
   expect({ code, ...JSON.parse(stdout) }).toMatchObject({ code: 130, interrupted: true, published: 0 })
 })
 
+test('a chunk is not stored without the cursor after it', async ({ shop }) => {
+  const path = shop.file('orders.csv', csv(line({ order: 'A-1' }), line({ order: 'A-2' })))
+  const fails = "begin select raise(abort, 'killed'); end"
+  shop.sqlite.exec(`create trigger fails before update of byte_offset on imports ${fails}`)
+  const failed = await shop.run('import', path)
+  expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining('killed') })
+  for (const table of ['orders', 'order_lines', 'customers', 'products', 'stock_adjustments'])
+    expect(shop.value(`select count(*) from ${table}`), table).toBe(0)
+  shop.sqlite.exec('drop trigger fails')
+  expect((await importJson(shop, path)).told).toMatchObject({ rows: 2, imported: 2, duplicates: 0, published: 2 })
+})
+
 test('an import that fills the disk stops, and --resume stores the rest', async ({ shop }) => {
   const filler = [...moreThanABlock('F'), ...moreThanABlock('G'), ...moreThanABlock('H')]
   shop.file('orders.csv', csv(...filler))

@@ -32,12 +32,12 @@ class Copy {
     return this.#run(['rolldown/bin/cli.mjs', '--config', 'rolldown.config.js'], signal)
   }
 
-  /** Runs those of the tests whose names match, until one fails. */
-  async test(files: readonly string[], named: string, signal: AbortSignal) {
+  /** Runs those tests in the files whose names match. @param bail after how many failures to stop; 0 for never */
+  async test(files: readonly string[], named: string, bail: number, signal: AbortSignal) {
     const report = join(this.folder, 'report.json')
     rmSync(report, { force: true })
     const which = ['--project', 'tests', '--project', 'slow', ...files.map((file) => `test/${file}`), '-t', named]
-    const output = ['--bail', '1', '--reporter', 'json', '--outputFile', report]
+    const output = ['--bail', String(bail), '--reporter', 'json', '--outputFile', report]
     const { stderr } = await this.#run(['vitest/vitest.mjs', 'run', ...which, ...output], signal)
     if (!existsSync(report)) throw new Error(`the tests did not end: ${stderr}`)
     const { testResults }: Report = JSON.parse(readFileSync(report, 'utf8'))
@@ -45,7 +45,7 @@ class Copy {
       assertionResults.map((result) => ({ ...result, file: relative(join(this.folder, 'test'), name) })),
     )
     const withStatus = (status: string) => results.filter((result) => result.status === status)
-    return { passed: withStatus('passed'), failed: withStatus('failed'), stderr }
+    return { passed: withStatus('passed'), failed: withStatus('failed') }
   }
 
   /** Runs a program of a package. The signal kills it with everything that it started. */
@@ -94,7 +94,7 @@ function noticed({ file, find, replace, tests, named }: Mutant, signal: AbortSig
     try {
       const { code, stderr } = await copy.build(signal)
       expect(code, stderr).toBe(0)
-      return (await copy.test(tests, named, signal)).failed[0]?.fullName
+      return (await copy.test(tests, named, 1, signal)).failed[0]?.fullName
     } finally {
       writeFileSync(path, original)
     }
@@ -112,8 +112,9 @@ test('without a mutant, every test passes', ({ signal }) =>
   inCopy(async (copy) => {
     expect(await copy.build(signal)).toMatchObject({ code: 0 })
     const files = [...new Set(MUTANTS.flatMap(({ tests }) => tests))]
-    const { passed, failed } = await copy.test(files, MUTANTS.map(({ named }) => named).join('|'), signal)
+    const { passed, failed } = await copy.test(files, MUTANTS.map(({ named }) => named).join('|'), 0, signal)
     expect(failed).toEqual([])
+    // A name that matches no test would let its mutant live.
     const idle = MUTANTS.filter(
       ({ tests, named }) => !passed.some(({ file, fullName }) => tests.includes(file) && fullName.includes(named)),
     )

@@ -28,6 +28,7 @@ export const mappingSchema = z
       .describe('ISO 4217 code of amounts that name no currency'),
     noCustomer: z.array(z.string()).optional().describe('Values of customer_id that stand for none'),
     guests: z.boolean().optional().describe('False: an empty customer_id is an error'),
+    unsold: z.boolean().optional().describe('False: a line without units or with a negative amount is an error'),
     continued: z
       .boolean()
       .optional()

@@ -58,6 +58,8 @@ export interface Mapping {
   readonly noCustomer?: readonly string[] | undefined
   /** False: an empty `customer_id` is an error. */
   readonly guests?: boolean | undefined
+  /** False: a line without units or with a negative amount is an error. By default, it is skipped. */
+  readonly unsold?: boolean | undefined
   /** Whether a line with the order id of the line before it inherits the fields of the order that it leaves blank. */
   readonly continued?: boolean | undefined
   /** Rules in the order in which they are tried. */

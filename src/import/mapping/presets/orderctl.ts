@@ -12,5 +12,6 @@ export const orderctl: Preset = {
     preset: 'orderctl',
     columns: Object.fromEntries(COLUMNS.map((field) => [field, [field]])),
     guests: false,
+    unsold: false,
   },
 }
