@@ -1,4 +1,5 @@
 // The people of a simulated shop and its scheduled tasks: commands at random times, each in a process of its own.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { auditDatabase } from '../../src/audit/audit.js'
 import { rebuild } from '../../src/audit/rebuild.js'
 import { type Database, explainDatabaseError } from '../../src/database/connection.js'
@@ -44,9 +45,15 @@ const COMMANDS = {
   resolve: ({ scene, db }) => resolveOne(scene, db),
   adjust: ({ scene: { world }, db }) =>
     adjustStock(db, `SKU-${world.dice.between(1, 3)}`, { delta: world.dice.pick([-2, -1, 3]) }, 'stocktake'),
-  pause: ({ queue }) => queue.pause(),
-  resume: ({ queue }) => queue.resume(),
-  clearQueue: ({ queue }) => queue.clear(),
+  pause: async ({ queue }) => {
+    await queue.pause()
+    await sleep(1000)
+    await queue.resume()
+  },
+  clearQueue: async ({ db, queue }) => {
+    await queue.clear()
+    await rebuild(db, queue, 'queue', 'UTC')
+  },
   rebuild: ({ db, queue }) => rebuild(db, queue, 'all', 'UTC'),
   expire: ({ db }) => expireReservations(db),
   export: ({ db }) => endSettlements(db),
@@ -61,7 +68,7 @@ const COMMANDS = {
 
 /** What people do once everything works again. */
 const RECOVERY = {
-  resume: COMMANDS.resume,
+  resume: ({ queue }) => queue.resume(),
   rebuild: COMMANDS.rebuild,
   retryReviews: async ({ db, queue }) => {
     for (const reason of REVIEW_REASONS) {
@@ -75,10 +82,18 @@ const RECOVERY = {
   },
 } satisfies Record<string, Act>
 
+type CommandName = keyof typeof COMMANDS
+
+const COMMAND_NAMES = Object.keys(COMMANDS) as [CommandName, ...CommandName[]]
+
+/** The commands that change orders are the most frequent. */
+const FREQUENT = ['cancel', 'retry', 'retry', 'refund', 'resolve'] as const
+
 /** Runs a random command. */
 export function runSomeCommand(scene: Scene, skewMs: number): Actor {
-  const [name, act] = scene.world.dice.pick(Object.entries<Act>(COMMANDS) as [[string, Act], ...[string, Act][]])
-  return run(scene, new Actor(name, { skewMs }), act)
+  const { dice } = scene.world
+  const name = dice.pick(dice.chance(0.6) ? FREQUENT : COMMAND_NAMES)
+  return run(scene, new Actor(name, { skewMs }), COMMANDS[name])
 }
 
 /** Resolves when people have done all they can. */

@@ -35,7 +35,7 @@ export async function runSeed(seed: number, shelf: Shelf, { onWorld, onStep }: R
   onWorld(world)
   const plan = drawPlan(world.dice)
   const store = new Store(shelf.newFile(), world)
-  const references = openShop(store, world.dice, plan.orders)
+  const references = openShop(store, world, plan)
   const scene: Scene = {
     world,
     store,
@@ -143,8 +143,8 @@ class Course {
 
   #stepClock(): void {
     const { dice } = this.#scene.world
-    const { clockStepMs } = this.#plan
-    this.#scene.world.stepClock(dice.chance(0.5) ? dice.between(0, clockStepMs) : -dice.between(0, clockStepMs / 4))
+    const { clockStepMs, leaseMs } = this.#plan
+    this.#scene.world.stepClock(dice.chance(0.5) ? dice.between(0, clockStepMs) : -dice.between(0, leaseMs))
   }
 
   #breakProvider(): void {

@@ -1,14 +1,16 @@
 // The stock and the orders with which a simulated shop begins.
-import type { Dice } from './dice.js'
+import type { Plan } from './plan.js'
 import type { Store } from './store.js'
+import type { World } from './world.js'
 
 const CUSTOMERS = 3
 
 /** Cents of each product. */
 const PRICES = [250, 1000, 1999] as const
 
-/** Adds products with little stock, and orders that are due at once. @returns their references */
-export function openShop({ sqlite }: Store, dice: Dice, orders: number): string[] {
+/** Adds products with little stock, and orders that fall due one after another. @returns their references */
+export function openShop({ sqlite }: Store, world: World, { orders, chaosMs }: Plan): string[] {
+  const { dice } = world
   const references: string[] = []
   const insert = (table: string, row: Readonly<Record<string, unknown>>) => {
     const names = Object.keys(row)
@@ -46,7 +48,7 @@ export function openShop({ sqlite }: Store, dice: Dice, orders: number): string[
         },
       })
       for (const line of lines) insert('order_lines', { order_id: id, ...line })
-      insert('due_orders', { order_id: id, due_at: -(10 ** 15) + number })
+      insert('due_orders', { order_id: id, due_at: world.wallTime() + dice.between(-chaosMs, chaosMs) })
     }
   })()
   return references
