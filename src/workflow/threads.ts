@@ -13,7 +13,7 @@ import { UserError } from '../errors.js'
 import { serveGateway } from '../payments/channel.js'
 import type { ChargingGateway } from '../payments/gateway.js'
 import { countOf } from '../terminal/text.js'
-import type { BatchResult } from './batch.js'
+import type { BatchOptions, BatchResult } from './batch.js'
 import type { BatchReply, ThreadHeartbeat, ThreadOptions, ThreadTask } from './thread.js'
 
 type Pool = Piscina<ThreadTask, BatchReply>
@@ -38,6 +38,9 @@ export class FailedBatch extends Error {
   /** Undefined if the batch failed before its claim was committed. */
   token: LeaseToken | undefined
 }
+
+/** What a worker needs of its threads. */
+export type BatchThreads = Pick<Threads, 'start' | 'run' | 'stop'>
 
 export class Threads {
   readonly #config: Config
@@ -112,7 +115,6 @@ export class Threads {
     const opened = this.#pools.get(alone)
     if (opened) return opened
     const config = this.#config
-    const isHttp = config['payments.gateway'] !== 'simulated'
     const threads = alone ? 1 : Math.min(availableParallelism(), this.#concurrency)
     const tasksPerThread = alone ? 1 : Math.ceil(this.#concurrency / threads)
     const pool: Pool = new Piscina({
@@ -127,16 +129,7 @@ export class Threads {
       closeTimeout: 1_200_000,
       workerData: {
         config,
-        batch: {
-          claim: { leaseMs: config['workflow.leaseMs'], reservationTtlMs: config['workflow.reservationTtlMs'], alone },
-          charge: {
-            inFlight: config['payments.maxInFlight'],
-            timeoutMs: config['payments.timeoutMs'],
-            keyLifetimeMs: isHttp ? config['payments.keyLifetimeHours'] * HOUR_MS : undefined,
-          },
-          settle: { attempts: config['workflow.attempts'], checksReferences: isHttp },
-          isGatewayShared: this.#gateway !== undefined,
-        },
+        batch: batchOptionsOf(config, { alone, isGatewayShared: this.#gateway !== undefined }),
         mutex: this.#mutex,
         connections: Math.min(tasksPerThread + 1, MOST_CONNECTIONS),
         loaded: this.#loaded,
@@ -179,5 +172,23 @@ export class Threads {
       }
     }
     return startBackground(check, { pauseMs: () => HEARTBEAT_MS })
+  }
+}
+
+/** @param alone whether the batch may claim suspects */
+export function batchOptionsOf(
+  config: Config,
+  { alone, isGatewayShared }: { readonly alone: boolean; readonly isGatewayShared: boolean },
+): BatchOptions {
+  const isHttp = config['payments.gateway'] !== 'simulated'
+  return {
+    claim: { leaseMs: config['workflow.leaseMs'], reservationTtlMs: config['workflow.reservationTtlMs'], alone },
+    charge: {
+      inFlight: config['payments.maxInFlight'],
+      timeoutMs: config['payments.timeoutMs'],
+      keyLifetimeMs: isHttp ? config['payments.keyLifetimeHours'] * HOUR_MS : undefined,
+    },
+    settle: { attempts: config['workflow.attempts'], checksReferences: isHttp },
+    isGatewayShared,
   }
 }

@@ -16,7 +16,7 @@ import { type BatchResult, NO_OUTCOMES, OUTCOMES, type Outcomes, processedOf } f
 import { type Heartbeat, startHeartbeat } from './heartbeat.js'
 import { onceReachable, temporaryProblem, throughOutages, type Waiting } from './outage.js'
 import { finishDueRefunds, refundOptionsOf } from './refund.js'
-import { FailedBatch, Threads } from './threads.js'
+import { type BatchThreads, FailedBatch, Threads } from './threads.js'
 import type { Limits, WorkerEvent } from './worker-events.js'
 
 interface WorkOptions {
@@ -71,7 +71,7 @@ export class Worker {
   readonly #limits: Limits
   readonly #maxOrders: number
   readonly #batchSize: number
-  readonly #threads: Threads
+  readonly #threads: BatchThreads
   /** Claims that an outage interrupted. They are uncounted once the database answers again. */
   readonly #interrupted: { readonly ids: readonly OrderId[]; readonly token: LeaseToken }[] = []
   readonly #uncounted = new Set<OrderId>()
@@ -91,7 +91,8 @@ export class Worker {
   /** Whether the worker is waiting for the end of an outage that it has reported. */
   #isWaiting = false
 
-  constructor(app: Services, options: WorkOptions) {
+  /** @param threads process the batches; by default, threads of this process */
+  constructor(app: Services, options: WorkOptions, threads?: BatchThreads) {
     const { config, gateway } = app
     this.#app = app
     this.#options = options
@@ -101,7 +102,7 @@ export class Worker {
     const most = ordersPerBatch(config['payments.ratePerSecond'], this.#limits.max)
     this.#batchSize = Math.min(config['workflow.batchSize'], this.#maxOrders, most)
     const onLost = (text: string) => options.emit({ event: 'thread_lost', text })
-    this.#threads = new Threads(config, { concurrency: this.#limits.max, gateway }, onLost)
+    this.#threads = threads ?? new Threads(config, { concurrency: this.#limits.max, gateway }, onLost)
     this.#signal = AbortSignal.any([options.signal, this.#fatal.signal, this.#over.signal])
   }
 
