@@ -22,6 +22,8 @@ export default defineConfig({
     projects: [
       { test: { name: 'tests', include: ['test/**/*.test.ts'], exclude: ['test/drift/**', SLOW], ...onServers } },
       { test: { name: 'slow', include: [SLOW], ...onServers } },
+      // One file for each campaign of `npm run torture`.
+      { test: { name: 'torture', include: ['test/torture/campaign.ts'], ...onServers, testTimeout: 0 } },
       // Also part of `npm run check`: what is generated or said twice must agree.
       { test: { name: 'drift', include: ['test/drift/**/*.test.ts'], testTimeout: 60_000 } },
     ],
