@@ -24,6 +24,8 @@ export default defineConfig({
       { test: { name: 'slow', include: [SLOW], ...onServers } },
       // Not a test of orderctl, but of its tests: `npm run mutants`.
       { test: { name: 'mutants', include: ['test/mutants/run-mutants.ts'], testTimeout: 300_000, maxConcurrency: 2 } },
+      // One file for each campaign of `npm run torture`.
+      { test: { name: 'torture', include: ['test/torture/campaign.ts'], ...onServers, testTimeout: 0 } },
       // Also part of `npm run check`: what is generated or said twice must agree.
       { test: { name: 'drift', include: ['test/drift/**/*.test.ts'], testTimeout: 60_000 } },
     ],

@@ -32,7 +32,7 @@ interface Kind {
   readonly setup: readonly string[]
 }
 
-class PrivateServer {
+export class PrivateServer {
   readonly engine: ServerEngine
   readonly product: string
   readonly port: number
@@ -186,6 +186,13 @@ function findBinaries(...names: [maker: string, server: string]): Kind['binaries
   ]
   const [maker, server] = names.map((name) => folders.map((folder) => join(folder, name)).find(existsSync))
   return maker && server ? [maker, server] : undefined
+}
+
+/** @throws if its programs are not installed */
+export async function openPrivateServer(engine: ServerEngine): Promise<PrivateServer> {
+  const kind = KINDS.find((known) => known.engine === engine)
+  if (!kind?.binaries) throw new Error(`${kind?.product} is not installed`)
+  return PrivateServer.open(kind)
 }
 
 /** Once for each kind of server. The tests share one server and run one after the other. */

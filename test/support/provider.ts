@@ -55,6 +55,11 @@ export class Provider {
     await this.#process.stop()
   }
 
+  /** Like a crash; the ledger stays. */
+  async kill(): Promise<void> {
+    await this.#process.stop(['SIGKILL'])
+  }
+
   async close(): Promise<void> {
     await this.#process.close()
   }

@@ -1,13 +1,11 @@
 // A disk that becomes full while a worker runs.
 
-import { spawnSync } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
 import { singles } from '../support/drain.js'
 import { test as placeTest } from '../support/shop.js'
+import { SmallDisk } from '../support/small-disk.js'
 import { until } from '../support/until.js'
 
 /** So many that the disk is full before all are settled. */
@@ -22,52 +20,17 @@ const WORKING = {
 
 const QUICK = { ORDERCTL_PAYMENT_LATENCY_MS: '0', ORDERCTL_BATCH_SIZE: '500' }
 
-/** A file system of 64 MB in memory. */
-class SmallDisk {
-  readonly folder = mkdtempSync(join(tmpdir(), 'orderctl-disk-'))
-  readonly #ballast = join(this.folder, 'ballast')
-  readonly #mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64m', 'tmpfs', this.folder])
-
-  /** Why this user cannot mount it; undefined if it is mounted. */
-  get whyNot(): string | undefined {
-    const { status, error } = this.#mounted
-    return status === 0 ? undefined : (error?.message ?? 'this user may not mount a file system')
-  }
-
-  /** Leaves not a byte. */
-  fill(): void {
-    const file = openSync(this.#ballast, 'w')
-    for (let size = 1 << 20; size >= 1; ) {
-      try {
-        writeSync(file, Buffer.alloc(size))
-      } catch {
-        size /= 2
-      }
-    }
-    closeSync(file)
-  }
-
-  makeRoom(): void {
-    rmSync(this.#ballast)
-  }
-
-  close(): void {
-    spawnSync('umount', ['--lazy', this.folder])
-    rmSync(this.folder, { recursive: true, force: true })
-  }
-}
-
 const test = placeTest.extend<{ disk: SmallDisk; path: string }>({
   // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
   disk: async ({}, use) => {
-    const disk = new SmallDisk()
+    const disk = new SmallDisk('64m')
     await use(disk)
     disk.close()
   },
   path: ({ disk }, use) => use(join(disk.folder, 'orders.sqlite')),
 })
 
-const probe = new SmallDisk()
+const probe = new SmallDisk('64m')
 const { whyNot } = probe
 probe.close()
 
