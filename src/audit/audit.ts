@@ -87,6 +87,7 @@ const NAMES: Record<DataPromise['of'], readonly [table: keyof Schema, column: st
   product: ['products', 'sku'],
   customer: ['customers', 'customer_id'],
   import: ['imports', 'file'],
+  archive: ['archives', 'file'],
 }
 
 /** Returns the names of some rows that differ, or the key for a missing row. */

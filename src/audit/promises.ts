@@ -1,4 +1,5 @@
-// The promises: what must always hold. Each is one SQL comparison with a row per order, product, customer or import.
+// The promises: what must always hold. Each is one SQL comparison with a row per order, product, customer, import or
+// archive.
 import { type Expression, expressionBuilder, type RawBuilder, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
@@ -9,7 +10,7 @@ import { mayBeDue } from '../queue/due-orders.js'
 import { freshCustomerSales, freshProductSales, freshStock } from './derivations.js'
 
 export interface Comparison {
-  /** Key of the order, product, customer or import. */
+  /** Key of the order, product, customer, import or archive. */
   readonly id: number
   /** Promises about money count orders or lines, so that two currencies are never added. */
   readonly expected: number
@@ -23,7 +24,7 @@ export interface DataPromise {
   readonly name: string
   readonly about: string
   /** The subject that the ids identify. */
-  readonly of: 'order' | 'product' | 'customer' | 'import'
+  readonly of: 'order' | 'product' | 'customer' | 'import' | 'archive'
   compare(db: Database): RawBuilder<Comparison>
 }
 
@@ -99,6 +100,21 @@ export const PROMISES: readonly DataPromise[] = [
     of: 'order',
     compare: reservations,
   },
+  {
+    name: 'archives',
+    about: 'archived orders are known, and no longer stored',
+    of: 'archive',
+    compare: () =>
+      equal(
+        sql.ref('archives.orders'),
+        sql`coalesce(found, 0)`,
+        sql`archives left join (
+          select archive_id, count(*) as found from archived_orders as gone
+          join customers on customers.id = gone.customer_id and customers.source = gone.source
+          where not exists (select 1 from orders where orders.source = gone.source
+            and orders.reference = gone.reference) group by archive_id) as known on known.archive_id = archives.id`,
+      ),
+  },
   ...SALES_PROMISES,
 ]
 
@@ -139,7 +155,7 @@ const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, st
 
 /**
  * SQLite enforces this with foreign keys; on a server, nothing does (`onServer` in database/engine.ts). Each row counts
- * for its order's key, even if that order does not exist.
+ * for its order's key, even if that order does not exist. References of archived orders have no key.
  */
 function references() {
   const tables = REFERENCES.map(([table, key, targets, condition]) => {
@@ -151,7 +167,7 @@ function references() {
     const found = targetOf.map(([, target]) => sql`${sql.ref(`${target}.id`)} is not null`)
     if (condition) found.push(condition)
     return sql`select referring.${sql.ref(key)} as id, ${holdsIf(sql.join(found, sql` and `))}
-      from ${sql.table(table)} as referring ${sql.join(joins, sql` `)}`
+      from ${sql.table(table)} as referring ${sql.join(joins, sql` `)} where referring.${sql.ref(key)} is not null`
   })
   return sql<Comparison>`${sql.join(tables, sql` union all `)}`
 }

@@ -131,7 +131,8 @@ function conflictNotes(
 }
 
 function conflictText({ order_id, line, status, differences }: Conflict): string {
-  const head = `line ${line}: order ${cleanText(order_id)} is stored with other content (${STATUS_LABELS[status]}):`
+  const state = status === 'archived' ? 'Archived' : STATUS_LABELS[status]
+  const head = `line ${line}: order ${cleanText(order_id)} is stored with other content (${state}):`
   return [head, ...differences.map((difference) => `  ${cleanText(differenceText(difference))}`)].join('\n')
 }
 

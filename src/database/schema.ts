@@ -3,7 +3,16 @@
 // 10^PRICE_DECIMALS. Days are YYYY-MM-DD in the business time zone.
 import type { Generated } from 'kysely'
 import type { Day } from '../domain/business-day.js'
-import type { CustomerId, IdempotencyKey, ImportId, LeaseToken, OrderId, ProductId, WorkerId } from '../domain/ids.js'
+import type {
+  ArchiveId,
+  CustomerId,
+  IdempotencyKey,
+  ImportId,
+  LeaseToken,
+  OrderId,
+  ProductId,
+  WorkerId,
+} from '../domain/ids.js'
 import type { Currency } from '../domain/money.js'
 import type { EventKind, FailureReason, OrderStatus, PaymentStatus, RefundStatus } from '../domain/order.js'
 
@@ -66,6 +75,8 @@ export interface Schema {
     /** Lines that are no sales, such as cancelled orders, returns and footers. */
     skipped: Generated<number>
     products_created: Generated<number>
+    /** Orders that it stored or updated and that are archived. Such an import cannot be undone. */
+    archived: Generated<number>
   }
 
   /** Lines to judge at the end: an earlier import stored their order, or they disagree with its other lines. */
@@ -102,6 +113,11 @@ export interface Schema {
     name: string
     /** The import that first named the customer. */
     import_id: ImportId
+    /**
+     * When a person had id and name replaced; else null. Imports compare every other value of the customer's orders, and
+     * no file names the customer again.
+     */
+    forgotten_at: number | null
   }
 
   products: {
@@ -269,7 +285,8 @@ export interface Schema {
   /** The order of each reference that a gateway outside this process gave to a capture. See workflow/references.ts. */
   payment_references: {
     reference: string
-    order_id: OrderId
+    /** Null if the order is archived. */
+    order_id: OrderId | null
   }
 
   /** Completed orders by day and customer, updated in the transaction that completes them. */
@@ -288,6 +305,62 @@ export interface Schema {
     orders: number
     units: number
     revenue: number
+  }
+
+  /** Files of archived orders. See src/retention/archive-orders.ts. */
+  archives: {
+    id: Generated<ArchiveId>
+    /** Absolute path. */
+    file: string
+    format: 'csv' | 'jsonl'
+    /** Only orders of this source; null for all. */
+    source: string | null
+    /** Only orders that were settled before this time. */
+    settled_before: number
+    started_at: number
+    /** When the last order was removed; null until then. */
+    ended_at: number | null
+    /** Orders that were removed so far, and when the last of them was settled. */
+    orders: Generated<number>
+    last_settled_at: number | null
+  }
+
+  /** Orders that are only in the file of an archive. The row makes an import of the same order a duplicate. */
+  archived_orders: {
+    source: string
+    reference: string
+    archive_id: ArchiveId
+    customer_id: CustomerId
+    /** Of what an order file says about the order, except the customer. See order-digest.ts. */
+    digest: string
+  }
+
+  /** What the archived orders add to sales_by_customer. */
+  archived_sales_by_customer: {
+    day: Day
+    currency: Currency
+    customer_id: CustomerId
+    orders: number
+    revenue: number
+  }
+
+  /** What the archived orders of a source add to sales_by_product. */
+  archived_sales_by_product: {
+    source: string
+    day: Day
+    currency: Currency
+    product_id: ProductId
+    orders: number
+    units: number
+    revenue: number
+  }
+
+  /** What was refunded of archived orders. */
+  archived_refunds: {
+    day: Day
+    currency: Currency
+    customer_id: CustomerId
+    amount: number
   }
 
   workers: {

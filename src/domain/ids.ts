@@ -8,6 +8,7 @@ export type OrderId = Id<number, 'order'>
 export type CustomerId = Id<number, 'customer'>
 export type ProductId = Id<number, 'product'>
 export type ImportId = Id<number, 'import'>
+export type ArchiveId = Id<number, 'archive'>
 
 /** Identifies one batch that a worker has claimed. Only the holder of the token may settle its orders. */
 export type LeaseToken = Id<string, 'lease'>

@@ -54,7 +54,7 @@ const LINE_COLUMNS = {
 export function packChunk({ customers, orders, lines, products, rejectedOrders }: ChunkRows): Chunk {
   return {
     customers: packRows({ customer_id: 'text', name: 'text' }, customers),
-    orders: packRows(ORDER_COLUMNS, orders),
+    orders: packOrders(orders),
     lines: packLines(lines),
     products: packRows({ sku: 'text', name: 'text' }, products),
     rejectedOrders: packRows({ reference: 'text', line_number: 'integer' }, rejectedOrders),
@@ -63,6 +63,10 @@ export function packChunk({ customers, orders, lines, products, rejectedOrders }
     lineCount: lines.length,
     rejectedOrderCount: rejectedOrders.length,
   }
+}
+
+export function packOrders(orders: readonly OrderRow[]): PackedRows<OrderRow> {
+  return packRows(ORDER_COLUMNS, orders)
 }
 
 export function packLines(lines: readonly LineRow[]): PackedRows<LineRow> {

@@ -1,6 +1,6 @@
 // Conflicts: orders of the file that are stored with other content. Reads both versions, a page of orders at a
 // time, and compares them.
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { packRows } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
 import { rowSource, withoutIndex } from '../database/row-source.js'
@@ -25,9 +25,12 @@ export interface Contested {
   readonly lines: readonly StoredLine[]
 }
 
-/** One field, or the lines of one SKU, in both versions. Null if a version has no such line. */
+/**
+ * One field, or the lines of one SKU, in both versions. Null if a version has no such line. For an archived order, only
+ * the archive's file is known.
+ */
 export interface Difference {
-  readonly field: 'customer_id' | 'order_date' | 'currency' | 'total' | 'line'
+  readonly field: 'customer_id' | 'order_date' | 'currency' | 'total' | 'line' | 'archive'
   readonly sku: string | null
   readonly stored: string | null
   readonly file: string | null
@@ -38,12 +41,61 @@ export interface Conflict {
   readonly order_id: string
   /** The order's first line in the file. */
   readonly line: number
-  readonly status: OrderStatus
+  readonly status: OrderStatus | 'archived'
   readonly differences: readonly Difference[]
 }
 
 /** Orders that are read together. */
 const PAGE = 2000
+
+/** Selects orders whose set-aside lines differ from the stored ones: other values, more lines or fewer. Leaves archived
+ * orders out. */
+export function differingOrders(db: Kysely<Schema>, { id, source }: ImportRun) {
+  const asides = db
+    .selectFrom('import_asides')
+    .where('import_id', '=', id)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('archived_orders as gone')
+            .where('gone.source', '=', source)
+            .whereRef('gone.reference', '=', 'import_asides.reference')
+            .select('gone.archive_id'),
+        ),
+      ),
+    )
+  const came = asides
+    .select(['reference', 'customer_id', 'currency', 'ordered_at', 'sku', 'quantity', 'unit_price', 'total'])
+    .select(sql<number>`1`.as('count'))
+  // The lines of an order agree on the customer by now.
+  const known = asides.select((eb) => ['reference', eb.fn.min('customer_id').as('customer_id')]).groupBy('reference')
+  const stored = db
+    .selectFrom(known.as('known'))
+    .crossJoin('orders')
+    .where('orders.source', '=', source)
+    .whereRef('orders.reference', '=', 'known.reference')
+    .innerJoin('customers', 'customers.id', 'orders.customer_id')
+    .innerJoin('order_lines as line', 'line.order_id', 'orders.id')
+    .innerJoin('products', 'products.id', 'line.product_id')
+    .select((eb) => {
+      // Any customer matches a forgotten one.
+      const isNamed = eb('customers.forgotten_at', 'is', null)
+      const customer = eb
+        .case()
+        .when(isNamed)
+        .then(eb.ref('customers.customer_id'))
+        .else(eb.ref('known.customer_id'))
+        .end()
+      return ['known.reference', customer.as('customer_id'), 'orders.currency', 'orders.ordered_at']
+    })
+    .select(['products.sku', 'line.quantity', 'line.unit_price', 'line.total', sql<number>`-1`.as('count')])
+  return db
+    .selectFrom(came.unionAll(stored).as('both'))
+    .groupBy(['reference', 'customer_id', 'currency', 'ordered_at', 'sku', 'quantity', 'unit_price', 'total'])
+    .having((eb) => eb.fn.sum('count'), '!=', 0)
+    .select('reference')
+    .distinct()
+}
 
 /** Reads the orders that are marked as differing, in pages, by their first line in the file. */
 export async function* contestedOrders(db: Kysely<Schema>, run: ImportRun): AsyncGenerator<Contested[], void> {
@@ -67,16 +119,8 @@ async function readBoth(
   { id, source }: ImportRun,
   orders: readonly Pick<StoredLine, 'reference'>[],
 ): Promise<Contested[]> {
+  const asides = await readAsides(db, id, orders)
   const wanted = rowSource(db, 'wanted', packRows({ reference: 'text' }, orders))
-  const asides = await db
-    .selectFrom(wanted)
-    .crossJoin('import_asides as aside')
-    .where(withoutIndex('aside.import_id'), '=', id)
-    .whereRef('aside.reference', '=', 'wanted.reference')
-    .selectAll('aside')
-    .execute()
-  // Sorted here, and kept off the key: SQLite would otherwise scan all lines for each order.
-  asides.sort((a, b) => a.line_number - b.line_number)
   const stored = await db
     .selectFrom(wanted)
     .crossJoin('orders')
@@ -87,7 +131,14 @@ async function readBoth(
     .innerJoin('products', 'products.id', 'line.product_id')
     .orderBy('line.line_number')
     .select(['orders.reference', 'orders.id', 'orders.status', 'orders.ordered_at', 'orders.currency'])
-    .select(['customers.customer_id', 'products.sku', 'line.line_number', 'line.quantity', 'line.unit_price'])
+    .select([
+      'customers.customer_id',
+      'customers.forgotten_at',
+      'products.sku',
+      'line.line_number',
+      'line.quantity',
+      'line.unit_price',
+    ])
     .select('line.total')
     .execute()
   const linesOf = groupBy(asides, ({ reference }) => reference)
@@ -96,9 +147,28 @@ async function readBoth(
     const [lines, before] = [linesOf.get(reference) ?? [], storedOf.get(reference) ?? []]
     const [first, firstStored] = [lines[0], before[0]]
     if (!first || !firstStored) return []
-    const versions = { stored: versionOf(firstStored, before), file: versionOf(first, lines) }
+    // A file does not bring back the name of a forgotten customer.
+    const customer_id = firstStored.forgotten_at === null ? first.customer_id : firstStored.customer_id
+    const versions = { stored: versionOf(firstStored, before), file: versionOf({ ...first, customer_id }, lines) }
     return [{ reference, id: firstStored.id, status: firstStored.status, ...versions, lines }]
   })
+}
+
+/** Reads the set-aside lines of the orders, in the order of the file. */
+export async function readAsides(
+  db: Kysely<Schema>,
+  id: ImportRun['id'],
+  orders: readonly Pick<StoredLine, 'reference'>[],
+): Promise<StoredLine[]> {
+  const asides = await db
+    .selectFrom(rowSource(db, 'wanted', packRows({ reference: 'text' }, orders)))
+    .crossJoin('import_asides as aside')
+    .where(withoutIndex('aside.import_id'), '=', id)
+    .whereRef('aside.reference', '=', 'wanted.reference')
+    .selectAll('aside')
+    .execute()
+  // Sorted here, and kept off the key: SQLite would otherwise scan all lines for each order.
+  return asides.sort((a, b) => a.line_number - b.line_number)
 }
 
 type OrderColumns = Pick<StoredLine, 'customer_id' | 'ordered_at' | 'currency'>
@@ -150,5 +220,6 @@ function itemsOf({ currency, lines }: OrderVersion): Map<string, string> {
 
 /** Describes the difference, as in `total: stored 10.00 USD, file 20.00 USD`. */
 export function differenceText({ field, sku, stored, file }: Difference): string {
+  if (field === 'archive') return `its content is in ${stored}`
   return `${sku ?? field}: stored ${stored ?? 'none'}, file ${file ?? 'none'}`
 }

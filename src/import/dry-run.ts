@@ -7,6 +7,7 @@ import { packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { EmbeddedQueue } from '../queue/embedded.js'
+import { copyArchived } from './archived.js'
 import { type Chunk, packChunk } from './chunk-rows.js'
 import { type ImportOptions, type ImportOutcome, importOrders } from './import-orders.js'
 import { insertRun, updateRun } from './import-record.js'
@@ -39,6 +40,8 @@ export async function dryRun(
           if (!real) return
           await storeChunk(scratch, await copyStored(real, scratch, chunk, source), stored)
           await copyStatuses(real, scratch, chunk, source)
+          await copyForgotten(real, scratch, chunk, source)
+          await copyArchived(real, scratch, chunk, { source, importId: earlier.id })
         },
       },
     )
@@ -95,6 +98,32 @@ async function copyStored(real: Kysely<Schema>, scratch: Kysely<Schema>, chunk: 
     products: [...skus].map((sku) => ({ sku, name: sku })),
     rejectedOrders: [],
   })
+}
+
+/** Any customer matches a forgotten one. */
+async function copyForgotten(
+  real: Kysely<Schema>,
+  scratch: Kysely<Schema>,
+  chunk: Chunk,
+  source: string,
+): Promise<void> {
+  const customers = await real
+    .selectFrom(rowSource(real, 'row', chunk.orders))
+    .crossJoin('orders')
+    .where('orders.source', '=', source)
+    .whereRef('orders.reference', '=', 'row.reference')
+    .innerJoin('customers', 'customers.id', 'orders.customer_id')
+    .where('customers.forgotten_at', 'is not', null)
+    .select(['customers.customer_id', 'customers.forgotten_at'])
+    .execute()
+  const columns = { customer_id: 'text', forgotten_at: 'integer' } as const
+  await scratch
+    .updateTable('customers')
+    .from(rowSource(scratch, 'row', packRows(columns, customers)))
+    .set((eb) => ({ forgotten_at: eb.ref('row.forgotten_at') }))
+    .whereRef('customers.customer_id', '=', 'row.customer_id')
+    .where('customers.source', '=', source)
+    .execute()
 }
 
 /** Only pending orders can be updated. */

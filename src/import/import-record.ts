@@ -240,12 +240,22 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
     .where(({ not, exists, selectFrom }) =>
       not(exists(selectFrom('orders').whereRef('orders.customer_id', '=', 'customers.id').select('orders.id'))),
     )
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('archived_orders as gone').whereRef('gone.customer_id', '=', 'customers.id').select('source'),
+        ),
+      ),
+    )
     .execute()
   const created = db.selectFrom('products').select('id').where('import_id', '=', id)
   // Skips the next query if possible: it reads all lines.
   if (!(await created.limit(1).executeTakeFirst())) return 0
   const unused = await created
     .where('id', 'not in', (eb) => eb.selectFrom('order_lines').select('order_lines.product_id').distinct())
+    .where('id', 'not in', (eb) =>
+      eb.selectFrom('archived_sales_by_product').select('archived_sales_by_product.product_id'),
+    )
     .execute()
   // Locks these ids only: a lock in the query above would also wait for products that workers lock. A product that was
   // changed manually in between no longer belongs to the import.

@@ -5,7 +5,8 @@ import { type Columns, packIds, packRows, unpackRows } from '../database/packed-
 import { isAmong, rowSource, withoutIndex } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
-import { type Chunk, packLines } from './chunk-rows.js'
+import { findArchived } from './archived.js'
+import { type Chunk, packLines, packOrders } from './chunk-rows.js'
 import type { StoredLine } from './conflicts.js'
 import { lastOrderId } from './import-record.js'
 
@@ -27,7 +28,8 @@ export interface Stored {
 
 /**
  * Adds the chunk's orders, which are not due yet, and their lines. Adds lines to orders of earlier chunks. Sets aside,
- * for the end of the import, lines that belong to an order of another import or disagree with their order.
+ * for the end of the import, lines that belong to an archived order or to one of another import, or that disagree with
+ * their order.
  */
 export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<Stored> {
   // While another import deletes its unused names, no chunk may start to use them.
@@ -35,9 +37,11 @@ export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: Stor
   await addCustomers(db, chunk, options)
   const productsCreated = await addProducts(db, chunk, options)
   const lastBefore = await lastOrderId(db)
-  const orders = await addOrders(db, chunk, options)
+  const archived = await findArchived(db, chunk, options.source)
+  const orders = await addOrders(db, withoutOrders(chunk, archived), options)
   const known = orders === chunk.orderCount ? [] : await findKnownOrders(db, chunk, options, lastBefore)
-  const foreign = new Set(known.filter((order) => order.foreign === 1).map(({ reference }) => reference))
+  const isForeign = known.filter((order) => order.foreign === 1).map(({ reference }) => reference)
+  const foreign = new Set([...isForeign, ...archived])
   const lines = await addLines(db, await setAside(db, chunk, foreign, options), options)
   const continued = known.filter((order) => order.foreign === 0)
   if (continued.length > 0) await addUpOrders(db, continued)
@@ -102,9 +106,13 @@ async function addProducts(db: Kysely<Schema>, chunk: Chunk, options: StoreOptio
 const countOf = ({ numInsertedOrUpdatedRows }: InsertResult): number => Number(numInsertedOrUpdatedRows ?? 0)
 
 /** Adds the orders that are not stored yet. Returns their number. */
-async function addOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }: StoreOptions): Promise<number> {
+async function addOrders(
+  db: Kysely<Schema>,
+  wanted: Chunk['orders'],
+  { importId, source }: StoreOptions,
+): Promise<number> {
   const added = db
-    .selectFrom(rowSource(db, 'row', chunk.orders))
+    .selectFrom(rowSource(db, 'row', wanted))
     .innerJoin('customers', (join) =>
       join.onRef('customers.customer_id', '=', 'row.customer_id').on('customers.source', '=', source),
     )
@@ -116,6 +124,11 @@ async function addOrders(db: Kysely<Schema>, chunk: Chunk, { importId, source }:
     .insertInto('orders')
     .columns(['import_id', 'source', 'reference', 'customer_id', 'ordered_at', 'business_day', 'currency', 'total'])
   return countOf(await orders.expression(added).executeTakeFirstOrThrow())
+}
+
+function withoutOrders({ orders }: Chunk, archived: ReadonlySet<string>): Chunk['orders'] {
+  if (archived.size === 0) return orders
+  return packOrders(unpackRows(orders).filter(({ reference }) => !archived.has(reference)))
 }
 
 async function addLines(db: Kysely<Schema>, lines: Chunk['lines'], { source }: StoreOptions): Promise<number> {

@@ -131,7 +131,7 @@ async function deleteRun(db: Kysely<Schema>, run: ImportRun): Promise<void> {
 
 /**
  * Reads the run's orders that were claimed, settled, retried or updated. If the run updated orders of other imports,
- * reads those.
+ * reads those. Archived orders count, but are not listed.
  */
 async function readUsedOrders(db: Kysely<Schema>, run: ImportRun) {
   const changes = db.selectFrom('order_changes').select('order_id')
@@ -143,7 +143,7 @@ async function readUsedOrders(db: Kysely<Schema>, run: ImportRun) {
     .orderBy('orders.id')
     .limit(EXAMPLES)
     .execute()
-  return { total, orders }
+  return { total: total + run.archived, orders }
 }
 
 function usedOrders(db: Kysely<Schema>, run: ImportRun) {

@@ -1,11 +1,19 @@
 // Judges set-aside lines at the end of an import: duplicates, conflicts, and orders that are rejected for a bad line.
-import { type Expression, type Kysely, type Selectable, sql } from 'kysely'
+import type { Expression, Kysely, Selectable } from 'kysely'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
+import { archivedConflicts } from './archived.js'
 import { siblingReason } from './chunk.js'
-import { type Conflict, conflictOf, contestedOrders, differenceText, type StoredLine } from './conflicts.js'
+import {
+  type Conflict,
+  conflictOf,
+  contestedOrders,
+  differenceText,
+  differingOrders,
+  type StoredLine,
+} from './conflicts.js'
 import { deleteAsides, deleteOrders, type ImportRun, removeUnusedNames } from './import-record.js'
 import { updateOrders } from './update-orders.js'
 
@@ -90,8 +98,10 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options:
     .innerJoin(differingOrders(db, run).as('differing'), 'differing.reference', 'aside.reference')
     .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
   await markOrders(db, differing)
+  const ofArchived = await markArchivedConflicts(db, run, options.reportConflicts)
   const updated = options.update ? await updateOrders(db, run, options.timeZone) : 0
-  const examples = await explainConflicts(db, run, options.reportConflicts)
+  const ofStored = await explainConflicts(db, run, options.reportConflicts)
+  const examples = [...ofArchived, ...ofStored].slice(0, EXAMPLES)
   const conflicts = await deleteMarkedAsides(db, run)
   return {
     // The remaining lines are already stored with the same content.
@@ -172,30 +182,6 @@ async function markOrders(db: Kysely<Schema>, orders: Expression<Selectable<Sche
   await db.insertInto('import_spoiled').columns(['import_id', 'reference', 'line_number']).expression(orders).execute()
 }
 
-/** Selects orders whose set-aside lines differ from the stored ones: other values, more lines or fewer. */
-function differingOrders(db: Kysely<Schema>, { id, source }: ImportRun) {
-  const asides = db.selectFrom('import_asides').where('import_id', '=', id)
-  const came = asides
-    .select(['reference', 'customer_id', 'currency', 'ordered_at', 'sku', 'quantity', 'unit_price', 'total'])
-    .select(sql<number>`1`.as('count'))
-  const stored = db
-    .selectFrom(asides.select('reference').distinct().as('known'))
-    .crossJoin('orders')
-    .where('orders.source', '=', source)
-    .whereRef('orders.reference', '=', 'known.reference')
-    .innerJoin('customers', 'customers.id', 'orders.customer_id')
-    .innerJoin('order_lines as line', 'line.order_id', 'orders.id')
-    .innerJoin('products', 'products.id', 'line.product_id')
-    .select(['known.reference', 'customers.customer_id', 'orders.currency', 'orders.ordered_at'])
-    .select(['products.sku', 'line.quantity', 'line.unit_price', 'line.total', sql<number>`-1`.as('count')])
-  return db
-    .selectFrom(came.unionAll(stored).as('both'))
-    .groupBy(['reference', 'customer_id', 'currency', 'ordered_at', 'sku', 'quantity', 'unit_price', 'total'])
-    .having((eb) => eb.fn.sum('count'), '!=', 0)
-    .select('reference')
-    .distinct()
-}
-
 /** Removes orders whose lines were stored before the bad line was read. Reports these lines as rejected. */
 async function removeMarkedOrders(db: Kysely<Schema>, { id, source }: ImportRun, report: Report) {
   const total = { lines: 0, orders: 0 }
@@ -256,6 +242,28 @@ async function dropMarkedAsides(
   }
   await deleteMarkedAsides(db, run)
   return dropped
+}
+
+/** Marks and reports the archived orders that the file has with other content, and returns the first. */
+async function markArchivedConflicts(
+  db: Kysely<Schema>,
+  run: ImportRun,
+  report: Report | undefined,
+): Promise<readonly Conflict[]> {
+  const examples: Conflict[] = []
+  for await (const page of archivedConflicts(db, run)) {
+    const marks = page.map(({ conflict }) => ({ reference: conflict.order_id, line_number: conflict.line }))
+    const rows = rowSource(db, 'row', packRows({ reference: 'text', line_number: 'integer' }, marks))
+    const marked = db
+      .selectFrom(rows)
+      .select((eb) => [eb.val(run.id).as('import_id'), 'row.reference', 'row.line_number'])
+    await markOrders(db, marked)
+    examples.push(...page.slice(0, EXAMPLES - examples.length).map(({ conflict }) => conflict))
+    report?.(
+      page.flatMap(({ conflict, lines }) => lines.map((line) => ({ ...line, reason: conflictReason(conflict) }))),
+    )
+  }
+  return examples
 }
 
 /** Reports the lines of each conflict, and returns the first conflicts. */

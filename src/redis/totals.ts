@@ -49,12 +49,14 @@ type Among = (column: string) => RawBuilder<SqlBool>
 
 /** The figures that add up to the scores, and the name of a member. */
 const BOARDS = {
-  /** Reads orders and refunds by their indexes on the customer. The sales by day have no such index. */
+  /** Reads orders and refunds, stored and archived, by their indexes on the customer. The sales by day have none. */
   customers: {
     figures: (among: Among) => sql`
       select customer_id as id, currency, total as score from orders
       where status = 'completed' and ${among('customer_id')} union all
-      select customer_id, currency, -amount from refunds where status = 'refunded' and ${among('customer_id')}`,
+      select customer_id, currency, -amount from refunds where status = 'refunded' and ${among('customer_id')} union all
+      select customer_id, currency, revenue from archived_sales_by_customer where ${among('customer_id')} union all
+      select customer_id, currency, -amount from archived_refunds where ${among('customer_id')}`,
     name: sql`case when named.source = ${sql.lit(DEFAULT_SOURCE)} then named.customer_id
       else named.source || ':' || named.customer_id end`,
   },

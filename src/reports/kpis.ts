@@ -7,7 +7,7 @@ import { addDays, type Day, dayAt, dayStart, daysFrom } from '../domain/business
 import { type Currency, divideMinor } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
 import { isNotCancelled } from '../queue/due-orders.js'
-import { customersOf } from './leaderboards.js'
+import { customersOf, refundsBetween } from './leaderboards.js'
 
 /** Figures of completed orders and of refunds in one currency. */
 export type Kpis = ReturnType<typeof kpisOf>
@@ -125,13 +125,11 @@ function salesWithin(db: Database, from: Day, to: Day, source?: string) {
     .groupBy('currency')
 }
 
-/** Sums up refunds by an index that has all of their figures. */
+/** Sums up refunds, also of archived orders. */
 function refundsWithin(db: Database, from: Day, to: Day, source?: string) {
   return db
-    .selectFrom('refunds')
+    .selectFrom(refundsBetween(db, from, to).as('refunded'))
     .select((eb) => ['currency', eb.fn.sum<number>('amount').as('refunds')])
-    .where('day', '>=', from)
-    .where('day', '<=', to)
     .$if(source !== undefined, (query) => query.where('customer_id', 'in', customersOf(db, source ?? '')))
     .groupBy('currency')
 }

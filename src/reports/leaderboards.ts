@@ -167,11 +167,23 @@ export function customersOf(db: Database, source: string) {
   return db.selectFrom('customers').where('source', '=', source).select('id')
 }
 
+/** Selects what was refunded on these days, also of archived orders, by indexes that have all of it. */
+export function refundsBetween(db: Database, from: Day, to: Day) {
+  const archived = db.selectFrom('archived_refunds').where('day', '>=', from).where('day', '<=', to)
+  const refunds = db.selectFrom('refunds').where('day', '>=', from).where('day', '<=', to)
+  return refunds
+    .$narrowType<{ day: Day }>()
+    .select(['day', 'currency', 'customer_id', 'amount'])
+    .unionAll(archived.select(['day', 'currency', 'customer_id', 'amount']))
+}
+
 /** The sales by product of all sources as stored, or of one source, which takes reading its orders. */
 function salesByProduct(db: Database, source: string | undefined) {
+  const archived = db.selectFrom('archived_sales_by_product').where('source', '=', source ?? '')
   const ofSource = productSales(db)
     .where('orders.status', '=', 'completed')
     .where('orders.source', '=', source ?? '')
+    .unionAll(archived.select(['day', 'currency', 'product_id', 'orders', 'units', 'revenue']))
   const sales = source === undefined ? sql.table('sales_by_product') : ofSource
   return db.selectFrom(sql<Selectable<Schema['sales_by_product']>>`${sales}`.as('by_day'))
 }
@@ -189,11 +201,9 @@ function customerSales(db: Database, sales: Sales) {
     .$if(source !== undefined, (query) => query.where('customer_id', 'in', customersOf(db, source ?? '')))
     .groupBy('customer_id')
   const refunds = db
-    .selectFrom('refunds')
+    .selectFrom(refundsBetween(db, sales.from, sales.to).as('refunded'))
     .select((eb) => ['customer_id', eb.fn.sum<number>('amount').as('amount')])
     .where('currency', '=', sales.currency)
-    .where('day', '>=', sales.from)
-    .where('day', '<=', sales.to)
     .groupBy('customer_id')
   return db
     .selectFrom(sums.as('sales'))

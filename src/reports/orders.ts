@@ -12,6 +12,7 @@ import { type OrderStatus, type OrderVersion, reservationState } from '../domain
 import { UserError, usageError } from '../errors.js'
 import { dueTime } from '../queue/due-orders.js'
 import { actionsOn } from './actions.js'
+import { throwIfArchived } from './archives.js'
 import { nextStep } from './next-step.js'
 import { refundsOf } from './refunds.js'
 
@@ -119,7 +120,7 @@ async function sourcesOf(db: Database): Promise<string[]> {
 /**
  * Finds orders by their references.
  *
- * @throws UserError that names the missing orders, or an order that several sources have (exit 2)
+ * @throws UserError that names the missing orders, an archived order and its file, or an order that several sources have (exit 2)
  */
 export async function findOrders(db: Database, references: readonly string[], source?: string) {
   const sources = source === undefined ? await sourcesOf(db) : [source]
@@ -135,6 +136,7 @@ export async function findOrders(db: Database, references: readonly string[], so
   const byReference = groupBy(found, (order) => order.reference)
   const missing = wanted.filter((reference) => !byReference.has(reference))
   if (missing.length > 0) {
+    await throwIfArchived(db, missing, sources)
     const more = missing.length > 10 ? ` and ${groupThousands(missing.length - 10)} more` : ''
     const place = source === undefined ? '' : ` in the source ${source}`
     throw new UserError({

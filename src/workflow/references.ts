@@ -32,7 +32,8 @@ export async function takeReferences(trx: Kysely<Schema>, captures: readonly Cap
   const taken = await trx
     .selectFrom(rows)
     .innerJoin('payment_references as known', 'known.reference', 'row.reference')
-    .whereRef('known.order_id', '!=', 'row.id')
+    // Null is an archived order.
+    .where((eb) => eb.or([eb('known.order_id', 'is', null), eb('known.order_id', '!=', eb.ref('row.id'))]))
     .select('row.id')
     .execute()
   return new Set(taken.map(({ id }) => id))

@@ -12,7 +12,7 @@ export default class ImportUndo extends BaseCommand {
   static override summary = 'Undo an import'
   static override description =
     'Deletes the orders of the import, and the customers and products that only they use. Changes nothing if an order ' +
-    'was claimed, settled or retried: lists the first such orders, with exit code 3. An interrupted undo continues ' +
+    'was claimed, settled, retried or archived: lists the first such orders, with exit code 3. An interrupted undo continues ' +
     'when the command is run again.'
   static override examples = [
     'orderctl import undo 3',
@@ -53,11 +53,11 @@ export default class ImportUndo extends BaseCommand {
     if (used.total > 0) {
       this.setExitCode(EXIT.partly)
       const columns = [{ key: 'order_id', heading: 'order' }, { key: 'status', shown: statusPart }, 'attempts'] as const
-      this.showTable(tableOf(columns, used.orders))
+      if (used.orders.length > 0) this.showTable(tableOf(columns, used.orders))
       const hidden = used.total - used.orders.length
       if (hidden > 0) this.note(`… and ${countOf(hidden, 'more order')}.`)
       const those = countOf(used.total, 'order was', 'orders were')
-      this.note(`Cannot undo import ${id}: ${those} claimed, settled or retried. Nothing was changed.`)
+      this.note(`Cannot undo import ${id}: ${those} claimed, settled, retried or archived. Nothing was changed.`)
     }
     return { import_id: String(id), file, source, orders, undone, used }
   }

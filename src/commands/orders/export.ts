@@ -3,8 +3,10 @@ import { BaseCommand } from '../../command-line/base-command.js'
 import { RowWriter, startOf, writeCursorFile } from '../../command-line/order-export.js'
 import { limitFlag, sourceFlag } from '../../command-line/selection-flags.js'
 import { ALL_ROWS } from '../../domain/batches.js'
-import { cursorText, type ExportedOrder, exportSettled } from '../../reports/export.js'
-import { countOf } from '../../terminal/text.js'
+import { EXIT } from '../../errors.js'
+import { archivesAfter } from '../../reports/archives.js'
+import { cursorText, type ExportedOrder, exportSettled, readCursor } from '../../reports/export.js'
+import { cleanText, countOf } from '../../terminal/text.js'
 
 export default class OrdersExport extends BaseCommand {
   static override summary = 'Export settled orders'
@@ -13,6 +15,7 @@ export default class OrdersExport extends BaseCommand {
     'payment reference. Each row has a cursor. An export that starts after the cursor of the last row misses no order: ' +
     'an order that is retried and settled again appears again, as it is then. With --cursor-file, the next export ' +
     'continues by itself. If an export is interrupted, its file keeps the old cursor, so rows may come twice. ' +
+    'Exit code 3 if orders after the cursor are archived. ' +
     '--json holds all rows in memory.'
   static override examples = [
     'orderctl orders export --settled-since yesterday > settled.csv',
@@ -41,10 +44,11 @@ export default class OrdersExport extends BaseCommand {
     const { source, limit } = flags
     const file = flags['cursor-file'] === undefined ? undefined : this.path(flags['cursor-file'])
     const after = startOf(flags['settled-since'], file, this.settings.timeZone)
+    const isCursor = file !== undefined || readCursor(flags['settled-since'] ?? '') !== undefined
     const writer = new RowWriter(this.host.stdout, flags.format)
     const orders: ExportedOrder[] = []
     let count = 0
-    const end = await this.withDatabase(async (db) => {
+    const { end, archives } = await this.withDatabase(async (db) => {
       const pages = exportSettled(db, { after, source, limit })
       let next = await pages.next()
       for (; !next.done; next = await pages.next()) {
@@ -52,13 +56,18 @@ export default class OrdersExport extends BaseCommand {
         if (this.jsonEnabled()) orders.push(...next.value)
         else await writer.write(next.value)
       }
-      return next.value
+      return { end: next.value, archives: await archivesAfter(db, after, source) }
     })
     if (!this.jsonEnabled()) await writer.write([])
     if (file !== undefined) writeCursorFile(file, end)
     const cursor = cursorText(end)
     const next = file === undefined ? ` Next: orderctl orders export --settled-since ${cursor}` : ''
     this.note(`${countOf(count, 'order')} exported.${next}`, { event: 'ended', fields: { orders: count, cursor } })
-    return { cursor, orders }
+    if (archives.length > 0) {
+      const files = archives.map((archive) => cleanText(archive.file)).join(', ')
+      this.note(`Orders that were settled after the start are archived, so they are not in this export: ${files}`)
+      if (isCursor) this.setExitCode(EXIT.partly)
+    }
+    return { cursor, orders, archives }
   }
 }

@@ -26,6 +26,7 @@ export const firstRelease = {
     await createHistoryAndAlarms(db)
     await createActions(db)
     await createEvents(db)
+    await createArchives(db)
   },
 }
 
@@ -93,7 +94,7 @@ async function createImports(db: Kysely<unknown>): Promise<void> {
     .$call(add('text', optional, 'layout', 'reader_state'))
     .$call(add('bigint', zero, 'orders_after', 'byte_offset', 'line_number', 'rejects_bytes', 'rows', 'orders'))
     .$call(add('bigint', zero, 'imported', 'updated', 'duplicates', 'conflicts', 'rejected', 'skipped'))
-    .$call(add('bigint', zero, 'products_created'))
+    .$call(add('bigint', zero, 'products_created', 'archived'))
     .addCheckConstraint('imports_status', oneOf('status', ['reading', 'releasing', 'finished', 'undoing', 'undone']))
     .addCheckConstraint(
       'imports_rows_add_up',
@@ -132,6 +133,7 @@ async function createCustomersAndProducts(db: Kysely<unknown>): Promise<void> {
     .addColumn('customer_id', 'varchar(100)', required)
     .addColumn('name', 'varchar(255)', required)
     .addColumn('import_id', 'integer', idIn('imports'))
+    .addColumn('forgotten_at', 'bigint')
     .addUniqueConstraint('customers_customer', ['customer_id', 'source'])
     .execute()
 
@@ -285,7 +287,7 @@ async function createRefunds(db: Kysely<unknown>): Promise<void> {
 async function createPaymentReferences(db: Kysely<unknown>): Promise<void> {
   await create(db, 'payment_references')
     .addColumn('reference', 'varchar(255)', key)
-    .addColumn('order_id', 'integer', idIn('orders'))
+    .addColumn('order_id', 'integer', (column) => column.references('orders.id'))
     .modifyEnd(clustered)
     .execute()
 }
@@ -407,4 +409,55 @@ async function createEvents(db: Kysely<unknown>): Promise<void> {
     .addCheckConstraint('events_state', oneOf('state', ['waiting', 'delivered']))
     .execute()
   await index(db, 'events_next', 'events', 'state', 'destination', 'next_at').execute()
+}
+
+async function createArchives(db: Kysely<unknown>): Promise<void> {
+  await createWithId(db, 'archives')
+    .addColumn('file', 'text', required)
+    .addColumn('format', 'varchar(10)', required)
+    .addColumn('source', 'varchar(64)')
+    .$call(add('bigint', required, 'settled_before', 'started_at'))
+    .addColumn('ended_at', 'bigint')
+    .addColumn('orders', 'bigint', zero)
+    .addColumn('last_settled_at', 'bigint')
+    .execute()
+
+  await create(db, 'archived_orders')
+    .addColumn('source', 'varchar(64)', required)
+    .addColumn('reference', 'varchar(100)', required)
+    .addColumn('archive_id', 'integer', idIn('archives'))
+    .addColumn('customer_id', 'integer', idIn('customers'))
+    .addColumn('digest', 'char(22)', required)
+    .addPrimaryKeyConstraint('archived_orders_key', ['source', 'reference'])
+    .modifyEnd(clustered)
+    .execute()
+  await index(db, 'archived_orders_customer', 'archived_orders', 'customer_id').execute()
+
+  // The keys start with the customer or product, whose totals are published in Redis.
+  await create(db, 'archived_sales_by_customer')
+    .addColumn('day', 'char(10)', required)
+    .addColumn('currency', 'char(3)', required)
+    .addColumn('customer_id', 'integer', idIn('customers'))
+    .$call(add('bigint', required, 'orders', 'revenue'))
+    .addPrimaryKeyConstraint('archived_sales_by_customer_key', ['customer_id', 'currency', 'day'])
+    .modifyEnd(clustered)
+    .execute()
+  await create(db, 'archived_sales_by_product')
+    .addColumn('source', 'varchar(64)', required)
+    .addColumn('day', 'char(10)', required)
+    .addColumn('currency', 'char(3)', required)
+    .addColumn('product_id', 'integer', idIn('products'))
+    .$call(add('bigint', required, 'orders', 'units', 'revenue'))
+    .addPrimaryKeyConstraint('archived_sales_by_product_key', ['product_id', 'source', 'currency', 'day'])
+    .modifyEnd(clustered)
+    .execute()
+  await create(db, 'archived_refunds')
+    .addColumn('day', 'char(10)', required)
+    .addColumn('currency', 'char(3)', required)
+    .addColumn('customer_id', 'integer', idIn('customers'))
+    .addColumn('amount', 'bigint', required)
+    .addPrimaryKeyConstraint('archived_refunds_key', ['day', 'currency', 'customer_id'])
+    .modifyEnd(clustered)
+    .execute()
+  await index(db, 'archived_refunds_customer', 'archived_refunds', 'customer_id').execute()
 }

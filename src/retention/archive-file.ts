@@ -1,0 +1,128 @@
+// The file of an archive. It appears under its name only once it is complete and on disk, and never replaces another.
+import { randomUUID } from 'node:crypto'
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { OrderId } from '../domain/ids.js'
+import { errorCode, UserError, usageError } from '../errors.js'
+import { type ArchiveFormat, readOrderKey } from './records.js'
+
+/** A file that is being written, under a name that no other process uses. */
+export class ArchiveDraft {
+  readonly #path: string
+  readonly #draft: string
+  readonly #descriptor: number
+
+  /** @throws UserError (exit 2) if the folder does not exist or may not be written */
+  constructor(path: string) {
+    this.#path = path
+    const folder = dirname(path)
+    const start = `.${basename(path)}.`
+    this.#draft = join(folder, `${start}${randomUUID()}.part`)
+    try {
+      // Drafts of killed processes. An archive that is still being written fails, and its orders stay.
+      for (const name of readdirSync(folder)) if (isDraft(name, start)) rmSync(join(folder, name), { force: true })
+      this.#descriptor = openSync(this.#draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
+    } catch (error) {
+      throw unwritable(path, error)
+    }
+  }
+
+  write(text: string): void {
+    writeFileSync(this.#descriptor, text)
+  }
+
+  /** Syncs the draft. After this, only the name can be missing. */
+  complete(): void {
+    fsyncSync(this.#descriptor)
+  }
+
+  /** Gives the complete draft its name, and syncs the folder. @throws UserError if the name is taken */
+  publish(): void {
+    try {
+      // Unlike a rename, a link fails if the name is taken.
+      linkSync(this.#draft, this.#path)
+    } catch (error) {
+      throw errorCode(error) === 'EEXIST' ? fileExists(this.#path) : unwritable(this.#path, error)
+    }
+    const folder = openSync(dirname(this.#path), constants.O_RDONLY)
+    fsyncSync(folder)
+    closeSync(folder)
+  }
+
+  /** Closes the draft and removes its own name. */
+  close(): void {
+    closeSync(this.#descriptor)
+    rmSync(this.#draft, { force: true })
+  }
+}
+
+function isDraft(name: string, start: string): boolean {
+  return name.startsWith(start) && /^[\da-f-]{36}\.part$/.test(name.slice(start.length))
+}
+
+/** Whether something has this name, also a link that leads nowhere. */
+export function isTaken(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+export function fileExists(path: string): UserError {
+  const message = `${path} exists already. An archive never overwrites a file.`
+  return usageError({ code: 'archive_exists', message, fix: 'Name a file that does not exist: --to FILE.' })
+}
+
+function unwritable(path: string, error: unknown): UserError {
+  return new UserError(
+    {
+      code: 'archive_unwritable',
+      message: `Cannot write ${path} (${errorCode(error)}). No order was removed.`,
+      fix: 'Name a file in an existing folder that this user may write, on a disk with hard links.',
+    },
+    { cause: error },
+  )
+}
+
+export interface ArchivedText {
+  readonly id: OrderId
+  readonly text: string
+}
+
+/** Reads the orders of the file back, as they were written, in batches. */
+export async function* readArchive(path: string, format: ArchiveFormat, size: number) {
+  const input = createReadStream(path)
+  try {
+    yield* batchesOf(createInterface({ input }), format, size)
+  } finally {
+    input.destroy()
+  }
+}
+
+async function* batchesOf(lines: AsyncIterable<string>, format: ArchiveFormat, size: number) {
+  let batch: ArchivedText[] = []
+  let order: ArchivedText | undefined
+  for await (const line of lines) {
+    const id = readOrderKey(line, format)
+    if (id === undefined) {
+      if (order) order = { ...order, text: `${order.text}${line}\n` }
+      continue
+    }
+    if (order) batch.push(order)
+    order = { id, text: `${line}\n` }
+    if (batch.length < size) continue
+    yield batch
+    batch = []
+  }
+  if (order) batch.push(order)
+  if (batch.length > 0) yield batch
+}
