@@ -140,5 +140,5 @@ async function resolveOne({ store, provider, world }: Scene, db: Database): Prom
   if (!first) return
   const { id, key } = world.dice.pick([first, ...others])
   const entry = provider.ledger.get(key)
-  await resolveOrders(db, [id], entry?.status === 'captured' ? { captured: entry.reference } : {})
+  await resolveOrders(db, [id], entry?.status === 'captured' ? { captured: new Map([[id, entry.reference]]) } : {})
 }

@@ -85,6 +85,7 @@ export class Provider {
       health: async () => {
         await this.#world.step(actor, 'GET /health')
         if (this.isDown) throw unreachable()
+        return undefined
       },
       unavailable: (reason: string) => problem('gateway_unavailable', reason),
       close: async () => undefined,
