@@ -283,7 +283,7 @@ const AMOUNTS: readonly Mutant[] = [
     find: 'reserved >= 0 and reserved <= on_hand',
     replace: 'reserved >= 0',
     tests: ['database/schema.test.ts'],
-    named: 'SQLite: the tables match the dump',
+    named: 'SQLite: the tables refuse stock that does not exist',
   },
   {
     name: 'stock: declined orders keep their units',
@@ -307,7 +307,7 @@ const AMOUNTS: readonly Mutant[] = [
     find: `'payments_captured_once', 'payments', 'order_id').unique()`,
     replace: `'payments_captured_once', 'payments', 'order_id')`,
     tests: ['database/schema.test.ts'],
-    named: 'SQLite: the tables match the dump',
+    named: 'SQLite: the tables refuse stock that does not exist',
   },
   {
     name: 'payments: two orders are captured under one reference',
@@ -316,6 +316,14 @@ const AMOUNTS: readonly Mutant[] = [
     replace: `.whereRef('known.order_id', '<', 'known.order_id')`,
     tests: ['payments/failures.slow.test.ts'],
     named: 'a reference that another order has',
+  },
+  {
+    name: 'refunds: the database accepts two open refunds of an order',
+    file: 'database/migrations/001-first-release.ts',
+    find: `'refunds_open_once', 'refunds', 'order_id').unique()`,
+    replace: `'refunds_open_once', 'refunds', 'order_id')`,
+    tests: ['database/schema.test.ts'],
+    named: 'SQLite: the tables refuse stock that does not exist',
   },
   {
     name: 'refunds: an order gives back more than was paid',
