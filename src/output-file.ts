@@ -163,7 +163,7 @@ function exists(path: string): UserError {
 function refuseGuarded({ path, guarded }: Output, found: BigIntStats | undefined): void {
   for (const { role, file } of guarded) {
     const stats = statOf(file)
-    const isSame = found && stats ? found.dev === stats.dev && found.ino === stats.ino : placeOf(path) === placeOf(file)
+    const isSame = found && stats ? isSameInode(found, stats) : placeOf(path) === placeOf(file)
     if (!isSame) continue
     throw usageError({
       code: `rejects_over_${role}`,
@@ -171,6 +171,16 @@ function refuseGuarded({ path, guarded }: Output, found: BigIntStats | undefined
       fix: 'Name another file, or omit --rejects.',
     })
   }
+}
+
+/** Whether both paths name one file, which exists. */
+export function isSameFile(path: string, other: string): boolean {
+  const [one, two] = [statOf(path), statOf(other)]
+  return one !== undefined && two !== undefined && isSameInode(one, two)
+}
+
+function isSameInode(one: BigIntStats, two: BigIntStats): boolean {
+  return one.dev === two.dev && one.ino === two.ino
 }
 
 function statOf(file: string | 0): BigIntStats | undefined {

@@ -1,7 +1,8 @@
 // Writes the file of --save-map.
-import { statSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { STDIN } from '../csv/bytes.js'
 import { errorCode, usageError } from '../errors.js'
+import { isSameFile } from '../output-file.js'
 import { mappingText } from './mapping/map-file.js'
 import type { Mapping } from './mapping/mapping.js'
 
@@ -33,9 +34,4 @@ export function saveMapping(path: string, mapping: Mapping, { force, input }: Sa
       fix: exists ? 'Name another file, or replace it with --force.' : 'Name a file in a folder that can be written.',
     })
   }
-}
-
-function isSameFile(path: string, other: string): boolean {
-  const [one, two] = [path, other].map((file) => statSync(file, { bigint: true, throwIfNoEntry: false }))
-  return one !== undefined && two !== undefined && one.dev === two.dev && one.ino === two.ino
 }

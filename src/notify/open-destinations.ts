@@ -1,6 +1,6 @@
 // Opens the configured destinations, with the secret that signs webhooks.
-import { readFileSync } from 'node:fs'
 import type { Config } from '../config/config.js'
+import { readSecretFile } from '../config/secret-file.js'
 import { readWebhookSecret } from '../config/values.js'
 import { usageError } from '../errors.js'
 import { CommandDestination } from './command.js'
@@ -31,23 +31,11 @@ function readKey(config: Config): Uint8Array {
     const fix = 'Unset one of them.'
     throw usageError({ code: 'unclear_choice', message: 'notify.secret and notify.secretFile are both set.', fix })
   }
-  const key = secret ?? (file === null ? null : readKeyFile(file))
+  const key = secret ?? (file === null ? null : readSecretFile(file, 'ORDERCTL_NOTIFY_SECRET_FILE', readWebhookSecret))
   if (key) return key
   throw usageError({
     code: 'no_webhook_secret',
     message: 'notify.url is set, but there is no secret that signs the webhooks.',
     fix: 'Make one: (printf whsec_; openssl rand -base64 32) > FILE. Set ORDERCTL_NOTIFY_SECRET_FILE=FILE.',
   })
-}
-
-function readKeyFile(file: string): Uint8Array | null {
-  try {
-    return readWebhookSecret(readFileSync(file, 'utf8').trim())
-  } catch (error) {
-    throw usageError({
-      code: 'bad_webhook_secret',
-      message: `Cannot use the secret in ${file}: ${error instanceof Error ? error.message : error}.`,
-      fix: 'Correct the file, or name another one in ORDERCTL_NOTIFY_SECRET_FILE.',
-    })
-  }
 }

@@ -1,5 +1,4 @@
 // A gateway over HTTP: docs/gateway.md has the contract. Each call asks once and never retries.
-import { readFileSync } from 'node:fs'
 import { Agent, type Dispatcher, request } from 'undici'
 import { asError } from '../background.js'
 import type { IdempotencyKey } from '../domain/ids.js'
@@ -218,20 +217,4 @@ function wasNotSent(error: unknown): boolean {
   const syscall = error instanceof Error && 'syscall' in error ? error.syscall : undefined
   if (syscall === 'connect' || syscall === 'getaddrinfo' || errorCode(error) === 'UND_ERR_CONNECT_TIMEOUT') return true
   return isTls(error) || (error instanceof AggregateError && error.errors.every(wasNotSent))
-}
-
-/** Reads a secret or a certificate. @throws UserError */
-export function readSecretFile(path: string, setting: string): string {
-  let text = ''
-  try {
-    text = readFileSync(path, 'utf8').trim()
-  } catch (error) {
-    throw unfit(`Cannot read ${path} (${errorCode(error) ?? asError(error).message}).`, setting)
-  }
-  if (text === '') throw unfit(`${path} is empty.`, setting)
-  return text
-}
-
-function unfit(message: string, setting: string): UserError {
-  return usageError({ code: 'bad_configuration', message, fix: `Correct the file, or ${setting}, which names it.` })
 }

@@ -1,5 +1,7 @@
 // Opens the gateway that the configuration names.
 import type { Config } from '../config/config.js'
+import { readSecretFile } from '../config/secret-file.js'
+import { readToken } from '../config/values.js'
 import { usageError } from '../errors.js'
 import { isLocalHost } from '../servers/addresses.js'
 import type { Gateway, OpenGateway } from './gateway.js'
@@ -45,13 +47,15 @@ export async function openGateway(config: PaymentConfig): Promise<OpenGateway> {
     }
   }
   refusePlainHttp(url, config['payments.allowHttp'])
-  const { HttpGateway, readSecretFile } = await import('./http.js')
+  const { HttpGateway } = await import('./http.js')
   const { 'payments.tokenFile': tokenFile, 'payments.caFile': caFile } = config
-  const token = tokenFile ? readSecretFile(tokenFile, 'ORDERCTL_PAYMENT_TOKEN_FILE') : config['payments.token']
+  const token = tokenFile
+    ? readSecretFile(tokenFile, 'ORDERCTL_PAYMENT_TOKEN_FILE', readToken)
+    : config['payments.token']
   const gateway = new HttpGateway({
     url,
     token: token || undefined,
-    ca: caFile ? readSecretFile(caFile, 'ORDERCTL_PAYMENT_CA_FILE') : undefined,
+    ca: caFile ? readSecretFile(caFile, 'ORDERCTL_PAYMENT_CA_FILE', String) : undefined,
     connections: limits.maxInFlight,
   })
   return new GuardedGateway(gateway, limits)

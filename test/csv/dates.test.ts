@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { monthNumber } from '../../src/csv/date-names.js'
 import { DateEvidence, type DateOrder, readDate } from '../../src/csv/dates.js'
 import { readOrderDateUntil } from '../../src/csv/values.js'
+import { verdictOn } from './verdict.js'
 
 const READ: readonly (readonly [text: string, order: DateOrder | undefined, read: string])[] = [
   // As in the files of formats/.
@@ -216,11 +217,7 @@ describe('dates', () => {
   })
 })
 
-function verdictOf(values: readonly string[]) {
-  const evidence = new DateEvidence()
-  for (const [index, text] of values.entries()) evidence.add(text, index + 2)
-  return evidence.verdict()
-}
+const verdictOf = (values: readonly string[]) => verdictOn(new DateEvidence(), values)
 
 test('a text of more than 100 characters is no date and no evidence', () => {
   const long = `13/02/2025${' at'.repeat(31)}`

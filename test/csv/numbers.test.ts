@@ -6,6 +6,7 @@ import { currenciesOf, currencyNamed } from '../../src/csv/currency-signs.js'
 import { DecimalEvidence, type DecimalMark, readNumber } from '../../src/csv/numbers.js'
 import { isDamagedId, minorTotal, readCurrency, readPrice, readQuantity, wholeNumber } from '../../src/csv/values.js'
 import { CURRENCIES, type Currency, currencyDecimals, isChargeable, isCurrency } from '../../src/domain/money.js'
+import { verdictOn } from './verdict.js'
 
 const currency = (code: string): Currency => (isCurrency(code) ? code : expect.fail(`${code} is no currency`))
 
@@ -184,11 +185,7 @@ describe('numbers', () => {
   })
 })
 
-function verdictOf(values: readonly string[]) {
-  const evidence = new DecimalEvidence()
-  for (const [index, text] of values.entries()) evidence.add(text, index + 2)
-  return evidence.verdict()
-}
+const verdictOf = (values: readonly string[]) => verdictOn(new DecimalEvidence(), values)
 
 describe('the decimal mark of a column', () => {
   const settled = (reading: DecimalMark, text: string, line: number) => ({

@@ -21,6 +21,27 @@ describeOnEngines(
       await expect(`${lines.flat().join('\n')}\n`).toMatchFileSnapshot(`schema.${engine}.txt`)
     })
 
+    test('refuse stock that does not exist, a second capture, and a second open refund', async ({ shop }) => {
+      await shop.importing(csv(line()), { ORDERCTL_INITIAL_STOCK: '5' })
+      const payment = (attempt: number) => `insert into payments (order_id, attempt, idempotency_key, amount, currency,
+        status, created_at) values (1, ${attempt}, 'key-${attempt}', 1000, 'USD', 'captured', 1)`
+      const refund = (number: number) => `insert into refunds (order_id, number, customer_id, idempotency_key, amount,
+        currency, status, restock, created_at) values (1, ${number}, 1, 'key-${number}', 10, 'USD', 'unknown', 0, 1)`
+      await shop.rows('update products set reserved = 5')
+      await shop.rows(payment(1))
+      await shop.rows(refund(1))
+      for (const statement of [
+        'update products set reserved = 6',
+        'update products set reserved = -1',
+        'update products set on_hand = 4',
+        'update products set reserved = 0, on_hand = -1',
+        payment(2),
+        refund(2),
+      ])
+        await expect(shop.rows(statement), statement).rejects.toThrow()
+      expect(await shop.rows('select on_hand, reserved from products')).toEqual([{ on_hand: 5, reserved: 5 }])
+    })
+
     test('are not created in a database of another program, which stays unchanged', async ({ newShop: shop }) => {
       await askServer(shop.databaseUrl, 'create table posts (id int)')
       const error = { code: 'database_not_ours', message: expect.stringContaining('posts') }

@@ -48,21 +48,21 @@ class Copy {
     return { passed: withStatus('passed'), failed: withStatus('failed') }
   }
 
-  /** Runs a program of a package. The signal kills it with everything that it started. */
+  /** Runs a program of a package. The signal ends it; Ctrl-C reaches everything that it has started. */
   async #run([program = '', ...args]: readonly string[], signal: AbortSignal) {
     const { VITEST: _, NODE_ENV: __, ...environment } = process.env
     const env = Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('VITEST_')))
     const command = [join('node_modules', program), ...args]
-    const child = spawn(process.execPath, command, { cwd: this.folder, env, detached: true })
-    const kill = () => child.pid !== undefined && process.kill(-child.pid, 'SIGKILL')
-    signal.addEventListener('abort', kill)
+    const child = spawn(process.execPath, command, { cwd: this.folder, env })
+    const end = () => child.kill()
+    signal.addEventListener('abort', end)
     let stderr = ''
     child.stderr.on('data', (data) => {
       stderr += data
     })
     child.stdout.resume()
     const code = await new Promise((ended) => child.on('close', ended))
-    signal.removeEventListener('abort', kill)
+    signal.removeEventListener('abort', end)
     return { code, stderr }
   }
 }

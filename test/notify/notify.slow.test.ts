@@ -293,6 +293,15 @@ describe('the notify commands', () => {
     const file = shop.file('secret', `${SECRET}\n`)
     const withFile = { ORDERCTL_NOTIFY_URL: url, ORDERCTL_NOTIFY_SECRET_FILE: file }
     expect((await shop.runWith(withFile, 'notify', 'test')).code).toBe(0)
+    for (const [content, reason] of [
+      ['\n', 'is empty'],
+      [SECRET.slice(6), 'expected whsec_'],
+    ] as const) {
+      shop.file('secret', content)
+      const unfit = await shop.runWith(withFile, 'notify', 'test')
+      expect(unfit).toMatchObject({ code: 2, stderr: expect.stringContaining(reason) })
+      expect(unfit.stderr).not.toContain(SECRET.slice(6))
+    }
     const config = await shop.runWith(receiver.environment, 'config', '--json')
     expect(config.stdout).toContain('"***"')
     expect(config.stdout).not.toContain(SECRET.slice(6, 20))
