@@ -129,3 +129,19 @@ test('an order of several items on a line is one line in the rejects file, and c
     { line_number: 3 },
   ])
 })
+
+test('an unclear status stops the import, and the saved mapping skips its orders', async ({ shop }) => {
+  const head = 'Order,Customer,SKU,Product,Qty,Price,Currency,Date,Payment status'
+  const row = (order: string, status: string) => `${order},C-1,T-1,Tea,1,4.50,EUR,2025-03-14,${status}`
+  shop.file('orders.csv', [head, row('1', 'paid'), row('2', 'failed'), row('3', 'refunded'), ''].join('\n'))
+  const asked = await shop.run('import', 'orders.csv')
+  expect(asked.code).toBe(2)
+  expect(asked.stderr.replace(/\s+/g, ' ')).toContain('line 3 has failed, line 4 has refunded')
+  expect(shop.value('select count(*) from orders')).toBe(0)
+  await shop.run('import', 'inspect', 'orders.csv', '--save-map', 'map.json')
+  const { told } = await importJson(shop, 'orders.csv', '--map', 'map.json')
+  expect(told).toMatchObject({ imported: 1, skipped: 2, skipped_reasons: { failed: 1, refunded: 1 } })
+  const mapping = JSON.parse(readFileSync(`${shop.folder}/map.json`, 'utf8')) as { skip: { reason: string }[] }
+  shop.file('map.json', JSON.stringify({ ...mapping, skip: mapping.skip.filter(({ reason }) => reason !== 'failed') }))
+  expect((await importJson(shop, 'orders.csv', '--map', 'map.json')).told).toMatchObject({ imported: 1, skipped: 1 })
+})

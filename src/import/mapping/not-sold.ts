@@ -1,19 +1,34 @@
 // Words that mean a line is not sold, by the reason for which it is skipped. A cell is compared with them in full.
+import type { Row } from '../../csv/dialect.js'
+import { skipTests } from '../skip-rules.js'
 import type { SkipRule } from './mapping.js'
 import type { NamedColumn, NamedColumns } from './name-columns.js'
+import type { Question } from './understood.js'
 
 type Words = Readonly<Record<string, string>>
 
-/**
- * Status of a line or an order. Other words (refunded, failed, returned) mean different things in different shops: a
- * preset or a mapping says which of them is no sale.
- */
+/** Status of a line or an order. */
 const STATUSES: Words = {
   cancelled: `cancelled, canceled, cancel, order cancelled, order canceled, cancelled by customer, cancelled by buyer, cancelled by seller,
     canceled by customer, canceled by buyer, canceled by seller, deleted, storniert, storno, abgebrochen, annulliert, annulé, annulée,
     annule, annulee, cancelado, cancelada, pedido cancelado, venta cancelada, cancelada por el comprador, cancelada por el vendedor,
     cancelado pelo comprador, cancelada pelo comprador, cancelado pelo vendedor, anulado, anulada, annullato, annullata, cancellato,
     geannuleerd, anulowane, anulowano`,
+}
+
+/**
+ * Status of an order that may still have to be charged: one shop charges failed payments again, another has given up
+ * these orders. A file with such words is imported only by a mapping that says what becomes of them.
+ */
+const UNCLEAR_STATUSES: Words = {
+  refunded: `refunded, fully refunded, order refunded, payment refunded, wc-refunded, chargeback, charged back, erstattet, rückerstattet,
+    remboursé, remboursée, reembolsado, reembolsada, rimborsato, rimborsata, terugbetaald`,
+  voided: 'void, voided, payment voided, reversed, annulled',
+  failed: `failed, order failed, payment failed, wc-failed, declined, payment declined, rejected, expired, fehlgeschlagen, abgelehnt,
+    échoué, échouée, refusé, refusée, fallido, fallida, rechazado, rechazada, falhou, recusado, recusada, fallito, rifiutato, mislukt,
+    geweigerd`,
+  unpaid:
+    'unpaid, not paid, unbezahlt, nicht bezahlt, impayé, impayée, non payé, impagado, no pagado, não pago, non pagato, onbetaald',
 }
 
 /** Kind of a line or of an order. */
@@ -54,9 +69,49 @@ export function skipRules(named: NamedColumns, differs: (column: NamedColumn) =>
   return [
     ...namesOf('cancelled_at').map((column) => ({ reason: 'cancelled', column, cell: 'filled' as const })),
     ...namesOf('is_cancelled').map((column) => ({ reason: 'cancelled', column, is: YES })),
-    ...namesOf('status').flatMap((column) => valueRules(column, STATUSES)),
+    ...namesOf('status').flatMap((column) => valueRules(column, { ...STATUSES, ...UNCLEAR_STATUSES })),
     ...namesOf('kind').flatMap((column) => valueRules(column, RETURNS)),
     ...(named.kind ?? []).filter(differs).flatMap(({ name }) => valueRules(name, LINE_KINDS)),
     ...namesOf('product_name').flatMap((column) => valueRules(column, CHARGES)),
   ]
+}
+
+/** Collects the statuses that a person has to decide on. */
+export class UnclearStatuses {
+  readonly #header: readonly string[]
+  readonly #tests: ReturnType<typeof skipTests>
+  /** The first line with each reason. */
+  readonly #found = new Map<string, Row>()
+
+  constructor(header: readonly string[], rules: readonly SkipRule[] = []) {
+    this.#header = header
+    this.#tests = skipTests(header, rules)
+  }
+
+  add(rows: readonly Row[]): void {
+    for (const row of rows) {
+      let reason: string | undefined
+      for (const test of this.#tests) reason ??= test(row.cells)
+      if (reason !== undefined && reason in UNCLEAR_STATUSES && !this.#found.has(reason)) this.#found.set(reason, row)
+    }
+  }
+
+  questions(): Question[] {
+    const found = [...this.#found].map(([reason, { cells, line }]) => {
+      const column = cells.findIndex((cell) => isWord(reason, cell))
+      return { name: this.#header[column]?.trim() ?? '', text: `line ${line} has ${cells[column]?.trim()}` }
+    })
+    const [first] = found
+    if (!first) return []
+    const names = [...new Set(found.map(({ name }) => name))].join(', ')
+    const words = found.map((one) => one.text).join(', ')
+    const how =
+      'Run `orderctl import inspect FILE --save-map map.json`: its skip rules leave these orders out. Remove the words of orders to charge, and import with --map map.json.'
+    const text = `${names} does not say whether to charge the order: ${words}. ${how}`
+    return [{ flag: '--map', column: first.name, text, answers: ['--map FILE'] }]
+  }
+}
+
+function isWord(reason: string, cell: string): boolean {
+  return listOf(UNCLEAR_STATUSES[reason] ?? '').includes(cell.trim().toLowerCase())
 }

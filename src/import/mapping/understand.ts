@@ -8,6 +8,7 @@ import type { Answers, Mapping } from './mapping.js'
 import { type MappingByNames, mappingByNames } from './mapping-by-names.js'
 import { emptyFile, missingColumns, missingFields } from './missing.js'
 import { looksLike, notOrdersError } from './not-orders.js'
+import { UnclearStatuses } from './not-sold.js'
 import { refuseNumberedItems } from './numbered-items.js'
 import { resolveMapping, withCustomer } from './resolve.js'
 import { Settler } from './settle.js'
@@ -54,9 +55,11 @@ export async function understand(content: Content, answers: Answers, most = MAX_
   }
   const settler = new Settler(row.cells, draft, answers, file)
   const samples = new ColumnSamples(row.cells.length)
+  const statuses = new UnclearStatuses(row.cells, found.mapping ? [] : draft.skip)
   const isOpen = (rows: readonly Row[]) => {
     settler.add(rows)
     samples.add(rows)
+    statuses.add(rows)
     return settler.isOpen
   }
   await readSample(content, { dialect, from: row, most, isOpen })
@@ -68,7 +71,7 @@ export async function understand(content: Content, answers: Answers, most = MAX_
     dialect,
     header: row,
     columns: describeColumns(found, mapping, samples, why),
-    questions: [...totalQuestions(unclearTotals.map(({ name }) => name)), ...questions],
+    questions: [...totalQuestions(unclearTotals.map(({ name }) => name)), ...questions, ...statuses.questions()],
   }
 }
 

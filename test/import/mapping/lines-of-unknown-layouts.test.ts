@@ -41,6 +41,29 @@ test.for([
 })
 
 test.for([
+  ['Financial status', 'Refunded', 'refunded'],
+  ['Payment status', 'VOIDED', 'voided'],
+  ['Zahlungsstatus', 'Fehlgeschlagen', 'failed'],
+  ['Estado del pago', 'No pagado', 'unpaid'],
+] as const)('an order whose %s is "%s" is a question, and the mapping skips it', async ([column, value, reason]) => {
+  const text = `${HEAD},${column}\n1,2025-03-14,A,Tea,2,4.5,EUR,\n2,2025-03-14,A,Tea,2,4.5,EUR,${value}\n`
+  const { mapping, questions } = await understandText(text)
+  expect(questions).toEqual([
+    expect.objectContaining({
+      ...{ flag: '--map', column },
+      text: expect.stringContaining(`${column} does not say whether to charge the order: line 3 has ${value}.`),
+    }),
+  ])
+  const rule = mapping.skip?.find((one) => one.reason === reason)
+  expect(rule).toMatchObject({ column, is: expect.arrayContaining([value.toLowerCase()]) })
+})
+
+test('an order that is cancelled as well as refunded is no question', async () => {
+  const text = `${HEAD},Status,Cancelled at\n1,2025-03-14,A,Tea,2,4.5,EUR,Refunded,2025-03-15\n`
+  expect(await fatesOf(text)).toEqual(['cancelled'])
+})
+
+test.for([
   ['Line type', 'Shipping', 'shipping'],
   ['Positionstyp', 'Versandposition', 'shipping'],
   ['OrderItemType', 'shippingCosts', 'shipping'],
