@@ -54,7 +54,7 @@ describeWith('redis', 'a shared Redis', () => {
     const { code, stdout } = await shop.runWith(at(prefix), 'rebuild', 'leaderboard', '--check')
     expect({ code, stdout }).toEqual({ code: 6, stdout: expect.not.stringContaining('\u001b[2J') })
     expect(await shop.runWith(at(prefix), 'rebuild', 'leaderboard')).toMatchObject({ code: 0 })
-    expect(await redis.zrange(board, 0, -1)).toHaveLength(1)
+    expect(await redis.zrange(board, '0', '-1')).toHaveLength(1)
   })
 
   test('keeps what lies outside the prefix', async ({ shop, redis, prefix }) => {
