@@ -12,5 +12,10 @@ if (process.env['DEBUG']) {
   process.env['DEBUG'] += ',-ioredis:*'
 }
 
-const { main } = await import('../dist/command-line/main.js')
+const { main } = await import('../dist/command-line/main.js').catch((error) => {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+  const fix = 'Run `npm ci && npm run build` in the folder of orderctl. `npm ci --ignore-scripts` does not build.'
+  process.stderr.write(`Error: orderctl is not built, or a package is missing: ${error.message}\n${fix}\n`)
+  process.exit(1)
+})
 await main(import.meta.url)

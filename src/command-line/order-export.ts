@@ -1,7 +1,7 @@
 // The parts of `orders export`: where it starts, how rows are written, and the file that keeps its cursor.
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { amountsAsNumbers } from '../domain/money.js'
-import { errorCode, usageError } from '../errors.js'
+import { errorCode, UserError, usageError } from '../errors.js'
 import { type Cursor, cursorAt, cursorText, type ExportedOrder, readCursor } from '../reports/export.js'
 import type { Output } from '../terminal/screen.js'
 import { renderCsv } from '../terminal/table.js'
@@ -38,17 +38,30 @@ function readCursorFile(path: string): Cursor | undefined {
   })
 }
 
-/** Replaces the file, so that it has the old cursor or the new one, also after a power cut. */
+/** Replaces the file, so that it has the old cursor or the new one, also after a power cut. @throws UserError */
 export function writeCursorFile(path: string, cursor: Cursor): void {
   const draft = `${path}.${process.pid}.tmp`
-  const descriptor = openSync(draft, 'w', 0o600)
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW = 0 } = constants
   try {
-    writeSync(descriptor, `${cursorText(cursor)}\n`)
-    fsyncSync(descriptor)
-  } finally {
-    closeSync(descriptor)
+    // Not through a symbolic link, which another user may have put there.
+    const descriptor = openSync(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600)
+    try {
+      writeSync(descriptor, `${cursorText(cursor)}\n`)
+      fsyncSync(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+    renameSync(draft, path)
+  } catch (error) {
+    throw new UserError(
+      {
+        code: 'cursor_unwritable',
+        message: `Cannot write the cursor to ${path} (${errorCode(error)}), so it has the old one.`,
+        fix: 'Free disk space, or name a file in a folder that only this user may write. The next export repeats these orders.',
+      },
+      { cause: error },
+    )
   }
-  renameSync(draft, path)
 }
 
 /** Writes rows as CSV, or as JSON with one order in each line. Waits for a slow reader, so that memory stays flat. */

@@ -30,6 +30,9 @@ const START: RowPosition = { end: 0, nextLine: 1 }
 /** Bounds the search for a closing quote, in bytes, so that text with many misplaced quotes is read in linear time. */
 const LONGEST_ROW = 65_536
 
+/** How often the text is searched for closing quotes, in vain, before rows end with their line. */
+const MOST_SEARCHES = 8
+
 /**
  * Reads up to `limit` rows from the start of a file, blank ones included. A malformed line is a row as well: its quotes
  * are characters like any other. If the text is cut within a row, so is the last row.
@@ -41,13 +44,16 @@ export function readRows(
 ): Row[] {
   const bounds = { width: undefined, longest: LONGEST_ROW }
   const tolerant = new Splitter(dialect, bounds)
+  const hasty = new Splitter(dialect, { ...bounds, lines: 1 })
   const plain = new Splitter({ ...dialect, quotes: false }, { ...bounds, longest: text.length })
   const rows: Row[] = []
   let { end, nextLine } = from
+  let searched = 0
   while (end < text.length && rows.length < limit) {
-    let splitter = tolerant
-    let cells = tolerant.split(text, end, true)
+    let splitter = searched < MOST_SEARCHES * text.length ? tolerant : hasty
+    let cells = splitter.split(text, end, true)
     if (!Array.isArray(cells)) {
+      searched += splitter.end - end
       splitter = plain
       cells = plain.split(text, end, true)
     }

@@ -17,7 +17,12 @@ interface Bounds {
   readonly width: number | undefined
   /** Longer records are malformed. In bytes. */
   readonly longest: number
+  /** Maximum number of physical lines of a record [default: MOST_LINES]. */
+  readonly lines?: number
 }
+
+/** Bounds the time for a file in which a cell opens in each line and closes in the next one. */
+const MOST_LINES = 1000
 
 export class Splitter {
   /** Offset of the end of the last record, with its line ending, and its number of physical lines. */
@@ -100,6 +105,7 @@ export class Splitter {
         cell += this.#text.slice(at) + this.#ending
         // A later cell than the last cannot span lines. Ending here keeps the search for a closing quote short.
         if (this.end === window.length ? isEnd : index >= (this.#bounds.width ?? index + 1)) return 'UNCLOSED_QUOTE'
+        if (this.lines >= (this.#bounds.lines ?? MOST_LINES)) return 'TOO_LONG'
         const missing = this.#nextLine(window, start, isEnd)
         if (missing !== 'complete') return missing
         this.lines += 1

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
+import { asError } from '../background.js'
 import { errorCode, UserError } from '../errors.js'
 
 /** SQLite's code for a file that was moved while open. SQLite itself checks this only with a rollback journal. */
@@ -76,15 +77,33 @@ export function isReadOnly(path: string): boolean {
 }
 
 function openFile(path: string, options: SqliteDatabase.Options): SqliteDatabase.Database {
-  if (!isReadOnly(path)) return new SqliteDatabase(path, options)
+  if (!isReadOnly(path)) return load(path, options)
   // SQLite reads a write-ahead log through the -shm file of the processes that write it.
-  if (sizeOf(`${path}-shm`) > 0) return new SqliteDatabase(path, options)
+  if (sizeOf(`${path}-shm`) > 0) return load(path, options)
   if (sizeOf(`${path}-wal`) === 0) return openCopy(path)
   throw new UserError({
     code: 'database_needs_recovery',
     message: `${path} is read-only here, and ${path}-wal holds changes that are not in it yet.`,
     fix: 'Run `orderctl status` once as a user who may write both, which moves the changes into the file. Or copy both files, and name the copy in ORDERCTL_DATABASE_URL.',
   })
+}
+
+/** @throws UserError if the native part is missing, as after an installation without scripts, or is for another Node */
+function load(path: string, options: SqliteDatabase.Options): SqliteDatabase.Database {
+  try {
+    return new SqliteDatabase(path, options)
+  } catch (error) {
+    const { message } = asError(error)
+    if (!/bindings file/.test(message) && errorCode(error) !== 'ERR_DLOPEN_FAILED') throw error
+    throw new UserError(
+      {
+        code: 'sqlite_not_installed',
+        message: `Cannot load SQLite: the native part of better-sqlite3 is missing, or is for another release of Node.js than ${process.version}.`,
+        fix: 'Build it: run `npm rebuild better-sqlite3` in the folder of orderctl. Installations with --ignore-scripts lack it. Nothing was changed.',
+      },
+      { cause: error },
+    )
+  }
 }
 
 /** Bytes of the file's header that say whether it has a write-ahead log (2) or not (1). */

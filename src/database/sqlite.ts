@@ -1,5 +1,5 @@
 // Opens a database in a SQLite file, with the pragmas that our guarantees depend on.
-import { closeSync, mkdirSync, openSync, statSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
@@ -64,11 +64,11 @@ export async function useWriteAheadLog(db: Kysely<Schema>): Promise<void> {
 
 /**
  * Creates the file for its owner only, since its data is private. SQLite copies the mode 0600 to its -wal and -shm
- * files.
+ * files. Does not follow a symbolic link to a missing file, which would create that one.
  */
 export function createPrivateFile({ path }: SqliteAddress): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  closeSync(openSync(path, 'a', 0o600))
+  closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0), 0o600))
 }
 
 /** Prepares each statement once; Kysely's driver would prepare it for every execution. */

@@ -255,8 +255,11 @@ function isGone(error: unknown): boolean {
   return ['ENOENT', 'ESTALE'].includes(errorCode(error) ?? '')
 }
 
+/** Reports name customers and orders. The group may read them if the umask lets it. */
+const REPORT_MODE = 0o640
+
 async function writeDurably(path: string, text: string): Promise<void> {
-  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC)
+  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, REPORT_MODE)
   try {
     await handle.writeFile(text)
     await handle.sync()

@@ -1,5 +1,5 @@
 // Writes the file of --save-map.
-import { writeFileSync } from 'node:fs'
+import { closeSync, constants, openSync, writeFileSync } from 'node:fs'
 import { STDIN } from '../csv/bytes.js'
 import { errorCode, usageError } from '../errors.js'
 import { isSameFile } from '../output-file.js'
@@ -13,6 +13,9 @@ export interface SaveOptions {
   readonly input: string
 }
 
+/** Not through a symbolic link, which another user may have put there. */
+const OVERWRITE = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | (constants.O_NOFOLLOW ?? 0)
+
 /** @throws UserError (exit 2) if the file exists or cannot be written */
 export function saveMapping(path: string, mapping: Mapping, { force, input }: SaveOptions): void {
   if (input !== STDIN && isSameFile(path, input)) {
@@ -23,7 +26,12 @@ export function saveMapping(path: string, mapping: Mapping, { force, input }: Sa
     })
   }
   try {
-    writeFileSync(path, mappingText(mapping), { flag: force ? 'w' : 'wx' })
+    const file = openSync(path, force ? OVERWRITE : 'wx')
+    try {
+      writeFileSync(file, mappingText(mapping))
+    } finally {
+      closeSync(file)
+    }
   } catch (error) {
     const code = errorCode(error)
     if (code === undefined) throw error

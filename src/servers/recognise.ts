@@ -93,7 +93,7 @@ const SQLITE: readonly (readonly [RegExp, Cause])[] = [
   [/^SQLITE_(BUSY|LOCKED)/, 'file_locked'],
   [/^(SQLITE_FULL|SQLITE_IOERR|ENOSPC$|EDQUOT$)/, 'file_full'],
   [/^SQLITE_(NOTADB|CORRUPT)/, 'file_damaged'],
-  [/^(SQLITE_CANTOPEN|SQLITE_READONLY|(EACCES|EPERM|EROFS|ENOTDIR|EISDIR|EEXIST)$)/, 'file_unwritable'],
+  [/^(SQLITE_CANTOPEN|SQLITE_READONLY|(EACCES|EPERM|EROFS|ENOTDIR|EISDIR|EEXIST|ELOOP)$)/, 'file_unwritable'],
 ]
 
 function sqliteFault(error: Error): Fault | undefined {
