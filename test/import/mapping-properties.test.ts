@@ -32,7 +32,7 @@ test('any orders in any dialect, with any names, numbers and dates, read back th
       if (outcome.kind !== 'read') throw new Error(`${outcome.kind}: ${JSON.stringify(outcome)}`)
       expect(ordersIn(outcome)).toEqual(ordersOf(table))
     }),
-    { numRuns: 700 },
+    { numRuns: 250 },
   )
 })
 
