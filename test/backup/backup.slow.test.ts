@@ -197,10 +197,10 @@ describe('a process killed before each change of a file', { timeout: 300_000 }, 
   })
 })
 
-/** A file system of 1 MB in memory. */
+/** A file system of 400 KB in memory. */
 class TinyDisk {
   readonly folder = mkdtempSync(join(tmpdir(), 'orderctl-disk-'))
-  readonly #mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', this.folder])
+  readonly #mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', this.folder])
 
   get isMounted(): boolean {
     return this.#mounted.status === 0
