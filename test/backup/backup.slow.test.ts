@@ -70,12 +70,13 @@ describe('after a restore', { timeout: 120_000 }, () => {
     await shop.run('backup', 'copy.sqlite')
     await shop.runWith(provider.environment, 'work', '--drain')
     expect(await shop.run('restore', 'copy.sqlite', '--replace', '--yes')).toMatchObject({ code: 0 })
-    inFile(shop.path, (sqlite) =>
-      sqlite
-        .prepare("update settings set value = json_set(value, '$.taken_at', ?) where name = 'restored'")
-        .run(Date.now() - 25 * 3_600_000),
-    )
+    age(shop)
     return provider
+  }
+
+  function age(shop: Shop): void {
+    const older = "update settings set value = json_set(value, '$.taken_at', ?) where name = 'restored'"
+    inFile(shop.path, (sqlite) => sqlite.prepare(older).run(Date.now() - 25 * 3_600_000))
   }
 
   test('keys that the provider may have forgotten are looked up, not charged again', async ({
@@ -89,6 +90,25 @@ describe('after a restore', { timeout: 120_000 }, () => {
     const drain = await shop.jsonWith(provider.environment, 'work', '--drain')
     expect(drain).toMatchObject({ code: 0, result: { completed: 3 } })
     await expectAllPaidOnce(shop, provider, 3)
+  })
+
+  test('a refund that the provider may have forgotten is looked up, not made again', async ({
+    newShop: shop,
+    onTestFinished,
+  }) => {
+    const provider = await Provider.start()
+    onTestFinished(() => provider.close())
+    await shop.importing(singles(1), STOCKED)
+    await shop.runWith(provider.environment, 'work', '--drain')
+    await shop.run('backup', 'copy.sqlite')
+    const refund = ['orders', 'refund', 'A-1', '--yes']
+    expect(await shop.jsonWith(provider.environment, ...refund)).toMatchObject({ code: 0 })
+    expect(await shop.run('restore', 'copy.sqlite', '--replace', '--yes')).toMatchObject({ code: 0 })
+    age(shop)
+    await provider.restart('--error', '1')
+    expect(await shop.jsonWith(provider.environment, ...refund)).toMatchObject({ code: 0 })
+    expect(provider.entries.map(({ type }) => type)).toEqual(['charge', 'refund'])
+    await shop.expectAuditClean()
   })
 
   test('orders need review if the provider cannot look them up', async ({ newShop: shop, onTestFinished }) => {

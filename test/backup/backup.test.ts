@@ -158,4 +158,16 @@ describe('backup', () => {
     await shop.run('backup', 'copy.sqlite')
     expect(namesIn(shop.folder, '.')).toEqual([current, '.copy.sqlite.notes'])
   })
+
+  test.for([
+    ['postgres', 'pg_dump'],
+    ['mysql', 'mysqldump --single-transaction'],
+  ] as const)('names the tool of a server: %s', async ([kind, tool], { shop }) => {
+    const server = { ORDERCTL_DATABASE_URL: `${kind}://127.0.0.1:1/shop` }
+    for (const command of ['backup', 'restore']) {
+      const { code, result } = await shop.jsonWith(server, command, 'copy.sqlite')
+      expect({ code, result }).toMatchObject({ code: 2, result: { error: { code: 'database_on_server' } } })
+    }
+    expect((await shop.runWith(server, 'backup', 'copy.sqlite')).stderr).toContain(tool)
+  })
 })
