@@ -4,6 +4,7 @@ import { connect, type Database } from '../database/connection.js'
 import { migrationStates } from '../database/migrations.js'
 import type { Schema } from '../database/schema.js'
 import { readShop } from '../database/shop.js'
+import type { ImportId } from '../domain/ids.js'
 import { errorCode, UserError } from '../errors.js'
 import { findUser } from '../reports/in-use.js'
 import type { SqliteAddress } from '../servers/addresses.js'
@@ -22,6 +23,13 @@ export interface Lost {
   readonly files: readonly string[]
 }
 
+export interface Backup {
+  readonly file: string
+  readonly shop: string
+  readonly takenAt: number
+  readonly contents: Contents
+}
+
 export interface Replaced {
   readonly unlock: () => Promise<void>
   /** Undefined if the database cannot be read, which is one reason to restore it. */
@@ -34,10 +42,9 @@ export interface Replaced {
  * Opens the database and keeps all other processes from opening it. Leaves no write-ahead log, so that the file is all
  * of the database.
  *
- * @param since when the backup was taken
  * @throws UserError if another process has it open, or seems to be alive; if it belongs to another shop or program
  */
-export async function lockReplaced(address: SqliteAddress, shop: string, since: number): Promise<Replaced> {
+export async function lockReplaced(address: SqliteAddress, backup: Backup): Promise<Replaced> {
   let db: Database | undefined
   const unlock = async () => db?.destroy()
   try {
@@ -46,8 +53,8 @@ export async function lockReplaced(address: SqliteAddress, shop: string, since: 
     const states = await migrationStates(db, address.path)
     if (states.every(({ appliedAt }) => appliedAt === null))
       return { unlock, lost: undefined, unreadable: `${address.path} has no tables.` }
-    await refuseUse(db, address, shop)
-    return { unlock, lost: await readLost(db, since), unreadable: undefined }
+    await refuseUse(db, address, backup.shop)
+    return { unlock, lost: await readLost(db, backup.contents), unreadable: undefined }
   } catch (error) {
     const explained = explainError(error, address)
     if (explained?.code === 'database_newer' || explained?.code === 'database_unreadable')
@@ -92,22 +99,41 @@ function inUse(message: string): UserError {
   })
 }
 
-async function readLost(db: Kysely<Schema>, since: number): Promise<Lost> {
-  const imports = db.selectFrom('imports').where('started_at', '>', since)
-  const rows = await imports.select('file').orderBy('id').execute()
-  const counted = await db
-    .selectNoFrom((eb) => {
-      const count = (table: 'orders' | 'payments' | 'refunds' | 'actions') =>
-        eb.selectFrom(table).select(eb.fn.countAll<number>().as('rows'))
-      return [
-        count('orders').where('import_id', 'in', imports.select('id')).as('orders'),
-        count('orders').where('settled_at', '>', since).as('settled'),
-        count('payments').where('status', '=', 'captured').where('answered_at', '>', since).as('captured'),
-        count('refunds').where('created_at', '>', since).as('refunds'),
-        count('actions').where('at', '>', since).as('actions'),
-      ]
-    })
-    .$narrowType<{ orders: number; settled: number; captured: number; refunds: number; actions: number }>()
-    .executeTakeFirstOrThrow()
-  return { ...counted, files: [...new Set(rows.map(({ file }) => file))] }
+/** What a database holds. */
+export interface Contents {
+  readonly orders: number
+  readonly settled: number
+  readonly captured: number
+  readonly refunds: number
+  readonly actions: number
+  /** 0 if there is none. */
+  readonly lastImport: ImportId
+}
+
+const CONTENTS = sql<Contents>`
+  select (select count(*) from orders) as orders, (select count(*) from orders where settled_at is not null) as settled,
+    (select count(*) from payments where status = 'captured') as captured, (select count(*) from refunds) as refunds,
+    (select count(*) from actions) as actions, (select coalesce(max(id), 0) from imports) as "lastImport"`
+
+export async function readContents(db: Kysely<Schema>): Promise<Contents> {
+  const { rows } = await CONTENTS.execute(db)
+  const [contents] = rows
+  if (!contents) throw new Error('the database returned no row')
+  return contents
+}
+
+/** Compares counts, not times: a row's time may be earlier than its commit. */
+async function readLost(db: Kysely<Schema>, backup: Contents): Promise<Lost> {
+  const held = await readContents(db)
+  const since = (key: Exclude<keyof Contents, 'lastImport'>) => Math.max(0, held[key] - backup[key])
+  const later = db.selectFrom('imports').select('file').where('id', '>', backup.lastImport)
+  const files = (await later.orderBy('id').execute()).map(({ file }) => file)
+  return {
+    orders: since('orders'),
+    settled: since('settled'),
+    captured: since('captured'),
+    refunds: since('refunds'),
+    actions: since('actions'),
+    files: [...new Set(files)],
+  }
 }

@@ -37,14 +37,8 @@ import {
   removePartial,
   syncToDisk,
 } from './copy.js'
-import { lockReplaced, type Replaced } from './replaced.js'
+import { type Backup, lockReplaced, type Replaced, readContents } from './replaced.js'
 import { stampOf } from './target.js'
-
-export interface Backup {
-  readonly file: string
-  readonly shop: string
-  readonly takenAt: number
-}
 
 /**
  * Reads what the file says of itself. Changes nothing.
@@ -79,7 +73,7 @@ export async function examineBackup(file: string, address: SqliteAddress): Promi
   try {
     // A copy that another tool made has no mark, but shows when a process last wrote to it.
     const takenAt = Number((await readSetting(db, 'backup_taken')) ?? (await newestEntry(db)))
-    return { file, shop: await readShop(db), takenAt }
+    return { file, shop: await readShop(db), takenAt, contents: await readContents(db) }
   } finally {
     await db.destroy()
   }
@@ -101,7 +95,7 @@ export async function restore(
   const path = existsSync(address.path) ? realpathSync(address.path) : address.path
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   removeSecondNames(path)
-  const replaced = isEmpty(path) ? undefined : await lockReplaced({ ...address, path }, backup.shop, backup.takenAt)
+  const replaced = isEmpty(path) ? undefined : await lockReplaced({ ...address, path }, backup)
   const partial = partialOf(path)
   try {
     if (replaced && !(await confirm(replaced))) return undefined

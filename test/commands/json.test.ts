@@ -1,6 +1,6 @@
 // docs/json.md against what every command prints with --json. `npx vitest run test/commands/json.test.ts --update` adds
 // and removes fields in the file; the meaning of a new one is written there by hand.
-import { readFileSync } from 'node:fs'
+import { copyFileSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect } from 'vitest'
 import { csv, line } from '../support/lines.js'
@@ -145,6 +145,19 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
   shop.order('L-1', { status: 'pending', dueAt: now + HOUR })
   await run('work', '--drain')
   await run('autocomplete', 'bash')
+  await shop.run('rebuild', '--fix')
+  await shop.endLeases()
+  shop.sqlite.exec('update workers set stopped_at = last_seen')
+  await run('backup', 'copy.sqlite')
+  copyFileSync(join(shop.folder, 'copy.sqlite'), join(shop.folder, 'copy.2020-01-01T000000Z.sqlite'))
+  await run('backup', 'copy.sqlite', '--keep', '1')
+  const restored = new Map()
+  commands.set('restore', restored)
+  const elsewhere = { ORDERCTL_DATABASE_URL: `sqlite:${join(shop.folder, 'restored.sqlite')}` }
+  for (const flags of [[], ['--replace', '--yes']]) {
+    collect(restored, (await shop.jsonWith(elsewhere, 'restore', 'copy.sqlite', ...flags)).result)
+    await shop.runWith(elsewhere, 'import', mistake, '--source', 'late')
+  }
   return commands
 }
 

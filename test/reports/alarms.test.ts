@@ -1,11 +1,12 @@
 // Which thresholds are crossed, and by how much. All figures are worked out by hand.
 
 import { expect } from 'vitest'
+import { writeLastBackup } from '../../src/database/backups.js'
 import { MINUTE_MS, SECOND_MS } from '../../src/domain/time.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { type AlarmName, readAlarms } from '../../src/reports/alarms.js'
 import { retryFailures } from '../../src/workflow/failures.js'
-import { NOW, type Shop, test } from '../support/shop.js'
+import { HOUR, NOW, type Shop, test } from '../support/shop.js'
 
 /** @param settings as in the environment, without ORDERCTL_ALARM_ */
 function alarms(shop: Shop, settings: Record<string, string> = {}) {
@@ -118,4 +119,20 @@ test('low_stock counts available units, and names the scarcest products', async 
     message: expect.stringContaining('D (0), B (4), C (5) and 1 more'),
     fix: expect.stringContaining('products list --low 5'),
   })
+})
+
+test('backup measures the last backup, or the first import if there is none', async ({ shop }) => {
+  const off = await alarms(shop)
+  expect(off.map(({ name }) => name)).not.toContain('backup')
+  const setting = { BACKUP_AGE_HOURS: '26' }
+  expect(await alarm(shop, 'backup', setting)).toMatchObject({ state: 'ok', value: null })
+  shop.order('A-1')
+  shop.sqlite.prepare('update imports set started_at = ?').run(NOW - 26 * HOUR)
+  const none = expect.stringMatching(/^No backup since the first import, 1,560 min ago; threshold 26 h/)
+  expect(await alarm(shop, 'backup', setting)).toMatchObject({ state: 'failed', value: 26, message: none })
+  await writeLastBackup(shop.db, { taken_at: NOW - 26 * HOUR + 1, file: '/backups/copy.sqlite' })
+  const message = expect.stringContaining('/backups/copy.sqlite')
+  expect(await alarm(shop, 'backup', setting)).toMatchObject({ state: 'ok', message })
+  await writeLastBackup(shop.db, { taken_at: NOW - 26 * HOUR, file: '/backups/copy.sqlite' })
+  expect(await alarm(shop, 'backup', setting)).toMatchObject({ state: 'failed', value: 26 })
 })

@@ -1,0 +1,182 @@
+// restore: what it puts back, what it says is missing, and when it refuses.
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import SqliteDatabase from 'better-sqlite3'
+import { describe, expect } from 'vitest'
+import { singles } from '../support/drain.js'
+import { inFile, namesIn, valueIn } from '../support/files.js'
+import { csv, line } from '../support/lines.js'
+import { NOW, Shop, test } from '../support/shop.js'
+
+const PAID = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
+const REPLACE = ['restore', 'copy.sqlite', '--replace', '--yes']
+
+/** Three settled orders in a backup; then two more that it lacks. No connection stays open. */
+async function worked(shop: Shop): Promise<string> {
+  await shop.importing(singles(3))
+  await shop.runWith(PAID, 'work', '--drain')
+  expect(await shop.run('backup', 'copy.sqlite')).toMatchObject({ code: 0 })
+  const later = shop.file('later.csv', csv(line({ order: 'B-1' }), line({ order: 'B-2' })))
+  await shop.run('import', later)
+  await shop.runWith(PAID, 'work', '--drain')
+  await shop.run('products', 'adjust', 'S-1', '5', '--reason', 'delivery')
+  return later
+}
+
+/** The same orders without any work, in a fraction of the time. */
+async function scene(shop: Shop): Promise<void> {
+  const draft = await Shop.open()
+  for (const reference of ['A-1', 'A-2', 'A-3']) draft.order(reference)
+  await draft.run('backup', join(shop.folder, 'copy.sqlite'))
+  for (const reference of ['B-1', 'B-2']) draft.order(reference)
+  draft.worker('w-1', NOW, NOW)
+  draft.sqlite.exec(`vacuum into '${shop.path}'`)
+  await draft.close()
+  inFile(shop.path, (sqlite) => sqlite.pragma('journal_mode = wal'))
+}
+
+const references = (path: string) => valueIn(path, 'select group_concat(reference) from orders')
+const codeOf = ({ code, result }: { code: number | null; result: unknown }) => ({
+  code,
+  error: (result as { error?: { code: string } }).error?.code,
+})
+
+describe('restore', () => {
+  test('replaces the database, keeps it, and says what the backup lacks', async ({ newShop: shop }) => {
+    const later = await worked(shop)
+    const identity = valueIn(shop.path, "select value from settings where name = 'shop'")
+    const { code, result } = await shop.json(...REPLACE)
+    const lost = { orders: 2, settled: 2, captured: 2, refunds: 0, actions: 1, files: [later] }
+    expect({ code, result }).toMatchObject({
+      code: 0,
+      result: { database: shop.path, orders: 3, differences: 0, lost },
+    })
+    const { replaced, taken_at } = result as { replaced: string; taken_at: string }
+    expect(references(shop.path)).toBe('A-1,A-2,A-3')
+    expect(references(replaced)).toBe('A-1,A-2,A-3,B-1,B-2')
+    expect(statSync(shop.path).mode & 0o777).toBe(0o600)
+    expect(namesIn(shop.folder, 'orders.')).toEqual([
+      'orders.csv',
+      expect.stringContaining('.replaced-'),
+      'orders.sqlite',
+    ])
+    expect(valueIn(shop.path, "select value from settings where name = 'shop'")).toBe(identity)
+    const log = await shop.json('audit', 'log')
+    expect(log).toMatchObject({ result: { actions: [{ command: 'restore', subject: 'copy.sqlite' }] } })
+    expect(JSON.stringify(log.result)).toContain(taken_at)
+    expect(await shop.json('doctor')).toMatchObject({ code: 0 })
+    expect(await shop.json('rebuild')).toMatchObject({ code: 0, result: { differences: 0 } })
+  })
+
+  test('restores what was lost to a shop without a database', async ({ newShop: shop }) => {
+    await scene(shop)
+    const elsewhere = join(shop.folder, 'new', 'orders.sqlite')
+    const { code, stderr } = await shop.runWith(
+      { ORDERCTL_DATABASE_URL: `sqlite:${elsewhere}` },
+      'restore',
+      'copy.sqlite',
+    )
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain('orderctl migrate --keep-shop')
+    expect(references(elsewhere)).toBe('A-1,A-2,A-3')
+    expect(statSync(join(shop.folder, 'new')).mode & 0o777).toBe(0o700)
+  })
+
+  test('needs --replace, and --yes without a terminal', async ({ newShop: shop }) => {
+    await scene(shop)
+    expect(codeOf(await shop.json('restore', 'copy.sqlite'))).toEqual({ code: 2, error: 'restore_would_replace' })
+    const asking = codeOf(await shop.json('restore', 'copy.sqlite', '--replace'))
+    expect(asking).toEqual({ code: 2, error: 'confirmation_needed' })
+    expect(references(shop.path)).toBe('A-1,A-2,A-3,B-1,B-2')
+  })
+
+  test('refuses while another connection is open, and changes nothing', async ({ newShop: shop }) => {
+    await scene(shop)
+    inFile(shop.path, () => undefined)
+    const other = new SqliteDatabase(shop.path)
+    other.prepare('select count(*) from orders').get()
+    const { code, error } = codeOf(await shop.json(...REPLACE))
+    other.close()
+    expect({ code, error }).toEqual({ code: 1, error: 'database_in_use' })
+    expect(references(shop.path)).toBe('A-1,A-2,A-3,B-1,B-2')
+    expect(namesIn(shop.folder, 'orders.replaced')).toEqual([])
+    expect(namesIn(shop.folder, '.')).toEqual([])
+  })
+
+  test('refuses while a heartbeat is recent', async ({ newShop: shop }) => {
+    await scene(shop)
+    inFile(shop.path, (sqlite) => sqlite.prepare('update workers set stopped_at = null, last_seen = ?').run(Date.now()))
+    expect(codeOf(await shop.json(...REPLACE))).toEqual({ code: 1, error: 'database_in_use' })
+    inFile(shop.path, (sqlite) => sqlite.prepare('update workers set last_seen = ?').run(Date.now() - 31_000))
+    expect(codeOf(await shop.json(...REPLACE)).code).toBe(0)
+  })
+
+  test('refuses a backup of another shop, and what is no backup', async ({ newShop: shop, shop: other }) => {
+    await scene(shop)
+    const foreign = join(other.folder, 'copy.sqlite')
+    await other.run('backup', foreign)
+    const text = shop.file('text', 'no database')
+    const newer = shop.file('newer.sqlite', '')
+    copyFileSync(join(shop.folder, 'copy.sqlite'), newer)
+    inFile(newer, (sqlite) => sqlite.exec("insert into orderctl_migrations values (999, 'later', 0)"))
+    for (const [file, code, error] of [
+      [foreign, 1, 'restore_of_other_shop'],
+      [text, 1, 'database_unreadable'],
+      [newer, 1, 'database_newer'],
+      ['missing', 2, 'backup_missing'],
+      ['.', 2, 'backup_missing'],
+      ['orders.sqlite', 2, 'backup_over_database'],
+    ] as const) {
+      expect({ file, ...codeOf(await shop.json('restore', file, '--replace', '--yes')) }).toEqual({ file, code, error })
+    }
+    expect(references(shop.path)).toBe('A-1,A-2,A-3,B-1,B-2')
+    expect(namesIn(shop.folder, '.')).toEqual([])
+  })
+
+  test('replaces a damaged database, whose log does not get into the restored one', async ({ newShop: shop }) => {
+    await scene(shop)
+    const wal = `${shop.path}-wal`
+    writeFileSync(wal, Buffer.alloc(5000, 7))
+    const file = openSync(shop.path, 'r+')
+    writeSync(file, Buffer.alloc(4096, 1))
+    closeSync(file)
+    expect(await shop.json('status')).toMatchObject({ code: 1 })
+    const { code, result } = await shop.json(...REPLACE)
+    expect({ code, result }).toMatchObject({ code: 0, result: { lost: null, orders: 3 } })
+    expect(existsSync(`${(result as { replaced: string }).replaced}-wal`)).toBe(true)
+    expect(existsSync(wal)).toBe(false)
+    expect(references(shop.path)).toBe('A-1,A-2,A-3')
+  })
+
+  test('goes through a symbolic link, which stays one', async ({ newShop: shop }) => {
+    await scene(shop)
+    mkdirSync(join(shop.folder, 'links'))
+    const link = join(shop.folder, 'links', 'shop.sqlite')
+    symlinkSync(shop.path, link)
+    const { code } = await shop.runWith({ ORDERCTL_DATABASE_URL: `sqlite:${link}` }, ...REPLACE)
+    expect(code).toBe(0)
+    expect(references(shop.path)).toBe('A-1,A-2,A-3')
+    expect(namesIn(join(shop.folder, 'links'))).toEqual(['shop.sqlite'])
+  })
+
+  test('takes the copy of another tool, and publishes figures again', async ({ newShop: shop }) => {
+    await scene(shop)
+    inFile(shop.path, (sqlite) => {
+      sqlite.exec("insert into settings values ('sales_id', 'published')")
+      sqlite.exec(`vacuum into '${join(shop.folder, 'vacuumed.sqlite')}'`)
+    })
+    expect(codeOf(await shop.json('restore', 'vacuumed.sqlite', '--replace', '--yes')).code).toBe(0)
+    expect(references(shop.path)).toBe('A-1,A-2,A-3,B-1,B-2')
+    expect(valueIn(shop.path, "select count(*) from settings where name = 'sales_id'")).toBe(0)
+  })
+})
