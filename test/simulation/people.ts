@@ -115,7 +115,10 @@ function run(scene: Scene, actor: Actor, act: Act): Actor {
         if (error instanceof UserError || explainDatabaseError(error, config.database)) return
         violations.push(`${actor.name} failed: ${error}`)
       })
-      .finally(() => world.schedule(world.outside, 0, 'exit', () => world.crash(actor)))
+      .finally(() => {
+        store.disconnect(actor)
+        world.schedule(world.outside, 0, 'exit', () => world.crash(actor))
+      })
   })
   return actor
 }
