@@ -110,7 +110,7 @@ function run(scene: Scene, actor: Actor, act: Act): Actor {
   world.as(actor, () => {
     const db = store.connect(actor)
     const gateway = provider.connect(actor, { maxInFlight: 3 })
-    act({ scene, db, queue: scene.queueOf(actor, db), gateway })
+    act({ scene, db, queue: scene.queueOf(db), gateway })
       .catch((error: unknown) => {
         if (error instanceof UserError || explainDatabaseError(error, config.database)) return
         violations.push(`${actor.name} failed: ${error}`)

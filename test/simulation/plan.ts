@@ -1,6 +1,7 @@
 // What a seed does to its shop. Each seed draws which faults it has: a run with all faults at once would hide those that
 // need a process to live for a while (Groce et al., Swarm Testing, 2012).
 import type { Dice } from './dice.js'
+import type { DeliveryFaults } from './faulty-queue.js'
 import type { NetworkFaults } from './provider.js'
 import type { ProcessFaults } from './world.js'
 
@@ -24,6 +25,9 @@ export interface Plan {
   readonly diskFullMs: number
   readonly processFaults: ProcessFaults
   readonly networkFaults: NetworkFaults
+  readonly deliveryFaults: DeliveryFaults
+  /** Charges without an answer after which an order needs review. */
+  readonly attempts: number
 }
 
 export function drawPlan(dice: Dice): Plan {
@@ -41,6 +45,13 @@ export function drawPlan(dice: Dice): Plan {
     skewMs: maybe(leaseMs / 6),
     clockStepMs: dice.chance(0.4) ? dice.pick([leaseMs, 20_000, 2 * 3_600_000]) : 0,
     outageMs: maybe(4000),
+    attempts: dice.between(1, 3),
+    deliveryFaults: {
+      lose: maybe(0.3),
+      repeat: maybe(0.3),
+      delay: maybe(0.3),
+      longestDelayMs: 2 * leaseMs,
+    },
     diskFullMs: dice.chance(0.2) ? 2000 : 0,
     processFaults: {
       crash: maybe(0.01),
