@@ -110,12 +110,15 @@ function run(scene: Scene, actor: Actor, act: Act): Actor {
   world.as(actor, () => {
     const db = store.connect(actor)
     const gateway = provider.connect(actor, { maxInFlight: 3 })
-    act({ scene, db, queue: scene.queueOf(actor, db), gateway })
+    act({ scene, db, queue: scene.queueOf(db), gateway })
       .catch((error: unknown) => {
         if (error instanceof UserError || explainDatabaseError(error, config.database)) return
         violations.push(`${actor.name} failed: ${error}`)
       })
-      .finally(() => world.schedule(world.outside, 0, 'exit', () => world.crash(actor)))
+      .finally(() => {
+        store.disconnect(actor)
+        world.schedule(world.outside, 0, 'exit', () => world.crash(actor))
+      })
   })
   return actor
 }

@@ -1,6 +1,7 @@
 // What a seed does to its shop. Each seed draws which faults it has: a run with all faults at once would hide those that
 // need a process to live for a while (Groce et al., Swarm Testing, 2012).
 import type { Dice } from './dice.js'
+import type { DeliveryFaults } from './faulty-queue.js'
 import type { NetworkFaults } from './provider.js'
 import type { ProcessFaults } from './world.js'
 
@@ -24,27 +25,37 @@ export interface Plan {
   readonly diskFullMs: number
   readonly processFaults: ProcessFaults
   readonly networkFaults: NetworkFaults
+  readonly deliveryFaults: DeliveryFaults
+  /** Charges without an answer after which an order needs review. */
+  readonly attempts: number
 }
 
 export function drawPlan(dice: Dice): Plan {
   const maybe = (most: number) => (dice.chance(0.5) ? dice.next() * most : 0)
   const leaseMs = dice.pick([1500, 3000])
   return {
-    orders: dice.between(4, 16),
-    workers: dice.between(2, 4),
+    orders: dice.pick([dice.between(1, 3), dice.between(4, 12)]),
+    workers: dice.between(2, 3),
     batchSize: dice.between(1, 6),
     leaseMs,
-    successRate: dice.pick([0.5, 0.8, 1]),
+    successRate: dice.pick([0.3, 0.7, 1]),
     poisonOrders: dice.chance(0.3) ? 1 : 0,
     chaosMs: dice.between(5000, 20_000),
-    commandMs: dice.pick([200, 500, 1000]),
+    commandMs: dice.pick([200, 500]),
     skewMs: maybe(leaseMs / 6),
     clockStepMs: dice.chance(0.4) ? dice.pick([leaseMs, 20_000, 2 * 3_600_000]) : 0,
     outageMs: maybe(4000),
+    attempts: dice.between(1, 3),
+    deliveryFaults: {
+      lose: maybe(0.3),
+      repeat: maybe(0.3),
+      delay: maybe(0.3),
+      longestDelayMs: 2 * leaseMs,
+    },
     diskFullMs: dice.chance(0.2) ? 2000 : 0,
     processFaults: {
       crash: maybe(0.01),
-      stop: maybe(0.01),
+      stop: maybe(0.03),
       longestStopMs: 4 * leaseMs,
       longestStepMs: dice.pick([5, 50, 300]),
     },

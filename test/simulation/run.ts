@@ -1,9 +1,9 @@
 // One seed: a shop whose workers, people, network, clock and disk misbehave for some seconds, then recover. At the end,
 // nothing may be due, and the books must agree.
 import { loadConfig } from '../../src/config/config.js'
-import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { checkBooks } from './books.js'
 import { Dice } from './dice.js'
+import { FaultyQueue, NO_DELIVERY_FAULTS } from './faulty-queue.js'
 import { recover, runSomeCommand } from './people.js'
 import { drawPlan, type Plan } from './plan.js'
 import { NO_NETWORK_FAULTS, Provider } from './provider.js'
@@ -30,6 +30,9 @@ interface Running {
 /** How long recovered workers may take, in the time of the world. */
 const DRAIN_MS = 30 * 60_000
 
+/** Longer than leases and the pauses of refunds. */
+const LONGEST_WAIT_MS = 60_000
+
 export async function runSeed(seed: number, shelf: Shelf, { onWorld, onStep }: Running): Promise<Outcome> {
   const world = new World(new Dice(seed), onStep)
   onWorld(world)
@@ -41,7 +44,8 @@ export async function runSeed(seed: number, shelf: Shelf, { onWorld, onStep }: R
     store,
     provider: new Provider(world, { seed, successRate: plan.successRate }),
     config: configOf(plan),
-    queueOf: (_, db) => new EmbeddedQueue(db),
+    deliveryFaults: plan.deliveryFaults,
+    queueOf: (db) => new FaultyQueue(db, world.dice, () => scene.deliveryFaults),
     poison: new Set(world.dice.some(references, plan.poisonOrders)),
     deaths: new Map(),
     violations: [],
@@ -58,7 +62,7 @@ export async function runSeed(seed: number, shelf: Shelf, { onWorld, onStep }: R
   return { seed, digest: digest >>> 0, steps, violations: [...new Set(scene.violations)] }
 }
 
-function configOf({ leaseMs, batchSize }: Plan) {
+function configOf({ leaseMs, batchSize, attempts }: Plan) {
   const environment = {
     ORDERCTL_DATABASE_URL: 'sqlite:/simulated.sqlite',
     ORDERCTL_PAYMENT_GATEWAY: 'https://provider.example',
@@ -67,6 +71,7 @@ function configOf({ leaseMs, batchSize }: Plan) {
     ORDERCTL_PAYMENT_MAX_IN_FLIGHT: '3',
     ORDERCTL_PAYMENT_KEY_LIFETIME_HOURS: '1',
     ORDERCTL_BATCH_SIZE: String(batchSize),
+    ORDERCTL_ATTEMPTS: String(attempts),
   }
   return loadConfig(environment, { working: '/nowhere', user: '/nowhere', data: '/nowhere' }).config
 }
@@ -166,6 +171,7 @@ class Course {
   /** All faults end. The workers are stopped; some of them crash while they stop. */
   async #recover(): Promise<void> {
     const { world, provider, store, poison, violations } = this.#scene
+    this.#scene.deliveryFaults = NO_DELIVERY_FAULTS
     world.note('recovery')
     this.#isOver = true
     world.heal()
@@ -184,6 +190,10 @@ class Course {
   async #drain(): Promise<void> {
     const { world, violations } = this.#scene
     for (let round = 1; round <= 3; round++) {
+      // Until the leases of crashed processes and the pauses of refunds are over.
+      const end = world.now + LONGEST_WAIT_MS
+      world.schedule(world.outside, LONGEST_WAIT_MS, 'wait', () => undefined)
+      await world.runUntil(() => world.now >= end)
       await recover(this.#scene)
       const worker = startWorkerProcess(this.#scene, new Actor(`drain${round}`), { drains: true, concurrency: 2 })
       const latest = world.now + DRAIN_MS

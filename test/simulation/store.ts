@@ -46,6 +46,22 @@ export class Shelf {
   }
 }
 
+/** Statements that take no lock outside a transaction. */
+const READS = /^(select|begin$|commit|rollback|pragma)/
+
+const NEEDS_NO_SPACE = /^(select|begin|rollback|pragma)/
+
+/** A connection, and what it is doing. */
+interface Session {
+  readonly db: Database
+  /** Undefined while nobody uses it. */
+  actor: Actor | undefined
+  /** Whether a transaction is open. */
+  isOpen: boolean
+  connection: DatabaseConnection | undefined
+  rollBack: () => void
+}
+
 export class Store {
   /** The simulation's own connection: its statements are no steps. */
   readonly sqlite: SqliteDatabase.Database
@@ -53,8 +69,9 @@ export class Store {
   isFull = false
   readonly #path: string
   readonly #world: World
-  #writer: object | undefined
-  readonly #opened: Database[] = []
+  #writer: Session | undefined
+  readonly #sessions: Session[] = []
+  readonly #idle: Session[] = []
 
   constructor(path: string, world: World) {
     this.#path = path
@@ -68,74 +85,89 @@ export class Store {
 
   /** Opens a connection for the process or thread, which closes if it crashes. */
   connect(actor: Actor): Database {
+    const session = this.#idle.pop() ?? this.#open(actor)
+    session.actor = actor
+    actor.onCrash.push(() => this.#abandon(session))
+    return session.db
+  }
+
+  /** Keeps the connections of a process that has ended for later ones, since it costs more to open one than to use it. */
+  disconnect(actor: Actor): void {
+    for (const session of this.#sessions) {
+      if (session.actor !== actor || session.isOpen) continue
+      session.actor = undefined
+      this.#idle.push(session)
+    }
+  }
+
+  #open(actor: Actor): Session {
     const dialect: Dialect = sqliteDialect({ kind: 'sqlite', path: this.#path }, {})
     const createDriver = dialect.createDriver.bind(dialect)
     dialect.createDriver = () => {
       const driver = createDriver()
       const acquire = driver.acquireConnection.bind(driver)
-      let stepping: DatabaseConnection | undefined
       driver.acquireConnection = async () => {
         const connection = await acquire()
-        if (stepping !== connection) this.#makeSteps(connection, actor)
-        stepping = connection
+        if (session.connection !== connection) this.#makeSteps(session, connection)
         return connection
       }
       return driver
     }
     const db = new Kysely<Schema>({ dialect: rememberingErrors(dialect) })
-    actor.onCrash.push(() => ignore(db.destroy()))
-    this.#opened.push(db)
-    return db
+    const session: Session = { db, actor, isOpen: false, connection: undefined, rollBack: () => undefined }
+    this.#sessions.push(session)
+    return session
+  }
+
+  #abandon(session: Session): void {
+    if (!session.actor) return
+    if (session.isOpen) session.rollBack()
+    this.#release(session)
+    ignore(session.db.destroy())
   }
 
   async close(): Promise<void> {
-    for (const db of this.#opened) await db.destroy().catch(() => undefined)
+    for (const { db } of this.#sessions) await db.destroy().catch(() => undefined)
     this.sqlite.close()
   }
 
-  #makeSteps(connection: DatabaseConnection, actor: Actor): void {
+  #makeSteps(session: Session, connection: DatabaseConnection): void {
     const execute = connection.executeQuery.bind(connection)
-    let isOpen = false
-    actor.onCrash.unshift(() => {
-      if (isOpen) ignore(execute(CompiledQuery.raw('rollback')))
-      this.#release(connection)
-    })
+    session.connection = connection
+    session.rollBack = () => ignore(execute(CompiledQuery.raw('rollback')))
     connection.executeQuery = async (query) => {
       const text = query.sql
-      const isEnd = text === 'commit' || text === 'rollback'
-      const isBegin = text.startsWith('begin')
-      const writes = !isOpen && !/^(select|begin$|pragma|commit|rollback)/i.test(text)
+      const { actor = this.#world.outside } = session
       await this.#world.step(actor, text.slice(0, 60))
-      if (writes) await this.#waitForWriter(connection, actor)
-      if (this.isFull && text !== 'rollback' && !/^(select|begin|pragma)/i.test(text)) {
-        if (!isOpen) this.#release(connection)
-        throw new SqliteDatabase.SqliteError('database or disk is full', 'SQLITE_FULL')
-      }
+      if (!session.isOpen && !READS.test(text)) await this.#waitForWriter(session, actor)
       try {
+        if (this.isFull && !NEEDS_NO_SPACE.test(text)) {
+          throw new SqliteDatabase.SqliteError('database or disk is full', 'SQLITE_FULL')
+        }
         const result = await execute<never>(query)
-        if (isBegin) isOpen = true
-        if (isEnd) isOpen = false
+        if (text.startsWith('begin')) session.isOpen = true
+        if (text === 'commit' || text === 'rollback') session.isOpen = false
         return result
       } finally {
-        if (!isOpen) this.#release(connection)
+        if (!session.isOpen) this.#release(session)
       }
     }
   }
 
   /** Asks again and again, as SQLite does. Takes the place of the writer. */
-  async #waitForWriter(connection: object, actor: Actor): Promise<void> {
+  async #waitForWriter(session: Session, actor: Actor): Promise<void> {
     const since = this.#world.now
-    while (this.#writer !== undefined && this.#writer !== connection) {
+    while (this.#writer !== undefined && this.#writer !== session) {
       if (this.#world.now - since > BUSY_MS) throw new SqliteDatabase.SqliteError('database is locked', 'SQLITE_BUSY')
       await new Promise<void>((again) => {
         this.#world.schedule(actor, this.#world.dice.between(1, 100), 'busy', again)
       })
     }
-    this.#writer = connection
+    this.#writer = session
   }
 
-  #release(connection: object): void {
-    if (this.#writer === connection) this.#writer = undefined
+  #release(session: Session): void {
+    if (this.#writer === session) this.#writer = undefined
   }
 }
 

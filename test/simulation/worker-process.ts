@@ -10,6 +10,7 @@ import { problemIn } from '../../src/servers/explain.js'
 import { type BatchProgress, type BatchResult, processBatch } from '../../src/workflow/batch.js'
 import { type BatchThreads, batchOptionsOf, FailedBatch } from '../../src/workflow/threads.js'
 import { Worker } from '../../src/workflow/worker.js'
+import type { DeliveryFaults } from './faulty-queue.js'
 import type { Provider } from './provider.js'
 import type { Store } from './store.js'
 import { Actor, type World } from './world.js'
@@ -20,7 +21,8 @@ export interface Scene {
   readonly store: Store
   readonly provider: Provider
   readonly config: Config
-  queueOf(actor: Actor, db: Database): Queue
+  deliveryFaults: DeliveryFaults
+  queueOf(db: Database): Queue
   /** References of orders that kill the thread which charges them. */
   readonly poison: Set<string>
   /** How often each poison order has killed a thread. */
@@ -59,7 +61,7 @@ export function startWorkerProcess(
       emit: () => undefined,
     }
     const waiting = { signal: over.signal, onNotice: () => undefined }
-    const services = { db, queue: scene.queueOf(actor, db), config, gateway, figures: undefined }
+    const services = { db, queue: scene.queueOf(db), config, gateway, figures: undefined }
     const worker = new Worker(services, { ...options, waiting }, new SimulatedThreads(scene, actor, gateway))
     worker
       .run()
