@@ -1,4 +1,4 @@
-// Requests to the gateway and to webhooks: they reach the configured URL only, and a receiver can tell ours from others.
+// Requests to the gateway and to webhooks reach the configured URL only, and a receiver can verify events.
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Webhook } from 'standardwebhooks'
