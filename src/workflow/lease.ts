@@ -56,13 +56,14 @@ export async function whileRenewing<Result>(
   let until = since + leaseMs
   const renew = async () => {
     const asked = performance.now()
-    await db
+    const { numUpdatedRows } = await db
       .updateTable('due_orders')
       .set({ due_at: (await databaseTime(db)) + leaseMs })
       .where(isAmong(db, 'order_id', packIds(orders)))
       .where('lease_token', '=', token)
-      .execute()
-    until = asked + leaseMs
+      .executeTakeFirstOrThrow()
+    // Once an order is lost, another worker or a person may have settled it: nothing more may be charged.
+    if (Number(numUpdatedRows) === orders.length) until = asked + leaseMs
   }
   // If every renewal fails, the fence rejects the late settlement.
   const renewing = startBackground(renew, { pauseMs: () => leaseMs / 3 })

@@ -1,0 +1,20 @@
+// The lease of a batch, as the batch sees it while it charges.
+import { expect } from 'vitest'
+import type { LeaseToken, OrderId } from '../../src/domain/ids.js'
+import { whileRenewing } from '../../src/workflow/lease.js'
+import { test } from '../support/shop.js'
+
+test('a lease that another worker has taken is no longer held, although it is renewed', async ({ shop }) => {
+  const [mine, lost] = ['mine', 'lost'].map((reference) => {
+    return shop.order(reference, { status: 'payment_processing', leaseToken: 'ours', dueAt: Date.now() + 300 })
+  }) as [OrderId, OrderId]
+  const db = await shop.connection()
+  const lease = { token: 'ours' as string as LeaseToken, orders: [{ id: mine }, { id: lost }], leaseMs: 300 }
+  await whileRenewing(db, { ...lease, since: performance.now() }, async (isHeld) => {
+    shop.sqlite.prepare("update due_orders set lease_token = 'theirs' where order_id = ?").run(lost)
+    await expect.poll(isHeld, { timeout: 20_000 }).toBe(false)
+    const before = shop.row('mine')['due_at']
+    await expect.poll(() => shop.row('mine')['due_at']).not.toBe(before)
+    expect(isHeld()).toBe(false)
+  })
+})
