@@ -1,7 +1,7 @@
 // The parts of `orders export`: where it starts, how rows are written, and the file that keeps its cursor.
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
 import { amountsAsNumbers } from '../domain/money.js'
-import { errorCode, usageError } from '../errors.js'
+import { errorCode, UserError, usageError } from '../errors.js'
 import { type Cursor, cursorAt, cursorText, type ExportedOrder, readCursor } from '../reports/export.js'
 import type { Output } from '../terminal/screen.js'
 import { renderCsv } from '../terminal/table.js'
@@ -27,7 +27,11 @@ function readCursorFile(path: string): Cursor | undefined {
     if (cursor || text === '') return cursor
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
-    throw error
+    throw usageError({
+      code: 'cursor_unreadable',
+      message: `Cannot read the cursor in ${path} (${errorCode(error)}).`,
+      fix: 'Correct the permissions, or name another file.',
+    })
   }
   throw usageError({
     code: 'not_a_cursor',
@@ -36,12 +40,28 @@ function readCursorFile(path: string): Cursor | undefined {
   })
 }
 
-/** Replaces the file, so that it has the old cursor or the new one, also after a power cut. */
+/** Replaces the file, so that it has the old cursor or the new one, also after a power cut. @throws UserError */
 export function writeCursorFile(path: string, cursor: Cursor): void {
+  try {
+    replaceFile(path, `${cursorText(cursor)}\n`)
+  } catch (error) {
+    throw new UserError(
+      {
+        code: 'cursor_unwritable',
+        message: `Cannot write the cursor to ${path} (${errorCode(error)}). The exported rows are complete.`,
+        fix: 'Free disk space or correct the permissions. The next export starts at the old cursor, so these rows come again.',
+        retryable: true,
+      },
+      { cause: error },
+    )
+  }
+}
+
+function replaceFile(path: string, text: string): void {
   const draft = `${path}.${process.pid}.tmp`
   const descriptor = openSync(draft, 'w', 0o600)
   try {
-    writeSync(descriptor, `${cursorText(cursor)}\n`)
+    writeSync(descriptor, text)
     fsyncSync(descriptor)
   } finally {
     closeSync(descriptor)
