@@ -55,21 +55,26 @@ export async function record(lane: Lane): Promise<RecordedStep[]> {
   return recorded
 }
 
-/** Runs a step with a fault, then does what a person does. @returns what is wrong afterwards */
-export async function meet(lane: Lane, { recorded, call, fault }: Point): Promise<string[]> {
+/**
+ * Runs a step with a fault, then does what a person does.
+ *
+ * @returns what is wrong afterwards, and whether the run came to the call: a worker does not wait equally often each time
+ */
+export async function meet(lane: Lane, { recorded, call, fault }: Point) {
   const { step, before } = recorded
   await lane.restore(before)
   await lane.begin(step, before.ledger)
   lane.receiver.received.length = 0
   const outcome = await lane.runStep({ at: call.number, fault })
-  const wrong = complaints(outcome, fault)
+  const isMet = outcome.calls.length > 0
+  const wrong = complaints(outcome, isMet && fault.startsWith('crash'))
   // A person looks whether the command has done its work.
   if (step.done === undefined ? !isDone(outcome) : (await lane.count(step.done)) === 0) {
     await lane.letTimePass()
-    wrong.push(...complaints(await lane.run(...(step.again ?? step.args))))
+    wrong.push(...complaints(await lane.run(...(step.again ?? step.args)), false))
   }
   await lane.recover()
-  return [...wrong, ...(await compare(lane, recorded))]
+  return { isMet, wrong: [...wrong, ...(await compare(lane, recorded))] }
 }
 
 async function compare(lane: Lane, { books, unknown, delivered }: RecordedStep): Promise<string[]> {
@@ -92,9 +97,9 @@ function isDone({ code }: Outcome): boolean {
 }
 
 /** What is wrong with the end of a command, whatever it met. */
-function complaints({ code, stdout, stderr }: Outcome, fault?: Fault): string[] {
-  if (code === null) return fault?.startsWith('crash') ? [] : [`no exit code: ${stderr}`]
+function complaints({ code, stdout, stderr }: Outcome, isKilled: boolean): string[] {
   const text = `${stdout}${stderr}`
+  if (isKilled || code === null) return isKilled && code === null ? [] : [`exit code ${code}: ${text}`]
   const isBug = /Unexpected error|^\s+at .*:\d+:\d+/m.test(text)
   return isBug || ![0, 1, 2, 3, 4, 6].includes(code) ? [`exit code ${code}: ${text}`] : []
 }

@@ -15,7 +15,15 @@ export interface SweepOptions {
 /** Some runs wait for pauses between attempts. */
 const LANES = 2 * availableParallelism()
 
-type Tallies = ReadonlyMap<RecordedStep, { faults: number; failures: number; seconds: number }>
+interface Tally {
+  faults: number
+  /** Runs that ended before the call. */
+  missed: number
+  failures: number
+  seconds: number
+}
+
+type Tallies = ReadonlyMap<RecordedStep, Tally>
 
 /** A call that changes nothing cannot lose an answer that matters, and only servers answer later. */
 function canMeet(fault: Fault, { isDurable, place }: Call): boolean {
@@ -68,7 +76,7 @@ export async function sweep(options: SweepOptions | undefined, openLane: () => P
   try {
     const [first] = lanes
     const steps = first ? await record(first) : []
-    const tallies = new Map(steps.map((recorded) => [recorded, { faults: 0, failures: 0, seconds: 0 }]))
+    const tallies = new Map(steps.map((recorded) => [recorded, { faults: 0, missed: 0, failures: 0, seconds: 0 }]))
     const points = planPoints(steps, options)
     const failures: string[] = []
     await Promise.all(
@@ -90,10 +98,12 @@ export async function sweep(options: SweepOptions | undefined, openLane: () => P
 async function meetPoint(lane: Lane, point: Point, tallies: Tallies): Promise<string[]> {
   const { recorded, call, fault } = point
   const began = performance.now()
-  const wrong = await meet(lane, point).catch((error: unknown) => [String(error)])
+  const failed = (error: unknown) => ({ isMet: true, wrong: [String(error)] })
+  const { isMet, wrong } = await meet(lane, point).catch(failed)
   const tally = tallies.get(recorded)
   if (tally) {
     tally.faults += 1
+    tally.missed += isMet ? 0 : 1
     tally.failures += wrong.length > 0 ? 1 : 0
     tally.seconds += (performance.now() - began) / 1000
   }
@@ -105,7 +115,8 @@ function report(tallies: Tallies): void {
   const rows = [...tallies]
     .filter(([, { faults }]) => faults > 0)
     .map(([{ step, calls }, tally]) => ({ ...{ step: step.name, calls: calls.length }, ...tally }))
-  const sum = (of: 'calls' | 'faults' | 'failures') => rows.reduce((total, row) => total + row[of], 0)
+  const sum = (of: 'calls' | 'faults' | 'missed' | 'failures') => rows.reduce((total, row) => total + row[of], 0)
   console.table(rows.map((row) => ({ ...row, seconds: Math.round(row.seconds) })))
   console.log(`${sum('calls')} calls, ${sum('faults')} faults, ${sum('failures')} failures`)
+  if (sum('missed') > sum('faults') / 10) throw new Error(`${sum('missed')} runs ended before their call`)
 }
