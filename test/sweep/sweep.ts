@@ -52,22 +52,23 @@ function planPoints(steps: readonly RecordedStep[], options: SweepOptions | unde
 
 /**
  * Crashes before each change, since a crash between two reads leaves what the previous one left. Errors at the first
- * call of each text, and from the last call of each text on.
+ * call of each text. At the last one, every second text fails for ever.
  */
 function sample(points: readonly Point[]): Point[] {
-  const first = new Map<string, Point>()
-  const last = new Map<string, Point>()
-  for (const point of points) {
-    const key = `${point.fault} ${point.call.label.slice(0, 60)}`
-    if (!first.has(key)) first.set(key, point)
-    last.set(key, point)
-  }
-  const [firsts, lasts] = [new Set(first.values()), new Set(last.values())]
+  const byText = (fault: Fault, all: readonly Point[]) =>
+    new Map(all.filter((point) => point.fault === fault).map((point) => [textOf(point.call), point])).values()
+  const first = new Set(byText('error', points.toReversed()))
+  const last = new Set([...byText('errors', points)].filter((_, index) => index % 2 === 0))
   return points.filter((point) => {
     if (point.fault === 'crash') return point.call.isDurable
-    if (point.fault === 'error') return firsts.has(point)
-    return point.fault !== 'errors' || lasts.has(point)
+    if (point.fault === 'error') return first.has(point)
+    return point.fault !== 'errors' || last.has(point)
   })
+}
+
+/** Statements that differ in their beginning; all that create a table count as one. */
+function textOf({ label }: Call): string {
+  return label.replace(/^(create \w+).*/, '$1').slice(0, 60)
 }
 
 /** @returns what was wrong, point by point */
