@@ -37,14 +37,21 @@ const COPIES: Readonly<Record<ServerEngine, Copy>> = {
   mysql: async (from, to) => {
     const server = serverUrl('mysql')
     await askServer(server, `drop database if exists ${to}`, `create database ${to} character set latin1`)
-    const source = serverUrl('mysql', { pathname: from })
-    const tables = (await askServer(source, 'show tables')).flatMap((row) => Object.values(row).map(String))
-    const definitions = await Promise.all(tables.map((table) => askServer(source, `show create table ${table}`)))
-    await askServer(
-      serverUrl('mysql', { pathname: to }),
-      'set foreign_key_checks = 0',
-      ...definitions.map(([row]) => String(row?.['Create Table'])),
-      ...tables.map((table) => `insert into ${table} select * from ${from}.${table}`),
+    // Generated columns take no values.
+    const columns = await askServer(
+      server,
+      `select table_name as table_name, column_name as column_name from information_schema.columns
+       where table_schema = '${from}' and extra not like '%GENERATED%'`,
     )
+    const tables = [...new Set(columns.map(({ table_name }) => String(table_name)))]
+    const definitions = await Promise.all(
+      tables.map((table) => askServer(server, `show create table ${from}.${table}`)),
+    )
+    const fill = tables.map((table) => {
+      const names = columns.filter((row) => row['table_name'] === table).map((row) => `\`${row['column_name']}\``)
+      return `insert into ${table} (${names}) select ${names} from ${from}.${table}`
+    })
+    const create = definitions.map(([row]) => String(row?.['Create Table']))
+    await askServer(serverUrl('mysql', { pathname: to }), 'set foreign_key_checks = 0', ...create, ...fill)
   },
 }
