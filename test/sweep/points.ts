@@ -58,7 +58,7 @@ export async function record(lane: Lane): Promise<RecordedStep[]> {
 /**
  * Runs a step with a fault, then does what a person does.
  *
- * @returns what is wrong afterwards, and whether the run came to the call: a worker does not wait equally often each time
+ * @returns what is wrong afterwards, and whether the run came to the call: a worker's waits differ between runs
  */
 export async function meet(lane: Lane, { recorded, call, fault }: Point) {
   const { step, before } = recorded

@@ -4,7 +4,7 @@ import type { Lane } from './lane.js'
 import { type Call, FAULTS, type Fault, meet, type Point, type RecordedStep, record } from './points.js'
 
 export interface SweepOptions {
-  /** Of the points, take every k-th. */
+  /** Takes every k-th point. */
   readonly every: number
   /** Part of the names of the steps; a fault; the number of a call. All, if empty. */
   readonly only: string
