@@ -21,6 +21,8 @@ export interface RecordedStep {
   /** The shop before the step. */
   readonly before: State
   readonly delivered: readonly string[]
+  /** The orders that it prints. */
+  readonly printed: readonly string[]
   /** What must be true after the step and a drain. */
   readonly books: readonly string[]
   /** Differences between the provider and us: charges whose outcome only the provider knows. */
@@ -48,7 +50,7 @@ export async function record(lane: Lane): Promise<RecordedStep[]> {
     await lane.recover()
     const books = await lane.ask(readBooks, [])
     const unknown = await lane.ask((rows) => compareMoney(rows, lane.entries), [])
-    recorded.push({ step, calls, before, delivered, books, unknown })
+    recorded.push({ step, calls, before, delivered, printed: printedOrders(outcome.stdout), books, unknown })
     await lane.restore(after)
     await lane.begin(step, after.ledger)
   }
@@ -68,11 +70,15 @@ export async function meet(lane: Lane, { recorded, call, fault }: Point) {
   const outcome = await lane.runStep({ at: call.number, fault })
   const isMet = outcome.calls.length > 0
   const wrong = complaints(outcome, isMet && fault.startsWith('crash'))
+  let printed = outcome.stdout
   // A person looks whether the command has done its work.
   if (step.done === undefined ? !isDone(outcome) : (await lane.count(step.done)) === 0) {
     await lane.letTimePass()
-    wrong.push(...complaints(await lane.run(...(step.again ?? step.args)), false))
+    const second = await lane.run(...(step.again ?? step.args))
+    wrong.push(...complaints(second, false))
+    printed += second.stdout
   }
+  wrong.push(...differences('printed', recorded.printed, printedOrders(printed)))
   await lane.recover()
   return { isMet, wrong: [...wrong, ...(await compare(lane, recorded))] }
 }
@@ -89,6 +95,11 @@ async function compare(lane: Lane, { books, unknown, delivered }: RecordedStep):
     ]
   }
   return [...audit, ...(await lane.ask(compareAll, ['there is no database']))]
+}
+
+/** An interrupted export may print an order twice. */
+function printedOrders(text: string): string[] {
+  return [...new Set([...text.matchAll(/"order_id":"([^"]+)"/g)].map(([, id = '']) => id))].sort()
 }
 
 /** 3: some rows or orders need a person. */
