@@ -29,7 +29,11 @@ function readCursorFile(path: string): Cursor | undefined {
     if (cursor || text === '') return cursor
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined
-    throw error
+    throw usageError({
+      code: 'cursor_unreadable',
+      message: `Cannot read the cursor in ${path} (${errorCode(error)}).`,
+      fix: 'Correct the permissions, or name another file.',
+    })
   }
   throw usageError({
     code: 'not_a_cursor',
@@ -40,28 +44,33 @@ function readCursorFile(path: string): Cursor | undefined {
 
 /** Replaces the file, so that it has the old cursor or the new one, also after a power cut. @throws UserError */
 export function writeCursorFile(path: string, cursor: Cursor): void {
-  const draft = `${path}.${process.pid}.tmp`
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW = 0 } = constants
   try {
-    // Not through a symbolic link, which another user may have put there.
-    const descriptor = openSync(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600)
-    try {
-      writeSync(descriptor, `${cursorText(cursor)}\n`)
-      fsyncSync(descriptor)
-    } finally {
-      closeSync(descriptor)
-    }
-    renameSync(draft, path)
+    replaceFile(path, `${cursorText(cursor)}\n`)
   } catch (error) {
     throw new UserError(
       {
         code: 'cursor_unwritable',
-        message: `Cannot write the cursor to ${path} (${errorCode(error)}), so it has the old one.`,
+        message: `Cannot write the cursor to ${path} (${errorCode(error)}). The exported rows are complete.`,
         fix: 'Free disk space, or name a file in a folder that only this user may write. The next export repeats these orders.',
+        retryable: true,
       },
       { cause: error },
     )
   }
+}
+
+function replaceFile(path: string, text: string): void {
+  const draft = `${path}.${process.pid}.tmp`
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW = 0 } = constants
+  // Not through a symbolic link, which another user may have put there.
+  const descriptor = openSync(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600)
+  try {
+    writeSync(descriptor, text)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  renameSync(draft, path)
 }
 
 /** Writes rows as CSV, or as JSON with one order in each line. Waits for a slow reader, so that memory stays flat. */

@@ -114,6 +114,15 @@ describe('orders export --cursor-file', () => {
     expect((await shop.run(...flags)).stdout).toBe('')
   })
 
+  shopTest('says which file of a cursor cannot be read or written', async ({ shop }) => {
+    const reading = await shop.json('orders', 'export', '--cursor-file', shop.folder)
+    expect(reading).toMatchObject({ code: 2, result: { error: { code: 'cursor_unreadable' } } })
+    const missing = join(shop.folder, 'missing', 'cursor')
+    const writing = await shop.run('orders', 'export', '--cursor-file', missing)
+    expect(writing.code).toBe(1)
+    expect(writing.stderr).toContain(`Cannot write the cursor to ${missing} (ENOENT)`)
+  })
+
   shopTest('rejects a file that has no cursor', async ({ shop }) => {
     const file = shop.file('notes.txt', 'my notes')
     const { code, stderr } = await shop.run('orders', 'export', '--cursor-file', file)
