@@ -188,6 +188,10 @@ function findBinaries(...names: [maker: string, server: string]): Kind['binaries
   return maker && server ? [maker, server] : undefined
 }
 
+export function isInstalled(engine: ServerEngine): boolean {
+  return KINDS.find((kind) => kind.engine === engine)?.binaries !== undefined
+}
+
 /** Commits outlive the server's process, but not the machine. */
 const QUICK: Record<ServerEngine, readonly string[]> = {
   postgres: ['-c', 'fsync=off'],
