@@ -17,6 +17,7 @@ import type { Queue } from '../queue/queue.js'
 import { countOf, duration, isoTime } from '../terminal/text.js'
 import { NO_OUTCOMES, type Outcomes, processedOf } from '../workflow/batch.js'
 import { countUnanswered } from '../workflow/failures.js'
+import { onceReachable } from '../workflow/outage.js'
 import { Worker } from '../workflow/worker.js'
 import type { Limits, WorkerEvent } from '../workflow/worker-events.js'
 
@@ -95,8 +96,9 @@ export default class Work extends ServiceCommand {
     try {
       const result = await open(
         async (app) => {
-          await this.#noteIfBehind(app.db)
-          const since = await databaseTime(app.db)
+          const start = { database: app.config.database, waiting }
+          const since = await onceReachable(() => this.#noteIfBehind(app.db), start)
+          if (since === undefined) return undefined
           worker = new Worker({ ...app, gateway: await openSharedGateway(app.config) }, options)
           const totals = await worker.run()
           progress.stop()
@@ -167,13 +169,16 @@ export default class Work extends ServiceCommand {
   }
 
   /** If the clock was ahead when leases and retries were stored, they end later than they should. */
-  async #noteIfBehind(db: Database): Promise<void> {
-    const behind = (await newestEntry(db)) - (await databaseTime(db))
-    if (behind <= CLOCK_TOLERANCE_MS) return
+  /** @returns the time by the database's clock */
+  async #noteIfBehind(db: Database): Promise<number> {
+    const now = await databaseTime(db)
+    const behind = (await newestEntry(db)) - now
+    if (behind <= CLOCK_TOLERANCE_MS) return now
     const late = duration(behind / 1000)
     this.noteWarning(
       `The clock is ${late} behind the newest entry in the database, so retries may start that late. Set the clock, then run \`orderctl doctor\`.`,
     )
+    return now
   }
 
   async #noteIfPaused(queue: Queue, drain: boolean): Promise<void> {

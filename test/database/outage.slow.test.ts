@@ -24,6 +24,20 @@ async function startDrain(shop: EngineShop, environment: Record<string, string> 
 const at = (url: string) => ({ ORDERCTL_DATABASE_URL: url })
 const UNREACHABLE = { error: { code: 'database_unreachable', retryable: true } }
 
+describeOnServerEngines('a worker', (test, engine) => {
+  test('whose connection is lost while it starts waits and goes on', async ({ shop }) => {
+    await shop.importing(singles(1))
+    // The worker's first statement.
+    const cut = { at: /max\(period_end\) from queue_snapshots/, when: 'before', loss: 'reset' } as const
+    const proxy = await new CutProxy(engine, shop.databaseUrl, cut).listen()
+    const worker = shop.start({ ...SLOW, ...at(proxy.url) }, 'work', '--max-orders', '1')
+    const { code, stderr } = await worker.ended.finally(() => proxy.close())
+    expect(code, stderr).toBe(0)
+    expectToldOnce(stderr, 'Waiting for it', 'Connected')
+    await expectSoldOnce(shop, 1)
+  })
+})
+
 describeOnServerEngines('a transaction', (test, engine) => {
   test('of a stopped process has a time limit', async ({ shop }) => {
     const setting = { postgres: "current_setting('idle_in_transaction_session_timeout')", mysql: '@@wait_timeout' }

@@ -39,11 +39,11 @@ export class PrivateServer {
   readonly #process: PrivateProcess
   #databases = 0
 
-  private constructor({ engine, product, binaries, ready, args }: Kind, port: number) {
+  private constructor({ engine, product, binaries, ready, args }: Kind, port: number, settings: readonly string[]) {
     this.engine = engine
     this.product = product
     this.port = port
-    const command = (folder: string) => [`${binaries?.[1]}`, ...args(folder, port)]
+    const command = (folder: string) => [`${binaries?.[1]}`, ...args(folder, port), ...settings]
     this.#process = new PrivateProcess(ready, command, ACCOUNT)
   }
 
@@ -52,8 +52,8 @@ export class PrivateServer {
    * this host; `lonely` has one connection; statements of `hasty` time out at once; transactions of `standby` are
    * read-only, on MySQL once the server is.
    */
-  static async open(kind: Kind): Promise<PrivateServer> {
-    const server = new PrivateServer(kind, await freePort())
+  static async open(kind: Kind, settings: readonly string[] = []): Promise<PrivateServer> {
+    const server = new PrivateServer(kind, await freePort(), settings)
     const { folder } = server.#process
     try {
       if (ACCOUNT) chownSync(folder, ACCOUNT.uid, ACCOUNT.gid)
@@ -188,11 +188,21 @@ function findBinaries(...names: [maker: string, server: string]): Kind['binaries
   return maker && server ? [maker, server] : undefined
 }
 
-/** @throws if its programs are not installed */
+export function isInstalled(engine: ServerEngine): boolean {
+  return KINDS.find((kind) => kind.engine === engine)?.binaries !== undefined
+}
+
+/** Commits outlive the server's process, but not the machine. */
+const QUICK: Record<ServerEngine, readonly string[]> = {
+  postgres: ['-c', 'fsync=off'],
+  mysql: ['--innodb-flush-log-at-trx-commit=2', '--innodb-flush-method=nosync'],
+}
+
+/** A server that writes to the disk only when the system does. @throws if its programs are not installed */
 export async function openPrivateServer(engine: ServerEngine): Promise<PrivateServer> {
   const kind = KINDS.find((known) => known.engine === engine)
   if (!kind?.binaries) throw new Error(`${kind?.product} is not installed`)
-  return PrivateServer.open(kind)
+  return PrivateServer.open(kind, QUICK[engine])
 }
 
 /** Once for each kind of server. The tests share one server and run one after the other. */

@@ -35,6 +35,10 @@ export class Imports {
     this.ended = Promise.all(sources.map((source) => this.#importAll(source)))
   }
 
+  get areRunning(): boolean {
+    return this.#running.size > 0
+  }
+
   /** Kills an import that is running. @returns whether there is one */
   killOne(choice: number): boolean {
     const running = [...this.#running]

@@ -2,9 +2,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** After this time without a new entry, a run goes on: work may be paused, done, or wait for a lease. */
-const STALL_MS = 2000
-
 export class LedgerFollower {
   readonly #path: string
   #offset = 0
@@ -25,15 +22,20 @@ export class LedgerFollower {
     return this.#entries
   }
 
-  /** Waits for this number of entries, or until there are no new ones. @returns whether they came */
-  async reach(entries: number, isOver: () => boolean = () => false): Promise<boolean> {
+  /**
+   * Waits for this number of entries, or until there have been no new ones for a while: work may be paused, done, or
+   * wait for a lease.
+   *
+   * @returns whether they came
+   */
+  async reach(entries: number, patienceMs: () => number): Promise<boolean> {
     let last = this.entries
     let since = performance.now()
-    while (last < entries && !isOver()) {
+    while (last < entries) {
       await sleep(10)
       const now = this.entries
       if (now > last) since = performance.now()
-      else if (performance.now() - since > STALL_MS) return false
+      else if (performance.now() - since > patienceMs()) return false
       last = now
     }
     return true

@@ -25,6 +25,10 @@ export interface TortureOptions {
 
 const LEASE_MS = 2000
 
+/** How long a run waits for new charges, and how long while imports still bring orders. */
+const BRIEFLY_MS = 2000
+const LONG_MS = 20_000
+
 /** Short, so that a run meets every limit; tasks are due every few seconds. */
 const SETTINGS = {
   ORDERCTL_LEASE_MS: String(LEASE_MS),
@@ -71,14 +75,15 @@ async function tortureWith(
   await must(shop, journal, 'products', 'import', shop.file('products.csv', products))
   const ledger = new LedgerFollower(provider.ledger)
   let isOver = false
-  const turn = async (share: number) => void (await ledger.reach(share * 0.8 * orders, () => isOver))
+  const turn = async (share: number) => void (await ledger.reach(share * 0.8 * orders, () => (isOver ? 0 : BRIEFLY_MS)))
   const imports = new Imports({ shop, journal, files, databaseUrl: database.url, turn })
   const faults = [...database.faults, ...queuePart.faults]
   const scene = { shop, journal, databaseUrl: database.url, faults, provider, receiver, imports, leaseMs: LEASE_MS }
   const chaos = new Chaos(scene, { workers: orders >= 5000 ? 3 : 2, schedulers: 1 + (seed % 2) })
   closeLater(() => Promise.all(chaos.services.map((service) => service.abandon())))
   for (const step of planOf(orders, kills, seed)) {
-    if (!(await ledger.reach(step.after))) journal.note(`no charges: ${ledger.entries} of ${step.after}`)
+    if (!(await ledger.reach(step.after, () => (imports.areRunning ? LONG_MS : BRIEFLY_MS))))
+      journal.note(`no charges: ${ledger.entries} of ${step.after}`)
     await chaos.step(step)
   }
   isOver = true
@@ -105,10 +110,11 @@ async function tortureWith(
   return journal
 }
 
-/** Repeats a command until it succeeds: it may meet the end of a fault. */
+/** Repeats a command, in this process, until it succeeds: it may meet the end of a fault. */
 async function must(shop: TortureShop, journal: Journal, ...args: string[]): Promise<unknown> {
   for (let attempt = 1; attempt <= 20; attempt++) {
-    const { code, result } = await ask(shop, journal, args)
+    const { code, result } = await shop.json(...args)
+    journal.note(`orderctl ${args.join(' ')}: ${code}`)
     if (code === 0) return result
     await sleep(500)
   }

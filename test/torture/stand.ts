@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { queuesNamed } from '../../src/queue/rabbitmq/queues.js'
-import { startPrivateRedis } from '../support/private-redis.js'
-import { openPrivateServer, type PrivateServer } from '../support/private-servers.js'
+import { hasRedisServer, startPrivateRedis } from '../support/private-redis.js'
+import { isInstalled, openPrivateServer, type PrivateServer } from '../support/private-servers.js'
 import { TcpProxy } from '../support/proxy.js'
 import { deleteQueues, makeQueues, withChannel } from '../support/rabbitmq.js'
 import { serverUrl } from '../support/servers.js'
@@ -16,6 +16,15 @@ export const DATABASES = ['sqlite', 'postgres', 'mysql'] as const
 export const QUEUES = ['embedded', 'redis', 'postgres', 'rabbitmq'] as const
 export type DatabaseName = (typeof DATABASES)[number]
 export type QueueName = (typeof QUEUES)[number]
+
+/** Why this machine cannot run it. @param found the servers that tests share */
+export function whyNotPossible(db: DatabaseName, queue: QueueName, found: { readonly rabbitmq: unknown }) {
+  const engines = [db, queue].filter((name) => name === 'postgres' || name === 'mysql')
+  const missing = engines.find((engine) => !isInstalled(engine))
+  if (missing) return `${missing} is not installed`
+  if (queue === 'redis' && !hasRedisServer()) return 'there is no redis-server on the PATH'
+  return queue === 'rabbitmq' && !found.rabbitmq ? 'no RabbitMQ server was found' : undefined
+}
 
 /** Breaks something, and repairs it. */
 export interface Fault {
