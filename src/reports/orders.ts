@@ -106,7 +106,7 @@ function ordersOf(db: Database) {
 }
 
 /** Databases lower ASCII letters only, so also compares the text as typed. */
-function contains(column: string, text: string) {
+export function contains(column: string, text: string) {
   const [lower, typed] = [text.toLowerCase(), text].map((part) => `%${part.replace(/[!%_]/g, '!$&')}%`)
   return sql<SqlBool>`(lower(${sql.ref(column)}) like ${lower} escape '!' or ${sql.ref(column)} like ${typed} escape '!')`
 }
