@@ -120,7 +120,8 @@ async function sourcesOf(db: Database): Promise<string[]> {
 /**
  * Finds orders by their references.
  *
- * @throws UserError that names the missing orders, an archived order and its file, or an order that several sources have (exit 2)
+ * @throws UserError that names the missing orders, an archived order and its file, or an order that several sources
+ *   have (exit 2)
  */
 export async function findOrders(db: Database, references: readonly string[], source?: string) {
   const sources = source === undefined ? await sourcesOf(db) : [source]

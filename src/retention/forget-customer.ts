@@ -20,7 +20,7 @@ import { contains } from '../reports/orders.js'
 import { countOf } from '../terminal/text.js'
 import { namesOf, type Person, withoutNames } from './person.js'
 
-export const FORGOTTEN_NAME = 'Forgotten customer'
+const FORGOTTEN_NAME = 'Forgotten customer'
 
 /** A customer who may be forgotten. */
 export interface Forgettable extends Person {

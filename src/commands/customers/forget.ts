@@ -10,7 +10,7 @@ import { type Forgettable, findForgettable, forgetCustomer } from '../../retenti
 import { cleanText, countOf } from '../../terminal/text.js'
 
 export default class CustomersForget extends BaseCommand {
-  static override summary = "Replace a customer's id and name everywhere"
+  static override summary = 'Forget a customer'
   static override description =
     'Replaces id and name by a placeholder in customers, messages, the audit log and the figures in Redis. Orders and ' +
     'figures stay. The file that named the customer can be imported again: known orders stay as they are, and a new ' +
@@ -21,7 +21,12 @@ export default class CustomersForget extends BaseCommand {
     'orderctl customers forget C-1001 --source shop-b --yes',
   ]
   static override args = {
-    CUSTOMER_ID: Args.string({ description: 'customer_id from the order file', required: true, parse: readId }),
+    id: Args.string({
+      description: 'customer_id from the order file',
+      required: true,
+      ignoreStdin: true,
+      parse: readId,
+    }),
   }
   static override flags = {
     source: Flags.string({ description: "the customer's source", helpValue: 'NAME', parse: readId }),
@@ -35,11 +40,11 @@ export default class CustomersForget extends BaseCommand {
     const isDry = flags['dry-run']
     if (!flags.yes && !isDry) requireTerminal(this.host, 'Forgetting a customer', this.jsonEnabled())
     return this.withApp(async (app) => {
-      const person = await findForgettable(app.db, args.CUSTOMER_ID, flags.source)
+      const person = await findForgettable(app.db, args.id, flags.source)
       const { source, orders, files } = person
       const what = `customer ${cleanText(person.customer_id)} of ${source}, with ${countOf(orders, 'order')}`
       this.#noteFiles(files)
-      const unchanged = { source, placeholder: null, orders, texts: 0, files, erased: null, published: null }
+      const unchanged = { source, placeholder: null, orders, texts: 0, files, erased: null }
       if (isDry) this.print(`Would forget ${what}. Nothing was changed.`)
       if (isDry || !(flags.yes || (await confirm(this.host, `Forget ${what}? This cannot be undone.`))))
         return unchanged
@@ -51,15 +56,15 @@ export default class CustomersForget extends BaseCommand {
     const { source, orders, files } = person
     const { placeholder, texts } = await forgetCustomer(db, person, reason)
     const erased = (await eraseDeleted(db)) ?? null
-    const published = figures ? await this.#publish(() => figures.rebuild()) : null
+    const published = figures === undefined || (await this.#publish(() => figures.rebuild()))
     this.print(`Forgotten: ${countOf(orders, 'order')} of ${source} now belong to ${placeholder}.`)
     if (erased === false)
       this.note(
         'Another process uses the database file, so free parts of it may still have the name. When nothing runs: ' +
           `sqlite3 FILE 'vacuum; pragma wal_checkpoint(truncate)'`,
       )
-    if (erased === false || published === false) this.setExitCode(EXIT.partly)
-    return { source, placeholder, orders, texts, files, erased, published }
+    if (erased === false || !published) this.setExitCode(EXIT.partly)
+    return { source, placeholder, orders, texts, files, erased }
   }
 
   async #publish(rebuild: () => Promise<void>): Promise<boolean> {
