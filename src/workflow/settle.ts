@@ -166,8 +166,8 @@ async function postpone(
 }
 
 /**
- * Returns orders to the queue whose charge was not asked for. Order, reservation and payment intent stay. Takes back the
- * claim's count, and no earlier one: these orders are neither settled nor answered.
+ * Returns orders to the queue whose charge was not asked for. Order, reservation and payment intent stay. Takes back
+ * the claim's count, and no earlier one: these orders are neither settled nor answered.
  */
 async function defer(trx: Kysely<Schema>, orders: readonly Deferred[], now: number): Promise<void> {
   const rows = orders.map(({ id, retryAfterMs = 0 }) => ({ id, due_at: now + retryAfterMs }))
