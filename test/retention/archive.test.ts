@@ -106,6 +106,31 @@ describe.concurrent('orders archive', () => {
     })
   })
 
+  test('leaves rows that the audit compares with everything else', async ({ shop }) => {
+    selling(shop)
+    await archive(shop)
+    for (const [damage, checks] of [
+      ["delete from archived_orders where reference = '4'", ['archives']],
+      ["update archived_orders set reference = '5' where reference = '1'", ['archives']],
+      ['update archived_sales_by_customer set revenue = revenue + 1', ['customer_sales']],
+      ['update archived_sales_by_product set units = units + 1', ['stock_on_hand', 'product_sales']],
+    ] as const) {
+      shop.sqlite.exec(`savepoint sound; ${damage}; release sound`)
+      const { code, result } = await shop.json('rebuild', '--check')
+      const failed = (result as { checks: { name: string; ok: boolean }[] }).checks.filter(({ ok }) => !ok)
+      expect({ code, names: failed.map(({ name }) => name) }, damage).toEqual({ code: 6, names: checks })
+      const repaired = damage
+        .replace('+ 1', '- 1')
+        .replace("set reference = '5' where reference = '1'", "set reference = '1' where reference = '5'")
+      if (repaired !== damage) shop.sqlite.exec(repaired)
+      else
+        shop.sqlite.exec(
+          `insert into archived_orders select 'shop-b', '4', 1, id, '' from customers where source = 'shop-b'`,
+        )
+      await shop.expectAuditClean()
+    }
+  })
+
   test('writes a row for each line, payment and refund as CSV', async ({ shop }) => {
     selling(shop)
     shop.sqlite.exec(
