@@ -4,7 +4,7 @@ import { jsonFieldsOf } from './json-fields.js'
 
 /** First words of commands. Those missing here are shown in the last group. */
 const GROUPS: readonly (readonly [heading: string, words: readonly string[]])[] = [
-  ['ORDERS IN', ['import', 'orders', 'products']],
+  ['ORDERS IN', ['import', 'orders', 'products', 'customers']],
   ['WORK', ['work', 'queue', 'failed']],
   ['REPORTS', ['status', 'kpis', 'leaderboard', 'audit']],
   [

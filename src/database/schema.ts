@@ -114,8 +114,8 @@ export interface Schema {
     /** The import that first named the customer. */
     import_id: ImportId
     /**
-     * When a person had id and name replaced; else null. Imports compare every other value of the customer's orders, and
-     * no file names the customer again.
+     * When id and name were replaced; else null. Imports compare every other value of the customer's orders, and no
+     * file names the customer again.
      */
     forgotten_at: number | null
   }
@@ -331,7 +331,7 @@ export interface Schema {
     reference: string
     archive_id: ArchiveId
     customer_id: CustomerId
-    /** Of what an order file says about the order, except the customer. See order-digest.ts. */
+    /** The digest of what an order file says about the order, except the customer. See order-digest.ts. */
     digest: string
   }
 

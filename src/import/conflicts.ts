@@ -223,3 +223,9 @@ export function differenceText({ field, sku, stored, file }: Difference): string
   if (field === 'archive') return `its content is in ${stored}`
   return `${sku ?? field}: stored ${stored ?? 'none'}, file ${file ?? 'none'}`
 }
+
+/** Says for a line why it is not imported. */
+export function conflictReason({ order_id, status, differences }: Conflict): string {
+  const kept = `conflict: order ${order_id} is already stored with other content (status ${status}), which was kept`
+  return [kept, ...differences.map(differenceText)].join('; ')
+}

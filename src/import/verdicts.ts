@@ -9,8 +9,8 @@ import { siblingReason } from './chunk.js'
 import {
   type Conflict,
   conflictOf,
+  conflictReason,
   contestedOrders,
-  differenceText,
   differingOrders,
   type StoredLine,
 } from './conflicts.js'
@@ -285,11 +285,6 @@ async function explainConflicts(
     )
   }
   return examples
-}
-
-function conflictReason({ order_id, status, differences }: Conflict): string {
-  const kept = `conflict: order ${order_id} is already stored with other content (status ${status}), which was kept`
-  return [kept, ...differences.map(differenceText)].join('; ')
 }
 
 async function deleteMarkedAsides(db: Kysely<Schema>, { id }: ImportRun): Promise<number> {

@@ -115,10 +115,11 @@ export function rankCustomer(db: Database, choice: SalesChoice, customer_id: str
   })
 }
 
-async function findCustomer(db: Database, customer_id: string, source: string | undefined) {
+/** @throws UserError if the customer does not exist, or exists in several sources */
+export async function findCustomer(db: Database, customer_id: string, source: string | undefined) {
   const customers = await db
     .selectFrom('customers')
-    .select(['source', 'name as customer_name'])
+    .select(['id', 'source', 'name as customer_name'])
     .where('customer_id', '=', customer_id)
     .$if(source !== undefined, (query) => query.where('source', '=', source ?? ''))
     .orderBy('source')

@@ -106,7 +106,7 @@ function ordersOf(db: Database) {
 }
 
 /** Databases lower ASCII letters only, so also compares the text as typed. */
-function contains(column: string, text: string) {
+export function contains(column: string, text: string) {
   const [lower, typed] = [text.toLowerCase(), text].map((part) => `%${part.replace(/[!%_]/g, '!$&')}%`)
   return sql<SqlBool>`(lower(${sql.ref(column)}) like ${lower} escape '!' or ${sql.ref(column)} like ${typed} escape '!')`
 }
@@ -120,7 +120,8 @@ async function sourcesOf(db: Database): Promise<string[]> {
 /**
  * Finds orders by their references.
  *
- * @throws UserError that names the missing orders, an archived order and its file, or an order that several sources have (exit 2)
+ * @throws UserError that names the missing orders, an archived order and its file, or an order that several sources
+ *   have (exit 2)
  */
 export async function findOrders(db: Database, references: readonly string[], source?: string) {
   const sources = source === undefined ? await sourcesOf(db) : [source]

@@ -27,12 +27,8 @@ export class ArchiveDraft {
   /** @throws UserError (exit 2) if the folder does not exist or may not be written */
   constructor(path: string) {
     this.#path = path
-    const folder = dirname(path)
-    const start = `.${basename(path)}.`
-    this.#draft = join(folder, `${start}${randomUUID()}.part`)
+    this.#draft = join(dirname(path), `${draftStart(path)}${randomUUID()}.part`)
     try {
-      // Drafts of killed processes. An archive that is still being written fails, and its orders stay.
-      for (const name of readdirSync(folder)) if (isDraft(name, start)) rmSync(join(folder, name), { force: true })
       this.#descriptor = openSync(this.#draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600)
     } catch (error) {
       throw unwritable(path, error)
@@ -59,17 +55,29 @@ export class ArchiveDraft {
     const folder = openSync(dirname(this.#path), constants.O_RDONLY)
     fsyncSync(folder)
     closeSync(folder)
+    rmSync(this.#draft)
   }
 
-  /** Closes the draft and removes its own name. */
+  /** Closes the file, and removes it unless it was published. */
   close(): void {
     closeSync(this.#descriptor)
     rmSync(this.#draft, { force: true })
   }
 }
 
-function isDraft(name: string, start: string): boolean {
-  return name.startsWith(start) && /^[\da-f-]{36}\.part$/.test(name.slice(start.length))
+function draftStart(path: string): string {
+  return `.${basename(path)}.`
+}
+
+/** Removes what killed processes have left. An archive that another process is still writing fails. */
+export function removeDrafts(path: string): void {
+  const [folder, start] = [dirname(path), draftStart(path)]
+  const isDraft = (name: string) => name.startsWith(start) && /^[\da-f-]{36}\.part$/.test(name.slice(start.length))
+  try {
+    for (const name of readdirSync(folder)) if (isDraft(name)) rmSync(join(folder, name), { force: true })
+  } catch (error) {
+    throw unwritable(path, error)
+  }
 }
 
 /** Whether something has this name, also a link that leads nowhere. */

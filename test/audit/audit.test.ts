@@ -80,6 +80,7 @@ test('a sound database keeps every promise', async () => {
     stock_reserved: [true, 8, 8],
     // 2 + 1, 1 + 3 and 1 sold, 7 and 1 in progress.
     reservations: [true, 16, 16],
+    archives: [true, 0, 0],
     customer_sales: [true, 3, 3],
     product_sales: [true, 8, 8],
   })

@@ -83,6 +83,12 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
   await run('notify test')
   shop.file('orderctl.config.json', '{}')
 
+  for (const id of ['GONE-1', 'GONE-2']) shop.order(id, { status: 'completed', customer: id, settledAt: 10 ** 12 })
+  await run('customers forget', 'GONE-1', '--dry-run')
+  await run('customers forget', 'GONE-1', '--yes')
+  await run('orders archive', '--before', '2025-01-01', '--to', 'gone.jsonl', '--yes')
+  await run('orders export')
+
   const now = Date.now()
   shop.order('F-1', { status: 'failed', settledAt: now, message: 'sold out' })
   shop.order('F-2', { status: 'rolled_back', settledAt: now })

@@ -68,9 +68,10 @@ FIRST STEP
   $ orderctl import orders.csv --dry-run    Check a file; writes nothing
 
 ORDERS IN
-  import    Import orders, list and undo imports
-  orders    List, show, cancel, refund and export orders
-  products  Import, list and adjust products
+  import     Import orders, list and undo imports
+  orders     List, show, cancel, refund, export and archive orders
+  products   Import, list and adjust products
+  customers  Forget customers
 
 WORK
   work    Process orders: reserve stock, charge and settle

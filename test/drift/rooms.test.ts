@@ -15,7 +15,7 @@ const LAYERS = [
   ['csv', 'notify', 'payments', 'queue'],
   ['workflow'],
   ['import', 'inventory', 'reports'],
-  ['audit', 'redis'],
+  ['audit', 'redis', 'retention'],
   ['schedule', 'move', 'backup'],
   ['doctor'],
   ['app.ts'],

@@ -175,7 +175,7 @@ describe('import undo', () => {
       B-9    completed           1
       B-10   completed           1
       … and 4 more orders.
-      Cannot undo import 1: 14 orders were claimed, settled or retried. Nothing was changed.
+      Cannot undo import 1: 14 orders were claimed, settled, retried or archived. Nothing was changed.
       "
     `)
     const { result } = await shop.json('import', 'undo', '1', '--dry-run')

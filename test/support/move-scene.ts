@@ -61,6 +61,8 @@ export async function makeOldShop(shop: Shop): Promise<void> {
   await done(shop, stock, ['import', shop.file('shop.csv', other), '--source', 'shop'], [3])
   await done(shop, stock, ['import', shop.file('shop.csv', other), '--source', 'shop', '--update'])
   await done(shop, zone, ['failed', 'clear', '--limit', '1', '--reason', 'declined', '--yes'])
+  shop.sqlite.exec("update orders set settled_at = 1000 where reference in ('A-1', 'E-1')")
+  await done(shop, zone, ['orders', 'archive', '--before', '2000-01-01', '--to', 'old.jsonl', '--yes'])
   addWhatNoCommandLeaves(shop)
   await done(shop, zone, ['rebuild', '--check'])
 }
