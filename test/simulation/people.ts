@@ -87,7 +87,7 @@ type CommandName = keyof typeof COMMANDS
 const COMMAND_NAMES = Object.keys(COMMANDS) as [CommandName, ...CommandName[]]
 
 /** The commands that change orders are the most frequent. */
-const FREQUENT = ['cancel', 'retry', 'retry', 'refund', 'resolve'] as const
+const FREQUENT = ['cancel', 'retry', 'retry', 'retry', 'refund', 'resolve'] as const
 
 /** Runs a random command. */
 export function runSomeCommand(scene: Scene, skewMs: number): Actor {
