@@ -32,7 +32,7 @@ export interface Plan {
 
 export function drawPlan(dice: Dice): Plan {
   const maybe = (most: number) => (dice.chance(0.6) ? dice.next() * most : 0)
-  const leaseMs = dice.pick([900, 900, 3000])
+  const leaseMs = dice.pick([900, 1500])
   return {
     orders: dice.pick([dice.between(1, 3), dice.between(4, 12)]),
     workers: dice.between(2, 3),
@@ -45,7 +45,7 @@ export function drawPlan(dice: Dice): Plan {
     skewMs: maybe(leaseMs / 6),
     clockStepMs: dice.chance(0.4) ? dice.pick([leaseMs, 20_000, 2 * 3_600_000]) : 0,
     outageMs: maybe(4000),
-    attempts: dice.between(1, 3),
+    attempts: dice.pick([1, 3, 5]),
     deliveryFaults: {
       lose: maybe(0.3),
       repeat: maybe(0.3),
@@ -56,7 +56,7 @@ export function drawPlan(dice: Dice): Plan {
     processFaults: {
       crash: maybe(0.005),
       stop: maybe(0.03),
-      longestStopMs: 5 * leaseMs,
+      longestStopMs: 12_000,
       longestStepMs: dice.pick([5, 50, 300]),
     },
     networkFaults: {
