@@ -131,7 +131,7 @@ function someOrders(scene: Scene, condition: string): OrderId[] {
   return scene.world.dice.some(ordersWhere(scene, condition), 2)
 }
 
-/** Looks an order that needs review up at the provider, and states what is there. Waits while a request is under way. */
+/** Looks an order that needs review up at the provider, and states what is there. Leaves it while a request is open. */
 async function resolveOne({ store, provider, world }: Scene, db: Database): Promise<void> {
   const unresolved = store.rows<{ id: OrderId; key: IdempotencyKey }>(
     `select orders.id, idempotency_key as key from orders join payments on order_id = orders.id

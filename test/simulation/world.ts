@@ -166,7 +166,7 @@ export class World {
     this.#onStep?.(line)
   }
 
-  /** Crashes or stops the process before the step, if the seed says so. @returns whether the step has to wait or is lost */
+  /** Crashes or stops the process, if the seed says so. @returns whether the step is lost or has to wait */
   #isDisturbed(step: Step): boolean {
     const { process } = step.actor
     const { crash, stop, longestStopMs } = this.faults
