@@ -87,7 +87,7 @@ type CommandName = keyof typeof COMMANDS
 const COMMAND_NAMES = Object.keys(COMMANDS) as [CommandName, ...CommandName[]]
 
 /** The commands that change orders are the most frequent. */
-const FREQUENT = ['cancel', 'retry', 'retry', 'refund', 'resolve'] as const
+const FREQUENT = ['cancel', 'retry', 'retry', 'retry', 'refund', 'resolve'] as const
 
 /** Runs a random command. */
 export function runSomeCommand(scene: Scene, skewMs: number): Actor {
@@ -131,7 +131,7 @@ function someOrders(scene: Scene, condition: string): OrderId[] {
   return scene.world.dice.some(ordersWhere(scene, condition), 2)
 }
 
-/** Looks an order that needs review up at the provider, and states what is there. Waits while a request is under way. */
+/** Looks an order that needs review up at the provider, and states what is there. Leaves it while a request is open. */
 async function resolveOne({ store, provider, world }: Scene, db: Database): Promise<void> {
   const unresolved = store.rows<{ id: OrderId; key: IdempotencyKey }>(
     `select orders.id, idempotency_key as key from orders join payments on order_id = orders.id

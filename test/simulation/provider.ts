@@ -41,7 +41,7 @@ export interface Entry {
   readonly status: 'captured' | 'refunded' | 'declined'
   readonly amount: number
   readonly reference: string
-  /** Of a refund: the key of its charge. */
+  /** The key of the charge; for refunds only. */
   readonly charge?: IdempotencyKey
 }
 

@@ -19,8 +19,9 @@ test('a seed takes the same steps alone and after others', async () => {
 
 /** The guard, and seeds that notice its loss. */
 const BREAKS: readonly (readonly [broken: string, from: number, seeds: number, finding: RegExp])[] = [
-  ['key', 1, 2, /the provider captured it 2 times|the provider .*:1:1/],
-  ['stock', 1, 2, /CHECK constraint failed: products_reserved/],
+  ['fence', 21, 1, /CHECK constraint failed: products_reserved/],
+  ['key', 1, 12, /captured it [2-9] times|we have .*, the provider /],
+  ['stock', 1, 12, /CHECK constraint failed: products_reserved/],
 ]
 
 test.each(BREAKS)('finds a missing guard (%s), and says how to replay it', async (broken, from, seeds, finding) => {

@@ -91,7 +91,7 @@ export class Store {
     return session.db
   }
 
-  /** Keeps the connections of a process that has ended for later ones, since it costs more to open one than to use it. */
+  /** Keeps the connections of a process that has ended for later ones: opening one takes longer than its use. */
   disconnect(actor: Actor): void {
     for (const session of this.#sessions) {
       if (session.actor !== actor || session.isOpen) continue

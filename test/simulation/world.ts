@@ -166,7 +166,7 @@ export class World {
     this.#onStep?.(line)
   }
 
-  /** Crashes or stops the process before the step, if the seed says so. @returns whether the step has to wait or is lost */
+  /** Crashes or stops the process, if the seed says so. @returns whether the step is lost or has to wait */
   #isDisturbed(step: Step): boolean {
     const { process } = step.actor
     const { crash, stop, longestStopMs } = this.faults
@@ -174,11 +174,13 @@ export class World {
       this.#insert({ ...step, at: process.stoppedUntil + this.dice.delay(1) })
       return true
     }
-    if (this.dice.chance(crash)) {
+    // Threads take steps only while they have a batch, which is when a fault tells most.
+    const weight = step.actor === process ? 1 : 6
+    if (this.dice.chance(crash * weight)) {
       this.crash(process)
       return true
     }
-    if (!this.dice.chance(stop)) return false
+    if (!this.dice.chance(stop * weight)) return false
     process.stoppedUntil = this.now + this.dice.next() * longestStopMs
     this.note(`stop of ${process.name}`)
     this.#insert({ ...step, at: process.stoppedUntil + this.dice.delay(1) })
