@@ -91,7 +91,7 @@ function isUnreadableCertificate(error: Error, url: string): boolean {
 const SQLITE: readonly (readonly [RegExp, Cause])[] = [
   [/^(SQLITE_READONLY_DBMOVED|database_replaced)$/, 'file_replaced'],
   [/^SQLITE_(BUSY|LOCKED)/, 'file_locked'],
-  [/^(SQLITE_FULL|SQLITE_IOERR|ENOSPC$|EDQUOT$)/, 'file_full'],
+  [/^(SQLITE_FULL|SQLITE_IOERR|ENOSPC$|EDQUOT$|EIO$)/, 'file_full'],
   [/^SQLITE_(NOTADB|CORRUPT)/, 'file_damaged'],
   [/^(SQLITE_CANTOPEN|SQLITE_READONLY|(EACCES|EPERM|EROFS|ENOTDIR|EISDIR|EEXIST)$)/, 'file_unwritable'],
 ]
