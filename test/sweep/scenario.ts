@@ -1,0 +1,84 @@
+// Commands that touch everything that orderctl changes, each with what a person does when it fails.
+import { createHash } from 'node:crypto'
+import { csv, line } from '../support/lines.js'
+
+/** Starts every idempotency key, so that the provider declines the same orders in each run. */
+export const SHOP = 'sweep'
+
+export interface Step {
+  readonly name: string
+  readonly args: readonly string[]
+  /** What follows a run that failed, unless `done` holds. By default, the same command. */
+  readonly again?: readonly string[]
+  /** A query whose first value is 0 until the command has done its work. A person who looks sees it. */
+  readonly done?: string
+  readonly environment?: Readonly<Record<string, string>>
+  /** Options of the provider. */
+  readonly provider?: readonly string[]
+  /** What makes it end although every call fails: `work` waits for the end of outages. */
+  readonly endless?: readonly string[]
+  /** Only prepares the following steps. */
+  readonly isPrepared?: boolean
+}
+
+export const FILES: Readonly<Record<string, string>> = {
+  'stock.csv': 'sku,name,price,currency,stock\nWIDGET,Widget,10.00,USD,40\nSCARCE,Scarce,99.00,USD,2\n',
+  // T-7 needs more than there is, and T-8 is rejected.
+  'orders.csv': csv(
+    ...[1, 2, 3, 4, 5, 6].map((number) => line({ order: `T-${number}`, customer: `C-${number % 3}`, sku: 'WIDGET' })),
+    line({ order: 'T-2', customer: 'C-2', sku: 'NEW-1', price: '7.50' }),
+    line({ order: 'T-7', sku: 'SCARCE', quantity: 3, price: '99.00' }),
+    line({ order: 'T-8', sku: 'WIDGET', quantity: 'three' }),
+    line({ order: 'T-9', sku: 'WIDGET' }),
+  ),
+  'captured.csv': csv(line({ order: 'U-1', sku: 'WIDGET' })),
+  'uncharged.csv': csv(line({ order: 'U-2', sku: 'WIDGET' })),
+  'mistake.csv': csv(line({ order: 'M-1', sku: 'NEW-2', customer: 'C-9' }), line({ order: 'M-2', sku: 'WIDGET' })),
+}
+
+/** The name that the provider gives to the charge of an order of the default source. */
+const chargeOf = (order: string) =>
+  `ch_${createHash('sha256').update(`${SHOP}:default:${order}:1`).digest('hex').slice(0, 20)}`
+
+const WORK = { args: ['work', '--drain', '--concurrency', '1'], endless: ['--max-runtime', '2s'] }
+const ONCE = { ORDERCTL_ATTEMPTS: '1' }
+const finished = (file: string) => `select count(*) from imports where file like '%${file}' and status = 'finished'`
+const importing = (file: string): Step => ({
+  name: `import ${file}`,
+  args: ['import', file],
+  again: ['import', file, '--resume'],
+  done: finished(file),
+})
+
+const TASKS = ['kpis', 'leaderboards', 'snapshots', 'reservations', 'refunds', 'alarms']
+
+export const SCENARIO: readonly Step[] = [
+  { name: 'migrate', args: ['migrate'] },
+  { name: 'products import', args: ['products', 'import', 'stock.csv'] },
+  importing('orders.csv'),
+  { name: 'orders cancel', args: ['orders', 'cancel', 'T-9', '--reason', 'changed their mind'] },
+  { name: 'work', ...WORK },
+  { ...importing('captured.csv'), isPrepared: true },
+  { name: 'work, answers lost', ...WORK, environment: ONCE, provider: ['--drop-after', '1'] },
+  { ...importing('uncharged.csv'), isPrepared: true },
+  { name: 'work, no answers', ...WORK, environment: ONCE, provider: ['--error', '1'], isPrepared: true },
+  { name: 'failed resolve --captured', args: ['failed', 'resolve', 'U-1', '--captured', chargeOf('U-1')] },
+  { name: 'failed resolve --not-charged', args: ['failed', 'resolve', 'U-2', '--not-charged'] },
+  { name: 'failed retry', args: ['failed', 'retry', '--all', '--yes'] },
+  { name: 'work, retried', ...WORK, isPrepared: true },
+  { name: 'orders refund', args: ['orders', 'refund', 'T-1', '--restock', '--yes'] },
+  { name: 'failed clear', args: ['failed', 'clear', '--all', '--yes'] },
+  { name: 'orders export', args: ['orders', 'export', '--cursor-file', 'cursor', '--format', 'json'] },
+  { ...importing('mistake.csv'), isPrepared: true },
+  {
+    name: 'products adjust',
+    args: ['products', 'adjust', 'WIDGET', '5', '--reason', 'counted'],
+    done: "select count(*) from stock_adjustments where reason = 'counted'",
+  },
+  { name: 'queue pause', args: ['queue', 'pause'] },
+  { name: 'queue resume', args: ['queue', 'resume'] },
+  { name: 'queue clear', args: ['queue', 'clear', '--yes'] },
+  { name: 'rebuild', args: ['rebuild'] },
+  { name: 'import undo', args: ['import', 'undo', '4', '--yes'] },
+  ...TASKS.map((task) => ({ name: `schedule run ${task}`, args: ['schedule', 'run', task] })),
+]
