@@ -54,6 +54,8 @@ export async function record(lane: Lane): Promise<RecordedStep[]> {
     await lane.restore(after)
     await lane.begin(step, after.ledger)
   }
+  const disputed = recorded.at(-1)?.unknown ?? []
+  if (disputed.length > 0) throw new Error(`without a fault, ${disputed.join(', ')}`)
   return recorded
 }
 
@@ -69,13 +71,13 @@ export async function meet(lane: Lane, { recorded, call, fault }: Point) {
   lane.receiver.received.length = 0
   const outcome = await lane.runStep({ at: call.number, fault })
   const isMet = outcome.calls.length > 0
-  const wrong = complaints(outcome, isMet && fault.startsWith('crash'))
+  const wrong = complaints(outcome, isMet ? fault : undefined)
   let printed = outcome.stdout
   // A person looks whether the command has done its work.
   if (step.done === undefined ? !isDone(outcome) : (await lane.count(step.done)) === 0) {
     await lane.letTimePass()
     const second = await lane.run(...(step.again ?? step.args))
-    wrong.push(...complaints(second, false))
+    wrong.push(...complaints(second))
     printed += second.stdout
   }
   wrong.push(...differences('printed', recorded.printed, printedOrders(printed)))
@@ -107,10 +109,11 @@ function isDone({ code }: Outcome): boolean {
   return code === 0 || code === 3
 }
 
-/** What is wrong with the end of a command, whatever it met. */
-function complaints({ code, stdout, stderr }: Outcome, isKilled: boolean): string[] {
+/** What is wrong with the end of a command, whatever it met. A call may get no answer, such as a goodbye. */
+function complaints({ code, stdout, stderr }: Outcome, met?: Fault): string[] {
   const text = `${stdout}${stderr}`
-  if (isKilled || code === null) return isKilled && code === null ? [] : [`exit code ${code}: ${text}`]
+  if (code === null && (met === 'crash' || met === 'crash-after')) return []
+  if (code === null || met === 'crash') return [`exit code ${code}: ${text}`]
   const isBug = /Unexpected error|^\s+at .*:\d+:\d+/m.test(text)
   return isBug || ![0, 1, 2, 3, 4, 6].includes(code) ? [`exit code ${code}: ${text}`] : []
 }
