@@ -85,12 +85,15 @@ export class Service {
   /** Ends it as an administrator does, for good. */
   async stop(): Promise<void> {
     const { child } = this.#running
+    let isLate = false
     const late = setTimeout(() => {
-      this.#journal.violation(`${this.name} did not end ${GRACE_MS / 1000} s after SIGTERM`)
+      isLate = true
       child.kill('SIGKILL')
     }, GRACE_MS)
     const { code, stderr } = await this.#end('SIGTERM')
     clearTimeout(late)
+    if (isLate)
+      this.#journal.violation(`${this.name} did not end ${GRACE_MS / 1000} s after SIGTERM: ${lastLines(stderr)}`)
     // Null: the signal came before the process listened to it.
     if (code !== 130 && code !== null)
       this.#journal.violation(`${this.name} ended with exit code ${code} after SIGTERM: ${lastLines(stderr)}`)

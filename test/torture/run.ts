@@ -12,6 +12,7 @@ import { LedgerFollower } from './ledger.js'
 import { catalogue, orderFiles } from './order-files.js'
 import { planOf } from './plan.js'
 import { quiet } from './quiet.js'
+import { readReports } from './reports.js'
 import { type DatabaseName, openDatabasePart, openQueuePart, type QueueName } from './stand.js'
 
 export interface TortureOptions {
@@ -101,7 +102,7 @@ async function tortureWith(
     ledger: provider.entries,
     received: receiver.received.map(({ id }) => id),
     answers: journal.answers,
-    reports: await readReports(shop, journal),
+    reports: await readReports((...args) => must(shop, journal, ...args)),
   }))
     journal.violation(violation)
   for (const invalid of receiver.invalid) journal.violation(`a webhook had a wrong signature: ${invalid}`)
@@ -119,17 +120,4 @@ async function must(shop: TortureShop, journal: Journal, ...args: string[]): Pro
     await sleep(500)
   }
   throw new Error(`orderctl ${args.join(' ')} never succeeded: ${journal.timeline}`)
-}
-
-async function readReports(shop: TortureShop, journal: Journal) {
-  const tomorrow = new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)
-  const kpis = await must(shop, journal, 'kpis', 'range', '--from', '2025-01-01', '--to', tomorrow)
-  const customers = new Map<string, unknown>()
-  const products = new Map<string, unknown>()
-  for (const currency of ['USD', 'JPY', 'KWD']) {
-    const flags = ['--currency', currency, '--limit', 'all']
-    customers.set(currency, await must(shop, journal, 'leaderboard', 'customers', ...flags))
-    products.set(currency, await must(shop, journal, 'leaderboard', 'products', ...flags))
-  }
-  return { kpis, customers, products }
 }

@@ -176,7 +176,13 @@ function network(name: string, proxy: TcpProxy): Fault[] {
   return [
     { name: `cut the connections to ${name}`, isKill: false, breaks: () => proxy.cut(), repairs },
     { name: `refuse connections to ${name}`, isKill: false, breaks: () => proxy.stop(), repairs },
-    { name: `silence the connections to ${name}`, isKill: false, breaks: () => proxy.loseConnections(), repairs },
+    {
+      name: `silence the connections to ${name}`,
+      isKill: false,
+      breaks: () => proxy.loseConnections(),
+      // As a network that is back resets the connections that it has forgotten.
+      repairs: () => proxy.cut(),
+    },
     { name: `hang the connections to ${name}`, isKill: false, breaks: () => proxy.hang(), repairs },
   ]
 }
