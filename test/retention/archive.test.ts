@@ -1,5 +1,5 @@
 // Archiving: the orders are in the file and no longer in the database, and every figure stays as worked out by hand.
-import { readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'csv-parse/sync'
 import { describe, expect } from 'vitest'
@@ -370,6 +370,7 @@ describe.concurrent('an interrupted archive', () => {
     shop.import({ status: 'reading' })
     expect(await archive(shop)).toMatchObject({ code: 1, result: { error: { code: 'import_unfinished' } } })
     expect(rowsOf(shop)[0]).toBe(5)
+    expect(existsSync(join(shop.folder, 'old.jsonl'))).toBe(false)
   })
 })
 

@@ -46,6 +46,10 @@ describeOnEngines('customers forget', (test) => {
     await shop.run('orders', 'refund', '1', '--amount', '4', '--reason', 'JANE DOE called')
     await shop.run('products', 'adjust', 'S-1', '-1', '--reason', 'sample for jane.doe@example.com')
     await shop.rows("update payments set message = 'card of Jane Doe, not of Jane Doering'")
+    // As after a file whose lines inherit values from the line before.
+    const inherited = '{"order":{"customer_name":"Jane Doe"},"extraItems"'
+    await shop.rows(`update imports set reader_state = replace(reader_state, '{"extraItems"', '${inherited}')`)
+    expect(await shop.value('select reader_state from imports')).toContain('Jane Doe')
     await shop.rows("update events set error = 'no mailbox for Jane.Doe@example.com' where number = 1")
     const ranks = async () => {
       const { result } = await shop.json('leaderboard', 'customers')
