@@ -1,5 +1,5 @@
-// For a binary on a SQLite file: kills its process at the call number TEST_KILL_AT. Counts each commit twice, before and
-// after it, and the calls that make files durable or name them.
+// For a binary on a SQLite file: kills its process at the call number TEST_KILL_AT. Counts each commit twice, before
+// and after it, and the calls that make files durable or name them.
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import SqliteDatabase from 'better-sqlite3'
