@@ -28,8 +28,8 @@ const MOVES = {
   'receiver down': 4,
 } as const
 
-export type KillName = keyof typeof KILLS
-export type MoveName = keyof typeof MOVES
+type KillName = keyof typeof KILLS
+type MoveName = keyof typeof MOVES
 
 export interface Step {
   /** Charges that the provider has answered before it. */
