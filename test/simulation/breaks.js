@@ -1,9 +1,9 @@
 // Guards of src that the simulation must miss when they are gone: BREAK=fence npm run simulate. Each replaces a text.
 const BREAKS = {
   fence: {
-    file: 'src/workflow/lease.ts',
-    text: "      .where('lease_token', '=', value('token')),",
-    by: '      ,',
+    file: 'src/workflow/settle.ts',
+    text: 'new Set(await heldUnder(trx, orders, { token }))',
+    by: 'new Set(orders)',
   },
   key: {
     file: 'src/workflow/claim.ts',
