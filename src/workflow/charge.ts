@@ -1,7 +1,7 @@
 // Charges the orders of a batch, between its two transactions. Asks the gateway once for each idempotency key.
 import pMap from 'p-map'
-import { asError } from '../background.js'
 import type { OrderId } from '../domain/ids.js'
+import { askUnderKey } from '../payments/ask.js'
 import type { Charge, ChargeOutcome, ChargingGateway } from '../payments/gateway.js'
 import type { ClaimedOrder } from './claim.js'
 
@@ -61,14 +61,10 @@ async function chargeOne(
 ): Promise<ChargeOutcome> {
   if (total === 0) return { status: 'captured', reference: 'free of charge' }
   const charge: Charge = { key, amount: { currency, minor: total }, ...(details && { order: details.order }) }
-  try {
-    if (!details?.isOld) return await gateway.charge(charge, timeoutMs)
-    const found = await gateway.lookUpCharge(charge, timeoutMs)
-    if (found.status === 'none') return await gateway.charge(charge, timeoutMs)
-    if (found.status !== 'unsupported') return found
-    const message = 'the gateway may have forgotten this charge, and cannot look it up'
-    return { status: 'unknown', message, needsReview: true }
-  } catch (error) {
-    return { status: 'unknown', message: asError(error).message }
-  }
+  return askUnderKey({
+    what: 'charge',
+    isOld: details?.isOld ?? false,
+    ask: () => gateway.charge(charge, timeoutMs),
+    lookUp: () => gateway.lookUpCharge(charge, timeoutMs),
+  })
 }

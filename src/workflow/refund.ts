@@ -2,7 +2,7 @@
 // process asks for a refund under a lease; if it dies, another one asks again with the same key.
 import type { Kysely } from 'kysely'
 import pMap from 'p-map'
-import { asError, startBackground } from '../background.js'
+import { startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
 import { recordAction } from '../database/actions.js'
 import { readFirstUse } from '../database/backups.js'
@@ -14,6 +14,7 @@ import { inTransaction } from '../database/transaction.js'
 import { type LeaseToken, type OrderId, refundKey } from '../domain/ids.js'
 import { OPEN_REFUND_STATUSES } from '../domain/order.js'
 import { HOUR_MS } from '../domain/time.js'
+import { askUnderKey } from '../payments/ask.js'
 import type { Gateway, Refund, RefundOutcome } from '../payments/gateway.js'
 import { lockOrders } from '../queue/due-orders.js'
 import { newToken } from './lease.js'
@@ -193,7 +194,7 @@ async function readClaimed(db: Kysely<Schema>, token: LeaseToken): Promise<Claim
 }
 
 /** Never rejects: a request that fails has an unknown outcome. */
-async function askFor(
+function askFor(
   gateway: Gateway,
   { key, amount, currency, usedSince, chargeKey, chargeReference }: ClaimedRefund,
   now: number,
@@ -201,16 +202,12 @@ async function askFor(
 ): Promise<RefundOutcome> {
   const charge = { key: chargeKey, reference: chargeReference }
   const refund: Refund = { key, charge, amount: { currency, minor: amount } }
-  try {
-    if (now - usedSince < keyLifetimeMs) return await gateway.refund(refund, timeoutMs)
-    const found = await gateway.lookUpRefund(refund, timeoutMs)
-    if (found.status === 'none') return await gateway.refund(refund, timeoutMs)
-    if (found.status !== 'unsupported') return found
-    const message = 'the gateway may have forgotten this refund, and cannot look it up'
-    return { status: 'unknown', message, needsReview: true }
-  } catch (error) {
-    return { status: 'unknown', message: asError(error).message }
-  }
+  return askUnderKey({
+    what: 'refund',
+    isOld: now - usedSince >= keyLifetimeMs,
+    ask: () => gateway.refund(refund, timeoutMs),
+    lookUp: () => gateway.lookUpRefund(refund, timeoutMs),
+  })
 }
 
 export function refundOptionsOf(config: Config): RefundOptions {

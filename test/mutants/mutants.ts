@@ -138,16 +138,16 @@ const KEYS: readonly Mutant[] = [
   {
     name: 'key: an old one is asked for again without a look-up',
     file: 'workflow/charge.ts',
-    find: 'if (!details?.isOld) return',
-    replace: 'if (details) return',
+    find: 'isOld: details?.isOld ?? false',
+    replace: 'isOld: false',
     tests: ['payments/trouble.slow.test.ts'],
     named: 'is looked up, and its outcome is taken over',
   },
   {
     name: 'key: an old refund is asked for again without a look-up',
     file: 'workflow/refund.ts',
-    find: '< keyLifetimeMs) return',
-    replace: '< keyLifetimeMs * 1000) return',
+    find: '>= keyLifetimeMs',
+    replace: '>= keyLifetimeMs * 1000',
     tests: ['workflow/refunds.slow.test.ts'],
     named: 'SQLite: refunds older than a day are looked up',
   },
@@ -161,11 +161,9 @@ const KEYS: readonly Mutant[] = [
   },
   {
     name: 'key: a charge that fails counts as declined',
-    file: 'workflow/charge.ts',
-    find: `  } catch (error) {
-    return { status: 'unknown'`,
-    replace: `  } catch (error) {
-    return { status: 'declined'`,
+    file: 'payments/ask.ts',
+    find: 'return unknown(asError(error).message)',
+    replace: "return { status: 'declined', message: asError(error).message }",
     tests: ['workflow/charges.test.ts'],
     named: 'a gateway that fails leaves the outcome unknown',
   },
