@@ -6,7 +6,8 @@ import { freePort, PrivateProcess } from './private-process.js'
 
 const PROGRAM = resolve(import.meta.dirname, '../../examples/gateway.mjs')
 
-export interface Entry {
+/** A line of the provider's ledger. */
+export interface LedgerEntry {
   readonly type: 'charge' | 'refund'
   readonly key: string
   readonly amount: number
@@ -16,6 +17,8 @@ export interface Entry {
   readonly source?: string
   readonly order?: string
   readonly customer?: string
+  /** The key of the charge that is refunded. */
+  readonly charge?: string
 }
 
 export class Provider {
@@ -77,12 +80,12 @@ export class Provider {
     return join(this.#process.folder, 'ledger.jsonl')
   }
 
-  get entries(): Entry[] {
+  get entries(): LedgerEntry[] {
     const text = existsSync(this.ledger) ? readFileSync(this.ledger, 'utf8') : ''
     return text
       .split('\n')
       .slice(0, -1)
-      .map((line) => JSON.parse(line) as Entry)
+      .map((line) => JSON.parse(line) as LedgerEntry)
   }
 
   /** Expects that the provider captured what our payments say, and each key once. */

@@ -1,6 +1,6 @@
 // What a shop, its provider and its receiver say, read by plain SQL, as lines that can be compared. Nothing of it
 // depends on ids, times or the number of attempts.
-import type { Entry } from '../support/provider.js'
+import type { LedgerEntry } from '../support/provider.js'
 import type { Received } from '../support/receiver.js'
 
 export type Rows = (statement: string) => Promise<Record<string, unknown>[]>
@@ -38,7 +38,7 @@ export async function readBooks(rows: Rows): Promise<string[]> {
 }
 
 /** Where our tables and the provider's ledger disagree on the money that moved. */
-export async function compareMoney(rows: Rows, entries: readonly Entry[]): Promise<string[]> {
+export async function compareMoney(rows: Rows, entries: readonly LedgerEntry[]): Promise<string[]> {
   const columns = 'idempotency_key, amount, currency, gateway_reference'
   const captured = await rows(`select 'captured' as type, ${columns} from payments where status = 'captured'`)
   const refunded = await rows(`select 'refunded' as type, ${columns} from refunds where status = 'refunded'`)

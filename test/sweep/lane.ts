@@ -8,7 +8,7 @@ import type { Engine } from '../../src/database/engine.js'
 import { isMigrated } from '../../src/database/migrations.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { Cli, type Outcome } from '../support/cli.js'
-import { type Entry, Provider } from '../support/provider.js'
+import { type LedgerEntry, Provider } from '../support/provider.js'
 import { Receiver } from '../support/receiver.js'
 import type { Rows } from './books.js'
 import { type KeptDatabase, keptDatabase } from './kept-database.js'
@@ -87,7 +87,7 @@ export class Lane extends Cli {
   }
 
   /** The provider's ledger. */
-  get entries(): readonly Entry[] {
+  get entries(): readonly LedgerEntry[] {
     return this.#provider.entries
   }
 

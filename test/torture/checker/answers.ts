@@ -1,7 +1,7 @@
 // Compares what commands told people with what became of it.
 import { z } from 'zod'
+import type { LedgerEntry } from '../../support/provider.js'
 import type { Answer } from '../journal.js'
-import type { LedgerEntry } from './money.js'
 import { nameOf, type ShopState, type StoredOrder } from './shop-state.js'
 import type { AskedAdjustment } from './stock.js'
 

@@ -1,11 +1,12 @@
 // The judge of a torture run. It shares no code with orderctl: it reads the order files, the tables and the provider's
 // ledger itself, and recomputes every figure with integers of its own.
+import type { LedgerEntry } from '../../support/provider.js'
 import type { Answer } from '../journal.js'
 import type { OrderFile } from '../order-files.js'
 import { adjustmentsIn, checkAnswers } from './answers.js'
 import { checkEvents } from './events.js'
 import { readOrderFile } from './files.js'
-import { checkMoney, type LedgerEntry } from './money.js'
+import { checkMoney } from './money.js'
 import { checkImports, checkOrders } from './orders.js'
 import { checkSales, type Reports } from './sales.js'
 import { ShopState } from './shop-state.js'

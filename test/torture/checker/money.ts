@@ -1,20 +1,7 @@
 // Compares the provider's ledger with the orders, payments and refunds.
+import type { LedgerEntry } from '../../support/provider.js'
 import { figure, type Row, text } from '../tables.js'
 import { differences, grouped, nameOf, type ShopState, type StoredOrder, sums } from './shop-state.js'
-
-/** A line of the provider's ledger. */
-export interface LedgerEntry {
-  readonly type: 'charge' | 'refund'
-  readonly key: string
-  readonly amount: number
-  readonly currency: string
-  readonly status: 'captured' | 'declined' | 'refunded'
-  readonly reference?: string
-  readonly source?: string
-  readonly order?: string
-  /** The key of the charge that is refunded. */
-  readonly charge?: string
-}
 
 export function* checkMoney(state: ShopState, ledger: readonly LedgerEntry[]): Generator<string> {
   for (const [key, entries] of grouped(ledger, ({ type, key }) => `${type} ${key}`))
