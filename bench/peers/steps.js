@@ -1,5 +1,5 @@
 // The steps of an order, each as one transaction with prepared statements, on orderctl's tables and with its
-// durability. The peers in one-by-one.js and one-job-a-step.js use them.
+// durability. The peers in one-by-one.js and bullmq-jobs.js use them.
 import SqliteDatabase from 'better-sqlite3'
 
 /** @param {string} path a database with pending single-line orders */
