@@ -1,11 +1,28 @@
-// The build: src/ -> dist/, an entry for each command and each thread, and oclif.manifest.json. kysely and bullmq go in,
-// because loading their hundreds of modules takes longer than most commands do; other packages stay outside.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+// The build: src/ -> dist/, an entry for each command and each thread, and oclif.manifest.json. Packages that most
+// commands need go in, since a start loads few files faster than hundreds (docs/performance.md).
+import { readdirSync, writeFileSync } from 'node:fs'
 import { Plugin } from '@oclif/core'
 import { defineConfig } from 'rolldown'
 
-const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
-const outside = Object.keys(dependencies).filter((name) => !['kysely', 'bullmq'].includes(name))
+/** Stay outside: clients of servers, what few commands need, and SQLite, whose statements tests make fail. */
+const OUTSIDE = [
+  'better-sqlite3',
+  'iconv-lite',
+  'ioredis',
+  'mysql2',
+  'node-cron',
+  'ora',
+  'pg',
+  'piscina',
+  'rabbitmq-client',
+  'string-width',
+  'undici',
+  'wrap-ansi',
+  'zod',
+]
+/** What oclif uses to find plugins and commands, to animate waiting, and to tell Linux in Windows from others. */
+const UNUSED =
+  /(?:require|import)\(["'](?:cli-spinners|lilconfig|minimatch|semver|tinyglobby|typescript|wsl-utils)["']\)/g
 const commands = readdirSync('src/commands', { recursive: true, encoding: 'utf8' }).filter((file) =>
   file.endsWith('.ts'),
 )
@@ -22,17 +39,43 @@ const entries = [
 export default defineConfig({
   input: Object.fromEntries(entries.map((entry) => [entry, `src/${entry}.ts`])),
   platform: 'node',
-  external: (id) => outside.some((name) => id === name || id.startsWith(`${name}/`)),
+  // oclif has releases of its own of some packages. BullMQ shares ours.
+  external: (id, importer = '') =>
+    !/node_modules.(?!bullmq)/.test(importer) && OUTSIDE.some((name) => id === name || id.startsWith(`${name}/`)),
   output: {
     dir: 'dist',
     cleanDir: true,
     sourcemap: true,
     sourcemapExcludeSources: true,
+    // Names are kept: bullmq names its errors after their classes.
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
     chunkFileNames: 'shared/[name]-[hash].js',
+    // What every command loads, what every command with a database loads, and what most reports load.
+    codeSplitting: {
+      groups: [
+        { name: 'oclif', test: /node_modules.@oclif/, priority: 3 },
+        { name: 'base', test: /src.command-line.(base-command|selection-flags)\.ts/, priority: 2 },
+        { name: 'database', test: /src.app\.ts/, priority: 1 },
+        { name: 'reports', test: /src.(reports.kpis|command-line.kpi-columns)\.ts/ },
+      ],
+    },
   },
   logLevel: 'warn',
-  plugins: [{ name: 'manifest', closeBundle: writeManifest }],
+  plugins: [
+    { name: 'oclif', transform: { filter: { id: /node_modules.@oclif.core.lib/ }, handler: requireLazily } },
+    { name: 'manifest', closeBundle: writeManifest },
+  ],
 })
+
+/** Makes modules of oclif load others when they are first used. Lines stay where they are, for stack traces. */
+function requireLazily(code) {
+  const required = /^(?:const|var) (\w+_\d+) = (.*require\("[^"]+"\).*);$/gm
+  const names = [...code.matchAll(required)].map(([, name]) => name)
+  const lazy = code
+    .replace(/\b\w+_\d+\b(?! = )/g, (name) => (names.includes(name) ? `(${name}())` : name))
+    .replace(required, 'let $$$1; const $1 = () => $$$1 ??= $2;')
+  return { code: lazy.replace(UNUSED, '({})'), map: null }
+}
 
 /** oclif lists commands as the file system does; sorted, the file is the same on every machine. */
 async function writeManifest() {

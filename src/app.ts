@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import type { Config } from './config/config.js'
 import { agreeOnClock } from './database/clocks.js'
 import {
+  type ConnectOptions,
   type Database,
   explainDatabaseError,
   openDatabase,
@@ -24,7 +25,7 @@ export interface App {
   readonly figures: PublishedFigures | undefined
 }
 
-export interface DatabaseOptions {
+export interface DatabaseOptions extends Pick<ConnectOptions, 'answerTimeoutMs'> {
   /** Create the database if it is missing. */
   readonly create?: boolean
   /** Accept a database whose days are in another time zone. */
@@ -89,7 +90,7 @@ async function openApp(config: Config, options: AppOptions): Promise<App> {
 
 /** Opens the database and checks that the command may use it. */
 async function openChecked(config: Config, options: DatabaseOptions): Promise<Database> {
-  const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database)
+  const db = await (options.create ? openOrCreateDatabase : openDatabase)(config.database, options)
   try {
     await refuseUnfinishedCopy(db)
     // Only a command that adds orders decides on the time zone.

@@ -4,7 +4,7 @@ import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
 import { inSnapshot } from '../database/transaction.js'
-import { type Comparison, type DataPromise, PROMISES, SALES_PROMISES } from './promises.js'
+import { type Comparison, type DataPromise, FIGURE_PROMISES, PROMISES } from './promises.js'
 
 interface Check {
   /** Stable, for scripts. */
@@ -33,11 +33,11 @@ export interface FiguresCopy {
 
 const MAX_EXAMPLES = 5
 
-/** Counts the rows of sales figures that differ from the completed orders. */
-export function countSalesDifferences(db: Database): Promise<number> {
+/** Counts the rows of figures for reports that differ from the orders. */
+export function countFigureDifferences(db: Database): Promise<number> {
   return inSnapshot(db, async (snapshot) => {
     let differences = 0
-    for (const promise of SALES_PROMISES) differences += (await checkPromise(snapshot, promise)).differences
+    for (const promise of FIGURE_PROMISES) differences += (await checkPromise(snapshot, promise)).differences
     return differences
   })
 }
@@ -82,7 +82,7 @@ async function checkPromise(db: Database, promise: DataPromise): Promise<Check> 
 }
 
 /** Subjects of promises: the table of each, and the column with the name that users know. */
-const NAMES: Record<DataPromise['of'], readonly [table: keyof Schema, column: string]> = {
+const NAMES: Record<NonNullable<DataPromise['of']>, readonly [table: keyof Schema, column: string]> = {
   order: ['orders', 'reference'],
   product: ['products', 'sku'],
   customer: ['customers', 'customer_id'],
@@ -92,6 +92,7 @@ const NAMES: Record<DataPromise['of'], readonly [table: keyof Schema, column: st
 
 /** Returns the names of some rows that differ, or the key for a missing row. */
 async function findExamples(db: Database, promise: DataPromise): Promise<string[]> {
+  if (promise.of === null) return []
   const [table, column] = NAMES[promise.of]
   const differing = sql`(select distinct id from (${promise.compare(db)}) as compared
     where differs = 1 order by id limit ${sql.lit(MAX_EXAMPLES)})`

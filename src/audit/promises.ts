@@ -7,7 +7,8 @@ import { groupBy } from '../domain/batches.js'
 import { CURRENCIES, currencyDecimals, PRICE_DECIMALS } from '../domain/money.js'
 import { HOLDING_STATUSES } from '../domain/order.js'
 import { mayBeDue } from '../queue/due-orders.js'
-import { freshCustomerSales, freshProductSales, freshStock } from './derivations.js'
+import { ordersOfOpenImports } from '../workflow/customer-orders.js'
+import { customerSalesParts, freshOnHand, freshOrderCounts, freshReserved, productSalesParts } from './derivations.js'
 
 export interface Comparison {
   /** Key of the order, product, customer, import or archive. */
@@ -23,24 +24,27 @@ export interface DataPromise {
   /** Stable, for scripts. */
   readonly name: string
   readonly about: string
-  /** The subject that the ids identify. */
-  readonly of: 'order' | 'product' | 'customer' | 'import' | 'archive'
+  /** The subject that the ids identify; null if there is none. */
+  readonly of: 'order' | 'product' | 'customer' | 'import' | 'archive' | null
   compare(db: Database): RawBuilder<Comparison>
 }
 
-export const SALES_PROMISES: readonly DataPromise[] = [
+/** What reports read instead of the orders. */
+export const FIGURE_PROMISES: readonly DataPromise[] = [
   {
     name: 'customer_sales',
     about: 'sales by customer match completed orders',
     of: 'customer',
-    compare: (db) => compareSales(freshCustomerSales(db), 'sales_by_customer', 'customer_id', 'orders'),
+    compare: (db) => compareSales(customerSalesParts(db), 'sales_by_customer', 'customer_id', 'orders'),
   },
   {
     name: 'product_sales',
     about: 'sales by product match completed orders',
     of: 'product',
-    compare: (db) => compareSales(freshProductSales(db), 'sales_by_product', 'product_id', 'units'),
+    compare: (db) => compareSales(productSalesParts(db), 'sales_by_product', 'product_id', 'units'),
   },
+  { name: 'order_counts', about: 'counts of orders match the orders', of: null, compare: compareCounts },
+  { name: 'customer_orders', about: 'orders are listed by customer', of: null, compare: compareCustomerOrders },
 ]
 
 export const PROMISES: readonly DataPromise[] = [
@@ -56,8 +60,8 @@ export const PROMISES: readonly DataPromise[] = [
     name: 'order_lines',
     about: 'every order has at least one line',
     of: 'order',
-    compare: () => sql`select id, ${holdsIf(sql`exists (select 1 from order_lines where order_id = orders.id)`)}
-      from orders`,
+    compare: () => sql`select orders.id, ${holdsIf(sql`count(order_lines.order_id) > 0`)}
+      from orders left join order_lines on order_lines.order_id = orders.id group by orders.id`,
   },
   { name: 'line_totals', about: 'line total is quantity x price, rounded half up', of: 'order', compare: lineTotals },
   { name: 'payments', about: 'completed orders are captured once, others never', of: 'order', compare: payments },
@@ -86,13 +90,13 @@ export const PROMISES: readonly DataPromise[] = [
     name: 'stock_on_hand',
     about: 'stock is adjustments minus units sold',
     of: 'product',
-    compare: stock('on_hand'),
+    compare: (db) => stock('on_hand', freshOnHand(db)),
   },
   {
     name: 'stock_reserved',
     about: 'reserved units match live reservations',
     of: 'product',
-    compare: stock('reserved'),
+    compare: (db) => stock('reserved', freshReserved(db)),
   },
   {
     name: 'reservations',
@@ -115,7 +119,7 @@ export const PROMISES: readonly DataPromise[] = [
             and orders.reference = gone.reference) group by archive_id) as known on known.archive_id = archives.id`,
       ),
   },
-  ...SALES_PROMISES,
+  ...FIGURE_PROMISES,
 ]
 
 function differsUnless(condition: Expression<unknown>) {
@@ -154,8 +158,8 @@ const REFERENCES: readonly (readonly [string, string, Readonly<Record<string, st
 ]
 
 /**
- * SQLite enforces this with foreign keys; on a server, nothing does (`onServer` in database/engine.ts). Each row counts
- * for its order's key, even if that order does not exist. References of archived orders have no key.
+ * SQLite enforces some of this with foreign keys; on a server, nothing does (`onServer` in database/engine.ts). Each
+ * row counts for its order's key, even if that order does not exist. References of archived orders have no key.
  */
 function references() {
   const tables = REFERENCES.map(([table, key, targets, condition]) => {
@@ -217,13 +221,9 @@ function refunds() {
     on payments.order_id = refunds.id`
 }
 
-function stock(figure: 'on_hand' | 'reserved') {
-  return (db: Database) =>
-    equal(
-      sql.ref(`fresh.${figure}`),
-      sql.ref(`products.${figure}`),
-      sql`products join ${freshStock(db)} as fresh on fresh.product_id = products.id`,
-    )
+function stock(figure: 'on_hand' | 'reserved', fresh: Expression<unknown>) {
+  const rows = sql`products join ${fresh} as fresh on fresh.product_id = products.id`
+  return equal(sql.ref('fresh.units'), sql.ref(`products.${figure}`), rows)
 }
 
 /** The units of an order's lines are reserved by its current attempt only. */
@@ -238,13 +238,35 @@ function reservations() {
   return equal(sql`sum(wanted)`, sql`sum(held)`, units)
 }
 
-/** Each row must exist twice with the same figures: recalculated and stored. `counted` is the column that is summed. */
-function compareSales(fresh: Expression<unknown>, table: keyof Schema, key: string, counted: string) {
+/** Each key must have a stored row with the sums of its parts. `counted` is the column that is summed. */
+function compareSales(parts: Expression<unknown>, table: keyof Schema, key: string, counted: string) {
   const columns = sql`day, currency, ${sql.ref(key)} as id, ${sql.ref(counted)} as counted, orders, revenue`
   const sumOf = (side: 1 | -1) => sql`sum(case when side = ${sql.lit(side)} then counted else 0 end)`
   const difference = (column: string) => sql`sum(side * ${sql.ref(column)}) = 0`
-  const holds = sql`count(*) = 2 and ${sql.join(['counted', 'orders', 'revenue'].map(difference), sql` and `)}`
+  const holds = sql`min(side) = -1 and max(side) = 1 and ${sql.join(['counted', 'orders', 'revenue'].map(difference), sql` and `)}`
   return sql<Comparison>`select id, ${sumOf(1)} as expected, ${sumOf(-1)} as actual, ${differsUnless(holds)} from (
-    select ${columns}, 1 as side from ${fresh} as fresh union all
+    select ${columns}, 1 as side from ${parts} as parts union all
     select ${columns}, -1 as side from ${sql.table(table)}) as sales group by day, currency, id`
+}
+
+/** A state without orders may lack a row, or have one with zeros. */
+function compareCounts(db: Database) {
+  const key = sql`period, source, status, reason, cleared, currency`
+  const sumOf = (side: 1 | -1) => sql`sum(case when side = ${sql.lit(side)} and period = 0 then orders else 0 end)`
+  const holds = sql`sum(side * orders) = 0 and sum(side * amount) = 0`
+  return sql<Comparison>`select 0 as id, ${sumOf(1)} as expected, ${sumOf(-1)} as actual, ${differsUnless(holds)} from (
+    select ${key}, orders, amount, 1 as side from ${freshOrderCounts(db)} as fresh union all
+    select ${key}, orders, amount, -1 as side from order_counts) as counts group by ${key}`
+}
+
+/** Compares the numbers of orders and a checksum: each pair of customer and order would have to be looked up. */
+function compareCustomerOrders(db: Database) {
+  const open = ordersOfOpenImports(db)
+  const sums = (order: string, rows: RawBuilder<unknown>) => sql`(
+    select count(*) as orders, coalesce(sum(customer_id * ${sql.ref(order)} % 1000000007), 0) as pairs from ${rows})`
+  const stored = sums('id', sql`orders where import_id not in (${open.select('imports.id')})`)
+  const listed = sums('order_id', sql`customer_orders where order_id not in (${open.select('orders.id')})`)
+  const holds = sql`stored.orders = listed.orders and stored.pairs = listed.pairs`
+  return sql<Comparison>`select 0 as id, stored.orders as expected, listed.orders as actual, ${differsUnless(holds)}
+    from ${stored} as stored cross join ${listed} as listed`
 }

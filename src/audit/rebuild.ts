@@ -1,13 +1,15 @@
-// Recalculates derived data: sales figures, business days and the queue. A repair also fixes order totals and stock.
+// Recalculates derived data: sales figures, counts of orders, business days and the queue. A repair also fixes order
+// totals and stock.
 import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
-import { databaseTime, forUpdate, shareNamedLock } from '../database/engine.js'
+import { databaseTime, forUpdate, lockTables, shareNamedLock } from '../database/engine.js'
 import { isHeld } from '../database/lease.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
+import { REFILING } from '../database/refusals.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
-import { readSetting } from '../database/settings.js'
+import { readSetting, writeSetting } from '../database/settings.js'
 import { inTransaction } from '../database/transaction.js'
 import { inBatches } from '../domain/batches.js'
 import { businessDay, dayAt } from '../domain/business-day.js'
@@ -23,9 +25,10 @@ import {
   mayBeDue,
 } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
+import { listByCustomer } from '../workflow/customer-orders.js'
 import { LONGEST_PAUSE_MS } from '../workflow/settle.js'
-import { countSalesDifferences, type FiguresCopy } from './audit.js'
-import { freshCustomerSales, freshProductSales, freshStock } from './derivations.js'
+import { countFigureDifferences, type FiguresCopy } from './audit.js'
+import { freshCustomerSales, freshOnHand, freshOrderCounts, freshProductSales, freshReserved } from './derivations.js'
 
 /** Orders per statement. */
 const PAGE = 5000
@@ -45,7 +48,7 @@ export async function rebuild(db: Database, queue: Queue, what: RebuildTarget, t
   const refiled = what === 'kpis' || what === 'all' ? await refileByTimeZone(db, timeZone) : 0
   if (what !== 'queue') {
     // Correct figures are not rewritten, so workers do not wait.
-    if ((await countSalesDifferences(db)) > 0) await inTransaction(db, replaceSales)
+    if ((await countFigureDifferences(db)) > 0) await inTransaction(db, replaceFigures)
     await copy?.rebuild()
   }
   if (what === 'leaderboard' || what === 'kpis') return { refiled, published: 0 }
@@ -74,25 +77,30 @@ export async function repair(db: Database, timeZone: string, copy?: FiguresCopy)
       .execute()
     await replaceSales(trx)
     await repairStock(trx)
+    await replaceCounts(trx)
+    await replaceCustomerOrders(trx)
   })
   await copy?.rebuild()
 }
 
 /**
- * Recalculates every order's business day if the database's days are in another time zone. An interrupted run keeps the
- * old zone's name, so the next run starts over.
+ * Recalculates every order's business day if the database's days are in another time zone. An interrupted run leaves a
+ * mark, with which other commands refuse the database until a run has ended.
  */
 async function refileByTimeZone(db: Database, timeZone: string): Promise<number> {
-  if ((await readSetting(db, 'time_zone')) === timeZone) return 0
-  await throwIfImporting(db)
+  const stored = await readSetting(db, 'time_zone')
+  if (stored === timeZone) return 0
+  await inTransaction(db, async (trx) => {
+    await throwIfImporting(trx)
+    if (stored !== undefined) await writeSetting(trx, 'time_zone', REFILING)
+  })
   const before = await refileOrders(db, timeZone, 0 as OrderId)
   return inTransaction(db, async (trx) => {
     await throwIfImporting(trx)
     const since = await refileOrders(trx, timeZone, before.last)
-    await trx.deleteFrom('settings').where('name', '=', 'time_zone').execute()
-    await trx.insertInto('settings').values({ name: 'time_zone', value: timeZone }).execute()
+    await writeSetting(trx, 'time_zone', timeZone)
     await refileRefunds(trx, timeZone)
-    await replaceSales(trx)
+    await replaceFigures(trx)
     return before.moved + since.moved
   })
 }
@@ -167,14 +175,22 @@ async function repairStock(trx: Database): Promise<void> {
   await forUpdate(trx, trx.selectFrom('products').select('id').orderBy('id')).execute()
   await trx
     .updateTable('products')
-    .from(freshStock(trx).as('fresh'))
-    .set((eb) => ({ on_hand: eb.ref('fresh.on_hand'), reserved: eb.ref('fresh.reserved') }))
-    .whereRef('fresh.product_id', '=', 'products.id')
-    .whereRef('fresh.reserved', '<=', 'fresh.on_hand')
+    .from([freshOnHand(trx).as('on_hand'), freshReserved(trx).as('reserved')])
+    .set((eb) => ({ on_hand: eb.ref('on_hand.units'), reserved: eb.ref('reserved.units') }))
+    .whereRef('on_hand.product_id', '=', 'products.id')
+    .whereRef('reserved.product_id', '=', 'products.id')
+    .whereRef('reserved.units', '<=', 'on_hand.units')
     .execute()
 }
 
+async function replaceFigures(trx: Database): Promise<void> {
+  await replaceSales(trx)
+  await replaceCounts(trx)
+  await replaceCustomerOrders(trx)
+}
+
 async function replaceSales(trx: Database): Promise<void> {
+  await lockTables(trx, 'sales_by_customer', 'sales_by_product')
   // Deletes the figures' id. The next publication sets a new one and replaces the figures of the old one.
   await trx.deleteFrom('settings').where('name', '=', 'sales_id').execute()
   await trx.deleteFrom('sales_by_customer').execute()
@@ -189,6 +205,22 @@ async function replaceSales(trx: Database): Promise<void> {
     .columns(['day', 'currency', 'product_id', 'orders', 'units', 'revenue'])
     .expression(freshProductSales(trx))
     .execute()
+}
+
+async function replaceCounts(trx: Database): Promise<void> {
+  await lockTables(trx, 'order_counts')
+  await trx.deleteFrom('order_counts').execute()
+  await trx
+    .insertInto('order_counts')
+    .columns(['period', 'source', 'status', 'reason', 'cleared', 'currency', 'orders', 'amount'])
+    .expression(freshOrderCounts(trx))
+    .execute()
+}
+
+async function replaceCustomerOrders(trx: Database): Promise<void> {
+  await lockTables(trx, 'customer_orders')
+  await trx.deleteFrom('customer_orders').execute()
+  await listByCustomer(trx, trx.selectFrom('orders'))
 }
 
 /**

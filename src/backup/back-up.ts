@@ -16,14 +16,14 @@ import {
   removePartial,
   syncToDisk,
 } from './copy.js'
-import { pathOf, readTarget, refuseTarget, rotate } from './target.js'
+import { pathOf, pathOfDiffering, readTarget, refuseTarget, rotate } from './target.js'
 
 /**
  * Copies the database under a temporary name, checks the copy, and renames it. A crash leaves the earlier backups, and
  * at most a `.partial` file that a later backup removes.
  *
- * A copy whose figures differ from its orders is kept, since it may be all that is left. But it replaces and removes
- * nothing, and does not count as a good backup.
+ * A copy whose figures differ from its orders is kept under a name that says so, since it may be all that is left. But
+ * it replaces and removes nothing, and does not count as a good backup.
  *
  * @param keep number of backups to keep, each with its time in its name
  * @throws UserError if the copy is damaged, or cannot be written
@@ -41,12 +41,12 @@ export async function backUp(db: Database, address: SqliteAddress, file: string,
     await copyDatabase(address.path, partial, takenAt)
     const { orders, differences } = await checkCopy(partial)
     const isGood = differences === 0
-    const final = isGood ? path : pathOf(target, takenAt)
+    const final = isGood ? path : pathOfDiffering(target, takenAt)
     refuseTarget(final, files, shop)
     renameSync(partial, final)
     syncToDisk(target.folder)
     if (isGood) await writeLastBackup(db, { taken_at: takenAt, file: final })
-    const removed = isGood && keep !== undefined ? rotate(target, shop, keep) : []
+    const removed = isGood && keep !== undefined ? rotate(target, final, shop, keep) : []
     return { file: final, bytes: statSync(final).size, orders, takenAt, differences, removed }
   } catch (error) {
     removePartial(partial)

@@ -16,7 +16,7 @@ import { basename, dirname, extname, join } from 'node:path'
 import type { Transaction } from 'kysely'
 import { auditDatabase } from '../audit/audit.js'
 import { recordAction } from '../database/actions.js'
-import { writeLastBackup, writeRestored } from '../database/backups.js'
+import { readRestored, writeLastBackup, writeRestored } from '../database/backups.js'
 import { newestEntry } from '../database/clocks.js'
 import { connect, openDatabase, readMigrations } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
@@ -105,7 +105,8 @@ export async function restore(
     if (process.getuid?.() === 0) giveTo(partial, path)
     const restored = await prepare(partial, (trx, at) => recordRestore(trx, backup, at, kept))
     syncToDisk(partial)
-    if (kept !== undefined) keep(path, kept, replaced?.unreadable !== undefined)
+    if (kept !== undefined) keep(path, kept)
+    if (replaced?.unreadable !== undefined || !replaced) setLogAside(path, kept ?? nameOfReplaced(path))
     renameSync(partial, path)
     syncToDisk(dirname(path))
     return { ...restored, kept, lost: replaced?.lost }
@@ -162,7 +163,9 @@ async function recordRestore(
   // Publishes all figures again: those in Redis are of the replaced database.
   await trx.deleteFrom('settings').where('name', 'in', ['backup_taken', 'sales_id']).execute()
   await writeLastBackup(trx, { taken_at: takenAt, file })
-  await writeRestored(trx, { taken_at: takenAt, at })
+  // The keys that an earlier restore lost are still lost.
+  const earlier = await readRestored(trx)
+  await writeRestored(trx, { taken_at: Math.min(takenAt, earlier?.taken_at ?? takenAt), at })
   const details = `as of ${isoTime(takenAt)}${kept === undefined ? '' : `, replaced ${basename(kept)}`}`
   await recordAction(trx, { command: 'restore', subject: basename(file), details })
 }
@@ -188,7 +191,7 @@ function removeSecondNames(path: string): void {
 }
 
 /** Gives the database a second name, so that it is never without one. */
-function keep(path: string, kept: string, isDamaged: boolean): void {
+function keep(path: string, kept: string): void {
   try {
     linkSync(path, kept)
   } catch (error) {
@@ -197,9 +200,15 @@ function keep(path: string, kept: string, isDamaged: boolean): void {
     copyFileSync(path, kept)
     syncToDisk(kept)
   }
-  // SQLite moved the log of a sound database into its file. It would mix the log of a damaged one with the restored
-  // file, which has the same name.
-  for (const end of isDamaged ? ['-wal', '-shm', '-journal'] : [])
+  syncToDisk(dirname(path))
+}
+
+/**
+ * SQLite moved the log of a sound database into its file. It would mix the log of a damaged or missing one with the
+ * restored file, which has the same name.
+ */
+function setLogAside(path: string, kept: string): void {
+  for (const end of ['-wal', '-shm', '-journal'])
     if (existsSync(`${path}${end}`)) renameSync(`${path}${end}`, `${kept}${end}`)
   syncToDisk(dirname(path))
 }

@@ -71,18 +71,28 @@ function isAmongFiles(path: string, files: readonly string[]): boolean {
   })
 }
 
-/** Removes the oldest dated backups of the shop beyond the newest `keep`. @returns their paths */
-export function rotate({ folder, stem, extension }: Target, shop: string, keep: number): string[] {
+/** The path of a copy whose figures differ, which is no good backup and never removed: `orders.…Z-differs.sqlite`. */
+export function pathOfDiffering({ folder, stem, extension }: Target, takenAt: number): string {
+  return join(folder, `${stem}.${stampOf(takenAt)}-differs${extension}`)
+}
+
+/**
+ * Removes the oldest dated backups of the shop, so that `keep` are left with the one just made. Those that are dated
+ * later are older: the clock was ahead.
+ *
+ * @returns the removed paths
+ */
+export function rotate({ folder, stem, extension }: Target, made: string, shop: string, keep: number): string[] {
   const isDated = (name: string) =>
     name.startsWith(`${stem}.`) &&
     name.endsWith(extension) &&
     /^\d{4}-\d\d-\d\dT\d{6}Z$/.test(name.slice(stem.length + 1, name.length - extension.length))
   const isOurs = (path: string) => lstatSync(path).isFile() && readBackup(path)?.shop === shop
   const dated = readdirSync(folder).filter(isDated).sort()
-  const removed = dated
-    .map((name) => join(folder, name))
-    .filter(isOurs)
-    .slice(0, -keep)
+  const isLater = (path: string) => path > made
+  const others = dated.map((name) => join(folder, name)).filter((path) => path !== made && isOurs(path))
+  const oldestFirst = [...others.filter(isLater), ...others.filter((path) => !isLater(path))]
+  const removed = oldestFirst.slice(0, Math.max(0, others.length - (keep - 1)))
   for (const path of removed) rmSync(path)
   return removed
 }

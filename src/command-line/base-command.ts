@@ -1,7 +1,7 @@
 // The base class of all commands: configuration, output, interruption, and errors with a fix.
 import { resolve } from 'node:path'
 import { Command, type Config as CommandConfig, Flags } from '@oclif/core'
-import { type App, type AppOptions, type DatabaseOptions, withApp, withDatabase } from '../app.js'
+import type { App, AppOptions, DatabaseOptions } from '../app.js'
 import { type Config, isUnknownName, type LoadedConfig, loadConfig, type SettingKey } from '../config/config.js'
 import type { Database } from '../database/connection.js'
 import { describeStatistics, statistics } from '../database/statistics.js'
@@ -102,12 +102,15 @@ export abstract class BaseCommand extends Command {
     return screenOf(this.host.stderr, this.host.environment)
   }
 
-  protected withApp<Result>(use: (app: App) => Promise<Result>, options: AppOptions = {}): Promise<Result> {
+  // What few commands use is loaded on demand, so others start faster.
+  protected async withApp<Result>(use: (app: App) => Promise<Result>, options: AppOptions = {}): Promise<Result> {
+    const { withApp } = await import('../app.js')
     return withApp(this.settings, options, use)
   }
 
   /** For commands that need only the database. */
-  protected withDatabase<Result>(use: (db: Database) => Promise<Result>, options: DatabaseOptions = {}) {
+  protected async withDatabase<Result>(use: (db: Database) => Promise<Result>, options: DatabaseOptions = {}) {
+    const { withDatabase } = await import('../app.js')
     return withDatabase(this.settings, options, use)
   }
 
@@ -160,7 +163,6 @@ export abstract class BaseCommand extends Command {
   /** Shows progress as a line redrawn on the terminal, or as events of the JSON log. */
   protected async startProgress(): Promise<Progress> {
     if (this.#logFormat === 'json') return logProgress((text, event) => this.logEvent(text, event))
-    // Loaded on demand, so other commands start faster.
     const { startProgress } = await import('../terminal/progress.js')
     return startProgress({ stream: this.host.stderr, environment: this.host.environment, silent: this.jsonEnabled() })
   }

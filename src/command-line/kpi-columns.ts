@@ -1,10 +1,10 @@
 // The columns of KPI tables, and the table of a range of days.
-import stringWidth from 'string-width'
 import type { Kpis } from '../reports/kpis.js'
 import { blockBar } from '../terminal/chart.js'
 import { part } from '../terminal/line.js'
 import type { Screen } from '../terminal/screen.js'
 import { renderTable, type Table } from '../terminal/table.js'
+import { widthOf } from '../terminal/text-width.js'
 import { type Column, tableOf } from './list.js'
 
 /** Tables without refunds leave out the refunds and the net revenue. */
@@ -35,7 +35,7 @@ export function rangeTable(days: readonly DayKpis[], totals: Kpis, { width = 80,
   const rows = [...days, { ...totals, date: 'Total' }]
   const table = tableOf(dayColumns(rows), rows)
   const [headings = ''] = renderTable(table, { ...screen, hasColour: false, width: undefined }).split('\n')
-  const barWidth = Math.min(MAX_BAR_WIDTH, width - stringWidth(headings) - 2)
+  const barWidth = Math.min(MAX_BAR_WIDTH, width - widthOf(headings) - 2)
   if (barWidth < 1) return table
   const highest = days.reduce((most, day) => Math.max(most, day.total_revenue.minor), 0)
   const barOf = (index: number) => blockBar((days[index]?.total_revenue.minor ?? 0) / highest, barWidth)

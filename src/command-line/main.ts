@@ -1,7 +1,7 @@
 // Runs a command line in the process. Imports little, since completion starts it at each press of Tab.
-import { fileURLToPath } from 'node:url'
 import { Config, Errors, flush, run } from '@oclif/core'
 import { EXIT, UserError } from '../errors.js'
+import { describePackage } from './package.js'
 
 const VERSION_FLAGS = ['-v', '--version']
 
@@ -9,7 +9,7 @@ const VERSION_FLAGS = ['-v', '--version']
 export async function main(url: string, argv = process.argv.slice(2)): Promise<void> {
   guardOutput(argv)
   try {
-    await run(normalize(argv), url)
+    await run(normalize(argv), describePackage(url))
     await flush()
   } catch (error) {
     if (error instanceof Errors.ExitError) process.exit(error.oclif.exit)
@@ -67,7 +67,7 @@ function wordsOf(argv: readonly string[]): string[] {
 }
 
 async function commandWords(url: string): Promise<string[]> {
-  const { commands, topics } = await Config.load(fileURLToPath(url))
+  const { commands, topics } = await Config.load(describePackage(url))
   const ids = commands.filter(({ hidden }) => !hidden).map(({ id }) => id)
   return [...ids, ...topics.map(({ name }) => name)].map((id) => id.replaceAll(':', ' '))
 }

@@ -87,18 +87,20 @@ export class RowWriter {
   async write(rows: readonly ExportedOrder[]): Promise<void> {
     if (this.#format === 'json') {
       const lines = rows.map((row) => `${escapeJson(JSON.stringify(row, amountsAsNumbers))}\n`)
-      return this.#send(lines.join(''))
+      return send(this.#output, lines.join(''))
     }
     if (this.#hasHeader && rows.length === 0) return
     const header = !this.#hasHeader
     this.#hasHeader = true
-    await this.#send(`${renderCsv(tableOf(COLUMNS, rows, { csv: true }), { header })}\n`)
+    await send(this.#output, `${renderCsv(tableOf(COLUMNS, rows, { csv: true }), { header })}\n`)
   }
+}
 
-  /** Resolves once the text was passed to the system. */
-  #send(text: string): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#output.write(text, (error) => (error ? reject(error) : resolve()))
+/** Resolves once the text, and all before it, was passed to the system; never if that fails, which ends the process. */
+export function send(output: Output, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    output.write(text, (error) => {
+      if (!error) resolve()
     })
-  }
+  })
 }

@@ -2,7 +2,7 @@
 import { Flags, type Interfaces } from '@oclif/core'
 import { dayAt } from '../domain/business-day.js'
 import { ORDER_STATUSES } from '../domain/order.js'
-import { listOrders } from '../reports/orders.js'
+import { listOrders } from '../reports/order-list.js'
 import { readPeriod } from '../reports/read-query.js'
 import { BaseCommand, csvFlag } from './base-command.js'
 import { limitFlag, PERIOD_FLAGS, readId, readSince, sinceFlag, sourceFlag } from './selection-flags.js'

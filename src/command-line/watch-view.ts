@@ -44,8 +44,6 @@ export function watchView(model: StatusModel, { columns, rows }: ScreenSize): Li
 
 /** If there is less room next to the figures, the schedule goes below the other lists. */
 const SCHEDULE_WIDTH = 44
-/** Counts younger than this are shown without their age. */
-const FRESH_MS = 3000
 
 function drawBlocks(model: StatusModel, columns: number, { entries, fixes, spaced }: Detail, chart: number): Line[] {
   const list = ({ name, note, ...table }: Section, width = columns) =>
@@ -53,10 +51,11 @@ function drawBlocks(model: StatusModel, columns: number, { entries, fixes, space
   const unlessEmpty = (section: Section) => (section.rows.length > 0 ? [list(section)] : [])
   const [width, gap] = columns < 66 ? [29, 2] : [31, 4]
   const { queue } = model.status
-  const counted = model.now - model.countedAt < FRESH_MS ? '' : `  as of ${ago(model.countedAt, model.now)}`
+  const heading = (title: string) => part(title, 'bold')
+  const paused = queue.paused ? [part('  paused', 'warning')] : []
   const figures = [
-    figureLines('QUEUE', part(queue.paused ? '  paused' : '', 'warning'), queueFigures(model.status), width),
-    figureLines('ORDERS', part(counted, 'dim'), orderFigures(model.status), width),
+    figureLines([heading('QUEUE'), ...paused], queueFigures(model.status), width),
+    figureLines([heading('ORDERS')], orderFigures(model.status), width),
   ]
   const schedule = scheduleSection(model.schedule, model.now)
   const scheduleWidth = columns - 2 * (width + gap)
@@ -99,12 +98,12 @@ function noticeLines({ status, unreachable, at, trouble, now, alarms: crossed }:
 
 const FIGURE_WIDTH = 11
 
-function figureLines(title: string, note: Line[number], figures: readonly Figure[], width: number): Line[] {
+function figureLines(heading: Line, figures: readonly Figure[], width: number): Line[] {
   const lines = figures.map(({ label, text, ink }) => [
     ...fitLine([part(capitalized(label))], width - FIGURE_WIDTH),
     ...fitLine([part(text ?? '–', ink)], FIGURE_WIDTH, 'right'),
   ])
-  return [cutLine([part(title, 'bold'), note], width), ...lines]
+  return [cutLine(heading, width), ...lines]
 }
 
 function sideBySide(blocks: readonly (readonly Line[])[], width: number, gap: number): Line[] {

@@ -35,7 +35,7 @@ function resultOf({ ok, differences }: Audit['checks'][number]): string {
 export default class Rebuild extends BaseCommand {
   static override summary = 'Recalculate derived data and check the database'
   static override description =
-    'Recalculates sales figures from completed orders, returns due orders to the queue and, after a time zone change, ' +
+    'Recalculates sales figures and counts from the orders, returns due orders to the queue and, after a time zone change, ' +
     'reassigns orders to business days. Then verifies orders, stock, payments and figures in one snapshot; --check ' +
     'does only that. --check and --fix always cover everything. Exits with code 6 if something differs.'
   static override examples = [

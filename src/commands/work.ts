@@ -109,7 +109,10 @@ export default class Work extends ServiceCommand {
           if (drain && !signal.aborted) this.#noteDueLater(left)
           return result
         },
-        { allowEviction: flags['allow-eviction'], agreeOnClock: true, connectQueue: true },
+        {
+          ...{ allowEviction: flags['allow-eviction'], agreeOnClock: true, connectQueue: true },
+          answerTimeoutMs: this.settings['workflow.answerTimeoutMs'],
+        },
       )
       if (signal.aborted) this.setExitCode(EXIT.interrupted)
       return result ?? this.#show(NO_OUTCOMES, NOTHING_LEFT, seconds())

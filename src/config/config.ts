@@ -124,8 +124,6 @@ function environmentName(key: SettingKey): string {
 function fallbackOf(key: SettingKey, folders: ConfigFolders, config: Partial<Config>): string {
   if (key === 'database') return `sqlite:${join(folders.data, 'orderctl.sqlite')}`
   if (key === 'queue' && config.redis) return config.redis.url
-  // Larger batches on a server, where each statement costs a round trip.
-  if (key === 'workflow.batchSize' && config.database?.kind !== 'sqlite') return '2000'
   if (key === 'workflow.batchTimeoutMs') {
     return String(Math.max(Number(SETTINGS[key].fallback), 4 * (config['workflow.leaseMs'] ?? 0)))
   }

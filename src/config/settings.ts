@@ -3,11 +3,11 @@
 import { DAY_MS, HOUR_MS, WEEK_MS } from '../domain/time.js'
 import { readDatabaseAddress, readQueueAddress, readRedisAddress } from '../servers/addresses.js'
 import {
+  cronOr,
   integer,
   number,
   oneOf,
   orOff,
-  readCron,
   readGateway,
   readPath,
   readPrefix,
@@ -76,11 +76,7 @@ export const SETTINGS = {
     'timeout of a charge, in milliseconds; then its outcome is unknown',
     integer(1, HOUR_MS),
   ),
-  'workflow.batchSize': setting(
-    '500',
-    'maximum number of orders per batch; 2000 if the database is on a server',
-    integer(1, 10_000),
-  ),
+  'workflow.batchSize': setting('2000', 'maximum number of orders per batch', integer(1, 10_000)),
   'workflow.attempts': setting(
     '3',
     'attempts at a charge with an unknown outcome before the order needs review',
@@ -96,6 +92,11 @@ export const SETTINGS = {
     'time without progress, in milliseconds, after which a batch is abandoned and its thread replaced; at least four leases',
     integer(1000, DAY_MS),
   ),
+  'workflow.answerTimeoutMs': setting(
+    '120000',
+    "time limit for a database server's answer to a worker, in milliseconds; then the connection counts as lost",
+    integer(1000, DAY_MS),
+  ),
   'workflow.reservationTtlMs': setting(
     '900000',
     'lifetime of a stock reservation, in milliseconds',
@@ -107,16 +108,12 @@ export const SETTINGS = {
     oneOf('create', 'reject'),
   ),
   'inventory.initialStock': setting('1000', 'stock of a product created by an import', integer(0, BILLION)),
-  'schedule.kpis': setting('0 * * * *', 'cron expression for computing KPIs and realtime figures', readCron),
-  'schedule.leaderboards': setting(
-    '*/30 * * * *',
-    'cron expression for checking and rebuilding leaderboards',
-    readCron,
-  ),
-  'schedule.snapshots': setting('*/5 * * * *', 'cron expression for storing queue snapshots', readCron),
-  'schedule.reservations': setting('*/5 * * * *', 'cron expression for releasing expired reservations', readCron),
-  'schedule.refunds': setting('* * * * *', 'cron expression for finishing refunds with an unknown outcome', readCron),
-  'schedule.alarms': setting('* * * * *', 'cron expression for checking alarms', readCron),
+  'schedule.kpis': cronSetting('0 * * * *', 'cron expression for computing KPIs and realtime figures'),
+  'schedule.leaderboards': cronSetting('*/30 * * * *', 'cron expression for checking and rebuilding leaderboards'),
+  'schedule.snapshots': cronSetting('*/5 * * * *', 'cron expression for storing queue snapshots'),
+  'schedule.reservations': cronSetting('*/5 * * * *', 'cron expression for releasing expired reservations'),
+  'schedule.refunds': cronSetting('* * * * *', 'cron expression for finishing refunds with an unknown outcome'),
+  'schedule.alarms': cronSetting('* * * * *', 'cron expression for checking alarms'),
   'schedule.timeZone': setting('UTC', 'time zone of the cron expressions; default is `timeZone`', readTimeZone),
   'alarms.waitSeconds': setting(
     '900',
@@ -185,6 +182,10 @@ export const SETTINGS = {
   ),
   logFormat: setting('text', 'format of notes and errors on stderr: text or json', oneOf('text', 'json')),
 } as const
+
+function cronSetting(fallback: string, about: string) {
+  return setting(fallback, about, cronOr(fallback))
+}
 
 /** @param secret whether the value is never shown */
 function setting<Value>(fallback: string, about: string, read: (text: string) => Value, secret?: 'secret') {

@@ -1,6 +1,6 @@
 // Readers that turn a setting's text into its value. Each throws an Error whose message completes "… is invalid; ".
+import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
-import { validateDetailed } from 'node-cron'
 import { isTimeZone } from '../domain/business-day.js'
 
 declare const cronLine: unique symbol
@@ -63,9 +63,15 @@ export function readSchema(text: string): string {
   throw new Error('expected up to 63 lowercase letters, digits and "_"; not public, which may have other tables')
 }
 
+/** Reads a cron line. Loads its parser for another one than the default only: that takes longer than most commands. */
+export function cronOr(fallback: string) {
+  return (text: string): CronLine => (text === fallback ? (text as CronLine) : readCron(text))
+}
+
 export function readCron(text: string): CronLine {
+  const { validateDetailed }: typeof import('node-cron') = createRequire(import.meta.url)('node-cron')
   const { valid, errors } = validateDetailed(text)
-  if (valid) return text as string as CronLine
+  if (valid) return text as CronLine
   const problem = errors.map(({ message }) => message).join('; ')
   throw new Error(`${problem}; expected minute, hour, day, month and weekday, such as */5 * * * *`)
 }

@@ -2,101 +2,26 @@
 import { CURRENCIES, type Currency, isChargeable } from '../domain/money.js'
 
 /** Signs of each currency, in lower case without blanks. A sign of several currencies names none of them. */
-const SIGNS: Readonly<Record<string, string>> = {
-  AED: 'dh',
-  AMD: '֏',
-  ARS: '$ ar$',
-  AUD: '$ a$ au$',
-  AZN: '₼',
-  BAM: 'km',
-  BBD: '$',
-  BDT: '৳',
-  BGN: 'лв лв.',
-  BMD: '$',
-  BND: '$',
-  BRL: 'r$',
-  BSD: '$',
-  BZD: '$',
-  CAD: '$ c$ ca$ $ca',
-  CHF: 'fr. sfr. sfr',
-  CLP: '$ clp$',
-  CNY: '¥ 元 cn¥',
-  COP: '$ col$',
-  CRC: '₡',
-  CZK: 'kč',
-  DKK: 'kr kr. dkr',
-  DOP: '$ rd$',
-  EGP: 'e£',
-  EUR: '€ euro euros',
-  FJD: '$',
-  GBP: '£',
-  GEL: '₾',
-  GHS: '₵ gh₵',
-  GYD: '$',
-  HKD: '$ 元 hk$',
-  HUF: 'ft',
-  IDR: 'rp',
-  ILS: '₪',
-  INR: 'rs rs. ₹',
-  ISK: 'kr kr.',
-  JMD: '$ j$',
-  JPY: '¥ jp¥ 円',
-  KES: 'ksh',
-  KHR: '៛',
-  KRW: '₩ 원',
-  KYD: '$',
-  KZT: '₸',
-  LAK: '₭',
-  LKR: 'rs rs.',
-  LRD: '$',
-  MAD: 'dh',
-  MDL: 'lei',
-  MKD: 'ден',
-  MNT: '₮',
-  MUR: 'rs rs.',
-  MXN: '$ mx$ mex$',
-  MYR: 'rm',
-  NAD: '$ n$',
-  NGN: '₦',
-  NOK: 'kr kr. nkr',
-  NPR: 'rs rs.',
-  NZD: '$ nz$',
-  PAB: 'b/.',
-  PEN: 's/ s/.',
-  PHP: '₱',
-  PKR: 'rs rs.',
-  PLN: 'zł',
-  PYG: '₲',
-  RON: 'lei',
-  RSD: 'din din.',
-  RUB: '₽ руб руб.',
-  SBD: '$',
-  SCR: 'rs rs.',
-  SEK: 'kr kr. skr',
-  SGD: '$ s$',
-  SRD: '$',
-  THB: '฿',
-  TRY: '₺ tl',
-  TTD: '$ tt$',
-  TWD: '$ 元 nt$',
-  UAH: '₴ грн грн.',
-  USD: '$ us$ $us',
-  UYU: '$',
-  VND: '₫ đ',
-  XAF: 'fr.',
-  XCD: '$',
-  XOF: 'fr.',
-  XPF: 'fr.',
-  ZAR: 'r',
-}
+const SIGNS = `
+  AED dh; AMD ֏; ARS $ ar$; AUD $ a$ au$; AZN ₼; BAM km; BBD $; BDT ৳; BGN лв лв.; BMD $; BND $; BRL r$; BSD $;
+  BZD $; CAD $ c$ ca$ $ca; CHF fr. sfr. sfr; CLP $ clp$; CNY ¥ 元 cn¥; COP $ col$; CRC ₡; CZK kč; DKK kr kr. dkr;
+  DOP $ rd$; EGP e£; EUR € euro euros; FJD $; GBP £; GEL ₾; GHS ₵ gh₵; GYD $; HKD $ 元 hk$; HUF ft; IDR rp; ILS ₪;
+  INR rs rs. ₹; ISK kr kr.; JMD $ j$; JPY ¥ jp¥ 円; KES ksh; KHR ៛; KRW ₩ 원; KYD $; KZT ₸; LAK ₭; LKR rs rs.; LRD
+  $; MAD dh; MDL lei; MKD ден; MNT ₮; MUR rs rs.; MXN $ mx$ mex$; MYR rm; NAD $ n$; NGN ₦; NOK kr kr. nkr; NPR rs
+  rs.; NZD $ nz$; PAB b/.; PEN s/ s/.; PHP ₱; PKR rs rs.; PLN zł; PYG ₲; RON lei; RSD din din.; RUB ₽ руб руб.;
+  SBD $; SCR rs rs.; SEK kr kr. skr; SGD $ s$; SRD $; THB ฿; TRY ₺ tl; TTD $ tt$; TWD $ 元 nt$; UAH ₴ грн грн.; USD
+  $ us$ $us; UYU $; VND ₫ đ; XAF fr.; XCD $; XOF fr.; XPF fr.; ZAR r
+`
 
 /** Currencies of each sign and of each code, in upper and in lower case. */
 const known: ReadonlyMap<string, readonly Currency[]> = currenciesBySign()
 
 function currenciesBySign() {
   const found = new Map<string, Currency[]>()
+  const entries = SIGNS.split(';').map((text) => text.trim().split(/\s+/))
+  const signsOf = new Map(entries.map(([currency, ...signs]) => [currency, signs]))
   for (const currency of CURRENCIES.filter(isChargeable)) {
-    const signs = SIGNS[currency]?.split(' ') ?? []
+    const signs = signsOf.get(currency) ?? []
     for (const sign of [currency, currency.toLowerCase(), ...signs]) {
       found.set(sign, [...(found.get(sign) ?? []), currency])
     }

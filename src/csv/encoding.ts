@@ -176,3 +176,16 @@ function invalidByte(text: Buffer, start: number, at: number): string {
 }
 
 const columnAt = (text: Buffer, start: number, at: number) => [...text.toString('utf8', start, at)].length + 1
+
+/** Whether the text has control characters, apart from line ends and delimiters, or characters that are not valid. */
+export function isSuspect(window: Buffer, delimiter: string): boolean {
+  // In quotes, a tab can be part of a cell.
+  const hasTabs = delimiter === '\t' && !window.includes('"')
+  for (let at = 0; at < window.length; at++) {
+    const byte = window[at] ?? 0
+    if (byte < 0x20 && byte !== 0x0a && !(byte === 0x0d && window[at + 1] === 0x0a) && !(byte === 0x09 && hasTabs))
+      return true
+    if (byte === 0x7f || (byte === 0xc2 && (window[at + 1] ?? 0) < 0xa0)) return true
+  }
+  return window.includes('\uFFFD') || !isUtf8(window)
+}

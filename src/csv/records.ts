@@ -15,6 +15,12 @@ export interface RecordPosition {
 }
 
 export interface RecordSink {
+  /**
+   * Takes the record at `start` if it is one line that can be read without splitting it into cells.
+   *
+   * @returns the offset of its end in the window; 0 if `record` must take it
+   */
+  plain?(window: Buffer, start: number, line: number): number
   /** @param window the bytes that the position refers to; one window for each `write` */
   record(cells: string[], position: RecordPosition, window: Buffer): void
   /** Called with the first line of a record without a value, such as an empty line. */
@@ -118,6 +124,11 @@ export class RecordReader {
   #parseLines(isEnd: boolean): RecordFault | undefined {
     const splitter = this.#splitter
     while (this.#at < this.#window.length) {
+      const end = this.#sink.plain?.(this.#window, this.#at, this.line) ?? 0
+      if (end > 0) {
+        this.#advance(end, 1)
+        continue
+      }
       const cells = splitter.split(this.#window, this.#at, isEnd)
       // The rest of the record has not arrived yet.
       if (cells === undefined) return this.#window.length - this.#at > MAX_RECORD_BYTES ? 'TOO_LONG' : undefined
@@ -132,8 +143,12 @@ export class RecordReader {
     const isBlank = cells[0]?.trim() === '' && cells.every((cell) => cell.trim() === '')
     if (isBlank) this.#sink.blank(this.line)
     else this.#sink.record(cells, { line: this.line, multiline: lines > 1, start, end }, this.#window)
+    this.#advance(end, lines)
+  }
+
+  #advance(end: number, lines: number): void {
+    this.offset += end - this.#at
     this.#at = end
-    this.offset += end - start
     this.line += lines
   }
 

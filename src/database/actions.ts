@@ -1,5 +1,4 @@
 // Records who changed orders or stock, and why: the audit log.
-import { randomUUID } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
 import type { Kysely } from 'kysely'
 import type { OrderId } from '../domain/ids.js'
@@ -31,7 +30,7 @@ export async function recordAction(
   orders: readonly OrderId[] = [],
 ): Promise<void> {
   // MySQL cannot return a generated number.
-  const id = randomUUID()
+  const id = crypto.randomUUID()
   const what = { command, subject: subject ?? (await nameOf(trx, orders)) }
   const why = { reason: reason ?? null, details: details ?? null }
   await trx

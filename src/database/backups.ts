@@ -24,6 +24,10 @@ export function writeLastBackup(db: Kysely<Schema>, backup: LastBackup): Promise
   return writeSetting(db, 'last_backup', JSON.stringify(backup))
 }
 
+export async function readRestored(db: Kysely<Schema>): Promise<Restored | undefined> {
+  return JSON.parse((await readSetting(db, 'restored')) ?? 'null') ?? undefined
+}
+
 export function writeRestored(db: Kysely<Schema>, restored: Restored): Promise<void> {
   return writeSetting(db, 'restored', JSON.stringify(restored))
 }
@@ -34,7 +38,7 @@ export function writeRestored(db: Kysely<Schema>, restored: Restored): Promise<v
  * day allows for time zones.
  */
 export async function readFirstUse(db: Kysely<Schema>): Promise<(intentAt: number, orderedAt: string) => number> {
-  const restored: Restored | null = JSON.parse((await readSetting(db, 'restored')) ?? 'null')
+  const restored = await readRestored(db)
   if (!restored) return (intentAt) => intentAt
   const dayAfter = new Date(restored.at + DAY_MS).toISOString().slice(0, 19)
   return (intentAt, orderedAt) => (orderedAt < dayAfter ? Math.min(intentAt, restored.taken_at) : intentAt)

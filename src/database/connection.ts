@@ -11,16 +11,18 @@ import type { Schema } from './schema.js'
 import { Sessions } from './sessions.js'
 import { createShop, readShop } from './shop.js'
 import { createPrivateFile, refuseFolder, sqliteDialect, useWriteAheadLog } from './sqlite.js'
-import { isDatabaseError, rememberingErrors } from './thrown.js'
+import { isDatabaseError, watchingConnections } from './watched.js'
 import type { WriteMutex } from './write-mutex.js'
 
 export type Database = Kysely<Schema>
 
-interface ConnectOptions {
+export interface ConnectOptions {
   /** For a file: the mutex of the process's writers, so that they wait for each other, not for SQLite. */
   readonly mutex?: WriteMutex
   /** Maximum number of connections to a server; a file has one. The default is enough for a command. */
   readonly connections?: number
+  /** Time limit in milliseconds for a server's answer to a statement. None by default: some statements take long. */
+  readonly answerTimeoutMs?: number | undefined
 }
 
 /** The path of the file, or the host and database without secrets. */
@@ -45,17 +47,17 @@ export async function databaseExists(address: DatabaseAddress): Promise<boolean>
 }
 
 /** Opens the database, creates it if it is missing, and migrates it. */
-export async function openOrCreateDatabase(address: DatabaseAddress): Promise<Database> {
+export async function openOrCreateDatabase(address: DatabaseAddress, options?: ConnectOptions): Promise<Database> {
   if (address.kind === 'sqlite' && !existsSync(address.path)) {
     await explained(address, async () => createPrivateFile(address))
   }
-  return openAndMigrate(address)
+  return openAndMigrate(address, options)
 }
 
 /** Opens a database that must exist, and migrates it. */
-export async function openDatabase(address: DatabaseAddress): Promise<Database> {
+export async function openDatabase(address: DatabaseAddress, options?: ConnectOptions): Promise<Database> {
   if (!(await databaseExists(address))) throw missingDatabase(address)
-  return openAndMigrate(address)
+  return openAndMigrate(address, options)
 }
 
 function missingDatabase(address: DatabaseAddress): UserError {
@@ -100,7 +102,7 @@ export async function openReadOnly(address: SqliteAddress): Promise<Database> {
   return explained(address, async () => {
     if (!existsSync(path)) throw missingDatabase(address)
     refuseFolder(address)
-    const db = new Kysely<Schema>({ dialect: rememberingErrors(sqliteDialect(address, { readOnly: true })) })
+    const db = new Kysely<Schema>({ dialect: watchingConnections(sqliteDialect(address, { readOnly: true })) })
     return destroyedOnError(db, async () => {
       if ((await migrationStates(db, path)).every(({ appliedAt }) => appliedAt !== null)) return
       throw new UserError({
@@ -120,23 +122,24 @@ export function openScratchDatabase(): Promise<Database> {
 /** Opens without checking migrations, for the threads of a process that has checked them. */
 export async function connect(
   address: DatabaseAddress,
-  { mutex, connections = 4 }: ConnectOptions = {},
+  { mutex, connections = 4, answerTimeoutMs }: ConnectOptions = {},
 ): Promise<Database> {
   if (address.kind === 'sqlite')
-    return new Kysely<Schema>({ dialect: rememberingErrors(sqliteDialect(address, { mutex })) })
+    return new Kysely<Schema>({ dialect: watchingConnections(sqliteDialect(address, { mutex })) })
   const sessions = new Sessions()
   // Loading a server's client takes longer than most commands take.
   const dialect =
     address.kind === 'postgres'
       ? (await import('./postgres.js')).postgresDialect(address, connections, sessions)
       : (await import('./mysql.js')).mysqlDialect(address, connections, sessions)
-  return new Kysely<Schema>({ dialect: rememberingErrors(dialect, (error) => sessions.failed(error)) })
+  const onError = (error: unknown) => sessions.failed(error)
+  return new Kysely<Schema>({ dialect: watchingConnections(dialect, { onError, answerTimeoutMs }) })
 }
 
-async function openAndMigrate(address: DatabaseAddress): Promise<Database> {
+async function openAndMigrate(address: DatabaseAddress, options?: ConnectOptions): Promise<Database> {
   if (address.kind === 'sqlite') refuseFolder(address)
   return explained(address, async () => {
-    const db = await connect(address)
+    const db = await connect(address, options)
     return destroyedOnError(db, async () => {
       // Migrates first, which checks the file: a file of another program keeps its journal mode.
       await migrate(db, placeOf(address), (held) => createShop(held, address))

@@ -86,6 +86,15 @@ export async function refreshStatistics(db: Kysely<Schema>, ...tables: readonly 
 }
 
 /**
+ * Makes other writers of tables that are replaced wait for the end of the transaction. Only PostgreSQL would lock the
+ * rows in another order than they do.
+ */
+export async function lockTables(trx: Kysely<Schema>, ...tables: readonly (keyof Schema)[]): Promise<void> {
+  if (engineOf(trx) !== 'postgres') return
+  await sql`lock table ${sql.join(tables.map((name) => sql.table(name)))} in share row exclusive mode`.execute(trx)
+}
+
+/**
  * Changes a table definition for servers: removes `without rowid` and foreign keys. A foreign key costs a lookup for
  * every row written (a fifth of a drain on PostgreSQL) and a lock on the referenced row, and would find nothing:
  * statements read the row that they refer to, and removeUnusedNames takes a lock. `rebuild --check` checks them.

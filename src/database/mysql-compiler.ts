@@ -4,7 +4,7 @@ import {
   type ColumnUpdateNode,
   type CreateIndexNode,
   type CreateTableNode,
-  DataTypeNode,
+  type DataTypeNode,
   type DeleteQueryNode,
   IdentifierNode,
   type InsertQueryNode,
@@ -18,6 +18,14 @@ import {
   type UpdateQueryNode,
 } from 'kysely'
 import { MYSQL_TEXT, onServer } from './engine.js'
+
+const TYPES: Readonly<Record<string, string>> = {
+  integer: 'bigint',
+  // States get a fixed width: a row that grows would split its page.
+  'varchar(20)': 'char(20)',
+  // A text has up to 64 KiB, and MariaDB wraps longer ones around that it copies from JSON, without an error.
+  text: 'mediumtext',
+}
 
 export class InnoDbQueryCompiler extends MysqlQueryCompiler {
   #updated: UpdateQueryNode['table']
@@ -94,10 +102,8 @@ export class InnoDbQueryCompiler extends MysqlQueryCompiler {
     this.append(` engine = innodb default ${MYSQL_TEXT}`)
   }
 
-  /** Gives states, the texts of up to 20 characters, a fixed width: a row that grows would split its page. */
-  protected override visitDataType(node: DataTypeNode): void {
-    const type = node.dataType === 'varchar(20)' ? 'char(20)' : node.dataType
-    super.visitDataType(DataTypeNode.create(type === 'integer' ? 'bigint' : type))
+  protected override visitDataType({ dataType }: DataTypeNode): void {
+    this.append(TYPES[dataType] ?? dataType)
   }
 
   /**

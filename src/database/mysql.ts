@@ -20,6 +20,8 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number, session
     charset: 'utf8mb4_bin',
     // MySQL returns sums of whole numbers as decimals.
     decimalNumbers: true,
+    // mysql2's own reading changes the last digit of some doubles.
+    typeCast: (field, next) => (field.type === 'DOUBLE' ? numberIn(field.string()) : next()),
     enableKeepAlive: true,
     keepAliveInitialDelay: KEEP_ALIVE_MS,
   })
@@ -37,6 +39,10 @@ export function mysqlDialect({ url }: MysqlAddress, connections: number, session
   }
   const dialect = new MysqlDialect({ pool: { getConnection: preparing(pool, sessions), end } })
   return Object.assign(dialect, { createQueryCompiler: () => new InnoDbQueryCompiler() })
+}
+
+function numberIn(text: string | null): number | null {
+  return text === null ? null : Number(text)
 }
 
 /** Prepares new connections. Kysely's `onCreateConnection` would leak a connection whose preparation fails. */

@@ -17,6 +17,9 @@ export async function refuseUnfinishedCopy(db: Kysely<Schema>): Promise<void> {
   })
 }
 
+/** Stored in place of a time zone while business days are recalculated for another one. Days of both are then mixed. */
+export const REFILING = 'recalculating'
+
 /**
  * Checks that stored days are in the given time zone. Figures over days of two time zones would be silently wrong.
  *
@@ -26,6 +29,14 @@ export async function refuseUnfinishedCopy(db: Kysely<Schema>): Promise<void> {
 export async function refuseOtherTimeZone(db: Kysely<Schema>, timeZone: string): Promise<string | undefined> {
   const stored = await readSetting(db, 'time_zone')
   if (stored === undefined || stored === timeZone) return stored
+  if (stored === REFILING) {
+    throw new UserError({
+      code: 'time_zone_changed',
+      message: 'The days in this database are being recalculated for another time zone, or that was interrupted.',
+      fix: `Wait until \`orderctl rebuild kpis\` ends. If it was interrupted, run it again: the days will be in ${timeZone}.`,
+      exit: EXIT.usage,
+    })
+  }
   throw new UserError({
     code: 'time_zone_changed',
     message: `The days in this database are in the time zone ${stored}, but the configuration says ${timeZone}.`,

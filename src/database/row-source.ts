@@ -1,8 +1,9 @@
 // Passes the rows of a batch as one JSON parameter. The statement's text stays constant, all rows take one round trip,
 // and limits on the number of parameters do not apply.
-import { type AliasedRawBuilder, type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
+import { type AliasedRawBuilder, type Expression, type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely'
 import { type Engine, type Executing, engineOf, MYSQL_TEXT } from './engine.js'
 import type { ColumnKind, PackedRows } from './packed-rows.js'
+import type { Schema } from './schema.js'
 
 type Json = string | Expression<string>
 
@@ -35,6 +36,17 @@ export function isAmong(
 ): RawBuilder<SqlBool> {
   const json = typeof ids === 'string' || 'toOperationNode' in ids ? ids : JSON.stringify(ids)
   return READERS[engineOf(db)].isAmong(typeof column === 'string' ? sql.ref(column) : column, json)
+}
+
+/** Deletes the rows whose column has one of the ids. @param ids as JSON */
+export async function deleteAmong<Table extends keyof Schema>(
+  db: Kysely<Schema>,
+  table: Table,
+  column: keyof Schema[Table] & string,
+  ids: string,
+): Promise<void> {
+  const deletion = db.deleteFrom<keyof Schema>(table)
+  await deletion.where(isAmong(db, column, ids)).execute()
 }
 
 /**

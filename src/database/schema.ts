@@ -289,6 +289,12 @@ export interface Schema {
     order_id: OrderId | null
   }
 
+  /** The orders of each customer, except those of imports that have not ended. See workflow/customer-orders.ts. */
+  customer_orders: {
+    customer_id: CustomerId
+    order_id: OrderId
+  }
+
   /** Completed orders by day and customer, updated in the transaction that completes them. */
   sales_by_customer: {
     day: Day
@@ -305,6 +311,25 @@ export interface Schema {
     orders: number
     units: number
     revenue: number
+  }
+
+  /** The numbers of stored orders by state, changed in the transactions that change orders. */
+  order_counts: {
+    /**
+     * 0 for all orders. Settled orders also count in the quarter of an hour in which they were settled, by its start.
+     */
+    period: number
+    source: string
+    status: OrderStatus
+    /** Why a settled order is not completed; else empty. */
+    reason: FailureReason | ''
+    /** 1 for orders that a person has cleared from the list of failures; else 0. */
+    cleared: 0 | 1
+    /** Empty for open orders, whose amount is 0. */
+    currency: Currency | ''
+    orders: number
+    /** The sum of their totals. */
+    amount: number
   }
 
   /** Files of archived orders. See src/retention/archive-orders.ts. */

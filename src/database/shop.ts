@@ -1,6 +1,5 @@
 // The identity of a shop, which starts its idempotency keys, and the place for which it was confirmed. A copy of a
 // database has the identity of the original, and would charge under the same keys.
-import { randomBytes } from 'node:crypto'
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { type Kysely, sql } from 'kysely'
@@ -26,7 +25,9 @@ const LENGTH = 12
 
 /** Makes an identity of 60 random bits. */
 function newShopId(): ShopId {
-  return [...randomBytes(LENGTH)].map((byte) => ALPHABET.charAt(byte % ALPHABET.length)).join('') as ShopId
+  return [...crypto.getRandomValues(new Uint8Array(LENGTH))]
+    .map((byte) => ALPHABET.charAt(byte % ALPHABET.length))
+    .join('') as ShopId
 }
 
 /** @param lock whether to keep others from changing it until the end of the transaction */

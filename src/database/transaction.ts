@@ -20,7 +20,8 @@ export function takeRetryCount(): number {
 
 /**
  * Runs `act` in a transaction. Retries it after a conflict, or after a lost race to add a customer or product. To avoid
- * deadlocks, all transactions take locks in one order: the queue, orders by id, sales figures by key, products by id.
+ * deadlocks, all transactions take locks in one order: the queue, orders by id, sales figures by key, products by id,
+ * counts of orders by key.
  *
  * @param act may run more than once, so it changes nothing but the database
  */

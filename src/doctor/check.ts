@@ -8,8 +8,8 @@ export interface Problem {
   readonly fix: string
 }
 
-/** A text if the check passed. An error thrown by a check counts as a problem. */
-export type CheckResult = string | Problem
+/** A text if the check passed, or why it was skipped. An error thrown by a check counts as a problem. */
+export type CheckResult = string | { readonly skipped: string } | Problem
 
 export interface Check {
   readonly name: string

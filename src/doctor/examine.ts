@@ -39,7 +39,7 @@ export async function examine(loadConfig: () => LoadedConfig, environment: NodeJ
     await examineOne({ name: 'environment', run: () => checkEnvironment(environment) }),
   ]
   if (!loaded) {
-    const rest = ['servers', 'database', 'work'].map((name) => skip(name, 'configuration'))
+    const rest = ['servers', 'database', 'work'].map((name) => skipAfter(name, 'configuration'))
     return { setup: [...setup, ...rest], contents: [] }
   }
   const { config } = loaded
@@ -51,23 +51,25 @@ export async function examine(loadConfig: () => LoadedConfig, environment: NodeJ
   setup.push(database)
   const db = database.state === 'ok' ? await connect(address) : undefined
   const examineIn = async ({ name, run }: DatabaseCheck) =>
-    db ? examineOne({ name, run: () => run(db, config) }, address) : skip(name, 'database')
+    db ? examineOne({ name, run: () => run(db, config) }, address) : skipAfter(name, 'database')
   try {
     const checks = address.kind === 'sqlite' ? fileChecks(address) : DATABASE_SERVER_CHECKS
     const contents: Finding[] = []
     for (const check of [...checks, ...DATABASE_CHECKS]) contents.push(await examineIn(check))
-    contents.push(isQueueUnreachable ? skip(QUEUE_CHECK.name, QUEUE_SERVER) : await examineIn(QUEUE_CHECK))
+    contents.push(isQueueUnreachable ? skipAfter(QUEUE_CHECK.name, QUEUE_SERVER) : await examineIn(QUEUE_CHECK))
     contents.push(await examineIn(IMPORTS_CHECK))
-    contents.push(...(db ? await examineAlarms(db, config) : [skip('alarms', 'database')]))
+    contents.push(...(db ? await examineAlarms(db, config) : [skipAfter('alarms', 'database')]))
     return { setup, contents }
   } finally {
     await db?.destroy()
   }
 }
 
-function skip(name: string, cause: string): Finding {
-  return { name, state: 'skipped', message: `not checked because "${cause}" failed`, fix: null }
+function skip(name: string, message: string): Finding {
+  return { name, state: 'skipped', message, fix: null }
 }
+
+const skipAfter = (name: string, cause: string) => skip(name, `not checked because "${cause}" failed`)
 
 async function examineAlarms(db: Database, config: Config): Promise<readonly Finding[]> {
   try {
@@ -82,8 +84,8 @@ async function examineAlarms(db: Database, config: Config): Promise<readonly Fin
 async function examineOne({ name, run }: Check, database?: DatabaseAddress): Promise<Finding> {
   try {
     const result = await run()
-    if (typeof result !== 'string') return failure(name, result)
-    return { name, state: 'ok', message: maskPassword(result), fix: null }
+    if (typeof result === 'string') return { name, state: 'ok', message: maskPassword(result), fix: null }
+    return 'skipped' in result ? skip(name, result.skipped) : failure(name, result)
   } catch (error) {
     return failure(name, explain(error, database))
   }

@@ -6,6 +6,14 @@ export function resumeCommand({ file, source }: { readonly file: string; readonl
   return importCommand([file], ...sourceFlag(source), '--resume')
 }
 
+/** Returns what a person can do about an interrupted import, as the start of a sentence. */
+export function waysToEnd(
+  run: Parameters<typeof resumeCommand>[0] & { readonly id: number; readonly status: string },
+): string {
+  const undo = `orderctl import undo ${run.id}`
+  return run.status === 'undoing' ? `Undo it (${undo})` : `Continue it (${resumeCommand(run)}) or undo it (${undo})`
+}
+
 /** @param flags each as text for a shell, as in `--source web` */
 export function importCommand(files: readonly string[], ...flags: readonly string[]): string {
   return ['orderctl import', ...files.map(shellWord), ...flags].join(' ')

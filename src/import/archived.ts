@@ -15,6 +15,7 @@ export async function findArchived(
   { orders }: Chunk,
   source: string,
 ): Promise<ReadonlySet<string>> {
+  if (!(await db.selectFrom('archived_orders').select('source').limit(1).executeTakeFirst())) return new Set()
   const found = await db
     .selectFrom(rowSource(db, 'row', orders))
     .crossJoin('archived_orders as gone')

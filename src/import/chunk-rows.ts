@@ -18,6 +18,8 @@ export type LineRow = Readonly<
 export interface ChunkRows {
   /** Each customer in the lines, once, with its last name. */
   readonly customers: readonly CustomerRow[]
+  /** Those that no earlier chunk of the run has brought with this name. */
+  readonly newCustomers: readonly CustomerRow[]
   readonly orders: readonly OrderRow[]
   readonly lines: readonly LineRow[]
   /** Each product in the lines, once, with its first name. */
@@ -27,7 +29,7 @@ export interface ChunkRows {
 }
 
 export type Chunk = { readonly [Name in keyof ChunkRows]: PackedRows<ChunkRows[Name][number]> } & {
-  readonly customerCount: number
+  readonly newCustomerCount: number
   readonly orderCount: number
   readonly lineCount: number
   readonly rejectedOrderCount: number
@@ -51,18 +53,23 @@ const LINE_COLUMNS = {
   total: 'integer',
 } as const satisfies Columns<LineRow>
 
-export function packChunk({ customers, orders, lines, products, rejectedOrders }: ChunkRows): Chunk {
+export function packChunk({ customers, newCustomers, orders, lines, products, rejectedOrders }: ChunkRows): Chunk {
   return {
-    customers: packRows({ customer_id: 'text', name: 'text' }, customers),
+    customers: packCustomers(customers),
+    newCustomers: packCustomers(newCustomers),
     orders: packOrders(orders),
     lines: packLines(lines),
     products: packRows({ sku: 'text', name: 'text' }, products),
     rejectedOrders: packRows({ reference: 'text', line_number: 'integer' }, rejectedOrders),
-    customerCount: customers.length,
+    newCustomerCount: newCustomers.length,
     orderCount: orders.length,
     lineCount: lines.length,
     rejectedOrderCount: rejectedOrders.length,
   }
+}
+
+function packCustomers(customers: readonly CustomerRow[]): PackedRows<CustomerRow> {
+  return packRows({ customer_id: 'text', name: 'text' }, customers)
 }
 
 export function packOrders(orders: readonly OrderRow[]): PackedRows<OrderRow> {

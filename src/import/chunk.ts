@@ -1,8 +1,7 @@
 // Collects a chunk: a few thousand checked lines, packed for the database and stored in one transaction.
-import { isUtf8 } from 'node:buffer'
 import type { Content } from '../csv/content.js'
 import type { Dialect } from '../csv/dialect.js'
-import { findInvalid } from '../csv/encoding.js'
+import { findInvalid, isSuspect } from '../csv/encoding.js'
 import type { RecordPosition, RecordSink } from '../csv/records.js'
 import { joinFaults } from '../csv/values.js'
 import { businessDay } from '../domain/business-day.js'
@@ -12,7 +11,9 @@ import { MADE_FROM_NAME } from './line-fields.js'
 import { LineReader } from './line-reader.js'
 import type { Mapping } from './mapping/mapping.js'
 import type { LineFate, OrderLine, Rejection } from './order-line.js'
+import { PlainLines } from './plain-lines.js'
 import { withoutRejectColumns } from './reject-columns.js'
+import { SentNames } from './sent-names.js'
 
 /** A line for the rejects file. */
 export interface RejectedLine extends Omit<Rejection, 'reference'> {
@@ -56,6 +57,7 @@ export interface ChunkContent {
 /** Collects the lines of one chunk. */
 export class ChunkBuilder implements RecordSink {
   readonly #reader: LineReader
+  readonly #plainLines: PlainLines | undefined
   readonly #delimiter: string
   readonly #encoding: string
   readonly #width: number
@@ -64,6 +66,7 @@ export class ChunkBuilder implements RecordSink {
   readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
   /** With the latest names. Includes customers of rejected orders, so that chunk boundaries change no result. */
   readonly #customers = new Map<string, CustomerRow>()
+  readonly #sentNames = new SentNames()
   /** The first bad line of each order that has one. None of its lines is imported. */
   readonly #rejectedOrders = new Map<string, number>()
   #skippedCount = 0
@@ -78,7 +81,9 @@ export class ChunkBuilder implements RecordSink {
   #suspect = false
 
   constructor({ header, mapping, dialect, encoding, state }: ChunkSource, { timeZone, anyDate }: ChunkOptions) {
-    this.#reader = new LineReader(header, mapping, { latest: anyDate ? undefined : aYearFrom(new Date()) })
+    const latest = anyDate ? undefined : aYearFrom(new Date())
+    this.#reader = new LineReader(header, mapping, { latest })
+    this.#plainLines = PlainLines.of(header, mapping, dialect, { latest })
     this.#reader.carried = state.order
     this.#state = state
     this.#skippedByReason = { ...state.skipped }
@@ -90,11 +95,19 @@ export class ChunkBuilder implements RecordSink {
     this.#cleanOriginal = withoutRejectColumns(header, dialect)
   }
 
+  plain(window: Buffer, start: number, lineNumber: number): number {
+    this.#open(window)
+    const line = this.#suspect ? undefined : this.#plainLines?.read(window, start)
+    if (!line || !this.#plainLines) return 0
+    const { end } = this.#plainLines
+    const position = { line: lineNumber, multiline: false, start, end }
+    const rejection = this.#add({ line, number: lineNumber + this.#extraItems, position, missing: 0 })
+    if (rejection) this.#reject(rejection, lineNumber, this.#originalAt(position, 0))
+    return end
+  }
+
   record(cells: string[], position: RecordPosition, window: Buffer): void {
-    if (window !== this.#window) {
-      this.#window = window
-      this.#suspect = isSuspect(window, this.#delimiter)
-    }
+    this.#open(window)
     const missing = Math.max(0, this.#width - cells.length)
     const fates = this.#read(cells, position)
     for (const [index, fate] of fates.entries()) {
@@ -106,6 +119,12 @@ export class ChunkBuilder implements RecordSink {
       }
     }
     this.#extraItems += fates.length - 1
+  }
+
+  #open(window: Buffer): void {
+    if (window === this.#window) return
+    this.#window = window
+    this.#suspect = isSuspect(window, this.#delimiter)
   }
 
   blank(): void {
@@ -157,8 +176,10 @@ export class ChunkBuilder implements RecordSink {
       }
     }
     const orders = this.#validOrders()
+    const customers = [...this.#customers.values()]
     const chunk = packChunk({
-      customers: [...this.#customers.values()],
+      customers,
+      newCustomers: customers.filter((customer) => this.#sentNames.add(customer)),
       orders,
       lines,
       products: [...products.values()],
@@ -191,9 +212,9 @@ export class ChunkBuilder implements RecordSink {
   #add(placed: PlacedLine): Rejection | undefined {
     const { line, position } = placed
     const { reference, total, customer_id, customer_name: name } = line
+    const named = this.#customers.get(customer_id)
     // A line without a name has the id in its place, which replaces no name.
-    if (name !== customer_id || !this.#customers.has(customer_id))
-      this.#customers.set(customer_id, { customer_id, name })
+    if (!named || (name !== customer_id && name !== named.name)) this.#customers.set(customer_id, { customer_id, name })
     const order = this.#orders.get(reference)
     if (order) {
       const { first, firstLine } = order
@@ -260,19 +281,6 @@ function aYearFrom(now: Date): string {
   const then = new Date(now)
   then.setUTCFullYear(now.getUTCFullYear() + 1)
   return then.toISOString().slice(0, 'YYYY-MM-DDTHH:MM:SS'.length)
-}
-
-/** Whether the text has control characters, apart from line ends and delimiters, or characters that are not valid. */
-function isSuspect(window: Buffer, delimiter: string): boolean {
-  // In quotes, a tab can be part of a cell.
-  const hasTabs = delimiter === '\t' && !window.includes('"')
-  for (let at = 0; at < window.length; at++) {
-    const byte = window[at] ?? 0
-    if (byte < 0x20 && byte !== 0x0a && !(byte === 0x0d && window[at + 1] === 0x0a) && !(byte === 0x09 && hasTabs))
-      return true
-    if (byte === 0x7f || (byte === 0xc2 && (window[at + 1] ?? 0) < 0xa0)) return true
-  }
-  return window.includes('\uFFFD') || !isUtf8(window)
 }
 
 function originalText(raw: Buffer): string {

@@ -90,9 +90,11 @@ async function copyStored(real: Kysely<Schema>, scratch: Kysely<Schema>, chunk: 
     .execute()
   // Names do not affect the figures.
   const skus = new Set([...products, ...lines].map(({ sku }) => sku))
-  const customers = new Set(orders.map(({ customer_id }) => customer_id))
+  const ids = new Set(orders.map(({ customer_id }) => customer_id))
+  const customers = [...ids].map((customer_id) => ({ customer_id, name: customer_id }))
   return packChunk({
-    customers: [...customers].map((customer_id) => ({ customer_id, name: customer_id })),
+    customers,
+    newCustomers: customers,
     orders,
     lines,
     products: [...skus].map((sku) => ({ sku, name: sku })),

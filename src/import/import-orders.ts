@@ -7,6 +7,7 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { EXIT, UserError } from '../errors.js'
 import type { Queue } from '../queue/queue.js'
+import { countPending } from '../workflow/order-counts.js'
 import type { RejectedLine } from './chunk.js'
 import type { Chunk } from './chunk-rows.js'
 import { type FileLayout, type FileRead, fileRead, keptOf, resumePoint } from './file-read.js'
@@ -223,11 +224,13 @@ class Reading {
     const options = { update, timeZone: this.#config.timeZone, report, reportConflicts }
     const filled = ['customers', 'products', 'orders', 'order_lines', 'import_asides', 'import_spoiled'] as const
     await refreshStatistics(this.#db, ...filled)
-    const judged = await inTransaction(this.#db, async (trx) => {
+    const judging = inTransaction(this.#db, async (trx) => {
       rejects.rewind(examples, bytes)
       const verdicts = await reachVerdicts(trx, run, options)
+      await countPending(trx, run.source, -verdicts.ordersRemoved)
       this.conflicts = verdicts.examples
-      if (this.#options.onError === 'abort' && verdicts.rejected > 0) return undefined
+      // The verdicts may have updated orders of other imports, which an undo leaves as they are.
+      if (this.#options.onError === 'abort' && verdicts.rejected > 0) throw new Rejected()
       return updateRun(trx, run, {
         status: 'releasing',
         rejects_file: rejects.file,
@@ -241,8 +244,9 @@ class Reading {
         products_created: run.products_created - verdicts.productsRemoved,
       })
     })
-    if (!judged) throw await this.#abort()
-    this.#run = judged
+    this.#run = await judging.catch(async (error: unknown) => {
+      throw error instanceof Rejected ? await this.#abort() : error
+    })
   }
 
   /** Undoes the run. Returns the error with the reason. */
@@ -256,6 +260,9 @@ class Reading {
     })
   }
 }
+
+/** Rolls the verdicts back. */
+class Rejected extends Error {}
 
 /** Ends the run. Then replaces an imported rejects file with the lines that are rejected again. */
 async function endAndReplace({ db, queue }: ImportContext, run: ImportRun, { dry }: ImportOptions) {

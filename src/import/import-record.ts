@@ -6,7 +6,7 @@ import { databaseTime, forUpdate, takeNamedLock } from '../database/engine.js'
 import { isHeld, RELEASED, renewal, takeLease, writeHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
-import { isAmong } from '../database/row-source.js'
+import { deleteAmong, isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { clockAt } from '../domain/business-day.js'
@@ -15,6 +15,7 @@ import { DEFAULT_SOURCE } from '../domain/order.js'
 import { resumeCommand } from '../domain/shell.js'
 import { UserError, usageError } from '../errors.js'
 import { capitalized, countOf } from '../terminal/text.js'
+import { ordersOfOpenImports, unlist } from '../workflow/customer-orders.js'
 
 export type ImportRun = Selectable<Schema['imports']>
 
@@ -42,9 +43,9 @@ export interface BeginOptions extends RunInput {
  * Starts a run, or takes over an interrupted one. Only one import per source runs at a time: two would compare each
  * other's partly stored orders.
  *
- * @returns `busy` with the run of another process for the same source; `unfinished` with a run of another file that was
- *   interrupted after all its lines were stored (`releasing`), which the caller must end first; or `discarded` with a
- *   run that the caller must undo first
+ * @returns `busy` with the run of another process for the same source; `unfinished` with a run that was interrupted
+ *   after all its lines were stored (`releasing`), which the caller must end before it reads the file; or `discarded`
+ *   with a run that the caller must undo first
  * @throws UserError if there is an interrupted run that `input` neither resumes nor discards
  */
 export async function beginRun(
@@ -68,8 +69,11 @@ export async function beginRun(
     const alive = open.find((run) => isHeld(run, now))
     if (alive) return { kind: 'busy', run: alive }
     const unfinished = input.discard ? undefined : open.find((run) => run.status === 'releasing')
-    if (unfinished)
-      return { kind: unfinished.file === input.file ? 'started' : 'unfinished', run: await takeOver(trx, unfinished) }
+    if (unfinished) {
+      // Without --resume, the file may have other lines by now.
+      const isResumed = input.resume && unfinished.file === input.file
+      return { kind: isResumed ? 'started' : 'unfinished', run: await takeOver(trx, unfinished) }
+    }
     const filled = open.filter((run) => !isEmpty(run))
     for (const run of open.filter(isEmpty)) await endEmptyRun(trx, run)
     const isResumed = (run: ImportRun) => input.resume && run.status === 'reading' && run.file === input.file
@@ -175,27 +179,24 @@ export async function endEmptyRun(db: Kysely<Schema>, run: ImportRun): Promise<v
   await writeHeld(db, 'imports', empty, { status: 'undone', ended_at: await databaseTime(db) })
 }
 
-/** Deletes orders that no worker has claimed, with their lines, changes and events. Such orders have no other rows. */
+/**
+ * Deletes orders that no worker has claimed, with their lines, changes and events. Such orders have no other rows. The
+ * caller counts the orders.
+ */
 export async function deleteOrders(db: Kysely<Schema>, orders: readonly { readonly id: OrderId }[]): Promise<void> {
-  await deleteByIds(db, 'order_changes', 'order_id', orders)
-  await deleteByIds(db, 'events', 'order_id', orders)
-  await deleteByIds(db, 'order_lines', 'order_id', orders)
-  await deleteByIds(db, 'orders', 'id', orders)
+  const ids = packIds(orders)
+  await unlist(db, ids)
+  for (const table of ['order_changes', 'events', 'order_lines'] as const) await deleteAmong(db, table, 'order_id', ids)
+  await deleteAmong(db, 'orders', 'id', ids)
 }
 
-async function deleteByIds<Table extends keyof Schema>(
-  db: Kysely<Schema>,
-  table: Table,
-  column: keyof Schema[Table] & string,
-  rows: readonly { readonly id: number }[],
-): Promise<void> {
-  const deletion = db.deleteFrom<keyof Schema>(table).where(isAmong(db, column, packIds(rows)))
-  await deletion.execute()
-}
-
-/** Selects the orders that the run stored. The range of ids makes an index on import_id unnecessary. */
-export function ordersOf(db: Kysely<Schema>, { id, orders_after }: ImportRun) {
-  return db.selectFrom('orders').where('import_id', '=', id).where('id', '>', orders_after)
+/**
+ * Selects the orders that the run stored. The range of ids makes an index on import_id unnecessary.
+ *
+ * @param after the last id of the page before. With a second lower bound, SQLite may choose the wrong one for a search
+ */
+export function ordersOf(db: Kysely<Schema>, { id, orders_after }: ImportRun, after = orders_after) {
+  return db.selectFrom('orders').where('import_id', '=', id).where('orders.id', '>', after)
 }
 
 const RELEASE_SLICE = 10_000
@@ -203,13 +204,11 @@ const RELEASE_SLICE = 10_000
 /** Yields the pending orders that the run has stored, and those that it has updated, in slices. */
 export async function* ordersToRelease(db: Kysely<Schema>, run: ImportRun) {
   const changes = db.selectFrom('order_changes').where('import_id', '=', run.id).select('order_id')
-  const updated = db.selectFrom('orders').where('id', 'in', changes)
-  for (const orders of run.updated > 0 ? [ordersOf(db, run), updated] : [ordersOf(db, run)]) {
-    const pending = orders.select('id').where('status', '=', 'pending').orderBy('id').limit(RELEASE_SLICE)
-    yield* pagesOf(
-      (after: OrderId) => pending.where('id', '>', after).execute(),
-      ({ id }) => id,
-    )
+  const updated = (after: OrderId) => db.selectFrom('orders').where('id', 'in', changes).where('orders.id', '>', after)
+  for (const orders of [(after: OrderId) => ordersOf(db, run, after), ...(run.updated > 0 ? [updated] : [])]) {
+    const read = (after: OrderId) =>
+      orders(after).select('id').where('status', '=', 'pending').orderBy('id').limit(RELEASE_SLICE).execute()
+    yield* pagesOf(read, ({ id }) => id, orders === updated ? undefined : run.orders_after)
   }
 }
 
@@ -238,8 +237,9 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
     .deleteFrom('customers')
     .where('import_id', '=', id)
     .where(({ not, exists, selectFrom }) =>
-      not(exists(selectFrom('orders').whereRef('orders.customer_id', '=', 'customers.id').select('orders.id'))),
+      not(exists(selectFrom('customer_orders').whereRef('customer_id', '=', 'customers.id').select('order_id'))),
     )
+    .where('id', 'not in', ordersOfOpenImports(db).select('orders.customer_id').distinct())
     .where(({ not, exists, selectFrom }) =>
       not(
         exists(
@@ -260,8 +260,8 @@ export async function removeUnusedNames(db: Kysely<Schema>, id: ImportId): Promi
   // Locks these ids only: a lock in the query above would also wait for products that workers lock. A product that was
   // changed manually in between no longer belongs to the import.
   const locked = await forUpdate(db, created.where(isAmong(db, 'id', packIds(unused))).orderBy('id')).execute()
-  await deleteByIds(db, 'stock_adjustments', 'product_id', locked)
-  await deleteByIds(db, 'products', 'id', locked)
+  await deleteAmong(db, 'stock_adjustments', 'product_id', packIds(locked))
+  await deleteAmong(db, 'products', 'id', packIds(locked))
   return locked.length
 }
 

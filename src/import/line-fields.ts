@@ -13,6 +13,7 @@ import {
   wholeNumber,
 } from '../csv/values.js'
 import type { Currency } from '../domain/money.js'
+import { storable } from '../domain/storable.js'
 import type { Field, Mapping } from './mapping/mapping.js'
 import { findNames } from './mapping/names.js'
 
@@ -150,5 +151,5 @@ const MAX_ID = 100
 /** Names can be longer than ids: the end of a long one becomes a hash. */
 function shortened(text: string): string {
   if (text.length <= MAX_ID) return text
-  return `${text.slice(0, MAX_ID - 17)}~${createHash('sha256').update(text).digest('hex').slice(0, 16)}`
+  return `${storable(text, MAX_ID - 17)}~${createHash('sha256').update(text).digest('hex').slice(0, 16)}`
 }

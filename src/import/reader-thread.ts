@@ -37,8 +37,9 @@ async function nextMessage(chunks: AsyncGenerator<ReadChunk, void>): Promise<Rea
   }
 }
 
-async function* readChunks({ file, answers, resumeFrom, ...options }: ReaderOptions): AsyncGenerator<ReadChunk, void> {
-  const products = await openProductCheck(options)
+async function* readChunks(options: ReaderOptions): AsyncGenerator<ReadChunk, void> {
+  const { file, answers, resumeFrom, unknownSku, database } = options
+  const products = unknownSku === 'reject' ? await openProductCheck(database) : undefined
   try {
     const content = await openContent(file, answers)
     try {
@@ -53,20 +54,19 @@ async function* readChunks({ file, answers, resumeFrom, ...options }: ReaderOpti
       const names = header.cells.filter((name) => !isRejectColumn(name))
       const layout = { header: names, mapping, dialect, encoding, compression }
       for await (const cursor of table.read(builder)) {
-        builder.rejectProducts(await products.unknown(builder.skus()))
+        if (products) builder.rejectProducts(await products.unknown(builder.skus()))
         yield { layout, ...builder.take(), cursor, fraction: content.fraction }
       }
     } finally {
       await content.close()
     }
   } finally {
-    await products.close()
+    await products?.close()
   }
 }
 
-/** Finds the unknown SKUs, whose orders are rejected. Under the policy `create`, every SKU is accepted. */
-async function openProductCheck({ unknownSku, database }: Pick<ReaderOptions, 'unknownSku' | 'database'>) {
-  if (unknownSku === 'create') return { unknown: async () => new Set<string>(), close: async () => {} }
+/** Finds the unknown SKUs, whose orders are rejected. */
+async function openProductCheck(database: ReaderOptions['database']) {
   // Loaded on demand: imports under the default policy do not need it.
   const { connect, databaseExists } = await import('../database/connection.js')
   const { rowSource } = await import('../database/row-source.js')

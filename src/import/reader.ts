@@ -57,8 +57,8 @@ export class OpenQuestions extends Error {
 export async function* readInThread(options: ReaderOptions, signal: AbortSignal): AsyncGenerator<ReadChunk, void> {
   const thread = new Worker(new URL(import.meta.resolve('#threads/import/reader-thread')), {
     workerData: options,
-    // Lines live for about one chunk, so a young generation of a few chunks avoids copying them.
-    resourceLimits: { maxYoungGenerationSizeMb: 64 },
+    // Node's own limit of 48 MB would only let garbage wait.
+    resourceLimits: { maxYoungGenerationSizeMb: 16 },
   })
   try {
     const messages = on(thread, 'message', { signal })

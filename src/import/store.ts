@@ -5,8 +5,9 @@ import { type Columns, packIds, packRows, unpackRows } from '../database/packed-
 import { isAmong, rowSource, withoutIndex } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
+import { countPending } from '../workflow/order-counts.js'
 import { findArchived } from './archived.js'
-import { type Chunk, packLines, packOrders } from './chunk-rows.js'
+import { type Chunk, type LineRow, packLines, packOrders } from './chunk-rows.js'
 import type { StoredLine } from './conflicts.js'
 import { lastOrderId } from './import-record.js'
 
@@ -34,24 +35,41 @@ export interface Stored {
 export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: StoreOptions): Promise<Stored> {
   // While another import deletes its unused names, no chunk may start to use them.
   await shareNamedLock(db, 'turn_names')
-  await addCustomers(db, chunk, options)
+  await addCustomers(db, chunk.newCustomers, chunk.newCustomerCount, options)
   const productsCreated = await addProducts(db, chunk, options)
   const lastBefore = await lastOrderId(db)
   const archived = await findArchived(db, chunk, options.source)
-  const orders = await addOrders(db, withoutOrders(chunk, archived), options)
+  const wanted = withoutOrders(chunk, archived)
+  let orders = await addOrders(db, wanted, options)
   const known = orders === chunk.orderCount ? [] : await findKnownOrders(db, chunk, options, lastBefore)
+  if (orders + known.length + archived.size < chunk.orderCount) {
+    // Another command has removed customers that an earlier chunk brought.
+    await addCustomers(db, chunk.customers, undefined, options)
+    orders += await addOrders(db, wanted, options)
+  }
   const isForeign = known.filter((order) => order.foreign === 1).map(({ reference }) => reference)
   const foreign = new Set([...isForeign, ...archived])
   const lines = await addLines(db, await setAside(db, chunk, foreign, options), options)
   const continued = known.filter((order) => order.foreign === 0)
   if (continued.length > 0) await addUpOrders(db, continued)
   if (chunk.rejectedOrderCount > 0) await markRejectedOrders(db, chunk, options)
+  await countPending(db, options.source, orders)
   return { orders, lines, productsCreated }
 }
 
-/** Adds the source's new customers, and renames the known ones. No other import writes customers of this source. */
-async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId, source }: StoreOptions): Promise<void> {
-  const rows = db.selectFrom(rowSource(db, 'row', chunk.customers))
+/**
+ * Adds the source's new customers, and renames the known ones. No other import writes customers of this source.
+ *
+ * @param count their number, if it is known
+ */
+async function addCustomers(
+  db: Kysely<Schema>,
+  named: Chunk['customers'],
+  count: number | undefined,
+  { importId, source }: StoreOptions,
+): Promise<void> {
+  if (count === 0) return
+  const rows = db.selectFrom(rowSource(db, 'row', named))
   const added = rows
     .leftJoin('customers', (join) =>
       join.onRef('customers.customer_id', '=', 'row.customer_id').on('customers.source', '=', source),
@@ -59,7 +77,7 @@ async function addCustomers(db: Kysely<Schema>, chunk: Chunk, { importId, source
     .where('customers.id', 'is', null)
     .select((eb) => [eb.val(source).as('source'), 'row.customer_id', 'row.name', eb.val(importId).as('import_id')])
   const customers = db.insertInto('customers').columns(['source', 'customer_id', 'name', 'import_id'])
-  if (countOf(await customers.expression(added).executeTakeFirstOrThrow()) === chunk.customerCount) return
+  if (countOf(await customers.expression(added).executeTakeFirstOrThrow()) === count) return
   const renamed = await rows
     .crossJoin('customers')
     .whereRef('customers.customer_id', '=', 'row.customer_id')
@@ -216,20 +234,38 @@ async function setAside(
   const orders = new Map(unpackRows(chunk.orders).map((order) => [order.reference, order]))
   const customers = new Map(unpackRows(chunk.customers).map(({ customer_id, name }) => [customer_id, name]))
   const products = new Map(unpackRows(chunk.products).map(({ sku, name }) => [sku, name]))
-  const lines = unpackRows(chunk.lines)
-  const asides = lines.flatMap((line): StoredLine[] => {
+  const asides: StoredLine[] = []
+  const others: LineRow[] = []
+  for (const line of unpackRows(chunk.lines)) {
     const order = foreign.has(line.reference) ? orders.get(line.reference) : undefined
-    if (!order) return []
-    const customer_name = customers.get(order.customer_id) ?? ''
-    return [{ ...order, ...line, customer_name, product_name: products.get(line.sku) ?? '' }]
-  })
+    if (!order) {
+      others.push(line)
+      continue
+    }
+    const { customer_id, ordered_at, currency } = order
+    const names = { customer_name: customers.get(customer_id) ?? '', product_name: products.get(line.sku) ?? '' }
+    // Written out: a spread of both rows would take most of the time for a file that was imported before.
+    const { reference, line_number, sku, quantity, unit_price, total } = line
+    asides.push({
+      reference,
+      line_number,
+      customer_id,
+      ordered_at,
+      currency,
+      sku,
+      quantity,
+      unit_price,
+      total,
+      ...names,
+    })
+  }
   const rows = db
     .selectFrom(rowSource(db, 'row', packRows(ASIDE_COLUMNS, asides)))
     .selectAll()
     .select((eb) => eb.val(importId).as('import_id'))
   const columns = [...(Object.keys(ASIDE_COLUMNS) as (keyof StoredLine)[]), 'import_id' as const]
   await db.insertInto('import_asides').columns(columns).expression(rows).execute()
-  return packLines(lines.filter(({ reference }) => !foreign.has(reference)))
+  return packLines(others)
 }
 
 async function markRejectedOrders(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {

@@ -52,8 +52,12 @@ function textOf(line: StoredLine, field: Field, mapping: Mapping): string {
   }
 }
 
-/** The currency stands with the amount, unless it has a column or the whole file has it. */
+/**
+ * The currency stands with the amount, unless it has a column or the whole file has it. A fourth decimal tells the mark
+ * of `2.000` from one of thousands.
+ */
 function amountText(digits: string, { currency }: StoredLine, mapping: Mapping): string {
-  const text = mapping.decimal === 'comma' ? digits.replace('.', ',') : digits
+  const clear = digits.replace(/(?<=\.\d{3})$/, '0')
+  const text = mapping.decimal === 'comma' ? clear.replace('.', ',') : clear
   return mapping.columns.currency || mapping.currency === currency ? text : `${text} ${currency}`
 }

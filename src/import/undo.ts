@@ -10,9 +10,10 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
-import { removeFromQueue } from '../queue/due-orders.js'
+import { withdrawPending } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { countOf } from '../terminal/text.js'
+import { countPending } from '../workflow/order-counts.js'
 import {
   deleteAsides,
   deleteOrders,
@@ -50,14 +51,16 @@ export interface UndoOutcome {
  */
 export async function undoImport(db: Kysely<Schema>, queue: Queue, id: ImportId): Promise<UndoOutcome> {
   const outcome = await previewUndo(db, id)
-  if (outcome.run.status === 'undone' || outcome.used.total > 0) return outcome
+  const { run, used: usedBefore } = outcome
+  // An interrupted undo has orders to give back to the queue.
+  if (run.status === 'undone' || (run.status !== 'undoing' && usedBefore.total > 0)) return outcome
   const taken = await inTransaction(db, async (trx) => {
     // No import of this source may start meanwhile.
     await takeNamedLock(trx, 'turn_imports')
     return takeOver(trx, await readUndoable(trx, id), { status: 'undoing', ended_at: null })
   })
   const used = await whileHeld(db, taken, () => undoRun(db, queue, taken))
-  return { run: outcome.run, used }
+  return { run, used }
 }
 
 /** Reads what an undo would do. @throws UserError as undoImport does */
@@ -96,29 +99,30 @@ export async function undoRun(db: Kysely<Schema>, queue: Queue, run: ImportRun):
   return used
 }
 
-/** Removes the run's orders from the queue, except claimed ones. */
+/** Removes the run's pending orders from the queue. */
 async function withdrawOrders(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  const due = ordersOf(db, run).innerJoin('due_orders', 'due_orders.order_id', 'orders.id')
-  const pages = due.select('orders.id').orderBy('orders.id').limit(PAGE)
-  const read = (after: OrderId) => pages.where('orders.id', '>', after).execute()
-  for await (const page of pagesOf(read, ({ id }) => id)) {
+  const read = (after: OrderId) => {
+    const due = ordersOf(db, run, after).innerJoin('due_orders', 'due_orders.order_id', 'orders.id')
+    return due.select('orders.id').orderBy('orders.id').limit(PAGE).execute()
+  }
+  for await (const page of pagesOf(read, ({ id }) => id, run.orders_after)) {
     await inTransaction(db, async (trx) => {
       await updateRun(trx, run, {})
       const among = trx.selectFrom('due_orders').where(isAmong(trx, 'order_id', packIds(page)))
       const free = among.where('lease_token', 'is', null).where('claims', '=', 0)
-      await removeFromQueue(trx, await forUpdate(trx, free.orderBy('order_id').select('order_id as id')).execute())
+      await withdrawPending(trx, await forUpdate(trx, free.orderBy('order_id').select('order_id as id')).execute())
     })
   }
 }
 
 async function deleteRun(db: Kysely<Schema>, run: ImportRun): Promise<void> {
   // Deletes by ids that were read without a lock. MySQL locks every row that a delete reads, and workers lock orders.
-  const orders = ordersOf(db, run).select('id').orderBy('id').limit(PAGE)
-  const read = (after: OrderId) => orders.where('id', '>', after).execute()
-  for await (const page of pagesOf(read, ({ id }) => id)) {
+  const read = (after: OrderId) => ordersOf(db, run, after).select('id').orderBy('id').limit(PAGE).execute()
+  for await (const page of pagesOf(read, ({ id }) => id, run.orders_after)) {
     await inTransaction(db, async (trx) => {
       await updateRun(trx, run, {})
       await deleteOrders(trx, page)
+      await countPending(trx, run.source, -page.length)
     })
   }
   await inTransaction(db, async (trx) => {

@@ -10,6 +10,7 @@ import { businessDay } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
 import { removeFromQueue } from '../queue/due-orders.js'
 import { countOf } from '../terminal/text.js'
+import { listByCustomer, unlist } from '../workflow/customer-orders.js'
 import { type Contested, contestedOrders } from './conflicts.js'
 import type { ImportRun } from './import-record.js'
 
@@ -27,7 +28,10 @@ export async function updateOrders(db: Kysely<Schema>, run: ImportRun, timeZone:
     if (orders.length === 0) continue
     await recordChanges(db, run, orders)
     await removeFromQueue(db, orders)
+    const ids = packIds(orders)
+    await unlist(db, ids)
     await replaceOrders(db, orders, { source: run.source, timeZone })
+    await listByCustomer(db, db.selectFrom('orders').where(isAmong(db, 'orders.id', ids)))
     await replaceLines(db, orders)
     const lines = orders.flatMap((order) => order.lines)
     await db

@@ -5,6 +5,7 @@ import { pagesOf } from '../database/pages.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { archivedConflicts } from './archived.js'
+import { alignDates, disagreeingAsides, dividedAsides, hasSeveralLines, IN_COMMON, unmarkedAsides } from './asides.js'
 import { siblingReason } from './chunk.js'
 import {
   type Conflict,
@@ -60,29 +61,15 @@ const EXAMPLES = 30
 /** Lines or orders per statement. */
 const PAGE = 5000
 
-/** What all lines of an order must have in common. */
-const IN_COMMON = ['customer_id', 'currency'] as const
-
 type InCommon = Readonly<Record<(typeof IN_COMMON)[number], string>>
 
 /** Judges the lines that were set aside, in the caller's transaction. */
 export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options: VerdictOptions): Promise<Verdicts> {
   const { report } = options
   // An order of this import is rejected if a set-aside line disagrees with it.
-  const disagreeing = unmarkedAsides(db, run)
-    .crossJoin('orders')
-    .where('orders.source', '=', run.source)
-    .whereRef('orders.reference', '=', 'aside.reference')
-    .where('orders.import_id', '=', run.id)
-    .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
-  await markOrders(db, disagreeing)
-  // Set-aside lines that disagree with each other are rejected, even if an earlier import stored their order.
-  const divided = unmarkedAsides(db, run)
-    .having(({ eb, fn, or }) =>
-      or(IN_COMMON.map((column) => eb(fn.min(`aside.${column}`), '!=', fn.max(`aside.${column}`)))),
-    )
-    .select((eb) => eb.fn.max('aside.line_number').as('line_number'))
-  await markOrders(db, divided)
+  if (run.orders > 0) await markOrders(db, disagreeingAsides(db, run))
+  const hasSeveral = await hasSeveralLines(db, run)
+  if (hasSeveral) await markOrders(db, dividedAsides(db, run))
   const isAny = (table: 'import_asides' | 'import_spoiled') =>
     db.selectFrom(table).select('reference').where('import_id', '=', run.id).limit(1).executeTakeFirst()
   if (!(await isAny('import_asides')) && !(await isAny('import_spoiled'))) return NO_VERDICTS
@@ -92,7 +79,7 @@ export async function reachVerdicts(db: Kysely<Schema>, run: ImportRun, options:
     const before = earlier.get(line.reference)
     return line.line_number === bad && before ? disagreement(line, before) : siblingReason(bad)
   })
-  await alignDates(db, run)
+  if (hasSeveral) await alignDates(db, run)
   // Marks first and deletes by mark: MySQL locks every row that a delete reads, and workers lock the stored orders.
   const differing = unmarkedAsides(db, run)
     .innerJoin(differingOrders(db, run).as('differing'), 'differing.reference', 'aside.reference')
@@ -140,41 +127,6 @@ async function earlierValues(db: Kysely<Schema>, run: ImportRun): Promise<Readon
 function disagreement(line: InCommon, before: InCommon): string {
   const differing = IN_COMMON.filter((column) => line[column] !== before[column])
   return differing.map((column) => `${column} is "${line[column]}", but "${before[column]}" before`).join('; ')
-}
-
-/** Gives the set-aside lines of an order the date of its first line, which dates the order. */
-async function alignDates(db: Kysely<Schema>, run: ImportRun): Promise<void> {
-  const firstLines = unmarkedAsides(db, run)
-    .having(({ eb, fn }) => eb(fn.min('aside.ordered_at'), '!=', fn.max('aside.ordered_at')))
-    .select((eb) => eb.fn.min('aside.line_number').as('line_number'))
-  const dated = await db
-    .selectFrom(firstLines.as('first'))
-    .innerJoin('import_asides as line', (join) =>
-      join.onRef('line.import_id', '=', 'first.import_id').onRef('line.line_number', '=', 'first.line_number'),
-    )
-    .select(['line.reference', 'line.ordered_at'])
-    .execute()
-  if (dated.length === 0) return
-  await db
-    .updateTable('import_asides')
-    .from(rowSource(db, 'row', packRows({ reference: 'text', ordered_at: 'text' }, dated)))
-    .set((eb) => ({ ordered_at: eb.ref('row.ordered_at') }))
-    .whereRef('import_asides.reference', '=', 'row.reference')
-    .where('import_asides.import_id', '=', run.id)
-    .execute()
-}
-
-/** Selects the orders of set-aside lines that are not marked yet. */
-function unmarkedAsides(db: Kysely<Schema>, { id }: ImportRun) {
-  return db
-    .selectFrom('import_asides as aside')
-    .leftJoin('import_spoiled as marked', (join) =>
-      join.onRef('marked.import_id', '=', 'aside.import_id').onRef('marked.reference', '=', 'aside.reference'),
-    )
-    .where('aside.import_id', '=', id)
-    .where('marked.reference', 'is', null)
-    .groupBy(['aside.import_id', 'aside.reference'])
-    .select(['aside.import_id', 'aside.reference'])
 }
 
 /** Marks orders of which no line is imported, each with its bad line. */

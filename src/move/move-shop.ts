@@ -1,5 +1,6 @@
 // Moves a shop from a file to a server: copies every table, compares row counts and checksums, and audits the copy.
 import { randomUUID } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { sql, type Transaction } from 'kysely'
 import { auditDatabase } from '../audit/audit.js'
 import {
@@ -32,6 +33,7 @@ type OnPage = (doing: 'Copying' | 'Comparing', table: string, rows: number) => v
  * @returns the number of rows of each table, and the audit of the copy; its differences come from the file
  */
 export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage: OnPage) {
+  const before = stateOf(from.path)
   const source = await openSource(from)
   try {
     await throwIfInUse(source, from.path)
@@ -46,7 +48,7 @@ export async function moveShop(from: SqliteAddress, to: DatabaseAddress, onPage:
       if (!(await findRelocation(source, from))) await fenced((trx) => confirmHome(trx, to))
       const timeZone = await readSetting(target, 'time_zone')
       const audit = await auditDatabase(target, timeZone ?? 'UTC')
-      if ((await dataVersion(source)) !== version)
+      if ((await dataVersion(source)) !== version || stateOf(from.path) !== before)
         throw retryable('database_changed', `${from.path} was changed during the copy.`)
       await fenced((trx) => trx.deleteFrom('settings').where('name', 'in', MARKS).execute())
       return { rows, audit, timeZone }
@@ -114,13 +116,21 @@ async function copy(snapshot: Database, target: Database, tables: readonly Table
     }
     copied.set(name, sent.rows)
   }
-  const names = ['time_zone', 'shop', 'shop_home', 'sales_id', 'queue_paused'] as const
+  const names = [
+    ...(['time_zone', 'shop', 'shop_home', 'sales_id', 'queue_paused', 'settled_until', 'restored'] as const),
+  ]
   const settings = await snapshot.selectFrom('settings').selectAll().where('name', 'in', names).execute()
   await fenced(async (trx) => {
     await trx.deleteFrom('settings').where('name', 'in', names).execute()
     if (settings.length > 0) await trx.insertInto('settings').values(settings).execute()
   })
   return copied
+}
+
+/** Returns what changes with the file, also where this process reads a private copy of it. */
+function stateOf(path: string): string {
+  const [file, log] = [path, `${path}-wal`].map((name) => statSync(name, { bigint: true, throwIfNoEntry: false }))
+  return `${file?.size} ${file?.mtimeNs} ${log?.size ?? 0n}`
 }
 
 /** Returns a number that changes when another connection writes to the file. */

@@ -16,8 +16,11 @@ export interface Table {
 /** Rows, each as an array of values in column order. */
 type Page = readonly (readonly unknown[])[]
 
-/** Rows per page, at most 10 MB in all. By default, MariaDB accepts statements of up to 16 MiB. */
+/** Rows per page. */
 const PAGE = 1000
+
+/** Length of the JSON in one statement. By default, MariaDB accepts statements of up to 16 MiB. */
+const STATEMENT_CHARACTERS = 2_000_000
 
 /** Lists the tables in a file, except `workers`, which belong to processes, and `settings`. */
 export async function tablesOf(file: Database): Promise<Table[]> {
@@ -54,9 +57,16 @@ export async function readTable(db: Database, { name, columns, key }: Table, use
   }
 }
 
-export async function writePage(db: Database, { name, columns }: Table, page: Page): Promise<void> {
+export async function writePage(db: Database, table: Table, page: Page): Promise<void> {
+  const json = JSON.stringify(page)
+  if (json.length > STATEMENT_CHARACTERS && page.length > 1) {
+    const half = Math.ceil(page.length / 2)
+    for (const part of [page.slice(0, half), page.slice(half)]) await writePage(db, table, part)
+    return
+  }
+  const { name, columns } = table
   const names = sql.join(Object.keys(columns).map((column) => sql.ref(column)))
-  const rows = rowSource(db, 'page', { columns, json: JSON.stringify(page) })
+  const rows = rowSource(db, 'page', { columns, json })
   await sql`insert into ${sql.table(name)} (${names}) select ${names} from ${rows}`.execute(db)
 }
 

@@ -85,23 +85,24 @@ export class Deliverer {
     }
   }
 
-  /** @returns how many events were delivered. @throws NotDelivered if none was */
+  /** @returns how many events the destination answered. @throws NotDelivered if it failed to answer any */
   async #round(limitMs = ROUND_MS): Promise<number> {
     const { db, destination, signal } = this.#options
     this.#pauseMs = Math.max(IDLE_MS, this.#pauseMs)
     if (signal.aborted) return 0
     const most = this.#mostEvents()
     const claim = await claimEvents(db, destination.name, most, LEASE_MS)
-    const { sent, failed, unsent, retryAfterMs } = await this.#send(claim.events, limitMs)
+    const { sent, failed, refused, unsent, retryAfterMs } = await this.#send(claim.events, limitMs)
     await markDelivered(db, claim, sent)
     await postponeEvents(db, claim, failed, unsent)
     await this.#prune()
     const [failure] = failed
-    if (sent.length > 0) this.#failedRounds = 0
+    const answered = sent.length + refused
+    if (answered > 0) this.#failedRounds = 0
     else if (failure) this.#failedRounds += 1
     this.#pauseMs = Math.max(this.#pauseAfter(claim.events.length === most), retryAfterMs)
-    if (failure && sent.length === 0) throw new NotDelivered(failure.error)
-    return sent.length
+    if (failure && answered === 0) throw new NotDelivered(failure.error)
+    return answered
   }
 
   #pauseAfter(hasMore: boolean): number {
@@ -123,11 +124,12 @@ export class Deliverer {
     const sent: ClaimedEvent[] = []
     const failed: FailedEvent[] = []
     const unsent: ClaimedEvent[] = []
-    let failures = 0
-    let retryAfterMs = 0
+    let [failures, refused, retryAfterMs] = [0, 0, 0]
     const record = (event: ClaimedEvent, delivery: Delivery) => {
-      failures = delivery.delivered ? 0 : failures + 1
+      const isAnswered = delivery.delivered || delivery.refused === true
+      failures = isAnswered ? 0 : failures + 1
       if (delivery.delivered) return sent.push(event)
+      if (isAnswered) refused += 1
       retryAfterMs = Math.max(retryAfterMs, delivery.retryAfterMs ?? 0)
       return failed.push({ ...keyOf(event), deliveries: event.deliveries, error: delivery.error })
     }
@@ -137,7 +139,7 @@ export class Deliverer {
       else record(event, await destination.send(messageOf(event)))
     }
     await pMap(events, sendOne, { concurrency: config['notify.maxInFlight'] })
-    return { sent, failed, unsent, retryAfterMs }
+    return { sent, failed, refused, unsent, retryAfterMs }
   }
 
   async #prune(): Promise<void> {

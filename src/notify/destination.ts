@@ -7,6 +7,8 @@ export type Delivery =
   | {
       readonly delivered: false
       readonly error: string
+      /** Whether the receiver answered that it does not take this event. It may take others. */
+      readonly refused?: boolean
       /** As the receiver asks, in milliseconds. */
       readonly retryAfterMs?: number | undefined
     }

@@ -1,7 +1,6 @@
 // Records what happened to orders, for the notifications. The row is written in the transaction of the change itself,
 // so neither is stored without the other (ADR 26).
 
-import { randomBytes } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import type { Config } from '../config/config.js'
 import { databaseTime, type Executing } from '../database/engine.js'
@@ -56,7 +55,8 @@ export async function recordEvents(trx: Kysely<Schema>, orders: readonly Changed
   const destinations = recorded.get(trx.getExecutor().adapter)
   if (!destinations || orders.length === 0) return
   // Random, so that a database restored from a backup never sends another event under an id that was sent before.
-  const event = { kind, token: randomBytes(9).toString('base64url'), at: await databaseTime(trx) }
+  const token = Buffer.from(crypto.getRandomValues(new Uint8Array(9))).toString('base64url')
+  const event = { kind, token, at: await databaseTime(trx) }
   const refunds = orders.flatMap(({ id, refund }) => (refund ? [{ id, ...refund }] : []))
   for (const destination of destinations) {
     if (refunds.length > 0) {

@@ -87,8 +87,11 @@ async function deliveryOf({ statusCode, headers, body }: Dispatcher.ResponseData
   const meaning = statusCode === 410 ? ' (gone: the receiver wants no more events)' : ''
   const error = `HTTP ${statusCode}${meaning}${said && `: ${said}`}`
   const retryAfterMs = statusCode === 410 ? LONGEST_WAIT_MS : readRetryAfter(headers['retry-after'], Date.now())
-  return { delivered: false, error, retryAfterMs }
+  return { delivered: false, error, refused: REFUSALS.includes(statusCode), retryAfterMs }
 }
+
+/** Statuses that are about the content of a request. Others may concern all requests, as a wrong address does. */
+const REFUSALS = [400, 409, 413, 415, 422]
 
 const REASONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',

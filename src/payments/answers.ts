@@ -2,10 +2,16 @@
 import { z } from 'zod'
 import type { IdempotencyKey } from '../domain/ids.js'
 import type { Money } from '../domain/money.js'
+import { storable } from '../domain/storable.js'
 import { type ChargeOutcome, type RefundOutcome, type Unknown, unknown } from './gateway.js'
 
 /** As long as the column payments.gateway_reference. */
-const REFERENCE = z.string().trim().min(1).max(255)
+const REFERENCE = z
+  .string()
+  .trim()
+  .min(1)
+  .max(255)
+  .transform((text) => storable(text, 255))
 
 const asked = { key: z.string(), amount: z.int(), currency: z.string() }
 const declined = z.object({
@@ -72,8 +78,5 @@ function unsuccessful(answer: z.infer<typeof pending> | z.infer<typeof declined>
 
 /** Texts of a gateway end up in tables and logs. */
 function shortened(text: string): string {
-  return text
-    .replace(/\p{Cc}+/gu, ' ')
-    .trim()
-    .slice(0, 500)
+  return storable(text.replace(/\p{Cc}+/gu, ' ').trim(), 500)
 }

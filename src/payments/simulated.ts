@@ -20,8 +20,8 @@ export class SimulatedGateway implements Gateway {
   }
 
   async charge({ key }: Charge, timeoutMs: number): Promise<ChargeOutcome> {
-    const late = await this.#wait(timeoutMs)
-    return late ?? this.#outcomeOf(key)
+    const waiting = this.#wait(timeoutMs)
+    return (waiting && (await waiting)) ?? this.#outcomeOf(key)
   }
 
   /** A simulated charge needs no record: its key determines the outcome. */
@@ -39,11 +39,12 @@ export class SimulatedGateway implements Gateway {
     return this.refund(refund, timeoutMs)
   }
 
-  async #wait(timeoutMs: number) {
+  /** Returns a promise only if there is something to wait for. */
+  #wait(timeoutMs: number) {
     const { latencyMs } = this.#options
-    if (latencyMs > 0) await sleep(Math.min(latencyMs, timeoutMs))
-    if (latencyMs <= timeoutMs) return undefined
-    return { status: 'unknown', message: `the gateway did not answer within ${timeoutMs} ms` } as const
+    if (latencyMs === 0) return undefined
+    const late = { status: 'unknown', message: `the gateway did not answer within ${timeoutMs} ms` } as const
+    return sleep(Math.min(latencyMs, timeoutMs), latencyMs <= timeoutMs ? undefined : late)
   }
 
   #outcomeOf(key: IdempotencyKey): ChargeOutcome {

@@ -84,6 +84,8 @@ class DueOrders {
    */
   #isShared = false
   #polling: Promise<void> | undefined
+  /** When nothing was found, by performance.now(). Other loops then need not look as well, unless a batch has ended. */
+  #foundNoneAt = Number.NEGATIVE_INFINITY
 
   constructor(db: Database, { batchSize }: ConsumeOptions) {
     this.#db = db
@@ -92,7 +94,7 @@ class DueOrders {
 
   /** Returns false if it is time to sleep: nothing else is due, or other processes have claimed it. */
   async deliver(handler: DeliveryHandler): Promise<boolean> {
-    if (this.#next.length === 0) {
+    if (this.#next.length === 0 && performance.now() - this.#foundNoneAt > POLL_MS / 2) {
       this.#polling ??= this.#poll().finally(() => {
         this.#polling = undefined
       })
@@ -109,6 +111,7 @@ class DueOrders {
       return claimed > 0
     } finally {
       for (const id of ids) this.#inProgress.delete(id)
+      this.#foundNoneAt = Number.NEGATIVE_INFINITY
     }
   }
 
@@ -117,5 +120,6 @@ class DueOrders {
     const free = due.filter((id) => !this.#inProgress.has(id))
     const begin = this.#isShared ? Math.floor(Math.random() * free.length) : 0
     this.#next = [...free.slice(begin), ...free.slice(0, begin)]
+    if (free.length === 0) this.#foundNoneAt = performance.now()
   }
 }

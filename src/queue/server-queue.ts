@@ -101,7 +101,9 @@ export class ServerQueue implements Queue {
     const drop = () => {
       if (this.#link === link) this.#link = undefined
     }
-    const link = this.#transport.connect(drop)
+    const link = this.#transport.connect(drop).catch((error: unknown) => {
+      throw this.#explained(error)
+    })
     link.catch(drop)
     this.#link = link
     return link
@@ -115,7 +117,12 @@ export class ServerQueue implements Queue {
       return await request(link)
     } catch (error) {
       if (!isRetry && this.#link !== connected) return this.#ask(request, true)
-      throw this.#transport.explain?.(error) ?? error
+      throw this.#explained(error)
     }
+  }
+
+  /** The server may go away at any request, also while a link is opened. */
+  #explained(error: unknown): unknown {
+    return this.#transport.explain?.(error) ?? error
   }
 }

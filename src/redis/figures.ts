@@ -1,5 +1,5 @@
 // Publishes, rebuilds and checks the figures in Redis. Reports do not use them: they read the database.
-import { isDatabaseError } from '../database/thrown.js'
+import { isDatabaseError } from '../database/watched.js'
 import type { RedisAddress } from '../servers/addresses.js'
 import { explainUnreachable } from '../servers/explain.js'
 import { checkFigures } from './check.js'

@@ -49,11 +49,12 @@ type Among = (column: string) => RawBuilder<SqlBool>
 
 /** The figures that add up to the scores, and the name of a member. */
 const BOARDS = {
-  /** Reads orders and refunds, stored and archived, by their indexes on the customer. The sales by day have none. */
+  /** Reads orders and refunds, stored and archived, by their customer. The sales by day have no such index. */
   customers: {
     figures: (among: Among) => sql`
-      select customer_id as id, currency, total as score from orders
-      where status = 'completed' and ${among('customer_id')} union all
+      select listed.customer_id as id, currency, total as score
+      from customer_orders as listed cross join orders
+      where orders.id = listed.order_id and status = 'completed' and ${among('listed.customer_id')} union all
       select customer_id, currency, -amount from refunds where status = 'refunded' and ${among('customer_id')} union all
       select customer_id, currency, revenue from archived_sales_by_customer where ${among('customer_id')} union all
       select customer_id, currency, -amount from archived_refunds where ${among('customer_id')}`,

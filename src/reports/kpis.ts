@@ -6,7 +6,6 @@ import { groupBy } from '../domain/batches.js'
 import { addDays, type Day, dayAt, dayStart, daysFrom } from '../domain/business-day.js'
 import { type Currency, divideMinor } from '../domain/money.js'
 import type { OrderStatus } from '../domain/order.js'
-import { isNotCancelled } from '../queue/due-orders.js'
 import { customersOf, refundsBetween } from './leaderboards.js'
 
 /** Figures of completed orders and of refunds in one currency. */
@@ -29,7 +28,11 @@ export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day, s
   return inSnapshot(db, async (snapshot) => {
     const generated_at = new Date()
     const kpis = await kpisWithin(snapshot, from, to, source)
-    const sales = await salesWithin(snapshot, from, to, source).select('day').groupBy('day').execute()
+    const sales = await salesWithin(snapshot, from, to, source)
+      // A row is a customer's day.
+      .select((eb) => ['day', eb.fn.countAll<number>().as('unique_customers')])
+      .groupBy('day')
+      .execute()
     const refunds = await refundsWithin(snapshot, from, to, source).select('day').groupBy('day').execute()
     const [sold, refunded] = [groupBy(sales, ({ day }) => day), groupBy(refunds, ({ day }) => day)]
     const listed =
@@ -45,24 +48,27 @@ export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day, s
   })
 }
 
-/** Open orders, and orders settled on the business day of `now` (epoch milliseconds). */
+/**
+ * Open orders, and orders settled on the business day of `now` (epoch milliseconds). Reads the counts of the day's
+ * periods: a day starts and ends with one.
+ */
 export function realtimeKpis(db: Database, time_zone: string, now: number, source?: string) {
   return inSnapshot(db, async (snapshot) => {
     const date = dayAt(now, time_zone)
     const orders = snapshot
-      .selectFrom('orders')
+      .selectFrom('order_counts')
       .$if(source !== undefined, (query) => query.where('source', '=', source ?? ''))
-      .select((eb) => ['status', eb.fn.countAll<number>().as('orders')])
-    const open = await orders.where('settled_at', 'is', null).groupBy('status').execute()
-    const settled = await orders
-      .select((eb) => ['currency', eb.fn.sum<number>('total').as('amount')])
-      .where('settled_at', '>=', dayStart(date, time_zone))
-      .where('settled_at', '<', dayStart(addDays(date, 1), time_zone))
-      .where(isNotCancelled)
       .groupBy(['status', 'currency'])
       .orderBy('currency')
+      .select((eb) => ['status', eb.fn.sum<number>('orders').as('orders')])
+    const open = await orders.where('period', '=', 0).execute()
+    const settled = await orders
+      .select((eb) => [eb.ref('currency').$castTo<Currency>().as('currency'), eb.fn.sum<number>('amount').as('amount')])
+      .where('period', '>=', dayStart(date, time_zone))
+      .where('period', '<', dayStart(addDays(date, 1), time_zone))
+      .where('reason', '!=', 'cancelled')
       .execute()
-    const completed = settled.filter(({ status }) => status === 'completed')
+    const completed = settled.filter(({ status, orders }) => status === 'completed' && orders > 0)
     const refunded = await refundsWithin(snapshot, date, date, source).orderBy('currency').execute()
     const refundOf = (currency: Currency) => refunded.find((row) => row.currency === currency)?.refunds ?? 0
     const revenueOf = (currency: Currency) => completed.find((row) => row.currency === currency)?.amount ?? 0
@@ -92,7 +98,9 @@ function amountIn(currency: Currency, minor: number) {
 
 /** One entry per currency with sales or refunds, sorted by code. */
 async function kpisWithin(db: Database, from: Day, to: Day, source?: string) {
-  const sales = await salesWithin(db, from, to, source).execute()
+  const sales = await salesWithin(db, from, to, source)
+    .select((eb) => eb.fn.count<number>('customer_id').distinct().as('unique_customers'))
+    .execute()
   const refunds = await refundsWithin(db, from, to, source).execute()
   return kpisIn(currenciesOf(sales, refunds), sales, refunds)
 }
@@ -117,7 +125,6 @@ function salesWithin(db: Database, from: Day, to: Day, source?: string) {
       'currency',
       eb.fn.sum<number>('revenue').as('revenue'),
       eb.fn.sum<number>('orders').as('order_count'),
-      eb.fn.count<number>('customer_id').distinct().as('unique_customers'),
     ])
     .where('day', '>=', from)
     .where('day', '<=', to)
@@ -135,7 +142,9 @@ function refundsWithin(db: Database, from: Day, to: Day, source?: string) {
 }
 
 type RefundFigures = Awaited<ReturnType<ReturnType<typeof refundsWithin>['executeTakeFirstOrThrow']>>
-type SalesFigures = Awaited<ReturnType<ReturnType<typeof salesWithin>['executeTakeFirstOrThrow']>>
+type SalesFigures = Awaited<ReturnType<ReturnType<typeof salesWithin>['executeTakeFirstOrThrow']>> & {
+  readonly unique_customers: number
+}
 
 function kpisOf({ currency, revenue, refunds, order_count, unique_customers }: SalesFigures & RefundFigures) {
   return {

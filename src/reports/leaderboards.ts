@@ -1,12 +1,13 @@
 // Leaderboards of customers and products, from the sales figures of one currency. Customers rank by what they spent,
 // less what was refunded to them. A refund is for an order, not for products, so these stay gross.
-import { type Selectable, sql } from 'kysely'
+import { type ExpressionBuilder, type Selectable, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
 import type { Schema } from '../database/schema.js'
 import { inSnapshot } from '../database/transaction.js'
 import type { Day } from '../domain/business-day.js'
 import type { Currency } from '../domain/money.js'
 import { UserError, usageError } from '../errors.js'
+import { totalCounts } from '../workflow/order-counts.js'
 import { productSales } from '../workflow/sales.js'
 
 /** An inclusive range of days. An undefined end leaves it open. */
@@ -148,19 +149,36 @@ async function inOneCurrency<Rows>(
   read: (snapshot: Database, sales: Sales | undefined) => Promise<Rows>,
 ): Promise<Board<Rows>> {
   return inSnapshot(db, async (snapshot) => {
-    const byUse = snapshot
-      .selectFrom('sales_by_customer')
-      .select('currency')
-      .where('day', '>=', from)
-      .where('day', '<=', to)
-      .$if(source !== undefined, (query) => query.where('customer_id', 'in', customersOf(snapshot, source ?? '')))
-      .groupBy('currency')
-      .orderBy((eb) => eb.fn.sum('orders'), 'desc')
-      .orderBy('currency')
-    const [currency = null, ...others] = wanted ? [wanted] : (await byUse.execute()).map((row) => row.currency)
+    const days = from === FIRST_DAY && to === LAST_DAY ? undefined : { from, to }
+    const [currency = null, ...others] = wanted ? [wanted] : await currenciesByUse(snapshot, days, source)
     const rows = await read(snapshot, currency ? { currency, from, to, source } : undefined)
     return { currency, otherCurrencies: others, generated_at: new Date(), rows }
   })
+}
+
+/** Returns the currencies of completed orders, the most used first. Without days, reads no sales. */
+async function currenciesByUse(
+  db: Database,
+  days: Pick<Sales, 'from' | 'to'> | undefined,
+  source: string | undefined,
+): Promise<Currency[]> {
+  const isOfSource = (eb: ExpressionBuilder<Schema, 'sales_by_customer' | 'archived_sales_by_customer'>) =>
+    source === undefined ? eb.lit(true) : eb('customer_id', 'in', customersOf(db, source))
+  const archived = db.selectFrom('archived_sales_by_customer').select(['currency', 'orders']).where(isOfSource)
+  const counted = totalCounts(db, source)
+    .where('status', '=', 'completed')
+    .select((eb) => [eb.ref('currency').$castTo<Currency>().as('currency'), 'orders'])
+  const sold = db.selectFrom('sales_by_customer').select(['currency', 'orders']).where(isOfSource)
+  const used = days ? sold.where('day', '>=', days.from).where('day', '<=', days.to) : counted.unionAll(archived)
+  const currencies = await db
+    .selectFrom(sql<{ currency: Currency; orders: number }>`${used}`.as('used'))
+    .select('currency')
+    .groupBy('currency')
+    .having((eb) => eb.fn.sum('orders'), '>', 0)
+    .orderBy((eb) => eb.fn.sum('orders'), 'desc')
+    .orderBy('currency')
+    .execute()
+  return currencies.map(({ currency }) => currency)
 }
 
 /** Selects the ids of the source's customers. */

@@ -1,6 +1,5 @@
-// Reads the status repeatedly, for the live view. Each figure is throttled by its cost: counting a million orders by
-// status takes 0.4 s, while most others come from an index. Uses no long transaction, which would keep the database's
-// log from shrinking.
+// Reads the status repeatedly, for the live view. Each figure is throttled by its cost: a large queue takes a while to
+// count. Uses no long transaction, which would keep the database's log from shrinking.
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { startOf } from '../domain/time.js'

@@ -1,14 +1,12 @@
-// Lists orders, and reads one in full. Rows have the names of the JSON output.
-import { type SqlBool, sql } from 'kysely'
+// Finds orders by their references, and reads one in full. Names are those of the JSON output.
 import type { Database } from '../database/connection.js'
 import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import { inSnapshot } from '../database/transaction.js'
 import { groupBy } from '../domain/batches.js'
-import type { Day } from '../domain/business-day.js'
 import { type Currency, formatPrice, groupThousands } from '../domain/money.js'
-import { type OrderStatus, type OrderVersion, reservationState } from '../domain/order.js'
+import { type OrderVersion, reservationState } from '../domain/order.js'
 import { UserError, usageError } from '../errors.js'
 import { dueTime } from '../queue/due-orders.js'
 import { actionsOn } from './actions.js'
@@ -16,102 +14,7 @@ import { throwIfArchived } from './archives.js'
 import { nextStep } from './next-step.js'
 import { refundsOf } from './refunds.js'
 
-export interface OrderFilter {
-  readonly status?: OrderStatus | undefined
-  /** The customer_id of the order file. */
-  readonly customer?: string | undefined
-  /** Only orders with a line of this product. */
-  readonly sku?: string | undefined
-  /** First and last day, by order date. */
-  readonly from?: Day | undefined
-  readonly to?: Day | undefined
-  readonly source?: string | undefined
-  /** What a person searches for. See ordersWith. */
-  readonly text?: string | undefined
-}
-
-/** Newest order date first. `total` counts all matching orders, including those beyond the limit. */
-export function listOrders(db: Database, filter: OrderFilter, limit: number) {
-  return inSnapshot(db, async (trx) => {
-    const matching = await matchingOrders(trx, filter)
-    const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
-    const newest = await matching
-      .select(['orders.reference as order_id', 'orders.source', 'orders.ordered_at as order_date'])
-      .select(['orders.status', 'orders.reason', 'customers.customer_id', 'customers.name as customer_name'])
-      .select(['orders.total', 'orders.currency'])
-      .orderBy('orders.business_day', 'desc')
-      .orderBy('orders.ordered_at', 'desc')
-      .orderBy('orders.id', 'desc')
-      .limit(limit)
-      .execute()
-    const orders = newest.map((order) => ({ ...order, total: { currency: order.currency, minor: order.total } }))
-    return { total, orders }
-  })
-}
-
-async function matchingOrders(db: Database, { status, customer, sku, from, to, source, text }: OrderFilter) {
-  let matching = db.selectFrom('orders').innerJoin('customers', 'customers.id', 'orders.customer_id')
-  if (status) matching = matching.where('orders.status', '=', status)
-  if (customer !== undefined) matching = matching.where('customers.customer_id', '=', customer)
-  if (from) matching = matching.where('orders.business_day', '>=', from)
-  if (to) matching = matching.where('orders.business_day', '<=', to)
-  if (source !== undefined) matching = matching.where('orders.source', '=', source)
-  if (sku !== undefined) {
-    const withSku = ordersOf(db).where('products.sku', '=', sku)
-    matching = matching.where('orders.id', 'in', withSku)
-  }
-  if (text === undefined) return matching
-  const found = ordersWith(db, text, source === undefined ? await sourcesOf(db) : [source])
-  return matching.innerJoin(found.as('found'), 'found.id', 'orders.id')
-}
-
-/**
- * Selects the ids of the orders whose reference starts with the text, or whose customer id, customer name or a SKU
- * contains it. Ignores the case of ASCII letters in these, and finds references as typed, in capitals and in lowercase.
- */
-function ordersWith(db: Database, text: string, sources: readonly string[]) {
-  const prefixes = [...new Set([text, text.toUpperCase(), text.toLowerCase()])]
-  const ofCustomers = db
-    .selectFrom('orders')
-    .innerJoin('customers', 'customers.id', 'orders.customer_id')
-    .select('orders.id')
-    .where((eb) => eb.or([contains('customers.name', text), contains('customers.customer_id', text)]))
-  return db
-    .selectFrom('orders')
-    .select('orders.id')
-    .where((eb) =>
-      eb.or(
-        // A range for each source can use the unique index on (source, reference).
-        sources.flatMap((source) =>
-          prefixes.map((prefix) =>
-            eb.and([
-              eb('orders.source', '=', source),
-              eb('orders.reference', '>=', prefix),
-              eb('orders.reference', '<=', `${prefix}\u{10FFFF}`),
-            ]),
-          ),
-        ),
-      ),
-    )
-    .union(ofCustomers)
-    .union(ordersOf(db).where(contains('products.sku', text)))
-}
-
-/** Selects the id of the order of each line. */
-function ordersOf(db: Database) {
-  return db
-    .selectFrom('order_lines')
-    .innerJoin('products', 'products.id', 'order_lines.product_id')
-    .select('order_lines.order_id as id')
-}
-
-/** Databases lower ASCII letters only, so also compares the text as typed. */
-export function contains(column: string, text: string) {
-  const [lower, typed] = [text.toLowerCase(), text].map((part) => `%${part.replace(/[!%_]/g, '!$&')}%`)
-  return sql<SqlBool>`(lower(${sql.ref(column)}) like ${lower} escape '!' or ${sql.ref(column)} like ${typed} escape '!')`
-}
-
-/** Returns the few sources. A condition on each makes the unique index on (source, reference) usable. */
+/** Returns the few sources. */
 async function sourcesOf(db: Database): Promise<string[]> {
   const imports = await db.selectFrom('imports').select('source').distinct().execute()
   return imports.map(({ source }) => source)

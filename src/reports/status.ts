@@ -3,13 +3,15 @@ import type { Database } from '../database/connection.js'
 import { isHeld } from '../database/lease.js'
 import { readShop } from '../database/shop.js'
 import { inSnapshot } from '../database/transaction.js'
-import { OPEN_STATUSES, ORDER_STATUSES, type OrderStatus, REVIEW_REASONS } from '../domain/order.js'
+import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
 import { resumeCommand } from '../domain/shell.js'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
-import { countDue, isNotCancelled } from '../queue/due-orders.js'
+import { countDue, countNeedingReview, isNotCancelled } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 import { isoTime, tenths } from '../terminal/text.js'
+import { isUnsold } from '../workflow/failures.js'
+import { PERIOD_MS, periodOf, totalCounts } from '../workflow/order-counts.js'
 import { countRefundsToReview } from './refunds.js'
 
 /** A worker without a heartbeat for this long is no longer listed. */
@@ -48,6 +50,7 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
   const read = {
     shop: through((db) => readShop(db)),
     counts: through(countOrders),
+    needingReview: through(countNeedingReview),
     due: through(countDue),
     throughput: through(measureThroughput),
     workers: through(readWorkers),
@@ -58,7 +61,8 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
   }
   /** @param at epoch milliseconds */
   return async ({ unreachable, driver, paused, transport }: Delivery, at: number) => {
-    const { countedAt, orders, cancelled, unresolved } = await read.counts()
+    const { orders, cancelled } = await read.counts()
+    const unresolved = [...(await read.needingReview()).values()].reduce((sum, count) => sum + count, 0)
     const due = await read.due()
     const workers = await read.workers()
     const { runtimes, ...pace } = await read.pace()
@@ -87,7 +91,7 @@ export function statusReader(through: <Value>(read: Figure<Value>) => () => Prom
       /** Newest first, without cleared and cancelled ones. */
       recent_failures: orders.failed + orders.rolled_back > 0 ? await read.failures() : [],
     }
-    return { status, at, countedAt, runtimes, unreachable }
+    return { status, at, runtimes, unreachable }
   }
 }
 
@@ -107,23 +111,19 @@ export async function readDelivery(queue: Queue): Promise<Delivery> {
   }
 }
 
-/** Counts orders by status. `countedAt` is in epoch milliseconds. */
-export async function countOrders(db: Database, now: number) {
-  const rows = await db
-    .selectFrom('orders')
+/** Reads the counts of orders by status. */
+async function countOrders(db: Database) {
+  const counts = await totalCounts(db)
+    .groupBy('status')
     .select((eb) => [
       'status',
-      eb.fn.countAll<number>().as('orders'),
-      eb.fn.countAll<number>().filterWhere('reason', 'in', REVIEW_REASONS).as('unresolved'),
-      eb.fn.countAll<number>().filterWhere('reason', '=', 'cancelled').as('cancelled'),
+      eb.fn.sum<number>('orders').as('orders'),
+      eb.fn.sum<number | null>('orders').filterWhere('reason', '=', 'cancelled').as('cancelled'),
     ])
-    .groupBy('status')
     .execute()
-  const counts = new Map(rows.map((row) => [row.status, row]))
-  const orders = Object.fromEntries(ORDER_STATUSES.map((status) => [status, counts.get(status)?.orders ?? 0]))
-  const unresolved = OPEN_STATUSES.reduce((sum, status) => sum + (counts.get(status)?.unresolved ?? 0), 0)
-  const cancelled = counts.get('failed')?.cancelled ?? 0
-  return { countedAt: now, orders: orders as Record<OrderStatus, number>, cancelled, unresolved }
+  const countOf = (status: OrderStatus) => counts.find((row) => row.status === status)
+  const orders = Object.fromEntries(ORDER_STATUSES.map((status) => [status, countOf(status)?.orders ?? 0]))
+  return { orders: orders as Record<OrderStatus, number>, cancelled: countOf('failed')?.cancelled ?? 0 }
 }
 
 /** Counts orders settled at or after `from` and before `until` (epoch milliseconds). Reads a range of an index. */
@@ -139,27 +139,24 @@ export async function countSettled(db: Database, from: number, until: number): P
 
 /** Orders settled per minute: in the last minute, and averaged over five minutes and one hour. */
 async function measureThroughput(db: Database, now: number) {
-  const settled = await db
-    .selectFrom('orders')
-    .select((eb) => [
-      eb.fn
-        .countAll<number>()
-        .filterWhere('settled_at', '>', now - MINUTE_MS)
-        .as('minute'),
-      eb.fn
-        .countAll<number>()
-        .filterWhere('settled_at', '>', now - 5 * MINUTE_MS)
-        .as('five'),
-      eb.fn.countAll<number>().as('hour'),
-    ])
-    .where('settled_at', '>', now - HOUR_MS)
-    .where('settled_at', '<=', now)
-    .executeTakeFirstOrThrow()
+  const settledWithin = (ms: number) => countSettledBetween(db, now - ms + 1, now)
   return {
-    orders_per_minute: settled.minute,
-    orders_per_minute_5m: tenths(settled.five / 5),
-    orders_per_minute_1h: tenths(settled.hour / 60),
+    orders_per_minute: await settledWithin(MINUTE_MS),
+    orders_per_minute_5m: tenths((await settledWithin(5 * MINUTE_MS)) / 5),
+    orders_per_minute_1h: tenths((await settledWithin(HOUR_MS)) / 60),
   }
+}
+
+/** Counts the rest of the first period in an index; the others, until the one of `now`, are counted already. */
+async function countSettledBetween(db: Database, from: number, now: number): Promise<number> {
+  const next = periodOf(from) + PERIOD_MS
+  const { orders } = await db
+    .selectFrom('order_counts')
+    .select((eb) => eb.fn.coalesce(eb.fn.sum<number>('orders'), eb.lit(0)).as('orders'))
+    .where('period', '>=', next)
+    .where('period', '<=', now)
+    .executeTakeFirstOrThrow()
+  return orders + (await countSettled(db, from, Math.min(next, now + 1)))
 }
 
 export async function readWorkers(db: Database, now: number) {
@@ -203,8 +200,7 @@ async function readFailures(db: Database) {
   const failures = await db
     .selectFrom('orders')
     .select(['reference as order_id', 'status', 'reason', 'message', 'settled_at'])
-    .where('status', 'in', ['failed', 'rolled_back'])
-    .where('settled_at', 'is not', null)
+    .where(isUnsold)
     .where('cleared_at', 'is', null)
     .where(isNotCancelled)
     .orderBy('settled_at', 'desc')

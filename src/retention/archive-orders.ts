@@ -9,10 +9,13 @@ import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
 import { databaseTime, takeNamedLock } from '../database/engine.js'
 import { isHeld } from '../database/lease.js'
+import { packIds } from '../database/packed-rows.js'
+import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { endSettlements } from '../database/settlement-time.js'
 import { inTransaction } from '../database/transaction.js'
-import { resumeCommand } from '../domain/shell.js'
+import type { OrderId } from '../domain/ids.js'
+import { waysToEnd } from '../domain/shell.js'
 import { EXIT, UserError } from '../errors.js'
 import { cursorAt } from '../reports/export.js'
 import { countOf } from '../terminal/text.js'
@@ -122,7 +125,7 @@ function begin(db: Database, { replaced, ...archive }: Begun, written: number): 
 
 async function removeWritten(db: Database, archive: Archive, { signal, onProgress, onWaiting }: ArchiveRequest) {
   const { id, file, format } = archive
-  let [removed, read] = [0, 0]
+  let [removed, changed] = [0, 0]
   for await (const texts of readArchive(file, format, PAGE)) {
     for (let waited = false; ; waited = true) {
       if (signal.aborted) {
@@ -132,18 +135,23 @@ async function removeWritten(db: Database, archive: Archive, { signal, onProgres
       const count = await inTransaction(db, (trx) => removeArchived(trx, archive, texts))
       if (count !== undefined) {
         removed += count
+        if (count < texts.length) changed += await countStored(db, texts)
         break
       }
       await throwIfInterrupted(db)
       if (!waited) onWaiting(file)
       await sleep(500)
     }
-    read += texts.length
     onProgress('removed', archive.orders + removed)
   }
   const ended_at = await databaseTime(db)
   await db.updateTable('archives').set({ ended_at }).where('id', '=', id).where('ended_at', 'is', null).execute()
-  return { removed, changed: read - archive.orders - removed }
+  return { removed, changed }
+}
+
+async function countStored(db: Database, orders: readonly { readonly id: OrderId }[]): Promise<number> {
+  const stored = db.selectFrom('orders').where(isAmong(db, 'id', packIds(orders)))
+  return (await stored.select((eb) => eb.fn.countAll<number>().as('orders')).executeTakeFirstOrThrow()).orders
 }
 
 /** @throws UserError if an import was interrupted: it would wait for ever */
@@ -155,7 +163,7 @@ async function throwIfInterrupted(db: Kysely<Schema>): Promise<void> {
   throw new UserError({
     code: 'import_unfinished',
     message: `The import of ${left.file} was interrupted, and no order can be archived before it ends.`,
-    fix: `Continue it (${resumeCommand(left)}) or undo it (orderctl import undo ${left.id}), then run the command again.`,
+    fix: `${waysToEnd(left)}, then run the command again.`,
     retryable: true,
   })
 }

@@ -12,11 +12,12 @@ import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import type { CustomerId } from '../domain/ids.js'
 import { OPEN_STATUSES, type OrderVersion } from '../domain/order.js'
-import { resumeCommand } from '../domain/shell.js'
+import { orderWords, waysToEnd } from '../domain/shell.js'
+import { storable } from '../domain/storable.js'
 import { UserError } from '../errors.js'
 import type { ReaderState } from '../import/file-read.js'
 import { findCustomer } from '../reports/leaderboards.js'
-import { contains } from '../reports/orders.js'
+import { contains } from '../reports/order-list.js'
 import { countOf } from '../terminal/text.js'
 import { namesOf, type Person, withoutNames } from './person.js'
 
@@ -28,7 +29,7 @@ export interface Forgettable extends Person {
   readonly source: string
   /** Stored orders. */
   readonly orders: number
-  /** Files that still name the person: those of the customer's orders, of their rejected lines, and of archives. */
+  /** Files that may still name the person: those of the customer's orders, of their rejected lines, and of archives. */
   readonly files: readonly string[]
 }
 
@@ -50,9 +51,19 @@ export async function findForgettable(db: Database, customer_id: string, source?
 }
 
 async function filesNaming(db: Database, id: CustomerId): Promise<string[]> {
+  const orders = db.selectFrom('orders').where('customer_id', '=', id)
+  const changes = db.selectFrom('order_changes').where('order_id', 'in', orders.select('orders.id'))
+  const archived = db.selectFrom('archived_orders').where('customer_id', '=', id).select('archived_orders.source')
+  // What is known of the files of archived orders is their source.
   const imports = await db
     .selectFrom('imports')
-    .where('id', 'in', (eb) => eb.selectFrom('orders').where('customer_id', '=', id).select('orders.import_id'))
+    .where(({ eb, or, and }) =>
+      or([
+        eb('id', 'in', orders.select('orders.import_id')),
+        eb('id', 'in', changes.select('order_changes.import_id')),
+        and([eb('archived', '>', 0), eb('source', 'in', archived)]),
+      ]),
+    )
     .select(['file', 'rejects_file'])
     .execute()
   const archives = await db
@@ -114,6 +125,13 @@ const TEXTS: readonly (readonly [table: keyof Schema, key: readonly string[], te
   ['workers', ['id'], ['waiting_for']],
 ]
 
+/** Matches the name in any case. Databases know the case of ASCII letters only, so that any text matches the others. */
+function mayContain(column: string, name: string) {
+  const isOther = (letter: string) => letter > '\x7f' && letter.toLowerCase() !== letter.toUpperCase()
+  const parts = Array.from(name.toLowerCase(), (letter) => (isOther(letter) ? '%' : letter.replace(/[!%_]/, '!$&')))
+  return sql<SqlBool>`lower(${sql.ref(column)}) like ${`%${parts.join('')}%`} escape '!'`
+}
+
 type TextRow = Readonly<Record<string, string | number | null>>
 
 /** Replaces the names in free texts. Returns the number of rows that changed. */
@@ -121,14 +139,14 @@ async function clearTexts(db: Database, names: readonly string[], placeholder: s
   let changed = 0
   if (names.length === 0) return changed
   for (const [table, key, texts] of TEXTS) {
-    const isNamed = anyOf(texts.flatMap((text) => names.map((name) => contains(text, name))))
+    const isNamed = anyOf(texts.flatMap((text) => names.map((name) => mayContain(text, name))))
     const columns = sql.join([...key, ...texts].map((column) => sql.ref(column)))
     const { rows } = await sql<TextRow>`select ${columns} from ${sql.table(table)} where ${isNamed}`.execute(db)
     for (const row of rows) {
       const clear = texts.map((text) => [text, withoutNames(String(row[text] ?? ''), names, placeholder)] as const)
       const differing = clear.filter(([text, value]) => row[text] !== null && value !== row[text])
       if (differing.length === 0) continue
-      const values = differing.map(([text, value]) => sql`${sql.ref(text)} = ${value.slice(0, longest(text))}`)
+      const values = differing.map(([text, value]) => sql`${sql.ref(text)} = ${storable(value, longest(text))}`)
       // A text that another process has changed since stays.
       const isRow = [...key, ...differing.map(([text]) => text)].map(
         (column) => sql`${sql.ref(column)} = ${row[column]}`,
@@ -192,7 +210,7 @@ async function throwIfImporting(db: Kysely<Schema>, source: string): Promise<voi
     message: `The import of ${run.file} ${isRunning ? 'is running' : 'was interrupted'}, and may name the customer again.`,
     fix: isRunning
       ? 'Wait until it ends, then run the command again.'
-      : `Continue it (${resumeCommand(run)}) or undo it (orderctl import undo ${run.id}), then run the command again.`,
+      : `${waysToEnd(run)}, then run the command again.`,
     retryable: true,
   })
 }
@@ -203,7 +221,7 @@ async function throwIfOpen(db: Kysely<Schema>, id: CustomerId, customer_id: stri
     .selectFrom('orders')
     .where('customer_id', '=', id)
     .where('status', 'in', OPEN_STATUSES)
-    .select('reference')
+    .select(['reference', 'source', 'reason'])
     .orderBy('id')
     .execute()
   const [first] = open
@@ -212,6 +230,9 @@ async function throwIfOpen(db: Kysely<Schema>, id: CustomerId, customer_id: stri
   throw new UserError({
     code: 'customer_has_open_orders',
     message: `Customer ${customer_id} has open orders: ${first.reference}${more}.`,
-    fix: 'Process them (orderctl work --drain) or cancel them (orderctl orders cancel), then run the command again.',
+    fix:
+      first.reason === null
+        ? 'Process them (orderctl work --drain) or cancel them (orderctl orders cancel), then run the command again.'
+        : `The first needs review: see \`orderctl orders show ${orderWords(first)}\`. Then run the command again.`,
   })
 }

@@ -2,11 +2,13 @@
 import { type Kysely, sql } from 'kysely'
 import { forUpdate, takeNamedLock } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
-import { isAmong, rowSource } from '../database/row-source.js'
+import { deleteAmong, isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { groupBy } from '../domain/batches.js'
 import type { ArchiveId, ImportId, OrderId } from '../domain/ids.js'
 import { lockInQueue, lockOrders } from '../queue/due-orders.js'
+import { isImporting, unlist } from '../workflow/customer-orders.js'
+import { recounting } from '../workflow/order-counts.js'
 import { customerSales, productSales } from '../workflow/sales.js'
 import { archivableAmong, type Selection } from './archivable.js'
 import type { ArchivedText } from './archive-file.js'
@@ -25,7 +27,7 @@ export async function removeArchived(
 ): Promise<number | undefined> {
   // An import that has stored nothing of an order yet would not find it, and store and charge it again.
   await takeNamedLock(trx, 'turn_imports')
-  if (await trx.selectFrom('imports').select('id').where('ended_at', 'is', null).executeTakeFirst()) return undefined
+  if (await isImporting(trx)) return undefined
   const ids = texts.map(({ id }) => id)
   await lockInQueue(trx, ids)
   await lockOrders(trx, ids)
@@ -36,20 +38,25 @@ export async function removeArchived(
   const found = await readArchivable(trx, free, archive.format)
   const orders = found.filter(({ id, text }) => written.get(id) === text)
   if (orders.length === 0) return 0
+  await recounting(trx, packIds(orders), () => moveOut(trx, archive.id, orders))
+  return orders.length
+}
+
+async function moveOut(trx: Kysely<Schema>, archive: ArchiveId, orders: readonly Archivable[]): Promise<void> {
   const packed = packIds(orders)
   await keepSums(trx, packed)
-  await keepOrders(trx, archive.id, orders)
+  await keepOrders(trx, archive, orders)
   await countByImport(trx, orders)
   await releaseReferences(trx, packed)
+  await unlist(trx, packed)
   for (const table of ORDER_TABLES) await deleteAmong(trx, table, 'order_id', packed)
   await deleteAmong(trx, 'orders', 'id', packed)
   const last = Math.max(...orders.map(({ settled_at }) => settled_at))
   await trx
     .updateTable('archives')
     .set((eb) => ({ orders: eb('orders', '+', orders.length), last_settled_at: last }))
-    .where('id', '=', archive.id)
+    .where('id', '=', archive)
     .execute()
-  return orders.length
 }
 
 /** Tables with rows of an order, except those that the sums replace. Settled orders have no row in the queue. */
@@ -57,18 +64,6 @@ const ORDER_TABLES = [
   ...(['action_orders', 'order_changes', 'events', 'refunds', 'payments'] as const),
   ...(['stock_reservations', 'order_lines'] as const),
 ]
-
-async function deleteAmong<Table extends keyof Schema>(
-  trx: Kysely<Schema>,
-  table: Table,
-  column: string,
-  ids: string,
-): Promise<void> {
-  await trx
-    .deleteFrom<keyof Schema>(table)
-    .where(isAmong(trx, column, ids))
-    .execute()
-}
 
 /** Adds the orders to the sums from which sales figures and stock are recalculated. */
 async function keepSums(trx: Kysely<Schema>, ids: string): Promise<void> {

@@ -161,7 +161,10 @@ const NOT_POSTGRES = 'not a PostgreSQL server'
 
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/SASL|SCRAM/, 'the password is missing or wrong'],
-  [/timeout expired|timeout exceeded when trying|Query (read|inactivity) timeout|ETIMEDOUT/, TIMED_OUT],
+  [
+    /timeout expired|timeout exceeded when trying|connection timeout|Query (read|inactivity) timeout|ETIMEDOUT/,
+    TIMED_OUT,
+  ],
   [/^Socket timeout|^Command timed out|^(connection|socket|channel) .*timed out/, TIMED_OUT],
   [/received invalid response/, NOT_POSTGRES],
   [/SSL routines.*wrong version/, 'no TLS on this port'],

@@ -1,6 +1,6 @@
 // A line as parts of text and ink, so that widths are measured without escape codes.
-import stringWidth from 'string-width'
 import { cleanText, cutText } from './text.js'
+import { widthOf } from './text-width.js'
 
 /** The palette of all output. Headings are bold, and what matters less is dim. */
 const INKS = {
@@ -30,7 +30,7 @@ export function lineText(line: Line): string {
 }
 
 export function lineWidth(line: Line): number {
-  return stringWidth(lineText(line))
+  return widthOf(lineText(line))
 }
 
 /** Cuts the line to at most `width` columns. Measures all parts together, since characters may combine across parts. */

@@ -1,10 +1,10 @@
 // A progress line on stderr, redrawn in place.
 import ora from 'ora'
-import stringWidth from 'string-width'
 import { groupThousands } from '../domain/money.js'
 import { blockBar } from './chart.js'
 import { asciiOf, type Output, screenOf } from './screen.js'
 import { cleanText, countOf, cutText, duration, padText } from './text.js'
+import { widthOf } from './text-width.js'
 
 export interface ProgressState {
   /** The activity: `Importing`. */
@@ -79,7 +79,7 @@ export function progressLine(state: ProgressState | string, width: number): stri
     fraction === undefined ? [` ${count}`, rate] : [gauge(fraction), `  ${count}`, timeLeft(state, fraction), rate]
   let line = cutText(cleanText(state.doing), width)
   for (const part of parts) {
-    if (stringWidth(line + part) > width) break
+    if (widthOf(line + part) > width) break
     line += part
   }
   return line

@@ -1,10 +1,9 @@
 // Renders rows as a table that fits the terminal, or as CSV.
 import { stringify } from 'csv-stringify/sync'
-import stringWidth from 'string-width'
-import wrapAnsi from 'wrap-ansi'
 import { fitLine, type Line, type Part, part } from './line.js'
 import { drawLine, type Screen } from './screen.js'
 import { cutText } from './text.js'
+import { widthOf, wrapText } from './text-width.js'
 import { type ColumnShape, fitColumns } from './widths.js'
 
 export interface Column extends ColumnShape {
@@ -50,7 +49,7 @@ function tableLines({ columns, rows }: Table, width = Number.POSITIVE_INFINITY):
 /** The width of each column that is shown, by its index. */
 export function columnWidths(columns: readonly ColumnShape[], rows: readonly Line[], width: number) {
   const wanted = columns.map(({ minWidth = 1 }, index) =>
-    rows.reduce((widest, row) => Math.max(widest, stringWidth(row[index]?.text ?? '')), minWidth),
+    rows.reduce((widest, row) => Math.max(widest, widthOf(row[index]?.text ?? '')), minWidth),
   )
   return fitColumns(columns, wanted, width, GAP)
 }
@@ -85,7 +84,7 @@ function cellPart(cell: Cell): Part {
 
 /** The row as one or more rows, of which the later ones continue cells that are wider than their columns. */
 function wrapRow(row: Line, widths: ReadonlyMap<number, number>): Line[] {
-  const isTooWide = ([index, width]: readonly [number, number]) => stringWidth(row[index]?.text ?? '') > width
+  const isTooWide = ([index, width]: readonly [number, number]) => widthOf(row[index]?.text ?? '') > width
   const tooWide = [...widths].filter(isTooWide)
   if (tooWide.length === 0) return [row]
   const wrapped = new Map(tooWide.map(([index, width]) => [index, wrapText(row[index]?.text ?? '', width)]))
@@ -97,8 +96,6 @@ function wrapRow(row: Line, widths: ReadonlyMap<number, number>): Line[] {
     }),
   )
 }
-
-const wrapText = (text: string, width: number) => wrapAnsi(text, width, { hard: true }).split('\n')
 
 function blockLines(headings: readonly Part[], rows: readonly (readonly Part[])[], width: number): Line[] {
   return rows.flatMap((row, number) => [

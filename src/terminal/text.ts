@@ -1,6 +1,6 @@
 // Formats labels, counts and times, and makes text from files and servers safe to print.
-import stringWidth from 'string-width'
 import { groupThousands } from '../domain/money.js'
+import { widthOf } from './text-width.js'
 
 const BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g
 // Control characters, and invisible characters that reorder, join or split text, including unassigned ones. Includes
@@ -8,7 +8,7 @@ const BREAKS = /[\t\n\v\f\r\u0085\u2028\u2029]+/g
 const INVISIBLE = /\p{Cc}|(?=[\p{Cf}\p{Cn}])\p{Default_Ignorable_Code_Point}|[\uFFF9-\uFFFB]/gu
 const LONE_SURROGATE = /\p{Cs}/gu
 
-const graphemes = new Intl.Segmenter()
+let graphemes: Intl.Segmenter | undefined
 
 /** Puts the text on one line, without characters that move the cursor, set colours or reorder text. */
 export function cleanText(text: string): string {
@@ -27,11 +27,13 @@ export function escapeJson(json: string): string {
 
 /** Cuts the text to at most `width` columns, ending with an ellipsis. Never splits a visible character. */
 export function cutText(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text
+  if (widthOf(text) <= width) return text
+  // Created when it is needed: that takes 8 ms.
+  graphemes ??= new Intl.Segmenter()
   let kept = ''
   let room = width - 1
   for (const { segment } of graphemes.segment(text)) {
-    room -= stringWidth(segment)
+    room -= widthOf(segment)
     if (room < 0) break
     kept += segment
   }
@@ -40,7 +42,7 @@ export function cutText(text: string, width: number): string {
 
 /** Pads the text with spaces to `width` columns. */
 export function padText(text: string, width: number, align: 'left' | 'right' = 'left'): string {
-  const spaces = ' '.repeat(Math.max(0, width - stringWidth(text)))
+  const spaces = ' '.repeat(Math.max(0, width - widthOf(text)))
   return align === 'left' ? text + spaces : spaces + text
 }
 

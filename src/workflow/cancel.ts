@@ -11,7 +11,7 @@ import { orderWords } from '../domain/shell.js'
 import { recordEvents } from '../notify/events.js'
 import { removeFromQueue } from '../queue/due-orders.js'
 import { changeOrders, isHeldByWorker, type OrderState, type Refusal, refuseSettled, withItems } from './order-state.js'
-import { book } from './settle.js'
+import { book, prepareBooking } from './settle.js'
 
 interface ChangeOptions {
   /** As the person gave it. */
@@ -57,7 +57,7 @@ async function settleCancelled(
     orders.filter(({ status }) => status !== 'pending'),
   )
   const declined = begun.map(({ id, attempt, items }) => ({ id, attempt, items, message }))
-  await book(trx, { captured: [], declined }, now, 'cancelled')
+  await book(trx, prepareBooking({ captured: [], declined }), now, 'cancelled')
   await recordAction(
     trx,
     { command: 'orders cancel', reason },

@@ -17,6 +17,7 @@ import { dropUnclaimable, removeFromQueue } from '../queue/due-orders.js'
 import { setAside, splitByLostClaims } from '../queue/suspects.js'
 import { dueOrders, newToken, stillDue, takeLease } from './lease.js'
 import { takeMarks } from './never-asked.js'
+import { CountChanges } from './order-counts.js'
 import { allocateStock, type Item, type OutOfStock, reserveStock } from './stock.js'
 
 export interface ClaimOptions {
@@ -31,6 +32,7 @@ export interface ClaimedOrder {
   readonly id: OrderId
   readonly attempt: number
   readonly key: IdempotencyKey
+  readonly source: string
   readonly currency: Currency
   readonly total: number
   /** Units of each product; lines with the same SKU are added up. */
@@ -79,13 +81,22 @@ export async function claim(db: Kysely<Schema>, ids: readonly OrderId[], options
     const askedBefore = await takeMarks(trx, again)
     const late = await reserve(trx, served, now, options)
     await failOutOfStock(trx, late, settledAt)
-    const missed = new Set(late.map(({ id }) => id))
+    const missed = new Set([...short, ...late].map(({ id }) => id))
+    const claimed = orders.filter(({ id }) => !missed.has(id))
+    const changes = new CountChanges()
+    for (const status of ['pending', 'reserved'] as const) {
+      const started = claimed.filter((order) => order.status === status)
+      changes.move(started, { status }, { status: 'payment_processing' })
+    }
+    const unserved = pending.filter(({ id }) => missed.has(id))
+    changes.move(unserved, { status: 'pending' }, { status: 'failed', reason: 'out_of_stock', settledAt })
+    await changes.store(trx)
     return {
       token,
       since,
       count: open.length,
       failed: short.length + late.length,
-      orders: orders.filter(({ id }) => !missed.has(id)),
+      orders: claimed,
       suspects,
       setAside: aside.length,
       askedBefore,
@@ -155,7 +166,7 @@ async function findDue(db: Kysely<Schema>, ids: readonly OrderId[], now: number)
   for (const { orderId, productId, quantity } of items) itemsOf.get(orderId)?.push({ productId, quantity })
   return orders.map(({ id, status, dueAt, claims, attempt, source, reference, currency, total }) => {
     const key = keyOf.get(id) ?? idempotencyKey(shop, source, reference, attempt)
-    return { id, status, dueAt, claims, attempt, shop, key, currency, total, items: itemsOf.get(id) ?? [] }
+    return { id, status, dueAt, claims, attempt, shop, key, source, currency, total, items: itemsOf.get(id) ?? [] }
   })
 }
 
@@ -165,7 +176,7 @@ async function storedKeys(db: Kysely<Schema>, inProgress: readonly { readonly id
   return new Map(intents.map(({ id, key }) => [id, key]))
 }
 
-type DueRow = Omit<DueOrder, 'shop' | 'key' | 'items'> & { readonly source: string; readonly reference: string }
+type DueRow = Omit<DueOrder, 'shop' | 'key' | 'items'> & { readonly reference: string }
 
 const dueAmong = new Prepared<{ now: number; ids: string }, DueRow>((db, value) =>
   dueOrders(db, value)

@@ -14,6 +14,7 @@ import { type FailureReason, UNSOLD_STATUSES } from '../domain/order.js'
 import { dueAtOnce, isNotCancelled, makeDue, needsReview } from '../queue/due-orders.js'
 import type { Queue } from '../queue/queue.js'
 import { duration } from '../terminal/text.js'
+import { recounting, totalCounts } from './order-counts.js'
 
 export interface FailureFilter {
   readonly reason?: FailureReason | undefined
@@ -28,15 +29,27 @@ export interface FailureFilter {
 export function listFailures(db: Database, filter: FailureFilter, limit = ALL_ROWS) {
   return inSnapshot(db, async (trx) => {
     const total = await countFailures(trx, filter)
-    const newest = await listed(trx, filter)
-      .select(['orders.reference as order_id', 'orders.source', 'orders.status', 'orders.reason'])
-      .select((eb) => ['orders.attempt as attempts', failedAt(eb).as('failed_at'), 'orders.message'])
-      .orderBy('failed_at', 'desc')
-      .orderBy('orders.id', 'desc')
-      .limit(limit)
-      .execute()
-    return { total, orders: newest.map((order) => ({ ...order, failed_at: new Date(order.failed_at) })) }
+    // The newest of each kind: unsold orders by an index, and orders that need review, which are few.
+    const newest = [
+      ...(await newestOf(trx, filter, isUnsold, limit)),
+      ...(await newestOf(trx, filter, needsReview, limit)),
+    ]
+    newest.sort((a, b) => b.failed_at - a.failed_at || b.id - a.id)
+    const orders = newest.slice(0, limit)
+    return { total, orders: orders.map(({ id: _, ...order }) => ({ ...order, failed_at: new Date(order.failed_at) })) }
   })
+}
+
+function newestOf(db: Kysely<Schema>, filter: FailureFilter, isOfKind: typeof isUnsold, limit: number) {
+  return listed(db, filter)
+    .where(isOfKind)
+    .select(['orders.id', 'orders.reference as order_id', 'orders.source', 'orders.status', 'orders.reason'])
+    .select((eb) => ['orders.attempt as attempts', failedAt(eb).as('failed_at'), 'orders.message'])
+    .orderBy('orders.settled_at', 'desc')
+    .$if(isOfKind === needsReview, (query) => query.orderBy('failed_at', 'desc'))
+    .orderBy('orders.id', 'desc')
+    .limit(limit)
+    .execute()
 }
 
 /**
@@ -61,10 +74,21 @@ export async function countUnanswered(db: Database, since: number) {
   }
 }
 
-/** Counts the failures that listFailures lists without a limit. */
+/** Counts the failures that listFailures lists without a limit. Reads the counts by source and reason if it can. */
 export async function countFailures(db: Database, filter: FailureFilter): Promise<number> {
   const counted = listed(db, filter).select((eb) => eb.fn.countAll<number>().as('total'))
-  return (await counted.executeTakeFirstOrThrow()).total
+  const { total: inReview } = await counted.where(needsReview).executeTakeFirstOrThrow()
+  const { reason, source, since, sku } = filter
+  if (since !== undefined || sku !== undefined) {
+    return inReview + (await counted.where(isUnsold).executeTakeFirstOrThrow()).total
+  }
+  const { total: unsold } = await totalCounts(db, source)
+    .where('status', 'in', UNSOLD_STATUSES)
+    .where('cleared', '=', 0)
+    .where('reason', reason === undefined ? '!=' : '=', reason ?? 'cancelled')
+    .select((eb) => eb.fn.sum<number | null>('orders').as('total'))
+    .executeTakeFirstOrThrow()
+  return inReview + (unsold ?? 0)
 }
 
 export type FailureAction = 'retry' | 'clear'
@@ -118,13 +142,18 @@ export async function retryFailures(db: Database, queue: Queue, ids: readonly Or
   const waves = inBatches(ids, size).map((wave, index) => ({ ids: wave, delayMs: delayOf(index) }))
   const changed = await inTransaction(db, async (trx) => {
     const now = await databaseTime(trx)
-    const reopened = await reopen(trx, ids)
-    for (const { ids, delayMs } of waves) {
-      const due = ids.filter((id) => reopened.has(id))
-      await makeDue(trx, due, staggerMs > 0 ? now + delayMs : dueAtOnce(now))
-    }
-    const details = staggerMs > 0 ? `spread over ${duration(staggerMs / 1000)}` : undefined
-    if (reopened.size > 0) await recordAction(trx, { command: 'failed retry', details }, [...reopened])
+    const failed = await lockFailures(trx, ids)
+    const reopened = new Set(failed.map(({ id }) => id))
+    if (reopened.size === 0) return 0
+    await recounting(trx, packIds(failed), async () => {
+      await reopen(trx, failed)
+      for (const { ids, delayMs } of waves) {
+        const due = ids.filter((id) => reopened.has(id))
+        await makeDue(trx, due, staggerMs > 0 ? now + delayMs : dueAtOnce(now))
+      }
+      const details = staggerMs > 0 ? `spread over ${duration(staggerMs / 1000)}` : undefined
+      await recordAction(trx, { command: 'failed retry', details }, [...reopened])
+    })
     return reopened.size
   })
   // If this process dies here, workers find the due orders in the database. A claim takes orders that were due before
@@ -133,15 +162,21 @@ export async function retryFailures(db: Database, queue: Queue, ids: readonly Or
   return changed
 }
 
-/** Reopens those orders that may be retried, without adding them to the queue. Returns their ids. */
-async function reopen(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<ReadonlySet<OrderId>> {
+/** Locks those orders that may be retried. */
+function lockFailures(trx: Kysely<Schema>, ids: readonly OrderId[]) {
   const failed = trx
     .selectFrom('orders')
     .where(isAmong(trx, 'id', ids))
     .where(isFailure)
-  const locked = await forUpdate(trx, failed.orderBy('id').select(['id', 'settled_at'])).execute()
-  const unsold = packIds(locked.filter((order) => order.settled_at !== null))
-  const unanswered = packIds(locked.filter((order) => order.settled_at === null))
+  return forUpdate(trx, failed.orderBy('id').select(['id', 'settled_at'])).execute()
+}
+
+type LockedFailures = Awaited<ReturnType<typeof lockFailures>>
+
+/** Reopens the orders, without adding them to the queue. */
+async function reopen(trx: Kysely<Schema>, failed: LockedFailures): Promise<void> {
+  const unsold = packIds(failed.filter((order) => order.settled_at !== null))
+  const unanswered = packIds(failed.filter((order) => order.settled_at === null))
   const cleared = { reason: null, message: null, settled_at: null, cleared_at: null }
   await trx
     .updateTable('orders')
@@ -159,7 +194,6 @@ async function reopen(trx: Kysely<Schema>, ids: readonly OrderId[]): Promise<Rea
     .where(isAmong(trx, 'order_id', unanswered))
     .where('status', '=', 'unknown')
     .execute()
-  return new Set(locked.map(({ id }) => id))
 }
 
 /**
@@ -177,12 +211,14 @@ export function clearFailures(db: Database, chosen: readonly OrderId[]): Promise
     const locked = await forUpdate(trx, unsold.orderBy('id').select('id')).execute()
     const ids = locked.map(({ id }) => id)
     if (ids.length === 0) return 0
-    await trx
-      .updateTable('orders')
-      .set({ cleared_at: await databaseTime(trx) })
-      .where(isAmong(trx, 'id', ids))
-      .execute()
-    await recordAction(trx, { command: 'failed clear' }, ids)
+    await recounting(trx, ids, async () => {
+      await trx
+        .updateTable('orders')
+        .set({ cleared_at: await databaseTime(trx) })
+        .where(isAmong(trx, 'id', ids))
+        .execute()
+      await recordAction(trx, { command: 'failed clear' }, ids)
+    })
     return ids.length
   })
 }
@@ -219,7 +255,17 @@ function failures(db: Kysely<Schema>, { reason, source, since, sku }: FailureFil
 
 /** The condition for an order that was not sold or needs review. */
 function isFailure(eb: ExpressionBuilder<Schema, 'orders'>) {
-  return eb.or([eb('orders.status', 'in', UNSOLD_STATUSES), needsReview(eb)])
+  return eb.or([isUnsold(eb), needsReview(eb)])
+}
+
+/** The condition for an order that was settled without a sale. */
+export function isUnsold(eb: ExpressionBuilder<Schema, 'orders'>) {
+  // Unsold orders have a reason; saying so lets databases use the index over them.
+  return eb.and([
+    eb('orders.status', 'in', UNSOLD_STATUSES),
+    eb('orders.reason', 'is not', null),
+    eb('orders.settled_at', 'is not', null),
+  ])
 }
 
 /** When the order was settled; else when its last charge ended or started; else when its import started. */

@@ -43,30 +43,42 @@ export interface Lease extends Held {
   readonly since: number
 }
 
-/**
- * Renews the lease until `act` ends. Orders whose lease is lost in the meantime stay lost.
- *
- * @param act gets a function that returns false once the lease may have ended, as after the process was suspended
- */
-export async function whileRenewing<Result>(
-  db: Kysely<Schema>,
-  { token, orders, leaseMs, since }: Lease,
-  act: (isHeld: () => boolean) => Promise<Result>,
-): Promise<Result> {
-  let until = since + leaseMs
+/** Renews the lease of a batch until `act` ends. Orders whose lease is lost in the meantime stay lost. */
+export function whileRenewing<Result>(db: Kysely<Schema>, lease: Lease, act: WhileHeld<Result>): Promise<Result> {
+  const { token, orders, leaseMs } = lease
   const renew = async () => {
-    const asked = performance.now()
     const { numUpdatedRows } = await db
       .updateTable('due_orders')
       .set({ due_at: (await databaseTime(db)) + leaseMs })
       .where(isAmong(db, 'order_id', packIds(orders)))
       .where('lease_token', '=', token)
       .executeTakeFirstOrThrow()
-    // Once an order is lost, another worker or a person may have settled it: nothing more may be charged.
-    if (Number(numUpdatedRows) === orders.length) until = asked + leaseMs
+    return Number(numUpdatedRows) === orders.length
+  }
+  return holding(lease, renew, act)
+}
+
+/** Gets a function that returns false once the lease may have ended, as after the process was suspended. */
+export type WhileHeld<Result> = (isHeld: () => boolean) => Promise<Result>
+
+/**
+ * Renews a lease until `act` ends.
+ *
+ * @param renew returns whether all rows are still under the lease
+ */
+export async function holding<Result>(
+  { leaseMs, since }: Pick<Lease, 'leaseMs' | 'since'>,
+  renew: () => Promise<boolean>,
+  act: WhileHeld<Result>,
+): Promise<Result> {
+  let until = since + leaseMs
+  const renewOnce = async () => {
+    const asked = performance.now()
+    // Once a row is lost, another process or a person may have settled it: the gateway may be asked for nothing more.
+    if (await renew()) until = asked + leaseMs
   }
   // If every renewal fails, the fence rejects the late settlement.
-  const renewing = startBackground(renew, { pauseMs: () => leaseMs / 3 })
+  const renewing = startBackground(renewOnce, { pauseMs: () => leaseMs / 3 })
   try {
     return await act(() => performance.now() < until)
   } finally {

@@ -11,6 +11,7 @@ import type { OrderId } from '../domain/ids.js'
 import { orderWords } from '../domain/shell.js'
 import type { Problem } from '../errors.js'
 import { lockInQueue, lockOrders } from '../queue/due-orders.js'
+import { recounting } from './order-counts.js'
 import type { OrderItems } from './stock.js'
 
 /** Why an order stays as it is. */
@@ -52,7 +53,7 @@ export async function changeOrders(
         if (refusal) refusals.set(order.id, refusal)
       }
       const open = orders.filter(({ id }) => !refusals.has(id))
-      if (!isDryRun && open.length > 0) await change.apply(trx, open)
+      if (!isDryRun && open.length > 0) await recounting(trx, packIds(open), () => change.apply(trx, open))
       return refusals
     }
     const refusals = await (isDryRun ? inSnapshot(db, judgeAndChange) : inTransaction(db, judgeAndChange))

@@ -2,7 +2,6 @@
 // process asks for a refund under a lease; if it dies, another one asks again with the same key.
 import type { Kysely } from 'kysely'
 import pMap from 'p-map'
-import { startBackground } from '../background.js'
 import type { Config } from '../config/config.js'
 import { recordAction } from '../database/actions.js'
 import { readFirstUse } from '../database/backups.js'
@@ -17,7 +16,7 @@ import { HOUR_MS } from '../domain/time.js'
 import { askUnderKey } from '../payments/ask.js'
 import type { Gateway, Refund, RefundOutcome } from '../payments/gateway.js'
 import { lockOrders } from '../queue/due-orders.js'
-import { newToken } from './lease.js'
+import { holding, newToken } from './lease.js'
 import { type ClaimedRefund, type SettledRefund, type SettleRefundOptions, settleRefunds } from './refund-settle.js'
 import { amountText, judgeRefund, type RefundRequest, readRefundable, type Stated } from './refundable.js'
 
@@ -56,6 +55,12 @@ export async function beginRefunds(
   const token = newToken()
   const verdicts = await inTransaction(db, async (trx) => {
     await lockOrders(trx, ids)
+    // A worker that claims due refunds locks only these.
+    const open = trx
+      .selectFrom('refunds')
+      .where(isAmong(trx, 'order_id', ids))
+      .where('status', 'in', OPEN_REFUND_STATUSES)
+    await forUpdate(trx, open.orderBy('order_id').select('order_id')).execute()
     const now = await databaseTime(trx)
     const judged = (await readRefundable(trx, ids)).map((order) => ({
       order,
@@ -101,26 +106,36 @@ export async function beginRefunds(
   return { token, verdicts }
 }
 
-/** Finishes every due refund: those whose process died, and those with an unknown outcome. Returns how many. */
+/**
+ * Finishes every due refund: those whose process died, and those with an unknown outcome. Returns how many.
+ *
+ * @param signal ends it before the next page
+ */
 export async function finishDueRefunds(
   db: Kysely<Schema>,
   useGateway: UseGateway,
   options: RefundOptions,
+  signal?: AbortSignal,
 ): Promise<number> {
   let finished = 0
-  for (;;) {
-    const token = await claimDue(db, options)
-    if (!token) return finished
+  // A gateway that hangs takes longer to fail than the refunds take to be due again, so each is asked for once.
+  const dueBy = await databaseTime(db)
+  while (!signal?.aborted) {
+    const token = await claimDue(db, dueBy, options)
+    if (!token) break
     finished += (await useGateway((gateway) => finishRefunds(db, gateway, token, options))).length
   }
+  return finished
 }
 
-/** Takes the lease on refunds that are due. @returns undefined if there are none */
-async function claimDue(db: Kysely<Schema>, { leaseMs }: RefundOptions): Promise<LeaseToken | undefined> {
-  const dueBy = (now: number) =>
-    db.selectFrom('refunds').where('due_at', '<=', now).select('order_id as id').limit(PAGE)
+/** Takes the lease on refunds that were due by then. @returns undefined if there are none */
+async function claimDue(
+  db: Kysely<Schema>,
+  dueBy: number,
+  { leaseMs }: RefundOptions,
+): Promise<LeaseToken | undefined> {
   // Read before the transaction, which blocks all other writers of a file.
-  const due = await dueBy(await databaseTime(db)).execute()
+  const due = await db.selectFrom('refunds').where('due_at', '<=', dueBy).select('order_id as id').limit(PAGE).execute()
   if (due.length === 0) return undefined
   const token = newToken()
   const claimed = await inTransaction(db, async (trx) => {
@@ -128,13 +143,13 @@ async function claimDue(db: Kysely<Schema>, { leaseMs }: RefundOptions): Promise
     const rows = trx
       .selectFrom('refunds')
       .where(isAmong(trx, 'order_id', packIds(due)))
-      .where('due_at', '<=', now)
+      .where('due_at', '<=', dueBy)
     const locked = await forUpdate(trx, rows.orderBy('order_id').select('order_id as id'), 'skip').execute()
     await trx
       .updateTable('refunds')
       .set({ lease_token: token, due_at: now + leaseMs })
       .where(isAmong(trx, 'order_id', packIds(locked)))
-      .where('due_at', '<=', now)
+      .where('due_at', '<=', dueBy)
       .execute()
     return locked.length
   })
@@ -148,21 +163,32 @@ export async function finishRefunds(
   token: LeaseToken,
   options: RefundOptions,
 ): Promise<readonly SettledRefund[]> {
+  const { leaseMs, inFlight } = options
   const refunds = await readClaimed(db, token)
   const now = await databaseTime(db)
-  const renew = async () =>
-    db
+  const renew = async () => {
+    const { numUpdatedRows } = await db
       .updateTable('refunds')
-      .set({ due_at: (await databaseTime(db)) + options.leaseMs })
+      .set({ due_at: (await databaseTime(db)) + leaseMs })
       .where(isAmong(db, 'order_id', packIds(refunds)))
       .where('lease_token', '=', token)
-      .execute()
-  // If every renewal fails, the fence rejects the late settlement.
-  const renewing = startBackground(renew, { pauseMs: () => options.leaseMs / 3 })
-  const ask = async (refund: ClaimedRefund) => ({ refund, outcome: await askFor(gateway, refund, now, options) })
-  const answers = await pMap(refunds, ask, { concurrency: options.inFlight }).finally(() => renewing.end())
+      .executeTakeFirstOrThrow()
+    return Number(numUpdatedRows) === refunds.length
+  }
+  const asked = performance.now()
+  const since = (await renew()) ? asked : Number.NEGATIVE_INFINITY
+  const answers = await holding({ leaseMs, since }, renew, (isHeld) => {
+    // Without the lease, a person may have settled the refund, and begun another one.
+    const ask = async (refund: ClaimedRefund) => ({
+      refund,
+      outcome: isHeld() ? await askFor(gateway, refund, now, options) : LATE,
+    })
+    return pMap(refunds, ask, { concurrency: inFlight })
+  })
   return settleRefunds(db, token, answers, options)
 }
+
+const LATE: RefundOutcome = { status: 'unknown', message: 'the lease ended before the refund', notAsked: true }
 
 /** Settles the refunds under the lease as a person states. Returns those that are still under it. */
 export async function settleAsStated(db: Kysely<Schema>, token: LeaseToken, outcome: Stated, options: RefundOptions) {

@@ -10,7 +10,7 @@ import type { OrderId } from '../domain/ids.js'
 import { orderWords } from '../domain/shell.js'
 import { changeOrders, isHeldByWorker, type OrderState, type Refusal, refuseSettled, withItems } from './order-state.js'
 import { takeReferences } from './references.js'
-import { book } from './settle.js'
+import { book, prepareBooking } from './settle.js'
 
 interface Resolution {
   /** The gateway's reference of the captured charge of each order; undefined if nothing was charged. */
@@ -57,7 +57,7 @@ async function settleResolved(
       ? { captured: [], declined: settled.map((order) => ({ ...order, message })) }
       : { captured: settled.map((order) => ({ ...order, reference: captured.get(order.id) ?? '' })), declined: [] }
   await takeReferences(trx, outcomes.captured)
-  await book(trx, outcomes, await settlementTime(trx))
+  await book(trx, prepareBooking(outcomes), await settlementTime(trx))
   const action = { command: 'failed resolve', reason } as const
   for (const { id, reference } of outcomes.captured)
     await recordAction(trx, { ...action, details: `captured as ${reference}` }, [id])

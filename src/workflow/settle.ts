@@ -1,7 +1,6 @@
 // Settles the orders of a batch in its second transaction: records the gateway's answers in payments, stock and sales
-// figures, under the fence of the lease. Also rolls back orders whose reservations have expired.
+// figures, under the fence of the lease.
 import type { Expression, Kysely } from 'kysely'
-import { databaseTime } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
@@ -9,19 +8,19 @@ import type { Schema } from '../database/schema.js'
 import { settlementTime } from '../database/settlement-time.js'
 import { inTransaction } from '../database/transaction.js'
 import { backoffMs } from '../domain/backoff.js'
-import { groupBy } from '../domain/batches.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
 import type { FailureReason } from '../domain/order.js'
 import { recordEvents } from '../notify/events.js'
 import type { Unknown } from '../payments/gateway.js'
-import { lockInQueue, lockOrders, removeFromQueue } from '../queue/due-orders.js'
+import { removeFromQueue } from '../queue/due-orders.js'
 import type { Answer } from './charge.js'
 import type { ClaimedOrder } from './claim.js'
 import { heldUnder } from './lease.js'
 import { markNeverAsked } from './never-asked.js'
+import { CountChanges, type Counted } from './order-counts.js'
 import { takeReferences } from './references.js'
 import { addToSales } from './sales.js'
-import { type OrderItems, settleStock } from './stock.js'
+import { changesOfStock, type OrderItems, settleStock } from './stock.js'
 
 export interface SettleOptions {
   /** Number of charges without an answer after which an order needs review. */
@@ -46,23 +45,14 @@ export async function settle(
 ) {
   if (answers.length === 0) return { completed: 0, rolledBack: 0, postponed: 0 }
   const orders = answers.map(({ order }) => order)
+  // Prepared before the transaction, which blocks all other writers of a file. Usually every order is still ours.
+  const usual = sortAnswers(answers)
   return inTransaction(db, async (trx) => {
     const held = new Set(await heldUnder(trx, orders, { token }))
-    const isHeld = ({ order }: Answer) => held.has(order)
-    const taken = options.checksReferences ? await findTaken(trx, answers.filter(isHeld)) : undefined
-    const captured: (Captured & OrderItems)[] = []
-    const declined: (Unpaid & OrderItems)[] = []
-    const unknown: Postponed[] = []
-    const notAsked: Deferred[] = []
-    for (const { order, outcome } of answers) {
-      if (!held.has(order)) continue
-      const { id, attempt, items } = order
-      if (taken?.has(id)) unknown.push({ id, attempt, needsReview: true, message: REFERENCE_TAKEN })
-      else if (outcome.status === 'captured') captured.push({ id, attempt, items, reference: outcome.reference })
-      else if (outcome.status === 'declined') declined.push({ id, attempt, items, message: outcome.message })
-      else if (outcome.notAsked) notAsked.push({ id, retryAfterMs: outcome.retryAfterMs })
-      else unknown.push({ id, attempt, ...outcome })
-    }
+    const mine = held.size === orders.length ? answers : answers.filter(({ order }) => held.has(order))
+    const taken = options.checksReferences ? await findTaken(trx, mine) : undefined
+    const sorted = mine === answers && !taken?.size ? usual : sortAnswers(mine, taken)
+    const { captured, declined, unknown, notAsked } = sorted
     const now = await settlementTime(trx)
     if (unknown.length > 0) await postpone(trx, unknown, options, now)
     if (notAsked.length > 0) await defer(trx, notAsked, now)
@@ -70,9 +60,33 @@ export async function settle(
       trx,
       notAsked.filter(({ id }) => !askedBefore.has(id)),
     )
-    await book(trx, { captured, declined }, now)
+    await book(trx, sorted.booking, now)
+    const changes = new CountChanges()
+    changes.move(captured, PROCESSING, { status: 'completed', settledAt: now })
+    changes.move(declined, PROCESSING, { status: 'rolled_back', reason: 'declined', settledAt: now })
+    await changes.store(trx)
     return { completed: captured.length, rolledBack: declined.length, postponed: unknown.length }
   })
+}
+
+const PROCESSING = { status: 'payment_processing' } as const
+
+/** Groups answers by what is to be done. @param taken orders whose reference another order has */
+function sortAnswers(answers: readonly Answer[], taken?: ReadonlySet<OrderId>) {
+  const captured: (Captured & OrderItems & Counted)[] = []
+  const declined: (Unpaid & OrderItems & Counted)[] = []
+  const unknown: Postponed[] = []
+  const notAsked: Deferred[] = []
+  for (const { order, outcome } of answers) {
+    const { id, attempt, items, source, currency, total } = order
+    const settled = { id, attempt, items, source, currency, total }
+    if (taken?.has(id)) unknown.push({ id, attempt, needsReview: true, message: REFERENCE_TAKEN })
+    else if (outcome.status === 'captured') captured.push({ ...settled, reference: outcome.reference })
+    else if (outcome.status === 'declined') declined.push({ ...settled, message: outcome.message })
+    else if (outcome.notAsked) notAsked.push({ id, retryAfterMs: outcome.retryAfterMs })
+    else unknown.push({ id, attempt, ...outcome })
+  }
+  return { captured, declined, unknown, notAsked, booking: prepareBooking({ captured, declined }) }
 }
 
 const REFERENCE_TAKEN = 'the gateway reported this charge under the reference of another order'
@@ -85,34 +99,44 @@ function findTaken(trx: Kysely<Schema>, answers: readonly Answer[]): Promise<Rea
   return takeReferences(trx, captures)
 }
 
+/** Packs what `book` stores. */
+export function prepareBooking({ captured, declined }: Outcomes) {
+  return {
+    ...{ captured, declined },
+    captures: packRows(CAPTURED, captured).json,
+    capturedIds: packIds(captured),
+    rolledBack: packRows(UNPAID, declined).json,
+    stock: changesOfStock({ sold: captured, released: declined }),
+  }
+}
+
 /**
  * Completes orders whose charge is captured, and rolls back those whose charge is declined. The caller holds the locks
- * of their queue rows, and of the orders if no worker had the lease.
+ * of their queue rows, and of the orders if no worker had the lease. The caller counts the orders.
  *
  * @param now see settlementTime
  * @param reason why they are rolled back
  */
 export async function book(
   trx: Kysely<Schema>,
-  { captured, declined }: Outcomes,
+  { captured, declined, captures, capturedIds, rolledBack, stock }: ReturnType<typeof prepareBooking>,
   now: number,
   reason: 'declined' | 'cancelled' = 'declined',
 ): Promise<void> {
   if (captured.length > 0) {
-    await recordCaptures.run(trx, { rows: packRows(CAPTURED, captured).json, now })
-    await markCompleted.run(trx, { ids: packIds(captured), now })
+    await recordCaptures.run(trx, { rows: captures, now })
+    await markCompleted.run(trx, { ids: capturedIds, now })
   }
   if (declined.length > 0) {
-    const rows = packRows(UNPAID, declined).json
-    await recordUnpaid.run(trx, { rows, status: 'declined', unanswered: 0, now })
-    await markRolledBack.run(trx, { rows, reason, now })
+    await recordUnpaid.run(trx, { rows: rolledBack, status: 'declined', unanswered: 0, now })
+    await markRolledBack.run(trx, { rows: rolledBack, reason, now })
   }
   await removeFromQueue(trx, [...captured, ...declined])
   await recordEvents(trx, captured, 'completed')
   await recordEvents(trx, declined, reason === 'cancelled' ? 'cancelled' : 'rolled_back')
   // Written last, since other transactions wait for the same sales figures and the same few products.
-  if (captured.length > 0) await addToSales(trx, packIds(captured))
-  await settleStock(trx, { sold: captured, released: declined })
+  if (captured.length > 0) await addToSales(trx, capturedIds)
+  await settleStock(trx, stock)
 }
 
 interface Outcomes {
@@ -177,48 +201,6 @@ async function defer(trx: Kysely<Schema>, orders: readonly Deferred[], now: numb
     .set((eb) => ({ lease_token: null, due_at: eb.ref('row.due_at'), claims: eb('claims', '-', 1) }))
     .whereRef('due_orders.order_id', '=', 'row.id')
     .execute()
-}
-
-/**
- * Rolls back orders in `reserved` whose reservations have expired. Never rolls back orders in `payment_processing`,
- * however old they are: the gateway may have captured their payment.
- *
- * @returns how many orders it rolled back
- */
-export async function expireReservations(db: Kysely<Schema>): Promise<number> {
-  const now = await databaseTime(db)
-  // Read before the transaction, which blocks all other writers of a file.
-  const ids = (await findExpired(db, now)).map((order) => order.id)
-  if (ids.length === 0) return 0
-  return inTransaction(db, async (trx) => {
-    await lockInQueue(trx, ids)
-    await lockOrders(trx, ids)
-    const locked = new Set(ids)
-    const expired = (await findExpired(trx, now)).filter((order) => locked.has(order.id))
-    await trx
-      .updateTable('orders')
-      .set({ status: 'rolled_back', reason: 'expired', settled_at: await settlementTime(trx) })
-      .set({ message: 'its stock reservation expired' })
-      .where(isAmong(trx, 'id', packIds(expired)))
-      .execute()
-    await removeFromQueue(trx, expired)
-    await recordEvents(trx, expired, 'rolled_back')
-    await settleStock(trx, { sold: [], released: expired })
-    return expired.length
-  })
-}
-
-async function findExpired(db: Kysely<Schema>, now: number): Promise<OrderItems[]> {
-  const reservations = await db
-    .selectFrom('orders')
-    .innerJoin('stock_reservations as reservation', (join) =>
-      join.onRef('reservation.order_id', '=', 'orders.id').onRef('reservation.attempt', '=', 'orders.attempt'),
-    )
-    .where('orders.status', '=', 'reserved')
-    .where('reservation.expires_at', '<=', now)
-    .select(['orders.id', 'reservation.product_id as productId', 'reservation.quantity'])
-    .execute()
-  return [...groupBy(reservations, ({ id }) => id)].map(([id, items]) => ({ id, items }))
 }
 
 type Captured = Pick<ClaimedOrder, 'id' | 'attempt'> & { readonly reference: string }

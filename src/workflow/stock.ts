@@ -80,19 +80,24 @@ export async function reserveStock(
   return short
 }
 
-/** Removes the stock of sold orders, and makes the stock of released orders available again. */
-export async function settleStock(
-  db: Kysely<Schema>,
-  { sold, released }: { readonly sold: readonly OrderItems[]; readonly released: readonly OrderItems[] },
-): Promise<void> {
-  const held = unitsOf([...sold, ...released])
-  if (held.size === 0) return
+/** Packs the changes that remove the stock of sold orders, and make the stock of released orders available again. */
+export function changesOfStock({ sold, released }: Record<'sold' | 'released', readonly OrderItems[]>) {
   const left = unitsOf(sold)
+  const held = unitsOf([...sold, ...released])
   const changes = [...held].map(([product_id, units]) => {
     return { product_id, on_hand: -(left.get(product_id) ?? 0), reserved: -units }
   })
-  if (!writesAlone(db)) await lockedStockOf.all(db, { ids: sortedIds(held) })
-  await changeStock.run(db, { changes: packRows(CHANGE, changes).json })
+  return { ids: sortedIds(held), changes: packRows(CHANGE, changes).json }
+}
+
+/** Makes the changes of orders that are settled. */
+export async function settleStock(
+  db: Kysely<Schema>,
+  { ids, changes }: ReturnType<typeof changesOfStock>,
+): Promise<void> {
+  if (changes === '[]') return
+  if (!writesAlone(db)) await lockedStockOf.all(db, { ids })
+  await changeStock.run(db, { changes })
 }
 
 /** Puts the units of completed orders back into stock, as adjustments. @param ids of the orders, as a JSON array */

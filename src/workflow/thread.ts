@@ -55,7 +55,10 @@ let db: Promise<Database> | undefined
 
 /** Opens the database once, even if several batches ask for it. After a failure, the next call tries again. */
 function connection(): Promise<Database> {
-  db ??= connect(config.database, { mutex: new WriteMutex(mutex), connections })
+  db ??= connect(config.database, {
+    ...{ mutex: new WriteMutex(mutex), connections },
+    answerTimeoutMs: config['workflow.answerTimeoutMs'],
+  })
     .then((opened) => recordingEvents(opened, config))
     .catch((error: unknown) => {
       db = undefined

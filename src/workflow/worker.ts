@@ -163,7 +163,8 @@ export class Worker {
     const { db, config } = this.#app
     const gateway = this.#app.gateway ?? ownGateway(config)
     if (!gateway) return
-    const finish = () => finishDueRefunds(db, (use) => use(gateway), refundOptionsOf(config))
+    const { signal } = this.#options
+    const finish = () => finishDueRefunds(db, (use) => use(gateway), refundOptionsOf(config), signal)
     const reporter = this.#reporterFor('Finishing refunds')
     this.#stops.push(startBackground(finish, { pauseMs: () => REFUND_MS, reporter, lastRun: true }).end)
   }

@@ -83,6 +83,8 @@ test('a sound database keeps every promise', async () => {
     archives: [true, 0, 0],
     customer_sales: [true, 3, 3],
     product_sales: [true, 8, 8],
+    order_counts: [true, 8, 8],
+    customer_orders: [true, 8, 8],
   })
 })
 
@@ -106,6 +108,7 @@ const REPAIRED: Breaches = {
     ['order_totals', 1, '1001'],
     ['payments', 1, '1001'],
     ['customer_sales', 1, 'A'],
+    ['order_counts', 2],
   ],
   'units never adjusted or sold': [stock('WIDGET', 'on_hand = on_hand - 1'), ['stock_on_hand', 1, 'WIDGET']],
   'units reserved for no order': [stock('GIFT', 'reserved = reserved + 1'), ['stock_reserved', 1, 'GIFT']],
@@ -113,6 +116,19 @@ const REPAIRED: Breaches = {
     `${stock('GIFT', 'on_hand = on_hand - 1')}; ${stock('GADGET', 'on_hand = on_hand + 1')}`,
     ['stock_on_hand', 2, 'GADGET', 'GIFT'],
   ],
+  'one more pending order than there are': [
+    "update order_counts set orders = orders + 1 where status = 'pending'",
+    ['order_counts', 1],
+  ],
+  'orders that are counted in another period': [
+    "update order_counts set period = period + 900000 where period > 0 and status = 'failed'",
+    ['order_counts', 2],
+  ],
+  'an amount that was sold in a period': [
+    "update order_counts set amount = amount + 1 where period > 0 and status = 'completed' and currency = 'USD'",
+    ['order_counts', 1],
+  ],
+  'a state that is not counted': ["delete from order_counts where status = 'rolled_back'", ['order_counts', 2]],
   'sales of a customer that are not counted': [
     `delete from sales_by_customer where customer_id = (select id from customers where customer_id = 'B')`,
     ['customer_sales', 1, 'B'],
@@ -120,6 +136,11 @@ const REPAIRED: Breaches = {
   'sales of no order, although they sum up to nothing': [
     `insert into sales_by_customer select '2025-01-01', 'USD', customer_id, 0, 0 from orders limit 1`,
     ['customer_sales', 1, 'A'],
+  ],
+  'an order that is not listed by customer': [remove('customer_orders', '1008'), ['customer_orders', 1]],
+  'an order that is listed under another customer': [
+    `update customer_orders set customer_id = (select max(id) from customers) where order_id = ${id('1001')}`,
+    ['customer_orders', 1],
   ],
   'revenue of a customer': [sales('customer', 'revenue = revenue + 1'), ['customer_sales', 1, 'A']],
   'orders that sold a product': [sales('product', 'orders = 2'), ['product_sales', 1, 'WIDGET']],

@@ -1,10 +1,15 @@
 // What a rebuild recomputes: sales figures, days in another time zone, the queue.
 
+import { sql } from 'kysely'
 import { expect } from 'vitest'
 import { auditDatabase } from '../../src/audit/audit.js'
-import { rebuild } from '../../src/audit/rebuild.js'
+import { rebuild, repair } from '../../src/audit/rebuild.js'
 import { readSetting, writeSetting } from '../../src/database/settings.js'
+import { statistics } from '../../src/database/statistics.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
+import { describeOnServerEngines } from '../support/engine-shop.js'
+import { csv, line } from '../support/lines.js'
+import { whileLocked } from '../support/locks.js'
 import { NOW, type Shop, test } from '../support/shop.js'
 
 const rebuilding = ({ db }: Shop, what: Parameters<typeof rebuild>[2], timeZone = 'UTC') =>
@@ -45,6 +50,24 @@ test('in another time zone, instants move to their day there and local dates sta
   expect(await differences(shop, 'Europe/Berlin')).toBe(0)
 })
 
+test('a change of time zone that was interrupted lets nothing read the days until a rebuild ends', async ({ shop }) => {
+  await writeSetting(shop.db, 'time_zone', 'UTC')
+  shop.order('instant', { status: 'completed', at: '2025-01-15T23:30:00Z' })
+  shop.sqlite.exec(`create trigger fails before update on orders begin select raise(abort, 'killed'); end`)
+  await expect(rebuilding(shop, 'kpis', 'Europe/Berlin')).rejects.toThrow('killed')
+  // As a page leaves it that was committed before.
+  shop.sqlite.exec(`drop trigger fails; update orders set business_day = '2025-01-16'`)
+  const refused = {
+    code: 2,
+    result: { error: { code: 'time_zone_changed', message: expect.stringContaining('interrupted') } },
+  }
+  expect(await shop.json('kpis', 'daily')).toMatchObject(refused)
+  expect(await shop.json('rebuild', '--check')).toMatchObject({ code: 6 })
+  expect(await rebuilding(shop, 'kpis')).toEqual({ refiled: 1, published: 0 })
+  expect(daysOf(shop)).toEqual([['instant', '2025-01-15']])
+  await shop.expectAuditClean()
+})
+
 test('while an import runs, days stay in their time zone', async ({ shop }) => {
   await writeSetting(shop.db, 'time_zone', 'UTC')
   shop.order('1', { at: '2025-01-15T23:30:00Z' })
@@ -76,4 +99,29 @@ test('the queue has all Pending orders, except those of an unfinished import', a
   expect(await rebuilding(shop, 'queue')).toEqual({ refiled: 0, published: 1 })
 
   expect(shop.rows('select order_id from due_orders order by 1')).toEqual([{ order_id: cleared }, { order_id: due }])
+})
+
+describeOnServerEngines('a repair and a worker lock rows in one order:', (test) => {
+  const sale = (day: string) => sql`update sales_by_customer set orders = 2 where day = ${day}`
+  test.for([
+    ['sales by key', sale('2025-01-01'), sale('2025-01-02')],
+    ['products, then counts', sql`update products set reserved = 0`, sql`update order_counts set orders = 1`],
+  ] as const)('%s', async ([, first, last], { shop }) => {
+    await shop.importing(csv(line()))
+    const customer = await shop.value('select id from customers')
+    // Not stored in the order of their keys.
+    for (const day of ['2025-01-02', '2025-01-01'])
+      await shop.rows(`insert into sales_by_customer values ('${day}', 'USD', ${customer}, 1, 100)`)
+    const before = statistics.retries
+    await whileLocked(
+      shop,
+      (trx) => first.execute(trx),
+      () => repair(shop.db, 'UTC'),
+      {
+        last: (trx) => last.execute(trx),
+      },
+    )
+    expect(statistics.retries).toBe(before)
+    await shop.expectAuditClean()
+  })
 })

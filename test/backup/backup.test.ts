@@ -1,6 +1,7 @@
 // backup: a checked copy that replaces nothing but earlier backups of the shop.
 import {
   closeSync,
+  copyFileSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -12,7 +13,7 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { checksOf } from '../support/doctor.js'
 import { namesIn, valueIn } from '../support/files.js'
@@ -82,6 +83,23 @@ describe('backup', () => {
     expect(namesIn(folder)).toContainEqual(expect.stringMatching(/^orders\.\d{4}-\d\d-\d\dT\d{6}Z\.sqlite$/))
   })
 
+  test('removes backups that a clock ahead has dated, not the one just made', async ({ shop }) => {
+    const folder = join(shop.folder, 'backups')
+    mkdirSync(folder)
+    await shop.run('backup', 'first.sqlite')
+    for (const day of ['2098-01-01', '2099-01-01'])
+      copyFileSync(join(shop.folder, 'first.sqlite'), join(folder, `orders.${day}T000000Z.sqlite`))
+    const { code, result } = await shop.json('backup', 'backups', '--keep', '2')
+    const removed = [join(folder, 'orders.2098-01-01T000000Z.sqlite')]
+    expect({ code, result }).toMatchObject({ code: 0, result: { removed } })
+    const { file } = result as { file: string }
+    expect(namesIn(folder)).toEqual([basename(file), 'orders.2099-01-01T000000Z.sqlite'])
+    age(folder)
+    expect(await shop.json('backup', 'backups', '--keep', '2')).toMatchObject({ code: 0 })
+    expect(namesIn(folder).join()).not.toContain('.209')
+    expect(namesIn(folder)).toHaveLength(2)
+  })
+
   test('puts the time before the extension with --keep', async ({ shop }) => {
     await shop.run('backup', 'shop.db', '--keep', '1')
     expect(namesIn(shop.folder, 'shop')).toEqual([expect.stringMatching(/^shop\.\d{4}-\d\d-\d\dT\d{6}Z\.db$/)])
@@ -129,7 +147,7 @@ describe('backup', () => {
     shop.sqlite.exec('update sales_by_customer set revenue = revenue + 1')
     const { code, result } = await shop.json('backup', 'copy.sqlite')
     expect({ code, result }).toMatchObject({ code: 6, result: { differences: 1 } })
-    expect(namesIn(shop.folder, 'copy')).toHaveLength(2)
+    expect(namesIn(shop.folder, 'copy')).toEqual([expect.stringMatching(/^copy\..*Z-differs\.sqlite$/), 'copy.sqlite'])
     expect(valueIn(join(shop.folder, 'copy.sqlite'), 'select sum(revenue) from sales_by_customer')).toBe(2500)
     expect(valueIn((result as { file: string }).file, 'select sum(revenue) from sales_by_customer')).toBe(2501)
     expect(lastBackup(shop)).toEqual(good)

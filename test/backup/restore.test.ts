@@ -5,8 +5,11 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readFileSync,
+  renameSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
   writeSync,
 } from 'node:fs'
@@ -145,17 +148,52 @@ describe('restore', () => {
 
   test('replaces a damaged database, whose log does not get into the restored one', async ({ newShop: shop }) => {
     await scene(shop)
+    // A process that is still there keeps SQLite from removing the log.
+    const other = new SqliteDatabase(shop.path)
+    other.exec('update products set on_hand = on_hand + 1')
     const wal = `${shop.path}-wal`
-    writeFileSync(wal, Buffer.alloc(5000, 7))
     const file = openSync(shop.path, 'r+')
     writeSync(file, Buffer.alloc(4096, 1))
     closeSync(file)
     expect(await shop.json('status')).toMatchObject({ code: 1 })
+    expect(existsSync(wal)).toBe(true)
     const { code, result } = await shop.json(...REPLACE)
+    other.close()
     expect({ code, result }).toMatchObject({ code: 0, result: { lost: null, orders: 3 } })
     expect(existsSync(`${(result as { replaced: string }).replaced}-wal`)).toBe(true)
     expect(existsSync(wal)).toBe(false)
     expect(references(shop.path)).toBe('A-1,A-2,A-3')
+  })
+
+  test.for(['moved away', 'emptied'])(
+    'does not mix in the log of a database that was %s',
+    async (how, { newShop: shop }) => {
+      await scene(shop)
+      const other = new SqliteDatabase(shop.path)
+      other.exec('update products set on_hand = on_hand + 1')
+      const log = readFileSync(`${shop.path}-wal`)
+      other.close()
+      if (how === 'moved away') renameSync(shop.path, join(shop.folder, 'broken'))
+      else truncateSync(shop.path)
+      writeFileSync(`${shop.path}-wal`, log)
+      expect(await shop.json('restore', 'copy.sqlite')).toMatchObject({ code: 0, result: { orders: 3 } })
+      expect(valueIn(shop.path, 'select sum(on_hand) from products')).toBe(
+        valueIn(join(shop.folder, 'copy.sqlite'), 'select sum(on_hand) from products'),
+      )
+      expect(await shop.json('rebuild', '--check')).toMatchObject({ code: 0 })
+      expect(namesIn(shop.folder, 'orders.replaced')).toEqual([expect.stringMatching(/-wal$/)])
+    },
+  )
+
+  test('remembers since when charges may be missing, also after a later restore', async ({ newShop: shop }) => {
+    await scene(shop)
+    const missingSince = () => valueIn(shop.path, "select value ->> 'taken_at' from settings where name = 'restored'")
+    await shop.json(...REPLACE)
+    const first = missingSince()
+    expect(first).toBeGreaterThan(0)
+    await shop.run('backup', 'second.sqlite')
+    expect(await shop.json('restore', 'second.sqlite', '--replace', '--yes')).toMatchObject({ code: 0 })
+    expect(missingSince()).toBe(first)
   })
 
   test('goes through a symbolic link, which stays one', async ({ newShop: shop }) => {

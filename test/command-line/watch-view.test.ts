@@ -34,7 +34,7 @@ function model(draft: Draft): StatusModel {
   const counts = { waiting: count, active: count, delayed: count, oldest_waiting_seconds: count }
   const problem = trouble ? new UserError({ code: 'trouble', message: text ?? 'away', fix: 'none' }) : undefined
   return {
-    ...{ now: NOW, at, countedAt: at, clock: text ?? '12:00:00 UTC', stepMs: 1000, runtimes: null },
+    ...{ now: NOW, at, clock: text ?? '12:00:00 UTC', stepMs: 1000, runtimes: null },
     ...{ trouble: problem, unreachable: problem, settled: draft.settled ?? [0, 5, 10] },
     schedule: list(draft.tasks, (index) => ({
       ...{ name: text ?? 'kpis', description: '', cron: '0 * * * *' as CronLine, next: index % 3 ? NOW + count : null },
@@ -113,11 +113,6 @@ test('drops sections from the bottom as the screen gets shorter, and counts work
     expect(shown, `${rows} rows`).toEqual(sections.slice(0, index))
   }
   expect(textAt(80, 24, drawn)).toMatch(/^WORKERS 30 [\s\S]*\n… \d+ more$/m)
-})
-
-test('shows the age of an old count by status', () => {
-  expect(textAt(80, 24, model({}))).toMatch(/ORDERS$/m)
-  expect(textAt(80, 24, model({ at: NOW - 8000 }))).toMatch(/ORDERS .* 8 s ago$/m)
 })
 
 test.for([

@@ -1,6 +1,7 @@
 // `orders cancel`: which orders it cancels, what it says of the others, and where a cancelled order is seen afterwards.
 import { describe, expect } from 'vitest'
 import { answerAtTerminal } from '../support/pseudo-terminal.js'
+import { recount } from '../support/recount.js'
 import { HOUR, type Shop, test } from '../support/shop.js'
 
 const pending = (shop: Shop, ...references: string[]) => {
@@ -143,6 +144,7 @@ describe.concurrent('orders cancel', () => {
     expect((await shop.json('kpis', 'realtime')).result).toMatchObject({ completed_today: 1, failed_today: 1 })
     // A snapshot leaves the latest orders to the next one.
     shop.sqlite.exec('update orders set settled_at = settled_at - 300000')
+    await recount(shop.db)
     await shop.run('schedule', 'run', 'snapshots')
     expect(shop.rows('select completed, failed from queue_snapshots')).toEqual([{ completed: 1, failed: 1 }])
     const minimum = { ORDERCTL_ALARM_FAILURE_LEAST_ORDERS: '1', ORDERCTL_ALARM_FAILURE_RATE: '0.6' }

@@ -74,6 +74,15 @@ describe.concurrent('doctor', () => {
     expect((await failuresOf(shop))[0]).toMatchObject({ name: 'database' })
   })
 
+  test('leaves the check of all of a large file to backup', async ({ shop }) => {
+    shop.sqlite.exec("insert into settings values ('filler', zeroblob(70000000))")
+    const checks = await checksOf(shop)
+    const detail = expect.stringMatching(
+      /the file has 7\d MB; `orderctl backup FILE` makes a copy and checks all of it$/,
+    )
+    expect(checks).toContainEqual({ name: 'integrity', ok: true, skipped: true, detail, fix: null })
+  })
+
   test('finds a copy that was cut short, and days of another time zone', async ({ shop }) => {
     shop.sqlite.exec("insert into settings values ('time_zone', 'Europe/Berlin'), ('copying_from', '/data/old.sqlite')")
     const copy = failure('copy', /\/data\/old.sqlite/, /migrate --from sqlite:\/data\/old.sqlite$/)

@@ -101,7 +101,7 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
     recent_batches: 4,
     recent_orders: 40,
     recent_ms: 800,
-    ...{ runtime_p50_ms: 100, runtime_p95_ms: 200, runtime_p99_ms: 300 },
+    ...{ runtime_p50_ms: 100, runtime_p95_ms: 200, runtime_p99_ms: 300, waiting_for: 'the payment gateway' },
   })
   shop.refund('C-1', 100, { status: 'declined' })
   shop.sqlite.exec("update refunds set gateway_reference = null, answered_at = null, message = 'card closed'")
@@ -109,6 +109,8 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
   await run('orders refund', 'C-1', 'P-1')
   await run('orders refunds')
   await run('status')
+  // Only a queue on a server has one.
+  commands.get('status')?.get('queue.transport')?.add('object')
   for (const task of ['snapshots', 'kpis']) await run('schedule run', task)
   await run('schedule list')
   await run('status --history')

@@ -1,4 +1,6 @@
 // What a command writes where: a full or closed stdout, --verbose, and the log level.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { csv, line } from '../support/lines.js'
 import { test } from '../support/shop.js'
@@ -19,6 +21,23 @@ describe.concurrent('stdout', () => {
     const { code, stderr } = await shop.startInShell('exec "$@" > /dev/full', 'orders', 'list', '--json').ended
     expect({ code, error: JSON.parse(stderr).error }).toMatchObject({ code: 1, error: { code: 'output_failed' } })
   })
+
+  test.for(['--json', '--format=json'])(
+    'that is full keeps the cursor of an export with %s',
+    async (flag, { shop }) => {
+      shop.order('A-1', { status: 'completed' })
+      const cursor = join(shop.folder, 'cursor')
+      const args = ['orders', 'export', '--cursor-file', cursor, flag]
+      const { code, stderr } = await shop.startInShell('exec "$@" > /dev/full', ...args).ended
+      expect({ code, errors: stderr.match(/Cannot write to stdout|Unexpected/g) }).toEqual({
+        code: 1,
+        errors: ['Cannot write to stdout'],
+      })
+      expect(existsSync(cursor)).toBe(false)
+      expect(await shop.run(...args)).toMatchObject({ code: 0, stdout: expect.stringContaining('A-1') })
+      expect(existsSync(cursor)).toBe(true)
+    },
+  )
 
   test('that the reader closes ends a command in silence', async ({ shop }) => {
     for (let order = 0; order < 2000; order++) shop.order(`A-${order}`)

@@ -14,7 +14,7 @@ const MINUTE = 60_000
 /** What a terminal without colour shows of the command, with the shop's folder shortened. */
 async function screenOf(shop: Shop, columns: number, environment: Record<string, string>, ...args: string[]) {
   const settings = { NO_COLOR: '1', ...FROZEN, ...environment }
-  const terminal = new PseudoTerminal(shop, { columns, rows: 60, environment: settings }, ...args)
+  const terminal = new PseudoTerminal(shop, { columns, rows: 80, environment: settings }, ...args)
   const code = await terminal.left()
   return `${terminal.screen.replace(`left with ${code}`, '').trimEnd()}\n`
 }

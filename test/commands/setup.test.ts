@@ -31,7 +31,7 @@ test('config shows each setting with its value and origin, and needs no database
   for (const setting of [
     { key: 'timeZone', value: 'Asia/Tokyo', origin: 'ORDERCTL_TIME_ZONE' },
     { key: 'payments.seed', value: 'abc', origin: file },
-    { key: 'workflow.batchSize', value: '500', origin: 'default', environment: 'ORDERCTL_BATCH_SIZE' },
+    { key: 'workflow.batchSize', value: '2000', origin: 'default', environment: 'ORDERCTL_BATCH_SIZE' },
   ]) {
     expect(settings).toContainEqual(expect.objectContaining(setting))
   }

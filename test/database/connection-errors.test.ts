@@ -3,7 +3,7 @@
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
 import { connect, explainDatabaseError } from '../../src/database/connection.js'
-import { isDatabaseError } from '../../src/database/thrown.js'
+import { isDatabaseError } from '../../src/database/watched.js'
 import { readDatabaseAddress } from '../../src/servers/addresses.js'
 import { describeOnEngines, describeOnServerEngines } from '../support/engine-shop.js'
 import { freePort } from '../support/private-process.js'

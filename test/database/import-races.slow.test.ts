@@ -4,7 +4,7 @@ import type { Kysely, Transaction } from 'kysely'
 import { expect } from 'vitest'
 import type { Schema } from '../../src/database/schema.js'
 import type { Day } from '../../src/domain/business-day.js'
-import type { ImportId } from '../../src/domain/ids.js'
+import type { ImportId, OrderId } from '../../src/domain/ids.js'
 import type { Currency } from '../../src/domain/money.js'
 import { EXIT } from '../../src/errors.js'
 import { packChunk } from '../../src/import/chunk-rows.js'
@@ -105,9 +105,10 @@ describeOnServerEngines('workers and an import', (test) => {
     await storeAnOrder(shop.db, cutOff.id)
     await shop.rows('update imports set lease_until = 0')
     await shop.importing(csv(...MANY))
+    const first = Number(await shop.value("select min(id) from orders where source = 'default'")) as OrderId
     await whileLocked(
       shop,
-      (worker) => worker.selectFrom('orders').select('id').where('source', '=', 'default').forUpdate().execute(),
+      (worker) => worker.selectFrom('orders').selectAll().where('id', '>=', first).forUpdate().execute(),
       () => undoImport(shop.db, new EmbeddedQueue(shop.db), cutOff.id),
       { waits: false },
     )
@@ -129,8 +130,10 @@ async function lockAsClaim(worker: Transaction<Schema>): Promise<void> {
 
 function storeAnOrder(db: Kysely<Schema>, importId: ImportId, source = 'till') {
   const order = { reference: 'A-1', customer_id: 'C-1', ordered_at: '2025-01-15T10:00:00', total: 1000 }
+  const customers = [{ customer_id: 'C-1', name: 'Ann' }]
   const chunk = packChunk({
-    customers: [{ customer_id: 'C-1', name: 'Ann' }],
+    customers,
+    newCustomers: customers,
     products: [{ sku: 'S-1', name: 'Widget' }],
     orders: [{ ...order, business_day: '2025-01-15' as Day, currency: 'USD' as Currency }],
     lines: [{ reference: 'A-1', line_number: 2, sku: 'S-1', quantity: 1, unit_price: 100_000, total: 1000 }],

@@ -64,6 +64,15 @@ describeOnEngines(
       await shop.expectAuditClean()
     })
 
+    test('that are cut for a SKU keep whole characters', async ({ shop }) => {
+      const lines = Array.from({ length: 12 }, (_, index) => {
+        const product = `${'x'.repeat(72 + index)}😀${'y'.repeat(30)}`
+        return line({ order: `${index}`, sku: '', product })
+      })
+      const { code, result } = await shop.json('import', shop.file('orders.csv', csv(...lines)))
+      expect({ code, result }).toMatchObject({ code: 0, result: { orders: 12, products_created: 12 } })
+    })
+
     test('lose white space around them in files and on the command line', async ({ shop }) => {
       await shop.importing(csv(line({ order: 'A-1 ', customer: ' C-1', name: 'Ann  ', sku: '"S-1 \u3000"' })))
       const again = [line({ order: '\u00a0A-1', customer: 'C-1 ', sku: 'S-1' }), line({ order: 'A-2 ' })]

@@ -6,7 +6,7 @@ import { askServer } from '../support/ask-server.js'
 import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 import { describeOnPrivateServers } from '../support/private-servers.js'
-import { CutProxy } from '../support/proxy.js'
+import { CutProxy, TcpProxy } from '../support/proxy.js'
 import type { ServerEngine } from '../support/servers.js'
 import { until } from '../support/until.js'
 import { completed, expectSoldOnce, expectToldOnce, SLOW, singles } from './drains.js'
@@ -35,6 +35,31 @@ describeOnServerEngines('a worker', (test, engine) => {
     expect(code, stderr).toBe(0)
     expectToldOnce(stderr, 'Waiting for it', 'Connected')
     await expectSoldOnce(shop, 1)
+  })
+})
+
+describeOnServerEngines('a server that keeps its connections and answers nothing', (test) => {
+  const impatient = { ORDERCTL_ANSWER_TIMEOUT_MS: '1000' }
+
+  test('does not keep a worker with a batch in progress from ending at SIGTERM', async ({ shop }) => {
+    const proxy = await TcpProxy.open(shop.databaseUrl)
+    const worker = await startDrain(shop, { ...at(proxy.url), ...impatient })
+    proxy.hang()
+    worker.child.kill('SIGTERM')
+    const { code, stderr } = await worker.ended.finally(() => proxy.close())
+    expect(code, stderr).toBe(130)
+  })
+
+  test('and is well again later: a drain waits and settles every order once', async ({ shop }) => {
+    const proxy = await TcpProxy.open(shop.databaseUrl)
+    const worker = await startDrain(shop, { ...at(proxy.url), ...impatient })
+    proxy.hang()
+    await worker.saw('Waiting for it')
+    await proxy.goOn()
+    const { code, stderr } = await worker.ended.finally(() => proxy.close())
+    expect(code, stderr).toBe(0)
+    expectToldOnce(stderr, 'Waiting for it', 'The database is back')
+    await expectSoldOnce(shop, ORDERS)
   })
 })
 

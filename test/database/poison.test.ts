@@ -2,12 +2,13 @@
 
 import { expect } from 'vitest'
 import type { OrderId } from '../../src/domain/ids.js'
+import { countNeedingReview } from '../../src/queue/due-orders.js'
 import { countLostBatch, uncountLostClaim } from '../../src/queue/suspects.js'
 import { readAlarms } from '../../src/reports/alarms.js'
-import { countOrders } from '../../src/reports/status.js'
 import { claim } from '../../src/workflow/claim.js'
+import { expireReservations } from '../../src/workflow/expire.js'
 import { clearFailures, listFailures } from '../../src/workflow/failures.js'
-import { expireReservations, settle } from '../../src/workflow/settle.js'
+import { settle } from '../../src/workflow/settle.js'
 import { describeOnEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 
@@ -84,7 +85,7 @@ describeOnEngines(
         { order_id: 'A-0', status: 'payment_processing', attempts: 1 },
         { order_id: 'A-1', status: 'pending', failed_at },
       ])
-      expect((await countOrders(shop.db, 0)).unresolved).toBe(2)
+      expect([...(await countNeedingReview(shop.db))]).toEqual([['poison', 2]])
       const alarms = await readAlarms(shop.db, shop.config(), Date.now())
       expect(alarms.find(({ name }) => name === 'unresolved')).toMatchObject({
         state: 'failed',

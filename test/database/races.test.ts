@@ -12,11 +12,12 @@ import { adjustStock } from '../../src/inventory/products.js'
 import { makeDue, withdrawDue } from '../../src/queue/due-orders.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { claim } from '../../src/workflow/claim.js'
+import { expireReservations } from '../../src/workflow/expire.js'
 import { retryFailures } from '../../src/workflow/failures.js'
-import { expireReservations } from '../../src/workflow/settle.js'
 import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 import { whileLocked } from '../support/locks.js'
+import { recount } from '../support/recount.js'
 
 const CATALOGUE = { line: 2, sku: 'S-1', name: null, unitPrice: null, currency: null, stock: 50 }
 
@@ -42,6 +43,7 @@ describeOnServerEngines('changes of the same rows', (test) => {
     await shop.rows(`update orders set status = 'reserved' where id = ${id}`)
     await shop.rows(`insert into stock_reservations values (${id}, 1, 1, 1, 1)`)
     await shop.rows('update products set reserved = 1')
+    await recount(shop.db)
     const second = await whileLocked(
       shop,
       async (trx) => {
@@ -49,6 +51,7 @@ describeOnServerEngines('changes of the same rows', (test) => {
         await trx.updateTable('orders').set(expired).where('id', '=', id).execute()
         await trx.deleteFrom('due_orders').where('order_id', '=', id).execute()
         await trx.updateTable('products').set({ reserved: 0 }).execute()
+        await recount(trx)
       },
       () => expireReservations(shop.db),
     )
@@ -96,6 +99,7 @@ describeOnServerEngines('changes of the same rows', (test) => {
         const outOfStock = { status: 'failed', reason: 'out_of_stock', settled_at: 1 } as const
         await trx.updateTable('orders').set(outOfStock).where('id', '=', sold).execute()
         await trx.deleteFrom('due_orders').where('order_id', '=', sold).execute()
+        await recount(trx)
       },
       () => rebuild(shop.db, new EmbeddedQueue(shop.db), 'queue', 'UTC'),
     )
@@ -114,6 +118,7 @@ describeOnServerEngines('changes of the same rows', (test) => {
         const again = { status: 'pending', attempt: 2, reason: null, message: null, settled_at: null } as const
         await trx.updateTable('orders').set(again).execute()
         await makeDue(trx, ids, Date.now())
+        await recount(trx)
       },
       () => retryFailures(shop.db, new EmbeddedQueue(shop.db), ids),
     )

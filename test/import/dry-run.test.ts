@@ -81,11 +81,16 @@ describe.concurrent('--dry-run', () => {
 test.concurrent.for([
   ['a bad value', [line({ order: 'OLD' }), line({ order: 'BAD', price: '1,5' })]],
   ['lines of one order that disagree blocks apart', [line({ order: 'F-0', customer: 'C-2', sku: 'S-2' })]],
-] as const)('--on-error abort undoes what was stored before %s', async ([, last], { shop }) => {
+  [
+    'such lines after a new version of an earlier order',
+    [line({ order: 'OLD', quantity: 5 }), line({ order: 'F-0', customer: 'C-2' })],
+    '--update',
+  ],
+] as const)('--on-error abort undoes what was stored before %s', async ([, last, ...flags], { shop }) => {
   await importLines(shop, line({ order: 'OLD' }))
   const [before, files] = [stored(shop), readdirSync(shop.folder)]
   shop.file('orders.csv', csv(...FILLER, ...last))
-  const { code, result } = await shop.json('import', 'orders.csv', '--on-error', 'abort')
+  const { code, result } = await shop.json('import', 'orders.csv', '--on-error', 'abort', ...flags)
   const message = expect.stringMatching(/line \d+: .*Nothing was imported/)
   expect({ code, result }).toMatchObject({ code: 1, result: { error: { code: 'import_aborted', message } } })
   expect(stored(shop)).toEqual(before)

@@ -164,4 +164,17 @@ describe.concurrent('an order is rejected', () => {
     expect(shop.rows('select sku from products order by 1')).toEqual([{ sku: 'FILLER' }, { sku: 'S-1' }])
     expect(shop.value('select count(*) from stock_adjustments')).toBe(2)
   })
+
+  test('for the first line that differs, if its lines are known, blocks apart and in turns', async ({ shop }) => {
+    const known = line({ order: 'A-1' })
+    await importLines(shop, known)
+    const [one, two] = [moreThanABlock('F'), moreThanABlock('G')]
+    const middle = one.length + 3
+    const { told } = await importLines(shop, known, ...one, line({ order: 'A-1', customer: 'C-2' }), ...two, known)
+    expect(rejectedLines(told)).toEqual([
+      ['A-1', 2, sibling(middle)],
+      ['A-1', middle, 'customer_id is "C-2", but "C-1" before'],
+      ['A-1', middle + two.length + 1, sibling(middle)],
+    ])
+  })
 })

@@ -47,6 +47,20 @@ describe.concurrent('the rejects file', () => {
     expect(orders(shop, "reference = 'A-1'")).toEqual([['A-1', 'C-1', 2000, 'USD']])
   })
 
+  test('has decimals that cannot be taken for thousands', async ({ shop }) => {
+    const lines = [line({ order: 'A-1', price: '2', currency: 'KWD' }), line({ order: 'A-2', price: '1.125' })]
+    const other = line({ order: 'A-3' })
+    await importLines(shop, ...lines, other)
+    const second = lines.map((text) => text.replace('Widget,1', 'Widget,2'))
+    const { told } = await importLines(shop, ...second, other)
+    expect(told).toMatchObject({ conflicts: 2 })
+    expect(readRejects(String(told.rejects_file)).map((row) => row['unit_price'])).toEqual(['2.0000', '1.1250'])
+    expect(await importJson(shop, String(told.rejects_file), '--update')).toMatchObject({
+      code: 0,
+      told: { updated: 2 },
+    })
+  })
+
   test('never overwrites another file, and only its owner can read it', async ({ shop }) => {
     const mine = shop.file('orders.rejects.csv', 'corrected by hand')
     const { told } = await importLines(shop, line({ quantity: 0 }))
@@ -131,7 +145,7 @@ ${short},4,${empty}
   })
 
   test.for([
-    ['is replaced by the next import after a crash at the end', false],
+    ['is replaced by --resume after a crash at the end', false],
     ['is kept if it was edited after a crash at the end', true],
   ] as const)('%s', async ([, edited], { shop }) => {
     await importLines(shop, bad, line({ order: 'A-2', quantity: 'x' }))
@@ -142,7 +156,7 @@ ${short},4,${empty}
     expect(files(shop)).toEqual(['orders.csv', 'orders.rejects.2.csv', 'orders.rejects.csv'])
     shop.sqlite.exec('drop trigger stop')
     if (edited) fix(shop, 'two', '2')
-    const { told } = await importJson(shop, 'orders.rejects.csv')
+    const { told } = await importJson(shop, 'orders.rejects.csv', '--resume')
     const left = edited ? 'orders.rejects.2.csv' : 'orders.rejects.csv'
     expect(told).toMatchObject({ imported: 1, rejected: 1, rejects_file: join(shop.folder, left) })
     expect(files(shop)).toEqual(edited ? ['orders.csv', left, 'orders.rejects.csv'] : ['orders.csv', left])

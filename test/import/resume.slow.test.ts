@@ -85,6 +85,14 @@ const linesRead = (shop: Shop) =>
 /** Imports in a process of its own: slow statements would stop the tests beside it. */
 const finish = (shop: Shop, ...flags: string[]) => shop.start({}, 'import', 'orders.csv', '--json', ...flags).ended
 
+/** Puts import 2 back to where half of its orders have fallen due. */
+function release(shop: Shop): void {
+  shop.sqlite.exec(
+    `delete from due_orders where order_id % 2 = 0 and order_id in (select id from orders where import_id = 2);
+     update imports set status = 'releasing', ended_at = null, lease_until = 0 where id = 2`,
+  )
+}
+
 /** Starts an import, and sends it the signal once more than so many lines are stored, unless it ends before. */
 async function cutOff(shop: Shop, signal: NodeJS.Signals, lines: number, ...flags: string[]): Promise<Outcome> {
   const { child, ended } = shop.start({}, 'import', 'orders.csv', ...flags)
@@ -146,16 +154,26 @@ describe.concurrent('killed', () => {
   }) => {
     const file = prepare(shop)
     await finish(shop)
-    shop.sqlite.exec(
-      `delete from due_orders where order_id % 2 = 0 and order_id in (select id from orders where import_id = 2);
-       update imports set status = 'releasing', ended_at = null, lease_until = 0 where id = 2`,
-    )
+    release(shop)
     const held = Number(shop.value(NOT_DUE))
-    const told = JSON.parse((await finish(shop)).stdout) as ImportResult
+    const told = JSON.parse((await finish(shop, '--resume')).stdout) as ImportResult
     expect(held).toBeGreaterThan(1900)
     expect(countsOf(told)).toEqual({ ...countsOf(undisturbed.told), published: held })
     expect(stored(shop)).toEqual(undisturbed.rows)
     expect(finishedCounts(shop, file)).toHaveLength(1)
+  })
+
+  test('while its orders fell due, an import without --resume ends it, then reads the new lines of the file', async ({
+    newShop: shop,
+  }) => {
+    prepare(shop)
+    await finish(shop)
+    release(shop)
+    shop.file('orders.csv', csv(line({ order: 'NEW' })))
+    const told = JSON.parse((await finish(shop)).stdout) as ImportResult
+    expect(told).toMatchObject({ import_id: '3', rows: 1, imported: 1, published: 1 })
+    expect(shop.value(NOT_DUE)).toBe(0)
+    expect(shop.value("select count(*) from imports where status <> 'finished'")).toBe(0)
   })
 })
 

@@ -11,7 +11,7 @@ import { countsOf, everyRow, importJson } from '../support/orders-file.js'
 import { answerAtTerminal, PseudoTerminal } from '../support/pseudo-terminal.js'
 import { onRedis } from '../support/queue-drivers.js'
 import { describeWith } from '../support/servers.js'
-import { type Shop, test } from '../support/shop.js'
+import { NOW, type Shop, test } from '../support/shop.js'
 
 const BIG = csv(line({ order: 'B-1' }), line({ order: 'B-2', customer: 'C-2', sku: 'S-2' }))
 const NEXT = csv(line({ order: 'N-1' }))
@@ -100,6 +100,34 @@ describe('an interrupted import', () => {
     expect(told).toMatchObject({ import_id: '2', orders: 1, published: 1 })
     expect(shop.rows('select reference from orders')).toEqual([{ reference: 'N-1' }])
     expect(shop.rows('select status from imports')).toEqual([{ status: 'undone' }, { status: 'finished' }])
+    await shop.expectAuditClean()
+  })
+
+  test('with an order in progress is kept by --discard, and so is the queue', async ({ shop }) => {
+    shop.import({ status: 'releasing', file: '/killed.csv' })
+    shop.order('PENDING')
+    shop.order('UNKNOWN', { status: 'payment_processing', dueAt: NOW, payment: { status: 'unknown', unanswered: 1 } })
+    const { code, result } = await shop.json('import', shop.file('next.csv', NEXT), '--discard')
+    expect({ code, result }).toMatchObject({ code: 1, result: { error: { code: 'import_used' } } })
+    const due = 'select reference from due_orders join orders on id = order_id order by id'
+    expect(shop.rows(due)).toEqual([{ reference: 'PENDING' }, { reference: 'UNKNOWN' }])
+    expect(shop.rows('select status from imports')).toEqual([{ status: 'finished' }])
+    await shop.expectAuditClean()
+  })
+
+  test('whose undo was interrupted, and then overtaken by a worker, is ended by another undo', async ({ shop }) => {
+    shop.import({ status: 'undoing', file: '/killed.csv' })
+    shop.order('WITHDRAWN', { dueAt: null })
+    shop.order('CLAIMED', { status: 'completed' })
+    const dry = await shop.run('import', 'undo', '1', '--dry-run')
+    expect(dry).toMatchObject({ code: 3, stderr: expect.stringContaining('1 order was claimed') })
+    expect(shop.rows('select status from imports')).toEqual([{ status: 'undoing' }])
+    const { code, stderr } = await shop.run('import', 'undo', '1', '--yes')
+    expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringContaining('The others are due again.') })
+    expect(shop.rows('select reference from due_orders join orders on id = order_id')).toEqual([
+      { reference: 'WITHDRAWN' },
+    ])
+    expect(shop.rows('select status from imports')).toEqual([{ status: 'finished' }])
     await shop.expectAuditClean()
   })
 
@@ -220,6 +248,18 @@ describeOnEngines('import undo', (test) => {
     expect(await shop.json('import', 'undo', '1', '--yes')).toMatchObject({ code: 0, result: { undone: true } })
     expect(await shop.value('select count(*) from orders')).toBe(0)
     await shop.importing(NEXT)
+  })
+
+  test('keeps customers that an import needs which is not finished', async ({ shop }) => {
+    await shop.importing(BIG)
+    await shop.importing(csv(line({ order: 'N-1' })))
+    await shop.rows("update imports set status = 'reading', ended_at = null, lease_until = 0 where id = 2")
+    await shop.rows('delete from customer_orders where order_id = 3')
+    expect(await shop.json('orders', 'list', '--customer', 'C-1')).toMatchObject({ result: { total: 2 } })
+    await shop.expectAuditClean()
+    expect(await shop.json('import', 'undo', '1', '--yes')).toMatchObject({ code: 0, result: { undone: true } })
+    expect(await shop.rows('select customer_id from customers')).toEqual([{ customer_id: 'C-1' }])
+    await shop.expectAuditClean()
   })
 
   test('that a worker overtook after a crash makes the other orders due again', async ({ shop }) => {

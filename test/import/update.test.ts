@@ -115,7 +115,7 @@ describe.concurrent('--update', () => {
     expect((await shop.run('import', 'new.csv', '--update')).code).toBe(1)
     shop.sqlite.exec('drop trigger stop')
     expect(shop.value('select count(*) from due_orders')).toBe(0)
-    const { told } = await importJson(shop, 'new.csv', '--update')
+    const { told } = await importJson(shop, 'new.csv', '--update', '--resume')
     expect(told).toMatchObject({ updated: 3, published: 2 })
     expect(shop.value('select count(*) from due_orders')).toBe(2)
   })

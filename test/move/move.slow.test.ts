@@ -42,6 +42,8 @@ describeOnServers('migrate --from', (engine) => {
     expect({ code, result }).toEqual({ code: 0, result: { applied: [], current: 1, copied } })
     expect(hashOf(left)).toBe(before)
     expect(await rowsOf(shop, database.ask)).toEqual(rows)
+    const kept = "select name, value from settings where name in ('restored', 'settled_until') order by name"
+    expect(await database.ask(kept)).toEqual(shop.rows(kept))
     expect(rows['customers']?.filter((row) => row.includes(JSON.stringify(ODD)))).toHaveLength(2)
     await done(shop, server, ['rebuild', '--check'])
 

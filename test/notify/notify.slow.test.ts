@@ -5,7 +5,7 @@ import { describe, expect, test as plainTest } from 'vitest'
 import { HOUR_MS } from '../../src/domain/time.js'
 import { recordingEvents } from '../../src/notify/events.js'
 import { pruneEvents } from '../../src/notify/outbox.js'
-import { expireReservations } from '../../src/workflow/settle.js'
+import { expireReservations } from '../../src/workflow/expire.js'
 import { opened } from '../support/cli.js'
 import { describeOnEngines, EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
@@ -190,6 +190,18 @@ describe('a destination', () => {
     worker.child.kill('SIGTERM')
     await worker.ended
     expect(new Set(receiver.orders).size).toBe(50)
+  })
+
+  test('that refuses some events gets the others at once', async ({ shop, receiver }) => {
+    receiver.answer = ({ data }) => (data.order_id.startsWith('BAD') ? 422 : 204)
+    const bad = Array.from({ length: 40 }, (_, index) => line({ order: `BAD-${index}` }))
+    await shop.importing(csv(...bad, line({ order: 'GOOD-1' })))
+    await shop.runWith({ ...ALL_CAPTURED, ...receiver.environment }, 'work', '--drain')
+    expect(receiver.orders).toContain('GOOD-1')
+    expect(await waiting(shop)).toBe(40)
+    expect(await shop.rows('select distinct deliveries, error from events where error is not null')).toEqual([
+      { deliveries: 1, error: 'HTTP 422' },
+    ])
   })
 
   test('that answers nothing does not keep others from their events', async ({ shop, receiver }) => {

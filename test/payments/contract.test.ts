@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { type IdempotencyKey, idempotencyKey, type ShopId } from '../../src/domain/ids.js'
 import type { Currency, Money } from '../../src/domain/money.js'
+import { readCharge } from '../../src/payments/answers.js'
 import type { Charge, Refund } from '../../src/payments/gateway.js'
 import { openGateway } from '../../src/payments/open-gateway.js'
 import { Cli } from '../support/cli.js'
@@ -20,6 +21,15 @@ const charge = (name: string, minor = 1250): Charge => ({
 })
 
 const SIMULATED = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1', ORDERCTL_PAYMENT_SEED: 'contract' }
+
+test('texts of a gateway are cut between characters, and lose halves of them', () => {
+  const asked = { key: key('A-1'), amount: amount(10) }
+  const answer = { key: asked.key, amount: 10, currency: 'USD' }
+  const declined = { ...answer, status: 'declined', reason: 'no', message: `${'x'.repeat(495)}😀` }
+  expect(readCharge(declined, asked)).toEqual({ status: 'declined', message: `no: ${'x'.repeat(495)}\ufffd` })
+  const captured = { ...answer, status: 'captured', reference: 'a\ud83d' }
+  expect(readCharge(captured, asked)).toEqual({ status: 'captured', reference: 'a\ufffd' })
+})
 
 describe.each(['simulated', 'http'] as const)('the %s gateway', (name) => {
   const open = test.extend<{ scene: Awaited<ReturnType<typeof start>> }>({

@@ -1,6 +1,7 @@
 // Redis servers that refuse the login or are unfit: the error comes within seconds and shows no password.
 
 import { execFileSync, spawnSync } from 'node:child_process'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test as plainTest } from 'vitest'
 import { explainUnreachable } from '../../src/servers/explain.js'
@@ -9,6 +10,7 @@ import { refuseUnfit } from '../../src/servers/redis-connection.js'
 import { type Environment, expectSoldOnce, importing, SLOW, singles } from '../support/drain.js'
 import { freePort } from '../support/private-process.js'
 import { startPrivateRedis } from '../support/private-redis.js'
+import { type Message, type Pair, TcpProxy } from '../support/proxy.js'
 import { describeWithPrivateRedis } from '../support/redis.js'
 import { addressOf } from '../support/servers.js'
 import { test as placeTest } from '../support/shop.js'
@@ -72,6 +74,14 @@ function makeCertificate(folder: string) {
   return { certificate, settings }
 }
 
+/** Loses a Redis at its second question to it, and every later connection. */
+class GoingAway extends TcpProxy {
+  protected override pass(data: Buffer, from: Message, pair: Pair, to: Socket): void {
+    if (from.side === 'client' && /\binfo\b/i.test(data.toString('latin1'))) this.drop()
+    else super.pass(data, from, pair, to)
+  }
+}
+
 describeWithPrivateRedis(
   'a Redis',
   () => {
@@ -112,6 +122,17 @@ describeWithPrivateRedis(
       const { codes, error } = await refused(shop, at(url), 'work', '--drain')
       expect(codes).toEqual([4, 4])
       expect(error['message']).toContain('certificate')
+    })
+
+    test('that goes away while the queue is opened is named as unreachable', async ({ shop, start }) => {
+      const proxy = await GoingAway.open(`redis://127.0.0.1:${await start()}`)
+      const file = shop.file('orders.csv', singles(40))
+      const importing = shop.runWith(at(proxy.url), 'import', file, '--json')
+      const { code, stderr } = await importing.finally(() => proxy.close())
+      expect(code).toBe(4)
+      const { error } = JSON.parse(stderr) as { error: Record<string, unknown> }
+      expect(error).toMatchObject({ code: 'redis_unreachable', retryable: true })
+      expect(error['message']).toContain(`127.0.0.1:${proxy.port}`)
     })
 
     test('that evicts keys is refused, unless that is allowed', async ({ shop, start }) => {

@@ -75,6 +75,8 @@ test('an empty database has no figures', async ({ shop }) => {
 test('today begins and ends at midnight of the business time zone, also when the clocks change', async ({ shop }) => {
   const settle = (at: string, status: OrderStatus, currency = 'USD') =>
     shop.order(`${status} ${at}`, { status, currency, settledAt: Date.parse(`2025-03-${at}Z`), lines: [['W', 1, 100]] })
+  settle('29T18:14:59.999', 'completed')
+  settle('29T18:15:00', 'completed')
   settle('29T22:59:59.999', 'completed')
   settle('29T23:00:00', 'completed')
   settle('30T10:00:00', 'completed', 'EUR')
@@ -96,4 +98,7 @@ test('today begins and ends at midnight of the business time zone, also when the
     revenue_today: [{ amount: { currency: 'EUR', minor: 100 } }, { amount: { currency: 'USD', minor: 200 } }],
   })
   expect(await at('2025-03-30T22:30:00Z')).toMatchObject({ date: '2025-03-31', completed_today: 1, failed_today: 0 })
+  // In Nepal, the day begins at a quarter past six in the evening.
+  const inNepal = await realtimeKpis(shop.db, 'Asia/Kathmandu', Date.parse('2025-03-30T12:00:00Z'))
+  expect(inNepal).toMatchObject({ date: '2025-03-30', completed_today: 4, failed_today: 2 })
 })

@@ -9,6 +9,7 @@ import { takeReferences } from '../../src/workflow/references.js'
 import { describeOnEngines } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 import { importJson } from '../support/orders-file.js'
+import { recount } from '../support/recount.js'
 import { type Shop, test } from '../support/shop.js'
 
 const at = (text: string) => Date.parse(`${text}T12:00:00Z`)
@@ -205,6 +206,7 @@ describe.concurrent('an archived order', () => {
     await shop.importing(csv(...stored))
     await shop.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
     shop.sqlite.exec(`update orders set settled_at = ${at('2023-05-01')}`)
+    await recount(shop.db)
     await archive(shop)
     const again = shop.file('again.csv', csv(stored[1] ?? '', stored[0] ?? '', stored[2] ?? '', line({ order: '3' })))
     for (const flags of [['--dry-run'], []]) {
@@ -257,6 +259,7 @@ describe.concurrent('an archived order', () => {
     await shop.importing(csv(line({ order: '1' }), line({ order: '2' })))
     await shop.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
     shop.sqlite.exec(`update orders set settled_at = ${at('2023-05-01')}`)
+    await recount(shop.db)
     await archive(shop)
     const { code, result } = await shop.json('import', 'undo', '1', '--yes')
     expect({ code, result }).toMatchObject({ code: 3, result: { undone: false, used: { total: 2, orders: [] } } })
@@ -386,6 +389,7 @@ describeOnEngines('an archive', (test) => {
     await shop.runWith(capturing, 'work', '--drain')
     await shop.run('orders', 'refund', '1', '--amount', '4')
     await shop.rows('update orders set settled_at = settled_at - 172800000')
+    await recount(shop.db)
     const figures = async () => {
       const reports = ['kpis range --from 2025-01-01 --to today', 'leaderboard customers', 'products list']
       const results = await Promise.all(reports.map((words) => shop.json(...words.split(' '))))
@@ -403,6 +407,7 @@ describeOnEngines('an archive', (test) => {
     await shop.expectAuditClean()
     // A second archive adds to the sums of the first.
     await shop.rows('update orders set settled_at = settled_at - 172800000')
+    await recount(shop.db)
     await shop.run('orders', 'archive', '--before', 'today', '--to', 'more.csv', '--yes')
     expect(
       await shop.rows('select customer_id, orders, revenue from archived_sales_by_customer order by revenue'),

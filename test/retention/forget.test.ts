@@ -8,6 +8,7 @@ import { describeOnEngines } from '../support/engine-shop.js'
 import { FiguresShop, SPENDING } from '../support/figures-shop.js'
 import { csv, line } from '../support/lines.js'
 import { importJson } from '../support/orders-file.js'
+import { recount } from '../support/recount.js'
 import { describeWith } from '../support/servers.js'
 import { type Shop, test } from '../support/shop.js'
 
@@ -102,6 +103,17 @@ describeOnEngines('customers forget', (test) => {
     expect((await shop.json('orders', 'list', '--customer', JANE.customer)).result).toMatchObject({ total: 1 })
     await shop.expectAuditClean()
   })
+
+  test('finds a name whose letters have another case, also beyond ASCII', async ({ shop }) => {
+    await shop.importing(csv(line({ customer: 'KD-ÄNNE', name: 'Jörg Müßig' })))
+    await shop.json('orders', 'cancel', 'A-1', '--reason', 'JÖRG MÜßIG called', '--yes')
+    const { code, result } = await shop.json('customers', 'forget', 'KD-ÄNNE', '--yes')
+    expect(code).toBe(0)
+    const { placeholder } = result as { placeholder: string }
+    const message = await shop.value("select message from orders where reference = 'A-1'")
+    expect(message).toBe(`${placeholder} called`)
+    expect(await everything(shop.db)).not.toMatch(/jörg|änne/i)
+  })
 })
 
 describe.concurrent('customers forget', () => {
@@ -124,12 +136,19 @@ describe.concurrent('customers forget', () => {
     const open = await forget(shop)
     expect(open).toMatchObject({ code: 1, result: { error: { code: 'customer_has_open_orders' } } })
     expect((open.result as { error: { message: string } }).error.message).toContain('1 and 1 more order')
+    shop.sqlite.exec("update orders set reason = 'payment_unknown' where reference = '1'")
+    expect(await forget(shop)).toMatchObject({ result: { error: { fix: expect.stringContaining('orders show 1') } } })
+    shop.sqlite.exec('update orders set reason = null')
     await shop.runWith(CAPTURING, 'work', '--drain')
     shop.import({ status: 'reading', leaseUntil: Date.now() + 60_000 })
     expect(await forget(shop)).toMatchObject({ code: 1, result: { error: { code: 'import_running' } } })
     shop.sqlite.exec('update imports set lease_until = 0')
     expect(await forget(shop)).toMatchObject({ code: 1, result: { error: { code: 'import_unfinished' } } })
-    shop.sqlite.exec("delete from imports where status = 'reading'")
+    shop.sqlite.exec("update imports set status = 'undoing' where status = 'reading'")
+    expect(await forget(shop)).toMatchObject({
+      result: { error: { fix: expect.stringMatching(/^Undo it \(orderctl import undo/) } },
+    })
+    shop.sqlite.exec("delete from imports where status = 'undoing'")
     const unasked = await shop.json('customers', 'forget', JANE.customer)
     expect(unasked).toMatchObject({ code: 2, result: { error: { code: 'confirmation_needed' } } })
     const dry = await forget(shop, '--dry-run')
@@ -166,6 +185,7 @@ describe.concurrent('customers forget', () => {
     await expectForgotten(shop.db)
     // A failed order that is retried is open again, and an update keeps it without a name.
     shop.sqlite.exec("update orders set status = 'failed', reason = 'out_of_stock' where reference = '3'")
+    await recount(shop.db)
     await shop.run('failed', 'retry', '3')
     const { told } = await importJson(shop, shop.file('update.csv', csv(line({ order: '3', ...JANE }))), '--update')
     expect(told).toMatchObject({ updated: 1 })
@@ -176,10 +196,14 @@ describe.concurrent('customers forget', () => {
     await shop.importing(csv(...STORED))
     await shop.runWith(CAPTURING, 'work', '--drain')
     shop.sqlite.exec('update orders set settled_at = 0')
+    await recount(shop.db)
     shop.sqlite.exec("update events set state = 'delivered'")
     await shop.json('orders', 'archive', '--before', '2024-01-01', '--to', 'old.jsonl', '--yes')
     const { result } = await forget(shop)
-    expect(result).toMatchObject({ orders: 0, files: [join(shop.folder, 'old.jsonl')] })
+    expect(result).toMatchObject({
+      orders: 0,
+      files: ['old.jsonl', 'orders.csv'].map((name) => join(shop.folder, name)),
+    })
     const { told } = await importJson(shop, shop.file('orders.csv', csv(...STORED)))
     expect(told).toMatchObject({ duplicates: 3, conflicts: 0, imported: 0 })
     await expectForgotten(shop.db)

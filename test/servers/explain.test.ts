@@ -61,6 +61,14 @@ test('names a host with several addresses once, with the first reason', () => {
   expect(message).toBe('Cannot reach PostgreSQL at localhost:5432/shop (connection refused).')
 })
 
+test.each([
+  'timeout expired',
+  'timeout exceeded when trying to connect',
+  'Connection terminated due to connection timeout',
+])('says that PostgreSQL timed out after “%s”', (message) => {
+  expect(problemIn(new Error(message), ADDRESSES.PostgreSQL)?.message).toContain('(timed out)')
+})
+
 const said = (code: string | undefined, more: object) => Object.assign(new Error('it said so.'), { code }, more)
 
 test.each([

@@ -36,6 +36,14 @@ const NO_ROWS: Readonly<Record<string, string>> = {
     from orders where status = 'completed' group by 1, 2, 3
     union all select day, currency, customer_id, -orders, -revenue from sales_by_customer)
     group by day, currency, id having sum(orders) <> 0 or sum(revenue) <> 0`,
+  'counts of orders by status differ from the orders': `select source || ' ' || status as name from (
+    select source, status, 1 as orders from orders
+    union all select source, status, -orders from order_counts where period = 0)
+    group by source, status having sum(orders) <> 0`,
+  'counts of settled orders differ from the orders': `select quarter as name from (
+    select settled_at / 900000 as quarter, status, currency, 1 as orders, total from orders where settled_at is not null
+    union all select period / 900000, status, currency, -orders, -amount from order_counts where period > 0)
+    group by quarter, status, currency having sum(orders) <> 0 or sum(total) <> 0`,
   'sales by product differ from completed orders': `select id as name from (
     select business_day as day, orders.currency, product_id as id, count(distinct orders.id) as orders,
       sum(quantity) as units, sum(order_lines.total) as revenue

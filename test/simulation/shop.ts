@@ -39,8 +39,9 @@ export function openShop({ sqlite }: Store, world: World, { orders, chaosMs }: P
       const reference = `A-${number}`
       references.push(reference)
       const day = `2025-02-0${dice.between(1, 3)}`
+      const customer_id = dice.between(1, CUSTOMERS)
       const id = insert('orders', {
-        ...{ import_id: 1, source: 'default', reference, customer_id: dice.between(1, CUSTOMERS), currency: 'USD' },
+        ...{ import_id: 1, source: 'default', reference, customer_id, currency: 'USD' },
         ...{
           total: lines.reduce((sum, { total }) => sum + total, 0),
           ordered_at: `${day}T10:00:00`,
@@ -48,8 +49,11 @@ export function openShop({ sqlite }: Store, world: World, { orders, chaosMs }: P
         },
       })
       for (const line of lines) insert('order_lines', { order_id: id, ...line })
+      insert('customer_orders', { customer_id, order_id: id })
       insert('due_orders', { order_id: id, due_at: world.wallTime() + dice.between(-chaosMs, chaosMs) })
     }
+    const state = { period: 0, source: 'default', status: 'pending', reason: '', cleared: 0, currency: '' }
+    insert('order_counts', { ...state, orders, amount: 0 })
   })()
   return references
 }

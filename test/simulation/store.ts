@@ -8,7 +8,7 @@ import { CompiledQuery, type DatabaseConnection, type Dialect, Kysely } from 'ky
 import { type Database, openOrCreateDatabase } from '../../src/database/connection.js'
 import type { Schema } from '../../src/database/schema.js'
 import { sqliteDialect } from '../../src/database/sqlite.js'
-import { rememberingErrors } from '../../src/database/thrown.js'
+import { watchingConnections } from '../../src/database/watched.js'
 import type { Actor, World } from './world.js'
 
 /** How long SQLite waits for another writer; see sqlite.ts. */
@@ -113,7 +113,7 @@ export class Store {
       }
       return driver
     }
-    const db = new Kysely<Schema>({ dialect: rememberingErrors(dialect) })
+    const db = new Kysely<Schema>({ dialect: watchingConnections(dialect) })
     const session: Session = { db, actor, isOpen: false, connection: undefined, rollBack: () => undefined }
     this.#sessions.push(session)
     return session

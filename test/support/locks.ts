@@ -10,13 +10,14 @@ type First = (trx: Transaction<Schema>) => Promise<unknown>
 /**
  * Runs `second` while the first transaction is open, which commits once the second waits for it or has ended.
  *
+ * @param last what the first transaction does before it commits
  * @throws unless it waits, or does not, as expected
  */
 export async function whileLocked<Result>(
   shop: EngineShop,
   first: First,
   second: () => Promise<Result>,
-  { waits = true } = {},
+  { waits = true, last }: { readonly waits?: boolean; readonly last?: First } = {},
 ) {
   let hasEnded = false
   const { running, hasWaited } = await shop.db.transaction().execute(async (trx) => {
@@ -27,7 +28,9 @@ export async function whileLocked<Result>(
     }
     running.then(end, end)
     await until(async () => hasEnded || (await someoneWaits(shop)))
-    return { running, hasWaited: !hasEnded }
+    const hasWaited = !hasEnded
+    await last?.(trx)
+    return { running, hasWaited }
   })
   const result = await running
   if (hasWaited !== waits) throw new Error(`it ${waits ? 'did not wait' : 'waited'} for the other transaction`)

@@ -8,6 +8,7 @@ import { expect, test as plainTest } from 'vitest'
 import { askServer } from './ask-server.js'
 import { opened } from './cli.js'
 import { csv, line } from './lines.js'
+import { recount } from './recount.js'
 import { makeDatabase, type ServerEngine } from './servers.js'
 import { Shop } from './shop.js'
 
@@ -64,8 +65,11 @@ export async function makeOldShop(shop: Shop): Promise<void> {
   const sold = String(shop.value("select reference from orders where status = 'completed' and source = 'web'"))
   await done(shop, zone, ['orders', 'refund', sold, '--amount', '0.01'])
   shop.sqlite.prepare("update orders set settled_at = 1000 where reference in (?, 'E-1')").run(sold)
+  await shop.migrate()
+  await recount(shop.db)
   await done(shop, zone, ['orders', 'archive', '--before', '2000-01-01', '--to', 'old.jsonl', '--yes'])
   addWhatNoCommandLeaves(shop)
+  await recount(shop.db)
   await done(shop, zone, ['rebuild', '--check'])
 }
 
@@ -86,11 +90,16 @@ function addWhatNoCommandLeaves({ sqlite: db }: Shop): void {
         byte_offset, line_number, begun_sha256)
       values ('cut', '/data/cut.csv', 'reading', 'a-lease', 0, 'elsewhere', 1, 1, 5, 2, 300, 6, 'abc');
     insert into import_spoiled select max(id), 'X-1', 3 from imports;
-    insert into queue_snapshots values (60000, 120000, 5, 1, 0.1, 12.345678901234567, null, 1, 2, 3, 0.1, null);
+    insert into queue_snapshots values (60000, 120000, 5, 1, 9.595494048657045, 12.345678901234567, null, 1, 2, 3, 9.867153171411399, null);
     insert or replace into alarms values
       ('odd', 1, 2, 0, 'cleared', 'nothing', 0.30000000000000004, 1e-7);
-    insert into settings (name, value) values ('queue_paused', 'yes');
+    insert into settings (name, value) values ('queue_paused', 'yes'), ('restored', '{"taken_at":5,"at":6}');
+    update settings set value = '7' where name = 'settled_until';
   `)
+  // Written as JSON in SQL, these take 20 MB, more than MariaDB accepts in one statement.
+  const wide = db.prepare(`insert into order_changes
+    select (select max(id) from imports), id, 1, 'someone', ? from orders limit 10`)
+  wide.run(JSON.stringify('\\'.repeat(250_000)))
   const set = (statement: string) => db.prepare(statement).run(ODD)
   set("update customers set name = ? where customer_id = 'C-2'")
   set("update products set name = ? where sku = 'S-2'")

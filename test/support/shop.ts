@@ -107,11 +107,12 @@ export class Shop extends Cli {
     const settled = status === 'completed' || status === 'failed' || status === 'rolled_back'
     const claimed = status === 'reserved' || status === 'payment_processing'
     const reason = status === 'failed' ? 'out_of_stock' : status === 'rolled_back' ? 'declined' : null
+    const customer_id = this.customer(draft.customer ?? 'C-1', source)
     const id = this.#insert<OrderId>('orders', {
       import_id: this.#importOf(source),
       source,
       reference,
-      customer_id: this.customer(draft.customer ?? 'C-1', source),
+      customer_id,
       currency,
       total: lines.reduce((sum, [, quantity, cents]) => sum + quantity * cents, 0),
       ordered_at: at,
@@ -123,6 +124,7 @@ export class Shop extends Cli {
       settled_at: settled ? (draft.settledAt ?? NOW) : null,
       cleared_at: draft.clearedAt ?? null,
     })
+    this.#insert('customer_orders', { customer_id, order_id: id })
     const dueAt = draft.dueAt === undefined && !settled ? NOW + (claimed ? 30_000 : 0) : draft.dueAt
     if (dueAt) {
       const lease_token = draft.leaseToken ?? (claimed && draft.dueAt === undefined ? 'a-lease' : null)
@@ -136,6 +138,7 @@ export class Shop extends Cli {
     const payment = draft.payment ?? PAYMENTS[status]
     if (payment) this.#pay(id, idempotencyKey(this.identity, source, reference, attempt), payment)
     if (status === 'completed') this.#sell(id)
+    this.#count(id)
     return id
   }
 
@@ -246,6 +249,23 @@ export class Shop extends Cli {
        on conflict do update set orders = orders + 1, units = units + excluded.units, revenue = revenue + excluded.revenue`,
       { id },
     )
+  }
+
+  #count(id: OrderId): void {
+    const settled = 'settled_at is not null'
+    for (const [period, condition] of [
+      ['0', 'true'],
+      ['settled_at / 900000 * 900000', 'settled_at >= 900000'],
+    ]) {
+      this.#change(
+        `insert into order_counts
+         select ${period}, source, status, iif(${settled}, coalesce(reason, ''), ''), cleared_at is not null,
+           iif(${settled}, currency, ''), 1, iif(${settled}, total, 0)
+         from orders where id = :id and ${condition}
+         on conflict do update set orders = orders + 1, amount = amount + excluded.amount`,
+        { id },
+      )
+    }
   }
 
   #insert<Id extends number>(table: string, row: Record<string, unknown>): Id {

@@ -22,7 +22,7 @@ export async function storeChunks(db: Database, source: string, chunks: readonly
   }
   const report: Report = (lines) => void notImported.push(...lines.map(({ line_number }) => line_number))
   const options = { update: false, timeZone: 'UTC', report, reportConflicts: report }
-  const verdicts = await reachVerdicts(db, run, options)
+  const verdicts = await reachVerdicts(db, { ...run, orders: counts.orders }, options)
   await updateRun(db, run, { status: 'finished', ended_at: 0 })
   return {
     run,

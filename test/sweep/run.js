@@ -5,13 +5,14 @@ import { parseArgs } from 'node:util'
 const OPTIONS = {
   db: ['sqlite', 'sqlite, postgres or mysql'],
   queue: ['embedded', 'embedded, redis, postgres or rabbitmq'],
+  sample: [false, 'only the calls that differ, as CI does'],
   every: ['1', 'take every k-th point, for a quick look'],
   only: ['', 'only steps whose names contain this'],
   fault: ['', 'only this fault: crash, crash-after, error, errors or lost'],
   call: ['', 'only the call with this number, to repeat a failure'],
 }
 const types = Object.fromEntries(
-  Object.entries(OPTIONS).map(([name, [fallback]]) => [name, { type: 'string', default: fallback }]),
+  Object.entries(OPTIONS).map(([name, [fallback]]) => [name, { type: typeof fallback, default: fallback }]),
 )
 const { values } = parseArgs({ options: { ...types, help: { type: 'boolean' } } })
 if (values.help) {

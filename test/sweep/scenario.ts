@@ -67,6 +67,11 @@ export const SCENARIO: readonly Step[] = [
   { name: 'failed retry', args: ['failed', 'retry', '--all', '--yes'] },
   { name: 'work, retried', ...WORK, isPrepared: true },
   { name: 'orders refund', args: ['orders', 'refund', 'T-1', '--restock', '--yes'] },
+  {
+    name: 'orders refund --amount',
+    args: ['orders', 'refund', 'T-2', '--amount', '2.50', '--yes'],
+    done: 'select count(*) from refunds where amount = 250',
+  },
   { name: 'failed clear', args: ['failed', 'clear', '--all', '--yes'] },
   { name: 'orders export', args: ['orders', 'export', '--cursor-file', 'cursor', '--format', 'json'] },
   { ...importing('mistake.csv'), isPrepared: true },
@@ -80,5 +85,10 @@ export const SCENARIO: readonly Step[] = [
   { name: 'queue clear', args: ['queue', 'clear', '--yes'] },
   { name: 'rebuild', args: ['rebuild'] },
   { name: 'import undo', args: ['import', 'undo', '4', '--yes'] },
+  {
+    name: 'customers forget',
+    args: ['customers', 'forget', 'C-1', '--reason', 'asked to', '--yes'],
+    done: "select count(*) from actions where command = 'customers forget'",
+  },
   ...TASKS.map((task) => ({ name: `schedule run ${task}`, args: ['schedule', 'run', task] })),
 ]

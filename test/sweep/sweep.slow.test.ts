@@ -8,14 +8,17 @@ import { Lane, type Queue } from './lane.js'
 import { sweep } from './sweep.js'
 
 /** The options of run.js, which has their meanings. */
-const given = z
+const { db, queue, ...options } = z
   .object({
-    db: z.enum(['sqlite', 'postgres', 'mysql']),
-    queue: z.enum(['embedded', 'redis', 'postgres', 'rabbitmq']),
-    ...{ every: z.coerce.number(), call: z.coerce.number(), only: z.string(), fault: z.string() },
+    db: z.enum(['sqlite', 'postgres', 'mysql']).default('sqlite'),
+    queue: z.enum(['embedded', 'redis', 'postgres', 'rabbitmq']).default('embedded'),
+    sample: z.boolean().default(true),
+    every: z.coerce.number().default(1),
+    call: z.coerce.number().default(0),
+    only: z.string().default(''),
+    fault: z.string().default(''),
   })
-  .optional()
-  .parse(JSON.parse(process.env['ORDERCTL_TEST_SWEEP'] ?? 'null') ?? undefined)
+  .parse(JSON.parse(process.env['ORDERCTL_TEST_SWEEP'] ?? '{}'))
 
 const QUEUES = {
   embedded: async () => ({ environment: {}, forget: async () => undefined, close: async () => undefined }),
@@ -24,8 +27,8 @@ const QUEUES = {
   rabbitmq: () => onRabbitMq(),
 } satisfies Record<string, () => Promise<Queue>>
 
-test('a command that meets a fault at any call loses nothing and does nothing twice', {
-  timeout: 36_000_000,
-}, async () => {
-  expect(await sweep(given, () => Lane.open(given?.db ?? 'sqlite', QUEUES[given?.queue ?? 'embedded']))).toEqual([])
+const LIMIT = 36_000_000
+
+test('a command that meets a fault at any call loses nothing and does nothing twice', { timeout: LIMIT }, async () => {
+  expect(await sweep(options, () => Lane.open(db, QUEUES[queue]))).toEqual([])
 })

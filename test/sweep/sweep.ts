@@ -4,6 +4,8 @@ import type { Lane } from './lane.js'
 import { type Call, FAULTS, type Fault, meet, type Point, type RecordedStep, record } from './points.js'
 
 export interface SweepOptions {
+  /** Meets faults only at the calls that differ. */
+  readonly sample: boolean
   /** Takes every k-th point. */
   readonly every: number
   /** Part of the names of the steps; a fault; the number of a call. All, if empty. */
@@ -12,8 +14,10 @@ export interface SweepOptions {
   readonly call: number
 }
 
-/** Some runs wait for pauses between attempts. */
-const LANES = 2 * availableParallelism()
+/** Most runs wait for pauses between attempts. */
+const LANES = 4 * availableParallelism()
+/** How often a sweep tells how far it is, in points. */
+const PROGRESS = 100
 
 interface Tally {
   faults: number
@@ -31,8 +35,7 @@ function canMeet(fault: Fault, { isDurable, place }: Call): boolean {
   return fault !== 'crash-after' || (isDurable && place === 'server')
 }
 
-/** @param options if omitted, faults are met at the calls that differ */
-function planPoints(steps: readonly RecordedStep[], options: SweepOptions | undefined): Point[] {
+function planPoints(steps: readonly RecordedStep[], options: SweepOptions): Point[] {
   const points = steps
     .filter(({ step }) => !step.isPrepared)
     .flatMap((recorded) =>
@@ -40,9 +43,8 @@ function planPoints(steps: readonly RecordedStep[], options: SweepOptions | unde
         FAULTS.filter((fault) => canMeet(fault, call)).map((fault) => ({ recorded, call, fault })),
       ),
     )
-  if (!options) return sample(points)
   const { every, only, fault: chosen, call: number } = options
-  return points
+  return (options.sample ? sample(points) : points)
     .filter(({ recorded, call, fault }) => {
       const isChosen = (chosen === '' || fault === chosen) && (number === 0 || call.number === number)
       return isChosen && recorded.step.name.includes(only)
@@ -72,20 +74,21 @@ function textOf({ label }: Call): string {
 }
 
 /** @returns what was wrong, point by point */
-export async function sweep(options: SweepOptions | undefined, openLane: () => Promise<Lane>): Promise<string[]> {
+export async function sweep(options: SweepOptions, openLane: () => Promise<Lane>): Promise<string[]> {
   const lanes = await Promise.all(Array.from({ length: LANES }, openLane))
   try {
     const [first] = lanes
     const steps = first ? await record(first) : []
     const tallies = new Map(steps.map((recorded) => [recorded, { faults: 0, missed: 0, failures: 0, seconds: 0 }]))
     const points = planPoints(steps, options)
-    const failures: string[] = []
+    const [total, failures]: [number, string[]] = [points.length, []]
     await Promise.all(
       lanes.map(async (lane) => {
         for (let point = points.shift(); point; point = points.shift()) {
           const wrong = await meetPoint(lane, point, tallies)
           failures.push(...wrong)
           for (const text of wrong) process.stdout.write(`${text}\n`)
+          if (points.length % PROGRESS === 0) process.stdout.write(`${points.length} of ${total} points left\n`)
         }
       }),
     )

@@ -14,6 +14,7 @@ const orders = (count: number) =>
     id: index as OrderId,
     attempt: 1,
     key: key(index),
+    source: 'default',
     currency: 'USD' as Currency,
     total: 100,
     items: [],

@@ -3,13 +3,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import type { OrderId } from '../../src/domain/ids.js'
+import type { LeaseToken, OrderId } from '../../src/domain/ids.js'
 import type { Gateway, LookUp, Refund, RefundOutcome } from '../../src/payments/gateway.js'
 import { beginRefunds, finishDueRefunds, type RefundOptions } from '../../src/workflow/refund.js'
 import { refundOrders } from '../../src/workflow/refund-orders.js'
-import { describeOnEngines, type EngineShop } from '../support/engine-shop.js'
+import { describeOnEngines, describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
+import { whileLocked } from '../support/locks.js'
 import { scriptedRefunds } from '../support/scripted-gateway.js'
+import { until } from '../support/until.js'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
@@ -115,6 +117,30 @@ describeOnEngines('refunds', (test) => {
     expect(new Set(requests.map(({ key }) => key)).size).toBe(1)
   })
 
+  test('that are due again before a pass ends wait for the next one', async ({ shop }) => {
+    const ids = await selling(shop, 2)
+    const { gateway, requests } = gatewayOf(LOST, LOST)
+    await refundOrders(shop.db, gateway, ids, ALL, OPTIONS)
+    await shop.db.updateTable('refunds').set({ due_at: 1 }).where('order_id', '=', ids[0]).execute()
+    const hanging: Gateway = {
+      ...gateway,
+      async refund(refund) {
+        requests.push(refund)
+        // Takes longer than the pause of the other refund.
+        const began = Date.now()
+        await shop.db
+          .updateTable('refunds')
+          .set({ due_at: began + 1 })
+          .where('lease_token', 'is', null)
+          .execute()
+        await until(() => Date.now() > began + 1)
+        return requests.length > 5 ? REFUNDED : { ...LOST, notAsked: true }
+      },
+    }
+    expect(await finishDueRefunds(shop.db, (use) => use(hanging), OPTIONS)).toBe(1)
+    expect(requests.length).toBe(3)
+  })
+
   test('that the gateway refused to take are asked for later, and do not use up the attempts', async ({ shop }) => {
     const [id] = await selling(shop)
     const { gateway } = gatewayOf({ ...LOST, notAsked: true, retryAfterMs: HOUR_MS })
@@ -160,6 +186,27 @@ describeOnEngines('refunds', (test) => {
     expect(late.get(id)?.refusal?.message).toContain('another process')
     expect(await shop.rows('select status, unanswered from refunds')).toEqual([{ status: 'refunded', unanswered: 0 }])
     expect(await shop.value('select on_hand from products')).toBe(10)
+    await shop.expectAuditClean()
+  })
+
+  test('whose lease ends while the process is suspended are not asked for', async ({ shop }) => {
+    const ids = await selling(shop, 2)
+    const { gateway, requests } = gatewayOf()
+    const suspended: Gateway = {
+      ...gateway,
+      async refund(refund) {
+        // Blocks the event loop, so that nothing renews the lease.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500)
+        return gateway.refund(refund, 0)
+      },
+    }
+    await beginRefunds(shop.db, ids, ALL, { leaseMs: 0 })
+    await finishDueRefunds(shop.db, (use) => use(suspended), { ...OPTIONS, leaseMs: 1000, inFlight: 1 })
+    expect(requests).toHaveLength(1)
+    expect(await shop.rows('select status, unanswered from refunds order by order_id')).toEqual([
+      { status: 'refunded', unanswered: 0 },
+      { status: 'unknown', unanswered: 0 },
+    ])
     await shop.expectAuditClean()
   })
 
@@ -226,6 +273,27 @@ describeOnEngines('refunds', (test) => {
 })
 
 const CAPTURING = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1', ORDERCTL_INITIAL_STOCK: '10' }
+
+describeOnServerEngines('a person who states the outcome of a refund', (test) => {
+  test('waits for a worker that takes its lease, and finds it in progress', async ({ shop }) => {
+    const [id] = await selling(shop)
+    const { gateway } = gatewayOf(LOST)
+    await refundOrders(shop.db, gateway, [id], ALL, OPTIONS)
+    const declined = { ...ALL, stated: { status: 'declined', message: 'not in the dashboard' } as const }
+    const stated = await whileLocked(
+      shop,
+      (trx) => {
+        const lease = { lease_token: 'a-lease' as string as LeaseToken, due_at: Date.now() + DAY_MS }
+        return trx.updateTable('refunds').set(lease).execute()
+      },
+      () => refundOrders(shop.db, gateway, [id], declined, OPTIONS),
+    )
+    expect(stated.get(id)?.refusal).toMatchObject({ code: 'refund_in_progress' })
+    expect(await shop.rows('select status, lease_token from refunds')).toEqual([
+      { status: 'unknown', lease_token: 'a-lease' },
+    ])
+  })
+})
 
 /** Completed orders, … of three units for 30.00 USD, on two lines of one product with ten units. */
 async function selling(shop: EngineShop, count = 1): Promise<[OrderId, ...OrderId[]]> {

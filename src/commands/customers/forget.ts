@@ -80,7 +80,7 @@ export default class CustomersForget extends BaseCommand {
 
   #noteFiles(files: readonly string[]): void {
     if (files.length > 0)
-      this.note(`These files still name the customer:\n${files.map((file) => `  ${cleanText(file)}`).join('\n')}`)
+      this.note(`These files may still name the customer:\n${files.map((file) => `  ${cleanText(file)}`).join('\n')}`)
     this.note('Backups, exports, receivers of events and the payment provider may, too.')
   }
 }

@@ -36,10 +36,13 @@ export default class ImportUndo extends BaseCommand {
         const id = args.id as ImportId
         const { run, used } = await previewUndo(db, id)
         if (run.status === 'undone') this.note(`Import ${id} is undone already.`)
-        if (run.status === 'undone' || used.total > 0) return this.#show(run, used, run.status === 'undone')
+        const isFinal = run.status !== 'undoing' || isDry
+        if (run.status === 'undone' || (isFinal && used.total > 0))
+          return this.#show(run, used, run.status === 'undone')
         const what = `${countOf(run.orders, 'order')} from ${cleanText(run.file)}`
         if (isDry) this.print(`Would delete ${what}. Nothing was changed.`)
-        if (isDry || !(flags.yes || (await confirm(this.host, `Delete ${what}?`)))) return this.#show(run, used, false)
+        const agreed = flags.yes || used.total > 0 || (!isDry && (await confirm(this.host, `Delete ${what}?`)))
+        if (isDry || !agreed) return this.#show(run, used, false)
         const outcome = await undoImport(db, queue, id)
         const isUndone = outcome.used.total === 0
         if (isUndone) this.print(`Import ${id} is undone: deleted ${what}.`)
@@ -49,7 +52,7 @@ export default class ImportUndo extends BaseCommand {
     )
   }
 
-  #show({ id, file, source, orders }: UndoOutcome['run'], used: UndoOutcome['used'], undone: boolean) {
+  #show({ id, file, source, orders, status }: UndoOutcome['run'], used: UndoOutcome['used'], undone: boolean) {
     if (used.total > 0) {
       this.setExitCode(EXIT.partly)
       const columns = [{ key: 'order_id', heading: 'order' }, { key: 'status', shown: statusPart }, 'attempts'] as const
@@ -57,7 +60,8 @@ export default class ImportUndo extends BaseCommand {
       const hidden = used.total - used.orders.length
       if (hidden > 0) this.note(`… and ${countOf(hidden, 'more order')}.`)
       const those = countOf(used.total, 'order was', 'orders were')
-      this.note(`Cannot undo import ${id}: ${those} claimed, settled, retried or archived. Nothing was changed.`)
+      const outcome = status === 'undoing' ? 'The others are due again.' : 'Nothing was changed.'
+      this.note(`Cannot undo import ${id}: ${those} claimed, settled, retried or archived. ${outcome}`)
     }
     return { import_id: String(id), file, source, orders, undone, used }
   }

@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core'
+import { asError } from '../../background.js'
 import { BaseCommand } from '../../command-line/base-command.js'
-import { RowWriter, startOf, writeCursorFile } from '../../command-line/order-export.js'
+import { RowWriter, send, startOf, writeCursorFile } from '../../command-line/order-export.js'
 import { limitFlag, sourceFlag } from '../../command-line/selection-flags.js'
 import { ALL_ROWS } from '../../domain/batches.js'
 import { EXIT } from '../../errors.js'
@@ -39,6 +40,21 @@ export default class OrdersExport extends BaseCommand {
     limit: limitFlag({ description: 'maximum number of orders', default: ALL_ROWS }),
   }
 
+  #storeCursor: (() => void) | undefined
+
+  /** Stores the cursor once all rows were written, which --json does after `run`. */
+  protected override async _run<Result>(): Promise<Result> {
+    const result = await super._run<Result>()
+    if (!this.#storeCursor) return result
+    await send(this.host.stdout, '')
+    try {
+      this.#storeCursor()
+    } catch (error) {
+      await this.catch(asError(error))
+    }
+    return result
+  }
+
   async run() {
     const { flags } = await this.parse(OrdersExport)
     const { source, limit } = flags
@@ -59,7 +75,7 @@ export default class OrdersExport extends BaseCommand {
       return { end: next.value, archives: await archivesAfter(db, after, source) }
     })
     if (!this.jsonEnabled()) await writer.write([])
-    if (file !== undefined) writeCursorFile(file, end)
+    if (file !== undefined) this.#storeCursor = () => writeCursorFile(file, end)
     const cursor = cursorText(end)
     const next = file === undefined ? ` Next: orderctl orders export --settled-since ${cursor}` : ''
     this.note(`${countOf(count, 'order')} exported.${next}`, { event: 'ended', fields: { orders: count, cursor } })

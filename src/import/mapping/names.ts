@@ -7,24 +7,7 @@ const NUMBER_WORDS = new Set(['#', 'no', 'nr', 'nro', 'num', 'n', 'numero', 'num
 const NUMBER_ENDING = /(?<=.)(nummer|numero|number|num|nr|no)$/
 
 /** Articles and prepositions: `fecha del pedido` is `fecha pedido`. At the end of a name they count: `commandé le`. */
-const PARTICLES = new Set([
-  'de',
-  'del',
-  'della',
-  'dell',
-  'des',
-  'du',
-  'd',
-  'do',
-  'da',
-  'di',
-  'of',
-  'the',
-  'van',
-  'la',
-  'le',
-  'l',
-])
+const PARTICLES = new Set('de del della dell des du d do da di of the van la le l'.split(' '))
 
 /** Returns the form in which two names are equal: `Order No.`, `orderNumber` and `ORDER #` become `ordernumber`. */
 export function normalName(name: string): string {

@@ -213,27 +213,7 @@ export const SYNONYMS = {
 
 export type Meaning = keyof typeof SYNONYMS
 
-export const MEANINGS: readonly Meaning[] = [
-  'order_id',
-  'customer_key',
-  'customer_email',
-  'customer_name',
-  'first_name',
-  'last_name',
-  'product_sku',
-  'product_name',
-  'quantity',
-  'unit_price',
-  'line_total',
-  'any_total',
-  'currency',
-  'order_date',
-  'time',
-  'status',
-  'cancelled_at',
-  'is_cancelled',
-  'kind',
-]
+export const MEANINGS = Object.keys(SYNONYMS) as Meaning[]
 
 /** Words in front of the name of a part of a line, as in `Order Lines/Quantity` and `line_items.sku`. */
 export const ITEM_WORDS =

@@ -66,6 +66,12 @@ function* checkTables(state: ShopState, sales: readonly Sale[], units: readonly 
   yield* differences('units by product', sums(units, productKey, quantity), storedOf('units'))
   yield* differences('revenue by product', sums(units, productKey, revenue), storedOf('revenue'))
   yield* differences('orders by product', sums(ordersOf(units), productKey, one), storedOf('orders'))
+  const counts = state
+    .rows('order_counts')
+    .filter((row) => figure(row, 'period') === 0n && figure(row, 'orders') !== 0n)
+  const inState = (of: { readonly source?: unknown; readonly status?: unknown }) => `${of.source} ${of.status}`
+  const counted = sums(counts, inState, (row) => figure(row, 'orders'))
+  yield* differences('orders by status', sums(state.orders, inState, one), counted)
 }
 
 /** Once for each order with the product. */

@@ -22,7 +22,7 @@ export interface StoredOrder {
 
 const TABLES = [
   ...(['imports', 'customers', 'products', 'stock_adjustments', 'orders', 'order_lines', 'due_orders'] as const),
-  ...(['payments', 'refunds', 'events', 'sales_by_customer', 'sales_by_product'] as const),
+  ...(['payments', 'refunds', 'events', 'sales_by_customer', 'sales_by_product', 'order_counts'] as const),
 ] as const
 type TableName = (typeof TABLES)[number]
 
