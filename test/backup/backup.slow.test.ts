@@ -24,7 +24,7 @@ async function expectAllPaidOnce(shop: Shop, provider: Provider, orders: number)
   await shop.expectAuditClean()
 }
 
-describe('a backup during a drain', { timeout: 180_000 }, () => {
+describe('a backup during a drain', () => {
   test('is one moment of it, and works to the same end with one charge per order', async ({
     newShop: shop,
     onTestFinished,
@@ -62,7 +62,7 @@ describe('a backup during a drain', { timeout: 180_000 }, () => {
   })
 })
 
-describe('after a restore', { timeout: 120_000 }, () => {
+describe('after a restore', () => {
   /** Orders that were charged after the backup, which seems to be 25 hours old. */
   async function restored(shop: Shop): Promise<Provider> {
     const provider = await Provider.start()
@@ -131,7 +131,7 @@ describe('after a restore', { timeout: 120_000 }, () => {
   })
 })
 
-describe('a process killed before each change of a file', { timeout: 300_000 }, () => {
+describe('a process killed before each change of a file', () => {
   const preloaded = pathToFileURL(resolve(import.meta.dirname, '../support/preloaded/crash-at-call.js'))
 
   /** Runs the command with a crash at call 1, 2, 3 … until it has fewer calls. @returns how many crashed */

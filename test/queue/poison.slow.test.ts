@@ -8,11 +8,9 @@ import { onPostgres, onRabbitMq, onRedis } from '../support/queue-drivers.js'
 import type { StartDriver } from '../support/queue-scene.js'
 import { describeWith, type ServerEngine } from '../support/servers.js'
 
-const MINUTES = 10 * 60_000
-
 function describePoison(engine: ServerEngine, start: StartDriver): void {
   describeWith(engine, 'a poison order', () => {
-    test('that kills its process is set aside after five deaths', { timeout: MINUTES }, async ({ onTestFinished }) => {
+    test('that kills its process is set aside after five deaths', async ({ onTestFinished }) => {
       const shop = await EngineShop.open(engine)
       onTestFinished(() => shop.close())
       const { environment, close } = await start()

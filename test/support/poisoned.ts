@@ -14,7 +14,7 @@ const POISON = 'A-1234'
 const SELLING: Environment = {
   ORDERCTL_PAYMENT_SUCCESS_RATE: '1',
   ORDERCTL_BATCH_SIZE: '500',
-  ORDERCTL_LEASE_MS: '1000',
+  ORDERCTL_LEASE_MS: '5000',
 }
 
 export async function importPoisoned(shop: EngineShop, environment: Environment = {}): Promise<void> {

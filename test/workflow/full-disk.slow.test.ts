@@ -34,7 +34,7 @@ const probe = new SmallDisk('64m')
 const { whyNot } = probe
 probe.close()
 
-describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, { timeout: 180_000 }, () => {
+describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, () => {
   test('is waited for by a worker, which holds no lock meanwhile and goes on when there is space', async ({
     shop,
     disk,

@@ -4,9 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { EngineShop } from '../support/engine-shop.js'
 import { drainPoisoned, expectOnlyPoisonLeft, expectSoldWhenRetried, importPoisoned } from '../support/poisoned.js'
 
-const MINUTES = 10 * 60_000
-
-describe('a poison order among 2,000 others', { timeout: MINUTES }, () => {
+describe('a poison order among 2,000 others', () => {
   test('is set aside after it has killed its process five times', async ({ onTestFinished }) => {
     const shop = await EngineShop.open('sqlite')
     onTestFinished(() => shop.close())
