@@ -6,7 +6,7 @@ import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { estimateWait, readPace, readStatus } from '../../src/reports/status.js'
 import { NOW, type Shop, test } from '../support/shop.js'
 
-const statusOf = async (shop: Shop) => (await readStatus(shop.db, new EmbeddedQueue(shop.db), NOW)).status
+const statusOf = async (shop: Shop, now = NOW) => (await readStatus(shop.db, new EmbeddedQueue(shop.db), now)).status
 
 describe('status', () => {
   test('of an empty shop has nothing of anything', async ({ shop }) => {
@@ -47,6 +47,19 @@ describe('status', () => {
       orders_per_minute_5m: 0.8,
       orders_per_minute_1h: 0.3,
     })
+  })
+
+  test('assumes the rate of the latest 50,000 orders for all of the minute', async ({ shop }) => {
+    shop.order('1')
+    const now = NOW + MINUTE_MS
+    // One a millisecond, and none before that.
+    shop.sqlite.exec(`
+      with recursive step (ago) as (select 0 union all select ago + 1 from step where ago < 54999)
+      insert into orders (import_id, source, reference, customer_id, currency, total, ordered_at, business_day, status,
+        settled_at)
+      select 1, 'default', 'B-' || ago, 1, 'USD', 1000, '2025-01-15T10:00:00', '2025-01-15', 'completed', ${now} - ago
+      from step`)
+    expect((await statusOf(shop, now)).throughput.orders_per_minute).toBe(60_000)
   })
 
   test('leaves out workers that stopped or are long gone, and marks a stale one', async ({ shop }) => {
