@@ -51,7 +51,7 @@ export interface ArchiveOutcome {
 /** Orders per page and per transaction. */
 const PAGE = 500
 
-/** Returns the archive that was interrupted, if there is one. */
+/** Returns the archive that was interrupted or goes on in another process, if there is one. */
 export function findUnfinished(db: Database): Promise<Archive | undefined> {
   return db.selectFrom('archives').selectAll().where('ended_at', 'is', null).orderBy('id', 'desc').executeTakeFirst()
 }

@@ -90,5 +90,6 @@ export default class OrdersArchive extends BaseCommand {
 }
 
 function unfinishedNote(file: string): string {
-  return `The archive ${cleanText(file)} was interrupted. Its orders that are still stored are written to the new file too.`
+  const state = 'has not ended: it was interrupted, or another command is at work on it'
+  return `The archive ${cleanText(file)} ${state}. Its orders that are still stored are written to the new file too.`
 }
