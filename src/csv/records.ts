@@ -114,7 +114,8 @@ export class RecordReader {
     this.#at = end
     if (newline === -1 && !isEnd) return false
     this.#malformed = undefined
-    this.#sink.malformed(malformed.shown, this.line, this.#reasonOf(malformed.fault, malformed.shown))
+    const cut = malformed.shown.length < malformed.bytes ? `; only its first ${SHOWN_BYTES / 1024} KiB are kept` : ''
+    this.#sink.malformed(malformed.shown, this.line, this.#reasonOf(malformed.fault, malformed.shown) + cut)
     this.offset += malformed.bytes
     this.line += 1
     return true

@@ -12,7 +12,7 @@ import { LineReader } from './line-reader.js'
 import type { Mapping } from './mapping/mapping.js'
 import type { LineFate, OrderLine, Rejection } from './order-line.js'
 import { PlainLines } from './plain-lines.js'
-import { withoutRejectColumns } from './reject-columns.js'
+import { csvLine, withoutRejectColumns } from './reject-columns.js'
 import { SentNames } from './sent-names.js'
 
 /** A line for the rejects file. */
@@ -43,6 +43,8 @@ interface PlacedLine {
   readonly position: RecordPosition
   /** Number of cells that the line lacks. */
   readonly missing: number
+  /** The line with the values that it inherits, if there are any: alone, it would mean something else. */
+  readonly whole: string | undefined
 }
 
 /** What a chunk brings. Lines read = lines of the chunk + rejected + skipped. */
@@ -58,7 +60,7 @@ export interface ChunkContent {
 export class ChunkBuilder implements RecordSink {
   readonly #reader: LineReader
   readonly #plainLines: PlainLines | undefined
-  readonly #delimiter: string
+  readonly #dialect: Dialect
   readonly #encoding: string
   readonly #width: number
   readonly #timeZone: string
@@ -84,11 +86,11 @@ export class ChunkBuilder implements RecordSink {
     const latest = anyDate ? undefined : aYearFrom(new Date())
     this.#reader = new LineReader(header, mapping, { latest })
     this.#plainLines = PlainLines.of(header, mapping, dialect, { latest })
-    this.#reader.carried = state.order
+    this.#reader.order.last = state.order
     this.#state = state
     this.#skippedByReason = { ...state.skipped }
     this.#extraItems = state.extraItems
-    this.#delimiter = dialect.delimiter
+    this.#dialect = dialect
     this.#encoding = encoding
     this.#width = header.length
     this.#timeZone = timeZone
@@ -101,8 +103,8 @@ export class ChunkBuilder implements RecordSink {
     if (!line || !this.#plainLines) return 0
     const { end } = this.#plainLines
     const position = { line: lineNumber, multiline: false, start, end }
-    const rejection = this.#add({ line, number: lineNumber + this.#extraItems, position, missing: 0 })
-    if (rejection) this.#reject(rejection, lineNumber, this.#originalAt(position, 0))
+    const rejection = this.#add({ line, number: lineNumber + this.#extraItems, position, missing: 0, whole: undefined })
+    if (rejection) this.#reject(rejection, lineNumber, this.#originalOf({ position, missing: 0, whole: undefined }))
     return end
   }
 
@@ -110,12 +112,13 @@ export class ChunkBuilder implements RecordSink {
     this.#open(window)
     const missing = Math.max(0, this.#width - cells.length)
     const fates = this.#read(cells, position)
+    const whole = this.#reader.order.hasInherited ? this.#textOf(cells) : undefined
     for (const [index, fate] of fates.entries()) {
       if ('skipped' in fate) this.#skip(fate.skipped)
       else {
         const number = position.line + this.#extraItems + index
-        const rejection = 'reason' in fate ? fate : this.#add({ line: fate, number, position, missing })
-        if (rejection) this.#reject(rejection, position.line, this.#originalAt(position, missing))
+        const rejection = 'reason' in fate ? fate : this.#add({ line: fate, number, position, missing, whole })
+        if (rejection) this.#reject(rejection, position.line, this.#originalOf({ position, missing, whole }))
       }
     }
     this.#extraItems += fates.length - 1
@@ -124,20 +127,20 @@ export class ChunkBuilder implements RecordSink {
   #open(window: Buffer): void {
     if (window === this.#window) return
     this.#window = window
-    this.#suspect = isSuspect(window, this.#delimiter)
+    this.#suspect = isSuspect(window, this.#dialect.delimiter)
   }
 
   blank(): void {
     this.#skip('blank')
   }
 
-  /** Rejects a malformed line. Its order is known if no quote precedes the id. */
+  /** Rejects a malformed line. */
   malformed(raw: Buffer, line: number, reason: string): void {
-    const original = originalText(raw)
-    const cells = original.split(this.#delimiter)
+    const { delimiter } = this.#dialect
+    const cells = originalText(raw).split(delimiter)
     const quoted = cells.findIndex((cell) => cell.includes('"'))
-    const reference = this.#reader.referenceOf(quoted === -1 ? cells : cells.slice(0, quoted))
-    this.#reject({ reference, column: '', reason: `the line ${reason}` }, line, original)
+    const reference = this.#reader.order.takeMalformed(cells, quoted === -1 ? cells.length : quoted)
+    this.#reject({ reference, column: '', reason: `the line ${reason}` }, line, cells.join(delimiter))
   }
 
   /** The SKUs of the collected lines. */
@@ -150,13 +153,10 @@ export class ChunkBuilder implements RecordSink {
     if (unknown.size === 0) return
     const bad = this.#lines.filter(({ line }) => unknown.has(line.sku))
     this.#lines = this.#lines.filter(({ line }) => !unknown.has(line.sku))
-    for (const { line, position, missing } of bad) {
-      const reason = `product_sku is "${line.sku}", an unknown product (inventory.unknownSku is "reject")`
-      this.#reject(
-        { reference: line.reference, column: 'product_sku', reason },
-        position.line,
-        this.#originalAt(position, missing),
-      )
+    for (const placed of bad) {
+      const { reference, sku } = placed.line
+      const reason = `product_sku is "${sku}", an unknown product (inventory.unknownSku is "reject")`
+      this.#reject({ reference, column: 'product_sku', reason }, placed.position.line, this.#originalOf(placed))
     }
   }
 
@@ -164,14 +164,15 @@ export class ChunkBuilder implements RecordSink {
   take(): ChunkContent {
     const lines: LineRow[] = []
     const products = new Map<string, ProductRow>()
-    for (const { line, number, position, missing } of this.#lines) {
+    for (const placed of this.#lines) {
+      const { line, number, position } = placed
       const { reference, sku, quantity, unit_price, total } = line
       if (!products.has(sku)) products.set(sku, { sku, name: line.product_name })
       const rejectedBy = this.#rejectedOrders.get(reference)
       if (rejectedBy === undefined) {
         lines.push({ reference, line_number: number, sku, quantity, unit_price, total })
       } else {
-        const original = this.#cleanOriginal(this.#originalAt(position, missing))
+        const original = this.#cleanOriginal(this.#originalOf(placed))
         this.#rejected.push({ line: position.line, original, column: '', reason: siblingReason(rejectedBy) })
       }
     }
@@ -187,7 +188,7 @@ export class ChunkBuilder implements RecordSink {
     })
     const rejected = this.#rejected.sort((a, b) => a.line - b.line)
     const skippedCount = this.#skippedCount
-    const [order, extraItems, skipped] = [this.#reader.carried, this.#extraItems, { ...this.#skippedByReason }]
+    const [order, extraItems, skipped] = [this.#reader.order.last, this.#extraItems, { ...this.#skippedByReason }]
     const withoutSku = this.#state.withoutSku + lines.filter(({ sku }) => sku.startsWith(MADE_FROM_NAME)).length
     this.#state = { ...seen(this.#state, orders), order, extraItems, skipped, withoutSku }
     for (const collected of [this.#orders, this.#customers, this.#rejectedOrders]) collected.clear()
@@ -233,8 +234,16 @@ export class ChunkBuilder implements RecordSink {
   }
 
   /** With all its cells, so that values can be added behind them. */
-  #originalAt({ start, end }: RecordPosition, missing: number): string {
-    return originalText(this.#window.subarray(start, end)) + this.#delimiter.repeat(missing)
+  #originalOf({ position, missing, whole }: Pick<PlacedLine, 'position' | 'missing' | 'whole'>): string {
+    const { start, end } = position
+    return whole ?? originalText(this.#window.subarray(start, end)) + this.#dialect.delimiter.repeat(missing)
+  }
+
+  #textOf(cells: readonly string[]): string {
+    return csvLine(
+      Array.from({ length: Math.max(cells.length, this.#width) }, (_, at) => cells[at] ?? ''),
+      this.#dialect,
+    )
   }
 
   #read(cells: string[], position: RecordPosition): readonly LineFate[] {
@@ -243,7 +252,7 @@ export class ChunkBuilder implements RecordSink {
       : undefined
     if (invalid) {
       const reason = `${invalid}; convert the file to UTF-8, or name its encoding with --encoding`
-      return [{ reference: this.#reader.referenceOf(cells), column: '', reason }]
+      return [{ reference: this.#reader.order.take(cells), column: '', reason }]
     }
     return this.#reader.read(cells, this.#suspect || position.multiline)
   }
@@ -287,5 +296,5 @@ function originalText(raw: Buffer): string {
   return raw
     .toString('utf8')
     .replace(/^\uFEFF/, '')
-    .replace(/(\r\n|\n|\r)$/, '')
+    .replace(/(\r*\n|\r)$/, '')
 }

@@ -4,8 +4,8 @@ import type { Dialect } from '../csv/dialect.js'
 import type { Cursor } from '../csv/table.js'
 import type { Day } from '../domain/business-day.js'
 import type { Currency } from '../domain/money.js'
+import type { Carried } from './carried-order.js'
 import type { ImportRun } from './import-record.js'
-import type { Carried } from './line-reader.js'
 import type { Answers, Mapping } from './mapping/mapping.js'
 
 /** How a file is laid out. */

@@ -3,37 +3,27 @@ import { InvalidCell } from '../csv/invalid.js'
 import { readNumber } from '../csv/numbers.js'
 import { type Fault, joinFaults, minorTotal, readCurrency, wrongWidth } from '../csv/values.js'
 import { type Currency, lineTotal } from '../domain/money.js'
+import { CarriedOrder } from './carried-order.js'
 import { itemSplitter } from './items.js'
 import { type FieldOptions, GUEST, type LineFields, lineFields } from './line-fields.js'
 import { FIELDS, type Field, type Mapping } from './mapping/mapping.js'
 import { findNames, normalName } from './mapping/names.js'
 import type { LineFate, OrderLine, Rejection, Skipped } from './order-line.js'
+import { isRejectColumn } from './reject-columns.js'
 import { type SkipTest, skipTests } from './skip-rules.js'
-
-/** What a line can inherit from the line before it. */
-export interface Carried {
-  readonly reference: string
-  /** The fields of its order, by position. */
-  readonly cells: readonly (readonly [position: number, cell: string])[]
-}
-
-/** The fields that lines 2..n of an order may leave blank. */
-const ORDER_FIELDS = ['customer_id', 'customer_name', 'currency', 'order_date'] as const satisfies readonly Field[]
+import { TOTALS } from './totals.js'
 
 export class LineReader {
-  /** The last line, if lines can continue it. */
-  carried: Carried | undefined
+  readonly order: CarriedOrder
   /** The names of all cells, with those of the parts of an item at the end. */
   readonly header: readonly string[]
   readonly #mapping: Mapping
   readonly #fields: LineFields
   readonly #suspectFields: LineFields
   readonly #skipTests: readonly SkipTest[]
-  readonly #inherited: readonly number[]
-  readonly #orderFields: readonly number[]
-  readonly #amounts: readonly number[]
-  /** Columns that skip a line if they are filled. */
-  readonly #cancelledAt: readonly number[]
+  readonly #isRejects: boolean
+  /** Number of columns up to the last one of the file that has a name. */
+  readonly #named: number
   /** Position of the first column of each field. */
   readonly #position: Readonly<Partial<Record<Field, number>>>
   readonly #items: ReturnType<typeof itemSplitter>
@@ -50,52 +40,43 @@ export class LineReader {
     this.#position = Object.fromEntries(
       FIELDS.map((field) => [field, findNames(this.header, mapping.columns[field])[0]]),
     )
-    this.#orderFields = ORDER_FIELDS.flatMap((field) => findNames(header, mapping.columns[field]))
-    const { unit_price = [], line_total = [] } = mapping.columns
-    this.#amounts = findNames(this.header, [...unit_price, ...line_total])
-    const filled = mapping.skip?.filter((rule) => 'cell' in rule && rule.cell === 'filled')
-    this.#cancelledAt = findNames(
-      header,
-      filled?.map(({ column }) => column),
-    )
-    const tested = findNames(
-      header,
-      mapping.skip?.map(({ column }) => column),
-    )
-    this.#inherited = mapping.continued ? [...new Set([...this.#orderFields, ...tested])] : []
+    this.order = new CarriedOrder(header, mapping)
+    this.#isRejects = header.some(isRejectColumn)
+    this.#named = header.findLastIndex((name) => name.trim() !== '' && !isRejectColumn(name)) + 1
   }
 
   /** Reads one record, which may hold several items. */
   read(cells: string[], suspect: boolean): readonly LineFate[] {
-    const { length } = this.header
-    if (cells.length > length && cells.slice(length).some((cell) => cell.trim() !== '')) {
-      const reference = this.referenceOf(cells) ?? this.#continued(cells)
-      return [{ reference, column: '', reason: wrongWidth(cells, length) }]
+    if (cells.length > this.#named && this.#hasUnnamed(cells)) {
+      return [{ reference: this.order.takeShifted(cells), column: '', reason: wrongWidth(cells, this.#named) }]
     }
     const reason = this.#endOfTable(cells)
     if (reason) return [{ skipped: reason }]
-    if (this.#inherited.length > 0) this.#inherit(cells)
-    if (!this.#items) return [this.#readLine(cells, suspect)]
+    const reference = this.order.take(cells)
+    const isMarred = this.#isRejects && cells.some((cell) => cell.includes('\uFFFD'))
+    if (isMarred)
+      return [{ reference, column: '', reason: 'the line has a � where bytes could not be read; correct it' }]
+    if (!this.#items) return [this.#readLine(cells, suspect, reference)]
     const items = this.#items.split(cells)
-    if (items.length > 0) return items.map((item) => this.#readLine(item, suspect))
-    return [{ reference: this.referenceOf(cells), column: '', reason: 'the line has no items' }]
+    if (items.length > 0) return items.map((item) => this.#readLine(item, suspect, reference))
+    return [{ reference, column: '', reason: 'the line has no items' }]
   }
 
   /** Returns a record for each item of a line that is not skipped, as `header` names its cells. */
   salesOf(cells: string[]): readonly (readonly string[])[] {
     if (this.#endOfTable(cells)) return []
-    if (this.#inherited.length > 0) this.#inherit(cells)
+    this.order.take(cells)
     return (this.#items?.split(cells) ?? [cells]).filter(
       (item) => !this.#skipTests.some((test) => test(item) !== undefined),
     )
   }
 
-  /** The order id, for lines that cannot be read. */
-  referenceOf(cells: readonly string[]): string | undefined {
-    return cells[this.#position.order_id ?? -1]?.trim() || undefined
+  /** Whether there are values behind the last column with a name. */
+  #hasUnnamed(cells: readonly string[]): boolean {
+    return cells.some((cell, at) => at >= this.#named && !this.header[at]?.trim() && cell.trim() !== '')
   }
 
-  #readLine(cells: readonly string[], suspect: boolean): LineFate {
+  #readLine(cells: readonly string[], suspect: boolean, reference: string | undefined): LineFate {
     for (const test of this.#skipTests) {
       const skipped = test(cells)
       if (skipped !== undefined) return { skipped }
@@ -106,11 +87,7 @@ export class LineReader {
     } catch (error) {
       if (!(error instanceof InvalidCell)) throw error
       return (
-        this.#total(cells) ??
-        this.#nothingSold(cells, fields) ?? {
-          reference: this.referenceOf(cells),
-          ...this.#faults(cells, fields, error),
-        }
+        this.#total(cells) ?? this.#nothingSold(cells, fields) ?? { reference, ...this.#faults(cells, fields, error) }
       )
     }
   }
@@ -205,25 +182,9 @@ export class LineReader {
     const isBlank = (field: Field) => (cells[this.#position[field] ?? -1] ?? '').trim() === ''
     if (TOTALS.has(normalName(first)) && (isBlank('order_date') || isBlank('quantity'))) return { skipped: 'total' }
     const isText = (field: Field) => /^\D+$/.test((cells[this.#position[field] ?? -1] ?? '').trim())
-    if (isText('quantity') && isText('order_date')) return { skipped: 'note' }
+    if (isText('quantity') && isText('order_date') && isText(this.#amountField)) return { skipped: 'note' }
     const isSentence = filled.length === 1 && first === cells[0]?.trim() && /\S\s+\S/.test(first)
     return isSentence && this.header.length > 2 ? { skipped: 'footer' } : undefined
-  }
-
-  /**
-   * Recognises a line that leaves all fields of its order blank, the order id included, but has an item.
-   *
-   * @returns the order id of the line before it, which the line now has as well
-   */
-  #continued(cells: string[]): string | undefined {
-    const { order_id, product_sku = -1, product_name = -1, quantity = -1 } = this.#position
-    const isFilled = (position: number) => (cells[position] ?? '').trim() !== ''
-    if (!this.carried || order_id === undefined || this.#orderFields.some(isFilled)) return undefined
-    if (!this.#amounts.some(isFilled) || !isFilled(quantity) || !(isFilled(product_sku) || isFilled(product_name)))
-      return undefined
-    if (cells.some((cell) => TOTALS.has(normalName(cell)))) return undefined
-    cells[order_id] = this.carried.reference
-    return this.carried.reference
   }
 
   /** A line without units or with a negative amount: an item that was removed, a discount or a refund. */
@@ -237,31 +198,7 @@ export class LineReader {
     const isNegative = amount?.digits.startsWith('-') && reasonOf(() => fields.quantity(cells)) === undefined
     return isNegative ? { skipped: 'negative amount' } : undefined
   }
-
-  /** Fills in what the line leaves blank and the line before it, of the same order, says. */
-  #inherit(cells: string[]): void {
-    const reference = this.referenceOf(cells) ?? this.#continued(cells)
-    if (reference === undefined) return
-    if (reference === this.carried?.reference) {
-      const blank = this.carried.cells.filter(([position]) => !cells[position]?.trim())
-      // A single blank cancellation date is that of a line which is not cancelled, where each line has its own.
-      const isOwn = blank.length === 1 && this.#cancelledAt.includes(blank[0]?.[0] ?? -1)
-      if (!isOwn) for (const [position, cell] of blank) cells[position] = cell
-    }
-    const filled = this.#inherited.map((position) => [position, cells[position] ?? ''] as const)
-    this.carried = { reference, cells: filled.filter(([, cell]) => cell !== '' && cell.length <= MAX_CARRIED) }
-  }
 }
-
-/** Longer cells are no valid values of an order's fields. */
-const MAX_CARRIED = 1000
-
-/** Words for a total, as normalName gives them. */
-const TOTALS = new Set(
-  ['total', 'totals', 'grand total', 'subtotal', 'sum', 'summe', 'gesamt', 'gesamtsumme', 'zwischensumme', 'somme']
-    .concat(['total général', 'sous-total', 'suma', 'soma', 'total geral', 'totale', 'somma', 'totaal', 'subtotaal'])
-    .map(normalName),
-)
 
 function reasonOf(read: () => unknown): string | undefined {
   try {
