@@ -6,7 +6,7 @@ import type { RecordPosition, RecordSink } from '../csv/records.js'
 import { joinFaults } from '../csv/values.js'
 import { businessDay } from '../domain/business-day.js'
 import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
-import type { ReaderState } from './file-read.js'
+import { type ReaderState, seen } from './file-read.js'
 import { MADE_FROM_NAME } from './line-fields.js'
 import { LineReader } from './line-reader.js'
 import type { Mapping } from './mapping/mapping.js'
@@ -64,6 +64,7 @@ export class ChunkBuilder implements RecordSink {
   readonly #encoding: string
   readonly #width: number
   readonly #timeZone: string
+  readonly #repeatedTotals: boolean | undefined
   readonly #cleanOriginal: (original: string) => string
   readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
   /** With the latest names. Includes customers of rejected orders, so that chunk boundaries change no result. */
@@ -94,6 +95,7 @@ export class ChunkBuilder implements RecordSink {
     this.#encoding = encoding
     this.#width = header.length
     this.#timeZone = timeZone
+    this.#repeatedTotals = mapping.repeatedTotals
     this.#cleanOriginal = withoutRejectColumns(header, dialect)
   }
 
@@ -227,6 +229,11 @@ export class ChunkBuilder implements RecordSink {
         })
         return { reference, ...joinFaults(faults) }
       }
+      if (this.#repeatedTotals === false && total === first.total) {
+        const column = this.#reader.nameOf('line_total')
+        const how = 'if it is that of each line, save a mapping and remove its "repeatedTotals": false'
+        return { reference, column, reason: `${column} may be the total of the order, as in line ${firstLine}; ${how}` }
+      }
       order.total += total
     } else this.#orders.set(reference, { first: line, firstLine: position.line, total })
     this.#lines.push(placed)
@@ -267,18 +274,6 @@ export class ChunkBuilder implements RecordSink {
     this.#rejected.push({ line, original: this.#cleanOriginal(original), column, reason })
     if (reference && !this.#rejectedOrders.has(reference)) this.#rejectedOrders.set(reference, line)
   }
-}
-
-/** Adds the days and currencies of the orders. */
-function seen(state: ReaderState, orders: readonly OrderRow[]): ReaderState {
-  let { firstDay, lastDay } = state
-  const currencies = new Set(state.currencies)
-  for (const { business_day: day, currency } of orders) {
-    if (firstDay === null || day < firstDay) firstDay = day
-    if (lastDay === null || day > lastDay) lastDay = day
-    currencies.add(currency)
-  }
-  return { ...state, currencies: [...currencies], firstDay, lastDay }
 }
 
 /** The reason for rejecting a valid line of an order with a bad line. */

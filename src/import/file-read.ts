@@ -5,6 +5,7 @@ import type { Cursor } from '../csv/table.js'
 import type { Day } from '../domain/business-day.js'
 import type { Currency } from '../domain/money.js'
 import type { Carried } from './carried-order.js'
+import type { OrderRow } from './chunk-rows.js'
 import type { ImportRun } from './import-record.js'
 import type { Answers, Mapping } from './mapping/mapping.js'
 
@@ -40,6 +41,18 @@ export const NOTHING_READ: ReaderState = {
   currencies: [],
   firstDay: null,
   lastDay: null,
+}
+
+/** Adds the days and currencies of the orders. */
+export function seen(state: ReaderState, orders: readonly Pick<OrderRow, 'business_day' | 'currency'>[]): ReaderState {
+  let { firstDay, lastDay } = state
+  const currencies = new Set(state.currencies)
+  for (const { business_day: day, currency } of orders) {
+    if (firstDay === null || day < firstDay) firstDay = day
+    if (lastDay === null || day > lastDay) lastDay = day
+    currencies.add(currency)
+  }
+  return { ...state, currencies: [...currencies], firstDay, lastDay }
 }
 
 /** What was read, and how. */

@@ -145,3 +145,18 @@ test('an unclear status stops the import, and the saved mapping skips its orders
   shop.file('map.json', JSON.stringify({ ...mapping, skip: mapping.skip.filter(({ reason }) => reason !== 'failed') }))
   expect((await importJson(shop, 'orders.csv', '--map', 'map.json')).told).toMatchObject({ imported: 1, skipped: 1 })
 })
+
+test('a total that only later lines show to be that of the order rejects these orders, unless a mapping says', async ({
+  shop,
+}) => {
+  const row = (order: number, sku: string) => `${order},C-1,${sku},1,30.00,EUR,2025-03-14`
+  const singles = Array.from({ length: 1000 }, (_, index) => row(index + 1, 'T-1'))
+  const rows = ['Order,Customer,SKU,Qty,Total,Currency,Date', ...singles, row(2000, 'T-1'), row(2000, 'T-2'), '']
+  shop.file('orders.csv', rows.join('\n'))
+  expect((await importJson(shop, 'orders.csv')).told).toMatchObject({ imported: 1000, rejected: 2 })
+  await shop.run('import', 'inspect', 'orders.csv', '--save-map', 'map.json')
+  shop.file('map.json', readFileSync(`${shop.folder}/map.json`, 'utf8').replace(/"repeatedTotals": false,/, ''))
+  const second = await importJson(shop, 'orders.csv', '--map', 'map.json')
+  expect(second.told).toMatchObject({ imported: 2, duplicates: 1000, rejected: 0 })
+  expect(shop.value("select total from orders where reference = '2000'")).toBe(6000)
+})

@@ -34,6 +34,9 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
   const unclear = unitPrice || explicit || hasPaymentColumns(header.cells) ? [] : (named.any_total ?? [])
   const proven = orderId ? unclear.filter((column) => isLineTotal(sold, header.cells, orderId, column)) : []
   const total = explicit ?? onlyTotal(sold, proven)
+  // The first lines may be of orders with one line only.
+  const isUnproven =
+    total && !explicit && orderId && !valuesByOrder(sold, orderId, total).some(({ length }) => length > 1)
   const columns = {
     order_id: orderId,
     customer_id: [one(named.customer_key), one(named.customer_email), name],
@@ -51,6 +54,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     preset: null,
     columns: namesOf(columns),
     ...(currency && { currency }),
+    ...(isUnproven && { repeatedTotals: false }),
     noCustomer: NO_CUSTOMER,
     continued: true,
     skip,

@@ -29,6 +29,10 @@ export const mappingSchema = z
     noCustomer: z.array(z.string()).optional().describe('Values of customer_id that stand for none'),
     guests: z.boolean().optional().describe('False: an empty customer_id is an error'),
     unsold: z.boolean().optional().describe('False: a line without units or with a negative amount is an error'),
+    repeatedTotals: z
+      .boolean()
+      .optional()
+      .describe('False: an order with the same line_total on several lines is rejected: it may be that of the order'),
     continued: z
       .boolean()
       .optional()
