@@ -118,6 +118,17 @@ export function retryEvents(db: Database, ids: readonly string[] | 'all'): Promi
   })
 }
 
+/** Counts the waiting events for destinations that are not among these. */
+export async function countStranded(db: Kysely<Schema>, destinations: readonly DestinationName[]): Promise<number> {
+  const { events } = await db
+    .selectFrom('events')
+    .where('state', '=', 'waiting')
+    .$if(destinations.length > 0, (query) => query.where('destination', 'not in', destinations))
+    .select((eb) => eb.fn.countAll<number>().as('events'))
+    .executeTakeFirstOrThrow()
+  return events
+}
+
 function refuseUnknown(ids: readonly string[], known: ReadonlySet<string>): void {
   const missing = ids.filter((id) => !known.has(id))
   if (missing.length === 0) return

@@ -2,7 +2,8 @@ import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { readId } from '../../command-line/selection-flags.js'
 import { usageError } from '../../errors.js'
-import { retryEvents } from '../../notify/event-list.js'
+import { countStranded, retryEvents } from '../../notify/event-list.js'
+import { destinationsIn } from '../../notify/events.js'
 import { countOf } from '../../terminal/text.js'
 
 export default class NotifyRetry extends BaseCommand {
@@ -26,8 +27,15 @@ export default class NotifyRetry extends BaseCommand {
         fix: 'Name events (see `orderctl notify list`), or pass --all.',
       })
     }
-    const changed = await this.withDatabase((db) => retryEvents(db, flags.all ? 'all' : ids))
+    const { changed, stranded } = await this.withDatabase(async (db) => ({
+      changed: await retryEvents(db, flags.all ? 'all' : ids),
+      stranded: await countStranded(db, destinationsIn(this.settings)),
+    }))
     this.print(`${countOf(changed, 'delivery', 'deliveries')} due. Sent by: orderctl work, orderctl schedule`)
+    if (stranded > 0) {
+      const wait = `${countOf(stranded, 'event waits', 'events wait')} for a destination that is not configured here`
+      this.note(`${wait}. Set notify.url or notify.command where orderctl work runs.`)
+    }
     return { changed }
   }
 }
