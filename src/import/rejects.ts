@@ -9,7 +9,7 @@ import { errorCode, UserError } from '../errors.js'
 import { type Output, OutputFile, refuseOutput } from '../output-file.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
 import type { RejectedLine } from './chunk.js'
-import type { FileLayout } from './file-read.js'
+import { type FileLayout, fileRead } from './file-read.js'
 import type { ImportRun } from './import-record.js'
 import { csvLine, isRejectsHeader, REJECT_COLUMNS } from './reject-columns.js'
 
@@ -151,7 +151,8 @@ function defaultPath(input: string, number: number): string {
 
 /**
  * After the import of a generated rejects file: replaces it with the lines that are rejected again, or removes it if
- * there are none. Leaves a file that has changed since it was read, since the changes would be lost.
+ * there are none. Leaves a file that has changed since it was read, since the changes would be lost, and one of which
+ * lines were skipped, since no other file has them.
  *
  * @param run a finished run. If the process dies before this call, both files remain
  */
@@ -159,6 +160,7 @@ export function replaceInput(run: ImportRun): 'replaced' | 'removed' | 'kept' {
   const { file, rejects_file } = run
   try {
     if (!GENERATED.test(parse(file).name) || !lstatSync(file).isFile() || !isAsRead(run)) return 'kept'
+    if (run.skipped > (fileRead(run)?.skipped['blank'] ?? 0)) return 'kept'
     if (run.rejected + run.conflicts === 0) {
       unlinkSync(file)
       return 'removed'

@@ -4,11 +4,11 @@ import type { StoredLine } from './conflicts.js'
 import type { FileLayout } from './file-read.js'
 import { ITEM } from './items.js'
 import { GUEST, MADE_FROM_NAME } from './line-fields.js'
-import { FIELDS, type Field, type Mapping } from './mapping/mapping.js'
+import { FIELDS, type Field, type Mapping, type SkipRule } from './mapping/mapping.js'
 import { findNames } from './mapping/names.js'
 import { csvLine } from './reject-columns.js'
 
-/** Columns without a field are empty. */
+/** Columns without a field are empty, unless the mapping skips a line for that. */
 export function storedLineText(line: StoredLine, { header, mapping, dialect }: FileLayout): string {
   const cells: string[] = header.map(() => '')
   const parts: string[] = []
@@ -22,7 +22,23 @@ export function storedLineText(line: StoredLine, { header, mapping, dialect }: F
   const { items } = mapping
   const position = items ? header.findIndex((name) => name.trim().startsWith(items.prefix)) : -1
   if (items && position >= 0) cells[position] = parts.join(items.separator)
+  for (const { column } of mapping.skip?.filter(skipsBlank) ?? []) {
+    for (const at of findNames(header, [column])) cells[at] ||= textAt(at, line, { header, mapping })
+  }
   return csvLine(cells, dialect)
+}
+
+function skipsBlank(rule: SkipRule): boolean {
+  return 'is' in rule ? rule.is.includes('') : 'cell' in rule && rule.cell === 'blank'
+}
+
+/** In a column that no field is read from, so that the line is not skipped. */
+const FILLED = 'stored'
+
+/** The column may be one of several for a field: eBay's item number is the SKU of a line without a label. */
+function textAt(position: number, line: StoredLine, { header, mapping }: Pick<FileLayout, 'header' | 'mapping'>) {
+  const field = FIELDS.find((field) => findNames(header, mapping.columns[field]).includes(position))
+  return field ? textOf(line, field, mapping) : FILLED
 }
 
 function textOf(line: StoredLine, field: Field, mapping: Mapping): string {

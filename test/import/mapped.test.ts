@@ -1,8 +1,8 @@
 // Files in other layouts than orderctl's own: rejected and conflicting lines come back in the layout of their file, and
 // an interrupted import continues in the middle of an order.
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
-import { importJson, moreThanABlock, orders } from '../support/orders-file.js'
+import { importJson, moreThanABlock, orders, readRejects } from '../support/orders-file.js'
 import { type Shop, test } from '../support/shop.js'
 
 const GERMAN = 'Bestellnummer;Kunde;Artikelnummer;Bezeichnung;Menge;Einzelpreis;Währung;Datum'
@@ -80,6 +80,49 @@ describe.concurrent('a file with totals of lines', () => {
     const { told: updated } = await importJson(shop, String(told.rejects_file), '--update')
     expect(updated).toMatchObject({ updated: 2, conflicts: 0 })
     expect(orders(shop)).toEqual([['W-1', 'guest', 2113, 'GBP']])
+  })
+})
+
+describe.concurrent('a file of which the mapping skips lines with a blank cell', () => {
+  const EBAY =
+    'Sales Record Number,Order Number,Buyer Username,Item Number,Item Title,Custom Label,Quantity,Sold For,Sale Date'
+  const ebay = (price: string) => `${EBAY}\n1,19-1,ann,336,Flag,FLAG-C,3,US $${price},30-May-25\n`
+  const itemTypes = (type: string, quantity: string) =>
+    `Order,Kind,Status,SKU,Qty,Price,Currency,Date\n1,${type},,A-1,${quantity},2.00,EUR,2025-05-02\n`
+
+  test('has its conflicts written so that --update applies them, and no line is lost', async ({ shop }) => {
+    await importJson(shop, shop.file('orders.csv', ebay('12.40')))
+    const { told } = await importJson(shop, shop.file('changed.csv', ebay('13.40')))
+    expect(told).toMatchObject({ mapping: 'ebay', conflicts: 1 })
+    const again = await importJson(shop, String(told.rejects_file), '--update')
+    expect(again.told).toMatchObject({ rows: 1, updated: 1, skipped: 0 })
+    expect(lines(shop)).toMatchObject([{ reference: '19-1', sku: 'FLAG-C', total: 4020 }])
+    expect(existsSync(String(told.rejects_file))).toBe(false)
+  })
+
+  test('has a text in a column without a field', async ({ shop }) => {
+    const columns = { order_id: ['Order'], product_sku: ['SKU'], quantity: ['Qty'], unit_price: ['Price'] }
+    const skip = [
+      { reason: 'no kind', column: 'Kind', cell: 'blank' },
+      { reason: 'cancelled', column: 'Status', cell: 'filled' },
+    ]
+    const mapping = { columns: { ...columns, currency: ['Currency'], order_date: ['Date'] }, skip }
+    shop.file('map.json', JSON.stringify(mapping))
+    const map = ['--map', 'map.json']
+    await importJson(shop, shop.file('orders.csv', itemTypes('item', '1')), ...map)
+    const { told } = await importJson(shop, shop.file('changed.csv', itemTypes('item', '2')), ...map)
+    expect(readRejects(String(told.rejects_file))).toMatchObject([{ Kind: 'stored', Status: '' }])
+    const again = await importJson(shop, String(told.rejects_file), ...map, '--update')
+    expect(again.told).toMatchObject({ updated: 1, skipped: 0 })
+  })
+
+  test('keeps a rejects file of which it skips lines', async ({ shop }) => {
+    const rejects = shop.file(
+      'orders.rejects.csv',
+      `${EBAY},rejected_line,rejected_column,rejected_reason\n1,19-1,ann,,Flag,FLAG-C,3,US $1.00,30-May-25,2,,x\n\n`,
+    )
+    expect((await importJson(shop, rejects)).told).toMatchObject({ imported: 0, skipped: 2 })
+    expect(existsSync(rejects)).toBe(true)
   })
 })
 
