@@ -67,6 +67,21 @@ describe.concurrent('a file with totals of lines', () => {
     expect(result).toMatchObject({ lines: [{ quantity: 3, unit_price: null, total: 20 }, {}] })
   })
 
+  test.for([
+    ['a decimal comma', '17,80', '2', 1780],
+    ['a decimal point', '17.80', '2', 1780],
+    ['units in thousands with either mark', '17,80', '2.000', 1780],
+    ['no line with several units', '17,80', '1,000', 1780],
+  ] as const)('reads a price that equals them once, with %s', async ([, price, units, total], { shop }) => {
+    const head = 'Bestellnummer;Artikel;Menge;Preis;Gesamt;Währung;Bestelldatum'
+    shop.file('orders.csv', `${head}\n1;Tee;${units};${price};${price};EUR;14.03.2025\n`)
+    const { told } = await importJson(shop, 'orders.csv', '--decimal', price.includes(',') ? 'comma' : 'point')
+    expect({ imported: told.imported, orders: orders(shop) }).toEqual({
+      imported: 1,
+      orders: [['1', 'guest', total, 'EUR']],
+    })
+  })
+
   test('conflicts if a total changes, and shows both', async ({ shop }) => {
     await importJson(shop, shop.file('orders.csv', file('20.00')))
     shop.file('orders.csv', file('21.00'))

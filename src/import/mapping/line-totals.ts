@@ -1,5 +1,5 @@
 // Whether a column of amounts is the total of each line, the price of a unit, or the total of the order.
-import { readNumber } from '../../csv/numbers.js'
+import { type DecimalMark, readNumber } from '../../csv/numbers.js'
 import type { NamedColumn } from './name-columns.js'
 import { normalName, wordsOf } from './names.js'
 
@@ -52,11 +52,21 @@ export function totalLikePrice(
   totals: readonly NamedColumn[],
 ): NamedColumn | undefined {
   const several = rows.filter((cells) => {
-    const [units, amount] = [cellOf(cells, quantity), cellOf(cells, price)].map((text) => readNumber(text, 'point'))
-    return units && Number(units.digits) > 1 && amount && Number(amount.digits) !== 0
+    const [units, amounts] = [valuesOf(cellOf(cells, quantity)), valuesOf(cellOf(cells, price))]
+    return units.length > 0 && units.every((value) => value > 1) && amounts.some((value) => value !== 0)
   })
   if (several.length === 0) return undefined
   return totals.find((total) => several.every((cells) => cellOf(cells, total) === cellOf(cells, price)))
+}
+
+const MARKS: readonly DecimalMark[] = ['point', 'comma']
+
+/** The values that a number can have: the decimal mark is only settled once the columns are known. */
+function valuesOf(text: string): number[] {
+  return MARKS.flatMap((mark) => {
+    const number = readNumber(text, mark)
+    return number ? [Number(number.digits)] : []
+  })
 }
 
 /** Names of a total to which neither taxes nor shipping are added. */
