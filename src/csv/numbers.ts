@@ -11,6 +11,8 @@ export interface WrittenNumber {
   readonly digits: string
   /** The currency that a sign or code names; undefined for none and for a sign of several currencies, such as `$`. */
   readonly currency: Currency | undefined
+  /** The currencies that a sign of several can mean. */
+  readonly candidates?: readonly Currency[]
 }
 
 /** Longer texts are no numbers. Bounds the work for a cell of megabytes. */
@@ -95,12 +97,12 @@ function readWritten(text: string, mark: DecimalMark): WrittenNumber | undefined
   const { before, marked, after } = splitAtDigits(text)
   if (marked === '' || !DIGITS[mark].test(marked)) return undefined
   const sign = readSign(before.trim(), after.trim())
-  const currency = readCurrencies(sign.before, sign.after)
-  if (!currency) return undefined
+  const currencies = readCurrencies(sign.before, sign.after)
+  if (!currencies) return undefined
   const point = marked.indexOf(mark === 'point' ? '.' : ',')
   const whole = (point === -1 ? marked : marked.slice(0, point)).replace(/\D/g, '')
   const digits = point === -1 ? whole : `${whole || '0'}.${marked.slice(point + 1)}`
-  return { digits: sign.negative && /[1-9]/.test(digits) ? `-${digits}` : digits, currency: currency.named }
+  return { digits: sign.negative && /[1-9]/.test(digits) ? `-${digits}` : digits, ...currencies }
 }
 
 /** Splits the text at its first and last digit. A mark before the first one belongs to it in `$.50`, not in `Rs.50`. */
@@ -135,9 +137,11 @@ function atEdge(text: string, character: string): string | undefined {
 }
 
 /** @returns undefined if a text is no currency, or if the two disagree */
-function readCurrencies(before: string, after: string): { readonly named: Currency | undefined } | undefined {
-  if (before === '' && after === '') return { named: undefined }
+function readCurrencies(before: string, after: string): Omit<WrittenNumber, 'digits'> | undefined {
+  if (before === '' && after === '') return { currency: undefined }
   const some = currenciesOf(before || after)
-  const [only, second] = before && after ? bothOf(some, currenciesOf(after)) : some
-  return only && { named: second ? undefined : only }
+  const candidates = before && after ? bothOf(some, currenciesOf(after)) : some
+  const [only, second] = candidates
+  if (second) return { currency: undefined, candidates }
+  return only && { currency: only }
 }

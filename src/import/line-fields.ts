@@ -15,10 +15,19 @@ import {
 import type { Currency } from '../domain/money.js'
 import { storable } from '../domain/storable.js'
 import type { Field, Mapping } from './mapping/mapping.js'
+import { currenciesInName } from './mapping/name-columns.js'
 import { findNames } from './mapping/names.js'
 
 type Cells = readonly string[]
 type Read<Value> = (cells: Cells) => Value
+
+export interface Amount {
+  readonly text: string
+  readonly written: WrittenNumber
+  readonly unitPrice: number | null
+  /** The currencies that the name of its column can mean; none for most. */
+  readonly named: readonly Currency[]
+}
 
 /** The value of each field of a line. */
 export interface LineFields {
@@ -30,7 +39,7 @@ export interface LineFields {
   /** Negative for a return. */
   readonly quantity: Read<number>
   /** The price of a unit, scaled by 10^PRICE_DECIMALS; null if the file has only the total of the line. */
-  readonly amount: Read<{ readonly written: WrittenNumber; readonly unitPrice: number | null }>
+  readonly amount: Read<Amount>
   /** Undefined if the column is missing or empty. */
   readonly currency: Read<Currency | undefined>
   readonly order_date: Read<string>
@@ -57,7 +66,9 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
   const customer = firstFilled(findNames(header, columns.customer_id), noCustomer)
   const name = joined(findNames(header, columns.customer_name))
   const hasPrice = findNames(header, columns.unit_price).length > 0
-  const price = text(hasPrice ? 'unit_price' : 'line_total')
+  const prices = findNames(header, hasPrice ? columns.unit_price : columns.line_total)
+  const price = firstFilled(prices)
+  const named = new Map(prices.map((position) => [position, currenciesInName(header[position] ?? '')]))
   const date = joined(findNames(header, columns.order_date))
   const parseDate =
     latest === undefined ? (value: string) => readDate(value, dateOrder) : readOrderDateUntil(latest, dateOrder)
@@ -84,7 +95,9 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
     amount(cells) {
       const value = price(cells)
       const written = readNumber(value, decimal) ?? notANumber(value, decimal)
-      return { written, unitPrice: hasPrice ? readPrice(written.digits) : null }
+      const from = prices.length > 1 ? prices.find((position) => cells[position]?.trim()) : prices[0]
+      const unitPrice = hasPrice ? readPrice(written.digits) : null
+      return { text: value, written, unitPrice, named: named.get(from ?? -1) ?? [] }
     },
     currency(cells) {
       const code = currency(cells)
@@ -139,6 +152,21 @@ function notANumber(text: string, decimal: DecimalMark | undefined): never {
   if (text === '') return invalid('is empty')
   const mark = decimal ? ` with a decimal ${decimal}` : ''
   return invalid(`is "${text}", not a number${mark} such as ${decimal === 'comma' ? '12,50' : '12.50'}`)
+}
+
+/**
+ * Says why an amount cannot be in the currency of its line: next to it, or in the name of its column, stands another.
+ *
+ * @returns undefined if it can; else it completes "Price …"
+ */
+export function otherCurrency({ text, written, named }: Amount, currency: Currency): string | undefined {
+  if (written.currency !== undefined && written.currency !== currency)
+    return `is in ${written.currency}, but the line is in ${currency}`
+  if (written.candidates && !written.candidates.includes(currency))
+    return `is "${text}", which cannot be in ${currency}, the currency of the line; correct it, or the currency of the line`
+  if (named.length > 0 && !named.includes(currency))
+    return `has another currency in its name than ${currency}, the currency of the line; correct the header or the line`
+  return undefined
 }
 
 /** A product without a SKU gets one from its name, which no SKU of the shop has. */

@@ -5,7 +5,7 @@ import { type Fault, joinFaults, minorTotal, readCurrency, wrongWidth } from '..
 import { type Currency, lineTotal } from '../domain/money.js'
 import { CarriedOrder } from './carried-order.js'
 import { itemSplitter } from './items.js'
-import { type FieldOptions, GUEST, type LineFields, lineFields } from './line-fields.js'
+import { type FieldOptions, GUEST, type LineFields, lineFields, otherCurrency } from './line-fields.js'
 import { FIELDS, type Field, type Mapping } from './mapping/mapping.js'
 import { findNames, normalName } from './mapping/names.js'
 import type { LineFate, OrderLine, Rejection, Skipped } from './order-line.js'
@@ -101,26 +101,15 @@ export class LineReader {
     const customer_name = fields.customer_name(cells) || (customer_id === GUEST ? 'Guest' : customer_id)
     const sku = fields.product_sku(cells)
     const product_name = fields.product_name(cells) || sku
-    const { written, unitPrice: unit_price } = fields.amount(cells)
+    const amount = fields.amount(cells)
+    const { written, unitPrice: unit_price } = amount
     const currency = fields.currency(cells) ?? written.currency ?? this.#fallbackCurrency
     const ordered_at = fields.order_date(cells)
-    if (currency === undefined) {
-      const amount = this.nameOf(this.#amountField)
-      return { reference, column: amount, reason: `${amount} names no currency; set it with --currency` }
-    }
-    if (written.currency !== undefined && written.currency !== currency) {
-      const amount = this.nameOf(this.#amountField)
-      return {
-        reference,
-        column: amount,
-        reason: `${amount} is in ${written.currency}, but the line is in ${currency}`,
-      }
-    }
+    if (currency === undefined) return this.#badAmount(reference, 'names no currency; set it with --currency')
+    const other = otherCurrency(amount, currency)
+    if (other !== undefined) return this.#badAmount(reference, other)
     const total = unit_price === null ? minorTotal(written.digits, currency) : lineTotal(unit_price, quantity, currency)
-    if (total === undefined) {
-      const amount = this.nameOf(this.#amountField)
-      return { reference, column: amount, reason: `${amount} times quantity exceeds the maximum line total` }
-    }
+    if (total === undefined) return this.#badAmount(reference, 'times quantity exceeds the maximum line total')
     return {
       reference,
       customer_id,
@@ -133,6 +122,12 @@ export class LineReader {
       ordered_at,
       total,
     }
+  }
+
+  /** @param reason completes "Price …" */
+  #badAmount(reference: string, reason: string): Rejection {
+    const column = this.nameOf(this.#amountField)
+    return { reference, column, reason: `${column} ${reason}` }
   }
 
   /** All fields of the line that cannot be read. */

@@ -6,6 +6,7 @@ import { parseDay } from '../domain/business-day.js'
 import { type Currency, isChargeable, isCurrency, lineTotal, PRICE_DECIMALS } from '../domain/money.js'
 import { type FieldOptions, GUEST } from './line-fields.js'
 import type { Mapping } from './mapping/mapping.js'
+import { currenciesInName } from './mapping/name-columns.js'
 import { findNames } from './mapping/names.js'
 import type { OrderLine } from './order-line.js'
 
@@ -27,6 +28,8 @@ export class PlainLines {
   readonly #quotes: boolean
   /** The byte of the decimal mark; -1 if the file settles none. */
   readonly #mark: number
+  /** The currencies that the name of the price can mean; none for most. */
+  readonly #named: readonly Currency[]
   readonly #noCustomer: readonly string[]
   readonly #earliest: string
   readonly #latest: string
@@ -68,12 +71,13 @@ export class PlainLines {
     this.#delimiter = delimiter.charCodeAt(0)
     this.#quotes = quotes
     this.#mark = decimal === undefined ? -1 : (decimal === 'comma' ? ',' : '.').charCodeAt(0)
+    this.#named = currenciesInName(header[columns.unit_price] ?? '')
     this.#noCustomer = noCustomer
     this.#earliest = latest === undefined ? '1900' : '1970'
     this.#latest = latest ?? '9999-99'
     this.#bounds = new Int32Array(2 * header.length)
     this.#isWide = new Uint8Array(header.length)
-    if (columns.currency === -1 && currency !== undefined) this.#currency = readCurrency(currency)
+    if (columns.currency === -1 && currency !== undefined) this.#currency = this.#ofPrice(readCurrency(currency))
   }
 
   /**
@@ -203,8 +207,15 @@ export class PlainLines {
 
   #readCurrency(column: number): Currency | undefined {
     const code = this.#cell(column)
-    if (code !== this.#currency) this.#currency = isCurrency(code) && isChargeable(code) ? code : undefined
+    if (code !== this.#currency) {
+      this.#currency = isCurrency(code) && isChargeable(code) ? this.#ofPrice(code) : undefined
+    }
     return this.#currency
+  }
+
+  /** Undefined if the name of the price has another currency. */
+  #ofPrice(currency: Currency): Currency | undefined {
+    return this.#named.length === 0 || this.#named.includes(currency) ? currency : undefined
   }
 
   /** Reads `2025-01-15`, `2025-01-15 17:41` and `2025-01-15T17:41:00`. */

@@ -123,7 +123,13 @@ const REFUSED: readonly (readonly [text: string, mark: DecimalMark])[] = [
 
 describe('numbers', () => {
   test.for(READ)('%j with a decimal %s is %s', ([text, mark, digits, code]) => {
-    expect(readNumber(text, mark)).toEqual({ digits, currency: code })
+    expect(readNumber(text, mark)).toMatchObject({ digits, currency: code })
+  })
+
+  test('say which currencies a sign of several can mean', () => {
+    expect(readNumber('$5', 'point')?.candidates).toEqual(expect.arrayContaining(['USD', 'AUD']))
+    expect(readNumber('kr 5', 'point')?.candidates).toEqual(['DKK', 'ISK', 'NOK', 'SEK'])
+    for (const text of ['5', 'US$ 5', '$5 USD']) expect(readNumber(text, 'point')?.candidates).toBeUndefined()
   })
 
   test.each(REFUSED)('%j is no number with a decimal %s', (text, mark) => {
@@ -178,7 +184,10 @@ describe('numbers', () => {
         const digits = fraction === undefined ? `${whole}` : `${whole}.${fraction}`
         const isNegative = sign !== undefined && /[1-9]/.test(digits)
         const text = sign ? sign(unsigned) : unsigned
-        expect(readNumber(text, mark), text).toEqual({ digits: `${isNegative ? '-' : ''}${digits}`, currency: code })
+        expect(readNumber(text, mark), text).toMatchObject({
+          digits: `${isNegative ? '-' : ''}${digits}`,
+          currency: code,
+        })
       }),
       { numRuns: 5000 },
     )

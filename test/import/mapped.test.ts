@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { importJson, moreThanABlock, orders, readRejects } from '../support/orders-file.js'
 import { type Shop, test } from '../support/shop.js'
+import { expectRefusal } from './refusal.js'
 
 const GERMAN = 'Bestellnummer;Kunde;Artikelnummer;Bezeichnung;Menge;Einzelpreis;Währung;Datum'
 const german = (...lines: readonly string[]) => `${[GERMAN, ...lines].join('\n')}\n`
@@ -138,6 +139,51 @@ describe.concurrent('a file of which the mapping skips lines with a blank cell',
     )
     expect((await importJson(shop, rejects)).told).toMatchObject({ imported: 0, skipped: 2 })
     expect(existsSync(rejects)).toBe(true)
+  })
+})
+
+describe.concurrent('a currency that contradicts the amount', () => {
+  const file = (price: string, amount: string, currency: string) =>
+    `Order,SKU,Qty,${price},Currency,Date\n1,A-1,2,${amount},${currency},2025-05-02\n`
+  const withoutColumn = (price: string, amount: string) => `Order,SKU,Qty,${price},Date\n1,A-1,2,${amount},2025-05-02\n`
+  const NAME = 'has another currency in its name than USD, the currency of the line; correct the header or the line'
+  const sign = (text: string, currency: string) =>
+    `is "${text}", which cannot be in ${currency}, the currency of the line; correct it, or the currency of the line`
+
+  test.for([
+    ['in the name of its column', file('Price (EUR)', '10.00', 'USD'), [], `Price (EUR) ${NAME}`],
+    ['in the name of a total', file('Line total (EUR)', '10.00', 'USD'), [], `Line total (EUR) ${NAME}`],
+    ['by the sign in the name of its column', file('Price €', '10.00', 'USD'), [], `Price € ${NAME}`],
+    ['by its sign', file('Price', '$10.00', 'EUR'), [], sign('$10.00', 'EUR')],
+    ['by its sign, with --currency', withoutColumn('Price', 'kr 10.00'), ['EUR'], sign('kr 10.00', 'EUR')],
+    ['by its sign, with the name of its column', withoutColumn('Price (EUR)', '$10'), [], sign('$10', 'EUR')],
+  ] as const)('%s, rejects the line', async ([, text, currency, reason], { shop }) => {
+    const flags = currency.flatMap((code) => ['--currency', code])
+    const { told } = await importJson(shop, shop.file('orders.csv', text), ...flags)
+    expect(told).toMatchObject({ imported: 0, rejected: 1 })
+    expect(readRejects(String(told.rejects_file))[0]?.['rejected_reason']).toContain(reason)
+  })
+
+  test.for([
+    ['in the name of its column', withoutColumn('Price (EUR)', '10.00'), 'USD'],
+    ['by the sign in the name of its column', withoutColumn('Price ($)', '10.00'), 'EUR'],
+  ] as const)('%s, stops the import if it is that of --currency', async ([, text, currency], { shop }) => {
+    shop.file('orders.csv', text)
+    const args = ['orders.csv', '--currency', currency]
+    const says = new RegExp(`are not in ${currency}: the column Price`)
+    await expectRefusal(shop, args, { code: 'other_currency', says, fix: `without --currency ${currency}` })
+  })
+
+  test.for([
+    ['in the name of its column', file('Price (EUR)', '10.00', 'EUR'), [], 'EUR'],
+    ['in the name of its column, also with --currency', withoutColumn('Price (EUR)', '10.00'), ['EUR'], 'EUR'],
+    ['by its sign', file('Price', '$10.00', 'AUD'), [], 'AUD'],
+    ['by its sign, with --currency', withoutColumn('Price', 'kr 10.00'), ['SEK'], 'SEK'],
+    ['by the sign in the name of its column', withoutColumn('Price ($)', '10.00'), ['CAD'], 'CAD'],
+  ] as const)('is none if it is that of the amount %s', async ([, text, currency, code], { shop }) => {
+    const flags = currency.flatMap((code) => ['--currency', code])
+    await importJson(shop, shop.file('orders.csv', text), ...flags)
+    expect(orders(shop)).toEqual([['1', 'guest', 2000, code]])
   })
 })
 

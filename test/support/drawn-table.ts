@@ -105,7 +105,7 @@ export const drawnTable = fc.record({
     extra: fc.subarray(['cost price', 'customer note', 'Weight (kg)', 'unit price cents', 'Tracking']),
     sortBy: fc.array(fc.nat(), { minLength: 20, maxLength: 20 }),
   }),
-  currency: fc.constantFrom('EUR', 'GBP', 'JPY'),
+  currency: fc.constantFrom<'EUR' | 'GBP' | 'JPY' | 'USD'>('EUR', 'GBP', 'JPY'),
   currencyFormat,
   numberFormat,
   dateFormat,
@@ -139,6 +139,7 @@ export function expressible(table: DrawnTable): DrawnTable {
   const separator = isShort && dateFormat.separator === '/' ? '-' : dateFormat.separator
   return {
     ...table,
+    currency: table.currencyFormat === '$' ? 'USD' : table.currency,
     dateFormat: { ...dateFormat, separator, padded: isShort || dateFormat.padded },
     orders: table.orders.map(({ time, lines, ...order }) => ({
       ...order,

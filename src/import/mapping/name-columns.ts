@@ -58,11 +58,15 @@ function meaningOf(name: string) {
   if (known) return { ...known, currency: undefined }
   const part = meaningOfPart(name)
   if (part) return { ...part, currency: undefined }
-  const { rest, currency } = splitCurrency(name.trim()) ?? {}
+  const { rest, currencies } = splitCurrency(name.trim()) ?? {}
   const amount = rest === undefined ? undefined : (meanings.get(normalName(rest)) ?? meaningOfPart(rest))
   // `Price` is more specific than `Price USD`.
   return amount && AMOUNTS.includes(amount.meaning)
-    ? { meaning: amount.meaning, rank: amount.rank + 0.25, currency }
+    ? {
+        meaning: amount.meaning,
+        rank: amount.rank + 0.25,
+        currency: currencies?.length === 1 ? currencies[0] : undefined,
+      }
     : undefined
 }
 
@@ -97,16 +101,19 @@ const CURRENCY_IN_NAME = [
   /^(.+?\p{L})([^\p{L}\p{N}\s_().:#]+)$/u,
 ]
 
-/** Splits `Price (EUR)`, `Total in USD`, `unit_price_eur`, `Preis €`. A sign of several currencies names none. */
-function splitCurrency(name: string): { rest: string; currency: Currency | undefined } | undefined {
+/** Returns the currencies that the name of an amount can mean: several for a sign such as `$`, none for most names. */
+export function currenciesInName(name: string): readonly Currency[] {
+  return (name.length <= MAX_NAME && splitCurrency(name.trim())?.currencies) || []
+}
+
+/** Splits `Price (EUR)`, `Total in USD`, `unit_price_eur`, `Preis €`. */
+function splitCurrency(name: string): { rest: string; currencies: readonly Currency[] } | undefined {
   for (const [at, pattern] of CURRENCY_IN_NAME.entries()) {
     const [, rest, sign] = pattern.exec(name) ?? []
     if (rest === undefined || sign === undefined) continue
     const currencies = currenciesOf(sign)
     const isWord = at >= 2 && WORDS.includes(sign.toLowerCase())
-    if (currencies.length > 0 && !isWord) {
-      return { rest, currency: currencies.length === 1 ? currencies[0] : undefined }
-    }
+    if (currencies.length > 0 && !isWord) return { rest, currencies }
   }
   return undefined
 }

@@ -2,7 +2,8 @@
 import { usageError } from '../../errors.js'
 import { ITEM } from '../items.js'
 import type { FieldColumns, Mapping } from './mapping.js'
-import { findName, normalName } from './names.js'
+import { currenciesInName } from './name-columns.js'
+import { findName, findNames, normalName } from './names.js'
 
 /** Keeps the columns that the file has, by the names that it has for them. */
 export function resolveMapping(mapping: Mapping, header: readonly string[], file: string): Mapping {
@@ -60,6 +61,31 @@ export function withCustomer(
     })
   }
   return { ...mapping, columns: { ...mapping.columns, customer_id: [name] } }
+}
+
+/**
+ * @param currency that of amounts which name none
+ * @throws UserError if each column of the amount has another one in its name
+ */
+export function refuseOtherCurrency(
+  { columns }: Mapping,
+  currency: string | undefined,
+  header: readonly string[],
+  file: string,
+): void {
+  const names = findNames(header, columns.unit_price ?? columns.line_total).map((index) => header[index]?.trim() ?? '')
+  const [name] = names
+  if (currency === undefined || name === undefined) return
+  const isOther = (name: string) => {
+    const named = currenciesInName(name)
+    return named.length > 0 && !named.some((code) => code === currency)
+  }
+  if (!names.every(isOther)) return
+  throw usageError({
+    code: 'other_currency',
+    message: `The amounts of ${file} are not in ${currency}: the column ${name} has another currency in its name.`,
+    fix: `Import it without --currency ${currency}, and without that currency in its mapping and the configuration of its source. Or correct the name of the column.`,
+  })
 }
 
 /** Whether a column holds a packed item, as in `line_item_12`. */

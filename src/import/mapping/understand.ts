@@ -10,7 +10,7 @@ import { emptyFile, missingColumns, missingFields } from './missing.js'
 import { looksLike, notOrdersError } from './not-orders.js'
 import { UnclearStatuses } from './not-sold.js'
 import { refuseNumberedItems } from './numbered-items.js'
-import { resolveMapping, withCustomer } from './resolve.js'
+import { refuseOtherCurrency, resolveMapping, withCustomer } from './resolve.js'
 import { Settler } from './settle.js'
 import type { Question, Understood } from './understood.js'
 
@@ -53,6 +53,7 @@ export async function understand(content: Content, answers: Answers, most = MAX_
     )
     throw other && !answers.mapping ? notOrdersError(other, file) : missingColumns(found, draft.columns, file)
   }
+  refuseOtherCurrency(draft, answers.currency ?? draft.currency, row.cells, file)
   const settler = new Settler(row.cells, draft, answers, file)
   const samples = new ColumnSamples(row.cells.length)
   const statuses = new UnclearStatuses(row.cells, found.mapping ? [] : draft.skip)
