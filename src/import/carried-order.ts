@@ -1,6 +1,6 @@
 // The order of the last line, which lines without its id or its fields continue.
 import type { Field, Mapping } from './mapping/mapping.js'
-import { findNames } from './mapping/names.js'
+import { findAllNamed, findNames } from './mapping/names.js'
 import { hasTotal } from './totals.js'
 
 /** What a line can inherit from the line before it. */
@@ -35,10 +35,9 @@ export class CarriedOrder {
     this.#orderFields = positionsOf(...ORDER_FIELDS)
     const product = positionsOf('product_sku', 'product_name')
     this.#itemParts = [product, positionsOf('quantity'), positionsOf('unit_price', 'line_total')]
-    const tested = findNames(
-      header,
-      skip?.map(({ column }) => column),
-    ).filter((position) => !product.includes(position))
+    const tested = (skip ?? [])
+      .flatMap(({ column }) => findAllNamed(header, column))
+      .filter((position) => !product.includes(position))
     this.#inherited = continued ? [...new Set([...this.#orderFields, ...tested])] : []
     this.#hasPreset = preset !== null
   }

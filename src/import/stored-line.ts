@@ -5,7 +5,7 @@ import type { FileLayout } from './file-read.js'
 import { ITEM } from './items.js'
 import { GUEST, MADE_FROM_NAME } from './line-fields.js'
 import { FIELDS, type Field, type Mapping, type SkipRule } from './mapping/mapping.js'
-import { findNames } from './mapping/names.js'
+import { findAllNamed, findNames } from './mapping/names.js'
 import { csvLine } from './reject-columns.js'
 
 /** Columns without a field are empty, unless the mapping skips a line for that. */
@@ -23,7 +23,7 @@ export function storedLineText(line: StoredLine, { header, mapping, dialect }: F
   const position = items ? header.findIndex((name) => name.trim().startsWith(items.prefix)) : -1
   if (items && position >= 0) cells[position] = parts.join(items.separator)
   for (const { column } of mapping.skip?.filter(skipsBlank) ?? []) {
-    for (const at of findNames(header, [column])) cells[at] ||= textAt(at, line, { header, mapping })
+    for (const at of findAllNamed(header, column)) cells[at] ||= textAt(at, line, { header, mapping })
   }
   return csvLine(cells, dialect)
 }

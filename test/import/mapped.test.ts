@@ -13,6 +13,16 @@ const lines = (shop: Shop) =>
   shop.rows(`select reference, sku, quantity, order_lines.unit_price, order_lines.total from order_lines
     join orders on orders.id = order_id join products on products.id = product_id order by reference, line_number`)
 
+/** Interrupts the import of a long file. @returns the number of lines that it has stored */
+async function stopAfterAChunk(shop: Shop, file: string): Promise<number> {
+  shop.sqlite.exec(`create trigger stop before update of byte_offset on imports when old.byte_offset > 0
+    begin select raise(abort, 'stopped'); end`)
+  expect((await shop.run('import', file)).code).not.toBe(0)
+  shop.sqlite.exec('drop trigger stop')
+  await shop.endLeases()
+  return Number(shop.value('select count(*) from order_lines'))
+}
+
 describe.concurrent('a German file', () => {
   const good = 'B-1;Änne Groß;T-1;Tee;2;1.249,50;EUR;14.03.2025 08:00'
   const bad = 'B-2;Jörg Müßig;T-1;Tee;zwei;8,90;EUR;03.04.2025 09:05'
@@ -142,6 +152,36 @@ describe.concurrent('a file of which the mapping skips lines with a blank cell',
   })
 })
 
+describe.concurrent('two columns of the same name that skip lines', () => {
+  const head = 'Order,SKU,Qty,Price,Currency,Date,Status,status,Note'
+  const row = (order: number, first: string, second: string, note = '') =>
+    `${order},A-1,1,2.00,EUR,2025-05-02,${first},${second},${note}`
+
+  test.for([['Status,Status'], ['Status,status'], ['Order status,Order status']])(
+    'are both tested: %s',
+    async ([names], { shop }) => {
+      const rows = [row(1, 'shipped', 'ok'), row(2, 'shipped', 'cancelled'), row(3, 'cancelled', '')]
+      shop.file('orders.csv', `${[head.replace('Status,status', names ?? ''), ...rows].join('\n')}\n`)
+      const { told } = await importJson(shop, 'orders.csv')
+      expect(told).toMatchObject({ imported: 1, skipped_reasons: { cancelled: 2 } })
+      // As a resumed import reads it.
+      await shop.run('import', 'inspect', 'orders.csv', '--save-map', 'map.json')
+      expect((await importJson(shop, 'orders.csv', '--map', 'map.json', '--source', 'mapped')).told).toMatchObject({
+        ...{ imported: 1, skipped_reasons: { cancelled: 2 } },
+      })
+    },
+  )
+
+  test('let an interrupted import continue', async ({ shop }) => {
+    const count = moreThanABlock('F').length * 2
+    const rows = Array.from({ length: count }, (_, order) => row(order, 'shipped', 'ok', 'n'.repeat(250)))
+    shop.file('orders.csv', `${[head.replace('status', 'Status'), ...rows].join('\n')}\n`)
+    await stopAfterAChunk(shop, 'orders.csv')
+    const { code, told } = await importJson(shop, 'orders.csv', '--resume')
+    expect({ code, ...told }).toMatchObject({ code: 0, rows: count, imported: count })
+  })
+})
+
 describe.concurrent('a currency that contradicts the amount', () => {
   const file = (price: string, amount: string, currency: string) =>
     `Order,SKU,Qty,${price},Currency,Date\n1,A-1,2,${amount},${currency},2025-05-02\n`
@@ -198,15 +238,9 @@ test('an interrupted import of a Shopify file continues in the middle of an orde
   const rows = Array.from({ length: count }, (_, index) => `${index === 0 ? first : '#1,,,,,1,'}${name}${index},1.00,`)
   const text = `${[HEADER, ...rows].join('\n')}\n`
   shop.file('orders.csv', text)
-  // Stops when the first chunk is stored.
-  shop.sqlite.exec(`create trigger stop before update of byte_offset on imports when old.byte_offset > 0
-    begin select raise(abort, 'stopped'); end`)
-  expect((await shop.run('import', 'orders.csv')).code).not.toBe(0)
-  shop.sqlite.exec('drop trigger stop')
-  const before = Number(shop.value('select count(*) from order_lines'))
+  const before = await stopAfterAChunk(shop, 'orders.csv')
   expect(before).toBeGreaterThan(0)
   expect(before).toBeLessThan(count)
-  await shop.endLeases()
   const { code, told } = await importJson(shop, 'orders.csv', '--resume')
   expect({ code, ...told }).toMatchObject({ code: 0, rows: count, orders: 1, imported: count, rejected: 0 })
   expect(orders(shop)).toEqual([['#1', 'ann@example.com', count * 100, 'USD']])

@@ -114,5 +114,5 @@ function dateColumns(named: NamedColumns, rows: readonly Row[], file: string): (
   const holdsTimes = rows.some(({ cells }) => IS_TIME.test((cells[time.index] ?? '').trim()))
   if (!date) return holdsTimes ? [] : [time]
   const hasTime = rows.some(({ cells }) => /\d[T ,]+\d{1,2}[:.h]\d{2}/.test(cells[date.index] ?? ''))
-  return holdsTimes && !hasTime ? [date, time] : [date]
+  return holdsTimes && !hasTime ? [date, onlyColumn(named.time, file)] : [date]
 }

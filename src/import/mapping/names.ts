@@ -39,6 +39,12 @@ export function findNames(cells: readonly string[], names: readonly string[] = [
   return names.map((name) => findName(cells, name)).filter((index) => index >= 0)
 }
 
+/** Returns the indexes of all columns that have the name of this column, whatever their case. */
+export function findAllNamed(cells: readonly string[], name: string): number[] {
+  const found = cells[findName(cells, name)]?.trim().toLowerCase()
+  return cells.flatMap((cell, index) => (cell.trim().toLowerCase() === found ? [index] : []))
+}
+
 /**
  * Returns the index of a column: the one with exactly this name, else the first one whose name reads the same; -1 if
  * there is none.

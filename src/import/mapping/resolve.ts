@@ -20,7 +20,10 @@ export function resolveMapping(mapping: Mapping, header: readonly string[], file
     ...rest,
     columns,
     ...(skip && {
-      skip: skip.flatMap((rule) => nameIn(names, rule.column, file).map((column) => ({ ...rule, column }))),
+      skip: skip.flatMap((rule) => {
+        const column = names[findName(names, rule.column)]?.trim()
+        return column === undefined ? [] : [{ ...rule, column }]
+      }),
     }),
     ...(hasItems && { items }),
   }

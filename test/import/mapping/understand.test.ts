@@ -464,6 +464,7 @@ describe('refuses', () => {
       /lacks the column quantity/,
     ],
     ['the same column twice', 'Order,SKU,Qty,Qty,Price,Date\n', 'column_twice', /more than one column named Qty/],
+    ['two times', 'Order,SKU,Qty,Price,Date,Time,Time\n1,A,1,2,2025-03-14,08:00,09:00\n', 'column_twice', /named Time/],
     ['two prices', 'Order,SKU,Qty,Price EUR,Price USD,Date\n', 'column_twice', /Price EUR and Price USD/],
     [
       'ids that a spreadsheet has rounded',
