@@ -15,6 +15,13 @@ export interface Content extends ByteSource {
   peek(bytes: number): Promise<Buffer>
 }
 
+export interface EncodingChoice {
+  /** If omitted, it is found out. */
+  readonly encoding?: string | undefined
+  /** Whether the first bytes show that the file is in another encoding, which is found out then. */
+  readonly isOther?: (start: Buffer) => boolean
+}
+
 /**
  * Opens a file, or standard input for `-`. Finds the compression and, unless it is given, the encoding by the first
  * bytes. Removes a byte order mark. Its size is that of the file; its blocks are UTF-8 of about BLOCK_BYTES. Bytes that
@@ -22,14 +29,11 @@ export interface Content extends ByteSource {
  *
  * @throws UserError if the file is unreadable, a damaged archive, not text, or in an unknown encoding
  */
-export async function openContent(
-  file: string,
-  { encoding }: { readonly encoding?: string | undefined } = {},
-): Promise<Content> {
+export async function openContent(file: string, { encoding, isOther }: EncodingChoice = {}): Promise<Content> {
   const wanted = encoding === undefined ? undefined : await knownEncoding(encoding)
   const source = await openBytes(file)
   try {
-    return await contentOf(source, wanted)
+    return await contentOf(source, wanted, isOther)
   } catch (error) {
     await source.close()
     throw error
@@ -37,7 +41,11 @@ export async function openContent(
 }
 
 /** Reads the source, which it closes with the content. @param wanted as `knownEncoding` returns it */
-export async function contentOf(source: ByteSource, wanted?: string): Promise<Content> {
+export async function contentOf(
+  source: ByteSource,
+  wanted?: string,
+  isOther?: EncodingChoice['isOther'],
+): Promise<Content> {
   const { name, size } = source
   let bytesRead = 0
   async function* read() {
@@ -53,8 +61,9 @@ export async function contentOf(source: ByteSource, wanted?: string): Promise<Co
 
   // A pipe may stay open: its first block must do.
   const evidence = size === undefined ? BLOCK_BYTES : EVIDENCE_BYTES
-  const sample = await plain.peek(wanted ? 0 : evidence)
-  const encoding = wanted ?? detectEncoding(sample, sample.length < evidence, name)
+  const sample = await plain.peek(wanted && !isOther ? 0 : evidence)
+  const isWanted = wanted !== undefined && !isOther?.(sample)
+  const encoding = isWanted ? wanted : detectEncoding(sample, sample.length < evidence, name)
   const decoded = encoding === UTF8 ? plain : plain.map((blocks) => inBlocks(decode(blocks, encoding)))
   const content = decoded.map(withoutMark)
   if ((await content.peek(1)).includes(0)) throw binary(name)

@@ -1,13 +1,13 @@
 // The reader thread: parses bytes into records, checked lines and packed chunks. Sends one chunk for each message it
 // receives. Reading uses as much CPU as writing does, so the two run in parallel.
 import { parentPort, workerData } from 'node:worker_threads'
-import { openContent } from '../csv/content.js'
 import { CsvTable } from '../csv/table.js'
 import { packRows } from '../database/packed-rows.js'
 import { UserError } from '../errors.js'
 import { ChunkBuilder } from './chunk.js'
 import { NOTHING_READ } from './file-read.js'
 import { understand } from './mapping/understand.js'
+import { openOrderFile } from './order-file.js'
 import { OpenQuestions, type ReadChunk, type ReaderMessage, type ReaderOptions } from './reader.js'
 import { isRejectColumn } from './reject-columns.js'
 
@@ -41,7 +41,7 @@ async function* readChunks(options: ReaderOptions): AsyncGenerator<ReadChunk, vo
   const { file, answers, resumeFrom, unknownSku, database } = options
   const products = unknownSku === 'reject' ? await openProductCheck(database) : undefined
   try {
-    const content = await openContent(file, answers)
+    const content = await openOrderFile(file, answers)
     try {
       const { mapping, dialect, header, questions } = await understand(content, answers)
       if (questions.length > 0) throw new OpenQuestions(questions)

@@ -152,6 +152,23 @@ describe.concurrent('a file of which the mapping skips lines with a blank cell',
   })
 })
 
+test('the encoding of a mapping counts for files of the shop, and not for rejects files', async ({ shop }) => {
+  const table = (name: string) => `Order;Customer;SKU;Qty;Price;Currency;Date\n1;${name};A-1;two;2.00;PLN;2025-05-02\n`
+  const columns = { order_id: ['Order'], customer_name: ['Customer'], product_sku: ['SKU'], quantity: ['Qty'] }
+  const mapping = { columns: { ...columns, unit_price: ['Price'], currency: ['Currency'], order_date: ['Date'] } }
+  shop.file('map.json', JSON.stringify({ ...mapping, encoding: 'iso-8859-2' }))
+  // Ł and ó.
+  shop.file('orders.csv', Buffer.from(table('\u00a3. W\u00f3jcik'), 'latin1'))
+  const { told } = await importJson(shop, 'orders.csv', '--map', 'map.json')
+  const rejects = String(told.rejects_file)
+  expect(readFileSync(rejects, 'utf8')).toContain(';Ł. Wójcik;')
+  writeFileSync(rejects, readFileSync(rejects, 'utf8').replace('two', '2'))
+  await importJson(shop, rejects, '--map', 'map.json')
+  expect(shop.rows('select name from customers')).toEqual([{ name: 'Ł. Wójcik' }])
+  const inspected = await shop.json('import', 'inspect', 'orders.csv', '--map', 'map.json')
+  expect(inspected.result).toMatchObject({ encoding: 'iso-8859-2' })
+})
+
 describe.concurrent('two columns of the same name that skip lines', () => {
   const head = 'Order,SKU,Qty,Price,Currency,Date,Status,status,Note'
   const row = (order: number, first: string, second: string, note = '') =>

@@ -18,12 +18,12 @@ import {
   sampleText,
 } from '../../command-line/import-inspect-view.js'
 import { STDIN } from '../../csv/bytes.js'
-import { openContent } from '../../csv/content.js'
 import { importCommand, shellWord } from '../../domain/shell.js'
 import { EXIT } from '../../errors.js'
 import { readSample } from '../../import/inspect.js'
 import type { Answers } from '../../import/mapping/mapping.js'
 import { understand } from '../../import/mapping/understand.js'
+import { openOrderFile } from '../../import/order-file.js'
 import { saveMapping } from '../../import/save-mapping.js'
 import { cleanText } from '../../terminal/text.js'
 
@@ -76,7 +76,7 @@ export default class ImportInspect extends BaseCommand {
   }
 
   async #inspect(file: string, answers: Answers, anyDate: boolean): Promise<Inspected> {
-    const content = await openContent(file, answers)
+    const content = await openOrderFile(file, answers)
     try {
       const understood = await understand(content, answers, MOST_BYTES)
       const { timeZone } = this.settings
