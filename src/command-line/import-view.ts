@@ -80,7 +80,8 @@ export function rejectionNotes(
     return [`${prefix}line ${line}: ${fields.reason}`, { event: 'line_rejected', fields }]
   })
   const { rejected, rejects_file } = result
-  const flags = flagsForRejects(given, read)
+  const isMarkOpen = rejected > examples.length || examples.some(({ original }) => THOUSANDS.test(original))
+  const flags = flagsForRejects(given, read, isMarkOpen)
   const hidden = rejected - notes.length
   if (hidden > 0) notes.push([`… and ${countOf(hidden, 'more line')}.`])
   if (rejects_file && rejected > 0) {
@@ -93,13 +94,20 @@ export function rejectionNotes(
   return notes
 }
 
-/** A few lines may lack the evidence of the whole file, and the rejects file is UTF-8. */
-function flagsForRejects(given: readonly string[], read: FileRead | undefined): string[] {
+/** As in `1.500`, which reads with either decimal mark. */
+const THOUSANDS = /\d[.,]\d{3}(?!\d)/
+
+/**
+ * A few lines may lack the evidence of the whole file, and the rejects file is UTF-8.
+ *
+ * @param isMarkOpen whether the lines may leave open that the decimal mark is a point
+ */
+function flagsForRejects(given: readonly string[], read: FileRead | undefined, isMarkOpen: boolean): string[] {
   if (!read) return [...given]
   const { encoding, mapping } = read
   const settled = [
     ...(encoding === 'utf-8' ? [] : ['--encoding utf-8']),
-    ...(mapping.decimal === 'comma' ? ['--decimal comma'] : []),
+    ...(mapping.decimal === 'comma' || (mapping.decimal && isMarkOpen) ? [`--decimal ${mapping.decimal}`] : []),
     ...(mapping.dateOrder ? [`--date-format ${mapping.dateOrder}`] : []),
   ]
   const names = settled.map((flag) => flag.split(' ', 1)[0])

@@ -220,3 +220,22 @@ test('the command for rejected lines reads them as UTF-8, whatever the encoding 
   expect(await shop.json(...command.split(' '))).toMatchObject({ code: 0, result: { orders: 1 } })
   expect(shop.rows("select name from customers where name like 'J%'")).toEqual([{ name: 'Jörg' }])
 })
+
+describe.concurrent('the command for rejected lines, of which none shows the decimal mark', () => {
+  const FILE = 'Order,SKU,Qty,Price,Currency,Date\nA-1,T-1,two,1.500,EUR,2025-03-01\nA-2,T-2,1,10.25,EUR,2025-03-01\n'
+
+  test.for([
+    ['as the whole file has shown it', FILE, [], ' --decimal point'],
+    ['as it was given', FILE.replace('10.25', '10'), ['--decimal', 'point'], ' --decimal point'],
+    ['and not if they need none', FILE.replace('1.500', '1.50'), [], ''],
+  ] as const)('names it, %s', async ([, text, given, flags], { newShop: shop }) => {
+    shop.file('orders.csv', text)
+    const { stderr } = await shop.run('import', 'orders.csv', ...given)
+    const [, command = ''] = /then: orderctl (import .*)$/m.exec(stderr) ?? []
+    const rejects = join(shop.folder, 'orders.rejects.csv')
+    expect(command).toBe(`import ${rejects}${flags}`)
+    writeFileSync(rejects, readFileSync(rejects, 'utf8').replace(',two,', ',2,'))
+    expect(await shop.json(...command.split(' '))).toMatchObject({ code: 0, result: { orders: 1 } })
+    expect(shop.value("select total from orders where reference = 'A-1'")).toBe(300)
+  })
+})
