@@ -15,7 +15,7 @@ import {
 import type { Currency } from '../domain/money.js'
 import { storable } from '../domain/storable.js'
 import type { Field, Mapping } from './mapping/mapping.js'
-import { currenciesInName } from './mapping/name-columns.js'
+import { currenciesInName, isInUtc } from './mapping/name-columns.js'
 import { findNames } from './mapping/names.js'
 
 type Cells = readonly string[]
@@ -69,7 +69,9 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
   const prices = findNames(header, hasPrice ? columns.unit_price : columns.line_total)
   const price = firstFilled(prices)
   const named = new Map(prices.map((position) => [position, currenciesInName(header[position] ?? '')]))
-  const date = joined(findNames(header, columns.order_date))
+  const dates = findNames(header, columns.order_date)
+  const date = joined(dates)
+  const isUtc = dates.some((position) => isInUtc(header[position] ?? ''))
   const parseDate =
     latest === undefined ? (value: string) => readDate(value, dateOrder) : readOrderDateUntil(latest, dateOrder)
   return {
@@ -105,7 +107,8 @@ export function lineFields(header: readonly string[], mapping: Mapping, { suspec
     },
     order_date(cells) {
       const value = date(cells)
-      return value === '' ? invalid('is empty') : parseDate(value)
+      if (value === '') return invalid('is empty')
+      return isUtc ? withZone(parseDate(value), value) : parseDate(value)
     },
   }
 }
@@ -130,6 +133,13 @@ function joined(positions: readonly number[]): Read<string> {
       .map((position) => cells[position]?.trim() ?? '')
       .join(' ')
       .trim()
+}
+
+const HAS_TIME = /:|^\d{8}T?\d{6}/
+
+/** The date of a text in UTC. A day without a time stays that day: its midnight in UTC can be on another one. */
+function withZone(date: string, text: string): string {
+  return date.endsWith('Z') || !HAS_TIME.test(text) ? date : `${date}Z`
 }
 
 /** Words for units behind a number, as in `2 pcs` and `1 Stk.`, or a sign for times, as in `2x`. */

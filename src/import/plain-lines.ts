@@ -6,7 +6,7 @@ import { parseDay } from '../domain/business-day.js'
 import { type Currency, isChargeable, isCurrency, lineTotal, PRICE_DECIMALS } from '../domain/money.js'
 import { type FieldOptions, GUEST } from './line-fields.js'
 import type { Mapping } from './mapping/mapping.js'
-import { currenciesInName } from './mapping/name-columns.js'
+import { currenciesInName, isInUtc } from './mapping/name-columns.js'
 import { findNames } from './mapping/names.js'
 import type { OrderLine } from './order-line.js'
 
@@ -31,6 +31,8 @@ export class PlainLines {
   /** The currencies that the name of the price can mean; none for most. */
   readonly #named: readonly Currency[]
   readonly #noCustomer: readonly string[]
+  /** Whether a date with a time is in UTC. */
+  readonly #isUtc: boolean
   readonly #earliest: string
   readonly #latest: string
   #window: Buffer = Buffer.alloc(0)
@@ -73,6 +75,7 @@ export class PlainLines {
     this.#mark = decimal === undefined ? -1 : (decimal === 'comma' ? ',' : '.').charCodeAt(0)
     this.#named = currenciesInName(header[columns.unit_price] ?? '')
     this.#noCustomer = noCustomer
+    this.#isUtc = isInUtc(header[columns.order_date] ?? '')
     this.#earliest = latest === undefined ? '1900' : '1970'
     this.#latest = latest ?? '9999-99'
     this.#bounds = new Int32Array(2 * header.length)
@@ -229,7 +232,8 @@ export class PlainLines {
     if (length > 10 && !this.#isTime(from + 10, to)) return undefined
     const time = length === 10 ? '00:00' : this.#text.slice(from + 11, from + 16)
     const date = `${day}T${time}:${length === 19 ? this.#text.slice(from + 17, to) : '00'}`
-    return date >= this.#earliest && date <= this.#latest ? date : undefined
+    if (date < this.#earliest || date > this.#latest) return undefined
+    return this.#isUtc && length > 10 ? `${date}Z` : date
   }
 
   /** Whether the bytes are as in ` 17:41` or `T17:41:00`. */

@@ -64,7 +64,8 @@ function textOf(line: StoredLine, field: Field, mapping: Mapping): string {
     case 'currency':
       return line.currency
     case 'order_date':
-      return line.ordered_at.replace('T', ' ')
+      // In a column that is in UTC, a day would become an instant by its time.
+      return line.ordered_at.replace(/T00:00:00$/, '').replace('T', ' ')
   }
 }
 

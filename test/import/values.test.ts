@@ -4,7 +4,7 @@ import { parse } from 'csv-parse/sync'
 import { stringify } from 'csv-stringify/sync'
 import { describe, expect } from 'vitest'
 import { csv, HEADER, type LineDraft, line } from '../support/lines.js'
-import { countsOf, fates, importJson } from '../support/orders-file.js'
+import { countsOf, fates, importJson, readRejects } from '../support/orders-file.js'
 import { test } from '../support/shop.js'
 
 const NAME = '"Smith, ""Ann"""'
@@ -173,4 +173,54 @@ describe.concurrent('values', () => {
     const read = shop.sqlite.prepare('select ordered_at, business_day from orders order by id').raw().all()
     expect(read).toEqual(dates.map(([, ordered_at, business_day]) => [ordered_at, business_day]))
   })
+
+  test.for(['Created (UTC)', 'created_at_gmt', 'createdAtUTC'])(
+    'of a column that is in UTC by its name are read in UTC, but a day without a time stays that day: %s',
+    async (name, { shop }) => {
+      const file = (price: string) =>
+        [
+          `order_id,product_sku,quantity,unit_price,currency,${name}`,
+          `A-1,S-1,1,${price},EUR,2025-03-31 23:30:00`,
+          `A-2,S-1,1,${price},EUR,2025-03-31T23:30:00+02:00`,
+          `A-3,S-1,1,${price},EUR,31 March 2025 10:30 pm`,
+          `A-4,S-1,1,${price},EUR,2025-03-31`,
+          `A-5,S-1,1,${price},EUR,20250331T233000`,
+        ].join('\n')
+      const days = () => shop.sqlite.prepare('select ordered_at, business_day from orders order by id').raw().all()
+      shop.file('orders.csv', file('1.00'))
+      shop.file('map.json', JSON.stringify({ columns: columnsWith(name) }))
+      const environment = { ORDERCTL_TIME_ZONE: 'America/New_York' }
+      const flags = ['--map', 'map.json']
+      await shop.runWith(environment, 'import', 'orders.csv', ...flags)
+      const expected = [
+        ['2025-03-31T23:30:00Z', '2025-03-31'],
+        ['2025-03-31T21:30:00Z', '2025-03-31'],
+        ['2025-03-31T22:30:00Z', '2025-03-31'],
+        ['2025-03-31T00:00:00', '2025-03-31'],
+        ['2025-03-31T23:30:00Z', '2025-03-31'],
+      ]
+      expect(days()).toEqual(expected)
+      // The rejects file has the same dates.
+      shop.file('orders.csv', file('2.00'))
+      const { result } = await shop.jsonWith(environment, 'import', 'orders.csv', ...flags)
+      const { rejects_file } = result as { rejects_file: string }
+      expect(readRejects(rejects_file)).toHaveLength(5)
+      const updated = await shop.jsonWith(environment, 'import', rejects_file, ...flags, '--update')
+      expect(updated).toMatchObject({ result: { updated: 5 } })
+      expect(days()).toEqual(expected)
+    },
+  )
+
+  test('of "Created (UTC)" fall on a day of the business time zone', async ({ shop }) => {
+    shop.file('orders.csv', 'Order,SKU,Qty,Price,Currency,Created (UTC)\n1,S-1,1,3.00,EUR,2025-03-31 23:30:00\n')
+    await shop.runWith({ ORDERCTL_TIME_ZONE: 'Europe/Berlin' }, 'import', 'orders.csv')
+    expect(shop.rows('select ordered_at, business_day from orders')).toEqual([
+      { ordered_at: '2025-03-31T23:30:00Z', business_day: '2025-04-01' },
+    ])
+  })
+})
+
+const columnsWith = (date: string) => ({
+  ...{ order_id: ['order_id'], product_sku: ['product_sku'], quantity: ['quantity'] },
+  ...{ unit_price: ['unit_price'], currency: ['currency'], order_date: [date] },
 })

@@ -76,6 +76,11 @@ const PART = /[\p{L}\p{N}] ?[:/.] ?\p{L}/u
 /** As in `Created (UTC)`. */
 const IN_UTC = /[\s_(]+(?:utc|gmt)\)?$/i
 
+/** Whether the name of a date says that it is in UTC, in brackets or as its last word, as in `created_at_utc`. */
+export function isInUtc(name: string): boolean {
+  return name.length <= MAX_NAME && (/\((?:utc|gmt)\)/i.test(name) || /^(?:utc|gmt)$/.test(wordsOf(name).at(-1) ?? ''))
+}
+
 const itemWords = new Set(ITEM_WORDS.split(',').map(normalName))
 
 /** As in `Order Lines/Quantity`. A column of such a name is less specific than one of the name itself. */
