@@ -194,7 +194,7 @@ export const DATE_ORDER_NAMES: Readonly<Record<DateOrder, string>> = {
 
 /** `shopify, UTF-8, comma, USD, 2026-03-01..31`: how the file was read, and what. */
 export function readNote(read: FileRead, prefix = ''): Note {
-  const { mapping, dialect, encoding, compression, currencies, firstDay, lastDay } = read
+  const { mapping, dialect, encoding, compression, unreadTimes, currencies, firstDay, lastDay } = read
   const { preset, decimal = null, dateOrder = null } = mapping
   const parts = [
     preset ?? 'columns by name',
@@ -203,6 +203,7 @@ export function readNote(read: FileRead, prefix = ''): Note {
     delimiterName(dialect.delimiter),
     ...(decimal === 'comma' ? ['decimal comma'] : []),
     ...(dateOrder ? [DATE_ORDER_NAMES[dateOrder]] : []),
+    ...(unreadTimes ? [`without the times of ${unreadTimes}`] : []),
     ...currencies,
     ...(firstDay && lastDay ? [dayRange(firstDay, lastDay)] : []),
   ]

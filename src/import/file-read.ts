@@ -15,6 +15,8 @@ export interface FileLayout extends Pick<Content, 'encoding' | 'compression'> {
   readonly header: readonly string[]
   readonly mapping: Mapping
   readonly dialect: Dialect
+  /** See Understood. A resumed run does not know it. */
+  readonly unreadTimes?: string | undefined
 }
 
 /** What the reader knows of the lines before its position. */

@@ -43,7 +43,7 @@ async function* readChunks(options: ReaderOptions): AsyncGenerator<ReadChunk, vo
   try {
     const content = await openOrderFile(file, answers)
     try {
-      const { mapping, dialect, header, questions } = await understand(content, answers)
+      const { mapping, dialect, header, questions, unreadTimes } = await understand(content, answers)
       if (questions.length > 0) throw new OpenQuestions(questions)
       const table = CsvTable.over(content, dialect, header)
       if (resumeFrom && (await table.skipTo(resumeFrom)) !== resumeFrom.sha256)
@@ -52,7 +52,7 @@ async function* readChunks(options: ReaderOptions): AsyncGenerator<ReadChunk, vo
       const state = resumeFrom?.state ?? NOTHING_READ
       const builder = new ChunkBuilder({ header: header.cells, mapping, dialect, encoding, state }, options)
       const names = header.cells.filter((name) => !isRejectColumn(name))
-      const layout = { header: names, mapping, dialect, encoding, compression }
+      const layout = { header: names, mapping, dialect, encoding, compression, unreadTimes }
       for await (const cursor of table.read(builder)) {
         if (products) builder.rejectProducts(await products.unknown(builder.skus()))
         yield { layout, ...builder.take(), cursor, fraction: content.fraction }

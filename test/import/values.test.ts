@@ -211,6 +211,25 @@ describe.concurrent('values', () => {
     },
   )
 
+  test('of time in a column of their own are left out, with a note, if most cannot be read', async ({ shop }) => {
+    const file = (...times: readonly string[]) =>
+      ['Order;SKU;Qty;Price;Currency;Date;Time']
+        .concat(times.map((time, order) => `${order};S-1;1;3.00;EUR;14.03.2025;${time}`))
+        .join('\n')
+    const dates = () => shop.sqlite.prepare('select ordered_at from orders order by id').pluck().all()
+    shop.file('orders.csv', file('08.30', '09h15', '10:00'))
+    const { code, stderr } = await shop.run('import', 'orders.csv')
+    expect({ code, dates: dates() }).toEqual({ code: 0, dates: Array(3).fill('2025-03-14T00:00:00') })
+    expect(stderr).toContain(
+      'columns by name, UTF-8, semicolon, day first, without the times of Time, EUR, 2025-03-14\n',
+    )
+    // A wrong time costs its own line only.
+    shop.file('read.csv', file('08:30', '25:00', '10:00 pm'))
+    const { told } = await importJson(shop, 'read.csv', '--source', 'read')
+    expect(told).toMatchObject({ imported: 2, rejected: 1 })
+    expect(dates().slice(3)).toEqual(['2025-03-14T08:30:00', '2025-03-14T22:00:00'])
+  })
+
   test('of "Created (UTC)" fall on a day of the business time zone', async ({ shop }) => {
     shop.file('orders.csv', 'Order,SKU,Qty,Price,Currency,Created (UTC)\n1,S-1,1,3.00,EUR,2025-03-31 23:30:00\n')
     await shop.runWith({ ORDERCTL_TIME_ZONE: 'Europe/Berlin' }, 'import', 'orders.csv')

@@ -2,7 +2,7 @@
 import type { Row } from '../../csv/dialect.js'
 import type { FoundHeader } from './find-header.js'
 import { FIELDS, type Field, type Mapping } from './mapping.js'
-import type { NamedColumns } from './name-columns.js'
+import type { NamedColumn, NamedColumns } from './name-columns.js'
 import { isItem } from './resolve.js'
 import { MEANINGS, type Meaning } from './synonyms.js'
 import type { ColumnUse } from './understood.js'
@@ -40,12 +40,16 @@ export class ColumnSamples {
   }
 }
 
-/** @param evidence what settled something, by the name of the column */
+/**
+ * @param evidence what settled something, by the name of the column
+ * @param unreadTimes the column of times that cannot be read
+ */
 export function describeColumns(
   { row, mapping: given, named }: FoundHeader,
   mapping: Mapping,
   samples: ColumnSamples,
   evidence: ReadonlyMap<string, string>,
+  unreadTimes?: NamedColumn,
 ): ColumnUse[] {
   const meanings = meaningsOf(named)
   return row.cells.flatMap((cell, index) => {
@@ -53,10 +57,13 @@ export function describeColumns(
     if (name === '') return []
     const field = fieldOf(name, mapping)
     const source = given ? sourceOf(mapping) : sourceOfName(meanings.get(index), field)
-    const reason = field ? [source, evidence.get(name)] : [whyNone(name, mapping, meanings.get(index)?.meaning)]
+    const unused = index === unreadTimes?.index ? UNREAD : whyNone(name, mapping, meanings.get(index)?.meaning)
+    const reason = field ? [source, evidence.get(name)] : [unused]
     return [{ name, field, samples: samples.of(index), why: reason.filter((part) => part !== undefined).join('; ') }]
   })
 }
+
+const UNREAD = 'its times cannot be read; write them as in 17:41'
 
 const sourceOf = ({ preset }: Mapping) => (preset === null ? 'mapping' : `preset ${preset}`)
 

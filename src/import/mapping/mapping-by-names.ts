@@ -1,5 +1,7 @@
 // Makes a mapping of columns that are named for their fields.
+import { readDate } from '../../csv/dates.js'
 import type { Row } from '../../csv/dialect.js'
+import { InvalidCell } from '../../csv/invalid.js'
 import { usageError } from '../../errors.js'
 import { LineReader } from '../line-reader.js'
 import { isLineTotal, onlyTotal, totalLikePrice, valuesByOrder } from './line-totals.js'
@@ -13,6 +15,8 @@ export interface MappingByNames {
   readonly mapping: Mapping
   /** Columns that may be the total of a line, and nothing says which of them is, if any. */
   readonly unclearTotals: readonly NamedColumn[]
+  /** A column of times that cannot be read. It is left out. */
+  readonly unreadTimes?: NamedColumn | undefined
 }
 
 /** @param rows some of the records */
@@ -37,6 +41,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
   // The first lines may be of orders with one line only.
   const isUnproven =
     total && !explicit && orderId && !valuesByOrder(sold, orderId, total).some(({ length }) => length > 1)
+  const date = dateColumns(named, rows, file)
   const columns = {
     order_id: orderId,
     customer_id: [one(named.customer_key), one(named.customer_email), name],
@@ -47,7 +52,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     unit_price: unitPrice,
     line_total: total,
     currency: one(named.currency),
-    order_date: dateColumns(named, rows, file),
+    order_date: date.columns,
   }
   const currency = (unitPrice ?? total)?.currency
   const mapping: Mapping = {
@@ -59,7 +64,8 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     continued: true,
     skip,
   }
-  return { mapping, unclearTotals: total ? [] : proven.length > 0 ? proven : unclear.slice(0, 1) }
+  const { unreadTimes } = date
+  return { mapping, unreadTimes, unclearTotals: total ? [] : proven.length > 0 ? proven : unclear.slice(0, 1) }
 }
 
 /** What databases and shops write for a guest. */
@@ -106,13 +112,31 @@ function onlyColumn(columns: readonly NamedColumn[] = [], file: string): NamedCo
 
 const IS_TIME = /^\d{1,2}[:.h]\d{2}/
 
-/** The date, with the time of another column if the date has none. */
-function dateColumns(named: NamedColumns, rows: readonly Row[], file: string): (NamedColumn | undefined)[] {
+interface DateColumns {
+  readonly columns: readonly (NamedColumn | undefined)[]
+  readonly unreadTimes?: NamedColumn
+}
+
+/** The date, with the time of another column if the date has none and most of the times can be read. */
+function dateColumns(named: NamedColumns, rows: readonly Row[], file: string): DateColumns {
   const date = onlyColumn(named.order_date, file)
   const time = named.time?.[0]
-  if (!time) return [date]
-  const holdsTimes = rows.some(({ cells }) => IS_TIME.test((cells[time.index] ?? '').trim()))
-  if (!date) return holdsTimes ? [] : [time]
+  if (!time) return { columns: [date] }
+  const times = rows.map(({ cells }) => (cells[time.index] ?? '').trim()).filter((text) => IS_TIME.test(text))
+  if (!date) return { columns: times.length > 0 ? [] : [time] }
   const hasTime = rows.some(({ cells }) => /\d[T ,]+\d{1,2}[:.h]\d{2}/.test(cells[date.index] ?? ''))
-  return holdsTimes && !hasTime ? [date, onlyColumn(named.time, file)] : [date]
+  if (times.length === 0 || hasTime) return { columns: [date] }
+  if (times.filter(isReadable).length * 2 < times.length) return { columns: [date], unreadTimes: time }
+  return { columns: [date, onlyColumn(named.time, file)] }
+}
+
+/** Whether the time can be read behind a date. */
+function isReadable(time: string): boolean {
+  try {
+    readDate(`2000-01-01 ${time}`, undefined)
+    return true
+  } catch (error) {
+    if (error instanceof InvalidCell) return false
+    throw error
+  }
 }

@@ -43,7 +43,7 @@ export async function understand(content: Content, answers: Answers, most = MAX_
   const { row, dialect } = found
   refuseNumberedItems(found, file)
   const first = readRows(head, dialect, { from: row, limit: FIRST_LINES })
-  const { mapping: draft, unclearTotals } = draftMapping(found, first, answers, file)
+  const { mapping: draft, unclearTotals, unreadTimes } = draftMapping(found, first, answers, file)
   const missing = missingFields(draft.columns)
   if (missing.length > 0 && !(unclearTotals.length > 0 && missing.join() === 'unit_price')) {
     const other = looksLike(
@@ -71,7 +71,8 @@ export async function understand(content: Content, answers: Answers, most = MAX_
     mapping,
     dialect,
     header: row,
-    columns: describeColumns(found, mapping, samples, why),
+    columns: describeColumns(found, mapping, samples, why, unreadTimes),
+    unreadTimes: unreadTimes?.name,
     questions: [...totalQuestions(unclearTotals.map(({ name }) => name)), ...questions, ...statuses.questions()],
   }
 }
@@ -80,10 +81,10 @@ const dialectOf = ({ delimiter, quotes }: Dialect) => ({ delimiter, quotes })
 
 function draftMapping(found: FoundHeader, rows: readonly Row[], answers: Answers, file: string): MappingByNames {
   const { row, named, mapping } = found
-  const { mapping: draft, unclearTotals } = mapping
+  const draft: MappingByNames = mapping
     ? { mapping: resolveMapping(mapping, row.cells, file), unclearTotals: [] }
     : mappingByNames(row, named, rows, file)
-  return { mapping: withCustomer(draft, answers.customer, row.cells, file), unclearTotals }
+  return { ...draft, mapping: withCustomer(draft.mapping, answers.customer, row.cells, file) }
 }
 
 interface SampleOptions {

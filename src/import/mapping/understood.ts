@@ -31,6 +31,8 @@ export interface Understood {
   /** `header.end` is the offset of the first data line. */
   readonly header: Row
   readonly columns: readonly ColumnUse[]
+  /** Name of a column of times that cannot be read: orders have only the day. */
+  readonly unreadTimes?: string | undefined
   /** If there are any, the file cannot be imported. */
   readonly questions: readonly Question[]
 }

@@ -302,6 +302,10 @@ describe('a file without a preset', () => {
     ])
     const whole = await understandText(`${head}\n1,2025-03-14 10:15,10:15,A,1,2\n`)
     expect(whole.mapping.columns.order_date).toEqual(['Date'])
+    const unread = await understandText(`${head}\n1,2025-03-14,10.15,A,1,2\n`)
+    expect(unread.mapping.columns.order_date).toEqual(['Date'])
+    const why = unread.columns.find(({ name }) => name === 'Time')?.why
+    expect(why).toBe('its times cannot be read; write them as in 17:41')
   })
 
   test('skips lines with a cancelled status, a cancellation date, or of a refund', async () => {
