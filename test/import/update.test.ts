@@ -141,3 +141,12 @@ describeOnServerEngines('conflicts and --update', (test) => {
     await shop.expectAuditClean()
   })
 })
+
+test('a price that is the total of its line is one in the lines of a conflict, too', async ({ shop }) => {
+  const file = (amount: string) =>
+    `Order ID,Customer,SKU,Qty,Price,Total,Currency,Order date\n2,Bob,T-1,3,${amount},${amount},EUR,2025-03-01\n`
+  await importJson(shop, shop.file('first.csv', file('30.00')))
+  const { rejects_file } = (await importJson(shop, shop.file('second.csv', file('33.00')))).told
+  expect(await importJson(shop, String(rejects_file), '--update')).toMatchObject({ told: { updated: 1 } })
+  expect(orders(shop)).toEqual([['2', 'Bob', 3300, 'EUR']])
+})

@@ -32,9 +32,9 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
   const sold = soldRows(header, skip, rows)
   const price = one(named.unit_price)
   const totals = [...(named.line_total ?? []), ...(named.any_total ?? [])]
-  const isTotal = price && quantity && totalLikePrice(sold, quantity, price, totals) !== undefined
-  const unitPrice = isTotal ? undefined : price
-  const explicit = isTotal ? price : unitPrice ? undefined : one(named.line_total)
+  const likePrice = price && quantity && totalLikePrice(sold, quantity, price, totals)
+  const unitPrice = likePrice ? undefined : price
+  const explicit = likePrice ? price : unitPrice ? undefined : one(named.line_total)
   const unclear = unitPrice || explicit || hasPaymentColumns(header.cells) ? [] : (named.any_total ?? [])
   const proven = orderId ? unclear.filter((column) => isLineTotal(sold, header.cells, orderId, column)) : []
   const total = explicit ?? onlyTotal(sold, proven)
@@ -50,7 +50,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     product_name: one(named.product_name),
     quantity,
     unit_price: unitPrice,
-    line_total: total,
+    line_total: [total, likePrice],
     currency: one(named.currency),
     order_date: date.columns,
   }

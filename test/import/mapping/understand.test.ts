@@ -395,7 +395,7 @@ describe('a total', () => {
   test('that equals the price of several units shows that the price is the total of the line', async () => {
     const head = 'Order,Product,Qty,Price,Subtotal,Date,Currency'
     const same = await understandText(`${head}\nA,Tea,2,9,9,2025-03-14,EUR\nB,Cup,1,5,5,2025-03-14,EUR\n`)
-    expect(same.mapping.columns).toMatchObject({ line_total: ['Price'] })
+    expect(same.mapping.columns).toMatchObject({ line_total: ['Price', 'Subtotal'] })
     expect(same.mapping.columns.unit_price).toBe(undefined)
     const other = await understandText(`${head}\nA,Tea,2,9,18,2025-03-14,EUR\nB,Cup,3,5,5,2025-03-14,EUR\n`)
     expect(other.mapping.columns).toMatchObject({ unit_price: ['Price'] })
