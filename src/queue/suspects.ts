@@ -69,7 +69,7 @@ export async function countLostBatch(
   ids: readonly OrderId[],
   { ranMs, alone }: { readonly ranMs: number; readonly alone: boolean },
 ): Promise<void> {
-  const began = (await databaseTime(db)) - ranMs
+  const began = Math.floor((await databaseTime(db)) - ranMs)
   await db
     .updateTable('due_orders')
     .set((eb) => ({ claims: eb('claims', '+', 1) }))

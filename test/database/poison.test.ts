@@ -46,7 +46,7 @@ describeOnEngines(
     test('before it was claimed counts like a claimed one, but only until it is a suspect', async ({ shop }) => {
       const ids = await importing(shop, 2)
       await claim(shop.db, ids.slice(0, 1), OPTIONS)
-      await countLostBatch(shop.db, ids, { ranMs: 0, alone: false })
+      await countLostBatch(shop.db, ids, { ranMs: 0.25, alone: false })
       expect(await shop.rows('select claims from due_orders')).toEqual([{ claims: 1 }, { claims: 1 }])
       await loseLeases(shop)
       for (let lost = 0; lost < 3; lost++) await countLostBatch(shop.db, ids, { ranMs: -1000, alone: false })
