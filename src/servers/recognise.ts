@@ -53,12 +53,14 @@ const CAUSE_OF = new Map(
   (Object.keys(CODES) as Cause[]).flatMap((cause) => CODES[cause]?.match(/\S+/g)?.map((code) => [code, cause]) ?? []),
 )
 
-/** Errors without a code of their own: all of PgBouncer's have the same one, Galera's that of an unknown statement. */
+/** Errors without a code of their own: PgBouncer's have the same one, Galera's that of an unknown statement. */
 const PROXIES: readonly (readonly [RegExp, Cause])[] = [
   [/^unsupported startup parameter/, 'parameter_refused'],
   [/^no such user/, 'login_refused'],
   [/^no such database/, 'no_database'],
   [/^no more connections allowed|^query_wait_timeout/, 'too_many_clients'],
+  // While its administrator lets no one connect.
+  [/is not currently accepting connections$/, 'unreachable'],
   [/^WSREP has not yet prepared node/, 'unreachable'],
 ]
 

@@ -69,6 +69,12 @@ test.each([
   expect(problemIn(new Error(message), ADDRESSES.PostgreSQL)?.message).toContain('(timed out)')
 })
 
+test('a PostgreSQL that lets no one connect for a while is unreachable', () => {
+  const refused = new Error('database "shop" is not currently accepting connections')
+  const problem = problemIn(Object.assign(refused, { code: '55000', severity: 'FATAL' }), ADDRESSES.PostgreSQL)
+  expect(problem).toMatchObject({ code: 'database_unreachable', retryable: true })
+})
+
 const said = (code: string | undefined, more: object) => Object.assign(new Error('it said so.'), { code }, more)
 
 test.each([

@@ -21,6 +21,8 @@ describe('a service waits', () => {
     ['a conflict of transactions in the queue', '40001', QUEUE],
     ['a conflict of transactions in the database', '40001', DATABASE],
     ['a full disk', '53100', DATABASE],
+    ['a statement that a time limit of the database ended', '57014', DATABASE],
+    ['a statement that a time limit of the queue ended', '57014', QUEUE],
   ] as const)('after %s', (_, code, address) => {
     expect(temporaryProblem(failure(code, address), DATABASE)).toBeInstanceOf(UserError)
   })
