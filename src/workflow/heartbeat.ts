@@ -8,11 +8,14 @@ import { databaseTime } from '../database/engine.js'
 import { isReplaced } from '../database/opened-file.js'
 import type { Schema } from '../database/schema.js'
 import type { WorkerId } from '../domain/ids.js'
-import { MINUTE_MS } from '../domain/time.js'
+import { DAY_MS, MINUTE_MS } from '../domain/time.js'
 import { errorCode } from '../errors.js'
 import type { WorkFigures } from './worker-events.js'
 
 const HEARTBEAT_MS = 2000
+
+/** How long the rows of earlier workers are kept: a drain every minute adds one for each. */
+const WORKER_KEPT_MS = 7 * DAY_MS
 
 interface HeartbeatOptions {
   figures(): Omit<WorkFigures, 'ordersPerSecond'>
@@ -48,6 +51,10 @@ export async function startHeartbeat(db: Kysely<Schema>, options: HeartbeatOptio
     orders_per_second: last.ordersPerSecond,
     waiting_for: options.waitingFor() ?? null,
   })
+  await db
+    .deleteFrom('workers')
+    .where('last_seen', '<', startedAt - WORKER_KEPT_MS)
+    .execute()
   const worker = { id, host: hostname(), pid: process.pid, started_at: startedAt }
   await db
     .insertInto('workers')

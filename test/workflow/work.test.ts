@@ -3,6 +3,7 @@
 
 import { describe, expect } from 'vitest'
 import { TRANSITIONS } from '../../src/domain/order.js'
+import { DAY_MS } from '../../src/domain/time.js'
 import { importing, SLOW, statuses } from '../support/drain.js'
 import { csv, line } from '../support/lines.js'
 import { scriptedGateway } from '../support/scripted-gateway.js'
@@ -63,6 +64,14 @@ describe.concurrent('a drain', () => {
     const short = await shop.jsonWith({ ORDERCTL_PAYMENT_LATENCY_MS: '40' }, 'work', '--max-runtime', '1s')
     expect(short.code).toBe(0)
     expect(shop.value('select count(*) from due_orders where lease_token is not null')).toBe(0)
+  })
+
+  test('forgets workers that ended more than a week ago', async ({ shop }) => {
+    for (const days of [6, 8]) shop.worker(`${days} days ago`, Date.now() - days * DAY_MS, 1)
+    await shop.runWith({}, 'work', '--drain')
+    expect(shop.rows('select count(*) as workers, min(id) as first from workers where stopped_at = 1')).toEqual([
+      { workers: 1, first: '6 days ago' },
+    ])
   })
 
   test('takes more batches at a time while there is a backlog, within the given limits', async ({ shop }) => {
