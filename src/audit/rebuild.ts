@@ -167,7 +167,7 @@ async function republishDue(db: Database, queue: Queue): Promise<void> {
     const now = await databaseTime(db)
     return due.where('order_id', '>', after).where('due_at', '<=', now).execute()
   }
-  for await (const page of pagesOf(read, idOf)) await queue.publish(page.map(idOf))
+  for await (const page of pagesOf(read, idOf)) await queue.republish(page.map(idOf))
 }
 
 async function repairStock(trx: Database): Promise<void> {

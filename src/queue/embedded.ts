@@ -16,6 +16,8 @@ export class EmbeddedQueue extends DatabasePause implements Queue {
 
   async publish(): Promise<void> {}
 
+  async republish(): Promise<void> {}
+
   /** Runs one loop for each batch that may be in progress. A loop ends when its number exceeds the concurrency. */
   consume(handler: DeliveryHandler, options: ConsumeOptions): Consumer {
     const due = new DueOrders(this.db, options)

@@ -66,6 +66,8 @@ export interface Queue extends PauseSwitch {
    * @throws UserError if the queue's server is unreachable (exit 4); idle workers find the orders in the database later
    */
   publish(ids: readonly OrderId[], delayMs?: number): Promise<void>
+  /** Publishes due orders that the server may have lost. It may still remember their batches. Safe to repeat. */
+  republish(ids: readonly OrderId[]): Promise<void>
   consume(handler: DeliveryHandler, options: ConsumeOptions): Consumer
   /** Removes all waiting orders from the queue; they stay pending in the database. Returns how many. */
   clear(): Promise<number>

@@ -124,7 +124,7 @@ export class ServerConsumer implements Consumer {
     } else if (wasQuiet) {
       // A batch in progress may stay unclaimed for as long as a lease.
       const isInProgress = active > 0 || this.#inProgress.size > 0
-      await queue.publish(await findDue(db, isInProgress ? leaseMs : 0, REPUBLISHED_AT_ONCE))
+      await queue.republish(await findDue(db, isInProgress ? leaseMs : 0, REPUBLISHED_AT_ONCE))
     }
   }
 

@@ -7,7 +7,7 @@ import { EXIT, UserError } from '../errors.js'
 import { withdrawDue } from './due-orders.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler, PauseSwitch, Queue, QueueCounts } from './queue.js'
 import { ServerConsumer } from './server-consumer.js'
-import type { Link, Transport } from './transport.js'
+import type { Link, SendOptions, Transport } from './transport.js'
 
 /** Number of batches that are sent to the server together. */
 const BATCHES_AT_ONCE = 200
@@ -38,10 +38,19 @@ export class ServerQueue implements Queue {
     await this.#ask((link) => link.check())
   }
 
-  async publish(ids: readonly OrderId[], delayMs = 0): Promise<void> {
+  publish(ids: readonly OrderId[], delayMs = 0): Promise<void> {
+    return this.#send(ids, { delayMs, round: 0 })
+  }
+
+  /** A round lasts as long as a lease, so that the polls of idle workers store a batch once. */
+  republish(ids: readonly OrderId[]): Promise<void> {
+    return this.#send(ids, { delayMs: 0, round: Math.floor(Date.now() / this.#settings.leaseMs) })
+  }
+
+  async #send(ids: readonly OrderId[], options: SendOptions): Promise<void> {
     const batches = inBatches(ids, this.#settings.batchSize)
     try {
-      for (const some of inBatches(batches, BATCHES_AT_ONCE)) await this.#ask((link) => link.send(some, delayMs))
+      for (const some of inBatches(batches, BATCHES_AT_ONCE)) await this.#ask((link) => link.send(some, options))
     } catch (error) {
       if (!(error instanceof UserError && error.exit === EXIT.unreachable)) throw error
       const problem = {

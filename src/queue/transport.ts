@@ -40,13 +40,19 @@ interface WorkerOptions {
   readonly onUnreachable: (why: UserError) => void
 }
 
+export interface SendOptions {
+  readonly delayMs: number
+  /** A server may store a batch once that is sent several times in one round. 0 until it may have been lost. */
+  readonly round: number
+}
+
 /** A connection for publishing and for requests, which resolve or reject within seconds. */
 export interface Link {
   readonly pauseSwitch: PauseSwitch
   /** Fails if a write would fail, as on a replica or without memory. Changes nothing. */
   check(): Promise<unknown>
   /** Sends batches to be delivered after `delayMs`. Resolves when the server has stored them. */
-  send(batches: readonly Batch[], delayMs: number): Promise<unknown>
+  send(batches: readonly Batch[], options: SendOptions): Promise<unknown>
   /** Removes all waiting batches, including the delayed ones. */
   purge(): Promise<unknown>
   counts(): Promise<Omit<QueueCounts, 'unit'>>

@@ -2,7 +2,7 @@
 
 import { onFragilePostgres, onFragileRedis, onPostgres, onRedis } from '../support/queue-drivers.js'
 import { describeWith } from '../support/servers.js'
-import { describeClosing, describeQueueContract } from './contract.js'
+import { describeClosing, describeQueueContract, describeStranded } from './contract.js'
 
 const concurrent = { concurrent: true }
 
@@ -10,3 +10,5 @@ describeWith('redis', 'BullMQ on Redis', () => describeQueueContract(() => onRed
 describeWith('redis', 'BullMQ and its Redis', () => describeClosing(onFragileRedis), concurrent)
 describeWith('postgres', 'BullMQ on PostgreSQL', () => describeQueueContract(() => onPostgres()), concurrent)
 describeWith('postgres', 'BullMQ and its PostgreSQL', () => describeClosing(() => onFragilePostgres()), concurrent)
+describeWith('redis', 'orders on BullMQ and Redis', () => describeStranded(() => onRedis()), concurrent)
+describeWith('postgres', 'orders on BullMQ and PostgreSQL', () => describeStranded(() => onPostgres()), concurrent)

@@ -2,7 +2,7 @@
 import { describe, expect, test as plainTest } from 'vitest'
 import { makeDue } from '../../src/queue/due-orders.js'
 import { opened } from '../support/cli.js'
-import type { FragileDriver } from '../support/queue-drivers.js'
+import type { BullMqDriver, FragileDriver } from '../support/queue-drivers.js'
 import { BATCH_SIZE, Scene, type StartDriver } from '../support/queue-scene.js'
 import { until } from '../support/until.js'
 
@@ -15,6 +15,18 @@ export async function expectSettledOnce(scene: Scene, orders: number): Promise<v
   expect(scene.claimed).toBe(orders)
   expect(await scene.count('completed')).toBe(orders)
   await scene.shop.expectAuditClean()
+}
+
+export function describeStranded(start: StartDriver): void {
+  testOn(start)(
+    'are published again while their server remembers batches that it delivers to no one',
+    async ({ scene }) => {
+      await scene.queue.publish(await scene.orders(3 * BATCH_SIZE))
+      await (scene.driver as BullMqDriver).strand()
+      await scene.drain()
+      await expectSettledOnce(scene, 3 * BATCH_SIZE)
+    },
+  )
 }
 
 /** What needs the driver alone; the rest is below. */

@@ -23,6 +23,12 @@ interface ServerDriver extends Driver {
   forget(): Promise<unknown>
 }
 
+/** BullMQ, which ignores a job whose id it knows. */
+export interface BullMqDriver extends ServerDriver {
+  /** Makes its server remember every job without delivering any, as after an eviction or by a lock of a dead worker. */
+  strand(): Promise<unknown>
+}
+
 /** A driver whose server is behind a proxy, which the test may stop. */
 export interface FragileDriver extends ServerDriver {
   readonly proxy: TcpProxy
@@ -43,6 +49,7 @@ export async function onRedis(url = serverUrl('redis')) {
     environment: { ORDERCTL_QUEUE_URL: url, ORDERCTL_REDIS_PREFIX: prefix },
     name: `Redis at ${address.name}`,
     forget: () => removeKeys(prefix),
+    strand: () => removeKeys(`${prefix}bull:orders:wait`),
     close: async () => void (await removeKeys(prefix)),
   }
 }
@@ -64,6 +71,7 @@ export async function onPostgres(url = serverUrl('postgres'), leaseMs = LEASE_MS
     ...onServer(() => bullMqOnPostgres(place.address, place.schema, leaseMs), leaseMs),
     name: `PostgreSQL at ${place.address.name}`,
     forget: () => until(deleted),
+    strand: () => place.ask("update job set state = 'active', lock_token = 'dead', locked_until_ms = 9e12"),
     close: place.drop,
   }
 }

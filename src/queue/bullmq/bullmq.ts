@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Job, JobsOptions, Queue, Worker } from 'bullmq'
 import type { QueueCounts } from '../queue.js'
-import { type Batch, type Deliver, type Link, readBatch, type TransportWorker } from '../transport.js'
+import { type Batch, type Deliver, type Link, readBatch, type SendOptions, type TransportWorker } from '../transport.js'
 
 export interface Payload {
   readonly ids: Batch
@@ -62,7 +62,7 @@ export function linkTo(jobs: Jobs, { check, count, end }: ServerParts): Link {
   return {
     pauseSwitch: jobs,
     check,
-    send: (batches, delayMs) => jobs.addBulk(batches.map((ids) => jobOf(ids, delayMs))),
+    send: (batches, options) => jobs.addBulk(batches.map((ids) => jobOf(ids, options))),
     purge: () => jobs.drain(true),
     counts: async () => {
       const { oldestAt, ...counts } = await count()
@@ -93,11 +93,12 @@ export function workerOf(jobs: JobWorker, end: () => Promise<void>): TransportWo
 }
 
 /**
- * Gives the same orders at the same time the same job id, so BullMQ stores them once. Job ids must not contain a colon.
+ * Gives the same orders at the same time the same job id, so BullMQ stores them once. It ignores a job whose id it knows,
+ * even if that job waits in no list or is locked by a dead worker. Job ids must not contain a colon.
  */
-function jobOf(ids: Batch, delayMs: number) {
+function jobOf(ids: Batch, { delayMs, round }: SendOptions) {
   const digest = createHash('sha256').update(ids.join()).digest('hex').slice(0, 16)
-  const jobId = `${ids[0]}-${ids.length}-${digest}`
+  const jobId = `${ids[0]}-${ids.length}-${digest}-${round}`
   const opts = delayMs > 0 ? { jobId: `${jobId}-${Date.now() + delayMs}`, delay: delayMs } : { jobId }
   return { name: 'batch', data: { ids }, opts }
 }

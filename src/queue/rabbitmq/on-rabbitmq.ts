@@ -92,7 +92,7 @@ async function linkOver({ db, address, queues }: Context, rabbit: Connection, on
   return {
     pauseSwitch: new DatabasePause(db),
     check,
-    send: async (batches, delayMs) => {
+    send: async (batches, { delayMs }) => {
       const routingKey = delayMs > 0 ? queues.later : queues.orders
       const expiration = delayMs > 0 ? { expiration: String(Math.ceil(delayMs)) } : {}
       const envelope = { routingKey, durable: true, mandatory: true, ...expiration }
