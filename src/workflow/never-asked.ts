@@ -17,11 +17,16 @@ interface Identified {
  */
 export async function takeMarks(trx: Kysely<Schema>, orders: readonly Identified[]): Promise<ReadonlySet<OrderId>> {
   if (orders.length === 0) return new Set()
+  // A mark of an earlier attempt says nothing about this one.
   const open = trx
     .selectFrom('payments')
-    .where(isAmong(trx, 'order_id', packIds(orders)))
-    .where('never_asked', '=', 1)
-  const marked = new Set((await open.select('order_id').execute()).map((row) => row.order_id))
+    .innerJoin('orders', (join) =>
+      join.onRef('orders.id', '=', 'payments.order_id').onRef('orders.attempt', '=', 'payments.attempt'),
+    )
+    .where(isAmong(trx, 'payments.order_id', packIds(orders)))
+    .where('payments.status', '=', 'pending')
+    .where('payments.never_asked', '=', 1)
+  const marked = new Set((await open.select('payments.order_id').execute()).map((row) => row.order_id))
   const unmarked = { never_asked: 0 }
   if (marked.size > 0) {
     await trx

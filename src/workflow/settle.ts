@@ -234,7 +234,7 @@ const recordUnpaid = new Prepared<{ rows: string; status: 'declined' | 'unknown'
         message: eb.ref('row.message'),
         unanswered: eb('payments.unanswered', '+', value('unanswered')),
       }))
-      .set({ status: value('status'), answered_at: value('now') })
+      .set({ status: value('status'), answered_at: value('now'), never_asked: 0 })
       .whereRef('payments.order_id', '=', 'row.id')
       .whereRef('payments.attempt', '=', 'row.attempt'),
 )

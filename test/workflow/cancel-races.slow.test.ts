@@ -5,9 +5,11 @@ import { expect } from 'vitest'
 import { inBatches } from '../../src/domain/batches.js'
 import type { LeaseToken, OrderId } from '../../src/domain/ids.js'
 import type { ChargeOutcome, Gateway } from '../../src/payments/gateway.js'
+import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { processBatch } from '../../src/workflow/batch.js'
 import { cancelOrders } from '../../src/workflow/cancel.js'
 import { claim } from '../../src/workflow/claim.js'
+import { retryFailures } from '../../src/workflow/failures.js'
 import { resolveOrders } from '../../src/workflow/resolve.js'
 import { settle } from '../../src/workflow/settle.js'
 import { describeOnEngines, describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
@@ -188,6 +190,24 @@ describeOnEngines('an order in progress whose gateway was unreachable', (test) =
     await work(shop, [died], 'notAsked')
     const refused = await cancelOrders(shop.db, ids)
     expect(ids.map((id) => refused.get(id)?.code)).toEqual(['charge_unknown', 'charge_unknown'])
+  })
+
+  test('is not cancelled once a later attempt may have been charged', async ({ shop }) => {
+    const [id] = (await importing(shop, 1)) as [OrderId]
+    await work(shop, [id], 'notAsked')
+    expect(await cancelOrders(shop.db, [id])).toEqual(new Map())
+    expect(await shop.rows('select status, never_asked from payments')).toEqual([
+      { status: 'declined', never_asked: 0 },
+    ])
+    // As a mark that was left behind: it says nothing about the next attempt.
+    await shop.rows('update payments set never_asked = 1')
+    await retryFailures(shop.db, new EmbeddedQueue(shop.db), [id])
+    // Its worker dies, perhaps after the charge.
+    await claim(shop.db, [id], CLAIM)
+    await makeDue(shop)
+    await work(shop, [id], 'notAsked')
+    expect((await cancelOrders(shop.db, [id])).get(id)).toMatchObject({ code: 'charge_unknown' })
+    await shop.expectAuditClean()
   })
 
   test('is not cancelled while another worker holds it', async ({ shop }) => {
