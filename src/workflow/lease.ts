@@ -58,7 +58,10 @@ export function whileRenewing<Result>(db: Kysely<Schema>, lease: Lease, act: Whi
   return holding(lease, renew, act)
 }
 
-/** Gets a function that returns false once the lease may have ended, as after the process was suspended. */
+/**
+ * Gets a function that returns false once the lease may have ended, as after the process was suspended, and once a
+ * renewal finds a row lost.
+ */
 export type WhileHeld<Result> = (isHeld: () => boolean) => Promise<Result>
 
 /**
@@ -75,7 +78,7 @@ export async function holding<Result>(
   const renewOnce = async () => {
     const asked = performance.now()
     // Once a row is lost, another process or a person may have settled it: the gateway may be asked for nothing more.
-    if (await renew()) until = asked + leaseMs
+    until = (await renew()) ? asked + leaseMs : Number.NEGATIVE_INFINITY
   }
   // If every renewal fails, the fence rejects the late settlement.
   const renewing = startBackground(renewOnce, { pauseMs: () => leaseMs / 3 })

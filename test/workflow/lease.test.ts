@@ -2,7 +2,7 @@
 import { expect } from 'vitest'
 import type { LeaseToken, OrderId } from '../../src/domain/ids.js'
 import { whileRenewing } from '../../src/workflow/lease.js'
-import { test } from '../support/shop.js'
+import { HOUR, test } from '../support/shop.js'
 
 test('a lease that another worker has taken is no longer held, although it is renewed', async ({ shop }) => {
   const [mine, lost] = ['mine', 'lost'].map((reference) => {
@@ -16,5 +16,16 @@ test('a lease that another worker has taken is no longer held, although it is re
     const before = shop.row('mine')['due_at']
     await expect.poll(() => shop.row('mine')['due_at']).not.toBe(before)
     expect(isHeld()).toBe(false)
+  })
+})
+
+test('a renewal that finds an order lost ends the lease, however long it would have lasted', async ({ shop }) => {
+  const id = shop.order('A-1', { status: 'payment_processing', leaseToken: 'theirs', dueAt: 1 })
+  const db = await shop.connection()
+  const lease = { token: 'ours' as string as LeaseToken, orders: [{ id }], leaseMs: 300 }
+  // As after a clock was set forward: by its own clock, the process holds the lease for another hour.
+  await whileRenewing(db, { ...lease, since: performance.now() + HOUR }, async (isHeld) => {
+    expect(isHeld()).toBe(true)
+    await expect.poll(isHeld, { timeout: 20_000 }).toBe(false)
   })
 })
