@@ -1,5 +1,6 @@
 // The interface to a payment gateway.
 import type { IdempotencyKey } from '../domain/ids.js'
+import type { LeaseEnd } from '../domain/lease-end.js'
 import type { Money } from '../domain/money.js'
 import type { UserError } from '../errors.js'
 
@@ -19,6 +20,9 @@ export interface Unknown {
 export function unknown(message: string): Unknown {
   return { status: 'unknown', message }
 }
+
+/** The outcome of a call that could not start before its lease ended. */
+export const LATE: Unknown = { ...unknown('the lease ended before the call'), notAsked: true }
 
 export interface Charge {
   readonly key: IdempotencyKey
@@ -50,19 +54,28 @@ export type LookUp<Outcome> = Outcome | { readonly status: 'none' } | { readonly
 /** What a batch needs of a gateway. */
 export type ChargingGateway = Pick<Gateway, 'charge' | 'lookUpCharge'>
 
+export interface CallOptions {
+  /** If calls have to wait for each other, those with a lower number come first. */
+  readonly turn?: number
+  /**
+   * Checked when the call starts, which may be long after it was asked for. Without the lease, a person may have
+   * settled the order or refund in the meantime.
+   */
+  readonly leaseEnd?: LeaseEnd | undefined
+}
+
 export interface Gateway {
   /**
    * Charges the amount, at most once per key. A repeated call with the same key returns the same outcome.
    *
    * @param timeoutMs time limit; after it, or after an error, the outcome is unknown
-   * @param turn if calls have to wait for each other, those with a lower number come first
    */
-  charge(charge: Charge, timeoutMs: number, turn?: number): Promise<ChargeOutcome>
+  charge(charge: Charge, timeoutMs: number, options?: CallOptions): Promise<ChargeOutcome>
   /** What became of a charge. Needed for keys that the gateway may have forgotten. */
-  lookUpCharge(charge: Charge, timeoutMs: number, turn?: number): Promise<LookUp<ChargeOutcome>>
+  lookUpCharge(charge: Charge, timeoutMs: number, options?: CallOptions): Promise<LookUp<ChargeOutcome>>
   /** Gives back a part of a captured charge, at most once per key. */
-  refund(refund: Refund, timeoutMs: number): Promise<RefundOutcome>
-  lookUpRefund(refund: Refund, timeoutMs: number): Promise<LookUp<RefundOutcome>>
+  refund(refund: Refund, timeoutMs: number, options?: CallOptions): Promise<RefundOutcome>
+  lookUpRefund(refund: Refund, timeoutMs: number, options?: CallOptions): Promise<LookUp<RefundOutcome>>
 }
 
 /** A gateway that is shared by everything in a process that charges or refunds. */

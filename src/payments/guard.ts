@@ -6,7 +6,16 @@ import { asError } from '../background.js'
 import { backoffMs } from '../domain/backoff.js'
 import { MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
-import { type Charge, type Gateway, type OpenGateway, type Refund, type Unknown, unknown } from './gateway.js'
+import {
+  type CallOptions,
+  type Charge,
+  type Gateway,
+  LATE,
+  type OpenGateway,
+  type Refund,
+  type Unknown,
+  unknown,
+} from './gateway.js'
 
 export interface GuardOptions {
   /** Maximum number of open calls. */
@@ -45,9 +54,9 @@ export class Budget {
     this.#queue = new PQueue({ concurrency: maxInFlight, ...(perSecond === null ? {} : paceOf(perSecond)) })
   }
 
-  /** @param turn calls with a lower number start first */
-  run<Result>(call: () => Promise<Result>, turn = 0): Promise<Result> {
-    return this.#queue.add(call, { priority: -turn })
+  run<Result>(call: () => Promise<Result>, { turn = 0, leaseEnd }: CallOptions = {}): Promise<Result | Unknown> {
+    const start = async () => (leaseEnd?.hasPassed() ? LATE : call())
+    return this.#queue.add(start, { priority: -turn })
   }
 
   /** Forgets the calls that wait: their promises stay open. */
@@ -99,20 +108,20 @@ export class GuardedGateway implements OpenGateway {
     return this.#trouble
   }
 
-  charge(charge: Charge, timeoutMs: number, turn?: number) {
-    return this.#call(() => this.#gateway.charge(charge, timeoutMs), turn)
+  charge(charge: Charge, timeoutMs: number, options?: CallOptions) {
+    return this.#call(() => this.#gateway.charge(charge, timeoutMs), options)
   }
 
-  lookUpCharge(charge: Charge, timeoutMs: number, turn?: number) {
-    return this.#call(() => this.#gateway.lookUpCharge(charge, timeoutMs), turn)
+  lookUpCharge(charge: Charge, timeoutMs: number, options?: CallOptions) {
+    return this.#call(() => this.#gateway.lookUpCharge(charge, timeoutMs), options)
   }
 
-  refund(refund: Refund, timeoutMs: number) {
-    return this.#call(() => this.#gateway.refund(refund, timeoutMs))
+  refund(refund: Refund, timeoutMs: number, options?: CallOptions) {
+    return this.#call(() => this.#gateway.refund(refund, timeoutMs), options)
   }
 
-  lookUpRefund(refund: Refund, timeoutMs: number) {
-    return this.#call(() => this.#gateway.lookUpRefund(refund, timeoutMs))
+  lookUpRefund(refund: Refund, timeoutMs: number, options?: CallOptions) {
+    return this.#call(() => this.#gateway.lookUpRefund(refund, timeoutMs), options)
   }
 
   async check(): Promise<number | undefined> {
@@ -142,15 +151,16 @@ export class GuardedGateway implements OpenGateway {
     return this.#gateway.close()
   }
 
-  #call<Outcome extends { readonly status: string }>(ask: () => Promise<Outcome>, turn?: number) {
+  #call<Outcome extends { readonly status: string }>(ask: () => Promise<Outcome>, options?: CallOptions) {
     return new Promise<Outcome | Unknown>((answer, fail) => {
       const end = () => answer(this.#notAsked())
-      const start = async () => {
+      const start = () => {
         this.#waiting.delete(end)
-        answer(await this.#ask(ask))
+        return this.#ask(ask)
       }
+      const isLate = () => this.#waiting.delete(end)
       this.#waiting.add(end)
-      this.#budget.run(start, turn).catch(fail)
+      this.#budget.run(start, options).then(answer, fail).finally(isLate)
     })
   }
 

@@ -38,10 +38,10 @@ export async function openGateway(config: PaymentConfig): Promise<OpenGateway> {
     const [gateway, budget] = [simulated(config), new Budget(limits)]
     return {
       trouble: undefined,
-      charge: (charge, timeoutMs, turn) => budget.run(() => gateway.charge(charge, timeoutMs), turn),
-      lookUpCharge: (charge, timeoutMs, turn) => budget.run(() => gateway.lookUpCharge(charge, timeoutMs), turn),
-      refund: (refund, timeoutMs) => budget.run(() => gateway.refund(refund, timeoutMs)),
-      lookUpRefund: (refund, timeoutMs) => budget.run(() => gateway.lookUpRefund(refund, timeoutMs)),
+      charge: (charge, timeoutMs, options) => budget.run(() => gateway.charge(charge, timeoutMs), options),
+      lookUpCharge: (charge, timeoutMs, options) => budget.run(() => gateway.lookUpCharge(charge, timeoutMs), options),
+      refund: (refund, timeoutMs, options) => budget.run(() => gateway.refund(refund, timeoutMs), options),
+      lookUpRefund: (refund, timeoutMs, options) => budget.run(() => gateway.lookUpRefund(refund, timeoutMs), options),
       check: async () => undefined,
       close: async () => undefined,
     }

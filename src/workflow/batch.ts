@@ -68,8 +68,8 @@ export async function processBatch(
   }
   onAnswer()
   const lease = { token, orders, leaseMs: options.claim.leaseMs, since }
-  const answers = await whileRenewing(db, lease, (isHeld) =>
-    chargeAll(gateway, orders, options.charge, { details, isHeld, onAnswer }),
+  const answers = await whileRenewing(db, lease, (leaseEnd) =>
+    chargeAll(gateway, orders, options.charge, { details, leaseEnd, onAnswer }),
   )
   progress.heartbeats = undefined
   const settled = await settle(db, { token, askedBefore }, answers, options.settle)

@@ -1,7 +1,8 @@
 // Charges the orders of a batch, between its two transactions. Asks the gateway once for each idempotency key.
 import type { OrderId } from '../domain/ids.js'
+import type { LeaseEnd } from '../domain/lease-end.js'
 import { askUnderKey } from '../payments/ask.js'
-import type { Charge, ChargeOutcome, ChargingGateway } from '../payments/gateway.js'
+import { type Charge, type ChargeOutcome, type ChargingGateway, LATE } from '../payments/gateway.js'
 import type { ClaimedOrder } from './claim.js'
 
 export interface ChargeOptions {
@@ -30,8 +31,8 @@ export interface Answer {
 
 interface Charging {
   readonly details?: ReadonlyMap<OrderId, ChargeDetails> | undefined
-  /** Whether the lease still holds. Without it, a person may have settled an order in the meantime. */
-  readonly isHeld?: () => boolean
+  /** Once it has passed, nothing more is asked for: a person may have settled an order in the meantime. */
+  readonly leaseEnd?: LeaseEnd | undefined
   readonly onAnswer?: () => void
 }
 
@@ -39,37 +40,41 @@ interface Charging {
 export async function chargeAll(
   gateway: ChargingGateway,
   orders: readonly ClaimedOrder[],
-  { inFlight, timeoutMs }: ChargeOptions,
-  { details, isHeld = () => true, onAnswer }: Charging = {},
+  options: ChargeOptions,
+  { details, leaseEnd, onAnswer }: Charging = {},
 ): Promise<Answer[]> {
   const answers: Answer[] = []
   // Shared by the loops. Tasks of their own for the orders would take longer than a quick gateway.
   const left = orders.entries()
   const chargeOnes = async () => {
     for (const [at, order] of left) {
-      const outcome = isHeld() ? await chargeOne(gateway, order, details?.get(order.id), timeoutMs) : LATE
+      const calling = { details: details?.get(order.id), timeoutMs: options.timeoutMs, leaseEnd }
+      const outcome = leaseEnd?.hasPassed() ? LATE : await chargeOne(gateway, order, calling)
       onAnswer?.()
       answers[at] = { order, outcome }
     }
   }
-  await Promise.all(Array.from({ length: Math.min(inFlight, orders.length) }, chargeOnes))
+  await Promise.all(Array.from({ length: Math.min(options.inFlight, orders.length) }, chargeOnes))
   return answers
 }
 
-const LATE: ChargeOutcome = { status: 'unknown', message: 'the lease ended before the charge', notAsked: true }
+interface Calling {
+  readonly details: ChargeDetails | undefined
+  readonly timeoutMs: number
+  readonly leaseEnd: LeaseEnd | undefined
+}
 
 function chargeOne(
   gateway: ChargingGateway,
   { key, currency, total }: ClaimedOrder,
-  details: ChargeDetails | undefined,
-  timeoutMs: number,
+  { details, timeoutMs, leaseEnd }: Calling,
 ): ChargeOutcome | Promise<ChargeOutcome> {
   if (total === 0) return { status: 'captured', reference: 'free of charge' }
   const charge: Charge = { key, amount: { currency, minor: total }, ...(details && { order: details.order }) }
   return askUnderKey({
     what: 'charge',
     isOld: details?.isOld ?? false,
-    ask: () => gateway.charge(charge, timeoutMs),
-    lookUp: () => gateway.lookUpCharge(charge, timeoutMs),
+    ask: () => gateway.charge(charge, timeoutMs, { leaseEnd }),
+    lookUp: () => gateway.lookUpCharge(charge, timeoutMs, { leaseEnd }),
   })
 }

@@ -8,6 +8,7 @@ import { type Parameter, Prepared } from '../database/prepared.js'
 import { isAmong, withoutIndex } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { LeaseToken, OrderId } from '../domain/ids.js'
+import { LeaseEnd } from '../domain/lease-end.js'
 
 interface Identified {
   readonly id: OrderId
@@ -59,10 +60,10 @@ export function whileRenewing<Result>(db: Kysely<Schema>, lease: Lease, act: Whi
 }
 
 /**
- * Gets a function that returns false once the lease may have ended, as after the process was suspended, and once a
- * renewal finds a row lost.
+ * Gets the end of the lease, which renewals move. It has passed once the lease may have ended, as after the process was
+ * suspended, and once a renewal finds a row lost.
  */
-export type WhileHeld<Result> = (isHeld: () => boolean) => Promise<Result>
+export type WhileHeld<Result> = (end: LeaseEnd) => Promise<Result>
 
 /**
  * Renews a lease until `act` ends.
@@ -74,16 +75,18 @@ export async function holding<Result>(
   renew: () => Promise<boolean>,
   act: WhileHeld<Result>,
 ): Promise<Result> {
-  let until = since + leaseMs
+  const end = new LeaseEnd()
+  end.moveTo(since + leaseMs)
   const renewOnce = async () => {
     const asked = performance.now()
     // Once a row is lost, another process or a person may have settled it: the gateway may be asked for nothing more.
-    until = (await renew()) ? asked + leaseMs : Number.NEGATIVE_INFINITY
+    if (await renew()) end.moveTo(asked + leaseMs)
+    else end.endNow()
   }
   // If every renewal fails, the fence rejects the late settlement.
   const renewing = startBackground(renewOnce, { pauseMs: () => leaseMs / 3 })
   try {
-    return await act(() => performance.now() < until)
+    return await act(end)
   } finally {
     // Ends before the settlement, which locks the same rows in another order.
     await renewing.end()

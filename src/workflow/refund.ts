@@ -11,10 +11,11 @@ import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { inTransaction } from '../database/transaction.js'
 import { type LeaseToken, type OrderId, refundKey } from '../domain/ids.js'
+import type { LeaseEnd } from '../domain/lease-end.js'
 import { OPEN_REFUND_STATUSES } from '../domain/order.js'
 import { HOUR_MS } from '../domain/time.js'
 import { askUnderKey } from '../payments/ask.js'
-import type { Gateway, Refund, RefundOutcome } from '../payments/gateway.js'
+import { type Gateway, LATE, type Refund, type RefundOutcome } from '../payments/gateway.js'
 import { lockOrders } from '../queue/due-orders.js'
 import { holding, newToken } from './lease.js'
 import { type ClaimedRefund, type SettledRefund, type SettleRefundOptions, settleRefunds } from './refund-settle.js'
@@ -177,18 +178,16 @@ export async function finishRefunds(
   }
   const asked = performance.now()
   const since = (await renew()) ? asked : Number.NEGATIVE_INFINITY
-  const answers = await holding({ leaseMs, since }, renew, (isHeld) => {
+  const answers = await holding({ leaseMs, since }, renew, (leaseEnd) => {
     // Without the lease, a person may have settled the refund, and begun another one.
     const ask = async (refund: ClaimedRefund) => ({
       refund,
-      outcome: isHeld() ? await askFor(gateway, refund, now, options) : LATE,
+      outcome: leaseEnd.hasPassed() ? LATE : await askFor(gateway, refund, { ...options, now, leaseEnd }),
     })
     return pMap(refunds, ask, { concurrency: inFlight })
   })
   return settleRefunds(db, token, answers, options)
 }
-
-const LATE: RefundOutcome = { status: 'unknown', message: 'the lease ended before the refund', notAsked: true }
 
 /** Settles the refunds under the lease as a person states. Returns those that are still under it. */
 export async function settleAsStated(db: Kysely<Schema>, token: LeaseToken, outcome: Stated, options: RefundOptions) {
@@ -223,16 +222,15 @@ async function readClaimed(db: Kysely<Schema>, token: LeaseToken): Promise<Claim
 function askFor(
   gateway: Gateway,
   { key, amount, currency, usedSince, chargeKey, chargeReference }: ClaimedRefund,
-  now: number,
-  { timeoutMs, keyLifetimeMs }: RefundOptions,
+  { timeoutMs, keyLifetimeMs, now, leaseEnd }: RefundOptions & { readonly now: number; readonly leaseEnd: LeaseEnd },
 ): Promise<RefundOutcome> {
   const charge = { key: chargeKey, reference: chargeReference }
   const refund: Refund = { key, charge, amount: { currency, minor: amount } }
   return askUnderKey({
     what: 'refund',
     isOld: now - usedSince >= keyLifetimeMs,
-    ask: () => gateway.refund(refund, timeoutMs),
-    lookUp: () => gateway.lookUpRefund(refund, timeoutMs),
+    ask: () => gateway.refund(refund, timeoutMs, { leaseEnd }),
+    lookUp: () => gateway.lookUpRefund(refund, timeoutMs, { leaseEnd }),
   })
 }
 

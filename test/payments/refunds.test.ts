@@ -1,5 +1,9 @@
 // Refunds over HTTP, by a provider that loses requests and answers: its ledger has each refund once, as ours.
 import { describe, expect } from 'vitest'
+import type { OrderId } from '../../src/domain/ids.js'
+import type { Gateway } from '../../src/payments/gateway.js'
+import { openGateway } from '../../src/payments/open-gateway.js'
+import { beginRefunds, finishDueRefunds, refundOptionsOf } from '../../src/workflow/refund.js'
 import { singles } from '../support/drain.js'
 import { Provider } from '../support/provider.js'
 import { type Shop, test as shopTest } from '../support/shop.js'
@@ -53,6 +57,44 @@ describe('refunds over HTTP', { timeout: 60_000 }, () => {
     expect(shop.value("select count(*) from refunds where status = 'refunded'")).toBe(40)
     expectLedgerEqualsRefunds(shop, provider)
     await shop.expectAuditClean()
+  })
+
+  test('that wait for others while the process is suspended beyond its lease are not asked', async ({
+    shop,
+    provider,
+    onTestFinished,
+  }) => {
+    const ids = await selling(shop, provider, 2)
+    const config = shop.config({ ...provider.environment, ORDERCTL_PAYMENT_MAX_IN_FLIGHT: '1' })
+    const gateway = await openGateway(config)
+    onTestFinished(() => gateway.close())
+    let calls = 0
+    const suspended: Pick<Gateway, 'refund'> = {
+      refund(...call) {
+        const answer = gateway.refund(...call)
+        if (++calls === 2) {
+          // Blocks the event loop while the second call waits for the first. Another process takes that one over.
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1500)
+          shop.sqlite.exec("update refunds set lease_token = 'theirs' where order_id = 2")
+        }
+        return answer
+      },
+    }
+    const orders = shop.rows('select id from orders') as { id: OrderId }[]
+    await beginRefunds(
+      shop.db,
+      orders.map(({ id }) => id),
+      { restock: false },
+      { leaseMs: 0 },
+    )
+    const options = { ...refundOptionsOf(config), leaseMs: 1000, inFlight: 2 }
+    await finishDueRefunds(shop.db, (use) => use(Object.assign(Object.create(gateway), suspended)), options)
+    expect(calls).toBe(ids.length)
+    expect(shop.rows('select status, unanswered from refunds order by order_id')).toEqual([
+      { status: 'refunded', unanswered: 0 },
+      { status: 'pending', unanswered: 0 },
+    ])
+    expectLedgerEqualsRefunds(shop, provider)
   })
 
   test('are not begun while the provider is away, which a dry run does not need', async ({ shop, provider }) => {

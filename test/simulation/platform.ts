@@ -17,6 +17,7 @@ export function usePlatformOf(world: () => World): void {
   }
   Object.assign(Date, { now: () => world().wallTime() })
   Object.assign(performance, { now: () => world().now })
+  Object.assign(process.hrtime, { bigint: () => BigInt(Math.round(world().now * 1e6)) })
   Object.assign(Math, { random: () => world().dice.next() })
   Object.assign(crypto, { randomBytes, randomUUID })
   Object.assign(os, { uptime: () => 100_000 + world().now / 1000 })

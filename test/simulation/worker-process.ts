@@ -138,11 +138,12 @@ class SimulatedThreads implements BatchThreads {
     const { world } = this.#scene
     const ask = <Outcome>(label: string, act: () => Promise<Outcome>) => world.ask(thread, this.#process, label, act)
     return {
-      charge: (charge, timeoutMs) => {
+      charge: (charge, timeoutMs, options) => {
         if (this.#dies(thread, charge.order?.reference ?? '')) return new Promise(() => undefined)
-        return ask('charge', () => this.#gateway.charge(charge, timeoutMs))
+        return ask('charge', () => this.#gateway.charge(charge, timeoutMs, options))
       },
-      lookUpCharge: (charge, timeoutMs) => ask('look up', () => this.#gateway.lookUpCharge(charge, timeoutMs)),
+      lookUpCharge: (charge, timeoutMs, options) =>
+        ask('look up', () => this.#gateway.lookUpCharge(charge, timeoutMs, options)),
     }
   }
 

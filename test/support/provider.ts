@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect } from 'vitest'
 import { freePort, PrivateProcess } from './private-process.js'
+import { until } from './until.js'
 
 const PROGRAM = resolve(import.meta.dirname, '../../examples/gateway.mjs')
 
@@ -74,6 +75,12 @@ export class Provider {
   /** Makes a command charge here. */
   get environment(): Record<string, string> {
     return { ORDERCTL_PAYMENT_GATEWAY: this.url }
+  }
+
+  /** Resolves once it has had this many calls open at a time. */
+  async opened(calls: number): Promise<void> {
+    const health = async () => (await fetch(`${this.url}/health`)).json() as Promise<{ most_open: number }>
+    await until(async () => (await health()).most_open >= calls)
   }
 
   get ledger(): string {

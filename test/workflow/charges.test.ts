@@ -2,6 +2,7 @@
 import { setImmediate as turnOfLoop } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { type IdempotencyKey, idempotencyKey, type OrderId, type ShopId } from '../../src/domain/ids.js'
+import { LeaseEnd } from '../../src/domain/lease-end.js'
 import type { Currency } from '../../src/domain/money.js'
 import type { Charge, ChargeOutcome } from '../../src/payments/gateway.js'
 import { SimulatedGateway } from '../../src/payments/simulated.js'
@@ -52,15 +53,17 @@ test('a gateway that fails leaves the outcome unknown', async () => {
 
 test('once the lease may have ended, nothing more is asked for', async () => {
   const asked: string[] = []
+  const leaseEnd = new LeaseEnd()
+  leaseEnd.moveTo(performance.now() + 600_000)
   const gateway = {
     async charge({ key }: Charge): Promise<ChargeOutcome> {
       asked.push(key)
+      if (asked.length === 2) leaseEnd.endNow()
       return { status: 'captured', reference: key }
     },
     lookUpCharge: async () => ({ status: 'unsupported' as const }),
   }
-  const isHeld = () => asked.length < 2
-  const answers = await chargeAll(gateway, orders(4), { inFlight: 1, timeoutMs: 1000 }, { isHeld })
+  const answers = await chargeAll(gateway, orders(4), { inFlight: 1, timeoutMs: 1000 }, { leaseEnd })
   expect(asked).toEqual([key(0), key(1)])
   const late = expect.objectContaining({ status: 'unknown', notAsked: true })
   expect(answers.slice(2).map(({ outcome }) => outcome)).toEqual([late, late])
