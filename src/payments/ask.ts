@@ -11,6 +11,14 @@ interface Question<Outcome> {
   lookUp(): Promise<LookUp<Outcome>>
 }
 
+/**
+ * Whether the gateway may have forgotten a key. Both times are by the database's clock, which may have been ahead: the
+ * age of a key that seems to be first used later than now is not known.
+ */
+export function isOldKey(firstUse: number, now: number, keyLifetimeMs: number): boolean {
+  return firstUse > now || now - firstUse >= keyLifetimeMs
+}
+
 /** Looks an old key up before it is asked for again. Never rejects: a call that fails has an unknown outcome. */
 export async function askUnderKey<Outcome extends ChargeOutcome | RefundOutcome>({
   what,

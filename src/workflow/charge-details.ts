@@ -7,6 +7,7 @@ import { Prepared } from '../database/prepared.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
+import { isOldKey } from '../payments/ask.js'
 import type { ChargeDetails } from './charge.js'
 
 /**
@@ -19,13 +20,13 @@ export async function readChargeDetails(
   keyLifetimeMs: number,
 ): Promise<ReadonlyMap<OrderId, ChargeDetails>> {
   if (orders.length === 0) return new Map()
-  const forgotten = (await databaseTime(db)) - keyLifetimeMs
+  const now = await databaseTime(db)
   const firstUse = await readFirstUse(db)
   const rows = await intents.all(db, { ids: packIds(orders) })
   return new Map(
     rows.map(({ id, source, reference, customer, intentAt, orderedAt }) => [
       id,
-      { order: { source, reference, customer }, isOld: firstUse(intentAt, orderedAt) <= forgotten },
+      { order: { source, reference, customer }, isOld: isOldKey(firstUse(intentAt, orderedAt), now, keyLifetimeMs) },
     ]),
   )
 }

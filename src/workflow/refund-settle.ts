@@ -29,7 +29,7 @@ export interface ClaimedRefund {
   readonly amount: number
   readonly currency: Currency
   /** Since when the gateway may know the key. */
-  readonly usedSince: number
+  readonly firstUse: number
   readonly unanswered: number
   readonly restock: number
   readonly chargeKey: IdempotencyKey

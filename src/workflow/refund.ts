@@ -14,7 +14,7 @@ import { type LeaseToken, type OrderId, refundKey } from '../domain/ids.js'
 import type { LeaseEnd } from '../domain/lease-end.js'
 import { OPEN_REFUND_STATUSES } from '../domain/order.js'
 import { HOUR_MS } from '../domain/time.js'
-import { askUnderKey } from '../payments/ask.js'
+import { askUnderKey, isOldKey } from '../payments/ask.js'
 import { type Gateway, LATE, type Refund, type RefundOutcome } from '../payments/gateway.js'
 import { lockOrders } from '../queue/due-orders.js'
 import { holding, newToken } from './lease.js'
@@ -201,7 +201,7 @@ export async function settleAsStated(db: Kysely<Schema>, token: LeaseToken, outc
 }
 
 async function readClaimed(db: Kysely<Schema>, token: LeaseToken): Promise<ClaimedRefund[]> {
-  const firstUse = await readFirstUse(db)
+  const firstUseOf = await readFirstUse(db)
   const refunds = await db
     .selectFrom('refunds')
     .innerJoin('payments', 'payments.order_id', 'refunds.order_id')
@@ -215,20 +215,20 @@ async function readClaimed(db: Kysely<Schema>, token: LeaseToken): Promise<Claim
     .select(['payments.idempotency_key as chargeKey', 'orders.ordered_at as orderedAt'])
     .select((eb) => eb.fn.coalesce('payments.gateway_reference', eb.val('')).as('chargeReference'))
     .execute()
-  return refunds.map((refund) => ({ ...refund, usedSince: firstUse(refund.createdAt, refund.orderedAt) }))
+  return refunds.map((refund) => ({ ...refund, firstUse: firstUseOf(refund.createdAt, refund.orderedAt) }))
 }
 
 /** Never rejects: a request that fails has an unknown outcome. */
 function askFor(
   gateway: Gateway,
-  { key, amount, currency, usedSince, chargeKey, chargeReference }: ClaimedRefund,
+  { key, amount, currency, firstUse, chargeKey, chargeReference }: ClaimedRefund,
   { timeoutMs, keyLifetimeMs, now, leaseEnd }: RefundOptions & { readonly now: number; readonly leaseEnd: LeaseEnd },
 ): Promise<RefundOutcome> {
   const charge = { key: chargeKey, reference: chargeReference }
   const refund: Refund = { key, charge, amount: { currency, minor: amount } }
   return askUnderKey({
     what: 'refund',
-    isOld: now - usedSince >= keyLifetimeMs,
+    isOld: isOldKey(firstUse, now, keyLifetimeMs),
     ask: () => gateway.refund(refund, timeoutMs, { leaseEnd }),
     lookUp: () => gateway.lookUpRefund(refund, timeoutMs, { leaseEnd }),
   })

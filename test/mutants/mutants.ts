@@ -161,11 +161,19 @@ const KEYS: readonly Mutant[] = [
   },
   {
     name: 'key: an old refund is asked for again without a look-up',
-    file: 'workflow/refund.ts',
+    file: 'payments/ask.ts',
     find: '>= keyLifetimeMs',
     replace: '>= keyLifetimeMs * 1000',
     tests: ['workflow/refunds.slow.test.ts'],
     named: 'SQLite: refunds older than a day are looked up',
+  },
+  {
+    name: 'key: one that a clock ahead dated later than now is asked for again without a look-up',
+    file: 'payments/ask.ts',
+    find: 'firstUse > now || ',
+    replace: '',
+    tests: ['workflow/refunds.slow.test.ts'],
+    named: 'SQLite: refunds dated later than now',
   },
   {
     name: 'key: a charge is asked for again if a proxy answers 404',

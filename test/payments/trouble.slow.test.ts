@@ -85,6 +85,14 @@ describe('a key that the provider may have forgotten', () => {
     await expectSold(shop, provider, 3)
   })
 
+  test('is looked up if a clock that was ahead dated it later than now', async ({ shop, provider }) => {
+    await forgotten(shop, provider, '--drop-after', '1')
+    shop.sqlite.exec('update payments set created_at = created_at + 97 * 3600000')
+    await provider.restart('--error', '1')
+    expect(await shop.jsonWith(provider.environment, 'work', '--drain')).toMatchObject({ result: { completed: 3 } })
+    await expectSold(shop, provider, 3)
+  })
+
   test('is asked again if the provider knows of no charge', async ({ shop, provider }) => {
     await forgotten(shop, provider, '--error', '1')
     await provider.restart()

@@ -151,23 +151,31 @@ describeOnEngines('refunds', (test) => {
     expect(refund?.['due_at']).toBeGreaterThanOrEqual(began + HOUR_MS - 1000)
   })
 
-  test('older than a day are looked up, and asked for only if the gateway knows no such key', async ({ shop }) => {
-    const ids = await selling(shop, 3)
-    const { gateway, requests, found } = gatewayOf(LOST, LOST, LOST)
-    await refundOrders(shop.db, gateway, ids, ALL, OPTIONS)
-    await shop.db
-      .updateTable('refunds')
-      .set({ due_at: 1, created_at: Date.now() - 25 * HOUR_MS })
-      .execute()
-    found.push({ status: 'unsupported' }, { status: 'refunded', reference: 'long ago' }, { status: 'none' })
-    expect(await finishDueRefunds(shop.db, (use) => use(gateway), OPTIONS)).toBe(3)
-    expect(await shop.rows('select status, gateway_reference as ref, due_at from refunds order by order_id')).toEqual([
-      { status: 'unknown', ref: null, due_at: null },
-      { status: 'refunded', ref: 'long ago', due_at: null },
-      { status: 'refunded', ref: 'r-1', due_at: null },
-    ])
-    expect(requests.length).toBe(4)
-  })
+  test.for([
+    ['older than a day', -25 * HOUR_MS],
+    ['dated later than now, by a clock that was ahead,', 72 * HOUR_MS],
+  ] as const)(
+    '%s are looked up, and asked for only if the gateway knows no such key',
+    async ([, fromNowMs], { shop }) => {
+      const ids = await selling(shop, 3)
+      const { gateway, requests, found } = gatewayOf(LOST, LOST, LOST)
+      await refundOrders(shop.db, gateway, ids, ALL, OPTIONS)
+      await shop.db
+        .updateTable('refunds')
+        .set({ due_at: 1, created_at: Date.now() + fromNowMs })
+        .execute()
+      found.push({ status: 'unsupported' }, { status: 'refunded', reference: 'long ago' }, { status: 'none' })
+      expect(await finishDueRefunds(shop.db, (use) => use(gateway), OPTIONS)).toBe(3)
+      expect(await shop.rows('select status, gateway_reference as ref, due_at from refunds order by order_id')).toEqual(
+        [
+          { status: 'unknown', ref: null, due_at: null },
+          { status: 'refunded', ref: 'long ago', due_at: null },
+          { status: 'refunded', ref: 'r-1', due_at: null },
+        ],
+      )
+      expect(requests.length).toBe(4)
+    },
+  )
 
   test('of a process that lost its lease change nothing', async ({ shop }) => {
     const [id] = await selling(shop)
