@@ -5,12 +5,13 @@ import type { Money } from '../domain/money.js'
 import { storable } from '../domain/storable.js'
 import { type ChargeOutcome, type RefundOutcome, type Unknown, unknown } from './gateway.js'
 
-/** As long as the column payments.gateway_reference. */
+/** As long as the column payments.gateway_reference. PostgreSQL stores no text with a NUL. */
 const REFERENCE = z
   .string()
   .trim()
   .min(1)
   .max(255)
+  .regex(/^\P{Cc}*$/u, 'has a control character')
   .transform((text) => storable(text, 255))
 
 const asked = { key: z.string(), amount: z.int(), currency: z.string() }

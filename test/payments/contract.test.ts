@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { type IdempotencyKey, idempotencyKey, type ShopId } from '../../src/domain/ids.js'
 import type { Currency, Money } from '../../src/domain/money.js'
-import { readCharge } from '../../src/payments/answers.js'
+import { readCharge, readRefund } from '../../src/payments/answers.js'
 import type { Charge, Refund } from '../../src/payments/gateway.js'
 import { openGateway } from '../../src/payments/open-gateway.js'
 import { Cli } from '../support/cli.js'
@@ -29,6 +29,14 @@ test('texts of a gateway are cut between characters, and lose halves of them', (
   expect(readCharge(declined, asked)).toEqual({ status: 'declined', message: `no: ${'x'.repeat(495)}\ufffd` })
   const captured = { ...answer, status: 'captured', reference: 'a\ud83d' }
   expect(readCharge(captured, asked)).toEqual({ status: 'captured', reference: 'a\ufffd' })
+})
+
+test.for(['ch_\0', 'ch\n1'])('a reference with a control character (%j) is no valid answer', (reference) => {
+  const asked = { key: key('A-1'), amount: amount(10) }
+  const answer = { key: asked.key, amount: 10, currency: 'USD', reference }
+  const message = 'the gateway sent no valid answer (reference: has a control character)'
+  expect(readCharge({ ...answer, status: 'captured' }, asked)).toEqual({ status: 'unknown', message })
+  expect(readRefund({ ...answer, status: 'refunded' }, asked)).toEqual({ status: 'unknown', message })
 })
 
 describe.each(['simulated', 'http'] as const)('the %s gateway', (name) => {
