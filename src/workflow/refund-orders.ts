@@ -10,7 +10,9 @@ import { beginRefunds, finishRefunds, type RefundOptions, settleAsStated } from 
 import type { SettledRefund } from './refund-settle.js'
 import {
   amountText,
+  askAgain,
   commandFor,
+  isLast,
   judgeRefund,
   type Refundable,
   type RefundRequest,
@@ -81,13 +83,29 @@ function resultOf(order: Refundable, amount: Money, settled: SettledRefund | und
     }
   }
   const reason = settled?.message ?? 'another process has taken it over'
-  const next = settled && settled.due_at === null ? `Ask again: ${commandFor('refund', order)}` : undefined
+  const needsReview = settled?.due_at === null
   return {
     refusal: {
       code: 'refund_unknown',
       message: `The outcome of ${subject} is unknown: ${reason}.`,
-      fix: next ?? 'It is asked again under the same key, by `orderctl work`, `orderctl schedule` or this command.',
-      retryable: true,
+      ...(isLast(order, amount) ? nextForLast(order, needsReview) : nextForPart(order, needsReview)),
     },
   }
+}
+
+type Next = Pick<Problem, 'fix' | 'retryable'>
+
+function nextForLast(order: Refundable, needsReview: boolean): Next {
+  const fix = needsReview
+    ? `Ask again: ${commandFor('refund', order)}`
+    : 'It is asked again under the same key, by `orderctl work`, `orderctl schedule` or this command.'
+  return { fix, retryable: true }
+}
+
+/** Once the refund is made, the same command makes another one of what is left. */
+function nextForPart(order: Refundable, needsReview: boolean): Next {
+  if (needsReview) return { fix: askAgain(order), retryable: false }
+  const asked = 'It is asked again under the same key, by `orderctl work` or `orderctl schedule`.'
+  const look = `Before you repeat this command, look whether it was refunded: ${commandFor('show', order)}`
+  return { fix: `${asked} ${look}`, retryable: false }
 }

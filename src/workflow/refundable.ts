@@ -75,9 +75,10 @@ export function judgeRefund(order: Refundable, request: RefundRequest, now: numb
   const wanted = request.amount === undefined ? undefined : readAmount(request.amount, currency)
   if (request.amount !== undefined && !wanted?.minor) return refuse(badAmount(request.amount, currency))
   if (open !== null) {
+    const amount = { currency, minor: open }
     const differs = (wanted && wanted.minor !== open) || (request.restock && !order.openRestock)
-    if (differs || (order.heldUntil ?? 0) > now) return refuse(unfinished(order, { currency, minor: open }, now))
-    return { kind: 'finish', amount: { currency, minor: open } }
+    if ((order.heldUntil ?? 0) > now) return refuse(inProgress(order, amount, differs || isLast(order, amount)))
+    return differs ? refuse(unfinished(order, amount)) : { kind: 'finish', amount }
   }
   if (request.stated) return refuse(nothingOpen(order))
   if (left.minor === 0) return refuse(nothingLeft(order))
@@ -85,6 +86,14 @@ export function judgeRefund(order: Refundable, request: RefundRequest, now: numb
   if (amount.minor > left.minor) return refuse(tooMuch(order, amount, left))
   if (request.restock && amount.minor < left.minor) return refuse(partialRestock(left))
   return { kind: 'begin', amount }
+}
+
+/**
+ * Whether the refund leaves nothing. Otherwise, a command that is repeated although its refund was made in the meantime
+ * makes another one.
+ */
+export function isLast({ captured, taken, open }: Refundable, amount: Money): boolean {
+  return captured - taken + (open ?? 0) === amount.minor
 }
 
 const refuse = (problem: Problem): Verdict => ({ kind: 'refused', problem })
@@ -116,21 +125,31 @@ function badAmount(text: string, currency: Currency): Problem {
   }
 }
 
-function unfinished(order: Refundable, amount: Money, now: number): Problem {
-  const subject = `Refund ${order.count} of order ${order.reference} (${amountText(amount)})`
-  if ((order.heldUntil ?? 0) > now) {
-    return {
-      code: 'refund_in_progress',
-      message: `${subject} is in progress in another process.`,
-      fix: `See its outcome: ${commandFor('show', order)}`,
-      retryable: true,
-    }
+const openRefund = (order: Refundable, amount: Money) =>
+  `Refund ${order.count} of order ${order.reference} (${amountText(amount)})`
+
+/** @param retryable whether the same command makes no second refund once this one is made */
+function inProgress(order: Refundable, amount: Money, retryable: boolean): Problem {
+  return {
+    code: 'refund_in_progress',
+    message: `${openRefund(order, amount)} is in progress in another process.`,
+    fix: `See its outcome: ${commandFor('show', order)}`,
+    retryable,
   }
+}
+
+function unfinished(order: Refundable, amount: Money): Problem {
   return {
     code: 'refund_unfinished',
-    message: `${subject} is not finished: its outcome is unknown.`,
-    fix: `Finish it first: ${commandFor('refund', order)}`,
+    message: `${openRefund(order, amount)} is not finished: its outcome is unknown.`,
+    fix: isLast(order, amount) ? `Finish it first: ${commandFor('refund', order)}` : askAgain(order),
   }
+}
+
+/** How to ask again for a refund that leaves an amount. */
+export function askAgain(order: Refundable): string {
+  const [show, refund] = [commandFor('show', order), commandFor('refund', order)]
+  return `Look first whether it is still open (${show}). If so, ask again: ${refund}`
 }
 
 function nothingOpen(order: Refundable): Problem {

@@ -127,6 +127,53 @@ describe.concurrent('orders refund', () => {
   })
 })
 
+describe.concurrent('the outcome of a refund that is unknown', () => {
+  const losing = (ledger: string) => scriptedRefunds({ ledger, outcome: { status: 'unknown', message: 'a time-out' } })
+
+  test('is to be looked up before the command is repeated if it leaves an amount', async ({ shop }) => {
+    shop.order('1001', SOLD)
+    const ledger = shop.file('ledger', '')
+    const look = expect.stringMatching(/look whether it was refunded: orderctl orders show 1001$/)
+    const again = expect.stringMatching(/again under the same key/)
+    const asking = async (environment: Record<string, string>, ...flags: string[]) => {
+      return (await shop.jsonWith(environment, 'orders', 'refund', '1001', ...flags)).result
+    }
+    const part = await asking(losing(ledger), '--amount', '2.00')
+    expect(part).toMatchObject({ error: { code: 'refund_unknown', retryable: false, fix: look } })
+    // The amount that is left is not asked for, but would be if the refund was finished in the meantime.
+    const resumed = await asking(losing(ledger))
+    expect(resumed).toMatchObject({ error: { code: 'refund_unknown', retryable: false, fix: look } })
+    shop.sqlite.exec("update refunds set lease_token = 'theirs', due_at = 9000000000000000")
+    const early = await asking({}, '--amount', '2.00')
+    expect(early).toMatchObject({ error: { code: 'refund_in_progress', retryable: false } })
+    shop.sqlite.exec('update refunds set due_at = 1')
+    expect((await shop.run('schedule', 'run', 'refunds')).code).toBe(0)
+    const rest = await asking(losing(ledger), '--amount', '23')
+    expect(rest).toMatchObject({ error: { code: 'refund_unknown', retryable: true, fix: again } })
+    expect(shop.rows('select number, amount from refunds order by number')).toEqual([
+      { number: 1, amount: 200 },
+      { number: 2, amount: 2300 },
+    ])
+  })
+
+  test('needs review after the last attempt: a part is to be looked up, the rest is asked for again', async ({
+    shop,
+  }) => {
+    shop.order('1001', SOLD)
+    shop.order('1002', SOLD)
+    const last = { ...losing(shop.file('ledger', '')), ORDERCTL_ATTEMPTS: '1' }
+    const part = await shop.jsonWith(last, 'orders', 'refund', '1001', '--amount', '2.00')
+    const all = await shop.jsonWith(last, 'orders', 'refund', '1002')
+    expect(part.result).toMatchObject({
+      error: {
+        retryable: false,
+        fix: expect.stringMatching(/first .*orders show 1001.*: orderctl orders refund 1001$/),
+      },
+    })
+    expect(all.result).toMatchObject({ error: { retryable: true, fix: 'Ask again: orderctl orders refund 1002' } })
+  })
+})
+
 describe.concurrent('a refund that the gateway cannot explain', () => {
   const losing = (ledger: string) => ({
     ...scriptedRefunds({ ledger, outcome: { status: 'unknown', message: 'a time-out' } }),

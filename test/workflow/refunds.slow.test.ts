@@ -88,7 +88,7 @@ describeOnEngines('refunds', (test) => {
     const [id] = await selling(shop)
     const { gateway, requests } = gatewayOf(LOST, new Error('connection reset'))
     const unknown = await refundOrders(shop.db, gateway, [id], { ...ALL, amount: '20' }, OPTIONS)
-    expect(unknown.get(id)?.refusal).toMatchObject({ code: 'refund_unknown', retryable: true })
+    expect(unknown.get(id)?.refusal).toMatchObject({ code: 'refund_unknown', retryable: false })
     const other = await refundOrders(shop.db, gateway, [id], { ...ALL, amount: '10' }, OPTIONS)
     expect(other.get(id)?.refusal).toMatchObject({ code: 'refund_unfinished' })
     // Nothing is due before the pause is over.

@@ -13,8 +13,9 @@ export default class OrdersRefund extends OrderChangeCommand {
   static override description =
     'Gives back what was paid for completed orders: all that is left, or --amount. Each refund has its own idempotency ' +
     'key. If this process dies or the outcome is unknown, "work" or "schedule" asks again with the same key, and so ' +
-    'does this command. If the gateway cannot say, look the refund up in its dashboard, and state what it shows with ' +
-    '--refunded or --not-refunded. The order stays completed.'
+    'does this command until the outcome is known: look with "orders show" before you repeat --amount. If the ' +
+    'gateway cannot say, look the refund up in its dashboard, and state what it shows with --refunded or ' +
+    '--not-refunded. The order stays completed.'
   static override examples = [
     'orderctl orders refund 1001 --reason "damaged in transit"',
     'orderctl orders refund 1001 --amount 12.50',
