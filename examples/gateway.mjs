@@ -148,7 +148,7 @@ async function handle(request, response) {
     const entry = entries[type].get(decodeURIComponent(name ?? ''))
     return entry ? send(200, answerFor(entry)) : send(404, { status: 'none' })
   }
-  const key = request.headers['idempotency-key']
+  const key = decodeURIComponent(request.headers['idempotency-key'] ?? '')
   const body = await readBody(request)
   if (!key || !Number.isSafeInteger(body.amount) || body.amount <= 0) return send(400, { error: 'bad request' })
   const number = (asked.get(key) ?? 0) + 1

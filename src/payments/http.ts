@@ -124,7 +124,7 @@ export class HttpGateway implements Gateway {
 
   async #ask({ method, path, key, body }: Call, timeoutMs: number): Promise<Reply> {
     const headers: Record<string, string> = { ...this.#headers }
-    if (key !== undefined) headers['idempotency-key'] = key
+    if (key !== undefined) headers['idempotency-key'] = headerText(key)
     if (body !== undefined) headers['content-type'] = 'application/json'
     const options = { method, headers, dispatcher: this.#agent, signal: AbortSignal.timeout(timeoutMs) }
     try {
@@ -164,6 +164,11 @@ export class HttpGateway implements Gateway {
       fix: 'Correct ORDERCTL_PAYMENT_TOKEN, or the file that ORDERCTL_PAYMENT_TOKEN_FILE names. Nothing was charged.',
     })
   }
+}
+
+/** HTTP headers carry visible ASCII only. Different keys stay different, since `%` is encoded as well. */
+function headerText(key: IdempotencyKey): string {
+  return key.replace(/[^\x21-\x7e]|%/gu, encodeURIComponent)
 }
 
 interface Reply {

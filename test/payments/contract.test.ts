@@ -1,6 +1,6 @@
 // What every gateway does. The same tests run against the simulated gateway and, over HTTP, the example provider.
 import { describe, expect, test } from 'vitest'
-import { type IdempotencyKey, idempotencyKey, type ShopId } from '../../src/domain/ids.js'
+import { type IdempotencyKey, idempotencyKey, refundKey, type ShopId } from '../../src/domain/ids.js'
 import type { Currency, Money } from '../../src/domain/money.js'
 import { readCharge, readRefund } from '../../src/payments/answers.js'
 import type { Charge, Refund } from '../../src/payments/gateway.js'
@@ -54,6 +54,26 @@ describe.each(['simulated', 'http'] as const)('the %s gateway', (name) => {
     expect(first).toEqual({ status: 'captured', reference: expect.stringMatching(/^\w{5,}$/) })
     expect(await gateway.charge(charge('A-1'), 5000)).toEqual(first)
     expect(await gateway.lookUpCharge(charge('A-1'), 5000)).toEqual(first)
+  })
+
+  const IDS = ['注文-1', 'é', '%C3%A9', '%25C3%A9', 'a b', 'a%20b', '😀']
+  open('charges and refunds orders with ids beyond ASCII, each under its own key', async ({ scene: { gateway } }) => {
+    const references: string[] = []
+    for (const id of IDS) {
+      const captured = await gateway.charge(charge(id), 5000)
+      if (captured.status !== 'captured') throw new Error(captured.message)
+      references.push(captured.reference)
+      expect(await gateway.lookUpCharge(charge(id), 5000)).toEqual(captured)
+      const refund: Refund = {
+        key: refundKey(key(id), 1),
+        charge: { key: key(id), reference: captured.reference },
+        amount: amount(1000),
+      }
+      const refunded = await gateway.refund(refund, 5000)
+      expect(refunded).toMatchObject({ status: 'refunded' })
+      expect(await gateway.lookUpRefund(refund, 5000)).toEqual(refunded)
+    }
+    expect(new Set(references).size).toBe(IDS.length)
   })
 
   open('gives different charges different references', async ({ scene: { gateway } }) => {
