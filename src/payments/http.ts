@@ -33,7 +33,7 @@ const CONNECT_MS = 5000
 /** Longer answers are not read. */
 const MOST_BYTES = 65_536
 
-/** After HTTP 429 without a `Retry-After`. */
+/** Shortest wait after HTTP 429, also without a `Retry-After`. */
 const RATE_LIMIT_MS = SECOND_MS
 
 interface Call {
@@ -199,8 +199,8 @@ function replyOf({ statusCode, headers }: Dispatcher.ResponseData, text: string)
 }
 
 function unknownFrom({ status, problem, retryAfterMs }: Reply): Unknown {
-  if (status === 429) return { ...unknown(problem), notAsked: true, retryAfterMs: retryAfterMs ?? RATE_LIMIT_MS }
-  return { ...unknown(problem), retryAfterMs }
+  if (status !== 429) return { ...unknown(problem), retryAfterMs }
+  return { ...unknown(problem), notAsked: true, retryAfterMs: Math.max(retryAfterMs ?? 0, RATE_LIMIT_MS) }
 }
 
 function isNone(body: unknown): boolean {

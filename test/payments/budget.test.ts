@@ -15,6 +15,9 @@ import { Provider } from '../support/provider.js'
 import { type Shop, test } from '../support/shop.js'
 import { until } from '../support/until.js'
 
+const amount = { minor: 1250, currency: 'USD' as Currency }
+const chargeOf = (name: string) => ({ key: idempotencyKey('shop' as ShopId, 'default', name, 1), amount })
+
 test('all batches of a process together have payments.maxInFlight charges open', async ({ shop, onTestFinished }) => {
   const provider = await Provider.start('--latency', '30')
   onTestFinished(() => provider.close())
@@ -65,9 +68,22 @@ test('a pause stops new calls for all', async () => {
   budget.close()
 })
 
+test.for(['0', '1.5', 'Mon, 01 Jan 2001 00:00:00 GMT', ''])(
+  'HTTP 429 with Retry-After "%s" pauses all calls for a second at least',
+  { concurrent: true },
+  async (retryAfter, { shop, onTestFinished }) => {
+    const provider = await Provider.start('--limit', '1', '--retry-after', retryAfter)
+    onTestFinished(() => provider.close())
+    const gateway = await openGateway(shop.config(provider.environment))
+    onTestFinished(() => gateway.close())
+    expect(await gateway.charge(chargeOf('A-1'), 5000)).toMatchObject({ status: 'unknown', notAsked: true })
+    const began = performance.now()
+    await gateway.charge(chargeOf('A-2'), 5000)
+    expect(performance.now() - began).toBeGreaterThan(900)
+  },
+)
+
 describe('calls that wait for others', () => {
-  const amount = { minor: 1250, currency: 'USD' as Currency }
-  const chargeOf = (name: string) => ({ key: idempotencyKey('shop' as ShopId, 'default', name, 1), amount })
   const refundOf = (name: string) => ({ ...chargeOf(name), charge: { key: chargeOf('A-1').key, reference: 'ch_1' } })
   const late = { status: 'unknown', message: 'the lease ended before the call', notAsked: true }
 
