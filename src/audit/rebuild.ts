@@ -14,6 +14,7 @@ import { inTransaction } from '../database/transaction.js'
 import { inBatches } from '../domain/batches.js'
 import { businessDay, dayAt } from '../domain/business-day.js'
 import type { OrderId } from '../domain/ids.js'
+import { LONGEST_WAIT_MS } from '../domain/retry-after.js'
 import { UserError } from '../errors.js'
 import {
   dropUnclaimable,
@@ -107,16 +108,25 @@ async function refileByTimeZone(db: Database, timeZone: string): Promise<number>
 
 const idOf = ({ id }: { readonly id: OrderId }): OrderId => id
 
+/** The longest wait for a retry, in milliseconds: by the backoff, or as the gateway asks. */
+const LONGEST_RETRY_MS = Math.max(LONGEST_PAUSE_MS, LONGEST_WAIT_MS)
+
 /** Makes charges due that a clock which was ahead postponed for longer than any retry waits. Returns how many. */
 async function hastenRetries(db: Database): Promise<number> {
   const now = await databaseTime(db)
+  const unanswered = db
+    .selectFrom('orders')
+    .innerJoin('payments', (join) =>
+      join.onRef('payments.order_id', '=', 'orders.id').onRef('payments.attempt', '=', 'orders.attempt'),
+    )
+    .where('payments.unanswered', '>', 0)
   const hastened = await db
     .updateTable('due_orders')
     .set({ due_at: dueAtOnce(now) })
     .where('lease_token', 'is', null)
-    .where('due_at', '>', now + LONGEST_PAUSE_MS)
-    // A person may retry orders as late as they like, which resets the count.
-    .where('order_id', 'in', db.selectFrom('payments').where('unanswered', '>', 0).select('order_id'))
+    .where('due_at', '>', now + LONGEST_RETRY_MS)
+    // A person may retry orders as late as they like, which resets the count or begins another attempt.
+    .where('order_id', 'in', unanswered.select('orders.id'))
     .executeTakeFirst()
   return Number(hastened.numUpdatedRows)
 }

@@ -10,7 +10,7 @@ import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { describeOnServerEngines } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
 import { whileLocked } from '../support/locks.js'
-import { NOW, type Shop, test } from '../support/shop.js'
+import { HOUR, NOW, type Shop, test } from '../support/shop.js'
 
 const rebuilding = ({ db }: Shop, what: Parameters<typeof rebuild>[2], timeZone = 'UTC') =>
   rebuild(db, new EmbeddedQueue(db), what, timeZone)
@@ -99,6 +99,29 @@ test('the queue has all Pending orders, except those of an unfinished import', a
   expect(await rebuilding(shop, 'queue')).toEqual({ refiled: 0, published: 1 })
 
   expect(shop.rows('select order_id from due_orders order by 1')).toEqual([{ order_id: cleared }, { order_id: due }])
+})
+
+test('charges wait as long as the gateway asked, unless a clock ahead postponed them for longer', async ({ shop }) => {
+  const asked = Date.now() + 0.9 * HOUR
+  const unanswered = { status: 'payment_processing', payment: { status: 'unknown', unanswered: 1 } } as const
+  shop.order('asked', { ...unanswered, dueAt: asked })
+  shop.order('postponed', { ...unanswered, dueAt: Date.now() + 2 * HOUR })
+
+  expect(await rebuilding(shop, 'queue')).toEqual({ refiled: 0, published: 1 })
+
+  expect(shop.row('asked')).toMatchObject({ due_at: asked })
+  expect(shop.row('postponed')['due_at']).toBeLessThan(0)
+})
+
+test('orders that a person retries later wait, although an earlier attempt had no answer', async ({ shop }) => {
+  for (const reference of ['1', '2', '3', '4']) shop.order(reference, { status: 'rolled_back' })
+  shop.sqlite.exec('update payments set unanswered = 1')
+  expect((await shop.run('failed', 'retry', '--all', '--yes', '--stagger', '8h')).code).toBe(0)
+  const before = shop.rows('select order_id, due_at from due_orders')
+
+  expect(await rebuilding(shop, 'queue')).toEqual({ refiled: 0, published: 0 })
+
+  expect(shop.rows('select order_id, due_at from due_orders')).toEqual(before)
 })
 
 describeOnServerEngines('a repair and a worker lock rows in one order:', (test) => {

@@ -118,7 +118,7 @@ describe('a drain', () => {
 
   test('is helped by `rebuild queue` if a clock ahead has postponed a charge', async ({ shop }) => {
     await shop.importing(THREE)
-    await shop.runWith({ ...MUTE, ...shiftedClock(60) }, 'work', '--drain')
+    await shop.runWith({ ...MUTE, ...shiftedClock(120) }, 'work', '--drain')
     expect((await shop.jsonWith(ALL_CAPTURED, 'work', '--drain')).result).toMatchObject({ processed: 0, due_later: 3 })
     expect((await shop.run('rebuild', 'queue')).stderr).toContain('3 orders')
     expect((await shop.jsonWith(ALL_CAPTURED, 'work', '--drain')).result).toMatchObject({ completed: 3, due_later: 0 })
