@@ -15,7 +15,7 @@ export function storedLineText(line: StoredLine, { header, mapping, dialect }: F
   for (const field of FIELDS) {
     const value = textOf(line, field, mapping)
     const positions = findNames(header, mapping.columns[field])
-    // A price that is the total of its line is told by the total next to it.
+    // A price is read as the total of its line because of the total next to it.
     for (const position of field === 'line_total' ? positions : positions.slice(0, 1)) cells[position] = value
     const part = mapping.columns[field]?.find((name) => name.startsWith(ITEM))
     if (part && mapping.items) parts.push(`${part.slice(ITEM.length)}${mapping.items.assigns}${value}`)

@@ -1,5 +1,5 @@
-// Files in which lines 2..n of an order leave the order blank: what a line that cannot be read does to its order, and to
-// the lines after it.
+// Files in which lines 2..n of an order leave the order blank: what a line that cannot be read does to its order, and
+// to the lines after it.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, expect } from 'vitest'
 import { importJson, readRejects } from '../support/orders-file.js'

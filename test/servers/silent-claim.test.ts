@@ -58,7 +58,7 @@ describeWith('postgres', 'a queue on PostgreSQL', () => {
           { concurrency: 1, onUnreachable: () => undefined },
         )
       try {
-        await link.send([[1 as OrderId]], 0)
+        await link.send([[1 as OrderId]], { delayMs: 0, round: 0 })
         const silent = await start(transportTo(proxy.url))
         await until(() => proxy.hasCut || isDelivered)
         await end(silent)

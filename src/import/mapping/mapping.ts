@@ -60,7 +60,7 @@ export interface Mapping {
   readonly guests?: boolean | undefined
   /** False: a line without units or with a negative amount is an error. By default, it is skipped. */
   readonly unsold?: boolean | undefined
-  /** False: an order with the same `line_total` on several lines is rejected, since it may be the total of the order. */
+  /** False: an order with the same `line_total` on several lines is rejected, since it may be that of the order. */
   readonly repeatedTotals?: boolean | undefined
   /** Whether a line with the order id of the line before it inherits the fields of the order that it leaves blank. */
   readonly continued?: boolean | undefined

@@ -93,8 +93,8 @@ export function workerOf(jobs: JobWorker, end: () => Promise<void>): TransportWo
 }
 
 /**
- * Gives the same orders at the same time the same job id, so BullMQ stores them once. It ignores a job whose id it knows,
- * even if that job waits in no list or is locked by a dead worker. Job ids must not contain a colon.
+ * Gives the same orders at the same time the same job id, so BullMQ stores them once. It ignores a job whose id it
+ * knows, even if that job waits in no list or is locked by a dead worker. Job ids must not contain a colon.
  */
 function jobOf(ids: Batch, { delayMs, round }: SendOptions) {
   const digest = createHash('sha256').update(ids.join()).digest('hex').slice(0, 16)
