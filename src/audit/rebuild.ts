@@ -53,7 +53,7 @@ export async function rebuild(db: Database, queue: Queue, what: RebuildTarget, t
     await copy?.rebuild()
   }
   if (what === 'leaderboard' || what === 'kpis') return { refiled, published: 0 }
-  const published = (await hastenRetries(db)) + (await releaseOrders(db))
+  const published = (await undoClockAhead(db)) + (await releaseOrders(db))
   await republishDue(db, queue)
   return { refiled, published }
 }
@@ -108,11 +108,14 @@ async function refileByTimeZone(db: Database, timeZone: string): Promise<number>
 
 const idOf = ({ id }: { readonly id: OrderId }): OrderId => id
 
-/** The longest wait for a retry, in milliseconds: by the backoff, or as the gateway asks. */
-const LONGEST_RETRY_MS = Math.max(LONGEST_PAUSE_MS, LONGEST_WAIT_MS)
+/** The longest wait for a retry, by the backoff or as the gateway asks. No lease is longer (config/settings.ts). */
+const LONGEST_WAITING_MS = Math.max(LONGEST_PAUSE_MS, LONGEST_WAIT_MS)
 
-/** Makes charges due that a clock which was ahead postponed for longer than any retry waits. Returns how many. */
-async function hastenRetries(db: Database): Promise<number> {
+/**
+ * Makes orders due that a clock which was ahead claimed or postponed for longer than any lease or retry lasts. If their
+ * worker is alive, the fence rejects its settlement. Returns how many.
+ */
+async function undoClockAhead(db: Database): Promise<number> {
   const now = await databaseTime(db)
   const unanswered = db
     .selectFrom('orders')
@@ -123,10 +126,11 @@ async function hastenRetries(db: Database): Promise<number> {
   const hastened = await db
     .updateTable('due_orders')
     .set({ due_at: dueAtOnce(now) })
-    .where('lease_token', 'is', null)
-    .where('due_at', '>', now + LONGEST_RETRY_MS)
+    .where('due_at', '>', now + LONGEST_WAITING_MS)
     // A person may retry orders as late as they like, which resets the count or begins another attempt.
-    .where('order_id', 'in', unanswered.select('orders.id'))
+    .where(({ eb, or }) =>
+      or([eb('lease_token', 'is not', null), eb('order_id', 'in', unanswered.select('orders.id'))]),
+    )
     .executeTakeFirst()
   return Number(hastened.numUpdatedRows)
 }

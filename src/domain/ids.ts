@@ -44,3 +44,10 @@ export function withoutShop(key: IdempotencyKey): string {
 export function refundKey(charge: IdempotencyKey, number: number): IdempotencyKey {
   return `${charge}:refund-${number}` as IdempotencyKey
 }
+
+const LONGEST_REFERENCE = 255
+
+/** Whether a text can be a gateway's reference: it fits its column, and PostgreSQL stores no NUL. */
+export function isReference(text: string): boolean {
+  return text !== '' && text.length <= LONGEST_REFERENCE && !/\p{Cc}/u.test(text)
+}

@@ -1,17 +1,14 @@
 // The answers of a gateway over HTTP, checked once. Anything that is not the answer to what was asked is unknown.
 import { z } from 'zod'
-import type { IdempotencyKey } from '../domain/ids.js'
+import { type IdempotencyKey, isReference } from '../domain/ids.js'
 import type { Money } from '../domain/money.js'
 import { storable } from '../domain/storable.js'
 import { type ChargeOutcome, type RefundOutcome, type Unknown, unknown } from './gateway.js'
 
-/** As long as the column payments.gateway_reference. PostgreSQL stores no text with a NUL. */
 const REFERENCE = z
   .string()
   .trim()
-  .min(1)
-  .max(255)
-  .regex(/^\P{Cc}*$/u, 'has a control character')
+  .refine(isReference, 'is empty, too long or has a control character')
   .transform((text) => storable(text, 255))
 
 const asked = { key: z.string(), amount: z.int(), currency: z.string() }

@@ -113,6 +113,18 @@ test('charges wait as long as the gateway asked, unless a clock ahead postponed 
   expect(shop.row('postponed')['due_at']).toBeLessThan(0)
 })
 
+test('orders that a clock ahead claimed for longer than any lease are due', async ({ shop }) => {
+  shop.order('held', { status: 'payment_processing', dueAt: Date.now() + 0.9 * HOUR, leaseToken: 'alive' })
+  shop.order('lost', { status: 'payment_processing', dueAt: Date.now() + 24 * HOUR, leaseToken: 'dead' })
+
+  expect(await rebuilding(shop, 'queue')).toEqual({ refiled: 0, published: 1 })
+
+  expect(shop.row('lost')['due_at']).toBeLessThan(0)
+  const { code } = await shop.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--max-orders', '1')
+  expect(code).toBe(0)
+  expect(shop.rows("select status from orders where reference = 'lost'")).toEqual([{ status: 'completed' }])
+})
+
 test('orders that a person retries later wait, although an earlier attempt had no answer', async ({ shop }) => {
   for (const reference of ['1', '2', '3', '4']) shop.order(reference, { status: 'rolled_back' })
   shop.sqlite.exec('update payments set unanswered = 1')

@@ -34,7 +34,7 @@ test('texts of a gateway are cut between characters, and lose halves of them', (
 test.for(['ch_\0', 'ch\n1'])('a reference with a control character (%j) is no valid answer', (reference) => {
   const asked = { key: key('A-1'), amount: amount(10) }
   const answer = { key: asked.key, amount: 10, currency: 'USD', reference }
-  const message = 'the gateway sent no valid answer (reference: has a control character)'
+  const message = 'the gateway sent no valid answer (reference: is empty, too long or has a control character)'
   expect(readCharge({ ...answer, status: 'captured' }, asked)).toEqual({ status: 'unknown', message })
   expect(readRefund({ ...answer, status: 'refunded' }, asked)).toEqual({ status: 'unknown', message })
 })

@@ -1,11 +1,9 @@
 import { Flags } from '@oclif/core'
 import { ORDER_CHANGE_ARGS, ORDER_CHANGE_FLAGS, OrderChangeCommand } from '../../command-line/order-change-command.js'
 import { readId } from '../../command-line/selection-flags.js'
+import { isReference } from '../../domain/ids.js'
 import { usageError } from '../../errors.js'
 import { resolveOrders } from '../../workflow/resolve.js'
-
-/** Width of the column of references. */
-const MAX_REFERENCE = 255
 
 export default class FailedResolve extends OrderChangeCommand {
   static override summary = 'Settle orders whose payment outcome is unknown'
@@ -71,7 +69,7 @@ function readPair(line: string): Pair {
 /** @throws UserError (exit 2) if a reference is no reference, or is given to two orders, or an order has two */
 function refuseUnfit(pairs: readonly Pair[]): void {
   for (const [order, charge] of pairs) {
-    if (charge !== '' && charge.length <= MAX_REFERENCE) continue
+    if (isReference(charge)) continue
     const message = `"${charge}" cannot be the reference of the charge of order ${order}.`
     const fix = 'Copy the reference from the dashboard of the payment provider. In a file, each line is ID,REFERENCE.'
     throw usageError({ code: 'bad_reference', message, fix })

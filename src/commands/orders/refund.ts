@@ -1,7 +1,7 @@
 import { Flags } from '@oclif/core'
 import { ORDER_CHANGE_ARGS, ORDER_CHANGE_FLAGS, OrderChangeCommand } from '../../command-line/order-change-command.js'
 import { readId } from '../../command-line/selection-flags.js'
-import type { OrderId } from '../../domain/ids.js'
+import { isReference, type OrderId } from '../../domain/ids.js'
 import { usageError } from '../../errors.js'
 import { withGateway } from '../../payments/open-gateway.js'
 import { refundOptionsOf } from '../../workflow/refund.js'
@@ -75,13 +75,10 @@ function resultIn(results: Awaited<ReturnType<typeof refundOrders>>, id: OrderId
 function statedIn(reference: string | undefined, isDeclined: boolean): Stated | undefined {
   if (isDeclined) return { status: 'declined', message: 'not refunded, as a person has stated' }
   if (reference === undefined) return undefined
-  if (reference !== '' && reference.length <= MAX_REFERENCE) return { status: 'refunded', reference }
+  if (isReference(reference)) return { status: 'refunded', reference }
   const fix = 'Copy the reference of the refund from the dashboard of the gateway.'
   throw usageError({ code: 'bad_reference', message: `"${reference}" cannot be the reference of a refund.`, fix })
 }
-
-/** Width of the column. */
-const MAX_REFERENCE = 255
 
 function severalOrders(flag: string) {
   const message = `${flag} is for a single order, but several were named.`
