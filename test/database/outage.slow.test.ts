@@ -40,7 +40,7 @@ describeOnServerEngines('a worker', (test, engine) => {
 
 describeOnServerEngines('a server that keeps its connections and answers nothing', (test) => {
   // Longer than a server takes to answer on a busy disk.
-  const impatient = { ORDERCTL_ANSWER_TIMEOUT_MS: '10000' }
+  const impatient = { ORDERCTL_ANSWER_TIMEOUT_MS: '5000' }
 
   test('does not keep a worker with a batch in progress from ending at SIGTERM', async ({ shop }) => {
     const proxy = await TcpProxy.open(shop.databaseUrl)
@@ -59,7 +59,12 @@ describeOnServerEngines('a server that keeps its connections and answers nothing
     await proxy.goOn()
     const { code, stderr } = await worker.ended.finally(() => proxy.close())
     expect(code, stderr).toBe(0)
-    expectToldOnce(stderr, 'Waiting for it', 'The database is back')
+    // A statement may wait for the locks of a transaction whose connection was given up, and count as lost as well.
+    expect(stderr.match(/Waiting for it|The database is back/g)?.slice(0, 2)).toEqual([
+      'Waiting for it',
+      'The database is back',
+    ])
+    expect(stderr.split('Waiting for it')).toHaveLength(stderr.split('The database is back').length)
     await expectSoldOnce(shop, ORDERS)
   })
 })
