@@ -43,8 +43,8 @@ interface PlacedLine {
   readonly position: RecordPosition
   /** Number of cells that the line lacks. */
   readonly missing: number
-  /** The line with the values that it inherits, if there are any: alone, it would mean something else. */
-  readonly whole: string | undefined
+  /** All cells of a line that inherits some: its text alone would mean something else. */
+  readonly whole: readonly string[] | undefined
 }
 
 /** What a chunk brings. Lines read = lines of the chunk + rejected + skipped. */
@@ -105,8 +105,9 @@ export class ChunkBuilder implements RecordSink {
     if (!line || !this.#plainLines) return 0
     const { end } = this.#plainLines
     const position = { line: lineNumber, multiline: false, start, end }
-    const rejection = this.#add({ line, number: lineNumber + this.#extraItems, position, missing: 0, whole: undefined })
-    if (rejection) this.#reject(rejection, lineNumber, this.#originalOf({ position, missing: 0, whole: undefined }))
+    const placed = { line, number: lineNumber + this.#extraItems, position, missing: 0, whole: undefined }
+    const rejection = this.#add(placed)
+    if (rejection) this.#reject(rejection, lineNumber, this.#originalOf(placed))
     return end
   }
 
@@ -114,7 +115,7 @@ export class ChunkBuilder implements RecordSink {
     this.#open(window)
     const missing = Math.max(0, this.#width - cells.length)
     const fates = this.#read(cells, position)
-    const whole = this.#reader.order.hasInherited ? this.#textOf(cells) : undefined
+    const whole = this.#reader.order.hasInherited ? cells : undefined
     for (const [index, fate] of fates.entries()) {
       if ('skipped' in fate) this.#skip(fate.skipped)
       else {
@@ -242,15 +243,15 @@ export class ChunkBuilder implements RecordSink {
 
   /** With all its cells, so that values can be added behind them. */
   #originalOf({ position, missing, whole }: Pick<PlacedLine, 'position' | 'missing' | 'whole'>): string {
+    if (whole) {
+      const length = Math.max(whole.length, this.#width)
+      return csvLine(
+        Array.from({ length }, (_, at) => whole[at] ?? ''),
+        this.#dialect,
+      )
+    }
     const { start, end } = position
-    return whole ?? originalText(this.#window.subarray(start, end)) + this.#dialect.delimiter.repeat(missing)
-  }
-
-  #textOf(cells: readonly string[]): string {
-    return csvLine(
-      Array.from({ length: Math.max(cells.length, this.#width) }, (_, at) => cells[at] ?? ''),
-      this.#dialect,
-    )
+    return originalText(this.#window.subarray(start, end)) + this.#dialect.delimiter.repeat(missing)
   }
 
   #read(cells: string[], position: RecordPosition): readonly LineFate[] {

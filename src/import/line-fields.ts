@@ -15,7 +15,7 @@ import {
 import type { Currency } from '../domain/money.js'
 import { storable } from '../domain/storable.js'
 import type { Field, Mapping } from './mapping/mapping.js'
-import { currenciesInName, isInUtc } from './mapping/name-columns.js'
+import { canBeIn, currenciesInName, isInUtc } from './mapping/name-columns.js'
 import { findNames } from './mapping/names.js'
 
 type Cells = readonly string[]
@@ -174,7 +174,7 @@ export function otherCurrency({ text, written, named }: Amount, currency: Curren
     return `is in ${written.currency}, but the line is in ${currency}`
   if (written.candidates && !written.candidates.includes(currency))
     return `is "${text}", which cannot be in ${currency}, the currency of the line; correct it, or the currency of the line`
-  if (named.length > 0 && !named.includes(currency))
+  if (!canBeIn(named, currency))
     return `has another currency in its name than ${currency}, the currency of the line; correct the header or the line`
   return undefined
 }

@@ -6,7 +6,7 @@ import { parseDay } from '../domain/business-day.js'
 import { type Currency, isChargeable, isCurrency, lineTotal, PRICE_DECIMALS } from '../domain/money.js'
 import { type FieldOptions, GUEST } from './line-fields.js'
 import type { Mapping } from './mapping/mapping.js'
-import { currenciesInName, isInUtc } from './mapping/name-columns.js'
+import { canBeIn, currenciesInName, isInUtc } from './mapping/name-columns.js'
 import { findNames } from './mapping/names.js'
 import type { OrderLine } from './order-line.js'
 
@@ -218,7 +218,7 @@ export class PlainLines {
 
   /** Undefined if the name of the price has another currency. */
   #ofPrice(currency: Currency): Currency | undefined {
-    return this.#named.length === 0 || this.#named.includes(currency) ? currency : undefined
+    return canBeIn(this.#named, currency) ? currency : undefined
   }
 
   /** Reads `2025-01-15`, `2025-01-15 17:41` and `2025-01-15T17:41:00`. */

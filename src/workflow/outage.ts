@@ -21,9 +21,13 @@ const REACHED_MS = 6000
 const STABLE_MS = 30_000
 
 /** Temporary problems in addition to unreachable servers. */
-const TEMPORARY = new Set(
-  ['disk_full'].concat(['database', 'postgres'].flatMap((server) => [`${server}_locked`, `${server}_statement_ended`])),
-)
+const TEMPORARY = new Set([
+  'disk_full',
+  'database_locked',
+  'database_statement_ended',
+  'postgres_locked',
+  'postgres_statement_ended',
+])
 
 /** Problems that are over only after a write, since reads work throughout. */
 const NEEDS_WRITE = new Set([...TEMPORARY, 'database_read_only'])

@@ -111,6 +111,11 @@ export function currenciesInName(name: string): readonly Currency[] {
   return (name.length <= MAX_NAME && splitCurrency(name.trim())?.currencies) || []
 }
 
+/** Whether amounts can be in the currency. @param named what `currenciesInName` returns */
+export function canBeIn(named: readonly Currency[], currency: string): boolean {
+  return named.length === 0 || named.some((code) => code === currency)
+}
+
 /** Splits `Price (EUR)`, `Total in USD`, `unit_price_eur`, `Preis €`. */
 function splitCurrency(name: string): { rest: string; currencies: readonly Currency[] } | undefined {
   for (const [at, pattern] of CURRENCY_IN_NAME.entries()) {

@@ -2,7 +2,7 @@
 import { usageError } from '../../errors.js'
 import { ITEM } from '../items.js'
 import type { FieldColumns, Mapping } from './mapping.js'
-import { currenciesInName } from './name-columns.js'
+import { canBeIn, currenciesInName } from './name-columns.js'
 import { findName, findNames, normalName } from './names.js'
 
 /** Keeps the columns that the file has, by the names that it has for them. */
@@ -79,11 +79,7 @@ export function refuseOtherCurrency(
   const names = findNames(header, columns.unit_price ?? columns.line_total).map((index) => header[index]?.trim() ?? '')
   const [name] = names
   if (currency === undefined || name === undefined) return
-  const isOther = (name: string) => {
-    const named = currenciesInName(name)
-    return named.length > 0 && !named.some((code) => code === currency)
-  }
-  if (!names.every(isOther)) return
+  if (names.some((name) => canBeIn(currenciesInName(name), currency))) return
   throw usageError({
     code: 'other_currency',
     message: `The amounts of ${file} are not in ${currency}: the column ${name} has another currency in its name.`,
