@@ -89,21 +89,21 @@ describe('startProgress', () => {
     ['--json', true, {}, true],
     ['CI', true, { CI: 'true' }, false],
     ['a dumb terminal', true, { TERM: 'dumb' }, false],
-  ])('writes nothing into %s', (_, isTTY, environment, silent) => {
+  ])('writes nothing into %s', async (_, isTTY, environment, silent) => {
     const stream = new Terminal(isTTY)
-    const progress = startProgress({ stream, environment, silent })
+    const progress = await startProgress({ stream, environment, silent })
     progress.update(importing)
     progress.stop()
     expect(stream.written).toBe('')
   })
 
-  function startOnTerminal() {
+  async function startOnTerminal() {
     const stream = new Terminal(true)
-    return { stream, progress: startProgress({ stream, environment: {}, silent: false }) }
+    return { stream, progress: await startProgress({ stream, environment: {}, silent: false }) }
   }
 
-  test('draws from the first update on, at most ten times a second', () => {
-    const { stream, progress } = startOnTerminal()
+  test('draws from the first update on, at most ten times a second', async () => {
+    const { stream, progress } = await startOnTerminal()
     expect(stream.written).toBe('')
     for (let ms = 0; ms < 1_000; ms += 1) {
       progress.update({ doing: 'Importing', unit: 'lines', done: ms, perSecond: 1 })
@@ -115,8 +115,8 @@ describe('startProgress', () => {
     expect(stream.frames.at(-1)).toContain('Importing 900 lines')
   })
 
-  test('fits the terminal, also after it got narrower; stop restores the cursor and ends drawing', () => {
-    const { stream, progress } = startOnTerminal()
+  test('fits the terminal, also after it got narrower; stop restores the cursor and ends drawing', async () => {
+    const { stream, progress } = await startOnTerminal()
     for (const columns of [80, 60, 20]) {
       stream.columns = columns
       progress.update(importing)
