@@ -14,7 +14,8 @@ export type Kpis = ReturnType<typeof kpisOf>
 /** Figures of one business day. */
 export async function dailyKpis(db: Database, time_zone: string, date: Day, source?: string) {
   const generated_at = new Date()
-  return { date, time_zone, generated_at, kpis: await kpisWithin(db, date, date, source) }
+  const [sales, refunds] = await figuresByDay(db, { from: date, to: date, source })
+  return { date, time_zone, generated_at, kpis: kpisIn(currenciesOf(sales, refunds), sales, refunds) }
 }
 
 /** Maximum length of a range, in days, that lists days without sales. */
@@ -27,23 +28,31 @@ const MAX_LISTED_DAYS = 3660
 export function rangeKpis(db: Database, time_zone: string, from: Day, to: Day, source?: string) {
   return inSnapshot(db, async (snapshot) => {
     const generated_at = new Date()
-    const kpis = await kpisWithin(snapshot, from, to, source)
-    const sales = await salesWithin(snapshot, from, to, source)
-      // A row is a customer's day.
-      .select((eb) => ['day', eb.fn.countAll<number>().as('unique_customers')])
-      .groupBy('day')
-      .execute()
-    const refunds = await refundsWithin(snapshot, from, to, source).select('day').groupBy('day').execute()
+    const period = { from, to, source }
+    const [sales, refunds] = await figuresByDay(snapshot, period)
     const [sold, refunded] = [groupBy(sales, ({ day }) => day), groupBy(refunds, ({ day }) => day)]
     const listed =
       addDays(from, MAX_LISTED_DAYS) > to
         ? daysFrom(from, to)
         : [...new Set([...sold.keys(), ...refunded.keys()])].filter((day) => day !== null).sort()
-    const currencies = kpis.map(({ currency }) => currency)
+    const currencies = currenciesOf(sales, refunds)
     const days = listed.map((date) => ({
       date,
       kpis: kpisIn(currencies, sold.get(date) ?? [], refunded.get(date) ?? []),
     }))
+    const kpis = []
+    for (const currency of currencies) {
+      const [sold, refunded] = [ofCurrency(sales, currency), ofCurrency(refunds, currency)]
+      kpis.push(
+        kpisOf({
+          currency,
+          revenue: sumOf(sold, 'revenue'),
+          refunds: sumOf(refunded, 'refunds'),
+          order_count: sumOf(sold, 'order_count'),
+          unique_customers: await countCustomers(snapshot, currency, period),
+        }),
+      )
+    }
     return { from, to, time_zone, generated_at, kpis, days }
   })
 }
@@ -69,7 +78,7 @@ export function realtimeKpis(db: Database, time_zone: string, now: number, sourc
       .where('reason', '!=', 'cancelled')
       .execute()
     const completed = settled.filter(({ status, orders }) => status === 'completed' && orders > 0)
-    const refunded = await refundsWithin(snapshot, date, date, source).orderBy('currency').execute()
+    const refunded = await refundsByDay(snapshot, { from: date, to: date, source })
     const refundOf = (currency: Currency) => refunded.find((row) => row.currency === currency)?.refunds ?? 0
     const revenueOf = (currency: Currency) => completed.find((row) => row.currency === currency)?.amount ?? 0
     const net = currenciesOf(completed, refunded)
@@ -96,57 +105,77 @@ function amountIn(currency: Currency, minor: number) {
   return { currency, amount: { currency, minor } }
 }
 
-/** One entry per currency with sales or refunds, sorted by code. */
-async function kpisWithin(db: Database, from: Day, to: Day, source?: string) {
-  const sales = await salesWithin(db, from, to, source)
-    .select((eb) => eb.fn.count<number>('customer_id').distinct().as('unique_customers'))
-    .execute()
-  const refunds = await refundsWithin(db, from, to, source).execute()
-  return kpisIn(currenciesOf(sales, refunds), sales, refunds)
-}
-
 function currenciesOf(...rows: readonly (readonly { readonly currency: Currency }[])[]): Currency[] {
   return [...new Set(rows.flat().map(({ currency }) => currency))].sort()
 }
 
 function kpisIn(currencies: readonly Currency[], sales: readonly SalesFigures[], refunds: readonly RefundFigures[]) {
-  const ofCurrency = currencies.map((currency) => ({
-    ...{ currency, revenue: 0, order_count: 0, unique_customers: 0, refunds: 0 },
-    ...sales.find((row) => row.currency === currency),
-    ...refunds.find((row) => row.currency === currency),
-  }))
-  return ofCurrency.map(kpisOf)
+  return currencies.map((currency) => {
+    const [sold] = ofCurrency(sales, currency)
+    const [refunded] = ofCurrency(refunds, currency)
+    const nothing = { revenue: 0, order_count: 0, unique_customers: 0, refunds: 0 }
+    return kpisOf({ ...nothing, ...sold, ...refunded, currency })
+  })
 }
 
-function salesWithin(db: Database, from: Day, to: Day, source?: string) {
+function ofCurrency<Row extends { readonly currency: Currency }>(rows: readonly Row[], currency: Currency): Row[] {
+  return rows.filter((row) => row.currency === currency)
+}
+
+function sumOf<Name extends string>(rows: readonly { readonly [name in Name]: number }[], name: Name): number {
+  return rows.reduce((sum, row) => sum + row[name], 0)
+}
+
+/** Business days, and the source of the orders; all sources if undefined. */
+interface SalesPeriod {
+  readonly from: Day
+  readonly to: Day
+  readonly source: string | undefined
+}
+
+/** The figures of each day and currency. */
+async function figuresByDay(db: Database, period: SalesPeriod) {
+  const sales = salesWithin(db, period)
+    .select((eb) => ['day', 'currency', eb.fn.sum<number>('revenue').as('revenue')])
+    // A row is a customer's day.
+    .select((eb) => [eb.fn.sum<number>('orders').as('order_count'), eb.fn.countAll<number>().as('unique_customers')])
+    .groupBy(['day', 'currency'])
+  return [await sales.execute(), await refundsByDay(db, period)] as const
+}
+
+function salesWithin(db: Database, { from, to, source }: SalesPeriod) {
   return db
     .selectFrom('sales_by_customer')
-    .select((eb) => [
-      'currency',
-      eb.fn.sum<number>('revenue').as('revenue'),
-      eb.fn.sum<number>('orders').as('order_count'),
-    ])
     .where('day', '>=', from)
     .where('day', '<=', to)
     .$if(source !== undefined, (query) => query.where('customer_id', 'in', customersOf(db, source ?? '')))
-    .groupBy('currency')
+}
+
+/** Counts the customers with sales, each once. */
+async function countCustomers(db: Database, currency: Currency, period: SalesPeriod): Promise<number> {
+  const { customers } = await salesWithin(db, period)
+    .where('currency', '=', currency)
+    .select((eb) => eb.fn.count<number>('customer_id').distinct().as('customers'))
+    .executeTakeFirstOrThrow()
+  return customers
 }
 
 /** Sums up refunds, also of archived orders. */
-function refundsWithin(db: Database, from: Day, to: Day, source?: string) {
+function refundsByDay(db: Database, { from, to, source }: SalesPeriod) {
   return db
     .selectFrom(refundsBetween(db, from, to).as('refunded'))
-    .select((eb) => ['currency', eb.fn.sum<number>('amount').as('refunds')])
+    .select((eb) => ['day', 'currency', eb.fn.sum<number>('amount').as('refunds')])
     .$if(source !== undefined, (query) => query.where('customer_id', 'in', customersOf(db, source ?? '')))
-    .groupBy('currency')
+    .groupBy(['day', 'currency'])
+    .orderBy('currency')
+    .execute()
 }
 
-type RefundFigures = Awaited<ReturnType<ReturnType<typeof refundsWithin>['executeTakeFirstOrThrow']>>
-type SalesFigures = Awaited<ReturnType<ReturnType<typeof salesWithin>['executeTakeFirstOrThrow']>> & {
-  readonly unique_customers: number
-}
+type SalesFigures = Awaited<ReturnType<typeof figuresByDay>>[0][number]
+type RefundFigures = Awaited<ReturnType<typeof refundsByDay>>[number]
+type Figures = Omit<SalesFigures & RefundFigures, 'day'>
 
-function kpisOf({ currency, revenue, refunds, order_count, unique_customers }: SalesFigures & RefundFigures) {
+function kpisOf({ currency, revenue, refunds, order_count, unique_customers }: Figures) {
   return {
     currency,
     total_revenue: { currency, minor: revenue },
