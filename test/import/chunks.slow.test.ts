@@ -10,13 +10,13 @@ import { type Database, openScratchDatabase } from '../../src/database/connectio
 import { ChunkBuilder } from '../../src/import/chunk.js'
 import { NOTHING_READ } from '../../src/import/file-read.js'
 import type { Mapping } from '../../src/import/mapping/mapping.js'
-import { orderctl } from '../../src/import/mapping/presets/orderctl.js'
+import { presetNamed } from '../../src/import/mapping/presets.js'
 import { HEADER } from '../support/lines.js'
 import { storeChunks } from '../support/store-chunks.js'
 
 const DIALECT: Dialect = { delimiter: ',', quotes: true, lineEnding: '\n' }
 const COLUMNS = HEADER.split(',')
-const MAPPING: Mapping = { ...orderctl.mapping, decimal: 'point' }
+const MAPPING: Mapping = { ...presetNamed('orderctl').mapping, decimal: 'point' }
 
 interface Draft {
   readonly reference: string

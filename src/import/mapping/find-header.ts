@@ -12,8 +12,7 @@ import type { Answers, Mapping } from './mapping.js'
 import { type NamedColumns, nameColumns } from './name-columns.js'
 import { findName, normalName } from './names.js'
 import { NOT_ORDERS, notOrdersError } from './not-orders.js'
-import type { Preset } from './presets/preset.js'
-import { mostSpecific, PRESETS } from './presets.js'
+import { mostSpecific, PRESETS, type Preset } from './presets.js'
 import type { Meaning } from './synonyms.js'
 
 /** How many lines may come before the header, with itself. */

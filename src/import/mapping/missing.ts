@@ -1,11 +1,9 @@
 // What a file lacks to be an order file, in words.
 import { nearest } from '../../domain/nearest.js'
 import { type UserError, usageError } from '../../errors.js'
+import { OWN_COLUMNS } from './exports.js'
 import type { FoundHeader } from './find-header.js'
-import { FIELDS, type Field, type FieldColumns, type Mapping } from './mapping.js'
-import { orderctl } from './presets/orderctl.js'
-
-const NINE = FIELDS.filter((field) => orderctl.mapping.columns[field])
+import type { Field, FieldColumns, Mapping } from './mapping.js'
 
 /** Each with the fields of which one must be there. */
 const REQUIRED: readonly (readonly Field[])[] = [
@@ -25,7 +23,7 @@ export function emptyFile(file: string): UserError {
   return usageError({
     code: 'file_empty',
     message: `${file} is empty.`,
-    fix: `Add a header line with the column names: ${NINE.join(',')}.`,
+    fix: `Add a header line with the column names: ${OWN_COLUMNS.join(',')}.`,
   })
 }
 
@@ -43,7 +41,7 @@ export function missingColumns(found: FoundHeader, columns: FieldColumns, file: 
     : `lacks the ${missing.length === 1 ? 'column' : 'columns'} ${missing.join(', ')}`
   return usageError({
     code: isNone ? 'no_header' : 'columns_missing',
-    message: `${file} ${lacks}. ${present} Expected: ${NINE.join(', ')}.`,
+    message: `${file} ${lacks}. ${present} Expected: ${OWN_COLUMNS.join(', ')}.`,
     fix: fixOfNames(missing, cells, columns),
   })
 }
@@ -77,7 +75,7 @@ function fixOfNames(missing: readonly Field[], cells: readonly string[], columns
 
 function whatToName(missing: readonly Field[]): string {
   if (missing.length >= REQUIRED.length - 1)
-    return `Add a first line with these names, in any order: ${NINE.join(',')}.`
+    return `Add a first line with these names, in any order: ${OWN_COLUMNS.join(',')}.`
   const rename =
     missing.length === 1
       ? `In the header, rename the column that holds it to ${missing[0]}, or add one.`

@@ -1,31 +1,18 @@
-// The systems whose exports are read as they are. A preset is a mapping and the names of columns that identify it.
+// Finds the preset of a file. A preset is the mapping of a known export and the names of columns that identify it.
 import { nearest } from '../../domain/nearest.js'
 import { type UserError, usageError } from '../../errors.js'
+import { EXPORTS, type Export } from './exports.js'
+import type { Mapping } from './mapping.js'
 import { normalName } from './names.js'
-import { amazon } from './presets/amazon.js'
-import { ebay } from './presets/ebay.js'
-import { etsy } from './presets/etsy.js'
-import { onlineRetail } from './presets/online-retail.js'
-import { orderctl } from './presets/orderctl.js'
-import type { Preset } from './presets/preset.js'
-import { shopify } from './presets/shopify.js'
-import { square } from './presets/square.js'
-import { superstore } from './presets/superstore.js'
-import { toast } from './presets/toast.js'
-import { woocommerce } from './presets/woocommerce.js'
 
-export const PRESETS: readonly Preset[] = [
-  orderctl,
-  shopify,
-  woocommerce,
-  amazon,
-  ebay,
-  etsy,
-  square,
-  toast,
-  superstore,
-  onlineRetail,
-]
+export interface Preset extends Pick<Export, 'reads' | 'headers'> {
+  readonly name: string
+  readonly mapping: Mapping
+}
+
+export const PRESETS: readonly Preset[] = Object.entries(EXPORTS).map(([preset, { reads, headers, ...mapping }]) => {
+  return { name: preset, reads, headers, mapping: { preset, ...mapping } }
+})
 
 /**
  * Returns the candidate with the longest of the headers whose names are all present; undefined if there is none.
