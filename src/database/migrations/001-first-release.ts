@@ -1,5 +1,5 @@
 // Creates the tables of the first release, with the rules that the database enforces. schema.ts explains the columns.
-import { type ColumnDataType, type ColumnDefinitionBuilder, type CreateTableBuilder, type Kysely, sql } from 'kysely'
+import { type ColumnDataType, type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import { engineOf } from '../../database/engine.js'
 import {
   EVENT_KINDS,
@@ -32,22 +32,6 @@ export const firstRelease = {
 }
 
 type Table = CreateTableBuilder<string, string>
-type Rule = (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder
-
-const key: Rule = (column) => column.primaryKey()
-const required: Rule = (column) => column.notNull()
-const optional: Rule = (column) => column
-const zero: Rule = (column) => column.notNull().defaultTo(0)
-/** For columns with an index: SQLite searches them for each row of the other table that is deleted. */
-const idIn =
-  (table: string): Rule =>
-  (column) =>
-    column.notNull().references(`${table}.id`)
-
-/** Returns a function for `$call` that adds columns of one type. */
-function add(type: ColumnDataType, rule: Rule, ...names: readonly string[]) {
-  return (table: Table): Table => names.reduce((widened, name) => widened.addColumn(name, type, rule), table)
-}
 
 function create(db: Kysely<unknown>, name: string): Table {
   return db.schema.createTable(name)
@@ -62,6 +46,34 @@ function createWithId(db: Kysely<unknown>, name: string): Table {
  */
 const clustered = sql`without rowid`
 
+function createClustered(db: Kysely<unknown>, name: string, ...key: string[]): Table {
+  return create(db, name).addPrimaryKeyConstraint(`${name}_key`, key).modifyEnd(clustered)
+}
+
+/**
+ * Returns a function for `$call` that adds columns. They are written as in SQL, but are `not null` by default.
+ * A column that `references` has an index: SQLite searches it for each row of the other table that is deleted.
+ */
+function columns(texts: TemplateStringsArray, ...values: readonly string[]) {
+  const list = String.raw(texts, ...values).split(',')
+  return (table: Table): Table => list.reduce((widened, text) => addColumn(widened, text.trim()), table)
+}
+
+const COLUMN =
+  /^(\w+) (double precision|\S+)( null)?( primary key)?( unique)?(?: default (\S+))?(?: references (\w+))?$/
+
+function addColumn(table: Table, text: string): Table {
+  const [, name = '', type, nullable, isKey, isUnique, initial, other] = COLUMN.exec(text) ?? []
+  return table.addColumn(name, type as ColumnDataType, (plain) => {
+    let column = plain
+    if (isKey) column = column.primaryKey()
+    else if (!nullable) column = column.notNull()
+    if (isUnique) column = column.unique()
+    if (initial) column = column.defaultTo(sql.raw(initial))
+    return other ? column.references(`${other}.id`) : column
+  })
+}
+
 function index(db: Kysely<unknown>, name: string, table: string, ...columns: string[]) {
   return db.schema.createIndex(name).on(table).columns(columns)
 }
@@ -75,28 +87,21 @@ function oneOf(column: string, values: readonly string[]) {
 }
 
 async function createSettings(db: Kysely<unknown>): Promise<void> {
-  await create(db, 'settings').addColumn('name', 'varchar(64)', key).addColumn('value', 'text', required).execute()
+  await create(db, 'settings').$call(columns`name varchar(64) primary key, value text`).execute()
   const turns = sql`('turn_imports', ''), ('turn_schedule', ''), ('turn_names', '')`
   await sql`insert into settings (name, value) values ${turns}, ('settled_until', '0')`.execute(db)
 }
 
 async function createImports(db: Kysely<unknown>): Promise<void> {
   await createWithId(db, 'imports')
-    .addColumn('source', 'varchar(64)', required)
-    .addColumn('file', 'text', required)
-    .addColumn('status', 'varchar(20)', required)
-    .addColumn('lease_token', 'varchar(36)', required)
-    .addColumn('lease_until', 'bigint', required)
-    .addColumn('host', 'varchar(255)', required)
-    .addColumn('pid', 'integer', required)
-    .addColumn('started_at', 'bigint', required)
-    .addColumn('ended_at', 'bigint')
-    .addColumn('begun_sha256', 'varchar(64)', (column) => column.notNull().defaultTo(''))
-    .addColumn('rejects_file', 'text')
-    .$call(add('text', optional, 'layout', 'reader_state'))
-    .$call(add('bigint', zero, 'orders_after', 'byte_offset', 'line_number', 'rejects_bytes', 'rows', 'orders'))
-    .$call(add('bigint', zero, 'imported', 'updated', 'duplicates', 'conflicts', 'rejected', 'skipped'))
-    .$call(add('bigint', zero, 'products_created', 'archived'))
+    .$call(columns`
+      source varchar(64), file text, status varchar(20), lease_token varchar(36), lease_until bigint,
+      host varchar(255), pid integer, started_at bigint, ended_at bigint null, begun_sha256 varchar(64) default '',
+      rejects_file text null, layout text null, reader_state text null, orders_after bigint default 0,
+      byte_offset bigint default 0, line_number bigint default 0, rejects_bytes bigint default 0,
+      rows bigint default 0, orders bigint default 0, imported bigint default 0, updated bigint default 0,
+      duplicates bigint default 0, conflicts bigint default 0, rejected bigint default 0, skipped bigint default 0,
+      products_created bigint default 0, archived bigint default 0`)
     .addCheckConstraint('imports_status', oneOf('status', ['reading', 'releasing', 'finished', 'undoing', 'undone']))
     .addCheckConstraint(
       'imports_rows_add_up',
@@ -104,77 +109,48 @@ async function createImports(db: Kysely<unknown>): Promise<void> {
     )
     .execute()
 
-  await create(db, 'import_asides')
-    .addColumn('import_id', 'integer', idIn('imports'))
-    .addColumn('line_number', 'bigint', required)
-    .$call(add('varchar(100)', required, 'reference', 'customer_id'))
-    .addColumn('customer_name', 'varchar(255)', required)
-    .addColumn('ordered_at', 'varchar(30)', required)
-    .addColumn('currency', 'char(3)', required)
-    .addColumn('sku', 'varchar(100)', required)
-    .addColumn('product_name', 'varchar(255)', required)
-    .$call(add('bigint', required, 'quantity', 'total'))
-    .addColumn('unit_price', 'bigint')
-    .addPrimaryKeyConstraint('import_asides_key', ['import_id', 'line_number'])
-    .modifyEnd(clustered)
+  await createClustered(db, 'import_asides', 'import_id', 'line_number')
+    .$call(columns`
+      import_id integer references imports, line_number bigint, reference varchar(100), customer_id varchar(100),
+      customer_name varchar(255), ordered_at varchar(30), currency char(3), sku varchar(100),
+      product_name varchar(255), quantity bigint, total bigint, unit_price bigint null`)
     .execute()
   await index(db, 'import_asides_reference', 'import_asides', 'reference').execute()
 
-  await create(db, 'import_spoiled')
-    .addColumn('import_id', 'integer', idIn('imports'))
-    .addColumn('reference', 'varchar(100)', required)
-    .addColumn('line_number', 'bigint', required)
-    .addPrimaryKeyConstraint('import_spoiled_key', ['import_id', 'reference'])
-    .modifyEnd(clustered)
+  await createClustered(db, 'import_spoiled', 'import_id', 'reference')
+    .$call(columns`import_id integer references imports, reference varchar(100), line_number bigint`)
     .execute()
 }
 
 async function createCustomersAndProducts(db: Kysely<unknown>): Promise<void> {
   await createWithId(db, 'customers')
-    .addColumn('source', 'varchar(64)', required)
-    .addColumn('customer_id', 'varchar(100)', required)
-    .addColumn('name', 'varchar(255)', required)
-    .addColumn('import_id', 'integer', idIn('imports'))
-    .addColumn('forgotten_at', 'bigint')
+    .$call(columns`
+      source varchar(64), customer_id varchar(100), name varchar(255), import_id integer references imports,
+      forgotten_at bigint null`)
     .addUniqueConstraint('customers_customer', ['customer_id', 'source'])
     .execute()
 
   await createWithId(db, 'products')
-    .addColumn('sku', 'varchar(100)', (column) => column.notNull().unique())
-    .addColumn('name', 'varchar(255)', required)
-    .addColumn('unit_price', 'bigint')
-    .addColumn('currency', 'char(3)')
-    .addColumn('import_id', 'integer', (column) => column.references('imports.id'))
-    .addColumn('on_hand', 'bigint', required)
-    .addColumn('reserved', 'bigint', zero)
+    .$call(columns`
+      sku varchar(100) unique, name varchar(255), unit_price bigint null, currency char(3) null,
+      import_id integer null references imports, on_hand bigint, reserved bigint default 0`)
     .addCheckConstraint('products_on_hand', sql`on_hand >= 0`)
     .addCheckConstraint('products_reserved', sql`reserved >= 0 and reserved <= on_hand`)
     .execute()
 
   await createWithId(db, 'stock_adjustments')
-    .addColumn('product_id', 'integer', idIn('products'))
-    .addColumn('delta', 'bigint', required)
-    .addColumn('reason', 'varchar(255)', required)
-    .addColumn('adjusted_at', 'bigint', required)
+    .$call(columns`product_id integer references products, delta bigint, reason varchar(255), adjusted_at bigint`)
     .execute()
   await index(db, 'stock_adjustments_product', 'stock_adjustments', 'product_id').execute()
 }
 
 async function createOrders(db: Kysely<unknown>): Promise<void> {
   await createWithId(db, 'orders')
-    .addColumn('import_id', 'integer', idIn('imports'))
-    .addColumn('source', 'varchar(64)', required)
-    .addColumn('reference', 'varchar(100)', required)
-    .addColumn('customer_id', 'integer', required)
-    .addColumn('currency', 'char(3)', required)
-    .addColumn('total', 'bigint', required)
-    .addColumn('ordered_at', 'varchar(30)', required)
-    .addColumn('business_day', 'char(10)', required)
-    .addColumn('status', 'varchar(20)', (column) => column.notNull().defaultTo('pending'))
-    .addColumn('attempt', 'integer', (column) => column.notNull().defaultTo(1))
-    .addColumn('reason', 'varchar(20)')
-    .addColumn('message', 'text')
-    .$call(add('bigint', optional, 'settled_at', 'cleared_at'))
+    .$call(columns`
+      import_id integer references imports, source varchar(64), reference varchar(100), customer_id integer,
+      currency char(3), total bigint, ordered_at varchar(30), business_day char(10),
+      status varchar(20) default 'pending', attempt integer default 1, reason varchar(20) null, message text null,
+      settled_at bigint null, cleared_at bigint null`)
     // The reference first: it nearly always settles a comparison.
     .addUniqueConstraint('orders_reference', ['reference', 'source'])
     .addCheckConstraint('orders_status', oneOf('status', ORDER_STATUSES))
@@ -189,73 +165,47 @@ async function createOrders(db: Kysely<unknown>): Promise<void> {
   // Lists start with the newest order date. The day only: it is short, and rows of a day are adjacent in most files.
   await index(db, 'orders_business_day', 'orders', 'business_day').execute()
 
-  await create(db, 'customer_orders')
-    .addColumn('customer_id', 'integer', idIn('customers'))
-    .addColumn('order_id', 'integer', required)
-    .addPrimaryKeyConstraint('customer_orders_key', ['customer_id', 'order_id'])
-    .modifyEnd(clustered)
+  await createClustered(db, 'customer_orders', 'customer_id', 'order_id')
+    .$call(columns`customer_id integer references customers, order_id integer`)
     .execute()
 
   // The queue: as large as the work left, not as `orders`, and narrow, since every batch writes it three times.
   await create(db, 'due_orders')
-    .addColumn('order_id', 'integer', (column) => column.primaryKey().references('orders.id'))
-    .addColumn('due_at', 'bigint', required)
-    .addColumn('lease_token', 'varchar(36)')
-    .addColumn('claims', 'integer', zero)
+    .$call(columns`
+      order_id integer primary key references orders, due_at bigint, lease_token varchar(36) null,
+      claims integer default 0`)
     .execute()
   // Leaves the id out: if PostgreSQL took the table for a small one, it would search all of the index for an id.
   await index(db, 'due_orders_due_at', 'due_orders', 'due_at').execute()
 
-  await create(db, 'order_lines')
-    .addColumn('order_id', 'integer', idIn('orders'))
-    .addColumn('line_number', 'bigint', required)
-    .addColumn('product_id', 'integer', required)
-    .$call(add('bigint', required, 'quantity', 'total'))
-    .addColumn('unit_price', 'bigint')
-    .addPrimaryKeyConstraint('order_lines_key', ['order_id', 'line_number'])
+  await createClustered(db, 'order_lines', 'order_id', 'line_number')
+    .$call(columns`
+      order_id integer references orders, line_number bigint, product_id integer, quantity bigint, total bigint,
+      unit_price bigint null`)
     .addCheckConstraint('order_lines_quantity', sql`quantity > 0`)
-    .modifyEnd(clustered)
     .execute()
 
-  await create(db, 'order_changes')
-    .addColumn('import_id', 'integer', idIn('imports'))
-    .addColumn('order_id', 'integer', idIn('orders'))
-    .addColumn('changed_at', 'bigint', required)
-    .addColumn('changed_by', 'varchar(255)', required)
-    .addColumn('previous', 'text', required)
-    .addPrimaryKeyConstraint('order_changes_key', ['import_id', 'order_id'])
-    .modifyEnd(clustered)
+  await createClustered(db, 'order_changes', 'import_id', 'order_id')
+    .$call(columns`
+      import_id integer references imports, order_id integer references orders, changed_at bigint,
+      changed_by varchar(255), previous text`)
     .execute()
   await index(db, 'order_changes_order', 'order_changes', 'order_id').execute()
 }
 
 async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {
-  await create(db, 'stock_reservations')
-    .addColumn('order_id', 'integer', idIn('orders'))
-    .addColumn('attempt', 'integer', required)
-    .addColumn('product_id', 'integer', required)
-    .$call(add('bigint', required, 'quantity', 'expires_at'))
-    .addPrimaryKeyConstraint('stock_reservations_key', ['order_id', 'attempt', 'product_id'])
+  await createClustered(db, 'stock_reservations', 'order_id', 'attempt', 'product_id')
+    .$call(columns`
+      order_id integer references orders, attempt integer, product_id integer, quantity bigint, expires_at bigint`)
     .addCheckConstraint('stock_reservations_quantity', sql`quantity > 0`)
-    .modifyEnd(clustered)
     .execute()
 
-  await create(db, 'payments')
-    .addColumn('order_id', 'integer', idIn('orders'))
-    .addColumn('attempt', 'integer', required)
-    .addColumn('idempotency_key', 'varchar(200)', required)
-    .addColumn('amount', 'bigint', required)
-    .addColumn('currency', 'char(3)', required)
-    .addColumn('status', 'varchar(20)', required)
-    .addColumn('unanswered', 'integer', zero)
-    .addColumn('never_asked', 'integer', zero)
-    .addColumn('gateway_reference', 'varchar(255)')
-    .addColumn('message', 'text')
-    .addColumn('created_at', 'bigint', required)
-    .addColumn('answered_at', 'bigint')
-    .addPrimaryKeyConstraint('payments_key', ['order_id', 'attempt'])
+  await createClustered(db, 'payments', 'order_id', 'attempt')
+    .$call(columns`
+      order_id integer references orders, attempt integer, idempotency_key varchar(200), amount bigint,
+      currency char(3), status varchar(20), unanswered integer default 0, never_asked integer default 0,
+      gateway_reference varchar(255) null, message text null, created_at bigint, answered_at bigint null`)
     .addCheckConstraint('payments_status', oneOf('status', PAYMENT_STATUSES))
-    .modifyEnd(clustered)
     .execute()
   // Prevents a second captured payment for an order.
   const captured = index(db, 'payments_captured_once', 'payments', 'order_id').unique()
@@ -263,28 +213,16 @@ async function createStockAndPayments(db: Kysely<unknown>): Promise<void> {
 }
 
 async function createRefunds(db: Kysely<unknown>): Promise<void> {
-  await create(db, 'refunds')
-    .addColumn('order_id', 'integer', idIn('orders'))
-    .addColumn('number', 'integer', required)
-    .addColumn('customer_id', 'integer', idIn('customers'))
-    .addColumn('idempotency_key', 'varchar(255)', required)
-    .addColumn('amount', 'bigint', required)
-    .addColumn('currency', 'char(3)', required)
-    .addColumn('status', 'varchar(20)', required)
-    .addColumn('restock', 'integer', required)
-    .addColumn('unanswered', 'integer', zero)
-    .addColumn('gateway_reference', 'varchar(255)')
-    .addColumn('message', 'text')
-    .addColumn('created_at', 'bigint', required)
-    .$call(add('bigint', optional, 'answered_at', 'due_at'))
-    .addColumn('day', 'char(10)')
-    .addColumn('lease_token', 'varchar(36)')
-    .addPrimaryKeyConstraint('refunds_key', ['order_id', 'number'])
+  await createClustered(db, 'refunds', 'order_id', 'number')
+    .$call(columns`
+      order_id integer references orders, number integer, customer_id integer references customers,
+      idempotency_key varchar(255), amount bigint, currency char(3), status varchar(20), restock integer,
+      unanswered integer default 0, gateway_reference varchar(255) null, message text null, created_at bigint,
+      answered_at bigint null, due_at bigint null, day char(10) null, lease_token varchar(36) null`)
     .addCheckConstraint('refunds_amount', sql`amount > 0`)
     .addCheckConstraint('refunds_status', oneOf('status', REFUND_STATUSES))
     .addCheckConstraint('refunds_day', sql`(day is null) = (status <> 'refunded')`)
     .addCheckConstraint('refunds_due', sql`due_at is null or ${oneOf('status', OPEN_REFUND_STATUSES)}`)
-    .modifyEnd(clustered)
     .execute()
   // Prevents a second refund of an order before the outcome of the first is known.
   const open = index(db, 'refunds_open_once', 'refunds', 'order_id').unique()
@@ -299,75 +237,48 @@ async function createRefunds(db: Kysely<unknown>): Promise<void> {
 
 async function createPaymentReferences(db: Kysely<unknown>): Promise<void> {
   await create(db, 'payment_references')
-    .addColumn('reference', 'varchar(255)', key)
-    .addColumn('order_id', 'integer')
+    .$call(columns`reference varchar(255) primary key, order_id integer null`)
     .modifyEnd(clustered)
     .execute()
 }
 
 async function createSales(db: Kysely<unknown>): Promise<void> {
   for (const [of, figures] of [
-    ['customer', ['orders', 'revenue']],
-    ['product', ['orders', 'units', 'revenue']],
+    ['customer', 'orders bigint, revenue bigint'],
+    ['product', 'orders bigint, units bigint, revenue bigint'],
   ] as const) {
-    await create(db, `sales_by_${of}`)
-      .addColumn('day', 'char(10)', required)
-      .addColumn('currency', 'char(3)', required)
-      .addColumn(`${of}_id`, 'integer', required)
-      .$call(add('bigint', required, ...figures))
-      .addPrimaryKeyConstraint(`sales_by_${of}_key`, ['day', 'currency', `${of}_id`])
-      .modifyEnd(clustered)
+    await createClustered(db, `sales_by_${of}`, 'day', 'currency', `${of}_id`)
+      .$call(columns`day char(10), currency char(3), ${of}_id integer, ${figures}`)
       .execute()
   }
 }
 
 async function createOrderCounts(db: Kysely<unknown>): Promise<void> {
-  await create(db, 'order_counts')
-    .addColumn('period', 'bigint', required)
-    .addColumn('source', 'varchar(64)', required)
-    .$call(add('varchar(20)', required, 'status', 'reason'))
-    .addColumn('cleared', 'integer', required)
-    // Not char, since it may be empty.
-    .addColumn('currency', 'varchar(3)', required)
-    .$call(add('bigint', required, 'orders', 'amount'))
-    .addPrimaryKeyConstraint('order_counts_key', ['period', 'source', 'status', 'reason', 'cleared', 'currency'])
-    .modifyEnd(clustered)
+  // The currency is not char, since it may be empty.
+  await createClustered(db, 'order_counts', 'period', 'source', 'status', 'reason', 'cleared', 'currency')
+    .$call(columns`
+      period bigint, source varchar(64), status varchar(20), reason varchar(20), cleared integer,
+      currency varchar(3), orders bigint, amount bigint`)
     .execute()
 }
 
-const PERCENTILES = ['runtime_p50_ms', 'runtime_p95_ms', 'runtime_p99_ms']
-
 async function createWorkers(db: Kysely<unknown>): Promise<void> {
   await create(db, 'workers')
-    .addColumn('id', 'varchar(36)', key)
-    .addColumn('host', 'varchar(255)', required)
-    .$call(add('integer', required, 'pid', 'concurrency'))
-    .$call(add('bigint', required, 'started_at', 'last_seen', 'processed'))
-    .addColumn('orders_per_second', 'double precision', required)
-    .$call(add('bigint', optional, 'stopped_at', 'uptime_ms'))
-    .addColumn('waiting_for', 'text')
-    .$call(add('bigint', zero, 'recent_batches', 'recent_orders'))
-    .addColumn('recent_ms', 'double precision', zero)
-    .$call(add('double precision', optional, ...PERCENTILES))
+    .$call(columns`
+      id varchar(36) primary key, host varchar(255), pid integer, concurrency integer, started_at bigint,
+      last_seen bigint, processed bigint, orders_per_second double precision, stopped_at bigint null,
+      uptime_ms bigint null, waiting_for text null, recent_batches bigint default 0, recent_orders bigint default 0,
+      recent_ms double precision default 0, runtime_p50_ms double precision null,
+      runtime_p95_ms double precision null, runtime_p99_ms double precision null`)
     .execute()
 }
 
 async function createSchedule(db: Kysely<unknown>): Promise<void> {
-  await create(db, 'schedule_runs')
-    .addColumn('task', 'varchar(64)', required)
-    .addColumn('slot', 'bigint', required)
-    .addColumn('attempt', 'integer', required)
-    .addColumn('started_at', 'bigint', required)
-    .addColumn('ended_at', 'bigint')
-    .addColumn('lease_until', 'bigint', required)
-    .addColumn('host', 'varchar(255)', required)
-    .addColumn('pid', 'integer', required)
-    .addColumn('begun_by', 'varchar(20)', required)
-    .addColumn('result', 'varchar(20)')
-    .addColumn('message', 'text')
-    .addPrimaryKeyConstraint('schedule_runs_key', ['task', 'slot'])
+  await createClustered(db, 'schedule_runs', 'task', 'slot')
+    .$call(columns`
+      task varchar(64), slot bigint, attempt integer, started_at bigint, ended_at bigint null, lease_until bigint,
+      host varchar(255), pid integer, begun_by varchar(20), result varchar(20) null, message text null`)
     .addCheckConstraint('schedule_runs_ended', sql`(ended_at is null) = (result is null)`)
-    .modifyEnd(clustered)
     .execute()
   // A task that runs every minute has tens of thousands of runs.
   await index(db, 'schedule_runs_started', 'schedule_runs', 'task', 'started_at').execute()
@@ -375,62 +286,42 @@ async function createSchedule(db: Kysely<unknown>): Promise<void> {
 
 async function createHistoryAndAlarms(db: Kysely<unknown>): Promise<void> {
   await create(db, 'queue_snapshots')
-    .addColumn('period_start', 'bigint', key)
-    .$call(add('bigint', required, 'period_end', 'completed', 'failed'))
-    .$call(add('double precision', optional, ...PERCENTILES))
-    .$call(add('bigint', required, 'waiting', 'active', 'delayed'))
-    .$call(add('double precision', optional, 'oldest_waiting_seconds', 'estimated_wait_seconds'))
+    .$call(columns`
+      period_start bigint primary key, period_end bigint, completed bigint, failed bigint,
+      runtime_p50_ms double precision null, runtime_p95_ms double precision null,
+      runtime_p99_ms double precision null, waiting bigint, active bigint, delayed bigint,
+      oldest_waiting_seconds double precision null, estimated_wait_seconds double precision null`)
     .execute()
 
   const isNotified = sql`notified is null or notified = 'raised' or (notified = 'cleared' and cleared_at is not null)`
   await create(db, 'alarms')
-    .addColumn('name', 'varchar(64)', key)
-    .addColumn('raised_at', 'bigint', required)
-    .addColumn('cleared_at', 'bigint')
-    .addColumn('quiet_checks', 'integer', required)
-    .addColumn('notified', 'varchar(20)')
-    .addColumn('message', 'text', required)
-    .$call(add('double precision', required, 'value', 'threshold'))
+    .$call(columns`
+      name varchar(64) primary key, raised_at bigint, cleared_at bigint null, quiet_checks integer,
+      notified varchar(20) null, message text, value double precision, threshold double precision`)
     .addCheckConstraint('alarms_notified', isNotified)
     .execute()
 }
 
 async function createActions(db: Kysely<unknown>): Promise<void> {
   await create(db, 'actions')
-    .addColumn('id', 'varchar(36)', key)
-    .addColumn('at', 'bigint', required)
-    .addColumn('command', 'varchar(64)', required)
-    .addColumn('subject', 'varchar(255)', required)
-    .addColumn('reason', 'varchar(255)')
-    .$call(add('varchar(255)', required, 'os_user', 'host'))
-    .addColumn('details', 'text')
+    .$call(columns`
+      id varchar(36) primary key, at bigint, command varchar(64), subject varchar(255), reason varchar(255) null,
+      os_user varchar(255), host varchar(255), details text null`)
     .execute()
   await index(db, 'actions_at', 'actions', 'at').execute()
 
-  await create(db, 'action_orders')
-    .addColumn('order_id', 'integer', idIn('orders'))
-    .addColumn('action_id', 'varchar(36)', idIn('actions'))
-    .addPrimaryKeyConstraint('action_orders_key', ['order_id', 'action_id'])
-    .modifyEnd(clustered)
+  await createClustered(db, 'action_orders', 'order_id', 'action_id')
+    .$call(columns`order_id integer references orders, action_id varchar(36) references actions`)
     .execute()
 }
 
 async function createEvents(db: Kysely<unknown>): Promise<void> {
   await create(db, 'events')
-    .addColumn('order_id', 'integer', idIn('orders'))
-    .addColumn('destination', 'varchar(10)', required)
-    .addColumn('number', 'integer', required)
-    .$call(add('varchar(20)', required, 'token', 'kind'))
-    .addColumn('attempt', 'integer', required)
-    .addColumn('reason', 'varchar(20)')
-    .addColumn('message', 'text')
-    .$call(add('bigint', required, 'occurred_at', 'amount'))
-    .addColumn('reference', 'varchar(255)')
-    .addColumn('state', 'varchar(10)', required)
-    .addColumn('next_at', 'bigint', required)
-    .addColumn('lease_token', 'varchar(36)')
-    .addColumn('deliveries', 'integer', zero)
-    .addColumn('error', 'text')
+    .$call(columns`
+      order_id integer references orders, destination varchar(10), number integer, token varchar(20),
+      kind varchar(20), attempt integer, reason varchar(20) null, message text null, occurred_at bigint,
+      amount bigint, reference varchar(255) null, state varchar(10), next_at bigint, lease_token varchar(36) null,
+      deliveries integer default 0, error text null`)
     .addPrimaryKeyConstraint('events_key', ['order_id', 'destination', 'number'])
     .addCheckConstraint('events_kind', oneOf('kind', EVENT_KINDS))
     .addCheckConstraint('events_state', oneOf('state', ['waiting', 'delivered']))
@@ -440,51 +331,30 @@ async function createEvents(db: Kysely<unknown>): Promise<void> {
 
 async function createArchives(db: Kysely<unknown>): Promise<void> {
   await createWithId(db, 'archives')
-    .addColumn('file', 'text', required)
-    .addColumn('format', 'varchar(10)', required)
-    .addColumn('source', 'varchar(64)')
-    .$call(add('bigint', required, 'settled_before', 'started_at'))
-    .addColumn('ended_at', 'bigint')
-    .addColumn('orders', 'bigint', zero)
-    .addColumn('last_settled_at', 'bigint')
+    .$call(columns`
+      file text, format varchar(10), source varchar(64) null, settled_before bigint, started_at bigint,
+      ended_at bigint null, orders bigint default 0, last_settled_at bigint null`)
     .execute()
 
-  await create(db, 'archived_orders')
-    .addColumn('source', 'varchar(64)', required)
-    .addColumn('reference', 'varchar(100)', required)
-    .addColumn('archive_id', 'integer', idIn('archives'))
-    .addColumn('customer_id', 'integer', idIn('customers'))
-    .addColumn('digest', 'char(22)', required)
-    .addPrimaryKeyConstraint('archived_orders_key', ['source', 'reference'])
-    .modifyEnd(clustered)
+  await createClustered(db, 'archived_orders', 'source', 'reference')
+    .$call(columns`
+      source varchar(64), reference varchar(100), archive_id integer references archives,
+      customer_id integer references customers, digest char(22)`)
     .execute()
   await index(db, 'archived_orders_customer', 'archived_orders', 'customer_id').execute()
 
   // The keys start with the customer or product, whose totals are published in Redis.
-  await create(db, 'archived_sales_by_customer')
-    .addColumn('day', 'char(10)', required)
-    .addColumn('currency', 'char(3)', required)
-    .addColumn('customer_id', 'integer', idIn('customers'))
-    .$call(add('bigint', required, 'orders', 'revenue'))
-    .addPrimaryKeyConstraint('archived_sales_by_customer_key', ['customer_id', 'currency', 'day'])
-    .modifyEnd(clustered)
+  await createClustered(db, 'archived_sales_by_customer', 'customer_id', 'currency', 'day')
+    .$call(columns`
+      day char(10), currency char(3), customer_id integer references customers, orders bigint, revenue bigint`)
     .execute()
-  await create(db, 'archived_sales_by_product')
-    .addColumn('source', 'varchar(64)', required)
-    .addColumn('day', 'char(10)', required)
-    .addColumn('currency', 'char(3)', required)
-    .addColumn('product_id', 'integer', idIn('products'))
-    .$call(add('bigint', required, 'orders', 'units', 'revenue'))
-    .addPrimaryKeyConstraint('archived_sales_by_product_key', ['product_id', 'source', 'currency', 'day'])
-    .modifyEnd(clustered)
+  await createClustered(db, 'archived_sales_by_product', 'product_id', 'source', 'currency', 'day')
+    .$call(columns`
+      source varchar(64), day char(10), currency char(3), product_id integer references products, orders bigint,
+      units bigint, revenue bigint`)
     .execute()
-  await create(db, 'archived_refunds')
-    .addColumn('day', 'char(10)', required)
-    .addColumn('currency', 'char(3)', required)
-    .addColumn('customer_id', 'integer', idIn('customers'))
-    .addColumn('amount', 'bigint', required)
-    .addPrimaryKeyConstraint('archived_refunds_key', ['day', 'currency', 'customer_id'])
-    .modifyEnd(clustered)
+  await createClustered(db, 'archived_refunds', 'day', 'currency', 'customer_id')
+    .$call(columns`day char(10), currency char(3), customer_id integer references customers, amount bigint`)
     .execute()
   await index(db, 'archived_refunds_customer', 'archived_refunds', 'customer_id').execute()
 }
