@@ -1,5 +1,6 @@
 // Removes orders that are in the file of an archive, in one transaction with all that keeps the figures right.
 import { type Kysely, sql } from 'kysely'
+import { addFigures } from '../database/add-figures.js'
 import { forUpdate, takeNamedLock } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { deleteAmong, isAmong, rowSource } from '../database/row-source.js'
@@ -75,12 +76,7 @@ async function keepSums(trx: Kysely<Schema>, ids: string): Promise<void> {
         .where(isAmong(trx, 'id', ids))
         .where('status', '=', 'completed'),
     )
-    .onConflict((conflict) =>
-      conflict.columns(['customer_id', 'currency', 'day']).doUpdateSet((eb) => ({
-        orders: eb('archived_sales_by_customer.orders', '+', eb.ref('excluded.orders')),
-        revenue: eb('archived_sales_by_customer.revenue', '+', eb.ref('excluded.revenue')),
-      })),
-    )
+    .onConflict(addFigures('archived_sales_by_customer', ['customer_id', 'currency', 'day'], ['orders', 'revenue']))
     .execute()
   await trx
     .insertInto('archived_sales_by_product')
@@ -92,12 +88,12 @@ async function keepSums(trx: Kysely<Schema>, ids: string): Promise<void> {
         .groupBy('orders.source')
         .select('orders.source'),
     )
-    .onConflict((conflict) =>
-      conflict.columns(['product_id', 'source', 'currency', 'day']).doUpdateSet((eb) => ({
-        orders: eb('archived_sales_by_product.orders', '+', eb.ref('excluded.orders')),
-        units: eb('archived_sales_by_product.units', '+', eb.ref('excluded.units')),
-        revenue: eb('archived_sales_by_product.revenue', '+', eb.ref('excluded.revenue')),
-      })),
+    .onConflict(
+      addFigures(
+        'archived_sales_by_product',
+        ['product_id', 'source', 'currency', 'day'],
+        ['orders', 'units', 'revenue'],
+      ),
     )
     .execute()
   const refunded = trx
@@ -115,11 +111,7 @@ async function keepSums(trx: Kysely<Schema>, ids: string): Promise<void> {
     .insertInto('archived_refunds')
     .columns(['day', 'currency', 'customer_id', 'amount'])
     .expression(refunded)
-    .onConflict((conflict) =>
-      conflict
-        .columns(['day', 'currency', 'customer_id'])
-        .doUpdateSet((eb) => ({ amount: eb('archived_refunds.amount', '+', eb.ref('excluded.amount')) })),
-    )
+    .onConflict(addFigures('archived_refunds', ['day', 'currency', 'customer_id'], ['amount']))
     .execute()
 }
 

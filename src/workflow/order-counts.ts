@@ -2,6 +2,7 @@
 // settles, retries or clears orders changes the numbers as its last statement (ADR 37).
 import type { Kysely, Selectable } from 'kysely'
 import { sql } from 'kysely'
+import { addFigures } from '../database/add-figures.js'
 import { packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
@@ -162,10 +163,5 @@ const addCounts = new Prepared<{ changes: string }>((db, value) => {
     .insertInto('order_counts')
     .columns([...KEY, 'orders', 'amount'])
     .expression(KEY.reduce((sorted, column) => sorted.orderBy(column), summed))
-    .onConflict((conflict) =>
-      conflict.columns(KEY).doUpdateSet((eb) => ({
-        orders: eb('order_counts.orders', '+', eb.ref('excluded.orders')),
-        amount: eb('order_counts.amount', '+', eb.ref('excluded.amount')),
-      })),
-    )
+    .onConflict(addFigures('order_counts', KEY, ['orders', 'amount']))
 })

@@ -1,5 +1,6 @@
 // Computes the daily sales figures, which KPIs and leaderboards read, from orders, and adds those of a batch to them.
 import type { Kysely } from 'kysely'
+import { addFigures } from '../database/add-figures.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
@@ -47,12 +48,7 @@ const addCustomerSales = new Prepared<{ ids: string }>((db, value) =>
         .orderBy('currency')
         .orderBy('customer_id'),
     )
-    .onConflict((conflict) =>
-      conflict.columns(['day', 'currency', 'customer_id']).doUpdateSet((eb) => ({
-        orders: eb('sales_by_customer.orders', '+', eb.ref('excluded.orders')),
-        revenue: eb('sales_by_customer.revenue', '+', eb.ref('excluded.revenue')),
-      })),
-    ),
+    .onConflict(addFigures('sales_by_customer', ['day', 'currency', 'customer_id'], ['orders', 'revenue'])),
 )
 
 const addProductSales = new Prepared<{ ids: string }>((db, value) =>
@@ -66,11 +62,5 @@ const addProductSales = new Prepared<{ ids: string }>((db, value) =>
         .orderBy('orders.currency')
         .orderBy('order_lines.product_id'),
     )
-    .onConflict((conflict) =>
-      conflict.columns(['day', 'currency', 'product_id']).doUpdateSet((eb) => ({
-        orders: eb('sales_by_product.orders', '+', eb.ref('excluded.orders')),
-        units: eb('sales_by_product.units', '+', eb.ref('excluded.units')),
-        revenue: eb('sales_by_product.revenue', '+', eb.ref('excluded.revenue')),
-      })),
-    ),
+    .onConflict(addFigures('sales_by_product', ['day', 'currency', 'product_id'], ['orders', 'units', 'revenue'])),
 )
