@@ -3,6 +3,7 @@ import { renameSync, statSync } from 'node:fs'
 import { auditDatabase } from '../audit/audit.js'
 import { writeLastBackup } from '../database/backups.js'
 import { type Database, filesOf } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { databaseTime } from '../database/engine.js'
 import { readSetting } from '../database/settings.js'
 import { readShop } from '../database/shop.js'
@@ -58,8 +59,7 @@ async function checkCopy(path: string): Promise<{ orders: number; differences: n
   const copy = await openCopy(path, 'The database')
   try {
     const { differences } = await auditDatabase(copy, (await readSetting(copy, 'time_zone')) ?? 'UTC')
-    const counted = copy.selectFrom('orders').select((eb) => eb.fn.countAll<number>().as('orders'))
-    return { orders: (await counted.executeTakeFirstOrThrow()).orders, differences }
+    return { orders: await countRows(copy.selectFrom('orders')), differences }
   } finally {
     await copy.destroy()
   }

@@ -19,6 +19,7 @@ import { recordAction } from '../database/actions.js'
 import { readRestored, writeLastBackup, writeRestored } from '../database/backups.js'
 import { newestEntry } from '../database/clocks.js'
 import { connect, openDatabase, readMigrations } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { databaseTime } from '../database/engine.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
@@ -139,8 +140,7 @@ async function prepare(path: string, record: (trx: Transaction<Schema>, at: numb
     await refuseDamage(db, 'The backup')
     const { differences } = await auditDatabase(db, (await readSetting(db, 'time_zone')) ?? 'UTC')
     await inTransaction(db, async (trx) => record(trx, await databaseTime(trx)))
-    const counted = db.selectFrom('orders').select((eb) => eb.fn.countAll<number>().as('orders'))
-    return { ...(await counted.executeTakeFirstOrThrow()), differences }
+    return { orders: await countRows(db.selectFrom('orders')), differences }
   } finally {
     await db.destroy()
   }

@@ -6,6 +6,7 @@ import { type Kysely, sql } from 'kysely'
 import type { ShopId } from '../domain/ids.js'
 import type { DatabaseAddress } from '../servers/addresses.js'
 import { recordAction } from './actions.js'
+import { countRows } from './count-rows.js'
 import { engineOf, forUpdate } from './engine.js'
 import type { Schema } from './schema.js'
 import { readSetting, writeSetting } from './settings.js'
@@ -71,9 +72,9 @@ export function renewShop(db: Kysely<Schema>, address: DatabaseAddress) {
     await writeSetting(trx, 'shop', shop)
     await confirmHome(trx, address)
     const open = trx.selectFrom('payments').where('status', 'in', ['pending', 'unknown'])
-    const { charges } = await open.select((eb) => eb.fn.countAll<number>().as('charges')).executeTakeFirstOrThrow()
+    const openCharges = await countRows(open)
     await recordAction(trx, { command: 'migrate --new-shop', subject: shop, details: `was ${previous}` })
-    return { shop, previous, openCharges: charges }
+    return { shop, previous, openCharges }
   })
 }
 

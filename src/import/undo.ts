@@ -1,6 +1,7 @@
 // Undoes an import whose orders no worker has claimed and no one has changed.
 import type { Kysely } from 'kysely'
 import { recordAction } from '../database/actions.js'
+import { countRows } from '../database/count-rows.js'
 import { databaseTime, forUpdate, refreshStatistics, takeNamedLock } from '../database/engine.js'
 import { isHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
@@ -141,7 +142,7 @@ async function readUsedOrders(db: Kysely<Schema>, run: ImportRun) {
   const changes = db.selectFrom('order_changes').select('order_id')
   const updated = db.selectFrom('orders').where('orders.id', 'in', changes.where('import_id', '=', run.id))
   const used = run.updated > 0 ? updated : usedOrders(db, run)
-  const { total } = await used.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+  const total = await countRows(used)
   const orders = await used
     .select(['orders.reference as order_id', 'orders.status', 'orders.attempt as attempts'])
     .orderBy('orders.id')

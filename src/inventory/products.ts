@@ -2,6 +2,7 @@
 import type { Transaction } from 'kysely'
 import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { forUpdate } from '../database/engine.js'
 import type { Schema } from '../database/schema.js'
 import { inSnapshot, inTransaction, inTransactionOnce } from '../database/transaction.js'
@@ -25,7 +26,7 @@ export function listProducts(db: Database, limit: number, low?: number) {
   return inSnapshot(db, async (trx) => {
     let matching = trx.selectFrom('products')
     if (low !== undefined) matching = matching.where((eb) => eb(eb('on_hand', '-', eb.ref('reserved')), '<=', low))
-    const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+    const total = await countRows(matching)
     let listed = matching
       .select(['sku', 'name', 'on_hand', 'reserved'])
       .select((eb) => eb('on_hand', '-', eb.ref('reserved')).as('available'))

@@ -2,6 +2,7 @@
 import { type Kysely, sql } from 'kysely'
 import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { databaseTime } from '../database/engine.js'
 import { packRows } from '../database/packed-rows.js'
 import { rowSource } from '../database/row-source.js'
@@ -28,7 +29,7 @@ export function listEvents(db: Database, { state, order, source }: EventFilter, 
     if (state) matching = matching.where('events.state', '=', state)
     if (order !== undefined) matching = matching.where('orders.reference', '=', order)
     if (source !== undefined) matching = matching.where('orders.source', '=', source)
-    const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+    const total = await countRows(matching)
     const rows = await matching
       .selectAll('events')
       .select(['orders.reference', 'orders.source', 'orders.currency'])

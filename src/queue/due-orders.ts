@@ -1,6 +1,7 @@
 // The due orders, stored in the database. Every queue delivers them, and the embedded queue has nothing else.
 import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { databaseTime, forUpdate, writesAlone } from '../database/engine.js'
 import { packIds } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
@@ -209,8 +210,7 @@ export async function countWaiting(db: Kysely<Schema>, most: number): Promise<nu
     .selectFrom('due_orders')
     .select('order_id')
     .where('due_at', '<=', await databaseTime(db))
-  const counted = db.selectFrom(due.limit(most).as('due')).select((eb) => eb.fn.countAll<number>().as('waiting'))
-  return (await counted.executeTakeFirstOrThrow()).waiting
+  return countRows(db.selectFrom(due.limit(most).as('due')))
 }
 
 /** Returns the milliseconds until the last of the orders is due; null if none of them is in the queue. */
@@ -222,9 +222,8 @@ export async function lastDueIn(db: Kysely<Schema>, ids: readonly OrderId[]): Pr
 
 export async function countDue(db: Database): Promise<QueueCounts> {
   const now = await databaseTime(db)
-  const orders = db.selectFrom('due_orders').select((eb) => eb.fn.countAll<number>().as('waiting'))
   // The index alone has what this counts, and nearly all orders of a backlog.
-  const { waiting } = await orders.where('due_at', '<=', now).executeTakeFirstOrThrow()
+  const waiting = await countRows(db.selectFrom('due_orders').where('due_at', '<=', now))
   const { active, delayed } = await db
     .selectFrom('due_orders')
     .where('due_at', '>', now)

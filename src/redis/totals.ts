@@ -1,6 +1,7 @@
 // Reads the scores of the leaderboards: the net spending of each customer and the units sold of each product.
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { packIds } from '../database/packed-rows.js'
 import { pagesOf } from '../database/pages.js'
 import { isAmong } from '../database/row-source.js'
@@ -83,8 +84,7 @@ export function refundsSince(db: Database, since: number) {
 /** Counts orders settled and amounts refunded at or after `from` and before `until` (epoch milliseconds). */
 export async function countChanges(db: Database, from: number, until: number): Promise<number> {
   const refunds = refundsSince(db, from).where('answered_at', '<', until)
-  const { count } = await refunds.select((eb) => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow()
-  return count + (await countSettled(db, from, until))
+  return (await countRows(refunds)) + (await countSettled(db, from, until))
 }
 
 /** When the last order was settled or the last amount refunded, at or after `from`; 0 if none was. */

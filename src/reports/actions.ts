@@ -1,15 +1,13 @@
 // Lists what people changed: the audit log, and the history of an order. Rows have the names of the JSON output.
 import type { Database } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { isAmong } from '../database/row-source.js'
 import { inSnapshot } from '../database/transaction.js'
 
 /** Newest first. `total` also counts actions beyond the limit. */
 export function listActions(db: Database, limit: number) {
   return inSnapshot(db, async (trx) => {
-    const { total } = await trx
-      .selectFrom('actions')
-      .select((eb) => eb.fn.countAll<number>().as('total'))
-      .executeTakeFirstOrThrow()
+    const total = await countRows(trx.selectFrom('actions'))
     const actions = await trx
       .selectFrom('actions')
       .select(['at', 'command', 'subject', 'os_user', 'host', 'reason', 'details'])

@@ -1,5 +1,6 @@
 // Lists imports. Rows have the names of the JSON output.
 import type { Database } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { databaseTime } from '../database/engine.js'
 import { isHeld } from '../database/lease.js'
 import { inSnapshot } from '../database/transaction.js'
@@ -8,7 +9,7 @@ import { inSnapshot } from '../database/transaction.js'
 export function listImports(db: Database, limit: number) {
   return inSnapshot(db, async (trx) => {
     const all = trx.selectFrom('imports')
-    const { total } = await all.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+    const total = await countRows(all)
     const newest = await all.selectAll().orderBy('id', 'desc').limit(limit).execute()
     const now = await databaseTime(trx)
     const imports = newest.map((run) => ({

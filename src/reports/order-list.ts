@@ -1,6 +1,7 @@
 // Lists orders, and searches them. Rows have the names of the JSON output.
 import { type SqlBool, sql } from 'kysely'
 import type { Database } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { inSnapshot } from '../database/transaction.js'
 import type { Day } from '../domain/business-day.js'
 import type { OrderStatus } from '../domain/order.js'
@@ -68,8 +69,7 @@ async function lastDayWithin(matching: Matching, limit: number): Promise<Day | u
 /** Sums up the counts by source and status, if the filter has nothing else. */
 async function countMatching(db: Database, matching: Matching, filter: OrderFilter): Promise<number> {
   const { source, status, from, to } = filter
-  const counted = matching.select((eb) => eb.fn.countAll<number>().as('total'))
-  if (from || to || isSearch(filter)) return (await counted.executeTakeFirstOrThrow()).total
+  if (from || to || isSearch(filter)) return countRows(matching)
   const { total } = await totalCounts(db, source)
     .$if(status !== undefined, (query) => query.where('status', '=', status ?? 'pending'))
     .select((eb) => eb.fn.sum<number | null>('orders').as('total'))

@@ -1,6 +1,7 @@
 // Lists refunds. Rows have the names of the JSON output.
 import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { isAmong } from '../database/row-source.js'
 import { inSnapshot } from '../database/transaction.js'
 import { OPEN_REFUND_STATUSES, type RefundStatus } from '../domain/order.js'
@@ -27,7 +28,7 @@ export function listRefunds(db: Database, { status, source, from, to }: RefundFi
     if (source !== undefined) matching = matching.where('orders.source', '=', source)
     if (from !== undefined) matching = matching.where('day', '>=', from)
     if (to !== undefined) matching = matching.where('day', '<=', to)
-    const { total } = await matching.select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow()
+    const total = await countRows(matching)
     const newest = await matching
       .select(['orders.reference as order_id', 'orders.source', ...REFUND_COLUMNS])
       .orderBy('refunds.created_at', 'desc')
@@ -50,15 +51,12 @@ export async function refundsOf(db: Database, ids: string) {
 }
 
 /** Counts the refunds whose outcome is unknown and that no process asks for again. */
-export async function countRefundsToReview(db: Database): Promise<number> {
-  const { refunds } = await db
+export function countRefundsToReview(db: Database): Promise<number> {
+  const open = db
     .selectFrom('refunds')
     // Literals, since SQLite does not use the partial index for parameters.
     .where((eb) => eb.or(OPEN_REFUND_STATUSES.map((status) => eb('status', '=', sql.lit(status)))))
-    .where('due_at', 'is', null)
-    .select((eb) => eb.fn.countAll<number>().as('refunds'))
-    .executeTakeFirstOrThrow()
-  return refunds
+  return countRows(open.where('due_at', 'is', null))
 }
 
 const REFUND_COLUMNS = [

@@ -1,5 +1,6 @@
 // Which orders may be archived: those that no worker, person, gateway or receiver has to do with any more.
 import { type Kysely, sql } from 'kysely'
+import { countRows } from '../database/count-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
@@ -71,14 +72,10 @@ export async function archivableAmong(db: Kysely<Schema>, selection: Selection, 
 
 /** Counts the orders by status, and the settled ones before the time that must stay for now. */
 export async function countArchivable(db: Kysely<Schema>, selection: Selection) {
-  const { orders } = await archivable(db, selection)
-    .select((eb) => eb.fn.countAll<number>().as('orders'))
-    .executeTakeFirstOrThrow()
-  const { settled } = await db
+  const orders = await countRows(archivable(db, selection))
+  const settled = db
     .selectFrom('orders')
     .where('settled_at', '<', selection.settled_before)
     .$if(selection.source !== null, (query) => query.where('source', '=', selection.source ?? ''))
-    .select((eb) => eb.fn.countAll<number>().as('settled'))
-    .executeTakeFirstOrThrow()
-  return { orders, waiting: settled - orders }
+  return { orders, waiting: (await countRows(settled)) - orders }
 }

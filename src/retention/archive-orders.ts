@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely, Selectable } from 'kysely'
 import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { databaseTime, takeNamedLock } from '../database/engine.js'
 import { isHeld } from '../database/lease.js'
 import { packIds } from '../database/packed-rows.js'
@@ -149,9 +150,8 @@ async function removeWritten(db: Database, archive: Archive, { signal, onProgres
   return { removed, changed }
 }
 
-async function countStored(db: Database, orders: readonly { readonly id: OrderId }[]): Promise<number> {
-  const stored = db.selectFrom('orders').where(isAmong(db, 'id', packIds(orders)))
-  return (await stored.select((eb) => eb.fn.countAll<number>().as('orders')).executeTakeFirstOrThrow()).orders
+function countStored(db: Database, orders: readonly { readonly id: OrderId }[]): Promise<number> {
+  return countRows(db.selectFrom('orders').where(isAmong(db, 'id', packIds(orders))))
 }
 
 /** @throws UserError if an import was interrupted: it would wait for ever */

@@ -6,6 +6,7 @@ import { randomInt } from 'node:crypto'
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely'
 import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { databaseTime, forUpdate, takeNamedLock } from '../database/engine.js'
 import { isHeld } from '../database/lease.js'
 import type { Schema } from '../database/schema.js'
@@ -42,11 +43,7 @@ export async function findForgettable(db: Database, customer_id: string, source?
   const { id, source: found, customer_name: name } = await findCustomer(db, customer_id, source)
   await throwIfImporting(db, found)
   await throwIfOpen(db, id, customer_id)
-  const { orders } = await db
-    .selectFrom('orders')
-    .where('customer_id', '=', id)
-    .select((eb) => eb.fn.countAll<number>().as('orders'))
-    .executeTakeFirstOrThrow()
+  const orders = await countRows(db.selectFrom('orders').where('customer_id', '=', id))
   return { id, source: found, customer_id, name, orders, files: await filesNaming(db, id) }
 }
 

@@ -3,6 +3,7 @@
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
+import { countRows } from '../database/count-rows.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
@@ -64,23 +65,22 @@ export async function countUnanswered(db: Database, since: number) {
     )
     .where('payments.status', '=', 'unknown')
     .where('payments.answered_at', '>=', since)
-    .select((eb) => eb.fn.countAll<number>().as('orders'))
   const scheduled = charged
     .innerJoin('due_orders', 'due_orders.order_id', 'orders.id')
     .where('due_orders.lease_token', 'is', null)
   return {
-    scheduled: (await scheduled.executeTakeFirstOrThrow()).orders,
-    needReview: (await charged.where(needsReview).executeTakeFirstOrThrow()).orders,
+    scheduled: await countRows(scheduled),
+    needReview: await countRows(charged.where(needsReview)),
   }
 }
 
 /** Counts the failures that listFailures lists without a limit. Reads the counts by source and reason if it can. */
 export async function countFailures(db: Database, filter: FailureFilter): Promise<number> {
-  const counted = listed(db, filter).select((eb) => eb.fn.countAll<number>().as('total'))
-  const { total: inReview } = await counted.where(needsReview).executeTakeFirstOrThrow()
+  const failures = listed(db, filter)
+  const inReview = await countRows(failures.where(needsReview))
   const { reason, source, since, sku } = filter
   if (since !== undefined || sku !== undefined) {
-    return inReview + (await counted.where(isUnsold).executeTakeFirstOrThrow()).total
+    return inReview + (await countRows(failures.where(isUnsold)))
   }
   const { total: unsold } = await totalCounts(db, source)
     .where('status', 'in', UNSOLD_STATUSES)
