@@ -5,7 +5,7 @@ import type { Currency, Money } from '../../src/domain/money.js'
 import { readCharge, readRefund } from '../../src/payments/answers.js'
 import type { Charge, Refund } from '../../src/payments/gateway.js'
 import { openGateway } from '../../src/payments/open-gateway.js'
-import { Cli } from '../support/cli.js'
+import { Cli, opened } from '../support/cli.js'
 import { Provider } from '../support/provider.js'
 
 class Configured extends Cli {
@@ -40,14 +40,7 @@ test.for(['ch_\0', 'ch\n1'])('a reference with a control character (%j) is no va
 })
 
 describe.each(['simulated', 'http'] as const)('the %s gateway', (name) => {
-  const open = test.extend<{ scene: Awaited<ReturnType<typeof start>> }>({
-    // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-    scene: async ({}, use) => {
-      const scene = await start(name)
-      await use(scene)
-      await scene.close()
-    },
-  })
+  const open = test.extend<{ scene: Awaited<ReturnType<typeof start>> }>({ scene: opened(() => start(name)) })
 
   open('captures a charge, and answers the same when it is asked again', async ({ scene: { gateway } }) => {
     const first = await gateway.charge(charge('A-1'), 5000)

@@ -2,19 +2,13 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { opened } from '../support/cli.js'
 import { singles } from '../support/drain.js'
 import { Provider } from '../support/provider.js'
 import { shiftedClock } from '../support/shifted-clock.js'
 import { type Shop, test as shopTest } from '../support/shop.js'
 
-const test = shopTest.extend<{ provider: Provider }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  provider: async ({}, use) => {
-    const provider = await Provider.reserve()
-    await use(provider)
-    await provider.close()
-  },
-})
+const test = shopTest.extend<{ provider: Provider }>({ provider: opened(() => Provider.reserve()) })
 
 /** Retries often enough for any luck. */
 const PATIENT = { ORDERCTL_ATTEMPTS: '100' }

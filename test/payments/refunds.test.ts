@@ -4,18 +4,12 @@ import type { OrderId } from '../../src/domain/ids.js'
 import type { Gateway } from '../../src/payments/gateway.js'
 import { openGateway } from '../../src/payments/open-gateway.js'
 import { beginRefunds, finishDueRefunds, refundOptionsOf } from '../../src/workflow/refund.js'
+import { opened } from '../support/cli.js'
 import { singles } from '../support/drain.js'
 import { Provider } from '../support/provider.js'
 import { type Shop, test as shopTest } from '../support/shop.js'
 
-const test = shopTest.extend<{ provider: Provider }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  provider: async ({}, use) => {
-    const provider = await Provider.start()
-    await use(provider)
-    await provider.close()
-  },
-})
+const test = shopTest.extend<{ provider: Provider }>({ provider: opened(() => Provider.start()) })
 
 const PATIENT = { ORDERCTL_ATTEMPTS: '100' }
 

@@ -1,17 +1,11 @@
 // A gateway that is away or fails most calls: workers claim nothing, say so, and continue when it is back.
 import { describe, expect } from 'vitest'
+import { opened } from '../support/cli.js'
 import { singles } from '../support/drain.js'
 import { Provider } from '../support/provider.js'
 import { type Shop, test as shopTest } from '../support/shop.js'
 
-const test = shopTest.extend<{ provider: Provider }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  provider: async ({}, use) => {
-    const provider = await Provider.reserve()
-    await use(provider)
-    await provider.close()
-  },
-})
+const test = shopTest.extend<{ provider: Provider }>({ provider: opened(() => Provider.reserve()) })
 
 const waitingFor = (shop: Shop) => shop.value('select waiting_for from workers where stopped_at is null')
 

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { describe, expect } from 'vitest'
+import { opened } from '../support/cli.js'
 import { singles } from '../support/drain.js'
 import { test as placeTest } from '../support/shop.js'
 import { SmallDisk } from '../support/small-disk.js'
@@ -21,12 +22,7 @@ const WORKING = {
 const QUICK = { ORDERCTL_PAYMENT_LATENCY_MS: '0', ORDERCTL_BATCH_SIZE: '500' }
 
 const test = placeTest.extend<{ disk: SmallDisk; path: string }>({
-  // biome-ignore lint/correctness/noEmptyPattern: Vitest reads from it that the fixture needs no other.
-  disk: async ({}, use) => {
-    const disk = new SmallDisk('64m')
-    await use(disk)
-    disk.close()
-  },
+  disk: opened(() => new SmallDisk('64m')),
   path: ({ disk }, use) => use(join(disk.folder, 'orders.sqlite')),
 })
 
