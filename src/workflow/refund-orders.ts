@@ -13,10 +13,9 @@ import {
   askAgain,
   commandFor,
   isLast,
-  judgeRefund,
+  judgeRefunds,
   type Refundable,
   type RefundRequest,
-  readRefundable,
 } from './refundable.js'
 
 interface RefundResult {
@@ -42,11 +41,7 @@ export async function refundOrders(
   options: RefundOptions,
 ): Promise<ReadonlyMap<OrderId, RefundResult>> {
   if (request.isDryRun) {
-    const now = await databaseTime(db)
-    const judged = (await readRefundable(db, ids)).map((order) => ({
-      order,
-      verdict: judgeRefund(order, request, now),
-    }))
+    const judged = await judgeRefunds(db, ids, request, await databaseTime(db))
     return new Map(
       judged.map(({ order, verdict }) => {
         return [order.id, verdict.kind === 'refused' ? { refusal: verdict.problem } : { amount: verdict.amount }]

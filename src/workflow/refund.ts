@@ -19,7 +19,7 @@ import { type Gateway, LATE, type Refund, type RefundOutcome } from '../payments
 import { lockOrders } from '../queue/due-orders.js'
 import { holding, newToken } from './lease.js'
 import { type ClaimedRefund, type SettledRefund, type SettleRefundOptions, settleRefunds } from './refund-settle.js'
-import { amountText, judgeRefund, type RefundRequest, readRefundable, type Stated } from './refundable.js'
+import { amountText, judgeRefunds, type RefundRequest, type Stated } from './refundable.js'
 
 export interface RefundOptions extends SettleRefundOptions {
   readonly leaseMs: number
@@ -63,10 +63,7 @@ export async function beginRefunds(
       .where('status', 'in', OPEN_REFUND_STATUSES)
     await forUpdate(trx, open.orderBy('order_id').select('order_id')).execute()
     const now = await databaseTime(trx)
-    const judged = (await readRefundable(trx, ids)).map((order) => ({
-      order,
-      verdict: judgeRefund(order, request, now),
-    }))
+    const judged = await judgeRefunds(trx, ids, request, now)
     const held = { lease_token: token, due_at: now + leaseMs }
     const begun = judged.flatMap(({ order, verdict }) => {
       if (verdict.kind !== 'begin' || order.chargeKey === null) return []

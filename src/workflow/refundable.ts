@@ -21,7 +21,7 @@ export interface RefundRequest {
 export type Stated = Extract<RefundOutcome, { readonly status: 'refunded' | 'declined' }>
 
 /** `finish` asks again for the refund whose outcome is not known, under the same key. */
-export type Verdict =
+type Verdict =
   | { readonly kind: 'begin' | 'finish'; readonly amount: Money }
   | { readonly kind: 'refused'; readonly problem: Problem }
 
@@ -29,7 +29,7 @@ export type Verdict =
 export type Refundable = Awaited<ReturnType<typeof readRefundable>>[number]
 
 /** Reads orders in id order. */
-export function readRefundable(db: Kysely<Schema>, ids: readonly OrderId[]) {
+function readRefundable(db: Kysely<Schema>, ids: readonly OrderId[]) {
   const refunds = db
     .selectFrom('refunds')
     .where(isAmong(db, 'order_id', ids))
@@ -67,8 +67,13 @@ export function readRefundable(db: Kysely<Schema>, ids: readonly OrderId[]) {
     .execute()
 }
 
-/** Decides what a request does to an order. @param now by the database's clock */
-export function judgeRefund(order: Refundable, request: RefundRequest, now: number): Verdict {
+/** Decides what a request does to each order, in id order. @param now by the database's clock */
+export async function judgeRefunds(db: Kysely<Schema>, ids: readonly OrderId[], request: RefundRequest, now: number) {
+  const orders = await readRefundable(db, ids)
+  return orders.map((order) => ({ order, verdict: judge(order, request, now) }))
+}
+
+function judge(order: Refundable, request: RefundRequest, now: number): Verdict {
   const { currency, captured, taken, open } = order
   if (order.status !== 'completed') return refuse(notCompleted(order))
   const left = { currency, minor: captured - taken }
