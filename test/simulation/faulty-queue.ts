@@ -4,7 +4,7 @@ import type { Database } from '../../src/database/connection.js'
 import type { OrderId } from '../../src/domain/ids.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import type { ConsumeOptions, Consumer, DeliveryHandler } from '../../src/queue/queue.js'
-import type { Dice } from './dice.js'
+import type { Dice } from '../support/dice.js'
 
 export interface DeliveryFaults {
   /** Probabilities for each delivery. */

@@ -1,6 +1,6 @@
 // What a seed does to its shop. Each seed draws which faults it has: with all faults at
 // once, no process lives long enough for the rarer states (Groce et al., Swarm Testing, 2012).
-import type { Dice } from './dice.js'
+import type { Dice } from '../support/dice.js'
 import type { DeliveryFaults } from './faulty-queue.js'
 import type { NetworkFaults } from './provider.js'
 import type { ProcessFaults } from './world.js'

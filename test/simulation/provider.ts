@@ -12,7 +12,7 @@ import {
   unknown,
 } from '../../src/payments/gateway.js'
 import { GuardedGateway } from '../../src/payments/guard.js'
-import { Dice } from './dice.js'
+import { Dice } from '../support/dice.js'
 import type { Actor, World } from './world.js'
 
 export interface NetworkFaults {

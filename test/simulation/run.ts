@@ -1,8 +1,8 @@
 // One seed: a shop whose workers, people, network, clock and disk misbehave for some seconds, then recover. At the end,
 // nothing may be due, and the books must agree.
 import { loadConfig } from '../../src/config/config.js'
+import { Dice } from '../support/dice.js'
 import { checkBooks } from './books.js'
-import { Dice } from './dice.js'
 import { FaultyQueue, NO_DELIVERY_FAULTS } from './faulty-queue.js'
 import { recover, runSomeCommand } from './people.js'
 import { drawPlan, type Plan } from './plan.js'

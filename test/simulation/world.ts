@@ -1,7 +1,7 @@
 // The simulated world: its time, its processes, and the order of their steps. Real code runs in it. A process touches
 // the world only in steps (a statement, a request, a timer). The seed decides when each step comes, and which process
 // crashes or stands still before it. Code between two steps runs at once, as code between two awaits does.
-import type { Dice } from './dice.js'
+import type { Dice } from '../support/dice.js'
 
 /** A process, or one of its threads. Its steps end when it crashes. */
 export class Actor {

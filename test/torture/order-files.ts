@@ -1,7 +1,7 @@
 // The files of one torture run: a catalogue, and orders of three shops with duplicates, conflicts, rejected and skipped
 // lines. Each file repeats some orders of the file before it.
+import { Dice } from '../support/dice.js'
 import { HEADER, line } from '../support/lines.js'
-import { Random } from './random.js'
 
 export interface OrderFile {
   readonly name: string
@@ -36,13 +36,13 @@ function productRow(index: number, orders: number): string {
 
 /** @param orders number of different orders in all files */
 export function orderFiles(orders: number, seed: number): OrderFile[] {
-  const random = new Random(seed)
+  const dice = new Dice(seed)
   return SHOPS.flatMap(({ source, files, share }) => {
     const each = Math.round((orders * share) / files)
     let before: DraftOrder[] = []
     return Array.from({ length: files }, (_, index) => {
-      const own = Array.from({ length: each }, (_, number) => draftOrder(random, `${index}-${number}`))
-      const repeated = before.filter(() => random.chance(0.05)).map((order) => repeat(random, order))
+      const own = Array.from({ length: each }, (_, number) => draftOrder(dice, `${index}-${number}`))
+      const repeated = before.filter(() => dice.chance(0.05)).map((order) => repeat(dice, order))
       before = own.filter(({ isGood }) => isGood)
       return { name: `${source}-${index}.csv`, source, text: textOf([...own, ...repeated]) }
     })
@@ -55,21 +55,21 @@ interface DraftOrder {
 }
 
 /** A conflict differs in its date. */
-function repeat(random: Random, order: DraftOrder): DraftOrder {
-  if (random.chance(0.5)) return order
+function repeat(dice: Dice, order: DraftOrder): DraftOrder {
+  if (dice.chance(0.5)) return order
   return { isGood: true, lines: order.lines.map((text) => text.replace(/2025-(\d\d)-\d\d/, '2025-$1-28')) }
 }
 
-function draftOrder(random: Random, reference: string): DraftOrder {
-  const currency = random.pick(CURRENCIES)
-  const customer = random.int(1, CUSTOMERS)
-  const isFree = random.chance(0.01)
-  const isBad = random.chance(0.02)
-  const status = random.chance(0.02) ? 'void' : 'paid'
-  const date = `2025-0${random.int(1, 9)}-${random.int(10, 27)} 10:00:00`
-  const count = random.int(1, 3)
+function draftOrder(dice: Dice, reference: string): DraftOrder {
+  const currency = dice.pick(CURRENCIES)
+  const customer = dice.between(1, CUSTOMERS)
+  const isFree = dice.chance(0.01)
+  const isBad = dice.chance(0.02)
+  const status = dice.chance(0.02) ? 'void' : 'paid'
+  const date = `2025-0${dice.between(1, 9)}-${dice.between(10, 27)} 10:00:00`
+  const count = dice.between(1, 3)
   const lines = Array.from({ length: count }, (_, index) => {
-    const product = random.int(0, PRODUCTS - 1)
+    const product = dice.between(0, PRODUCTS - 1)
     return `${line({
       order: `R-${reference}`,
       customer: `C-${String(customer).padStart(4, '0')}`,
@@ -77,8 +77,8 @@ function draftOrder(random: Random, reference: string): DraftOrder {
       sku: sku(product),
       // Long, so that a file takes several transactions.
       product: `Product ${product} ${'x'.repeat(200)}`,
-      quantity: isBad && index === 0 ? 'many' : random.int(1, 5),
-      price: isFree ? '0' : priceIn(random, currency),
+      quantity: isBad && index === 0 ? 'many' : dice.between(1, 5),
+      price: isFree ? '0' : priceIn(dice, currency),
       currency,
       date,
     })},${status}`
@@ -87,9 +87,9 @@ function draftOrder(random: Random, reference: string): DraftOrder {
 }
 
 /** Some prices are finer than their currency. */
-function priceIn(random: Random, currency: keyof typeof DECIMALS): string {
-  const decimals = random.chance(0.2) ? 4 : DECIMALS[currency]
-  return (random.int(1, 99_999_999) / 10 ** 4).toFixed(decimals === 0 ? 0 : decimals).replace(/^0$/, '1')
+function priceIn(dice: Dice, currency: keyof typeof DECIMALS): string {
+  const decimals = dice.chance(0.2) ? 4 : DECIMALS[currency]
+  return (dice.between(1, 99_999_999) / 10 ** 4).toFixed(decimals === 0 ? 0 : decimals).replace(/^0$/, '1')
 }
 
 /** Lines that end their orders far from the rest of them come last. */

@@ -1,5 +1,5 @@
 // What happens in a run, drawn from its seed before it starts, so that nothing in it depends on the machine's speed.
-import { Random } from './random.js'
+import { Dice } from '../support/dice.js'
 
 /** Disturbances that end or stop a process. `server` needs one that may be killed. */
 const KILLS = {
@@ -41,22 +41,24 @@ export interface Step {
 
 /** @param kills number of disturbances that end or stop a process */
 export function planOf(orders: number, kills: number, seed: number): Step[] {
-  const random = new Random(seed + 1_000_000)
+  const dice = new Dice(seed + 1_000_000)
   const spacing = (0.85 * orders) / (kills + 1)
   let after = 0
   const steps: Step[] = []
   const add = (name: Step['name']) => {
-    steps.push({ after: Math.floor(after), name, luck: [random.next(), random.next(), random.next()] })
+    steps.push({ after: Math.floor(after), name, luck: [dice.next(), dice.next(), dice.next()] })
   }
   for (let kill = 0; kill < kills; kill++) {
-    after += 2 * spacing * random.next()
-    add(weighted(random, KILLS))
-    if (random.chance(0.7)) add(weighted(random, MOVES))
+    after += 2 * spacing * dice.next()
+    add(weighted(dice, KILLS))
+    if (dice.chance(0.7)) add(weighted(dice, MOVES))
   }
   return steps
 }
 
-function weighted<Name extends string>(random: Random, weights: Readonly<Record<Name, number>>): Name {
+function weighted<Name extends string>(dice: Dice, weights: Readonly<Record<Name, number>>): Name {
   const names = Object.keys(weights) as Name[]
-  return random.pick(names.flatMap((name) => Array<Name>(weights[name]).fill(name)))
+  const [first, ...others] = names.flatMap((name) => Array<Name>(weights[name]).fill(name))
+  if (first === undefined) throw new RangeError('nothing has a weight')
+  return dice.pick([first, ...others])
 }
