@@ -53,11 +53,7 @@ export abstract class ServiceCommand extends BaseCommand {
   async #whileDelivering<Result>({ db, config }: App, signal: AbortSignal, act: () => Promise<Result>) {
     const destinations = await openDestinations(config, this.host.environment)
     const deliveries = destinations.map((destination) => {
-      const reporter = new FailureReporter({
-        subject: `Notifying ${destination.place}`,
-        explain: (error) => explainDatabaseError(error, config.database) ?? asError(error),
-        onNotice: (text, event) => this.note(text, { event }),
-      })
+      const reporter = this.reporterOf(`Notifying ${destination.place}`)
       return new Deliverer({ db, config, destination, signal, reporter }).start()
     })
     try {
@@ -66,6 +62,13 @@ export abstract class ServiceCommand extends BaseCommand {
       await Promise.all(deliveries.map((delivery) => delivery.end()))
       await Promise.all(destinations.map((destination) => destination.close()))
     }
+  }
+
+  /** Notes the failures of what is tried again. @param subject as in `Task kpis` */
+  protected reporterOf(subject: string): FailureReporter {
+    const { database } = this.settings
+    const explain = (error: unknown) => explainDatabaseError(error, database) ?? asError(error)
+    return new FailureReporter({ subject, explain, onNotice: (text, event) => this.note(text, { event }) })
   }
 
   /** Writes a note that needs action, at level `warn`. */

@@ -1,9 +1,7 @@
 import type { App } from '../../app.js'
-import { asError, FailureReporter } from '../../background.js'
 import { alarmCommandOf, execFlag } from '../../command-line/alarm-command.js'
 import { runEvent, runText } from '../../command-line/schedule-views.js'
 import { noWaitFlag, ServiceCommand } from '../../command-line/service-command.js'
-import { explainDatabaseError } from '../../database/connection.js'
 import { clockAt } from '../../domain/business-day.js'
 import { groupThousands } from '../../domain/money.js'
 import { EXIT } from '../../errors.js'
@@ -46,12 +44,7 @@ export default class Schedule extends ServiceCommand {
       const tasks = TASK_NAMES.map((name) => createTask(name, { ...app, notify }))
       this.#showStart(tasks)
       systemd.ready(status())
-      const reporterFor = ({ name }: Task) =>
-        new FailureReporter({
-          subject: `Task ${name}`,
-          explain: (error) => explainDatabaseError(error, app.config.database) ?? asError(error),
-          onNotice: (text, event) => this.note(text, { event }),
-        })
+      const reporterFor = ({ name }: Task) => this.reporterOf(`Task ${name}`)
       const onAlive = () => systemd.alive(status())
       await runSchedule(app.db, tasks, { clock: systemClock, signal, onRun, reporterFor, onAlive })
     }
