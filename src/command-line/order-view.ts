@@ -6,9 +6,8 @@ import type { Table } from '../terminal/table.js'
 import { pairs, tableOf, type Value } from './list.js'
 import { orderDateIn, STATUS_LABELS } from './status-words.js'
 
-/** Columns that `orders show` and `orders refunds` share. */
-export const REFUND_COLUMNS = [
-  { key: 'restock', varies: true },
+/** How a gateway was asked for a payment or a refund, and what it answered. */
+const REQUEST_COLUMNS = [
   { key: 'gateway_reference', dropOrder: 3 },
   { key: 'unanswered', varies: true },
   { key: 'asked_at', heading: 'requested at', dropOrder: 1 },
@@ -16,30 +15,24 @@ export const REFUND_COLUMNS = [
   { key: 'message', flexible: true },
 ] as const
 
+/** Columns that `orders show` and `orders refunds` share. */
+export const REFUND_COLUMNS = [{ key: 'restock', varies: true }, ...REQUEST_COLUMNS] as const
+
 /** @param timeZone of the instants */
 export function orderTables(order: OrderDetail, timeZone: string): Table[] {
+  const inZone = { timeZone }
   const reserved = { key: 'sku', heading: 'reserved sku' } as const
-  const reservations = tableOf(['attempt', reserved, 'quantity', 'state', 'expires_at'], order.reservations, {
-    timeZone,
-  })
+  const reservations = tableOf(['attempt', reserved, 'quantity', 'state', 'expires_at'], order.reservations, inZone)
   const payments = tableOf(
-    [
-      { key: 'idempotency_key', minWidth: 24 },
-      ...(['status', 'amount'] as const),
-      { key: 'gateway_reference', dropOrder: 3 },
-      { key: 'unanswered', varies: true },
-      { key: 'asked_at', heading: 'requested at', dropOrder: 1 },
-      { key: 'answered_at', dropOrder: 2 },
-      { key: 'message', flexible: true },
-    ],
+    [{ key: 'idempotency_key', minWidth: 24 }, 'status', 'amount', ...REQUEST_COLUMNS],
     order.payments,
-    { timeZone },
+    inZone,
   )
-  const refunds = tableOf(['refund', 'status', 'amount', ...REFUND_COLUMNS], order.refunds, { timeZone })
+  const refunds = tableOf(['refund', 'status', 'amount', ...REFUND_COLUMNS], order.refunds, inZone)
   const actions = tableOf(
     ['at', 'command', { key: 'os_user', heading: 'user' }, 'host', 'reason', { key: 'details', flexible: true }],
     order.actions,
-    { timeZone },
+    inZone,
   )
   return [detailsOf(order, timeZone), linesOf(order), reservations, payments, refunds, actions].filter(
     ({ rows }) => rows.length > 0,

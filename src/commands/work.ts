@@ -171,8 +171,7 @@ export default class Work extends ServiceCommand {
     this.note(`${next} (in ${soon}). Wait for ${dueLater === 1 ? 'it' : 'them'}: orderctl work --drain --wait`)
   }
 
-  /** If the clock was ahead when leases and retries were stored, they end later than they should. */
-  /** @returns the time by the database's clock */
+  /** If the clock was ahead when leases and retries were stored, they end too late. @returns the database's time */
   async #noteIfBehind(db: Database): Promise<number> {
     const now = await databaseTime(db)
     const behind = (await newestEntry(db)) - now
