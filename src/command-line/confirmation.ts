@@ -1,7 +1,14 @@
 // Asks for confirmation before a change that is hard to undo. Scripts pass --yes.
 import { createInterface } from 'node:readline'
+import { Flags } from '@oclif/core'
 import { EXIT, UserError, usageError } from '../errors.js'
 import type { Host } from './host.js'
+
+/** For commands that ask before they change something. */
+export const CONFIRMED_FLAGS = {
+  'dry-run': Flags.boolean({ description: 'show what would change, without changing anything' }),
+  yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }),
+}
 
 type Streams = Pick<Host, 'stdin' | 'stderr'>
 

@@ -10,7 +10,7 @@ import { renderTable } from '../terminal/table.js'
 import { countOf } from '../terminal/text.js'
 import { chooseFailures, type FailureAction, type FailureFilter } from '../workflow/failures.js'
 import { BaseCommand } from './base-command.js'
-import { confirm, requireTerminal } from './confirmation.js'
+import { CONFIRMED_FLAGS, confirm, requireTerminal } from './confirmation.js'
 import { tableOf } from './list.js'
 import { limitFlag, readId, readSince, sinceFlag, sourceFlag } from './selection-flags.js'
 
@@ -29,8 +29,7 @@ export const FAILURE_CHANGE_FLAGS = {
   all: Flags.boolean({ description: 'all failed orders' }),
   ...FAILURE_FILTER_FLAGS,
   limit: limitFlag({ description: 'maximum number of orders, newest failures first', default: ALL_ROWS }),
-  'dry-run': Flags.boolean({ description: 'show what would change, without changing anything' }),
-  yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }),
+  ...CONFIRMED_FLAGS,
 }
 
 export function failureFilter({ reason, since, sku, source }: FilterFlags, timeZone: string): FailureFilter {

@@ -8,7 +8,7 @@ import { renderTable } from '../terminal/table.js'
 import { capitalized, countOf } from '../terminal/text.js'
 import type { Refusal } from '../workflow/order-state.js'
 import { BaseCommand } from './base-command.js'
-import { confirm, requireTerminal } from './confirmation.js'
+import { CONFIRMED_FLAGS, confirm, requireTerminal } from './confirmation.js'
 import { type Column, type Row, tableOf } from './list.js'
 import { readId, sourceFlag } from './selection-flags.js'
 
@@ -20,8 +20,7 @@ export const ORDER_CHANGE_FLAGS = {
   'from-file': Flags.string({ description: 'file with an order id per line; - for standard input', helpValue: 'FILE' }),
   source: sourceFlag,
   reason: Flags.string({ description: 'why, for the audit log', helpValue: 'TEXT', parse: readReason }),
-  'dry-run': Flags.boolean({ description: 'show what would change, without changing anything' }),
-  yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }),
+  ...CONFIRMED_FLAGS,
 }
 
 type ChangeFlags = Interfaces.InferredFlags<typeof ORDER_CHANGE_FLAGS>

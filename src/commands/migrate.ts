@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../command-line/base-command.js'
-import { confirm, requireTerminal } from '../command-line/confirmation.js'
+import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../command-line/confirmation.js'
 import { pairs } from '../command-line/list.js'
 import { maskPassword } from '../config/config.js'
 import { placeOf, readMigrations } from '../database/connection.js'
@@ -37,7 +37,7 @@ export default class Migrate extends BaseCommand {
       description: 'confirm the shop of a database that was moved or restored',
       exclusive: ['from', 'status', 'new-shop'],
     }),
-    yes: Flags.boolean({ char: 'y', description: 'skip the confirmation', dependsOn: ['new-shop'] }),
+    yes: { ...CONFIRMED_FLAGS.yes, dependsOn: ['new-shop'] },
     status: Flags.boolean({ description: 'list the migrations without applying them' }),
   }
 

@@ -3,7 +3,7 @@ import { requireFile } from '../backup/file-only.js'
 import type { Backup, Lost, Replaced } from '../backup/replaced.js'
 import { examineBackup, isRelocated, refuseReplacing, restore } from '../backup/restore.js'
 import { BaseCommand } from '../command-line/base-command.js'
-import { confirm, requireTerminal } from '../command-line/confirmation.js'
+import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../command-line/confirmation.js'
 import { pairs } from '../command-line/list.js'
 import { EXIT } from '../errors.js'
 import { ago, countOf, isoTime, tenths } from '../terminal/text.js'
@@ -23,7 +23,7 @@ export default class Restore extends BaseCommand {
   }
   static override flags = {
     replace: Flags.boolean({ description: 'replace the existing database, and keep it under another name' }),
-    yes: Flags.boolean({ char: 'y', description: 'skip the confirmation', dependsOn: ['replace'] }),
+    yes: { ...CONFIRMED_FLAGS.yes, dependsOn: ['replace'] },
   }
 
   async run() {

@@ -1,7 +1,7 @@
 import { Args, Flags } from '@oclif/core'
 import type { App } from '../../app.js'
 import { BaseCommand } from '../../command-line/base-command.js'
-import { confirm, requireTerminal } from '../../command-line/confirmation.js'
+import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../../command-line/confirmation.js'
 import { ORDER_CHANGE_FLAGS } from '../../command-line/order-change-command.js'
 import { readId } from '../../command-line/selection-flags.js'
 import { eraseDeleted } from '../../database/erase.js'
@@ -31,8 +31,7 @@ export default class CustomersForget extends BaseCommand {
   static override flags = {
     source: Flags.string({ description: "the customer's source", helpValue: 'NAME', parse: readId }),
     reason: ORDER_CHANGE_FLAGS.reason,
-    'dry-run': ORDER_CHANGE_FLAGS['dry-run'],
-    yes: ORDER_CHANGE_FLAGS.yes,
+    ...CONFIRMED_FLAGS,
   }
 
   async run() {

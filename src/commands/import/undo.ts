@@ -1,6 +1,6 @@
-import { Args, Flags } from '@oclif/core'
+import { Args } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
-import { confirm, requireTerminal } from '../../command-line/confirmation.js'
+import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../../command-line/confirmation.js'
 import { tableOf } from '../../command-line/list.js'
 import { statusPart } from '../../command-line/status-words.js'
 import type { ImportId } from '../../domain/ids.js'
@@ -22,10 +22,7 @@ export default class ImportUndo extends BaseCommand {
   static override args = {
     id: Args.integer({ description: 'id from "orderctl import list"', min: 1, required: true, ignoreStdin: true }),
   }
-  static override flags = {
-    'dry-run': Flags.boolean({ description: 'show what would change, without changing anything' }),
-    yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }),
-  }
+  static override flags = CONFIRMED_FLAGS
 
   async run() {
     const { args, flags } = await this.parse(ImportUndo)

@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
-import { confirm, requireTerminal } from '../../command-line/confirmation.js'
+import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../../command-line/confirmation.js'
 import { readId } from '../../command-line/selection-flags.js'
 import { dayNamed, dayStart } from '../../domain/business-day.js'
 import { EXIT, usageError } from '../../errors.js'
@@ -32,8 +32,7 @@ export default class OrdersArchive extends BaseCommand {
       description: 'csv, or jsonl: one JSON object per line [default: by the name of the file, else jsonl]',
     }),
     source: Flags.string({ description: 'only orders of this source', helpValue: 'NAME', parse: readId }),
-    'dry-run': Flags.boolean({ description: 'show what would change, without changing anything' }),
-    yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }),
+    ...CONFIRMED_FLAGS,
   }
 
   async run() {

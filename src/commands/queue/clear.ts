@@ -1,6 +1,5 @@
-import { Flags } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
-import { confirm, requireTerminal } from '../../command-line/confirmation.js'
+import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../../command-line/confirmation.js'
 import { countDue } from '../../queue/due-orders.js'
 import { countOf } from '../../terminal/text.js'
 
@@ -8,7 +7,7 @@ export default class QueueClear extends BaseCommand {
   static override summary = 'Remove all orders from the queue; they stay pending'
   static override description = 'No order is lost: "rebuild queue" returns them to the queue.'
   static override examples = ['orderctl queue clear', 'orderctl queue clear --yes']
-  static override flags = { yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }) }
+  static override flags = { yes: CONFIRMED_FLAGS.yes }
 
   async run() {
     const { flags } = await this.parse(QueueClear)
