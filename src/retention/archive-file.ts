@@ -52,9 +52,7 @@ export class ArchiveDraft {
     } catch (error) {
       throw errorCode(error) === 'EEXIST' ? fileExists(this.#path) : unwritable(this.#path, error)
     }
-    const folder = openSync(dirname(this.#path), constants.O_RDONLY)
-    fsyncSync(folder)
-    closeSync(folder)
+    syncToDisk(dirname(this.#path))
     rmSync(this.#draft)
   }
 
@@ -63,6 +61,17 @@ export class ArchiveDraft {
     closeSync(this.#descriptor)
     rmSync(this.#draft, { force: true })
   }
+}
+
+function syncToDisk(path: string): void {
+  const opened = openSync(path, constants.O_RDONLY)
+  fsyncSync(opened)
+  closeSync(opened)
+}
+
+/** Syncs the file of an interrupted archive and its name: it may have been killed before that, or the file moved. */
+export function syncArchive(path: string): void {
+  for (const name of [path, dirname(path)]) syncToDisk(name)
 }
 
 function draftStart(path: string): string {

@@ -21,7 +21,7 @@ import { EXIT, UserError } from '../errors.js'
 import { cursorAt } from '../reports/export.js'
 import { countOf } from '../terminal/text.js'
 import { archivableAfter, type Selection } from './archivable.js'
-import { ArchiveDraft, fileExists, isTaken, readArchive, removeDrafts } from './archive-file.js'
+import { ArchiveDraft, fileExists, isTaken, readArchive, removeDrafts, syncArchive } from './archive-file.js'
 import { type ArchiveFormat, archiveHeader, readArchivable } from './records.js'
 import { removeArchived } from './remove-archived.js'
 
@@ -64,7 +64,10 @@ export async function archiveOrders(db: Database, request: ArchiveRequest): Prom
   const continued = unfinished?.file === file ? unfinished : undefined
   await throwIfInterrupted(db)
   removeDrafts(file)
-  if (continued && isTaken(file)) return { written: null, ...(await removeWritten(db, continued, request)) }
+  if (continued && isTaken(file)) {
+    syncArchive(file)
+    return { written: null, ...(await removeWritten(db, continued, request)) }
+  }
   if (isTaken(file)) throw fileExists(file)
   // An order that is settled again gets a later time, so the orders before this one can only become fewer.
   const settled_before = Math.min(before, (await endSettlements(db)) + 1)

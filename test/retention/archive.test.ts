@@ -1,6 +1,6 @@
 // Archiving: the orders are in the file and no longer in the database, and every figure stays as worked out by hand.
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parse } from 'csv-parse/sync'
 import { describe, expect } from 'vitest'
 import type { OrderId } from '../../src/domain/ids.js'
@@ -11,6 +11,8 @@ import { csv, line } from '../support/lines.js'
 import { importJson } from '../support/orders-file.js'
 import { recount } from '../support/recount.js'
 import { type Shop, test } from '../support/shop.js'
+
+const FAILPOINTS = resolve(import.meta.dirname, '../support/preloaded/failpoints.js')
 
 const at = (text: string) => Date.parse(`${text}T12:00:00Z`)
 
@@ -331,6 +333,24 @@ describe.concurrent('an interrupted archive', () => {
     expect(rowsOf(shop)[0]).toBe(0)
     expect(shop.rows('select orders, ended_at is not null as ended from archives')).toEqual([{ orders: 700, ended: 1 }])
     await shop.expectAuditClean()
+  })
+
+  test('syncs its file again before it removes an order, since it may have been killed before that', async ({
+    shop,
+  }) => {
+    await filled(shop)
+    await interrupted(shop, 'old.jsonl', 'removed')
+    const log = join(shop.folder, 'calls')
+    const logging = { NODE_OPTIONS: `--import ${FAILPOINTS}`, TEST_FAILPOINTS: JSON.stringify({ log }) }
+    const continuing = shop.start(logging, 'orders', 'archive', '--before', '2024-01-01', '--to', 'old.jsonl', '--yes')
+    expect(await continuing.ended).toMatchObject({ code: 0 })
+    const calls = readFileSync(log, 'utf8').split('\n')
+    const before = calls.slice(
+      0,
+      calls.findIndex((call) => call.includes('delete from')),
+    )
+    // The file and its folder.
+    expect(before.filter((call) => call.includes('fsyncSync'))).toHaveLength(2)
   })
 
   test('continues with another file, which gets the orders that are left', async ({ shop }) => {
