@@ -30,7 +30,7 @@ export interface Forgettable extends Person {
   readonly source: string
   /** Stored orders. */
   readonly orders: number
-  /** Files that may still name the person: those of the customer's orders, of their rejected lines, and of archives. */
+  /** Files that may still name the person: those of imports, with rejected lines, and of archives. */
   readonly files: readonly string[]
 }
 
@@ -49,15 +49,15 @@ export async function findForgettable(db: Database, customer_id: string, source?
 
 async function filesNaming(db: Database, id: CustomerId): Promise<string[]> {
   const orders = db.selectFrom('orders').where('customer_id', '=', id)
-  const changes = db.selectFrom('order_changes').where('order_id', 'in', orders.select('orders.id'))
   const archived = db.selectFrom('archived_orders').where('customer_id', '=', id).select('archived_orders.source')
-  // What is known of the files of archived orders is their source.
+  // A line that stored no order, such as a duplicate, may name anybody, as an import that was undone may. What is known
+  // of the files of archived orders is their source.
   const imports = await db
     .selectFrom('imports')
-    .where(({ eb, or, and }) =>
+    .where(({ eb, or, and, ref }) =>
       or([
         eb('id', 'in', orders.select('orders.import_id')),
-        eb('id', 'in', changes.select('order_changes.import_id')),
+        and([eb('source', '=', source), or([eb('rows', '>', ref('imported')), eb('status', '=', 'undone')])]),
         and([eb('archived', '>', 0), eb('source', 'in', archived)]),
       ]),
     )

@@ -158,6 +158,24 @@ describe.concurrent('customers forget', () => {
     expect(await forget(shop)).toMatchObject({ code: 1, result: { error: { code: 'unknown_customer' } } })
   })
 
+  test('lists each file that may name the customer, also if no order of it was stored', async ({ shop }) => {
+    const [ann, eve] = [
+      line({ order: '1', customer: 'A', name: 'Ann' }),
+      line({ order: '2', customer: 'E', name: 'Eve' }),
+    ]
+    await shop.run('import', shop.file('others.csv', csv(line({ order: '3', customer: 'C-3' }))))
+    await shop.run('import', shop.file('undone.csv', csv(ann)))
+    await shop.run('import', 'undo', '2', '--yes')
+    await shop.run('import', shop.file('stored.csv', csv(ann, eve)))
+    await shop.run('import', shop.file('duplicate.csv', csv(ann)))
+    await shop.run('import', shop.file('rejected.csv', csv(line({ order: '4', customer: 'A', quantity: 'two' }))))
+    await shop.run('import', shop.file('elsewhere.csv', csv(ann)), '--source', 'shop-b')
+    await shop.runWith(CAPTURING, 'work', '--drain')
+    const { result } = await shop.json('customers', 'forget', 'A', '--source', 'default', '--dry-run')
+    const names = ['duplicate.csv', 'rejected.csv', 'rejected.rejects.csv', 'stored.csv', 'undone.csv']
+    expect(result).toMatchObject({ files: names.map((name) => join(shop.folder, name)) })
+  })
+
   test('concerns one source only', async ({ shop }) => {
     const sold = { status: 'completed', customer: 'J-1' } as const
     shop.order('1', sold)
