@@ -2,6 +2,7 @@
 // change nothing once another process has taken the row over.
 import { hostname } from 'node:os'
 import type { Kysely, Updateable } from 'kysely'
+import { MINUTE_MS } from '../domain/time.js'
 import { databaseTime } from './engine.js'
 import type { Schema } from './schema.js'
 
@@ -29,12 +30,16 @@ export async function renewal(db: Kysely<Schema>, ms: number): Promise<Pick<Leas
 /** The column that releases the row. */
 export const RELEASED = { lease_until: 0 } as const
 
+/** Longer than any lease. A sign of life that is further ahead is that of a process whose clock was ahead. */
+export const AHEAD_MS = 5 * MINUTE_MS
+
 /**
  * Whether a process may still be working on the row: one is, or one ended less than a lease ago without releasing it.
- * Process ids are not compared, because two containers may have the same host name. `now` is the database's time.
+ * Process ids are not compared, because two containers may have the same host name. `now` is the database's time. If
+ * the clock was set back, a live process renews its lease within seconds, and the fence stops it if that was too late.
  */
 export function isHeld({ lease_until }: Pick<Lease, 'lease_until'>, now: number): boolean {
-  return lease_until >= now
+  return lease_until >= now && lease_until <= now + AHEAD_MS
 }
 
 /**

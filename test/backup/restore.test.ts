@@ -19,7 +19,7 @@ import { describe, expect } from 'vitest'
 import { singles } from '../support/drain.js'
 import { inFile, namesIn, valueIn } from '../support/files.js'
 import { csv, line } from '../support/lines.js'
-import { NOW, Shop, test } from '../support/shop.js'
+import { HOUR, NOW, Shop, test } from '../support/shop.js'
 
 const PAID = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
 const REPLACE = ['restore', 'copy.sqlite', '--replace', '--yes']
@@ -121,6 +121,16 @@ describe('restore', () => {
     inFile(shop.path, (sqlite) => sqlite.prepare('update workers set stopped_at = null, last_seen = ?').run(Date.now()))
     expect(codeOf(await shop.json(...REPLACE))).toEqual({ code: 1, error: 'database_in_use' })
     inFile(shop.path, (sqlite) => sqlite.prepare('update workers set last_seen = ?').run(Date.now() - 31_000))
+    expect(codeOf(await shop.json(...REPLACE)).code).toBe(0)
+  })
+
+  test('takes no process for alive that was killed while the clock was a day ahead', async ({ newShop: shop }) => {
+    await scene(shop)
+    const tomorrow = Date.now() + 24 * HOUR
+    inFile(shop.path, (sqlite) => {
+      sqlite.prepare('update workers set stopped_at = null, last_seen = ?').run(tomorrow)
+      sqlite.prepare("update imports set status = 'reading', ended_at = null, lease_until = ?").run(tomorrow)
+    })
     expect(codeOf(await shop.json(...REPLACE)).code).toBe(0)
   })
 

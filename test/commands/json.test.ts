@@ -95,7 +95,7 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
   shop.unknownOrder('F-3', now)
   shop.order('C-1', { status: 'completed', settledAt: now })
   shop.order('P-1', { status: 'pending', dueAt: now - HOUR })
-  shop.import({ status: 'reading', leaseUntil: now + HOUR, file: '/data/other.csv', source: 'other' })
+  shop.import({ status: 'reading', leaseUntil: now + 60_000, file: '/data/other.csv', source: 'other' })
   shop.worker('w-1', now)
   shop.worker('w-2', now, null, {
     recent_batches: 4,

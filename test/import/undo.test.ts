@@ -11,7 +11,7 @@ import { countsOf, everyRow, importJson } from '../support/orders-file.js'
 import { answerAtTerminal, PseudoTerminal } from '../support/pseudo-terminal.js'
 import { onRedis } from '../support/queue-drivers.js'
 import { describeWith } from '../support/servers.js'
-import { NOW, type Shop, test } from '../support/shop.js'
+import { HOUR, NOW, type Shop, test } from '../support/shop.js'
 
 const BIG = csv(line({ order: 'B-1' }), line({ order: 'B-2', customer: 'C-2', sku: 'S-2' }))
 const NEXT = csv(line({ order: 'N-1' }))
@@ -54,6 +54,17 @@ describe('an interrupted import', () => {
     expect(dry.told).toMatchObject({ orders: 2, duplicates: 0, products_created: 2 })
     const real = await importJson(shop, 'big.csv', '--discard')
     expect(countsOf(dry.told)).toEqual(countsOf(real.told))
+  })
+
+  test('can be continued or undone at once if the clock was ahead when it was killed', async ({ shop }) => {
+    for (const way of [
+      ['import', 'big.csv', '--resume'],
+      ['import', 'undo', '1', '--yes'],
+    ]) {
+      await interrupted(shop)
+      shop.sqlite.exec(`update imports set lease_until = ${Date.now() + 24 * HOUR} where status = 'reading'`)
+      expect(await shop.json(...way)).toMatchObject({ code: 0 })
+    }
   })
 
   test('is listed', async ({ shop }) => {
@@ -135,7 +146,7 @@ describe('an interrupted import', () => {
     await interrupted(shop)
     // No process here has this number.
     const held = shop.sqlite.prepare('update imports set host = ?, pid = ?, lease_until = ?')
-    held.run(hostname(), 2 ** 30, Date.now() + 600_000)
+    held.run(hostname(), 2 ** 30, Date.now() + 60_000)
     const { saw, ended } = shop.start({}, 'import', 'next.csv', '--discard')
     await saw(
       'Waiting, because imports from one source run one at a time: the import of ' +

@@ -171,7 +171,7 @@ describeOnServers('migrate --from refuses', (engine) => {
       worker.child.kill('SIGTERM')
       await worker.ended
     }
-    shop.import({ status: 'reading', pid: process.pid, leaseUntil: Date.now() + 600_000 })
+    shop.import({ status: 'reading', pid: process.pid, leaseUntil: Date.now() + 60_000 })
     const inUse = refused(1, 'database_in_use', `Process ${process.pid} `, 'Stop all')
     expect(await migrate(shop, database.environment)).toEqual(inUse)
     await shop.endLeases()
