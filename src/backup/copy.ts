@@ -1,4 +1,5 @@
 // Copies a SQLite database while other processes write to it, and recognises such copies.
+import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
@@ -13,9 +14,12 @@ import { explainError } from '../servers/explain.js'
 /** More pages than a file can have. A copy in several steps starts again whenever another process writes. */
 const ALL_PAGES = 0x7fffffff
 
-/** Name of an unfinished file. It is in the folder of the finished one, so that renaming it is atomic. */
+/**
+ * Makes a name for an unfinished file. It is in the folder of the finished one, so that renaming it is atomic. It is
+ * random: processes in containers have the same numbers.
+ */
 export function partialOf(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${process.pid}.partial`)
+  return join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.partial`)
 }
 
 /** A copy that has not changed for so long belongs to a process that was killed. */
@@ -25,7 +29,7 @@ const ABANDONED_MS = 12 * HOUR_MS
 export function removeAbandoned(path: string): void {
   const [folder, start] = [dirname(path), `.${basename(path)}.`]
   for (const name of readdirSync(folder)) {
-    if (!name.startsWith(start) || !/^\d+\.partial(-wal|-shm|-journal)?$/.test(name.slice(start.length))) continue
+    if (!name.startsWith(start) || !/^[\da-f]+\.partial(-wal|-shm|-journal)?$/.test(name.slice(start.length))) continue
     const changed = statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? Date.now()
     if (changed < Date.now() - ABANDONED_MS) rmSync(join(folder, name), { force: true })
   }

@@ -177,6 +177,13 @@ describe('backup', () => {
     expect(namesIn(shop.folder, '.')).toEqual([current, '.copy.sqlite.notes'])
   })
 
+  test('takes no name from a process with the same number, as in another container', async ({ shop }) => {
+    const script = 'touch .copy.sqlite.$$.partial && exec "$@"'
+    const { code, stderr } = await shop.startInShell(script, 'backup', 'copy.sqlite').ended
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(namesIn(shop.folder, '.copy')).toHaveLength(1)
+  })
+
   test.for([
     ['postgres', 'pg_dump'],
     ['mysql', 'mysqldump --single-transaction'],
