@@ -83,6 +83,16 @@ export function problemText({ message, fix }: UserError, stack = ''): string {
   return `Error: ${cleanText(message)}\n${cleanText(fix)}\n${stack && `${stack}\n`}`
 }
 
+/** The error for a flag that stands before the command. @param topic the words before it */
+export function missingCommand(topic: readonly string[], flag: string): UserError {
+  const help = ['orderctl help', ...topic].join(' ')
+  return usageError({
+    code: 'usage',
+    message: `The command is missing before ${cleanText(flag)}.`,
+    fix: `Put flags after the command. List the commands with: ${help}`,
+  })
+}
+
 /**
  * The error for words that are no command.
  *

@@ -1,15 +1,19 @@
 // Runs a command line in the process. Imports little, since completion starts it at each press of Tab.
-import { Config, Errors, flush, run } from '@oclif/core'
+import { Config, Errors, flush, type Interfaces, run } from '@oclif/core'
 import { EXIT, UserError } from '../errors.js'
 import { describePackage } from './package.js'
 
+const HELP_FLAGS = ['-h', '--help']
 const VERSION_FLAGS = ['-v', '--version']
 
 /** @param url of a file of the package */
 export async function main(url: string, argv = process.argv.slice(2)): Promise<void> {
   guardOutput(argv)
   try {
-    await run(normalize(argv), describePackage(url))
+    const options = describePackage(url)
+    const flag = earlyFlag(argv, options)
+    if (flag !== undefined) throw (await import('./failure.js')).missingCommand(wordsOf(argv), flag)
+    await run(normalize(argv), options)
     await flush()
   } catch (error) {
     if (error instanceof Errors.ExitError) process.exit(error.oclif.exit)
@@ -22,6 +26,16 @@ function normalize(argv: string[]): string[] {
   const [first = '', ...rest] = argv
   if (VERSION_FLAGS.includes(first)) return ['version', ...rest]
   return first === 'help' ? [...rest, '--help'] : argv
+}
+
+/** The first flag, if the words before it are no command. oclif would show the topic's help and exit with 0. */
+function earlyFlag(argv: readonly string[], { plugins }: Interfaces.Options): string | undefined {
+  const [first = ''] = argv
+  if (first === 'help' || VERSION_FLAGS.includes(first) || argv.some((word) => HELP_FLAGS.includes(word))) return
+  const commands = [...(plugins?.values() ?? [])].flatMap((plugin) => plugin.commands.map(({ id }) => id))
+  const topic = wordsOf(argv).join(':')
+  const isTopic = topic === '' || commands.some((command) => command.startsWith(`${topic}:`))
+  return isTopic && !commands.includes(topic) ? argv.find((word) => word.startsWith('-')) : undefined
 }
 
 /** Commands report their own errors. Reports those of oclif around them, such as an unknown command. */

@@ -16,6 +16,16 @@ Did you mean "orderctl orders list"? List the commands with: orderctl help
 Did you mean "orderctl leaderboard"? List the commands with: orderctl help
 `,
   ],
+  [
+    '--verbose status',
+    'Error: The command is missing before --verbose.\nPut flags after the command. List the commands with: orderctl help\n',
+  ],
+  [
+    'queue --log-format=text pause',
+    `Error: The command is missing before --log-format=text.
+Put flags after the command. List the commands with: orderctl help queue
+`,
+  ],
   ['xyzzy', 'Error: Unknown command "xyzzy".\nList the commands with: orderctl help\n'],
   [
     'orders list --staus failed',
