@@ -113,9 +113,11 @@ export function commandFor(command: string, { reference, source }: Refundable): 
 }
 
 function notCompleted(order: Refundable): Problem {
+  const { reference, status } = order
+  const paid = status === 'payment_processing' ? 'it may have been charged already' : 'nothing was paid'
   return {
     code: 'order_not_completed',
-    message: `Order ${order.reference} is not completed (${order.status}), so nothing was paid.`,
+    message: `Order ${reference} is not completed (${status.replaceAll('_', ' ')}); ${paid}.`,
     fix: `See what happens to it next: ${commandFor('show', order)}`,
   }
 }

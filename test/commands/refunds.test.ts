@@ -81,6 +81,17 @@ describe.concurrent('orders refund', () => {
     expect(shop.value('select count(*) from actions')).toBe(0)
   })
 
+  test('says that an order whose charge has no outcome may have been charged', async ({ shop }) => {
+    shop.unknownOrder('5001')
+    expect(await shop.run('orders', 'refund', '5001')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `Error: Order 5001 is not completed (payment processing); it may have been charged already.
+See what happens to it next: orderctl orders show 5001
+`,
+    })
+  })
+
   test('refunds those of several orders that it can, and says why not the others', async ({ shop }) => {
     shop.order('1001', SOLD)
     shop.order('1002')
