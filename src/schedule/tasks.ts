@@ -12,6 +12,7 @@ import type { PublishedFigures } from '../redis/figures.js'
 import { takeSnapshot } from '../reports/history.js'
 import { dailyKpis, realtimeKpis } from '../reports/kpis.js'
 import { expireReservations } from '../workflow/expire.js'
+import { dateBackFutureKeys } from '../workflow/key-ages.js'
 import { finishDueRefunds, refundOptionsOf } from '../workflow/refund.js'
 import { checkAlarms, type Notify } from './alarm-state.js'
 import { type Slots, slotsOf, TASK_NAMES, type TaskName } from './slots.js'
@@ -72,7 +73,9 @@ const TASKS: Readonly<Record<TaskName, { description: string; run(context: TaskC
   refunds: {
     description: 'finish refunds whose outcome is not known',
     run: async ({ db, config }) => {
-      const count = await finishDueRefunds(db, (use) => withGateway(config, use), refundOptionsOf(config))
+      const options = refundOptionsOf(config)
+      await dateBackFutureKeys(db, options.keyLifetimeMs)
+      const count = await finishDueRefunds(db, (use) => withGateway(config, use), options)
       return `${groupThousands(count)} asked for`
     },
   },

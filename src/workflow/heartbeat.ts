@@ -10,9 +10,13 @@ import type { Schema } from '../database/schema.js'
 import type { WorkerId } from '../domain/ids.js'
 import { DAY_MS, MINUTE_MS } from '../domain/time.js'
 import { errorCode } from '../errors.js'
+import { dateBackFutureKeys } from './key-ages.js'
 import type { WorkFigures } from './worker-events.js'
 
 const HEARTBEAT_MS = 2000
+
+/** Number of beats between two corrections of keys. */
+const BEATS_PER_CORRECTION = 30
 
 /** How long the rows of earlier workers are kept: a drain every minute adds one for each. */
 const WORKER_KEPT_MS = 7 * DAY_MS
@@ -29,6 +33,8 @@ interface HeartbeatOptions {
   /** Called with the error if the worker must not continue. */
   onFatal(error: unknown): void
   readonly reporter: FailureReporter
+  /** How long gateways remember a key. */
+  readonly keyLifetimeMs: number
 }
 
 export type Heartbeat = Awaited<ReturnType<typeof startHeartbeat>>
@@ -60,6 +66,8 @@ export async function startHeartbeat(db: Kysely<Schema>, options: HeartbeatOptio
     .insertInto('workers')
     .values({ ...worker, ...state() })
     .execute()
+  await dateBackFutureKeys(db, options.keyLifetimeMs)
+  let beats = 0
   const batches = new RecentBatches()
   const beat = async (isLast: boolean) => {
     const at = await databaseTime(db)
@@ -73,7 +81,10 @@ export async function startHeartbeat(db: Kysely<Schema>, options: HeartbeatOptio
   const run = async (isLast: boolean) => {
     try {
       await beat(isLast)
-      if (!isLast) await clocks.check()
+      if (isLast) return
+      await clocks.check()
+      beats += 1
+      if (beats % BEATS_PER_CORRECTION === 0) await dateBackFutureKeys(db, options.keyLifetimeMs)
     } catch (error) {
       if (!isReplaced(error) && errorCode(error) !== 'clocks_disagree') throw error
       options.onFatal(error)

@@ -140,6 +140,7 @@ export class Worker {
       onAlive: (figures) => emit({ event: 'alive', ...figures }),
       onFatal: (error) => this.#fatal.abort(error),
       reporter: this.#reporterFor('The heartbeat'),
+      keyLifetimeMs: refundOptionsOf(this.#app.config).keyLifetimeMs,
     })
     this.#stops.push(this.#heartbeat.stop)
     this.#publish()

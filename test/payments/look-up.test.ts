@@ -1,12 +1,16 @@
-// What an answer to a look-up says of a charge: only the provider itself can say that there is none.
+// When a charge is looked up before it is asked for, and what the answer says: only the provider itself can say that
+// there is no charge.
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { expect, test } from 'vitest'
+import { expect, type TestContext } from 'vitest'
 import { idempotencyKey, type ShopId } from '../../src/domain/ids.js'
 import type { Currency } from '../../src/domain/money.js'
 import type { Charge } from '../../src/payments/gateway.js'
 import { HttpGateway } from '../../src/payments/http.js'
+import { csv, line } from '../support/lines.js'
+import { shiftedClock } from '../support/shifted-clock.js'
+import { test } from '../support/shop.js'
 
 const CHARGE: Charge = {
   key: idempotencyKey('0123456789ab' as ShopId, 'default', 'A-1', 1),
@@ -20,15 +24,38 @@ test.for([
   [200, '{"status":"none"}', { status: 'unknown' }],
   [501, '', { status: 'unsupported' }],
 ] as const)('HTTP %i with %s', async ([status, body, expected], { onTestFinished }) => {
-  const server = createServer((_, response) => response.writeHead(status).end(body)).listen(0, '127.0.0.1')
+  const url = await serve((_, response) => response.writeHead(status).end(body), onTestFinished)
+  const gateway = new HttpGateway({ url, token: undefined, ca: undefined, connections: 1 })
+  onTestFinished(() => gateway.close())
+  expect(await gateway.lookUpCharge(CHARGE, 5000)).toMatchObject(expected)
+})
+
+test('looks up a key that a clock ahead has dated, also once that time has come', async ({ shop, onTestFinished }) => {
+  const asked: (string | undefined)[] = []
+  const url = await serve(({ method, url: path }, response) => {
+    if (path === '/health') return response.end()
+    asked.push(method)
+    return method === 'GET' ? response.writeHead(404).end('{"status":"none"}') : response.writeHead(500).end()
+  }, onTestFinished)
+  const gateway = { ORDERCTL_PAYMENT_GATEWAY: url, ORDERCTL_ATTEMPTS: '1' }
+  const twoDaysAhead = { ...gateway, ...shiftedClock(2880) }
+  await shop.importing(csv(line()))
+  await shop.runWith(twoDaysAhead, 'work', '--drain')
+  expect(asked).toEqual(['POST'])
+  // Nothing is due, but the worker sees the time of the charge.
+  await shop.runWith(gateway, 'work', '--drain')
+  await shop.runWith({ ...gateway, ...shiftedClock(2885) }, 'failed', 'retry', '--all', '--yes')
+  await shop.runWith({ ...gateway, ...shiftedClock(2890) }, 'work', '--drain')
+  expect(asked).toEqual(['POST', 'GET', 'POST'])
+})
+
+/** Starts a server that is closed after the test. Returns its URL. */
+async function serve(answer: RequestListener, onTestFinished: TestContext['onTestFinished']): Promise<string> {
+  const server = createServer(answer).listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  const options = { url: `http://127.0.0.1:${port}`, token: undefined, ca: undefined, connections: 1 }
-  const gateway = new HttpGateway(options)
   onTestFinished(async () => {
-    await gateway.close()
     server.close()
     await once(server, 'close')
   })
-  expect(await gateway.lookUpCharge(CHARGE, 5000)).toMatchObject(expected)
-})
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
