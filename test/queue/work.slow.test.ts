@@ -107,6 +107,17 @@ describeWith(
       await expectSoldOnce(shop, 600)
     })
 
+    test('a worker creates tables again that were dropped, and continues', async ({ shop, queue, selling }) => {
+      await importing(shop, 200, selling)
+      const worker = shop.start({ ...selling, ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
+      await until(() => completed(shop) > 0)
+      await queue.ask(`drop schema ${queue.schema} cascade`)
+      const { code, stderr } = await worker.ended
+      expect(code, stderr).toBe(0)
+      expect(await rowsOf(queue)).toMatchObject({ migration: 11 })
+      await expectSoldOnce(shop, 200)
+    })
+
     test('orders are published and settled despite deadlocks on the server', async ({ shop, queue, selling }) => {
       await shop.runWith(selling, 'migrate')
       // A sequence counts outside of transactions: two of ten statements that touch jobs fail with a deadlock.

@@ -10,7 +10,7 @@ import {
   Worker,
 } from 'bullmq'
 import pg from 'pg'
-import { EXIT } from '../../errors.js'
+import { EXIT, errorCode } from '../../errors.js'
 import type { PostgresAddress } from '../../servers/addresses.js'
 import { explainError } from '../../servers/explain.js'
 import { openQueuePool } from '../../servers/postgres-pool.js'
@@ -35,14 +35,19 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string, lease
   return {
     driver: 'bullmq-postgres',
     name: `PostgreSQL at ${address.name}`,
-    connect: async () => {
+    connect: async (onLost) => {
       const { pool, endPool } = openQueuePool(address, schema, 1)
+      /** The next link creates tables that were dropped. */
+      const onDropped = () => {
+        onLost()
+        endPool().catch(() => undefined)
+      }
       try {
         await createTables(pool, address, schema)
-        const connection = forBullMq(pool, address)
+        const connection = forBullMq(pool, address, onDropped)
         const jobs = new Queue(QUEUE_NAME, { ...queueOptions(EVENTS_KEPT), connection }, backendOn(connection))
-        const check = () => pool.query('delete from job where false')
-        return linkTo(jobs, { check, count: () => countJobs(pool), end: endPool })
+        const check = () => connection.query('delete from job where false')
+        return linkTo(jobs, { check, count: () => countJobs(connection), end: endPool })
       } catch (error) {
         await endPool()
         throw error
@@ -62,7 +67,7 @@ export function bullMqOnPostgres(address: PostgresAddress, schema: string, lease
  * Counts jobs by state in one statement. BullMQ's own count takes three round trips, omits waiting jobs of a paused
  * queue, and takes the newest job for the oldest.
  */
-async function countJobs(pool: pg.Pool): Promise<JobCounts> {
+async function countJobs(pool: PgPool): Promise<JobCounts> {
   const { rows } = await pool.query<{ state: string; jobs: number; oldest: number }>(
     `select state, cast(count(*) as integer) as jobs, cast(min(added_at_ms) as double precision) as oldest
       from job where queue = $1 group by state`,
@@ -90,13 +95,20 @@ class ReadyConnection extends PostgresConnection {
   override async waitUntilReady(): Promise<void> {}
 }
 
+/** The code of a missing table or schema. */
+const DROPPED = /^(42P01|3F000)$/
+
 /**
  * Adapts the pool to BullMQ, which waits and retries only after a ConnectionClosedError; it would count any other error
  * as the job's. Each statement is a transaction of its own, so one that ends in a deadlock can be sent again.
+ *
+ * @param onDropped called if the tables are missing
  */
-function forBullMq(pool: pg.Pool, address: PostgresAddress): PgPool {
+function forBullMq(pool: pg.Pool, address: PostgresAddress, onDropped = () => {}): PgPool {
   const rethrow = (error: unknown): never => {
-    const isUnreachable = explainError(error, address)?.exit === EXIT.unreachable
+    const isDropped = DROPPED.test(errorCode(error) ?? '')
+    if (isDropped) onDropped()
+    const isUnreachable = isDropped || explainError(error, address)?.exit === EXIT.unreachable
     throw isUnreachable ? new ConnectionClosedError(undefined, error) : error
   }
   const bullPool: PgPool = {
