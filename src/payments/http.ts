@@ -135,9 +135,7 @@ export class HttpGateway implements Gateway {
     } catch (error) {
       if (error instanceof UserError) throw error
       if (wasNotSent(error)) throw this.#unreachable(error)
-      const { name, message } = asError(error)
-      const problem = name === 'TimeoutError' ? `the gateway did not answer within ${timeoutMs} ms` : message
-      return { status: 0, body: undefined, problem: problem || 'the connection was lost', ...NO_HEADERS }
+      return { status: 0, body: undefined, problem: withoutAnswer(error, timeoutMs), ...NO_HEADERS }
     }
   }
 
@@ -215,6 +213,14 @@ function timesIn(headers: Dispatcher.ResponseData['headers']): Pick<Reply, 'retr
 
 function isTls(error: unknown): boolean {
   return isUntrusted(error) || /TLS|SSL|^EPROTO$/.test(errorCode(error) ?? '')
+}
+
+/** Why there is no answer to a request that may have been sent. */
+function withoutAnswer(error: unknown, timeoutMs: number): string {
+  const { name, message } = asError(error)
+  if (name === 'TimeoutError') return `the gateway did not answer within ${timeoutMs} ms`
+  const isLost = ['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '')
+  return isLost || message === '' ? 'the connection was lost before the gateway answered' : message
 }
 
 /** Whether the request cannot have been sent, since there was no connection. */

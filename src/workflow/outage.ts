@@ -14,7 +14,7 @@ import type { ServerEvent } from '../queue/queue.js'
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 8000
 
-/** An attempt that lasts this long has reached its server, since a hanging server is found within five seconds. */
+/** An attempt that lasts this long has reached its server, unless the database hangs, which is then asked. */
 const REACHED_MS = 6000
 
 /** An attempt that lasted this long shows that the previous outage was over. */
@@ -70,7 +70,15 @@ export async function throughOutages<Result>(
   }
   for (;;) {
     const began = performance.now()
-    const working = db && setTimeout(() => reported && !NEEDS_WRITE.has(reported.code) && worked(), REACHED_MS)
+    let isOver = false
+    const look = async () => {
+      if (!db || isOver || !reported || NEEDS_WRITE.has(reported.code)) return
+      const answer = await databaseTime(db).catch(() => undefined)
+      if (isOver) return
+      if (answer !== undefined) worked()
+      else looking = setTimeout(look, REACHED_MS)
+    }
+    let looking = setTimeout(look, REACHED_MS)
     let problem: UserError | undefined
     try {
       const result = await act(worked)
@@ -80,7 +88,8 @@ export async function throughOutages<Result>(
       problem = temporaryProblem(error, database)
       if (!problem) throw error
     } finally {
-      clearTimeout(working)
+      isOver = true
+      clearTimeout(looking)
     }
     if (performance.now() - began > STABLE_MS) {
       pauses = 0

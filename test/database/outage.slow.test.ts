@@ -2,6 +2,10 @@
 
 import { sql } from 'kysely'
 import { expect } from 'vitest'
+import { connect } from '../../src/database/connection.js'
+import { databaseTime } from '../../src/database/engine.js'
+import { readDatabaseAddress } from '../../src/servers/addresses.js'
+import { throughOutages } from '../../src/workflow/outage.js'
 import { askServer } from '../support/ask-server.js'
 import { describeOnServerEngines, type EngineShop } from '../support/engine-shop.js'
 import { csv, line } from '../support/lines.js'
@@ -66,6 +70,33 @@ describeOnServerEngines('a server that keeps its connections and answers nothing
     ])
     expect(stderr.split('Waiting for it')).toHaveLength(stderr.split('The database is back').length)
     await expectSoldOnce(shop, ORDERS)
+  })
+})
+
+describeOnServerEngines('an outage', (test) => {
+  test('is not over while the server hangs, for longer than an attempt takes to reach it', async ({
+    shop,
+    onTestFinished,
+  }) => {
+    const proxy = await TcpProxy.open(shop.databaseUrl)
+    const database = readDatabaseAddress(proxy.url)
+    const db = await connect(database, { answerTimeoutMs: 10_000 })
+    onTestFinished(async () => {
+      await db.destroy()
+      proxy.close()
+    })
+    const notices: string[] = []
+    const goOn = () => proxy.goOn()
+    const onNotice = (_: string, event: string) => notices.push(event)
+    let attempts = 0
+    const { signal } = new AbortController()
+    await throughOutages({ db, database, signal, onNotice, onWaiting: goOn }, async () => {
+      attempts += 1
+      if (attempts === 1) proxy.drop()
+      if (attempts === 2) proxy.hang()
+      if (attempts < 3) await databaseTime(db)
+    })
+    expect(notices).toEqual(['server_away', 'server_back'])
   })
 })
 
