@@ -345,6 +345,8 @@ export interface Schema {
     started_at: number
     /** When the last order was removed; null until then. */
     ended_at: number | null
+    /** Orders in the file. */
+    written: Generated<number>
     /** Orders that were removed so far, and when the last of them was settled. */
     orders: Generated<number>
     last_settled_at: number | null

@@ -76,7 +76,7 @@ export async function archiveOrders(db: Database, request: ArchiveRequest): Prom
     const written = await writeOrders(db, { settled_before, source }, draft, request)
     if (written === 0) return { written, removed: 0, changed: 0 }
     draft.complete()
-    const archive = await begin(db, { file, format, source, settled_before, replaced: unfinished }, written)
+    const archive = await begin(db, { file, format, source, settled_before, written, replaced: unfinished })
     draft.publish()
     return { written, ...(await removeWritten(db, archive, request)) }
   } finally {
@@ -105,12 +105,13 @@ async function writeOrders(db: Database, selection: Selection, draft: ArchiveDra
 interface Begun extends Selection {
   readonly file: string
   readonly format: ArchiveFormat
+  readonly written: number
   /** The archive that was interrupted. What it has not removed is in the new file as well. */
   readonly replaced: Archive | undefined
 }
 
 /** Records the archive and who made it, before the file gets its name and before an order is removed. */
-function begin(db: Database, { replaced, ...archive }: Begun, written: number): Promise<Archive> {
+function begin(db: Database, { replaced, ...archive }: Begun): Promise<Archive> {
   return inTransaction(db, async (trx) => {
     await takeNamedLock(trx, 'turn_imports')
     if ((await findUnfinished(trx))?.id !== replaced?.id) throw archiveRunning()
@@ -120,7 +121,7 @@ function begin(db: Database, { replaced, ...archive }: Begun, written: number): 
       .insertInto('archives')
       .values({ ...archive, started_at: now })
       .execute()
-    const subject = countOf(written, 'order')
+    const subject = countOf(archive.written, 'order')
     await recordAction(trx, { command: 'orders archive', subject, details: archive.file })
     const newest = trx.selectFrom('archives').selectAll().where('file', '=', archive.file).orderBy('id', 'desc')
     return newest.limit(1).executeTakeFirstOrThrow()

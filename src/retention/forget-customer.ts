@@ -44,10 +44,10 @@ export async function findForgettable(db: Database, customer_id: string, source?
   await throwIfImporting(db, found)
   await throwIfOpen(db, id, customer_id)
   const orders = await countRows(db.selectFrom('orders').where('customer_id', '=', id))
-  return { id, source: found, customer_id, name, orders, files: await filesNaming(db, id) }
+  return { id, source: found, customer_id, name, orders, files: await filesNaming(db, id, found) }
 }
 
-async function filesNaming(db: Database, id: CustomerId): Promise<string[]> {
+async function filesNaming(db: Database, id: CustomerId, source: string): Promise<string[]> {
   const orders = db.selectFrom('orders').where('customer_id', '=', id)
   const archived = db.selectFrom('archived_orders').where('customer_id', '=', id).select('archived_orders.source')
   // A line that stored no order, such as a duplicate, may name anybody, as an import that was undone may. What is known
@@ -63,10 +63,18 @@ async function filesNaming(db: Database, id: CustomerId): Promise<string[]> {
     )
     .select(['file', 'rejects_file'])
     .execute()
+  // Orders of the file that another archive has removed, or that stay, have no row that leads to the file.
   const archives = await db
     .selectFrom('archives')
-    .where('id', 'in', (eb) =>
-      eb.selectFrom('archived_orders').where('customer_id', '=', id).select('archived_orders.archive_id'),
+    .where(({ eb, or, and, ref, selectFrom }) =>
+      or([
+        eb(
+          'id',
+          'in',
+          selectFrom('archived_orders').where('customer_id', '=', id).select('archived_orders.archive_id'),
+        ),
+        and([eb('written', '>', ref('orders')), or([eb('source', 'is', null), eb('source', '=', source)])]),
+      ]),
     )
     .select('file')
     .execute()

@@ -1,6 +1,6 @@
 // Forgetting a customer: nothing in the database has the id or the name, and nothing else changes.
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, test as plainTest } from 'vitest'
 import type { Database } from '../../src/database/connection.js'
 import { namesOf, withoutNames } from '../../src/retention/person.js'
@@ -18,6 +18,8 @@ const STORED = [
   line({ order: '2', customer: 'C-2', name: 'Ann' }),
   line({ order: '3', ...JANE, price: '5.00' }),
 ]
+const KILL_AT = resolve(import.meta.dirname, '../support/preloaded/kill-at.js')
+
 const CAPTURING = { ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }
 const NOTIFYING = { ...CAPTURING, ORDERCTL_NOTIFY_COMMAND: 'true' }
 
@@ -216,11 +218,19 @@ describe.concurrent('customers forget', () => {
     shop.sqlite.exec('update orders set settled_at = 0')
     await recount(shop.db)
     shop.sqlite.exec("update events set state = 'delivered'")
-    await shop.json('orders', 'archive', '--before', '2024-01-01', '--to', 'old.jsonl', '--yes')
+    const archive = (name: string, ...flags: string[]) =>
+      shop.json('orders', 'archive', '--before', '2024-01-01', '--to', name, '--yes', ...flags)
+    await archive('other.jsonl', '--source', 'shop-b')
+    // Killed after its file was complete, so that another archive removes the orders.
+    const killing = { NODE_OPTIONS: `--import ${KILL_AT}`, TEST_KILL_AT: '7' }
+    const killed = shop.start(killing, 'orders', 'archive', '--before', '2024-01-01', '--to', 'killed.jsonl', '--yes')
+    expect((await killed.ended).code).toBe(null)
+    expect(readFileSync(join(shop.folder, 'killed.jsonl'), 'utf8')).toContain('Jane Doe')
+    expect(await archive('old.jsonl')).toMatchObject({ code: 0, result: { removed: 3 } })
     const { result } = await forget(shop)
     expect(result).toMatchObject({
       orders: 0,
-      files: ['old.jsonl', 'orders.csv'].map((name) => join(shop.folder, name)),
+      files: ['killed.jsonl', 'old.jsonl', 'orders.csv'].map((name) => join(shop.folder, name)),
     })
     const { told } = await importJson(shop, shop.file('orders.csv', csv(...STORED)))
     expect(told).toMatchObject({ duplicates: 3, conflicts: 0, imported: 0 })

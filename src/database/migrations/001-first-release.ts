@@ -333,7 +333,7 @@ async function createArchives(db: Kysely<unknown>): Promise<void> {
   await createWithId(db, 'archives')
     .$call(columns`
       file text, format varchar(10), source varchar(64) null, settled_before bigint, started_at bigint,
-      ended_at bigint null, orders bigint default 0, last_settled_at bigint null`)
+      ended_at bigint null, written bigint default 0, orders bigint default 0, last_settled_at bigint null`)
     .execute()
 
   await createClustered(db, 'archived_orders', 'source', 'reference')
