@@ -4,7 +4,7 @@ import { connect, type Database } from '../database/connection.js'
 import { migrationStates } from '../database/migrations.js'
 import type { Schema } from '../database/schema.js'
 import { readShop } from '../database/shop.js'
-import type { ImportId } from '../domain/ids.js'
+import type { CustomerId, ImportId } from '../domain/ids.js'
 import { errorCode, UserError } from '../errors.js'
 import { findUser } from '../reports/in-use.js'
 import type { SqliteAddress } from '../servers/addresses.js'
@@ -30,8 +30,16 @@ export interface Backup {
   readonly contents: Contents
 }
 
+/** The row of a customer, which a backup has under the same ids. */
+interface Forgotten {
+  readonly id: CustomerId
+  readonly import_id: ImportId
+}
+
 export interface Replaced {
   readonly unlock: () => Promise<void>
+  /** Customers that were forgotten. The backup may still name them. */
+  readonly forgotten: readonly Forgotten[]
   /** Undefined if the database cannot be read, which is one reason to restore it. */
   readonly lost: Lost | undefined
   /** Why it cannot be read. If it is damaged, it may have a log, and may not be locked. */
@@ -52,13 +60,15 @@ export async function lockReplaced(address: SqliteAddress, backup: Backup): Prom
     await lock(db, address)
     const states = await migrationStates(db, address.path)
     if (states.every(({ appliedAt }) => appliedAt === null))
-      return { unlock, lost: undefined, unreadable: `${address.path} has no tables.` }
+      return { unlock, forgotten: [], lost: undefined, unreadable: `${address.path} has no tables.` }
     await refuseUse(db, address, backup.shop)
-    return { unlock, lost: await readLost(db, backup.contents), unreadable: undefined }
+    const forgotten = db.selectFrom('customers').where('forgotten_at', 'is not', null).select(['id', 'import_id'])
+    const [lost, customers] = [await readLost(db, backup.contents), await forgotten.execute()]
+    return { unlock, forgotten: customers, lost, unreadable: undefined }
   } catch (error) {
     const explained = explainError(error, address)
     if (explained?.code === 'database_newer' || explained?.code === 'database_unreadable')
-      return { unlock, lost: undefined, unreadable: explained.message }
+      return { unlock, forgotten: [], lost: undefined, unreadable: explained.message }
     await unlock()
     throw explained ?? error
   }

@@ -18,9 +18,11 @@ import { auditDatabase } from '../audit/audit.js'
 import { recordAction } from '../database/actions.js'
 import { readRestored, writeLastBackup, writeRestored } from '../database/backups.js'
 import { newestEntry } from '../database/clocks.js'
-import { connect, openDatabase, readMigrations } from '../database/connection.js'
+import { connect, type Database, openDatabase, readMigrations } from '../database/connection.js'
 import { countRows } from '../database/count-rows.js'
 import { databaseTime } from '../database/engine.js'
+import { packRows } from '../database/packed-rows.js'
+import { rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import { readSetting } from '../database/settings.js'
 import { findRelocation, readShop } from '../database/shop.js'
@@ -104,7 +106,8 @@ export async function restore(
     removeAbandoned(path)
     await copyDatabase(backup.file, partial)
     if (process.getuid?.() === 0) giveTo(partial, path)
-    const restored = await prepare(partial, (trx, at) => recordRestore(trx, backup, at, kept))
+    const forgotten = replaced?.forgotten ?? []
+    const restored = await prepare(partial, forgotten, (trx, at) => recordRestore(trx, backup, at, kept))
     syncToDisk(partial)
     if (kept !== undefined) keep(path, kept)
     if (replaced?.unreadable !== undefined || !replaced) setLogAside(path, kept ?? nameOfReplaced(path))
@@ -134,16 +137,35 @@ function isEmpty(path: string): boolean {
 }
 
 /** Migrates the copy, checks it, and calls `record` in the transaction that completes it. */
-async function prepare(path: string, record: (trx: Transaction<Schema>, at: number) => Promise<void>) {
+async function prepare(
+  path: string,
+  forgotten: Replaced['forgotten'],
+  record: (trx: Transaction<Schema>, at: number) => Promise<void>,
+) {
   const db = await openDatabase({ kind: 'sqlite', path })
   try {
     await refuseDamage(db, 'The backup')
     const { differences } = await auditDatabase(db, (await readSetting(db, 'time_zone')) ?? 'UTC')
     await inTransaction(db, async (trx) => record(trx, await databaseTime(trx)))
-    return { orders: await countRows(db.selectFrom('orders')), differences }
+    const named = await readNamed(db, forgotten)
+    return { orders: await countRows(db.selectFrom('orders')), differences, named }
   } finally {
     await db.destroy()
   }
+}
+
+/** Returns those of the forgotten customers whom the backup names. */
+function readNamed(db: Database, forgotten: Replaced['forgotten']) {
+  return db
+    .selectFrom(rowSource(db, 'row', packRows({ id: 'integer', import_id: 'integer' }, forgotten)))
+    .innerJoin('customers', (join) =>
+      join.onRef('customers.id', '=', 'row.id').onRef('customers.import_id', '=', 'row.import_id'),
+    )
+    .where('customers.forgotten_at', 'is', null)
+    .select(['customers.customer_id', 'customers.source'])
+    .orderBy('customers.source')
+    .orderBy('customers.customer_id')
+    .execute()
 }
 
 /** Whether the restored database was somewhere else when its identity was confirmed. */

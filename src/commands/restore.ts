@@ -5,6 +5,7 @@ import { examineBackup, isRelocated, refuseReplacing, restore } from '../backup/
 import { BaseCommand } from '../command-line/base-command.js'
 import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../command-line/confirmation.js'
 import { pairs } from '../command-line/list.js'
+import { customerWords } from '../domain/shell.js'
 import { EXIT } from '../errors.js'
 import { ago, countOf, isoTime, tenths } from '../terminal/text.js'
 
@@ -40,13 +41,18 @@ export default class Restore extends BaseCommand {
     }
     const done = await restore(backup, address, isConfirmed)
     if (!done) return undefined
-    const { orders, differences, kept = null, lost = null } = done
+    const { orders, differences, named: forgotten, kept = null, lost = null } = done
     this.print(`Restored ${countOf(orders, 'order')} into ${address.path}, as of ${isoTime(backup.takenAt)}.`)
     if (kept !== null) this.note(`The replaced database is ${kept}.`)
+    if (forgotten.length > 0) {
+      this.setExitCode(EXIT.partly)
+      const commands = forgotten.map((customer) => `  orderctl customers forget ${customerWords(customer)}`)
+      this.note(`These customers were forgotten since the backup. Forget them again:\n${commands.join('\n')}`)
+    }
     await this.#showNext(differences, await isRelocated(address), lost)
     const seconds = tenths((performance.now() - began) / 1000)
     const taken_at = new Date(backup.takenAt)
-    return { file, database: address.path, taken_at, orders, differences, replaced: kept, lost, seconds }
+    return { file, database: address.path, taken_at, orders, differences, replaced: kept, lost, forgotten, seconds }
   }
 
   #showLost({ takenAt }: Backup, { lost, unreadable }: Replaced): void {

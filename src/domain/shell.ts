@@ -29,6 +29,11 @@ export function orderWords(order: { readonly reference: string; readonly source:
   return [shellWord(order.reference), ...sourceFlag(order.source)].join(' ')
 }
 
+/** The arguments that name a customer. */
+export function customerWords(customer: { readonly customer_id: string; readonly source: string }): string {
+  return [shellWord(customer.customer_id), ...sourceFlag(customer.source)].join(' ')
+}
+
 /** The text as one word of a shell command, in quotes if it needs them. */
 export function shellWord(text: string): string {
   return /^(-|[\w./][\w./-]*)$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`

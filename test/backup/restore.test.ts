@@ -95,6 +95,26 @@ describe('restore', () => {
     expect(statSync(join(shop.folder, 'new')).mode & 0o777).toBe(0o700)
   })
 
+  test('names the customers who were forgotten since, since the backup names them again', async ({ newShop: shop }) => {
+    const [ann, eve] = [line({ order: '1', customer: 'Ann' }), line({ order: '2', customer: "E's" })]
+    await shop.importing(csv(ann, eve))
+    await shop.importing(csv(line({ order: '3', customer: 'Ann' })), {}, '--source', 'web')
+    await shop.runWith(PAID, 'work', '--drain')
+    await shop.run('customers', 'forget', 'Ann', '--source', 'default', '--yes')
+    await shop.run('backup', 'copy.sqlite')
+    await shop.run('customers', 'forget', "E's", '--yes')
+    await shop.run('customers', 'forget', 'Ann', '--yes')
+    const { code, stderr } = await shop.run(...REPLACE)
+    expect({ code, stderr }).toMatchObject({ code: 3, stderr: expect.stringContaining('forgotten since the backup') })
+    const commands = stderr.split('\n').filter((text) => text.includes('customers forget'))
+    expect(commands).toEqual(["  orderctl customers forget 'E'\\''s'", '  orderctl customers forget Ann --source web'])
+    await shop.run('customers', 'forget', 'Ann', '--yes')
+    expect(await shop.json(...REPLACE)).toMatchObject({
+      code: 3,
+      result: { forgotten: [{ customer_id: 'Ann', source: 'web' }] },
+    })
+  })
+
   test('needs --replace, and --yes without a terminal', async ({ newShop: shop }) => {
     await scene(shop)
     expect(codeOf(await shop.json('restore', 'copy.sqlite'))).toEqual({ code: 2, error: 'restore_would_replace' })

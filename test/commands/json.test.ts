@@ -3,6 +3,7 @@
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect } from 'vitest'
+import { inFile } from '../support/files.js'
 import { csv, line } from '../support/lines.js'
 import { HOUR, type Shop, test } from '../support/shop.js'
 
@@ -165,6 +166,7 @@ async function readFields(shop: Shop): Promise<Map<string, Fields>> {
   for (const flags of [[], ['--replace', '--yes']]) {
     collect(restored, (await shop.jsonWith(elsewhere, 'restore', 'copy.sqlite', ...flags)).result)
     await shop.runWith(elsewhere, 'import', mistake, '--source', 'late')
+    inFile(join(shop.folder, 'restored.sqlite'), (sqlite) => sqlite.exec('update customers set forgotten_at = 1'))
   }
   return commands
 }
