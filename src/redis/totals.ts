@@ -8,7 +8,7 @@ import { isAmong } from '../database/row-source.js'
 import { inBatches } from '../domain/batches.js'
 import type { Currency } from '../domain/money.js'
 import { DEFAULT_SOURCE } from '../domain/order.js'
-import { countSettled } from '../reports/status.js'
+import { countSettled } from '../reports/throughput.js'
 
 export const BOARD_KINDS = ['customers', 'products'] as const
 export type BoardKind = (typeof BOARD_KINDS)[number]

@@ -5,7 +5,8 @@ import { databaseTime } from '../database/engine.js'
 import { startOf } from '../domain/time.js'
 import { settledWithin } from '../domain/timeout.js'
 import type { Queue } from '../queue/queue.js'
-import { countSettled, type Delivery, type Figure, readDelivery, statusReader } from './status.js'
+import { type Delivery, type Figure, readDelivery, statusReader } from './status.js'
+import { countSettled } from './throughput.js'
 
 /** Pause after a read, as a multiple of the read's duration. Limits reading to a tenth of a core. */
 const PAUSE_PER_READ = 9

@@ -1,19 +1,19 @@
 // Reads the current status: queue, orders, workers, imports and recent failures.
 import type { Database } from '../database/connection.js'
-import { countRows } from '../database/count-rows.js'
 import { isHeld } from '../database/lease.js'
 import { readShop } from '../database/shop.js'
 import { inSnapshot } from '../database/transaction.js'
 import { ORDER_STATUSES, type OrderStatus } from '../domain/order.js'
 import { resumeCommand } from '../domain/shell.js'
-import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/time.js'
+import { MINUTE_MS, SECOND_MS } from '../domain/time.js'
 import { UserError } from '../errors.js'
 import { countDue, countNeedingReview, isNotCancelled } from '../queue/due-orders.js'
 import type { Queue, QueueCounts } from '../queue/queue.js'
 import { isoTime, tenths } from '../terminal/text.js'
 import { isUnsold } from '../workflow/failures.js'
-import { PERIOD_MS, periodOf, totalCounts } from '../workflow/order-counts.js'
+import { totalCounts } from '../workflow/order-counts.js'
 import { countRefundsToReview } from './refunds.js'
+import { measureThroughput } from './throughput.js'
 
 /** A worker without a heartbeat for this long is no longer listed. */
 const WORKER_GONE_MS = 10 * MINUTE_MS
@@ -125,53 +125,6 @@ async function countOrders(db: Database) {
   const countOf = (status: OrderStatus) => counts.find((row) => row.status === status)
   const orders = Object.fromEntries(ORDER_STATUSES.map((status) => [status, countOf(status)?.orders ?? 0]))
   return { orders: orders as Record<OrderStatus, number>, cancelled: countOf('failed')?.cancelled ?? 0 }
-}
-
-/** Counts orders settled at or after `from` and before `until` (epoch milliseconds). Reads a range of an index. */
-export function countSettled(db: Database, from: number, until: number): Promise<number> {
-  return countRows(db.selectFrom('orders').where('settled_at', '>=', from).where('settled_at', '<', until))
-}
-
-/** Orders settled per minute: in the last minute, and averaged over five minutes and one hour. */
-async function measureThroughput(db: Database, now: number) {
-  const settledWithin = (ms: number) => countSettledBetween(db, now - ms + 1, now)
-  return {
-    orders_per_minute: await settledWithin(MINUTE_MS),
-    orders_per_minute_5m: tenths((await settledWithin(5 * MINUTE_MS)) / 5),
-    orders_per_minute_1h: tenths((await settledWithin(HOUR_MS)) / 60),
-  }
-}
-
-/** Counts the rest of the first period in an index. The others, until the one of `now`, are counted already. */
-async function countSettledBetween(db: Database, from: number, now: number): Promise<number> {
-  const next = periodOf(from) + PERIOD_MS
-  const { orders } = await db
-    .selectFrom('order_counts')
-    .select((eb) => eb.fn.coalesce(eb.fn.sum<number>('orders'), eb.lit(0)).as('orders'))
-    .where('period', '>=', next)
-    .where('period', '<=', now)
-    .executeTakeFirstOrThrow()
-  return orders + (await estimateSettled(db, from, Math.min(next, now + 1)))
-}
-
-/** More orders than this are not counted one by one. */
-const MOST_COUNTED = 50_000
-
-/** Like `countSettled`, but assumes the rate of the latest orders for all if there are more than it counts. */
-async function estimateSettled(db: Database, from: number, until: number): Promise<number> {
-  const latest = db
-    .selectFrom('orders')
-    .select('settled_at')
-    .where('settled_at', '>=', from)
-    .where('settled_at', '<', until)
-    .orderBy('settled_at', 'desc')
-    .limit(MOST_COUNTED)
-  const { orders, first } = await db
-    .selectFrom(latest.as('latest'))
-    .select((eb) => [eb.fn.countAll<number>().as('orders'), eb.fn.min<number | null>('settled_at').as('first')])
-    .executeTakeFirstOrThrow()
-  if (first === null || orders < MOST_COUNTED) return orders
-  return Math.round((orders * (until - from)) / (until - first))
 }
 
 export async function readWorkers(db: Database, now: number) {

@@ -4,6 +4,7 @@ import { describe, expect } from 'vitest'
 import { MINUTE_MS, SECOND_MS } from '../../src/domain/time.js'
 import { EmbeddedQueue } from '../../src/queue/embedded.js'
 import { estimateWait, readPace, readStatus } from '../../src/reports/status.js'
+import { recount } from '../support/recount.js'
 import { NOW, type Shop, test } from '../support/shop.js'
 
 const statusOf = async (shop: Shop, now = NOW) => (await readStatus(shop.db, new EmbeddedQueue(shop.db), now)).status
@@ -49,17 +50,24 @@ describe('status', () => {
     })
   })
 
-  test('assumes the rate of the latest 50,000 orders for all of the minute', async ({ shop }) => {
+  test.for([
+    ['counts many orders that were settled within two seconds', 58, 2, 55_000],
+    ['assumes the rate of the latest orders if many were settled before the minute, too', 0, 130, 60_000],
+    ['assumes no orders since the latest', 5, 130, 55_000],
+  ] as const)('%s', async ([, secondsAgo, seconds, expected], { shop }) => {
+    const now = NOW + 10 * MINUTE_MS
+    const [last, orders] = [now - secondsAgo * SECOND_MS, seconds === 2 ? 55_000 : seconds * 1000]
     shop.order('1')
-    const now = NOW + MINUTE_MS
-    // One a millisecond, and none before that.
+    // Spread evenly over the seconds.
     shop.sqlite.exec(`
-      with recursive step (ago) as (select 0 union all select ago + 1 from step where ago < 54999)
+      with recursive step (number) as (select 0 union all select number + 1 from step where number < ${orders - 1})
       insert into orders (import_id, source, reference, customer_id, currency, total, ordered_at, business_day, status,
         settled_at)
-      select 1, 'default', 'B-' || ago, 1, 'USD', 1000, '2025-01-15T10:00:00', '2025-01-15', 'completed', ${now} - ago
+      select 1, 'default', 'B-' || number, 1, 'USD', 1000, '2025-01-15T10:00:00', '2025-01-15', 'completed',
+        ${last} - number * ${seconds * SECOND_MS} / ${orders}
       from step`)
-    expect((await statusOf(shop, now)).throughput.orders_per_minute).toBe(60_000)
+    await recount(shop.db)
+    expect((await statusOf(shop, now)).throughput.orders_per_minute).toBe(expected)
   })
 
   test('leaves out workers that stopped or are long gone, and marks a stale one', async ({ shop }) => {
