@@ -1,5 +1,5 @@
 // Flags shared by several commands, and the readers of their values.
-import { Errors, Flags } from '@oclif/core'
+import { Args, Errors, Flags } from '@oclif/core'
 import { ALL_ROWS } from '../domain/batches.js'
 import { dayAt, dayNamed, dayStart } from '../domain/business-day.js'
 import { groupThousands } from '../domain/money.js'
@@ -37,17 +37,23 @@ export const allowEvictionFlag = Flags.boolean({
 
 const LARGEST = 999_999_999
 
-/** @throws CLIError that completes "--flag " */
-function readWhole(text: string, min: number, max: number, kind = 'a whole number'): number {
+/** @param claim completes "--flag " */
+function readWhole(text: string, min: number, max: number, claim = 'must be a whole number'): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
   if (value >= min && value <= max) return value
-  throw new Errors.CLIError(`must be ${kind} from ${groupThousands(min)} to ${groupThousands(max)}; got ${text}`)
+  throw new Errors.CLIError(`${claim} from ${groupThousands(min)} to ${groupThousands(max)}; got ${text}`)
 }
 
 /** A whole number from `min` to `max`, which is 999,999,999 unless given. */
 export const integerFlag = Flags.custom<number, { readonly min: number; readonly max?: number }>({
   helpValue: 'N',
   parse: async (text, _, { min, max = LARGEST }) => readWhole(text, min, max),
+})
+
+/** An id that the database has counted up. */
+export const numberArg = Args.custom<number>({
+  ignoreStdin: true,
+  parse: async (text, _, { name }) => readWhole(text, 1, LARGEST, `${name.toUpperCase()} must be a whole number`),
 })
 
 /** Requires a default: a number, or ALL_ROWS. */
@@ -57,7 +63,7 @@ export const limitFlag = Flags.custom<number>({
   defaultHelp: async ({ options: { default: rows } }) => (rows === ALL_ROWS ? 'all' : String(rows)),
   parse: async (text) => {
     if (text === 'all') return ALL_ROWS
-    return readWhole(text, 1, LARGEST, 'all or a whole number')
+    return readWhole(text, 1, LARGEST, 'must be all or a whole number')
   },
 })
 

@@ -1,8 +1,9 @@
 import { isAbsolute, join } from 'node:path'
-import { Args, Flags } from '@oclif/core'
+import { Args } from '@oclif/core'
 import { backUp } from '../backup/back-up.js'
 import { requireFile } from '../backup/file-only.js'
 import { BaseCommand } from '../command-line/base-command.js'
+import { integerFlag } from '../command-line/selection-flags.js'
 import { EXIT } from '../errors.js'
 import { countOf, duration, tenths } from '../terminal/text.js'
 
@@ -21,7 +22,7 @@ export default class Backup extends BaseCommand {
     file: Args.string({ description: 'file, or folder for a file named by time', required: true, ignoreStdin: true }),
   }
   static override flags = {
-    keep: Flags.integer({ description: 'put the time into the name, and keep the newest N', helpValue: 'N', min: 1 }),
+    keep: integerFlag({ description: 'put the time into the name, and keep the newest N', min: 1 }),
   }
 
   async run() {

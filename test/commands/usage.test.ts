@@ -40,6 +40,16 @@ For the usage, run orderctl orders list --help.
 `,
   ],
   [
+    'import undo sample.csv',
+    `Error: ID must be a whole number from 1 to 999,999,999; got sample.csv
+For the usage, run orderctl import undo --help.
+`,
+  ],
+  [
+    'backup --keep 0 /mnt/backups/',
+    'Error: --keep must be a whole number from 1 to 999,999,999; got 0\nFor the usage, run orderctl backup --help.\n',
+  ],
+  [
     'work --concurrency 0',
     'Error: --concurrency must be a whole number from 1 to 1,000; got 0\nFor the usage, run orderctl work --help.\n',
   ],

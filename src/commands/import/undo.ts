@@ -1,7 +1,7 @@
-import { Args } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
 import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../../command-line/confirmation.js'
 import { tableOf } from '../../command-line/list.js'
+import { numberArg } from '../../command-line/selection-flags.js'
 import { statusPart } from '../../command-line/status-words.js'
 import type { ImportId } from '../../domain/ids.js'
 import { EXIT } from '../../errors.js'
@@ -20,7 +20,7 @@ export default class ImportUndo extends BaseCommand {
     'orderctl import undo 3 --yes',
   ]
   static override args = {
-    id: Args.integer({ description: 'id from "orderctl import list"', min: 1, required: true, ignoreStdin: true }),
+    id: numberArg({ description: 'id from "orderctl import list"', required: true }),
   }
   static override flags = CONFIRMED_FLAGS
 
