@@ -12,8 +12,10 @@ import {
   amountText,
   askAgain,
   commandFor,
+  interrupted,
   isLast,
   judgeRefunds,
+  lookFirst,
   type Refundable,
   type RefundRequest,
 } from './refundable.js'
@@ -50,9 +52,10 @@ export async function refundOrders(
   }
   const { token, verdicts } = await beginRefunds(db, ids, request, options)
   const { stated } = request
-  const settled = stated
-    ? await settleAsStated(db, token, stated, options)
-    : await finishRefunds(db, gateway, token, options)
+  const finishing = stated ? settleAsStated(db, token, stated, options) : finishRefunds(db, gateway, token, options)
+  const settled = await finishing.catch((error: unknown) => {
+    throw interrupted(verdicts, error)
+  })
   const settledOf = new Map(settled.map((refund) => [refund.id, refund]))
   return new Map(
     verdicts.map(({ order, verdict }) => {
@@ -101,6 +104,5 @@ function nextForLast(order: Refundable, needsReview: boolean): Next {
 function nextForPart(order: Refundable, needsReview: boolean): Next {
   if (needsReview) return { fix: askAgain(order), retryable: false }
   const asked = 'It is asked again under the same key, by `orderctl work` or `orderctl schedule`.'
-  const look = `Before you repeat this command, look whether it was refunded: ${commandFor('show', order)}`
-  return { fix: `${asked} ${look}`, retryable: false }
+  return { fix: `${asked} ${lookFirst(order)}`, retryable: false }
 }

@@ -9,7 +9,7 @@ import { databaseTime, forUpdate } from '../database/engine.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { isAmong, rowSource } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
-import { inTransaction } from '../database/transaction.js'
+import { inTransaction, inTransactionOnce } from '../database/transaction.js'
 import { type LeaseToken, type OrderId, refundKey } from '../domain/ids.js'
 import type { LeaseEnd } from '../domain/lease-end.js'
 import { OPEN_REFUND_STATUSES } from '../domain/order.js'
@@ -19,7 +19,7 @@ import { type Gateway, LATE, type Refund, type RefundOutcome } from '../payments
 import { lockOrders } from '../queue/due-orders.js'
 import { holding, newToken } from './lease.js'
 import { type ClaimedRefund, type SettledRefund, type SettleRefundOptions, settleRefunds } from './refund-settle.js'
-import { amountText, judgeRefunds, type RefundRequest, type Stated } from './refundable.js'
+import { amountText, interrupted, judgeRefunds, type RefundRequest, type Stated } from './refundable.js'
 
 export interface RefundOptions extends SettleRefundOptions {
   readonly leaseMs: number
@@ -54,7 +54,7 @@ export async function beginRefunds(
   { leaseMs }: Pick<RefundOptions, 'leaseMs'>,
 ) {
   const token = newToken()
-  const verdicts = await inTransaction(db, async (trx) => {
+  const begin = async (trx: Kysely<Schema>) => {
     await lockOrders(trx, ids)
     // A worker that claims due refunds locks only these.
     const open = trx
@@ -100,8 +100,8 @@ export async function beginRefunds(
       await recordAction(trx, { command: 'orders refund', reason: request.reason, details }, changed)
     }
     return judged
-  })
-  return { token, verdicts }
+  }
+  return { token, verdicts: await inTransactionOnce(db, begin, interrupted) }
 }
 
 /**

@@ -1,13 +1,15 @@
 // What can be refunded of an order, and why not.
 import { type Kysely, sql } from 'kysely'
+import { asError } from '../background.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
 import type { OrderId } from '../domain/ids.js'
 import { type Currency, formatAmount, type Money, readAmount } from '../domain/money.js'
 import { OPEN_REFUND_STATUSES } from '../domain/order.js'
 import { orderWords } from '../domain/shell.js'
-import { EXIT, type Problem } from '../errors.js'
+import { EXIT, errorCode, type Problem, UserError } from '../errors.js'
 import type { RefundOutcome } from '../payments/gateway.js'
+import { reasonIn, sqlCause } from '../servers/recognise.js'
 
 export interface RefundRequest {
   /** As typed, in the currency of the order. If undefined, all that is left. */
@@ -157,6 +159,31 @@ function unfinished(order: Refundable, amount: Money): Problem {
 export function askAgain(order: Refundable): string {
   const [show, refund] = [commandFor('show', order), commandFor('refund', order)]
   return `Look first whether it is still open (${show}). If so, ask again: ${refund}`
+}
+
+/** What to do before a refund of a part is repeated. */
+export function lookFirst(order: Refundable): string {
+  return `Before you repeat this command, look whether it was refunded: ${commandFor('show', order)}`
+}
+
+/**
+ * Returns the error after the database failed while refunds were stored or settled. A refund of a part, of which the
+ * command makes only one, must not be repeated blindly; all others may be.
+ */
+export function interrupted(
+  verdicts: readonly { readonly order: Refundable; readonly verdict: Verdict }[],
+  cause: unknown,
+): Error {
+  const part = verdicts.find(({ order, verdict }) => verdict.kind !== 'refused' && !isLast(order, verdict.amount))
+  const isFault = errorCode(cause) !== undefined || sqlCause(cause) !== undefined
+  if (!part || part.verdict.kind === 'refused' || !isFault) return asError(cause)
+  const { order, verdict } = part
+  const problem: Problem = {
+    code: 'outcome_unknown',
+    message: `The database failed during the refund of ${amountText(verdict.amount)} for order ${order.reference} (${reasonIn(cause)}). It may have been made.`,
+    fix: `If it is stored, \`orderctl work\` or \`orderctl schedule\` finishes it. ${lookFirst(order)}`,
+  }
+  return new UserError(problem, { cause })
 }
 
 function nothingOpen(order: Refundable): Problem {

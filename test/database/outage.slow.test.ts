@@ -108,6 +108,26 @@ describeOnServerEngines('a transaction', (test, engine) => {
     expect(parseInt(String(rows[0]?.seconds), 10)).toBe(30)
   })
 
+  for (const [what, message, when] of [
+    ['as it is stored', /\bcommit\b/, 'before'],
+    ['once it is stored', /\bcommit\b/, 'after'],
+    ['while it is settled', /row.\..gateway_reference/, 'before'],
+  ] as const) {
+    test(`of a refund in part that loses its connection ${what} is not called retryable`, async ({ shop }) => {
+      await shop.importing(csv(line({ order: 'A-1' })), { ORDERCTL_INITIAL_STOCK: '100' })
+      await shop.runWith({ ORDERCTL_PAYMENT_SUCCESS_RATE: '1' }, 'work', '--drain')
+      const cut = { at: message, when, loss: 'reset' } as const
+      const proxy = await new CutProxy(engine, shop.databaseUrl, cut).listen()
+      const refunding = ['orders', 'refund', 'A-1', '--amount', '1']
+      const refunded = await shop.jsonWith(at(proxy.url), ...refunding).finally(() => proxy.close())
+      expect(proxy.hasCut).toBe(true)
+      const fix = expect.stringContaining('orderctl orders show A-1')
+      expect(refunded).toMatchObject({ code: 1, result: { error: { code: 'outcome_unknown', fix, retryable: false } } })
+      const stored = what === 'as it is stored' ? 0 : 1
+      await until(async () => Number(await shop.value('select count(*) from refunds')) === stored)
+    })
+  }
+
   for (const when of ['before', 'after'] as const) {
     test(`whose connection is lost ${when} the commit is reported as unknown, with a way to find out`, async ({
       shop,
