@@ -28,6 +28,15 @@ const STALLED_MS = 10_000
 /** Maximum number of due orders that one poll publishes again. */
 const REPUBLISHED_AT_ONCE = 20_000
 
+/**
+ * While batches wait, a worker publishes again, once in this many leases, orders that have been due for as long, the
+ * oldest first: their batches may be lost. If not, the batches that come second find no due order.
+ */
+const LEASES_IN_BACKLOG = 10
+
+/** Maximum number of these orders. */
+const REPUBLISHED_IN_BACKLOG = 2000
+
 /** Time limit for reporting the last batches to the server. */
 const CLOSE_MS = 3000
 
@@ -59,6 +68,8 @@ export class ServerConsumer implements Consumer {
   #stalledSince: number | undefined
   /** Whether the last poll found no waiting batches, and none has been delivered or finished since. */
   #isQuiet = false
+  /** When to publish orders again although batches wait. */
+  #republishAt: number
   #wake = () => {}
 
   constructor(context: Context, handler: DeliveryHandler, options: ConsumeOptions) {
@@ -66,6 +77,7 @@ export class ServerConsumer implements Consumer {
     this.#handler = handler
     this.#options = options
     this.#concurrency = options.concurrency
+    this.#republishAt = performance.now() + this.#backlogMs
     this.#signal = AbortSignal.any([options.signal, this.#over.signal])
     this.#signal.addEventListener('abort', () => this.#wake(), { once: true })
     this.ended = this.#run()
@@ -80,7 +92,8 @@ export class ServerConsumer implements Consumer {
     this.#worker = await this.#startWorker()
     try {
       while (!this.#signal.aborted) {
-        if (this.#isUnreachable || this.#inProgress.size < this.#concurrency) await this.#poll()
+        const isBusy = this.#inProgress.size >= this.#concurrency
+        if (this.#isUnreachable || !isBusy || this.#isRepublishDue) await this.#poll()
         this.#options.signals?.emit('polled')
         await this.#pause()
       }
@@ -115,17 +128,28 @@ export class ServerConsumer implements Consumer {
     this.#fit()
     if (this.#options.drain && isIdle && this.#isPaused) this.#over.abort()
     const { waiting, active } = await queue.counts()
+    const isRepublishDue = this.#isRepublishDue
+    if (isRepublishDue) this.#republishAt = performance.now() + this.#backlogMs
     if (this.#isPaused || this.#signal.aborted) return
     // One poll may miss a batch on its way to a worker, so two in a row must find none waiting.
     const wasQuiet = this.#isQuiet
     this.#isQuiet = waiting === 0
     if (waiting > 0) {
       await this.#replaceStalledWorker()
+      if (isRepublishDue) await queue.republish(await findDue(db, this.#backlogMs, REPUBLISHED_IN_BACKLOG))
     } else if (wasQuiet) {
       // A batch in progress may stay unclaimed for as long as a lease.
       const isInProgress = active > 0 || this.#inProgress.size > 0
       await queue.republish(await findDue(db, isInProgress ? leaseMs : 0, REPUBLISHED_AT_ONCE))
     }
+  }
+
+  get #backlogMs(): number {
+    return LEASES_IN_BACKLOG * this.#context.leaseMs
+  }
+
+  get #isRepublishDue(): boolean {
+    return performance.now() >= this.#republishAt
   }
 
   /** Sleeps until the next poll, or until `#wake`. */

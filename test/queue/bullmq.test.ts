@@ -2,7 +2,7 @@
 
 import { onFragilePostgres, onFragileRedis, onPostgres, onRedis } from '../support/queue-drivers.js'
 import { describeWith } from '../support/servers.js'
-import { describeClosing, describeQueueContract, describeStranded } from './contract.js'
+import { describeBacklog, describeClosing, describeQueueContract, describeStranded } from './contract.js'
 
 const concurrent = { concurrent: true }
 
@@ -12,3 +12,5 @@ describeWith('postgres', 'BullMQ on PostgreSQL', () => describeQueueContract(() 
 describeWith('postgres', 'BullMQ and its PostgreSQL', () => describeClosing(() => onFragilePostgres()), concurrent)
 describeWith('redis', 'orders on BullMQ and Redis', () => describeStranded(() => onRedis()), concurrent)
 describeWith('postgres', 'orders on BullMQ and PostgreSQL', () => describeStranded(() => onPostgres()), concurrent)
+describeWith('redis', 'lost orders on BullMQ and Redis', () => describeBacklog(() => onRedis()), concurrent)
+describeWith('postgres', 'lost orders on BullMQ and PostgreSQL', () => describeBacklog(() => onPostgres()), concurrent)

@@ -1,5 +1,6 @@
 // What every queue must do: one suite over the port, which each driver passes on a real database.
 import { describe, expect, test as plainTest } from 'vitest'
+import { inBatches } from '../../src/domain/batches.js'
 import { makeDue } from '../../src/queue/due-orders.js'
 import { opened } from '../support/cli.js'
 import type { BullMqDriver, FragileDriver } from '../support/queue-drivers.js'
@@ -27,6 +28,23 @@ export function describeStranded(start: StartDriver): void {
       await expectSettledOnce(scene, 3 * BATCH_SIZE)
     },
   )
+}
+
+export function describeBacklog(start: StartDriver): void {
+  testOn(start)('are published again while other batches wait', async ({ scene }) => {
+    const [lost, ...others] = inBatches(await scene.orders(4 * BATCH_SIZE), BATCH_SIZE)
+    await scene.queue.publish(others.flat())
+    const release = scene.hold()
+    const drained = scene.drain({ concurrency: 1 })
+    const waiting = async () => (await scene.queue.counts()).waiting
+    await until(async () => scene.inProgress === 1 && (await waiting()) === 2)
+    // Ten leases later, those that have been due for as long come again; the batch in progress is under its lease.
+    await until(async () => (await waiting()) > 2)
+    release()
+    await drained
+    expect(scene.deliveries.flat()).toEqual(expect.arrayContaining([...(lost ?? [])]))
+    await expectSettledOnce(scene, 4 * BATCH_SIZE)
+  })
 }
 
 /** What needs the driver alone; the rest is below. */

@@ -4,10 +4,11 @@ import { onFragileRabbitMq, onRabbitMq } from '../support/queue-drivers.js'
 import { BATCH_SIZE, Scene } from '../support/queue-scene.js'
 import { describeWith } from '../support/servers.js'
 import { until } from '../support/until.js'
-import { describeClosing, describeQueueContract, expectSettledOnce } from './contract.js'
+import { describeBacklog, describeClosing, describeQueueContract, expectSettledOnce } from './contract.js'
 
 describeWith('rabbitmq', 'RabbitMQ', () => describeQueueContract(() => onRabbitMq()), { concurrent: true })
 describeWith('rabbitmq', 'RabbitMQ and its server', () => describeClosing(onFragileRabbitMq), { concurrent: true })
+describeWith('rabbitmq', 'lost orders on RabbitMQ', () => describeBacklog(() => onRabbitMq()), { concurrent: true })
 
 describeWith('rabbitmq', 'RabbitMQ by itself', () => {
   test('after a lost connection, delivers nothing until batches in progress are finished', async ({
