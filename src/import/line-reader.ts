@@ -4,6 +4,7 @@ import { readNumber } from '../csv/numbers.js'
 import { type Fault, joinFaults, minorTotal, readCurrency, wrongWidth } from '../csv/values.js'
 import { type Currency, lineTotal } from '../domain/money.js'
 import { CarriedOrder } from './carried-order.js'
+import { totalCheck } from './given-totals.js'
 import { itemSplitter } from './items.js'
 import { type FieldOptions, GUEST, type LineFields, lineFields, otherCurrency } from './line-fields.js'
 import { FIELDS, type Field, type Mapping } from './mapping/mapping.js'
@@ -21,6 +22,7 @@ export class LineReader {
   readonly #fields: LineFields
   readonly #suspectFields: LineFields
   readonly #skipTests: readonly SkipTest[]
+  readonly #checkTotals: ReturnType<typeof totalCheck>
   readonly #isRejects: boolean
   /** Number of columns up to the last one of the file that has a name. */
   readonly #named: number
@@ -37,6 +39,7 @@ export class LineReader {
     this.#fields = lineFields(this.header, mapping, { suspect: false, latest })
     this.#suspectFields = lineFields(this.header, mapping, { suspect: true, latest })
     this.#skipTests = skipTests(header, mapping.skip)
+    this.#checkTotals = totalCheck(this.header, mapping)
     this.#position = Object.fromEntries(
       FIELDS.map((field) => [field, findNames(this.header, mapping.columns[field])[0]]),
     )
@@ -110,7 +113,7 @@ export class LineReader {
     if (other !== undefined) return this.#badAmount(reference, other)
     const total = unit_price === null ? minorTotal(written.digits, currency) : lineTotal(unit_price, quantity, currency)
     if (total === undefined) return this.#badAmount(reference, 'times quantity exceeds the maximum line total')
-    return {
+    const line = {
       reference,
       customer_id,
       customer_name,
@@ -122,6 +125,8 @@ export class LineReader {
       ordered_at,
       total,
     }
+    const contradiction = this.#checkTotals?.(cells, amount, line)
+    return contradiction ? { reference, ...contradiction } : line
   }
 
   /** @param reason completes "Price …" */

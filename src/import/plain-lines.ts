@@ -54,10 +54,10 @@ export class PlainLines {
     dialect: Dialect,
     { latest }: Pick<FieldOptions, 'latest'>,
   ): PlainLines | undefined {
-    const { items, continued, skip = [], footers = [] } = mapping
+    const { items, continued, skip, footers, lineTotals, otherTotals } = mapping
     const columns = columnsOf(header, mapping)
-    if (!columns || items || continued || skip.length + footers.length > 0 || dialect.lineEnding === '\r')
-      return undefined
+    const isTested = [skip, footers, lineTotals, otherTotals].some((list) => list && list.length > 0)
+    if (!columns || items || continued || isTested || dialect.lineEnding === '\r') return undefined
     return new PlainLines(columns, header, mapping, dialect, latest)
   }
 

@@ -73,11 +73,13 @@ function fieldOf(name: string, { columns }: Mapping): Field | null {
   return first ?? FIELDS.find((field) => columns[field]?.includes(name)) ?? null
 }
 
-function whyNone(name: string, { items, skip = [] }: Mapping, meaning: Meaning | undefined): string {
+function whyNone(name: string, mapping: Mapping, meaning: Meaning | undefined): string {
+  const { items, skip = [], lineTotals, otherTotals } = mapping
   if (items && isItem(name, items.prefix)) return 'holds an item'
   const reasons = skip.filter((rule) => rule.column === name).map(({ reason }) => reason)
   if (reasons.length > 0) return `skips lines: ${[...new Set(reasons)].join(', ')}`
-  if (meaning === 'any_total') return 'may be the total of the order'
+  if (lineTotals?.includes(name)) return 'must be the total of the line'
+  if (otherTotals?.includes(name) || meaning === 'any_total') return 'may be the total of the order'
   return meaning ? `another column is the ${wordsOf(meaning)}` : 'not used'
 }
 

@@ -77,11 +77,11 @@ const BEFORE_CHARGES = new Set(
     .map(normalName),
 )
 
-/** @returns the total before charges, or the first one if all are the same; undefined if they differ */
-export function onlyTotal(rows: Rows, totals: readonly NamedColumn[]): NamedColumn | undefined {
+/** @returns the total before charges, or all of them, if they are the same; none if they differ */
+export function sameTotals(rows: Rows, totals: readonly NamedColumn[]): readonly NamedColumn[] {
   const [before, second] = totals.filter(({ name }) => BEFORE_CHARGES.has(normalName(name)))
-  if (before && !second) return before
+  if (before && !second) return [before]
   const [first, ...others] = totals
   const areSame = others.every((other) => rows.every((cells) => first && cellOf(cells, other) === cellOf(cells, first)))
-  return areSame ? first : undefined
+  return areSame ? totals : []
 }

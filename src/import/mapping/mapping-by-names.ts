@@ -4,8 +4,8 @@ import type { Row } from '../../csv/dialect.js'
 import { InvalidCell } from '../../csv/invalid.js'
 import { usageError } from '../../errors.js'
 import { LineReader } from '../line-reader.js'
-import { isLineTotal, onlyTotal, totalLikePrice, valuesByOrder } from './line-totals.js'
-import type { FieldColumns, Mapping } from './mapping.js'
+import { isLineTotal, sameTotals, totalLikePrice, valuesByOrder } from './line-totals.js'
+import type { Mapping } from './mapping.js'
 import type { NamedColumn, NamedColumns } from './name-columns.js'
 import { normalName } from './names.js'
 import { hasPaymentColumns } from './not-orders.js'
@@ -37,7 +37,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
   const explicit = likePrice ? price : unitPrice ? undefined : one(named.line_total)
   const unclear = unitPrice || explicit || hasPaymentColumns(header.cells) ? [] : (named.any_total ?? [])
   const proven = orderId ? unclear.filter((column) => isLineTotal(sold, header.cells, orderId, column)) : []
-  const total = explicit ?? onlyTotal(sold, proven)
+  const [total, ...same] = explicit ? [explicit] : sameTotals(sold, proven)
   // The first lines may be of orders with one line only.
   const isUnproven =
     total && !explicit && orderId && !valuesByOrder(sold, orderId, total).some(({ length }) => length > 1)
@@ -55,11 +55,18 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     order_date: date.columns,
   }
   const currency = (unitPrice ?? total)?.currency
+  // The first lines do not show what later ones say.
+  const { lineTotals, otherTotals } = namesOf({
+    lineTotals: unitPrice ? named.line_total : likePrice ? [likePrice] : same,
+    otherTotals: unitPrice && named.any_total,
+  })
   const mapping: Mapping = {
     preset: null,
     columns: namesOf(columns),
     ...(currency && { currency }),
     ...(isUnproven && { repeatedTotals: false }),
+    lineTotals,
+    otherTotals,
     noCustomer: NO_CUSTOMER,
     continued: true,
     skip,
@@ -86,7 +93,7 @@ function soldRows({ cells }: Row, skip: Mapping['skip'], rows: readonly Row[]): 
 
 function namesOf(
   columns: Record<string, NamedColumn | readonly (NamedColumn | undefined)[] | undefined>,
-): FieldColumns {
+): Readonly<Record<string, readonly string[]>> {
   const names = Object.entries(columns).map(([field, found]) => {
     const list = [found].flat().flatMap((column) => (column ? [column.name] : []))
     return [field, list] as const

@@ -33,6 +33,14 @@ export const mappingSchema = z
       .boolean()
       .optional()
       .describe('False: an order with the same line_total on several lines is rejected: it may be that of the order'),
+    lineTotals: z
+      .array(column)
+      .optional()
+      .describe('Columns with the total of the line, besides its amount: a line that contradicts one is rejected'),
+    otherTotals: z
+      .array(column)
+      .optional()
+      .describe('Columns with other totals: a line of several units whose unit_price equals one is rejected'),
     continued: z
       .boolean()
       .optional()

@@ -62,6 +62,13 @@ export interface Mapping {
   readonly unsold?: boolean | undefined
   /** False: an order with the same `line_total` on several lines is rejected, since it may be that of the order. */
   readonly repeatedTotals?: boolean | undefined
+  /** Columns with the total of the line, besides its amount. A line that contradicts one of them is rejected. */
+  readonly lineTotals?: readonly string[] | undefined
+  /**
+   * Columns with a total that may be that of the order. A line of several units is rejected if its price equals one of
+   * them: such a price may be the total of the line.
+   */
+  readonly otherTotals?: readonly string[] | undefined
   /** Whether a line with the order id of the line before it inherits the fields of the order that it leaves blank. */
   readonly continued?: boolean | undefined
   /** Rules in the order in which they are tried. */

@@ -7,7 +7,7 @@ import { findName, findNames, normalName } from './names.js'
 
 /** Keeps the columns that the file has, by the names that it has for them. */
 export function resolveMapping(mapping: Mapping, header: readonly string[], file: string): Mapping {
-  const { items, skip, ...rest } = mapping
+  const { items, skip, lineTotals, otherTotals, ...rest } = mapping
   const hasItems = items !== undefined && header.some((name) => isItem(name, items.prefix))
   const parts = Object.values(mapping.columns).flatMap((list) => list.filter((name) => name.startsWith(ITEM)))
   const names = hasItems ? [...header, ...new Set(parts)] : header
@@ -19,6 +19,8 @@ export function resolveMapping(mapping: Mapping, header: readonly string[], file
   return {
     ...rest,
     columns,
+    lineTotals: presentIn(names, lineTotals),
+    otherTotals: presentIn(names, otherTotals),
     ...(skip && {
       skip: skip.flatMap((rule) => {
         const column = names[findName(names, rule.column)]?.trim()
@@ -27,6 +29,11 @@ export function resolveMapping(mapping: Mapping, header: readonly string[], file
     }),
     ...(hasItems && { items }),
   }
+}
+
+function presentIn(header: readonly string[], columns: readonly string[] | undefined): string[] | undefined {
+  const found = findNames(header, columns).map((index) => header[index]?.trim() ?? '')
+  return found.length > 0 ? found : undefined
 }
 
 /** @returns the name in the header; empty if there is none */
