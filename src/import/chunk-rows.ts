@@ -14,6 +14,21 @@ export type LineRow = Readonly<
   Pick<Schema['order_lines'], 'line_number' | 'quantity' | 'unit_price' | 'total'> & Record<'reference' | 'sku', string>
 >
 
+/** Lines of an order without those of another one between them. */
+export interface Run {
+  readonly reference: string
+  /** Number of its first line. */
+  readonly from: number
+}
+
+/** The run that ends in a chunk and began before it. */
+export interface ContinuedRun extends Run {
+  /** Number of its last line. */
+  readonly to: number
+  /** Whether the chunk has a later run of the order. */
+  readonly returns: boolean
+}
+
 /** What one transaction stores. */
 export interface ChunkRows {
   /** Each customer in the lines, once, with its last name. */
@@ -24,11 +39,18 @@ export interface ChunkRows {
   readonly lines: readonly LineRow[]
   /** Each product in the lines, once, with its first name. */
   readonly products: readonly ProductRow[]
+  /** Orders that repeat a line of an earlier run in the chunk: the file has them twice. */
+  readonly repeatedOrders?: readonly OrderPlace[]
+  readonly continued?: ContinuedRun | undefined
   /** Orders with a bad line: none of their lines is imported. */
-  readonly rejectedOrders: readonly Pick<LineRow, 'reference' | 'line_number'>[]
+  readonly rejectedOrders: readonly OrderPlace[]
 }
 
-export type Chunk = { readonly [Name in keyof ChunkRows]: PackedRows<ChunkRows[Name][number]> } & {
+type Tables = Required<Omit<ChunkRows, 'continued'>>
+
+export type Chunk = { readonly [Name in keyof Tables]: PackedRows<Tables[Name][number]> } & {
+  readonly continued: ContinuedRun | undefined
+  readonly repeatedOrderCount: number
   readonly newCustomerCount: number
   readonly orderCount: number
   readonly lineCount: number
@@ -53,19 +75,30 @@ const LINE_COLUMNS = {
   total: 'integer',
 } as const satisfies Columns<LineRow>
 
-export function packChunk({ customers, newCustomers, orders, lines, products, rejectedOrders }: ChunkRows): Chunk {
+export function packChunk(rows: ChunkRows): Chunk {
+  const { customers, newCustomers, orders, lines, products, rejectedOrders, repeatedOrders = [], continued } = rows
   return {
     customers: packCustomers(customers),
     newCustomers: packCustomers(newCustomers),
     orders: packOrders(orders),
     lines: packLines(lines),
     products: packRows({ sku: 'text', name: 'text' }, products),
-    rejectedOrders: packRows({ reference: 'text', line_number: 'integer' }, rejectedOrders),
+    rejectedOrders: packPlaces(rejectedOrders),
+    repeatedOrders: packPlaces(repeatedOrders),
+    continued,
     newCustomerCount: newCustomers.length,
     orderCount: orders.length,
     lineCount: lines.length,
     rejectedOrderCount: rejectedOrders.length,
+    repeatedOrderCount: repeatedOrders.length,
   }
+}
+
+/** The first bad line of each order. */
+export type OrderPlace = Pick<LineRow, 'reference' | 'line_number'>
+
+export function packPlaces(places: readonly OrderPlace[]): PackedRows<OrderPlace> {
+  return packRows({ reference: 'text', line_number: 'integer' }, places)
 }
 
 function packCustomers(customers: readonly CustomerRow[]): PackedRows<CustomerRow> {

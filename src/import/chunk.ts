@@ -3,12 +3,11 @@ import type { Content } from '../csv/content.js'
 import type { Dialect } from '../csv/dialect.js'
 import { findInvalid, isSuspect } from '../csv/encoding.js'
 import type { RecordPosition, RecordSink } from '../csv/records.js'
-import { joinFaults } from '../csv/values.js'
-import { businessDay } from '../domain/business-day.js'
-import { type Chunk, type CustomerRow, type LineRow, type OrderRow, type ProductRow, packChunk } from './chunk-rows.js'
+import { ChunkOrders } from './chunk-orders.js'
+import { type Chunk, type CustomerRow, type LineRow, type ProductRow, packChunk } from './chunk-rows.js'
 import { type ReaderState, seen } from './file-read.js'
 import { MADE_FROM_NAME } from './line-fields.js'
-import { LineReader } from './line-reader.js'
+import { LineReader, REPEATED_HEADER } from './line-reader.js'
 import type { Mapping } from './mapping/mapping.js'
 import type { LineFate, OrderLine, Rejection } from './order-line.js'
 import { PlainLines } from './plain-lines.js'
@@ -64,9 +63,8 @@ export class ChunkBuilder implements RecordSink {
   readonly #encoding: string
   readonly #width: number
   readonly #timeZone: string
-  readonly #repeatedTotals: boolean | undefined
   readonly #cleanOriginal: (original: string) => string
-  readonly #orders = new Map<string, { readonly first: OrderLine; readonly firstLine: number; total: number }>()
+  readonly #orders: ChunkOrders
   /** With the latest names. Includes customers of rejected orders, so that chunk boundaries change no result. */
   readonly #customers = new Map<string, CustomerRow>()
   readonly #sentNames = new SentNames()
@@ -88,6 +86,8 @@ export class ChunkBuilder implements RecordSink {
     this.#reader = new LineReader(header, mapping, { latest })
     this.#plainLines = PlainLines.of(header, mapping, dialect, { latest })
     this.#reader.order.last = state.order
+    const { repeatedTotals } = mapping
+    this.#orders = new ChunkOrders({ repeatedTotals, nameOf: (field) => this.#reader.nameOf(field) }, state.run)
     this.#state = state
     this.#skippedByReason = { ...state.skipped }
     this.#extraItems = state.extraItems
@@ -95,7 +95,6 @@ export class ChunkBuilder implements RecordSink {
     this.#encoding = encoding
     this.#width = header.length
     this.#timeZone = timeZone
-    this.#repeatedTotals = mapping.repeatedTotals
     this.#cleanOriginal = withoutRejectColumns(header, dialect)
   }
 
@@ -121,6 +120,7 @@ export class ChunkBuilder implements RecordSink {
       else {
         const number = position.line + this.#extraItems + index
         const rejection = 'reason' in fate ? fate : this.#add({ line: fate, number, position, missing, whole })
+        if (rejection?.reference) this.#orders.pass(rejection.reference, number)
         if (rejection) this.#reject(rejection, position.line, this.#originalOf({ position, missing, whole }))
       }
     }
@@ -143,6 +143,7 @@ export class ChunkBuilder implements RecordSink {
     const cells = originalText(raw).split(delimiter)
     const quoted = cells.findIndex((cell) => cell.includes('"'))
     const reference = this.#reader.order.takeMalformed(cells, quoted === -1 ? cells.length : quoted)
+    if (reference) this.#orders.pass(reference, line + this.#extraItems)
     this.#reject({ reference, column: '', reason: `the line ${reason}` }, line, cells.join(delimiter))
   }
 
@@ -179,7 +180,7 @@ export class ChunkBuilder implements RecordSink {
         this.#rejected.push({ line: position.line, original, column: '', reason: siblingReason(rejectedBy) })
       }
     }
-    const orders = this.#validOrders()
+    const orders = this.#orders.rows(this.#rejectedOrders, this.#timeZone)
     const customers = [...this.#customers.values()]
     const chunk = packChunk({
       customers,
@@ -187,13 +188,16 @@ export class ChunkBuilder implements RecordSink {
       orders,
       lines,
       products: [...products.values()],
+      continued: this.#orders.continued,
+      repeatedOrders: Array.from(this.#orders.repeated, ([reference, line_number]) => ({ reference, line_number })),
       rejectedOrders: Array.from(this.#rejectedOrders, ([reference, line_number]) => ({ reference, line_number })),
     })
     const rejected = this.#rejected.sort((a, b) => a.line - b.line)
     const skippedCount = this.#skippedCount
-    const [order, extraItems, skipped] = [this.#reader.order.last, this.#extraItems, { ...this.#skippedByReason }]
+    const [order, run, extraItems] = [this.#reader.order.last, this.#orders.run, this.#extraItems]
+    const skipped = { ...this.#skippedByReason }
     const withoutSku = this.#state.withoutSku + lines.filter(({ sku }) => sku.startsWith(MADE_FROM_NAME)).length
-    this.#state = { ...seen(this.#state, orders), order, extraItems, skipped, withoutSku }
+    this.#state = { ...seen(this.#state, orders), order, run, extraItems, skipped, withoutSku }
     for (const collected of [this.#orders, this.#customers, this.#rejectedOrders]) collected.clear()
     this.#skippedCount = 0
     this.#lines = []
@@ -201,42 +205,14 @@ export class ChunkBuilder implements RecordSink {
     return { chunk, rejected, skippedCount, state: this.#state }
   }
 
-  #validOrders(): OrderRow[] {
-    const orders: OrderRow[] = []
-    for (const [reference, { first, total }] of this.#orders) {
-      if (this.#rejectedOrders.has(reference)) continue
-      const { customer_id, ordered_at, currency } = first
-      const business_day = businessDay(ordered_at, this.#timeZone)
-      orders.push({ reference, customer_id, ordered_at, business_day, currency, total })
-    }
-    return orders
-  }
-
   /** Adds the line. @returns the rejection if it disagrees with earlier lines of its order */
   #add(placed: PlacedLine): Rejection | undefined {
-    const { line, position } = placed
-    const { reference, total, customer_id, customer_name: name } = line
+    const { customer_id, customer_name: name } = placed.line
     const named = this.#customers.get(customer_id)
     // A line without a name has the id in its place, which replaces no name.
     if (!named || (name !== customer_id && name !== named.name)) this.#customers.set(customer_id, { customer_id, name })
-    const order = this.#orders.get(reference)
-    if (order) {
-      const { first, firstLine } = order
-      const differing = (['customer_id', 'currency'] as const).filter((name) => first[name] !== line[name])
-      if (differing.length > 0) {
-        const faults = differing.map((field) => {
-          const column = this.#reader.nameOf(field)
-          return { column, reason: `${column} is "${line[field]}", but "${first[field]}" in line ${firstLine}` }
-        })
-        return { reference, ...joinFaults(faults) }
-      }
-      if (this.#repeatedTotals === false && total === first.total) {
-        const column = this.#reader.nameOf('line_total')
-        const how = 'if it is that of each line, save a mapping and remove its "repeatedTotals": false'
-        return { reference, column, reason: `${column} may be the total of the order, as in line ${firstLine}; ${how}` }
-      }
-      order.total += total
-    } else this.#orders.set(reference, { first: line, firstLine: position.line, total })
+    const rejection = this.#orders.add(placed, this.#lines)
+    if (rejection) return rejection
     this.#lines.push(placed)
     return undefined
   }
@@ -268,6 +244,7 @@ export class ChunkBuilder implements RecordSink {
   #skip(reason: string): void {
     this.#skippedByReason[reason] = (this.#skippedByReason[reason] ?? 0) + 1
     this.#skippedCount++
+    if (reason === REPEATED_HEADER) this.#orders.endRun()
   }
 
   /** Rejects the line, and with it the other lines of its order. */

@@ -5,7 +5,7 @@ import type { Cursor } from '../csv/table.js'
 import type { Day } from '../domain/business-day.js'
 import type { Currency } from '../domain/money.js'
 import type { Carried } from './carried-order.js'
-import type { OrderRow } from './chunk-rows.js'
+import type { OrderRow, Run } from './chunk-rows.js'
 import type { ImportRun } from './import-record.js'
 import type { Answers, Mapping } from './mapping/mapping.js'
 
@@ -23,6 +23,8 @@ export interface FileLayout extends Pick<Content, 'encoding' | 'compression'> {
 export interface ReaderState {
   /** What the next line can inherit. */
   readonly order: Carried | undefined
+  /** The run of lines that the next one may continue. */
+  readonly run?: Run | undefined
   /** How many more items than lines there were. */
   readonly extraItems: number
   /** Number of skipped lines by reason. */
@@ -58,7 +60,7 @@ export function seen(state: ReaderState, orders: readonly Pick<OrderRow, 'busine
 }
 
 /** What was read, and how. */
-export type FileRead = Omit<FileLayout, 'header'> & Omit<ReaderState, 'order' | 'extraItems'>
+export type FileRead = Omit<FileLayout, 'header'> & Omit<ReaderState, 'order' | 'run' | 'extraItems'>
 
 /** @returns the columns of the run */
 export function keptOf({ header: _, ...layout }: FileLayout, state: ReaderState) {
@@ -68,7 +70,7 @@ export function keptOf({ header: _, ...layout }: FileLayout, state: ReaderState)
 /** Undefined for a run that has stored no chunk. */
 export function fileRead({ layout, reader_state }: ImportRun): FileRead | undefined {
   if (layout === null || reader_state === null) return undefined
-  const { order: _, extraItems: __, ...state }: ReaderState = JSON.parse(reader_state)
+  const { order: _, run: __, extraItems: ___, ...state }: ReaderState = JSON.parse(reader_state)
   const kept: Omit<FileLayout, 'header'> = JSON.parse(layout)
   return { ...kept, ...state }
 }

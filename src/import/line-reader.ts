@@ -14,6 +14,9 @@ import { isRejectColumn } from './reject-columns.js'
 import { type SkipTest, skipTests } from './skip-rules.js'
 import { TOTALS } from './totals.js'
 
+/** The header within the table: another export was appended. */
+export const REPEATED_HEADER = 'repeated header'
+
 export class LineReader {
   readonly order: CarriedOrder
   /** The names of all cells, with those of the parts of an item at the end. */
@@ -165,7 +168,7 @@ export class LineReader {
       cells[order]?.trim() === header[order]?.trim() &&
       header.every((name, at) => (cells[at] ?? '').trim() === name.trim())
     )
-      return 'repeated header'
+      return REPEATED_HEADER
     const { footers = [] } = this.#mapping
     if (footers.length === 0) return undefined
     const filled = cells

@@ -7,9 +7,10 @@ import type { Schema } from '../database/schema.js'
 import type { ImportId, OrderId } from '../domain/ids.js'
 import { countPending } from '../workflow/order-counts.js'
 import { findArchived } from './archived.js'
-import { type Chunk, type LineRow, packLines, packOrders } from './chunk-rows.js'
+import { type Chunk, type LineRow, packLines, packOrders, packPlaces } from './chunk-rows.js'
 import type { StoredLine } from './conflicts.js'
 import { lastOrderId } from './import-record.js'
+import { findRepeated } from './repeated-orders.js'
 
 export interface StoreOptions {
   readonly importId: ImportId
@@ -49,10 +50,12 @@ export async function storeChunk(db: Kysely<Schema>, chunk: Chunk, options: Stor
   }
   const isForeign = known.filter((order) => order.foreign === 1).map(({ reference }) => reference)
   const foreign = new Set([...isForeign, ...archived])
-  const lines = await addLines(db, await setAside(db, chunk, foreign, options), options)
   const continued = known.filter((order) => order.foreign === 0)
+  const repeated = await findRepeated(db, chunk, continued, { ...options, foreign })
+  const lines = await addLines(db, await setAside(db, chunk, foreign, options), options)
   if (continued.length > 0) await addUpOrders(db, continued)
-  if (chunk.rejectedOrderCount > 0) await markRejectedOrders(db, chunk, options)
+  if (chunk.rejectedOrderCount > 0) await markRejectedOrders(db, chunk.rejectedOrders, options)
+  if (repeated.length > 0) await markRejectedOrders(db, packPlaces(repeated), options)
   await countPending(db, options.source, orders)
   return { orders, lines, productsCreated }
 }
@@ -268,9 +271,13 @@ async function setAside(
   return packLines(others)
 }
 
-async function markRejectedOrders(db: Kysely<Schema>, chunk: Chunk, { importId }: StoreOptions): Promise<void> {
+async function markRejectedOrders(
+  db: Kysely<Schema>,
+  rejected: Chunk['rejectedOrders'],
+  { importId }: StoreOptions,
+): Promise<void> {
   const marked = db
-    .selectFrom(rowSource(db, 'row', chunk.rejectedOrders))
+    .selectFrom(rowSource(db, 'row', rejected))
     .leftJoin('import_spoiled', (join) =>
       join.on('import_spoiled.import_id', '=', importId).onRef('import_spoiled.reference', '=', 'row.reference'),
     )

@@ -13,6 +13,7 @@ import { countOf } from '../terminal/text.js'
 import { listByCustomer, unlist } from '../workflow/customer-orders.js'
 import { type Contested, contestedOrders } from './conflicts.js'
 import type { ImportRun } from './import-record.js'
+import { isRepeated } from './repeated-orders.js'
 
 /**
  * Replaces these orders and records what they were, in the caller's transaction. Takes them out of the queue: a worker
@@ -24,7 +25,7 @@ export async function updateOrders(db: Kysely<Schema>, run: ImportRun, timeZone:
   let updated = 0
   for await (const page of contestedOrders(db, run)) {
     const free = await lockUnclaimed(db, page)
-    const orders = page.filter(({ id }) => free.has(id))
+    const orders = page.filter(({ id, file }) => free.has(id) && !isRepeated(file.lines))
     if (orders.length === 0) continue
     await recordChanges(db, run, orders)
     await removeFromQueue(db, orders)

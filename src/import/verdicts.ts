@@ -16,6 +16,7 @@ import {
   type StoredLine,
 } from './conflicts.js'
 import { deleteAsides, deleteOrders, type ImportRun, removeUnusedNames } from './import-record.js'
+import { REPEATED } from './repeated-orders.js'
 import { updateOrders } from './update-orders.js'
 
 export interface Verdicts {
@@ -162,7 +163,12 @@ async function removeMarkedOrders(db: Kysely<Schema>, { id, source }: ImportRun,
       .select(['orders.ordered_at', 'orders.currency', 'customers.customer_id', 'customers.name as customer_name'])
       .select(['products.sku', 'products.name as product_name'])
       .execute()
-    report(lines.map((line) => ({ ...line, reason: siblingReason(badLines.get(line.order_id) ?? line.line_number) })))
+    const reasonOf = ({ order_id, line_number }: (typeof lines)[number]) => {
+      const bad = badLines.get(order_id) ?? line_number
+      // Other bad lines are not stored.
+      return line_number === bad ? REPEATED : siblingReason(bad)
+    }
+    report(lines.map((line) => ({ ...line, reason: reasonOf(line) })))
     await deleteOrders(db, orders)
     total.lines += lines.length
     total.orders += orders.length

@@ -83,6 +83,17 @@ function ordersOf(drafts: readonly Draft[]): Map<string, Line[]> {
 const isSound = (lines: readonly Line[]) =>
   lines.every(({ flaw, customer }) => flaw === 'none' && customer === lines[0]?.customer)
 
+/** Whether the order has the same line twice, with lines of other orders between them. */
+const isRepeated = (lines: readonly Line[]) =>
+  lines.some((one, from) => {
+    const same = ({ sku, quantity, price }: Line) =>
+      sku === one.sku && quantity === one.quantity && cents(price * quantity) === cents(one.price * one.quantity)
+    return lines.some((other, to) => to > from && same(other) && other.line - one.line > to - from)
+  })
+
+/** Rounded half up. */
+const cents = (price: number) => Math.floor((price + 50) / 100)
+
 /** What two orders must share to be the same one. An order has the date of its first line. */
 const content = (lines: readonly Line[]) =>
   lines
@@ -92,21 +103,21 @@ const content = (lines: readonly Line[]) =>
 
 /** What the second file comes to after the first, by the rules of the README. */
 function expected(first: readonly Draft[], second: readonly Draft[]) {
-  const [earlier, file] = [ordersOf(first), ordersOf(second)]
+  const earlier = new Map([...ordersOf(first)].filter(([, lines]) => !isRepeated(lines)))
+  const file = ordersOf(second)
   const fate = ([reference, lines]: [string, Line[]]) => {
     const stored = earlier.get(reference)
     if (!isSound(lines)) return 'rejected'
-    if (!stored) return 'imported'
+    if (!stored) return isRepeated(lines) ? 'rejected' : 'imported'
     return content(stored) === content(lines) ? 'duplicate' : 'conflict'
   }
   const of = (wanted: string) => [...file].filter((entry) => fate(entry) === wanted).flatMap(([, lines]) => lines)
   const imported = of('imported')
-  // Cents, each line rounded half up.
   const totals = new Map<string, number>()
   for (const { reference, price, quantity } of imported) {
-    totals.set(reference, (totals.get(reference) ?? 0) + Math.floor((price * quantity + 50) / 100))
+    totals.set(reference, (totals.get(reference) ?? 0) + cents(price * quantity))
   }
-  const skusBefore = new Set(first.map(({ sku }) => sku))
+  const skusBefore = new Set([...earlier.values()].flat().map(({ sku }) => sku))
   return {
     counts: {
       rows: second.length,

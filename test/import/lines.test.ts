@@ -108,8 +108,8 @@ describe.concurrent('an order is rejected', () => {
   const other = [
     line({ order: 'CUSTOMER', customer: 'C-2' }),
     line({ order: 'CURRENCY', currency: 'EUR' }),
-    line({ order: 'DATE', date: '2025-01-16' }),
-    line({ order: 'NAME', name: 'Anna' }),
+    line({ order: 'DATE', quantity: 2, date: '2025-01-16' }),
+    line({ order: 'NAME', quantity: 2, name: 'Anna' }),
   ]
 
   test('if its lines disagree on customer or currency; its first line dates it', async ({ shop }) => {
@@ -155,8 +155,8 @@ describe.concurrent('an order is rejected', () => {
       ...Object.entries(differs).map(([order, reason], index) => [order, end + 2 + index, reason]),
     ])
     expect(orders(shop, "reference not like 'F-%'")).toEqual([
-      ['DATE', 'C-1', 2000, 'USD'],
-      ['NAME', 'C-1', 2000, 'USD'],
+      ['DATE', 'C-1', 3000, 'USD'],
+      ['NAME', 'C-1', 3000, 'USD'],
     ])
     expect(shop.value("select ordered_at from orders where reference = 'DATE'")).toBe('2025-01-15T10:00:00')
     const customers = shop.rows('select customer_id from customers order by 1')
