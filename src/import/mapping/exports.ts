@@ -18,6 +18,7 @@ export const EXPORTS: Readonly<Record<string, Export>> = {
     reads: 'the nine columns of orderctl',
     headers: [OWN_COLUMNS],
     columns: Object.fromEntries(OWN_COLUMNS.map((field) => [field, [field]])),
+    lineTotals: ['line_total'],
     guests: false,
     unsold: false,
   },
