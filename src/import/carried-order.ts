@@ -29,13 +29,13 @@ export class CarriedOrder {
   readonly #inherited: readonly number[]
   readonly #hasPreset: boolean
 
-  constructor(header: readonly string[], { columns, continued, skip, preset }: Mapping) {
+  constructor(header: readonly string[], { columns, continued, skip = [], reject = [], preset }: Mapping) {
     const positionsOf = (...fields: readonly Field[]) => fields.flatMap((field) => findNames(header, columns[field]))
     this.#orderId = positionsOf('order_id')[0] ?? -1
     this.#orderFields = positionsOf(...ORDER_FIELDS)
     const product = positionsOf('product_sku', 'product_name')
     this.#itemParts = [product, positionsOf('quantity'), positionsOf('unit_price', 'line_total')]
-    const tested = (skip ?? [])
+    const tested = [...skip, ...reject]
       .flatMap(({ column }) => findAllNamed(header, column))
       .filter((position) => !product.includes(position))
     this.#inherited = continued ? [...new Set([...this.#orderFields, ...tested])] : []

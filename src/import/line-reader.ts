@@ -8,7 +8,7 @@ import { totalCheck } from './given-totals.js'
 import { itemSplitter } from './items.js'
 import { type FieldOptions, GUEST, type LineFields, lineFields, otherCurrency } from './line-fields.js'
 import { FIELDS, type Field, type Mapping } from './mapping/mapping.js'
-import { findNames, normalName } from './mapping/names.js'
+import { findAllNamed, findNames, normalName } from './mapping/names.js'
 import type { LineFate, OrderLine, Rejection, Skipped } from './order-line.js'
 import { isRejectColumn } from './reject-columns.js'
 import { type SkipTest, skipTests } from './skip-rules.js'
@@ -25,6 +25,7 @@ export class LineReader {
   readonly #fields: LineFields
   readonly #suspectFields: LineFields
   readonly #skipTests: readonly SkipTest[]
+  readonly #rejectTests: readonly SkipTest[]
   readonly #checkTotals: ReturnType<typeof totalCheck>
   readonly #isRejects: boolean
   /** Number of columns up to the last one of the file that has a name. */
@@ -42,6 +43,7 @@ export class LineReader {
     this.#fields = lineFields(this.header, mapping, { suspect: false, latest })
     this.#suspectFields = lineFields(this.header, mapping, { suspect: true, latest })
     this.#skipTests = skipTests(header, mapping.skip)
+    this.#rejectTests = skipTests(header, mapping.reject)
     this.#checkTotals = totalCheck(this.header, mapping)
     this.#position = Object.fromEntries(
       FIELDS.map((field) => [field, findNames(this.header, mapping.columns[field])[0]]),
@@ -87,6 +89,10 @@ export class LineReader {
       const skipped = test(cells)
       if (skipped !== undefined) return { skipped }
     }
+    for (const test of this.#rejectTests) {
+      const doubt = test(cells)
+      if (doubt !== undefined) return { reference, ...this.#doubtful(cells, doubt) }
+    }
     const fields = suspect ? this.#suspectFields : this.#fields
     try {
       return this.#build(cells, fields)
@@ -130,6 +136,16 @@ export class LineReader {
     }
     const contradiction = this.#checkTotals?.(cells, amount, line)
     return contradiction ? { reference, ...contradiction } : line
+  }
+
+  #doubtful(cells: readonly string[], doubt: string): Fault {
+    const rules = this.#mapping.reject?.filter(({ reason }) => reason === doubt) ?? []
+    const columns = rules.flatMap(({ column }) => findAllNamed(this.header, column))
+    const at = columns.find((column) => cells[column]?.trim()) ?? -1
+    const column = this.header[at]?.trim() ?? ''
+    const decide =
+      'save a mapping, and move its rule from "reject" to "skip" to leave such lines out, or remove it to charge them'
+    return { column, reason: `${column} is "${cells[at]?.trim()}", and the line may not be sold (${doubt}); ${decide}` }
   }
 
   /** @param reason completes "Price …" */

@@ -54,9 +54,9 @@ export class PlainLines {
     dialect: Dialect,
     { latest }: Pick<FieldOptions, 'latest'>,
   ): PlainLines | undefined {
-    const { items, continued, skip, footers, lineTotals, otherTotals } = mapping
+    const { items, continued, skip, reject, footers, lineTotals, otherTotals } = mapping
     const columns = columnsOf(header, mapping)
-    const isTested = [skip, footers, lineTotals, otherTotals].some((list) => list && list.length > 0)
+    const isTested = [skip, reject, footers, lineTotals, otherTotals].some((list) => list && list.length > 0)
     if (!columns || items || continued || isTested || dialect.lineEnding === '\r') return undefined
     return new PlainLines(columns, header, mapping, dialect, latest)
   }

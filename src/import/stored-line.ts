@@ -23,7 +23,7 @@ export function storedLineText(line: StoredLine, { header, mapping, dialect }: F
   const { items } = mapping
   const position = items ? header.findIndex((name) => name.trim().startsWith(items.prefix)) : -1
   if (items && position >= 0) cells[position] = parts.join(items.separator)
-  for (const { column } of mapping.skip?.filter(skipsBlank) ?? []) {
+  for (const { column } of [...(mapping.skip ?? []), ...(mapping.reject ?? [])].filter(skipsBlank)) {
     for (const at of findAllNamed(header, column)) cells[at] ||= textAt(at, line, { header, mapping })
   }
   return csvLine(cells, dialect)

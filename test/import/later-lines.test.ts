@@ -84,3 +84,47 @@ test('two totals that are the same on the first lines only reject the line that 
   expect(told).toMatchObject({ imported: 1002, rejected: 1 })
   expect(reasons).toEqual([expect.stringContaining('5.95')])
 })
+
+describe.concurrent('what only later lines say of lines that may not be sold', () => {
+  const HEAD = 'Order,Customer,SKU,Product,Qty,Price,Currency,Date'
+  const row = (order: string, sku: string, last: string) => `${order},C-1,${sku},Tea,1,5.00,EUR,2025-03-14,${last}`
+
+  test('rejects orders with a line of another type, which the rejects file shows to be shipping', async ({ shop }) => {
+    const sold = many((order) => row(order, 'T-1', 'product'))
+    const later = [row('B', 'T-1', 'product'), row('B', 'DHL', 'Shipping')]
+    const { told, reasons } = await importRows(shop, `${HEAD},Line type`, ...sold, ...later)
+    expect(told).toMatchObject({ imported: 1000, skipped: 0, rejected: 2 })
+    expect(reasons[1]).toContain('Line type is "Shipping", and the line may not be sold (shipping)')
+    const again = await importJson(shop, String(told.rejects_file))
+    expect(again.told).toMatchObject({ imported: 1, skipped: 1, rejected: 0 })
+    expect(orders(shop, "reference = 'B'")).toEqual([['B', 'C-1', 500, 'EUR']])
+  })
+
+  test('takes types that the first orders have as a whole', async ({ shop }) => {
+    const sold = many((order) => row(order, 'T-1', 'Delivery'))
+    const { told } = await importRows(
+      shop,
+      `${HEAD},Type`,
+      ...sold,
+      row('B', 'T-1', 'Pickup'),
+      row('C', 'T-1', 'delivery'),
+    )
+    expect(told).toMatchObject({ imported: 1002, rejected: 0 })
+  })
+
+  test('rejects an unclear status, which a mapping can charge or skip', async ({ shop }) => {
+    // More than are read to find out whether there is such a status.
+    const note = 'x'.repeat(1100)
+    const sold = many((order) => `${row(order, 'T-1', 'paid')},${note}`)
+    const rows = [...sold, `${row('B', 'T-1', 'failed')},${note}`, `${row('C', 'T-1', 'cancelled')},${note}`]
+    const { told, reasons } = await importRows(shop, `${HEAD},Status,Note`, ...rows)
+    expect(told).toMatchObject({ imported: 1000, skipped: 1, rejected: 1 })
+    expect(reasons).toEqual([expect.stringContaining('Status is "failed", and the line may not be sold (failed)')])
+    await shop.run('import', 'inspect', 'orders.csv', '--save-map', 'map.json')
+    const map = `${shop.folder}/map.json`
+    const { reject: _, ...mapping } = JSON.parse(readFileSync(map, 'utf8'))
+    writeFileSync(map, JSON.stringify(mapping))
+    const charged = await importJson(shop, 'orders.csv', '--map', 'map.json')
+    expect(charged.told).toMatchObject({ imported: 1, duplicates: 1000, skipped: 1, rejected: 0 })
+  })
+})

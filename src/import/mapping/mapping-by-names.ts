@@ -9,7 +9,7 @@ import type { Mapping } from './mapping.js'
 import type { NamedColumn, NamedColumns } from './name-columns.js'
 import { normalName } from './names.js'
 import { hasPaymentColumns } from './not-orders.js'
-import { skipRules } from './not-sold.js'
+import { unsoldRules } from './not-sold.js'
 
 export interface MappingByNames {
   readonly mapping: Mapping
@@ -26,9 +26,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
   const name = one(named.customer_name)
   const quantity = one(named.quantity)
   const cells = rows.map(({ cells }) => cells)
-  const skip = skipRules(named, (column) =>
-    (orderId ? valuesByOrder(cells, orderId, column) : []).some((values) => new Set(values).size > 1),
-  )
+  const { skip, reject } = unsoldRules(named, (column) => (orderId ? valuesByOrder(cells, orderId, column) : []))
   const sold = soldRows(header, skip, rows)
   const price = one(named.unit_price)
   const totals = [...(named.line_total ?? []), ...(named.any_total ?? [])]
@@ -70,6 +68,7 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     noCustomer: NO_CUSTOMER,
     continued: true,
     skip,
+    reject,
   }
   const { unreadTimes } = date
   return { mapping, unreadTimes, unclearTotals: total ? [] : proven.length > 0 ? proven : unclear.slice(0, 1) }

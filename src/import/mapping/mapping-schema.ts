@@ -7,6 +7,17 @@ import { FIELDS } from './mapping.js'
 const column = z.string().min(1)
 const rule = { reason: z.string().min(1).max(40).describe('What the line is counted as, such as cancelled'), column }
 
+const rules = z.array(
+  z.union(
+    [
+      z.strictObject({ ...rule, is: z.array(z.string()).min(1) }),
+      z.strictObject({ ...rule, startsWith: z.string().min(1) }),
+      z.strictObject({ ...rule, cell: z.enum(['filled', 'blank']) }),
+    ],
+    'expected reason, column, and one of is, startsWith and cell',
+  ),
+)
+
 export const mappingSchema = z
   .strictObject({
     $schema: z.string().optional(),
@@ -45,21 +56,14 @@ export const mappingSchema = z
       .boolean()
       .optional()
       .describe('Whether a line inherits what it leaves blank from the line before it, of the same order'),
-    skip: z
-      .array(
-        z.union(
-          [
-            z.strictObject({ ...rule, is: z.array(z.string()).min(1) }),
-            z.strictObject({ ...rule, startsWith: z.string().min(1) }),
-            z.strictObject({ ...rule, cell: z.enum(['filled', 'blank']) }),
-          ],
-          'expected reason, column, and one of is, startsWith and cell',
-        ),
-      )
+    skip: rules
       .optional()
       .describe(
         'Lines that are not stored. The first rule that matches gives the reason; case does not matter for is.',
       ),
+    reject: rules
+      .optional()
+      .describe('Lines of which nothing says whether they are sold. They are rejected: a person decides'),
     footers: z.array(z.string().min(1)).optional().describe('Lines that start with one of these texts are skipped'),
     items: z
       .strictObject({ prefix: column, separator: column, assigns: column })

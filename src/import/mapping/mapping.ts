@@ -73,6 +73,8 @@ export interface Mapping {
   readonly continued?: boolean | undefined
   /** Rules in the order in which they are tried. */
   readonly skip?: readonly SkipRule[] | undefined
+  /** Rules for lines of which nothing says whether they are sold: they are rejected, unless a skip rule comes first. */
+  readonly reject?: readonly SkipRule[] | undefined
   /** Lines that start with one of these texts end the table: they are skipped. */
   readonly footers?: readonly string[] | undefined
   /**

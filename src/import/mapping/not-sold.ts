@@ -59,21 +59,53 @@ const listOf = (words: string) => words.split(',').map((word) => word.trim())
 const valueRules = (column: string, words: Words): SkipRule[] =>
   Object.entries(words).map(([reason, list]) => ({ reason, column, is: listOf(list) }))
 
+/** The rules of a mapping for lines that are not sold, or of which nothing says whether they are. */
+export interface Unsold {
+  readonly skip: readonly SkipRule[]
+  readonly reject: readonly SkipRule[]
+}
+
 /**
  * What the columns of a file without a preset can say of lines that are not sold.
  *
- * @param differs whether a column has different values on the lines of an order
+ * @param valuesOf the values of a column on the first lines of each order
  */
-export function skipRules(named: NamedColumns, differs: (column: NamedColumn) => boolean): SkipRule[] {
+export function unsoldRules(
+  named: NamedColumns,
+  valuesOf: (column: NamedColumn) => readonly (readonly string[])[],
+): Unsold {
   const namesOf = (meaning: keyof NamedColumns) => (named[meaning] ?? []).map(({ name }) => name)
-  return [
+  const kinds = (named.kind ?? []).map((column) => ({ name: column.name, values: valuesOf(column) }))
+  const differing = kinds.filter(({ values }) => values.some((ofOrder) => new Set(ofOrder).size > 1))
+  const others = kinds.filter((kind) => !differing.includes(kind))
+  const skip = [
     ...namesOf('cancelled_at').map((column) => ({ reason: 'cancelled', column, cell: 'filled' as const })),
     ...namesOf('is_cancelled').map((column) => ({ reason: 'cancelled', column, is: YES })),
-    ...namesOf('status').flatMap((column) => valueRules(column, { ...STATUSES, ...UNCLEAR_STATUSES })),
+    ...namesOf('status').flatMap((column) => valueRules(column, STATUSES)),
     ...namesOf('kind').flatMap((column) => valueRules(column, RETURNS)),
-    ...(named.kind ?? []).filter(differs).flatMap(({ name }) => valueRules(name, LINE_KINDS)),
+    ...differing.flatMap(({ name }) => valueRules(name, LINE_KINDS)),
     ...namesOf('product_name').flatMap((column) => valueRules(column, CHARGES)),
   ]
+  const reject = [
+    ...namesOf('status').flatMap((column) => valueRules(column, UNCLEAR_STATUSES)),
+    ...others.flatMap(({ name, values }) => unseen(valueRules(name, LINE_KINDS), values)),
+  ]
+  return { skip, reject }
+}
+
+/** Leaves out the words that first lines have: their whole orders are of that kind. */
+function unseen(rules: readonly SkipRule[], values: readonly (readonly string[])[]): SkipRule[] {
+  const seen = new Set(values.flat().map((value) => value.toLowerCase()))
+  return rules.flatMap((rule) => {
+    const is = 'is' in rule ? rule.is.filter((word) => !seen.has(word)) : []
+    return is.length > 0 ? [{ ...rule, is }] : []
+  })
+}
+
+/** Leaves out orders of which the status is unclear, as a mapping suggests that a person edits. */
+export function skippingUnclear({ skip, reject }: Unsold): Unsold {
+  const isUnclear = ({ reason }: SkipRule) => reason in UNCLEAR_STATUSES
+  return { skip: [...skip, ...reject.filter(isUnclear)], reject: reject.filter((rule) => !isUnclear(rule)) }
 }
 
 /** Collects the statuses that a person has to decide on. */

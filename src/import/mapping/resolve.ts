@@ -1,13 +1,13 @@
 // Fits a mapping to the header of a file.
 import { usageError } from '../../errors.js'
 import { ITEM } from '../items.js'
-import type { FieldColumns, Mapping } from './mapping.js'
+import type { FieldColumns, Mapping, SkipRule } from './mapping.js'
 import { canBeIn, currenciesInName } from './name-columns.js'
 import { findName, findNames, normalName } from './names.js'
 
 /** Keeps the columns that the file has, by the names that it has for them. */
 export function resolveMapping(mapping: Mapping, header: readonly string[], file: string): Mapping {
-  const { items, skip, lineTotals, otherTotals, ...rest } = mapping
+  const { items, skip, reject, lineTotals, otherTotals, ...rest } = mapping
   const hasItems = items !== undefined && header.some((name) => isItem(name, items.prefix))
   const parts = Object.values(mapping.columns).flatMap((list) => list.filter((name) => name.startsWith(ITEM)))
   const names = hasItems ? [...header, ...new Set(parts)] : header
@@ -21,14 +21,17 @@ export function resolveMapping(mapping: Mapping, header: readonly string[], file
     columns,
     lineTotals: presentIn(names, lineTotals),
     otherTotals: presentIn(names, otherTotals),
-    ...(skip && {
-      skip: skip.flatMap((rule) => {
-        const column = names[findName(names, rule.column)]?.trim()
-        return column === undefined ? [] : [{ ...rule, column }]
-      }),
-    }),
+    ...(skip && { skip: rulesIn(names, skip) }),
+    ...(reject && { reject: rulesIn(names, reject) }),
     ...(hasItems && { items }),
   }
+}
+
+function rulesIn(header: readonly string[], rules: readonly SkipRule[]): SkipRule[] {
+  return rules.flatMap((rule) => {
+    const column = header[findName(header, rule.column)]?.trim()
+    return column === undefined ? [] : [{ ...rule, column }]
+  })
 }
 
 function presentIn(header: readonly string[], columns: readonly string[] | undefined): string[] | undefined {

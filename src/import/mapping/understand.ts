@@ -8,7 +8,7 @@ import type { Answers, Mapping } from './mapping.js'
 import { type MappingByNames, mappingByNames } from './mapping-by-names.js'
 import { emptyFile, missingColumns, missingFields } from './missing.js'
 import { looksLike, notOrdersError } from './not-orders.js'
-import { UnclearStatuses } from './not-sold.js'
+import { skippingUnclear, UnclearStatuses } from './not-sold.js'
 import { refuseNumberedItems } from './numbered-items.js'
 import { refuseOtherCurrency, resolveMapping, withCustomer } from './resolve.js'
 import { Settler } from './settle.js'
@@ -56,7 +56,8 @@ export async function understand(content: Content, answers: Answers, most = MAX_
   refuseOtherCurrency(draft, answers.currency ?? draft.currency, row.cells, file)
   const settler = new Settler(row.cells, draft, answers, file)
   const samples = new ColumnSamples(row.cells.length)
-  const statuses = new UnclearStatuses(row.cells, found.mapping ? [] : draft.skip)
+  const { skip = [], reject = [] } = draft
+  const statuses = new UnclearStatuses(row.cells, found.mapping ? [] : [...skip, ...reject])
   const isOpen = (rows: readonly Row[]) => {
     settler.add(rows)
     samples.add(rows)
@@ -66,14 +67,16 @@ export async function understand(content: Content, answers: Answers, most = MAX_
   await readSample(content, { dialect, from: row, most, isOpen })
   const { decimal, dateOrder, currency, questions, why } = settler.result()
   const { encoding } = content
-  const mapping: Mapping = { ...draft, encoding, ...dialectOf(dialect), decimal, dateOrder, currency }
+  const unclear = statuses.questions()
+  const unsold = unclear.length > 0 ? skippingUnclear({ skip, reject }) : {}
+  const mapping: Mapping = { ...draft, ...unsold, encoding, ...dialectOf(dialect), decimal, dateOrder, currency }
   return {
     mapping,
     dialect,
     header: row,
     columns: describeColumns(found, mapping, samples, why, unreadTimes),
     unreadTimes: unreadTimes?.name,
-    questions: [...totalQuestions(unclearTotals.map(({ name }) => name)), ...questions, ...statuses.questions()],
+    questions: [...totalQuestions(unclearTotals.map(({ name }) => name)), ...questions, ...unclear],
   }
 }
 
