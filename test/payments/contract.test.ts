@@ -39,6 +39,15 @@ test.for(['ch_\0', 'ch\n1'])('a reference with a control character (%j) is no va
   expect(readRefund({ ...answer, status: 'refunded' }, asked)).toEqual({ status: 'unknown', message })
 })
 
+test('a connection that is lost after the charge leaves the outcome unknown, and says so', async () => {
+  const [cli, provider] = [new Configured(), await Provider.start('--drop-after', '1')]
+  const gateway = await openGateway(cli.config(provider.environment))
+  const outcome = await gateway.charge(charge('A-1'), 5000).finally(async () => {
+    for (const one of [gateway, provider, cli]) await one.close()
+  })
+  expect(outcome).toMatchObject({ status: 'unknown', message: 'the connection was lost before the gateway answered' })
+})
+
 describe.each(['simulated', 'http'] as const)('the %s gateway', (name) => {
   const open = test.extend<{ scene: Awaited<ReturnType<typeof start>> }>({ scene: opened(() => start(name)) })
 
