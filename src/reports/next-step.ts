@@ -59,5 +59,7 @@ function openStep({ due_at, claimed, isImported, ...order }: OrderState, now: nu
   if (claimed && due_at > now) return `A worker is processing it. If that worker stops, another continues in ${wait}.`
   if (claimed) return 'Its worker has stopped. Another one continues: orderctl work'
   if (due_at > now) return `A worker processes it when it is due, in ${wait}: orderctl work`
+  if (order.status === 'payment_processing')
+    return 'A worker asks the gateway again about the same charge: orderctl work'
   return 'A worker reserves stock and charges it: orderctl work'
 }
