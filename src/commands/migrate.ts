@@ -4,6 +4,7 @@ import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../command-line/confi
 import { pairs } from '../command-line/list.js'
 import { maskPassword } from '../config/config.js'
 import { placeOf, readMigrations } from '../database/connection.js'
+import { REFILING } from '../database/refusals.js'
 import { keepShop, readShop, renewShop } from '../database/shop.js'
 import { EXIT, UserError, usageError } from '../errors.js'
 import { moveShop } from '../move/move-shop.js'
@@ -120,11 +121,14 @@ export default class Migrate extends BaseCommand {
     }).finally(() => progress.stop())
     const total = [...move.rows.values()].reduce((sum, rows) => sum + rows, 0)
     const { differences } = move.audit
+    const { timeZone } = this.settings
+    const isMixed = move.timeZone === REFILING
     this.showList(pairs('table', 'rows'), [...move.rows])
-    this.note(`${countOf(total, 'row')} copied and compared. Next: orderctl rebuild queue`)
+    this.note(`${countOf(total, 'row')} copied and compared. Next: orderctl rebuild${isMixed ? '' : ' queue'}`)
     if (differences > 0)
       this.note(`The file already had ${countOf(differences, 'difference')}. List: orderctl rebuild --check`)
-    if (move.timeZone !== undefined && move.timeZone !== this.settings.timeZone)
+    if (isMixed) this.note(`A change of the file's time zone was interrupted. The rebuild ends it, in ${timeZone}.`)
+    else if (move.timeZone !== undefined && move.timeZone !== timeZone)
       this.note(`The file's business days are in ${move.timeZone}. Set ORDERCTL_TIME_ZONE=${move.timeZone}.`)
     const current = (await readMigrations(this.settings.database)).length
     return { applied: [], current, copied: { from: from.path, rows: total, differences } }

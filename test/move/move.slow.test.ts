@@ -102,6 +102,19 @@ describeOnServers('migrate --from', (engine) => {
     expect(await shop.runWith(database.environment, 'status')).toMatchObject({ code: 2 })
     await done(shop, { ...database.environment, ...BERLIN }, ['status'])
   })
+
+  test('says what ends an interrupted change of the time zone', async ({ shop, database }) => {
+    copyFileSync(old, shop.path)
+    shop.sqlite.exec("update settings set value = 'recalculating' where name = 'time_zone'")
+    const server = { ...BERLIN, ...database.environment }
+    const { stderr } = await done(shop, server, ['migrate', '--from', `sqlite:${shop.path}`])
+    expect(stderr).toMatch(/Next: orderctl rebuild\n/)
+    expect(stderr).toContain('The rebuild ends it, in Europe/Berlin.')
+    expect(stderr).not.toContain('recalculating')
+    expect(await shop.runWith(server, 'status')).toMatchObject({ code: 2 })
+    await done(shop, server, ['rebuild'])
+    await done(shop, server, ['status'])
+  })
 })
 
 function migrate(shop: Shop, environment: Record<string, string>, from = `sqlite:${shop.path}`, ...flags: string[]) {
