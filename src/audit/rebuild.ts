@@ -2,6 +2,7 @@
 // totals and stock.
 import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
+import { ofCurrentAttempt } from '../database/current-attempt.js'
 import { databaseTime, forUpdate, lockTables, shareNamedLock } from '../database/engine.js'
 import { isHeld } from '../database/lease.js'
 import { packIds, packRows } from '../database/packed-rows.js'
@@ -119,9 +120,7 @@ async function undoClockAhead(db: Database): Promise<number> {
   const now = await databaseTime(db)
   const unanswered = db
     .selectFrom('orders')
-    .innerJoin('payments', (join) =>
-      join.onRef('payments.order_id', '=', 'orders.id').onRef('payments.attempt', '=', 'orders.attempt'),
-    )
+    .innerJoin('payments', ofCurrentAttempt)
     .where('payments.unanswered', '>', 0)
   const hastened = await db
     .updateTable('due_orders')

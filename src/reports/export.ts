@@ -1,6 +1,7 @@
 // Exports settled orders in the order in which they were settled, with a cursor from which the next export continues.
 import { sql } from 'kysely'
 import type { Database } from '../database/connection.js'
+import { ofCurrentAttempt } from '../database/current-attempt.js'
 import { endSettlements } from '../database/settlement-time.js'
 import type { OrderId } from '../domain/ids.js'
 
@@ -78,12 +79,7 @@ async function readPage(db: Database, { after, until, source, size }: PageOption
   const rows = await db
     .selectFrom('orders')
     .innerJoin('customers', 'customers.id', 'orders.customer_id')
-    .leftJoin('payments', (join) =>
-      join
-        .onRef('payments.order_id', '=', 'orders.id')
-        .onRef('payments.attempt', '=', 'orders.attempt')
-        .on('payments.status', '=', 'captured'),
-    )
+    .leftJoin('payments', (join) => ofCurrentAttempt(join).on('payments.status', '=', 'captured'))
     .select(['orders.id', 'orders.reference as order_id', 'orders.source', 'orders.status', 'orders.reason'])
     .select(['orders.message', 'orders.settled_at', 'orders.attempt as attempts', 'orders.ordered_at as order_date'])
     .select(['customers.customer_id', 'orders.total', 'orders.currency'])

@@ -1,6 +1,7 @@
 // Reads what a gateway outside this process needs to know of the orders of a batch.
 import type { Kysely } from 'kysely'
 import { readFirstUse } from '../database/backups.js'
+import { ofCurrentAttempt } from '../database/current-attempt.js'
 import { databaseTime } from '../database/engine.js'
 import { packIds } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
@@ -44,9 +45,7 @@ const intents = new Prepared<{ ids: string }, Intent>((db, value) =>
   db
     .selectFrom('orders')
     .innerJoin('customers', 'customers.id', 'orders.customer_id')
-    .innerJoin('payments', (join) =>
-      join.onRef('payments.order_id', '=', 'orders.id').onRef('payments.attempt', '=', 'orders.attempt'),
-    )
+    .innerJoin('payments', ofCurrentAttempt)
     .where(isAmong(db, 'orders.id', value('ids')))
     .select(['orders.id', 'orders.source', 'orders.reference', 'orders.ordered_at as orderedAt'])
     .select(['customers.customer_id as customer', 'payments.created_at as intentAt']),

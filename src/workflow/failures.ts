@@ -4,6 +4,7 @@ import type { ExpressionBuilder, Kysely } from 'kysely'
 import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
 import { countRows } from '../database/count-rows.js'
+import { ofCurrentAttempt } from '../database/current-attempt.js'
 import { databaseTime, forUpdate } from '../database/engine.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
@@ -60,9 +61,7 @@ function newestOf(db: Kysely<Schema>, filter: FailureFilter, isOfKind: typeof is
 export async function countUnanswered(db: Database, since: number) {
   const charged = db
     .selectFrom('orders')
-    .innerJoin('payments', (join) =>
-      join.onRef('payments.order_id', '=', 'orders.id').onRef('payments.attempt', '=', 'orders.attempt'),
-    )
+    .innerJoin('payments', ofCurrentAttempt)
     .where('payments.status', '=', 'unknown')
     .where('payments.answered_at', '>=', since)
   const scheduled = charged
@@ -231,12 +230,7 @@ function listed(db: Kysely<Schema>, filter: FailureFilter) {
 
 /** Selects failures, including cleared and cancelled ones. */
 function failures(db: Kysely<Schema>, { reason, source, since, sku }: FailureFilter) {
-  let found = db
-    .selectFrom('orders')
-    .leftJoin('payments', (join) =>
-      join.onRef('payments.order_id', '=', 'orders.id').onRef('payments.attempt', '=', 'orders.attempt'),
-    )
-    .where(isFailure)
+  let found = db.selectFrom('orders').leftJoin('payments', ofCurrentAttempt).where(isFailure)
   if (reason !== undefined) found = found.where('orders.reason', '=', reason)
   if (source !== undefined) found = found.where('orders.source', '=', source)
   if (since !== undefined) found = found.where(failedAt, '>=', since)

@@ -1,6 +1,7 @@
 // Marks the intents of orders whose charge was certainly not asked for: each worker that claimed the order has said so
 // when it gave the order back, for example since the gateway was unreachable. Such an order can be cancelled.
 import type { Kysely } from 'kysely'
+import { ofCurrentAttempt } from '../database/current-attempt.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
 import type { Schema } from '../database/schema.js'
@@ -20,9 +21,7 @@ export async function takeMarks(trx: Kysely<Schema>, orders: readonly Identified
   // A mark of an earlier attempt says nothing about this one.
   const open = trx
     .selectFrom('payments')
-    .innerJoin('orders', (join) =>
-      join.onRef('orders.id', '=', 'payments.order_id').onRef('orders.attempt', '=', 'payments.attempt'),
-    )
+    .innerJoin('orders', ofCurrentAttempt)
     .where(isAmong(trx, 'payments.order_id', packIds(orders)))
     .where('payments.status', '=', 'pending')
     .where('payments.never_asked', '=', 1)

@@ -1,6 +1,7 @@
 // Locks and reads orders that a person wants to change, so that no worker and no other person changes them meanwhile.
 import type { Kysely } from 'kysely'
 import type { Database } from '../database/connection.js'
+import { ofCurrentAttempt } from '../database/current-attempt.js'
 import { databaseTime, shareNamedLock } from '../database/engine.js'
 import { packIds } from '../database/packed-rows.js'
 import { isAmong } from '../database/row-source.js'
@@ -74,9 +75,7 @@ async function readStates(db: Kysely<Schema>, ids: readonly OrderId[]) {
   return db
     .selectFrom('orders')
     .leftJoin('due_orders', 'due_orders.order_id', 'orders.id')
-    .leftJoin('payments', (join) =>
-      join.onRef('payments.order_id', '=', 'orders.id').onRef('payments.attempt', '=', 'orders.attempt'),
-    )
+    .leftJoin('payments', ofCurrentAttempt)
     .where(isAmong(db, 'orders.id', ids))
     .select(['orders.id', 'orders.reference', 'orders.source', 'orders.status', 'orders.reason', 'orders.attempt'])
     .select(['due_orders.due_at as dueAt', 'due_orders.lease_token as leaseToken'])

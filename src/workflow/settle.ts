@@ -1,6 +1,7 @@
 // Settles the orders of a batch in its second transaction: records the gateway's answers in payments, stock and sales
 // figures, under the fence of the lease.
 import type { Expression, Kysely } from 'kysely'
+import { ofCurrentAttempt } from '../database/current-attempt.js'
 import { packIds, packRows } from '../database/packed-rows.js'
 import { Prepared } from '../database/prepared.js'
 import { isAmong, rowSource } from '../database/row-source.js'
@@ -157,9 +158,7 @@ async function postpone(
   await recordUnpaid.run(trx, { rows: packRows(UNPAID, unknown).json, status: 'unknown', unanswered: 1, now })
   const payments = await trx
     .selectFrom('payments')
-    .innerJoin('orders', (join) =>
-      join.onRef('orders.id', '=', 'payments.order_id').onRef('orders.attempt', '=', 'payments.attempt'),
-    )
+    .innerJoin('orders', ofCurrentAttempt)
     .where(isAmong(trx, 'payments.order_id', packIds(unknown)))
     .select(['payments.order_id as id', 'payments.unanswered', 'payments.message'])
     .execute()
