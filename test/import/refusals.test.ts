@@ -53,6 +53,13 @@ const FILES: readonly (readonly [name: string, content: string | Buffer, code: s
     /lacks the column quantity/,
     'If each line is a single unit',
   ],
+  [
+    'has a price with and one without tax',
+    'Order,Customer,SKU,Qty,Net price,Gross price,Currency,Date\n1,C-1,A,1,10.00,11.90,EUR,2025-03-14\n',
+    'file_ambiguous',
+    /Net price and Gross price differ, as in 10\.00 and 11\.90/,
+    '--map',
+  ],
   ['has a column twice', `${HEADER},Currency\n`, 'column_twice', 'more than one column named', 'Remove or rename'],
   [
     'has text after a quote in its header',

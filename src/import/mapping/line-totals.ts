@@ -5,7 +5,7 @@ import { normalName, wordsOf } from './names.js'
 
 type Rows = readonly (readonly string[])[]
 
-const cellOf = (cells: readonly string[], { index }: Pick<NamedColumn, 'index'>) => (cells[index] ?? '').trim()
+export const cellOf = (cells: readonly string[], { index }: Pick<NamedColumn, 'index'>) => (cells[index] ?? '').trim()
 
 /** Words of columns that make the total of an order differ from that of its only line. */
 const CHARGES = new Set(

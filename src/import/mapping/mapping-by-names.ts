@@ -10,11 +10,15 @@ import type { NamedColumn, NamedColumns } from './name-columns.js'
 import { normalName } from './names.js'
 import { hasPaymentColumns } from './not-orders.js'
 import { unsoldRules } from './not-sold.js'
+import { priceQuestions as questionsOfPrices } from './taxed-prices.js'
+import type { Question } from './understood.js'
 
 export interface MappingByNames {
   readonly mapping: Mapping
   /** Columns that may be the total of a line, and nothing says which of them is, if any. */
   readonly unclearTotals: readonly NamedColumn[]
+  /** About the price of a unit. */
+  readonly priceQuestions: readonly Question[]
   /** A column of times that cannot be read. It is left out. */
   readonly unreadTimes?: NamedColumn | undefined
 }
@@ -71,7 +75,13 @@ export function mappingByNames(header: Row, named: NamedColumns, rows: readonly 
     reject,
   }
   const { unreadTimes } = date
-  return { mapping, unreadTimes, unclearTotals: total ? [] : proven.length > 0 ? proven : unclear.slice(0, 1) }
+  const priceQuestions = unitPrice ? questionsOfPrices(sold, named.unit_price ?? []) : []
+  return {
+    mapping,
+    unreadTimes,
+    priceQuestions,
+    unclearTotals: total ? [] : proven.length > 0 ? proven : unclear.slice(0, 1),
+  }
 }
 
 /** What databases and shops write for a guest. */

@@ -43,7 +43,7 @@ export async function understand(content: Content, answers: Answers, most = MAX_
   const { row, dialect } = found
   refuseNumberedItems(found, file)
   const first = readRows(head, dialect, { from: row, limit: FIRST_LINES })
-  const { mapping: draft, unclearTotals, unreadTimes } = draftMapping(found, first, answers, file)
+  const { mapping: draft, unclearTotals, priceQuestions, unreadTimes } = draftMapping(found, first, answers, file)
   const missing = missingFields(draft.columns)
   if (missing.length > 0 && !(unclearTotals.length > 0 && missing.join() === 'unit_price')) {
     const other = looksLike(
@@ -76,7 +76,10 @@ export async function understand(content: Content, answers: Answers, most = MAX_
     header: row,
     columns: describeColumns(found, mapping, samples, why, unreadTimes),
     unreadTimes: unreadTimes?.name,
-    questions: [...totalQuestions(unclearTotals.map(({ name }) => name)), ...questions, ...unclear],
+    questions: [
+      ...totalQuestions(unclearTotals.map(({ name }) => name)),
+      ...[...priceQuestions, ...questions, ...unclear],
+    ],
   }
 }
 
@@ -85,7 +88,7 @@ const dialectOf = ({ delimiter, quotes }: Dialect) => ({ delimiter, quotes })
 function draftMapping(found: FoundHeader, rows: readonly Row[], answers: Answers, file: string): MappingByNames {
   const { row, named, mapping } = found
   const draft: MappingByNames = mapping
-    ? { mapping: resolveMapping(mapping, row.cells, file), unclearTotals: [] }
+    ? { mapping: resolveMapping(mapping, row.cells, file), unclearTotals: [], priceQuestions: [] }
     : mappingByNames(row, named, rows, file)
   return { ...draft, mapping: withCustomer(draft.mapping, answers.customer, row.cells, file) }
 }

@@ -418,6 +418,34 @@ describe('a total', () => {
   })
 })
 
+describe('a price with and one without tax', () => {
+  const file = (one: string, other: string, price = '12') =>
+    `Order,Product,Qty,${one},${other},Date,Currency\nA,Tea,2,10,${price},2025-03-14,EUR\n`
+
+  test.for([
+    ['Net price', 'Gross price'],
+    ['Price', 'Price incl. VAT'],
+    ['Preis brutto', 'Preis netto'],
+    ['Prix unitaire HT', 'Prix unitaire TTC'],
+  ] as const)('are asked about: %s and %s', async ([one, other]) => {
+    const { questions } = await understandText(file(one, other))
+    expect(questions).toMatchObject([{ flag: '--map', text: expect.stringMatching(/differ, as in 1[02] and 1[02]:/) }])
+    expect(questions[0]?.text).toContain(other)
+  })
+
+  test('are not if they are the same, or if one is of another kind', async () => {
+    expect((await understandText(file('Net price', 'Gross price', '10'))).questions).toEqual([])
+    expect((await understandText(file('Price', 'Sale price'))).questions).toEqual([])
+  })
+
+  test('are not if a mapping names one', async () => {
+    const text = file('Net price', 'Gross price')
+    const { mapping } = await understandText(text)
+    const columns = { ...mapping.columns, unit_price: ['Gross price'] }
+    expect((await understandText(text, { mapping: { ...mapping, columns } })).questions).toEqual([])
+  })
+})
+
 describe('answers', () => {
   test('override what the file suggests', async () => {
     const answers = { currency: 'USD', dateOrder: 'dmy', decimal: 'comma', customer: 'Customer name' } as const
