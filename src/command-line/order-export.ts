@@ -19,7 +19,8 @@ const COLUMNS: readonly Column<ExportedOrder>[] = [
 export function startOf(since: string | undefined, cursorFile: string | undefined, timeZone: string): Cursor {
   const kept = cursorFile === undefined ? undefined : readCursorFile(cursorFile)
   if (kept) return kept
-  return since === undefined ? cursorAt(0) : (readCursor(since) ?? cursorAt(readSince(since, timeZone)))
+  if (since === undefined) return cursorAt(0)
+  return readCursor(since) ?? cursorAt(readSince(since, timeZone, Date.now(), 'settled-since'))
 }
 
 function readCursorFile(path: string): Cursor | undefined {

@@ -68,11 +68,12 @@ export const limitFlag = Flags.custom<number>({
 })
 
 /**
- * Reads `--since` in epoch milliseconds: the start of the day in the time zone, or the instant that long before now.
+ * Reads a flag such as `--since` in epoch milliseconds: the start of the day in the time zone, or the instant that long
+ * before now.
  *
  * @throws UserError (exit 2)
  */
-export function readSince(text: string, timeZone: string, now = Date.now()): number {
+export function readSince(text: string, timeZone: string, now = Date.now(), flag = 'since'): number {
   const day = dayNamed(text, dayAt(now, timeZone))
   if (day) return dayStart(day, timeZone)
   const length = readLength(text, ['s', 'm', 'h', 'd', 'w'])
@@ -80,7 +81,7 @@ export function readSince(text: string, timeZone: string, now = Date.now()): num
   if (length === undefined || length > 999_999 * WEEK_MS) {
     throw usageError({
       code: 'bad_since',
-      message: `--since "${text}" is invalid; expected a day or an age.`,
+      message: `--${flag} "${text}" is invalid; expected a day or an age.`,
       fix: 'Use a day (2026-03-04, yesterday, monday), or an age such as 90m, 24h or 7d.',
     })
   }

@@ -65,6 +65,12 @@ Did you mean "pending"? For the usage, run orderctl orders list --help.
 For the usage, run orderctl orders list --help.
 `,
   ],
+  [
+    'orders export --settled-since soon',
+    `Error: --settled-since "soon" is invalid; expected a day or an age.
+Use a day (2026-03-04, yesterday, monday), or an age such as 90m, 24h or 7d.
+`,
+  ],
   ['orders show', 'Error: Missing ID.\nFor the usage, run orderctl orders show --help.\n'],
   ['products adjust X 1', 'Error: Missing --reason.\nFor the usage, run orderctl products adjust --help.\n'],
   ['orders list all', 'Error: Unexpected argument: all\nFor the usage, run orderctl orders list --help.\n'],
