@@ -40,7 +40,7 @@ export async function openBytes(file: string): Promise<ByteSource> {
   const stat = await handle.stat()
   if (stat.isDirectory()) {
     await handle.close()
-    const fix = 'Name one CSV file. Import several files one at a time.'
+    const fix = 'Name a file in it. `orderctl import` takes several, and --watch imports what appears in a folder.'
     throw usageError({ code: 'file_is_folder', message: `${file} is a folder, not a file.`, fix })
   }
   return {

@@ -89,7 +89,7 @@ describe.concurrent('refuses a file that', () => {
 
 const COMMAND_LINES: readonly (readonly [args: string, code: string, says: Says, fix: string])[] = [
   ['missing.csv', 'file_not_found', /missing\.csv/, 'Check the path'],
-  ['.', 'file_is_folder', 'is a folder', 'one CSV file'],
+  ['.', 'file_is_folder', 'is a folder', '--watch'],
   ['-', 'file_empty', 'standard input is empty', HEADER],
   ['', 'usage', 'FILE', '--help'],
   ['orders.csv --on-error stop', 'usage', /skip.*abort/s, '--help'],
