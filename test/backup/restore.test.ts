@@ -81,6 +81,21 @@ describe('restore', () => {
     expect(await shop.json('rebuild')).toMatchObject({ code: 0, result: { differences: 0 } })
   })
 
+  test('counts what is not in the backup, also if orders of the backup were archived since', async ({
+    newShop: shop,
+  }) => {
+    await shop.importing(singles(3))
+    await shop.runWith(PAID, 'work', '--drain')
+    await shop.run('backup', 'copy.sqlite')
+    inFile(shop.path, (sqlite) => sqlite.exec('update orders set settled_at = settled_at - 172800000'))
+    const archived = await shop.json('orders', 'archive', '--before', 'today', '--to', 'old.jsonl', '--yes')
+    expect(archived).toMatchObject({ result: { removed: 3 } })
+    await shop.importing(csv(line({ order: 'B-1' }), line({ order: 'B-2' })))
+    await shop.runWith(PAID, 'work', '--drain')
+    const { result } = await shop.json(...REPLACE)
+    expect(result).toMatchObject({ lost: { orders: 2, settled: 2, captured: 2, refunds: 0, actions: 1 } })
+  })
+
   test('restores what was lost to a shop without a database', async ({ newShop: shop }) => {
     await scene(shop)
     const elsewhere = join(shop.folder, 'new', 'orders.sqlite')
