@@ -40,10 +40,7 @@ export function filesOf(address: DatabaseAddress): string[] {
 /** Whether the file exists, or the server has our tables. */
 export async function databaseExists(address: DatabaseAddress): Promise<boolean> {
   if (address.kind === 'sqlite') return existsSync(address.path)
-  return explained(address, async () => {
-    const db = await connect(address, { connections: 1 })
-    return isMigrated(db).finally(() => db.destroy())
-  })
+  return withConnection(address, isMigrated)
 }
 
 /** Opens the database, creates it if it is missing, and migrates it. */
@@ -80,20 +77,14 @@ export async function readMigrations(address: DatabaseAddress): Promise<Migratio
   const place = placeOf(address)
   if (!(await databaseExists(address))) return migrationStates(undefined, place)
   if (address.kind === 'sqlite') refuseFolder(address)
-  return explained(address, async () => {
-    const db = await connect(address, { connections: 1 })
-    return migrationStates(db, place).finally(() => db.destroy())
-  })
+  return withConnection(address, (db) => migrationStates(db, place))
 }
 
 /** Reads the identity of the database. Changes nothing. @returns undefined if the database does not exist yet */
 export async function readShopAt(address: DatabaseAddress): Promise<ShopId | undefined> {
   const isMigrated = (await readMigrations(address)).every(({ appliedAt }) => appliedAt !== null)
   if (!isMigrated) return undefined
-  return explained(address, async () => {
-    const db = await connect(address, { connections: 1 })
-    return readShop(db).finally(() => db.destroy())
-  })
+  return withConnection(address, readShop)
 }
 
 /** Opens a file without writing to it, not even migrations. */
@@ -156,6 +147,14 @@ async function destroyedOnError(db: Database, prepare: () => Promise<void>): Pro
     await db.destroy()
     throw error
   }
+}
+
+/** Passes a connection to `use`, and closes it. */
+function withConnection<Result>(address: DatabaseAddress, use: (db: Database) => Promise<Result>): Promise<Result> {
+  return explained(address, async () => {
+    const db = await connect(address, { connections: 1 })
+    return use(db).finally(() => db.destroy())
+  })
 }
 
 function explained<Result>(address: DatabaseAddress, act: () => Promise<Result>): Promise<Result> {
