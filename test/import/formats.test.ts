@@ -1,42 +1,11 @@
 // Files in the layouts of real systems (test/formats) give the orders and totals of their manifest, which another
 // program has computed from them. What a file leaves open is asked for, and what is not an order file is refused.
-import { copyFileSync, existsSync, readFileSync } from 'node:fs'
+import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
+import { ENTRIES, FLAGS, FOLDER, type Totals } from '../support/formats.js'
 import { importJson } from '../support/orders-file.js'
 import { type Shop, test } from '../support/shop.js'
-
-interface Totals {
-  readonly rows: number
-  readonly orders: number
-  readonly lines: number
-  readonly units: number
-  readonly sums_rounded_per_line: Readonly<Record<string, string>>
-  readonly customers: number
-  readonly products: number
-  readonly first: string | null
-  readonly last: string | null
-  readonly orders_by_day: Readonly<Record<string, number>>
-  readonly skipped: { readonly count: number; readonly reasons: Readonly<Record<string, number>> }
-  readonly rejected: { readonly count: number }
-}
-
-interface Entry extends Totals {
-  readonly file: string
-  readonly expect: 'import' | 'refuse'
-  readonly hints: readonly string[]
-  readonly must_ask: readonly string[]
-  readonly refusal?: { readonly mentions: readonly string[] }
-  readonly answers?: readonly (Totals & { readonly flags: readonly string[] })[]
-}
-
-const FOLDER = join(import.meta.dirname, '../formats')
-const ENTRIES: readonly Entry[] = JSON.parse(readFileSync(join(FOLDER, 'manifest.json'), 'utf8'))
-const FLAGS: Readonly<Record<string, string>> = {
-  currency: '--currency',
-  'date order': '--date-format',
-  'decimal mark': '--decimal',
-}
 
 /** Imports the file, and reads the result and the tables. */
 async function totalsOf(shop: Shop, file: string, flags: readonly string[]): Promise<Totals> {

@@ -8,9 +8,8 @@ import { UserError } from '../../../src/errors.js'
 import type { Answers, FieldColumns } from '../../../src/import/mapping/mapping.js'
 import { presetNamed } from '../../../src/import/mapping/presets.js'
 import { understand } from '../../../src/import/mapping/understand.js'
+import { ENTRIES, FLAGS, FOLDER } from '../../support/formats.js'
 import { understandText } from './understand-text.js'
-
-const FOLDER = join(import.meta.dirname, '../../formats')
 
 async function understandFile(file: string, answers: Answers = {}) {
   const content = await openContent(join(FOLDER, file))
@@ -21,33 +20,13 @@ async function understandFile(file: string, answers: Answers = {}) {
   }
 }
 
-interface Entry {
-  readonly file: string
-  readonly must_ask: readonly string[]
-  readonly refusal?: { readonly mentions: readonly string[] }
-}
-
-const ENTRIES: readonly Entry[] = JSON.parse(readFileSync(join(FOLDER, 'manifest.json'), 'utf8'))
-const FLAGS: Readonly<Record<string, string>> = {
-  currency: '--currency',
-  'date order': '--date-format',
-  'decimal mark': '--decimal',
-}
-
 const asked = ENTRIES.filter(({ refusal, must_ask }) => !refusal || must_ask.length > 0)
-const refused = ENTRIES.filter(({ refusal, must_ask }) => refusal && must_ask.length === 0)
 
 test.for(asked)('asks for what $file does not say, and for nothing else', async ({ file, must_ask, refusal }) => {
   const { questions } = await understandFile(file)
   expect(questions.map(({ flag }) => flag)).toEqual(must_ask.map((what) => FLAGS[what]))
   const text = questions.map(({ text, answers }) => `${text} ${answers.join(' ')}`).join()
   for (const mention of refusal?.mentions ?? []) expect(text).toContain(mention)
-})
-
-test.for(refused)('refuses $file and says what it is', async ({ file, refusal }) => {
-  const error: unknown = await understandFile(file).catch((error: unknown) => error)
-  expect(error).toMatchObject({ name: 'UserError', exit: 2 })
-  for (const mention of refusal?.mentions ?? []) expect(JSON.stringify(error) + String(error)).toContain(mention)
 })
 
 const NINE = {
