@@ -17,7 +17,9 @@ export class DateEvidence {
 
   add(text: string, line: number): void {
     if (text.length > MAX_LENGTH) return
-    const numbers = NUMBERS.exec(splitTime(text).date)
+    const { date } = splitTime(text)
+    if (isImplausible(date)) this.#evidence.narrow(['dmy', 'ymd'], text, line)
+    const numbers = NUMBERS.exec(date)
     if (!numbers || startsWithYear(numbers)) return
     const readings = readingsOf(numbers)
     const [reading] = readings
@@ -94,7 +96,7 @@ interface CalendarDate {
 function readWritten(text: string, order: DateOrder | undefined): string {
   if (text.length > MAX_LENGTH) return invalid(`has ${text.length} characters; expected a date such as YYYY-MM-DD`)
   const { date, time } = splitTime(text)
-  const day = readNumbers(date, order, text) ?? readNamed(date) ?? readCompact(date)
+  const day = readNumbers(date, order, text) ?? readNamed(date, order) ?? readCompact(date)
   if (!day) return time ? invalid(explainDate(text)) : readDigits(text)
   if (!isReal(day.year, day.month, day.day)) return invalid(`is "${text}", not a valid date`)
   return inZone(`${dayText(day)}T${time ? readTime(time, text) : '00:00:00'}`, time?.[5], text)
@@ -207,13 +209,25 @@ const DAY_FIRST =
 const MONTH_FIRST = /^([\p{L}\p{M}]+)\.?[ .\-/]*(\d{1,2})(?:st|nd|rd|th)?[ ,.\-/]+['’]?(\d{4}|\d{2})$/iu
 const YEAR_FIRST = /^(\d{4})[ .\-/]+([\p{L}\p{M}]+)\.?[ .\-/]+(\d{1,2})$/iu
 
-/** Reads a date with the name of its month: `14-Mar-25`, `Mar-14-25`, `14. März 2025`, `March 14, 2025`. */
-function readNamed(date: string): CalendarDate | undefined {
+/**
+ * Reads a date with the name of its month: `14-Mar-25`, `Mar-14-25`, `14. März 2025`, `March 14, 2025`. With `ymd`,
+ * `25-Mar-14` is in 2025.
+ */
+function readNamed(date: string, order: DateOrder | undefined): CalendarDate | undefined {
   let [, day, name, year] = DAY_FIRST.exec(date) ?? []
+  if (order === 'ymd' && day?.length === 2 && year?.length === 2) [day, year] = [year, day]
   if (!name) [, name, day, year] = MONTH_FIRST.exec(date) ?? []
   if (!name) [, year, name, day] = YEAR_FIRST.exec(date) ?? []
   const month = name && monthNumber(name)
   return month && year ? { year: yearOf(year), month, day: Number(day) } : undefined
+}
+
+/** Whether a date such as `25-Mar-31` is years ahead unless its year is first. */
+function isImplausible(date: string): boolean {
+  const [, first, name, last] = DAY_FIRST.exec(date) ?? []
+  if (first?.length !== 2 || last?.length !== 2 || !name || !monthNumber(name)) return false
+  const nextYear = new Date().getFullYear() + 1
+  return yearOf(last) > nextYear && yearOf(first) <= nextYear && Number(last) <= 31
 }
 
 function readCompact(date: string): CalendarDate | undefined {

@@ -243,3 +243,16 @@ const columnsWith = (date: string) => ({
   ...{ order_id: ['order_id'], product_sku: ['product_sku'], quantity: ['quantity'] },
   ...{ unit_price: ['unit_price'], currency: ['currency'], order_date: [date] },
 })
+
+test('asks for the year of dates such as 25-Mar-31, and reads it first with --date-format ymd', async ({ shop }) => {
+  shop.file('orders.csv', csv(line({ order: 'A', date: '25-Mar-14' }), line({ order: 'B', date: '25-Mar-31' })))
+  const asked = await shop.run('import', 'orders.csv')
+  expect(asked.code).toBe(2)
+  expect(asked.stderr.replace(/\s+/g, ' ')).toContain('can be day first or year first: line 3 has 25-Mar-31')
+  const { told } = await importJson(shop, 'orders.csv', '--date-format', 'ymd')
+  expect(told).toMatchObject({ imported: 2, rejected: 0 })
+  expect(shop.rows('select business_day from orders')).toEqual([
+    { business_day: '2025-03-14' },
+    { business_day: '2025-03-31' },
+  ])
+})
