@@ -82,6 +82,7 @@ function tableCell(value: Value | Part, timeOf: (instant: Date) => string): Cell
   if (typeof value === 'number') return groupThousands(value)
   if (isMoney(value)) return `${formatAmount(value)} ${value.currency}`
   if (value instanceof Date) return timeOf(value)
+  if (typeof value === 'boolean') return value ? 'yes' : 'no'
   return textCell(value)
 }
 

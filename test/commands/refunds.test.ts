@@ -51,7 +51,7 @@ describe.concurrent('orders refund', () => {
       ],
       next: 'Nothing. The order is complete.',
     })
-    expect((await shop.run('orders', 'show', '1001')).stdout).toMatch(/2 +refunded +12\.50 USD +true +sim_/)
+    expect((await shop.run('orders', 'show', '1001')).stdout).toMatch(/2 +refunded +12\.50 USD +yes +sim_/)
     await shop.expectAuditClean()
   })
 
