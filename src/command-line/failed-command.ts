@@ -13,6 +13,7 @@ import { BaseCommand } from './base-command.js'
 import { CONFIRMED_FLAGS, confirm, requireTerminal } from './confirmation.js'
 import { tableOf } from './list.js'
 import { limitFlag, readId, readSince, sinceFlag, sourceFlag } from './selection-flags.js'
+import { STATUS_LABELS } from './status-words.js'
 
 export const FAILURE_ARGS = {
   id: Args.string({ description: 'ids of the orders', multiple: true, ignoreStdin: true, parse: readId }),
@@ -70,7 +71,7 @@ export abstract class FailedCommand extends BaseCommand {
         const { ids, reasons } = await chooseFailures(app.db, action, selection)
         const chosen = new Set(ids)
         for (const { id, reference, status } of named ?? []) {
-          if (!chosen.has(id)) this.note(`Order ${reference} is unchanged (${status}).`)
+          if (!chosen.has(id)) this.note(`Order ${reference} is unchanged (${STATUS_LABELS[status]}).`)
         }
         if (ids.length === 0) this.note(`No orders to ${action}. List failed orders: orderctl failed list`)
         else this.#preview(reasons, `${countOf(ids.length, 'order')}${change.manner ?? ''}`, action, dryRun)

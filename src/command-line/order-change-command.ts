@@ -122,7 +122,7 @@ export abstract class OrderChangeCommand extends BaseCommand {
     const columns: readonly Column<OutcomeRow>[] = [
       { key: 'order_id', heading: 'order' },
       { key: 'source', varies: true },
-      'result',
+      { key: 'result', shown: ({ result }) => result.replaceAll('_', ' ') },
     ]
     const message: Column<OutcomeRow> = { key: 'message', varies: true, flexible: true }
     const all = [...columns, ...(change.columns ?? []), message] as readonly Column<OutcomeRow & Figures>[]

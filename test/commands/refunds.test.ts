@@ -105,7 +105,7 @@ See what happens to it next: orderctl orders show 5001
     const { code, stdout } = await shop.run('orders', 'refund', '--from-file', file, '--yes')
     expect(code).toBe(3)
     expect(stdout).toMatch(/1001 +refunded +25\.00 USD/)
-    expect(stdout).toMatch(/1002 +order_not_completed/)
+    expect(stdout).toMatch(/1002 +order not completed/)
   })
 
   test('shows why the gateway declined, and where an unknown outcome is found', async ({ shop }) => {

@@ -59,6 +59,10 @@ describe.concurrent('failed resolve', () => {
     // Its workers died, so the gateway may have been asked.
     shop.order('1003', { status: 'payment_processing', reason: 'poison' })
     shop.order('1004', { status: 'payment_processing', dueAt: 1, leaseToken: 'of-a-dead-worker' })
+    const preview = await shop.run('failed', 'resolve', '1001', '--not-charged', '--dry-run')
+    expect(preview.stdout).toBe(
+      'Order  Result\n─────  ───────────\n1001   rolled back\nWould resolve 1 order. Nothing changed.\n',
+    )
     const { code, result } = await shop.json('failed', 'resolve', '1001', '1002', '1003', '1004', '--not-charged')
     expect(code).toBe(0)
     const orders = ['1001', '1002', '1003', '1004'].map((order_id) => {
