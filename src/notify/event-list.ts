@@ -10,6 +10,7 @@ import type { Schema } from '../database/schema.js'
 import { inSnapshot, inTransaction } from '../database/transaction.js'
 import type { OrderId } from '../domain/ids.js'
 import { UserError } from '../errors.js'
+import { countOf } from '../terminal/text.js'
 import type { DestinationName } from './events.js'
 import { eventId, readEventId } from './message.js'
 
@@ -128,6 +129,21 @@ export async function countStranded(db: Kysely<Schema>, destinations: readonly D
     .select((eb) => eb.fn.countAll<number>().as('events'))
     .executeTakeFirstOrThrow()
   return events
+}
+
+/** Deletes the waiting events for destinations that are not among these. Returns how many. */
+export function discardStranded(db: Database, destinations: readonly DestinationName[]): Promise<number> {
+  return inTransaction(db, async (trx) => {
+    const { numDeletedRows } = await trx
+      .deleteFrom('events')
+      .where('state', '=', 'waiting')
+      .$if(destinations.length > 0, (query) => query.where('destination', 'not in', destinations))
+      .executeTakeFirst()
+    const events = Number(numDeletedRows)
+    const subject = countOf(events, 'event')
+    if (events > 0) await recordAction(trx, { command: 'notify retry --discard', subject })
+    return events
+  })
 }
 
 function refuseUnknown(ids: readonly string[], known: ReadonlySet<string>): void {

@@ -170,6 +170,29 @@ describe.concurrent('orders archive', () => {
     await shop.expectAuditClean()
   })
 
+  test('moves orders whose events waited for a destination that was removed, once these are discarded', async ({
+    shop,
+  }) => {
+    selling(shop)
+    shop.sqlite.exec(`insert into events (order_id, destination, number, token, kind, attempt, occurred_at, amount, state, next_at)
+      select id, case reference when '1' then 'url' else 'command' end, 1, 't', 'completed', 1, 0, 1,
+      case reference when '3' then 'delivered' else 'waiting' end, 0 from orders where reference in ('1', '2', '3')`)
+    expect((await archive(shop, '--dry-run')).result).toMatchObject({ orders: 2, waiting: 2 })
+    const discard = ['notify', 'retry', '--discard'] as const
+    const unasked = await shop.json(...discard)
+    expect(unasked).toMatchObject({ code: 2, result: { error: { code: 'confirmation_needed' } } })
+    // The command is still configured: its event waits on.
+    const notifying = { ORDERCTL_NOTIFY_COMMAND: 'true' }
+    expect((await shop.jsonWith(notifying, ...discard, '--yes')).result).toEqual({ changed: 1 })
+    expect((await archive(shop, '--dry-run')).result).toMatchObject({ orders: 3, waiting: 1 })
+    expect((await shop.json(...discard, '--yes')).result).toEqual({ changed: 1 })
+    expect((await archive(shop)).result).toMatchObject({ removed: 4, waiting: 0 })
+    expect((await shop.json(...discard, '--all', '--yes')).code).toBe(2)
+    expect((await shop.json('audit', 'log')).result).toMatchObject({
+      actions: [{}, { command: 'notify retry --discard', subject: '1 event' }, { subject: '1 event' }],
+    })
+  })
+
   test('counts the day in the business time zone, and refuses one after today', async ({ shop }) => {
     const zone = { ORDERCTL_TIME_ZONE: 'America/New_York' }
     shop.order('1', { status: 'completed', settledAt: Date.parse('2024-01-01T04:59:59Z') })

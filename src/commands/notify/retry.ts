@@ -1,8 +1,10 @@
 import { Args, Flags } from '@oclif/core'
 import { BaseCommand } from '../../command-line/base-command.js'
+import { confirm, requireTerminal } from '../../command-line/confirmation.js'
 import { readId } from '../../command-line/selection-flags.js'
+import type { Database } from '../../database/connection.js'
 import { usageError } from '../../errors.js'
-import { countStranded, retryEvents } from '../../notify/event-list.js'
+import { countStranded, discardStranded, retryEvents } from '../../notify/event-list.js'
 import { destinationsIn } from '../../notify/events.js'
 import { countOf } from '../../terminal/text.js'
 
@@ -10,32 +12,64 @@ export default class NotifyRetry extends BaseCommand {
   static override summary = 'Send events again'
   static override description =
     'Makes events due now. A worker or scheduler sends them, each under the same id as before. A named event is also ' +
-    'sent if it was delivered already.'
-  static override examples = ['orderctl notify retry --all', 'orderctl notify retry evt_Zm9vYmFyYmF6_42']
+    'sent if it was delivered already. Events for a destination that was removed wait for ever, and keep their orders ' +
+    'from being archived: --discard deletes them.'
+  static override examples = [
+    'orderctl notify retry --all',
+    'orderctl notify retry evt_Zm9vYmFyYmF6_42',
+    'orderctl notify retry --discard',
+  ]
   static override args = {
     id: Args.string({ description: 'ids of the events', multiple: true, ignoreStdin: true, parse: readId }),
   }
-  static override flags = { all: Flags.boolean({ description: 'all events that wait', default: false }) }
+  static override flags = {
+    all: Flags.boolean({ description: 'all events that wait', default: false }),
+    discard: Flags.boolean({
+      description: 'delete the events that wait for a destination that is not configured here, and send none',
+    }),
+    yes: Flags.boolean({ char: 'y', description: 'skip the confirmation', dependsOn: ['discard'] }),
+  }
 
   async run() {
     const { args, flags } = await this.parse(NotifyRetry)
     const ids = args.id ?? []
-    if (ids.length > 0 === flags.all) {
+    const { all, discard, yes } = flags
+    const choices = [ids.length > 0, all, discard].filter(Boolean).length
+    if (choices !== 1) {
       throw usageError({
-        code: flags.all ? 'unclear_choice' : 'nothing_chosen',
-        message: flags.all ? 'Event ids and --all exclude each other.' : 'No events specified.',
+        code: choices > 1 ? 'unclear_choice' : 'nothing_chosen',
+        message: choices > 1 ? 'Event ids, --all and --discard exclude each other.' : 'No events specified.',
         fix: 'Name events (see `orderctl notify list`), or pass --all.',
       })
     }
-    const { changed, stranded } = await this.withDatabase(async (db) => ({
-      changed: await retryEvents(db, flags.all ? 'all' : ids),
-      stranded: await countStranded(db, destinationsIn(this.settings)),
-    }))
+    if (discard && !yes) requireTerminal(this.host, 'Deleting events', this.jsonEnabled())
+    return this.withDatabase((db) => (discard ? this.#discard(db, yes) : this.#retry(db, all ? 'all' : ids)))
+  }
+
+  async #retry(db: Database, ids: readonly string[] | 'all') {
+    const changed = await retryEvents(db, ids)
+    const stranded = await countStranded(db, destinationsIn(this.settings))
     this.print(`${countOf(changed, 'delivery', 'deliveries')} due. Sent by: orderctl work, orderctl schedule`)
     if (stranded > 0) {
-      const wait = `${countOf(stranded, 'event waits', 'events wait')} for a destination that is not configured here`
-      this.note(`${wait}. Set notify.url or notify.command where orderctl work runs.`)
+      const fix = 'Set notify.url or notify.command where orderctl work runs, or delete them with --discard.'
+      this.note(`${strandedText(stranded)}. ${fix}`)
     }
     return { changed }
   }
+
+  async #discard(db: Database, yes: boolean) {
+    const destinations = destinationsIn(this.settings)
+    const stranded = await countStranded(db, destinations)
+    if (stranded > 0 && !yes) {
+      this.note(`${strandedText(stranded)}. A service that has the setting could still send them.`)
+      if (!(await confirm(this.host, 'Delete them?'))) return { changed: 0 }
+    }
+    const changed = await discardStranded(db, destinations)
+    this.print(`${countOf(changed, 'event')} deleted.`)
+    return { changed }
+  }
+}
+
+function strandedText(events: number): string {
+  return `${countOf(events, 'event waits', 'events wait')} for a destination that is not configured here`
 }
