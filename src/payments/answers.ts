@@ -19,16 +19,14 @@ const declined = z.object({
   message: z.string().optional(),
 })
 const pending = z.object({ status: z.literal('pending'), ...asked })
-const CHARGE = z.discriminatedUnion('status', [
-  z.object({ status: z.literal('captured'), ...asked, reference: REFERENCE }),
-  declined,
-  pending,
-])
-const REFUND = z.discriminatedUnion('status', [
-  z.object({ status: z.literal('refunded'), ...asked, reference: REFERENCE }),
-  declined,
-  pending,
-])
+
+function answerOf<Succeeded extends 'captured' | 'refunded'>(succeeded: Succeeded) {
+  const success = z.object({ status: z.literal(succeeded), ...asked, reference: REFERENCE })
+  return z.discriminatedUnion('status', [success, declined, pending])
+}
+
+const CHARGE = answerOf('captured')
+const REFUND = answerOf('refunded')
 
 interface Asked {
   readonly key: IdempotencyKey
@@ -46,7 +44,7 @@ export function readRefund(body: unknown, request: Asked): RefundOutcome {
 }
 
 /** Returns the answer if it is one to this request. */
-function read<Answer extends z.infer<typeof pending> | z.infer<typeof declined> | Succeeded>(
+function read<Answer extends z.infer<typeof CHARGE | typeof REFUND>>(
   shape: z.ZodType<Answer>,
   body: unknown,
   { key, amount }: Asked,
@@ -60,11 +58,6 @@ function read<Answer extends z.infer<typeof pending> | z.infer<typeof declined> 
   if (data.amount === amount.minor && data.currency === amount.currency) return data
   const [given, expected] = [`${data.amount} ${shortened(data.currency)}`, `${amount.minor} ${amount.currency}`]
   return unknown(`the gateway answered for ${given} in place of ${expected} (minor units)`)
-}
-
-interface Succeeded extends Omit<z.infer<typeof pending>, 'status'> {
-  readonly status: 'captured' | 'refunded'
-  readonly reference: string
 }
 
 function unsuccessful(answer: z.infer<typeof pending> | z.infer<typeof declined> | Unknown) {
