@@ -256,3 +256,19 @@ test('asks for the year of dates such as 25-Mar-31, and reads it first with --da
     { business_day: '2025-03-31' },
   ])
 })
+
+// ISO 4217 gives the forint two decimals.
+test.for([
+  ['Price Ft', 'HUF'],
+  ['price_ft', 'HUF'],
+  ['Price (ft)', 'HUF'],
+  ['Price Kč', 'CZK'],
+] as const)('a price named %s is in %s, with and without a column for it', async ([name, currency], { shop }) => {
+  const head = `Order,Customer,SKU,Qty,${name},Date`
+  const row = (order: string, more = '') => `${order},C-1,A,1,500,2025-03-14${more}`
+  shop.file('without.csv', `${head}\n${row('1')}\n`)
+  shop.file('with.csv', `${head},Currency\n${row('2', `,${currency}`)}\n${row('3', ',USD')}\n`)
+  expect((await importJson(shop, 'without.csv')).told).toMatchObject({ imported: 1 })
+  expect((await importJson(shop, 'with.csv')).told).toMatchObject({ imported: 1, rejected: 1 })
+  expect(shop.rows('select currency, total from orders')).toEqual(Array(2).fill({ currency, total: 50_000 }))
+})
