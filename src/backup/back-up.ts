@@ -1,13 +1,15 @@
 // Makes a checked backup of a SQLite database while workers run.
 import { renameSync, statSync } from 'node:fs'
 import { auditDatabase } from '../audit/audit.js'
-import { writeLastBackup } from '../database/backups.js'
+import { type LastBackup, writeLastBackup } from '../database/backups.js'
 import { type Database, filesOf } from '../database/connection.js'
 import { countRows } from '../database/count-rows.js'
 import { databaseTime } from '../database/engine.js'
 import { readSetting } from '../database/settings.js'
 import { readShop } from '../database/shop.js'
+import type { UserError } from '../errors.js'
 import type { SqliteAddress } from '../servers/addresses.js'
+import { explainError } from '../servers/explain.js'
 import {
   copyDatabase,
   explainWriting,
@@ -46,12 +48,24 @@ export async function backUp(db: Database, address: SqliteAddress, file: string,
     refuseTarget(final, files, shop)
     renameSync(partial, final)
     syncToDisk(target.folder)
-    if (isGood) await writeLastBackup(db, { taken_at: takenAt, file: final })
+    const unrecorded = isGood ? await record(db, address, { taken_at: takenAt, file: final }) : undefined
     const removed = isGood && keep !== undefined ? rotate(target, final, shop, keep) : []
-    return { file: final, bytes: statSync(final).size, orders, takenAt, differences, removed }
+    return { file: final, bytes: statSync(final).size, orders, takenAt, differences, removed, unrecorded }
   } catch (error) {
     removePartial(partial)
     throw explainWriting(error, path) ?? error
+  }
+}
+
+/** @returns why the database cannot record the backup, such as a read-only file; the backup is complete all the same */
+async function record(db: Database, address: SqliteAddress, backup: LastBackup): Promise<UserError | undefined> {
+  try {
+    await writeLastBackup(db, backup)
+    return undefined
+  } catch (error) {
+    const problem = explainError(error, address)
+    if (problem) return problem
+    throw error
   }
 }
 

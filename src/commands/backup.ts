@@ -32,9 +32,11 @@ export default class Backup extends BaseCommand {
     // Keeps the slash at the end of a folder that does not exist.
     const given = isAbsolute(args.file) || args.file === '-' ? args.file : join(this.host.folder, args.file)
     const made = await this.withDatabase((db) => backUp(db, address, given, flags.keep), { anyTimeZone: true })
-    const { file, bytes, orders, takenAt, differences, removed } = made
+    const { file, bytes, orders, takenAt, differences, removed, unrecorded } = made
     const seconds = tenths((performance.now() - began) / 1000)
     this.print(`${file}: ${countOf(orders, 'order')}, ${megabytes(bytes)}, copied and checked in ${duration(seconds)}.`)
+    if (unrecorded)
+      this.note(`The database does not know of this backup, so doctor does not count it: ${unrecorded.message}`)
     if (removed.length > 0) this.note(`${countOf(removed.length, 'older backup')} removed.`)
     if (differences > 0) {
       this.setExitCode(EXIT.difference)

@@ -4,7 +4,7 @@ import { DAY_MS } from '../domain/time.js'
 import type { Schema } from './schema.js'
 import { readSetting, writeSetting } from './settings.js'
 
-interface LastBackup {
+export interface LastBackup {
   /** Epoch milliseconds, as below. */
   readonly taken_at: number
   readonly file: string

@@ -1,8 +1,8 @@
 // A SQLite file that may not be written, as on a read-only mount: reports work, and changes fail with the reason.
 import { spawnSync } from 'node:child_process'
-import { cpSync, readdirSync, renameSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { type Shop, test } from '../support/shop.js'
 
@@ -51,6 +51,18 @@ describe.skipIf(isRoot && !mayMount)('a read-only database (root needs to mount)
       expect({ code, stderr }, change).toMatchObject({ code: 1, stderr: expect.stringContaining('for writing') })
     }
     expect(copies()).toEqual(before)
+  })
+
+  test('is backed up, and does not know of it', async ({ shop }) => {
+    shop.order('A-1')
+    await closeFile(shop)
+    const file = join(mkdtempSync(join(tmpdir(), 'orderctl-backup-')), 'copy.sqlite')
+    const { code, stdout, stderr } = await readOnly(shop, 'backup', file)
+    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/copy\.sqlite: 1 order, .* checked/) })
+    expect(stderr).toBe(
+      `The database does not know of this backup, so doctor does not count it: Cannot open ${shop.path} for writing (SQLITE_READONLY).\n`,
+    )
+    rmSync(dirname(file), { recursive: true })
   })
 
   describe('with a write-ahead log', () => {
