@@ -25,8 +25,8 @@ export interface Progress {
 
 const REDRAW_MS = 100
 const BAR_WIDTH = 20
-/** The spinner with its spaces, and the last column, where some terminals wrap. */
-const SPINNER_WIDTH = 4
+/** The spinner with its spaces, two `^C` of the terminal, and the last column, where some terminals wrap. */
+const RESERVED_WIDTH = 8
 
 /** Starts to draw at the first update. Draws nothing if `silent` or without a terminal. */
 export async function startProgress({
@@ -48,7 +48,7 @@ export async function startProgress({
   const line = () => {
     drawnAt = Date.now()
     const width = screenOf(stream, environment).width ?? 0
-    const text = latest ? progressLine(latest, width - SPINNER_WIDTH) : ''
+    const text = latest ? progressLine(latest, width - RESERVED_WIDTH) : ''
     return isAscii ? asciiOf(text) : text
   }
   // With discardStdin, ora would set raw mode, where Ctrl-C sends no signal.

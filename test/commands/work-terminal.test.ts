@@ -42,6 +42,21 @@ function steady(screen: string): string {
     .replace(/in [\d.]+ s/, 'in T s')
 }
 
+test('a line that fills the terminal is cleared, also after a key that the terminal shows', async ({
+  shop,
+  openWork,
+}) => {
+  shop.order('LATER', { status: 'pending', dueAt: Date.now() + 3_600_000 })
+  const terminal = openWork(40, {})
+  await terminal.shows((screen) => screen.includes('Waiting for orders: 0 due, 1'))
+  // Shown as ^B, as Ctrl-C is shown as ^C.
+  terminal.type('\u0002')
+  await until(() => terminal.written.includes('^B'))
+  interrupt(terminal)
+  expect(await terminal.left()).toBe(130)
+  expect(terminal.screen).toMatch(/^Orders +Count\n/)
+})
+
 describe.each([80, 120])('at %i columns', (columns) => {
   test('an idle worker says what it waits for', async ({ shop, openWork }) => {
     shop.order('LATER', { status: 'pending', dueAt: Date.now() + 3_600_000 })
