@@ -1,5 +1,6 @@
 // Asks a gateway under an idempotency key that it may have forgotten.
 import { asError } from '../background.js'
+import { MINUTE_MS } from '../domain/time.js'
 import { type ChargeOutcome, type LookUp, type RefundOutcome, type Unknown, unknown } from './gateway.js'
 
 interface Question<Outcome> {
@@ -11,12 +12,15 @@ interface Question<Outcome> {
   lookUp(): Promise<LookUp<Outcome>>
 }
 
+/** How long a call may wait for others after its key was found to be young: the orders in progress are thousands. */
+const LONGEST_WAIT_MS = 30 * MINUTE_MS
+
 /**
- * Whether the gateway may have forgotten a key. Both times are by the database's clock, which may have been ahead: the
- * age of a key that seems to be first used later than now is not known.
+ * Whether the gateway may have forgotten a key when it is asked, which may be later than now. Both times are by the
+ * database's clock, which may have been ahead: the age of a key that seems to be first used later is not known.
  */
 export function isOldKey(firstUse: number, now: number, keyLifetimeMs: number): boolean {
-  return firstUse > now || now - firstUse >= keyLifetimeMs
+  return firstUse > now || now - firstUse >= keyLifetimeMs - LONGEST_WAIT_MS
 }
 
 /** Looks an old key up before it is asked for again. Never rejects: a call that fails has an unknown outcome. */

@@ -30,14 +30,19 @@ test.for([
   expect(await gateway.lookUpCharge(CHARGE, 5000)).toMatchObject(expected)
 })
 
-test('looks up a key that a clock ahead has dated, also once that time has come', async ({ shop, onTestFinished }) => {
+/** A gateway that knows no charge and fails all, with the methods of the calls that it got. */
+async function failingGateway(onTestFinished: TestContext['onTestFinished']) {
   const asked: (string | undefined)[] = []
   const url = await serve(({ method, url: path }, response) => {
     if (path === '/health') return response.end()
     asked.push(method)
     return method === 'GET' ? response.writeHead(404).end('{"status":"none"}') : response.writeHead(500).end()
   }, onTestFinished)
-  const gateway = { ORDERCTL_PAYMENT_GATEWAY: url, ORDERCTL_ATTEMPTS: '1' }
+  return { asked, gateway: { ORDERCTL_PAYMENT_GATEWAY: url, ORDERCTL_ATTEMPTS: '1' } }
+}
+
+test('looks up a key that a clock ahead has dated, also once that time has come', async ({ shop, onTestFinished }) => {
+  const { asked, gateway } = await failingGateway(onTestFinished)
   const twoDaysAhead = { ...gateway, ...shiftedClock(2880) }
   await shop.importing(csv(line()))
   await shop.runWith(twoDaysAhead, 'work', '--drain')
@@ -47,6 +52,20 @@ test('looks up a key that a clock ahead has dated, also once that time has come'
   await shop.runWith({ ...gateway, ...shiftedClock(2885) }, 'failed', 'retry', '--all', '--yes')
   await shop.runWith({ ...gateway, ...shiftedClock(2890) }, 'work', '--drain')
   expect(asked).toEqual(['POST', 'GET', 'POST'])
+})
+
+// The call may wait for thousands of others, for as long as these take.
+test('looks up a key that the gateway may forget before it is asked', async ({ shop, onTestFinished }) => {
+  const { asked, gateway } = await failingGateway(onTestFinished)
+  await shop.importing(csv(line()))
+  // 23 hours old, then 23 hours and 45 minutes.
+  for (const ageMs of [82_800_000, 85_500_000]) {
+    await shop.runWith(gateway, 'work', '--drain')
+    shop.sqlite.prepare('update payments set created_at = ?').run(Date.now() - ageMs)
+    await shop.runWith(gateway, 'failed', 'retry', '--all', '--yes')
+  }
+  await shop.runWith(gateway, 'work', '--drain')
+  expect(asked).toEqual(['POST', 'POST', 'GET', 'POST'])
 })
 
 /** Starts a server that is closed after the test. Returns its URL. */
