@@ -49,6 +49,7 @@ function read<Answer extends z.infer<typeof CHARGE | typeof REFUND>>(
   body: unknown,
   { key, amount }: Asked,
 ): Answer | Unknown {
+  if (body === undefined) return unknown('the gateway sent no valid answer (no JSON)')
   const { data, error } = shape.safeParse(body)
   if (error) {
     const [issue] = error.issues

@@ -128,7 +128,7 @@ describe('credentials', () => {
 
 describe('an answer that is not to what was asked leaves the outcome unknown:', () => {
   test.for([
-    ['no-json', /no valid answer/],
+    ['no-json', /no valid answer \(no JSON\)$/],
     ['amount', /in place of \d+ USD/],
     ['currency', /answered for \d+ XTS/],
     ['key', /answered for the key/],
