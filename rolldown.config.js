@@ -75,6 +75,7 @@ export default defineConfig({
   logLevel: 'warn',
   plugins: [
     { name: 'oclif', transform: { filter: { id: /node_modules.@oclif.core.lib/ }, handler: requireLazily } },
+    { name: 'stdout', transform: { filter: { id: /@oclif.core.lib.command\.js/ }, handler: leaveStdoutAlone } },
     { name: 'threads', generateBundle: (_, bundle) => checkThreads(Object.values(bundle)) },
     { name: 'manifest', closeBundle: writeManifest },
   ],
@@ -88,6 +89,13 @@ function requireLazily(code) {
     .replace(/\b\w+_\d+\b(?! = )/g, (name) => (names.includes(name) ? `(${name}())` : name))
     .replace(required, 'let $$$1; const $1 = () => $$$1 ??= $2;')
   return { code: lazy.replace(UNUSED, '({})'), map: null }
+}
+
+/** oclif throws errors of stdout, also next to a listener that reports them: see `guardOutput` in main.ts. */
+function leaveStdoutAlone(code) {
+  const quiet = code.replace("process.stdout.on('error',", 'void (')
+  if (quiet === code) throw new Error('oclif no longer listens to stdout. Remove this.')
+  return { code: quiet, map: null }
 }
 
 /** Fails if a thread would load what it never uses, since a chunk that it shares imports it. */

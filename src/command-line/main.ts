@@ -54,9 +54,8 @@ async function report(problem: UserError, argv: readonly string[], error: unknow
   process.stderr.write(isJson ? problemJson(problem) : problemText(problem, stack))
 }
 
-/** Ends the process if stdout fails. oclif's own listener throws, which prints a stack trace. */
+/** Ends the process if stdout fails. oclif's own listener, which throws, is not in the build. */
 function guardOutput(argv: readonly string[]): void {
-  process.stdout.removeAllListeners('error')
   process.stdout.once('error', async (error: NodeJS.ErrnoException) => {
     // Each further write fails too.
     process.stdout.on('error', () => undefined)
