@@ -71,6 +71,12 @@ For the usage, run orderctl orders list --help.
 Use a day (2026-03-04, yesterday, monday), or an age such as 90m, 24h or 7d.
 `,
   ],
+  [
+    'orders archive --before tomorrow --to old.jsonl --yes',
+    `Error: --before "tomorrow" is invalid; expected a day.
+Use a day up to today, such as 2025-01-01, yesterday or monday.
+`,
+  ],
   ['orders show', 'Error: Missing ID.\nFor the usage, run orderctl orders show --help.\n'],
   ['products adjust X 1', 'Error: Missing --reason.\nFor the usage, run orderctl products adjust --help.\n'],
   ['orders list all', 'Error: Unexpected argument: all\nFor the usage, run orderctl orders list --help.\n'],

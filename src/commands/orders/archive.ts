@@ -82,7 +82,7 @@ export default class OrdersArchive extends BaseCommand {
     if (day && day <= this.today) return dayStart(day, this.settings.timeZone)
     throw usageError({
       code: 'bad_date',
-      message: day ? `--before ${day} is after today.` : `--before "${text}" is no day.`,
+      message: day ? `--before ${day} is after today.` : `--before "${text}" is invalid; expected a day.`,
       fix: 'Use a day up to today, such as 2025-01-01, yesterday or monday.',
     })
   }
