@@ -109,13 +109,12 @@ function unfinishedError(run: ImportRun, { source, file }: RunInput, timeZone: s
   const choices = [
     ...(status === 'reading' ? [`continue it with \`${resumeCommand(run)}\``] : []),
     `take it back with \`orderctl import undo ${id}\``,
-    'take it back and import this file with --discard',
+    ...(run.file === file ? [] : ['import this file under another --source']),
   ]
-  const last = run.file === file ? '' : ', or import this file under another --source'
   return usageError({
     code: 'import_unfinished',
     message: `The import of ${run.file}${place} is ${state}: ${countOf(rows, 'line')} stored, started at ${since} (import ${id}).`,
-    fix: `${capitalized(choices.join(', '))}${last}.`,
+    fix: `${capitalized(choices.join(', '))}, or take it back and import this file with --discard.`,
   })
 }
 

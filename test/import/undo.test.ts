@@ -38,9 +38,12 @@ describe('an interrupted import', () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(plain(shop, stderr)).toMatchInlineSnapshot(`
       "Error: The import of /shop/big.csv is unfinished: 2 lines stored, started at 2026-01-01 00:00:00 UTC (import 1).
-      Continue it with \`orderctl import /shop/big.csv --resume\`, take it back with \`orderctl import undo 1\`, take it back and import this file with --discard, or import this file under another --source.
+      Continue it with \`orderctl import /shop/big.csv --resume\`, take it back with \`orderctl import undo 1\`, import this file under another --source, or take it back and import this file with --discard.
       "
     `)
+    expect((await shop.run('import', 'big.csv')).stderr).toContain(
+      'with `orderctl import undo 1`, or take it back and import this file with --discard.',
+    )
     expect(await shop.json('import', 'next.csv', '--resume')).toMatchObject({
       code: 2,
       result: { error: { code: 'import_unfinished' } },
