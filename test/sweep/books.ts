@@ -23,7 +23,8 @@ const TABLES: Readonly<Record<string, string>> = {
   count: `select source, status, reason, cleared, currency, orders, amount from order_counts
     where period = 0 and orders <> 0`,
   import: `select status, imports.rows, orders, imported, duplicates, conflicts, rejected, skipped, products_created
-    from imports where imports.rows > 0`,
+    from imports where imports.rows > 0 and status <> 'undone'`,
+  archived: 'select source, reference, digest from archived_orders',
   action: 'select distinct command from actions',
   setting: "select name, value from settings where name not like 'shop%' and name <> 'settled_until'",
   migration: 'select number, name from orderctl_migrations',

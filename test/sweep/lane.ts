@@ -117,9 +117,13 @@ export class Lane extends Cli {
     return { ...outcome, calls: readFileSync(log, 'utf8').split('\n').slice(0, -1) }
   }
 
-  async letTimePass(): Promise<void> {
+  letTimePass(): Promise<void> {
+    return this.change(TIME_PASSES)
+  }
+
+  async change(statements: readonly string[]): Promise<void> {
     await this.ask(async (rows) => {
-      for (const statement of TIME_PASSES) await rows(statement)
+      for (const statement of statements) await rows(statement)
     }, undefined)
   }
 

@@ -17,6 +17,10 @@ export interface Step {
   readonly provider?: readonly string[]
   /** What makes it end although every call fails: `work` waits for the end of outages. */
   readonly endless?: readonly string[]
+  /** The exit code without a fault [default: 0, or 3 if something needs a person]. */
+  readonly ends?: number
+  /** Statements before the step, such as those that let days pass. */
+  readonly before?: readonly string[]
   /** Only prepares the following steps. */
   readonly isPrepared?: boolean
 }
@@ -33,6 +37,11 @@ export const FILES: Readonly<Record<string, string>> = {
   ),
   'captured.csv': csv(line({ order: 'U-1', sku: 'WIDGET' })),
   'uncharged.csv': csv(line({ order: 'U-2', sku: 'WIDGET' })),
+  'older.csv': csv(line({ order: 'V-1', sku: 'WIDGET' })),
+  'newer.csv': csv(line({ order: 'V-1', sku: 'WIDGET', quantity: 2 }), line({ order: 'V-2', sku: 'WIDGET' })),
+  'broken.csv': csv(line({ order: 'V-1', sku: 'WIDGET', quantity: 3 }), line({ order: 'V-3', quantity: 'three' })),
+  'begun.csv': csv(line({ order: 'W-1', sku: 'NEW-3', customer: 'C-8' })),
+  'next.csv': csv(line({ order: 'W-2', sku: 'WIDGET' })),
   'mistake.csv': csv(line({ order: 'M-1', sku: 'NEW-2', customer: 'C-9' }), line({ order: 'M-2', sku: 'WIDGET' })),
 }
 
@@ -49,6 +58,14 @@ const importing = (file: string): Step => ({
   again: ['import', file, '--resume'],
   done: finished(file),
 })
+
+const UPDATE = ['--update', '--on-error', 'abort']
+/** As a killed import of begun.csv leaves it before it judges. */
+const UNFINISHED = [
+  `delete from due_orders where order_id in (select id from orders where reference = 'W-1')`,
+  `update imports set status = 'reading', ended_at = null, lease_until = 0 where file like '%begun.csv'`,
+]
+const DAYS_LATER = ['update orders set settled_at = settled_at - 172800000']
 
 const TASKS = ['kpis', 'leaderboards', 'snapshots', 'reservations', 'refunds', 'alarms']
 
@@ -91,4 +108,31 @@ export const SCENARIO: readonly Step[] = [
     done: "select count(*) from actions where command = 'customers forget'",
   },
   ...TASKS.map((task) => ({ name: `schedule run ${task}`, args: ['schedule', 'run', task] })),
+  { ...importing('older.csv'), isPrepared: true },
+  {
+    name: 'import --update --on-error abort, with a bad line',
+    args: ['import', 'broken.csv', ...UPDATE],
+    again: ['import', 'broken.csv', ...UPDATE, '--discard'],
+    ends: 1,
+  },
+  {
+    name: 'import --update --on-error abort',
+    args: ['import', 'newer.csv', ...UPDATE],
+    again: ['import', 'newer.csv', ...UPDATE, '--resume'],
+    done: finished('newer.csv'),
+  },
+  { ...importing('begun.csv'), isPrepared: true },
+  {
+    name: 'import --discard',
+    args: ['import', 'next.csv', '--discard'],
+    before: UNFINISHED,
+    done: finished('next.csv'),
+  },
+  { name: 'work, before the archive', ...WORK, isPrepared: true },
+  { name: 'rebuild, days later', args: ['rebuild'], before: DAYS_LATER, isPrepared: true },
+  {
+    name: 'orders archive',
+    args: ['orders', 'archive', '--before', 'today', '--to', 'old.jsonl', '--yes'],
+    done: 'select count(*) from archives where ended_at is not null',
+  },
 ]

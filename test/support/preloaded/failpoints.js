@@ -132,7 +132,7 @@ function patchAsync(name, counts) {
 }
 
 for (const name of ['writeSync', 'writeFileSync', 'fsyncSync', 'ftruncateSync']) patchSync(name, isNoStream)
-for (const name of ['renameSync', 'unlinkSync', 'mkdirSync', 'chmodSync', 'copyFileSync', 'rmSync'])
+for (const name of ['renameSync', 'linkSync', 'unlinkSync', 'mkdirSync', 'chmodSync', 'copyFileSync', 'rmSync'])
   patchSync(name, () => true)
 for (const name of ['copyFile', 'link', 'mkdir', 'rename', 'rm', 'rmdir', 'unlink']) patchAsync(name, () => true)
 patchSync('openSync', opensToWrite)
