@@ -36,12 +36,12 @@ export class ArchiveDraft {
   }
 
   write(text: string): void {
-    writeFileSync(this.#descriptor, text)
+    this.#attempt(() => writeFileSync(this.#descriptor, text))
   }
 
   /** Syncs the draft. After this, only the name can be missing. */
   complete(): void {
-    fsyncSync(this.#descriptor)
+    this.#attempt(() => fsyncSync(this.#descriptor))
   }
 
   /** Gives the complete draft its name, and syncs the folder. @throws UserError if the name is taken */
@@ -54,6 +54,15 @@ export class ArchiveDraft {
     }
     syncToDisk(dirname(this.#path))
     rmSync(this.#draft)
+  }
+
+  /** Names the file: without that, an error of its disk would be taken for one of the database. */
+  #attempt(change: () => void): void {
+    try {
+      change()
+    } catch (error) {
+      throw unwritable(this.#path, error)
+    }
   }
 
   /** Closes the file, and removes it unless it was published. */
@@ -104,7 +113,7 @@ function unwritable(path: string, error: unknown): UserError {
     {
       code: 'archive_unwritable',
       message: `Cannot write ${path} (${errorCode(error)}). No order was removed.`,
-      fix: 'Name a file in an existing folder that this user may write, on a disk with hard links.',
+      fix: 'Name a file in an existing folder that this user may write, on a disk with enough space and hard links.',
     },
     { cause: error },
   )

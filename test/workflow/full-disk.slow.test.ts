@@ -1,4 +1,4 @@
-// A disk that becomes full while a worker runs.
+// A disk that becomes full while a worker runs, and the full disk of an archive.
 
 import { join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
@@ -31,6 +31,20 @@ const { whyNot } = probe
 probe.close()
 
 describe.skipIf(whyNot)(`a full disk${whyNot ? ` (${whyNot})` : ''}`, () => {
+  test('is named by an archive that does not fit, which removes nothing', async ({ shop, disk }) => {
+    await shop.migrate()
+    for (let number = 1; number <= 20; number++) shop.order(`O-${number}`, { status: 'completed', settledAt: 0 })
+    disk.fill()
+    const file = join(disk.folder, 'old.jsonl')
+    const archive = ['orders', 'archive', '--before', 'today', '--to', file, '--yes'] as const
+    const { code, result } = await shop.json(...archive)
+    const message = `Cannot write ${file} (ENOSPC). No order was removed.`
+    expect({ code, result }).toMatchObject({ code: 1, result: { error: { code: 'archive_unwritable', message } } })
+    expect(shop.value('select count(*) from orders')).toBe(20)
+    disk.makeRoom()
+    expect(await shop.json(...archive)).toMatchObject({ code: 0, result: { removed: 20 } })
+  })
+
   test('is waited for by a worker, which holds no lock meanwhile and goes on when there is space', async ({
     shop,
     disk,
