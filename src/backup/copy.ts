@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { type Database, openReadOnly } from '../database/connection.js'
 import { findDamage } from '../database/integrity.js'
+import { keep } from '../database/kept.js'
 import { APPLICATION_ID } from '../database/migrations.js'
 import { OpenedFile } from '../database/opened-file.js'
 import { HOUR_MS } from '../domain/time.js'
@@ -54,11 +55,11 @@ export async function copyDatabase(from: string, to: string, mark?: number): Pro
   } finally {
     source.close()
   }
-  const copy = new SqliteDatabase(to)
+  const copy = keep(new SqliteDatabase(to))
   try {
-    copy.pragma('journal_mode = delete')
+    copy.exec('pragma journal_mode = delete')
     if (mark !== undefined)
-      copy.prepare("insert or replace into settings (name, value) values ('backup_taken', ?)").run(String(mark))
+      copy.exec(`insert or replace into settings (name, value) values ('backup_taken', '${mark}')`)
   } finally {
     copy.close()
   }

@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path'
 import SqliteDatabase from 'better-sqlite3'
 import { asError } from '../background.js'
 import { errorCode, UserError } from '../errors.js'
+import { keep } from './kept.js'
 
 /** SQLite's code for a file that was moved while open. SQLite itself checks this only with a rollback journal. */
 const MOVED = 'SQLITE_READONLY_DBMOVED'
@@ -62,7 +63,7 @@ export class OpenedFile {
     const { sqlite } = this
     if (sqlite.open && !sqlite.readonly && identityOf(this.#path) !== this.#identity) {
       try {
-        sqlite.pragma('wal_checkpoint(truncate)')
+        sqlite.exec('pragma wal_checkpoint(truncate)')
       } catch {
         // The move is the error to report.
       }
@@ -91,7 +92,7 @@ function openFile(path: string, options: SqliteDatabase.Options): SqliteDatabase
 /** @throws UserError if the native part is missing, as after an installation without scripts, or is for another Node */
 function load(path: string, options: SqliteDatabase.Options): SqliteDatabase.Database {
   try {
-    return new SqliteDatabase(path, options)
+    return keep(new SqliteDatabase(path, options))
   } catch (error) {
     const { message } = asError(error)
     if (!/bindings file/.test(message) && errorCode(error) !== 'ERR_DLOPEN_FAILED') throw error
@@ -122,9 +123,9 @@ function openCopy(path: string): SqliteDatabase.Database {
     const file = openSync(copy, 'r+')
     writeSync(file, JOURNAL_MODE_BYTES.none, 0, 2, JOURNAL_MODE_BYTES.at)
     closeSync(file)
-    const sqlite = new SqliteDatabase(copy, { readonly: true })
+    const sqlite = keep(new SqliteDatabase(copy, { readonly: true }))
     // SQLite opens the file at the first read.
-    sqlite.pragma('schema_version')
+    sqlite.exec('pragma schema_version')
     return sqlite
   } finally {
     rmSync(folder, { recursive: true })

@@ -16,6 +16,7 @@ import {
 } from 'kysely'
 import { errorCode, UserError } from '../errors.js'
 import type { SqliteAddress } from '../servers/addresses.js'
+import { keep } from './kept.js'
 import { OpenedFile } from './opened-file.js'
 import { rowOf } from './packed-rows.js'
 import type { Schema } from './schema.js'
@@ -42,12 +43,9 @@ export function sqliteDialect(
 
 function setUp(sqlite: Database): void {
   // FULL: commits survive a power cut, so a payment intent is never lost after the gateway was asked.
-  sqlite.pragma('synchronous = FULL')
-  sqlite.pragma('foreign_keys = ON')
+  sqlite.exec('pragma synchronous = FULL; pragma foreign_keys = ON')
   // Checkpoints are expensive; 16 MiB at a time keeps hot pages from being rewritten.
-  sqlite.pragma('wal_autocheckpoint = 4096')
-  sqlite.pragma('cache_size = -32768')
-  sqlite.pragma('temp_store = FILE')
+  sqlite.exec('pragma wal_autocheckpoint = 4096; pragma cache_size = -32768; pragma temp_store = FILE')
 }
 
 /** @throws UserError if the path is a folder */
@@ -90,7 +88,7 @@ function cachingStatements(file: OpenedFile): KyselySqlite {
     prepare(text) {
       let statement = statements.get(text)
       if (!statement) {
-        const prepared = file.sqlite.prepare<unknown[]>(text)
+        const prepared = keep(file.sqlite.prepare<unknown[]>(text))
         statement = prepared.reader ? readingPlainObjects(prepared) : (prepared as unknown as SqliteStatement)
         statements.set(text, statement)
       }
@@ -108,7 +106,7 @@ function readingPlainObjects(statement: Statement<unknown[]>): SqliteStatement {
     all: (parameters) => raw.all(...parameters).map((values) => rowOf(names, values)),
     run: (parameters) => raw.run(...parameters),
     *iterate(parameters) {
-      for (const values of raw.iterate(...parameters)) yield rowOf(names, values)
+      for (const values of keep(raw.iterate(...parameters))) yield rowOf(names, values)
     },
   }
 }

@@ -2,13 +2,14 @@
 import SqliteDatabase from 'better-sqlite3'
 import { asError } from '../background.js'
 import { foreignVariables, type LoadedConfig } from '../config/config.js'
+import { keep } from '../database/kept.js'
 import type { CheckResult } from './check.js'
 
 /** The native module works only with the Node.js release and platform that it was compiled for. */
 export function checkSqlite(): CheckResult {
   try {
-    const sqlite = new SqliteDatabase(':memory:')
-    const version = sqlite.prepare('select sqlite_version()').pluck().get()
+    const sqlite = keep(new SqliteDatabase(':memory:'))
+    const version = keep(sqlite.prepare('select sqlite_version()')).pluck().get()
     sqlite.close()
     return `SQLite ${version} on Node.js ${process.versions.node}`
   } catch (error) {
