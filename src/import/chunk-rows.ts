@@ -94,7 +94,7 @@ export function packChunk(rows: ChunkRows): Chunk {
   }
 }
 
-/** The first bad line of each order. */
+/** An order with the number of one of its lines. */
 export type OrderPlace = Pick<LineRow, 'reference' | 'line_number'>
 
 export function packPlaces(places: readonly OrderPlace[]): PackedRows<OrderPlace> {

@@ -1,5 +1,5 @@
 // Lists events for people, and makes them due again.
-import { type Kysely, sql } from 'kysely'
+import { type ExpressionBuilder, type Kysely, sql } from 'kysely'
 import { recordAction } from '../database/actions.js'
 import type { Database } from '../database/connection.js'
 import { countRows } from '../database/count-rows.js'
@@ -121,29 +121,26 @@ export function retryEvents(db: Database, ids: readonly string[] | 'all'): Promi
 }
 
 /** Counts the waiting events for destinations that are not among these. */
-export async function countStranded(db: Kysely<Schema>, destinations: readonly DestinationName[]): Promise<number> {
-  const { events } = await db
-    .selectFrom('events')
-    .where('state', '=', 'waiting')
-    .$if(destinations.length > 0, (query) => query.where('destination', 'not in', destinations))
-    .select((eb) => eb.fn.countAll<number>().as('events'))
-    .executeTakeFirstOrThrow()
-  return events
+export function countStranded(db: Kysely<Schema>, destinations: readonly DestinationName[]): Promise<number> {
+  return countRows(db.selectFrom('events').where(isStranded(destinations)))
 }
 
 /** Deletes the waiting events for destinations that are not among these. Returns how many. */
 export function discardStranded(db: Database, destinations: readonly DestinationName[]): Promise<number> {
   return inTransaction(db, async (trx) => {
-    const { numDeletedRows } = await trx
-      .deleteFrom('events')
-      .where('state', '=', 'waiting')
-      .$if(destinations.length > 0, (query) => query.where('destination', 'not in', destinations))
-      .executeTakeFirst()
+    const { numDeletedRows } = await trx.deleteFrom('events').where(isStranded(destinations)).executeTakeFirst()
     const events = Number(numDeletedRows)
     const subject = countOf(events, 'event')
     if (events > 0) await recordAction(trx, { command: 'notify retry --discard', subject })
     return events
   })
+}
+
+function isStranded(destinations: readonly DestinationName[]) {
+  return (eb: ExpressionBuilder<Schema, 'events'>) => {
+    const isWaiting = eb('state', '=', 'waiting')
+    return destinations.length > 0 ? isWaiting.and('destination', 'not in', destinations) : isWaiting
+  }
 }
 
 function refuseUnknown(ids: readonly string[], known: ReadonlySet<string>): void {

@@ -15,7 +15,6 @@ import { needsReview } from '../queue/due-orders.js'
 export async function dateBackFutureKeys(db: Kysely<Schema>, keyLifetimeMs: number): Promise<void> {
   const now = await databaseTime(db)
   const latest = now + CLOCK_TOLERANCE_MS
-  const old = { created_at: now - keyLifetimeMs }
   const charges = db.selectFrom('payments').where('status', 'in', ['pending', 'unknown'])
   const future = charges.where('created_at', '>', latest).select('order_id as id')
   // An order that waits for an answer is leased or postponed, by the same clock, or needs review.
@@ -26,21 +25,14 @@ export async function dateBackFutureKeys(db: Kysely<Schema>, keyLifetimeMs: numb
     ...(await future.where('order_id', 'in', waiting).execute()),
     ...(await future.where('order_id', 'in', inReview).execute()),
   ]
-  if (found.length > 0) {
-    await db
-      .updateTable('payments')
-      .set(old)
-      .where(isAmong(db, 'order_id', packIds(found)))
-      .where('created_at', '>', latest)
-      .execute()
-  }
   const refunds = db.selectFrom('refunds').where('status', 'in', OPEN_REFUND_STATUSES)
   const openRefunds = await refunds.where('created_at', '>', latest).select('order_id as id').execute()
-  if (openRefunds.length > 0) {
+  for (const [table, orders] of [['payments', found] as const, ['refunds', openRefunds] as const]) {
+    if (orders.length === 0) continue
     await db
-      .updateTable('refunds')
-      .set(old)
-      .where(isAmong(db, 'order_id', packIds(openRefunds)))
+      .updateTable<'payments' | 'refunds'>(table)
+      .set({ created_at: now - keyLifetimeMs })
+      .where(isAmong(db, 'order_id', packIds(orders)))
       .where('created_at', '>', latest)
       .execute()
   }
