@@ -1,7 +1,7 @@
 // The real binary in a real pseudo-terminal, started from a shell as a person would, and what such a terminal shows.
 
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type IPty, spawn } from '@lydell/node-pty'
 import Headless from '@xterm/headless'
@@ -12,12 +12,14 @@ import { until } from './until.js'
 const SHOW_CURSOR = '\u001b[?25h'
 const HIDE_CURSOR = '\u001b[?25l'
 
-// The shell writes down the terminal's modes before and after, the terminal's device, and the id of the process.
-const SCRIPT = `tty >tty; stty -g >modes-before
+// The shell writes down the terminal's modes before and after, the terminal's device, and the id of the process. It ends
+// once everything was read: what a terminal has not given by the end of its last process may be lost.
+const SCRIPT = `rm -f was-read; tty >tty; stty -g >modes-before
 sh -c 'echo $$ >pid; exec "$@"' sh "$@"
 code=$?
 stty -g >modes-after
 echo "left with $code"
+until [ -e was-read ]; do sleep 0.02; done
 exit $code`
 
 interface TerminalOptions {
@@ -51,6 +53,7 @@ export class PseudoTerminal {
     this.#pty.onData((data) => {
       this.written += data
       this.#terminal.write(data)
+      if (/left with \d+\r?\n/.test(this.written)) writeFileSync(join(shop.folder, 'was-read'), '')
     })
     this.#terminal.onData((answer) => this.#pty.write(answer))
     this.ended = new Promise((done) => {
