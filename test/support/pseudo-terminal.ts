@@ -12,8 +12,8 @@ import { until } from './until.js'
 const SHOW_CURSOR = '\u001b[?25h'
 const HIDE_CURSOR = '\u001b[?25l'
 
-// The shell writes down the terminal's modes before and after, the terminal's device, and the id of the process. It ends
-// once everything was read: what a terminal has not given by the end of its last process may be lost.
+// The shell writes down the terminal's modes before and after, the terminal's device, and the id of the process. It
+// ends once everything was read: what a terminal has not given by the end of its last process may be lost.
 const SCRIPT = `rm -f was-read; tty >tty; stty -g >modes-before
 sh -c 'echo $$ >pid; exec "$@"' sh "$@"
 code=$?
