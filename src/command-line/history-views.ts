@@ -79,13 +79,20 @@ function paceWithin(snapshots: readonly Snapshot[], from: number, until: number)
   return settled / Math.max((until - from) / MINUTE_MS, 1 / 60)
 }
 
-/** At most `maxRows` rows. Each merges the periods that ended in it: counts add up, other figures show the highest. */
+/**
+ * At most `maxRows` rows. Each merges the periods that ended in it: counts add up, other figures show the highest. A
+ * row that counts orders of earlier rows, since no snapshots were taken for a while, has the time from which it counts.
+ */
 export function historyTable(snapshots: readonly Snapshot[], maxRows: number, timeZone: string): Table {
   const [first = 0, last = 0] = [snapshots.at(0)?.period_end, snapshots.at(-1)?.period_end]
   const length = lengthFor(first, last, maxRows)
   const timeOf = (instant: number) => {
     const clock = clockAt(instant, timeZone)
     return length >= DAY_MS ? clock.slice(0, 10) : clock.slice(last - first >= DAY_MS ? 5 : 11, 16)
+  }
+  const labelOf = (start: number, group: readonly Snapshot[]) => {
+    const from = group[0]?.period_start ?? start
+    return from < start - length ? `since ${timeOf(from)}` : timeOf(start)
   }
   const groups = [...groupBy(snapshots, (snapshot) => startOf(snapshot.period_end, length))]
   return tableOf(
@@ -97,7 +104,7 @@ export function historyTable(snapshots: readonly Snapshot[], maxRows: number, ti
       'waiting',
       { key: 'waits', heading: 'oldest/estimate', align: 'right', flexible: true },
     ],
-    groups.map(([start, group]) => ({ time: timeOf(start), ...rowOf(group) })),
+    groups.map(([start, group]) => ({ time: labelOf(start, group), ...rowOf(group) })),
   )
 }
 

@@ -101,6 +101,17 @@ describe.concurrent('status --history', () => {
     expect(rest).toHaveLength(24)
   })
 
+  test('marks the row that counts the orders of a time without snapshots', async ({ shop }) => {
+    const end = Date.now() - (Date.now() % MINUTE_MS) - MINUTE_MS
+    const resumed = end - 10 * MINUTE_MS
+    shop.snapshot(resumed - 190 * MINUTE_MS, resumed - 185 * MINUTE_MS, { completed: 5 })
+    shop.snapshot(resumed - 185 * MINUTE_MS, resumed, { completed: 800 })
+    shop.snapshot(resumed, resumed + 5 * MINUTE_MS, { completed: 9 })
+    const { stdout } = await shop.runWith({ ORDERCTL_TIME_ZONE: 'UTC' }, 'status', '--history')
+    expect(stdout).toContain(`\nsince ${new Date(resumed - 185 * MINUTE_MS).toISOString().slice(11, 16)} `)
+    expect(stdout.match(/since/g)).toHaveLength(1)
+  })
+
   test('says what to do if there is no history', async ({ shop }) => {
     shop.order('A-1')
     const { code, stdout, stderr } = await shop.run('status', '--history')
