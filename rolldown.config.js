@@ -76,6 +76,7 @@ export default defineConfig({
   plugins: [
     { name: 'oclif', transform: { filter: { id: /node_modules.@oclif.core.lib/ }, handler: requireLazily } },
     { name: 'stdout', transform: { filter: { id: /@oclif.core.lib.command\.js/ }, handler: leaveStdoutAlone } },
+    { name: 'spinner', transform: { filter: { id: /@oclif.core.lib.ux.index\.js/ }, handler: leaveOutSpinner } },
     { name: 'threads', generateBundle: (_, bundle) => checkThreads(Object.values(bundle)) },
     { name: 'manifest', closeBundle: writeManifest },
   ],
@@ -93,9 +94,17 @@ function requireLazily(code) {
 
 /** oclif throws errors of stdout, also next to a listener that reports them: see `guardOutput` in main.ts. */
 function leaveStdoutAlone(code) {
-  const quiet = code.replace("process.stdout.on('error',", 'void (')
-  if (quiet === code) throw new Error('oclif no longer listens to stdout. Remove this.')
-  return { code: quiet, map: null }
+  return { code: replaceIn(code, "process.stdout.on('error',", 'void ('), map: null }
+}
+
+/** On a terminal, oclif's help creates a spinner that nothing uses, and its frames are not in the build. */
+function leaveOutSpinner(code) {
+  return { code: replaceIn(code, 'process.stderr.isTTY', 'false'), map: null }
+}
+
+function replaceIn(code, text, replacement) {
+  if (!code.includes(text)) throw new Error(`oclif no longer has ${text}. Remove its replacement.`)
+  return code.replace(text, replacement)
 }
 
 /** Fails if a thread would load what it never uses, since a chunk that it shares imports it. */

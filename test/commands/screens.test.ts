@@ -28,6 +28,10 @@ function sell(shop: Shop): void {
 }
 
 describe('screens', () => {
+  test.for([['--help'], ['help', 'orders', 'list'], ['orders']])('shows help: %s', async (args, { shop }) => {
+    expect(await screenOf(shop, 80, {}, ...args)).toContain('\nUSAGE\n')
+  })
+
   test('failed list at 80 and 120 columns: short times, no constant columns, messages in full', async ({ shop }) => {
     sell(shop)
     expect(await screenOf(shop, 80, {}, 'failed', 'list')).toMatchInlineSnapshot(`
