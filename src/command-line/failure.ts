@@ -70,6 +70,8 @@ function describeUsage(text: string, { flags }: Known): Usage {
   if (required) return { message: `Missing --${required}.` }
   const [, flag, other] = /--([\w-]+)(?:=.*)? cannot also be provided when using --([\w-]+)/.exec(text) ?? []
   if (flag) return { message: `--${flag} cannot be used with --${other}.` }
+  const [, dependent, needed] = /must be provided when using (--[\w-]+): (--[\w-]+)/.exec(text) ?? []
+  if (dependent) return { message: `${dependent} needs ${needed}.` }
   return { message: text.replace(/^Parsing (--[\w-]+) \n\t/, '$1 ').replace(/\s+/g, ' ') }
 }
 

@@ -84,6 +84,7 @@ Use a day up to today, such as 2025-01-01, yesterday or monday.
     'import orders.csv --dry-run --resume',
     'Error: --resume cannot be used with --dry-run.\nFor the usage, run orderctl import --help.\n',
   ],
+  ['restore a.sqlite --yes', 'Error: --yes needs --replace.\nFor the usage, run orderctl restore --help.\n'],
 ]
 
 const ROOT_HELP = `Import CSV orders, charge them and update stock
