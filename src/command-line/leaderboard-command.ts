@@ -19,7 +19,7 @@ export const LEADERBOARD_FLAGS = {
 export const CUSTOMER_COLUMNS = [
   { key: 'source', varies: true },
   { key: 'customer_id', heading: 'customer' },
-  { key: 'customer_name', heading: 'name', flexible: true },
+  { key: 'customer_name', heading: 'name', flexible: true, minWidth: 16 },
   { key: 'order_count', heading: 'orders' },
   { key: 'total_spent', heading: 'spent' },
 ] as const
@@ -38,9 +38,9 @@ export abstract class LeaderboardCommand extends BaseCommand {
     columns: readonly Column<Entry>[],
     { currency, otherCurrencies, generated_at, rows }: Board<readonly Entry[]>,
     csv: boolean,
-    none = currency === null ? 'No completed orders yet' : `No completed orders in ${currency}`,
+    none = 'No completed orders found',
   ) {
-    const empty = `${none}. See orders in progress: orderctl status`
+    const empty = `${none}${currency === null ? '' : ` in ${currency}`}. See orders in progress: orderctl status`
     this.showList(columns, rows, { csv, empty })
     if (otherCurrencies.length > 0) {
       const others = otherCurrencies.join(', ')

@@ -148,6 +148,17 @@ describe.concurrent('lists', () => {
     })
   })
 
+  test('an empty leaderboard says in which currency nothing was sold', async ({ shop }) => {
+    shop.order('1', { status: 'completed' })
+    shop.order('2', { status: 'completed' })
+    shop.order('3', { status: 'completed', currency: 'EUR', customer: 'C-2' })
+    await shop.run('rebuild', 'leaderboard')
+    const said = async (...args: string[]) => (await shop.run('leaderboard', ...args)).stderr
+    expect(await said('rank', 'C-2')).toMatch(/^C-2 has no completed orders in USD\. .*\n.*--currency.*: EUR\n$/)
+    expect(await said('products', '--currency', 'CHF')).toMatch(/^No completed orders found in CHF\. /)
+    expect(await said('customers', '--month', '2020-01')).toMatch(/^No completed orders found\. /)
+  })
+
   test('empty lists say what to do next', async ({ shop }) => {
     for (const [name, next] of [
       ['orders', 'orderctl import FILE'],
