@@ -46,7 +46,7 @@ function detailsOf(order: OrderDetail, timeZone: string): Table {
     ['Reason', order.reason],
     ['Message', order.message],
     ['Attempts', String(order.attempts)],
-    ['Customer', `${order.customer_id} ${order.customer_name}`],
+    ['Customer', [...new Set([order.customer_id, order.customer_name])].join(' ')],
     ['Total', order.total],
     ['Order date', orderDateIn(timeZone)(order)],
     ['Business day', order.business_day],

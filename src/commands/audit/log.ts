@@ -5,8 +5,8 @@ import { listActions } from '../../reports/actions.js'
 export default class AuditLog extends BaseCommand {
   static override summary = 'List what people changed, newest first'
   static override description =
-    'Shows who adjusted or imported stock, retried orders or cleared failures: the user, the host and the reason. ' +
-    '"orders show" has those of one order.'
+    'Shows each change that a person made with a command, such as a retry, a refund or an adjustment of stock: the ' +
+    'user, the host and the reason. "orders show" has those of one order.'
   static override examples = ['orderctl audit log', 'orderctl audit log --limit all --csv > audit.csv']
   static override flags = { limit: limitFlag({ default: 30 }), csv: csvFlag }
 
@@ -27,7 +27,7 @@ export default class AuditLog extends BaseCommand {
       {
         csv: flags.csv,
         total,
-        empty: 'No changes yet. Adjustments of stock, retries and cleared failures appear here.',
+        empty: 'No changes yet. Retries, refunds, adjustments of stock and other changes by people appear here.',
       },
     )
     return { total, actions }

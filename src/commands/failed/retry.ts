@@ -33,7 +33,7 @@ export default class FailedRetry extends FailedCommand {
       action: 'retry',
       manner,
       apply: ({ db, queue }, ids) => retryFailures(db, queue, ids, staggerMs),
-      outcome: `returned to the queue${manner}. Process them with: orderctl work`,
+      outcome: `returned to the queue${manner}. Next: orderctl work`,
     })
   }
 }
