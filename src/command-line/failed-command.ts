@@ -7,7 +7,7 @@ import { FAILURE_REASONS } from '../domain/order.js'
 import { usageError } from '../errors.js'
 import { findOrders } from '../reports/orders.js'
 import { renderTable } from '../terminal/table.js'
-import { countOf } from '../terminal/text.js'
+import { capitalized, countOf } from '../terminal/text.js'
 import { chooseFailures, type FailureAction, type FailureFilter } from '../workflow/failures.js'
 import { BaseCommand } from './base-command.js'
 import { CONFIRMED_FLAGS, confirm, requireTerminal } from './confirmation.js'
@@ -43,7 +43,7 @@ type ChangeFlags = Interfaces.InferredFlags<typeof FAILURE_CHANGE_FLAGS>
 interface FailureChange {
   readonly action: FailureAction
   apply(app: App, ids: readonly OrderId[]): Promise<number>
-  /** Appended to the preview, such as ", spread over 10 min". */
+  /** Completes "Retry 3 orders", such as ", spread over 10 min". */
   readonly manner?: string
   /** Completes "3 orders". */
   readonly outcome: string
@@ -73,30 +73,26 @@ export abstract class FailedCommand extends BaseCommand {
         for (const { id, reference, status } of named ?? []) {
           if (!chosen.has(id)) this.note(`Order ${reference} is unchanged (${STATUS_LABELS[status]}).`)
         }
-        if (ids.length === 0) this.note(`No orders to ${action}. List failed orders: orderctl failed list`)
-        else this.#preview(reasons, `${countOf(ids.length, 'order')}${change.manner ?? ''}`, action, dryRun)
-        const question = `${action === 'retry' ? 'Retry' : 'Clear'} ${countOf(ids.length, 'order')}?`
-        if (ids.length === 0 || dryRun || (needsConfirmation && !(await confirm(this.host, question)))) {
-          return { matched: ids.length, changed: 0, reasons }
+        const unchanged = { matched: ids.length, changed: 0, reasons }
+        if (ids.length === 0) {
+          this.note(`No orders to ${action}. List failed orders: orderctl failed list`)
+          return unchanged
         }
+        const intent = `${action} ${countOf(ids.length, 'order')}${change.manner ?? ''}`
+        const preview = tableOf(['reason', 'orders'], reasons)
+        if (dryRun) {
+          this.showTable(preview)
+          this.print(`Would ${intent}. Nothing changed.`)
+          return unchanged
+        }
+        this.note(renderTable(preview, this.stderrScreen))
+        if (needsConfirmation && !(await confirm(this.host, `${capitalized(intent)}?`))) return unchanged
         const changed = await change.apply(app, ids)
         this.print(`${countOf(changed, 'order')} ${change.outcome}`)
         return { matched: ids.length, changed, reasons }
       },
       { agreeOnClock: action === 'retry' },
     )
-  }
-
-  /** Prints the preview to stdout in a dry run, and to stderr otherwise. */
-  #preview(reasons: readonly { reason: string; orders: number }[], orders: string, action: string, dryRun: boolean) {
-    const table = tableOf(['reason', 'orders'], reasons)
-    if (dryRun) {
-      this.showTable(table)
-      this.print(`Would ${action} ${orders}. Nothing changed.`)
-    } else {
-      this.note(renderTable(table, this.stderrScreen))
-      this.note(`To ${action}: ${orders}.`)
-    }
   }
 }
 
