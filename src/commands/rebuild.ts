@@ -68,6 +68,7 @@ export default class Rebuild extends BaseCommand {
     )
     this.showList(CHECK_COLUMNS, audit.checks, flags)
     if (audit.differences > 0) this.#noteDifferences(audit, flags.fix)
+    else this.note('No differences.')
     return audit
   }
 
