@@ -76,7 +76,7 @@ function drawBlocks(model: StatusModel, columns: number, { entries, fixes, space
 
 function titleLine({ status: { queue }, clock }: StatusModel, columns: number): Line {
   const left: Line = [part('orderctl status', 'bold'), part(` · ${queue.driver} queue`)]
-  const right: Line = [part(clock), part(' · q to quit', 'dim')]
+  const right: Line = [part(` ${clock}`), part(' · q to quit', 'dim')]
   const room = columns - lineWidth(right)
   return room >= 24 ? [...fitLine(left, room), ...right] : left
 }
