@@ -1,6 +1,6 @@
 // The base class of all commands: configuration, output, interruption, and errors with a fix.
 import { resolve } from 'node:path'
-import { Command, type Config as CommandConfig, Flags } from '@oclif/core'
+import { Command, Flags } from '@oclif/core'
 import type { App, AppOptions, DatabaseOptions } from '../app.js'
 import { type Config, isUnknownName, type LoadedConfig, loadConfig, type SettingKey } from '../config/config.js'
 import type { Database } from '../database/connection.js'
@@ -55,26 +55,12 @@ export abstract class BaseCommand extends Command {
     }),
   }
 
-  protected host = processHost
+  /** Tests set another one. */
+  protected host: Host = processHost
   /** Whether a mistyped setting stops the command. */
   protected readonly readsSettings: boolean = true
   #loaded: LoadedConfig | undefined
   #jsonFields: readonly string[] | undefined
-
-  /** Runs the command in the given host instead of its process. */
-  static async runIn(
-    this: new (
-      argv: string[],
-      config: CommandConfig,
-    ) => BaseCommand,
-    host: Host,
-    argv: string[],
-    config: CommandConfig,
-  ): Promise<void> {
-    const command = new this(argv, config)
-    command.host = host
-    await command._run()
-  }
 
   protected get loadedConfig(): LoadedConfig {
     this.#loaded ??= loadConfig(this.host.environment, {
@@ -128,24 +114,21 @@ export abstract class BaseCommand extends Command {
     }
   }
 
-  get #logFormat(): LogFormat {
-    const requested = logFormatIn(this.argv)
-    if (requested) return requested
+  /** The log of an invalid configuration has the format that it asks for, too. */
+  get #log(): { readonly logFormat: LogFormat; readonly logLevel: LogLevel } {
     try {
-      return this.settings.logFormat
+      return this.settings
     } catch {
-      // The configuration is invalid. The error about it needs a format too.
-      return this.host.environment['ORDERCTL_LOG_FORMAT'] === 'json' ? 'json' : 'text'
+      return { logFormat: this.host.environment['ORDERCTL_LOG_FORMAT'] === 'json' ? 'json' : 'text', logLevel: 'info' }
     }
   }
 
+  get #logFormat(): LogFormat {
+    return logFormatIn(this.argv) ?? this.#log.logFormat
+  }
+
   get #logLevel(): LogLevel {
-    if (this.argv.includes('--verbose')) return 'debug'
-    try {
-      return this.settings.logLevel
-    } catch {
-      return 'info'
-    }
+    return this.argv.includes('--verbose') ? 'debug' : this.#log.logLevel
   }
 
   /** Writes a line to stderr: text, or an event of the JSON log. Silent under --json. */
@@ -233,17 +216,18 @@ export abstract class BaseCommand extends Command {
 
   /** Leaves a plain --json to oclif. */
   #takeJsonFields(): void {
-    const known = jsonFieldsOf(this.#words)?.names ?? []
+    const known = jsonFieldsOf(this.words)?.names ?? []
     ;({ argv: this.argv, fields: this.#jsonFields } = takeFields(this.argv, known))
     if (this.#jsonFields) refuseUnknownFields(this.#jsonFields, known)
   }
 
-  get #words(): string {
+  /** Of the command, such as `orders list`. */
+  protected get words(): string {
     return this.id?.replaceAll(':', ' ') ?? ''
   }
 
   protected override toSuccessJson(result: unknown): unknown {
-    return this.#jsonFields ? pickFields(result, this.#jsonFields, jsonFieldsOf(this.#words)?.rows) : result
+    return this.#jsonFields ? pickFields(result, this.#jsonFields, jsonFieldsOf(this.words)?.rows) : result
   }
 
   override async finally(error: Error | undefined): Promise<void> {
@@ -281,7 +265,7 @@ export abstract class BaseCommand extends Command {
     const { baseFlags, flags } = this.ctor
     const problem = describeProblem(error, {
       flags: ['json', ...Object.keys({ ...baseFlags, ...flags })],
-      command: this.#words,
+      command: this.words,
     })
     const { code, message, fix, retryable, exit } = problem
     this.host.exitCode = exit

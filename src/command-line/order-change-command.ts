@@ -63,7 +63,7 @@ export abstract class OrderChangeCommand extends BaseCommand {
     const { 'from-file': file, 'dry-run': isDryRun } = flags
     const isAsked = file !== undefined && !flags.yes && !isDryRun
     // Standard input that holds the ids cannot hold the answer.
-    if (isAsked) requireTerminal(this.host, this.#command, this.jsonEnabled() || file === STDIN)
+    if (isAsked) requireTerminal(this.host, `orderctl ${this.words}`, this.jsonEnabled() || file === STDIN)
     const run = async (app: App) => {
       const named = await findOrders(app.db, references, flags.source)
       const place = new Map(references.map((reference, index) => [reference, index]))
@@ -81,17 +81,13 @@ export abstract class OrderChangeCommand extends BaseCommand {
     return this.withApp(run, { agreeOnClock: true })
   }
 
-  get #command(): string {
-    return `orderctl ${this.id?.replaceAll(':', ' ')}`
-  }
-
   /** Returns the ids, or the lines of the file, each once. @throws UserError (exit 2) if there are none */
   protected async namedOrders(ids: readonly string[] = [], file?: string): Promise<readonly string[]> {
     if (ids.length > 0 && file !== undefined) {
       const message = 'Order ids and --from-file exclude each other.'
       throw usageError({ code: 'unclear_choice', message, fix: 'Remove one of them.' })
     }
-    const fix = `Name orders (${this.#command} 1001 1002), or pass --from-file FILE.`
+    const fix = `Name orders (orderctl ${this.words} 1001 1002), or pass --from-file FILE.`
     if (file === undefined && ids.length === 0)
       throw usageError({ code: 'nothing_chosen', message: 'No orders specified.', fix })
     const references = [...new Set(file === undefined ? ids : await readLines(file === STDIN ? file : this.path(file)))]

@@ -34,11 +34,13 @@ export async function runInProcess(args: readonly string[], options: RunOptions)
   const config = await loading
   const found = needsProcess(args, options) ? undefined : findCommand(config, args)
   if (!found) return undefined
-  const command = (await found.command.load()) as unknown as Runnable
+  const StartedCommand = (await found.command.load()) as unknown as Runnable
   const before = lastRuns.get(options.folder)
   const ran = Promise.resolve(before).then(async () => {
     const host = new RecordingHost(options)
-    await command.runIn(host, [...found.rest], configFor(config, options))
+    const started = new StartedCommand([...found.rest], configFor(config, options))
+    started.host = host
+    await started._run()
     return { code: host.exitCode ?? 0, stdout: host.stdout.text, stderr: host.stderr.text }
   })
   lastRuns.set(
@@ -48,9 +50,8 @@ export async function runInProcess(args: readonly string[], options: RunOptions)
   return ran
 }
 
-interface Runnable {
-  runIn(host: Host, argv: string[], config: Config): Promise<void>
-}
+/** A command, with what it has for itself and its base class. */
+type Runnable = new (argv: string[], config: Config) => { host: Host; _run(): Promise<void> }
 
 function needsProcess(args: readonly string[], { environment }: RunOptions): boolean {
   return (
