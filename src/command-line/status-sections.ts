@@ -2,6 +2,7 @@
 import { groupThousands } from '../domain/money.js'
 import { ORDER_STATUSES } from '../domain/order.js'
 import { MINUTE_MS, SECOND_MS } from '../domain/time.js'
+import type { Alarm } from '../reports/alarms.js'
 import type { Status, StatusReading } from '../reports/status.js'
 import type { ScheduledTask } from '../schedule/tasks.js'
 import { type Ink, type Line, part } from '../terminal/line.js'
@@ -164,6 +165,13 @@ export function failureSection({ status: { recent_failures }, at }: StatusReadin
     column('Reason', ({ reason, status }) => reason ?? status, { minWidth: 12, dropOrder: 1, ink: () => 'warning' }),
     column('When', ({ failed_at }) => since(failed_at, at), { minWidth: 12 }),
     column('Message', ({ message }) => message ?? '', { flexible: true, minWidth: 10, dropOrder: 2 }),
+  ])
+}
+
+export function alarmSection(alarms: readonly Alarm[]): Section {
+  return section('Alarms', alarms, [
+    column('Alarm', ({ name }) => name, { ink: () => 'bad' }),
+    column('Message', ({ message }) => message, { flexible: true }),
   ])
 }
 

@@ -5,6 +5,7 @@ import { nextSteps } from '../command-line/next-steps.js'
 import { integerFlag, readSince, visibleRows } from '../command-line/selection-flags.js'
 import { alarmsJson, statusLine, statusMetrics } from '../command-line/status-metrics.js'
 import {
+  alarmSection,
   failureSection,
   figuresTable,
   importSection,
@@ -94,25 +95,14 @@ export default class StatusCommand extends BaseCommand {
   #show(reading: StatusReading, crossed: readonly Alarm[], csv: boolean): void {
     const { status, unreachable } = reading
     this.showTable(figuresTable(status, csv), { csv })
-    const sections = [workerSection(reading), importSection(reading), failureSection(reading)]
+    const { alarms, notes } = nextSteps(status, crossed)
+    const sections = [workerSection(reading), importSection(reading), failureSection(reading), alarmSection(alarms)]
     for (const section of csv ? [] : sections.filter(({ rows }) => rows.length > 0)) {
       const { name, note, rows } = section
       this.print(`\n${drawLine([part(name, 'bold'), part(note)], this.stdoutScreen)}`)
       this.showTable(sectionTable({ ...section, rows: rows.slice(0, MAX_ROWS) }))
       if (rows.length > MAX_ROWS)
         this.note(`${MAX_ROWS} of ${groupThousands(rows.length)}. All: orderctl status --json`)
-    }
-    const { alarms, notes } = nextSteps(status, crossed)
-    if (alarms.length > 0 && !csv) {
-      this.print(`\n${drawLine([part('Alarms', 'bold')], this.stdoutScreen)}`)
-      const shown = alarms.map(({ name, message }) => ({ alarm: name, message }))
-      this.showList(
-        [
-          { key: 'alarm', shown: alarmPart },
-          { key: 'message', flexible: true },
-        ],
-        shown,
-      )
     }
     for (const { name, fix } of alarms) this.note(`Alarm ${name}: ${fix}`)
     if (ORDER_STATUSES.every((name) => status.orders[name] === 0)) {
@@ -175,8 +165,4 @@ export default class StatusCommand extends BaseCommand {
         : `Orders are counted in the database. ${driver} counts ${unit}, which may lag behind or include repeats.`,
     )
   }
-}
-
-function alarmPart({ alarm }: { readonly alarm: string }) {
-  return part(alarm, 'bad')
 }

@@ -26,10 +26,7 @@ export default class KpisRealtime extends BaseCommand {
       ...amounts('refunds today', report.refunds_today),
       ...(report.refunds_today.length > 0 ? amounts('net revenue today', report.net_revenue_today) : []),
     ]
-    const label = {
-      heading: 'figure',
-      value: ({ figure }: { figure: string }) => (flags.csv ? figure : capitalized(figure)),
-    }
+    const label = { key: 'figure', shown: ({ figure }: (typeof figures)[number]) => capitalized(figure) } as const
     this.showList([label, 'value', { key: 'currency', csvOnly: true }], figures, flags)
     return report
   }
