@@ -73,13 +73,16 @@ function readSources(files: readonly ConfigFile[]) {
   const sources = new Map<string, SourceSettings>()
   const rows: ShownSetting[] = []
   for (const { path, sources: written } of files) {
-    for (const { source, key, text } of written) {
-      const settings = sources.get(source)
-      if (settings?.[key] !== undefined) continue
-      const name = `sources.${source}.${key}`
-      const value = readValue(name, SOURCE_KEYS[key].read, { text, origin: path, fallback: '' })
-      sources.set(source, { ...settings, [key]: value })
-      rows.push({ key: name, value: text, origin: path, environment: null, about: SOURCE_KEYS[key].about })
+    for (const [source, values] of written) {
+      for (const key of SOURCE_KEY_NAMES) {
+        const name = `sources.${source}.${key}`
+        const text = values.get(name)
+        const settings = sources.get(source)
+        if (text === undefined || settings?.[key] !== undefined) continue
+        const value = readValue(name, SOURCE_KEYS[key].read, { text, origin: path, fallback: '' })
+        sources.set(source, { ...settings, [key]: value })
+        rows.push({ key: name, value: text, origin: path, environment: null, about: SOURCE_KEYS[key].about })
+      }
     }
   }
   return { sources, rows }
@@ -163,10 +166,11 @@ function readValue(key: string, read: (text: string) => unknown, { text, origin,
   }
 }
 
+/** The texts of its settings, and of those of each source. */
 interface ConfigFile {
   readonly path: string
   readonly values: ReadonlyMap<string, string>
-  readonly sources: readonly { readonly source: string; readonly key: SourceKey; readonly text: string }[]
+  readonly sources: readonly (readonly [source: string, values: ReadonlyMap<string, string>])[]
 }
 
 function readConfigFile(path: string): ConfigFile {
@@ -180,20 +184,12 @@ function readConfigFile(path: string): ConfigFile {
     }
   }
   const { sources = {}, ...rest } = objectIn(parsed, path, '')
-  const written = Object.entries(objectIn(sources, path, 'sources')).flatMap(([source, inner]) => {
+  const written = Object.entries(objectIn(sources, path, 'sources')).map(([source, inner]) => {
     const prefix = `sources.${source}`
-    return Object.entries(objectIn(inner, path, prefix)).map(([name, value]) => {
-      const key = SOURCE_KEY_NAMES.find((known) => known === name)
-      if (key === undefined)
-        throw unknownKey(
-          `${prefix}.${name}`,
-          path,
-          SOURCE_KEY_NAMES.map((known) => `${prefix}.${known}`),
-        )
-      return { source, key, text: textOf(value) }
-    })
+    const known = SOURCE_KEY_NAMES.map((key) => `${prefix}.${key}`)
+    return [source, flatten(inner, path, known, prefix)] as const
   })
-  return { path, values: flatten(rest, path, ''), sources: written }
+  return { path, values: flatten(rest, path, [...SETTING_KEYS, 'sources']), sources: written }
 }
 
 /** The message about invalid JSON quotes what is around the fault, which may be a password. */
@@ -217,17 +213,15 @@ function objectIn(value: unknown, path: string, key: string): Readonly<Record<st
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const textOf = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
-
 /** Turns `{payments: {seed: "a"}}` into `payments.seed` → `a`. Throws a UserError for an unknown key. */
-function flatten(value: unknown, path: string, prefix: string): Map<string, string> {
+function flatten(value: unknown, path: string, known: readonly string[], prefix = ''): Map<string, string> {
   const values = new Map<string, string>()
   for (const [name, inner] of Object.entries(objectIn(value, path, prefix))) {
     const key = prefix === '' ? name : `${prefix}.${name}`
-    if (SETTING_KEYS.some((known) => known === key)) values.set(key, textOf(inner))
-    else if (SETTING_KEYS.some((known) => known.startsWith(`${key}.`))) {
-      for (const entry of flatten(inner, path, key)) values.set(...entry)
-    } else throw unknownKey(key, path, [...SETTING_KEYS, 'sources'])
+    if (known.includes(key)) values.set(key, typeof inner === 'string' ? inner : JSON.stringify(inner))
+    else if (known.some((one) => one.startsWith(`${key}.`))) {
+      for (const entry of flatten(inner, path, known, key)) values.set(...entry)
+    } else throw unknownKey(key, path, known)
   }
   return values
 }
