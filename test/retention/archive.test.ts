@@ -168,6 +168,10 @@ describe.concurrent('orders archive', () => {
     expect(left).toEqual(['2', '3', '5', '6'].map((reference) => ({ reference })))
     expect(shop.value('select count(*) from events')).toBe(1)
     await shop.expectAuditClean()
+    // The two that stay were settled before, too.
+    const none = await shop.run('orders', 'archive', '--before', '2024-01-01', '--to', 'none.jsonl', '--dry-run')
+    expect(none).toMatchObject({ code: 0, stdout: '' })
+    expect(none.stderr).toMatch(/^No orders settled before 2024-01-01 can be archived\.\n2 orders stay: .*\n$/)
   })
 
   test('moves orders whose events waited for a destination that was removed, once these are discarded', async ({

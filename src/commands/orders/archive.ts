@@ -53,10 +53,10 @@ export default class OrdersArchive extends BaseCommand {
       const what = `${countOf(orders, 'order')} settled before ${flags.before}`
       const result = { file, format, orders, removed: 0, changed: 0, waiting }
       if (isContinued) this.note(`Continues the archive ${cleanText(file)}.`)
-      else if (orders === 0) this.note(`No orders were settled before ${flags.before}.`)
+      else if (orders === 0) this.note(`No orders settled before ${flags.before} can be archived.`)
+      if (isDry && orders > 0) this.print(`Would archive ${what}. Nothing was changed.`)
       if (waiting > 0)
         this.note(`${countOf(waiting, 'order stays', 'orders stay')}: a refund or an event is not finished.`)
-      if (isDry) this.print(`Would archive ${what}. Nothing was changed.`)
       if (isDry || (orders === 0 && !isContinued)) return result
       const question = `Move ${what} to ${cleanText(file)}? They are removed from the database.`
       if (!yes && !(await confirm(this.host, question))) return result
