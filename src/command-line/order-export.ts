@@ -52,7 +52,7 @@ export function writeCursorFile(path: string, cursor: Cursor): void {
       {
         code: 'cursor_unwritable',
         message: `Cannot write the cursor to ${path} (${errorCode(error)}). The exported rows are complete.`,
-        fix: 'Free disk space, or name a file in a folder that only this user may write. The next export repeats these orders.',
+        fix: 'Check that its folder exists, is writable and has space. The next export repeats these orders.',
         retryable: true,
       },
       { cause: error },

@@ -76,7 +76,7 @@ const TASKS: Readonly<Record<TaskName, { description: string; run(context: TaskC
       const options = refundOptionsOf(config)
       await dateBackFutureKeys(db, options.keyLifetimeMs)
       const count = await finishDueRefunds(db, (use) => withGateway(config, use), options)
-      return `${groupThousands(count)} asked for`
+      return `${groupThousands(count)} asked again`
     },
   },
   alarms: {
