@@ -8,7 +8,6 @@ import { type ColumnShape, fitColumns } from './widths.js'
 
 export interface Column extends ColumnShape {
   readonly heading: string
-  readonly align?: 'left' | 'right'
 }
 
 /** Printed unchanged, so format numbers first. Null is a dash in a table and empty in CSV. */

@@ -1,6 +1,8 @@
 // Fits column widths to a terminal that is too narrow for all text.
 
 export interface ColumnShape {
+  /** Numbers, amounts and times are on the right, and are narrowed last: they do not read well in several lines. */
+  readonly align?: 'left' | 'right'
   /** Smallest useful width [default: 8]. */
   readonly minWidth?: number
   /** Narrowed before the other columns. */
@@ -33,7 +35,8 @@ export function fitColumns(
     if (dropOrderOf(index) > 0 && excess() > slack()) widths.delete(index)
   }
   // Narrows the widest column by one at a time, so that widths become similar.
-  for (const indexes of [flexible(), [...widths.keys()]]) {
+  const all = [...widths.keys()]
+  for (const indexes of [flexible(), all.filter((index) => columns[index]?.align !== 'right'), all]) {
     for (let left = excess(); left > 0; left -= 1) {
       const narrowable = indexes.filter((index) => (widths.get(index) ?? 0) > minOf(index))
       const [widest] = narrowable.sort((a, b) => (widths.get(b) ?? 0) - (widths.get(a) ?? 0))

@@ -52,6 +52,15 @@ describe('renderTable', () => {
     ])
   })
 
+  test('wraps other texts before amounts and times', () => {
+    const columns = [{ heading: 'customer' }, { heading: 'ordered', align: 'right' } as const]
+    const rows = [['ada@example.com', '31 May 2025 23:50']]
+    expect(renderTable({ columns, rows }, screen(29)).split('\n').slice(2)).toEqual([
+      'ada@exampl  31 May 2025 23:50',
+      'e.com',
+    ])
+  })
+
   test('writes one block per row if no table fits', () => {
     expect(renderTable({ ...orders, rows: orders.rows.slice(0, 2) }, screen(18))).toBe(
       'order: 1001\ncustomer: Ada\nLovelace of London\ntotal: 485.96\n\norder: 1002\ncustomer: 山田太郎\n🪴\ntotal: 7',
