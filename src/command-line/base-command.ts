@@ -221,7 +221,7 @@ export abstract class BaseCommand extends Command {
     if (this.#jsonFields) refuseUnknownFields(this.#jsonFields, known)
   }
 
-  /** Of the command, such as `orders list`. */
+  /** The words of the command, such as `orders list`. */
   protected get words(): string {
     return this.id?.replaceAll(':', ' ') ?? ''
   }
