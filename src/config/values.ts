@@ -16,8 +16,8 @@ export function readTimeZone(text: string): string {
 export function oneOf<const Choice extends string>(...choices: Choice[]) {
   return (text: string): Choice => {
     const choice = choices.find((candidate) => candidate === text)
-    if (choice === undefined) throw new Error(`expected ${choices.join(' or ')}`)
-    return choice
+    if (choice !== undefined) return choice
+    throw new Error(`expected ${new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(choices)}`)
   }
 }
 

@@ -32,7 +32,7 @@ describe.concurrent('the configuration of a source', () => {
     [{ web: { curency: 'EUR' } }, 'unknown_key', 'Did you mean "sources.web.currency"?'],
     [{ web: 'EUR' }, 'bad_configuration', 'does not contain a JSON object at sources.web'],
     [{ web: { currency: 'EURO' } }, 'bad_configuration', 'expected an ISO 4217 code'],
-    [{ web: { dateFormat: 'european' } }, 'bad_configuration', 'expected dmy or mdy or ymd'],
+    [{ web: { dateFormat: 'european' } }, 'bad_configuration', 'expected dmy, mdy or ymd'],
     [{ web: { delimiter: '::' } }, 'bad_configuration', 'expected , ; | or tab'],
     [{ web: { map: '' } }, 'bad_configuration', 'expected a text that is not empty'],
   ] as const)('is refused if it is wrong: %j', async ([sources, code, text], { newShop: shop }) => {
