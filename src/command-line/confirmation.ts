@@ -2,6 +2,7 @@
 import { createInterface } from 'node:readline'
 import { Flags } from '@oclif/core'
 import { EXIT, UserError, usageError } from '../errors.js'
+import { BaseCommand } from './base-command.js'
 import type { Host } from './host.js'
 
 /** For commands that ask before they change something. */
@@ -10,25 +11,29 @@ export const CONFIRMED_FLAGS = {
   yes: Flags.boolean({ char: 'y', description: 'skip the confirmation' }),
 }
 
-type Streams = Pick<Host, 'stdin' | 'stderr'>
-
-/**
- * Checks that a confirmation can be asked for.
- *
- * @param isJson under --json, only the document may be printed
- * @throws UserError (exit 2)
- */
-export function requireTerminal({ stdin, stderr }: Streams, change: string, isJson: boolean): void {
-  if (!isJson && stdin.isTTY && stderr.isTTY) return
-  throw usageError({
-    code: 'confirmation_needed',
-    message: `${change} requires confirmation, but there is no terminal, or --json is set.`,
-    fix: 'Add --yes to skip the confirmation.',
-  })
+/** For commands whose change is hard to undo. */
+export abstract class ConfirmingCommand extends BaseCommand {
+  /**
+   * Returns a function that asks a question. The answer is yes, unasked, if the person has agreed already.
+   *
+   * @param change that needs it, such as `Clearing the queue`
+   * @param canAsk whether standard input is free for the answer
+   * @throws UserError (exit 2) if there is no terminal, or under --json, which may print only the document
+   */
+  protected confirming(change: string, hasAgreed: boolean, canAsk = true): (question: string) => Promise<boolean> {
+    if (hasAgreed) return async () => true
+    const { stdin, stderr } = this.host
+    if (canAsk && !this.jsonEnabled() && stdin.isTTY && stderr.isTTY) return (question) => ask(this.host, question)
+    throw usageError({
+      code: 'confirmation_needed',
+      message: `${change} requires confirmation, but there is no terminal, or --json is set.`,
+      fix: 'Add --yes to skip the confirmation.',
+    })
+  }
 }
 
 /** @returns whether the answer is yes; Ctrl-D counts as no. @throws UserError on Ctrl-C */
-export async function confirm({ stdin, stderr }: Streams, question: string): Promise<boolean> {
+async function ask({ stdin, stderr }: Host, question: string): Promise<boolean> {
   const reader = createInterface({ input: stdin, output: stderr })
   const answer = await new Promise<string | undefined>((resolve, reject) => {
     reader.once('close', () => resolve(undefined))

@@ -9,8 +9,7 @@ import { findOrders } from '../reports/orders.js'
 import { renderTable } from '../terminal/table.js'
 import { capitalized, countOf } from '../terminal/text.js'
 import { chooseFailures, type FailureAction, type FailureFilter } from '../workflow/failures.js'
-import { BaseCommand } from './base-command.js'
-import { CONFIRMED_FLAGS, confirm, requireTerminal } from './confirmation.js'
+import { CONFIRMED_FLAGS, ConfirmingCommand } from './confirmation.js'
 import { tableOf } from './list.js'
 import { limitFlag, readId, readSince, sinceFlag, sourceFlag } from './selection-flags.js'
 import { STATUS_LABELS } from './status-words.js'
@@ -49,21 +48,17 @@ interface FailureChange {
   readonly outcome: string
 }
 
-export abstract class FailedCommand extends BaseCommand {
+export abstract class FailedCommand extends ConfirmingCommand {
   /** Selects orders, shows a preview, asks for confirmation unless the orders were named, and changes them. */
   protected async changeFailures(references: readonly string[], flags: ChangeFlags, change: FailureChange) {
     const { action } = change
     const { 'dry-run': dryRun } = flags
     const filter = failureFilter(flags, this.settings.timeZone)
     rejectUnclearSelection(action, references, flags)
-    const needsConfirmation = references.length === 0 && !flags.yes && !dryRun
-    if (needsConfirmation)
-      requireTerminal(
-        this.host,
-        `${action === 'retry' ? 'Retrying' : 'Clearing'} failed orders without naming them`,
-        this.jsonEnabled(),
-      )
-
+    const confirm = this.confirming(
+      `${action === 'retry' ? 'Retrying' : 'Clearing'} failed orders without naming them`,
+      references.length > 0 || flags.yes || dryRun,
+    )
     return this.withApp(
       async (app) => {
         const named = references.length > 0 ? await findOrders(app.db, references, flags.source) : undefined
@@ -86,7 +81,7 @@ export abstract class FailedCommand extends BaseCommand {
           return unchanged
         }
         this.note(renderTable(preview, this.stderrScreen))
-        if (needsConfirmation && !(await confirm(this.host, `${capitalized(intent)}?`))) return unchanged
+        if (!(await confirm(`${capitalized(intent)}?`))) return unchanged
         const changed = await change.apply(app, ids)
         this.print(`${countOf(changed, 'order')} ${change.outcome}`)
         return { matched: ids.length, changed, reasons }

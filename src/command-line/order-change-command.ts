@@ -7,8 +7,7 @@ import { findOrders } from '../reports/orders.js'
 import { renderTable } from '../terminal/table.js'
 import { capitalized, countOf } from '../terminal/text.js'
 import type { Refusal } from '../workflow/order-state.js'
-import { BaseCommand } from './base-command.js'
-import { CONFIRMED_FLAGS, confirm, requireTerminal } from './confirmation.js'
+import { CONFIRMED_FLAGS, ConfirmingCommand } from './confirmation.js'
 import { type Column, type Row, tableOf } from './list.js'
 import { readId, sourceFlag } from './selection-flags.js'
 
@@ -47,7 +46,7 @@ interface OrderChange<Figures> {
   apply(app: App, orders: readonly NamedOrder[], isDryRun: boolean): Promise<readonly ChangedOrder<Figures>[]>
 }
 
-export abstract class OrderChangeCommand extends BaseCommand {
+export abstract class OrderChangeCommand extends ConfirmingCommand {
   /**
    * Changes the named orders. Shows a preview and asks first if they come from a file: ids on the command line are
    * explicit enough.
@@ -63,7 +62,7 @@ export abstract class OrderChangeCommand extends BaseCommand {
     const { 'from-file': file, 'dry-run': isDryRun } = flags
     const isAsked = file !== undefined && !flags.yes && !isDryRun
     // Standard input that holds the ids cannot hold the answer.
-    if (isAsked) requireTerminal(this.host, `orderctl ${this.words}`, this.jsonEnabled() || file === STDIN)
+    const confirm = this.confirming(`orderctl ${this.words}`, !isAsked, file !== STDIN)
     const run = async (app: App) => {
       const named = await findOrders(app.db, references, flags.source)
       const place = new Map(references.map((reference, index) => [reference, index]))
@@ -73,7 +72,7 @@ export abstract class OrderChangeCommand extends BaseCommand {
         this.note(renderTable(this.#tableOf(preview, change), this.stderrScreen))
         const count = preview.filter(({ refusal }) => refusal === undefined).length
         const question = `${capitalized(change.verb)} ${countOf(count, 'order')}?`
-        if (count > 0 && !(await confirm(this.host, question))) return resultOf(preview, change, 0)
+        if (count > 0 && !(await confirm(question))) return resultOf(preview, change, 0)
       }
       return this.#report(await change.apply(app, orders, isDryRun), change, isDryRun)
     }

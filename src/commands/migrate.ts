@@ -1,6 +1,5 @@
 import { Flags } from '@oclif/core'
-import { BaseCommand } from '../command-line/base-command.js'
-import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../command-line/confirmation.js'
+import { CONFIRMED_FLAGS, ConfirmingCommand } from '../command-line/confirmation.js'
 import { pairs } from '../command-line/list.js'
 import { maskPassword } from '../config/config.js'
 import { placeOf, readMigrations } from '../database/connection.js'
@@ -11,7 +10,7 @@ import { moveShop } from '../move/move-shop.js'
 import { type DatabaseAddress, readDatabaseAddress, type SqliteAddress } from '../servers/addresses.js'
 import { countOf } from '../terminal/text.js'
 
-export default class Migrate extends BaseCommand {
+export default class Migrate extends ConfirmingCommand {
   static override summary = 'Apply database migrations'
   static override description =
     'Creates the database if it is missing, and the queue tables if the queue is on PostgreSQL. Other commands do this ' +
@@ -84,14 +83,14 @@ export default class Migrate extends BaseCommand {
 
   async #renewShop(yes: boolean) {
     const { database } = this.settings
-    if (!yes) requireTerminal(this.host, 'A new shop', this.jsonEnabled())
+    const confirm = this.confirming('A new shop', yes)
     return this.withDatabase(
       async (db) => {
         const before = await readShop(db)
         const current = (await readMigrations(database)).length
         const effect = 'Pending orders will be charged under new keys, even if another database has charged them.'
         this.note(`${placeOf(database)} is shop ${before}. ${effect}`)
-        if (!yes && !(await confirm(this.host, 'Give the database a new shop?'))) return undefined
+        if (!(await confirm('Give the database a new shop?'))) return undefined
         const { shop, previous, openCharges } = await renewShop(db, database)
         this.print(`The shop is now ${shop}, was ${previous}.`)
         if (openCharges > 0) this.note(`${countOf(openCharges, 'open charge')} will be asked under the old keys.`)

@@ -2,14 +2,13 @@ import { Args, Flags } from '@oclif/core'
 import { requireFile } from '../backup/file-only.js'
 import type { Backup, Lost, Replaced } from '../backup/replaced.js'
 import { examineBackup, isRelocated, refuseReplacing, restore } from '../backup/restore.js'
-import { BaseCommand } from '../command-line/base-command.js'
-import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../command-line/confirmation.js'
+import { CONFIRMED_FLAGS, ConfirmingCommand } from '../command-line/confirmation.js'
 import { pairs } from '../command-line/list.js'
 import { customerWords } from '../domain/shell.js'
 import { EXIT } from '../errors.js'
 import { ago, countOf, isoTime, tenths } from '../terminal/text.js'
 
-export default class Restore extends BaseCommand {
+export default class Restore extends ConfirmingCommand {
   static override summary = 'Restore a backup'
   static override description =
     'Checks the backup and puts it in the place of the database, which no process may use. The replaced database is ' +
@@ -34,10 +33,10 @@ export default class Restore extends BaseCommand {
     const file = this.path(args.file)
     const backup = await examineBackup(file, address)
     if (!flags.replace) refuseReplacing(address, file)
-    else if (!flags.yes) requireTerminal(this.host, 'Replacing the database', this.jsonEnabled())
+    const confirm = this.confirming('Replacing the database', !flags.replace || flags.yes)
     const isConfirmed = async (replaced: Replaced) => {
       this.#showLost(backup, replaced)
-      return flags.yes || confirm(this.host, `Replace ${address.path} by the backup?`)
+      return confirm(`Replace ${address.path} by the backup?`)
     }
     const done = await restore(backup, address, isConfirmed)
     if (!done) return undefined

@@ -1,7 +1,6 @@
 import { Args, Flags } from '@oclif/core'
 import type { App } from '../../app.js'
-import { BaseCommand } from '../../command-line/base-command.js'
-import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../../command-line/confirmation.js'
+import { CONFIRMED_FLAGS, ConfirmingCommand } from '../../command-line/confirmation.js'
 import { ORDER_CHANGE_FLAGS } from '../../command-line/order-change-command.js'
 import { readId } from '../../command-line/selection-flags.js'
 import { eraseDeleted } from '../../database/erase.js'
@@ -9,7 +8,7 @@ import { EXIT, UserError } from '../../errors.js'
 import { type Forgettable, findForgettable, forgetCustomer } from '../../retention/forget-customer.js'
 import { cleanText, countOf } from '../../terminal/text.js'
 
-export default class CustomersForget extends BaseCommand {
+export default class CustomersForget extends ConfirmingCommand {
   static override summary = 'Forget a customer'
   static override description =
     'Replaces id and name by a placeholder in customers, messages, the audit log and the figures in Redis. Orders and ' +
@@ -37,7 +36,7 @@ export default class CustomersForget extends BaseCommand {
   async run() {
     const { args, flags } = await this.parse(CustomersForget)
     const isDry = flags['dry-run']
-    if (!flags.yes && !isDry) requireTerminal(this.host, 'Forgetting a customer', this.jsonEnabled())
+    const confirm = this.confirming('Forgetting a customer', flags.yes || isDry)
     return this.withApp(async (app) => {
       const person = await findForgettable(app.db, args.id, flags.source)
       const { source, orders, files } = person
@@ -45,8 +44,7 @@ export default class CustomersForget extends BaseCommand {
       this.#noteFiles(files)
       const unchanged = { source, placeholder: null, orders, texts: 0, files, erased: null }
       if (isDry) this.print(`Would forget ${what}. Nothing was changed.`)
-      if (isDry || !(flags.yes || (await confirm(this.host, `Forget ${what}? This cannot be undone.`))))
-        return unchanged
+      if (isDry || !(await confirm(`Forget ${what}? This cannot be undone.`))) return unchanged
       return this.#forget(app, person, flags.reason)
     })
   }

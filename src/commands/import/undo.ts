@@ -1,5 +1,4 @@
-import { BaseCommand } from '../../command-line/base-command.js'
-import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../../command-line/confirmation.js'
+import { CONFIRMED_FLAGS, ConfirmingCommand } from '../../command-line/confirmation.js'
 import { tableOf } from '../../command-line/list.js'
 import { numberArg } from '../../command-line/selection-flags.js'
 import { statusPart } from '../../command-line/status-words.js'
@@ -8,7 +7,7 @@ import { EXIT } from '../../errors.js'
 import { previewUndo, type UndoOutcome, undoImport } from '../../import/undo.js'
 import { cleanText, countOf } from '../../terminal/text.js'
 
-export default class ImportUndo extends BaseCommand {
+export default class ImportUndo extends ConfirmingCommand {
   static override summary = 'Undo an import'
   static override description =
     'Deletes the orders of the import, and the customers and products that only they use. Changes nothing if an order ' +
@@ -27,7 +26,7 @@ export default class ImportUndo extends BaseCommand {
   async run() {
     const { args, flags } = await this.parse(ImportUndo)
     const isDry = flags['dry-run']
-    if (!flags.yes && !isDry) requireTerminal(this.host, 'Undoing an import', this.jsonEnabled())
+    const confirm = this.confirming('Undoing an import', flags.yes || isDry)
     return this.withApp(
       async ({ db, queue }) => {
         const id = args.id as ImportId
@@ -38,8 +37,8 @@ export default class ImportUndo extends BaseCommand {
           return this.#show(run, used, run.status === 'undone')
         const what = `${countOf(run.orders, 'order')} from ${cleanText(run.file)}`
         if (isDry) this.print(`Would delete ${what}. Nothing was changed.`)
-        const agreed = flags.yes || used.total > 0 || (!isDry && (await confirm(this.host, `Delete ${what}?`)))
-        if (isDry || !agreed) return this.#show(run, used, false)
+        const isAgreed = async () => used.total > 0 || confirm(`Delete ${what}?`)
+        if (isDry || !(await isAgreed())) return this.#show(run, used, false)
         const outcome = await undoImport(db, queue, id)
         const isUndone = outcome.used.total === 0
         if (isUndone) this.print(`Import ${id} is undone: deleted ${what}.`)

@@ -1,6 +1,5 @@
 import { Args, Flags } from '@oclif/core'
-import { BaseCommand } from '../../command-line/base-command.js'
-import { confirm, requireTerminal } from '../../command-line/confirmation.js'
+import { ConfirmingCommand } from '../../command-line/confirmation.js'
 import { readId } from '../../command-line/selection-flags.js'
 import type { Database } from '../../database/connection.js'
 import { usageError } from '../../errors.js'
@@ -8,7 +7,7 @@ import { countStranded, discardStranded, retryEvents } from '../../notify/event-
 import { destinationsIn } from '../../notify/events.js'
 import { countOf } from '../../terminal/text.js'
 
-export default class NotifyRetry extends BaseCommand {
+export default class NotifyRetry extends ConfirmingCommand {
   static override summary = 'Send events again'
   static override description =
     'Makes events due now. A worker or scheduler sends them, each under the same id as before. A named event is also ' +
@@ -42,8 +41,8 @@ export default class NotifyRetry extends BaseCommand {
         fix: 'Name events (see `orderctl notify list`), or pass --all.',
       })
     }
-    if (discard && !yes) requireTerminal(this.host, 'Deleting events', this.jsonEnabled())
-    return this.withDatabase((db) => (discard ? this.#discard(db, yes) : this.#retry(db, all ? 'all' : ids)))
+    const confirm = this.confirming('Deleting events', !discard || yes)
+    return this.withDatabase((db) => (discard ? this.#discard(db, confirm) : this.#retry(db, all ? 'all' : ids)))
   }
 
   async #retry(db: Database, ids: readonly string[] | 'all') {
@@ -57,12 +56,12 @@ export default class NotifyRetry extends BaseCommand {
     return { changed }
   }
 
-  async #discard(db: Database, yes: boolean) {
+  async #discard(db: Database, confirm: (question: string) => Promise<boolean>) {
     const destinations = destinationsIn(this.settings)
     const stranded = await countStranded(db, destinations)
-    if (stranded > 0 && !yes) {
+    if (stranded > 0) {
       this.note(`${strandedText(stranded)}. A service that has the setting could still send them.`)
-      if (!(await confirm(this.host, 'Delete them?'))) return { changed: 0 }
+      if (!(await confirm('Delete them?'))) return { changed: 0 }
     }
     const changed = await discardStranded(db, destinations)
     this.print(`${countOf(changed, 'event')} deleted.`)

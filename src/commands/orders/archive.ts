@@ -1,6 +1,5 @@
 import { Flags } from '@oclif/core'
-import { BaseCommand } from '../../command-line/base-command.js'
-import { CONFIRMED_FLAGS, confirm, requireTerminal } from '../../command-line/confirmation.js'
+import { CONFIRMED_FLAGS, ConfirmingCommand } from '../../command-line/confirmation.js'
 import { readId } from '../../command-line/selection-flags.js'
 import { dayNamed, dayStart } from '../../domain/business-day.js'
 import { EXIT, usageError } from '../../errors.js'
@@ -10,7 +9,7 @@ import { archiveOrders, findUnfinished } from '../../retention/archive-orders.js
 import { ARCHIVE_FORMATS } from '../../retention/records.js'
 import { cleanText, countOf } from '../../terminal/text.js'
 
-export default class OrdersArchive extends BaseCommand {
+export default class OrdersArchive extends ConfirmingCommand {
   static override summary = 'Move settled orders to a file'
   static override description =
     'Writes the orders that were settled before a day to a file, with their lines, payments and refunds, then removes ' +
@@ -42,7 +41,7 @@ export default class OrdersArchive extends BaseCommand {
     const before = this.#readBefore(flags.before)
     const file = this.path(flags.to)
     const format = flags.format ?? (file.toLowerCase().endsWith('.csv') ? 'csv' : 'jsonl')
-    if (!yes && !isDry) requireTerminal(this.host, 'Archiving orders', this.jsonEnabled())
+    const confirm = this.confirming('Archiving orders', yes || isDry)
     const signal = this.listenForInterruption(() => 'Stopping after this transaction.')
     return this.withDatabase(async (db) => {
       const unfinished = await findUnfinished(db)
@@ -59,7 +58,7 @@ export default class OrdersArchive extends BaseCommand {
         this.note(`${countOf(waiting, 'order stays', 'orders stay')}: a refund or an event is not finished.`)
       if (isDry || (orders === 0 && !isContinued)) return result
       const question = `Move ${what} to ${cleanText(file)}? They are removed from the database.`
-      if (!yes && !(await confirm(this.host, question))) return result
+      if (!(await confirm(question))) return result
       const progress = await this.startProgress()
       const done = await archiveOrders(db, {
         ...{ file, format: isContinued ? unfinished.format : format, source, before, signal },
