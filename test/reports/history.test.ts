@@ -44,7 +44,7 @@ describe('history', () => {
     const noon = ['12:00', '40', '10 (20%)', '10/20/30 ms', '3', '–/45 s']
     expect(historyTable(history, 10, 'UTC').rows).toEqual([
       ['11:00', '50', '0', null, '0', '–/–'],
-      ['11:50', '0', '0', null, '9', '3 min/–'],
+      ['since 11:05', '0', '0', null, '9', '3 min/–'],
       noon,
     ])
     expect(historyTable(history, 2, 'UTC').rows).toEqual([['11:00', '50', '0', null, '9', '3 min/–'], noon])
