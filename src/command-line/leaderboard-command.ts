@@ -19,7 +19,7 @@ export const LEADERBOARD_FLAGS = {
 export const CUSTOMER_COLUMNS = [
   { key: 'source', varies: true },
   { key: 'customer_id', heading: 'customer' },
-  { key: 'customer_name', heading: 'name', flexible: true, minWidth: 12 },
+  { key: 'customer_name', heading: 'name' },
   { key: 'order_count', heading: 'orders' },
   { key: 'total_spent', heading: 'spent' },
 ] as const

@@ -21,7 +21,7 @@ export default class LeaderboardProducts extends LeaderboardCommand {
       [
         'rank',
         'sku',
-        { key: 'name', flexible: true, minWidth: 16 },
+        'name',
         { key: 'units_sold', heading: 'units' },
         { key: 'order_count', heading: 'orders' },
         { key: 'total_revenue', heading: 'revenue' },

@@ -29,7 +29,7 @@ export default class ProductsList extends BaseCommand {
       low === undefined
         ? 'No products yet. Import some with: orderctl products import FILE'
         : `No products with ${low} or fewer available units. List all: orderctl products list`
-    const columns = ['sku', { key: 'name', flexible: true, minWidth: 16 }, 'on_hand', 'reserved', 'available'] as const
+    const columns = ['sku', 'name', 'on_hand', 'reserved', 'available'] as const
     this.showList(columns, products, { csv, total, empty })
     return { total, products }
   }
