@@ -1,8 +1,11 @@
 // In CI this fails without a server, so that the contract is checked for every driver.
 import { expect, test } from 'vitest'
+import { queuesNamed } from '../../src/queue/rabbitmq/queues.js'
 import { onFragileRabbitMq, onRabbitMq } from '../support/queue-drivers.js'
 import { BATCH_SIZE, Scene } from '../support/queue-scene.js'
+import { withChannel } from '../support/rabbitmq.js'
 import { describeWith } from '../support/servers.js'
+import { HOUR } from '../support/shop.js'
 import { until } from '../support/until.js'
 import { describeBacklog, describeClosing, describeQueueContract, expectSettledOnce } from './contract.js'
 
@@ -35,5 +38,17 @@ describeWith('rabbitmq', 'RabbitMQ by itself', () => {
     await drained
     expect(scene.mostInProgress).toBe(3)
     await expectSettledOnce(scene, ids.length)
+  })
+
+  test('a batch that is due in an hour is delivered within a minute, so none waits behind it for longer', async ({
+    onTestFinished,
+  }) => {
+    const driver = await onRabbitMq()
+    const scene = await Scene.open(async () => driver)
+    onTestFinished(() => scene.close())
+    await scene.queue.publish(await scene.orders(1), HOUR)
+    const { later } = queuesNamed(driver.environment.ORDERCTL_QUEUE_NAME)
+    const message = await withChannel((channel) => channel.basicGet({ queue: later, noAck: true }))
+    expect(message).toMatchObject({ expiration: '60000' })
   })
 })

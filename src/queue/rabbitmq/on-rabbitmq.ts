@@ -3,6 +3,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type AsyncMessage, type Connection, type Consumer, ConsumerStatus } from 'rabbitmq-client'
 import type { Database } from '../../database/connection.js'
+import { MINUTE_MS } from '../../domain/time.js'
 import { UserError } from '../../errors.js'
 import type { RabbitAddress } from '../../servers/addresses.js'
 import { explainUnreachable, problemOf } from '../../servers/explain.js'
@@ -11,6 +12,12 @@ import { DatabasePause } from '../pause.js'
 import { type Deliver, type Link, readBatch, type Transport, type TransportWorker } from '../transport.js'
 import { answered, asUnreachable, closeRabbit, openRabbit } from './connection.js'
 import { declareQueues, ordersQueue, queuesNamed, type RabbitQueues } from './queues.js'
+
+/**
+ * A delayed batch may wait behind one with a longer delay, but no longer than this. A batch that comes too early finds
+ * no due order, and is delayed again.
+ */
+const LONGEST_WAIT_MS = MINUTE_MS
 
 interface Context {
   readonly db: Database
@@ -94,7 +101,7 @@ async function linkOver({ db, address, queues }: Context, rabbit: Connection, on
     check,
     send: async (batches, { delayMs }) => {
       const routingKey = delayMs > 0 ? queues.later : queues.orders
-      const expiration = delayMs > 0 ? { expiration: String(Math.ceil(delayMs)) } : {}
+      const expiration = delayMs > 0 ? { expiration: String(Math.ceil(Math.min(delayMs, LONGEST_WAIT_MS))) } : {}
       const envelope = { routingKey, durable: true, mandatory: true, ...expiration }
       await ask(() => Promise.all(batches.map((ids) => channel.basicPublish(envelope, { ids }))))
       // The server returns a message without a queue before it confirms it. The event follows in the next iteration.
