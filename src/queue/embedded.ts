@@ -86,7 +86,7 @@ class DueOrders {
    */
   #isShared = false
   #polling: Promise<void> | undefined
-  /** When nothing was found, by performance.now(). Other loops then need not look as well, unless a batch has ended. */
+  /** When nothing was found, by performance.now(). Other loops then need not look as well. */
   #foundNoneAt = Number.NEGATIVE_INFINITY
 
   constructor(db: Database, { batchSize }: ConsumeOptions) {
@@ -107,13 +107,15 @@ class DueOrders {
     for (const id of ids) this.#inProgress.add(id)
     try {
       const claimed = await handler(ids)
-      // Drops the other orders, since another process has probably claimed them as well.
       this.#isShared = claimed < ids.length
-      if (this.#isShared) this.#next = []
+      if (this.#isShared) {
+        // Drops the other orders, since another process has probably claimed them as well, and looks again.
+        this.#next = []
+        this.#foundNoneAt = Number.NEGATIVE_INFINITY
+      }
       return claimed > 0
     } finally {
       for (const id of ids) this.#inProgress.delete(id)
-      this.#foundNoneAt = Number.NEGATIVE_INFINITY
     }
   }
 
