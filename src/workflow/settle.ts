@@ -49,8 +49,8 @@ export async function settle(
   // Prepared before the transaction, which blocks all other writers of a file. Usually every order is still ours.
   const usual = sortAnswers(answers)
   return inTransaction(db, async (trx) => {
-    const held = new Set(await heldUnder(trx, orders, { token }))
-    const mine = held.size === orders.length ? answers : answers.filter(({ order }) => held.has(order))
+    const held = await heldUnder(trx, orders, { token })
+    const mine = held.length === orders.length ? answers : answersTo(held, answers)
     const taken = options.checksReferences ? await findTaken(trx, mine) : undefined
     const sorted = mine === answers && !taken?.size ? usual : sortAnswers(mine, taken)
     const { captured, declined, unknown, notAsked } = sorted
@@ -70,6 +70,11 @@ export async function settle(
   })
 }
 
+function answersTo(orders: readonly ClaimedOrder[], answers: readonly Answer[]): readonly Answer[] {
+  const among = new Set(orders)
+  return answers.filter(({ order }) => among.has(order))
+}
+
 const PROCESSING = { status: 'payment_processing' } as const
 
 /** Groups answers by what is to be done. @param taken orders whose reference another order has */
@@ -80,11 +85,15 @@ function sortAnswers(answers: readonly Answer[], taken?: ReadonlySet<OrderId>) {
   const notAsked: Deferred[] = []
   for (const { order, outcome } of answers) {
     const { id, attempt, items, source, currency, total } = order
-    const settled = { id, attempt, items, source, currency, total }
     if (taken?.has(id)) unknown.push({ id, attempt, needsReview: true, message: REFERENCE_TAKEN })
-    else if (outcome.status === 'captured') captured.push({ ...settled, reference: outcome.reference })
-    else if (outcome.status === 'declined') declined.push({ ...settled, message: outcome.message })
-    else if (outcome.notAsked) notAsked.push({ id, retryAfterMs: outcome.retryAfterMs })
+    // Field by field: copies of an object take twice as long, for each order.
+    else if (outcome.status === 'captured') {
+      const { reference } = outcome
+      captured.push({ id, attempt, items, source, currency, total, reference })
+    } else if (outcome.status === 'declined') {
+      const { message } = outcome
+      declined.push({ id, attempt, items, source, currency, total, message })
+    } else if (outcome.notAsked) notAsked.push({ id, retryAfterMs: outcome.retryAfterMs })
     else unknown.push({ id, attempt, ...outcome })
   }
   return { captured, declined, unknown, notAsked, booking: prepareBooking({ captured, declined }) }

@@ -83,7 +83,7 @@ export async function reserveStock(
 /** Packs the changes that remove the stock of sold orders, and make the stock of released orders available again. */
 export function changesOfStock({ sold, released }: Record<'sold' | 'released', readonly OrderItems[]>) {
   const left = unitsOf(sold)
-  const held = unitsOf([...sold, ...released])
+  const held = unitsOf(released, new Map(left))
   const changes = [...held].map(([product_id, units]) => {
     return { product_id, on_hand: -(left.get(product_id) ?? 0), reserved: -units }
   })
@@ -125,8 +125,8 @@ export async function returnStock(db: Kysely<Schema>, ids: string, now: number):
   await changeStock.run(db, { changes: packRows(CHANGE, units).json })
 }
 
-function unitsOf(orders: readonly OrderItems[]): Map<ProductId, number> {
-  const units = new Map<ProductId, number>()
+/** Adds up the units of each product. */
+function unitsOf(orders: readonly OrderItems[], units = new Map<ProductId, number>()): Map<ProductId, number> {
   for (const { items } of orders) {
     for (const { productId, quantity } of items) units.set(productId, (units.get(productId) ?? 0) + quantity)
   }

@@ -2,8 +2,8 @@
 const BREAKS = {
   fence: {
     file: 'src/workflow/settle.ts',
-    text: 'new Set(await heldUnder(trx, orders, { token }))',
-    by: 'new Set(orders)',
+    text: 'await heldUnder(trx, orders, { token })',
+    by: 'orders',
   },
   key: {
     file: 'src/workflow/claim.ts',
